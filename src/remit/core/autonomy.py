@@ -1,0 +1,114 @@
+"""Who may run without a person: the allowlist, the autonomy modes with their precedence, and the stop switches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from remit.core.values import Record, UtcTime
+
+AutonomyMode = Literal["AUTO_EXECUTE", "APPROVAL_REQUIRED", "PROPOSE_ONLY", "DISABLED"]
+StopLevel = Literal["autonomy", "everything"]
+
+DEFAULT = "default"
+
+
+class ResolvedAllowlist(Record):
+    """The list in force and where it came from: `account`, `tenant` or `none`."""
+
+    action_types: list[str]
+    level: Literal["account", "tenant", "none"]
+
+
+class ResolvedMode(Record):
+    """The mode in force and the entry it came from."""
+
+    mode: AutonomyMode
+    source: str
+
+
+def resolve_allowlist(account: Sequence[str] | None, tenant: Sequence[str] | None) -> ResolvedAllowlist:
+    """An account's list, when present, replaces the tenant's, even when it is empty. No list means none."""
+    if account is not None:
+        return ResolvedAllowlist(action_types=list(account), level="account")
+    if tenant is not None:
+        return ResolvedAllowlist(action_types=list(tenant), level="tenant")
+    return ResolvedAllowlist(action_types=[], level="none")
+
+
+def resolve_mode(action_type: str, account: dict[str, AutonomyMode], tenant: dict[str, AutonomyMode]) -> ResolvedMode:
+    """
+    The most specific entry wins, but `DISABLED` at any matching level wins over all of them.
+
+    `account` and `tenant` map an action type or `"default"` to a mode. Nothing set at all means
+    `APPROVAL_REQUIRED`.
+    """
+    levels: list[tuple[str, AutonomyMode | None]] = [
+        ("account + type", account.get(action_type)),
+        ("tenant + type", tenant.get(action_type)),
+        ("account default", account.get(DEFAULT)),
+        ("tenant default", tenant.get(DEFAULT)),
+    ]
+    for source, mode in levels:
+        if mode == "DISABLED":
+            return ResolvedMode(mode=mode, source=source)
+    for source, mode in levels:
+        if mode is not None:
+            return ResolvedMode(mode=mode, source=source)
+    return ResolvedMode(mode="APPROVAL_REQUIRED", source="nothing set")
+
+
+class StopScope(Record):
+    """What a stop covers: everything (no tenant), a tenant, and within it an account, a type, or both."""
+
+    tenant_id: str | None = None
+    account_id: str | None = None
+    action_type: str | None = None
+
+    def covers(self, tenant_id: str, account_id: str, action_type: str) -> bool:
+        return (
+            self.tenant_id in (None, tenant_id)
+            and self.account_id in (None, account_id)
+            and self.action_type in (None, action_type)
+        )
+
+    def __str__(self) -> str:
+        named = [("tenant", self.tenant_id), ("account", self.account_id), ("action type", self.action_type)]
+        return ", ".join(f"{what} {name}" for what, name in named if name) or "everything everywhere"
+
+
+class Stop(Record):
+    """One pulled stop switch."""
+
+    scope: StopScope
+    level: StopLevel
+    stopped_by: str
+    reason: str
+    stopped_at: UtcTime
+
+
+class Stops(Record):
+    """The stop switches of one tenant, or of the platform, that are pulled now."""
+
+    stops: list[Stop] = []
+
+    def with_stop(self, stop: Stop) -> Stops:
+        """Pulled; a stop of the same scope and level is replaced, one of the other level stays."""
+        others = [s for s in self.stops if (s.scope, s.level) != (stop.scope, stop.level)]
+        return Stops(stops=[*others, stop])
+
+    def without(self, scope: StopScope, level: StopLevel) -> Stops:
+        return Stops(stops=[s for s in self.stops if (s.scope, s.level) != (scope, level)])
+
+
+def stop_in_force(stops: Iterable[Stops], *, tenant_id: str, account_id: str, action_type: str) -> Stop | None:
+    """The strictest stop that covers this action, `everything` before `autonomy`; `None` if nothing stops it."""
+    covering = [
+        stop for group in stops for stop in group.stops if stop.scope.covers(tenant_id, account_id, action_type)
+    ]
+    return min(covering, key=lambda stop: stop.level != "everything", default=None)
+
+
+def stopped_for(source: str, stop: Stop | None) -> bool:
+    """Does this stop forbid an execution approved by `source`? `autonomy` stops only policy's approvals."""
+    return stop is not None and (stop.level == "everything" or source == "POLICY")

@@ -1,0 +1,81 @@
+"""
+Errors, sorted by what the caller does next.
+
+`CallerMistake`: change the request. `NotFound`: a `CallerMistake` about something that is not there.
+`Conflict`: look again, somebody or something decided first. `TryLater`: nothing happened, send it
+again. `OutcomeUnknown`: it may have happened; look before you send it again.
+
+Being sent to a person is an answer, not an error.
+"""
+
+from __future__ import annotations
+
+
+class RemitError(Exception):
+    """Everything Remit raises on purpose."""
+
+
+class CallerMistake(RemitError):
+    """The request cannot be carried out as it is; nothing was stored."""
+
+
+class InvalidInput(CallerMistake):
+    """`field` names the place in the request, `problem` what is wrong there, `way_out` what to send."""
+
+    def __init__(self, field: str, problem: str, way_out: str = "") -> None:
+        self.field = field
+        self.problem = problem
+        self.way_out = way_out
+        super().__init__(f"{field}: {problem}" + (f"; {way_out}" if way_out else ""))
+
+
+class NotFound(CallerMistake):
+    """Nothing by that name exists for this tenant."""
+
+    def __init__(self, what: str, name: str, tenant_id: str) -> None:
+        self.what, self.name, self.tenant_id = what, name, tenant_id
+        super().__init__(f"{what} {name!r} is not known to tenant {tenant_id!r}")
+
+
+class Conflict(RemitError):
+    """What is stored does not allow it; nothing was changed."""
+
+
+class IntentIdReused(Conflict):
+    """The id belongs to an intent with other content; the stored one stays."""
+
+    def __init__(self, action_intent_id: str, fields: list[str]) -> None:
+        self.action_intent_id, self.fields = action_intent_id, fields
+        super().__init__(
+            f"intent {action_intent_id!r} is stored already and differs in {', '.join(fields)}; "
+            "send changed content under a new id"
+        )
+
+
+class NotInThatState(Conflict):
+    """The intent's status does not allow this step."""
+
+    def __init__(self, action_intent_id: str, status: str, step: str, hint: str = "") -> None:
+        self.action_intent_id, self.status, self.step = action_intent_id, status, step
+        super().__init__(
+            f"intent {action_intent_id!r} is {status}: it cannot be {step}" + (f"; {hint}" if hint else "")
+        )
+
+
+class DigestChanged(Conflict):
+    """The person saw something other than what would be executed."""
+
+    def __init__(self, action_intent_id: str, seen: str, current: str) -> None:
+        self.action_intent_id, self.seen, self.current = action_intent_id, seen, current
+        super().__init__(
+            f"intent {action_intent_id!r} has digest {current[:12]}… and you approved {seen[:12]}…; "
+            "look at it again and approve what you see"
+        )
+
+
+class TryLater(RemitError):
+    """Nothing happened; the same request may be sent again."""
+
+
+class OutcomeUnknown(RemitError):
+    """The answer was lost: it may have happened. Read the record, then send it again if it is not there."""

@@ -1,0 +1,244 @@
+"""The action intent: what an agent proposes, what is stored of it, and the digest that approvals bind to."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field, JsonValue, ValidationError
+
+from remit.core.canonical import canonical, digest_of
+from remit.core.errors import IntentIdReused, InvalidInput
+from remit.core.values import (
+    ActionTypeName,
+    Digest,
+    Identifier,
+    Record,
+    Request,
+    RiskLevel,
+    UtcTime,
+    WireTime,
+    explain_invalid,
+    instant,
+)
+
+LARGEST_PARAMETERS_BYTES = 64 * 1024
+DEEPEST_PARAMETERS = 64
+LARGEST_INTEGER = 2**53
+
+Reason = Annotated[str, Field(max_length=2000)]
+Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Target(Request):
+    """What the action is about."""
+
+    entity_type: Annotated[str, Field(min_length=1, max_length=128)]
+    entity_id: Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class Proposal(Request):
+    """An intent as a caller sends it; what it leaves out is filled in when it is stored."""
+
+    action_intent_id: Identifier | None = None
+    tenant_id: Identifier
+    account_id: Identifier
+    action_type: ActionTypeName
+    target: Target
+    parameters: dict[str, JsonValue] = {}
+    confidence_score: Confidence | None = None
+    risk_level: RiskLevel | None = None
+    why: Annotated[list[Reason], Field(max_length=50)] | None = None
+    proposed_by: Identifier = "agent"
+    created_at: WireTime | None = None
+    expires_at: WireTime | None = None
+    trace_id: Identifier | None = None
+    supersedes: Identifier | None = None
+
+
+class ActionIntentV1(Record):
+    """One proposed action, as stored: immutable, and everything that will be executed is under its digest."""
+
+    action_intent_id: str
+    tenant_id: str
+    account_id: str
+    action_type: str
+    target: Target
+    parameters: dict[str, Any]
+    confidence_score: float | None
+    risk_level: RiskLevel | None
+    why: list[str] | None
+    proposed_by: str
+    created_at: UtcTime
+    expires_at: UtcTime
+    trace_id: str
+    supersedes: str | None
+    registry_version: int | None
+    digest: Digest
+
+
+def parse_proposal(data: Any) -> Proposal:
+    """Check what a caller sent. Raises `InvalidInput` naming the first field that is wrong."""
+    if isinstance(data, Proposal):
+        return data
+    if not isinstance(data, dict):
+        raise InvalidInput("(intent)", "is not a JSON object", "send one object with the fields of ActionIntentV1")
+    check_json(data.get("parameters", {}), "parameters")
+    try:
+        return Proposal.model_validate(data)
+    except ValidationError as error:
+        raise explain_invalid(error) from None
+
+
+def check_json(value: Any, field: str) -> None:
+    """
+    Refuse what canonical JSON cannot carry, naming the place: integers beyond 2^53, NaN, text that is
+    not Unicode, more than `DEEPEST_PARAMETERS` levels, more than `LARGEST_PARAMETERS_BYTES`.
+    """
+    _check_value(value, field, 0)
+    try:
+        size = len(canonical(value))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidInput(field, f"cannot be written as canonical JSON ({error})", "send plain JSON") from None
+    if size > LARGEST_PARAMETERS_BYTES:
+        raise InvalidInput(
+            field,
+            f"takes {size} bytes, the most is {LARGEST_PARAMETERS_BYTES}",
+            "store the bulk elsewhere and refer to it",
+        )
+
+
+def _check_value(value: Any, field: str, depth: int) -> None:
+    if depth > DEEPEST_PARAMETERS:
+        raise InvalidInput(field, f"is nested deeper than {DEEPEST_PARAMETERS} levels", "flatten it")
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _check_scalar(name, field)
+            _check_value(inner, f"{field}.{name}", depth + 1)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _check_value(inner, f"{field}.{index}", depth + 1)
+    else:
+        _check_scalar(value, field)
+
+
+def _check_scalar(value: Any, field: str) -> None:
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvalidInput(field, "is not valid Unicode text", "send UTF-8 without lone surrogates") from None
+    elif isinstance(value, int):
+        if abs(value) > LARGEST_INTEGER:
+            raise InvalidInput(field, "is an integer beyond 2^53", "send it as text")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidInput(field, "is not a finite number", "send a finite number or null")
+    elif value is not None:
+        raise InvalidInput(field, f"is a {type(value).__name__}, not a JSON value", "send plain JSON")
+
+
+def intent_digest(
+    *,
+    tenant_id: str,
+    account_id: str,
+    action_type: str,
+    target: dict[str, str],
+    parameters: dict[str, Any],
+    expires_at: str,
+    registry_version: int | None,
+) -> str:
+    """SHA-256, lowercase hex, over the RFC 8785 form of what will be executed."""
+    return digest_of(
+        {
+            "tenant_id": tenant_id,
+            "account_id": account_id,
+            "action_type": action_type,
+            "target": target,
+            "parameters": parameters,
+            "expires_at": expires_at,
+            "registry_version": registry_version,
+        }
+    )
+
+
+def digest_of_wire(intent: dict[str, Any]) -> str:
+    """The digest an intent's stored or exported JSON must carry."""
+    return intent_digest(
+        tenant_id=intent["tenant_id"],
+        account_id=intent["account_id"],
+        action_type=intent["action_type"],
+        target=intent["target"],
+        parameters=intent["parameters"],
+        expires_at=intent["expires_at"],
+        registry_version=intent["registry_version"],
+    )
+
+
+def complete(
+    proposal: Proposal,
+    *,
+    action_intent_id: str,
+    trace_id: str,
+    now: datetime,
+    expires_at: datetime,
+    registry_version: int | None,
+) -> ActionIntentV1:
+    """
+    Fill in what the caller left to a default and fix the digest.
+
+    `action_intent_id` and `trace_id` are used where the proposal has none; `expires_at` likewise.
+    Raises `InvalidInput` if the intent would be expired before it was created.
+    """
+    created = proposal.created_at or now
+    expires = proposal.expires_at or expires_at
+    if expires <= created:
+        raise InvalidInput("expires_at", "is not after created_at", "send a later time, or leave it to the action type")
+    fields = proposal.model_dump(include=set(_COPIED))
+    return ActionIntentV1(
+        **fields,
+        action_intent_id=proposal.action_intent_id or action_intent_id,
+        trace_id=proposal.trace_id or trace_id,
+        target=proposal.target,
+        created_at=created,
+        expires_at=expires,
+        registry_version=registry_version,
+        digest=intent_digest(
+            tenant_id=proposal.tenant_id,
+            account_id=proposal.account_id,
+            action_type=proposal.action_type,
+            target=proposal.target.model_dump(),
+            parameters=proposal.parameters,
+            expires_at=instant(expires),
+            registry_version=registry_version,
+        ),
+    )
+
+
+_COPIED = (
+    "tenant_id",
+    "account_id",
+    "action_type",
+    "parameters",
+    "confidence_score",
+    "risk_level",
+    "why",
+    "proposed_by",
+    "supersedes",
+)
+
+
+def agree(proposal: Proposal, stored: ActionIntentV1) -> None:
+    """
+    Is this the stored intent proposed again? What the caller left to a default is taken from the stored one.
+
+    Raises `IntentIdReused` naming every field that differs.
+    """
+    different = [
+        name
+        for name in sorted(proposal.model_fields_set)
+        if getattr(proposal, name) is not None and getattr(proposal, name) != getattr(stored, name)
+    ]
+    if different:
+        raise IntentIdReused(stored.action_intent_id, different)

@@ -1,0 +1,103 @@
+"""
+The life of an intent: its statuses, what may follow what, and what a case in each status waits for.
+
+`Case` is where one intent stands. Whoever changes anything about an intent reads its case, checks
+the table below, and writes the case again in the same write: that is what makes approve, reject,
+edit, supersede, expire, start and release exclude each other.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from remit.core.errors import NotInThatState
+from remit.core.ledger import Head
+from remit.core.values import ApprovalSource, Record, UtcTime
+
+Status = Literal[
+    "PROPOSED",
+    "AWAITING_APPROVAL",
+    "BLOCKED",
+    "REJECTED",
+    "EXPIRED",
+    "SUPERSEDED",
+    "APPROVED",
+    "RUNNING",
+    "SUCCEEDED",
+    "FAILED",
+    "UNKNOWN",
+    "CANCELLED",
+]
+
+FOLLOWS: dict[Status, frozenset[Status]] = {
+    "PROPOSED": frozenset({"AWAITING_APPROVAL", "BLOCKED", "APPROVED", "EXPIRED"}),
+    "AWAITING_APPROVAL": frozenset({"APPROVED", "REJECTED", "EXPIRED", "SUPERSEDED"}),
+    "BLOCKED": frozenset({"APPROVED", "REJECTED", "EXPIRED", "SUPERSEDED"}),
+    # Back to the queue when the bus refused the event and the charge was released.
+    "APPROVED": frozenset({"RUNNING", "AWAITING_APPROVAL", "EXPIRED"}),
+    "RUNNING": frozenset({"SUCCEEDED", "FAILED", "UNKNOWN", "CANCELLED"}),
+    # A resolution: what was found out about an unknown outcome.
+    "UNKNOWN": frozenset({"SUCCEEDED", "FAILED"}),
+    "REJECTED": frozenset(),
+    "EXPIRED": frozenset(),
+    "SUPERSEDED": frozenset(),
+    "SUCCEEDED": frozenset(),
+    "FAILED": frozenset(),
+    "CANCELLED": frozenset(),
+}
+
+WAITING: frozenset[Status] = frozenset({"AWAITING_APPROVAL", "BLOCKED"})
+"""In the review queue."""
+MOVING: frozenset[Status] = frozenset({"PROPOSED", "APPROVED", "RUNNING"})
+"""Remit itself has to do the next step."""
+
+Step = Literal["gate", "publish", "publish_again", "expire", "purge"]
+
+
+class Case(Record):
+    """
+    Where one intent stands now.
+
+    `due_at` is when Remit has to look at it again if nothing happens before; `None` if never.
+    `chain` is the head of the intent's ledger chain.
+    """
+
+    tenant_id: str
+    action_intent_id: str
+    account_id: str
+    action_type: str
+    status: Status
+    created_at: UtcTime
+    updated_at: UtcTime
+    expires_at: UtcTime
+    due_at: UtcTime | None
+    digest: str
+    trace_id: str
+    chain: Head
+    edited_by: str | None = None
+    reason: str | None = None
+    approval_id: str | None = None
+    approval_source: ApprovalSource | None = None
+    published: bool = False
+    superseded_by: str | None = None
+
+    def require(self, status: Status, step: str, hint: str = "") -> None:
+        """Raises `NotInThatState` unless the case may move on to `status`."""
+        if status not in FOLLOWS[self.status]:
+            raise NotInThatState(self.action_intent_id, self.status, step, hint)
+
+
+def due_step(case: Case, now: datetime) -> Step | None:
+    """What Remit itself has to do about a case that is due; `None` if it is not."""
+    if case.due_at is None or case.due_at > now:
+        return None
+    if case.status == "PROPOSED":
+        return "gate"
+    if case.status in WAITING or (case.status == "APPROVED" and case.expires_at <= now):
+        return "expire"
+    if case.status == "APPROVED":
+        return "publish_again" if case.published else "publish"
+    if case.status == "RUNNING":
+        return "publish_again"
+    return "purge"

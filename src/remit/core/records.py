@@ -1,0 +1,105 @@
+"""
+The kinds of record a store keeps, and how each is found. A store learns from here what to keep,
+and nothing of what it means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from remit.core.action_type import ActionType
+from remit.core.approval import Approval, AutoExecStateV1, state_key
+from remit.core.autonomy import Stops
+from remit.core.bounds import BoundsInForce
+from remit.core.budget import Usage
+from remit.core.decision import Decision
+from remit.core.intent import ActionIntentV1
+from remit.core.ledger import ChainHead
+from remit.core.lifecycle import Case
+from remit.core.outcome import ActionOutcomeV1, ExecutionAttempt, Resolution
+from remit.core.policy import PolicySource
+from remit.core.values import Record, UtcTime
+
+R = TypeVar("R", bound=Record)
+
+
+class InternalObject(Record):
+    """A note or a task that the `internal` connector made, under its idempotency key."""
+
+    object_id: str
+    object_type: str
+    account_id: str
+    fields: dict[str, str]
+    created_at: UtcTime
+
+
+class PolicyVersion(Record):
+    """The policies that a version names: kept for good, so that any decision can be explained."""
+
+    version: str
+    sources: list[PolicySource]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[R]):
+    """
+    One kind of record. `contended` records are locked, or checked for change, from read to write;
+    the others are written once, or only under a contended one.
+    """
+
+    name: str
+    model: type[R]
+    contended: bool = False
+
+
+class Key(NamedTuple, Generic[R]):
+    """Where one record is: its kind, its tenant first, its id."""
+
+    kind: Kind[R]
+    tenant_id: str
+    id: str
+
+
+KINDS: dict[str, Kind[Any]] = {}
+"""Every kind by name, in the order in which a store locks them."""
+
+
+def _kind(name: str, model: type[R], *, contended: bool = False) -> Kind[R]:
+    kind = Kind(name, model, contended)
+    KINDS[name] = kind
+    return kind
+
+
+# Always locked in this order, so that no two writers wait for each other.
+CHAIN_HEAD = _kind("chain_heads", ChainHead, contended=True)
+CASE = _kind("cases", Case, contended=True)
+USAGE = _kind("usages", Usage, contended=True)
+INTENT = _kind("intents", ActionIntentV1)
+DECISION = _kind("decisions", Decision)
+APPROVAL = _kind("approvals", Approval)
+AUTO_EXEC_STATE = _kind("auto_exec_states", AutoExecStateV1)
+ATTEMPT = _kind("attempts", ExecutionAttempt)
+OUTCOME = _kind("outcomes", ActionOutcomeV1)
+RESOLUTION = _kind("resolutions", Resolution)
+BOUNDS = _kind("bounds", BoundsInForce)
+STOPS = _kind("stops", Stops)
+ACTION_TYPE = _kind("action_types", ActionType)
+POLICY_VERSION = _kind("policy_versions", PolicyVersion)
+INTERNAL_OBJECT = _kind("internal_objects", InternalObject, contended=True)
+
+THE_ONE = "-"
+"""The id of a record of which a tenant has just one: its bounds, its stops, its chain head."""
+
+
+def case_key(tenant_id: str, action_intent_id: str) -> Key[Case]:
+    return Key(CASE, tenant_id, action_intent_id)
+
+
+def state_record_key(tenant_id: str, action_intent_id: str) -> Key[AutoExecStateV1]:
+    return Key(AUTO_EXEC_STATE, tenant_id, state_key(action_intent_id))
+
+
+def type_id(name: str, version: int) -> str:
+    """The id of one version of an action type."""
+    return f"{name}@{version}"

@@ -1,0 +1,103 @@
+"""The small types every record is made of: ids, names, times, and a base that refuses what it does not know."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+from remit.core.errors import InvalidInput
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:@-]{1,128}$")]
+ActionTypeName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+RiskLevel = Literal["MINIMAL", "LOW", "MEDIUM", "HIGH"]
+ApprovalSource = Literal["POLICY", "HUMAN"]
+
+RISK_ORDER: tuple[RiskLevel, ...] = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
+
+# Not in the alphabet of ids, so no tenant can be called this.
+PLATFORM = "*"
+"""The tenant id of what belongs to the whole installation: global stops and their ledger chain."""
+
+
+def utc(moment: datetime) -> datetime:
+    """The same moment in UTC."""
+    return moment.astimezone(UTC)
+
+
+UtcTime = Annotated[AwareDatetime, AfterValidator(utc)]
+"""A stored time: aware, UTC, RFC 3339 on the wire."""
+
+
+def _from_wire(value: Any) -> Any:
+    # Numbers are refused: seconds or milliseconds is a guess.
+    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[Tt ]", value):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            return value
+    return value
+
+
+WireTime = Annotated[UtcTime, BeforeValidator(_from_wire)]
+"""A time as a caller sends it: RFC 3339 with an offset, or an aware `datetime`."""
+
+
+class Record(BaseModel):
+    """A stored value. Immutable; a change makes a new one with `model_copy(update=…)`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def wire(self) -> dict[str, Any]:
+        """As JSON values, `None` kept."""
+        return self.model_dump(mode="json")
+
+
+class Request(BaseModel):
+    """What a caller sends. Nothing is coerced: `"0.9"` is not a number and `"low"` is not `LOW`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def parse_duration(text: str) -> timedelta:
+    """`"90d"`, `"12h"`, `"30m"`, `"45s"`, `"2w"`. Raises `ValueError` for anything else, and for none at all."""
+    match = re.fullmatch(r"([1-9]\d{0,6})([smhdw])", text)
+    if not match:
+        raise ValueError("a duration is a whole number and one of s, m, h, d, w, for example 90d")
+    span = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if span > timedelta(days=3660):
+        raise ValueError("a duration of at most ten years is meant")
+    return span
+
+
+def _checked_duration(text: str) -> str:
+    parse_duration(text)
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_checked_duration)]
+
+
+def instant(moment: datetime) -> str:
+    """RFC 3339 in UTC, as records carry it."""
+    return utc(moment).isoformat().replace("+00:00", "Z")
+
+
+def explain_invalid(error: Any, prefix: str = "") -> InvalidInput:
+    """The first problem of a pydantic `ValidationError` as ours: field path, problem, way out."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join([*([prefix] if prefix else []), *(str(part) for part in first["loc"])]) or "(request)"
+    problem, way_out = first["msg"], ""
+    if first["type"] == "extra_forbidden":
+        problem, way_out = "unknown field", "remove it or correct its spelling"
+    elif first["type"] == "missing":
+        problem, way_out = "is missing", "send it"
+    elif "input" in first and isinstance(first["input"], str | int | float | bool):
+        way_out = f"received {first['input']!r}"
+    return InvalidInput(field, problem.removeprefix("Value error, "), way_out)

@@ -1,0 +1,1 @@
+"""The doors: they translate between a protocol and `remit.app`, and decide nothing."""

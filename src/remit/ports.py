@@ -1,0 +1,251 @@
+"""
+What the flow needs from outside, as small protocols: a store, a publisher, connectors, a clock.
+
+A store knows how to be atomic and contains no rule. Its one write is `transact`: each `Unit` names
+the records it needs, is shown them, and answers with what to write; the store makes that atomic and
+may ask again after a conflict. Time and ids are always arguments, so a unit may be asked twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from remit.core.errors import RemitError
+from remit.core.intent import ActionIntentV1
+from remit.core.ledger import LedgerEntry
+from remit.core.lifecycle import Case, Status
+from remit.core.outcome import CallResult
+from remit.core.records import Key, Kind
+from remit.core.values import Record
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Record)
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware UTC."""
+        ...
+
+
+class Snapshot(Protocol):
+    """The records a unit named, as they are at one moment."""
+
+    def get(self, key: Key[R]) -> R | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One approval on its way out. `delivery` counts from 1; what ignores repeats ignores them per delivery."""
+
+    event: dict[str, Any]
+    delivery: int
+
+    @property
+    def data(self) -> dict[str, Any]:
+        data: dict[str, Any] = self.event["detail"]["data"]
+        return data
+
+    @property
+    def message_id(self) -> str:
+        return f"{self.data['approval_id']}.{self.delivery}"
+
+
+@dataclass(slots=True)
+class Writes(Generic[T]):
+    """
+    What one unit wants written, all or nothing, and what to answer when it is.
+
+    `messages` go out through an enlisting publisher in the same write; only a store that has one takes them.
+    """
+
+    answer: T
+    puts: list[tuple[Key[Any], Record]] = field(default_factory=list)
+    deletes: list[Key[Any]] = field(default_factory=list)
+    entries: list[LedgerEntry] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+
+    def put(self, key: Key[R], record: R) -> None:
+        self.puts.append((key, record))
+
+
+@dataclass(frozen=True, slots=True)
+class Unit(Generic[T]):
+    """
+    One atomic change.
+
+    `keys` are read first; `more` may name further ones after seeing those; `change` is shown all of
+    them and answers what to write. Both are pure: they may be called again, and a `RemitError` that
+    `change` raises becomes this unit's answer, with nothing written for it.
+    """
+
+    keys: Sequence[Key[Any]]
+    change: Callable[[Snapshot], Writes[T]]
+    more: Callable[[Snapshot], Sequence[Key[Any]]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """Which cases of a tenant; what is `None` does not matter."""
+
+    statuses: Sequence[Status] | None = None
+    account_id: str | None = None
+    action_type: str | None = None
+    reason: str | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+
+
+class Store(Protocol):
+    """
+    Where Remit remembers. Passes `remit.testing.store_contract`, or is none.
+
+    Every method may raise `TryLater` (nothing happened) and `transact` also `OutcomeUnknown` (the
+    answer to the commit was lost). No driver's exception leaves a store.
+    """
+
+    def transact(self, units: Sequence[Unit[T]]) -> list[T | RemitError]:
+        """
+        Carry out each unit as if one after the other, each atomic by itself.
+
+        Answers in order: the unit's answer, or the `RemitError` its `change` raised.
+        """
+        ...
+
+    def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
+        """These records as last committed."""
+        ...
+
+    def scan(self, kind: Kind[R], tenant_id: str, prefix: str = "") -> list[R]:
+        """The records of one kind whose id begins with `prefix`, by id."""
+        ...
+
+    def due(self, now: datetime, limit: int) -> list[Case]:
+        """Cases of all tenants whose `due_at` has come, the longest due first."""
+        ...
+
+    def busy(self) -> bool:
+        """Is there a case, of any tenant, that Remit itself has to move on?"""
+        ...
+
+    def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:
+        """The review queue: waiting cases by `expires_at`, then id. `after` is a `waiting_cursor`."""
+        ...
+
+    def cases(self, tenant_id: str, which: CaseFilter, after: str | None, limit: int) -> list[Case]:
+        """Cases, the newest `created_at` first, then by id downwards. `after` is a `case_cursor`."""
+        ...
+
+    def chain(self, tenant_id: str, action_intent_id: str | None) -> list[LedgerEntry]:
+        """One chain from its first entry; `None` names the tenant's own."""
+        ...
+
+    def recent(
+        self, tenant_id: str, event_types: Sequence[str], account_id: str | None, after: str | None, limit: int
+    ) -> list[LedgerEntry]:
+        """Entries of these types, newest first, then by id downwards. `after` is an `entry_cursor`."""
+        ...
+
+    def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
+        """Every entry of every intent's chain as of one moment, chain by chain, each from its first entry."""
+        ...
+
+    def counts(self, tenant_id: str) -> dict[str, int]:
+        """How many cases the tenant has in each status; statuses without any are left out."""
+        ...
+
+    def tenants(self) -> list[str]:
+        """Every tenant that has anything stored, by name."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def case_cursor(case: Case) -> str:
+    """Where to go on after this case in `Store.cases`."""
+    return f"{case.wire()['created_at']}|{case.action_intent_id}"
+
+
+def waiting_cursor(case: Case) -> str:
+    """Where to go on after this case in `Store.waiting`."""
+    return f"{case.wire()['expires_at']}|{case.action_intent_id}"
+
+
+def entry_cursor(entry: LedgerEntry) -> str:
+    """Where to go on after this entry in `Store.recent`."""
+    return f"{entry.at}|{entry.entry_id}"
+
+
+class EnlistingPublisher(Protocol):
+    """Delivers in the store's own transaction: announced and marked as published in one commit."""
+
+    def enlist(self, transaction: Any, messages: Sequence[Message]) -> None:
+        """Hand over the messages inside `transaction`, whatever the store calls that. Raises to undo everything."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one message: `delivered`, `refused` for good, or `unconfirmed`."""
+
+    outcome: str
+    detail: str = ""
+
+
+DELIVERED, REFUSED, UNCONFIRMED = "delivered", "refused", "unconfirmed"
+
+
+class SendingPublisher(Protocol):
+    """Delivers over a wire: what is not known to be delivered stays reserved and is sent again."""
+
+    def send(self, messages: Sequence[Message]) -> list[Receipt]:
+        """One receipt a message, in order. Never raises for what happened on the way: that is `unconfirmed`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call to the far side: the mapped request, and what the connector needs around it."""
+
+    intent: ActionIntentV1
+    request: dict[str, Any]
+    idempotency_key: str
+    timeout_s: float
+    allowed_hosts: Sequence[str]
+    now: datetime
+
+
+class Connector(Protocol):
+    """How an action reaches the world. Passes `remit.testing` where one exists for it."""
+
+    def check(self, tool: dict[str, Any]) -> None:
+        """Raises `InvalidInput` naming the field of the tool's description that is wrong."""
+        ...
+
+    def map(self, tool: dict[str, Any], intent: ActionIntentV1) -> dict[str, Any]:
+        """
+        The request this intent means, as JSON, without any secret in it.
+
+        Pure. Raises `InvalidInput` if the intent lacks what the mapping needs.
+        """
+        ...
+
+    def invoke(self, call: Call) -> CallResult:
+        """Carry it out once. Never raises for what the far side did; never retries."""
+        ...
+
+
+def answer_of(answers: Sequence[T | RemitError]) -> T:
+    """The answer of the only unit. Raises it if it is an error."""
+    (answer,) = answers
+    if isinstance(answer, RemitError):
+        raise answer
+    return answer
+
+
+def needed(unit: Unit[Any], snapshot: Snapshot) -> Iterable[Key[Any]]:
+    """The keys that `unit` names after it has seen its first."""
+    return unit.more(snapshot) if unit.more else ()

@@ -1,0 +1,1 @@
+"""How an approval leaves for execution. One adapter per carrier; none knows a rule."""

@@ -1,0 +1,1 @@
+"""Public test suites: a third party's adapter proves itself with these."""
