@@ -22,6 +22,7 @@ from remit.core.records import Key, Kind
 from remit.core.values import Record
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 R = TypeVar("R", bound=Record)
 
 
@@ -55,14 +56,14 @@ class Message:
 
 
 @dataclass(slots=True)
-class Writes(Generic[T]):
+class Writes(Generic[T_co]):
     """
     What one unit wants written, all or nothing, and what to answer when it is.
 
     `messages` go out through an enlisting publisher in the same write; only a store that has one takes them.
     """
 
-    answer: T
+    answer: T_co
     puts: list[tuple[Key[Any], Record]] = field(default_factory=list)
     deletes: list[Key[Any]] = field(default_factory=list)
     entries: list[LedgerEntry] = field(default_factory=list)
@@ -73,7 +74,7 @@ class Writes(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Unit(Generic[T]):
+class Unit(Generic[T_co]):
     """
     One atomic change.
 
@@ -83,7 +84,7 @@ class Unit(Generic[T]):
     """
 
     keys: Sequence[Key[Any]]
-    change: Callable[[Snapshot], Writes[T]]
+    change: Callable[[Snapshot], Writes[T_co]]
     more: Callable[[Snapshot], Sequence[Key[Any]]] | None = None
 
 
@@ -219,7 +220,13 @@ class Call:
 
 
 class Connector(Protocol):
-    """How an action reaches the world. Passes `remit.testing` where one exists for it."""
+    """
+    How an action reaches the world.
+
+    `always_honours_key` is true where the same idempotency key can never act twice, whatever the tool says.
+    """
+
+    always_honours_key: bool
 
     def check(self, tool: dict[str, Any]) -> None:
         """Raises `InvalidInput` naming the field of the tool's description that is wrong."""

@@ -26,6 +26,12 @@ class Tool(Request):
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 5
 
+    @property
+    def name(self) -> str:
+        """The connector and what it is asked to do, for people: `internal create_note`, `http PATCH`."""
+        extra = self.model_extra or {}
+        return " ".join([self.connector, *(str(extra[key]) for key in ("operation", "method") if key in extra)])
+
     def wire(self) -> dict[str, Any]:
         return self.model_dump(mode="json")
 

@@ -24,7 +24,8 @@ from remit.core.autonomy import (
 )
 from remit.core.budget import DEFAULT_ZONE, Budget, BudgetInForce, TenantBudget, TimeZone, day_of, merge
 from remit.core.errors import InvalidInput
-from remit.core.policy import PolicySource, check_policies, policy_version
+from remit.core.intent import check_json
+from remit.core.policy import PolicySet, PolicySource, compile_policies
 from remit.core.values import ActionTypeName, Identifier, Record, Request, UtcTime, explain_invalid
 
 Modes = dict[ActionTypeName | Literal["default"], AutonomyMode]
@@ -55,7 +56,7 @@ class Bounds(Request):
     @field_validator("policies")
     @classmethod
     def _policies_are_sound(cls, policies: list[PolicySource]) -> list[PolicySource]:
-        check_policies(tuple(policies))
+        compile_policies(tuple(policies))
         return policies
 
     @model_validator(mode="after")
@@ -78,8 +79,7 @@ class BoundsInForce(Record):
     config_sequence: int
     bounds: Bounds
     type_versions: dict[str, int]
-    policy_version: str
-    # Accounts by id; "default" for every account that is named nowhere; "*tenant" for the ceiling.
+    # Accounts by id; "*" for every account that is named nowhere; "*tenant" for the ceiling.
     zones_until: dict[str, ZoneUntil] = {}
 
     def account(self, account_id: str) -> AccountBounds:
@@ -90,6 +90,10 @@ class BoundsInForce(Record):
 
     def mode(self, account_id: str, action_type: str) -> ResolvedMode:
         return resolve_mode(action_type, dict(self.account(account_id).modes), dict(self.bounds.modes))
+
+    def policies(self) -> PolicySet:
+        """The platform's rules, as this release has them, with the tenant's beside them."""
+        return compile_policies(tuple(self.bounds.policies))
 
     def action_type(self, name: str) -> ActionTypeSpec | None:
         return self.bounds.action_types.get(name)
@@ -105,13 +109,13 @@ class BoundsInForce(Record):
 
     def zones(self, now: datetime) -> set[str]:
         """Every zone whose today holds usage of this tenant."""
-        named = {*self.bounds.accounts, *self.zones_until} - {DEFAULT, _TENANT}
+        named = {*self.bounds.accounts, *self.zones_until} - {_UNNAMED, _TENANT}
         ceiling = _in_force(self.zones_until.get(_TENANT), _ceiling_zone(self.bounds), now)
         return {self._zone(account, now) for account in named} | {self._zone(_UNNAMED, now), ceiling}
 
     def _zone(self, account_id: str, now: datetime) -> str:
         named = account_id in self.bounds.accounts or account_id in self.zones_until
-        running_out = self.zones_until.get(account_id if named else DEFAULT)
+        running_out = self.zones_until.get(account_id if named else _UNNAMED)
         return _in_force(running_out, _account_zone(self.bounds, account_id), now)
 
 
@@ -123,9 +127,7 @@ _UNNAMED = "*"
 
 def nothing_set(tenant_id: str) -> BoundsInForce:
     """What a tenant has before its first bounds: no list, no budget, so no autonomy."""
-    return BoundsInForce(
-        config_sequence=0, bounds=Bounds(tenant=tenant_id), type_versions={}, policy_version=policy_version(())
-    )
+    return BoundsInForce(config_sequence=0, bounds=Bounds(tenant=tenant_id), type_versions={})
 
 
 def parse_bounds(data: Any) -> Bounds:
@@ -135,9 +137,13 @@ def parse_bounds(data: Any) -> Bounds:
     if not isinstance(data, Mapping):
         raise InvalidInput("(bounds)", "are not a mapping", "start with 'tenant: NAME'")
     try:
-        return Bounds.model_validate(dict(data))
+        bounds = Bounds.model_validate(dict(data))
     except ValidationError as error:
         raise explain_invalid(error) from None
+    for name, spec in bounds.action_types.items():
+        # A connector's own fields have any shape, and the ledger has to carry them.
+        check_json(spec.tool.wire(), f"action_types.{name}.tool")
+    return bounds
 
 
 def replace_bounds(before: BoundsInForce, after: Bounds, now: datetime) -> BoundsInForce:
@@ -155,7 +161,6 @@ def replace_bounds(before: BoundsInForce, after: Bounds, now: datetime) -> Bound
         config_sequence=before.config_sequence + 1,
         bounds=after,
         type_versions=versions,
-        policy_version=policy_version(tuple(after.policies)),
         zones_until=_zones_running_out(before, after, now),
     )
 
@@ -166,16 +171,22 @@ def changed_types(before: BoundsInForce, after: BoundsInForce) -> list[str]:
 
 
 def _zones_running_out(before: BoundsInForce, after: Bounds, now: datetime) -> dict[str, ZoneUntil]:
-    named = {*before.bounds.accounts, *after.accounts, *before.zones_until} - {DEFAULT, _TENANT}
+    named = {*before.bounds.accounts, *after.accounts, *before.zones_until} - {_UNNAMED, _TENANT}
     pairs = {account: (before._zone(account, now), _account_zone(after, account)) for account in named}
-    pairs[DEFAULT] = (before._zone(_UNNAMED, now), _account_zone(after, _UNNAMED))
+    pairs[_UNNAMED] = (before._zone(_UNNAMED, now), _account_zone(after, _UNNAMED))
     ceiling = _in_force(before.zones_until.get(_TENANT), _ceiling_zone(before.bounds), now)
     pairs[_TENANT] = (ceiling, _ceiling_zone(after))
+    # Before the first bounds nothing was charged, so no day has to end.
+    if before.config_sequence == 0:
+        return {}
+    changed = {name for name, (old, new) in pairs.items() if old != new}
+    if _UNNAMED in changed:
+        # An account that is no longer named keeps its own zone: what runs out for the others is not its day.
+        changed |= named - set(after.accounts)
     return {
         name: ZoneUntil(timezone=old, until=day_of(now, old).ends_at)
-        for name, (old, new) in pairs.items()
-        # Before the first bounds nothing was charged, so no day has to end.
-        if old != new and before.config_sequence > 0
+        for name, (old, _) in pairs.items()
+        if name in changed
     }
 
 

@@ -18,7 +18,7 @@ from remit.core.autonomy import ResolvedMode, Stop, Stops, stop_in_force
 from remit.core.bounds import BoundsInForce
 from remit.core.budget import Charge, Limit, Shortfall, Usage, charge
 from remit.core.intent import ActionIntentV1
-from remit.core.policy import PolicyDecision, PolicyQuestion, PolicyVerdict, compile_policies, ten_thousandths
+from remit.core.policy import PolicyDecision, PolicyQuestion, PolicyVerdict, ten_thousandths
 from remit.core.values import RISK_ORDER, Record, RiskLevel, UtcTime, instant
 
 Result = Literal["AUTO_EXECUTED", "REQUIRE_APPROVAL"]
@@ -130,7 +130,7 @@ def ask_policy(
         local_hour=local.hour,
         parameters=intent.parameters,
     )
-    return question, compile_policies(tuple(bounds.bounds.policies)).evaluate(question)
+    return question, bounds.policies().evaluate(question)
 
 
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
@@ -243,7 +243,7 @@ class _Trail:
             reason=refusal.reason if refusal else (self.policy.reason if self.policy else ""),
             explanation=refusal.explanation if refusal else self._yes_in_words(),
             policy_decision=self.policy.policy_decision if self.policy else None,
-            policy_version=bounds.policy_version,
+            policy_version=bounds.policies().version,
             policy_clause=self.policy.clauses[0] if self.policy and self.policy.clauses else None,
             checks=self.checks,
             config_sequence=bounds.config_sequence,

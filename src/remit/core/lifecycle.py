@@ -11,7 +11,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from remit.core.errors import NotInThatState
+from remit.core.errors import InvalidInput, NotFound, NotInThatState
+from remit.core.intent import ActionIntentV1
 from remit.core.ledger import Head
 from remit.core.values import ApprovalSource, Record, UtcTime
 
@@ -82,10 +83,34 @@ class Case(Record):
     published: bool = False
     superseded_by: str | None = None
 
-    def require(self, status: Status, step: str, hint: str = "") -> None:
+    def require(self, status: Status, step: str) -> None:
         """Raises `NotInThatState` unless the case may move on to `status`."""
         if status not in FOLLOWS[self.status]:
-            raise NotInThatState(self.action_intent_id, self.status, step, hint)
+            raise NotInThatState(self.action_intent_id, self.status, step, self._hint())
+
+    def require_waiting(self, step: str) -> None:
+        """Raises `NotInThatState` unless a person may answer: only what is in the queue can be answered."""
+        if self.status not in WAITING:
+            raise NotInThatState(self.action_intent_id, self.status, step, self._hint())
+
+    def _hint(self) -> str:
+        return f"look at {self.superseded_by!r}, which replaced it" if self.superseded_by else ""
+
+
+def check_supersedes(old: Case | None, intent: ActionIntentV1) -> Case:
+    """
+    May `intent` take the place of `old`? Only of one that still waits, of the same account and action type.
+
+    Raises `NotFound`, `InvalidInput` or `NotInThatState`.
+    """
+    if old is None:
+        raise NotFound("intent", intent.supersedes or "", intent.tenant_id)
+    for field in ("account_id", "action_type"):
+        if getattr(old, field) != getattr(intent, field):
+            way_out = f"propose it with {field} {getattr(old, field)!r}, or as an intent of its own"
+            raise InvalidInput("supersedes", f"names an intent with another {field}", way_out)
+    old.require_waiting("superseded")
+    return old
 
 
 def due_step(case: Case, now: datetime) -> Step | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from remit.core.approval import Approval
 from remit.core.canonical import digest_of
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger import EventType
@@ -62,9 +63,15 @@ class ExecutionAttempt(Record):
     lease_until: UtcTime
     invoking: bool
     in_doubt: bool
+    tool: str | None
     idempotency_key: str
     started_at: UtcTime
     last_error: CallResult | None = None
+
+    @property
+    def unanswered(self) -> bool:
+        """Some call was marked and its answer never noted: nobody knows whether the far side acted."""
+        return self.in_doubt or self.invoking
 
 
 class ActionOutcomeV1(Record):
@@ -126,15 +133,16 @@ def after_call(
     """
     What follows from one call's result.
 
-    A lost answer is repeated only where the far side honours the key. What stays in doubt when the
-    tries are used up is `UNKNOWN`, even if the last answer was a refusal to try.
+    A lost answer, and a time-out of any kind, is repeated only where the far side honours the key. What
+    stays in doubt when the tries are used up is `UNKNOWN`, even if the last answer was a refusal to try.
     """
     if result.acted == "yes":
         return "SUCCEEDED"
     doubt = in_doubt or result.acted == "unknown"
     if doubt and not honours_key:
         return "UNKNOWN"
-    again = result.acted == "unknown" or result.error_class in ("RATE_LIMIT", "DOWNSTREAM")
+    repeatable = ("RATE_LIMIT", "DOWNSTREAM", "TIMEOUT") if honours_key else ("RATE_LIMIT", "DOWNSTREAM")
+    again = result.acted == "unknown" or result.error_class in repeatable
     if again and attempt_count < max_attempts:
         return Retry(pause_s=_pause(attempt_count, result.retry_after_s))
     return "UNKNOWN" if doubt and again else "FAILED"
@@ -148,3 +156,33 @@ def _pause(attempt_count: int, asked_for_s: float | None) -> float:
 def lease(now: datetime, seconds: float) -> datetime:
     """How long the holder may act: the time it needs, and a margin."""
     return now + timedelta(seconds=seconds) + LEASE_MARGIN
+
+
+def conclude(
+    intent: ActionIntentV1,
+    approval: Approval,
+    attempt: ExecutionAttempt,
+    status: OutcomeStatus,
+    result: CallResult,
+    now: datetime,
+) -> ActionOutcomeV1:
+    """The outcome that ends an attempt; `approval_source` and `auto_executed` are the approval's."""
+    return ActionOutcomeV1(
+        action_intent_id=intent.action_intent_id,
+        tenant_id=intent.tenant_id,
+        account_id=intent.account_id,
+        approval_id=approval.approval_id,
+        status=status,
+        external_object_refs=result.external_object_refs,
+        error_code=result.error_code,
+        error_class=result.error_class,
+        error_message=(result.error_message or "")[:LONGEST_MESSAGE] or None,
+        attempt_count=attempt.attempt_count,
+        tool=attempt.tool,
+        registry_version=intent.registry_version,
+        started_at=attempt.started_at,
+        completed_at=now,
+        trace_id=intent.trace_id,
+        approval_source=approval.approval_source,
+        auto_executed=approval.auto_executed,
+    )

@@ -140,6 +140,9 @@ def ten_thousandths(value: float, *, up: bool) -> int:
     return int(scaled.to_integral_value(rounding="ROUND_CEILING" if up else "ROUND_FLOOR"))
 
 
+_READS_PARAMETERS = re.compile(r"\b(get|has)Tag\b")
+
+
 @dataclass(frozen=True, slots=True)
 class PolicySet:
     """Parsed once, evaluated often."""
@@ -157,13 +160,21 @@ class PolicySet:
             try:
                 entities = _parameter_entities(question.parameters)
             except ValueError as problem:
-                return _not_evaluated([str(problem)], [])
+                return self._without_parameters(question, str(problem))
         try:
             answer = cedarpy.is_authorized(_request(question), self.engine, entities)
         except ValueError as problem:
             return _not_evaluated([str(problem)], [])
-        clauses = sorted((self.clauses[i] for i in answer.diagnostics.reasons), key=lambda c: self.order[c.clause_id])
-        return _verdict(answer.allowed, clauses, sorted(answer.diagnostics.errors))
+        return _verdict(answer.allowed, self._determining(answer), sorted(answer.diagnostics.errors))
+
+    def _without_parameters(self, question: PolicyQuestion, problem: str) -> PolicyVerdict:
+        # The rules that do not look at parameters still hold: a block of theirs is not lifted.
+        answer = cedarpy.is_authorized(_request(question), self.engine, _NO_ENTITIES)
+        clauses = [clause for clause in self._determining(answer) if not _READS_PARAMETERS.search(clause.text)]
+        return _verdict(False, clauses, [problem])
+
+    def _determining(self, answer: Any) -> list[Clause]:
+        return sorted((self.clauses[i] for i in answer.diagnostics.reasons), key=lambda c: self.order[c.clause_id])
 
 
 def _verdict(allowed: bool, clauses: list[Clause], errors: list[str]) -> PolicyVerdict:
@@ -231,19 +242,16 @@ def compile_policies(sources: tuple[PolicySource, ...]) -> PolicySet:
         # Cedar numbers the rules of one text in the order they are written.
         clauses={f"policy{number}": clause for number, clause in enumerate([*own, *tenants])},
         engine=cedarpy.PolicySet.from_str(everything),
-        reads_parameters=any(re.search(r"\b(get|has)Tag\b", source.text) for source in sources),
+        reads_parameters=any(_READS_PARAMETERS.search(source.text) for source in sources),
         order={clause.clause_id: place for place, clause in enumerate(ordered)},
     )
 
 
-def check_policies(sources: tuple[PolicySource, ...]) -> None:
-    """Raises `ValueError` as `compile_policies` does."""
-    compile_policies(sources)
-
-
-def clause_text(sources: tuple[PolicySource, ...], clause_id: str) -> Clause | None:
-    """The rule by that id in this version of the policies."""
-    return next((c for c in compile_policies(sources).clauses.values() if c.clause_id == clause_id), None)
+def find_clause(platform: str, sources: tuple[PolicySource, ...], clause_id: str) -> Clause | None:
+    """The rule by that id in one kept version of the policies."""
+    rules = [*_clauses("platform", platform, platform=True)]
+    rules += [clause for source in sources for clause in _clauses(source.name, source.text, platform=False)]
+    return next((clause for clause in rules if clause.clause_id == clause_id), None)
 
 
 def _clauses(name: str, text: str, *, platform: bool) -> Iterator[Clause]:
@@ -320,9 +328,11 @@ _LARGEST_DECIMAL = Decimal("922337203685477.5807")
 def _parameter_entities(parameters: dict[str, Any]) -> list[dict[str, Any]]:
     texts: dict[str, Any] = {}
     numbers: dict[str, Any] = {}
+    paths: set[str] = set()
     for path, value in _flattened("", parameters):
-        if path in texts or path in numbers:
+        if path in paths:
             raise ValueError(f"parameters: {path!r} names two values")
+        paths.add(path)
         if isinstance(value, str):
             texts[path] = value
         elif isinstance(value, bool):
@@ -337,7 +347,8 @@ def _parameter_entities(parameters: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _flattened(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
-        for name, inner in value.items():
+        # Sorted: a store may give the same parameters back in another order.
+        for name, inner in sorted(value.items()):
             yield from _flattened(f"{path}.{name}" if path else name, inner)
     elif isinstance(value, list):
         yield f"{path}.count", len(value)

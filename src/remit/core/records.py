@@ -38,6 +38,7 @@ class PolicyVersion(Record):
     """The policies that a version names: kept for good, so that any decision can be explained."""
 
     version: str
+    platform: str
     sources: list[PolicySource]
 
 

@@ -1,0 +1,135 @@
+"""What people set: a tenant's bounds as a whole, and the stop switches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from remit.core.action_type import ActionType
+from remit.core.autonomy import Stop, StopLevel, Stops, StopScope
+from remit.core.bounds import Bounds, BoundsInForce, changed_types, nothing_set, replace_bounds
+from remit.core.errors import InvalidInput
+from remit.core.policy import PLATFORM_POLICIES
+from remit.core.records import ACTION_TYPE, BOUNDS, POLICY_VERSION, STOPS, THE_ONE, Key, PolicyVersion, type_id
+from remit.core.values import PLATFORM
+from remit.flow.context import Context, TenantStory, chain_head_key
+from remit.ports import Connector, Snapshot, Unit, Writes
+
+
+def check_tools(bounds: Bounds, connectors: Mapping[str, Connector]) -> None:
+    """Raises `InvalidInput` naming the action type whose tool no connector here can carry out."""
+    for name, spec in bounds.action_types.items():
+        connector = connectors.get(spec.tool.connector)
+        if connector is None:
+            known = ", ".join(sorted(connectors))
+            raise InvalidInput(
+                f"action_types.{name}.tool.connector", f"{spec.tool.connector!r} is not known", f"use one of {known}"
+            )
+        try:
+            connector.check(spec.tool.wire())
+        except InvalidInput as error:
+            raise InvalidInput(f"action_types.{name}.tool.{error.field}", error.problem, error.way_out) from None
+
+
+def apply_unit(
+    context: Context, bounds: Bounds, *, by: str, now: datetime
+) -> Unit[tuple[BoundsInForce, BoundsInForce]]:
+    """
+    Replace a tenant's whole bounds; stop switches stay as they are. Answers what was and what is.
+
+    The same bounds again change nothing and write nothing.
+    """
+    tenant_id = bounds.tenant
+    bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
+
+    def change(snapshot: Snapshot) -> Writes[tuple[BoundsInForce, BoundsInForce]]:
+        before = snapshot.get(bounds_at) or nothing_set(tenant_id)
+        if before.bounds == bounds and before.config_sequence > 0:
+            return Writes(answer=(before, before))
+        after = replace_bounds(before, bounds, now)
+        story = TenantStory(context, snapshot, tenant_id, now)
+        story.tell("CONFIG_CHANGED", after.wire(), actor=by)
+        writes = story.writes((before, after))
+        writes.put(bounds_at, after)
+        for name in changed_types(before, after):
+            version = after.type_versions[name]
+            registered = ActionType(name=name, version=version, spec=bounds.action_types[name])
+            writes.put(Key(ACTION_TYPE, tenant_id, type_id(name, version)), registered)
+        return writes
+
+    return Unit(keys=[bounds_at, chain_head_key(tenant_id)], change=change)
+
+
+def keep_policies_unit(tenant_id: str) -> Unit[None]:
+    """Keep the policies in force under their content hash, if they are not kept yet."""
+    bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
+
+    def version_of(snapshot: Snapshot) -> PolicyVersion:
+        in_force = snapshot.get(bounds_at) or nothing_set(tenant_id)
+        return PolicyVersion(
+            version=in_force.policies().version, platform=PLATFORM_POLICIES, sources=in_force.bounds.policies
+        )
+
+    def key_of(snapshot: Snapshot) -> Key[PolicyVersion]:
+        return Key(POLICY_VERSION, tenant_id, version_of(snapshot).version)
+
+    def change(snapshot: Snapshot) -> Writes[None]:
+        writes: Writes[None] = Writes(answer=None)
+        if snapshot.get(key_of(snapshot)) is None:
+            writes.put(key_of(snapshot), version_of(snapshot))
+        return writes
+
+    return Unit(keys=[bounds_at], change=change, more=lambda snapshot: [key_of(snapshot)])
+
+
+def stop_unit(
+    context: Context, scope: StopScope, level: StopLevel, *, by: str, reason: str, now: datetime
+) -> Unit[Stop]:
+    """Pull a stop switch. Pulled again, it keeps the newer name and reason."""
+    owner = _owner(scope, by, reason)
+    stops_at = Key(STOPS, owner, THE_ONE)
+    stop = Stop(scope=scope, level=level, stopped_by=by, reason=reason, stopped_at=now)
+
+    def change(snapshot: Snapshot) -> Writes[Stop]:
+        story = TenantStory(context, snapshot, owner, now)
+        story.tell("AUTONOMY_STOPPED", _told(scope, level, by, reason), actor=by)
+        writes = story.writes(stop)
+        writes.put(stops_at, (snapshot.get(stops_at) or Stops()).with_stop(stop))
+        return writes
+
+    return Unit(keys=[stops_at, chain_head_key(owner)], change=change)
+
+
+def resume_unit(
+    context: Context, scope: StopScope, level: StopLevel, *, by: str, reason: str, now: datetime
+) -> Unit[bool]:
+    """Put one stop switch back. Answers false, and writes nothing, if it was not pulled."""
+    owner = _owner(scope, by, reason)
+    stops_at = Key(STOPS, owner, THE_ONE)
+
+    def change(snapshot: Snapshot) -> Writes[bool]:
+        before = snapshot.get(stops_at) or Stops()
+        after = before.without(scope, level)
+        if after == before:
+            return Writes(answer=False)
+        story = TenantStory(context, snapshot, owner, now)
+        story.tell("AUTONOMY_RESUMED", _told(scope, level, by, reason), actor=by)
+        writes = story.writes(True)
+        writes.put(stops_at, after)
+        return writes
+
+    return Unit(keys=[stops_at, chain_head_key(owner)], change=change)
+
+
+def _told(scope: StopScope, level: StopLevel, by: str, reason: str) -> dict[str, Any]:
+    return {"scope": scope.wire(), "level": level, "by": by, "reason": reason}
+
+
+def _owner(scope: StopScope, by: str, reason: str) -> str:
+    for field, value in (("by", by), ("reason", reason)):
+        if not value.strip():
+            raise InvalidInput(field, "is empty", "a stop and its end name who and why")
+    if scope.tenant_id is None and (scope.account_id or scope.action_type):
+        raise InvalidInput("tenant", "is missing", "name the tenant whose account or action type is meant")
+    return scope.tenant_id or PLATFORM

@@ -1,0 +1,164 @@
+"""What every step is given, and the pen with which a step writes about one intent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from remit.core.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, AutoExecStateV1, published, released
+from remit.core.budget import Usage, release, split_window_id
+from remit.core.ledger import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, append
+from remit.core.lifecycle import Case
+from remit.core.outcome import ActionOutcomeV1, Resolution
+from remit.core.records import CHAIN_HEAD, RESOLUTION, THE_ONE, USAGE, Key, case_key, state_record_key
+from remit.ports import Connector, Snapshot, Store, Writes
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The store, where ids come from (UUIDv7), and the few settings that steps need."""
+
+    store: Store
+    new_id: Callable[[], str]
+    connectors: Mapping[str, Connector]
+    event_source: str = DEFAULT_SOURCE
+    state_ttl_days: int = STATE_TTL_DAYS[1]
+
+
+class Story:
+    """
+    What one unit writes about one intent: entries on its chain, its case, and records beside it.
+
+    Nothing is written before `writes` is handed to the store.
+    """
+
+    def __init__(self, context: Context, case: Case, now: datetime) -> None:
+        self.context, self.case, self.now = context, case, now
+        self._writes: Writes[Any] = Writes(answer=None)
+
+    def tell(self, event_type: EventType, data: dict[str, Any], actor: str = SYSTEM) -> None:
+        """Append to the intent's chain."""
+        entry = append(
+            self.case.chain,
+            event_type,
+            data,
+            entry_id=self.context.new_id(),
+            tenant_id=self.case.tenant_id,
+            account_id=self.case.account_id,
+            action_intent_id=self.case.action_intent_id,
+            actor=actor,
+            at=self.now,
+        )
+        self._writes.entries.append(entry)
+        self.turn(chain=entry.head)
+
+    def turn(self, **changes: Any) -> None:
+        """Change the case."""
+        self.case = self.case.model_copy(update={**changes, "updated_at": self.now})
+
+    def put(self, key: Key[Any], record: Any) -> None:
+        self._writes.put(key, record)
+
+    def mark_published(self, state: AutoExecStateV1) -> AutoExecStateV1:
+        """Delivered once more; the first time it becomes `PUBLISHED` and the chain says so."""
+        after = published(state, expires_at=self.case.expires_at, now=self.now, ttl_days=self.context.state_ttl_days)
+        self.put(state_record_key(state.tenant_id, state.action_intent_id), after)
+        if state.status == "RESERVED":
+            self.tell("ACTION_PUBLISHED", {"approval_id": state.approval_id})
+        self.turn(published=True)
+        return after
+
+    def release(self, state: AutoExecStateV1, snapshot: Snapshot, why: str) -> None:
+        """Make the approval `RELEASED` and give its charges back into the windows they were taken from."""
+        charges, usages = release(state.charges, charged_usages(snapshot, state))
+        for usage in usages.values():
+            self.put(Key(USAGE, state.tenant_id, usage.usage_id), usage)
+        given_back = released(
+            state, expires_at=self.case.expires_at, now=self.now, ttl_days=self.context.state_ttl_days
+        )
+        self.put(state_record_key(state.tenant_id, state.action_intent_id), given_back)
+        self.turn(due_at=given_back.expires_at)
+        self.tell(
+            "BUDGET_RELEASED",
+            {
+                "approval_id": state.approval_id,
+                "approval_source": state.approval_source,
+                "why": why,
+                "charges": [taken.wire() for taken in charges],
+            },
+        )
+
+    def resolve(self, outcome: ActionOutcomeV1, resolution: Resolution) -> None:
+        """Write down what was found out about an unknown outcome."""
+        self.put(Key(RESOLUTION, self.case.tenant_id, self.case.action_intent_id), resolution)
+        self.turn(status=resolution.status)
+        self.tell(
+            "OUTCOME_RESOLVED",
+            {
+                "approval_id": outcome.approval_id,
+                "digest": self.case.digest,
+                "approval_source": outcome.approval_source,
+                "auto_executed": outcome.auto_executed,
+                "outcome": resolution.wire(),
+            },
+            actor=resolution.resolved_by,
+        )
+
+    def writes(self, answer: T) -> Writes[T]:
+        """Everything told, with the case as it is now."""
+        case_at = case_key(self.case.tenant_id, self.case.action_intent_id)
+        return Writes(
+            answer=answer,
+            puts=[(case_at, self.case), *self._writes.puts],
+            deletes=self._writes.deletes,
+            entries=self._writes.entries,
+            messages=self._writes.messages,
+        )
+
+
+class TenantStory:
+    """The same for a tenant's own chain: its bounds, stops and seals."""
+
+    def __init__(self, context: Context, snapshot: Snapshot, tenant_id: str, now: datetime) -> None:
+        self.context, self.tenant_id, self.now = context, tenant_id, now
+        self.key = chain_head_key(tenant_id)
+        self.head: Head = (snapshot.get(self.key) or ChainHead(chain=NO_CHAIN)).chain
+        self.entries: list[LedgerEntry] = []
+
+    def tell(self, event_type: EventType, data: dict[str, Any], actor: str) -> None:
+        entry = append(
+            self.head,
+            event_type,
+            data,
+            entry_id=self.context.new_id(),
+            tenant_id=self.tenant_id,
+            account_id=None,
+            action_intent_id=None,
+            actor=actor,
+            at=self.now,
+        )
+        self.entries.append(entry)
+        self.head = entry.head
+
+    def writes(self, answer: T) -> Writes[T]:
+        return Writes(answer=answer, puts=[(self.key, ChainHead(chain=self.head))], entries=self.entries)
+
+
+def chain_head_key(tenant_id: str) -> Key[ChainHead]:
+    return Key(CHAIN_HEAD, tenant_id, THE_ONE)
+
+
+def usage_keys(tenant_id: str, state: AutoExecStateV1 | None) -> list[Key[Usage]]:
+    """The usage records a state's charges were taken from."""
+    ids = {split_window_id(taken.window_id)[0] for taken in state.charges} if state else set()
+    return [Key(USAGE, tenant_id, usage_id) for usage_id in sorted(ids)]
+
+
+def charged_usages(snapshot: Snapshot, state: AutoExecStateV1) -> dict[str, Usage]:
+    """Those records. A charge without its counter cannot be: they were written together."""
+    found = {key.id: snapshot.get(key) for key in usage_keys(state.tenant_id, state)}
+    return {usage_id: usage for usage_id, usage in found.items() if usage is not None}

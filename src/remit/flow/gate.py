@@ -1,0 +1,222 @@
+"""
+The gate: decide one intent, and in the same write charge, approve, reserve and record it, or queue it.
+
+A decision that exists is final and is returned as it was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from remit.core.approval import PUBLISH_AFTER, approve, event_data, reserved
+from remit.core.bounds import BoundsInForce, nothing_set
+from remit.core.decision import (
+    INTENT_EXPIRED,
+    INTENT_NOT_FOUND,
+    MISSING_INPUT,
+    Decision,
+    Result,
+    Seen,
+    Verdict,
+    decide,
+)
+from remit.core.errors import RemitError
+from remit.core.intent import ActionIntentV1
+from remit.core.ledger import SYSTEM
+from remit.core.lifecycle import Status
+from remit.core.records import (
+    APPROVAL,
+    BOUNDS,
+    DECISION,
+    INTENT,
+    STOPS,
+    THE_ONE,
+    USAGE,
+    Key,
+    case_key,
+    state_record_key,
+)
+from remit.core.values import PLATFORM, instant
+from remit.flow.context import Context, Story
+from remit.ports import Snapshot, Unit, Writes
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswer:
+    """What the gate says. `already_published` is true when an earlier call had finished all of it."""
+
+    action_intent_id: str
+    result: Result
+    reason: str
+    explanation: str
+    already_published: bool = False
+    reserved: bool = False
+    status: Status | None = None
+    approval_id: str | None = None
+    trace_id: str | None = None
+
+    def wire(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if name != "reserved"}
+
+
+@dataclass(frozen=True, slots=True)
+class GateRequest:
+    """Which intent to decide. The account must be the intent's."""
+
+    action_intent_id: str
+    tenant_id: str
+    account_id: str
+
+
+def gate(context: Context, requests: Sequence[GateRequest], now: datetime) -> list[GateAnswer | RemitError]:
+    """
+    Decide each intent as if one by one, in this order; each is atomic by itself.
+
+    An answer with `reserved` has been charged and approved and still has to be published.
+    """
+    answers: list[GateAnswer | RemitError | None] = [_incomplete(request) for request in requests]
+    units = [gate_unit(context, request, now) for request, no in zip(requests, answers, strict=True) if no is None]
+    decided = iter(context.store.transact(units))
+    return [next(decided) if answer is None else answer for answer in answers]
+
+
+def _incomplete(request: GateRequest) -> GateAnswer | None:
+    missing = [name for name, value in asdict(request).items() if not value]
+    if not missing:
+        return None
+    return _no_verdict(request, MISSING_INPUT, f"the input lacks {', '.join(missing)}")
+
+
+def _no_verdict(request: GateRequest, reason: str, explanation: str) -> GateAnswer:
+    return GateAnswer(
+        action_intent_id=request.action_intent_id, result="REQUIRE_APPROVAL", reason=reason, explanation=explanation
+    )
+
+
+def gate_unit(context: Context, request: GateRequest, now: datetime) -> Unit[GateAnswer]:
+    """The one atomic write of a decision."""
+    tenant_id, intent_id = request.tenant_id, request.action_intent_id
+    intent_at, case_at = Key(INTENT, tenant_id, intent_id), case_key(tenant_id, intent_id)
+    bounds_at, state_at = Key(BOUNDS, tenant_id, THE_ONE), state_record_key(tenant_id, intent_id)
+    decision_at = Key(DECISION, tenant_id, intent_id)
+    stops_at = [Key(STOPS, tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE)]
+
+    def bounds_of(snapshot: Snapshot) -> BoundsInForce:
+        return snapshot.get(bounds_at) or nothing_set(tenant_id)
+
+    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
+        case = snapshot.get(case_at)
+        if case is None or case.account_id != request.account_id:
+            return ()
+        if case.status != "PROPOSED":
+            return (decision_at, state_at)
+        budget = bounds_of(snapshot).budget(case.account_id, now)
+        return [Key(USAGE, tenant_id, usage_id) for usage_id in budget.usage_ids(case.account_id)]
+
+    def change(snapshot: Snapshot) -> Writes[GateAnswer]:
+        intent, case = snapshot.get(intent_at), snapshot.get(case_at)
+        if intent is None or case is None or intent.account_id != request.account_id:
+            nobody = f"no intent {intent_id!r} is known for this tenant and account"
+            return Writes(answer=_no_verdict(request, INTENT_NOT_FOUND, nobody))
+        if case.status != "PROPOSED":
+            return Writes(answer=_earlier_answer(snapshot, decision_at, state_at, case.status, case.trace_id))
+        usages = {key.id: snapshot.get(key) for key in more(snapshot)}
+        verdict = decide(
+            Seen(
+                intent=intent,
+                bounds=bounds_of(snapshot),
+                stops=[stops for stops in map(snapshot.get, stops_at) if stops is not None],
+                usages={usage_id: usage for usage_id, usage in usages.items() if usage is not None},
+                edited_by=case.edited_by,
+                now=now,
+            )
+        )
+        story = Story(context, case, now)
+        story.put(decision_at, verdict.decision)
+        story.turn(reason=verdict.decision.reason)
+        story.tell("GATE_DECIDED", verdict.decision.wire())
+        if verdict.decision.result == "AUTO_EXECUTED":
+            return _reserve(context, story, intent, verdict, now)
+        return _ask_a_person(story, intent, verdict.decision, now)
+
+    return Unit(keys=[intent_at, case_at, bounds_at, *stops_at], change=change, more=more)
+
+
+def _reserve(
+    context: Context, story: Story, intent: ActionIntentV1, verdict: Verdict, now: datetime
+) -> Writes[GateAnswer]:
+    approval = approve(
+        intent,
+        "POLICY",
+        approval_id=context.new_id(),
+        approved_by=SYSTEM,
+        policy_version=verdict.decision.policy_version,
+        charges=verdict.charges,
+        now=now,
+    )
+    story.put(Key(APPROVAL, intent.tenant_id, approval.approval_id), approval)
+    story.put(state_record_key(intent.tenant_id, intent.action_intent_id), reserved(approval))
+    for usage in verdict.usages.values():
+        story.put(Key(USAGE, intent.tenant_id, usage.usage_id), usage)
+    story.turn(
+        status="APPROVED",
+        approval_id=approval.approval_id,
+        approval_source="POLICY",
+        due_at=min(now + PUBLISH_AFTER, intent.expires_at),
+    )
+    story.tell("ACTION_APPROVED", {**event_data(approval), "charges": [taken.wire() for taken in approval.charges]})
+    return story.writes(_answer(verdict.decision, "APPROVED", intent.trace_id, approval.approval_id, reserved=True))
+
+
+def _ask_a_person(story: Story, intent: ActionIntentV1, decision: Decision, now: datetime) -> Writes[GateAnswer]:
+    status: Status = "BLOCKED" if decision.policy_decision == "BLOCK" else "AWAITING_APPROVAL"
+    if decision.reason == INTENT_EXPIRED:
+        status = "EXPIRED"
+        story.tell("INTENT_EXPIRED", {"expired_at": instant(now)})
+    story.turn(status=status, due_at=None if status == "EXPIRED" else intent.expires_at)
+    return story.writes(_answer(decision, status, intent.trace_id, None))
+
+
+def _earlier_answer(
+    snapshot: Snapshot, decision_at: Key[Decision], state_at: Key[Any], status: Status, trace_id: str
+) -> GateAnswer:
+    decision = snapshot.get(decision_at)
+    if decision is None:
+        raise AssertionError(f"intent {decision_at.id!r} is {status} without a decision")
+    state = snapshot.get(state_at)
+    # A state that is gone was purged after it was done: that is never a reason to decide or publish again.
+    waits = state is not None and state.status == "RESERVED"
+    automatic = decision.result == "AUTO_EXECUTED"
+    return _answer(
+        decision,
+        status,
+        trace_id,
+        state.approval_id if state else None,
+        reserved=waits,
+        already_published=automatic and not waits,
+    )
+
+
+def _answer(
+    decision: Decision,
+    status: Status,
+    trace_id: str,
+    approval_id: str | None,
+    *,
+    reserved: bool = False,
+    already_published: bool = False,
+) -> GateAnswer:
+    return GateAnswer(
+        action_intent_id=decision.action_intent_id,
+        result=decision.result,
+        reason=decision.reason,
+        explanation=decision.explanation,
+        already_published=already_published,
+        reserved=reserved,
+        status=status,
+        approval_id=approval_id,
+        trace_id=trace_id,
+    )

@@ -1,0 +1,128 @@
+"""Store what an agent proposes: the intent, its case, and the first entry of its chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from remit.core.action_type import DEFAULT_EXPIRES_AFTER
+from remit.core.approval import PUBLISH_AFTER
+from remit.core.bounds import BoundsInForce, nothing_set
+from remit.core.errors import RemitError
+from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_proposal
+from remit.core.ledger import NO_CHAIN
+from remit.core.lifecycle import Case, check_supersedes
+from remit.core.records import BOUNDS, INTENT, THE_ONE, Key, case_key
+from remit.core.values import parse_duration
+from remit.flow.context import Context, Story
+from remit.ports import Snapshot, Unit, Writes
+
+GATE_AFTER = PUBLISH_AFTER
+"""How long a proposal may wait for its proposer to gate it before Remit does."""
+
+
+def propose(context: Context, proposals: Sequence[Any], now: datetime) -> list[ActionIntentV1 | RemitError]:
+    """
+    Store each proposal, or find it stored already.
+
+    Answers in order: the stored intent; `InvalidInput`, `IntentIdReused` or another `RemitError` for
+    those that could not be stored. One that is wrong does not keep the others back.
+    """
+    answers: list[ActionIntentV1 | RemitError | None] = []
+    units: list[Unit[ActionIntentV1]] = []
+    for data in proposals:
+        try:
+            units.append(propose_unit(context, parse_proposal(data), now))
+            answers.append(None)
+        except RemitError as error:
+            answers.append(error)
+    stored = iter(context.store.transact(units))
+    return [next(stored) if answer is None else answer for answer in answers]
+
+
+def propose_unit(
+    context: Context, proposal: Proposal, now: datetime, edited_by: str | None = None
+) -> Unit[ActionIntentV1]:
+    """
+    The one write that stores a proposal and, where it supersedes another, closes that one.
+
+    `edited_by` names the person whose edit this is.
+    """
+    tenant_id = proposal.tenant_id
+    action_intent_id = proposal.action_intent_id or context.new_id()
+    intent_at = Key(INTENT, tenant_id, action_intent_id)
+    bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
+    superseded_at = case_key(tenant_id, proposal.supersedes) if proposal.supersedes else None
+    keys: list[Key[Any]] = [intent_at, case_key(tenant_id, action_intent_id), bounds_at]
+
+    def change(snapshot: Snapshot) -> Writes[ActionIntentV1]:
+        stored = snapshot.get(intent_at)
+        if stored is not None:
+            agree(proposal, stored)
+            return Writes(answer=stored)
+        bounds = snapshot.get(bounds_at) or nothing_set(tenant_id)
+        intent = _completed(context, proposal, action_intent_id, bounds, now)
+        story = Story(context, _new_case(intent, now, edited_by), now)
+        story.tell("INTENT_PROPOSED", intent.wire(), actor=edited_by or intent.proposed_by)
+        story.put(intent_at, intent)
+        writes = story.writes(intent)
+        if superseded_at is not None:
+            _supersede(context, snapshot.get(superseded_at), intent, writes, now, edited_by)
+        return writes
+
+    return Unit(keys=[*keys, superseded_at] if superseded_at else keys, change=change)
+
+
+def _completed(
+    context: Context, proposal: Proposal, action_intent_id: str, bounds: BoundsInForce, now: datetime
+) -> ActionIntentV1:
+    spec = bounds.action_type(proposal.action_type)
+    lives = parse_duration(spec.expires_after if spec else DEFAULT_EXPIRES_AFTER)
+    return complete(
+        proposal,
+        action_intent_id=action_intent_id,
+        trace_id=context.new_id().replace("-", ""),
+        now=now,
+        expires_at=(proposal.created_at or now) + lives,
+        registry_version=bounds.type_versions.get(proposal.action_type) if spec else None,
+    )
+
+
+def _new_case(intent: ActionIntentV1, now: datetime, edited_by: str | None) -> Case:
+    return Case(
+        tenant_id=intent.tenant_id,
+        action_intent_id=intent.action_intent_id,
+        account_id=intent.account_id,
+        action_type=intent.action_type,
+        status="PROPOSED",
+        created_at=intent.created_at,
+        updated_at=now,
+        expires_at=intent.expires_at,
+        due_at=now + GATE_AFTER,
+        digest=intent.digest,
+        trace_id=intent.trace_id,
+        chain=NO_CHAIN,
+        edited_by=edited_by,
+    )
+
+
+def _supersede(
+    context: Context,
+    old: Case | None,
+    intent: ActionIntentV1,
+    writes: Writes[ActionIntentV1],
+    now: datetime,
+    edited_by: str | None,
+) -> None:
+    old = check_supersedes(old, intent)
+    story = Story(context, old, now)
+    story.turn(status="SUPERSEDED", superseded_by=intent.action_intent_id, due_at=None)
+    story.tell(
+        "INTENT_SUPERSEDED",
+        {"superseded_by": intent.action_intent_id},
+        actor=edited_by or intent.proposed_by,
+    )
+    closing = story.writes(None)
+    writes.puts.extend(closing.puts)
+    writes.entries.extend(closing.entries)

@@ -1,0 +1,159 @@
+"""
+Publish approvals: hand the event over, and mark it.
+
+An enlisting publisher does both in one commit. A sending one is told first and believed after: what
+it does not confirm stays `RESERVED`, what it refuses for good is released and goes to the queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from remit.core.approval import AutoExecStateV1, approved_event, next_publish
+from remit.core.decision import PUBLISH_REJECTED
+from remit.core.errors import RemitError
+from remit.core.lifecycle import MOVING, Case
+from remit.core.records import APPROVAL, ATTEMPT, Key, case_key, state_record_key
+from remit.flow.context import Context, Story, usage_keys
+from remit.ports import DELIVERED, REFUSED, Message, Receipt, SendingPublisher, Snapshot, Unit, Writes
+
+Published = Literal["published", "already", "released", "waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class IntentRef:
+    """One intent of one tenant."""
+
+    tenant_id: str
+    action_intent_id: str
+
+
+def publish_enlisted(
+    context: Context, intents: Sequence[IntentRef], now: datetime, *, again: bool = False
+) -> list[Published | RemitError]:
+    """
+    Publish through the publisher that is enlisted in the store: the event and its mark in one commit.
+
+    With `again`, what is `PUBLISHED` and still has no outcome is delivered once more.
+    """
+    return context.store.transact([_mark_unit(context, ref, now, again=again, enlist=True) for ref in intents])
+
+
+def publish_sent(
+    context: Context, publisher: SendingPublisher, intents: Sequence[IntentRef], now: datetime, *, again: bool = False
+) -> list[Published | RemitError]:
+    """Publish over a wire: send first, then mark what was delivered and release what was refused."""
+    messages = [_message(context, ref, again) for ref in intents]
+    receipts = iter(publisher.send([message for message in messages if message]))
+    answers: list[Published | RemitError] = []
+    units: list[Unit[Published]] = []
+    places: list[int] = []
+    for place, (ref, message) in enumerate(zip(intents, messages, strict=True)):
+        receipt = next(receipts) if message else None
+        unit = _unit_after(context, ref, receipt, now, again)
+        answers.append("already" if receipt is None else "waiting")
+        if unit is not None:
+            units.append(unit)
+            places.append(place)
+    for place, answer in zip(places, context.store.transact(units), strict=True):
+        answers[place] = answer
+    return answers
+
+
+def _unit_after(
+    context: Context, ref: IntentRef, receipt: Receipt | None, now: datetime, again: bool
+) -> Unit[Published] | None:
+    if receipt is not None and receipt.outcome == DELIVERED:
+        return _mark_unit(context, ref, now, again=again, enlist=False)
+    if receipt is not None and receipt.outcome == REFUSED:
+        return _release_unit(context, ref, receipt.detail, now)
+    return None
+
+
+def _message(context: Context, ref: IntentRef, again: bool) -> Message | None:
+    case_at, state_at = case_key(ref.tenant_id, ref.action_intent_id), state_record_key(*_names(ref))
+    seen = context.store.read([case_at, state_at])
+    case, state = seen.get(case_at), seen.get(state_at)
+    if case is None or state is None or not _wants(case, state, again):
+        return None
+    approval_at = Key(APPROVAL, ref.tenant_id, state.approval_id)
+    approval = context.store.read([approval_at]).get(approval_at)
+    if approval is None:
+        raise AssertionError(f"approval {state.approval_id!r} is missing beside its state")
+    return Message(approved_event(approval, context.event_source), state.deliveries + 1)
+
+
+def _wants(case: Case, state: AutoExecStateV1, again: bool) -> bool:
+    if state.status == "RESERVED":
+        return True
+    return again and state.status == "PUBLISHED" and case.status in ("APPROVED", "RUNNING")
+
+
+def _mark_unit(context: Context, ref: IntentRef, now: datetime, *, again: bool, enlist: bool) -> Unit[Published]:
+    case_at, state_at = case_key(*_names(ref)), state_record_key(*_names(ref))
+
+    def change(snapshot: Snapshot) -> Writes[Published]:
+        case, state = snapshot.get(case_at), snapshot.get(state_at)
+        if case is None or state is None or not _wants(case, state, again):
+            return Writes(answer="already")
+        story = Story(context, case, now)
+        after = story.mark_published(state)
+        if case.status in MOVING:
+            story.turn(due_at=_look_again_at(case, state, now))
+        writes: Writes[Published] = story.writes("published")
+        if enlist:
+            approval = snapshot.get(Key(APPROVAL, ref.tenant_id, state.approval_id))
+            if approval is None:
+                raise AssertionError(f"approval {state.approval_id!r} is missing beside its state")
+            writes.messages.append(Message(approved_event(approval, context.event_source), after.deliveries))
+        return writes
+
+    return Unit(keys=[case_at, state_at], change=change, more=_approval_of(state_at) if enlist else None)
+
+
+def _look_again_at(case: Case, state: AutoExecStateV1, now: datetime) -> datetime:
+    again_at = now + next_publish(state.deliveries)
+    # An expired approval has to be released on time; an attempt that runs has its own end.
+    return min(again_at, case.expires_at) if case.status == "APPROVED" else again_at
+
+
+def _approval_of(state_at: Key[AutoExecStateV1]) -> Callable[[Snapshot], Sequence[Key[Any]]]:
+    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
+        state = snapshot.get(state_at)
+        return [Key(APPROVAL, state_at.tenant_id, state.approval_id)] if state else []
+
+    return more
+
+
+def _release_unit(context: Context, ref: IntentRef, detail: str, now: datetime) -> Unit[Published]:
+    case_at, state_at = case_key(*_names(ref)), state_record_key(*_names(ref))
+    attempt_at = Key(ATTEMPT, *_names(ref))
+
+    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
+        return usage_keys(ref.tenant_id, snapshot.get(state_at))
+
+    def change(snapshot: Snapshot) -> Writes[Published]:
+        case, state = snapshot.get(case_at), snapshot.get(state_at)
+        # Only what was never delivered may be released: an earlier delivery can still start.
+        if case is None or state is None or state.status != "RESERVED" or snapshot.get(attempt_at):
+            return Writes(answer="already")
+        case.require("AWAITING_APPROVAL", "released")
+        story = Story(context, case, now)
+        story.release(state, snapshot, f"{PUBLISH_REJECTED}: {detail}" if detail else PUBLISH_REJECTED)
+        story.turn(
+            status="AWAITING_APPROVAL",
+            reason=PUBLISH_REJECTED,
+            approval_id=None,
+            approval_source=None,
+            due_at=case.expires_at,
+        )
+        return story.writes("released")
+
+    return Unit(keys=[case_at, state_at, attempt_at], change=change, more=more)
+
+
+def _names(ref: IntentRef) -> tuple[str, str]:
+    return ref.tenant_id, ref.action_intent_id

@@ -1,0 +1,78 @@
+"""
+What nobody is waiting for: find the cases that are due, expire what nobody answered, purge what is done.
+
+Finding says which step each case needs; `remit.app` hands them to the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from remit.core.errors import RemitError
+from remit.core.lifecycle import WAITING, Case, Step, due_step
+from remit.core.records import ATTEMPT, Key, case_key, state_record_key
+from remit.core.values import instant
+from remit.flow.context import Context, Story, usage_keys
+from remit.ports import Snapshot, Unit, Writes
+
+
+def due(context: Context, now: datetime, limit: int) -> dict[Step, list[Case]]:
+    """The cases whose time has come, by the step each one needs."""
+    steps: dict[Step, list[Case]] = {}
+    for case in context.store.due(now, limit):
+        step = due_step(case, now)
+        if step is not None:
+            steps.setdefault(step, []).append(case)
+    return steps
+
+
+def expire(context: Context, cases: Sequence[Case], now: datetime) -> list[bool | RemitError]:
+    """End what expired before it was answered or started; a charge that was taken for it is given back."""
+    return context.store.transact([_expire_unit(context, case, now) for case in cases])
+
+
+def _expire_unit(context: Context, seen: Case, now: datetime) -> Unit[bool]:
+    names = seen.tenant_id, seen.action_intent_id
+    case_at, state_at, attempt_at = case_key(*names), state_record_key(*names), Key(ATTEMPT, *names)
+
+    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
+        return usage_keys(seen.tenant_id, snapshot.get(state_at))
+
+    def change(snapshot: Snapshot) -> Writes[bool]:
+        case, state = snapshot.get(case_at), snapshot.get(state_at)
+        if case is None or now < case.expires_at or snapshot.get(attempt_at) is not None:
+            return Writes(answer=False)
+        if case.status not in WAITING and case.status != "APPROVED":
+            return Writes(answer=False)
+        story = Story(context, case, now)
+        story.turn(status="EXPIRED", due_at=state.expires_at if state else None)
+        if case.status == "APPROVED" and state is not None and state.status != "RELEASED":
+            story.release(state, snapshot, "INTENT_EXPIRED")
+        story.tell("INTENT_EXPIRED", {"expired_at": instant(now)})
+        return story.writes(True)
+
+    return Unit(keys=[case_at, state_at, attempt_at], change=change, more=more)
+
+
+def purge(context: Context, cases: Sequence[Case], now: datetime) -> list[bool | RemitError]:
+    """Drop the publication states of done intents whose time to live is over; everything else of them stays."""
+    return context.store.transact([_purge_unit(case, now) for case in cases])
+
+
+def _purge_unit(seen: Case, now: datetime) -> Unit[bool]:
+    case_at = case_key(seen.tenant_id, seen.action_intent_id)
+    state_at = state_record_key(seen.tenant_id, seen.action_intent_id)
+
+    def change(snapshot: Snapshot) -> Writes[bool]:
+        case, state = snapshot.get(case_at), snapshot.get(state_at)
+        if case is None or due_step(case, now) != "purge":
+            return Writes(answer=False)
+        if state is not None and (state.expires_at is None or now < state.expires_at):
+            later = case.model_copy(update={"due_at": state.expires_at})
+            return Writes(answer=False, puts=[(case_at, later)])
+        done = case.model_copy(update={"due_at": None})
+        return Writes(answer=True, puts=[(case_at, done)], deletes=[state_at] if state else [])
+
+    return Unit(keys=[case_at, state_at], change=change)
