@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from remit.core.budget import Charge
-from remit.core.errors import InvalidInput
+from remit.core.errors import InvalidInput, NotInThatState
 from remit.core.intent import ActionIntentV1
 from remit.core.values import ApprovalSource, Record, UtcTime
 
@@ -102,7 +102,12 @@ def reserved(approval: Approval) -> AutoExecStateV1:
 
 
 def published(state: AutoExecStateV1, *, expires_at: datetime, now: datetime, ttl_days: int) -> AutoExecStateV1:
-    """Delivered once more. The first time it becomes `PUBLISHED`; it never goes back."""
+    """
+    Delivered once more. The first time it becomes `PUBLISHED`; it never goes back.
+
+    Raises `NotInThatState` for a `RELEASED` one.
+    """
+    _refuse_released(state, "published")
     return state.model_copy(
         update={
             "status": "PUBLISHED",
@@ -114,7 +119,8 @@ def published(state: AutoExecStateV1, *, expires_at: datetime, now: datetime, tt
 
 
 def released(state: AutoExecStateV1, *, expires_at: datetime, now: datetime, ttl_days: int) -> AutoExecStateV1:
-    """Given back before it began."""
+    """Given back before it began. Raises `NotInThatState` the second time."""
+    _refuse_released(state, "released")
     return state.model_copy(
         update={
             "status": "RELEASED",
@@ -122,6 +128,11 @@ def released(state: AutoExecStateV1, *, expires_at: datetime, now: datetime, ttl
             "expires_at": state_expiry(now, expires_at, ttl_days),
         }
     )
+
+
+def _refuse_released(state: AutoExecStateV1, step: str) -> None:
+    if state.status == "RELEASED":
+        raise NotInThatState(state.action_intent_id, "RELEASED", step)
 
 
 def state_expiry(now: datetime, intent_expires_at: datetime, ttl_days: int) -> datetime:

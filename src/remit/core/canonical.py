@@ -10,6 +10,7 @@ taken for nothing, never the wrong one).
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from typing import Any
 
@@ -21,6 +22,7 @@ _UNLIKE = re.compile(
     rb"|[:,\[]-?(?:\d{16,}|\d+\.0[,}\]]|\d[\d.]*[eE]|0\.000|-0)"  # numbers that ECMAScript writes otherwise
 )
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+_refuse_nan = json.JSONEncoder(allow_nan=False, check_circular=False).encode
 
 
 def canonical(value: Any) -> bytes:
@@ -36,6 +38,9 @@ def canonical(value: Any) -> bytes:
         return rfc8785.dumps(value)
     if _UNLIKE.search(fast) or fast[:1] not in b'{["':
         return rfc8785.dumps(value)
+    if b"null" in fast:
+        # orjson writes NaN and the infinities as null: two different values must not share a hash.
+        _refuse_nan(value)
     return fast
 
 

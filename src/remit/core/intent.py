@@ -25,7 +25,8 @@ from remit.core.values import (
 
 LARGEST_PARAMETERS_BYTES = 64 * 1024
 DEEPEST_PARAMETERS = 64
-LARGEST_INTEGER = 2**53
+# RFC 8785 carries integers as doubles, and from 2^53 on two of them share one.
+LARGEST_INTEGER = 2**53 - 1
 
 Reason = Annotated[str, Field(max_length=2000)]
 Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -81,6 +82,7 @@ class ActionIntentV1(Record):
 def parse_proposal(data: Any) -> Proposal:
     """Check what a caller sent. Raises `InvalidInput` naming the first field that is wrong."""
     if isinstance(data, Proposal):
+        check_json(data.parameters, "parameters")
         return data
     if not isinstance(data, dict):
         raise InvalidInput("(intent)", "is not a JSON object", "send one object with the fields of ActionIntentV1")
@@ -123,6 +125,9 @@ def _check_value(value: Any, field: str, depth: int) -> None:
         _check_scalar(value, field)
 
 
+_TOO_LARGE = "is an integer beyond 2^53"
+
+
 def _check_scalar(value: Any, field: str) -> None:
     if isinstance(value, str):
         try:
@@ -131,10 +136,13 @@ def _check_scalar(value: Any, field: str) -> None:
             raise InvalidInput(field, "is not valid Unicode text", "send UTF-8 without lone surrogates") from None
     elif isinstance(value, int):
         if abs(value) > LARGEST_INTEGER:
-            raise InvalidInput(field, "is an integer beyond 2^53", "send it as text")
+            raise InvalidInput(field, _TOO_LARGE, "send it as text")
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise InvalidInput(field, "is not a finite number", "send a finite number or null")
+        # A float this large is an integer, and canonical JSON spells it as one: 1e17 comes back as digits.
+        if abs(value) > LARGEST_INTEGER:
+            raise InvalidInput(field, _TOO_LARGE, "send it as text")
     elif value is not None:
         raise InvalidInput(field, f"is a {type(value).__name__}, not a JSON value", "send plain JSON")
 
@@ -238,7 +246,14 @@ def agree(proposal: Proposal, stored: ActionIntentV1) -> None:
     different = [
         name
         for name in sorted(proposal.model_fields_set)
-        if getattr(proposal, name) is not None and getattr(proposal, name) != getattr(stored, name)
+        if getattr(proposal, name) is not None and not _same(getattr(proposal, name), getattr(stored, name))
     ]
     if different:
         raise IntentIdReused(stored.action_intent_id, different)
+
+
+def _same(sent: Any, stored: Any) -> bool:
+    if isinstance(sent, dict):
+        # For Python `True == 1`; what the digest covers tells them apart.
+        return canonical(sent) == canonical(stored)
+    return bool(sent == stored)

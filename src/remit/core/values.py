@@ -24,8 +24,11 @@ PLATFORM = "*"
 
 
 def utc(moment: datetime) -> datetime:
-    """The same moment in UTC."""
-    return moment.astimezone(UTC)
+    """The same moment in UTC. Raises `ValueError` for one that UTC's years 1 to 9999 do not hold."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the years 1 to 9999 in UTC") from None
 
 
 UtcTime = Annotated[AwareDatetime, AfterValidator(utc)]
