@@ -1,0 +1,312 @@
+"""
+`App`: what every door calls. One method a verb; each strings the steps of `flow` together.
+
+Everything that may raise says so in `remit.core.errors`. Being sent to a person is an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Self, TypeVar
+
+from remit.core.approval import Approval
+from remit.core.autonomy import Stop, StopLevel, StopScope
+from remit.core.bounds import BoundsInForce, nothing_set, parse_bounds, replace_bounds
+from remit.core.errors import InvalidInput, NotFound, RemitError
+from remit.core.intent import ActionIntentV1
+from remit.core.lifecycle import Case
+from remit.core.outcome import Resolution
+from remit.core.records import BOUNDS, INTENT, THE_ONE, Key
+from remit.core.verification import Report, verify
+from remit.flow import bounds as bounds_flow
+from remit.flow import execute, gate, propose, publish, read, reconcile, review
+from remit.flow.context import Context
+from remit.flow.gate import GateAnswer, GateRequest
+from remit.flow.publish import IntentRef
+from remit.ports import CaseFilter, Clock, SendingPublisher, Unit, answer_of
+
+T = TypeVar("T")
+BATCH = 200
+"""How many intents share a transaction, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """How many cases a round of reconciling moved on, by what was done."""
+
+    gated: int = 0
+    published: int = 0
+    expired: int = 0
+    purged: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.gated + self.published + self.expired + self.purged
+
+
+class App:
+    """One running Remit over one store. Safe to share between threads. Made by `remit.wiring`."""
+
+    def __init__(
+        self,
+        context: Context,
+        clock: Clock,
+        *,
+        sender: SendingPublisher | None = None,
+        publishing: bool = True,
+        on_close: Callable[[], None] = lambda: None,
+    ) -> None:
+        """
+        `sender` is the publisher that sends; without one, the store's enlisted publisher delivers.
+        With `publishing` off, approvals stay reserved until another process publishes them.
+        """
+        self.context, self.clock = context, clock
+        self._sender, self._publishing, self._on_close = sender, publishing, on_close
+
+    # --- agents ---
+
+    def propose(self, proposals: Sequence[Any]) -> list[ActionIntentV1 | RemitError]:
+        """Store proposals without gating them. Answers in order; one that is wrong holds no other back."""
+        return [
+            answer for batch in _batches(proposals) for answer in propose.propose(self.context, batch, self.clock.now())
+        ]
+
+    def submit(self, proposals: Sequence[Any]) -> list[GateAnswer | RemitError]:
+        """Propose and gate. Answers in order: the gate's, or why it could not be stored."""
+        answers: list[GateAnswer | RemitError] = []
+        for batch in _batches(proposals):
+            stored = propose.propose(self.context, batch, self.clock.now())
+            gated = iter(self.gate([_request_of(intent) for intent in stored if not isinstance(intent, RemitError)]))
+            answers += [intent if isinstance(intent, RemitError) else next(gated) for intent in stored]
+        return answers
+
+    def gate(self, requests: Sequence[GateRequest]) -> list[GateAnswer | RemitError]:
+        """Decide intents and publish what was approved. Answers in order."""
+        answers: list[GateAnswer | RemitError] = []
+        for batch in _batches(requests):
+            answers += self._gate(batch)
+        return answers
+
+    def _gate(self, requests: Sequence[GateRequest]) -> list[GateAnswer | RemitError]:
+        answers = gate.gate(self.context, requests, self.clock.now())
+        approved = [
+            IntentRef(request.tenant_id, request.action_intent_id)
+            for request, answer in zip(requests, answers, strict=True)
+            if isinstance(answer, GateAnswer) and answer.reserved
+        ]
+        self._publish(approved)
+        return answers
+
+    def _publish(self, intents: Sequence[IntentRef], *, again: bool = False) -> int:
+        """Answers how many were published. What was not stays reserved; reconciling tries it again."""
+        if not intents or not self._publishing:
+            return 0
+        now = self.clock.now()
+        if self._sender is not None:
+            answers = publish.publish_sent(self.context, self._sender, intents, now, again=again)
+        else:
+            answers = publish.publish_enlisted(self.context, intents, now, again=again)
+        return sum(answer == "published" for answer in answers)
+
+    # --- people ---
+
+    def approve(self, tenant_id: str, action_intent_id: str, *, by: str, digest: str) -> Approval:
+        """Approve what was seen under `digest`, and publish it."""
+        _named("by", by)
+        now = self.clock.now()
+        unit = review.approve_unit(self.context, tenant_id, action_intent_id, by=by, digest=digest, now=now)
+        approval = self._one(unit)
+        self._publish([IntentRef(tenant_id, action_intent_id)])
+        return approval
+
+    def reject(self, tenant_id: str, action_intent_id: str, *, by: str, reason: str | None = None) -> Case:
+        _named("by", by)
+        now = self.clock.now()
+        return self._one(review.reject_unit(self.context, tenant_id, action_intent_id, by=by, reason=reason, now=now))
+
+    def edit(self, tenant_id: str, action_intent_id: str, *, by: str, changes: Mapping[str, Any]) -> GateAnswer:
+        """Replace a waiting intent by an edited one, which waits for a person. Answers the gate's word on that."""
+        _named("by", by)
+        old = self.intent(tenant_id, action_intent_id)
+        proposal = review.edited_proposal(old, changes, by=by, new_id=self.context.new_id())
+        edited = self._one(propose.propose_unit(self.context, proposal, self.clock.now(), edited_by=by))
+        (answer,) = self._gate([_request_of(edited)])
+        if isinstance(answer, RemitError):
+            raise answer
+        return answer
+
+    def resolve(
+        self,
+        tenant_id: str,
+        action_intent_id: str,
+        *,
+        by: str,
+        status: Literal["SUCCEEDED", "FAILED"],
+        note: str | None = None,
+    ) -> Resolution:
+        """Say what became of an intent whose outcome is `UNKNOWN`."""
+        _named("by", by)
+        if status not in ("SUCCEEDED", "FAILED"):
+            raise InvalidInput("status", f"is {status!r}", "say SUCCEEDED or FAILED")
+        now = self.clock.now()
+        return self._one(
+            review.resolve_unit(self.context, tenant_id, action_intent_id, status=status, by=by, note=note, now=now)
+        )
+
+    # --- bounds ---
+
+    def apply(self, bounds: Any, *, by: str, dry_run: bool = False) -> tuple[BoundsInForce, BoundsInForce]:
+        """
+        Replace a tenant's whole bounds. Answers what was in force and what is, or would be.
+
+        Raises `InvalidInput` naming the field; then nothing changed.
+        """
+        _named("by", by)
+        checked = parse_bounds(bounds)
+        bounds_flow.check_tools(checked, self.context.connectors)
+        now = self.clock.now()
+        if dry_run:
+            before = self.bounds(checked.tenant)
+            same = before.bounds == checked and before.config_sequence > 0
+            return before, before if same else replace_bounds(before, checked, now)
+        changed = self._one(bounds_flow.apply_unit(self.context, checked, by=by, now=now))
+        self._one(bounds_flow.keep_policies_unit(checked.tenant))
+        return changed
+
+    def bounds(self, tenant_id: str) -> BoundsInForce:
+        """What is in force for a tenant."""
+        bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
+        return self.context.store.read([bounds_at]).get(bounds_at) or nothing_set(tenant_id)
+
+    def stop(self, scope: StopScope, *, by: str, reason: str, level: StopLevel = "autonomy") -> Stop:
+        """Pull a stop switch: it takes effect on the next decision and the next execution."""
+        now = self.clock.now()
+        return self._one(bounds_flow.stop_unit(self.context, scope, level, by=by, reason=reason, now=now))
+
+    def resume(self, scope: StopScope, *, by: str, reason: str, level: StopLevel = "autonomy") -> bool:
+        """Put a stop switch back. False if it was not pulled."""
+        now = self.clock.now()
+        return self._one(bounds_flow.resume_unit(self.context, scope, level, by=by, reason=reason, now=now))
+
+    # --- reading ---
+
+    def intent(self, tenant_id: str, action_intent_id: str) -> ActionIntentV1:
+        """The stored intent. Raises `NotFound`."""
+        intent_at = Key(INTENT, tenant_id, action_intent_id)
+        found = self.context.store.read([intent_at]).get(intent_at)
+        if found is None:
+            raise NotFound("intent", action_intent_id, tenant_id)
+        return found
+
+    def status(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+        return read.status(self.context, tenant_id, action_intent_id)
+
+    def why(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+        return read.why(self.context, tenant_id, action_intent_id)
+
+    def ledger(self, tenant_id: str, action_intent_id: str) -> list[dict[str, Any]]:
+        return read.ledger(self.context, tenant_id, action_intent_id)
+
+    def intents(
+        self, tenant_id: str, which: CaseFilter | None = None, *, after: str | None = None, limit: int = read.PAGE
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        return read.intents(self.context, tenant_id, which or CaseFilter(), after, limit)
+
+    def timeline(
+        self, tenant_id: str, *, account_id: str | None = None, after: str | None = None, limit: int = read.PAGE
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        return read.timeline(self.context, tenant_id, account_id, after, limit)
+
+    def queue(
+        self, tenant_id: str, *, account_id: str | None = None, after: str | None = None, limit: int = read.PAGE
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        return read.queue(self.context, tenant_id, account_id, after, limit, self.clock.now())
+
+    def usage(self, tenant_id: str, *, account_id: str | None = None) -> dict[str, Any]:
+        return read.usage(self.context, tenant_id, account_id, self.clock.now())
+
+    def counts(self, tenant_id: str) -> dict[str, int]:
+        """How many intents the tenant has in each status."""
+        return self.context.store.counts(tenant_id)
+
+    def export(self, tenant_id: str, *, by: str = "remit") -> Iterator[dict[str, Any]]:
+        """Every ledger entry of a tenant, closed by a seal that is written when the rest has been read."""
+        return read.export(self.context, tenant_id, self.clock.now(), by=by)
+
+    def verify(self, tenant_id: str) -> Report:
+        """The invariants over the live store."""
+        return read.verify_live(self.context, tenant_id)
+
+    # --- what nobody waits for ---
+
+    def reconcile(self, limit: int = BATCH) -> Reconciled:
+        """
+        One round: gate what its proposer left, publish what is reserved, publish again what nobody started or
+        whose worker is gone, expire, purge.
+        """
+        now = self.clock.now()
+        due = reconcile.due(self.context, now, limit)
+        gated = self.gate([GateRequest(c.action_intent_id, c.tenant_id, c.account_id) for c in due.get("gate", [])])
+        return Reconciled(
+            gated=len(gated),
+            published=self._publish([_ref(case) for case in due.get("publish", [])])
+            + self._publish([_ref(case) for case in due.get("publish_again", [])], again=True),
+            expired=_done(reconcile.expire(self.context, due.get("expire", []), now)),
+            purged=_done(reconcile.purge(self.context, due.get("purge", []), now)),
+        )
+
+    def keep_policies(self) -> None:
+        """Keep every tenant's policies as this release reads them, so that a later one can explain today's decisions."""
+        for tenant_id in self.context.store.tenants():
+            self._one(bounds_flow.keep_policies_unit(tenant_id))
+
+    def busy(self) -> bool:
+        """Is anything left that Remit itself has to do, now or soon?"""
+        return self.context.store.busy() or bool(self.context.store.due(self.clock.now(), 1))
+
+    def executor(self, holder: str) -> execute.Executor:
+        """The five steps of one execution, for one run of one worker."""
+        return execute.Executor(self.context, self.clock, holder)
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def close(self) -> None:
+        self._on_close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _one(self, unit: Unit[T]) -> T:
+        return answer_of(self.context.store.transact([unit]))
+
+
+def verify_export(entries: Iterator[Mapping[str, Any]]) -> Report:
+    """The invariants over an exported file alone."""
+    return verify(entries, sealed=True)
+
+
+def _request_of(intent: ActionIntentV1) -> GateRequest:
+    return GateRequest(intent.action_intent_id, intent.tenant_id, intent.account_id)
+
+
+def _ref(case: Case) -> IntentRef:
+    return IntentRef(case.tenant_id, case.action_intent_id)
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
+
+
+def _done(answers: Sequence[bool | RemitError]) -> int:
+    return sum(answer is True for answer in answers)
+
+
+def _named(field: str, name: str) -> None:
+    if not name or not name.strip() or len(name) > 128:
+        raise InvalidInput(field, "does not name a person", "send a name of at most 128 characters")

@@ -1,0 +1,323 @@
+"""Reading: status, why, timeline, queue, usage, export and verify. Nothing here changes an intent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from remit.core.approval import Approval
+from remit.core.bounds import BoundsInForce, nothing_set
+from remit.core.budget import ALL, Usage, account_usage_id, day_of, tenant_usage_id
+from remit.core.errors import InvalidInput, NotFound
+from remit.core.ledger import Head, LedgerEntry, seal_parts
+from remit.core.lifecycle import Case
+from remit.core.narration import TOLD, narrate
+from remit.core.policy import PLATFORM_POLICIES, find_clause
+from remit.core.records import (
+    APPROVAL,
+    ATTEMPT,
+    BOUNDS,
+    CASE,
+    DECISION,
+    INTENT,
+    OUTCOME,
+    POLICY_VERSION,
+    RESOLUTION,
+    STOPS,
+    THE_ONE,
+    USAGE,
+    Key,
+    case_key,
+)
+from remit.core.values import PLATFORM, instant
+from remit.core.verification import Report, verify
+from remit.flow.context import Context, TenantStory, chain_head_key
+from remit.ports import CaseFilter, Snapshot, Unit, Writes, answer_of, case_cursor, entry_cursor, waiting_cursor
+
+PAGE = 50
+LARGEST_PAGE = 500
+
+
+def status(context: Context, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+    """One intent as it stands. Raises `NotFound`."""
+    names = tenant_id, action_intent_id
+    keys: list[Key[Any]] = [Key(kind, *names) for kind in (CASE, INTENT, OUTCOME, RESOLUTION, ATTEMPT)]
+    seen = context.store.read(keys)
+    case, intent, outcome, resolution, attempt = (seen.get(key) for key in keys)
+    if case is None:
+        raise NotFound("intent", action_intent_id, tenant_id)
+    return {
+        **_line(case),
+        "approval_id": case.approval_id,
+        "auto_executed": None if case.approval_source is None else case.approval_source == "POLICY",
+        "superseded_by": case.superseded_by,
+        "attempt_count": attempt.attempt_count if attempt else 0,
+        "outcome": outcome.wire() if outcome else None,
+        "resolution": resolution.wire() if resolution else None,
+        "intent": intent.wire() if intent else None,
+    }
+
+
+def _line(case: Case) -> dict[str, Any]:
+    shown = case.wire()
+    names = "action_intent_id tenant_id account_id action_type status reason approval_source"
+    times = "created_at updated_at expires_at digest trace_id"
+    return {name: shown[name] for name in f"{names} {times}".split()}
+
+
+def why(context: Context, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+    """The checks in order, the policy clause and its text, what was known, who approved. Raises `NotFound`."""
+    names = tenant_id, action_intent_id
+    case_at, decision_at, intent_at = case_key(*names), Key(DECISION, *names), Key(INTENT, *names)
+    seen = context.store.read([case_at, decision_at, intent_at])
+    case, decision, intent = seen.get(case_at), seen.get(decision_at), seen.get(intent_at)
+    if case is None:
+        raise NotFound("intent", action_intent_id, tenant_id)
+    approval = _approval(context, case)
+    return {
+        **_line(case),
+        "why_proposed": intent.why if intent else None,
+        "proposed_by": intent.proposed_by if intent else None,
+        "edited_by": case.edited_by,
+        "decision": decision.wire() if decision else None,
+        "clause": _clause(context, tenant_id, decision.policy_version, decision.policy_clause) if decision else None,
+        "approval": approval.wire() if approval else None,
+        "rejection": _rejection(context, case) if case.status == "REJECTED" else None,
+    }
+
+
+def _approval(context: Context, case: Case) -> Approval | None:
+    if case.approval_id is None:
+        return None
+    approval_at = Key(APPROVAL, case.tenant_id, case.approval_id)
+    return context.store.read([approval_at]).get(approval_at)
+
+
+def _clause(context: Context, tenant_id: str, version: str, clause_id: str | None) -> dict[str, Any] | None:
+    if clause_id is None:
+        return None
+    version_at = Key(POLICY_VERSION, tenant_id, version)
+    kept = context.store.read([version_at]).get(version_at)
+    clause = find_clause(kept.platform if kept else PLATFORM_POLICIES, tuple(kept.sources) if kept else (), clause_id)
+    return clause.wire() if clause else None
+
+
+def _rejection(context: Context, case: Case) -> dict[str, Any] | None:
+    chain = context.store.chain(case.tenant_id, case.action_intent_id)
+    return next((entry.data for entry in chain if entry.event_type == "ACTION_REJECTED"), None)
+
+
+def ledger(context: Context, tenant_id: str, action_intent_id: str) -> list[dict[str, Any]]:
+    """One intent's chain, as exported. Raises `NotFound`."""
+    chain = context.store.chain(tenant_id, action_intent_id)
+    if not chain:
+        raise NotFound("intent", action_intent_id, tenant_id)
+    return [entry.wire() for entry in chain]
+
+
+def intents(
+    context: Context, tenant_id: str, which: CaseFilter, after: str | None, limit: int
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Intents, newest first, and the cursor of the next page."""
+    found = context.store.cases(tenant_id, which, after, _page(limit))
+    return [_line(case) for case in found], case_cursor(found[-1]) if len(found) == limit else None
+
+
+def timeline(
+    context: Context, tenant_id: str, account_id: str | None, after: str | None, limit: int
+) -> tuple[list[dict[str, Any]], str | None]:
+    """What happened, newest first, each in one sentence, and the cursor of the next page."""
+    told: list[dict[str, Any]] = []
+    while len(told) < limit:
+        entries = context.store.recent(tenant_id, TOLD, account_id, after, _page(limit))
+        seen = context.store.read([Key(INTENT, tenant_id, e.action_intent_id) for e in entries if e.action_intent_id])
+        for entry in entries:
+            after = entry_cursor(entry)
+            sentence = _told(entry, seen)
+            told += [sentence] if sentence["text"] else []
+            if len(told) == limit:
+                return told, after
+        if len(entries) < limit:
+            break
+    return told, None
+
+
+def _told(entry: LedgerEntry, seen: Snapshot) -> dict[str, Any]:
+    intent = seen.get(Key(INTENT, entry.tenant_id, entry.action_intent_id)) if entry.action_intent_id else None
+    return {
+        "at": entry.at,
+        "text": narrate(entry, intent),
+        "event_type": entry.event_type,
+        "actor": entry.actor,
+        "account_id": entry.account_id,
+        "action_intent_id": entry.action_intent_id,
+        "action_type": intent.action_type if intent else None,
+        "approval_source": entry.data.get("approval_source"),
+        "auto_executed": entry.data.get("auto_executed"),
+    }
+
+
+def queue(
+    context: Context, tenant_id: str, account_id: str | None, after: str | None, limit: int, now: datetime
+) -> tuple[list[dict[str, Any]], str | None]:
+    """What needs a person, the soonest to expire first: why, what is left of the budget, when it expires."""
+    cases = context.store.waiting(tenant_id, account_id, after, _page(limit))
+    keys: list[Key[Any]] = [Key(BOUNDS, tenant_id, THE_ONE)]
+    for case in cases:
+        keys += [Key(INTENT, tenant_id, case.action_intent_id), Key(DECISION, tenant_id, case.action_intent_id)]
+    seen = context.store.read(keys)
+    bounds = seen.get(Key(BOUNDS, tenant_id, THE_ONE)) or nothing_set(tenant_id)
+    left = {name: _account_usage(context, bounds, name, now) for name in {case.account_id for case in cases}}
+    items = [_queued(case, seen, left[case.account_id]) for case in cases]
+    return items, waiting_cursor(cases[-1]) if len(cases) == limit else None
+
+
+def _queued(case: Case, seen: Snapshot, left: dict[str, Any]) -> dict[str, Any]:
+    intent = seen.get(Key(INTENT, case.tenant_id, case.action_intent_id))
+    decision = seen.get(Key(DECISION, case.tenant_id, case.action_intent_id))
+    shown = intent.wire() if intent else {}
+    return {
+        **_line(case),
+        "explanation": decision.explanation if decision else None,
+        "target": shown.get("target"),
+        "parameters": shown.get("parameters"),
+        "confidence_score": shown.get("confidence_score"),
+        "why": shown.get("why"),
+        "proposed_by": shown.get("proposed_by"),
+        "edited_by": case.edited_by,
+        "budget": left,
+    }
+
+
+def usage(context: Context, tenant_id: str, account_id: str | None, now: datetime) -> dict[str, Any]:
+    """Today's limits, use, what is left and when it resets: of each account named or seen today, and the ceiling."""
+    bounds_at, stops_at = Key(BOUNDS, tenant_id, THE_ONE), Key(STOPS, tenant_id, THE_ONE)
+    platform_at = Key(STOPS, PLATFORM, THE_ONE)
+    seen = context.store.read([bounds_at, stops_at, platform_at])
+    bounds = seen.get(bounds_at) or nothing_set(tenant_id)
+    accounts = {account_id} if account_id else {*bounds.bounds.accounts, *_seen_today(context, bounds, tenant_id, now)}
+    stops = [stop.wire() for stops in (seen.get(stops_at), seen.get(platform_at)) if stops for stop in stops.stops]
+    return {
+        "tenant_id": tenant_id,
+        "config_sequence": bounds.config_sequence,
+        "accounts": [_account_usage(context, bounds, name, now) for name in sorted(accounts)],
+        "ceiling": _ceiling_usage(context, bounds, now),
+        "stops": stops,
+    }
+
+
+def _seen_today(context: Context, bounds: BoundsInForce, tenant_id: str, now: datetime) -> set[str]:
+    days = {str(day_of(now, zone)) for zone in bounds.zones(now)}
+    used = [usage for day in days for usage in context.store.scan(USAGE, tenant_id, f"{day}|account:")]
+    return {usage.usage_id.partition("|account:")[2] for usage in used}
+
+
+def _account_usage(context: Context, bounds: BoundsInForce, account_id: str, now: datetime) -> dict[str, Any]:
+    in_force = bounds.budget(account_id, now)
+    used = _usage(context, bounds.bounds.tenant, account_usage_id(in_force.day, account_id))
+    budget = in_force.budget
+    daily = budget.max_autonomous_per_day if budget else None
+    limits = budget.max_per_action_type if budget else {}
+    charged = {name.partition("type:")[2] for name in used.counters if name != ALL}
+    return {
+        "account_id": account_id,
+        "max_autonomous_per_day": daily,
+        "used": used.used(ALL),
+        "left": max(0, daily - used.used(ALL)) if daily is not None else 0,
+        "per_action_type": {
+            name: _of_type(used.used(f"type:{name}"), limits.get(name)) for name in sorted({*limits, *charged})
+        },
+        "timezone": in_force.day.timezone,
+        "resets_at": instant(in_force.day.ends_at),
+    }
+
+
+def _of_type(used: int, limit: int | None) -> dict[str, int | None]:
+    return {"limit": limit, "used": used, "left": None if limit is None else max(0, limit - used)}
+
+
+def _ceiling_usage(context: Context, bounds: BoundsInForce, now: datetime) -> dict[str, Any] | None:
+    in_force = bounds.budget("", now)
+    if in_force.tenant_budget is None:
+        return None
+    used = _usage(context, bounds.bounds.tenant, tenant_usage_id(in_force.tenant_day)).used(ALL)
+    limit = in_force.tenant_budget.max_autonomous_per_day
+    return {
+        "max_autonomous_per_day": limit,
+        "used": used,
+        "left": max(0, limit - used),
+        "timezone": in_force.tenant_day.timezone,
+        "resets_at": instant(in_force.tenant_day.ends_at),
+    }
+
+
+def _usage(context: Context, tenant_id: str, usage_id: str) -> Usage:
+    usage_at = Key(USAGE, tenant_id, usage_id)
+    found = context.store.read([usage_at]).get(usage_at)
+    return found or Usage(usage_id=usage_id, ends_at=datetime.max.replace(tzinfo=UTC))
+
+
+def export(context: Context, tenant_id: str, now: datetime, *, by: str) -> Iterator[dict[str, Any]]:
+    """
+    Every entry of a tenant, chain by chain as of one moment, and at the end a seal written now.
+
+    The seal is part of the ledger: keep a copy of it elsewhere, and a later rewriting shows.
+    """
+    heads: dict[str, Head] = {}
+    entries = 0
+    for entry in context.store.export(tenant_id):
+        entries += 1
+        heads[entry.action_intent_id or ""] = entry.head
+        yield entry.wire()
+    answer_of(context.store.transact([_seal_unit(context, tenant_id, heads, entries, by, now)]))
+    for entry in context.store.chain(tenant_id, None):
+        yield entry.wire()
+
+
+def _seal_unit(
+    context: Context, tenant_id: str, heads: dict[str, Head], entries: int, by: str, now: datetime
+) -> Unit[None]:
+    def change(snapshot: Snapshot) -> Writes[None]:
+        story = TenantStory(context, snapshot, tenant_id, now)
+        before = story.head
+        for part in seal_parts(heads, entries + before.sequence, before):
+            story.tell("LEDGER_SEALED", part, actor=by)
+        return story.writes(None)
+
+    return Unit(keys=[chain_head_key(tenant_id)], change=change)
+
+
+def verify_live(context: Context, tenant_id: str) -> Report:
+    """The invariants over the store as it is: its ledger, and its counters against it."""
+    # Counters first: whatever is charged after this moment has a later position and is not compared.
+    counters = {
+        f"{usage.usage_id}|{name}": counter
+        for usage in context.store.scan(USAGE, tenant_id)
+        for name, counter in usage.counters.items()
+    }
+    report = verify(_live_entries(context, tenant_id), counters=counters, sealed=False)
+    report.tenant_id = tenant_id
+    return report
+
+
+def _live_entries(context: Context, tenant_id: str) -> Iterator[dict[str, Any]]:
+    # The tenant's chain last: every configuration that a decision saw was written before the decision.
+    for entry in context.store.export(tenant_id):
+        yield asdict(entry)
+    for entry in context.store.chain(tenant_id, None):
+        yield asdict(entry)
+
+
+def _page(limit: int) -> int:
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise InvalidInput("limit", f"is {limit}", f"ask for 1 to {LARGEST_PAGE}")
+    return limit
+
+
+def platform_stops(context: Context) -> Sequence[dict[str, Any]]:
+    """The global stops that are pulled now."""
+    stops_at = Key(STOPS, PLATFORM, THE_ONE)
+    found = context.store.read([stops_at]).get(stops_at)
+    return [stop.wire() for stop in found.stops] if found else []
