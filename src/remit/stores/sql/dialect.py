@@ -1,0 +1,113 @@
+"""What the store asks of a database, and what its failures mean."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
+from typing import Any, Protocol
+
+import psycopg
+import sqlalchemy
+from sqlalchemy.exc import DBAPIError
+
+from remit.core.errors import InvalidInput, RemitError, TryLater
+from remit.core.records import KINDS
+from remit.stores.sql.batch import Change
+from remit.stores.sql.rows import Place, Row
+
+
+class Fault(Enum):
+    """What a failure of the database says about the transaction it ended."""
+
+    AGAIN = "somebody else won: nothing happened, and the same may succeed now"
+    LOST = "the connection is gone: nothing happened, unless a commit was on its way"
+    REFUSED = "nothing happened, and doing the same again would not help"
+
+
+class Rows(Protocol):
+    """Rows that come as they are asked for, until closed."""
+
+    def __iter__(self) -> Iterator[Row]: ...
+
+    def close(self) -> None: ...
+
+
+class Dialect(Protocol):
+    """`driver` is the raw connection of the database's own driver; statements on it are static text."""
+
+    @property
+    def name(self) -> str:
+        """As messages call it, without a password."""
+        ...
+
+    def writer(self) -> sqlalchemy.Engine:
+        """Connections for the one who writes; a transaction on them excludes or detects other writers."""
+        ...
+
+    def readers(self) -> sqlalchemy.Engine:
+        """Connections for reading; a transaction on them sees one moment."""
+        ...
+
+    def lock_for_migration(self, connection: sqlalchemy.Connection) -> None:
+        """In the open transaction: nobody else migrates until it ends."""
+        ...
+
+    def has_table(self, driver: Any, table: str) -> bool: ...
+
+    def load(self, driver: Any, places: Iterable[Place], *, lock: bool) -> list[tuple[str, str, str, str]]:
+        """Kind, tenant, id and body of what exists there; with `lock`, contended records stay as they are."""
+        ...
+
+    def write(self, driver: Any, changes: Sequence[Change]) -> None:
+        """Raises `Stale` if a row to be changed is gone."""
+        ...
+
+    def fetch(self, driver: Any, sql: str, parameters: dict[str, Any]) -> list[Row]:
+        """`sql` has `:name` for a parameter, and `= ANY_OF(:name)` for one that is a list."""
+        ...
+
+    def stream(self, driver: Any, sql: str, parameters: dict[str, Any]) -> Rows:
+        """The same, a few rows at a time, as of one moment."""
+        ...
+
+    def fault(self, error: BaseException) -> Fault | None:
+        """`None` if the error is not the database's."""
+        ...
+
+
+class Stale(Exception):
+    """A row that was read is gone or was made by somebody else: ask the units again."""
+
+
+def driver_error(error: BaseException) -> BaseException:
+    """What the driver itself raised, under whatever SQLAlchemy put around it."""
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+
+
+def ours(error: BaseException, name: str) -> BaseException:
+    """A driver's or SQLAlchemy's exception as one of ours; any other as it is."""
+    cause = driver_error(error)
+    if not isinstance(cause, sqlite3.Error | psycopg.Error | sqlalchemy.exc.SQLAlchemyError):
+        return error
+    said = f"{name}: {str(cause).strip() or type(cause).__name__}"
+    if isinstance(cause, sqlite3.DataError | psycopg.DataError):
+        return InvalidInput("(record)", said, "send what the database can hold")
+    if isinstance(cause, sqlite3.OperationalError | psycopg.OperationalError | sqlalchemy.exc.TimeoutError):
+        return TryLater(said)
+    return RemitError(said)
+
+
+def grouped(places: Iterable[Place]) -> list[tuple[str, str, list[str]]]:
+    """Kind, tenant and ids, in the one order in which everybody locks."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for kind, tenant_id, id in places:
+        groups.setdefault((kind, tenant_id), []).append(id)
+    return [(kind, tenant_id, groups[kind, tenant_id]) for kind, tenant_id in sorted(groups, key=_lock_order)]
+
+
+def _lock_order(group: tuple[str, str]) -> tuple[int, str]:
+    return _POSITION[group[0]], group[1]
+
+
+_POSITION = {name: position for position, name in enumerate(KINDS)}

@@ -1,0 +1,78 @@
+"""
+The schema's history. `migrate` brings a database to this version's schema, whoever else starts at the
+same time; only Remit's own tables are touched, never those of the durable engine beside them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+
+from remit.core.errors import InvalidInput
+from remit.stores.sql.dialect import Dialect, ours
+
+HEAD = "0001"
+"""The newest revision, known here so that a start that has nothing to do need not load Alembic."""
+VERSION_TABLE = "remit_schema_version"
+
+
+def migrate(url: str, revision: str = HEAD) -> None:
+    """
+    Create or upgrade the schema, in one transaction; does nothing if it is there already.
+
+    Raises `InvalidInput` if a newer version of Remit has been at work in this database.
+    """
+    from remit.stores.sql.store import dialect_of
+
+    migrate_with(dialect_of(url), revision)
+
+
+def migrate_with(dialect: Dialect, revision: str = HEAD) -> None:
+    engine = dialect.writer()
+    try:
+        with engine.begin() as connection:
+            if _revision(dialect, connection) == revision:
+                return
+            dialect.lock_for_migration(connection)
+            _upgrade(dialect, connection, revision)
+    except Exception as error:
+        raise ours(error, dialect.name) from error
+    finally:
+        engine.dispose()
+
+
+def _upgrade(dialect: Dialect, connection: sqlalchemy.Connection, revision: str) -> None:
+    from alembic import command
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    config = _config(connection)
+    current = _revision(dialect, connection)
+    if current is not None:
+        try:
+            ScriptDirectory.from_config(config).get_revision(current)
+        except CommandError:
+            raise InvalidInput(
+                "url", f"{dialect.name} is at revision {current}, newer than this version's {HEAD}", "upgrade Remit"
+            ) from None
+    command.upgrade(config, revision)
+
+
+def _revision(dialect: Dialect, connection: sqlalchemy.Connection) -> str | None:
+    """Where the schema is now; `None` before its first."""
+    if not dialect.has_table(connection.connection.driver_connection, VERSION_TABLE):
+        return None
+    revision: str | None = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()
+    return revision
+
+
+def _config(connection: sqlalchemy.Connection) -> Any:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,160 @@
+"""
+PostgreSQL: contended rows are locked from read to write, in one order for everybody.
+
+A whole batch is a few statements over arrays, sent in pipelines: one round trip to read, one to write,
+one to commit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+import sqlalchemy
+from sqlalchemy import event
+
+from remit.core.records import KINDS
+from remit.stores.sql.batch import Change, Operation
+from remit.stores.sql.dialect import Fault, Stale, driver_error, grouped
+from remit.stores.sql.rows import LEDGER, MOVED_COLUMNS, TABLES, Place, Row
+
+_AGAIN = (
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+)
+_MIGRATION_LOCK = 0x72656D6974  # "remit"
+_LOCK_TIMEOUT = "30s"
+_STREAMED_ROWS = 1000
+
+
+class Postgres:
+    """A `Dialect`."""
+
+    def __init__(self, url: sqlalchemy.URL) -> None:
+        self._url = url.set(drivername="postgresql+psycopg")
+        self.name = f"PostgreSQL {url.render_as_string(hide_password=True)}"
+
+    def writer(self) -> sqlalchemy.Engine:
+        engine = self._engine()
+        event.listen(engine, "connect", _prepare_writer)
+        return engine
+
+    def readers(self) -> sqlalchemy.Engine:
+        engine = self._engine()
+        event.listen(engine, "connect", _prepare_reader)
+        return engine
+
+    def lock_for_migration(self, connection: sqlalchemy.Connection) -> None:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+
+    def has_table(self, driver: psycopg.Connection, table: str) -> bool:
+        row = driver.execute("SELECT to_regclass(%s)", (table,)).fetchone()
+        return row is not None and row[0] is not None
+
+    def load(
+        self, driver: psycopg.Connection, places: Iterable[Place], *, lock: bool
+    ) -> list[tuple[str, str, str, str]]:
+        statements = _LOAD_AND_LOCK if lock else _LOAD
+        groups = grouped(places)
+        found = []
+        with driver.pipeline():
+            cursors = [driver.execute(statements[kind], (tenant_id, ids)) for kind, tenant_id, ids in groups]
+            for (kind, tenant_id, _), cursor in zip(groups, cursors, strict=True):
+                found += [(kind, tenant_id, id, body) for id, body in cursor.fetchall()]
+        return found
+
+    def write(self, driver: psycopg.Connection, changes: Sequence[Change]) -> None:
+        with driver.pipeline():
+            cursors = [
+                driver.execute(_WRITE[change.table, change.operation], list(map(list, zip(*change.rows, strict=True))))
+                for change in changes
+            ]
+        for change, cursor in zip(changes, cursors, strict=True):
+            if change.operation in ("update", "move") and cursor.rowcount != len(change.rows):
+                raise Stale(change.table)
+
+    def fetch(self, driver: psycopg.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
+        return driver.execute(_translated(sql), parameters).fetchall()
+
+    def stream(self, driver: psycopg.Connection, sql: str, parameters: dict[str, Any]) -> Generator[Row, None, None]:
+        with driver.cursor(name="remit_stream") as cursor:
+            cursor.itersize = _STREAMED_ROWS
+            cursor.execute(_translated(sql), parameters)
+            yield from cursor
+
+    def fault(self, error: BaseException) -> Fault | None:
+        cause = driver_error(error)
+        if isinstance(cause, (Stale, *_AGAIN)):
+            return Fault.AGAIN
+        # Without a state the server did not say it: the connection broke, or could not be made.
+        if isinstance(cause, psycopg.OperationalError) and (cause.sqlstate or "08")[:2] in ("08", "57"):
+            return Fault.LOST
+        return Fault.REFUSED if isinstance(cause, psycopg.Error) else None
+
+    def _engine(self) -> sqlalchemy.Engine:
+        return sqlalchemy.create_engine(self._url, connect_args={"prepare_threshold": 0})
+
+
+def _prepare_writer(driver: psycopg.Connection, _record: Any) -> None:
+    # Every statement here finds rows by primary key. A plan made while a table was small, and kept
+    # as it grows, must never be one that reads it whole.
+    for setting in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"):
+        driver.execute(f"SET {setting} = off")
+    driver.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
+    driver.commit()
+
+
+def _prepare_reader(driver: psycopg.Connection, _record: Any) -> None:
+    driver.execute("SET jit = off")
+    driver.commit()
+    driver.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    driver.read_only = True
+
+
+@lru_cache
+def _translated(sql: str) -> str:
+    return re.sub(r":(\w+)", r"%(\1)s", sql.replace("ANY_OF(", "ANY("))
+
+
+_LOAD = {
+    kind: f"SELECT id, body FROM {kind} WHERE tenant_id = %s AND id = ANY(%s::text[]) ORDER BY id" for kind in KINDS
+}
+_LOAD_AND_LOCK = {name: f"{_LOAD[name]} FOR UPDATE" if kind.contended else _LOAD[name] for name, kind in KINDS.items()}
+
+
+def _arrays(columns: Sequence[str]) -> str:
+    """One row a position, from one array a column."""
+    types = ("bigint" if column.endswith("_us") or column == "sequence" else "text" for column in columns)
+    return f"unnest({', '.join(f'%s::{type}[]' for type in types)}) AS given ({', '.join(columns)})"
+
+
+def _insert(table: str) -> str:
+    columns = TABLES[table]
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM {_arrays(columns)}"
+
+
+_SAME = "target.tenant_id = given.tenant_id AND target.id = given.id"
+
+
+def _update(table: str, columns: Sequence[str]) -> str:
+    changed = ", ".join(f"{column} = given.{column}" for column in columns[:-2])
+    return f"UPDATE {table} AS target SET {changed} FROM {_arrays(columns)} WHERE {_SAME}"
+
+
+def _upsert(table: str) -> str:
+    changed = ", ".join(f"{column} = excluded.{column}" for column in TABLES[table][:-2])
+    return f"{_insert(table)} ON CONFLICT (tenant_id, id) DO UPDATE SET {changed}"
+
+
+_WRITE: dict[tuple[str, Operation], str] = {(LEDGER, "insert"): _insert(LEDGER)}
+for _kind in KINDS:
+    _WRITE[_kind, "insert"] = _insert(_kind)
+    _WRITE[_kind, "update"] = _update(_kind, TABLES[_kind])
+    _WRITE[_kind, "move"] = _update(_kind, MOVED_COLUMNS)
+    _WRITE[_kind, "upsert"] = _upsert(_kind)
+    _WRITE[_kind, "delete"] = f"DELETE FROM {_kind} AS target USING {_arrays(('tenant_id', 'id'))} WHERE {_SAME}"

@@ -1,0 +1,169 @@
+"""SQLite: one writer at a time, taken at BEGIN; readers see the last commit and never wait."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+import sqlalchemy
+from sqlalchemy import event
+
+from remit.core.errors import InvalidInput
+from remit.core.records import KINDS
+from remit.stores.sql.batch import Change, Operation
+from remit.stores.sql.dialect import Fault, Stale, driver_error, grouped
+from remit.stores.sql.rows import LEDGER, MOVED_COLUMNS, TABLES, Place, Row
+
+BUSY_TIMEOUT_S = 30.0
+_CACHE_KIB = 16 * 1024
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+class Sqlite:
+    """A `Dialect`."""
+
+    def __init__(self, url: sqlalchemy.URL) -> None:
+        path = url.database
+        if not path or path == ":memory:":
+            raise InvalidInput("url", "names no file", "send sqlite:///path.db; for a store in memory use MemoryStore")
+        self._path = Path(path)
+        if not self._path.parent.is_dir():
+            raise InvalidInput("url", f"the directory {self._path.parent} does not exist", "create it first")
+        self.name = f"SQLite {path}"
+
+    def writer(self) -> sqlalchemy.Engine:
+        engine = self._engine()
+        event.listen(engine, "begin", _begin_immediate)
+        return engine
+
+    def readers(self) -> sqlalchemy.Engine:
+        return self._engine()
+
+    def lock_for_migration(self, connection: sqlalchemy.Connection) -> None:
+        """BEGIN IMMEDIATE has done it."""
+
+    def has_table(self, driver: sqlite3.Connection, table: str) -> bool:
+        found = driver.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
+        return found.fetchone() is not None
+
+    def load(
+        self, driver: sqlite3.Connection, places: Iterable[Place], *, lock: bool
+    ) -> list[tuple[str, str, str, str]]:
+        groups = grouped(places)
+        # Several statements see one moment only inside a transaction; a writer is in one.
+        if not lock and len(groups) > 1:
+            driver.execute("BEGIN")
+        found = []
+        for kind, tenant_id, ids in groups:
+            one = len(ids) == 1
+            rows = driver.execute((_LOAD_ONE if one else _LOAD)[kind], (tenant_id, ids[0] if one else _json(ids)))
+            found += [(kind, tenant_id, id, body) for id, body in rows]
+        return found
+
+    def write(self, driver: sqlite3.Connection, changes: Sequence[Change]) -> None:
+        for change in changes:
+            done = driver.executemany(_WRITE[change.table, change.operation], change.rows)
+            if change.operation in ("update", "move") and done.rowcount != len(change.rows):
+                raise Stale(change.table)
+
+    def fetch(self, driver: sqlite3.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
+        return driver.execute(_translated(sql), _sent(parameters)).fetchall()
+
+    def stream(self, driver: sqlite3.Connection, sql: str, parameters: dict[str, Any]) -> sqlite3.Cursor:
+        return driver.execute(_translated(sql), _sent(parameters))
+
+    def fault(self, error: BaseException) -> Fault | None:
+        cause = driver_error(error)
+        if isinstance(cause, Stale | sqlite3.IntegrityError):
+            return Fault.AGAIN
+        if isinstance(cause, sqlite3.OperationalError) and getattr(cause, "sqlite_errorcode", 0) & 0xFF in _BUSY:
+            return Fault.AGAIN
+        return Fault.REFUSED if isinstance(cause, sqlite3.Error) else None
+
+    def _engine(self) -> sqlalchemy.Engine:
+        # Transactions are begun by us: the driver's own way begins too late, at the first write.
+        engine = sqlalchemy.create_engine(
+            sqlalchemy.URL.create("sqlite", database=str(self._path)),
+            connect_args={
+                "timeout": BUSY_TIMEOUT_S,
+                "isolation_level": None,
+                "check_same_thread": False,
+                "cached_statements": 256,
+            },
+        )
+        event.listen(engine, "connect", _prepare)
+        return engine
+
+
+def _prepare(driver: sqlite3.Connection, _record: Any) -> None:
+    _use_wal(driver)
+    driver.execute("PRAGMA synchronous = FULL")
+    driver.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+
+
+def _use_wal(driver: sqlite3.Connection) -> None:
+    # While another process makes the same change SQLite answers "locked" at once, without waiting.
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            driver.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _begin_immediate(connection: sqlalchemy.Connection) -> None:
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN IMMEDIATE")
+
+
+def _json(values: Sequence[Any]) -> str:
+    return orjson.dumps(values).decode()
+
+
+def _sent(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {name: _json(value) if isinstance(value, list) else value for name, value in parameters.items()}
+
+
+@lru_cache
+def _translated(sql: str) -> str:
+    return re.sub(r"= ANY_OF\((:\w+)\)", r"IN (SELECT value FROM json_each(\1))", sql)
+
+
+_LOAD = {
+    kind: f"SELECT id, body FROM {kind} WHERE tenant_id = ? AND id IN (SELECT value FROM json_each(?))"
+    for kind in KINDS
+}
+_LOAD_ONE = {kind: f"SELECT id, body FROM {kind} WHERE tenant_id = ? AND id = ?" for kind in KINDS}
+
+
+def _insert(table: str) -> str:
+    columns = TABLES[table]
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+def _update(table: str, columns: Sequence[str]) -> str:
+    changed = ", ".join(f"{column} = ?" for column in columns[:-2])
+    return f"UPDATE {table} SET {changed} WHERE tenant_id = ? AND id = ?"
+
+
+def _upsert(table: str) -> str:
+    changed = ", ".join(f"{column} = excluded.{column}" for column in TABLES[table][:-2])
+    return f"{_insert(table)} ON CONFLICT (tenant_id, id) DO UPDATE SET {changed}"
+
+
+_WRITE: dict[tuple[str, Operation], str] = {(LEDGER, "insert"): _insert(LEDGER)}
+for _kind in KINDS:
+    _WRITE[_kind, "insert"] = _insert(_kind)
+    _WRITE[_kind, "update"] = _update(_kind, TABLES[_kind])
+    _WRITE[_kind, "move"] = _update(_kind, MOVED_COLUMNS)
+    _WRITE[_kind, "upsert"] = _upsert(_kind)
+    _WRITE[_kind, "delete"] = f"DELETE FROM {_kind} WHERE tenant_id = ? AND id = ?"
