@@ -258,7 +258,7 @@ class App:
         )
 
     def keep_policies(self) -> None:
-        """Keep every tenant's policies as this release reads them, so that a later one can explain today's decisions."""
+        """Keep every tenant's policies as this release reads them: a later one has to explain today's decisions."""
         for tenant_id in self.context.store.tenants():
             self._one(bounds_flow.keep_policies_unit(tenant_id))
 

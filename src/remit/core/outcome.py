@@ -15,7 +15,7 @@ AttemptStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "UNKNOWN", "CANCELLED"
 OutcomeStatus = Literal["SUCCEEDED", "FAILED", "UNKNOWN", "CANCELLED"]
 ErrorClass = Literal["AUTH", "RATE_LIMIT", "VALIDATION", "DOWNSTREAM", "TIMEOUT", "UNKNOWN"]
 
-LEASE_MARGIN = timedelta(seconds=15)
+LEASE_MARGIN = timedelta(seconds=5)
 """How much longer than its own time-out a call's lease lasts."""
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0

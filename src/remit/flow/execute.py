@@ -52,7 +52,7 @@ from remit.ports import Call, Clock, Connector, Snapshot, Unit, Writes, answer_o
 
 log = logging.getLogger(__name__)
 
-START_LEASE_S = 30.0
+START_LEASE_S = 15.0
 """How long a worker may take from one step to the next before another may take over."""
 
 

@@ -1,0 +1,110 @@
+"""
+The worker: carries approvals out, and reconciles what nobody waits for.
+
+Several workers may share one database. Each has an executor id of its own, so that none runs what
+another has in flight; what a dead one leaves behind is taken over when its lease has run out.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from remit.core.errors import OutcomeUnknown, TryLater
+from remit.flow.execute import run
+from remit.wiring import Remit, uuid7
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.5
+"""How often a worker reconciles."""
+CONCURRENCY = 8
+"""How many executions one worker carries at once."""
+GRACE_S = 30
+"""How long a worker that was asked to stop waits for the executions it has begun."""
+
+
+def work(
+    remit: Remit,
+    *,
+    until_idle: bool = False,
+    stop: threading.Event | None = None,
+    concurrency: int = CONCURRENCY,
+    on_done: Callable[[str], None] = lambda _: None,
+) -> None:
+    """
+    Work until `stop` is set; with `until_idle`, also end when nothing is due, reserved, queued or leased.
+
+    `on_done` is told the status of each execution that this worker ended.
+    """
+    stop = stop or threading.Event()
+    remit.keep_policies()
+    if remit.local_queue is not None:
+        _reconcile(remit, stop, until_idle, between=lambda: _drain(remit, on_done))
+        return
+    with _dbos(remit, concurrency, on_done):
+        _reconcile(remit, stop, until_idle, between=lambda: None)
+
+
+def _reconcile(remit: Remit, stop: threading.Event, until_idle: bool, between: Callable[[], None]) -> None:
+    while not stop.is_set():
+        try:
+            moved = remit.reconcile().total
+            between()
+            if until_idle and not moved and not remit.busy():
+                return
+        except (TryLater, OutcomeUnknown) as error:
+            log.warning("reconciling again in a moment: %s", error)
+            moved = 0
+        if not moved:
+            stop.wait(TICK_S)
+
+
+def _drain(remit: Remit, on_done: Callable[[str], None]) -> None:
+    assert remit.local_queue is not None
+    while (message := remit.local_queue.take()) is not None:
+        executor = remit.executor(f"local/{uuid7()}")
+        status = run(executor, message.data, lambda function, *arguments: function(*arguments), time.sleep)
+        if status is not None:
+            on_done(status)
+
+
+@contextmanager
+def _dbos(remit: Remit, concurrency: int, on_done: Callable[[str], None]) -> Iterator[None]:
+    from dbos import DBOS
+
+    from remit.publishers.dbos import APPLICATION, QUEUE, VERSION, WORKFLOW
+
+    worker_id = uuid7()
+    DBOS(
+        config={
+            "name": APPLICATION,
+            "system_database_url": remit.url,
+            "executor_id": worker_id,
+            "application_version": VERSION,
+            "log_level": "ERROR",
+        }
+    )
+
+    @DBOS.workflow(name=WORKFLOW)
+    def execute(data: Mapping[str, Any]) -> str | None:
+        # Made anew by every run of this function: a replay must not pass for the run that holds the lease.
+        executor = remit.executor(f"{worker_id}/{uuid7()}")
+        status = run(executor, data, _durable_step, DBOS.sleep)
+        if status is not None:
+            on_done(status)
+        return status
+
+    def _durable_step(function: Callable[..., Any], *arguments: Any) -> Any:
+        return DBOS.run_step({"name": function.__name__}, function, *arguments)
+
+    DBOS.launch()
+    DBOS.register_queue(QUEUE, worker_concurrency=concurrency, polling_interval_sec=0.05)
+    try:
+        yield
+    finally:
+        DBOS.destroy(workflow_completion_timeout_sec=GRACE_S)

@@ -1,0 +1,112 @@
+"""
+From settings to a running Remit. The only file that names adapters; nothing happens at import.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Self
+
+import uuid_utils
+
+from remit.app import App
+from remit.connectors.http import HttpConnector
+from remit.connectors.internal import InternalConnector
+from remit.core.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, check_ttl_days
+from remit.core.errors import InvalidInput
+from remit.flow.context import Context
+from remit.ports import Clock, Connector, Store
+from remit.publishers.queue import QueuePublisher
+from remit.stores.memory import MemoryStore
+
+DEFAULT_URL = "sqlite:///remit.db"
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def uuid7() -> str:
+    """A new id, in the order of time."""
+    return str(uuid_utils.uuid7())
+
+
+class Remit(App):
+    """
+    Remit over one database.
+
+    >>> with Remit.open("memory://") as remit:
+    ...     remit.usage("acme")["accounts"]
+    []
+    """
+
+    url: str
+    local_queue: QueuePublisher | None
+
+    @classmethod
+    def open(
+        cls,
+        url: str = DEFAULT_URL,
+        *,
+        clock: Clock | None = None,
+        connectors: Mapping[str, Connector] | None = None,
+        environ: Mapping[str, str] | None = None,
+        event_source: str = DEFAULT_SOURCE,
+        state_ttl_days: int = STATE_TTL_DAYS[1],
+        publishing: bool = True,
+    ) -> Self:
+        """
+        Open, and on first use create, the database at `url`: `sqlite:///file.db`, `postgresql://…`, or `memory://`.
+
+        `connectors` are added to `internal` and `http`. `environ` is where tools find what they refer
+        to as `${NAME}`; the process's environment if left out. With `publishing` off, approvals stay
+        reserved until another process publishes them.
+
+        Raises `InvalidInput` for a url or a setting that is not understood, `TryLater` if the database
+        does not answer.
+        """
+        check_ttl_days(state_ttl_days)
+        store, queue, close = _open_store(url)
+        context = Context(
+            store=store,
+            new_id=uuid7,
+            connectors={
+                "internal": InternalConnector(store),
+                "http": HttpConnector(os.environ if environ is None else environ),
+                **(connectors or {}),
+            },
+            event_source=event_source,
+            state_ttl_days=state_ttl_days,
+        )
+        remit = cls(context, clock or SystemClock(), publishing=publishing, on_close=close)
+        remit.url, remit.local_queue = url, queue
+        return remit
+
+
+def _open_store(url: str) -> tuple[Store, QueuePublisher | None, Callable[[], None]]:
+    if url == "memory://":
+        queue = QueuePublisher()
+        memory = MemoryStore(enlist=queue.enlist)
+        return memory, queue, memory.close
+    if not url.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
+        raise InvalidInput(
+            "database", f"{url.split('://')[0]!r} is not understood", "use sqlite:///FILE, postgresql://… or memory://"
+        )
+    # Imported here: SQLAlchemy and DBOS take most of a second, and a store in memory needs neither.
+    from remit.publishers.dbos import DbosPublisher
+    from remit.stores.sql import SqlStore
+
+    publisher: list[DbosPublisher] = []
+    store = SqlStore.open(url, enlist=lambda transaction, messages: publisher[0].enlist(transaction, messages))
+    publisher.append(DbosPublisher(url))
+
+    def close() -> None:
+        publisher[0].close()
+        store.close()
+
+    return store, None, close
