@@ -1,0 +1,111 @@
+"""Notes and tasks in Remit's own store: the connector that needs no far side, and so never loses an answer."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, ValidationError
+
+from remit.core.action_type import Tool
+from remit.core.canonical import sha256_hex
+from remit.core.errors import InvalidInput, OutcomeUnknown, TryLater
+from remit.core.intent import ActionIntentV1
+from remit.core.mapping import as_text, check_template, environment_names, fields_of, render
+from remit.core.outcome import CallResult, ExternalObjectRef
+from remit.core.records import INTERNAL_OBJECT, InternalObject, Key
+from remit.core.values import explain_invalid
+from remit.ports import Call, Snapshot, Store, Unit, Writes, answer_of
+
+SYSTEM = "remit"
+OBJECT_TYPE = {"create_note": "note", "create_task": "task"}
+
+
+class InternalTool(Tool):
+    """
+    What a tool with `connector: internal` may say.
+
+    `fields` names each field of the object and the template it is filled from. `honours_idempotency_key`
+    may say anything: this connector always does.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    operation: Literal["create_note", "create_task"]
+    fields: dict[str, str] | None = None
+
+
+class InternalConnector:
+    """Makes one object per idempotency key, however often and from however many places it is called."""
+
+    always_honours_key = True
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def check(self, tool: dict[str, Any]) -> None:
+        for name, template in (_parse(tool).fields or {}).items():
+            check_template(template, f"fields.{name}")
+            if environment_names(template):
+                raise InvalidInput(f"fields.{name}", "refers to the environment", "what is stored holds no secret")
+
+    def map(self, tool: dict[str, Any], intent: ActionIntentV1) -> dict[str, Any]:
+        parsed = _parse(tool)
+        return {"object_type": OBJECT_TYPE[parsed.operation], "fields": _fields(parsed.fields, intent)}
+
+    def invoke(self, call: Call) -> CallResult:
+        try:
+            made = answer_of(self._store.transact([_create_once(call)]))
+        except TryLater as error:
+            return CallResult(
+                acted="no", error_class="DOWNSTREAM", error_code="STORE_BUSY", error_message=str(error)[:500]
+            )
+        except OutcomeUnknown as error:
+            return CallResult(
+                acted="unknown",
+                error_class="DOWNSTREAM",
+                error_code="STORE_ANSWER_LOST",
+                error_message=str(error)[:500],
+            )
+        ref = ExternalObjectRef(system=SYSTEM, object_type=made.object_type, object_id=made.object_id)
+        return CallResult(acted="yes", external_object_refs=[ref])
+
+
+def object_id(object_type: str, idempotency_key: str) -> str:
+    """The same for every call under one key."""
+    return f"{object_type}-{sha256_hex(idempotency_key.encode())[:32]}"
+
+
+def _parse(tool: dict[str, Any]) -> InternalTool:
+    try:
+        return InternalTool.model_validate(tool)
+    except ValidationError as error:
+        raise explain_invalid(error) from None
+
+
+def _fields(templates: dict[str, str] | None, intent: ActionIntentV1) -> dict[str, str]:
+    fields = fields_of(intent)
+    if templates is not None:
+        return {name: as_text(render(template, fields), name) for name, template in templates.items()}
+    plain = {k: as_text(v, k) for k, v in intent.parameters.items() if isinstance(v, str | int | float | bool)}
+    return plain | {f"target.{name}": text for name, text in fields["target"].items()}
+
+
+def _create_once(call: Call) -> Unit[InternalObject]:
+    key = Key(INTERNAL_OBJECT, call.intent.tenant_id, call.idempotency_key)
+
+    def change(snapshot: Snapshot) -> Writes[InternalObject]:
+        existing = snapshot.get(key)
+        if existing:
+            return Writes(existing)
+        made = InternalObject(
+            object_id=object_id(call.request["object_type"], call.idempotency_key),
+            object_type=call.request["object_type"],
+            account_id=call.intent.account_id,
+            fields=call.request["fields"],
+            created_at=call.now,
+        )
+        writes = Writes(made)
+        writes.put(key, made)
+        return writes
+
+    return Unit([key], change)
