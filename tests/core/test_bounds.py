@@ -85,17 +85,21 @@ def test_what_is_wrong_is_refused_with_the_field_named(change, field):
     assert caught.value.field == field
 
 
-@pytest.mark.parametrize("name", ["send_note", "", "A B", "default"])
-@pytest.mark.parametrize("place", ["action_types", "modes"])
-def test_a_key_that_is_no_action_type_is_refused(place, name):
-    if (place, name) == ("modes", "default"):
-        pytest.skip("the one lower-case key that modes have")
-    value = type_json() if place == "action_types" else "DISABLED"
-
+@pytest.mark.parametrize(
+    "change",
+    [
+        *[{"action_types": {name: type_json()}} for name in ("send_note", "", "A B", "default")],
+        *[{"modes": {name: "DISABLED"}} for name in ("send_note", "", "A B", "Default")],
+        *[{"budget": {"max_per_action_type": {name: 1}}} for name in ("send_note", "default")],
+        *[{"accounts": {name: {}}} for name in ("", "a b", "*", "*tenant")],
+    ],
+    ids=str,
+)
+def test_a_key_that_is_no_name_of_its_kind_is_refused(change):
     with pytest.raises(InvalidInput) as caught:
-        parse_bounds(bounds_json(**{place: {name: value}}))
+        parse_bounds(bounds_json(**change))
 
-    assert caught.value.field.startswith(place)
+    assert caught.value.field.startswith(next(iter(change)))
 
 
 @pytest.mark.parametrize("sent", [None, [], "tenant: acme", 7])

@@ -1,0 +1,186 @@
+"""The life of an intent: what may follow what, who may be superseded, and what each status waits for."""
+
+from datetime import timedelta
+from typing import get_args
+
+import pytest
+
+from remit.core.errors import InvalidInput, NotFound, NotInThatState
+from remit.core.ledger import NO_CHAIN
+from remit.core.lifecycle import FOLLOWS, MOVING, WAITING, Case, Status, check_supersedes, due_step
+
+from .make import NOW, TYPE, intent
+
+STATUSES = get_args(Status)
+FINAL = {"REJECTED", "EXPIRED", "SUPERSEDED", "SUCCEEDED", "FAILED", "CANCELLED"}
+SECOND = timedelta(seconds=1)
+
+
+def case(status="AWAITING_APPROVAL", **changes):
+    fields = {
+        "tenant_id": "acme",
+        "action_intent_id": "i-0",
+        "account_id": "north",
+        "action_type": TYPE,
+        "status": status,
+        "created_at": NOW,
+        "updated_at": NOW,
+        "expires_at": NOW + timedelta(days=1),
+        "due_at": NOW,
+        "digest": "0" * 64,
+        "trace_id": "t",
+        "chain": NO_CHAIN,
+    }
+    return Case(**{**fields, **changes})
+
+
+def test_the_statuses_are_the_contract_s():
+    assert (
+        set(STATUSES)
+        == set(FOLLOWS)
+        == FINAL
+        | {
+            "PROPOSED",
+            "AWAITING_APPROVAL",
+            "BLOCKED",
+            "APPROVED",
+            "RUNNING",
+            "UNKNOWN",
+        }
+    )
+
+
+def test_every_status_is_reached_from_a_proposal():
+    reached, fresh = set(), {"PROPOSED"}
+    while fresh:
+        reached |= fresh
+        fresh = {after for status in fresh for after in FOLLOWS[status]} - reached
+
+    assert reached == set(STATUSES)
+
+
+def test_nothing_follows_a_final_status_and_every_other_one_comes_to_an_end():
+    assert {status for status in STATUSES if not FOLLOWS[status]} == FINAL
+
+
+def test_nothing_becomes_a_proposal_again_or_stays_where_it_is():
+    for status, after in FOLLOWS.items():
+        assert "PROPOSED" not in after
+        assert status not in after
+
+
+@pytest.mark.parametrize(
+    ("status", "before"),
+    [
+        ("SUPERSEDED", {"AWAITING_APPROVAL", "BLOCKED"}),
+        ("REJECTED", {"AWAITING_APPROVAL", "BLOCKED"}),
+        ("APPROVED", {"PROPOSED", "AWAITING_APPROVAL", "BLOCKED"}),
+        ("RUNNING", {"APPROVED"}),
+        ("CANCELLED", {"RUNNING"}),
+        ("UNKNOWN", {"RUNNING"}),
+        ("SUCCEEDED", {"RUNNING", "UNKNOWN"}),
+        ("FAILED", {"RUNNING", "UNKNOWN"}),
+        ("EXPIRED", {"PROPOSED", "AWAITING_APPROVAL", "BLOCKED", "APPROVED"}),
+        ("BLOCKED", {"PROPOSED"}),
+        ("AWAITING_APPROVAL", {"PROPOSED", "APPROVED"}),
+    ],
+)
+def test_a_status_follows_only_these(status, before):
+    assert {earlier for earlier, after in FOLLOWS.items() if status in after} == before
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("after", STATUSES)
+def test_a_case_moves_only_as_the_table_says(status, after):
+    if after in FOLLOWS[status]:
+        case(status).require(after, "moved")
+        return
+
+    with pytest.raises(NotInThatState) as caught:
+        case(status).require(after, "moved")
+
+    assert (caught.value.status, caught.value.step) == (status, "moved")
+
+
+def test_approve_and_reject_exclude_each_other():
+    for first, second in (("APPROVED", "REJECTED"), ("REJECTED", "APPROVED")):
+        with pytest.raises(NotInThatState):
+            case(first).require(second, "answered")
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_person_may_answer_only_what_is_in_the_queue(status):
+    if status in ("AWAITING_APPROVAL", "BLOCKED"):
+        case(status).require_waiting("rejected")
+        return
+
+    with pytest.raises(NotInThatState):
+        case(status).require_waiting("rejected")
+
+
+def test_a_refusal_says_what_replaced_the_intent():
+    with pytest.raises(NotInThatState, match="i-9"):
+        case("SUPERSEDED", superseded_by="i-9").require_waiting("approved")
+
+
+@pytest.mark.parametrize("status", ["AWAITING_APPROVAL", "BLOCKED"])
+def test_an_intent_still_waiting_may_be_superseded_by_one_of_its_kind(status):
+    old = case(status)
+
+    assert check_supersedes(old, intent(supersedes="i-0")) is old
+
+
+@pytest.mark.parametrize("status", [status for status in STATUSES if status not in WAITING])
+def test_an_intent_no_longer_waiting_cannot_be_superseded(status):
+    with pytest.raises(NotInThatState):
+        check_supersedes(case(status), intent(supersedes="i-0"))
+
+
+@pytest.mark.parametrize("change", [{"account_id": "south"}, {"action_type": "OTHER"}])
+def test_an_intent_of_another_account_or_action_type_cannot_be_superseded(change):
+    with pytest.raises(InvalidInput) as caught:
+        check_supersedes(case(**change), intent(supersedes="i-0"))
+
+    assert caught.value.field == "supersedes"
+
+
+def test_an_intent_that_is_not_there_cannot_be_superseded():
+    with pytest.raises(NotFound):
+        check_supersedes(None, intent(supersedes="i-0"))
+
+
+@pytest.mark.parametrize(
+    ("status", "published", "expired", "step"),
+    [
+        ("PROPOSED", False, False, "gate"),
+        ("PROPOSED", False, True, "gate"),
+        ("AWAITING_APPROVAL", False, True, "expire"),
+        ("BLOCKED", False, True, "expire"),
+        ("APPROVED", False, False, "publish"),
+        ("APPROVED", True, False, "publish_again"),
+        ("APPROVED", False, True, "expire"),
+        ("APPROVED", True, True, "expire"),
+        ("RUNNING", True, False, "publish_again"),
+        ("RUNNING", True, True, "publish_again"),
+        *[(status, True, False, "purge") for status in sorted(FINAL)],
+        *[(status, True, True, "purge") for status in sorted(FINAL)],
+    ],
+)
+def test_a_case_that_is_due_has_one_next_step(status, published, expired, step):
+    expires_at = NOW if expired else NOW + SECOND
+
+    assert due_step(case(status, published=published, expires_at=expires_at), NOW) == step
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_case_that_is_not_due_has_no_step(status):
+    assert due_step(case(status, due_at=None), NOW) is None
+    assert due_step(case(status, due_at=NOW + SECOND), NOW) is None
+    assert due_step(case(status, due_at=NOW), NOW) is not None
+
+
+def test_a_status_waits_for_a_person_or_for_remit_or_is_over():
+    over = set(STATUSES) - WAITING - MOVING
+
+    assert not WAITING & MOVING
+    assert over == FINAL | {"UNKNOWN"}
