@@ -1,0 +1,11 @@
+"""
+Calls to other systems over HTTP.
+
+`tool.py` says what people may write and maps an intent to a request without any secret in it;
+`addresses.py` says where a request may go; `wire.py` sends it once; `answer.py` says what came of it.
+`HttpConnector` strings them together and is the only place where secrets are expanded.
+"""
+
+from remit.connectors.http.connector import HttpConnector
+
+__all__ = ["HttpConnector"]

@@ -1,0 +1,112 @@
+"""What an answer means: did the far side act, what kind of failure is it, and which object came of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from remit.connectors.http.failure import Acted
+from remit.connectors.http.wire import Answer, Outgoing
+from remit.core.errors import InvalidInput
+from remit.core.mapping import look_up, render_url
+from remit.core.outcome import CallResult, ErrorClass, ExternalObjectRef
+
+LONGEST_ID = 512
+LONGEST_URL = 2048
+
+# What is not listed here: 2xx acted, other 4xx did not and are VALIDATION, anything else may have acted.
+_MEANING: dict[int, tuple[Acted, ErrorClass]] = {
+    401: ("no", "AUTH"),
+    403: ("no", "AUTH"),
+    408: ("unknown", "TIMEOUT"),
+    429: ("no", "RATE_LIMIT"),
+    500: ("no", "DOWNSTREAM"),
+    501: ("no", "DOWNSTREAM"),
+    503: ("no", "DOWNSTREAM"),
+}
+
+
+def result_of(answer: Answer, outgoing: Outgoing, external: Mapping[str, Any] | None, now: datetime) -> CallResult:
+    """`outgoing` is the request that was answered, after any redirect."""
+    if 200 <= answer.status < 300:
+        return CallResult(acted="yes", external_object_refs=_objects(answer, outgoing, external))
+    acted, error_class = _meaning(answer.status)
+    return CallResult(
+        acted=acted,
+        error_class=error_class,
+        error_code=f"HTTP_{answer.status}",
+        error_message=_message(answer, outgoing),
+        retry_after_s=_retry_after_s(answer, now) if answer.status in (429, 503) else None,
+    )
+
+
+def _meaning(status: int) -> tuple[Acted, ErrorClass]:
+    if status in _MEANING:
+        return _MEANING[status]
+    return ("no", "VALIDATION") if 400 <= status < 500 else ("unknown", "DOWNSTREAM")
+
+
+def _message(answer: Answer, outgoing: Outgoing) -> str:
+    # Without the query, which often carries what nobody wants in a record.
+    said = " ".join(answer.body.decode("utf-8", "replace").split())
+    url = f"{outgoing.host}{outgoing.url.raw_path.decode('ascii').partition('?')[0]}"
+    return f"{outgoing.method} {url} answered {answer.status}" + (f": {said}" if said else "")
+
+
+def _retry_after_s(answer: Answer, now: datetime) -> float | None:
+    text = answer.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    # RFC 9110: a date is in GMT, also where it does not say so.
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max((moment - now).total_seconds(), 0.0)
+
+
+def _objects(answer: Answer, outgoing: Outgoing, external: Mapping[str, Any] | None) -> list[ExternalObjectRef]:
+    said = _json(answer.body)
+    wanted = external or {}
+    object_id = _plain(said, wanted.get("object_id") or "id")
+    if object_id is None:
+        return []
+    ref = ExternalObjectRef(
+        system=wanted.get("system") or outgoing.host,
+        object_type=wanted.get("object_type") or "object",
+        object_id=object_id[:LONGEST_ID],
+        object_url=_object_url(wanted.get("object_url"), said),
+    )
+    return [ref]
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _plain(said: Any, path: str) -> str | None:
+    try:
+        value = look_up(path, said)
+    except InvalidInput:
+        return None
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
+
+
+def _object_url(template: str | None, said: Any) -> str | None:
+    if template is None:
+        return None
+    whole = re.fullmatch(r"\{([^{}]+)\}", template)
+    try:
+        url = _plain(said, whole[1]) if whole else render_url(template, said)
+    except InvalidInput:
+        return None
+    # The console makes a link of it; the far side does not get to say `javascript:`.
+    return url if url and re.match(r"https?://", url, re.IGNORECASE) and len(url) <= LONGEST_URL else None

@@ -1,0 +1,74 @@
+"""Secrets: read from the environment for one call, and kept out of whatever that call leaves behind."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from remit.connectors.http.failure import Failure
+from remit.core.mapping import ENV
+from remit.core.outcome import CallResult
+
+LONGEST_MESSAGE = 500
+
+
+class Secrets:
+    """What one call read from the environment."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._read: dict[str, str] = {}
+
+    def expand(self, parts: Sequence[str | Mapping[str, str]]) -> str:
+        """The text of a header. Only what is a reference by its shape is one; text never is, whatever it says."""
+        return "".join(part if isinstance(part, str) else self.value(part) for part in parts)
+
+    def value(self, reference: Mapping[str, str]) -> str:
+        """Raises `Failure` naming the variable, never its value."""
+        name = reference[ENV]
+        value = self._environ.get(name, "")
+        if not value:
+            problem = f"environment variable {name} is not set; set it where Remit executes"
+            raise Failure("VALIDATION", "SECRET_MISSING", problem)
+        # Lone surrogates are bytes of the environment that are not UTF-8.
+        if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", value):
+            problem = f"environment variable {name} holds a line break or something else that is not plain text"
+            raise Failure("VALIDATION", "SECRET_UNUSABLE", problem)
+        self._read[name] = value
+        return value
+
+    def masked(self, result: CallResult) -> CallResult:
+        """The same result with every secret that was read replaced by its name, and the message cut to its limit."""
+        refs = [
+            ref.model_copy(
+                update={
+                    "object_id": self._mask(ref.object_id),
+                    "object_url": ref.object_url and self._mask(ref.object_url),
+                }
+            )
+            for ref in result.external_object_refs
+        ]
+        # Masked before it is cut, so that no half of a secret is left at the edge.
+        message = result.error_message and self._mask(result.error_message)[:LONGEST_MESSAGE]
+        return result.model_copy(update={"external_object_refs": refs, "error_message": message})
+
+    def _mask(self, text: str) -> str:
+        spellings = {
+            spelling: name
+            for name, value in self._read.items()
+            for spelling in (value, json.dumps(value)[1:-1], quote(value, safe=""))
+        }
+        # The longest first: a secret may contain another.
+        for spelling in sorted(spellings, key=len, reverse=True):
+            text = text.replace(spelling, f"${{{spellings[spelling]}}}")
+        return text
+
+
+def signature(secret: str, timestamp: int, body: bytes) -> str:
+    """HMAC-SHA256 over timestamp, a dot and the body as sent: `t=…,v1=…` in lowercase hex."""
+    signed = f"{timestamp}.".encode() + body
+    return f"t={timestamp},v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"
