@@ -105,6 +105,8 @@ def _prepare_writer(driver: psycopg.Connection, _record: Any) -> None:
     # as it grows, must never be one that reads it whole.
     for setting in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"):
         driver.execute(f"SET {setting} = off")
+    # And so planning again for every execution, which costs more than they do, gains nothing.
+    driver.execute("SET plan_cache_mode = force_generic_plan")
     driver.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
     driver.commit()
 
@@ -122,7 +124,7 @@ def _translated(sql: str) -> str:
 
 
 _LOAD = {
-    kind: f"SELECT id, body FROM {kind} WHERE tenant_id = %s AND id = ANY(%s::text[]) ORDER BY id" for kind in KINDS
+    kind: f"SELECT id, body FROM {kind} WHERE tenant_id = %s AND id = ANY(%b::text[]) ORDER BY id" for kind in KINDS
 }
 _LOAD_AND_LOCK = {name: f"{_LOAD[name]} FOR UPDATE" if kind.contended else _LOAD[name] for name, kind in KINDS.items()}
 
@@ -130,7 +132,7 @@ _LOAD_AND_LOCK = {name: f"{_LOAD[name]} FOR UPDATE" if kind.contended else _LOAD
 def _arrays(columns: Sequence[str]) -> str:
     """One row a position, from one array a column."""
     types = ("bigint" if column.endswith("_us") or column == "sequence" else "text" for column in columns)
-    return f"unnest({', '.join(f'%s::{type}[]' for type in types)}) AS given ({', '.join(columns)})"
+    return f"unnest({', '.join(f'%b::{type}[]' for type in types)}) AS given ({', '.join(columns)})"
 
 
 def _insert(table: str) -> str:

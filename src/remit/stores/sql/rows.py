@@ -16,7 +16,6 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.ledger import LedgerEntry
 from remit.core.lifecycle import Case
@@ -147,7 +146,7 @@ def entry_row(entry: LedgerEntry) -> Row:
         entry.actor,
         entry.at,
         microseconds(datetime.fromisoformat(entry.at)),
-        canonical(entry.data).decode(),
+        orjson.dumps(entry.data).decode(),
         entry.previous_hash,
         entry.hash,
     )

@@ -54,7 +54,7 @@ class Writer:
             if len(turns) == 1:
                 turns[0].fail(error)
                 return
-            # One of them cannot be written. Each by itself, so that it fails alone.
+            # One of them cannot be written, or not now. Each by itself, so that it fails alone.
             for turn in turns:
                 self.carry_out([turn])
 
@@ -76,7 +76,9 @@ class Writer:
             if time.monotonic() - started > _LONGEST_S:
                 break
             time.sleep(random.uniform(0, _FIRST_PAUSE_S * 2**attempt))  # noqa: S311
-        raise _ForAll(TryLater(f"{self._dialect.name}: other writers kept winning, or it cannot be reached: {last}"))
+        if fault is Fault.LOST:
+            raise _ForAll(TryLater(f"{self._dialect.name} cannot be reached: {last}"))
+        raise TryLater(f"{self._dialect.name}: other writers kept winning: {last}")
 
     def _once(self, turns: list[Turn]) -> None:
         connection = self._connected()
