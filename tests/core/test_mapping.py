@@ -17,6 +17,7 @@ from remit.core.mapping import (
     render,
     render_parts,
     render_url,
+    url_base,
 )
 
 from .make import intent, json_values
@@ -193,6 +194,9 @@ def test_dots_and_nothing_are_fine_in_a_query():
         "https://{parameters.user}@crm.example.com/",
         "https://user:pass@crm.example.com/",
         "https://${HOST}/x",
+        "${CRM_URL}{parameters.rest}",
+        "${CRM_URL}.example.com/x",
+        "{parameters.url}${CRM_URL}/x",
         "https://crm.example.com\\@evil.example.com/",
         "ftp://crm.example.com/x",
         "/contacts",
@@ -208,6 +212,14 @@ def test_only_path_and_query_of_a_url_may_vary(template):
     assert caught.value.field == "url"
     with pytest.raises(InvalidInput):
         render_url(template, {"parameters": {"url": "https://evil.example.com", "host": "evil.example.com"}})
+
+
+def test_a_url_may_begin_with_a_reference_that_says_where_the_far_side_is():
+    template = "${CRM_URL}/contacts/{target.entity_id}"
+
+    assert url("${CRM_URL}", template) == "${CRM_URL}/contacts/%24%7BCRM_URL%7D"
+    assert url_base(template) == "CRM_URL"
+    assert url_base("https://crm.example.com/${CRM_URL}") is None
 
 
 # --- what can be said without an intent ---------------------------------------------------------------------------

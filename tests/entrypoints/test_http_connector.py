@@ -113,9 +113,32 @@ def test_a_missing_secret_is_named_and_nothing_is_sent(crm):
 
     result = invoke(connector, tool(crm.url, bearer_token="${CRM_TOKEN}"), allowed=[crm.host])
 
-    assert (result.acted, result.error_class, result.error_code) == ("no", "VALIDATION", "SECRET_MISSING")
+    assert (result.acted, result.error_class, result.error_code) == ("no", "VALIDATION", "VARIABLE_MISSING")
     assert "CRM_TOKEN" in result.error_message
     assert crm.requests == []
+
+
+def test_where_the_far_side_is_may_come_from_the_environment(crm):
+    connector = HttpConnector({"CRM_URL": f"{crm.url}/"})
+    described = tool("${CRM_URL}", external_object={"object_type": "contact", "object_url": "{url}"})
+
+    result = invoke(connector, described, allowed=[crm.host], of=intent(city="${CRM_URL}"))
+
+    (ref,) = result.external_object_refs
+    assert crm.requests[0].path == "/contacts/c-1"
+    assert crm.requests[0].body == {"city": "${CRM_URL}"}
+    assert ref.object_url == f"{crm.url}/contacts/c-1"
+
+
+@pytest.mark.parametrize("value", [SECRET, f"http://user:{SECRET}@127.0.0.1", f"http://127.0.0.1/?{SECRET}", ""])
+def test_a_variable_that_is_no_plain_url_is_named_and_not_shown(value):
+    connector = HttpConnector({"CRM_URL": value})
+
+    result = invoke(connector, tool("${CRM_URL}"), allowed=["127.0.0.1"])
+
+    assert (result.acted, result.error_class) == ("no", "VALIDATION")
+    assert "CRM_URL" in result.error_message
+    assert SECRET not in result.error_message
 
 
 @pytest.mark.parametrize("value", ["two\nlines", "byte \udc80"])
@@ -124,7 +147,7 @@ def test_a_secret_that_no_header_can_carry_is_named_and_not_shown(crm, value):
 
     result = invoke(connector, tool(crm.url, bearer_token="${CRM_TOKEN}"), allowed=[crm.host])
 
-    assert (result.acted, result.error_code) == ("no", "SECRET_UNUSABLE")
+    assert (result.acted, result.error_code) == ("no", "VARIABLE_UNUSABLE")
     assert value not in result.error_message
 
 

@@ -55,6 +55,13 @@ def test_a_host_that_is_not_listed_is_not_called(crm, connector, allowed):
     assert crm.requests == []
 
 
+def test_a_host_that_the_environment_names_must_be_listed_too(crm):
+    result = invoke(HttpConnector({"CRM_URL": crm.url}), tool("${CRM_URL}"), allowed=["crm.example.com"])
+
+    assert result.error_code == "HOST_NOT_ALLOWED"
+    assert crm.requests == []
+
+
 @pytest.mark.parametrize("host", ["crm.example.com", "CRM.example.com.", "*.example.com"])
 @pytest.mark.parametrize("with_port", [True, False])
 def test_a_listed_host_is_called_at_the_address_that_was_checked(crm, host, with_port):

@@ -39,7 +39,10 @@ ENV = "env"
 _TOKEN = re.compile(
     r"\$\{(?P<env>[A-Z_][A-Z0-9_]*)\}|(?P<open>\{\{)|(?P<close>\}\})|\{(?P<path>[^{}]*)\}|(?P<stray>[{}])"
 )
-_URL = re.compile(r"(?P<origin>https?://[^/?#\s]+)(?P<path>[^?#]*)(?P<query>(?:\?[^#]*)?)", re.IGNORECASE)
+_BASE = re.compile(r"\$\{[A-Z_][A-Z0-9_]*\}")
+_URL = re.compile(
+    rf"(?P<origin>(?i:https?)://[^/?#\s]+|{_BASE.pattern})(?P<path>[^?#]*)(?P<query>(?:\?[^#]*)?)",
+)
 _TARGET_FIELDS = ("entity_type", "entity_id")
 _NAMES_SHOWN = 20
 
@@ -142,6 +145,7 @@ def render_url(template: str, fields: Mapping[str, Any]) -> str:
     """
     A URL whose values stay in their places: each is percent-encoded with nothing safe.
 
+    Instead of scheme and host it may begin with `${NAME}`, which stays as it is (`url_base`).
     Raises `InvalidInput` for a placeholder before the path, for a value that would leave a path segment
     empty, and for one that would make a segment `.` or `..`, also where a server decodes `%2F` first.
     """
@@ -150,6 +154,12 @@ def render_url(template: str, fields: Mapping[str, Any]) -> str:
     if any(segment in (".", "..") for segment in re.split(r"[/\\]", unquote(rendered))):
         raise InvalidInput(template, "would have '.' or '..' as a path segment", "send an id that is a plain name")
     return origin + rendered + "".join(_url_text(piece, fields, empty_is_fine=True) for piece in parse(query))
+
+
+def url_base(template: str) -> str | None:
+    """The name of the environment variable that says where this URL begins; `None` if it says so itself."""
+    match = _BASE.match(template)
+    return match[0][2:-1] if match else None
 
 
 def _url_text(piece: Piece, fields: Mapping[str, Any], *, empty_is_fine: bool) -> str:
@@ -167,7 +177,7 @@ def _url_parts(template: str) -> tuple[str, str, str]:
     if not match:
         raise InvalidInput(template, "is not an http or https URL with a host and without a fragment")
     origin, path, query = match["origin"], match["path"], match["query"]
-    if re.search(r"[{}$@\\]", origin):
+    if url_base(template) is None and re.search(r"[{}$@\\]", origin):
         raise InvalidInput(
             template, "has a placeholder, '@' or '\\' before its path", "write scheme, host and port out"
         )

@@ -30,7 +30,7 @@ class HttpConnector:
     """
     Calls a listed host once per `invoke`, with the idempotency key always along.
 
-    `environ` holds the secrets that tools may refer to; `tls` replaces the usual certificate authorities.
+    `environ` holds what tools may refer to and nothing else; `tls` replaces the usual certificate authorities.
     No proxy, cookie or other setting of the process has any say.
     """
 
@@ -76,7 +76,7 @@ class HttpConnector:
 def _outgoing(call: Call, secrets: Secrets) -> Outgoing:
     request = call.request
     body = None if request["body"] is None else canonical(request["body"])
-    url = _url(request["url"])
+    url = _url("".join(part if isinstance(part, str) else secrets.base_url(part) for part in request["url"]))
     own = [
         Header(name, secrets.expand(parts), confidential=any(not isinstance(part, str) for part in parts))
         for name, parts in request["headers"].items()

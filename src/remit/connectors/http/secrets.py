@@ -28,17 +28,34 @@ class Secrets:
         return "".join(part if isinstance(part, str) else self.value(part) for part in parts)
 
     def value(self, reference: Mapping[str, str]) -> str:
-        """Raises `Failure` naming the variable, never its value."""
+        """A secret, remembered to be masked. Raises `Failure` naming the variable, never its value."""
+        value = self._plain(reference[ENV])
+        self._read[reference[ENV]] = value
+        return value
+
+    def base_url(self, reference: Mapping[str, str]) -> str:
+        """
+        Where a far side is, without a slash at its end. No secret, so it is not masked.
+
+        Raises `Failure` naming the variable, never its value, if that is not plainly such a URL: it may be a secret
+        that stands in the wrong place.
+        """
         name = reference[ENV]
+        value = self._plain(name)
+        if not re.fullmatch(r"https?://[^/?#@\\\s]+(/[^?#@\\\s]*)?", value, re.IGNORECASE):
+            problem = f"environment variable {name} is not an http or https URL without user name, query and fragment"
+            raise Failure("VALIDATION", "VARIABLE_UNUSABLE", problem)
+        return value.rstrip("/")
+
+    def _plain(self, name: str) -> str:
         value = self._environ.get(name, "")
         if not value:
             problem = f"environment variable {name} is not set; set it where Remit executes"
-            raise Failure("VALIDATION", "SECRET_MISSING", problem)
+            raise Failure("VALIDATION", "VARIABLE_MISSING", problem)
         # Lone surrogates are bytes of the environment that are not UTF-8.
         if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", value):
             problem = f"environment variable {name} holds a line break or something else that is not plain text"
-            raise Failure("VALIDATION", "SECRET_UNUSABLE", problem)
-        self._read[name] = value
+            raise Failure("VALIDATION", "VARIABLE_UNUSABLE", problem)
         return value
 
     def masked(self, result: CallResult) -> CallResult:

@@ -20,6 +20,7 @@ from remit.core.mapping import (
     render,
     render_parts,
     render_url,
+    url_base,
 )
 from remit.core.values import Request, explain_invalid
 
@@ -66,7 +67,7 @@ class HttpTool(Tool):
     One HTTP request. `url`, `headers` and `body` are templates over the intent.
 
     No `body` sends none. Secrets stand only in headers, `bearer_token` and `signing_secret`, and only
-    as `${NAME}`.
+    as `${NAME}`. The URL may begin with one `${NAME}` that says where the far side is, which is no secret.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -95,7 +96,8 @@ def checked(tool: dict[str, Any]) -> HttpTool:
     """The tool, if nothing is wrong that can be seen without an intent. Raises `InvalidInput` naming the field."""
     parsed = parse_tool(tool)
     check_url_template(parsed.url, "url")
-    _no_secret(parsed.url, "url")
+    base = url_base(parsed.url)
+    _no_secret(parsed.url.removeprefix(f"${{{base}}}"), "url")
     _check_body(parsed)
     for name, template in parsed.headers.items():
         _check_header(name, template, parsed)
@@ -154,13 +156,19 @@ def map_intent(tool: dict[str, Any], intent: ActionIntentV1) -> dict[str, Any]:
     fields = fields_of(intent)
     return {
         "method": parsed.method,
-        "url": render_url(parsed.url, fields),
+        "url": _url(parsed.url, fields),
         "headers": {name: _header(name, template, fields) for name, template in parsed.headers.items()}
         | ({"Authorization": ["Bearer ", _env(parsed.bearer_token)]} if parsed.bearer_token else {}),
         "body": render(parsed.body, fields),
         "signing_secret": _env(parsed.signing_secret) if parsed.signing_secret else None,
         "external_object": parsed.external_object.model_dump() if parsed.external_object else None,
     }
+
+
+def _url(template: str, fields: dict[str, Any]) -> list[str | dict[str, str]]:
+    # By the template's own beginning: values stand only behind it.
+    rendered, base = render_url(template, fields), url_base(template)
+    return [rendered] if base is None else [{ENV: base}, rendered.removeprefix(f"${{{base}}}")]
 
 
 def _env(reference: str) -> dict[str, str]:
