@@ -1,5 +1,5 @@
 """
-A small CRM over HTTP: contacts, orders and notes, and a count of every write.
+A small CRM over HTTP: contacts, orders, notes and a little beside, and a count of every write.
 
 It keeps one promise that Remit relies on and can be made to break every other. With an `Idempotency-Key`
 a write happens once, however often and however much at once it is asked for; `honours_key=False` takes that
@@ -222,6 +222,16 @@ class Crm:
         self._books.notes[note_id] = {**asked.body, "id": note_id}
         return self._written(asked, 201, self._books.notes[note_id])
 
+    def _delete_contact(self, asked: Asked, contact_id: str) -> Answer:
+        gone = self._books.contacts.pop(contact_id, {})
+        return self._written(asked, 200, {**gone, "id": contact_id})
+
+    def _merge_contacts(self, asked: Asked) -> Answer:
+        return self._written(asked, 200, {"id": f"merge-{len(self.writes) + 1}"})
+
+    def _begin(self, asked: Asked, what: str) -> Answer:
+        return self._written(asked, 202, {"id": f"{what}-{len(self.writes) + 1}"})
+
     def _written(self, asked: Asked, status: int, record: dict[str, Any]) -> Answer:
         self.writes.append(Write(asked.key, asked.method, asked.path, asked.body))
         return Answer(status, {**record, "url": f"{self.url}{asked.path}"})
@@ -245,6 +255,9 @@ _CONTROLS = ("/faults", "/writes")
 _ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [
     ("GET", r"/(contacts|orders|notes)(?:/([^/]+))?", Crm._read),
     ("PATCH", r"/contacts/([^/]+)", Crm._update_contact),
+    ("DELETE", r"/contacts/([^/]+)", Crm._delete_contact),
+    ("POST", r"/contacts/merge", Crm._merge_contacts),
+    ("POST", r"/(sync|campaigns)", Crm._begin),
     ("POST", r"/orders/([^/]+)/([a-z_-]+)", Crm._move_order),
     ("POST", r"/notes", Crm._add_note),
     ("GET", r"/writes", Crm._list_writes),
