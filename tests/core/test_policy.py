@@ -273,6 +273,7 @@ def test_texts_yes_and_no_and_lengths_are_read_by_dotted_path(when, parameters):
         {"a.b": 1, "a": {"b": 1}},
         {"a": {"b": "t"}, "a.b": 1},
         {"a": {"b": 1}, "a.b": None},
+        {"a": {"b": None}, "a.b": 1},
         {"a.b": None, "a": {"b": 1}},
         {"a": [1], "a.0": 2},
         {"a": [], "a.count": 0},
