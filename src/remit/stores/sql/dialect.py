@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import psycopg
 import sqlalchemy
@@ -85,11 +85,15 @@ def driver_error(error: BaseException) -> BaseException:
     return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
 
 
-def ours(error: BaseException, name: str) -> BaseException:
-    """A driver's or SQLAlchemy's exception as one of ours; any other as it is."""
+def raise_ours(error: Exception, name: str) -> NoReturn:
+    """Raises a driver's or SQLAlchemy's exception as one of ours; any other as it is."""
     cause = driver_error(error)
-    if not isinstance(cause, sqlite3.Error | psycopg.Error | sqlalchemy.exc.SQLAlchemyError):
-        return error
+    if isinstance(cause, sqlite3.Error | psycopg.Error | sqlalchemy.exc.SQLAlchemyError):
+        raise _ours(cause, name) from error
+    raise error
+
+
+def _ours(cause: Exception, name: str) -> RemitError:
     said = f"{name}: {str(cause).strip() or type(cause).__name__}"
     if isinstance(cause, sqlite3.DataError | psycopg.DataError):
         return InvalidInput("(record)", said, "send what the database can hold")

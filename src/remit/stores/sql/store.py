@@ -19,7 +19,7 @@ from remit.ports import CaseFilter, Snapshot, Unit
 from remit.stores.sql import queries
 from remit.stores.sql.batch import Shown
 from remit.stores.sql.combine import Combiner
-from remit.stores.sql.dialect import Dialect, Fault, ours
+from remit.stores.sql.dialect import Dialect, Fault, raise_ours
 from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.postgres import Postgres
 from remit.stores.sql.rows import Place, Row, cursor_of, entry_of, microseconds, place, record_of
@@ -116,7 +116,7 @@ class SqlStore:
                 with closing(self._dialect.stream(driver, queries.EXPORT, {"tenant": tenant_id})) as rows:
                     yield from map(entry_of, rows)
         except Exception as error:
-            raise ours(error, self._dialect.name) from error
+            raise_ours(error, self._dialect.name)
 
     def counts(self, tenant_id: str) -> dict[str, int]:
         return dict(self._fetch(queries.COUNTS, tenant=tenant_id))
@@ -139,7 +139,7 @@ class SqlStore:
             except Exception as error:
                 fault = self._dialect.fault(error)
                 if fault is None or fault is Fault.REFUSED:
-                    raise ours(error, self._dialect.name) from error
+                    raise_ours(error, self._dialect.name)
                 last = error
             # The pool may hold more connections to a server that has gone.
             self._readers.dispose()

@@ -16,7 +16,7 @@ from remit.core.values import Record
 from remit.ports import Message
 from remit.stores.sql.batch import Batch
 from remit.stores.sql.combine import Turn
-from remit.stores.sql.dialect import Dialect, Fault, driver_error, ours
+from remit.stores.sql.dialect import Dialect, Fault, driver_error, raise_ours
 from remit.stores.sql.rows import Place, record_of
 
 Enlist = Callable[[sqlalchemy.Connection, Sequence[Message]], None]
@@ -71,14 +71,14 @@ class Writer:
             except Exception as error:
                 fault = self._dialect.fault(error)
                 if fault is None or fault is Fault.REFUSED:
-                    raise ours(error, self._dialect.name) from error
+                    raise_ours(error, self._dialect.name)
                 last = error
             if time.monotonic() - started > _LONGEST_S:
-                break
+                raise _ForAll(TryLater(f"{self._dialect.name} is held by another writer: {last}")) from last
             time.sleep(random.uniform(0, _FIRST_PAUSE_S * 2**attempt))  # noqa: S311
         if fault is Fault.LOST:
-            raise _ForAll(TryLater(f"{self._dialect.name} cannot be reached: {last}"))
-        raise TryLater(f"{self._dialect.name}: other writers kept winning: {last}")
+            raise _ForAll(TryLater(f"{self._dialect.name} cannot be reached: {last}")) from last
+        raise TryLater(f"{self._dialect.name}: other writers kept winning: {last}") from last
 
     def _once(self, turns: list[Turn]) -> None:
         connection = self._connected()

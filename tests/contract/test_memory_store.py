@@ -1,0 +1,13 @@
+"""The store in memory."""
+
+import pytest
+
+from remit.testing.store_contract import OpenIt, StoreContract
+
+
+class TestMemoryStore(StoreContract):
+    durable = False
+
+    @pytest.fixture
+    def open_it(self, open_store) -> OpenIt:
+        return lambda enlist=None: open_store("memory", enlist)

@@ -1,0 +1,11 @@
+"""The store on SQLite."""
+
+import pytest
+
+from remit.testing.store_contract import OpenIt, StoreContract
+
+
+class TestSqliteStore(StoreContract):
+    @pytest.fixture
+    def open_it(self, open_store) -> OpenIt:
+        return lambda enlist=None: open_store("sqlite", enlist)
