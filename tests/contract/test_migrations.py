@@ -1,0 +1,132 @@
+"""Every database that an earlier version left behind comes up to date with what is in it."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy
+from alembic.script import ScriptDirectory
+
+import remit.stores.sql.migrations as migrations
+from remit.core.errors import InvalidInput
+from remit.core.records import KINDS
+from remit.stores.sql import SqlStore, migrate
+from remit.stores.sql.rows import LEDGER, TABLES
+from remit.testing.samples import TENANT, appending, counted, counting, make_entry, make_object, putting
+
+SCRIPTS = ScriptDirectory(str(Path(migrations.__file__).parent))
+REVISIONS = [script.revision for script in reversed(list(SCRIPTS.walk_revisions()))]
+DATABASES = pytest.mark.parametrize("database", ["sqlite_url", "empty_postgres_url"])
+
+
+def test_the_newest_revision_is_the_one_that_a_start_looks_for() -> None:
+    assert migrations.HEAD == SCRIPTS.get_current_head() == REVISIONS[-1]
+
+
+@DATABASES
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_a_database_of_an_earlier_revision_is_upgraded_and_keeps_its_data(
+    revision: str, database: str, request: Any
+) -> None:
+    url = request.getfixturevalue(database)
+    migrate(url, revision)
+    _put_directly(url, "bounds", "kept", '{"kept": true}')
+
+    migrate(url)
+
+    assert _revision(url) == migrations.HEAD
+    assert _read_directly(url, "SELECT body FROM bounds WHERE id = 'kept'") == [('{"kept": true}',)]
+    with closing(SqlStore.open(url)) as store:
+        key, record = make_object()
+        store.transact([putting((key, record)), counting(), appending(make_entry())])
+        assert (store.read([key]).get(key), counted(store)) == (record, 1)
+        assert len(store.chain(TENANT, "i-1")) == 1
+
+
+@DATABASES
+def test_migrating_twice_changes_nothing(database: str, request: Any) -> None:
+    url = request.getfixturevalue(database)
+    migrate(url)
+    with closing(SqlStore.open(url)) as store:
+        store.transact([counting()])
+
+    migrate(url)
+
+    with closing(SqlStore.open(url)) as store:
+        assert counted(store) == 1
+
+
+@DATABASES
+def test_every_kind_of_record_has_its_table_and_columns(database: str, request: Any) -> None:
+    url = request.getfixturevalue(database)
+    migrate(url)
+
+    for table in [*KINDS, LEDGER]:
+        _read_directly(url, f"SELECT {', '.join(TABLES[table])} FROM {table}")
+
+
+@DATABASES
+def test_tables_of_others_in_the_same_database_are_left_alone(database: str, request: Any) -> None:
+    url = request.getfixturevalue(database)
+    _execute_directly(url, "CREATE TABLE somebody_elses (x TEXT)", "INSERT INTO somebody_elses VALUES ('here')")
+
+    migrate(url)
+
+    assert _read_directly(url, "SELECT x FROM somebody_elses") == [("here",)]
+
+
+@DATABASES
+def test_a_database_of_a_newer_version_is_refused_and_not_touched(database: str, request: Any) -> None:
+    url = request.getfixturevalue(database)
+    migrate(url)
+    _execute_directly(url, f"UPDATE {migrations.VERSION_TABLE} SET version_num = '9999'")
+
+    with pytest.raises(InvalidInput, match="9999"):
+        SqlStore.open(url)
+
+    assert _revision(url) == "9999"
+
+
+@DATABASES
+def test_a_migration_that_fails_leaves_nothing_behind(
+    database: str, request: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = request.getfixturevalue(database)
+    # The last table that the first revision makes is there already.
+    _execute_directly(url, f"CREATE TABLE {LEDGER} (x TEXT)")
+
+    with pytest.raises(Exception, match=LEDGER):
+        migrate(url)
+
+    _execute_directly(url, f"DROP TABLE {LEDGER}")
+    migrate(url)
+    assert _revision(url) == migrations.HEAD
+
+
+def _put_directly(url: str, table: str, id: str, body: str) -> None:
+    _execute_directly(url, f"INSERT INTO {table} (tenant_id, id, body) VALUES ('{TENANT}', '{id}', '{body}')")
+
+
+def _revision(url: str) -> str:
+    ((revision,),) = _read_directly(url, f"SELECT version_num FROM {migrations.VERSION_TABLE}")
+    return str(revision)
+
+
+def _read_directly(url: str, sql: str) -> list[tuple[Any, ...]]:
+    with closing(_connect(url)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def _execute_directly(url: str, *statements: str) -> None:
+    with closing(_connect(url)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def _connect(url: str) -> Any:
+    database = sqlalchemy.make_url(url)
+    return sqlite3.connect(str(database.database)) if url.startswith("sqlite") else psycopg.connect(url)
