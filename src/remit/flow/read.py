@@ -9,7 +9,7 @@ from typing import Any
 
 from remit.core.approval import Approval
 from remit.core.bounds import BoundsInForce, nothing_set
-from remit.core.budget import ALL, Usage, account_usage_id, day_of, tenant_usage_id
+from remit.core.budget import ALL, Counter, Usage, account_usage_id, day_of, tenant_usage_id
 from remit.core.errors import InvalidInput, NotFound
 from remit.core.ledger import Head, LedgerEntry, seal_parts
 from remit.core.lifecycle import Case
@@ -291,15 +291,23 @@ def _seal_unit(
 
 def verify_live(context: Context, tenant_id: str) -> Report:
     """The invariants over the store as it is: its ledger, and its counters against it."""
-    # Counters first: whatever is charged after this moment has a later position and is not compared.
-    counters = {
+    report = verify(
+        _live_entries(context, tenant_id),
+        sealed=False,
+        counters=_counters(context, tenant_id),
+        counters_after=lambda: _counters(context, tenant_id),
+    )
+    report.tenant_id = tenant_id
+    return report
+
+
+def _counters(context: Context, tenant_id: str) -> dict[str, Counter]:
+    """By window id."""
+    return {
         f"{usage.usage_id}|{name}": counter
         for usage in context.store.scan(USAGE, tenant_id)
         for name, counter in usage.counters.items()
     }
-    report = verify(_live_entries(context, tenant_id), counters=counters, sealed=False)
-    report.tenant_id = tenant_id
-    return report
 
 
 def _live_entries(context: Context, tenant_id: str) -> Iterator[dict[str, Any]]:

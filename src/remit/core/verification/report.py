@@ -1,0 +1,71 @@
+"""What verification answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+INVARIANTS = {
+    1: "a window's counter equals the unreleased policy approvals charged to it",
+    2: "no charge was made above the limit of the bounds it saw",
+    3: "an intent has at most one unreleased approval and one outcome, and they agree",
+    4: "every execution points to an approval whose digest is the intent's",
+    5: "every approval ends released, or published and then in an outcome or still running",
+    6: "every chain is unbroken and reaches the head that the seal names",
+    7: "nothing of one tenant stands under another",
+}
+
+Broken = Callable[[int, str, str], None]
+"""Takes down one finding: the invariant, where, the problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One broken invariant: its number, where, and what is wrong there."""
+
+    invariant: int
+    where: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"invariant {self.invariant} ({INVARIANTS[self.invariant]}) is broken at {self.where}: {self.problem}"
+
+
+@dataclass(slots=True)
+class Report:
+    """What verification saw. `ok` if nothing is broken; `sealed` if a seal covers the whole file."""
+
+    tenant_id: str | None = None
+    entries: int = 0
+    intents: int = 0
+    autonomous: int = 0
+    approved_by_people: int = 0
+    running: int = 0
+    windows: int = 0
+    sealed: bool = False
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.findings
+
+    def broken(self, invariant: int, where: str, problem: str) -> None:
+        self.findings.append(Finding(invariant, where, problem))
+
+    def wire(self) -> dict[str, Any]:
+        return {
+            "ok": self.ok,
+            "tenant_id": self.tenant_id,
+            "entries": self.entries,
+            "intents": self.intents,
+            "autonomous": self.autonomous,
+            "approved_by_people": self.approved_by_people,
+            "running": self.running,
+            "windows": self.windows,
+            "sealed": self.sealed,
+            "findings": [
+                {"invariant": f.invariant, "name": INVARIANTS[f.invariant], "where": f.where, "problem": f.problem}
+                for f in self.findings
+            ],
+        }

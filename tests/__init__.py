@@ -1,0 +1,1 @@
+"""Everything that shows that Remit does what it says."""

@@ -1,0 +1,402 @@
+"""
+A whole Remit for one test: an app over any store, a clock that is set, a far side that is scripted.
+
+Nothing here decides anything. `World` proposes, gates, works and recovers; `assert_sound` then holds
+what is stored against the ledger, and the ledger against the invariants.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import uuid_utils
+
+from remit.app import App, verify_export
+from remit.connectors.internal import InternalConnector
+from remit.core.approval import Approval
+from remit.core.autonomy import StopScope
+from remit.core.outcome import CallResult, ExternalObjectRef
+from remit.core.records import ATTEMPT, AUTO_EXEC_STATE, CASE, OUTCOME, USAGE, Key, case_key, state_record_key
+from remit.flow import execute
+from remit.flow.context import Context
+from remit.flow.gate import GateAnswer, GateRequest
+from remit.ports import DELIVERED, Call, Message, Receipt, Store
+from remit.publishers.queue import QueuePublisher
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+TYPE, OTHER = "UPDATE_CONTACT", "SEND_EMAIL"
+TENANT, ACCOUNT = "acme", "north"
+
+OpenStore = Callable[..., Store]
+"""Called with `enlist=`; called again it opens the same place once more."""
+
+
+class SetClock:
+    """Stands still until it is moved."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.at = now
+
+    def now(self) -> datetime:
+        return self.at
+
+    def pass_(self, **span: float) -> None:
+        self.at += timedelta(**span)
+
+
+class FarSide:
+    """
+    A connector to a far side that remembers what it did.
+
+    `script` holds what the next calls come to: `yes`, `no CLASS`, `lost` (did it, answer lost), `nothing`
+    (did not, answer lost), `break` (raises), or a function of the call that answers one of these. An
+    empty script means `yes`. It keeps idempotency keys if the tool says that it honours them.
+    """
+
+    always_honours_key = False
+
+    def __init__(self) -> None:
+        self.script: deque[Any] = deque()
+        self.calls: list[str] = []
+        self.written: Counter[str] = Counter()
+        self.honoured: set[str] = set()
+        self._lock = threading.Lock()
+
+    def check(self, tool: dict[str, Any]) -> None:
+        """Anything goes."""
+
+    def map(self, tool: dict[str, Any], intent: Any) -> dict[str, Any]:
+        return {
+            "intent": intent.action_intent_id,
+            "honours": tool["honours_idempotency_key"],
+            "parameters": intent.parameters,
+            "operation": tool.get("operation"),
+        }
+
+    def invoke(self, call: Call) -> CallResult:
+        name = f"{call.intent.tenant_id}/{call.intent.action_intent_id}"
+        self.calls.append(name)
+        step = self.script.popleft() if self.script else "yes"
+        if callable(step):
+            step = step(call)
+        if step in ("yes", "lost"):
+            self._act(name, call)
+        if step == "break":
+            raise RuntimeError("secret-in-a-stack-trace")
+        return _answer(step, name)
+
+    def _act(self, name: str, call: Call) -> None:
+        with self._lock:
+            if call.request["honours"] and call.idempotency_key in self.honoured:
+                return
+            self.honoured.add(call.idempotency_key)
+            self.written[name] += 1
+
+
+def _answer(step: str, name: str) -> CallResult:
+    if step == "yes":
+        return CallResult(acted="yes", external_object_refs=[_made(name)])
+    if step.startswith("no "):
+        return CallResult(acted="no", error_code="REFUSED", error_class=step[3:], error_message="the far side refused")
+    return CallResult(acted="unknown", error_code="TIMED_OUT", error_class="TIMEOUT", error_message="no answer")
+
+
+def _made(name: str) -> ExternalObjectRef:
+    return ExternalObjectRef(system="far", object_type="thing", object_id=name)
+
+
+class Bus:
+    """A publisher that sends. `script` holds the next receipts' outcomes; an empty one delivers."""
+
+    def __init__(self) -> None:
+        self.script: deque[Any] = deque()
+        self.arrived: deque[Message] = deque()
+        self.sent: list[Message] = []
+
+    def send(self, messages: Sequence[Message]) -> list[Receipt]:
+        return [self._one(message) for message in messages]
+
+    def _one(self, message: Message) -> Receipt:
+        self.sent.append(message)
+        step = self.script.popleft() if self.script else DELIVERED
+        if callable(step):
+            step = step(message)
+        # An answer that was lost does not mean that the event was.
+        if step in (DELIVERED, "arrived, unconfirmed"):
+            self.arrived.append(message)
+        return Receipt("unconfirmed" if step == "arrived, unconfirmed" else step, "scripted")
+
+    def take(self) -> Message | None:
+        return self.arrived.popleft() if self.arrived else None
+
+
+def new_id() -> str:
+    return str(uuid_utils.uuid7())
+
+
+def tool(**changes: Any) -> dict[str, Any]:
+    return {"connector": "far", "operation": "do", "honours_idempotency_key": False, **changes}
+
+
+def type_of(*, tier: str = "LOW", **tool_changes: Any) -> dict[str, Any]:
+    return {"risk_tier": tier, "tool": tool(**tool_changes)}
+
+
+def bounds(tenant: str = TENANT, **changes: Any) -> dict[str, Any]:
+    """Bounds under which everything that `proposal` makes is a clean yes, ten times a day."""
+    return {
+        "tenant": tenant,
+        "action_types": {TYPE: type_of(), OTHER: type_of(honours_idempotency_key=True)},
+        "allowlist": [TYPE, OTHER],
+        "modes": {"default": "AUTO_EXECUTE"},
+        "budget": {"max_autonomous_per_day": 10},
+        **changes,
+    }
+
+
+def proposal(name: str | None = "i-1", tenant: str = TENANT, **changes: Any) -> dict[str, Any]:
+    return {
+        "action_intent_id": name,
+        "tenant_id": tenant,
+        "account_id": ACCOUNT,
+        "action_type": TYPE,
+        "target": {"entity_type": "contact", "entity_id": "c-1"},
+        "parameters": {"text": "hello"},
+        "confidence_score": 0.9,
+        "risk_level": "LOW",
+        **changes,
+    }
+
+
+class World:
+    """One process over one store. `another()` is a second process over the same one."""
+
+    def __init__(
+        self,
+        open_store: OpenStore,
+        *,
+        sending: bool = False,
+        wrap: Callable[[Any], Any] = lambda store: store,
+        clock: SetClock | None = None,
+        far: FarSide | None = None,
+        publishing: bool = True,
+    ) -> None:
+        self.bus: Bus | QueuePublisher = Bus() if sending else QueuePublisher()
+        self.clock, self.far = clock or SetClock(), far or FarSide()
+        self.inner: Any = open_store() if sending else open_store(enlist=self.bus.enlist)
+        self.store = wrap(self.inner)
+        self.holders = 0
+        self.app = self._app(sending, publishing)
+
+    def _app(self, sending: bool, publishing: bool = True, connectors: dict[str, Any] | None = None) -> App:
+        known = {"far": self.far, "internal": InternalConnector(self.store)} if connectors is None else connectors
+        sender = self.bus if sending else None
+        return App(Context(self.store, new_id, known), self.clock, sender=sender, publishing=publishing)
+
+    def recover(self, *, connectors: dict[str, Any] | None = None) -> None:
+        """The process died: a new one opens the same store. What only the old one held in memory is gone."""
+        self.store = self.inner
+        sending = isinstance(self.bus, Bus)
+        # A bus is not in the process; a queue in memory is.
+        while not sending and self.bus.take():
+            pass
+        self.app = self._app(sending, connectors=connectors)
+
+    # --- what an agent, a person and a worker do ---
+
+    def apply(self, **changes: Any) -> None:
+        self.app.apply(bounds(**changes), by="ann")
+
+    def propose(self, name: str = "i-1", **changes: Any) -> Any:
+        (intent,) = self.app.propose([proposal(name, **changes)])
+        return _raised(intent)
+
+    def gate(self, name: str = "i-1", *, tenant: str = TENANT, account: str = ACCOUNT) -> GateAnswer:
+        (answer,) = self.app.gate([GateRequest(name, tenant, account)])
+        return _raised(answer)
+
+    def submit(self, name: str | None = "i-1", **changes: Any) -> GateAnswer:
+        (answer,) = self.app.submit([proposal(name, **changes)])
+        return _raised(answer)
+
+    def queued(self, name: str = "i-1", **changes: Any) -> GateAnswer:
+        """An intent that waits for a person: its confidence is too low."""
+        return self.submit(name, **{"confidence_score": 0.1, **changes})
+
+    def approve(self, name: str = "i-1", *, tenant: str = TENANT, by: str = "bob") -> Approval:
+        digest = self.app.intent(tenant, name).digest
+        return self.app.approve(tenant, name, by=by, digest=digest)
+
+    def stop(self, level: str = "autonomy", **scope: Any) -> None:
+        self.app.stop(StopScope(**{"tenant_id": TENANT, **scope}), by="ann", reason="incident", level=level)
+
+    def resume(self, level: str = "autonomy", **scope: Any) -> None:
+        self.app.resume(StopScope(**{"tenant_id": TENANT, **scope}), by="ann", reason="over", level=level)
+
+    def executor(self) -> execute.Executor:
+        self.holders += 1
+        return self.app.executor(f"w-{self.holders}")
+
+    def run(self, message: Message) -> str | None:
+        return execute.run(
+            self.executor(), message.data, _plain_step, lambda seconds: self.clock.pass_(seconds=seconds)
+        )
+
+    def work(self) -> list[str | None]:
+        """Carry out everything that was delivered."""
+        done = []
+        while (message := self.bus.take()) is not None:
+            done.append(self.run(message))
+        return done
+
+    def settle(self, rounds: int = 60) -> None:
+        """Reconcile and work, with time passing, until Remit has nothing left to move on."""
+        for _ in range(rounds):
+            self.work()
+            self.app.reconcile()
+            self.work()
+            if not self.inner.busy():
+                return
+            self.clock.pass_(seconds=40)
+        raise AssertionError(f"still busy: {self.statuses()}")
+
+    # --- what is seen from outside ---
+
+    def status(self, name: str = "i-1", *, tenant: str = TENANT) -> str:
+        return self.app.status(tenant, name)["status"]
+
+    def statuses(self, tenant: str = TENANT) -> dict[str, str]:
+        return {case.action_intent_id: case.status for case in self.inner.scan(CASE, tenant)}
+
+    def events(self, name: str = "i-1", *, tenant: str = TENANT) -> list[str]:
+        return [entry["event_type"] for entry in self.app.ledger(tenant, name)]
+
+    def used(self, *, tenant: str = TENANT, account: str = ACCOUNT) -> int:
+        """What is charged to an account today."""
+        (of_account,) = self.app.usage(tenant, account_id=account)["accounts"]
+        return of_account["used"]
+
+    def state(self, name: str = "i-1", *, tenant: str = TENANT) -> Any:
+        return self.record(state_record_key(tenant, name))
+
+    def case(self, name: str = "i-1", *, tenant: str = TENANT) -> Any:
+        return self.record(case_key(tenant, name))
+
+    def outcome(self, name: str = "i-1", *, tenant: str = TENANT) -> Any:
+        return self.record(Key(OUTCOME, tenant, name))
+
+    def attempt(self, name: str = "i-1", *, tenant: str = TENANT) -> Any:
+        return self.record(Key(ATTEMPT, tenant, name))
+
+    def record(self, key: Key[Any]) -> Any:
+        return self.inner.read([key]).get(key)
+
+    def assert_sound(self, tenant: str = TENANT, *, export: bool = True) -> None:
+        """The invariants hold, live and exported, and what is stored is what the ledger says."""
+        report = self.app.verify(tenant)
+        assert report.ok, [str(finding) for finding in report.findings]
+        assert report.tenant_id == tenant
+        if export:
+            exported = verify_export(self.app.export(tenant))
+            assert exported.ok, [str(finding) for finding in exported.findings]
+            assert exported.sealed
+        self._assert_counters(tenant)
+        for case in self.inner.scan(CASE, tenant):
+            self._assert_told(case)
+
+    def _assert_counters(self, tenant: str) -> None:
+        """Counted anew from the approvals, by nothing but addition."""
+        charged: Counter[str] = Counter()
+        for state in self.inner.scan(AUTO_EXEC_STATE, tenant):
+            if state.approval_source == "POLICY" and state.status != "RELEASED":
+                charged.update(charge.window_id for charge in state.charges)
+        counted: Counter[str] = Counter()
+        for usage in self.inner.scan(USAGE, tenant):
+            counted.update({f"{usage.usage_id}|{name}": counter.used for name, counter in usage.counters.items()})
+        for window in set(charged) | set(counted):
+            # A state that was purged still counts: its window is over, and more cannot be known from here.
+            assert counted[window] >= charged[window], window
+            if not self._purged(tenant):
+                assert counted[window] == charged[window], window
+
+    def _purged(self, tenant: str) -> bool:
+        done = {case.action_intent_id for case in self.inner.scan(CASE, tenant) if case.approval_id}
+        kept = {state.action_intent_id for state in self.inner.scan(AUTO_EXEC_STATE, tenant)}
+        return bool(done - kept)
+
+    def _assert_told(self, case: Any) -> None:
+        entries = self.inner.chain(case.tenant_id, case.action_intent_id)
+        assert case.chain == entries[-1].head
+        assert case.status == _told_status(entries), (case.status, [entry.event_type for entry in entries])
+        outcome = self.outcome(case.action_intent_id, tenant=case.tenant_id)
+        told = [e.data["outcome"] for e in entries if e.event_type in _ENDS]
+        assert told == ([outcome.wire()] if outcome else [])
+        attempt = self.attempt(case.action_intent_id, tenant=case.tenant_id)
+        assert (attempt is not None) == any(entry.event_type == "EXECUTION_STARTED" for entry in entries)
+        if outcome is not None:
+            assert attempt.status == outcome.status
+
+
+_ENDS = {
+    "ACTION_EXECUTED": "SUCCEEDED",
+    "ACTION_FAILED": "FAILED",
+    "ACTION_UNKNOWN": "UNKNOWN",
+    "EXECUTION_CANCELLED": "CANCELLED",
+}
+_TURNS = {
+    "INTENT_PROPOSED": "PROPOSED",
+    "ACTION_APPROVED": "APPROVED",
+    "ACTION_REJECTED": "REJECTED",
+    "INTENT_SUPERSEDED": "SUPERSEDED",
+    "EXECUTION_STARTED": "RUNNING",
+    "INTENT_EXPIRED": "EXPIRED",
+    **_ENDS,
+}
+
+
+def _told_status(entries: Sequence[Any]) -> str:
+    """The status that a chain, read alone, ends in."""
+    status = ""
+    for entry in entries:
+        if entry.event_type == "GATE_DECIDED":
+            status = "BLOCKED" if entry.data["policy_decision"] == "BLOCK" else "AWAITING_APPROVAL"
+        elif entry.event_type == "BUDGET_RELEASED" and status == "APPROVED":
+            status = "AWAITING_APPROVAL"
+        elif entry.event_type == "OUTCOME_RESOLVED":
+            status = entry.data["outcome"]["status"]
+        else:
+            status = _TURNS.get(entry.event_type, status)
+    return status
+
+
+def _plain_step(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+def _raised(answer: Any) -> Any:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def both(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]:
+    """Two threads that begin at once; what either raises is its answer."""
+    barrier, answers = threading.Barrier(2), [None, None]
+
+    def one(place: int, act: Callable[[], Any]) -> None:
+        barrier.wait(20)
+        try:
+            answers[place] = act()
+        except Exception as error:
+            answers[place] = error
+
+    threads = [threading.Thread(target=one, args=pair) for pair in enumerate((first, second))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return answers[0], answers[1]
