@@ -1,0 +1,294 @@
+"""
+Bounds as a YAML file that people review and version, and what changes when it is applied.
+
+The file is read without YAML's surprises: a key that stands twice, a date, a number in base 60 or 8 is
+refused with its line instead of becoming something else than it looks like.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+
+from remit.core.bounds import Bounds, BoundsInForce, parse_bounds
+from remit.core.errors import InvalidInput
+from remit.core.values import instant
+
+LARGEST_FILE_BYTES = 4 * 1024 * 1024
+# Aliases share nodes: a few lines can stand for billions of values.
+MOST_VALUES = 200_000
+
+_TAG = "tag:yaml.org,2002:"
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
+_FLOAT = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?")
+
+
+class InvalidFile(InvalidInput):
+    """A bounds file that cannot be applied: `file` and `line` (if known) say where, `field` the path in it."""
+
+    def __init__(self, file: str, line: int | None, field: str, problem: str, way_out: str = "") -> None:
+        self.file, self.line = file, line
+        super().__init__(field, problem, way_out)
+        place = f"{file}:{line}" if line else file
+        self.args = (f"{place}: {self.args[0]}",)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundsFile:
+    """A file's bounds, checked, and the line on which each field stands."""
+
+    name: str
+    bounds: Bounds
+    lines: Mapping[str, int] = field(repr=False)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Policies are named relative to the file and read as well. Raises `InvalidFile`."""
+        reader = _Reader(path.name)
+        data = reader.read(_read_text(path, path.name, None, "(file)"))
+        if not isinstance(data, dict):
+            raise InvalidFile(path.name, None, "(bounds)", "are not a mapping", "start with 'tenant: NAME'")
+        if isinstance(data.get("policies"), list):
+            data["policies"] = [
+                _policy(path, reader.lines.get(f"policies.{index}"), index, entry)
+                for index, entry in enumerate(data["policies"])
+            ]
+        try:
+            return cls(path.name, parse_bounds(data), reader.lines)
+        except InvalidInput as error:
+            raise _located(path.name, reader.lines, error) from None
+
+    def located(self, error: InvalidInput) -> InvalidInput:
+        """`error` with this file and the line, if it is about a field of the bounds."""
+        if error.field.split(".")[0] not in Bounds.model_fields:
+            return error
+        return _located(self.name, self.lines, error)
+
+
+def read_bounds(path: Path) -> Bounds:
+    """The bounds in a file, as `App.apply` takes them. Raises `InvalidFile` naming file, line and field."""
+    return BoundsFile.read(path).bounds
+
+
+def _located(file: str, lines: Mapping[str, int], error: InvalidInput) -> InvalidFile:
+    names = error.field.split(".")
+    known = (lines.get(".".join(names[:length])) for length in range(len(names), 0, -1))
+    line = next((line for line in known if line is not None), None)
+    return InvalidFile(file, line, error.field, error.problem, error.way_out)
+
+
+def _policy(bounds_path: Path, line: int | None, index: int, entry: Any) -> Any:
+    # Anything but a path is left to the check of the bounds, which also takes {name, text}.
+    if not isinstance(entry, str):
+        return entry
+    text = _read_text(bounds_path.parent / entry, bounds_path.name, line, f"policies.{index}")
+    return {"name": entry, "text": text}
+
+
+def _read_text(path: Path, file: str, line: int | None, field: str) -> str:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST_FILE_BYTES + 1)
+        text = content.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InvalidFile(file, line, field, f"{path} cannot be read: {why}", "name a readable UTF-8 file") from None
+    if len(content) > LARGEST_FILE_BYTES:
+        raise InvalidFile(file, line, field, f"{path} is larger than {LARGEST_FILE_BYTES} bytes", "split it by tenant")
+    return text
+
+
+class _Reader:
+    """From YAML's nodes to JSON values, noting the line of every path."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.lines: dict[str, int] = {}
+        self._values = 0
+
+    def read(self, text: str) -> Any:
+        try:
+            root = yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else None
+            raise InvalidFile(self.file, line, "(yaml)", error.problem or "cannot be read", "correct it") from None
+        except (yaml.YAMLError, ValueError) as error:
+            raise InvalidFile(self.file, None, "(yaml)", str(error).split("\n")[0], "correct it") from None
+        except RecursionError:
+            raise InvalidFile(self.file, None, "(yaml)", "is nested too deeply", "flatten it") from None
+        return None if root is None else self._value(root, "", ())
+
+    def _value(self, node: yaml.Node, path: str, inside: tuple[yaml.Node, ...]) -> Any:
+        self._values += 1
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if any(node is outer for outer in inside):
+            raise self._wrong(node, path, "refers to itself", "write it out")
+        if self._values > MOST_VALUES or len(inside) > 100:
+            raise self._wrong(node, path, "holds too many values, or too deeply", "write it with fewer aliases")
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path, (*inside, node))
+        if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
+            items = enumerate(node.value)
+            return [self._value(item, _join(path, str(index)), (*inside, node)) for index, item in items]
+        return self._scalar(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: str, inside: tuple[yaml.Node, ...]) -> dict[str, Any]:
+        if node.tag != f"{_TAG}map":
+            raise self._wrong(node, path, f"has the type {node.tag}", "use a plain mapping")
+        values: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == f"{_TAG}merge":
+                merged = self._merged(value_node, path, inside) | merged
+                continue
+            key = self._key(key_node, path)
+            if key in values:
+                raise self._wrong(key_node, _join(path, key), "stands twice", "keep one of them")
+            self.lines[_join(path, key)] = key_node.start_mark.line + 1
+            values[key] = self._value(value_node, _join(path, key), inside)
+        return merged | values
+
+    def _merged(self, node: yaml.Node, path: str, inside: tuple[yaml.Node, ...]) -> dict[str, Any]:
+        parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        merged: dict[str, Any] = {}
+        for part in parts:
+            value = self._value(part, path, inside)
+            if not isinstance(value, dict):
+                raise self._wrong(part, path, "merges something that is not a mapping", "write it out")
+            merged = value | merged
+        return merged
+
+    def _key(self, node: yaml.Node, path: str) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise self._wrong(node, path, "has a key that is not text", "use a name")
+        if node.tag != f"{_TAG}str":
+            kind = node.tag.removeprefix(_TAG)
+            raise self._wrong(node, _join(path, node.value), f"is read as a {kind}, not a name", "put it in quotes")
+        return str(node.value)
+
+    def _scalar(self, node: yaml.Node, path: str) -> Any:
+        text, kind = str(node.value), node.tag.removeprefix(_TAG)
+        if kind == "str":
+            return text
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return yaml.SafeLoader.bool_values[text.lower()]
+        if kind == "int" and _INTEGER.fullmatch(text) and len(text) < 30:
+            return int(text)
+        if kind == "float" and _FLOAT.fullmatch(text) and len(text) < 30:
+            return float(text)
+        what = {"timestamp": "a date", "int": "a number in another base", "float": "a number of another kind"}
+        raise self._wrong(node, path, f"{text!r} is read as {what.get(kind, kind)}", "put it in quotes, or write 1.5")
+
+    def _wrong(self, node: yaml.Node, path: str, problem: str, way_out: str) -> InvalidFile:
+        return InvalidFile(self.file, node.start_mark.line + 1, path or "(bounds)", problem, way_out)
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that differs. `before` is `None` for what was added, `after` for what goes."""
+
+    path: str
+    kind: Literal["added", "removed", "changed"]
+    before: Any
+    after: Any
+
+    def wire(self) -> dict[str, Any]:
+        return {"path": self.path, "kind": self.kind, "before": self.before, "after": self.after}
+
+    def lines(self) -> list[str]:
+        """`+ path: value`, `- path: value` or `~ path: before -> after`; longer text as a diff."""
+        if self.kind == "changed":
+            if _is_long(self.before) and _is_long(self.after):
+                return [f"~ {self.path}:", *_text_diff(self.before, self.after)]
+            return [f"~ {self.path}: {_shown(self.before)} -> {_shown(self.after)}"]
+        sign, value = ("+", self.after) if self.kind == "added" else ("-", self.before)
+        if _is_long(value):
+            return [f"{sign} {self.path}:", *(f"    {sign}{line}" for line in value.splitlines())]
+        return [f"{sign} {self.path}: {_shown(value)}"]
+
+
+def changes(before: BoundsInForce, after: BoundsInForce) -> list[Change]:
+    """Every field of a tenant's bounds that differs, by path."""
+    return list(_differences("", _named(before.bounds), _named(after.bounds)))
+
+
+def describe_changes(before: BoundsInForce, after: BoundsInForce) -> list[str]:
+    """What changes, line by line; empty if nothing does."""
+    told = [line for change in changes(before, after) for line in change.lines()]
+    for name, zone in after.zones_until.items():
+        if before.zones_until.get(name) != zone:
+            whose = {"*": "the other accounts", "*tenant": "all accounts together"}.get(name, name)
+            told.append(f"! the day of {whose} stays that of {zone.timezone} until {instant(zone.until)}")
+    return told
+
+
+# What is empty by default says nothing when it is empty.
+_EMPTY_SAYS_NOTHING = {"allowed_hosts", "action_types", "modes", "max_per_action_type", "accounts"}
+
+
+def _named(bounds: Bounds) -> dict[str, Any]:
+    data = bounds.model_dump(mode="json")
+    data["policies"] = {source.name: source.text for source in bounds.policies} or None
+    return _said(data)
+
+
+def _said(data: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: _said(value) if isinstance(value, dict) else value for name, value in data.items()}
+    return {
+        name: value
+        for name, value in kept.items()
+        if value is not None and not (name in _EMPTY_SAYS_NOTHING and not value)
+    }
+
+
+def _differences(path: str, before: Any, after: Any) -> Iterator[Change]:
+    if before == after:
+        return
+    if (before or after) and isinstance(before or {}, dict) and isinstance(after or {}, dict):
+        old, new = before or {}, after or {}
+        for name in dict.fromkeys([*old, *new]):
+            yield from _differences(_join(path, name), old.get(name), new.get(name))
+    elif before and after and isinstance(before, list) and isinstance(after, list):
+        yield from _list_differences(path, before, after)
+    else:
+        yield Change(path, _kind(before, after), before, after)
+
+
+def _list_differences(path: str, before: list[Any], after: list[Any]) -> Iterator[Change]:
+    gone, new = [item for item in before if item not in after], [item for item in after if item not in before]
+    yield from (Change(path, "removed", item, None) for item in gone)
+    yield from (Change(path, "added", None, item) for item in new)
+    if not gone and not new:
+        yield Change(path, "changed", before, after)
+
+
+def _kind(before: Any, after: Any) -> Literal["added", "removed", "changed"]:
+    if before is None:
+        return "added"
+    return "removed" if after is None else "changed"
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, str) and "\n" in value
+
+
+def _text_diff(before: str, after: str) -> list[str]:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")
+    return [f"    {line}" for line in lines if not line.startswith(("---", "+++"))]
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

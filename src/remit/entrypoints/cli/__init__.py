@@ -1,0 +1,89 @@
+"""
+The command line: translates words into one call of the app, and its answer into tables or JSON.
+
+Belongs here: options, output, exit codes. Does not: any rule; what may be done is decided behind the app.
+
+Exit codes: 0 done, 1 `verify` found something broken, 2 wrong input, 3 not found, 4 conflict,
+5 try later (or: it may have happened, look first), 130 interrupted, 141 nobody reads the output any more.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from remit.core.errors import InvalidInput, RemitError
+from remit.entrypoints.cli import agents, bounds, output, people, reading, running
+from remit.entrypoints.cli.options import Db
+
+app = typer.Typer(
+    name="remit",
+    help="Lets agents act on their own within bounds that people set, and asks a person for everything else.",
+    epilog="Exit codes: 0 done, 1 verify found something broken, 2 wrong input, 3 not found, 4 conflict, 5 try later.",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (agents, people, bounds, reading, running):
+    group.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if not wanted:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        output.say(f"remit {version('remit')}")
+    except PackageNotFoundError:
+        output.say("remit (from source)")
+    raise typer.Exit
+
+
+@app.callback()
+def remit(
+    ctx: typer.Context,
+    db: Db = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    del version
+    ctx.obj = db
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+def main() -> None:
+    """The script: one run of the command line, ending the process with its exit code."""
+    # Asked before anything is parsed: what cannot be parsed is told as JSON too.
+    as_json = "--json" in sys.argv[1:]
+    try:
+        code = app(prog_name="remit", standalone_mode=False)
+        sys.stdout.flush()
+    except RemitError as error:
+        output.print_error(error, as_json=as_json)
+        code = output.exit_code(error)
+    except typer.TyperException as error:
+        output.print_error(_usage_error(error), as_json=as_json)
+        code = output.WRONG_INPUT
+    except (typer.Abort, KeyboardInterrupt):
+        code = output.INTERRUPTED
+    except (BrokenPipeError, SystemExit):
+        # Whoever reads stopped reading: Typer makes that SystemExit(1), which is `verify`'s code for broken.
+        # Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = output.NOBODY_READS
+    sys.exit(code if isinstance(code, int) else output.DONE)
+
+
+def _usage_error(error: typer.TyperException) -> InvalidInput:
+    param = getattr(error, "param", None)
+    field = (param.opts[-1] if param else getattr(error, "option_name", None)) or "(command line)"
+    command = getattr(getattr(error, "ctx", None), "command_path", "remit")
+    problem = error.format_message().removeprefix(f"Invalid value for '{field}': ").rstrip(".")
+    return InvalidInput(field, problem, f"see '{command} --help'")

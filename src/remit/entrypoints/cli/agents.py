@@ -1,0 +1,167 @@
+"""What agents do: propose intents, and have them decided."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from remit.app import BATCH
+from remit.core.decision import INTENT_NOT_FOUND, MISSING_INPUT
+from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
+from remit.core.intent import ActionIntentV1
+from remit.entrypoints.cli import output
+from remit.entrypoints.cli.lines import Line, batches, source
+from remit.entrypoints.cli.options import AsJson, Db, Tenant, opened
+from remit.flow.gate import GateAnswer, GateRequest
+from remit.wiring import Remit
+
+T = TypeVar("T")
+Default = Annotated[str | None, typer.Option(metavar="NAME", help="For lines that do not say it.", show_default=False)]
+
+LONGEST_LINE_BYTES = 1024 * 1024
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(propose)
+    app.command()(gate)
+
+
+def propose(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE.jsonl|-", help="One intent a line.", show_default=False)],
+    tenant: Default = None,
+    account: Default = None,
+    proposed_by: Default = None,
+    no_gate: Annotated[bool, typer.Option("--no-gate", help="Only store them.")] = False,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Propose the intents in a file, one JSON object a line, and have each decided.
+
+    A line that is wrong is told with its number and field, and the others go through: then the exit code is 2,
+    or 4 if nothing but conflicts was wrong. If the database fails on the way, it stops there with exit code 5.
+
+    Example: remit propose intents.jsonl --json
+    """
+    defaults = {"tenant_id": tenant, "account_id": account, "proposed_by": proposed_by}
+    run = _Run({name: value for name, value in defaults.items() if value is not None}, not no_gate, as_json)
+    with (
+        source(file) as (stream, total),
+        opened(ctx, db) as remit,
+        output.progress("proposing", total, beside_lines=True) as advance,
+    ):
+        for batch in batches(stream, most=BATCH, longest_bytes=LONGEST_LINE_BYTES):
+            run.carry_out(remit, batch)
+            advance(sum(line.size for line in batch))
+            if run.interrupted:
+                break
+    run.sum_up()
+    raise typer.Exit(run.exit_code())
+
+
+@dataclass(slots=True)
+class _Run:
+    """One file on its way through, and what became of its lines."""
+
+    defaults: dict[str, Any]
+    gating: bool
+    as_json: bool
+    results: Counter[str] = field(default_factory=Counter)
+    exit_codes: set[int] = field(default_factory=set)
+    interrupted: bool = False
+
+    def carry_out(self, remit: Remit, batch: Sequence[Line]) -> None:
+        read = [self._read(line) for line in batch]
+        proposals = [value for value in read if not isinstance(value, InvalidInput)]
+        answers = iter(self._submit(remit, proposals))
+        for line, value in zip(batch, read, strict=True):
+            answer = value if isinstance(value, InvalidInput) else next(answers)
+            self._tell(line.number, value, answer)
+        # An agent at the other end of a pipe waits for these.
+        output.flush()
+
+    def _read(self, line: Line) -> Any:
+        try:
+            value = line.value()
+        except InvalidInput as error:
+            return error
+        return {**self.defaults, **value} if isinstance(value, dict) else value
+
+    def _submit(self, remit: Remit, proposals: list[Any]) -> Sequence[GateAnswer | ActionIntentV1 | RemitError]:
+        try:
+            return remit.submit(proposals) if self.gating else remit.propose(proposals)
+        except (TryLater, OutcomeUnknown) as error:
+            self.interrupted = True
+            return [error] * len(proposals)
+
+    def _tell(self, line: int, sent: Any, answer: GateAnswer | ActionIntentV1 | RemitError) -> None:
+        if isinstance(answer, RemitError):
+            self.results["refused"] += 1
+            self.exit_codes.add(_line_exit_code(answer))
+            output.print_error(answer, as_json=self.as_json, line=line)
+            if self.as_json:
+                name = sent.get("action_intent_id") if isinstance(sent, dict) else None
+                output.print_json({"line": line, "action_intent_id": name, **output.error_wire(answer)})
+        else:
+            result = answer.result if isinstance(answer, GateAnswer) else "PROPOSED"
+            self.results[result] += 1
+            if self.as_json:
+                output.print_json({"line": line, **answer.wire()})
+            else:
+                output.say(f"{line}  {_sentence(answer)}")
+
+    def sum_up(self) -> None:
+        if not self.as_json:
+            output.note(", ".join(f"{count} {name}" for name, count in self.results.items()) or "no lines")
+
+    def exit_code(self) -> int:
+        """Sending it all again comes first, then what has to be corrected."""
+        order = (output.TRY_LATER, output.WRONG_INPUT, output.CONFLICT)
+        return next((code for code in order if code in self.exit_codes), output.DONE)
+
+
+def _line_exit_code(error: RemitError) -> int:
+    # A line that names something unknown is a wrong line; nothing was asked for that could not be found.
+    code = output.exit_code(error)
+    return output.WRONG_INPUT if code == output.NOT_FOUND else code
+
+
+def _sentence(answer: GateAnswer | ActionIntentV1) -> str:
+    if isinstance(answer, GateAnswer):
+        return f"{answer.action_intent_id}  {answer.result}  {answer.reason}: {answer.explanation}"
+    return f"{answer.action_intent_id}  PROPOSED  digest {answer.digest}"
+
+
+def gate(
+    ctx: typer.Context,
+    intents: Annotated[list[str], typer.Argument(metavar="INTENT...", help="Ids of intents.", show_default=False)],
+    tenant: Tenant,
+    account: Annotated[str, typer.Option("--account", metavar="A", help="The account it was proposed for.")],
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Decide intents that were proposed; what was decided before is answered as it was.
+
+    Example: remit gate i-7 --tenant acme --account acct-1
+    """
+    with opened(ctx, db) as remit:
+        answers = remit.gate([GateRequest(name, tenant, account) for name in intents])
+    codes = [_tell_answer(answer, as_json) for answer in answers]
+    raise typer.Exit(max(codes))
+
+
+def _tell_answer(answer: GateAnswer | RemitError, as_json: bool) -> int:
+    if isinstance(answer, RemitError):
+        output.print_error(answer, as_json=as_json)
+        return output.exit_code(answer)
+    if as_json:
+        output.print_json(answer.wire())
+    else:
+        output.say(_sentence(answer))
+    return {INTENT_NOT_FOUND: output.NOT_FOUND, MISSING_INPUT: output.WRONG_INPUT}.get(answer.reason, output.DONE)

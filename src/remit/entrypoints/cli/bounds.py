@@ -1,0 +1,190 @@
+"""What people set: bounds from a file, stop switches; and how much of the bounds is used."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from remit.core.autonomy import StopLevel, StopScope
+from remit.core.bounds import BoundsInForce
+from remit.core.errors import InvalidInput
+from remit.entrypoints.bounds_file import BoundsFile, changes, describe_changes
+from remit.entrypoints.cli import output
+from remit.entrypoints.cli.options import Account, AsJson, By, Db, Tenant, opened
+
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the ledger.")]
+OnlyTenant = Annotated[
+    str | None, typer.Option("--tenant", metavar="T", help="Only this tenant; else all.", show_default=False)
+]
+OnlyType = Annotated[
+    str | None, typer.Option("--action-type", metavar="X", help="Only this action type.", show_default=False)
+]
+Everything = Annotated[
+    bool, typer.Option("--everything", help="Also what people approved, not only what runs by itself.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (apply, stop, resume, usage):
+        app.command()(command)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "somebody"
+
+
+def apply(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The tenant's whole bounds.", show_default=False)],
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="NAME", help="Who does it; the login name if left out.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Put a file's bounds in force, and show what that changes.
+
+    The file is everything: what it does not list any more goes. Stop switches stay as they are.
+
+    Example: remit apply bounds.yaml --dry-run
+    """
+    read = BoundsFile.read(file)
+    with opened(ctx, db) as remit:
+        try:
+            before, after = remit.apply(read.bounds, by=_login() if by is None else by, dry_run=dry_run)
+        except InvalidInput as error:
+            raise read.located(error) from None
+    if as_json:
+        output.print_json(_applied(before, after, dry_run))
+        return
+    for line in describe_changes(before, after):
+        output.say(line)
+    output.say(_verdict(before, after, dry_run))
+
+
+def _applied(before: BoundsInForce, after: BoundsInForce, dry_run: bool) -> dict[str, Any]:
+    return {
+        "tenant_id": after.bounds.tenant,
+        "dry_run": dry_run,
+        "changed": before != after,
+        "config_sequence": before.config_sequence if dry_run else after.config_sequence,
+        "changes": [change.wire() for change in changes(before, after)],
+        "zones_until": after.wire()["zones_until"],
+    }
+
+
+def _verdict(before: BoundsInForce, after: BoundsInForce, dry_run: bool) -> str:
+    tenant = after.bounds.tenant
+    if before == after:
+        return f"nothing changes for tenant {tenant} (bounds number {before.config_sequence})"
+    if dry_run:
+        return f"this would change for tenant {tenant}; nothing was changed"
+    return f"in force for tenant {tenant} (bounds number {after.config_sequence})"
+
+
+def stop(
+    ctx: typer.Context,
+    by: By,
+    reason: Reason,
+    tenant: OnlyTenant = None,
+    account: Account = None,
+    action_type: OnlyType = None,
+    everything: Everything = False,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Stop autonomy: from the next decision and the next execution on, nothing runs by itself.
+
+    Without --tenant it stops every tenant.
+
+    Example: remit stop --tenant acme --account acct-1 --by ann --reason "odd notes since noon"
+    """
+    scope = StopScope(tenant_id=tenant, account_id=account, action_type=action_type)
+    with opened(ctx, db) as remit:
+        pulled = remit.stop(scope, by=by, reason=reason, level=_level(everything))
+    if as_json:
+        output.print_json(pulled.wire())
+    else:
+        output.say(f"stopped {pulled.level}: {scope}")
+
+
+def resume(
+    ctx: typer.Context,
+    by: By,
+    reason: Reason,
+    tenant: OnlyTenant = None,
+    account: Account = None,
+    action_type: OnlyType = None,
+    everything: Everything = False,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Put a stop switch back: the same scope and level that it was pulled with.
+
+    Example: remit resume --tenant acme --account acct-1 --by ann --reason "it was a test"
+    """
+    scope, level = StopScope(tenant_id=tenant, account_id=account, action_type=action_type), _level(everything)
+    with opened(ctx, db) as remit:
+        resumed = remit.resume(scope, by=by, reason=reason, level=level)
+    if as_json:
+        output.print_json({"resumed": resumed, "scope": scope.wire(), "level": level})
+    elif resumed:
+        output.say(f"resumed {level}: {scope}")
+    else:
+        output.say(f"{level} was not stopped for {scope}; nothing changed")
+
+
+def _level(everything: bool) -> StopLevel:
+    return "everything" if everything else "autonomy"
+
+
+def usage(
+    ctx: typer.Context,
+    tenant: Tenant,
+    account: Account = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Show today's budgets: what is used, what is left, when they reset, and which stops are pulled.
+
+    Example: remit usage --tenant acme
+    """
+    with opened(ctx, db) as remit:
+        used = remit.usage(tenant, account_id=account)
+    if as_json:
+        output.print_json(used)
+        return
+    rows = [row for item in used["accounts"] for row in _account_rows(item)]
+    if used["ceiling"]:
+        rows.append(["(all accounts)", *_limit_row(used["ceiling"])])
+    output.print_table(["account", "counts", "used", "limit", "left", "resets"], rows)
+    for pulled in used["stops"]:
+        scope = StopScope.model_validate(pulled["scope"])
+        since = output.local(pulled["stopped_at"])
+        output.say(f"STOPPED {pulled['level']}: {scope}, by {pulled['stopped_by']} since {since}: {pulled['reason']}")
+
+
+def _account_rows(item: dict[str, Any]) -> list[list[Any]]:
+    rows = [[item["account_id"], *_limit_row(item)]]
+    for name, of_type in item["per_action_type"].items():
+        limit = "no limit of its own" if of_type["limit"] is None else of_type["limit"]
+        rows.append(["", name, of_type["used"], limit, of_type["left"], ""])
+    return rows
+
+
+def _limit_row(item: dict[str, Any]) -> list[Any]:
+    limit = item["max_autonomous_per_day"]
+    resets = f"{output.local(item['resets_at'])} ({item['timezone']} day)"
+    return ["everything", item["used"], "no budget" if limit is None else limit, item["left"], resets]

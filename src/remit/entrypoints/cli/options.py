@@ -1,0 +1,34 @@
+"""The options that commands share, and the database they name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from remit.wiring import DEFAULT_URL, Remit
+
+_DB_HELP = "Database: sqlite:///FILE or postgresql://…; else REMIT_DATABASE_URL, else sqlite:///remit.db."
+
+Db = Annotated[str | None, typer.Option("--db", metavar="URL", help=_DB_HELP, show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Tenant = Annotated[str, typer.Option("--tenant", metavar="T", help="Whose it is.")]
+Account = Annotated[str | None, typer.Option("--account", metavar="A", help="Only this account.", show_default=False)]
+By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does it; it stands in the ledger.")]
+Intent = Annotated[str, typer.Argument(metavar="INTENT", help="The intent's id.", show_default=False)]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", help="How many, at most 500.")]
+After = Annotated[
+    str | None,
+    typer.Option("--after", metavar="CURSOR", help="Go on after the page that named this.", show_default=False),
+]
+
+
+@contextmanager
+def opened(ctx: typer.Context, db: str | None) -> Iterator[Remit]:
+    """The database that the command names, or the whole line, or the environment."""
+    url = db or ctx.find_root().obj or os.environ.get("REMIT_DATABASE_URL") or DEFAULT_URL
+    with Remit.open(url) as remit:
+        yield remit

@@ -1,0 +1,221 @@
+"""What goes out: tables for people, one JSON object a line for machines, errors in one line with the way out."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from remit.core.errors import (
+    CallerMistake,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    OutcomeUnknown,
+    RemitError,
+    TryLater,
+)
+
+DONE, BROKEN, WRONG_INPUT, NOT_FOUND, CONFLICT, TRY_LATER = 0, 1, 2, 3, 4, 5
+INTERRUPTED, NOBODY_READS = 130, 141
+
+_EXIT_CODES: list[tuple[type[RemitError], int]] = [
+    (NotFound, NOT_FOUND),
+    (CallerMistake, WRONG_INPUT),
+    (Conflict, CONFLICT),
+    (TryLater, TRY_LATER),
+    (OutcomeUnknown, TRY_LATER),
+]
+
+_WAYS_OUT: list[tuple[type[RemitError], str]] = [
+    (NotFound, "check the name and the tenant"),
+    (Conflict, "look at it again with 'remit status'"),
+    (TryLater, "send it again in a moment"),
+    (OutcomeUnknown, "look whether it happened, and send it again if it did not"),
+]
+
+# Wide enough that a table in a pipe is not folded.
+_PIPE_WIDTH = 240
+_LINE_BREAK = re.compile(r"\s*[\r\n\t]\s*")
+
+
+def exit_code(error: RemitError) -> int:
+    return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), WRONG_INPUT)
+
+
+def _told(error: RemitError) -> tuple[str, str]:
+    """What is wrong, and the way out."""
+    text = str(error)
+    if isinstance(error, InvalidInput):
+        return text.removesuffix(f"; {error.way_out}"), error.way_out
+    if isinstance(error, Conflict) and "; " in text:
+        problem, _, hint = text.rpartition("; ")
+        return problem, hint
+    return text, next((hint for kind, hint in _WAYS_OUT if isinstance(error, kind)), "")
+
+
+def error_wire(error: RemitError) -> dict[str, Any]:
+    """An error as JSON: its kind, the field if it is about one, what is wrong, what to do."""
+    problem, hint = _told(error)
+    wire: dict[str, Any] = {
+        "error": type(error).__name__,
+        "field": error.field if isinstance(error, InvalidInput) else None,
+        "message": problem,
+        "way_out": hint or None,
+    }
+    for name in ("file", "line"):
+        if hasattr(error, name):
+            wire[name] = getattr(error, name)
+    return wire
+
+
+def print_error(error: RemitError, *, as_json: bool, line: int | None = None) -> None:
+    """One line on stderr; `line` is the input's, if it is about one."""
+    wire = error_wire(error)
+    if as_json:
+        sys.stderr.write(_json(wire if line is None else {"line": line, **wire}) + "\n")
+        return
+    place = "" if line is None else f"line {line}: "
+    hint = f"; {wire['way_out']}" if wire["way_out"] else ""
+    sys.stderr.write(f"error: {place}{plain(_LINE_BREAK.sub(' ', wire['message'] + hint))}\n")
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One object, one line."""
+    sys.stdout.write(_json(value) + "\n")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def say(text: str) -> None:
+    """One line for a person, on stdout."""
+    sys.stdout.write(plain(text, keep_lines=True) + "\n")
+
+
+def note(text: str) -> None:
+    """One line beside the answer, on stderr."""
+    sys.stderr.write(plain(text, keep_lines=True) + "\n")
+
+
+def plain(value: Any, *, keep_lines: bool = False) -> str:
+    """
+    Text that a terminal shows as it is.
+
+    An agent's words reach the person who approves: nothing in them may move the cursor, change a colour
+    or turn the direction of writing.
+    """
+    if value is None:
+        return "-"
+    text = value if isinstance(value, str) else _json(value) if isinstance(value, dict | list) else str(value)
+    if text.isprintable():
+        return text
+    return "".join(char if _is_harmless(char, keep_lines) else ascii(char)[1:-1] for char in text)
+
+
+def _is_harmless(char: str, keep_lines: bool) -> bool:
+    return (keep_lines and char == "\n") or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def local(time: str | None) -> str:
+    """A time of a record in this machine's zone."""
+    if time is None:
+        return "-"
+    return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def console(*, stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else _PIPE_WIDTH, highlight=False, emoji=False)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
+    """`rows` are values, or `Text` where a colour is meant."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    console().print(table)
+
+
+def print_fields(fields: Mapping[str, Any], *, on_stderr: bool = False) -> None:
+    """Names and values below each other."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold")
+    grid.add_column(overflow="fold")
+    for name, value in fields.items():
+        grid.add_row(name, _cell(value))
+    console(stderr=on_stderr).print(grid)
+
+
+def _cell(value: Any) -> Text:
+    return value if isinstance(value, Text) else Text(plain(value))
+
+
+_COLOURS = {
+    "AUTO_EXECUTED": "green",
+    "SUCCEEDED": "green",
+    "APPROVED": "cyan",
+    "RUNNING": "cyan",
+    "REQUIRE_APPROVAL": "yellow",
+    "AWAITING_APPROVAL": "yellow",
+    "BLOCKED": "red",
+    "FAILED": "red",
+    "UNKNOWN": "magenta",
+}
+
+
+def coloured(word: str | None) -> Text:
+    """A status or result in its colour."""
+    return Text(plain(word), style=_COLOURS.get(word or "", ""))
+
+
+def print_page(items: Sequence[Mapping[str, Any]], cursor: str | None, *, as_json: bool) -> None:
+    """The end of one page: where the next one starts, on stderr, so that stdout holds the items alone."""
+    if as_json:
+        for item in items:
+            print_json(item)
+    if cursor is not None:
+        sys.stderr.write(_json({"next": cursor}) + "\n" if as_json else f"there may be more: --after '{cursor}'\n")
+
+
+def _nothing(by: int = 1) -> None:
+    del by
+
+
+class Advance(Protocol):
+    def __call__(self, by: int = 1) -> None: ...
+
+
+@contextmanager
+def progress(what: str, total: int | None = None, *, beside_lines: bool = False) -> Iterator[Advance]:
+    """
+    A bar on stderr where that is a terminal, and nothing otherwise. `total` is `None` where nobody knows it.
+
+    `beside_lines` says that lines go to stdout meanwhile: on the same terminal they are progress enough.
+    """
+    if not sys.stderr.isatty() or (beside_lines and sys.stdout.isatty()):
+        yield _nothing
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda by=1: bar.advance(task, by)
+
+
+def flush() -> None:
+    """Send what was printed on its way."""
+    sys.stdout.flush()

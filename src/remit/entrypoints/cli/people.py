@@ -1,0 +1,214 @@
+"""What people do: look at the queue, approve, reject, edit, and resolve what nobody could know."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from remit.core.errors import Conflict, InvalidInput
+from remit.core.intent import ActionIntentV1
+from remit.entrypoints.cli import output
+from remit.entrypoints.cli.lines import parse
+from remit.entrypoints.cli.options import Account, After, AsJson, By, Db, Intent, Limit, Tenant, opened
+from remit.flow.read import PAGE
+
+Digest = Annotated[
+    str | None, typer.Option("--digest", metavar="D", help="The digest of what you saw.", show_default=False)
+]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (queue, approve, reject, edit, resolve):
+        app.command()(command)
+
+
+def queue(
+    ctx: typer.Context,
+    tenant: Tenant,
+    account: Account = None,
+    limit: Limit = PAGE,
+    after: After = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Show what waits for a person, the soonest to expire first.
+
+    Example: remit queue --tenant acme
+    """
+    with opened(ctx, db) as remit:
+        items, cursor = remit.queue(tenant, account_id=account, after=after, limit=limit)
+    if not as_json:
+        columns = ["intent", "account", "action type", "target", "status", "reason", "budget left", "expires"]
+        output.print_table(columns, [_queue_row(item) for item in items])
+    output.print_page(items, cursor, as_json=as_json)
+
+
+def _queue_row(item: dict[str, Any]) -> list[Any]:
+    target, budget = item["target"] or {}, item["budget"]
+    return [
+        item["action_intent_id"],
+        item["account_id"],
+        item["action_type"],
+        " ".join(target.values()),
+        output.coloured(item["status"]),
+        item["reason"],
+        f"{budget['left']} of {budget['max_autonomous_per_day'] or 0}",
+        output.local(item["expires_at"]),
+    ]
+
+
+def approve(
+    ctx: typer.Context,
+    intent: Intent,
+    tenant: Tenant,
+    by: By,
+    digest: Digest = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, even on a terminal.")] = False,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Approve an intent: exactly what the digest stands for, or without one what is shown first.
+
+    Example: remit approve i-7 --tenant acme --by ann
+    """
+    with opened(ctx, db) as remit:
+        if digest is None:
+            digest = _show(remit.intent(tenant, intent), on_stderr=as_json)
+            if not yes and sys.stdin.isatty() and not typer.confirm("Approve this?", err=True):
+                raise typer.Abort
+        approval = remit.approve(tenant, intent, by=by, digest=digest)
+    if as_json:
+        output.print_json(approval.wire())
+    else:
+        output.say(f"{intent} is approved by {approval.approved_by} (approval {approval.approval_id})")
+
+
+def _show(intent: ActionIntentV1, *, on_stderr: bool) -> str:
+    """What would be executed, all of it. Answers its digest."""
+    output.print_fields(
+        {
+            "action type": intent.action_type,
+            "account": intent.account_id,
+            "target": f"{intent.target.entity_type} {intent.target.entity_id}",
+            "parameters": intent.parameters,
+            "risk": intent.risk_level,
+            "confidence": intent.confidence_score,
+            "why": "; ".join(intent.why or []) or None,
+            "proposed by": intent.proposed_by,
+            "expires": output.local(intent.wire()["expires_at"]),
+            "digest": intent.digest,
+        },
+        on_stderr=on_stderr,
+    )
+    return intent.digest
+
+
+def reject(
+    ctx: typer.Context,
+    intent: Intent,
+    tenant: Tenant,
+    by: By,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why.", show_default=False)] = None,
+    digest: Digest = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Reject an intent; it is never executed.
+
+    Example: remit reject i-7 --tenant acme --by ann --reason "wrong contact"
+    """
+    with opened(ctx, db) as remit:
+        # An intent never changes under its id, so this cannot be outrun.
+        if digest is not None and (current := remit.intent(tenant, intent).digest) != digest:
+            raise Conflict(f"intent {intent!r} has digest {current[:12]}… and you saw {digest[:12]}…; look at it again")
+        case = remit.reject(tenant, intent, by=by, reason=reason)
+    if as_json:
+        output.print_json({"action_intent_id": intent, "tenant_id": tenant, "status": case.status, "rejected_by": by})
+    else:
+        output.say(f"{intent} is rejected")
+
+
+def edit(
+    ctx: typer.Context,
+    intent: Intent,
+    tenant: Tenant,
+    by: By,
+    set_: Annotated[
+        list[str],
+        typer.Option("--set", metavar="PATH=VALUE", help="A new value: JSON, or text as it is. Repeat for more."),
+    ] = [],  # noqa: B006
+    unset: Annotated[
+        list[str], typer.Option("--unset", metavar="PATH", help="A parameter that goes. Repeat for more.")
+    ] = [],  # noqa: B006
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Replace a waiting intent by an edited one, which then waits for a person.
+
+    Example: remit edit i-7 --tenant acme --by ann --set parameters.text="Call back on Monday"
+    """
+    changes = _changes(set_, unset)
+    with opened(ctx, db) as remit:
+        answer = remit.edit(tenant, intent, by=by, changes=changes)
+        digest = remit.intent(tenant, answer.action_intent_id).digest
+    if as_json:
+        output.print_json({**answer.wire(), "supersedes": intent, "digest": digest})
+    else:
+        output.say(f"{answer.action_intent_id} replaces {intent} and waits for a person (digest {digest})")
+
+
+def _changes(assignments: list[str], removed: list[str]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for path, value in [*map(_assignment, assignments), *((path, None) for path in removed)]:
+        if path in changes:
+            raise InvalidInput(path, "is named twice", "name it once")
+        changes[path] = value
+    return changes
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    path, equals, value = text.partition("=")
+    if not equals:
+        raise InvalidInput("--set", f"{text!r} has no '='", "write --set parameters.name=VALUE")
+    try:
+        parsed = parse(value)
+    except ValueError:
+        return path, value
+    if parsed is None:
+        raise InvalidInput(path, "cannot be set to null", f"use --unset {path}")
+    return path, parsed
+
+
+def resolve(
+    ctx: typer.Context,
+    intent: Intent,
+    tenant: Tenant,
+    by: By,
+    succeeded: Annotated[bool, typer.Option("--succeeded", help="It happened.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="It did not happen.")] = False,
+    note: Annotated[
+        str | None, typer.Option("--note", metavar="TEXT", help="How you know.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Say what became of an intent whose outcome is unknown.
+
+    Example: remit resolve i-7 --tenant acme --by ann --succeeded --note "seen in the CRM"
+    """
+    if succeeded == failed:
+        raise InvalidInput("--succeeded", "either this or --failed is needed, not both", "look at the far side first")
+    with opened(ctx, db) as remit:
+        status = "SUCCEEDED" if succeeded else "FAILED"
+        resolution = remit.resolve(tenant, intent, by=by, status="SUCCEEDED" if succeeded else "FAILED", note=note)
+    if as_json:
+        output.print_json(resolution.wire())
+    else:
+        output.say(f"{intent} is resolved: {status}")

@@ -1,0 +1,292 @@
+"""What can be read and proven: status, why, timeline, intents, export and verify."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any, get_args
+
+import typer
+from rich.text import Text
+
+from remit.app import verify_export
+from remit.core.canonical import canonical
+from remit.core.errors import InvalidInput
+from remit.core.lifecycle import Status
+from remit.core.verification import Report
+from remit.entrypoints.cli import output
+from remit.entrypoints.cli.lines import batches, source
+from remit.entrypoints.cli.options import Account, After, AsJson, Db, Intent, Limit, Tenant, opened
+from remit.flow.read import PAGE
+from remit.ports import CaseFilter
+
+# A configuration's entry holds all its policies.
+LONGEST_ENTRY_BYTES = 64 * 1024 * 1024
+MOST_FINDINGS_SHOWN = 20
+
+
+def register(app: typer.Typer) -> None:
+    for command in (status, why, timeline, intents, export, verify):
+        app.command()(command)
+
+
+def status(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson = False, db: Db = None) -> None:
+    """
+    Show where one intent stands, and its outcome.
+
+    Example: remit status i-7 --tenant acme
+    """
+    with opened(ctx, db) as remit:
+        found = remit.status(tenant, intent)
+    if as_json:
+        output.print_json(found)
+        return
+    proposed, outcome, resolution = found["intent"] or {}, found["outcome"] or {}, found["resolution"] or {}
+    output.print_fields(
+        {
+            "intent": found["action_intent_id"],
+            "status": output.coloured(found["status"]),
+            "reason": found["reason"],
+            "account": found["account_id"],
+            "action type": found["action_type"],
+            "target": " ".join((proposed.get("target") or {}).values()) or None,
+            "parameters": proposed.get("parameters"),
+            "approved by": {"POLICY": "policy", "HUMAN": "a person", None: None}[found["approval_source"]],
+            "attempts": found["attempt_count"],
+            "outcome": _outcome(outcome) if outcome else None,
+            "resolved": _resolved(resolution) if resolution else None,
+            "superseded by": found["superseded_by"],
+            "created": output.local(found["created_at"]),
+            "expires": output.local(found["expires_at"]),
+            "digest": found["digest"],
+            "trace": found["trace_id"],
+        }
+    )
+
+
+def _outcome(outcome: dict[str, Any]) -> str:
+    refs = [" ".join(filter(None, (ref["system"], ref["object_type"], ref["object_id"], ref["object_url"])))
+            for ref in outcome["external_object_refs"]]  # fmt: skip
+    error = [f"{outcome['error_class']} {outcome['error_code'] or ''} {outcome['error_message'] or ''}".strip()]
+    details = [*refs, *(error if outcome["error_class"] else [])]
+    return f"{outcome['status']} at {output.local(outcome['completed_at'])}" + "".join(f"; {it}" for it in details)
+
+
+def _resolved(resolution: dict[str, Any]) -> str:
+    note = f": {resolution['note']}" if resolution["note"] else ""
+    return f"{resolution['status']} by {resolution['resolved_by']} at {output.local(resolution['resolved_at'])}{note}"
+
+
+def why(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson = False, db: Db = None) -> None:
+    """
+    Explain one intent: every check in order, what it saw, the rule that decided, and who approved.
+
+    Example: remit why i-7 --tenant acme
+    """
+    with opened(ctx, db) as remit:
+        told = remit.why(tenant, intent)
+    if as_json:
+        output.print_json(told)
+        return
+    output.print_fields(_because(told))
+    decision, clause = told["decision"], told["clause"]
+    if decision:
+        rows = [[_mark(check["passed"]), check["check"], _saw(check["saw"])] for check in decision["checks"]]
+        output.say("")
+        output.print_table(["", "check", "saw"], rows)
+    if clause:
+        output.say(f"\nrule {clause['clause_id']}:\n{clause['text']}")
+
+
+def _because(told: dict[str, Any]) -> dict[str, Any]:
+    decision, approval, rejection = told["decision"] or {}, told["approval"], told["rejection"]
+    return {
+        "intent": told["action_intent_id"],
+        "status": output.coloured(told["status"]),
+        "decision": output.coloured(decision["result"]) if decision else "not decided yet",
+        "reason": decision.get("reason"),
+        "explanation": decision.get("explanation"),
+        "decided": output.local(decision.get("decided_at")),
+        "bounds number": decision.get("config_sequence"),
+        "policy": decision.get("policy_version"),
+        "proposed by": told["proposed_by"],
+        "because": "; ".join(told["why_proposed"] or []) or None,
+        "edited by": told["edited_by"],
+        "approved": approval and f"by {approval['approved_by']} at {output.local(approval['approved_at'])}",
+        "rejected": rejection and f"by {rejection['rejected_by']}: {rejection['reason'] or 'no reason given'}",
+    }
+
+
+def _mark(passed: bool) -> Text:
+    return Text("yes", style="green") if passed else Text("NO", style="red")
+
+
+def _saw(saw: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {output.plain(value)}" for name, value in saw.items())
+
+
+def timeline(
+    ctx: typer.Context,
+    tenant: Tenant,
+    account: Account = None,
+    limit: Limit = PAGE,
+    after: After = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Tell what happened, newest first.
+
+    Example: remit timeline --tenant acme --limit 20
+    """
+    with opened(ctx, db) as remit:
+        items, cursor = remit.timeline(tenant, account_id=account, after=after, limit=limit)
+    if not as_json:
+        rows = [[output.local(item["at"]), item["text"], item["action_intent_id"]] for item in items]
+        output.print_table(["when", "what", "intent"], rows)
+    output.print_page(items, cursor, as_json=as_json)
+
+
+def intents(
+    ctx: typer.Context,
+    tenant: Tenant,
+    account: Account = None,
+    status: Annotated[
+        list[str], typer.Option("--status", metavar="S", help="Only in this status. Repeat for more.")
+    ] = [],  # noqa: B006
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="R", help="Only decided for this reason.", show_default=False)
+    ] = None,
+    action_type: Annotated[
+        str | None, typer.Option("--action-type", metavar="X", help="Only this action type.", show_default=False)
+    ] = None,
+    limit: Limit = PAGE,
+    after: After = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    List intents, newest first.
+
+    Example: remit intents --tenant acme --status FAILED --status UNKNOWN
+    """
+    which = CaseFilter(
+        statuses=[_known_status(name) for name in status] or None,
+        account_id=account,
+        reason=reason,
+        action_type=action_type,
+    )
+    with opened(ctx, db) as remit:
+        items, cursor = remit.intents(tenant, which, after=after, limit=limit)
+    if not as_json:
+        columns = ["intent", "account", "action type", "status", "reason", "created"]
+        output.print_table(columns, [_intent_row(item) for item in items])
+    output.print_page(items, cursor, as_json=as_json)
+
+
+def _known_status(name: str) -> Status:
+    known: tuple[Status, ...] = get_args(Status)
+    for status in known:
+        if status == name:
+            return status
+    raise InvalidInput("--status", f"{name!r} is none", f"use one of {', '.join(known)}")
+
+
+def _intent_row(item: dict[str, Any]) -> list[Any]:
+    names = ("action_intent_id", "account_id", "action_type")
+    row: list[Any] = [item[name] for name in names]
+    return [*row, output.coloured(item["status"]), item["reason"], output.local(item["created_at"])]
+
+
+def export(
+    ctx: typer.Context,
+    tenant: Tenant,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who seals it.")] = "remit",
+    db: Db = None,
+) -> None:
+    """
+    Write a tenant's whole ledger to stdout, one entry a line, sealed at the end.
+
+    Keep a copy of the seal elsewhere, and a later rewriting shows.
+
+    Example: remit export --tenant acme > ledger.jsonl
+    """
+    sys.stdout.flush()
+    with opened(ctx, db) as remit, output.progress("entries", beside_lines=True) as advance:
+        for entry in remit.export(tenant, by=by):
+            sys.stdout.buffer.write(canonical(entry) + b"\n")
+            advance()
+        sys.stdout.buffer.flush()
+
+
+def verify(
+    ctx: typer.Context,
+    file: Annotated[
+        str | None, typer.Argument(metavar="[LEDGER.jsonl]", help="An exported ledger, or -.", show_default=False)
+    ] = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option("--tenant", metavar="T", help="The ledger and counters in the database.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Check the invariants: of an exported file alone, or of a tenant in the database.
+
+    Ends with exit code 1, naming the first invariant that is broken, if one is.
+
+    Example: remit verify ledger.jsonl
+    """
+    if (file is None) == (tenant is None):
+        raise InvalidInput("FILE", "either a file or --tenant is needed, not both", "see 'remit verify --help'")
+    if tenant is not None:
+        with opened(ctx, db) as remit:
+            report = remit.verify(tenant)
+    else:
+        assert file is not None
+        report = verify_export(_entries(file))
+    _tell(report, as_json)
+    raise typer.Exit(output.DONE if report.ok else output.BROKEN)
+
+
+def _entries(name: str) -> Iterator[dict[str, Any]]:
+    with source(name) as (stream, total), output.progress("verifying", total) as advance:
+        for batch in batches(stream, most=500, longest_bytes=LONGEST_ENTRY_BYTES):
+            for line in batch:
+                try:
+                    entry = line.value()
+                except InvalidInput as error:
+                    raise _broken_line(name, line.number, error.problem) from None
+                if not isinstance(entry, dict):
+                    raise _broken_line(name, line.number, "is not a JSON object")
+                yield entry
+                advance(line.size)
+
+
+def _broken_line(name: str, number: int, problem: str) -> InvalidInput:
+    return InvalidInput(f"{name}:{number}", f"is no ledger entry: {problem}", "export it again, or find who changed it")
+
+
+def _tell(report: Report, as_json: bool) -> None:
+    if as_json:
+        first = str(report.findings[0]) if report.findings else None
+        output.print_json({**report.wire(), "first_broken": first})
+        return
+    for finding in report.findings[:MOST_FINDINGS_SHOWN]:
+        output.say(str(finding))
+    if len(report.findings) > MOST_FINDINGS_SHOWN:
+        output.say(f"… and {len(report.findings) - MOST_FINDINGS_SHOWN} more (--json shows all)")
+    output.print_fields(
+        {
+            "verdict": Text("every invariant holds", "green") if report.ok else Text("BROKEN", "red"),
+            "tenant": report.tenant_id,
+            "entries": report.entries,
+            "intents": report.intents,
+            "autonomous": report.autonomous,
+            "approved by people": report.approved_by_people,
+            "running": report.running,
+            "windows": report.windows,
+            "sealed": "yes" if report.sealed else "no",
+        }
+    )

@@ -1,0 +1,117 @@
+"""What runs: the worker, one round of reconciling, and the demonstration."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from remit.app import BATCH, Reconciled
+from remit.entrypoints import worker as worker_door
+from remit.entrypoints.cli import output
+from remit.entrypoints.cli.options import AsJson, Db, opened
+from remit.wiring import Remit
+
+
+def register(app: typer.Typer) -> None:
+    for command in (worker, reconcile, demo):
+        app.command()(command)
+
+
+def worker(
+    ctx: typer.Context,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End when nothing is due, reserved, queued or leased.")
+    ] = False,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", metavar="N", min=1, max=1000, help="Executions at once.")
+    ] = worker_door.CONCURRENCY,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Execute what is approved, and look after what nobody waits for, until it is told to end.
+
+    SIGTERM or Ctrl-C lets it finish what it began; a second one ends it at once, and another worker takes over.
+
+    Example: remit worker --until-idle
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    done: Counter[str] = Counter()
+    with opened(ctx, db) as remit, output.progress("executed") as advance, _told_to_end() as stop:
+
+        def count(status: str) -> None:
+            done[status] += 1
+            advance()
+
+        if not until_idle and not as_json:
+            output.note("working; Ctrl-C ends it after what it has begun")
+        worker_door.work(remit, until_idle=until_idle, stop=stop, concurrency=concurrency, on_done=count)
+    if as_json:
+        output.print_json({"executed": done.total(), "by_status": dict(done)})
+    else:
+        named = ", ".join(f"{count} {status}" for status, count in done.items())
+        output.say(f"executed {done.total()}" + (f": {named}" if named else ""))
+
+
+@contextmanager
+def _told_to_end() -> Iterator[threading.Event]:
+    """An event that the first SIGTERM or SIGINT sets; the second acts as usual."""
+    stop = threading.Event()
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        stop.set()
+        for name, usual in before.items():
+            signal.signal(name, usual)
+
+    before = {name: signal.signal(name, end) for name in signals}
+    try:
+        yield stop
+    finally:
+        for name, usual in before.items():
+            signal.signal(name, usual)
+
+
+def reconcile(ctx: typer.Context, as_json: AsJson = False, db: Db = None) -> None:
+    """
+    Look after what nobody waits for, once: gate, publish, expire and purge what is due.
+
+    Example: remit reconcile
+    """
+    with opened(ctx, db) as remit:
+        moved = _all_due(remit)
+    if as_json:
+        output.print_json(moved)
+    else:
+        output.say(", ".join(f"{count} {name}" for name, count in moved.items()))
+
+
+def _all_due(remit: Remit) -> dict[str, int]:
+    moved: Counter[str] = Counter(asdict(Reconciled()))
+    while True:
+        one_round = remit.reconcile()
+        moved.update(asdict(one_round))
+        # A full round may have left some; one that moved less has nothing left that can be moved now.
+        if one_round.total < BATCH:
+            return dict(moved)
+
+
+def demo() -> None:
+    """
+    Watch Remit decide, execute, ask and prove, against a small CRM of its own.
+
+    Example: remit demo
+    """
+    # By name: the demonstration stands above the doors and uses them.
+    raise typer.Exit(importlib.import_module("remit.demo.story").main())
