@@ -85,6 +85,7 @@ def verdict(
         Seen(
             intent=proposed or intent(),
             bounds=seen_bounds or bounds(),
+            budget=(seen_bounds or bounds()).budget((proposed or intent()).account_id, now),
             stops=[Stops(stops=stops or [])],
             usages=usages or {},
             edited_by=edited_by,

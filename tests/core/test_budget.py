@@ -19,6 +19,7 @@ from remit.core.budget import (
     release,
     split_window_id,
 )
+from remit.core.values import instant
 
 from .make import NOW
 
@@ -252,7 +253,7 @@ def test_a_day_is_the_zone_s_day_and_ends_when_its_next_one_begins(now, zone, da
     today = day_of(datetime.fromisoformat(now), zone)
 
     assert (today.date, today.timezone) == (day, zone)
-    assert today.wire()["ends_at"] == ends_at
+    assert instant(today.ends_at) == ends_at
     assert str(today) == f"{day}@{zone}"
 
 

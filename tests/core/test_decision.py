@@ -190,10 +190,16 @@ def test_an_unregistered_type_counts_as_high_whatever_the_agent_says(proposed):
 
 
 def test_a_type_registered_after_the_proposal_or_removed_since_counts_as_high():
-    registered_later = effective_risk(intent(registry_version=None), bounds().action_type(TYPE))
-    removed_since = effective_risk(intent(registry_version=1), None)
+    registered_later = effective_risk(intent(registry_version=None), bounds())
+    removed_since = effective_risk(intent(registry_version=1), bounds(action_types={}))
 
     assert (registered_later, removed_since) == ("HIGH", "HIGH")
+
+
+def test_an_older_version_of_a_type_counts_as_high_since_its_tool_is_not_the_one_that_was_rated():
+    pinned_to_another = effective_risk(intent(registry_version=2), bounds())
+
+    assert pinned_to_another == "HIGH"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from remit.core.budget import Charge
 from remit.core.errors import InvalidInput, NotInThatState
 from remit.core.intent import ActionIntentV1
-from remit.core.values import ApprovalSource, Record, UtcTime
+from remit.core.values import ApprovalSource, Record, UtcTime, instant
 
 PublicationStatus = Literal["RESERVED", "PUBLISHED", "RELEASED"]
 DETAIL_TYPE = "ACTION_APPROVED"
@@ -108,26 +108,18 @@ def published(state: AutoExecStateV1, *, expires_at: datetime, now: datetime, tt
     Raises `NotInThatState` for a `RELEASED` one.
     """
     _refuse_released(state, "published")
-    return state.model_copy(
-        update={
-            "status": "PUBLISHED",
-            "published_at": state.published_at or now,
-            "deliveries": state.deliveries + 1,
-            "expires_at": state_expiry(now, expires_at, ttl_days),
-        }
+    return state.changed(
+        status="PUBLISHED",
+        published_at=state.published_at or now,
+        deliveries=state.deliveries + 1,
+        expires_at=state_expiry(now, expires_at, ttl_days),
     )
 
 
 def released(state: AutoExecStateV1, *, expires_at: datetime, now: datetime, ttl_days: int) -> AutoExecStateV1:
     """Given back before it began. Raises `NotInThatState` the second time."""
     _refuse_released(state, "released")
-    return state.model_copy(
-        update={
-            "status": "RELEASED",
-            "released_at": now,
-            "expires_at": state_expiry(now, expires_at, ttl_days),
-        }
-    )
+    return state.changed(status="RELEASED", released_at=now, expires_at=state_expiry(now, expires_at, ttl_days))
 
 
 def _refuse_released(state: AutoExecStateV1, step: str) -> None:
@@ -165,7 +157,7 @@ def event_data(approval: Approval) -> dict[str, Any]:
         "intent_digest": approval.intent_digest,
         "approval_id": approval.approval_id,
         "approved_by": approval.approved_by,
-        "approved_at": approval.wire()["approved_at"],
+        "approved_at": instant(approval.approved_at),
         "policy_version": approval.policy_version,
         "trace_id": approval.trace_id,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from remit.core.values import Record, UtcTime
@@ -13,14 +14,16 @@ StopLevel = Literal["autonomy", "everything"]
 DEFAULT = "default"
 
 
-class ResolvedAllowlist(Record):
+@dataclass(frozen=True, slots=True)
+class ResolvedAllowlist:
     """The list in force and where it came from: `account`, `tenant` or `none`."""
 
     action_types: list[str]
     level: Literal["account", "tenant", "none"]
 
 
-class ResolvedMode(Record):
+@dataclass(frozen=True, slots=True)
+class ResolvedMode:
     """The mode in force and the entry it came from."""
 
     mode: AutonomyMode

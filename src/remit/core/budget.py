@@ -12,7 +12,9 @@ counts the morning.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -62,12 +64,13 @@ def merge(default: Budget | None, own: Budget | None) -> Budget | None:
     )
 
 
-class Day(Record):
+@dataclass(frozen=True, slots=True)
+class Day:
     """One day of one zone, and when the next one begins."""
 
     date: str
     timezone: str
-    ends_at: UtcTime
+    ends_at: datetime
 
     def __str__(self) -> str:
         return f"{self.date}@{self.timezone}"
@@ -75,9 +78,12 @@ class Day(Record):
 
 def day_of(now: datetime, timezone: str) -> Day:
     """The day of `timezone` that `now` falls on. Where a clock change skips midnight, it ends right after."""
-    zone = ZoneInfo(timezone)
-    today: date = now.astimezone(zone).date()
-    midnight = datetime.combine(today + timedelta(days=1), time(0), zone)
+    return _day(now.astimezone(ZoneInfo(timezone)).date(), timezone)
+
+
+@lru_cache(maxsize=1024)
+def _day(today: date, timezone: str) -> Day:
+    midnight = datetime.combine(today + timedelta(days=1), time(0), ZoneInfo(timezone))
     return Day(date=today.isoformat(), timezone=timezone, ends_at=midnight.astimezone(UTC))
 
 
@@ -118,7 +124,8 @@ def tenant_usage_id(day: Day) -> str:
     return f"{day}|tenant"
 
 
-class Limit(Record):
+@dataclass(frozen=True, slots=True)
+class Limit:
     """One limit that applies to an intent. `limit` is `None` where nothing bounds this counter."""
 
     scope: Literal["account", "account_type", "tenant"]
@@ -126,14 +133,15 @@ class Limit(Record):
     counter: str
     limit: int | None
     timezone: str
-    resets_at: UtcTime
+    resets_at: datetime
 
     @property
     def window_id(self) -> str:
         return f"{self.usage_id}|{self.counter}"
 
 
-class BudgetInForce(Record):
+@dataclass(frozen=True, slots=True)
+class BudgetInForce:
     """What bounds one account at one moment: its budget, its day, and the tenant's ceiling with its day."""
 
     budget: Budget | None
@@ -153,12 +161,11 @@ class BudgetInForce(Record):
         """
         if self.budget is None or self.budget.max_autonomous_per_day is None:
             return []
-        usage_id = account_usage_id(self.day, account_id)
-        own = {"usage_id": usage_id, "timezone": self.day.timezone, "resets_at": self.day.ends_at}
-        per_type = self.budget.max_per_action_type.get(action_type)
+        usage_id, zone, end = account_usage_id(self.day, account_id), self.day.timezone, self.day.ends_at
+        daily, of_type = self.budget.max_autonomous_per_day, self.budget.max_per_action_type.get(action_type)
         limits = [
-            Limit(scope="account", counter=ALL, limit=self.budget.max_autonomous_per_day, **own),
-            Limit(scope="account_type", counter=type_counter(action_type), limit=per_type, **own),
+            Limit("account", usage_id, ALL, daily, zone, end),
+            Limit("account_type", usage_id, type_counter(action_type), of_type, zone, end),
         ]
         if self.tenant_budget is not None:
             limits.append(
@@ -183,7 +190,8 @@ class Charge(Record):
     position: int
 
 
-class Shortfall(Record):
+@dataclass(frozen=True, slots=True)
+class Shortfall:
     """The limit that has no room left, and when it has again."""
 
     limit: Limit
@@ -219,7 +227,7 @@ def release(charges: Sequence[Charge], usages: dict[str, Usage]) -> tuple[list[C
     for taken in charges:
         usage_id, name = split_window_id(taken.window_id)
         changed[usage_id], counter = _moved(changed.get(usage_id) or usages[usage_id], name, -1)
-        released.append(taken.model_copy(update={"used_after": counter.used, "position": counter.position}))
+        released.append(taken.changed(used_after=counter.used, position=counter.position))
     return released, changed
 
 
@@ -236,4 +244,4 @@ def _usage(usages: dict[str, Usage], limit: Limit) -> Usage:
 def _moved(usage: Usage, name: str, by: int) -> tuple[Usage, Counter]:
     before = usage.counters.get(name, _UNUSED)
     after = Counter(used=before.used + by, position=before.position + 1)
-    return usage.model_copy(update={"counters": {**usage.counters, name: after}}), after
+    return usage.changed(counters={**usage.counters, name: after}), after

@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from remit.core.action_type import DEFAULT_MIN_CONFIDENCE, ActionTypeSpec
+from remit.core.action_type import DEFAULT_MIN_CONFIDENCE
 from remit.core.autonomy import ResolvedMode, Stop, Stops, stop_in_force
 from remit.core.bounds import BoundsInForce
-from remit.core.budget import Charge, Limit, Shortfall, Usage, charge
+from remit.core.budget import BudgetInForce, Charge, Limit, Shortfall, Usage, charge
 from remit.core.intent import ActionIntentV1
 from remit.core.policy import PolicyDecision, PolicyQuestion, PolicyVerdict, ten_thousandths
 from remit.core.values import RISK_ORDER, Record, RiskLevel, UtcTime, instant
@@ -34,7 +34,8 @@ INTENT_NOT_FOUND = "INTENT_NOT_FOUND"
 PUBLISH_REJECTED = "PUBLISH_REJECTED"
 
 
-class Check(Record):
+@dataclass(frozen=True, slots=True)
+class Check:
     """One check of the gate: its name, whether it passed, and what it saw."""
 
     check: str
@@ -76,6 +77,7 @@ class Seen:
     intent: ActionIntentV1
     bounds: BoundsInForce
     stops: Sequence[Stops]
+    budget: BudgetInForce
     usages: dict[str, Usage]
     edited_by: str | None
     now: datetime
@@ -101,26 +103,28 @@ def decide(seen: Seen) -> Verdict:
     return trail.verdict(refusal)
 
 
-def effective_risk(intent: ActionIntentV1, spec: ActionTypeSpec | None) -> RiskLevel:
+def effective_risk(intent: ActionIntentV1, bounds: BoundsInForce) -> RiskLevel:
     """The highest of the type's tier and the proposed level. An unregistered type counts as `HIGH`."""
-    # Without a pinned version there is no tool to run it with, whatever was registered since.
-    tier: RiskLevel = "HIGH" if spec is None or intent.registry_version is None else spec.risk_tier
+    spec = bounds.action_type(intent.action_type)
+    # It would run with the tool of the version it pinned: today's tier says nothing about another one.
+    pinned_now = spec is not None and intent.registry_version == bounds.type_versions.get(intent.action_type)
+    tier: RiskLevel = spec.risk_tier if spec is not None and pinned_now else "HIGH"
     return max(tier, intent.risk_level or "MINIMAL", key=RISK_ORDER.index)
 
 
 def ask_policy(
-    intent: ActionIntentV1, bounds: BoundsInForce, mode: ResolvedMode, now: datetime
+    intent: ActionIntentV1, bounds: BoundsInForce, mode: ResolvedMode, budget: BudgetInForce, now: datetime
 ) -> tuple[PolicyQuestion, PolicyVerdict]:
     """Put the intent to the tenant's policies as they are now."""
     spec = bounds.action_type(intent.action_type)
-    local = now.astimezone(ZoneInfo(bounds.budget(intent.account_id, now).day.timezone))
+    local = now.astimezone(ZoneInfo(budget.day.timezone))
     question = PolicyQuestion(
         tenant_id=intent.tenant_id,
         account_id=intent.account_id,
         proposed_by=intent.proposed_by,
         action_type=intent.action_type,
         mode=mode.mode,
-        risk=effective_risk(intent, spec),
+        risk=effective_risk(intent, bounds),
         confidence=ten_thousandths(intent.confidence_score or 0.0, up=False),
         min_confidence=ten_thousandths(spec.min_confidence if spec else DEFAULT_MIN_CONFIDENCE, up=True),
         target_type=intent.target.entity_type,
@@ -186,7 +190,7 @@ class _Trail:
         seen, intent = self.seen, self.seen.intent
         self.mode = seen.bounds.mode(intent.account_id, intent.action_type)
         self._note("mode", self.mode.mode == "AUTO_EXECUTE", mode=self.mode.mode, source=self.mode.source)
-        question, verdict = ask_policy(intent, seen.bounds, self.mode, seen.now)
+        question, verdict = ask_policy(intent, seen.bounds, self.mode, seen.budget, seen.now)
         self.policy = verdict
         passed = verdict.policy_decision == "AUTO_EXECUTE"
         spec = seen.bounds.action_type(intent.action_type)
@@ -219,7 +223,7 @@ class _Trail:
 
     def check_budget(self) -> _No | None:
         seen, intent = self.seen, self.seen.intent
-        limits = seen.bounds.budget(intent.account_id, seen.now).limits(intent.account_id, intent.action_type)
+        limits = seen.budget.limits(intent.account_id, intent.action_type)
         if not limits:
             self._note("budget", False, limits=[])
             return _No(BUDGET_NOT_CONFIGURED, f"account {intent.account_id} has no autonomy budget")

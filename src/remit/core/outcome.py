@@ -46,6 +46,13 @@ class CallResult(Record):
     retry_after_s: float | None = None
 
 
+class Conclusion(Record):
+    """What the last call came to, noted before the outcome is recorded: from here on nobody calls again."""
+
+    status: OutcomeStatus
+    result: CallResult
+
+
 class ExecutionAttempt(Record):
     """
     The one attempt of an intent; whoever holds its lease, and nobody else, may act.
@@ -67,6 +74,7 @@ class ExecutionAttempt(Record):
     idempotency_key: str
     started_at: UtcTime
     last_error: CallResult | None = None
+    conclusion: Conclusion | None = None
 
     @property
     def unanswered(self) -> bool:

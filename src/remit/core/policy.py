@@ -28,6 +28,8 @@ PolicyDecision = Literal["AUTO_EXECUTE", "REQUIRE_APPROVAL", "BLOCK"]
 POLICY_NAME = "AutoApprovalPolicyV1"
 WITHIN_BOUNDS = "WITHIN_BOUNDS"
 POLICY_ERROR = "POLICY_ERROR"
+MOST_ANSWERS = 10_000
+"""How many questions a policy set remembers the answers to."""
 
 SCHEMA = """
 entity Agent, Account;
@@ -123,8 +125,15 @@ class PolicyQuestion:
     local_hour: int
     parameters: dict[str, Any]
 
+    def without_parameters(self, *, target: bool) -> tuple[Any, ...]:
+        """Everything a rule may look at but the parameters, and the target only if asked for."""
+        who = (self.account_id, self.proposed_by, self.action_type, self.mode, self.risk)
+        what = (self.target_type, self.target_id) if target else ()
+        return (*who, self.confidence, self.min_confidence, self.local_date, self.local_weekday, self.local_hour, *what)
 
-class PolicyVerdict(Record):
+
+@dataclass(frozen=True, slots=True)
+class PolicyVerdict:
     """What the policy says. `clauses` are the determining ones, the one that gave the reason first."""
 
     policy_decision: PolicyDecision
@@ -141,6 +150,8 @@ def ten_thousandths(value: float, *, up: bool) -> int:
 
 
 _READS_PARAMETERS = re.compile(r"\b(get|has)Tag\b")
+# Also where the context is used whole, as in `context == {…}` or `context["target_id"]`.
+_READS_TARGET = re.compile(r"target_|\bcontext\b(?!\s*\.\s*\w)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +162,28 @@ class PolicySet:
     clauses: dict[str, Clause]
     engine: cedarpy.PolicySet
     reads_parameters: bool
+    reads_target: bool
     order: dict[str, int]
+    answers: dict[tuple[Any, ...], PolicyVerdict]
 
     def evaluate(self, question: PolicyQuestion) -> PolicyVerdict:
-        """Pure and deterministic. Never raises on odd input: what cannot be evaluated is `POLICY_ERROR`."""
+        """
+        Pure and deterministic. Never raises on odd input: what cannot be evaluated is `POLICY_ERROR`.
+
+        The same question has the same answer, so answers are kept (agents ask the same few), unless the
+        rules look into parameters.
+        """
+        if self.reads_parameters:
+            return self._evaluate(question)
+        asked = question.without_parameters(target=self.reads_target)
+        answer = self.answers.get(asked)
+        if answer is None:
+            if len(self.answers) >= MOST_ANSWERS:
+                self.answers.clear()
+            answer = self.answers[asked] = self._evaluate(question)
+        return answer
+
+    def _evaluate(self, question: PolicyQuestion) -> PolicyVerdict:
         entities: list[dict[str, Any]] | cedarpy.Entities = _NO_ENTITIES
         if self.reads_parameters:
             try:
@@ -243,6 +272,8 @@ def compile_policies(sources: tuple[PolicySource, ...]) -> PolicySet:
         clauses={f"policy{number}": clause for number, clause in enumerate([*own, *tenants])},
         engine=cedarpy.PolicySet.from_str(everything),
         reads_parameters=any(_READS_PARAMETERS.search(source.text) for source in sources),
+        reads_target=any(_READS_TARGET.search(source.text) for source in sources),
+        answers={},
         order={clause.clause_id: place for place, clause in enumerate(ordered)},
     )
 

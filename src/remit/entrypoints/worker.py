@@ -107,4 +107,4 @@ def _dbos(remit: Remit, concurrency: int, on_done: Callable[[str], None]) -> Ite
     try:
         yield
     finally:
-        DBOS.destroy(workflow_completion_timeout_sec=GRACE_S)
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=GRACE_S)

@@ -37,28 +37,38 @@ class Story:
     """
 
     def __init__(self, context: Context, case: Case, now: datetime) -> None:
-        self.context, self.case, self.now = context, case, now
+        self.context, self.now = context, now
+        self._case, self._turned, self._head = case, dict[str, Any](), case.chain
         self._writes: Writes[Any] = Writes(answer=None)
+
+    @property
+    def case(self) -> Case:
+        """The case as it is now."""
+        if self._turned:
+            self._case = self._case.changed(**{**self._turned, "chain": self._head, "updated_at": self.now})
+            self._turned = {}
+        return self._case
 
     def tell(self, event_type: EventType, data: dict[str, Any], actor: str = SYSTEM) -> None:
         """Append to the intent's chain."""
         entry = append(
-            self.case.chain,
+            self._head,
             event_type,
             data,
             entry_id=self.context.new_id(),
-            tenant_id=self.case.tenant_id,
-            account_id=self.case.account_id,
-            action_intent_id=self.case.action_intent_id,
+            tenant_id=self._case.tenant_id,
+            account_id=self._case.account_id,
+            action_intent_id=self._case.action_intent_id,
             actor=actor,
             at=self.now,
         )
         self._writes.entries.append(entry)
-        self.turn(chain=entry.head)
+        self._head = entry.head
+        self.turn(chain=self._head)
 
     def turn(self, **changes: Any) -> None:
         """Change the case."""
-        self.case = self.case.model_copy(update={**changes, "updated_at": self.now})
+        self._turned |= changes
 
     def put(self, key: Key[Any], record: Any) -> None:
         self._writes.put(key, record)

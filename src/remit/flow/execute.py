@@ -23,6 +23,7 @@ from remit.core.outcome import (
     OUTCOME_EVENT,
     ActionOutcomeV1,
     CallResult,
+    Conclusion,
     ExecutionAttempt,
     OutcomeStatus,
     Resolution,
@@ -134,7 +135,7 @@ class Executor:
         if attempt is not None:
             if attempt.status != "RUNNING" or now < attempt.lease_until:
                 return Writes(answer=None)
-            story.put(keys.attempt, attempt.model_copy(update={"holder": self.holder, "lease_until": until}))
+            story.put(keys.attempt, attempt.changed(holder=self.holder, lease_until=until))
             story.turn(due_at=until)
             return story.writes(ref.wire())
         if state is None or state.status == "RELEASED" or state.approval_id != approval.approval_id:
@@ -159,7 +160,8 @@ class Executor:
             case, attempt = snapshot.get(keys.case), snapshot.get(keys.attempt)
             if case is None or attempt is None or not self._holds(attempt, ref):
                 return Writes(answer=False)
-            reason = self._forbidden(snapshot, keys, now)
+            # Where an answer is noted there will be no call: a stop or an expiry comes too late to undo it.
+            reason = None if attempt.conclusion else self._forbidden(snapshot, keys, now)
             if reason is not None and not attempt.unanswered:
                 result = CallResult(acted="no", error_code=reason[0], error_message=reason[1])
                 return self._ended(snapshot, keys, "CANCELLED", result, now, answer=False)
@@ -171,7 +173,7 @@ class Executor:
             if mark_for_s is not None:
                 counted = attempt.attempt_count + 1
                 update |= {"invoking": True, "in_doubt": attempt.unanswered, "attempt_count": counted}
-            story.put(keys.attempt, attempt.model_copy(update=update))
+            story.put(keys.attempt, attempt.changed(**update))
             story.turn(due_at=until)
             return story.writes(True)
 
@@ -224,20 +226,23 @@ class Executor:
         intent, tool = self._intent_and_tool(ref)
         connector = self._connector(tool)
         honours = connector.always_honours_key or bool(tool["honours_idempotency_key"])
-        doubt = self._lost_answer(ref, honours, int(tool["max_attempts"]))
-        if doubt is not None:
-            return {"result": doubt.wire(), "status": "UNKNOWN"}
+        known = self._concluded_before(ref, honours, int(tool["max_attempts"]))
+        if known is not None:
+            return {"result": known.result.wire(), "status": known.status}
         if not self._before_call(ref, mark_for_s=float(tool["timeout_s"])):
             return {"stop": True}
         result = self._call(connector, intent, tool, request, self._attempt(ref).idempotency_key)
         return self._after_call(ref, result, int(tool["max_attempts"]), honours)
 
-    def _lost_answer(self, ref: Ref, honours_key: bool, max_attempts: int) -> CallResult | None:
-        """An earlier call's answer was lost, and calling again would be a guess or is used up."""
+    def _concluded_before(self, ref: Ref, honours_key: bool, max_attempts: int) -> Conclusion | None:
+        """What an earlier holder's call came to, if calling again would repeat it, be a guess, or be one too many."""
         attempt = self._attempt(ref)
+        if attempt.conclusion is not None:
+            return attempt.conclusion
         if not attempt.unanswered or (honours_key and attempt.attempt_count < max_attempts):
             return None
-        return _in_doubt(attempt, "the worker that called was lost before its answer was recorded")
+        lost = _in_doubt(attempt, "the worker that called was lost before its answer was recorded")
+        return Conclusion(status="UNKNOWN", result=lost)
 
     def _attempt(self, ref: Ref) -> ExecutionAttempt:
         attempt_at = Key(ATTEMPT, ref.tenant_id, ref.action_intent_id)
@@ -296,7 +301,10 @@ class Executor:
                 "lease_until": until,
                 "last_error": None if result.acted == "yes" else result,
             }
-            story.put(keys.attempt, attempt.model_copy(update=noted))
+            if not isinstance(next_step, Retry):
+                # Whoever takes over before the outcome is recorded must not call again.
+                noted["conclusion"] = Conclusion(status=next_step, result=result)
+            story.put(keys.attempt, attempt.changed(**noted))
             story.turn(due_at=until)
             if isinstance(next_step, Retry):
                 return story.writes({"retry_in_s": next_step.pause_s})
@@ -321,19 +329,31 @@ class Executor:
         def change(snapshot: Snapshot) -> Writes[str | None]:
             outcome, attempt = snapshot.get(keys.outcome), snapshot.get(keys.attempt)
             if outcome is not None:
-                return self._late(snapshot, keys, outcome, came_back, now)
+                return self._late(snapshot, keys, outcome, came_back, now, called=bool(result.get("late")))
             # A success that arrives after a take-over is still the truth about this intent.
             if attempt is None or not (self._holds(attempt, ref) or came_back.acted == "yes"):
                 return Writes(answer=None)
-            return self._ended(snapshot, keys, status, came_back, now, answer=status)
+            end = _conclusion(attempt, status, came_back)
+            return self._ended(snapshot, keys, end.status, end.result, now, answer=end.status)
 
         return answer_of(self.context.store.transact([Unit(keys.all(), change, self._charged(keys))]))
 
     def _late(
-        self, snapshot: Snapshot, keys: _Keys, outcome: ActionOutcomeV1, result: CallResult, now: datetime
+        self,
+        snapshot: Snapshot,
+        keys: _Keys,
+        outcome: ActionOutcomeV1,
+        result: CallResult,
+        now: datetime,
+        *,
+        called: bool,
     ) -> Writes[str | None]:
-        case = snapshot.get(keys.case)
-        if outcome.status != "UNKNOWN" or result.acted == "unknown" or case is None or case.status != "UNKNOWN":
+        case, attempt = snapshot.get(keys.case), snapshot.get(keys.attempt)
+        if outcome.status != "UNKNOWN" or case is None or case.status != "UNKNOWN" or attempt is None:
+            return Writes(answer=outcome.status)
+        # That one call did nothing says that nothing happened only if no other call went unanswered.
+        nothing_happened = result.acted == "no" and called and not attempt.in_doubt
+        if result.acted != "yes" and not nothing_happened:
             return Writes(answer=outcome.status)
         story = Story(self.context, case, now)
         resolution = Resolution(
@@ -359,7 +379,7 @@ class Executor:
         story = Story(self.context, case, now)
         story.put(keys.outcome, outcome)
         ended = {"status": status, "invoking": False, "last_error": None if result.acted == "yes" else result}
-        story.put(keys.attempt, attempt.model_copy(update=ended))
+        story.put(keys.attempt, attempt.changed(**ended))
         story.turn(status=status, due_at=state.expires_at if state else None)
         story.tell(OUTCOME_EVENT[status], {**_bound_to(case, approval), "outcome": outcome.wire()})
         if status == "CANCELLED" and approval.approval_source == "POLICY" and state is not None:
@@ -468,6 +488,15 @@ def _bound_to(case: Case, approval: Any) -> dict[str, Any]:
 
 def _failed(code: str, error_class: Any, message: str) -> CallResult:
     return CallResult(acted="no", error_code=code, error_class=error_class, error_message=message)
+
+
+def _conclusion(attempt: ExecutionAttempt, status: OutcomeStatus, result: CallResult) -> Conclusion:
+    """What a recorder brings, or what is noted already; a failure beside a call does not answer that call."""
+    if result.acted != "yes" and attempt.conclusion is not None:
+        return attempt.conclusion
+    if status == "FAILED" and attempt.unanswered:
+        return Conclusion(status="UNKNOWN", result=_in_doubt(attempt, result.error_message or "it could not go on"))
+    return Conclusion(status=status, result=result)
 
 
 def _in_doubt(attempt: ExecutionAttempt, why: str) -> CallResult:

@@ -13,6 +13,7 @@ from typing import Any
 
 from remit.core.approval import PUBLISH_AFTER, approve, event_data, reserved
 from remit.core.bounds import BoundsInForce, nothing_set
+from remit.core.budget import BudgetInForce, Usage
 from remit.core.decision import (
     INTENT_EXPIRED,
     INTENT_NOT_FOUND,
@@ -84,9 +85,9 @@ def gate(context: Context, requests: Sequence[GateRequest], now: datetime) -> li
 
 
 def _incomplete(request: GateRequest) -> GateAnswer | None:
-    missing = [name for name, value in asdict(request).items() if not value]
-    if not missing:
+    if request.action_intent_id and request.tenant_id and request.account_id:
         return None
+    missing = [name for name, value in asdict(request).items() if not value]
     return _no_verdict(request, MISSING_INPUT, f"the input lacks {', '.join(missing)}")
 
 
@@ -113,8 +114,10 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> Unit[Gat
             return ()
         if case.status != "PROPOSED":
             return (decision_at, state_at)
-        budget = bounds_of(snapshot).budget(case.account_id, now)
-        return [Key(USAGE, tenant_id, usage_id) for usage_id in budget.usage_ids(case.account_id)]
+        return usage_keys(bounds_of(snapshot).budget(case.account_id, now))
+
+    def usage_keys(budget: BudgetInForce) -> list[Key[Usage]]:
+        return [Key(USAGE, tenant_id, usage_id) for usage_id in budget.usage_ids(request.account_id)]
 
     def change(snapshot: Snapshot) -> Writes[GateAnswer]:
         intent, case = snapshot.get(intent_at), snapshot.get(case_at)
@@ -123,11 +126,14 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> Unit[Gat
             return Writes(answer=_no_verdict(request, INTENT_NOT_FOUND, nobody))
         if case.status != "PROPOSED":
             return Writes(answer=_earlier_answer(snapshot, decision_at, state_at, case.status, case.trace_id))
-        usages = {key.id: snapshot.get(key) for key in more(snapshot)}
+        bounds = bounds_of(snapshot)
+        budget = bounds.budget(intent.account_id, now)
+        usages = {key.id: snapshot.get(key) for key in usage_keys(budget)}
         verdict = decide(
             Seen(
                 intent=intent,
-                bounds=bounds_of(snapshot),
+                bounds=bounds,
+                budget=budget,
                 stops=[stops for stops in map(snapshot.get, stops_at) if stops is not None],
                 usages={usage_id: usage for usage_id, usage in usages.items() if usage is not None},
                 edited_by=case.edited_by,

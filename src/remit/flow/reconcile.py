@@ -70,9 +70,9 @@ def _purge_unit(seen: Case, now: datetime) -> Unit[bool]:
         if case is None or due_step(case, now) != "purge":
             return Writes(answer=False)
         if state is not None and (state.expires_at is None or now < state.expires_at):
-            later = case.model_copy(update={"due_at": state.expires_at})
+            later = case.changed(due_at=state.expires_at)
             return Writes(answer=False, puts=[(case_at, later)])
-        done = case.model_copy(update={"due_at": None})
+        done = case.changed(due_at=None)
         return Writes(answer=True, puts=[(case_at, done)], deletes=[state_at] if state else [])
 
     return Unit(keys=[case_at, state_at], change=change)

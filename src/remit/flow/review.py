@@ -65,7 +65,7 @@ def approve_unit(
 
 def _refuse_blocked(intent: ActionIntentV1, bounds: Any, now: datetime) -> None:
     mode = bounds.mode(intent.account_id, intent.action_type)
-    _, verdict = ask_policy(intent, bounds, mode, now)
+    _, verdict = ask_policy(intent, bounds, mode, bounds.budget(intent.account_id, now), now)
     if verdict.policy_decision == "BLOCK":
         raise Conflict(
             f"intent {intent.action_intent_id!r} is blocked ({verdict.reason}): {verdict.explanation}; "
