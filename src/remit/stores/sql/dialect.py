@@ -71,6 +71,10 @@ class Dialect(Protocol):
         """The same, a few rows at a time, as of one moment."""
         ...
 
+    def can_commit(self, driver: Any) -> bool:
+        """Is the transaction sound? PostgreSQL takes COMMIT after a failed statement for ROLLBACK, and says nothing."""
+        ...
+
     def fault(self, error: BaseException) -> Fault | None:
         """`None` if the error is not the database's."""
         ...

@@ -87,6 +87,9 @@ class Postgres:
             cursor.execute(_translated(sql), parameters)
             yield from cursor
 
+    def can_commit(self, driver: psycopg.Connection) -> bool:
+        return driver.info.transaction_status != psycopg.pq.TransactionStatus.INERROR
+
     def fault(self, error: BaseException) -> Fault | None:
         cause = driver_error(error)
         if isinstance(cause, (Stale, *_AGAIN)):

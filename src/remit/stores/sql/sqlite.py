@@ -78,12 +78,20 @@ class Sqlite:
     def stream(self, driver: sqlite3.Connection, sql: str, parameters: dict[str, Any]) -> sqlite3.Cursor:
         return driver.execute(_translated(sql), _sent(parameters))
 
+    def can_commit(self, driver: sqlite3.Connection) -> bool:
+        # A full disk, for one, ends the transaction by itself.
+        return driver.in_transaction
+
     def fault(self, error: BaseException) -> Fault | None:
         cause = driver_error(error)
         if isinstance(cause, Stale | sqlite3.IntegrityError):
             return Fault.AGAIN
-        if isinstance(cause, sqlite3.OperationalError) and getattr(cause, "sqlite_errorcode", 0) & 0xFF in _BUSY:
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        if code in _BUSY:
             return Fault.AGAIN
+        # A commit whose flush failed may or may not be found in the log when it is read again.
+        if code == sqlite3.SQLITE_IOERR:
+            return Fault.LOST
         return Fault.REFUSED if isinstance(cause, sqlite3.Error) else None
 
     def _engine(self) -> sqlalchemy.Engine:

@@ -28,10 +28,10 @@ _FIRST_PAUSE_S = 0.005
 
 
 class _ForAll(Exception):
-    """An error that is the answer to every turn of the transaction, and no single one's fault."""
+    """The answer to every turn of the transaction, and no single one's fault."""
 
-    def __init__(self, error: RemitError) -> None:
-        self.error = error
+    def __init__(self, answer: type[TryLater | OutcomeUnknown], text: str) -> None:
+        self.answer, self.text = answer, text
 
 
 class Writer:
@@ -49,7 +49,7 @@ class Writer:
             self._until_committed(turns)
         except _ForAll as failure:
             for turn in turns:
-                turn.fail(failure.error)
+                turn.fail(failure.answer(failure.text))
         except Exception as error:
             if len(turns) == 1:
                 turns[0].fail(error)
@@ -61,6 +61,7 @@ class Writer:
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+            self._connection = None
         self._engine.dispose()
 
     def _until_committed(self, turns: list[Turn]) -> None:
@@ -74,10 +75,10 @@ class Writer:
                     raise_ours(error, self._dialect.name)
                 last = error
             if time.monotonic() - started > _LONGEST_S:
-                raise _ForAll(TryLater(f"{self._dialect.name} is held by another writer: {last}")) from last
+                raise _ForAll(TryLater, f"{self._dialect.name} is held by another writer: {last}") from last
             time.sleep(random.uniform(0, _FIRST_PAUSE_S * 2**attempt))  # noqa: S311
         if fault is Fault.LOST:
-            raise _ForAll(TryLater(f"{self._dialect.name} cannot be reached: {last}")) from last
+            raise _ForAll(TryLater, f"{self._dialect.name} cannot be reached: {last}") from last
         raise TryLater(f"{self._dialect.name}: other writers kept winning: {last}") from last
 
     def _once(self, turns: list[Turn]) -> None:
@@ -117,6 +118,8 @@ class Writer:
         if self._enlist is None:
             raise RuntimeError("messages need a store that was opened with an enlisting publisher")
         self._enlist(connection, messages)
+        if not self._dialect.can_commit(connection.connection.driver_connection):
+            raise RemitError(f"{self._dialect.name}: a statement of the publisher failed and it did not say so")
 
     def _commit(
         self, transaction: sqlalchemy.RootTransaction, turns: list[Turn], settlements: list[Settlement]
@@ -125,14 +128,15 @@ class Writer:
             transaction.commit()
             _call_all(settlements)
         except BaseException as error:
-            if self._dialect.fault(error) is Fault.AGAIN:
+            # The database's own word that it did not commit.
+            if self._dialect.fault(error) in (Fault.AGAIN, Fault.REFUSED):
                 raise
-            unknown = OutcomeUnknown(f"{self._dialect.name}: the answer to a commit was lost: {driver_error(error)}")
+            text = f"{self._dialect.name}: the answer to a commit was lost: {driver_error(error)}"
             if isinstance(error, Exception):
-                raise _ForAll(unknown) from error
+                raise _ForAll(OutcomeUnknown, text) from error
             for turn in turns:
                 if not turn.settled:
-                    turn.fail(unknown)
+                    turn.fail(OutcomeUnknown(text))
             raise
 
     def _connected(self) -> sqlalchemy.Connection:

@@ -1,0 +1,398 @@
+"""What is true of the store on SQL beyond the contract: sharing commits, broken connections, plans, URLs."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy
+
+from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
+from remit.ports import Unit, Writes
+from remit.stores.sql import SqlStore, queries, sqlite, store, writer
+from remit.stores.sql.combine import Combiner, Turn
+from remit.testing.faults import Crash
+from remit.testing.samples import (
+    COUNTER,
+    TENANT,
+    all_at_once,
+    breaking,
+    counted,
+    counting,
+    make_entry,
+    make_message,
+    make_object,
+    putting,
+    writing,
+)
+
+ON_SQL = pytest.mark.parametrize("store_kind", ["sqlite", "postgres"])
+
+
+def sending(number: int) -> Unit[Any]:
+    return Unit([], writing(messages=[make_message(f"p-{number}")]))
+
+
+class Holder:
+    """A caller that is held while it has the writer's turn."""
+
+    def __init__(self, held_store: Any) -> None:
+        self._reached, self.go_on = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=lambda: held_store.transact([Unit([], self._change)]))
+
+    def __enter__(self) -> "Holder":
+        self._thread.start()
+        self._reached.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.go_on.set()
+        self._thread.join()
+
+    def _change(self, _snapshot: Any) -> Writes[None]:
+        self._reached.set()
+        self.go_on.wait(10)
+        return Writes(None)
+
+
+@ON_SQL
+def test_callers_who_wait_share_one_commit(open_store, store_kind) -> None:
+    commits: list[int] = []
+    shared = open_store(store_kind, lambda _transaction, messages: commits.append(len(messages)))
+    with Holder(shared) as holder:
+        callers = [threading.Thread(target=shared.transact, args=([sending(n)],)) for n in range(10)]
+        for caller in callers:
+            caller.start()
+        while len(shared._combiner._waiting) < 10:
+            threading.Event().wait(0.001)
+        holder.go_on.set()
+        for caller in callers:
+            caller.join()
+
+    assert commits == [10]
+
+
+def test_nothing_of_a_call_with_a_bug_is_written_wherever_the_bug_is(any_store) -> None:
+    key, record = make_object()
+
+    with pytest.raises(ZeroDivisionError):
+        any_store.transact([putting((key, record), entries=[make_entry()]), breaking(), counting()])
+
+    assert any_store.read([key]).get(key) is None
+    assert any_store.chain(TENANT, "i-1") == []
+    assert counted(any_store) == 0
+
+
+@ON_SQL
+def test_what_a_publisher_writes_is_committed_or_undone_with_the_rest(open_store, store_kind) -> None:
+    fails: list[bool] = [True, False]
+
+    def enlist(transaction: sqlalchemy.Connection, messages: Any) -> None:
+        transaction.execute(sqlalchemy.text("CREATE TABLE outbox (id TEXT)"))
+        transaction.execute(
+            sqlalchemy.text("INSERT INTO outbox VALUES (:id)"), [{"id": m.message_id} for m in messages]
+        )
+        if fails.pop(0):
+            raise ZeroDivisionError
+
+    there = open_store(store_kind, enlist)
+
+    with pytest.raises(ZeroDivisionError):
+        there.transact([sending(1)])
+    there.transact([sending(2)])
+
+    assert there._fetch("SELECT id FROM outbox") == [("p-2.1",)]
+
+
+@ON_SQL
+def test_a_publisher_that_hides_the_databases_error_does_not_make_a_write_look_done(open_store, store_kind) -> None:
+    def enlist(transaction: sqlalchemy.Connection, _messages: Any) -> None:
+        with suppress(sqlalchemy.exc.DBAPIError):
+            transaction.execute(sqlalchemy.text("INSERT INTO there_is_no_such_table VALUES (1)"))
+
+    there = open_store(store_kind, enlist)
+
+    try:
+        there.transact([counting(), sending(1)])
+    except RemitError:
+        assert counted(there) == 0
+    else:
+        assert counted(there) == 1
+
+
+@ON_SQL
+def test_a_publisher_that_refuses_one_callers_message_does_not_fail_the_others(open_store, store_kind) -> None:
+    def enlist(_transaction: Any, messages: Any) -> None:
+        if any("bad" in message.message_id for message in messages):
+            raise ZeroDivisionError
+
+    shared = open_store(store_kind, enlist)
+
+    def send(name: Any) -> Any:
+        try:
+            return shared.transact([sending(name)])
+        except ZeroDivisionError:
+            return "failed"
+
+    with Holder(shared) as holder:
+        threading.Timer(0.2, holder.go_on.set).start()
+        answers = all_at_once(*(partial(send, name) for name in (1, "bad", 2)))
+
+    assert answers == [[None], "failed", [None]]
+
+
+@ON_SQL
+def test_a_crash_in_one_callers_unit_is_that_callers_alone(open_store, store_kind) -> None:
+    there = open_store(store_kind)
+
+    def crash(_snapshot: Any) -> Writes[Any]:
+        raise Crash
+
+    with pytest.raises(Crash):
+        there.transact([Unit([COUNTER], crash)])
+
+    assert there.transact([counting()]) == [1]
+
+
+@ON_SQL
+def test_an_interrupted_caller_leaves_the_store_usable(open_store, store_kind) -> None:
+    there = open_store(store_kind)
+
+    def interrupt(_snapshot: Any) -> Writes[Any]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        there.transact([counting(), Unit([COUNTER], interrupt)])
+
+    assert there.transact([counting()]) == [1]
+
+
+def test_turns_of_an_interrupted_leader_are_carried_out_by_the_next() -> None:
+    carried_out: list[list[str]] = []
+    leading, go_on = threading.Event(), threading.Event()
+
+    def carry_out(turns: list[Turn]) -> None:
+        carried_out.append([str(turn.units[0]) for turn in turns])
+        if turns[0].units[0] == "first":
+            leading.set()
+            go_on.wait(10)
+        elif len(turns) > 1:
+            raise KeyboardInterrupt
+        for turn in turns:
+            turn.answer([f"{turn.units[0]} done"])
+
+    combiner = Combiner(carry_out)
+
+    def submit(name: Any) -> Any:
+        try:
+            return combiner.submit([name])
+        except KeyboardInterrupt:
+            return "interrupted"
+
+    first = threading.Thread(target=submit, args=("first",))
+    first.start()
+    leading.wait(10)
+    threading.Timer(0.2, go_on.set).start()
+    answers = all_at_once(partial(submit, "second"), partial(submit, "third"))
+    first.join()
+
+    assert len(carried_out) == 3
+    assert sorted(map(str, answers)) in (["['second done']", "interrupted"], ["['third done']", "interrupted"])
+
+
+def test_a_waiting_caller_that_is_interrupted_hands_its_lead_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    leading, go_on = threading.Event(), threading.Event()
+
+    def carry_out(turns: list[Turn]) -> None:
+        if turns[0].units[0] == "first":
+            leading.set()
+            go_on.wait(10)
+        for turn in turns:
+            turn.answer([turn.units[0]])
+
+    combiner = Combiner(carry_out)
+    wait = Turn.wait
+
+    def interrupted(turn: Turn) -> None:
+        wait(turn)
+        if turn.units[0] == "second":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Turn, "wait", interrupted)
+    first = threading.Thread(target=combiner.submit, args=(["first"],))
+    first.start()
+    leading.wait(10)
+    threading.Timer(0.1, go_on.set).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        combiner.submit(["second"])
+    first.join()
+
+    assert combiner.submit(["third"]) == ["third"]
+
+
+# Broken connections.
+
+
+def kill_writer(url: str) -> None:
+    """End the server's side of every other connection to this database."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def test_a_connection_lost_between_calls_is_replaced(open_store, postgres_url: str) -> None:
+    there = open_store("postgres")
+    there.transact([counting()])
+
+    kill_writer(postgres_url)
+
+    assert there.transact([counting()]) == [2]
+    kill_writer(postgres_url)
+    assert counted(there) == 2
+
+
+def test_a_connection_lost_before_the_commit_is_replaced_and_the_unit_asked_again(
+    open_store, postgres_url: str
+) -> None:
+    there = open_store("postgres")
+    unit, asked = counting(), []
+
+    def change(snapshot: Any) -> Writes[int]:
+        asked.append(1)
+        if len(asked) == 1:
+            kill_writer(postgres_url)
+        return unit.change(snapshot)
+
+    assert there.transact([replace(unit, change=change)]) == [1]
+    assert (len(asked), counted(there)) == (2, 1)
+
+
+def test_a_connection_lost_at_the_commit_leaves_the_outcome_unknown_and_is_not_tried_again(
+    open_store, postgres_url: str
+) -> None:
+    handed: list[int] = []
+
+    def enlist(_transaction: Any, _messages: Any) -> None:
+        handed.append(1)
+        kill_writer(postgres_url)
+
+    there = open_store("postgres", enlist)
+
+    with pytest.raises(OutcomeUnknown):
+        there.transact([counting(), sending(1)])
+
+    assert handed == [1]
+    assert there.transact([counting()]) == [1]
+
+
+def test_a_server_that_can_not_be_reached_is_try_later_without_the_password() -> None:
+    with pytest.raises(TryLater) as raised:
+        SqlStore.open("postgresql://someone:secret@127.0.0.1:1/remit")
+
+    assert "secret" not in str(raised.value)
+
+
+def test_a_file_that_another_writer_holds_is_try_later(
+    open_store, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(writer, "_LONGEST_S", 0.1)
+    there = open_store("sqlite")
+    with closing(sqlite3.connect(tmp_path / "remit.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(TryLater):
+            there.transact([counting()])
+        # Readers do not wait for writers.
+        assert counted(there) == 0
+
+    assert there.transact([counting()]) == [1]
+
+
+@ON_SQL
+def test_a_record_this_version_can_not_read_is_said_to_be_one(open_store, store_kind, request) -> None:
+    there = open_store(store_kind)
+    key, record = make_object()
+    there.transact([putting((key, record))])
+    engine = store.dialect_of(request.getfixturevalue(f"{store_kind}_url")).writer()
+    with engine.begin() as connection:
+        connection.exec_driver_sql('UPDATE internal_objects SET body = \'{"of": "the future"}\'')
+    engine.dispose()
+
+    with pytest.raises(RemitError, match="internal_objects"):
+        there.read([key])
+    with pytest.raises(RemitError, match="internal_objects"):
+        there.transact([putting((key, record))])
+
+
+# Plans: every list is carried by an index, in its order.
+
+
+def plans() -> Iterator[Any]:
+    case_filters = [
+        {"statuses": None},
+        {"statuses": ["FAILED"]},
+        {"account": "a"},
+        {"created_from": 1, "created_before": 2},
+        {"at": 1, "id": "i"},
+    ]
+    yield "due", queries.DUE, {"now": 1, "limit": 10}
+    yield "busy", queries.BUSY, {}
+    yield "counts", queries.COUNTS, {"tenant": "t"}
+    yield "chain", queries.CHAIN, {"tenant": "t", "chain": "c"}
+    yield "export", queries.EXPORT, {"tenant": "t"}
+    yield "scan", queries.scan("usages"), {"tenant": "t", "first": "a", "last": "b"}
+    for number, given in enumerate(case_filters):
+        sql, parameters = queries.cases(tenant="t", **given)
+        yield f"cases-{number}", sql, parameters | {"limit": 10}
+    for number, given in enumerate([{}, {"at": 1, "id": "i"}]):
+        sql, parameters = queries.waiting(tenant="t", **given)
+        yield f"waiting-{number}", sql, parameters | {"limit": 10}
+        sql, parameters = queries.recent(tenant="t", event_types=["GATE_DECIDED"], **given)
+        yield f"recent-{number}", sql, parameters | {"limit": 10}
+
+
+@pytest.mark.parametrize(("sql", "parameters"), [plan[1:] for plan in plans()], ids=[plan[0] for plan in plans()])
+def test_no_list_is_read_whole_or_sorted(open_store, sql: str, parameters: dict[str, Any]) -> None:
+    steps = [row[3] for row in open_store("sqlite")._fetch(f"EXPLAIN QUERY PLAN {sql}", **parameters)]
+
+    tables = [step for step in steps if "cases" in step or "ledger" in step or "usages" in step]
+    assert tables
+    assert all("USING" in step for step in tables), steps
+    assert not any("ORDER BY" in step for step in steps), steps
+
+
+# URLs.
+
+
+@pytest.mark.parametrize("url", ["", "remit.db", "mysql://host/db", "sqlite+aiosqlite:///x.db", "http://x"])
+def test_a_url_that_is_not_understood_says_what_is(url: str) -> None:
+    with pytest.raises(InvalidInput, match=r"sqlite:///path\.db or postgresql://"):
+        SqlStore.open(url)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_url_without_a_file_points_to_the_store_in_memory(url: str) -> None:
+    with pytest.raises(InvalidInput, match="MemoryStore"):
+        SqlStore.open(url)
+
+
+def test_a_missing_directory_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="nowhere does not exist"):
+        SqlStore.open(f"sqlite:///{tmp_path}/nowhere/remit.db")
+
+
+def test_a_file_that_is_no_database_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "remit.db").write_text("not a database, but long enough to be looked at " * 40)
+
+    with pytest.raises(RemitError, match="not a database"):
+        SqlStore.open(f"sqlite:///{tmp_path}/remit.db")
