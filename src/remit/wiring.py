@@ -31,6 +31,22 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+def tool_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """
+    The part of the process's environment that tools may refer to as `${NAME}`.
+
+    Whoever writes bounds could send any of it to a host of their own listing, so Remit's own settings are
+    never in it, and `REMIT_TOOL_ENVIRONMENT=NAME,NAME` narrows it to just those names.
+    """
+    named = environ.get("REMIT_TOOL_ENVIRONMENT")
+    listed = None if named is None else {name.strip() for name in named.split(",")}
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith("REMIT_") and (listed is None or name in listed)
+    }
+
+
 def uuid7() -> str:
     """A new id, in the order of time."""
     return str(uuid_utils.uuid7())
@@ -64,7 +80,7 @@ class Remit(App):
         Open, and on first use create, the database at `url`: `sqlite:///file.db`, `postgresql://…`, or `memory://`.
 
         `connectors` are added to `internal` and `http`. `environ` is where tools find what they refer
-        to as `${NAME}`; the process's environment if left out. With `publishing` off, approvals stay
+        to as `${NAME}`; if left out, `tool_environment` of this process. With `publishing` off, approvals stay
         reserved until another process publishes them.
 
         Raises `InvalidInput` for a url or a setting that is not understood, `TryLater` if the database
@@ -77,7 +93,7 @@ class Remit(App):
             new_id=uuid7,
             connectors={
                 "internal": InternalConnector(store),
-                "http": HttpConnector(os.environ if environ is None else environ),
+                "http": HttpConnector(tool_environment(os.environ) if environ is None else environ),
                 **(connectors or {}),
             },
             event_source=event_source,

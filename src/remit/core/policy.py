@@ -296,11 +296,21 @@ def _clauses(name: str, text: str, *, platform: bool) -> Iterator[Clause]:
     if parsed["templates"]:
         raise ValueError(f"{name} holds a template; write the rule out")
     rules = parsed["staticPolicies"]
-    for number in range(len(rules)):
-        yield _clause(name, number, len(rules), rules[f"policy{number}"], platform)
+    for number, written in enumerate(_rules_as_written(text)):
+        yield _clause(name, number, len(rules), rules[f"policy{number}"], written, platform)
 
 
-def _clause(name: str, number: int, of: int, rule: dict[str, Any], platform: bool) -> Clause:
+def _rules_as_written(text: str) -> Iterator[str]:
+    """The text of each rule, in order: what stands up to a semicolon that is not in a string or a comment."""
+    rule = ""
+    for part in re.findall(r'"(?:\\.|[^"\\])*"|//[^\n]*|[^";/]+|.', text, re.DOTALL):
+        rule += part
+        if part == ";":
+            yield rule.strip()
+            rule = ""
+
+
+def _clause(name: str, number: int, of: int, rule: dict[str, Any], written: str, platform: bool) -> Clause:
     notes = rule.get("annotations") or {}
     stem = name.rsplit("/", 1)[-1].removesuffix(".cedar")
     clause_id = notes.get("id") or (stem if of == 1 else f"{stem}.{number + 1}")
@@ -315,15 +325,12 @@ def _clause(name: str, number: int, of: int, rule: dict[str, Any], platform: boo
     reason = notes.get("reason") or re.sub(r"[^A-Z0-9]+", "_", clause_id.upper()).strip("_")
     if not re.fullmatch(r"[A-Z][A-Z0-9_]*", reason):
         raise ValueError(f"{name}: rule {clause_id!r} has no usable @reason; use UPPER_SNAKE")
-    text = cedarpy.policies_from_json_str(
-        json.dumps({"templates": {}, "staticPolicies": {"policy0": rule}, "templateLinks": []})
-    )
     return Clause(
         clause_id=clause_id,
         effect=effect,
         reason=reason,
         explanation=notes.get("explanation") or f"the rule {clause_id!r} of your own policies asks for a person",
-        text=text,
+        text=written,
         platform=platform,
     )
 
