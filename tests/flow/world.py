@@ -19,13 +19,15 @@ from remit.app import App, verify_export
 from remit.connectors.internal import InternalConnector
 from remit.core.approval import Approval
 from remit.core.autonomy import StopScope
+from remit.core.lifecycle import MOVING
 from remit.core.outcome import CallResult, ExternalObjectRef
 from remit.core.records import ATTEMPT, AUTO_EXEC_STATE, CASE, OUTCOME, USAGE, Key, case_key, state_record_key
 from remit.flow import execute
 from remit.flow.context import Context
 from remit.flow.gate import GateAnswer, GateRequest
-from remit.ports import DELIVERED, Call, Message, Receipt, Store
+from remit.ports import DELIVERED, Call, CaseFilter, Message, Receipt, Store
 from remit.publishers.queue import QueuePublisher
+from remit.testing.faults import StoreWrapper
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TYPE, OTHER = "UPDATE_CONTACT", "SEND_EMAIL"
@@ -183,19 +185,20 @@ class World:
         wrap: Callable[[Any], Any] = lambda store: store,
         clock: SetClock | None = None,
         far: FarSide | None = None,
-        publishing: bool = True,
+        tenant: str = TENANT,
     ) -> None:
+        self.tenant = tenant
         self.bus: Bus | QueuePublisher = Bus() if sending else QueuePublisher()
         self.clock, self.far = clock or SetClock(), far or FarSide()
         self.inner: Any = open_store() if sending else open_store(enlist=self.bus.enlist)
         self.store = wrap(self.inner)
         self.holders = 0
-        self.app = self._app(sending, publishing)
+        self.app = self._app(sending)
 
-    def _app(self, sending: bool, publishing: bool = True, connectors: dict[str, Any] | None = None) -> App:
+    def _app(self, sending: bool, connectors: dict[str, Any] | None = None) -> App:
         known = {"far": self.far, "internal": InternalConnector(self.store)} if connectors is None else connectors
-        sender = self.bus if sending else None
-        return App(Context(self.store, new_id, known), self.clock, sender=sender, publishing=publishing)
+        sender = self.bus if isinstance(self.bus, Bus) and sending else None
+        return App(Context(self.store, new_id, known), self.clock, sender=sender)
 
     def recover(self, *, connectors: dict[str, Any] | None = None) -> None:
         """The process died: a new one opens the same store. What only the old one held in memory is gone."""
@@ -204,38 +207,44 @@ class World:
         # A bus is not in the process; a queue in memory is.
         while not sending and self.bus.take():
             pass
-        self.app = self._app(sending, connectors=connectors)
+        self.app = self._app(sending, connectors)
 
     # --- what an agent, a person and a worker do ---
 
     def apply(self, **changes: Any) -> None:
-        self.app.apply(bounds(**changes), by="ann")
+        self.app.apply(bounds(self.tenant, **changes), by="ann")
 
     def propose(self, name: str = "i-1", **changes: Any) -> Any:
-        (intent,) = self.app.propose([proposal(name, **changes)])
+        (intent,) = self.app.propose([proposal(name, **{"tenant": self.tenant, **changes})])
         return _raised(intent)
 
-    def gate(self, name: str = "i-1", *, tenant: str = TENANT, account: str = ACCOUNT) -> GateAnswer:
-        (answer,) = self.app.gate([GateRequest(name, tenant, account)])
+    def gate(self, name: str = "i-1", *, tenant: str | None = None, account: str = ACCOUNT) -> GateAnswer:
+        (answer,) = self.app.gate([GateRequest(name, tenant or self.tenant, account)])
         return _raised(answer)
 
     def submit(self, name: str | None = "i-1", **changes: Any) -> GateAnswer:
-        (answer,) = self.app.submit([proposal(name, **changes)])
+        (answer,) = self.app.submit([proposal(name, **{"tenant": self.tenant, **changes})])
+        return _raised(answer)
+
+    def reserve(self, name: str = "i-1", **changes: Any) -> GateAnswer:
+        """Approved by policy and charged, and not yet published."""
+        aside = App(Context(self.inner, new_id, {}), self.clock, publishing=False)
+        (answer,) = aside.submit([proposal(name, **{"tenant": self.tenant, **changes})])
         return _raised(answer)
 
     def queued(self, name: str = "i-1", **changes: Any) -> GateAnswer:
         """An intent that waits for a person: its confidence is too low."""
         return self.submit(name, **{"confidence_score": 0.1, **changes})
 
-    def approve(self, name: str = "i-1", *, tenant: str = TENANT, by: str = "bob") -> Approval:
-        digest = self.app.intent(tenant, name).digest
-        return self.app.approve(tenant, name, by=by, digest=digest)
+    def approve(self, name: str = "i-1", *, by: str = "bob") -> Approval:
+        digest = self.app.intent(self.tenant, name).digest
+        return self.app.approve(self.tenant, name, by=by, digest=digest)
 
     def stop(self, level: str = "autonomy", **scope: Any) -> None:
-        self.app.stop(StopScope(**{"tenant_id": TENANT, **scope}), by="ann", reason="incident", level=level)
+        self.app.stop(StopScope(**{"tenant_id": self.tenant, **scope}), by="ann", reason="incident", level=level)
 
     def resume(self, level: str = "autonomy", **scope: Any) -> None:
-        self.app.resume(StopScope(**{"tenant_id": TENANT, **scope}), by="ann", reason="over", level=level)
+        self.app.resume(StopScope(**{"tenant_id": self.tenant, **scope}), by="ann", reason="over", level=level)
 
     def executor(self) -> execute.Executor:
         self.holders += 1
@@ -266,37 +275,51 @@ class World:
 
     # --- what is seen from outside ---
 
-    def status(self, name: str = "i-1", *, tenant: str = TENANT) -> str:
-        return self.app.status(tenant, name)["status"]
+    def status(self, name: str = "i-1", *, tenant: str | None = None) -> str:
+        return self.app.status(tenant or self.tenant, name)["status"]
 
-    def statuses(self, tenant: str = TENANT) -> dict[str, str]:
-        return {case.action_intent_id: case.status for case in self.inner.scan(CASE, tenant)}
+    def statuses(self) -> dict[str, str]:
+        return {case.action_intent_id: case.status for case in self.inner.scan(CASE, self.tenant)}
 
-    def events(self, name: str = "i-1", *, tenant: str = TENANT) -> list[str]:
-        return [entry["event_type"] for entry in self.app.ledger(tenant, name)]
+    def events(self, name: str = "i-1") -> list[str]:
+        return [entry["event_type"] for entry in self.app.ledger(self.tenant, name)]
 
-    def used(self, *, tenant: str = TENANT, account: str = ACCOUNT) -> int:
+    def used(self, *, tenant: str | None = None, account: str = ACCOUNT) -> int:
         """What is charged to an account today."""
-        (of_account,) = self.app.usage(tenant, account_id=account)["accounts"]
+        (of_account,) = self.app.usage(tenant or self.tenant, account_id=account)["accounts"]
         return of_account["used"]
 
-    def state(self, name: str = "i-1", *, tenant: str = TENANT) -> Any:
-        return self.record(state_record_key(tenant, name))
+    def of_type(self, action_type: str = TYPE, *, account: str = ACCOUNT) -> int:
+        """What is charged to an account today for one action type."""
+        (of_account,) = self.app.usage(self.tenant, account_id=account)["accounts"]
+        return of_account["per_action_type"].get(action_type, {"used": 0})["used"]
 
-    def case(self, name: str = "i-1", *, tenant: str = TENANT) -> Any:
-        return self.record(case_key(tenant, name))
+    def state(self, name: str = "i-1") -> Any:
+        return self.record(state_record_key(self.tenant, name))
 
-    def outcome(self, name: str = "i-1", *, tenant: str = TENANT) -> Any:
-        return self.record(Key(OUTCOME, tenant, name))
+    def case(self, name: str = "i-1") -> Any:
+        return self.record(case_key(self.tenant, name))
 
-    def attempt(self, name: str = "i-1", *, tenant: str = TENANT) -> Any:
-        return self.record(Key(ATTEMPT, tenant, name))
+    def outcome(self, name: str = "i-1") -> Any:
+        return self.record(Key(OUTCOME, self.tenant, name))
+
+    def attempt(self, name: str = "i-1") -> Any:
+        return self.record(Key(ATTEMPT, self.tenant, name))
+
+    def written(self, name: str = "i-1") -> int:
+        """How often the far side did it."""
+        return self.far.written[f"{self.tenant}/{name}"]
+
+    def called(self, name: str = "i-1") -> int:
+        """How often the far side was asked."""
+        return self.far.calls.count(f"{self.tenant}/{name}")
 
     def record(self, key: Key[Any]) -> Any:
         return self.inner.read([key]).get(key)
 
-    def assert_sound(self, tenant: str = TENANT, *, export: bool = True) -> None:
+    def assert_sound(self, tenant: str | None = None, *, export: bool = True) -> None:
         """The invariants hold, live and exported, and what is stored is what the ledger says."""
+        tenant = tenant or self.tenant
         report = self.app.verify(tenant)
         assert report.ok, [str(finding) for finding in report.findings]
         assert report.tenant_id == tenant
@@ -332,10 +355,10 @@ class World:
         entries = self.inner.chain(case.tenant_id, case.action_intent_id)
         assert case.chain == entries[-1].head
         assert case.status == _told_status(entries), (case.status, [entry.event_type for entry in entries])
-        outcome = self.outcome(case.action_intent_id, tenant=case.tenant_id)
+        outcome = self.record(Key(OUTCOME, case.tenant_id, case.action_intent_id))
         told = [e.data["outcome"] for e in entries if e.event_type in _ENDS]
         assert told == ([outcome.wire()] if outcome else [])
-        attempt = self.attempt(case.action_intent_id, tenant=case.tenant_id)
+        attempt = self.record(Key(ATTEMPT, case.tenant_id, case.action_intent_id))
         assert (attempt is not None) == any(entry.event_type == "EXECUTION_STARTED" for entry in entries)
         if outcome is not None:
             assert attempt.status == outcome.status
@@ -381,6 +404,20 @@ def _raised(answer: Any) -> Any:
     if isinstance(answer, Exception):
         raise answer
     return answer
+
+
+class OneTenant(StoreWrapper):
+    """A store that many tests share, as one tenant's worker sees it."""
+
+    def __init__(self, inner: Store, tenant: str) -> None:
+        super().__init__(inner)
+        self.tenant = tenant
+
+    def due(self, now: datetime, limit: int) -> list[Any]:
+        return [case for case in self.inner.due(now, 100_000) if case.tenant_id == self.tenant][:limit]
+
+    def busy(self) -> bool:
+        return bool(self.inner.cases(self.tenant, CaseFilter(statuses=sorted(MOVING)), None, 1))
 
 
 def both(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]:

@@ -1,0 +1,480 @@
+"""
+The crash matrix: every write of every step, and a failure placed before it, after it and in its place.
+
+A step's writes are counted in a clean run. Then, for each of them and each fault, the step is run in a
+fresh tenant until the fault; a new process over the same store, which has nothing that the old one held in
+memory, reconciles and works until nothing is left to do, with and without the caller sending again.
+
+`python -m tests.flow.crash_matrix` writes the table as Markdown.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, get_args
+
+from remit.core.errors import Conflict, OutcomeUnknown, TryLater
+from remit.core.lifecycle import MOVING
+from remit.core.records import INTERNAL_OBJECT
+from remit.flow.execute import Ref
+from remit.ports import REFUSED, UNCONFIRMED, Store
+from remit.stores.memory import MemoryStore
+from remit.stores.sql import SqlStore
+from remit.testing.faults import Crash, Fault, FaultyStore
+
+from .world import NOON, OTHER, TYPE, OneTenant, World, bounds, proposal, type_of
+
+FAULTS: tuple[Fault, ...] = get_args(Fault)
+INTERNAL = "ADD_NOTE"
+SOON = NOON.replace(hour=13).isoformat()
+_tenants = count(1)
+
+
+@dataclass
+class Run:
+    """One world with one intent on its way, and what a step needs from the step before it."""
+
+    world: World
+    action_type: str = TYPE
+    message: Any = None
+    executor: Any = None
+    ref: Any = None
+    result: Any = None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def tenant(self) -> str:
+        return self.world.tenant
+
+    def submit(self, **changes: Any) -> Any:
+        return self.world.submit(action_type=self.action_type, **changes)
+
+
+@dataclass(frozen=True)
+class Step:
+    """
+    `prepare` brings an intent to the step, `act` is the step, `again` is its caller sending once more.
+
+    `ends` are the statuses that `i-1` may have in the end; `charged` is what today's budget may then hold.
+    """
+
+    name: str
+    prepare: Callable[[Run], Any]
+    act: Callable[[Run], Any]
+    ends: str = "SUCCEEDED"
+    charged: tuple[int, ...] = (1,)
+    sending: bool = False
+    action_type: str = TYPE
+    again: Callable[[Run], Any] | None = None
+
+
+# --- the ways to a step ---
+
+
+def nothing(_: Run) -> None:
+    """The step begins from nothing."""
+
+
+def queued(run: Run) -> None:
+    run.world.queued(action_type=run.action_type)
+
+
+def reserved(run: Run) -> None:
+    run.world.reserve(action_type=run.action_type)
+    run.world.clock.pass_(seconds=5)
+
+
+def delivered(run: Run) -> None:
+    run.submit()
+    run.message = run.world.bus.take()
+
+
+def started(run: Run) -> None:
+    delivered(run)
+    run.executor = run.world.executor()
+    run.ref = run.executor.start(run.message.data)
+
+
+def mapped(run: Run) -> None:
+    started(run)
+    run.executor.preflight(run.ref)
+    run.result = run.executor.map(run.ref)
+
+
+def called(run: Run) -> None:
+    mapped(run)
+    run.result = run.executor.invoke(run.ref, run.result["request"])
+
+
+def abandoned(run: Run) -> None:
+    """A worker marked its call, and died; its lease has run out."""
+    mapped(run)
+    run.executor._before_call(Ref(**run.ref), mark_for_s=1)
+    run.world.clock.pass_(minutes=2)
+
+
+def noted(run: Run) -> None:
+    """A worker called, noted the answer, and died before it recorded the outcome."""
+    called(run)
+    run.world.clock.pass_(minutes=2)
+
+
+def in_doubt(run: Run) -> None:
+    run.world.far.script += ["lost"]
+    run.submit()
+    run.world.work()
+
+
+def stopped(run: Run) -> None:
+    delivered(run)
+    run.world.stop()
+
+
+def refused(run: Run) -> None:
+    reserved(run)
+    run.world.bus.script += [REFUSED] * 20  # type: ignore[union-attr]
+
+
+def unconfirmed(run: Run) -> None:
+    """It arrives, and nobody says so; it was sent once more before that, and lost."""
+    reserved(run)
+    run.world.bus.script += [UNCONFIRMED, "arrived, unconfirmed"]  # type: ignore[union-attr]
+    for _ in range(2):
+        run.world.app.reconcile()
+
+
+def waits_until_too_late(run: Run) -> None:
+    run.world.queued(expires_at=SOON)
+    run.world.clock.pass_(hours=2)
+
+
+def reserved_until_too_late(run: Run) -> None:
+    run.world.reserve(expires_at=SOON)
+    run.world.clock.pass_(hours=2)
+
+
+def published_until_too_late(run: Run) -> None:
+    run.submit(expires_at=SOON)
+    run.notes["message"] = run.world.bus.take()
+    run.world.clock.pass_(hours=2)
+
+
+def done_long_ago(run: Run) -> None:
+    run.submit()
+    run.world.work()
+    run.world.clock.pass_(days=100)
+
+
+# --- the steps ---
+
+
+def propose(run: Run) -> None:
+    run.world.propose(action_type=run.action_type)
+
+
+def gate(run: Run) -> None:
+    run.world.gate()
+
+
+def submit_many(run: Run) -> None:
+    run.world.app.submit(
+        [
+            proposal(f"i-{number}", run.tenant, confidence_score=score)
+            for number, score in enumerate((0.9, 0.1, 0.9), start=1)
+        ]
+    )
+
+
+def reconcile(run: Run) -> None:
+    run.world.app.reconcile()
+
+
+def approve(run: Run) -> None:
+    run.world.approve()
+
+
+def reject(run: Run) -> None:
+    run.world.app.reject(run.tenant, "i-1", by="bob")
+
+
+def edit(run: Run) -> None:
+    run.world.app.edit(run.tenant, "i-1", by="bob", changes={"parameters.text": "better"})
+
+
+def edit_again(run: Run) -> None:
+    """The person who gets no answer tries again, and is told if the first edit was taken."""
+    try:
+        edit(run)
+    except Conflict:
+        assert run.world.status() == "SUPERSEDED"
+
+
+def supersede(run: Run) -> None:
+    run.world.submit("i-2", supersedes="i-1")
+
+
+def resolve(run: Run) -> None:
+    run.world.app.resolve(run.tenant, "i-1", by="bob", status="SUCCEEDED")
+
+
+def start(run: Run) -> None:
+    run.world.executor().start(run.message.data)
+
+
+def preflight(run: Run) -> None:
+    run.executor.preflight(run.ref)
+
+
+def invoke(run: Run) -> None:
+    run.executor.invoke(run.ref, run.result["request"])
+
+
+def record(run: Run) -> None:
+    run.executor.record(run.ref, run.result)
+
+
+def execute(run: Run) -> None:
+    run.world.run(run.message)
+
+
+def execute_after_refusals(run: Run) -> None:
+    if not run.notes:
+        run.world.far.script += ["no RATE_LIMIT", "no DOWNSTREAM"]
+        run.notes["scripted"] = True
+    run.world.run(run.message)
+
+
+def apply(run: Run) -> None:
+    run.world.app.apply(_bounds(run, budget={"max_autonomous_per_day": 3}), by="ann")
+
+
+def stop(run: Run) -> None:
+    run.world.stop()
+
+
+def resume(run: Run) -> None:
+    run.world.resume()
+
+
+def export(run: Run) -> None:
+    list(run.world.app.export(run.tenant))
+
+
+ENDED = "SUCCEEDED"
+STEPS = [
+    Step("propose", nothing, propose, ends=f"{ENDED} none", charged=(0, 1)),
+    Step("gate", propose, gate),
+    Step("gate, to a person", lambda run: run.world.propose(confidence_score=0.1), gate, "AWAITING_APPROVAL", (0,)),
+    Step("propose and gate three", nothing, submit_many, ends=f"{ENDED} none", charged=(0, 2)),
+    Step("publish, enlisted", reserved, reconcile),
+    Step("publish, sent", reserved, reconcile, sending=True),
+    Step("publish, sent, unconfirmed", unconfirmed, reconcile, sending=True),
+    Step("release after a refusal", refused, reconcile, "AWAITING_APPROVAL", (0,), sending=True),
+    Step("approve", queued, approve, ends=f"{ENDED} AWAITING_APPROVAL", charged=(0,)),
+    Step("approve, sent", queued, approve, ends=f"{ENDED} AWAITING_APPROVAL", charged=(0,), sending=True),
+    Step("reject", queued, reject, ends="REJECTED AWAITING_APPROVAL", charged=(0,)),
+    Step("edit", queued, edit, ends="SUPERSEDED AWAITING_APPROVAL", charged=(0,), again=edit_again),
+    Step("supersede", queued, supersede, ends="SUPERSEDED AWAITING_APPROVAL", charged=(0, 1)),
+    Step("resolve", in_doubt, resolve, ends="SUCCEEDED UNKNOWN"),
+    Step("start", delivered, start),
+    Step("preflight", started, preflight),
+    Step("cancel, stopped", stopped, execute, ends="CANCELLED", charged=(0,)),
+    Step("invoke: mark and note", mapped, invoke, ends="SUCCEEDED UNKNOWN"),
+    Step("invoke, key honoured", mapped, invoke, action_type=OTHER),
+    Step("record", called, record),
+    Step("execute", delivered, execute, ends="SUCCEEDED UNKNOWN"),
+    Step("execute, key honoured", delivered, execute, action_type=OTHER),
+    Step("execute, refused twice", delivered, execute_after_refusals, ends="SUCCEEDED UNKNOWN"),
+    Step("execute, internal note", delivered, execute, action_type=INTERNAL),
+    Step("take over, call unanswered", abandoned, execute, ends="UNKNOWN"),
+    Step("take over, key honoured", abandoned, execute, action_type=OTHER),
+    Step("take over, answer noted", noted, execute),
+    Step("expire, waiting", waits_until_too_late, reconcile, ends="EXPIRED", charged=(0,)),
+    Step("expire, reserved", reserved_until_too_late, reconcile, ends="EXPIRED", charged=(0,)),
+    Step("expire, published", published_until_too_late, reconcile, ends="EXPIRED", charged=(0,)),
+    Step("purge", done_long_ago, reconcile, charged=(0,)),
+    Step("apply", nothing, apply, ends="none", charged=(0,)),
+    Step("stop", delivered, stop, ends="SUCCEEDED CANCELLED", charged=(0, 1)),
+    Step("resume", lambda run: (stopped(run), run.world.work()), resume, ends="CANCELLED SUCCEEDED", charged=(0, 1)),
+    Step("export", in_doubt, export, ends="UNKNOWN"),
+]
+
+
+def _bounds(run: Run, **changes: Any) -> dict[str, Any]:
+    types = {
+        TYPE: type_of(),
+        OTHER: type_of(honours_idempotency_key=True),
+        INTERNAL: {"risk_tier": "LOW", "tool": {"connector": "internal", "operation": "create_note"}},
+    }
+    return bounds(run.tenant, action_types=types, allowlist=list(types), **changes)
+
+
+class Shared:
+    """One store for many worlds, each a tenant; the world of the moment has its publisher enlisted."""
+
+    def __init__(self, open_store: Callable[..., Store]) -> None:
+        self._enlist: Callable[..., None] | None = None
+        self.store = open_store(enlist=lambda transaction, messages: self._enlist(transaction, messages))  # type: ignore[misc]
+
+    def world(self, *, sending: bool = False) -> World:
+        tenant = f"t{next(_tenants)}"
+
+        def opened(enlist: Any = None) -> Store:
+            self._enlist = enlist
+            return OneTenant(self.store, tenant)
+
+        return World(opened, sending=sending, tenant=tenant, wrap=_Faulty)
+
+
+class _Faulty(FaultyStore):
+    """Asked to write nothing, it does nothing that could fail."""
+
+    def transact(self, units: Sequence[Any]) -> list[Any]:
+        return super().transact(units) if units else []
+
+
+def _prepared(step: Step, shared: Shared) -> Run:
+    run = Run(shared.world(sending=step.sending), action_type=step.action_type)
+    run.world.app.apply(_bounds(run), by="ann")
+    step.prepare(run)
+    return run
+
+
+def writes_of(step: Step, shared: Shared) -> int:
+    """How many writes a clean run of the step makes."""
+    run = _prepared(step, shared)
+    before = run.world.store.writes
+    step.act(run)
+    made: int = run.world.store.writes - before
+    _recovered(step, run, again=False)
+    return made
+
+
+def cell(step: Step, shared: Shared, *, at: int, fault: Fault, again: bool) -> None:
+    """One fault at one write, and everything after it. Raises `AssertionError` if anything is lost or done twice."""
+    run = _prepared(step, shared)
+    run.world.store.arm(fault, at=at)
+    try:
+        step.act(run)
+    except (Crash, TryLater, OutcomeUnknown):
+        pass
+    else:
+        # A step may bear the loss of an answer; it may not miss a crash.
+        assert fault not in ("crash_before", "crash_after"), "the fault never came"
+    _recovered(step, run, again=again)
+
+
+def _recovered(step: Step, run: Run, *, again: bool) -> None:
+    run.world.recover()
+    if again:
+        _send_again(step, run)
+    run.world.settle()
+    _assert_nothing_lost_or_done_twice(step, run)
+    run.world.assert_sound()
+
+
+def _send_again(step: Step, run: Run) -> None:
+    if run.executor is not None or step.act in (start, execute, execute_after_refusals):
+        # The event is delivered once more, to another worker.
+        run.world.run(run.message)
+    else:
+        (step.again or step.act)(run)
+
+
+def _assert_nothing_lost_or_done_twice(step: Step, run: Run) -> None:
+    world = run.world
+    statuses = world.statuses()
+    assert not [name for name, status in statuses.items() if status in MOVING], statuses
+    assert statuses.get("i-1", "none") in step.ends.split(), statuses
+    assert world.used() in step.charged, world.used()
+    for name, status in statuses.items():
+        events = world.events(name)
+        assert events.count("EXECUTION_STARTED") <= 1
+        assert world.written(name) <= 1, f"{name} was written {world.written(name)} times"
+        if step.act is not resolve and status == "SUCCEEDED" and step.action_type != INTERNAL:
+            assert world.written(name) == 1
+        if step.action_type == TYPE and step.act is not execute_after_refusals:
+            assert world.called(name) <= 1, "a call to a far side that keeps no keys was repeated"
+    if step.action_type == INTERNAL:
+        assert len(world.inner.scan(INTERNAL_OBJECT, run.tenant)) == 1
+
+
+# --- the table ---
+
+
+@dataclass(frozen=True)
+class Row:
+    """One write of one step: what came of each fault there, `ok` or what went wrong."""
+
+    step: str
+    write: int
+    of: int
+    results: dict[str, str]
+
+
+def rows_of(step: Step, shared: Shared, faults: Iterable[Fault] = FAULTS) -> Iterator[Row]:
+    writes = writes_of(step, shared)
+    for at in range(1, writes + 1):
+        results = {fault: _tried(step, shared, at, fault) for fault in faults}
+        yield Row(step.name, at, writes, results)
+
+
+def _tried(step: Step, shared: Shared, at: int, fault: Fault) -> str:
+    for again in (False, True):
+        try:
+            cell(step, shared, at=at, fault=fault, again=again)
+        except Exception as error:
+            return f"{'sent again: ' if again else ''}{type(error).__name__}: {error}"
+    return "ok"
+
+
+@contextmanager
+def _opened(kind: str) -> Iterator[Shared]:
+    if kind == "memory":
+        yield Shared(MemoryStore)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/remit.db" if kind == "sqlite" else kind
+        shared = Shared(lambda enlist: SqlStore.open(url, enlist))
+        try:
+            yield shared
+        finally:
+            shared.store.close()
+
+
+def matrix(kinds: Iterable[str] = ("memory", "sqlite")) -> dict[str, list[Row]]:
+    """Every row by kind of store: `memory`, `sqlite`, or the URL of a PostgreSQL database."""
+    table: dict[str, list[Row]] = {}
+    for kind in kinds:
+        with _opened(kind) as shared:
+            table[kind] = [row for step in STEPS for row in rows_of(step, shared)]
+    return table
+
+
+def markdown(table: dict[str, list[Row]]) -> str:
+    """One line a write: each cell names what failed, and on which store, or says `ok` for all of them."""
+    names = [kind.partition(":")[0] for kind in table]
+    lines = [
+        f"Stores: {', '.join(names)}.",
+        "",
+        f"| step | write | {' | '.join(fault.replace('_', ' ') for fault in FAULTS)} |",
+        f"|---|---|{'---|' * len(FAULTS)}",
+    ]
+    for same in zip(*table.values(), strict=True):
+        cells = [_cell_text(names, [row.results[fault] for row in same]) for fault in FAULTS]
+        lines.append(f"| {same[0].step} | {same[0].write} of {same[0].of} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell_text(names: list[str], results: list[str]) -> str:
+    wrong = [f"{name}: {result}" for name, result in zip(names, results, strict=True) if result != "ok"]
+    return "; ".join(wrong).replace("|", "/").replace("\n", " ") or "ok"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown(matrix(sys.argv[1:] or ("memory", "sqlite"))))

@@ -1,0 +1,71 @@
+"""
+The crash matrix on every store, and that it would not pass a flow that is less careful.
+"""
+
+import pytest
+
+from remit.core.outcome import ExecutionAttempt
+from remit.flow import context, execute
+from remit.flow.execute import Executor
+from remit.stores.memory import MemoryStore
+
+from .crash_matrix import FAULTS, STEPS, Shared, markdown, rows_of
+
+BY_NAME = {step.name: step for step in STEPS}
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_wherever_a_step_fails_nothing_is_lost_and_nothing_is_done_twice(opened, step):
+    rows = list(rows_of(step, Shared(opened)))
+
+    wrong = {(row.write, fault): result for row in rows for fault, result in row.results.items() if result != "ok"}
+    assert rows and not wrong
+
+
+def test_the_matrix_can_be_read_as_a_table():
+    table = markdown({"memory": list(rows_of(BY_NAME["gate"], Shared(MemoryStore)))})
+
+    assert "| gate | 1 of 2 | ok | ok | ok | ok | ok |" in table
+    assert len(FAULTS) == 5
+
+
+def results(name):
+    """Every cell of a step; where not even a clean run passes, that alone."""
+    shared = Shared(MemoryStore)
+    try:
+        return [result for row in rows_of(BY_NAME[name], shared) for result in row.results.values()]
+    except AssertionError as error:
+        return [str(error)]
+
+
+def test_a_worker_that_forgets_a_noted_answer_is_caught(monkeypatch):
+    """Crash between the far side's answer and its outcome: who takes over must not call again."""
+
+    def forgetful(self, changed=ExecutionAttempt.changed, **changes):
+        return changed(self, **{name: value for name, value in changes.items() if name != "conclusion"})
+
+    monkeypatch.setattr(ExecutionAttempt, "changed", forgetful)
+
+    assert any("written 2 times" in result for result in results("execute"))
+
+
+def test_a_call_without_a_mark_before_it_is_caught(monkeypatch):
+    def unmarked(self, ref, mark_for_s, before=Executor._before_call):
+        return before(self, ref, None)
+
+    monkeypatch.setattr(Executor, "_before_call", unmarked)
+
+    assert any(result != "ok" for result in results("execute"))
+
+
+def test_a_charge_that_is_not_given_back_is_caught(monkeypatch):
+    monkeypatch.setattr(context, "release", lambda charges, usages: (charges, {}))
+
+    assert any(result != "ok" for result in results("expire, reserved"))
+    assert any(result != "ok" for result in results("cancel, stopped"))
+
+
+def test_a_takeover_on_a_guess_is_caught(monkeypatch):
+    monkeypatch.setattr(execute.Executor, "_concluded_before", lambda *_: None)
+
+    assert any("UNKNOWN" not in result and result != "ok" for result in results("execute"))
