@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.ledger import LedgerEntry
 from remit.core.lifecycle import Case
-from remit.core.records import BOUNDS, CASE, KINDS, STOPS, Key
+from remit.core.records import ACTION_TYPE, BOUNDS, CASE, KINDS, STOPS, Key
 from remit.core.values import Record
 
 Place = tuple[str, str, str]
@@ -131,7 +131,7 @@ def _parsed(kind: str, body: str) -> Record:
 
 
 # Read by every decision and rarely changed. Found by their whole text, so never out of date.
-_READERS = dict.fromkeys((BOUNDS.name, STOPS.name), lru_cache(maxsize=256)(_parsed))
+_READERS = dict.fromkeys((BOUNDS.name, STOPS.name, ACTION_TYPE.name), lru_cache(maxsize=256)(_parsed))
 
 
 def entry_row(entry: LedgerEntry) -> Row:
