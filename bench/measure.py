@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from bench.raw import in_threads
 from bench.world import all_ran, proposed
 from remit import GateRequest, Remit
+from remit.entrypoints.process import settle
 
 
 @dataclass(slots=True)
@@ -59,5 +60,6 @@ def by_callers(remit: Remit, requests: Sequence[GateRequest], callers: int) -> M
 
 
 def warm(remit: Remit) -> None:
-    """Statements prepared, policies compiled, pages read."""
+    """Statements prepared, policies compiled, pages read, and the collector told as our doors tell it."""
     all_ran(remit.gate(proposed(remit, 200)))
+    settle()

@@ -1,0 +1,17 @@
+"""What a door may do to the process it owns, and a library may not."""
+
+from __future__ import annotations
+
+import gc
+
+
+def settle() -> None:
+    """
+    Tell the garbage collector that what is loaded by now stays.
+
+    Deciding makes many small objects and no cycles to speak of: without this, a fifth of the time of a
+    batch goes into looking at the same modules again and again (`./dev bench` shows it).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
