@@ -82,7 +82,7 @@ def print_error(error: RemitError, *, as_json: bool, line: int | None = None) ->
     """One line on stderr; `line` is the input's, if it is about one."""
     wire = error_wire(error)
     if as_json:
-        sys.stderr.write(_json(wire if line is None else {"line": line, **wire}) + "\n")
+        note_json(wire if line is None else {"line": line, **wire})
         return
     place = "" if line is None else f"line {line}: "
     hint = f"; {wire['way_out']}" if wire["way_out"] else ""
@@ -106,6 +106,11 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """One line beside the answer, on stderr."""
     sys.stderr.write(plain(text, keep_lines=True) + "\n")
+
+
+def note_json(value: Mapping[str, Any]) -> None:
+    """One object beside the answer, on stderr."""
+    sys.stderr.write(_json(value) + "\n")
 
 
 def plain(value: Any, *, keep_lines: bool = False) -> str:
@@ -149,14 +154,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
     console().print(table)
 
 
-def print_fields(fields: Mapping[str, Any], *, on_stderr: bool = False) -> None:
+def print_fields(fields: Mapping[str, Any]) -> None:
     """Names and values below each other."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold")
     grid.add_column(overflow="fold")
     for name, value in fields.items():
         grid.add_row(name, _cell(value))
-    console(stderr=on_stderr).print(grid)
+    console().print(grid)
 
 
 def _cell(value: Any) -> Text:
@@ -186,8 +191,12 @@ def print_page(items: Sequence[Mapping[str, Any]], cursor: str | None, *, as_jso
     if as_json:
         for item in items:
             print_json(item)
-    if cursor is not None:
-        sys.stderr.write(_json({"next": cursor}) + "\n" if as_json else f"there may be more: --after '{cursor}'\n")
+    if cursor is None:
+        return
+    if as_json:
+        note_json({"next": cursor})
+    else:
+        note(f"there may be more: --after '{cursor}'")
 
 
 def _nothing(by: int = 1) -> None:

@@ -77,7 +77,7 @@ def approve(
     """
     with opened(ctx, db) as remit:
         if digest is None:
-            digest = _show(remit.intent(tenant, intent), on_stderr=as_json)
+            digest = _show(remit.intent(tenant, intent), as_json)
             if not yes and sys.stdin.isatty() and not typer.confirm("Approve this?", err=True):
                 raise typer.Abort
         approval = remit.approve(tenant, intent, by=by, digest=digest)
@@ -87,23 +87,25 @@ def approve(
         output.say(f"{intent} is approved by {approval.approved_by} (approval {approval.approval_id})")
 
 
-def _show(intent: ActionIntentV1, *, on_stderr: bool) -> str:
-    """What would be executed, all of it. Answers its digest."""
-    output.print_fields(
-        {
-            "action type": intent.action_type,
-            "account": intent.account_id,
-            "target": f"{intent.target.entity_type} {intent.target.entity_id}",
-            "parameters": intent.parameters,
-            "risk": intent.risk_level,
-            "confidence": intent.confidence_score,
-            "why": "; ".join(intent.why or []) or None,
-            "proposed by": intent.proposed_by,
-            "expires": output.local(intent.wire()["expires_at"]),
-            "digest": intent.digest,
-        },
-        on_stderr=on_stderr,
-    )
+def _show(intent: ActionIntentV1, as_json: bool) -> str:
+    """What would be executed, all of it; beside the answer if that is JSON. Answers its digest."""
+    if as_json:
+        output.note_json({"approving": intent.wire()})
+    else:
+        output.print_fields(
+            {
+                "action type": intent.action_type,
+                "account": intent.account_id,
+                "target": f"{intent.target.entity_type} {intent.target.entity_id}",
+                "parameters": intent.parameters,
+                "risk": intent.risk_level,
+                "confidence": intent.confidence_score,
+                "why": "; ".join(intent.why or []) or None,
+                "proposed by": intent.proposed_by,
+                "expires": output.local(intent.wire()["expires_at"]),
+                "digest": intent.digest,
+            }
+        )
     return intent.digest
 
 

@@ -1,0 +1,203 @@
+"""A bounds file is read without surprises, and what it changes is told field by field."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from remit.core.bounds import BoundsInForce, nothing_set, parse_bounds, replace_bounds
+from remit.core.errors import InvalidInput
+from remit.entrypoints.bounds_file import BoundsFile, InvalidFile, changes, describe_changes, read_bounds
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+NOTE = "{risk_tier: LOW, tool: {connector: internal, operation: create_note}}"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "bounds.yaml"
+    path.write_text(text)
+    return path
+
+
+def refused(folder: Path, text: str) -> InvalidFile:
+    with pytest.raises(InvalidFile) as caught:
+        read_bounds(write(folder, text))
+    return caught.value
+
+
+def in_force(text: str, folder: Path, before: BoundsInForce | None = None) -> BoundsInForce:
+    bounds = read_bounds(write(folder, text))
+    return replace_bounds(before or nothing_set(bounds.tenant), bounds, NOW)
+
+
+def test_a_file_reads_as_the_bounds_that_the_app_applies(tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    text = 'forbid (principal, action, resource) when { context.weekday == "SUN" };'
+    (tmp_path / "policies" / "sunday.cedar").write_text(text)
+
+    bounds = read_bounds(
+        write(
+            tmp_path,
+            f"""
+tenant: acme
+action_types: &types
+  CREATE_NOTE: {NOTE}
+modes: {{default: AUTO_EXECUTE}}
+budget: {{max_autonomous_per_day: 20, timezone: Europe/Berlin}}
+policies: [policies/sunday.cedar]
+accounts:
+  a-1: &small {{budget: {{max_autonomous_per_day: 3}}}}
+  a-2: {{<<: *small, allowlist: []}}
+""",
+        )
+    )
+
+    assert bounds == parse_bounds(
+        {
+            "tenant": "acme",
+            "action_types": {
+                "CREATE_NOTE": {"risk_tier": "LOW", "tool": {"connector": "internal", "operation": "create_note"}}
+            },
+            "modes": {"default": "AUTO_EXECUTE"},
+            "budget": {"max_autonomous_per_day": 20, "timezone": "Europe/Berlin"},
+            "policies": [{"name": "policies/sunday.cedar", "text": text}],
+            "accounts": {
+                "a-1": {"budget": {"max_autonomous_per_day": 3}},
+                "a-2": {"budget": {"max_autonomous_per_day": 3}, "allowlist": []},
+            },
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "field", "problem"),
+    [
+        ("tenant: acme\nbudget: {}\nbudget: {}\n", 3, "budget", "stands twice"),
+        ("tenant: acme\nbudget:\n  timezone: UTC\n  timezone: UTC\n", 4, "budget.timezone", "stands twice"),
+        ("tenant: acme\nbudget: {timezone: Nowhere}\n", 2, "budget.timezone", "'Nowhere' is not a time zone"),
+        ("tenant: acme\n\nbugdet: {}\n", 3, "bugdet", "unknown field"),
+        ("tenant: 2026-01-01\n", 1, "tenant", "'2026-01-01' is read as a date"),
+        ("tenant: acme\naccounts:\n  2026-01-01: {}\n", 3, "accounts.2026-01-01", "is read as a timestamp"),
+        ("tenant: acme\naccounts: {12: {}}\n", 2, "accounts.12", "is read as a int, not a name"),
+        ("tenant: acme\nmodes: {on: DISABLED}\n", 2, "modes.on", "is read as a bool, not a name"),
+        ("tenant: acme\nbudget: {max_autonomous_per_day: 1:30}\n", 2, "budget.max_autonomous_per_day", "another base"),
+        ("tenant: acme\nbudget: {max_autonomous_per_day: 010}\n", 2, "budget.max_autonomous_per_day", "another base"),
+        ("tenant: acme\nbudget: {max_autonomous_per_day: .inf}\n", 2, "budget.max_autonomous_per_day", "another kind"),
+        ("tenant: !!binary aGk=\n", 1, "tenant", "is read as binary"),
+        ("tenant: !!python/name:os.system\n", 1, "tenant", "is read as"),
+        ("tenant: acme\nallowlist: &a [*a]\n", 2, "allowlist.0", "refers to itself"),
+        ("tenant: acme\nallowlist: [\n", 3, "(yaml)", "expected"),
+        ("tenant: acme\n---\ntenant: other\n", 2, "(yaml)", "another document"),
+        ("tenant: ac\x00me\n", None, "(yaml)", "not allowed"),
+        ("", None, "(bounds)", "are not a mapping"),
+        ("allowlist: []\n", None, "tenant", "is missing"),
+        ("tenant: acme\npolicies: [missing.cedar]\n", 2, "policies.0", "No such file"),
+    ],
+)
+def test_what_is_wrong_is_told_with_file_line_and_field(
+    tmp_path: Path, text: str, line: int | None, field: str, problem: str
+) -> None:
+    error = refused(tmp_path, text)
+
+    assert (error.file, error.line, error.field) == ("bounds.yaml", line, field)
+    assert problem in error.problem
+    assert str(error).startswith(f"bounds.yaml:{line}: {field}: " if line else f"bounds.yaml: {field}: ")
+
+
+def test_aliases_that_multiply_are_refused(tmp_path: Path) -> None:
+    levels = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 9)]
+
+    error = refused(tmp_path, "\n".join(["tenant: acme", "l0: &l0 [x]", *levels]))
+
+    assert "too many values" in error.problem
+
+
+def test_a_policy_that_is_not_cedar_or_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad.cedar").write_text("forbid everything")
+    (tmp_path / "binary.cedar").write_bytes(b"\xff\xfe")
+
+    not_cedar = refused(tmp_path, "tenant: acme\npolicies: [bad.cedar]\n")
+    not_text = refused(tmp_path, "tenant: acme\npolicies:\n  - binary.cedar\n")
+
+    assert "bad.cedar is not Cedar" in not_cedar.problem
+    assert (not_text.line, not_text.field) == (3, "policies.0")
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"nowhere\.yaml cannot be read: No such file"):
+        read_bounds(tmp_path / "nowhere.yaml")
+
+
+def test_what_the_app_finds_wrong_is_located_in_the_file(tmp_path: Path) -> None:
+    file = BoundsFile.read(write(tmp_path, f"tenant: acme\naction_types:\n  NOTE:\n    {NOTE}\n"))
+
+    about_the_file = file.located(InvalidInput("action_types.NOTE.tool.operation", "is unknown", "use another"))
+    about_something_else = file.located(InvalidInput("by", "is empty"))
+
+    assert str(about_the_file) == "bounds.yaml:4: action_types.NOTE.tool.operation: is unknown; use another"
+    assert str(about_something_else) == "by: is empty"
+
+
+def test_first_bounds_are_told_as_added(tmp_path: Path) -> None:
+    after = in_force("tenant: acme\nmodes: {default: DISABLED}\nallowlist: []\naccounts: {a-1: {}}\n", tmp_path)
+
+    assert describe_changes(nothing_set("acme"), after) == [
+        "+ allowlist: []",
+        "+ modes.default: DISABLED",
+        "+ accounts.a-1: {}",
+    ]
+
+
+def test_every_difference_is_told_once_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "p.cedar").write_text('@id("a")\nforbid (principal, action, resource)\nwhen { context.hour > 20 };\n')
+    before = in_force(
+        "tenant: acme\nallowlist: [A, B]\nmodes: {default: AUTO_EXECUTE, A: DISABLED}\n"
+        "budget: {max_autonomous_per_day: 5}\npolicies: [p.cedar]\naccounts: {a-1: {allowlist: [A]}, a-2: {}}\n",
+        tmp_path,
+    )
+    (tmp_path / "p.cedar").write_text('@id("a")\nforbid (principal, action, resource)\nwhen { context.hour > 22 };\n')
+    after = in_force(
+        "tenant: acme\nallowlist: [A, C]\nmodes: {default: AUTO_EXECUTE}\n"
+        "budget: {max_autonomous_per_day: 7, max_per_action_type: {A: 0}}\npolicies: [p.cedar]\n"
+        "accounts: {a-1: {allowlist: []}}\n",
+        tmp_path,
+        before,
+    )
+
+    assert describe_changes(before, after) == [
+        "- allowlist: B",
+        "+ allowlist: C",
+        "- modes.A: DISABLED",
+        "~ budget.max_autonomous_per_day: 5 -> 7",
+        "+ budget.max_per_action_type.A: 0",
+        "~ policies.p.cedar:",
+        "    @@ -2,2 +2,2 @@",
+        "     forbid (principal, action, resource)",
+        "    -when { context.hour > 20 };",
+        "    +when { context.hour > 22 };",
+        '~ accounts.a-1.allowlist: ["A"] -> []',
+        "- accounts.a-2: {}",
+    ]
+    assert describe_changes(after, after) == []
+
+
+def test_an_order_and_a_zone_that_change_are_told(tmp_path: Path) -> None:
+    before = in_force("tenant: acme\nallowlist: [A, B]\nbudget: {timezone: UTC}\n", tmp_path)
+    after = in_force("tenant: acme\nallowlist: [B, A]\nbudget: {timezone: Asia/Tokyo}\n", tmp_path, before)
+
+    assert describe_changes(before, after) == [
+        '~ allowlist: ["A", "B"] -> ["B", "A"]',
+        "~ budget.timezone: UTC -> Asia/Tokyo",
+        "! the day of the other accounts stays that of UTC until 2026-03-11T00:00:00Z",
+    ]
+
+
+def test_changes_are_values_too(tmp_path: Path) -> None:
+    before = in_force("tenant: acme\nbudget: {max_autonomous_per_day: 5}\n", tmp_path)
+    after = in_force("tenant: acme\nbudget: {max_autonomous_per_day: 0}\n", tmp_path, before)
+
+    assert [change.wire() for change in changes(before, after)] == [
+        {"path": "budget.max_autonomous_per_day", "kind": "changed", "before": 5, "after": 0}
+    ]

@@ -1,0 +1,492 @@
+"""The command line as people and machines use it: a process of its own, in a folder of its own, on a SQLite file."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src"
+BOUNDS = """
+tenant: acme
+allowed_hosts: [127.0.0.1]
+action_types:
+  CREATE_NOTE: {{risk_tier: LOW, tool: {{connector: internal, operation: create_note}}}}
+  CALL_FAR_SIDE: {{risk_tier: LOW, tool: {{connector: http, method: POST, url: "http://127.0.0.1:{port}/", max_attempts: 1}}}}
+allowlist: [CREATE_NOTE, CALL_FAR_SIDE]
+modes: {{default: APPROVAL_REQUIRED, CREATE_NOTE: AUTO_EXECUTE, CALL_FAR_SIDE: AUTO_EXECUTE}}
+budget: {{max_autonomous_per_day: 20, max_per_action_type: {{CREATE_NOTE: 5}}}}
+tenant_budget: {{max_autonomous_per_day: 500}}
+accounts:
+  acct-2: {{modes: {{CREATE_NOTE: DISABLED}}}}
+"""  # noqa: E501
+
+
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("REMIT_")}
+    return {**kept, "PYTHONPATH": str(SOURCE), "TZ": "Asia/Tokyo", "PYTHONUTF8": "1"}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A folder to work in, and what the commands run there answered."""
+
+    folder: Path
+
+    def run(self, *words: str, stdin: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "remit", *words],
+            cwd=self.folder,
+            env=environment(),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == code, f"remit {' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    def json(self, *words: str, stdin: str = "", code: int = 0) -> list[dict[str, Any]]:
+        return objects(self.run(*words, "--json", stdin=stdin, code=code).stdout)
+
+    def one(self, *words: str, code: int = 0) -> dict[str, Any]:
+        (answer,) = self.json(*words, code=code)
+        return answer
+
+    def error(self, *words: str, code: int) -> dict[str, Any]:
+        done = self.run(*words, "--json", code=code)
+        told = objects(done.stderr)[-1]
+        assert done.stdout == ""
+        assert set(told) >= {"error", "field", "message", "way_out"}
+        return told
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def proposal(name: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "action_intent_id": name,
+        "tenant_id": "acme",
+        "account_id": "acct-1",
+        "action_type": "CREATE_NOTE",
+        "target": {"entity_type": "contact", "entity_id": "c-1"},
+        "parameters": {"text": "hello"},
+        "confidence_score": 0.9,
+        **changes,
+    }
+
+
+LINES = [
+    json.dumps(proposal("note")),
+    json.dumps(proposal("unsure", confidence_score=0.2, parameters={"text": "hi \x1b[31mred", "n": 1})),
+    "",
+    json.dumps(proposal("blocked", account_id="acct-2")),
+    json.dumps(proposal("note", parameters={"text": "other"})),
+    "{not json",
+    json.dumps(proposal("large", parameters={"n": 2**53})),
+    '{"action_intent_id": "nan", "parameters": {"n": NaN}}',
+    '{"action_intent_id": "twice", "parameters": {"n": 1, "n": 2}}',
+    "[1]",
+    json.dumps(proposal("typo", risk_level="low")),
+    json.dumps(proposal("long", why=["x" * 2**20])),
+    json.dumps(proposal("call", action_type="CALL_FAR_SIDE")),
+]
+
+
+@contextmanager
+def far_side_that_hangs_up() -> Iterator[int]:
+    """It takes a request and never answers: nobody knows whether it acted."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65536)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass(frozen=True)
+class Day:
+    """What one day's commands answered, and the folder they left."""
+
+    folder: Path
+    previewed: str
+    applied: str
+    proposed: subprocess.CompletedProcess[str]
+    worked: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
+    """Bounds applied, intents proposed from a file, approved ones executed."""
+    folder = tmp_path_factory.mktemp("day")
+    desk = Desk(folder)
+    with far_side_that_hangs_up() as port:
+        (folder / "bounds.yaml").write_text(BOUNDS.format(port=port))
+        (folder / "intents.jsonl").write_text("\n".join(LINES))
+        previewed = desk.run("apply", "bounds.yaml", "--dry-run").stdout
+        applied = desk.run("apply", "bounds.yaml", "--by", "ann").stdout
+        proposed = desk.run("propose", "intents.jsonl", "--json", code=2)
+        worked = desk.one("worker", "--until-idle")
+    return Day(folder, previewed, applied, proposed, worked)
+
+
+@pytest.fixture
+def desk(day: Day, tmp_path: Path) -> Desk:
+    """A copy of that day's folder."""
+    shutil.copytree(day.folder, tmp_path / "desk")
+    return Desk(tmp_path / "desk")
+
+
+def test_bounds_are_previewed_and_then_applied(day: Day) -> None:
+    told = "+ budget.max_autonomous_per_day: 20\n"
+
+    assert told in day.previewed
+    assert "nothing was changed" in day.previewed
+    assert told in day.applied
+    assert "in force for tenant acme (bounds number 1)" in day.applied
+
+
+def test_lines_are_answered_in_their_order_and_bad_ones_hold_no_other_back(day: Day) -> None:
+    answers = objects(day.proposed.stdout)
+
+    assert [answer["line"] for answer in answers] == [1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
+    verdicts = [
+        (answer["action_intent_id"], answer["result"], answer["reason"], answer["status"])
+        for answer in answers
+        if "error" not in answer
+    ]
+    assert verdicts == [
+        ("note", "AUTO_EXECUTED", "WITHIN_BOUNDS", "APPROVED"),
+        ("unsure", "REQUIRE_APPROVAL", "CONFIDENCE_BELOW_THRESHOLD", "AWAITING_APPROVAL"),
+        ("blocked", "REQUIRE_APPROVAL", "ACTION_TYPE_DISABLED", "BLOCKED"),
+        ("call", "AUTO_EXECUTED", "WITHIN_BOUNDS", "APPROVED"),
+    ]
+    assert all(answer["explanation"] for answer in answers if "error" not in answer)
+
+
+def test_a_bad_line_is_told_with_its_number_and_field(day: Day) -> None:
+    bad = {answer["line"]: answer for answer in objects(day.proposed.stdout) if "error" in answer}
+
+    assert {line: (answer["error"], answer["field"]) for line, answer in bad.items()} == {
+        5: ("IntentIdReused", None),
+        6: ("InvalidInput", "(json)"),
+        7: ("InvalidInput", "parameters.n"),
+        8: ("InvalidInput", "parameters.n"),
+        9: ("InvalidInput", "n"),
+        10: ("InvalidInput", "(intent)"),
+        11: ("InvalidInput", "risk_level"),
+        12: ("InvalidInput", "(json)"),
+    }
+    assert bad[7]["action_intent_id"] == "large"
+    assert "differs in parameters" in bad[5]["message"]
+    assert [told["line"] for told in objects(day.proposed.stderr)] == list(bad)
+
+
+def test_only_conflicts_end_with_the_code_for_conflicts(desk: Desk) -> None:
+    again = "\n".join([LINES[0], LINES[4]])
+
+    done = desk.run("propose", "-", stdin=again, code=4)
+
+    assert done.stdout.startswith("1  note  AUTO_EXECUTED  WITHIN_BOUNDS: ")
+    assert "error: line 2: intent 'note' is stored already and differs in parameters; send changed" in done.stderr
+    assert done.stderr.endswith("1 AUTO_EXECUTED, 1 refused\n")
+
+
+def test_an_intent_is_stored_first_and_gated_later(desk: Desk) -> None:
+    bare = {"action_intent_id": "later", "action_type": "CREATE_NOTE", "target": proposal("")["target"]}
+    defaults = ["--tenant", "acme", "--account", "acct-1", "--proposed-by", "bot-7", "--no-gate"]
+    place = ["--tenant", "acme", "--account", "acct-1"]
+
+    (stored,) = desk.json("propose", "-", *defaults, stdin=json.dumps(bare))
+    answers = desk.json("gate", "later", "nobody", *place, code=3)
+
+    assert (stored["line"], stored["proposed_by"], stored["account_id"]) == (1, "bot-7", "acct-1")
+    assert [answer["reason"] for answer in answers] == ["CONFIDENCE_BELOW_THRESHOLD", "INTENT_NOT_FOUND"]
+
+
+def test_a_slow_writer_is_answered_line_by_line(desk: Desk) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "remit", "propose", "-", "--json"],
+        cwd=desk.folder,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(LINES[0] + "\n")
+        process.stdin.flush()
+        first = json.loads(process.stdout.readline())
+        process.stdin.write(json.dumps(proposal("second")) + "\n")
+        process.stdin.close()
+        second = json.loads(process.stdout.readline())
+
+    assert (first["line"], second["line"], process.returncode) == (1, 2, 0)
+
+
+def test_an_executed_intent_is_shown_and_explained(desk: Desk, day: Day) -> None:
+    status = desk.one("status", "note", "--tenant", "acme")
+    why = desk.one("why", "note", "--tenant", "acme")
+    shown = desk.run("why", "unsure", "--tenant", "acme").stdout
+
+    assert day.worked == {"executed": 2, "by_status": {"SUCCEEDED": 1, "UNKNOWN": 1}}
+    assert (status["status"], status["outcome"]["auto_executed"]) == ("SUCCEEDED", True)
+    assert status["created_at"].endswith("Z")
+    assert [check["check"] for check in why["decision"]["checks"]][-1] == "budget"
+    assert "forbid" in shown and "CONFIDENCE_BELOW_THRESHOLD" in shown and " JST" in shown
+
+
+def test_what_is_not_known_is_not_found(desk: Desk) -> None:
+    told = desk.error("status", "note", "--tenant", "other", code=3)
+    line = desk.run("why", "nobody", "--tenant", "acme", code=3).stderr
+
+    assert told["error"] == "NotFound"
+    assert line == "error: intent 'nobody' is not known to tenant 'acme'; check the name and the tenant\n"
+
+
+def test_approving_shows_what_is_approved_and_binds_to_it(desk: Desk) -> None:
+    wrong = desk.error("approve", "unsure", "--tenant", "acme", "--by", "ann", "--digest", "0" * 64, code=4)
+    done = desk.run("approve", "unsure", "--tenant", "acme", "--by", "ann", "--json")
+    (approval,) = objects(done.stdout)
+    late = desk.error("reject", "unsure", "--tenant", "acme", "--by", "bob", code=4)
+
+    assert wrong["error"] == "DigestChanged"
+    (shown,) = objects(done.stderr)
+    assert shown["approving"]["digest"] == approval["intent_digest"]
+    assert shown["approving"]["parameters"] == {"text": "hi \x1b[31mred", "n": 1}
+    assert (approval["approval_source"], approval["approved_by"]) == ("HUMAN", "ann")
+    assert late["error"] == "NotInThatState"
+
+
+def test_on_a_terminal_a_person_is_asked_before_it_is_approved(desk: Desk) -> None:
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-m", "remit", "approve", "unsure", "--tenant", "acme", "--by", "ann"]
+    with subprocess.Popen(
+        words, cwd=desk.folder, env=environment(), stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        os.write(ours, b"n\n")
+        shown, asked = process.communicate(timeout=60)
+    os.close(ours), os.close(theirs)
+
+    assert process.returncode == 130
+    assert b"Approve this?" in asked and b"digest" in shown
+    # What an agent wrote reaches the terminal as text, not as a colour.
+    assert rb"hi \u001b[31mred" in shown and b"\x1b" not in shown
+    assert desk.one("status", "unsure", "--tenant", "acme")["status"] == "AWAITING_APPROVAL"
+
+
+def test_an_edited_intent_replaces_the_one_it_was_made_of(desk: Desk) -> None:
+    by = ["--tenant", "acme", "--by", "ann"]
+
+    unclear = desk.error("edit", "unsure", *by, "--set", "parameters.text", code=2)
+    changes = ["--set", "parameters.text=call [back]", "--set", 'parameters.tags=["a"]', "--unset", "parameters.n"]
+    edited = desk.one("edit", "unsure", *by, *changes)
+    queue = desk.json("queue", "--tenant", "acme", "--account", "acct-1")
+
+    assert unclear["field"] == "--set"
+    assert (edited["reason"], edited["supersedes"]) == ("EDITED_BY_PERSON", "unsure")
+    assert [item["action_intent_id"] for item in queue] == [edited["action_intent_id"]]
+    assert queue[0]["parameters"] == {"text": "call [back]", "tags": ["a"]}
+    assert queue[0]["digest"] == edited["digest"]
+
+
+def test_a_blocked_intent_cannot_be_approved_and_can_be_rejected(desk: Desk) -> None:
+    by = ["--tenant", "acme", "--by", "ann"]
+
+    blocked = desk.error("approve", "blocked", *by, code=4)
+    unseen = desk.error("reject", "blocked", *by, "--digest", "0" * 64, code=4)
+    rejected = desk.one("reject", "blocked", *by, "--reason", "not now")
+
+    assert blocked["way_out"] == "lift the block first"
+    assert "you saw 000000000000…" in unseen["message"]
+    assert (rejected["status"], rejected["rejected_by"]) == ("REJECTED", "ann")
+
+
+def test_a_person_resolves_what_nobody_could_know(desk: Desk) -> None:
+    by = ["--tenant", "acme", "--by", "ann"]
+
+    neither = desk.error("resolve", "call", *by, code=2)
+    resolved = desk.one("resolve", "call", *by, "--succeeded", "--note", "seen there")
+
+    assert neither["field"] == "--succeeded"
+    assert (resolved["status"], resolved["note"]) == ("SUCCEEDED", "seen there")
+
+
+def test_a_stop_holds_until_it_is_resumed_and_outlives_new_bounds(desk: Desk) -> None:
+    (desk.folder / "less.yaml").write_text("tenant: acme\nallowlist: [CREATE_NOTE]\n")
+    who = ["--by", "ann", "--reason", "odd notes"]
+    scope = ["--tenant", "acme", "--account", "acct-1", "--everything"]
+
+    pulled = desk.one("stop", *scope, *who)
+    less = desk.one("apply", "less.yaml")
+    shown = desk.run("usage", "--tenant", "acme").stdout
+    resumed = desk.one("resume", *scope, *who)
+    again = desk.run("resume", *scope, *who).stdout
+
+    assert pulled["level"] == "everything"
+    assert "STOPPED everything: tenant acme, account acct-1, by ann" in shown
+    assert resumed["resumed"] is True
+    assert again == "everything was not stopped for tenant acme, account acct-1; nothing changed\n"
+    # The file is everything: what it does not list has gone.
+    assert {(change["path"], change["kind"]) for change in less["changes"]} >= {
+        ("allowlist", "removed"),
+        ("budget.max_autonomous_per_day", "removed"),
+        ("accounts.acct-2.modes.CREATE_NOTE", "removed"),
+        ("action_types.CREATE_NOTE.risk_tier", "removed"),
+    }
+    assert shown.splitlines()[1].split()[:5] == ["acct-1", "everything", "2", "no", "budget"]
+
+
+def test_wrong_bounds_change_nothing_and_name_the_line(desk: Desk) -> None:
+    (desk.folder / "wrong.yaml").write_text("tenant: acme\nmodes:\n  CREATE_NOTE: AUTO\n")
+    (desk.folder / "tool.yaml").write_text(
+        "tenant: acme\naction_types:\n  X: {risk_tier: LOW, tool: {connector: pigeon}}\n"
+    )
+
+    wrong = desk.error("apply", "wrong.yaml", code=2)
+    tool = desk.run("apply", "tool.yaml", "--dry-run", code=2).stderr
+
+    assert (wrong["file"], wrong["line"], wrong["field"]) == ("wrong.yaml", 3, "modes.CREATE_NOTE")
+    assert tool.startswith("error: tool.yaml:3: action_types.X.tool.connector: 'pigeon' is not known; use one of ")
+
+
+def test_lists_are_read_page_by_page(desk: Desk) -> None:
+    tenant = ["--tenant", "acme"]
+
+    first = desk.run("intents", *tenant, "--limit", "2", "--json")
+    cursor = objects(first.stderr)[0]["next"]
+    rest = desk.json("intents", *tenant, "--after", cursor, "--status", "UNKNOWN", "--reason", "WITHIN_BOUNDS")
+    timeline = desk.json("timeline", *tenant, "--account", "acct-1", "--limit", "20")
+    table = desk.run("queue", *tenant).stdout
+
+    assert [item["action_intent_id"] for item in objects(first.stdout)] == ["unsure", "note"]
+    assert [item["action_intent_id"] for item in rest] == ["call"]
+    assert any(item["text"].startswith("Autopilot did CREATE_NOTE") for item in timeline)
+    assert "BLOCKED" in table and " JST" in table
+
+
+def test_usage_tells_what_is_left_and_when_it_resets(desk: Desk) -> None:
+    used = desk.one("usage", "--tenant", "acme", "--account", "acct-1")
+
+    (account,) = used["accounts"]
+    assert (account["used"], account["left"], account["timezone"]) == (2, 18, "UTC")
+    assert account["per_action_type"]["CREATE_NOTE"] == {"limit": 5, "used": 1, "left": 4}
+    assert account["resets_at"].endswith("T00:00:00Z")
+    assert (used["ceiling"]["used"], used["ceiling"]["left"], used["stops"]) == (2, 498, [])
+
+
+def test_an_exported_ledger_proves_itself_without_a_database(desk: Desk, tmp_path: Path) -> None:
+    ledger = desk.run("export", "--tenant", "acme").stdout
+    elsewhere = Desk(tmp_path)
+    (tmp_path / "ledger.jsonl").write_text(ledger)
+    (tmp_path / "changed.jsonl").write_text(ledger.replace('"text":"hello"', '"text":"howdy"'))
+
+    report = elsewhere.one("verify", "ledger.jsonl")
+    changed = elsewhere.one("verify", "changed.jsonl", code=1)
+    named = elsewhere.run("verify", "-", stdin="".join(ledger.splitlines(keepends=True)[:-1]), code=1).stdout
+    live = desk.one("verify", "--tenant", "acme")
+
+    fields = ["account_id", "action_intent_id", "actor", "at", "data", "entry_id", "event_type", "hash"]
+    fields += ["previous_hash", "sequence", "tenant_id"]
+    assert all(list(entry) == fields for entry in objects(ledger))
+    assert (report["ok"], report["sealed"], report["intents"]) == (True, True, 4)
+    assert changed["first_broken"].startswith("invariant 6 ") and changed["findings"][0]["invariant"] == 6
+    assert named.startswith("invariant 6 (every chain is unbroken") and "the export was cut off" in named
+    assert live["ok"] is True
+    assert not list(tmp_path.glob("*.db"))
+
+
+def test_a_file_that_is_no_ledger_is_wrong_input_and_not_a_broken_one(desk: Desk) -> None:
+    (desk.folder / "no.jsonl").write_text('{"a": 1}\n\n{"a": 1, "a": 2}\n')
+
+    told = desk.error("verify", "no.jsonl", code=2)
+    both = desk.error("verify", "no.jsonl", "--tenant", "acme", code=2)
+
+    assert told["field"] == "no.jsonl:3"
+    assert "stands twice" in told["message"]
+    assert both["field"] == "FILE"
+
+
+def test_what_cannot_be_reached_is_to_be_tried_later(desk: Desk) -> None:
+    nobody = "postgresql://127.0.0.1:1/remit"
+
+    later = desk.error("usage", "--tenant", "acme", "--db", nobody, code=5)
+    unknown = desk.error("--db", "carrier://pigeon", "usage", "--tenant", "acme", code=2)
+
+    assert (later["error"], later["way_out"]) == ("TryLater", "send it again in a moment")
+    assert "use sqlite:///FILE" in unknown["way_out"]
+
+
+def test_a_command_that_is_mistyped_is_wrong_input(desk: Desk) -> None:
+    missing = desk.error("status", "note", code=2)
+    mistyped = desk.run("staus", code=2).stderr
+
+    assert missing == {
+        "error": "InvalidInput",
+        "field": "--tenant",
+        "message": "--tenant: Missing option '--tenant'",
+        "way_out": "see 'remit status --help'",
+    }
+    assert mistyped.startswith("error: ") and "'status'" in mistyped and mistyped.count("\n") == 1
+
+
+def test_a_worker_that_is_told_to_end_ends(desk: Desk) -> None:
+    reconciled = desk.one("reconcile")
+    with subprocess.Popen(
+        [sys.executable, "-m", "remit", "worker"],
+        cwd=desk.folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        started = process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+
+    assert reconciled == {"gated": 0, "published": 0, "expired": 0, "purged": 0}
+    assert started.startswith("working")
+    assert (process.returncode, out, err) == (0, "executed 0\n", "")
+
+
+def test_help_and_proof_need_no_database_driver(tmp_path: Path) -> None:
+    script = (
+        "import sys, runpy\n"
+        "try:\n    runpy.run_module('remit', run_name='__main__')\n"
+        "finally:\n"
+        "    print(sorted({'dbos', 'sqlalchemy', 'psycopg', 'alembic'} & set(sys.modules)), file=sys.stderr)\n"
+    )
+    (tmp_path / "empty.jsonl").write_text("")
+
+    for words, code in ((["--help"], 0), (["verify", "empty.jsonl"], 1), (["--version"], 0)):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *words], cwd=tmp_path, env=environment(), capture_output=True, text=True
+        )
+
+        assert (done.returncode, done.stderr) == (code, "[]\n")
+        assert done.stdout
