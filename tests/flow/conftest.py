@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import psycopg
 import pytest
 
+from ..conftest import _database
 from .world import OpenStore, World
+
+
+@pytest.fixture(scope="session")
+def _flow_database(postgres_server: str, _postgres_template: str) -> Iterator[str]:
+    with _database(postgres_server, _postgres_template) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(_flow_database: str) -> str:
+    """One database for all of these tests, emptied before each: quicker by far than a new one."""
+    with psycopg.connect(_flow_database, autocommit=True) as connection:
+        found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        tables = [name for (name,) in found if "version" not in name or name == "policy_versions"]
+        connection.execute("; ".join(f'DELETE FROM "{name}"' for name in tables))
+    return _flow_database
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from remit.flow.context import Context
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.ports import DELIVERED, Call, CaseFilter, Message, Receipt, Store
 from remit.publishers.queue import QueuePublisher
-from remit.testing.faults import StoreWrapper
+from remit.testing.faults import Meeting, PausingStore, StoreWrapper
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TYPE, OTHER = "UPDATE_CONTACT", "SEND_EMAIL"
@@ -190,6 +190,7 @@ class World:
         self.tenant = tenant
         self.bus: Bus | QueuePublisher = Bus() if sending else QueuePublisher()
         self.clock, self.far = clock or SetClock(), far or FarSide()
+        self._open_store = open_store
         self.inner: Any = open_store() if sending else open_store(enlist=self.bus.enlist)
         self.store = wrap(self.inner)
         self.holders = 0
@@ -208,6 +209,23 @@ class World:
         while not sending and self.bus.take():
             pass
         self.app = self._app(sending, connectors)
+
+    def racers(self) -> tuple[App, App]:
+        """Two processes over the same place, whose first writers meet between what they read and what they write."""
+        meeting = Meeting()
+        sending = isinstance(self.bus, Bus)
+        second: Any = self._open_store() if sending else self._open_store(enlist=self.bus.enlist)  # type: ignore[union-attr]
+        first, second = (PausingStore(store, meeting) for store in (self.inner, second))
+        sender: Any = self.bus if sending else None
+        return (
+            App(Context(first, new_id, {"far": self.far}), self.clock, sender=sender),
+            App(Context(second, new_id, {"far": self.far}), self.clock, sender=sender),
+        )
+
+    def race(self, one: Callable[[App], Any], other: Callable[[App], Any]) -> tuple[Any, Any]:
+        """What each answers, or raises."""
+        first, second = self.racers()
+        return both(lambda: one(first), lambda: other(second))
 
     # --- what an agent, a person and a worker do ---
 
