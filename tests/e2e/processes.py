@@ -1,0 +1,130 @@
+"""Worker processes that a test starts, listens to and ends, and a far side that holds what it was asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from remit.demo.crm import Answer, Asked, Crm
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 40
+
+
+class Process:
+    """A Python process whose standard output is heard line by line. It does not outlive the `with`."""
+
+    def __init__(self, *arguments: str, cwd: Path = ROOT) -> None:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+        self._process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=cwd,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self.errors = ""
+        self._readers = [threading.Thread(target=self._hear), threading.Thread(target=self._hear_errors)]
+        for reader in self._readers:
+            reader.start()
+
+    def _hear(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def _hear_errors(self) -> None:
+        assert self._process.stderr is not None
+        self.errors = self._process.stderr.read()
+
+    def line(self, timeout_s: float = PATIENCE_S) -> str:
+        """The next line it says."""
+        said = self._lines.get(timeout=timeout_s)
+        assert said is not None, f"it ended instead:\n{self._wait_for_errors()}"
+        return said
+
+    def _wait_for_errors(self) -> str:
+        self._readers[1].join(PATIENCE_S)
+        return self.errors
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(PATIENCE_S)
+
+    def terminate(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+
+    def wait(self) -> int:
+        return self._process.wait(PATIENCE_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        for reader in self._readers:
+            reader.join()
+        for stream in (self._process.stdout, self._process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+class Worker(Process):
+    """`tests.e2e.worker_process` over one database."""
+
+    worker_id = ""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        super().__init__("-m", "tests.e2e.worker_process", url, json.dumps(options))
+
+    def heard(self, event: str) -> dict[str, Any]:
+        """Waits until it has told of such an event; what it told before is passed over."""
+        while True:
+            said = self.line()
+            told = json.loads(said) if said.startswith("{") else {}
+            if told.get("event") == event:
+                return dict(told)
+
+    @classmethod
+    def working(cls, url: str, **options: Any) -> Self:
+        """One that has begun to work."""
+        worker = cls(url, **options)
+        try:
+            worker.worker_id = worker.heard("working")["worker_id"]
+        except BaseException:
+            worker.__exit__(None, None, None)
+            raise
+        return worker
+
+
+class HoldingCrm(Crm):
+    """Acts on a request, says that it has, and answers when it is told to go on."""
+
+    def __init__(self, port: int, *, honours_key: bool) -> None:
+        super().__init__(port, honours_key=honours_key)
+        self.acted: queue.Queue[Asked] = queue.Queue()
+        self.go_on = threading.Event()
+
+    def answer(self, asked: Asked) -> Answer | None:
+        answer = super().answer(asked)
+        self.acted.put(asked)
+        self.go_on.wait(PATIENCE_S)
+        return answer
+
+    def stop(self) -> None:
+        self.go_on.set()
+        super().stop()

@@ -1,0 +1,300 @@
+"""Workers that die or are asked to end in the middle of a call, and what is left for the next one."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sqlalchemy
+from dbos import DBOSClient
+
+from remit import Remit
+from remit.core.approval import approved_event
+from remit.core.outcome import ExecutionAttempt
+from remit.core.records import APPROVAL, ATTEMPT, Key
+from remit.ports import Message
+from remit.publishers.dbos import APPLICATION, DbosPublisher
+from tests.e2e.processes import PATIENCE_S, HoldingCrm, Process, Worker
+
+TENANT = "acme"
+TIMEOUT_S = 3
+# Production's leases are for production; what does not measure them need not wait for them.
+SHORT = {"start_lease_s": 2.0, "lease_margin_s": 1.0}
+
+
+@pytest.fixture(params=["sqlite_url", "postgres_url"])
+def url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, of each kind in turn."""
+    found: str = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def remit(url: str) -> Iterator[Remit]:
+    with Remit.open(url) as remit:
+        yield remit
+
+
+@pytest.fixture
+def crm() -> Iterator[HoldingCrm]:
+    """A far side that honours the key."""
+    with HoldingCrm.start() as crm:
+        yield crm
+
+
+@pytest.fixture
+def forgetful_crm() -> Iterator[HoldingCrm]:
+    """A far side that acts as often as it is asked."""
+    with HoldingCrm.start(honours_key=False) as crm:
+        yield crm
+
+
+def test_a_call_whose_worker_was_killed_is_made_again_where_the_key_is_honoured_and_acts_once(
+    url: str, remit: Remit, crm: HoldingCrm
+) -> None:
+    _set_bounds(remit, crm)
+    with _two_workers(url) as workers:
+        _submit(remit, "i-1")
+        crm.acted.get(timeout=PATIENCE_S)
+
+        survivor, killed_at = _kill_the_holder(remit, "i-1", workers)
+        crm.go_on.set()
+        survivor.heard("done")
+        taken_over_after_s = time.monotonic() - killed_at
+
+    assert _outcome(remit, "i-1") == ("SUCCEEDED", 2)
+    assert len(crm.writes) == 1
+    assert len({request.key for request in crm.requests}) == 1
+    # The call's own time-out, its margin, and a tick; the rest is what a busy machine may take.
+    assert taken_over_after_s < 25
+    _assert_sound(remit)
+
+
+def test_a_call_whose_worker_was_killed_is_never_repeated_where_the_key_is_not_honoured(
+    url: str, remit: Remit, forgetful_crm: HoldingCrm
+) -> None:
+    _set_bounds(remit, forgetful_crm)
+    with _two_workers(url, **SHORT) as workers:
+        _submit(remit, "i-1")
+        forgetful_crm.acted.get(timeout=PATIENCE_S)
+
+        survivor, _ = _kill_the_holder(remit, "i-1", workers)
+        forgetful_crm.go_on.set()
+        survivor.heard("done")
+
+        assert _outcome(remit, "i-1") == ("UNKNOWN", 1)
+        assert (len(forgetful_crm.requests), len(forgetful_crm.writes)) == (1, 1)
+        _assert_sound(remit)
+
+        remit.resolve(TENANT, "i-1", by="bob", status="SUCCEEDED", note="it stands in the far side's books")
+        _deliver_again(url, remit, "i-1")
+
+    assert remit.status(TENANT, "i-1")["status"] == "SUCCEEDED"
+    assert _outcome(remit, "i-1") == ("UNKNOWN", 1)
+    assert len(forgetful_crm.requests) == 1
+    _assert_sound(remit)
+
+
+def test_an_execution_whose_worker_was_killed_before_it_called_is_taken_over_and_acts_once(
+    url: str, remit: Remit, forgetful_crm: HoldingCrm
+) -> None:
+    forgetful_crm.go_on.set()
+    _set_bounds(remit, forgetful_crm)
+    with Worker.working(url, hold_map=True, **SHORT) as first:
+        _submit(remit, "i-1")
+        first.heard("mapping")
+        with Worker.working(url, **SHORT) as second:
+            attempt = _attempt(remit, "i-1")
+            first.kill()
+            second.heard("done")
+
+    assert (attempt.status, attempt.attempt_count, attempt.invoking) == ("RUNNING", 0, False)
+    assert _outcome(remit, "i-1") == ("SUCCEEDED", 1)
+    assert (len(forgetful_crm.requests), len(forgetful_crm.writes)) == (1, 1)
+    _assert_sound(remit)
+
+
+def test_what_one_worker_has_in_flight_a_second_one_that_starts_does_not_run_again(
+    url: str, remit: Remit, forgetful_crm: HoldingCrm
+) -> None:
+    _set_bounds(remit, forgetful_crm)
+    with Worker.working(url, concurrency=6) as first:
+        in_flight = [f"i-{number}" for number in range(6)]
+        _submit(remit, *in_flight)
+        for _ in in_flight:
+            forgetful_crm.acted.get(timeout=PATIENCE_S)
+        with Worker.working(url, concurrency=6) as second:
+            # The first one is full, so whoever answers for this one is the second, and is at work.
+            _submit(remit, "i-6")
+            forgetful_crm.acted.get(timeout=PATIENCE_S)
+            ran_by = _executors(url)
+            forgetful_crm.go_on.set()
+            for _ in in_flight:
+                first.heard("done")
+            second.heard("done")
+
+    assert sorted(ran_by.values()) == sorted([first.worker_id] * 6 + [second.worker_id])
+    assert _executors(url) == ran_by
+    assert [_outcome(remit, name) for name in [*in_flight, "i-6"]] == [("SUCCEEDED", 1)] * 7
+    assert (len(forgetful_crm.requests), len(forgetful_crm.writes)) == (7, 7)
+    _assert_sound(remit)
+
+
+def test_an_event_that_is_repeated_or_false_does_nothing(url: str, remit: Remit, forgetful_crm: HoldingCrm) -> None:
+    forgetful_crm.go_on.set()
+    _set_bounds(remit, forgetful_crm)
+    with Worker.working(url) as worker:
+        _submit(remit, "i-1")
+        worker.heard("done")
+        # Only a person may let this one run: the event that claims one did is made up.
+        _submit(remit, "i-2", confidence_score=0.1)
+        told = [remit.ledger(TENANT, name) for name in ("i-1", "i-2")]
+
+        repeated = _deliver_again(url, remit, "i-1")
+        other_content = _deliver_again(url, remit, "i-1", intent_digest="0" * 64)
+        never_approved = _deliver_again(url, remit, "i-1", action_intent_id="i-2")
+        nothing_in_it = _deliver_again(url, remit, "i-1", tenant_id=None)
+
+    assert [repeated, other_content, never_approved, nothing_in_it] == [None] * 4
+    assert [remit.ledger(TENANT, name) for name in ("i-1", "i-2")] == told
+    assert len(forgetful_crm.requests) == 1
+    _assert_sound(remit)
+
+
+def test_a_worker_that_is_asked_to_end_finishes_what_it_began(
+    url: str, remit: Remit, forgetful_crm: HoldingCrm
+) -> None:
+    _set_bounds(remit, forgetful_crm)
+    _submit(remit, "i-1")
+    with Process("-m", "remit", "worker", "--db", url, "--json") as worker:
+        forgetful_crm.acted.get(timeout=PATIENCE_S)
+        worker.terminate()
+        forgetful_crm.go_on.set()
+        told = json.loads(worker.line())
+        code = worker.wait()
+
+    assert (code, told) == (0, {"executed": 1, "by_status": {"SUCCEEDED": 1}})
+    assert _outcome(remit, "i-1") == ("SUCCEEDED", 1)
+    assert len(forgetful_crm.writes) == 1
+    _assert_sound(remit)
+
+
+# --- what the tests do and see ---
+
+
+def _set_bounds(remit: Remit, crm: HoldingCrm) -> None:
+    tool = {
+        "connector": "http",
+        "method": "POST",
+        "url": f"{crm.url}/notes",
+        "body": "{parameters}",
+        "honours_idempotency_key": crm.honours_key,
+        "timeout_s": TIMEOUT_S,
+        "external_object": {"system": "crm", "object_type": "note", "object_id": "id"},
+    }
+    remit.apply(
+        {
+            "tenant": TENANT,
+            "allowed_hosts": ["127.0.0.1"],
+            "action_types": {"ADD_NOTE": {"risk_tier": "LOW", "tool": tool}},
+            "allowlist": ["ADD_NOTE"],
+            "modes": {"default": "AUTO_EXECUTE"},
+            "budget": {"max_autonomous_per_day": 100},
+        },
+        by="ann",
+    )
+
+
+def _submit(remit: Remit, *names: str, **changes: Any) -> None:
+    proposals = [
+        {
+            "action_intent_id": name,
+            "tenant_id": TENANT,
+            "account_id": "north",
+            "action_type": "ADD_NOTE",
+            "target": {"entity_type": "contact", "entity_id": "c-1"},
+            "parameters": {"text": name},
+            "confidence_score": 0.9,
+            "risk_level": "LOW",
+            "proposed_by": "agent",
+            **changes,
+        }
+        for name in names
+    ]
+    for answer in remit.submit(proposals):
+        assert not isinstance(answer, Exception), answer
+
+
+@contextmanager
+def _two_workers(url: str, **options: Any) -> Iterator[list[Worker]]:
+    with Worker.working(url, **options) as first, Worker.working(url, **options) as second:
+        yield [first, second]
+
+
+def _kill_the_holder(remit: Remit, name: str, workers: list[Worker]) -> tuple[Worker, float]:
+    """Answers the one that is left, and when the other one died."""
+    holder = _attempt(remit, name).holder.split("/")[0]
+    (victim,) = [worker for worker in workers if worker.worker_id == holder]
+    (survivor,) = [worker for worker in workers if worker.worker_id != holder]
+    victim.kill()
+    return survivor, time.monotonic()
+
+
+def _attempt(remit: Remit, name: str) -> ExecutionAttempt:
+    attempt_at = Key(ATTEMPT, TENANT, name)
+    attempt = remit.context.store.read([attempt_at]).get(attempt_at)
+    assert attempt is not None
+    return attempt
+
+
+def _outcome(remit: Remit, name: str) -> tuple[str, int]:
+    outcome = remit.status(TENANT, name)["outcome"]
+    return outcome["status"], outcome["attempt_count"]
+
+
+def _assert_sound(remit: Remit) -> None:
+    report = remit.verify(TENANT)
+    assert report.ok, [str(finding) for finding in report.findings]
+
+
+def _deliver_again(url: str, remit: Remit, name: str, **changes: Any) -> Any:
+    """Hand a worker the approval's event once more, with `changes`; what the worker's run of it answered."""
+    approval_at = Key(APPROVAL, TENANT, remit.status(TENANT, name)["approval_id"])
+    approval = remit.context.store.read([approval_at]).get(approval_at)
+    assert approval is not None
+    event = approved_event(approval)
+    # Not an id that was seen: the engine itself ignores those.
+    message = Message(event, delivery=time.monotonic_ns())
+    message_id = message.message_id
+    event["detail"]["data"].update(changes)
+    publisher, engine = DbosPublisher(url), sqlalchemy.create_engine(_with_driver(url))
+    with engine.begin() as transaction:
+        publisher.enlist(transaction, [message])
+    publisher.close()
+    engine.dispose()
+    client = _client(url)
+    try:
+        return client.retrieve_workflow(message_id).get_result(polling_interval_sec=0.05)
+    finally:
+        client.destroy()
+
+
+def _executors(url: str) -> dict[str, str | None]:
+    """Which worker ran each execution last."""
+    client = _client(url)
+    try:
+        return {workflow.workflow_id: workflow.executor_id for workflow in client.list_workflows()}
+    finally:
+        client.destroy()
+
+
+def _client(url: str) -> DBOSClient:
+    return DBOSClient(system_database_url=url, application_name=APPLICATION)
+
+
+def _with_driver(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://")

@@ -1,0 +1,71 @@
+"""
+One worker as a process of its own: `python -m tests.e2e.worker_process URL OPTIONS`.
+
+It tells on its standard output, one JSON object a line, that it works, what it maps, and what it ended.
+`OPTIONS` is a JSON object: `concurrency`, `hold_map` (never get past `map`), `start_lease_s`, `lease_margin_s`.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from datetime import timedelta
+from typing import Any
+
+from dbos import DBOS
+
+from remit import Remit
+from remit.app import Reconciled
+from remit.connectors.http import HttpConnector
+from remit.core import outcome
+from remit.entrypoints.worker import CONCURRENCY, work
+from remit.flow import execute
+
+
+def tell(**event: Any) -> None:
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+class TellingRemit(Remit):
+    """Says when the worker reconciles for the first time: by then it also takes executions."""
+
+    working = False
+
+    def reconcile(self, limit: int = 200) -> Reconciled:
+        if not self.working:
+            self.working = True
+            tell(event="working", worker_id=DBOS.executor_id)
+        return super().reconcile(limit)
+
+
+class NeverMaps(HttpConnector):
+    """Has begun an execution and never comes to its call."""
+
+    def map(self, tool: dict[str, Any], intent: Any) -> dict[str, Any]:
+        tell(event="mapping", intent=intent.action_intent_id)
+        threading.Event().wait()
+        raise AssertionError("nobody wakes it")
+
+
+def main(url: str, options: dict[str, Any]) -> None:
+    execute.START_LEASE_S = options.get("start_lease_s", execute.START_LEASE_S)
+    if "lease_margin_s" in options:
+        outcome.LEASE_MARGIN = timedelta(seconds=options["lease_margin_s"])
+    connectors = {"http": NeverMaps({})} if options.get("hold_map") else None
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    with TellingRemit.open(url, connectors=connectors) as remit:
+        work(
+            remit,
+            stop=stop,
+            concurrency=options.get("concurrency", CONCURRENCY),
+            on_done=lambda status: tell(event="done", status=status),
+        )
+    tell(event="ended")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], json.loads(sys.argv[2]))
