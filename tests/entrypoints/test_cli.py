@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -35,9 +36,9 @@ accounts:
 """  # noqa: E501
 
 
-def environment() -> dict[str, str]:
+def environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("REMIT_")}
-    return {**kept, "PYTHONPATH": str(SOURCE), "TZ": "Asia/Tokyo", "PYTHONUTF8": "1"}
+    return {**kept, "PYTHONPATH": str(SOURCE), "TZ": "Asia/Tokyo", "PYTHONUTF8": "1", **more}
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,11 @@ class Desk:
 
     folder: Path
 
-    def run(self, *words: str, stdin: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, stdin: str = "", code: int = 0, **more: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "remit", *words],
             cwd=self.folder,
-            env=environment(),
+            env=environment(**more),
             input=stdin,
             capture_output=True,
             text=True,
@@ -67,8 +68,8 @@ class Desk:
         (answer,) = self.json(*words, code=code)
         return answer
 
-    def error(self, *words: str, code: int) -> dict[str, Any]:
-        done = self.run(*words, "--json", code=code)
+    def error(self, *words: str, code: int, **more: str) -> dict[str, Any]:
+        done = self.run(*words, "--json", code=code, **more)
         told = objects(done.stderr)[-1]
         assert done.stdout == ""
         assert set(told) >= {"error", "field", "message", "way_out"}
@@ -299,6 +300,30 @@ def test_on_a_terminal_a_person_is_asked_before_it_is_approved(desk: Desk) -> No
     assert desk.one("status", "unsure", "--tenant", "acme")["status"] == "AWAITING_APPROVAL"
 
 
+def test_a_bar_on_the_terminal_takes_nothing_from_the_output(desk: Desk) -> None:
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-m", "remit", "propose", "intents.jsonl", "--json"]
+    with subprocess.Popen(
+        words, cwd=desk.folder, env={**environment(), "TERM": "xterm"}, stdout=subprocess.PIPE, stderr=theirs, text=True
+    ) as process:
+        os.close(theirs)
+        drain = threading.Thread(target=_read_all, args=(ours, shown := bytearray()))
+        drain.start()
+        out, _ = process.communicate(timeout=60)
+        drain.join(timeout=60)
+    os.close(ours)
+
+    assert len(objects(out)) == 12
+    assert b"proposing" in shown and b"IntentIdReused" in shown
+
+
+def _read_all(descriptor: int, into: bytearray) -> None:
+    # A terminal whose other end is closed answers with an error instead of an end.
+    with contextlib.suppress(OSError):
+        while chunk := os.read(descriptor, 4096):
+            into += chunk
+
+
 def test_an_edited_intent_replaces_the_one_it_was_made_of(desk: Desk) -> None:
     by = ["--tenant", "acme", "--by", "ann"]
 
@@ -390,7 +415,7 @@ def test_lists_are_read_page_by_page(desk: Desk) -> None:
 
 
 def test_usage_tells_what_is_left_and_when_it_resets(desk: Desk) -> None:
-    used = desk.one("usage", "--tenant", "acme", "--account", "acct-1")
+    used = desk.one("usage", "--tenant", "acme", "--account", "acct-1", "--db", "sqlite:///remit.db")
 
     (account,) = used["accounts"]
     assert (account["used"], account["left"], account["timezone"]) == (2, 18, "UTC")
@@ -431,11 +456,11 @@ def test_a_file_that_is_no_ledger_is_wrong_input_and_not_a_broken_one(desk: Desk
     assert both["field"] == "FILE"
 
 
-def test_what_cannot_be_reached_is_to_be_tried_later(desk: Desk) -> None:
+def test_a_database_that_cannot_be_reached_is_to_be_tried_later(desk: Desk) -> None:
     nobody = "postgresql://127.0.0.1:1/remit"
 
-    later = desk.error("usage", "--tenant", "acme", "--db", nobody, code=5)
-    unknown = desk.error("--db", "carrier://pigeon", "usage", "--tenant", "acme", code=2)
+    later = desk.error("--db", nobody, "usage", "--tenant", "acme", code=5)
+    unknown = desk.error("usage", "--tenant", "acme", code=2, REMIT_DATABASE_URL="carrier://pigeon")
 
     assert (later["error"], later["way_out"]) == ("TryLater", "send it again in a moment")
     assert "use sqlite:///FILE" in unknown["way_out"]

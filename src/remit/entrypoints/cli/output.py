@@ -220,7 +220,8 @@ def progress(what: str, total: int | None = None, *, beside_lines: bool = False)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+    # Rich would send stdout to the bar's terminal as well, and a machine would read nothing.
+    with Progress(*columns, console=console(stderr=True), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(what, total=total)
         yield lambda by=1: bar.advance(task, by)
 
