@@ -13,7 +13,7 @@ from remit.core.errors import RemitError
 from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_proposal
 from remit.core.ledger import NO_CHAIN
 from remit.core.lifecycle import Case, check_supersedes
-from remit.core.records import BOUNDS, INTENT, THE_ONE, Key, case_key
+from remit.core.records import BOUNDS, INTENT, THE_ONE, Key, case_key, state_record_key
 from remit.core.values import parse_duration
 from remit.flow.context import Context, Story
 from remit.ports import Snapshot, Unit, Writes
@@ -53,8 +53,9 @@ def propose_unit(
     action_intent_id = proposal.action_intent_id or context.new_id()
     intent_at = Key(INTENT, tenant_id, action_intent_id)
     bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
-    superseded_at = case_key(tenant_id, proposal.supersedes) if proposal.supersedes else None
     keys: list[Key[Any]] = [intent_at, case_key(tenant_id, action_intent_id), bounds_at]
+    if proposal.supersedes:
+        keys += [case_key(tenant_id, proposal.supersedes), state_record_key(tenant_id, proposal.supersedes)]
 
     def change(snapshot: Snapshot) -> Writes[ActionIntentV1]:
         stored = snapshot.get(intent_at)
@@ -67,11 +68,11 @@ def propose_unit(
         story.tell("INTENT_PROPOSED", intent.wire(), actor=edited_by or intent.proposed_by)
         story.put(intent_at, intent)
         writes = story.writes(intent)
-        if superseded_at is not None:
-            _supersede(context, snapshot.get(superseded_at), intent, writes, now, edited_by)
+        if proposal.supersedes:
+            _supersede(context, snapshot, intent, writes, now, edited_by)
         return writes
 
-    return Unit(keys=[*keys, superseded_at] if superseded_at else keys, change=change)
+    return Unit(keys=keys, change=change)
 
 
 def _completed(
@@ -109,15 +110,17 @@ def _new_case(intent: ActionIntentV1, now: datetime, edited_by: str | None) -> C
 
 def _supersede(
     context: Context,
-    old: Case | None,
+    snapshot: Snapshot,
     intent: ActionIntentV1,
     writes: Writes[ActionIntentV1],
     now: datetime,
     edited_by: str | None,
 ) -> None:
-    old = check_supersedes(old, intent)
+    names = intent.tenant_id, intent.supersedes or ""
+    old, released = check_supersedes(snapshot.get(case_key(*names)), intent), snapshot.get(state_record_key(*names))
     story = Story(context, old, now)
-    story.turn(status="SUPERSEDED", superseded_by=intent.action_intent_id, due_at=None)
+    due_at = released.expires_at if released else None
+    story.turn(status="SUPERSEDED", superseded_by=intent.action_intent_id, due_at=due_at)
     story.tell(
         "INTENT_SUPERSEDED",
         {"superseded_by": intent.action_intent_id},

@@ -107,19 +107,19 @@ def reject_unit(
 
     Raises `NotFound`, or `NotInThatState` if it was answered otherwise.
     """
-    case_at = case_key(tenant_id, action_intent_id)
+    case_at, state_at = case_key(tenant_id, action_intent_id), state_record_key(tenant_id, action_intent_id)
 
     def change(snapshot: Snapshot) -> Writes[Case]:
-        case = _found(snapshot, case_at)
+        case, released = _found(snapshot, case_at), snapshot.get(state_at)
         if case.status == "REJECTED":
             return Writes(answer=case)
         case.require_waiting("rejected")
         story = Story(context, case, now)
-        story.turn(status="REJECTED", due_at=None)
+        story.turn(status="REJECTED", due_at=released.expires_at if released else None)
         story.tell("ACTION_REJECTED", {"rejected_by": by, "reason": reason, "digest": case.digest}, actor=by)
         return story.writes(story.case)
 
-    return Unit(keys=[case_at], change=change)
+    return Unit(keys=[case_at, state_at], change=change)
 
 
 def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, by: str, new_id: str) -> Proposal:
