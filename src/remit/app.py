@@ -6,11 +6,13 @@ Everything that may raise says so in `remit.core.errors`. Being sent to a person
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self, TypeVar
 
+from remit.core.access import ApiKey, Principal, parse_new_key
 from remit.core.approval import Approval
 from remit.core.autonomy import Stop, StopLevel, StopScope
 from remit.core.bounds import BoundsInForce, nothing_set, parse_bounds, replace_bounds
@@ -18,10 +20,10 @@ from remit.core.errors import InvalidInput, NotFound, RemitError
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 from remit.core.outcome import Resolution
-from remit.core.records import BOUNDS, INTENT, THE_ONE, Key
+from remit.core.records import BOUNDS, INTENT, THE_ONE, Key, Votes
 from remit.core.verification import Report, verify
 from remit.flow import bounds as bounds_flow
-from remit.flow import execute, gate, propose, publish, read, reconcile, review
+from remit.flow import execute, gate, keys, propose, publish, read, reconcile, review
 from remit.flow.context import Context
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.publish import IntentRef
@@ -112,14 +114,19 @@ class App:
 
     # --- people ---
 
-    def approve(self, tenant_id: str, action_intent_id: str, *, by: str, digest: str) -> Approval:
-        """Approve what was seen under `digest`, and publish it."""
+    def approve(self, tenant_id: str, action_intent_id: str, *, by: str, digest: str) -> Approval | Votes:
+        """
+        Approve what was seen under `digest`, and publish it.
+
+        Answers `Votes` while the action type asks for further approvers.
+        """
         _named("by", by)
         now = self.clock.now()
         unit = review.approve_unit(self.context, tenant_id, action_intent_id, by=by, digest=digest, now=now)
-        approval = self._one(unit)
-        self._publish([IntentRef(tenant_id, action_intent_id)])
-        return approval
+        answer = self._one(unit)
+        if isinstance(answer, Approval):
+            self._publish([IntentRef(tenant_id, action_intent_id)])
+        return answer
 
     def reject(self, tenant_id: str, action_intent_id: str, *, by: str, reason: str | None = None) -> Case:
         _named("by", by)
@@ -189,6 +196,30 @@ class App:
         """Put a stop switch back. False if it was not pulled."""
         now = self.clock.now()
         return self._one(bounds_flow.resume_unit(self.context, scope, level, by=by, reason=reason, now=now))
+
+    # --- who may ---
+
+    def create_key(self, tenant_id: str, asked: Any, *, by: str) -> tuple[ApiKey, str]:
+        """Make an API key. Its text is in the answer, and nowhere else ever again."""
+        made, text = keys.create(
+            self.context,
+            tenant_id,
+            parse_new_key(asked),
+            secret=secrets.token_urlsafe(32),
+            created_by=by,
+            now=self.clock.now(),
+        )
+        return made, str(text)
+
+    def keys(self, tenant_id: str) -> Sequence[ApiKey]:
+        return keys.listed(self.context, tenant_id)
+
+    def revoke_key(self, tenant_id: str, key_id: str, *, by: str) -> ApiKey:
+        return keys.revoke(self.context, tenant_id, key_id, by=by, now=self.clock.now())
+
+    def authenticate(self, key: str) -> Principal:
+        """Whom an API key's text lets in. Raises `Unauthenticated`."""
+        return keys.authenticate(self.context, key, self.clock.now())
 
     # --- reading ---
 

@@ -42,6 +42,7 @@ class ActionTypeSpec(Request):
     risk_tier: RiskLevel
     min_confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = DEFAULT_MIN_CONFIDENCE
     expires_after: Duration = DEFAULT_EXPIRES_AFTER
+    approvals_required: Annotated[int, Field(ge=1, le=10)] = 1
     tool: Tool
 
 

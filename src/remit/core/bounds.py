@@ -51,6 +51,7 @@ class Bounds(Request):
     budget: Budget | None = None
     tenant_budget: TenantBudget | None = None
     policies: list[PolicySource] = []
+    proposer_may_approve: bool = True
     accounts: dict[Identifier, AccountBounds] = {}
 
     @field_validator("policies")
@@ -97,6 +98,11 @@ class BoundsInForce(Record):
 
     def action_type(self, name: str) -> ActionTypeSpec | None:
         return self.bounds.action_types.get(name)
+
+    def approvals_required(self, action_type: str) -> int:
+        """How many different people have to approve an action of this type."""
+        spec = self.action_type(action_type)
+        return spec.approvals_required if spec else 1
 
     def budget(self, account_id: str, now: datetime) -> BudgetInForce:
         """The budget of an account at `now`, each part in its zone's day."""

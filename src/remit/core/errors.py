@@ -37,6 +37,14 @@ class NotFound(CallerMistake):
         super().__init__(f"{what} {name!r} is not known to tenant {tenant_id!r}")
 
 
+class Unauthenticated(CallerMistake):
+    """Nobody known is asking."""
+
+
+class Forbidden(CallerMistake):
+    """Who is asking may not do this."""
+
+
 class Conflict(RemitError):
     """What is stored does not allow it; nothing was changed."""
 

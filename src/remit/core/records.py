@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from remit.core.access import ApiKey
 from remit.core.action_type import ActionType
 from remit.core.approval import Approval, AutoExecStateV1, state_key
 from remit.core.autonomy import Stops
@@ -32,6 +33,13 @@ class InternalObject(Record):
     account_id: str
     fields: dict[str, str]
     created_at: UtcTime
+
+
+class Votes(Record):
+    """Who has approved an intent that takes more than one approver, and the digest they saw."""
+
+    digest: str
+    approved_by: list[str]
 
 
 class PolicyVersion(Record):
@@ -88,6 +96,8 @@ STOPS = _kind("stops", Stops)
 ACTION_TYPE = _kind("action_types", ActionType)
 POLICY_VERSION = _kind("policy_versions", PolicyVersion)
 INTERNAL_OBJECT = _kind("internal_objects", InternalObject, contended=True)
+API_KEY = _kind("api_keys", ApiKey, contended=True)
+VOTES = _kind("votes", Votes)
 
 THE_ONE = "-"
 """The id of a record of which a tenant has just one: its bounds, its stops, its chain head."""

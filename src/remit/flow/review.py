@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
+from remit.core.access import approvers_needed
 from remit.core.approval import PUBLISH_AFTER, Approval, approve, event_data, reserved
-from remit.core.bounds import nothing_set
+from remit.core.bounds import BoundsInForce, nothing_set
 from remit.core.decision import Decision, ask_policy
-from remit.core.errors import Conflict, DigestChanged, InvalidInput, NotFound, NotInThatState
+from remit.core.errors import Conflict, DigestChanged, Forbidden, InvalidInput, NotFound, NotInThatState
 from remit.core.intent import ActionIntentV1, Proposal, parse_proposal
 from remit.core.lifecycle import Case
 from remit.core.outcome import Resolution
@@ -21,7 +22,9 @@ from remit.core.records import (
     OUTCOME,
     RESOLUTION,
     THE_ONE,
+    VOTES,
     Key,
+    Votes,
     case_key,
     state_record_key,
 )
@@ -32,21 +35,23 @@ from remit.ports import Snapshot, Unit, Writes
 
 def approve_unit(
     context: Context, tenant_id: str, action_intent_id: str, *, by: str, digest: str, now: datetime
-) -> Unit[Approval]:
+) -> Unit[Approval | Votes]:
     """
     Approve what the person saw: `digest` is the one they were shown.
 
-    A second approve returns the first approval. Raises `NotFound`, `DigestChanged`, `NotInThatState`,
-    or `Conflict` where it has expired or is blocked.
+    A second approve returns the first approval. Where the action type asks for several approvers, all but
+    the last are answered with the votes so far. Raises `NotFound`, `DigestChanged`, `NotInThatState`,
+    `Forbidden` for the proposer where that is configured, or `Conflict` where it has expired or is blocked.
     """
     case_at, intent_at = case_key(tenant_id, action_intent_id), Key(INTENT, tenant_id, action_intent_id)
     bounds_at, decision_at = Key(BOUNDS, tenant_id, THE_ONE), Key(DECISION, tenant_id, action_intent_id)
+    votes_at = Key(VOTES, tenant_id, action_intent_id)
 
     def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
         case = snapshot.get(case_at)
         return [Key(APPROVAL, tenant_id, case.approval_id)] if case and case.approval_id else []
 
-    def change(snapshot: Snapshot) -> Writes[Approval]:
+    def change(snapshot: Snapshot) -> Writes[Approval | Votes]:
         case, intent = _found(snapshot, case_at), snapshot.get(intent_at)
         assert intent is not None
         if digest != intent.digest:
@@ -57,13 +62,24 @@ def approve_unit(
         case.require_waiting("approved")
         if now >= intent.expires_at:
             raise Conflict(f"intent {action_intent_id!r} expired at {instant(intent.expires_at)}; propose it again")
-        _refuse_blocked(intent, snapshot.get(bounds_at) or nothing_set(tenant_id), now)
-        return _approved(context, case, intent, snapshot.get(decision_at), by, now)
+        bounds = snapshot.get(bounds_at) or nothing_set(tenant_id)
+        _refuse_blocked(intent, bounds, now)
+        votes = _voted(snapshot.get(votes_at), intent, bounds, by)
+        if approvers_needed(bounds.approvals_required(intent.action_type), votes.approved_by, by):
+            return Writes(answer=votes, puts=[(case_at, case.changed(updated_at=now)), (votes_at, votes)])
+        return _approved(context, case, intent, snapshot.get(decision_at), votes.approved_by, by, now)
 
-    return Unit(keys=[case_at, intent_at, bounds_at, decision_at], change=change, more=more)
+    return Unit(keys=[case_at, intent_at, bounds_at, decision_at, votes_at], change=change, more=more)
 
 
-def _refuse_blocked(intent: ActionIntentV1, bounds: Any, now: datetime) -> None:
+def _voted(before: Votes | None, intent: ActionIntentV1, bounds: BoundsInForce, by: str) -> Votes:
+    if by == intent.proposed_by and not bounds.bounds.proposer_may_approve:
+        raise Forbidden(f"{by} proposed intent {intent.action_intent_id!r}, so somebody else has to approve it")
+    approved_by = before.approved_by if before else []
+    return Votes(digest=intent.digest, approved_by=[*approved_by, *([] if by in approved_by else [by])])
+
+
+def _refuse_blocked(intent: ActionIntentV1, bounds: BoundsInForce, now: datetime) -> None:
     mode = bounds.mode(intent.account_id, intent.action_type)
     _, verdict = ask_policy(intent, bounds, mode, bounds.budget(intent.account_id, now), now)
     if verdict.policy_decision == "BLOCK":
@@ -74,8 +90,14 @@ def _refuse_blocked(intent: ActionIntentV1, bounds: Any, now: datetime) -> None:
 
 
 def _approved(
-    context: Context, case: Case, intent: ActionIntentV1, decision: Decision | None, by: str, now: datetime
-) -> Writes[Approval]:
+    context: Context,
+    case: Case,
+    intent: ActionIntentV1,
+    decision: Decision | None,
+    approvers: list[str],
+    by: str,
+    now: datetime,
+) -> Writes[Approval | Votes]:
     approval = approve(
         intent,
         "HUMAN",
@@ -95,7 +117,7 @@ def _approved(
         published=False,
         due_at=min(now + PUBLISH_AFTER, intent.expires_at),
     )
-    story.tell("ACTION_APPROVED", {**event_data(approval), "charges": []}, actor=by)
+    story.tell("ACTION_APPROVED", {**event_data(approval), "approvers": approvers, "charges": []}, actor=by)
     return story.writes(approval)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -218,6 +218,38 @@ class ReadingContract(StoreBase):
         assert store.cases(TENANT, which, None, 10) == [changed]
         assert store.waiting(TENANT, "a-2", None, 10) == [changed]
         assert (store.due(NOON, 10), store.busy(), store.counts(TENANT)) == ([], False, {"BLOCKED": 1})
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"account_id": "a-2"},
+            {"action_type": "CALL"},
+            {"created_at": NOON + SECOND},
+            {"expires_at": NOON + 2 * SECOND},
+            {"due_at": NOON + SECOND},
+            {"status": "AWAITING_APPROVAL"},
+            {"reason": "TENANT_POLICY"},
+        ],
+        ids=lambda changed: next(iter(changed)),
+    )
+    def test_lists_follow_a_change_of_one_field_alone(self, store: Store, changed: dict[str, Any]) -> None:
+        before = make_case(status="BLOCKED", expires_at=NOON + SECOND)
+        store.transact([putting_cases(before, make_case("i-0", status="BLOCKED", expires_at=NOON + SECOND))])
+        after = before.model_copy(update=changed)
+
+        store.transact([putting_cases(after)])
+
+        exactly = CaseFilter(
+            [after.status],
+            after.account_id,
+            after.action_type,
+            after.reason,
+            after.created_at,
+            after.created_at + SECOND,
+        )
+        assert after in store.cases(TENANT, exactly, None, 10)
+        assert store.waiting(TENANT, after.account_id, None, 10)[-1] == after
+        assert (after in store.due(NOON + SECOND, 10)) == (after.due_at is not None)
 
     def test_cases_are_counted_by_status(self, store: Store) -> None:
         store.transact(

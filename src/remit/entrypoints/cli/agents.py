@@ -16,6 +16,7 @@ from remit.core.intent import ActionIntentV1
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.lines import Line, batches, source
 from remit.entrypoints.cli.options import AsJson, Db, Tenant, opened
+from remit.entrypoints.process import settle
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.wiring import Remit
 
@@ -55,6 +56,7 @@ def propose(
         opened(ctx, db) as remit,
         output.progress("proposing", total, beside_lines=True) as advance,
     ):
+        settle()
         for batch in batches(stream, most=BATCH, longest_bytes=LONGEST_LINE_BYTES):
             run.carry_out(remit, batch)
             advance(sum(line.size for line in batch))

@@ -9,6 +9,7 @@ import typer
 
 from remit.core.errors import Conflict, InvalidInput
 from remit.core.intent import ActionIntentV1
+from remit.core.records import Votes
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.lines import parse
 from remit.entrypoints.cli.options import Account, After, AsJson, By, Db, Intent, Limit, Tenant, opened
@@ -83,6 +84,8 @@ def approve(
         approval = remit.approve(tenant, intent, by=by, digest=digest)
     if as_json:
         output.print_json(approval.wire())
+    elif isinstance(approval, Votes):
+        output.say(f"{intent} still waits for further approvers; so far: {', '.join(approval.approved_by)}")
     else:
         output.say(f"{intent} is approved by {approval.approved_by} (approval {approval.approval_id})")
 

@@ -19,6 +19,7 @@ from remit.app import BATCH, Reconciled
 from remit.entrypoints import worker as worker_door
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AsJson, Db, opened
+from remit.entrypoints.process import settle
 from remit.wiring import Remit
 
 
@@ -55,6 +56,7 @@ def worker(
 
         if not until_idle and not as_json:
             output.note("working; Ctrl-C ends it after what it has begun")
+        settle()
         worker_door.work(remit, until_idle=until_idle, stop=stop, concurrency=concurrency, on_done=count)
     if as_json:
         output.print_json({"executed": done.total(), "by_status": dict(done)})

@@ -13,7 +13,7 @@ import sqlalchemy
 from remit.core.errors import InvalidInput
 from remit.stores.sql.dialect import Dialect, raise_ours
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision, known here so that a start that has nothing to do need not load Alembic."""
 VERSION_TABLE = "remit_schema_version"
 

@@ -36,7 +36,7 @@ def _big(name: str, *, nullable: bool = False) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger, nullable=nullable)
 
 
-def _record_table(name: str, *more: sa.Column[str] | sa.Column[int]) -> None:
+def record_table(name: str, *more: sa.Column[str] | sa.Column[int]) -> None:
     op.create_table(
         name, _text("tenant_id"), _text("id"), _text("body"), *more, sa.PrimaryKeyConstraint("tenant_id", "id")
     )
@@ -49,8 +49,8 @@ def _index(name: str, table: str, columns: list[str], where: str | None = None) 
 
 def upgrade() -> None:
     for kind in KINDS:
-        _record_table(kind)
-    _record_table(
+        record_table(kind)
+    record_table(
         "cases",
         _text("account_id"),
         _text("action_type"),
