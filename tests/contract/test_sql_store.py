@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -332,6 +333,44 @@ def test_a_record_this_version_can_not_read_is_said_to_be_one(open_store, store_
         there.read([key])
     with pytest.raises(RemitError, match="internal_objects"):
         there.transact([putting((key, record))])
+
+
+def test_a_commit_that_the_database_refuses_leaves_no_transaction_open(open_store) -> None:
+    fails = [True]
+
+    def enlist(transaction: sqlalchemy.Connection, _messages: Any) -> None:
+        if fails:
+            # SQLite keeps a transaction open whose COMMIT fails.
+            transaction.execute(sqlalchemy.text("CREATE TABLE a (id INTEGER PRIMARY KEY)"))
+            transaction.execute(sqlalchemy.text("CREATE TABLE b (a REFERENCES a DEFERRABLE INITIALLY DEFERRED)"))
+            transaction.execute(sqlalchemy.text("INSERT INTO b VALUES (7)"))
+
+    there = open_store("sqlite", enlist)
+    there._writer._connected().connection.driver_connection.execute("PRAGMA foreign_keys = ON")
+
+    with pytest.raises(TryLater):
+        there.transact([counting(), sending(1)])
+
+    fails.clear()
+    assert there.transact([counting(), sending(1)]) == [1, None]
+
+
+def test_reading_shows_one_moment_over_all_kinds_of_record(open_store, postgres_url: str) -> None:
+    there = open_store("postgres")
+    key, old = make_object(text="old")
+    there.transact([putting((key, old)), counting()])
+    with psycopg.connect(postgres_url) as other, ThreadPoolExecutor() as pool:
+        # Usages are read first; then the reader has to wait for the objects.
+        other.execute("LOCK TABLE internal_objects IN ACCESS EXCLUSIVE MODE")
+        reading = pool.submit(there.read, [key, COUNTER])
+        while not other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+            threading.Event().wait(0.01)
+        other.execute("UPDATE internal_objects SET body = replace(body, 'old', 'new')")
+        other.execute("UPDATE usages SET body = replace(body, '1', '2')")
+        other.commit()
+
+        assert reading.result().get(key) == old
+    assert there.read([key]).get(key) != old
 
 
 # Plans: every list is carried by an index, in its order.
