@@ -1,0 +1,403 @@
+"""Two processes that share nothing but a database, begin at a barrier, and want what only one may have."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from remit import GateAnswer, GateRequest, Remit, RemitError
+from remit.core.approval import approved_event
+from remit.core.records import APPROVAL, Key, case_key
+from remit.entrypoints.worker import work
+from remit.flow.publish import IntentRef, publish_sent
+from remit.flow.reconcile import expire
+from remit.ports import REFUSED, Message, Receipt
+
+TENANT, ACCOUNT = "acme", "north"
+ROUNDS = 12
+PATIENCE_S = 60
+# Not forked: a child must not inherit the open connections of its parent.
+SPAWN = multiprocessing.get_context("spawn")
+
+Job = Callable[..., Any]
+
+
+class Rivals:
+    """Two processes; each runs the job it is given as soon as the other one is ready too."""
+
+    def __init__(self) -> None:
+        barrier = SPAWN.Barrier(2)
+        self._processes = [
+            ProcessPoolExecutor(1, mp_context=SPAWN, initializer=_meet_at, initargs=(barrier,)) for _ in range(2)
+        ]
+
+    def run(self, jobs: Sequence[Job], *arguments: Any) -> list[Any]:
+        """What the two jobs answered. Each is called with the `arguments`."""
+        running = [process.submit(job, *arguments) for process, job in zip(self._processes, jobs, strict=True)]
+        return [answer.result(PATIENCE_S) for answer in running]
+
+    def close(self) -> None:
+        for process in self._processes:
+            process.shutdown()
+
+
+@pytest.fixture(scope="module")
+def rivals() -> Iterator[Rivals]:
+    rivals = Rivals()
+    yield rivals
+    rivals.close()
+
+
+@pytest.fixture(params=["sqlite_url", "postgres_url"])
+def url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, of each kind in turn."""
+    found: str = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def remit(url: str) -> Iterator[Remit]:
+    with Remit.open(url) as remit:
+        yield remit
+
+
+def test_an_intent_that_is_gated_twice_at_once_is_charged_once_and_answered_the_same(
+    url: str, remit: Remit, rivals: Rivals
+) -> None:
+    names = _propose(remit, ROUNDS)
+
+    first, second = rivals.run([_gate_each, _gate_each], url, names)
+
+    assert [_verdict(answer) for answer in first] == [_verdict(answer) for answer in second]
+    assert {answer.result for answer in first} == {"AUTO_EXECUTED"}
+    assert _used(remit)["used"] == ROUNDS
+    assert _entries(remit, names, "ACTION_APPROVED") == _entries(remit, names, "ACTION_PUBLISHED") == [1] * ROUNDS
+    _assert_sound(remit)
+
+
+def test_processes_that_gate_at_once_exceed_no_limit_and_leave_no_room_unused(
+    url: str, remit: Remit, rivals: Rivals
+) -> None:
+    types = [f"TYPE_{number}" for number in range(5)]
+    budget = {"max_autonomous_per_day": 10, "max_per_action_type": dict.fromkeys(types, 3)}
+    names = _propose(remit, 60, types=types, budget=budget)
+
+    first, second = rivals.run([_gate_even, _gate_odd], url, names)
+
+    ran = [answer for answer in first + second if answer.result == "AUTO_EXECUTED"]
+    refused = [answer for answer in first + second if answer.result != "AUTO_EXECUTED"]
+    used = _used(remit)
+    assert (len(ran), used["used"]) == (10, 10)
+    assert {answer.reason for answer in refused} == {"BUDGET_EXCEEDED"}
+    by_type = {name: of["used"] for name, of in used["per_action_type"].items()}
+    assert sum(by_type.values()) == 10
+    assert max(by_type.values()) <= 3
+    assert by_type == Counter(remit.intent(TENANT, answer.action_intent_id).action_type for answer in ran)
+    _assert_sound(remit)
+
+
+def test_of_an_approval_and_a_rejection_at_once_one_holds(url: str, remit: Remit, rivals: Rivals) -> None:
+    names = _propose(remit, ROUNDS, confidence_score=0.1)
+    remit.gate([GateRequest(name, TENANT, ACCOUNT) for name in names])
+
+    approved, rejected = rivals.run([_approve_each, _reject_each], url, names)
+
+    assert [sorted(pair) for pair in zip(approved, rejected, strict=True)] == [["NotInThatState", "done"]] * ROUNDS
+    expected = ["APPROVED" if answer == "done" else "REJECTED" for answer in approved]
+    assert [remit.status(TENANT, name)["status"] for name in names] == expected
+    assert _entries(remit, names, "ACTION_APPROVED") == [answer == "done" for answer in approved]
+    assert _entries(remit, names, "ACTION_REJECTED") == [answer == "done" for answer in rejected]
+    _assert_sound(remit)
+
+
+def test_of_two_approvals_at_once_both_are_told_of_the_same(url: str, remit: Remit, rivals: Rivals) -> None:
+    names = _propose(remit, ROUNDS, confidence_score=0.1)
+    remit.gate([GateRequest(name, TENANT, ACCOUNT) for name in names])
+
+    first, second = rivals.run([_approval_ids, _approval_ids], url, names)
+
+    assert first == second
+    assert _entries(remit, names, "ACTION_APPROVED") == _entries(remit, names, "ACTION_PUBLISHED") == [1] * ROUNDS
+    _assert_sound(remit)
+
+
+def test_of_a_start_and_a_refusal_by_the_bus_at_once_one_holds(url: str, rivals: Rivals) -> None:
+    with Remit.open(url, publishing=False) as remit:
+        names = _submit_unpublished(remit)
+
+        started, released = rivals.run([_start_each, _refuse_each], url, names)
+
+        _assert_started_or_released(remit, names, started, released, otherwise="AWAITING_APPROVAL")
+
+
+def test_of_a_start_and_an_expiry_at_once_one_holds(url: str, rivals: Rivals) -> None:
+    with Remit.open(url, publishing=False) as remit:
+        names = _submit_unpublished(remit)
+
+        started, released = rivals.run([_start_each, _expire_each], url, names)
+
+        _assert_started_or_released(remit, names, started, released, otherwise="EXPIRED")
+
+
+def test_bounds_that_are_applied_at_once_are_numbered_without_gaps(url: str, remit: Remit, rivals: Rivals) -> None:
+    first, second = rivals.run([_apply_even, _apply_odd], url)
+
+    assert sorted(number for number, _ in first + second) == list(range(1, 2 * ROUNDS + 1))
+    changes = [entry for entry in remit.export(TENANT) if entry["event_type"] == "CONFIG_CHANGED"]
+    told = [(entry["data"]["config_sequence"], entry["data"]["bounds"]["budget"]) for entry in changes]
+    assert [number for number, _ in told] == list(range(1, 2 * ROUNDS + 1))
+    assert {(number, budget["max_autonomous_per_day"]) for number, budget in told} == set(first + second)
+    _assert_sound(remit)
+
+
+@pytest.mark.parametrize("fresh", ["sqlite_url", "empty_postgres_url"])
+def test_processes_that_open_one_fresh_database_at_once_both_work(
+    fresh: str, request: pytest.FixtureRequest, rivals: Rivals
+) -> None:
+    url = request.getfixturevalue(fresh)
+
+    done = rivals.run([_open_and_work_even, _open_and_work_odd], url)
+
+    assert sum(map(len, done)) == 2 * ROUNDS
+    with Remit.open(url) as remit:
+        assert remit.counts(TENANT) == {"SUCCEEDED": 2 * ROUNDS}
+        _assert_sound(remit)
+
+
+# --- what a process does ---
+
+
+class _Refusing:
+    """A bus that takes nothing."""
+
+    def send(self, messages: Sequence[Message]) -> list[Receipt]:
+        return [Receipt(REFUSED, "no such bus")] * len(messages)
+
+
+_barrier: Any = None
+
+
+def _meet_at(barrier: Any) -> None:
+    global _barrier
+    _barrier = barrier
+
+
+def _together(items: Sequence[Any], act: Callable[[Any], Any]) -> list[Any]:
+    """`act` on each item, every time when the other process is there too."""
+    answers = []
+    for item in items:
+        _barrier.wait(PATIENCE_S)
+        answers.append(act(item))
+    return answers
+
+
+def _gate_each(url: str, names: list[str]) -> list[GateAnswer]:
+    with Remit.open(url) as remit:
+        return _together(names, lambda name: _gate(remit, name))
+
+
+def _gate_even(url: str, names: list[str]) -> list[GateAnswer]:
+    return _gate_each(url, names[::2])
+
+
+def _gate_odd(url: str, names: list[str]) -> list[GateAnswer]:
+    return _gate_each(url, names[1::2])
+
+
+def _gate(remit: Remit, name: str) -> GateAnswer:
+    (answer,) = remit.gate([GateRequest(name, TENANT, ACCOUNT)])
+    assert isinstance(answer, GateAnswer)
+    return answer
+
+
+def _approve_each(url: str, names: list[str]) -> list[str]:
+    with Remit.open(url) as remit:
+        digests = {name: remit.intent(TENANT, name).digest for name in names}
+        return _together(names, lambda n: _told(lambda: remit.approve(TENANT, n, by="bob", digest=digests[n])))
+
+
+def _reject_each(url: str, names: list[str]) -> list[str]:
+    with Remit.open(url) as remit:
+        return _together(names, lambda name: _told(lambda: remit.reject(TENANT, name, by="carol")))
+
+
+def _approval_ids(url: str, names: list[str]) -> list[str]:
+    with Remit.open(url) as remit:
+        digests = {name: remit.intent(TENANT, name).digest for name in names}
+        return _together(names, lambda n: remit.approve(TENANT, n, by="bob", digest=digests[n]).approval_id)
+
+
+def _told(act: Callable[[], Any]) -> str:
+    """An error of ours does not cross to another process; its name does."""
+    try:
+        act()
+    except RemitError as error:
+        return type(error).__name__
+    return "done"
+
+
+def _start_each(url: str, names: list[str]) -> list[bool]:
+    with Remit.open(url) as remit:
+        events = {name: _event(remit, name) for name in names}
+        return _together(names, lambda name: remit.executor(f"w/{name}").start(events[name]) is not None)
+
+
+def _event(remit: Remit, name: str) -> dict[str, Any]:
+    approval_at = Key(APPROVAL, TENANT, remit.status(TENANT, name)["approval_id"])
+    approval = remit.context.store.read([approval_at]).get(approval_at)
+    assert approval is not None
+    data: dict[str, Any] = approved_event(approval)["detail"]["data"]
+    return data
+
+
+def _refuse_each(url: str, names: list[str]) -> list[bool]:
+    with Remit.open(url) as remit:
+
+        def refuse(name: str) -> bool:
+            (answer,) = publish_sent(remit.context, _Refusing(), [IntentRef(TENANT, name)], remit.now())
+            return answer == "released"
+
+        return _together(names, refuse)
+
+
+def _expire_each(url: str, names: list[str]) -> list[bool]:
+    # What expires tomorrow has expired for a process whose clock is ahead.
+    ahead = timedelta(days=2)
+    with Remit.open(url) as remit:
+        cases = {name: remit.context.store.read([at]).get(at) for name in names for at in [case_key(TENANT, name)]}
+
+        def expire_one(name: str) -> bool:
+            (answer,) = expire(remit.context, [cases[name]], remit.now() + ahead)
+            return answer is True
+
+        return _together(names, expire_one)
+
+
+def _apply_even(url: str) -> list[tuple[int, int]]:
+    return _apply_each(url, range(0, 2 * ROUNDS, 2))
+
+
+def _apply_odd(url: str) -> list[tuple[int, int]]:
+    return _apply_each(url, range(1, 2 * ROUNDS, 2))
+
+
+def _apply_each(url: str, limits: Sequence[int]) -> list[tuple[int, int]]:
+    """The number that each change got, and the limit that it set."""
+    with Remit.open(url) as remit:
+
+        def apply(limit: int) -> tuple[int, int]:
+            _, after = remit.apply(_bounds(budget={"max_autonomous_per_day": limit}), by="ann")
+            return after.config_sequence, limit
+
+        return _together(limits, apply)
+
+
+def _open_and_work_even(url: str) -> list[str]:
+    return _open_and_work(url, range(0, 2 * ROUNDS, 2))
+
+
+def _open_and_work_odd(url: str) -> list[str]:
+    return _open_and_work(url, range(1, 2 * ROUNDS, 2))
+
+
+def _open_and_work(url: str, numbers: Sequence[int]) -> list[str]:
+    """The status of each execution that this process ended."""
+    _barrier.wait(PATIENCE_S)
+    done: list[str] = []
+    with Remit.open(url) as remit:
+        remit.apply(_bounds(), by="ann")
+        for answer in remit.submit([_proposal(number) for number in numbers]):
+            assert isinstance(answer, GateAnswer), answer
+        work(remit, until_idle=True, on_done=done.append)
+    return done
+
+
+# --- what the tests set up and see ---
+
+
+def _bounds(types: Sequence[str] = ("ADD_NOTE",), budget: dict[str, Any] | None = None) -> dict[str, Any]:
+    tool = {"connector": "internal", "operation": "create_note"}
+    return {
+        "tenant": TENANT,
+        "action_types": {name: {"risk_tier": "LOW", "tool": tool} for name in types},
+        "allowlist": list(types),
+        "modes": {"default": "AUTO_EXECUTE"},
+        "budget": budget or {"max_autonomous_per_day": 100},
+    }
+
+
+def _proposal(number: int, action_type: str = "ADD_NOTE", **changes: Any) -> dict[str, Any]:
+    return {
+        "action_intent_id": f"i-{number:02}",
+        "tenant_id": TENANT,
+        "account_id": ACCOUNT,
+        "action_type": action_type,
+        "target": {"entity_type": "contact", "entity_id": f"c-{number}"},
+        "parameters": {"text": "hello"},
+        "confidence_score": 0.9,
+        "risk_level": "LOW",
+        "proposed_by": "agent",
+        **changes,
+    }
+
+
+def _propose(
+    remit: Remit,
+    count: int,
+    *,
+    types: Sequence[str] = ("ADD_NOTE",),
+    budget: dict[str, Any] | None = None,
+    **changes: Any,
+) -> list[str]:
+    """Sets bounds and stores so many intents, of each type in turn; their ids."""
+    remit.apply(_bounds(types, budget), by="ann")
+    stored = remit.propose([_proposal(n, types[n // 2 % len(types)], **changes) for n in range(count)])
+    assert not any(isinstance(answer, RemitError) for answer in stored)
+    return [f"i-{number:02}" for number in range(count)]
+
+
+def _submit_unpublished(remit: Remit) -> list[str]:
+    """Approved by policy, charged, and not yet published."""
+    tomorrow = remit.now() + timedelta(days=1)
+    names = _propose(remit, ROUNDS, expires_at=tomorrow.isoformat())
+    assert {_gate(remit, name).result for name in names} == {"AUTO_EXECUTED"}
+    return names
+
+
+def _assert_started_or_released(
+    remit: Remit, names: list[str], started: list[bool], released: list[bool], *, otherwise: str
+) -> None:
+    assert [sorted(pair) for pair in zip(started, released, strict=True)] == [[False, True]] * ROUNDS
+    expected = ["RUNNING" if answer else otherwise for answer in started]
+    assert [remit.status(TENANT, name)["status"] for name in names] == expected
+    assert _entries(remit, names, "EXECUTION_STARTED") == started
+    assert _entries(remit, names, "BUDGET_RELEASED") == released
+    assert _used(remit)["used"] == sum(started)
+    _assert_sound(remit)
+
+
+def _verdict(answer: GateAnswer) -> dict[str, Any]:
+    """What is answered, however far its publication was when it was asked for."""
+    return asdict(replace(answer, already_published=False, reserved=False, status=None))
+
+
+def _used(remit: Remit) -> dict[str, Any]:
+    (account,) = remit.usage(TENANT, account_id=ACCOUNT)["accounts"]
+    return dict(account)
+
+
+def _entries(remit: Remit, names: Sequence[str], event_type: str) -> list[int]:
+    """How often each intent's chain tells of such an event."""
+    return [sum(entry["event_type"] == event_type for entry in remit.ledger(TENANT, name)) for name in names]
+
+
+def _assert_sound(remit: Remit) -> None:
+    report = remit.verify(TENANT)
+    assert report.ok, [str(finding) for finding in report.findings]
