@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from remit.core.approval import AutoExecStateV1, approved_event, next_publish
+from remit.core.approval import PUBLISH_AFTER, AutoExecStateV1, approved_event, next_publish
 from remit.core.decision import PUBLISH_REJECTED
 from remit.core.errors import RemitError
 from remit.core.lifecycle import MOVING, Case
@@ -70,7 +70,21 @@ def _unit_after(
         return _mark_unit(context, ref, now, again=again, enlist=False)
     if receipt is not None and receipt.outcome == REFUSED:
         return _release_unit(context, ref, receipt.detail, now)
-    return None
+    return _later_unit(ref, now) if receipt is not None else None
+
+
+def _later_unit(ref: IntentRef, now: datetime) -> Unit[Published]:
+    """Still reserved. It goes to the end of the line: a bus that is down must not hold up what needs no bus."""
+    case_at = case_key(*_names(ref))
+
+    def change(snapshot: Snapshot) -> Writes[Published]:
+        case = snapshot.get(case_at)
+        if case is None or case.status != "APPROVED" or case.due_at is None or case.due_at > now:
+            return Writes(answer="waiting")
+        later = case.changed(due_at=min(now + PUBLISH_AFTER, case.expires_at))
+        return Writes(answer="waiting", puts=[(case_at, later)])
+
+    return Unit(keys=[case_at], change=change)
 
 
 def _message(context: Context, ref: IntentRef, again: bool) -> Message | None:
