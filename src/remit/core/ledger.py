@@ -7,7 +7,7 @@ The hash of an entry is SHA-256 over the RFC 8785 form of everything else in it.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -70,7 +70,7 @@ class LedgerEntry:
         return Head(sequence=self.sequence, hash=self.hash)
 
     def wire(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: getattr(self, name) for name in ENTRY_FIELDS}
 
 
 ENTRY_FIELDS = tuple(LedgerEntry.__slots__)

@@ -50,7 +50,8 @@ class PolicyVersion(Record):
     sources: list[PolicySource]
 
 
-@dataclass(frozen=True, slots=True)
+# One object a kind: compared and hashed as itself, which every look-up does.
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind(Generic[R]):
     """
     One kind of record. `contended` records are locked, or checked for change, from read to write;

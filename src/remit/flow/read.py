@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -271,6 +270,7 @@ def export(context: Context, tenant_id: str, now: datetime, *, by: str) -> Itera
         entries += 1
         heads[entry.action_intent_id or ""] = entry.head
         yield entry.wire()
+    _require_known(context, tenant_id, entries)
     answer_of(context.store.transact([_seal_unit(context, tenant_id, heads, entries, by, now)]))
     for entry in context.store.chain(tenant_id, None):
         yield entry.wire()
@@ -297,8 +297,15 @@ def verify_live(context: Context, tenant_id: str) -> Report:
         counters=_counters(context, tenant_id),
         counters_after=lambda: _counters(context, tenant_id),
     )
+    _require_known(context, tenant_id, report.entries)
     report.tenant_id = tenant_id
     return report
+
+
+def _require_known(context: Context, tenant_id: str, entries: int) -> None:
+    # A misspelt name would otherwise be a ledger without a flaw.
+    if not entries and context.store.read([chain_head_key(tenant_id)]).get(chain_head_key(tenant_id)) is None:
+        raise NotFound("tenant", tenant_id, tenant_id)
 
 
 def _counters(context: Context, tenant_id: str) -> dict[str, Counter]:
@@ -313,9 +320,9 @@ def _counters(context: Context, tenant_id: str) -> dict[str, Counter]:
 def _live_entries(context: Context, tenant_id: str) -> Iterator[dict[str, Any]]:
     # The tenant's chain last: every configuration that a decision saw was written before the decision.
     for entry in context.store.export(tenant_id):
-        yield asdict(entry)
+        yield entry.wire()
     for entry in context.store.chain(tenant_id, None):
-        yield asdict(entry)
+        yield entry.wire()
 
 
 def _page(limit: int) -> int:

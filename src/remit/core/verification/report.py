@@ -32,9 +32,17 @@ class Finding:
         return f"invariant {self.invariant} ({INVARIANTS[self.invariant]}) is broken at {self.where}: {self.problem}"
 
 
+MOST_FINDINGS = 1000
+"""How many findings a report names; the rest is counted."""
+
+
 @dataclass(slots=True)
 class Report:
-    """What verification saw. `ok` if nothing is broken; `sealed` if a seal covers the whole file."""
+    """
+    What verification saw. `ok` if nothing is broken; `sealed` if a seal covers the whole file.
+
+    `findings` holds the first `MOST_FINDINGS`, `broken_count` says how many there were.
+    """
 
     tenant_id: str | None = None
     entries: int = 0
@@ -45,13 +53,16 @@ class Report:
     windows: int = 0
     sealed: bool = False
     findings: list[Finding] = field(default_factory=list)
+    broken_count: int = 0
 
     @property
     def ok(self) -> bool:
         return not self.findings
 
     def broken(self, invariant: int, where: str, problem: str) -> None:
-        self.findings.append(Finding(invariant, where, problem))
+        self.broken_count += 1
+        if len(self.findings) < MOST_FINDINGS:
+            self.findings.append(Finding(invariant, where, problem))
 
     def wire(self) -> dict[str, Any]:
         return {
@@ -64,6 +75,7 @@ class Report:
             "running": self.running,
             "windows": self.windows,
             "sealed": self.sealed,
+            "broken_count": self.broken_count,
             "findings": [
                 {"invariant": f.invariant, "name": INVARIANTS[f.invariant], "where": f.where, "problem": f.problem}
                 for f in self.findings

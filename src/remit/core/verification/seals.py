@@ -49,9 +49,11 @@ class Seals:
         if not self.closing or last is None:
             return False
         first = self.closing[0]
-        parts = first.seal.parts
+        # Counted against what is there: how many parts there are to be is the file's own word.
+        if first.seal.parts != len(self.closing):
+            return False
         places = [(standing.seal.part, standing.sequence) for standing in self.closing]
-        due = [(part, first.sequence + part - 1) for part in range(1, parts + 1)]
+        due = [(place + 1, first.sequence + place) for place in range(len(self.closing))]
         return places == due and places[-1][1] == last.sequence
 
     def check(self, heads: Mapping[str, Head], entries: int, broken: Broken) -> None:
