@@ -146,6 +146,13 @@ def unconfirmed(run: Run) -> None:
     run.world.bus.script += [UNCONFIRMED, "arrived, unconfirmed"]  # type: ignore[union-attr]
     for _ in range(2):
         run.world.app.reconcile()
+        run.world.clock.pass_(seconds=5)
+
+
+def unreachable(run: Run) -> None:
+    """The bus does not answer the next time."""
+    reserved(run)
+    run.world.bus.script += [UNCONFIRMED]  # type: ignore[union-attr]
 
 
 def waits_until_too_late(run: Run) -> None:
@@ -273,7 +280,8 @@ STEPS = [
     Step("propose and gate three", nothing, submit_many, ends=f"{ENDED} none", charged=(0, 2)),
     Step("publish, enlisted", reserved, reconcile),
     Step("publish, sent", reserved, reconcile, sending=True),
-    Step("publish, sent, unconfirmed", unconfirmed, reconcile, sending=True),
+    Step("publish, sent, unconfirmed", unreachable, reconcile, sending=True),
+    Step("publish, sent again", unconfirmed, reconcile, sending=True),
     Step("release after a refusal", refused, reconcile, "AWAITING_APPROVAL", (0,), sending=True),
     Step("approve", queued, approve, ends=f"{ENDED} AWAITING_APPROVAL", charged=(0,)),
     Step("approve, sent", queued, approve, ends=f"{ENDED} AWAITING_APPROVAL", charged=(0,), sending=True),

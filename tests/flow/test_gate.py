@@ -2,13 +2,14 @@
 
 import pytest
 
-from remit.core.errors import RemitError
+from remit.core.errors import RemitError, TryLater
 from remit.core.lifecycle import MOVING
 from remit.core.records import DECISION, USAGE, Key
 from remit.core.values import PLATFORM
-from remit.flow.gate import GateRequest
+from remit.flow.context import Context
+from remit.flow.gate import GateRequest, gate
 
-from .world import NOON, OTHER, TENANT, TYPE, bounds, proposal, type_of
+from .world import NOON, OTHER, TENANT, TYPE, bounds, new_id, proposal, type_of
 
 SOON = NOON.replace(hour=13)
 
@@ -586,11 +587,6 @@ def test_decisions_of_a_tenant_without_a_ceiling_share_no_record(world):
 
             return world.inner.transact([watched(unit) for unit in units])
 
-    from remit.flow.context import Context
-    from remit.flow.gate import gate
-
-    from .world import new_id
-
     context = Context(Watched(), new_id, {})
     for name, account in (("i-1", "north"), ("i-2", "south")):
         gate(context, [GateRequest(name, TENANT, account)], NOON)
@@ -599,8 +595,6 @@ def test_decisions_of_a_tenant_without_a_ceiling_share_no_record(world):
 
 
 def test_a_store_that_refuses_leaves_nothing_and_the_same_call_succeeds_later(world):
-    from remit.core.errors import TryLater
-
     world.propose()
     real = world.inner.transact
     calls = []

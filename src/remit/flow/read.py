@@ -129,8 +129,9 @@ def timeline(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """What happened, newest first, each in one sentence, and the cursor of the next page."""
     told: list[dict[str, Any]] = []
+    _page(limit)
     while len(told) < limit:
-        entries = context.store.recent(tenant_id, TOLD, account_id, after, _page(limit))
+        entries = context.store.recent(tenant_id, TOLD, account_id, after, limit)
         seen = context.store.read([Key(INTENT, tenant_id, e.action_intent_id) for e in entries if e.action_intent_id])
         for entry in entries:
             after = entry_cursor(entry)

@@ -1,0 +1,235 @@
+"""What people set: replaced whole, numbered, told in the ledger, and in force for the next decision."""
+
+import pytest
+
+from remit.core.autonomy import StopScope
+from remit.core.bounds import parse_bounds
+from remit.core.errors import InvalidInput
+from remit.core.records import ACTION_TYPE, POLICY_VERSION
+from remit.core.values import PLATFORM
+from remit.flow.bounds import apply_unit
+from remit.flow.read import platform_stops
+
+from .world import NOON, OTHER, TENANT, TYPE, bounds, type_of
+
+
+def tenant_events(world):
+    return [entry.event_type for entry in world.inner.chain(TENANT, None)]
+
+
+def applied(world, **changes):
+    return world.app.apply(bounds(**changes), by="ann")
+
+
+def test_a_change_is_numbered_and_told_whole(world):
+    before, after = applied(world, allowlist=[TYPE])
+
+    (first, second) = world.inner.chain(TENANT, None)
+    assert (before.config_sequence, after.config_sequence) == (1, 2)
+    assert second.data == after.wire() and second.actor == "ann" and first.data["config_sequence"] == 1
+    assert world.app.bounds(TENANT) == after
+    world.assert_sound()
+
+
+def test_the_same_bounds_again_change_nothing_and_write_nothing(world):
+    before, after = applied(world)
+
+    assert before == after and tenant_events(world) == ["CONFIG_CHANGED"]
+
+
+def test_a_dry_run_says_what_would_be_and_changes_nothing(world):
+    before, after = world.app.apply(bounds(allowlist=[]), by="ann", dry_run=True)
+
+    assert (before.config_sequence, after.config_sequence) == (1, 2)
+    assert world.app.bounds(TENANT) == before and tenant_events(world) == ["CONFIG_CHANGED"]
+    same = world.app.apply(bounds(), by="ann", dry_run=True)
+    assert same == (before, before)
+
+
+@pytest.mark.parametrize(
+    "changes, field",
+    [
+        ({"surprise": 1}, "surprise"),
+        ({"modes": {"default": "auto"}}, "modes"),
+        ({"budget": {"max_autonomous_per_day": -1}}, "budget"),
+        ({"budget": {"max_autonomous_per_day": 1, "timezone": "Mars/Base"}}, "timezone"),
+        ({"action_types": {TYPE: {"risk_tier": "low", "tool": {"connector": "far"}}}}, "risk_tier"),
+        ({"action_types": {TYPE: {"risk_tier": "LOW", "tool": {"connector": "nowhere"}}}}, "connector"),
+        ({"policies": [{"name": "p", "text": "permit (principal, action, resource);"}]}, "policies"),
+    ],
+)
+def test_wrong_bounds_are_refused_by_the_field_and_change_nothing(world, changes, field):
+    with pytest.raises(InvalidInput, match=field):
+        applied(world, **changes)
+
+    assert tenant_events(world) == ["CONFIG_CHANGED"]
+    with pytest.raises(InvalidInput):
+        world.app.apply(bounds(), by=" ")
+
+
+def test_two_changes_at_once_are_both_told_one_after_the_other(world):
+    world.race(
+        lambda app: app.apply(bounds(allowlist=[TYPE]), by="ann"),
+        lambda app: app.apply(bounds(allowlist=[OTHER]), by="bob"),
+    )
+
+    assert [entry.data["config_sequence"] for entry in world.inner.chain(TENANT, None)] == [1, 2, 3]
+    assert world.app.bounds(TENANT).config_sequence == 3
+    world.assert_sound()
+
+
+def test_a_changed_type_gets_its_next_version_and_the_old_one_is_kept(world):
+    applied(world, action_types={TYPE: type_of(operation="other"), OTHER: type_of(honours_idempotency_key=True)})
+    applied(world, action_types={OTHER: type_of(honours_idempotency_key=True)}, allowlist=[OTHER])
+    applied(world)
+
+    assert world.app.bounds(TENANT).type_versions == {TYPE: 3, OTHER: 1}
+    kept = {(kept.name, kept.version) for kept in world.inner.scan(ACTION_TYPE, TENANT)}
+    assert kept == {(TYPE, 1), (TYPE, 2), (TYPE, 3), (OTHER, 1)}
+
+
+def test_a_decision_names_the_state_of_the_bounds_that_it_saw(world):
+    world.submit("i-1")
+    applied(world, allowlist=[OTHER])
+    world.submit("i-2")
+
+    seen = [world.app.why(TENANT, name)["decision"]["config_sequence"] for name in ("i-1", "i-2")]
+    assert seen == [1, 2]
+
+
+def test_a_tighter_limit_counts_what_was_used_before_it(world):
+    world.submit("i-1"), world.submit("i-2")
+    applied(world, budget={"max_autonomous_per_day": 10, "max_per_action_type": {TYPE: 2}})
+
+    assert world.submit("i-3").reason == "BUDGET_EXCEEDED"
+    assert world.submit("i-4", action_type=OTHER).result == "AUTO_EXECUTED"
+    world.assert_sound()
+
+
+def test_a_wider_limit_is_in_force_at_once(world):
+    applied(world, budget={"max_autonomous_per_day": 1})
+    world.submit("i-1")
+    assert world.submit("i-2").reason == "BUDGET_EXCEEDED"
+
+    applied(world, budget={"max_autonomous_per_day": 2})
+
+    assert world.submit("i-3").result == "AUTO_EXECUTED" and world.used() == 2
+    world.assert_sound()
+
+
+def test_an_account_s_budget_lies_over_the_tenant_s_and_the_ceiling_over_all(world):
+    applied(
+        world,
+        budget={"max_autonomous_per_day": 5},
+        accounts={"north": {"budget": {"max_autonomous_per_day": 1}}},
+        tenant_budget={"max_autonomous_per_day": 3},
+    )
+    north = [world.submit(f"n-{number}").result for number in range(2)]
+    south = [world.submit(f"s-{number}", account_id="south") for number in range(3)]
+
+    assert north == ["AUTO_EXECUTED", "REQUIRE_APPROVAL"]
+    assert [answer.result for answer in south] == ["AUTO_EXECUTED", "AUTO_EXECUTED", "REQUIRE_APPROVAL"]
+    assert "all accounts together" in south[2].explanation
+    assert world.used(account="south") == 2, "what the ceiling refused burned no unit of the account's"
+    world.assert_sound()
+
+
+def test_a_change_of_zone_takes_effect_when_the_current_day_has_ended(world):
+    """Otherwise a new day, and a new budget, would begin at the change."""
+    applied(world, budget={"max_autonomous_per_day": 1, "timezone": "UTC"})
+    world.submit("i-1")
+
+    applied(world, budget={"max_autonomous_per_day": 1, "timezone": "Pacific/Auckland"})
+
+    assert world.submit("i-2").reason == "BUDGET_EXCEEDED"
+    world.clock.at = NOON.replace(day=11, hour=0)
+    assert world.submit("i-3").result == "AUTO_EXECUTED"
+    assert world.state("i-3").charges[0].window_id.startswith("2026-03-11@Pacific/Auckland|")
+    world.assert_sound()
+
+
+def test_the_day_is_the_zone_s_day(world):
+    applied(world, budget={"max_autonomous_per_day": 1, "timezone": "America/Los_Angeles"})
+    world.clock.at = NOON.replace(day=11, hour=6, minute=59)
+    world.submit("i-1")
+    assert world.submit("i-2").reason == "BUDGET_EXCEEDED"
+
+    world.clock.pass_(minutes=2)
+
+    assert world.submit("i-3").result == "AUTO_EXECUTED"
+    world.assert_sound()
+
+
+def test_a_stop_and_its_end_name_who_and_why(world):
+    world.stop()
+    world.stop("everything")
+    world.resume()
+
+    assert tenant_events(world)[1:] == ["AUTONOMY_STOPPED", "AUTONOMY_STOPPED", "AUTONOMY_RESUMED"]
+    data = [entry.data for entry in world.inner.chain(TENANT, None)][1]
+    assert (data["level"], data["by"], data["reason"]) == ("autonomy", "ann", "incident")
+    assert [stop["level"] for stop in world.app.usage(TENANT)["stops"]] == ["everything"]
+    for by, reason in (("", "x"), ("x", ""), (" ", "x")):
+        with pytest.raises(InvalidInput):
+            world.app.stop(StopScope(tenant_id=TENANT), by=by, reason=reason)
+    world.assert_sound()
+
+
+def test_resuming_what_is_not_stopped_writes_nothing(world):
+    assert world.app.resume(StopScope(tenant_id=TENANT), by="ann", reason="?") is False
+
+    assert tenant_events(world) == ["CONFIG_CHANGED"]
+
+
+def test_a_stop_pulled_twice_is_one_stop_with_the_newer_name(world):
+    world.stop()
+    world.app.stop(StopScope(tenant_id=TENANT), by="eve", reason="again")
+
+    (stop,) = world.app.usage(TENANT)["stops"]
+    assert (stop["stopped_by"], stop["reason"]) == ("eve", "again")
+    world.resume()
+    assert world.submit().result == "AUTO_EXECUTED"
+
+
+def test_two_who_pull_different_stops_at_once_both_stop(world):
+    world.race(
+        lambda app: app.stop(StopScope(tenant_id=TENANT, account_id="north"), by="ann", reason="a"),
+        lambda app: app.stop(StopScope(tenant_id=TENANT, account_id="south"), by="bob", reason="b"),
+    )
+
+    assert world.submit("i-1").reason == world.submit("i-2", account_id="south").reason == "AUTONOMY_STOPPED"
+    world.assert_sound()
+
+
+def test_a_global_stop_stands_in_the_platform_s_own_chain_and_in_no_tenant_s(world):
+    world.stop(tenant_id=None)
+
+    assert [entry.event_type for entry in world.inner.chain(PLATFORM, None)] == ["AUTONOMY_STOPPED"]
+    assert tenant_events(world) == ["CONFIG_CHANGED"]
+    assert len(platform_stops(world.app.context)) == 1
+    with pytest.raises(InvalidInput):
+        world.app.stop(StopScope(account_id="north"), by="ann", reason="whose?")
+
+
+def test_the_policies_of_every_version_are_kept_so_that_old_decisions_can_be_explained(world):
+    rule = {"name": "own.cedar", "text": '@id("old") @reason("OLD") forbid (principal, action, resource);'}
+    applied(world, policies=[rule])
+    world.submit()
+    applied(world)
+
+    why = world.app.why(TENANT, "i-1")
+
+    assert why["clause"]["clause_id"] == "old" and "forbid" in why["clause"]["text"]
+    assert len(world.inner.scan(POLICY_VERSION, TENANT)) == 2
+
+
+def test_policies_that_a_crash_left_unkept_are_kept_when_a_worker_begins(world):
+    rule = {"name": "own.cedar", "text": '@id("new") @reason("NEW") forbid (principal, action, resource);'}
+    unit = apply_unit(world.app.context, parse_bounds(bounds(policies=[rule])), by="ann", now=NOON)
+    world.inner.transact([unit])
+    world.submit()
+    assert world.app.why(TENANT, "i-1")["clause"] is None
+
+    world.app.keep_policies()
+
+    assert world.app.why(TENANT, "i-1")["clause"]["clause_id"] == "new"
