@@ -1,0 +1,144 @@
+"""What the HTTP door needs: the server, and the keys that open it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from typing import Annotated
+
+import typer
+
+from remit.core.access import ApiKey
+from remit.core.errors import InvalidInput
+from remit.core.values import PLATFORM
+from remit.entrypoints.cli import output
+from remit.entrypoints.cli.options import AsJson, Db, opened
+
+key_commands = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
+
+KeyTenant = Annotated[
+    str | None, typer.Option("--tenant", metavar="T", help="Whose key; without it, the platform's.", show_default=False)
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(serve)
+    app.add_typer(key_commands, name="key")
+    for command, name in ((create, "create"), (listed, "list"), (revoke, "revoke")):
+        key_commands.command(name)(command)
+
+
+def serve(
+    ctx: typer.Context,
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535)] = 8000,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Loopback unless TLS is set up.")
+    ] = "127.0.0.1",
+    tls_certificate: Annotated[str | None, typer.Option("--tls-certificate", metavar="FILE")] = None,
+    tls_key: Annotated[str | None, typer.Option("--tls-key", metavar="FILE")] = None,
+    trusted_proxy: Annotated[
+        str | None, typer.Option("--trusted-proxy", metavar="ADDRESS", help="The proxy in front that ends TLS.")
+    ] = None,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Only the door; workers run elsewhere.")] = False,
+    db: Db = None,
+) -> None:
+    """
+    Serve the HTTP door with a worker beside it.
+
+    Example: remit serve --port 8000
+    """
+    # Imported here: the other commands need no web framework.
+    from remit.entrypoints.http.serve import check_binding
+    from remit.entrypoints.http.serve import serve as serve_http
+    from remit.entrypoints.http.settings import settings_from
+
+    check_binding(host, certificate=tls_certificate, trusted_proxy=trusted_proxy)
+    with opened(ctx, db) as remit:
+        serve_http(
+            remit,
+            host=host,
+            port=port,
+            settings=settings_from(os.environ),
+            certificate=tls_certificate,
+            key=tls_key,
+            trusted_proxy=trusted_proxy,
+            with_worker=not no_worker,
+            on_ready=lambda url: output.say(f"serving on {url} (its API: {url}/openapi.json)"),
+        )
+
+
+def create(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Who uses it; it stands in the ledger.")],
+    role: Annotated[
+        list[str],
+        typer.Option(
+            "--role", metavar="ROLE", help="agent, approver, operator, admin, auditor or platform; repeatable."
+        ),
+    ],
+    tenant: KeyTenant = None,
+    expires_at: Annotated[str | None, typer.Option("--expires-at", metavar="TIME", help="RFC 3339.")] = None,
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who makes it; you if left out.")] = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Make a key, and show it this once.
+
+    Example: remit key create --tenant acme --name crm-agent --role agent
+    """
+    asked = {"name": name, "roles": role, **({"expires_at": expires_at} if expires_at else {})}
+    with opened(ctx, db) as remit:
+        made, text = remit.create_key(_owner(tenant, role), asked, by=by or getpass.getuser())
+    if as_json:
+        output.print_json({**_shown(made), "key": text})
+    else:
+        output.say(text)
+        output.note("Keep it: it is shown this once.")
+
+
+def _owner(tenant: str | None, roles: list[str]) -> str:
+    if tenant is None and roles != ["platform"]:
+        raise InvalidInput("tenant", "is missing", "name the tenant, or ask for --role platform alone")
+    return tenant or PLATFORM
+
+
+def listed(ctx: typer.Context, tenant: KeyTenant = None, as_json: AsJson = False, db: Db = None) -> None:
+    """
+    The keys, without their secrets.
+
+    Example: remit key list --tenant acme
+    """
+    with opened(ctx, db) as remit:
+        keys = [_shown(key) for key in remit.keys(tenant or PLATFORM)]
+    if as_json:
+        for key in keys:
+            output.print_json(key)
+        return
+    names = ["key_id", "name", "roles", "created_at", "expires_at", "last_used_at", "revoked_at"]
+    output.print_table(names, [[str(key[name] or "") for name in names] for key in keys])
+
+
+def revoke(
+    ctx: typer.Context,
+    key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="As 'remit key list' shows it.", show_default=False)],
+    tenant: KeyTenant = None,
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who revokes it; you if left out.")] = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Revoke a key: from now on it lets nobody in.
+
+    Example: remit key revoke 01a2078c36 --tenant acme
+    """
+    with opened(ctx, db) as remit:
+        key = remit.revoke_key(tenant or PLATFORM, key_id, by=by or getpass.getuser())
+    if as_json:
+        output.print_json(_shown(key))
+    else:
+        output.say(f"key {key.key_id} of {key.name} is revoked")
+
+
+def _shown(key: ApiKey) -> dict[str, object]:
+    return {name: value for name, value in key.wire().items() if name != "secret_hash"}

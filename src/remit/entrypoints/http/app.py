@@ -1,0 +1,52 @@
+"""The application: routes, who is asking, problems."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+
+from remit.core.access import Principal
+from remit.core.errors import Unauthenticated
+from remit.entrypoints.http import agents, operating, people, problems, reading
+from remit.entrypoints.http.limits import BodyLimit, RateLimiter
+from remit.entrypoints.http.settings import HttpSettings
+from remit.wiring import Remit
+
+
+def create_app(remit: Remit, settings: HttpSettings | None = None) -> FastAPI:
+    """An ASGI application over one running Remit."""
+    settings = settings or HttpSettings()
+    app = FastAPI(
+        title="Remit",
+        version=_version(),
+        summary="Agents act on their own within bounds that people set; everything else is asked.",
+        responses=problems.RESPONSES,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.remit = remit
+    app.state.limiter = RateLimiter(settings.requests_per_minute)
+    app.state.authenticate = _authenticate(remit)
+    app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
+    problems.install(app)
+    for module in (agents, people, reading, operating):
+        app.include_router(module.router)
+    return app
+
+
+def _authenticate(remit: Remit):  # type: ignore[no-untyped-def]
+    def authenticate(credential: str) -> Principal:
+        if credential.startswith("rk."):
+            return remit.authenticate(credential)
+        raise Unauthenticated("only API keys let anybody in here; no token issuer is configured")
+
+    return authenticate
+
+
+def _version() -> str:
+    try:
+        return version("remit")
+    except PackageNotFoundError:
+        return "0.1.0"

@@ -1,0 +1,67 @@
+"""Operating: the stop switches, and the keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from remit.core.access import NewKey, Principal
+from remit.core.autonomy import StopScope
+from remit.core.errors import InvalidInput
+from remit.core.values import PLATFORM
+from remit.entrypoints.http.callers import Caller, Here
+from remit.entrypoints.http.shapes import StopBody
+
+router = APIRouter(tags=["operating"])
+
+
+@router.post("/v1/stop")
+def stop(remit: Here, caller: Caller, body: StopBody) -> Any:
+    """Pull a stop switch: it takes effect on the next decision and the next execution, and stays pulled."""
+    scope = _scope(caller, body)
+    return remit.stop(scope, by=caller.name, reason=body.reason, level=body.level).wire()
+
+
+@router.post("/v1/resume")
+def resume(remit: Here, caller: Caller, body: StopBody) -> Any:
+    """Put a stop switch back. `resumed` is false if it was not pulled."""
+    scope = _scope(caller, body)
+    resumed = remit.resume(scope, by=caller.name, reason=body.reason, level=body.level)
+    return {"resumed": resumed, "scope": scope.wire(), "level": body.level}
+
+
+def _scope(caller: Principal, body: StopBody) -> StopScope:
+    if caller.tenant_id == PLATFORM:
+        caller.require("stop_platform")
+        if body.account_id or body.action_type:
+            raise InvalidInput("account_id", "is of a tenant", "use a key of that tenant")
+        return StopScope()
+    caller.require("stop")
+    return StopScope(tenant_id=caller.tenant_id, account_id=body.account_id, action_type=body.action_type)
+
+
+@router.post("/v1/keys", status_code=201)
+def create_key(remit: Here, caller: Caller, body: NewKey) -> Any:
+    """Make a key for the caller's own tenant. `key` is shown in this answer and never again."""
+    caller.require("manage_keys")
+    made, text = remit.create_key(caller.tenant_id, body.model_dump(), by=caller.name)
+    return {**_shown(made), "key": text}
+
+
+@router.get("/v1/keys")
+def keys(remit: Here, caller: Caller) -> Any:
+    """The tenant's keys, without their secrets."""
+    caller.require("manage_keys")
+    return {"items": [_shown(key) for key in remit.keys(caller.tenant_id)]}
+
+
+@router.post("/v1/keys/{key_id}/revoke")
+def revoke_key(remit: Here, caller: Caller, key_id: str) -> Any:
+    """From now on this key lets nobody in."""
+    caller.require("manage_keys")
+    return _shown(remit.revoke_key(caller.tenant_id, key_id, by=caller.name))
+
+
+def _shown(key: Any) -> dict[str, Any]:
+    return {name: value for name, value in key.wire().items() if name != "secret_hash"}

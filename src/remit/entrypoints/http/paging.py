@@ -1,0 +1,19 @@
+"""Pages: how lists are asked for, and answered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Query
+
+from remit.flow.read import LARGEST_PAGE
+
+Account = Annotated[str | None, Query(max_length=128, description="only of this account")]
+After = Annotated[str | None, Query(max_length=512, description="`next` of the page before")]
+Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE)]
+
+
+def page(found: tuple[list[dict[str, Any]], str | None]) -> dict[str, Any]:
+    """`items`, and `next` to go on with if there may be more."""
+    items, cursor = found
+    return {"items": items, "next": cursor}

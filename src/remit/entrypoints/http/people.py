@@ -1,0 +1,94 @@
+"""What people do: look at the queue, approve, reject, edit, resolve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+
+from remit.core.access import Principal
+from remit.core.errors import RemitError
+from remit.core.records import Votes
+from remit.entrypoints.http.callers import Here, permitted
+from remit.entrypoints.http.paging import Account, After, Limit, page
+from remit.entrypoints.http.problems import problem_of
+from remit.entrypoints.http.shapes import (
+    ApproveBody,
+    BulkApproveBody,
+    BulkRejectBody,
+    EditBody,
+    RejectBody,
+    ResolveBody,
+)
+
+router = APIRouter(tags=["people"])
+Reader = Annotated[Principal, permitted("read")]
+Approver = Annotated[Principal, permitted("answer")]
+Resolver = Annotated[Principal, permitted("resolve")]
+
+
+@router.get("/v1/queue")
+def queue(remit: Here, caller: Reader, account_id: Account = None, after: After = None, limit: Limit = 50) -> Any:
+    """What needs a person, the soonest to expire first."""
+    return page(remit.queue(caller.tenant_id, account_id=account_id, after=after, limit=limit))
+
+
+@router.post("/v1/intents/{action_intent_id}/approve")
+def approve(remit: Here, caller: Approver, action_intent_id: str, body: ApproveBody) -> Any:
+    """
+    Approve exactly what the digest stands for. A second approve returns the first.
+
+    Where the action type asks for several approvers, all but the last are answered with `approved_by` so far.
+    """
+    return _approved(remit, caller, action_intent_id, body.digest)
+
+
+def _approved(remit: Here, caller: Principal, action_intent_id: str, digest: str) -> dict[str, Any]:
+    answered = remit.approve(caller.tenant_id, action_intent_id, by=caller.name, digest=digest)
+    if isinstance(answered, Votes):
+        return {"action_intent_id": action_intent_id, "complete": False, "approved_by": answered.approved_by}
+    return {"action_intent_id": action_intent_id, "complete": True, "approval": answered.wire()}
+
+
+@router.post("/v1/intents/{action_intent_id}/reject")
+def reject(remit: Here, caller: Approver, action_intent_id: str, body: RejectBody) -> Any:
+    """Say no, for good."""
+    return _rejected(remit, caller, action_intent_id, body.reason)
+
+
+def _rejected(remit: Here, caller: Principal, action_intent_id: str, reason: str | None) -> dict[str, Any]:
+    case = remit.reject(caller.tenant_id, action_intent_id, by=caller.name, reason=reason)
+    return {"action_intent_id": action_intent_id, "status": case.status}
+
+
+@router.post("/v1/intents/{action_intent_id}/edit")
+def edit(remit: Here, caller: Approver, action_intent_id: str, body: EditBody) -> Any:
+    """Replace a waiting intent by an edited one, which waits for a person. Answers the new one's verdict."""
+    return remit.edit(caller.tenant_id, action_intent_id, by=caller.name, changes=body.changes).wire()
+
+
+@router.post("/v1/intents/{action_intent_id}/resolve")
+def resolve(remit: Here, caller: Resolver, action_intent_id: str, body: ResolveBody) -> Any:
+    """Say what became of an intent whose outcome is `UNKNOWN`."""
+    resolution = remit.resolve(caller.tenant_id, action_intent_id, by=caller.name, status=body.status, note=body.note)
+    return resolution.wire()
+
+
+@router.post("/v1/approve")
+def approve_many(remit: Here, caller: Approver, body: BulkApproveBody) -> Any:
+    """Approve several; each is answered by itself, in the same order."""
+    return {"items": [_each(_approved, remit, caller, item.action_intent_id, item.digest) for item in body.items]}
+
+
+@router.post("/v1/reject")
+def reject_many(remit: Here, caller: Approver, body: BulkRejectBody) -> Any:
+    """Reject several; each is answered by itself, in the same order."""
+    return {"items": [_each(_rejected, remit, caller, name, body.reason) for name in body.action_intent_ids]}
+
+
+def _each(carry_out: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    try:
+        return carry_out(*arguments)
+    except RemitError as error:
+        return problem_of(error)

@@ -1,0 +1,105 @@
+"""Errors as RFC 9457 problem details: each names the field where there is one, and the way out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from remit.core.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    OutcomeUnknown,
+    RemitError,
+    TryLater,
+    Unauthenticated,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+# The first that fits: an error's own class stands before the one it derives from.
+KINDS: list[tuple[type[RemitError], int, str, str]] = [
+    (Unauthenticated, 401, "unauthenticated", "Nobody known is asking"),
+    (Forbidden, 403, "forbidden", "Not allowed"),
+    (NotFound, 404, "not-found", "Not found"),
+    (InvalidInput, 422, "invalid-input", "The request is not right"),
+    (Conflict, 409, "conflict", "What is stored does not allow it"),
+    (TryLater, 503, "try-later", "Nothing happened, send it again"),
+    (OutcomeUnknown, 503, "outcome-unknown", "It may have happened, look before you send it again"),
+    (RemitError, 422, "refused", "The request cannot be carried out"),
+]
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "examples": ["/problems/invalid-input"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "field": {"type": "string", "description": "The place in the request that is wrong."},
+        "way_out": {"type": "string", "description": "What to send instead."},
+    },
+}
+
+
+def problem_of(error: RemitError) -> dict[str, Any]:
+    """The problem details of one error."""
+    _, status, kind, title = next(entry for entry in KINDS if isinstance(error, entry[0]))
+    problem: dict[str, Any] = {
+        "type": f"/problems/{kind}",
+        "title": title,
+        "status": status,
+        "detail": str(error),
+    }
+    if isinstance(error, InvalidInput):
+        problem["field"] = error.field
+        if error.way_out:
+            problem["way_out"] = error.way_out
+    return problem
+
+
+def answer(problem: dict[str, Any]) -> JSONResponse:
+    headers = {"Retry-After": "1"} if problem["status"] == 503 else {}
+    if problem["status"] == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(problem, status_code=problem["status"], media_type=MEDIA_TYPE, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Every error of every route leaves as a problem."""
+
+    @app.exception_handler(RemitError)
+    def ours(_: Request, error: RemitError) -> JSONResponse:
+        return answer(problem_of(error))
+
+    @app.exception_handler(RequestValidationError)
+    def shape(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "header"))
+        problem = problem_of(InvalidInput(place or "(body)", first["msg"], "send what the OpenAPI document shows"))
+        return answer(problem)
+
+    @app.exception_handler(HTTPException)
+    def framework(_: Request, error: HTTPException) -> JSONResponse:
+        problem = {
+            "type": "about:blank",
+            "title": str(error.detail),
+            "status": error.status_code,
+            "detail": str(error.detail),
+        }
+        response = answer(problem)
+        response.headers.update(error.headers or {})
+        return response
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"description": title, "content": {MEDIA_TYPE: {"schema": SCHEMA}}}
+    for _, status, _, title in reversed(KINDS)
+}
+"""For the OpenAPI document: what any route may answer instead."""

@@ -1,0 +1,93 @@
+"""Reading: intents, their status, why, their ledger, the timeline, usage, export and verification."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+
+from remit.core.access import Principal
+from remit.core.lifecycle import Status
+from remit.entrypoints.http.callers import Here, permitted
+from remit.entrypoints.http.paging import Account, After, Limit, page
+from remit.ports import CaseFilter
+
+router = APIRouter(tags=["reading"])
+Reader = Annotated[Principal, permitted("read")]
+Onlooker = Annotated[Principal, permitted("read_own")]
+Exporter = Annotated[Principal, permitted("export")]
+Verifier = Annotated[Principal, permitted("verify")]
+
+
+@router.get("/v1/intents")
+def intents(
+    remit: Here,
+    caller: Reader,
+    account_id: Account = None,
+    action_type: Annotated[str | None, Query(max_length=128)] = None,
+    status: Annotated[list[Status] | None, Query()] = None,
+    reason: Annotated[str | None, Query(max_length=128)] = None,
+    created_from: Annotated[datetime | None, Query()] = None,
+    created_before: Annotated[datetime | None, Query()] = None,
+    after: After = None,
+    limit: Limit = 50,
+) -> Any:
+    """Intents, the newest first."""
+    which = CaseFilter(status, account_id, action_type, reason, created_from, created_before)
+    return page(remit.intents(caller.tenant_id, which, after=after, limit=limit))
+
+
+@router.get("/v1/intents/{action_intent_id}")
+def status(remit: Here, caller: Onlooker, action_intent_id: str) -> Any:
+    """Where one intent stands: status, outcome, `approval_source`, `auto_executed`."""
+    return _seen(remit, caller, action_intent_id, remit.status(caller.tenant_id, action_intent_id))
+
+
+@router.get("/v1/intents/{action_intent_id}/why")
+def why(remit: Here, caller: Onlooker, action_intent_id: str) -> Any:
+    """The checks in order, the policy clause and its text, what was known at the time, who approved."""
+    return _seen(remit, caller, action_intent_id, remit.why(caller.tenant_id, action_intent_id))
+
+
+@router.get("/v1/intents/{action_intent_id}/ledger")
+def ledger(remit: Here, caller: Onlooker, action_intent_id: str) -> Any:
+    """The intent's chain of the ledger, as exported."""
+    return _seen(remit, caller, action_intent_id, {"items": remit.ledger(caller.tenant_id, action_intent_id)})
+
+
+def _seen(remit: Here, caller: Principal, action_intent_id: str, shown: dict[str, Any]) -> dict[str, Any]:
+    caller.require_sight_of(remit.intent(caller.tenant_id, action_intent_id).proposed_by)
+    return shown
+
+
+@router.get("/v1/timeline")
+def timeline(remit: Here, caller: Reader, account_id: Account = None, after: After = None, limit: Limit = 50) -> Any:
+    """What happened, newest first; what policy approved reads "Autopilot did …"."""
+    return page(remit.timeline(caller.tenant_id, account_id=account_id, after=after, limit=limit))
+
+
+@router.get("/v1/usage")
+def usage(remit: Here, caller: Reader, account_id: Account = None) -> Any:
+    """Today's budgets: limits, use, what is left, when it resets; and the stops that are pulled."""
+    return remit.usage(caller.tenant_id, account_id=account_id)
+
+
+@router.get("/v1/ledger/export", response_class=StreamingResponse)
+def export(remit: Here, caller: Exporter) -> StreamingResponse:
+    """Every ledger entry as JSON lines, closed by a seal: keep a copy of it elsewhere."""
+
+    def lines() -> Iterator[bytes]:
+        for entry in remit.export(caller.tenant_id, by=caller.name):
+            yield orjson.dumps(entry) + b"\n"
+
+    return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+
+@router.post("/v1/verify")
+def verify(remit: Here, caller: Verifier) -> Any:
+    """The invariants over the live store."""
+    return remit.verify(caller.tenant_id).wire()

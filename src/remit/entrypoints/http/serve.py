@@ -1,0 +1,111 @@
+"""`remit serve`: the HTTP door and a worker in one process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from ipaddress import ip_address
+from socket import socket
+
+import uvicorn
+
+from remit.core.errors import InvalidInput
+from remit.entrypoints.http.app import create_app
+from remit.entrypoints.http.settings import HttpSettings
+from remit.entrypoints.process import settle
+from remit.entrypoints.worker import work
+from remit.wiring import Remit
+
+log = logging.getLogger(__name__)
+
+
+def check_binding(host: str, *, certificate: str | None, trusted_proxy: str | None) -> None:
+    """
+    Keys cross the wire in the clear on plain HTTP, so it is for loopback alone.
+
+    Raises `InvalidInput` for any other address without TLS or a proxy in front that speaks it.
+    """
+    if _is_loopback(host) or certificate or trusted_proxy:
+        return
+    raise InvalidInput(
+        "host",
+        f"{host} can be reached from other machines, and without TLS anybody on the way could read the keys",
+        "set --tls-certificate and --tls-key, or --trusted-proxy ADDRESS of the proxy that ends TLS, or bind 127.0.0.1",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def serve(
+    remit: Remit,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    settings: HttpSettings | None = None,
+    certificate: str | None = None,
+    key: str | None = None,
+    trusted_proxy: str | None = None,
+    with_worker: bool = True,
+    on_ready: Callable[[str], None] = lambda _: None,
+) -> None:
+    """
+    Serve until told to stop (SIGINT, SIGTERM); then finish what was begun.
+
+    Port 0 takes a free one. `on_ready` is told the URL when connections are accepted.
+    """
+    check_binding(host, certificate=certificate, trusted_proxy=trusted_proxy)
+    config = uvicorn.Config(
+        create_app(remit, settings),
+        host=host,
+        port=port,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        proxy_headers=trusted_proxy is not None,
+        forwarded_allow_ips=trusted_proxy,
+        log_level="warning",
+        # Requests wait for the store's commit in threads; a connection is kept for the next one.
+        timeout_keep_alive=75,
+        server_header=False,
+    )
+    stop = threading.Event()
+    worker = threading.Thread(target=_work, args=(remit, stop), name="remit-worker")
+    if with_worker:
+        worker.start()
+    settle()
+    try:
+        _Server(config, on_ready).run()
+    finally:
+        stop.set()
+        if with_worker:
+            worker.join()
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens once it does."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            scheme = "https" if self.config.is_ssl else "http"
+            self._on_ready(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+def _work(remit: Remit, stop: threading.Event) -> None:
+    try:
+        work(remit, stop=stop)
+    except Exception:
+        # The door goes on deciding; what is approved waits for another worker.
+        log.exception("the worker ended; start 'remit worker' beside this server")

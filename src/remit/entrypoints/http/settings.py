@@ -1,0 +1,69 @@
+"""What the HTTP door can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from remit.core.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class OidcSettings:
+    """Whose access tokens let people in, and which claims say their tenant, roles and name."""
+
+    issuer: str
+    audience: str
+    tenant_claim: str = "tenant"
+    roles_claim: str = "roles"
+    name_claim: str = "sub"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """
+    `requests_per_minute` is the rate of one credential, `None` for no limit; `largest_body_bytes` of one request.
+
+    Without `oidc`, only API keys let anybody in.
+    """
+
+    requests_per_minute: int | None = 6000
+    largest_body_bytes: int = 4 * 1024 * 1024
+    oidc: OidcSettings | None = None
+
+
+def settings_from(environ: Mapping[str, str]) -> HttpSettings:
+    """
+    From `REMIT_REQUESTS_PER_MINUTE` (0 for no limit), `REMIT_LARGEST_BODY_BYTES`, and for OIDC `REMIT_OIDC_ISSUER`,
+    `REMIT_OIDC_AUDIENCE` and, where they differ, `REMIT_OIDC_TENANT_CLAIM`, `…_ROLES_CLAIM`, `…_NAME_CLAIM`.
+
+    Raises `InvalidInput` naming the variable.
+    """
+    plain = HttpSettings()
+    return HttpSettings(
+        requests_per_minute=_whole(environ, "REMIT_REQUESTS_PER_MINUTE", plain.requests_per_minute or 0) or None,
+        largest_body_bytes=_whole(environ, "REMIT_LARGEST_BODY_BYTES", plain.largest_body_bytes),
+        oidc=_oidc(environ),
+    )
+
+
+def _whole(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, str(default))
+    if not text.isdigit():
+        raise InvalidInput(name, f"is {text!r}", "set it to a whole number")
+    return int(text)
+
+
+def _oidc(environ: Mapping[str, str]) -> OidcSettings | None:
+    issuer, audience = environ.get("REMIT_OIDC_ISSUER"), environ.get("REMIT_OIDC_AUDIENCE")
+    if not issuer and not audience:
+        return None
+    if not issuer or not audience:
+        missing = "REMIT_OIDC_AUDIENCE" if issuer else "REMIT_OIDC_ISSUER"
+        raise InvalidInput(missing, "is missing", "an issuer is trusted for one audience; set both")
+    claims = {
+        f"{claim}_claim": environ[f"REMIT_OIDC_{claim.upper()}_CLAIM"]
+        for claim in ("tenant", "roles", "name")
+        if environ.get(f"REMIT_OIDC_{claim.upper()}_CLAIM")
+    }
+    return OidcSettings(issuer=issuer, audience=audience, **claims)

@@ -1,0 +1,95 @@
+"""The bodies that routes take, as the OpenAPI document shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Body as JsonBody
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
+
+from remit.core.intent import Proposal
+from remit.core.values import Digest, Identifier
+
+MOST_INTENTS = 500
+
+_PROPOSAL: dict[str, Any] = Proposal.model_json_schema(ref_template="#/components/schemas/{model}")
+_TARGET = _PROPOSAL.pop("$defs")["Target"]
+_PROPOSAL["properties"]["target"] = _TARGET
+_PROPOSAL["required"] = [name for name in _PROPOSAL["required"] if name != "tenant_id"]
+_PROPOSAL["title"] = "Proposal"
+PROPOSAL_EXAMPLE = {
+    "account_id": "acct-1",
+    "action_type": "UPDATE_CONTACT",
+    "target": {"entity_type": "contact", "entity_id": "c-17"},
+    "parameters": {"phone": "+49 30 1234567"},
+    "confidence_score": 0.93,
+    "risk_level": "LOW",
+    "why": ["the customer wrote that the number has changed"],
+}
+_PROPOSAL["examples"] = [PROPOSAL_EXAMPLE]
+
+ProposalBody = Annotated[
+    Any,
+    WithJsonSchema(
+        {"oneOf": [_PROPOSAL, {"type": "array", "items": _PROPOSAL, "minItems": 1, "maxItems": MOST_INTENTS}]}
+    ),
+    JsonBody(),
+]
+"""One proposal or up to 500: each is checked, stored and decided by itself, so the body is taken as it comes."""
+
+
+class Body(BaseModel):
+    """Unknown fields are refused and nothing is coerced."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class GateBody(Body):
+    """The gate's input. The tenant is the credential's; if it is sent, it must be that one."""
+
+    action_intent_id: Annotated[str, Field(max_length=128)]
+    account_id: Annotated[str, Field(max_length=128)]
+    tenant_id: Annotated[str, Field(max_length=128)] | None = None
+
+
+class ApproveBody(Body):
+    """`digest` is that of the intent as the approver saw it."""
+
+    digest: Digest
+
+
+class RejectBody(Body):
+    reason: Annotated[str, Field(max_length=2000)] | None = None
+
+
+class EditBody(Body):
+    """Paths such as `parameters.amount` or `target.entity_id`, and their new values; null removes a parameter."""
+
+    changes: Annotated[dict[str, JsonValue], Field(min_length=1, max_length=200)]
+
+
+class ResolveBody(Body):
+    status: Literal["SUCCEEDED", "FAILED"]
+    note: Annotated[str, Field(max_length=2000)] | None = None
+
+
+class BulkApproveItem(ApproveBody):
+    action_intent_id: Identifier
+
+
+class BulkApproveBody(Body):
+    items: Annotated[list[BulkApproveItem], Field(min_length=1, max_length=MOST_INTENTS)]
+
+
+class BulkRejectBody(Body):
+    action_intent_ids: Annotated[list[Identifier], Field(min_length=1, max_length=MOST_INTENTS)]
+    reason: Annotated[str, Field(max_length=2000)] | None = None
+
+
+class StopBody(Body):
+    """Without an account and an action type, the whole tenant; a platform key stops everything everywhere."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    level: Literal["autonomy", "everything"] = "autonomy"
+    account_id: Identifier | None = None
+    action_type: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")] | None = None
