@@ -345,6 +345,10 @@ class _Faulty(FaultyStore):
     def transact(self, units: Sequence[Any]) -> list[Any]:
         return super().transact(units) if units else []
 
+    def disarm(self) -> None:
+        """The fault that was to come will not."""
+        self._fault = None
+
 
 def _prepared(step: Step, shared: Shared) -> Run:
     run = Run(shared.world(sending=step.sending), action_type=step.action_type)

@@ -210,6 +210,10 @@ class World:
             pass
         self.app = self._app(sending, connectors)
 
+    def restart(self) -> None:
+        """A new process over the same store, wrapped as it was."""
+        self.app = self._app(isinstance(self.bus, Bus))
+
     def racers(self) -> tuple[App, App]:
         """Two processes over the same place, whose first writers meet between what they read and what they write."""
         meeting = Meeting()
@@ -268,10 +272,8 @@ class World:
         self.holders += 1
         return self.app.executor(f"w-{self.holders}")
 
-    def run(self, message: Message) -> str | None:
-        return execute.run(
-            self.executor(), message.data, _plain_step, lambda seconds: self.clock.pass_(seconds=seconds)
-        )
+    def run(self, message: Message, step: Callable[..., Any] | None = None) -> str | None:
+        return execute.run(self.executor(), message.data, step or _plain_step, lambda s: self.clock.pass_(seconds=s))
 
     def work(self) -> list[str | None]:
         """Carry out everything that was delivered."""

@@ -1,0 +1,395 @@
+"""
+Anything that people, agents, workers and accidents may do, in any order, on every store.
+
+After each step the counters are the model's, and every move was one that may be. Now and then, and at the
+end when all that can end has ended, the ledger proves it.
+
+`REMIT_HYPOTHESIS=thorough` looks much longer.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from remit.core.autonomy import StopScope
+from remit.core.errors import Conflict, InvalidInput
+from remit.flow.gate import GateRequest
+from remit.ports import DELIVERED, REFUSED, UNCONFIRMED
+from remit.testing.faults import Crash
+
+from ..flow.crash_matrix import Shared
+from ..flow.world import NOON, OTHER, TYPE, both, bounds, proposal, type_of
+from .model import ENDED, WAITING, Model
+
+THOROUGH = os.environ.get("REMIT_HYPOTHESIS") == "thorough"
+EXAMPLES = {"memory": 250, "sqlite": 80, "postgres": 40}
+
+modes = st.sampled_from(["AUTO_EXECUTE", "AUTO_EXECUTE", "APPROVAL_REQUIRED", "PROPOSE_ONLY", "DISABLED"])
+some_bounds = st.fixed_dictionaries(
+    {
+        "allowlist": st.sampled_from([[TYPE, OTHER], [TYPE, OTHER], [TYPE], []]),
+        "modes": st.fixed_dictionaries({"default": modes}, optional={TYPE: modes, OTHER: modes}),
+        "daily": st.integers(0, 5),
+        "per_type": st.dictionaries(st.sampled_from([TYPE, OTHER]), st.integers(0, 3)),
+        "ceiling": st.none() | st.integers(0, 6),
+        "zone": st.sampled_from(["UTC", "UTC", "Pacific/Auckland", "America/Los_Angeles"]),
+    }
+)
+WIDE = {
+    "allowlist": [TYPE, OTHER],
+    "modes": {"default": "AUTO_EXECUTE"},
+    "daily": 4,
+    "per_type": {TYPE: 3},
+    "ceiling": 6,
+    "zone": "UTC",
+}
+scopes = st.tuples(
+    st.sampled_from([None, "north", "south"]),
+    st.sampled_from([None, TYPE]),
+    st.sampled_from(["autonomy", "everything"]),
+)
+answers_of_the_far_side = st.sampled_from(
+    ["yes", "yes", "yes", "lost", "nothing", "break", "no RATE_LIMIT", "no AUTH", "no TIMEOUT"]
+)
+receipts = st.sampled_from([DELIVERED, DELIVERED, UNCONFIRMED, "arrived, unconfirmed", REFUSED])
+
+
+class Life(RuleBasedStateMachine):
+    """One tenant's life, with a bus that may refuse or keep silent, and workers that may die at every step."""
+
+    def __init__(self, shared: Shared) -> None:
+        super().__init__()
+        self.world = shared.world(sending=True)
+        self.names = 0
+        self.steps = 0
+
+    # --- what people set ---
+
+    @initialize(first=st.just(WIDE) | some_bounds)
+    def begin(self, first: dict[str, Any]) -> None:
+        self.model = Model(first)
+        self._apply(first)
+
+    @rule(changed=some_bounds | st.just(WIDE))
+    def change_the_bounds(self, changed: dict[str, Any]) -> None:
+        self.model.change(changed, self.now)
+        self._apply(changed)
+
+    def _apply(self, wanted: dict[str, Any]) -> None:
+        budget = {
+            "max_autonomous_per_day": wanted["daily"],
+            "max_per_action_type": wanted["per_type"],
+            "timezone": wanted["zone"],
+        }
+        ceiling = None if wanted["ceiling"] is None else {"max_autonomous_per_day": wanted["ceiling"]}
+        self.world.app.apply(
+            bounds(
+                self.world.tenant,
+                action_types={TYPE: type_of(), OTHER: type_of(honours_idempotency_key=True, max_attempts=3)},
+                allowlist=wanted["allowlist"],
+                modes=wanted["modes"],
+                budget=budget,
+                tenant_budget=ceiling,
+            ),
+            by="ann",
+        )
+
+    @rule(scope=scopes)
+    def stop(self, scope: Any) -> None:
+        self.model.stops.add(scope)
+        account, action_type, level = scope
+        self.world.stop(level, account_id=account, action_type=action_type)
+
+    @precondition(lambda self: self.model.stops)
+    @rule(data=st.data())
+    def resume(self, data: Any) -> None:
+        scope = data.draw(st.sampled_from(sorted(self.model.stops, key=str)))
+        self.model.stops.discard(scope)
+        account, action_type, level = scope
+        where = StopScope(tenant_id=self.world.tenant, account_id=account, action_type=action_type)
+        assert self.world.app.resume(where, by="ann", reason="over", level=level)
+
+    # --- agents ---
+
+    @rule(
+        account=st.sampled_from(["north", "south"]),
+        action_type=st.sampled_from([TYPE, OTHER]),
+        confidence=st.sampled_from([0.9, 0.9, 0.7, 0.6999]),
+        risk=st.sampled_from(["LOW", "LOW", "MINIMAL", "MEDIUM"]),
+        hours=st.sampled_from([1, 30, 24 * 7, 24 * 200]),
+        gated=st.booleans(),
+    )
+    def propose(self, account: str, action_type: str, confidence: float, risk: str, hours: int, gated: bool) -> None:
+        self.names += 1
+        name, expires_at = f"i-{self.names}", self.now + timedelta(hours=hours)
+        proposed = proposal(
+            name,
+            self.world.tenant,
+            account_id=account,
+            action_type=action_type,
+            confidence_score=confidence,
+            risk_level=risk,
+            expires_at=expires_at,
+        )
+        self.model.propose(
+            name,
+            account=account,
+            type=action_type,
+            confidence=confidence,
+            risk=risk,
+            expires_at=expires_at,
+            edited=False,
+        )
+        self.world.app.propose([proposed])
+        if gated:
+            self._gate(name)
+
+    @precondition(lambda self: self.model.intents)
+    @rule(data=st.data())
+    def gate(self, data: Any) -> None:
+        self._gate(self._one(data))
+
+    def _gate(self, name: str) -> None:
+        answer = self._ask(self.world.app, name)
+        if self.model.intents[name]["answer"] is None:
+            self.model.decided(name, self.now)
+        assert (answer.result, answer.reason) == self.model.intents[name]["answer"], self.model.intents[name]
+
+    def _ask(self, app: Any, name: str) -> Any:
+        account = self.model.intents[name]["account"]
+        (answer,) = app.gate([GateRequest(name, self.world.tenant, account)])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @precondition(lambda self: self.model.intents)
+    @rule(data=st.data())
+    def gate_two_at_once(self, data: Any) -> None:
+        names = [self._one(data, "PROPOSED"), self._one(data, "PROPOSED")]
+        answers = both(*(partial(self._ask, self.world.app, name) for name in names))
+        told = {name: (answer.result, answer.reason) for name, answer in zip(names, answers, strict=True)}
+        # Whichever came first, the answers are those of one order.
+        before = self._copied()
+        for order in (names, names[::-1]):
+            for name in order:
+                if self.model.intents[name]["answer"] is None:
+                    self.model.decided(name, self.now)
+            if told == {name: self.model.intents[name]["answer"] for name in names}:
+                return
+            self._restore(before)
+        raise AssertionError(f"{told} is the outcome of no order")
+
+    def _copied(self) -> Any:
+        return {name: dict(intent) for name, intent in self.model.intents.items()}, self.model.used.copy()
+
+    def _restore(self, before: Any) -> None:
+        self.model.intents = {name: dict(intent) for name, intent in before[0].items()}
+        self.model.used = before[1].copy()
+
+    @precondition(lambda self: self._in("PROPOSED"))
+    @rule(data=st.data(), fault=st.sampled_from(["crash_before", "crash_after"]))
+    def gate_and_die(self, data: Any, fault: Any) -> None:
+        name = self._one(data, "PROPOSED")
+        self.world.store.arm(fault)
+        with suppress(Crash):
+            self._ask(self.world.app, name)
+        if fault == "crash_after":
+            self.model.decided(name, self.now)
+
+    # --- people ---
+
+    @precondition(lambda self: self.model.intents)
+    @rule(data=st.data())
+    def approve(self, data: Any) -> None:
+        name = self._one(data, *WAITING)
+        intent = self.model.intents[name]
+        may = intent["status"] in WAITING and self.now < intent["expires_at"] and not self.model.blocked(intent)
+        try:
+            approval = self.world.approve(name)
+        except Conflict:
+            assert not may and intent["human"] is None
+            return
+        assert approval.approval_source == "HUMAN"
+        assert may if intent["human"] is None else approval.approval_id == intent["human"]
+        if intent["human"] is None:
+            intent |= {"status": "APPROVED", "human": approval.approval_id}
+
+    @precondition(lambda self: self.model.intents)
+    @rule(data=st.data())
+    def reject(self, data: Any) -> None:
+        name = self._one(data, *WAITING)
+        intent = self.model.intents[name]
+        try:
+            self.world.app.reject(self.world.tenant, name, by="bob")
+        except Conflict:
+            assert intent["status"] not in (*WAITING, "REJECTED")
+            return
+        assert intent["status"] in (*WAITING, "REJECTED")
+        intent["status"] = "REJECTED"
+
+    @precondition(lambda self: self.model.intents)
+    @rule(data=st.data())
+    def edit(self, data: Any) -> None:
+        name = self._one(data, *WAITING)
+        old = self.model.intents[name]
+        try:
+            answer = self.world.app.edit(
+                self.world.tenant, name, by="bob", changes={"parameters.text": f"edited {self.steps}"}
+            )
+        except (Conflict, InvalidInput):
+            assert old["status"] not in WAITING or self.now >= old["expires_at"]
+            return
+        assert old["status"] in WAITING and self.now < old["expires_at"]
+        old["status"] = "SUPERSEDED"
+        fields = {field: old[field] for field in ("account", "type", "confidence", "risk", "expires_at")}
+        self.model.propose(answer.action_intent_id, **fields, edited=True)
+        self.model.decided(answer.action_intent_id, self.now)
+        assert (answer.result, answer.reason) == self.model.intents[answer.action_intent_id]["answer"]
+
+    @precondition(lambda self: self._in("UNKNOWN"))
+    @rule(data=st.data(), status=st.sampled_from(["SUCCEEDED", "FAILED"]))
+    def resolve(self, data: Any, status: Any) -> None:
+        name = self._one(data, "UNKNOWN")
+        self.world.app.resolve(self.world.tenant, name, by="bob", status=status)
+        self.model.intents[name]["status"] = status
+
+    # --- the bus, the workers, the far side, the clock ---
+
+    @rule(receipt=receipts, times=st.integers(1, 4))
+    def the_bus_will_say(self, receipt: str, times: int) -> None:
+        self.world.bus.script += [receipt] * times  # type: ignore[union-attr]
+
+    @precondition(lambda self: self.world.bus.arrived)
+    @rule(steps=st.integers(1, 12), answers=st.lists(answers_of_the_far_side, max_size=3), fault=st.booleans())
+    def work(self, steps: int, answers: list[str], fault: bool) -> None:
+        """Carry out one event, and die after so many steps, or at a write within one of them."""
+        self.world.far.script.extend(answers)
+        left = steps
+
+        def step(function: Any, *arguments: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left == 0 and fault:
+                self.world.store.arm("crash_after")
+            if left < 0:
+                raise Crash
+            return function(*arguments)
+
+        message = self.world.bus.take()
+        assert message is not None
+        with suppress(Crash):
+            self.world.run(message, step)
+        self.world.store.disarm()
+        self.world.far.script.clear()
+
+    @rule(span=st.sampled_from([{"seconds": 5}, {"seconds": 45}, {"minutes": 20}, {"hours": 7}, {"hours": 26}]))
+    def time_passes(self, span: dict[str, int]) -> None:
+        self.world.clock.pass_(**span)
+
+    @precondition(lambda self: self.names > 4)
+    @rule()
+    def a_season_passes(self) -> None:
+        self.world.clock.pass_(days=100)
+
+    @rule()
+    def reconcile(self) -> None:
+        # What nobody gated is gated now, one after the other, in the order in which it fell due.
+        due = [case for case in self.world.inner.due(self.now, 1000) if case.status == "PROPOSED"]
+        self.world.app.reconcile()
+        for case in due:
+            self.model.decided(case.action_intent_id, self.now)
+
+    @rule()
+    def the_process_is_restarted(self) -> None:
+        self.world.restart()
+
+    # --- what holds after every step ---
+
+    @property
+    def now(self) -> Any:
+        return self.world.clock.at
+
+    def _in(self, *statuses: str) -> list[str]:
+        return [name for name, intent in self.model.intents.items() if intent["status"] in statuses]
+
+    def _one(self, data: Any, *rather: str) -> str:
+        """An intent, mostly one in a status where the step makes sense."""
+        likely = self._in(*rather)
+        names = likely if likely and data.draw(st.integers(0, 4)) else list(self.model.intents)
+        return data.draw(st.sampled_from(names))
+
+    @invariant()
+    def the_counters_are_the_model_s(self) -> None:
+        if not hasattr(self, "model"):
+            return
+        self.steps += 1
+        for name, status in self.world.statuses().items():
+            self.model.saw(name, status, self.now)
+        day = self.model.day(self.now)
+        for account in ("north", "south"):
+            assert self.world.used(account=account) == self.model.used[(*day, account, "all")]
+            for action_type in (TYPE, OTHER):
+                window = (*day, account, action_type)
+                assert self.world.of_type(action_type, account=account) == self.model.used[window]
+        ceiling = self.world.app.usage(self.world.tenant)["ceiling"]
+        if ceiling:
+            assert ceiling["used"] == self.model.used[(*self.model.ceiling_day(self.now), "ceiling")]
+        assert all(count >= 0 for count in self.model.used.values())
+        assert all(times == 1 for times in self.world.far.written.values()), self.world.far.written
+        if self.steps % 10 == 0:
+            self.world.assert_sound(export=False)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "model"):
+            return
+        self.world.store.disarm()
+        self.world.bus.script.clear()  # type: ignore[union-attr]
+        self.world.restart()
+        self.world.settle(rounds=200)
+        self.world.assert_sound()
+        for name, status in self.world.statuses().items():
+            assert status in (*ENDED, *WAITING, "UNKNOWN"), (name, status)
+
+
+def _settings(kind: str) -> settings:
+    return settings(
+        max_examples=EXAMPLES[kind] * (20 if THOROUGH else 1),
+        stateful_step_count=80 if THOROUGH else 30,
+        derandomize=bool(os.environ.get("CI")) and not THOROUGH,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "postgres"])
+def test_whatever_happens_in_whatever_order_the_bounds_hold(open_store, kind):
+    shared = Shared(partial(open_store, kind))
+
+    run_state_machine_as_test(lambda: Life(shared), settings=_settings(kind))
+
+
+def test_the_model_s_day_is_a_day():
+    model = Model(WIDE)
+
+    assert model.day(NOON) == ("UTC", "2026-03-10")
+    model.change({**WIDE, "zone": "Pacific/Auckland"}, NOON)
+    assert model.day(NOON) == ("UTC", "2026-03-10")
+    assert model.day(NOON + timedelta(days=1)) == ("Pacific/Auckland", "2026-03-12")
