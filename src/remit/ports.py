@@ -181,10 +181,18 @@ def entry_cursor(entry: LedgerEntry) -> str:
 
 
 class EnlistingPublisher(Protocol):
-    """Delivers in the store's own transaction: announced and marked as published in one commit."""
+    """
+    Delivers in the store's own transaction: announced and marked as published in one commit.
+
+    Passes `remit.testing.publisher_contract`, or is none.
+    """
 
     def enlist(self, transaction: Any, messages: Sequence[Message]) -> None:
-        """Hand over the messages inside `transaction`, whatever the store calls that. Raises to undo everything."""
+        """
+        Hand over the messages inside `transaction`, whatever the store calls that. Raises to undo everything.
+
+        A message whose id was handed over before is not delivered again.
+        """
         ...
 
 
@@ -200,7 +208,11 @@ DELIVERED, REFUSED, UNCONFIRMED = "delivered", "refused", "unconfirmed"
 
 
 class SendingPublisher(Protocol):
-    """Delivers over a wire: what is not known to be delivered stays reserved and is sent again."""
+    """
+    Delivers over a wire: what is not known to be delivered stays reserved and is sent again.
+
+    Passes `remit.testing.publisher_contract`, or is none.
+    """
 
     def send(self, messages: Sequence[Message]) -> list[Receipt]:
         """One receipt a message, in order. Never raises for what happened on the way: that is `unconfirmed`."""
