@@ -23,7 +23,8 @@ class Process:
     """A Python process whose standard output is heard line by line. It does not outlive the `with`."""
 
     def __init__(self, *arguments: str, cwd: Path = ROOT) -> None:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+        # Wide enough that no table is cut.
+        environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
         self._process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=cwd,
@@ -52,6 +53,14 @@ class Process:
         """The next line it says."""
         said = self._lines.get(timeout=timeout_s)
         assert said is not None, f"it ended instead:\n{self._wait_for_errors()}"
+        return said
+
+    def everything(self) -> str:
+        """All that it says, to its end."""
+        said = ""
+        while (line := self._lines.get(timeout=PATIENCE_S)) is not None:
+            said += line
+        self._wait_for_errors()
         return said
 
     def _wait_for_errors(self) -> str:

@@ -158,7 +158,7 @@ def test_bounds_that_are_applied_at_once_are_numbered_without_gaps(url: str, rem
 
 
 @pytest.mark.parametrize("fresh", ["sqlite_url", "empty_postgres_url"])
-def test_processes_that_open_one_fresh_database_at_once_both_work(
+def test_processes_that_open_one_fresh_database_at_once_carry_out_what_both_were_given(
     fresh: str, request: pytest.FixtureRequest, rivals: Rivals
 ) -> None:
     url = request.getfixturevalue(fresh)
