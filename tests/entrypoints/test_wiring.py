@@ -1,0 +1,255 @@
+"""From settings to a running Remit: what is refused, what tools may see, and that importing does nothing."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from remit import InvalidInput, Remit, TryLater
+from remit.connectors.internal import InternalConnector
+from remit.entrypoints.worker import work
+from remit.wiring import SystemClock, tool_environment
+
+SOURCE = Path(__file__).parents[2] / "src"
+
+
+# --- opening ---
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/remit", "remit.db", "", "memory:", "SQLITE:///remit.db"])
+def test_a_url_of_no_known_kind_is_refused_with_those_that_are(url: str) -> None:
+    with pytest.raises(InvalidInput, match=r"use sqlite:///FILE, postgresql://… or memory://") as refused:
+        Remit.open(url)
+
+    assert refused.value.field == "database"
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:remit.db"])
+def test_a_sqlite_url_that_names_no_file_is_refused(url: str) -> None:
+    with pytest.raises(InvalidInput, match=r"sqlite:///path\.db"):
+        Remit.open(url)
+
+
+def test_a_missing_directory_is_named_and_not_made(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+
+    with pytest.raises(InvalidInput, match=f"the directory {missing} does not exist"):
+        Remit.open(f"sqlite:///{missing}/remit.db")
+
+    assert not missing.exists()
+
+
+def test_a_server_that_does_not_answer_is_worth_another_try_and_its_password_is_not_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    with pytest.raises(TryLater, match="PostgreSQL") as failed:
+        Remit.open(f"postgresql://remit:s3cret@127.0.0.1:{port}/remit")
+
+    assert "s3cret" not in str(failed.value)
+
+
+@pytest.mark.parametrize("days", [-1, 0, 29, 91])
+def test_a_state_may_not_live_shorter_or_longer_than_the_contract_says(tmp_path: Path, days: int) -> None:
+    with pytest.raises(InvalidInput, match="choose 30 to 90") as refused:
+        Remit.open(f"sqlite:///{tmp_path}/remit.db", state_ttl_days=days)
+
+    assert refused.value.field == "state_ttl_days"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("days", [30, 90])
+def test_a_state_may_live_thirty_to_ninety_days(days: int) -> None:
+    with Remit.open("memory://", state_ttl_days=days) as remit:
+        assert remit.context.state_ttl_days == days
+
+
+def test_a_closed_database_can_be_opened_again_and_holds_what_was_stored(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/remit.db"
+    with Remit.open(url) as remit:
+        remit.apply(_bounds(), by="ann")
+        remit.submit([_proposal("i-1")])
+
+    with Remit.open(url) as remit:
+        assert remit.status("acme", "i-1")["status"] == "APPROVED"
+
+
+def test_time_and_source_come_from_where_the_opener_says() -> None:
+    class Standing:
+        def now(self) -> datetime:
+            return datetime(2026, 3, 10, tzinfo=UTC)
+
+    with Remit.open("memory://", clock=Standing(), event_source="acme.remit") as remit:
+        remit.apply(_bounds(), by="ann")
+        remit.submit([_proposal("i-1")])
+        assert remit.local_queue is not None
+        message = remit.local_queue.take()
+
+    assert message is not None
+    assert message.event["source"] == "acme.remit"
+    assert message.data["approved_at"] == "2026-03-10T00:00:00Z"
+
+
+def test_the_machines_clock_is_aware_utc() -> None:
+    assert SystemClock().now().utcoffset() == timedelta(0)
+
+
+def test_an_own_connector_stands_beside_the_built_in_ones() -> None:
+    class Fax:
+        always_honours_key = False
+
+        def check(self, tool: dict[str, Any]) -> None:
+            if "number" not in tool:
+                raise InvalidInput("number", "is missing")
+
+    with Remit.open("memory://", connectors={"fax": Fax()}) as remit:  # type: ignore[dict-item]
+        assert set(remit.context.connectors) == {"internal", "http", "fax"}
+        assert isinstance(remit.context.connectors["internal"], InternalConnector)
+        with pytest.raises(InvalidInput, match="is missing"):
+            remit.apply(_bounds(tool={"connector": "fax"}), by="ann")
+
+
+# --- what tools may see ---
+
+
+def test_tools_never_see_what_remit_itself_is_set_by() -> None:
+    environ = {"CRM_URL": "https://crm.example.com", "REMIT_DATABASE_URL": "postgresql://u:p@h/d", "REMIT_": "x"}
+
+    assert tool_environment(environ) == {"CRM_URL": "https://crm.example.com"}
+
+
+def test_what_tools_see_can_be_narrowed_to_names() -> None:
+    environ = {"CRM_URL": "u", "CRM_TOKEN": "t", "AWS_SECRET_ACCESS_KEY": "s", "REMIT_TOKEN": "r"}
+
+    def seen(names: str) -> dict[str, str]:
+        return tool_environment({**environ, "REMIT_TOOL_ENVIRONMENT": names})
+
+    assert seen("CRM_URL, CRM_TOKEN") == {"CRM_URL": "u", "CRM_TOKEN": "t"}
+    assert seen("CRM_URL,MISSING") == {"CRM_URL": "u"}
+    assert seen("REMIT_TOKEN,REMIT_TOOL_ENVIRONMENT") == {}
+    assert seen("") == {}
+
+
+# --- in memory ---
+
+
+def test_in_memory_a_worker_carries_out_what_was_approved_and_ends() -> None:
+    done: list[str] = []
+    with Remit.open("memory://") as remit:
+        remit.apply(_bounds(), by="ann")
+        remit.submit([_proposal("i-1"), _proposal("i-2"), _proposal("unsure", confidence_score=0.1)])
+
+        work(remit, until_idle=True, on_done=done.append)
+
+        assert done == ["SUCCEEDED", "SUCCEEDED"]
+        assert remit.counts("acme") == {"SUCCEEDED": 2, "AWAITING_APPROVAL": 1}
+        assert remit.verify("acme").ok
+
+
+def test_two_that_are_opened_in_memory_share_nothing() -> None:
+    with Remit.open("memory://") as one, Remit.open("memory://") as other:
+        one.apply(_bounds(), by="ann")
+        one.submit([_proposal("i-1")])
+
+        work(other, until_idle=True)
+
+        assert other.counts("acme") == {}
+        assert one.counts("acme") == {"APPROVED": 1}
+
+
+def test_with_publishing_off_an_approval_waits_for_another_process(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/remit.db"
+    with Remit.open(url, publishing=False) as remit:
+        remit.apply(_bounds(), by="ann")
+        remit.submit([_proposal("i-1")])
+        work_would_find = remit.reconcile()
+
+        events = [entry["event_type"] for entry in remit.ledger("acme", "i-1")]
+
+    assert work_would_find.published == 0
+    assert "ACTION_APPROVED" in events
+    assert "ACTION_PUBLISHED" not in events
+
+
+# --- importing ---
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[set[str], list[Path]]]:
+    """What `import remit` loaded, and what it left behind in the directory it ran in."""
+    directory = tmp_path_factory.mktemp("import")
+    yield _python("import remit", directory), list(directory.iterdir())
+
+
+def test_importing_remit_loads_no_database_and_no_engine(imported: tuple[set[str], list[Path]]) -> None:
+    loaded, _ = imported
+
+    assert "remit.wiring" in loaded
+    assert loaded.isdisjoint({"sqlalchemy", "alembic", "psycopg", "sqlite3", "dbos", "boto3", "typer"})
+
+
+def test_opening_in_memory_loads_no_database_and_no_engine(tmp_path: Path) -> None:
+    loaded = _python("import remit; remit.Remit.open('memory://').close()", tmp_path)
+
+    assert loaded.isdisjoint({"sqlalchemy", "alembic", "psycopg", "dbos"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_importing_any_door_creates_nothing(imported: tuple[set[str], list[Path]], tmp_path: Path) -> None:
+    doors = "import remit.entrypoints.cli, remit.entrypoints.worker, remit.demo.story, remit.publishers.dbos"
+
+    _python(f"{doors}, remit.stores.sql", tmp_path)
+
+    assert imported[1] == list(tmp_path.iterdir()) == []
+
+
+def _python(code: str, cwd: Path) -> set[str]:
+    """Run it in a fresh interpreter; the modules it had in the end."""
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"{code}\nimport sys, threading\nassert threading.active_count() == 1\nprint(*sys.modules)",
+        ],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert told.returncode == 0, told.stderr
+    return set(told.stdout.split())
+
+
+def _bounds(**changes: Any) -> dict[str, Any]:
+    tool = changes.get("tool", {"connector": "internal", "operation": "create_note"})
+    return {
+        "tenant": "acme",
+        "action_types": {"ADD_NOTE": {"risk_tier": "LOW", "tool": tool}},
+        "allowlist": ["ADD_NOTE"],
+        "modes": {"default": "AUTO_EXECUTE"},
+        "budget": {"max_autonomous_per_day": 10},
+    }
+
+
+def _proposal(name: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "action_intent_id": name,
+        "tenant_id": "acme",
+        "account_id": "north",
+        "action_type": "ADD_NOTE",
+        "target": {"entity_type": "contact", "entity_id": "c-1"},
+        "parameters": {"text": "hello"},
+        "confidence_score": 0.9,
+        "risk_level": "LOW",
+        "proposed_by": "agent",
+        **changes,
+    }
