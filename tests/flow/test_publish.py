@@ -143,6 +143,15 @@ def test_a_definite_refusal_gives_the_charge_back_once_and_asks_a_person(sending
     sending.assert_sound()
 
 
+def test_the_gate_does_not_say_of_a_refused_approval_that_it_was_published(sending):
+    sending.bus.script += [REFUSED]
+    sending.submit()
+
+    again = sending.gate()
+
+    assert (again.already_published, again.status) == (False, "AWAITING_APPROVAL")
+
+
 def test_after_a_refusal_a_person_may_approve_and_nothing_is_charged(sending):
     sending.bus.script += [REFUSED]
     refused = sending.submit()

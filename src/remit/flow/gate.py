@@ -195,14 +195,15 @@ def _earlier_answer(
     state = snapshot.get(state_at)
     # A state that is gone was purged after it was done: that is never a reason to decide or publish again.
     waits = state is not None and state.status == "RESERVED"
-    automatic = decision.result == "AUTO_EXECUTED"
+    # One that was released did not leave: a person is asked about it, whatever the gate once said.
+    left = decision.result == "AUTO_EXECUTED" and (state is None or state.status == "PUBLISHED")
     return _answer(
         decision,
         status,
         trace_id,
         state.approval_id if state else None,
         reserved=waits,
-        already_published=automatic and not waits,
+        already_published=left,
     )
 
 
