@@ -21,6 +21,7 @@ from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 from remit.core.outcome import Resolution
 from remit.core.records import BOUNDS, INTENT, THE_ONE, Key, Votes
+from remit.core.values import PLATFORM
 from remit.core.verification import Report, verify
 from remit.flow import bounds as bounds_flow
 from remit.flow import execute, gate, keys, propose, publish, read, reconcile, review
@@ -291,6 +292,9 @@ class App:
     def keep_policies(self) -> None:
         """Keep every tenant's policies as this release reads them: a later one has to explain today's decisions."""
         for tenant_id in self.context.store.tenants():
+            # The platform keeps keys and stops, and has no bounds.
+            if tenant_id == PLATFORM:
+                continue
             self._one(bounds_flow.keep_policies_unit(tenant_id))
 
     def busy(self) -> bool:

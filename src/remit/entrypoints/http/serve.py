@@ -81,14 +81,14 @@ def serve(
         worker.start()
     settle()
     try:
-        _Server(config, on_ready).run()
+        Server(config, on_ready).run()
     finally:
         stop.set()
         if with_worker:
             worker.join()
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Says where it listens once it does."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[str], None]) -> None:

@@ -1,0 +1,17 @@
+"""Fixtures of the doors' tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.http_world import World, http_world
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """The HTTP door, served, with a key for each role of two tenants."""
+    with http_world(tmp_path) as opened:
+        yield opened

@@ -1,0 +1,120 @@
+"""
+The HTTP door for one test: a real server on loopback over a SQLite file, and a key for each role of two tenants.
+
+`world.client("approver")` speaks as that role of `acme`; `world.client("approver", "globex")` as another tenant's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import httpx
+import uvicorn
+
+from remit.core.access import ROLES
+from remit.core.values import PLATFORM
+from remit.entrypoints.http import HttpSettings, create_app
+from remit.entrypoints.http.serve import Server
+from remit.entrypoints.worker import work
+from remit.wiring import Remit
+
+ACME, GLOBEX = "acme", "globex"
+NOTE, EMAIL = "CREATE_INTERNAL_NOTE", "SEND_EMAIL"
+
+
+@dataclass
+class World:
+    """`keys` holds the key's text of each role by `(tenant, role)`; the platform's is `(PLATFORM, "platform")`."""
+
+    remit: Remit
+    app: Any
+    url: str
+    keys: Mapping[tuple[str, str], str]
+    _clients: list[httpx.Client] = field(default_factory=list)
+
+    def client(self, role: str | None, tenant: str = ACME) -> httpx.Client:
+        """Somebody who sends the key of that role of that tenant; nobody's without a role."""
+        owner = PLATFORM if role == "platform" else tenant
+        headers = {"Authorization": f"Bearer {self.keys[owner, role]}"} if role else {}
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=20, trust_env=False)
+        self._clients.append(client)
+        return client
+
+    def submit(self, action_intent_id: str, *, tenant: str = ACME, **changes: Any) -> Any:
+        """Propose and gate behind the door's back."""
+        (answer,) = self.remit.submit([{"tenant_id": tenant, **proposal(action_intent_id), **changes}])
+        return answer
+
+    def work(self) -> None:
+        """Carry out what is approved."""
+        work(self.remit, until_idle=True)
+
+
+def bounds(tenant: str = ACME, **changes: Any) -> dict[str, Any]:
+    """Autonomy for notes, ten a day for every account; e-mails need a person."""
+    tool = {"connector": "internal", "operation": "create_note"}
+    return {
+        "tenant": tenant,
+        "action_types": {NOTE: {"risk_tier": "MINIMAL", "tool": tool}, EMAIL: {"risk_tier": "HIGH", "tool": tool}},
+        "allowlist": [NOTE],
+        "modes": {"default": "AUTO_EXECUTE"},
+        "budget": {"max_autonomous_per_day": 10},
+        **changes,
+    }
+
+
+def proposal(action_intent_id: str, **changes: Any) -> dict[str, Any]:
+    """As an agent sends it: without a tenant."""
+    return {
+        "action_intent_id": action_intent_id,
+        "account_id": "acct-1",
+        "action_type": NOTE,
+        "target": {"entity_type": "contact", "entity_id": "c-1"},
+        "parameters": {"text": "hello"},
+        "confidence_score": 0.9,
+        **changes,
+    }
+
+
+@contextmanager
+def http_world(directory: Path, settings: HttpSettings | None = None, **opening: Any) -> Iterator[World]:
+    """Bounds are set for `acme` and for nobody else. `opening` goes to `Remit.open`."""
+    with Remit.open(f"sqlite:///{directory / 'remit.db'}", **{"environ": {}, **opening}) as remit:
+        remit.apply(bounds(), by="the test")
+        app = create_app(remit, settings)
+        with served(app) as url:
+            world = World(remit, app, url, _keys(remit))
+            try:
+                yield world
+            finally:
+                for client in world._clients:
+                    client.close()
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """A server in a thread, as long as the context. Answers its URL."""
+    ready: Queue[str] = Queue()
+    server = Server(uvicorn.Config(app, port=0, log_level="warning"), ready.put)
+    thread = threading.Thread(target=server.run, name="the test's server")
+    thread.start()
+    try:
+        yield ready.get(timeout=20)
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+        assert not thread.is_alive(), "the server did not stop"
+
+
+def _keys(remit: Remit) -> dict[tuple[str, str], str]:
+    owners = [(tenant, role) for tenant in (ACME, GLOBEX) for role in ROLES if role != "platform"]
+    return {
+        (tenant, role): remit.create_key(tenant, {"name": f"{role}-1", "roles": [role]}, by="the test")[1]
+        for tenant, role in [*owners, (PLATFORM, "platform")]
+    }
