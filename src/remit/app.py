@@ -10,14 +10,14 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, overload
 
 from remit.core.access import ApiKey, Principal, parse_new_key
 from remit.core.approval import Approval
 from remit.core.autonomy import Stop, StopLevel, StopScope
 from remit.core.bounds import BoundsInForce, nothing_set, parse_bounds, replace_bounds
 from remit.core.errors import InvalidInput, NotFound, RemitError
-from remit.core.intent import ActionIntentV1
+from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.lifecycle import Case
 from remit.core.outcome import Resolution
 from remit.core.records import BOUNDS, INTENT, THE_ONE, Key, Votes
@@ -70,14 +70,31 @@ class App:
 
     # --- agents ---
 
-    def propose(self, proposals: Sequence[Any]) -> list[ActionIntentV1 | RemitError]:
-        """Store proposals without gating them. Answers in order; one that is wrong holds no other back."""
+    @overload
+    def propose(self, proposals: Mapping[str, Any] | Proposal) -> ActionIntentV1: ...
+    @overload
+    def propose(self, proposals: Sequence[Any]) -> list[ActionIntentV1 | RemitError]: ...
+    def propose(self, proposals: Any) -> Any:
+        """
+        Store proposals without gating them.
+
+        One is answered with the stored intent, or raises. A list is answered with a list in the same order,
+        each the intent or the error of that one: one that is wrong holds no other back.
+        """
+        if isinstance(proposals, Mapping | Proposal):
+            return answer_of(self.propose([proposals]))
         return [
             answer for batch in _batches(proposals) for answer in propose.propose(self.context, batch, self.clock.now())
         ]
 
-    def submit(self, proposals: Sequence[Any]) -> list[GateAnswer | RemitError]:
-        """Propose and gate. Answers in order: the gate's, or why it could not be stored."""
+    @overload
+    def submit(self, proposals: Mapping[str, Any] | Proposal) -> GateAnswer: ...
+    @overload
+    def submit(self, proposals: Sequence[Any]) -> list[GateAnswer | RemitError]: ...
+    def submit(self, proposals: Any) -> Any:
+        """Propose and gate, one or many, answered as `propose` does: with the gate's word on each."""
+        if isinstance(proposals, Mapping | Proposal):
+            return answer_of(self.submit([proposals]))
         answers: list[GateAnswer | RemitError] = []
         for batch in _batches(proposals):
             stored = propose.propose(self.context, batch, self.clock.now())
@@ -85,8 +102,14 @@ class App:
             answers += [intent if isinstance(intent, RemitError) else next(gated) for intent in stored]
         return answers
 
-    def gate(self, requests: Sequence[GateRequest]) -> list[GateAnswer | RemitError]:
-        """Decide intents and publish what was approved. Answers in order."""
+    @overload
+    def gate(self, requests: GateRequest) -> GateAnswer: ...
+    @overload
+    def gate(self, requests: Sequence[GateRequest]) -> list[GateAnswer | RemitError]: ...
+    def gate(self, requests: Any) -> Any:
+        """Decide intents, one or many, and publish what was approved."""
+        if isinstance(requests, GateRequest):
+            return answer_of(self._gate([requests]))
         answers: list[GateAnswer | RemitError] = []
         for batch in _batches(requests):
             answers += self._gate(batch)
@@ -140,10 +163,7 @@ class App:
         old = self.intent(tenant_id, action_intent_id)
         proposal = review.edited_proposal(old, changes, by=by, new_id=self.context.new_id())
         edited = self._one(propose.propose_unit(self.context, proposal, self.clock.now(), edited_by=by))
-        (answer,) = self._gate([_request_of(edited)])
-        if isinstance(answer, RemitError):
-            raise answer
-        return answer
+        return self.gate(_request_of(edited))
 
     def resolve(
         self,
