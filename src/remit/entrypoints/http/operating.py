@@ -11,7 +11,7 @@ from remit.core.autonomy import StopScope
 from remit.core.errors import InvalidInput
 from remit.core.values import PLATFORM
 from remit.entrypoints.http.callers import Caller, Here
-from remit.entrypoints.http.shapes import StopBody
+from remit.entrypoints.http.shapes import KeyId, StopBody
 
 router = APIRouter(tags=["operating"])
 
@@ -57,7 +57,7 @@ def keys(remit: Here, caller: Caller) -> Any:
 
 
 @router.post("/v1/keys/{key_id}/revoke")
-def revoke_key(remit: Here, caller: Caller, key_id: str) -> Any:
+def revoke_key(remit: Here, caller: Caller, key_id: KeyId) -> Any:
     """From now on this key lets nobody in."""
     caller.require("manage_keys")
     return _shown(remit.revoke_key(caller.tenant_id, key_id, by=caller.name))

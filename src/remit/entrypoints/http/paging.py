@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import Query
 
+from remit.core.values import Identifier
 from remit.flow.read import LARGEST_PAGE
 
-Account = Annotated[str | None, Query(max_length=128, description="only of this account")]
+Account = Annotated[Identifier | None, Query(description="only of this account")]
 After = Annotated[str | None, Query(max_length=512, description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE)]
 

@@ -18,6 +18,7 @@ from remit.entrypoints.http.shapes import (
     BulkApproveBody,
     BulkRejectBody,
     EditBody,
+    IntentId,
     RejectBody,
     ResolveBody,
 )
@@ -35,7 +36,7 @@ def queue(remit: Here, caller: Reader, account_id: Account = None, after: After 
 
 
 @router.post("/v1/intents/{action_intent_id}/approve")
-def approve(remit: Here, caller: Approver, action_intent_id: str, body: ApproveBody) -> Any:
+def approve(remit: Here, caller: Approver, action_intent_id: IntentId, body: ApproveBody) -> Any:
     """
     Approve exactly what the digest stands for. A second approve returns the first.
 
@@ -52,7 +53,7 @@ def _approved(remit: Here, caller: Principal, action_intent_id: str, digest: str
 
 
 @router.post("/v1/intents/{action_intent_id}/reject")
-def reject(remit: Here, caller: Approver, action_intent_id: str, body: RejectBody) -> Any:
+def reject(remit: Here, caller: Approver, action_intent_id: IntentId, body: RejectBody) -> Any:
     """Say no, for good."""
     return _rejected(remit, caller, action_intent_id, body.reason)
 
@@ -63,13 +64,13 @@ def _rejected(remit: Here, caller: Principal, action_intent_id: str, reason: str
 
 
 @router.post("/v1/intents/{action_intent_id}/edit")
-def edit(remit: Here, caller: Approver, action_intent_id: str, body: EditBody) -> Any:
+def edit(remit: Here, caller: Approver, action_intent_id: IntentId, body: EditBody) -> Any:
     """Replace a waiting intent by an edited one, which waits for a person. Answers the new one's verdict."""
     return remit.edit(caller.tenant_id, action_intent_id, by=caller.name, changes=body.changes).wire()
 
 
 @router.post("/v1/intents/{action_intent_id}/resolve")
-def resolve(remit: Here, caller: Resolver, action_intent_id: str, body: ResolveBody) -> Any:
+def resolve(remit: Here, caller: Resolver, action_intent_id: IntentId, body: ResolveBody) -> Any:
     """Say what became of an intent whose outcome is `UNKNOWN`."""
     resolution = remit.resolve(caller.tenant_id, action_intent_id, by=caller.name, status=body.status, note=body.note)
     return resolution.wire()

@@ -97,6 +97,17 @@ def install(app: FastAPI) -> None:
         response.headers.update(error.headers or {})
         return response
 
+    @app.exception_handler(Exception)
+    def ours_to_mend(_: Request, __: Exception) -> JSONResponse:
+        # What went wrong stands in the log alone: it may hold what the caller must not see.
+        problem = {
+            "type": "/problems/internal",
+            "title": "Something is wrong here",
+            "status": 500,
+            "detail": "it may have happened: look before you send it again; the log of the server says more",
+        }
+        return answer(problem)
+
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"description": title, "content": {MEDIA_TYPE: {"schema": SCHEMA}}}

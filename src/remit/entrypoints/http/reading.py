@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from itertools import chain
 from typing import Annotated, Any
 
 import orjson
@@ -12,8 +12,10 @@ from fastapi.responses import StreamingResponse
 
 from remit.core.access import Principal
 from remit.core.lifecycle import Status
+from remit.core.values import ActionTypeName, WireTime
 from remit.entrypoints.http.callers import Here, permitted
 from remit.entrypoints.http.paging import Account, After, Limit, page
+from remit.entrypoints.http.shapes import IntentId
 from remit.ports import CaseFilter
 
 router = APIRouter(tags=["reading"])
@@ -28,11 +30,11 @@ def intents(
     remit: Here,
     caller: Reader,
     account_id: Account = None,
-    action_type: Annotated[str | None, Query(max_length=128)] = None,
+    action_type: Annotated[ActionTypeName | None, Query()] = None,
     status: Annotated[list[Status] | None, Query()] = None,
-    reason: Annotated[str | None, Query(max_length=128)] = None,
-    created_from: Annotated[datetime | None, Query()] = None,
-    created_before: Annotated[datetime | None, Query()] = None,
+    reason: Annotated[str | None, Query(pattern="^[A-Z][A-Z0-9_]{0,127}$")] = None,
+    created_from: Annotated[WireTime | None, Query(strict=True)] = None,
+    created_before: Annotated[WireTime | None, Query(strict=True)] = None,
     after: After = None,
     limit: Limit = 50,
 ) -> Any:
@@ -42,19 +44,19 @@ def intents(
 
 
 @router.get("/v1/intents/{action_intent_id}")
-def status(remit: Here, caller: Onlooker, action_intent_id: str) -> Any:
+def status(remit: Here, caller: Onlooker, action_intent_id: IntentId) -> Any:
     """Where one intent stands: status, outcome, `approval_source`, `auto_executed`."""
     return _seen(remit, caller, action_intent_id, remit.status(caller.tenant_id, action_intent_id))
 
 
 @router.get("/v1/intents/{action_intent_id}/why")
-def why(remit: Here, caller: Onlooker, action_intent_id: str) -> Any:
+def why(remit: Here, caller: Onlooker, action_intent_id: IntentId) -> Any:
     """The checks in order, the policy clause and its text, what was known at the time, who approved."""
     return _seen(remit, caller, action_intent_id, remit.why(caller.tenant_id, action_intent_id))
 
 
 @router.get("/v1/intents/{action_intent_id}/ledger")
-def ledger(remit: Here, caller: Onlooker, action_intent_id: str) -> Any:
+def ledger(remit: Here, caller: Onlooker, action_intent_id: IntentId) -> Any:
     """The intent's chain of the ledger, as exported."""
     return _seen(remit, caller, action_intent_id, {"items": remit.ledger(caller.tenant_id, action_intent_id)})
 
@@ -80,8 +82,12 @@ def usage(remit: Here, caller: Reader, account_id: Account = None) -> Any:
 def export(remit: Here, caller: Exporter) -> StreamingResponse:
     """Every ledger entry as JSON lines, closed by a seal: keep a copy of it elsewhere."""
 
+    entries = remit.export(caller.tenant_id, by=caller.name)
+    # Read before the answer begins: what is wrong can still be said in its status.
+    first = next(entries)
+
     def lines() -> Iterator[bytes]:
-        for entry in remit.export(caller.tenant_id, by=caller.name):
+        for entry in chain([first], entries):
             yield orjson.dumps(entry) + b"\n"
 
     return StreamingResponse(lines(), media_type="application/x-ndjson")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import Body as JsonBody
+from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from remit.core.intent import Proposal
@@ -28,6 +29,9 @@ PROPOSAL_EXAMPLE = {
 }
 _PROPOSAL["examples"] = [PROPOSAL_EXAMPLE]
 
+IntentId = Annotated[Identifier, Path(description="the intent's id")]
+KeyId = Annotated[Identifier, Path(description="the key's id, as it is listed")]
+
 ProposalBody = Annotated[
     Any,
     WithJsonSchema(
@@ -44,12 +48,16 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+# An empty one is a gate's `MISSING_INPUT`, not a request that cannot be read.
+_IdOrNothing = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:@-]{0,128}$")]
+
+
 class GateBody(Body):
     """The gate's input. The tenant is the credential's; if it is sent, it must be that one."""
 
-    action_intent_id: Annotated[str, Field(max_length=128)]
-    account_id: Annotated[str, Field(max_length=128)]
-    tenant_id: Annotated[str, Field(max_length=128)] | None = None
+    action_intent_id: _IdOrNothing
+    account_id: _IdOrNothing
+    tenant_id: _IdOrNothing | None = None
 
 
 class ApproveBody(Body):
