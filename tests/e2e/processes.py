@@ -55,6 +55,14 @@ class Process:
         assert said is not None, f"it ended instead:\n{self._wait_for_errors()}"
         return said
 
+    def says_nothing_for(self, seconds: float) -> None:
+        """Neither a line nor its end comes that soon."""
+        try:
+            said = self._lines.get(timeout=seconds)
+        except queue.Empty:
+            return
+        raise AssertionError(f"it said {said!r}")
+
     def everything(self) -> str:
         """All that it says, to its end."""
         said = ""

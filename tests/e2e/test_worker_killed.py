@@ -131,36 +131,63 @@ def test_what_one_worker_has_in_flight_a_second_one_that_starts_does_not_run_aga
             # The first one is full, so whoever answers for this one is the second, and is at work.
             _submit(remit, "i-6")
             forgetful_crm.acted.get(timeout=PATIENCE_S)
-            ran_by = _executors(url)
+            ran = _runs(url)
             forgetful_crm.go_on.set()
             for _ in in_flight:
                 first.heard("done")
             second.heard("done")
 
-    assert sorted(ran_by.values()) == sorted([first.worker_id] * 6 + [second.worker_id])
-    assert _executors(url) == ran_by
+    assert first.worker_id != second.worker_id
+    # By whom, and how often it was begun.
+    assert sorted(ran) == sorted([(first.worker_id, 1)] * 6 + [(second.worker_id, 1)])
+    assert _runs(url) == ran
     assert [_outcome(remit, name) for name in [*in_flight, "i-6"]] == [("SUCCEEDED", 1)] * 7
     assert (len(forgetful_crm.requests), len(forgetful_crm.writes)) == (7, 7)
     _assert_sound(remit)
 
 
-def test_an_event_that_is_repeated_or_false_does_nothing(url: str, remit: Remit, forgetful_crm: HoldingCrm) -> None:
+def test_an_event_that_is_repeated_does_nothing(url: str, remit: Remit, forgetful_crm: HoldingCrm) -> None:
     forgetful_crm.go_on.set()
     _set_bounds(remit, forgetful_crm)
     with Worker.working(url) as worker:
         _submit(remit, "i-1")
         worker.heard("done")
-        # Only a person may let this one run: the event that claims one did is made up.
-        _submit(remit, "i-2", confidence_score=0.1)
-        told = [remit.ledger(TENANT, name) for name in ("i-1", "i-2")]
+        told = remit.ledger(TENANT, "i-1")
 
-        repeated = _deliver_again(url, remit, "i-1")
-        other_content = _deliver_again(url, remit, "i-1", intent_digest="0" * 64)
-        never_approved = _deliver_again(url, remit, "i-1", action_intent_id="i-2")
-        nothing_in_it = _deliver_again(url, remit, "i-1", tenant_id=None)
+        repeated = [_deliver_again(url, remit, "i-1") for _ in range(3)]
 
-    assert [repeated, other_content, never_approved, nothing_in_it] == [None] * 4
-    assert [remit.ledger(TENANT, name) for name in ("i-1", "i-2")] == told
+    assert repeated == [None] * 3
+    assert remit.ledger(TENANT, "i-1") == told
+    assert len(forgetful_crm.requests) == 1
+    _assert_sound(remit)
+
+
+def test_an_event_that_is_false_does_nothing_and_the_true_one_still_runs(
+    url: str, remit: Remit, forgetful_crm: HoldingCrm
+) -> None:
+    forgetful_crm.go_on.set()
+    _set_bounds(remit, forgetful_crm)
+    with Worker.working(url) as worker, Remit.open(url, publishing=False) as silent:
+        # Approved, and its own event is a few seconds away; the other one waits for a person.
+        _submit(silent, "i-1")
+        _submit(silent, "i-2", confidence_score=0.1)
+
+        false = [
+            _deliver_again(url, remit, "i-1", **changes)
+            for changes in (
+                {"intent_digest": "0" * 64},
+                {"action_intent_id": "i-2"},
+                {"action_intent_id": "i-2", "intent_digest": remit.intent(TENANT, "i-2").digest},
+                {"approval_id": "made-up"},
+                {"tenant_id": "globex"},
+                {"tenant_id": None},
+            )
+        ]
+        worker.heard("done")
+
+    assert false == [None] * 6
+    assert _outcome(remit, "i-1") == ("SUCCEEDED", 1)
+    assert remit.status(TENANT, "i-2")["status"] == "AWAITING_APPROVAL"
     assert len(forgetful_crm.requests) == 1
     _assert_sound(remit)
 
@@ -168,11 +195,13 @@ def test_an_event_that_is_repeated_or_false_does_nothing(url: str, remit: Remit,
 def test_a_worker_that_is_asked_to_end_finishes_what_it_began(
     url: str, remit: Remit, forgetful_crm: HoldingCrm
 ) -> None:
-    _set_bounds(remit, forgetful_crm)
+    _set_bounds(remit, forgetful_crm, timeout_s=20)
     _submit(remit, "i-1")
     with Process("-m", "remit", "worker", "--db", url, "--json") as worker:
         forgetful_crm.acted.get(timeout=PATIENCE_S)
         worker.terminate()
+        # Longer than a worker takes to end when it waits for nothing.
+        worker.says_nothing_for(2.0)
         forgetful_crm.go_on.set()
         told = json.loads(worker.line())
         code = worker.wait()
@@ -186,14 +215,14 @@ def test_a_worker_that_is_asked_to_end_finishes_what_it_began(
 # --- what the tests do and see ---
 
 
-def _set_bounds(remit: Remit, crm: HoldingCrm) -> None:
+def _set_bounds(remit: Remit, crm: HoldingCrm, timeout_s: float = TIMEOUT_S) -> None:
     tool = {
         "connector": "http",
         "method": "POST",
         "url": f"{crm.url}/notes",
         "body": "{parameters}",
         "honours_idempotency_key": crm.honours_key,
-        "timeout_s": TIMEOUT_S,
+        "timeout_s": timeout_s,
         "external_object": {"system": "crm", "object_type": "note", "object_id": "id"},
     }
     remit.apply(
@@ -267,10 +296,9 @@ def _deliver_again(url: str, remit: Remit, name: str, **changes: Any) -> Any:
     approval = remit.context.store.read([approval_at]).get(approval_at)
     assert approval is not None
     event = approved_event(approval)
+    event["detail"]["data"].update(changes)
     # Not an id that was seen: the engine itself ignores those.
     message = Message(event, delivery=time.monotonic_ns())
-    message_id = message.message_id
-    event["detail"]["data"].update(changes)
     publisher, engine = DbosPublisher(url), sqlalchemy.create_engine(_with_driver(url))
     with engine.begin() as transaction:
         publisher.enlist(transaction, [message])
@@ -278,16 +306,16 @@ def _deliver_again(url: str, remit: Remit, name: str, **changes: Any) -> Any:
     engine.dispose()
     client = _client(url)
     try:
-        return client.retrieve_workflow(message_id).get_result(polling_interval_sec=0.05)
+        return client.retrieve_workflow(message.message_id).get_result(polling_interval_sec=0.05)
     finally:
         client.destroy()
 
 
-def _executors(url: str) -> dict[str, str | None]:
-    """Which worker ran each execution last."""
+def _runs(url: str) -> list[tuple[str | None, int | None]]:
+    """Which worker ran each execution last, and how often the engine has begun it."""
     client = _client(url)
     try:
-        return {workflow.workflow_id: workflow.executor_id for workflow in client.list_workflows()}
+        return [(workflow.executor_id, workflow.recovery_attempts) for workflow in client.list_workflows()]
     finally:
         client.destroy()
 
