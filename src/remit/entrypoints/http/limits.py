@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
@@ -11,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from remit.core.access import Principal
-from remit.entrypoints.http.problems import answer
+from remit.entrypoints.http.problems import answer, refusal
 
 
 class RateLimiter:
@@ -34,6 +32,7 @@ class BodyLimit:
 
     def __init__(self, app: ASGIApp, largest: int) -> None:
         self._app, self._largest = app, largest
+        self._too_large = f"the body is larger than {largest} bytes; send less at once"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -41,7 +40,7 @@ class BodyLimit:
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self._largest:
-            await answer(_too_large(self._largest))(scope, receive, send)
+            await answer(refusal(413, self._too_large))(scope, receive, send)
             return
         read = 0
 
@@ -50,12 +49,7 @@ class BodyLimit:
             message = await receive()
             read += len(message.get("body", b""))
             if read > self._largest:
-                raise HTTPException(413, f"the body is larger than {self._largest} bytes; send less at once")
+                raise HTTPException(413, self._too_large)
             return message
 
         await self._app(scope, counted, send)
-
-
-def _too_large(largest: int) -> dict[str, Any]:
-    detail = f"the body is larger than {largest} bytes; send less at once"
-    return {"type": "about:blank", "title": "Too large", "status": 413, "detail": detail}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -64,6 +65,29 @@ def problem_of(error: RemitError) -> dict[str, Any]:
     return problem
 
 
+REFUSALS: dict[int, tuple[str, str]] = {
+    404: ("not-found", "Not found"),
+    405: ("method-not-allowed", "This path is asked otherwise"),
+    413: ("too-large", "Too large"),
+    429: ("too-many-requests", "Too many requests"),
+}
+"""What is refused before anything of ours is asked."""
+
+
+def refusal(status: int, detail: str) -> dict[str, Any]:
+    kind, title = REFUSALS.get(status, ("", HTTPStatus(status).phrase))
+    return {
+        "type": f"/problems/{kind}" if kind else "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+    }
+
+
+def _no_json(why: str) -> InvalidInput:
+    return InvalidInput("(body)", f"cannot be read as JSON: {why}", "send a JSON document in UTF-8")
+
+
 def answer(problem: dict[str, Any]) -> JSONResponse:
     headers = {"Retry-After": "1"} if problem["status"] == 503 else {}
     if problem["status"] == 401:
@@ -81,19 +105,18 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def shape(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            return answer(problem_of(_no_json(f"{first['ctx']['error']} at character {first['loc'][-1]}")))
         place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "header"))
         problem = problem_of(InvalidInput(place or "(body)", first["msg"], "send what the OpenAPI document shows"))
         return answer(problem)
 
     @app.exception_handler(HTTPException)
     def framework(_: Request, error: HTTPException) -> JSONResponse:
-        problem = {
-            "type": "about:blank",
-            "title": str(error.detail),
-            "status": error.status_code,
-            "detail": str(error.detail),
-        }
-        response = answer(problem)
+        if error.status_code == HTTPStatus.BAD_REQUEST:
+            # The framework's word for a body that its parser gave up on.
+            return answer(problem_of(_no_json("it is not UTF-8, or nested too deeply, or holds too large a number")))
+        response = answer(refusal(error.status_code, str(error.detail)))
         response.headers.update(error.headers or {})
         return response
 

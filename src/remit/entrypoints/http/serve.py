@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from ipaddress import ip_address
 from socket import socket
+from types import FrameType
 
 import uvicorn
 
@@ -89,11 +90,18 @@ def serve(
 
 
 class Server(uvicorn.Server):
-    """Says where it listens once it does."""
+    """Says where it listens once it does, and leaves the end of the process to its caller."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[str], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal lets it answer what it was asked; the second drops that too."""
+        # uvicorn's own would raise the signal again when it is done, and end the process before its worker is.
+        del sig, frame
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
