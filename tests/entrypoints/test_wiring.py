@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,18 @@ def test_a_closed_database_can_be_opened_again_and_holds_what_was_stored(tmp_pat
 
     with Remit.open(url) as remit:
         assert remit.status("acme", "i-1")["status"] == "APPROVED"
+
+
+def test_fresh_databases_that_one_process_opens_at_once_each_get_a_schema_of_their_own(tmp_path: Path) -> None:
+    def open_and_use(number: int) -> int:
+        with Remit.open(f"sqlite:///{tmp_path}/{number}.db") as remit:
+            _, after = remit.apply(_bounds(), by="ann")
+            return after.config_sequence
+
+    with ThreadPoolExecutor(4) as threads:
+        sequences = list(threads.map(open_and_use, range(4)))
+
+    assert sequences == [1] * 4
 
 
 def test_time_and_source_come_from_where_the_opener_says() -> None:

@@ -5,6 +5,7 @@ same time; only Remit's own tables are touched, never those of the durable engin
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from remit.stores.sql.dialect import Dialect, raise_ours
 HEAD = "0002"
 """The newest revision, known here so that a start that has nothing to do need not load Alembic."""
 VERSION_TABLE = "remit_schema_version"
+# Alembic keeps the connection it migrates in a global: two threads at once would migrate each other's database.
+_one_at_a_time = threading.Lock()
 
 
 def migrate(url: str, revision: str = HEAD) -> None:
@@ -36,7 +39,9 @@ def migrate_with(dialect: Dialect, revision: str = HEAD) -> None:
             if _revision(dialect, connection) == revision:
                 return
             dialect.lock_for_migration(connection)
-            _upgrade(dialect, connection, revision)
+            # Last, so that whoever holds it waits for no database.
+            with _one_at_a_time:
+                _upgrade(dialect, connection, revision)
     except Exception as error:
         raise_ours(error, dialect.name)
     finally:
