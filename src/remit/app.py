@@ -15,7 +15,8 @@ from typing import Any, Literal, Self, TypeVar, overload
 from remit.core.access import ApiKey, Principal, parse_new_key
 from remit.core.approval import Approval
 from remit.core.autonomy import Stop, StopLevel, StopScope
-from remit.core.bounds import BoundsInForce, nothing_set, parse_bounds, replace_bounds
+from remit.core.bounds import Bounds, BoundsInForce, nothing_set, parse_bounds
+from remit.core.bounds_parts import BoundsPart
 from remit.core.errors import InvalidInput, NotFound, RemitError
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.lifecycle import Case
@@ -185,28 +186,67 @@ class App:
 
     # --- bounds ---
 
-    def apply(self, bounds: Any, *, by: str, dry_run: bool = False) -> tuple[BoundsInForce, BoundsInForce]:
+    def apply(
+        self, bounds: Any, *, by: str, dry_run: bool = False, expected_sequence: int | None = None
+    ) -> tuple[BoundsInForce, BoundsInForce]:
         """
         Replace a tenant's whole bounds. Answers what was in force and what is, or would be.
 
-        Raises `InvalidInput` naming the field; then nothing changed.
+        Raises `InvalidInput` naming the field, and `BoundsChanged` if the bounds in force are not number
+        `expected_sequence`; then nothing changed.
         """
-        _named("by", by)
         checked = parse_bounds(bounds)
+        return self._change_bounds(
+            checked.tenant, lambda _: checked, by=by, dry_run=dry_run, expected_sequence=expected_sequence
+        )
+
+    def apply_part(
+        self,
+        tenant_id: str,
+        part: BoundsPart,
+        *,
+        by: str,
+        dry_run: bool = False,
+        expected_sequence: int | None = None,
+    ) -> tuple[BoundsInForce, BoundsInForce]:
+        """The same for one part of them; the others stay as they are, whoever changes them meanwhile."""
+        return self._change_bounds(tenant_id, part.within, by=by, dry_run=dry_run, expected_sequence=expected_sequence)
+
+    def _change_bounds(
+        self,
+        tenant_id: str,
+        wanted: Callable[[Bounds], Bounds],
+        *,
+        by: str,
+        dry_run: bool,
+        expected_sequence: int | None,
+    ) -> tuple[BoundsInForce, BoundsInForce]:
+        _named("by", by)
+        before, now = self.bounds(tenant_id), self.clock.now()
+        checked = wanted(before.bounds)
         bounds_flow.check_tools(checked, self.context.connectors)
-        now = self.clock.now()
         if dry_run:
-            before = self.bounds(checked.tenant)
-            same = before.bounds == checked and before.config_sequence > 0
-            return before, before if same else replace_bounds(before, checked, now)
-        changed = self._one(bounds_flow.apply_unit(self.context, checked, by=by, now=now))
-        self._one(bounds_flow.keep_policies_unit(checked.tenant))
+            return before, bounds_flow.next_bounds(before, checked, now, expected_sequence)
+        changed = self._one(
+            bounds_flow.change_unit(
+                self.context, tenant_id, wanted, by=by, now=now, expected_sequence=expected_sequence
+            )
+        )
+        self._one(bounds_flow.keep_policies_unit(tenant_id))
         return changed
 
     def bounds(self, tenant_id: str) -> BoundsInForce:
         """What is in force for a tenant."""
         bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
         return self.context.store.read([bounds_at]).get(bounds_at) or nothing_set(tenant_id)
+
+    def policy_versions(self, tenant_id: str) -> list[dict[str, Any]]:
+        """Every kept version of a tenant's policies, the one in force first."""
+        return read.policy_versions(self.context, tenant_id)
+
+    def policy_version(self, tenant_id: str, version: str) -> dict[str, Any]:
+        """One kept version with its text. Raises `NotFound`."""
+        return read.policy_version(self.context, tenant_id, version)
 
     def stop(self, scope: StopScope, *, by: str, reason: str, level: StopLevel = "autonomy") -> Stop:
         """Pull a stop switch: it takes effect on the next decision and the next execution."""

@@ -146,10 +146,14 @@ def parse_bounds(data: Any) -> Bounds:
         bounds = Bounds.model_validate(dict(data))
     except ValidationError as error:
         raise explain_invalid(error) from None
-    for name, spec in bounds.action_types.items():
-        # A connector's own fields have any shape, and the ledger has to carry them.
-        check_json(spec.tool.wire(), f"action_types.{name}.tool")
+    check_tools_are_json(bounds.action_types)
     return bounds
+
+
+def check_tools_are_json(action_types: Mapping[str, ActionTypeSpec]) -> None:
+    """Raises `InvalidInput`: a connector's own fields have any shape, and the ledger has to carry them."""
+    for name, spec in action_types.items():
+        check_json(spec.tool.wire(), f"action_types.{name}.tool")
 
 
 def replace_bounds(before: BoundsInForce, after: Bounds, now: datetime) -> BoundsInForce:

@@ -60,6 +60,17 @@ class IntentIdReused(Conflict):
         )
 
 
+class BoundsChanged(Conflict):
+    """Somebody changed the bounds after they were looked at."""
+
+    def __init__(self, tenant_id: str, expected_sequence: int, config_sequence: int) -> None:
+        self.tenant_id, self.expected_sequence, self.config_sequence = tenant_id, expected_sequence, config_sequence
+        super().__init__(
+            f"the bounds of tenant {tenant_id!r} are number {config_sequence}, and you changed number "
+            f"{expected_sequence}; look at them again and change those"
+        )
+
+
 class NotInThatState(Conflict):
     """The intent's status does not allow this step."""
 

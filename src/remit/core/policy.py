@@ -291,13 +291,27 @@ def _clauses(name: str, text: str, *, platform: bool) -> Iterator[Clause]:
         valid = cedarpy.validate_policies(text, SCHEMA)
     except ValueError as error:
         raise ValueError(f"{name} is not Cedar: {error}") from None
+    rules = parsed["staticPolicies"]
     if not valid.validation_passed:
-        raise ValueError(f"{name} does not fit the schema: {valid.errors[0].error}")
+        raise ValueError(_misfit(name, rules, valid.errors[0]))
     if parsed["templates"]:
         raise ValueError(f"{name} holds a template; write the rule out")
-    rules = parsed["staticPolicies"]
     for number, written in enumerate(_rules_as_written(text)):
         yield _clause(name, number, len(rules), rules[f"policy{number}"], written, platform)
+
+
+def _misfit(name: str, rules: dict[str, Any], error: Any) -> str:
+    rule = rules.get(error.policy_id)
+    if rule is None:
+        return f"{name} does not fit the schema: {error.error}"
+    clause_id = _clause_id(name, int(error.policy_id.removeprefix("policy")), len(rules), rule)
+    problem = str(error.error).removeprefix(f"for policy `{error.policy_id}`, ")
+    return f"{name}: rule {clause_id!r} does not fit the schema: {problem}"
+
+
+def _clause_id(name: str, number: int, of: int, rule: dict[str, Any]) -> str:
+    stem = name.rsplit("/", 1)[-1].removesuffix(".cedar")
+    return (rule.get("annotations") or {}).get("id") or (stem if of == 1 else f"{stem}.{number + 1}")
 
 
 def _rules_as_written(text: str) -> Iterator[str]:
@@ -312,8 +326,7 @@ def _rules_as_written(text: str) -> Iterator[str]:
 
 def _clause(name: str, number: int, of: int, rule: dict[str, Any], written: str, platform: bool) -> Clause:
     notes = rule.get("annotations") or {}
-    stem = name.rsplit("/", 1)[-1].removesuffix(".cedar")
-    clause_id = notes.get("id") or (stem if of == 1 else f"{stem}.{number + 1}")
+    clause_id = _clause_id(name, number, of, rule)
     if rule["effect"] == "permit":
         if not platform:
             raise ValueError(f"{name}: rule {clause_id!r} is a permit; a tenant's policies can only forbid")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from remit.core.action_type import ActionType
 from remit.core.autonomy import Stop, StopLevel, Stops, StopScope
 from remit.core.bounds import Bounds, BoundsInForce, changed_types, nothing_set, replace_bounds
-from remit.core.errors import InvalidInput
+from remit.core.errors import BoundsChanged, InvalidInput
 from remit.core.policy import PLATFORM_POLICIES
 from remit.core.records import ACTION_TYPE, BOUNDS, POLICY_VERSION, STOPS, THE_ONE, Key, PolicyVersion, type_id
 from remit.core.values import PLATFORM
@@ -33,32 +33,57 @@ def check_tools(bounds: Bounds, connectors: Mapping[str, Connector]) -> None:
 
 
 def apply_unit(
-    context: Context, bounds: Bounds, *, by: str, now: datetime
+    context: Context, bounds: Bounds, *, by: str, now: datetime, expected_sequence: int | None = None
 ) -> Unit[tuple[BoundsInForce, BoundsInForce]]:
     """
     Replace a tenant's whole bounds; stop switches stay as they are. Answers what was and what is.
 
     The same bounds again change nothing and write nothing.
     """
-    tenant_id = bounds.tenant
+    return change_unit(context, bounds.tenant, lambda _: bounds, by=by, now=now, expected_sequence=expected_sequence)
+
+
+def change_unit(
+    context: Context,
+    tenant_id: str,
+    wanted: Callable[[Bounds], Bounds],
+    *,
+    by: str,
+    now: datetime,
+    expected_sequence: int | None = None,
+) -> Unit[tuple[BoundsInForce, BoundsInForce]]:
+    """
+    The same with what `wanted` makes of the bounds in force.
+
+    Raises `BoundsChanged` if these are not number `expected_sequence`.
+    """
     bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
 
     def change(snapshot: Snapshot) -> Writes[tuple[BoundsInForce, BoundsInForce]]:
         before = snapshot.get(bounds_at) or nothing_set(tenant_id)
-        if before.bounds == bounds and before.config_sequence > 0:
+        after = next_bounds(before, wanted(before.bounds), now, expected_sequence)
+        if after == before:
             return Writes(answer=(before, before))
-        after = replace_bounds(before, bounds, now)
         story = TenantStory(context, snapshot, tenant_id, now)
         story.tell("CONFIG_CHANGED", after.wire(), actor=by)
         writes = story.writes((before, after))
         writes.put(bounds_at, after)
         for name in changed_types(before, after):
             version = after.type_versions[name]
-            registered = ActionType(name=name, version=version, spec=bounds.action_types[name])
+            registered = ActionType(name=name, version=version, spec=after.bounds.action_types[name])
             writes.put(Key(ACTION_TYPE, tenant_id, type_id(name, version)), registered)
         return writes
 
     return Unit(keys=[bounds_at, chain_head_key(tenant_id)], change=change)
+
+
+def next_bounds(before: BoundsInForce, wanted: Bounds, now: datetime, expected_sequence: int | None) -> BoundsInForce:
+    """What is in force after the change: the same if nothing changes. Raises `BoundsChanged`."""
+    if expected_sequence not in (None, before.config_sequence):
+        raise BoundsChanged(wanted.tenant, expected_sequence or 0, before.config_sequence)
+    if before.bounds == wanted and before.config_sequence > 0:
+        return before
+    return replace_bounds(before, wanted, now)
 
 
 def keep_policies_unit(tenant_id: str) -> Unit[None]:

@@ -332,6 +332,36 @@ def _page(limit: int) -> int:
     return limit
 
 
+def policy_versions(context: Context, tenant_id: str) -> list[dict[str, Any]]:
+    """The kept versions of a tenant's policies, the one in force first."""
+    in_force = _policy_in_force(context, tenant_id)
+    kept = context.store.scan(POLICY_VERSION, tenant_id)
+    shown = [
+        {"version": k.version, "in_force": k.version == in_force, "files": [s.name for s in k.sources]} for k in kept
+    ]
+    return sorted(shown, key=lambda version: not version["in_force"])
+
+
+def policy_version(context: Context, tenant_id: str, version: str) -> dict[str, Any]:
+    """One kept version: the tenant's files and the platform's rules. Raises `NotFound`."""
+    version_at = Key(POLICY_VERSION, tenant_id, version)
+    kept = context.store.read([version_at]).get(version_at)
+    if kept is None:
+        raise NotFound("policy version", version, tenant_id)
+    shown = kept.wire()
+    return {
+        "version": version,
+        "in_force": version == _policy_in_force(context, tenant_id),
+        "policies": shown["sources"],
+        "platform": shown["platform"],
+    }
+
+
+def _policy_in_force(context: Context, tenant_id: str) -> str:
+    bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
+    return (context.store.read([bounds_at]).get(bounds_at) or nothing_set(tenant_id)).policies().version
+
+
 def platform_stops(context: Context) -> Sequence[dict[str, Any]]:
     """The global stops that are pulled now."""
     stops_at = Key(STOPS, PLATFORM, THE_ONE)

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from remit.core.access import Principal
 from remit.core.errors import Unauthenticated
-from remit.entrypoints.http import agents, operating, people, problems, reading
+from remit.entrypoints.http import agents, bounds, operating, people, policies, problems, reading
 from remit.entrypoints.http.limits import BodyLimit, RateLimiter
 from remit.entrypoints.http.settings import HttpSettings
 from remit.wiring import Remit
@@ -31,7 +31,7 @@ def create_app(remit: Remit, settings: HttpSettings | None = None) -> FastAPI:
     app.state.authenticate = _authenticate(remit)
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
     problems.install(app)
-    for module in (agents, people, reading, operating):
+    for module in (agents, people, reading, bounds, policies, operating):
         app.include_router(module.router)
     return app
 

@@ -1,0 +1,229 @@
+"""What people set: a tenant's bounds as a whole, and part by part."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi import Body as JsonBody
+from pydantic import BaseModel, WithJsonSchema
+
+from remit.core.access import Principal
+from remit.core.bounds import Bounds, BoundsInForce
+from remit.core.bounds_parts import ActionTypes, Allowlists, AutonomyModes, BoundsPart, Budgets, Policies, parse_part
+from remit.core.errors import Forbidden, InvalidInput
+from remit.entrypoints.bounds_file import changes
+from remit.entrypoints.http.callers import Here, permitted
+from remit.wiring import Remit
+
+router = APIRouter(tags=["bounds"])
+Reader = Annotated[Principal, permitted("read")]
+Admin = Annotated[Principal, permitted("set_bounds")]
+DryRun = Annotated[bool, Query(description="Only answer what would change.")]
+IfMatch = Annotated[
+    str | None, Header(description="The `ETag` of what was looked at: if the bounds have changed since, 409.")
+]
+
+
+def schema_of(model: type[BaseModel], *, without: str = "") -> dict[str, Any]:
+    """A model's JSON schema with what it refers to written out, so that it can stand anywhere."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def written_out(part: Any) -> Any:
+        if isinstance(part, list):
+            return [written_out(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return written_out(definitions[part["$ref"].rsplit("/", 1)[-1]])
+        return {name: written_out(value) for name, value in part.items()}
+
+    schema["required"] = [name for name in schema.get("required", []) if name != without]
+    whole: dict[str, Any] = written_out(schema)
+    return whole
+
+
+BoundsBody = Annotated[Any, WithJsonSchema(schema_of(Bounds, without="tenant")), JsonBody()]
+ActionTypesBody = Annotated[Any, WithJsonSchema(schema_of(ActionTypes)), JsonBody()]
+AllowlistsBody = Annotated[Any, WithJsonSchema(schema_of(Allowlists)), JsonBody()]
+ModesBody = Annotated[Any, WithJsonSchema(schema_of(AutonomyModes)), JsonBody()]
+BudgetsBody = Annotated[Any, WithJsonSchema(schema_of(Budgets)), JsonBody()]
+PoliciesBody = Annotated[Any, WithJsonSchema(schema_of(Policies)), JsonBody()]
+
+
+@router.get("/v1/bounds")
+def bounds(remit: Here, caller: Reader, response: Response) -> Any:
+    """The whole bounds in force. The `ETag` is their `config_sequence`, 0 before the first."""
+    in_force = remit.bounds(caller.tenant_id)
+    _mark(response, in_force)
+    return in_force.bounds.model_dump(mode="json")
+
+
+@router.put("/v1/bounds")
+def replace_bounds(
+    remit: Here,
+    caller: Admin,
+    body: BoundsBody,
+    response: Response,
+    if_match: IfMatch = None,
+    dry_run: DryRun = False,
+) -> Any:
+    """Replace the whole bounds: what is not listed any more goes. Stop switches stay as they are."""
+    changed = remit.apply(
+        _of_own_tenant(caller, body), by=caller.name, dry_run=dry_run, expected_sequence=_expected(if_match)
+    )
+    return _changed(response, *changed, dry_run=dry_run)
+
+
+@router.get("/v1/action-types")
+def action_types(remit: Here, caller: Reader, response: Response) -> Any:
+    """The registered action types by name."""
+    return _part(ActionTypes, remit, caller, response)
+
+
+@router.put("/v1/action-types")
+def replace_action_types(
+    remit: Here,
+    caller: Admin,
+    body: ActionTypesBody,
+    response: Response,
+    if_match: IfMatch = None,
+    dry_run: DryRun = False,
+) -> Any:
+    """Replace all action types. A changed one gets its next version; what is proposed already keeps its own."""
+    return _replaced(ActionTypes, remit, caller, body, response, if_match, dry_run)
+
+
+@router.get("/v1/allowlists")
+def allowlists(remit: Here, caller: Reader, response: Response) -> Any:
+    """The action types that may ever run without a person: the tenant's, and each account's own."""
+    return _part(Allowlists, remit, caller, response)
+
+
+@router.put("/v1/allowlists")
+def replace_allowlists(
+    remit: Here,
+    caller: Admin,
+    body: AllowlistsBody,
+    response: Response,
+    if_match: IfMatch = None,
+    dry_run: DryRun = False,
+) -> Any:
+    """Replace all allowlists. An account that is not listed, or listed with null, has the tenant's."""
+    return _replaced(Allowlists, remit, caller, body, response, if_match, dry_run)
+
+
+@router.get("/v1/modes")
+def modes(remit: Here, caller: Reader, response: Response) -> Any:
+    """The autonomy modes: the tenant's, and each account's own."""
+    return _part(AutonomyModes, remit, caller, response)
+
+
+@router.put("/v1/modes")
+def replace_modes(
+    remit: Here,
+    caller: Admin,
+    body: ModesBody,
+    response: Response,
+    if_match: IfMatch = None,
+    dry_run: DryRun = False,
+) -> Any:
+    """Replace all autonomy modes."""
+    return _replaced(AutonomyModes, remit, caller, body, response, if_match, dry_run)
+
+
+@router.get("/v1/budgets")
+def budgets(remit: Here, caller: Reader, response: Response) -> Any:
+    """The daily budgets: the accounts' default, each account's own, and the ceiling over all together."""
+    return _part(Budgets, remit, caller, response)
+
+
+@router.put("/v1/budgets")
+def replace_budgets(
+    remit: Here,
+    caller: Admin,
+    body: BudgetsBody,
+    response: Response,
+    if_match: IfMatch = None,
+    dry_run: DryRun = False,
+) -> Any:
+    """Replace all budgets. What is used today stays used."""
+    return _replaced(Budgets, remit, caller, body, response, if_match, dry_run)
+
+
+@router.get("/v1/policies")
+def policies(remit: Here, caller: Reader, response: Response) -> Any:
+    """The tenant's own Cedar policies in force, file by file."""
+    return _part(Policies, remit, caller, response)
+
+
+@router.put("/v1/policies")
+def replace_policies(
+    remit: Here,
+    caller: Admin,
+    body: PoliciesBody,
+    response: Response,
+    if_match: IfMatch = None,
+    dry_run: DryRun = False,
+) -> Any:
+    """Replace all of the tenant's own policies."""
+    return _replaced(Policies, remit, caller, body, response, if_match, dry_run)
+
+
+def _part(kind: type[BoundsPart], remit: Remit, caller: Principal, response: Response) -> dict[str, Any]:
+    in_force = remit.bounds(caller.tenant_id)
+    _mark(response, in_force)
+    return kind.of(in_force.bounds).model_dump(mode="json")
+
+
+def _replaced(
+    kind: type[BoundsPart],
+    remit: Remit,
+    caller: Principal,
+    body: Any,
+    response: Response,
+    if_match: str | None,
+    dry_run: bool,
+) -> dict[str, Any]:
+    part, expected = parse_part(kind, body), _expected(if_match)
+    changed = remit.apply_part(caller.tenant_id, part, by=caller.name, dry_run=dry_run, expected_sequence=expected)
+    return _changed(response, *changed, dry_run=dry_run)
+
+
+def _of_own_tenant(caller: Principal, body: Any) -> Any:
+    if not isinstance(body, dict):
+        return body
+    if body.get("tenant", caller.tenant_id) != caller.tenant_id:
+        raise Forbidden(f"tenant comes from the credential, which says {caller.tenant_id!r}; leave it out")
+    return {**body, "tenant": caller.tenant_id}
+
+
+def _expected(if_match: str | None) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = re.fullmatch(r'\s*"([0-9]{1,15})"\s*', if_match)
+    if not found:
+        raise InvalidInput("If-Match", f"is {if_match[:100]!r}", 'send one ETag as it was received, such as "3"')
+    return int(found[1])
+
+
+def _mark(response: Response, in_force: BoundsInForce) -> None:
+    response.headers["ETag"] = f'"{in_force.config_sequence}"'
+
+
+def _changed(response: Response, before: BoundsInForce, after: BoundsInForce, *, dry_run: bool) -> dict[str, Any]:
+    """What a change did, or would do."""
+    in_force = before if dry_run else after
+    _mark(response, in_force)
+    shown = after.wire()
+    return {
+        "tenant_id": after.bounds.tenant,
+        "dry_run": dry_run,
+        "changed": before != after,
+        "config_sequence": in_force.config_sequence,
+        "changes": [change.wire() for change in changes(before, after)],
+        "type_versions": shown["type_versions"],
+        "zones_until": shown["zones_until"],
+    }

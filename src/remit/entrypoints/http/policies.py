@@ -1,0 +1,60 @@
+"""A tenant's policies before and after they are in force: checked, compared, kept."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+
+from remit.core.access import Principal
+from remit.core.bounds_parts import Policies, parse_part
+from remit.core.policy import PolicySource, compile_policies
+from remit.entrypoints.http.bounds import PoliciesBody
+from remit.entrypoints.http.callers import Here, permitted
+
+router = APIRouter(tags=["bounds"])
+Reader = Annotated[Principal, permitted("read")]
+Admin = Annotated[Principal, permitted("set_bounds")]
+
+
+@router.post("/v1/policies/validate", dependencies=[permitted("set_bounds")])
+def validate(body: PoliciesBody) -> Any:
+    """
+    Check policies without saving them: that they are Cedar, fit the schema, and only forbid.
+
+    Answers the rules they hold. What is wrong is a problem that names the file and the rule.
+    """
+    proposed = compile_policies(tuple(parse_part(Policies, body).policies))
+    rules = [clause.wire() for clause in proposed.clauses.values() if not clause.platform]
+    return {"version": proposed.version, "rules": rules}
+
+
+@router.post("/v1/policies/difference")
+def difference(remit: Here, caller: Admin, body: PoliciesBody) -> Any:
+    """What these policies would change in those in force, as a unified diff file by file."""
+    in_force = remit.bounds(caller.tenant_id).bounds.policies
+    proposed = parse_part(Policies, body).policies
+    lines = list(_difference(in_force, proposed))
+    return {"changed": in_force != proposed, "difference": "".join(f"{line}\n" for line in lines)}
+
+
+def _difference(before: Sequence[PolicySource], after: Sequence[PolicySource]) -> Iterator[str]:
+    old = {source.name: source.text.splitlines() for source in before}
+    new = {source.name: source.text.splitlines() for source in after}
+    for name in sorted({*old, *new}):
+        names = name if name in old else "/dev/null", name if name in new else "/dev/null"
+        yield from difflib.unified_diff(old.get(name, []), new.get(name, []), *names, lineterm="")
+
+
+@router.get("/v1/policies/versions")
+def versions(remit: Here, caller: Reader) -> Any:
+    """Every version that was in force: decisions name them, so they are kept for good."""
+    return {"items": remit.policy_versions(caller.tenant_id)}
+
+
+@router.get("/v1/policies/versions/{version}")
+def version(remit: Here, caller: Reader, version: str) -> Any:
+    """One kept version: the tenant's files, and the platform's rules beside them."""
+    return remit.policy_version(caller.tenant_id, version)

@@ -1,0 +1,300 @@
+"""Bounds over HTTP: whole and part by part, nobody's change lost, nobody else's tenant."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.entrypoints.http_world import EMAIL, GLOBEX, NOTE, World, bounds, proposal
+
+PARTS = ["action-types", "allowlists", "modes", "budgets", "policies"]
+QUIET_HOURS = '@id("quiet_hours") forbid (principal, action, resource) when { context.hour < 7 };'
+
+
+@pytest.fixture
+def admin(world: World) -> httpx.Client:
+    return world.client("admin")
+
+
+def put(client: httpx.Client, path: str, body: Any, **more: Any) -> dict[str, Any]:
+    answered = client.put(path, json=body, **more)
+    assert answered.status_code == 200, answered.text
+    shown: dict[str, Any] = answered.json()
+    return shown
+
+
+# --- the whole ---
+
+
+def test_bounds_are_read_with_their_number_as_etag_and_go_back_as_they_came(admin: httpx.Client) -> None:
+    read = admin.get("/v1/bounds")
+
+    again = put(admin, "/v1/bounds", read.json())
+
+    assert read.headers["ETag"] == '"1"'
+    assert read.json()["allowlist"] == [NOTE]
+    assert (again["changed"], again["config_sequence"], again["changes"]) == (False, 1, [])
+
+
+def test_the_whole_is_replaced_and_stands_in_the_ledger_under_the_callers_name(
+    world: World, admin: httpx.Client
+) -> None:
+    body = bounds(budget={"max_autonomous_per_day": 3})
+    del body["tenant"]
+
+    changed = put(admin, "/v1/bounds", body)
+
+    assert changed["config_sequence"] == 2
+    assert [change["path"] for change in changed["changes"]] == ["budget.max_autonomous_per_day"]
+    told = world.client("auditor").get("/v1/timeline").json()["items"][0]
+    assert (told["event_type"], told["actor"]) == ("CONFIG_CHANGED", "admin-1")
+
+
+def test_a_tenant_without_bounds_has_number_zero_and_sets_its_first(world: World) -> None:
+    admin = world.client("admin", GLOBEX)
+
+    read = admin.get("/v1/bounds")
+    changed = put(admin, "/v1/bounds", {"allowlist": [NOTE]}, headers={"If-Match": read.headers["ETag"]})
+
+    assert (read.headers["ETag"], changed["config_sequence"]) == ('"0"', 1)
+    assert changed["tenant_id"] == GLOBEX
+
+
+def test_a_dry_run_answers_what_would_change_and_changes_nothing(admin: httpx.Client) -> None:
+    body = bounds(allowlist=[NOTE, EMAIL])
+
+    would = put(admin, "/v1/bounds", body, params={"dry_run": "true"})
+
+    assert (would["dry_run"], would["changed"], would["config_sequence"]) == (True, True, 1)
+    assert would["changes"] == [{"path": "allowlist", "kind": "added", "before": None, "after": EMAIL}]
+    assert admin.get("/v1/bounds").json()["allowlist"] == [NOTE]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"budget": {"max_autonomous_per_day": -1}}, "budget.max_autonomous_per_day"),
+        ({"modes": {"default": "auto"}}, "modes.default"),
+        ({"surprise": 1}, "surprise"),
+        (
+            {"action_types": {NOTE: {"risk_tier": "LOW", "tool": {"connector": "fax"}}}},
+            f"action_types.{NOTE}.tool.connector",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_and_nothing_is_stored(admin: httpx.Client, change: dict[str, Any], field: str) -> None:
+    refused = admin.put("/v1/bounds", json=bounds(**change))
+
+    assert (refused.status_code, refused.json()["field"]) == (422, field)
+    assert admin.get("/v1/bounds").headers["ETag"] == '"1"'
+
+
+# --- part by part ---
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_goes_back_as_it_came(admin: httpx.Client, part: str) -> None:
+    full = bounds(
+        accounts={"acct-1": {"allowlist": [], "modes": {NOTE: "DISABLED"}, "budget": {"max_autonomous_per_day": 2}}},
+        tenant_budget={"max_autonomous_per_day": 100},
+        policies=[{"name": "quiet.cedar", "text": QUIET_HOURS}],
+    )
+    put(admin, "/v1/bounds", full)
+
+    read = admin.get(f"/v1/{part}")
+    again = put(admin, f"/v1/{part}", read.json(), headers={"If-Match": read.headers["ETag"]})
+
+    assert read.headers["ETag"] == '"2"'
+    assert not again["changed"], again["changes"]
+
+
+def test_a_part_is_shown_at_both_levels_and_replaced_without_touching_the_others(admin: httpx.Client) -> None:
+    put(admin, "/v1/modes", {"tenant": {"default": "AUTO_EXECUTE"}, "accounts": {"acct-1": {NOTE: "DISABLED"}}})
+
+    put(admin, "/v1/allowlists", {"tenant": [NOTE, EMAIL], "accounts": {"acct-1": [], "acct-2": None}})
+
+    assert admin.get("/v1/allowlists").json() == {"tenant": [NOTE, EMAIL], "accounts": {"acct-1": []}}
+    assert admin.get("/v1/modes").json()["accounts"] == {"acct-1": {NOTE: "DISABLED"}}
+    assert admin.get("/v1/bounds").json()["budget"]["max_autonomous_per_day"] == 10
+
+
+def test_an_account_that_is_not_listed_has_the_tenants_again(admin: httpx.Client) -> None:
+    ceiling = {"max_autonomous_per_day": 50}
+    own = {"acct-1": {"max_autonomous_per_day": 1}}
+    put(admin, "/v1/budgets", {"tenant": None, "accounts": own, "ceiling": ceiling})
+
+    put(admin, "/v1/budgets", {"tenant": {"max_autonomous_per_day": 7}, "accounts": {}, "ceiling": None})
+
+    read = admin.get("/v1/budgets").json()
+    assert (read["tenant"]["max_autonomous_per_day"], read["accounts"], read["ceiling"]) == (7, {}, None)
+    assert admin.get("/v1/bounds").json()["accounts"] == {}
+
+
+def test_a_level_that_is_left_out_is_not_taken_for_none(admin: httpx.Client) -> None:
+    refused = admin.put("/v1/allowlists", json={"accounts": {}})
+
+    assert (refused.status_code, refused.json()["field"]) == (422, "tenant")
+
+
+@pytest.mark.parametrize("body", [[], "text", None, 5])
+@pytest.mark.parametrize("path", ["/v1/bounds", "/v1/modes"])
+def test_a_body_that_is_no_object_is_refused(admin: httpx.Client, path: str, body: Any) -> None:
+    assert admin.put(path, json=body).status_code == 422
+
+
+def test_a_changed_action_type_gets_its_next_version(admin: httpx.Client) -> None:
+    types = admin.get("/v1/action-types").json()
+    types["action_types"][NOTE]["min_confidence"] = 0.5
+
+    changed = put(admin, "/v1/action-types", types)
+
+    assert changed["type_versions"] == {NOTE: 2, EMAIL: 1}
+
+
+def test_a_tighter_part_holds_for_the_next_decision(world: World, admin: httpx.Client) -> None:
+    agent = world.client("agent")
+    assert agent.post("/v1/intents", json=proposal("i-1")).json()["result"] == "AUTO_EXECUTED"
+
+    put(admin, "/v1/allowlists", {"tenant": [], "accounts": {}})
+
+    assert agent.post("/v1/intents", json=proposal("i-2")).json()["reason"] == "ACTION_TYPE_NOT_ALLOWLISTED"
+
+
+# --- two people at once ---
+
+
+@pytest.mark.parametrize("dry_run", ["false", "true"])
+@pytest.mark.parametrize("path", ["/v1/bounds", "/v1/allowlists"])
+def test_who_looked_at_older_bounds_is_told_and_nothing_is_overwritten(
+    admin: httpx.Client, path: str, dry_run: str
+) -> None:
+    looked = admin.get(path)
+    put(admin, "/v1/modes", {"tenant": {"default": "DISABLED"}, "accounts": {}})
+
+    stale = admin.put(
+        path, json=looked.json(), headers={"If-Match": looked.headers["ETag"]}, params={"dry_run": dry_run}
+    )
+
+    assert (stale.status_code, stale.json()["type"]) == (409, "/problems/conflict")
+    assert stale.headers["Content-Type"] == "application/problem+json"
+    assert admin.get("/v1/bounds").json()["modes"] == {"default": "DISABLED"}
+
+
+@pytest.mark.parametrize("tag", ["1", '"one"', 'W/"1"', '"1", "2"', '""'])
+def test_an_etag_that_cannot_be_meant_is_refused(admin: httpx.Client, tag: str) -> None:
+    refused = admin.put("/v1/bounds", json=bounds(allowlist=[]), headers={"If-Match": tag})
+
+    assert (refused.status_code, refused.json()["field"]) == (422, "If-Match")
+
+
+def test_parts_that_are_replaced_at_once_are_all_replaced(world: World) -> None:
+    bodies: dict[str, Any] = {
+        "allowlists": {"tenant": [EMAIL], "accounts": {}},
+        "modes": {"tenant": {"default": "PROPOSE_ONLY"}, "accounts": {}},
+        "budgets": {"tenant": {"max_autonomous_per_day": 1}, "accounts": {}, "ceiling": None},
+        "policies": {"policies": [{"name": "quiet.cedar", "text": QUIET_HOURS}]},
+    }
+    clients = {part: world.client("admin") for part in bodies}
+    threads = [threading.Thread(target=put, args=(clients[p], f"/v1/{p}", body)) for p, body in bodies.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    whole = world.client("admin").get("/v1/bounds")
+
+    assert whole.headers["ETag"] == '"5"'
+    assert whole.json()["allowlist"] == [EMAIL]
+    assert whole.json()["modes"] == {"default": "PROPOSE_ONLY"}
+    assert whole.json()["budget"]["max_autonomous_per_day"] == 1
+    assert whole.json()["policies"][0]["name"] == "quiet.cedar"
+
+
+# --- who may ---
+
+
+@pytest.mark.parametrize("path", ["bounds", *PARTS])
+def test_readers_read_and_only_admins_write(world: World, path: str) -> None:
+    body = world.client("admin").get(f"/v1/{path}").json()
+
+    for role in ("approver", "operator", "auditor"):
+        assert world.client(role).get(f"/v1/{path}").status_code == 200
+        assert world.client(role).put(f"/v1/{path}", json=body).status_code == 403
+    for role in ("agent", "platform"):
+        assert world.client(role).get(f"/v1/{path}").status_code == 403
+        assert world.client(role).put(f"/v1/{path}", json=body).status_code == 403
+    assert world.client(None).get(f"/v1/{path}").status_code == 401
+
+
+def test_nobody_sets_or_reads_another_tenants_bounds(world: World) -> None:
+    stranger = world.client("admin", GLOBEX)
+    version = world.client("admin").get("/v1/policies/versions").json()["items"][0]["version"]
+    put(world.client("admin"), "/v1/policies", {"policies": [{"name": "q.cedar", "text": QUIET_HOURS}]})
+    ours = world.client("admin").get("/v1/policies/versions").json()["items"][0]["version"]
+
+    assert stranger.put("/v1/bounds", json=bounds("acme")).status_code == 403
+    assert stranger.get("/v1/bounds").json()["action_types"] == {}
+    assert version != ours
+    assert stranger.get(f"/v1/policies/versions/{ours}").status_code == 404
+
+
+# --- policies ---
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("forbid (", "is not Cedar"),
+        ("permit (principal, action, resource);", "is a permit"),
+        ('@id("odd") forbid (principal, action, resource) when { context.nope == 1 };', "rule 'odd' does not fit"),
+        (
+            QUIET_HOURS + "\nforbid (principal, action, resource) when { context.nope == 1 };",
+            "rule 'mine.2' does not fit",
+        ),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/policies/validate", "/v1/policies/difference"])
+def test_a_policy_that_is_wrong_is_named_with_its_file_and_rule(
+    admin: httpx.Client, path: str, text: str, says: str
+) -> None:
+    refused = admin.post(path, json={"policies": [{"name": "mine.cedar", "text": text}]})
+
+    assert (refused.status_code, refused.json()["field"]) == (422, "policies")
+    assert "mine.cedar" in refused.json()["detail"]
+    assert says in refused.json()["detail"]
+
+
+def test_checking_a_policy_answers_its_rules_and_saves_nothing(admin: httpx.Client) -> None:
+    checked = admin.post("/v1/policies/validate", json={"policies": [{"name": "mine.cedar", "text": QUIET_HOURS}]})
+
+    assert [rule["clause_id"] for rule in checked.json()["rules"]] == ["quiet_hours"]
+    assert admin.get("/v1/policies").json() == {"policies": []}
+    assert len(admin.get("/v1/policies/versions").json()["items"]) == 1
+
+
+def test_every_version_that_was_in_force_is_kept_with_its_text(admin: httpx.Client) -> None:
+    put(admin, "/v1/policies", {"policies": [{"name": "quiet.cedar", "text": QUIET_HOURS}]})
+
+    newest, oldest = admin.get("/v1/policies/versions").json()["items"]
+    shown = admin.get(f"/v1/policies/versions/{newest['version']}").json()
+
+    assert (newest["in_force"], newest["files"]) == (True, ["quiet.cedar"])
+    assert (oldest["in_force"], oldest["files"]) == (False, [])
+    assert shown["policies"] == [{"name": "quiet.cedar", "text": QUIET_HOURS}]
+    assert "auto_execute_within_bounds" in shown["platform"]
+
+
+def test_the_difference_shows_each_file_as_a_unified_diff(admin: httpx.Client) -> None:
+    put(admin, "/v1/policies", {"policies": [{"name": "quiet.cedar", "text": QUIET_HOURS}]})
+    proposed = [{"name": "quiet.cedar", "text": QUIET_HOURS.replace("7", "8")}]
+
+    answered = admin.post("/v1/policies/difference", json={"policies": proposed}).json()
+
+    assert answered["changed"]
+    assert answered["difference"].splitlines()[:2] == ["--- quiet.cedar", "+++ quiet.cedar"]
+    assert "+" + proposed[0]["text"] in answered["difference"].splitlines()
+    same = admin.post("/v1/policies/difference", json=admin.get("/v1/policies").json()).json()
+    assert same == {"changed": False, "difference": ""}
