@@ -86,12 +86,14 @@ class FarSide:
         if callable(step):
             step = step(call)
         if step in ("yes", "lost"):
-            self._act(name, call)
+            self.act(call)
         if step == "break":
             raise RuntimeError("secret-in-a-stack-trace")
         return _answer(step, name)
 
-    def _act(self, name: str, call: Call) -> None:
+    def act(self, call: Call) -> None:
+        """Do it, unless it was done under this key and keys are honoured."""
+        name = f"{call.intent.tenant_id}/{call.intent.action_intent_id}"
         with self._lock:
             if call.request["honours"] and call.idempotency_key in self.honoured:
                 return

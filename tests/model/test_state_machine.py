@@ -290,7 +290,7 @@ class Life(RuleBasedStateMachine):
     def resolve(self, data: Any, status: Any) -> None:
         name = data.draw(st.sampled_from(self._in("UNKNOWN")))
         self.world.app.resolve(self.world.tenant, name, by="bob", status=status)
-        self.model.intents[name]["status"] = status
+        self.model.intents[name] |= {"status": status, "resolved": True}
 
     # --- the bus, the workers, the far side, the clock ---
 
@@ -299,31 +299,42 @@ class Life(RuleBasedStateMachine):
         self.world.bus.script += [receipt] * times  # type: ignore[union-attr]
 
     @precondition(lambda self: self.world.bus.arrived)
-    @rule(
-        steps=st.none() | st.integers(1, 8),
-        answers=st.lists(answers_of_the_far_side, min_size=1, max_size=3),
-        fault=st.booleans(),
-    )
-    def work(self, steps: int | None, answers: list[str], fault: bool) -> None:
-        """Carry out one event; or die after so many steps, or right after a write within one of them."""
+    @rule(answers=st.lists(answers_of_the_far_side, min_size=1, max_size=4))
+    def work(self, answers: list[str]) -> None:
+        """Carry out what has arrived."""
         self.world.far.script.extend(answers)
-        left = 10_000 if steps is None else steps
+        self.world.work()
+        self.world.far.script.clear()
 
-        def step(function: Any, *arguments: Any) -> Any:
-            nonlocal left
-            left -= 1
-            if left == 0 and fault:
-                self.world.store.arm("crash_after")
-            if left < 0:
-                raise Crash
-            return function(*arguments)
-
+    @precondition(lambda self: self.world.bus.arrived)
+    @rule(where=st.sampled_from(["note", "call", "mark", "record", "start", "preflight", "map"]), later=st.booleans())
+    def work_and_die(self, where: str, later: bool) -> None:
+        """Carry out one event and die: at the end of a step, or within `invoke` at its mark, its call or its note."""
         message = self.world.bus.take()
         assert message is not None
+
+        def step(function: Any, *arguments: Any) -> Any:
+            if function.__name__ == "invoke" and where in ("mark", "note"):
+                self.world.store.arm("crash_after", at=1 if where == "mark" else 2)
+            if function.__name__ == "record" and where == "record":
+                self.world.store.arm("crash_before")
+            answer = function(*arguments)
+            if function.__name__ == where:
+                raise Crash
+            return answer
+
+        self.world.far.script.extend([self._die_in_the_call] if where == "call" else [])
         with suppress(Crash):
             self.world.run(message, step)
         self.world.store.disarm()
         self.world.far.script.clear()
+        if later:
+            self.world.clock.pass_(minutes=20)
+            self.reconcile()
+
+    def _die_in_the_call(self, call: Any) -> str:
+        self.world.far.act(call)
+        raise Crash
 
     @rule(span=st.sampled_from([{"seconds": 5}, {"seconds": 45}, {"minutes": 20}, {"hours": 7}, {"hours": 26}]))
     def time_passes(self, span: dict[str, int]) -> None:
@@ -378,7 +389,7 @@ class Life(RuleBasedStateMachine):
         if ceiling:
             assert ceiling["used"] == self.model.used[(*self.model.ceiling_day(self.now), "ceiling")]
         assert all(count >= 0 for count in self.model.used.values())
-        assert all(times == 1 for times in self.world.far.written.values()), self.world.far.written
+        self._assert_the_far_side_agrees()
         if self.steps % 10 == 0:
             self.world.assert_sound(export=False)
 
@@ -388,11 +399,22 @@ class Life(RuleBasedStateMachine):
         self.world.store.disarm()
         self.world.bus.script.clear()  # type: ignore[union-attr]
         self.world.restart()
+        for account, action_type, level in self.model.stops:
+            self.world.resume(level, account_id=account, action_type=action_type)
         self.world.settle(rounds=200)
         self.world.assert_sound()
         for name, status in self.world.statuses().items():
+            self.model.saw(name, status, self.now)
             assert status in (*ENDED, *WAITING, "UNKNOWN"), (name, status)
-        assert all(times == 1 for times in self.world.far.written.values()), self.world.far.written
+        self._assert_the_far_side_agrees()
+
+    def _assert_the_far_side_agrees(self) -> None:
+        """It did nothing twice, what is said to be done, and nothing of what is said not to have begun."""
+        for name, intent in self.model.intents.items():
+            times, status = self.world.written(name), intent["status"]
+            assert times <= 1, f"{name} was done {times} times"
+            assert times == 1 or status != "SUCCEEDED" or intent.get("resolved"), name
+            assert times == 0 or status not in ("CANCELLED", "EXPIRED", "REJECTED", "SUPERSEDED"), (name, status)
 
 
 def _settings(kind: str) -> settings:
