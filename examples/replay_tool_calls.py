@@ -127,7 +127,7 @@ def replay(calls: Path, mapping: dict[str, Any], url: str, console: Console) -> 
             f"{executed - decided:.1f} s: {dict(Counter(done))}"
         )
         console.print(f"the shop carried out {len(shop.carried_out)} calls; verify: {'ok' if report.ok else 'BROKEN'}")
-        return report.ok and len(shop.carried_out) == done.count("SUCCEEDED") == report.autonomous
+        return report.ok and len(shop.carried_out) == done.count("SUCCEEDED") == len(done)
 
 
 def _show(console: Console, verdicts: Counter[tuple[str, str, str]]) -> None:
@@ -147,7 +147,7 @@ def main() -> int:
     options = parser.parse_args()
     mapping = yaml.safe_load(options.mapping.read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as folder:
-        sound = replay(options.calls, mapping, options.db or f"sqlite:///{folder}/replay.db", Console())
+        sound = replay(options.calls, mapping, options.db or f"sqlite:///{folder}/replay.db", Console(width=120))
     return 0 if sound else 1
 
 

@@ -109,7 +109,7 @@ def _open_store(url: str) -> tuple[Store, QueuePublisher | None, Callable[[], No
         queue = QueuePublisher()
         memory = MemoryStore(enlist=queue.enlist)
         return memory, queue, memory.close
-    if not url.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
+    if not url.startswith(("sqlite:", "postgresql:")):
         raise InvalidInput(
             "database", f"{url.split('://')[0]!r} is not understood", "use sqlite:///FILE, postgresql://… or memory://"
         )
@@ -119,7 +119,11 @@ def _open_store(url: str) -> tuple[Store, QueuePublisher | None, Callable[[], No
 
     publisher: list[DbosPublisher] = []
     store = SqlStore.open(url, enlist=lambda transaction, messages: publisher[0].enlist(transaction, messages))
-    publisher.append(DbosPublisher(url))
+    try:
+        publisher.append(DbosPublisher(url))
+    except BaseException:
+        store.close()
+        raise
 
     def close() -> None:
         publisher[0].close()

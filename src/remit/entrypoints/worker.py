@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 TICK_S = 0.5
 """How often a worker reconciles."""
 CONCURRENCY = 8
-"""How many executions one worker carries at once."""
+"""How many executions each worker carries at once. The newest worker's number holds for all."""
 GRACE_S = 30
 """How long a worker that was asked to stop waits for the executions it has begun."""
 

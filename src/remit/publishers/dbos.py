@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, EnqueueOptions
 
+from remit.core.errors import TryLater
 from remit.ports import Message
 
 APPLICATION = "remit"
@@ -26,9 +27,13 @@ class DbosPublisher:
     """Enqueues executions inside a store's transaction. `url` is the database of that store."""
 
     def __init__(self, url: str) -> None:
+        """Raises `TryLater` if the database does not let the engine make its tables."""
         # Its migrations would otherwise be told line by line to whoever opens a new database.
         logging.getLogger("dbos").setLevel(logging.ERROR)
-        DBOS.migrate(url)
+        try:
+            DBOS.migrate(url)
+        except sa.exc.SQLAlchemyError as error:
+            raise TryLater(f"the tables of the durable engine could not be made ready: {error}") from error
         self._client = DBOSClient(system_database_url=url, application_name=APPLICATION, lazy=True)
 
     def enlist(self, transaction: sa.Connection, messages: Sequence[Message]) -> None:

@@ -34,7 +34,14 @@ def worker(
         bool, typer.Option("--until-idle", help="End when nothing is due, reserved, queued or leased.")
     ] = False,
     concurrency: Annotated[
-        int, typer.Option("--concurrency", metavar="N", min=1, max=1000, help="Executions at once.")
+        int,
+        typer.Option(
+            "--concurrency",
+            metavar="N",
+            min=1,
+            max=1000,
+            help="Executions at once; the newest worker's number holds for all.",
+        ),
     ] = worker_door.CONCURRENCY,
     as_json: AsJson = False,
     db: Db = None,
