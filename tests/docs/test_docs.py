@@ -1,0 +1,295 @@
+"""
+Every marked block of the documents is run, and every list in them is complete.
+
+`<!-- run -->` before a block of sh or python runs it, the blocks of one page in order in one folder and, for python,
+in one namespace; `<!-- run: exit 4 -->` says with which code a block of sh ends. `<!-- bounds -->` is a bounds file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import typer
+
+from remit.connectors.http.tool import HttpTool
+from remit.connectors.internal import InternalTool
+from remit.core import decision, policy
+from remit.core.access import ROLES
+from remit.core.action_type import ActionTypeSpec, Tool
+from remit.core.bounds import AccountBounds, Bounds
+from remit.core.budget import Budget
+from remit.core.ledger import ENTRY_FIELDS, EventType
+from remit.core.lifecycle import FOLLOWS
+from remit.core.policy import PLATFORM_POLICIES, SCHEMA
+from remit.core.verification import INVARIANTS
+from remit.entrypoints.bounds_file import read_bounds
+from remit.entrypoints.cli import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block and what the comment before it says."""
+
+    page: str
+    line: int
+    mark: str
+    language: str
+    text: str
+
+    @property
+    def exit_code(self) -> int:
+        return int(self.mark.partition("exit ")[2] or 0)
+
+
+_FENCE = re.compile(r"^(?:<!-- (?P<mark>.*?) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: str) -> list[Block]:
+    text = PAGES[page]
+    return [
+        Block(page, text.count("\n", 0, found.start()) + 1, found["mark"] or "", found["language"], found["text"])
+        for found in _FENCE.finditer(text)
+    ]
+
+
+def runnable(page: str) -> list[Block]:
+    return [block for block in blocks(page) if block.mark.startswith("run")]
+
+
+# The longest first: two at a time, the others fit beside it.
+RUN = sorted(filter(runnable, PAGES), key=lambda page: -len(runnable(page)))
+
+PLAYER = """
+import json, subprocess, sys, traceback
+namespace = {"__name__": "__main__"}
+for block in json.load(sys.stdin):
+    if block["language"] == "python":
+        try:
+            exec(compile(block["text"], f"{block['page']}:{block['line']}", "exec"), namespace)
+        except Exception:
+            sys.exit(f"{block['page']}:{block['line']} raised:\\n{traceback.format_exc()}")
+    else:
+        words = ["sh", "-eu", "-c", block["text"]]
+        done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode != block["exit_code"]:
+            ended = f"{block['page']}:{block['line']} ended with {done.returncode}, not {block['exit_code']}"
+            sys.exit(f"{ended}:\\n{done.stdout}{done.stderr}")
+"""
+
+
+def play(page: str, folder: Path, environment: dict[str, str]) -> str:
+    """What went wrong in the blocks of one page; nothing if nothing did."""
+    given = json.dumps([{**asdict(block), "exit_code": block.exit_code} for block in runnable(page)])
+    command = [sys.executable, "-c", PLAYER]
+    done = subprocess.run(
+        command, input=given, cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+    )
+    return done.stderr if done.returncode else ""
+
+
+@pytest.fixture(scope="module")
+def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """What went wrong on a page. Pages are played two at a time, unless several processes run the tests anyway."""
+    bin = tmp_path_factory.mktemp("bin")
+    for name, words in (("remit", "-m remit "), ("python3", "")):
+        script = bin / name
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}"$@"\n')
+        script.chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("REMIT_") and name != "MEASURE"}
+    path = f"{bin}{os.pathsep}{kept['PATH']}"
+    environment = {**kept, "PATH": path, "PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1", "TZ": "UTC"}
+    with ThreadPoolExecutor(2) as pool:
+
+        def started(page: str) -> Future[str]:
+            return pool.submit(play, page, tmp_path_factory.mktemp("page"), environment)
+
+        asked_for = [item.callspec.params["page"] for item in request.session.items if "played" in item.fixturenames]
+        ahead = {} if "PYTEST_XDIST_WORKER" in os.environ else {page: started(page) for page in asked_for}
+        yield lambda page: (ahead.get(page) or started(page)).result()
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_what_a_page_shows_is_what_happens(page: str, played: Callable[[str], str]) -> None:
+    assert played(page) == ""
+
+
+def test_the_pages_that_show_something_are_run() -> None:
+    named = ["command-line", "ledger", "limits", "operations", "policies", "python-api"]
+
+    assert set(RUN) >= {"README.md", *(f"docs/{name}.md" for name in named)}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if any(block.mark == "bounds" for block in blocks(page))])
+def test_a_bounds_file_that_is_shown_can_be_read(page: str, tmp_path: Path) -> None:
+    for number, block in enumerate(block for block in blocks(page) if block.mark == "bounds"):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(block.text, encoding="utf-8")
+
+        assert read_bounds(file).tenant
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    text = _FENCE.sub("", PAGES[page])
+    targets = [target for target in re.findall(r"\]\(([^)\s]+)\)", text) if not target.startswith("https://")]
+
+    assert [target for target in targets if not leads_somewhere(page, target)] == []
+
+
+def leads_somewhere(page: str, target: str) -> bool:
+    name, _, anchor = target.partition("#")
+    there = (ROOT / page).parent / name if name else ROOT / page
+    if not there.exists():
+        return False
+    return not anchor or anchor in anchors(there.read_text(encoding="utf-8"))
+
+
+def anchors(text: str) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def commands(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{above}{name} ")
+        else:
+            yield f"{above}{name}", command
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+EVERYWHERE = {"--db", "--json", "--help", "-h", "--tenant", "--by", "--version"}
+
+
+def section(page: str, heading: str) -> str:
+    found = re.search(rf"^(#+) {re.escape(heading)}$(.*?)(?=^#+ |\Z)", PAGES[page], re.MULTILINE | re.DOTALL)
+    assert found, f"{page} has no section {heading!r}"
+    return found[2]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_is_described(name: str) -> None:
+    described = section("docs/command-line.md", name)
+    options = {option for param in COMMANDS[name].params for option in param.opts if option.startswith("-")}
+
+    assert {option for option in options - EVERYWHERE if f"`{option}" not in described} == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_shown(name: str) -> None:
+    shown = "\n".join(block.text for block in runnable("docs/command-line.md"))
+
+    # These run until they are told to end, or have a test of their own.
+    assert f"remit {name}" in shown or name in ("serve", "demo")
+
+
+def test_the_options_that_are_everywhere_are_described() -> None:
+    assert [option for option in sorted(EVERYWHERE) if f"`{option}" not in PAGES["docs/command-line.md"]] == []
+
+
+def test_no_command_is_described_that_is_not_there() -> None:
+    described = set(re.findall(r"^### (.+)$", PAGES["docs/command-line.md"], re.MULTILINE))
+
+    assert described == set(COMMANDS)
+
+
+FIELDS = {
+    "The tenant: `Bounds`": Bounds,
+    "An account: `AccountBounds`": AccountBounds,
+    "A budget: `Budget`": Budget,
+    "An action type: `ActionTypeSpec`": ActionTypeSpec,
+    "A tool: `Tool`": Tool,
+    "`connector: internal` (`InternalTool`)": InternalTool,
+    "`connector: http` (`HttpTool`)": HttpTool,
+}
+
+
+@pytest.mark.parametrize("heading", FIELDS)
+def test_every_field_is_described_and_no_other(heading: str) -> None:
+    model = FIELDS[heading]
+    inherited = set(Tool.model_fields) if model is not Tool and issubclass(model, Tool) else set()
+    table = section("docs/configuration.md", heading).split("\n\nTemplates")[0]
+
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(model.model_fields) - inherited
+
+
+@pytest.mark.parametrize("heading", FIELDS)
+def test_plain_defaults_are_as_described(heading: str) -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", section("docs/configuration.md", heading), re.MULTILINE))
+    fields = {name: field for name, field in FIELDS[heading].model_fields.items() if name in rows}
+
+    for name, field in fields.items():
+        assert (rows[name] == "required") == field.is_required(), name
+        if isinstance(field.default, bool | int | float | str):
+            assert rows[name] == f"`{json.dumps(field.default).strip(chr(34))}`", name
+
+
+def test_every_reason_is_described() -> None:
+    own = {value for name, value in vars(decision).items() if name.isupper() and value == name}
+    own |= {policy.WITHIN_BOUNDS, policy.POLICY_ERROR, *re.findall(r'@reason\("(\w+)"\)', PLATFORM_POLICIES)}
+    described = PAGES["docs/concepts.md"] + PAGES["docs/policies.md"]
+
+    assert len(own) > 12 and {reason for reason in own if f"`{reason}`" not in described} == set()
+
+
+def test_the_table_of_statuses_is_the_one_in_the_code() -> None:
+    table = section("docs/concepts.md", "The life of an intent")
+    rows = re.findall(r"^\| `(\w+)` \| [^|]* \| ([^|]*) \|$", table, re.MULTILINE)
+
+    assert {status: set(re.findall(r"\w+", follows)) for status, follows in rows} == {
+        status: set(follows) for status, follows in FOLLOWS.items()
+    }
+
+
+def test_what_a_policy_may_look_at_is_what_the_schema_says() -> None:
+    context = SCHEMA.partition("context: {")[2]
+    listed = re.findall(
+        r"^\| ((?:`\w+`(?:, )?)+) \|", section("docs/policies.md", "What a rule may look at"), re.MULTILINE
+    )
+
+    assert {name for row in listed for name in re.findall(r"\w+", row)} == set(re.findall(r"(\w+): \w+", context))
+
+
+def test_the_ledger_is_described_whole() -> None:
+    page = PAGES["docs/ledger.md"]
+
+    assert [name for name in (*ENTRY_FIELDS, *get_args(EventType)) if f"`{name}`" not in page] == []
+    assert len(re.findall(r"^\d\. ", section("docs/ledger.md", "What `remit verify` checks"), re.MULTILINE)) == len(
+        INVARIANTS
+    )
+
+
+def test_every_role_is_described() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", section("docs/command-line.md", "key create"), re.MULTILINE)
+
+    assert rows == list(ROLES)
+
+
+def test_every_setting_of_the_environment_is_described() -> None:
+    sources = [*ROOT.glob("src/**/*.py"), ROOT / "tests" / "conftest.py"]
+    used = {name for file in sources for name in re.findall(r"\bREMIT_[A-Z_]+[A-Z]\b", file.read_text())}
+    named = set(re.findall(r"REMIT_[A-Z_]+[A-Z]", section("docs/operations.md", "Environment variables")))
+
+    assert used - named == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_name_no_place_of_one_machine(page: str) -> None:
+    assert re.findall(r"(?<![\w:/.])/(?:home|work|tmp|root|Users)/\S*", PAGES[page]) == []
