@@ -6,11 +6,13 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
-from remit.core.access import Principal
+from remit.core.access import PREFIX, Principal
 from remit.core.errors import Unauthenticated
 from remit.entrypoints.http import agents, bounds, operating, people, policies, problems, reading
+from remit.entrypoints.http.callers import Authenticate
 from remit.entrypoints.http.limits import BodyLimit, RateLimiter
-from remit.entrypoints.http.settings import HttpSettings
+from remit.entrypoints.http.oidc import TokenIssuer
+from remit.entrypoints.http.settings import HttpSettings, OidcSettings
 from remit.wiring import Remit
 
 
@@ -28,7 +30,7 @@ def create_app(remit: Remit, settings: HttpSettings | None = None) -> FastAPI:
     )
     app.state.remit = remit
     app.state.limiter = RateLimiter(settings.requests_per_minute)
-    app.state.authenticate = _authenticate(remit)
+    app.state.authenticate = _authenticate(remit, settings.oidc)
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
     problems.install(app)
     for module in (agents, people, reading, bounds, policies, operating):
@@ -36,11 +38,15 @@ def create_app(remit: Remit, settings: HttpSettings | None = None) -> FastAPI:
     return app
 
 
-def _authenticate(remit: Remit):  # type: ignore[no-untyped-def]
+def _authenticate(remit: Remit, oidc: OidcSettings | None) -> Authenticate:
+    issuer = TokenIssuer(oidc) if oidc else None
+
     def authenticate(credential: str) -> Principal:
-        if credential.startswith("rk."):
+        if credential.startswith(f"{PREFIX}."):
             return remit.authenticate(credential)
-        raise Unauthenticated("only API keys let anybody in here; no token issuer is configured")
+        if issuer is None:
+            raise Unauthenticated("only API keys let anybody in here; no token issuer is configured")
+        return issuer.authenticate(credential)
 
     return authenticate
 

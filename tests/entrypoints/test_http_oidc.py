@@ -1,0 +1,491 @@
+"""Access tokens of an OpenID Connect issuer at the HTTP door, and the forgeries that are refused."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from remit.core.errors import Forbidden, InvalidInput, TryLater, Unauthenticated
+from remit.entrypoints.http import HttpSettings
+from remit.entrypoints.http.oidc import FETCH_AT_MOST_EVERY_S, KEYS_FRESH_S, KEYS_KEPT_S, TokenIssuer
+from remit.entrypoints.http.settings import OidcSettings, settings_from
+from tests.entrypoints.http_world import ACME, World, http_world, proposal
+
+AUDIENCE = "https://remit.example"
+RSA = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2)]
+EC, ED = ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate()
+
+
+def _published(key: Any, kid: str, **more: Any) -> dict[str, Any]:
+    algorithm = {rsa.RSAPrivateKey: "RS256", ec.EllipticCurvePrivateKey: "ES256"}
+    name = next((name for kind, name in algorithm.items() if isinstance(key, kind)), "EdDSA")
+    as_dict = jwt.get_algorithm_by_name(name).to_jwk(key.public_key(), as_dict=True)
+    return {**as_dict, "kid": kid, **more}
+
+
+class Issuer:
+    """A real one on loopback. `keys` is what it publishes, `asked` how often, `described` what it says of itself."""
+
+    def __init__(self) -> None:
+        self.keys: list[dict[str, Any]] = [_published(RSA[0], "k-0", use="sig", alg="RS256")]
+        self.asked = 0
+        self.redirects = False
+        issuer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if self.path == "/keys":
+                    issuer.asked += 1
+                answer = {"/.well-known/openid-configuration": issuer.described, "/keys": {"keys": issuer.keys}}
+                body = json.dumps(answer.get(self.path, {})).encode()
+                self.send_response(302 if issuer.redirects else 200)
+                if issuer.redirects:
+                    self.send_header("Location", "/elsewhere")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None: ...
+
+        self._handler = Handler
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.described: dict[str, Any] = {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
+        self._serve()
+
+    def _serve(self) -> None:
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+
+    def down(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def up(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler)
+        self._serve()
+
+    def claims(self, **changes: Any) -> dict[str, Any]:
+        now = int(time.time())
+        said = {
+            "iss": self.url,
+            "aud": AUDIENCE,
+            "sub": "ann",
+            "tenant": ACME,
+            "roles": ["approver"],
+            "iat": now,
+            "exp": now + 300,
+            **changes,
+        }
+        return {name: value for name, value in said.items() if value is not None}
+
+    def token(self, *, key: Any = RSA[0], kid: str | None = "k-0", algorithm: str = "RS256", **changes: Any) -> str:
+        return jwt.encode(self.claims(**changes), key, algorithm, headers={"kid": kid} if kid else {})
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    issuer = Issuer()
+    yield issuer
+    issuer.down()
+
+
+class Clock:
+    time = 1000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def _door(issuer: Issuer, **settings: Any) -> tuple[TokenIssuer, Clock]:
+    clock = Clock()
+    return TokenIssuer(OidcSettings(issuer.url, AUDIENCE, **settings), clock=clock), clock
+
+
+@contextmanager
+def _world(issuer: Issuer, directory: Path) -> Iterator[World]:
+    with http_world(directory, HttpSettings(oidc=OidcSettings(issuer.url, AUDIENCE))) as world:
+        yield world
+
+
+def _with(world: World, token: str) -> httpx.Client:
+    client = world.client(None)
+    client.headers["Authorization"] = f"Bearer {token}"
+    return client
+
+
+# --- through the door ---
+
+
+def test_a_token_does_what_its_roles_allow_in_its_tenant(issuer: Issuer, tmp_path: Path) -> None:
+    with _world(issuer, tmp_path) as world:
+        ann = _with(world, issuer.token())
+        agent = _with(world, issuer.token(sub="bot", roles="agent offline_access"))
+        foreign = _with(world, issuer.token(tenant="globex"))
+        keyed = world.client("approver")
+
+        asked = agent.post("/v1/intents", json=proposal("i-1", action_type="SEND_EMAIL")).json()
+        (queued,) = ann.get("/v1/queue").json()["items"]
+        approved = ann.post("/v1/intents/i-1/approve", json={"digest": queued["digest"]}).json()
+
+        assert asked["result"] == "REQUIRE_APPROVAL"
+        assert queued["proposed_by"] == "bot"
+        assert approved["approval"]["approved_by"] == "ann"
+        assert agent.get("/v1/queue").status_code == 403
+        assert foreign.get("/v1/intents/i-1").status_code == 404
+        assert keyed.get("/v1/queue").status_code == 200
+
+
+def test_a_refused_token_is_told_why_as_a_problem(issuer: Issuer, tmp_path: Path) -> None:
+    with _world(issuer, tmp_path) as world:
+        expired = _with(world, issuer.token(exp=int(time.time()) - 60)).get("/v1/queue")
+        roleless = _with(world, issuer.token(roles=["dba"])).get("/v1/queue")
+
+    assert (expired.status_code, expired.headers["www-authenticate"]) == (401, "Bearer")
+    assert "expired" in expired.json()["detail"]
+    assert roleless.status_code == 403
+    assert "'roles'" in roleless.json()["detail"]
+
+
+def test_while_the_issuer_is_down_tokens_wait_and_keys_go_on(issuer: Issuer, tmp_path: Path) -> None:
+    token = issuer.token()
+    issuer.down()
+    try:
+        with _world(issuer, tmp_path) as world:
+            answer = _with(world, token).get("/v1/queue")
+            keyed = world.client("approver").get("/v1/queue")
+    finally:
+        issuer.up()
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json()["type"] == "/problems/try-later"
+    assert keyed.status_code == 200
+
+
+def test_without_an_issuer_no_token_lets_anybody_in(issuer: Issuer, world: World) -> None:
+    assert _with(world, issuer.token()).get("/v1/queue").status_code == 401
+
+
+# --- what is believed ---
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm"),
+    [(RSA[0], "RS256"), (RSA[0], "RS512"), (RSA[0], "PS256"), (EC, "ES256"), (ED, "EdDSA")],
+)
+def test_each_asymmetric_algorithm_is_understood(issuer: Issuer, key: Any, algorithm: str) -> None:
+    issuer.keys = [_published(key, "k-0")]
+    door, _ = _door(issuer)
+
+    assert door.authenticate(issuer.token(key=key, algorithm=algorithm)).name == "ann"
+
+
+def test_an_audience_among_several_is_enough(issuer: Issuer) -> None:
+    door, _ = _door(issuer)
+
+    assert door.authenticate(issuer.token(aud=["other", AUDIENCE])).tenant_id == ACME
+
+
+def test_clocks_may_differ_a_little(issuer: Issuer) -> None:
+    door, _ = _door(issuer)
+    now = int(time.time())
+
+    assert door.authenticate(issuer.token(iat=now + 10, nbf=now + 10)).name == "ann"
+    assert door.authenticate(issuer.token(exp=now - 10)).name == "ann"
+
+
+def test_a_token_without_a_key_id_needs_a_single_fitting_key(issuer: Issuer) -> None:
+    door, clock = _door(issuer)
+    assert door.authenticate(issuer.token(kid=None)).name == "ann"
+
+    issuer.keys.append(_published(RSA[1], "k-1"))
+    clock.time += KEYS_FRESH_S
+
+    with pytest.raises(Unauthenticated):
+        door.authenticate(issuer.token(kid=None))
+
+
+def test_keys_for_encryption_or_of_unknown_kinds_are_passed_over(issuer: Issuer) -> None:
+    odd: list[Any] = [
+        _published(RSA[1], "k-1", use="enc"),
+        {"kty": "oct", "k": "AAAA", "kid": "k-2"},
+        {"kty": "EC", "crv": "P-0", "x": "", "y": "", "kid": "k-3"},
+        {"kty": "RSA", "kid": "k-4"},
+        {"kty": ["RSA"], "kid": "k-5"},
+        5,
+    ]
+    issuer.keys = [*odd, *issuer.keys]
+    door, _ = _door(issuer)
+
+    assert door.authenticate(issuer.token()).name == "ann"
+    with pytest.raises(Unauthenticated):
+        door.authenticate(issuer.token(key=RSA[1], kid="k-1"))
+
+
+@pytest.mark.parametrize(
+    "roles", ["approver agent", ["approver", "agent", "dba", 5, None], ["agent", "approver", "platform"]]
+)
+def test_known_roles_are_taken_from_a_list_or_a_text_and_others_ignored(issuer: Issuer, roles: Any) -> None:
+    door, _ = _door(issuer)
+
+    assert door.authenticate(issuer.token(roles=roles)).roles == {"agent", "approver"}
+
+
+def test_claims_are_found_by_name_and_along_dots(issuer: Issuer) -> None:
+    claims = {"tenant_claim": "https://acme.example/tenant", "roles_claim": "realm_access.roles", "name_claim": "email"}
+    door, _ = _door(issuer, **claims)
+    token = issuer.token(
+        **{"https://acme.example/tenant": "globex", "realm_access": {"roles": ["auditor"]}, "email": "ann@example.com"}
+    )
+
+    principal = door.authenticate(token)
+
+    assert (principal.name, principal.tenant_id, principal.roles) == ("ann@example.com", "globex", {"auditor"})
+
+
+# --- what is refused ---
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": "another"},
+        {"aud": None},
+        {"iss": "https://issuer.example"},
+        {"iss": None},
+        {"exp": int(time.time()) - 60},
+        {"exp": None},
+        {"exp": "never"},
+        {"nbf": int(time.time()) + 3600},
+        {"iat": int(time.time()) + 3600},
+        {"tenant": None},
+        {"tenant": "*"},
+        {"tenant": ""},
+        {"tenant": "a b"},
+        {"tenant": ["acme"]},
+        {"tenant": 5},
+        {"sub": None},
+        {"sub": "auth0|5"},
+        {"sub": "x" * 129},
+    ],
+)
+def test_a_token_not_for_us_not_of_now_or_of_nobody_lets_nobody_in(issuer: Issuer, changes: dict[str, Any]) -> None:
+    door, _ = _door(issuer)
+
+    with pytest.raises(Unauthenticated):
+        door.authenticate(issuer.token(**changes))
+
+
+@pytest.mark.parametrize("roles", [None, [], "", "dba", ["Approver"], {"approver": True}, 5, "platform"])
+def test_a_token_without_a_known_role_may_do_nothing(issuer: Issuer, roles: Any) -> None:
+    door, _ = _door(issuer)
+
+    with pytest.raises(Forbidden):
+        door.authenticate(issuer.token(roles=roles))
+
+
+def _part(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", None, ["RS256"]])
+def test_an_unsigned_token_lets_nobody_in(issuer: Issuer, algorithm: Any) -> None:
+    door, _ = _door(issuer)
+    unsigned = f"{_part({'alg': algorithm, 'kid': 'k-0'})}.{_part(issuer.claims())}."
+
+    with pytest.raises(Unauthenticated):
+        door.authenticate(unsigned)
+
+
+@pytest.mark.parametrize("form", [serialization.PublicFormat.SubjectPublicKeyInfo, serialization.PublicFormat.PKCS1])
+def test_a_token_whose_password_is_the_public_key_lets_nobody_in(issuer: Issuer, form: Any) -> None:
+    door, _ = _door(issuer)
+    password = RSA[0].public_key().public_bytes(serialization.Encoding.PEM, form)
+    signed = f"{_part({'alg': 'HS256', 'kid': 'k-0'})}.{_part(issuer.claims())}"
+    mark = base64.urlsafe_b64encode(hmac.digest(password, signed.encode(), hashlib.sha256)).rstrip(b"=").decode()
+
+    with pytest.raises(Unauthenticated, match="signed with 'HS256'"):
+        door.authenticate(f"{signed}.{mark}")
+
+
+def test_a_key_that_the_token_brings_along_is_not_used(issuer: Issuer) -> None:
+    door, _ = _door(issuer)
+    headers = {"kid": "k-0", "jwk": _published(RSA[1], "k-0"), "jku": f"{issuer.url}/elsewhere"}
+
+    with pytest.raises(Unauthenticated):
+        door.authenticate(jwt.encode(issuer.claims(), RSA[1], "RS256", headers=headers))
+
+
+def test_a_key_is_used_for_its_own_algorithm_alone(issuer: Issuer) -> None:
+    door, _ = _door(issuer)
+
+    with pytest.raises(Unauthenticated):
+        door.authenticate(issuer.token(algorithm="PS256"))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_token_that_was_changed_lets_nobody_in(issuer: Issuer, place: int) -> None:
+    door, _ = _door(issuer)
+    parts = issuer.token().split(".")
+    parts[place] = _part(issuer.claims(roles=["admin"])) if place == 1 else parts[place][:-4] + "AAAA"
+
+    with pytest.raises(Unauthenticated):
+        door.authenticate(".".join(parts))
+
+
+@pytest.mark.parametrize("text", ["x", "a.b.c", "..", "e30.e30.", "é.é.é", "x" * 10_000])
+def test_what_is_no_token_lets_nobody_in_and_asks_nobody(issuer: Issuer, text: str) -> None:
+    door, _ = _door(issuer)
+
+    with pytest.raises(Unauthenticated):
+        door.authenticate(text)
+    assert issuer.asked == 0
+
+
+# --- keys that change, and an issuer that does not answer ---
+
+
+def test_a_rotated_key_works_at_once_and_a_withdrawn_one_no_longer(issuer: Issuer) -> None:
+    door, clock = _door(issuer)
+    door.authenticate(issuer.token())
+    issuer.keys = [_published(RSA[1], "k-1")]
+    clock.time += FETCH_AT_MOST_EVERY_S
+
+    assert door.authenticate(issuer.token(key=RSA[1], kid="k-1")).name == "ann"
+    with pytest.raises(Unauthenticated):
+        door.authenticate(issuer.token())
+
+
+def test_a_withdrawn_key_stops_counting_though_nobody_sends_a_new_one(issuer: Issuer) -> None:
+    door, clock = _door(issuer)
+    door.authenticate(issuer.token())
+    issuer.keys = [_published(RSA[1], "k-1")]
+
+    clock.time += KEYS_FRESH_S
+
+    with pytest.raises(Unauthenticated):
+        door.authenticate(issuer.token())
+
+
+def test_unknown_keys_do_not_make_us_ask_the_issuer_over_and_over(issuer: Issuer) -> None:
+    door, clock = _door(issuer)
+    door.authenticate(issuer.token())
+    for number in range(20):
+        with pytest.raises(Unauthenticated, match="does not publish"):
+            door.authenticate(issuer.token(kid=f"unknown-{number}"))
+    assert issuer.asked == 1
+
+    clock.time += FETCH_AT_MOST_EVERY_S
+    for number in range(20):
+        with pytest.raises(Unauthenticated):
+            door.authenticate(issuer.token(kid=f"unknown-{number}"))
+
+    assert issuer.asked == 2
+
+
+def test_many_at_once_ask_the_issuer_once(issuer: Issuer) -> None:
+    door, _ = _door(issuer)
+    names: list[str] = []
+    threads = [threading.Thread(target=lambda: names.append(door.authenticate(issuer.token()).name)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert names == ["ann"] * 8
+    assert issuer.asked == 1
+
+
+def test_the_last_keys_hold_a_day_while_the_issuer_does_not_answer(issuer: Issuer) -> None:
+    door, clock = _door(issuer)
+    token = issuer.token()
+    door.authenticate(token)
+    issuer.down()
+    try:
+        clock.time += KEYS_FRESH_S
+        assert door.authenticate(token).name == "ann"
+
+        clock.time += KEYS_KEPT_S
+        with pytest.raises(TryLater):
+            door.authenticate(token)
+    finally:
+        issuer.up()
+    clock.time += FETCH_AT_MOST_EVERY_S
+    assert door.authenticate(token).name == "ann"
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"issuer": "https://somebody.else"},
+        {"jwks_uri": None},
+        {"jwks_uri": "http://192.0.2.1/keys"},
+        {"jwks_uri": "file:///etc/passwd"},
+    ],
+)
+def test_a_discovery_document_that_leads_elsewhere_is_not_followed(issuer: Issuer, described: dict[str, Any]) -> None:
+    issuer.described.update(described)
+    door, _ = _door(issuer)
+
+    with pytest.raises(TryLater):
+        door.authenticate(issuer.token())
+    assert issuer.asked == 0
+
+
+def test_a_redirect_is_not_followed(issuer: Issuer) -> None:
+    issuer.redirects = True
+    door, _ = _door(issuer)
+
+    with pytest.raises(TryLater):
+        door.authenticate(issuer.token())
+
+
+# --- settings ---
+
+
+@pytest.mark.parametrize("url", ["http://issuer.example", "http://10.0.0.1/realm", "http://127.0.0.1.example.org"])
+def test_an_issuer_beyond_this_machine_has_to_be_https(url: str) -> None:
+    with pytest.raises(InvalidInput, match="set an https URL"):
+        TokenIssuer(OidcSettings(url, AUDIENCE))
+
+
+@pytest.mark.parametrize(
+    "url", ["issuer.example", "ftp://issuer.example", "https://", "https://issuer.example?x=1", "https://["]
+)
+def test_an_issuer_that_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        TokenIssuer(OidcSettings(url, AUDIENCE))
+
+    assert refused.value.field == "REMIT_OIDC_ISSUER"
+
+
+def test_settings_come_from_the_environment() -> None:
+    environ = {
+        "REMIT_OIDC_ISSUER": "https://issuer.example",
+        "REMIT_OIDC_AUDIENCE": AUDIENCE,
+        "REMIT_OIDC_TENANT_CLAIM": "org",
+        "REMIT_OIDC_ROLES_CLAIM": "scope",
+        "REMIT_OIDC_NAME_CLAIM": "email",
+    }
+
+    assert settings_from(environ).oidc == OidcSettings("https://issuer.example", AUDIENCE, "org", "scope", "email")
+    with pytest.raises(InvalidInput) as refused:
+        settings_from({"REMIT_OIDC_ISSUER": "https://issuer.example"})
+    assert refused.value.field == "REMIT_OIDC_AUDIENCE"
