@@ -429,15 +429,22 @@ class Row:
     results: dict[str, str]
 
 
-def rows_of(step: Step, shared: Shared, faults: Iterable[Fault] = FAULTS) -> Iterator[Row]:
+def rows_of(step: Step, shared: Shared, *, both_ways: bool = True) -> Iterator[Row]:
+    """
+    A row a write. With `both_ways` each fault is tried with and without the caller sending again; else
+    once: who crashed is gone, and who got an error sends again.
+    """
     writes = writes_of(step, shared)
     for at in range(1, writes + 1):
-        results = {fault: _tried(step, shared, at, fault) for fault in faults}
+        results: dict[str, str] = {}
+        for fault in FAULTS:
+            ways = (False, True) if both_ways else (not fault.startswith("crash"),)
+            results[fault] = _tried(step, shared, at, fault, ways)
         yield Row(step.name, at, writes, results)
 
 
-def _tried(step: Step, shared: Shared, at: int, fault: Fault) -> str:
-    for again in (False, True):
+def _tried(step: Step, shared: Shared, at: int, fault: Fault, ways: Iterable[bool]) -> str:
+    for again in ways:
         try:
             cell(step, shared, at=at, fault=fault, again=again)
         except Exception as error:

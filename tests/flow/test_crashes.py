@@ -15,8 +15,8 @@ BY_NAME = {step.name: step for step in STEPS}
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-def test_wherever_a_step_fails_nothing_is_lost_and_nothing_is_done_twice(opened, step):
-    rows = list(rows_of(step, Shared(opened)))
+def test_wherever_a_step_fails_nothing_is_lost_and_nothing_is_done_twice(opened, store_kind, step):
+    rows = list(rows_of(step, Shared(opened), both_ways=store_kind == "memory"))
 
     wrong = {(row.write, fault): result for row in rows for fault, result in row.results.items() if result != "ok"}
     assert rows and not wrong
