@@ -13,7 +13,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from remit.core.access import ROLES
-from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, World, bounds, http_world, proposal
+from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, World, http_world, proposal
 
 READERS = {"approver", "operator", "admin", "auditor"}
 ALLOWED: dict[str, set[str]] = {
@@ -34,6 +34,22 @@ ALLOWED: dict[str, set[str]] = {
     "POST /v1/reject": {"approver"},
     "GET /v1/ledger/export": {"auditor"},
     "POST /v1/verify": {"auditor"},
+    "GET /v1/bounds": READERS,
+    "GET /v1/action-types": READERS,
+    "GET /v1/allowlists": READERS,
+    "GET /v1/modes": READERS,
+    "GET /v1/budgets": READERS,
+    "GET /v1/policies": READERS,
+    "GET /v1/policies/versions": READERS,
+    "GET /v1/policies/versions/{version}": READERS,
+    "PUT /v1/bounds": {"admin"},
+    "PUT /v1/action-types": {"admin"},
+    "PUT /v1/allowlists": {"admin"},
+    "PUT /v1/modes": {"admin"},
+    "PUT /v1/budgets": {"admin"},
+    "PUT /v1/policies": {"admin"},
+    "POST /v1/policies/validate": {"admin"},
+    "POST /v1/policies/difference": {"admin"},
     "POST /v1/stop": {"operator", "platform"},
     "POST /v1/resume": {"operator", "platform"},
     "POST /v1/keys": {"admin", "platform"},
@@ -57,6 +73,8 @@ _names = (f"i-{number}" for number in count())
 def _body(world: World, route: str, intent: str) -> Any:
     """What makes each route's request a right one, but for the credential."""
     digest = world.remit.intent(ACME, intent).digest
+    if route.startswith(("PUT", "POST /v1/policies/")):
+        return world.client("admin").get("/v1/policies" if "POST" in route else route.removeprefix("PUT ")).json()
     return {
         "POST /v1/intents": proposal(next(_names)),
         "POST /v1/gate": {"action_intent_id": intent, "account_id": "acct-1"},
@@ -69,8 +87,6 @@ def _body(world: World, route: str, intent: str) -> Any:
         "POST /v1/stop": {"reason": "a test", "account_id": None},
         "POST /v1/resume": {"reason": "a test", "account_id": None},
         "POST /v1/keys": {"name": "new", "roles": ["agent"]},
-        "PUT /v1/bounds": bounds(),
-        "POST /v1/bounds/dry-run": bounds(),
     }.get(route)
 
 
@@ -90,9 +106,11 @@ def _waiting(world: World, tenant: str = ACME) -> str:
     return name
 
 
-def _key_of(world: World, tenant: str) -> str:
-    made, _ = world.remit.create_key(tenant, {"name": "some", "roles": ["agent"]}, by="the test")
-    return made.key_id
+def _ids(world: World) -> dict[str, str]:
+    """Something of `acme` for each id that a path may hold."""
+    made, _ = world.remit.create_key(ACME, {"name": "some", "roles": ["agent"]}, by="the test")
+    version = world.remit.policy_versions(ACME)[0]["version"]
+    return {"action_intent_id": _waiting(world), "key_id": made.key_id, "version": version}
 
 
 def _routes(world: World) -> set[str]:
@@ -109,9 +127,9 @@ def test_every_route_says_here_who_may(shared: World) -> None:
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("route", ALLOWED)
 def test_a_route_answers_the_roles_it_is_for_and_no_other(shared: World, route: str, role: str) -> None:
-    intent, key = _waiting(shared), _key_of(shared, ACME)
+    ids = _ids(shared)
 
-    answer = _ask(shared.client(role), route, _body(shared, route, intent), action_intent_id=intent, key_id=key)
+    answer = _ask(shared.client(role), route, _body(shared, route, ids["action_intent_id"]), **ids)
 
     if role not in ALLOWED[route]:
         assert answer.status_code == 403
@@ -138,9 +156,9 @@ def test_a_refusal_names_the_roles_that_would_do(shared: World) -> None:
 
 @pytest.mark.parametrize("route", ALLOWED)
 def test_nobody_gets_no_answer_without_a_credential(shared: World, route: str) -> None:
-    intent = _waiting(shared)
+    ids = _ids(shared)
 
-    answer = _ask(shared.client(None), route, _body(shared, route, intent), action_intent_id=intent, key_id="k")
+    answer = _ask(shared.client(None), route, _body(shared, route, ids["action_intent_id"]), **ids)
 
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -233,14 +251,14 @@ def _picture(world: World, tenant: str) -> Any:
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "platform"])
 def test_the_ids_of_one_tenant_lead_another_nowhere_and_nothing_changes(shared: World, role: str) -> None:
-    intent, key = _waiting(shared), _key_of(shared, ACME)
+    ids = _ids(shared)
     before = _picture(shared, ACME)
 
     for route, roles in ALLOWED.items():
         if "{" not in route:
             continue
-        body = _body(shared, route, intent)
-        answer = _ask(shared.client(role, GLOBEX), route, body, action_intent_id=intent, key_id=key)
+        body = _body(shared, route, ids["action_intent_id"])
+        answer = _ask(shared.client(role, GLOBEX), route, body, **ids)
         assert answer.status_code == (404 if role in roles else 403), route
         assert "hello" not in answer.text
 
@@ -306,12 +324,12 @@ def test_in_a_list_only_the_proposal_that_names_another_tenant_or_speaker_is_ref
 @pytest.mark.parametrize("route", [route for route in ALLOWED if route.startswith(("POST", "PUT"))])
 def test_no_route_takes_a_tenant_from_elsewhere(shared: World, route: str) -> None:
     """A field that would name one is unknown to most; where it is known, it can only be the caller's own."""
-    intent, key = _waiting(shared), _key_of(shared, ACME)
+    ids = _ids(shared)
     before = _picture(shared, ACME)
-    body = {**(_body(shared, route, intent) or {}), "tenant_id": ACME, "tenant": ACME}
+    body = {**(_body(shared, route, ids["action_intent_id"]) or {}), "tenant_id": ACME, "tenant": ACME}
     role = sorted(ALLOWED[route])[0]
 
-    answer = _ask(shared.client(role, GLOBEX), route, body, action_intent_id=intent, key_id=key)
+    answer = _ask(shared.client(role, GLOBEX), route, body, **ids)
 
     # Verifying takes no body, and so reads none.
     assert answer.status_code in ((200, 404) if route == "POST /v1/verify" else (403, 404, 422))
