@@ -15,6 +15,7 @@ from typing import Any, Literal, Self, TypeVar, overload
 from remit.core.access import ApiKey, Principal, parse_new_key
 from remit.core.approval import Approval
 from remit.core.autonomy import Stop, StopLevel, StopScope
+from remit.core.bookmark import Bookmark
 from remit.core.bounds import Bounds, BoundsInForce, nothing_set, parse_bounds
 from remit.core.bounds_parts import BoundsPart
 from remit.core.errors import InvalidInput, NotFound, RemitError
@@ -162,7 +163,7 @@ class App:
         """Replace a waiting intent by an edited one, which waits for a person. Answers the gate's word on that."""
         _named("by", by)
         old = self.intent(tenant_id, action_intent_id)
-        proposal = review.edited_proposal(old, changes, by=by, new_id=self.context.new_id())
+        proposal = review.edited_proposal(old, changes, new_id=self.context.new_id())
         edited = self._one(propose.propose_unit(self.context, proposal, self.clock.now(), edited_by=by))
         return self.gate(_request_of(edited))
 
@@ -310,6 +311,10 @@ class App:
         self, tenant_id: str, *, account_id: str | None = None, after: str | None = None, limit: int = read.PAGE
     ) -> tuple[list[dict[str, Any]], str | None]:
         return read.timeline(self.context, tenant_id, account_id, after, limit)
+
+    def since(self, tenant_id: str, bookmark: Bookmark | None = None) -> read.Followed:
+        """What the timeline tells since `bookmark`; without one, nothing, and the bookmark of now."""
+        return read.since(self.context, tenant_id, bookmark, self.clock.now())
 
     def queue(
         self, tenant_id: str, *, account_id: str | None = None, after: str | None = None, limit: int = read.PAGE

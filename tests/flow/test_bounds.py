@@ -8,7 +8,6 @@ from remit.core.errors import InvalidInput
 from remit.core.records import ACTION_TYPE, POLICY_VERSION
 from remit.core.values import PLATFORM
 from remit.flow.bounds import apply_unit
-from remit.flow.read import platform_stops
 
 from .world import NOON, OTHER, TENANT, TYPE, bounds, type_of
 
@@ -206,7 +205,7 @@ def test_a_global_stop_stands_in_the_platform_s_own_chain_and_in_no_tenant_s(wor
 
     assert [entry.event_type for entry in world.inner.chain(PLATFORM, None)] == ["AUTONOMY_STOPPED"]
     assert tenant_events(world) == ["CONFIG_CHANGED"]
-    assert len(platform_stops(world.app.context)) == 1
+    assert len(world.app.usage("another")["stops"]) == 1
     with pytest.raises(InvalidInput):
         world.app.stop(StopScope(account_id="north"), by="ann", reason="whose?")
 

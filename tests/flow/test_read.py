@@ -1,15 +1,18 @@
 """Reading: what stands, why, what happened, what waits, what is left, and whether it can be proven."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from remit.app import verify_export
+from remit.app import App, verify_export
+from remit.core.autonomy import StopScope
 from remit.core.errors import InvalidInput, NotFound
 from remit.core.lifecycle import FOLLOWS
 from remit.core.records import CASE, USAGE, Key
 from remit.flow.reconcile import expire
 from remit.ports import REFUSED, CaseFilter, Unit, Writes
+from remit.testing.faults import StoreWrapper
 
 from .world import NOON, OTHER, TENANT, TYPE, bounds
 
@@ -372,3 +375,44 @@ def test_a_case_that_contradicts_its_chain_is_seen_by_these_tests(world):
 
     with pytest.raises(AssertionError):
         world.assert_sound()
+
+
+class SealedInBetween(StoreWrapper):
+    """Lets another export seal the ledger just before the tenant's chain is read."""
+
+    def __init__(self, inner, other):
+        super().__init__(inner)
+        self.other = other
+
+    def chain(self, tenant_id, action_intent_id):
+        if self.other:
+            other, self.other = self.other, None
+            list(other.export(tenant_id))
+        return self.inner.chain(tenant_id, action_intent_id)
+
+
+def test_an_export_ends_with_its_own_seal_whoever_seals_at_the_same_time(world):
+    world.submit()
+    world.work()
+    context = world.app.context
+    raced = App(replace(context, store=SealedInBetween(context.store, world.app)), world.clock)
+
+    lines = list(raced.export(TENANT))
+
+    assert verify_export(iter(lines)).ok
+    assert world.app.context.store.chain(TENANT, None)[-1].sequence == lines[-1]["sequence"] + 1
+
+
+@pytest.mark.parametrize("tenant", ["*", "a b", ""])
+def test_a_name_that_is_no_id_is_refused_and_not_taken_for_all(world, tenant):
+    with pytest.raises(InvalidInput, match="tenant"):
+        world.app.stop(StopScope(tenant_id=tenant), by="ann", reason="everything")
+    with pytest.raises(InvalidInput, match="tenant"):
+        world.app.usage(tenant)
+
+
+def test_a_misspelt_tenant_is_not_a_ledger_without_a_flaw(world):
+    with pytest.raises(NotFound):
+        world.app.verify("acmee")
+    with pytest.raises(NotFound):
+        list(world.app.export("acmee"))

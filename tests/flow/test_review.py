@@ -2,7 +2,7 @@
 
 import pytest
 
-from remit.core.errors import Conflict, DigestChanged, InvalidInput, NotFound, NotInThatState
+from remit.core.errors import Conflict, DigestChanged, Forbidden, InvalidInput, NotFound, NotInThatState
 from remit.core.records import case_key
 from remit.flow.reconcile import expire
 from remit.flow.review import approve_unit
@@ -243,7 +243,8 @@ def test_trap_approving_an_edit_executes_the_edited_parameters(world):
     assert seen == [{"amount": 7}]
     assert world.status() == "SUPERSEDED" and world.written() == 0
     new = world.app.intent(TENANT, edited.action_intent_id)
-    assert (new.supersedes, new.proposed_by, new.account_id) == ("i-1", "bob", ACCOUNT)
+    assert (new.supersedes, new.proposed_by, new.account_id) == ("i-1", "agent", ACCOUNT)
+    assert world.app.ledger(TENANT, new.action_intent_id)[0]["actor"] == "bob"
     assert new.digest != digest(world)
     world.assert_sound()
 
@@ -408,3 +409,37 @@ def test_only_an_unknown_outcome_can_be_resolved(world):
     world.work()
     with pytest.raises(NotInThatState):
         world.app.resolve(TENANT, "i-1", by="bob", status="FAILED")
+
+
+def test_a_person_s_name_need_not_be_an_id_to_edit(world):
+    world.queued()
+
+    edited = world.app.edit(TENANT, "i-1", by="Ann Smith", changes={"parameters.amount": 7})
+
+    assert world.app.why(TENANT, edited.action_intent_id)["edited_by"] == "Ann Smith"
+    assert edited.reason == "EDITED_BY_PERSON"
+
+
+def test_where_the_proposer_may_not_approve_neither_may_the_one_who_edited(world):
+    world.apply(proposer_may_approve=False)
+    world.queued()
+    edited = world.app.edit(TENANT, "i-1", by="bob", changes={"parameters.amount": 7})
+
+    with pytest.raises(Forbidden):
+        world.approve(edited.action_intent_id, by="bob")
+
+    assert world.approve(edited.action_intent_id, by="carol").approved_by == "carol"
+
+
+def test_a_type_that_asks_for_two_approvers_is_approved_by_the_second_different_one(world):
+    world.apply(action_types={TYPE: {**type_of(), "approvals_required": 2}})
+    world.queued()
+
+    first, again = world.approve(by="bob"), world.approve(by="bob")
+    assert (first.approved_by, again.approved_by, world.status()) == (["bob"], ["bob"], "AWAITING_APPROVAL")
+    approval = world.approve(by="carol")
+
+    assert (approval.approved_by, world.status()) == ("carol", "APPROVED")
+    told = [entry for entry in world.app.ledger(TENANT, "i-1") if entry["event_type"] == "ACTION_APPROVED"]
+    assert told[0]["data"]["approvers"] == ["bob", "carol"]
+    world.assert_sound()

@@ -26,7 +26,7 @@ from remit.core.budget import DEFAULT_ZONE, Budget, BudgetInForce, TenantBudget,
 from remit.core.errors import InvalidInput
 from remit.core.intent import check_json
 from remit.core.policy import PolicySet, PolicySource, compile_policies
-from remit.core.values import ActionTypeName, Identifier, Record, Request, UtcTime, explain_invalid
+from remit.core.values import ActionTypeName, Identifier, Record, Request, UtcTime, check_identifier, explain_invalid
 
 Modes = dict[ActionTypeName | Literal["default"], AutonomyMode]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\-\[\]:*_]{1,255}$")]
@@ -133,6 +133,7 @@ _UNNAMED = "*"
 
 def nothing_set(tenant_id: str) -> BoundsInForce:
     """What a tenant has before its first bounds: no list, no budget, so no autonomy."""
+    check_identifier("tenant", tenant_id)
     return BoundsInForce(config_sequence=0, bounds=Bounds(tenant=tenant_id), type_versions={})
 
 

@@ -34,7 +34,7 @@ class NotFound(CallerMistake):
 
     def __init__(self, what: str, name: str, tenant_id: str) -> None:
         self.what, self.name, self.tenant_id = what, name, tenant_id
-        super().__init__(f"{what} {name!r} is not known to tenant {tenant_id!r}")
+        super().__init__(f"{what} {name!r} is not known" + ("" if what == "tenant" else f" to tenant {tenant_id!r}"))
 
 
 class Unauthenticated(CallerMistake):

@@ -142,7 +142,7 @@ def after_call(
     What follows from one call's result.
 
     A lost answer, and a time-out of any kind, is repeated only where the far side honours the key. What
-    stays in doubt when the tries are used up is `UNKNOWN`, even if the last answer was a refusal to try.
+    stays in doubt is `UNKNOWN`, whatever the last answer was: it speaks of the repeat, not of the call before.
     """
     if result.acted == "yes":
         return "SUCCEEDED"
@@ -153,7 +153,7 @@ def after_call(
     again = result.acted == "unknown" or result.error_class in repeatable
     if again and attempt_count < max_attempts:
         return Retry(pause_s=_pause(attempt_count, result.retry_after_s))
-    return "UNKNOWN" if doubt and again else "FAILED"
+    return "UNKNOWN" if doubt else "FAILED"
 
 
 def _pause(attempt_count: int, asked_for_s: float | None) -> float:

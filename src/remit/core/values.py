@@ -24,6 +24,16 @@ PLATFORM = "*"
 """The tenant id of what belongs to the whole installation: global stops and their ledger chain."""
 
 
+_IDENTIFIER = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
+
+
+def check_identifier(field: str, value: str) -> str:
+    """Raises `InvalidInput` for what is no id."""
+    if not _IDENTIFIER.fullmatch(value):
+        raise InvalidInput(field, f"{value!r} is not an id", "use 1 to 128 of A-Z a-z 0-9 . _ : @ -")
+    return value
+
+
 def utc(moment: datetime) -> datetime:
     """The same moment in UTC. Raises `ValueError` for one that UTC's years 1 to 9999 do not hold."""
     try:

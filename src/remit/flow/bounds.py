@@ -12,7 +12,7 @@ from remit.core.bounds import Bounds, BoundsInForce, changed_types, nothing_set,
 from remit.core.errors import BoundsChanged, InvalidInput
 from remit.core.policy import PLATFORM_POLICIES
 from remit.core.records import ACTION_TYPE, BOUNDS, POLICY_VERSION, STOPS, THE_ONE, Key, PolicyVersion, type_id
-from remit.core.values import PLATFORM
+from remit.core.values import PLATFORM, check_identifier
 from remit.flow.context import Context, TenantStory, chain_head_key
 from remit.ports import Connector, Snapshot, Unit, Writes
 
@@ -155,6 +155,9 @@ def _owner(scope: StopScope, by: str, reason: str) -> str:
     for field, value in (("by", by), ("reason", reason)):
         if not value.strip():
             raise InvalidInput(field, "is empty", "a stop and its end name who and why")
+    for field in ("tenant_id", "account_id", "action_type"):
+        if getattr(scope, field) is not None:
+            check_identifier(field, getattr(scope, field))
     if scope.tenant_id is None and (scope.account_id or scope.action_type):
         raise InvalidInput("tenant", "is missing", "name the tenant whose account or action type is meant")
     return scope.tenant_id or PLATFORM

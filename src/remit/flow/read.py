@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from remit.core.approval import Approval
+from remit.core.bookmark import OVERLAP, Bookmark, Place
 from remit.core.bounds import BoundsInForce, nothing_set
 from remit.core.budget import ALL, Counter, Usage, account_usage_id, day_of, tenant_usage_id
 from remit.core.errors import InvalidInput, NotFound
@@ -37,6 +39,9 @@ from remit.ports import CaseFilter, Snapshot, Unit, Writes, answer_of, case_curs
 
 PAGE = 50
 LARGEST_PAGE = 500
+MOST_UNREAD = 2000
+"""How many entries one look at what follows a bookmark takes, but for those within the overlap."""
+_INSTANT = timedelta(milliseconds=1)
 
 
 def status(context: Context, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
@@ -142,6 +147,73 @@ def timeline(
         if len(entries) < limit:
             break
     return told, None
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What was told since a bookmark, each with the bookmark's text after it, and whether more is there already."""
+
+    told: list[tuple[str, dict[str, Any]]]
+    bookmark: Bookmark
+    more: bool
+
+
+def since(context: Context, tenant_id: str, bookmark: Bookmark | None, now: datetime) -> Followed:
+    """
+    What the timeline tells since the bookmark, which is moved on; without one, nothing yet, and one to go on from.
+
+    In the order of time, but for entries that were committed late: they follow when they are there.
+    """
+    horizon = now - OVERLAP
+    if bookmark is None:
+        bookmark = Bookmark.at(horizon)
+        for entry in _entries_back_to(context, tenant_id, bookmark.place, None, None) or []:
+            bookmark.passed(Place.of(entry))
+        return Followed([], bookmark, more=False)
+    entries, upper = _unread(context, tenant_id, bookmark.place, horizon)
+    new = [entry for entry in entries if not bookmark.has(Place.of(entry))]
+    seen = context.store.read([Key(INTENT, tenant_id, e.action_intent_id) for e in new if e.action_intent_id])
+    for entry in entries:
+        if bookmark.has(Place.of(entry)):
+            bookmark.passed(Place.of(entry))
+    told = []
+    for entry in new:
+        sentence = _told(entry, seen)
+        bookmark.passed(Place.of(entry), told=sentence["text"] is not None)
+        told += [(bookmark.text(), sentence)] if sentence["text"] else []
+    bookmark.settle(upper or horizon)
+    return Followed(told, bookmark, more=upper is not None)
+
+
+def _unread(
+    context: Context, tenant_id: str, place: Place, horizon: datetime
+) -> tuple[list[LedgerEntry], datetime | None]:
+    """The entries after `place`; where it is long ago, perhaps only those before the moment answered beside them."""
+    if place.at >= horizon - OVERLAP:
+        return _entries_back_to(context, tenant_id, place, None, None) or [], None
+    upper = horizon
+    while True:
+        most = MOST_UNREAD if upper - place.at > _INSTANT else None
+        entries = _entries_back_to(context, tenant_id, place, upper, most)
+        if entries is not None:
+            return entries, upper
+        upper = place.at + (upper - place.at) / 2
+
+
+def _entries_back_to(
+    context: Context, tenant_id: str, place: Place, upper: datetime | None, most: int | None
+) -> list[LedgerEntry] | None:
+    """The told entries after `place` and before `upper`, in order; `None` if they are more than `most`."""
+    after = Place(upper, "").cursor() if upper else None
+    found: list[LedgerEntry] = []
+    while most is None or len(found) <= most:
+        entries = context.store.recent(tenant_id, TOLD, None, after, LARGEST_PAGE)
+        later = [entry for entry in entries if Place.of(entry) > place]
+        found += later
+        if len(later) < LARGEST_PAGE:
+            return found[::-1]
+        after = entry_cursor(entries[-1])
+    return None
 
 
 def _told(entry: LedgerEntry, seen: Snapshot) -> dict[str, Any]:
@@ -272,20 +344,23 @@ def export(context: Context, tenant_id: str, now: datetime, *, by: str) -> Itera
         heads[entry.action_intent_id or ""] = entry.head
         yield entry.wire()
     _require_known(context, tenant_id, entries)
-    answer_of(context.store.transact([_seal_unit(context, tenant_id, heads, entries, by, now)]))
-    for entry in context.store.chain(tenant_id, None):
+    sealed_at = answer_of(context.store.transact([_seal_unit(context, tenant_id, heads, entries, by, now)]))
+    # What came after the seal, another export's seal among it, belongs to the next export.
+    for entry in context.store.chain(tenant_id, None)[:sealed_at]:
         yield entry.wire()
 
 
 def _seal_unit(
     context: Context, tenant_id: str, heads: dict[str, Head], entries: int, by: str, now: datetime
-) -> Unit[None]:
-    def change(snapshot: Snapshot) -> Writes[None]:
+) -> Unit[int]:
+    """Answers the sequence of the seal's last part."""
+
+    def change(snapshot: Snapshot) -> Writes[int]:
         story = TenantStory(context, snapshot, tenant_id, now)
         before = story.head
         for part in seal_parts(heads, entries + before.sequence, before):
             story.tell("LEDGER_SEALED", part, actor=by)
-        return story.writes(None)
+        return story.writes(story.head.sequence)
 
     return Unit(keys=[chain_head_key(tenant_id)], change=change)
 
@@ -360,10 +435,3 @@ def policy_version(context: Context, tenant_id: str, version: str) -> dict[str, 
 def _policy_in_force(context: Context, tenant_id: str) -> str:
     bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
     return (context.store.read([bounds_at]).get(bounds_at) or nothing_set(tenant_id)).policies().version
-
-
-def platform_stops(context: Context) -> Sequence[dict[str, Any]]:
-    """The global stops that are pulled now."""
-    stops_at = Key(STOPS, PLATFORM, THE_ONE)
-    found = context.store.read([stops_at]).get(stops_at)
-    return [stop.wire() for stop in found.stops] if found else []

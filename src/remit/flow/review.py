@@ -64,7 +64,9 @@ def approve_unit(
             raise Conflict(f"intent {action_intent_id!r} expired at {instant(intent.expires_at)}; propose it again")
         bounds = snapshot.get(bounds_at) or nothing_set(tenant_id)
         _refuse_blocked(intent, bounds, now)
-        votes = _voted(snapshot.get(votes_at), intent, bounds, by)
+        if by in (intent.proposed_by, case.edited_by) and not bounds.bounds.proposer_may_approve:
+            raise Forbidden(f"intent {action_intent_id!r} is {by}'s own, so somebody else has to approve it")
+        votes = _voted(snapshot.get(votes_at), intent, by)
         if approvers_needed(bounds.approvals_required(intent.action_type), votes.approved_by, by):
             return Writes(answer=votes, puts=[(case_at, case.changed(updated_at=now)), (votes_at, votes)])
         return _approved(context, case, intent, snapshot.get(decision_at), votes.approved_by, by, now)
@@ -72,9 +74,7 @@ def approve_unit(
     return Unit(keys=[case_at, intent_at, bounds_at, decision_at, votes_at], change=change, more=more)
 
 
-def _voted(before: Votes | None, intent: ActionIntentV1, bounds: BoundsInForce, by: str) -> Votes:
-    if by == intent.proposed_by and not bounds.bounds.proposer_may_approve:
-        raise Forbidden(f"{by} proposed intent {intent.action_intent_id!r}, so somebody else has to approve it")
+def _voted(before: Votes | None, intent: ActionIntentV1, by: str) -> Votes:
     approved_by = before.approved_by if before else []
     return Votes(digest=intent.digest, approved_by=[*approved_by, *([] if by in approved_by else [by])])
 
@@ -144,7 +144,7 @@ def reject_unit(
     return Unit(keys=[case_at, state_at], change=change)
 
 
-def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, by: str, new_id: str) -> Proposal:
+def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, new_id: str) -> Proposal:
     """
     The proposal that a person's edit means: `changes` maps paths such as `parameters.amount` or
     `target.entity_id` to new values (`None` removes a parameter).
@@ -161,7 +161,7 @@ def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, by: str,
         "confidence_score": old.confidence_score,
         "risk_level": old.risk_level,
         "why": old.why,
-        "proposed_by": by,
+        "proposed_by": old.proposed_by,
         "expires_at": old.expires_at,
         "trace_id": old.trace_id,
         "supersedes": old.action_intent_id,
