@@ -15,7 +15,6 @@ from queue import Queue
 from typing import Any
 
 import httpx
-import uvicorn
 
 from remit.core.access import ROLES
 from remit.core.values import PLATFORM
@@ -36,6 +35,7 @@ class World:
     app: Any
     url: str
     keys: Mapping[tuple[str, str], str]
+    server: Server
     _clients: list[httpx.Client] = field(default_factory=list)
 
     def client(self, role: str | None, tenant: str = ACME) -> httpx.Client:
@@ -50,6 +50,10 @@ class World:
         """Propose and gate behind the door's back."""
         (answer,) = self.remit.submit([{"tenant_id": tenant, **proposal(action_intent_id), **changes}])
         return answer
+
+    def stop(self) -> None:
+        """Ask the server to stop, as a signal does."""
+        self.server.should_exit = True
 
     def work(self) -> None:
         """Carry out what is approved."""
@@ -88,8 +92,8 @@ def http_world(directory: Path, settings: HttpSettings | None = None, **opening:
     with Remit.open(f"sqlite:///{directory / 'remit.db'}", **{"environ": {}, **opening}) as remit:
         remit.apply(bounds(), by="the test")
         app = create_app(remit, settings)
-        with served(app) as url:
-            world = World(remit, app, url, _keys(remit))
+        with served(app) as (url, server):
+            world = World(remit, app, url, _keys(remit), server)
             try:
                 yield world
             finally:
@@ -98,14 +102,14 @@ def http_world(directory: Path, settings: HttpSettings | None = None, **opening:
 
 
 @contextmanager
-def served(app: Any) -> Iterator[str]:
-    """A server in a thread, as long as the context. Answers its URL."""
+def served(app: Any) -> Iterator[tuple[str, Server]]:
+    """A server in a thread, as long as the context, and its URL."""
     ready: Queue[str] = Queue()
-    server = Server(uvicorn.Config(app, port=0, log_level="warning"), ready.put)
+    server = Server(app, ready.put, port=0, log_level="warning")
     thread = threading.Thread(target=server.run, name="the test's server")
     thread.start()
     try:
-        yield ready.get(timeout=20)
+        yield ready.get(timeout=20), server
     finally:
         server.should_exit = True
         thread.join(timeout=20)

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from remit.core.access import PREFIX, Principal
 from remit.core.errors import Unauthenticated
-from remit.entrypoints.http import agents, bounds, operating, people, policies, problems, reading
+from remit.entrypoints.http import agents, bounds, operating, people, policies, problems, reading, stream
 from remit.entrypoints.http.callers import Authenticate
 from remit.entrypoints.http.limits import BodyLimit, RateLimiter
 from remit.entrypoints.http.oidc import TokenIssuer
@@ -30,10 +30,11 @@ def create_app(remit: Remit, settings: HttpSettings | None = None) -> FastAPI:
     )
     app.state.remit = remit
     app.state.limiter = RateLimiter(settings.requests_per_minute)
+    app.state.streams = stream.Streams(settings.most_streams)
     app.state.authenticate = _authenticate(remit, settings.oidc)
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
     problems.install(app)
-    for module in (agents, people, reading, bounds, policies, operating):
+    for module in (agents, people, reading, stream, bounds, policies, operating):
         app.include_router(module.router)
     return app
 

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from socket import socket
 from types import FrameType
+from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
 from remit.core.errors import InvalidInput
 from remit.entrypoints.http.app import create_app
@@ -63,8 +65,9 @@ def serve(
     Port 0 takes a free one. `on_ready` is told the URL when connections are accepted.
     """
     check_binding(host, certificate=certificate, trusted_proxy=trusted_proxy)
-    config = uvicorn.Config(
+    server = Server(
         create_app(remit, settings),
+        on_ready,
         host=host,
         port=port,
         ssl_certfile=certificate,
@@ -74,6 +77,8 @@ def serve(
         log_level="warning",
         # Requests wait for the store's commit in threads; a connection is kept for the next one.
         timeout_keep_alive=75,
+        # A reader that has stopped reading would otherwise hold up the end for good.
+        timeout_graceful_shutdown=30,
         server_header=False,
     )
     stop = threading.Event()
@@ -82,7 +87,7 @@ def serve(
         worker.start()
     settle()
     try:
-        Server(config, on_ready).run()
+        server.run()
     finally:
         stop.set()
         if with_worker:
@@ -92,9 +97,9 @@ def serve(
 class Server(uvicorn.Server):
     """Says where it listens once it does, and leaves the end of the process to its caller."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[str], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
+    def __init__(self, app: FastAPI, on_ready: Callable[[str], None], **options: Any) -> None:
+        super().__init__(uvicorn.Config(app, **options))
+        self._app, self._on_ready = app, on_ready
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal lets it answer what it was asked; the second drops that too."""
@@ -109,6 +114,11 @@ class Server(uvicorn.Server):
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             scheme = "https" if self.config.is_ssl else "http"
             self._on_ready(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        # A stream has no end of its own, and uvicorn waits for every answer to end.
+        self._app.state.streams.close()
+        await super().shutdown(sockets)
 
 
 def _work(remit: Remit, stop: threading.Event) -> None:

@@ -1,0 +1,109 @@
+"""
+How far somebody has followed a tenant's ledger, so that what follows is neither lost nor repeated.
+
+Entries are ordered by their time, and one may be committed a little later than another with a later time:
+"everything up to this entry" is not a place to go on from. A bookmark says: everything up to a place, and
+beyond it just these.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple, Self
+
+from remit.core.canonical import sha256_hex
+from remit.core.errors import InvalidInput
+from remit.core.ledger import LedgerEntry
+from remit.core.values import instant, utc
+
+OVERLAP = timedelta(seconds=10)
+"""How late an entry may be committed, after its own time, and still reach those who follow."""
+MOST_MARKS = 200
+"""How many entries beyond the place a bookmark's text names; of more, the older count as the place."""
+_MARK = 12
+
+
+class Place(NamedTuple):
+    """A place in the order of a tenant's entries: after that of its time and id, before the next."""
+
+    at: datetime
+    entry_id: str
+
+    @classmethod
+    def of(cls, entry: LedgerEntry) -> Self:
+        return cls(datetime.fromisoformat(entry.at), entry.entry_id)
+
+    def cursor(self) -> str:
+        """As `Store.recent` takes it."""
+        return f"{instant(self.at)}|{self.entry_id}"
+
+
+@dataclass(slots=True)
+class Bookmark:
+    """Everything up to `place`, and beyond it what it was told of with `passed`. Belongs to one reader."""
+
+    place: Place
+    # In order, each with whether the reader got it: the rest is skipped the same way by whoever goes on from here.
+    _beyond: list[tuple[Place, bool]] = field(default_factory=list)
+    _marks: set[str] = field(default_factory=set)
+    # Named by the text this bookmark was read from, and not met again yet.
+    _unmet: set[str] = field(default_factory=set)
+
+    @classmethod
+    def at(cls, moment: datetime) -> Self:
+        """Everything before `moment`."""
+        return cls(Place(moment, ""))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """
+        What `text` wrote; also the plain cursor of an entry, for everything up to it.
+
+        Raises `InvalidInput`.
+        """
+        moment, bar, rest = text.partition("|")
+        entry_id, _, marks = rest.partition("|")
+        try:
+            at = datetime.fromisoformat(moment)
+            if at.tzinfo is None or not bar:
+                raise ValueError
+            place = Place(utc(at), entry_id)
+        except ValueError:
+            problem = f"{text[:100]!r} is not the id of an event of this stream"
+            raise InvalidInput("Last-Event-ID", problem, "send the last one received, or none") from None
+        named = {mark for mark in marks.split(",")[:MOST_MARKS] if mark}
+        return cls(place, [], set(named), set(named))
+
+    def text(self) -> str:
+        """Less than 3 kB of ASCII, without a line break."""
+        got = [place for place, told in self._beyond if told]
+        older, newest = got[:-MOST_MARKS], got[-MOST_MARKS:]
+        place = max(self.place, older[-1]) if older else self.place
+        marks = [*(_mark(each) for each in newest), *sorted(self._unmet)][:MOST_MARKS]
+        return "|".join([place.cursor(), ",".join(marks)]) if marks else place.cursor()
+
+    def has(self, place: Place) -> bool:
+        return place <= self.place or _mark(place) in self._marks
+
+    def passed(self, place: Place, *, told: bool = True) -> None:
+        """The entry there was told, now or before; or it is one of those that are never told."""
+        mark = _mark(place)
+        if mark not in self._marks or mark in self._unmet:
+            self._unmet.discard(mark)
+            self._marks.add(mark)
+            insort(self._beyond, (place, told))
+
+    def settle(self, moment: datetime) -> None:
+        """Everything before `moment` was passed, and nothing more is expected there."""
+        place = Place(moment, "")
+        if place <= self.place:
+            return
+        settled = bisect_left(self._beyond, (place, False))
+        self._marks.difference_update(_mark(each) for each, _ in self._beyond[:settled])
+        self.place, self._beyond = place, self._beyond[settled:]
+
+
+def _mark(place: Place) -> str:
+    return sha256_hex(place.entry_id.encode())[:_MARK]

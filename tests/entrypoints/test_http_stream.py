@@ -1,0 +1,298 @@
+"""The timeline as a stream: in time, whole, without repeats, across every way of being cut off."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from remit.core.autonomy import StopScope
+from remit.core.ledger import NO_CHAIN, append
+from remit.entrypoints.http import HttpSettings, stream
+from remit.ports import Unit, Writes
+from tests.entrypoints.http_world import EMAIL, GLOBEX, World, http_world
+
+
+class Follower:
+    """What one connection has received so far."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.last_id: str | None = None
+        self.comments = 0
+        self.ended = threading.Event()
+        self.ready = threading.Event()
+
+    @property
+    def told(self) -> list[str]:
+        return [event["action_intent_id"] or event["actor"] for event in self.events]
+
+    def read(self, response: httpx.Response) -> None:
+        try:
+            for line in response.iter_lines():
+                self.take(line)
+        except (httpx.HTTPError, httpx.StreamError, OSError):
+            pass
+        self.ended.set()
+
+    def take(self, line: str) -> None:
+        name, _, value = line.partition(": ")
+        if name == "id":
+            self.last_id = value
+            self.ready.set()
+        elif name == "data":
+            self.events.append(json.loads(value))
+        elif line.startswith(":"):
+            self.comments += 1
+
+    def wait_for(self, count: int, timeout_s: float = 10) -> None:
+        until = time.monotonic() + timeout_s
+        while len(self.events) < count:
+            assert time.monotonic() < until, f"only {self.told} arrived"
+            time.sleep(0.02)
+
+
+@contextmanager
+def following(
+    world: World, role: str = "approver", tenant: str = "acme", last_event_id: str | None = None
+) -> Iterator[Follower]:
+    headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+    client = world.client(role, tenant)
+    with client.stream("GET", "/v1/stream", headers=headers, timeout=60) as response:
+        assert response.status_code == 200, response.read()
+        assert response.headers["Content-Type"].startswith("text/event-stream")
+        follower = Follower()
+        reader = threading.Thread(target=follower.read, args=(response,), daemon=True)
+        reader.start()
+        if last_event_id is None:
+            assert follower.ready.wait(10)
+        yield follower
+        # As a network that goes away: the one way to wake a thread that reads.
+        response.extensions["network_stream"].get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        reader.join(timeout=10)
+
+
+def ask(world: World, name: str, **changes: Any) -> None:
+    """Something that the timeline tells at once: a person is asked."""
+    world.submit(name, action_type=EMAIL, **changes)
+
+
+def write_late(world: World, name: str, at: datetime) -> None:
+    """An entry whose time is `at`, committed now: as from a writer that waited for its turn."""
+    entry = append(
+        NO_CHAIN,
+        "INTENT_EXPIRED",
+        {},
+        entry_id=f"late-{name}",
+        tenant_id="acme",
+        account_id="acct-1",
+        action_intent_id=name,
+        actor="remit",
+        at=at,
+    )
+    world.remit.context.store.transact([Unit([], lambda _: Writes(answer=None, entries=[entry]))])
+
+
+def seconds_ago(seconds: float) -> datetime:
+    return datetime.now(UTC) - timedelta(seconds=seconds)
+
+
+# --- what arrives ---
+
+
+def test_what_happens_arrives_in_the_words_of_the_timeline_and_what_was_before_does_not(world: World) -> None:
+    ask(world, "before")
+
+    with following(world) as follower:
+        ask(world, "i-1")
+        world.remit.reject("acme", "i-1", by="ann")
+        follower.wait_for(2)
+
+    assert follower.told == ["i-1", "i-1"]
+    timeline = world.client("approver").get("/v1/timeline", params={"limit": 2}).json()["items"]
+    assert follower.events == timeline[::-1]
+
+
+def test_only_the_credentials_tenant_is_told(world: World) -> None:
+    with following(world, tenant=GLOBEX) as stranger:
+        ask(world, "i-1")
+        world.remit.stop(StopScope(tenant_id=GLOBEX), by="eve", reason="odd")
+        stranger.wait_for(1)
+
+    assert stranger.told == ["eve"]
+
+
+@pytest.mark.parametrize(("role", "status"), [("agent", 403), ("platform", 403), (None, 401)])
+def test_only_who_may_read_follows(world: World, role: str | None, status: int) -> None:
+    assert world.client(role).get("/v1/stream").status_code == status
+
+
+def test_entries_of_one_moment_all_arrive(world: World) -> None:
+    moment = datetime.now(UTC)
+    with following(world) as follower:
+        for number in range(30):
+            write_late(world, f"i-{number}", moment)
+            time.sleep(0.03)
+        follower.wait_for(30)
+        time.sleep(0.6)
+
+    assert sorted(follower.told) == sorted(f"i-{number}" for number in range(30))
+
+
+def test_an_entry_that_is_committed_late_arrives_after_newer_ones(world: World) -> None:
+    with following(world) as follower:
+        ask(world, "newer")
+        follower.wait_for(1)
+        write_late(world, "late", seconds_ago(3))
+        follower.wait_for(2)
+
+    assert follower.told == ["newer", "late"]
+
+
+# --- cut off ---
+
+
+def test_who_was_cut_off_gets_what_was_missed_once(world: World) -> None:
+    with following(world) as first:
+        ask(world, "i-1")
+        first.wait_for(1)
+    ask(world, "i-2")
+
+    with following(world, last_event_id=first.last_id) as second:
+        ask(world, "i-3")
+        second.wait_for(2)
+        time.sleep(0.8)
+
+    assert second.told == ["i-2", "i-3"]
+
+
+def test_who_was_cut_off_before_anything_arrived_misses_nothing(world: World) -> None:
+    ask(world, "before")
+    with following(world) as first:
+        pass
+    ask(world, "i-1")
+
+    with following(world, last_event_id=first.last_id) as second:
+        second.wait_for(1)
+
+    assert (first.told, second.told) == ([], ["i-1"])
+
+
+def test_a_late_entry_from_while_it_was_cut_off_arrives_and_what_arrived_is_not_repeated(world: World) -> None:
+    with following(world) as first:
+        for name in ("i-1", "i-2", "i-3"):
+            ask(world, name)
+        write_late(world, "late-1", seconds_ago(4))
+        first.wait_for(4)
+    write_late(world, "late-2", seconds_ago(4))
+    write_late(world, "late-3", seconds_ago(2))
+
+    with following(world, last_event_id=first.last_id) as second:
+        ask(world, "i-4")
+        second.wait_for(3)
+        time.sleep(0.8)
+
+    assert second.told == ["late-2", "late-3", "i-4"]
+
+
+def test_from_any_event_on_the_rest_follows_in_the_same_order(world: World) -> None:
+    with following(world) as first:
+        ids = []
+        for number in range(5):
+            ask(world, f"i-{number}")
+            first.wait_for(number + 1)
+            ids.append(first.last_id)
+
+    for number, last_event_id in enumerate(ids[:-1]):
+        with following(world, last_event_id=last_event_id) as again:
+            again.wait_for(4 - number)
+        assert again.told == [f"i-{n}" for n in range(number + 1, 5)]
+
+
+def test_a_long_absence_is_made_up_for_in_order(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remit.flow.read.MOST_UNREAD", 20)
+    monkeypatch.setattr("remit.flow.read.LARGEST_PAGE", 7)
+    hour_ago = seconds_ago(3600)
+    for number in range(150):
+        # Many at once, then nothing for a while: halving the time between does not halve them.
+        write_late(world, f"i-{number:03}", hour_ago + timedelta(seconds=number // 60 * 900))
+
+    with following(world, last_event_id=f"{(hour_ago - timedelta(days=3)).isoformat()}|") as follower:
+        follower.wait_for(151)
+        ask(world, "now")
+        follower.wait_for(152)
+
+    # The bounds of the test were set in between.
+    assert follower.told == [*(f"i-{number:03}" for number in range(150)), "the test", "now"]
+
+
+@pytest.mark.parametrize("last_event_id", ["yesterday", "2026-01-01|x", "2026-01-01T00:00:00Z", "|"])
+def test_an_id_that_was_never_sent_is_refused(world: World, last_event_id: str) -> None:
+    refused = world.client("approver").get("/v1/stream", headers={"Last-Event-ID": last_event_id})
+
+    assert (refused.status_code, refused.json()["field"]) == (422, "Last-Event-ID")
+
+
+# --- the connection itself ---
+
+
+def test_a_quiet_stream_says_that_it_is_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.1)
+
+    with following(world) as follower:
+        time.sleep(2)
+
+    assert follower.comments >= 3
+    assert follower.events == []
+
+
+def test_a_key_that_is_revoked_follows_no_further(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.1)
+    key_id = next(key.key_id for key in world.remit.keys("acme") if key.name == "approver-1")
+
+    with following(world) as follower:
+        world.remit.revoke_key("acme", key_id, by="ann")
+        assert follower.ended.wait(5)
+
+
+def test_so_many_streams_are_served_and_one_that_ended_makes_room(tmp_path: Path) -> None:
+    with http_world(tmp_path, HttpSettings(most_streams=2)) as world:
+        with following(world), following(world):
+            full = world.client("approver").get("/v1/stream")
+
+        assert (full.status_code, full.headers["Content-Type"]) == (503, "application/problem+json")
+        assert full.headers["Retry-After"]
+        until = time.monotonic() + 10
+        while world.app.state.streams._open:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        with following(world) as follower:
+            ask(world, "i-1")
+            follower.wait_for(1)
+
+
+def test_streams_end_cleanly_when_the_server_stops(tmp_path: Path) -> None:
+    started = time.monotonic()
+    with http_world(tmp_path) as world:
+        client = world.client("approver")
+        follower = Follower()
+        with client.stream("GET", "/v1/stream", timeout=60) as response:
+            reader = threading.Thread(target=follower.read, args=(response,), daemon=True)
+            reader.start()
+            assert follower.ready.wait(10)
+            world.stop()
+            # An ended answer, not a broken one.
+            assert follower.ended.wait(5)
+            reader.join(5)
+            assert response.is_stream_consumed
+
+    assert time.monotonic() - started < 20
