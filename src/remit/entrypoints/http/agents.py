@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
+from remit.answers import IntentAnswer, ProposedAnswer, VerdictAnswer
 from remit.core.access import Principal
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.intent import ActionIntentV1
 from remit.entrypoints.http.callers import Here, permitted, require_own_tenant
-from remit.entrypoints.http.problems import answer, problem_of
+from remit.entrypoints.http.problems import answer, problem_of, says
 from remit.entrypoints.http.shapes import MOST_INTENTS, GateBody, ProposalBody
 from remit.flow.gate import GateAnswer, GateRequest
 
@@ -19,7 +20,7 @@ router = APIRouter(tags=["agents"])
 Proposer = Annotated[Principal, permitted("propose")]
 
 
-@router.post("/v1/intents")
+@router.post("/v1/intents", responses=says(VerdictAnswer | IntentAnswer | ProposedAnswer))
 def propose(
     remit: Here,
     caller: Proposer,
@@ -59,7 +60,7 @@ def _shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> dict[str, Any]
     return answered.wire()
 
 
-@router.post("/v1/gate")
+@router.post("/v1/gate", responses=says(VerdictAnswer))
 def gate(remit: Here, caller: Proposer, body: GateBody) -> Any:
     """
     Decide one stored intent; a decision that exists is returned as it was made.

@@ -7,12 +7,21 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter
 
+from remit.answers import (
+    ApprovedAnswer,
+    ApprovedManyAnswer,
+    QueueAnswer,
+    RejectedAnswer,
+    RejectedManyAnswer,
+    ResolutionAnswer,
+    VerdictAnswer,
+)
 from remit.core.access import Principal
 from remit.core.errors import RemitError
 from remit.core.records import Votes
 from remit.entrypoints.http.callers import Here, permitted
 from remit.entrypoints.http.paging import Account, After, Limit, page
-from remit.entrypoints.http.problems import problem_of
+from remit.entrypoints.http.problems import problem_of, says
 from remit.entrypoints.http.shapes import (
     ApproveBody,
     BulkApproveBody,
@@ -29,13 +38,13 @@ Approver = Annotated[Principal, permitted("answer")]
 Resolver = Annotated[Principal, permitted("resolve")]
 
 
-@router.get("/v1/queue")
+@router.get("/v1/queue", responses=says(QueueAnswer))
 def queue(remit: Here, caller: Reader, account_id: Account = None, after: After = None, limit: Limit = 50) -> Any:
     """What needs a person, the soonest to expire first."""
     return page(remit.queue(caller.tenant_id, account_id=account_id, after=after, limit=limit))
 
 
-@router.post("/v1/intents/{action_intent_id}/approve")
+@router.post("/v1/intents/{action_intent_id}/approve", responses=says(ApprovedAnswer))
 def approve(remit: Here, caller: Approver, action_intent_id: IntentId, body: ApproveBody) -> Any:
     """
     Approve exactly what the digest stands for. A second approve returns the first.
@@ -52,7 +61,7 @@ def _approved(remit: Here, caller: Principal, action_intent_id: str, digest: str
     return {"action_intent_id": action_intent_id, "complete": True, "approval": answered.wire()}
 
 
-@router.post("/v1/intents/{action_intent_id}/reject")
+@router.post("/v1/intents/{action_intent_id}/reject", responses=says(RejectedAnswer))
 def reject(remit: Here, caller: Approver, action_intent_id: IntentId, body: RejectBody) -> Any:
     """Say no, for good."""
     return _rejected(remit, caller, action_intent_id, body.reason)
@@ -63,26 +72,26 @@ def _rejected(remit: Here, caller: Principal, action_intent_id: str, reason: str
     return {"action_intent_id": action_intent_id, "status": case.status}
 
 
-@router.post("/v1/intents/{action_intent_id}/edit")
+@router.post("/v1/intents/{action_intent_id}/edit", responses=says(VerdictAnswer))
 def edit(remit: Here, caller: Approver, action_intent_id: IntentId, body: EditBody) -> Any:
     """Replace a waiting intent by an edited one, which waits for a person. Answers the new one's verdict."""
     return remit.edit(caller.tenant_id, action_intent_id, by=caller.name, changes=body.changes).wire()
 
 
-@router.post("/v1/intents/{action_intent_id}/resolve")
+@router.post("/v1/intents/{action_intent_id}/resolve", responses=says(ResolutionAnswer))
 def resolve(remit: Here, caller: Resolver, action_intent_id: IntentId, body: ResolveBody) -> Any:
     """Say what became of an intent whose outcome is `UNKNOWN`."""
     resolution = remit.resolve(caller.tenant_id, action_intent_id, by=caller.name, status=body.status, note=body.note)
     return resolution.wire()
 
 
-@router.post("/v1/approve")
+@router.post("/v1/approve", responses=says(ApprovedManyAnswer))
 def approve_many(remit: Here, caller: Approver, body: BulkApproveBody) -> Any:
     """Approve several; each is answered by itself, in the same order."""
     return {"items": [_each(_approved, remit, caller, item.action_intent_id, item.digest) for item in body.items]}
 
 
-@router.post("/v1/reject")
+@router.post("/v1/reject", responses=says(RejectedManyAnswer))
 def reject_many(remit: Here, caller: Approver, body: BulkRejectBody) -> Any:
     """Reject several; each is answered by itself, in the same order."""
     return {"items": [_each(_rejected, remit, caller, name, body.reason) for name in body.action_intent_ids]}

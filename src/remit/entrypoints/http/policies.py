@@ -6,20 +6,23 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 
+from remit.answers import DifferenceAnswer, ValidatedAnswer, VersionAnswer, VersionsAnswer
 from remit.core.access import Principal
 from remit.core.bounds_parts import Policies, parse_part
 from remit.core.policy import PolicySource, compile_policies
 from remit.entrypoints.http.bounds import PoliciesBody
 from remit.entrypoints.http.callers import Here, permitted
+from remit.entrypoints.http.problems import says
 
 router = APIRouter(tags=["bounds"])
 Reader = Annotated[Principal, permitted("read")]
 Admin = Annotated[Principal, permitted("set_bounds")]
+VersionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:@+-]{1,160}$", description="as it is listed")]
 
 
-@router.post("/v1/policies/validate", dependencies=[permitted("set_bounds")])
+@router.post("/v1/policies/validate", dependencies=[permitted("set_bounds")], responses=says(ValidatedAnswer))
 def validate(body: PoliciesBody) -> Any:
     """
     Check policies without saving them: that they are Cedar, fit the schema, and only forbid.
@@ -31,7 +34,7 @@ def validate(body: PoliciesBody) -> Any:
     return {"version": proposed.version, "rules": rules}
 
 
-@router.post("/v1/policies/difference")
+@router.post("/v1/policies/difference", responses=says(DifferenceAnswer))
 def difference(remit: Here, caller: Admin, body: PoliciesBody) -> Any:
     """What these policies would change in those in force, as a unified diff file by file."""
     in_force = remit.bounds(caller.tenant_id).bounds.policies
@@ -48,13 +51,13 @@ def _difference(before: Sequence[PolicySource], after: Sequence[PolicySource]) -
         yield from difflib.unified_diff(old.get(name, []), new.get(name, []), *names, lineterm="")
 
 
-@router.get("/v1/policies/versions")
+@router.get("/v1/policies/versions", responses=says(VersionsAnswer))
 def versions(remit: Here, caller: Reader) -> Any:
     """Every version that was in force: decisions name them, so they are kept for good."""
     return {"items": remit.policy_versions(caller.tenant_id)}
 
 
-@router.get("/v1/policies/versions/{version}")
-def version(remit: Here, caller: Reader, version: str) -> Any:
+@router.get("/v1/policies/versions/{version}", responses=says(VersionAnswer))
+def version(remit: Here, caller: Reader, version: VersionId) -> Any:
     """One kept version: the tenant's files, and the platform's rules beside them."""
     return remit.policy_version(caller.tenant_id, version)

@@ -35,19 +35,6 @@ KINDS: list[tuple[type[RemitError], int, str, str]] = [
     (RemitError, 422, "refused", "The request cannot be carried out"),
 ]
 
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string", "examples": ["/problems/invalid-input"]},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "field": {"type": "string", "description": "The place in the request that is wrong."},
-        "way_out": {"type": "string", "description": "What to send instead."},
-    },
-}
-
 
 def problem_of(error: RemitError) -> dict[str, Any]:
     """The problem details of one error."""
@@ -132,8 +119,21 @@ def install(app: FastAPI) -> None:
         return answer(problem)
 
 
+_TITLES = {
+    **{status: title for _, status, _, title in reversed(KINDS)},
+    **{status: title for status, (_, title) in REFUSALS.items() if status in (413, 429)},
+    500: "Something is wrong here",
+}
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"description": title, "content": {MEDIA_TYPE: {"schema": SCHEMA}}}
-    for _, status, _, title in reversed(KINDS)
+    status: {
+        "description": title,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, title in sorted(_TITLES.items())
 }
 """For the OpenAPI document: what any route may answer instead."""
+
+
+def says(answer: Any, *, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """For the OpenAPI document: the type of a route's good answer."""
+    return {status: {"model": answer}}

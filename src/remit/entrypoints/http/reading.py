@@ -10,11 +10,13 @@ import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from remit.answers import ChainAnswer, LinesAnswer, ReportAnswer, StatusAnswer, TimelineAnswer, UsageAnswer, WhyAnswer
 from remit.core.access import Principal
 from remit.core.lifecycle import Status
 from remit.core.values import ActionTypeName, WireTime
 from remit.entrypoints.http.callers import Here, permitted
 from remit.entrypoints.http.paging import Account, After, Limit, page
+from remit.entrypoints.http.problems import says
 from remit.entrypoints.http.shapes import IntentId
 from remit.ports import CaseFilter
 
@@ -25,7 +27,7 @@ Exporter = Annotated[Principal, permitted("export")]
 Verifier = Annotated[Principal, permitted("verify")]
 
 
-@router.get("/v1/intents")
+@router.get("/v1/intents", responses=says(LinesAnswer))
 def intents(
     remit: Here,
     caller: Reader,
@@ -43,19 +45,19 @@ def intents(
     return page(remit.intents(caller.tenant_id, which, after=after, limit=limit))
 
 
-@router.get("/v1/intents/{action_intent_id}")
+@router.get("/v1/intents/{action_intent_id}", responses=says(StatusAnswer))
 def status(remit: Here, caller: Onlooker, action_intent_id: IntentId) -> Any:
     """Where one intent stands: status, outcome, `approval_source`, `auto_executed`."""
     return _seen(remit, caller, action_intent_id, remit.status(caller.tenant_id, action_intent_id))
 
 
-@router.get("/v1/intents/{action_intent_id}/why")
+@router.get("/v1/intents/{action_intent_id}/why", responses=says(WhyAnswer))
 def why(remit: Here, caller: Onlooker, action_intent_id: IntentId) -> Any:
     """The checks in order, the policy clause and its text, what was known at the time, who approved."""
     return _seen(remit, caller, action_intent_id, remit.why(caller.tenant_id, action_intent_id))
 
 
-@router.get("/v1/intents/{action_intent_id}/ledger")
+@router.get("/v1/intents/{action_intent_id}/ledger", responses=says(ChainAnswer))
 def ledger(remit: Here, caller: Onlooker, action_intent_id: IntentId) -> Any:
     """The intent's chain of the ledger, as exported."""
     return _seen(remit, caller, action_intent_id, {"items": remit.ledger(caller.tenant_id, action_intent_id)})
@@ -66,19 +68,23 @@ def _seen(remit: Here, caller: Principal, action_intent_id: str, shown: dict[str
     return shown
 
 
-@router.get("/v1/timeline")
+@router.get("/v1/timeline", responses=says(TimelineAnswer))
 def timeline(remit: Here, caller: Reader, account_id: Account = None, after: After = None, limit: Limit = 50) -> Any:
     """What happened, newest first; what policy approved reads "Autopilot did …"."""
     return page(remit.timeline(caller.tenant_id, account_id=account_id, after=after, limit=limit))
 
 
-@router.get("/v1/usage")
+@router.get("/v1/usage", responses=says(UsageAnswer))
 def usage(remit: Here, caller: Reader, account_id: Account = None) -> Any:
     """Today's budgets: limits, use, what is left, when it resets; and the stops that are pulled."""
     return remit.usage(caller.tenant_id, account_id=account_id)
 
 
-@router.get("/v1/ledger/export", response_class=StreamingResponse)
+@router.get(
+    "/v1/ledger/export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}},
+)
 def export(remit: Here, caller: Exporter) -> StreamingResponse:
     """Every ledger entry as JSON lines, closed by a seal: keep a copy of it elsewhere."""
 
@@ -93,7 +99,7 @@ def export(remit: Here, caller: Exporter) -> StreamingResponse:
     return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
-@router.post("/v1/verify")
+@router.post("/v1/verify", responses=says(ReportAnswer))
 def verify(remit: Here, caller: Verifier) -> Any:
     """The invariants over the live store."""
     return remit.verify(caller.tenant_id).wire()
