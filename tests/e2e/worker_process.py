@@ -21,7 +21,7 @@ from remit.app import Reconciled
 from remit.connectors.http import HttpConnector
 from remit.core import outcome
 from remit.entrypoints.worker import CONCURRENCY, work
-from remit.flow import execute
+from remit.flow.execute import common
 
 
 def tell(**event: Any) -> None:
@@ -51,7 +51,7 @@ class NeverMaps(HttpConnector):
 
 
 def main(url: str, options: dict[str, Any]) -> None:
-    execute.START_LEASE_S = options.get("start_lease_s", execute.START_LEASE_S)
+    common.START_LEASE_S = options.get("start_lease_s", common.START_LEASE_S)
     if "lease_margin_s" in options:
         outcome.LEASE_MARGIN = timedelta(seconds=options["lease_margin_s"])
     connectors = {"http": NeverMaps({})} if options.get("hold_map") else None

@@ -21,7 +21,8 @@ from typing import Any, get_args
 from remit.core.errors import Conflict, OutcomeUnknown, TryLater
 from remit.core.lifecycle import MOVING
 from remit.core.records import INTERNAL_OBJECT
-from remit.flow.execute import Ref
+from remit.flow.execute.common import Ref
+from remit.flow.execute.preflight import before_call
 from remit.ports import REFUSED, UNCONFIRMED, Store
 from remit.stores.memory import MemoryStore
 from remit.stores.sql import SqlStore
@@ -114,7 +115,7 @@ def called(run: Run) -> None:
 def abandoned(run: Run) -> None:
     """A worker marked its call, and died; its lease has run out."""
     mapped(run)
-    run.executor._before_call(Ref(**run.ref), mark_for_s=1)
+    before_call(run.executor.worker, Ref(**run.ref), mark_for_s=1)
     run.world.clock.pass_(minutes=2)
 
 

@@ -2,15 +2,19 @@
 The crash matrix on every store, and that it would not pass a flow that is less careful.
 """
 
+from importlib import import_module
+
 import pytest
 
 from remit.core.outcome import ExecutionAttempt
-from remit.flow import context, execute
-from remit.flow.execute import Executor
+from remit.flow import context
+from remit.flow.execute.preflight import before_call
 from remit.stores.memory import MemoryStore
 
 from .crash_matrix import FAULTS, STEPS, Shared, markdown, rows_of
 
+# By name: the package's attribute of this name is the step itself.
+INVOKE = import_module("remit.flow.execute.invoke")
 BY_NAME = {step.name: step for step in STEPS}
 
 
@@ -50,10 +54,10 @@ def test_a_worker_that_forgets_a_noted_answer_is_caught(monkeypatch):
 
 
 def test_a_call_without_a_mark_before_it_is_caught(monkeypatch):
-    def unmarked(self, ref, mark_for_s, before=Executor._before_call):
-        return before(self, ref, None)
+    def unmarked(worker, ref, mark_for_s, before=before_call):
+        return before(worker, ref, None)
 
-    monkeypatch.setattr(Executor, "_before_call", unmarked)
+    monkeypatch.setattr(INVOKE, "before_call", unmarked)
 
     assert any(result != "ok" for result in results("execute"))
 
@@ -66,6 +70,6 @@ def test_a_charge_that_is_not_given_back_is_caught(monkeypatch):
 
 
 def test_a_takeover_on_a_guess_is_caught(monkeypatch):
-    monkeypatch.setattr(execute.Executor, "_concluded_before", lambda *_: None)
+    monkeypatch.setattr(INVOKE, "_concluded_before", lambda *_: None)
 
     assert any("UNKNOWN" not in result and result != "ok" for result in results("execute"))

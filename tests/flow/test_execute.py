@@ -6,7 +6,8 @@ import pytest
 
 from remit.core.outcome import LONGEST_MESSAGE, CallResult
 from remit.core.records import APPROVAL, INTENT, USAGE, Key
-from remit.flow.execute import Executor, Ref, run
+from remit.flow.execute import Executor, run
+from remit.flow.execute.common import Ref
 from remit.ports import Unit, Writes
 
 from .world import NOON, OTHER, TENANT, TYPE, World, new_id, type_of

@@ -1,0 +1,71 @@
+"""
+Execution: start, preflight, map, invoke, record. It never decides again; it fulfils.
+
+Each step takes and returns plain JSON, so that any durable engine can carry it between processes. The
+engine moves the work; the attempt record alone says who may act, so a step that runs twice, late or
+in two places does nothing the second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from remit.flow.context import Context
+from remit.flow.execute.common import Worker
+from remit.flow.execute.invoke import invoke
+from remit.flow.execute.map import map_request
+from remit.flow.execute.preflight import preflight
+from remit.flow.execute.record import record
+from remit.flow.execute.start import start
+from remit.ports import Clock
+
+
+class Executor:
+    """The five steps, as one run of one worker takes them; `holder` is as `Worker` says."""
+
+    def __init__(self, context: Context, clock: Clock, holder: str) -> None:
+        self.worker = Worker(context, clock, holder)
+
+    def start(self, data: Mapping[str, Any]) -> dict[str, str] | None:
+        return start(self.worker, data)
+
+    def preflight(self, ref_data: Mapping[str, str]) -> bool:
+        return preflight(self.worker, ref_data)
+
+    def map(self, ref_data: Mapping[str, str]) -> dict[str, Any]:
+        return map_request(self.worker, ref_data)
+
+    def invoke(self, ref_data: Mapping[str, str], request: Mapping[str, Any]) -> dict[str, Any]:
+        return invoke(self.worker, ref_data, request)
+
+    def record(self, ref_data: Mapping[str, str], result: Mapping[str, Any]) -> str | None:
+        return record(self.worker, ref_data, result)
+
+
+def run(
+    executor: Executor,
+    data: Mapping[str, Any],
+    step: Callable[..., Any],
+    sleep: Callable[[float], None],
+) -> str | None:
+    """
+    One execution from event to outcome, for engines that run code.
+
+    `step(function, *arguments)` runs one step durably; `sleep` waits durably. Answers the recorded
+    status, or `None` if there was nothing to do.
+    """
+    ref = step(executor.start, dict(data))
+    if ref is None or not step(executor.preflight, ref):
+        return None
+    mapped = step(executor.map, ref)
+    while "request" in mapped:
+        called = step(executor.invoke, ref, mapped["request"])
+        if called.get("stop"):
+            return None
+        if "retry_in_s" not in called:
+            mapped = called
+            break
+        sleep(called["retry_in_s"])
+    status: str | None = step(executor.record, ref, mapped)
+    return status

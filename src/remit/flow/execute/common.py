@@ -1,0 +1,173 @@
+"""What the steps of an execution share: which intent, where its records are, and who is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from remit.core.action_type import ActionType, Tool
+from remit.core.approval import Approval
+from remit.core.errors import InvalidInput
+from remit.core.intent import ActionIntentV1
+from remit.core.lifecycle import Case
+from remit.core.outcome import OUTCOME_EVENT, CallResult, ExecutionAttempt, OutcomeStatus, conclude
+from remit.core.records import (
+    ACTION_TYPE,
+    APPROVAL,
+    ATTEMPT,
+    INTENT,
+    OUTCOME,
+    STOPS,
+    THE_ONE,
+    Key,
+    case_key,
+    state_record_key,
+    type_id,
+)
+from remit.core.values import PLATFORM
+from remit.flow.context import Context, Story, usage_keys
+from remit.ports import Clock, Connector, Snapshot, Writes
+
+START_LEASE_S = 15.0
+"""How long a worker may take from one step to the next before another may take over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One execution: which intent, by which approval."""
+
+    tenant_id: str
+    action_intent_id: str
+    approval_id: str
+
+    def wire(self) -> dict[str, str]:
+        return asdict(self)
+
+
+class Keys:
+    """Where everything about one execution is."""
+
+    def __init__(self, tenant_id: str, intent_id: str, approval_id: str) -> None:
+        self.case = case_key(tenant_id, intent_id)
+        self.intent = Key(INTENT, tenant_id, intent_id)
+        self.approval = Key(APPROVAL, tenant_id, approval_id)
+        self.state = state_record_key(tenant_id, intent_id)
+        self.attempt = Key(ATTEMPT, tenant_id, intent_id)
+        self.outcome = Key(OUTCOME, tenant_id, intent_id)
+        self.stops = (Key(STOPS, tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE))
+
+    def all(self) -> list[Key[Any]]:
+        return [self.case, self.intent, self.approval, self.state, self.attempt, self.outcome, *self.stops]
+
+    def pinned_type(self, snapshot: Snapshot) -> list[Key[ActionType]]:
+        """The version of the action type that the intent was proposed under."""
+        intent = snapshot.get(self.intent)
+        return [pinned_type_key(intent)] if intent is not None and intent.registry_version is not None else []
+
+    def tool(self, snapshot: Snapshot) -> Tool | None:
+        found = [snapshot.get(key) for key in self.pinned_type(snapshot)]
+        return found[0].spec.tool if found and found[0] else None
+
+    @classmethod
+    def of(cls, ref: Ref) -> Keys:
+        return cls(ref.tenant_id, ref.action_intent_id, ref.approval_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """
+    One run of one worker.
+
+    `holder` names this run and is never used again: a durable engine that replays a run in another
+    process must make a new one, so that what it replays cannot pass for the holder of the lease.
+    """
+
+    context: Context
+    clock: Clock
+    holder: str
+
+    def holds(self, attempt: ExecutionAttempt, ref: Ref) -> bool:
+        return attempt.status == "RUNNING" and (attempt.holder, attempt.approval_id) == (self.holder, ref.approval_id)
+
+    def attempt(self, ref: Ref) -> ExecutionAttempt:
+        attempt_at = Key(ATTEMPT, ref.tenant_id, ref.action_intent_id)
+        attempt = self.context.store.read([attempt_at]).get(attempt_at)
+        assert attempt is not None
+        return attempt
+
+
+def ended(
+    worker: Worker,
+    snapshot: Snapshot,
+    keys: Keys,
+    status: OutcomeStatus,
+    result: CallResult,
+    now: datetime,
+    answer: Any,
+) -> Writes[Any]:
+    case, intent, approval = snapshot.get(keys.case), snapshot.get(keys.intent), snapshot.get(keys.approval)
+    attempt, state = snapshot.get(keys.attempt), snapshot.get(keys.state)
+    assert case is not None and intent is not None and approval is not None and attempt is not None
+    case.require(status, "recorded")
+    outcome = conclude(intent, approval, attempt, status, result, now)
+    story = Story(worker.context, case, now)
+    story.put(keys.outcome, outcome)
+    ended = {"status": status, "invoking": False, "last_error": None if result.acted == "yes" else result}
+    story.put(keys.attempt, attempt.changed(**ended))
+    story.turn(status=status, due_at=state.expires_at if state else None)
+    story.tell(OUTCOME_EVENT[status], {**bound_to(case, approval), "outcome": outcome.wire()})
+    if status == "CANCELLED" and approval.approval_source == "POLICY" and state is not None:
+        story.release(state, snapshot, result.error_code or "CANCELLED")
+    return story.writes(answer)
+
+
+def charged_keys(keys: Keys) -> Callable[[Snapshot], list[Key[Any]]]:
+    return lambda snapshot: [*usage_keys(keys.state.tenant_id, snapshot.get(keys.state))]
+
+
+def intent_and_tool(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, dict[str, Any]]:
+    intent_at = Key(INTENT, ref.tenant_id, ref.action_intent_id)
+    intent = worker.context.store.read([intent_at]).get(intent_at)
+    assert intent is not None
+    if intent.registry_version is None:
+        raise InvalidInput("action_type", f"{intent.action_type} had no tool when it was proposed", "register it")
+    type_at = pinned_type_key(intent)
+    action_type = worker.context.store.read([type_at]).get(type_at)
+    assert action_type is not None
+    return intent, action_type.spec.tool.wire()
+
+
+def connector_of(worker: Worker, tool: dict[str, Any]) -> Connector:
+    connector = worker.context.connectors.get(tool["connector"])
+    if connector is None:
+        raise InvalidInput("tool.connector", f"{tool['connector']!r} is not installed on this worker")
+    return connector
+
+
+def pinned_type_key(intent: ActionIntentV1) -> Key[ActionType]:
+    return Key(ACTION_TYPE, intent.tenant_id, type_id(intent.action_type, intent.registry_version or 0))
+
+
+def bound_to(case: Case, approval: Approval) -> dict[str, Any]:
+    return {
+        "approval_id": approval.approval_id,
+        "digest": case.digest,
+        "approval_source": approval.approval_source,
+        "auto_executed": approval.auto_executed,
+    }
+
+
+def failed(code: str, error_class: Any, message: str) -> CallResult:
+    return CallResult(acted="no", error_code=code, error_class=error_class, error_message=message)
+
+
+def in_doubt(attempt: ExecutionAttempt, why: str) -> CallResult:
+    last = attempt.last_error
+    return CallResult(
+        acted="unknown",
+        error_code=(last and last.error_code) or "ANSWER_LOST",
+        error_class=(last and last.error_class) or "UNKNOWN",
+        error_message=f"nobody knows whether the far side acted: {why}",
+    )

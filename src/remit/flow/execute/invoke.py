@@ -1,0 +1,119 @@
+"""Invoke: one call to the far side, marked before and noted after."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from remit.core.intent import ActionIntentV1
+from remit.core.outcome import CallResult, Conclusion, Retry, after_call, lease
+from remit.core.records import BOUNDS, THE_ONE, Key
+from remit.flow.context import Story
+from remit.flow.execute import common
+from remit.flow.execute.common import Keys, Ref, Worker, connector_of, in_doubt, intent_and_tool
+from remit.flow.execute.preflight import before_call
+from remit.ports import Call, Connector, Snapshot, Unit, Writes, answer_of
+
+log = logging.getLogger(__name__)
+
+
+def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    One call to the far side, marked before and noted after.
+
+    Answers `{"result": …}` to record, `{"retry_in_s": …}` to call again after that pause, or
+    `{"stop": true}`: the attempt is not ours any more, or has been cancelled.
+    """
+    ref = Ref(**ref_data)
+    intent, tool = intent_and_tool(worker, ref)
+    connector = connector_of(worker, tool)
+    honours = connector.always_honours_key or bool(tool["honours_idempotency_key"])
+    known = _concluded_before(worker, ref, honours, int(tool["max_attempts"]))
+    if known is not None:
+        return {"result": known.result.wire(), "status": known.status}
+    if not before_call(worker, ref, mark_for_s=float(tool["timeout_s"])):
+        return {"stop": True}
+    result = _call(worker, connector, intent, tool, request, worker.attempt(ref).idempotency_key)
+    return _after_call(worker, ref, result, int(tool["max_attempts"]), honours)
+
+
+def _concluded_before(worker: Worker, ref: Ref, honours_key: bool, max_attempts: int) -> Conclusion | None:
+    """What an earlier holder's call came to, if calling again would repeat it, be a guess, or be one too many."""
+    attempt = worker.attempt(ref)
+    if attempt.conclusion is not None:
+        return attempt.conclusion
+    if not attempt.unanswered or (honours_key and attempt.attempt_count < max_attempts):
+        return None
+    lost = in_doubt(attempt, "the worker that called was lost before its answer was recorded")
+    return Conclusion(status="UNKNOWN", result=lost)
+
+
+def _call(
+    worker: Worker,
+    connector: Connector,
+    intent: ActionIntentV1,
+    tool: dict[str, Any],
+    request: Mapping[str, Any],
+    key: str,
+) -> CallResult:
+    bounds_at = Key(BOUNDS, intent.tenant_id, THE_ONE)
+    bounds = worker.context.store.read([bounds_at]).get(bounds_at)
+    call = Call(
+        intent=intent,
+        request=dict(request),
+        idempotency_key=key,
+        timeout_s=float(tool["timeout_s"]),
+        allowed_hosts=tuple(bounds.bounds.allowed_hosts) if bounds else (),
+        now=worker.clock.now(),
+    )
+    try:
+        return connector.invoke(call)
+    except Exception as error:
+        # A connector that breaks after it was called leaves nobody knowing whether it acted. Its
+        # text may hold anything, so only its type is kept.
+        log.exception("connector %s broke", tool["connector"])
+        return CallResult(
+            acted="unknown",
+            error_code="CONNECTOR_BROKE",
+            error_class="UNKNOWN",
+            error_message=f"the connector {tool['connector']!r} raised {type(error).__name__}",
+        )
+
+
+def _after_call(worker: Worker, ref: Ref, result: CallResult, max_attempts: int, honours: bool) -> dict[str, Any]:
+    now = worker.clock.now()
+    keys = Keys.of(ref)
+
+    def change(snapshot: Snapshot) -> Writes[dict[str, Any]]:
+        case, attempt = snapshot.get(keys.case), snapshot.get(keys.attempt)
+        if case is None or attempt is None or not worker.holds(attempt, ref):
+            # Somebody took over while we were waiting; what came back is still worth recording.
+            return Writes(answer={"result": result.wire(), "late": True})
+        next_step = after_call(
+            result,
+            attempt_count=attempt.attempt_count,
+            max_attempts=max_attempts,
+            honours_key=honours,
+            in_doubt=attempt.in_doubt,
+        )
+        pause_s = next_step.pause_s if isinstance(next_step, Retry) else 0.0
+        until = lease(now, common.START_LEASE_S) + timedelta(seconds=pause_s)
+        story = Story(worker.context, case, now)
+        noted = {
+            "invoking": False,
+            "in_doubt": attempt.in_doubt or result.acted == "unknown",
+            "lease_until": until,
+            "last_error": None if result.acted == "yes" else result,
+        }
+        if not isinstance(next_step, Retry):
+            # Whoever takes over before the outcome is recorded must not call again.
+            noted["conclusion"] = Conclusion(status=next_step, result=result)
+        story.put(keys.attempt, attempt.changed(**noted))
+        story.turn(due_at=until)
+        if isinstance(next_step, Retry):
+            return story.writes({"retry_in_s": next_step.pause_s})
+        return story.writes({"result": result.wire(), "status": next_step})
+
+    return answer_of(worker.context.store.transact([Unit(keys.all(), change)]))
