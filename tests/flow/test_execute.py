@@ -8,6 +8,7 @@ from remit.core.outcome import LONGEST_MESSAGE, CallResult
 from remit.core.records import APPROVAL, INTENT, USAGE, Key
 from remit.flow.execute import Executor, run
 from remit.flow.execute.common import Ref
+from remit.flow.execute.preflight import before_call
 from remit.ports import Unit, Writes
 
 from .world import NOON, OTHER, TENANT, TYPE, World, new_id, type_of
@@ -320,7 +321,7 @@ def test_what_stays_in_doubt_when_the_tries_are_used_up_is_unknown(world):
 
 def test_a_crash_after_the_mark_is_unknown_for_the_next_worker(world):
     message, executor, ref, _ = begun(world)
-    executor._before_call(Ref(**ref), mark_for_s=30)
+    before_call(executor.worker, Ref(**ref), mark_for_s=30)
     world.clock.pass_(seconds=36)
 
     assert world.run(message) == "UNKNOWN"
@@ -370,7 +371,7 @@ def test_a_noted_failure_is_recorded_as_it_was(world):
 @pytest.mark.parametrize("meanwhile", ["stopped", "expired", "unmappable"])
 def test_a_call_that_nobody_answered_stays_unknown_whatever_happened_meanwhile(world, meanwhile):
     message, executor, ref, _ = begun(world, expires_at=SOON)
-    executor._before_call(Ref(**ref), mark_for_s=30)
+    before_call(executor.worker, Ref(**ref), mark_for_s=30)
     world.clock.pass_(hours=0 if meanwhile != "expired" else 2, minutes=5)
     if meanwhile == "stopped":
         world.stop("everything")
@@ -511,7 +512,7 @@ def test_a_late_success_before_anybody_recorded_is_the_outcome(world):
 def test_a_failure_beside_the_call_does_not_resolve_an_unknown_outcome(world):
     """A worker that lost its attempt, and could not even map, knows nothing of the far side."""
     message, executor, ref, _ = begun(world)
-    executor._before_call(Ref(**ref), mark_for_s=30)
+    before_call(executor.worker, Ref(**ref), mark_for_s=30)
     world.clock.pass_(minutes=5)
     idle = world.executor()
     idle.start(message.data)
