@@ -22,15 +22,16 @@ from remit.core.errors import InvalidInput, NotFound, RemitError
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.lifecycle import Case
 from remit.core.outcome import Resolution
-from remit.core.records import BOUNDS, INTENT, THE_ONE, Key, Votes
+from remit.core.records import BOUNDS, INTENT, STOPS, THE_ONE, Key, Votes
 from remit.core.values import PLATFORM
 from remit.core.verification import Report, verify
 from remit.flow import bounds as bounds_flow
-from remit.flow import execute, gate, keys, propose, publish, read, reconcile, review
+from remit.flow import execute, gate, keys, measure, propose, publish, read, reconcile, review
 from remit.flow.context import Context
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.publish import IntentRef
 from remit.ports import CaseFilter, Clock, SendingPublisher, Unit, answer_of
+from remit.watching import Watchers
 
 T = TypeVar("T")
 BATCH = 200
@@ -69,6 +70,7 @@ class App:
         """
         self.context, self.clock = context, clock
         self._sender, self._publishing, self._on_close = sender, publishing, on_close
+        self.watchers = Watchers()
 
     # --- agents ---
 
@@ -85,9 +87,7 @@ class App:
         """
         if isinstance(proposals, Mapping | Proposal):
             return answer_of(self.propose([proposals]))
-        return [
-            answer for batch in _batches(proposals) for answer in propose.propose(self.context, batch, self.clock.now())
-        ]
+        return [answer for batch in _batches(proposals) for answer in self._propose(batch)]
 
     @overload
     def submit(self, proposals: Mapping[str, Any] | Proposal) -> GateAnswer: ...
@@ -99,9 +99,15 @@ class App:
             return answer_of(self.submit([proposals]))
         answers: list[GateAnswer | RemitError] = []
         for batch in _batches(proposals):
-            stored = propose.propose(self.context, batch, self.clock.now())
+            stored = self._propose(batch)
             gated = iter(self.gate([_request_of(intent) for intent in stored if not isinstance(intent, RemitError)]))
             answers += [intent if isinstance(intent, RemitError) else next(gated) for intent in stored]
+        return answers
+
+    def _propose(self, proposals: Sequence[Any]) -> list[ActionIntentV1 | RemitError]:
+        began_ns = self.watchers.begin()
+        answers = propose.propose(self.context, proposals, self.clock.now())
+        self.watchers.proposed(began_ns, answers)
         return answers
 
     @overload
@@ -118,6 +124,7 @@ class App:
         return answers
 
     def _gate(self, requests: Sequence[GateRequest]) -> list[GateAnswer | RemitError]:
+        began_ns = self.watchers.begin()
         answers = gate.gate(self.context, requests, self.clock.now())
         approved = [
             IntentRef(request.tenant_id, request.action_intent_id)
@@ -125,6 +132,7 @@ class App:
             if isinstance(answer, GateAnswer) and answer.reserved
         ]
         self._publish(approved)
+        self.watchers.gated(began_ns, requests, answers)
         return answers
 
     def _publish(self, intents: Sequence[IntentRef], *, again: bool = False) -> int:
@@ -147,11 +155,12 @@ class App:
         Answers `Votes` while the action type asks for further approvers.
         """
         _named("by", by)
-        now = self.clock.now()
+        began_ns, now = self.watchers.begin(), self.clock.now()
         unit = review.approve_unit(self.context, tenant_id, action_intent_id, by=by, digest=digest, now=now)
         answer = self._one(unit)
         if isinstance(answer, Approval):
             self._publish([IntentRef(tenant_id, action_intent_id)])
+            self.watchers.approved(began_ns, answer)
         return answer
 
     def reject(self, tenant_id: str, action_intent_id: str, *, by: str, reason: str | None = None) -> Case:
@@ -323,6 +332,14 @@ class App:
 
     def usage(self, tenant_id: str, *, account_id: str | None = None) -> dict[str, Any]:
         return read.usage(self.context, tenant_id, account_id, self.clock.now())
+
+    def measure(self, tenant_id: str | None = None, *, most_accounts: int = measure.MOST_ACCOUNTS) -> measure.Measured:
+        """What monitoring watches, of one tenant or of all; budgets of at most so many accounts."""
+        return measure.measure(self.context, tenant_id, self.clock.now(), most_accounts)
+
+    def check_ready(self) -> None:
+        """Raises `TryLater` if the store does not answer."""
+        self.context.store.read([Key(STOPS, PLATFORM, THE_ONE)])
 
     def counts(self, tenant_id: str) -> dict[str, int]:
         """How many intents the tenant has in each status."""

@@ -56,8 +56,9 @@ ALLOWED: dict[str, set[str]] = {
     "POST /v1/keys": {"admin", "platform"},
     "GET /v1/keys": {"admin", "platform"},
     "POST /v1/keys/{key_id}/revoke": {"admin", "platform"},
+    "GET /metrics": {"operator", "platform"},
 }
-PUBLIC = {"GET /openapi.json"}
+PUBLIC = {"GET /openapi.json", "GET /healthz", "GET /readyz"}
 """Answered to anybody: nothing in them is of a tenant."""
 
 

@@ -31,17 +31,18 @@ Permission = Literal[
     "manage_keys",
     "export",
     "verify",
+    "read_metrics",
     "stop_platform",
 ]
 
 ROLES: dict[Role, frozenset[Permission]] = {
     "agent": frozenset({"propose", "read_own"}),
     "approver": frozenset({"read", "read_own", "answer"}),
-    "operator": frozenset({"read", "read_own", "stop", "resolve"}),
+    "operator": frozenset({"read", "read_own", "stop", "resolve", "read_metrics"}),
     "admin": frozenset({"read", "read_own", "set_bounds", "manage_keys"}),
     "auditor": frozenset({"read", "read_own", "export", "verify"}),
-    # Over all tenants, and of none: it stops everything and manages keys; it reads nobody's intents.
-    "platform": frozenset({"stop_platform", "manage_keys"}),
+    # Over all tenants, and of none: it stops everything, counts and manages keys; it reads nobody's intents.
+    "platform": frozenset({"stop_platform", "manage_keys", "read_metrics"}),
 }
 
 PREFIX = "rk"

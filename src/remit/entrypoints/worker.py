@@ -67,10 +67,16 @@ def _reconcile(remit: Remit, stop: threading.Event, until_idle: bool, between: C
 def _drain(remit: Remit, on_done: Callable[[str], None]) -> None:
     assert remit.local_queue is not None
     while (message := remit.local_queue.take()) is not None:
-        executor = remit.executor(f"local/{uuid7()}")
-        status = run(executor, message.data, _at_once, time.sleep)
-        if status is not None:
-            on_done(status)
+        _carry_out(remit, f"local/{uuid7()}", message.data, on_done)
+
+
+def _carry_out(remit: Remit, holder: str, data: Mapping[str, Any], on_done: Callable[[str], None]) -> str | None:
+    began_ns = remit.watchers.begin()
+    status = run(remit.executor(holder), data, _at_once, time.sleep)
+    if status is not None:
+        remit.watchers.executed(began_ns, data, status)
+        on_done(status)
+    return status
 
 
 def _at_once(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -99,11 +105,7 @@ def _dbos(remit: Remit, concurrency: int, on_done: Callable[[str], None]) -> Ite
     @DBOS.workflow(name=WORKFLOW)
     def execute(data: Mapping[str, Any]) -> str | None:
         # Made anew by every run of this function: a replay must not pass for the run that holds the lease.
-        executor = remit.executor(f"{worker_id}/{uuid7()}")
-        status = run(executor, data, _at_once, time.sleep)
-        if status is not None:
-            on_done(status)
-        return status
+        return _carry_out(remit, f"{worker_id}/{uuid7()}", data, on_done)
 
     DBOS.launch()
     DBOS.register_queue(QUEUE, worker_concurrency=concurrency, polling_interval_sec=0.05)

@@ -8,9 +8,10 @@ from fastapi import FastAPI
 
 from remit.core.access import PREFIX, Principal
 from remit.core.errors import Unauthenticated
-from remit.entrypoints.http import agents, bounds, operating, people, policies, problems, reading, stream
+from remit.entrypoints.http import agents, bounds, health, operating, people, policies, problems, reading, stream
 from remit.entrypoints.http.callers import Authenticate
 from remit.entrypoints.http.limits import BodyLimit, RateLimiter
+from remit.entrypoints.http.metrics import Metrics, Timed
 from remit.entrypoints.http.oidc import TokenIssuer
 from remit.entrypoints.http.settings import HttpSettings, OidcSettings
 from remit.wiring import Remit
@@ -32,9 +33,12 @@ def create_app(remit: Remit, settings: HttpSettings | None = None) -> FastAPI:
     app.state.limiter = RateLimiter(settings.requests_per_minute)
     app.state.streams = stream.Streams(settings.most_streams)
     app.state.authenticate = _authenticate(remit, settings.oidc)
+    app.state.metrics, app.state.metrics_open = Metrics(), settings.metrics_open
+    remit.watchers.add(app.state.metrics.happened)
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
+    app.add_middleware(Timed, answered=app.state.metrics.answered)
     problems.install(app)
-    for module in (agents, people, reading, stream, bounds, policies, operating):
+    for module in (agents, people, reading, stream, bounds, policies, operating, health):
         app.include_router(module.router)
     return app
 

@@ -14,7 +14,7 @@ from remit.core.values import PLATFORM
 from remit.wiring import Remit
 
 Authenticate = Callable[[str], Principal]
-_bearer = HTTPBearer(auto_error=False, description="An API key, or an access token of the configured issuer.")
+bearer = HTTPBearer(auto_error=False, description="An API key, or an access token of the configured issuer.")
 
 
 def remit_of(request: Request) -> Remit:
@@ -23,7 +23,7 @@ def remit_of(request: Request) -> Remit:
 
 
 def principal_of(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 ) -> Principal:
     """Raises `Unauthenticated`, or `TooManyRequests` for a credential that asks too often."""
     if credentials is None:

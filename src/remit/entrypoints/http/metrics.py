@@ -1,0 +1,131 @@
+"""
+What `/metrics` shows: counted since this process started, or measured when it is asked.
+
+Every series of a tenant is labelled with it, so that a tenant's operator is shown its own and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from remit.flow.measure import Measured
+from remit.watching import Happened
+
+MOST_SERIES = 1000
+"""Of each counter; what goes beyond is counted under `*`, which is nobody's name."""
+OTHERS = "*"
+
+
+class Metrics:
+    """Everything one application counts, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._decisions = Counter(
+            "remit_decisions",
+            "What the gate answered in this process, repeats included.",
+            ["tenant", "result", "reason"],
+            registry=self._registry,
+        )
+        self._executions = Counter(
+            "remit_executions",
+            "Executions this process ended, by status.",
+            ["tenant", "status"],
+            registry=self._registry,
+        )
+        self._latency = Histogram(
+            "remit_http_request_duration_seconds",
+            "From a request to the first byte of its answer.",
+            ["method", "route", "status"],
+            registry=self._registry,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+        )
+        self._seen: set[tuple[str, ...]] = set()
+
+    def happened(self, happened: Happened) -> None:
+        """A watcher of the app."""
+        if happened.step == "gate":
+            self._decisions.labels(*self._bounded(happened.tenant_id, happened.result, happened.reason or "")).inc()
+        elif happened.step == "execute":
+            self._executions.labels(*self._bounded(happened.tenant_id, happened.result)).inc()
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        self._latency.labels(method, route, str(status)).observe(seconds)
+
+    def page(self, measured: Measured, tenant_id: str | None) -> bytes:
+        """In Prometheus' text format: everything, or only what is that tenant's."""
+        return generate_latest(_Page(self._registry, measured, tenant_id))
+
+    def _bounded(self, *labels: str) -> tuple[str, ...]:
+        # Reasons come from tenants' own policies: whoever writes those must not fill this process's memory.
+        if labels not in self._seen:
+            if len(self._seen) >= MOST_SERIES:
+                return (OTHERS,) * len(labels)
+            self._seen.add(labels)
+        return labels
+
+
+class _Page(Collector):
+    def __init__(self, registry: CollectorRegistry, measured: Measured, tenant_id: str | None) -> None:
+        self._registry, self._measured, self._tenant_id = registry, measured, tenant_id
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in [*self._registry.collect(), *_gauges(self._measured)]:
+            if self._tenant_id is not None:
+                metric.samples = [s for s in metric.samples if s.labels.get("tenant") == self._tenant_id]
+            if metric.samples:
+                yield metric
+
+
+def _gauges(measured: Measured) -> Iterable[Metric]:
+    by_tenant: list[tuple[str, str, Mapping[str, float]]] = [
+        ("remit_queue_length", "Intents that wait for a person.", measured.waiting),
+        ("remit_queue_oldest_seconds", "How long the oldest of them has waited.", measured.oldest_waiting_s),
+        (
+            "remit_publish_lag_seconds",
+            "How long the oldest approval that should be published by now has been reserved.",
+            measured.publish_lag_s,
+        ),
+    ]
+    for name, text, values in by_tenant:
+        gauge = GaugeMetricFamily(name, text, labels=["tenant"])
+        for tenant, value in values.items():
+            gauge.add_metric([tenant], value)
+        yield gauge
+    left = GaugeMetricFamily(
+        "remit_budget_left", "Autonomous actions left today, of accounts with a budget.", labels=["tenant", "account"]
+    )
+    for (tenant, account), value in measured.budget_left.items():
+        left.add_metric([tenant, account], value)
+    yield left
+    yield GaugeMetricFamily("remit_unmeasured", "Tenants and accounts beyond the number measured.", measured.left_out)
+
+
+class Timed:
+    """Measures how long each request took until its answer began."""
+
+    def __init__(self, app: ASGIApp, answered: Callable[[str, str, int, float], None]) -> None:
+        self._app, self._answered = app, answered
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def timed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                # The route as it is written, not the path: paths hold ids.
+                route = getattr(scope.get("route"), "path", "(none)")
+                method = scope["method"] if route != "(none)" else "(none)"
+                self._answered(method, route, message["status"], time.perf_counter() - began)
+            await send(message)
+
+        await self._app(scope, receive, timed)
