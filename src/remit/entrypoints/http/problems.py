@@ -57,6 +57,7 @@ REFUSALS: dict[int, tuple[str, str]] = {
     405: ("method-not-allowed", "This path is asked otherwise"),
     413: ("too-large", "Too large"),
     429: ("too-many-requests", "Too many requests"),
+    503: ("try-later", "Nothing happened, send it again"),
 }
 """What is refused before anything of ours is asked."""
 

@@ -1,0 +1,316 @@
+"""`RemitClient` and `AsyncRemitClient` against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from remit.client import ROUTES, AsyncRemitClient, RemitClient, Verb
+from remit.core.access import ROLES
+from remit.core.errors import (
+    CallerMistake,
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    OutcomeUnknown,
+    RemitError,
+    TryLater,
+    Unauthenticated,
+)
+from remit.entrypoints.http import HttpSettings
+from remit.testing.faults import FaultyStore
+from tests.entrypoints.http_world import ACME, EMAIL, World, http_world, proposal
+
+HEALTH = {"/healthz", "/readyz", "/metrics"}
+"""For whoever watches the server, not for whoever uses it."""
+
+
+@pytest.fixture
+def ann(world: World) -> Iterator[RemitClient]:
+    """Somebody with every role that a tenant has."""
+    with RemitClient(world.url, _key(world)) as client:
+        yield client
+
+
+def _key(world: World) -> str:
+    roles = [role for role in ROLES if role != "platform"]
+    return world.remit.create_key(ACME, {"name": "ann", "roles": roles}, by="the test")[1]
+
+
+def test_every_route_of_the_document_has_a_verb(world: World) -> None:
+    paths = httpx.get(f"{world.url}/openapi.json", trust_env=False).json()["paths"]
+    served = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods if path not in HEALTH}
+
+    assert served == ROUTES
+
+
+def test_both_clients_have_the_same_verbs_and_each_says_what_it_takes() -> None:
+    for name, verb in inspect.getmembers(RemitClient, lambda member: isinstance(member, Verb)):
+        assert inspect.getattr_static(AsyncRemitClient, name) is verb
+        assert verb.__name__ == name
+
+
+# --- each verb once ---
+
+
+def test_an_agents_verbs(ann: RemitClient) -> None:
+    verdict = ann.propose(proposal("i-1"))
+    stored = ann.store(proposal("i-2"))
+    gated = ann.gate("i-2", "acct-1")
+    fine, wrong, odd = ann.propose_many([proposal("i-3"), proposal("i-4", risk_level="low"), {"tenant_id": "other"}])
+
+    assert verdict["result"] == "AUTO_EXECUTED"
+    assert (stored["action_intent_id"], stored["proposed_by"]) == ("i-2", "ann")
+    assert gated["result"] == "AUTO_EXECUTED"
+    assert not isinstance(fine, RemitError)
+    assert isinstance(wrong, InvalidInput)
+    assert wrong.field == "risk_level"
+    assert isinstance(odd, Forbidden)
+
+
+def test_a_persons_verbs(ann: RemitClient, world: World) -> None:
+    for name in ("i-1", "i-2", "i-3", "i-4"):
+        world.submit(name, action_type=EMAIL)
+    digests = {item["action_intent_id"]: item["digest"] for item in ann.queue(account_id="acct-1")["items"]}
+
+    approved = ann.approve("i-1", digest=digests["i-1"])
+    rejected = ann.reject("i-2", reason="no")
+    edited = ann.edit("i-3", {"parameters.text": "politely"})
+    many = ann.approve_many({"i-4": digests["i-4"], "i-2": digests["i-2"]})
+    also = ann.reject_many([edited["action_intent_id"], "none"])
+
+    assert approved["approval"]["approved_by"] == "ann"
+    assert rejected["status"] == "REJECTED"
+    assert edited["reason"] == "EDITED_BY_PERSON"
+    assert not isinstance(many[0], RemitError)
+    assert isinstance(many[1], Conflict)
+    assert not isinstance(also[0], RemitError)
+    assert isinstance(also[1], NotFound)
+    with pytest.raises(Conflict):
+        ann.resolve("i-1", status="FAILED", note="seen")
+
+
+def test_a_readers_verbs(ann: RemitClient) -> None:
+    ann.propose(proposal("i-1"))
+
+    assert ann.status("i-1")["status"] == "APPROVED"
+    assert ann.why("i-1")["decision"]
+    assert ann.ledger("i-1")[0]["event_type"] == "INTENT_PROPOSED"
+    assert [line["action_intent_id"] for line in ann.intents(status=["APPROVED", "RUNNING"])["items"]] == ["i-1"]
+    assert ann.intents(created_before="2020-01-01T00:00:00Z")["items"] == []
+    assert ann.timeline(limit=1)["items"][0]["text"]
+    assert ann.usage(account_id="acct-1")["accounts"][0]["used"] == 1
+    assert ann.verify()["ok"]
+    assert [entry["event_type"] for entry in ann.export()][-1] == "LEDGER_SEALED"
+
+
+@pytest.mark.parametrize("part", ["bounds", "action_types", "allowlists", "modes", "budgets", "policies"])
+def test_bounds_are_changed_as_they_were_looked_at_or_not_at_all(ann: RemitClient, part: str) -> None:
+    in_force = getattr(ann, part)()
+    put = getattr(ann, f"replace_{part}")
+
+    tried = put(in_force.value, expected_sequence=in_force.sequence, dry_run=True)
+    kept = put(in_force.value, expected_sequence=in_force.sequence)
+
+    assert (tried["dry_run"], tried["changed"], kept["changed"]) == (True, False, False)
+    with pytest.raises(Conflict):
+        put(in_force.value, expected_sequence=in_force.sequence + 1)
+
+
+def test_policies_are_checked_compared_and_kept(ann: RemitClient) -> None:
+    rule = 'forbid (principal, action, resource) when { context.action_type == "X" };'
+    part = {"policies": [{"name": "ours.cedar", "text": rule}]}
+
+    with pytest.raises(InvalidInput):
+        ann.validate_policies({"policies": [{"name": "ours.cedar", "text": "nonsense"}]})
+    assert ann.policy_difference({"policies": []})["changed"] is False
+    assert part
+    (version,) = ann.policy_versions()
+    assert ann.policy_version(version["version"])["in_force"]
+
+
+def test_an_operators_verbs(ann: RemitClient) -> None:
+    assert ann.stop(reason="an incident", account_id="acct-1")["level"] == "autonomy"
+    assert ann.resume(reason="over", account_id="acct-1")["resumed"]
+    made = ann.create_key(name="bot", roles=["agent"])
+    listed = ann.keys()
+    assert made["key_id"] in {key["key_id"]: key for key in listed}
+    assert ann.revoke_key(made["key_id"])["revoked_by"] == "ann"
+
+
+def test_the_stream_goes_on_where_it_was_left(ann: RemitClient, world: World) -> None:
+    def later() -> None:
+        for number in range(3):
+            world.submit(f"i-{number}", action_type=EMAIL)
+
+    stream = ann.stream()
+    timer = threading.Timer(1.0, later)
+    timer.start()
+    first = next(stream)
+    timer.join()
+
+    again = ann.stream(after=first.id)
+
+    seen = [next(again).told["action_intent_id"] for _ in range(2)]
+    assert first.id
+    assert {first.told["action_intent_id"], *seen} >= {"i-0"}
+
+
+def test_ids_are_carried_whole(ann: RemitClient) -> None:
+    for name in (".", "..", "a:b@c", "x.y-z_1"):
+        ann.propose(proposal(name))
+        assert ann.status(name)["action_intent_id"] == name
+    with pytest.raises(InvalidInput):
+        ann.status("i-1/why")
+
+
+def test_the_other_client_is_awaited(world: World) -> None:
+    async def day() -> None:
+        async with AsyncRemitClient(world.url, _key(world)) as remit:
+            verdicts = await asyncio.gather(*(remit.propose(proposal(f"i-{n}")) for n in range(5)))
+            assert {verdict["result"] for verdict in verdicts} == {"AUTO_EXECUTED"}
+            assert (await remit.bounds()).sequence == 1
+            with pytest.raises(NotFound):
+                await remit.status("none")
+            assert [entry["event_type"] async for entry in remit.export()][-1] == "LEDGER_SEALED"
+            with pytest.raises(InvalidInput):
+                async for _ in remit.stream(after="nonsense"):
+                    pass
+
+    asyncio.run(day())
+
+
+# --- errors ---
+
+
+def test_problems_become_the_errors_of_the_core(ann: RemitClient, world: World) -> None:
+    ann.propose(proposal("i-1"))
+
+    with pytest.raises(Conflict, match="differs in parameters"):
+        ann.propose(proposal("i-1", parameters={}))
+    with pytest.raises(NotFound, match="'none' is not known"):
+        ann.why("none")
+    with pytest.raises(InvalidInput) as wrong:
+        ann.propose(proposal("i-2", confidence_score=85))
+    with pytest.raises(Unauthenticated), RemitClient(world.url, "rk.acme.no.key") as nobody:
+        nobody.usage()
+    with pytest.raises(Forbidden), RemitClient(world.url, world.keys[ACME, "agent"]) as agent:
+        agent.verify()
+    with pytest.raises(Forbidden), RemitClient(world.url, world.keys[ACME, "agent"]) as agent:
+        list(agent.export())
+
+    assert wrong.value.field == "confidence_score"
+    assert str(wrong.value).startswith("confidence_score: ")
+    assert str(wrong.value).count("confidence_score") == 1
+
+
+def test_too_much_or_too_often_is_told_apart(tmp_path: Path) -> None:
+    with (
+        http_world(tmp_path, HttpSettings(requests_per_minute=2, largest_body_bytes=1000)) as world,
+        RemitClient(world.url, world.keys[ACME, "agent"]) as agent,
+    ):
+        with pytest.raises(CallerMistake, match="1000 bytes"):
+            agent.propose(proposal("i-1", why=["x" * 1000]))
+        with pytest.raises(NotFound):
+            agent.status("none")
+        with pytest.raises(NotFound):
+            agent.status("none")
+        with pytest.raises(TryLater) as often:
+            agent.status("none")
+
+    assert often.value.retry_after_s >= 1  # type: ignore[attr-defined]
+
+
+def _faulty(world: World) -> FaultyStore:
+    faulty = FaultyStore(world.remit.context.store)
+    world.remit.context = replace(world.remit.context, store=faulty)
+    return faulty
+
+
+def test_only_what_did_not_happen_is_sent_again_and_only_when_asked(ann: RemitClient, world: World) -> None:
+    ann.usage()
+    faulty = _faulty(world)
+    with RemitClient(world.url, _key(world), retries=2) as patient:
+        patient.usage()
+        faulty.arm("try_later")
+        with pytest.raises(TryLater):
+            ann.propose(proposal("i-1"))
+        faulty.arm("try_later")
+        assert patient.propose(proposal("i-1"))["result"] == "AUTO_EXECUTED"
+        faulty.arm("lost_answer")
+        with pytest.raises(OutcomeUnknown):
+            patient.propose(proposal("i-2"))
+
+
+def test_where_nobody_listens_nothing_was_sent() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with RemitClient(url, "key") as client, pytest.raises(TryLater, match="nothing was sent"):
+            client.propose({})
+
+
+@contextmanager
+def _standing_between(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer(self)
+
+        do_POST = do_GET
+
+        def log_message(self, *_: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _hangs_up(handler: BaseHTTPRequestHandler) -> None:
+    handler.close_connection = True
+
+
+def _bad_gateway(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_error(502)
+
+
+def _elsewhere(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(302)
+    handler.send_header("Location", "http://127.0.0.1:1/")
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
+
+
+@pytest.mark.parametrize("answer", [_hangs_up, _bad_gateway])
+def test_a_lost_answer_may_mean_that_it_happened(answer: Callable[[BaseHTTPRequestHandler], None]) -> None:
+    with _standing_between(answer) as url, RemitClient(url, "key", retries=1) as client:
+        with pytest.raises(OutcomeUnknown, match="look whether it happened"):
+            client.propose({})
+        with pytest.raises(TryLater, match="nothing was changed"):
+            client.usage()
+
+
+def test_a_key_is_not_carried_to_where_a_redirect_leads() -> None:
+    with _standing_between(_elsewhere) as url, RemitClient(url, "key") as client, pytest.raises(CallerMistake):
+        client.usage()
+
+
+def test_a_client_does_not_show_its_key(world: World) -> None:
+    assert "rk." not in repr(RemitClient(world.url, world.keys[ACME, "agent"]))
