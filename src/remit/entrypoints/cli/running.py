@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import signal
 import threading
 from collections import Counter
@@ -19,7 +20,9 @@ from remit.app import BATCH, Reconciled
 from remit.entrypoints import worker as worker_door
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AsJson, Db, opened
+from remit.entrypoints.logs import set_up_logs
 from remit.entrypoints.process import settle
+from remit.entrypoints.telemetry import traced
 from remit.wiring import Remit
 
 
@@ -53,7 +56,8 @@ def worker(
 
     Example: remit worker --until-idle
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if not set_up_logs(os.environ):
+        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     done: Counter[str] = Counter()
     with opened(ctx, db) as remit, output.progress("executed") as advance, _told_to_end() as stop:
 
@@ -64,7 +68,8 @@ def worker(
         if not until_idle and not as_json:
             output.note("working; Ctrl-C ends it after what it has begun")
         settle()
-        worker_door.work(remit, until_idle=until_idle, stop=stop, concurrency=concurrency, on_done=count)
+        with traced(remit, os.environ):
+            worker_door.work(remit, until_idle=until_idle, stop=stop, concurrency=concurrency, on_done=count)
     if as_json:
         output.print_json({"executed": done.total(), "by_status": dict(done)})
     else:

@@ -13,6 +13,8 @@ from remit.core.errors import InvalidInput
 from remit.core.values import PLATFORM
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AsJson, Db, opened
+from remit.entrypoints.logs import set_up_logs
+from remit.entrypoints.telemetry import traced
 
 key_commands = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
 
@@ -52,8 +54,9 @@ def serve(
     from remit.entrypoints.http.serve import serve as serve_http
     from remit.entrypoints.http.settings import settings_from
 
+    json_logs = set_up_logs(os.environ)
     check_binding(host, certificate=tls_certificate, trusted_proxy=trusted_proxy)
-    with opened(ctx, db) as remit:
+    with opened(ctx, db) as remit, traced(remit, os.environ):
         serve_http(
             remit,
             host=host,
@@ -63,6 +66,7 @@ def serve(
             key=tls_key,
             trusted_proxy=trusted_proxy,
             with_worker=not no_worker,
+            own_log_format=not json_logs,
             on_ready=lambda url: output.say(f"serving on {url} (its API: {url}/openapi.json)"),
         )
 

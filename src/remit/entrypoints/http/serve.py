@@ -12,6 +12,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import LOGGING_CONFIG
 
 from remit.core.errors import InvalidInput
 from remit.entrypoints.http.app import create_app
@@ -57,12 +58,14 @@ def serve(
     key: str | None = None,
     trusted_proxy: str | None = None,
     with_worker: bool = True,
+    own_log_format: bool = True,
     on_ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """
     Serve until told to stop (SIGINT, SIGTERM); then finish what was begun.
 
-    Port 0 takes a free one. `on_ready` is told the URL when connections are accepted.
+    Without its `own_log_format`, the server logs as the process does. Port 0 takes a free one; `on_ready` is
+    told the URL when connections are accepted.
     """
     check_binding(host, certificate=certificate, trusted_proxy=trusted_proxy)
     server = Server(
@@ -75,6 +78,7 @@ def serve(
         proxy_headers=trusted_proxy is not None,
         forwarded_allow_ips=trusted_proxy,
         log_level="warning",
+        log_config=LOGGING_CONFIG if own_log_format else None,
         # Requests wait for the store's commit in threads; a connection is kept for the next one.
         timeout_keep_alive=75,
         # A reader that has stopped reading would otherwise hold up the end for good.
