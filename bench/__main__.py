@@ -20,12 +20,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measure import Measured, by_callers, in_batches, one_by_one, warm
+from bench.over_http import CLIENTS, over_http
 from bench.raw import postgres_loop, sqlite_loop
 from bench.world import open_world, proposed
 from remit import Remit
 from remit.entrypoints.worker import work
 
 console = Console(width=120)
+GROUPS = ["sqlite", "http", "postgres", "growth", "worker"]
 LARGEST_GROWTH = 1.3
 MOST_MEMORY_MB = 300
 
@@ -63,12 +65,12 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds a row; their median is shown")
     parser.add_argument("--full", action="store_true", help="1,000,000 stored intents where 100,000 is the default")
-    parser.add_argument("--only", default="", help="only rows whose group is named: sqlite, postgres, growth, worker")
+    parser.add_argument("--only", default="", help=f"only rows whose group is named: {', '.join(GROUPS)}")
     return parser.parse_args()
 
 
 def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], list[Row]]]:
-    wanted = options.only.split(",") if options.only else ["sqlite", "postgres", "growth", "worker"]
+    wanted = options.only.split(",") if options.only else GROUPS
     if "sqlite" in wanted:
         for what, count, target, measure in (
             ("SQLite, one caller, one decision at a time", 600, 0.35, one_by_one),
@@ -76,6 +78,8 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
             ("SQLite, 32 concurrent callers in one process", 1600, 0.5, lambda remit, ids: by_callers(remit, ids, 32)),
         ):
             yield lambda w=what, c=count, t=target, m=measure: [_against_sqlite(folder, options.rounds, w, c, t, m)]
+    if "http" in wanted:
+        yield lambda: [_over_http(folder, options.rounds)]
     if "postgres" in wanted:
         yield lambda: _against_postgres(folder, options.rounds)
     if "growth" in wanted:
@@ -96,6 +100,11 @@ def _against_sqlite(
             ours = measure(remit, requests)
         seen.append((ours, sqlite_loop(str(path), [request.action_intent_id for request in requests])))
     return _median_row(what, target, seen)
+
+
+def _over_http(folder: Path, rounds: int) -> Row:
+    seen = [over_http(folder / f"http-{number}.db", 1600) for number in range(rounds)]
+    return _median_row(f"SQLite, {CLIENTS} keep-alive clients proposing and gating over HTTP", 0.3, seen)
 
 
 def _against_postgres(folder: Path, rounds: int) -> list[Row]:

@@ -17,7 +17,8 @@ Authenticate = Callable[[str], Principal]
 bearer = HTTPBearer(auto_error=False, description="An API key, or an access token of the configured issuer.")
 
 
-def remit_of(request: Request) -> Remit:
+# Asynchronous where nothing is waited for: otherwise each would take a turn in a thread.
+async def remit_of(request: Request) -> Remit:
     remit: Remit = request.app.state.remit
     return remit
 
@@ -41,7 +42,7 @@ Caller = Annotated[Principal, Depends(principal_of)]
 def permitted(permission: Permission) -> Any:
     """A dependency: the caller, if it may do this within a tenant."""
 
-    def check(caller: Caller) -> Principal:
+    async def check(caller: Caller) -> Principal:
         caller.require(permission)
         if caller.tenant_id == PLATFORM:
             raise Forbidden("the platform's keys reach no tenant's records; use a key of that tenant")

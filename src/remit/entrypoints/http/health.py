@@ -39,7 +39,11 @@ def _shown_tenant(
     return None if caller.tenant_id == PLATFORM else caller.tenant_id
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 def metrics(request: Request, remit: Here, tenant_id: Annotated[str | None, Depends(_shown_tenant)]) -> Any:
     """For Prometheus: everything with a platform key, a tenant's own with its operator's."""
     counted: Metrics = request.app.state.metrics
