@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -130,13 +131,14 @@ def test_bounds_are_changed_as_they_were_looked_at_or_not_at_all(ann: RemitClien
 
 
 def test_policies_are_checked_compared_and_kept(ann: RemitClient) -> None:
-    rule = 'forbid (principal, action, resource) when { context.action_type == "X" };'
-    part = {"policies": [{"name": "ours.cedar", "text": rule}]}
+    text = resources.files("remit.demo").joinpath("refunds.cedar").read_text()
+    part = {"policies": [{"name": "refunds.cedar", "text": text}]}
 
     with pytest.raises(InvalidInput):
         ann.validate_policies({"policies": [{"name": "ours.cedar", "text": "nonsense"}]})
     assert ann.policy_difference({"policies": []})["changed"] is False
-    assert part
+    assert ann.validate_policies(part)["rules"]
+    assert "+forbid" in ann.policy_difference(part)["difference"]
     (version,) = ann.policy_versions()
     assert ann.policy_version(version["version"])["in_force"]
 
