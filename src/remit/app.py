@@ -6,6 +6,7 @@ Everything that may raise says so in `remit.core.errors`. Being sent to a person
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from remit.core.autonomy import Stop, StopLevel, StopScope
 from remit.core.bookmark import Bookmark
 from remit.core.bounds import Bounds, BoundsInForce, nothing_set, parse_bounds
 from remit.core.bounds_parts import BoundsPart
-from remit.core.errors import InvalidInput, NotFound, RemitError
+from remit.core.errors import InvalidInput, NotFound, OutcomeUnknown, RemitError, TryLater
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.lifecycle import Case
 from remit.core.outcome import Resolution
@@ -27,12 +28,13 @@ from remit.core.values import PLATFORM
 from remit.core.verification import Report, verify
 from remit.flow import bounds as bounds_flow
 from remit.flow import execute, gate, keys, measure, propose, publish, read, reconcile, review
-from remit.flow.context import Context
+from remit.flow.context import Context, in_one_write
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.publish import IntentRef
 from remit.ports import CaseFilter, Clock, SendingPublisher, Unit, answer_of
 from remit.watching import Watchers
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 BATCH = 200
 """How many intents share a transaction, at most."""
@@ -97,11 +99,25 @@ class App:
         """Propose and gate, one or many, answered as `propose` does: with the gate's word on each."""
         if isinstance(proposals, Mapping | Proposal):
             return answer_of(self.submit([proposals]))
-        answers: list[GateAnswer | RemitError] = []
-        for batch in _batches(proposals):
-            stored = self._propose(batch)
-            gated = iter(self.gate([_request_of(intent) for intent in stored if not isinstance(intent, RemitError)]))
-            answers += [intent if isinstance(intent, RemitError) else next(gated) for intent in stored]
+        return [answer for batch in _batches(proposals) for answer in self._submit(batch)]
+
+    def _submit(self, proposals: Sequence[Any]) -> list[GateAnswer | RemitError]:
+        # One write stores the proposal and decides it: nobody waits for two commits, and nothing is left ungated.
+        began_ns, now = self.watchers.begin(), self.clock.now()
+        named = [propose.named(self.context, data) for data in proposals]
+        units = [
+            in_one_write(
+                propose.propose_unit(self.context, proposal, now),
+                gate.gate_unit(self.context, _request_of(proposal), now),
+            )
+            for proposal in named
+            if isinstance(proposal, Proposal)
+        ]
+        done = iter(self.context.store.transact(units))
+        both = [next(done) if isinstance(proposal, Proposal) else proposal for proposal in named]
+        self.watchers.proposed(began_ns, [each[0] if isinstance(each, tuple) else each for each in both])
+        answers = [each[1] if isinstance(each, tuple) else each for each in both]
+        self._gated(began_ns, [_request_of(each[0]) if isinstance(each, tuple) else None for each in both], answers)
         return answers
 
     def _propose(self, proposals: Sequence[Any]) -> list[ActionIntentV1 | RemitError]:
@@ -126,25 +142,40 @@ class App:
     def _gate(self, requests: Sequence[GateRequest]) -> list[GateAnswer | RemitError]:
         began_ns = self.watchers.begin()
         answers = gate.gate(self.context, requests, self.clock.now())
-        approved = [
-            IntentRef(request.tenant_id, request.action_intent_id)
-            for request, answer in zip(requests, answers, strict=True)
-            if isinstance(answer, GateAnswer) and answer.reserved
-        ]
-        self._publish(approved)
-        self.watchers.gated(began_ns, requests, answers)
+        self._gated(began_ns, requests, answers)
         return answers
+
+    def _gated(
+        self, began_ns: int, requests: Sequence[GateRequest | None], answers: Sequence[GateAnswer | RemitError]
+    ) -> None:
+        """Publish what was approved; a proposal that was refused has no request."""
+        asked = [(request, answer) for request, answer in zip(requests, answers, strict=True) if request is not None]
+        self._publish(
+            [
+                IntentRef(request.tenant_id, request.action_intent_id)
+                for request, answer in asked
+                if isinstance(answer, GateAnswer) and answer.reserved
+            ]
+        )
+        self.watchers.gated(began_ns, [request for request, _ in asked], [answer for _, answer in asked])
 
     def _publish(self, intents: Sequence[IntentRef], *, again: bool = False) -> int:
         """Answers how many were published. What was not stays reserved; reconciling tries it again."""
         if not intents or not self._publishing:
             return 0
+        try:
+            answers = self._sent_or_enlisted(intents, again=again)
+        except (TryLater, OutcomeUnknown) as error:
+            # What was decided stands, and its caller has the answer: only the way out is closed for now.
+            log.warning("%d approvals stay reserved until they can be published: %s", len(intents), error)
+            return 0
+        return sum(answer == "published" for answer in answers)
+
+    def _sent_or_enlisted(self, intents: Sequence[IntentRef], *, again: bool) -> Sequence[object]:
         now = self.clock.now()
         if self._sender is not None:
-            answers = publish.publish_sent(self.context, self._sender, intents, now, again=again)
-        else:
-            answers = publish.publish_enlisted(self.context, intents, now, again=again)
-        return sum(answer == "published" for answer in answers)
+            return publish.publish_sent(self.context, self._sender, intents, now, again=again)
+        return publish.publish_enlisted(self.context, intents, now, again=again)
 
     # --- people ---
 
@@ -408,8 +439,9 @@ def verify_export(entries: Iterator[Mapping[str, Any]]) -> Report:
     return verify(entries, sealed=True)
 
 
-def _request_of(intent: ActionIntentV1) -> GateRequest:
-    return GateRequest(intent.action_intent_id, intent.tenant_id, intent.account_id)
+def _request_of(intent: ActionIntentV1 | Proposal) -> GateRequest:
+    """`intent` has its id by now."""
+    return GateRequest(intent.action_intent_id or "", intent.tenant_id, intent.account_id)
 
 
 def _ref(case: Case) -> IntentRef:

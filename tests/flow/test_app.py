@@ -3,7 +3,8 @@
 import pytest
 
 from remit import GateRequest, InvalidInput
-from tests.flow.world import ACCOUNT, TENANT, proposal
+from remit.testing.faults import Crash, FaultyStore
+from tests.flow.world import ACCOUNT, TENANT, World, proposal
 
 
 def test_one_proposal_is_answered_with_its_verdict(world):
@@ -35,3 +36,59 @@ def test_one_intent_is_proposed_and_gated_in_two_calls(world):
     answer = world.app.gate(GateRequest(intent.action_intent_id, TENANT, ACCOUNT))
 
     assert answer.result == "AUTO_EXECUTED"
+
+
+@pytest.mark.parametrize(("fault", "left"), [("crash_before", []), ("crash_after", ["i-1", "i-2"])])
+def test_submitting_stores_and_decides_in_one_write_or_not_at_all(opened, fault, left):
+    world = World(opened, wrap=FaultyStore)
+    world.apply()
+    world.store.arm(fault)
+
+    with pytest.raises(Crash):
+        world.app.submit([proposal("i-1"), proposal("i-2", confidence_score=0.1)])
+
+    world.recover()
+    assert sorted(world.statuses()) == left
+    assert set(world.statuses().values()) <= {"APPROVED", "AWAITING_APPROVAL"}
+    assert world.used() == len(left) // 2
+    world.settle()
+    world.assert_sound()
+
+
+def test_submitting_one_intent_takes_one_write_and_publishing_it_another(opened):
+    world = World(opened, wrap=FaultyStore)
+    world.apply()
+    before = world.store.writes
+
+    world.submit()
+
+    assert world.store.writes - before == 2
+
+
+def test_submitting_again_is_answered_with_the_first_decision_and_charges_nothing(world):
+    first = world.app.submit(proposal("i-1"))
+
+    again = world.app.submit([proposal("i-1"), proposal("i-1", parameters={"text": "other"})])
+
+    assert (again[0].approval_id, again[0].already_published) == (first.approval_id, True)
+    assert type(again[1]).__name__ == "IntentIdReused"
+    assert world.used() == 1
+
+
+def test_a_list_that_names_one_intent_twice_decides_it_once(world):
+    answers = world.app.submit([proposal("i-1"), proposal("i-1"), proposal("i-2")])
+
+    assert [answer.result for answer in answers] == ["AUTO_EXECUTED"] * 3
+    assert answers[0].approval_id == answers[1].approval_id
+    assert world.used() == 2
+    world.assert_sound()
+
+
+def test_of_two_that_submit_the_last_unit_of_a_budget_at_once_one_is_sent_to_a_person(world):
+    world.apply(budget={"max_autonomous_per_day": 1})
+
+    answers = world.race(lambda app: app.submit(proposal("i-1")), lambda app: app.submit(proposal("i-2")))
+
+    assert sorted(answer.result for answer in answers) == ["AUTO_EXECUTED", "REQUIRE_APPROVAL"]
+    assert world.used() == 1
+    world.assert_sound()

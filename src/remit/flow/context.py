@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -13,9 +13,12 @@ from remit.core.ledger import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, Ledg
 from remit.core.lifecycle import Case
 from remit.core.outcome import ActionOutcomeV1, Resolution
 from remit.core.records import CHAIN_HEAD, RESOLUTION, THE_ONE, USAGE, Key, case_key, state_record_key
-from remit.ports import Connector, Snapshot, Store, Writes
+from remit.core.values import Record
+from remit.ports import Connector, Snapshot, Store, Unit, Writes
 
 T = TypeVar("T")
+S = TypeVar("S")
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,41 @@ class TenantStory:
 
     def writes(self, answer: T) -> Writes[T]:
         return Writes(answer=answer, puts=[(self.key, ChainHead(chain=self.head))], entries=self.entries)
+
+
+class _After:
+    """A snapshot as it will be when some writes are done."""
+
+    def __init__(self, snapshot: Snapshot, writes: Writes[Any]) -> None:
+        self._snapshot = snapshot
+        self._put: dict[Key[Any], Any] = dict(writes.puts)
+
+    def get(self, key: Key[R]) -> R | None:
+        return self._put[key] if key in self._put else self._snapshot.get(key)
+
+
+def in_one_write(first: Unit[S], second: Unit[T]) -> Unit[tuple[S, T]]:
+    """
+    Both, one after the other, or neither: `second` sees what `first` wrote. Answers both answers.
+
+    What `first` refuses, `second` is not asked about. Neither may delete.
+    """
+
+    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
+        after = _After(snapshot, first.change(snapshot))
+        return second.more(after) if second.more else ()
+
+    def change(snapshot: Snapshot) -> Writes[tuple[S, T]]:
+        before = first.change(snapshot)
+        then = second.change(_After(snapshot, before))
+        return Writes(
+            answer=(before.answer, then.answer),
+            puts=[*before.puts, *then.puts],
+            entries=[*before.entries, *then.entries],
+            messages=[*before.messages, *then.messages],
+        )
+
+    return Unit(keys=[*dict.fromkeys([*first.keys, *second.keys])], change=change, more=more)
 
 
 def chain_head_key(tenant_id: str) -> Key[ChainHead]:

@@ -29,16 +29,21 @@ def propose(context: Context, proposals: Sequence[Any], now: datetime) -> list[A
     Answers in order: the stored intent; `InvalidInput`, `IntentIdReused` or another `RemitError` for
     those that could not be stored. One that is wrong does not keep the others back.
     """
-    answers: list[ActionIntentV1 | RemitError | None] = []
-    units: list[Unit[ActionIntentV1]] = []
-    for data in proposals:
-        try:
-            units.append(propose_unit(context, parse_proposal(data), now))
-            answers.append(None)
-        except RemitError as error:
-            answers.append(error)
+    checked = [named(context, data) for data in proposals]
+    units = [propose_unit(context, proposal, now) for proposal in checked if isinstance(proposal, Proposal)]
     stored = iter(context.store.transact(units))
-    return [next(stored) if answer is None else answer for answer in answers]
+    return [next(stored) if isinstance(proposal, Proposal) else proposal for proposal in checked]
+
+
+def named(context: Context, data: Any) -> Proposal | RemitError:
+    """A checked proposal that has its id, or why it is none."""
+    try:
+        proposal = parse_proposal(data)
+    except RemitError as error:
+        return error
+    if proposal.action_intent_id is not None:
+        return proposal
+    return proposal.model_copy(update={"action_intent_id": context.new_id()})
 
 
 def propose_unit(
