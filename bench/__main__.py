@@ -19,6 +19,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from bench import profile
 from bench.measure import Measured, by_callers, in_batches, one_by_one, warm
 from bench.over_http import CLIENTS, over_http
 from bench.raw import postgres_loop, sqlite_loop
@@ -54,6 +55,9 @@ def main() -> int:
     options = _options()
     rows: list[Row] = []
     with console.status("measuring"), tempfile.TemporaryDirectory() as folder:
+        if options.profile:
+            console.print(profile.table(Path(folder)))
+            return 0
         for measure in _plan(Path(folder), options):
             rows += measure()
             console.log(rows[-1].what)
@@ -66,6 +70,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="rounds a row; their median is shown")
     parser.add_argument("--full", action="store_true", help="1,000,000 stored intents where 100,000 is the default")
     parser.add_argument("--only", default="", help=f"only rows whose group is named: {', '.join(GROUPS)}")
+    parser.add_argument("--profile", action="store_true", help="show instead where the time of a decision goes")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""`python -m bench.growth URL MANY`: decision time with 1,000 and with MANY intents stored, and this process's peak memory."""
+"""`python -m bench.growth URL MANY`: decision time with 1,000 and with MANY stored intents, and peak memory."""
 
 from __future__ import annotations
 

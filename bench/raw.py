@@ -5,6 +5,7 @@ committed for each decision. No rule, no hashing, no JSON: the rows are ready be
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
@@ -12,6 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
+
+from bench.world import TENANT
 
 Row = tuple[Any, ...]
 INSERTED = ("decisions", "approvals", "auto_exec_states")
@@ -26,13 +29,14 @@ class GateRows:
         self.ids = list(ids)
         self.columns: dict[str, list[str]] = {}
         self.rows: dict[str, dict[str, list[Row]]] = {name: {} for name in (*INSERTED, "ledger_entries", "cases")}
+        own = f"tenant_id = '{TENANT}' AND "
         for id in ids:
-            self._read(query, "cases", id, f"id = {mark}", (id,))
-            self._read(query, "decisions", id, f"id = {mark}", (id,))
-            self._read(query, "auto_exec_states", id, f"id = {mark}", (f"AUTO_EXEC_STATE#{id}",))
+            self._read(query, "cases", id, f"{own}id = {mark}", (id,))
+            self._read(query, "decisions", id, f"{own}id = {mark}", (id,))
+            self._read(query, "auto_exec_states", id, f"{own}id = {mark}", (f"AUTO_EXEC_STATE#{id}",))
             approval = self._approval_id(query, id, mark)
-            self._read(query, "approvals", id, f"id = {mark}", (approval,))
-            self._read(query, "ledger_entries", id, f"chain = {mark} AND sequence >= {GATED}", (id,))
+            self._read(query, "approvals", id, f"{own}id = {mark}", (approval,))
+            self._read(query, "ledger_entries", id, f"{own}chain = {mark} AND sequence >= {GATED}", (id,))
         self.usage = query("SELECT tenant_id, id, body FROM usages", ())[0]
 
     def _read(self, query: Any, table: str, id: str, where: str, values: Sequence[Any]) -> None:
@@ -42,11 +46,9 @@ class GateRows:
         self.rows[table][id] = query(f"SELECT {names} FROM {table} WHERE {where}", values)
 
     def _approval_id(self, query: Any, id: str, mark: str) -> str:
-        return (
-            str(query(f"SELECT body FROM auto_exec_states WHERE id = {mark}", (f"AUTO_EXEC_STATE#{id}",))[0][0])
-            .split('"approval_id":"')[1]
-            .split('"')[0]
-        )
+        where = f"tenant_id = '{TENANT}' AND id = {mark}"
+        (row,) = query(f"SELECT body FROM auto_exec_states WHERE {where}", (f"AUTO_EXEC_STATE#{id}",))
+        return str(json.loads(row[0])["approval_id"])
 
     def statements(self, mark: str) -> Callable[[str], list[tuple[str, Row]]]:
         """What one decision's transaction executes, after BEGIN and before COMMIT."""
@@ -87,14 +89,14 @@ def postgres_query(url: str) -> Callable[[str, Sequence[Any]], list[Any]]:
 
     def query(text: str, values: Sequence[Any]) -> list[Any]:
         if text.startswith("COLUMNS "):
-            return list(
+            return [
                 row[0]
                 for row in connection.execute(
                     "SELECT column_name FROM information_schema.columns WHERE table_name = %s"
                     " AND table_schema = 'public' ORDER BY ordinal_position",
                     (text.split()[1],),
                 )
-            )
+            ]
         return connection.execute(text, values).fetchall()
 
     return query
@@ -102,10 +104,11 @@ def postgres_query(url: str) -> Callable[[str, Sequence[Any]], list[Any]]:
 
 def _undone(execute: Callable[[str, Row], Any], rows: GateRows, mark: str) -> None:
     """Take the decisions' rows out again, so that the raw loop writes them into the same database."""
+    own = f"tenant_id = '{TENANT}' AND "
     for id in rows.ids:
-        execute(f"DELETE FROM decisions WHERE id = {mark}", (id,))
-        execute(f"DELETE FROM auto_exec_states WHERE id = {mark}", (f"AUTO_EXEC_STATE#{id}",))
-        execute(f"DELETE FROM ledger_entries WHERE chain = {mark} AND sequence >= {GATED}", (id,))
+        execute(f"DELETE FROM decisions WHERE {own}id = {mark}", (id,))
+        execute(f"DELETE FROM auto_exec_states WHERE {own}id = {mark}", (f"AUTO_EXEC_STATE#{id}",))
+        execute(f"DELETE FROM ledger_entries WHERE {own}chain = {mark} AND sequence >= {GATED}", (id,))
     execute("DELETE FROM approvals", ())
 
 

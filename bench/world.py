@@ -1,4 +1,4 @@
-"""What is measured: one tenant whose bounds let every intent run, and intents that are proposed before the clock starts."""
+"""What is measured: one tenant whose bounds let every intent run, and intents proposed before the clock starts."""
 
 from __future__ import annotations
 

@@ -22,7 +22,6 @@ from remit.stores.sql.rows import LEDGER, MOVED_COLUMNS, TABLES, Place, Row
 
 BUSY_TIMEOUT_S = 30.0
 _CACHE_KIB = 16 * 1024
-_CHECKPOINT_PAGES = 8000
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -114,8 +113,6 @@ def _prepare(driver: sqlite3.Connection, _record: Any) -> None:
     _use_wal(driver)
     driver.execute("PRAGMA synchronous = FULL")
     driver.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    # A page that is changed by many commits is then copied back into the database once for all of them.
-    driver.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
 
 
 def _use_wal(driver: sqlite3.Connection) -> None:
