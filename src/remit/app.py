@@ -24,7 +24,7 @@ from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.lifecycle import Case
 from remit.core.outcome import Resolution
 from remit.core.records import BOUNDS, INTENT, STOPS, THE_ONE, Key, Votes
-from remit.core.values import PLATFORM
+from remit.core.values import PLATFORM, check_text
 from remit.core.verification import Report, verify
 from remit.flow import bounds as bounds_flow
 from remit.flow import execute, gate, keys, measure, propose, publish, read, reconcile, review
@@ -196,6 +196,7 @@ class App:
 
     def reject(self, tenant_id: str, action_intent_id: str, *, by: str, reason: str | None = None) -> Case:
         _named("by", by)
+        check_text("reason", reason or "")
         now = self.clock.now()
         return self._one(review.reject_unit(self.context, tenant_id, action_intent_id, by=by, reason=reason, now=now))
 
@@ -220,6 +221,7 @@ class App:
         _named("by", by)
         if status not in ("SUCCEEDED", "FAILED"):
             raise InvalidInput("status", f"is {status!r}", "say SUCCEEDED or FAILED")
+        check_text("note", note or "")
         now = self.clock.now()
         return self._one(
             review.resolve_unit(self.context, tenant_id, action_intent_id, status=status, by=by, note=note, now=now)
@@ -268,12 +270,10 @@ class App:
         bounds_flow.check_tools(checked, self.context.connectors)
         if dry_run:
             return before, bounds_flow.next_bounds(before, checked, now, expected_sequence)
-        changed = self._one(
-            bounds_flow.change_unit(
-                self.context, tenant_id, wanted, by=by, now=now, expected_sequence=expected_sequence
-            )
+        change = bounds_flow.change_unit(
+            self.context, tenant_id, wanted, by=by, now=now, expected_sequence=expected_sequence
         )
-        self._one(bounds_flow.keep_policies_unit(tenant_id))
+        changed, _ = self._one(in_one_write(change, bounds_flow.keep_policies_unit(tenant_id)))
         return changed
 
     def bounds(self, tenant_id: str) -> BoundsInForce:
@@ -457,5 +457,6 @@ def _done(answers: Sequence[bool | RemitError]) -> int:
 
 
 def _named(field: str, name: str) -> None:
-    if not name or not name.strip() or len(name) > 128:
+    if not name or not name.strip():
         raise InvalidInput(field, "does not name a person", "send a name of at most 128 characters")
+    check_text(field, name, most=128)

@@ -21,6 +21,7 @@ from remit.core.outcome import (
     conclude,
     idempotency_key,
     lease,
+    storable,
 )
 
 from .make import APPROVAL_ID, NOW, approval, intent
@@ -248,3 +249,24 @@ def test_a_mark_without_an_answer_is_an_unanswered_call():
     assert attempt(invoking=True).unanswered
     assert attempt(in_doubt=True).unanswered
     assert not attempt().unanswered
+
+
+@pytest.mark.parametrize("error_class", ["AUTH", "VALIDATION", "UNKNOWN", None])
+@pytest.mark.parametrize("acted", ["no", "unknown"])
+def test_no_other_class_is_ever_retried_however_it_came_about(error_class, acted):
+    result = CallResult(acted=acted, error_class=error_class)
+
+    end = after_call(result, attempt_count=1, max_attempts=5, honours_key=True, in_doubt=False)
+
+    assert end == ("UNKNOWN" if acted == "unknown" else "FAILED")
+
+
+def test_half_a_character_from_the_far_side_does_not_keep_its_success_from_being_written():
+    said = CallResult(
+        acted="yes", external_object_refs=[ExternalObjectRef(system="crm", object_type="note", object_id="\ud800")]
+    )
+
+    kept = storable(said)
+
+    assert kept.external_object_refs[0].object_id == "?"
+    kept.model_dump_json()

@@ -201,3 +201,20 @@ def test_changes_are_values_too(tmp_path: Path) -> None:
     assert [change.wire() for change in changes(before, after)] == [
         {"path": "budget.max_autonomous_per_day", "kind": "changed", "before": 5, "after": 0}
     ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "accounts: {a: {allowlist: }}",
+        "accounts: {a: {budget: {max_autonomous_per_day: }}}",
+        "tenant_budget:",
+        "allowlist:",
+    ],
+)
+def test_trap_a_key_without_a_value_is_refused_and_never_taken_for_left_out(tmp_path, line):
+    file = tmp_path / "bounds.yaml"
+    file.write_text(f"tenant: acme\n{line}\n")
+
+    with pytest.raises(InvalidInput, match="has no value"):
+        read_bounds(file)

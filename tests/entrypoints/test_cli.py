@@ -445,14 +445,13 @@ def test_an_exported_ledger_proves_itself_without_a_database(desk: Desk, tmp_pat
     assert not list(tmp_path.glob("*.db"))
 
 
-def test_a_file_that_is_no_ledger_is_wrong_input_and_not_a_broken_one(desk: Desk) -> None:
-    (desk.folder / "no.jsonl").write_text('{"a": 1}\n\n{"a": 1, "a": 2}\n')
+def test_lines_that_are_no_entries_break_the_chain_and_a_file_and_a_tenant_are_one_too_many(desk: Desk) -> None:
+    (desk.folder / "no.jsonl").write_text('{"a": 1}\n\n{"a": 1, "a": 2}\n{"entry_id": "cut o')
 
-    told = desk.error("verify", "no.jsonl", code=2)
+    told = desk.run("verify", "no.jsonl", "--json", code=1)
     both = desk.error("verify", "no.jsonl", "--tenant", "acme", code=2)
 
-    assert told["field"] == "no.jsonl:3"
-    assert "stands twice" in told["message"]
+    assert "invariant 6" in json.loads(told.stdout)["first_broken"]
     assert both["field"] == "FILE"
 
 

@@ -203,7 +203,7 @@ def test_a_cookie_of_one_answer_is_not_sent_with_the_next_call(connector):
         (418, "no", "VALIDATION"),
         (422, "no", "VALIDATION"),
         (429, "no", "RATE_LIMIT"),
-        (500, "no", "DOWNSTREAM"),
+        (500, "unknown", "DOWNSTREAM"),
         (502, "unknown", "DOWNSTREAM"),
         (503, "no", "DOWNSTREAM"),
         (504, "unknown", "DOWNSTREAM"),

@@ -3,6 +3,7 @@
 import pytest
 
 from remit import GateRequest, InvalidInput
+from remit.stores.memory import MemoryStore
 from remit.testing.faults import Crash, FaultyStore
 from tests.flow.world import ACCOUNT, TENANT, World, proposal
 
@@ -92,3 +93,57 @@ def test_of_two_that_submit_the_last_unit_of_a_budget_at_once_one_is_sent_to_a_p
     assert sorted(answer.result for answer in answers) == ["AUTO_EXECUTED", "REQUIRE_APPROVAL"]
     assert world.used() == 1
     world.assert_sound()
+
+
+def test_one_that_cannot_expire_in_time_is_refused_and_holds_no_other_back(world):
+    late = proposal("i-1", created_at="9999-12-30T00:00:00Z")
+
+    answers = world.app.submit([late, proposal("i-2")])
+
+    assert (answers[0].field, answers[1].result) == ("created_at", "AUTO_EXECUTED")
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\0b", "x" * 3000])
+def test_a_person_s_words_that_no_ledger_can_hold_are_refused_by_name(world, text):
+    world.submit("i-1", confidence_score=0.1)
+
+    with pytest.raises(InvalidInput, match="reason"):
+        world.app.reject(TENANT, "i-1", by="bob", reason=text)
+
+    assert world.status("i-1") == "AWAITING_APPROVAL"
+
+
+def test_the_policies_in_force_are_kept_by_the_write_that_sets_them(opened):
+    world = World(opened, wrap=FaultyStore)
+    world.store.arm("crash_after")
+
+    with pytest.raises(Crash):
+        world.apply(policies=[{"name": "own.cedar", "text": "forbid (principal, action, resource);"}])
+
+    world.recover()
+    in_force = world.app.bounds(TENANT)
+    assert in_force.policies().version in {version["version"] for version in world.app.policy_versions(TENANT)}
+
+
+def test_what_a_person_edited_stays_with_people_whatever_an_agent_proposes_in_its_place(world):
+    world.submit("i-1", confidence_score=0.1)
+    edited = world.app.edit(TENANT, "i-1", by="bob", changes={"parameters.text": "better"})
+
+    replaced = world.app.submit(proposal("i-2", supersedes=edited.action_intent_id))
+
+    assert replaced.reason == "EDITED_BY_PERSON"
+
+
+def test_a_live_ledger_that_lost_what_a_seal_names_is_broken():
+    world = World(MemoryStore)
+    world.apply()
+    world.submit("i-1")
+    world.work()
+    list(world.app.export(TENANT))
+    whole = world.inner.export
+
+    world.inner.export = lambda tenant: (entry for entry in whole(tenant) if entry.sequence < 5)
+    report = world.app.verify(TENANT)
+
+    assert {finding.invariant for finding in report.findings} >= {6}
+    assert "a seal names" in str(report.findings[0])

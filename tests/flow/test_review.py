@@ -349,7 +349,7 @@ def test_no_answer_is_neither_yes_nor_no(world):
     for act in (approving(world), rejecting(), editing()):
         with pytest.raises((Conflict, InvalidInput)):
             act(world.app)
-    assert "Nobody answered in time" in world.app.timeline(TENANT)[0][0]["text"]
+    assert "expired before it was answered or begun" in world.app.timeline(TENANT)[0][0]["text"]
     world.assert_sound()
 
 

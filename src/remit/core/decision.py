@@ -202,6 +202,8 @@ class _Trail:
             errors=verdict.errors,
             effective_risk=question.risk,
             risk_tier=spec.risk_tier if spec else None,
+            pinned_version=intent.registry_version,
+            current_version=seen.bounds.type_versions.get(intent.action_type),
             proposed_risk=intent.risk_level,
             confidence=question.confidence,
             min_confidence=question.min_confidence,

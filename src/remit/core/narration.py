@@ -39,7 +39,7 @@ _TELL: dict[str, _Tell] = {
     "GATE_DECIDED": _decided,
     "ACTION_APPROVED": lambda data, what, actor: None if data["auto_executed"] else f"{actor} approved {what}",
     "INTENT_SUPERSEDED": lambda data, what, actor: f"{actor} replaced {what} by intent {data['superseded_by']}",
-    "INTENT_EXPIRED": lambda _, what, __: f"Nobody answered in time: {what} expired",
+    "INTENT_EXPIRED": lambda _, what, __: f"{what} expired before it was answered or begun",
     "ACTION_REJECTED": lambda data, what, actor: (
         f"{actor} rejected {what}" + (f": {data['reason']}" if data.get("reason") else "")
     ),

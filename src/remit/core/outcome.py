@@ -53,6 +53,19 @@ class Conclusion(Record):
     result: CallResult
 
 
+def storable(result: CallResult) -> CallResult:
+    """The same, with every text such that it can be written down: what the far side says may hold half a character."""
+    return CallResult.model_validate(_whole(result.model_dump()))
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {name: _whole(inner) for name, inner in value.items()}
+    return [_whole(inner) for inner in value] if isinstance(value, list) else value
+
+
 class ExecutionAttempt(Record):
     """
     The one attempt of an intent; whoever holds its lease, and nobody else, may act.
@@ -150,7 +163,7 @@ def after_call(
     if doubt and not honours_key:
         return "UNKNOWN"
     repeatable = ("RATE_LIMIT", "DOWNSTREAM", "TIMEOUT") if honours_key else ("RATE_LIMIT", "DOWNSTREAM")
-    again = result.acted == "unknown" or result.error_class in repeatable
+    again = result.error_class in repeatable
     if again and attempt_count < max_attempts:
         return Retry(pause_s=_pause(attempt_count, result.retry_after_s))
     return "UNKNOWN" if doubt else "FAILED"

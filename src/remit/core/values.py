@@ -34,6 +34,15 @@ def check_identifier(field: str, value: str) -> str:
     return value
 
 
+def check_text(field: str, text: str, *, most: int = 2000) -> str:
+    """Raises `InvalidInput` for text that not every store and every reader can hold, or that is too long."""
+    if len(text) > most:
+        raise InvalidInput(field, f"has {len(text)} characters, the most is {most}", "say it shorter")
+    if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise InvalidInput(field, "is not plain Unicode text", "send UTF-8 without NUL")
+    return text
+
+
 def utc(moment: datetime) -> datetime:
     """The same moment in UTC. Raises `ValueError` for one that UTC's years 1 to 9999 do not hold."""
     try:
@@ -115,7 +124,9 @@ def instant(moment: datetime) -> str:
 
 def explain_invalid(error: Any, prefix: str = "") -> InvalidInput:
     """The first problem of a pydantic `ValidationError` as ours: field path, problem, way out."""
-    first = error.errors(include_url=False)[0]
+    found = error.errors(include_url=False)
+    # A misspelt field is usually the missing one as well; its name says more.
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     field = ".".join([*([prefix] if prefix else []), *(str(part) for part in first["loc"])]) or "(request)"
     problem, way_out = first["msg"], ""
     if first["type"] == "extra_forbidden":

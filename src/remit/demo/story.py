@@ -60,7 +60,7 @@ def _set_bounds(console: Console, remit: Remit) -> None:
     with resources.as_file(resources.files("remit.demo") / "bounds.yaml") as file:
         remit.apply(read_bounds(file), by="ann")
     remit.stop(StopScope(tenant_id=TENANT, account_id="acct-frozen"), by="ann", reason="audit in progress")
-    console.print("ann applied demo/bounds.yaml: lists, modes, budgets and one policy of her own;")
+    console.print("ann applied src/remit/demo/bounds.yaml: lists, modes, budgets and one policy of her own;")
     console.print("she also stopped autonomy for acct-frozen. Nothing below can leave these bounds.")
 
 
@@ -79,7 +79,8 @@ def _show(console: Console, proposal: dict[str, Any], answer: GateAnswer | Remit
         console.print(f"[red]refused [/] {what} {answer}")
         return
     ran = answer.result == "AUTO_EXECUTED"
-    mark = "[green]runs    [/]" if ran else "[yellow]asks    [/]"
+    nobody_is_asked = answer.status not in ("AWAITING_APPROVAL", "BLOCKED")
+    mark = "[green]runs    [/]" if ran else "[dim]ends    [/]" if nobody_is_asked else "[yellow]asks    [/]"
     again = "  [dim](asked again: same answer, not charged again)[/]" if answer.already_published else ""
     console.print(f"{mark} {what} [bold]{answer.reason}[/]{again}", highlight=False, soft_wrap=True)
     if not ran:

@@ -152,6 +152,9 @@ class _Reader:
             if key in values:
                 raise self._wrong(key_node, _join(path, key), "stands twice", "keep one of them")
             self.lines[_join(path, key)] = key_node.start_mark.line + 1
+            # "allowlist:" with its items commented out would otherwise be no list, and the tenant's would hold.
+            if value_node.tag == f"{_TAG}null" and ".tool." not in f"{path}.":
+                raise self._wrong(value_node, _join(path, key), "has no value", "write [] for none, or drop it")
             values[key] = self._value(value_node, _join(path, key), inside)
         return merged | values
 

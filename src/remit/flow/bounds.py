@@ -12,7 +12,7 @@ from remit.core.bounds import Bounds, BoundsInForce, changed_types, nothing_set,
 from remit.core.errors import BoundsChanged, InvalidInput
 from remit.core.policy import PLATFORM_POLICIES
 from remit.core.records import ACTION_TYPE, BOUNDS, POLICY_VERSION, STOPS, THE_ONE, Key, PolicyVersion, type_id
-from remit.core.values import PLATFORM, check_identifier
+from remit.core.values import PLATFORM, check_identifier, check_text
 from remit.flow.context import Context, TenantStory, chain_head_key
 from remit.ports import Connector, Snapshot, Unit, Writes
 
@@ -153,6 +153,7 @@ def _told(scope: StopScope, level: StopLevel, by: str, reason: str) -> dict[str,
 
 def _owner(scope: StopScope, by: str, reason: str) -> str:
     for field, value in (("by", by), ("reason", reason)):
+        check_text(field, value)
         if not value.strip():
             raise InvalidInput(field, "is empty", "a stop and its end name who and why")
     for field in ("tenant_id", "account_id", "action_type"):

@@ -27,7 +27,7 @@ from remit.core.decision import (
 from remit.core.errors import RemitError
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger import SYSTEM
-from remit.core.lifecycle import Status
+from remit.core.lifecycle import Case, Status
 from remit.core.records import (
     APPROVAL,
     BOUNDS,
@@ -125,7 +125,7 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> Unit[Gat
             nobody = f"no intent {intent_id!r} is known for this tenant and account"
             return Writes(answer=_no_verdict(request, INTENT_NOT_FOUND, nobody))
         if case.status != "PROPOSED":
-            return Writes(answer=_earlier_answer(snapshot, decision_at, state_at, case.status, case.trace_id))
+            return Writes(answer=_earlier_answer(snapshot, decision_at, state_at, case))
         bounds = bounds_of(snapshot)
         budget = bounds.budget(intent.account_id, now)
         usages = {key.id: snapshot.get(key) for key in usage_keys(budget)}
@@ -186,21 +186,19 @@ def _ask_a_person(story: Story, intent: ActionIntentV1, decision: Decision, now:
     return story.writes(_answer(decision, status, intent.trace_id, None))
 
 
-def _earlier_answer(
-    snapshot: Snapshot, decision_at: Key[Decision], state_at: Key[Any], status: Status, trace_id: str
-) -> GateAnswer:
+def _earlier_answer(snapshot: Snapshot, decision_at: Key[Decision], state_at: Key[Any], case: Case) -> GateAnswer:
     decision = snapshot.get(decision_at)
     if decision is None:
-        raise AssertionError(f"intent {decision_at.id!r} is {status} without a decision")
+        raise AssertionError(f"intent {decision_at.id!r} is {case.status} without a decision")
     state = snapshot.get(state_at)
     # A state that is gone was purged after it was done: that is never a reason to decide or publish again.
     waits = state is not None and state.status == "RESERVED"
     # One that was released did not leave: a person is asked about it, whatever the gate once said.
-    left = decision.result == "AUTO_EXECUTED" and (state is None or state.status == "PUBLISHED")
+    left = decision.result == "AUTO_EXECUTED" and case.published
     return _answer(
         decision,
-        status,
-        trace_id,
+        case.status,
+        case.trace_id,
         state.approval_id if state else None,
         reserved=waits,
         already_published=left,

@@ -9,7 +9,7 @@ from typing import Any
 from remit.core.action_type import DEFAULT_EXPIRES_AFTER
 from remit.core.approval import PUBLISH_AFTER
 from remit.core.bounds import BoundsInForce, nothing_set
-from remit.core.errors import RemitError
+from remit.core.errors import InvalidInput, RemitError
 from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_proposal
 from remit.core.ledger import NO_CHAIN
 from remit.core.lifecycle import Case, check_supersedes
@@ -69,7 +69,10 @@ def propose_unit(
             return Writes(answer=stored)
         bounds = snapshot.get(bounds_at) or nothing_set(tenant_id)
         intent = _completed(context, proposal, action_intent_id, bounds, now)
-        story = Story(context, _new_case(intent, now, edited_by), now)
+        replaced = snapshot.get(case_key(tenant_id, proposal.supersedes)) if proposal.supersedes else None
+        # What a person has edited stays with people, whatever an agent proposes in its place.
+        editor = edited_by or (replaced.edited_by if replaced else None)
+        story = Story(context, _new_case(intent, now, editor), now)
         story.tell("INTENT_PROPOSED", intent.wire(), actor=edited_by or intent.proposed_by)
         story.put(intent_at, intent)
         writes = story.writes(intent)
@@ -85,12 +88,16 @@ def _completed(
 ) -> ActionIntentV1:
     spec = bounds.action_type(proposal.action_type)
     lives = parse_duration(spec.expires_after if spec else DEFAULT_EXPIRES_AFTER)
+    try:
+        expires_at = proposal.expires_at or (proposal.created_at or now) + lives
+    except OverflowError:
+        raise InvalidInput("created_at", "is too close to the end of the year 9999", "send the time") from None
     return complete(
         proposal,
         action_intent_id=action_intent_id,
         trace_id=context.new_id().replace("-", ""),
         now=now,
-        expires_at=(proposal.created_at or now) + lives,
+        expires_at=expires_at,
         registry_version=bounds.type_versions.get(proposal.action_type) if spec else None,
     )
 

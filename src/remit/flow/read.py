@@ -33,7 +33,7 @@ from remit.core.records import (
     case_key,
 )
 from remit.core.values import PLATFORM, instant
-from remit.core.verification import Report, verify
+from remit.core.verification import Report, heads_named, verify
 from remit.flow.context import Context, TenantStory, chain_head_key
 from remit.ports import CaseFilter, Snapshot, Unit, Writes, answer_of, case_cursor, entry_cursor, waiting_cursor
 
@@ -370,6 +370,7 @@ def verify_live(context: Context, tenant_id: str) -> Report:
     report = verify(
         _live_entries(context, tenant_id),
         sealed=False,
+        sealed_heads=heads_named(entry.wire() for entry in context.store.chain(tenant_id, None)),
         counters=_counters(context, tenant_id),
         counters_after=lambda: _counters(context, tenant_id),
     )

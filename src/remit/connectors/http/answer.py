@@ -24,7 +24,8 @@ _MEANING: dict[int, tuple[Acted, ErrorClass]] = {
     403: ("no", "AUTH"),
     408: ("unknown", "TIMEOUT"),
     429: ("no", "RATE_LIMIT"),
-    500: ("no", "DOWNSTREAM"),
+    # It may have failed after it acted: only what honours the key is asked again.
+    500: ("unknown", "DOWNSTREAM"),
     501: ("no", "DOWNSTREAM"),
     503: ("no", "DOWNSTREAM"),
 }
@@ -106,7 +107,7 @@ def _object_url(template: str | None, said: Any) -> str | None:
     whole = re.fullmatch(r"\{([^{}]+)\}", template)
     try:
         url = _plain(said, whole[1]) if whole else render_url(template, said)
-    except InvalidInput:
+    except (InvalidInput, UnicodeError):
         return None
     # The console makes a link of it; the far side does not get to say `javascript:`.
     return url if url and re.match(r"https?://", url, re.IGNORECASE) and len(url) <= LONGEST_URL else None

@@ -17,6 +17,7 @@ what spans them. No repairing belongs here: what is wrong is a finding, never an
 """
 
 from remit.core.verification.report import INVARIANTS, Finding, Report
+from remit.core.verification.seals import heads_named
 from remit.core.verification.verifier import verify
 
-__all__ = ["INVARIANTS", "Finding", "Report", "verify"]
+__all__ = ["INVARIANTS", "Finding", "Report", "heads_named", "verify"]

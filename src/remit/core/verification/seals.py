@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,3 +76,15 @@ class Seals:
         if (seal.intents, seal.entries) != (intents, entries):
             counted = f"it counts {seal.intents} intents and {seal.entries} entries"
             broken(6, "the seal", f"{counted}, the file holds {intents} and {entries}")
+
+
+def heads_named(tenant_chain: Iterable[Mapping[str, Any]]) -> dict[str, Head]:
+    """The head of each intent's chain as the latest seal that names it has it. Skips what is not a seal's data."""
+    heads: dict[str, Head] = {}
+    for entry in tenant_chain:
+        if entry["event_type"] == "LEDGER_SEALED":
+            try:
+                heads |= Seal.model_validate(entry["data"], strict=True).heads
+            except ValueError:
+                continue
+    return heads

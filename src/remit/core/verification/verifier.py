@@ -25,25 +25,30 @@ def verify(
     sealed: bool,
     counters: Counters | None = None,
     counters_after: Callable[[], Counters] | None = None,
+    sealed_heads: Mapping[str, Head] | None = None,
 ) -> Report:
     """
     Check entries as exported, or as read from a live store.
 
     `counters` are the live counters by window id, read before the entries, and `counters_after` reads them
     again when the entries have been read; without them the counters are rebuilt from the charges. `sealed`
-    says whether a seal must stand at the end. Never raises for what is wrong in the entries: that is a finding.
+    says whether a seal must stand at the end; `sealed_heads` are what earlier seals name, which a live store must
+    still hold. Never raises for what is wrong in the entries: that is a finding.
     """
-    verifier = _Verifier()
+    verifier = _Verifier(sealed_heads or {})
     for entry in entries:
         verifier.add(entry)
     report = verifier.finish(must_be_sealed=sealed)
+    for missing in sorted(set(verifier.sealed_heads) - set(verifier.heads)):
+        report.broken(6, f"intent {missing}", "a seal names it, the store does not hold it")
     if counters is not None:
         verifier.windows.compare_live(counters, counters_after() if counters_after else counters)
     return report
 
 
 class _Verifier:
-    def __init__(self) -> None:
+    def __init__(self, sealed_heads: Mapping[str, Head]) -> None:
+        self.sealed_heads = sealed_heads
         self.report = Report()
         self.windows = Windows(self.report.broken)
         self.seals = Seals()
@@ -69,6 +74,9 @@ class _Verifier:
             self.report.broken(6, where, "its chain is taken up again later in the file")
         self.heads[name] = Head(sequence=chain[-1]["sequence"], hash=chain[-1]["hash"])
         self._check_links(chain, where)
+        sealed = self.sealed_heads.get(name)
+        if sealed is not None and (len(chain) < sealed.sequence or chain[sealed.sequence - 1]["hash"] != sealed.hash):
+            self.report.broken(6, where, f"a seal names its entry {sealed.sequence}, which is not there any more")
         self._check_owners(chain, where)
         try:
             if name is None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from remit.core.intent import ActionIntentV1
-from remit.core.outcome import CallResult, Conclusion, Retry, after_call, lease
+from remit.core.outcome import CallResult, Conclusion, Retry, after_call, lease, storable
 from remit.core.records import BOUNDS, THE_ONE, Key
 from remit.flow.context import Story
 from remit.flow.execute import common
@@ -69,7 +69,7 @@ def _call(
         now=worker.clock.now(),
     )
     try:
-        return connector.invoke(call)
+        return storable(connector.invoke(call))
     except Exception as error:
         # A connector that breaks after it was called leaves nobody knowing whether it acted. Its
         # text may hold anything, so only its type is kept.
