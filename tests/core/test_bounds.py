@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remit.core.bounds import BoundsInForce, changed_types, nothing_set, parse_bounds, replace_bounds
+from remit.core.bounds import BoundsInForce, changed_types, nothing_set, parse_bounds, replace_bounds, unregistered
 from remit.core.errors import InvalidInput
 
 from .make import NOW, TYPE, bounds, bounds_json, rule, type_json
@@ -335,3 +335,18 @@ def test_no_change_of_bounds_ends_a_day_early_or_begins_it_again(changes):
 
     for days in seen.values():
         assert len(days) == len(set(days))
+
+
+def test_names_that_no_registered_type_bears_are_told_with_their_place():
+    told = unregistered(
+        parse_bounds(
+            {
+                "tenant": "acme",
+                "allowlist": ["NOTES"],
+                "modes": {"default": "AUTO_EXECUTE", "NOTE_S": "DISABLED"},
+                "accounts": {"a": {"budget": {"max_per_action_type": {"NTE": 5}}}},
+            }
+        )
+    )
+
+    assert told == [("allowlist", "NOTES"), ("modes", "NOTE_S"), ("accounts.a.budget.max_per_action_type", "NTE")]

@@ -137,6 +137,19 @@ def nothing_set(tenant_id: str) -> BoundsInForce:
     return BoundsInForce(config_sequence=0, bounds=Bounds(tenant=tenant_id), type_versions={})
 
 
+def unregistered(bounds: Bounds) -> list[tuple[str, str]]:
+    """Where the bounds name an action type that they do not register, and which: allowed, but often a slip."""
+    levels: list[tuple[str, Bounds | AccountBounds]] = [("", bounds)]
+    levels += [(f"accounts.{name}.", account) for name, account in bounds.accounts.items()]
+    named: list[tuple[str, str]] = []
+    for prefix, level in levels:
+        named += [(f"{prefix}allowlist", name) for name in level.allowlist or []]
+        named += [(f"{prefix}modes", name) for name in level.modes if name != DEFAULT]
+        if level.budget:
+            named += [(f"{prefix}budget.max_per_action_type", name) for name in level.budget.max_per_action_type]
+    return [(path, name) for path, name in named if name not in bounds.action_types]
+
+
 def parse_bounds(data: Any) -> Bounds:
     """Check bounds as people wrote them. Raises `InvalidInput` naming the first field that is wrong."""
     if isinstance(data, Bounds):

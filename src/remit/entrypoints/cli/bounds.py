@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from remit.core.autonomy import StopLevel, StopScope
-from remit.core.bounds import BoundsInForce
+from remit.core.bounds import BoundsInForce, unregistered
 from remit.core.errors import InvalidInput
 from remit.entrypoints.bounds_file import BoundsFile, changes, describe_changes
 from remit.entrypoints.cli import output
@@ -68,6 +68,9 @@ def apply(
         return
     for line in describe_changes(before, after):
         output.say(line)
+    # Said every time, changed or not: a limit on a name that nothing bears limits nothing.
+    for path, name in unregistered(after.bounds):
+        output.say(f"! {path}: {name} is not a registered action type")
     output.say(_verdict(before, after, dry_run))
 
 
