@@ -7,7 +7,7 @@ from remit.core.bounds import parse_bounds
 from remit.core.errors import InvalidInput
 from remit.core.records import ACTION_TYPE, POLICY_VERSION
 from remit.core.values import PLATFORM
-from remit.flow.bounds import apply_unit
+from remit.flow.bounds import change_unit
 
 from .world import NOON, OTHER, TENANT, TYPE, bounds, type_of
 
@@ -224,7 +224,8 @@ def test_the_policies_of_every_version_are_kept_so_that_old_decisions_can_be_exp
 
 def test_policies_that_a_crash_left_unkept_are_kept_when_a_worker_begins(world):
     rule = {"name": "own.cedar", "text": '@id("new") @reason("NEW") forbid (principal, action, resource);'}
-    unit = apply_unit(world.app.context, parse_bounds(bounds(policies=[rule])), by="ann", now=NOON)
+    wanted = parse_bounds(bounds(policies=[rule]))
+    unit = change_unit(world.app.context, TENANT, lambda _: wanted, by="ann", now=NOON)
     world.inner.transact([unit])
     world.submit()
     assert world.app.why(TENANT, "i-1")["clause"] is None

@@ -6,6 +6,7 @@ A part names all of its levels: what an account does not list there, it has not 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -19,16 +20,17 @@ from remit.core.policy import PolicySource, compile_policies
 from remit.core.values import ActionTypeName, Identifier, Request, explain_invalid
 
 
-class BoundsPart(Request):
+class BoundsPart(Request, ABC):
     """One part. What is sent replaces what the bounds have of it; the other parts stay as they are."""
 
     @classmethod
+    @abstractmethod
     def of(cls, bounds: Bounds) -> BoundsPart:
-        raise NotImplementedError
+        """What `bounds` have of it."""
 
+    @abstractmethod
     def within(self, bounds: Bounds) -> Bounds:
         """`bounds` with this part in the place of theirs."""
-        raise NotImplementedError
 
 
 class ActionTypes(BoundsPart):

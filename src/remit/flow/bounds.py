@@ -32,17 +32,6 @@ def check_tools(bounds: Bounds, connectors: Mapping[str, Connector]) -> None:
             raise InvalidInput(f"action_types.{name}.tool.{error.field}", error.problem, error.way_out) from None
 
 
-def apply_unit(
-    context: Context, bounds: Bounds, *, by: str, now: datetime, expected_sequence: int | None = None
-) -> Unit[tuple[BoundsInForce, BoundsInForce]]:
-    """
-    Replace a tenant's whole bounds; stop switches stay as they are. Answers what was and what is.
-
-    The same bounds again change nothing and write nothing.
-    """
-    return change_unit(context, bounds.tenant, lambda _: bounds, by=by, now=now, expected_sequence=expected_sequence)
-
-
 def change_unit(
     context: Context,
     tenant_id: str,
@@ -53,8 +42,9 @@ def change_unit(
     expected_sequence: int | None = None,
 ) -> Unit[tuple[BoundsInForce, BoundsInForce]]:
     """
-    The same with what `wanted` makes of the bounds in force.
+    Replace a tenant's whole bounds by what `wanted` makes of those in force; stop switches stay as they are.
 
+    Answers what was and what is. The same bounds again change nothing and write nothing.
     Raises `BoundsChanged` if these are not number `expected_sequence`.
     """
     bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
