@@ -23,13 +23,15 @@ from bench import profile
 from bench.measure import Measured, by_callers, in_batches, one_by_one, warm
 from bench.over_http import CLIENTS, over_http
 from bench.raw import postgres_loop, sqlite_loop
+from bench.reading import reading
 from bench.world import open_world, proposed
 from remit import Remit
 from remit.entrypoints.worker import work
 
 console = Console(width=120)
-GROUPS = ["sqlite", "http", "postgres", "growth", "worker"]
+GROUPS = ["sqlite", "http", "reading", "postgres", "growth", "worker"]
 LARGEST_GROWTH = 1.3
+LARGEST_READING = 1.5
 MOST_MEMORY_MB = 300
 
 
@@ -84,7 +86,9 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
         ):
             yield lambda w=what, c=count, t=target, m=measure: [_against_sqlite(folder, options.rounds, w, c, t, m)]
     if "http" in wanted:
-        yield lambda: [_over_http(folder, options.rounds)]
+        yield lambda: _over_http(folder, options.rounds)
+    if "reading" in wanted:
+        yield lambda: _reading(folder, 1_000_000 if options.full else 100_000)
     if "postgres" in wanted:
         yield lambda: _against_postgres(folder, options.rounds)
     if "growth" in wanted:
@@ -107,9 +111,30 @@ def _against_sqlite(
     return _median_row(what, target, seen)
 
 
-def _over_http(folder: Path, rounds: int) -> Row:
+def _over_http(folder: Path, rounds: int) -> list[Row]:
     seen = [over_http(folder / f"http-{number}.db", 1600) for number in range(rounds)]
-    return _median_row(f"SQLite, {CLIENTS} keep-alive clients proposing and gating over HTTP", 0.3, seen)
+    return [
+        _median_row(
+            f"SQLite, {CLIENTS} keep-alive clients proposing and gating over HTTP",
+            0.3,
+            [(measured, raw) for measured, raw, _ in seen],
+        ),
+        Row("peak memory of that server", max(peak for _, _, peak in seen), unit="MB"),
+    ]
+
+
+def _reading(folder: Path, many: int) -> list[Row]:
+    return [
+        Row(
+            f"{what} with {many:,} stored intents, against 1,000",
+            ratio=many_s / few_s,
+            target=LARGEST_READING,
+            at_most=True,
+            unit="x the time",
+            measured=Measured(1 / many_s, [many_s]),
+        )
+        for what, few_s, many_s in reading(folder / "reading.db", many)
+    ]
 
 
 def _against_postgres(folder: Path, rounds: int) -> list[Row]:

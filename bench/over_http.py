@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,30 +32,40 @@ WARM_UP = 10
 """Requests of each client before the clock starts."""
 
 
-def over_http(path: Path, count: int) -> tuple[Measured, float]:
-    """Decisions a second of `CLIENTS` keep-alive clients, and of the raw loop over the same decisions."""
+@dataclass(slots=True)
+class Served:
+    """A server in a process of its own; what it took of memory at the most is known when it has ended."""
+
+    url: str
+    peak_mb: float = 0.0
+
+
+def over_http(path: Path, count: int) -> tuple[Measured, float, float]:
+    """Decisions a second of `CLIENTS` keep-alive clients, of the raw loop over the same, and the server's peak MB."""
     with Remit.open(f"sqlite:///{path}") as remit:
         remit.apply(BOUNDS, by="bench")
         asked = {"name": PROPOSAL["proposed_by"], "roles": ["agent"]}
         _, key = remit.create_key(TENANT, asked, by="bench")
-    with _served(path) as url:
-        answers = _asked(url, key, count // CLIENTS)
+    with served(path) as server:
+        answers = _asked(server.url, key, count // CLIENTS)
     seconds = max(answer["ended"] for answer in answers) - min(answer["began"] for answer in answers)
     ids = [name for answer in answers for name in answer["ids"]]
     calls = [call for answer in answers for call in answer["calls"]]
-    return Measured(len(ids) / seconds, calls), sqlite_loop(str(path), ids)
+    return Measured(len(ids) / seconds, calls), sqlite_loop(str(path), ids), server.peak_mb
 
 
 @contextmanager
-def _served(path: Path) -> Iterator[str]:
+def served(path: Path) -> Iterator[Served]:
     command = [sys.executable, "-m", "bench.over_http", "serve", f"sqlite:///{path}"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
-        yield server.stdout.readline().strip()
+        known = Served(server.stdout.readline().strip())
+        yield known
     finally:
         server.terminate()
-        server.wait(30)
+        rest, _ = server.communicate(timeout=30)
+    known.peak_mb = float(rest)
 
 
 def _asked(url: str, key: str, each: int) -> list[dict[str, Any]]:
@@ -81,6 +93,7 @@ def _serve(url: str) -> None:
     with Remit.open(url, publishing=False) as remit:
         settings = HttpSettings(requests_per_minute=None)
         serve(remit, port=0, settings=settings, with_worker=False, on_ready=lambda url: print(url, flush=True))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
 
 
 class _Agent:

@@ -6,6 +6,7 @@ import math
 import pytest
 import rfc8785
 from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from remit.core.canonical import canonical, digest_of, sha256_hex
 
@@ -21,6 +22,17 @@ from .make import json_values
 @example("a: -0, [1.0] \xee")
 def test_it_is_what_the_authority_writes(value):
     assert canonical(value) == rfc8785.dumps(value)
+
+
+@settings(max_examples=2000)
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.floats(1e-5, 1e16) | st.floats(-1e16, -1e-5))
+@example(1e-4)
+@example(math.nextafter(1e-4, 0))
+@example(math.nextafter(1e15, 0))
+@example(999999999999999.9)
+@example(0.00011)
+def test_every_fraction_is_what_the_authority_writes(number):
+    assert canonical([number]) == rfc8785.dumps([number])
 
 
 @given(json_values())

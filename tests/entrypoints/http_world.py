@@ -17,10 +17,12 @@ from typing import Any
 import httpx
 
 from remit.core.access import ROLES
+from remit.core.outcome import CallResult
 from remit.core.values import PLATFORM
 from remit.entrypoints.http import HttpSettings, create_app
 from remit.entrypoints.http.serve import Server
 from remit.entrypoints.worker import work
+from remit.ports import Call
 from remit.wiring import Remit
 
 ACME, GLOBEX = "acme", "globex"
@@ -58,6 +60,21 @@ class World:
     def work(self) -> None:
         """Carry out what is approved."""
         work(self.remit, until_idle=True)
+
+
+class Silent:
+    """A connector whose far side never answers."""
+
+    always_honours_key = False
+
+    def check(self, tool: dict[str, Any]) -> None:
+        """Anything goes."""
+
+    def map(self, tool: dict[str, Any], intent: Any) -> dict[str, Any]:
+        return {}
+
+    def invoke(self, call: Call) -> CallResult:
+        return CallResult(acted="unknown", error_class="TIMEOUT", error_code="TIMEOUT", error_message="no answer")
 
 
 def bounds(tenant: str = ACME, **changes: Any) -> dict[str, Any]:

@@ -16,13 +16,11 @@ import pytest
 
 from remit import Remit
 from remit.core.errors import InvalidInput
-from remit.core.outcome import CallResult
 from remit.entrypoints.http import HttpSettings
 from remit.entrypoints.http.serve import check_binding
-from remit.ports import Call
 from remit.testing.faults import FaultyStore, Meeting, PausingStore
 from tests.e2e.processes import Process
-from tests.entrypoints.http_world import ACME, EMAIL, NOTE, World, bounds, http_world, proposal
+from tests.entrypoints.http_world import ACME, EMAIL, NOTE, Silent, World, bounds, http_world, proposal
 
 
 @pytest.fixture(scope="module")
@@ -105,20 +103,6 @@ def test_rejecting_and_editing(shared: World) -> None:
     assert approver.get("/v1/intents/edit-1").json()["superseded_by"] == edited["action_intent_id"]
     assert rejected == {"action_intent_id": "reject-1", "status": "REJECTED"}
     assert approver.get("/v1/intents/reject-1/why").json()["rejection"]["reason"] == "no"
-
-
-class Silent:
-    """A far side whose answer never comes."""
-
-    always_honours_key = False
-
-    def check(self, tool: dict[str, Any]) -> None: ...
-
-    def map(self, tool: dict[str, Any], intent: Any) -> dict[str, Any]:
-        return {}
-
-    def invoke(self, call: Call) -> CallResult:
-        return CallResult(acted="unknown", error_class="TIMEOUT", error_code="TIMEOUT", error_message="no answer")
 
 
 def test_resolving_what_nobody_could_know(tmp_path: Path) -> None:

@@ -1,12 +1,20 @@
-"""`docs/http.md` names every route, role and problem of the HTTP door, and none that is not there."""
+"""`docs/http.md` names every route, role and problem of the HTTP door, none that is not there, and its lines work."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from remit.core.access import ROLES
 from remit.entrypoints.http import problems
+from tests.entrypoints.http_world import ACME, EMAIL, NOTE, Silent, World, bounds, http_world
 from tests.entrypoints.test_http_roles import ALLOWED, PUBLIC
 
 PAGE = (Path(__file__).parents[2] / "docs" / "http.md").read_text(encoding="utf-8")
@@ -25,3 +33,66 @@ def test_every_role_and_every_problem_is_described() -> None:
 
     assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) >= set(ROLES)
     assert set(re.findall(r"`/problems/([\w-]+)`", PAGE)) == kinds - {"refused"}
+
+
+LINES = re.findall(r"^\| (`(?:GET|POST|PUT|DELETE).*?) \| [^|]* \| `([^|]*)` \|$", PAGE, re.MULTILINE)
+(SHORTHAND,) = re.findall(r"^`(c\(\) .*)`\.", PAGE, re.MULTILINE)
+SILENT = "ASK_THE_SILENT"
+TIMED_OUT = 28
+"""How curl ends a stream, which has no end of its own."""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A door with the files that the lines send, and an action type whose outcome nobody knows."""
+    if not shutil.which("curl"):
+        if os.environ.get("CI"):
+            pytest.fail("curl is missing")
+        pytest.skip("curl is missing; install it to try the lines of docs/http.md")
+    folder = tmp_path_factory.mktemp("shop")
+    with http_world(folder, connectors={"silent": Silent()}) as world:
+        whole = bounds()
+        whole["action_types"][SILENT] = {"risk_tier": "LOW", "tool": {"connector": "silent"}}
+        whole["allowlist"] = [NOTE, SILENT]
+        world.remit.apply(whole, by="the test")
+        (folder / "bounds.json").write_text(json.dumps({**whole, "allowed_hosts": ["api.example.com"]}))
+        (folder / "policies.json").write_text(json.dumps({"policies": []}))
+        yield world
+
+
+def _prepared(world: World, place: int, line: str) -> str:
+    """The line, about an intent that is where the line needs it to be."""
+    name = f"doc-{place}"
+    if "/resolve" in line:
+        world.submit(name, action_type=SILENT)
+        world.work()
+    elif 'd \'{"action_intent_id":"ID","account_id":"acct-1","action_type"' not in line:
+        world.submit(name, action_type=EMAIL)
+        line = line.replace('"digest":"…"', f'"digest":"{world.remit.intent(ACME, name).digest}"')
+    _, key = world.remit.create_key(ACME, {"name": name, "roles": ["agent"]}, by="the test")
+    line = line.replace("KEY_ID", key.split(".")[2]).replace("/ID", f"/{name}").replace('"ID"', f'"{name}"')
+    return line.replace('"3"', f'"{world.remit.bounds(ACME).config_sequence}"')
+
+
+@pytest.mark.parametrize("place", range(len(LINES)), ids=[line.split("$U")[1][:40] for _, line in LINES])
+def test_each_line_works_as_it_stands(shop: World, place: int) -> None:
+    line = LINES[place][1]
+    roles = sorted(set(ROLES) - {"platform"})
+    _, key = shop.remit.create_key(ACME, {"name": "reader", "roles": roles}, by="the test")
+    shorthand = SHORTHAND.replace("curl -s", "curl -s --fail-with-body --max-time 2")
+    script = f"{shorthand}\n{_prepared(shop, place, line).replace('curl -s', 'curl -s --fail-with-body', 1)}"
+
+    done = subprocess.run(
+        ["sh", "-c", script],
+        env={"PATH": os.environ["PATH"], "U": shop.url, "KEY": key},
+        cwd=Path(shop.remit.url.removeprefix("sqlite:///")).parent,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == (TIMED_OUT if "/v1/stream" in line else 0), done.stdout + done.stderr
+    assert done.stdout
+
+
+def test_every_row_has_a_line() -> None:
+    assert len(LINES) == len(re.findall(r"^\| `(?:GET|POST|PUT|DELETE)", PAGE, re.MULTILINE))

@@ -2,8 +2,8 @@
 Canonical JSON (RFC 8785) and the hashes over it.
 
 `rfc8785` is the authority. `orjson` writes the same bytes forty times faster for values of which that
-is plain: text, yes, no, null, integers that fit, and objects whose keys are ASCII. Numbers with a
-fraction and other keys, which ECMAScript spells and sorts in its own way, take the slow way.
+is plain: text, yes, no, null, integers that fit, fractions of everyday size, and objects whose keys are
+ASCII. Other numbers and keys, which ECMAScript spells and sorts in its own way, take the slow way.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def canonical(value: Any) -> bytes:
     lone surrogates.
     """
     try:
-        if not _has_fractions(value):
+        if _numbers_are_plain(value):
             fast = orjson.dumps(value, option=_OPTIONS)
             # Keys outside ASCII may sort differently in UTF-16.
             if fast.isascii() or _keys_are_ascii(value):
@@ -36,7 +36,7 @@ def canonical(value: Any) -> bytes:
     return rfc8785.dumps(value)
 
 
-def _has_fractions(value: Any) -> bool:
+def _numbers_are_plain(value: Any) -> bool:
     pending = [value]
     for item in pending:
         kind = type(item)
@@ -46,9 +46,15 @@ def _has_fractions(value: Any) -> bool:
             pending.extend(item.values())
         elif kind is list:
             pending.extend(item)
-        else:
-            return True
-    return False
+        elif kind is not float or not _is_everyday(item):
+            return False
+    return True
+
+
+def _is_everyday(number: float) -> bool:
+    # Both write the shortest digits that read back as the same number, and here neither writes an exponent;
+    # a whole number as a fraction (1.0) is spelled differently.
+    return 1e-4 <= abs(number) < 1e15 and not number.is_integer()
 
 
 def _keys_are_ascii(value: Any) -> bool:

@@ -176,15 +176,16 @@ def in_one_write(first: Unit[S], second: Unit[T]) -> Unit[tuple[S, T]]:
     """
     Both, one after the other, or neither: `second` sees what `first` wrote. Answers both answers.
 
-    What `first` refuses, `second` is not asked about. Neither may delete.
+    What `first` refuses, `second` is not asked about. Neither may delete, and `first` names no further keys.
     """
+    change_first = _once_for_what_it_sees(first)
 
     def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
-        after = _After(snapshot, first.change(snapshot))
+        after = _After(snapshot, change_first(snapshot))
         return second.more(after) if second.more else ()
 
     def change(snapshot: Snapshot) -> Writes[tuple[S, T]]:
-        before = first.change(snapshot)
+        before = change_first(snapshot)
         then = second.change(_After(snapshot, before))
         return Writes(
             answer=(before.answer, then.answer),
@@ -194,6 +195,20 @@ def in_one_write(first: Unit[S], second: Unit[T]) -> Unit[tuple[S, T]]:
         )
 
     return Unit(keys=[*dict.fromkeys([*first.keys, *second.keys])], change=change, more=more)
+
+
+def _once_for_what_it_sees(unit: Unit[T]) -> Callable[[Snapshot], Writes[T]]:
+    """The unit's change, worked out again only when it is shown other records than the last time."""
+    last: tuple[list[Record | None], Writes[T]] | None = None
+
+    def change(snapshot: Snapshot) -> Writes[T]:
+        nonlocal last
+        seen = [snapshot.get(key) for key in unit.keys]
+        if last is None or any(now is not then for now, then in zip(seen, last[0], strict=True)):
+            last = seen, unit.change(snapshot)
+        return last[1]
+
+    return change
 
 
 def chain_head_key(tenant_id: str) -> Key[ChainHead]:

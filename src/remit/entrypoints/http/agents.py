@@ -4,25 +4,42 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+import orjson
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 
 from remit.answers import IntentAnswer, ProposedAnswer, VerdictAnswer
 from remit.core.access import Principal
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.intent import ActionIntentV1
 from remit.entrypoints.http.callers import Here, permitted, require_own_tenant
-from remit.entrypoints.http.problems import answer, problem_of, says
+from remit.entrypoints.http.problems import problem_of, says
 from remit.entrypoints.http.shapes import MOST_INTENTS, GateBody, ProposalBody
+from remit.entrypoints.http.together import Together
 from remit.flow.gate import GateAnswer, GateRequest
 
 router = APIRouter(tags=["agents"])
 Proposer = Annotated[Principal, permitted("propose")]
+Submit = Together[Any, GateAnswer]
+
+
+class JsonAnswer(JSONResponse):
+    """JSON that needs no further look before it leaves."""
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)
+
+
+async def submit_of(request: Request) -> Submit:
+    submit: Submit = request.app.state.submit
+    return submit
 
 
 @router.post("/v1/intents", responses=says(VerdictAnswer | IntentAnswer | ProposedAnswer))
-def propose(
+async def propose(
     remit: Here,
+    submit: Annotated[Submit, Depends(submit_of)],
     caller: Proposer,
     body: ProposalBody,
     gate: Annotated[bool, Query(description="false only stores the proposal")] = True,
@@ -33,13 +50,21 @@ def propose(
     One proposal is answered with its verdict or a problem; a list with `items` in the same order, each
     the verdict or the problem of that one.
     """
-    proposals = body if isinstance(body, list) else [body]
+    if isinstance(body, list):
+        return await run_in_threadpool(_each, remit, caller, body, gate)
+    proposal = _of_caller(caller, body)
+    if gate:
+        return JsonAnswer((await submit.ask(proposal)).wire())
+    (stored,) = await run_in_threadpool(remit.propose, [proposal])
+    if isinstance(stored, RemitError):
+        raise stored
+    return JsonAnswer(stored.wire())
+
+
+def _each(remit: Here, caller: Principal, proposals: list[Any], gate: bool) -> JsonAnswer:
     if not 1 <= len(proposals) <= MOST_INTENTS:
         raise InvalidInput("(body)", f"holds {len(proposals)} intents", f"send 1 to {MOST_INTENTS}")
-    answers = _decided(remit, caller, proposals, gate)
-    if isinstance(body, list):
-        return {"items": answers}
-    return answer(answers[0]) if "type" in answers[0] else JSONResponse(answers[0])
+    return JsonAnswer({"items": _decided(remit, caller, proposals, gate)})
 
 
 def _decided(remit: Here, caller: Principal, proposals: list[Any], gate: bool) -> list[dict[str, Any]]:
@@ -47,11 +72,16 @@ def _decided(remit: Here, caller: Principal, proposals: list[Any], gate: bool) -
     refused: dict[int, RemitError] = {}
     for place, proposal in enumerate(proposals):
         try:
-            ready.append(require_own_tenant(caller, proposal) if isinstance(proposal, dict) else proposal)
+            ready.append(_of_caller(caller, proposal))
         except RemitError as error:
             refused[place] = error
     stored = iter(remit.submit(ready) if gate else remit.propose(ready))
     return [_shown(refused[place] if place in refused else next(stored)) for place in range(len(proposals))]
+
+
+def _of_caller(caller: Principal, proposal: Any) -> Any:
+    # What is no object at all is refused where every proposal is checked.
+    return require_own_tenant(caller, proposal) if isinstance(proposal, dict) else proposal
 
 
 def _shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> dict[str, Any]:

@@ -6,14 +6,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
-from remit.core.access import PREFIX, Principal
-from remit.core.errors import Unauthenticated
+from remit.app import BATCH
 from remit.entrypoints.http import agents, bounds, health, operating, people, policies, problems, reading, stream
-from remit.entrypoints.http.callers import Authenticate
+from remit.entrypoints.http.callers import Credentials
 from remit.entrypoints.http.limits import BodyLimit, RateLimiter
 from remit.entrypoints.http.metrics import Metrics, Timed
-from remit.entrypoints.http.oidc import TokenIssuer
-from remit.entrypoints.http.settings import HttpSettings, OidcSettings
+from remit.entrypoints.http.settings import HttpSettings
 from remit.wiring import Remit
 
 
@@ -32,7 +30,8 @@ def create_app(remit: Remit, settings: HttpSettings | None = None) -> FastAPI:
     app.state.remit = remit
     app.state.limiter = RateLimiter(settings.requests_per_minute)
     app.state.streams = stream.Streams(settings.most_streams)
-    app.state.authenticate = _authenticate(remit, settings.oidc)
+    app.state.credentials = Credentials(remit, settings.oidc)
+    app.state.submit = agents.Submit(remit.submit, BATCH)
     app.state.metrics, app.state.metrics_open = Metrics(), settings.metrics_open
     remit.watchers.add(app.state.metrics.happened)
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
@@ -41,19 +40,6 @@ def create_app(remit: Remit, settings: HttpSettings | None = None) -> FastAPI:
     for module in (agents, people, reading, stream, bounds, policies, operating, health):
         app.include_router(module.router)
     return app
-
-
-def _authenticate(remit: Remit, oidc: OidcSettings | None) -> Authenticate:
-    issuer = TokenIssuer(oidc) if oidc else None
-
-    def authenticate(credential: str) -> Principal:
-        if credential.startswith(f"{PREFIX}."):
-            return remit.authenticate(credential)
-        if issuer is None:
-            raise Unauthenticated("only API keys let anybody in here; no token issuer is configured")
-        return issuer.authenticate(credential)
-
-    return authenticate
 
 
 def _version() -> str:

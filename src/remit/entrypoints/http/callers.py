@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
 
-from remit.core.access import Permission, Principal
-from remit.core.errors import Forbidden, Unauthenticated
+from remit.core.access import PREFIX, Permission, Principal
+from remit.core.errors import Forbidden, RemitError, Unauthenticated
 from remit.core.values import PLATFORM
+from remit.entrypoints.http.oidc import TokenIssuer
+from remit.entrypoints.http.settings import OidcSettings
+from remit.entrypoints.http.together import Together
 from remit.wiring import Remit
 
-Authenticate = Callable[[str], Principal]
+MOST_TOGETHER = 64
+
 bearer = HTTPBearer(auto_error=False, description="An API key, or an access token of the configured issuer.")
+
+
+class Credentials:
+    """Whom a bearer credential lets in: an API key, or an access token of the configured issuer."""
+
+    def __init__(self, remit: Remit, oidc: OidcSettings | None) -> None:
+        self._remit, self._issuer = remit, TokenIssuer(oidc) if oidc else None
+        self._keys: Together[str, Principal] = Together(self._each_key, MOST_TOGETHER)
+
+    def check(self, credential: str) -> Principal:
+        """Raises `Unauthenticated`."""
+        if credential.startswith(f"{PREFIX}."):
+            return self._remit.authenticate(credential)
+        if self._issuer is None:
+            raise Unauthenticated("only API keys let anybody in here; no token issuer is configured")
+        return self._issuer.authenticate(credential)
+
+    async def known(self, credential: str) -> Principal:
+        """The same, for the event loop."""
+        if credential.startswith(f"{PREFIX}."):
+            return await self._keys.ask(credential)
+        # One by one: asking the issuer for its keys must hold up nobody else.
+        return await run_in_threadpool(self.check, credential)
+
+    def _each_key(self, keys: Sequence[str]) -> list[Principal | Exception]:
+        # Asked at one moment, so a key that several send at once is looked up once.
+        found = {key: self._one_key(key) for key in dict.fromkeys(keys)}
+        return [found[key] for key in keys]
+
+    def _one_key(self, key: str) -> Principal | Exception:
+        try:
+            return self.check(key)
+        except RemitError as error:
+            return error
 
 
 # Asynchronous where nothing is waited for: otherwise each would take a turn in a thread.
@@ -23,14 +62,14 @@ async def remit_of(request: Request) -> Remit:
     return remit
 
 
-def principal_of(
+async def principal_of(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 ) -> Principal:
     """Raises `Unauthenticated`, or `TooManyRequests` for a credential that asks too often."""
     if credentials is None:
         raise Unauthenticated("send 'Authorization: Bearer KEY'")
-    authenticate: Authenticate = request.app.state.authenticate
-    principal = authenticate(credentials.credentials)
+    known: Credentials = request.app.state.credentials
+    principal = await known.known(credentials.credentials)
     request.app.state.limiter.count(principal)
     return principal
 

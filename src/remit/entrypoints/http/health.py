@@ -28,13 +28,13 @@ def readyz(remit: Here) -> Any:
     return {"status": "ok"}
 
 
-def _shown_tenant(
+async def _shown_tenant(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 ) -> str | None:
     """Whose numbers the caller may see; `None` for everybody's."""
     if request.app.state.metrics_open:
         return None
-    caller = principal_of(request, credentials)
+    caller = await principal_of(request, credentials)
     caller.require("read_metrics")
     return None if caller.tenant_id == PLATFORM else caller.tenant_id
 

@@ -87,11 +87,11 @@ def install(app: FastAPI) -> None:
     """Every error of every route leaves as a problem."""
 
     @app.exception_handler(RemitError)
-    def ours(_: Request, error: RemitError) -> JSONResponse:
+    async def ours(_: Request, error: RemitError) -> JSONResponse:
         return answer(problem_of(error))
 
     @app.exception_handler(RequestValidationError)
-    def shape(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def shape(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         if first["type"] == "json_invalid":
             return answer(problem_of(_no_json(f"{first['ctx']['error']} at character {first['loc'][-1]}")))
@@ -100,7 +100,7 @@ def install(app: FastAPI) -> None:
         return answer(problem)
 
     @app.exception_handler(HTTPException)
-    def framework(_: Request, error: HTTPException) -> JSONResponse:
+    async def framework(_: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == HTTPStatus.BAD_REQUEST:
             # The framework's word for a body that its parser gave up on.
             return answer(problem_of(_no_json("it is not UTF-8, or nested too deeply, or holds too large a number")))
@@ -109,7 +109,7 @@ def install(app: FastAPI) -> None:
         return response
 
     @app.exception_handler(Exception)
-    def ours_to_mend(_: Request, __: Exception) -> JSONResponse:
+    async def ours_to_mend(_: Request, __: Exception) -> JSONResponse:
         # What went wrong stands in the log alone: it may hold what the caller must not see.
         problem = {
             "type": "/problems/internal",

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from remit.core.access import Principal
 from remit.core.bookmark import Bookmark
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
-from remit.entrypoints.http.callers import Authenticate, Here, permitted
+from remit.entrypoints.http.callers import Credentials, Here, permitted
 from remit.wiring import Remit
 
 router = APIRouter(tags=["reading"])
@@ -132,9 +132,9 @@ def _position(bookmark: Bookmark) -> bytes:
 
 
 def _still_may(request: Request, caller: Principal) -> bool:
-    authenticate: Authenticate = request.app.state.authenticate
+    credentials: Credentials = request.app.state.credentials
     try:
-        again = authenticate(request.headers.get("authorization", "").partition(" ")[2])
+        again = credentials.check(request.headers.get("authorization", "").partition(" ")[2])
     except (TryLater, OutcomeUnknown):
         return True
     except RemitError:
