@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Self, TypeVar, overload
 
 from remit.core.access import ApiKey, Principal, parse_new_key
@@ -24,10 +24,11 @@ from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.lifecycle import Case
 from remit.core.outcome import Resolution
 from remit.core.records import BOUNDS, INTENT, STOPS, THE_ONE, Key, Votes
+from remit.core.session import LINK_LIVES, csrf_token
 from remit.core.values import PLATFORM, check_text
 from remit.core.verification import Report, verify
 from remit.flow import bounds as bounds_flow
-from remit.flow import execute, gate, keys, measure, propose, publish, read, reconcile, review
+from remit.flow import execute, gate, keys, measure, propose, publish, read, reconcile, review, sessions
 from remit.flow.context import Context, in_one_write
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.publish import IntentRef
@@ -307,7 +308,7 @@ class App:
             self.context,
             tenant_id,
             parse_new_key(asked),
-            secret=secrets.token_urlsafe(32),
+            secret=_secret(),
             created_by=by,
             now=self.clock.now(),
         )
@@ -322,6 +323,31 @@ class App:
     def authenticate(self, key: str) -> Principal:
         """Whom an API key's text lets in. Raises `Unauthenticated`."""
         return keys.authenticate(self.context, key, self.clock.now())
+
+    def begin_session(self, principal: Principal, *, by_key: str | None = None) -> str:
+        """Sign a person in at the console, who came in by an API key if `by_key` is its text. Answers the cookie."""
+        return str(sessions.begin(self.context, principal, secret=_secret(), now=self.clock.now(), by_key=by_key))
+
+    def session(self, cookie: str) -> tuple[Principal, str]:
+        """Who is signed in, and the token that its forms carry. Raises `Unauthenticated`."""
+        principal, shown = sessions.find(self.context, cookie, self.clock.now())
+        return principal, csrf_token(shown)
+
+    def end_session(self, cookie: str) -> None:
+        """Sign out. Raises `Unauthenticated` if nobody was signed in."""
+        sessions.end(self.context, sessions.find(self.context, cookie, self.clock.now())[1])
+
+    def make_link(self, principal: Principal, *, leads_to: str, lives: timedelta = LINK_LIVES) -> str:
+        """The token of a link, `/console/link/TOKEN`, that signs `principal` in once and leads to a page."""
+        now = self.clock.now()
+        return str(
+            sessions.make_link(self.context, principal, leads_to=leads_to, secret=_secret(), now=now, lives=lives)
+        )
+
+    def redeem_link(self, token: str) -> tuple[str, str]:
+        """Use a link up. Answers the cookie of the session it begins, and where it leads. Raises `Unauthenticated`."""
+        cookie, leads_to = sessions.redeem(self.context, token, secret=_secret(), now=self.clock.now())
+        return str(cookie), leads_to
 
     # --- reading ---
 
@@ -437,6 +463,10 @@ class App:
 def verify_export(entries: Iterator[Mapping[str, Any]]) -> Report:
     """The invariants over an exported file alone."""
     return verify(entries, sealed=True)
+
+
+def _secret() -> str:
+    return secrets.token_urlsafe(32)
 
 
 def _request_of(intent: ActionIntentV1 | Proposal) -> GateRequest:

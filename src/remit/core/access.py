@@ -1,13 +1,11 @@
 """
 Who may: roles, what each may do, and API keys.
 
-A key is `rk.<tenant>.<key id>.<secret>`. Only the hash of the secret is stored; the secret has 256 random
-bits, so a plain hash of it cannot be searched.
+A key is `rk.<tenant>.<key id>.<secret>`; see `remit.core.secret_text`.
 """
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from remit.core.canonical import sha256_hex
 from remit.core.errors import Forbidden, InvalidInput, Unauthenticated
+from remit.core.secret_text import SecretText
 from remit.core.values import PLATFORM, Digest, Identifier, Record, Request, UtcTime, WireTime, explain_invalid
 
 Role = Literal["agent", "approver", "operator", "admin", "auditor", "platform"]
@@ -95,29 +93,12 @@ class ApiKey(Record):
     last_used_at: UtcTime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KeyText:
-    """The parts of a key's text."""
-
-    tenant_id: str
-    key_id: str
-    secret: str
-
-    def __str__(self) -> str:
-        return f"{PREFIX}.{self.tenant_id}.{self.key_id}.{self.secret}"
-
-    def __repr__(self) -> str:
-        return f"KeyText({self.tenant_id!r}, {self.key_id!r}, secret not shown)"
-
-
-def parse_key(text: str) -> KeyText:
+def parse_key(text: str) -> SecretText:
     """Raises `Unauthenticated` for what is not a key's text."""
-    prefix, _, rest = text.partition(".")
-    tenant_and_id, _, secret = rest.rpartition(".")
-    tenant_id, _, key_id = tenant_and_id.rpartition(".")
-    if prefix != PREFIX or not (tenant_id and key_id and secret):
+    shown = SecretText.parse(PREFIX, text)
+    if shown is None:
         raise Unauthenticated("this is not an API key; send one that 'remit key create' has shown")
-    return KeyText(tenant_id, key_id, secret)
+    return shown
 
 
 def parse_new_key(data: Any) -> NewKey:
@@ -130,7 +111,7 @@ def parse_new_key(data: Any) -> NewKey:
 
 def new_key(
     asked: NewKey, *, tenant_id: str, key_id: str, secret: str, created_by: str, now: datetime
-) -> tuple[ApiKey, KeyText]:
+) -> tuple[ApiKey, SecretText]:
     """
     The record to store and the text to show once.
 
@@ -140,13 +121,13 @@ def new_key(
         raise InvalidInput("expires_at", "is in the past", "send a later time, or none")
     if ("platform" in asked.roles) != (tenant_id == PLATFORM):
         raise InvalidInput("roles", "the platform's role is for the platform's keys alone", "leave one of them out")
-    text = KeyText(tenant_id, key_id, secret)
+    text = SecretText(PREFIX, tenant_id, key_id, secret)
     record = ApiKey(
         key_id=key_id,
         tenant_id=tenant_id,
         name=asked.name,
         roles=sorted(set(asked.roles)),
-        secret_hash=sha256_hex(secret.encode()),
+        secret_hash=text.secret_hash,
         created_by=created_by,
         created_at=now,
         expires_at=asked.expires_at,
@@ -154,16 +135,19 @@ def new_key(
     return record, text
 
 
-def check_key(stored: ApiKey | None, shown: KeyText, now: datetime) -> Principal:
+def check_key(stored: ApiKey | None, shown: SecretText, now: datetime) -> Principal:
     """
     Whom this key lets in.
 
     Raises `Unauthenticated`, in the same words whether the key is unknown or its secret is wrong.
     """
-    expected = stored.secret_hash if stored else "0" * 64
-    right = hmac.compare_digest(expected, sha256_hex(shown.secret.encode()))
-    if stored is None or not right:
+    if not shown.fits(stored.secret_hash if stored else None) or stored is None:
         raise Unauthenticated("this API key is not known")
+    return holder(stored, now)
+
+
+def holder(stored: ApiKey, now: datetime) -> Principal:
+    """Whose key this is, while it lets anybody in. Raises `Unauthenticated`."""
     if stored.revoked_at is not None:
         raise Unauthenticated("this API key was revoked; ask for a new one")
     if stored.expires_at is not None and now >= stored.expires_at:

@@ -20,6 +20,7 @@ from remit.core.ledger import ChainHead
 from remit.core.lifecycle import Case
 from remit.core.outcome import ActionOutcomeV1, ExecutionAttempt, Resolution
 from remit.core.policy import PolicySource
+from remit.core.session import Session, SignInLink
 from remit.core.values import Record, UtcTime
 
 R = TypeVar("R", bound=Record)
@@ -99,6 +100,9 @@ POLICY_VERSION = _kind("policy_versions", PolicyVersion)
 INTERNAL_OBJECT = _kind("internal_objects", InternalObject, contended=True)
 API_KEY = _kind("api_keys", ApiKey, contended=True)
 VOTES = _kind("votes", Votes)
+SESSION = _kind("sessions", Session)
+# Read and written by whoever opens it: one of two gets in.
+SIGN_IN_LINK = _kind("sign_in_links", SignInLink, contended=True)
 
 THE_ONE = "-"
 """The id of a record of which a tenant has just one: its bounds, its stops, its chain head."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from remit.core.access import ApiKey, KeyText, NewKey, Principal, check_key, new_key, parse_key
+from remit.core.access import ApiKey, NewKey, Principal, check_key, new_key, parse_key
 from remit.core.errors import NotFound, TryLater
 from remit.core.records import API_KEY, Key
+from remit.core.secret_text import SecretText
 from remit.flow.context import Context
 from remit.ports import Snapshot, Unit, Writes, answer_of
 
@@ -17,7 +18,7 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 
 def create(
     context: Context, tenant_id: str, asked: NewKey, *, secret: str, created_by: str, now: datetime
-) -> tuple[ApiKey, KeyText]:
+) -> tuple[ApiKey, SecretText]:
     """Store a key; the text is shown once and never again."""
     key_id = context.new_id().replace("-", "")
     record, text = new_key(asked, tenant_id=tenant_id, key_id=key_id, secret=secret, created_by=created_by, now=now)
@@ -50,7 +51,7 @@ def revoke(context: Context, tenant_id: str, key_id: str, *, by: str, now: datet
 def authenticate(context: Context, text: str, now: datetime) -> Principal:
     """Whom a key's text lets in. Raises `Unauthenticated`."""
     shown = parse_key(text)
-    key_at = Key(API_KEY, shown.tenant_id, shown.key_id)
+    key_at = Key(API_KEY, shown.tenant_id, shown.id)
     stored = context.store.read([key_at]).get(key_at)
     principal = check_key(stored, shown, now)
     if stored is not None and (stored.last_used_at is None or now - stored.last_used_at >= USE_NOTED_EVERY):

@@ -1,0 +1,73 @@
+"""Sessions and links on every store: begun, found, ended, and of two who open one link one gets in."""
+
+from __future__ import annotations
+
+import pytest
+
+from remit.core.access import Principal
+from remit.core.errors import RemitError, Unauthenticated
+from remit.core.records import SESSION, SIGN_IN_LINK
+from remit.core.session import SESSION_LIVES
+
+from .world import TENANT, World, both
+
+ANN = Principal("ann", TENANT, frozenset({"approver"}))
+
+
+def test_a_session_is_found_by_its_cookie_until_it_is_ended(world: World) -> None:
+    cookie = world.app.begin_session(ANN)
+
+    principal, csrf = world.app.session(cookie)
+    world.app.end_session(cookie)
+
+    assert principal == ANN
+    assert csrf not in cookie
+    with pytest.raises(Unauthenticated):
+        world.app.session(cookie)
+
+
+def test_a_session_of_one_tenant_opens_no_other(world: World) -> None:
+    cookie = world.app.begin_session(ANN)
+
+    with pytest.raises(Unauthenticated):
+        world.app.session(cookie.replace(f".{TENANT}.", ".globex."))
+
+
+def test_revoking_a_key_ends_the_sessions_it_began(world: World) -> None:
+    key, text = world.app.create_key(TENANT, {"name": "ann", "roles": ["approver"]}, by="bob")
+    cookie = world.app.begin_session(world.app.authenticate(text), by_key=text)
+    world.app.session(cookie)
+
+    world.app.revoke_key(TENANT, key.key_id, by="bob")
+
+    with pytest.raises(Unauthenticated, match="revoked"):
+        world.app.session(cookie)
+
+
+def test_a_link_signs_in_once_and_leads_to_its_page(world: World) -> None:
+    token = world.app.make_link(ANN, leads_to="/console/queue")
+
+    cookie, leads_to = world.app.redeem_link(token)
+
+    assert (world.app.session(cookie)[0], leads_to) == (ANN, "/console/queue")
+    with pytest.raises(Unauthenticated):
+        world.app.redeem_link(token)
+
+
+def test_of_two_who_open_a_link_at_once_one_gets_in(world: World) -> None:
+    token = world.app.make_link(ANN, leads_to="/console/queue")
+
+    answers = both(lambda: world.app.redeem_link(token), lambda: world.app.redeem_link(token))
+
+    assert sorted(isinstance(answer, RemitError) for answer in answers) == [False, True]
+
+
+def test_what_is_over_is_dropped_when_the_next_session_begins(world: World) -> None:
+    world.app.begin_session(ANN)
+    world.app.make_link(ANN, leads_to="/console/queue")
+    world.clock.pass_(seconds=SESSION_LIVES.total_seconds())
+
+    world.app.begin_session(ANN)
+
+    store = world.app.context.store
+    assert (len(store.scan(SESSION, TENANT)), store.scan(SIGN_IN_LINK, TENANT)) == (1, [])
