@@ -337,16 +337,30 @@ class App:
         """Sign out. Raises `Unauthenticated` if nobody was signed in."""
         sessions.end(self.context, sessions.find(self.context, cookie, self.clock.now())[1])
 
-    def make_link(self, principal: Principal, *, leads_to: str, lives: timedelta = LINK_LIVES) -> str:
+    def make_link(
+        self,
+        principal: Principal,
+        *,
+        leads_to: str,
+        loopback_only: bool = False,
+        lives: timedelta = LINK_LIVES,
+    ) -> str:
         """The token of a link, `/console/link/TOKEN`, that signs `principal` in once and leads to a page."""
-        now = self.clock.now()
-        return str(
-            sessions.make_link(self.context, principal, leads_to=leads_to, secret=_secret(), now=now, lives=lives)
+        text = sessions.make_link(
+            self.context,
+            principal,
+            leads_to=leads_to,
+            loopback_only=loopback_only,
+            secret=_secret(),
+            now=self.clock.now(),
+            lives=lives,
         )
+        return str(text)
 
-    def redeem_link(self, token: str) -> tuple[str, str]:
+    def redeem_link(self, token: str, *, on_loopback: bool) -> tuple[str, str]:
         """Use a link up. Answers the cookie of the session it begins, and where it leads. Raises `Unauthenticated`."""
-        cookie, leads_to = sessions.redeem(self.context, token, secret=_secret(), now=self.clock.now())
+        now = self.clock.now()
+        cookie, leads_to = sessions.redeem(self.context, token, on_loopback=on_loopback, secret=_secret(), now=now)
         return str(cookie), leads_to
 
     # --- reading ---

@@ -26,6 +26,11 @@ COOKIE = SecretText(SESSION_PREFIX, "ac.me", "s-1", "secret")
 TOKEN = SecretText(LINK_PREFIX, "ac.me", "l-1", "secret")
 
 
+def link(**changes):
+    given = {"leads_to": "/console/queue", "loopback_only": False, "now": NOW, "lives": timedelta(hours=1), **changes}
+    return new_link(ANN, TOKEN, **given)
+
+
 def test_a_cookie_reads_back_as_its_parts_and_does_not_show_its_secret():
     assert SecretText.parse(SESSION_PREFIX, str(COOKIE)) == COOKIE
     assert "secret'" not in repr(COOKIE)
@@ -73,25 +78,33 @@ def test_the_forms_token_is_the_sessions_own_and_not_its_secret():
 
 
 def test_a_link_is_used_once_and_not_when_it_is_over():
-    link = new_link(ANN, TOKEN, leads_to="/console/queue", now=NOW, lives=timedelta(hours=1))
+    made = link()
 
-    used = use_link(link, TOKEN, NOW)
+    used = use_link(made, TOKEN, NOW, on_loopback=False)
 
     assert used.used_at == NOW
-    for stored, at in ((used, NOW), (link, NOW + timedelta(hours=1)), (None, NOW)):
+    for stored, at in ((used, NOW), (made, NOW + timedelta(hours=1)), (None, NOW)):
         with pytest.raises(Unauthenticated, match="not known, was used already or has expired"):
-            use_link(stored, TOKEN, at)
+            use_link(stored, TOKEN, at, on_loopback=True)
     with pytest.raises(Unauthenticated):
-        use_link(link, SecretText(LINK_PREFIX, "ac.me", "l-1", "guess"), NOW)
+        use_link(made, SecretText(LINK_PREFIX, "ac.me", "l-1", "guess"), NOW, on_loopback=True)
 
 
 def test_no_link_lives_longer_than_a_week():
-    link = new_link(ANN, TOKEN, leads_to="/console/queue", now=NOW, lives=timedelta(days=30))
+    made = link(lives=timedelta(days=30))
 
-    assert link.expires_at == NOW + LINK_LIVES_AT_MOST
+    assert made.expires_at == NOW + LINK_LIVES_AT_MOST
 
 
 @pytest.mark.parametrize("to", ["https://elsewhere", "//elsewhere/console/", "/v1/stop", "/console/\\x", "/console//x"])
 def test_a_link_leads_nowhere_but_into_the_console(to):
     with pytest.raises(InvalidInput, match="leads_to"):
-        new_link(ANN, TOKEN, leads_to=to, now=NOW, lives=timedelta(hours=1))
+        link(leads_to=to)
+
+
+def test_a_link_for_loopback_opens_nothing_from_elsewhere():
+    made = link(loopback_only=True)
+
+    assert use_link(made, TOKEN, NOW, on_loopback=True).used_at == NOW
+    with pytest.raises(Unauthenticated):
+        use_link(made, TOKEN, NOW, on_loopback=False)

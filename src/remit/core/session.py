@@ -46,6 +46,7 @@ class SignInLink(Record):
     roles: list[Role]
     secret_hash: Digest
     leads_to: str
+    loopback_only: bool
     created_at: UtcTime
     expires_at: UtcTime
     used_at: UtcTime | None = None
@@ -89,7 +90,9 @@ def csrf_token(shown: SecretText) -> str:
     return sha256_hex(f"csrf:{shown.secret}".encode())
 
 
-def new_link(principal: Principal, text: SecretText, *, leads_to: str, now: datetime, lives: timedelta) -> SignInLink:
+def new_link(
+    principal: Principal, text: SecretText, *, leads_to: str, loopback_only: bool, now: datetime, lives: timedelta
+) -> SignInLink:
     """Raises `InvalidInput` for a link out of the console."""
     if not leads_to.startswith("/console/") or "//" in leads_to or "\\" in leads_to:
         raise InvalidInput("leads_to", f"is {leads_to!r}", "name a page of the console, such as /console/queue")
@@ -100,15 +103,16 @@ def new_link(principal: Principal, text: SecretText, *, leads_to: str, now: date
         roles=sorted(principal.roles),
         secret_hash=text.secret_hash,
         leads_to=leads_to,
+        loopback_only=loopback_only,
         created_at=now,
         expires_at=now + min(lives, LINK_LIVES_AT_MOST),
     )
 
 
-def use_link(stored: SignInLink | None, shown: SecretText, now: datetime) -> SignInLink:
+def use_link(stored: SignInLink | None, shown: SecretText, now: datetime, *, on_loopback: bool) -> SignInLink:
     """The link as it is when it has been used. Raises `Unauthenticated`, in the same words whatever is wrong."""
     if not shown.fits(stored.secret_hash if stored else None) or stored is None:
         raise Unauthenticated(UNKNOWN_LINK)
-    if stored.used_at is not None or now >= stored.expires_at:
+    if stored.used_at is not None or now >= stored.expires_at or (stored.loopback_only and not on_loopback):
         raise Unauthenticated(UNKNOWN_LINK)
     return stored.changed(used_at=now)

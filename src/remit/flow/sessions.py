@@ -59,16 +59,23 @@ def end(context: Context, shown: SecretText) -> None:
 
 
 def make_link(
-    context: Context, principal: Principal, *, leads_to: str, secret: str, now: datetime, lives: timedelta
+    context: Context,
+    principal: Principal,
+    *,
+    leads_to: str,
+    loopback_only: bool,
+    secret: str,
+    now: datetime,
+    lives: timedelta,
 ) -> SecretText:
     """A link that signs `principal` in once. Answers its token."""
     text = SecretText(LINK_PREFIX, principal.tenant_id, context.new_id(), secret)
-    link = new_link(principal, text, leads_to=leads_to, now=now, lives=lives)
+    link = new_link(principal, text, leads_to=leads_to, loopback_only=loopback_only, now=now, lives=lives)
     unit = Unit(keys=[_link_at(text)], change=lambda _: Writes(answer=text, puts=[(_link_at(text), link)]))
     return answer_of(context.store.transact([unit]))
 
 
-def redeem(context: Context, token: str, *, secret: str, now: datetime) -> tuple[SecretText, str]:
+def redeem(context: Context, token: str, *, on_loopback: bool, secret: str, now: datetime) -> tuple[SecretText, str]:
     """
     Use a link up and begin its session, in one write. Answers the cookie's text and where the link leads.
 
@@ -81,7 +88,7 @@ def redeem(context: Context, token: str, *, secret: str, now: datetime) -> tuple
     link_at = _link_at(shown)
 
     def change(snapshot: Snapshot) -> Writes[tuple[SecretText, str]]:
-        used = use_link(snapshot.get(link_at), shown, now)
+        used = use_link(snapshot.get(link_at), shown, now, on_loopback=on_loopback)
         session = new_session(_principal(used), text, key_id=None, now=now)
         return Writes(answer=(text, used.leads_to), puts=[(link_at, used), (_at(text), session)])
 
