@@ -33,6 +33,7 @@ from remit.flow.context import Context, in_one_write
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.publish import IntentRef
 from remit.ports import CaseFilter, Clock, SendingPublisher, Unit, answer_of
+from remit.telling import Telling
 from remit.watching import Watchers
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Reconciled:
         return self.gated + self.published + self.expired + self.purged
 
 
-class App:
+class App(Telling):
     """One running Remit over one store. Safe to share between threads. Made by `remit.wiring`."""
 
     def __init__(
@@ -71,7 +72,7 @@ class App:
         `sender` is the publisher that sends; without one, the store's enlisted publisher delivers.
         With `publishing` off, approvals stay reserved until another process publishes them.
         """
-        self.context, self.clock = context, clock
+        super().__init__(context, clock)
         self._sender, self._publishing, self._on_close = sender, publishing, on_close
         self.watchers = Watchers()
 

@@ -16,10 +16,12 @@ from typing import NamedTuple, Self
 from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput
 from remit.core.ledger import LedgerEntry
-from remit.core.values import instant, utc
+from remit.core.values import Record, instant, utc
 
 OVERLAP = timedelta(seconds=10)
 """How late an entry may be committed, after its own time, and still reach those who follow."""
+LATEST = timedelta(seconds=60)
+"""The same for those who count and tell: longer than any store goes on trying to write one."""
 MOST_MARKS = 200
 """How many entries beyond the place a bookmark's text names; of more, the older count as the place."""
 _MARK = 12
@@ -103,6 +105,21 @@ class Bookmark:
         settled = bisect_left(self._beyond, (place, False))
         self._marks.difference_update(_mark(each) for each, _ in self._beyond[:settled])
         self.place, self._beyond = place, self._beyond[settled:]
+
+
+class Follower(Record):
+    """How far Remit itself has followed a tenant's ledger: a bookmark's text, and how much time it reads at once."""
+
+    bookmark: str
+    stretch_s: float
+
+    @classmethod
+    def starting(cls, moment: datetime) -> Self:
+        """One that has followed everything before `moment`."""
+        return cls(bookmark=Bookmark.at(moment).text(), stretch_s=_FIRST_STRETCH_S)
+
+
+_FIRST_STRETCH_S = 24 * 60 * 60.0
 
 
 def _mark(place: Place) -> str:

@@ -22,7 +22,7 @@ from remit.core.autonomy import (
     resolve_allowlist,
     resolve_mode,
 )
-from remit.core.budget import DEFAULT_ZONE, Budget, BudgetInForce, TenantBudget, TimeZone, day_of, merge
+from remit.core.budget import DEFAULT_ZONE, Budget, BudgetInForce, Day, TenantBudget, TimeZone, day_of, merge
 from remit.core.errors import InvalidInput
 from remit.core.intent import check_json
 from remit.core.policy import PolicySet, PolicySource, compile_policies
@@ -112,6 +112,10 @@ class BoundsInForce(Record):
             tenant_budget=self.bounds.tenant_budget,
             tenant_day=day_of(now, _in_force(self.zones_until.get(_TENANT), _ceiling_zone(self.bounds), now)),
         )
+
+    def day(self, now: datetime) -> Day:
+        """The tenant's day: that of the accounts which the bounds do not name."""
+        return day_of(now, self._zone(_UNNAMED, now))
 
     def zones(self, now: datetime) -> set[str]:
         """Every zone whose today holds usage of this tenant."""

@@ -12,6 +12,7 @@ from remit.core.access import ApiKey
 from remit.core.action_type import ActionType
 from remit.core.approval import Approval, AutoExecStateV1, state_key
 from remit.core.autonomy import Stops
+from remit.core.bookmark import Follower
 from remit.core.bounds import BoundsInForce
 from remit.core.budget import Usage
 from remit.core.decision import Decision
@@ -21,6 +22,7 @@ from remit.core.lifecycle import Case
 from remit.core.outcome import ActionOutcomeV1, ExecutionAttempt, Resolution
 from remit.core.policy import PolicySource
 from remit.core.session import Session, SignInLink
+from remit.core.tally import Tally
 from remit.core.values import Record, UtcTime
 
 R = TypeVar("R", bound=Record)
@@ -103,6 +105,8 @@ VOTES = _kind("votes", Votes)
 SESSION = _kind("sessions", Session)
 # Read and written by whoever opens it: one of two gets in.
 SIGN_IN_LINK = _kind("sign_in_links", SignInLink, contended=True)
+FOLLOWER = _kind("followers", Follower, contended=True)
+TALLY = _kind("tallies", Tally)
 
 THE_ONE = "-"
 """The id of a record of which a tenant has just one: its bounds, its stops, its chain head."""

@@ -1,5 +1,5 @@
 """
-The worker: carries approvals out, and reconciles what nobody waits for.
+The worker: carries approvals out, reconciles what nobody waits for, and follows the ledger beside it.
 
 Several workers may share one database. Each has an executor id of its own, so that none runs what
 another has in flight; what a dead one leaves behind is taken over when its lease has run out.
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from remit.core.errors import OutcomeUnknown, TryLater
+from remit.entrypoints.telling import telling
 from remit.flow.execute import run
 from remit.wiring import Remit, uuid7
 
@@ -43,11 +44,12 @@ def work(
     """
     stop = stop or threading.Event()
     remit.keep_policies()
-    if remit.local_queue is not None:
-        _reconcile(remit, stop, until_idle, between=lambda: _drain(remit, on_done))
-        return
-    with _dbos(remit, concurrency, on_done):
-        _reconcile(remit, stop, until_idle, between=lambda: None)
+    with telling(remit):
+        if remit.local_queue is not None:
+            _reconcile(remit, stop, until_idle, between=lambda: _drain(remit, on_done))
+            return
+        with _dbos(remit, concurrency, on_done):
+            _reconcile(remit, stop, until_idle, between=lambda: None)
 
 
 def _reconcile(remit: Remit, stop: threading.Event, until_idle: bool, between: Callable[[], None]) -> None:

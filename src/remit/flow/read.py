@@ -35,12 +35,11 @@ from remit.core.records import (
 from remit.core.values import PLATFORM, instant
 from remit.core.verification import Report, heads_named, verify
 from remit.flow.context import Context, TenantStory, chain_head_key
+from remit.flow.unread import MOST_UNREAD, entries_after
 from remit.ports import CaseFilter, Snapshot, Unit, Writes, answer_of, case_cursor, entry_cursor, waiting_cursor
 
 PAGE = 50
 LARGEST_PAGE = 500
-MOST_UNREAD = 2000
-"""How many entries one look at what follows a bookmark takes, but for those within the overlap."""
 _INSTANT = timedelta(milliseconds=1)
 
 
@@ -167,7 +166,7 @@ def since(context: Context, tenant_id: str, bookmark: Bookmark | None, now: date
     horizon = now - OVERLAP
     if bookmark is None:
         bookmark = Bookmark.at(horizon)
-        for entry in _entries_back_to(context, tenant_id, bookmark.place, None, None) or []:
+        for entry in entries_after(context, tenant_id, TOLD, bookmark.place, None, None) or []:
             bookmark.passed(Place.of(entry))
         return Followed([], bookmark, more=False)
     entries, upper = _unread(context, tenant_id, bookmark.place, horizon)
@@ -190,30 +189,14 @@ def _unread(
 ) -> tuple[list[LedgerEntry], datetime | None]:
     """The entries after `place`; where it is long ago, perhaps only those before the moment answered beside them."""
     if place.at >= horizon - OVERLAP:
-        return _entries_back_to(context, tenant_id, place, None, None) or [], None
+        return entries_after(context, tenant_id, TOLD, place, None, None) or [], None
     upper = horizon
     while True:
         most = MOST_UNREAD if upper - place.at > _INSTANT else None
-        entries = _entries_back_to(context, tenant_id, place, upper, most)
+        entries = entries_after(context, tenant_id, TOLD, place, upper, most)
         if entries is not None:
             return entries, upper
         upper = place.at + (upper - place.at) / 2
-
-
-def _entries_back_to(
-    context: Context, tenant_id: str, place: Place, upper: datetime | None, most: int | None
-) -> list[LedgerEntry] | None:
-    """The told entries after `place` and before `upper`, in order; `None` if they are more than `most`."""
-    after = Place(upper, "").cursor() if upper else None
-    found: list[LedgerEntry] = []
-    while most is None or len(found) <= most:
-        entries = context.store.recent(tenant_id, TOLD, None, after, LARGEST_PAGE)
-        later = [entry for entry in entries if Place.of(entry) > place]
-        found += later
-        if len(later) < LARGEST_PAGE:
-            return found[::-1]
-        after = entry_cursor(entries[-1])
-    return None
 
 
 def _told(entry: LedgerEntry, seen: Snapshot) -> dict[str, Any]:

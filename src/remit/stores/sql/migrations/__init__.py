@@ -14,7 +14,7 @@ import sqlalchemy
 from remit.core.errors import InvalidInput
 from remit.stores.sql.dialect import Dialect, raise_ours
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision, known here so that a start that has nothing to do need not load Alembic."""
 VERSION_TABLE = "remit_schema_version"
 # Alembic keeps the connection it migrates in a global: two threads at once would migrate each other's database.

@@ -2,8 +2,8 @@
 
 from remit.stores.sql.migrations.versions.r0001_first_schema import record_table
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
