@@ -314,7 +314,7 @@ class RejectedManyAnswer(TypedDict):
 
 
 class ToldAnswer(TypedDict):
-    """One sentence of the timeline."""
+    """One sentence of the timeline. `explanation` is the gate's, where it is about an intent that was decided."""
 
     at: str
     text: str
@@ -323,6 +323,7 @@ class ToldAnswer(TypedDict):
     account_id: str | None
     action_intent_id: str | None
     action_type: str | None
+    explanation: str | None
     approval_source: ApprovalSource | None
     auto_executed: bool | None
 

@@ -21,11 +21,12 @@ from remit.core.bounds import Bounds, BoundsInForce, nothing_set, parse_bounds
 from remit.core.bounds_parts import BoundsPart
 from remit.core.errors import InvalidInput, NotFound, OutcomeUnknown, RemitError, TryLater
 from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.ledger import EventType, LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.outcome import Resolution
 from remit.core.records import BOUNDS, INTENT, STOPS, THE_ONE, Key, Votes
 from remit.core.session import LINK_LIVES, csrf_token
-from remit.core.values import PLATFORM, check_text
+from remit.core.values import PLATFORM, ApprovalSource, check_text
 from remit.core.verification import Report, verify
 from remit.flow import bounds as bounds_flow
 from remit.flow import execute, gate, keys, measure, propose, publish, read, reconcile, review, sessions
@@ -389,9 +390,17 @@ class App(Telling):
         return read.intents(self.context, tenant_id, which or CaseFilter(), after, limit)
 
     def timeline(
-        self, tenant_id: str, *, account_id: str | None = None, after: str | None = None, limit: int = read.PAGE
+        self,
+        tenant_id: str,
+        *,
+        account_id: str | None = None,
+        event_types: Sequence[EventType] | None = None,
+        approval_source: ApprovalSource | None = None,
+        after: str | None = None,
+        limit: int = read.PAGE,
     ) -> tuple[list[dict[str, Any]], str | None]:
-        return read.timeline(self.context, tenant_id, account_id, after, limit)
+        which = read.TimelineFilter(account_id, event_types, approval_source)
+        return read.timeline(self.context, tenant_id, which, after, limit)
 
     def since(self, tenant_id: str, bookmark: Bookmark | None = None) -> read.Followed:
         """What the timeline tells since `bookmark`; without one, nothing, and the bookmark of now."""
@@ -412,6 +421,24 @@ class App(Telling):
     def check_ready(self) -> None:
         """Raises `TryLater` if the store does not answer."""
         self.context.store.read([Key(STOPS, PLATFORM, THE_ONE)])
+
+    def stops(self, tenant_id: str) -> list[Stop]:
+        """The stop switches that are pulled over a tenant."""
+        return read.stops(self.context, tenant_id)
+
+    def waiting(self, tenant_id: str, *, limit: int = read.PAGE) -> list[Case]:
+        """What needs a person, the soonest to expire first; `queue` says more of each."""
+        return self.context.store.waiting(tenant_id, None, None, limit)
+
+    def history(
+        self, tenant_id: str, *, after: str | None = None, limit: int = read.PAGE
+    ) -> tuple[list[LedgerEntry], str | None]:
+        """Who changed the bounds and pulled the stop switches, newest first."""
+        return read.history(self.context, tenant_id, after, limit)
+
+    def tenants(self) -> list[str]:
+        """Every tenant that has anything stored, the platform among them."""
+        return self.context.store.tenants()
 
     def counts(self, tenant_id: str) -> dict[str, int]:
         """How many intents the tenant has in each status."""

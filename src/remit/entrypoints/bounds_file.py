@@ -52,24 +52,53 @@ class BoundsFile:
     def read(cls, path: Path) -> Self:
         """Policies are named relative to the file and read as well. Raises `InvalidFile`."""
         reader = _Reader(path.name)
-        data = reader.read(_read_text(path, path.name, None, "(file)"))
-        if not isinstance(data, dict):
-            raise InvalidFile(path.name, None, "(bounds)", "are not a mapping", "start with 'tenant: NAME'")
+        data = reader.read_mapping(_read_text(path, path.name, None, "(file)"))
         if isinstance(data.get("policies"), list):
             data["policies"] = [
                 _policy(path, reader.lines.get(f"policies.{index}"), index, entry)
                 for index, entry in enumerate(data["policies"])
             ]
+        return cls._checked(reader, data)
+
+    @classmethod
+    def of_text(cls, name: str, text: str) -> Self:
+        """The same for a text that stands in no file, and so refers to none. Raises `InvalidFile`."""
+        reader = _Reader(name)
+        return cls._checked(reader, reader.read_mapping(text))
+
+    @classmethod
+    def _checked(cls, reader: _Reader, data: dict[str, Any]) -> Self:
         try:
-            return cls(path.name, parse_bounds(data), reader.lines)
+            return cls(reader.file, parse_bounds(data), reader.lines)
         except InvalidInput as error:
-            raise _located(path.name, reader.lines, error) from None
+            raise _located(reader.file, reader.lines, error) from None
 
     def located(self, error: InvalidInput) -> InvalidInput:
         """`error` with this file and the line, if it is about a field of the bounds."""
         if error.field.split(".")[0] not in Bounds.model_fields:
             return error
         return _located(self.name, self.lines, error)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Texts of several lines as they are written."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(f"{_TAG}str", text, style="|" if "\n" in text else None),
+)
+
+
+def as_yaml(bounds: Bounds) -> str:
+    """The bounds as a file that reads back as the same; policies are written out in it."""
+    data = _said(bounds.model_dump(mode="json"))
+    for name, spec in bounds.action_types.items():
+        # A connector may tell a field that is null from one that is not there.
+        data["action_types"][name]["tool"] = spec.tool.wire()
+    if not bounds.policies:
+        del data["policies"]
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def read_bounds(path: Path) -> Bounds:
@@ -113,7 +142,13 @@ class _Reader:
         self.lines: dict[str, int] = {}
         self._values = 0
 
-    def read(self, text: str) -> Any:
+    def read_mapping(self, text: str) -> dict[str, Any]:
+        data = self._read(text)
+        if not isinstance(data, dict):
+            raise InvalidFile(self.file, None, "(bounds)", "are not a mapping", "start with 'tenant: NAME'")
+        return data
+
+    def _read(self, text: str) -> Any:
         try:
             root = yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:

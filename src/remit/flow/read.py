@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from remit.core.approval import Approval
+from remit.core.autonomy import Stop
 from remit.core.bookmark import OVERLAP, Bookmark, Place
 from remit.core.bounds import BoundsInForce, nothing_set
 from remit.core.budget import ALL, Counter, Usage, account_usage_id, day_of, tenant_usage_id
 from remit.core.errors import InvalidInput, NotFound
-from remit.core.ledger import Head, LedgerEntry, seal_parts
+from remit.core.ledger import EventType, Head, LedgerEntry, seal_parts
 from remit.core.lifecycle import Case
 from remit.core.narration import TOLD, narrate
 from remit.core.policy import PLATFORM_POLICIES, find_clause
@@ -32,13 +33,14 @@ from remit.core.records import (
     Key,
     case_key,
 )
-from remit.core.values import PLATFORM, instant
+from remit.core.values import PLATFORM, ApprovalSource, instant
 from remit.core.verification import Report, heads_named, verify
 from remit.flow.context import Context, TenantStory, chain_head_key
 from remit.flow.unread import MOST_UNREAD, entries_after
 from remit.ports import CaseFilter, Snapshot, Unit, Writes, answer_of, case_cursor, entry_cursor, waiting_cursor
 
 PAGE = 50
+_MOST_LOOKS = 10
 LARGEST_PAGE = 500
 _INSTANT = timedelta(milliseconds=1)
 
@@ -128,24 +130,46 @@ def intents(
     return [_line(case) for case in found], case_cursor(found[-1]) if len(found) == limit else None
 
 
+@dataclass(frozen=True, slots=True)
+class TimelineFilter:
+    """Which sentences of the timeline; what is `None` does not matter."""
+
+    account_id: str | None = None
+    event_types: Sequence[EventType] | None = None
+    approval_source: ApprovalSource | None = None
+
+    def wants(self, told: dict[str, Any]) -> bool:
+        return bool(told["text"]) and self.approval_source in (None, told["approval_source"])
+
+
 def timeline(
-    context: Context, tenant_id: str, account_id: str | None, after: str | None, limit: int
+    context: Context, tenant_id: str, which: TimelineFilter, after: str | None, limit: int
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """What happened, newest first, each in one sentence, and the cursor of the next page."""
+    """
+    What happened, newest first, each in one sentence, and the cursor of the next page.
+
+    Where the filter leaves much out, a page may hold fewer and still have a next one.
+    """
     told: list[dict[str, Any]] = []
-    _page(limit)
-    while len(told) < limit:
-        entries = context.store.recent(tenant_id, TOLD, account_id, after, limit)
-        seen = context.store.read([Key(INTENT, tenant_id, e.action_intent_id) for e in entries if e.action_intent_id])
+    types = TOLD if which.event_types is None else [name for name in TOLD if name in which.event_types]
+    for _ in range(_MOST_LOOKS):
+        entries = context.store.recent(tenant_id, types, which.account_id, after, _page(limit))
+        seen = context.store.read(_known_of(tenant_id, entries))
         for entry in entries:
             after = entry_cursor(entry)
             sentence = _told(entry, seen)
-            told += [sentence] if sentence["text"] else []
+            told += [sentence] if which.wants(sentence) else []
             if len(told) == limit:
                 return told, after
         if len(entries) < limit:
-            break
-    return told, None
+            return told, None
+    return told, after
+
+
+def _known_of(tenant_id: str, entries: Sequence[LedgerEntry]) -> list[Key[Any]]:
+    """What `_told` looks at: each one's intent, and the decision about it."""
+    ids = {entry.action_intent_id for entry in entries if entry.action_intent_id}
+    return [Key(kind, tenant_id, name) for name in sorted(ids) for kind in (INTENT, DECISION)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +195,7 @@ def since(context: Context, tenant_id: str, bookmark: Bookmark | None, now: date
         return Followed([], bookmark, more=False)
     entries, upper = _unread(context, tenant_id, bookmark.place, horizon)
     new = [entry for entry in entries if not bookmark.has(Place.of(entry))]
-    seen = context.store.read([Key(INTENT, tenant_id, e.action_intent_id) for e in new if e.action_intent_id])
+    seen = context.store.read(_known_of(tenant_id, new))
     for entry in entries:
         if bookmark.has(Place.of(entry)):
             bookmark.passed(Place.of(entry))
@@ -201,6 +225,7 @@ def _unread(
 
 def _told(entry: LedgerEntry, seen: Snapshot) -> dict[str, Any]:
     intent = seen.get(Key(INTENT, entry.tenant_id, entry.action_intent_id)) if entry.action_intent_id else None
+    decision = seen.get(Key(DECISION, entry.tenant_id, entry.action_intent_id)) if entry.action_intent_id else None
     return {
         "at": entry.at,
         "text": narrate(entry, intent),
@@ -209,6 +234,7 @@ def _told(entry: LedgerEntry, seen: Snapshot) -> dict[str, Any]:
         "account_id": entry.account_id,
         "action_intent_id": entry.action_intent_id,
         "action_type": intent.action_type if intent else None,
+        "explanation": decision.explanation if decision else None,
         "approval_source": entry.data.get("approval_source"),
         "auto_executed": entry.data.get("auto_executed"),
     }
@@ -244,6 +270,20 @@ def _queued(case: Case, seen: Snapshot, left: dict[str, Any]) -> dict[str, Any]:
         "edited_by": case.edited_by,
         "budget": left,
     }
+
+
+def stops(context: Context, tenant_id: str) -> list[Stop]:
+    """The stop switches that are pulled over a tenant: the platform's first."""
+    keys = [Key(STOPS, PLATFORM, THE_ONE), Key(STOPS, tenant_id, THE_ONE)]
+    seen = context.store.read(keys)
+    return [stop for key in keys if (pulled := seen.get(key)) for stop in pulled.stops]
+
+
+def history(context: Context, tenant_id: str, after: str | None, limit: int) -> tuple[list[LedgerEntry], str | None]:
+    """Who changed the bounds and pulled the stop switches, newest first, and the cursor of the next page."""
+    types = ("CONFIG_CHANGED", "AUTONOMY_STOPPED", "AUTONOMY_RESUMED")
+    entries = context.store.recent(tenant_id, types, None, after, _page(limit))
+    return entries, entry_cursor(entries[-1]) if len(entries) == limit else None
 
 
 def usage(context: Context, tenant_id: str, account_id: str | None, now: datetime) -> dict[str, Any]:

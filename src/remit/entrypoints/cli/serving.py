@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 from typing import Annotated
 
 import typer
 
-from remit.core.access import ApiKey
+from remit.core.access import ROLES, ApiKey, Principal
 from remit.core.errors import InvalidInput
 from remit.core.values import PLATFORM
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AsJson, Db, opened
 from remit.entrypoints.logs import set_up_logs
 from remit.entrypoints.telemetry import traced
+from remit.wiring import Remit
+
+DEFAULT_TENANT = "default"
+"""Whose console opens where nothing is stored yet."""
+ALL_ROLES = frozenset(ROLES) - {"agent", "platform"}
 
 key_commands = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
 
@@ -42,10 +48,16 @@ def serve(
         str | None, typer.Option("--trusted-proxy", metavar="ADDRESS", help="The proxy in front that ends TLS.")
     ] = None,
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Only the door; workers run elsewhere.")] = False,
+    tenant: Annotated[
+        str | None,
+        typer.Option("--tenant", metavar="T", help="Whose console the printed link opens.", show_default=False),
+    ] = None,
     db: Db = None,
 ) -> None:
     """
-    Serve the HTTP door with a worker beside it.
+    Serve the HTTP door and the web console, with a worker beside them.
+
+    On loopback it prints a link to the console that is signed in already, good for one use within an hour.
 
     Example: remit serve --port 8000
     """
@@ -67,8 +79,30 @@ def serve(
             trusted_proxy=trusted_proxy,
             with_worker=not no_worker,
             own_log_format=not json_logs,
-            on_ready=lambda url: output.say(f"serving on {url} (its API: {url}/openapi.json)"),
+            on_ready=lambda url: _say_where(remit, url, tenant),
         )
+
+
+def _say_where(remit: Remit, url: str, tenant: str | None) -> None:
+    from urllib.parse import urlsplit
+
+    output.say(f"serving on {url} (its API: {url}/openapi.json)")
+    if urlsplit(url).hostname not in ("127.0.0.1", "::1"):
+        output.say(f"the console: {url}/console/")
+        return
+    owner = tenant or next((name for name in remit.tenants() if name != PLATFORM), DEFAULT_TENANT)
+    visitor = Principal(_login(), owner, ALL_ROLES)
+    token = remit.make_link(visitor, leads_to="/console/", loopback_only=True)
+    output.say(f"the console of tenant {owner}, signed in as {visitor.name}, once: {url}/console/link/{token}")
+
+
+def _login() -> str:
+    """Who is at this machine, in the alphabet of ids."""
+    try:
+        name = re.sub(r"[^A-Za-z0-9._:@-]", "-", getpass.getuser())[:128]
+    except (OSError, KeyError, ImportError):
+        name = ""
+    return name or "somebody"
 
 
 def create(

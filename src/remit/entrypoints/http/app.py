@@ -5,8 +5,10 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
 
 from remit.app import BATCH
+from remit.entrypoints.console import create_console
 from remit.entrypoints.http import agents, bounds, health, operating, people, policies, problems, reading, stream
 from remit.entrypoints.http.callers import Credentials
 from remit.entrypoints.http.limits import BodyLimit, RateLimiter
@@ -39,7 +41,13 @@ def create_app(remit: Remit, settings: HttpSettings | None = None) -> FastAPI:
     problems.install(app)
     for module in (agents, people, reading, stream, bounds, policies, operating, health):
         app.include_router(module.router)
+    app.mount("/console", create_console(remit, settings, app.state.limiter, app.state.streams))
+    app.add_api_route("/", _to_console, include_in_schema=False)
     return app
+
+
+async def _to_console() -> RedirectResponse:
+    return RedirectResponse("/console/")
 
 
 def _version() -> str:

@@ -75,9 +75,10 @@ class TokenIssuer:
         Raises `Unauthenticated` for a token that is not the issuer's, not for us or not of now, `Forbidden` for
         one without a role known here, and `TryLater` while the issuer's keys cannot be fetched.
         """
-        return principal_of_claims(self._verified(token), self._settings)
+        return principal_of_claims(self.claims(token), self._settings)
 
-    def _verified(self, token: str) -> dict[str, Any]:
+    def claims(self, token: str) -> dict[str, Any]:
+        """What the issuer says in it. Raises `Unauthenticated` and `TryLater`."""
         try:
             header = jwt.get_unverified_header(token)
         except jwt.PyJWTError:
@@ -138,15 +139,26 @@ class PublishedKeys:
     def _fetch(self, now: float) -> None:
         try:
             with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False) as client:
-                described = _document(client, f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
-                if described.get("issuer") != self._issuer:
-                    raise ValueError(f"its discovery document is of {described.get('issuer')!r}")
+                described = _described(client, self._issuer)
                 published = _document(client, _checked_url(str(described.get("jwks_uri"))))
             self._keys = _signing_keys(published)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, InvalidInput) as error:
             log.warning("the keys of %s could not be fetched: %s", self._issuer, error)
             return
         self._fetched_at = now
+
+
+def discover(issuer: str) -> dict[str, Any]:
+    """The issuer's discovery document. Raises `ValueError` or `httpx.HTTPError`."""
+    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False) as client:
+        return _described(client, issuer)
+
+
+def _described(client: httpx.Client, issuer: str) -> dict[str, Any]:
+    described = _document(client, f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+    if described.get("issuer") != issuer:
+        raise ValueError(f"its discovery document is of {described.get('issuer')!r}")
+    return described
 
 
 def _document(client: httpx.Client, url: str) -> dict[str, Any]:

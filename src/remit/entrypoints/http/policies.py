@@ -39,8 +39,12 @@ def difference(remit: Here, caller: Admin, body: PoliciesBody) -> Any:
     """What these policies would change in those in force, as a unified diff file by file."""
     in_force = remit.bounds(caller.tenant_id).bounds.policies
     proposed = parse_part(Policies, body).policies
-    lines = list(_difference(in_force, proposed))
-    return {"changed": in_force != proposed, "difference": "".join(f"{line}\n" for line in lines)}
+    return {"changed": in_force != proposed, "difference": difference_of(in_force, proposed)}
+
+
+def difference_of(before: Sequence[PolicySource], after: Sequence[PolicySource]) -> str:
+    """A unified diff, file by file."""
+    return "".join(f"{line}\n" for line in _difference(before, after))
 
 
 def _difference(before: Sequence[PolicySource], after: Sequence[PolicySource]) -> Iterator[str]:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from remit.core.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
 class OidcSettings:
-    """Whose access tokens let people in, and which claims say their tenant, roles and name."""
+    """
+    Whose access tokens let people in, and which claims say their tenant, roles and name.
+
+    With a `client_id`, people sign in at the console through the issuer; the console is that client of it, with
+    a `client_secret` or, as a public client, without.
+    """
 
     issuer: str
     audience: str
     tenant_claim: str = "tenant"
     roles_claim: str = "roles"
     name_claim: str = "sub"
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    scope: str = "openid profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,8 @@ def settings_from(environ: Mapping[str, str]) -> HttpSettings:
     """
     From `REMIT_REQUESTS_PER_MINUTE` (0 for no limit), `REMIT_LARGEST_BODY_BYTES`, `REMIT_MOST_STREAMS`,
     `REMIT_METRICS_OPEN` (true or false), and for OIDC `REMIT_OIDC_ISSUER`,
-    `REMIT_OIDC_AUDIENCE` and, where they differ, `REMIT_OIDC_TENANT_CLAIM`, `…_ROLES_CLAIM`, `…_NAME_CLAIM`.
+    `REMIT_OIDC_AUDIENCE` and, where they differ, `REMIT_OIDC_TENANT_CLAIM`, `…_ROLES_CLAIM`, `…_NAME_CLAIM`,
+    for the console `REMIT_OIDC_CLIENT_ID`, `…_CLIENT_SECRET` and `…_SCOPE`.
 
     Raises `InvalidInput` naming the variable.
     """
@@ -74,9 +83,6 @@ def _oidc(environ: Mapping[str, str]) -> OidcSettings | None:
     if not issuer or not audience:
         missing = "REMIT_OIDC_AUDIENCE" if issuer else "REMIT_OIDC_ISSUER"
         raise InvalidInput(missing, "is missing", "an issuer is trusted for one audience; set both")
-    claims = {
-        f"{claim}_claim": environ[f"REMIT_OIDC_{claim.upper()}_CLAIM"]
-        for claim in ("tenant", "roles", "name")
-        if environ.get(f"REMIT_OIDC_{claim.upper()}_CLAIM")
-    }
-    return OidcSettings(issuer=issuer, audience=audience, **claims)
+    names = ("tenant_claim", "roles_claim", "name_claim", "client_id", "client_secret", "scope")
+    given = {name: environ.get(f"REMIT_OIDC_{name.upper()}") for name in names}
+    return OidcSettings(issuer=issuer, audience=audience, **{name: text for name, text in given.items() if text})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 import orjson
@@ -60,7 +60,7 @@ class Streams:
         return False
 
 
-class _EventStream(StreamingResponse):
+class EventStream(StreamingResponse):
     media_type = "text/event-stream"
 
     def __init__(self, events: AsyncIterator[bytes], streams: Streams) -> None:
@@ -96,10 +96,13 @@ async def stream(
     bookmark = Bookmark.parse(last_event_id) if last_event_id else None
     streams: Streams = request.app.state.streams
     streams.enter()
-    return _EventStream(_events(request, remit, caller, bookmark), streams)
+    return EventStream(events(request, remit, caller, bookmark, lambda: _still_may(request, caller)), streams)
 
 
-async def _events(request: Request, remit: Remit, caller: Principal, bookmark: Bookmark | None) -> AsyncIterator[bytes]:
+async def events(
+    request: Request, remit: Remit, caller: Principal, bookmark: Bookmark | None, still_may: Callable[[], bool]
+) -> AsyncIterator[bytes]:
+    """A tenant's timeline as it happens; `still_may` is asked now and then whether its reader still may read."""
     streams: Streams = request.app.state.streams
     yield b"retry: 1000\n\n"
     beat = time.monotonic()
@@ -119,7 +122,7 @@ async def _events(request: Request, remit: Remit, caller: Principal, bookmark: B
             yield b"id: %s\nevent: timeline\ndata: %s\n\n" % (place.encode(), orjson.dumps(told))
         now = time.monotonic()
         if now - beat >= HEARTBEAT_S:
-            if not await run_in_threadpool(_still_may, request, caller):
+            if not await run_in_threadpool(still_may):
                 return
             yield _position(bookmark)
             beat = now

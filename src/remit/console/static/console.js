@@ -1,0 +1,140 @@
+// What a page does beside htmx: live news, the keyboard, and times in the viewer's zone.
+"use strict";
+
+// --- times: written in UTC, shown in the zone of whoever looks; the exact one stands in the title ---
+
+const near = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+function localTimes(within) {
+  for (const time of within.querySelectorAll("time[datetime]:not([data-local])")) {
+    const moment = new Date(time.dateTime);
+    if (Number.isNaN(moment.valueOf())) continue;
+    time.textContent = near.format(moment);
+    time.dataset.local = "";
+  }
+}
+
+// --- live: the stream says that something happened; pages fetch themselves again, soon but not for each event ---
+
+const COLLECT_MS = 400;
+let pending = null;
+
+function happened() {
+  pending ??= setTimeout(() => {
+    pending = null;
+    document.body.dispatchEvent(new Event("happened"));
+  }, COLLECT_MS);
+}
+
+function listen() {
+  const source = new EventSource(document.body.dataset.stream);
+  source.addEventListener("timeline", happened);
+  // The browser comes back by itself after a lost connection, but not after an answer that is no stream.
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
+  });
+}
+
+// Somebody in the middle of an answer is told instead of interrupted.
+function isBusy(live) {
+  return Boolean(
+    live.querySelector("input[name=item]:checked, details.reject[open], form.edit") ||
+      (live.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), textarea, select")),
+  );
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const { elt, triggeringEvent } = event.detail.requestConfig ?? {};
+  if (elt?.id !== "live" || triggeringEvent?.type !== "happened" || !elt.hasAttribute("data-careful")) return;
+  if (!isBusy(elt)) return;
+  event.preventDefault();
+  const news = document.getElementById("news");
+  if (news) news.hidden = false;
+});
+
+// --- after a swap: the same card keeps the focus, or the one that took its place ---
+
+let place = { name: null, index: -1 };
+
+document.addEventListener("htmx:beforeSwap", () => {
+  const current = document.activeElement?.closest?.("[data-card]");
+  place = { name: current?.dataset.card ?? null, index: cards().indexOf(current) };
+});
+
+document.addEventListener("htmx:afterSettle", () => {
+  localTimes(document);
+  const news = document.getElementById("news");
+  if (news) news.hidden = true;
+  if (place.index < 0) return;
+  const now = cards();
+  const same = now.find((card) => card.dataset.card === place.name);
+  (same ?? now[Math.min(place.index, now.length - 1)])?.focus();
+  place = { name: null, index: -1 };
+});
+
+// --- keyboard ---
+
+const cards = () => [...document.querySelectorAll("[data-card]")];
+
+function move(by) {
+  const all = cards();
+  const at = all.indexOf(document.activeElement?.closest("[data-card]"));
+  const next = all[Math.max(0, Math.min(all.length - 1, at < 0 ? 0 : at + by))];
+  next?.focus();
+  next?.scrollIntoView({ block: "nearest" });
+}
+
+const ACTS = {
+  j: () => move(1),
+  k: () => move(-1),
+  a: (card) => card?.querySelector("button.approve:not(:disabled)")?.click(),
+  r: (card) => {
+    const reject = card?.querySelector("details.reject");
+    if (!reject) return;
+    reject.open = true;
+    reject.querySelector("input[name=reason]").focus();
+  },
+  e: (card) => card?.querySelector("a.edit")?.click(),
+  o: (card) => card?.querySelector("a.open")?.click(),
+  x: (card) => card?.querySelector("input[type=checkbox]")?.click(),
+  "?": () => help(),
+};
+
+function help() {
+  const dialog = document.getElementById("help");
+  if (!dialog.open) dialog.showModal();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    for (const open of document.querySelectorAll(".corner details[open], details.reject[open]")) open.open = false;
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.target.matches("input:not([type=checkbox]):not([type=radio]), textarea, select")) return;
+  const act = ACTS[event.key];
+  if (!act) return;
+  event.preventDefault();
+  // With one card on the page, there is no doubt which is meant.
+  const all = cards();
+  act(document.activeElement?.closest("[data-card]") ?? (all.length === 1 ? all[0] : null));
+});
+
+// --- clicks ---
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-help]")) help();
+  if (event.target.closest("[data-refresh]")) htmx.trigger("#live", "refresh");
+  for (const open of document.querySelectorAll(".corner details[open]")) {
+    if (!open.contains(event.target)) open.open = false;
+  }
+});
+
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-all]")) return;
+  for (const box of document.querySelectorAll("input[name=item][type=checkbox]")) box.checked = event.target.checked;
+});
+
+localTimes(document);
+document.querySelector(".pages [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+if (document.body.dataset.stream) listen();

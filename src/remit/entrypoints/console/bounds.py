@@ -1,0 +1,157 @@
+"""Bounds: what may run alone and how often, shown, changed after a look at what changes, and who changed it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Any, get_args
+
+import orjson
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from remit.core.autonomy import AutonomyMode
+from remit.core.bounds import AccountBounds, Bounds, BoundsInForce, unregistered
+from remit.core.errors import InvalidInput
+from remit.core.ledger import LedgerEntry
+from remit.entrypoints.bounds_file import BoundsFile, as_yaml, describe_changes
+from remit.entrypoints.console.bounds_form import with_form
+from remit.entrypoints.console.edit import Said
+from remit.entrypoints.console.render import page
+from remit.entrypoints.console.visitors import HOME, Here, Reader, Visitor, permitted
+from remit.wiring import Remit
+
+router = APIRouter()
+Admin = Annotated[Visitor, permitted("set_bounds")]
+MODES: tuple[AutonomyMode, ...] = get_args(AutonomyMode)
+Account = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9._:@-]{0,128}$")]
+MOST_CHANGES_SHOWN = 20
+
+
+@router.get("/bounds")
+def bounds(request: Request, remit: Here, visitor: Reader, account_id: Account = None) -> Response:
+    """The tenant's own level, or one account's."""
+    return _page(request, remit, visitor, account_id or None)
+
+
+def _page(
+    request: Request, remit: Remit, visitor: Visitor, account_id: str | None, problem: str | None = None
+) -> Response:
+    in_force = remit.bounds(visitor.tenant_id)
+    whole = in_force.bounds
+    level: Bounds | AccountBounds = whole if account_id is None else in_force.account(account_id)
+    return page(
+        request,
+        "bounds.html",
+        status=422 if problem else 200,
+        in_force=in_force,
+        whole=whole,
+        level=level,
+        account_id=account_id,
+        types=_types(whole),
+        mode_names=MODES,
+        history=_history(remit, visitor),
+        unregistered=unregistered(whole),
+        problem=problem,
+    )
+
+
+def _types(whole: Bounds) -> list[str]:
+    """Every action type that is registered or named at any level."""
+    levels: list[Bounds | AccountBounds] = [whole, *whole.accounts.values()]
+    named = {name for level in levels for name in [*(level.allowlist or []), *level.modes] if name != "default"}
+    budgets = {name for level in levels if level.budget for name in level.budget.max_per_action_type}
+    return sorted({*whole.action_types, *named, *budgets})
+
+
+def _history(remit: Remit, visitor: Visitor) -> list[dict[str, Any]]:
+    """Who changed what, newest first; each change of the bounds against the one before it."""
+    entries, _ = remit.history(visitor.tenant_id, limit=MOST_CHANGES_SHOWN)
+    changes = [entry for entry in entries if entry.event_type == "CONFIG_CHANGED"]
+    told = {later.entry_id: _lines(earlier, later) for later, earlier in pairwise(changes)}
+    return [
+        {"at": entry.at, "actor": entry.actor, "event_type": entry.event_type, "lines": told.get(entry.entry_id)}
+        | {"data": entry.data}
+        for entry in entries
+    ]
+
+
+def _lines(earlier: LedgerEntry, later: LedgerEntry) -> list[str]:
+    before, after = (BoundsInForce.model_validate_json(orjson.dumps(entry.data)) for entry in (earlier, later))
+    return describe_changes(before, after)
+
+
+@router.post("/bounds/form")
+def by_form(request: Request, remit: Here, visitor: Admin, said: Said) -> Response:
+    """The form's values, to be looked at before they are in force."""
+    account_id = said.get("account_id") or None
+    try:
+        wanted = with_form(remit.bounds(visitor.tenant_id).bounds, account_id, said)
+        return preview(request, remit, visitor, wanted, _sequence(said))
+    except InvalidInput as error:
+        return _page(request, remit, visitor, account_id, str(error))
+
+
+@router.get("/bounds/file")
+def file(request: Request, remit: Here, visitor: Reader) -> Response:
+    """The whole bounds as the file that `remit apply` takes."""
+    in_force = remit.bounds(visitor.tenant_id)
+    text = as_yaml(in_force.bounds)
+    return page(request, "bounds_file.html", text=text, sequence=in_force.config_sequence, problem=None)
+
+
+@router.post("/bounds/file")
+def by_file(
+    request: Request,
+    remit: Here,
+    visitor: Admin,
+    text: Annotated[str, Form(max_length=1024 * 1024)],
+    sequence: Annotated[int, Form()],
+) -> Response:
+    try:
+        wanted = BoundsFile.of_text("bounds.yaml", text).bounds
+        if wanted.tenant != visitor.tenant_id:
+            raise InvalidInput("tenant", f"is {wanted.tenant!r}", f"leave it at {visitor.tenant_id!r}")
+        return preview(request, remit, visitor, wanted.model_dump(mode="json"), sequence)
+    except InvalidInput as error:
+        return page(request, "bounds_file.html", status=422, text=text, sequence=sequence, problem=str(error))
+
+
+def preview(
+    request: Request, remit: Remit, visitor: Visitor, wanted: Mapping[str, Any], sequence: int | None
+) -> Response:
+    """A page that says what would change. Raises `InvalidInput` and `BoundsChanged`."""
+    before, after = remit.apply(dict(wanted), by=visitor.name, dry_run=True, expected_sequence=sequence)
+    return page(
+        request,
+        "bounds_preview.html",
+        lines=describe_changes(before, after),
+        unregistered=unregistered(after.bounds),
+        wanted=orjson.dumps(wanted).decode(),
+        sequence=before.config_sequence,
+    )
+
+
+@router.post("/bounds/apply")
+def apply(
+    remit: Here,
+    visitor: Admin,
+    wanted: Annotated[str, Form(max_length=4 * 1024 * 1024)],
+    sequence: Annotated[int, Form()],
+) -> Response:
+    """Put in force what was looked at, unless somebody has changed the bounds meanwhile."""
+    try:
+        parsed = orjson.loads(wanted)
+    except ValueError:
+        raise InvalidInput("wanted", "is not JSON", "go back and send the form again") from None
+    if not isinstance(parsed, dict) or parsed.get("tenant") != visitor.tenant_id:
+        raise InvalidInput("tenant", "is not this one", "go back and send the form again")
+    remit.apply(parsed, by=visitor.name, expected_sequence=sequence)
+    return RedirectResponse(f"{HOME}bounds", status_code=303)
+
+
+def _sequence(said: Mapping[str, str]) -> int:
+    text = said.get("sequence", "")
+    if not text.isdigit():
+        raise InvalidInput("sequence", "is missing", "reload the page and send the form again")
+    return int(text)

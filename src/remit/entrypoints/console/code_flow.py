@@ -1,0 +1,101 @@
+"""
+Signing in through the configured issuer: OpenID Connect's authorization code flow with PKCE (RFC 7636).
+
+What has to be remembered between leaving and coming back stands in a cookie of the browser that left, so that
+only it can come back.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import secrets
+from dataclasses import replace
+from typing import Self
+
+import httpx
+import orjson
+import requests
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.requests_client import OAuth2Session
+
+from remit.core.access import Principal
+from remit.core.errors import TryLater, Unauthenticated
+from remit.entrypoints.http.oidc import TIMEOUT_S, TokenIssuer, discover, principal_of_claims
+from remit.entrypoints.http.settings import OidcSettings
+
+_NOT_OURS = "this sign-in was not begun in this browser, or was finished already; sign in again"
+
+
+class CodeFlow:
+    """One issuer, to which the console is the client `client_id`. Safe to share between threads."""
+
+    def __init__(self, settings: OidcSettings, client_id: str) -> None:
+        self._settings, self._client_id = settings, client_id
+        # An ID token is made out to the client, an access token to the API.
+        self._tokens = TokenIssuer(replace(settings, audience=client_id))
+
+    @classmethod
+    def of(cls, settings: OidcSettings | None) -> Self | None:
+        """`None` where people do not sign in through an issuer."""
+        return cls(settings, settings.client_id) if settings and settings.client_id else None
+
+    def begin(self, redirect_uri: str, to: str) -> tuple[str, str]:
+        """Where the browser goes, and the cookie that it comes back with. Raises `TryLater`."""
+        verifier, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
+        with self._client(redirect_uri) as client:
+            endpoint = self._endpoint("authorization_endpoint")
+            where, state = client.create_authorization_url(endpoint, code_verifier=verifier, nonce=nonce)
+        asked = orjson.dumps({"state": state, "verifier": verifier, "nonce": nonce, "to": to})
+        return where, base64.urlsafe_b64encode(asked).decode()
+
+    def finish(self, redirect_uri: str, asked: str, came_back: str) -> tuple[Principal, str]:
+        """Who it is and where they wanted to go. Raises `Unauthenticated`, `Forbidden` or `TryLater`."""
+        remembered = _remembered(asked)
+        token = self._token(redirect_uri, remembered, came_back)
+        claims = self._tokens.claims(str(token.get("id_token")))
+        if not hmac.compare_digest(str(claims.get("nonce")), remembered["nonce"]):
+            raise Unauthenticated(_NOT_OURS)
+        return principal_of_claims(claims, self._settings), remembered["to"]
+
+    def _token(self, redirect_uri: str, remembered: dict[str, str], came_back: str) -> dict[str, object]:
+        try:
+            with self._client(redirect_uri) as client:
+                token: dict[str, object] = client.fetch_token(
+                    self._endpoint("token_endpoint"),
+                    authorization_response=came_back,
+                    state=remembered["state"],
+                    code_verifier=remembered["verifier"],
+                )
+        except AuthlibBaseError as error:
+            raise Unauthenticated(f"the issuer did not let you in: {error}") from None
+        except (requests.RequestException, ValueError) as error:
+            raise TryLater(f"{self._settings.issuer} does not answer ({error}); sign in again in a moment") from None
+        return token
+
+    def _client(self, redirect_uri: str) -> OAuth2Session:
+        secret = self._settings.client_secret
+        return OAuth2Session(
+            self._client_id,
+            secret,
+            token_endpoint_auth_method="client_secret_basic" if secret else "none",
+            redirect_uri=redirect_uri,
+            scope=self._settings.scope,
+            code_challenge_method="S256",
+            default_timeout=TIMEOUT_S,
+        )
+
+    def _endpoint(self, name: str) -> str:
+        try:
+            return str(discover(self._settings.issuer)[name])
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
+            raise TryLater(f"{self._settings.issuer} cannot be asked where to sign in ({error}); try later") from None
+
+
+def _remembered(asked: str) -> dict[str, str]:
+    try:
+        found = orjson.loads(base64.urlsafe_b64decode(asked))
+        return {name: str(found[name]) for name in ("state", "verifier", "nonce", "to")}
+    except (ValueError, KeyError, TypeError, binascii.Error):
+        raise Unauthenticated(_NOT_OURS) from None

@@ -1,0 +1,143 @@
+"""Editing an intent: a form from its parameters, the difference before it is done, and the new intent after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse, Response
+
+from remit.core.errors import InvalidInput
+from remit.core.intent import ActionIntentV1
+from remit.entrypoints.console.render import page
+from remit.entrypoints.console.visitors import HOME, Here, Visitor, permitted
+from remit.entrypoints.console.words import value
+from remit.entrypoints.http.shapes import IntentId
+
+router = APIRouter()
+Answerer = Annotated[Visitor, permitted("answer")]
+Control = Literal["text", "long", "number", "yes_no", "json"]
+LONG_TEXT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One editable value: its path, how it is edited, what it is now, and what the form says."""
+
+    path: str
+    control: Control
+    before: Any
+    text: str
+
+    @property
+    def name(self) -> str:
+        return self.path.partition(".")[2].replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    path: str
+    before: str
+    after: str
+
+
+async def form_fields(request: Request) -> dict[str, str]:
+    """What a form of any shape says."""
+    return {name: text for name, text in (await request.form()).items() if isinstance(text, str)}
+
+
+Said = Annotated[dict[str, str], Depends(form_fields)]
+
+
+@router.get("/intents/{action_intent_id}/edit")
+def ask(request: Request, remit: Here, visitor: Answerer, action_intent_id: IntentId) -> Response:
+    found = remit.intent(visitor.tenant_id, action_intent_id)
+    return page(request, "edit.html", intent=found.wire(), fields=fields(found, {}), differences=None, problem=None)
+
+
+@router.post("/intents/{action_intent_id}/edit/difference")
+def difference(request: Request, remit: Here, visitor: Answerer, action_intent_id: IntentId, said: Said) -> Response:
+    """What the form would change; nothing is stored."""
+    found = remit.intent(visitor.tenant_id, action_intent_id)
+    return _shown(request, found, said)
+
+
+@router.post("/intents/{action_intent_id}/edit")
+def edit(request: Request, remit: Here, visitor: Answerer, action_intent_id: IntentId, said: Said) -> Response:
+    """The edited intent takes the old one's place and waits for a person."""
+    found = remit.intent(visitor.tenant_id, action_intent_id)
+    try:
+        answer = remit.edit(visitor.tenant_id, action_intent_id, by=visitor.name, changes=changes(found, said))
+    except InvalidInput as error:
+        return _shown(request, found, said, str(error))
+    return RedirectResponse(f"{HOME}intents/{answer.action_intent_id}", status_code=303)
+
+
+def _shown(request: Request, found: ActionIntentV1, said: Mapping[str, str], problem: str | None = None) -> Response:
+    before = {field.path: field.before for field in fields(found, {})}
+    differences = []
+    try:
+        differences = [
+            Difference(path, value(before[path]), "(removed)" if new is None else value(new))
+            for path, new in changes(found, said).items()
+        ]
+    except InvalidInput as error:
+        problem = problem or str(error)
+    return page(
+        request,
+        "edit.html",
+        status=422 if problem else 200,
+        intent=found.wire(),
+        fields=fields(found, said),
+        differences=differences,
+        problem=problem,
+    )
+
+
+def fields(intent: ActionIntentV1, said: Mapping[str, str]) -> list[Field]:
+    """Every value of the target and the parameters that a path can name."""
+    values = {f"target.{name}": text for name, text in intent.target.model_dump().items()}
+    # A name with a dot in it would be taken for a path; such a parameter is left as it is.
+    values |= {f"parameters.{name}": item for name, item in intent.parameters.items() if "." not in name}
+    return [Field(path, _control(item), item, said.get(path, _text(item))) for path, item in values.items()]
+
+
+def changes(intent: ActionIntentV1, said: Mapping[str, str]) -> dict[str, Any]:
+    """The values that the form says otherwise; `None` for a parameter that is to go. Raises `InvalidInput`."""
+    changed: dict[str, Any] = {}
+    for field in fields(intent, {}):
+        if f"remove:{field.path}" in said:
+            changed[field.path] = None
+        elif field.path in said and said[field.path] != field.text:
+            new = _parsed(field, said[field.path])
+            # Browsers end lines of a text area in their own way.
+            if new != field.before:
+                changed[field.path] = new
+    return changed
+
+
+def _control(item: Any) -> Control:
+    if isinstance(item, bool):
+        return "yes_no"
+    if isinstance(item, int | float):
+        return "number"
+    if isinstance(item, str):
+        return "long" if "\n" in item or len(item) > LONG_TEXT else "text"
+    return "json"
+
+
+def _text(item: Any) -> str:
+    return item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+
+
+def _parsed(field: Field, text: str) -> Any:
+    if field.control in ("text", "long"):
+        return text.replace("\r\n", "\n")
+    try:
+        return json.loads(text)
+    except ValueError:
+        what = "a number" if field.control == "number" else "JSON"
+        raise InvalidInput(field.path, f"{text[:80]!r} is not {what}", f"write {what}") from None

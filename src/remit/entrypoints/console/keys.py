@@ -1,0 +1,71 @@
+"""Keys and roles: who may do what, made and revoked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, get_args
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from remit.core.access import ROLES, Role
+from remit.core.errors import InvalidInput
+from remit.entrypoints.console.render import page
+from remit.entrypoints.console.visitors import HOME, Here, Visitor, permitted
+from remit.entrypoints.http.shapes import KeyId
+from remit.wiring import Remit
+
+router = APIRouter()
+Keeper = Annotated[Visitor, permitted("manage_keys")]
+OFFERED: tuple[Role, ...] = tuple(role for role in get_args(Role) if role != "platform")
+DOES: dict[Role, str] = {
+    "agent": "proposes, and reads its own",
+    "approver": "reads; approves, rejects and edits",
+    "operator": "reads; stops, resumes and resolves",
+    "admin": "reads; sets the bounds and manages keys",
+    "auditor": "reads; exports and verifies",
+    "platform": "stops everything everywhere",
+}
+
+
+@router.get("/keys")
+def keys(request: Request, remit: Here, visitor: Keeper) -> Response:
+    return _page(request, remit, visitor)
+
+
+@router.post("/keys")
+def create(
+    request: Request,
+    remit: Here,
+    visitor: Keeper,
+    name: Annotated[str, Form(max_length=128)],
+    role: Annotated[list[str] | None, Form()] = None,
+) -> Response:
+    """The new key's text is on the page that answers, and nowhere else ever again."""
+    try:
+        _, text = remit.create_key(visitor.tenant_id, {"name": name.strip(), "roles": role or []}, by=visitor.name)
+    except InvalidInput as error:
+        return _page(request, remit, visitor, status=422, problem=str(error))
+    return _page(request, remit, visitor, text=text)
+
+
+@router.post("/keys/{key_id}/revoke")
+def revoke(remit: Here, visitor: Keeper, key_id: KeyId) -> Response:
+    remit.revoke_key(visitor.tenant_id, key_id, by=visitor.name)
+    return RedirectResponse(f"{HOME}keys", status_code=303)
+
+
+def _page(
+    request: Request,
+    remit: Remit,
+    visitor: Visitor,
+    *,
+    status: int = 200,
+    text: str | None = None,
+    problem: str | None = None,
+) -> Response:
+    listed: list[dict[str, Any]] = [key.wire() for key in remit.keys(visitor.tenant_id)]
+    listed.sort(key=lambda key: (key["revoked_at"] is not None, key["name"]))
+    return page(request, "keys.html", status=status, keys=listed, text=text, problem=problem, roles=OFFERED, does=DOES)
+
+
+assert DOES.keys() == ROLES.keys()

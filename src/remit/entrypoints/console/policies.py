@@ -1,0 +1,105 @@
+"""The tenant's own Cedar policies: an editor that checks before anything is in force, and every version there was."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+
+from remit.core.bounds_parts import Policies, parse_part
+from remit.core.errors import InvalidInput
+from remit.core.policy import PLATFORM_POLICIES, SCHEMA, PolicySource, compile_policies
+from remit.entrypoints.console.bounds import Admin, preview
+from remit.entrypoints.console.render import page
+from remit.entrypoints.console.visitors import Here, Reader, Visitor
+from remit.entrypoints.http.policies import VersionId, difference_of
+from remit.wiring import Remit
+
+router = APIRouter()
+FileName = Annotated[str, Form(max_length=200)]
+FileText = Annotated[str, Form(max_length=64 * 1024)]
+NEW_FILE = "policies.cedar"
+EXAMPLE = """@id("notes_at_night")
+@reason("OUTSIDE_OFFICE_HOURS")
+@effect("REQUIRE_APPROVAL")
+@explanation("outside office hours a person decides")
+forbid (principal, action, resource)
+when { context.hour < 8 || context.hour >= 18 };
+"""
+
+
+@router.get("/policies")
+def policies(request: Request, remit: Here, visitor: Reader, name: str | None = None) -> Response:
+    """One file in the editor, the others beside it."""
+    sources = {source.name: source.text for source in remit.bounds(visitor.tenant_id).bounds.policies}
+    chosen = name if name is not None else next(iter(sources), NEW_FILE)
+    text = sources.get(chosen, "" if sources or name is not None else EXAMPLE)
+    return _page(request, remit, visitor, chosen, text)
+
+
+@router.post("/policies/check")
+def check(request: Request, remit: Here, visitor: Admin, name: FileName, text: FileText) -> Response:
+    """Validate and compare with what is in force, without saving."""
+    return _page(request, remit, visitor, name, text, checked=_checked(remit, visitor, name, text))
+
+
+@router.post("/policies")
+def save(
+    request: Request, remit: Here, visitor: Admin, name: FileName, text: FileText, sequence: Annotated[int, Form()]
+) -> Response:
+    """The file takes its place among the others; what changes is looked at before it is in force."""
+    try:
+        sources = _with(remit, visitor, name, text)
+        wanted = remit.bounds(visitor.tenant_id).bounds.model_dump(mode="json")
+        return preview(request, remit, visitor, {**wanted, "policies": sources}, sequence)
+    except InvalidInput:
+        return _page(request, remit, visitor, name, text, checked=_checked(remit, visitor, name, text))
+
+
+@router.get("/policies/versions/{version}")
+def version(request: Request, remit: Here, visitor: Reader, version: VersionId) -> Response:
+    return page(request, "policy_version.html", kept=remit.policy_version(visitor.tenant_id, version))
+
+
+def _with(remit: Remit, visitor: Visitor, name: str, text: str) -> list[dict[str, Any]]:
+    """The tenant's files with this one in its place; an empty one goes. Raises `InvalidInput`."""
+    sources = [source.model_dump() for source in remit.bounds(visitor.tenant_id).bounds.policies]
+    new = {"name": name.strip(), "text": text.replace("\r\n", "\n")}
+    if any(source["name"] == new["name"] for source in sources):
+        sources = [new if source["name"] == new["name"] else source for source in sources]
+    else:
+        sources.append(new)
+    kept = [source for source in sources if source["text"].strip()]
+    parse_part(Policies, {"policies": kept})
+    return kept
+
+
+def _checked(remit: Remit, visitor: Visitor, name: str, text: str) -> dict[str, Any]:
+    in_force = remit.bounds(visitor.tenant_id).bounds.policies
+    try:
+        sources = [PolicySource(**source) for source in _with(remit, visitor, name, text)]
+    except InvalidInput as error:
+        return {"problem": str(error), "rules": [], "difference": ""}
+    compiled = compile_policies(tuple(sources))
+    rules = [clause for clause in compiled.clauses.values() if not clause.platform]
+    return {"problem": None, "rules": rules, "difference": difference_of(in_force, sources)}
+
+
+def _page(
+    request: Request, remit: Remit, visitor: Visitor, name: str, text: str, checked: dict[str, Any] | None = None
+) -> Response:
+    in_force = remit.bounds(visitor.tenant_id)
+    return page(
+        request,
+        "policies.html",
+        status=422 if checked and checked["problem"] else 200,
+        files=[source.name for source in in_force.bounds.policies],
+        name=name,
+        text=text,
+        sequence=in_force.config_sequence,
+        checked=checked,
+        versions=remit.policy_versions(visitor.tenant_id),
+        platform=PLATFORM_POLICIES,
+        schema=SCHEMA,
+    )

@@ -1,0 +1,77 @@
+"""Templates to pages. What every page shows (who is there, the stop switch, what waits) is gathered here."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from markupsafe import Markup
+
+from remit.core.autonomy import StopScope
+from remit.entrypoints.console import words
+from remit.entrypoints.console.visitors import Visitor, visitor_seen
+from remit.wiring import Remit
+
+FOLDER = Path(str(resources.files("remit.console")))
+STATIC = FOLDER / "static"
+HTMX = Path(str(resources.files("js_lib_htmx"))) / "static" / "htmx" / "htmx.min.js"
+MOST_COUNTED = 100
+"""Beyond so many, what waits is shown as "99+": counting on would take the longer the more there is."""
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("reason", "action", "source", "value", "percent", "flat", "exact"):
+        environment.filters[name] = getattr(words, name)
+    environment.filters["moment"] = _time
+    environment.filters["scope"] = lambda scope: str(StopScope.model_validate(scope))
+    environment.globals.update(words=words, asset=asset)
+    return environment
+
+
+def _time(at: Any) -> Markup:
+    shown = words.moment(at)
+    return Markup('<time datetime="{0}" title="{1}">{1}</time>').format(shown["datetime"], shown["text"])
+
+
+@cache
+def asset(name: str) -> str:
+    """The URL of a static file; it changes with the file, so that browsers may keep it for good."""
+    content = (HTMX if name == "htmx.js" else STATIC / name).read_bytes()
+    return f"/console/static/{name}?v={hashlib.sha256(content).hexdigest()[:16]}"
+
+
+def page(request: Request, template: str, *, status: int = 200, **shown: Any) -> HTMLResponse:
+    """One page with its frame."""
+    visitor = visitor_seen(request)
+    frame = _frame(request.app.state.remit, visitor) if visitor else {"stops": [], "waiting": 0}
+    text = (
+        _environment()
+        .get_template(template)
+        .render(visitor=visitor, path=_path(request), oidc=request.app.state.code_flow is not None, **frame, **shown)
+    )
+    return HTMLResponse(text, status_code=status)
+
+
+def _path(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def _frame(remit: Remit, visitor: Visitor) -> dict[str, Any]:
+    return {
+        "stops": [stop.wire() for stop in remit.stops(visitor.tenant_id)],
+        "waiting": len(remit.waiting(visitor.tenant_id, limit=MOST_COUNTED)) if visitor.may("read") else 0,
+    }

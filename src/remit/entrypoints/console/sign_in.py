@@ -1,0 +1,117 @@
+"""Coming in by a key, by a link, or through the configured issuer; and going out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from remit.core.errors import RemitError
+from remit.entrypoints.console.code_flow import CodeFlow
+from remit.entrypoints.console.render import page
+from remit.entrypoints.console.visitors import (
+    COOKIE,
+    HOME,
+    Anybody,
+    Here,
+    local_page,
+    on_loopback,
+    own_page,
+    sign_in,
+)
+
+router = APIRouter()
+ASKED = "remit_sign_in"
+"""The cookie that remembers, between leaving for the issuer and coming back, what was asked."""
+
+
+@router.get("/sign-in")
+def ask(request: Request, to: str | None = None) -> Response:
+    return page(request, "sign_in.html", to=local_page(to), problem=None)
+
+
+@router.post("/sign-in", dependencies=[Depends(own_page)])
+def by_key(
+    request: Request, remit: Here, key: Annotated[str, Form(max_length=1000)], to: Annotated[str, Form()] = HOME
+) -> Response:
+    """Whoever has the key may do here what the key may do elsewhere, for as long as it lasts."""
+    try:
+        cookie = remit.begin_session(remit.authenticate(key.strip()), by_key=key.strip())
+    except RemitError as error:
+        return page(request, "sign_in.html", status=401, to=local_page(to), problem=str(error))
+    return _signed_in(request, cookie, local_page(to))
+
+
+@router.get("/link/{token}")
+def by_link(request: Request, remit: Here, token: str) -> Response:
+    """
+    From this machine a link signs in at once. From elsewhere it asks first: programs that look into messages
+    open every link in them, and would use it up.
+    """
+    if on_loopback(request):
+        return _redeemed(request, remit, token)
+    return page(request, "link.html")
+
+
+@router.post("/link/{token}", dependencies=[Depends(own_page)])
+def by_link_confirmed(request: Request, remit: Here, token: str) -> Response:
+    return _redeemed(request, remit, token)
+
+
+def _redeemed(request: Request, remit: Here, token: str) -> Response:
+    try:
+        cookie, leads_to = remit.redeem_link(token, on_loopback=on_loopback(request))
+    except RemitError as error:
+        return page(request, "sign_in.html", status=401, to=HOME, problem=str(error))
+    return _signed_in(request, cookie, leads_to)
+
+
+@router.get("/oidc")
+def leave_for_issuer(request: Request, to: str | None = None) -> Response:
+    """To the issuer's own sign-in."""
+    flow = _flow(request)
+    where, asked = flow.begin(_callback(request), local_page(to))
+    response = RedirectResponse(where, status_code=303)
+    secure = request.url.scheme == "https"
+    response.set_cookie(ASKED, asked, max_age=600, path=HOME, httponly=True, samesite="lax", secure=secure)
+    return response
+
+
+@router.get("/oidc/callback")
+def come_back(request: Request, remit: Here) -> Response:
+    """From the issuer, with a code that only this server can turn into who it is."""
+    try:
+        principal, to = _flow(request).finish(_callback(request), request.cookies.get(ASKED, ""), str(request.url))
+        cookie = remit.begin_session(principal)
+    except RemitError as error:
+        return page(request, "sign_in.html", status=401, to=HOME, problem=str(error))
+    response = _signed_in(request, cookie, local_page(to))
+    response.delete_cookie(ASKED, path=HOME)
+    return response
+
+
+@router.post("/sign-out")
+def sign_out(remit: Here, visitor: Anybody) -> Response:
+    remit.end_session(visitor.cookie)
+    response = RedirectResponse(f"{HOME}sign-in", status_code=303)
+    response.delete_cookie(COOKIE, path=HOME)
+    return response
+
+
+def _flow(request: Request) -> CodeFlow:
+    flow: CodeFlow | None = request.app.state.code_flow
+    if flow is None:
+        raise HTTPException(404, "no token issuer is configured for the console")
+    return flow
+
+
+def _callback(request: Request) -> str:
+    return f"{request.url.scheme}://{request.headers['host']}{HOME}oidc/callback"
+
+
+def _signed_in(request: Request, cookie: str, to: str) -> Response:
+    response = RedirectResponse(to, status_code=303)
+    sign_in(response, request, cookie)
+    return response
