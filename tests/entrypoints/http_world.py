@@ -27,6 +27,8 @@ from remit.wiring import Remit
 
 ACME, GLOBEX = "acme", "globex"
 NOTE, EMAIL = "CREATE_INTERNAL_NOTE", "SEND_EMAIL"
+SILENT = "ASK_THE_SILENT"
+"""What `Silent` carries out, where bounds have it."""
 
 
 @dataclass
@@ -58,8 +60,10 @@ class World:
         self.server.should_exit = True
 
     def work(self) -> None:
-        """Carry out what is approved."""
-        work(self.remit, until_idle=True)
+        """Carry out what is approved. In a thread: a browser's driver keeps an event loop in the test's own."""
+        thread = threading.Thread(target=work, args=(self.remit,), kwargs={"until_idle": True})
+        thread.start()
+        thread.join()
 
 
 class Silent:
@@ -77,13 +81,15 @@ class Silent:
         return CallResult(acted="unknown", error_class="TIMEOUT", error_code="TIMEOUT", error_message="no answer")
 
 
-def bounds(tenant: str = ACME, **changes: Any) -> dict[str, Any]:
-    """Autonomy for notes, ten a day for every account; e-mails need a person."""
+def bounds(tenant: str = ACME, *, silent: bool = False, **changes: Any) -> dict[str, Any]:
+    """Autonomy for notes, ten a day for every account; e-mails need a person. With `silent`, also that type."""
     tool = {"connector": "internal", "operation": "create_note"}
+    more = {SILENT: {"risk_tier": "LOW", "tool": {"connector": "silent"}}} if silent else {}
+    own = {NOTE: {"risk_tier": "MINIMAL", "tool": tool}, EMAIL: {"risk_tier": "HIGH", "tool": tool}}
     return {
         "tenant": tenant,
-        "action_types": {NOTE: {"risk_tier": "MINIMAL", "tool": tool}, EMAIL: {"risk_tier": "HIGH", "tool": tool}},
-        "allowlist": [NOTE],
+        "action_types": {**own, **more},
+        "allowlist": [NOTE, *more],
         "modes": {"default": "AUTO_EXECUTE"},
         "budget": {"max_autonomous_per_day": 10},
         **changes,

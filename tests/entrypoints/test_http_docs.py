@@ -14,7 +14,7 @@ import pytest
 
 from remit.core.access import ROLES
 from remit.entrypoints.http import problems
-from tests.entrypoints.http_world import ACME, EMAIL, NOTE, Silent, World, bounds, http_world
+from tests.entrypoints.http_world import ACME, EMAIL, SILENT, Silent, World, bounds, http_world
 from tests.entrypoints.test_http_roles import ALLOWED, PUBLIC
 
 PAGE = (Path(__file__).parents[2] / "docs" / "http.md").read_text(encoding="utf-8")
@@ -25,7 +25,7 @@ def test_every_route_is_listed_and_no_other() -> None:
     rows = "".join(line for line in PAGE.splitlines() if re.match(r"\| `(GET|POST|PUT)", line))
     listed = set(re.findall(r"`(?:(?:GET|POST|PUT) )?(/[\w/{}.-]+)`", rows))
 
-    assert listed == served - {"/openapi.json"}
+    assert listed == served - {"/", "/openapi.json"}
 
 
 def test_every_role_and_every_problem_is_described() -> None:
@@ -37,7 +37,6 @@ def test_every_role_and_every_problem_is_described() -> None:
 
 LINES = re.findall(r"^\| (`(?:GET|POST|PUT|DELETE).*?) \| [^|]* \| `([^|]*)` \|$", PAGE, re.MULTILINE)
 (SHORTHAND,) = re.findall(r"^`(c\(\) .*)`\.", PAGE, re.MULTILINE)
-SILENT = "ASK_THE_SILENT"
 TIMED_OUT = 28
 """How curl ends a stream, which has no end of its own."""
 
@@ -51,9 +50,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         pytest.skip("curl is missing; install it to try the lines of docs/http.md")
     folder = tmp_path_factory.mktemp("shop")
     with http_world(folder, connectors={"silent": Silent()}) as world:
-        whole = bounds()
-        whole["action_types"][SILENT] = {"risk_tier": "LOW", "tool": {"connector": "silent"}}
-        whole["allowlist"] = [NOTE, SILENT]
+        whole = bounds(silent=True)
         world.remit.apply(whole, by="the test")
         (folder / "bounds.json").write_text(json.dumps({**whole, "allowed_hosts": ["api.example.com"]}))
         (folder / "policies.json").write_text(json.dumps({"policies": []}))

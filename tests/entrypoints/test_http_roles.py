@@ -58,7 +58,7 @@ ALLOWED: dict[str, set[str]] = {
     "POST /v1/keys/{key_id}/revoke": {"admin", "platform"},
     "GET /metrics": {"operator", "platform"},
 }
-PUBLIC = {"GET /openapi.json", "GET /healthz", "GET /readyz"}
+PUBLIC = {"GET /", "GET /openapi.json", "GET /healthz", "GET /readyz"}
 """Answered to anybody: nothing in them is of a tenant."""
 
 
@@ -169,7 +169,7 @@ def test_nobody_gets_no_answer_without_a_credential(shared: World, route: str) -
 
 @pytest.mark.parametrize("route", sorted(PUBLIC))
 def test_what_is_public_needs_no_credential(shared: World, route: str) -> None:
-    assert _ask(shared.client(None), route, None).status_code == 200
+    assert _ask(shared.client(None), route, None).status_code < 400
 
 
 def test_a_credential_is_looked_for_in_its_header_alone(shared: World) -> None:

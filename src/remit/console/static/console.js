@@ -52,6 +52,19 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (news) news.hidden = false;
 });
 
+// A part of the page that did not come is said, not swallowed; the news looks again by itself.
+function trouble(event) {
+  const { elt, xhr } = event.detail;
+  if (elt?.id === "live") return;
+  const told = document.getElementById("trouble");
+  told.textContent = xhr?.status
+    ? `That did not work (${xhr.status}). Reload the page and look before you do it again.`
+    : "The server does not answer. Look again in a moment before you do it again.";
+  told.hidden = false;
+}
+document.addEventListener("htmx:responseError", trouble);
+document.addEventListener("htmx:sendError", trouble);
+
 // --- after a swap: the same card keeps the focus, or the one that took its place ---
 
 let place = { name: null, index: -1 };
@@ -63,8 +76,10 @@ document.addEventListener("htmx:beforeSwap", () => {
 
 document.addEventListener("htmx:afterSettle", () => {
   localTimes(document);
-  const news = document.getElementById("news");
-  if (news) news.hidden = true;
+  for (const id of ["news", "trouble"]) {
+    const told = document.getElementById(id);
+    if (told) told.hidden = true;
+  }
   if (place.index < 0) return;
   const now = cards();
   const same = now.find((card) => card.dataset.card === place.name);

@@ -72,11 +72,13 @@ def edit(request: Request, remit: Here, visitor: Answerer, action_intent_id: Int
     try:
         answer = remit.edit(visitor.tenant_id, action_intent_id, by=visitor.name, changes=changes(found, said))
     except InvalidInput as error:
-        return _shown(request, found, said, str(error))
+        return _shown(request, found, said, str(error), status=422)
     return RedirectResponse(f"{HOME}intents/{answer.action_intent_id}", status_code=303)
 
 
-def _shown(request: Request, found: ActionIntentV1, said: Mapping[str, str], problem: str | None = None) -> Response:
+def _shown(
+    request: Request, found: ActionIntentV1, said: Mapping[str, str], problem: str | None = None, status: int = 200
+) -> Response:
     before = {field.path: field.before for field in fields(found, {})}
     differences = []
     try:
@@ -89,7 +91,7 @@ def _shown(request: Request, found: ActionIntentV1, said: Mapping[str, str], pro
     return page(
         request,
         "edit.html",
-        status=422 if problem else 200,
+        status=status,
         intent=found.wire(),
         fields=fields(found, said),
         differences=differences,

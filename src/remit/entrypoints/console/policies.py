@@ -41,6 +41,7 @@ def policies(request: Request, remit: Here, visitor: Reader, name: str | None = 
 @router.post("/policies/check")
 def check(request: Request, remit: Here, visitor: Admin, name: FileName, text: FileText) -> Response:
     """Validate and compare with what is in force, without saving."""
+    # Sound or not, it was checked: the answer is one.
     return _page(request, remit, visitor, name, text, checked=_checked(remit, visitor, name, text))
 
 
@@ -54,7 +55,8 @@ def save(
         wanted = remit.bounds(visitor.tenant_id).bounds.model_dump(mode="json")
         return preview(request, remit, visitor, {**wanted, "policies": sources}, sequence)
     except InvalidInput:
-        return _page(request, remit, visitor, name, text, checked=_checked(remit, visitor, name, text))
+        checked = _checked(remit, visitor, name, text)
+        return _page(request, remit, visitor, name, text, checked=checked, status=422)
 
 
 @router.get("/policies/versions/{version}")
@@ -87,13 +89,20 @@ def _checked(remit: Remit, visitor: Visitor, name: str, text: str) -> dict[str, 
 
 
 def _page(
-    request: Request, remit: Remit, visitor: Visitor, name: str, text: str, checked: dict[str, Any] | None = None
+    request: Request,
+    remit: Remit,
+    visitor: Visitor,
+    name: str,
+    text: str,
+    *,
+    checked: dict[str, Any] | None = None,
+    status: int = 200,
 ) -> Response:
     in_force = remit.bounds(visitor.tenant_id)
     return page(
         request,
         "policies.html",
-        status=422 if checked and checked["problem"] else 200,
+        status=status,
         files=[source.name for source in in_force.bounds.policies],
         name=name,
         text=text,

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from remit.core.autonomy import StopScope
+from remit.core.values import instant
 from remit.entrypoints.console import words
 from remit.entrypoints.console.visitors import Visitor, visitor_seen
 from remit.wiring import Remit
@@ -72,6 +73,7 @@ def _path(request: Request) -> str:
 
 def _frame(remit: Remit, visitor: Visitor) -> dict[str, Any]:
     return {
+        "made_at": instant(remit.now()),
         "stops": [stop.wire() for stop in remit.stops(visitor.tenant_id)],
         "waiting": len(remit.waiting(visitor.tenant_id, limit=MOST_COUNTED)) if visitor.may("read") else 0,
     }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 
-from remit.core.bookmark import Bookmark
+from remit.core.bookmark import OVERLAP, Bookmark
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
+from remit.core.values import WireTime
 from remit.entrypoints.console.visitors import Here, Reader, Visitor
 from remit.entrypoints.http.stream import EventStream, Streams, events
 from remit.wiring import Remit
@@ -20,9 +21,14 @@ async def stream(
     request: Request,
     remit: Here,
     visitor: Reader,
+    seen_at: Annotated[WireTime | None, Query()] = None,
     last_event_id: Annotated[str | None, Header(max_length=8192)] = None,
 ) -> Any:
-    bookmark = Bookmark.parse(last_event_id) if last_event_id else None
+    """What happened since the page was made that asks for it, and from then on."""
+    # What was committed late may have been missing from the page, though its time is earlier.
+    bookmark = Bookmark.at(seen_at - OVERLAP) if seen_at else None
+    if last_event_id:
+        bookmark = Bookmark.parse(last_event_id)
     streams: Streams = request.app.state.streams
     streams.enter()
     told = events(request, remit, visitor.principal, bookmark, lambda: _still_may(remit, visitor))

@@ -41,8 +41,9 @@ def create_app(remit: Remit, settings: HttpSettings | None = None) -> FastAPI:
     problems.install(app)
     for module in (agents, people, reading, stream, bounds, policies, operating, health):
         app.include_router(module.router)
-    app.mount("/console", create_console(remit, settings, app.state.limiter, app.state.streams))
-    app.add_api_route("/", _to_console, include_in_schema=False)
+    if settings.console:
+        app.mount("/console", create_console(remit, settings, app.state.limiter, app.state.streams))
+        app.add_api_route("/", _to_console, include_in_schema=False)
     return app
 
 

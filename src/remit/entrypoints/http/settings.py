@@ -33,20 +33,22 @@ class HttpSettings:
     `requests_per_minute` is the rate of one credential, `None` for no limit; `largest_body_bytes` of one request.
 
     `most_streams` is how many event streams this process serves at once. With `metrics_open`, `/metrics` asks for
-    no key: for a port that only the monitoring reaches. Without `oidc`, only API keys let anybody in.
+    no key: for a port that only the monitoring reaches. Without `oidc`, only API keys let anybody in. Without
+    `console`, no web console is served.
     """
 
     requests_per_minute: int | None = 6000
     largest_body_bytes: int = 4 * 1024 * 1024
     most_streams: int = 100
     metrics_open: bool = False
+    console: bool = True
     oidc: OidcSettings | None = None
 
 
 def settings_from(environ: Mapping[str, str]) -> HttpSettings:
     """
     From `REMIT_REQUESTS_PER_MINUTE` (0 for no limit), `REMIT_LARGEST_BODY_BYTES`, `REMIT_MOST_STREAMS`,
-    `REMIT_METRICS_OPEN` (true or false), and for OIDC `REMIT_OIDC_ISSUER`,
+    `REMIT_METRICS_OPEN` and `REMIT_CONSOLE` (true or false), and for OIDC `REMIT_OIDC_ISSUER`,
     `REMIT_OIDC_AUDIENCE` and, where they differ, `REMIT_OIDC_TENANT_CLAIM`, `…_ROLES_CLAIM`, `…_NAME_CLAIM`,
     for the console `REMIT_OIDC_CLIENT_ID`, `…_CLIENT_SECRET` and `…_SCOPE`.
 
@@ -57,7 +59,8 @@ def settings_from(environ: Mapping[str, str]) -> HttpSettings:
         requests_per_minute=_whole(environ, "REMIT_REQUESTS_PER_MINUTE", plain.requests_per_minute or 0) or None,
         largest_body_bytes=_whole(environ, "REMIT_LARGEST_BODY_BYTES", plain.largest_body_bytes),
         most_streams=_whole(environ, "REMIT_MOST_STREAMS", plain.most_streams),
-        metrics_open=_yes(environ, "REMIT_METRICS_OPEN"),
+        metrics_open=_yes(environ, "REMIT_METRICS_OPEN", plain.metrics_open),
+        console=_yes(environ, "REMIT_CONSOLE", plain.console),
         oidc=_oidc(environ),
     )
 
@@ -69,8 +72,8 @@ def _whole(environ: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _yes(environ: Mapping[str, str], name: str) -> bool:
-    text = environ.get(name, "false").lower()
+def _yes(environ: Mapping[str, str], name: str, default: bool) -> bool:
+    text = environ.get(name, str(default)).lower()
     if text not in ("true", "false", "1", "0"):
         raise InvalidInput(name, f"is {text!r}", "set it to true or false")
     return text in ("true", "1")

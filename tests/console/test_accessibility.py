@@ -1,0 +1,64 @@
+"""Every page, at desktop and phone width, light and dark: readable by everybody, and as wide as the window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from remit.core.autonomy import StopScope
+from tests.entrypoints.http_world import ACME, EMAIL, SILENT, Silent, World, bounds, http_world
+
+from .conftest import Looker, looker
+
+PAGES = (
+    "/console/",
+    "/console/did",
+    "/console/queue",
+    "/console/intents",
+    "/console/intents/waits",
+    "/console/intents/waits/edit",
+    "/console/intents/done",
+    "/console/intents/unknown",
+    "/console/bounds",
+    "/console/bounds?account_id=acct-1",
+    "/console/bounds/file",
+    "/console/policies",
+    "/console/keys",
+    "/console/audit",
+)
+LOOKS = [(1200, "light"), (1200, "dark"), (390, "light"), (390, "dark")]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One of everything that a page may show."""
+    with http_world(tmp_path_factory.mktemp("shop"), connectors={"silent": Silent()}) as world:
+        world.remit.apply(bounds(accounts={"acct-1": {"modes": {"default": "AUTO_EXECUTE"}}}, silent=True), by="ann")
+        world.submit("waits", action_type=EMAIL, why=["the customer asked"], parameters={"text": "hello", "lines": [1]})
+        world.submit("done")
+        world.submit("unknown", action_type=SILENT)
+        world.work()
+        world.remit.stop(StopScope(tenant_id=ACME, account_id="acct-2"), by="ann", reason="odd notes")
+        world.remit.follow()
+        yield world
+
+
+@pytest.fixture(scope="module", params=LOOKS, ids=lambda look: f"{look[0]} {look[1]}")
+def somebody(request: pytest.FixtureRequest, browser: Browser, shop: World) -> Iterator[Looker]:
+    width, scheme = request.param
+    with looker(browser, shop, "ann", width=width, scheme=scheme) as made:
+        yield made
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_is_accessible_and_fits(somebody: Looker, axe: str, path: str) -> None:
+    page = somebody.goes(path)
+
+    # Past the page's content policy, as a browser's own tools are.
+    found = page.evaluate(f"(() => {{ {axe} }})(); axe.run()")
+
+    told = [f"{each['id']}: {each['help']}: {each['nodes'][0]['html'][:200]}" for each in found["violations"]]
+    assert told == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,0 +1,346 @@
+"""Who gets into the console, as far as their roles and their tenant go, and no form but its own is taken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from remit.core.access import Principal
+from remit.core.session import LINK_LIVES
+from remit.entrypoints.console import create_console
+from remit.entrypoints.http import HttpSettings
+from remit.entrypoints.http.limits import RateLimiter
+from remit.entrypoints.http.stream import Streams
+from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, World, bounds, http_world
+
+from .conftest import ROLES, Visit, text_of
+
+Visiting = Callable[..., Visit]
+READERS = {"approver", "operator", "admin", "auditor"}
+ALLOWED = {
+    "GET /": {"agent", *READERS},
+    "GET /did": READERS,
+    "GET /queue": READERS,
+    "POST /queue/approve": {"approver"},
+    "POST /queue/reject": {"approver"},
+    "GET /intents": READERS,
+    "GET /intents/{action_intent_id}": {"agent", *READERS},
+    "POST /intents/{action_intent_id}/resolve": {"operator"},
+    "GET /intents/{action_intent_id}/edit": {"approver"},
+    "POST /intents/{action_intent_id}/edit": {"approver"},
+    "POST /intents/{action_intent_id}/edit/difference": {"approver"},
+    "GET /bounds": READERS,
+    "POST /bounds/form": {"admin"},
+    "GET /bounds/file": READERS,
+    "POST /bounds/file": {"admin"},
+    "POST /bounds/apply": {"admin"},
+    "GET /policies": READERS,
+    "POST /policies": {"admin"},
+    "POST /policies/check": {"admin"},
+    "GET /policies/versions/{version}": READERS,
+    "GET /keys": {"admin"},
+    "POST /keys": {"admin"},
+    "POST /keys/{key_id}/revoke": {"admin"},
+    "GET /audit": {"auditor"},
+    "POST /audit/verify": {"auditor"},
+    "POST /audit/export": {"auditor"},
+    "POST /stop": {"operator"},
+    "POST /resume": {"operator"},
+    "GET /stream": READERS,
+    "POST /sign-out": {"agent", *READERS},
+}
+OPEN = {
+    "GET /sign-in",
+    "POST /sign-in",
+    "GET /link/{token}",
+    "POST /link/{token}",
+    "GET /oidc",
+    "GET /oidc/callback",
+    "GET /static/{name}",
+}
+FORBIDDEN = "it takes the role"
+
+
+def _routes(world: World) -> set[str]:
+    console = create_console(world.remit, HttpSettings(), RateLimiter(None), Streams(1))
+    found: set[str] = set()
+    for route in iter_route_contexts(console.routes):
+        found |= {f"{method} {route.path}" for method in route.methods or () if method != "HEAD"}
+    return found
+
+
+def _ids(world: World) -> dict[str, str]:
+    world.submit("i-1", proposed_by="ann", action_type=EMAIL)
+    made, _ = world.remit.create_key(ACME, {"name": "some", "roles": ["agent"]}, by="the test")
+    version = world.remit.policy_versions(ACME)[0]["version"]
+    return {"action_intent_id": "i-1", "key_id": made.key_id, "version": version}
+
+
+def _form(world: World, route: str) -> dict[str, Any]:
+    """What makes each form a right one, but for who sends it."""
+    item = f"i-1 {world.remit.intent(ACME, 'i-1').digest}"
+    return {
+        "POST /queue/approve": {"item": item},
+        "POST /queue/reject": {"item": item},
+        "POST /intents/{action_intent_id}/resolve": {"status": "FAILED"},
+        "POST /intents/{action_intent_id}/edit": {"parameters.text": "changed"},
+        "POST /bounds/form": {"sequence": "1", "list": "inherit"},
+        "POST /bounds/file": {"sequence": "1", "text": "tenant: acme"},
+        "POST /bounds/apply": {"sequence": "1", "wanted": '{"tenant": "acme"}'},
+        "POST /policies": {"name": "a.cedar", "text": "", "sequence": "1"},
+        "POST /policies/check": {"name": "a.cedar", "text": ""},
+        "POST /keys": {"name": "new", "role": "agent"},
+        "POST /stop": {"reason": "a test"},
+        "POST /resume": {"reason": "a test"},
+    }.get(route, {})
+
+
+def _ask(visit: Visit, route: str, form: dict[str, Any], ids: dict[str, str]) -> tuple[int, str]:
+    method, path = route.format(**ids).split(" ")
+    data = {"csrf": visit.csrf, **form} if method == "POST" else None
+    with visit.client.stream(method, f"/console{path}", data=data) as answer:
+        if "event-stream" in answer.headers.get("content-type", ""):
+            return answer.status_code, ""
+        answer.read()
+        return answer.status_code, answer.text
+
+
+def test_every_route_says_here_who_may(world: World) -> None:
+    assert _routes(world) == {*ALLOWED, *OPEN}
+
+
+@pytest.mark.parametrize("role", sorted({"agent", *READERS}))
+def test_each_page_and_form_is_for_the_roles_it_is_for_and_no_other(world: World, visit: Visiting, role: str) -> None:
+    ids = _ids(world)
+    for route, allowed in ALLOWED.items():
+        status, text = _ask(visit(roles={role}), route, _form(world, route), ids)
+
+        assert (status == 403 and FORBIDDEN in text) == (role not in allowed), (route, status)
+        assert status < 500, route
+
+
+def test_without_a_session_every_page_asks_to_sign_in_and_no_form_does_anything(world: World) -> None:
+    ids = _ids(world)
+    with httpx.Client(base_url=world.url, trust_env=False) as nobody:
+        for route in ALLOWED:
+            method, path = route.format(**ids).split(" ")
+            answer = nobody.request(method, f"/console{path}", data=_form(world, route) if method == "POST" else None)
+
+            assert answer.status_code == 303, route
+            assert answer.headers["location"].startswith("/console/sign-in"), route
+    assert world.remit.status(ACME, "i-1")["status"] == "AWAITING_APPROVAL"
+    assert world.remit.stops(ACME) == []
+
+
+def test_a_part_of_a_page_sends_the_whole_window_to_sign_in(world: World) -> None:
+    answer = httpx.get(f"{world.url}/console/queue", headers={"HX-Request": "true"}, trust_env=False)
+
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/console/sign-in?to=/console/queue")
+
+
+@pytest.mark.parametrize("sent", [None, "", "guess", "other"])
+def test_a_form_without_its_sessions_token_does_nothing(world: World, visit: Visiting, sent: str | None) -> None:
+    ids = _ids(world)
+    ann, bob = visit(), visit(name="bob")
+    token = bob.csrf if sent == "other" else sent
+    for route in (route for route in ALLOWED if route.startswith("POST")):
+        form = {**_form(world, route), **({} if token is None else {"csrf": token})}
+        answer = ann.client.post(f"/console{route.format(**ids).split(' ')[1]}", data=form)
+
+        assert answer.status_code == 403, route
+        assert "not made by this session" in text_of(answer)
+    assert world.remit.status(ACME, "i-1")["status"] == "AWAITING_APPROVAL"
+    assert ann.get("/console/queue").status_code == 200
+
+
+def test_a_tenant_sees_and_answers_nothing_of_another(world: World, visit: Visiting) -> None:
+    ids = _ids(world)
+    world.work()
+    world.remit.apply(bounds(GLOBEX), by="the test")
+    carl = visit(tenant=GLOBEX, name="carl")
+    before = world.remit.ledger(ACME, "i-1")
+
+    for route in ALLOWED:
+        form = _form(world, route)
+        if route.startswith("POST /bounds"):
+            form = {name: text.replace(ACME, GLOBEX) for name, text in form.items()}
+        status, text = _ask(carl, route, form, ids)
+
+        if "{action_intent_id}" in route or "{key_id}" in route:
+            assert status == 404, route
+        assert "send email" not in text.lower() or "bounds" in route or "policies" in route, route
+        carl = visit(tenant=GLOBEX, name="carl") if route == "POST /sign-out" else carl
+
+    assert world.remit.ledger(ACME, "i-1") == before
+    assert world.remit.stops(ACME) == []
+    assert world.remit.bounds(ACME).config_sequence == 1
+
+
+def test_bounds_of_another_tenant_cannot_be_put_in_force(world: World, visit: Visiting) -> None:
+    ann = visit()
+
+    by_form = ann.post("/console/bounds/apply", {"sequence": "0", "wanted": '{"tenant": "globex"}'})
+    by_file = ann.post("/console/bounds/file", {"sequence": "0", "text": "tenant: globex"})
+
+    assert (by_form.status_code, by_file.status_code) == (422, 422)
+    assert world.remit.bounds(GLOBEX).config_sequence == 0
+
+
+def test_bounds_that_somebody_changed_meanwhile_are_not_overwritten(world: World, visit: Visiting) -> None:
+    ann = visit()
+    page = ann.post("/console/bounds/file", {"sequence": "1", "text": "tenant: acme"})
+    world.remit.apply(bounds(budget={"max_autonomous_per_day": 3}), by="bob")
+    wanted, sequence = re.findall(r'name="(?:wanted|sequence)" value="([^"]*)"', page.text)[::-1]
+
+    answer = ann.post("/console/bounds/apply", {"sequence": sequence, "wanted": wanted.replace("&#34;", '"')})
+
+    assert answer.status_code == 409
+    assert world.remit.bounds(ACME).config_sequence == 2
+
+
+def test_a_page_may_load_nothing_from_elsewhere_and_stands_in_no_frame(visit: Visiting) -> None:
+    answer = visit().get("/console/queue")
+
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy and "unsafe-inline" not in policy and "unsafe-eval" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["cache-control"] == "no-store"
+    # What the policy would refuse is not even there.
+    assert not re.search(r"<script(?![^>]*\bsrc=)|\bstyle=|\bon[a-z]+=", answer.text)
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', answer.text)
+
+
+def test_static_files_are_kept_for_good_and_there_are_no_others(visit: Visiting) -> None:
+    ann = visit()
+    paths = re.findall(r'(?:src|href)="(/console/static/[^"]+)"', ann.get("/console/").text)
+
+    answers = [ann.get(path) for path in paths]
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert all("immutable" in answer.headers["cache-control"] for answer in answers)
+    assert len({path.split("?")[0] for path in paths}) == 4
+    for path in ("..%2fapp.py", "templates/base.html", "console.css.map", "%2e%2e/base.html"):
+        assert ann.get(f"/console/static/{path}").status_code == 404
+
+
+def test_the_cookie_is_kept_from_scripts_and_other_sites(world: World) -> None:
+    form = {"key": world.keys[ACME, "approver"], "to": "/console/queue"}
+    answer = httpx.post(f"{world.url}/console/sign-in", data=form, trust_env=False)
+
+    cookie = answer.headers["set-cookie"]
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console/queue")
+    assert "HttpOnly" in cookie and "SameSite=lax" in cookie and "Path=/console/" in cookie
+
+
+@pytest.mark.parametrize("to", ["https://elsewhere.example/", "//elsewhere.example", "/v1/stop", "/console/\\evil"])
+def test_signing_in_leads_nowhere_but_into_the_console(world: World, to: str) -> None:
+    form = {"key": world.keys[ACME, "approver"], "to": to}
+
+    assert httpx.post(f"{world.url}/console/sign-in", data=form, trust_env=False).headers["location"] == "/console/"
+
+
+def test_another_sites_form_signs_nobody_in(world: World) -> None:
+    form = {"key": world.keys[ACME, "approver"]}
+    headers = {"Origin": "https://elsewhere.example"}
+
+    answer = httpx.post(f"{world.url}/console/sign-in", data=form, headers=headers, trust_env=False)
+
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_revoked_keys_session_is_over_at_once(world: World) -> None:
+    made, text = world.remit.create_key(ACME, {"name": "ann", "roles": ["approver"]}, by="the test")
+    with httpx.Client(base_url=world.url, trust_env=False) as ann:
+        ann.post("/console/sign-in", data={"key": text})
+        assert ann.get("/console/queue").status_code == 200
+
+        world.remit.revoke_key(ACME, made.key_id, by="the test")
+
+        assert ann.get("/console/queue").status_code == 303
+
+
+def test_the_platforms_key_opens_no_tenants_console(world: World) -> None:
+    form = {"key": world.keys["*", "platform"]}
+
+    answer = httpx.post(f"{world.url}/console/sign-in", data=form, trust_env=False)
+
+    assert (answer.status_code, "set-cookie" in answer.headers) == (401, False)
+    assert "opens no tenant" in text_of(answer)
+
+
+def test_a_link_signs_in_once_and_leads_to_its_page(world: World) -> None:
+    token = world.remit.make_link(Principal("ann", ACME, ROLES), leads_to="/console/intents/i-1")
+    path = f"{world.url}/console/link/{token}"
+
+    first, again = (httpx.get(path, trust_env=False) for _ in range(2))
+
+    assert (first.status_code, first.headers["location"]) == (303, "/console/intents/i-1")
+    assert (again.status_code, "set-cookie" in again.headers) == (401, False)
+    assert LINK_LIVES.total_seconds() <= 3600
+
+
+def test_from_elsewhere_a_link_that_is_only_opened_is_not_used_up(world: World) -> None:
+    token = world.remit.make_link(Principal("ann", ACME, ROLES), leads_to="/console/queue")
+    path, elsewhere = f"{world.url}/console/link/{token}", {"X-Forwarded-For": "203.0.113.7"}
+
+    opened = httpx.get(path, headers=elsewhere, trust_env=False)
+    confirmed = httpx.post(path, headers=elsewhere, trust_env=False)
+
+    assert (opened.status_code, "set-cookie" in opened.headers) == (200, False)
+    assert (confirmed.status_code, confirmed.headers["location"]) == (303, "/console/queue")
+
+
+def test_a_link_printed_at_the_machine_is_good_there_alone(world: World) -> None:
+    token = world.remit.make_link(Principal("ann", ACME, ROLES), leads_to="/console/", loopback_only=True)
+    path = f"{world.url}/console/link/{token}"
+
+    assert httpx.post(path, headers={"X-Forwarded-For": "203.0.113.7"}, trust_env=False).status_code == 401
+    assert httpx.get(path, trust_env=False).status_code == 303
+
+
+def test_an_opened_link_decides_nothing(world: World) -> None:
+    world.submit("i-1", action_type=EMAIL)
+    token = world.remit.make_link(Principal("ann", ACME, ROLES), leads_to="/console/intents/i-1")
+    with httpx.Client(trust_env=False, follow_redirects=True) as ann:
+        page = ann.get(f"{world.url}/console/link/{token}")
+
+    assert "Approve" in page.text
+    assert world.remit.status(ACME, "i-1")["status"] == "AWAITING_APPROVAL"
+
+
+def test_bad_input_is_told_on_a_page_that_names_the_field(world: World, visit: Visiting) -> None:
+    ann = visit()
+
+    assert "status" in text_of(ann.get("/console/intents?status=LOST"))
+    for field, wrong in (("limit", "many"), ("timezone", "Mars/Olympus"), ("mode:default", "SOMETIMES")):
+        answer = ann.post("/console/bounds/form", {"sequence": "1", field: wrong})
+        assert answer.status_code == 422, field
+        assert wrong in text_of(answer), field
+    assert ann.post("/console/queue/approve").status_code == 422
+    assert ann.get("/console/intents/nobody").status_code == 404
+    assert ann.get("/console/nowhere").status_code == 404
+
+
+def test_markup_in_what_an_agent_sends_stays_text(world: World, visit: Visiting) -> None:
+    evil = '<script>alert(1)</script><img src=x onerror="alert(1)">'
+    world.submit("i-1", action_type=EMAIL, parameters={"text": evil, evil: "x"}, why=[evil])
+    ann = visit()
+
+    for path in ("/console/queue", "/console/intents/i-1", "/console/intents/i-1/edit"):
+        page = ann.get(path).text
+        assert "<script>alert" not in page and "<img src=x" not in page
+        assert "&lt;script&gt;" in page
+
+
+def test_without_a_console_there_is_none(tmp_path: Path) -> None:
+    with http_world(tmp_path, HttpSettings(console=False)) as world:
+        assert httpx.get(f"{world.url}/console/", trust_env=False).status_code == 404
+        assert httpx.get(f"{world.url}/healthz", trust_env=False).status_code == 200

@@ -1,0 +1,304 @@
+"""What people do at the console, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from playwright.sync_api import Page, expect
+
+from remit.core.autonomy import StopScope
+from tests.entrypoints.http_world import ACME, EMAIL, NOTE, World
+
+from .conftest import Looker
+
+Look = Callable[..., Looker]
+
+
+def card(page: Page, name: str):
+    return page.locator(f'[data-card="{name}"]')
+
+
+def test_signing_in_with_a_key_and_out_again(look: Look, world: World) -> None:
+    page = look(signed_in=False).goes("/console/queue")
+    expect(page).to_have_url(f"{world.url}/console/sign-in?to=/console/queue")
+
+    page.get_by_label("API key").fill(world.keys[ACME, "approver"])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{world.url}/console/queue")
+    page.locator(".who summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(f"{world.url}/console/queue")
+
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_wrong_key_is_told_so(look: Look) -> None:
+    ann = look(signed_in=False)
+    page = ann.goes("/console/sign-in")
+
+    page.get_by_label("API key").fill("rk.acme.nobody.nothing")
+    page.get_by_role("button", name="Sign in").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("not known")
+    ann.forgets("401")
+
+
+def test_an_intent_arrives_while_one_looks(look: Look, world: World) -> None:
+    page = look().goes("/console/queue")
+    expect(page.get_by_text("Nothing waits for you")).to_be_visible()
+
+    world.submit("i-1", action_type=EMAIL)
+
+    expect(card(page, "i-1")).to_be_visible()
+    expect(page.locator("#waiting")).to_have_text("1")
+
+
+def test_what_autopilot_does_shows_up_with_the_reason(look: Look, world: World) -> None:
+    page = look().goes("/console/did")
+
+    world.submit("i-1")
+    world.work()
+
+    line = page.locator(".told li", has_text="Autopilot did")
+    expect(line).to_contain_text("number 1 of 10 today")
+    expect(line.locator(".tag")).to_have_text("Autopilot")
+
+
+def test_approving_in_the_queue(look: Look, world: World) -> None:
+    world.submit("i-1", action_type=EMAIL)
+    page = look().goes("/console/queue")
+    expect(card(page, "i-1")).to_contain_text("This kind of action may never run alone here")
+
+    card(page, "i-1").get_by_role("button", name="Approve").click()
+
+    expect(page.get_by_role("status")).to_contain_text("i-1: approved; it runs now")
+    expect(card(page, "i-1")).to_have_count(0)
+    assert world.remit.why(ACME, "i-1")["approval"]["approved_by"] == "ann"
+
+
+def test_rejecting_with_a_reason(look: Look, world: World) -> None:
+    world.submit("i-1", action_type=EMAIL)
+    page = look().goes("/console/queue")
+
+    card(page, "i-1").get_by_text("Reject…").click()
+    card(page, "i-1").get_by_label("Why not?").fill("not this customer")
+    card(page, "i-1").get_by_role("button", name="Reject", exact=True).click()
+
+    expect(page.get_by_role("status")).to_contain_text("i-1: rejected")
+    assert world.remit.why(ACME, "i-1")["rejection"]["reason"] == "not this customer"
+
+
+def test_editing_shows_the_difference_and_makes_a_new_intent(look: Look, world: World) -> None:
+    parameters = {"text": "hello", "amount": 12.5, "urgent": True, "lines": [{"sku": "a"}]}
+    world.submit("i-1", action_type=EMAIL, parameters=parameters)
+    page = look().goes("/console/intents/i-1")
+    page.get_by_role("link", name="Edit…").click()
+
+    page.get_by_label("parameters.amount").fill("9.75")
+    page.get_by_label("parameters.urgent").select_option("false")
+    difference = page.locator("#difference")
+    expect(difference.get_by_role("row", name="parameters.amount 12.5 9.75")).to_be_visible()
+    expect(difference.get_by_role("row", name="parameters.urgent yes no")).to_be_visible()
+    page.get_by_role("button", name="Replace it with this").click()
+
+    expect(page.get_by_text("It replaced i-1")).to_be_visible()
+    new = world.remit.status(ACME, page.url.rsplit("/", 1)[1])
+    assert new["intent"]["parameters"] == {**parameters, "amount": 9.75, "urgent": False}
+    assert (new["status"], new["reason"]) == ("AWAITING_APPROVAL", "EDITED_BY_PERSON")
+    assert world.remit.status(ACME, "i-1")["status"] == "SUPERSEDED"
+
+
+def test_selecting_many_and_answering_them_together(look: Look, world: World) -> None:
+    for name in ("i-1", "i-2", "i-3"):
+        world.submit(name, action_type=EMAIL)
+    page = look().goes("/console/queue")
+
+    for name in ("i-1", "i-3"):
+        card(page, name).get_by_role("checkbox").check()
+    page.get_by_role("button", name="Approve selected").click()
+    expect(page.get_by_role("status").locator("li")).to_have_count(2)
+    page.get_by_label("Select all here").check()
+    page.get_by_label("Reason").fill("enough")
+    page.get_by_role("button", name="Reject selected").click()
+
+    expect(page.get_by_text("Nothing waits for you")).to_be_visible()
+    assert [world.remit.status(ACME, name)["status"] for name in ("i-1", "i-2", "i-3")] == [
+        "APPROVED",
+        "REJECTED",
+        "APPROVED",
+    ]
+
+
+def test_the_queue_is_answered_from_the_keyboard_alone(look: Look, world: World) -> None:
+    for number in (1, 2, 3, 4):
+        # The sooner it expires, the further up.
+        world.submit(f"i-{number}", action_type=EMAIL, expires_at=datetime(2030, 1, number, tzinfo=UTC))
+    page = look().goes("/console/queue")
+    keys = page.keyboard
+
+    keys.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    keys.press("Escape")
+    keys.press("j")
+    expect(card(page, "i-1")).to_be_focused()
+    keys.press("j")
+    keys.press("k")
+    keys.press("a")
+    expect(page.get_by_role("status")).to_contain_text("i-1: approved")
+    # The card that took its place has the focus: the next answer needs no hand on the mouse.
+    expect(card(page, "i-2")).to_be_focused()
+    keys.press("r")
+    keys.type("no")
+    keys.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("i-2: rejected")
+    keys.press("x")
+    expect(card(page, "i-3").get_by_role("checkbox")).to_be_checked()
+    keys.press("j")
+    keys.press("e")
+    expect(page).to_have_url(f"{world.url}/console/intents/i-4/edit")
+
+    assert world.remit.why(ACME, "i-2")["rejection"]["reason"] == "no"
+
+
+def test_of_two_who_answer_at_once_one_wins_and_the_other_is_told_who(look: Look, world: World) -> None:
+    world.submit("i-1", action_type=EMAIL)
+    ann, bob = look("ann"), look("bob")
+    for looker in (ann, bob):
+        looker.goes("/console/queue")
+        # Neither learns of the other's answer before giving their own.
+        looker.page.route("**/console/stream*", lambda route: route.abort())
+        looker.page.reload()
+
+    card(ann.page, "i-1").get_by_role("button", name="Approve").click()
+    expect(ann.page.get_by_role("status")).to_contain_text("approved; it runs now")
+    card(bob.page, "i-1").get_by_text("Reject…").click()
+    card(bob.page, "i-1").get_by_role("button", name="Reject", exact=True).click()
+
+    expect(bob.page.get_by_role("status")).to_contain_text("ann approved it first, so nothing changed")
+    for looker in (ann, bob):
+        looker.forgets("ERR_FAILED", "console/stream")
+
+
+def test_news_does_not_pull_an_answer_from_under_ones_hands(look: Look, world: World) -> None:
+    world.submit("i-1", action_type=EMAIL)
+    page = look().goes("/console/queue")
+    card(page, "i-1").get_by_text("Reject…").click()
+    card(page, "i-1").get_by_label("Why not?").fill("half a sen")
+
+    world.submit("i-2", action_type=EMAIL)
+
+    expect(page.get_by_text("Something has happened since")).to_be_visible()
+    expect(card(page, "i-1").get_by_label("Why not?")).to_have_value("half a sen")
+    page.get_by_text("Something has happened since").click()
+    expect(card(page, "i-2")).to_be_visible()
+
+
+def test_stopping_and_resuming_from_any_page(look: Look, world: World) -> None:
+    page = look().goes("/console/audit")
+    page.locator("#switch summary").click()
+    page.get_by_label("Why?").fill("odd notes since noon")
+    page.get_by_role("button", name="Stop now").click()
+
+    expect(page.locator("#switch summary")).to_have_text("Stopped")
+    told = "ann stopped autonomy for tenant acme: “odd notes since noon”"
+    expect(page.get_by_role("status").first).to_contain_text(told)
+    assert world.submit("i-1").reason == "AUTONOMY_STOPPED"
+    page.locator("#switch summary").click()
+    page.get_by_label("Why may it go on?").fill("it was a test")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("#switch summary")).to_have_text("Autonomy on")
+    assert world.submit("i-2").reason == "WITHIN_BOUNDS"
+
+
+def test_a_stop_from_elsewhere_shows_up_by_itself(look: Look, world: World) -> None:
+    page = look().goes("/console/")
+
+    world.remit.stop(StopScope(tenant_id=ACME), by="carl", reason="from outside")
+
+    expect(page.locator("#switch summary")).to_have_text("Stopped")
+
+
+def test_bounds_are_changed_after_a_look_at_what_changes(look: Look, world: World) -> None:
+    page = look().goes("/console/bounds")
+
+    page.get_by_label(f"{EMAIL} may run alone").check()
+    page.get_by_label(f"{NOTE} a day at most").fill("3")
+    page.get_by_role("button", name="Show what changes").click()
+    expect(page.locator(".diff")).to_contain_text(f"budget.max_per_action_type.{NOTE}: 3")
+    page.get_by_role("button", name="Put in force").click()
+
+    expect(page.get_by_text("ann changed the bounds to number 2")).to_be_visible()
+    in_force = world.remit.bounds(ACME).bounds
+    assert in_force.allowlist == [NOTE, EMAIL]
+    assert in_force.budget is not None and in_force.budget.max_per_action_type == {NOTE: 3}
+
+
+def test_an_account_gets_bounds_of_its_own(look: Look, world: World) -> None:
+    page = look().goes("/console/bounds")
+    page.get_by_placeholder("another account").fill("acct-9")
+    page.get_by_role("button", name="Open").click()
+
+    page.get_by_label("a list of its own").check()
+    page.get_by_label(f"Mode of {NOTE}").select_option("DISABLED")
+    page.get_by_role("button", name="Show what changes").click()
+    page.get_by_role("button", name="Put in force").click()
+
+    expect(page.get_by_role("link", name="acct-9")).to_be_visible()
+    own = world.remit.bounds(ACME).bounds.accounts["acct-9"]
+    assert (own.allowlist, own.modes) == ([], {NOTE: "DISABLED"})
+
+
+def test_a_policy_is_checked_while_it_is_written(look: Look, world: World) -> None:
+    page = look().goes("/console/policies")
+    editor = page.get_by_role("textbox", name="Text")
+
+    editor.fill("permit (principal, action, resource);")
+    expect(page.locator("#checked .problem")).to_be_visible()
+    editor.fill(
+        '@id("no_nights") @reason("AT_NIGHT") @effect("REQUIRE_APPROVAL") @explanation("nobody is here at night")\n'
+        "forbid (principal, action, resource) when { context.hour < 24 };"
+    )
+    expect(page.locator("#checked")).to_contain_text("It is sound: 1 rule")
+    page.get_by_role("button", name="Show what changes").click()
+    page.get_by_role("button", name="Put in force").click()
+    expect(page).to_have_url(f"{world.url}/console/bounds")
+
+    assert world.submit("i-1").reason == "AT_NIGHT"
+
+
+def test_a_key_is_made_shown_once_and_revoked(look: Look, world: World) -> None:
+    page = look().goes("/console/keys")
+    page.get_by_label("Whose key").fill("crm-agent")
+    page.get_by_label("agent: proposes").check()
+    page.get_by_role("button", name="Make a key").click()
+    text = page.locator(".secret").inner_text()
+    assert world.remit.authenticate(text).name == "crm-agent"
+
+    page.get_by_role("button", name="Revoke the key of crm-agent").click()
+
+    expect(page.get_by_text("revoked by ann")).to_be_visible()
+    expect(page.locator(".secret")).to_have_count(0)
+
+
+def test_verification_is_told_in_words_and_the_export_is_sealed(look: Look, world: World) -> None:
+    world.submit("i-1")
+    world.work()
+    page = look().goes("/console/audit")
+
+    page.get_by_role("button", name="Verify now").click()
+    expect(page.get_by_role("heading", name="Everything holds")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export and seal").click()
+
+    assert "LEDGER_SEALED" in download.value.path().read_text().splitlines()[-1]
+
+
+def test_times_are_in_the_viewers_zone_and_exact_on_hover(look: Look, world: World) -> None:
+    world.submit("i-1", action_type=EMAIL, expires_at=datetime(2030, 1, 2, 18, 30, tzinfo=UTC))
+    page = look().goes("/console/queue")
+
+    expires = card(page, "i-1").locator(".expires time")
+
+    expect(expires).to_have_text("3 Jan 2030, 03:30")
+    expect(expires).to_have_attribute("title", "2030-01-02 18:30:00 UTC")

@@ -1,0 +1,172 @@
+"""Signing in at the console through an issuer: the authorization code flow against a real one on loopback."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+import pytest
+
+from remit.entrypoints.http import HttpSettings
+from remit.entrypoints.http.settings import OidcSettings
+from tests.entrypoints.http_world import World, http_world
+from tests.entrypoints.test_http_oidc import AUDIENCE, Issuer
+
+from .conftest import text_of
+
+CLIENT, SECRET = "remit-console", "of the client"
+
+
+class SignInPage:
+    """The issuer's own: whoever comes is let in at once, and each code is good for one token of its client."""
+
+    def __init__(self, issuer: Issuer) -> None:
+        self.asked: dict[str, dict[str, str]] = {}
+        self.claims: dict[str, Any] = {}
+        page = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+                code = f"code-{len(page.asked)}"
+                page.asked[code] = asked
+                back = urlencode({"code": code, "state": asked["state"]})
+                self.send_response(302)
+                self.send_header("Location", f"{asked['redirect_uri']}?{back}")
+                self.end_headers()
+
+            def do_POST(self) -> None:
+                sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                form = {name: values[0] for name, values in parse_qs(sent).items()}
+                answer = page.token(issuer, form, self.headers.get("Authorization", ""))
+                body = json.dumps(answer).encode()
+                self.send_response(400 if "error" in answer else 200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+
+    def token(self, issuer: Issuer, form: dict[str, str], authorization: str) -> dict[str, Any]:
+        asked = self.asked.pop(form.get("code", ""), None)
+        basic = "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
+        if asked is None or authorization != basic or form["redirect_uri"] != asked["redirect_uri"]:
+            return {"error": "invalid_grant"}
+        verified = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).rstrip(b"=")
+        if asked["code_challenge_method"] != "S256" or verified.decode() != asked["code_challenge"]:
+            return {"error": "invalid_grant", "error_description": "the verifier does not fit"}
+        id_token = issuer.token(**{"aud": CLIENT, "nonce": asked["nonce"], **self.claims})
+        return {"access_token": "opaque", "token_type": "Bearer", "id_token": id_token}
+
+    def down(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def page() -> Iterator[tuple[Issuer, SignInPage]]:
+    issuer = Issuer()
+    page = SignInPage(issuer)
+    issuer.described |= {"authorization_endpoint": f"{page.url}/authorize", "token_endpoint": f"{page.url}/token"}
+    yield issuer, page
+    page.down()
+    issuer.down()
+
+
+@pytest.fixture
+def world(page: tuple[Issuer, SignInPage], tmp_path: Path) -> Iterator[World]:
+    settings = OidcSettings(page[0].url, AUDIENCE, client_id=CLIENT, client_secret=SECRET)
+    with http_world(tmp_path, HttpSettings(oidc=settings)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ann(world: World) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=world.url, trust_env=False, follow_redirects=True) as client:
+        yield client
+
+
+def test_signing_in_leads_back_to_the_page_that_was_wanted(ann: httpx.Client, world: World) -> None:
+    assert "Sign in with your organisation" in text_of(ann.get("/console/queue"))
+
+    page = ann.get("/console/oidc?to=/console/queue")
+
+    assert (page.status_code, page.url.path) == (200, "/console/queue")
+    assert "Signed in as ann in tenant acme" in text_of(page)
+
+
+def test_the_tenant_and_the_roles_are_what_the_issuer_says(ann: httpx.Client, page: tuple[Issuer, SignInPage]) -> None:
+    page[1].claims = {"tenant": "globex", "roles": ["auditor"], "sub": "gus"}
+
+    ann.get("/console/oidc")
+
+    assert "Signed in as gus in tenant globex auditor" in text_of(ann.get("/console/queue"))
+    assert ann.get("/console/keys").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"nonce": "another"}, {"aud": AUDIENCE}, {"aud": "elsewhere"}, {"exp": 1}, {"roles": []}, {"iss": "http://x"}],
+    ids=str,
+)
+def test_a_token_that_is_not_of_this_sign_in_lets_nobody_in(
+    ann: httpx.Client, page: tuple[Issuer, SignInPage], claims: dict[str, Any]
+) -> None:
+    page[1].claims = claims
+
+    answer = ann.get("/console/oidc")
+
+    assert answer.status_code == 401
+    assert "remit_session" not in ann.cookies
+
+
+def test_a_code_that_another_browser_began_lets_nobody_in(ann: httpx.Client, world: World) -> None:
+    with httpx.Client(base_url=world.url, trust_env=False) as mallory:
+        issuer_page = mallory.get("/console/oidc").headers["location"]
+        came_back = httpx.get(issuer_page, trust_env=False).headers["location"]
+
+    answer = ann.get(came_back)
+
+    assert (answer.status_code, "remit_session" in ann.cookies) == (401, False)
+    assert "not begun in this browser" in text_of(answer)
+
+
+def test_a_changed_state_and_a_used_code_let_nobody_in(ann: httpx.Client) -> None:
+    began = ann.get("/console/oidc", follow_redirects=False)
+    came_back = httpx.get(began.headers["location"], trust_env=False).headers["location"]
+
+    changed = ann.get(came_back.replace("state=", "state=x"))
+    good = ann.get(came_back, follow_redirects=False)
+    ann.cookies.set("remit_sign_in", began.cookies["remit_sign_in"], path="/console/")
+    again = ann.get(came_back)
+
+    assert (changed.status_code, good.status_code, again.status_code) == (401, 303, 401)
+
+
+def test_an_issuer_that_does_not_answer_is_told_so(ann: httpx.Client, page: tuple[Issuer, SignInPage]) -> None:
+    page[0].described.pop("authorization_endpoint")
+
+    answer = ann.get("/console/oidc")
+
+    assert answer.status_code == 503
+    assert "cannot be asked where to sign in" in text_of(answer)
+
+
+def test_without_an_issuer_there_is_no_such_way_in(tmp_path: Path) -> None:
+    with http_world(tmp_path) as world:
+        assert httpx.get(f"{world.url}/console/oidc", trust_env=False).status_code == 404
