@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
+from remit.core.delivery import Report
 from remit.core.errors import RemitError
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger import LedgerEntry
 from remit.core.lifecycle import Case, Status
 from remit.core.outcome import CallResult
 from remit.core.records import Key, Kind
+from remit.core.subscription import NewSubscription, Recipient, Subscription
 from remit.core.values import Record
 
 T = TypeVar("T")
@@ -254,6 +256,48 @@ class Connector(Protocol):
 
     def invoke(self, call: Call) -> CallResult:
         """Carry it out once. Never raises for what the far side did; never retries."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """
+    One message ready to leave; to `recipient`, where a channel reaches several.
+
+    `event` is the message as a CloudEvent. `lines` are each a text and where it leads, if anywhere.
+    """
+
+    delivery_id: str
+    recipient: Recipient | None
+    subject: str
+    lines: Sequence[tuple[str, str | None]]
+    event: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """The letters of one message, and what a notifier needs around them."""
+
+    to: Subscription
+    letters: Sequence[Letter]
+    allowed_hosts: Sequence[str]
+    now: datetime
+
+
+class Notifier(Protocol):
+    """How people outside are told."""
+
+    def check(self, asked: NewSubscription) -> None:
+        """Raises `InvalidInput` if this installation cannot tell anybody that way, naming what is missing."""
+        ...
+
+    def send(self, mailing: Mailing) -> list[Report]:
+        """
+        Try each letter once, and report of each in order, within a bounded time.
+
+        Never raises for what happened on the way; what is not known to have arrived is `failed`. No secret is in a
+        report.
+        """
         ...
 
 

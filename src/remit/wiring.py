@@ -5,6 +5,7 @@ From settings to a running Remit. The only file that names adapters; nothing hap
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Self
@@ -17,7 +18,10 @@ from remit.connectors.internal import InternalConnector
 from remit.core.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, check_ttl_days
 from remit.core.errors import InvalidInput
 from remit.flow.context import Context
-from remit.ports import Clock, Connector, Store
+from remit.notifiers.slack import SlackNotifier
+from remit.notifiers.smtp import MailServer, SmtpNotifier
+from remit.notifiers.webhook import WebhookNotifier
+from remit.ports import Clock, Connector, Notifier, Store
 from remit.publishers.queue import QueuePublisher
 from remit.stores.memory import MemoryStore
 
@@ -47,6 +51,27 @@ def tool_environment(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def notifiers(environ: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, Notifier]:
+    """
+    The channels by which people are told. `environ` is what subscriptions may refer to as `${NAME}`.
+
+    E-mail is among them if the operator's `settings` name a server: `REMIT_SMTP_URL`, and `REMIT_MAIL_FROM`.
+    Raises `InvalidInput` for one that is not understood.
+    """
+    channels: dict[str, Notifier] = {"webhook": WebhookNotifier(environ), "slack": SlackNotifier(environ)}
+    if url := settings.get("REMIT_SMTP_URL"):
+        channels["email"] = SmtpNotifier(MailServer.parse(url, settings.get("REMIT_MAIL_FROM", "")))
+    return channels
+
+
+def console_url(settings: Mapping[str, str]) -> str | None:
+    """`REMIT_CONSOLE_URL`: where people reach the console, for links in what they are told. Raises `InvalidInput`."""
+    url = settings.get("REMIT_CONSOLE_URL")
+    if url and not re.fullmatch(r"https?://[^\s?#@<>|]+", url):
+        raise InvalidInput("REMIT_CONSOLE_URL", "is not an http or https URL", "write https://remit.example.com")
+    return url.rstrip("/") if url else None
+
+
 def uuid7() -> str:
     """A new id, in the order of time."""
     return str(uuid_utils.uuid7())
@@ -72,6 +97,7 @@ class Remit(App):
         clock: Clock | None = None,
         connectors: Mapping[str, Connector] | None = None,
         environ: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
         event_source: str = DEFAULT_SOURCE,
         state_ttl_days: int = STATE_TTL_DAYS[1],
         publishing: bool = True,
@@ -80,24 +106,30 @@ class Remit(App):
         Open, and on first use create, the database at `url`: `sqlite:///file.db`, `postgresql://…`, or `memory://`.
 
         `connectors` are added to `internal` and `http`. `environ` is where tools find what they refer
-        to as `${NAME}`; if left out, `tool_environment` of this process. With `publishing` off, approvals stay
+        to as `${NAME}`; if left out, `tool_environment` of this process. `settings` are how people are told
+        (`notifiers`, `console_url`); if left out, this process's environment. With `publishing` off, approvals stay
         reserved until another process publishes them.
 
         Raises `InvalidInput` for a url or a setting that is not understood, `TryLater` if the database
         does not answer.
         """
         check_ttl_days(state_ttl_days)
+        environ = tool_environment(os.environ) if environ is None else environ
+        settings = os.environ if settings is None else settings
+        channels, links = notifiers(environ, settings), console_url(settings)
         store, queue, close = _open_store(url)
         context = Context(
             store=store,
             new_id=uuid7,
             connectors={
                 "internal": InternalConnector(store),
-                "http": HttpConnector(tool_environment(os.environ) if environ is None else environ),
+                "http": HttpConnector(environ),
                 **(connectors or {}),
             },
             event_source=event_source,
             state_ttl_days=state_ttl_days,
+            notifiers=channels,
+            console_url=links,
         )
         remit = cls(context, clock or SystemClock(), publishing=publishing, on_close=close)
         remit.url, remit.local_queue = url, queue

@@ -6,8 +6,8 @@ import ssl
 import pytest
 
 from remit.connectors.http import HttpConnector
-from remit.connectors.http.addresses import permitted
 from remit.demo.crm import Crm
+from remit.outbound.addresses import permitted
 
 from .far_side import SECRET, invoke, resolving, says, talking, tool
 

@@ -188,8 +188,11 @@ class World:
         clock: SetClock | None = None,
         far: FarSide | None = None,
         tenant: str = TENANT,
+        notifiers: dict[str, Any] | None = None,
+        console_url: str | None = None,
     ) -> None:
         self.tenant = tenant
+        self._told = {"notifiers": notifiers or {}, "console_url": console_url}
         self.bus: Bus | QueuePublisher = Bus() if sending else QueuePublisher()
         self.clock, self.far = clock or SetClock(), far or FarSide()
         self._open_store = open_store
@@ -201,7 +204,7 @@ class World:
     def _app(self, sending: bool, connectors: dict[str, Any] | None = None) -> App:
         known = {"far": self.far, "internal": InternalConnector(self.store)} if connectors is None else connectors
         sender = self.bus if isinstance(self.bus, Bus) and sending else None
-        return App(Context(self.store, new_id, known), self.clock, sender=sender)
+        return App(Context(self.store, new_id, known, **self._told), self.clock, sender=sender)
 
     def recover(self, *, connectors: dict[str, Any] | None = None) -> None:
         """The process died: a new one opens the same store. What only the old one held in memory is gone."""
@@ -224,8 +227,8 @@ class World:
         first, second = (PausingStore(store, meeting) for store in (self.inner, second))
         sender: Any = self.bus if sending else None
         return (
-            App(Context(first, new_id, {"far": self.far}), self.clock, sender=sender),
-            App(Context(second, new_id, {"far": self.far}), self.clock, sender=sender),
+            App(Context(first, new_id, {"far": self.far}, **self._told), self.clock, sender=sender),
+            App(Context(second, new_id, {"far": self.far}, **self._told), self.clock, sender=sender),
         )
 
     def race(self, one: Callable[[App], Any], other: Callable[[App], Any]) -> tuple[Any, Any]:

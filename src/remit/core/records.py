@@ -16,12 +16,15 @@ from remit.core.bookmark import Follower
 from remit.core.bounds import BoundsInForce
 from remit.core.budget import Usage
 from remit.core.decision import Decision
+from remit.core.delivery import Delivery, Outbox
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger import ChainHead
 from remit.core.lifecycle import Case
+from remit.core.notice import Teller
 from remit.core.outcome import ActionOutcomeV1, ExecutionAttempt, Resolution
 from remit.core.policy import PolicySource
 from remit.core.session import Session, SignInLink
+from remit.core.subscription import NoticeKind, Subscription
 from remit.core.tally import Tally
 from remit.core.values import Record, UtcTime
 
@@ -107,6 +110,10 @@ SESSION = _kind("sessions", Session)
 SIGN_IN_LINK = _kind("sign_in_links", SignInLink, contended=True)
 FOLLOWER = _kind("followers", Follower, contended=True)
 TALLY = _kind("tallies", Tally)
+TELLER = _kind("tellers", Teller)
+SUBSCRIPTION = _kind("subscriptions", Subscription, contended=True)
+OUTBOX = _kind("outboxes", Outbox, contended=True)
+DELIVERY = _kind("deliveries", Delivery)
 
 THE_ONE = "-"
 """The id of a record of which a tenant has just one: its bounds, its stops, its chain head."""
@@ -123,3 +130,12 @@ def state_record_key(tenant_id: str, action_intent_id: str) -> Key[AutoExecState
 def type_id(name: str, version: int) -> str:
     """The id of one version of an action type."""
     return f"{name}@{version}"
+
+
+def outbox_key(tenant_id: str, subscription_id: str, notice: NoticeKind) -> Key[Outbox]:
+    return Key(OUTBOX, tenant_id, f"{subscription_id}|{notice}")
+
+
+def delivery_key(tenant_id: str, delivery: Delivery) -> Key[Delivery]:
+    """Of a finished one; by subscription, then in the order in which they were made."""
+    return Key(DELIVERY, tenant_id, f"{delivery.subscription_id}|{delivery.delivery_id}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from remit.core.lifecycle import Case
 from remit.core.outcome import ActionOutcomeV1, Resolution
 from remit.core.records import CHAIN_HEAD, RESOLUTION, THE_ONE, USAGE, Key, case_key, state_record_key
 from remit.core.values import Record
-from remit.ports import Connector, Snapshot, Store, Unit, Writes
+from remit.ports import Connector, Notifier, Snapshot, Store, Unit, Writes
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -30,6 +30,8 @@ class Context:
     connectors: Mapping[str, Connector]
     event_source: str = DEFAULT_SOURCE
     state_ttl_days: int = STATE_TTL_DAYS[1]
+    notifiers: Mapping[str, Notifier] = field(default_factory=dict)
+    console_url: str | None = None
 
 
 class Story:

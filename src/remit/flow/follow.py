@@ -28,7 +28,7 @@ _HISTORY = timedelta(days=LONGEST_SPAN_DAYS)
 
 def count(context: Context, tenant_id: str, now: datetime) -> bool:
     """
-    Count what is new in a tenant's ledger, a bounded part of it at once. True if there may be more.
+    Count what is new in a tenant's ledger, a bounded part of it at once. False if there was nothing.
 
     A ledger that was never counted is counted from `LONGEST_SPAN_DAYS` ago.
     """
@@ -45,8 +45,8 @@ def count(context: Context, tenant_id: str, now: datetime) -> bool:
     def change(snapshot: Snapshot) -> Writes[bool]:
         if snapshot.get(follower_at) != before:
             # Another one has followed meanwhile, and counted these.
-            return Writes(answer=False)
-        writes = Writes(answer=found.more)
+            return Writes(answer=True)
+        writes = Writes(answer=True)
         writes.put(follower_at, found.after)
         for day, counts in days.items():
             counted = snapshot.get(keys[day]) or Tally(date=day, timezone=timezone)

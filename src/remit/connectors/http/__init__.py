@@ -1,9 +1,9 @@
 """
 Calls to other systems over HTTP.
 
-`tool.py` says what people may write and maps an intent to a request without any secret in it;
-`addresses.py` says where a request may go; `wire.py` sends it once; `answer.py` says what came of it.
-`HttpConnector` strings them together and is the only place where secrets are expanded.
+`tool.py` says what people may write and maps an intent to a request without any secret in it; `answer.py` says
+what came of it. `HttpConnector` strings them together with `remit.outbound`, which says where a request may go and
+sends it once, and is the only place where secrets are expanded.
 """
 
 from remit.connectors.http.connector import HttpConnector

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
-from remit.connectors.http.failure import Acted
-from remit.connectors.http.wire import Answer, Outgoing
 from remit.core.errors import InvalidInput
 from remit.core.mapping import look_up, render_url
 from remit.core.outcome import CallResult, ErrorClass, ExternalObjectRef
+from remit.outbound.failure import Acted
+from remit.outbound.wire import Answer, Outgoing
 
 LONGEST_ID = 512
 LONGEST_URL = 2048
@@ -41,7 +40,7 @@ def result_of(answer: Answer, outgoing: Outgoing, external: Mapping[str, Any] | 
         error_class=error_class,
         error_code=f"HTTP_{answer.status}",
         error_message=_message(answer, outgoing),
-        retry_after_s=_retry_after_s(answer, now) if answer.status in (429, 503) else None,
+        retry_after_s=answer.retry_after_s(now) if answer.status in (429, 503) else None,
     )
 
 
@@ -56,19 +55,6 @@ def _message(answer: Answer, outgoing: Outgoing) -> str:
     said = " ".join(answer.body.decode("utf-8", "replace").split())
     url = f"{outgoing.host}{outgoing.url.raw_path.decode('ascii').partition('?')[0]}"
     return f"{outgoing.method} {url} answered {answer.status}" + (f": {said}" if said else "")
-
-
-def _retry_after_s(answer: Answer, now: datetime) -> float | None:
-    text = answer.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    # RFC 9110: a date is in GMT, also where it does not say so.
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max((moment - now).total_seconds(), 0.0)
 
 
 def _objects(answer: Answer, outgoing: Outgoing, external: Mapping[str, Any] | None) -> list[ExternalObjectRef]:

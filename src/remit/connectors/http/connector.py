@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import ssl
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import httpx
 
 from remit.connectors.http import tool as tools
-from remit.connectors.http.addresses import Resolve, permitted, system_resolve
 from remit.connectors.http.answer import result_of
-from remit.connectors.http.failure import Acted, Failure
-from remit.connectors.http.secrets import Secrets, signature
-from remit.connectors.http.wire import Answer, Deadline, Header, Outgoing, exchange
 from remit.core.canonical import canonical
 from remit.core.intent import ActionIntentV1
 from remit.core.outcome import CallResult
+from remit.outbound.addresses import Resolve, system_resolve
+from remit.outbound.failure import Acted, Failure
+from remit.outbound.reach import Reach
+from remit.outbound.secrets import Secrets
+from remit.outbound.wire import Answer, Deadline, Header, Outgoing, host_header, parse_url
 from remit.ports import Call
 
 MOST_REDIRECTS = 3
@@ -39,11 +41,7 @@ class HttpConnector:
     def __init__(
         self, environ: Mapping[str, str], *, resolve: Resolve = system_resolve, tls: ssl.SSLContext | None = None
     ) -> None:
-        self._environ, self._resolve, self._own_tls = environ, resolve, tls
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        return self._own_tls or httpx.create_ssl_context(trust_env=False)
+        self._environ, self._reach = environ, Reach(resolve, tls)
 
     def check(self, tool: dict[str, Any]) -> None:
         tools.checked(tool)
@@ -63,8 +61,7 @@ class HttpConnector:
     def _follow(self, outgoing: Outgoing, call: Call) -> tuple[Answer, Outgoing]:
         deadline = Deadline(call.timeout_s)
         for _ in range(MOST_REDIRECTS + 1):
-            addresses = permitted(outgoing.host, outgoing.port, call.allowed_hosts, self._resolve)
-            answer = exchange(outgoing, addresses, deadline, self._tls)
+            answer = self._reach.ask(outgoing, call.allowed_hosts, deadline)
             if not 300 <= answer.status < 400:
                 return answer, outgoing
             outgoing = _redirected(outgoing, answer)
@@ -76,7 +73,7 @@ class HttpConnector:
 def _outgoing(call: Call, secrets: Secrets) -> Outgoing:
     request = call.request
     body = None if request["body"] is None else canonical(request["body"])
-    url = _url("".join(part if isinstance(part, str) else secrets.base_url(part) for part in request["url"]))
+    url = parse_url("".join(part if isinstance(part, str) else secrets.base_url(part) for part in request["url"]))
     own = [
         Header(name, secrets.expand(parts), confidential=any(not isinstance(part, str) for part in parts))
         for name, parts in request["headers"].items()
@@ -86,7 +83,7 @@ def _outgoing(call: Call, secrets: Secrets) -> Outgoing:
         own.append(Header(tools.SIGNATURE_HEADER, signed, confidential=True))
     taken = {header.name.lower() for header in own}
     usual = [header for header in _usual_headers(call, body) if header.name.lower() not in taken]
-    return Outgoing(request["method"], url, (_host_header(url), *usual, *own), body)
+    return Outgoing(request["method"], url, (host_header(url), *usual, *own), body)
 
 
 def _usual_headers(call: Call, body: bytes | None) -> list[Header]:
@@ -106,21 +103,6 @@ def _usual_headers(call: Call, body: bytes | None) -> list[Header]:
     return [Header(name, value) for name, value in headers.items()]
 
 
-def _host_header(url: httpx.URL) -> Header:
-    return Header("Host", url.netloc.decode("ascii"))
-
-
-def _url(text: str) -> httpx.URL:
-    try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL as error:
-        raise Failure("VALIDATION", "URL_NOT_ALLOWED", f"the URL cannot be called ({error})") from None
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
-        problem = f"the URL is not http or https with a host and no user name: {url.scheme}://{url.host}"
-        raise Failure("VALIDATION", "URL_NOT_ALLOWED", problem)
-    return url
-
-
 def _redirected(outgoing: Outgoing, answer: Answer) -> Outgoing:
     """
     The same request for where the answer points; what is secret in it stays behind if that is another origin.
@@ -135,13 +117,13 @@ def _redirected(outgoing: Outgoing, answer: Answer) -> Outgoing:
         problem = f"{outgoing.host} answered {answer.status} to {outgoing.method}, which is not followed"
         acted: Acted = "no" if harmless else "unknown"
         raise Failure("VALIDATION", f"HTTP_{answer.status}", problem, acted=acted)
-    url = _url(_joined(outgoing.url, location))
+    url = parse_url(_joined(outgoing.url, location))
     if outgoing.url.scheme == "https" and url.scheme != "https":
         problem = f"{outgoing.host} redirected from https to http, which is not followed"
         raise Failure("VALIDATION", "URL_NOT_ALLOWED", problem)
     same_origin = (url.scheme, url.host, url.port) == (outgoing.url.scheme, outgoing.url.host, outgoing.url.port)
     kept = [h for h in outgoing.headers if h.name != "Host" and (same_origin or not h.confidential)]
-    return replace(outgoing, url=url, headers=(_host_header(url), *kept))
+    return replace(outgoing, url=url, headers=(host_header(url), *kept))
 
 
 def _joined(base: httpx.URL, location: str) -> str:
@@ -149,3 +131,9 @@ def _joined(base: httpx.URL, location: str) -> str:
         return str(base.join(location))
     except httpx.InvalidURL as error:
         raise Failure("VALIDATION", "URL_NOT_ALLOWED", f"the redirect cannot be followed ({error})") from None
+
+
+def signature(secret: str, timestamp: int, body: bytes) -> str:
+    """HMAC-SHA256 over timestamp, a dot and the body as sent: `t=…,v1=…` in lowercase hex."""
+    signed = f"{timestamp}.".encode() + body
+    return f"t={timestamp},v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"

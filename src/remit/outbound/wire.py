@@ -10,16 +10,19 @@ would make a request that was never sent look like one whose answer was lost.
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpcore
 import httpx
 
-from remit.connectors.http.failure import Failure
+from remit.outbound.failure import Failure
 
 LARGEST_ANSWER_BYTES = 1024 * 1024
 _SLICE_BYTES = 64 * 1024
@@ -59,6 +62,35 @@ class Answer:
     status: int
     headers: httpx.Headers
     body: bytes
+
+    def retry_after_s(self, now: datetime) -> float | None:
+        """How long the far side asks to be left alone; `None` if it does not say."""
+        text = self.headers.get("retry-after", "").strip()
+        if re.fullmatch(r"[0-9]{1,9}", text):
+            return float(text)
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        # RFC 9110: a date is in GMT, also where it does not say so.
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max((moment - now).total_seconds(), 0.0)
+
+
+def parse_url(text: str) -> httpx.URL:
+    """Raises `Failure` for what cannot be called."""
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise Failure("VALIDATION", "URL_NOT_ALLOWED", f"the URL cannot be called ({error})") from None
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+        problem = f"the URL is not http or https with a host and no user name: {url.scheme}://{url.host}"
+        raise Failure("VALIDATION", "URL_NOT_ALLOWED", problem)
+    return url
+
+
+def host_header(url: httpx.URL) -> Header:
+    return Header("Host", url.netloc.decode("ascii"))
 
 
 class Deadline:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from remit.connectors.http.failure import Failure
 from remit.core.mapping import ENV
 from remit.core.outcome import CallResult
+from remit.outbound.failure import Failure
 
 LONGEST_MESSAGE = 500
 
@@ -63,17 +61,18 @@ class Secrets:
         refs = [
             ref.model_copy(
                 update={
-                    "object_id": self._mask(ref.object_id),
-                    "object_url": ref.object_url and self._mask(ref.object_url),
+                    "object_id": self.mask(ref.object_id),
+                    "object_url": ref.object_url and self.mask(ref.object_url),
                 }
             )
             for ref in result.external_object_refs
         ]
         # Masked before it is cut, so that no half of a secret is left at the edge.
-        message = result.error_message and self._mask(result.error_message)[:LONGEST_MESSAGE]
+        message = result.error_message and self.mask(result.error_message)[:LONGEST_MESSAGE]
         return result.model_copy(update={"external_object_refs": refs, "error_message": message})
 
-    def _mask(self, text: str) -> str:
+    def mask(self, text: str) -> str:
+        """The text with every secret that was read replaced by its name."""
         spellings = {
             spelling: name
             for name, value in self._read.items()
@@ -83,9 +82,3 @@ class Secrets:
         for spelling in sorted(spellings, key=len, reverse=True):
             text = text.replace(spelling, f"${{{spellings[spelling]}}}")
         return text
-
-
-def signature(secret: str, timestamp: int, body: bytes) -> str:
-    """HMAC-SHA256 over timestamp, a dot and the body as sent: `t=…,v1=…` in lowercase hex."""
-    signed = f"{timestamp}.".encode() + body
-    return f"t={timestamp},v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"

@@ -1,4 +1,4 @@
-"""What can go wrong on the way, as one exception that knows what it means for the action."""
+"""What can go wrong on the way out, as one exception that knows what it means for an action."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Acted = Literal["yes", "no", "unknown"]
 
 
 class Failure(Exception):
-    """The call came to nothing, or to nothing that is known. Never leaves the connector: it becomes its answer."""
+    """The call came to nothing, or to nothing that is known. Never leaves an adapter: it becomes its answer."""
 
     def __init__(self, error_class: ErrorClass, error_code: str, message: str, *, acted: Acted = "no") -> None:
         self.error_class, self.error_code, self.acted = error_class, error_code, acted

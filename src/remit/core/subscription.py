@@ -1,0 +1,141 @@
+"""Who is told outside: where to, about what, and of which accounts. Set by people, one record a subscription."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+
+from remit.core.errors import InvalidInput
+from remit.core.values import Identifier, Record, Request, UtcTime, explain_invalid
+
+NoticeKind = Literal[
+    "NEEDS_INPUT",
+    "EXPIRES_SOON",
+    "BUDGET_EXHAUSTED",
+    "STOPPED",
+    "RESUMED",
+    "OUTCOME_UNKNOWN",
+    "DAILY_DIGEST",
+    "TEST",
+]
+TEST: NoticeKind = "TEST"
+NOTICES: tuple[NoticeKind, ...] = tuple(kind for kind in get_args(NoticeKind) if kind != TEST)
+"""What can be subscribed to; a test is sent by asking for one."""
+Channel = Literal["webhook", "slack", "email"]
+PersonRole = Literal["approver", "operator", "admin", "auditor"]
+
+MOST_SUBSCRIPTIONS = 50
+"""Of one tenant."""
+
+SecretReference = Annotated[str, StringConstraints(pattern=r"^\$\{[A-Z_][A-Z0-9_]*\}$")]
+_URL = re.compile(r"(https?://[A-Za-z0-9.\-\[\]:]+|\$\{[A-Z_][A-Z0-9_]*\})(/[A-Za-z0-9._~!&'()*+,;=:@%/-]*)?")
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+
+
+def _plain_address(text: str) -> str:
+    if len(text) > 254 or not _ADDRESS.fullmatch(text):
+        raise ValueError("is not one plain e-mail address, such as ann@example.com")
+    return text
+
+
+class Recipient(Request):
+    """A person who gets mail: with roles, the link in it signs them in under this name, once."""
+
+    name: Identifier
+    address: Annotated[str, AfterValidator(_plain_address)]
+    roles: Annotated[list[PersonRole], Field(max_length=4)] = []
+
+
+class NewSubscription(Request):
+    """
+    A subscription as people write it.
+
+    `url` says where a webhook is; it may begin with `${NAME}`, which is no secret. Where Slack listens is one, so
+    there it is exactly `${NAME}`. `recipients` get mail. `accounts` narrows it to what happens to these.
+    """
+
+    channel: Channel
+    url: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+    signing_secret: SecretReference | None = None
+    recipients: Annotated[list[Recipient], Field(max_length=20)] = []
+    notices: Annotated[list[NoticeKind], Field(min_length=1, max_length=len(NOTICES))] = list(NOTICES)
+    accounts: Annotated[list[Identifier], Field(min_length=1, max_length=200)] | None = None
+    enabled: bool = True
+
+
+class Subscription(Record):
+    """A subscription as it is stored. It is told what happens from `told_from` on, which enabling it sets."""
+
+    subscription_id: str
+    tenant_id: str
+    channel: Channel
+    url: str | None
+    signing_secret: str | None
+    recipients: list[Recipient]
+    notices: list[NoticeKind]
+    accounts: list[str] | None
+    enabled: bool
+    set_by: str
+    set_at: UtcTime
+    told_from: UtcTime
+
+    def covers(self, notice: NoticeKind, account_id: str | None) -> bool:
+        """Is this one told? What is about no account in particular is told to everybody who wants that notice."""
+        return notice in self.notices and (account_id is None or self.accounts is None or account_id in self.accounts)
+
+
+def parse_subscription(data: Any) -> NewSubscription:
+    """Raises `InvalidInput` naming the first field that is wrong, and never showing what stands in a secret's place."""
+    try:
+        asked = NewSubscription.model_validate(data)
+    except ValidationError as error:
+        found = explain_invalid(error)
+        if found.field.split(".")[0] in ("signing_secret", "url"):
+            raise InvalidInput(found.field, found.problem, "write ${NAME} and set NAME where Remit runs") from None
+        raise found from None
+    _CHECKS[asked.channel](asked)
+    _check_notices(asked)
+    return asked
+
+
+def _check_webhook(asked: NewSubscription) -> None:
+    if not asked.url or not _URL.fullmatch(asked.url):
+        raise InvalidInput("url", "is not an http or https URL without user name, query and fragment", "send one")
+    if asked.signing_secret is None:
+        raise InvalidInput("signing_secret", "is missing", "write ${NAME} and set NAME where Remit runs")
+    _without(asked, "webhook", "recipients")
+
+
+def _check_slack(asked: NewSubscription) -> None:
+    if not asked.url or not re.fullmatch(r"\$\{[A-Z_][A-Z0-9_]*\}", asked.url):
+        raise InvalidInput("url", "is a secret and does not refer to one", "write ${NAME} and set NAME to the URL")
+    _without(asked, "slack", "signing_secret", "recipients")
+
+
+def _check_email(asked: NewSubscription) -> None:
+    if not asked.recipients:
+        raise InvalidInput("recipients", "are missing", "name who gets mail, each with name and address")
+    addresses = [recipient.address for recipient in asked.recipients]
+    if len(set(addresses)) < len(addresses):
+        raise InvalidInput("recipients", "name one address twice", "name each once")
+    _without(asked, "email", "url", "signing_secret")
+
+
+_CHECKS = {"webhook": _check_webhook, "slack": _check_slack, "email": _check_email}
+
+
+def _without(asked: NewSubscription, channel: str, *fields: str) -> None:
+    for field in fields:
+        if getattr(asked, field):
+            raise InvalidInput(field, f"means nothing to {channel}", "leave it out")
+
+
+def _check_notices(asked: NewSubscription) -> None:
+    if TEST in asked.notices:
+        raise InvalidInput("notices", "hold TEST, which is sent when it is asked for", "leave it out")
+    if len(set(asked.notices)) < len(asked.notices):
+        raise InvalidInput("notices", "name one twice", "name each once")
+    if asked.accounts is not None and "DAILY_DIGEST" in asked.notices:
+        raise InvalidInput("notices", "hold DAILY_DIGEST, which is about all accounts", "leave it out, or 'accounts'")

@@ -1,0 +1,83 @@
+"""
+Webhooks: CloudEvents 1.0 in structured JSON, signed as Standard Webhooks lays down.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: `webhook-id`,
+`webhook-timestamp`, and `webhook-signature` with HMAC-SHA256 over `id.timestamp.body`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import ssl
+from collections.abc import Mapping
+
+from remit.core.canonical import canonical
+from remit.core.delivery import Report
+from remit.core.mapping import ENV
+from remit.core.subscription import NewSubscription
+from remit.outbound.addresses import Resolve, system_resolve
+from remit.outbound.failure import Failure
+from remit.outbound.post import kept_quiet, post
+from remit.outbound.reach import Reach
+from remit.outbound.secrets import Secrets
+from remit.ports import Letter, Mailing
+
+SECRET_PREFIX = "whsec_"  # noqa: S105
+SHORTEST_SECRET_BYTES = 24
+
+
+class WebhookNotifier:
+    """Posts each letter once. `environ` holds what subscriptions may refer to, and nothing else."""
+
+    def __init__(
+        self, environ: Mapping[str, str], *, resolve: Resolve = system_resolve, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._environ, self._reach = environ, Reach(resolve, tls)
+
+    def check(self, asked: NewSubscription) -> None:
+        """Anything goes: whether the secret is there is known where a worker sends."""
+
+    def send(self, mailing: Mailing) -> list[Report]:
+        return [self._send(letter, mailing) for letter in mailing.letters]
+
+    def _send(self, letter: Letter, mailing: Mailing) -> Report:
+        secrets = Secrets(self._environ)
+        try:
+            body = canonical(letter.event)
+            headers = {
+                "Content-Type": "application/cloudevents+json; charset=utf-8",
+                **_signed(letter.delivery_id, int(mailing.now.timestamp()), body, _key(secrets, mailing)),
+            }
+            url = _url(secrets, mailing.to.url or "")
+            return kept_quiet(post(self._reach, url, headers, body, mailing.allowed_hosts, mailing.now), secrets)
+        except Failure as failure:
+            return kept_quiet(failure, secrets)
+
+
+def _url(secrets: Secrets, url: str) -> str:
+    """With the reference at its beginning replaced, if there is one."""
+    if not url.startswith("${"):
+        return url
+    name, _, rest = url[2:].partition("}")
+    return secrets.base_url({ENV: name}) + rest
+
+
+def _key(secrets: Secrets, mailing: Mailing) -> bytes:
+    name = (mailing.to.signing_secret or "")[2:-1]
+    try:
+        key = base64.b64decode(secrets.value({ENV: name}).removeprefix(SECRET_PREFIX), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) < SHORTEST_SECRET_BYTES:
+        wanted = f"{SECRET_PREFIX} and the base64 of {SHORTEST_SECRET_BYTES} bytes or more"
+        raise Failure("VALIDATION", "VARIABLE_UNUSABLE", f"environment variable {name} is not {wanted}")
+    return key
+
+
+def _signed(message_id: str, timestamp: int, body: bytes, key: bytes) -> dict[str, str]:
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    signature = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    return {"webhook-id": message_id, "webhook-timestamp": str(timestamp), "webhook-signature": f"v1,{signature}"}
