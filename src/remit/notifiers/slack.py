@@ -39,7 +39,7 @@ class SlackNotifier:
         secrets = Secrets(self._environ)
         body = json.dumps(message(letter)).encode()
         try:
-            url = secrets.value({ENV: (mailing.to.url or "")[2:-1]})
+            url = secrets.secret_url({ENV: (mailing.to.url or "")[2:-1]})
             headers = {"Content-Type": "application/json; charset=utf-8"}
             return kept_quiet(post(self._reach, url, headers, body, mailing.allowed_hosts, mailing.now), secrets)
         except Failure as failure:

@@ -55,13 +55,16 @@ class MailServer:
             raise InvalidInput("REMIT_SMTP_URL", "is not understood", _WAY_OUT)
         if off and (parts.password or parts.scheme == "smtps"):
             raise InvalidInput("REMIT_SMTP_URL", "has tls=off beside a password or smtps", "leave one of them out")
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        if not (user + password).isascii():
+            raise InvalidInput("REMIT_SMTP_URL", "has a user or password that is not ASCII", "SMTP cannot say it")
         return cls(
             host=host,
             port=port or (465 if parts.scheme == "smtps" else 587),
             sender=_address(sender),
             security="tls" if parts.scheme == "smtps" else "off" if off else "starttls",
-            user=unquote(parts.username) if parts.username else None,
-            password=unquote(parts.password) if parts.password else None,
+            user=user or None,
+            password=password or None,
         )
 
 
@@ -173,7 +176,7 @@ class SmtpNotifier:
 
 def _body(lines: Sequence[tuple[str, str | None]]) -> str:
     paragraphs = [f"{text}\n{url}" if url else text for text, url in lines]
-    return "\n\n".join([*paragraphs, "Opening a link decides nothing.", ""])
+    return "\n\n".join([*paragraphs, "Opening a link decides nothing."])
 
 
 def _in_words(error: Exception) -> str:

@@ -12,6 +12,8 @@ from remit.core.outcome import CallResult
 from remit.outbound.failure import Failure
 
 LONGEST_MESSAGE = 500
+SHORTEST_PART = 6
+"""Shorter parts of a URL are words that any text may hold."""
 
 
 class Secrets:
@@ -20,6 +22,7 @@ class Secrets:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._read: dict[str, str] = {}
+        self._parts: dict[str, str] = {}
 
     def expand(self, parts: Sequence[str | Mapping[str, str]]) -> str:
         """The text of a header. Only what is a reference by its shape is one; text never is, whatever it says."""
@@ -30,6 +33,14 @@ class Secrets:
         value = self._plain(reference[ENV])
         self._read[reference[ENV]] = value
         return value
+
+    def secret_url(self, reference: Mapping[str, str]) -> str:
+        """A URL that is a secret: its path is masked as well, and each long part of that. Raises `Failure`."""
+        url = self.value(reference)
+        path = re.sub(r"^[a-z]+://[^/]*", "", url, flags=re.IGNORECASE)
+        parts = [path, *(part for part in path.split("/") if len(part) >= SHORTEST_PART)]
+        self._parts |= {part: reference[ENV] for part in parts if part.strip("/")}
+        return url
 
     def base_url(self, reference: Mapping[str, str]) -> str:
         """
@@ -77,7 +88,7 @@ class Secrets:
             spelling: name
             for name, value in self._read.items()
             for spelling in (value, json.dumps(value)[1:-1], quote(value, safe=""))
-        }
+        } | self._parts
         # The longest first: a secret may contain another.
         for spelling in sorted(spellings, key=len, reverse=True):
             text = text.replace(spelling, f"${{{spellings[spelling]}}}")

@@ -1,0 +1,1 @@
+"""Notifiers against real servers on loopback."""
