@@ -13,10 +13,12 @@ from typing_extensions import TypedDict
 from remit.core.access import Role
 from remit.core.autonomy import StopLevel
 from remit.core.decision import Result
+from remit.core.delivery import DeliveryStatus
 from remit.core.ledger import EventType
 from remit.core.lifecycle import Status
 from remit.core.outcome import ErrorClass, OutcomeStatus
 from remit.core.policy import PolicyDecision
+from remit.core.subscription import Channel, NoticeKind, PersonRole
 from remit.core.values import ApprovalSource, RiskLevel
 
 Json: TypeAlias = dict[str, Any]
@@ -478,3 +480,112 @@ class NewKeyAnswer(KeyAnswer):
 
 class KeysAnswer(TypedDict):
     items: list[KeyAnswer]
+
+
+# --- telling people ---
+
+
+class RecipientAnswer(TypedDict):
+    name: str
+    address: str
+    roles: list[PersonRole]
+
+
+class SubscriptionAnswer(TypedDict):
+    """Who is told what outside. Secrets are shown as the references that they are."""
+
+    subscription_id: str
+    tenant_id: str
+    channel: Channel
+    url: str | None
+    signing_secret: str | None
+    recipients: list[RecipientAnswer]
+    notices: list[NoticeKind]
+    accounts: list[str] | None
+    enabled: bool
+    set_by: str
+    set_at: str
+    told_from: str
+
+
+class SubscriptionsAnswer(TypedDict):
+    items: list[SubscriptionAnswer]
+
+
+class NoticeAnswer(TypedDict):
+    """One thing that people are told."""
+
+    notice: NoticeKind
+    at: str
+    text: str
+    account_id: str | None
+    action_intent_id: str | None
+    action_type: str | None
+    expires_at: str | None
+
+
+class LastResultAnswer(TypedDict):
+    at: str
+    outcome: Literal["delivered", "failed", "refused"]
+    detail: str
+
+
+class DeliveryAnswer(TypedDict):
+    """One message to a subscription. `more` is how many notices it holds beyond its `items`."""
+
+    delivery_id: str
+    subscription_id: str
+    notice: NoticeKind
+    items: list[NoticeAnswer]
+    more: int
+    created_at: str
+    status: DeliveryStatus
+    tries: int
+    next_at: str | None
+    last_result: LastResultAnswer | None
+    delivered_at: str | None
+
+
+class DeliveriesAnswer(TypedDict):
+    items: list[DeliveryAnswer]
+
+
+# --- days ---
+
+
+class DecisionsAnswer(TypedDict):
+    action_type: str
+    count: int
+    result: Result
+    reason: str
+
+
+class OutcomesAnswer(TypedDict):
+    action_type: str
+    count: int
+    status: OutcomeStatus
+    approval_source: ApprovalSource
+
+
+class AnswersAnswer(TypedDict):
+    action_type: str
+    count: int
+    answer: Literal["APPROVED", "REJECTED", "EXPIRED"]
+
+
+class DayAnswer(TypedDict):
+    date: str
+    timezone: str
+    decisions: list[DecisionsAnswer]
+    outcomes: list[OutcomesAnswer]
+    answers: list[AnswersAnswer]
+
+
+class TallyAnswer(TypedDict):
+    """What each day came to. Before `counted_to` nothing is missing; null before anything was counted."""
+
+    tenant_id: str
+    timezone: str
+    today: str
+    counted_to: str | None
+    days: list[DayAnswer]

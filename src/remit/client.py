@@ -250,6 +250,11 @@ class _Verbs:
     def usage(self, *, account_id: str | None = None) -> Call[a.UsageAnswer]:
         return Call(query={"account_id": account_id})
 
+    @_verb("GET /v1/tally")
+    def tally(self, first_day: str, last_day: str) -> Call[a.TallyAnswer]:
+        """What each day came to; days are ISO dates, both included."""
+        return Call(query={"from": first_day, "to": last_day})
+
     @_verb("POST /v1/verify")
     def verify(self) -> Call[a.ReportAnswer]:
         """The invariants over the live store."""
@@ -373,6 +378,33 @@ class _Verbs:
     @_verb("POST /v1/keys/{key_id}/revoke")
     def revoke_key(self, key_id: str) -> Call[a.KeyAnswer]:
         return Call(ids={"key_id": key_id})
+
+    # --- telling people ---
+
+    @_verb("GET /v1/subscriptions")
+    def subscriptions(self) -> Call[list[a.SubscriptionAnswer]]:
+        return Call(read=_items)
+
+    @_verb("PUT /v1/subscriptions/{subscription_id}")
+    def set_subscription(self, subscription_id: str, asked: Json) -> Call[a.SubscriptionAnswer]:
+        """Make a subscription, or replace the one of that name."""
+        return Call(ids={"subscription_id": subscription_id}, body=asked)
+
+    @_verb("DELETE /v1/subscriptions/{subscription_id}")
+    def remove_subscription(self, subscription_id: str) -> Call[a.SubscriptionAnswer]:
+        return Call(ids={"subscription_id": subscription_id})
+
+    @_verb("POST /v1/subscriptions/{subscription_id}/test")
+    def test_subscription(self, subscription_id: str) -> Call[a.DeliveryAnswer]:
+        """Have a worker send it a test; `deliveries` says a moment later what came of it."""
+        return Call(ids={"subscription_id": subscription_id})
+
+    @_verb("GET /v1/deliveries")
+    def deliveries(
+        self, *, subscription_id: str | None = None, status: str | None = None, limit: int = 50
+    ) -> Call[list[a.DeliveryAnswer]]:
+        """What was sent and is being sent, the newest first."""
+        return Call(query={"subscription_id": subscription_id, "status": status, "limit": limit}, read=_items)
 
 
 _EXPORT: Call[Any] = Call(route="GET /v1/ledger/export")

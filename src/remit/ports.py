@@ -264,7 +264,8 @@ class Letter:
     """
     One message ready to leave; to `recipient`, where a channel reaches several.
 
-    `event` is the message as a CloudEvent. `lines` are each a text and where it leads, if anywhere.
+    `event` is the message as a CloudEvent. `lines` are each a text and where it leads, if anywhere. `sign_in` is a
+    link that signs the recipient in once: a secret, for nobody else.
     """
 
     delivery_id: str
@@ -272,6 +273,7 @@ class Letter:
     subject: str
     lines: Sequence[tuple[str, str | None]]
     event: dict[str, Any]
+    sign_in: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,27 @@ People set subscriptions; workers follow and deliver.
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
+from remit.core.access import Principal
 from remit.core.delivery import Delivery
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.subscription import Recipient, Subscription, parse_subscription
 from remit.core.values import PLATFORM, check_identifier
-from remit.flow import deliver, follow, tell
+from remit.flow import deliver, follow, sessions, tell
 from remit.flow import subscriptions as subscriptions_flow
 from remit.flow.context import Context
-from remit.flow.deliver import DueOutbox
+from remit.flow.deliver import DueOutbox, Links
 from remit.flow.subscriptions import Which
 from remit.ports import Clock
 
 log = logging.getLogger(__name__)
+
+MAILED_LINK_LIVES = timedelta(days=1)
+"""How long the link in a mail signs its recipient in, if it was not used before."""
 
 
 class Telling:
@@ -91,11 +97,24 @@ class Telling:
 
     def deliver(self, which: DueOutbox) -> Delivery | None:
         """Try one message once, and answer it as it is afterwards. `None` if it was another's, or nobody's any more."""
-        return deliver.deliver(self.context, which, self.clock.now, self.link_to)
+        return deliver.deliver(self.context, which, self.clock.now, Links(self._page, self._sign_in))
 
-    def link_to(self, tenant_id: str, place: str, recipient: Recipient | None) -> str | None:  # noqa: ARG002
-        """Where `place` of the console is; `None` if nobody said where the console is."""
+    def _page(self, place: str) -> str | None:
         return f"{self.context.console_url}{place}" if self.context.console_url else None
+
+    def _sign_in(self, tenant_id: str, recipient: Recipient, place: str) -> str | None:
+        if not (self.context.console_url and recipient.roles):
+            return None
+        token = sessions.make_link(
+            self.context,
+            Principal(recipient.name, tenant_id, frozenset(recipient.roles)),
+            leads_to=place,
+            loopback_only=False,
+            secret=secrets.token_urlsafe(32),
+            now=self.clock.now(),
+            lives=MAILED_LINK_LIVES,
+        )
+        return self._page(f"/console/link/{token}")
 
     def tally(self, tenant_id: str, first_day: str, last_day: str) -> dict[str, Any]:
         """

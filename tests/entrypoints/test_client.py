@@ -152,6 +152,28 @@ def test_an_operators_verbs(ann: RemitClient) -> None:
     assert ann.revoke_key(made["key_id"])["revoked_by"] == "ann"
 
 
+def test_the_verbs_of_telling_people(ann: RemitClient) -> None:
+    asked = {"channel": "webhook", "url": "https://hooks.example.com/in", "signing_secret": "${HOOK_SECRET}"}
+
+    made = ann.set_subscription("ops", asked)
+    tried = ann.test_subscription("ops")
+
+    assert [each["subscription_id"] for each in ann.subscriptions()] == ["ops"] == [made["subscription_id"]]
+    assert ann.deliveries(subscription_id="ops", status="PENDING") == [tried]
+    assert ann.remove_subscription("ops") == made
+    assert (ann.subscriptions(), ann.deliveries()) == ([], [])
+
+
+def test_the_verb_of_days(ann: RemitClient, world: World) -> None:
+    ann.propose(proposal("i-1"))
+    world.remit.follow()
+    today = ann.tally("2026-03-01", "2026-03-01")["today"]
+
+    (day,) = ann.tally(today, today)["days"]
+
+    assert [(row["result"], row["count"]) for row in day["decisions"]] == [("AUTO_EXECUTED", 1)]
+
+
 def test_the_stream_goes_on_where_it_was_left(ann: RemitClient, world: World) -> None:
     def later() -> None:
         for number in range(3):

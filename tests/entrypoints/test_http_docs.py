@@ -15,15 +15,15 @@ import pytest
 from remit.core.access import ROLES
 from remit.entrypoints.http import problems
 from tests.entrypoints.http_world import ACME, EMAIL, SILENT, Silent, World, bounds, http_world
-from tests.entrypoints.test_http_roles import ALLOWED, PUBLIC
+from tests.entrypoints.test_http_roles import ALLOWED, PUBLIC, WEBHOOK
 
 PAGE = (Path(__file__).parents[2] / "docs" / "http.md").read_text(encoding="utf-8")
 
 
 def test_every_route_is_listed_and_no_other() -> None:
-    served = {route.partition(" ")[2].replace("{action_intent_id}", "{id}") for route in {*ALLOWED, *PUBLIC}}
-    rows = "".join(line for line in PAGE.splitlines() if re.match(r"\| `(GET|POST|PUT)", line))
-    listed = set(re.findall(r"`(?:(?:GET|POST|PUT) )?(/[\w/{}.-]+)`", rows))
+    served = {re.sub(r"{\w+_intent_id}", "{id}", route.partition(" ")[2]) for route in {*ALLOWED, *PUBLIC}}
+    rows = "".join(line for line in PAGE.splitlines() if re.match(r"\| `(GET|POST|PUT|DELETE)", line))
+    listed = set(re.findall(r"`(?:(?:GET|POST|PUT|DELETE) )?(/[\w/{}.-]+)`", rows))
 
     assert listed == served - {"/", "/openapi.json"}
 
@@ -60,6 +60,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def _prepared(world: World, place: int, line: str) -> str:
     """The line, about an intent that is where the line needs it to be."""
     name = f"doc-{place}"
+    if "SUBSCRIPTION" in line:
+        world.remit.set_subscription(ACME, name, WEBHOOK, by="the test")
     if "/resolve" in line:
         world.submit(name, action_type=SILENT)
         world.work()
@@ -67,6 +69,7 @@ def _prepared(world: World, place: int, line: str) -> str:
         world.submit(name, action_type=EMAIL)
         line = line.replace('"digest":"…"', f'"digest":"{world.remit.intent(ACME, name).digest}"')
     _, key = world.remit.create_key(ACME, {"name": name, "roles": ["agent"]}, by="the test")
+    line = line.replace("SUBSCRIPTION", name)
     line = line.replace("KEY_ID", key.split(".")[2]).replace("/ID", f"/{name}").replace('"ID"', f'"{name}"')
     return line.replace('"3"', f'"{world.remit.bounds(ACME).config_sequence}"')
 

@@ -56,6 +56,12 @@ ALLOWED: dict[str, set[str]] = {
     "POST /v1/keys": {"admin", "platform"},
     "GET /v1/keys": {"admin", "platform"},
     "POST /v1/keys/{key_id}/revoke": {"admin", "platform"},
+    "GET /v1/subscriptions": READERS,
+    "PUT /v1/subscriptions/{subscription_id}": {"admin"},
+    "DELETE /v1/subscriptions/{subscription_id}": {"admin"},
+    "POST /v1/subscriptions/{subscription_id}/test": {"admin"},
+    "GET /v1/deliveries": READERS,
+    "GET /v1/tally": READERS,
     "GET /metrics": {"operator", "platform"},
 }
 PUBLIC = {"GET /", "GET /openapi.json", "GET /healthz", "GET /readyz"}
@@ -72,9 +78,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 _names = (f"i-{number}" for number in count())
 
 
+WEBHOOK = {"channel": "webhook", "url": "https://hooks.example.com/in", "signing_secret": "${HOOK_SECRET}"}
+QUERIES = {"GET /v1/tally": {"from": "2026-03-01", "to": "2026-03-31"}}
+"""What a route has to be asked with."""
+
+
 def _body(world: World, route: str, intent: str) -> Any:
     """What makes each route's request a right one, but for the credential."""
     digest = world.remit.intent(ACME, intent).digest
+    if route.startswith("PUT /v1/subscriptions"):
+        return WEBHOOK
     if route.startswith(("PUT", "POST /v1/policies/")):
         return world.client("admin").get("/v1/policies" if "POST" in route else route.removeprefix("PUT ")).json()
     return {
@@ -95,7 +108,8 @@ def _body(world: World, route: str, intent: str) -> Any:
 def _ask(client: httpx.Client, route: str, body: Any, **ids: str) -> httpx.Response:
     """The answer; of one that does not end, the beginning."""
     method, path = route.format(**ids).split(" ")
-    with client.stream(method, path, **({} if body is None else {"json": body})) as response:
+    query = QUERIES.get(route, {})
+    with client.stream(method, path, params=query, **({} if body is None else {"json": body})) as response:
         if "event-stream" not in response.headers.get("content-type", ""):
             response.read()
         return response
@@ -112,7 +126,9 @@ def _ids(world: World) -> dict[str, str]:
     """Something of `acme` for each id that a path may hold."""
     made, _ = world.remit.create_key(ACME, {"name": "some", "roles": ["agent"]}, by="the test")
     version = world.remit.policy_versions(ACME)[0]["version"]
-    return {"action_intent_id": _waiting(world), "key_id": made.key_id, "version": version}
+    told = world.remit.set_subscription(ACME, "some", WEBHOOK, by="the test").subscription_id
+    ids = {"action_intent_id": _waiting(world), "key_id": made.key_id, "version": version}
+    return {**ids, "subscription_id": told}
 
 
 def _routes(world: World) -> set[str]:
@@ -248,7 +264,8 @@ def _picture(world: World, tenant: str) -> Any:
     lines, _ = world.remit.intents(tenant, limit=500)
     keys = [key.wire() | {"last_used_at": None} for key in world.remit.keys(tenant)]
     chains = [world.remit.ledger(tenant, line["action_intent_id"]) for line in lines]
-    return lines, keys, chains, world.remit.usage(tenant), world.remit.bounds(tenant).wire()
+    told = [each.wire() for each in world.remit.subscriptions(tenant)], world.remit.deliveries(tenant)
+    return lines, keys, chains, told, world.remit.usage(tenant), world.remit.bounds(tenant).wire()
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "platform"])
@@ -257,13 +274,25 @@ def test_the_ids_of_one_tenant_lead_another_nowhere_and_nothing_changes(shared: 
     before = _picture(shared, ACME)
 
     for route, roles in ALLOWED.items():
-        if "{" not in route:
+        # A subscription's name is whoever's who gives it: under another's, one makes one's own.
+        if "{" not in route or route.startswith("PUT /v1/subscriptions"):
             continue
         body = _body(shared, route, ids["action_intent_id"])
         answer = _ask(shared.client(role, GLOBEX), route, body, **ids)
         assert answer.status_code == (404 if role in roles else 403), route
         assert "hello" not in answer.text
 
+    assert _picture(shared, ACME) == before
+
+
+def test_a_subscription_under_a_name_that_another_tenant_gave_is_another_one(shared: World) -> None:
+    name = _ids(shared)["subscription_id"]
+    before = _picture(shared, ACME)
+
+    made = shared.client("admin", GLOBEX).put(f"/v1/subscriptions/{name}", json={**WEBHOOK, "enabled": False})
+    shared.client("admin", GLOBEX).delete(f"/v1/subscriptions/{name}")
+
+    assert made.json()["tenant_id"] == GLOBEX
     assert _picture(shared, ACME) == before
 
 
@@ -284,7 +313,9 @@ def test_bulk_answers_and_the_gate_do_not_know_another_tenants_intents(shared: W
 def test_what_lists_counts_or_exports_holds_nothing_of_another_tenant(shared: World) -> None:
     name = _waiting(shared)
     asked = {"account_id": "acct-1", "tenant_id": ACME, "tenant": ACME}
-    lists = ["/v1/queue", "/v1/intents", "/v1/timeline", "/v1/usage", "/v1/keys"]
+    told = shared.remit.set_subscription(ACME, "told", WEBHOOK, by="the test")
+    shared.remit.test_subscription(ACME, told.subscription_id, by="the test")
+    lists = ["/v1/queue", "/v1/intents", "/v1/timeline", "/v1/usage", "/v1/keys", "/v1/subscriptions", "/v1/deliveries"]
 
     answers = [shared.client("admin", GLOBEX).get(path, params=asked) for path in lists]
     exported = shared.client("auditor", GLOBEX).get("/v1/ledger/export", params=asked)

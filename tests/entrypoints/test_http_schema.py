@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from remit.core.access import ROLES
 from remit.entrypoints.http import HttpSettings
 from tests.entrypoints.http_world import ACME, World, http_world
-from tests.entrypoints.test_http_roles import ALLOWED, _body, _ids
+from tests.entrypoints.test_http_roles import ALLOWED, QUERIES, _body, _ids
 
 ENDLESS = "GET /v1/stream"
 ROUTES = [route for route in ALLOWED if route != ENDLESS]
@@ -76,7 +76,8 @@ def test_a_good_answer_is_as_described(shared: World, api: Any, everybody: dict[
     body = _body(shared, route, ids["action_intent_id"])
     method, path = route.format(**ids).split(" ")
 
-    answer = httpx.request(method, f"{shared.url}{path}", json=body, headers=everybody, trust_env=False)
+    query = QUERIES.get(route)
+    answer = httpx.request(method, f"{shared.url}{path}", params=query, json=body, headers=everybody, trust_env=False)
 
     assert answer.is_success or (answer.status_code == 409 and "resolve" in route)
     _operation(api, route).validate_response(answer)

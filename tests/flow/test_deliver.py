@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 from remit.core.delivery import GATHER, IN_HAND, KEPT, LONGEST_PAUSE, MOST_TRIES, Report
-from remit.core.errors import Conflict, InvalidInput, NotFound
-from remit.core.records import DELIVERY, OUTBOX, SUBSCRIPTION
+from remit.core.errors import Conflict, InvalidInput, NotFound, Unauthenticated
+from remit.core.records import DELIVERY, KINDS, OUTBOX, SUBSCRIPTION
 from remit.testing.faults import Crash, FaultyStore
 
-from .telling import bring, deliver, follow, only, subscribe, telling_world
+from .telling import CONSOLE, bring, deliver, follow, only, subscribe, telling_world
 from .world import TENANT, bounds
 
 FAULTS = ("crash_before", "crash_after", "try_later", "lost_request", "lost_answer")
@@ -155,6 +155,35 @@ def test_of_several_recipients_only_who_does_not_have_it_gets_it_again(told):
 
     assert [letter.recipient.name for letter in receiver.letters] == ["ann", "bob", "bob"]
     assert listed(world)[0]["status"] == "DELIVERED"
+
+
+def test_a_mail_signs_in_who_has_roles_once_leads_to_the_item_and_decides_nothing(told):
+    world, receiver = told
+    subscribe(world, **MAIL)
+    world.queued("i-1")
+    bring(world)
+
+    to_ann, to_bob = receiver.letters
+    assert to_bob.sign_in is None and to_bob.lines[0][1] == f"{CONSOLE}/console/intents/i-1"
+    token = to_ann.sign_in.removeprefix(f"{CONSOLE}/console/link/")
+    cookie, leads_to = world.app.redeem_link(token, on_loopback=False)
+    principal, _ = world.app.session(cookie)
+    assert (principal.name, principal.tenant_id, principal.roles) == ("ann", TENANT, {"approver"})
+    assert leads_to == "/console/intents/i-1" and world.status() == "AWAITING_APPROVAL"
+    with pytest.raises(Unauthenticated):
+        world.app.redeem_link(token, on_loopback=False)
+
+
+def test_a_sign_in_link_is_kept_nowhere(told):
+    world, receiver = told
+    subscribe(world, **MAIL)
+    world.queued("i-1")
+    receiver.script += ["failed", "delivered"]
+    bring(world)
+
+    token = receiver.letters[0].sign_in.rpartition("/")[2]
+    kept = [record for kind in KINDS.values() for record in world.inner.scan(kind, TENANT)]
+    assert token.rpartition(".")[2] not in str(kept) + str(listed(world)) + repr(receiver.letters)
 
 
 def test_a_recipient_who_refused_is_told_of_in_the_end(told):

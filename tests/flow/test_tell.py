@@ -63,7 +63,7 @@ def test_many_at_once_become_one_message_that_says_how_many(told):
     assert letter.subject == f"{MOST_ITEMS + 5} actions need your input (acme)"
     assert len(letter.event["data"]["items"]) == MOST_ITEMS
     assert letter.event["data"]["more"] == 5
-    assert letter.lines[-1] == ("and 5 more", f"{CONSOLE}/console")
+    assert letter.lines[-1] == ("and 5 more", f"{CONSOLE}/console/queue")
 
 
 def test_what_a_person_answered_meanwhile_is_not_told(told):

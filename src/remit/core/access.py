@@ -27,6 +27,7 @@ Permission = Literal[
     "stop",
     "set_bounds",
     "manage_keys",
+    "subscribe",
     "export",
     "verify",
     "read_metrics",
@@ -37,7 +38,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
     "agent": frozenset({"propose", "read_own"}),
     "approver": frozenset({"read", "read_own", "answer"}),
     "operator": frozenset({"read", "read_own", "stop", "resolve", "read_metrics"}),
-    "admin": frozenset({"read", "read_own", "set_bounds", "manage_keys"}),
+    "admin": frozenset({"read", "read_own", "set_bounds", "manage_keys", "subscribe"}),
     "auditor": frozenset({"read", "read_own", "export", "verify"}),
     # Over all tenants, and of none: it stops everything, counts and manages keys; it reads nobody's intents.
     "platform": frozenset({"stop_platform", "manage_keys", "read_metrics"}),

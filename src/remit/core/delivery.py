@@ -31,6 +31,9 @@ KEPT = 100
 LONGEST_DETAIL = 300
 
 
+DeliveryStatus = Literal["PENDING", "DELIVERED", "FAILED"]
+
+
 class Report(Record):
     """What one try came to: `failed` may be tried again, `refused` is for good."""
 
@@ -61,7 +64,7 @@ class Delivery(Record):
     items: list[Notice]
     more: int = 0
     created_at: UtcTime
-    status: Literal["PENDING", "DELIVERED", "FAILED"] = "PENDING"
+    status: DeliveryStatus = "PENDING"
     tries: int = 0
     next_at: UtcTime | None
     in_hand: bool = False
@@ -76,6 +79,10 @@ class Delivery(Record):
     @property
     def count(self) -> int:
         return len(self.items) + self.more
+
+    def shown(self) -> dict[str, Any]:
+        """As people see it."""
+        return {name: value for name, value in self.wire().items() if name not in ("in_hand", "done")}
 
 
 class Outbox(Record):

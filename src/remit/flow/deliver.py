@@ -20,8 +20,19 @@ from remit.core.subscription import NoticeKind, Recipient, Subscription
 from remit.flow.context import Context
 from remit.ports import Letter, Mailing, Snapshot, Unit, Writes, answer_of
 
-Link = Callable[[str, str, Recipient | None], str | None]
-"""Of a tenant, a place in the console, and who is to open it: where that is, or `None` without a console."""
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """
+    Where a page of the console is, and one-use links that sign a recipient in and lead to it. `None` without a
+    console, or for somebody without roles.
+    """
+
+    page: Callable[[str], str | None]
+    sign_in: Callable[[str, Recipient, str], str | None]
+
+
+QUEUE = "/console/queue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +51,14 @@ def due(context: Context, tenant_id: str, now: datetime) -> list[DueOutbox]:
     return [DueOutbox(tenant_id, box.subscription_id, box.notice) for _, box in found]
 
 
-def deliver(context: Context, which: DueOutbox, clock: Callable[[], datetime], link: Link) -> Delivery | None:
+def deliver(context: Context, which: DueOutbox, clock: Callable[[], datetime], links: Links) -> Delivery | None:
     """Try what is due once, and answer it as it is afterwards; `None` if nothing was."""
     now = clock()
     claimed = answer_of(context.store.transact([_claim_unit(which, now)]))
     if claimed is None:
         return None
     subscription, message = claimed
-    letters = _letters(context, subscription, message, link)
+    letters = _letters(context, subscription, message, links)
     notifier = context.notifiers.get(subscription.channel)
     if notifier is None:
         gone = Report(outcome="failed", detail=f"{subscription.channel} is not set up where this worker runs")
@@ -81,23 +92,31 @@ def _allowed_hosts(context: Context, tenant_id: str) -> Sequence[str]:
     return (context.store.read([bounds_at]).get(bounds_at) or nothing_set(tenant_id)).bounds.allowed_hosts
 
 
-def _letters(context: Context, to: Subscription, message: Delivery, link: Link) -> list[Letter]:
+def _letters(context: Context, to: Subscription, message: Delivery, links: Links) -> list[Letter]:
     """One for everybody who does not have it yet."""
     recipients = [each for each in to.recipients if each.address not in message.done] if to.recipients else [None]
-    return [_letter(context, to, message, recipient, link) for recipient in recipients]
+    return [_letter(context, to, message, recipient, links) for recipient in recipients]
 
 
-def _letter(context: Context, to: Subscription, message: Delivery, recipient: Recipient | None, link: Link) -> Letter:
-    urls = [link(to.tenant_id, _place(item), recipient) for item in message.items]
+def _letter(context: Context, to: Subscription, message: Delivery, recipient: Recipient | None, links: Links) -> Letter:
+    urls = [links.page(_place(item)) for item in message.items]
     lines: list[tuple[str, str | None]] = list(zip((item.text for item in message.items), urls, strict=True))
     if message.more:
-        lines.append((f"and {message.more} more", link(to.tenant_id, "/console", None)))
-    event = cloud_event(message, tenant_id=to.tenant_id, source=context.event_source, urls=urls)
-    return Letter(message.delivery_id, recipient, subject(message, to.tenant_id), lines, event)
+        lines.append((f"and {message.more} more", links.page(QUEUE)))
+    # One for all of them: whoever has signed in by it can follow the others.
+    first = _place(message.items[0]) if message.count == 1 else QUEUE
+    return Letter(
+        delivery_id=message.delivery_id,
+        recipient=recipient,
+        subject=subject(message, to.tenant_id),
+        lines=lines,
+        event=cloud_event(message, tenant_id=to.tenant_id, source=context.event_source, urls=urls),
+        sign_in=links.sign_in(to.tenant_id, recipient, first) if recipient else None,
+    )
 
 
 def _place(item: Notice) -> str:
-    return f"/console/intents/{item.action_intent_id}" if item.action_intent_id else "/console"
+    return f"/console/intents/{item.action_intent_id}" if item.action_intent_id else QUEUE
 
 
 def _noted(

@@ -114,14 +114,9 @@ def deliveries(context: Context, tenant_id: str, which: Which, limit: int) -> li
     found = [*context.store.scan(DELIVERY, tenant_id, prefix), *_pending(context, tenant_id, prefix)]
     wanted = [each for each in found if which.status in (None, each.status)]
     newest = sorted(wanted, key=lambda each: (each.created_at, each.delivery_id), reverse=True)
-    return [_shown(each) for each in newest[:limit]]
+    return [each.shown() for each in newest[:limit]]
 
 
 def _pending(context: Context, tenant_id: str, prefix: str) -> list[Delivery]:
     outboxes = context.store.scan(OUTBOX, tenant_id, prefix)
     return [each for outbox in outboxes for each in (outbox.trying, outbox.gathering) if each is not None]
-
-
-def _shown(delivery: Delivery) -> dict[str, Any]:
-    shown = delivery.wire()
-    return {name: shown[name] for name in shown if name not in ("in_hand", "done")}

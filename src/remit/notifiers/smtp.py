@@ -6,7 +6,7 @@ import smtplib
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.headerregistry import Address
@@ -161,7 +161,7 @@ class SmtpNotifier:
         once = sha256_hex(f"{letter.delivery_id} {recipient.address}".encode())[:32]
         message["Message-ID"] = f"<{once}@{self._server.sender.domain}>"
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(_body(letter.lines))
+        message.set_content(_body(letter))
         return message
 
     def _refused(self, code: int, said: bytes | str) -> Report:
@@ -174,8 +174,10 @@ class SmtpNotifier:
         return " ".join(text.replace("\0", "").split())[:_SAID]
 
 
-def _body(lines: Sequence[tuple[str, str | None]]) -> str:
-    paragraphs = [f"{text}\n{url}" if url else text for text, url in lines]
+def _body(letter: Letter) -> str:
+    paragraphs = [f"{text}\n{url}" if url else text for text, url in letter.lines]
+    if letter.sign_in:
+        paragraphs.append(f"Sign in and look at it; for you alone, and once:\n{letter.sign_in}")
     return "\n\n".join([*paragraphs, "Opening a link decides nothing."])
 
 

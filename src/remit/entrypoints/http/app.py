@@ -9,7 +9,18 @@ from fastapi.responses import RedirectResponse
 
 from remit.app import BATCH
 from remit.entrypoints.console import create_console
-from remit.entrypoints.http import agents, bounds, health, operating, people, policies, problems, reading, stream
+from remit.entrypoints.http import (
+    agents,
+    bounds,
+    health,
+    operating,
+    people,
+    policies,
+    problems,
+    reading,
+    stream,
+    telling,
+)
 from remit.entrypoints.http.callers import Credentials
 from remit.entrypoints.http.limits import BodyLimit, RateLimiter
 from remit.entrypoints.http.metrics import Metrics, Timed
@@ -39,7 +50,7 @@ def create_app(remit: Remit, settings: HttpSettings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
     app.add_middleware(Timed, answered=app.state.metrics.answered)
     problems.install(app)
-    for module in (agents, people, reading, stream, bounds, policies, operating, health):
+    for module in (agents, people, reading, stream, bounds, policies, operating, telling, health):
         app.include_router(module.router)
     if settings.console:
         app.mount("/console", create_console(remit, settings, app.state.limiter, app.state.streams))

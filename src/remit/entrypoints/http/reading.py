@@ -10,7 +10,16 @@ import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from remit.answers import ChainAnswer, LinesAnswer, ReportAnswer, StatusAnswer, TimelineAnswer, UsageAnswer, WhyAnswer
+from remit.answers import (
+    ChainAnswer,
+    LinesAnswer,
+    ReportAnswer,
+    StatusAnswer,
+    TallyAnswer,
+    TimelineAnswer,
+    UsageAnswer,
+    WhyAnswer,
+)
 from remit.core.access import Principal
 from remit.core.lifecycle import Status
 from remit.core.values import ActionTypeName, WireTime
@@ -21,6 +30,7 @@ from remit.entrypoints.http.shapes import IntentId
 from remit.ports import CaseFilter
 
 router = APIRouter(tags=["reading"])
+_DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 Reader = Annotated[Principal, permitted("read")]
 Onlooker = Annotated[Principal, permitted("read_own")]
 Exporter = Annotated[Principal, permitted("export")]
@@ -78,6 +88,17 @@ def timeline(remit: Here, caller: Reader, account_id: Account = None, after: Aft
 def usage(remit: Here, caller: Reader, account_id: Account = None) -> Any:
     """Today's budgets: limits, use, what is left, when it resets; and the stops that are pulled."""
     return remit.usage(caller.tenant_id, account_id=account_id)
+
+
+@router.get("/v1/tally", responses=says(TallyAnswer))
+def tally(
+    remit: Here,
+    caller: Reader,
+    first_day: Annotated[str, Query(alias="from", pattern=_DAY, description="a day, such as 2026-03-01")],
+    last_day: Annotated[str, Query(alias="to", pattern=_DAY, description="a day, at most a year later")],
+) -> Any:
+    """What each day came to: decisions, outcomes, and what people answered, as far as it is counted."""
+    return remit.tally(caller.tenant_id, first_day, last_day)
 
 
 @router.get(

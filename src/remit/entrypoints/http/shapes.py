@@ -30,6 +30,7 @@ PROPOSAL_EXAMPLE = {
 _PROPOSAL["examples"] = [PROPOSAL_EXAMPLE]
 
 IntentId = Annotated[Identifier, Path(description="the intent's id")]
+SubscriptionId = Annotated[Identifier, Path(description="the subscription's name")]
 KeyId = Annotated[Identifier, Path(description="the key's id, as it is listed")]
 
 ProposalBody = Annotated[
