@@ -364,8 +364,9 @@ def test_deliveries_are_listed_by_subscription_and_status_newest_first(told):
     assert [shown["subscription_id"] for shown in listed(world)] == ["ops-2", "ops"]
     assert [shown["subscription_id"] for shown in listed(world, subscription_id="ops")] == ["ops"]
     assert [shown["subscription_id"] for shown in listed(world, status="PENDING")] == ["ops-2"]
-    with pytest.raises(InvalidInput):
-        listed(world, limit=0)
+    for wrong in ({"limit": 0}, {"status": "LOST"}):
+        with pytest.raises(InvalidInput):
+            listed(world, **wrong)
 
 
 def test_trap_deliveries_and_subscriptions_of_another_tenant_are_not_seen(told):

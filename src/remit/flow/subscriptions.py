@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
 
-from remit.core.delivery import Delivery, Outbox
+from remit.core.delivery import Delivery, DeliveryStatus, Outbox
 from remit.core.errors import Conflict, InvalidInput, NotFound
 from remit.core.notice import Notice
 from remit.core.records import DELIVERY, OUTBOX, SUBSCRIPTION, Key, delivery_key, outbox_key
@@ -110,6 +110,8 @@ def deliveries(context: Context, tenant_id: str, which: Which, limit: int) -> li
     """What was sent and is being sent, the newest first, each with its last result. Raises `InvalidInput`."""
     if not 1 <= limit <= LARGEST_PAGE:
         raise InvalidInput("limit", f"is {limit}", f"ask for 1 to {LARGEST_PAGE}")
+    if which.status is not None and which.status not in get_args(DeliveryStatus):
+        raise InvalidInput("status", f"is {which.status!r}", f"ask for {', '.join(get_args(DeliveryStatus))}")
     prefix = f"{which.subscription_id}|" if which.subscription_id else ""
     found = [*context.store.scan(DELIVERY, tenant_id, prefix), *_pending(context, tenant_id, prefix)]
     wanted = [each for each in found if which.status in (None, each.status)]
