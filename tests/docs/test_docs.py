@@ -31,6 +31,7 @@ from remit.core.budget import Budget
 from remit.core.ledger import ENTRY_FIELDS, EventType
 from remit.core.lifecycle import FOLLOWS
 from remit.core.policy import PLATFORM_POLICIES, SCHEMA
+from remit.core.subscription import NewSubscription, NoticeKind
 from remit.core.verification import INVARIANTS
 from remit.entrypoints.bounds_file import read_bounds
 from remit.entrypoints.cli import app
@@ -130,7 +131,7 @@ def test_what_a_page_shows_is_what_happens(page: str, played: Callable[[str], st
 
 
 def test_the_pages_that_show_something_are_run() -> None:
-    named = ["command-line", "ledger", "limits", "operations", "policies", "python-api"]
+    named = ["command-line", "ledger", "limits", "operations", "policies", "python-api", "telling"]
 
     assert set(RUN) >= {"README.md", *(f"docs/{name}.md" for name in named)}
 
@@ -280,6 +281,16 @@ def test_every_role_is_described() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", section("docs/command-line.md", "key create"), re.MULTILINE)
 
     assert rows == list(ROLES)
+
+
+def test_every_notice_and_every_field_of_a_subscription_is_described() -> None:
+    told = re.findall(
+        r"`([A-Z_]+)`", "".join(re.findall(r"^\| (`.+?) \|", section("docs/telling.md", "What is told"), re.M))
+    )
+    fields = re.findall(r"^\| `(\w+)` \|", section("docs/telling.md", "Subscriptions"), re.MULTILINE)
+
+    assert told == list(get_args(NoticeKind))
+    assert fields == list(NewSubscription.model_fields)
 
 
 def test_every_setting_of_the_environment_is_described() -> None:

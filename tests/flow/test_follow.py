@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 import remit.flow.unread as unread_flow
-from remit.core.bookmark import LATEST, MOST_MARKS
+from remit.core.bookmark import FOLLOWERS_MARKS, LATEST
 from remit.core.records import TALLY
 from remit.testing.faults import Crash, FaultyStore
 from remit.testing.samples import make_entry, putting
@@ -85,6 +85,26 @@ def test_followed_again_nothing_counts_twice_and_nothing_is_written(world):
     assert faulty.writes == 0
 
 
+def test_what_has_settled_is_left_behind_once_and_not_read_with_every_look(world):
+    put(world, *(decided(f"n-{n}", NOON + timedelta(milliseconds=n)) for n in range(100)))
+    world.app.follow()
+    world.clock.pass_(minutes=5)
+    world.store = faulty = FaultyStore(world.inner)
+    world.restart()
+    read, recent = [], world.inner.recent
+
+    def counting(*asked):
+        read.append(len(found := recent(*asked)))
+        return found
+
+    world.store.recent = counting
+    looks = [(world.app.follow(), sum(read), read.clear()) for _ in range(4)]
+
+    assert [more for more, _, _ in looks] == [True, False, False, False]
+    assert faulty.writes == 1 and looks[1][1] == looks[3][1] <= 20
+    assert decisions(world) == 100
+
+
 def test_an_entry_that_is_committed_late_counts_once(world):
     world.submit("i-1")
     world.app.follow()
@@ -101,11 +121,12 @@ def test_an_entry_that_is_committed_late_counts_once(world):
 
 
 def test_more_than_a_bookmark_can_name_count_once_late_ones_among_them(world):
-    many = MOST_MARKS + 50
+    many = FOLLOWERS_MARKS + 50
     world.submit("i-1")
     world.app.follow()
     put(world, *(decided(f"n-{n}", NOON + timedelta(milliseconds=n + 1)) for n in range(many)))
-    world.app.follow()
+    # Until they have settled there is nothing to do, and nothing to be busy with.
+    assert [world.app.follow() for _ in range(30)][-1] is False
     put(world, decided("late", NOON + timedelta(milliseconds=7)))
 
     world.clock.pass_(seconds=LATEST.total_seconds() + 1)
@@ -117,6 +138,7 @@ def test_more_than_a_bookmark_can_name_count_once_late_ones_among_them(world):
 
 def test_a_ledger_that_was_never_counted_is_counted_in_bounded_parts(world, monkeypatch):
     monkeypatch.setattr(unread_flow, "MOST_UNREAD", 60)
+    monkeypatch.setattr(unread_flow, "FOLLOWERS_MARKS", 50)
     for day in range(5):
         at = NOON - timedelta(days=60 * day)
         put(world, *(decided(f"d-{day}-{n}", at + timedelta(seconds=n)) for n in range(100)))

@@ -24,6 +24,8 @@ LATEST = timedelta(seconds=60)
 """The same for those who count and tell: longer than any store goes on trying to write one."""
 MOST_MARKS = 200
 """How many entries beyond the place a bookmark's text names; of more, the older count as the place."""
+FOLLOWERS_MARKS = 1000
+"""The same for a `Follower`, which is stored and not sent with every request."""
 _MARK = 12
 
 
@@ -52,6 +54,7 @@ class Bookmark:
     _marks: set[str] = field(default_factory=set)
     # Named by the text this bookmark was read from, and not met again yet.
     _unmet: set[str] = field(default_factory=set)
+    most: int = MOST_MARKS
 
     @classmethod
     def at(cls, moment: datetime) -> Self:
@@ -59,9 +62,9 @@ class Bookmark:
         return cls(Place(moment, ""))
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, *, most: int = MOST_MARKS) -> Self:
         """
-        What `text` wrote; also the plain cursor of an entry, for everything up to it.
+        What `text` wrote; also the plain cursor of an entry, for everything up to it. It names `most` entries.
 
         Raises `InvalidInput`.
         """
@@ -75,15 +78,15 @@ class Bookmark:
         except ValueError:
             problem = f"{text[:100]!r} is not the id of an event of this stream"
             raise InvalidInput("Last-Event-ID", problem, "send the last one received, or none") from None
-        named = {mark for mark in marks.split(",")[:MOST_MARKS] if mark}
-        return cls(place, [], set(named), set(named))
+        named = {mark for mark in marks.split(",")[:most] if mark}
+        return cls(place, [], set(named), set(named), most)
 
     def text(self) -> str:
-        """Less than 3 kB of ASCII, without a line break."""
+        """Less than 3 kB of ASCII, without a line break, unless it may name more than `MOST_MARKS`."""
         got = [place for place, told in self._beyond if told]
-        older, newest = got[:-MOST_MARKS], got[-MOST_MARKS:]
+        older, newest = got[: -self.most], got[-self.most :]
         place = max(self.place, older[-1]) if older else self.place
-        marks = [*(_mark(each) for each in newest), *sorted(self._unmet)][:MOST_MARKS]
+        marks = [*(_mark(each) for each in newest), *sorted(self._unmet)][: self.most]
         return "|".join([place.cursor(), ",".join(marks)]) if marks else place.cursor()
 
     def has(self, place: Place) -> bool:

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from remit.core.bookmark import LATEST, MOST_MARKS, Bookmark, Follower, Place
+from remit.core.bookmark import FOLLOWERS_MARKS, LATEST, Bookmark, Follower, Place
 from remit.core.ledger import EventType, LedgerEntry
 from remit.flow.context import Context
 from remit.ports import entry_cursor
 
 MOST_UNREAD = 2000
 """How many entries one look at what follows a bookmark takes, but for those that may still be joined by late ones."""
-_PAGES = (50, 500)
+_PAGES = (20, 500)
 _INSTANT = timedelta(milliseconds=1)
+_STEP = timedelta(seconds=1)
+"""Where so much happens that only what has settled is read, so much more has to settle before it is read on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,13 @@ def unread(
     A few entries are told of at once. Of more than a bookmark can name, those are, bit by bit, that are too old
     for a late one to come between them.
     """
-    bookmark = Bookmark.parse(follower.bookmark)
-    entries = entries_after(context, tenant_id, event_types, bookmark.place, None, MOST_MARKS)
+    bookmark = Bookmark.parse(follower.bookmark, most=FOLLOWERS_MARKS)
+    entries = entries_after(context, tenant_id, event_types, bookmark.place, None, FOLLOWERS_MARKS)
     if entries is not None:
-        return _told(entries, bookmark, now - LATEST, follower.stretch_s, more=False)
-    if bookmark.place.at >= now - LATEST:
+        # What has settled and fills a page is left behind once, or every further look would read it again.
+        settled = sum(Place.of(entry).at < now - LATEST for entry in entries) >= _PAGES[0]
+        return _told(entries, bookmark, now - LATEST, follower.stretch_s, more=settled)
+    if bookmark.place.at > now - LATEST - _STEP:
         return Unread([], follower, more=False)
     entries, stretch = _stretch(context, tenant_id, event_types, bookmark.place, follower.stretch_s, now - LATEST)
     upper = bookmark.place.at + stretch
