@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,6 +84,21 @@ def test_what_needs_input_reaches_a_receiver_signed_and_with_a_link(database: st
 
     (item,) = event(receiver.heard[0])["data"]["items"]
     assert (item["action_intent_id"], item["url"]) == ("i-1", "https://r.test/console/intents/i-1")
+
+
+def test_a_secret_is_in_no_file_no_answer_and_no_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    echo = says(500, body=f"expected {SECRET}")
+    with talking(echo) as receiver, working(f"sqlite:///{tmp_path / 'remit.db'}") as remit:
+        subscribe(remit, receiver.url)
+        remit.test_subscription(ACME, "ops", by="ann")
+        until(lambda: len(receiver.heard) > 1)
+        shown = str([remit.deliveries(ACME), [each.wire() for each in remit.subscriptions(ACME)]])
+
+    assert "expected ${HOOK_SECRET}" in shown
+    for text in (SECRET, SECRET.removeprefix("whsec_")):
+        assert text not in shown + caplog.text
+        assert all(text.encode() not in file.read_bytes() for file in tmp_path.iterdir())
 
 
 def test_a_receiver_that_fails_gets_it_when_it_has_recovered() -> None:

@@ -17,7 +17,7 @@ import pytest
 from remit import InvalidInput, Remit, TryLater
 from remit.connectors.internal import InternalConnector
 from remit.entrypoints.worker import work
-from remit.wiring import SystemClock, tool_environment
+from remit.wiring import SystemClock, console_url, notifiers, tool_environment
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -266,3 +266,35 @@ def _proposal(name: str, **changes: Any) -> dict[str, Any]:
         "proposed_by": "agent",
         **changes,
     }
+
+
+# --- telling people ---
+
+
+def test_mail_is_a_channel_where_the_operator_named_a_server() -> None:
+    mail = {"REMIT_SMTP_URL": "smtps://remit:pw@mail.example.com", "REMIT_MAIL_FROM": "remit@example.com"}
+
+    assert list(notifiers({}, {})) == ["webhook", "slack"]
+    assert list(notifiers({}, mail)) == ["webhook", "slack", "email"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"REMIT_SMTP_URL": "mail.example.com", "REMIT_MAIL_FROM": "remit@example.com"}, "REMIT_SMTP_URL"),
+        ({"REMIT_SMTP_URL": "smtp://mail.example.com"}, "REMIT_MAIL_FROM"),
+        ({"REMIT_CONSOLE_URL": "remit.example.com"}, "REMIT_CONSOLE_URL"),
+        ({"REMIT_CONSOLE_URL": "https://remit.example.com/?next=x"}, "REMIT_CONSOLE_URL"),
+        ({"REMIT_CONSOLE_URL": "https://ann:pw@remit.example.com"}, "REMIT_CONSOLE_URL"),
+    ],
+)
+def test_a_setting_that_is_not_understood_is_refused_by_name(settings: dict[str, str], field: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        Remit.open("memory://", environ={}, settings=settings)
+
+    assert refused.value.field == field
+
+
+def test_the_console_s_place_is_taken_without_its_last_slash() -> None:
+    assert console_url({}) is None
+    assert console_url({"REMIT_CONSOLE_URL": "https://example.com/remit/"}) == "https://example.com/remit"

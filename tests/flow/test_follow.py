@@ -150,7 +150,7 @@ def test_a_ledger_that_was_never_counted_is_counted_in_bounded_parts(world, monk
 
     days = world.app.tally(TENANT, "2025-07-01", TODAY)["days"]
     assert [sum(row["count"] for row in day["decisions"]) for day in days if day["decisions"]] == [100] * 5
-    assert 8 < rounds < 60
+    assert 8 < rounds < 100
 
 
 def test_two_who_follow_at_once_count_once(world):
