@@ -9,6 +9,7 @@ from playwright.sync_api import Browser
 
 from remit.core.autonomy import StopScope
 from tests.entrypoints.http_world import ACME, EMAIL, SILENT, Silent, World, bounds, http_world
+from tests.entrypoints.test_http_roles import WEBHOOK
 
 from .conftest import Looker, looker
 
@@ -25,6 +26,7 @@ PAGES = (
     "/console/bounds?account_id=acct-1",
     "/console/bounds/file",
     "/console/policies",
+    "/console/telling",
     "/console/keys",
     "/console/audit",
 )
@@ -41,6 +43,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         world.submit("unknown", action_type=SILENT)
         world.work()
         world.remit.stop(StopScope(tenant_id=ACME, account_id="acct-2"), by="ann", reason="odd notes")
+        world.remit.set_subscription(ACME, "hook", WEBHOOK, by="ann")
+        world.remit.test_subscription(ACME, "hook", by="ann")
         world.remit.follow()
         yield world
 

@@ -18,6 +18,7 @@ from remit.entrypoints.http import HttpSettings
 from remit.entrypoints.http.limits import RateLimiter
 from remit.entrypoints.http.stream import Streams
 from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, World, bounds, http_world
+from tests.entrypoints.test_http_roles import WEBHOOK
 
 from .conftest import ROLES, Visit, text_of
 
@@ -44,6 +45,10 @@ ALLOWED = {
     "POST /policies": {"admin"},
     "POST /policies/check": {"admin"},
     "GET /policies/versions/{version}": READERS,
+    "GET /telling": READERS,
+    "POST /telling": {"admin"},
+    "POST /telling/{subscription_id}/test": {"admin"},
+    "POST /telling/{subscription_id}/remove": {"admin"},
     "GET /keys": {"admin"},
     "POST /keys": {"admin"},
     "POST /keys/{key_id}/revoke": {"admin"},
@@ -79,7 +84,9 @@ def _ids(world: World) -> dict[str, str]:
     world.submit("i-1", proposed_by="ann", action_type=EMAIL)
     made, _ = world.remit.create_key(ACME, {"name": "some", "roles": ["agent"]}, by="the test")
     version = world.remit.policy_versions(ACME)[0]["version"]
-    return {"action_intent_id": "i-1", "key_id": made.key_id, "version": version}
+    if not world.remit.subscriptions(ACME):
+        world.remit.set_subscription(ACME, "hook", WEBHOOK, by="the test")
+    return {"action_intent_id": "i-1", "key_id": made.key_id, "version": version, "subscription_id": "hook"}
 
 
 def _form(world: World, route: str) -> dict[str, Any]:
@@ -96,6 +103,7 @@ def _form(world: World, route: str) -> dict[str, Any]:
         "POST /policies": {"name": "a.cedar", "text": "", "sequence": "1"},
         "POST /policies/check": {"name": "a.cedar", "text": ""},
         "POST /keys": {"name": "new", "role": "agent"},
+        "POST /telling": {"subscription_id": "hook", **WEBHOOK, "notice": "STOPPED"},
         "POST /stop": {"reason": "a test"},
         "POST /resume": {"reason": "a test"},
     }.get(route, {})
@@ -117,8 +125,8 @@ def test_every_route_says_here_who_may(world: World) -> None:
 
 @pytest.mark.parametrize("role", sorted({"agent", *READERS}))
 def test_each_page_and_form_is_for_the_roles_it_is_for_and_no_other(world: World, visit: Visiting, role: str) -> None:
-    ids = _ids(world)
     for route, allowed in ALLOWED.items():
+        ids = _ids(world)
         status, text = _ask(visit(roles={role}), route, _form(world, route), ids)
 
         assert (status == 403 and FORBIDDEN in text) == (role not in allowed), (route, status)
@@ -168,11 +176,13 @@ def test_a_tenant_sees_and_answers_nothing_of_another(world: World, visit: Visit
 
     for route in ALLOWED:
         form = _form(world, route)
+        if route == "POST /telling":
+            form["subscription_id"] = "of-globex"
         if route.startswith("POST /bounds"):
             form = {name: text.replace(ACME, GLOBEX) for name, text in form.items()}
         status, text = _ask(carl, route, form, ids)
 
-        if "{action_intent_id}" in route or "{key_id}" in route:
+        if re.search(r"{(action_intent|key|subscription)_id}", route):
             assert status == 404, route
         assert "send email" not in text.lower() or "bounds" in route or "policies" in route, route
         carl = visit(tenant=GLOBEX, name="carl") if route == "POST /sign-out" else carl

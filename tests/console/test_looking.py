@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from playwright.sync_api import Page, expect
 
 from remit.core.autonomy import StopScope
-from tests.entrypoints.http_world import ACME, EMAIL, NOTE, World
+from tests.entrypoints.http_world import ACME, EMAIL, NOTE, World, bounds
 
 from .conftest import Looker
 
@@ -279,6 +279,24 @@ def test_a_key_is_made_shown_once_and_revoked(look: Look, world: World) -> None:
 
     expect(page.get_by_text("revoked by ann")).to_be_visible()
     expect(page.locator(".secret")).to_have_count(0)
+
+
+def test_somebody_is_told_and_the_last_result_is_listed(look: Look, world: World) -> None:
+    world.remit.apply(bounds(allowed_hosts=["hooks.example.com"]), by="ann")
+    page = look().goes("/console/telling")
+    page.get_by_label("Its name").fill("ops")
+    page.get_by_label("URL").fill("https://hooks.example.com/remit")
+    page.get_by_label("Signing secret").fill("${HOOK_SECRET}")
+    page.get_by_label("the day's digest").uncheck()
+    page.get_by_role("button", name="Save").click()
+
+    page.get_by_role("button", name="Try it: ops").click()
+
+    expect(page.get_by_role("row", name="ops a test")).to_contain_text("pending")
+    (made,) = world.remit.subscriptions(ACME)
+    assert "DAILY_DIGEST" not in made.notices and made.signing_secret == "${HOOK_SECRET}"
+    page.get_by_role("button", name="Remove ops").click()
+    expect(page.get_by_text("Nobody is told anything yet")).to_be_visible()
 
 
 def test_verification_is_told_in_words_and_the_export_is_sealed(look: Look, world: World) -> None:

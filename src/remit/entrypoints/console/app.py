@@ -25,6 +25,7 @@ from remit.entrypoints.console import (
     sign_in,
     stops,
     stream,
+    telling,
 )
 from remit.entrypoints.console.code_flow import CodeFlow
 from remit.entrypoints.console.render import HTMX, STATIC, page
@@ -54,7 +55,7 @@ def create_console(remit: Remit, settings: HttpSettings, limiter: RateLimiter, s
     console.state.remit, console.state.limiter, console.state.streams = remit, limiter, streams
     console.state.code_flow = CodeFlow.of(settings.oidc)
     _install_errors(console)
-    for module in (sign_in, now, did, queue, intent, edit, bounds, policies, keys, audit, stops, stream):
+    for module in (sign_in, now, did, queue, intent, edit, bounds, policies, keys, audit, telling, stops, stream):
         console.include_router(module.router)
     console.add_api_route("/static/{name}", _asset)
     console.add_middleware(SecurityHeaders)

@@ -75,6 +75,17 @@ EVENTS: dict[str, str] = {
     "OUTCOME_RESOLVED": "Found out",
 }
 
+NOTICES: dict[str, str] = {
+    "NEEDS_INPUT": "needs your input",
+    "EXPIRES_SOON": "about to expire",
+    "BUDGET_EXHAUSTED": "a budget is used up",
+    "STOPPED": "stopped",
+    "RESUMED": "resumed",
+    "OUTCOME_UNKNOWN": "nobody knows whether it happened",
+    "DAILY_DIGEST": "the day's digest",
+    "TEST": "a test",
+}
+
 
 def reason(code: str | None) -> str:
     """A tenant's own reasons are said as they are, readably."""
