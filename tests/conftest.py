@@ -1,4 +1,7 @@
-"""Real stores for every test: in memory, in a SQLite file, on a PostgreSQL server of this test run's own."""
+"""
+Real stores for every test: in memory, in a SQLite file, on a PostgreSQL server and on a DynamoDB Local of this
+test run's own.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,15 @@ import pytest
 import sqlalchemy
 
 from remit.ports import Store
+from remit.stores.dynamodb import DynamoStore, create_table, open_client
 from remit.stores.memory import MemoryStore
 from remit.stores.sql import SqlStore, migrate
+from remit.testing.local_cloud import LOCAL_CREDENTIALS, dynamodb_local
 
-STORES = ("memory", "sqlite", "postgres")
+STORES = ("memory", "sqlite", "postgres", "dynamodb")
+TAKES_NO_MESSAGES = ("dynamodb",)
+"""Stores that no publisher enlists in: approvals are sent."""
+NODE_MODULES = Path(__file__).parent.parent / "requirements" / "npm" / "node_modules"
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +84,39 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def dynamodb_endpoint() -> Iterator[str]:
+    """The endpoint of a DynamoDB Local on which tests may make tables."""
+    with ExitStack() as stack:
+        try:
+            endpoint = stack.enter_context(dynamodb_local(NODE_MODULES))
+        except Exception as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(f"no DynamoDB Local: {error}")
+        for name, value in LOCAL_CREDENTIALS.items():
+            os.environ.setdefault(name, value)
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def dynamodb_client(dynamodb_endpoint: str) -> Iterator[Any]:
+    """One client for a whole test run: making one takes longer than most tests."""
+    # A machine that is busy with other tests may take its time.
+    client = open_client(region="eu-central-1", endpoint_url=dynamodb_endpoint, answer_within_s=30)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def dynamodb_table(dynamodb_client: Any) -> Iterator[str]:
+    """A fresh table of this test's own."""
+    name = f"remit-{uuid.uuid4().hex}"
+    create_table(dynamodb_client, name)
+    yield name
+    dynamodb_client.delete_table(TableName=name)
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """A file of this test's own that does not exist yet."""
@@ -100,6 +141,15 @@ def open_store(request: pytest.FixtureRequest) -> Iterator[OpenStore]:
             if kind == "memory":
                 memory[:] = memory or [MemoryStore(enlist)]
                 return memory[0]
+            if kind in TAKES_NO_MESSAGES and enlist is not None:
+                pytest.skip(f"no publisher enlists in {kind}")
+            if kind == "dynamodb":
+                # The test's own writes are done when their calls return: nothing to wait for before an export.
+                there = DynamoStore(
+                    request.getfixturevalue("dynamodb_client"), request.getfixturevalue("dynamodb_table"), settle_s=0
+                )
+                stack.callback(there.close)
+                return there
             store = SqlStore.open(request.getfixturevalue(f"{kind}_url"), enlist)
             stack.callback(store.close)
             return store

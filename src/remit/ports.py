@@ -82,12 +82,19 @@ class Unit(Generic[T_co]):
 
     `keys` are read first; `more` may name further ones after seeing those; `change` is shown all of
     them and answers what to write. Both are pure: they may be called again, and a `RemitError` that
-    `change` raises becomes this unit's answer, with nothing written for it.
+    `change` raises becomes this unit's answer, with nothing written for it. `more` may also be asked
+    ahead, with a snapshot in which hardly anything is known, for what is worth reading along.
+
+    A unit that `recalls` writes every record it names if it writes at all. Where a request is dear, it may be
+    shown what this process last saw of them instead of what is stored: its writes are conditioned on that.
+
+    A store may bound what one unit writes: DynamoDB takes 100 records and entries together, and 4 MB.
     """
 
     keys: Sequence[Key[Any]]
     change: Callable[[Snapshot], Writes[T_co]]
     more: Callable[[Snapshot], Sequence[Key[Any]]] | None = None
+    recalls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

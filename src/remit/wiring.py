@@ -21,7 +21,7 @@ from remit.flow.context import Context
 from remit.notifiers.slack import SlackNotifier
 from remit.notifiers.smtp import MailServer, SmtpNotifier
 from remit.notifiers.webhook import WebhookNotifier
-from remit.ports import Clock, Connector, Notifier, Store
+from remit.ports import Clock, Connector, Notifier, SendingPublisher, Store
 from remit.publishers.queue import QueuePublisher
 from remit.stores.memory import MemoryStore
 
@@ -100,15 +100,19 @@ class Remit(App):
         settings: Mapping[str, str] | None = None,
         event_source: str = DEFAULT_SOURCE,
         state_ttl_days: int = STATE_TTL_DAYS[1],
+        sender: SendingPublisher | None = None,
         publishing: bool = True,
     ) -> Self:
         """
         Open, and on first use create, the database at `url`: `sqlite:///file.db`, `postgresql://…`, or `memory://`.
+        A table on DynamoDB is opened and never created: `dynamodb://TABLE?region=…&endpoint_url=…`, where what is
+        left out comes from the environment.
 
         `connectors` are added to `internal` and `http`. `environ` is where tools find what they refer
         to as `${NAME}`; if left out, `tool_environment` of this process. `settings` are how people are told
-        (`notifiers`, `console_url`); if left out, this process's environment. With `publishing` off, approvals stay
-        reserved until another process publishes them.
+        (`notifiers`, `console_url`); if left out, this process's environment. `sender` publishes over a wire, in
+        place of the publisher that is enlisted in the database. With `publishing` off, and on DynamoDB without
+        a `sender`, approvals stay reserved until another process publishes them.
 
         Raises `InvalidInput` for a url or a setting that is not understood, `TryLater` if the database
         does not answer.
@@ -118,6 +122,7 @@ class Remit(App):
         settings = os.environ if settings is None else settings
         channels, links = notifiers(environ, settings), console_url(settings)
         store, queue, close = _open_store(url)
+        publishing = publishing and (sender is not None or not url.startswith("dynamodb:"))
         context = Context(
             store=store,
             new_id=uuid7,
@@ -131,7 +136,7 @@ class Remit(App):
             notifiers=channels,
             console_url=links,
         )
-        remit = cls(context, clock or SystemClock(), publishing=publishing, on_close=close)
+        remit = cls(context, clock or SystemClock(), sender=sender, publishing=publishing, on_close=close)
         remit.url, remit.local_queue = url, queue
         return remit
 
@@ -141,9 +146,14 @@ def _open_store(url: str) -> tuple[Store, QueuePublisher | None, Callable[[], No
         queue = QueuePublisher()
         memory = MemoryStore(enlist=queue.enlist)
         return memory, queue, memory.close
+    if url.startswith("dynamodb:"):
+        table = _open_dynamodb(url)
+        return table, None, table.close
     if not url.startswith(("sqlite:", "postgresql:")):
         raise InvalidInput(
-            "database", f"{url.split('://')[0]!r} is not understood", "use sqlite:///FILE, postgresql://… or memory://"
+            "database",
+            f"{url.split('://')[0]!r} is not understood",
+            "use sqlite:///FILE, postgresql://…, dynamodb://TABLE or memory://",
         )
     # Imported here: SQLAlchemy and DBOS take most of a second, and a store in memory needs neither.
     from remit.publishers.dbos import DbosPublisher
@@ -162,3 +172,13 @@ def _open_store(url: str) -> tuple[Store, QueuePublisher | None, Callable[[], No
         store.close()
 
     return store, None, close
+
+
+def _open_dynamodb(url: str) -> Store:
+    try:
+        from remit.stores.dynamodb import open_store
+    except ModuleNotFoundError as error:
+        if error.name not in ("boto3", "botocore"):
+            raise
+        raise InvalidInput("database", "dynamodb:// needs boto3", "install remit[aws]") from error
+    return open_store(url)

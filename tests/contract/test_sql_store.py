@@ -16,8 +16,8 @@ import sqlalchemy
 
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.ports import Unit, Writes
+from remit.stores.combine import Combiner, Turn
 from remit.stores.sql import SqlStore, queries, sqlite, store, writer
-from remit.stores.sql.combine import Combiner, Turn
 from remit.testing.faults import Crash
 from remit.testing.samples import (
     COUNTER,

@@ -16,9 +16,9 @@ from remit.core.lifecycle import Case
 from remit.core.records import CASE, Key, Kind
 from remit.core.values import Record
 from remit.ports import CaseFilter, Snapshot, Unit
+from remit.stores.combine import Combiner
 from remit.stores.sql import queries
 from remit.stores.sql.batch import Shown
-from remit.stores.sql.combine import Combiner
 from remit.stores.sql.dialect import Dialect, Fault, raise_ours
 from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.postgres import Postgres

@@ -14,8 +14,8 @@ import sqlalchemy
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.values import Record
 from remit.ports import Message
+from remit.stores.combine import Turn
 from remit.stores.sql.batch import Batch
-from remit.stores.sql.combine import Turn
 from remit.stores.sql.dialect import Dialect, Fault, driver_error, raise_ours
 from remit.stores.sql.rows import Place, record_of
 

@@ -1,0 +1,12 @@
+"""
+The store on DynamoDB: one table, one `TransactWriteItems` a change.
+
+Belongs here: keys, indexes, requests, and what their failures mean. Does not: any rule of the gate. The
+package needs boto3, the extra `aws`.
+"""
+
+from remit.stores.dynamodb.opening import open_client, open_store
+from remit.stores.dynamodb.store import DynamoStore
+from remit.stores.dynamodb.table import INDEXES, TTL, Index, create_table, table_shape
+
+__all__ = ["INDEXES", "TTL", "DynamoStore", "Index", "create_table", "open_client", "open_store", "table_shape"]

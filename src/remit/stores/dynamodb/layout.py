@@ -1,0 +1,124 @@
+"""
+Where each item is: partition keys name the tenant first and the kind next, then one of a few parts.
+
+A kind that is written with every intent is spread over several parts by a hash of its id, so that no
+partition takes all the writes of a tenant; and the parts are known, so that everything of a kind can be
+read from the table itself, consistently, and not from an index that lags behind.
+"""
+
+from __future__ import annotations
+
+import zlib
+from datetime import UTC, datetime, timedelta
+
+from remit.core.errors import InvalidInput
+from remit.core.records import (
+    ACTION_TYPE,
+    API_KEY,
+    BOUNDS,
+    CHAIN_HEAD,
+    POLICY_VERSION,
+    STOPS,
+    USAGE,
+)
+
+Place = tuple[str, str, str]
+"""Kind, tenant, id: a key without the weight of hashing its kind."""
+ItemKey = tuple[str, str]
+"""Partition key and sort key."""
+
+LEDGER = "ledger"
+TENANT_CHAIN = "-"
+"""The tenant's own chain has a partition of its own, so that an export of the intents never meets it."""
+
+_PARTS = 8
+_PARTS_OF = {
+    **dict.fromkeys((CHAIN_HEAD.name, BOUNDS.name, STOPS.name, ACTION_TYPE.name), 1),
+    **dict.fromkeys((POLICY_VERSION.name, API_KEY.name), 1),
+    # One item an account and day, listed by every look at what is left.
+    USAGE.name: 4,
+}
+DUE_PARTS = tuple(f"{group}#{part}" for group in ("moving", "resting") for part in range(_PARTS))
+MOVING_PARTS = DUE_PARTS[:_PARTS]
+
+TENANTS = "*tenants"
+"""The partition that names every tenant; no tenant can be called this."""
+
+_FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+NEVER = "9" * 18
+
+
+def parts_of(kind: str) -> int:
+    return _PARTS_OF.get(kind, _PARTS)
+
+
+def partitions(kind: str, tenant_id: str) -> list[str]:
+    """Every partition that holds this kind of this tenant."""
+    return [f"{tenant_id}#{kind}#{part}" for part in range(parts_of(kind))]
+
+
+def record_key(place: Place) -> ItemKey:
+    kind, tenant_id, id = place
+    return f"{tenant_id}#{kind}#{part(id, parts_of(kind))}", id
+
+
+def chain_key(tenant_id: str, action_intent_id: str | None) -> ItemKey:
+    """The partition of a chain, and what the sort keys of its entries begin with."""
+    if action_intent_id is None:
+        return f"{tenant_id}#{LEDGER}#{TENANT_CHAIN}", f"{TENANT_CHAIN}#"
+    return f"{tenant_id}#{LEDGER}#{part(action_intent_id, _PARTS)}", f"{action_intent_id}#"
+
+
+def entry_key(tenant_id: str, action_intent_id: str | None, sequence: int) -> ItemKey:
+    partition, prefix = chain_key(tenant_id, action_intent_id)
+    # The sign between them sorts before every character of an id: chains follow each other as their names do.
+    return partition, f"{prefix}{sequence:016d}"
+
+
+def tenant_key(tenant_id: str) -> ItemKey:
+    return TENANTS, tenant_id
+
+
+def due_part(tenant_id: str, action_intent_id: str, *, moving: bool) -> str:
+    group = MOVING_PARTS if moving else DUE_PARTS[_PARTS:]
+    return group[part(f"{tenant_id}#{action_intent_id}", _PARTS)]
+
+
+def time_partitions(tenant_id: str) -> list[str]:
+    """Where a tenant's entries are in the index by time."""
+    return [f"{tenant_id}#{LEDGER}#{number}" for number in range(_PARTS)]
+
+
+def time_partition(tenant_id: str, entry_id: str) -> str:
+    return f"{tenant_id}#{LEDGER}#{part(entry_id, _PARTS)}"
+
+
+def part(id: str, parts: int) -> int:
+    return zlib.crc32(id.encode()) % parts
+
+
+def moment(at: datetime) -> str:
+    """Text of one length that sorts as the moments do; `at` is aware."""
+    return f"{(at - _FIRST_MOMENT) // _MICROSECOND:018d}"
+
+
+def at_place(at: datetime, *names: str) -> str:
+    """A sort key: the moment first, then the names."""
+    return "#".join((moment(at), *names))
+
+
+def cursor_place(text: str) -> str:
+    """
+    The sort key that a cursor names.
+
+    Raises `InvalidInput` if it is none.
+    """
+    said, bar, id = text.partition("|")
+    try:
+        at = datetime.fromisoformat(said)
+    except ValueError:
+        at = None
+    if not bar or at is None or at.tzinfo is None:
+        raise InvalidInput("after", f"{text!r} is not a cursor", "send one that a page of this list ended with")
+    return at_place(at, id)

@@ -1,0 +1,202 @@
+"""
+Lists. An index says where to look and may lag behind; what is handed out is read from the table itself, and
+looked at once more.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from operator import itemgetter
+from typing import Any, TypeVar, cast, get_args
+
+from remit.core.ledger import LedgerEntry
+from remit.core.lifecycle import Case, Status
+from remit.ports import CaseFilter
+from remit.stores.dynamodb.client import Table
+from remit.stores.dynamodb.items import Item, entry_of, key_of, record_of, status_partition
+from remit.stores.dynamodb.layout import ItemKey, cursor_place, moment
+from remit.stores.dynamodb.table import PARTITION, SORT, Index
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+_ALL_STATUSES: tuple[Status, ...] = get_args(Status)
+_AT_ONCE = 8
+_SMALLEST_PAGE = 20
+_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """What sorts strictly between two sort keys of an index; `None` is no bound."""
+
+    low: str | None = None
+    high: str | None = None
+
+    @property
+    def empty(self) -> bool:
+        return self.low is not None and self.high is not None and self.low >= self.high
+
+    def condition(self, sort: str) -> tuple[str, dict[str, Any]]:
+        """As a key condition. DynamoDB takes both ends in, or neither; `holds` leaves them out again."""
+        values = {name: {"S": at} for name, at in ((":low", self.low), (":high", self.high)) if at is not None}
+        if len(values) == 2:
+            return f"{sort} BETWEEN :low AND :high", values
+        return " ".join(f"{sort} {'>' if name == ':low' else '<'} {name}" for name in values), values
+
+    def holds(self, sort: str) -> bool:
+        return sort not in (self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """On what an index holds beside its keys."""
+
+    text: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def parameters(self) -> dict[str, Any]:
+        return {"FilterExpression": self.text} if self.text else {}
+
+
+_EVERYTHING = Filter()
+
+
+def equal(**wanted: str | None) -> Filter:
+    """What is `None` does not matter."""
+    given = {name: value for name, value in wanted.items() if value is not None}
+    text = " AND ".join(f"{name} = :{name}" for name in given)
+    return Filter(text, {f":{name}": {"S": value} for name, value in given.items()})
+
+
+def one_of(name: str, values: Sequence[str], also: Filter) -> Filter:
+    given = {f":{name}{number}": {"S": value} for number, value in enumerate(dict.fromkeys(values))}
+    text = f"{name} IN ({', '.join(given)})"
+    return Filter(" AND ".join(filter(None, (text, also.text))), given | also.values)
+
+
+class Reading:
+    """Safe to share between threads."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="remit-dynamodb")
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False)
+
+    def at_once(self, do: Callable[[S], T], those: Sequence[S]) -> list[T]:
+        """What comes of each, in order, several at the same time."""
+        return list(map(do, those) if len(those) < 2 else self._pool.map(do, those))
+
+    def listed(
+        self,
+        index: Index,
+        partitions: Sequence[str],
+        between: Between,
+        *,
+        backwards: bool = False,
+        matching: Filter = _EVERYTHING,
+    ) -> Iterator[ItemKey]:
+        """Where everything is that these partitions of an index hold there, in the order of its sort keys."""
+        if between.empty:
+            return iter(())
+        condition, values = between.condition(index.sort)
+        pages = [
+            self._table.query(
+                (index.partition, partition),
+                condition,
+                IndexName=index.name,
+                Limit=_PAGE,
+                ScanIndexForward=not backwards,
+                ExpressionAttributeValues=values | matching.values,
+                **matching.parameters(),
+            )
+            for partition in partitions
+        ]
+        # The first page of each at the same time; further ones as they are needed.
+        begun = self.at_once(_begun, [_places(index, each) for each in pages])
+        merged = heapq.merge(*begun, key=itemgetter(0), reverse=backwards)
+        return (key for sort, key in merged if between.holds(sort))
+
+    def cases(self, places: Iterator[ItemKey], holds: Callable[[Case], bool], limit: int) -> list[Case]:
+        """The first `limit` cases, read now, for which `holds` is still true."""
+        found: list[Case] = []
+        # A case that moves on meanwhile may be met twice.
+        new = _unique(places)
+        while len(found) < limit:
+            some = list(islice(new, max(limit - len(found), _SMALLEST_PAGE)))
+            if not some:
+                break
+            items = self._table.each(some)
+            cases = [cast(Case, record_of(items[key])) for key in some if key in items]
+            found += [case for case in cases if holds(case)]
+        return found[:limit]
+
+    def entries(self, places: Iterator[ItemKey], limit: int) -> list[LedgerEntry]:
+        keys = list(islice(places, limit))
+        items = self._table.each(keys)
+        return [entry_of(items[key]) for key in keys if key in items]
+
+    def whole(self, partition: str, prefix: str = "") -> Iterator[Item]:
+        """Every item of a partition of the table itself whose sort key begins with `prefix`, in order."""
+        values = {"ExpressionAttributeValues": {":prefix": {"S": prefix}}} if prefix else {}
+        condition = f"begins_with({SORT}, :prefix)" if prefix else ""
+        for page in self._table.query((PARTITION, partition), condition, ConsistentRead=True, **values):
+            yield from page["Items"]
+
+    def anything(self, partition: str, index: Index | None = None) -> bool:
+        """Is there anything in this partition of the table, or of an index?"""
+        where: dict[str, Any] = {"ConsistentRead": True} if index is None else {"IndexName": index.name}
+        pages = self._table.query((index.partition if index else PARTITION, partition), Limit=1, **where)
+        return bool(next(pages)["Items"])
+
+    def count(self, index: Index, partition: str) -> int:
+        pages = self._table.query((index.partition, partition), IndexName=index.name, Select="COUNT")
+        return sum(page["Count"] for page in pages)
+
+
+def _places(index: Index, pages: Iterator[dict[str, Any]]) -> Iterator[tuple[str, ItemKey]]:
+    for page in pages:
+        for item in page["Items"]:
+            yield item[index.sort]["S"], key_of(item)
+
+
+def _begun(stream: Iterator[T]) -> Iterator[T]:
+    """The same, with its first page read."""
+    return chain(list(islice(stream, 1)), stream)
+
+
+def _unique(keys: Iterator[ItemKey]) -> Iterator[ItemKey]:
+    met: set[ItemKey] = set()
+    for key in keys:
+        if key not in met:
+            met.add(key)
+            yield key
+
+
+def case_partitions(tenant_id: str, statuses: Sequence[Status] | None) -> list[str]:
+    wanted = _ALL_STATUSES if statuses is None else dict.fromkeys(statuses)
+    return [status_partition(tenant_id, status) for status in wanted]
+
+
+def created(which: CaseFilter, after: str | None) -> Between:
+    """Where the sort keys of such cases are. A moment alone sorts before everything that happened in it."""
+    high = [moment(which.created_before)] if which.created_before else []
+    high += [cursor_place(after)] if after is not None else []
+    return Between(moment(which.created_from) if which.created_from else None, min(high, default=None))
+
+
+def matches(case: Case, which: CaseFilter) -> bool:
+    return (
+        (which.statuses is None or case.status in which.statuses)
+        and which.account_id in (None, case.account_id)
+        and which.action_type in (None, case.action_type)
+        and which.reason in (None, case.reason)
+        and (which.created_from is None or case.created_at >= which.created_from)
+        and (which.created_before is None or case.created_at < which.created_before)
+    )

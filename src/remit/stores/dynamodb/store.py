@@ -1,0 +1,167 @@
+"""The store: writing goes through one `Writer`, lists through `Reading`."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from remit.core.errors import RemitError
+from remit.core.ledger import LedgerEntry
+from remit.core.lifecycle import WAITING, Case
+from remit.core.records import BOUNDS, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind
+from remit.core.values import Record
+from remit.ports import CaseFilter, Snapshot, Unit
+from remit.stores.combine import Combiner
+from remit.stores.dynamodb.batch import Shown, place_at
+from remit.stores.dynamodb.client import Table
+from remit.stores.dynamodb.items import (
+    Item,
+    entry_of,
+    key_of,
+    queue_partition,
+    record_of,
+    version_of,
+)
+from remit.stores.dynamodb.layout import (
+    DUE_PARTS,
+    LEDGER,
+    MOVING_PARTS,
+    TENANTS,
+    chain_key,
+    cursor_place,
+    moment,
+    partitions,
+    record_key,
+    time_partitions,
+)
+from remit.stores.dynamodb.memory import Memory
+from remit.stores.dynamodb.reading import Between, Reading, case_partitions, created, equal, matches, one_of
+from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, QUEUE
+from remit.stores.dynamodb.versions import Versions, moment_of
+from remit.stores.dynamodb.writer import Writer
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Record)
+
+SETTLE_S = 3.0
+"""How long a write may be on its way at most, with a second for clocks that differ."""
+_FEW = 25
+_USUAL = (BOUNDS, CHAIN_HEAD, STOPS)
+"""Of these nearly every tenant has one."""
+
+
+class DynamoStore:
+    """
+    A store in one DynamoDB table. Share it between threads.
+
+    `client` is boto3's low-level client for DynamoDB with its own retries off: see `open_client`. An
+    export waits `settle_s` before it begins, so that no write from before it is still on its way.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        table: str,
+        *,
+        settle_s: float = SETTLE_S,
+        on_close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._table = Table(client, table)
+        self._versions = Versions()
+        self._combiner = Combiner(Writer(self._table, Memory(), self._versions).carry_out)
+        self._reading = Reading(self._table)
+        self._settle_s, self._on_close = settle_s, on_close
+
+    def transact(self, units: Sequence[Unit[T]]) -> list[T | RemitError]:
+        return self._combiner.submit(units) if units else []
+
+    def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
+        places = {record_key(place): place for place in map(place_at, keys)}
+        # What is read of one intent fits together; a page of a list is read in as few requests as hold it.
+        look = self._table.at_one_moment if len(places) <= _FEW else self._table.each
+        items = look(list(places)) if places else {}
+        return Shown({place: record_of(items[key]) if key in items else None for key, place in places.items()})
+
+    def scan(self, kind: Kind[R], tenant_id: str, prefix: str = "") -> list[R]:
+        def of_part(partition: str) -> list[Item]:
+            return list(self._reading.whole(partition, prefix))
+
+        parts = self._reading.at_once(of_part, partitions(kind.name, tenant_id))
+        return [cast(R, record_of(item)) for item in heapq.merge(*parts, key=_sort_key)]
+
+    def due(self, now: datetime, limit: int) -> list[Case]:
+        # What happens at a moment sorts after the moment alone, and before this sign behind it.
+        places = self._reading.listed(DUE, DUE_PARTS, Between(high=f"{moment(now)}~"))
+        return self._reading.cases(places, lambda case: case.due_at is not None and case.due_at <= now, limit)
+
+    def busy(self) -> bool:
+        return any(self._reading.at_once(lambda part: self._reading.anything(part, DUE), MOVING_PARTS))
+
+    def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:
+        def holds(case: Case) -> bool:
+            return case.status in WAITING and account_id in (None, case.account_id)
+
+        start = Between(low=None if after is None else cursor_place(after))
+        matching = equal(account_id=account_id)
+        places = self._reading.listed(QUEUE, [queue_partition(tenant_id)], start, matching=matching)
+        return self._reading.cases(places, holds, limit)
+
+    def cases(self, tenant_id: str, which: CaseFilter, after: str | None, limit: int) -> list[Case]:
+        places = self._reading.listed(
+            BY_STATUS,
+            case_partitions(tenant_id, which.statuses),
+            created(which, after),
+            backwards=True,
+            matching=equal(account_id=which.account_id, action_type=which.action_type, reason=which.reason),
+        )
+        return self._reading.cases(places, lambda case: matches(case, which), limit)
+
+    def chain(self, tenant_id: str, action_intent_id: str | None) -> list[LedgerEntry]:
+        return [entry_of(item) for item in self._reading.whole(*chain_key(tenant_id, action_intent_id))]
+
+    def recent(
+        self, tenant_id: str, event_types: Sequence[str], account_id: str | None, after: str | None, limit: int
+    ) -> list[LedgerEntry]:
+        before = Between(high=None if after is None else cursor_place(after))
+        if not event_types:
+            return []
+        matching = one_of("event_type", event_types, equal(account_id=account_id))
+        places = self._reading.listed(BY_TIME, time_partitions(tenant_id), before, backwards=True, matching=matching)
+        return self._reading.entries(places, limit)
+
+    def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
+        as_of = self._versions.now()
+        time.sleep(self._settle_s)
+        parts = [self._reading.whole(part) for part in partitions(LEDGER, tenant_id)]
+        for item in heapq.merge(*parts, key=_sort_key):
+            # What was written later may build on what this export has passed already.
+            if moment_of(version_of(item)) <= as_of:
+                yield entry_of(item)
+
+    def counts(self, tenant_id: str) -> dict[str, int]:
+        statuses = case_partitions(tenant_id, None)
+        found = self._reading.at_once(lambda status: self._reading.count(BY_STATUS, status), statuses)
+        return {status.rpartition("#")[2]: n for status, n in zip(statuses, found, strict=True) if n}
+
+    def tenants(self) -> list[str]:
+        names = [key_of(item)[1] for item in self._reading.whole(TENANTS)]
+        usual = {name: [record_key((kind.name, name, THE_ONE)) for kind in _USUAL] for name in names}
+        found = self._table.each([key for keys in usual.values() for key in keys])
+        return [name for name in names if any(key in found for key in usual[name]) or self._has_anything(name)]
+
+    def _has_anything(self, tenant_id: str) -> bool:
+        """By looking into every partition it could have: for a tenant whose bounds were never set."""
+        own_chain, _ = chain_key(tenant_id, None)
+        every = [own_chain, *(part for kind in [LEDGER, *KINDS] for part in partitions(kind, tenant_id))]
+        return any(map(self._reading.anything, every))
+
+    def close(self) -> None:
+        self._reading.close()
+        self._on_close()
+
+
+def _sort_key(item: Item) -> str:
+    return key_of(item)[1]

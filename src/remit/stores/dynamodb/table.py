@@ -1,0 +1,71 @@
+"""
+The one table: its keys, its indexes, and how it is made. Data, so that a template can be held against it.
+
+Nothing makes it silently: on AWS a table belongs to whoever deploys it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+PARTITION, SORT = "pk", "sk"
+TTL = "ttl"
+"""Epoch seconds: set on what DynamoDB may drop by itself, which is only a publication state that is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A global secondary index: only items that have both keys are in it."""
+
+    name: str
+    partition: str
+    sort: str
+    beside: tuple[str, ...] = ()
+    """What an entry holds beside the keys, so that lists can be filtered without the items themselves."""
+
+
+DUE = Index("due", "due_pk", "due_sk")
+"""Cases of all tenants that Remit itself has to look at, by when."""
+QUEUE = Index("queue", "queue_pk", "queue_sk", ("account_id",))
+"""A tenant's waiting cases, by when they expire."""
+BY_STATUS = Index("by_status", "status_pk", "status_sk", ("account_id", "action_type", "reason"))
+"""A tenant's cases in one status, by when they were created."""
+BY_TIME = Index("by_time", "time_pk", "time_sk", ("account_id", "event_type"))
+"""A tenant's ledger entries, by when they happened."""
+INDEXES = (DUE, QUEUE, BY_STATUS, BY_TIME)
+
+
+def table_shape() -> dict[str, Any]:
+    """Keys and indexes as `CreateTable` takes them, paid per request."""
+    keys = [(PARTITION, SORT), *((index.partition, index.sort) for index in INDEXES)]
+    return {
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for pair in keys for name in pair],
+        "KeySchema": _key_schema(PARTITION, SORT),
+        "GlobalSecondaryIndexes": [_index_shape(index) for index in INDEXES],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+
+
+def create_table(client: Any, name: str) -> None:
+    """
+    Make the table and switch its time to live on. `client` is boto3's for DynamoDB.
+
+    Raises the client's own exceptions, `ResourceInUseException` among them if it is there already.
+    """
+    client.create_table(TableName=name, **table_shape())
+    client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    client.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": TTL})
+
+
+def _index_shape(index: Index) -> dict[str, Any]:
+    beside = {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.beside)}
+    return {
+        "IndexName": index.name,
+        "KeySchema": _key_schema(index.partition, index.sort),
+        "Projection": beside if index.beside else {"ProjectionType": "KEYS_ONLY"},
+    }
+
+
+def _key_schema(partition: str, sort: str) -> list[dict[str, str]]:
+    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]

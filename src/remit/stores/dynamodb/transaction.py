@@ -1,0 +1,107 @@
+"""
+One `TransactWriteItems`: the effects of some units, conditioned on what they rest on.
+
+Every record that was read is written on the condition that its version is the one that was read, or that it
+is still not there; a place in a chain, on the condition that it is free. Once the transaction has been done
+its own conditions no longer hold, so sending it a second time cannot do it twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from remit.stores.dynamodb.batch import Effect
+from remit.stores.dynamodb.items import VERSION, Item, key_item, version_of
+from remit.stores.dynamodb.layout import ItemKey, Place, record_key, tenant_key
+from remit.stores.dynamodb.memory import Seen
+from remit.stores.dynamodb.table import PARTITION
+
+_ABSENT = f"attribute_not_exists({PARTITION})"
+
+
+@dataclass(slots=True)
+class Transaction:
+    """`before` is what was read, by place; what is not in it was not read, and is written unconditionally."""
+
+    effect: Effect
+    before: Mapping[Place, Seen]
+    version: str
+    new_tenants: Sequence[str] = ()
+    actions: list[dict[str, Any]] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    """What each action is about, for whoever reads an error."""
+    _of_entries: set[int] = field(default_factory=set)
+
+    def build(self, table: str) -> Transaction:
+        for place, record in self.effect.records.items():
+            condition = self._condition(place)
+            if record is not None:
+                item = {**self.effect.items[place], VERSION: {"S": self.version}}
+                self._act("Put", f"{place[0]} {place[2]!r}", Item=item, **condition)
+            elif place not in self.before or self.before[place].version is not None:
+                self._act("Delete", f"{place[0]} {place[2]!r}", Key=key_item(record_key(place)), **condition)
+        for place in sorted(self.effect.checked):
+            key = key_item(record_key(place))
+            self._act("ConditionCheck", f"{place[0]} {place[2]!r}", Key=key, **self._condition(place))
+        for at, item in self.effect.entries.items():
+            self._of_entries.add(len(self.actions))
+            entry = {**item, VERSION: {"S": self.version}}
+            self._act("Put", f"entry {at[1]!r}", Item=entry, ConditionExpression=_ABSENT)
+        for tenant_id in self.new_tenants:
+            mark = {**key_item(tenant_key(tenant_id)), VERSION: {"S": self.version}}
+            self._act("Put", f"tenant {tenant_id!r}", Item=mark)
+        for action in self.actions:
+            next(iter(action.values()))["TableName"] = table
+        return self
+
+    @property
+    def guarded(self) -> bool:
+        """Can sending it again never do it twice?"""
+        return bool(self.effect.entries) or any(place in self.before for place in self.effect.records)
+
+    def only_entries(self, failed: Sequence[int]) -> bool:
+        """Were the actions at these positions all places in chains?"""
+        return set(failed) <= self._of_entries
+
+    def witnesses(self) -> list[ItemKey]:
+        """Where to look whether it was done."""
+        return [*self.effect.entries, *(record_key(place) for place in self.effect.records)]
+
+    def landed(self, found: Mapping[ItemKey, Item]) -> bool | None:
+        """
+        Was it done, judging from what its witnesses are now? `None` if they do not tell.
+
+        It was, if one of them carries its version. It was not, if one of them is as it was before, for
+        all are written together; or if a place in a chain is another's, for that is never written again.
+        """
+        versions = {key: version_of(item) for key, item in found.items()}
+        if self.version in versions.values():
+            return True
+        if any(versions.get(key) != self.version for key in self.effect.entries):
+            return False
+        read = [place for place in self.effect.records if place in self.before]
+        if any(versions.get(record_key(place)) == self.before[place].version for place in read if self._marks(place)):
+            return False
+        return None
+
+    def _marks(self, place: Place) -> bool:
+        """Does doing the transaction change this record's version?"""
+        return self.effect.records[place] is not None or self.before[place].version is not None
+
+    def _condition(self, place: Place) -> dict[str, Any]:
+        if place not in self.before:
+            return {}
+        version = self.before[place].version
+        if version is None:
+            return {"ConditionExpression": _ABSENT}
+        return {
+            "ConditionExpression": "#v = :v",
+            "ExpressionAttributeNames": {"#v": VERSION},
+            "ExpressionAttributeValues": {":v": {"S": version}},
+        }
+
+    def _act(self, what: str, name: str, **parameters: Any) -> None:
+        self.actions.append({what: parameters})
+        self.names.append(name)

@@ -1,0 +1,313 @@
+"""
+The one who writes: what waits is read at once, decided in memory, and written in as few transactions as hold it.
+
+A transaction that lost a race is decided anew; one that was in the way of another is sent again; and where an
+answer was lost, what was written tells whether it was done.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from remit.core.errors import OutcomeUnknown, RemitError, TryLater
+from remit.core.values import PLATFORM
+from remit.stores.combine import Turn
+from remit.stores.dynamodb.batch import Batch, Effect
+from remit.stores.dynamodb.client import MOST_AT_ONE_MOMENT, TRIES, Table, pause
+from remit.stores.dynamodb.faults import CONDITION_FAILED, Fault, fault_of, ours, reasons_of
+from remit.stores.dynamodb.items import record_of, version_of
+from remit.stores.dynamodb.layout import ItemKey, Place, record_key, tenant_key
+from remit.stores.dynamodb.memory import NOTHING, Memory, Seen
+from remit.stores.dynamodb.transaction import Transaction
+from remit.stores.dynamodb.versions import Versions
+
+LONGEST_S = 30.0
+"""How long one call goes on trying, at most."""
+
+
+class _Stale(Exception):
+    """Somebody else changed what was read. `hopeless` if looking again will not help."""
+
+    def __init__(self, said: str, *, hopeless: bool = False) -> None:
+        super().__init__(said)
+        self.hopeless = hopeless
+
+
+class _ForAll(Exception):
+    """Nothing more can be written now, whoever's it is."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """One caller's units: those that are settled have an answer."""
+
+    turn: Turn
+    answers: dict[int, Any] = field(default_factory=dict)
+    failures: list[RemitError] = field(default_factory=list)
+
+    def left(self) -> list[int]:
+        return [number for number in range(len(self.turn.units)) if number not in self.answers]
+
+    def fail(self, number: int, error: RemitError) -> None:
+        self.answers[number] = error
+        self.failures.append(error)
+
+    def settle(self) -> None:
+        # If the store failed every unit, the call failed; what one unit raised by itself is its answer.
+        if self.failures and len(self.failures) == len(self.turn.units):
+            self.turn.fail(self.failures[0])
+        else:
+            self.turn.answer([self.answers[number] for number in range(len(self.turn.units))])
+
+
+@dataclass(slots=True)
+class _Part:
+    """Consecutive units that share a transaction, and what to answer them when it is done."""
+
+    effect: Effect = field(default_factory=Effect)
+    answers: list[tuple[_Progress, int, Any]] = field(default_factory=list)
+
+    def takes(self, effect: Effect) -> bool:
+        together = Effect()
+        together.add(self.effect)
+        together.add(effect)
+        if self.answers and not together.fits():
+            return False
+        self.effect = together
+        return True
+
+    def done(self) -> None:
+        for progress, number, answer in self.answers:
+            progress.answers[number] = answer
+
+    def failed(self, error: RemitError) -> None:
+        for progress, number, _ in self.answers:
+            progress.fail(number, error)
+
+
+class Writer:
+    """Not for two threads at once: a `Combiner` sees to that."""
+
+    def __init__(self, table: Table, memory: Memory, versions: Versions) -> None:
+        self._table, self._memory, self._versions = table, memory, versions
+        self._known_tenants: set[str] = set()
+
+    def carry_out(self, turns: list[Turn]) -> None:
+        """Settles every turn."""
+        work = [_Progress(turn) for turn in turns]
+        try:
+            self._carry_out(work)
+        except BaseException as error:
+            # Interrupted: what was on its way may have arrived, and nobody may carry it out again.
+            for progress in work:
+                if not progress.turn.settled:
+                    progress.turn.fail(OutcomeUnknown(f"interrupted while writing: {error!r}"))
+            raise
+
+    def _carry_out(self, work: list[_Progress]) -> None:
+        until = time.monotonic() + LONGEST_S
+        try:
+            alone = sum(len(progress.left()) for progress in work) == 1
+            if alone or not self._together(work, until):
+                # One of them keeps losing, or cannot be written. Each by itself, so that it fails alone.
+                self._one_by_one(work, until)
+        except _ForAll as failure:
+            for progress in work:
+                for number in progress.left():
+                    progress.fail(number, TryLater(str(failure)))
+        for progress in work:
+            if not progress.turn.settled:
+                progress.settle()
+
+    def _together(self, work: list[_Progress], until: float) -> bool:
+        """False if it did not work out for all of them."""
+        for attempt in range(TRIES):
+            try:
+                self._attempt(work, trusting=attempt == 0)
+                return True
+            except _Stale as stale:
+                if stale.hopeless and attempt:
+                    return False
+            except RemitError:
+                return False
+            self._check(until)
+            pause(attempt)
+        return False
+
+    def _one_by_one(self, work: list[_Progress], until: float) -> None:
+        for progress in work:
+            for number in [] if progress.turn.settled else progress.left():
+                self._alone(progress, number, until)
+
+    def _alone(self, progress: _Progress, number: int, until: float) -> None:
+        said = ""
+        for attempt in range(TRIES):
+            self._check(until)
+            try:
+                self._attempt([progress], trusting=attempt == 0, only=number)
+                return
+            except _Stale as stale:
+                said = str(stale)
+                if stale.hopeless and attempt:
+                    break
+            except RemitError as error:
+                progress.fail(number, error)
+                return
+            pause(attempt)
+        progress.fail(number, TryLater(f"DynamoDB table {self._table.name!r}: other writers kept winning: {said}"))
+
+    def _check(self, until: float) -> None:
+        if time.monotonic() > until:
+            raise _ForAll(f"DynamoDB table {self._table.name!r} is held by other writers")
+
+    def _attempt(self, work: list[_Progress], *, trusting: bool, only: int | None = None) -> None:
+        """Decide and write what is left. Raises `_Stale` where that has to be done again, for what is left then."""
+        reader = _Reader(self._table, self._memory, self._known_tenants)
+        batch = Batch(reader, self._memory, trusting=trusting)
+        open_ones = [progress for progress in work if not progress.turn.settled]
+        left = [(progress, progress.left() if only is None else [only]) for progress in open_ones]
+        batch.gather([progress.turn.units[number] for progress, numbers in left for number in numbers])
+        for part in _parts(batch, left):
+            self._write(part, batch)
+
+    def _write(self, part: _Part, batch: Batch) -> None:
+        if part.effect.writes:
+            rests_on = part.effect.looked_at | part.effect.records.keys()
+            seen = [batch.loaded[place].version for place in rests_on if place in batch.loaded]
+            new = [name for name in part.effect.tenants() if name not in self._known_tenants]
+            version = self._versions.next(seen)
+            transaction = Transaction(part.effect, batch.loaded, version, new).build(self._table.name)
+            try:
+                # Nothing is left to do if all it deletes is not there.
+                if transaction.actions:
+                    self._send(transaction)
+            except OutcomeUnknown as error:
+                part.failed(error)
+                raise _ForAll(f"not tried, for an earlier write's answer was lost: {error}") from error
+            self._note(transaction, batch)
+        part.done()
+
+    def _note(self, transaction: Transaction, batch: Batch) -> None:
+        self._known_tenants.update(transaction.new_tenants)
+        for place, record in transaction.effect.records.items():
+            seen = NOTHING if record is None else Seen(record, transaction.version)
+            batch.loaded[place] = seen
+            self._memory.remember(place, seen)
+
+    def _send(self, transaction: Transaction) -> None:
+        """Until it is done. Raises `_Stale`, `_ForAll`, `OutcomeUnknown`, or what it cannot be written for."""
+        lost = False
+        for attempt in range(TRIES):
+            try:
+                return self._table.write(transaction.actions)
+            except Exception as error:
+                fault, last = fault_of(error), error
+            if fault is None:
+                raise last
+            lost = lost or fault is Fault.LOST
+            if lost and self._has_landed(transaction, final=fault in (Fault.CHANGED, Fault.REFUSED)):
+                return None
+            if fault is Fault.CHANGED:
+                raise self._stale(transaction, last)
+            if fault is Fault.REFUSED:
+                raise ours(last, self._table.name, transaction.names) from last
+            pause(attempt)
+        if lost:
+            raise OutcomeUnknown(
+                f"DynamoDB table {self._table.name!r}: the answer to a write was lost: {last}"
+            ) from last
+        failure = ours(last, self._table.name, transaction.names)
+        raise failure if fault is Fault.BUSY else _ForAll(str(failure)) from last
+
+    def _has_landed(self, transaction: Transaction, *, final: bool) -> bool:
+        """
+        Was it done, after an answer to it was lost? False means that it may be sent again.
+
+        `final` says that it cannot be done any more, so that what is there now is the answer.
+        """
+        try:
+            landed = transaction.landed(self._table.each(transaction.witnesses()))
+        except RemitError as error:
+            if final:
+                raise OutcomeUnknown(f"the answer to a write was lost, and looking failed: {error}") from error
+            landed = None
+        if landed:
+            return True
+        if landed is None and (final or not transaction.guarded):
+            raise OutcomeUnknown(
+                f"DynamoDB table {self._table.name!r}: the answer to a write was lost, and others wrote since"
+            )
+        return False
+
+    def _stale(self, transaction: Transaction, error: Exception) -> _Stale:
+        failed = [n for n, (code, _) in enumerate(reasons_of(error)) if code == CONDITION_FAILED]
+        named = ", ".join(transaction.names[n] for n in failed)
+        return _Stale(f"{named} changed meanwhile", hopeless=transaction.only_entries(failed))
+
+
+def _parts(batch: Batch, left: Sequence[tuple[_Progress, Sequence[int]]]) -> list[_Part]:
+    """Everybody's units in order, in as few parts as hold them; who has a bug in a unit has failed, and alone."""
+    parts = [_Part()]
+    for progress, numbers in left:
+        units = [progress.turn.units[number] for number in numbers]
+        try:
+            answers, effects = batch.effects_of(units)
+        except (KeyboardInterrupt, SystemExit):
+            # Meant for this thread, not for whoever's unit it was busy with.
+            raise
+        except BaseException as error:
+            progress.turn.fail(error)
+            continue
+        for number, answer, effect in zip(numbers, answers, effects, strict=True):
+            if not parts[-1].takes(effect):
+                parts.append(_Part())
+                parts[-1].takes(effect)
+            parts[-1].answers.append((progress, number, answer))
+    return parts
+
+
+class _Reader:
+    """Looks things up for a batch, and on the way learns which tenants are known."""
+
+    def __init__(self, table: Table, memory: Memory, known_tenants: set[str]) -> None:
+        self._table, self._memory, self._known = table, memory, known_tenants
+
+    def read(self, groups: Sequence[Sequence[Place]]) -> dict[Place, Seen]:
+        found: dict[Place, Seen] = {}
+        for places in _packed(groups):
+            found |= self._read(places)
+        return found
+
+    def _read(self, places: Sequence[Place]) -> dict[Place, Seen]:
+        keys = {record_key(place): place for place in places}
+        # The platform's stops are read by every decision, and mostly there are none.
+        tenants = {tenant_key(name): name for _, name, _ in places if name not in self._known | {PLATFORM}}
+        items = self._table.at_one_moment([*keys, *tenants][:MOST_AT_ONE_MOMENT])
+        self._known.update(name for key, name in tenants.items() if key in items)
+        found = {place: _seen(items, key) for key, place in keys.items()}
+        for place, seen in found.items():
+            self._memory.remember(place, seen)
+        return found
+
+
+def _seen(items: dict[ItemKey, Any], key: ItemKey) -> Seen:
+    item = items.get(key)
+    return NOTHING if item is None else Seen(record_of(item), version_of(item))
+
+
+def _packed(groups: Sequence[Sequence[Place]]) -> list[list[Place]]:
+    """The groups in as few requests as hold them; no group is split over two, unless it alone is too long."""
+    requests: list[list[Place]] = [[]]
+    asked: set[Place] = set()
+    for group in groups:
+        new = [place for place in group if place not in asked]
+        asked.update(new)
+        for start in range(0, len(new), MOST_AT_ONE_MOMENT):
+            some = new[start : start + MOST_AT_ONE_MOMENT]
+            if len(requests[-1]) + len(some) > MOST_AT_ONE_MOMENT:
+                requests.append([])
+            requests[-1] += some
+    return [request for request in requests if request]

@@ -1,0 +1,11 @@
+"""The store on DynamoDB."""
+
+import pytest
+
+from remit.testing.store_contract import OpenIt, StoreContract
+
+
+class TestDynamoStore(StoreContract):
+    @pytest.fixture
+    def open_it(self, open_store) -> OpenIt:
+        return lambda enlist=None: open_store("dynamodb", enlist)

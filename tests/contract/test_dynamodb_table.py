@@ -1,0 +1,186 @@
+"""The table: its shape, where things are in it, and how it is opened."""
+
+import sys
+
+import pytest
+
+from remit.core.approval import AutoExecStateV1, state_key
+from remit.core.errors import InvalidInput
+from remit.core.records import KINDS, STOPS, THE_ONE, Key, case_key, state_record_key
+from remit.core.values import PLATFORM
+from remit.ports import DELIVERED, Receipt
+from remit.stores.dynamodb import TTL, table_shape
+from remit.stores.dynamodb.layout import parts_of, record_key
+from remit.testing.samples import NOON, OTHER, SECOND, TENANT, appending, make_case, make_entry, make_object, putting
+from remit.wiring import Remit
+
+from ..flow.world import bounds, proposal
+
+
+@pytest.fixture
+def store(open_store):
+    return open_store("dynamodb")
+
+
+@pytest.fixture
+def items(dynamodb_client, dynamodb_table):
+    """Everything in the table."""
+    return lambda: dynamodb_client.scan(TableName=dynamodb_table)["Items"]
+
+
+def test_the_table_that_is_made_has_the_shape_that_is_told(dynamodb_client, dynamodb_table):
+    made = dynamodb_client.describe_table(TableName=dynamodb_table)["Table"]
+    lives = dynamodb_client.describe_time_to_live(TableName=dynamodb_table)["TimeToLiveDescription"]
+
+    told = table_shape()
+    assert made["KeySchema"] == told["KeySchema"]
+    assert made["BillingModeSummary"]["BillingMode"] == told["BillingMode"] == "PAY_PER_REQUEST"
+    indexes = {index["IndexName"]: index for index in made["GlobalSecondaryIndexes"]}
+    for index in told["GlobalSecondaryIndexes"]:
+        assert indexes[index["IndexName"]]["KeySchema"] == index["KeySchema"]
+        assert indexes[index["IndexName"]]["Projection"] == index["Projection"]
+    assert len(indexes) == len(told["GlobalSecondaryIndexes"])
+    assert lives == {"TimeToLiveStatus": "ENABLED", "AttributeName": TTL}
+
+
+def test_every_partition_names_its_tenant_first_and_the_kind_next(store, items):
+    store.transact(
+        [
+            putting((case_key(tenant, "i-1"), make_case(tenant=tenant, status="BLOCKED", due_at=NOON)))
+            for tenant in (TENANT, OTHER)
+        ]
+    )
+    store.transact([putting(make_object()), appending(make_entry(), make_entry(None, account=None))])
+
+    begins = {item["pk"]["S"].rpartition("#")[0] for item in items() if not item["pk"]["S"].startswith("*")}
+
+    assert begins == {"acme#cases", "globex#cases", "acme#internal_objects", "acme#ledger"}
+
+
+def test_what_every_intent_writes_is_spread_and_what_a_tenant_has_one_of_is_not():
+    partitions = {record_key(("cases", TENANT, f"i-{number}"))[0] for number in range(1000)}
+
+    assert len(partitions) == parts_of("cases") == 8
+    assert all(
+        parts_of(kind) >= 4 for kind in KINDS if KINDS[kind].contended and kind not in ("chain_heads", "api_keys")
+    )
+    assert parts_of(STOPS.name) == 1
+
+
+@pytest.mark.parametrize("status", ["RESERVED", "PUBLISHED"])
+def test_only_a_state_that_is_done_has_a_time_to_live_in_epoch_seconds(store, items, status):
+    done = status == "PUBLISHED"
+    state = AutoExecStateV1(
+        state_key=state_key("i-1"),
+        action_intent_id="i-1",
+        tenant_id=TENANT,
+        status=status,
+        approval_id="p-1",
+        approval_source="POLICY",
+        charges=[],
+        reserved_at=NOON,
+        expires_at=NOON + SECOND if done else None,
+    )
+
+    store.transact([putting((state_record_key(TENANT, "i-1"), state), make_object())])
+
+    lives = [item[TTL]["N"] for item in items() if TTL in item]
+    assert lives == ([str(int(NOON.timestamp()) + 1)] if done else [])
+
+
+def test_a_tenant_is_marked_once_and_the_platform_may_be_one(store, items):
+    for number in range(3):
+        store.transact([putting(make_object(f"o-{number}"))])
+    store.transact([putting(make_object("o-1", tenant=PLATFORM))])
+
+    marks = [item["sk"]["S"] for item in items() if item["pk"]["S"] == "*tenants"]
+    assert sorted(marks) == sorted(store.tenants()) == [PLATFORM, TENANT]
+
+
+class Arrived:
+    """A publisher that sends."""
+
+    def __init__(self):
+        self.messages = []
+
+    def send(self, messages):
+        self.messages += messages
+        return [Receipt(DELIVERED) for _ in messages]
+
+
+def _bounds():
+    return bounds(
+        action_types={
+            "UPDATE_CONTACT": {"risk_tier": "LOW", "tool": {"connector": "internal", "operation": "create_note"}}
+        },
+        allowlist=["UPDATE_CONTACT"],
+    )
+
+
+@pytest.fixture
+def url(dynamodb_endpoint, dynamodb_table):
+    return f"dynamodb://{dynamodb_table}?region=eu-central-1&endpoint_url={dynamodb_endpoint}&settle_s=0"
+
+
+def test_remit_is_opened_by_url_and_publishes_through_its_sender(url):
+    sender = Arrived()
+    with Remit.open(url, sender=sender) as remit:
+        remit.apply(_bounds(), by="ann")
+
+        answer = remit.submit(proposal())
+
+        assert answer.result == "AUTO_EXECUTED"
+        assert [message.data["approval_id"] for message in sender.messages] == [answer.approval_id]
+        assert remit.verify(TENANT).ok
+
+
+def test_without_a_sender_approvals_wait_for_a_process_that_has_one(url):
+    with Remit.open(url) as remit:
+        remit.apply(_bounds(), by="ann")
+        answer = remit.submit(proposal())
+
+        assert (answer.result, answer.already_published) == ("AUTO_EXECUTED", False)
+        state_at = state_record_key(TENANT, "i-1")
+        assert remit.context.store.read([state_at]).get(state_at).status == "RESERVED"
+
+
+def test_a_table_is_never_created_by_opening_it(dynamodb_endpoint, dynamodb_client):
+    with (
+        Remit.open(f"dynamodb://no-such-table?region=eu-central-1&endpoint_url={dynamodb_endpoint}") as remit,
+        pytest.raises(InvalidInput, match="no DynamoDB table"),
+    ):
+        remit.check_ready()
+
+    assert "no-such-table" not in dynamodb_client.list_tables()["TableNames"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "dynamodb://",
+        "dynamodb://table/more",
+        "dynamodb://table?regoin=eu-central-1",
+        "dynamodb://table?settle_s=soon",
+        "dynamodb://table?region=eu-central-1&endpoint_url=nonsense",
+    ],
+)
+def test_a_url_that_is_not_understood_is_the_callers_mistake(url):
+    with pytest.raises(InvalidInput, match="dynamodb://TABLE"):
+        Remit.open(url)
+
+
+def test_without_boto3_it_is_said_what_to_install(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("remit.stores.dynamodb")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.setitem(sys.modules, "botocore", None)
+
+    with pytest.raises(InvalidInput, match=r"remit\[aws\]"):
+        Remit.open("dynamodb://table")
+
+
+def test_the_platform_s_stops_hold_for_every_tenant(store):
+    stops_at = Key(STOPS, PLATFORM, THE_ONE)
+
+    assert store.read([stops_at]).get(stops_at) is None
+    assert PLATFORM not in store.tenants()
