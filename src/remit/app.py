@@ -155,7 +155,7 @@ class App(Telling):
         asked = [(request, answer) for request, answer in zip(requests, answers, strict=True) if request is not None]
         self._publish(
             [
-                IntentRef(request.tenant_id, request.action_intent_id)
+                IntentRef(request.tenant_id, request.action_intent_id, answer.approval)
                 for request, answer in asked
                 if isinstance(answer, GateAnswer) and answer.reserved
             ]

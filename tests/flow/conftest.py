@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 
-from ..conftest import _database
+from ..conftest import TAKES_NO_MESSAGES, _database
 from .world import OpenStore, World
 
 
@@ -36,8 +36,22 @@ def opened(open_store: Any, store_kind: str) -> OpenStore:
 
 
 @pytest.fixture
-def world(opened: OpenStore) -> World:
-    """One tenant with bounds under which everything proposed is a clean yes, and a publisher in the store."""
+def new_world(opened: OpenStore, store_kind: str) -> Callable[..., World]:
+    """Makes a world without bounds, with a publisher in the store where the store takes one, else one that sends."""
+    return partial(World, opened, sending=store_kind in TAKES_NO_MESSAGES)
+
+
+@pytest.fixture
+def world(new_world: Callable[..., World]) -> World:
+    """One tenant with bounds under which everything proposed is a clean yes, and the store's own way to publish."""
+    world = new_world()
+    world.apply()
+    return world
+
+
+@pytest.fixture
+def enlisting(opened: OpenStore) -> World:
+    """The same with a publisher in the store."""
     world = World(opened)
     world.apply()
     return world

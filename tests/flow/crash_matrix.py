@@ -10,12 +10,15 @@ memory, reconciles and works until nothing is left to do, with and without the c
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any, get_args
 
 from remit.core.errors import Conflict, OutcomeUnknown, TryLater
@@ -27,12 +30,14 @@ from remit.ports import REFUSED, UNCONFIRMED, Store
 from remit.stores.memory import MemoryStore
 from remit.stores.sql import SqlStore
 from remit.testing.faults import Crash, Fault, FaultyStore
+from remit.testing.local_cloud import LOCAL_CREDENTIALS, dynamodb_local
 
 from .world import NOON, OTHER, TYPE, OneTenant, World, bounds, proposal, type_of
 
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 INTERNAL = "ADD_NOTE"
 SOON = NOON.replace(hour=13).isoformat()
+NODE_MODULES = Path(__file__).parents[2] / "requirements" / "npm" / "node_modules"
 _tenants = count(1)
 
 
@@ -324,11 +329,18 @@ def _bounds(run: Run, **changes: Any) -> dict[str, Any]:
 
 
 class Shared:
-    """One store for many worlds, each a tenant; the world of the moment has its publisher enlisted."""
+    """
+    One store for many worlds, each a tenant; the world of the moment has its publisher enlisted, unless the
+    store is one in which none `enlists`: there all of them send.
+    """
 
-    def __init__(self, open_store: Callable[..., Store]) -> None:
+    def __init__(self, open_store: Callable[..., Store], *, enlists: bool = True) -> None:
         self._enlist: Callable[..., None] | None = None
-        self.store = open_store(enlist=lambda transaction, messages: self._enlist(transaction, messages))  # type: ignore[misc]
+        self._enlists = enlists
+        self.store = open_store(enlist=self._hand_over) if enlists else open_store()
+
+    def _hand_over(self, transaction: Any, messages: Any) -> None:
+        self._enlist(transaction, messages)  # type: ignore[misc]
 
     def world(self, *, sending: bool = False) -> World:
         tenant = f"t{next(_tenants)}"
@@ -337,7 +349,7 @@ class Shared:
             self._enlist = enlist
             return OneTenant(self.store, tenant)
 
-        return World(opened, sending=sending, tenant=tenant, wrap=_Faulty)
+        return World(opened, sending=sending or not self._enlists, tenant=tenant, wrap=_Faulty)
 
 
 class _Faulty(FaultyStore):
@@ -430,7 +442,7 @@ class Row:
     results: dict[str, str]
 
 
-def rows_of(step: Step, shared: Shared, *, both_ways: bool = True) -> Iterator[Row]:
+def rows_of(step: Step, shared: Shared, *, both_ways: bool = True, faults: Sequence[Fault] = FAULTS) -> Iterator[Row]:
     """
     A row a write. With `both_ways` each fault is tried with and without the caller sending again; else
     once: who crashed is gone, and who got an error sends again.
@@ -438,7 +450,7 @@ def rows_of(step: Step, shared: Shared, *, both_ways: bool = True) -> Iterator[R
     writes = writes_of(step, shared)
     for at in range(1, writes + 1):
         results: dict[str, str] = {}
-        for fault in FAULTS:
+        for fault in faults:
             ways = (False, True) if both_ways else (not fault.startswith("crash"),)
             results[fault] = _tried(step, shared, at, fault, ways)
         yield Row(step.name, at, writes, results)
@@ -458,6 +470,10 @@ def _opened(kind: str) -> Iterator[Shared]:
     if kind == "memory":
         yield Shared(MemoryStore)
         return
+    if kind == "dynamodb":
+        with dynamodb_local(NODE_MODULES) as endpoint:
+            yield Shared(partial(_local_table, endpoint), enlists=False)
+        return
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/remit.db" if kind == "sqlite" else kind
         shared = Shared(lambda enlist: SqlStore.open(url, enlist))
@@ -467,8 +483,18 @@ def _opened(kind: str) -> Iterator[Shared]:
             shared.store.close()
 
 
+def _local_table(endpoint: str) -> Store:
+    # Imported here: the other stores need no boto3.
+    from remit.stores.dynamodb import DynamoStore, create_table, open_client
+
+    os.environ.update(LOCAL_CREDENTIALS)
+    client = open_client(endpoint_url=endpoint, answer_within_s=30)
+    create_table(client, "crash-matrix")
+    return DynamoStore(client, "crash-matrix", settle_s=0)
+
+
 def matrix(kinds: Iterable[str] = ("memory", "sqlite")) -> dict[str, list[Row]]:
-    """Every row by kind of store: `memory`, `sqlite`, or the URL of a PostgreSQL database."""
+    """Every row by kind of store: `memory`, `sqlite`, `dynamodb`, or the URL of a PostgreSQL database."""
     table: dict[str, list[Row]] = {}
     for kind in kinds:
         with _opened(kind) as shared:

@@ -40,8 +40,8 @@ def test_one_intent_is_proposed_and_gated_in_two_calls(world):
 
 
 @pytest.mark.parametrize(("fault", "left"), [("crash_before", []), ("crash_after", ["i-1", "i-2"])])
-def test_submitting_stores_and_decides_in_one_write_or_not_at_all(opened, fault, left):
-    world = World(opened, wrap=FaultyStore)
+def test_submitting_stores_and_decides_in_one_write_or_not_at_all(new_world, fault, left):
+    world = new_world(wrap=FaultyStore)
     world.apply()
     world.store.arm(fault)
 
@@ -56,8 +56,8 @@ def test_submitting_stores_and_decides_in_one_write_or_not_at_all(opened, fault,
     world.assert_sound()
 
 
-def test_submitting_one_intent_takes_one_write_and_publishing_it_another(opened):
-    world = World(opened, wrap=FaultyStore)
+def test_submitting_one_intent_takes_one_write_and_publishing_it_another(new_world):
+    world = new_world(wrap=FaultyStore)
     world.apply()
     before = world.store.writes
 
@@ -113,8 +113,8 @@ def test_a_person_s_words_that_no_ledger_can_hold_are_refused_by_name(world, tex
     assert world.status("i-1") == "AWAITING_APPROVAL"
 
 
-def test_the_policies_in_force_are_kept_by_the_write_that_sets_them(opened):
-    world = World(opened, wrap=FaultyStore)
+def test_the_policies_in_force_are_kept_by_the_write_that_sets_them(new_world):
+    world = new_world(wrap=FaultyStore)
     world.store.arm("crash_after")
 
     with pytest.raises(Crash):

@@ -11,7 +11,7 @@ from remit.flow.execute.common import Ref
 from remit.flow.execute.preflight import before_call
 from remit.ports import Unit, Writes
 
-from .world import NOON, OTHER, TENANT, TYPE, World, new_id, type_of
+from .world import NOON, OTHER, TENANT, TYPE, new_id, type_of
 
 SOON = NOON.replace(hour=13).isoformat()
 
@@ -625,8 +625,8 @@ def test_every_step_takes_and_returns_plain_json(world):
     assert world.status() == "SUCCEEDED"
 
 
-def test_secrets_of_nobody_are_in_what_an_engine_keeps(opened):
-    world = World(opened)
+def test_secrets_of_nobody_are_in_what_an_engine_keeps(new_world):
+    world = new_world()
     world.apply()
     *_, request = begun(world)
 

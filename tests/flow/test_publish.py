@@ -49,30 +49,30 @@ def test_the_event_says_what_was_approved_and_by_whom(world, by):
 # --- an enlisted publisher ---
 
 
-def test_the_event_and_its_mark_are_one_write(world):
-    world.reserve()
+def test_the_event_and_its_mark_are_one_write(enlisting):
+    enlisting.reserve()
 
-    first = publish_enlisted(context(world), [REF], NOON)
-    second = publish_enlisted(context(world), [REF], NOON)
+    first = publish_enlisted(context(enlisting), [REF], NOON)
+    second = publish_enlisted(context(enlisting), [REF], NOON)
 
     assert (first, second) == (["published"], ["already"])
-    assert world.state().status == "PUBLISHED" and world.state().published_at == NOON
-    assert world.bus.take() and world.bus.take() is None
-    assert world.events().count("ACTION_PUBLISHED") == 1
+    assert enlisting.state().status == "PUBLISHED" and enlisting.state().published_at == NOON
+    assert enlisting.bus.take() and enlisting.bus.take() is None
+    assert enlisting.events().count("ACTION_PUBLISHED") == 1
 
 
-def test_two_that_publish_at_once_publish_once(world):
-    world.reserve()
+def test_two_that_publish_at_once_publish_once(enlisting):
+    enlisting.reserve()
 
-    answers = world.race(
+    answers = enlisting.race(
         lambda app: publish_enlisted(app.context, [REF], NOON), lambda app: publish_enlisted(app.context, [REF], NOON)
     )
 
     assert sorted(answer[0] for answer in answers) == ["already", "published"]
-    assert world.state().deliveries == 1
-    world.work()
-    assert world.written() == 1
-    world.assert_sound()
+    assert enlisting.state().deliveries == 1
+    enlisting.work()
+    assert enlisting.written() == 1
+    enlisting.assert_sound()
 
 
 def test_nothing_is_published_from_nothing(world):
@@ -303,8 +303,8 @@ def test_the_pauses_between_repeats_grow_to_ten_minutes(world):
 # --- the state's life ---
 
 
-def test_the_state_is_done_and_kept_for_its_days_and_never_less_than_the_intent(opened):
-    world = World(opened)
+def test_the_state_is_done_and_kept_for_its_days_and_never_less_than_the_intent(new_world):
+    world = new_world()
     world.apply()
     long = NOON.replace(year=2027)
     world.submit("short"), world.submit("long", expires_at=long.isoformat())

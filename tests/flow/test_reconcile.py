@@ -6,7 +6,7 @@ from remit.flow.reconcile import expire
 from remit.ports import UNCONFIRMED
 from remit.testing.faults import FaultyStore
 
-from .world import NOON, TENANT, World, bounds, proposal
+from .world import NOON, TENANT, bounds, proposal
 
 SOON = NOON.replace(hour=13).isoformat()
 
@@ -156,8 +156,8 @@ def test_two_reconcilers_at_once_do_everything_once(world):
     world.assert_sound()
 
 
-def test_a_round_that_the_store_refuses_is_made_up_by_the_next(opened):
-    world = World(opened, wrap=FaultyStore)
+def test_a_round_that_the_store_refuses_is_made_up_by_the_next(new_world):
+    world = new_world(wrap=FaultyStore)
     world.apply()
     world.reserve()
     world.clock.pass_(seconds=5)

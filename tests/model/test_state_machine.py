@@ -33,12 +33,13 @@ from remit.flow.gate import GateRequest
 from remit.ports import DELIVERED, REFUSED, UNCONFIRMED
 from remit.testing.faults import Crash
 
+from ..conftest import STORES, TAKES_NO_MESSAGES
 from ..flow.crash_matrix import Shared
 from ..flow.world import NOON, OTHER, TYPE, both, bounds, proposal, type_of
 from .model import ENDED, WAITING, Model
 
 THOROUGH = os.environ.get("REMIT_HYPOTHESIS") == "thorough"
-EXAMPLES = {"memory": 120, "sqlite": 40, "postgres": 20}
+EXAMPLES = {"memory": 120, "sqlite": 40, "postgres": 20, "dynamodb": 6}
 
 modes = st.sampled_from(["AUTO_EXECUTE", "AUTO_EXECUTE", "APPROVAL_REQUIRED", "PROPOSE_ONLY", "DISABLED"])
 modes = st.just("AUTO_EXECUTE") | modes
@@ -429,9 +430,9 @@ def _settings(kind: str) -> settings:
     )
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite", "postgres"])
+@pytest.mark.parametrize("kind", STORES)
 def test_whatever_happens_in_whatever_order_the_bounds_hold(open_store, kind):
-    shared = Shared(partial(open_store, kind))
+    shared = Shared(partial(open_store, kind), enlists=kind not in TAKES_NO_MESSAGES)
 
     run_state_machine_as_test(lambda: Life(shared), settings=_settings(kind))
 

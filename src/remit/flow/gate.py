@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from remit.core.approval import PUBLISH_AFTER, approve, event_data, reserved
+from remit.core.approval import PUBLISH_AFTER, Approval, AutoExecStateV1, approve, event_data, reserved
 from remit.core.bounds import BoundsInForce, nothing_set
-from remit.core.budget import BudgetInForce, Usage
+from remit.core.budget import BudgetInForce, Charge, Usage
 from remit.core.decision import (
     INTENT_EXPIRED,
     INTENT_NOT_FOUND,
@@ -47,7 +47,11 @@ from remit.ports import Snapshot, Unit, Writes
 
 @dataclass(frozen=True, slots=True)
 class GateAnswer:
-    """What the gate says. `already_published` is true when an earlier call had finished all of it."""
+    """
+    What the gate says. `already_published` is true when an earlier call had finished all of it.
+
+    `approval` is what still has to be published, where it is at hand: publishing need not look it up.
+    """
 
     action_intent_id: str
     result: Result
@@ -58,9 +62,10 @@ class GateAnswer:
     status: Status | None = None
     approval_id: str | None = None
     trace_id: str | None = None
+    approval: Approval | None = None
 
     def wire(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if name != "reserved"}
+        return {name: getattr(self, name) for name in self.__slots__ if name not in ("reserved", "approval")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +115,14 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> Unit[Gat
 
     def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
         case = snapshot.get(case_at)
-        if case is None or case.account_id != request.account_id:
+        if case is None:
+            # Nothing is there, or a store asks ahead: whatever it may come to.
+            return (decision_at, state_at, *_usage_keys(request, bounds_of(snapshot).budget(request.account_id, now)))
+        if case.account_id != request.account_id:
             return ()
         if case.status != "PROPOSED":
             return (decision_at, state_at)
-        return usage_keys(bounds_of(snapshot).budget(case.account_id, now))
-
-    def usage_keys(budget: BudgetInForce) -> list[Key[Usage]]:
-        return [Key(USAGE, tenant_id, usage_id) for usage_id in budget.usage_ids(request.account_id)]
+        return _usage_keys(request, bounds_of(snapshot).budget(case.account_id, now))
 
     def change(snapshot: Snapshot) -> Writes[GateAnswer]:
         intent, case = snapshot.get(intent_at), snapshot.get(case_at)
@@ -125,10 +130,10 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> Unit[Gat
             nobody = f"no intent {intent_id!r} is known for this tenant and account"
             return Writes(answer=_no_verdict(request, INTENT_NOT_FOUND, nobody))
         if case.status != "PROPOSED":
-            return Writes(answer=_earlier_answer(snapshot, decision_at, state_at, case))
+            return Writes(answer=_earlier_answer(snapshot, decision_at, state_at, case, intent))
         bounds = bounds_of(snapshot)
         budget = bounds.budget(intent.account_id, now)
-        usages = {key.id: snapshot.get(key) for key in usage_keys(budget)}
+        usages = {key.id: snapshot.get(key) for key in _usage_keys(request, budget)}
         verdict = decide(
             Seen(
                 intent=intent,
@@ -151,18 +156,14 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> Unit[Gat
     return Unit(keys=[intent_at, case_at, bounds_at, *stops_at], change=change, more=more)
 
 
+def _usage_keys(request: GateRequest, budget: BudgetInForce) -> list[Key[Usage]]:
+    return [Key(USAGE, request.tenant_id, usage_id) for usage_id in budget.usage_ids(request.account_id)]
+
+
 def _reserve(
     context: Context, story: Story, intent: ActionIntentV1, verdict: Verdict, now: datetime
 ) -> Writes[GateAnswer]:
-    approval = approve(
-        intent,
-        "POLICY",
-        approval_id=context.new_id(),
-        approved_by=SYSTEM,
-        policy_version=verdict.decision.policy_version,
-        charges=verdict.charges,
-        now=now,
-    )
+    approval = _approval(intent, verdict.decision, context.new_id(), verdict.charges, now)
     story.put(Key(APPROVAL, intent.tenant_id, approval.approval_id), approval)
     story.put(state_record_key(intent.tenant_id, intent.action_intent_id), reserved(approval))
     for usage in verdict.usages.values():
@@ -174,7 +175,25 @@ def _reserve(
         due_at=min(now + PUBLISH_AFTER, intent.expires_at),
     )
     story.tell("ACTION_APPROVED", {**event_data(approval), "charges": [taken.wire() for taken in approval.charges]})
-    return story.writes(_answer(verdict.decision, "APPROVED", intent.trace_id, approval.approval_id, reserved=True))
+    answer = _answer(
+        verdict.decision, "APPROVED", intent.trace_id, approval.approval_id, reserved=True, approval=approval
+    )
+    return story.writes(answer)
+
+
+def _approval(
+    intent: ActionIntentV1, decision: Decision, approval_id: str, charges: list[Charge], at: datetime
+) -> Approval:
+    """What policy's approval is, and was: it follows from what it was made of."""
+    return approve(
+        intent,
+        "POLICY",
+        approval_id=approval_id,
+        approved_by=SYSTEM,
+        policy_version=decision.policy_version,
+        charges=charges,
+        now=at,
+    )
 
 
 def _ask_a_person(story: Story, intent: ActionIntentV1, decision: Decision, now: datetime) -> Writes[GateAnswer]:
@@ -186,7 +205,13 @@ def _ask_a_person(story: Story, intent: ActionIntentV1, decision: Decision, now:
     return story.writes(_answer(decision, status, intent.trace_id, None))
 
 
-def _earlier_answer(snapshot: Snapshot, decision_at: Key[Decision], state_at: Key[Any], case: Case) -> GateAnswer:
+def _earlier_answer(
+    snapshot: Snapshot,
+    decision_at: Key[Decision],
+    state_at: Key[AutoExecStateV1],
+    case: Case,
+    intent: ActionIntentV1,
+) -> GateAnswer:
     decision = snapshot.get(decision_at)
     if decision is None:
         raise AssertionError(f"intent {decision_at.id!r} is {case.status} without a decision")
@@ -195,6 +220,9 @@ def _earlier_answer(snapshot: Snapshot, decision_at: Key[Decision], state_at: Ke
     waits = state is not None and state.status == "RESERVED"
     # One that was released did not leave: a person is asked about it, whatever the gate once said.
     left = decision.result == "AUTO_EXECUTED" and case.published
+    at_hand = None
+    if state is not None and waits and state.approval_source == "POLICY":
+        at_hand = _approval(intent, decision, state.approval_id, state.charges, state.reserved_at)
     return _answer(
         decision,
         case.status,
@@ -202,6 +230,7 @@ def _earlier_answer(snapshot: Snapshot, decision_at: Key[Decision], state_at: Ke
         state.approval_id if state else None,
         reserved=waits,
         already_published=left,
+        approval=at_hand,
     )
 
 
@@ -213,6 +242,7 @@ def _answer(
     *,
     reserved: bool = False,
     already_published: bool = False,
+    approval: Approval | None = None,
 ) -> GateAnswer:
     return GateAnswer(
         action_intent_id=decision.action_intent_id,
@@ -224,4 +254,5 @@ def _answer(
         status=status,
         approval_id=approval_id,
         trace_id=trace_id,
+        approval=approval,
     )

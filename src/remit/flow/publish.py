@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from remit.core.approval import PUBLISH_AFTER, AutoExecStateV1, approved_event, next_publish
+from remit.core.approval import PUBLISH_AFTER, Approval, AutoExecStateV1, approved_event, next_publish
 from remit.core.decision import PUBLISH_REJECTED
 from remit.core.errors import RemitError
 from remit.core.lifecycle import MOVING, Case
@@ -20,15 +20,22 @@ from remit.core.records import APPROVAL, ATTEMPT, Key, case_key, state_record_ke
 from remit.flow.context import Context, Story, usage_keys
 from remit.ports import DELIVERED, REFUSED, Message, Receipt, SendingPublisher, Snapshot, Unit, Writes
 
+FIRST_DELIVERY = 1
 Published = Literal["published", "already", "released", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
 class IntentRef:
-    """One intent of one tenant."""
+    """
+    One intent of one tenant.
+
+    `approval` is given by whoever has just written it, or found it `RESERVED`: it is sent as it is, and
+    what is stored is looked at when it is marked.
+    """
 
     tenant_id: str
     action_intent_id: str
+    approval: Approval | None = None
 
 
 def publish_enlisted(
@@ -88,6 +95,8 @@ def _later_unit(ref: IntentRef, now: datetime) -> Unit[Published]:
 
 
 def _message(context: Context, ref: IntentRef, again: bool) -> Message | None:
+    if ref.approval is not None:
+        return Message(approved_event(ref.approval, context.event_source), FIRST_DELIVERY)
     case_at, state_at = case_key(ref.tenant_id, ref.action_intent_id), state_record_key(*_names(ref))
     seen = context.store.read([case_at, state_at])
     case, state = seen.get(case_at), seen.get(state_at)
@@ -125,7 +134,10 @@ def _mark_unit(context: Context, ref: IntentRef, now: datetime, *, again: bool, 
             writes.messages.append(Message(approved_event(approval, context.event_source), after.deliveries))
         return writes
 
-    return Unit(keys=[case_at, state_at], change=change, more=_approval_of(state_at) if enlist else None)
+    if enlist:
+        return Unit(keys=[case_at, state_at], change=change, more=_approval_of(state_at))
+    # Whoever sent it has mostly just seen both.
+    return Unit(keys=[case_at, state_at], change=change, recalls=True)
 
 
 def _look_again_at(case: Case, state: AutoExecStateV1, now: datetime) -> datetime:

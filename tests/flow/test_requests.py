@@ -1,0 +1,182 @@
+"""
+How many requests a decision takes on DynamoDB: each of them is paid for, and each is a round trip.
+
+Counted on the client; a bus that sends counts as the one request that it is, however many events it takes.
+"""
+
+import pytest
+
+from remit.core.records import APPROVAL, Key
+from remit.flow.gate import GateRequest
+from remit.stores.dynamodb import DynamoStore
+
+from ..contract.dynamodb_wire import Wire
+from .world import ACCOUNT, OTHER, TENANT, TYPE, Bus, World, proposal
+
+PLAIN = {}
+ALL_LEVELS = {
+    "accounts": {
+        ACCOUNT: {
+            "allowlist": [TYPE],
+            "modes": {"default": "PROPOSE_ONLY", TYPE: "AUTO_EXECUTE"},
+            "budget": {"max_per_action_type": {TYPE: 9}, "timezone": "Pacific/Auckland"},
+        }
+    },
+    "tenant_budget": {"max_autonomous_per_day": 90, "timezone": "America/Los_Angeles"},
+    "policies": [
+        {
+            "name": "night.cedar",
+            "text": '@id("never") forbid (principal, action, resource) when { context.action_type == "NEVER" };',
+        }
+    ],
+}
+
+
+class CountedBus(Bus):
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def send(self, messages):
+        self.calls += bool(messages)
+        return super().send(messages)
+
+
+class Counted:
+    """A world over a counted client, and how many requests something took, the bus's among them."""
+
+    def __init__(self, client, table):
+        self.wire = Wire(client)
+        self.stores = [DynamoStore(self.wire, table, settle_s=0)]
+        self.world = World(lambda enlist=None: self.stores[0], sending=True)
+        self.world.bus = CountedBus()
+        self.world.restart()
+
+    def requests(self, act):
+        before = self.wire.total + self.world.bus.calls
+        answer = act()
+        return answer, self.wire.total + self.world.bus.calls - before
+
+
+@pytest.fixture
+def counted(dynamodb_client, dynamodb_table):
+    counted = Counted(dynamodb_client, dynamodb_table)
+    yield counted
+    counted.stores[0].close()
+
+
+@pytest.fixture(params=[PLAIN, ALL_LEVELS], ids=["the tenant's bounds", "bounds at every level"])
+def bounded(counted, request):
+    """Bounds in force, and one decision made under them: a process learns a tenant's days from its first."""
+    counted.world.apply(**request.param)
+    counted.world.submit("first")
+    return counted
+
+
+def test_an_automatic_decision_takes_one_read_one_transaction_one_event_and_one_mark(bounded):
+    bounded.world.propose()
+
+    answer, requests = bounded.requests(bounded.world.gate)
+
+    assert (answer.result, bounded.world.state().status) == ("AUTO_EXECUTED", "PUBLISHED")
+    assert requests == 4
+
+
+def test_proposing_and_deciding_in_one_call_takes_no_more(bounded):
+    answer, requests = bounded.requests(bounded.world.submit)
+
+    assert (answer.result, bounded.world.state().status) == ("AUTO_EXECUTED", "PUBLISHED")
+    assert requests == 4
+
+
+REASONS = {
+    "RISK_LEVEL_HIGH": {"risk_level": "HIGH"},
+    "CONFIDENCE_BELOW_THRESHOLD": {"confidence_score": 0.1},
+    "ACTION_TYPE_NOT_ALLOWLISTED": {"action_type": "UNHEARD_OF"},
+}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize("way", ["gate", "submit"])
+def test_asking_a_person_takes_one_read_and_one_transaction(bounded, reason, way):
+    if way == "gate":
+        bounded.world.propose(**REASONS[reason])
+        answer, requests = bounded.requests(bounded.world.gate)
+    else:
+        answer, requests = bounded.requests(lambda: bounded.world.submit(**REASONS[reason]))
+
+    assert (answer.result, answer.reason) == ("REQUIRE_APPROVAL", reason)
+    assert requests == 2
+
+
+def test_a_budget_that_is_used_up_takes_one_read_and_one_transaction(counted):
+    counted.world.apply(budget={"max_autonomous_per_day": 1})
+    counted.world.submit("first")
+    counted.world.propose()
+
+    answer, requests = counted.requests(counted.world.gate)
+
+    assert (answer.reason, requests) == ("BUDGET_EXCEEDED", 2)
+
+
+def test_what_is_published_already_is_answered_with_one_read(bounded):
+    bounded.world.submit()
+    bounded.stores[:] = [DynamoStore(bounded.wire, bounded.stores[0]._table.name, settle_s=0)]
+    again = World(lambda enlist=None: bounded.stores[0], sending=True)
+
+    answer, requests = bounded.requests(again.gate)
+
+    assert (answer.already_published, requests) == (True, 1)
+
+
+def test_what_was_reserved_by_a_process_that_died_takes_one_read_one_event_and_one_mark(bounded):
+    bounded.world.reserve()
+    reborn = Counted(bounded.wire.client, bounded.stores[0]._table.name)
+
+    answer, requests = reborn.requests(reborn.world.gate)
+
+    assert answer.reserved and bounded.world.state().status == "PUBLISHED"
+    assert requests == 3
+    # Put together from the decision and the state, it is the approval that was stored.
+    assert answer.approval == bounded.world.record(Key(APPROVAL, TENANT, answer.approval_id))
+    assert reborn.world.bus.arrived[0].data["approval_id"] == answer.approval_id
+    reborn.stores[0].close()
+
+
+@pytest.mark.parametrize("way", ["gate", "submit"])
+def test_ten_intents_of_one_account_share_their_requests(counted, way):
+    counted.world.apply(budget={"max_autonomous_per_day": 100})
+    counted.world.submit("first")
+    names = [f"i-{number}" for number in range(10)]
+    proposals = [proposal(name, action_type=TYPE if number % 2 else OTHER) for number, name in enumerate(names)]
+    if way == "gate":
+        counted.world.app.propose(proposals)
+        requests = [GateRequest(name, TENANT, ACCOUNT) for name in names]
+        answers, taken = counted.requests(lambda: counted.world.app.gate(requests))
+    else:
+        answers, taken = counted.requests(lambda: counted.world.app.submit(proposals))
+
+    assert {answer.result for answer in answers} == {"AUTO_EXECUTED"}
+    assert {counted.world.state(name).status for name in names} == {"PUBLISHED"}
+    assert taken == 4
+    counted.world.assert_sound()
+
+
+def test_a_mark_that_somebody_came_before_looks_again(counted):
+    counted.world.apply()
+    other = World(lambda enlist=None: counted.stores[0], sending=True)
+    counted.world.bus.script += [lambda message: (_marked_by(other), "delivered")[1]]
+
+    counted.world.submit()
+
+    assert counted.world.state().status == "PUBLISHED"
+    assert counted.world.state().deliveries == 1
+    assert counted.world.events().count("ACTION_PUBLISHED") == 1
+    counted.world.assert_sound()
+
+
+def _marked_by(world):
+    """Another process finds the approval reserved, sends and marks it."""
+    elsewhere = DynamoStore(world.inner._table._client, world.inner._table.name, settle_s=0)
+    World(lambda enlist=None: elsewhere, sending=True).gate()
+    elsewhere.close()
