@@ -19,7 +19,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import profile
+from bench import dynamodb, profile
 from bench.measure import Measured, by_callers, in_batches, one_by_one, warm
 from bench.over_http import CLIENTS, over_http
 from bench.raw import postgres_loop, sqlite_loop
@@ -29,7 +29,7 @@ from remit import Remit
 from remit.entrypoints.worker import work
 
 console = Console(width=120)
-GROUPS = ["sqlite", "http", "reading", "postgres", "growth", "worker"]
+GROUPS = ["sqlite", "http", "reading", "postgres", "growth", "worker", "dynamodb"]
 LARGEST_GROWTH = 1.3
 LARGEST_READING = 1.5
 MOST_MEMORY_MB = 300
@@ -95,6 +95,14 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
         yield lambda: _growth(folder, 1_000_000 if options.full else 100_000)
     if "worker" in wanted:
         yield lambda: _worker(folder)
+    if "dynamodb" in wanted:
+        yield lambda: _on_dynamodb(options.rounds)
+
+
+def _on_dynamodb(rounds: int) -> list[Row]:
+    ways, rates = dynamodb.measured(rounds)
+    console.print(dynamodb.table(ways))
+    return [Row(what, measured=measured) for what, measured in rates]
 
 
 def _against_sqlite(

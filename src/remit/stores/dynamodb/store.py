@@ -69,6 +69,7 @@ class DynamoStore:
         settle_s: float = SETTLE_S,
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
+        self.client = client
         self._table = Table(client, table)
         self._versions = Versions()
         self._combiner = Combiner(Writer(self._table, Memory(), self._versions).carry_out)
