@@ -39,7 +39,9 @@ def decisions(world, tenant=TENANT, day=TODAY):
 
 def put(world, *entries):
     """Committed now, whatever time they carry."""
-    world.inner.transact([putting(entries=entries)])
+    # In parts: what one unit may write is bounded.
+    parts = [entries[start : start + 50] for start in range(0, len(entries), 50)]
+    assert world.inner.transact([putting(entries=part) for part in parts]) == [None] * len(parts)
 
 
 def decided(name, at, tenant=TENANT):
@@ -151,6 +153,19 @@ def test_a_ledger_that_was_never_counted_is_counted_in_bounded_parts(world, monk
     days = world.app.tally(TENANT, "2025-07-01", TODAY)["days"]
     assert [sum(row["count"] for row in day["decisions"]) for day in days if day["decisions"]] == [100] * 5
     assert 8 < rounds < 100
+
+
+def test_a_ledger_of_many_days_is_counted_in_parts_that_every_store_can_write(world):
+    days = [NOON - timedelta(days=number) for number in range(150)]
+    put(world, *(decided(f"d-{number}", at) for number, at in enumerate(days)))
+
+    rounds = 1
+    while world.app.follow():
+        rounds += 1
+
+    counted_days = world.app.tally(TENANT, "2025-07-01", TODAY)["days"]
+    assert [sum(row["count"] for row in day["decisions"]) for day in counted_days if day["decisions"]] == [1] * 150
+    assert 2 < rounds < 30
 
 
 def test_two_who_follow_at_once_count_once(world):

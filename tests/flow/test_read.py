@@ -7,7 +7,7 @@ import pytest
 
 from remit.app import App, verify_export
 from remit.core.autonomy import StopScope
-from remit.core.errors import InvalidInput, NotFound
+from remit.core.errors import InvalidInput, NotFound, TryLater
 from remit.core.lifecycle import FOLLOWS
 from remit.core.records import CASE, USAGE, Key
 from remit.flow.reconcile import expire
@@ -336,6 +336,51 @@ def test_a_large_tenant_is_sealed_in_parts(world, monkeypatch):
     assert [part["part"] for part in parts] == list(range(1, parts[0]["parts"] + 1)) and len(parts) > 3
     assert not verify_export(iter(lines[:-1])).ok
     assert not verify_export(iter([line for line in lines if line is not lines[-3]])).ok
+
+
+class WrittenInBetween(StoreWrapper):
+    """Lets somebody else write to the tenant's chain between the parts of a seal."""
+
+    def __init__(self, inner, others):
+        super().__init__(inner)
+        self.others = list(others)
+
+    def transact(self, units):
+        answers = self.inner.transact(units)
+        if self.others:
+            self.others.pop(0)()
+        return answers
+
+
+@pytest.mark.parametrize("times", [0, 1, 3])
+def test_a_seal_that_takes_several_writes_is_begun_anew_when_somebody_comes_between(world, monkeypatch, times):
+    monkeypatch.setattr("remit.core.ledger.HEADS_PER_SEAL", 1)
+    monkeypatch.setattr("remit.flow.seal.PARTS_AT_ONCE", 2)
+    for number in range(5):
+        world.submit(f"i-{number}")
+    context = world.app.context
+    between = WrittenInBetween(context.store, [world.stop, world.resume, world.stop][:times])
+    exporting = App(replace(context, store=between), world.clock)
+
+    lines = list(exporting.export(TENANT))
+
+    report = verify_export(iter(lines))
+    assert report.ok and report.sealed, report.findings
+    parts = [line["data"]["part"] for line in lines if line["event_type"] == "LEDGER_SEALED"]
+    assert parts[-5:] == [1, 2, 3, 4, 5]
+    assert not verify_export(iter(lines[:-1])).ok
+    assert world.app.verify(TENANT).ok
+
+
+def test_a_chain_that_others_keep_writing_to_is_not_sealed(world, monkeypatch):
+    monkeypatch.setattr("remit.core.ledger.HEADS_PER_SEAL", 1)
+    monkeypatch.setattr("remit.flow.seal.PARTS_AT_ONCE", 1)
+    world.submit("i-1"), world.submit("i-2")
+    context = world.app.context
+    between = WrittenInBetween(context.store, [world.stop, world.resume] * 20)
+
+    with pytest.raises(TryLater, match="export it again"):
+        list(App(replace(context, store=between), world.clock).export(TENANT))
 
 
 def test_an_export_may_be_made_while_others_write(world):

@@ -13,7 +13,7 @@ from remit.core.bookmark import OVERLAP, Bookmark, Place
 from remit.core.bounds import BoundsInForce, nothing_set
 from remit.core.budget import ALL, Counter, Usage, account_usage_id, day_of, tenant_usage_id
 from remit.core.errors import InvalidInput, NotFound
-from remit.core.ledger import EventType, Head, LedgerEntry, seal_parts
+from remit.core.ledger import EventType, Head, LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.narration import TOLD, narrate
 from remit.core.policy import PLATFORM_POLICIES, find_clause
@@ -35,9 +35,10 @@ from remit.core.records import (
 )
 from remit.core.values import PLATFORM, ApprovalSource, instant
 from remit.core.verification import Report, heads_named, verify
-from remit.flow.context import Context, TenantStory, chain_head_key
+from remit.flow.context import Context, chain_head_key
+from remit.flow.seal import seal
 from remit.flow.unread import MOST_UNREAD, entries_after
-from remit.ports import CaseFilter, Snapshot, Unit, Writes, answer_of, case_cursor, entry_cursor, waiting_cursor
+from remit.ports import CaseFilter, Snapshot, case_cursor, entry_cursor, waiting_cursor
 
 PAGE = 50
 _MOST_LOOKS = 10
@@ -367,25 +368,10 @@ def export(context: Context, tenant_id: str, now: datetime, *, by: str) -> Itera
         heads[entry.action_intent_id or ""] = entry.head
         yield entry.wire()
     _require_known(context, tenant_id, entries)
-    sealed_at = answer_of(context.store.transact([_seal_unit(context, tenant_id, heads, entries, by, now)]))
+    sealed_at = seal(context, tenant_id, heads, entries, by=by, now=now)
     # What came after the seal, another export's seal among it, belongs to the next export.
     for entry in context.store.chain(tenant_id, None)[:sealed_at]:
         yield entry.wire()
-
-
-def _seal_unit(
-    context: Context, tenant_id: str, heads: dict[str, Head], entries: int, by: str, now: datetime
-) -> Unit[int]:
-    """Answers the sequence of the seal's last part."""
-
-    def change(snapshot: Snapshot) -> Writes[int]:
-        story = TenantStory(context, snapshot, tenant_id, now)
-        before = story.head
-        for part in seal_parts(heads, entries + before.sequence, before):
-            story.tell("LEDGER_SEALED", part, actor=by)
-        return story.writes(story.head.sequence)
-
-    return Unit(keys=[chain_head_key(tenant_id)], change=change)
 
 
 def verify_live(context: Context, tenant_id: str) -> Report:

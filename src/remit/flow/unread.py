@@ -13,6 +13,8 @@ from remit.ports import entry_cursor
 
 MOST_UNREAD = 2000
 """How many entries one look at what follows a bookmark takes, but for those that may still be joined by late ones."""
+MOST_DAYS = 60
+"""How many different days one look tells of: a follower that writes something for each has to fit into one write."""
 _PAGES = (20, 500)
 _INSTANT = timedelta(milliseconds=1)
 _STEP = timedelta(seconds=1)
@@ -43,7 +45,7 @@ def unread(
     """
     bookmark = Bookmark.parse(follower.bookmark, most=FOLLOWERS_MARKS)
     entries = entries_after(context, tenant_id, event_types, bookmark.place, None, FOLLOWERS_MARKS)
-    if entries is not None:
+    if entries is not None and _of_few_days(entries):
         # What has settled and fills a page is left behind once, or every further look would read it again.
         settled = sum(Place.of(entry).at < now - LATEST for entry in entries) >= _PAGES[0]
         return _told(entries, bookmark, now - LATEST, follower.stretch_s, more=settled)
@@ -79,9 +81,13 @@ def _stretch(
     while True:
         most = MOST_UNREAD if stretch > _INSTANT else None
         entries = entries_after(context, tenant_id, event_types, place, place.at + stretch, most)
-        if entries is not None:
+        if entries is not None and _of_few_days(entries):
             return entries, stretch
         stretch /= 2
+
+
+def _of_few_days(entries: Sequence[LedgerEntry]) -> bool:
+    return len({entry.at[:10] for entry in entries}) <= MOST_DAYS
 
 
 def entries_after(
