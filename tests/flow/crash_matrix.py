@@ -493,7 +493,7 @@ def _local_table(endpoint: str) -> Store:
     return DynamoStore(client, "crash-matrix", settle_s=0)
 
 
-def matrix(kinds: Iterable[str] = ("memory", "sqlite")) -> dict[str, list[Row]]:
+def matrix(kinds: Iterable[str] = ("memory", "sqlite", "dynamodb")) -> dict[str, list[Row]]:
     """Every row by kind of store: `memory`, `sqlite`, `dynamodb`, or the URL of a PostgreSQL database."""
     table: dict[str, list[Row]] = {}
     for kind in kinds:
@@ -523,4 +523,4 @@ def _cell_text(names: list[str], results: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(markdown(matrix(sys.argv[1:] or ("memory", "sqlite"))))
+    sys.stdout.write(markdown(matrix(sys.argv[1:] or ("memory", "sqlite", "dynamodb"))))

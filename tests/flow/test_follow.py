@@ -14,7 +14,7 @@ from remit.core.records import TALLY
 from remit.testing.faults import Crash, FaultyStore
 from remit.testing.samples import make_entry, putting
 
-from .world import ACCOUNT, NOON, OTHER, TENANT, TYPE, World, bounds
+from .world import ACCOUNT, NOON, OTHER, TENANT, TYPE, bounds
 
 TODAY = "2026-03-10"
 FAULTS = ("crash_before", "crash_after", "try_later", "lost_request", "lost_answer")
@@ -179,8 +179,8 @@ def test_two_who_follow_at_once_count_once(world):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_whatever_happens_at_the_write_an_entry_counts_once(opened, fault):
-    world = World(opened)
+def test_whatever_happens_at_the_write_an_entry_counts_once(new_world, fault):
+    world = new_world()
     world.apply()
     for name in range(3):
         world.submit(f"i-{name}")
