@@ -35,6 +35,9 @@ EventType = Literal[
     "LEDGER_SEALED",
 ]
 
+OF_TENANT: frozenset[EventType] = frozenset({"CONFIG_CHANGED", "AUTONOMY_STOPPED", "AUTONOMY_RESUMED", "LEDGER_SEALED"})
+"""What stands in the chain of a tenant (or the platform) itself; everything else is about one intent."""
+
 SYSTEM = "remit"
 """The actor of what Remit does by itself."""
 

@@ -90,7 +90,7 @@ class SqlStore:
             account=which.account_id,
             action_type=which.action_type,
             reason=which.reason,
-            statuses=None if which.statuses is None else list(which.statuses),
+            **_statuses(which),
             created_from=None if which.created_from is None else microseconds(which.created_from),
             created_before=None if which.created_before is None else microseconds(which.created_before),
             at=at,
@@ -164,3 +164,9 @@ def dialect_of(url: str) -> Dialect:
 
 def _cases(rows: Sequence[Row]) -> list[Case]:
     return [cast(Case, record_of(CASE.name, body)) for (body,) in rows]
+
+
+def _statuses(which: CaseFilter) -> dict[str, Any]:
+    if which.statuses is None:
+        return {}
+    return {"status": which.statuses[0]} if len(which.statuses) == 1 else {"statuses": list(which.statuses)}
