@@ -90,10 +90,11 @@ def recent(**wanted: Any) -> tuple[str, dict[str, Any]]:
         account="account_id = :account",
         at="(at_us, entry_id) < (:at, :id)",
     )
+    latest = "at_us"
     if OF_TENANT.issuperset(wanted["event_types"]):
-        # There are few of these among very many; spelled as in the schema, an index holds just them.
-        where = f"{where} AND chain = '{TENANT_CHAIN}'"
-    order = "ORDER BY at_us DESC, entry_id DESC LIMIT :limit"
+        # Few among very many: found by their chain and then sorted, never by reading back through all that happened.
+        where, latest = f"{where} AND chain = '{TENANT_CHAIN}'", "+at_us"
+    order = f"ORDER BY {latest} DESC, entry_id DESC LIMIT :limit"
     return f"SELECT {ENTRY_COLUMNS} FROM {LEDGER} WHERE {where} {order}", given
 
 
