@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Self
+from urllib.parse import parse_qsl, urlsplit
 
 import uuid_utils
 
@@ -110,8 +111,8 @@ class Remit(App):
 
         `connectors` are added to `internal` and `http`. `environ` is where tools find what they refer
         to as `${NAME}`; if left out, `tool_environment` of this process. `settings` are how people are told
-        (`notifiers`, `console_url`); if left out, this process's environment. `sender` publishes over a wire, in
-        place of the publisher that is enlisted in the database. With `publishing` off, and on DynamoDB without
+        (`notifiers`, `console_url`); if left out, this process's environment. `sender` (`open_sender`) publishes over a
+        wire, in place of the publisher that is enlisted in the database. With `publishing` off, and on DynamoDB without
         a `sender`, approvals stay reserved until another process publishes them.
 
         Raises `InvalidInput` for a url or a setting that is not understood, `TryLater` if the database
@@ -139,6 +140,22 @@ class Remit(App):
         remit = cls(context, clock or SystemClock(), sender=sender, publishing=publishing, on_close=close)
         remit.url, remit.local_queue = url, queue
         return remit
+
+
+def open_sender(url: str) -> SendingPublisher:
+    """
+    What sends approvals: `eventbridge://BUS`, with `?region=…&endpoint_url=…` where they are not the usual ones.
+
+    Raises `InvalidInput` for a url that is not understood.
+    """
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    if parts.scheme != "eventbridge" or not parts.netloc or not options.keys() <= {"region", "endpoint_url"}:
+        raise InvalidInput("sender", f"{url!r} is not understood", "use eventbridge://BUS?region=…&endpoint_url=…")
+    # Imported here: only who sends needs boto3.
+    from remit.publishers.eventbridge import EventBridgePublisher
+
+    return EventBridgePublisher.open(parts.netloc, **options)
 
 
 def _open_store(url: str) -> tuple[Store, QueuePublisher | None, Callable[[], None]]:

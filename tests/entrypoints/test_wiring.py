@@ -17,7 +17,7 @@ import pytest
 from remit import InvalidInput, Remit, TryLater
 from remit.connectors.internal import InternalConnector
 from remit.entrypoints.worker import work
-from remit.wiring import SystemClock, console_url, notifiers, tool_environment
+from remit.wiring import SystemClock, console_url, notifiers, open_sender, tool_environment
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -266,6 +266,12 @@ def _proposal(name: str, **changes: Any) -> dict[str, Any]:
         "proposed_by": "agent",
         **changes,
     }
+
+
+@pytest.mark.parametrize("url", ["sqs://bus", "eventbridge://", "eventbridge://bus?profile=mine", "bus", ""])
+def test_a_sender_that_is_not_understood_is_refused(url):
+    with pytest.raises(InvalidInput, match="eventbridge://BUS"):
+        open_sender(url)
 
 
 # --- telling people ---
