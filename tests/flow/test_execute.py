@@ -67,6 +67,42 @@ def test_two_workers_that_start_at_once_never_hold_one_attempt(world):
     world.assert_sound()
 
 
+def test_the_run_that_has_the_attempt_may_ask_for_it_again(world):
+    """An engine whose answer to the step was lost runs the step once more."""
+    message = delivered(world)
+    executor, other = world.executor(), world.executor()
+
+    first, second, third = executor.start(message.data), executor.start(message.data), other.start(message.data)
+
+    assert first == second is not None and third is None
+    assert world.events().count("EXECUTION_STARTED") == 1
+
+
+def test_trap_one_step_that_an_engine_runs_twice_at_once_calls_once(world):
+    """Both are the run that holds the lease, so the lease alone would let both call."""
+    _, executor, ref, request = begun(world)
+    holder = executor.worker.holder
+
+    answers = world.race(
+        lambda app: app.executor(holder).invoke(ref, request), lambda app: app.executor(holder).invoke(ref, request)
+    )
+
+    assert world.called() == world.written() == 1
+    assert {"stop": True} in answers or any(answer["status"] == "UNKNOWN" for answer in answers)
+
+
+def test_a_step_that_wakes_up_after_its_repetition_has_called_does_not_call(world, monkeypatch):
+    _, executor, ref, request = begun(world)
+    sleeping = world.attempt()
+    answered = executor.invoke(ref, request)
+    monkeypatch.setattr(type(executor.worker), "attempt", lambda *_: sleeping)
+
+    woken = executor.invoke(ref, request)
+
+    assert answered["status"] == "SUCCEEDED" and woken == {"stop": True}
+    assert world.called() == 1
+
+
 def test_trap_two_workers_that_run_one_event_at_once_write_once(world):
     message = delivered(world)
 

@@ -81,7 +81,9 @@ class Worker:
     One run of one worker.
 
     `holder` names this run and is never used again: a durable engine that replays a run in another
-    process must make a new one, so that what it replays cannot pass for the holder of the lease.
+    process must make a new one, so that what it replays cannot pass for the holder of the lease. One that
+    runs the steps of one run in several processes may repeat a step, even at once: each mark of a call is
+    bound to the calls that were seen when it was decided on.
     """
 
     context: Context

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from remit.core.intent import ActionIntentV1
-from remit.core.outcome import CallResult, Conclusion, Retry, after_call, lease, storable
+from remit.core.outcome import CallResult, Conclusion, ExecutionAttempt, Retry, after_call, lease, storable
 from remit.core.records import BOUNDS, THE_ONE, Key
 from remit.flow.context import Story
 from remit.flow.execute import common
@@ -30,18 +30,18 @@ def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, An
     intent, tool = intent_and_tool(worker, ref)
     connector = connector_of(worker, tool)
     honours = connector.always_honours_key or bool(tool["honours_idempotency_key"])
-    known = _concluded_before(worker, ref, honours, int(tool["max_attempts"]))
+    attempt = worker.attempt(ref)
+    known = _concluded_before(attempt, honours, int(tool["max_attempts"]))
     if known is not None:
         return {"result": known.result.wire(), "status": known.status}
-    if not before_call(worker, ref, mark_for_s=float(tool["timeout_s"])):
+    if not before_call(worker, ref, mark_for_s=float(tool["timeout_s"]), calls_seen=attempt.attempt_count):
         return {"stop": True}
-    result = _call(worker, connector, intent, tool, request, worker.attempt(ref).idempotency_key)
+    result = _call(worker, connector, intent, tool, request, attempt.idempotency_key)
     return _after_call(worker, ref, result, int(tool["max_attempts"]), honours)
 
 
-def _concluded_before(worker: Worker, ref: Ref, honours_key: bool, max_attempts: int) -> Conclusion | None:
+def _concluded_before(attempt: ExecutionAttempt, honours_key: bool, max_attempts: int) -> Conclusion | None:
     """What an earlier holder's call came to, if calling again would repeat it, be a guess, or be one too many."""
-    attempt = worker.attempt(ref)
     if attempt.conclusion is not None:
         return attempt.conclusion
     if not attempt.unanswered or (honours_key and attempt.attempt_count < max_attempts):

@@ -21,13 +21,18 @@ def preflight(worker: Worker, ref_data: Mapping[str, str]) -> bool:
     return before_call(worker, Ref(**ref_data), mark_for_s=None)
 
 
-def before_call(worker: Worker, ref: Ref, mark_for_s: float | None) -> bool:
+def before_call(worker: Worker, ref: Ref, mark_for_s: float | None, calls_seen: int = 0) -> bool:
+    """With `mark_for_s`, also mark the call: the one after the `calls_seen` that were marked when it was decided on."""
     now = worker.clock.now()
     keys = Keys.of(ref)
 
     def change(snapshot: Snapshot) -> Writes[bool]:
         case, attempt = snapshot.get(keys.case), snapshot.get(keys.attempt)
         if case is None or attempt is None or not worker.holds(attempt, ref):
+            return Writes(answer=False)
+        # An engine may run one step twice at once, both times for the run that holds the lease. Whoever comes
+        # second decided to call before it could see the other's mark.
+        if mark_for_s is not None and (attempt.attempt_count != calls_seen or attempt.conclusion):
             return Writes(answer=False)
         # Where an answer is noted there will be no call: a stop or an expiry comes too late to undo it.
         reason = None if attempt.conclusion else _forbidden(snapshot, keys, now)

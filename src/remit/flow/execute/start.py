@@ -25,8 +25,9 @@ def start(worker: Worker, data: Mapping[str, Any]) -> dict[str, str] | None:
     Take the attempt that an `ACTION_APPROVED` event's `data` announces, or take over one whose
     lease has run out.
 
-    Answers the reference that the other steps take, or `None`: somebody has it, it is done, it
-    was released, or the event does not match what is stored.
+    Answers the reference that the other steps take, or `None`: somebody else has it, it is done, it
+    was released, or the event does not match what is stored. Asked again by the run that has it, it answers
+    the same.
     """
     ref = _ref(data)
     if ref is None:
@@ -49,7 +50,9 @@ def _start(
     story = Story(worker.context, case, now)
     until = lease(now, common.START_LEASE_S)
     if attempt is not None:
-        if attempt.status != "RUNNING" or now < attempt.lease_until:
+        # An engine whose answer to this step was lost asks again, for the run that took it.
+        ours = worker.holds(attempt, ref)
+        if attempt.status != "RUNNING" or (now < attempt.lease_until and not ours):
             return Writes(answer=None)
         story.put(keys.attempt, attempt.changed(holder=worker.holder, lease_until=until))
         story.turn(due_at=until)
