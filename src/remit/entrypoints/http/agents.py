@@ -14,9 +14,10 @@ from remit.core.access import Principal
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.intent import ActionIntentV1
 from remit.entrypoints.http.callers import Here, permitted, require_own_tenant
-from remit.entrypoints.http.problems import problem_of, says
+from remit.entrypoints.http.problems import says
 from remit.entrypoints.http.shapes import MOST_INTENTS, GateBody, ProposalBody
 from remit.entrypoints.http.together import Together
+from remit.entrypoints.problem_details import problem_of
 from remit.flow.gate import GateAnswer, GateRequest
 
 router = APIRouter(tags=["agents"])

@@ -12,16 +12,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import jwt
-from pydantic import TypeAdapter, ValidationError
 
-from remit.core.access import Principal, Role
-from remit.core.errors import Forbidden, InvalidInput, TryLater, Unauthenticated
-from remit.core.values import Identifier
+from remit.core.access import Principal
+from remit.core.errors import InvalidInput, TryLater, Unauthenticated
+from remit.entrypoints.claims import principal_of_claims
 from remit.entrypoints.http.settings import OidcSettings
 
 log = logging.getLogger(__name__)
@@ -43,10 +42,6 @@ KEYS_FRESH_S = 600.0
 KEYS_KEPT_S = 24 * 3600.0
 """How long the last keys hold while the issuer does not answer."""
 LARGEST_DOCUMENT_BYTES = 1024 * 1024
-
-_IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
-# The platform's role is of no tenant, and a token is always of one.
-_ROLES: frozenset[str] = frozenset(get_args(Role)) - {"platform"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,41 +189,6 @@ def _signing_keys(published: Mapping[str, Any]) -> list[SigningKey]:
     if not keys:
         raise ValueError("it publishes no signing key that is understood")
     return keys
-
-
-def principal_of_claims(claims: Mapping[str, Any], settings: OidcSettings) -> Principal:
-    """Raises `Unauthenticated` for claims that name nobody, `Forbidden` for roles that let nobody do anything."""
-    tenant_id = _identifier(claims, settings.tenant_claim, "tenant")
-    name = _identifier(claims, settings.name_claim, "name")
-    named = _claim(claims, settings.roles_claim)
-    words = named.split() if isinstance(named, str) else named if isinstance(named, list) else []
-    roles = frozenset(word for word in words if isinstance(word, str) and word in _ROLES)
-    if not roles:
-        raise Forbidden(
-            f"the claim {settings.roles_claim!r} of the access token names no role known here; "
-            f"it takes one of {', '.join(sorted(_ROLES))}"
-        )
-    return Principal(name, tenant_id, roles)  # type: ignore[arg-type]
-
-
-def _identifier(claims: Mapping[str, Any], claim: str, what: str) -> str:
-    try:
-        return _IDENTIFIER.validate_python(_claim(claims, claim), strict=True)
-    except ValidationError:
-        raise Unauthenticated(
-            f"the claim {claim!r} of the access token does not say the {what}: it takes 1 to 128 characters of "
-            f"A-Z a-z 0-9 . _ : @ -; name another claim in REMIT_OIDC_{what.upper()}_CLAIM"
-        ) from None
-
-
-def _claim(claims: Mapping[str, Any], name: str) -> Any:
-    """By its name, or along the dots into objects: `realm_access.roles`."""
-    if name in claims:
-        return claims[name]
-    found: Any = claims
-    for part in name.split("."):
-        found = found.get(part) if isinstance(found, dict) else None
-    return found
 
 
 def _checked_url(url: str) -> str:

@@ -21,7 +21,7 @@ from remit.core.errors import RemitError
 from remit.core.records import Votes
 from remit.entrypoints.http.callers import Here, permitted
 from remit.entrypoints.http.paging import Account, After, Limit, page
-from remit.entrypoints.http.problems import problem_of, says
+from remit.entrypoints.http.problems import says
 from remit.entrypoints.http.shapes import (
     ApproveBody,
     BulkApproveBody,
@@ -31,6 +31,7 @@ from remit.entrypoints.http.shapes import (
     RejectBody,
     ResolveBody,
 )
+from remit.entrypoints.problem_details import problem_of
 
 router = APIRouter(tags=["people"])
 Reader = Annotated[Principal, permitted("read")]

@@ -1,0 +1,46 @@
+"""What is said about an error, in the words of RFC 9457, by every door whose callers read JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from remit.core.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    OutcomeUnknown,
+    RemitError,
+    TryLater,
+    Unauthenticated,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+# The first that fits: an error's own class stands before the one it derives from.
+KINDS: list[tuple[type[RemitError], int, str, str]] = [
+    (Unauthenticated, 401, "unauthenticated", "Nobody known is asking"),
+    (Forbidden, 403, "forbidden", "Not allowed"),
+    (NotFound, 404, "not-found", "Not found"),
+    (InvalidInput, 422, "invalid-input", "The request is not right"),
+    (Conflict, 409, "conflict", "What is stored does not allow it"),
+    (TryLater, 503, "try-later", "Nothing happened, send it again"),
+    (OutcomeUnknown, 503, "outcome-unknown", "It may have happened, look before you send it again"),
+    (RemitError, 422, "refused", "The request cannot be carried out"),
+]
+
+
+def problem_of(error: RemitError) -> dict[str, Any]:
+    """The problem details of one error."""
+    _, status, kind, title = next(entry for entry in KINDS if isinstance(error, entry[0]))
+    problem: dict[str, Any] = {
+        "type": f"/problems/{kind}",
+        "title": title,
+        "status": status,
+        "detail": str(error),
+    }
+    if isinstance(error, InvalidInput):
+        problem["field"] = error.field
+        if error.way_out:
+            problem["way_out"] = error.way_out
+    return problem
