@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import threading
@@ -47,12 +48,13 @@ class Functions:
     def __init__(self) -> None:
         self.handlers: dict[str, Handler] = {}
         self.calls: list[tuple[str, Any, Any]] = []
-        self._lock = threading.Lock()
+        # One process of a function serves one invocation at a time.
+        self._one_at_a_time = threading.Lock()
 
     def call(self, name: str, event: Any) -> Any:
         """What crosses the line is JSON, in both directions."""
-        answer = json.loads(json.dumps(self.handlers[name](json.loads(json.dumps(event)), Context(name))))
-        with self._lock:
+        with self._one_at_a_time:
+            answer = json.loads(json.dumps(self.handlers[name](json.loads(json.dumps(event)), Context(name))))
             self.calls.append((name, event, answer))
         return answer
 
@@ -91,6 +93,9 @@ class Emulator:
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         default_user_config["lambda"] = {"use_docker": False}
         lambda_simple_backends[ACCOUNT][REGION].invoke = self.functions.invoke
+        # It tells every request, and every choice that it looks up in vain.
+        for name in ("werkzeug", "moto"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._server.start()
         return self
 

@@ -418,6 +418,10 @@ class App(Telling):
         """What monitoring watches, of one tenant or of all; budgets of at most so many accounts."""
         return measure.measure(self.context, tenant_id, self.clock.now(), most_accounts)
 
+    def publish_lag_s(self) -> float:
+        """How long the oldest approval of any tenant that should have left by now has waited; 0 if none does."""
+        return max(measure.publish_lags(self.context, self.clock.now()).values(), default=0.0)
+
     def check_ready(self) -> None:
         """Raises `TryLater` if the store does not answer."""
         self.context.store.read([Key(STOPS, PLATFORM, THE_ONE)])

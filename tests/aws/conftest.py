@@ -1,12 +1,20 @@
-"""The emulated cloud that tests of the AWS parts share."""
+"""The emulated cloud that tests of the AWS parts share, and one deployment in it for each test."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from infra.local.cloud import LocalCloud
 from infra.local.emulator import Emulator
+from remit.entrypoints.aws_lambda import process
+from remit.wiring import Remit
+from tests.flow.world import ACCOUNT, TENANT, FarSide, bounds, proposal
+
+from .scripted_bus import Front
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +22,84 @@ def emulator() -> Iterator[Emulator]:
     """EventBridge, SQS, Step Functions and Lambda on loopback."""
     with Emulator() as emulator:
         yield emulator
+
+
+class MovableClock:
+    """The machine's clock, set forward."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def pass_(self, **span: float) -> None:
+        self._ahead += timedelta(**span)
+
+
+class Deployment:
+    """The real handlers, rules and state machine around one store, with a far side that is scripted."""
+
+    def __init__(self, cloud: LocalCloud, remit: Remit, far: FarSide, front: Front) -> None:
+        self.cloud, self.remit, self.far, self.front = cloud, remit, far, front
+        self.clock = MovableClock()
+        remit.clock = self.clock
+        self.apply()
+
+    def apply(self, **changes: Any) -> None:
+        self.remit.apply(bounds(**changes), by="ann")
+
+    def call(self, name: str, **event: Any) -> Any:
+        return self.cloud.emulator.functions.call(name, event)
+
+    def propose(self, name: str = "i-1", **changes: Any) -> Any:
+        """Stored, and not decided."""
+        return self.remit.propose(proposal(name, **changes))
+
+    def gate(self, name: str = "i-1", tenant: str = TENANT, account: str = ACCOUNT) -> Any:
+        return self.call("gate", action_intent_id=name, tenant_id=tenant, account_id=account)
+
+    def settle(self) -> None:
+        self.cloud.settle()
+
+    def status(self, name: str = "i-1", tenant: str = TENANT) -> str:
+        found: str = self.remit.status(tenant, name)["status"]
+        return found
+
+    def outcome(self, name: str = "i-1", tenant: str = TENANT) -> dict[str, Any]:
+        found: dict[str, Any] = self.remit.status(tenant, name)["outcome"]
+        return found
+
+    def used(self, tenant: str = TENANT) -> int:
+        (account,) = self.remit.usage(tenant, account_id=ACCOUNT)["accounts"]
+        used: int = account["used"]
+        return used
+
+    def paths(self) -> list[list[str]]:
+        """The states that each execution went through."""
+        return [self.cloud.states_of(execution) for execution in self.cloud.executions()]
+
+    def assert_sound(self, tenant: str = TENANT) -> None:
+        assert self.remit.verify(tenant).findings == []
+
+
+@pytest.fixture
+def database_url() -> str:
+    return "memory://"
+
+
+@pytest.fixture
+def deployment(emulator: Emulator, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    cloud, front, far = LocalCloud(emulator), Front(emulator), FarSide()
+    monkeypatch.setenv("REMIT_DATABASE_URL", database_url)
+    # Approvals pass the scripted front on their way to the bus.
+    monkeypatch.setenv("REMIT_SENDER_URL", cloud.sender_url.replace(emulator.url, front.url))
+    process.remit.cache_clear()
+    process.sender.cache_clear()
+    with process.remit() as remit:
+        remit.context.connectors["far"] = far  # type: ignore[index]
+        yield Deployment(cloud, remit, far, front)
+        cloud.close()
+        front.close()
+    process.remit.cache_clear()
+    process.sender.cache_clear()

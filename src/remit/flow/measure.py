@@ -49,11 +49,19 @@ def measure(context: Context, tenant_id: str | None, now: datetime, most_account
                 measured.budget_left[name, account] = left
             else:
                 measured.left_out += 1
-    for case in context.store.due(now, _LOOK_AT):
-        if case.tenant_id in measured.publish_lag_s and due_step(case, now) == "publish":
-            lag = max(measured.publish_lag_s[case.tenant_id], _age_s(case.updated_at, now))
-            measured.publish_lag_s[case.tenant_id] = lag
+    for tenant, lag_s in publish_lags(context, now).items():
+        if tenant in measured.publish_lag_s:
+            measured.publish_lag_s[tenant] = lag_s
     return measured
+
+
+def publish_lags(context: Context, now: datetime) -> dict[str, float]:
+    """By tenant, how long the oldest approval that should have left by now has waited; whose none waits is left out."""
+    lags: dict[str, float] = {}
+    for case in context.store.due(now, _LOOK_AT):
+        if due_step(case, now) == "publish":
+            lags[case.tenant_id] = max(lags.get(case.tenant_id, 0.0), _age_s(case.updated_at, now))
+    return lags
 
 
 def _age_s(since: datetime, now: datetime) -> float:

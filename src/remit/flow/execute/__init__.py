@@ -12,13 +12,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from remit.flow.context import Context
-from remit.flow.execute.common import Worker
+from remit.flow.execute.common import Worker, ref_of
 from remit.flow.execute.invoke import invoke
 from remit.flow.execute.map import map_request
 from remit.flow.execute.preflight import preflight
-from remit.flow.execute.record import record
+from remit.flow.execute.record import broken, record
 from remit.flow.execute.start import start
 from remit.ports import Clock
+
+__all__ = ["Executor", "broken", "reference", "run"]
 
 
 class Executor:
@@ -41,6 +43,12 @@ class Executor:
 
     def record(self, ref_data: Mapping[str, str], result: Mapping[str, Any]) -> str | None:
         return record(self.worker, ref_data, result)
+
+
+def reference(data: Mapping[str, Any]) -> dict[str, str] | None:
+    """The reference that the steps take, from an approval event's `data`; `None` if that lacks an id."""
+    ref = ref_of(data)
+    return ref.wire() if ref else None
 
 
 def run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -44,6 +44,14 @@ class Ref:
 
     def wire(self) -> dict[str, str]:
         return asdict(self)
+
+
+def ref_of(data: Mapping[str, Any]) -> Ref | None:
+    """What an approval event's `data` names, if it names all of it."""
+    names = [data.get(name) for name in ("tenant_id", "action_intent_id", "approval_id")]
+    if not all(isinstance(name, str) and name for name in names):
+        return None
+    return Ref(*(str(name) for name in names))
 
 
 class Keys:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,8 @@ from remit.core.errors import InvalidInput, RemitError
 from remit.flow.execute.common import Ref, Worker, connector_of, failed, intent_and_tool
 
 log = logging.getLogger(__name__)
+LARGEST_REQUEST_BYTES = 224 * 1024
+"""As JSON with everything but ASCII escaped: engines carry it between steps, and Step Functions at most 256 KiB."""
 
 
 def map_request(worker: Worker, ref_data: Mapping[str, str]) -> dict[str, Any]:
@@ -21,7 +24,7 @@ def map_request(worker: Worker, ref_data: Mapping[str, str]) -> dict[str, Any]:
     try:
         intent, tool = intent_and_tool(worker, ref)
         connector = connector_of(worker, tool)
-        return {"request": connector.map(tool, intent)}
+        return {"request": _bounded(connector.map(tool, intent))}
     except InvalidInput as error:
         return {"result": failed("MAPPING", "VALIDATION", str(error)).wire()}
     except RemitError:
@@ -29,3 +32,11 @@ def map_request(worker: Worker, ref_data: Mapping[str, str]) -> dict[str, Any]:
     except Exception as error:
         log.exception("mapping failed")
         return {"result": failed("MAPPING", "UNKNOWN", type(error).__name__).wire()}
+
+
+def _bounded(request: dict[str, Any]) -> dict[str, Any]:
+    size = len(json.dumps(request))
+    if size > LARGEST_REQUEST_BYTES:
+        way_out = f"at most {LARGEST_REQUEST_BYTES} are carried"
+        raise InvalidInput("parameters", f"map to a request of {size} bytes", way_out)
+    return request

@@ -8,8 +8,10 @@ from typing import Any
 
 from remit.core.outcome import ActionOutcomeV1, CallResult, Conclusion, ExecutionAttempt, OutcomeStatus, Resolution
 from remit.flow.context import Story
-from remit.flow.execute.common import Keys, Ref, Worker, charged_keys, ended, in_doubt
+from remit.flow.execute.common import Keys, Ref, Worker, charged_keys, ended, failed, in_doubt
 from remit.ports import Snapshot, Unit, Writes, answer_of
+
+LONGEST_ERROR_NAME = 200
 
 
 def record(worker: Worker, ref_data: Mapping[str, str], result: Mapping[str, Any]) -> str | None:
@@ -37,6 +39,16 @@ def record(worker: Worker, ref_data: Mapping[str, str], result: Mapping[str, Any
         return ended(worker, snapshot, keys, end.status, end.result, now, answer=end.status)
 
     return answer_of(worker.context.store.transact([Unit(keys.all(), change, charged_keys(keys))]))
+
+
+def broken(error: str) -> dict[str, Any]:
+    """
+    What to record when an engine gave a step up: `error` is its name for why, cut and made writable.
+
+    What an earlier call came to, if it is noted, stands all the same; a call without an answer stays `UNKNOWN`.
+    """
+    name = error.encode("utf-8", "replace").decode()[:LONGEST_ERROR_NAME] or "an error without a name"
+    return {"result": failed("STEP_BROKE", "UNKNOWN", f"a step could not be finished: {name}").wire()}
 
 
 def _late(

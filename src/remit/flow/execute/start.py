@@ -14,7 +14,7 @@ from remit.core.lifecycle import Case
 from remit.core.outcome import ExecutionAttempt, idempotency_key, lease
 from remit.flow.context import Story
 from remit.flow.execute import common
-from remit.flow.execute.common import Keys, Ref, Worker, bound_to
+from remit.flow.execute.common import Keys, Ref, Worker, bound_to, ref_of
 from remit.ports import Snapshot, Unit, Writes, answer_of
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def start(worker: Worker, data: Mapping[str, Any]) -> dict[str, str] | None:
     was released, or the event does not match what is stored. Asked again by the run that has it, it answers
     the same.
     """
-    ref = _ref(data)
+    ref = ref_of(data)
     if ref is None:
         log.warning("ignored an approval event without its ids")
         return None
@@ -66,13 +66,6 @@ def _start(
     story.turn(status="RUNNING", due_at=until)
     story.tell("EXECUTION_STARTED", {**bound_to(case, approval), "outcome": None})
     return story.writes(ref.wire())
-
-
-def _ref(data: Mapping[str, Any]) -> Ref | None:
-    names = [data.get(name) for name in ("tenant_id", "action_intent_id", "approval_id")]
-    if not all(isinstance(name, str) and name for name in names):
-        return None
-    return Ref(*(str(name) for name in names))
 
 
 def _matches(case: Case, intent: ActionIntentV1, approval: Approval, data: Mapping[str, Any]) -> bool:

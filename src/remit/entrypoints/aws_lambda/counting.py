@@ -1,0 +1,45 @@
+"""What functions count, as CloudWatch metrics of the namespace `Remit`: written to the log, which calls nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from remit.ports import DELIVERED, REFUSED, Message, Receipt, SendingPublisher
+from remit.watching import Happened
+
+NAMESPACE = SERVICE = "Remit"
+metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+
+RECEIPTS = {DELIVERED: "Published", REFUSED: "PublishRefused"}
+
+
+def add(name: str, value: float = 1, unit: MetricUnit = MetricUnit.Count) -> None:
+    metrics.add_metric(name, unit, value)
+
+
+def count(happened: Happened) -> None:
+    """A watcher of the app: `DecidedAutoExecuted`, `DecidedRequireApproval`, `OutcomeSucceeded`, `OutcomeUnknown` …"""
+    if happened.step == "gate":
+        add(f"Decided{_camel(happened.result)}")
+    elif happened.step == "execute":
+        add(f"Outcome{_camel(happened.result)}")
+
+
+def _camel(word: str) -> str:
+    return word.title().replace("_", "")
+
+
+class CountedSender:
+    """A publisher whose receipts are counted: `Published`, `PublishRefused`, `PublishUnconfirmed`."""
+
+    def __init__(self, sender: SendingPublisher) -> None:
+        self._sender = sender
+
+    def send(self, messages: Sequence[Message]) -> list[Receipt]:
+        receipts = self._sender.send(messages)
+        for receipt in receipts:
+            add(RECEIPTS.get(receipt.outcome, "PublishUnconfirmed"))
+        return receipts

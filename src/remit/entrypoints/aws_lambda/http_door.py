@@ -1,0 +1,33 @@
+"""
+The whole HTTP door behind API Gateway (HTTP API, payload 2.0), through Mangum.
+
+It answers whole responses: streams of events end at the gateway, and so do answers over 6 MB.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+from mangum import Mangum
+
+from remit.entrypoints.aws_lambda import process
+from remit.entrypoints.aws_lambda.counting import metrics
+from remit.entrypoints.aws_lambda.entry import Handler, logger, tracer
+from remit.entrypoints.http import create_app
+from remit.entrypoints.http.settings import settings_from
+
+
+@cache
+def _door() -> Handler:
+    # No start-up or shutdown to run: an environment is frozen, not ended.
+    adapted: Handler = Mangum(create_app(process.remit(), settings_from(os.environ)), lifespan="off")
+    return adapted
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(event: Any, context: Any) -> Any:
+    return _door()(event, context)

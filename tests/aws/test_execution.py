@@ -1,0 +1,443 @@
+"""The state machine as it is deployed, with the real functions: every transition, and every failure of every step."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.state_machine import STEPS, definition
+from remit.core.autonomy import StopScope
+from remit.core.errors import OutcomeUnknown, TryLater
+from tests.flow.world import OTHER, TENANT, type_of
+
+TO_INVOKE = [
+    "Start",
+    "IsThereAnythingToDo",
+    "Preflight",
+    "MayItRun",
+    "Map",
+    "IsThereARequest",
+    "Invoke",
+    "WhatFollows",
+]
+BROKE = ["RecordFailure", "StepBroke"]
+
+
+def carried_out(deployment, **changes):
+    """One intent that policy approves, and everything that follows."""
+    deployment.propose(**changes)
+    deployment.gate()
+    deployment.settle()
+
+
+# --- from an event to an outcome ---
+
+
+def test_from_a_proposal_s_event_to_a_written_outcome_that_says_who_approved(deployment):
+    deployment.propose()
+
+    deployment.cloud.put("ACTION_PROPOSED", {"action_intent_id": "i-1", "tenant_id": TENANT, "account_id": "north"})
+    deployment.settle()
+
+    outcome = deployment.outcome()
+    assert (outcome["status"], outcome["approval_source"], outcome["auto_executed"]) == ("SUCCEEDED", "POLICY", True)
+    (execution,) = deployment.cloud.executions()
+    assert execution["status"] == "SUCCEEDED"
+    assert deployment.cloud.states_of(execution) == [*TO_INVOKE, "Record", "Done"]
+    deployment.assert_sound()
+
+
+def test_what_a_person_approved_is_carried_out_as_a_person_s(deployment):
+    deployment.propose(confidence_score=0.1)
+    deployment.gate()
+    digest = deployment.remit.queue(TENANT)[0][0]["digest"]
+
+    deployment.call("review", verb="approve", tenant_id=TENANT, action_intent_id="i-1", by="bob", digest=digest)
+    deployment.settle()
+
+    outcome = deployment.outcome()
+    assert (outcome["status"], outcome["approval_source"], outcome["auto_executed"]) == ("SUCCEEDED", "HUMAN", False)
+    assert deployment.used() == 0
+    deployment.assert_sound()
+
+
+@pytest.mark.parametrize("source", ["POLICY", "HUMAN"])
+def test_the_execution_s_input_is_the_approval_s_data(deployment, source):
+    deployment.propose(confidence_score=0.9 if source == "POLICY" else 0.1)
+    deployment.gate()
+    if source == "HUMAN":
+        digest = deployment.remit.queue(TENANT)[0][0]["digest"]
+        deployment.remit.approve(TENANT, "i-1", by="bob", digest=digest)
+    deployment.settle()
+
+    ((name, event, _),) = [call for call in _calls(deployment) if call[0] == "execution_starter"]
+    data = event["data"]
+    assert (data["approval_source"], data["auto_executed"]) == (source, source == "POLICY")
+    assert data["intent_digest"] == deployment.remit.intent(TENANT, "i-1").digest
+    assert name in STEPS.values()
+
+
+def _calls(deployment):
+    (execution,) = deployment.cloud.executions()
+    calls = deployment.cloud.emulator.functions.calls
+    return [call for call in calls if call[1].get("holder") == execution["executionArn"]]
+
+
+# --- each transition, from what the state before it really said ---
+
+
+def test_a_repeated_event_is_a_second_execution_that_does_nothing(deployment):
+    carried_out(deployment)
+    (first,) = _calls(deployment)[:1]
+
+    deployment.cloud.put("ACTION_APPROVED", first[1]["data"])
+    deployment.settle()
+
+    assert sorted(deployment.paths(), key=len) == [
+        ["Start", "IsThereAnythingToDo", "NothingToDo"],
+        [*TO_INVOKE, "Record", "Done"],
+    ]
+    assert deployment.far.written[f"{TENANT}/i-1"] == 1
+
+
+@pytest.mark.parametrize("data", [{}, {"tenant_id": TENANT}, {"approval_id": 7, "tenant_id": [], "extra": "x"}])
+def test_an_approval_event_that_says_too_little_starts_nothing(deployment, data):
+    deployment.cloud.put("ACTION_APPROVED", data)
+    deployment.settle()
+
+    assert deployment.paths() == [["Start", "IsThereAnythingToDo", "NothingToDo"]]
+
+
+def test_a_forged_approval_starts_nothing(deployment):
+    deployment.propose(confidence_score=0.1)
+    deployment.gate()
+    digest = deployment.remit.intent(TENANT, "i-1").digest
+
+    forged = {"tenant_id": TENANT, "action_intent_id": "i-1", "approval_id": "p-1", "intent_digest": digest}
+    deployment.cloud.put("ACTION_APPROVED", forged)
+    deployment.settle()
+
+    assert deployment.paths() == [["Start", "IsThereAnythingToDo", "NothingToDo"]]
+    assert deployment.far.calls == []
+
+
+def test_a_stop_ends_it_cancelled_and_gives_the_charge_back(deployment):
+    deployment.propose()
+    deployment.front.script.append("unreachable")
+    deployment.gate()
+    deployment.remit.stop(StopScope(tenant_id=TENANT), by="ann", reason="incident")
+    deployment.gate()
+    deployment.settle()
+
+    assert deployment.paths() == [["Start", "IsThereAnythingToDo", "Preflight", "MayItRun", "NothingToDo"]]
+    assert (deployment.status(), deployment.used()) == ("CANCELLED", 0)
+    deployment.assert_sound()
+
+
+def test_a_mapping_that_fails_is_recorded(deployment, monkeypatch):
+    def unmapped(tool, intent):
+        raise KeyError("template")
+
+    monkeypatch.setattr(deployment.far, "map", unmapped)
+    carried_out(deployment)
+
+    assert deployment.paths() == [[*TO_INVOKE[:6], "MappingFailed", "Record", "Done"]]
+    assert (deployment.status(), deployment.outcome()["error_code"]) == ("FAILED", "MAPPING")
+
+
+def test_a_request_that_is_too_large_to_be_carried_is_a_recorded_failure(deployment, monkeypatch):
+    monkeypatch.setattr(deployment.far, "map", lambda tool, intent: {"text": "x" * 300_000})
+    carried_out(deployment)
+
+    assert (deployment.status(), deployment.outcome()["error_class"]) == ("FAILED", "VALIDATION")
+    assert deployment.far.calls == []
+
+
+def test_the_largest_parameters_are_carried(deployment):
+    carried_out(deployment, parameters={"text": "🚀" * 16_300})
+
+    assert deployment.status() == "SUCCEEDED"
+
+
+def test_a_refusal_that_may_pass_is_tried_again_after_a_pause(deployment):
+    deployment.far.script.append("no RATE_LIMIT")
+    carried_out(deployment)
+
+    assert deployment.paths() == [[*TO_INVOKE, "Pause", "Invoke", "WhatFollows", "Record", "Done"]]
+    assert deployment.status() == "SUCCEEDED"
+    assert deployment.outcome()["attempt_count"] == len(deployment.far.calls) == 2
+
+
+@pytest.mark.parametrize("answer", ["no VALIDATION", "no AUTH"])
+def test_a_refusal_that_stays_is_recorded_and_not_tried_again(deployment, answer):
+    deployment.far.script.append(answer)
+    carried_out(deployment)
+
+    assert deployment.paths() == [[*TO_INVOKE, "Record", "Done"]]
+    assert (deployment.status(), len(deployment.far.calls)) == ("FAILED", 1)
+
+
+@pytest.mark.parametrize("answer", ["lost", "nothing", "break"])
+def test_trap_a_lost_answer_is_unknown_and_never_repeated_on_a_guess(deployment, answer):
+    deployment.far.script.append(answer)
+    carried_out(deployment)
+
+    assert (deployment.status(), len(deployment.far.calls)) == ("UNKNOWN", 1)
+    outcome = deployment.outcome()
+    assert (outcome["approval_source"], outcome["auto_executed"]) == ("POLICY", True)
+    deployment.assert_sound()
+
+
+def test_a_lost_answer_is_asked_for_again_where_the_far_side_honours_the_key(deployment):
+    deployment.far.script.append("lost")
+    carried_out(deployment, action_type=OTHER)
+
+    assert deployment.status() == "SUCCEEDED"
+    assert (len(deployment.far.calls), deployment.far.written[f"{TENANT}/i-1"]) == (2, 1)
+
+
+def test_a_stop_between_two_calls_ends_it(deployment):
+    def refuse_and_stop(call):
+        deployment.remit.stop(StopScope(tenant_id=TENANT), by="ann", reason="incident")
+        return "no DOWNSTREAM"
+
+    deployment.far.script.append(refuse_and_stop)
+    carried_out(deployment)
+
+    assert deployment.paths() == [[*TO_INVOKE, "Pause", "Invoke", "WhatFollows", "NothingToDo"]]
+    assert deployment.status() == "CANCELLED"
+    deployment.assert_sound()
+
+
+# --- each step broken: before it did anything, and after it had done everything ---
+
+
+class Broken:
+    """A function that raises instead of, or after, doing what it should; recording a caught failure still works."""
+
+    def __init__(self, handler, when, error, times=None):
+        self.handler, self.when, self.error, self.times = handler, when, error, times
+
+    def __call__(self, event, context):
+        if "error" in event or self.times == 0:
+            return self.handler(event, context)
+        if self.times is not None:
+            self.times -= 1
+        if self.when == "after":
+            self.handler(event, context)
+        raise self.error
+
+
+def breaks(deployment, monkeypatch, step, when, error, times=None):
+    handlers = deployment.cloud.emulator.functions.handlers
+    monkeypatch.setitem(handlers, STEPS[step], Broken(handlers[STEPS[step]], when, error, times))
+
+
+@pytest.mark.parametrize(
+    ("step", "when", "status", "calls"),
+    [
+        ("Start", "after", "FAILED", 0),
+        ("Preflight", "before", "FAILED", 0),
+        ("Preflight", "after", "FAILED", 0),
+        ("Map", "before", "FAILED", 0),
+        ("Map", "after", "FAILED", 0),
+        ("Invoke", "before", "FAILED", 0),
+        # The call was made and its answer is noted: that is what is recorded, not what broke afterwards.
+        ("Invoke", "after", "SUCCEEDED", 1),
+        ("Record", "before", "SUCCEEDED", 1),
+        ("Record", "after", "SUCCEEDED", 1),
+    ],
+)
+def test_trap_every_failure_of_every_step_ends_in_a_recorded_outcome(
+    deployment, monkeypatch, step, when, status, calls
+):
+    breaks(deployment, monkeypatch, step, when, ZeroDivisionError("secret-in-a-stack-trace"))
+
+    carried_out(deployment)
+
+    outcome = deployment.outcome()
+    assert (outcome["status"], len(deployment.far.calls)) == (status, calls)
+    assert (outcome["approval_source"], outcome["auto_executed"]) == ("POLICY", True)
+    assert "secret" not in str(outcome)
+    (path,) = deployment.paths()
+    assert path[-2:] == BROKE
+    assert [execution["status"] for execution in deployment.cloud.executions()] == ["FAILED"]
+    deployment.assert_sound()
+
+
+def test_a_start_that_never_took_the_attempt_leaves_the_approval_to_the_next_delivery(deployment, monkeypatch):
+    breaks(deployment, monkeypatch, "Start", "before", ZeroDivisionError(), times=1)
+
+    carried_out(deployment)
+    before = deployment.status()
+    deployment.clock.pass_(minutes=11)
+    deployment.call("reconcile")
+    deployment.settle()
+
+    assert (before, deployment.status()) == ("APPROVED", "SUCCEEDED")
+    assert deployment.far.written[f"{TENANT}/i-1"] == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"), [("x" * 5_000, "x" * 200), ("", "an error without a name"), ("ha\ud83dlf", "ha?lf"), (None, "")]
+)
+def test_trap_a_failure_of_any_shape_is_recorded(deployment, error, shown):
+    deployment.propose()
+    deployment.gate()
+    state = {"data": None}
+
+    def stop_before_map(event, context):
+        state.update(event)
+        raise ZeroDivisionError
+
+    handlers = deployment.cloud.emulator.functions.handlers
+    kept, handlers["tool_mapper"] = handlers["tool_mapper"], stop_before_map
+    recorder = handlers["execution_recorder"]
+    handlers["execution_recorder"] = lambda event, context: recorder({**event, "error": {"Error": error}}, context)
+    deployment.settle()
+    handlers |= {"tool_mapper": kept, "execution_recorder": recorder}
+
+    assert deployment.outcome()["status"] == "FAILED"
+    assert shown in deployment.outcome()["error_message"]
+
+
+def test_trap_an_invocation_that_dies_in_mid_call_is_unknown(deployment, monkeypatch):
+    """Lambda ends it at its time-out: the call is marked, and nobody is there to note an answer."""
+
+    def dies(call):
+        raise KeyboardInterrupt
+
+    deployment.far.script.append(dies)
+    handlers = deployment.cloud.emulator.functions.handlers
+    invoke = handlers["tool_invoker"]
+
+    def as_lambda_says_it(event, context):
+        try:
+            return invoke(event, context)
+        except KeyboardInterrupt:
+            raise type("Timedout", (Exception,), {})("Task timed out after 660.00 seconds") from None
+
+    monkeypatch.setitem(handlers, "tool_invoker", as_lambda_says_it)
+    carried_out(deployment)
+
+    assert (deployment.status(), len(deployment.far.calls)) == ("UNKNOWN", 1)
+    deployment.assert_sound()
+
+
+@pytest.mark.parametrize("step", list(STEPS))
+@pytest.mark.parametrize("error", [TryLater("busy"), OutcomeUnknown("the answer was lost")])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_step_that_may_be_repeated_is_and_carries_on(deployment, monkeypatch, step, error, when):
+    breaks(deployment, monkeypatch, step, when, error, times=1)
+
+    carried_out(deployment)
+
+    assert deployment.status() == "SUCCEEDED"
+    assert deployment.far.written[f"{TENANT}/i-1"] == len(deployment.far.calls) == 1
+    assert [execution["status"] for execution in deployment.cloud.executions()] == ["SUCCEEDED"]
+    deployment.assert_sound()
+
+
+def test_trap_recording_twice_changes_nothing(deployment):
+    carried_out(deployment)
+    ((name, event, first),) = [call for call in _calls(deployment) if call[0] == "execution_recorder"]
+    entries = deployment.remit.ledger(TENANT, "i-1")
+
+    second = deployment.call(name, **event)
+
+    assert second == first == {"status": "SUCCEEDED"}
+    assert deployment.remit.ledger(TENANT, "i-1") == entries
+
+
+def test_where_even_recording_fails_the_next_delivery_records(deployment, monkeypatch):
+    handlers = deployment.cloud.emulator.functions.handlers
+
+    def gone(event, context):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setitem(handlers, "execution_recorder", gone)
+        carried_out(deployment)
+    before = deployment.status()
+    deployment.clock.pass_(minutes=11)
+    deployment.call("reconcile")
+    deployment.settle()
+
+    assert (before, deployment.status()) == ("RUNNING", "SUCCEEDED")
+    assert len(deployment.far.calls) == 1
+    deployment.assert_sound()
+
+
+# --- traps of the contract that reach execution ---
+
+
+def test_trap_approving_an_edited_intent_executes_what_was_edited_and_twice_is_once(deployment):
+    deployment.propose(confidence_score=0.1)
+    deployment.gate()
+    edited = deployment.call(
+        "review", verb="edit", tenant_id=TENANT, action_intent_id="i-1", by="bob", changes={"parameters.text": "new"}
+    )["action_intent_id"]
+    answer = {"verb": "approve", "tenant_id": TENANT, "action_intent_id": edited, "by": "carol"}
+    digest = deployment.remit.intent(TENANT, edited).digest
+
+    first = deployment.call("review", **answer, digest=digest)
+    second = deployment.call("review", **answer, digest=digest)
+    deployment.settle()
+
+    assert first == second
+    assert deployment.status() == "SUPERSEDED"
+    assert deployment.far.calls == [f"{TENANT}/{edited}"]
+    (request,) = [event["request"] for name, event, _ in _calls(deployment) if name == "tool_invoker"]
+    assert request["parameters"] == {"text": "new"}
+
+
+def test_trap_a_late_duplicate_event_does_nothing_whatever_has_expired(deployment):
+    carried_out(deployment)
+    (first,) = _calls(deployment)[:1]
+
+    for days in (1, 8, 200):
+        deployment.clock.pass_(days=days)
+        deployment.call("reconcile")
+        deployment.cloud.put("ACTION_APPROVED", first[1]["data"])
+        deployment.settle()
+
+    assert len(deployment.far.calls) == 1
+
+
+def test_the_version_of_the_tool_that_the_intent_pinned_is_what_runs(deployment):
+    deployment.propose(confidence_score=0.1)
+    deployment.gate()
+    digest = deployment.remit.queue(TENANT)[0][0]["digest"]
+    deployment.apply(action_types={"UPDATE_CONTACT": type_of(operation="other"), OTHER: type_of()})
+
+    deployment.remit.approve(TENANT, "i-1", by="bob", digest=digest)
+    deployment.settle()
+
+    (request,) = [event["request"] for name, event, _ in _calls(deployment) if name == "tool_invoker"]
+    assert request["operation"] == "do"
+
+
+# --- the definition itself ---
+
+
+def test_every_step_catches_everything_and_retries_only_what_says_that_it_may_be_repeated():
+    states = definition(dict.fromkeys(STEPS.values(), "arn"))["States"]
+    tasks = {name: state for name, state in states.items() if state["Type"] == "Task"}
+
+    assert set(tasks) == {*STEPS, "RecordFailure"}
+    for name, task in tasks.items():
+        assert [catch["ErrorEquals"] for catch in task["Catch"]] == [["States.ALL"]]
+        assert task["Catch"][0]["Next"] == ("StepBroke" if name == "RecordFailure" else "RecordFailure")
+        (retry,) = task["Retry"]
+        assert not {"States.ALL", "States.TaskFailed", "Exception"} & set(retry["ErrorEquals"])
+        assert task["TimeoutSeconds"] > 0
+
+
+def test_every_state_can_be_reached_and_names_states_that_exist():
+    machine = definition(dict.fromkeys(STEPS.values(), "arn"))
+    states = machine["States"]
+    named = {machine["StartAt"]}
+    for state in states.values():
+        named |= {choice["Next"] for choice in [*state.get("Choices", []), *state.get("Catch", [])]}
+        named |= {state[field] for field in ("Next", "Default") if field in state}
+
+    assert named == set(states)
