@@ -17,12 +17,17 @@ from remit.entrypoints.aws_lambda.counting import metrics
 from remit.entrypoints.aws_lambda.entry import Handler, logger, tracer
 from remit.entrypoints.http import create_app
 from remit.entrypoints.http.settings import settings_from
+from remit.entrypoints.problem_details import MEDIA_TYPE
+
+TEXT = ["text/", "application/json", MEDIA_TYPE, "application/x-ndjson", "application/javascript"]
+"""Sent as it is; anything else in base64."""
 
 
 @cache
 def _door() -> Handler:
     # No start-up or shutdown to run: an environment is frozen, not ended.
-    adapted: Handler = Mangum(create_app(process.remit(), settings_from(os.environ)), lifespan="off")
+    app = create_app(process.remit(), settings_from(os.environ))
+    adapted: Handler = Mangum(app, lifespan="off", text_mime_types=TEXT)
     return adapted
 
 

@@ -1,0 +1,397 @@
+"""The functions beside gate and execution: proposals, people's answers, the Status API, the HTTP door, secrets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+from uuid import uuid4
+
+import pytest
+
+from infra.functions import FUNCTIONS
+from infra.local.emulator import REGION
+from infra.state_machine import STEP_TIMEOUT_S, STEPS, TIMEOUT_S
+from remit.core.action_type import Tool
+from remit.core.errors import InvalidInput, TryLater
+from remit.entrypoints.aws_lambda import process
+from tests.flow.world import TENANT, bounds, proposal
+
+# --- propose ---
+
+
+def test_a_proposal_is_decided_and_answered_with_the_verdict(deployment):
+    answer = deployment.call("propose", proposal=proposal())
+    deployment.settle()
+
+    assert (answer["result"], answer["action_intent_id"]) == ("AUTO_EXECUTED", "i-1")
+    assert deployment.status() == "SUCCEEDED"
+
+
+def test_several_are_answered_in_order_and_one_that_is_wrong_holds_no_other_back(deployment):
+    several = [proposal("i-1"), {**proposal("i-2"), "risk_level": "low"}, "no object", proposal("i-3")]
+
+    answer = deployment.call("propose", proposals=several)
+
+    kinds = [item.get("result") or item["problem"]["type"] for item in answer["items"]]
+    assert kinds == ["AUTO_EXECUTED", "/problems/invalid-input", "/problems/invalid-input", "AUTO_EXECUTED"]
+
+
+def test_a_proposal_that_is_only_stored_is_announced_and_decided_by_the_gate(deployment):
+    stored = deployment.call("propose", proposal=proposal(), gate=False)
+    deployment.settle()
+
+    assert stored["digest"] == deployment.remit.intent(TENANT, "i-1").digest
+    assert deployment.status() == "SUCCEEDED"
+
+
+def test_a_proposal_whose_announcement_is_lost_is_decided_by_reconciling(deployment):
+    deployment.front.script.append("unreachable")
+    deployment.call("propose", proposal=proposal(), gate=False)
+    before = deployment.status()
+
+    deployment.clock.pass_(minutes=5)
+    deployment.call("reconcile")
+    deployment.settle()
+
+    assert (before, deployment.status()) == ("PROPOSED", "SUCCEEDED")
+
+
+@pytest.mark.parametrize(
+    "event", [{}, {"proposals": []}, {"proposals": "i-1"}, {"proposals": [{}] * 501}, {"proposal": {}, "gate": "no"}]
+)
+def test_a_call_that_is_not_right_is_answered_with_what_to_send(deployment, event):
+    answer = deployment.call("propose", **event)
+
+    assert answer["problem"]["type"] == "/problems/invalid-input"
+    assert answer["problem"]["way_out"]
+
+
+def test_what_may_be_sent_again_is_raised(deployment, monkeypatch):
+    def busy(proposals):
+        raise TryLater("the store is busy")
+
+    monkeypatch.setattr(deployment.remit, "submit", busy)
+
+    with pytest.raises(TryLater):
+        deployment.call("propose", proposal=proposal())
+
+
+# --- review ---
+
+
+def waiting(deployment, name="i-1"):
+    deployment.propose(name, confidence_score=0.1)
+    deployment.gate(name)
+    return {"tenant_id": TENANT, "action_intent_id": name, "by": "bob"}
+
+
+def test_a_rejection_is_final(deployment):
+    asked = waiting(deployment)
+
+    rejected = deployment.call("review", verb="reject", **asked, reason="not now")
+    digest = deployment.remit.intent(TENANT, "i-1").digest
+    approved = deployment.call("review", verb="approve", **asked, digest=digest)
+
+    assert rejected == {"action_intent_id": "i-1", "status": "REJECTED"}
+    assert approved["problem"]["type"] == "/problems/conflict"
+
+
+def test_an_approval_of_another_digest_is_a_conflict(deployment):
+    asked = waiting(deployment)
+
+    answer = deployment.call("review", verb="approve", **asked, digest="0" * 64)
+
+    assert answer["problem"]["type"] == "/problems/conflict"
+    assert deployment.status() == "AWAITING_APPROVAL"
+
+
+def test_an_unknown_outcome_is_resolved_by_a_person(deployment):
+    deployment.far.script.append("lost")
+    deployment.propose()
+    deployment.gate()
+    deployment.settle()
+
+    asked = {"tenant_id": TENANT, "action_intent_id": "i-1", "by": "bob"}
+    answer = deployment.call("review", verb="resolve", **asked, status="SUCCEEDED", note="seen in the CRM")
+
+    assert (answer["status"], answer["resolved_by"]) == ("SUCCEEDED", "bob")
+    assert deployment.status() == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"verb": "delete"}, "verb"),
+        ({"verb": None}, "verb"),
+        ({"verb": "approve"}, "digest"),
+        ({"verb": "approve", "by": ""}, "by"),
+        ({"verb": "approve", "tenant_id": 7}, "tenant_id"),
+        ({"verb": "edit"}, "changes"),
+        ({"verb": "resolve", "status": "FINE"}, "status"),
+    ],
+)
+def test_an_answer_that_is_not_right_names_the_field(deployment, changes, field):
+    asked = {"tenant_id": TENANT, "action_intent_id": "i-1", "by": "bob", **changes}
+
+    problem = deployment.call("review", **asked)["problem"]
+
+    assert (problem["type"], problem["field"]) == ("/problems/invalid-input", field)
+
+
+# --- the Status API ---
+
+ROUTE = "GET /v1/intents/{action_intent_id}"
+
+
+def request(name="i-1", route=ROUTE, **claims):
+    """As API Gateway sends it when its authorizer has let the token in."""
+    claims = {"sub": "ann", "tenant": TENANT, "roles": "[auditor approver]", **claims}
+    return {
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": f"/v1/intents/{name}",
+        "pathParameters": {"action_intent_id": name},
+        "requestContext": {"authorizer": {"jwt": {"claims": claims, "scopes": None}}},
+    }
+
+
+def read(deployment, event):
+    answer = deployment.call("status", **event)
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def test_an_intent_s_status_says_outcome_source_and_whether_it_ran_by_itself(deployment):
+    deployment.propose()
+    deployment.gate()
+    deployment.settle()
+
+    status, body = read(deployment, request())
+
+    assert (status, body["status"], body["approval_source"], body["auto_executed"]) == (
+        200,
+        "SUCCEEDED",
+        "POLICY",
+        True,
+    )
+    assert body["outcome"]["status"] == "SUCCEEDED"
+
+
+def test_why_shows_the_checks(deployment):
+    deployment.propose(confidence_score=0.1)
+    deployment.gate()
+
+    status, body = read(deployment, request(route=f"{ROUTE}/why"))
+
+    assert status == 200
+    assert body["decision"]["reason"] == "CONFIDENCE_BELOW_THRESHOLD"
+
+
+@pytest.mark.parametrize("route", [ROUTE, f"{ROUTE}/why"])
+def test_trap_another_tenant_s_intent_is_not_there_whatever_the_request_says(deployment, route):
+    deployment.remit.apply(bounds("globex"), by="ann")
+    deployment.propose(tenant="globex")
+    deployment.gate(tenant="globex")
+    asked = request(route=route)
+    asked["queryStringParameters"] = {"tenant_id": "globex"}
+    asked["headers"] = {"x-tenant-id": "globex"}
+
+    status, body = read(deployment, asked)
+
+    assert status == 404
+    assert "globex" not in json.dumps(body)
+
+
+def test_an_agent_sees_its_own_intents_and_no_other_s(deployment):
+    deployment.propose("mine", proposed_by="ann")
+    deployment.propose("another-s", proposed_by="joe")
+
+    seen = [read(deployment, request(name, roles="agent"))[0] for name in ("mine", "another-s")]
+
+    assert seen == [200, 403]
+
+
+@pytest.mark.parametrize(
+    ("claims", "status"),
+    [
+        ({"roles": "[]"}, 403),
+        ({"roles": "[platform]"}, 403),
+        ({"roles": "owner"}, 403),
+        ({"tenant": ""}, 401),
+        ({"tenant": "a b"}, 401),
+        ({"sub": None}, 401),
+    ],
+)
+def test_claims_that_let_nobody_in_are_refused(deployment, claims, status):
+    assert read(deployment, request(**claims))[0] == status
+
+
+def test_without_an_authorizer_nobody_is_let_in(deployment):
+    asked = {**request(), "requestContext": {}}
+
+    assert read(deployment, asked)[0] == 401
+
+
+def test_claims_may_have_other_names(deployment, monkeypatch):
+    monkeypatch.setenv("REMIT_OIDC_TENANT_CLAIM", "custom:org")
+    deployment.propose()
+
+    assert read(deployment, request(tenant="globex", **{"custom:org": TENANT}))[0] == 200
+
+
+def test_what_is_wrong_inside_is_not_told_outside(deployment, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(deployment.remit, "status", broken)
+    deployment.propose()
+
+    status, body = read(deployment, request())
+
+    assert status == 500
+    assert "secret" not in json.dumps(body)
+
+
+# --- the HTTP door ---
+
+
+def over_http(deployment, method, path, key=None, body=None):
+    event = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {})},
+        "requestContext": {"http": {"method": method, "path": path, "sourceIp": "10.0.0.1"}, "stage": "$default"},
+        "body": json.dumps(body) if body is not None else None,
+        "isBase64Encoded": False,
+    }
+    answer = deployment.call("http_door", **event)
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+@pytest.fixture
+def door(deployment):
+    from remit.entrypoints.aws_lambda import http_door
+
+    http_door._door.cache_clear()
+    return deployment
+
+
+def test_the_whole_http_door_answers_behind_the_gateway(door):
+    _, agent = door.remit.create_key(TENANT, {"name": "agent-7", "roles": ["agent"]}, by="ann")
+    body = {name: value for name, value in proposal().items() if name != "tenant_id"}
+
+    status, verdict = over_http(door, "POST", "/v1/intents", agent, body)
+    door.settle()
+    _, seen = over_http(door, "GET", "/v1/intents/i-1", agent)
+
+    assert (status, verdict["result"]) == (200, "AUTO_EXECUTED")
+    assert (seen["status"], seen["intent"]["proposed_by"]) == ("SUCCEEDED", "agent-7")
+
+
+def test_the_door_lets_nobody_in_without_a_key(door):
+    status, problem = over_http(door, "GET", "/v1/queue")
+
+    assert (status, problem["type"]) == (401, "/problems/unauthenticated")
+
+
+# --- secrets ---
+
+
+@pytest.fixture
+def secret(emulator, monkeypatch):
+    """`put(text)` stores what tools are told and answers where."""
+    from aws_lambda_powertools.utilities import parameters
+
+    client = emulator.client("secretsmanager")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", emulator.url)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+
+    def put(text):
+        arn = client.create_secret(Name=f"tools-{uuid4().hex}", SecretString=text)["ARN"]
+        monkeypatch.setenv("REMIT_TOOL_SECRET_ARN", arn)
+        parameters.clear_caches()
+        return arn
+
+    yield put
+    process._tool_values.clear()
+
+
+def test_tools_are_told_what_the_secret_holds(secret):
+    secret('{"CRM_TOKEN": "t-1", "CRM_URL": "https://crm.example"}')
+
+    process.read_tool_values()
+
+    assert process._tool_values == {"CRM_TOKEN": "t-1", "CRM_URL": "https://crm.example"}
+
+
+def test_a_secret_is_asked_for_once_while_it_is_fresh(secret, emulator):
+    arn = secret('{"A": "1"}')
+    process.read_tool_values()
+    emulator.client("secretsmanager").put_secret_value(SecretId=arn, SecretString='{"A": "2"}')
+
+    process.read_tool_values()
+
+    assert process._tool_values == {"A": "1"}
+
+
+@pytest.mark.parametrize("text", ["not json", '["a"]', '{"A": 1}'])
+def test_a_secret_that_is_no_object_of_texts_stops_the_step_and_is_not_repeated(secret, text):
+    secret(text)
+
+    with pytest.raises((InvalidInput, TryLater)) as raised:
+        process.read_tool_values()
+
+    assert text not in str(raised.value)
+
+
+def test_a_secret_that_cannot_be_read_stops_before_the_call_is_marked(deployment, secret, monkeypatch):
+    secret("{}")
+    monkeypatch.setenv("REMIT_TOOL_SECRET_ARN", f"arn:aws:secretsmanager:{REGION}:123456789012:secret:gone-AbCdEf")
+    deployment.propose()
+    deployment.gate()
+    deployment.settle()
+
+    assert deployment.far.calls == []
+    assert (deployment.status(), deployment.outcome()["error_code"]) == ("FAILED", "STEP_BROKE")
+
+
+# --- what every function has ---
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
+def test_every_function_s_handler_is_where_the_deployment_looks_for_it(function):
+    module, _, name = function.handler.rpartition(".")
+
+    assert callable(getattr(import_module(module), name))
+
+
+def test_importing_a_function_opens_nothing_and_loads_no_web_framework_or_sql():
+    code = (
+        "import sys, remit.entrypoints.aws_lambda.gate, remit.entrypoints.aws_lambda.execution\n"
+        "print(sorted({'fastapi', 'sqlalchemy', 'dbos', 'mangum'} & set(sys.modules)))"
+    )
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PATH": ""})
+
+    assert said.stdout.strip() == "[]"
+
+
+def test_answers_and_events_are_not_in_the_logs(deployment, capsys):
+    deployment.propose(parameters={"text": "private-text"})
+    deployment.gate()
+    deployment.settle()
+
+    printed = capsys.readouterr()
+    assert "private-text" not in printed.out + printed.err
+    assert '"OutcomeSucceeded":[1.0]' in printed.out
+
+
+def test_each_step_has_longer_than_its_function_and_the_invoker_longer_than_the_slowest_tool():
+    functions = {function.name: function.timeout_s for function in FUNCTIONS}
+    (slowest,) = [limit.le for limit in Tool.model_fields["timeout_s"].metadata if hasattr(limit, "le")]
+
+    assert functions["tool_invoker"] > slowest
+    assert all(TIMEOUT_S.get(step, STEP_TIMEOUT_S) > functions[name] for step, name in STEPS.items())
