@@ -33,13 +33,13 @@ def main(url: str | None = None, console: Console | None = None) -> int:
     with Crm.start() as crm, Remit.open(url or _fresh_file(), environ={"CRM_URL": crm.url}) as remit:
         for path, fault in FARSIDE_MOODS:
             crm.misbehave(path, fault)
-        _set_bounds(console, remit)
+        set_bounds(console, remit)
         _decide(console, remit)
         _execute(console, remit, crm, "3  A worker carries out what was approved")
         _people(console, remit)
         _execute(console, remit, crm, "5  The worker carries on")
-        _read(console, remit)
-        sound = _prove(console, remit, crm)
+        read(console, remit)
+        sound = prove(console, remit, crm)
         _what_next(console, remit, time.monotonic() - started)
     return 0 if sound else 1
 
@@ -50,13 +50,13 @@ def _fresh_file() -> str:
     return f"sqlite:///{DEFAULT_FILE}"
 
 
-def _heading(console: Console, text: str) -> None:
+def heading(console: Console, text: str) -> None:
     console.print()
     console.rule(f"[bold]{text}", align="left")
 
 
-def _set_bounds(console: Console, remit: Remit) -> None:
-    _heading(console, "1  People set bounds")
+def set_bounds(console: Console, remit: Remit) -> None:
+    heading(console, "1  People set bounds")
     with resources.as_file(resources.files("remit.demo") / "bounds.yaml") as file:
         remit.apply(read_bounds(file), by="ann")
     remit.stop(StopScope(tenant_id=TENANT, account_id="acct-frozen"), by="ann", reason="audit in progress")
@@ -65,7 +65,7 @@ def _set_bounds(console: Console, remit: Remit) -> None:
 
 
 def _decide(console: Console, remit: Remit) -> None:
-    _heading(console, "2  Agents propose, the gate decides")
+    heading(console, "2  Agents propose, the gate decides")
     for proposal in stream(remit.now()):
         (answer,) = remit.submit([proposal])
         _show(console, proposal, answer)
@@ -117,8 +117,8 @@ def _used(remit: Remit, account_id: str) -> int:
     return int(account["used"])
 
 
-def _execute(console: Console, remit: Remit, crm: Crm, heading: str) -> None:
-    _heading(console, heading)
+def _execute(console: Console, remit: Remit, crm: Crm, title: str) -> None:
+    heading(console, title)
     done: list[str] = []
     before = len(crm.writes)
     with console.status("working; the CRM fails once, and twice acts and drops the connection without an answer"):
@@ -128,7 +128,7 @@ def _execute(console: Console, remit: Remit, crm: Crm, heading: str) -> None:
 
 
 def _people(console: Console, remit: Remit) -> None:
-    _heading(console, "4  People answer the rest")
+    heading(console, "4  People answer the rest")
     waiting, _ = remit.queue(TENANT)
     digests = {item["action_intent_id"]: item["digest"] for item in waiting}
     remit.approve(TENANT, "refund-large", by="bob", digest=digests["refund-large"])
@@ -143,14 +143,14 @@ def _people(console: Console, remit: Remit) -> None:
     console.print("carol approved what bob had edited")
 
 
-def _read(console: Console, remit: Remit) -> None:
-    _heading(console, "6  What happened (newest first)")
+def read(console: Console, remit: Remit) -> None:
+    heading(console, "6  What happened (newest first)")
     for entry in remit.timeline(TENANT, limit=14)[0]:
         console.print(f"[dim]{entry['at'][11:19]}[/]  {entry['text']}", highlight=False, soft_wrap=True)
-    _heading(console, "7  What needs a person, and what is left of the budgets")
+    heading(console, "7  What needs a person, and what is left of the budgets")
     console.print(_queue_table(remit))
     console.print(_usage_table(remit))
-    _heading(console, "8  Why refund-large was not automatic")
+    heading(console, "8  Why refund-large was not automatic")
     story = remit.why(TENANT, "refund-large")
     for check in story["decision"]["checks"]:
         mark = "[green]passed[/]" if check["passed"] else "[yellow]failed[/]"
@@ -189,8 +189,8 @@ def _usage_table(remit: Remit) -> Table:
     return table
 
 
-def _prove(console: Console, remit: Remit, crm: Crm) -> bool:
-    _heading(console, "9  The proof")
+def prove(console: Console, remit: Remit, crm: Crm) -> bool:
+    heading(console, "9  The proof")
     live = remit.verify(TENANT)
     exported = verify_export(iter(list(remit.export(TENANT, by="demo"))))
     for name, report in (("the live store", live), ("its export alone", exported)):
@@ -207,7 +207,7 @@ def _prove(console: Console, remit: Remit, crm: Crm) -> bool:
 
 
 def _what_next(console: Console, remit: Remit, seconds: float) -> None:
-    _heading(console, f"That took {seconds:.0f} seconds. The database stays for you to explore")
+    heading(console, f"That took {seconds:.0f} seconds. The database stays for you to explore")
     database = f"--db {remit.url}"
     for line in (
         f"./dev remit queue    --tenant {TENANT} {database}",
