@@ -11,30 +11,88 @@ from dataclasses import dataclass
 _HERE = "remit.entrypoints.aws_lambda"
 
 
+DECIDING = frozenset({"cases", "usages", "decisions", "approvals", "auto_exec_states"})
+"""What a decision and its publication write."""
+ENDING = frozenset({"cases", "attempts", "outcomes", "auto_exec_states", "usages"})
+"""What an execution that ends writes, a charge that is given back among it."""
+EVERYTHING = frozenset({"*"})
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
-    """`publishes` may put events on the bus; `reads_secret` may read what tools are told."""
+    """
+    `writes` are the kinds of records it may write beside the ledger, `deletes` those it may delete.
+
+    `publishes` may put events on the bus; `reads_secret` may read what tools are told.
+    """
 
     name: str
     handler: str
     purpose: str
     timeout_s: int = 30
     memory_mb: int = 512
+    writes: frozenset[str] = frozenset()
+    deletes: frozenset[str] = frozenset()
     publishes: bool = False
     reads_secret: bool = False
 
 
 FUNCTIONS = (
-    Function("gate", f"{_HERE}.gate.handler", "decides one intent", publishes=True),
-    Function("propose", f"{_HERE}.propose.handler", "stores and decides proposals", publishes=True),
-    Function("review", f"{_HERE}.review.handler", "a person's answers, from a back end", publishes=True),
+    Function("gate", f"{_HERE}.gate.handler", "decides one intent", writes=DECIDING, publishes=True),
+    Function(
+        "propose",
+        f"{_HERE}.propose.handler",
+        "stores and decides proposals",
+        writes=DECIDING | {"intents"},
+        publishes=True,
+    ),
+    Function(
+        "review",
+        f"{_HERE}.review.handler",
+        "a person's answers, from a back end",
+        writes=DECIDING | {"intents", "votes", "resolutions"},
+        publishes=True,
+    ),
     Function("status", f"{_HERE}.status.handler", "the Status API"),
-    Function("reconcile", f"{_HERE}.reconcile.handler", "what nobody waits for", timeout_s=300, publishes=True),
-    Function("execution_starter", f"{_HERE}.execution.execution_starter", "takes the attempt"),
-    Function("preflight_checker", f"{_HERE}.execution.preflight_checker", "may it still run"),
+    Function(
+        "reconcile",
+        f"{_HERE}.reconcile.handler",
+        "what nobody waits for",
+        timeout_s=300,
+        writes=DECIDING | {"policy_versions"},
+        deletes=frozenset({"auto_exec_states"}),
+        publishes=True,
+    ),
+    Function(
+        "execution_starter",
+        f"{_HERE}.execution.execution_starter",
+        "takes the attempt",
+        writes=frozenset({"cases", "attempts", "auto_exec_states"}),
+    ),
+    Function("preflight_checker", f"{_HERE}.execution.preflight_checker", "may it still run", writes=ENDING),
     Function("tool_mapper", f"{_HERE}.execution.tool_mapper", "what to send"),
-    # Ten minutes are the longest that a tool may take.
-    Function("tool_invoker", f"{_HERE}.execution.tool_invoker", "one call", timeout_s=660, reads_secret=True),
-    Function("execution_recorder", f"{_HERE}.execution.execution_recorder", "writes the outcome"),
-    Function("http_door", f"{_HERE}.http_door.handler", "the whole HTTP door", memory_mb=1024, publishes=True),
+    Function(
+        "tool_invoker",
+        f"{_HERE}.execution.tool_invoker",
+        "one call to the far side",
+        # Ten minutes are the longest that a tool may take.
+        timeout_s=660,
+        writes=ENDING | {"internal_objects"},
+        reads_secret=True,
+    ),
+    Function(
+        "execution_recorder",
+        f"{_HERE}.execution.execution_recorder",
+        "writes the outcome",
+        writes=frozenset({"cases", "attempts", "outcomes", "resolutions"}),
+    ),
+    Function(
+        "http_door",
+        f"{_HERE}.http_door.handler",
+        "the whole HTTP door",
+        memory_mb=1024,
+        writes=EVERYTHING,
+        deletes=frozenset({"sessions", "sign_in_links"}),
+        publishes=True,
+    ),
 )

@@ -1,0 +1,58 @@
+"""What a deployment can be told, as context of the CDK app: `./dev deploy -c name=remit-test -c retain=false`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    `name` is the stack's, the bus's and what every other name begins with.
+
+    With `retain`, the table, its key and the logs outlive the stack, and the table cannot be deleted. Without
+    `oidc_issuer` and `oidc_audience` there is no Status API; `http_door` is the whole door on a URL of its own.
+    `alarm_email` is written to when an alarm goes off. Days are those of logs and of the bus's archive.
+    """
+
+    name: str = "remit"
+    event_source: str = "remit"
+    state_ttl_days: int = 90
+    retain: bool = True
+    log_days: int = 90
+    archive_days: int = 30
+    http_door: bool = True
+    oidc_issuer: str | None = None
+    oidc_audience: str | None = None
+    oidc_tenant_claim: str = "tenant"
+    oidc_roles_claim: str = "roles"
+    oidc_name_claim: str = "sub"
+    alarm_email: str | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.oidc_issuer) != bool(self.oidc_audience):
+            raise ValueError("oidc_issuer and oidc_audience belong together: a token is trusted for one audience")
+        if not 30 <= self.state_ttl_days <= 90:
+            raise ValueError(f"state_ttl_days is {self.state_ttl_days}: 30 to 90 are allowed")
+
+
+def settings_from(context: Callable[[str], Any]) -> Settings:
+    """`context(name)` answers what was given under that name, or `None`. Raises `ValueError` naming what is wrong."""
+    given = {name: context(name) for name in Settings.__dataclass_fields__}
+    return Settings(**{name: _as(name, value) for name, value in given.items() if value is not None})
+
+
+def _as(name: str, value: Any) -> Any:
+    """On the command line everything is text."""
+    kind = str(Settings.__dataclass_fields__[name].type)
+    if kind == "bool" and not isinstance(value, bool):
+        if value not in ("true", "false"):
+            raise ValueError(f"{name} is {value!r}: say true or false")
+        return value == "true"
+    if kind == "int":
+        if not str(value).isdigit():
+            raise ValueError(f"{name} is {value!r}: it takes a whole number")
+        return int(value)
+    return value
