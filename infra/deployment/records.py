@@ -10,7 +10,8 @@ from constructs import Construct
 
 from infra.functions import EVERYTHING, Function
 from infra.settings import Settings
-from infra.table import INDEXES, PARTITION, SORT, TENANTS, TTL, Index
+from remit.stores.dynamodb.layout import TENANTS
+from remit.stores.dynamodb.table import INDEXES, PARTITION, SORT, TTL, Index
 
 READING = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"]
 """`TransactGetItems` asks for the first; a condition on what was read is no write."""

@@ -1,15 +1,30 @@
-"""Where the local cloud keeps its records."""
+"""Where the local cloud keeps its records: a table on DynamoDB Local, in memory."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
+
+from infra.local.emulator import REGION
+from remit.stores.dynamodb import create_table, open_client
+from remit.testing.local_cloud import dynamodb_local
+
+NODE_MODULES = Path(__file__).parents[2] / "requirements" / "npm" / "node_modules"
 
 
 @contextmanager
 def database() -> Iterator[str]:
-    """The URL of an empty database that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="remit-aws-local-") as directory:
-        yield f"sqlite:///{Path(directory) / 'remit.db'}"
+    """The URL of an empty table that is gone afterwards. Raises `NotInstalled` without Java or the npm packages."""
+    with dynamodb_local(NODE_MODULES) as endpoint:
+        yield table_url(endpoint)
+
+
+def table_url(endpoint: str) -> str:
+    """The URL of a new table."""
+    client, name = open_client(region=REGION, endpoint_url=endpoint), f"remit-{uuid4().hex}"
+    create_table(client, name)
+    client.close()
+    # What is written here is read at once: an export has nothing to wait for.
+    return f"dynamodb://{name}?region={REGION}&endpoint_url={endpoint}&settle_s=0"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from infra.local.cloud import LocalCloud
+from infra.local.database import table_url
 from infra.local.emulator import Emulator
 from remit.entrypoints.aws_lambda import process
 from remit.wiring import Remit
@@ -84,8 +85,9 @@ class Deployment:
 
 
 @pytest.fixture
-def database_url() -> str:
-    return "memory://"
+def database_url(emulator: Emulator, dynamodb_endpoint: str) -> str:
+    """A table of this test's own on DynamoDB Local."""
+    return table_url(dynamodb_endpoint)
 
 
 @pytest.fixture

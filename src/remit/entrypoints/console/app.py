@@ -31,9 +31,9 @@ from remit.entrypoints.console.code_flow import CodeFlow
 from remit.entrypoints.console.render import HTMX, STATIC, page
 from remit.entrypoints.console.visitors import COOKIE, HOME
 from remit.entrypoints.http.limits import RateLimiter
-from remit.entrypoints.http.problems import problem_of
 from remit.entrypoints.http.settings import HttpSettings
 from remit.entrypoints.http.stream import Streams
+from remit.entrypoints.problem_details import problem_of
 from remit.wiring import Remit
 
 SECURITY = {

@@ -22,7 +22,8 @@ from authlib.integrations.requests_client import OAuth2Session
 
 from remit.core.access import Principal
 from remit.core.errors import TryLater, Unauthenticated
-from remit.entrypoints.http.oidc import TIMEOUT_S, TokenIssuer, discover, principal_of_claims
+from remit.entrypoints.claims import principal_of_claims
+from remit.entrypoints.http.oidc import TIMEOUT_S, TokenIssuer, discover
 from remit.entrypoints.http.settings import OidcSettings
 
 _NOT_OURS = "this sign-in was not begun in this browser, or was finished already; sign in again"
