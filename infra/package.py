@@ -22,7 +22,7 @@ PLATFORM = "aarch64-manylinux2014"
 LARGEST_BYTES = 250 * 1024 * 1024
 """Lambda's own limit, unpacked."""
 
-CLIENTS = ("dynamodb", "events", "secretsmanager", "sts")
+CLIENTS = ("dynamodb", "events", "secretsmanager", "sts", "xray")
 """What botocore is kept for; its descriptions of four hundred other services are two thirds of the package."""
 NOT_OURS = ("demo", "testing", "stores/sql", "publishers/dbos.py", "entrypoints/cli", "__main__.py")
 """Of our source: what no function imports."""
@@ -43,7 +43,16 @@ def build(target: Path = BUILT, *, platform: str = PLATFORM, python: str = PYTHO
 def _install(target: Path, platform: str, python: str) -> None:
     uv = Path(sysconfig.get_path("scripts")) / "uv"
     only_locked = ["--require-hashes", "--only-binary", ":all:", "--no-deps", "-r", "requirements/lambda.txt"]
-    for_there = ["--python-platform", platform, "--python-version", python, "--target", str(target)]
+    for_there = [
+        "--python-platform",
+        platform,
+        "--python-version",
+        python,
+        "--target",
+        str(target),
+        "--link-mode",
+        "copy",
+    ]
     subprocess.run([uv, "pip", "install", "--quiet", *only_locked, *for_there], check=True, cwd=ROOT)  # noqa: S603
 
 

@@ -1,0 +1,122 @@
+"""What each role may do, asked of its policy, and no more than its function does."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+import pytest
+
+from infra.functions import EVERYTHING, FUNCTIONS
+from remit.core.records import KINDS
+from remit.stores.dynamodb.layout import LEDGER, TENANTS, chain_key, record_key, tenant_key
+
+KEYS = {kind: record_key((kind, "acme", "i-1"))[0] for kind in KINDS}
+LEDGER_KEY, TENANTS_KEY = chain_key("acme", "i-1")[0], tenant_key("acme")[0]
+
+
+class Role:
+    """The policy of one function's role, and an answer to what it allows; everything else is refused."""
+
+    def __init__(self, template, function) -> None:
+        id_ = "".join(part.capitalize() for part in function.name.split("_"))
+        self.statements = template.named("IAM::Policy", f"Functions{id_}RoleDefaultPolicy")["PolicyDocument"][
+            "Statement"
+        ]
+
+    def actions(self):
+        return {action for statement in self.statements for action in _listed(statement["Action"])}
+
+    def allows(self, action, key):
+        """May it do this to items under this partition key?"""
+        return any(self._covers(statement, action, key) for statement in self.statements)
+
+    def _covers(self, statement, action, key):
+        if statement["Effect"] != "Allow" or action not in _listed(statement["Action"]):
+            return False
+        condition = statement.get("Condition")
+        if condition is None:
+            return True
+        assert condition["Null"] == {"dynamodb:LeadingKeys": "false"}
+        patterns = condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+        return any(_like(pattern, key) for pattern in _listed(patterns))
+
+
+def _listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def _like(pattern, text):
+    """IAM's StringLike: `*` is anything, `${*}` is the sign itself."""
+    return fnmatchcase(text, pattern.replace("${*}", "[*]"))
+
+
+@pytest.fixture(params=FUNCTIONS, ids=lambda function: function.name)
+def function(request):
+    return request.param
+
+
+@pytest.fixture
+def role(template, function):
+    return Role(template, function)
+
+
+def test_every_kind_that_is_named_exists():
+    named = {kind for function in FUNCTIONS for kind in function.writes | function.deletes} - EVERYTHING
+
+    assert named <= set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_writes_and_deletes_its_own_kinds_of_records_and_no_other(role, function, kind):
+    writes = kind in function.writes or function.writes == EVERYTHING
+
+    assert role.allows("dynamodb:PutItem", KEYS[kind]) == writes
+    assert role.allows("dynamodb:DeleteItem", KEYS[kind]) == (kind in function.deletes)
+
+
+def test_nobody_updates_and_nobody_deletes_what_the_ledger_says(role):
+    assert "dynamodb:UpdateItem" not in role.actions()
+    assert not role.allows("dynamodb:DeleteItem", LEDGER_KEY)
+    assert not role.allows("dynamodb:DeleteItem", TENANTS_KEY)
+
+
+def test_who_writes_anything_writes_the_ledger_and_who_does_not_does_not(role, function):
+    assert role.allows("dynamodb:PutItem", LEDGER_KEY) == bool(function.writes)
+    assert role.allows("dynamodb:PutItem", TENANTS_KEY) == bool(function.writes)
+
+
+def test_a_tenant_s_name_cannot_pass_for_another_kind(role, function):
+    """Names have no `#`, so a tenant that is called like a kind is no way in."""
+    for kind in set(KINDS) - function.writes:
+        if function.writes != EVERYTHING:
+            assert not role.allows("dynamodb:PutItem", f"{next(iter(function.writes), 'cases')}#{kind}#0")
+
+
+def test_only_who_publishes_may_and_only_the_invoker_reads_what_tools_are_told(role, function):
+    assert ("events:PutEvents" in role.actions()) == function.publishes
+    assert ("secretsmanager:GetSecretValue" in role.actions()) == (function.name == "tool_invoker")
+
+
+def test_nothing_of_data_is_allowed_on_everything(role):
+    for statement in role.statements:
+        actions = _listed(statement["Action"])
+        assert not any("*" in action for action in actions)
+        if "*" in _listed(statement["Resource"]):
+            assert set(actions) == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+
+
+def test_reading_is_of_the_table_and_its_indexes(role):
+    (reading,) = [each for each in role.statements if each.get("Sid") == "ReadRecords"]
+
+    assert len(reading["Resource"]) == 5
+    assert not {"dynamodb:Scan", "dynamodb:DeleteTable"} & role.actions()
+
+
+def test_nobody_has_a_policy_that_is_aws_s_own(template):
+    for role in template.of("IAM::Role").values():
+        assert "ManagedPolicyArns" not in role["Properties"]
+
+
+def test_the_ledger_s_partition_is_spelled_as_the_permissions_spell_it():
+    assert LEDGER == "ledger" and f"#{LEDGER}#" in LEDGER_KEY
+    assert TENANTS.startswith("*")
