@@ -50,7 +50,8 @@ FUNCTIONS = (
         "review",
         f"{_HERE}.review.handler",
         "a person's answers, from a back end",
-        writes=DECIDING | {"intents", "votes", "resolutions"},
+        # What a person approves or edits is charged to nobody.
+        writes=DECIDING - {"usages"} | {"intents", "votes", "resolutions"},
         publishes=True,
     ),
     Function("status", f"{_HERE}.status.handler", "the Status API"),

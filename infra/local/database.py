@@ -23,7 +23,8 @@ def database() -> Iterator[str]:
 
 def table_url(endpoint: str) -> str:
     """The URL of a new table."""
-    client, name = open_client(region=REGION, endpoint_url=endpoint), f"remit-{uuid4().hex}"
+    name = f"remit-{uuid4().hex}"
+    client = open_client(region=REGION, endpoint_url=endpoint, answer_within_s=30)
     create_table(client, name)
     client.close()
     # What is written here is read at once: an export has nothing to wait for.

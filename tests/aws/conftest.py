@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from infra.local.cloud import LocalCloud
 from infra.local.database import table_url
 from infra.local.emulator import Emulator
 from remit.entrypoints.aws_lambda import process
+from remit.stores.dynamodb import open_client, opening
 from remit.wiring import Remit
 from tests.flow.world import ACCOUNT, TENANT, FarSide, bounds, proposal
 
@@ -93,6 +95,8 @@ def database_url(emulator: Emulator, dynamodb_endpoint: str) -> str:
 @pytest.fixture
 def deployment(emulator: Emulator, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
     cloud, front, far = LocalCloud(emulator), Front(emulator), FarSide()
+    # A machine that is busy with other tests may take its time.
+    monkeypatch.setattr(opening, "open_client", partial(open_client, answer_within_s=30))
     monkeypatch.setenv("REMIT_DATABASE_URL", database_url)
     # Approvals pass the scripted front on their way to the bus.
     monkeypatch.setenv("REMIT_SENDER_URL", cloud.sender_url.replace(emulator.url, front.url))

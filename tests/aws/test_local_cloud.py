@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from infra import smoke
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -22,3 +24,27 @@ def test_the_demo_s_story_plays_through_the_state_machine_and_its_proof_holds():
     assert "the live store: every invariant holds" in said
     assert "its export alone: every invariant holds" in said
     assert "9 writes, 9 of them different" in said
+
+
+def test_the_smoke_test_follows_an_intent_to_its_outcome(deployment, capsys):
+    deployment.remit.apply(smoke.BOUNDS, by="smoke")
+    events = []
+
+    def propose(proposal):
+        events.append(proposal)
+        return deployment.call("propose", proposal=proposal)
+
+    code = smoke.follow(deployment.remit, propose, within_s=30, look_every_s=0.1)
+
+    said = capsys.readouterr().out
+    assert code == 0
+    assert f"{events[0]['action_intent_id']}: SUCCEEDED, by POLICY, auto_executed True" in said
+
+
+def test_the_smoke_test_fails_where_nothing_is_carried_out(deployment, capsys):
+    code = smoke.follow(
+        deployment.remit, lambda proposal: deployment.call("propose", proposal=proposal), within_s=1, look_every_s=0.1
+    )
+
+    assert code == 1
+    assert "no outcome" in capsys.readouterr().out
