@@ -23,7 +23,8 @@ class Function:
     """
     `writes` are the kinds of records it may write beside the ledger, `deletes` those it may delete.
 
-    `publishes` may put events on the bus; `reads_secret` may read what tools are told.
+    `publishes` may put events on the bus; `reads_secret` may read what tools are told. Who writes without the
+    ledger tells nothing of intents and bounds.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Function:
     memory_mb: int = 512
     writes: frozenset[str] = frozenset()
     deletes: frozenset[str] = frozenset()
+    with_ledger: bool = True
     publishes: bool = False
     reads_secret: bool = False
 
@@ -65,6 +67,16 @@ FUNCTIONS = (
         publishes=True,
     ),
     Function(
+        "teller",
+        f"{_HERE}.teller.handler",
+        "follows the ledger: counts days, tells people",
+        timeout_s=300,
+        writes=frozenset({"followers", "tallies", "tellers", "outboxes", "deliveries"}),
+        deletes=frozenset({"outboxes", "deliveries"}),
+        with_ledger=False,
+        reads_secret=True,
+    ),
+    Function(
         "execution_starter",
         f"{_HERE}.execution.execution_starter",
         "takes the attempt",
@@ -93,7 +105,7 @@ FUNCTIONS = (
         "the whole HTTP door",
         memory_mb=1024,
         writes=EVERYTHING,
-        deletes=frozenset({"sessions", "sign_in_links"}),
+        deletes=frozenset({"sessions", "sign_in_links", "subscriptions"}),
         publishes=True,
     ),
 )

@@ -20,7 +20,7 @@ from infra.events import GATE, RULES, Rule
 from infra.settings import Settings
 from infra.state_machine import EXECUTION_TIMEOUT_S, STEPS, definition
 
-RECONCILE_EVERY = Duration.minutes(1)
+SCHEDULED, EVERY = ("reconcile", "teller"), Duration.minutes(1)
 
 
 class Machine(Construct):
@@ -81,14 +81,18 @@ class Wakers(Construct):
                 event_pattern=events.EventPattern(source=[settings.event_source], detail_type=[rule.detail_type]),
                 targets=[target],
             )
+        for name in SCHEDULED:
+            self._schedule(bus, name, functions[name])
+
+    def _schedule(self, bus: Events, name: str, function: lambda_.Function) -> None:
         scheduler.Schedule(
             self,
-            "Reconcile",
-            description="what nobody waits for",
-            schedule=scheduler.ScheduleExpression.rate(RECONCILE_EVERY),
+            name.capitalize(),
+            description=f"{name}, for as long as the deployment lives",
+            schedule=scheduler.ScheduleExpression.rate(EVERY),
             target=scheduler_targets.LambdaInvoke(
-                functions["reconcile"],
-                dead_letter_queue=bus.dead_letters_of("Schedule"),
+                function,
+                dead_letter_queue=bus.dead_letters_of(f"{name.capitalize()}Schedule"),
                 retry_attempts=2,
                 # The next one comes in a minute.
                 max_event_age=Duration.minutes(5),

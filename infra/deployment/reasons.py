@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import IConstruct
+
+from infra.deployment.machine import SCHEDULED
 
 TRACES = "X-Ray's PutTraceSegments and PutTelemetryRecords know no resource; nothing else in this policy has a *"
 DELIVERS_LOGS = "delivering logs is set up by account, and X-Ray knows no resource; the steps are named one by one"
@@ -28,13 +31,18 @@ def _reasons(stack: Stack) -> Iterator[tuple[IConstruct, str, str]]:
         elif isinstance(found, iam.Role) and path.startswith("Functions/"):
             yield found, "IAM5[Resource::*]", TRACES
         elif isinstance(found, iam.Role) and path.startswith("SchedulerRoleForTarget"):
-            reconcile = stack.get_logical_id(
-                stack.node.find_child("Functions").node.find_child("Reconcile").node.default_child
-            )  # type: ignore[arg-type]
-            yield found, f"IAM5[Resource::<{reconcile}.Arn>:*]", "the versions and aliases of this one function"
+            for name in SCHEDULED:
+                finding = f"IAM5[Resource::<{_logical_id(stack, name)}.Arn>:*]"
+                yield found, finding, "the versions and aliases of the one function that it calls"
         elif path == "Machine/Execution/Role":
             yield found, "IAM5[Resource::*]", DELIVERS_LOGS
         elif path == "Functions/ToolSecret":
             yield found, "SMG4", "it holds tokens of other systems, and only those can make new ones"
         elif path.startswith("HttpDoor/Api/ANY"):
             yield found, "APIG4", "the door itself checks API keys and tokens, and lets nobody in without"
+
+
+def _logical_id(stack: Stack, function: str) -> str:
+    made = stack.node.find_child("Functions").node.find_child(function.capitalize()).node.default_child
+    assert isinstance(made, lambda_.CfnFunction)
+    return str(stack.get_logical_id(made))

@@ -75,15 +75,25 @@ class Records(Construct):
         reading = iam.PolicyStatement(
             sid="ReadRecords", actions=READING, resources=[table, *(f"{table}/index/{index.name}" for index in INDEXES)]
         )
-        writing = [self._of_kinds("WriteOwnKinds", "dynamodb:PutItem", function.writes, with_ledger=True)]
-        deleting = [self._of_kinds("DeleteOwnKinds", "dynamodb:DeleteItem", function.deletes, with_ledger=False)]
+        writing = [self._of_kinds("WriteOwnKinds", "dynamodb:PutItem", function.writes, function.with_ledger)]
+        deleting = [self._of_kinds("DeleteOwnKinds", "dynamodb:DeleteItem", function.deletes)]
         return [reading, *(writing if function.writes else []), *(deleting if function.deletes else [])]
 
-    def _of_kinds(self, sid: str, action: str, kinds: frozenset[str], *, with_ledger: bool) -> iam.PolicyStatement:
-        """Partition keys are `tenant#kind#part`, and no tenant's name has a `#`."""
-        # Nobody updates or deletes an entry of the ledger: there is no statement that allows it.
-        more = ["*#ledger#*", f"${{*}}{TENANTS.removeprefix('*')}"] if with_ledger else []
-        keys = ["*#*#*", *more[1:]] if kinds == EVERYTHING else [*(f"*#{kind}#*" for kind in sorted(kinds)), *more]
+    def _of_kinds(
+        self, sid: str, action: str, kinds: frozenset[str], with_ledger: bool | None = None
+    ) -> iam.PolicyStatement:
+        """
+        Partition keys are `tenant#kind#part`, and no tenant's name has a `#`.
+
+        Who writes anything marks its tenant as one that has something; only with the ledger may that be entries.
+        """
+        keys = ["*#*#*"] if kinds == EVERYTHING else [f"*#{kind}#*" for kind in sorted(kinds)]
+        if with_ledger is not None:
+            # The partition that names the tenants begins with a star of its own.
+            keys.append(f"${{*}}{TENANTS.removeprefix('*')}")
+        if with_ledger and kinds != EVERYTHING:
+            # Nobody updates or deletes an entry: there is no statement that allows it.
+            keys.append("*#ledger#*")
         return iam.PolicyStatement(
             sid=sid,
             actions=[action],

@@ -8,6 +8,7 @@ from dataclasses import replace
 from infra.functions import FUNCTIONS
 from remit.connectors.internal import InternalConnector
 from remit.core.autonomy import StopScope
+from remit.entrypoints.aws_lambda import teller
 from remit.ports import Unit
 from remit.testing.faults import StoreWrapper
 from tests.flow.world import OTHER, TENANT, TYPE, proposal, type_of
@@ -123,6 +124,7 @@ def every_way(deployment, noting):
     deployment.far.script.append(stop)
     propose("stopped-between")
     deployment.settle()
+    deployment.call("teller")
     deployment.clock.pass_(days=200)
     deployment.call("reconcile")
     deployment.call("reconcile")
@@ -130,6 +132,7 @@ def every_way(deployment, noting):
 
 def test_what_each_function_writes_and_deletes_is_what_its_role_may(deployment, monkeypatch):
     noting = note(deployment, monkeypatch)
+    monkeypatch.setattr(teller.time, "sleep", lambda _: None)
 
     every_way(deployment, noting)
 

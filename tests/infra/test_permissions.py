@@ -81,7 +81,7 @@ def test_nobody_updates_and_nobody_deletes_what_the_ledger_says(role):
 
 
 def test_who_writes_anything_writes_the_ledger_and_who_does_not_does_not(role, function):
-    assert role.allows("dynamodb:PutItem", LEDGER_KEY) == bool(function.writes)
+    assert role.allows("dynamodb:PutItem", LEDGER_KEY) == (bool(function.writes) and function.with_ledger)
     assert role.allows("dynamodb:PutItem", TENANTS_KEY) == bool(function.writes)
 
 
@@ -92,9 +92,10 @@ def test_a_tenant_s_name_cannot_pass_for_another_kind(role, function):
             assert not role.allows("dynamodb:PutItem", f"{next(iter(function.writes), 'cases')}#{kind}#0")
 
 
-def test_only_who_publishes_may_and_only_the_invoker_reads_what_tools_are_told(role, function):
+def test_only_who_publishes_may_and_only_who_reaches_out_reads_what_tools_are_told(role, function):
     assert ("events:PutEvents" in role.actions()) == function.publishes
-    assert ("secretsmanager:GetSecretValue" in role.actions()) == (function.name == "tool_invoker")
+    assert ("secretsmanager:GetSecretValue" in role.actions()) == function.reads_secret
+    assert function.reads_secret == (function.name in ("tool_invoker", "teller"))
 
 
 def test_nothing_of_data_is_allowed_on_everything(role):

@@ -105,11 +105,12 @@ def _transformed(target, rule):
     return given[0]["data"]
 
 
-def test_reconciling_is_scheduled_every_minute_with_dead_letters(template):
-    schedule = template.one("Scheduler::Schedule")
+@pytest.mark.parametrize("name", ["Reconcile", "Teller"])
+def test_what_nobody_waits_for_is_scheduled_every_minute_with_dead_letters(template, name):
+    schedule = template.named("Scheduler::Schedule", f"Wakers{name}")
 
     assert schedule["ScheduleExpression"] == "rate(1 minute)"
-    assert schedule["Target"]["Arn"]["Fn::GetAtt"][0].startswith("FunctionsReconcile")
+    assert schedule["Target"]["Arn"]["Fn::GetAtt"][0].startswith(f"Functions{name}")
     assert schedule["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] in template.of("SQS::Queue")
     assert "MaximumRetryAttempts" in schedule["Target"]["RetryPolicy"]
 
@@ -120,6 +121,7 @@ def test_what_functions_give_up_on_is_kept(template):
     assert {each["Properties"]["FunctionName"]["Ref"].removeprefix("Functions")[:-8] for each in configured} == {
         "Gate",
         "Reconcile",
+        "Teller",
     }
     for each in configured:
         on_failure = each["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
