@@ -105,7 +105,7 @@ FUNCTIONS = (
         "the whole HTTP door",
         memory_mb=1024,
         writes=EVERYTHING,
-        deletes=frozenset({"sessions", "sign_in_links", "subscriptions"}),
+        deletes=frozenset({"sessions", "sign_in_links", "subscriptions", "outboxes", "deliveries"}),
         publishes=True,
     ),
 )
