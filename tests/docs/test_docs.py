@@ -99,7 +99,7 @@ def play(page: str, folder: Path, environment: dict[str, str]) -> str:
     given = json.dumps([{**asdict(block), "exit_code": block.exit_code} for block in runnable(page)])
     command = [sys.executable, "-c", PLAYER]
     done = subprocess.run(
-        command, input=given, cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+        command, input=given, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
     )
     return done.stderr if done.returncode else ""
 
