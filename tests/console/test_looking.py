@@ -299,6 +299,26 @@ def test_somebody_is_told_and_the_last_result_is_listed(look: Look, world: World
     expect(page.get_by_text("Nobody is told anything yet")).to_be_visible()
 
 
+def test_the_browser_refuses_what_the_content_policy_does_not_allow(look: Look) -> None:
+    ann = look()
+    page = ann.goes("/console/queue")
+
+    page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "window.ran = true";
+            document.body.append(script);
+            document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.ran = true'>");
+            document.body.insertAdjacentHTML("beforeend", "<iframe src='https://elsewhere.example/'></iframe>");
+        }"""
+    )
+    page.wait_for_timeout(200)
+
+    assert page.evaluate("window.ran") is None
+    assert len([said for said in ann.complaints if "Content Security Policy" in said]) >= 3
+    ann.forgets("Content Security Policy", "404", "elsewhere.example")
+
+
 def test_verification_is_told_in_words_and_the_export_is_sealed(look: Look, world: World) -> None:
     world.submit("i-1")
     world.work()

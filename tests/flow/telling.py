@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from remit.core.delivery import GATHER, Report
@@ -47,10 +48,10 @@ class Receiver:
         return [item["text"] for data in events if notice in (None, data["notice"]) for item in data["items"]]
 
 
-def telling_world(opened: Any, **more: Any) -> tuple[World, Receiver]:
+def telling_world(new_world: Callable[..., World], **more: Any) -> tuple[World, Receiver]:
     receiver = Receiver()
     channels = dict.fromkeys(("webhook", "slack", "email"), receiver)
-    world = World(opened, notifiers=channels, console_url=CONSOLE, **more)
+    world = new_world(notifiers=channels, console_url=CONSOLE, **more)
     world.apply()
     return world, receiver
 

@@ -28,8 +28,8 @@ MAIL = {
 
 
 @pytest.fixture
-def told(opened):
-    return telling_world(opened)
+def told(new_world):
+    return telling_world(new_world)
 
 
 def listed(world, **which):
@@ -232,8 +232,8 @@ def test_two_workers_do_not_try_one_message_at_once(told):
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("at", [1, 2])
-def test_whatever_happens_at_a_write_it_arrives_under_one_id(opened, fault, at):
-    world, receiver = telling_world(opened)
+def test_whatever_happens_at_a_write_it_arrives_under_one_id(new_world, fault, at):
+    world, receiver = telling_world(new_world)
     subscribe(world)
     world.queued("i-1")
     follow(world)

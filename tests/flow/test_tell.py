@@ -21,8 +21,8 @@ FAULTS = ("crash_before", "crash_after", "try_later", "lost_request", "lost_answ
 
 
 @pytest.fixture
-def told(opened):
-    return telling_world(opened)
+def told(new_world):
+    return telling_world(new_world)
 
 
 def test_who_asked_is_told_what_needs_input_with_a_link_that_leads_to_it(told):
@@ -90,8 +90,8 @@ def test_what_is_blocked_asks_nobody(told):
     assert receiver.letters == []
 
 
-def test_what_the_bus_refused_needs_input(opened):
-    world, receiver = telling_world(opened, sending=True)
+def test_what_the_bus_refused_needs_input(new_world):
+    world, receiver = telling_world(new_world, sending=True)
     subscribe(world)
     world.bus.script += [REFUSED]
     world.submit("i-1")
@@ -330,8 +330,8 @@ def test_two_who_tell_at_once_tell_once(told):
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("at", [1, 2])
-def test_whatever_happens_at_a_write_it_is_told_once(opened, fault, at):
-    world, receiver = telling_world(opened)
+def test_whatever_happens_at_a_write_it_is_told_once(new_world, fault, at):
+    world, receiver = telling_world(new_world)
     subscribe(world)
     world.queued("i-1")
     world.store = FaultyStore(world.inner, fault, at=at)

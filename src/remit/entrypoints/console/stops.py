@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import RedirectResponse, Response
 
 from remit.core.autonomy import StopLevel, StopScope
@@ -12,40 +13,42 @@ from remit.entrypoints.console.visitors import HOME, Here, Visitor, local_page, 
 
 router = APIRouter()
 Operator = Annotated[Visitor, permitted("stop")]
-Reason = Annotated[str, Form(min_length=1, max_length=2000)]
-Level = Annotated[StopLevel, Form()]
-Name = Annotated[str, Form(max_length=128)]
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Which switch a form means, why, and the page it was sent from."""
+
+    reason: str
+    level: StopLevel
+    account_id: str | None
+    action_type: str | None
+    back: str
+
+    def scope(self, tenant_id: str) -> StopScope:
+        return StopScope(tenant_id=tenant_id, account_id=self.account_id, action_type=self.action_type)
+
+
+async def switch_of(
+    reason: Annotated[str, Form(min_length=1, max_length=2000)],
+    level: Annotated[StopLevel, Form()] = "autonomy",
+    account_id: Annotated[str, Form(max_length=128)] = "",
+    action_type: Annotated[str, Form(max_length=128)] = "",
+    back: Annotated[str, Form()] = HOME,
+) -> Switch:
+    return Switch(reason, level, account_id.strip() or None, action_type.strip() or None, local_page(back))
+
+
+Meant = Annotated[Switch, Depends(switch_of)]
 
 
 @router.post("/stop")
-def stop(
-    remit: Here,
-    visitor: Operator,
-    reason: Reason,
-    level: Level = "autonomy",
-    account_id: Name = "",
-    action_type: Name = "",
-    back: Annotated[str, Form()] = HOME,
-) -> Response:
-    remit.stop(_scope(visitor, account_id, action_type), by=visitor.name, reason=reason, level=level)
-    return RedirectResponse(local_page(back), status_code=303)
+def stop(remit: Here, visitor: Operator, meant: Meant) -> Response:
+    remit.stop(meant.scope(visitor.tenant_id), by=visitor.name, reason=meant.reason, level=meant.level)
+    return RedirectResponse(meant.back, status_code=303)
 
 
 @router.post("/resume")
-def resume(
-    remit: Here,
-    visitor: Operator,
-    reason: Reason,
-    level: Level = "autonomy",
-    account_id: Name = "",
-    action_type: Name = "",
-    back: Annotated[str, Form()] = HOME,
-) -> Response:
-    remit.resume(_scope(visitor, account_id, action_type), by=visitor.name, reason=reason, level=level)
-    return RedirectResponse(local_page(back), status_code=303)
-
-
-def _scope(visitor: Visitor, account_id: str, action_type: str) -> StopScope:
-    return StopScope(
-        tenant_id=visitor.tenant_id, account_id=account_id.strip() or None, action_type=action_type.strip() or None
-    )
+def resume(remit: Here, visitor: Operator, meant: Meant) -> Response:
+    remit.resume(meant.scope(visitor.tenant_id), by=visitor.name, reason=meant.reason, level=meant.level)
+    return RedirectResponse(meant.back, status_code=303)

@@ -1,0 +1,165 @@
+"""What forms mean and what charts draw, without a server."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import pytest
+
+from remit.core.bounds import parse_bounds
+from remit.core.errors import InvalidInput
+from remit.core.intent import ActionIntentV1, complete, parse_proposal
+from remit.core.ledger import OF_TENANT, EventType
+from remit.core.lifecycle import Status
+from remit.core.subscription import NoticeKind
+from remit.entrypoints.bounds_file import BoundsFile, as_yaml
+from remit.entrypoints.console import charts, words
+from remit.entrypoints.console.bounds_form import with_form
+from remit.entrypoints.console.edit import changes
+from remit.entrypoints.console.intent import story
+from tests.entrypoints.http_world import EMAIL, NOTE, bounds, proposal
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+def _day(date: str, *decisions: tuple[str, str, str, int]) -> dict[str, Any]:
+    names = ("action_type", "result", "reason", "count")
+    return {"date": date, "decisions": [dict(zip(names, line, strict=True)) for line in decisions]}
+
+
+DAYS = [
+    _day("2026-03-09", (NOTE, "AUTO_EXECUTED", "WITHIN_BOUNDS", 6), (EMAIL, "REQUIRE_APPROVAL", "RISK_LEVEL_HIGH", 2)),
+    _day("2026-03-10", (NOTE, "REQUIRE_APPROVAL", "BUDGET_EXCEEDED", 4)),
+]
+
+
+def test_the_tallest_day_is_as_high_as_the_picture_and_its_parts_stand_on_each_other():
+    first, second = charts.bars(DAYS)
+
+    assert (first.autonomous, first.asked, second.autonomous, second.asked) == (6, 2, 0, 4)
+    assert first.autonomous_height + first.asked_height == charts.HEIGHT
+    assert first.autonomous_y + first.autonomous_height == charts.HEIGHT
+    assert first.asked_y + first.asked_height == first.autonomous_y
+    assert second.asked_height == charts.HEIGHT / 2
+    assert first.x + first.width < second.x
+
+
+def test_days_without_anything_draw_nothing():
+    (bar,) = charts.bars([_day("2026-03-10")])
+
+    assert (bar.asked_height, bar.autonomous_height) == (0, 0)
+    assert charts.by_type([_day("2026-03-10")]) == []
+
+
+def test_breakdowns_are_the_largest_first_and_asked_alone_by_reason():
+    by_type, by_reason = charts.by_type(DAYS), charts.by_reason(DAYS)
+
+    assert [(s.name, s.autonomous, s.asked) for s in by_type] == [(NOTE, 6, 4), (EMAIL, 0, 2)]
+    assert [(s.name, s.asked) for s in by_reason] == [("BUDGET_EXCEEDED", 4), ("RISK_LEVEL_HIGH", 2)]
+    assert by_type[0].autonomous_share + by_type[0].asked_share == 100
+
+
+RULE = """@id("x") @reason("X") @explanation("x")
+forbid (principal, action, resource) when { context.hour > 24 };
+"""
+WHOLE = parse_bounds(
+    bounds(
+        accounts={"a": {"allowlist": [], "modes": {NOTE: "DISABLED"}, "budget": {"max_per_action_type": {NOTE: 0}}}},
+        tenant_budget={"max_autonomous_per_day": 50, "timezone": "Europe/Berlin"},
+        policies=[{"name": "a.cedar", "text": RULE}],
+    )
+)
+
+
+def test_a_form_sent_back_as_it_was_shown_changes_nothing():
+    said = {"list": "own", f"allow:{NOTE}": "on", "mode:default": "AUTO_EXECUTE", f"mode:{NOTE}": "", "limit": "10"}
+
+    wanted = with_form(WHOLE, None, {**said, f"limit:{NOTE}": "", "timezone": "", "ceiling": "50"})
+
+    assert parse_bounds(wanted) == WHOLE
+
+
+def test_none_ticked_is_an_empty_list_and_not_no_list():
+    assert with_form(WHOLE, "a", {"list": "own"})["accounts"]["a"]["allowlist"] == []
+    assert with_form(WHOLE, "a", {"list": "inherit", f"allow:{NOTE}": "on"})["accounts"]["a"]["allowlist"] is None
+
+
+def test_zero_is_a_limit_and_empty_is_none():
+    budget = with_form(WHOLE, "b", {"limit": "0", f"limit:{NOTE}": ""})["accounts"]["b"]["budget"]
+
+    assert budget == {"max_autonomous_per_day": 0, "max_per_action_type": {}, "timezone": None}
+    assert with_form(WHOLE, "b", {"limit": ""})["accounts"]["b"]["budget"] is None
+
+
+@pytest.mark.parametrize("wrong", ["-1", "1.5", "ten", "1" * 11])
+def test_a_limit_that_is_no_count_is_named(wrong):
+    with pytest.raises(InvalidInput, match=f"limit:{NOTE}"):
+        with_form(WHOLE, None, {f"limit:{NOTE}": wrong})
+
+
+def test_bounds_written_as_a_file_read_back_as_the_same():
+    assert BoundsFile.of_text("bounds.yaml", as_yaml(WHOLE)).bounds == WHOLE
+
+
+def _intent(**parameters: Any) -> ActionIntentV1:
+    return complete(
+        parse_proposal({**proposal("i-1", parameters=parameters), "tenant_id": "acme", "proposed_by": "agent"}),
+        action_intent_id="i-1",
+        trace_id="t",
+        now=NOW,
+        expires_at=datetime(2030, 1, 1, tzinfo=UTC),
+        registry_version=1,
+    )
+
+
+def test_an_edit_is_only_what_the_form_says_otherwise():
+    found = _intent(text="a\nb", amount=1.5, urgent=True, lines=[1], **{"dotted.name": 1})
+    said = {
+        "target.entity_id": "c-1",
+        "parameters.text": "a\r\nb",
+        "parameters.amount": "1.50",
+        "parameters.urgent": "false",
+        "parameters.lines": "[1, 2]",
+        "parameters.dotted.name": "2",
+    }
+
+    assert changes(found, said) == {"parameters.urgent": False, "parameters.lines": [1, 2]}
+    assert changes(found, {"remove:parameters.text": "on"}) == {"parameters.text": None}
+
+
+@pytest.mark.parametrize(("field", "wrong"), [("parameters.amount", "much"), ("parameters.lines", "[1")])
+def test_an_edit_that_cannot_be_read_names_its_field(field, wrong):
+    with pytest.raises(InvalidInput, match=field):
+        changes(_intent(amount=1, lines=[1]), {field: wrong})
+
+
+def test_every_code_that_has_a_word_is_one_that_there_is():
+    assert set(words.STATUSES) == set(get_args(Status))
+    assert set(words.EVENTS) == set(get_args(EventType)) - OF_TENANT
+    assert set(words.NOTICES) == set(get_args(NoticeKind))
+    assert words.reason("REFUND_ABOVE_50") == "Refund above 50"
+
+
+def test_a_story_says_who_and_why():
+    chain = [
+        {"event_type": "INTENT_PROPOSED", "actor": "agent", "at": "2026-03-10T12:00:00Z", "data": {}},
+        {
+            "event_type": "GATE_DECIDED",
+            "actor": "remit",
+            "at": "2026-03-10T12:00:01Z",
+            "data": {"result": "REQUIRE_APPROVAL", "reason": "BUDGET_EXCEEDED", "explanation": "10 of 10 used"},
+        },
+        {
+            "event_type": "ACTION_REJECTED",
+            "actor": "bob",
+            "at": "2026-03-10T12:00:02Z",
+            "data": {"rejected_by": "bob", "reason": "not now"},
+        },
+    ]
+
+    assert [(step.title, step.told, step.tone) for step in story(chain)] == [
+        ("Proposed", "by agent", "plain"),
+        ("Decided", "Today's budget is used up: 10 of 10 used", "waiting"),
+        ("Rejected", "by bob: not now", "bad"),
+    ]
