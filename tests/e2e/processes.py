@@ -25,6 +25,8 @@ class Process:
     def __init__(self, *arguments: str, cwd: Path = ROOT) -> None:
         # Wide enough that no table is cut.
         environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+        # What is heard in time because of it would not be heard by anybody else.
+        environment.pop("PYTHONUNBUFFERED", None)
         self._process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=cwd,

@@ -6,6 +6,7 @@ import getpass
 import os
 import re
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -84,16 +85,19 @@ def serve(
 
 
 def _say_where(remit: Remit, url: str, tenant: str | None) -> None:
-    from urllib.parse import urlsplit
-
     output.say(f"serving on {url} (its API: {url}/openapi.json)")
+    output.say(_console(remit, url, tenant))
+    # What listens through a pipe would otherwise hear it when the server ends.
+    output.flush()
+
+
+def _console(remit: Remit, url: str, tenant: str | None) -> str:
     if urlsplit(url).hostname not in ("127.0.0.1", "::1"):
-        output.say(f"the console: {url}/console/")
-        return
+        return f"the console: {url}/console/"
     owner = tenant or next((name for name in remit.tenants() if name != PLATFORM), DEFAULT_TENANT)
     visitor = Principal(_login(), owner, ALL_ROLES)
     token = remit.make_link(visitor, leads_to="/console/", loopback_only=True)
-    output.say(f"the console of tenant {owner}, signed in as {visitor.name}, once: {url}/console/link/{token}")
+    return f"the console of tenant {owner}, signed in as {visitor.name}, once: {url}/console/link/{token}"
 
 
 def _login() -> str:
