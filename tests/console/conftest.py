@@ -47,9 +47,13 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium if it is there, else the one that Playwright brought."""
+    """
+    Debian's Chromium if it is there, else the one that Playwright brought.
+
+    No longer than its module: its driver keeps an event loop in the thread that runs the tests.
+    """
     path = os.environ.get("REMIT_TEST_CHROMIUM") or shutil.which("chromium")
     arguments = [*ARGUMENTS, *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:

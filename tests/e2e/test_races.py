@@ -385,7 +385,7 @@ def _assert_started_or_released(
 
 def _verdict(answer: GateAnswer) -> dict[str, Any]:
     """What is answered, however far its publication was when it was asked for."""
-    return asdict(replace(answer, already_published=False, reserved=False, status=None))
+    return asdict(replace(answer, already_published=False, reserved=False, status=None, approval=None))
 
 
 def _used(remit: Remit) -> dict[str, Any]:
