@@ -43,13 +43,28 @@ function isBusy(live) {
   );
 }
 
-document.addEventListener("htmx:beforeRequest", (event) => {
-  const { elt, triggeringEvent } = event.detail.requestConfig ?? {};
-  if (elt?.id !== "live" || triggeringEvent?.type !== "happened" || !elt.hasAttribute("data-careful")) return;
-  if (!isBusy(elt)) return;
-  event.preventDefault();
+// News that would pull an answer from under somebody's hands; an answer of their own never does.
+function interrupts({ elt, requestConfig }) {
+  const { id } = elt ?? {};
+  return id === "live" && requestConfig?.triggeringEvent?.type === "happened" && elt.hasAttribute("data-careful") && isBusy(elt);
+}
+
+function tellOfNews() {
   const news = document.getElementById("news");
   if (news) news.hidden = false;
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (!interrupts(event.detail)) return;
+  event.preventDefault();
+  tellOfNews();
+});
+
+// They may have begun while the news was on its way.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (!interrupts(event.detail)) return;
+  event.detail.shouldSwap = false;
+  tellOfNews();
 });
 
 // A part of the page that did not come is said, not swallowed; the news looks again by itself.
@@ -74,7 +89,7 @@ document.addEventListener("htmx:beforeSwap", () => {
   place = { name: current?.dataset.card ?? null, index: cards().indexOf(current) };
 });
 
-document.addEventListener("htmx:afterSettle", () => {
+document.addEventListener("htmx:afterSwap", () => {
   localTimes(document);
   for (const id of ["news", "trouble"]) {
     const told = document.getElementById(id);
