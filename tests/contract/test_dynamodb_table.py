@@ -1,6 +1,8 @@
 """The table: its shape, where things are in it, and how it is opened."""
 
+import socket
 import sys
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -41,6 +43,13 @@ def test_the_table_that_is_made_has_the_shape_that_is_told(dynamodb_client, dyna
         assert indexes[index["IndexName"]]["Projection"] == index["Projection"]
     assert len(indexes) == len(told["GlobalSecondaryIndexes"])
     assert lives == {"TimeToLiveStatus": "ENABLED", "AttributeName": TTL}
+
+
+def test_the_local_one_listens_on_loopback_alone(dynamodb_endpoint):
+    """Another address of this machine, that a server which listens on all of them answers at."""
+    with socket.socket() as caller, pytest.raises(OSError):
+        caller.settimeout(5)
+        caller.connect(("127.0.0.2", urlsplit(dynamodb_endpoint).port))
 
 
 def test_every_partition_names_its_tenant_first_and_the_kind_next(store, items):

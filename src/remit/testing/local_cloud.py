@@ -22,6 +22,7 @@ LOCAL_CREDENTIALS = {
 }
 """What a client of DynamoDB Local has to send; it takes anything."""
 
+_ON_LOOPBACK = Path(__file__).parent / "dynamodb_local"
 _UP_WITHIN_S = 60.0
 _DOWN_WITHIN_S = 10.0
 
@@ -58,7 +59,10 @@ def dynamodb_local(node_modules: Path) -> Iterator[str]:
     Raises `NotInstalled` if it cannot be started here, `TimeoutError` if it does not come up.
     """
     java, jar, port = find_java(), find_jar(node_modules), _free_port()
-    command = [java, "-Xmx512m", f"-Djava.library.path={jar.parent / 'DynamoDBLocal_lib'}", "-jar", str(jar)]
+    # Started by itself it would listen on every interface.
+    classes = os.pathsep.join(map(str, (_ON_LOOPBACK, jar)))
+    libraries = f"-Djava.library.path={jar.parent / 'DynamoDBLocal_lib'}"
+    command = [java, "-Xmx512m", libraries, "-cp", classes, "OnLoopback"]
     options = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)]
     process = subprocess.Popen(  # noqa: S603
         [*command, *options],
