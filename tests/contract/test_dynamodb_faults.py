@@ -14,6 +14,7 @@ from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.core.records import USAGE, Key, case_key
 from remit.ports import Unit, Writes
 from remit.stores.dynamodb import DynamoStore, client, versions, writer
+from remit.stores.dynamodb.layout import part
 from remit.testing.samples import (
     COUNTER,
     NOON,
@@ -88,6 +89,11 @@ def asked(unit):
     return Unit(unit.keys, change, unit.more), times
 
 
+def without_versions(actions):
+    """What a transaction puts, but for its version, which each sending has of its own."""
+    return [{**action["Put"], "Item": {**action["Put"]["Item"], "v": None}} for action in actions]
+
+
 # --- in somebody's way ---
 
 
@@ -99,7 +105,7 @@ def test_what_was_in_the_way_of_another_is_sent_again_and_not_decided_again(stor
     assert store.transact([unit]) == [1]
 
     assert (counted(store), len(times), len(wire.written)) == (1, 1, 4)
-    assert all(actions == wire.written[0] for actions in wire.written)
+    assert all(without_versions(actions) == without_versions(wire.written[0]) for actions in wire.written)
 
 
 @pytest.mark.parametrize("failure", BUSY)
@@ -159,6 +165,19 @@ def test_what_a_bulk_read_leaves_out_is_asked_for_again(store, wire, no_pauses):
 
     assert [shown.get(key).object_id for key in keys] == [f"o-{n}" for n in range(40)]
     assert wire.requests["batch_get_item"] == 3
+
+
+def test_what_a_bulk_read_leaves_out_for_good_is_not_taken_for_missing(store, wire, no_pauses):
+    keys = [make_object(f"o-{n}")[0] for n in range(40)]
+    store.transact([putting(*(make_object(f"o-{n}") for n in range(40)))])
+
+    def nothing(_wire, _operation, parameters):
+        return {"Responses": {}, "UnprocessedKeys": parameters["RequestItems"]}
+
+    wire.reads += [nothing] * client.TRIES
+
+    with pytest.raises(TryLater):
+        store.read(keys)
 
 
 # --- answers that are lost ---
@@ -259,6 +278,23 @@ def test_a_write_whose_answers_are_always_lost_is_not_known(store, wire, no_paus
         store.transact([counting()])
 
     assert len(wire.written) == client.TRIES
+
+
+def test_however_slowly_it_fails_a_call_ends(store, wire, no_pauses, monkeypatch):
+    passed_s = 0.0
+
+    def lost_slowly(wire, operation, parameters):
+        nonlocal passed_s
+        passed_s += 20
+        return lost_request(wire, operation, parameters)
+
+    monkeypatch.setattr(writer.time, "monotonic", lambda: passed_s)
+    wire.script += [lost_slowly] * client.TRIES
+
+    with pytest.raises(OutcomeUnknown):
+        store.transact([counting()])
+
+    assert len(wire.written) == 2
 
 
 def test_if_looking_fails_as_well_it_is_not_known_and_never_done_twice(store, wire, no_pauses):
@@ -437,6 +473,17 @@ def test_a_unit_that_recalls_and_writes_nothing_answers_with_what_is_stored(stor
     assert store.transact([Unit([key], lambda s: Writes(s.get(key).trace_id), recalls=True)]) == ["theirs"]
 
 
+def test_what_another_unit_recalls_does_not_stand_for_what_is_stored(store, elsewhere):
+    key = case_key(TENANT, "i-1")
+    store.transact([putting_cases(make_case(trace_id="first"))])
+    elsewhere.transact([putting_cases(make_case(trace_id="theirs"))])
+
+    def looking(**how):
+        return Unit([key], lambda snapshot: Writes(snapshot.get(key).trace_id), **how)
+
+    assert store.transact([looking(), looking(recalls=True)]) == ["theirs", "theirs"]
+
+
 def test_many_processes_on_one_counter_lose_nothing(dynamodb_client, dynamodb_table):
     stores = [DynamoStore(dynamodb_client, dynamodb_table, settle_s=0) for _ in range(6)]
 
@@ -471,6 +518,39 @@ def test_an_export_waits_for_writes_that_are_on_their_way(dynamodb_client, dynam
 
     assert [entry.action_intent_id for entry in exported] == ["i-1"]
     exporter.close(), slow.close()
+
+
+@pytest.mark.parametrize("failure", [refused("ThrottlingException"), lost_request])
+def test_a_write_that_is_sent_again_is_in_an_export_as_a_whole_or_not_at_all(
+    dynamodb_client, dynamodb_table, wire, failure
+):
+    """An export waits for as long as one request may take, not for as long as somebody goes on trying."""
+    reading = Wire(dynamodb_client)
+    exporter = DynamoStore(reading, dynamodb_table, settle_s=0)
+    writing = DynamoStore(wire, dynamodb_table, settle_s=0)
+    of_part = {part(name, 8): name for name in (f"i-{n}" for n in range(100))}
+    half_read, written = threading.Event(), threading.Event()
+    exported = []
+
+    def wait_half_way(wire, operation, parameters):
+        half_read.set()
+        written.wait(10)
+        return wire.send(operation, parameters)
+
+    def start_the_export(wire, operation, parameters):
+        wire.thread = threading.Thread(target=lambda: exported.extend(exporter.export(TENANT)))
+        wire.thread.start()
+        half_read.wait(10)
+        return failure(wire, operation, parameters)
+
+    reading.reads += [None] * 4 + [wait_half_way]
+    wire.script += [start_the_export]
+    writing.transact([appending(make_entry(of_part[0]), make_entry(of_part[7]))])
+    written.set()
+    wire.thread.join()
+
+    assert len(exported) in (0, 2)
+    exporter.close(), writing.close()
 
 
 def test_a_version_is_later_than_what_its_writer_saw_whatever_its_clock_says(monkeypatch):

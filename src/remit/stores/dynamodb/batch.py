@@ -115,11 +115,11 @@ class Batch:
         self._written: dict[Place, Record | None] = {}
         self._taken: set[ItemKey] = set()
         self._more: dict[int, list[Place]] = {}
-        self._guesses: set[int] = set()
+        self._guesses: dict[int, dict[Place, Seen]] = {}
 
     def gather(self, units: Sequence[Unit[Any]]) -> None:
         """Look up in bulk what the units name, what they are likely to name, and what they name after seeing that."""
-        unknown = [unit for unit in units if not self._recalled(unit)]
+        unknown = [unit for unit in units if not self._recalls(unit)]
         self._load([[*map(place_at, unit.keys), *self._foreseen(unit)] for unit in unknown])
         for _ in range(2):
             short = [unit for unit in unknown if self._names_more(unit)]
@@ -144,6 +144,9 @@ class Batch:
 
     def _carried_out(self, unit: Unit[Any]) -> tuple[Any, Effect]:
         if id(unit) in self._guesses:
+            # Only now, and only until it is written or read: no other unit is shown what is merely remembered.
+            for place, seen in self._guesses[id(unit)].items():
+                self.loaded.setdefault(place, seen)
             with suppress(RemitError):
                 writes, effect = self._asked(unit)
                 if effect.records.keys() >= set(map(place_at, unit.keys)):
@@ -233,16 +236,14 @@ class Batch:
             return any(place not in self.loaded for place in self._more[id(unit)])
         return False
 
-    def _recalled(self, unit: Unit[Any]) -> bool:
-        """Takes what is remembered for what is there, where the unit allows it."""
+    def _recalls(self, unit: Unit[Any]) -> bool:
+        """Will it be shown what is remembered? Only where it allows that."""
         if not (unit.recalls and self._trusting):
             return False
         remembered = {place: self._memory.recall(place) for place in map(place_at, unit.keys)}
         if not all(remembered.values()):
             return False
-        for place, seen in remembered.items():
-            self.loaded.setdefault(place, cast(Seen, seen))
-        self._guesses.add(id(unit))
+        self._guesses[id(unit)] = cast(dict[Place, Seen], remembered)
         return True
 
 

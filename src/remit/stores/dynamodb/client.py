@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from remit.core.errors import TryLater
 from remit.stores.dynamodb.faults import Fault, fault_of, ours
 from remit.stores.dynamodb.items import Item, key_item, key_of
 from remit.stores.dynamodb.layout import ItemKey
@@ -52,6 +53,9 @@ class Table:
                 if not wanted:
                     break
                 pause(attempt)
+            else:
+                # Left out is not missing.
+                raise TryLater(f"DynamoDB table {self.name!r}: {len(wanted)} items of a bulk read were never answered")
         return found
 
     def query(self, partition: tuple[str, str], condition: str = "", **more: Any) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,8 @@ One `TransactWriteItems`: the effects of some units, conditioned on what they re
 
 Every record that was read is written on the condition that its version is the one that was read, or that it
 is still not there; a place in a chain, on the condition that it is free. Once the transaction has been done
-its own conditions no longer hold, so sending it a second time cannot do it twice.
+its own conditions no longer hold, so sending it a second time cannot do it twice. Each sending has a version
+of its own: what lands late must not be older than an export that has waited for one request.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ class Transaction:
     names: list[str] = field(default_factory=list)
     """What each action is about, for whoever reads an error."""
     _of_entries: set[int] = field(default_factory=set)
+    _sent: set[str] = field(default_factory=set)
 
     def build(self, table: str) -> Transaction:
+        self._sent.add(self.version)
         for place, record in self.effect.records.items():
             condition = self._condition(place)
             if record is not None:
@@ -56,6 +59,12 @@ class Transaction:
             next(iter(action.values()))["TableName"] = table
         return self
 
+    def renew(self, table: str, version: str) -> None:
+        """For being sent once more."""
+        self.version, self.actions, self.names = version, [], []
+        self._of_entries.clear()
+        self.build(table)
+
     @property
     def guarded(self) -> bool:
         """Can sending it again never do it twice?"""
@@ -73,13 +82,16 @@ class Transaction:
         """
         Was it done, judging from what its witnesses are now? `None` if they do not tell.
 
-        It was, if one of them carries its version. It was not, if one of them is as it was before, for
-        all are written together; or if a place in a chain is another's, for that is never written again.
+        It was, if one of them carries a version it was sent with, which is its version then. It was not, if one of
+        them is as it was before, for all are written together; or if a place in a chain is another's, for that is
+        never written again.
         """
         versions = {key: version_of(item) for key, item in found.items()}
-        if self.version in versions.values():
+        done = self._sent.intersection(versions.values())
+        if done:
+            (self.version,) = done
             return True
-        if any(versions.get(key) != self.version for key in self.effect.entries):
+        if self.effect.entries:
             return False
         read = [place for place in self.effect.records if place in self.before]
         if any(versions.get(record_key(place)) == self.before[place].version for place in read if self._marks(place)):

@@ -25,7 +25,7 @@ from remit.stores.dynamodb.transaction import Transaction
 from remit.stores.dynamodb.versions import Versions
 
 LONGEST_S = 30.0
-"""How long one call goes on trying, at most."""
+"""How long one call goes on trying; a request that is under way then is waited for."""
 
 
 class _Stale(Exception):
@@ -126,7 +126,7 @@ class Writer:
         """False if it did not work out for all of them."""
         for attempt in range(TRIES):
             try:
-                self._attempt(work, trusting=attempt == 0)
+                self._attempt(work, until, trusting=attempt == 0)
                 return True
             except _Stale as stale:
                 if stale.hopeless and attempt:
@@ -147,7 +147,7 @@ class Writer:
         for attempt in range(TRIES):
             self._check(until)
             try:
-                self._attempt([progress], trusting=attempt == 0, only=number)
+                self._attempt([progress], until, trusting=attempt == 0, only=number)
                 return
             except _Stale as stale:
                 said = str(stale)
@@ -163,7 +163,7 @@ class Writer:
         if time.monotonic() > until:
             raise _ForAll(f"DynamoDB table {self._table.name!r} is held by other writers")
 
-    def _attempt(self, work: list[_Progress], *, trusting: bool, only: int | None = None) -> None:
+    def _attempt(self, work: list[_Progress], until: float, *, trusting: bool, only: int | None = None) -> None:
         """Decide and write what is left. Raises `_Stale` where that has to be done again, for what is left then."""
         reader = _Reader(self._table, self._memory, self._known_tenants)
         batch = Batch(reader, self._memory, trusting=trusting)
@@ -171,9 +171,9 @@ class Writer:
         left = [(progress, progress.left() if only is None else [only]) for progress in open_ones]
         batch.gather([progress.turn.units[number] for progress, numbers in left for number in numbers])
         for part in _parts(batch, left):
-            self._write(part, batch)
+            self._write(part, batch, until)
 
-    def _write(self, part: _Part, batch: Batch) -> None:
+    def _write(self, part: _Part, batch: Batch, until: float) -> None:
         if part.effect.writes:
             rests_on = part.effect.looked_at | part.effect.records.keys()
             seen = [batch.loaded[place].version for place in rests_on if place in batch.loaded]
@@ -183,7 +183,7 @@ class Writer:
             try:
                 # Nothing is left to do if all it deletes is not there.
                 if transaction.actions:
-                    self._send(transaction)
+                    self._send(transaction, until)
             except OutcomeUnknown as error:
                 part.failed(error)
                 raise _ForAll(f"not tried, for an earlier write's answer was lost: {error}") from error
@@ -197,10 +197,13 @@ class Writer:
             batch.loaded[place] = seen
             self._memory.remember(place, seen)
 
-    def _send(self, transaction: Transaction) -> None:
+    def _send(self, transaction: Transaction, until: float) -> None:
         """Until it is done. Raises `_Stale`, `_ForAll`, `OutcomeUnknown`, or what it cannot be written for."""
         lost = False
         for attempt in range(TRIES):
+            if attempt:
+                pause(attempt - 1)
+                transaction.renew(self._table.name, self._versions.next([transaction.version]))
             try:
                 return self._table.write(transaction.actions)
             except Exception as error:
@@ -214,7 +217,8 @@ class Writer:
                 raise self._stale(transaction, last)
             if fault is Fault.REFUSED:
                 raise ours(last, self._table.name, transaction.names) from last
-            pause(attempt)
+            if time.monotonic() > until:
+                break
         if lost:
             raise OutcomeUnknown(
                 f"DynamoDB table {self._table.name!r}: the answer to a write was lost: {last}"
