@@ -26,6 +26,7 @@ class Front:
         self.script: deque[Fate] = deque()
         self.calls: list[list[dict[str, Any]]] = []
         self.call_error: tuple[int, str] | None = None
+        self.call_error_text = "no"
         self._events = emulator.client("events")
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -39,7 +40,9 @@ class Front:
         """Status and body; `None` hangs up."""
         self.calls.append(entries)
         if self.call_error:
-            return self.call_error[0], json.dumps({"__type": self.call_error[1], "message": "no"}).encode()
+            return self.call_error[0], json.dumps(
+                {"__type": self.call_error[1], "message": self.call_error_text}
+            ).encode()
         fates = [self.script.popleft() if self.script else "accepted" for _ in entries]
         if "unreachable" in fates:
             return None

@@ -113,6 +113,18 @@ def test_a_call_that_is_refused_as_invalid_is_asked_again_entry_by_entry(bus):
     assert [len(call) for call in bus.front.calls] == [2, 1, 1]
 
 
+def test_a_bus_that_is_named_wrongly_is_our_mistake_and_no_message_s(bus):
+    bus.front.call_error = (400, "ValidationException")
+    bus.front.call_error_text = (
+        "1 validation error detected: Value 'my bus' at 'entries.1.member.eventBusName' failed to satisfy constraint: "
+        "Member must satisfy regular expression pattern"
+    )
+
+    receipts = bus.publisher.send([message("p-1"), message("p-2")])
+
+    assert [receipt.outcome for receipt in receipts] == [UNCONFIRMED, UNCONFIRMED]
+
+
 def test_an_answer_whose_count_of_failures_is_not_that_of_its_lines_is_not_believed(bus, monkeypatch):
     answer = bus.front.answer
     monkeypatch.setattr(

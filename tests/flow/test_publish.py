@@ -130,6 +130,19 @@ def test_an_ambiguous_failure_never_releases(sending):
     assert (sending.state().status, sending.used(), sending.status()) == ("RESERVED", 1, "APPROVED")
 
 
+def test_a_bus_that_is_down_does_not_hold_up_others_with_executions_that_broke(sending):
+    sending.submit()
+    sending.executor().start(sending.bus.take().data)
+    sending.clock.pass_(minutes=10)
+    sending.bus.script += [UNCONFIRMED]
+
+    sending.app.reconcile()
+
+    assert sending.store.due(sending.clock.now(), 10) == []
+    sending.clock.pass_(minutes=1)
+    assert sending.app.reconcile().published == 1
+
+
 def test_a_definite_refusal_gives_the_charge_back_once_and_asks_a_person(sending):
     sending.bus.script += [REFUSED]
     sending.submit()

@@ -81,14 +81,14 @@ def _unit_after(
 
 
 def _later_unit(ref: IntentRef, now: datetime) -> Unit[Published]:
-    """Still reserved. It goes to the end of the line: a bus that is down must not hold up what needs no bus."""
+    """Not confirmed. It goes to the end of the line: a bus that is down must not hold up what needs no bus."""
     case_at = case_key(*_names(ref))
 
     def change(snapshot: Snapshot) -> Writes[Published]:
         case = snapshot.get(case_at)
-        if case is None or case.status != "APPROVED" or case.due_at is None or case.due_at > now:
+        if case is None or case.status not in ("APPROVED", "RUNNING") or case.due_at is None or case.due_at > now:
             return Writes(answer="waiting")
-        later = case.changed(due_at=min(now + PUBLISH_AFTER, case.expires_at))
+        later = case.changed(due_at=_on_time(case, now + PUBLISH_AFTER))
         return Writes(answer="waiting", puts=[(case_at, later)])
 
     return Unit(keys=[case_at], change=change)
@@ -141,9 +141,12 @@ def _mark_unit(context: Context, ref: IntentRef, now: datetime, *, again: bool, 
 
 
 def _look_again_at(case: Case, state: AutoExecStateV1, now: datetime) -> datetime:
-    again_at = now + next_publish(state.deliveries)
+    return _on_time(case, now + next_publish(state.deliveries))
+
+
+def _on_time(case: Case, at: datetime) -> datetime:
     # An expired approval has to be released on time; an attempt that runs has its own end.
-    return min(again_at, case.expires_at) if case.status == "APPROVED" else again_at
+    return min(at, case.expires_at) if case.status == "APPROVED" else at
 
 
 def _approval_of(state_at: Key[AutoExecStateV1]) -> Callable[[Snapshot], Sequence[Key[Any]]]:

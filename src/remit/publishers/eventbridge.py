@@ -34,6 +34,8 @@ CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 2, 5
 
 # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
 ABOUT_THE_MESSAGE = frozenset({"MalformedDetail", "InvalidArgument", "ValidationException"})
+ABOUT_THE_BUS = "eventbusname"
+"""In the text of such a refusal: it is about where every message goes."""
 
 
 class EventBridgePublisher:
@@ -83,7 +85,7 @@ class EventBridgePublisher:
 
     def _refused_call(self, entries: Sequence[Entry], error: ClientError) -> list[Receipt]:
         code = error.response.get("Error", {}).get("Code", "")
-        if code not in ABOUT_THE_MESSAGE:
+        if not _is_about_the_message(code, str(error)):
             log.warning("%d events were not taken: %s", len(entries), error)
             return [Receipt(UNCONFIRMED, f"{code}: {error}")] * len(entries)
         if len(entries) == 1:
@@ -126,4 +128,8 @@ def _receipt(said: Mapping[str, Any]) -> Receipt:
     if not code:
         return Receipt(DELIVERED, str(said.get("EventId", "")))
     detail = f"{code}: {said.get('ErrorMessage', '')}"
-    return Receipt(REFUSED if code in ABOUT_THE_MESSAGE else UNCONFIRMED, detail)
+    return Receipt(REFUSED if _is_about_the_message(code, detail) else UNCONFIRMED, detail)
+
+
+def _is_about_the_message(code: str, said: str) -> bool:
+    return code in ABOUT_THE_MESSAGE and ABOUT_THE_BUS not in said.lower()
