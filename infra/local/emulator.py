@@ -73,6 +73,7 @@ class Emulator:
 
     def __init__(self) -> None:
         self.functions = Functions()
+        self._clients: dict[str, Any] = {}
         self._port = _free_port()
         self._server = ThreadedMotoServer(LOOPBACK, self._port, verbose=False)
 
@@ -83,7 +84,10 @@ class Emulator:
     region = REGION
 
     def client(self, service: str) -> Any:
-        return boto3.client(service, endpoint_url=self.url, region_name=REGION)
+        """The one client for a service: making one takes longer than most requests."""
+        if service not in self._clients:
+            self._clients[service] = boto3.client(service, endpoint_url=self.url, region_name=REGION)
+        return self._clients[service]
 
     def __enter__(self) -> Self:
         # Its state machines call the functions through its own port.

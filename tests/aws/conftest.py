@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import pytest
 
 from infra.local.cloud import LocalCloud
-from infra.local.database import table_url
-from infra.local.emulator import Emulator
+from infra.local.emulator import REGION, Emulator
 from remit.entrypoints.aws_lambda import process
-from remit.stores.dynamodb import open_client, opening
+from remit.stores.dynamodb import opening
 from remit.wiring import Remit
 from tests.flow.world import ACCOUNT, TENANT, FarSide, bounds, proposal
 
@@ -87,16 +85,19 @@ class Deployment:
 
 
 @pytest.fixture
-def database_url(emulator: Emulator, dynamodb_endpoint: str) -> str:
+def database_url(dynamodb_endpoint: str, dynamodb_table: str) -> str:
     """A table of this test's own on DynamoDB Local."""
-    return table_url(dynamodb_endpoint)
+    # What is written here is read at once: an export has nothing to wait for.
+    return f"dynamodb://{dynamodb_table}?region={REGION}&endpoint_url={dynamodb_endpoint}&settle_s=0"
 
 
 @pytest.fixture
-def deployment(emulator: Emulator, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+def deployment(
+    emulator: Emulator, database_url: str, dynamodb_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Deployment]:
     cloud, front, far = LocalCloud(emulator), Front(emulator), FarSide()
-    # A machine that is busy with other tests may take its time.
-    monkeypatch.setattr(opening, "open_client", partial(open_client, answer_within_s=30))
+    # The whole run's, which is patient: making one takes longer than most tests.
+    monkeypatch.setattr(opening, "open_client", lambda **_: dynamodb_client)
     monkeypatch.setenv("REMIT_DATABASE_URL", database_url)
     # Approvals pass the scripted front on their way to the bus.
     monkeypatch.setenv("REMIT_SENDER_URL", cloud.sender_url.replace(emulator.url, front.url))

@@ -14,7 +14,7 @@ from infra.functions import FUNCTIONS
 from infra.local.emulator import REGION
 from infra.state_machine import STEP_TIMEOUT_S, STEPS, TIMEOUT_S
 from remit.core.action_type import Tool
-from remit.core.errors import InvalidInput, TryLater
+from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.entrypoints.aws_lambda import process
 from tests.flow.world import TENANT, bounds, proposal
 
@@ -68,13 +68,14 @@ def test_a_call_that_is_not_right_is_answered_with_what_to_send(deployment, even
     assert answer["problem"]["way_out"]
 
 
-def test_what_may_be_sent_again_is_raised(deployment, monkeypatch):
-    def busy(proposals):
-        raise TryLater("the store is busy")
+@pytest.mark.parametrize("error", [TryLater, RemitError])
+def test_what_is_no_mistake_of_the_caller_is_raised(deployment, monkeypatch, error):
+    def out_of_order(proposals):
+        raise error("the store is busy, or lets nobody in")
 
-    monkeypatch.setattr(deployment.remit, "submit", busy)
+    monkeypatch.setattr(deployment.remit, "submit", out_of_order)
 
-    with pytest.raises(TryLater):
+    with pytest.raises(error):
         deployment.call("propose", proposal=proposal())
 
 
@@ -240,9 +241,10 @@ def test_claims_may_have_other_names(deployment, monkeypatch):
     assert read(deployment, request(tenant="globex", **{"custom:org": TENANT}))[0] == 200
 
 
-def test_what_is_wrong_inside_is_not_told_outside(deployment, monkeypatch):
+@pytest.mark.parametrize("error", [ZeroDivisionError, RemitError])
+def test_what_is_wrong_inside_is_not_told_outside(deployment, monkeypatch, error):
     def broken(*_):
-        raise ZeroDivisionError("secret")
+        raise error("secret")
 
     monkeypatch.setattr(deployment.remit, "status", broken)
     deployment.propose()

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
+from remit.core.errors import CallerMistake, Conflict, InvalidInput, RemitError
 from remit.entrypoints.problem_details import problem_of
 from remit.wiring import Remit
 
 
 def refused(error: RemitError) -> dict[str, Any]:
-    """`{"problem": …}`. Raises what may be sent again."""
-    if isinstance(error, TryLater | OutcomeUnknown):
-        raise error
-    return {"problem": problem_of(error)}
+    """`{"problem": …}`. Raises what is not the caller's to mend: it may be sent again, or an alarm has to go off."""
+    if isinstance(error, CallerMistake | Conflict):
+        return {"problem": problem_of(error)}
+    raise error
 
 
 def answered(function: Callable[[Remit, Mapping[str, Any]], Any]) -> Callable[[Remit, Any], Any]:

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from remit.core.access import Principal
-from remit.core.errors import NotFound, RemitError, Unauthenticated
+from remit.core.errors import CallerMistake, Conflict, NotFound, OutcomeUnknown, TryLater, Unauthenticated
 from remit.entrypoints.aws_lambda.entry import entry, logger
 from remit.entrypoints.claims import principal_of_claims
 from remit.entrypoints.problem_details import MEDIA_TYPE, problem_of
@@ -43,7 +43,7 @@ def status(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
     """One response of the HTTP API."""
     try:
         return _response(200, "application/json", _read(remit, event))
-    except RemitError as error:
+    except (CallerMistake, Conflict, OutcomeUnknown, TryLater) as error:
         problem = problem_of(error)
         return _response(problem["status"], MEDIA_TYPE, problem)
     except Exception:
