@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from remit import Remit
-from remit.core.errors import InvalidInput
+from remit.core.errors import InvalidInput, RemitError
 from remit.entrypoints.http import HttpSettings
 from remit.entrypoints.http.serve import check_binding
 from remit.testing.faults import FaultyStore, Meeting, PausingStore
@@ -664,3 +664,18 @@ def test_serving_beyond_loopback_without_tls_ends_with_what_to_set(sqlite_url: s
 
         assert server.wait() == 2
     assert "--tls-certificate" in said
+
+
+def test_what_a_database_says_stands_in_the_log_and_not_in_the_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(*_: Any, **__: Any) -> Any:
+        raise RemitError("DynamoDB table 'remit': arn:aws:iam::123456789012:role/door may not read it")
+
+    monkeypatch.setattr(world.remit.context.store, "cases", refused)
+
+    answer = world.client("auditor").get("/v1/intents")
+
+    _problem(answer, 500, "internal")
+    assert "123456789012" not in answer.text
+    assert "123456789012" in caplog.text

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from remit.core.errors import (
+    CallerMistake,
     Conflict,
     Forbidden,
     InvalidInput,
@@ -14,6 +16,8 @@ from remit.core.errors import (
     TryLater,
     Unauthenticated,
 )
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -26,13 +30,25 @@ KINDS: list[tuple[type[RemitError], int, str, str]] = [
     (Conflict, 409, "conflict", "What is stored does not allow it"),
     (TryLater, 503, "try-later", "Nothing happened, send it again"),
     (OutcomeUnknown, 503, "outcome-unknown", "It may have happened, look before you send it again"),
-    (RemitError, 422, "refused", "The request cannot be carried out"),
+    (CallerMistake, 422, "refused", "The request cannot be carried out"),
+    (RemitError, 500, "internal", "Something is wrong here"),
 ]
+INTERNAL: dict[str, Any] = {
+    "type": "/problems/internal",
+    "title": "Something is wrong here",
+    "status": 500,
+    "detail": "it may have happened: look before you send it again; the log of the server says more",
+}
+"""What is said of an error that is nobody's mistake but ours, or our operator's."""
 
 
 def problem_of(error: RemitError) -> dict[str, Any]:
     """The problem details of one error."""
     _, status, kind, title = next(entry for entry in KINDS if isinstance(error, entry[0]))
+    if status == INTERNAL["status"]:
+        # What a database or a cloud says may name accounts and paths that the caller must not see.
+        log.error("something is wrong: %s", error)
+        return dict(INTERNAL)
     problem: dict[str, Any] = {
         "type": f"/problems/{kind}",
         "title": title,

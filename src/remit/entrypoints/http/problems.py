@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from remit.core.errors import InvalidInput, RemitError
-from remit.entrypoints.problem_details import KINDS, MEDIA_TYPE, problem_of
+from remit.entrypoints.problem_details import INTERNAL, KINDS, MEDIA_TYPE, problem_of
 
 REFUSALS: dict[int, tuple[str, str]] = {
     404: ("not-found", "Not found"),
@@ -72,19 +72,12 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def ours_to_mend(_: Request, __: Exception) -> JSONResponse:
         # What went wrong stands in the log alone: it may hold what the caller must not see.
-        problem = {
-            "type": "/problems/internal",
-            "title": "Something is wrong here",
-            "status": 500,
-            "detail": "it may have happened: look before you send it again; the log of the server says more",
-        }
-        return answer(problem)
+        return answer(INTERNAL)
 
 
 _TITLES = {
     **{status: title for _, status, _, title in reversed(KINDS)},
     **{status: title for status, (_, title) in REFUSALS.items() if status in (413, 429)},
-    500: "Something is wrong here",
 }
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {
