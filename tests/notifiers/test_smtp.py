@@ -299,3 +299,13 @@ def test_a_server_that_is_not_understood_is_refused_and_no_password_shown(url):
 def test_a_sender_is_an_address(sender):
     with pytest.raises(InvalidInput, match="REMIT_MAIL_FROM"):
         MailServer.parse("smtp://mail.example.com", sender)
+
+
+@pytest.mark.parametrize("address", ["a..b@example.com", ".a@example.com", "a.@example.com"])
+def test_an_address_that_no_message_can_carry_is_refused_and_the_others_get_theirs(mailbox, address):
+    odd = Recipient(name="odd", address=address)
+
+    first, second, third = send(notifier(mailbox.port), ANN, odd, BOB)
+
+    assert (first.outcome, second.outcome, third.outcome) == ("delivered", "refused", "delivered")
+    assert [to for _, to, _ in mailbox.taken] == [[ANN.address], [BOB.address]]

@@ -33,6 +33,9 @@ SecretReference = Annotated[str, StringConstraints(pattern=r"^\$\{[A-Z_][A-Z0-9_
 _URL = re.compile(r"(https?://[A-Za-z0-9.\-\[\]:]+|\$\{[A-Z_][A-Z0-9_]*\})(/[A-Za-z0-9._~!&'()*+,;=:@%/-]*)?")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
+# Looked at when a subscription is set, not when it is read: one that was stored before it was must stay readable.
+_DOTS = re.compile(r"[^.@]+(\.[^.@]+)*@.*")
+
 
 def _plain_address(text: str) -> str:
     if len(text) > 254 or not _ADDRESS.fullmatch(text):
@@ -118,6 +121,9 @@ def _check_email(asked: NewSubscription) -> None:
     if not asked.recipients:
         raise InvalidInput("recipients", "are missing", "name who gets mail, each with name and address")
     addresses = [recipient.address for recipient in asked.recipients]
+    for place, address in enumerate(addresses):
+        if not _DOTS.fullmatch(address):
+            raise InvalidInput(f"recipients.{place}.address", "has a dot where none may be", "write ann@example.com")
     if len(set(addresses)) < len(addresses):
         raise InvalidInput("recipients", "name one address twice", "name each once")
     _without(asked, "email", "url", "signing_secret")

@@ -143,7 +143,12 @@ class SmtpNotifier:
 
     def _send(self, smtp: smtplib.SMTP, letter: Letter, recipient: Recipient, mailing: Mailing) -> Report:
         try:
-            smtp.send_message(self._message(letter, recipient, mailing))
+            message = self._message(letter, recipient, mailing)
+        except ValueError as error:
+            # An address that no message can carry: the other recipients' letters must not come to grief over it.
+            return Report(outcome="refused", detail=self._said(f"no message can be written to it: {error}"))
+        try:
+            smtp.send_message(message)
         except smtplib.SMTPRecipientsRefused as refused:
             code, said = refused.recipients[recipient.address]
             return self._refused(code, said)
