@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
 
 from remit.core.access import Principal
-from tests.entrypoints.http_world import ACME, World, http_world
+from tests.entrypoints.http_world import ACME, Silent, World, http_world
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "requirements" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
@@ -43,7 +43,7 @@ def missing(what: str, way_out: str) -> None:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    with http_world(tmp_path) as opened:
+    with http_world(tmp_path, connectors={"silent": Silent()}) as opened:
         yield opened
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from playwright.sync_api import Page, expect
 
 from remit.core.autonomy import StopScope
-from tests.entrypoints.http_world import ACME, EMAIL, NOTE, World, bounds
+from tests.entrypoints.http_world import ACME, EMAIL, NOTE, SILENT, World, bounds
 
 from .conftest import Looker
 
@@ -159,6 +159,65 @@ def test_the_queue_is_answered_from_the_keyboard_alone(look: Look, world: World)
     expect(page).to_have_url(f"{world.url}/console/intents/i-4/edit")
 
     assert world.remit.why(ACME, "i-2")["rejection"]["reason"] == "no"
+
+
+def test_enter_in_the_reason_for_rejecting_many_approves_nothing(look: Look, world: World) -> None:
+    world.submit("i-1", action_type=EMAIL)
+    page = look().goes("/console/queue")
+    page.get_by_label("Select all here").check()
+
+    page.get_by_label("Reason").fill("not this customer")
+    page.get_by_label("Reason").press("Enter")
+    card(page, "i-1").get_by_role("checkbox").press("Enter")
+    page.get_by_role("button", name="Reject selected").click()
+
+    expect(page.get_by_role("status")).to_contain_text("i-1: rejected")
+    assert world.remit.why(ACME, "i-1")["rejection"]["reason"] == "not this customer"
+
+
+def test_enter_in_a_note_says_nothing_about_what_happened(look: Look, world: World) -> None:
+    world.remit.apply(bounds(silent=True), by="ann")
+    world.submit("i-1", action_type=SILENT)
+    world.work()
+    page = look().goes("/console/intents/i-1")
+
+    page.get_by_label("What did you find?").fill("nothing arrived there")
+    page.get_by_label("What did you find?").press("Enter")
+    page.get_by_role("button", name="It did not happen").click()
+
+    expect(page.get_by_text("found out: failed")).to_be_visible()
+
+
+def test_a_key_that_is_held_down_answers_once(look: Look, world: World) -> None:
+    for number in (1, 2):
+        world.submit(f"i-{number}", action_type=EMAIL, expires_at=datetime(2030, 1, number, tzinfo=UTC))
+    page = look().goes("/console/queue")
+    page.keyboard.press("j")
+
+    page.keyboard.down("a")
+    expect(card(page, "i-2")).to_be_focused()
+    page.keyboard.down("a")
+    page.keyboard.up("a")
+    page.keyboard.press("j")
+
+    expect(page.get_by_role("status")).to_contain_text("i-1: approved")
+    assert world.remit.status(ACME, "i-2")["status"] == "AWAITING_APPROVAL"
+
+
+def test_news_puts_no_other_intent_under_the_finger_that_approves(look: Look, world: World) -> None:
+    for number in (1, 2):
+        world.submit(f"i-{number}", action_type=EMAIL, expires_at=datetime(2030, 1, number, tzinfo=UTC))
+    page = look().goes("/console/queue")
+    page.keyboard.press("j")
+    expect(card(page, "i-1")).to_be_focused()
+
+    world.remit.reject(ACME, "i-1", by="bob")
+    expect(card(page, "i-1")).to_have_count(0)
+    page.keyboard.press("a")
+    page.keyboard.press("j")
+
+    expect(card(page, "i-2")).to_be_focused()
+    assert world.remit.status(ACME, "i-2")["status"] == "AWAITING_APPROVAL"
 
 
 def test_of_two_who_answer_at_once_one_wins_and_the_other_is_told_who(look: Look, world: World) -> None:

@@ -39,6 +39,7 @@ function listen() {
 function isBusy(live) {
   return Boolean(
     live.querySelector("input[name=item]:checked, details.reject[open], form.edit") ||
+      [...live.querySelectorAll("input[name=reason], input[name=note]")].some((field) => field.value) ||
       (live.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), textarea, select")),
   );
 }
@@ -80,13 +81,15 @@ function trouble(event) {
 document.addEventListener("htmx:responseError", trouble);
 document.addEventListener("htmx:sendError", trouble);
 
-// --- after a swap: the same card keeps the focus, or the one that took its place ---
+// --- after a swap: the same card keeps the focus, or after one's own answer the one that took its place ---
+// News gives it to no other: a key that was meant for the card that has gone must not answer the next.
 
-let place = { name: null, index: -1 };
+let place = { name: null, index: -1, answered: false };
 
-document.addEventListener("htmx:beforeSwap", () => {
+document.addEventListener("htmx:beforeSwap", (event) => {
   const current = document.activeElement?.closest?.("[data-card]");
-  place = { name: current?.dataset.card ?? null, index: cards().indexOf(current) };
+  const answered = event.detail.requestConfig?.verb === "post";
+  place = { name: current?.dataset.card ?? null, index: cards().indexOf(current), answered };
 });
 
 document.addEventListener("htmx:afterSwap", () => {
@@ -98,8 +101,8 @@ document.addEventListener("htmx:afterSwap", () => {
   if (place.index < 0) return;
   const now = cards();
   const same = now.find((card) => card.dataset.card === place.name);
-  (same ?? now[Math.min(place.index, now.length - 1)])?.focus();
-  place = { name: null, index: -1 };
+  (same ?? (place.answered ? now[Math.min(place.index, now.length - 1)] : null))?.focus();
+  place = { name: null, index: -1, answered: false };
 });
 
 // --- keyboard ---
@@ -140,14 +143,17 @@ document.addEventListener("keydown", (event) => {
     for (const open of document.querySelectorAll(".corner details[open], details.reject[open]")) open.open = false;
     return;
   }
+  // Enter on a ticked box would press the first button that works, and approve all that is ticked.
+  if (event.key === "Enter" && event.target.matches("input[type=checkbox][form=many], #many input[type=checkbox]")) event.preventDefault();
+  // A key held down comes again and again, after an answer on the next card.
+  if (event.repeat && !["j", "k"].includes(event.key)) return;
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (event.target.matches("input:not([type=checkbox]):not([type=radio]), textarea, select")) return;
   const act = ACTS[event.key];
   if (!act) return;
   event.preventDefault();
-  // With one card on the page, there is no doubt which is meant.
-  const all = cards();
-  act(document.activeElement?.closest("[data-card]") ?? (all.length === 1 ? all[0] : null));
+  // On the page of one intent there is no doubt which is meant; in the queue the last one left may be news.
+  act(document.activeElement?.closest("[data-card]") ?? document.querySelector(".cards.single [data-card]"));
 });
 
 // --- clicks ---
