@@ -354,3 +354,73 @@ def test_without_a_console_there_is_none(tmp_path: Path) -> None:
     with http_world(tmp_path, HttpSettings(console=False)) as world:
         assert httpx.get(f"{world.url}/console/", trust_env=False).status_code == 404
         assert httpx.get(f"{world.url}/healthz", trust_env=False).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["audit/verify", "bounds/form", "queue/approve", "stop"])
+def test_a_stop_from_the_answer_to_a_form_leads_to_a_page_that_is_there(
+    world: World, visit: Visiting, path: str
+) -> None:
+    ann = visit()
+    shown = ann.post(f"/console/{path}", {"sequence": "1", "list": "inherit"}).text
+    found = re.search(r'action="/console/stop".*?name="back" value="([^"]*)"', shown, re.DOTALL)
+    assert found
+
+    stopped = ann.post("/console/stop", {"reason": "odd notes", "back": found[1]})
+
+    assert ann.get(stopped.headers["location"]).status_code == 200
+
+
+@pytest.mark.parametrize("number", ["²", "9" * 5000], ids=["a power", "very long"])
+@pytest.mark.parametrize("field", ["limit", "sequence"])
+def test_what_only_looks_like_a_number_is_told_and_no_fault_of_ours(visit: Visiting, field: str, number: str) -> None:
+    answer = visit().post("/console/bounds/form", {"sequence": "1", "list": "inherit", field: number})
+
+    assert (answer.status_code, field in text_of(answer)) == (422, True)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "1e999", "NaN", "9" * 5000], ids=["deep", "large", "none", "long"])
+def test_json_that_nothing_can_carry_is_told_on_the_form(world: World, visit: Visiting, text: str) -> None:
+    world.submit("i-1", action_type=EMAIL, parameters={"lines": [1]})
+
+    for path in ("edit", "edit/difference"):
+        answer = visit().post(f"/console/intents/i-1/{path}", {"parameters.lines": text})
+        assert answer.status_code in (200, 422), path
+        assert 'role="alert"' in answer.text, path
+    assert world.remit.status(ACME, "i-1")["status"] == "AWAITING_APPROVAL"
+
+
+def test_a_form_that_was_not_right_comes_back_as_it_was_sent(visit: Visiting) -> None:
+    ann = visit()
+    sent = {"sequence": "1", "list": "own", f"allow:{EMAIL}": "on", f"mode:{EMAIL}": "DISABLED", f"limit:{EMAIL}": "7"}
+
+    bounds_page = ann.post("/console/bounds/form", {**sent, "limit": "many", "timezone": "Asia/Tokyo"}).text
+    telling = ann.post("/console/telling", {"subscription_id": "ops", "channel": "email", "notice": "STOPPED"}).text
+    keys = ann.post("/console/keys", {"name": "not a name", "role": "auditor"}).text
+
+    for tag in (
+        'name="list" value="own" checked',
+        f'name="allow:{EMAIL}" aria-label="{EMAIL} may run alone" checked',
+        'value="DISABLED" selected',
+        'value="7"',
+        'value="many"',
+        'value="Asia/Tokyo"',
+    ):
+        assert tag in bounds_page, tag
+    assert re.findall(r'name="notice" value="(\w+)" checked', telling) == ["STOPPED"]
+    assert 'value="not a name"' in keys
+    assert re.findall(r'name="role" value="(\w+)" checked', keys) == ["auditor"]
+
+
+def test_a_fault_of_ours_is_told_on_a_page_that_stands_in_no_frame(
+    world: World, visit: Visiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a secret")
+
+    ann = visit()
+    monkeypatch.setattr(world.remit, "usage", broken)
+    answer = ann.get("/console/")
+
+    assert (answer.status_code, "a secret" in answer.text) == (500, False)
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"

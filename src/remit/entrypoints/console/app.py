@@ -51,14 +51,13 @@ FOR_GOOD = {"cache-control": "public, max-age=31536000, immutable"}
 
 def create_console(remit: Remit, settings: HttpSettings, limiter: RateLimiter, streams: Streams) -> FastAPI:
     """An ASGI application to be mounted at `/console`."""
-    console = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    console = Console(docs_url=None, redoc_url=None, openapi_url=None)
     console.state.remit, console.state.limiter, console.state.streams = remit, limiter, streams
     console.state.code_flow = CodeFlow.of(settings.oidc)
     _install_errors(console)
     for module in (sign_in, now, did, queue, intent, edit, bounds, policies, keys, audit, telling, stops, stream):
         console.include_router(module.router)
     console.add_api_route("/static/{name}", _asset)
-    console.add_middleware(SecurityHeaders)
     return console
 
 
@@ -85,6 +84,12 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, secured if scope["type"] == "http" else send)
+
+
+class Console(FastAPI):
+    def build_middleware_stack(self) -> ASGIApp:
+        # Around all of it: a middleware would stand inside the page that tells a fault of ours.
+        return SecurityHeaders(super().build_middleware_stack())
 
 
 def _install_errors(console: FastAPI) -> None:

@@ -15,7 +15,7 @@ from remit.core.bounds import AccountBounds, Bounds, BoundsInForce, unregistered
 from remit.core.errors import InvalidInput
 from remit.core.ledger import LedgerEntry
 from remit.entrypoints.bounds_file import BoundsFile, as_yaml, describe_changes
-from remit.entrypoints.console.bounds_form import with_form
+from remit.entrypoints.console.bounds_form import fields_of, is_count, with_form
 from remit.entrypoints.console.edit import Said
 from remit.entrypoints.console.render import page
 from remit.entrypoints.console.visitors import HOME, Here, Reader, Visitor, permitted
@@ -35,7 +35,13 @@ def bounds(request: Request, remit: Here, visitor: Reader, account_id: Account =
 
 
 def _page(
-    request: Request, remit: Remit, visitor: Visitor, account_id: str | None, problem: str | None = None
+    request: Request,
+    remit: Remit,
+    visitor: Visitor,
+    account_id: str | None,
+    *,
+    said: Mapping[str, str] | None = None,
+    problem: str | None = None,
 ) -> Response:
     in_force = remit.bounds(visitor.tenant_id)
     whole = in_force.bounds
@@ -46,7 +52,8 @@ def _page(
         status=422 if problem else 200,
         in_force=in_force,
         whole=whole,
-        level=level,
+        said=fields_of(whole, level) if said is None else said,
+        sequence=in_force.config_sequence if said is None else said.get("sequence", ""),
         account_id=account_id,
         types=_types(whole),
         mode_names=MODES,
@@ -89,7 +96,7 @@ def by_form(request: Request, remit: Here, visitor: Admin, said: Said) -> Respon
         wanted = with_form(remit.bounds(visitor.tenant_id).bounds, account_id, said)
         return preview(request, remit, visitor, wanted, _sequence(said))
     except InvalidInput as error:
-        return _page(request, remit, visitor, account_id, str(error))
+        return _page(request, remit, visitor, account_id, said=said, problem=str(error))
 
 
 @router.get("/bounds/file")
@@ -152,6 +159,6 @@ def apply(
 
 def _sequence(said: Mapping[str, str]) -> int:
     text = said.get("sequence", "")
-    if not text.isdigit():
+    if not is_count(text):
         raise InvalidInput("sequence", "is missing", "reload the page and send the form again")
     return int(text)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from remit.core.bounds import Bounds
+from remit.core.bounds import AccountBounds, Bounds
 from remit.core.errors import InvalidInput
 
 
@@ -24,6 +24,21 @@ def with_form(bounds: Bounds, account_id: str | None, said: Mapping[str, str]) -
     if account_id is None:
         whole["tenant_budget"] = _ceiling(whole["tenant_budget"], said)
     return whole
+
+
+def fields_of(bounds: Bounds, level: Bounds | AccountBounds) -> dict[str, str]:
+    """What the form of `level`, which is `bounds` themselves or an account's, says when it is opened."""
+    budget, ceiling = level.budget, bounds.tenant_budget
+    said = {"list": "inherit" if level.allowlist is None else "own"}
+    said |= {f"allow:{name}": "on" for name in level.allowlist or []}
+    said |= {f"mode:{name}": mode for name, mode in level.modes.items()}
+    said |= {f"limit:{name}": str(most) for name, most in (budget.max_per_action_type if budget else {}).items()}
+    counts = {
+        "limit": budget.max_autonomous_per_day if budget else None,
+        "timezone": budget.timezone if budget else None,
+        "ceiling": ceiling.max_autonomous_per_day if ceiling else None,
+    }
+    return said | {field: str(count) for field, count in counts.items() if count is not None}
 
 
 def _names(said: Mapping[str, str], prefix: str) -> list[str]:
@@ -44,10 +59,15 @@ def _ceiling(before: dict[str, Any] | None, said: Mapping[str, str]) -> dict[str
     return None if count is None else {**(before or {}), "max_autonomous_per_day": count}
 
 
+def is_count(text: str) -> bool:
+    """A whole number of at most ten digits. `"²"` is a digit to Python, and no number."""
+    return text.isascii() and text.isdigit() and len(text) <= 10
+
+
 def _count(said: Mapping[str, str], field: str) -> int | None:
     text = said.get(field, "").strip()
     if not text:
         return None
-    if not text.isdigit() or len(text) > 10:
+    if not is_count(text):
         raise InvalidInput(field, f"is {text[:40]!r}", "write a whole number, 0 for none, or leave it empty")
     return int(text)

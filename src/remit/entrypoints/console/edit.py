@@ -135,11 +135,15 @@ def _text(item: Any) -> str:
     return item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
 
 
+def _no_number(name: str) -> Any:
+    raise ValueError(name)
+
+
 def _parsed(field: Field, text: str) -> Any:
     if field.control in ("text", "long"):
         return text.replace("\r\n", "\n")
     try:
-        return json.loads(text)
-    except ValueError:
+        return json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         what = "a number" if field.control == "number" else "JSON"
         raise InvalidInput(field.path, f"{text[:80]!r} is not {what}", f"write {what}") from None

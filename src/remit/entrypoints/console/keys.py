@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Form, Request
@@ -44,7 +45,7 @@ def create(
     try:
         _, text = remit.create_key(visitor.tenant_id, {"name": name.strip(), "roles": role or []}, by=visitor.name)
     except InvalidInput as error:
-        return _page(request, remit, visitor, status=422, problem=str(error))
+        return _page(request, remit, visitor, status=422, problem=str(error), name=name, ticked=role or [])
     return _page(request, remit, visitor, text=text)
 
 
@@ -62,10 +63,13 @@ def _page(
     status: int = 200,
     text: str | None = None,
     problem: str | None = None,
+    name: str = "",
+    ticked: Sequence[str] = (),
 ) -> Response:
     listed: list[dict[str, Any]] = [key.wire() for key in remit.keys(visitor.tenant_id)]
     listed.sort(key=lambda key: (key["revoked_at"] is not None, key["name"]))
-    return page(request, "keys.html", status=status, keys=listed, text=text, problem=problem, roles=OFFERED, does=DOES)
+    asked = {"name": name, "ticked": ticked, "problem": problem}
+    return page(request, "keys.html", status=status, keys=listed, text=text, roles=OFFERED, does=DOES, **asked)
 
 
 assert DOES.keys() == ROLES.keys()

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from remit.core.autonomy import StopScope
 from remit.core.values import instant
 from remit.entrypoints.console import words
-from remit.entrypoints.console.visitors import Visitor, visitor_seen
+from remit.entrypoints.console.visitors import HOME, SAFE_METHODS, Visitor, visitor_seen
 from remit.wiring import Remit
 
 FOLDER = Path(str(resources.files("remit.console")))
@@ -58,11 +58,14 @@ def asset(name: str) -> str:
 def page(request: Request, template: str, *, status: int = 200, **shown: Any) -> HTMLResponse:
     """One page with its frame."""
     visitor = visitor_seen(request)
+    path = _path(request)
+    # Whoever stops from the answer to a form cannot be led back to it: it is at no address.
+    back = path if request.method in SAFE_METHODS else HOME
     frame = _frame(request.app.state.remit, visitor) if visitor else {"stops": [], "waiting": 0}
     text = (
         _environment()
         .get_template(template)
-        .render(visitor=visitor, path=_path(request), oidc=request.app.state.code_flow is not None, **frame, **shown)
+        .render(visitor=visitor, path=path, back=back, oidc=request.app.state.code_flow is not None, **frame, **shown)
     )
     return HTMLResponse(text, status_code=status)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Depends, Request
@@ -45,7 +45,7 @@ def subscribe(
         asked = _asked(said, notices)
         remit.set_subscription(visitor.tenant_id, said.get("subscription_id", ""), asked, by=visitor.name)
     except InvalidInput as error:
-        return _page(request, remit, visitor, said=said, problem=str(error))
+        return _page(request, remit, visitor, said=said, ticked=notices, problem=str(error))
     return RedirectResponse(f"{HOME}telling", status_code=303)
 
 
@@ -86,6 +86,7 @@ def _page(
     visitor: Visitor,
     *,
     said: Mapping[str, str] | None = None,
+    ticked: Sequence[str] = NOTICES,
     problem: str | None = None,
 ) -> Response:
     return page(
@@ -97,5 +98,6 @@ def _page(
         channels=CHANNELS,
         notices=NOTICES,
         said=said or {},
+        ticked=ticked,
         problem=problem,
     )
