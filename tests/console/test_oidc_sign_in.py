@@ -6,7 +6,9 @@ import base64
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -170,3 +172,33 @@ def test_an_issuer_that_does_not_answer_is_told_so(ann: httpx.Client, page: tupl
 def test_without_an_issuer_there_is_no_such_way_in(tmp_path: Path) -> None:
     with http_world(tmp_path) as world:
         assert httpx.get(f"{world.url}/console/oidc", trust_env=False).status_code == 404
+
+
+def test_leaving_for_the_issuer_asks_it_no_more_often_than_its_keys(
+    ann: httpx.Client, page: tuple[Issuer, SignInPage]
+) -> None:
+    for _ in range(5):
+        assert ann.get("/console/oidc", follow_redirects=False).status_code == 303
+
+    assert page[0].discovered == 1
+
+
+def test_an_issuer_that_hangs_holds_up_nobody_else(world: World, page: tuple[Issuer, SignInPage]) -> None:
+    page[0].answers.clear()
+    asked = base64.urlsafe_b64encode(b'{"state":"s","verifier":"v","nonce":"n","to":"/console/"}').decode()
+
+    def come_back(_: int) -> int:
+        cookies = {"remit_sign_in": asked}
+        path = f"{world.url}/console/oidc/callback?code=c&state=s"
+        return httpx.get(path, cookies=cookies, trust_env=False, timeout=20).status_code
+
+    with ThreadPoolExecutor(60) as many:
+        came_back = [many.submit(come_back, number) for number in range(60)]
+        time.sleep(0.5)
+        began = time.monotonic()
+        healthy = world.client("auditor").get("/v1/usage")
+        took_s = time.monotonic() - began
+        page[0].answers.set()
+        assert {each.result() for each in came_back} <= {401, 503}
+
+    assert (healthy.status_code, took_s < 2) == (200, True)

@@ -39,11 +39,16 @@ def _published(key: Any, kid: str, **more: Any) -> dict[str, Any]:
 
 
 class Issuer:
-    """A real one on loopback. `keys` is what it publishes, `asked` how often, `described` what it says of itself."""
+    """
+    A real one on loopback. `keys` is what it publishes, `asked` how often, `described` what it says of itself and
+    `discovered` how often; it answers while `answers` is set.
+    """
 
     def __init__(self) -> None:
         self.keys: list[dict[str, Any]] = [_published(RSA[0], "k-0", use="sig", alg="RS256")]
-        self.asked = 0
+        self.asked = self.discovered = 0
+        self.answers = threading.Event()
+        self.answers.set()
         self.redirects = False
         issuer = self
 
@@ -51,6 +56,9 @@ class Issuer:
             def do_GET(self) -> None:
                 if self.path == "/keys":
                     issuer.asked += 1
+                else:
+                    issuer.discovered += 1
+                issuer.answers.wait(10)
                 answer = {"/.well-known/openid-configuration": issuer.described, "/keys": {"keys": issuer.keys}}
                 body = json.dumps(answer.get(self.path, {})).encode()
                 self.send_response(302 if issuer.redirects else 200)

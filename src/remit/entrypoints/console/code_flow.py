@@ -11,8 +11,12 @@ import base64
 import binascii
 import hmac
 import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 import httpx
 import orjson
@@ -26,6 +30,10 @@ from remit.entrypoints.claims import principal_of_claims
 from remit.entrypoints.http.oidc import TIMEOUT_S, TokenIssuer, discover
 from remit.entrypoints.http.settings import OidcSettings
 
+AT_ONCE = 8
+"""So many sign-ins ask the issuer at a time: anybody may begin one, and each holds a thread until it answers."""
+DESCRIPTION_FRESH_S = 600.0
+
 _NOT_OURS = "this sign-in was not begun in this browser, or was finished already; sign in again"
 
 
@@ -36,6 +44,8 @@ class CodeFlow:
         self._settings, self._client_id = settings, client_id
         # An ID token is made out to the client, an access token to the API.
         self._tokens = TokenIssuer(replace(settings, audience=client_id))
+        self._asking = threading.BoundedSemaphore(AT_ONCE)
+        self._described: tuple[float, dict[str, Any]] | None = None
 
     @classmethod
     def of(cls, settings: OidcSettings | None) -> Self | None:
@@ -44,6 +54,10 @@ class CodeFlow:
 
     def begin(self, redirect_uri: str, to: str) -> tuple[str, str]:
         """Where the browser goes, and the cookie that it comes back with. Raises `TryLater`."""
+        with self._turn():
+            return self._begin(redirect_uri, to)
+
+    def _begin(self, redirect_uri: str, to: str) -> tuple[str, str]:
         verifier, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
         with self._client(redirect_uri) as client:
             endpoint = self._endpoint("authorization_endpoint")
@@ -54,11 +68,24 @@ class CodeFlow:
     def finish(self, redirect_uri: str, asked: str, came_back: str) -> tuple[Principal, str]:
         """Who it is and where they wanted to go. Raises `Unauthenticated`, `Forbidden` or `TryLater`."""
         remembered = _remembered(asked)
+        with self._turn():
+            return self._finish(redirect_uri, remembered, came_back)
+
+    def _finish(self, redirect_uri: str, remembered: dict[str, str], came_back: str) -> tuple[Principal, str]:
         token = self._token(redirect_uri, remembered, came_back)
         claims = self._tokens.claims(str(token.get("id_token")))
         if not hmac.compare_digest(str(claims.get("nonce")), remembered["nonce"]):
             raise Unauthenticated(_NOT_OURS)
         return principal_of_claims(claims, self._settings), remembered["to"]
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._asking.acquire(blocking=False):
+            raise TryLater("many people are signing in at this moment; sign in again in a moment")
+        try:
+            yield
+        finally:
+            self._asking.release()
 
     def _token(self, redirect_uri: str, remembered: dict[str, str], came_back: str) -> dict[str, object]:
         try:
@@ -89,9 +116,15 @@ class CodeFlow:
 
     def _endpoint(self, name: str) -> str:
         try:
-            return str(discover(self._settings.issuer)[name])
+            return str(self._description()[name])
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
             raise TryLater(f"{self._settings.issuer} cannot be asked where to sign in ({error}); try later") from None
+
+    def _description(self) -> dict[str, Any]:
+        now = time.monotonic()
+        if self._described is None or now - self._described[0] >= DESCRIPTION_FRESH_S:
+            self._described = now, discover(self._settings.issuer)
+        return self._described[1]
 
 
 def _remembered(asked: str) -> dict[str, str]:
