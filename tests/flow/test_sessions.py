@@ -74,3 +74,14 @@ def test_what_is_over_is_dropped_when_the_next_session_begins(world: World) -> N
 
     store = world.app.context.store
     assert (len(store.scan(SESSION, TENANT)), store.scan(SIGN_IN_LINK, TENANT)) == (1, [])
+
+
+def test_what_is_over_is_dropped_also_where_people_only_ever_get_links(world: World) -> None:
+    world.app.redeem_link(world.app.make_link(ANN, leads_to="/console/queue"), on_loopback=True)
+    world.app.make_link(ANN, leads_to="/console/queue")
+    world.clock.pass_(seconds=SESSION_LIVES.total_seconds())
+
+    world.app.make_link(ANN, leads_to="/console/queue")
+
+    store = world.app.context.store
+    assert (store.scan(SESSION, TENANT), len(store.scan(SIGN_IN_LINK, TENANT))) == ([], 1)

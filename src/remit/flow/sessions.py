@@ -23,7 +23,7 @@ from remit.flow.context import Context
 from remit.ports import Snapshot, Unit, Writes, answer_of
 
 SWEPT_AT_ONCE = 100
-"""So many sessions and links that are over are dropped whenever one begins."""
+"""So many sessions and links that are over are dropped whenever one begins or a link is made."""
 
 
 def begin(
@@ -71,8 +71,13 @@ def make_link(
     """A link that signs `principal` in once. Answers its token."""
     text = SecretText(LINK_PREFIX, principal.tenant_id, context.new_id(), secret)
     link = new_link(principal, text, leads_to=leads_to, loopback_only=loopback_only, now=now, lives=lives)
-    unit = Unit(keys=[_link_at(text)], change=lambda _: Writes(answer=text, puts=[(_link_at(text), link)]))
-    return answer_of(context.store.transact([unit]))
+    # Where people come in by mailed links alone, no session begins that would drop what is over.
+    over = _over(context, principal.tenant_id, now)
+
+    def change(_: Snapshot) -> Writes[SecretText]:
+        return Writes(answer=text, puts=[(_link_at(text), link)], deletes=over)
+
+    return answer_of(context.store.transact([Unit(keys=[_link_at(text), *over], change=change)]))
 
 
 def redeem(context: Context, token: str, *, on_loopback: bool, secret: str, now: datetime) -> tuple[SecretText, str]:
