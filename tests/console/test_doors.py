@@ -26,6 +26,7 @@ Visiting = Callable[..., Visit]
 READERS = {"approver", "operator", "admin", "auditor"}
 ALLOWED = {
     "GET /": {"agent", *READERS},
+    "GET /switch": {"agent", *READERS},
     "GET /did": READERS,
     "GET /queue": READERS,
     "POST /queue/approve": {"approver"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from remit.core.autonomy import StopScope
@@ -72,7 +73,7 @@ def test_approving_in_the_queue(look: Look, world: World) -> None:
 
     card(page, "i-1").get_by_role("button", name="Approve").click()
 
-    expect(page.get_by_role("status")).to_contain_text("i-1: approved; it runs now")
+    expect(page.locator("#became")).to_contain_text("i-1: approved; it runs now")
     expect(card(page, "i-1")).to_have_count(0)
     assert world.remit.why(ACME, "i-1")["approval"]["approved_by"] == "ann"
 
@@ -85,7 +86,7 @@ def test_rejecting_with_a_reason(look: Look, world: World) -> None:
     card(page, "i-1").get_by_label("Why not?").fill("not this customer")
     card(page, "i-1").get_by_role("button", name="Reject", exact=True).click()
 
-    expect(page.get_by_role("status")).to_contain_text("i-1: rejected")
+    expect(page.locator("#became")).to_contain_text("i-1: rejected")
     assert world.remit.why(ACME, "i-1")["rejection"]["reason"] == "not this customer"
 
 
@@ -117,7 +118,7 @@ def test_selecting_many_and_answering_them_together(look: Look, world: World) ->
     for name in ("i-1", "i-3"):
         card(page, name).get_by_role("checkbox").check()
     page.get_by_role("button", name="Approve selected").click()
-    expect(page.get_by_role("status").locator("li")).to_have_count(2)
+    expect(page.locator("#became").locator("li")).to_have_count(2)
     page.get_by_label("Select all here").check()
     page.get_by_label("Reason").fill("enough")
     page.get_by_role("button", name="Reject selected").click()
@@ -145,13 +146,13 @@ def test_the_queue_is_answered_from_the_keyboard_alone(look: Look, world: World)
     keys.press("j")
     keys.press("k")
     keys.press("a")
-    expect(page.get_by_role("status")).to_contain_text("i-1: approved")
+    expect(page.locator("#became")).to_contain_text("i-1: approved")
     # The card that took its place has the focus: the next answer needs no hand on the mouse.
     expect(card(page, "i-2")).to_be_focused()
     keys.press("r")
     keys.type("no")
     keys.press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("i-2: rejected")
+    expect(page.locator("#became")).to_contain_text("i-2: rejected")
     keys.press("x")
     expect(card(page, "i-3").get_by_role("checkbox")).to_be_checked()
     keys.press("j")
@@ -171,7 +172,7 @@ def test_enter_in_the_reason_for_rejecting_many_approves_nothing(look: Look, wor
     card(page, "i-1").get_by_role("checkbox").press("Enter")
     page.get_by_role("button", name="Reject selected").click()
 
-    expect(page.get_by_role("status")).to_contain_text("i-1: rejected")
+    expect(page.locator("#became")).to_contain_text("i-1: rejected")
     assert world.remit.why(ACME, "i-1")["rejection"]["reason"] == "not this customer"
 
 
@@ -200,7 +201,7 @@ def test_a_key_that_is_held_down_answers_once(look: Look, world: World) -> None:
     page.keyboard.up("a")
     page.keyboard.press("j")
 
-    expect(page.get_by_role("status")).to_contain_text("i-1: approved")
+    expect(page.locator("#became")).to_contain_text("i-1: approved")
     assert world.remit.status(ACME, "i-2")["status"] == "AWAITING_APPROVAL"
 
 
@@ -230,11 +231,11 @@ def test_of_two_who_answer_at_once_one_wins_and_the_other_is_told_who(look: Look
         looker.page.reload()
 
     card(ann.page, "i-1").get_by_role("button", name="Approve").click()
-    expect(ann.page.get_by_role("status")).to_contain_text("approved; it runs now")
+    expect(ann.page.locator("#became")).to_contain_text("approved; it runs now")
     card(bob.page, "i-1").get_by_text("Reject…").click()
     card(bob.page, "i-1").get_by_role("button", name="Reject", exact=True).click()
 
-    expect(bob.page.get_by_role("status")).to_contain_text("ann approved it first, so nothing changed")
+    expect(bob.page.locator("#became")).to_contain_text("ann approved it first, so nothing changed")
     for looker in (ann, bob):
         looker.forgets("ERR_FAILED", "console/stream")
 
@@ -261,7 +262,7 @@ def test_stopping_and_resuming_from_any_page(look: Look, world: World) -> None:
 
     expect(page.locator("#switch summary")).to_have_text("Stopped")
     told = "ann stopped autonomy for tenant acme: “odd notes since noon”"
-    expect(page.get_by_role("status").first).to_contain_text(told)
+    expect(page.locator("#stopped")).to_contain_text(told)
     assert world.submit("i-1").reason == "AUTONOMY_STOPPED"
     page.locator("#switch summary").click()
     page.get_by_label("Why may it go on?").fill("it was a test")
@@ -270,12 +271,18 @@ def test_stopping_and_resuming_from_any_page(look: Look, world: World) -> None:
     assert world.submit("i-2").reason == "WITHIN_BOUNDS"
 
 
-def test_a_stop_from_elsewhere_shows_up_by_itself(look: Look, world: World) -> None:
-    page = look().goes("/console/")
+@pytest.mark.parametrize("path", ["/console/", "/console/queue", "/console/bounds", "/console/audit"])
+def test_a_stop_from_elsewhere_shows_up_by_itself(look: Look, world: World, path: str) -> None:
+    page = look().goes(path)
 
     world.remit.stop(StopScope(tenant_id=ACME), by="carl", reason="from outside")
 
     expect(page.locator("#switch summary")).to_have_text("Stopped")
+    expect(page.get_by_text("carl stopped autonomy for tenant acme")).to_be_visible()
+    page.locator("#switch summary").click()
+    page.get_by_label("Why may it go on?").fill("it was a test")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("#switch summary")).to_have_text("Autonomy on")
 
 
 def test_bounds_are_changed_after_a_look_at_what_changes(look: Look, world: World) -> None:

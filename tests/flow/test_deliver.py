@@ -380,3 +380,22 @@ def test_trap_deliveries_and_subscriptions_of_another_tenant_are_not_seen(told):
     with pytest.raises(NotFound):
         world.app.remove_subscription("globex", "ops")
     assert len(world.app.subscriptions(TENANT)) == 1
+
+
+def test_a_message_that_breaks_its_notifier_is_given_up_in_the_end(told, monkeypatch):
+    world, receiver = told
+    subscribe(world)
+    world.queued("i-1")
+    follow(world)
+
+    def breaks(_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(receiver, "send", breaks)
+    for _ in range(60):
+        world.clock.pass_(hours=4)
+        deliver(world)
+
+    (delivery,) = world.app.deliveries(TENANT)
+    assert delivery["status"] == "FAILED"
+    assert delivery["last_result"]["detail"] == "the notifier broke (ZeroDivisionError)"

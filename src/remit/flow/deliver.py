@@ -7,6 +7,7 @@ sent once more, under the same id, and nothing is ever forgotten.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,9 @@ from remit.core.notice import Notice
 from remit.core.records import BOUNDS, DELIVERY, OUTBOX, SUBSCRIPTION, THE_ONE, Key, delivery_key, outbox_key
 from remit.core.subscription import NoticeKind, Recipient, Subscription
 from remit.flow.context import Context
-from remit.ports import Letter, Mailing, Snapshot, Unit, Writes, answer_of
+from remit.ports import Letter, Mailing, Notifier, Snapshot, Unit, Writes, answer_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,17 @@ def deliver(context: Context, which: DueOutbox, clock: Callable[[], datetime], l
         reports = [gone] * len(letters)
     else:
         hosts = _allowed_hosts(context, which.tenant_id)
-        reports = notifier.send(Mailing(subscription, letters, hosts, now))
+        reports = _sent(notifier, Mailing(subscription, letters, hosts, now))
     return _noted(context, which, message, letters, reports, clock())
+
+
+def _sent(notifier: Notifier, mailing: Mailing) -> list[Report]:
+    try:
+        return notifier.send(mailing)
+    except Exception as error:
+        # Counted like any other try, so that a message that breaks its notifier is given up in the end.
+        log.exception("a notifier broke")
+        return [Report(outcome="failed", detail=f"the notifier broke ({type(error).__name__})")] * len(mailing.letters)
 
 
 def _claim_unit(which: DueOutbox, now: datetime) -> Unit[tuple[Subscription, Delivery] | None]:

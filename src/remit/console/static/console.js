@@ -68,6 +68,12 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   tellOfNews();
 });
 
+// Nor does the stop switch change while somebody writes in it.
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const { target } = event.detail;
+  if (target.id === "switch-body" && target.contains(document.activeElement)) event.detail.shouldSwap = false;
+});
+
 // A part of the page that did not come is said, not swallowed; the news looks again by itself.
 function trouble(event) {
   const { elt, xhr } = event.detail;

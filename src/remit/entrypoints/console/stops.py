@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from remit.core.autonomy import StopLevel, StopScope
-from remit.entrypoints.console.visitors import HOME, Here, Visitor, local_page, permitted
+from remit.entrypoints.console.render import page
+from remit.entrypoints.console.visitors import HOME, Anybody, Here, Visitor, local_page, permitted
 
 router = APIRouter()
 Operator = Annotated[Visitor, permitted("stop")]
@@ -40,6 +41,13 @@ async def switch_of(
 
 
 Meant = Annotated[Switch, Depends(switch_of)]
+
+
+@router.get("/switch")
+def switch(request: Request, visitor: Anybody) -> Response:
+    """Nothing but what every page shows: those that do not renew themselves take it from here."""
+    del visitor
+    return page(request, "switch.html")
 
 
 @router.post("/stop")
