@@ -88,7 +88,9 @@ def test_trap_one_step_that_an_engine_runs_twice_at_once_calls_once(world):
     )
 
     assert world.called() == world.written() == 1
-    assert {"stop": True} in answers or any(answer["status"] == "UNKNOWN" for answer in answers)
+    # Whoever comes when the answer is noted already is given that one.
+    same = answers[0] == answers[1]
+    assert same or {"stop": True} in answers or any(answer["status"] == "UNKNOWN" for answer in answers)
 
 
 def test_a_step_that_wakes_up_after_its_repetition_has_called_does_not_call(world, monkeypatch):
