@@ -108,6 +108,17 @@ class CaseFilter:
     created_from: datetime | None = None
     created_before: datetime | None = None
 
+    def matches(self, case: Case) -> bool:
+        """For a store that cannot ask its database for all of it."""
+        return (
+            (self.statuses is None or case.status in self.statuses)
+            and self.account_id in (None, case.account_id)
+            and self.action_type in (None, case.action_type)
+            and self.reason in (None, case.reason)
+            and (self.created_from is None or case.created_at >= self.created_from)
+            and (self.created_before is None or case.created_at < self.created_before)
+        )
+
 
 class Store(Protocol):
     """

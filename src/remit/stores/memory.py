@@ -74,7 +74,7 @@ class MemoryStore:
         return [case for case in found if start is None or _by_expiry(case) > start][:limit]
 
     def cases(self, tenant_id: str, which: CaseFilter, after: str | None, limit: int) -> list[Case]:
-        found = [case for case in self._cases(tenant_id) if _matches(case, which)]
+        found = [case for case in self._cases(tenant_id) if which.matches(case)]
         found.sort(key=_by_creation, reverse=True)
         start = None if after is None else _cursor(after)
         return [case for case in found if start is None or _by_creation(case) < start][:limit]
@@ -192,17 +192,6 @@ class _Shown:
 
 def _place(key: Key[Any]) -> _Place:
     return key.kind.name, key.tenant_id, key.id
-
-
-def _matches(case: Case, which: CaseFilter) -> bool:
-    return (
-        (which.statuses is None or case.status in which.statuses)
-        and which.account_id in (None, case.account_id)
-        and which.action_type in (None, case.action_type)
-        and which.reason in (None, case.reason)
-        and (which.created_from is None or case.created_at >= which.created_from)
-        and (which.created_before is None or case.created_at < which.created_before)
-    )
 
 
 def _by_expiry(case: Case) -> tuple[datetime, str]:

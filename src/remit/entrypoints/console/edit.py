@@ -32,10 +32,6 @@ class Field:
     before: Any
     text: str
 
-    @property
-    def name(self) -> str:
-        return self.path.partition(".")[2].replace("_", " ")
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:

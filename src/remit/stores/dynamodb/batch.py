@@ -16,8 +16,9 @@ from remit.core.records import KINDS, Key
 from remit.core.values import Record
 from remit.ports import Unit, Writes, needed
 from remit.stores.dynamodb.items import BODY, Item, entry_item, record_item
-from remit.stores.dynamodb.layout import ItemKey, Place, entry_key
+from remit.stores.dynamodb.layout import ItemKey, entry_key
 from remit.stores.dynamodb.memory import Foreseen, Memory, Seen
+from remit.stores.shown import Place, Shown
 
 R = TypeVar("R", bound=Record)
 
@@ -35,22 +36,6 @@ class Reader(Protocol):
     def read(self, groups: Sequence[Sequence[Place]]) -> dict[Place, Seen]:
         """What is there now; the places of one group as of one moment."""
         ...
-
-
-class Shown:
-    """A `Snapshot`: what one unit named."""
-
-    __slots__ = ("records",)
-
-    def __init__(self, records: dict[Place, Record | None]) -> None:
-        self.records = records
-
-    def get(self, key: Key[R]) -> R | None:
-        kind, tenant_id, id = key
-        try:
-            return cast("R | None", self.records[kind.name, tenant_id, id])
-        except KeyError:
-            raise KeyError(f"{kind.name} {id!r} is not among the keys that were named") from None
 
 
 @dataclass(slots=True)

@@ -9,22 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
 
 from remit.core.approval import AutoExecStateV1
-from remit.core.errors import RemitError
 from remit.core.ledger import ENTRY_FIELDS, LedgerEntry
 from remit.core.lifecycle import MOVING, WAITING, Case
-from remit.core.records import ACTION_TYPE, BOUNDS, CASE, KINDS, STOPS
+from remit.core.records import CASE
 from remit.core.values import Record
 from remit.stores.dynamodb.layout import (
     NEVER,
     ItemKey,
-    Place,
     at_place,
     due_part,
     entry_key,
@@ -33,6 +29,8 @@ from remit.stores.dynamodb.layout import (
     time_partition,
 )
 from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, PARTITION, QUEUE, SORT, TTL
+from remit.stores.parsing import parse_record
+from remit.stores.shown import Place
 
 Item = dict[str, Any]
 """As the low-level client takes and gives it: every value under its type's letter."""
@@ -131,20 +129,4 @@ def record_of(item: Mapping[str, Any]) -> Record:
 
     Raises `RemitError` if this version of Remit cannot read it.
     """
-    kind, body = place_of(item)[0], item[BODY]["S"]
-    try:
-        return _READERS.get(kind, _parsed)(kind, body)
-    except ValidationError as error:
-        raise RemitError(
-            f"a record of {kind!r} is stored in a form this version does not know ({error.error_count()} problems); "
-            "run the version that wrote it, or a newer one"
-        ) from error
-
-
-def _parsed(kind: str, body: str) -> Record:
-    record: Record = KINDS[kind].model.__pydantic_validator__.validate_json(body)
-    return record
-
-
-# Read by every decision and rarely changed. Found by their whole text, so never out of date.
-_READERS = dict.fromkeys((BOUNDS.name, STOPS.name, ACTION_TYPE.name), lru_cache(maxsize=256)(_parsed))
+    return parse_record(place_of(item)[0], item[BODY]["S"])

@@ -21,9 +21,8 @@ from remit.core.records import (
     STOPS,
     USAGE,
 )
+from remit.stores.shown import Place
 
-Place = tuple[str, str, str]
-"""Kind, tenant, id: a key without the weight of hashing its kind."""
 ItemKey = tuple[str, str]
 """Partition key and sort key."""
 

@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 from remit.core.records import AUTO_EXEC_STATE, BOUNDS, CASE, Key
 from remit.core.values import Record
-from remit.stores.dynamodb.layout import Place
+from remit.stores.shown import Place
 
 R = TypeVar("R", bound=Record)
 

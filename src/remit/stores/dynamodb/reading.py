@@ -189,14 +189,3 @@ def created(which: CaseFilter, after: str | None) -> Between:
     high = [moment(which.created_before)] if which.created_before else []
     high += [cursor_place(after)] if after is not None else []
     return Between(moment(which.created_from) if which.created_from else None, min(high, default=None))
-
-
-def matches(case: Case, which: CaseFilter) -> bool:
-    return (
-        (which.statuses is None or case.status in which.statuses)
-        and which.account_id in (None, case.account_id)
-        and which.action_type in (None, case.action_type)
-        and which.reason in (None, case.reason)
-        and (which.created_from is None or case.created_at >= which.created_from)
-        and (which.created_before is None or case.created_at < which.created_before)
-    )

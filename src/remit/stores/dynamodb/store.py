@@ -15,7 +15,7 @@ from remit.core.records import BOUNDS, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, K
 from remit.core.values import Record
 from remit.ports import CaseFilter, Snapshot, Unit
 from remit.stores.combine import Combiner
-from remit.stores.dynamodb.batch import Shown, place_at
+from remit.stores.dynamodb.batch import place_at
 from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.items import (
     Item,
@@ -38,10 +38,11 @@ from remit.stores.dynamodb.layout import (
     time_partitions,
 )
 from remit.stores.dynamodb.memory import Memory
-from remit.stores.dynamodb.reading import Between, Reading, case_partitions, created, equal, matches, one_of
+from remit.stores.dynamodb.reading import Between, Reading, case_partitions, created, equal, one_of
 from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, QUEUE
 from remit.stores.dynamodb.versions import Versions, moment_of
 from remit.stores.dynamodb.writer import Writer
+from remit.stores.shown import Shown
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
@@ -118,7 +119,7 @@ class DynamoStore:
             backwards=True,
             matching=equal(account_id=which.account_id, action_type=which.action_type, reason=which.reason),
         )
-        return self._reading.cases(places, lambda case: matches(case, which), limit)
+        return self._reading.cases(places, which.matches, limit)
 
     def chain(self, tenant_id: str, action_intent_id: str | None) -> list[LedgerEntry]:
         return [entry_of(item) for item in self._reading.whole(*chain_key(tenant_id, action_intent_id))]

@@ -15,9 +15,10 @@ from typing import Any
 
 from remit.stores.dynamodb.batch import Effect
 from remit.stores.dynamodb.items import VERSION, Item, key_item, version_of
-from remit.stores.dynamodb.layout import ItemKey, Place, record_key, tenant_key
+from remit.stores.dynamodb.layout import ItemKey, record_key, tenant_key
 from remit.stores.dynamodb.memory import Seen
 from remit.stores.dynamodb.table import PARTITION
+from remit.stores.shown import Place
 
 _ABSENT = f"attribute_not_exists({PARTITION})"
 

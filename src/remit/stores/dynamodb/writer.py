@@ -19,10 +19,11 @@ from remit.stores.dynamodb.batch import Batch, Effect
 from remit.stores.dynamodb.client import MOST_AT_ONE_MOMENT, TRIES, Table, pause
 from remit.stores.dynamodb.faults import CONDITION_FAILED, Fault, fault_of, ours, reasons_of
 from remit.stores.dynamodb.items import record_of, version_of
-from remit.stores.dynamodb.layout import ItemKey, Place, record_key, tenant_key
+from remit.stores.dynamodb.layout import ItemKey, record_key, tenant_key
 from remit.stores.dynamodb.memory import NOTHING, Memory, Seen
 from remit.stores.dynamodb.transaction import Transaction
 from remit.stores.dynamodb.versions import Versions
+from remit.stores.shown import Place
 
 LONGEST_S = 30.0
 """How long one call goes on trying; a request that is under way then is waited for."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 from remit.core.errors import RemitError
 from remit.core.ledger import LedgerEntry
 from remit.core.records import KINDS, Key
 from remit.core.values import Record
 from remit.ports import Message, Unit, Writes, needed
-from remit.stores.sql.rows import LEDGER, Place, Row, entry_row, moved_row, only_moved, place, record_row
+from remit.stores.shown import Place, Shown
+from remit.stores.sql.rows import LEDGER, Row, entry_row, moved_row, only_moved, place, record_row
 
 R = TypeVar("R", bound=Record)
 
@@ -30,22 +31,6 @@ class Change:
     table: str
     operation: Operation
     rows: list[Row]
-
-
-class Shown:
-    """A `Snapshot`: what one unit named."""
-
-    __slots__ = ("records",)
-
-    def __init__(self, records: dict[Place, Record | None]) -> None:
-        self.records = records
-
-    def get(self, key: Key[R]) -> R | None:
-        kind, tenant_id, id = key
-        try:
-            return cast("R | None", self.records[kind.name, tenant_id, id])
-        except KeyError:
-            raise KeyError(f"{kind.name} {id!r} is not among the keys that were named") from None
 
 
 @dataclass(slots=True)

@@ -13,8 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.records import KINDS
+from remit.stores.shown import Place
 from remit.stores.sql.batch import Change
-from remit.stores.sql.rows import Place, Row
+from remit.stores.sql.rows import Row
 
 
 class Fault(Enum):

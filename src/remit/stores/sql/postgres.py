@@ -17,9 +17,10 @@ import sqlalchemy
 from sqlalchemy import event
 
 from remit.core.records import KINDS
+from remit.stores.shown import Place
 from remit.stores.sql.batch import Change, Operation
 from remit.stores.sql.dialect import Fault, Stale, driver_error, grouped
-from remit.stores.sql.rows import LEDGER, MOVED_COLUMNS, TABLES, Place, Row
+from remit.stores.sql.rows import LEDGER, MOVED_COLUMNS, TABLES, Row
 
 _AGAIN = (
     psycopg.errors.UniqueViolation,

@@ -10,20 +10,17 @@ wire form (with or without a fraction) would not. What is handed out comes from 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
 
-from remit.core.errors import InvalidInput, RemitError
+from remit.core.errors import InvalidInput
 from remit.core.ledger import LedgerEntry
 from remit.core.lifecycle import Case
-from remit.core.records import ACTION_TYPE, BOUNDS, CASE, KINDS, STOPS, Key
+from remit.core.records import CASE, KINDS, Key
 from remit.core.values import Record
+from remit.stores.shown import Place
 
-Place = tuple[str, str, str]
-"""Kind, tenant, id: a key without the weight of hashing its kind."""
 Row = tuple[Any, ...]
 
 TABLES: dict[str, tuple[str, ...]] = dict.fromkeys(KINDS, ("body", "tenant_id", "id"))
@@ -108,30 +105,6 @@ def only_moved(before: Record, after: Record) -> bool:
         and before.created_at == after.created_at
         and before.expires_at == after.expires_at
     )
-
-
-def record_of(kind: str, body: str) -> Record:
-    """
-    The record a body holds.
-
-    Raises `RemitError` if this version of Remit cannot read it.
-    """
-    try:
-        return _READERS.get(kind, _parsed)(kind, body)
-    except ValidationError as error:
-        raise RemitError(
-            f"a record of {kind!r} is stored in a form this version does not know ({error.error_count()} problems); "
-            "run the version that wrote it, or a newer one"
-        ) from error
-
-
-def _parsed(kind: str, body: str) -> Record:
-    record: Record = KINDS[kind].model.__pydantic_validator__.validate_json(body)
-    return record
-
-
-# Read by every decision and rarely changed. Found by their whole text, so never out of date.
-_READERS = dict.fromkeys((BOUNDS.name, STOPS.name, ACTION_TYPE.name), lru_cache(maxsize=256)(_parsed))
 
 
 def entry_row(entry: LedgerEntry) -> Row:

@@ -16,9 +16,10 @@ from sqlalchemy import event
 
 from remit.core.errors import InvalidInput
 from remit.core.records import KINDS
+from remit.stores.shown import Place
 from remit.stores.sql.batch import Change, Operation
 from remit.stores.sql.dialect import Fault, Stale, driver_error, grouped
-from remit.stores.sql.rows import LEDGER, MOVED_COLUMNS, TABLES, Place, Row
+from remit.stores.sql.rows import LEDGER, MOVED_COLUMNS, TABLES, Row
 
 BUSY_TIMEOUT_S = 30.0
 _CACHE_KIB = 16 * 1024

@@ -17,12 +17,13 @@ from remit.core.records import CASE, Key, Kind
 from remit.core.values import Record
 from remit.ports import CaseFilter, Snapshot, Unit
 from remit.stores.combine import Combiner
+from remit.stores.parsing import parse_record
+from remit.stores.shown import Place, Shown
 from remit.stores.sql import queries
-from remit.stores.sql.batch import Shown
 from remit.stores.sql.dialect import Dialect, Fault, raise_ours
 from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.postgres import Postgres
-from remit.stores.sql.rows import Place, Row, cursor_of, entry_of, microseconds, place, record_of
+from remit.stores.sql.rows import Row, cursor_of, entry_of, microseconds, place
 from remit.stores.sql.sqlite import Sqlite
 from remit.stores.sql.writer import Enlist, Writer
 
@@ -62,7 +63,7 @@ class SqlStore:
 
         def look(driver: Any) -> None:
             for kind, tenant_id, id, body in self._dialect.load(driver, records, lock=False):
-                records[kind, tenant_id, id] = record_of(kind, body)
+                records[kind, tenant_id, id] = parse_record(kind, body)
 
         if records:
             self._with_reader(look)
@@ -70,7 +71,7 @@ class SqlStore:
 
     def scan(self, kind: Kind[R], tenant_id: str, prefix: str = "") -> list[R]:
         rows = self._fetch(queries.scan(kind.name), tenant=tenant_id, first=prefix, last=prefix + chr(0x10FFFF))
-        return [cast(R, record_of(kind.name, body)) for (body,) in rows]
+        return [cast(R, parse_record(kind.name, body)) for (body,) in rows]
 
     def due(self, now: datetime, limit: int) -> list[Case]:
         return _cases(self._fetch(queries.DUE, now=microseconds(now), limit=limit))
@@ -163,7 +164,7 @@ def dialect_of(url: str) -> Dialect:
 
 
 def _cases(rows: Sequence[Row]) -> list[Case]:
-    return [cast(Case, record_of(CASE.name, body)) for (body,) in rows]
+    return [cast(Case, parse_record(CASE.name, body)) for (body,) in rows]
 
 
 def _statuses(which: CaseFilter) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.values import Record
 from remit.ports import Message
 from remit.stores.combine import Turn
+from remit.stores.parsing import parse_record
+from remit.stores.shown import Place
 from remit.stores.sql.batch import Batch
 from remit.stores.sql.dialect import Dialect, Fault, driver_error, raise_ours
-from remit.stores.sql.rows import Place, record_of
 
 Enlist = Callable[[sqlalchemy.Connection, Sequence[Message]], None]
 Settlement = Callable[[], None]
@@ -111,7 +112,7 @@ class Writer:
     def _load(self, driver: Any, places: Iterable[Place]) -> dict[Place, Record | None]:
         found: dict[Place, Record | None] = dict.fromkeys(places)
         for kind, tenant_id, id, body in self._dialect.load(driver, found, lock=True):
-            found[kind, tenant_id, id] = record_of(kind, body)
+            found[kind, tenant_id, id] = parse_record(kind, body)
         return found
 
     def _hand_over(self, connection: sqlalchemy.Connection, messages: Sequence[Message]) -> None:
