@@ -26,7 +26,7 @@ from bench.raw import postgres_loop, sqlite_loop
 from bench.reading import reading
 from bench.world import open_world, proposed
 from remit import Remit
-from remit.entrypoints.worker import work
+from remit.entrypoints.server.worker import work
 
 console = Console(width=120)
 GROUPS = ["sqlite", "http", "reading", "postgres", "growth", "worker", "dynamodb"]

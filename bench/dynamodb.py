@@ -20,11 +20,11 @@ from rich.table import Table
 
 from bench.measure import Measured, by_callers
 from bench.world import BOUNDS, PROPOSAL, all_ran, proposed
+from infra.local.servers import LOCAL_CREDENTIALS, dynamodb_local
 from remit import Remit
 from remit.ports import DELIVERED, Message, Receipt
 from remit.stores.dynamodb import INDEXES, Index, create_table, open_client
 from remit.stores.dynamodb.table import PARTITION, SORT
-from remit.testing.local_cloud import LOCAL_CREDENTIALS, dynamodb_local
 
 NODE_MODULES = Path(__file__).parent.parent / "requirements" / "npm" / "node_modules"
 PER_MILLION_WRITES_USD, PER_MILLION_READS_USD, PER_MILLION_EVENTS_USD = 0.625, 0.125, 1.00

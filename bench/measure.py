@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from bench.raw import in_threads
 from bench.world import all_ran, proposed
 from remit import GateRequest, Remit
-from remit.entrypoints.process import settle
+from remit.entrypoints.server.process import settle
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ from bench.raw import sqlite_loop
 from bench.world import BOUNDS, PROPOSAL, TENANT
 from remit import Remit
 from remit.entrypoints.http import HttpSettings
-from remit.entrypoints.http.serve import serve
+from remit.entrypoints.server.serve import serve
 
 CLIENTS = 32
 PROCESSES = 2

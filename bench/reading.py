@@ -12,7 +12,7 @@ import httpx
 from bench.over_http import served
 from bench.world import BOUNDS, PROPOSAL, TENANT
 from remit import Remit, RemitError
-from remit.entrypoints.console.visitors import COOKIE
+from remit.entrypoints.console.auth import COOKIE
 
 FEW = 1_000
 CHUNK = 2_000

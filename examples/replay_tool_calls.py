@@ -28,7 +28,7 @@ from rich.progress import track
 from rich.table import Table
 
 from remit import Remit, RemitError
-from remit.entrypoints.worker import work
+from remit.entrypoints.server.worker import work
 
 CHUNK = 50
 

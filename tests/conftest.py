@@ -17,11 +17,11 @@ import psycopg
 import pytest
 import sqlalchemy
 
+from infra.local.servers import LOCAL_CREDENTIALS, dynamodb_local
 from remit.ports import Store
 from remit.stores.dynamodb import DynamoStore, create_table, open_client
 from remit.stores.memory import MemoryStore
 from remit.stores.sql import SqlStore, migrate
-from remit.testing.local_cloud import LOCAL_CREDENTIALS, dynamodb_local
 
 STORES = ("memory", "sqlite", "postgres", "dynamodb")
 TAKES_NO_MESSAGES = ("dynamodb",)

@@ -8,8 +8,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from infra.local.emulator import REGION
+from infra.local.servers import dynamodb_local
 from remit.stores.dynamodb import create_table, open_client
-from remit.testing.local_cloud import dynamodb_local
 
 NODE_MODULES = Path(__file__).parents[2] / "requirements" / "npm" / "node_modules"
 

@@ -1,7 +1,6 @@
 """Remit lets software agents act on their own within bounds that people set, and asks a person for everything else."""
 
 from remit.app import verify_export
-from remit.core.autonomy import StopScope
 from remit.core.errors import (
     CallerMistake,
     Conflict,
@@ -14,6 +13,7 @@ from remit.core.errors import (
     RemitError,
     TryLater,
 )
+from remit.core.gate.autonomy import StopScope
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.ports import CaseFilter
 from remit.wiring import Remit

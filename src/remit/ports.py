@@ -1,7 +1,7 @@
 """
 What the flow needs from outside, as small protocols: a store, a publisher, connectors, a clock.
 
-A store knows how to be atomic and contains no rule. Its one write is `transact`: each `Unit` names
+A store knows how to be atomic and contains no rule. Its one write is `transact`: each `UnitOfWork` names
 the records it needs, is shown them, and answers with what to write; the store makes that atomic and
 may ask again after a conflict. Time and ids are always arguments, so a unit may be asked twice.
 """
@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from remit.core.delivery import Report
 from remit.core.errors import RemitError
+from remit.core.execution.outcome import CallResult
 from remit.core.intent import ActionIntentV1
-from remit.core.ledger import LedgerEntry
+from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case, Status
-from remit.core.outcome import CallResult
+from remit.core.notifications.outbox import SendResult
+from remit.core.notifications.subscription import NewSubscription, Recipient, Subscription
 from remit.core.records import Key, Kind
-from remit.core.subscription import NewSubscription, Recipient, Subscription
 from remit.core.values import Record
 
 T = TypeVar("T")
@@ -76,25 +76,25 @@ class Writes(Generic[T_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class Unit(Generic[T_co]):
+class UnitOfWork(Generic[T_co]):
     """
     One atomic change.
 
-    `keys` are read first; `more` may name further ones after seeing those; `change` is shown all of
+    `reads` are read first; `then_reads` may name further ones after seeing those; `decide` is shown all of
     them and answers what to write. Both are pure: they may be called again, and a `RemitError` that
-    `change` raises becomes this unit's answer, with nothing written for it. `more` may also be asked
+    `decide` raises becomes this unit's answer, with nothing written for it. `then_reads` may also be asked
     ahead, with a snapshot in which hardly anything is known, for what is worth reading along.
 
-    A unit that `recalls` writes every record it names if it writes at all. Where a request is dear, it may be
+    An `optimistic` unit writes every record it names if it writes at all. Where a request is dear, it may be
     shown what this process last saw of them instead of what is stored: its writes are conditioned on that.
 
     A store may bound what one unit writes: DynamoDB takes 100 records and entries together, and 4 MB.
     """
 
-    keys: Sequence[Key[Any]]
-    change: Callable[[Snapshot], Writes[T_co]]
-    more: Callable[[Snapshot], Sequence[Key[Any]]] | None = None
-    recalls: bool = False
+    reads: Sequence[Key[Any]]
+    decide: Callable[[Snapshot], Writes[T_co]]
+    then_reads: Callable[[Snapshot], Sequence[Key[Any]]] | None = None
+    optimistic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +128,11 @@ class Store(Protocol):
     answer to the commit was lost). No driver's exception leaves a store.
     """
 
-    def transact(self, units: Sequence[Unit[T]]) -> list[T | RemitError]:
+    def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         """
         Carry out each unit as if one after the other, each atomic by itself.
 
-        Answers in order: the unit's answer, or the `RemitError` its `change` raised.
+        Answers in order: the unit's answer, or the `RemitError` its `decide` raised.
         """
         ...
 
@@ -278,7 +278,7 @@ class Connector(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutgoingNotification:
     """
     One message ready to leave; to `recipient`, where a channel reaches several.
 
@@ -295,11 +295,11 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Mailing:
+class NotificationBatch:
     """The letters of one message, and what a notifier needs around them."""
 
     to: Subscription
-    letters: Sequence[Letter]
+    letters: Sequence[OutgoingNotification]
     allowed_hosts: Sequence[str]
     now: datetime
 
@@ -311,7 +311,7 @@ class Notifier(Protocol):
         """Raises `InvalidInput` if this installation cannot tell anybody that way, naming what is missing."""
         ...
 
-    def send(self, mailing: Mailing) -> list[Report]:
+    def send(self, mailing: NotificationBatch) -> list[SendResult]:
         """
         Try each letter once, and report of each in order, within a bounded time.
 
@@ -329,6 +329,6 @@ def answer_of(answers: Sequence[T | RemitError]) -> T:
     return answer
 
 
-def needed(unit: Unit[Any], snapshot: Snapshot) -> Iterable[Key[Any]]:
+def needed(unit: UnitOfWork[Any], snapshot: Snapshot) -> Iterable[Key[Any]]:
     """The keys that `unit` names after it has seen its first."""
-    return unit.more(snapshot) if unit.more else ()
+    return unit.then_reads(snapshot) if unit.then_reads else ()

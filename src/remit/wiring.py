@@ -16,8 +16,8 @@ import uuid_utils
 from remit.app import App
 from remit.connectors.http import HttpConnector
 from remit.connectors.internal import InternalConnector
-from remit.core.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, check_ttl_days
 from remit.core.errors import InvalidInput
+from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, check_ttl_days
 from remit.flow.context import Context
 from remit.notifiers.slack import SlackNotifier
 from remit.notifiers.smtp import MailServer, SmtpNotifier

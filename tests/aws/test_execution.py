@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from infra.state_machine import STEPS, definition
-from remit.core.autonomy import StopScope
 from remit.core.errors import OutcomeUnknown, TryLater
+from remit.core.gate.autonomy import StopScope
 from tests.flow.world import OTHER, TENANT, type_of
 
 TO_INVOKE = [
@@ -177,7 +177,7 @@ def test_a_refusal_that_stays_is_recorded_and_not_tried_again(deployment, answer
 
 
 @pytest.mark.parametrize("answer", ["lost", "nothing", "break"])
-def test_trap_a_lost_answer_is_unknown_and_never_repeated_on_a_guess(deployment, answer):
+def test_a_lost_answer_is_unknown_and_never_repeated_on_a_guess(deployment, answer):
     deployment.far.script.append(answer)
     carried_out(deployment)
 
@@ -247,7 +247,7 @@ def breaks(deployment, monkeypatch, step, when, error, times=None):
         ("Record", "after", "SUCCEEDED", 1),
     ],
 )
-def test_trap_every_failure_of_every_step_ends_in_a_recorded_outcome(
+def test_every_failure_of_every_step_ends_in_a_recorded_outcome(
     deployment, monkeypatch, step, when, status, calls
 ):
     breaks(deployment, monkeypatch, step, when, ZeroDivisionError("secret-in-a-stack-trace"))
@@ -280,7 +280,7 @@ def test_a_start_that_never_took_the_attempt_leaves_the_approval_to_the_next_del
 @pytest.mark.parametrize(
     ("error", "shown"), [("x" * 5_000, "x" * 200), ("", "an error without a name"), ("ha\ud83dlf", "ha?lf"), (None, "")]
 )
-def test_trap_a_failure_of_any_shape_is_recorded(deployment, error, shown):
+def test_a_failure_of_any_shape_is_recorded(deployment, error, shown):
     deployment.propose()
     deployment.gate()
     state = {"data": None}
@@ -300,7 +300,7 @@ def test_trap_a_failure_of_any_shape_is_recorded(deployment, error, shown):
     assert shown in deployment.outcome()["error_message"]
 
 
-def test_trap_an_invocation_that_dies_in_mid_call_is_unknown(deployment, monkeypatch):
+def test_an_invocation_that_dies_in_mid_call_is_unknown(deployment, monkeypatch):
     """Lambda ends it at its time-out: the call is marked, and nobody is there to note an answer."""
 
     def dies(call):
@@ -337,7 +337,7 @@ def test_a_step_that_may_be_repeated_is_and_carries_on(deployment, monkeypatch, 
     deployment.assert_sound()
 
 
-def test_trap_recording_twice_changes_nothing(deployment):
+def test_recording_twice_changes_nothing(deployment):
     carried_out(deployment)
     ((name, event, first),) = [call for call in _calls(deployment) if call[0] == "execution_recorder"]
     entries = deployment.remit.ledger(TENANT, "i-1")
@@ -370,7 +370,7 @@ def test_where_even_recording_fails_the_next_delivery_records(deployment, monkey
 # --- traps of the contract that reach execution ---
 
 
-def test_trap_approving_an_edited_intent_executes_what_was_edited_and_twice_is_once(deployment):
+def test_approving_an_edited_intent_executes_what_was_edited_and_twice_is_once(deployment):
     deployment.propose(confidence_score=0.1)
     deployment.gate()
     edited = deployment.call(
@@ -390,7 +390,7 @@ def test_trap_approving_an_edited_intent_executes_what_was_edited_and_twice_is_o
     assert request["parameters"] == {"text": "new"}
 
 
-def test_trap_a_late_duplicate_event_does_nothing_whatever_has_expired(deployment):
+def test_a_late_duplicate_event_does_nothing_whatever_has_expired(deployment):
     carried_out(deployment)
     (first,) = _calls(deployment)[:1]
 

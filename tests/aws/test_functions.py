@@ -13,8 +13,8 @@ import pytest
 from infra.functions import FUNCTIONS
 from infra.local.emulator import REGION
 from infra.state_machine import STEP_TIMEOUT_S, STEPS, TIMEOUT_S
-from remit.core.action_type import Tool
 from remit.core.errors import InvalidInput, RemitError, TryLater
+from remit.core.gate.action_type import Tool
 from remit.entrypoints.aws_lambda import process
 from tests.flow.world import TENANT, bounds, proposal
 
@@ -190,7 +190,7 @@ def test_why_shows_the_checks(deployment):
 
 
 @pytest.mark.parametrize("route", [ROUTE, f"{ROUTE}/why"])
-def test_trap_another_tenant_s_intent_is_not_there_whatever_the_request_says(deployment, route):
+def test_another_tenant_s_intent_is_not_there_whatever_the_request_says(deployment, route):
     deployment.remit.apply(bounds("globex"), by="ann")
     deployment.propose(tenant="globex")
     deployment.gate(tenant="globex")

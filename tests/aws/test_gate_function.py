@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from remit.core.autonomy import StopScope
 from remit.core.errors import TryLater
+from remit.core.gate.autonomy import StopScope
 from remit.entrypoints.aws_lambda.gate import decide
 from remit.stores.memory import MemoryStore
 from tests.flow.world import ACCOUNT, OTHER, TENANT, TYPE, World, both, bounds, proposal
@@ -148,7 +148,7 @@ def test_an_event_that_cannot_be_carried_out_is_kept_as_a_dead_letter(deployment
 
 
 @pytest.mark.parametrize("fate", ["busy", "lost", "unreachable", "garbled"])
-def test_trap_an_approval_that_was_not_confirmed_stays_reserved_and_the_retry_charges_nothing(deployment, fate):
+def test_an_approval_that_was_not_confirmed_stays_reserved_and_the_retry_charges_nothing(deployment, fate):
     deployment.propose()
     deployment.front.script.append(fate)
 
@@ -216,7 +216,7 @@ def test_a_decision_that_was_published_is_returned_and_nothing_is_sent(deploymen
     assert deployment.used() == 1
 
 
-def test_trap_a_list_that_is_tightened_after_publication_changes_no_decision(deployment):
+def test_a_list_that_is_tightened_after_publication_changes_no_decision(deployment):
     deployment.propose()
     deployment.gate()
     deployment.apply(allowlist=[])
@@ -229,7 +229,7 @@ def test_trap_a_list_that_is_tightened_after_publication_changes_no_decision(dep
     assert deployment.far.written[f"{TENANT}/i-1"] == 1
 
 
-def test_trap_of_several_events_in_one_call_only_the_failed_ones_stay_reserved(deployment):
+def test_of_several_events_in_one_call_only_the_failed_ones_stay_reserved(deployment):
     for number in range(4):
         deployment.propose(f"i-{number}", parameters={"text": str(number)})
     deployment.front.script.extend(["unreachable"] * 4)
@@ -268,7 +268,7 @@ def test_an_approval_that_the_bus_refuses_for_good_is_released_and_waits_for_a_p
 # --- traps of the contract that reach this door ---
 
 
-def test_trap_two_functions_that_decide_one_intent_at_once_charge_once():
+def test_two_functions_that_decide_one_intent_at_once_charge_once():
     store = MemoryStore()
     world = World(lambda **_: store, sending=True)
     world.apply()
@@ -285,7 +285,7 @@ def test_trap_two_functions_that_decide_one_intent_at_once_charge_once():
     world.assert_sound()
 
 
-def test_trap_the_same_id_in_a_second_tenant_is_another_intent(deployment):
+def test_the_same_id_in_a_second_tenant_is_another_intent(deployment):
     deployment.remit.apply(bounds("globex"), by="ann")
     deployment.propose()
     deployment.gate()
@@ -312,7 +312,7 @@ def test_trap_the_same_id_in_a_second_tenant_is_another_intent(deployment):
         {"surprise": 1},
     ],
 )
-def test_trap_a_proposal_with_a_value_outside_its_enum_is_answered_with_the_field_and_not_stored(deployment, changes):
+def test_a_proposal_with_a_value_outside_its_enum_is_answered_with_the_field_and_not_stored(deployment, changes):
     answer = deployment.call("propose", proposal={**proposal(), **changes})
 
     (field,) = changes
@@ -321,7 +321,7 @@ def test_trap_a_proposal_with_a_value_outside_its_enum_is_answered_with_the_fiel
     assert deployment.gate()["reason"] == "INTENT_NOT_FOUND"
 
 
-def test_trap_an_expired_intent_and_a_stopped_tenant_are_not_charged(deployment):
+def test_an_expired_intent_and_a_stopped_tenant_are_not_charged(deployment):
     deployment.propose("late", expires_at=(deployment.clock.now() + timedelta(minutes=1)).isoformat())
     deployment.clock.pass_(minutes=2)
     late = deployment.gate("late")

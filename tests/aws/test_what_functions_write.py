@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from infra.functions import FUNCTIONS
 from remit.connectors.internal import InternalConnector
-from remit.core.autonomy import StopScope
-from remit.entrypoints.aws_lambda import teller
-from remit.ports import Unit
+from remit.core.gate.autonomy import StopScope
+from remit.entrypoints.aws_lambda import notify
+from remit.ports import UnitOfWork
 from remit.testing.faults import StoreWrapper
 from tests.flow.world import OTHER, TENANT, TYPE, proposal, type_of
 
@@ -29,12 +29,12 @@ class Noting(StoreWrapper):
 
     def _noting(self, unit):
         def change(snapshot):
-            writes = unit.change(snapshot)
+            writes = unit.decide(snapshot)
             self.written[self.by] |= {key.kind.name for key, _ in writes.puts}
             self.deleted[self.by] |= {key.kind.name for key in writes.deletes}
             return writes
 
-        return Unit(unit.keys, change, unit.more)
+        return UnitOfWork(unit.reads, change, unit.then_reads)
 
 
 def note(deployment, monkeypatch):
@@ -132,7 +132,7 @@ def every_way(deployment, noting):
 
 def test_what_each_function_writes_and_deletes_is_what_its_role_may(deployment, monkeypatch):
     noting = note(deployment, monkeypatch)
-    monkeypatch.setattr(teller.time, "sleep", lambda _: None)
+    monkeypatch.setattr(notify.time, "sleep", lambda _: None)
 
     every_way(deployment, noting)
 

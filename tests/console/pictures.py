@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from remit.entrypoints.worker import work
+from remit.entrypoints.server.worker import work
 from tests.console.conftest import ARGUMENTS, Looker, looker
 from tests.entrypoints.http_world import ACME, World, http_world
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from remit.core.autonomy import StopScope
+from remit.core.gate.autonomy import StopScope
 from tests.entrypoints.http_world import ACME, EMAIL, SILENT, Silent, World, bounds, http_world
 from tests.entrypoints.test_http_roles import WEBHOOK
 

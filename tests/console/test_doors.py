@@ -11,12 +11,12 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from remit.core.access import Principal
-from remit.core.session import LINK_LIVES
+from remit.core.identity.access import Principal
+from remit.core.identity.session import LINK_LIVES
 from remit.entrypoints.console import create_console
 from remit.entrypoints.http import HttpSettings
-from remit.entrypoints.http.limits import RateLimiter
-from remit.entrypoints.http.stream import Streams
+from remit.entrypoints.web.limits import RateLimiter
+from remit.entrypoints.web.stream import Streams
 from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, World, bounds, http_world
 from tests.entrypoints.test_http_roles import WEBHOOK
 

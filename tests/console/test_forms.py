@@ -7,14 +7,14 @@ from typing import Any, get_args
 
 import pytest
 
-from remit.core.bounds import parse_bounds
 from remit.core.errors import InvalidInput
+from remit.core.gate.bounds import parse_bounds
 from remit.core.intent import ActionIntentV1, complete, parse_proposal
-from remit.core.ledger import OF_TENANT, EventType
+from remit.core.ledger.entries import OF_TENANT, EventType
 from remit.core.lifecycle import Status
-from remit.core.subscription import NoticeKind
+from remit.core.notifications.subscription import NoticeKind
 from remit.entrypoints.bounds_file import BoundsFile, as_yaml
-from remit.entrypoints.console import charts, words
+from remit.entrypoints.console import charts, labels
 from remit.entrypoints.console.bounds_form import with_form
 from remit.entrypoints.console.edit import changes
 from remit.entrypoints.console.intent import story
@@ -135,10 +135,10 @@ def test_an_edit_that_cannot_be_read_names_its_field(field, wrong):
 
 
 def test_every_code_that_has_a_word_is_one_that_there_is():
-    assert set(words.STATUSES) == set(get_args(Status))
-    assert set(words.EVENTS) == set(get_args(EventType)) - OF_TENANT
-    assert set(words.NOTICES) == set(get_args(NoticeKind))
-    assert words.reason("REFUND_ABOVE_50") == "Refund above 50"
+    assert set(labels.STATUSES) == set(get_args(Status))
+    assert set(labels.EVENTS) == set(get_args(EventType)) - OF_TENANT
+    assert set(labels.NOTICES) == set(get_args(NoticeKind))
+    assert labels.reason("REFUND_ABOVE_50") == "Refund above 50"
 
 
 def test_a_story_says_who_and_why():

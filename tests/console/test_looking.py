@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import Page, expect
 
-from remit.core.autonomy import StopScope
+from remit.core.gate.autonomy import StopScope
 from tests.entrypoints.http_world import ACME, EMAIL, NOTE, SILENT, World, bounds
 
 from .conftest import Looker

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from remit.entrypoints.http import HttpSettings
-from remit.entrypoints.http.settings import OidcSettings
+from remit.entrypoints.web.settings import OidcSettings
 from tests.entrypoints.http_world import World, http_world
 from tests.entrypoints.test_http_oidc import AUDIENCE, Issuer
 

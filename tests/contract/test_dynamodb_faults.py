@@ -9,10 +9,10 @@ import threading
 
 import pytest
 
-from remit.core.budget import Counter, Usage
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
+from remit.core.gate.budget import Counter, Usage
 from remit.core.records import USAGE, Key, case_key
-from remit.ports import Unit, Writes
+from remit.ports import UnitOfWork, Writes
 from remit.stores.dynamodb import DynamoStore, client, versions, writer
 from remit.stores.dynamodb.layout import part
 from remit.testing.samples import (
@@ -84,9 +84,9 @@ def asked(unit):
 
     def change(snapshot):
         times.append(1)
-        return unit.change(snapshot)
+        return unit.decide(snapshot)
 
-    return Unit(unit.keys, change, unit.more), times
+    return UnitOfWork(unit.reads, change, unit.then_reads), times
 
 
 def without_versions(actions):
@@ -227,7 +227,7 @@ def test_a_write_that_never_arrived_and_lost_its_race_is_decided_anew(store, wir
         writes.put(*own)
         return writes
 
-    unit, times = asked(Unit([COUNTER, own[0]], change))
+    unit, times = asked(UnitOfWork([COUNTER, own[0]], change))
     wire.script += [meanwhile(lambda: elsewhere.transact([counting()]), then=lost_request)]
 
     assert store.transact([unit]) == [2]
@@ -254,7 +254,7 @@ def test_an_entry_tells_even_where_others_have_written_since(store, wire, elsewh
 
     wire.script += [afterwards(lambda: elsewhere.transact([counting()]))]
 
-    assert store.transact([Unit([COUNTER], change)]) == [1]
+    assert store.transact([UnitOfWork([COUNTER], change)]) == [1]
     assert counted(store) == 2
     assert store.chain(TENANT, "i-1") == [entry]
 
@@ -313,9 +313,9 @@ def test_what_nothing_guards_is_not_sent_again_unless_it_is_known_not_to_have_ar
     key, record = make_resolution("blind")
     wire.script += [lost_answer, lost_request]
 
-    store.transact([Unit([], writing(puts=[(key, record)]))])
+    store.transact([UnitOfWork([], writing(puts=[(key, record)]))])
     with pytest.raises(OutcomeUnknown):
-        store.transact([Unit([], writing(puts=[make_resolution("lost")]))])
+        store.transact([UnitOfWork([], writing(puts=[make_resolution("lost")]))])
 
     assert store.read([key]).get(key) == record
     assert len(wire.written) == 2
@@ -433,7 +433,7 @@ def test_a_contended_record_that_is_read_and_not_written_may_not_change_meanwhil
         seen = snapshot.get(COUNTER)
         return Writes(seen.used("all") if seen else 0, puts=[make_object("copy")])
 
-    unit, times = asked(Unit([COUNTER, make_object("copy")[0]], change))
+    unit, times = asked(UnitOfWork([COUNTER, make_object("copy")[0]], change))
     wire.script += [meanwhile(lambda: elsewhere.transact([counting()]))]
 
     assert store.transact([unit]) == [1]
@@ -443,7 +443,7 @@ def test_a_contended_record_that_is_read_and_not_written_may_not_change_meanwhil
 def test_a_counter_that_is_not_there_yet_may_not_appear_meanwhile(store, wire, elsewhere):
     other = Key(USAGE, TENANT, "2026-03-01@UTC|account:a-2")
     usage = Usage(usage_id=other.id, ends_at=NOON, counters={"all": Counter(used=1, position=1)})
-    fresh = Unit([other, COUNTER], lambda snapshot: Writes(snapshot.get(COUNTER) is None, puts=[(other, usage)]))
+    fresh = UnitOfWork([other, COUNTER], lambda snapshot: Writes(snapshot.get(COUNTER) is None, puts=[(other, usage)]))
     wire.script += [meanwhile(lambda: elsewhere.transact([counting()]))]
 
     assert store.transact([fresh]) == [False]
@@ -458,11 +458,11 @@ def test_a_unit_that_recalls_is_not_fooled_by_what_has_changed(store, wire, else
         return Writes(seen.trace_id, puts=[(key, seen.changed(trace_id=f"after {seen.trace_id}"))])
 
     before = wire.requests["transact_get_items"]
-    assert store.transact([Unit([key], change, recalls=True)]) == ["first"]
+    assert store.transact([UnitOfWork([key], change, optimistic=True)]) == ["first"]
     assert wire.requests["transact_get_items"] == before
     elsewhere.transact([putting_cases(make_case(trace_id="theirs"))])
 
-    assert store.transact([Unit([key], change, recalls=True)]) == ["theirs"]
+    assert store.transact([UnitOfWork([key], change, optimistic=True)]) == ["theirs"]
 
 
 def test_a_unit_that_recalls_and_writes_nothing_answers_with_what_is_stored(store, elsewhere):
@@ -470,7 +470,7 @@ def test_a_unit_that_recalls_and_writes_nothing_answers_with_what_is_stored(stor
     store.transact([putting_cases(make_case(trace_id="first"))])
     elsewhere.transact([putting_cases(make_case(trace_id="theirs"))])
 
-    assert store.transact([Unit([key], lambda s: Writes(s.get(key).trace_id), recalls=True)]) == ["theirs"]
+    assert store.transact([UnitOfWork([key], lambda s: Writes(s.get(key).trace_id), optimistic=True)]) == ["theirs"]
 
 
 def test_what_another_unit_recalls_does_not_stand_for_what_is_stored(store, elsewhere):
@@ -479,7 +479,7 @@ def test_what_another_unit_recalls_does_not_stand_for_what_is_stored(store, else
     elsewhere.transact([putting_cases(make_case(trace_id="theirs"))])
 
     def looking(**how):
-        return Unit([key], lambda snapshot: Writes(snapshot.get(key).trace_id), **how)
+        return UnitOfWork([key], lambda snapshot: Writes(snapshot.get(key).trace_id), **how)
 
     assert store.transact([looking(), looking(recalls=True)]) == ["theirs", "theirs"]
 

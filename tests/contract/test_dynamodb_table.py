@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from remit.core.approval import AutoExecStateV1, state_key
 from remit.core.errors import InvalidInput
+from remit.core.execution.approval import AutoExecStateV1, state_key
 from remit.core.records import KINDS, STOPS, THE_ONE, Key, case_key, state_record_key
 from remit.core.values import PLATFORM
 from remit.ports import DELIVERED, Receipt

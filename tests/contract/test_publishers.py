@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy
 from dbos import DBOS, DBOSClient
 
-from remit.ports import DELIVERED, REFUSED, UNCONFIRMED, Message, Receipt, Unit
+from remit.ports import DELIVERED, REFUSED, UNCONFIRMED, Message, Receipt, UnitOfWork
 from remit.publishers.dbos import APPLICATION, QUEUE, VERSION, WORKFLOW, DbosPublisher
 from remit.publishers.queue import QueuePublisher
 from remit.stores.memory import MemoryStore
@@ -29,11 +29,11 @@ class InMemory:
         self._given: list[Mapping[str, Any]] = []
 
     def commit(self, *messages: Message) -> None:
-        self.store.transact([Unit([], writing(messages=list(messages)))])
+        self.store.transact([UnitOfWork([], writing(messages=list(messages)))])
 
     def fail(self, *messages: Message) -> None:
         with pytest.raises(Exception):  # noqa: B017
-            self.store.transact([Unit([], writing(messages=list(messages), entries=[make_entry()]))])
+            self.store.transact([UnitOfWork([], writing(messages=list(messages), entries=[make_entry()]))])
 
     def delivered(self) -> list[Mapping[str, Any]]:
         while (taken := self.queue.take()) is not None:
@@ -84,7 +84,7 @@ class OnSql:
         DBOS.register_queue(QUEUE, worker_concurrency=4, polling_interval_sec=0.02)
 
     def commit(self, *messages: Message) -> None:
-        self._store.transact([Unit([], writing(messages=list(messages)))])
+        self._store.transact([UnitOfWork([], writing(messages=list(messages)))])
 
     def fail(self, *messages: Message) -> None:
         self._failing = True

@@ -15,8 +15,8 @@ import pytest
 import sqlalchemy
 
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
-from remit.ports import Unit, Writes
-from remit.stores.combine import Combiner, Turn
+from remit.ports import UnitOfWork, Writes
+from remit.stores.group_commit import GroupCommit, PendingCall
 from remit.stores.sql import SqlStore, queries, sqlite, store, writer
 from remit.testing.faults import Crash
 from remit.testing.samples import (
@@ -36,8 +36,8 @@ from remit.testing.samples import (
 ON_SQL = pytest.mark.parametrize("store_kind", ["sqlite", "postgres"])
 
 
-def sending(number: int) -> Unit[Any]:
-    return Unit([], writing(messages=[make_message(f"p-{number}")]))
+def sending(number: int) -> UnitOfWork[Any]:
+    return UnitOfWork([], writing(messages=[make_message(f"p-{number}")]))
 
 
 class Holder:
@@ -45,7 +45,7 @@ class Holder:
 
     def __init__(self, held_store: Any) -> None:
         self._reached, self.go_on = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=lambda: held_store.transact([Unit([], self._change)]))
+        self._thread = threading.Thread(target=lambda: held_store.transact([UnitOfWork([], self._change)]))
 
     def __enter__(self) -> "Holder":
         self._thread.start()
@@ -70,7 +70,7 @@ def test_callers_who_wait_share_one_commit(open_store, store_kind) -> None:
         callers = [threading.Thread(target=shared.transact, args=([sending(n)],)) for n in range(10)]
         for caller in callers:
             caller.start()
-        while len(shared._combiner._waiting) < 10:
+        while len(shared._group_commit._waiting) < 10:
             threading.Event().wait(0.001)
         holder.go_on.set()
         for caller in callers:
@@ -156,7 +156,7 @@ def test_a_crash_in_one_callers_unit_is_that_callers_alone(open_store, store_kin
         raise Crash
 
     with pytest.raises(Crash):
-        there.transact([Unit([COUNTER], crash)])
+        there.transact([UnitOfWork([COUNTER], crash)])
 
     assert there.transact([counting()]) == [1]
 
@@ -169,7 +169,7 @@ def test_an_interrupted_caller_leaves_the_store_usable(open_store, store_kind) -
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        there.transact([counting(), Unit([COUNTER], interrupt)])
+        there.transact([counting(), UnitOfWork([COUNTER], interrupt)])
 
     assert there.transact([counting()]) == [1]
 
@@ -178,7 +178,7 @@ def test_turns_of_an_interrupted_leader_are_carried_out_by_the_next() -> None:
     carried_out: list[list[str]] = []
     leading, go_on = threading.Event(), threading.Event()
 
-    def carry_out(turns: list[Turn]) -> None:
+    def carry_out(turns: list[PendingCall]) -> None:
         carried_out.append([str(turn.units[0]) for turn in turns])
         if turns[0].units[0] == "first":
             leading.set()
@@ -188,7 +188,7 @@ def test_turns_of_an_interrupted_leader_are_carried_out_by_the_next() -> None:
         for turn in turns:
             turn.answer([f"{turn.units[0]} done"])
 
-    combiner = Combiner(carry_out)
+    combiner = GroupCommit(carry_out)
 
     def submit(name: Any) -> Any:
         try:
@@ -210,22 +210,22 @@ def test_turns_of_an_interrupted_leader_are_carried_out_by_the_next() -> None:
 def test_a_waiting_caller_that_is_interrupted_hands_its_lead_on(monkeypatch: pytest.MonkeyPatch) -> None:
     leading, go_on = threading.Event(), threading.Event()
 
-    def carry_out(turns: list[Turn]) -> None:
+    def carry_out(turns: list[PendingCall]) -> None:
         if turns[0].units[0] == "first":
             leading.set()
             go_on.wait(10)
         for turn in turns:
             turn.answer([turn.units[0]])
 
-    combiner = Combiner(carry_out)
-    wait = Turn.wait
+    combiner = GroupCommit(carry_out)
+    wait = PendingCall.wait
 
-    def interrupted(turn: Turn) -> None:
+    def interrupted(turn: PendingCall) -> None:
         wait(turn)
         if turn.units[0] == "second":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Turn, "wait", interrupted)
+    monkeypatch.setattr(PendingCall, "wait", interrupted)
     first = threading.Thread(target=combiner.submit, args=(["first"],))
     first.start()
     leading.wait(10)
@@ -271,7 +271,7 @@ def test_a_connection_lost_before_the_commit_is_replaced_and_the_unit_asked_agai
         asked.append(1)
         if len(asked) == 1:
             kill_writer(postgres_url)
-        return unit.change(snapshot)
+        return unit.decide(snapshot)
 
     assert there.transact([replace(unit, change=change)]) == [1]
     assert (len(asked), counted(there)) == (2, 1)

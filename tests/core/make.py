@@ -7,13 +7,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from remit.core.approval import Approval, approve
-from remit.core.autonomy import Stop, Stops, StopScope
-from remit.core.bounds import BoundsInForce, nothing_set, parse_bounds, replace_bounds
-from remit.core.budget import Charge
-from remit.core.decision import Seen, Verdict, decide
+from remit.core.execution.approval import Approval, approve
+from remit.core.gate.autonomy import Stop, Stops, StopScope
+from remit.core.gate.bounds import BoundsInForce, nothing_set, parse_bounds, replace_bounds
+from remit.core.gate.budget import Charge
+from remit.core.gate.decision import GateInput, Verdict, decide
+from remit.core.gate.policy import PolicyQuestion
 from remit.core.intent import ActionIntentV1, complete, parse_proposal
-from remit.core.policy import PolicyQuestion
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TYPE = "SEND_NOTE"
@@ -82,7 +82,7 @@ def verdict(
     now: datetime = NOW,
 ) -> Verdict:
     return decide(
-        Seen(
+        GateInput(
             intent=proposed or intent(),
             bounds=seen_bounds or bounds(),
             budget=(seen_bounds or bounds()).budget((proposed or intent()).account_id, now),

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from remit.core.access import ROLES, NewKey, Principal, check_key, new_key, parse_key, parse_new_key
 from remit.core.errors import Forbidden, InvalidInput, Unauthenticated
+from remit.core.identity.access import ROLES, NewKey, Principal, check_key, new_key, parse_key, parse_new_key
 from remit.core.values import PLATFORM
 from tests.core.make import NOW
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remit.core.approval import (
+from remit.core.errors import InvalidInput, NotInThatState
+from remit.core.execution.approval import (
     LONGEST_PUBLISH_PAUSE,
     approved_event,
     check_ttl_days,
@@ -18,8 +19,7 @@ from remit.core.approval import (
     state_expiry,
     state_key,
 )
-from remit.core.budget import Charge
-from remit.core.errors import InvalidInput, NotInThatState
+from remit.core.gate.budget import Charge
 
 from .make import APPROVAL_ID, NOW, approval, intent
 

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from remit.core.autonomy import Stops, StopScope, resolve_allowlist, resolve_mode, stop_in_force, stopped_for
+from remit.core.gate.autonomy import Stops, StopScope, resolve_allowlist, resolve_mode, stop_in_force, stopped_for
 
 from .make import TYPE, bounds, stop
 

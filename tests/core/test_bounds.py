@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remit.core.bounds import BoundsInForce, changed_types, nothing_set, parse_bounds, replace_bounds, unregistered
 from remit.core.errors import InvalidInput
+from remit.core.gate.bounds import BoundsInForce, changed_types, nothing_set, parse_bounds, replace_bounds, unregistered
 
 from .make import NOW, TYPE, bounds, bounds_json, rule, type_json
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from remit.core.budget import (
+from remit.core.gate.budget import (
     Budget,
     BudgetInForce,
     Charge,

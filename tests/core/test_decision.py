@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remit.core.budget import Counter, Usage, charge
 from remit.core.canonical import canonical
-from remit.core.decision import effective_risk
 from remit.core.errors import InvalidInput
+from remit.core.gate.budget import Counter, Usage, charge
+from remit.core.gate.decision import effective_risk
 from remit.core.intent import parse_proposal
 
 from .make import NOW, TYPE, bounds, intent, proposal_json, rule, stop, type_json, verdict

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from remit.core.errors import InvalidInput, NotFound, NotInThatState
-from remit.core.ledger import NO_CHAIN
+from remit.core.ledger.entries import NO_CHAIN
 from remit.core.lifecycle import FOLLOWS, MOVING, WAITING, Case, Status, check_supersedes, due_step
 
 from .make import NOW, TYPE, intent

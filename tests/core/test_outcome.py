@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remit.core.canonical import canonical, sha256_hex
-from remit.core.outcome import (
+from remit.core.execution.outcome import (
     LEASE_MARGIN,
     LONGEST_MESSAGE,
     LONGEST_PAUSE_S,

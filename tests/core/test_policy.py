@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remit.core.policy import POLICY_ERROR, PolicySource, compile_policies, policy_version, ten_thousandths
+from remit.core.gate.policy import POLICY_ERROR, PolicySource, compile_policies, policy_version, ten_thousandths
 
 from .make import question
 

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from remit.core.access import NewKey, Principal, new_key
 from remit.core.errors import InvalidInput, Unauthenticated
-from remit.core.secret_text import SecretText
-from remit.core.session import (
+from remit.core.identity.access import NewKey, Principal, new_key
+from remit.core.identity.secret_text import SecretText
+from remit.core.identity.session import (
     LINK_LIVES_AT_MOST,
     LINK_PREFIX,
     SESSION_LIVES,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from remit.core.errors import InvalidInput
-from remit.core.subscription import NOTICES, Subscription, parse_subscription
+from remit.core.notifications.subscription import NOTICES, Subscription, parse_subscription
 
 from .make import NOW
 

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remit.app import verify_export
-from remit.core.budget import Counter as Window
+from remit.core.gate.budget import Counter as Window
 from remit.core.intent import digest_of_wire
-from remit.core.ledger import Head, entry_hash, seal_parts
+from remit.core.ledger.entries import Head, entry_hash, seal_parts
+from remit.core.ledger.verification import INVARIANTS, verify
 from remit.core.records import USAGE
-from remit.core.verification import INVARIANTS, verify
 from remit.ports import REFUSED, UNCONFIRMED
 from remit.stores.memory import MemoryStore
 

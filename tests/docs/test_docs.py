@@ -23,16 +23,16 @@ import typer
 
 from remit.connectors.http.tool import HttpTool
 from remit.connectors.internal import InternalTool
-from remit.core import decision, policy
-from remit.core.access import ROLES
-from remit.core.action_type import ActionTypeSpec, Tool
-from remit.core.bounds import AccountBounds, Bounds
-from remit.core.budget import Budget
-from remit.core.ledger import ENTRY_FIELDS, EventType
+from remit.core.gate import decision, policy
+from remit.core.gate.action_type import ActionTypeSpec, Tool
+from remit.core.gate.bounds import AccountBounds, Bounds
+from remit.core.gate.budget import Budget
+from remit.core.gate.policy import PLATFORM_POLICIES, SCHEMA
+from remit.core.identity.access import ROLES
+from remit.core.ledger.entries import ENTRY_FIELDS, EventType
+from remit.core.ledger.verification import INVARIANTS
 from remit.core.lifecycle import FOLLOWS
-from remit.core.policy import PLATFORM_POLICIES, SCHEMA
-from remit.core.subscription import NewSubscription, NoticeKind
-from remit.core.verification import INVARIANTS
+from remit.core.notifications.subscription import NewSubscription, NoticeKind
 from remit.entrypoints.bounds_file import read_bounds
 from remit.entrypoints.cli import app
 
@@ -131,7 +131,7 @@ def test_what_a_page_shows_is_what_happens(page: str, played: Callable[[str], st
 
 
 def test_the_pages_that_show_something_are_run() -> None:
-    named = ["command-line", "ledger", "limits", "operations", "policies", "python-api", "telling"]
+    named = ["command-line", "ledger", "limits", "operations", "policies", "python-api", "notifications"]
 
     assert set(RUN) >= {"README.md", *(f"docs/{name}.md" for name in named)}
 
@@ -285,9 +285,9 @@ def test_every_role_is_described() -> None:
 
 def test_every_notice_and_every_field_of_a_subscription_is_described() -> None:
     told = re.findall(
-        r"`([A-Z_]+)`", "".join(re.findall(r"^\| (`.+?) \|", section("docs/telling.md", "What is told"), re.M))
+        r"`([A-Z_]+)`", "".join(re.findall(r"^\| (`.+?) \|", section("docs/notifications.md", "What is told"), re.M))
     )
-    fields = re.findall(r"^\| `(\w+)` \|", section("docs/telling.md", "Subscriptions"), re.MULTILINE)
+    fields = re.findall(r"^\| `(\w+)` \|", section("docs/notifications.md", "Subscriptions"), re.MULTILINE)
 
     assert told == list(get_args(NoticeKind))
     assert fields == list(NewSubscription.model_fields)

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from remit.demo.crm import Answer, Asked, Crm
+from remit.demo.crm import Asked, Crm, Reply
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 40
@@ -138,7 +138,7 @@ class HoldingCrm(Crm):
         self.acted: queue.Queue[Asked] = queue.Queue()
         self.go_on = threading.Event()
 
-    def answer(self, asked: Asked) -> Answer | None:
+    def answer(self, asked: Asked) -> Reply | None:
         answer = super().answer(asked)
         self.acted.put(asked)
         self.go_on.wait(PATIENCE_S)

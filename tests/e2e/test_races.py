@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from remit import GateAnswer, GateRequest, Remit, RemitError
-from remit.core.approval import approved_event
+from remit.core.execution.approval import approved_event
 from remit.core.records import APPROVAL, Key, case_key
-from remit.entrypoints.worker import work
+from remit.entrypoints.server.worker import work
 from remit.flow.publish import IntentRef, publish_sent
 from remit.flow.reconcile import expire
 from remit.ports import REFUSED, Message, Receipt

@@ -13,8 +13,8 @@ import sqlalchemy
 from dbos import DBOSClient
 
 from remit import Remit
-from remit.core.approval import approved_event
-from remit.core.outcome import ExecutionAttempt
+from remit.core.execution.approval import approved_event
+from remit.core.execution.outcome import ExecutionAttempt
 from remit.core.records import APPROVAL, ATTEMPT, Key
 from remit.ports import Message
 from remit.publishers.dbos import APPLICATION, DbosPublisher

@@ -19,8 +19,8 @@ from dbos import DBOS
 from remit import Remit
 from remit.app import Reconciled
 from remit.connectors.http import HttpConnector
-from remit.core import outcome
-from remit.entrypoints.worker import CONCURRENCY, work
+from remit.core.execution import outcome
+from remit.entrypoints.server.worker import CONCURRENCY, work
 from remit.flow.execute import common
 
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import httpx
 
-from remit.core.access import ROLES
-from remit.core.outcome import CallResult
+from remit.core.execution.outcome import CallResult
+from remit.core.identity.access import ROLES
 from remit.core.values import PLATFORM
 from remit.entrypoints.http import HttpSettings, create_app
-from remit.entrypoints.http.serve import Server
-from remit.entrypoints.worker import work
+from remit.entrypoints.server.serve import Server
+from remit.entrypoints.server.worker import work
 from remit.ports import Call
 from remit.wiring import Remit
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from remit.core.bounds import BoundsInForce, nothing_set, parse_bounds, replace_bounds
 from remit.core.errors import InvalidInput
-from remit.entrypoints.bounds_file import BoundsFile, InvalidFile, changes, describe_changes, read_bounds
+from remit.core.gate.bounds import BoundsInForce, nothing_set, parse_bounds, replace_bounds
+from remit.core.gate.bounds_diff import changes, describe_changes
+from remit.entrypoints.bounds_file import BoundsFile, InvalidFile, read_bounds
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 NOTE = "{risk_tier: LOW, tool: {connector: internal, operation: create_note}}"
@@ -212,7 +213,7 @@ def test_changes_are_values_too(tmp_path: Path) -> None:
         "allowlist:",
     ],
 )
-def test_trap_a_key_without_a_value_is_refused_and_never_taken_for_left_out(tmp_path, line):
+def test_a_key_without_a_value_is_refused_and_never_taken_for_left_out(tmp_path, line):
     file = tmp_path / "bounds.yaml"
     file.write_text(f"tenant: acme\n{line}\n")
 

@@ -17,8 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from remit.client import ROUTES, AsyncRemitClient, RemitClient, Verb
-from remit.core.access import ROLES
+from remit.client.http_client import ROUTES, AsyncRemitClient, RemitClient, Verb
 from remit.core.errors import (
     CallerMistake,
     Conflict,
@@ -30,6 +29,7 @@ from remit.core.errors import (
     TryLater,
     Unauthenticated,
 )
+from remit.core.identity.access import ROLES
 from remit.entrypoints.http import HttpSettings
 from remit.testing.faults import FaultyStore
 from tests.entrypoints.http_world import ACME, EMAIL, World, http_world, proposal

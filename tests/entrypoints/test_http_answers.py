@@ -17,7 +17,7 @@ import pytest
 from remit import Remit
 from remit.core.errors import InvalidInput, RemitError
 from remit.entrypoints.http import HttpSettings
-from remit.entrypoints.http.serve import check_binding
+from remit.entrypoints.server.serve import check_binding
 from remit.testing.faults import FaultyStore, Meeting, PausingStore
 from tests.e2e.processes import Process
 from tests.entrypoints.http_world import ACME, EMAIL, NOTE, Silent, World, bounds, http_world, proposal

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from remit.connectors.http import HttpConnector
-from remit.core.outcome import ExternalObjectRef
+from remit.core.execution.outcome import ExternalObjectRef
 from remit.demo.crm import Crm
 
 from .far_side import NOW, SECRET, intent, invoke, says, talking, tool
@@ -157,7 +157,10 @@ def test_a_secret_that_the_far_side_repeats_is_kept_nowhere(connector, caplog):
     external = {"object_type": "contact", "object_url": "{url}"}
     described = tool("http://127.0.0.1", bearer_token="${CRM_TOKEN}", external_object=external)
 
-    with talking(says(200, body=body)) as good, talking(says(422, body="x" * 440 + f"Bearer {SECRET} bad")) as bad:
+    with (
+        talking(says(200, body=body)) as good,
+        talking(says(422, body="x" * 440 + f"Bearer {SECRET} bad")) as bad,
+    ):
         kept = invoke(connector, {**described, "url": good.url}, allowed=[good.host])
         refused = invoke(connector, {**described, "url": bad.url}, allowed=[bad.host])
 

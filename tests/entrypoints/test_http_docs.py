@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from remit.core.access import ROLES
-from remit.entrypoints.http import problems
+from remit.core.identity.access import ROLES
+from remit.entrypoints.web import problems
 from tests.entrypoints.http_world import ACME, EMAIL, SILENT, Silent, World, bounds, http_world
 from tests.entrypoints.test_http_roles import ALLOWED, PUBLIC, WEBHOOK
 

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from remit.core.errors import InvalidInput, TryLater
 from remit.entrypoints.http import HttpSettings
 from remit.entrypoints.http.metrics import MOST_SERIES, Metrics
-from remit.entrypoints.http.settings import settings_from
-from remit.flow.measure import Measured
-from remit.watching import Happened
+from remit.entrypoints.web.settings import settings_from
+from remit.flow.reading.measure import Measured
+from remit.hooks import StepEvent
 from tests.entrypoints.http_world import EMAIL, GLOBEX, NOTE, World, bounds, http_world, proposal
 
 
@@ -178,7 +178,7 @@ def test_requests_are_timed_by_route_and_not_by_what_stands_in_the_path(world: W
 def test_reasons_without_end_do_not_make_series_without_end() -> None:
     metrics = Metrics()
     for number in range(MOST_SERIES + 50):
-        metrics.happened(Happened("gate", "acme", "i", None, "REQUIRE_APPROVAL", f"REASON_{number}", 0, 0))
+        metrics.happened(StepEvent("gate", "acme", "i", None, "REQUIRE_APPROVAL", f"REASON_{number}", 0, 0))
 
     counted = samples(metrics.page(Measured(), None).decode())
 

@@ -7,7 +7,7 @@ import pytest
 
 from remit.connectors.http import HttpConnector
 from remit.demo.crm import Crm
-from remit.outbound.addresses import permitted
+from remit.egress.addresses import permitted
 
 from .far_side import SECRET, invoke, resolving, says, talking, tool
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from remit.core.access import ROLES
+from remit.core.identity.access import ROLES
 from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, World, http_world, proposal
 
 READERS = {"approver", "operator", "admin", "auditor"}

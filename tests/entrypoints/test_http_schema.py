@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from remit.core.access import ROLES
+from remit.core.identity.access import ROLES
 from remit.entrypoints.http import HttpSettings
 from tests.entrypoints.http_world import ACME, World, http_world
 from tests.entrypoints.test_http_roles import ALLOWED, QUERIES, _body, _ids

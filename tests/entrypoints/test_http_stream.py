@@ -15,14 +15,15 @@ from typing import Any
 import httpx
 import pytest
 
-from remit.core.autonomy import StopScope
-from remit.core.ledger import NO_CHAIN, append
-from remit.entrypoints.http import HttpSettings, stream
-from remit.ports import Unit, Writes
+from remit.core.gate.autonomy import StopScope
+from remit.core.ledger.entries import NO_CHAIN, next_entry
+from remit.entrypoints.http import HttpSettings
+from remit.entrypoints.web import stream
+from remit.ports import UnitOfWork, Writes
 from tests.entrypoints.http_world import EMAIL, GLOBEX, World, http_world
 
 
-class Follower:
+class LedgerConsumer:
     """What one connection has received so far."""
 
     def __init__(self) -> None:
@@ -64,13 +65,13 @@ class Follower:
 @contextmanager
 def following(
     world: World, role: str = "approver", tenant: str = "acme", last_event_id: str | None = None
-) -> Iterator[Follower]:
+) -> Iterator[LedgerConsumer]:
     headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
     client = world.client(role, tenant)
     with client.stream("GET", "/v1/stream", headers=headers, timeout=60) as response:
         assert response.status_code == 200, response.read()
         assert response.headers["Content-Type"].startswith("text/event-stream")
-        follower = Follower()
+        follower = LedgerConsumer()
         reader = threading.Thread(target=follower.read, args=(response,), daemon=True)
         reader.start()
         if last_event_id is None:
@@ -88,7 +89,7 @@ def ask(world: World, name: str, **changes: Any) -> None:
 
 def write_late(world: World, name: str, at: datetime) -> None:
     """An entry whose time is `at`, committed now: as from a writer that waited for its turn."""
-    entry = append(
+    entry = next_entry(
         NO_CHAIN,
         "INTENT_EXPIRED",
         {},
@@ -99,7 +100,7 @@ def write_late(world: World, name: str, at: datetime) -> None:
         actor="remit",
         at=at,
     )
-    world.remit.context.store.transact([Unit([], lambda _: Writes(answer=None, entries=[entry]))])
+    world.remit.context.store.transact([UnitOfWork([], lambda _: Writes(answer=None, entries=[entry]))])
 
 
 def seconds_ago(seconds: float) -> datetime:
@@ -219,8 +220,8 @@ def test_from_any_event_on_the_rest_follows_in_the_same_order(world: World) -> N
 
 
 def test_a_long_absence_is_made_up_for_in_order(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("remit.flow.read.MOST_UNREAD", 20)
-    monkeypatch.setattr("remit.flow.read.LARGEST_PAGE", 7)
+    monkeypatch.setattr("remit.flow.reading.read.MOST_UNREAD", 20)
+    monkeypatch.setattr("remit.flow.reading.read.LARGEST_PAGE", 7)
     hour_ago = seconds_ago(3600)
     for number in range(150):
         # Many at once, then nothing for a while: halving the time between does not halve them.
@@ -284,7 +285,7 @@ def test_streams_end_cleanly_when_the_server_stops(tmp_path: Path) -> None:
     started = time.monotonic()
     with http_world(tmp_path) as world:
         client = world.client("approver")
-        follower = Follower()
+        follower = LedgerConsumer()
         with client.stream("GET", "/v1/stream", timeout=60) as response:
             reader = threading.Thread(target=follower.read, args=(response,), daemon=True)
             reader.start()

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from remit.core.errors import InvalidInput
-from remit.entrypoints.logs import JsonLines, set_up_logs
-from remit.entrypoints.telemetry import ENDPOINT, spans, traced
-from remit.entrypoints.worker import work
+from remit.entrypoints.server.logs import JsonLines, set_up_logs
+from remit.entrypoints.server.telemetry import ENDPOINT, spans, traced
+from remit.entrypoints.server.worker import work
 from remit.wiring import Remit
 from tests.entrypoints.http_world import EMAIL, bounds, proposal
 
@@ -41,7 +41,7 @@ def submit(remit: Remit, name: str, **changes: object) -> None:
 def test_every_step_of_an_intent_stands_in_its_trace(remit: Remit) -> None:
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    remit.watchers.add(spans(provider.get_tracer("test")))
+    remit.hooks.add(spans(provider.get_tracer("test")))
 
     submit(remit, "i-1", trace_id=TRACE, action_type=EMAIL)
     remit.approve("acme", "i-1", by="ann", digest=remit.intent("acme", "i-1").digest)
@@ -64,7 +64,7 @@ def test_every_step_of_an_intent_stands_in_its_trace(remit: Remit) -> None:
 def test_a_trace_id_of_another_form_still_gives_one_trace(remit: Remit, trace_id: str) -> None:
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    remit.watchers.add(spans(provider.get_tracer("test")))
+    remit.hooks.add(spans(provider.get_tracer("test")))
 
     submit(remit, "i-1", trace_id=trace_id)
 
@@ -75,7 +75,7 @@ def test_a_trace_id_of_another_form_still_gives_one_trace(remit: Remit, trace_id
 
 def test_nothing_is_watched_unless_an_endpoint_is_set(remit: Remit) -> None:
     with traced(remit, {}):
-        assert remit.watchers._each == []
+        assert remit.hooks._each == []
 
 
 def test_spans_are_sent_to_the_endpoint_by_the_end(remit: Remit, monkeypatch: pytest.MonkeyPatch) -> None:

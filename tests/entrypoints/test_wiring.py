@@ -16,7 +16,7 @@ import pytest
 
 from remit import InvalidInput, Remit, TryLater
 from remit.connectors.internal import InternalConnector
-from remit.entrypoints.worker import work
+from remit.entrypoints.server.worker import work
 from remit.wiring import SystemClock, console_url, notifiers, open_sender, tool_environment
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -217,7 +217,7 @@ def test_opening_in_memory_loads_no_database_and_no_engine(tmp_path: Path) -> No
 
 
 def test_importing_any_door_creates_nothing(imported: tuple[set[str], list[Path]], tmp_path: Path) -> None:
-    doors = "import remit.entrypoints.cli, remit.entrypoints.worker, remit.demo.story, remit.publishers.dbos"
+    doors = "import remit.entrypoints.cli, remit.entrypoints.server.worker, remit.demo.story, remit.publishers.dbos"
 
     _python(f"{doors}, remit.stores.sql", tmp_path)
 

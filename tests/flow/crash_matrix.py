@@ -21,6 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, get_args
 
+from infra.local.servers import LOCAL_CREDENTIALS, dynamodb_local
 from remit.core.errors import Conflict, OutcomeUnknown, TryLater
 from remit.core.lifecycle import MOVING
 from remit.core.records import INTERNAL_OBJECT
@@ -30,7 +31,6 @@ from remit.ports import REFUSED, UNCONFIRMED, Store
 from remit.stores.memory import MemoryStore
 from remit.stores.sql import SqlStore
 from remit.testing.faults import Crash, Fault, FaultyStore
-from remit.testing.local_cloud import LOCAL_CREDENTIALS, dynamodb_local
 
 from .world import NOON, OTHER, TYPE, OneTenant, World, bounds, proposal, type_of
 

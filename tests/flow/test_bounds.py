@@ -2,12 +2,12 @@
 
 import pytest
 
-from remit.core.autonomy import StopScope
-from remit.core.bounds import parse_bounds
 from remit.core.errors import InvalidInput
+from remit.core.gate.autonomy import StopScope
+from remit.core.gate.bounds import parse_bounds
 from remit.core.records import ACTION_TYPE, POLICY_VERSION
 from remit.core.values import PLATFORM
-from remit.flow.bounds import change_unit
+from remit.flow.settings.bounds import change_unit
 
 from .world import NOON, OTHER, TENANT, TYPE, bounds, type_of
 

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-from remit.core.outcome import ExecutionAttempt
+from remit.core.execution.outcome import ExecutionAttempt
 from remit.flow import context
 from remit.flow.execute.preflight import before_call
 from remit.stores.memory import MemoryStore

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from remit.core.delivery import GATHER, IN_HAND, KEPT, LONGEST_PAUSE, MOST_TRIES, Report
 from remit.core.errors import Conflict, InvalidInput, NotFound, Unauthenticated
+from remit.core.notifications.outbox import GATHER, IN_HAND, KEPT, LONGEST_PAUSE, MOST_TRIES, SendResult
 from remit.core.records import DELIVERY, KINDS, OUTBOX, SUBSCRIPTION
 from remit.testing.faults import Crash, FaultyStore
 
-from .telling import CONSOLE, bring, deliver, follow, only, subscribe, telling_world
+from .notified import CONSOLE, bring, deliver, follow, notifying_world, only, subscribe
 from .world import TENANT, bounds
 
 FAULTS = ("crash_before", "crash_after", "try_later", "lost_request", "lost_answer")
@@ -29,7 +29,7 @@ MAIL = {
 
 @pytest.fixture
 def told(new_world):
-    return telling_world(new_world)
+    return notifying_world(new_world)
 
 
 def listed(world, **which):
@@ -121,7 +121,7 @@ def test_who_answers_again_gets_what_waits_for_it_at_once(told):
 def test_a_receiver_that_asks_for_time_gets_it(told):
     world, receiver = told
     subscribe(world)
-    receiver.script += [Report(outcome="failed", detail="later", retry_after_s=600)]
+    receiver.script += [SendResult(outcome="failed", detail="later", retry_after_s=600)]
     world.queued("i-1")
     bring(world)
 
@@ -233,7 +233,7 @@ def test_two_workers_do_not_try_one_message_at_once(told):
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("at", [1, 2])
 def test_whatever_happens_at_a_write_it_arrives_under_one_id(new_world, fault, at):
-    world, receiver = telling_world(new_world)
+    world, receiver = notifying_world(new_world)
     subscribe(world)
     world.queued("i-1")
     follow(world)
@@ -369,7 +369,7 @@ def test_deliveries_are_listed_by_subscription_and_status_newest_first(told):
             listed(world, **wrong)
 
 
-def test_trap_deliveries_and_subscriptions_of_another_tenant_are_not_seen(told):
+def test_deliveries_and_subscriptions_of_another_tenant_are_not_seen(told):
     world, _ = told
     world.app.apply(bounds("globex"), by="zoe")
     subscribe(world)

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from remit.core.outcome import LONGEST_MESSAGE, CallResult
+from remit.core.execution.outcome import LONGEST_MESSAGE, CallResult
 from remit.core.records import APPROVAL, INTENT, USAGE, Key
 from remit.flow.execute import Executor, run
 from remit.flow.execute.common import Ref
 from remit.flow.execute.preflight import before_call
-from remit.ports import Unit, Writes
+from remit.ports import UnitOfWork, Writes
 
 from .world import NOON, OTHER, TENANT, TYPE, new_id, type_of
 
@@ -43,7 +43,7 @@ def test_a_repeated_event_finds_the_attempt_and_does_nothing(world):
     world.assert_sound()
 
 
-def test_trap_a_late_duplicate_event_does_not_execute_again_whatever_has_expired(world):
+def test_a_late_duplicate_event_does_not_execute_again_whatever_has_expired(world):
     message = delivered(world)
     world.run(message)
 
@@ -78,7 +78,7 @@ def test_the_run_that_has_the_attempt_may_ask_for_it_again(world):
     assert world.events().count("EXECUTION_STARTED") == 1
 
 
-def test_trap_one_step_that_an_engine_runs_twice_at_once_calls_once(world):
+def test_one_step_that_an_engine_runs_twice_at_once_calls_once(world):
     """Both are the run that holds the lease, so the lease alone would let both call."""
     _, executor, ref, request = begun(world)
     holder = executor.worker.holder
@@ -105,7 +105,7 @@ def test_a_step_that_wakes_up_after_its_repetition_has_called_does_not_call(worl
     assert world.called() == 1
 
 
-def test_trap_two_workers_that_run_one_event_at_once_write_once(world):
+def test_two_workers_that_run_one_event_at_once_write_once(world):
     message = delivered(world)
 
     def working(app):
@@ -154,7 +154,7 @@ def test_an_intent_that_was_tampered_with_in_the_store_is_not_executed(world):
     message = delivered(world)
     key = Key(INTENT, TENANT, "i-1")
     tampered = world.record(key).model_copy(update={"parameters": {"text": "pay"}})
-    world.inner.transact([Unit([key], lambda _: Writes(answer=None, puts=[(key, tampered)]))])
+    world.inner.transact([UnitOfWork([key], lambda _: Writes(answer=None, puts=[(key, tampered)]))])
 
     assert world.run(message) is None
     assert world.written() == 0
@@ -227,7 +227,7 @@ def test_an_intent_that_expired_after_its_approval_is_not_run(world, by):
     world.assert_sound()
 
 
-def test_trap_a_charge_taken_before_midnight_is_given_back_to_the_day_it_was_taken_from(world):
+def test_a_charge_taken_before_midnight_is_given_back_to_the_day_it_was_taken_from(world):
     world.clock.at = NOON.replace(hour=23, minute=59)
     message = delivered(world)
     taken = world.state().charges
@@ -281,7 +281,7 @@ def test_a_type_without_a_tool_ends_in_a_recorded_failure(world):
     world.assert_sound()
 
 
-def test_trap_a_mapping_that_breaks_ends_in_a_recorded_failure_and_keeps_its_charge(world):
+def test_a_mapping_that_breaks_ends_in_a_recorded_failure_and_keeps_its_charge(world):
     def broken(tool, intent):
         raise ZeroDivisionError("secret")
 
@@ -611,7 +611,7 @@ def test_an_outcome_carries_what_the_contract_lists(world, by):
     assert world.record(Key(APPROVAL, TENANT, world.case().approval_id)).approval_source == by
 
 
-def test_trap_recording_twice_changes_nothing(world):
+def test_recording_twice_changes_nothing(world):
     _, executor, ref, request = begun(world)
     answer = executor.invoke(ref, request)
 
@@ -623,7 +623,7 @@ def test_trap_recording_twice_changes_nothing(world):
     world.assert_sound()
 
 
-def test_trap_a_failure_of_any_shape_is_recorded(world):
+def test_a_failure_of_any_shape_is_recorded(world):
     monster = CallResult(acted="no", error_code="x" * 500, error_message="y" * 10_000, retry_after_s=10.0**9)
     world.far.invoke = lambda call: monster
     world.submit()

@@ -78,7 +78,7 @@ def test_a_redelivered_intent_is_charged_once_and_published_once(world):
     world.assert_sound()
 
 
-def test_trap_bounds_tightened_between_two_deliveries_do_not_also_queue_what_was_executed(world):
+def test_bounds_tightened_between_two_deliveries_do_not_also_queue_what_was_executed(world):
     world.submit()
     for change in ({"allowlist": []}, {"modes": {"default": "APPROVAL_REQUIRED"}}, {"modes": {"default": "DISABLED"}}):
         world.apply(**change)
@@ -89,7 +89,7 @@ def test_trap_bounds_tightened_between_two_deliveries_do_not_also_queue_what_was
     assert world.events().count("GATE_DECIDED") == 1 and world.status() == "SUCCEEDED"
 
 
-def test_trap_a_crash_after_the_charge_does_not_charge_again(world):
+def test_a_crash_after_the_charge_does_not_charge_again(world):
     """The charge and `RESERVED` are one write; who comes back finishes the publication."""
     world.reserve()
     assert world.state().status == "RESERVED" and world.used() == 1
@@ -101,7 +101,7 @@ def test_trap_a_crash_after_the_charge_does_not_charge_again(world):
     world.assert_sound()
 
 
-def test_trap_a_state_that_was_purged_means_done_and_never_decide_again(world):
+def test_a_state_that_was_purged_means_done_and_never_decide_again(world):
     world.submit()
     world.work()
     world.clock.pass_(days=100)
@@ -117,7 +117,7 @@ def test_trap_a_state_that_was_purged_means_done_and_never_decide_again(world):
     world.assert_sound()
 
 
-def test_trap_two_deliveries_at_once_charge_once(world):
+def test_two_deliveries_at_once_charge_once(world):
     world.propose()
 
     first, second = world.race(gate_of(), gate_of())
@@ -129,7 +129,7 @@ def test_trap_two_deliveries_at_once_charge_once(world):
     world.assert_sound()
 
 
-def test_trap_two_intents_at_once_do_not_both_take_the_last_unit(world):
+def test_two_intents_at_once_do_not_both_take_the_last_unit(world):
     world.apply(budget={"max_autonomous_per_day": 1})
     world.propose("i-1"), world.propose("i-2")
 
@@ -152,7 +152,7 @@ def test_two_accounts_at_once_do_not_both_take_the_ceiling_s_last_unit(world):
     world.assert_sound()
 
 
-def test_trap_the_same_id_in_a_second_tenant_is_another_intent(world):
+def test_the_same_id_in_a_second_tenant_is_another_intent(world):
     world.submit()
     world.app.apply(bounds("globex"), by="ann")
 
@@ -169,7 +169,7 @@ def test_trap_the_same_id_in_a_second_tenant_is_another_intent(world):
 # --- step 2 ---
 
 
-def test_trap_an_expired_intent_is_recorded_as_expired_and_charges_nothing(world):
+def test_an_expired_intent_is_recorded_as_expired_and_charges_nothing(world):
     world.propose(expires_at=SOON.isoformat())
     world.clock.pass_(hours=2)
 
@@ -193,7 +193,7 @@ def test_trap_an_expired_intent_is_recorded_as_expired_and_charges_nothing(world
     ],
     ids=["global", "tenant", "account", "type", "account-and-type"],
 )
-def test_trap_a_stopped_tenant_is_not_charged(world, scope, level):
+def test_a_stopped_tenant_is_not_charged(world, scope, level):
     world.stop(level, **scope)
 
     answer = world.submit()
@@ -243,7 +243,7 @@ def test_the_allowlist_is_a_hard_stop_after_which_nothing_else_is_looked_at(worl
     assert decision(world).policy_decision is None
 
 
-def test_trap_an_empty_account_allowlist_does_not_fall_through_to_the_tenant_s(world):
+def test_an_empty_account_allowlist_does_not_fall_through_to_the_tenant_s(world):
     world.apply(accounts={"north": {"allowlist": []}})
 
     assert world.submit("i-1").reason == "ACTION_TYPE_NOT_ALLOWLISTED"
@@ -308,7 +308,7 @@ def test_every_no_of_the_policy_names_the_first_reason_that_applies(world, chang
     assert world.used() == 0
 
 
-def test_trap_the_agent_s_own_low_does_not_override_a_high_tier(world):
+def test_the_agent_s_own_low_does_not_override_a_high_tier(world):
     world.apply(action_types={TYPE: type_of(tier="HIGH")})
 
     assert world.submit(risk_level="LOW").reason == "RISK_LEVEL_HIGH"
@@ -331,7 +331,7 @@ def test_trap_the_agent_s_own_low_does_not_override_a_high_tier(world):
         ({"surprise": 1}, "surprise"),
     ],
 )
-def test_trap_a_value_outside_its_range_is_refused_by_name_and_nothing_is_stored(world, changes, field):
+def test_a_value_outside_its_range_is_refused_by_name_and_nothing_is_stored(world, changes, field):
     (answer,) = world.app.submit([proposal(**changes)])
 
     assert isinstance(answer, RemitError) and field in str(answer)
@@ -374,7 +374,7 @@ def test_a_full_budget_names_the_limit_its_use_and_when_it_resets(world):
     assert world.used() == 2
 
 
-def test_trap_a_refusal_by_type_burns_no_daily_unit(world):
+def test_a_refusal_by_type_burns_no_daily_unit(world):
     world.apply(budget={"max_autonomous_per_day": 10, "max_per_action_type": {TYPE: 1}})
 
     for number in range(4):
@@ -384,14 +384,14 @@ def test_trap_a_refusal_by_type_burns_no_daily_unit(world):
     world.assert_sound()
 
 
-def test_trap_a_limit_of_zero_for_a_type_lets_none_through(world):
+def test_a_limit_of_zero_for_a_type_lets_none_through(world):
     world.apply(budget={"max_autonomous_per_day": 10, "max_per_action_type": {TYPE: 0}})
 
     assert world.submit().reason == "BUDGET_EXCEEDED"
     assert world.used() == 0
 
 
-def test_trap_a_cap_of_ten_over_five_types_lets_ten_through(world):
+def test_a_cap_of_ten_over_five_types_lets_ten_through(world):
     types = {f"TYPE_{letter}": type_of() for letter in "ABCDE"}
     world.apply(action_types=types, allowlist=list(types), budget={"max_autonomous_per_day": 10})
 
@@ -579,11 +579,11 @@ def test_decisions_of_a_tenant_without_a_ceiling_share_no_record(world):
         def transact(self, units):
             def watched(unit):
                 def change(snapshot):
-                    writes = unit.change(snapshot)
+                    writes = unit.decide(snapshot)
                     written.append({(key.kind.name, key.id) for key, _ in writes.puts if key.kind.contended})
                     return writes
 
-                return type(unit)(unit.keys, change, unit.more)
+                return type(unit)(unit.reads, change, unit.then_reads)
 
             return world.inner.transact([watched(unit) for unit in units])
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from remit.core.approval import STATE_TTL_DAYS
 from remit.core.errors import TryLater
+from remit.core.execution.approval import STATE_TTL_DAYS
 from remit.flow.context import Context
 from remit.flow.publish import IntentRef, publish_enlisted, publish_sent
 from remit.ports import DELIVERED, REFUSED, UNCONFIRMED
@@ -104,7 +104,7 @@ def test_what_is_delivered_becomes_published(sending):
 
 
 @pytest.mark.parametrize("outcome", [UNCONFIRMED, "arrived, unconfirmed"])
-def test_trap_what_is_not_confirmed_stays_reserved_and_is_sent_until_it_is(sending, outcome):
+def test_what_is_not_confirmed_stays_reserved_and_is_sent_until_it_is(sending, outcome):
     """`FailedEntryCount` above 0 is not success: marked as published, the action would be lost."""
     sending.bus.script += [outcome] * 3
     sending.submit()
@@ -326,7 +326,7 @@ def test_the_state_is_done_and_kept_for_its_days_and_never_less_than_the_intent(
     assert world.state("long").expires_at == long
 
 
-def test_trap_a_state_outlives_its_intent_so_that_a_replay_does_not_execute_again(world):
+def test_a_state_outlives_its_intent_so_that_a_replay_does_not_execute_again(world):
     far = NOON.replace(year=2027)
     world.submit(expires_at=far.isoformat())
     message = world.bus.take()

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from remit.app import App, verify_export
-from remit.core.autonomy import StopScope
 from remit.core.errors import InvalidInput, NotFound, TryLater
+from remit.core.gate.autonomy import StopScope
 from remit.core.lifecycle import FOLLOWS
 from remit.core.records import CASE, USAGE, Key
 from remit.flow.reconcile import expire
-from remit.ports import REFUSED, CaseFilter, Unit, Writes
+from remit.ports import REFUSED, CaseFilter, UnitOfWork, Writes
 from remit.testing.faults import StoreWrapper
 
 from .world import NOON, OTHER, TENANT, TYPE, bounds
@@ -72,7 +72,7 @@ def test_what_is_not_there_is_not_found(world):
             read(TENANT, "nobody")
 
 
-def test_trap_nothing_of_one_tenant_is_read_through_another(world):
+def test_nothing_of_one_tenant_is_read_through_another(world):
     lived(world)
 
     for read in (world.app.status, world.app.why, world.app.ledger, world.app.intent):
@@ -325,7 +325,7 @@ def test_a_tenant_without_an_intent_is_sound_and_exports_a_seal_over_none(world)
 
 
 def test_a_large_tenant_is_sealed_in_parts(world, monkeypatch):
-    monkeypatch.setattr("remit.core.ledger.HEADS_PER_SEAL", 2)
+    monkeypatch.setattr("remit.core.ledger.entries.HEADS_PER_SEAL", 2)
     lived(world)
 
     lines = list(world.app.export(TENANT))
@@ -354,8 +354,8 @@ class WrittenInBetween(StoreWrapper):
 
 @pytest.mark.parametrize("times", [0, 1, 3])
 def test_a_seal_that_takes_several_writes_is_begun_anew_when_somebody_comes_between(world, monkeypatch, times):
-    monkeypatch.setattr("remit.core.ledger.HEADS_PER_SEAL", 1)
-    monkeypatch.setattr("remit.flow.seal.PARTS_AT_ONCE", 2)
+    monkeypatch.setattr("remit.core.ledger.entries.HEADS_PER_SEAL", 1)
+    monkeypatch.setattr("remit.flow.reading.seal.PARTS_AT_ONCE", 2)
     for number in range(5):
         world.submit(f"i-{number}")
     context = world.app.context
@@ -373,8 +373,8 @@ def test_a_seal_that_takes_several_writes_is_begun_anew_when_somebody_comes_betw
 
 
 def test_a_chain_that_others_keep_writing_to_is_not_sealed(world, monkeypatch):
-    monkeypatch.setattr("remit.core.ledger.HEADS_PER_SEAL", 1)
-    monkeypatch.setattr("remit.flow.seal.PARTS_AT_ONCE", 1)
+    monkeypatch.setattr("remit.core.ledger.entries.HEADS_PER_SEAL", 1)
+    monkeypatch.setattr("remit.flow.reading.seal.PARTS_AT_ONCE", 1)
     world.submit("i-1"), world.submit("i-2")
     context = world.app.context
     between = WrittenInBetween(context.store, [world.stop, world.resume] * 20)
@@ -397,7 +397,7 @@ def test_an_export_may_be_made_while_others_write(world):
 
 def altered(world, key, change):
     record = world.record(key)
-    world.inner.transact([Unit([key], lambda _: Writes(answer=None, puts=[(key, change(record))]))])
+    world.inner.transact([UnitOfWork([key], lambda _: Writes(answer=None, puts=[(key, change(record))]))])
 
 
 def test_verify_finds_a_counter_that_somebody_turned_back(world):

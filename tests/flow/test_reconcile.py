@@ -81,7 +81,7 @@ def test_expire_and_start_at_once_exclude_each_other(world):
     world.assert_sound()
 
 
-def test_trap_a_charge_given_back_after_midnight_goes_to_the_day_it_was_taken_from(world):
+def test_a_charge_given_back_after_midnight_goes_to_the_day_it_was_taken_from(world):
     world.clock.at = NOON.replace(hour=23, minute=59)
     world.submit("i-1", expires_at=NOON.replace(day=11, hour=0, minute=5).isoformat())
     world.bus.take()

@@ -66,7 +66,7 @@ def test_an_approval_is_bound_to_the_digest_that_was_seen(world):
     assert world.status() == "AWAITING_APPROVAL" and world.state() is None
 
 
-def test_trap_approving_twice_gives_one_execution_and_the_first_approval(world):
+def test_approving_twice_gives_one_execution_and_the_first_approval(world):
     world.queued()
 
     first, second = world.approve(by="bob"), world.approve(by="eve")
@@ -231,7 +231,7 @@ def test_the_released_state_of_what_was_answered_otherwise_is_purged_in_its_time
 # --- edit ---
 
 
-def test_trap_approving_an_edit_executes_the_edited_parameters(world):
+def test_approving_an_edit_executes_the_edited_parameters(world):
     world.queued(parameters={"text": "hello", "amount": 5})
     seen = []
     world.far.script += [lambda call: seen.append(call.request["parameters"]) or "yes"]

@@ -17,10 +17,10 @@ import uuid_utils
 
 from remit.app import App, verify_export
 from remit.connectors.internal import InternalConnector
-from remit.core.approval import Approval
-from remit.core.autonomy import StopScope
+from remit.core.execution.approval import Approval
+from remit.core.execution.outcome import CallResult, ExternalObjectRef
+from remit.core.gate.autonomy import StopScope
 from remit.core.lifecycle import MOVING
-from remit.core.outcome import CallResult, ExternalObjectRef
 from remit.core.records import ATTEMPT, AUTO_EXEC_STATE, CASE, OUTCOME, USAGE, Key, case_key, state_record_key
 from remit.flow import execute
 from remit.flow.context import Context

@@ -27,8 +27,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from remit.core.autonomy import StopScope
 from remit.core.errors import Conflict, InvalidInput
+from remit.core.gate.autonomy import StopScope
 from remit.flow.gate import GateRequest
 from remit.ports import DELIVERED, REFUSED, UNCONFIRMED
 from remit.testing.faults import Crash

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from remit.egress import post
 from remit.notifiers import webhook as webhooks
 from remit.notifiers.slack import SlackNotifier
 from remit.notifiers.webhook import WebhookNotifier
-from remit.outbound import post
 
 from ..entrypoints.far_side import resolving, says, talking
 from .letters import letter, mailing, subscription
@@ -102,7 +102,10 @@ def test_only_2xx_is_delivered_and_only_gone_is_for_good(status, outcome):
 
 
 def test_a_redirect_is_not_followed():
-    with talking(says(200)) as elsewhere, talking(says(307, f"Location: {elsewhere.url}/in")) as receiver:
+    with (
+        talking(says(200)) as elsewhere,
+        talking(says(307, f"Location: {elsewhere.url}/in")) as receiver,
+    ):
         (report,) = sent(receiver, allowed=[receiver.host, elsewhere.host])
 
     assert report.outcome == "failed"

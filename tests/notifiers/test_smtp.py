@@ -16,7 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from remit.core.errors import InvalidInput
-from remit.core.subscription import Recipient
+from remit.core.notifications.subscription import Recipient
 from remit.notifiers import smtp as smtp_notifier
 from remit.notifiers.smtp import MailServer, SmtpNotifier
 

@@ -6,15 +6,15 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, ValidationError
 
-from remit.core.action_type import Tool
 from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput, OutcomeUnknown, TryLater
+from remit.core.execution.outcome import CallResult, ExternalObjectRef
+from remit.core.execution.templates import as_text, check_template, environment_names, fields_of, render
+from remit.core.gate.action_type import Tool
 from remit.core.intent import ActionIntentV1
-from remit.core.mapping import as_text, check_template, environment_names, fields_of, render
-from remit.core.outcome import CallResult, ExternalObjectRef
 from remit.core.records import INTERNAL_OBJECT, InternalObject, Key
 from remit.core.values import explain_invalid
-from remit.ports import Call, Snapshot, Store, Unit, Writes, answer_of
+from remit.ports import Call, Snapshot, Store, UnitOfWork, Writes, answer_of
 
 SYSTEM = "remit"
 OBJECT_TYPE = {"create_note": "note", "create_task": "task"}
@@ -90,7 +90,7 @@ def _fields(templates: dict[str, str] | None, intent: ActionIntentV1) -> dict[st
     return plain | {f"target.{name}": text for name, text in fields["target"].items()}
 
 
-def _create_once(call: Call) -> Unit[InternalObject]:
+def _create_once(call: Call) -> UnitOfWork[InternalObject]:
     key = Key(INTERNAL_OBJECT, call.intent.tenant_id, call.idempotency_key)
 
     def change(snapshot: Snapshot) -> Writes[InternalObject]:
@@ -108,4 +108,4 @@ def _create_once(call: Call) -> Unit[InternalObject]:
         writes.put(key, made)
         return writes
 
-    return Unit([key], change)
+    return UnitOfWork([key], change)

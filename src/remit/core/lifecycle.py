@@ -13,7 +13,7 @@ from typing import Literal
 
 from remit.core.errors import InvalidInput, NotFound, NotInThatState
 from remit.core.intent import ActionIntentV1
-from remit.core.ledger import Head
+from remit.core.ledger.entries import Head
 from remit.core.values import ApprovalSource, Record, UtcTime
 
 Status = Literal[

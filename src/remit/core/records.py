@@ -8,24 +8,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from remit.core.access import ApiKey
-from remit.core.action_type import ActionType
-from remit.core.approval import Approval, AutoExecStateV1, state_key
-from remit.core.autonomy import Stops
-from remit.core.bookmark import Follower
-from remit.core.bounds import BoundsInForce
-from remit.core.budget import Usage
-from remit.core.decision import Decision
-from remit.core.delivery import Delivery, Outbox
+from remit.core.execution.approval import Approval, AutoExecStateV1, state_key
+from remit.core.execution.outcome import ActionOutcomeV1, ExecutionAttempt, Resolution
+from remit.core.gate.action_type import ActionType
+from remit.core.gate.autonomy import Stops
+from remit.core.gate.bounds import BoundsInForce
+from remit.core.gate.budget import Usage
+from remit.core.gate.decision import Decision
+from remit.core.gate.policy import PolicySource
+from remit.core.identity.access import ApiKey
+from remit.core.identity.session import Session, SignInLink
 from remit.core.intent import ActionIntentV1
-from remit.core.ledger import ChainHead
+from remit.core.ledger.entries import ChainHead
+from remit.core.ledger.position import LedgerConsumer
 from remit.core.lifecycle import Case
-from remit.core.notice import Teller
-from remit.core.outcome import ActionOutcomeV1, ExecutionAttempt, Resolution
-from remit.core.policy import PolicySource
-from remit.core.session import Session, SignInLink
-from remit.core.subscription import NoticeKind, Subscription
-from remit.core.tally import Tally
+from remit.core.notifications.daily_counts import DailyCounts
+from remit.core.notifications.notice import NotificationState
+from remit.core.notifications.outbox import Delivery, Outbox
+from remit.core.notifications.subscription import NoticeKind, Subscription
 from remit.core.values import Record, UtcTime
 
 R = TypeVar("R", bound=Record)
@@ -108,9 +108,9 @@ VOTES = _kind("votes", Votes)
 SESSION = _kind("sessions", Session)
 # Read and written by whoever opens it: one of two gets in.
 SIGN_IN_LINK = _kind("sign_in_links", SignInLink, contended=True)
-FOLLOWER = _kind("followers", Follower, contended=True)
-TALLY = _kind("tallies", Tally)
-TELLER = _kind("tellers", Teller)
+FOLLOWER = _kind("followers", LedgerConsumer, contended=True)
+TALLY = _kind("tallies", DailyCounts)
+TELLER = _kind("tellers", NotificationState)
 SUBSCRIPTION = _kind("subscriptions", Subscription, contended=True)
 OUTBOX = _kind("outboxes", Outbox, contended=True)
 DELIVERY = _kind("deliveries", Delivery)

@@ -6,7 +6,7 @@ a write happens once, however often and however much at once it is asked for; `h
 away. It can be slow, fail, or act and then drop the connection without a word:
 
 - for a path prefix: `crm.misbehave("/orders", "drop")`, or `POST /faults {"prefix": "/orders", "fault": "drop"}`;
-- for one request: header `X-Crm-Fault: drop`, or the same text as `crm_fault` in the JSON body.
+- for one request: header `X-Crm-Misbehaviour: drop`, or the same text as `crm_fault` in the JSON body.
 
 A fault is `slow=SECONDS`, `fail=STATUS` or `drop`; `*N` behind it means only the first N times.
 """
@@ -55,13 +55,13 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     status: int
     body: Any
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Misbehaviour:
     """What goes wrong, for every path that begins with `prefix`; only the first `times` times if that is set."""
 
     kind: str
@@ -77,13 +77,13 @@ class _Books:
     notes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def parse_fault(text: str, prefix: str = "") -> Fault:
+def parse_fault(text: str, prefix: str = "") -> Misbehaviour:
     """Raises `ValueError` for what is no fault."""
     match = _FAULT.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is not slow=SECONDS, fail=STATUS or drop, with *N behind it where meant")
     kind = match[1] or match[3] or match[5]
-    return Fault(kind, float(match[2] or match[4] or 0), int(match[6]) if match[6] else None, prefix)
+    return Misbehaviour(kind, float(match[2] or match[4] or 0), int(match[6]) if match[6] else None, prefix)
 
 
 class Crm:
@@ -94,9 +94,9 @@ class Crm:
         self.writes: list[Write] = []
         self.requests: list[Asked] = []
         self._books = _Books()
-        self._faults: list[Fault] = []
-        self._fault_uses: Counter[tuple[Fault, str]] = Counter()
-        self._answers: dict[str, Answer] = {}
+        self._faults: list[Misbehaviour] = []
+        self._fault_uses: Counter[tuple[Misbehaviour, str]] = Counter()
+        self._answers: dict[str, Reply] = {}
         self._key_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -140,23 +140,23 @@ class Crm:
         with self._lock:
             self._faults.clear()
 
-    def answer(self, asked: Asked) -> Answer | None:
+    def answer(self, asked: Asked) -> Reply | None:
         """What to say; `None` is to drop the connection. A fault is met before the write, except for a drop."""
         with self._lock:
             self.requests.append(asked)
         try:
             faults = [fault for fault in self._faults_for(asked) if self._takes_effect(fault, asked)]
         except ValueError as error:
-            return Answer(400, {"error": str(error)})
+            return Reply(400, {"error": str(error)})
         for fault in faults:
             if fault.kind == "slow":
                 self._stopping.wait(fault.value)
             elif fault.kind == "fail":
-                return Answer(int(fault.value), {"error": "failing because it was told to"})
+                return Reply(int(fault.value), {"error": "failing because it was told to"})
         answer = self._once(asked)
         return None if any(fault.kind == "drop" for fault in faults) else answer
 
-    def _faults_for(self, asked: Asked) -> Iterator[Fault]:
+    def _faults_for(self, asked: Asked) -> Iterator[Misbehaviour]:
         if asked.path in _CONTROLS:
             return
         with self._lock:
@@ -167,14 +167,14 @@ class Crm:
             if text:
                 yield parse_fault(str(text))
 
-    def _takes_effect(self, fault: Fault, asked: Asked) -> bool:
+    def _takes_effect(self, fault: Misbehaviour, asked: Asked) -> bool:
         # Set for a path, it counts what comes there; sent with a request, that request's repetitions.
         counted = (fault, "" if fault.prefix else asked.key or asked.path)
         with self._lock:
             self._fault_uses[counted] += 1
             return fault.times is None or self._fault_uses[counted] <= fault.times
 
-    def _once(self, asked: Asked) -> Answer:
+    def _once(self, asked: Asked) -> Reply:
         key = asked.key if self.honours_key and asked.method != "GET" else None
         with self._lock:
             waits_its_turn = self._key_locks[key] if key else nullcontext()
@@ -186,73 +186,73 @@ class Crm:
                 self._answers[key] = answer
             return answer
 
-    def _carry_out(self, asked: Asked) -> Answer:
+    def _carry_out(self, asked: Asked) -> Reply:
         for method, pattern, action in _ROUTES:
             match = re.fullmatch(pattern, asked.path)
             if match and method == asked.method:
                 with self._lock:
                     return action(self, asked, *(group and unquote(group) for group in match.groups()))
-        return Answer(404, {"error": f"there is no {asked.method} {asked.path}"})
+        return Reply(404, {"error": f"there is no {asked.method} {asked.path}"})
 
-    def _read(self, asked: Asked, collection: str, record_id: str | None) -> Answer:
+    def _read(self, asked: Asked, collection: str, record_id: str | None) -> Reply:
         records: dict[str, dict[str, Any]] = getattr(self._books, collection)
         if record_id is None:
-            return Answer(200, list(records.values()))
+            return Reply(200, list(records.values()))
         if record_id not in records:
-            return Answer(404, {"error": f"there is nothing at {asked.path}"})
-        return Answer(200, records[record_id])
+            return Reply(404, {"error": f"there is nothing at {asked.path}"})
+        return Reply(200, records[record_id])
 
-    def _update_contact(self, asked: Asked, contact_id: str) -> Answer:
+    def _update_contact(self, asked: Asked, contact_id: str) -> Reply:
         if not isinstance(asked.body, dict):
-            return Answer(422, {"error": "send a JSON object with the fields to change"})
+            return Reply(422, {"error": "send a JSON object with the fields to change"})
         contact = {**self._books.contacts.get(contact_id, {}), **asked.body, "id": contact_id}
         self._books.contacts[contact_id] = contact
         return self._written(asked, 200, contact)
 
-    def _move_order(self, asked: Asked, order_id: str, verb: str) -> Answer:
+    def _move_order(self, asked: Asked, order_id: str, verb: str) -> Reply:
         order = self._books.orders.setdefault(order_id, {"id": order_id, "history": []})
         moved = {**order, "last": verb, "history": [*order["history"], verb]}
         self._books.orders[order_id] = moved
         return self._written(asked, 200, moved)
 
-    def _add_note(self, asked: Asked) -> Answer:
+    def _add_note(self, asked: Asked) -> Reply:
         if not isinstance(asked.body, dict):
-            return Answer(422, {"error": "send a JSON object"})
+            return Reply(422, {"error": "send a JSON object"})
         note_id = f"note-{len(self._books.notes) + 1}"
         self._books.notes[note_id] = {**asked.body, "id": note_id}
         return self._written(asked, 201, self._books.notes[note_id])
 
-    def _delete_contact(self, asked: Asked, contact_id: str) -> Answer:
+    def _delete_contact(self, asked: Asked, contact_id: str) -> Reply:
         gone = self._books.contacts.pop(contact_id, {})
         return self._written(asked, 200, {**gone, "id": contact_id})
 
-    def _merge_contacts(self, asked: Asked) -> Answer:
+    def _merge_contacts(self, asked: Asked) -> Reply:
         return self._written(asked, 200, {"id": f"merge-{len(self.writes) + 1}"})
 
-    def _begin(self, asked: Asked, what: str) -> Answer:
+    def _begin(self, asked: Asked, what: str) -> Reply:
         return self._written(asked, 202, {"id": f"{what}-{len(self.writes) + 1}"})
 
-    def _written(self, asked: Asked, status: int, record: dict[str, Any]) -> Answer:
+    def _written(self, asked: Asked, status: int, record: dict[str, Any]) -> Reply:
         self.writes.append(Write(asked.key, asked.method, asked.path, asked.body))
-        return Answer(status, {**record, "url": f"{self.url}{asked.path}"})
+        return Reply(status, {**record, "url": f"{self.url}{asked.path}"})
 
-    def _list_writes(self, _: Asked) -> Answer:
-        return Answer(200, [asdict(write) for write in self.writes])
+    def _list_writes(self, _: Asked) -> Reply:
+        return Reply(200, [asdict(write) for write in self.writes])
 
-    def _set_fault(self, asked: Asked) -> Answer:
+    def _set_fault(self, asked: Asked) -> Reply:
         try:
             self._faults.append(parse_fault(str(asked.body["fault"]), str(asked.body["prefix"])))
         except (KeyError, TypeError, ValueError) as error:
-            return Answer(422, {"error": f'send {{"prefix": "/orders", "fault": "drop"}}: {error}'})
-        return Answer(201, asked.body)
+            return Reply(422, {"error": f'send {{"prefix": "/orders", "fault": "drop"}}: {error}'})
+        return Reply(201, asked.body)
 
-    def _clear_faults(self, _: Asked) -> Answer:
+    def _clear_faults(self, _: Asked) -> Reply:
         self._faults.clear()
-        return Answer(200, {})
+        return Reply(200, {})
 
 
 _CONTROLS = ("/faults", "/writes")
-_ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [
+_ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
     ("GET", r"/(contacts|orders|notes)(?:/([^/]+))?", Crm._read),
     ("PATCH", r"/contacts/([^/]+)", Crm._update_contact),
     ("DELETE", r"/contacts/([^/]+)", Crm._delete_contact),
@@ -292,13 +292,13 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         if length > LARGEST_BODY_BYTES:
             self.close_connection = True
-            self._say(Answer(413, {"error": "too long"}))
+            self._say(Reply(413, {"error": "too long"}))
             return
         raw = self.rfile.read(length)
         try:
             body = json.loads(raw) if raw else None
         except ValueError:
-            self._say(Answer(400, {"error": "the body is not JSON"}))
+            self._say(Reply(400, {"error": "the body is not JSON"}))
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         path = self.path.partition("?")[0]
@@ -310,7 +310,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve
 
-    def _say(self, answer: Answer) -> None:
+    def _say(self, answer: Reply) -> None:
         data = json.dumps(answer.body).encode()
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json")

@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from remit.app import verify_export
-from remit.core.autonomy import StopScope
 from remit.core.errors import RemitError
+from remit.core.gate.autonomy import StopScope
 from remit.demo.crm import Crm
 from remit.demo.intents import TENANT, stream
 from remit.entrypoints.bounds_file import read_bounds
-from remit.entrypoints.worker import work
+from remit.entrypoints.server.worker import work
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.wiring import Remit
 

@@ -1,5 +1,5 @@
 """
-Bounds as a YAML file that people review and version, and what changes when it is applied.
+Bounds as a YAML file that people review and version.
 
 The file is read without YAML's surprises: a key that stands twice, a date, a number in base 60 or 8 is
 refused with its line instead of becoming something else than it looks like.
@@ -7,19 +7,17 @@ refused with its line instead of becoming something else than it looks like.
 
 from __future__ import annotations
 
-import difflib
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import yaml
 
-from remit.core.bounds import Bounds, BoundsInForce, parse_bounds
 from remit.core.errors import InvalidInput
-from remit.core.values import instant
+from remit.core.gate.bounds import Bounds, parse_bounds
+from remit.core.gate.bounds_diff import field_path, stated_fields
 
 LARGEST_FILE_BYTES = 4 * 1024 * 1024
 # Aliases share nodes: a few lines can stand for billions of values.
@@ -92,7 +90,7 @@ _Dumper.add_representer(
 
 def as_yaml(bounds: Bounds) -> str:
     """The bounds as a file that reads back as the same; policies are written out in it."""
-    data = _said(bounds.model_dump(mode="json"))
+    data = stated_fields(bounds.model_dump(mode="json"))
     for name, spec in bounds.action_types.items():
         # A connector may tell a field that is null from one that is not there.
         data["action_types"][name]["tool"] = spec.tool.wire()
@@ -171,7 +169,7 @@ class _Reader:
             return self._mapping(node, path, (*inside, node))
         if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
             items = enumerate(node.value)
-            return [self._value(item, _join(path, str(index)), (*inside, node)) for index, item in items]
+            return [self._value(item, field_path(path, str(index)), (*inside, node)) for index, item in items]
         return self._scalar(node, path)
 
     def _mapping(self, node: yaml.MappingNode, path: str, inside: tuple[yaml.Node, ...]) -> dict[str, Any]:
@@ -185,12 +183,12 @@ class _Reader:
                 continue
             key = self._key(key_node, path)
             if key in values:
-                raise self._wrong(key_node, _join(path, key), "stands twice", "keep one of them")
-            self.lines[_join(path, key)] = key_node.start_mark.line + 1
+                raise self._wrong(key_node, field_path(path, key), "stands twice", "keep one of them")
+            self.lines[field_path(path, key)] = key_node.start_mark.line + 1
             # "allowlist:" with its items commented out would otherwise be no list, and the tenant's would hold.
             if value_node.tag == f"{_TAG}null" and ".tool." not in f"{path}.":
-                raise self._wrong(value_node, _join(path, key), "has no value", "write [] for none, or drop it")
-            values[key] = self._value(value_node, _join(path, key), inside)
+                raise self._wrong(value_node, field_path(path, key), "has no value", "write [] for none, or drop it")
+            values[key] = self._value(value_node, field_path(path, key), inside)
         return merged | values
 
     def _merged(self, node: yaml.Node, path: str, inside: tuple[yaml.Node, ...]) -> dict[str, Any]:
@@ -208,7 +206,9 @@ class _Reader:
             raise self._wrong(node, path, "has a key that is not text", "use a name")
         if node.tag != f"{_TAG}str":
             kind = node.tag.removeprefix(_TAG)
-            raise self._wrong(node, _join(path, node.value), f"is read as a {kind}, not a name", "put it in quotes")
+            raise self._wrong(
+                node, field_path(path, node.value), f"is read as a {kind}, not a name", "put it in quotes"
+            )
         return str(node.value)
 
     def _scalar(self, node: yaml.Node, path: str) -> Any:
@@ -228,105 +228,3 @@ class _Reader:
 
     def _wrong(self, node: yaml.Node, path: str, problem: str, way_out: str) -> InvalidFile:
         return InvalidFile(self.file, node.start_mark.line + 1, path or "(bounds)", problem, way_out)
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One field that differs. `before` is `None` for what was added, `after` for what goes."""
-
-    path: str
-    kind: Literal["added", "removed", "changed"]
-    before: Any
-    after: Any
-
-    def wire(self) -> dict[str, Any]:
-        return {"path": self.path, "kind": self.kind, "before": self.before, "after": self.after}
-
-    def lines(self) -> list[str]:
-        """`+ path: value`, `- path: value` or `~ path: before -> after`; longer text as a diff."""
-        if self.kind == "changed":
-            if _is_long(self.before) and _is_long(self.after):
-                return [f"~ {self.path}:", *_text_diff(self.before, self.after)]
-            return [f"~ {self.path}: {_shown(self.before)} -> {_shown(self.after)}"]
-        sign, value = ("+", self.after) if self.kind == "added" else ("-", self.before)
-        if _is_long(value):
-            return [f"{sign} {self.path}:", *(f"    {sign}{line}" for line in value.splitlines())]
-        return [f"{sign} {self.path}: {_shown(value)}"]
-
-
-def changes(before: BoundsInForce, after: BoundsInForce) -> list[Change]:
-    """Every field of a tenant's bounds that differs, by path."""
-    return list(_differences("", _named(before.bounds), _named(after.bounds)))
-
-
-def describe_changes(before: BoundsInForce, after: BoundsInForce) -> list[str]:
-    """What changes, line by line; empty if nothing does."""
-    told = [line for change in changes(before, after) for line in change.lines()]
-    for name, zone in after.zones_until.items():
-        if before.zones_until.get(name) != zone:
-            whose = {"*": "the other accounts", "*tenant": "all accounts together"}.get(name, name)
-            told.append(f"! the day of {whose} stays that of {zone.timezone} until {instant(zone.until)}")
-    return told
-
-
-# What is empty by default says nothing when it is empty.
-_EMPTY_SAYS_NOTHING = {"allowed_hosts", "action_types", "modes", "max_per_action_type", "accounts"}
-
-
-def _named(bounds: Bounds) -> dict[str, Any]:
-    data = bounds.model_dump(mode="json")
-    data["policies"] = {source.name: source.text for source in bounds.policies} or None
-    return _said(data)
-
-
-def _said(data: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: _said(value) if isinstance(value, dict) else value for name, value in data.items()}
-    return {
-        name: value
-        for name, value in kept.items()
-        if value is not None and not (name in _EMPTY_SAYS_NOTHING and not value)
-    }
-
-
-def _differences(path: str, before: Any, after: Any) -> Iterator[Change]:
-    if before == after:
-        return
-    if (before or after) and isinstance(before or {}, dict) and isinstance(after or {}, dict):
-        old, new = before or {}, after or {}
-        for name in dict.fromkeys([*old, *new]):
-            yield from _differences(_join(path, name), old.get(name), new.get(name))
-    elif before and after and isinstance(before, list) and isinstance(after, list):
-        yield from _list_differences(path, before, after)
-    else:
-        yield Change(path, _kind(before, after), before, after)
-
-
-def _list_differences(path: str, before: list[Any], after: list[Any]) -> Iterator[Change]:
-    gone, new = [item for item in before if item not in after], [item for item in after if item not in before]
-    yield from (Change(path, "removed", item, None) for item in gone)
-    yield from (Change(path, "added", None, item) for item in new)
-    if not gone and not new:
-        yield Change(path, "changed", before, after)
-
-
-def _kind(before: Any, after: Any) -> Literal["added", "removed", "changed"]:
-    if before is None:
-        return "added"
-    return "removed" if after is None else "changed"
-
-
-def _is_long(value: Any) -> bool:
-    return isinstance(value, str) and "\n" in value
-
-
-def _text_diff(before: str, after: str) -> list[str]:
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")
-    return [f"    {line}" for line in lines if not line.startswith(("---", "+++"))]
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from remit.core.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, AutoExecStateV1, published, released
-from remit.core.budget import Usage, release, split_window_id
-from remit.core.ledger import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, append
+from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, AutoExecStateV1, published, released
+from remit.core.execution.outcome import ActionOutcomeV1, Resolution
+from remit.core.gate.budget import Usage, release, split_window_id
+from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry
 from remit.core.lifecycle import Case
-from remit.core.outcome import ActionOutcomeV1, Resolution
 from remit.core.records import CHAIN_HEAD, RESOLUTION, THE_ONE, USAGE, Key, case_key, state_record_key
 from remit.core.values import Record
-from remit.ports import Connector, Notifier, Snapshot, Store, Unit, Writes
+from remit.ports import Connector, Notifier, Snapshot, Store, UnitOfWork, Writes
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -34,7 +34,7 @@ class Context:
     console_url: str | None = None
 
 
-class Story:
+class CaseWriter:
     """
     What one unit writes about one intent: entries on its chain, its case, and records beside it.
 
@@ -43,20 +43,20 @@ class Story:
 
     def __init__(self, context: Context, case: Case, now: datetime) -> None:
         self.context, self.now = context, now
-        self._case, self._turned, self._head = case, dict[str, Any](), case.chain
+        self._case, self._changes, self._head = case, dict[str, Any](), case.chain
         self._writes: Writes[Any] = Writes(answer=None)
 
     @property
     def case(self) -> Case:
         """The case as it is now."""
-        if self._turned:
-            self._case = self._case.changed(**{**self._turned, "chain": self._head, "updated_at": self.now})
-            self._turned = {}
+        if self._changes:
+            self._case = self._case.changed(**{**self._changes, "chain": self._head, "updated_at": self.now})
+            self._changes = {}
         return self._case
 
-    def tell(self, event_type: EventType, data: dict[str, Any], actor: str = SYSTEM) -> None:
+    def append(self, event_type: EventType, data: dict[str, Any], actor: str = SYSTEM) -> None:
         """Append to the intent's chain."""
-        entry = append(
+        entry = next_entry(
             self._head,
             event_type,
             data,
@@ -69,11 +69,11 @@ class Story:
         )
         self._writes.entries.append(entry)
         self._head = entry.head
-        self.turn(chain=self._head)
+        self.update(chain=self._head)
 
-    def turn(self, **changes: Any) -> None:
+    def update(self, **changes: Any) -> None:
         """Change the case."""
-        self._turned |= changes
+        self._changes |= changes
 
     def put(self, key: Key[Any], record: Any) -> None:
         self._writes.put(key, record)
@@ -83,8 +83,8 @@ class Story:
         after = published(state, expires_at=self.case.expires_at, now=self.now, ttl_days=self.context.state_ttl_days)
         self.put(state_record_key(state.tenant_id, state.action_intent_id), after)
         if state.status == "RESERVED":
-            self.tell("ACTION_PUBLISHED", {"approval_id": state.approval_id})
-        self.turn(published=True)
+            self.append("ACTION_PUBLISHED", {"approval_id": state.approval_id})
+        self.update(published=True)
         return after
 
     def release(self, state: AutoExecStateV1, snapshot: Snapshot, why: str) -> None:
@@ -96,8 +96,8 @@ class Story:
             state, expires_at=self.case.expires_at, now=self.now, ttl_days=self.context.state_ttl_days
         )
         self.put(state_record_key(state.tenant_id, state.action_intent_id), given_back)
-        self.turn(due_at=given_back.expires_at)
-        self.tell(
+        self.update(due_at=given_back.expires_at)
+        self.append(
             "BUDGET_RELEASED",
             {
                 "approval_id": state.approval_id,
@@ -110,8 +110,8 @@ class Story:
     def resolve(self, outcome: ActionOutcomeV1, resolution: Resolution) -> None:
         """Write down what was found out about an unknown outcome."""
         self.put(Key(RESOLUTION, self.case.tenant_id, self.case.action_intent_id), resolution)
-        self.turn(status=resolution.status)
-        self.tell(
+        self.update(status=resolution.status)
+        self.append(
             "OUTCOME_RESOLVED",
             {
                 "approval_id": outcome.approval_id,
@@ -135,7 +135,7 @@ class Story:
         )
 
 
-class TenantStory:
+class TenantLedgerWriter:
     """The same for a tenant's own chain: its bounds, stops and seals."""
 
     def __init__(self, context: Context, snapshot: Snapshot, tenant_id: str, now: datetime) -> None:
@@ -144,8 +144,8 @@ class TenantStory:
         self.head: Head = (snapshot.get(self.key) or ChainHead(chain=NO_CHAIN)).chain
         self.entries: list[LedgerEntry] = []
 
-    def tell(self, event_type: EventType, data: dict[str, Any], actor: str) -> None:
-        entry = append(
+    def append(self, event_type: EventType, data: dict[str, Any], actor: str) -> None:
+        entry = next_entry(
             self.head,
             event_type,
             data,
@@ -174,7 +174,7 @@ class _After:
         return self._put[key] if key in self._put else self._snapshot.get(key)
 
 
-def in_one_write(first: Unit[S], second: Unit[T]) -> Unit[tuple[S, T]]:
+def in_one_write(first: UnitOfWork[S], second: UnitOfWork[T]) -> UnitOfWork[tuple[S, T]]:
     """
     Both, one after the other, or neither: `second` sees what `first` wrote. Answers both answers.
 
@@ -184,11 +184,11 @@ def in_one_write(first: Unit[S], second: Unit[T]) -> Unit[tuple[S, T]]:
 
     def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
         after = _After(snapshot, change_first(snapshot))
-        return second.more(after) if second.more else ()
+        return second.then_reads(after) if second.then_reads else ()
 
     def change(snapshot: Snapshot) -> Writes[tuple[S, T]]:
         before = change_first(snapshot)
-        then = second.change(_After(snapshot, before))
+        then = second.decide(_After(snapshot, before))
         return Writes(
             answer=(before.answer, then.answer),
             puts=[*before.puts, *then.puts],
@@ -196,18 +196,18 @@ def in_one_write(first: Unit[S], second: Unit[T]) -> Unit[tuple[S, T]]:
             messages=[*before.messages, *then.messages],
         )
 
-    return Unit(keys=[*dict.fromkeys([*first.keys, *second.keys])], change=change, more=more)
+    return UnitOfWork(reads=[*dict.fromkeys([*first.reads, *second.reads])], decide=change, then_reads=more)
 
 
-def _once_for_what_it_sees(unit: Unit[T]) -> Callable[[Snapshot], Writes[T]]:
+def _once_for_what_it_sees(unit: UnitOfWork[T]) -> Callable[[Snapshot], Writes[T]]:
     """The unit's change, worked out again only when it is shown other records than the last time."""
     last: tuple[list[Record | None], Writes[T]] | None = None
 
     def change(snapshot: Snapshot) -> Writes[T]:
         nonlocal last
-        seen = [snapshot.get(key) for key in unit.keys]
+        seen = [snapshot.get(key) for key in unit.reads]
         if last is None or any(now is not then for now, then in zip(seen, last[0], strict=True)):
-            last = seen, unit.change(snapshot)
+            last = seen, unit.decide(snapshot)
         return last[1]
 
     return change

@@ -11,22 +11,22 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from remit.core.approval import PUBLISH_AFTER, Approval, AutoExecStateV1, approve, event_data, reserved
-from remit.core.bounds import BoundsInForce, nothing_set
-from remit.core.budget import BudgetInForce, Charge, Usage
-from remit.core.decision import (
+from remit.core.errors import RemitError
+from remit.core.execution.approval import PUBLISH_AFTER, Approval, AutoExecStateV1, approve, event_data, reserved
+from remit.core.gate.bounds import BoundsInForce, nothing_set
+from remit.core.gate.budget import BudgetInForce, Charge, Usage
+from remit.core.gate.decision import (
     INTENT_EXPIRED,
     INTENT_NOT_FOUND,
     MISSING_INPUT,
     Decision,
+    GateInput,
     Result,
-    Seen,
     Verdict,
     decide,
 )
-from remit.core.errors import RemitError
 from remit.core.intent import ActionIntentV1
-from remit.core.ledger import SYSTEM
+from remit.core.ledger.entries import SYSTEM
 from remit.core.lifecycle import Case, Status
 from remit.core.records import (
     APPROVAL,
@@ -41,8 +41,8 @@ from remit.core.records import (
     state_record_key,
 )
 from remit.core.values import PLATFORM, instant
-from remit.flow.context import Context, Story
-from remit.ports import Snapshot, Unit, Writes
+from remit.flow.context import CaseWriter, Context
+from remit.ports import Snapshot, UnitOfWork, Writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _no_verdict(request: GateRequest, reason: str, explanation: str) -> GateAnsw
     )
 
 
-def gate_unit(context: Context, request: GateRequest, now: datetime) -> Unit[GateAnswer]:
+def gate_unit(context: Context, request: GateRequest, now: datetime) -> UnitOfWork[GateAnswer]:
     """The one atomic write of a decision."""
     tenant_id, intent_id = request.tenant_id, request.action_intent_id
     intent_at, case_at = Key(INTENT, tenant_id, intent_id), case_key(tenant_id, intent_id)
@@ -135,7 +135,7 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> Unit[Gat
         budget = bounds.budget(intent.account_id, now)
         usages = {key.id: snapshot.get(key) for key in _usage_keys(request, budget)}
         verdict = decide(
-            Seen(
+            GateInput(
                 intent=intent,
                 bounds=bounds,
                 budget=budget,
@@ -145,15 +145,15 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> Unit[Gat
                 now=now,
             )
         )
-        story = Story(context, case, now)
-        story.put(decision_at, verdict.decision)
-        story.turn(reason=verdict.decision.reason)
-        story.tell("GATE_DECIDED", verdict.decision.wire())
+        writer = CaseWriter(context, case, now)
+        writer.put(decision_at, verdict.decision)
+        writer.update(reason=verdict.decision.reason)
+        writer.append("GATE_DECIDED", verdict.decision.wire())
         if verdict.decision.result == "AUTO_EXECUTED":
-            return _reserve(context, story, intent, verdict, now)
-        return _ask_a_person(story, intent, verdict.decision, now)
+            return _reserve(context, writer, intent, verdict, now)
+        return _ask_a_person(writer, intent, verdict.decision, now)
 
-    return Unit(keys=[intent_at, case_at, bounds_at, *stops_at], change=change, more=more)
+    return UnitOfWork(reads=[intent_at, case_at, bounds_at, *stops_at], decide=change, then_reads=more)
 
 
 def _usage_keys(request: GateRequest, budget: BudgetInForce) -> list[Key[Usage]]:
@@ -161,24 +161,24 @@ def _usage_keys(request: GateRequest, budget: BudgetInForce) -> list[Key[Usage]]
 
 
 def _reserve(
-    context: Context, story: Story, intent: ActionIntentV1, verdict: Verdict, now: datetime
+    context: Context, writer: CaseWriter, intent: ActionIntentV1, verdict: Verdict, now: datetime
 ) -> Writes[GateAnswer]:
     approval = _approval(intent, verdict.decision, context.new_id(), verdict.charges, now)
-    story.put(Key(APPROVAL, intent.tenant_id, approval.approval_id), approval)
-    story.put(state_record_key(intent.tenant_id, intent.action_intent_id), reserved(approval))
+    writer.put(Key(APPROVAL, intent.tenant_id, approval.approval_id), approval)
+    writer.put(state_record_key(intent.tenant_id, intent.action_intent_id), reserved(approval))
     for usage in verdict.usages.values():
-        story.put(Key(USAGE, intent.tenant_id, usage.usage_id), usage)
-    story.turn(
+        writer.put(Key(USAGE, intent.tenant_id, usage.usage_id), usage)
+    writer.update(
         status="APPROVED",
         approval_id=approval.approval_id,
         approval_source="POLICY",
         due_at=min(now + PUBLISH_AFTER, intent.expires_at),
     )
-    story.tell("ACTION_APPROVED", {**event_data(approval), "charges": [taken.wire() for taken in approval.charges]})
+    writer.append("ACTION_APPROVED", {**event_data(approval), "charges": [taken.wire() for taken in approval.charges]})
     answer = _answer(
         verdict.decision, "APPROVED", intent.trace_id, approval.approval_id, reserved=True, approval=approval
     )
-    return story.writes(answer)
+    return writer.writes(answer)
 
 
 def _approval(
@@ -196,13 +196,13 @@ def _approval(
     )
 
 
-def _ask_a_person(story: Story, intent: ActionIntentV1, decision: Decision, now: datetime) -> Writes[GateAnswer]:
+def _ask_a_person(writer: CaseWriter, intent: ActionIntentV1, decision: Decision, now: datetime) -> Writes[GateAnswer]:
     status: Status = "BLOCKED" if decision.policy_decision == "BLOCK" else "AWAITING_APPROVAL"
     if decision.reason == INTENT_EXPIRED:
         status = "EXPIRED"
-        story.tell("INTENT_EXPIRED", {"expired_at": instant(now)})
-    story.turn(status=status, due_at=None if status == "EXPIRED" else intent.expires_at)
-    return story.writes(_answer(decision, status, intent.trace_id, None))
+        writer.append("INTENT_EXPIRED", {"expired_at": instant(now)})
+    writer.update(status=status, due_at=None if status == "EXPIRED" else intent.expires_at)
+    return writer.writes(_answer(decision, status, intent.trace_id, None))
 
 
 def _earlier_answer(

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from remit.core.action_type import DEFAULT_EXPIRES_AFTER
-from remit.core.approval import PUBLISH_AFTER
-from remit.core.bounds import BoundsInForce, nothing_set
 from remit.core.errors import InvalidInput, RemitError
+from remit.core.execution.approval import PUBLISH_AFTER
+from remit.core.gate.action_type import DEFAULT_EXPIRES_AFTER
+from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_proposal
-from remit.core.ledger import NO_CHAIN
+from remit.core.ledger.entries import NO_CHAIN
 from remit.core.lifecycle import Case, check_supersedes
 from remit.core.records import BOUNDS, INTENT, THE_ONE, Key, case_key, state_record_key
 from remit.core.values import parse_duration
-from remit.flow.context import Context, Story
-from remit.ports import Snapshot, Unit, Writes
+from remit.flow.context import CaseWriter, Context
+from remit.ports import Snapshot, UnitOfWork, Writes
 
 GATE_AFTER = PUBLISH_AFTER
 """How long a proposal may wait for its proposer to gate it before Remit does."""
@@ -48,7 +48,7 @@ def named(context: Context, data: Any) -> Proposal | RemitError:
 
 def propose_unit(
     context: Context, proposal: Proposal, now: datetime, edited_by: str | None = None
-) -> Unit[ActionIntentV1]:
+) -> UnitOfWork[ActionIntentV1]:
     """
     The one write that stores a proposal and, where it supersedes another, closes that one.
 
@@ -72,15 +72,15 @@ def propose_unit(
         replaced = snapshot.get(case_key(tenant_id, proposal.supersedes)) if proposal.supersedes else None
         # What a person has edited stays with people, whatever an agent proposes in its place.
         editor = edited_by or (replaced.edited_by if replaced else None)
-        story = Story(context, _new_case(intent, now, editor), now)
-        story.tell("INTENT_PROPOSED", intent.wire(), actor=edited_by or intent.proposed_by)
-        story.put(intent_at, intent)
-        writes = story.writes(intent)
+        writer = CaseWriter(context, _new_case(intent, now, editor), now)
+        writer.append("INTENT_PROPOSED", intent.wire(), actor=edited_by or intent.proposed_by)
+        writer.put(intent_at, intent)
+        writes = writer.writes(intent)
         if proposal.supersedes:
             _supersede(context, snapshot, intent, writes, now, edited_by)
         return writes
 
-    return Unit(keys=keys, change=change)
+    return UnitOfWork(reads=keys, decide=change)
 
 
 def _completed(
@@ -130,14 +130,14 @@ def _supersede(
 ) -> None:
     names = intent.tenant_id, intent.supersedes or ""
     old, released = check_supersedes(snapshot.get(case_key(*names)), intent), snapshot.get(state_record_key(*names))
-    story = Story(context, old, now)
+    writer = CaseWriter(context, old, now)
     due_at = released.expires_at if released else None
-    story.turn(status="SUPERSEDED", superseded_by=intent.action_intent_id, due_at=due_at)
-    story.tell(
+    writer.update(status="SUPERSEDED", superseded_by=intent.action_intent_id, due_at=due_at)
+    writer.append(
         "INTENT_SUPERSEDED",
         {"superseded_by": intent.action_intent_id},
         actor=edited_by or intent.proposed_by,
     )
-    closing = story.writes(None)
+    closing = writer.writes(None)
     writes.puts.extend(closing.puts)
     writes.entries.extend(closing.entries)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from remit.core.approval import PUBLISH_AFTER, Approval, AutoExecStateV1, approved_event, next_publish
-from remit.core.decision import PUBLISH_REJECTED
 from remit.core.errors import RemitError
+from remit.core.execution.approval import PUBLISH_AFTER, Approval, AutoExecStateV1, approved_event, next_publish
+from remit.core.gate.decision import PUBLISH_REJECTED
 from remit.core.lifecycle import MOVING, Case
 from remit.core.records import APPROVAL, ATTEMPT, Key, case_key, state_record_key
-from remit.flow.context import Context, Story, usage_keys
-from remit.ports import DELIVERED, REFUSED, Message, Receipt, SendingPublisher, Snapshot, Unit, Writes
+from remit.flow.context import CaseWriter, Context, usage_keys
+from remit.ports import DELIVERED, REFUSED, Message, Receipt, SendingPublisher, Snapshot, UnitOfWork, Writes
 
 FIRST_DELIVERY = 1
 Published = Literal["published", "already", "released", "waiting"]
@@ -56,7 +56,7 @@ def publish_sent(
     messages = [_message(context, ref, again) for ref in intents]
     receipts = iter(publisher.send([message for message in messages if message]))
     answers: list[Published | RemitError] = []
-    units: list[Unit[Published]] = []
+    units: list[UnitOfWork[Published]] = []
     places: list[int] = []
     for place, (ref, message) in enumerate(zip(intents, messages, strict=True)):
         receipt = next(receipts) if message else None
@@ -72,7 +72,7 @@ def publish_sent(
 
 def _unit_after(
     context: Context, ref: IntentRef, receipt: Receipt | None, now: datetime, again: bool
-) -> Unit[Published] | None:
+) -> UnitOfWork[Published] | None:
     if receipt is not None and receipt.outcome == DELIVERED:
         return _mark_unit(context, ref, now, again=again, enlist=False)
     if receipt is not None and receipt.outcome == REFUSED:
@@ -80,7 +80,7 @@ def _unit_after(
     return _later_unit(ref, now) if receipt is not None else None
 
 
-def _later_unit(ref: IntentRef, now: datetime) -> Unit[Published]:
+def _later_unit(ref: IntentRef, now: datetime) -> UnitOfWork[Published]:
     """Not confirmed. It goes to the end of the line: a bus that is down must not hold up what needs no bus."""
     case_at = case_key(*_names(ref))
 
@@ -91,7 +91,7 @@ def _later_unit(ref: IntentRef, now: datetime) -> Unit[Published]:
         later = case.changed(due_at=_on_time(case, now + PUBLISH_AFTER))
         return Writes(answer="waiting", puts=[(case_at, later)])
 
-    return Unit(keys=[case_at], change=change)
+    return UnitOfWork(reads=[case_at], decide=change)
 
 
 def _message(context: Context, ref: IntentRef, again: bool) -> Message | None:
@@ -115,18 +115,18 @@ def _wants(case: Case, state: AutoExecStateV1, again: bool) -> bool:
     return again and state.status == "PUBLISHED" and case.status in ("APPROVED", "RUNNING")
 
 
-def _mark_unit(context: Context, ref: IntentRef, now: datetime, *, again: bool, enlist: bool) -> Unit[Published]:
+def _mark_unit(context: Context, ref: IntentRef, now: datetime, *, again: bool, enlist: bool) -> UnitOfWork[Published]:
     case_at, state_at = case_key(*_names(ref)), state_record_key(*_names(ref))
 
     def change(snapshot: Snapshot) -> Writes[Published]:
         case, state = snapshot.get(case_at), snapshot.get(state_at)
         if case is None or state is None or not _wants(case, state, again):
             return Writes(answer="already")
-        story = Story(context, case, now)
-        after = story.mark_published(state)
+        writer = CaseWriter(context, case, now)
+        after = writer.mark_published(state)
         if case.status in MOVING:
-            story.turn(due_at=_look_again_at(case, state, now))
-        writes: Writes[Published] = story.writes("published")
+            writer.update(due_at=_look_again_at(case, state, now))
+        writes: Writes[Published] = writer.writes("published")
         if enlist:
             approval = snapshot.get(Key(APPROVAL, ref.tenant_id, state.approval_id))
             if approval is None:
@@ -135,9 +135,9 @@ def _mark_unit(context: Context, ref: IntentRef, now: datetime, *, again: bool, 
         return writes
 
     if enlist:
-        return Unit(keys=[case_at, state_at], change=change, more=_approval_of(state_at))
+        return UnitOfWork(reads=[case_at, state_at], decide=change, then_reads=_approval_of(state_at))
     # Whoever sent it has mostly just seen both.
-    return Unit(keys=[case_at, state_at], change=change, recalls=True)
+    return UnitOfWork(reads=[case_at, state_at], decide=change, optimistic=True)
 
 
 def _look_again_at(case: Case, state: AutoExecStateV1, now: datetime) -> datetime:
@@ -157,7 +157,7 @@ def _approval_of(state_at: Key[AutoExecStateV1]) -> Callable[[Snapshot], Sequenc
     return more
 
 
-def _release_unit(context: Context, ref: IntentRef, detail: str, now: datetime) -> Unit[Published]:
+def _release_unit(context: Context, ref: IntentRef, detail: str, now: datetime) -> UnitOfWork[Published]:
     case_at, state_at = case_key(*_names(ref)), state_record_key(*_names(ref))
     attempt_at = Key(ATTEMPT, *_names(ref))
 
@@ -170,18 +170,18 @@ def _release_unit(context: Context, ref: IntentRef, detail: str, now: datetime) 
         if case is None or state is None or state.status != "RESERVED" or snapshot.get(attempt_at):
             return Writes(answer="already")
         case.require("AWAITING_APPROVAL", "released")
-        story = Story(context, case, now)
-        story.release(state, snapshot, f"{PUBLISH_REJECTED}: {detail}" if detail else PUBLISH_REJECTED)
-        story.turn(
+        writer = CaseWriter(context, case, now)
+        writer.release(state, snapshot, f"{PUBLISH_REJECTED}: {detail}" if detail else PUBLISH_REJECTED)
+        writer.update(
             status="AWAITING_APPROVAL",
             reason=PUBLISH_REJECTED,
             approval_id=None,
             approval_source=None,
             due_at=case.expires_at,
         )
-        return story.writes("released")
+        return writer.writes("released")
 
-    return Unit(keys=[case_at, state_at, attempt_at], change=change, more=more)
+    return UnitOfWork(reads=[case_at, state_at, attempt_at], decide=change, then_reads=more)
 
 
 def _names(ref: IntentRef) -> tuple[str, str]:

@@ -14,8 +14,8 @@ from remit.core.errors import RemitError
 from remit.core.lifecycle import WAITING, Case, Step, due_step
 from remit.core.records import ATTEMPT, Key, case_key, state_record_key
 from remit.core.values import instant
-from remit.flow.context import Context, Story, usage_keys
-from remit.ports import Snapshot, Unit, Writes
+from remit.flow.context import CaseWriter, Context, usage_keys
+from remit.ports import Snapshot, UnitOfWork, Writes
 
 
 def due(context: Context, now: datetime, limit: int) -> dict[Step, list[Case]]:
@@ -33,7 +33,7 @@ def expire(context: Context, cases: Sequence[Case], now: datetime) -> list[bool 
     return context.store.transact([_expire_unit(context, case, now) for case in cases])
 
 
-def _expire_unit(context: Context, seen: Case, now: datetime) -> Unit[bool]:
+def _expire_unit(context: Context, seen: Case, now: datetime) -> UnitOfWork[bool]:
     names = seen.tenant_id, seen.action_intent_id
     case_at, state_at, attempt_at = case_key(*names), state_record_key(*names), Key(ATTEMPT, *names)
 
@@ -46,14 +46,14 @@ def _expire_unit(context: Context, seen: Case, now: datetime) -> Unit[bool]:
             return Writes(answer=False)
         if case.status not in WAITING and case.status != "APPROVED":
             return Writes(answer=False)
-        story = Story(context, case, now)
-        story.turn(status="EXPIRED", due_at=state.expires_at if state else None)
+        writer = CaseWriter(context, case, now)
+        writer.update(status="EXPIRED", due_at=state.expires_at if state else None)
         if case.status == "APPROVED" and state is not None and state.status != "RELEASED":
-            story.release(state, snapshot, "INTENT_EXPIRED")
-        story.tell("INTENT_EXPIRED", {"expired_at": instant(now)})
-        return story.writes(True)
+            writer.release(state, snapshot, "INTENT_EXPIRED")
+        writer.append("INTENT_EXPIRED", {"expired_at": instant(now)})
+        return writer.writes(True)
 
-    return Unit(keys=[case_at, state_at, attempt_at], change=change, more=more)
+    return UnitOfWork(reads=[case_at, state_at, attempt_at], decide=change, then_reads=more)
 
 
 def purge(context: Context, cases: Sequence[Case], now: datetime) -> list[bool | RemitError]:
@@ -61,7 +61,7 @@ def purge(context: Context, cases: Sequence[Case], now: datetime) -> list[bool |
     return context.store.transact([_purge_unit(case, now) for case in cases])
 
 
-def _purge_unit(seen: Case, now: datetime) -> Unit[bool]:
+def _purge_unit(seen: Case, now: datetime) -> UnitOfWork[bool]:
     case_at = case_key(seen.tenant_id, seen.action_intent_id)
     state_at = state_record_key(seen.tenant_id, seen.action_intent_id)
 
@@ -75,4 +75,4 @@ def _purge_unit(seen: Case, now: datetime) -> Unit[bool]:
         done = case.changed(due_at=None)
         return Writes(answer=True, puts=[(case_at, done)], deletes=[state_at] if state else [])
 
-    return Unit(keys=[case_at, state_at], change=change)
+    return UnitOfWork(reads=[case_at, state_at], decide=change)

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from remit.core.access import approvers_needed
-from remit.core.approval import PUBLISH_AFTER, Approval, approve, event_data, reserved
-from remit.core.bounds import BoundsInForce, nothing_set
-from remit.core.decision import Decision, ask_policy
 from remit.core.errors import Conflict, DigestChanged, Forbidden, InvalidInput, NotFound, NotInThatState
+from remit.core.execution.approval import PUBLISH_AFTER, Approval, approve, event_data, reserved
+from remit.core.execution.outcome import Resolution
+from remit.core.gate.bounds import BoundsInForce, nothing_set
+from remit.core.gate.decision import Decision, ask_policy
+from remit.core.identity.access import approvers_needed
 from remit.core.intent import ActionIntentV1, Proposal, parse_proposal
 from remit.core.lifecycle import Case
-from remit.core.outcome import Resolution
 from remit.core.records import (
     APPROVAL,
     BOUNDS,
@@ -29,13 +29,13 @@ from remit.core.records import (
     state_record_key,
 )
 from remit.core.values import instant
-from remit.flow.context import Context, Story
-from remit.ports import Snapshot, Unit, Writes
+from remit.flow.context import CaseWriter, Context
+from remit.ports import Snapshot, UnitOfWork, Writes
 
 
 def approve_unit(
     context: Context, tenant_id: str, action_intent_id: str, *, by: str, digest: str, now: datetime
-) -> Unit[Approval | Votes]:
+) -> UnitOfWork[Approval | Votes]:
     """
     Approve what the person saw: `digest` is the one they were shown.
 
@@ -71,7 +71,7 @@ def approve_unit(
             return Writes(answer=votes, puts=[(case_at, case.changed(updated_at=now)), (votes_at, votes)])
         return _approved(context, case, intent, snapshot.get(decision_at), votes.approved_by, by, now)
 
-    return Unit(keys=[case_at, intent_at, bounds_at, decision_at, votes_at], change=change, more=more)
+    return UnitOfWork(reads=[case_at, intent_at, bounds_at, decision_at, votes_at], decide=change, then_reads=more)
 
 
 def _voted(before: Votes | None, intent: ActionIntentV1, by: str) -> Votes:
@@ -107,23 +107,23 @@ def _approved(
         charges=[],
         now=now,
     )
-    story = Story(context, case, now)
-    story.put(Key(APPROVAL, intent.tenant_id, approval.approval_id), approval)
-    story.put(state_record_key(intent.tenant_id, intent.action_intent_id), reserved(approval))
-    story.turn(
+    writer = CaseWriter(context, case, now)
+    writer.put(Key(APPROVAL, intent.tenant_id, approval.approval_id), approval)
+    writer.put(state_record_key(intent.tenant_id, intent.action_intent_id), reserved(approval))
+    writer.update(
         status="APPROVED",
         approval_id=approval.approval_id,
         approval_source="HUMAN",
         published=False,
         due_at=min(now + PUBLISH_AFTER, intent.expires_at),
     )
-    story.tell("ACTION_APPROVED", {**event_data(approval), "approvers": approvers, "charges": []}, actor=by)
-    return story.writes(approval)
+    writer.append("ACTION_APPROVED", {**event_data(approval), "approvers": approvers, "charges": []}, actor=by)
+    return writer.writes(approval)
 
 
 def reject_unit(
     context: Context, tenant_id: str, action_intent_id: str, *, by: str, reason: str | None, now: datetime
-) -> Unit[Case]:
+) -> UnitOfWork[Case]:
     """
     Say no. A second reject returns the first.
 
@@ -136,12 +136,12 @@ def reject_unit(
         if case.status == "REJECTED":
             return Writes(answer=case)
         case.require_waiting("rejected")
-        story = Story(context, case, now)
-        story.turn(status="REJECTED", due_at=released.expires_at if released else None)
-        story.tell("ACTION_REJECTED", {"rejected_by": by, "reason": reason, "digest": case.digest}, actor=by)
-        return story.writes(story.case)
+        writer = CaseWriter(context, case, now)
+        writer.update(status="REJECTED", due_at=released.expires_at if released else None)
+        writer.append("ACTION_REJECTED", {"rejected_by": by, "reason": reason, "digest": case.digest}, actor=by)
+        return writer.writes(writer.case)
 
-    return Unit(keys=[case_at, state_at], change=change)
+    return UnitOfWork(reads=[case_at, state_at], decide=change)
 
 
 def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, new_id: str) -> Proposal:
@@ -205,7 +205,7 @@ def resolve_unit(
     by: str,
     note: str | None,
     now: datetime,
-) -> Unit[Resolution]:
+) -> UnitOfWork[Resolution]:
     """
     Write down what was found out about an `UNKNOWN` outcome; the outcome stays as it is.
 
@@ -231,11 +231,11 @@ def resolve_unit(
             resolved_at=now,
             note=note,
         )
-        story = Story(context, case, now)
-        story.resolve(outcome, resolution)
-        return story.writes(resolution)
+        writer = CaseWriter(context, case, now)
+        writer.resolve(outcome, resolution)
+        return writer.writes(resolution)
 
-    return Unit(keys=[case_at, outcome_at, resolution_at], change=change)
+    return UnitOfWork(reads=[case_at, outcome_at, resolution_at], decide=change)
 
 
 def _found(snapshot: Snapshot, case_at: Key[Case]) -> Case:

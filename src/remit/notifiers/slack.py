@@ -7,15 +7,15 @@ import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from remit.core.delivery import Report
-from remit.core.mapping import ENV
-from remit.core.subscription import NewSubscription
-from remit.outbound.addresses import Resolve, system_resolve
-from remit.outbound.failure import Failure
-from remit.outbound.post import kept_quiet, post
-from remit.outbound.reach import Reach
-from remit.outbound.secrets import Secrets
-from remit.ports import Letter, Mailing
+from remit.core.execution.templates import ENV
+from remit.core.notifications.outbox import SendResult
+from remit.core.notifications.subscription import NewSubscription
+from remit.egress.addresses import Resolve, system_resolve
+from remit.egress.failure import Failure
+from remit.egress.post import post, redacted
+from remit.egress.reach import Egress
+from remit.egress.secrets import Secrets
+from remit.ports import NotificationBatch, OutgoingNotification
 
 _LONGEST_SECTION = 2900
 _LONGEST_HEADER = 150
@@ -27,26 +27,26 @@ class SlackNotifier:
     def __init__(
         self, environ: Mapping[str, str], *, resolve: Resolve = system_resolve, tls: ssl.SSLContext | None = None
     ) -> None:
-        self._environ, self._reach = environ, Reach(resolve, tls)
+        self._environ, self._reach = environ, Egress(resolve, tls)
 
     def check(self, asked: NewSubscription) -> None:
         """Anything goes: whether the URL is there is known where a worker sends."""
 
-    def send(self, mailing: Mailing) -> list[Report]:
+    def send(self, mailing: NotificationBatch) -> list[SendResult]:
         return [self._send(letter, mailing) for letter in mailing.letters]
 
-    def _send(self, letter: Letter, mailing: Mailing) -> Report:
+    def _send(self, letter: OutgoingNotification, mailing: NotificationBatch) -> SendResult:
         secrets = Secrets(self._environ)
         body = json.dumps(message(letter)).encode()
         try:
             url = secrets.secret_url({ENV: (mailing.to.url or "")[2:-1]})
             headers = {"Content-Type": "application/json; charset=utf-8"}
-            return kept_quiet(post(self._reach, url, headers, body, mailing.allowed_hosts, mailing.now), secrets)
+            return redacted(post(self._reach, url, headers, body, mailing.allowed_hosts, mailing.now), secrets)
         except Failure as failure:
-            return kept_quiet(failure, secrets)
+            return redacted(failure, secrets)
 
 
-def message(letter: Letter) -> dict[str, Any]:
+def message(letter: OutgoingNotification) -> dict[str, Any]:
     """https://docs.slack.dev/reference/block-kit: a header, and the lines in as few sections as hold them."""
     header = {"type": "header", "text": {"type": "plain_text", "text": letter.subject[:_LONGEST_HEADER]}}
     sections = [{"type": "section", "text": {"type": "mrkdwn", "text": text}} for text in _sections(letter.lines)]

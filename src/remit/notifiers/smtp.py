@@ -16,10 +16,10 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from remit.core.canonical import sha256_hex
-from remit.core.delivery import Report
 from remit.core.errors import InvalidInput
-from remit.core.subscription import NewSubscription, Recipient
-from remit.ports import Letter, Mailing
+from remit.core.notifications.outbox import SendResult
+from remit.core.notifications.subscription import NewSubscription, Recipient
+from remit.ports import NotificationBatch, OutgoingNotification
 
 TIMEOUT_S = 30.0
 """How long all letters of one message may take together."""
@@ -78,7 +78,7 @@ def _address(text: str) -> Address:
         raise InvalidInput("REMIT_MAIL_FROM", "is not an e-mail address", "write remit@example.com") from None
 
 
-class _EndsInTime(smtplib.SMTP):
+class _DeadlineSocket(smtplib.SMTP):
     """A connection that is over when its time is, however slowly the server drips: a time-out is for each wait."""
 
     def connect(self, *where: Any, **more: Any) -> tuple[int, bytes]:
@@ -96,7 +96,7 @@ class _EndsInTime(smtplib.SMTP):
             self.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
 
 
-class _EndsInTimeOverTls(_EndsInTime, smtplib.SMTP_SSL):
+class _EndsInTimeOverTls(_DeadlineSocket, smtplib.SMTP_SSL):
     """The same over TLS from its first byte."""
 
 
@@ -109,16 +109,16 @@ class SmtpNotifier:
     def check(self, asked: NewSubscription) -> None:
         """Anything goes."""
 
-    def send(self, mailing: Mailing) -> list[Report]:
+    def send(self, mailing: NotificationBatch) -> list[SendResult]:
         letters = [(letter, letter.recipient) for letter in mailing.letters if letter.recipient]
-        reports: list[Report] = []
+        reports: list[SendResult] = []
         try:
             with self._connected() as smtp:
                 for letter, recipient in letters:
                     reports.append(self._send(smtp, letter, recipient, mailing))
         except (OSError, smtplib.SMTPException) as error:
             # Also what was on its way when the connection broke: it may have arrived, and is sent once more.
-            problem = Report(outcome="failed", detail=self._said(f"{self._server.host}: {_in_words(error)}"))
+            problem = SendResult(outcome="failed", detail=self._said(f"{self._server.host}: {_in_words(error)}"))
             return [*reports, *[problem] * (len(letters) - len(reports))]
         return reports
 
@@ -129,7 +129,7 @@ class SmtpNotifier:
         if server.security == "tls":
             smtp = _EndsInTimeOverTls(server.host, server.port, timeout=TIMEOUT_S, context=self._tls)
         else:
-            smtp = _EndsInTime(server.host, server.port, timeout=TIMEOUT_S)
+            smtp = _DeadlineSocket(server.host, server.port, timeout=TIMEOUT_S)
         try:
             if server.security == "starttls":
                 smtp.starttls(context=self._tls)
@@ -141,12 +141,14 @@ class SmtpNotifier:
                 smtp.quit()
             smtp.close()
 
-    def _send(self, smtp: smtplib.SMTP, letter: Letter, recipient: Recipient, mailing: Mailing) -> Report:
+    def _send(
+        self, smtp: smtplib.SMTP, letter: OutgoingNotification, recipient: Recipient, mailing: NotificationBatch
+    ) -> SendResult:
         try:
             message = self._message(letter, recipient, mailing)
         except ValueError as error:
             # An address that no message can carry: the other recipients' letters must not come to grief over it.
-            return Report(outcome="refused", detail=self._said(f"no message can be written to it: {error}"))
+            return SendResult(outcome="refused", detail=self._said(f"no message can be written to it: {error}"))
         try:
             smtp.send_message(message)
         except smtplib.SMTPRecipientsRefused as refused:
@@ -154,9 +156,9 @@ class SmtpNotifier:
             return self._refused(code, said)
         except smtplib.SMTPDataError as refused:
             return self._refused(refused.smtp_code, refused.smtp_error)
-        return Report(outcome="delivered", detail=f"{self._server.host} took it")
+        return SendResult(outcome="delivered", detail=f"{self._server.host} took it")
 
-    def _message(self, letter: Letter, recipient: Recipient, mailing: Mailing) -> EmailMessage:
+    def _message(self, letter: OutgoingNotification, recipient: Recipient, mailing: NotificationBatch) -> EmailMessage:
         message = EmailMessage()
         message["From"] = self._server.sender
         message["To"] = Address(recipient.name, addr_spec=recipient.address)
@@ -169,9 +171,9 @@ class SmtpNotifier:
         message.set_content(_body(letter))
         return message
 
-    def _refused(self, code: int, said: bytes | str) -> Report:
+    def _refused(self, code: int, said: bytes | str) -> SendResult:
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-        return Report(outcome="refused" if code >= 500 else "failed", detail=self._said(f"{code} {text}"))
+        return SendResult(outcome="refused" if code >= 500 else "failed", detail=self._said(f"{code} {text}"))
 
     def _said(self, text: str) -> str:
         for secret in (self._server.password, self._server.user):
@@ -179,7 +181,7 @@ class SmtpNotifier:
         return " ".join(text.replace("\0", "").split())[:_SAID]
 
 
-def _body(letter: Letter) -> str:
+def _body(letter: OutgoingNotification) -> str:
     paragraphs = [f"{text}\n{url}" if url else text for text, url in letter.lines]
     if letter.sign_in:
         paragraphs.append(f"Sign in and look at it; for you alone, and once:\n{letter.sign_in}")

@@ -15,15 +15,15 @@ import ssl
 from collections.abc import Mapping
 
 from remit.core.canonical import canonical
-from remit.core.delivery import Report
-from remit.core.mapping import ENV
-from remit.core.subscription import NewSubscription
-from remit.outbound.addresses import Resolve, system_resolve
-from remit.outbound.failure import Failure
-from remit.outbound.post import kept_quiet, post
-from remit.outbound.reach import Reach
-from remit.outbound.secrets import Secrets
-from remit.ports import Letter, Mailing
+from remit.core.execution.templates import ENV
+from remit.core.notifications.outbox import SendResult
+from remit.core.notifications.subscription import NewSubscription
+from remit.egress.addresses import Resolve, system_resolve
+from remit.egress.failure import Failure
+from remit.egress.post import post, redacted
+from remit.egress.reach import Egress
+from remit.egress.secrets import Secrets
+from remit.ports import NotificationBatch, OutgoingNotification
 
 SECRET_PREFIX = "whsec_"  # noqa: S105
 SHORTEST_SECRET_BYTES = 24
@@ -35,15 +35,15 @@ class WebhookNotifier:
     def __init__(
         self, environ: Mapping[str, str], *, resolve: Resolve = system_resolve, tls: ssl.SSLContext | None = None
     ) -> None:
-        self._environ, self._reach = environ, Reach(resolve, tls)
+        self._environ, self._reach = environ, Egress(resolve, tls)
 
     def check(self, asked: NewSubscription) -> None:
         """Anything goes: whether the secret is there is known where a worker sends."""
 
-    def send(self, mailing: Mailing) -> list[Report]:
+    def send(self, mailing: NotificationBatch) -> list[SendResult]:
         return [self._send(letter, mailing) for letter in mailing.letters]
 
-    def _send(self, letter: Letter, mailing: Mailing) -> Report:
+    def _send(self, letter: OutgoingNotification, mailing: NotificationBatch) -> SendResult:
         secrets = Secrets(self._environ)
         try:
             body = canonical(letter.event)
@@ -52,9 +52,9 @@ class WebhookNotifier:
                 **_signed(letter.delivery_id, int(mailing.now.timestamp()), body, _key(secrets, mailing)),
             }
             url = _url(secrets, mailing.to.url or "")
-            return kept_quiet(post(self._reach, url, headers, body, mailing.allowed_hosts, mailing.now), secrets)
+            return redacted(post(self._reach, url, headers, body, mailing.allowed_hosts, mailing.now), secrets)
         except Failure as failure:
-            return kept_quiet(failure, secrets)
+            return redacted(failure, secrets)
 
 
 def _url(secrets: Secrets, url: str) -> str:
@@ -65,7 +65,7 @@ def _url(secrets: Secrets, url: str) -> str:
     return secrets.base_url({ENV: name}) + rest
 
 
-def _key(secrets: Secrets, mailing: Mailing) -> bytes:
+def _key(secrets: Secrets, mailing: NotificationBatch) -> bytes:
     name = (mailing.to.signing_secret or "")[2:-1]
     try:
         key = base64.b64decode(secrets.value({ENV: name}).removeprefix(SECRET_PREFIX), validate=True)

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from remit.core.errors import InvalidInput, RemitError, TryLater
-from remit.core.ledger import LedgerEntry
+from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import MOVING, WAITING, Case
 from remit.core.records import CASE, KINDS, Key, Kind
 from remit.core.values import Record
-from remit.ports import CaseFilter, Message, Snapshot, Unit, Writes, needed
+from remit.ports import CaseFilter, Message, Snapshot, UnitOfWork, Writes, needed
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
@@ -37,7 +37,7 @@ class MemoryStore:
         self._records: dict[str, dict[tuple[str, str], Record]] = {name: {} for name in KINDS}
         self._chains: dict[tuple[str, str | None], dict[int, LedgerEntry]] = {}
 
-    def transact(self, units: Sequence[Unit[T]]) -> list[T | RemitError]:
+    def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         with self._lock:
             call = _Call(self._get)
             answers = [call.carry_out(unit) for unit in units]
@@ -151,13 +151,13 @@ class _Call:
         self.entries: list[LedgerEntry] = []
         self.messages: list[Message] = []
 
-    def carry_out(self, unit: Unit[Any]) -> Any:
+    def carry_out(self, unit: UnitOfWork[Any]) -> Any:
         """The unit's answer, or the `RemitError` it raised."""
         shown = _Shown({})
         try:
-            self._show(unit.keys, shown)
+            self._show(unit.reads, shown)
             self._show(list(needed(unit, shown)), shown)
-            writes = unit.change(shown)
+            writes = unit.decide(shown)
         except RemitError as error:
             return error
         self._take(writes, shown)

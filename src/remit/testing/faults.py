@@ -14,11 +14,11 @@ from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
-from remit.core.ledger import LedgerEntry
+from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import Key, Kind
 from remit.core.values import Record
-from remit.ports import CaseFilter, Snapshot, Store, Unit, Writes
+from remit.ports import CaseFilter, Snapshot, Store, UnitOfWork, Writes
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
@@ -40,7 +40,7 @@ class StoreWrapper(Store):
     def __init__(self, inner: Store) -> None:
         self.inner = inner
 
-    def transact(self, units: Sequence[Unit[T]]) -> list[T | RemitError]:
+    def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         return self.inner.transact(units)
 
     def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
@@ -109,7 +109,7 @@ class FaultyStore(StoreWrapper):
         """Is the fault still to come?"""
         return self._fault is not None
 
-    def transact(self, units: Sequence[Unit[T]]) -> list[T | RemitError]:
+    def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         fault = self._fault_now()
         if fault == "crash_before":
             raise Crash("before the write")
@@ -163,18 +163,18 @@ class PausingStore(StoreWrapper):
         super().__init__(inner)
         self._meeting = meeting
 
-    def transact(self, units: Sequence[Unit[T]]) -> list[T | RemitError]:
+    def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         return self.inner.transact([self._pausing(unit) for unit in units])
 
-    def _pausing(self, unit: Unit[T]) -> Unit[T]:
+    def _pausing(self, unit: UnitOfWork[T]) -> UnitOfWork[T]:
         paused = False
 
         def change(snapshot: Snapshot) -> Writes[T]:
             nonlocal paused
-            writes = unit.change(snapshot)
+            writes = unit.decide(snapshot)
             if not paused:
                 paused = True
                 self._meeting.wait()
             return writes
 
-        return replace(unit, change=change)
+        return replace(unit, decide=change)

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from remit.core.budget import Counter, Usage
 from remit.core.errors import Conflict
-from remit.core.ledger import NO_CHAIN, EventType, Head, LedgerEntry, append
+from remit.core.execution.outcome import Resolution
+from remit.core.gate.budget import Counter, Usage
+from remit.core.ledger.entries import NO_CHAIN, EventType, Head, LedgerEntry, next_entry
 from remit.core.lifecycle import Case
-from remit.core.outcome import Resolution
 from remit.core.records import INTERNAL_OBJECT, RESOLUTION, USAGE, InternalObject, Key, case_key
-from remit.ports import Message, Snapshot, Store, Unit, Writes
+from remit.ports import Message, Snapshot, Store, UnitOfWork, Writes
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -50,7 +50,7 @@ def make_entry(
     entry_id: str | None = None,
 ) -> LedgerEntry:
     """The entry that follows `after` in the chain of this intent."""
-    return append(
+    return next_entry(
         after,
         event,
         {} if data is None else data,
@@ -69,39 +69,39 @@ def make_object(id: str = "o-1", *, tenant: str = TENANT, text: str = "") -> tup
     return Key(INTERNAL_OBJECT, tenant, id), record
 
 
-def putting(*records: tuple[Key[Any], Any], entries: Sequence[LedgerEntry] = (), answer: Any = None) -> Unit[Any]:
+def putting(*records: tuple[Key[Any], Any], entries: Sequence[LedgerEntry] = (), answer: Any = None) -> UnitOfWork[Any]:
     """A unit that writes these, whatever is there."""
 
     def change(_snapshot: Snapshot) -> Writes[Any]:
         return Writes(answer, puts=list(records), entries=list(entries))
 
-    return Unit([key for key, _ in records], change)
+    return UnitOfWork([key for key, _ in records], change)
 
 
-def putting_cases(*cases: Case) -> Unit[Any]:
+def putting_cases(*cases: Case) -> UnitOfWork[Any]:
     return putting(*((case_key(case.tenant_id, case.action_intent_id), case) for case in cases))
 
 
-def deleting(*keys: Key[Any]) -> Unit[Any]:
-    return Unit(keys, lambda _snapshot: Writes(None, deletes=list(keys)))
+def deleting(*keys: Key[Any]) -> UnitOfWork[Any]:
+    return UnitOfWork(keys, lambda _snapshot: Writes(None, deletes=list(keys)))
 
 
-def refusing(*keys: Key[Any]) -> Unit[Any]:
+def refusing(*keys: Key[Any]) -> UnitOfWork[Any]:
     def change(_snapshot: Snapshot) -> Writes[Any]:
         raise Conflict("no")
 
-    return Unit(keys, change)
+    return UnitOfWork(keys, change)
 
 
-def reading(key: Key[Any]) -> Unit[Any]:
+def reading(key: Key[Any]) -> UnitOfWork[Any]:
     """A unit that writes nothing and answers with what it saw."""
-    return Unit([key], lambda snapshot: Writes(snapshot.get(key)))
+    return UnitOfWork([key], lambda snapshot: Writes(snapshot.get(key)))
 
 
 COUNTER = Key(USAGE, TENANT, "2026-03-01@UTC|account:a-1")
 
 
-def counting(limit: int = 10**9) -> Unit[int]:
+def counting(limit: int = 10**9) -> UnitOfWork[int]:
     """Adds one to `COUNTER` and answers with what it is then, or refuses with `Conflict` at the limit."""
 
     def change(snapshot: Snapshot) -> Writes[int]:
@@ -113,7 +113,7 @@ def counting(limit: int = 10**9) -> Unit[int]:
         writes.put(COUNTER, usage.model_copy(update={"counters": {"all": Counter(used=used, position=used)}}))
         return writes
 
-    return Unit([COUNTER], change)
+    return UnitOfWork([COUNTER], change)
 
 
 def counted(store: Store) -> int:
@@ -131,7 +131,7 @@ def ids(cases: Sequence[Case]) -> list[str]:
     return [case.action_intent_id for case in cases]
 
 
-def following(pointer: Key[InternalObject]) -> Unit[str]:
+def following(pointer: Key[InternalObject]) -> UnitOfWork[str]:
     """Answers with the text of the object that the object at `pointer` names in its own text."""
 
     def target(snapshot: Snapshot) -> Key[InternalObject]:
@@ -144,7 +144,7 @@ def following(pointer: Key[InternalObject]) -> Unit[str]:
         assert found is not None
         return Writes(found.fields["text"])
 
-    return Unit([pointer], change, lambda snapshot: [target(snapshot)])
+    return UnitOfWork([pointer], change, lambda snapshot: [target(snapshot)])
 
 
 def make_resolution(text: str) -> tuple[Key[Resolution], Resolution]:
@@ -164,14 +164,14 @@ def writing(**writes: Any) -> Callable[[Snapshot], Writes[Any]]:
     return lambda _snapshot: Writes(None, **writes)
 
 
-def breaking(*keys: Key[Any]) -> Unit[Any]:
+def breaking(*keys: Key[Any]) -> UnitOfWork[Any]:
     """A unit with a bug in it."""
 
     def change(_snapshot: Snapshot) -> Writes[Any]:
         raise ZeroDivisionError
 
-    return Unit(keys, change)
+    return UnitOfWork(keys, change)
 
 
-def appending(*entries: LedgerEntry) -> Unit[Any]:
-    return Unit([], writing(entries=list(entries)))
+def appending(*entries: LedgerEntry) -> UnitOfWork[Any]:
+    return UnitOfWork([], writing(entries=list(entries)))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from remit.core.errors import Conflict
-from remit.ports import Snapshot, Store, Unit, Writes, answer_of
+from remit.ports import Snapshot, Store, UnitOfWork, Writes, answer_of
 from remit.testing.faults import Meeting, PausingStore
 from remit.testing.samples import (
     TENANT,
@@ -149,17 +149,19 @@ def _pausing(store: Store, meeting: Meeting) -> Store:
     return PausingStore(store, meeting)
 
 
-def _noting(unit: Unit[int], note: Callable[[Any], None], then: Callable[[], None] | None = None) -> Unit[int]:
+def _noting(
+    unit: UnitOfWork[int], note: Callable[[Any], None], then: Callable[[], None] | None = None
+) -> UnitOfWork[int]:
     """The same unit; notes each time that it is asked."""
 
     def change(snapshot: Snapshot) -> Writes[int]:
-        writes = unit.change(snapshot)
+        writes = unit.decide(snapshot)
         note(writes.answer)
         if then is not None:
             then()
         return writes
 
-    return replace(unit, change=change)
+    return replace(unit, decide=change)
 
 
 def _while_one_is_held(store: Store, jobs: list[Callable[[], Any]]) -> list[Any]:
@@ -185,7 +187,7 @@ def _while_one_is_held(store: Store, jobs: list[Callable[[], Any]]) -> list[Any]
         threading.Event().wait(0.2)
         go_on.set()
 
-    holder = threading.Thread(target=lambda: store.transact([Unit([], change)]))
+    holder = threading.Thread(target=lambda: store.transact([UnitOfWork([], change)]))
     holder.start()
     held.wait(10)
     *outcomes, _ = all_at_once(*(lambda job=job: outcome(job) for job in jobs), release)

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from remit.core.errors import InvalidInput
-from remit.core.ledger import NO_CHAIN, LedgerEntry
+from remit.core.ledger.entries import NO_CHAIN, LedgerEntry
 from remit.core.lifecycle import MOVING, Status
 from remit.core.records import CASE, INTERNAL_OBJECT, case_key
 from remit.ports import CaseFilter, Store, case_cursor, entry_cursor, waiting_cursor

@@ -9,7 +9,7 @@ import pytest
 
 from remit.core.errors import Conflict, TryLater
 from remit.core.records import INTERNAL_OBJECT, Key
-from remit.ports import Message, Snapshot, Store, Unit, Writes
+from remit.ports import Message, Snapshot, Store, UnitOfWork, Writes
 from remit.testing.samples import (
     COUNTER,
     OTHER,
@@ -155,7 +155,7 @@ class WritingContract(StoreBase):
         def more(_snapshot: Snapshot) -> Sequence[Key[Any]]:
             raise Conflict("no")
 
-        answer, stands = store.transact([Unit([COUNTER], lambda _: Writes("never"), more), counting()])
+        answer, stands = store.transact([UnitOfWork([COUNTER], lambda _: Writes("never"), more), counting()])
 
         assert isinstance(answer, Conflict)
         assert stands == 1
@@ -166,7 +166,7 @@ class WritingContract(StoreBase):
 
         with pytest.raises(KeyError):
             # Another unit of the call named it; this one did not.
-            store.transact([reading(key), Unit([], lambda snapshot: Writes(snapshot.get(key)))])
+            store.transact([reading(key), UnitOfWork([], lambda snapshot: Writes(snapshot.get(key)))])
         with pytest.raises(KeyError):
             store.read([]).get(key)
 
@@ -174,16 +174,16 @@ class WritingContract(StoreBase):
         key, record = make_object()
 
         with pytest.raises(KeyError):
-            store.transact([Unit([], writing(puts=[(key, record)]))])
+            store.transact([UnitOfWork([], writing(puts=[(key, record)]))])
 
         assert store.read([key]).get(key) is None
 
     def test_other_records_may_be_written_without_having_been_read(self, store: Store) -> None:
         for key, record in (make_resolution("first"), make_resolution("second")):
-            store.transact([Unit([], writing(puts=[(key, record)]))])
+            store.transact([UnitOfWork([], writing(puts=[(key, record)]))])
             assert store.read([key]).get(key) == record
 
-        store.transact([Unit([], writing(deletes=[key]))])
+        store.transact([UnitOfWork([], writing(deletes=[key]))])
         assert store.read([key]).get(key) is None
 
     def test_hundreds_of_units_fit_into_one_call(self, store: Store) -> None:
@@ -268,6 +268,6 @@ class WritingContract(StoreBase):
         assert again.transact([counting()]) == [2]
 
 
-def _sending(message: Message, **writes: Any) -> Unit[Any]:
+def _sending(message: Message, **writes: Any) -> UnitOfWork[Any]:
     keys = [key for key, _ in writes.get("puts", [])]
-    return Unit(keys, writing(messages=[message], **writes))
+    return UnitOfWork(keys, writing(messages=[message], **writes))

@@ -2,7 +2,7 @@
 Calls to other systems over HTTP.
 
 `tool.py` says what people may write and maps an intent to a request without any secret in it; `answer.py` says
-what came of it. `HttpConnector` strings them together with `remit.outbound`, which says where a request may go and
+what came of it. `HttpConnector` strings them together with `remit.egress`, which says where a request may go and
 sends it once, and is the only place where secrets are expanded.
 """
 

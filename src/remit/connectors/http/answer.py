@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.errors import InvalidInput
-from remit.core.mapping import look_up, render_url
-from remit.core.outcome import CallResult, ErrorClass, ExternalObjectRef
-from remit.outbound.failure import Acted
-from remit.outbound.wire import Answer, Outgoing
+from remit.core.execution.outcome import CallResult, ErrorClass, ExternalObjectRef
+from remit.core.execution.templates import look_up, render_url
+from remit.egress.failure import Acted
+from remit.egress.wire import HttpRequest, HttpResponse
 
 LONGEST_ID = 512
 LONGEST_URL = 2048
@@ -30,7 +30,9 @@ _MEANING: dict[int, tuple[Acted, ErrorClass]] = {
 }
 
 
-def result_of(answer: Answer, outgoing: Outgoing, external: Mapping[str, Any] | None, now: datetime) -> CallResult:
+def result_of(
+    answer: HttpResponse, outgoing: HttpRequest, external: Mapping[str, Any] | None, now: datetime
+) -> CallResult:
     """`outgoing` is the request that was answered, after any redirect."""
     if 200 <= answer.status < 300:
         return CallResult(acted="yes", external_object_refs=_objects(answer, outgoing, external))
@@ -50,14 +52,16 @@ def _meaning(status: int) -> tuple[Acted, ErrorClass]:
     return ("no", "VALIDATION") if 400 <= status < 500 else ("unknown", "DOWNSTREAM")
 
 
-def _message(answer: Answer, outgoing: Outgoing) -> str:
+def _message(answer: HttpResponse, outgoing: HttpRequest) -> str:
     # Without the query, which often carries what nobody wants in a record.
     said = " ".join(answer.body.decode("utf-8", "replace").split())
     url = f"{outgoing.host}{outgoing.url.raw_path.decode('ascii').partition('?')[0]}"
     return f"{outgoing.method} {url} answered {answer.status}" + (f": {said}" if said else "")
 
 
-def _objects(answer: Answer, outgoing: Outgoing, external: Mapping[str, Any] | None) -> list[ExternalObjectRef]:
+def _objects(
+    answer: HttpResponse, outgoing: HttpRequest, external: Mapping[str, Any] | None
+) -> list[ExternalObjectRef]:
     said = _json(answer.body)
     wanted = external or {}
     object_id = _plain(said, wanted.get("object_id") or "id")

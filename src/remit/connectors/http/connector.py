@@ -14,13 +14,13 @@ import httpx
 from remit.connectors.http import tool as tools
 from remit.connectors.http.answer import result_of
 from remit.core.canonical import canonical
+from remit.core.execution.outcome import CallResult
 from remit.core.intent import ActionIntentV1
-from remit.core.outcome import CallResult
-from remit.outbound.addresses import Resolve, system_resolve
-from remit.outbound.failure import Acted, Failure
-from remit.outbound.reach import Reach
-from remit.outbound.secrets import Secrets
-from remit.outbound.wire import Answer, Deadline, Header, Outgoing, host_header, parse_url
+from remit.egress.addresses import Resolve, system_resolve
+from remit.egress.failure import Acted, Failure
+from remit.egress.reach import Egress
+from remit.egress.secrets import Secrets
+from remit.egress.wire import Deadline, Header, HttpRequest, HttpResponse, host_header, parse_url
 from remit.ports import Call
 
 MOST_REDIRECTS = 3
@@ -41,7 +41,7 @@ class HttpConnector:
     def __init__(
         self, environ: Mapping[str, str], *, resolve: Resolve = system_resolve, tls: ssl.SSLContext | None = None
     ) -> None:
-        self._environ, self._reach = environ, Reach(resolve, tls)
+        self._environ, self._reach = environ, Egress(resolve, tls)
 
     def check(self, tool: dict[str, Any]) -> None:
         tools.checked(tool)
@@ -58,7 +58,7 @@ class HttpConnector:
             result = failure.result()
         return secrets.masked(result)
 
-    def _follow(self, outgoing: Outgoing, call: Call) -> tuple[Answer, Outgoing]:
+    def _follow(self, outgoing: HttpRequest, call: Call) -> tuple[HttpResponse, HttpRequest]:
         deadline = Deadline(call.timeout_s)
         for _ in range(MOST_REDIRECTS + 1):
             answer = self._reach.ask(outgoing, call.allowed_hosts, deadline)
@@ -70,7 +70,7 @@ class HttpConnector:
         )
 
 
-def _outgoing(call: Call, secrets: Secrets) -> Outgoing:
+def _outgoing(call: Call, secrets: Secrets) -> HttpRequest:
     request = call.request
     body = None if request["body"] is None else canonical(request["body"])
     url = parse_url("".join(part if isinstance(part, str) else secrets.base_url(part) for part in request["url"]))
@@ -83,7 +83,7 @@ def _outgoing(call: Call, secrets: Secrets) -> Outgoing:
         own.append(Header(tools.SIGNATURE_HEADER, signed, confidential=True))
     taken = {header.name.lower() for header in own}
     usual = [header for header in _usual_headers(call, body) if header.name.lower() not in taken]
-    return Outgoing(request["method"], url, (host_header(url), *usual, *own), body)
+    return HttpRequest(request["method"], url, (host_header(url), *usual, *own), body)
 
 
 def _usual_headers(call: Call, body: bytes | None) -> list[Header]:
@@ -103,7 +103,7 @@ def _usual_headers(call: Call, body: bytes | None) -> list[Header]:
     return [Header(name, value) for name, value in headers.items()]
 
 
-def _redirected(outgoing: Outgoing, answer: Answer) -> Outgoing:
+def _redirected(outgoing: HttpRequest, answer: HttpResponse) -> HttpRequest:
     """
     The same request for where the answer points; what is secret in it stays behind if that is another origin.
 

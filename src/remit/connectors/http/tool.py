@@ -7,11 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
-from remit.core.action_type import Tool
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
-from remit.core.intent import ActionIntentV1
-from remit.core.mapping import (
+from remit.core.execution.templates import (
     ENV,
     check_template,
     check_url_template,
@@ -22,6 +20,8 @@ from remit.core.mapping import (
     render_url,
     url_base,
 )
+from remit.core.gate.action_type import Tool
+from remit.core.intent import ActionIntentV1
 from remit.core.values import Request, explain_invalid
 
 SIGNATURE_HEADER = "X-Remit-Signature"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from remit.hooks import StepEvent
 from remit.ports import DELIVERED, REFUSED, Message, Receipt, SendingPublisher
-from remit.watching import Happened
 
 NAMESPACE = SERVICE = "Remit"
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
@@ -20,7 +20,7 @@ def add(name: str, value: float = 1, unit: MetricUnit = MetricUnit.Count) -> Non
     metrics.add_metric(name, unit, value)
 
 
-def count(happened: Happened) -> None:
+def count(happened: StepEvent) -> None:
     """A watcher of the app: `DecidedAutoExecuted`, `DecidedRequireApproval`, `OutcomeSucceeded`, `OutcomeUnknown` …"""
     if happened.step == "gate":
         add(f"Decided{_camel(happened.result)}")

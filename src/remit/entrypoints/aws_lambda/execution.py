@@ -55,12 +55,12 @@ def record(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
     `result` is what `map` or `invoke` answered; or `error`, what the state machine caught in any step: then the
     attempt that this run holds, if it holds one, ends for that reason.
     """
-    began_ns = remit.watchers.begin()
+    began_ns = remit.hooks.begin()
     result = broken(_error_name(event["error"])) if "error" in event else event["result"]
     ref = reference(event["data"])
     status = _executor(remit, event).record(ref, result) if ref else None
     if status is not None:
-        remit.watchers.executed(began_ns, event["data"], status)
+        remit.hooks.executed(began_ns, event["data"], status)
     return {"status": status}
 
 
@@ -77,7 +77,7 @@ def _tell_how_it_ended(remit: Remit, event: Mapping[str, Any]) -> None:
     data = event["data"]
     status = remit.status(data["tenant_id"], data["action_intent_id"])["status"]
     if status in ("CANCELLED", "UNKNOWN"):
-        remit.watchers.executed(remit.watchers.begin(), data, status)
+        remit.hooks.executed(remit.hooks.begin(), data, status)
 
 
 execution_starter = entry(start)

@@ -16,8 +16,8 @@ from remit.entrypoints.aws_lambda import process
 from remit.entrypoints.aws_lambda.counting import metrics
 from remit.entrypoints.aws_lambda.entry import Handler, logger, tracer
 from remit.entrypoints.http import create_app
-from remit.entrypoints.http.settings import settings_from
-from remit.entrypoints.problem_details import MEDIA_TYPE
+from remit.entrypoints.web.problem_details import MEDIA_TYPE
+from remit.entrypoints.web.settings import settings_from
 
 TEXT = ["text/", "application/json", MEDIA_TYPE, "application/x-ndjson", "application/javascript"]
 """Sent as it is; anything else in base64."""

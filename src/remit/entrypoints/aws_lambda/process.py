@@ -17,8 +17,8 @@ from functools import cache
 from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
 
-from remit.core.approval import DEFAULT_SOURCE, STATE_TTL_DAYS
 from remit.core.errors import InvalidInput, TryLater
+from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS
 from remit.entrypoints.aws_lambda.counting import CountedSender, count
 from remit.wiring import Remit, open_sender
 
@@ -39,7 +39,7 @@ def remit() -> Remit:
         publishing=sender() is not None,
         sender=sender(),
     )
-    opened.watchers.add(count)
+    opened.hooks.add(count)
     return opened
 
 

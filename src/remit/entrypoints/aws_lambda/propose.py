@@ -14,8 +14,8 @@ from typing import Any
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.intent import ActionIntentV1
 from remit.entrypoints.aws_lambda import process
-from remit.entrypoints.aws_lambda.answers import answered, refused
 from remit.entrypoints.aws_lambda.entry import entry
+from remit.entrypoints.aws_lambda.responses import answered, refused
 from remit.ports import Message, SendingPublisher
 from remit.wiring import Remit
 

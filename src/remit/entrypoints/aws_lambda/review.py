@@ -13,8 +13,8 @@ from typing import Any
 
 from remit.core.errors import InvalidInput
 from remit.core.records import Votes
-from remit.entrypoints.aws_lambda.answers import answered, text
 from remit.entrypoints.aws_lambda.entry import entry
+from remit.entrypoints.aws_lambda.responses import answered, text
 from remit.wiring import Remit
 
 

@@ -14,18 +14,18 @@ from typing import Any
 
 import orjson
 
-from remit.core.access import Principal
 from remit.core.errors import CallerMistake, Conflict, NotFound, OutcomeUnknown, TryLater, Unauthenticated
+from remit.core.identity.access import Principal
 from remit.entrypoints.aws_lambda.entry import entry, logger
-from remit.entrypoints.claims import principal_of_claims
-from remit.entrypoints.problem_details import MEDIA_TYPE, problem_of
+from remit.entrypoints.web.claims import principal_of_claims
+from remit.entrypoints.web.problem_details import MEDIA_TYPE, problem_of
 from remit.wiring import Remit
 
 INTERNAL = {"type": "/problems/internal", "title": "Something is wrong here", "status": 500}
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimNames:
+class _SessionClaims:
     """Which claim says what."""
 
     tenant_claim: str
@@ -77,8 +77,8 @@ def _unlisted(value: Any) -> Any:
     return value[1:-1] if listed else value
 
 
-def _claim_names() -> ClaimNames:
-    return ClaimNames(
+def _claim_names() -> _SessionClaims:
+    return _SessionClaims(
         os.environ.get("REMIT_OIDC_TENANT_CLAIM") or "tenant",
         os.environ.get("REMIT_OIDC_ROLES_CLAIM") or "roles",
         os.environ.get("REMIT_OIDC_NAME_CLAIM") or "sub",

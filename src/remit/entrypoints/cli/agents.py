@@ -10,13 +10,13 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from remit.app import BATCH
-from remit.core.decision import INTENT_NOT_FOUND, MISSING_INPUT
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
+from remit.core.gate.decision import INTENT_NOT_FOUND, MISSING_INPUT
 from remit.core.intent import ActionIntentV1
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.lines import Line, batches, source
 from remit.entrypoints.cli.options import AsJson, Db, Tenant, opened
-from remit.entrypoints.process import settle
+from remit.entrypoints.server.process import settle
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.wiring import Remit
 

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from remit.core.autonomy import StopLevel, StopScope
-from remit.core.bounds import BoundsInForce, unregistered
 from remit.core.errors import InvalidInput
-from remit.entrypoints.bounds_file import BoundsFile, changes, describe_changes
+from remit.core.gate.autonomy import StopLevel, StopScope
+from remit.core.gate.bounds import BoundsInForce, unregistered
+from remit.core.gate.bounds_diff import changes, describe_changes
+from remit.entrypoints.bounds_file import BoundsFile
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import Account, AsJson, By, Db, Tenant, opened
 

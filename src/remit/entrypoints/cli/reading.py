@@ -12,12 +12,12 @@ from rich.text import Text
 from remit.app import verify_export
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
+from remit.core.ledger.verification import Report
 from remit.core.lifecycle import Status
-from remit.core.verification import Report
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.lines import batches, source
 from remit.entrypoints.cli.options import Account, After, AsJson, Db, Intent, Limit, Tenant, opened
-from remit.flow.read import PAGE
+from remit.flow.reading.read import PAGE
 from remit.ports import CaseFilter
 
 # A configuration's entry holds all its policies.

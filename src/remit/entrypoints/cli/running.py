@@ -17,12 +17,12 @@ from typing import Annotated
 import typer
 
 from remit.app import BATCH, Reconciled
-from remit.entrypoints import worker as worker_door
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AsJson, Db, opened
-from remit.entrypoints.logs import set_up_logs
-from remit.entrypoints.process import settle
-from remit.entrypoints.telemetry import traced
+from remit.entrypoints.server import worker as worker_door
+from remit.entrypoints.server.logs import set_up_logs
+from remit.entrypoints.server.process import settle
+from remit.entrypoints.server.telemetry import traced
 from remit.wiring import Remit
 
 

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import typer
 
-from remit.core.access import ROLES, ApiKey, Principal
 from remit.core.errors import InvalidInput
+from remit.core.identity.access import ROLES, ApiKey, Principal
 from remit.core.values import PLATFORM
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AsJson, Db, opened
-from remit.entrypoints.logs import set_up_logs
-from remit.entrypoints.telemetry import traced
+from remit.entrypoints.server.logs import set_up_logs
+from remit.entrypoints.server.telemetry import traced
 from remit.wiring import Remit
 
 DEFAULT_TENANT = "default"
@@ -63,9 +63,9 @@ def serve(
     Example: remit serve --port 8000
     """
     # Imported here: the other commands need no web framework.
-    from remit.entrypoints.http.serve import check_binding
-    from remit.entrypoints.http.serve import serve as serve_http
-    from remit.entrypoints.http.settings import settings_from
+    from remit.entrypoints.server.serve import check_binding
+    from remit.entrypoints.server.serve import serve as serve_http
+    from remit.entrypoints.web.settings import settings_from
 
     json_logs = set_up_logs(os.environ)
     check_binding(host, certificate=tls_certificate, trusted_proxy=trusted_proxy)

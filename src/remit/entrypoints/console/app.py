@@ -15,25 +15,25 @@ from remit.core.errors import RemitError, Unauthenticated
 from remit.entrypoints.console import (
     audit,
     bounds,
-    did,
+    dashboard,
     edit,
     intent,
     keys,
-    now,
+    notifications,
     policies,
     queue,
     sign_in,
     stops,
     stream,
-    telling,
+    timeline,
 )
+from remit.entrypoints.console.auth import COOKIE, HOME
 from remit.entrypoints.console.code_flow import CodeFlow
 from remit.entrypoints.console.render import HTMX, STATIC, page
-from remit.entrypoints.console.visitors import COOKIE, HOME
-from remit.entrypoints.http.limits import RateLimiter
-from remit.entrypoints.http.settings import HttpSettings
-from remit.entrypoints.http.stream import Streams
-from remit.entrypoints.problem_details import problem_of
+from remit.entrypoints.web.limits import RateLimiter
+from remit.entrypoints.web.problem_details import problem_of
+from remit.entrypoints.web.settings import HttpSettings
+from remit.entrypoints.web.stream import Streams
 from remit.wiring import Remit
 
 SECURITY = {
@@ -55,7 +55,21 @@ def create_console(remit: Remit, settings: HttpSettings, limiter: RateLimiter, s
     console.state.remit, console.state.limiter, console.state.streams = remit, limiter, streams
     console.state.code_flow = CodeFlow.of(settings.oidc)
     _install_errors(console)
-    for module in (sign_in, now, did, queue, intent, edit, bounds, policies, keys, audit, telling, stops, stream):
+    for module in (
+        sign_in,
+        dashboard,
+        timeline,
+        queue,
+        intent,
+        edit,
+        bounds,
+        policies,
+        keys,
+        audit,
+        notifications,
+        stops,
+        stream,
+    ):
         console.include_router(module.router)
     console.add_api_route("/static/{name}", _asset)
     return console

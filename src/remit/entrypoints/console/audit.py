@@ -11,9 +11,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from remit.core.errors import NotFound
-from remit.core.verification import INVARIANTS
+from remit.core.ledger.verification import INVARIANTS
+from remit.entrypoints.console.auth import CurrentRemit, Visitor, permitted
 from remit.entrypoints.console.render import page
-from remit.entrypoints.console.visitors import Here, Visitor, permitted
 
 router = APIRouter()
 Verifier = Annotated[Visitor, permitted("verify")]
@@ -28,7 +28,7 @@ def audit(request: Request, visitor: Verifier) -> Response:
 
 
 @router.post("/audit/verify")
-def verify(request: Request, remit: Here, visitor: Verifier) -> Response:
+def verify(request: Request, remit: CurrentRemit, visitor: Verifier) -> Response:
     """The invariants over the live store."""
     try:
         report = remit.verify(visitor.tenant_id).wire()
@@ -47,7 +47,7 @@ def verify(request: Request, remit: Here, visitor: Verifier) -> Response:
 
 
 @router.post("/audit/export")
-def export(remit: Here, visitor: Exporter) -> Response:
+def export(remit: CurrentRemit, visitor: Exporter) -> Response:
     """Every ledger entry as JSON lines, closed by a seal. A form, because writing the seal changes something."""
     entries = remit.export(visitor.tenant_id, by=visitor.name)
     first = next(entries)

@@ -10,15 +10,16 @@ import orjson
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from remit.core.autonomy import AutonomyMode
-from remit.core.bounds import AccountBounds, Bounds, BoundsInForce, unregistered
 from remit.core.errors import InvalidInput
-from remit.core.ledger import LedgerEntry
-from remit.entrypoints.bounds_file import BoundsFile, as_yaml, describe_changes
+from remit.core.gate.autonomy import AutonomyMode
+from remit.core.gate.bounds import AccountBounds, Bounds, BoundsInForce, unregistered
+from remit.core.gate.bounds_diff import describe_changes
+from remit.core.ledger.entries import LedgerEntry
+from remit.entrypoints.bounds_file import BoundsFile, as_yaml
+from remit.entrypoints.console.auth import HOME, CurrentRemit, Reader, Visitor, permitted
 from remit.entrypoints.console.bounds_form import fields_of, is_count, with_form
 from remit.entrypoints.console.edit import Said
 from remit.entrypoints.console.render import page
-from remit.entrypoints.console.visitors import HOME, Here, Reader, Visitor, permitted
 from remit.wiring import Remit
 
 router = APIRouter()
@@ -29,7 +30,7 @@ MOST_CHANGES_SHOWN = 20
 
 
 @router.get("/bounds")
-def bounds(request: Request, remit: Here, visitor: Reader, account_id: Account = None) -> Response:
+def bounds(request: Request, remit: CurrentRemit, visitor: Reader, account_id: Account = None) -> Response:
     """The tenant's own level, or one account's."""
     return _page(request, remit, visitor, account_id or None)
 
@@ -89,7 +90,7 @@ def _lines(earlier: LedgerEntry, later: LedgerEntry) -> list[str]:
 
 
 @router.post("/bounds/form")
-def by_form(request: Request, remit: Here, visitor: Admin, said: Said) -> Response:
+def by_form(request: Request, remit: CurrentRemit, visitor: Admin, said: Said) -> Response:
     """The form's values, to be looked at before they are in force."""
     account_id = said.get("account_id") or None
     try:
@@ -100,7 +101,7 @@ def by_form(request: Request, remit: Here, visitor: Admin, said: Said) -> Respon
 
 
 @router.get("/bounds/file")
-def file(request: Request, remit: Here, visitor: Reader) -> Response:
+def file(request: Request, remit: CurrentRemit, visitor: Reader) -> Response:
     """The whole bounds as the file that `remit apply` takes."""
     in_force = remit.bounds(visitor.tenant_id)
     text = as_yaml(in_force.bounds)
@@ -110,7 +111,7 @@ def file(request: Request, remit: Here, visitor: Reader) -> Response:
 @router.post("/bounds/file")
 def by_file(
     request: Request,
-    remit: Here,
+    remit: CurrentRemit,
     visitor: Admin,
     text: Annotated[str, Form(max_length=1024 * 1024)],
     sequence: Annotated[int, Form()],
@@ -141,7 +142,7 @@ def preview(
 
 @router.post("/bounds/apply")
 def apply(
-    remit: Here,
+    remit: CurrentRemit,
     visitor: Admin,
     wanted: Annotated[str, Form(max_length=4 * 1024 * 1024)],
     sequence: Annotated[int, Form()],

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from remit.core.bounds import AccountBounds, Bounds
 from remit.core.errors import InvalidInput
+from remit.core.gate.bounds import AccountBounds, Bounds
 
 
 def with_form(bounds: Bounds, account_id: str | None, said: Mapping[str, str]) -> dict[str, Any]:

@@ -24,11 +24,11 @@ import requests
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client import OAuth2Session
 
-from remit.core.access import Principal
 from remit.core.errors import TryLater, Unauthenticated
-from remit.entrypoints.claims import principal_of_claims
-from remit.entrypoints.http.oidc import TIMEOUT_S, TokenIssuer, discover
-from remit.entrypoints.http.settings import OidcSettings
+from remit.core.identity.access import Principal
+from remit.entrypoints.web.claims import principal_of_claims
+from remit.entrypoints.web.oidc import TIMEOUT_S, TokenIssuer, discover
+from remit.entrypoints.web.settings import OidcSettings
 
 AT_ONCE = 8
 """So many sign-ins ask the issuer at a time: anybody may begin one, and each holds a thread until it answers."""

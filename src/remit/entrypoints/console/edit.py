@@ -12,10 +12,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
+from remit.entrypoints.console.auth import HOME, CurrentRemit, Visitor, permitted
+from remit.entrypoints.console.labels import value
 from remit.entrypoints.console.render import page
-from remit.entrypoints.console.visitors import HOME, Here, Visitor, permitted
-from remit.entrypoints.console.words import value
-from remit.entrypoints.http.shapes import IntentId
+from remit.entrypoints.web.bodies import IntentId
 
 router = APIRouter()
 Answerer = Annotated[Visitor, permitted("answer")]
@@ -49,20 +49,22 @@ Said = Annotated[dict[str, str], Depends(form_fields)]
 
 
 @router.get("/intents/{action_intent_id}/edit")
-def ask(request: Request, remit: Here, visitor: Answerer, action_intent_id: IntentId) -> Response:
+def ask(request: Request, remit: CurrentRemit, visitor: Answerer, action_intent_id: IntentId) -> Response:
     found = remit.intent(visitor.tenant_id, action_intent_id)
     return page(request, "edit.html", intent=found.wire(), fields=fields(found, {}), differences=None, problem=None)
 
 
 @router.post("/intents/{action_intent_id}/edit/difference")
-def difference(request: Request, remit: Here, visitor: Answerer, action_intent_id: IntentId, said: Said) -> Response:
+def difference(
+    request: Request, remit: CurrentRemit, visitor: Answerer, action_intent_id: IntentId, said: Said
+) -> Response:
     """What the form would change; nothing is stored."""
     found = remit.intent(visitor.tenant_id, action_intent_id)
     return _shown(request, found, said)
 
 
 @router.post("/intents/{action_intent_id}/edit")
-def edit(request: Request, remit: Here, visitor: Answerer, action_intent_id: IntentId, said: Said) -> Response:
+def edit(request: Request, remit: CurrentRemit, visitor: Answerer, action_intent_id: IntentId, said: Said) -> Response:
     """The edited intent takes the old one's place and waits for a person."""
     found = remit.intent(visitor.tenant_id, action_intent_id)
     try:

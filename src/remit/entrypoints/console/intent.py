@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from remit.entrypoints.console.auth import HOME, Anybody, CurrentRemit, Visitor, permitted
+from remit.entrypoints.console.labels import EVENTS, reason, source
 from remit.entrypoints.console.render import page
-from remit.entrypoints.console.visitors import HOME, Anybody, Here, Visitor, permitted
-from remit.entrypoints.console.words import EVENTS, reason, source
-from remit.entrypoints.http.shapes import IntentId
+from remit.entrypoints.web.bodies import IntentId
 
 router = APIRouter()
 Resolver = Annotated[Visitor, permitted("resolve")]
@@ -30,7 +30,7 @@ class Step:
 
 
 @router.get("/intents/{action_intent_id}")
-def intent(request: Request, remit: Here, visitor: Anybody, action_intent_id: IntentId) -> Response:
+def intent(request: Request, remit: CurrentRemit, visitor: Anybody, action_intent_id: IntentId) -> Response:
     stands = remit.status(visitor.tenant_id, action_intent_id)
     visitor.principal.require_sight_of(stands["intent"]["proposed_by"])
     chain = remit.ledger(visitor.tenant_id, action_intent_id)
@@ -50,7 +50,7 @@ def intent(request: Request, remit: Here, visitor: Anybody, action_intent_id: In
 
 @router.post("/intents/{action_intent_id}/resolve")
 def resolve(
-    remit: Here,
+    remit: CurrentRemit,
     visitor: Resolver,
     action_intent_id: IntentId,
     status: Annotated[Literal["SUCCEEDED", "FAILED"], Form()],

@@ -8,11 +8,11 @@ from typing import Annotated, Any, get_args
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from remit.core.access import ROLES, Role
 from remit.core.errors import InvalidInput
+from remit.core.identity.access import ROLES, Role
+from remit.entrypoints.console.auth import HOME, CurrentRemit, Visitor, permitted
 from remit.entrypoints.console.render import page
-from remit.entrypoints.console.visitors import HOME, Here, Visitor, permitted
-from remit.entrypoints.http.shapes import KeyId
+from remit.entrypoints.web.bodies import KeyId
 from remit.wiring import Remit
 
 router = APIRouter()
@@ -29,14 +29,14 @@ DOES: dict[Role, str] = {
 
 
 @router.get("/keys")
-def keys(request: Request, remit: Here, visitor: Keeper) -> Response:
+def keys(request: Request, remit: CurrentRemit, visitor: Keeper) -> Response:
     return _page(request, remit, visitor)
 
 
 @router.post("/keys")
 def create(
     request: Request,
-    remit: Here,
+    remit: CurrentRemit,
     visitor: Keeper,
     name: Annotated[str, Form(max_length=128)],
     role: Annotated[list[str] | None, Form()] = None,
@@ -50,7 +50,7 @@ def create(
 
 
 @router.post("/keys/{key_id}/revoke")
-def revoke(remit: Here, visitor: Keeper, key_id: KeyId) -> Response:
+def revoke(remit: CurrentRemit, visitor: Keeper, key_id: KeyId) -> Response:
     remit.revoke_key(visitor.tenant_id, key_id, by=visitor.name)
     return RedirectResponse(f"{HOME}keys", status_code=303)
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from remit.core.bounds_parts import Policies, parse_part
 from remit.core.errors import InvalidInput
-from remit.core.policy import PLATFORM_POLICIES, SCHEMA, PolicySource, compile_policies
+from remit.core.gate.bounds_parts import Policies, parse_part
+from remit.core.gate.policy import PLATFORM_POLICIES, SCHEMA, PolicySource, compile_policies
+from remit.entrypoints.console.auth import CurrentRemit, Reader, Visitor
 from remit.entrypoints.console.bounds import Admin, preview
 from remit.entrypoints.console.render import page
-from remit.entrypoints.console.visitors import Here, Reader, Visitor
 from remit.entrypoints.http.policies import VersionId, difference_of
 from remit.wiring import Remit
 
@@ -30,7 +30,7 @@ when { context.hour < 8 || context.hour >= 18 };
 
 
 @router.get("/policies")
-def policies(request: Request, remit: Here, visitor: Reader, name: str | None = None) -> Response:
+def policies(request: Request, remit: CurrentRemit, visitor: Reader, name: str | None = None) -> Response:
     """One file in the editor, the others beside it."""
     sources = {source.name: source.text for source in remit.bounds(visitor.tenant_id).bounds.policies}
     chosen = name if name is not None else next(iter(sources), NEW_FILE)
@@ -39,7 +39,7 @@ def policies(request: Request, remit: Here, visitor: Reader, name: str | None = 
 
 
 @router.post("/policies/check")
-def check(request: Request, remit: Here, visitor: Admin, name: FileName, text: FileText) -> Response:
+def check(request: Request, remit: CurrentRemit, visitor: Admin, name: FileName, text: FileText) -> Response:
     """Validate and compare with what is in force, without saving."""
     # Sound or not, it was checked: the answer is one.
     return _page(request, remit, visitor, name, text, checked=_checked(remit, visitor, name, text))
@@ -47,7 +47,12 @@ def check(request: Request, remit: Here, visitor: Admin, name: FileName, text: F
 
 @router.post("/policies")
 def save(
-    request: Request, remit: Here, visitor: Admin, name: FileName, text: FileText, sequence: Annotated[int, Form()]
+    request: Request,
+    remit: CurrentRemit,
+    visitor: Admin,
+    name: FileName,
+    text: FileText,
+    sequence: Annotated[int, Form()],
 ) -> Response:
     """The file takes its place among the others; what changes is looked at before it is in force."""
     try:
@@ -60,7 +65,7 @@ def save(
 
 
 @router.get("/policies/versions/{version}")
-def version(request: Request, remit: Here, visitor: Reader, version: VersionId) -> Response:
+def version(request: Request, remit: CurrentRemit, visitor: Reader, version: VersionId) -> Response:
     return page(request, "policy_version.html", kept=remit.policy_version(visitor.tenant_id, version))
 
 

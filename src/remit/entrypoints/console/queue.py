@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from remit.core.approval import Approval
 from remit.core.errors import Conflict, InvalidInput, RemitError
+from remit.core.execution.approval import Approval
+from remit.entrypoints.console.auth import CurrentRemit, Reader, Visitor, permitted
 from remit.entrypoints.console.render import page
-from remit.entrypoints.console.visitors import Here, Reader, Visitor, permitted
 from remit.wiring import Remit
 
 router = APIRouter()
@@ -32,12 +32,12 @@ class Told:
 
 
 @router.get("/queue")
-def queue(request: Request, remit: Here, visitor: Reader, after: str | None = None) -> Response:
+def queue(request: Request, remit: CurrentRemit, visitor: Reader, after: str | None = None) -> Response:
     return _page(request, remit, visitor, [], after)
 
 
 @router.post("/queue/approve")
-def approve(request: Request, remit: Here, visitor: Answerer, items: Items = None) -> Response:
+def approve(request: Request, remit: CurrentRemit, visitor: Answerer, items: Items = None) -> Response:
     """Each item is an intent's id and the digest under which the visitor saw it; each is answered by itself."""
 
     def one(action_intent_id: str, digest: str) -> str:
@@ -53,7 +53,7 @@ def approve(request: Request, remit: Here, visitor: Answerer, items: Items = Non
 @router.post("/queue/reject")
 def reject(
     request: Request,
-    remit: Here,
+    remit: CurrentRemit,
     visitor: Answerer,
     items: Items = None,
     reason: Annotated[str, Form(max_length=2000)] = "",

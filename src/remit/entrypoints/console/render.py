@@ -13,13 +13,13 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from remit.core.autonomy import StopScope
+from remit.core.gate.autonomy import StopScope
 from remit.core.values import instant
-from remit.entrypoints.console import words
-from remit.entrypoints.console.visitors import HOME, SAFE_METHODS, Visitor, visitor_seen
+from remit.entrypoints.console import labels
+from remit.entrypoints.console.auth import HOME, SAFE_METHODS, Visitor, visitor_seen
 from remit.wiring import Remit
 
-FOLDER = Path(str(resources.files("remit.console")))
+FOLDER = Path(str(resources.files("remit.entrypoints.console")))
 STATIC = FOLDER / "static"
 HTMX = Path(str(resources.files("js_lib_htmx"))) / "static" / "htmx" / "htmx.min.js"
 MOST_COUNTED = 100
@@ -36,15 +36,15 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     for name in ("reason", "action", "source", "value", "percent", "flat", "exact"):
-        environment.filters[name] = getattr(words, name)
+        environment.filters[name] = getattr(labels, name)
     environment.filters["moment"] = _time
     environment.filters["scope"] = lambda scope: str(StopScope.model_validate(scope))
-    environment.globals.update(words=words, asset=asset)
+    environment.globals.update(labels=labels, asset=asset)
     return environment
 
 
 def _time(at: Any) -> Markup:
-    shown = words.moment(at)
+    shown = labels.moment(at)
     return Markup('<time datetime="{0}" title="{1}">{1}</time>').format(shown["datetime"], shown["text"])
 
 

@@ -9,18 +9,18 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from remit.core.errors import RemitError
-from remit.entrypoints.console.code_flow import CodeFlow
-from remit.entrypoints.console.render import page
-from remit.entrypoints.console.visitors import (
+from remit.entrypoints.console.auth import (
     COOKIE,
     HOME,
     Anybody,
-    Here,
+    CurrentRemit,
     local_page,
     on_loopback,
     own_page,
     sign_in,
 )
+from remit.entrypoints.console.code_flow import CodeFlow
+from remit.entrypoints.console.render import page
 
 router = APIRouter()
 ASKED = "remit_sign_in"
@@ -34,7 +34,7 @@ def ask(request: Request, to: str | None = None) -> Response:
 
 @router.post("/sign-in", dependencies=[Depends(own_page)])
 def by_key(
-    request: Request, remit: Here, key: Annotated[str, Form(max_length=1000)], to: Annotated[str, Form()] = HOME
+    request: Request, remit: CurrentRemit, key: Annotated[str, Form(max_length=1000)], to: Annotated[str, Form()] = HOME
 ) -> Response:
     """Whoever has the key may do here what the key may do elsewhere, for as long as it lasts."""
     try:
@@ -45,7 +45,7 @@ def by_key(
 
 
 @router.get("/link/{token}")
-def by_link(request: Request, remit: Here, token: str) -> Response:
+def by_link(request: Request, remit: CurrentRemit, token: str) -> Response:
     """
     From this machine a link signs in at once. From elsewhere it asks first: programs that look into messages
     open every link in them, and would use it up.
@@ -56,11 +56,11 @@ def by_link(request: Request, remit: Here, token: str) -> Response:
 
 
 @router.post("/link/{token}", dependencies=[Depends(own_page)])
-def by_link_confirmed(request: Request, remit: Here, token: str) -> Response:
+def by_link_confirmed(request: Request, remit: CurrentRemit, token: str) -> Response:
     return _redeemed(request, remit, token)
 
 
-def _redeemed(request: Request, remit: Here, token: str) -> Response:
+def _redeemed(request: Request, remit: CurrentRemit, token: str) -> Response:
     try:
         cookie, leads_to = remit.redeem_link(token, on_loopback=on_loopback(request))
     except RemitError as error:
@@ -80,7 +80,7 @@ def leave_for_issuer(request: Request, to: str | None = None) -> Response:
 
 
 @router.get("/oidc/callback")
-def come_back(request: Request, remit: Here) -> Response:
+def come_back(request: Request, remit: CurrentRemit) -> Response:
     """From the issuer, with a code that only this server can turn into who it is."""
     try:
         principal, to = _flow(request).finish(_callback(request), request.cookies.get(ASKED, ""), str(request.url))
@@ -93,7 +93,7 @@ def come_back(request: Request, remit: Here) -> Response:
 
 
 @router.post("/sign-out")
-def sign_out(remit: Here, visitor: Anybody) -> Response:
+def sign_out(remit: CurrentRemit, visitor: Anybody) -> Response:
     remit.end_session(visitor.cookie)
     response = RedirectResponse(f"{HOME}sign-in", status_code=303)
     response.delete_cookie(COOKIE, path=HOME)

@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from remit.core.autonomy import StopLevel, StopScope
+from remit.core.gate.autonomy import StopLevel, StopScope
+from remit.entrypoints.console.auth import HOME, Anybody, CurrentRemit, Visitor, local_page, permitted
 from remit.entrypoints.console.render import page
-from remit.entrypoints.console.visitors import HOME, Anybody, Here, Visitor, local_page, permitted
 
 router = APIRouter()
 Operator = Annotated[Visitor, permitted("stop")]
@@ -51,12 +51,12 @@ def switch(request: Request, visitor: Anybody) -> Response:
 
 
 @router.post("/stop")
-def stop(remit: Here, visitor: Operator, meant: Meant) -> Response:
+def stop(remit: CurrentRemit, visitor: Operator, meant: Meant) -> Response:
     remit.stop(meant.scope(visitor.tenant_id), by=visitor.name, reason=meant.reason, level=meant.level)
     return RedirectResponse(meant.back, status_code=303)
 
 
 @router.post("/resume")
-def resume(remit: Here, visitor: Operator, meant: Meant) -> Response:
+def resume(remit: CurrentRemit, visitor: Operator, meant: Meant) -> Response:
     remit.resume(meant.scope(visitor.tenant_id), by=visitor.name, reason=meant.reason, level=meant.level)
     return RedirectResponse(meant.back, status_code=303)

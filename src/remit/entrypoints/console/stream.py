@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 
-from remit.core.bookmark import OVERLAP, Bookmark
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
+from remit.core.ledger.position import OVERLAP, LedgerCursor
 from remit.core.values import WireTime
-from remit.entrypoints.console.visitors import Here, Reader, Visitor
-from remit.entrypoints.http.stream import EventStream, Streams, events
+from remit.entrypoints.console.auth import CurrentRemit, Reader, Visitor
+from remit.entrypoints.web.stream import EventStream, Streams, events
 from remit.wiring import Remit
 
 router = APIRouter()
@@ -19,16 +19,16 @@ router = APIRouter()
 @router.get("/stream")
 async def stream(
     request: Request,
-    remit: Here,
+    remit: CurrentRemit,
     visitor: Reader,
     seen_at: Annotated[WireTime | None, Query()] = None,
     last_event_id: Annotated[str | None, Header(max_length=8192)] = None,
 ) -> Any:
     """What happened since the page was made that asks for it, and from then on."""
     # What was committed late may have been missing from the page, though its time is earlier.
-    bookmark = Bookmark.at(seen_at - OVERLAP) if seen_at else None
+    bookmark = LedgerCursor.at(seen_at - OVERLAP) if seen_at else None
     if last_event_id:
-        bookmark = Bookmark.parse(last_event_id)
+        bookmark = LedgerCursor.parse(last_event_id)
     streams: Streams = request.app.state.streams
     streams.enter()
     told = events(request, remit, visitor.principal, bookmark, lambda: _still_may(remit, visitor))

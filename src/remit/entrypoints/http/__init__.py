@@ -2,11 +2,11 @@
 The HTTP door: agents propose, people answer, nobody crosses over.
 
 It translates between HTTP and `remit.app` and decides nothing: the tenant comes from the credential, what
-the credential may do from `remit.core.access`, and concurrent requests share the store's commits. The
+the credential may do from `remit.core.identity.access`, and concurrent requests share the store's commits. The
 OpenAPI document that it serves is the contract.
 """
 
 from remit.entrypoints.http.app import create_app
-from remit.entrypoints.http.settings import HttpSettings
+from remit.entrypoints.web.settings import HttpSettings
 
 __all__ = ["HttpSettings", "create_app"]

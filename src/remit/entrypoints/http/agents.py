@@ -9,20 +9,20 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from remit.answers import IntentAnswer, ProposedAnswer, VerdictAnswer
-from remit.core.access import Principal
 from remit.core.errors import InvalidInput, RemitError
+from remit.core.identity.access import Principal
 from remit.core.intent import ActionIntentV1
-from remit.entrypoints.http.callers import Here, permitted, require_own_tenant
-from remit.entrypoints.http.problems import says
-from remit.entrypoints.http.shapes import MOST_INTENTS, GateBody, ProposalBody
-from remit.entrypoints.http.together import Together
-from remit.entrypoints.problem_details import problem_of
+from remit.core.views import IntentAnswer, ProposedAnswer, VerdictAnswer
+from remit.entrypoints.web.bodies import MOST_INTENTS, GateBody, ProposalBody
+from remit.entrypoints.web.callers import CurrentRemit, permitted, require_own_tenant
+from remit.entrypoints.web.problem_details import problem_of
+from remit.entrypoints.web.problems import responds_with
+from remit.entrypoints.web.request_batcher import RequestBatcher
 from remit.flow.gate import GateAnswer, GateRequest
 
 router = APIRouter(tags=["agents"])
 Proposer = Annotated[Principal, permitted("propose")]
-Submit = Together[Any, GateAnswer]
+Submit = RequestBatcher[Any, GateAnswer]
 
 
 class JsonAnswer(JSONResponse):
@@ -37,9 +37,9 @@ async def submit_of(request: Request) -> Submit:
     return submit
 
 
-@router.post("/v1/intents", responses=says(VerdictAnswer | IntentAnswer | ProposedAnswer))
+@router.post("/v1/intents", responses=responds_with(VerdictAnswer | IntentAnswer | ProposedAnswer))
 async def propose(
-    remit: Here,
+    remit: CurrentRemit,
     submit: Annotated[Submit, Depends(submit_of)],
     caller: Proposer,
     body: ProposalBody,
@@ -62,13 +62,13 @@ async def propose(
     return JsonAnswer(stored.wire())
 
 
-def _each(remit: Here, caller: Principal, proposals: list[Any], gate: bool) -> JsonAnswer:
+def _each(remit: CurrentRemit, caller: Principal, proposals: list[Any], gate: bool) -> JsonAnswer:
     if not 1 <= len(proposals) <= MOST_INTENTS:
         raise InvalidInput("(body)", f"holds {len(proposals)} intents", f"send 1 to {MOST_INTENTS}")
     return JsonAnswer({"items": _decided(remit, caller, proposals, gate)})
 
 
-def _decided(remit: Here, caller: Principal, proposals: list[Any], gate: bool) -> list[dict[str, Any]]:
+def _decided(remit: CurrentRemit, caller: Principal, proposals: list[Any], gate: bool) -> list[dict[str, Any]]:
     ready: list[Any] = []
     refused: dict[int, RemitError] = {}
     for place, proposal in enumerate(proposals):
@@ -91,8 +91,8 @@ def _shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> dict[str, Any]
     return answered.wire()
 
 
-@router.post("/v1/gate", responses=says(VerdictAnswer))
-def gate(remit: Here, caller: Proposer, body: GateBody) -> Any:
+@router.post("/v1/gate", responses=responds_with(VerdictAnswer))
+def gate(remit: CurrentRemit, caller: Proposer, body: GateBody) -> Any:
     """
     Decide one stored intent; a decision that exists is returned as it was made.
 

@@ -9,22 +9,12 @@ from fastapi.responses import RedirectResponse
 
 from remit.app import BATCH
 from remit.entrypoints.console import create_console
-from remit.entrypoints.http import (
-    agents,
-    bounds,
-    health,
-    operating,
-    people,
-    policies,
-    problems,
-    reading,
-    stream,
-    telling,
-)
-from remit.entrypoints.http.callers import Credentials
-from remit.entrypoints.http.limits import BodyLimit, RateLimiter
+from remit.entrypoints.http import agents, bounds, health, notifications, operating, people, policies, reading
 from remit.entrypoints.http.metrics import Metrics, Timed
-from remit.entrypoints.http.settings import HttpSettings
+from remit.entrypoints.web import problems, stream
+from remit.entrypoints.web.callers import Credentials
+from remit.entrypoints.web.limits import BodyLimit, RateLimiter
+from remit.entrypoints.web.settings import HttpSettings
 from remit.wiring import Remit
 
 
@@ -46,11 +36,11 @@ def create_app(remit: Remit, settings: HttpSettings | None = None) -> FastAPI:
     app.state.credentials = Credentials(remit, settings.oidc)
     app.state.submit = agents.Submit(remit.submit, BATCH)
     app.state.metrics, app.state.metrics_open = Metrics(), settings.metrics_open
-    remit.watchers.add(app.state.metrics.happened)
+    remit.hooks.add(app.state.metrics.happened)
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
     app.add_middleware(Timed, answered=app.state.metrics.answered)
     problems.install(app)
-    for module in (agents, people, reading, stream, bounds, policies, operating, telling, health):
+    for module in (agents, people, reading, stream, bounds, policies, operating, notifications, health):
         app.include_router(module.router)
     if settings.console:
         app.mount("/console", create_console(remit, settings, app.state.limiter, app.state.streams))

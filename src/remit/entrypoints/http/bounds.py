@@ -9,14 +9,22 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi import Body as JsonBody
 from pydantic import BaseModel, WithJsonSchema
 
-from remit.answers import BoundsChangedAnswer
-from remit.core.access import Principal
-from remit.core.bounds import Bounds, BoundsInForce
-from remit.core.bounds_parts import ActionTypes, Allowlists, AutonomyModes, BoundsPart, Budgets, Policies, parse_part
 from remit.core.errors import Forbidden, InvalidInput
-from remit.entrypoints.bounds_file import changes
-from remit.entrypoints.http.callers import Here, permitted
-from remit.entrypoints.http.problems import says
+from remit.core.gate.bounds import Bounds, BoundsInForce
+from remit.core.gate.bounds_diff import changes
+from remit.core.gate.bounds_parts import (
+    ActionTypes,
+    Allowlists,
+    AutonomyModes,
+    BoundsPart,
+    Budgets,
+    Policies,
+    parse_part,
+)
+from remit.core.identity.access import Principal
+from remit.core.views import BoundsChangedAnswer
+from remit.entrypoints.web.callers import CurrentRemit, permitted
+from remit.entrypoints.web.problems import responds_with
 from remit.wiring import Remit
 
 router = APIRouter(tags=["bounds"])
@@ -55,17 +63,17 @@ BudgetsBody = Annotated[Any, WithJsonSchema(schema_of(Budgets)), JsonBody()]
 PoliciesBody = Annotated[Any, WithJsonSchema(schema_of(Policies)), JsonBody()]
 
 
-@router.get("/v1/bounds", responses=says(Bounds))
-def bounds(remit: Here, caller: Reader, response: Response) -> Any:
+@router.get("/v1/bounds", responses=responds_with(Bounds))
+def bounds(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
     """The whole bounds in force. The `ETag` is their `config_sequence`, 0 before the first."""
     in_force = remit.bounds(caller.tenant_id)
     _mark(response, in_force)
     return in_force.bounds.model_dump(mode="json")
 
 
-@router.put("/v1/bounds", responses=says(BoundsChangedAnswer))
+@router.put("/v1/bounds", responses=responds_with(BoundsChangedAnswer))
 def replace_bounds(
-    remit: Here,
+    remit: CurrentRemit,
     caller: Admin,
     body: BoundsBody,
     response: Response,
@@ -79,15 +87,15 @@ def replace_bounds(
     return _changed(response, *changed, dry_run=dry_run)
 
 
-@router.get("/v1/action-types", responses=says(ActionTypes))
-def action_types(remit: Here, caller: Reader, response: Response) -> Any:
+@router.get("/v1/action-types", responses=responds_with(ActionTypes))
+def action_types(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
     """The registered action types by name."""
     return _part(ActionTypes, remit, caller, response)
 
 
-@router.put("/v1/action-types", responses=says(BoundsChangedAnswer))
+@router.put("/v1/action-types", responses=responds_with(BoundsChangedAnswer))
 def replace_action_types(
-    remit: Here,
+    remit: CurrentRemit,
     caller: Admin,
     body: ActionTypesBody,
     response: Response,
@@ -98,15 +106,15 @@ def replace_action_types(
     return _replaced(ActionTypes, remit, caller, body, response, if_match, dry_run)
 
 
-@router.get("/v1/allowlists", responses=says(Allowlists))
-def allowlists(remit: Here, caller: Reader, response: Response) -> Any:
+@router.get("/v1/allowlists", responses=responds_with(Allowlists))
+def allowlists(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
     """The action types that may ever run without a person: the tenant's, and each account's own."""
     return _part(Allowlists, remit, caller, response)
 
 
-@router.put("/v1/allowlists", responses=says(BoundsChangedAnswer))
+@router.put("/v1/allowlists", responses=responds_with(BoundsChangedAnswer))
 def replace_allowlists(
-    remit: Here,
+    remit: CurrentRemit,
     caller: Admin,
     body: AllowlistsBody,
     response: Response,
@@ -117,15 +125,15 @@ def replace_allowlists(
     return _replaced(Allowlists, remit, caller, body, response, if_match, dry_run)
 
 
-@router.get("/v1/modes", responses=says(AutonomyModes))
-def modes(remit: Here, caller: Reader, response: Response) -> Any:
+@router.get("/v1/modes", responses=responds_with(AutonomyModes))
+def modes(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
     """The autonomy modes: the tenant's, and each account's own."""
     return _part(AutonomyModes, remit, caller, response)
 
 
-@router.put("/v1/modes", responses=says(BoundsChangedAnswer))
+@router.put("/v1/modes", responses=responds_with(BoundsChangedAnswer))
 def replace_modes(
-    remit: Here,
+    remit: CurrentRemit,
     caller: Admin,
     body: ModesBody,
     response: Response,
@@ -136,15 +144,15 @@ def replace_modes(
     return _replaced(AutonomyModes, remit, caller, body, response, if_match, dry_run)
 
 
-@router.get("/v1/budgets", responses=says(Budgets))
-def budgets(remit: Here, caller: Reader, response: Response) -> Any:
+@router.get("/v1/budgets", responses=responds_with(Budgets))
+def budgets(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
     """The daily budgets: the accounts' default, each account's own, and the ceiling over all together."""
     return _part(Budgets, remit, caller, response)
 
 
-@router.put("/v1/budgets", responses=says(BoundsChangedAnswer))
+@router.put("/v1/budgets", responses=responds_with(BoundsChangedAnswer))
 def replace_budgets(
-    remit: Here,
+    remit: CurrentRemit,
     caller: Admin,
     body: BudgetsBody,
     response: Response,
@@ -155,15 +163,15 @@ def replace_budgets(
     return _replaced(Budgets, remit, caller, body, response, if_match, dry_run)
 
 
-@router.get("/v1/policies", responses=says(Policies))
-def policies(remit: Here, caller: Reader, response: Response) -> Any:
+@router.get("/v1/policies", responses=responds_with(Policies))
+def policies(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
     """The tenant's own Cedar policies in force, file by file."""
     return _part(Policies, remit, caller, response)
 
 
-@router.put("/v1/policies", responses=says(BoundsChangedAnswer))
+@router.put("/v1/policies", responses=responds_with(BoundsChangedAnswer))
 def replace_policies(
-    remit: Here,
+    remit: CurrentRemit,
     caller: Admin,
     body: PoliciesBody,
     response: Response,

@@ -9,8 +9,8 @@ from fastapi.security import HTTPAuthorizationCredentials
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from remit.core.values import PLATFORM
-from remit.entrypoints.http.callers import Here, bearer, principal_of
 from remit.entrypoints.http.metrics import Metrics
+from remit.entrypoints.web.callers import CurrentRemit, bearer, principal_of
 
 router = APIRouter(tags=["health"])
 
@@ -22,7 +22,7 @@ async def healthz() -> Any:
 
 
 @router.get("/readyz")
-def readyz(remit: Here) -> Any:
+def readyz(remit: CurrentRemit) -> Any:
     """The store answers; 503 if it does not."""
     remit.check_ready()
     return {"status": "ok"}
@@ -44,7 +44,7 @@ async def _shown_tenant(
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-def metrics(request: Request, remit: Here, tenant_id: Annotated[str | None, Depends(_shown_tenant)]) -> Any:
+def metrics(request: Request, remit: CurrentRemit, tenant_id: Annotated[str | None, Depends(_shown_tenant)]) -> Any:
     """For Prometheus: everything with a platform key, a tenant's own with its operator's."""
     counted: Metrics = request.app.state.metrics
     return Response(counted.page(remit.measure(tenant_id), tenant_id), media_type=CONTENT_TYPE_LATEST)

@@ -15,8 +15,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from remit.flow.measure import Measured
-from remit.watching import Happened
+from remit.flow.reading.measure import Measured
+from remit.hooks import StepEvent
 
 MOST_SERIES = 1000
 """Of each counter; what goes beyond is counted under `*`, which is nobody's name."""
@@ -49,7 +49,7 @@ class Metrics:
         )
         self._seen: set[tuple[str, ...]] = set()
 
-    def happened(self, happened: Happened) -> None:
+    def happened(self, happened: StepEvent) -> None:
         """A watcher of the app."""
         if happened.step == "gate":
             self._decisions.labels(*self._bounded(happened.tenant_id, happened.result, happened.reason or "")).inc()

@@ -6,27 +6,27 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from remit.answers import KeyAnswer, KeysAnswer, NewKeyAnswer, ResumedAnswer, StopAnswer
-from remit.core.access import NewKey, Principal
-from remit.core.autonomy import StopScope
 from remit.core.errors import InvalidInput
+from remit.core.gate.autonomy import StopScope
+from remit.core.identity.access import NewKey, Principal
 from remit.core.values import PLATFORM
-from remit.entrypoints.http.callers import Caller, Here
-from remit.entrypoints.http.problems import says
-from remit.entrypoints.http.shapes import KeyId, StopBody
+from remit.core.views import KeyAnswer, KeysAnswer, NewKeyAnswer, ResumedAnswer, StopAnswer
+from remit.entrypoints.web.bodies import KeyId, StopBody
+from remit.entrypoints.web.callers import Caller, CurrentRemit
+from remit.entrypoints.web.problems import responds_with
 
 router = APIRouter(tags=["operating"])
 
 
-@router.post("/v1/stop", responses=says(StopAnswer))
-def stop(remit: Here, caller: Caller, body: StopBody) -> Any:
+@router.post("/v1/stop", responses=responds_with(StopAnswer))
+def stop(remit: CurrentRemit, caller: Caller, body: StopBody) -> Any:
     """Pull a stop switch: it takes effect on the next decision and the next execution, and stays pulled."""
     scope = _scope(caller, body)
     return remit.stop(scope, by=caller.name, reason=body.reason, level=body.level).wire()
 
 
-@router.post("/v1/resume", responses=says(ResumedAnswer))
-def resume(remit: Here, caller: Caller, body: StopBody) -> Any:
+@router.post("/v1/resume", responses=responds_with(ResumedAnswer))
+def resume(remit: CurrentRemit, caller: Caller, body: StopBody) -> Any:
     """Put a stop switch back. `resumed` is false if it was not pulled."""
     scope = _scope(caller, body)
     resumed = remit.resume(scope, by=caller.name, reason=body.reason, level=body.level)
@@ -43,23 +43,23 @@ def _scope(caller: Principal, body: StopBody) -> StopScope:
     return StopScope(tenant_id=caller.tenant_id, account_id=body.account_id, action_type=body.action_type)
 
 
-@router.post("/v1/keys", status_code=201, responses=says(NewKeyAnswer, status=201))
-def create_key(remit: Here, caller: Caller, body: NewKey) -> Any:
+@router.post("/v1/keys", status_code=201, responses=responds_with(NewKeyAnswer, status=201))
+def create_key(remit: CurrentRemit, caller: Caller, body: NewKey) -> Any:
     """Make a key for the caller's own tenant. `key` is shown in this answer and never again."""
     caller.require("manage_keys")
     made, text = remit.create_key(caller.tenant_id, body.model_dump(), by=caller.name)
     return {**_shown(made), "key": text}
 
 
-@router.get("/v1/keys", responses=says(KeysAnswer))
-def keys(remit: Here, caller: Caller) -> Any:
+@router.get("/v1/keys", responses=responds_with(KeysAnswer))
+def keys(remit: CurrentRemit, caller: Caller) -> Any:
     """The tenant's keys, without their secrets."""
     caller.require("manage_keys")
     return {"items": [_shown(key) for key in remit.keys(caller.tenant_id)]}
 
 
-@router.post("/v1/keys/{key_id}/revoke", responses=says(KeyAnswer))
-def revoke_key(remit: Here, caller: Caller, key_id: KeyId) -> Any:
+@router.post("/v1/keys/{key_id}/revoke", responses=responds_with(KeyAnswer))
+def revoke_key(remit: CurrentRemit, caller: Caller, key_id: KeyId) -> Any:
     """From now on this key lets nobody in."""
     caller.require("manage_keys")
     return _shown(remit.revoke_key(caller.tenant_id, key_id, by=caller.name))

@@ -7,7 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter
 
-from remit.answers import (
+from remit.core.errors import RemitError
+from remit.core.identity.access import Principal
+from remit.core.records import Votes
+from remit.core.views import (
     ApprovedAnswer,
     ApprovedManyAnswer,
     QueueAnswer,
@@ -16,13 +19,8 @@ from remit.answers import (
     ResolutionAnswer,
     VerdictAnswer,
 )
-from remit.core.access import Principal
-from remit.core.errors import RemitError
-from remit.core.records import Votes
-from remit.entrypoints.http.callers import Here, permitted
 from remit.entrypoints.http.paging import Account, After, Limit, page
-from remit.entrypoints.http.problems import says
-from remit.entrypoints.http.shapes import (
+from remit.entrypoints.web.bodies import (
     ApproveBody,
     BulkApproveBody,
     BulkRejectBody,
@@ -31,7 +29,9 @@ from remit.entrypoints.http.shapes import (
     RejectBody,
     ResolveBody,
 )
-from remit.entrypoints.problem_details import problem_of
+from remit.entrypoints.web.callers import CurrentRemit, permitted
+from remit.entrypoints.web.problem_details import problem_of
+from remit.entrypoints.web.problems import responds_with
 
 router = APIRouter(tags=["people"])
 Reader = Annotated[Principal, permitted("read")]
@@ -39,14 +39,16 @@ Approver = Annotated[Principal, permitted("answer")]
 Resolver = Annotated[Principal, permitted("resolve")]
 
 
-@router.get("/v1/queue", responses=says(QueueAnswer))
-def queue(remit: Here, caller: Reader, account_id: Account = None, after: After = None, limit: Limit = 50) -> Any:
+@router.get("/v1/queue", responses=responds_with(QueueAnswer))
+def queue(
+    remit: CurrentRemit, caller: Reader, account_id: Account = None, after: After = None, limit: Limit = 50
+) -> Any:
     """What needs a person, the soonest to expire first."""
     return page(remit.queue(caller.tenant_id, account_id=account_id, after=after, limit=limit))
 
 
-@router.post("/v1/intents/{action_intent_id}/approve", responses=says(ApprovedAnswer))
-def approve(remit: Here, caller: Approver, action_intent_id: IntentId, body: ApproveBody) -> Any:
+@router.post("/v1/intents/{action_intent_id}/approve", responses=responds_with(ApprovedAnswer))
+def approve(remit: CurrentRemit, caller: Approver, action_intent_id: IntentId, body: ApproveBody) -> Any:
     """
     Approve exactly what the digest stands for. A second approve returns the first.
 
@@ -55,45 +57,45 @@ def approve(remit: Here, caller: Approver, action_intent_id: IntentId, body: App
     return _approved(remit, caller, action_intent_id, body.digest)
 
 
-def _approved(remit: Here, caller: Principal, action_intent_id: str, digest: str) -> dict[str, Any]:
+def _approved(remit: CurrentRemit, caller: Principal, action_intent_id: str, digest: str) -> dict[str, Any]:
     answered = remit.approve(caller.tenant_id, action_intent_id, by=caller.name, digest=digest)
     if isinstance(answered, Votes):
         return {"action_intent_id": action_intent_id, "complete": False, "approved_by": answered.approved_by}
     return {"action_intent_id": action_intent_id, "complete": True, "approval": answered.wire()}
 
 
-@router.post("/v1/intents/{action_intent_id}/reject", responses=says(RejectedAnswer))
-def reject(remit: Here, caller: Approver, action_intent_id: IntentId, body: RejectBody) -> Any:
+@router.post("/v1/intents/{action_intent_id}/reject", responses=responds_with(RejectedAnswer))
+def reject(remit: CurrentRemit, caller: Approver, action_intent_id: IntentId, body: RejectBody) -> Any:
     """Say no, for good."""
     return _rejected(remit, caller, action_intent_id, body.reason)
 
 
-def _rejected(remit: Here, caller: Principal, action_intent_id: str, reason: str | None) -> dict[str, Any]:
+def _rejected(remit: CurrentRemit, caller: Principal, action_intent_id: str, reason: str | None) -> dict[str, Any]:
     case = remit.reject(caller.tenant_id, action_intent_id, by=caller.name, reason=reason)
     return {"action_intent_id": action_intent_id, "status": case.status}
 
 
-@router.post("/v1/intents/{action_intent_id}/edit", responses=says(VerdictAnswer))
-def edit(remit: Here, caller: Approver, action_intent_id: IntentId, body: EditBody) -> Any:
+@router.post("/v1/intents/{action_intent_id}/edit", responses=responds_with(VerdictAnswer))
+def edit(remit: CurrentRemit, caller: Approver, action_intent_id: IntentId, body: EditBody) -> Any:
     """Replace a waiting intent by an edited one, which waits for a person. Answers the new one's verdict."""
     return remit.edit(caller.tenant_id, action_intent_id, by=caller.name, changes=body.changes).wire()
 
 
-@router.post("/v1/intents/{action_intent_id}/resolve", responses=says(ResolutionAnswer))
-def resolve(remit: Here, caller: Resolver, action_intent_id: IntentId, body: ResolveBody) -> Any:
+@router.post("/v1/intents/{action_intent_id}/resolve", responses=responds_with(ResolutionAnswer))
+def resolve(remit: CurrentRemit, caller: Resolver, action_intent_id: IntentId, body: ResolveBody) -> Any:
     """Say what became of an intent whose outcome is `UNKNOWN`."""
     resolution = remit.resolve(caller.tenant_id, action_intent_id, by=caller.name, status=body.status, note=body.note)
     return resolution.wire()
 
 
-@router.post("/v1/approve", responses=says(ApprovedManyAnswer))
-def approve_many(remit: Here, caller: Approver, body: BulkApproveBody) -> Any:
+@router.post("/v1/approve", responses=responds_with(ApprovedManyAnswer))
+def approve_many(remit: CurrentRemit, caller: Approver, body: BulkApproveBody) -> Any:
     """Approve several; each is answered by itself, in the same order."""
     return {"items": [_each(_approved, remit, caller, item.action_intent_id, item.digest) for item in body.items]}
 
 
-@router.post("/v1/reject", responses=says(RejectedManyAnswer))
-def reject_many(remit: Here, caller: Approver, body: BulkRejectBody) -> Any:
+@router.post("/v1/reject", responses=responds_with(RejectedManyAnswer))
+def reject_many(remit: CurrentRemit, caller: Approver, body: BulkRejectBody) -> Any:
     """Reject several; each is answered by itself, in the same order."""
     return {"items": [_each(_rejected, remit, caller, name, body.reason) for name in body.action_intent_ids]}
 

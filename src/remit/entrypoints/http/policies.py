@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 
-from remit.answers import DifferenceAnswer, ValidatedAnswer, VersionAnswer, VersionsAnswer
-from remit.core.access import Principal
-from remit.core.bounds_parts import Policies, parse_part
-from remit.core.policy import PolicySource, compile_policies
+from remit.core.gate.bounds_parts import Policies, parse_part
+from remit.core.gate.policy import PolicySource, compile_policies
+from remit.core.identity.access import Principal
+from remit.core.views import DifferenceAnswer, ValidatedAnswer, VersionAnswer, VersionsAnswer
 from remit.entrypoints.http.bounds import PoliciesBody
-from remit.entrypoints.http.callers import Here, permitted
-from remit.entrypoints.http.problems import says
+from remit.entrypoints.web.callers import CurrentRemit, permitted
+from remit.entrypoints.web.problems import responds_with
 
 router = APIRouter(tags=["bounds"])
 Reader = Annotated[Principal, permitted("read")]
@@ -22,7 +22,7 @@ Admin = Annotated[Principal, permitted("set_bounds")]
 VersionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:@+-]{1,160}$", description="as it is listed")]
 
 
-@router.post("/v1/policies/validate", dependencies=[permitted("set_bounds")], responses=says(ValidatedAnswer))
+@router.post("/v1/policies/validate", dependencies=[permitted("set_bounds")], responses=responds_with(ValidatedAnswer))
 def validate(body: PoliciesBody) -> Any:
     """
     Check policies without saving them: that they are Cedar, fit the schema, and only forbid.
@@ -34,8 +34,8 @@ def validate(body: PoliciesBody) -> Any:
     return {"version": proposed.version, "rules": rules}
 
 
-@router.post("/v1/policies/difference", responses=says(DifferenceAnswer))
-def difference(remit: Here, caller: Admin, body: PoliciesBody) -> Any:
+@router.post("/v1/policies/difference", responses=responds_with(DifferenceAnswer))
+def difference(remit: CurrentRemit, caller: Admin, body: PoliciesBody) -> Any:
     """What these policies would change in those in force, as a unified diff file by file."""
     in_force = remit.bounds(caller.tenant_id).bounds.policies
     proposed = parse_part(Policies, body).policies
@@ -55,13 +55,13 @@ def _difference(before: Sequence[PolicySource], after: Sequence[PolicySource]) -
         yield from difflib.unified_diff(old.get(name, []), new.get(name, []), *names, lineterm="")
 
 
-@router.get("/v1/policies/versions", responses=says(VersionsAnswer))
-def versions(remit: Here, caller: Reader) -> Any:
+@router.get("/v1/policies/versions", responses=responds_with(VersionsAnswer))
+def versions(remit: CurrentRemit, caller: Reader) -> Any:
     """Every version that was in force: decisions name them, so they are kept for good."""
     return {"items": remit.policy_versions(caller.tenant_id)}
 
 
-@router.get("/v1/policies/versions/{version}", responses=says(VersionAnswer))
-def version(remit: Here, caller: Reader, version: VersionId) -> Any:
+@router.get("/v1/policies/versions/{version}", responses=responds_with(VersionAnswer))
+def version(remit: CurrentRemit, caller: Reader, version: VersionId) -> Any:
     """One kept version: the tenant's files, and the platform's rules beside them."""
     return remit.policy_version(caller.tenant_id, version)

@@ -10,9 +10,12 @@ import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from remit.answers import (
+from remit.core.identity.access import Principal
+from remit.core.lifecycle import Status
+from remit.core.values import ActionTypeName, WireTime
+from remit.core.views import (
     ChainAnswer,
-    LinesAnswer,
+    IntentLinesAnswer,
     ReportAnswer,
     StatusAnswer,
     TallyAnswer,
@@ -20,13 +23,10 @@ from remit.answers import (
     UsageAnswer,
     WhyAnswer,
 )
-from remit.core.access import Principal
-from remit.core.lifecycle import Status
-from remit.core.values import ActionTypeName, WireTime
-from remit.entrypoints.http.callers import Here, permitted
 from remit.entrypoints.http.paging import Account, After, Limit, page
-from remit.entrypoints.http.problems import says
-from remit.entrypoints.http.shapes import IntentId
+from remit.entrypoints.web.bodies import IntentId
+from remit.entrypoints.web.callers import CurrentRemit, permitted
+from remit.entrypoints.web.problems import responds_with
 from remit.ports import CaseFilter
 
 router = APIRouter(tags=["reading"])
@@ -37,9 +37,9 @@ Exporter = Annotated[Principal, permitted("export")]
 Verifier = Annotated[Principal, permitted("verify")]
 
 
-@router.get("/v1/intents", responses=says(LinesAnswer))
+@router.get("/v1/intents", responses=responds_with(IntentLinesAnswer))
 def intents(
-    remit: Here,
+    remit: CurrentRemit,
     caller: Reader,
     account_id: Account = None,
     action_type: Annotated[ActionTypeName | None, Query()] = None,
@@ -55,44 +55,46 @@ def intents(
     return page(remit.intents(caller.tenant_id, which, after=after, limit=limit))
 
 
-@router.get("/v1/intents/{action_intent_id}", responses=says(StatusAnswer))
-def status(remit: Here, caller: Onlooker, action_intent_id: IntentId) -> Any:
+@router.get("/v1/intents/{action_intent_id}", responses=responds_with(StatusAnswer))
+def status(remit: CurrentRemit, caller: Onlooker, action_intent_id: IntentId) -> Any:
     """Where one intent stands: status, outcome, `approval_source`, `auto_executed`."""
     return _seen(remit, caller, action_intent_id, remit.status(caller.tenant_id, action_intent_id))
 
 
-@router.get("/v1/intents/{action_intent_id}/why", responses=says(WhyAnswer))
-def why(remit: Here, caller: Onlooker, action_intent_id: IntentId) -> Any:
+@router.get("/v1/intents/{action_intent_id}/why", responses=responds_with(WhyAnswer))
+def why(remit: CurrentRemit, caller: Onlooker, action_intent_id: IntentId) -> Any:
     """The checks in order, the policy clause and its text, what was known at the time, who approved."""
     return _seen(remit, caller, action_intent_id, remit.why(caller.tenant_id, action_intent_id))
 
 
-@router.get("/v1/intents/{action_intent_id}/ledger", responses=says(ChainAnswer))
-def ledger(remit: Here, caller: Onlooker, action_intent_id: IntentId) -> Any:
+@router.get("/v1/intents/{action_intent_id}/ledger", responses=responds_with(ChainAnswer))
+def ledger(remit: CurrentRemit, caller: Onlooker, action_intent_id: IntentId) -> Any:
     """The intent's chain of the ledger, as exported."""
     return _seen(remit, caller, action_intent_id, {"items": remit.ledger(caller.tenant_id, action_intent_id)})
 
 
-def _seen(remit: Here, caller: Principal, action_intent_id: str, shown: dict[str, Any]) -> dict[str, Any]:
+def _seen(remit: CurrentRemit, caller: Principal, action_intent_id: str, shown: dict[str, Any]) -> dict[str, Any]:
     caller.require_sight_of(remit.intent(caller.tenant_id, action_intent_id).proposed_by)
     return shown
 
 
-@router.get("/v1/timeline", responses=says(TimelineAnswer))
-def timeline(remit: Here, caller: Reader, account_id: Account = None, after: After = None, limit: Limit = 50) -> Any:
+@router.get("/v1/timeline", responses=responds_with(TimelineAnswer))
+def timeline(
+    remit: CurrentRemit, caller: Reader, account_id: Account = None, after: After = None, limit: Limit = 50
+) -> Any:
     """What happened, newest first; what policy approved reads "Autopilot did …"."""
     return page(remit.timeline(caller.tenant_id, account_id=account_id, after=after, limit=limit))
 
 
-@router.get("/v1/usage", responses=says(UsageAnswer))
-def usage(remit: Here, caller: Reader, account_id: Account = None) -> Any:
+@router.get("/v1/usage", responses=responds_with(UsageAnswer))
+def usage(remit: CurrentRemit, caller: Reader, account_id: Account = None) -> Any:
     """Today's budgets: limits, use, what is left, when it resets; and the stops that are pulled."""
     return remit.usage(caller.tenant_id, account_id=account_id)
 
 
-@router.get("/v1/tally", responses=says(TallyAnswer))
+@router.get("/v1/tally", responses=responds_with(TallyAnswer))
 def tally(
-    remit: Here,
+    remit: CurrentRemit,
     caller: Reader,
     first_day: Annotated[str, Query(alias="from", pattern=_DAY, description="a day, such as 2026-03-01")],
     last_day: Annotated[str, Query(alias="to", pattern=_DAY, description="a day, at most a year later")],
@@ -106,7 +108,7 @@ def tally(
     response_class=StreamingResponse,
     responses={200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}},
 )
-def export(remit: Here, caller: Exporter) -> StreamingResponse:
+def export(remit: CurrentRemit, caller: Exporter) -> StreamingResponse:
     """Every ledger entry as JSON lines, closed by a seal: keep a copy of it elsewhere."""
 
     entries = remit.export(caller.tenant_id, by=caller.name)
@@ -120,7 +122,7 @@ def export(remit: Here, caller: Exporter) -> StreamingResponse:
     return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
-@router.post("/v1/verify", responses=says(ReportAnswer))
-def verify(remit: Here, caller: Verifier) -> Any:
+@router.post("/v1/verify", responses=responds_with(ReportAnswer))
+def verify(remit: CurrentRemit, caller: Verifier) -> Any:
     """The invariants over the live store."""
     return remit.verify(caller.tenant_id).wire()

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from remit.core.action_type import ActionType, Tool
-from remit.core.approval import Approval
 from remit.core.errors import InvalidInput
+from remit.core.execution.approval import Approval
+from remit.core.execution.outcome import OUTCOME_EVENT, CallResult, ExecutionAttempt, OutcomeStatus, conclude
+from remit.core.gate.action_type import ActionType, Tool
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
-from remit.core.outcome import OUTCOME_EVENT, CallResult, ExecutionAttempt, OutcomeStatus, conclude
 from remit.core.records import (
     ACTION_TYPE,
     APPROVAL,
@@ -27,7 +27,7 @@ from remit.core.records import (
     type_id,
 )
 from remit.core.values import PLATFORM
-from remit.flow.context import Context, Story, usage_keys
+from remit.flow.context import CaseWriter, Context, usage_keys
 from remit.ports import Clock, Connector, Snapshot, Writes
 
 START_LEASE_S = 15.0
@@ -122,15 +122,15 @@ def ended(
     assert case is not None and intent is not None and approval is not None and attempt is not None
     case.require(status, "recorded")
     outcome = conclude(intent, approval, attempt, status, result, now)
-    story = Story(worker.context, case, now)
-    story.put(keys.outcome, outcome)
+    writer = CaseWriter(worker.context, case, now)
+    writer.put(keys.outcome, outcome)
     ended = {"status": status, "invoking": False, "last_error": None if result.acted == "yes" else result}
-    story.put(keys.attempt, attempt.changed(**ended))
-    story.turn(status=status, due_at=state.expires_at if state else None)
-    story.tell(OUTCOME_EVENT[status], {**bound_to(case, approval), "outcome": outcome.wire()})
+    writer.put(keys.attempt, attempt.changed(**ended))
+    writer.update(status=status, due_at=state.expires_at if state else None)
+    writer.append(OUTCOME_EVENT[status], {**bound_to(case, approval), "outcome": outcome.wire()})
     if status == "CANCELLED" and approval.approval_source == "POLICY" and state is not None:
-        story.release(state, snapshot, result.error_code or "CANCELLED")
-    return story.writes(answer)
+        writer.release(state, snapshot, result.error_code or "CANCELLED")
+    return writer.writes(answer)
 
 
 def charged_keys(keys: Keys) -> Callable[[Snapshot], list[Key[Any]]]:

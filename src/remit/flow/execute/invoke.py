@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from remit.core.execution.outcome import CallResult, Conclusion, ExecutionAttempt, Retry, after_call, lease, storable
 from remit.core.intent import ActionIntentV1
-from remit.core.outcome import CallResult, Conclusion, ExecutionAttempt, Retry, after_call, lease, storable
 from remit.core.records import BOUNDS, THE_ONE, Key
-from remit.flow.context import Story
+from remit.flow.context import CaseWriter
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, connector_of, in_doubt, intent_and_tool
 from remit.flow.execute.preflight import before_call
-from remit.ports import Call, Connector, Snapshot, Unit, Writes, answer_of
+from remit.ports import Call, Connector, Snapshot, UnitOfWork, Writes, answer_of
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ def _after_call(worker: Worker, ref: Ref, result: CallResult, max_attempts: int,
         )
         pause_s = next_step.pause_s if isinstance(next_step, Retry) else 0.0
         until = lease(now, common.START_LEASE_S) + timedelta(seconds=pause_s)
-        story = Story(worker.context, case, now)
+        writer = CaseWriter(worker.context, case, now)
         noted = {
             "invoking": False,
             "in_doubt": attempt.in_doubt or result.acted == "unknown",
@@ -110,10 +110,10 @@ def _after_call(worker: Worker, ref: Ref, result: CallResult, max_attempts: int,
         if not isinstance(next_step, Retry):
             # Whoever takes over before the outcome is recorded must not call again.
             noted["conclusion"] = Conclusion(status=next_step, result=result)
-        story.put(keys.attempt, attempt.changed(**noted))
-        story.turn(due_at=until)
+        writer.put(keys.attempt, attempt.changed(**noted))
+        writer.update(due_at=until)
         if isinstance(next_step, Retry):
-            return story.writes({"retry_in_s": next_step.pause_s})
-        return story.writes({"result": result.wire(), "status": next_step})
+            return writer.writes({"retry_in_s": next_step.pause_s})
+        return writer.writes({"result": result.wire(), "status": next_step})
 
-    return answer_of(worker.context.store.transact([Unit(keys.all(), change)]))
+    return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change)]))

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from remit.core.autonomy import Stop, stop_in_force, stopped_for
+from remit.core.execution.outcome import CallResult, lease
+from remit.core.gate.autonomy import Stop, stop_in_force, stopped_for
 from remit.core.intent import ActionIntentV1
-from remit.core.outcome import CallResult, lease
 from remit.core.values import instant
-from remit.flow.context import Story
+from remit.flow.context import CaseWriter
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, charged_keys, ended, in_doubt
-from remit.ports import Snapshot, Unit, Writes, answer_of
+from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 
 def preflight(worker: Worker, ref_data: Mapping[str, str]) -> bool:
@@ -42,16 +42,16 @@ def before_call(worker: Worker, ref: Ref, mark_for_s: float | None, calls_seen: 
         if reason is not None:
             return ended(worker, snapshot, keys, "UNKNOWN", in_doubt(attempt, reason[1]), now, answer=False)
         until = lease(now, mark_for_s if mark_for_s is not None else common.START_LEASE_S)
-        story = Story(worker.context, case, now)
+        writer = CaseWriter(worker.context, case, now)
         update: dict[str, Any] = {"lease_until": until}
         if mark_for_s is not None:
             counted = attempt.attempt_count + 1
             update |= {"invoking": True, "in_doubt": attempt.unanswered, "attempt_count": counted}
-        story.put(keys.attempt, attempt.changed(**update))
-        story.turn(due_at=until)
-        return story.writes(True)
+        writer.put(keys.attempt, attempt.changed(**update))
+        writer.update(due_at=until)
+        return writer.writes(True)
 
-    return answer_of(worker.context.store.transact([Unit(keys.all(), change, charged_keys(keys))]))
+    return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change, charged_keys(keys))]))
 
 
 def _forbidden(snapshot: Snapshot, keys: Keys, now: datetime) -> tuple[str, str] | None:

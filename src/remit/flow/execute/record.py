@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from remit.core.outcome import ActionOutcomeV1, CallResult, Conclusion, ExecutionAttempt, OutcomeStatus, Resolution
-from remit.flow.context import Story
+from remit.core.execution.outcome import (
+    ActionOutcomeV1,
+    CallResult,
+    Conclusion,
+    ExecutionAttempt,
+    OutcomeStatus,
+    Resolution,
+)
+from remit.flow.context import CaseWriter
 from remit.flow.execute.common import Keys, Ref, Worker, charged_keys, ended, failed, in_doubt
-from remit.ports import Snapshot, Unit, Writes, answer_of
+from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 LONGEST_ERROR_NAME = 200
 
@@ -38,7 +45,7 @@ def record(worker: Worker, ref_data: Mapping[str, str], result: Mapping[str, Any
         end = _conclusion(attempt, status, came_back)
         return ended(worker, snapshot, keys, end.status, end.result, now, answer=end.status)
 
-    return answer_of(worker.context.store.transact([Unit(keys.all(), change, charged_keys(keys))]))
+    return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change, charged_keys(keys))]))
 
 
 def broken(error: str) -> dict[str, Any]:
@@ -68,7 +75,7 @@ def _late(
     nothing_happened = result.acted == "no" and called and not attempt.in_doubt
     if result.acted != "yes" and not nothing_happened:
         return Writes(answer=outcome.status)
-    story = Story(worker.context, case, now)
+    writer = CaseWriter(worker.context, case, now)
     resolution = Resolution(
         action_intent_id=outcome.action_intent_id,
         tenant_id=outcome.tenant_id,
@@ -78,8 +85,8 @@ def _late(
         note=result.error_message or "the far side's answer arrived late",
         external_object_refs=result.external_object_refs,
     )
-    story.resolve(outcome, resolution)
-    return story.writes(resolution.status)
+    writer.resolve(outcome, resolution)
+    return writer.writes(resolution.status)
 
 
 def _conclusion(attempt: ExecutionAttempt, status: OutcomeStatus, result: CallResult) -> Conclusion:

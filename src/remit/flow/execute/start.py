@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from remit.core.action_type import Tool
-from remit.core.approval import Approval
+from remit.core.execution.approval import Approval
+from remit.core.execution.outcome import ExecutionAttempt, idempotency_key, lease
+from remit.core.gate.action_type import Tool
 from remit.core.intent import ActionIntentV1, digest_of_wire
 from remit.core.lifecycle import Case
-from remit.core.outcome import ExecutionAttempt, idempotency_key, lease
-from remit.flow.context import Story
+from remit.flow.context import CaseWriter
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, bound_to, ref_of
-from remit.ports import Snapshot, Unit, Writes, answer_of
+from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def start(worker: Worker, data: Mapping[str, Any]) -> dict[str, str] | None:
         return None
     now = worker.clock.now()
     keys = Keys.of(ref)
-    unit = Unit(keys.all(), lambda snapshot: _start(worker, snapshot, keys, ref, data, now), keys.pinned_type)
+    unit = UnitOfWork(keys.all(), lambda snapshot: _start(worker, snapshot, keys, ref, data, now), keys.pinned_type)
     return answer_of(worker.context.store.transact([unit]))
 
 
@@ -47,25 +47,25 @@ def _start(
     if case is None or intent is None or approval is None or not _matches(case, intent, approval, data):
         log.warning("ignored an approval event that does not match what is stored")
         return Writes(answer=None)
-    story = Story(worker.context, case, now)
+    writer = CaseWriter(worker.context, case, now)
     until = lease(now, common.START_LEASE_S)
     if attempt is not None:
         # An engine whose answer to this step was lost asks again, for the run that took it.
         ours = worker.holds(attempt, ref)
         if attempt.status != "RUNNING" or (now < attempt.lease_until and not ours):
             return Writes(answer=None)
-        story.put(keys.attempt, attempt.changed(holder=worker.holder, lease_until=until))
-        story.turn(due_at=until)
-        return story.writes(ref.wire())
+        writer.put(keys.attempt, attempt.changed(holder=worker.holder, lease_until=until))
+        writer.update(due_at=until)
+        return writer.writes(ref.wire())
     if state is None or state.status == "RELEASED" or state.approval_id != approval.approval_id:
         return Writes(answer=None)
     if state.status == "RESERVED":
-        story.mark_published(state)
-    story.case.require("RUNNING", "started")
-    story.put(keys.attempt, _new_attempt(worker, intent, ref, keys.tool(snapshot), now, until))
-    story.turn(status="RUNNING", due_at=until)
-    story.tell("EXECUTION_STARTED", {**bound_to(case, approval), "outcome": None})
-    return story.writes(ref.wire())
+        writer.mark_published(state)
+    writer.case.require("RUNNING", "started")
+    writer.put(keys.attempt, _new_attempt(worker, intent, ref, keys.tool(snapshot), now, until))
+    writer.update(status="RUNNING", due_at=until)
+    writer.append("EXECUTION_STARTED", {**bound_to(case, approval), "outcome": None})
+    return writer.writes(ref.wire())
 
 
 def _matches(case: Case, intent: ActionIntentV1, approval: Approval, data: Mapping[str, Any]) -> bool:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, cast
 
 from remit.core.errors import InvalidInput, RemitError, TryLater
-from remit.core.ledger import LedgerEntry
+from remit.core.ledger.entries import LedgerEntry
 from remit.core.records import KINDS, Key
 from remit.core.values import Record
-from remit.ports import Unit, Writes, needed
+from remit.ports import UnitOfWork, Writes, needed
 from remit.stores.dynamodb.items import BODY, Item, entry_item, record_item
 from remit.stores.dynamodb.layout import ItemKey, entry_key
-from remit.stores.dynamodb.memory import Foreseen, Memory, Seen
-from remit.stores.shown import Place, Shown
+from remit.stores.dynamodb.record_cache import CachedBounds, RecordCache, Versioned
+from remit.stores.units import RecordId, RecordSnapshot
 
 R = TypeVar("R", bound=Record)
 
@@ -33,7 +33,7 @@ UNVERSIONED = ""
 
 
 class Reader(Protocol):
-    def read(self, groups: Sequence[Sequence[Place]]) -> dict[Place, Seen]:
+    def read(self, groups: Sequence[Sequence[RecordId]]) -> dict[RecordId, Versioned]:
         """What is there now; the places of one group as of one moment."""
         ...
 
@@ -42,14 +42,14 @@ class Reader(Protocol):
 class Effect:
     """What one unit, or several together, leave behind. `None` stands for a deleted record."""
 
-    records: dict[Place, Record | None] = field(default_factory=dict)
-    items: dict[Place, Item] = field(default_factory=dict)
+    records: dict[RecordId, Record | None] = field(default_factory=dict)
+    items: dict[RecordId, Item] = field(default_factory=dict)
     entries: dict[ItemKey, Item] = field(default_factory=dict)
-    looked_at: set[Place] = field(default_factory=set)
+    looked_at: set[RecordId] = field(default_factory=set)
     """Contended records that the answer rests on."""
 
     @property
-    def checked(self) -> set[Place]:
+    def checked(self) -> set[RecordId]:
         """What has to be as it was without being written."""
         return self.looked_at - self.records.keys()
 
@@ -83,37 +83,37 @@ def _tenant_of(key: ItemKey) -> str:
     return key[0].partition("#")[0]
 
 
-def place_at(key: Key[Any]) -> Place:
+def place_at(key: Key[Any]) -> RecordId:
     return key.kind.name, key.tenant_id, key.id
 
 
-class Batch:
+class DynamoBatch:
     """
     Units one after the other, over what is stored.
 
-    With `trusting`, a unit that may be shown what this process remembers is; see `Unit.recalls`.
+    With `trusting`, a unit that may be shown what this process remembers is; see `UnitOfWork.optimistic`.
     """
 
-    def __init__(self, reader: Reader, memory: Memory, *, trusting: bool) -> None:
-        self._reader, self._memory, self._trusting = reader, memory, trusting
-        self.loaded: dict[Place, Seen] = {}
-        self._written: dict[Place, Record | None] = {}
+    def __init__(self, reader: Reader, cache: RecordCache, *, trusting: bool) -> None:
+        self._reader, self._cache, self._trusting = reader, cache, trusting
+        self.loaded: dict[RecordId, Versioned] = {}
+        self._written: dict[RecordId, Record | None] = {}
         self._taken: set[ItemKey] = set()
-        self._more: dict[int, list[Place]] = {}
-        self._guesses: dict[int, dict[Place, Seen]] = {}
+        self._more: dict[int, list[RecordId]] = {}
+        self._guesses: dict[int, dict[RecordId, Versioned]] = {}
 
-    def gather(self, units: Sequence[Unit[Any]]) -> None:
+    def gather(self, units: Sequence[UnitOfWork[Any]]) -> None:
         """Look up in bulk what the units name, what they are likely to name, and what they name after seeing that."""
         unknown = [unit for unit in units if not self._recalls(unit)]
-        self._load([[*map(place_at, unit.keys), *self._foreseen(unit)] for unit in unknown])
+        self._load([[*map(place_at, unit.reads), *self._foreseen(unit)] for unit in unknown])
         for _ in range(2):
             short = [unit for unit in unknown if self._names_more(unit)]
             if not short:
                 return
             # Together with what was seen already: what a unit is shown is as of one moment.
-            self._load([[*map(place_at, unit.keys), *self._more[id(unit)]] for unit in short], anew=True)
+            self._load([[*map(place_at, unit.reads), *self._more[id(unit)]] for unit in short], anew=True)
 
-    def effects_of(self, units: Sequence[Unit[Any]]) -> tuple[list[Any], list[Effect]]:
+    def effects_of(self, units: Sequence[UnitOfWork[Any]]) -> tuple[list[Any], list[Effect]]:
         """One caller's answers, and what each unit leaves behind. If this raises, nothing of these units counts."""
         before = dict(self._written), set(self._taken)
         answers, effects = [], []
@@ -127,16 +127,16 @@ class Batch:
             raise
         return answers, effects
 
-    def _carried_out(self, unit: Unit[Any]) -> tuple[Any, Effect]:
+    def _carried_out(self, unit: UnitOfWork[Any]) -> tuple[Any, Effect]:
         if id(unit) in self._guesses:
             # Only now, and only until it is written or read: no other unit is shown what is merely remembered.
             for place, seen in self._guesses[id(unit)].items():
                 self.loaded.setdefault(place, seen)
             with suppress(RemitError):
                 writes, effect = self._asked(unit)
-                if effect.records.keys() >= set(map(place_at, unit.keys)):
+                if effect.records.keys() >= set(map(place_at, unit.reads)):
                     return self._counted(writes, effect)
-            self._load([list(map(place_at, unit.keys))], anew=True)
+            self._load([list(map(place_at, unit.reads))], anew=True)
         try:
             return self._counted(*self._asked(unit))
         except RemitError as error:
@@ -147,9 +147,9 @@ class Batch:
         self._taken |= effect.entries.keys()
         return writes.answer, effect
 
-    def _asked(self, unit: Unit[Any]) -> tuple[Writes[Any], Effect]:
+    def _asked(self, unit: UnitOfWork[Any]) -> tuple[Writes[Any], Effect]:
         shown = self._show(unit)
-        writes = unit.change(shown)
+        writes = unit.decide(shown)
         if writes.messages:
             raise RuntimeError("DynamoDB takes no messages: approvals leave through a publisher that sends")
         effect = self._effect(writes, shown)
@@ -157,7 +157,7 @@ class Batch:
             effect = Effect()
         return writes, effect
 
-    def _effect(self, writes: Writes[Any], shown: Shown) -> Effect:
+    def _effect(self, writes: Writes[Any], shown: RecordSnapshot) -> Effect:
         effect = Effect(looked_at={place for place in shown.records if KINDS[place[0]].contended})
         for key, record in writes.puts:
             place = _may_write(key, shown)
@@ -183,10 +183,10 @@ class Batch:
             raise TryLater(f"place {entry.sequence} of chain {entry.action_intent_id!r} is taken already")
         return key
 
-    def _show(self, unit: Unit[Any]) -> Shown:
-        places = list(map(place_at, unit.keys))
-        shown = Shown(self._current(places))
-        if unit.more is not None:
+    def _show(self, unit: UnitOfWork[Any]) -> RecordSnapshot:
+        places = list(map(place_at, unit.reads))
+        shown = RecordSnapshot(self._current(places))
+        if unit.then_reads is not None:
             more = self._more.get(id(unit))
             # What it foresaw holds unless a unit before it changed what it looked at.
             if more is None or any(place in self._written for place in places):
@@ -194,45 +194,45 @@ class Batch:
             shown.records.update(self._current(more))
         return shown
 
-    def _current(self, places: Sequence[Place]) -> dict[Place, Record | None]:
+    def _current(self, places: Sequence[RecordId]) -> dict[RecordId, Record | None]:
         self._load([places])
         written, loaded = self._written, self.loaded
         return {place: written[place] if place in written else loaded[place].record for place in places}
 
-    def _load(self, groups: Iterable[Sequence[Place]], *, anew: bool = False) -> None:
+    def _load(self, groups: Iterable[Sequence[RecordId]], *, anew: bool = False) -> None:
         wanted = [list(dict.fromkeys(p for p in group if anew or p not in self.loaded)) for group in groups]
         wanted = [group for group in wanted if group]
         if wanted:
             self.loaded |= self._reader.read(wanted)
 
-    def _foreseen(self, unit: Unit[Any]) -> list[Place]:
+    def _foreseen(self, unit: UnitOfWork[Any]) -> list[RecordId]:
         # Only which keys may be needed: what is there is read, and if it raises it foresees nothing.
         with suppress(Exception):
-            return list(map(place_at, needed(unit, Foreseen(self._memory))))
+            return list(map(place_at, needed(unit, CachedBounds(self._cache))))
         return []
 
-    def _names_more(self, unit: Unit[Any]) -> bool:
+    def _names_more(self, unit: UnitOfWork[Any]) -> bool:
         """Does it name what was not looked up? What it raises now it will raise again at its turn."""
-        if unit.more is None:
+        if unit.then_reads is None:
             return False
         with suppress(Exception):
-            shown = Shown({place: self.loaded[place].record for place in map(place_at, unit.keys)})
+            shown = RecordSnapshot({place: self.loaded[place].record for place in map(place_at, unit.reads)})
             self._more[id(unit)] = list(map(place_at, needed(unit, shown)))
             return any(place not in self.loaded for place in self._more[id(unit)])
         return False
 
-    def _recalls(self, unit: Unit[Any]) -> bool:
+    def _recalls(self, unit: UnitOfWork[Any]) -> bool:
         """Will it be shown what is remembered? Only where it allows that."""
-        if not (unit.recalls and self._trusting):
+        if not (unit.optimistic and self._trusting):
             return False
-        remembered = {place: self._memory.recall(place) for place in map(place_at, unit.keys)}
+        remembered = {place: self._cache.recall(place) for place in map(place_at, unit.reads)}
         if not all(remembered.values()):
             return False
-        self._guesses[id(unit)] = cast(dict[Place, Seen], remembered)
+        self._guesses[id(unit)] = cast(dict[RecordId, Versioned], remembered)
         return True
 
 
-def _may_write(key: Key[Any], shown: Shown) -> Place:
+def _may_write(key: Key[Any], shown: RecordSnapshot) -> RecordId:
     place = place_at(key)
     # Without having been read it could overwrite what another writer just decided.
     if key.kind.contended and place not in shown.records:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from remit.core.errors import TryLater
-from remit.stores.dynamodb.faults import Fault, fault_of, ours
+from remit.stores.dynamodb.faults import ServiceFault, fault_of, ours
 from remit.stores.dynamodb.items import Item, key_item, key_of
 from remit.stores.dynamodb.layout import ItemKey
 
@@ -91,7 +91,7 @@ class Table:
                 fault = fault_of(error)
                 if fault is None:
                     raise
-                if fault is Fault.REFUSED or attempt == TRIES - 1:
+                if fault is ServiceFault.REFUSED or attempt == TRIES - 1:
                     raise ours(error, self.name) from error
             pause(attempt)
         raise AssertionError("unreachable")

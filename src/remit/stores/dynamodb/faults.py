@@ -11,7 +11,7 @@ from botocore import exceptions
 from remit.core.errors import InvalidInput, RemitError, TryLater
 
 
-class Fault(Enum):
+class ServiceFault(Enum):
     """What is known after a request failed."""
 
     CHANGED = "a condition did not hold: nothing was written, and what was read is out of date"
@@ -40,33 +40,33 @@ _LOST = {
 }
 
 
-def fault_of(error: BaseException) -> Fault | None:
+def fault_of(error: BaseException) -> ServiceFault | None:
     """`None` if the error is not DynamoDB's, nor of the way to it."""
     if isinstance(error, exceptions.ClientError):
         return _said(error)
     # Of those, TLS alone may also break after the request has left.
     if isinstance(error, exceptions.ConnectionError) and not isinstance(error, exceptions.SSLError):
-        return Fault.UNREACHABLE
+        return ServiceFault.UNREACHABLE
     if isinstance(error, exceptions.HTTPClientError | exceptions.SSLError):
-        return Fault.LOST
-    return Fault.REFUSED if isinstance(error, exceptions.BotoCoreError) else None
+        return ServiceFault.LOST
+    return ServiceFault.REFUSED if isinstance(error, exceptions.BotoCoreError) else None
 
 
-def _said(error: exceptions.ClientError) -> Fault:
+def _said(error: exceptions.ClientError) -> ServiceFault:
     code = error.response.get("Error", {}).get("Code", "")
     if code == "TransactionCanceledException":
         return _cancelled({reason for reason, _ in reasons_of(error)})
     if code in _BUSY:
-        return Fault.BUSY
+        return ServiceFault.BUSY
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return Fault.LOST if code in _LOST or status >= 500 else Fault.REFUSED
+    return ServiceFault.LOST if code in _LOST or status >= 500 else ServiceFault.REFUSED
 
 
-def _cancelled(codes: set[str]) -> Fault:
+def _cancelled(codes: set[str]) -> ServiceFault:
     known = codes - {"None"}
     if CONDITION_FAILED in known:
-        return Fault.CHANGED
-    return Fault.BUSY if known and known <= _BUSY_REASONS else Fault.REFUSED
+        return ServiceFault.CHANGED
+    return ServiceFault.BUSY if known and known <= _BUSY_REASONS else ServiceFault.REFUSED
 
 
 def reasons_of(error: BaseException) -> list[tuple[str, str]]:
@@ -84,7 +84,7 @@ def ours(error: BaseException, table: str, actions: Sequence[str] = ()) -> Remit
     `TryLater` for what may pass by itself, `InvalidInput` for what DynamoDB cannot hold.
     """
     fault, said = fault_of(error), _sentence(error, actions)
-    if fault in (Fault.BUSY, Fault.CHANGED, Fault.UNREACHABLE, Fault.LOST):
+    if fault in (ServiceFault.BUSY, ServiceFault.CHANGED, ServiceFault.UNREACHABLE, ServiceFault.LOST):
         return TryLater(f"DynamoDB table {table!r}: {said}")
     code = _code(error)
     if code == "ResourceNotFoundException":

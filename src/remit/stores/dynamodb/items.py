@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
-from remit.core.approval import AutoExecStateV1
-from remit.core.ledger import ENTRY_FIELDS, LedgerEntry
+from remit.core.execution.approval import AutoExecStateV1
+from remit.core.ledger.entries import ENTRY_FIELDS, LedgerEntry
 from remit.core.lifecycle import MOVING, WAITING, Case
 from remit.core.records import CASE
 from remit.core.values import Record
@@ -29,8 +29,7 @@ from remit.stores.dynamodb.layout import (
     time_partition,
 )
 from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, PARTITION, QUEUE, SORT, TTL
-from remit.stores.parsing import parse_record
-from remit.stores.shown import Place
+from remit.stores.units import RecordId, parse_record
 
 Item = dict[str, Any]
 """As the low-level client takes and gives it: every value under its type's letter."""
@@ -51,7 +50,7 @@ def version_of(item: Mapping[str, Any]) -> str:
     return version
 
 
-def record_item(place: Place, record: Record, version: str) -> Item:
+def record_item(place: RecordId, record: Record, version: str) -> Item:
     item = {
         **key_item(record_key(place)),
         VERSION: {"S": version},
@@ -116,7 +115,7 @@ def entry_of(item: Mapping[str, Any]) -> LedgerEntry:
     return LedgerEntry(**orjson.loads(item[BODY]["S"]))
 
 
-def place_of(item: Mapping[str, Any]) -> Place:
+def place_of(item: Mapping[str, Any]) -> RecordId:
     """Of a record's item."""
     partition, id = key_of(item)
     tenant_id, kind, _ = partition.split("#")

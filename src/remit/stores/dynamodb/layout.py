@@ -21,7 +21,7 @@ from remit.core.records import (
     STOPS,
     USAGE,
 )
-from remit.stores.shown import Place
+from remit.stores.units import RecordId
 
 ItemKey = tuple[str, str]
 """Partition key and sort key."""
@@ -57,7 +57,7 @@ def partitions(kind: str, tenant_id: str) -> list[str]:
     return [f"{tenant_id}#{kind}#{part}" for part in range(parts_of(kind))]
 
 
-def record_key(place: Place) -> ItemKey:
+def record_key(place: RecordId) -> ItemKey:
     kind, tenant_id, id = place
     return f"{tenant_id}#{kind}#{part(id, parts_of(kind))}", id
 

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, TypeVar, cast, get_args
 
-from remit.core.ledger import LedgerEntry
+from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case, Status
 from remit.ports import CaseFilter
 from remit.stores.dynamodb.client import Table

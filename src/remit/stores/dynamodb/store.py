@@ -1,4 +1,4 @@
-"""The store: writing goes through one `Writer`, lists through `Reading`."""
+"""The store: writing goes through one `DynamoWriter`, lists through `Reading`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from remit.core.errors import RemitError
-from remit.core.ledger import LedgerEntry
+from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import WAITING, Case
 from remit.core.records import BOUNDS, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind
 from remit.core.values import Record
-from remit.ports import CaseFilter, Snapshot, Unit
-from remit.stores.combine import Combiner
+from remit.ports import CaseFilter, Snapshot, UnitOfWork
 from remit.stores.dynamodb.batch import place_at
 from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.items import (
@@ -37,12 +36,13 @@ from remit.stores.dynamodb.layout import (
     record_key,
     time_partitions,
 )
-from remit.stores.dynamodb.memory import Memory
 from remit.stores.dynamodb.reading import Between, Reading, case_partitions, created, equal, one_of
+from remit.stores.dynamodb.record_cache import RecordCache
 from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, QUEUE
 from remit.stores.dynamodb.versions import Versions, moment_of
-from remit.stores.dynamodb.writer import Writer
-from remit.stores.shown import Shown
+from remit.stores.dynamodb.writer import DynamoWriter
+from remit.stores.group_commit import GroupCommit
+from remit.stores.units import RecordSnapshot
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
@@ -73,19 +73,19 @@ class DynamoStore:
         self.client = client
         self._table = Table(client, table)
         self._versions = Versions()
-        self._combiner = Combiner(Writer(self._table, Memory(), self._versions).carry_out)
+        self._group_commit = GroupCommit(DynamoWriter(self._table, RecordCache(), self._versions).carry_out)
         self._reading = Reading(self._table)
         self._settle_s, self._on_close = settle_s, on_close
 
-    def transact(self, units: Sequence[Unit[T]]) -> list[T | RemitError]:
-        return self._combiner.submit(units) if units else []
+    def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
+        return self._group_commit.submit(units) if units else []
 
     def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
         places = {record_key(place): place for place in map(place_at, keys)}
         # What is read of one intent fits together; a page of a list is read in as few requests as hold it.
         look = self._table.at_one_moment if len(places) <= _FEW else self._table.each
         items = look(list(places)) if places else {}
-        return Shown({place: record_of(items[key]) if key in items else None for key, place in places.items()})
+        return RecordSnapshot({place: record_of(items[key]) if key in items else None for key, place in places.items()})
 
     def scan(self, kind: Kind[R], tenant_id: str, prefix: str = "") -> list[R]:
         def of_part(partition: str) -> list[Item]:

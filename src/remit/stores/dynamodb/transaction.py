@@ -16,9 +16,9 @@ from typing import Any
 from remit.stores.dynamodb.batch import Effect
 from remit.stores.dynamodb.items import VERSION, Item, key_item, version_of
 from remit.stores.dynamodb.layout import ItemKey, record_key, tenant_key
-from remit.stores.dynamodb.memory import Seen
+from remit.stores.dynamodb.record_cache import Versioned
 from remit.stores.dynamodb.table import PARTITION
-from remit.stores.shown import Place
+from remit.stores.units import RecordId
 
 _ABSENT = f"attribute_not_exists({PARTITION})"
 
@@ -28,7 +28,7 @@ class Transaction:
     """`before` is what was read, by place; what is not in it was not read, and is written unconditionally."""
 
     effect: Effect
-    before: Mapping[Place, Seen]
+    before: Mapping[RecordId, Versioned]
     version: str
     new_tenants: Sequence[str] = ()
     actions: list[dict[str, Any]] = field(default_factory=list)
@@ -99,11 +99,11 @@ class Transaction:
             return False
         return None
 
-    def _marks(self, place: Place) -> bool:
+    def _marks(self, place: RecordId) -> bool:
         """Does doing the transaction change this record's version?"""
         return self.effect.records[place] is not None or self.before[place].version is not None
 
-    def _condition(self, place: Place) -> dict[str, Any]:
+    def _condition(self, place: RecordId) -> dict[str, Any]:
         if place not in self.before:
             return {}
         version = self.before[place].version

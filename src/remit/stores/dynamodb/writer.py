@@ -14,16 +14,16 @@ from typing import Any
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.values import PLATFORM
-from remit.stores.combine import Turn
-from remit.stores.dynamodb.batch import Batch, Effect
+from remit.stores.dynamodb.batch import DynamoBatch, Effect
 from remit.stores.dynamodb.client import MOST_AT_ONE_MOMENT, TRIES, Table, pause
-from remit.stores.dynamodb.faults import CONDITION_FAILED, Fault, fault_of, ours, reasons_of
+from remit.stores.dynamodb.faults import CONDITION_FAILED, ServiceFault, fault_of, ours, reasons_of
 from remit.stores.dynamodb.items import record_of, version_of
 from remit.stores.dynamodb.layout import ItemKey, record_key, tenant_key
-from remit.stores.dynamodb.memory import NOTHING, Memory, Seen
+from remit.stores.dynamodb.record_cache import NOTHING, RecordCache, Versioned
 from remit.stores.dynamodb.transaction import Transaction
 from remit.stores.dynamodb.versions import Versions
-from remit.stores.shown import Place
+from remit.stores.group_commit import PendingCall
+from remit.stores.units import FailsAll, RecordId
 
 LONGEST_S = 30.0
 """How long one call goes on trying; a request that is under way then is waited for."""
@@ -37,20 +37,16 @@ class _Stale(Exception):
         self.hopeless = hopeless
 
 
-class _ForAll(Exception):
-    """Nothing more can be written now, whoever's it is."""
-
-
 @dataclass(slots=True)
 class _Progress:
     """One caller's units: those that are settled have an answer."""
 
-    turn: Turn
+    call: PendingCall
     answers: dict[int, Any] = field(default_factory=dict)
     failures: list[RemitError] = field(default_factory=list)
 
     def left(self) -> list[int]:
-        return [number for number in range(len(self.turn.units)) if number not in self.answers]
+        return [number for number in range(len(self.call.units)) if number not in self.answers]
 
     def fail(self, number: int, error: RemitError) -> None:
         self.answers[number] = error
@@ -58,10 +54,10 @@ class _Progress:
 
     def settle(self) -> None:
         # If the store failed every unit, the call failed; what one unit raised by itself is its answer.
-        if self.failures and len(self.failures) == len(self.turn.units):
-            self.turn.fail(self.failures[0])
+        if self.failures and len(self.failures) == len(self.call.units):
+            self.call.fail(self.failures[0])
         else:
-            self.turn.answer([self.answers[number] for number in range(len(self.turn.units))])
+            self.call.answer([self.answers[number] for number in range(len(self.call.units))])
 
 
 @dataclass(slots=True)
@@ -89,23 +85,23 @@ class _Part:
             progress.fail(number, error)
 
 
-class Writer:
-    """Not for two threads at once: a `Combiner` sees to that."""
+class DynamoWriter:
+    """Not for two threads at once: a `GroupCommit` sees to that."""
 
-    def __init__(self, table: Table, memory: Memory, versions: Versions) -> None:
-        self._table, self._memory, self._versions = table, memory, versions
+    def __init__(self, table: Table, cache: RecordCache, versions: Versions) -> None:
+        self._table, self._cache, self._versions = table, cache, versions
         self._known_tenants: set[str] = set()
 
-    def carry_out(self, turns: list[Turn]) -> None:
-        """Settles every turn."""
-        work = [_Progress(turn) for turn in turns]
+    def carry_out(self, calls: list[PendingCall]) -> None:
+        """Settles every call."""
+        work = [_Progress(call) for call in calls]
         try:
             self._carry_out(work)
         except BaseException as error:
             # Interrupted: what was on its way may have arrived, and nobody may carry it out again.
             for progress in work:
-                if not progress.turn.settled:
-                    progress.turn.fail(OutcomeUnknown(f"interrupted while writing: {error!r}"))
+                if not progress.call.settled:
+                    progress.call.fail(OutcomeUnknown(f"interrupted while writing: {error!r}"))
             raise
 
     def _carry_out(self, work: list[_Progress]) -> None:
@@ -115,12 +111,12 @@ class Writer:
             if alone or not self._together(work, until):
                 # One of them keeps losing, or cannot be written. Each by itself, so that it fails alone.
                 self._one_by_one(work, until)
-        except _ForAll as failure:
+        except FailsAll as failure:
             for progress in work:
                 for number in progress.left():
-                    progress.fail(number, TryLater(str(failure)))
+                    progress.fail(number, failure.answer(failure.text))
         for progress in work:
-            if not progress.turn.settled:
+            if not progress.call.settled:
                 progress.settle()
 
     def _together(self, work: list[_Progress], until: float) -> bool:
@@ -140,7 +136,7 @@ class Writer:
 
     def _one_by_one(self, work: list[_Progress], until: float) -> None:
         for progress in work:
-            for number in [] if progress.turn.settled else progress.left():
+            for number in [] if progress.call.settled else progress.left():
                 self._alone(progress, number, until)
 
     def _alone(self, progress: _Progress, number: int, until: float) -> None:
@@ -162,19 +158,19 @@ class Writer:
 
     def _check(self, until: float) -> None:
         if time.monotonic() > until:
-            raise _ForAll(f"DynamoDB table {self._table.name!r} is held by other writers")
+            raise FailsAll(TryLater, f"DynamoDB table {self._table.name!r} is held by other writers")
 
     def _attempt(self, work: list[_Progress], until: float, *, trusting: bool, only: int | None = None) -> None:
         """Decide and write what is left. Raises `_Stale` where that has to be done again, for what is left then."""
-        reader = _Reader(self._table, self._memory, self._known_tenants)
-        batch = Batch(reader, self._memory, trusting=trusting)
-        open_ones = [progress for progress in work if not progress.turn.settled]
+        reader = _RecordReader(self._table, self._cache, self._known_tenants)
+        batch = DynamoBatch(reader, self._cache, trusting=trusting)
+        open_ones = [progress for progress in work if not progress.call.settled]
         left = [(progress, progress.left() if only is None else [only]) for progress in open_ones]
-        batch.gather([progress.turn.units[number] for progress, numbers in left for number in numbers])
+        batch.gather([progress.call.units[number] for progress, numbers in left for number in numbers])
         for part in _parts(batch, left):
             self._write(part, batch, until)
 
-    def _write(self, part: _Part, batch: Batch, until: float) -> None:
+    def _write(self, part: _Part, batch: DynamoBatch, until: float) -> None:
         if part.effect.writes:
             rests_on = part.effect.looked_at | part.effect.records.keys()
             seen = [batch.loaded[place].version for place in rests_on if place in batch.loaded]
@@ -187,19 +183,19 @@ class Writer:
                     self._send(transaction, until)
             except OutcomeUnknown as error:
                 part.failed(error)
-                raise _ForAll(f"not tried, for an earlier write's answer was lost: {error}") from error
+                raise FailsAll(TryLater, f"not tried, for an earlier write's answer was lost: {error}") from error
             self._note(transaction, batch)
         part.done()
 
-    def _note(self, transaction: Transaction, batch: Batch) -> None:
+    def _note(self, transaction: Transaction, batch: DynamoBatch) -> None:
         self._known_tenants.update(transaction.new_tenants)
         for place, record in transaction.effect.records.items():
-            seen = NOTHING if record is None else Seen(record, transaction.version)
+            seen = NOTHING if record is None else Versioned(record, transaction.version)
             batch.loaded[place] = seen
-            self._memory.remember(place, seen)
+            self._cache.remember(place, seen)
 
     def _send(self, transaction: Transaction, until: float) -> None:
-        """Until it is done. Raises `_Stale`, `_ForAll`, `OutcomeUnknown`, or what it cannot be written for."""
+        """Until it is done. Raises `_Stale`, `FailsAll`, `OutcomeUnknown`, or what it cannot be written for."""
         lost = False
         for attempt in range(TRIES):
             if attempt:
@@ -211,12 +207,12 @@ class Writer:
                 fault, last = fault_of(error), error
             if fault is None:
                 raise last
-            lost = lost or fault is Fault.LOST
-            if lost and self._has_landed(transaction, final=fault in (Fault.CHANGED, Fault.REFUSED)):
+            lost = lost or fault is ServiceFault.LOST
+            if lost and self._has_landed(transaction, final=fault in (ServiceFault.CHANGED, ServiceFault.REFUSED)):
                 return None
-            if fault is Fault.CHANGED:
+            if fault is ServiceFault.CHANGED:
                 raise self._stale(transaction, last)
-            if fault is Fault.REFUSED:
+            if fault is ServiceFault.REFUSED:
                 raise ours(last, self._table.name, transaction.names) from last
             if time.monotonic() > until:
                 break
@@ -225,7 +221,7 @@ class Writer:
                 f"DynamoDB table {self._table.name!r}: the answer to a write was lost: {last}"
             ) from last
         failure = ours(last, self._table.name, transaction.names)
-        raise failure if fault is Fault.BUSY else _ForAll(str(failure)) from last
+        raise failure if fault is ServiceFault.BUSY else FailsAll(TryLater, str(failure)) from last
 
     def _has_landed(self, transaction: Transaction, *, final: bool) -> bool:
         """
@@ -253,18 +249,18 @@ class Writer:
         return _Stale(f"{named} changed meanwhile", hopeless=transaction.only_entries(failed))
 
 
-def _parts(batch: Batch, left: Sequence[tuple[_Progress, Sequence[int]]]) -> list[_Part]:
+def _parts(batch: DynamoBatch, left: Sequence[tuple[_Progress, Sequence[int]]]) -> list[_Part]:
     """Everybody's units in order, in as few parts as hold them; who has a bug in a unit has failed, and alone."""
     parts = [_Part()]
     for progress, numbers in left:
-        units = [progress.turn.units[number] for number in numbers]
+        units = [progress.call.units[number] for number in numbers]
         try:
             answers, effects = batch.effects_of(units)
         except (KeyboardInterrupt, SystemExit):
             # Meant for this thread, not for whoever's unit it was busy with.
             raise
         except BaseException as error:
-            progress.turn.fail(error)
+            progress.call.fail(error)
             continue
         for number, answer, effect in zip(numbers, answers, effects, strict=True):
             if not parts[-1].takes(effect):
@@ -274,19 +270,19 @@ def _parts(batch: Batch, left: Sequence[tuple[_Progress, Sequence[int]]]) -> lis
     return parts
 
 
-class _Reader:
+class _RecordReader:
     """Looks things up for a batch, and on the way learns which tenants are known."""
 
-    def __init__(self, table: Table, memory: Memory, known_tenants: set[str]) -> None:
-        self._table, self._memory, self._known = table, memory, known_tenants
+    def __init__(self, table: Table, cache: RecordCache, known_tenants: set[str]) -> None:
+        self._table, self._cache, self._known = table, cache, known_tenants
 
-    def read(self, groups: Sequence[Sequence[Place]]) -> dict[Place, Seen]:
-        found: dict[Place, Seen] = {}
+    def read(self, groups: Sequence[Sequence[RecordId]]) -> dict[RecordId, Versioned]:
+        found: dict[RecordId, Versioned] = {}
         for places in _packed(groups):
             found |= self._read(places)
         return found
 
-    def _read(self, places: Sequence[Place]) -> dict[Place, Seen]:
+    def _read(self, places: Sequence[RecordId]) -> dict[RecordId, Versioned]:
         keys = {record_key(place): place for place in places}
         # The platform's stops are read by every decision, and mostly there are none.
         tenants = {tenant_key(name): name for _, name, _ in places if name not in self._known | {PLATFORM}}
@@ -294,19 +290,19 @@ class _Reader:
         self._known.update(name for key, name in tenants.items() if key in items)
         found = {place: _seen(items, key) for key, place in keys.items()}
         for place, seen in found.items():
-            self._memory.remember(place, seen)
+            self._cache.remember(place, seen)
         return found
 
 
-def _seen(items: dict[ItemKey, Any], key: ItemKey) -> Seen:
+def _seen(items: dict[ItemKey, Any], key: ItemKey) -> Versioned:
     item = items.get(key)
-    return NOTHING if item is None else Seen(record_of(item), version_of(item))
+    return NOTHING if item is None else Versioned(record_of(item), version_of(item))
 
 
-def _packed(groups: Sequence[Sequence[Place]]) -> list[list[Place]]:
+def _packed(groups: Sequence[Sequence[RecordId]]) -> list[list[RecordId]]:
     """The groups in as few requests as hold them; no group is split over two, unless it alone is too long."""
-    requests: list[list[Place]] = [[]]
-    asked: set[Place] = set()
+    requests: list[list[RecordId]] = [[]]
+    asked: set[RecordId] = set()
     for group in groups:
         new = [place for place in group if place not in asked]
         asked.update(new)

@@ -13,12 +13,12 @@ from sqlalchemy.exc import DBAPIError
 
 from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.records import KINDS
-from remit.stores.shown import Place
-from remit.stores.sql.batch import Change
+from remit.stores.sql.batch import RowChange
 from remit.stores.sql.rows import Row
+from remit.stores.units import RecordId
 
 
-class Fault(Enum):
+class DriverFault(Enum):
     """What a failure of the database says about the transaction it ended."""
 
     AGAIN = "somebody else won: nothing happened, and the same may succeed now"
@@ -56,11 +56,11 @@ class Dialect(Protocol):
 
     def has_table(self, driver: Any, table: str) -> bool: ...
 
-    def load(self, driver: Any, places: Iterable[Place], *, lock: bool) -> list[tuple[str, str, str, str]]:
+    def load(self, driver: Any, places: Iterable[RecordId], *, lock: bool) -> list[tuple[str, str, str, str]]:
         """Kind, tenant, id and body of what exists there; with `lock`, contended records stay as they are."""
         ...
 
-    def write(self, driver: Any, changes: Sequence[Change]) -> None:
+    def write(self, driver: Any, changes: Sequence[RowChange]) -> None:
         """Raises `Stale` if a row to be changed is gone."""
         ...
 
@@ -76,7 +76,7 @@ class Dialect(Protocol):
         """Is the transaction sound? PostgreSQL takes COMMIT after a failed statement for ROLLBACK, and says nothing."""
         ...
 
-    def fault(self, error: BaseException) -> Fault | None:
+    def fault(self, error: BaseException) -> DriverFault | None:
         """`None` if the error is not the database's."""
         ...
 
@@ -107,7 +107,7 @@ def _ours(cause: Exception, name: str) -> RemitError:
     return RemitError(said)
 
 
-def grouped(places: Iterable[Place]) -> list[tuple[str, str, list[str]]]:
+def grouped(places: Iterable[RecordId]) -> list[tuple[str, str, list[str]]]:
     """Kind, tenant and ids, in the one order in which everybody locks."""
     groups: dict[tuple[str, str], list[str]] = {}
     for kind, tenant_id, id in places:

@@ -17,10 +17,10 @@ import sqlalchemy
 from sqlalchemy import event
 
 from remit.core.records import KINDS
-from remit.stores.shown import Place
-from remit.stores.sql.batch import Change, Operation
-from remit.stores.sql.dialect import Fault, Stale, driver_error, grouped
+from remit.stores.sql.batch import Operation, RowChange
+from remit.stores.sql.dialect import DriverFault, Stale, driver_error, grouped
 from remit.stores.sql.rows import LEDGER, MOVED_COLUMNS, TABLES, Row
+from remit.stores.units import RecordId
 
 _AGAIN = (
     psycopg.errors.UniqueViolation,
@@ -58,7 +58,7 @@ class Postgres:
         return row is not None and row[0] is not None
 
     def load(
-        self, driver: psycopg.Connection, places: Iterable[Place], *, lock: bool
+        self, driver: psycopg.Connection, places: Iterable[RecordId], *, lock: bool
     ) -> list[tuple[str, str, str, str]]:
         statements = _LOAD_AND_LOCK if lock else _LOAD
         groups = grouped(places)
@@ -69,7 +69,7 @@ class Postgres:
                 found += [(kind, tenant_id, id, body) for id, body in cursor.fetchall()]
         return found
 
-    def write(self, driver: psycopg.Connection, changes: Sequence[Change]) -> None:
+    def write(self, driver: psycopg.Connection, changes: Sequence[RowChange]) -> None:
         with driver.pipeline():
             cursors = [
                 driver.execute(_WRITE[change.table, change.operation], list(map(list, zip(*change.rows, strict=True))))
@@ -91,14 +91,14 @@ class Postgres:
     def can_commit(self, driver: psycopg.Connection) -> bool:
         return driver.info.transaction_status != psycopg.pq.TransactionStatus.INERROR
 
-    def fault(self, error: BaseException) -> Fault | None:
+    def fault(self, error: BaseException) -> DriverFault | None:
         cause = driver_error(error)
         if isinstance(cause, (Stale, *_AGAIN)):
-            return Fault.AGAIN
+            return DriverFault.AGAIN
         # Without a state the server did not say it: the connection broke, or could not be made.
         if isinstance(cause, psycopg.OperationalError) and (cause.sqlstate or "08")[:2] in ("08", "57"):
-            return Fault.LOST
-        return Fault.REFUSED if isinstance(cause, psycopg.Error) else None
+            return DriverFault.LOST
+        return DriverFault.REFUSED if isinstance(cause, psycopg.Error) else None
 
     def _engine(self) -> sqlalchemy.Engine:
         return sqlalchemy.create_engine(self._url, connect_args={"prepare_threshold": 0})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from remit.core.ledger import OF_TENANT
+from remit.core.ledger.entries import OF_TENANT
 from remit.core.lifecycle import MOVING, WAITING
 from remit.core.records import KINDS
 from remit.stores.sql.rows import ENTRY_COLUMNS, LEDGER, TENANT_CHAIN

@@ -15,11 +15,11 @@ from typing import Any
 import orjson
 
 from remit.core.errors import InvalidInput
-from remit.core.ledger import LedgerEntry
+from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import CASE, KINDS, Key
 from remit.core.values import Record
-from remit.stores.shown import Place
+from remit.stores.units import RecordId
 
 Row = tuple[Any, ...]
 
@@ -62,7 +62,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def place(key: Key[Any]) -> Place:
+def place(key: Key[Any]) -> RecordId:
     return key.kind.name, key.tenant_id, key.id
 
 

@@ -16,10 +16,10 @@ from sqlalchemy import event
 
 from remit.core.errors import InvalidInput
 from remit.core.records import KINDS
-from remit.stores.shown import Place
-from remit.stores.sql.batch import Change, Operation
-from remit.stores.sql.dialect import Fault, Stale, driver_error, grouped
+from remit.stores.sql.batch import Operation, RowChange
+from remit.stores.sql.dialect import DriverFault, Stale, driver_error, grouped
 from remit.stores.sql.rows import LEDGER, MOVED_COLUMNS, TABLES, Row
+from remit.stores.units import RecordId
 
 BUSY_TIMEOUT_S = 30.0
 _CACHE_KIB = 16 * 1024
@@ -54,7 +54,7 @@ class Sqlite:
         return found.fetchone() is not None
 
     def load(
-        self, driver: sqlite3.Connection, places: Iterable[Place], *, lock: bool
+        self, driver: sqlite3.Connection, places: Iterable[RecordId], *, lock: bool
     ) -> list[tuple[str, str, str, str]]:
         groups = grouped(places)
         # Several statements see one moment only inside a transaction; a writer is in one.
@@ -67,7 +67,7 @@ class Sqlite:
             found += [(kind, tenant_id, id, body) for id, body in rows]
         return found
 
-    def write(self, driver: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    def write(self, driver: sqlite3.Connection, changes: Sequence[RowChange]) -> None:
         for change in changes:
             done = driver.executemany(_WRITE[change.table, change.operation], change.rows)
             if change.operation in ("update", "move") and done.rowcount != len(change.rows):
@@ -83,17 +83,17 @@ class Sqlite:
         # A full disk, for one, ends the transaction by itself.
         return driver.in_transaction
 
-    def fault(self, error: BaseException) -> Fault | None:
+    def fault(self, error: BaseException) -> DriverFault | None:
         cause = driver_error(error)
         if isinstance(cause, Stale | sqlite3.IntegrityError):
-            return Fault.AGAIN
+            return DriverFault.AGAIN
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         if code in _BUSY:
-            return Fault.AGAIN
+            return DriverFault.AGAIN
         # A commit whose flush failed may or may not be found in the log when it is read again.
         if code == sqlite3.SQLITE_IOERR:
-            return Fault.LOST
-        return Fault.REFUSED if isinstance(cause, sqlite3.Error) else None
+            return DriverFault.LOST
+        return DriverFault.REFUSED if isinstance(cause, sqlite3.Error) else None
 
     def _engine(self) -> sqlalchemy.Engine:
         # Transactions are begun by us: the driver's own way begins too late, at the first write.

@@ -1,4 +1,4 @@
-"""The store: writing goes through one `Writer`, reading through connections of its own."""
+"""The store: writing goes through one `SqlWriter`, reading through connections of its own."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from typing import Any, Self, TypeVar, cast
 import sqlalchemy
 
 from remit.core.errors import InvalidInput, RemitError, TryLater
-from remit.core.ledger import LedgerEntry
+from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import CASE, Key, Kind
 from remit.core.values import Record
-from remit.ports import CaseFilter, Snapshot, Unit
-from remit.stores.combine import Combiner
-from remit.stores.parsing import parse_record
-from remit.stores.shown import Place, Shown
+from remit.ports import CaseFilter, Snapshot, UnitOfWork
+from remit.stores.group_commit import GroupCommit
 from remit.stores.sql import queries
-from remit.stores.sql.dialect import Dialect, Fault, raise_ours
+from remit.stores.sql.dialect import Dialect, DriverFault, raise_ours
 from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.postgres import Postgres
 from remit.stores.sql.rows import Row, cursor_of, entry_of, microseconds, place
 from remit.stores.sql.sqlite import Sqlite
-from remit.stores.sql.writer import Enlist, Writer
+from remit.stores.sql.writer import Enlist, SqlWriter
+from remit.stores.units import RecordId, RecordSnapshot, parse_record
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
@@ -38,8 +37,8 @@ class SqlStore:
 
     def __init__(self, dialect: Dialect, enlist: Enlist | None = None) -> None:
         self._dialect = dialect
-        self._writer = Writer(dialect.writer(), dialect, enlist)
-        self._combiner = Combiner(self._writer.carry_out)
+        self._writer = SqlWriter(dialect.writer(), dialect, enlist)
+        self._group_commit = GroupCommit(self._writer.carry_out)
         self._readers = dialect.readers()
 
     @classmethod
@@ -55,11 +54,11 @@ class SqlStore:
         migrate_with(dialect)
         return cls(dialect, enlist)
 
-    def transact(self, units: Sequence[Unit[T]]) -> list[T | RemitError]:
-        return self._combiner.submit(units) if units else []
+    def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
+        return self._group_commit.submit(units) if units else []
 
     def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
-        records: dict[Place, Record | None] = dict.fromkeys(map(place, keys))
+        records: dict[RecordId, Record | None] = dict.fromkeys(map(place, keys))
 
         def look(driver: Any) -> None:
             for kind, tenant_id, id, body in self._dialect.load(driver, records, lock=False):
@@ -67,7 +66,7 @@ class SqlStore:
 
         if records:
             self._with_reader(look)
-        return Shown(records)
+        return RecordSnapshot(records)
 
     def scan(self, kind: Kind[R], tenant_id: str, prefix: str = "") -> list[R]:
         rows = self._fetch(queries.scan(kind.name), tenant=tenant_id, first=prefix, last=prefix + chr(0x10FFFF))
@@ -139,7 +138,7 @@ class SqlStore:
                     return work(connection.driver_connection)
             except Exception as error:
                 fault = self._dialect.fault(error)
-                if fault is None or fault is Fault.REFUSED:
+                if fault is None or fault is DriverFault.REFUSED:
                     raise_ours(error, self._dialect.name)
                 last = error
             # The pool may hold more connections to a server that has gone.

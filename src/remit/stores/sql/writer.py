@@ -14,11 +14,10 @@ import sqlalchemy
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.values import Record
 from remit.ports import Message
-from remit.stores.combine import Turn
-from remit.stores.parsing import parse_record
-from remit.stores.shown import Place
-from remit.stores.sql.batch import Batch
-from remit.stores.sql.dialect import Dialect, Fault, driver_error, raise_ours
+from remit.stores.group_commit import PendingCall
+from remit.stores.sql.batch import SqlBatch
+from remit.stores.sql.dialect import Dialect, DriverFault, driver_error, raise_ours
+from remit.stores.units import FailsAll, RecordId, parse_record
 
 Enlist = Callable[[sqlalchemy.Connection, Sequence[Message]], None]
 Settlement = Callable[[], None]
@@ -28,15 +27,8 @@ _LONGEST_S = 30.0
 _FIRST_PAUSE_S = 0.005
 
 
-class _ForAll(Exception):
-    """The answer to every turn of the transaction, and no single one's fault."""
-
-    def __init__(self, answer: type[TryLater | OutcomeUnknown], text: str) -> None:
-        self.answer, self.text = answer, text
-
-
-class Writer:
-    """Not for two threads at once: a `Combiner` sees to that."""
+class SqlWriter:
+    """Not for two threads at once: a `GroupCommit` sees to that."""
 
     def __init__(self, engine: sqlalchemy.Engine, dialect: Dialect, enlist: Enlist | None) -> None:
         self._engine = engine
@@ -44,20 +36,20 @@ class Writer:
         self._enlist = enlist
         self._connection: sqlalchemy.Connection | None = None
 
-    def carry_out(self, turns: list[Turn]) -> None:
-        """Settles every turn, unless interrupted before anything was committed."""
+    def carry_out(self, calls: list[PendingCall]) -> None:
+        """Settles every call, unless interrupted before anything was committed."""
         try:
-            self._until_committed(turns)
-        except _ForAll as failure:
-            for turn in turns:
-                turn.fail(failure.answer(failure.text))
+            self._until_committed(calls)
+        except FailsAll as failure:
+            for call in calls:
+                call.fail(failure.answer(failure.text))
         except Exception as error:
-            if len(turns) == 1:
-                turns[0].fail(error)
+            if len(calls) == 1:
+                calls[0].fail(error)
                 return
             # One of them cannot be written, or not now. Each by itself, so that it fails alone.
-            for turn in turns:
-                self.carry_out([turn])
+            for call in calls:
+                self.carry_out([call])
 
     def close(self) -> None:
         if self._connection is not None:
@@ -65,30 +57,30 @@ class Writer:
             self._connection = None
         self._engine.dispose()
 
-    def _until_committed(self, turns: list[Turn]) -> None:
+    def _until_committed(self, calls: list[PendingCall]) -> None:
         started = time.monotonic()
         for attempt in range(_TRIES):
             try:
-                return self._once(turns)
+                return self._once(calls)
             except Exception as error:
                 fault = self._dialect.fault(error)
-                if fault is None or fault is Fault.REFUSED:
+                if fault is None or fault is DriverFault.REFUSED:
                     raise_ours(error, self._dialect.name)
                 last = error
             if time.monotonic() - started > _LONGEST_S:
-                raise _ForAll(TryLater, f"{self._dialect.name} is held by another writer: {last}") from last
+                raise FailsAll(TryLater, f"{self._dialect.name} is held by another writer: {last}") from last
             time.sleep(random.uniform(0, _FIRST_PAUSE_S * 2**attempt))  # noqa: S311
-        if fault is Fault.LOST:
-            raise _ForAll(TryLater, f"{self._dialect.name} cannot be reached: {last}") from last
+        if fault is DriverFault.LOST:
+            raise FailsAll(TryLater, f"{self._dialect.name} cannot be reached: {last}") from last
         raise TryLater(f"{self._dialect.name}: other writers kept winning: {last}") from last
 
-    def _once(self, turns: list[Turn]) -> None:
+    def _once(self, calls: list[PendingCall]) -> None:
         connection = self._connected()
         try:
             transaction = connection.begin()
-            settlements, anything = self._write(connection, turns)
+            settlements, anything = self._write(connection, calls)
             if anything:
-                self._commit(transaction, turns, settlements)
+                self._commit(transaction, calls, settlements)
             else:
                 transaction.rollback()
                 _call_all(settlements)
@@ -96,12 +88,12 @@ class Writer:
             self._undo(connection, error)
             raise
 
-    def _write(self, connection: sqlalchemy.Connection, turns: list[Turn]) -> tuple[list[Settlement], bool]:
-        """How to settle each turn once it is committed, and whether there is anything to commit."""
+    def _write(self, connection: sqlalchemy.Connection, calls: list[PendingCall]) -> tuple[list[Settlement], bool]:
+        """How to settle each call once it is committed, and whether there is anything to commit."""
         driver = connection.connection.driver_connection
-        batch = Batch(partial(self._load, driver))
-        batch.prefetch([unit for turn in turns for unit in turn.units])
-        settlements = [_carried_out(batch, turn) for turn in turns]
+        batch = SqlBatch(partial(self._load, driver))
+        batch.prefetch([unit for call in calls for unit in call.units])
+        settlements = [_carried_out(batch, call) for call in calls]
         changes = batch.changes()
         if changes:
             self._dialect.write(driver, changes)
@@ -109,8 +101,8 @@ class Writer:
             self._hand_over(connection, batch.messages)
         return settlements, bool(changes or batch.messages)
 
-    def _load(self, driver: Any, places: Iterable[Place]) -> dict[Place, Record | None]:
-        found: dict[Place, Record | None] = dict.fromkeys(places)
+    def _load(self, driver: Any, places: Iterable[RecordId]) -> dict[RecordId, Record | None]:
+        found: dict[RecordId, Record | None] = dict.fromkeys(places)
         for kind, tenant_id, id, body in self._dialect.load(driver, found, lock=True):
             found[kind, tenant_id, id] = parse_record(kind, body)
         return found
@@ -123,21 +115,21 @@ class Writer:
             raise RemitError(f"{self._dialect.name}: a statement of the publisher failed and it did not say so")
 
     def _commit(
-        self, transaction: sqlalchemy.RootTransaction, turns: list[Turn], settlements: list[Settlement]
+        self, transaction: sqlalchemy.RootTransaction, calls: list[PendingCall], settlements: list[Settlement]
     ) -> None:
         try:
             transaction.commit()
             _call_all(settlements)
         except BaseException as error:
             # The database's own word that it did not commit.
-            if self._dialect.fault(error) in (Fault.AGAIN, Fault.REFUSED):
+            if self._dialect.fault(error) in (DriverFault.AGAIN, DriverFault.REFUSED):
                 raise
             text = f"{self._dialect.name}: the answer to a commit was lost: {driver_error(error)}"
             if isinstance(error, Exception):
-                raise _ForAll(OutcomeUnknown, text) from error
-            for turn in turns:
-                if not turn.settled:
-                    turn.fail(OutcomeUnknown(text))
+                raise FailsAll(OutcomeUnknown, text) from error
+            for call in calls:
+                if not call.settled:
+                    call.fail(OutcomeUnknown(text))
             raise
 
     def _connected(self) -> sqlalchemy.Connection:
@@ -146,9 +138,9 @@ class Writer:
         return self._connection
 
     def _undo(self, connection: sqlalchemy.Connection, error: BaseException) -> None:
-        cause = error.__cause__ if isinstance(error, _ForAll) and error.__cause__ is not None else error
+        cause = error.__cause__ if isinstance(error, FailsAll) and error.__cause__ is not None else error
         with suppress(Exception):
-            if self._dialect.fault(cause) is not Fault.LOST:
+            if self._dialect.fault(cause) is not DriverFault.LOST:
                 connection.rollback()
                 # SQLAlchemy takes a commit that failed for the end of the transaction; SQLite does not.
                 _rollback_driver(connection)
@@ -171,12 +163,12 @@ def _call_all(settlements: list[Settlement]) -> None:
         settle()
 
 
-def _carried_out(batch: Batch, turn: Turn) -> Settlement:
-    """How this turn is settled once the transaction is committed."""
+def _carried_out(batch: SqlBatch, call: PendingCall) -> Settlement:
+    """How this call is settled once the transaction is committed."""
     try:
-        return partial(turn.answer, batch.carry_out(turn.units))
+        return partial(call.answer, batch.carry_out(call.units))
     except KeyboardInterrupt:
         # Meant for this thread, not for whoever's unit it was busy with.
         raise
     except BaseException as error:
-        return partial(turn.fail, error)
+        return partial(call.fail, error)

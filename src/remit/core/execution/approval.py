@@ -1,0 +1,168 @@
+"""The approval, the event that carries it, and its publication state."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from remit.core.errors import InvalidInput, NotInThatState
+from remit.core.gate.budget import Charge
+from remit.core.intent import ActionIntentV1
+from remit.core.values import ApprovalSource, Record, UtcTime, instant
+
+PublicationStatus = Literal["RESERVED", "PUBLISHED", "RELEASED"]
+DETAIL_TYPE = "ACTION_APPROVED"
+DEFAULT_SOURCE = "remit"
+
+STATE_TTL_DAYS = (30, 90)
+"""The shortest and the longest life of a publication state after it is done."""
+
+PUBLISH_AFTER = timedelta(seconds=3)
+PUBLISH_AGAIN_AFTER = timedelta(seconds=30)
+LONGEST_PUBLISH_PAUSE = timedelta(minutes=10)
+
+
+class Approval(Record):
+    """The permission to execute one intent, bound to its digest. Immutable."""
+
+    approval_id: str
+    tenant_id: str
+    account_id: str
+    action_intent_id: str
+    approval_source: ApprovalSource
+    auto_executed: bool
+    approved_by: str
+    approved_at: UtcTime
+    intent_digest: str
+    policy_version: str | None
+    trace_id: str
+    charges: list[Charge] = []
+
+
+class AutoExecStateV1(Record):
+    """The publication state of an intent's approval, under `AUTO_EXEC_STATE#<action_intent_id>`."""
+
+    state_key: str
+    action_intent_id: str
+    tenant_id: str
+    status: PublicationStatus
+    approval_id: str
+    approval_source: ApprovalSource
+    charges: list[Charge]
+    reserved_at: UtcTime
+    published_at: UtcTime | None = None
+    released_at: UtcTime | None = None
+    deliveries: int = 0
+    expires_at: UtcTime | None = None
+
+
+def state_key(action_intent_id: str) -> str:
+    return f"AUTO_EXEC_STATE#{action_intent_id}"
+
+
+def approve(
+    intent: ActionIntentV1,
+    source: ApprovalSource,
+    *,
+    approval_id: str,
+    approved_by: str,
+    policy_version: str | None,
+    charges: list[Charge],
+    now: datetime,
+) -> Approval:
+    """An approval of exactly what `intent` says."""
+    return Approval(
+        approval_id=approval_id,
+        tenant_id=intent.tenant_id,
+        account_id=intent.account_id,
+        action_intent_id=intent.action_intent_id,
+        approval_source=source,
+        auto_executed=source == "POLICY",
+        approved_by=approved_by,
+        approved_at=now,
+        intent_digest=intent.digest,
+        policy_version=policy_version,
+        trace_id=intent.trace_id,
+        charges=charges,
+    )
+
+
+def reserved(approval: Approval) -> AutoExecStateV1:
+    """The state an approval begins in."""
+    return AutoExecStateV1(
+        state_key=state_key(approval.action_intent_id),
+        action_intent_id=approval.action_intent_id,
+        tenant_id=approval.tenant_id,
+        status="RESERVED",
+        approval_id=approval.approval_id,
+        approval_source=approval.approval_source,
+        charges=approval.charges,
+        reserved_at=approval.approved_at,
+    )
+
+
+def published(state: AutoExecStateV1, *, expires_at: datetime, now: datetime, ttl_days: int) -> AutoExecStateV1:
+    """
+    Delivered once more. The first time it becomes `PUBLISHED`; it never goes back.
+
+    Raises `NotInThatState` for a `RELEASED` one.
+    """
+    _refuse_released(state, "published")
+    return state.changed(
+        status="PUBLISHED",
+        published_at=state.published_at or now,
+        deliveries=state.deliveries + 1,
+        expires_at=state_expiry(now, expires_at, ttl_days),
+    )
+
+
+def released(state: AutoExecStateV1, *, expires_at: datetime, now: datetime, ttl_days: int) -> AutoExecStateV1:
+    """Given back before it began. Raises `NotInThatState` the second time."""
+    _refuse_released(state, "released")
+    return state.changed(status="RELEASED", released_at=now, expires_at=state_expiry(now, expires_at, ttl_days))
+
+
+def _refuse_released(state: AutoExecStateV1, step: str) -> None:
+    if state.status == "RELEASED":
+        raise NotInThatState(state.action_intent_id, "RELEASED", step)
+
+
+def state_expiry(now: datetime, intent_expires_at: datetime, ttl_days: int) -> datetime:
+    """When a done state may be purged: `ttl_days` from now, and never before the intent has expired."""
+    return max(now + timedelta(days=ttl_days), intent_expires_at)
+
+
+def check_ttl_days(days: int) -> int:
+    """Raises `InvalidInput` outside 30 to 90."""
+    shortest, longest = STATE_TTL_DAYS
+    if not shortest <= days <= longest:
+        raise InvalidInput("state_ttl_days", f"is {days}", f"choose {shortest} to {longest}")
+    return days
+
+
+def next_publish(deliveries: int) -> timedelta:
+    """How long a published approval may stay unstarted before it is published again: doubling, at most ten minutes."""
+    factor: int = 2 ** min(deliveries, 6)
+    return min(PUBLISH_AGAIN_AFTER * factor, LONGEST_PUBLISH_PAUSE)
+
+
+def event_data(approval: Approval) -> dict[str, Any]:
+    """`detail.data` of the `ACTION_APPROVED` event."""
+    return {
+        "action_intent_id": approval.action_intent_id,
+        "tenant_id": approval.tenant_id,
+        "account_id": approval.account_id,
+        "approval_source": approval.approval_source,
+        "auto_executed": approval.auto_executed,
+        "intent_digest": approval.intent_digest,
+        "approval_id": approval.approval_id,
+        "approved_by": approval.approved_by,
+        "approved_at": instant(approval.approved_at),
+        "policy_version": approval.policy_version,
+        "trace_id": approval.trace_id,
+    }
+
+
+def approved_event(approval: Approval, source: str = DEFAULT_SOURCE) -> dict[str, Any]:
+    """The event as it goes on a bus."""
+    return {"source": source, "detail_type": DETAIL_TYPE, "detail": {"data": event_data(approval)}}

@@ -1,0 +1,232 @@
+"""
+A tenant's bounds: everything people set, in one value.
+
+`Bounds` is what people write (the file). `BoundsInForce` is what is stored: the same, numbered by
+`config_sequence`, with the version of every action type and the time zones that run out with the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from remit.core.errors import InvalidInput
+from remit.core.gate.action_type import ActionTypeSpec
+from remit.core.gate.autonomy import (
+    DEFAULT,
+    AutonomyMode,
+    ResolvedAllowlist,
+    ResolvedMode,
+    resolve_allowlist,
+    resolve_mode,
+)
+from remit.core.gate.budget import DEFAULT_ZONE, Budget, BudgetInForce, Day, TenantBudget, TimeZone, day_of, merge
+from remit.core.gate.policy import PolicySet, PolicySource, compile_policies
+from remit.core.intent import check_json
+from remit.core.values import ActionTypeName, Identifier, Record, Request, UtcTime, check_identifier, explain_invalid
+
+Modes = dict[ActionTypeName | Literal["default"], AutonomyMode]
+Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\-\[\]:*_]{1,255}$")]
+
+
+class AccountBounds(Request):
+    """What one account has of its own; the rest is the tenant's."""
+
+    allowlist: list[ActionTypeName] | None = None
+    modes: Modes = {}
+    budget: Budget | None = None
+
+
+class Bounds(Request):
+    """A tenant's whole bounds, as people write them."""
+
+    tenant: Identifier
+    allowed_hosts: list[Host] = []
+    action_types: dict[ActionTypeName, ActionTypeSpec] = {}
+    allowlist: list[ActionTypeName] | None = None
+    modes: Modes = {}
+    budget: Budget | None = None
+    tenant_budget: TenantBudget | None = None
+    policies: list[PolicySource] = []
+    proposer_may_approve: bool = True
+    accounts: dict[Identifier, AccountBounds] = {}
+
+    @field_validator("policies")
+    @classmethod
+    def _policies_are_sound(cls, policies: list[PolicySource]) -> list[PolicySource]:
+        compile_policies(tuple(policies))
+        return policies
+
+    @model_validator(mode="after")
+    def _no_type_is_called_default(self) -> Bounds:
+        if DEFAULT in self.action_types:
+            raise ValueError("'default' is not an action type")
+        return self
+
+
+class ZoneUntil(Record):
+    """A time zone that was changed and stays in force until its day has ended."""
+
+    timezone: TimeZone
+    until: UtcTime
+
+
+class BoundsInForce(Record):
+    """A tenant's bounds as stored, one record per tenant, replaced whole by every change."""
+
+    config_sequence: int
+    bounds: Bounds
+    type_versions: dict[str, int]
+    # Accounts by id; "*" for every account that is named nowhere; "*tenant" for the ceiling.
+    zones_until: dict[str, ZoneUntil] = {}
+
+    def account(self, account_id: str) -> AccountBounds:
+        return self.bounds.accounts.get(account_id) or _NOTHING_OF_ITS_OWN
+
+    def allowlist(self, account_id: str) -> ResolvedAllowlist:
+        return resolve_allowlist(self.account(account_id).allowlist, self.bounds.allowlist)
+
+    def mode(self, account_id: str, action_type: str) -> ResolvedMode:
+        return resolve_mode(action_type, dict(self.account(account_id).modes), dict(self.bounds.modes))
+
+    def policies(self) -> PolicySet:
+        """The platform's rules, as this release has them, with the tenant's beside them."""
+        return compile_policies(tuple(self.bounds.policies))
+
+    def action_type(self, name: str) -> ActionTypeSpec | None:
+        return self.bounds.action_types.get(name)
+
+    def approvals_required(self, action_type: str) -> int:
+        """How many different people have to approve an action of this type."""
+        spec = self.action_type(action_type)
+        return spec.approvals_required if spec else 1
+
+    def budget(self, account_id: str, now: datetime) -> BudgetInForce:
+        """The budget of an account at `now`, each part in its zone's day."""
+        return BudgetInForce(
+            budget=merge(self.bounds.budget, self.account(account_id).budget),
+            day=day_of(now, self._zone(account_id, now)),
+            tenant_budget=self.bounds.tenant_budget,
+            tenant_day=day_of(now, _in_force(self.zones_until.get(_TENANT), _ceiling_zone(self.bounds), now)),
+        )
+
+    def day(self, now: datetime) -> Day:
+        """The tenant's day: that of the accounts which the bounds do not name."""
+        return day_of(now, self._zone(_UNNAMED, now))
+
+    def zones(self, now: datetime) -> set[str]:
+        """Every zone whose today holds usage of this tenant."""
+        named = {*self.bounds.accounts, *self.zones_until} - {_UNNAMED, _TENANT}
+        ceiling = _in_force(self.zones_until.get(_TENANT), _ceiling_zone(self.bounds), now)
+        return {self._zone(account, now) for account in named} | {self._zone(_UNNAMED, now), ceiling}
+
+    def _zone(self, account_id: str, now: datetime) -> str:
+        named = account_id in self.bounds.accounts or account_id in self.zones_until
+        running_out = self.zones_until.get(account_id if named else _UNNAMED)
+        return _in_force(running_out, _account_zone(self.bounds, account_id), now)
+
+
+_NOTHING_OF_ITS_OWN = AccountBounds()
+_TENANT = "*tenant"
+# Not in the alphabet of ids: stands for every account that the bounds do not name.
+_UNNAMED = "*"
+
+
+def nothing_set(tenant_id: str) -> BoundsInForce:
+    """What a tenant has before its first bounds: no list, no budget, so no autonomy."""
+    check_identifier("tenant", tenant_id)
+    return BoundsInForce(config_sequence=0, bounds=Bounds(tenant=tenant_id), type_versions={})
+
+
+def unregistered(bounds: Bounds) -> list[tuple[str, str]]:
+    """Where the bounds name an action type that they do not register, and which: allowed, but often a slip."""
+    levels: list[tuple[str, Bounds | AccountBounds]] = [("", bounds)]
+    levels += [(f"accounts.{name}.", account) for name, account in bounds.accounts.items()]
+    named: list[tuple[str, str]] = []
+    for prefix, level in levels:
+        named += [(f"{prefix}allowlist", name) for name in level.allowlist or []]
+        named += [(f"{prefix}modes", name) for name in level.modes if name != DEFAULT]
+        if level.budget:
+            named += [(f"{prefix}budget.max_per_action_type", name) for name in level.budget.max_per_action_type]
+    return [(path, name) for path, name in named if name not in bounds.action_types]
+
+
+def parse_bounds(data: Any) -> Bounds:
+    """Check bounds as people wrote them. Raises `InvalidInput` naming the first field that is wrong."""
+    if isinstance(data, Bounds):
+        return data
+    if not isinstance(data, Mapping):
+        raise InvalidInput("(bounds)", "are not a mapping", "start with 'tenant: NAME'")
+    try:
+        bounds = Bounds.model_validate(dict(data))
+    except ValidationError as error:
+        raise explain_invalid(error) from None
+    check_tools_are_json(bounds.action_types)
+    return bounds
+
+
+def check_tools_are_json(action_types: Mapping[str, ActionTypeSpec]) -> None:
+    """Raises `InvalidInput`: a connector's own fields have any shape, and the ledger has to carry them."""
+    for name, spec in action_types.items():
+        check_json(spec.tool.wire(), f"action_types.{name}.tool")
+
+
+def replace_bounds(before: BoundsInForce, after: Bounds, now: datetime) -> BoundsInForce:
+    """
+    The next state of a tenant's bounds.
+
+    An action type whose text changed gets its next version, and a type that comes back never gets a
+    version that was used before. A changed time zone takes effect when its current day has ended.
+    """
+    versions = dict(before.type_versions)
+    for name, spec in after.action_types.items():
+        if before.bounds.action_types.get(name) != spec:
+            versions[name] = versions.get(name, 0) + 1
+    return BoundsInForce(
+        config_sequence=before.config_sequence + 1,
+        bounds=after,
+        type_versions=versions,
+        zones_until=_zones_running_out(before, after, now),
+    )
+
+
+def changed_types(before: BoundsInForce, after: BoundsInForce) -> list[str]:
+    """The action types of which `after` has a version that `before` had not."""
+    return [name for name in after.bounds.action_types if after.type_versions[name] != before.type_versions.get(name)]
+
+
+def _zones_running_out(before: BoundsInForce, after: Bounds, now: datetime) -> dict[str, ZoneUntil]:
+    named = {*before.bounds.accounts, *after.accounts, *before.zones_until} - {_UNNAMED, _TENANT}
+    pairs = {account: (before._zone(account, now), _account_zone(after, account)) for account in named}
+    pairs[_UNNAMED] = (before._zone(_UNNAMED, now), _account_zone(after, _UNNAMED))
+    ceiling = _in_force(before.zones_until.get(_TENANT), _ceiling_zone(before.bounds), now)
+    pairs[_TENANT] = (ceiling, _ceiling_zone(after))
+    # Before the first bounds nothing was charged, so no day has to end.
+    if before.config_sequence == 0:
+        return {}
+    changed = {name for name, (old, new) in pairs.items() if old != new}
+    if _UNNAMED in changed:
+        # An account that is no longer named keeps its own zone: what runs out for the others is not its day.
+        changed |= named - set(after.accounts)
+    return {
+        name: ZoneUntil(timezone=old, until=day_of(now, old).ends_at)
+        for name, (old, _) in pairs.items()
+        if name in changed
+    }
+
+
+def _account_zone(bounds: Bounds, account_id: str) -> str:
+    own = bounds.accounts.get(account_id)
+    budget = merge(bounds.budget, own.budget if own else None)
+    return (budget and budget.timezone) or DEFAULT_ZONE
+
+
+def _ceiling_zone(bounds: Bounds) -> str:
+    return (bounds.tenant_budget and bounds.tenant_budget.timezone) or DEFAULT_ZONE
+
+
+def _in_force(running_out: ZoneUntil | None, configured: str, now: datetime) -> str:
+    return running_out.timezone if running_out and now < running_out.until else configured

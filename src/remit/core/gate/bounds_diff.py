@@ -1,0 +1,116 @@
+"""The differences between two states of a tenant's bounds, field by field, as data and in lines."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from remit.core.gate.bounds import Bounds, BoundsInForce
+from remit.core.values import instant
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that differs. `before` is `None` for what was added, `after` for what goes."""
+
+    path: str
+    kind: Literal["added", "removed", "changed"]
+    before: Any
+    after: Any
+
+    def wire(self) -> dict[str, Any]:
+        return {"path": self.path, "kind": self.kind, "before": self.before, "after": self.after}
+
+    def lines(self) -> list[str]:
+        """`+ path: value`, `- path: value` or `~ path: before -> after`; longer text as a diff."""
+        if self.kind == "changed":
+            if _is_long(self.before) and _is_long(self.after):
+                return [f"~ {self.path}:", *_text_diff(self.before, self.after)]
+            return [f"~ {self.path}: {_shown(self.before)} -> {_shown(self.after)}"]
+        sign, value = ("+", self.after) if self.kind == "added" else ("-", self.before)
+        if _is_long(value):
+            return [f"{sign} {self.path}:", *(f"    {sign}{line}" for line in value.splitlines())]
+        return [f"{sign} {self.path}: {_shown(value)}"]
+
+
+def changes(before: BoundsInForce, after: BoundsInForce) -> list[Difference]:
+    """Every field of a tenant's bounds that differs, by path."""
+    return list(_differences("", _named(before.bounds), _named(after.bounds)))
+
+
+def describe_changes(before: BoundsInForce, after: BoundsInForce) -> list[str]:
+    """What changes, line by line; empty if nothing does."""
+    told = [line for change in changes(before, after) for line in change.lines()]
+    for name, zone in after.zones_until.items():
+        if before.zones_until.get(name) != zone:
+            whose = {"*": "the other accounts", "*tenant": "all accounts together"}.get(name, name)
+            told.append(f"! the day of {whose} stays that of {zone.timezone} until {instant(zone.until)}")
+    return told
+
+
+# What is empty by default says nothing when it is empty.
+_EMPTY_SAYS_NOTHING = {"allowed_hosts", "action_types", "modes", "max_per_action_type", "accounts"}
+
+
+def _named(bounds: Bounds) -> dict[str, Any]:
+    data = bounds.model_dump(mode="json")
+    data["policies"] = {source.name: source.text for source in bounds.policies} or None
+    return stated_fields(data)
+
+
+def stated_fields(data: dict[str, Any]) -> dict[str, Any]:
+    """The fields that somebody set: without those that are empty by default and empty here."""
+    kept = {name: stated_fields(value) if isinstance(value, dict) else value for name, value in data.items()}
+    return {
+        name: value
+        for name, value in kept.items()
+        if value is not None and not (name in _EMPTY_SAYS_NOTHING and not value)
+    }
+
+
+def _differences(path: str, before: Any, after: Any) -> Iterator[Difference]:
+    if before == after:
+        return
+    if (before or after) and isinstance(before or {}, dict) and isinstance(after or {}, dict):
+        old, new = before or {}, after or {}
+        for name in dict.fromkeys([*old, *new]):
+            yield from _differences(field_path(path, name), old.get(name), new.get(name))
+    elif before and after and isinstance(before, list) and isinstance(after, list):
+        yield from _list_differences(path, before, after)
+    else:
+        yield Difference(path, _kind(before, after), before, after)
+
+
+def _list_differences(path: str, before: list[Any], after: list[Any]) -> Iterator[Difference]:
+    gone, new = [item for item in before if item not in after], [item for item in after if item not in before]
+    yield from (Difference(path, "removed", item, None) for item in gone)
+    yield from (Difference(path, "added", None, item) for item in new)
+    if not gone and not new:
+        yield Difference(path, "changed", before, after)
+
+
+def _kind(before: Any, after: Any) -> Literal["added", "removed", "changed"]:
+    if before is None:
+        return "added"
+    return "removed" if after is None else "changed"
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, str) and "\n" in value
+
+
+def _text_diff(before: str, after: str) -> list[str]:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")
+    return [f"    {line}" for line in lines if not line.startswith(("---", "+++"))]
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def field_path(path: str, name: str) -> str:
+    """`path.name`, or just `name` at the top."""
+    return f"{path}.{name}" if path else name

@@ -1,0 +1,153 @@
+"""
+The parts of a tenant's bounds that are read and replaced by themselves: each at every level it exists on.
+
+A part names all of its levels: what an account does not list there, it has not of its own any more.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError, field_validator
+
+from remit.core.errors import InvalidInput
+from remit.core.gate.action_type import ActionTypeSpec
+from remit.core.gate.bounds import AccountBounds, Bounds, Modes, check_tools_are_json
+from remit.core.gate.budget import Budget, TenantBudget
+from remit.core.gate.policy import PolicySource, compile_policies
+from remit.core.values import ActionTypeName, Identifier, Request, explain_invalid
+
+
+class BoundsPart(Request, ABC):
+    """One part. What is sent replaces what the bounds have of it; the other parts stay as they are."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls, bounds: Bounds) -> BoundsPart:
+        """What `bounds` have of it."""
+
+    @abstractmethod
+    def within(self, bounds: Bounds) -> Bounds:
+        """`bounds` with this part in the place of theirs."""
+
+
+class ActionTypes(BoundsPart):
+    """Every registered action type by name."""
+
+    action_types: dict[ActionTypeName, ActionTypeSpec]
+
+    @classmethod
+    def of(cls, bounds: Bounds) -> ActionTypes:
+        return cls.model_construct(action_types=bounds.action_types)
+
+    def within(self, bounds: Bounds) -> Bounds:
+        return bounds.model_copy(update={"action_types": self.action_types})
+
+
+class Allowlists(BoundsPart):
+    """The tenant's list (null: none, so nothing runs by itself) and each account's own, which replaces it."""
+
+    tenant: list[ActionTypeName] | None
+    accounts: dict[Identifier, list[ActionTypeName] | None]
+
+    @classmethod
+    def of(cls, bounds: Bounds) -> Allowlists:
+        return cls.model_construct(tenant=bounds.allowlist, accounts=_own(bounds, "allowlist"))
+
+    def within(self, bounds: Bounds) -> Bounds:
+        accounts = _with_own(bounds, "allowlist", self.accounts)
+        return bounds.model_copy(update={"allowlist": self.tenant, "accounts": accounts})
+
+
+class AutonomyModes(BoundsPart):
+    """The mode of each action type, and under `default` of all others, for the tenant and each account."""
+
+    tenant: Modes
+    accounts: dict[Identifier, Modes]
+
+    @classmethod
+    def of(cls, bounds: Bounds) -> AutonomyModes:
+        return cls.model_construct(tenant=bounds.modes, accounts=_own(bounds, "modes"))
+
+    def within(self, bounds: Bounds) -> Bounds:
+        accounts = _with_own(bounds, "modes", self.accounts)
+        return bounds.model_copy(update={"modes": self.tenant, "accounts": accounts})
+
+
+class Budgets(BoundsPart):
+    """The default of the tenant's accounts, what an account has merged over it, and the ceiling over all together."""
+
+    tenant: Budget | None
+    accounts: dict[Identifier, Budget | None]
+    ceiling: TenantBudget | None
+
+    @classmethod
+    def of(cls, bounds: Bounds) -> Budgets:
+        own = _own(bounds, "budget")
+        return cls.model_construct(tenant=bounds.budget, accounts=own, ceiling=bounds.tenant_budget)
+
+    def within(self, bounds: Bounds) -> Bounds:
+        accounts = _with_own(bounds, "budget", self.accounts)
+        changed = {"budget": self.tenant, "tenant_budget": self.ceiling, "accounts": accounts}
+        return bounds.model_copy(update=changed)
+
+
+class Policies(BoundsPart):
+    """The tenant's own Cedar policies, file by file."""
+
+    policies: list[PolicySource]
+
+    @field_validator("policies")
+    @classmethod
+    def _are_sound(cls, policies: list[PolicySource]) -> list[PolicySource]:
+        compile_policies(tuple(policies))
+        return policies
+
+    @classmethod
+    def of(cls, bounds: Bounds) -> Policies:
+        return cls.model_construct(policies=bounds.policies)
+
+    def within(self, bounds: Bounds) -> Bounds:
+        return bounds.model_copy(update={"policies": self.policies})
+
+
+P = TypeVar("P", bound=BoundsPart)
+
+
+def parse_part(kind: type[P], data: Any) -> P:
+    """Check one part as people wrote it. Raises `InvalidInput` naming the first field that is wrong."""
+    if not isinstance(data, Mapping):
+        raise InvalidInput("(body)", "is not a JSON object", f"send {', '.join(kind.model_fields)}")
+    try:
+        part = kind.model_validate(dict(data))
+    except ValidationError as error:
+        raise explain_invalid(error) from None
+    if isinstance(part, ActionTypes):
+        check_tools_are_json(part.action_types)
+    return part
+
+
+_NOTHING = AccountBounds()
+
+
+def _own(bounds: Bounds, field: str) -> dict[str, Any]:
+    """What accounts have of their own."""
+    without = getattr(_NOTHING, field)
+    own = {name: getattr(account, field) for name, account in bounds.accounts.items()}
+    return {name: value for name, value in own.items() if value != without}
+
+
+def _with_own(bounds: Bounds, field: str, values: Mapping[str, Any]) -> dict[str, AccountBounds]:
+    without = getattr(_NOTHING, field)
+    accounts = {
+        name: bounds.accounts.get(name, _NOTHING).model_copy(update={field: values.get(name, without)})
+        for name in dict.fromkeys([*bounds.accounts, *values])
+    }
+    # An account that has lost its last is not named any more; one that was named with nothing stays named.
+    return {
+        name: account
+        for name, account in accounts.items()
+        if account != _NOTHING or bounds.accounts.get(name) == _NOTHING
+    }

@@ -1,0 +1,239 @@
+"""One intent's chain, read from its first entry: invariants 3, 4 and 5, and what it adds to the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from remit.core.execution.outcome import OUTCOME_EVENT
+from remit.core.gate.budget import Charge
+from remit.core.intent import digest_of_wire
+from remit.core.ledger.verification.report import Report
+from remit.core.ledger.verification.windows import Charged, Movement, Windows
+
+Data = Mapping[str, Any]
+T = TypeVar("T")
+OUTCOME_EVENTS = {event: status for status, event in OUTCOME_EVENT.items()}
+
+
+class IntentChain:
+    """
+    Reads one chain. Raises `KeyError`, `TypeError`, `ValueError` or `AttributeError` where an entry does not
+    carry what its type carries.
+    """
+
+    def __init__(self, report: Report, windows: Windows, where: str) -> None:
+        self.report, self.windows, self.where = report, windows, where
+        self.intent: Data = {}
+        self.decision: Data = {}
+        self.approvals: dict[str, Data] = {}
+        self.published: set[str] = set()
+        self.released: set[str] = set()
+        self.started: set[str] = set()
+        self.ended: dict[str, Data] = {}
+        self.resolved = False
+        self.closed: str | None = None
+
+    def broken(self, invariant: int, problem: str) -> None:
+        self.report.broken(invariant, self.where, problem)
+
+    def read(self, chain: Sequence[Data]) -> None:
+        if chain[0]["event_type"] != "INTENT_PROPOSED":
+            self.broken(6, "its chain does not begin with the proposal")
+            return
+        self.intent = chain[0]["data"]
+        for entry in chain[1:]:
+            reader = _READERS.get(entry["event_type"])
+            if reader is None:
+                self.broken(6, f"an entry of type {entry['event_type']!r} has no place in an intent's chain")
+            else:
+                reader(self, entry["data"], entry)
+        self._check_digest()
+        self._check_decision()
+        self._check_ends()
+
+    def gate_decided(self, data: Data, _: Data) -> None:
+        if self.decision:
+            self.broken(3, "it was decided twice")
+        if data["intent_digest"] != self.intent["digest"]:
+            self.broken(4, "what was decided is not what it proposes")
+        self.decision = data
+
+    def action_approved(self, data: Data, entry: Data) -> None:
+        by_policy = data["approval_source"] == "POLICY"
+        self._check_source(data, by_policy)
+        if data["intent_digest"] != self.intent["digest"]:
+            self.broken(4, "what was approved is not what it proposes")
+        if self.closed:
+            self.broken(5, f"it was approved after {self.closed}")
+        self.approvals[data["approval_id"]] = data
+        self.report.autonomous += by_policy
+        self.report.approved_by_people += not by_policy
+        charges = _charges(data)
+        if by_policy != bool(charges):
+            self.broken(1, "policy approved it and nothing was charged" if by_policy else "a person's approval charged")
+        self._charge(charges, entry)
+
+    def _check_source(self, data: Data, by_policy: bool) -> None:
+        if set(self.approvals) - self.released:
+            self.broken(3, "it was approved while another approval was in force")
+        if data["approval_source"] not in ("POLICY", "HUMAN") or data["auto_executed"] is not by_policy:
+            self.broken(3, "an approval's source and auto_executed do not agree")
+        by_gate = self.decision.get("result") == "AUTO_EXECUTED" and not self.approvals
+        if by_policy != by_gate:
+            self.broken(3, f"the gate decided {self.decision.get('result')}, and {data['approval_source']} approved it")
+
+    def _charge(self, charges: list[Charge], entry: Data) -> None:
+        self._move(charges, +1)
+        if not charges or self._charged_elsewhere(charges):
+            return
+        self.windows.charge(
+            Charged(
+                where=self.where,
+                limits={charge.window_id: (charge.limit, charge.used_after) for charge in charges},
+                config_sequence=_of(int, self.decision["config_sequence"]) if self.decision else None,
+                account_id=_of(str, self.intent["account_id"]),
+                action_type=_of(str, self.intent["action_type"]),
+                at=datetime.fromisoformat(entry["at"]),
+            )
+        )
+
+    def _charged_elsewhere(self, charges: list[Charge]) -> bool:
+        own = (f"account:{self.intent['account_id']}", "tenant")
+        owners = {charge.window_id.rpartition("|")[0].partition("|")[2] for charge in charges}
+        for owner in sorted(owners - {*own}):
+            self.broken(7, f"it was charged to {owner}")
+        return bool(owners - {*own})
+
+    def _move(self, charges: list[Charge], sign: int) -> None:
+        for charge in charges:
+            self.windows.move(charge.window_id, Movement(charge.position, sign, charge.used_after, self.where))
+
+    def budget_released(self, data: Data, _: Data) -> None:
+        approval_id = data["approval_id"]
+        approval = self.approvals.get(approval_id)
+        if approval is None or approval_id in self.released:
+            self.broken(5, "a charge was released that no approval in force had taken")
+            return
+        if data["approval_source"] != approval["approval_source"]:
+            self.broken(3, "a release and its approval do not agree in approval_source")
+        charges = _charges(data)
+        taken = [(charge.window_id, charge.limit) for charge in _charges(approval)]
+        if [(charge.window_id, charge.limit) for charge in charges] != taken:
+            self.broken(1, "a charge was released into another window than it was taken from")
+        self.released.add(approval_id)
+        self._move(charges, -1)
+
+    def action_published(self, data: Data, _: Data) -> None:
+        if data["approval_id"] not in self.approvals:
+            self.broken(5, "something was published that nobody approved")
+        if data["approval_id"] in self.released:
+            self.broken(5, "an approval was published that had been released")
+        self.published.add(data["approval_id"])
+
+    def closing(self, _: Data, entry: Data) -> None:
+        """Rejected, superseded or expired: whatever approved it must have been given back."""
+        self.closed = entry["event_type"]
+        if set(self.approvals) - self.released:
+            self.broken(5, f"{self.closed} stands after an approval that is in force")
+
+    def execution_started(self, data: Data, _: Data) -> None:
+        approval_id = data["approval_id"]
+        if self._execution_of(data) is None:
+            return
+        if approval_id not in self.published:
+            self.broken(5, "it was executed on an approval that was never published")
+        if approval_id in self.released:
+            self.broken(5, "it was executed on an approval that had been released")
+        if self.started:
+            self.broken(3, "its execution was started twice")
+        self.started.add(approval_id)
+
+    def outcome(self, data: Data, entry: Data) -> None:
+        if self.ended:
+            self.broken(3, "it has more than one outcome")
+        approval, outcome = self._execution_of(data), data["outcome"]
+        if approval is None:
+            return
+        if (outcome["approval_source"], outcome["auto_executed"]) != _source(approval):
+            self.broken(3, "its outcome and its approval do not agree in approval_source or auto_executed")
+        if outcome["approval_id"] != data["approval_id"]:
+            self.broken(3, "its outcome names another approval than its entry")
+        if outcome["status"] != OUTCOME_EVENTS[entry["event_type"]]:
+            self.broken(3, f"its outcome says {outcome['status']}, its entry {entry['event_type']}")
+        if data["approval_id"] not in self.started:
+            self.broken(5, "it has an outcome and was never started")
+        if data["approval_id"] in self.released:
+            self.broken(5, "it has an outcome after its approval was released")
+        self.ended[data["approval_id"]] = outcome
+
+    def outcome_resolved(self, data: Data, _: Data) -> None:
+        ended = self.ended.get(data["approval_id"])
+        if self._execution_of(data) is None:
+            return
+        if ended is None or ended["status"] != "UNKNOWN":
+            self.broken(3, "an outcome was resolved that was not unknown")
+        if self.resolved:
+            self.broken(3, "its outcome was resolved twice")
+        if data["outcome"]["status"] not in ("SUCCEEDED", "FAILED"):
+            self.broken(3, f"its outcome was resolved as {data['outcome']['status']}")
+        self.resolved = True
+
+    def _execution_of(self, data: Data) -> Data | None:
+        approval = self.approvals.get(data["approval_id"])
+        if approval is None:
+            self.broken(4, "it was executed and no such approval exists")
+            return None
+        if data["digest"] != self.intent["digest"]:
+            self.broken(4, "it was executed under an approval of something else")
+        if _source(data) != _source(approval):
+            self.broken(3, "its execution and its approval do not agree in approval_source or auto_executed")
+        return approval
+
+    def _check_digest(self) -> None:
+        if digest_of_wire(dict(self.intent)) != self.intent["digest"]:
+            self.broken(4, "its digest is not the digest of what it proposes")
+
+    def _check_decision(self) -> None:
+        # The charge and the decision are one write: a decision alone means that an approval was taken out.
+        if self.decision.get("result") == "AUTO_EXECUTED" and not self.approvals:
+            self.broken(1, "the gate decided AUTO_EXECUTED and nothing was charged")
+
+    def _check_ends(self) -> None:
+        for approval_id, approval in self.approvals.items():
+            started, released = approval_id in self.started, approval_id in self.released
+            self.report.running += started and approval_id not in self.ended
+            cancelled = self.ended.get(approval_id, {}).get("status") == "CANCELLED"
+            if released and started and not cancelled:
+                self.broken(5, "its approval was released although it was executed")
+            if cancelled and not released and approval["approval_source"] == "POLICY":
+                self.broken(5, "it was cancelled and its charge was kept")
+
+
+def _charges(data: Data) -> list[Charge]:
+    return [Charge.model_validate(charge, strict=True) for charge in data["charges"]]
+
+
+def _of(kind: type[T], value: Any) -> T:
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is not a {kind.__name__}")
+    return value
+
+
+def _source(data: Data) -> tuple[Any, Any]:
+    return data["approval_source"], data["auto_executed"]
+
+
+_READERS: dict[str, Callable[[IntentChain, Data, Data], None]] = {
+    "GATE_DECIDED": IntentChain.gate_decided,
+    "ACTION_APPROVED": IntentChain.action_approved,
+    "BUDGET_RELEASED": IntentChain.budget_released,
+    "ACTION_PUBLISHED": IntentChain.action_published,
+    "ACTION_REJECTED": IntentChain.closing,
+    "INTENT_SUPERSEDED": IntentChain.closing,
+    "INTENT_EXPIRED": IntentChain.closing,
+    "EXECUTION_STARTED": IntentChain.execution_started,
+    **dict.fromkeys(OUTCOME_EVENTS, IntentChain.outcome),
+    "OUTCOME_RESOLVED": IntentChain.outcome_resolved,
+}

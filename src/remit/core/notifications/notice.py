@@ -1,0 +1,162 @@
+"""
+Which ledger entry becomes which notice, in which words.
+
+A notice says that something wants a person's eye. It never holds parameters, and nothing that opens it decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from remit.core.gate.decision import BUDGET_EXCEEDED, PUBLISH_REJECTED
+from remit.core.intent import ActionIntentV1
+from remit.core.ledger.entries import EventType, LedgerEntry
+from remit.core.lifecycle import Case
+from remit.core.notifications.narration import narrate
+from remit.core.notifications.subscription import NoticeKind
+from remit.core.values import Record, UtcTime, instant
+
+LONGEST_LEAD = timedelta(hours=1)
+"""An intent is about to expire when less than this is left of its life, or less than a tenth of it."""
+MOST_WINDOWS = 500
+"""How many windows of today are remembered as told to be exhausted."""
+LONGEST_TEXT = 500
+
+STOP_EVENTS: tuple[EventType, ...] = ("AUTONOMY_STOPPED", "AUTONOMY_RESUMED")
+NOTICED: tuple[EventType, ...] = ("GATE_DECIDED", "BUDGET_RELEASED", "ACTION_UNKNOWN", *STOP_EVENTS)
+"""The event types of which a notice may come."""
+
+
+class Notice(Record):
+    """One thing that people are told; about an intent, an account, or all of the tenant."""
+
+    notice: NoticeKind
+    at: UtcTime
+    text: str
+    account_id: str | None = None
+    action_intent_id: str | None = None
+    action_type: str | None = None
+    expires_at: UtcTime | None = None
+
+
+class NotificationState(Record):
+    """
+    What has been told to a tenant's people beside its entries.
+
+    `warned_to`: whose time to be warned of had come by then was told. `digested`: the last day told. `exhausted`:
+    the windows told to be exhausted, and when they begin anew.
+    """
+
+    warned_to: UtcTime
+    digested: str | None = None
+    exhausted: dict[str, UtcTime] = {}
+
+
+def notices_of(entry: LedgerEntry, case: Case | None, intent: ActionIntentV1 | None) -> list[Notice]:
+    """
+    What people are told about one entry of a type in `NOTICED`.
+
+    What has been answered or found out meanwhile is not told any more.
+    """
+    if entry.event_type in STOP_EVENTS:
+        return [_of_stop(entry)]
+    if case is None or intent is None:
+        return []
+    if entry.event_type == "ACTION_UNKNOWN":
+        return [_of_intent("OUTCOME_UNKNOWN", entry, case, intent)] if case.status == "UNKNOWN" else []
+    if entry.event_type == "BUDGET_RELEASED" and not entry.data["why"].startswith(PUBLISH_REJECTED):
+        return []
+    return [_of_intent("NEEDS_INPUT", entry, case, intent)] if case.status == "AWAITING_APPROVAL" else []
+
+
+def _of_stop(entry: LedgerEntry) -> Notice:
+    kind: NoticeKind = "STOPPED" if entry.event_type == "AUTONOMY_STOPPED" else "RESUMED"
+    return Notice(
+        notice=kind,
+        at=datetime.fromisoformat(entry.at),
+        text=_cut(narrate(entry, None) or ""),
+        account_id=entry.data["scope"].get("account_id"),
+    )
+
+
+def _of_intent(kind: NoticeKind, entry: LedgerEntry, case: Case, intent: ActionIntentV1) -> Notice:
+    return Notice(
+        notice=kind,
+        at=datetime.fromisoformat(entry.at),
+        text=_cut(narrate(entry, intent) or ""),
+        account_id=case.account_id,
+        action_intent_id=case.action_intent_id,
+        action_type=case.action_type,
+        expires_at=case.expires_at if kind == "NEEDS_INPUT" else None,
+    )
+
+
+def exhausted(entries: Iterable[LedgerEntry], told: Mapping[str, datetime], now: datetime) -> Iterator[Notice]:
+    """
+    What people are told about budgets that ran out: once a window, when it first sends an action to a person.
+
+    `told` is what `NotificationState.exhausted` holds; each notice's `expires_at` is when that window begins anew.
+    """
+    seen = set(told)
+    for entry in entries:
+        window = _full_window(entry)
+        if window is None or window["window_id"] in seen:
+            continue
+        seen.add(window["window_id"])
+        resets_at = datetime.fromisoformat(window["resets_at"])
+        if resets_at > now:
+            yield Notice(
+                notice="BUDGET_EXHAUSTED",
+                at=datetime.fromisoformat(entry.at),
+                text=_cut(f"From now on a person is asked: {entry.data['explanation']}"),
+                account_id=None if window["scope"] == "tenant" else entry.account_id,
+                expires_at=resets_at,
+            )
+
+
+def exhausted_after(entries: Iterable[LedgerEntry], told: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
+    """`NotificationState.exhausted` afterwards: the windows of today, and of too many the last to end."""
+    found = {**told}
+    for entry in entries:
+        window = _full_window(entry)
+        if window is not None:
+            found[window["window_id"]] = datetime.fromisoformat(window["resets_at"])
+    lasting = sorted(((ends, name) for name, ends in found.items() if ends > now), reverse=True)
+    return {name: ends for ends, name in lasting[:MOST_WINDOWS]}
+
+
+def _full_window(entry: LedgerEntry) -> dict[str, Any] | None:
+    """The window without room because of which this decision asks a person."""
+    if entry.event_type != "GATE_DECIDED" or entry.data["reason"] != BUDGET_EXCEEDED:
+        return None
+    limits: Sequence[dict[str, Any]] = entry.data["checks"][-1]["saw"]["limits"]
+    full = (limit for limit in limits if limit["limit"] is not None and limit["used_before"] >= limit["limit"])
+    return next(full, None)
+
+
+def warn_at(case: Case) -> datetime:
+    """When people are told that a waiting intent is about to expire."""
+    return case.expires_at - min(LONGEST_LEAD, (case.expires_at - case.created_at) / 10)
+
+
+def expires_soon(cases: Iterable[Case], warned_to: datetime, now: datetime) -> list[Notice]:
+    """What people are told about waiting intents whose time to be warned of came after `warned_to`: once each."""
+    return [
+        Notice(
+            notice="EXPIRES_SOON",
+            at=now,
+            text=f"{case.action_type} for {case.account_id} still waits and expires at {instant(case.expires_at)}",
+            account_id=case.account_id,
+            action_intent_id=case.action_intent_id,
+            action_type=case.action_type,
+            expires_at=case.expires_at,
+        )
+        for case in cases
+        if case.status == "AWAITING_APPROVAL" and warned_to < warn_at(case) <= now < case.expires_at
+    ]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"

@@ -1,0 +1,199 @@
+"""
+How notices leave: gathered, tried again, and in the end delivered or given up.
+
+Notices of one kind for one subscription share an outbox. In it at most one message is on its way, tried until it
+is delivered or given up; what happens meanwhile gathers in one more. So a receiver is never flooded, and one that
+is down for a day does not pile up messages: it gets the one, and then a second with everything since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from remit.core.notifications.notice import Notice
+from remit.core.notifications.subscription import NoticeKind
+from remit.core.values import Record, UtcTime, instant
+
+GATHER = timedelta(seconds=10)
+"""How long a message gathers before it leaves for the first time."""
+MOST_ITEMS = 50
+"""How many notices a message tells one by one; of more it says how many."""
+MOST_TRIES = 12
+FIRST_PAUSE = timedelta(seconds=10)
+LONGEST_PAUSE = timedelta(hours=4)
+"""Pauses grow fourfold from the first to the longest: twelve tries take a little less than a day."""
+IN_HAND = timedelta(minutes=2)
+"""How long whoever tries a message has it to themselves: longer than any try takes."""
+KEPT = 100
+"""How many of a subscription's finished deliveries are kept."""
+LONGEST_DETAIL = 300
+
+
+DeliveryStatus = Literal["PENDING", "DELIVERED", "FAILED"]
+
+
+class SendResult(Record):
+    """What one try came to: `failed` may be tried again, `refused` is for good."""
+
+    outcome: Literal["delivered", "failed", "refused"]
+    detail: str
+    retry_after_s: float | None = None
+
+
+class LastResult(Record):
+    """What the last try came to, and when."""
+
+    at: UtcTime
+    outcome: Literal["delivered", "failed", "refused"]
+    detail: str
+
+
+class Delivery(Record):
+    """
+    One message of a subscription. However often it is tried, its id stays, so that receivers can ignore repeats.
+
+    `done` holds the addresses that need no further try: it was `delivered` there, or `refused` for good. `in_hand`
+    while somebody tries it.
+    """
+
+    delivery_id: str
+    subscription_id: str
+    notice: NoticeKind
+    items: list[Notice]
+    more: int = 0
+    created_at: UtcTime
+    status: DeliveryStatus = "PENDING"
+    tries: int = 0
+    next_at: UtcTime | None
+    in_hand: bool = False
+    done: dict[str, Literal["delivered", "refused"]] = {}
+    last_result: LastResult | None = None
+    delivered_at: UtcTime | None = None
+
+    def with_notices(self, notices: Sequence[Notice]) -> Delivery:
+        room = max(0, MOST_ITEMS - len(self.items))
+        return self.changed(items=[*self.items, *notices[:room]], more=self.more + len(notices[room:]))
+
+    @property
+    def count(self) -> int:
+        return len(self.items) + self.more
+
+    def shown(self) -> dict[str, Any]:
+        """As people see it."""
+        return {name: value for name, value in self.wire().items() if name not in ("in_hand", "done")}
+
+
+class Outbox(Record):
+    """What is on its way to one subscription about one kind of notice, and what gathers behind it."""
+
+    subscription_id: str
+    notice: NoticeKind
+    trying: Delivery | None = None
+    gathering: Delivery | None = None
+
+    def gather(self, notices: Sequence[Notice], *, delivery_id: str, now: datetime) -> Outbox:
+        """With these notices; `delivery_id` is used if none is gathering yet."""
+        gathering = self.gathering or Delivery(
+            delivery_id=delivery_id,
+            subscription_id=self.subscription_id,
+            notice=self.notice,
+            items=[],
+            created_at=now,
+            next_at=now if self.notice == "TEST" else now + GATHER,
+        )
+        return self.changed(gathering=gathering.with_notices(notices))
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When the next try is due; `None` with nothing in it."""
+        first = self.trying or self.gathering
+        return first.next_at if first else None
+
+    def claim(self, now: datetime) -> Outbox | None:
+        """With `trying` in the caller's hand; `None` if nothing is due."""
+        if self.due_at is None or self.due_at > now:
+            return None
+        message, behind = (self.trying, self.gathering) if self.trying else (self.gathering, None)
+        assert message is not None
+        taken = message.changed(tries=message.tries + 1, in_hand=True, next_at=now + IN_HAND)
+        return self.changed(trying=taken, gathering=behind)
+
+    def note(self, report: SendResult, by_address: Mapping[str, SendResult], now: datetime) -> tuple[Outbox, Delivery]:
+        """Without what was tried if it is done, or with it to be tried again; and it, as it is now."""
+        assert self.trying is not None
+        noted = _noted(self.trying, report, by_address, now)
+        return self.changed(trying=noted if noted.status == "PENDING" else None), noted
+
+    def hasten(self, now: datetime) -> Outbox:
+        """Tried now, if it waits for its next try: the receiver is there again."""
+        waits = self.trying is not None and not self.trying.in_hand
+        return self.changed(trying=self.trying.changed(next_at=now)) if self.trying and waits else self
+
+    @property
+    def is_empty(self) -> bool:
+        return self.trying is None and self.gathering is None
+
+
+def _noted(message: Delivery, report: SendResult, by_address: Mapping[str, SendResult], now: datetime) -> Delivery:
+    result = LastResult(at=now, outcome=report.outcome, detail=report.detail[:LONGEST_DETAIL])
+    ended = {address: each.outcome for address, each in by_address.items() if each.outcome != "failed"}
+    noted = message.changed(in_hand=False, last_result=result, done={**message.done, **ended})
+    if report.outcome == "delivered" and "refused" not in noted.done.values():
+        return noted.changed(status="DELIVERED", delivered_at=now, next_at=None)
+    # Delivered to the rest, after somebody had refused it for good, it did not reach everybody.
+    if report.outcome != "failed" or message.tries >= MOST_TRIES:
+        return noted.changed(status="FAILED", next_at=None)
+    return noted.changed(next_at=now + pause(message.tries, report.retry_after_s))
+
+
+def pause(tries: int, asked_for_s: float | None = None) -> timedelta:
+    """Before the next try, after so many: as long as the receiver asked for if that is longer, within the longest."""
+    own_s = FIRST_PAUSE.total_seconds() * 4 ** min(tries - 1, 10)
+    return timedelta(seconds=min(max(own_s, asked_for_s or 0.0), LONGEST_PAUSE.total_seconds()))
+
+
+_SUBJECTS: dict[NoticeKind, tuple[str, str]] = {
+    "NEEDS_INPUT": ("An action needs your input", "{} actions need your input"),
+    "EXPIRES_SOON": ("An action is about to expire unanswered", "{} actions are about to expire unanswered"),
+    "BUDGET_EXHAUSTED": ("An autonomy budget is used up", "{} autonomy budgets are used up"),
+    "STOPPED": ("Autonomy was stopped", "Autonomy was stopped {} times"),
+    "RESUMED": ("Autonomy was resumed", "Autonomy was resumed {} times"),
+    "OUTCOME_UNKNOWN": ("Nobody knows whether an action happened", "Nobody knows whether {} actions happened"),
+    "DAILY_DIGEST": ("What Autopilot did", "What Autopilot did on {} days"),
+    "TEST": ("A test of this subscription", "{} tests of this subscription"),
+}
+
+
+def subject(message: Delivery, tenant_id: str) -> str:
+    """What it is about, in one line."""
+    one, many = _SUBJECTS[message.notice]
+    return f"{one if message.count == 1 else many.format(message.count)} ({tenant_id})"
+
+
+def cloud_event(message: Delivery, *, tenant_id: str, source: str, urls: Sequence[str | None]) -> dict[str, Any]:
+    """
+    The message as a CloudEvent 1.0 in structured JSON; the same for every try.
+
+    `urls` lead to the items, in their order; https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
+    """
+    items = [{**item.wire(), "url": url} for item, url in zip(message.items, urls, strict=True)]
+    only = message.items[0].action_intent_id if message.count == 1 else None
+    return {
+        "specversion": "1.0",
+        "id": message.delivery_id,
+        "source": f"/{source}/tenants/{tenant_id}",
+        "type": f"remit.{message.notice.lower()}",
+        "time": instant(message.created_at),
+        **({"subject": only} if only else {}),
+        "datacontenttype": "application/json",
+        "data": {
+            "notice": message.notice,
+            "tenant_id": tenant_id,
+            "subscription_id": message.subscription_id,
+            "summary": subject(message, tenant_id),
+            "items": items,
+            "more": message.more,
+        },
+    }

@@ -1,0 +1,591 @@
+"""
+The JSON that the HTTP door answers, as types: the door's OpenAPI document is made from them, and the client
+gives them back. Times are RFC 3339 text.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypeAlias
+
+# pydantic reads `typing.TypedDict` only from Python 3.12 on.
+from typing_extensions import TypedDict
+
+from remit.core.execution.outcome import ErrorClass, OutcomeStatus
+from remit.core.gate.autonomy import StopLevel
+from remit.core.gate.decision import Result
+from remit.core.gate.policy import PolicyDecision
+from remit.core.identity.access import Role
+from remit.core.ledger.entries import EventType
+from remit.core.lifecycle import Status
+from remit.core.notifications.outbox import DeliveryStatus
+from remit.core.notifications.subscription import Channel, NoticeKind, PersonRole
+from remit.core.values import ApprovalSource, RiskLevel
+
+Json: TypeAlias = dict[str, Any]
+
+
+class Problem(TypedDict):
+    """Why something was not done (RFC 9457): `field` names the place that is wrong, `way_out` what to send."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: NotRequired[str]
+    way_out: NotRequired[str]
+
+
+# --- intents ---
+
+
+class TargetAnswer(TypedDict):
+    entity_type: str
+    entity_id: str
+
+
+class IntentAnswer(TypedDict):
+    """A stored intent."""
+
+    action_intent_id: str
+    tenant_id: str
+    account_id: str
+    action_type: str
+    target: TargetAnswer
+    parameters: Json
+    confidence_score: float | None
+    risk_level: RiskLevel | None
+    why: list[str] | None
+    proposed_by: str
+    created_at: str
+    expires_at: str
+    trace_id: str
+    supersedes: str | None
+    registry_version: int | None
+    digest: str
+
+
+class VerdictAnswer(TypedDict):
+    """The gate's word. `already_published` is true when an earlier call had finished all of it."""
+
+    action_intent_id: str
+    result: Result
+    reason: str
+    explanation: str
+    already_published: bool
+    status: Status | None
+    approval_id: str | None
+    trace_id: str | None
+
+
+class ProposedAnswer(TypedDict):
+    """Each proposal's verdict (or the stored intent, where it was not to be gated) or problem, in order."""
+
+    items: list[VerdictAnswer | IntentAnswer | Problem]
+
+
+class IntentLine(TypedDict):
+    """Where one intent stands."""
+
+    action_intent_id: str
+    tenant_id: str
+    account_id: str
+    action_type: str
+    status: Status
+    reason: str | None
+    approval_source: ApprovalSource | None
+    created_at: str
+    updated_at: str
+    expires_at: str
+    digest: str
+    trace_id: str
+
+
+class IntentLinesAnswer(TypedDict):
+    """A page; `next` is what to send as `after` to go on, null at the end."""
+
+    items: list[IntentLine]
+    next: str | None
+
+
+class RefAnswer(TypedDict):
+    system: str
+    object_type: str
+    object_id: str
+    object_url: str | None
+
+
+class OutcomeAnswer(TypedDict):
+    """What happened."""
+
+    action_intent_id: str
+    tenant_id: str
+    account_id: str
+    approval_id: str
+    status: OutcomeStatus
+    external_object_refs: list[RefAnswer]
+    error_code: str | None
+    error_class: ErrorClass | None
+    error_message: str | None
+    attempt_count: int
+    tool: str | None
+    registry_version: int | None
+    started_at: str
+    completed_at: str
+    trace_id: str
+    approval_source: ApprovalSource
+    auto_executed: bool
+
+
+class ResolutionAnswer(TypedDict):
+    """What was found out later about an `UNKNOWN` outcome."""
+
+    action_intent_id: str
+    tenant_id: str
+    status: Literal["SUCCEEDED", "FAILED"]
+    resolved_by: str
+    resolved_at: str
+    note: str | None
+    external_object_refs: list[RefAnswer]
+
+
+class StatusAnswer(IntentLine):
+    """Where one intent stands, and all that came of it."""
+
+    approval_id: str | None
+    auto_executed: bool | None
+    superseded_by: str | None
+    attempt_count: int
+    outcome: OutcomeAnswer | None
+    resolution: ResolutionAnswer | None
+    intent: IntentAnswer | None
+
+
+class ChargeAnswer(TypedDict):
+    window_id: str
+    limit: int | None
+    used_after: int
+    position: int
+
+
+class ApprovalRecord(TypedDict):
+    """The permission to execute one intent."""
+
+    approval_id: str
+    tenant_id: str
+    account_id: str
+    action_intent_id: str
+    approval_source: ApprovalSource
+    auto_executed: bool
+    approved_by: str
+    approved_at: str
+    intent_digest: str
+    policy_version: str | None
+    trace_id: str
+    charges: list[ChargeAnswer]
+
+
+class CheckAnswer(TypedDict):
+    check: str
+    passed: bool
+    saw: Json
+
+
+class DecisionAnswer(TypedDict):
+    """The gate's decision with every check it made."""
+
+    action_intent_id: str
+    tenant_id: str
+    account_id: str
+    result: Result
+    reason: str
+    explanation: str
+    policy_decision: PolicyDecision | None
+    policy_version: str
+    policy_clause: str | None
+    checks: list[CheckAnswer]
+    config_sequence: int
+    decided_at: str
+    intent_digest: str
+
+
+class ClauseAnswer(TypedDict):
+    """One rule of a policy."""
+
+    clause_id: str
+    effect: PolicyDecision
+    reason: str
+    explanation: str
+    text: str
+    platform: bool
+
+
+class WhyAnswer(IntentLine):
+    """Why an intent stands where it stands."""
+
+    why_proposed: list[str] | None
+    proposed_by: str | None
+    edited_by: str | None
+    decision: DecisionAnswer | None
+    clause: ClauseAnswer | None
+    approval: ApprovalRecord | None
+    rejection: Json | None
+
+
+class EntryAnswer(TypedDict):
+    """One line of the ledger."""
+
+    entry_id: str
+    tenant_id: str
+    account_id: str | None
+    action_intent_id: str | None
+    sequence: int
+    event_type: EventType
+    actor: str
+    at: str
+    data: Json
+    previous_hash: str | None
+    hash: str
+
+
+class ChainAnswer(TypedDict):
+    items: list[EntryAnswer]
+
+
+# --- people ---
+
+
+class OfTypeAnswer(TypedDict):
+    limit: int | None
+    used: int
+    left: int | None
+
+
+class BudgetLeft(TypedDict):
+    """One account's budget of today."""
+
+    account_id: str
+    max_autonomous_per_day: int | None
+    used: int
+    left: int
+    per_action_type: dict[str, OfTypeAnswer]
+    timezone: str
+    resets_at: str
+
+
+class QueuedAnswer(IntentLine):
+    """What needs a person, and why."""
+
+    explanation: str | None
+    target: TargetAnswer | None
+    parameters: Json | None
+    confidence_score: float | None
+    why: list[str] | None
+    proposed_by: str | None
+    edited_by: str | None
+    budget: BudgetLeft
+
+
+class QueueAnswer(TypedDict):
+    items: list[QueuedAnswer]
+    next: str | None
+
+
+class ApprovedAnswer(TypedDict):
+    """`complete` is false while further approvers are asked for; then `approved_by` says who has."""
+
+    action_intent_id: str
+    complete: bool
+    approval: NotRequired[ApprovalRecord]
+    approved_by: NotRequired[list[str]]
+
+
+class RejectedAnswer(TypedDict):
+    action_intent_id: str
+    status: Status
+
+
+class ApprovedManyAnswer(TypedDict):
+    items: list[ApprovedAnswer | Problem]
+
+
+class RejectedManyAnswer(TypedDict):
+    items: list[RejectedAnswer | Problem]
+
+
+# --- reading ---
+
+
+class ToldAnswer(TypedDict):
+    """One sentence of the timeline. `explanation` is the gate's, where it is about an intent that was decided."""
+
+    at: str
+    text: str
+    event_type: EventType
+    actor: str
+    account_id: str | None
+    action_intent_id: str | None
+    action_type: str | None
+    explanation: str | None
+    approval_source: ApprovalSource | None
+    auto_executed: bool | None
+
+
+class TimelineAnswer(TypedDict):
+    items: list[ToldAnswer]
+    next: str | None
+
+
+class ScopeAnswer(TypedDict):
+    tenant_id: str | None
+    account_id: str | None
+    action_type: str | None
+
+
+class StopAnswer(TypedDict):
+    """One pulled stop switch."""
+
+    scope: ScopeAnswer
+    level: StopLevel
+    stopped_by: str
+    reason: str
+    stopped_at: str
+
+
+class ResumedAnswer(TypedDict):
+    resumed: bool
+    scope: ScopeAnswer
+    level: StopLevel
+
+
+class CeilingAnswer(TypedDict):
+    max_autonomous_per_day: int
+    used: int
+    left: int
+    timezone: str
+    resets_at: str
+
+
+class UsageAnswer(TypedDict):
+    """Today's budgets, and the stops that are pulled."""
+
+    tenant_id: str
+    config_sequence: int
+    accounts: list[BudgetLeft]
+    ceiling: CeilingAnswer | None
+    stops: list[StopAnswer]
+
+
+class FindingAnswer(TypedDict):
+    invariant: int
+    name: str
+    where: str
+    problem: str
+
+
+class ReportAnswer(TypedDict):
+    """What verification saw."""
+
+    ok: bool
+    tenant_id: str | None
+    entries: int
+    intents: int
+    autonomous: int
+    approved_by_people: int
+    running: int
+    windows: int
+    sealed: bool
+    broken_count: int
+    findings: list[FindingAnswer]
+
+
+# --- bounds ---
+
+
+class ChangeAnswer(TypedDict):
+    path: str
+    kind: Literal["added", "removed", "changed"]
+    before: Any
+    after: Any
+
+
+class BoundsChangedAnswer(TypedDict):
+    """What a change of the bounds did, or with `dry_run` would do."""
+
+    tenant_id: str
+    dry_run: bool
+    changed: bool
+    config_sequence: int
+    changes: list[ChangeAnswer]
+    type_versions: dict[str, int]
+    zones_until: Json
+
+
+class ValidatedAnswer(TypedDict):
+    version: str
+    rules: list[ClauseAnswer]
+
+
+class DifferenceAnswer(TypedDict):
+    changed: bool
+    difference: str
+
+
+class VersionLine(TypedDict):
+    version: str
+    in_force: bool
+    files: list[str]
+
+
+class VersionsAnswer(TypedDict):
+    items: list[VersionLine]
+
+
+class SourceAnswer(TypedDict):
+    name: str
+    text: str
+
+
+class VersionAnswer(TypedDict):
+    """One kept version of a tenant's policies, and the platform's rules beside them."""
+
+    version: str
+    in_force: bool
+    policies: list[SourceAnswer]
+    platform: str
+
+
+# --- keys ---
+
+
+class KeyAnswer(TypedDict):
+    """An API key without its secret."""
+
+    key_id: str
+    tenant_id: str
+    name: str
+    roles: list[Role]
+    created_by: str
+    created_at: str
+    expires_at: str | None
+    revoked_by: str | None
+    revoked_at: str | None
+    last_used_at: str | None
+
+
+class NewKeyAnswer(KeyAnswer):
+    """`key` is the text to send; it is shown this once."""
+
+    key: str
+
+
+class KeysAnswer(TypedDict):
+    items: list[KeyAnswer]
+
+
+# --- telling people ---
+
+
+class RecipientAnswer(TypedDict):
+    name: str
+    address: str
+    roles: list[PersonRole]
+
+
+class SubscriptionAnswer(TypedDict):
+    """Who is told what outside. Secrets are shown as the references that they are."""
+
+    subscription_id: str
+    tenant_id: str
+    channel: Channel
+    url: str | None
+    signing_secret: str | None
+    recipients: list[RecipientAnswer]
+    notices: list[NoticeKind]
+    accounts: list[str] | None
+    enabled: bool
+    set_by: str
+    set_at: str
+    told_from: str
+
+
+class SubscriptionsAnswer(TypedDict):
+    items: list[SubscriptionAnswer]
+
+
+class NoticeAnswer(TypedDict):
+    """One thing that people are told."""
+
+    notice: NoticeKind
+    at: str
+    text: str
+    account_id: str | None
+    action_intent_id: str | None
+    action_type: str | None
+    expires_at: str | None
+
+
+class LastResultAnswer(TypedDict):
+    at: str
+    outcome: Literal["delivered", "failed", "refused"]
+    detail: str
+
+
+class DeliveryAnswer(TypedDict):
+    """One message to a subscription. `more` is how many notices it holds beyond its `items`."""
+
+    delivery_id: str
+    subscription_id: str
+    notice: NoticeKind
+    items: list[NoticeAnswer]
+    more: int
+    created_at: str
+    status: DeliveryStatus
+    tries: int
+    next_at: str | None
+    last_result: LastResultAnswer | None
+    delivered_at: str | None
+
+
+class DeliveriesAnswer(TypedDict):
+    items: list[DeliveryAnswer]
+
+
+# --- days ---
+
+
+class DecisionsAnswer(TypedDict):
+    action_type: str
+    count: int
+    result: Result
+    reason: str
+
+
+class OutcomesAnswer(TypedDict):
+    action_type: str
+    count: int
+    status: OutcomeStatus
+    approval_source: ApprovalSource
+
+
+class AnswersAnswer(TypedDict):
+    action_type: str
+    count: int
+    answer: Literal["APPROVED", "REJECTED", "EXPIRED"]
+
+
+class DayAnswer(TypedDict):
+    date: str
+    timezone: str
+    decisions: list[DecisionsAnswer]
+    outcomes: list[OutcomesAnswer]
+    answers: list[AnswersAnswer]
+
+
+class TallyAnswer(TypedDict):
+    """What each day came to. Before `counted_to` nothing is missing; null before anything was counted."""
+
+    tenant_id: str
+    timezone: str
+    today: str
+    counted_to: str | None
+    days: list[DayAnswer]

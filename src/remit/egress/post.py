@@ -1,0 +1,54 @@
+"""Bringing a message to a receiver: one POST, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from remit.core.notifications.outbox import SendResult
+from remit.egress.failure import Failure
+from remit.egress.reach import Egress
+from remit.egress.secrets import Secrets
+from remit.egress.wire import Deadline, Header, HttpRequest, HttpResponse, host_header, parse_url
+
+TIMEOUT_S = 10.0
+"""How long a receiver may take in all: it takes the message, and does what it does with it afterwards."""
+_GONE = 410
+_SAID = 200
+
+
+def post(
+    reach: Egress, url: str, headers: Mapping[str, str], body: bytes, allowed_hosts: Sequence[str], now: datetime
+) -> SendResult:
+    """Raises `Failure` if there was no answer. A redirect is not followed: the signature is for this receiver."""
+    target = parse_url(url)
+    usual = {
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+        "User-Agent": "remit",
+        "Content-Length": str(len(body)),
+        **headers,
+    }
+    sent = HttpRequest("POST", target, (host_header(target), *(Header(*each) for each in usual.items())), body)
+    return _report(sent.host, reach.ask(sent, allowed_hosts, Deadline(TIMEOUT_S)), now)
+
+
+def _report(host: str, answer: HttpResponse, now: datetime) -> SendResult:
+    # Without path and query, which may be a secret.
+    detail = f"{host} answered {answer.status}"
+    if 200 <= answer.status < 300:
+        return SendResult(outcome="delivered", detail=detail)
+    said = " ".join(answer.body.decode("utf-8", "replace").split())
+    return SendResult(
+        outcome="refused" if answer.status == _GONE else "failed",
+        detail=f"{detail}: {said}" if said else detail,
+        retry_after_s=answer.retry_after_s(now),
+    )
+
+
+def redacted(report: SendResult | Failure, secrets: Secrets) -> SendResult:
+    """As it may be written down: no secret in it, and not longer than it needs to be."""
+    if isinstance(report, Failure):
+        report = SendResult(outcome="failed", detail=str(report))
+    detail = secrets.mask(report.detail).encode("utf-8", "replace").decode().replace("\0", "")
+    return report.changed(detail=detail[:_SAID])

@@ -1,0 +1,225 @@
+"""
+One request over one connection of its own, to an address that was checked, within one span of time.
+
+This is the layer under `httpx` (`httpcore`), because the three promises are kept below a client: the
+connection goes to the very address that was checked and not to what the name says a moment later, with
+`Host` and TLS still naming the host; the whole call ends in time, however slowly the far side drips; and
+nothing is shared between calls, no cookie and no idle connection that the far side has just closed, which
+would make a request that was never sent look like one whose answer was lost.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpcore
+import httpx
+
+from remit.egress.failure import Failure
+
+LARGEST_ANSWER_BYTES = 1024 * 1024
+_SLICE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """`confidential` ones are never sent to another origin than the one they were written for."""
+
+    name: str
+    value: str = field(repr=False)
+    confidential: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request with everything in it, ready to be sent."""
+
+    method: str
+    url: httpx.URL
+    headers: tuple[Header, ...]
+    body: bytes | None = field(repr=False)
+
+    @property
+    def host(self) -> str:
+        return self.url.raw_host.decode("ascii")
+
+    @property
+    def port(self) -> int:
+        return self.url.port or {"http": 80, "https": 443}[self.url.scheme]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """What the far side said. `body` ends where the answer, the limit, the time or the connection did."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    def retry_after_s(self, now: datetime) -> float | None:
+        """How long the far side asks to be left alone; `None` if it does not say."""
+        text = self.headers.get("retry-after", "").strip()
+        if re.fullmatch(r"[0-9]{1,9}", text):
+            return float(text)
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        # RFC 9110: a date is in GMT, also where it does not say so.
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max((moment - now).total_seconds(), 0.0)
+
+
+def parse_url(text: str) -> httpx.URL:
+    """Raises `Failure` for what cannot be called."""
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise Failure("VALIDATION", "URL_NOT_ALLOWED", f"the URL cannot be called ({error})") from None
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+        problem = f"the URL is not http or https with a host and no user name: {url.scheme}://{url.host}"
+        raise Failure("VALIDATION", "URL_NOT_ALLOWED", problem)
+    return url
+
+
+def host_header(url: httpx.URL) -> Header:
+    return Header("Host", url.netloc.decode("ascii"))
+
+
+class Deadline:
+    """When a whole call has to be over."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Never zero, which a socket would take for "do not wait" and an option for "no limit"."""
+        return max(self._ends - time.monotonic(), 0.001)
+
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._ends
+
+
+def exchange(outgoing: HttpRequest, addresses: Sequence[str], deadline: Deadline, tls: ssl.SSLContext) -> HttpResponse:
+    """
+    Send the request to the first of `addresses` that takes a connection, and read the answer.
+
+    Raises `Failure`: with `acted` no up to the moment the connection stands, unknown from then on.
+    """
+    if deadline.is_over():
+        raise Failure("TIMEOUT", "CONNECT_TIMEOUT", f"time was up before {outgoing.host} could be called")
+    url = outgoing.url
+    with httpcore.HTTPConnection(
+        httpcore.Origin(url.scheme.encode(), outgoing.host.encode(), outgoing.port),
+        ssl_context=tls,
+        network_backend=_ToCheckedAddress(addresses, deadline),
+    ) as connection:
+        try:
+            return _ask(connection, outgoing)
+        except httpcore.ConnectTimeout:
+            raise Failure("TIMEOUT", "CONNECT_TIMEOUT", f"{outgoing.host} did not take a connection in time") from None
+        except httpcore.ConnectError as error:
+            raise _not_connected(outgoing.host, error) from None
+        except httpcore.LocalProtocolError as error:
+            raise Failure("VALIDATION", "REQUEST_NOT_SENDABLE", f"the request cannot be sent ({error})") from None
+        except httpcore.TimeoutException:
+            problem = f"{outgoing.host} did not answer in time; it may have acted"
+            raise Failure("TIMEOUT", "ANSWER_TIMEOUT", problem, acted="unknown") from None
+        except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+            problem = f"the connection to {outgoing.host} broke before its answer ({error}); it may have acted"
+            raise Failure("DOWNSTREAM", "ANSWER_LOST", problem, acted="unknown") from None
+
+
+def _not_connected(host: str, error: Exception) -> Failure:
+    if isinstance(error.__cause__, ssl.SSLError):
+        return Failure("DOWNSTREAM", "TLS_FAILED", f"no secure connection to {host} ({error})")
+    return Failure("DOWNSTREAM", "CONNECT_FAILED", f"no connection to {host} ({error})")
+
+
+def _ask(connection: httpcore.HTTPConnection, outgoing: HttpRequest) -> HttpResponse:
+    url = outgoing.url
+    target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+    # Text of other alphabets goes out as UTF-8, which HTTP passes through as it is.
+    headers = [(header.name.encode(), header.value.encode()) for header in outgoing.headers]
+    with connection.stream(outgoing.method, target, headers=headers, content=outgoing.body) as response:
+        return HttpResponse(response.status, httpx.Headers(response.headers), _read_bounded(response))
+
+
+def _read_bounded(response: httpcore.Response) -> bytes:
+    body = b""
+    try:
+        for chunk in response.iter_stream():
+            body += chunk
+            if len(body) > LARGEST_ANSWER_BYTES:
+                break
+    except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
+        # The status is known, and it alone says whether the far side acted.
+        pass
+    return body[:LARGEST_ANSWER_BYTES]
+
+
+class _ToCheckedAddress(httpcore.NetworkBackend):
+    """Connects to one of the addresses it was given, whatever name it is asked for."""
+
+    def __init__(self, addresses: Sequence[str], deadline: Deadline) -> None:
+        self._addresses, self._deadline = addresses, deadline
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,  # noqa: ARG002 - the checked addresses count, not the name
+        port: int,
+        timeout: float | None = None,  # noqa: ARG002 - the deadline counts
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        problem: Exception = httpcore.ConnectError("no address to connect to")
+        for index, address in enumerate(self._addresses):
+            # A share of the time each, so that a dead first address leaves some for the next.
+            share_s = self._deadline.left() / (len(self._addresses) - index)
+            try:
+                stream = self._backend.connect_tcp(address, port, share_s, local_address, socket_options)
+                return _DeadlineStream(stream, self._deadline)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                problem = error
+        raise problem
+
+
+class _DeadlineStream(httpcore.NetworkStream):
+    """A stream on which each wait gets only what is left of the whole call's time."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+        self._stream, self._deadline = stream, deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
+        if self._deadline.is_over():
+            raise httpcore.ReadTimeout("time is up")
+        return self._stream.read(max_bytes, self._deadline.left())
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
+        for start in range(0, len(buffer), _SLICE_BYTES):
+            if self._deadline.is_over():
+                raise httpcore.WriteTimeout("time is up")
+            self._stream.write(buffer[start : start + _SLICE_BYTES], self._deadline.left())
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ARG002
+    ) -> httpcore.NetworkStream:
+        stream = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left())
+        return _DeadlineStream(stream, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)

@@ -1,0 +1,179 @@
+"""Who is told what outside, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from remit.core.errors import InvalidInput
+from remit.entrypoints.cli import output
+from remit.entrypoints.cli.options import AsJson, By, Db, Limit, Tenant, opened
+from remit.flow.reading.read import PAGE
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The subscription's name.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(deliveries)
+    group = typer.Typer(help="Who is told what outside: webhooks, Slack and e-mail.", no_args_is_help=True)
+    for name, command in (("list", listed), ("add", add), ("remove", remove), ("test", test)):
+        group.command(name)(command)
+    app.add_typer(group, name="subscription")
+
+
+def listed(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db = None) -> None:
+    """
+    Who is told what.
+
+    Example: remit subscription list --tenant acme
+    """
+    with opened(ctx, db) as remit:
+        found = [each.wire() for each in remit.subscriptions(tenant)]
+    if as_json:
+        for each in found:
+            output.print_json(each)
+        return
+    rows = [[each["subscription_id"], each["channel"], _where(each), *_what(each)] for each in found]
+    output.print_table(["name", "channel", "where", "notices", "accounts", "on"], rows)
+
+
+def _where(subscription: dict[str, Any]) -> str:
+    return subscription["url"] or ", ".join(recipient["address"] for recipient in subscription["recipients"])
+
+
+def _what(subscription: dict[str, Any]) -> list[str]:
+    accounts = subscription["accounts"]
+    on = "yes" if subscription["enabled"] else "no"
+    return [", ".join(subscription["notices"]), "all" if accounts is None else ", ".join(accounts), on]
+
+
+def add(
+    ctx: typer.Context,
+    name: Name,
+    tenant: Tenant,
+    by: By,
+    webhook: Annotated[
+        str | None, typer.Option("--webhook", metavar="URL", help="Where a webhook is.", show_default=False)
+    ] = None,
+    signing_secret: Annotated[
+        str | None,
+        typer.Option("--signing-secret", metavar="REF", help="'${NAME}' of what signs it.", show_default=False),
+    ] = None,
+    slack: Annotated[
+        str | None, typer.Option("--slack", metavar="REF", help="'${NAME}' of where Slack listens.", show_default=False)
+    ] = None,
+    mail: Annotated[
+        list[str],
+        typer.Option("--mail", metavar="NAME=ADDRESS[:ROLE,…]", help="Who gets mail. Repeat for more."),
+    ] = [],  # noqa: B006
+    notice: Annotated[
+        list[str], typer.Option("--notice", metavar="KIND", help="Just these. Repeat for more; all if left out.")
+    ] = [],  # noqa: B006
+    account: Annotated[
+        list[str], typer.Option("--account", metavar="A", help="Just of these accounts. Repeat for more.")
+    ] = [],  # noqa: B006
+    disabled: Annotated[bool, typer.Option("--disabled", help="Keep it, and tell it nothing.")] = False,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Make a subscription, or replace the one of that name.
+
+    Example: remit subscription add ops --tenant acme --by ann --slack '${SLACK_URL}'
+    """
+    asked: dict[str, Any] = {**_channel(webhook, slack, mail), "enabled": not disabled}
+    more = {"signing_secret": signing_secret, "notices": notice or None, "accounts": account or None}
+    asked |= {field: value for field, value in more.items() if value is not None}
+    with opened(ctx, db) as remit:
+        made = remit.set_subscription(tenant, name, asked, by=by)
+    if as_json:
+        output.print_json(made.wire())
+    else:
+        output.say(f"{name} is told by {made.channel}: {', '.join(made.notices)}")
+
+
+def _channel(webhook: str | None, slack: str | None, mail: list[str]) -> dict[str, Any]:
+    if sum(map(bool, (webhook, slack, mail))) != 1:
+        raise InvalidInput("--webhook", "either this, --slack or --mail is needed, and one of them", "name one channel")
+    if mail:
+        return {"channel": "email", "recipients": [_recipient(text) for text in mail]}
+    return {"channel": "webhook", "url": webhook} if webhook else {"channel": "slack", "url": slack}
+
+
+def _recipient(text: str) -> dict[str, Any]:
+    name, equals, rest = text.partition("=")
+    if not equals:
+        raise InvalidInput("--mail", f"{text!r} has no '='", "write --mail ann=ann@example.com:approver")
+    address, _, roles = rest.partition(":")
+    return {"name": name, "address": address, "roles": roles.split(",") if roles else []}
+
+
+def remove(ctx: typer.Context, name: Name, tenant: Tenant, as_json: AsJson = False, db: Db = None) -> None:
+    """
+    Tell it nothing more, and forget what it was told.
+
+    Example: remit subscription remove ops --tenant acme
+    """
+    with opened(ctx, db) as remit:
+        removed = remit.remove_subscription(tenant, name)
+    if as_json:
+        output.print_json(removed.wire())
+    else:
+        output.say(f"{name} is told nothing more")
+
+
+def test(ctx: typer.Context, name: Name, tenant: Tenant, by: By, as_json: AsJson = False, db: Db = None) -> None:
+    """
+    Have a worker send it a test.
+
+    Example: remit subscription test ops --tenant acme --by ann
+    """
+    with opened(ctx, db) as remit:
+        asked = remit.test_subscription(tenant, name, by=by)
+    if as_json:
+        output.print_json(asked.shown())
+    else:
+        output.say(f"a worker sends {name} a test; 'remit deliveries' says what came of it")
+
+
+def deliveries(
+    ctx: typer.Context,
+    tenant: Tenant,
+    subscription: Annotated[
+        str | None, typer.Option("--subscription", metavar="NAME", help="Only to this one.", show_default=False)
+    ] = None,
+    status: Annotated[
+        str | None,
+        typer.Option("--status", metavar="S", help="PENDING, DELIVERED or FAILED.", show_default=False),
+    ] = None,
+    limit: Limit = PAGE,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    What was sent and is being sent, the newest first, each with its last result.
+
+    Example: remit deliveries --tenant acme --status FAILED
+    """
+    with opened(ctx, db) as remit:
+        found = remit.deliveries(tenant, subscription_id=subscription, status=status, limit=limit)
+    if as_json:
+        for each in found:
+            output.print_json(each)
+        return
+    columns = ["made", "subscription", "notice", "notices", "status", "tries", "last result", "next try"]
+    output.print_table(columns, [_delivery_row(each) for each in found])
+
+
+def _delivery_row(delivery: dict[str, Any]) -> list[Any]:
+    return [
+        output.local(delivery["created_at"]),
+        delivery["subscription_id"],
+        delivery["notice"],
+        len(delivery["items"]) + delivery["more"],
+        output.coloured(delivery["status"]),
+        delivery["tries"],
+        (delivery["last_result"] or {}).get("detail", ""),
+        output.local(delivery["next_at"]) if delivery["next_at"] else "",
+    ]

@@ -1,0 +1,122 @@
+"""Who is at the console: a cookie becomes a principal, and a form that is not the session's own is refused."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from remit.core.errors import Forbidden
+from remit.core.identity.access import Permission, Principal
+from remit.core.identity.session import SESSION_LIVES
+from remit.entrypoints.web.callers import remit_of
+from remit.wiring import Remit
+
+COOKIE = "remit_session"
+HOME = "/console/"
+SAFE_METHODS = ("GET", "HEAD")
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A person who is signed in. `csrf` is the token that this session's forms carry."""
+
+    principal: Principal
+    csrf: str
+    cookie: str
+
+    @property
+    def name(self) -> str:
+        return self.principal.name
+
+    @property
+    def tenant_id(self) -> str:
+        return self.principal.tenant_id
+
+    def may(self, permission: Permission) -> bool:
+        return self.principal.may(permission)
+
+
+CurrentRemit = Annotated[Remit, Depends(remit_of)]
+
+
+async def visitor_of(request: Request) -> Visitor:
+    """Raises `Unauthenticated`, and `Forbidden` for a form that another page made."""
+    remit: Remit = request.app.state.remit
+    cookie = request.cookies.get(COOKIE, "")
+    principal, csrf = await run_in_threadpool(remit.session, cookie)
+    request.state.visitor = visitor = Visitor(principal, csrf, cookie)
+    request.app.state.limiter.count(principal)
+    if request.method not in SAFE_METHODS:
+        await _check_token(request, csrf)
+    return visitor
+
+
+async def _check_token(request: Request, csrf: str) -> None:
+    sent = request.headers.get("x-csrf-token") or (await request.form()).get("csrf")
+    if not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), csrf.encode()):
+        raise Forbidden("this form was not made by this session; go back, reload the page and send it again")
+
+
+def permitted(permission: Permission) -> Any:
+    """A dependency: the visitor, if it may do this."""
+
+    async def check(visitor: Annotated[Visitor, Depends(visitor_of)]) -> Visitor:
+        visitor.principal.require(permission)
+        return visitor
+
+    return Depends(check)
+
+
+Anybody = Annotated[Visitor, Depends(visitor_of)]
+Reader = Annotated[Visitor, permitted("read")]
+
+
+async def own_page(request: Request) -> None:
+    """A dependency of what needs no session: refuses a form that a page of another site sends."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise Forbidden("this form was sent by another site; open the console itself")
+
+
+def on_loopback(request: Request) -> bool:
+    """Does whoever asks sit at this machine? A proxy on it that speaks for somebody else says so."""
+    if "forwarded" in request.headers or "x-forwarded-for" in request.headers:
+        return False
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def local_page(path: str | None) -> str:
+    """The page of the console that `path` names; the first one if it names another place."""
+    if path is None or not path.startswith(HOME) or "\\" in path or "//" in path or not path.isprintable():
+        return HOME
+    return path
+
+
+def sign_in(response: Response, request: Request, cookie: str) -> None:
+    """Let the browser keep the session: no script and no other site's form can use it."""
+    response.set_cookie(
+        COOKIE,
+        cookie,
+        max_age=int(SESSION_LIVES.total_seconds()),
+        path=HOME,
+        httponly=True,
+        # Lax, so that a link in a message leads to its page; every form carries a token besides.
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+
+
+def visitor_seen(request: Request) -> Visitor | None:
+    """Who is there, on a page that anybody may see."""
+    found: Visitor | None = getattr(request.state, "visitor", None)
+    return found

@@ -1,0 +1,103 @@
+"""Telling people: who is told what outside, set and tried, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, get_args
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse, Response
+
+from remit.core.errors import InvalidInput
+from remit.core.notifications.subscription import NOTICES, Channel
+from remit.entrypoints.console.auth import HOME, CurrentRemit, Reader, Visitor, permitted
+from remit.entrypoints.console.edit import Said
+from remit.entrypoints.console.render import page
+from remit.entrypoints.web.bodies import SubscriptionId
+from remit.wiring import Remit
+
+router = APIRouter()
+Admin = Annotated[Visitor, permitted("subscribe")]
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
+SHOWN = 30
+
+
+async def ticked_notices(request: Request) -> list[str]:
+    """The notices that a form wants."""
+    return [text for text in (await request.form()).getlist("notice") if isinstance(text, str)]
+
+
+@router.get("/telling")
+def notifications_page(request: Request, remit: CurrentRemit, visitor: Reader) -> Response:
+    return _page(request, remit, visitor)
+
+
+@router.post("/telling")
+def subscribe(
+    request: Request,
+    remit: CurrentRemit,
+    visitor: Admin,
+    said: Said,
+    notices: Annotated[list[str], Depends(ticked_notices)],
+) -> Response:
+    """Make a subscription, or replace the one of that name."""
+    try:
+        asked = _asked(said, notices)
+        remit.set_subscription(visitor.tenant_id, said.get("subscription_id", ""), asked, by=visitor.name)
+    except InvalidInput as error:
+        return _page(request, remit, visitor, said=said, ticked=notices, problem=str(error))
+    return RedirectResponse(f"{HOME}telling", status_code=303)
+
+
+@router.post("/telling/{subscription_id}/test")
+def test(remit: CurrentRemit, visitor: Admin, subscription_id: SubscriptionId) -> Response:
+    remit.test_subscription(visitor.tenant_id, subscription_id, by=visitor.name)
+    return RedirectResponse(f"{HOME}telling", status_code=303)
+
+
+@router.post("/telling/{subscription_id}/remove")
+def remove(remit: CurrentRemit, visitor: Admin, subscription_id: SubscriptionId) -> Response:
+    remit.remove_subscription(visitor.tenant_id, subscription_id)
+    return RedirectResponse(f"{HOME}telling", status_code=303)
+
+
+def _asked(said: Mapping[str, str], notices: list[str]) -> dict[str, Any]:
+    accounts = said.get("accounts", "").split()
+    return {
+        "channel": said.get("channel"),
+        "url": said.get("url", "").strip() or None,
+        "signing_secret": said.get("signing_secret", "").strip() or None,
+        "recipients": [_recipient(line) for line in said.get("recipients", "").splitlines() if line.strip()],
+        "notices": notices,
+        "accounts": accounts or None,
+    }
+
+
+def _recipient(line: str) -> dict[str, Any]:
+    """`name address role role`: one line of the form."""
+    name, _, rest = line.strip().partition(" ")
+    address, *roles = rest.split() or [""]
+    return {"name": name, "address": address, "roles": roles}
+
+
+def _page(
+    request: Request,
+    remit: Remit,
+    visitor: Visitor,
+    *,
+    said: Mapping[str, str] | None = None,
+    ticked: Sequence[str] = NOTICES,
+    problem: str | None = None,
+) -> Response:
+    return page(
+        request,
+        "notifications.html",
+        status=422 if problem else 200,
+        subscriptions=[each.wire() for each in remit.subscriptions(visitor.tenant_id)],
+        deliveries=remit.deliveries(visitor.tenant_id, limit=SHOWN),
+        channels=CHANNELS,
+        notices=NOTICES,
+        said=said or {},
+        ticked=ticked,
+        problem=problem,
+    )

@@ -1,0 +1,92 @@
+"""Autopilot did: the timeline with its charts, and the list of all intents."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from remit.core.ledger.entries import EventType
+from remit.core.lifecycle import Status
+from remit.core.values import ApprovalSource
+from remit.entrypoints.console import charts
+from remit.entrypoints.console.auth import CurrentRemit, Reader
+from remit.entrypoints.console.dashboard import last_days
+from remit.entrypoints.console.render import page
+from remit.ports import CaseFilter
+
+router = APIRouter()
+Which = Literal["done", "asked", "answered", "bounds"]
+EVENTS: dict[Which, tuple[EventType, ...]] = {
+    "done": ("ACTION_EXECUTED", "ACTION_FAILED", "ACTION_UNKNOWN", "EXECUTION_CANCELLED", "OUTCOME_RESOLVED"),
+    "asked": ("GATE_DECIDED",),
+    "answered": ("ACTION_APPROVED", "ACTION_REJECTED", "INTENT_SUPERSEDED", "INTENT_EXPIRED"),
+    "bounds": ("CONFIG_CHANGED", "AUTONOMY_STOPPED", "AUTONOMY_RESUMED"),
+}
+CHART_DAYS = 14
+PAGE = 30
+STATUSES: tuple[Status, ...] = get_args(Status)
+AnId = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9._:@-]{0,128}$")]
+ACode = Annotated[str | None, Query(pattern=r"^([A-Z][A-Z0-9_]{0,127})?$")]
+
+
+@router.get("/did")
+def did(
+    request: Request,
+    remit: CurrentRemit,
+    visitor: Reader,
+    account_id: AnId = None,
+    which: Which | Literal[""] | None = None,
+    approval_source: ApprovalSource | Literal[""] | None = None,
+    after: str | None = None,
+) -> Response:
+    told, following = remit.timeline(
+        visitor.tenant_id,
+        account_id=account_id or None,
+        event_types=EVENTS[which] if which else None,
+        approval_source=approval_source or None,
+        after=after,
+        limit=PAGE,
+    )
+    days = last_days(remit, visitor.tenant_id, CHART_DAYS)
+    chosen = {"account_id": account_id, "which": which, "approval_source": approval_source}
+    return page(
+        request,
+        "timeline.html",
+        told=told,
+        next=_further(chosen, following),
+        chosen=chosen,
+        tally=days,
+        bars=charts.bars(days["days"]),
+        by_type=charts.by_type(days["days"]),
+        by_reason=charts.by_reason(days["days"]),
+        size=(charts.WIDTH, charts.HEIGHT),
+    )
+
+
+@router.get("/intents")
+def intents(
+    request: Request,
+    remit: CurrentRemit,
+    visitor: Reader,
+    account_id: AnId = None,
+    action_type: ACode = None,
+    status: Status | Literal[""] | None = None,
+    reason: ACode = None,
+    after: str | None = None,
+) -> Response:
+    which = CaseFilter([status] if status else None, account_id or None, action_type or None, reason or None)
+    lines, following = remit.intents(visitor.tenant_id, which, after=after)
+    chosen = {"account_id": account_id, "action_type": action_type, "status": status, "reason": reason}
+    return page(
+        request, "intents.html", lines=lines, next=_further(chosen, following), chosen=chosen, statuses=STATUSES
+    )
+
+
+def _further(chosen: dict[str, Any], following: str | None) -> str | None:
+    """The query of the next page with the same filter."""
+    if following is None:
+        return None
+    return urlencode({name: value for name, value in {**chosen, "after": following}.items() if value})

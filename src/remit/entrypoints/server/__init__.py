@@ -1,0 +1,1 @@
+"""Long-running processes: the server, the worker, and what runs beside them."""

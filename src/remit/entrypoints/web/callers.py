@@ -1,0 +1,102 @@
+"""Who is asking: a bearer credential becomes a principal, whose tenant is the only one it reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
+
+from remit.core.errors import Forbidden, RemitError, Unauthenticated
+from remit.core.identity.access import PREFIX, Permission, Principal
+from remit.core.values import PLATFORM
+from remit.entrypoints.web.oidc import TokenIssuer
+from remit.entrypoints.web.request_batcher import RequestBatcher
+from remit.entrypoints.web.settings import OidcSettings
+from remit.wiring import Remit
+
+MOST_TOGETHER = 64
+
+bearer = HTTPBearer(auto_error=False, description="An API key, or an access token of the configured issuer.")
+
+
+class Credentials:
+    """Whom a bearer credential lets in: an API key, or an access token of the configured issuer."""
+
+    def __init__(self, remit: Remit, oidc: OidcSettings | None) -> None:
+        self._remit, self._issuer = remit, TokenIssuer(oidc) if oidc else None
+        self._keys: RequestBatcher[str, Principal] = RequestBatcher(self._each_key, MOST_TOGETHER)
+
+    def check(self, credential: str) -> Principal:
+        """Raises `Unauthenticated`."""
+        if credential.startswith(f"{PREFIX}."):
+            return self._remit.authenticate(credential)
+        if self._issuer is None:
+            raise Unauthenticated("only API keys let anybody in here; no token issuer is configured")
+        return self._issuer.authenticate(credential)
+
+    async def known(self, credential: str) -> Principal:
+        """The same, for the event loop."""
+        if credential.startswith(f"{PREFIX}."):
+            return await self._keys.ask(credential)
+        # One by one: asking the issuer for its keys must hold up nobody else.
+        return await run_in_threadpool(self.check, credential)
+
+    def _each_key(self, keys: Sequence[str]) -> list[Principal | Exception]:
+        # Asked at one moment, so a key that several send at once is looked up once.
+        found = {key: self._one_key(key) for key in dict.fromkeys(keys)}
+        return [found[key] for key in keys]
+
+    def _one_key(self, key: str) -> Principal | Exception:
+        try:
+            return self.check(key)
+        except RemitError as error:
+            return error
+
+
+# Asynchronous where nothing is waited for: otherwise each would take a turn in a thread.
+async def remit_of(request: Request) -> Remit:
+    remit: Remit = request.app.state.remit
+    return remit
+
+
+async def principal_of(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+) -> Principal:
+    """Raises `Unauthenticated`, or `TooManyRequests` for a credential that asks too often."""
+    if credentials is None:
+        raise Unauthenticated("send 'Authorization: Bearer KEY'")
+    known: Credentials = request.app.state.credentials
+    principal = await known.known(credentials.credentials)
+    request.app.state.limiter.count(principal)
+    return principal
+
+
+CurrentRemit = Annotated[Remit, Depends(remit_of)]
+Caller = Annotated[Principal, Depends(principal_of)]
+
+
+def permitted(permission: Permission) -> Any:
+    """A dependency: the caller, if it may do this within a tenant."""
+
+    async def check(caller: Caller) -> Principal:
+        caller.require(permission)
+        if caller.tenant_id == PLATFORM:
+            raise Forbidden("the platform's keys reach no tenant's records; use a key of that tenant")
+        return caller
+
+    return Depends(check)
+
+
+def require_own_tenant(caller: Principal, body: dict[str, Any]) -> dict[str, Any]:
+    """
+    The body with the caller's tenant and name filled in.
+
+    Raises `Forbidden` if it names another tenant, or speaks as somebody else.
+    """
+    for field, own in (("tenant_id", caller.tenant_id), ("proposed_by", caller.name)):
+        if body.get(field, own) != own:
+            raise Forbidden(f"{field} comes from the credential, which says {own!r}; leave it out")
+    return {**body, "tenant_id": caller.tenant_id, "proposed_by": caller.name}

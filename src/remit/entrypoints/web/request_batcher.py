@@ -1,0 +1,57 @@
+"""What concurrent requests ask of the same thing is asked in one go, so that they share a thread and a commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+class RequestBatcher(Generic[Q, A]):
+    """
+    Collects what is asked while a round is under way; the next round takes all of it, in the order it came.
+
+    `carry_out` runs in a thread, is given at most `most` questions, and answers each in order; what is an
+    exception is raised to the one who asked. If it raises itself, everybody of that round is told so.
+    To be used from one event loop.
+    """
+
+    def __init__(self, carry_out: Callable[[Sequence[Q]], Sequence[A | Exception]], most: int) -> None:
+        self._carry_out, self._most = carry_out, most
+        self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
+        self._rounds: asyncio.Task[None] | None = None
+
+    async def ask(self, question: Q) -> A:
+        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        self._waiting.append((question, answer))
+        if self._rounds is None:
+            self._rounds = asyncio.create_task(self._all_rounds())
+        return await answer
+
+    async def _all_rounds(self) -> None:
+        try:
+            while self._waiting:
+                asked, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                await self._round([question for question, _ in asked], [answer for _, answer in asked])
+        finally:
+            self._rounds = None
+
+    async def _round(self, questions: Sequence[Q], futures: Sequence[asyncio.Future[A]]) -> None:
+        answers: Sequence[A | Exception]
+        try:
+            answers = await run_in_threadpool(self._carry_out, questions)
+        except Exception as error:
+            answers = [error] * len(questions)
+        for future, answer in zip(futures, answers, strict=True):
+            # Who has gone away meanwhile has cancelled its future.
+            if future.done():
+                continue
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)

@@ -1,0 +1,145 @@
+"""The timeline as it happens: server-sent events that go on where a reader was cut off."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from remit.core.errors import OutcomeUnknown, RemitError, TryLater
+from remit.core.identity.access import Principal
+from remit.core.ledger.position import LedgerCursor
+from remit.entrypoints.web.callers import Credentials, CurrentRemit, permitted
+from remit.wiring import Remit
+
+router = APIRouter(tags=["reading"])
+Reader = Annotated[Principal, permitted("read")]
+
+LOOK_S = 0.5
+"""How often a stream looks for something new; less often where looking takes long."""
+HEARTBEAT_S = 15.0
+"""How often a quiet stream says that it is there, and every stream asks whether its reader still may read."""
+
+
+class Streams:
+    """How many streams are open, and whether they are to end."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._open = most, 0
+        self._closing = asyncio.Event()
+
+    def enter(self) -> None:
+        """Raises 503 with `Retry-After`."""
+        if self._open >= self._most or self._closing.is_set():
+            raise HTTPException(503, f"this process serves {self._most} streams already; try again in a moment")
+        self._open += 1
+
+    def leave(self) -> None:
+        self._open -= 1
+
+    def close(self) -> None:
+        """Every stream ends now; called in the event loop that serves them."""
+        self._closing.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """False as soon as streams are to end."""
+        if self._closing.is_set():
+            return False
+        try:
+            await asyncio.wait_for(self._closing.wait(), seconds)
+        except TimeoutError:
+            return True
+        return False
+
+
+class EventStream(StreamingResponse):
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncIterator[bytes], streams: Streams) -> None:
+        # The last is for proxies that would otherwise collect events before they pass them on.
+        super().__init__(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._streams.leave()
+
+
+@router.get(
+    "/v1/stream",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
+async def stream(
+    request: Request,
+    remit: CurrentRemit,
+    caller: Reader,
+    last_event_id: Annotated[
+        str | None, Header(max_length=8192, description="The last `id` that arrived: go on after it.")
+    ] = None,
+) -> Any:
+    """
+    The tenant's timeline from now on as server-sent events, each with the JSON that `/v1/timeline` shows.
+
+    Sent again with `Last-Event-ID`, as browsers do by themselves, nothing is lost and nothing repeated.
+    """
+    bookmark = LedgerCursor.parse(last_event_id) if last_event_id else None
+    streams: Streams = request.app.state.streams
+    streams.enter()
+    return EventStream(events(request, remit, caller, bookmark, lambda: _still_may(request, caller)), streams)
+
+
+async def events(
+    request: Request, remit: Remit, caller: Principal, bookmark: LedgerCursor | None, still_may: Callable[[], bool]
+) -> AsyncIterator[bytes]:
+    """A tenant's timeline as it happens; `still_may` is asked now and then whether its reader still may read."""
+    streams: Streams = request.app.state.streams
+    yield b"retry: 1000\n\n"
+    beat = time.monotonic()
+    pause = 0.0
+    while await streams.wait(pause) and not await request.is_disconnected():
+        started = time.monotonic()
+        try:
+            followed = await run_in_threadpool(remit.since, caller.tenant_id, bookmark)
+        except (TryLater, OutcomeUnknown):
+            pause = LOOK_S
+            continue
+        if bookmark is None:
+            # Known to the reader before anything happens: cut off now, it misses nothing.
+            yield _position(followed.bookmark)
+        bookmark = followed.bookmark
+        for place, told in followed.told:
+            yield b"id: %s\nevent: timeline\ndata: %s\n\n" % (place.encode(), orjson.dumps(told))
+        now = time.monotonic()
+        if now - beat >= HEARTBEAT_S:
+            if not await run_in_threadpool(still_may):
+                return
+            yield _position(bookmark)
+            beat = now
+        # At most a quarter of the time is spent on looking.
+        pause = 0.0 if followed.more else max(LOOK_S, 3 * (now - started))
+
+
+def _position(bookmark: LedgerCursor) -> bytes:
+    return b": still here\nid: %s\n\n" % bookmark.text().encode()
+
+
+def _still_may(request: Request, caller: Principal) -> bool:
+    credentials: Credentials = request.app.state.credentials
+    try:
+        again = credentials.check(request.headers.get("authorization", "").partition(" ")[2])
+    except (TryLater, OutcomeUnknown):
+        return True
+    except RemitError:
+        return False
+    return again.tenant_id == caller.tenant_id and again.may("read")

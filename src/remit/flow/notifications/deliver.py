@@ -1,0 +1,203 @@
+"""
+Delivering: what is due leaves through a notifier, and what became of it is noted.
+
+Whoever delivers claims a message first; it is another's after `IN_HAND`. So what was sent when its worker died is
+sent once more, under the same id, and nothing is ever forgotten.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import get_args
+
+from remit.core.gate.bounds import nothing_set
+from remit.core.notifications.notice import Notice
+from remit.core.notifications.outbox import KEPT, Delivery, Outbox, SendResult, cloud_event, subject
+from remit.core.notifications.subscription import NoticeKind, Recipient, Subscription
+from remit.core.records import BOUNDS, DELIVERY, OUTBOX, SUBSCRIPTION, THE_ONE, Key, delivery_key, outbox_key
+from remit.flow.context import Context
+from remit.ports import NotificationBatch, Notifier, OutgoingNotification, Snapshot, UnitOfWork, Writes, answer_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """
+    Where a page of the console is, and one-use links that sign a recipient in and lead to it. `None` without a
+    console, or for somebody without roles.
+    """
+
+    page: Callable[[str], str | None]
+    sign_in: Callable[[str, Recipient, str], str | None]
+
+
+QUEUE = "/console/queue"
+
+
+@dataclass(frozen=True, slots=True)
+class DueOutbox:
+    """An outbox in which something is due."""
+
+    tenant_id: str
+    subscription_id: str
+    notice: NoticeKind
+
+
+def due(context: Context, tenant_id: str, now: datetime) -> list[DueOutbox]:
+    """Of one tenant, the longest due first."""
+    found = [(box.due_at, box) for box in context.store.scan(OUTBOX, tenant_id) if box.due_at and box.due_at <= now]
+    found.sort(key=lambda pair: pair[0])
+    return [DueOutbox(tenant_id, box.subscription_id, box.notice) for _, box in found]
+
+
+def deliver(context: Context, which: DueOutbox, clock: Callable[[], datetime], links: Links) -> Delivery | None:
+    """Try what is due once, and answer it as it is afterwards; `None` if nothing was."""
+    now = clock()
+    claimed = answer_of(context.store.transact([_claim_unit(which, now)]))
+    if claimed is None:
+        return None
+    subscription, message = claimed
+    letters = _letters(context, subscription, message, links)
+    notifier = context.notifiers.get(subscription.channel)
+    if notifier is None:
+        gone = SendResult(outcome="failed", detail=f"{subscription.channel} is not set up where this worker runs")
+        reports = [gone] * len(letters)
+    else:
+        hosts = _allowed_hosts(context, which.tenant_id)
+        reports = _sent(notifier, NotificationBatch(subscription, letters, hosts, now))
+    return _noted(context, which, message, letters, reports, clock())
+
+
+def _sent(notifier: Notifier, mailing: NotificationBatch) -> list[SendResult]:
+    try:
+        return notifier.send(mailing)
+    except Exception as error:
+        # Counted like any other try, so that a message that breaks its notifier is given up in the end.
+        log.exception("a notifier broke")
+        return [SendResult(outcome="failed", detail=f"the notifier broke ({type(error).__name__})")] * len(
+            mailing.letters
+        )
+
+
+def _claim_unit(which: DueOutbox, now: datetime) -> UnitOfWork[tuple[Subscription, Delivery] | None]:
+    outbox_at = _outbox_key(which)
+    subscription_at = Key(SUBSCRIPTION, which.tenant_id, which.subscription_id)
+
+    def change(snapshot: Snapshot) -> Writes[tuple[Subscription, Delivery] | None]:
+        outbox, subscription = snapshot.get(outbox_at), snapshot.get(subscription_at)
+        if outbox is None:
+            return Writes(answer=None)
+        if subscription is None or not subscription.enabled:
+            return Writes(answer=None, deletes=[outbox_at])
+        claimed = outbox.claim(now)
+        if claimed is None or claimed.trying is None:
+            return Writes(answer=None)
+        return Writes(answer=(subscription, claimed.trying), puts=[(outbox_at, claimed)])
+
+    return UnitOfWork(reads=[outbox_at, subscription_at], decide=change)
+
+
+def _allowed_hosts(context: Context, tenant_id: str) -> Sequence[str]:
+    bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
+    return (context.store.read([bounds_at]).get(bounds_at) or nothing_set(tenant_id)).bounds.allowed_hosts
+
+
+def _letters(context: Context, to: Subscription, message: Delivery, links: Links) -> list[OutgoingNotification]:
+    """One for everybody who does not have it yet."""
+    recipients = [each for each in to.recipients if each.address not in message.done] if to.recipients else [None]
+    return [_letter(context, to, message, recipient, links) for recipient in recipients]
+
+
+def _letter(
+    context: Context, to: Subscription, message: Delivery, recipient: Recipient | None, links: Links
+) -> OutgoingNotification:
+    urls = [links.page(_place(item)) for item in message.items]
+    lines: list[tuple[str, str | None]] = list(zip((item.text for item in message.items), urls, strict=True))
+    if message.more:
+        lines.append((f"and {message.more} more", links.page(QUEUE)))
+    # One for all of them: whoever has signed in by it can follow the others.
+    first = _place(message.items[0]) if message.count == 1 else QUEUE
+    return OutgoingNotification(
+        delivery_id=message.delivery_id,
+        recipient=recipient,
+        subject=subject(message, to.tenant_id),
+        lines=lines,
+        event=cloud_event(message, tenant_id=to.tenant_id, source=context.event_source, urls=urls),
+        sign_in=links.sign_in(to.tenant_id, recipient, first) if recipient else None,
+    )
+
+
+def _place(item: Notice) -> str:
+    return f"/console/intents/{item.action_intent_id}" if item.action_intent_id else QUEUE
+
+
+def _noted(
+    context: Context,
+    which: DueOutbox,
+    message: Delivery,
+    letters: Sequence[OutgoingNotification],
+    reports: Sequence[SendResult],
+    now: datetime,
+) -> Delivery | None:
+    report = _together(letters, reports)
+    by_address = {
+        letter.recipient.address: each for letter, each in zip(letters, reports, strict=True) if letter.recipient
+    }
+    surplus = context.store.scan(DELIVERY, which.tenant_id, f"{which.subscription_id}|")[: -(KEPT - 1)]
+    kinds: tuple[NoticeKind, ...] = get_args(NoticeKind)
+    others = [outbox_key(which.tenant_id, which.subscription_id, kind) for kind in kinds if kind != which.notice]
+    outbox_at = _outbox_key(which)
+
+    def change(snapshot: Snapshot) -> Writes[Delivery | None]:
+        outbox = snapshot.get(outbox_at)
+        if outbox is None or outbox.trying is None or outbox.trying.delivery_id != message.delivery_id:
+            # Removed meanwhile, or another one took over and noted the end of it.
+            return Writes(answer=None)
+        after, noted = outbox.note(report, by_address, now)
+        writes = Writes[Delivery | None](answer=noted)
+        if after.is_empty:
+            writes.deletes.append(outbox_at)
+        else:
+            writes.put(outbox_at, after)
+        if noted.status != "PENDING":
+            writes.put(delivery_key(which.tenant_id, noted), noted)
+            writes.deletes += [delivery_key(which.tenant_id, old) for old in surplus]
+        if noted.status == "DELIVERED":
+            _hasten(snapshot, others, writes, now)
+        return writes
+
+    return answer_of(context.store.transact([UnitOfWork(reads=[outbox_at, *others], decide=change)]))
+
+
+def _hasten(snapshot: Snapshot, others: Sequence[Key[Outbox]], writes: Writes[Delivery | None], now: datetime) -> None:
+    # Whoever answers again gets the rest at once, and not when its pause is over.
+    for key in others:
+        outbox = snapshot.get(key)
+        hastened = outbox.hasten(now) if outbox else None
+        if hastened is not None and hastened is not outbox:
+            writes.put(key, hastened)
+
+
+def _together(letters: Sequence[OutgoingNotification], reports: Sequence[SendResult]) -> SendResult:
+    """What the message came to: it is tried again as long as anybody may still get it."""
+    if len(reports) == 1:
+        return reports[0]
+    outcomes = {report.outcome for report in reports}
+    details = [
+        f"{letter.recipient.name}: {report.detail}"
+        for letter, report in zip(letters, reports, strict=True)
+        if letter.recipient and report.outcome != "delivered"
+    ]
+    reached = sum(report.outcome == "delivered" for report in reports)
+    return SendResult(
+        outcome="failed" if "failed" in outcomes else "refused" if "refused" in outcomes else "delivered",
+        detail="; ".join([f"{reached} of {len(reports)} recipients have it", *details]),
+    )
+
+
+def _outbox_key(which: DueOutbox) -> Key[Outbox]:
+    return outbox_key(which.tenant_id, which.subscription_id, which.notice)

@@ -1,0 +1,124 @@
+"""Subscriptions: set, listed, removed, tried out; and what became of what they were sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, get_args
+
+from remit.core.errors import Conflict, InvalidInput, NotFound
+from remit.core.notifications.notice import Notice
+from remit.core.notifications.outbox import Delivery, DeliveryStatus, Outbox
+from remit.core.notifications.subscription import MOST_SUBSCRIPTIONS, TEST, NewSubscription, NoticeKind, Subscription
+from remit.core.records import DELIVERY, OUTBOX, SUBSCRIPTION, Key, delivery_key, outbox_key
+from remit.flow.context import Context
+from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
+
+PAGE = 50
+LARGEST_PAGE = 500
+
+
+def set_(
+    context: Context, tenant_id: str, subscription_id: str, asked: NewSubscription, *, by: str, now: datetime
+) -> Subscription:
+    """Make it or replace it; one that was told before goes on being told. Raises `InvalidInput`."""
+    notifier = context.notifiers.get(asked.channel)
+    if notifier is None:
+        raise InvalidInput("channel", f"{asked.channel!r} is not set up here", f"use {' or '.join(context.notifiers)}")
+    notifier.check(asked)
+    others = {each.subscription_id for each in context.store.scan(SUBSCRIPTION, tenant_id)} - {subscription_id}
+    if len(others) >= MOST_SUBSCRIPTIONS:
+        raise InvalidInput("subscription_id", f"would be number {len(others) + 1}", "remove one first")
+    subscription_at = Key(SUBSCRIPTION, tenant_id, subscription_id)
+
+    def change(snapshot: Snapshot) -> Writes[Subscription]:
+        before = snapshot.get(subscription_at)
+        goes_on = before is not None and before.enabled
+        made = Subscription(
+            subscription_id=subscription_id,
+            tenant_id=tenant_id,
+            set_by=by,
+            set_at=now,
+            told_from=before.told_from if before is not None and goes_on else now,
+            **dict(asked),
+        )
+        return Writes(answer=made, puts=[(subscription_at, made)])
+
+    return answer_of(context.store.transact([UnitOfWork(reads=[subscription_at], decide=change)]))
+
+
+def listed(context: Context, tenant_id: str) -> Sequence[Subscription]:
+    """By their names."""
+    return context.store.scan(SUBSCRIPTION, tenant_id)
+
+
+def remove(context: Context, tenant_id: str, subscription_id: str) -> Subscription:
+    """It is told nothing more, and what it was told is forgotten. Raises `NotFound`."""
+    subscription_at = Key(SUBSCRIPTION, tenant_id, subscription_id)
+    outboxes_at = _outbox_keys(tenant_id, subscription_id)
+    finished = context.store.scan(DELIVERY, tenant_id, f"{subscription_id}|")
+
+    def change(snapshot: Snapshot) -> Writes[Subscription]:
+        stored = _required(snapshot, subscription_at)
+        outboxes = [key for key in outboxes_at if snapshot.get(key) is not None]
+        deliveries = [delivery_key(tenant_id, each) for each in finished]
+        return Writes(answer=stored, deletes=[subscription_at, *outboxes, *deliveries])
+
+    return answer_of(context.store.transact([UnitOfWork(reads=[subscription_at, *outboxes_at], decide=change)]))
+
+
+def test(context: Context, tenant_id: str, subscription_id: str, *, by: str, now: datetime) -> Delivery:
+    """Send it a test at once. Raises `NotFound`, or `Conflict` for one that is not enabled."""
+    subscription_at, outbox_at = (
+        Key(SUBSCRIPTION, tenant_id, subscription_id),
+        outbox_key(tenant_id, subscription_id, TEST),
+    )
+    notice = Notice(notice=TEST, at=now, text=f"{by} tries out the subscription {subscription_id}")
+
+    def change(snapshot: Snapshot) -> Writes[Delivery]:
+        if not _required(snapshot, subscription_at).enabled:
+            raise Conflict(f"subscription {subscription_id!r} is not enabled; enable it first")
+        before = snapshot.get(outbox_at) or Outbox(subscription_id=subscription_id, notice=TEST)
+        outbox = before.gather([notice], delivery_id=context.new_id(), now=now)
+        assert outbox.gathering is not None
+        return Writes(answer=outbox.gathering, puts=[(outbox_at, outbox)])
+
+    return answer_of(context.store.transact([UnitOfWork(reads=[subscription_at, outbox_at], decide=change)]))
+
+
+def _required(snapshot: Snapshot, subscription_at: Key[Subscription]) -> Subscription:
+    stored = snapshot.get(subscription_at)
+    if stored is None:
+        raise NotFound("subscription", subscription_at.id, subscription_at.tenant_id)
+    return stored
+
+
+def _outbox_keys(tenant_id: str, subscription_id: str) -> list[Key[Outbox]]:
+    return [outbox_key(tenant_id, subscription_id, notice) for notice in get_args(NoticeKind)]
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which deliveries; what is `None` does not matter."""
+
+    subscription_id: str | None = None
+    status: str | None = None
+
+
+def deliveries(context: Context, tenant_id: str, which: Which, limit: int) -> list[dict[str, Any]]:
+    """What was sent and is being sent, the newest first, each with its last result. Raises `InvalidInput`."""
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise InvalidInput("limit", f"is {limit}", f"ask for 1 to {LARGEST_PAGE}")
+    if which.status is not None and which.status not in get_args(DeliveryStatus):
+        raise InvalidInput("status", f"is {which.status!r}", f"ask for {', '.join(get_args(DeliveryStatus))}")
+    prefix = f"{which.subscription_id}|" if which.subscription_id else ""
+    found = [*context.store.scan(DELIVERY, tenant_id, prefix), *_pending(context, tenant_id, prefix)]
+    wanted = [each for each in found if which.status in (None, each.status)]
+    newest = sorted(wanted, key=lambda each: (each.created_at, each.delivery_id), reverse=True)
+    return [each.shown() for each in newest[:limit]]
+
+
+def _pending(context: Context, tenant_id: str, prefix: str) -> list[Delivery]:
+    outboxes = context.store.scan(OUTBOX, tenant_id, prefix)
+    return [each for outbox in outboxes for each in (outbox.trying, outbox.gathering) if each is not None]

@@ -1,0 +1,86 @@
+"""What monitoring watches: how long people and the bus have kept intents waiting, and how much budget is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from remit.core.gate.bounds import BoundsInForce, nothing_set
+from remit.core.gate.budget import ALL, account_usage_id, day_of
+from remit.core.lifecycle import WAITING, due_step
+from remit.core.records import BOUNDS, THE_ONE, USAGE, Key
+from remit.core.values import PLATFORM
+from remit.flow.context import Context
+
+MOST_ACCOUNTS = 1000
+MOST_TENANTS = 200
+"""Beyond these nothing is measured; `left_out` says of how many."""
+_LOOK_AT = 500
+
+
+@dataclass(slots=True)
+class Measured:
+    """By tenant: how long the queue is, its oldest, the lag of publication; by tenant and account: what is left."""
+
+    waiting: dict[str, int] = field(default_factory=dict)
+    oldest_waiting_s: dict[str, float] = field(default_factory=dict)
+    publish_lag_s: dict[str, float] = field(default_factory=dict)
+    budget_left: dict[tuple[str, str], int] = field(default_factory=dict)
+    left_out: int = 0
+
+
+def measure(context: Context, tenant_id: str | None, now: datetime, most_accounts: int) -> Measured:
+    """
+    Of one tenant, or of all.
+
+    The oldest in the queue is looked for among the `_LOOK_AT` that expire first. The lag is that of what
+    should have been published by now and is not.
+    """
+    tenants = [tenant_id] if tenant_id else [name for name in context.store.tenants() if name != PLATFORM]
+    measured = Measured(left_out=len(tenants[MOST_TENANTS:]))
+    for name in tenants[:MOST_TENANTS]:
+        measured.waiting[name] = sum(n for status, n in context.store.counts(name).items() if status in WAITING)
+        first = context.store.waiting(name, None, None, _LOOK_AT) if measured.waiting[name] else []
+        measured.oldest_waiting_s[name] = _age_s(min((case.created_at for case in first), default=now), now)
+        measured.publish_lag_s[name] = 0.0
+        for account, left in _budgets_left(context, name, now):
+            if len(measured.budget_left) < most_accounts:
+                measured.budget_left[name, account] = left
+            else:
+                measured.left_out += 1
+    for tenant, lag_s in publish_lags(context, now).items():
+        if tenant in measured.publish_lag_s:
+            measured.publish_lag_s[tenant] = lag_s
+    return measured
+
+
+def publish_lags(context: Context, now: datetime) -> dict[str, float]:
+    """By tenant, how long the oldest approval that should have left by now has waited; whose none waits is left out."""
+    lags: dict[str, float] = {}
+    for case in context.store.due(now, _LOOK_AT):
+        if due_step(case, now) == "publish":
+            lags[case.tenant_id] = max(lags.get(case.tenant_id, 0.0), _age_s(case.updated_at, now))
+    return lags
+
+
+def _age_s(since: datetime, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds())
+
+
+def _budgets_left(context: Context, tenant_id: str, now: datetime) -> Iterator[tuple[str, int]]:
+    """Of each account that is named or has used its budget today."""
+    bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
+    bounds = context.store.read([bounds_at]).get(bounds_at) or nothing_set(tenant_id)
+    used = _used_today(context, bounds, now)
+    for account in sorted({*bounds.bounds.accounts, *(usage_id.partition("|account:")[2] for usage_id in used)}):
+        in_force = bounds.budget(account, now)
+        if in_force.budget and in_force.budget.max_autonomous_per_day is not None:
+            spent = used.get(account_usage_id(in_force.day, account), 0)
+            yield account, max(0, in_force.budget.max_autonomous_per_day - spent)
+
+
+def _used_today(context: Context, bounds: BoundsInForce, now: datetime) -> dict[str, int]:
+    days = {str(day_of(now, zone)) for zone in bounds.zones(now)}
+    records = [usage for day in days for usage in context.store.scan(USAGE, bounds.bounds.tenant, f"{day}|account:")]
+    return {usage.usage_id: usage.used(ALL) for usage in records}

@@ -1,0 +1,1 @@
+"""What people set: bounds and stops, API keys, sessions."""

@@ -1,0 +1,154 @@
+"""What people set: a tenant's bounds as a whole, and the stop switches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from remit.core.errors import BoundsChanged, InvalidInput
+from remit.core.gate.action_type import ActionType
+from remit.core.gate.autonomy import Stop, StopLevel, Stops, StopScope
+from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, nothing_set, replace_bounds
+from remit.core.gate.policy import PLATFORM_POLICIES
+from remit.core.records import ACTION_TYPE, BOUNDS, POLICY_VERSION, STOPS, THE_ONE, Key, PolicyVersion, type_id
+from remit.core.values import PLATFORM, check_identifier, check_text
+from remit.flow.context import Context, TenantLedgerWriter, chain_head_key
+from remit.ports import Connector, Snapshot, UnitOfWork, Writes
+
+
+def check_tools(bounds: Bounds, connectors: Mapping[str, Connector]) -> None:
+    """Raises `InvalidInput` naming the action type whose tool no connector here can carry out."""
+    for name, spec in bounds.action_types.items():
+        connector = connectors.get(spec.tool.connector)
+        if connector is None:
+            known = ", ".join(sorted(connectors))
+            raise InvalidInput(
+                f"action_types.{name}.tool.connector", f"{spec.tool.connector!r} is not known", f"use one of {known}"
+            )
+        try:
+            connector.check(spec.tool.wire())
+        except InvalidInput as error:
+            raise InvalidInput(f"action_types.{name}.tool.{error.field}", error.problem, error.way_out) from None
+
+
+def change_unit(
+    context: Context,
+    tenant_id: str,
+    wanted: Callable[[Bounds], Bounds],
+    *,
+    by: str,
+    now: datetime,
+    expected_sequence: int | None = None,
+) -> UnitOfWork[tuple[BoundsInForce, BoundsInForce]]:
+    """
+    Replace a tenant's whole bounds by what `wanted` makes of those in force; stop switches stay as they are.
+
+    Answers what was and what is. The same bounds again change nothing and write nothing.
+    Raises `BoundsChanged` if these are not number `expected_sequence`.
+    """
+    bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
+
+    def change(snapshot: Snapshot) -> Writes[tuple[BoundsInForce, BoundsInForce]]:
+        before = snapshot.get(bounds_at) or nothing_set(tenant_id)
+        after = next_bounds(before, wanted(before.bounds), now, expected_sequence)
+        if after == before:
+            return Writes(answer=(before, before))
+        writer = TenantLedgerWriter(context, snapshot, tenant_id, now)
+        writer.append("CONFIG_CHANGED", after.wire(), actor=by)
+        writes = writer.writes((before, after))
+        writes.put(bounds_at, after)
+        for name in changed_types(before, after):
+            version = after.type_versions[name]
+            registered = ActionType(name=name, version=version, spec=after.bounds.action_types[name])
+            writes.put(Key(ACTION_TYPE, tenant_id, type_id(name, version)), registered)
+        return writes
+
+    return UnitOfWork(reads=[bounds_at, chain_head_key(tenant_id)], decide=change)
+
+
+def next_bounds(before: BoundsInForce, wanted: Bounds, now: datetime, expected_sequence: int | None) -> BoundsInForce:
+    """What is in force after the change: the same if nothing changes. Raises `BoundsChanged`."""
+    if expected_sequence not in (None, before.config_sequence):
+        raise BoundsChanged(wanted.tenant, expected_sequence or 0, before.config_sequence)
+    if before.bounds == wanted and before.config_sequence > 0:
+        return before
+    return replace_bounds(before, wanted, now)
+
+
+def keep_policies_unit(tenant_id: str) -> UnitOfWork[None]:
+    """Keep the policies in force under their content hash, if they are not kept yet."""
+    bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
+
+    def version_of(snapshot: Snapshot) -> PolicyVersion:
+        in_force = snapshot.get(bounds_at) or nothing_set(tenant_id)
+        return PolicyVersion(
+            version=in_force.policies().version, platform=PLATFORM_POLICIES, sources=in_force.bounds.policies
+        )
+
+    def key_of(snapshot: Snapshot) -> Key[PolicyVersion]:
+        return Key(POLICY_VERSION, tenant_id, version_of(snapshot).version)
+
+    def change(snapshot: Snapshot) -> Writes[None]:
+        writes: Writes[None] = Writes(answer=None)
+        if snapshot.get(key_of(snapshot)) is None:
+            writes.put(key_of(snapshot), version_of(snapshot))
+        return writes
+
+    return UnitOfWork(reads=[bounds_at], decide=change, then_reads=lambda snapshot: [key_of(snapshot)])
+
+
+def stop_unit(
+    context: Context, scope: StopScope, level: StopLevel, *, by: str, reason: str, now: datetime
+) -> UnitOfWork[Stop]:
+    """Pull a stop switch. Pulled again, it keeps the newer name and reason."""
+    owner = _owner(scope, by, reason)
+    stops_at = Key(STOPS, owner, THE_ONE)
+    stop = Stop(scope=scope, level=level, stopped_by=by, reason=reason, stopped_at=now)
+
+    def change(snapshot: Snapshot) -> Writes[Stop]:
+        writer = TenantLedgerWriter(context, snapshot, owner, now)
+        writer.append("AUTONOMY_STOPPED", _told(scope, level, by, reason), actor=by)
+        writes = writer.writes(stop)
+        writes.put(stops_at, (snapshot.get(stops_at) or Stops()).with_stop(stop))
+        return writes
+
+    return UnitOfWork(reads=[stops_at, chain_head_key(owner)], decide=change)
+
+
+def resume_unit(
+    context: Context, scope: StopScope, level: StopLevel, *, by: str, reason: str, now: datetime
+) -> UnitOfWork[bool]:
+    """Put one stop switch back. Answers false, and writes nothing, if it was not pulled."""
+    owner = _owner(scope, by, reason)
+    stops_at = Key(STOPS, owner, THE_ONE)
+
+    def change(snapshot: Snapshot) -> Writes[bool]:
+        before = snapshot.get(stops_at) or Stops()
+        after = before.without(scope, level)
+        if after == before:
+            return Writes(answer=False)
+        writer = TenantLedgerWriter(context, snapshot, owner, now)
+        writer.append("AUTONOMY_RESUMED", _told(scope, level, by, reason), actor=by)
+        writes = writer.writes(True)
+        writes.put(stops_at, after)
+        return writes
+
+    return UnitOfWork(reads=[stops_at, chain_head_key(owner)], decide=change)
+
+
+def _told(scope: StopScope, level: StopLevel, by: str, reason: str) -> dict[str, Any]:
+    return {"scope": scope.wire(), "level": level, "by": by, "reason": reason}
+
+
+def _owner(scope: StopScope, by: str, reason: str) -> str:
+    for field, value in (("by", by), ("reason", reason)):
+        check_text(field, value)
+        if not value.strip():
+            raise InvalidInput(field, "is empty", "a stop and its end name who and why")
+    for field in ("tenant_id", "account_id", "action_type"):
+        if getattr(scope, field) is not None:
+            check_identifier(field, getattr(scope, field))
+    if scope.tenant_id is None and (scope.account_id or scope.action_type):
+        raise InvalidInput("tenant", "is missing", "name the tenant whose account or action type is meant")
+    return scope.tenant_id or PLATFORM

@@ -1,0 +1,119 @@
+"""Who is signed in at the console: sessions begun, looked up and ended, and links that sign in once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from remit.core.errors import Unauthenticated
+from remit.core.identity.access import Principal, parse_key
+from remit.core.identity.secret_text import SecretText
+from remit.core.identity.session import (
+    LINK_PREFIX,
+    SESSION_PREFIX,
+    UNKNOWN_LINK,
+    Session,
+    SignInLink,
+    check_session,
+    new_link,
+    new_session,
+    use_link,
+)
+from remit.core.records import API_KEY, SESSION, SIGN_IN_LINK, Key
+from remit.flow.context import Context
+from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
+
+SWEPT_AT_ONCE = 100
+"""So many sessions and links that are over are dropped whenever one begins or a link is made."""
+
+
+def begin(
+    context: Context, principal: Principal, *, secret: str, now: datetime, by_key: str | None = None
+) -> SecretText:
+    """Begin a session; `by_key` is the text of the API key that let the person in. Answers the cookie's text."""
+    text = SecretText(SESSION_PREFIX, principal.tenant_id, context.new_id(), secret)
+    session = new_session(principal, text, key_id=parse_key(by_key).id if by_key else None, now=now)
+    over = _over(context, principal.tenant_id, now)
+
+    def change(_: Snapshot) -> Writes[SecretText]:
+        return Writes(answer=text, puts=[(_at(text), session)], deletes=over)
+
+    return answer_of(context.store.transact([UnitOfWork(reads=over, decide=change)]))
+
+
+def find(context: Context, cookie: str, now: datetime) -> tuple[Principal, SecretText]:
+    """Who is signed in. Raises `Unauthenticated`."""
+    shown = SecretText.parse(SESSION_PREFIX, cookie)
+    if shown is None:
+        raise Unauthenticated("nobody is signed in; sign in")
+    session = context.store.read([_at(shown)]).get(_at(shown))
+    key = None
+    if session is not None and session.key_id is not None:
+        key_at = Key(API_KEY, session.tenant_id, session.key_id)
+        key = context.store.read([key_at]).get(key_at)
+    return check_session(session, key, shown, now), shown
+
+
+def end(context: Context, shown: SecretText) -> None:
+    """From now on this cookie says nothing."""
+    context.store.transact([UnitOfWork(reads=[], decide=lambda _: Writes(answer=None, deletes=[_at(shown)]))])
+
+
+def make_link(
+    context: Context,
+    principal: Principal,
+    *,
+    leads_to: str,
+    loopback_only: bool,
+    secret: str,
+    now: datetime,
+    lives: timedelta,
+) -> SecretText:
+    """A link that signs `principal` in once. Answers its token."""
+    text = SecretText(LINK_PREFIX, principal.tenant_id, context.new_id(), secret)
+    link = new_link(principal, text, leads_to=leads_to, loopback_only=loopback_only, now=now, lives=lives)
+    # Where people come in by mailed links alone, no session begins that would drop what is over.
+    over = _over(context, principal.tenant_id, now)
+
+    def change(_: Snapshot) -> Writes[SecretText]:
+        return Writes(answer=text, puts=[(_link_at(text), link)], deletes=over)
+
+    return answer_of(context.store.transact([UnitOfWork(reads=[_link_at(text), *over], decide=change)]))
+
+
+def redeem(context: Context, token: str, *, on_loopback: bool, secret: str, now: datetime) -> tuple[SecretText, str]:
+    """
+    Use a link up and begin its session, in one write. Answers the cookie's text and where the link leads.
+
+    Raises `Unauthenticated` for a link that is unknown, used or over.
+    """
+    shown = SecretText.parse(LINK_PREFIX, token)
+    if shown is None:
+        raise Unauthenticated(UNKNOWN_LINK)
+    text = SecretText(SESSION_PREFIX, shown.tenant_id, context.new_id(), secret)
+    link_at = _link_at(shown)
+
+    def change(snapshot: Snapshot) -> Writes[tuple[SecretText, str]]:
+        used = use_link(snapshot.get(link_at), shown, now, on_loopback=on_loopback)
+        session = new_session(_principal(used), text, key_id=None, now=now)
+        return Writes(answer=(text, used.leads_to), puts=[(link_at, used), (_at(text), session)])
+
+    return answer_of(context.store.transact([UnitOfWork(reads=[link_at], decide=change)]))
+
+
+def _principal(link: SignInLink) -> Principal:
+    return Principal(link.name, link.tenant_id, frozenset(link.roles))
+
+
+def _at(text: SecretText) -> Key[Session]:
+    return Key(SESSION, text.tenant_id, text.id)
+
+
+def _link_at(text: SecretText) -> Key[SignInLink]:
+    return Key(SIGN_IN_LINK, text.tenant_id, text.id)
+
+
+def _over(context: Context, tenant_id: str, now: datetime) -> list[Key[Session] | Key[SignInLink]]:
+    sessions = [s for s in context.store.scan(SESSION, tenant_id) if s.expires_at <= now]
+    links = [link for link in context.store.scan(SIGN_IN_LINK, tenant_id) if link.expires_at <= now]
+    over: list[Key[Session] | Key[SignInLink]] = [Key(SESSION, tenant_id, s.session_id) for s in sessions]
+    return [*over, *(Key(SIGN_IN_LINK, tenant_id, link.link_id) for link in links)][:SWEPT_AT_ONCE]

@@ -1,0 +1,73 @@
+"""What this process did to intents, told to those who count and trace. Nothing waits for them or depends on them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from remit.core.errors import RemitError
+from remit.core.execution.approval import Approval
+from remit.core.intent import ActionIntentV1
+from remit.flow.gate import GateAnswer, GateRequest
+
+
+@dataclass(frozen=True, slots=True)
+class StepEvent:
+    """One step of one intent. `result` is the gate's, or the status that followed; times are of the machine."""
+
+    step: Literal["propose", "gate", "approve", "execute"]
+    tenant_id: str
+    action_intent_id: str
+    trace_id: str | None
+    result: str
+    reason: str | None
+    began_ns: int
+    ended_ns: int
+
+
+Hook = Callable[[StepEvent], None]
+"""Never raises, and is done at once."""
+
+
+class Hooks:
+    """Nobody at first; then what happens is told to each."""
+
+    def __init__(self) -> None:
+        self._each: list[Hook] = []
+
+    def add(self, watcher: Hook) -> None:
+        self._each.append(watcher)
+
+    def begin(self) -> int:
+        return time.time_ns()
+
+    def proposed(self, began_ns: int, answers: Sequence[ActionIntentV1 | RemitError]) -> None:
+        if not self._each:
+            return
+        for intent in answers:
+            if isinstance(intent, ActionIntentV1):
+                names = intent.tenant_id, intent.action_intent_id, intent.trace_id
+                self._tell(StepEvent("propose", *names, "PROPOSED", None, began_ns, time.time_ns()))
+
+    def gated(self, began_ns: int, requests: Sequence[GateRequest], answers: Sequence[GateAnswer | RemitError]) -> None:
+        if not self._each:
+            return
+        for request, answer in zip(requests, answers, strict=True):
+            if isinstance(answer, GateAnswer):
+                names = request.tenant_id, request.action_intent_id, answer.trace_id
+                self._tell(StepEvent("gate", *names, answer.result, answer.reason, began_ns, time.time_ns()))
+
+    def approved(self, began_ns: int, approval: Approval) -> None:
+        names = approval.tenant_id, approval.action_intent_id, approval.trace_id
+        self._tell(StepEvent("approve", *names, "APPROVED", None, began_ns, time.time_ns()))
+
+    def executed(self, began_ns: int, data: Mapping[str, Any], status: str) -> None:
+        """`data` is that of the event that was carried out."""
+        names = data["tenant_id"], data["action_intent_id"], data.get("trace_id")
+        self._tell(StepEvent("execute", *names, status, None, began_ns, time.time_ns()))
+
+    def _tell(self, happened: StepEvent) -> None:
+        for watcher in self._each:
+            watcher(happened)

@@ -1,0 +1,65 @@
+"""
+What this process last saw of a few kinds of record: a hint which keys will be needed, and a first guess for
+units that write everything they read. Never what a decision rests on: a write is conditioned on it, or it is read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from remit.core.records import AUTO_EXEC_STATE, BOUNDS, CASE, Key
+from remit.core.values import Record
+from remit.stores.units import RecordId
+
+R = TypeVar("R", bound=Record)
+
+MOST_REMEMBERED = 4096
+_KINDS = (BOUNDS.name, CASE.name, AUTO_EXEC_STATE.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """A record as it was read or written, with its version; both are `None` for what was not there."""
+
+    record: Record | None
+    version: str | None
+
+
+NOTHING = Versioned(None, None)
+
+
+class RecordCache:
+    """Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: OrderedDict[RecordId, Versioned] = OrderedDict()
+
+    def remember(self, place: RecordId, seen: Versioned) -> None:
+        if place[0] not in _KINDS:
+            return
+        with self._lock:
+            self._seen[place] = seen
+            self._seen.move_to_end(place)
+            if len(self._seen) > MOST_REMEMBERED:
+                self._seen.popitem(last=False)
+
+    def recall(self, place: RecordId) -> Versioned | None:
+        """`None` if it was not seen lately."""
+        with self._lock:
+            return self._seen.get(place)
+
+
+class CachedBounds:
+    """A `Snapshot` of what bounds were last seen to be, and nothing else, for asking which keys may be needed."""
+
+    def __init__(self, cache: RecordCache) -> None:
+        self._cache = cache
+
+    def get(self, key: Key[R]) -> R | None:
+        kind, tenant_id, id = key
+        seen = self._cache.recall((kind.name, tenant_id, id)) if kind is BOUNDS else None
+        return cast("R | None", seen.record) if seen else None

@@ -1,0 +1,119 @@
+"""
+Group commit without a thread of its own: whoever comes first carries out everybody's work.
+
+A caller that finds nobody at work leads: it takes all that is waiting (its own turn first), carries it
+out in one transaction, wakes the others with their answers, and names the next leader among those who
+came in the meantime. A caller who is alone pays for no hand-over.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from remit.ports import UnitOfWork
+
+MOST_UNITS = 500
+"""In one transaction, unless a single call brings more."""
+
+
+class PendingCall:
+    """One call that waits for its answers."""
+
+    __slots__ = ("_answers", "_error", "_wake", "leads", "settled", "units")
+
+    def __init__(self, units: Sequence[UnitOfWork[Any]]) -> None:
+        self.units = units
+        self.settled = False
+        self.leads = False
+        self._answers: list[Any] = []
+        self._error: BaseException | None = None
+        self._wake = threading.Lock()
+        self._wake.acquire()
+
+    def answer(self, answers: list[Any]) -> None:
+        self._answers, self.settled = answers, True
+
+    def fail(self, error: BaseException) -> None:
+        self._error, self.settled = error, True
+
+    def result(self) -> list[Any]:
+        if self._error is not None:
+            raise self._error
+        return self._answers
+
+    def wait(self) -> None:
+        self._wake.acquire()
+
+    def wake(self) -> None:
+        self._wake.release()
+
+
+class GroupCommit:
+    """`carry_out` is given some turns and settles each; it is never called twice at a time."""
+
+    def __init__(self, carry_out: Callable[[list[PendingCall]], None]) -> None:
+        self._carry_out = carry_out
+        self._mutex = threading.Lock()
+        self._waiting: deque[PendingCall] = deque()
+        self._led = False
+
+    def submit(self, units: Sequence[UnitOfWork[Any]]) -> list[Any]:
+        """The answers. Raises what this caller's own turn failed with."""
+        call = PendingCall(units)
+        with self._mutex:
+            self._waiting.append(call)
+            call.leads = not self._led
+            self._led = True
+        if not call.leads:
+            self._wait(call)
+        if call.leads:
+            self._lead()
+        return call.result()
+
+    def _wait(self, call: PendingCall) -> None:
+        try:
+            call.wait()
+        except BaseException:
+            # Interrupted: nobody may wait for a leader who has left.
+            with self._mutex:
+                if call in self._waiting:
+                    self._waiting.remove(call)
+                if call.leads:
+                    self._name_leader()
+            raise
+
+    def _lead(self) -> None:
+        calls = self._take()
+        try:
+            self._carry_out(calls)
+        finally:
+            self._hand_over(calls)
+
+    def _take(self) -> list[PendingCall]:
+        """At least one turn; the leader's own is the first."""
+        with self._mutex:
+            calls = [self._waiting.popleft()]
+            units = len(calls[0].units)
+            while self._waiting and units + len(self._waiting[0].units) <= MOST_UNITS:
+                calls.append(self._waiting.popleft())
+                units += len(calls[-1].units)
+        return calls
+
+    def _hand_over(self, calls: list[PendingCall]) -> None:
+        others = calls[1:]
+        with self._mutex:
+            # Only a leader that was interrupted leaves turns unsettled.
+            self._waiting.extendleft(call for call in reversed(others) if not call.settled)
+            self._name_leader()
+        for call in others:
+            if call.settled:
+                call.wake()
+
+    def _name_leader(self) -> None:
+        self._led = bool(self._waiting)
+        if self._led:
+            self._waiting[0].leads = True
+            self._waiting[0].wake()

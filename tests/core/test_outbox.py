@@ -1,0 +1,135 @@
+"""An outbox: at most one message on its way and one that gathers; no notice is lost, none is in two messages."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remit.core.notifications.notice import Notice
+from remit.core.notifications.outbox import (
+    FIRST_PAUSE,
+    GATHER,
+    LONGEST_DETAIL,
+    LONGEST_PAUSE,
+    MOST_TRIES,
+    Delivery,
+    Outbox,
+    SendResult,
+    cloud_event,
+    pause,
+    subject,
+)
+from remit.core.notifications.subscription import NOTICES
+
+from .make import NOW
+
+
+def notice(name: str = "i-1", kind: Any = "NEEDS_INPUT", at: datetime = NOW) -> Notice:
+    return Notice(notice=kind, at=at, text=f"about {name}", action_intent_id=name)
+
+
+def outbox() -> Outbox:
+    return Outbox(subscription_id="ops", notice="NEEDS_INPUT")
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("gather"), st.integers(1, 60)),
+        st.tuples(st.just("try"), st.sampled_from(["delivered", "failed", "refused"])),
+        st.tuples(st.just("wait"), st.integers(1, 20_000)),
+    ),
+    max_size=40,
+)
+
+
+@given(steps=steps)
+def test_every_notice_is_in_one_message_and_messages_leave_in_their_order(steps: list[Any]) -> None:
+    box, now, gathered, ended = outbox(), NOW, 0, list[Delivery]()
+    for step, what in steps:
+        if step == "gather":
+            box = box.gather([notice(f"n-{gathered + n}") for n in range(what)], delivery_id=f"d-{gathered}", now=now)
+            gathered += what
+        elif step == "wait":
+            now += timedelta(seconds=what)
+        elif (claimed := box.claim(now)) is not None:
+            box, noted = claimed.note(SendResult(outcome=what, detail=""), {}, now)
+            ended += [noted] if noted.status != "PENDING" else []
+
+    left = [each for each in (box.trying, box.gathering) if each is not None]
+    assert sum(each.count for each in [*ended, *left]) == gathered
+    numbers = [int(each.delivery_id[2:]) for each in [*ended, *left]]
+    assert numbers == sorted(set(numbers))
+    assert all(each.tries <= MOST_TRIES for each in ended)
+
+
+def test_a_message_gathers_for_a_while_and_then_leaves() -> None:
+    box = outbox().gather([notice()], delivery_id="d-1", now=NOW)
+
+    assert box.claim(NOW + GATHER - timedelta(seconds=1)) is None
+    claimed = box.claim(NOW + GATHER)
+    assert claimed is not None and claimed.trying is not None
+    assert (claimed.trying.delivery_id, claimed.gathering) == ("d-1", None)
+
+
+def test_what_is_on_its_way_is_not_added_to() -> None:
+    box = outbox().gather([notice("a")], delivery_id="d-1", now=NOW).claim(NOW + GATHER)
+    assert box is not None
+
+    box = box.gather([notice("b")], delivery_id="d-2", now=NOW + GATHER)
+
+    assert box.trying is not None and box.gathering is not None
+    assert [item.action_intent_id for item in box.trying.items] == ["a"]
+    assert [item.action_intent_id for item in box.gathering.items] == ["b"]
+
+
+def test_pauses_grow_to_the_longest_and_all_of_them_are_about_a_day() -> None:
+    pauses = [pause(tries) for tries in range(1, MOST_TRIES)]
+
+    assert pauses[0] == FIRST_PAUSE and pauses[-1] == LONGEST_PAUSE and pauses == sorted(pauses)
+    assert timedelta(hours=23) < sum(pauses, timedelta()) < timedelta(hours=24)
+
+
+@pytest.mark.parametrize(("asked", "waits"), [(5.0, 10), (600.0, 600), (1e9, 4 * 3600)])
+def test_a_receiver_may_ask_for_more_time_and_not_for_ever(asked: float, waits: int) -> None:
+    assert pause(1, asked) == timedelta(seconds=waits)
+
+
+def test_what_a_receiver_says_is_kept_up_to_a_limit() -> None:
+    box = outbox().gather([notice()], delivery_id="d-1", now=NOW).claim(NOW + GATHER)
+    assert box is not None
+
+    _, noted = box.note(SendResult(outcome="failed", detail="x" * 5000), {}, NOW)
+
+    assert noted.last_result is not None and len(noted.last_result.detail) == LONGEST_DETAIL
+
+
+@pytest.mark.parametrize("kind", [*NOTICES, "TEST"])
+def test_every_kind_has_its_words_for_one_and_for_many(kind: Any) -> None:
+    box = Outbox(subscription_id="ops", notice=kind)
+    one = box.gather([notice(kind=kind)], delivery_id="d", now=NOW).gathering
+    many = box.gather([notice(kind=kind)] * 3, delivery_id="d", now=NOW).gathering
+    assert one is not None and many is not None
+
+    assert subject(one, "acme").endswith("(acme)") and "3" not in subject(one, "acme")
+    assert "3 " in subject(many, "acme")
+
+
+def test_a_cloud_event_has_what_the_specification_asks_for() -> None:
+    message = outbox().gather([notice()], delivery_id="d-1", now=NOW).gathering
+    assert message is not None
+
+    event = cloud_event(message, tenant_id="acme", source="remit", urls=[None])
+
+    assert {name: event[name] for name in ("specversion", "id", "source", "type", "time", "datacontenttype")} == {
+        "specversion": "1.0",
+        "id": "d-1",
+        "source": "/remit/tenants/acme",
+        "type": "remit.needs_input",
+        "time": "2026-03-10T12:00:00Z",
+        "datacontenttype": "application/json",
+    }
+    assert event["data"]["items"][0]["text"] == "about i-1"

@@ -1,0 +1,187 @@
+"""A worker that tells people: real receivers, real threads, and executions that wait for none of them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from remit.core.errors import TryLater
+from remit.core.notifications import outbox
+from remit.entrypoints.server import notifications
+from remit.entrypoints.server.worker import work
+from remit.wiring import Remit
+
+from .far_side import says, talking
+from .http_world import ACME, EMAIL, NOTE, bounds, proposal
+
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same, and nobody has to wait for it."""
+    monkeypatch.setattr(outbox, "GATHER", timedelta(milliseconds=300))
+    monkeypatch.setattr(outbox, "FIRST_PAUSE", timedelta(milliseconds=300))
+    monkeypatch.setattr(notifications, "LOOK_S", 0.05)
+
+
+@contextmanager
+def working(url: str = "memory://", **changes: Any) -> Iterator[Remit]:
+    with Remit.open(url, environ={"HOOK_SECRET": SECRET}, settings={"REMIT_CONSOLE_URL": "https://r.test"}) as remit:
+        remit.apply(bounds(allowed_hosts=["127.0.0.1"], **changes), by="ann")
+        stop = threading.Event()
+        thread = threading.Thread(target=work, args=(remit,), kwargs={"stop": stop})
+        thread.start()
+        try:
+            yield remit
+        finally:
+            stop.set()
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+def subscribe(remit: Remit, url: str, name: str = "ops", **changes: Any) -> None:
+    asked = {"channel": "webhook", "url": f"{url}/in", "signing_secret": "${HOOK_SECRET}", **changes}
+    remit.set_subscription(ACME, name, asked, by="ann")
+
+
+def submit(remit: Remit, name: str, **changes: Any) -> None:
+    (answer,) = remit.submit([{"tenant_id": ACME, **proposal(name), **changes}])
+    assert not isinstance(answer, Exception), answer
+
+
+def until(true: Callable[[], bool], seconds: float = 15) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come to be"
+        time.sleep(0.02)
+
+
+def event(request: str) -> Any:
+    head, _, body = request.partition("\r\n\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:])
+    name, value = "webhook-signature", next(line for line in head.split("\r\n") if "ignature" in line)
+    return Webhook(SECRET).verify(body, {**headers, name: value.split(": ", 1)[1]}) and json.loads(body)
+
+
+@pytest.mark.parametrize("database", ["memory", "sqlite"])
+def test_what_needs_input_reaches_a_receiver_signed_and_with_a_link(database: str, request: Any) -> None:
+    url = "memory://" if database == "memory" else request.getfixturevalue("sqlite_url")
+    with talking(says(204)) as receiver, working(url) as remit:
+        subscribe(remit, receiver.url)
+        submit(remit, "i-1", action_type=EMAIL)
+        until(lambda: [each["status"] for each in remit.deliveries(ACME)] == ["DELIVERED"])
+
+    (item,) = event(receiver.heard[0])["data"]["items"]
+    assert (item["action_intent_id"], item["url"]) == ("i-1", "https://r.test/console/intents/i-1")
+
+
+def test_a_secret_is_in_no_file_no_answer_and_no_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    echo = says(500, body=f"expected {SECRET}")
+    with talking(echo) as receiver, working(f"sqlite:///{tmp_path / 'remit.db'}") as remit:
+        subscribe(remit, receiver.url)
+        remit.test_subscription(ACME, "ops", by="ann")
+        until(lambda: len(receiver.heard) > 1)
+        shown = str([remit.deliveries(ACME), [each.wire() for each in remit.subscriptions(ACME)]])
+
+    assert "expected ${HOOK_SECRET}" in shown
+    for text in (SECRET, SECRET.removeprefix("whsec_")):
+        assert text not in shown + caplog.text
+        assert all(text.encode() not in file.read_bytes() for file in tmp_path.iterdir())
+
+
+def test_a_receiver_that_fails_gets_it_when_it_has_recovered() -> None:
+    answers = iter([says(500), says(503), says(200)])
+
+    with talking(lambda *given: next(answers)(*given)) as receiver, working() as remit:
+        subscribe(remit, receiver.url)
+        submit(remit, "i-1", action_type=EMAIL)
+        until(lambda: [each["status"] for each in remit.deliveries(ACME)] == ["DELIVERED"])
+
+    assert len({event(request)["id"] for request in receiver.heard}) == 1
+    assert len(receiver.heard) == 3
+
+
+def test_a_slow_receiver_holds_up_neither_executions_nor_other_receivers() -> None:
+    over = threading.Event()
+
+    with (
+        talking(lambda *_: over.wait(8)) as slow,
+        talking(says(200)) as quick_one,
+        working() as remit,
+    ):
+        for number in range(3):
+            subscribe(remit, slow.url, f"slow-{number}")
+        subscribe(remit, quick_one.url)
+        submit(remit, "asked", action_type=EMAIL)
+        until(lambda: len(slow.heard) == 3)
+        began = time.monotonic()
+        for number in range(8):
+            submit(remit, f"i-{number}", action_type=NOTE)
+        until(lambda: all(remit.status(ACME, f"i-{number}")["status"] == "SUCCEEDED" for number in range(8)), 5)
+        until(lambda: len(quick_one.heard) == 1, 5)
+        took = time.monotonic() - began
+        over.set()
+
+    assert took < 5
+
+
+def test_no_tenant_takes_every_place() -> None:
+    over, busy = threading.Event(), threading.Event()
+
+    def slow(*_: Any) -> None:
+        busy.set()
+        over.wait(8)
+
+    with talking(slow) as greedy, talking(says(200)) as other, working() as remit:
+        for number in range(notifications.AT_ONCE + 4):
+            subscribe(remit, greedy.url, f"slow-{number}")
+        remit.apply(bounds("globex", allowed_hosts=["127.0.0.1"]), by="zoe")
+        asked = {"channel": "webhook", "url": f"{other.url}/in", "signing_secret": "${HOOK_SECRET}"}
+        remit.set_subscription("globex", "ops", asked, by="zoe")
+        submit(remit, "asked", action_type=EMAIL)
+        assert busy.wait(10)
+        remit.test_subscription("globex", "ops", by="zoe")
+        until(lambda: len(other.heard) == 1, 5)
+        at_once = len(greedy.heard)
+        over.set()
+
+    assert at_once <= notifications.AT_ONCE_PER_TENANT
+
+
+def test_what_fails_while_following_is_tried_again_and_executions_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    with talking(says(200)) as receiver, working() as remit:
+        follow, failures = remit.follow, iter([RuntimeError("a bug"), TryLater("busy")])
+
+        def failing() -> bool:
+            for failure in failures:
+                raise failure
+            return follow()
+
+        monkeypatch.setattr(remit, "follow", failing)
+        subscribe(remit, receiver.url)
+        submit(remit, "asked", action_type=EMAIL), submit(remit, "i-1")
+        until(lambda: len(receiver.heard) == 1 and remit.status(ACME, "i-1")["status"] == "SUCCEEDED")
+
+
+def test_a_worker_that_ends_has_counted_what_it_did() -> None:
+    with Remit.open("memory://", environ={}, settings={}) as remit:
+        remit.apply(bounds(), by="ann")
+        submit(remit, "i-1")
+        work(remit, until_idle=True)
+        today = remit.tally(ACME, "2026-01-01", "2026-01-01")["today"]
+
+        (day,) = remit.tally(ACME, today, today)["days"]
+
+    assert [(row["status"], row["count"]) for row in day["outcomes"]] == [("SUCCEEDED", 1)]

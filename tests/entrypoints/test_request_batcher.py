@@ -1,0 +1,96 @@
+"""What concurrent requests ask is asked together, and each is answered by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from remit.core.errors import TryLater
+from remit.entrypoints.web.request_batcher import RequestBatcher
+
+
+class Rounds:
+    """Answers each question with itself in capitals once it is let go; `boom` with an error."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.go = threading.Event()
+
+    def __call__(self, questions: Sequence[str]) -> list[str | Exception]:
+        self.asked.append(list(questions))
+        assert self.go.wait(5)
+        return [TryLater("boom") if question == "boom" else question.upper() for question in questions]
+
+
+async def _all(
+    together: RequestBatcher[str, str], questions: Sequence[str], rounds: Rounds
+) -> list[str | BaseException]:
+    asking = [asyncio.ensure_future(together.ask(question)) for question in questions]
+    while not rounds.asked:
+        await asyncio.sleep(0)
+    rounds.go.set()
+    return await asyncio.gather(*asking, return_exceptions=True)
+
+
+def test_what_comes_during_a_round_goes_together_with_the_next():
+    rounds = Rounds()
+
+    async def ask() -> list[str | BaseException]:
+        together: RequestBatcher[str, str] = RequestBatcher(rounds, most=3)
+        first = asyncio.ensure_future(together.ask("first"))
+        while not rounds.asked:
+            await asyncio.sleep(0)
+        return [*(await _all(together, ["a", "b", "c", "d"], rounds)), await first]
+
+    assert asyncio.run(ask()) == ["A", "B", "C", "D", "FIRST"]
+    assert rounds.asked == [["first"], ["a", "b", "c"], ["d"]]
+
+
+def test_an_error_is_told_to_the_one_who_asked_and_to_nobody_else():
+    rounds = Rounds()
+
+    async def ask() -> list[str | BaseException]:
+        return await _all(RequestBatcher(rounds, most=9), ["a", "boom", "b"], rounds)
+
+    a, boom, b = asyncio.run(ask())
+
+    assert (a, b) == ("A", "B")
+    assert isinstance(boom, TryLater)
+
+
+def test_a_round_that_breaks_is_told_to_all_of_it_and_the_next_goes_on():
+    def carry_out(questions: Sequence[str]) -> list[str | Exception]:
+        if "break" in questions:
+            raise TryLater("the store does not answer")
+        return list(questions)
+
+    async def ask() -> tuple[list[str | BaseException], str]:
+        together: RequestBatcher[str, str] = RequestBatcher(carry_out, most=9)
+        broken = await asyncio.gather(together.ask("break"), together.ask("other"), return_exceptions=True)
+        return broken, await together.ask("later")
+
+    broken, later = asyncio.run(ask())
+
+    assert [type(each) for each in broken] == [TryLater, TryLater]
+    assert later == "later"
+
+
+def test_who_goes_away_is_not_waited_for_and_the_others_are_answered():
+    rounds = Rounds()
+
+    async def ask() -> str:
+        together: RequestBatcher[str, str] = RequestBatcher(rounds, most=9)
+        gone, stays = asyncio.ensure_future(together.ask("gone")), asyncio.ensure_future(together.ask("stays"))
+        while not rounds.asked:
+            await asyncio.sleep(0)
+        gone.cancel()
+        rounds.go.set()
+        answer = await stays
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        return answer
+
+    assert asyncio.run(ask()) == "STAYS"
