@@ -21,11 +21,11 @@ from remit.core.lifecycle import Case, Status
 from remit.core.notifications.outbox import SendResult
 from remit.core.notifications.subscription import NewSubscription, Recipient, Subscription
 from remit.core.records import Key, Kind
-from remit.core.values import Record
+from remit.core.values import Stored
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Stored)
 
 
 class Clock(Protocol):
@@ -66,7 +66,7 @@ class Writes(Generic[T_co]):
     """
 
     answer: T_co
-    puts: list[tuple[Key[Any], Record]] = field(default_factory=list)
+    puts: list[tuple[Key[Any], Stored]] = field(default_factory=list)
     deletes: list[Key[Any]] = field(default_factory=list)
     entries: list[LedgerEntry] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)

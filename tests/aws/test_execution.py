@@ -247,9 +247,7 @@ def breaks(deployment, monkeypatch, step, when, error, times=None):
         ("Record", "after", "SUCCEEDED", 1),
     ],
 )
-def test_every_failure_of_every_step_ends_in_a_recorded_outcome(
-    deployment, monkeypatch, step, when, status, calls
-):
+def test_every_failure_of_every_step_ends_in_a_recorded_outcome(deployment, monkeypatch, step, when, status, calls):
     breaks(deployment, monkeypatch, step, when, ZeroDivisionError("secret-in-a-stack-trace"))
 
     carried_out(deployment)

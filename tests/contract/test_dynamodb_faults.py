@@ -223,7 +223,7 @@ def test_a_write_that_never_arrived_and_lost_its_race_is_decided_anew(store, wir
     own = make_object()
 
     def change(snapshot):
-        writes = counting().change(snapshot)
+        writes = counting().decide(snapshot)
         writes.put(*own)
         return writes
 
@@ -248,7 +248,7 @@ def test_an_entry_tells_even_where_others_have_written_since(store, wire, elsewh
     entry = make_entry()
 
     def change(snapshot):
-        writes = counting().change(snapshot)
+        writes = counting().decide(snapshot)
         writes.entries.append(entry)
         return writes
 
@@ -481,7 +481,7 @@ def test_what_another_unit_recalls_does_not_stand_for_what_is_stored(store, else
     def looking(**how):
         return UnitOfWork([key], lambda snapshot: Writes(snapshot.get(key).trace_id), **how)
 
-    assert store.transact([looking(), looking(recalls=True)]) == ["theirs", "theirs"]
+    assert store.transact([looking(), looking(optimistic=True)]) == ["theirs", "theirs"]
 
 
 def test_many_processes_on_one_counter_lose_nothing(dynamodb_client, dynamodb_table):

@@ -273,7 +273,7 @@ def test_a_connection_lost_before_the_commit_is_replaced_and_the_unit_asked_agai
             kill_writer(postgres_url)
         return unit.decide(snapshot)
 
-    assert there.transact([replace(unit, change=change)]) == [1]
+    assert there.transact([replace(unit, decide=change)]) == [1]
     assert (len(asked), counted(there)) == (2, 1)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from remit.core.canonical import canonical
 from remit.core.errors import Conflict, IntentIdReused, InvalidInput
-from remit.core.intent import Proposal, Target, agree, complete, digest_of_wire, parse_proposal
+from remit.core.intent import Proposal, ProposedTarget, agree, complete, digest_of_wire, parse_proposal
 from remit.core.values import instant
 
 from .make import NOW, SAFE, intent, json_keys, json_scalars, json_values, proposal_json
@@ -140,7 +140,7 @@ def test_a_ready_made_proposal_is_checked_as_well():
             tenant_id="acme",
             account_id="north",
             action_type="SEND_NOTE",
-            target=Target(entity_type="contact", entity_id="c-1"),
+            target=ProposedTarget(entity_type="contact", entity_id="c-1"),
             parameters=parameters,
         )
 
@@ -292,7 +292,7 @@ def test_the_digest_can_be_made_again_from_stored_or_canonical_json(parameters, 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_a_time_is_written_one_way_wherever_it_is_written(moment):
-    made = intent().model_copy(update={"expires_at": moment})
+    made = intent().changed(expires_at=moment)
 
     assert made.wire()["expires_at"] == instant(moment)
     assert datetime.fromisoformat(instant(moment)) == moment
@@ -301,7 +301,7 @@ def test_a_time_is_written_one_way_wherever_it_is_written(moment):
 def test_a_stored_intent_survives_its_json():
     made = intent(parameters={"n": [1.5, None, True]}, why=["a"], expires_at="2026-03-12T00:00:00.25Z")
 
-    again = type(made).model_validate(json.loads(json.dumps(made.wire())))
+    again = type(made).from_wire(json.loads(json.dumps(made.wire())))
 
     assert again == made
 

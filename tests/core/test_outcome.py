@@ -269,4 +269,4 @@ def test_half_a_character_from_the_far_side_does_not_keep_its_success_from_being
     kept = storable(said)
 
     assert kept.external_object_refs[0].object_id == "?"
-    kept.model_dump_json()
+    kept.to_json()

@@ -166,7 +166,7 @@ def test_a_secret_that_the_far_side_repeats_is_kept_nowhere(connector, caplog):
 
     assert kept.external_object_refs[0].object_id == "${CRM_TOKEN}"
     assert "${CRM_TOKEN}" in refused.error_message
-    for left_behind in (kept.model_dump_json(), refused.model_dump_json(), caplog.text):
+    for left_behind in (kept.to_json(), refused.to_json(), caplog.text):
         assert SECRET not in left_behind
 
 

@@ -153,7 +153,7 @@ def test_an_intent_that_was_tampered_with_in_the_store_is_not_executed(world):
     """The stored digest is recomputed, not believed."""
     message = delivered(world)
     key = Key(INTENT, TENANT, "i-1")
-    tampered = world.record(key).model_copy(update={"parameters": {"text": "pay"}})
+    tampered = world.record(key).changed(parameters={"text": "pay"})
     world.inner.transact([UnitOfWork([key], lambda _: Writes(answer=None, puts=[(key, tampered)]))])
 
     assert world.run(message) is None

@@ -405,8 +405,8 @@ def test_verify_finds_a_counter_that_somebody_turned_back(world):
     (usage,) = world.inner.scan(USAGE, TENANT)
 
     def back(record):
-        counter = record.counters["all"].model_copy(update={"used": 1, "position": 1})
-        return record.model_copy(update={"counters": {**record.counters, "all": counter}})
+        counter = record.counters["all"].changed(used=1, position=1)
+        return record.changed(counters={**record.counters, "all": counter})
 
     altered(world, Key(USAGE, TENANT, usage.usage_id), back)
 
@@ -416,7 +416,7 @@ def test_verify_finds_a_counter_that_somebody_turned_back(world):
 def test_a_case_that_contradicts_its_chain_is_seen_by_these_tests(world):
     """`assert_sound` looks at what is stored, too."""
     world.submit()
-    altered(world, Key(CASE, TENANT, "i-1"), lambda case: case.model_copy(update={"status": "FAILED"}))
+    altered(world, Key(CASE, TENANT, "i-1"), lambda case: case.changed(status="FAILED"))
 
     with pytest.raises(AssertionError):
         world.assert_sound()

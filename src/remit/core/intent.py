@@ -32,8 +32,15 @@ Reason = Annotated[str, Field(max_length=2000)]
 Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
-class Target(Request):
-    """What the action is about."""
+class Target(Record, frozen=True):
+    """The thing that an action is about."""
+
+    entity_type: str
+    entity_id: str
+
+
+class ProposedTarget(Request):
+    """The thing that a proposed action is about, as a caller sends it."""
 
     entity_type: Annotated[str, Field(min_length=1, max_length=128)]
     entity_id: Annotated[str, Field(min_length=1, max_length=512)]
@@ -46,7 +53,7 @@ class Proposal(Request):
     tenant_id: Identifier
     account_id: Identifier
     action_type: ActionTypeName
-    target: Target
+    target: ProposedTarget
     parameters: dict[str, JsonValue] = {}
     confidence_score: Confidence | None = None
     risk_level: RiskLevel | None = None
@@ -58,7 +65,7 @@ class Proposal(Request):
     supersedes: Identifier | None = None
 
 
-class ActionIntentV1(Record):
+class ActionIntentV1(Record, frozen=True):
     """One proposed action, as stored: immutable, and everything that will be executed is under its digest."""
 
     action_intent_id: str
@@ -203,12 +210,20 @@ def complete(
     expires = proposal.expires_at or expires_at
     if expires <= created:
         raise InvalidInput("expires_at", "is not after created_at", "send a later time, or leave it to the action type")
-    fields = proposal.model_dump(include=set(_COPIED))
+    target = Target(entity_type=proposal.target.entity_type, entity_id=proposal.target.entity_id)
     return ActionIntentV1(
-        **fields,
+        tenant_id=proposal.tenant_id,
+        account_id=proposal.account_id,
+        action_type=proposal.action_type,
+        parameters=proposal.parameters,
+        confidence_score=proposal.confidence_score,
+        risk_level=proposal.risk_level,
+        why=proposal.why,
+        proposed_by=proposal.proposed_by,
+        supersedes=proposal.supersedes,
         action_intent_id=proposal.action_intent_id or action_intent_id,
         trace_id=proposal.trace_id or trace_id,
-        target=proposal.target,
+        target=target,
         created_at=created,
         expires_at=expires,
         registry_version=registry_version,
@@ -216,25 +231,12 @@ def complete(
             tenant_id=proposal.tenant_id,
             account_id=proposal.account_id,
             action_type=proposal.action_type,
-            target=proposal.target.model_dump(),
+            target=target.wire(),
             parameters=proposal.parameters,
             expires_at=instant(expires),
             registry_version=registry_version,
         ),
     )
-
-
-_COPIED = (
-    "tenant_id",
-    "account_id",
-    "action_type",
-    "parameters",
-    "confidence_score",
-    "risk_level",
-    "why",
-    "proposed_by",
-    "supersedes",
-)
 
 
 def agree(proposal: Proposal, stored: ActionIntentV1) -> None:
@@ -253,6 +255,8 @@ def agree(proposal: Proposal, stored: ActionIntentV1) -> None:
 
 
 def _same(sent: Any, stored: Any) -> bool:
+    if isinstance(sent, ProposedTarget):
+        return (sent.entity_type, sent.entity_id) == (stored.entity_type, stored.entity_id)
     if isinstance(sent, dict):
         # For Python `True == 1`; what the digest covers tells them apart.
         return canonical(sent) == canonical(stored)

@@ -56,7 +56,7 @@ MOVING: frozenset[Status] = frozenset({"PROPOSED", "APPROVED", "RUNNING"})
 Step = Literal["gate", "publish", "publish_again", "expire", "purge"]
 
 
-class Case(Record):
+class Case(Record, frozen=True):
     """
     Where one intent stands now.
 

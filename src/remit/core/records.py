@@ -26,12 +26,12 @@ from remit.core.notifications.daily_counts import DailyCounts
 from remit.core.notifications.notice import NotificationState
 from remit.core.notifications.outbox import Delivery, Outbox
 from remit.core.notifications.subscription import NoticeKind, Subscription
-from remit.core.values import Record, UtcTime
+from remit.core.values import Document, Record, Stored, UtcTime
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Stored)
 
 
-class InternalObject(Record):
+class InternalObject(Record, frozen=True):
     """A note or a task that the `internal` connector made, under its idempotency key."""
 
     object_id: str
@@ -41,14 +41,14 @@ class InternalObject(Record):
     created_at: UtcTime
 
 
-class Votes(Record):
+class Votes(Record, frozen=True):
     """Who has approved an intent that takes more than one approver, and the digest they saw."""
 
     digest: str
     approved_by: list[str]
 
 
-class PolicyVersion(Record):
+class PolicyVersion(Document):
     """The policies that a version names: kept for good, so that any decision can be explained."""
 
     version: str

@@ -70,17 +70,12 @@ class Secrets:
     def masked(self, result: CallResult) -> CallResult:
         """The same result with every secret that was read replaced by its name, and the message cut to its limit."""
         refs = [
-            ref.model_copy(
-                update={
-                    "object_id": self.mask(ref.object_id),
-                    "object_url": ref.object_url and self.mask(ref.object_url),
-                }
-            )
+            ref.changed(object_id=self.mask(ref.object_id), object_url=ref.object_url and self.mask(ref.object_url))
             for ref in result.external_object_refs
         ]
         # Masked before it is cut, so that no half of a secret is left at the edge.
         message = result.error_message and self.mask(result.error_message)[:LONGEST_MESSAGE]
-        return result.model_copy(update={"external_object_refs": refs, "error_message": message})
+        return result.changed(external_object_refs=refs, error_message=message)
 
     def mask(self, text: str) -> str:
         """The text with every secret that was read replaced by its name."""

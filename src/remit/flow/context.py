@@ -13,12 +13,12 @@ from remit.core.gate.budget import Usage, release, split_window_id
 from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry
 from remit.core.lifecycle import Case
 from remit.core.records import CHAIN_HEAD, RESOLUTION, THE_ONE, USAGE, Key, case_key, state_record_key
-from remit.core.values import Record
+from remit.core.values import Stored
 from remit.ports import Connector, Notifier, Snapshot, Store, UnitOfWork, Writes
 
 T = TypeVar("T")
 S = TypeVar("S")
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ def in_one_write(first: UnitOfWork[S], second: UnitOfWork[T]) -> UnitOfWork[tupl
 
 def _once_for_what_it_sees(unit: UnitOfWork[T]) -> Callable[[Snapshot], Writes[T]]:
     """The unit's change, worked out again only when it is shown other records than the last time."""
-    last: tuple[list[Record | None], Writes[T]] | None = None
+    last: tuple[list[Stored | None], Writes[T]] | None = None
 
     def change(snapshot: Snapshot) -> Writes[T]:
         nonlocal last

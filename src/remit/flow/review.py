@@ -156,7 +156,7 @@ def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, new_id: 
         "tenant_id": old.tenant_id,
         "account_id": old.account_id,
         "action_type": old.action_type,
-        "target": old.target.model_dump(),
+        "target": old.target.wire(),
         "parameters": _copied(old.parameters),
         "confidence_score": old.confidence_score,
         "risk_level": old.risk_level,

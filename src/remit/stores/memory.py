@@ -16,11 +16,11 @@ from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import MOVING, WAITING, Case
 from remit.core.records import CASE, KINDS, Key, Kind
-from remit.core.values import Record
+from remit.core.values import Stored
 from remit.ports import CaseFilter, Message, Snapshot, UnitOfWork, Writes, needed
 
 T = TypeVar("T")
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Stored)
 
 Enlist = Callable[[Any, Sequence[Message]], None]
 _Place = tuple[str, str, str]
@@ -34,7 +34,7 @@ class MemoryStore:
         self._enlist = enlist
         # Reentrant: a publisher that enlists may look something up.
         self._lock = threading.RLock()
-        self._records: dict[str, dict[tuple[str, str], Record]] = {name: {} for name in KINDS}
+        self._records: dict[str, dict[tuple[str, str], Stored]] = {name: {} for name in KINDS}
         self._chains: dict[tuple[str, str | None], dict[int, LedgerEntry]] = {}
 
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
@@ -109,7 +109,7 @@ class MemoryStore:
     def close(self) -> None:
         """Nothing is held."""
 
-    def _get(self, place: _Place) -> Record | None:
+    def _get(self, place: _Place) -> Stored | None:
         kind, tenant_id, id = place
         return self._records[kind].get((tenant_id, id))
 
@@ -145,9 +145,9 @@ class MemoryStore:
 class _Call:
     """The units of one call over what is stored: a later one sees what an earlier one wrote."""
 
-    def __init__(self, stored: Callable[[_Place], Record | None]) -> None:
+    def __init__(self, stored: Callable[[_Place], Stored | None]) -> None:
         self._stored = stored
-        self.written: dict[_Place, Record | None] = {}
+        self.written: dict[_Place, Stored | None] = {}
         self.entries: list[LedgerEntry] = []
         self.messages: list[Message] = []
 
@@ -180,7 +180,7 @@ class _Call:
 class _Shown:
     """A `Snapshot`."""
 
-    def __init__(self, records: dict[_Place, Record | None]) -> None:
+    def __init__(self, records: dict[_Place, Stored | None]) -> None:
         self.records = records
 
     def get(self, key: Key[R]) -> R | None:

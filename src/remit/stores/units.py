@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TypeVar, cast
 
-from pydantic import ValidationError
-
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.records import ACTION_TYPE, BOUNDS, KINDS, STOPS, Key
-from remit.core.values import Record
+from remit.core.values import Stored
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Stored)
 RecordId = tuple[str, str, str]
 """Kind, tenant, id: a key without the weight of hashing its kind."""
 
@@ -28,7 +26,7 @@ class RecordSnapshot:
 
     __slots__ = ("records",)
 
-    def __init__(self, records: dict[RecordId, Record | None]) -> None:
+    def __init__(self, records: dict[RecordId, Stored | None]) -> None:
         self.records = records
 
     def get(self, key: Key[R]) -> R | None:
@@ -39,7 +37,7 @@ class RecordSnapshot:
             raise KeyError(f"{kind.name} {id!r} is not among the keys that were named") from None
 
 
-def parse_record(kind: str, body: str) -> Record:
+def parse_record(kind: str, body: str) -> Stored:
     """
     The record a body holds.
 
@@ -47,15 +45,15 @@ def parse_record(kind: str, body: str) -> Record:
     """
     try:
         return _READERS.get(kind, _parsed)(kind, body)
-    except ValidationError as error:
+    except ValueError as error:
         raise RemitError(
-            f"a record of {kind!r} is stored in a form this version does not know ({error.error_count()} problems); "
+            f"a record of {kind!r} is stored in a form this version does not know ({error}); "
             "run the version that wrote it, or a newer one"
         ) from error
 
 
-def _parsed(kind: str, body: str) -> Record:
-    record: Record = KINDS[kind].model.__pydantic_validator__.validate_json(body)
+def _parsed(kind: str, body: str) -> Stored:
+    record: Stored = KINDS[kind].model.from_json(body)
     return record
 
 

@@ -17,11 +17,11 @@ from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import Key, Kind
-from remit.core.values import Record
+from remit.core.values import Stored
 from remit.ports import CaseFilter, Snapshot, Store, UnitOfWork, Writes
 
 T = TypeVar("T")
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Stored)
 
 Fault = Literal["crash_before", "crash_after", "try_later", "lost_request", "lost_answer"]
 """

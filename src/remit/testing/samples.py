@@ -110,7 +110,7 @@ def counting(limit: int = 10**9) -> UnitOfWork[int]:
         if used > limit:
             raise Conflict("full")
         writes = Writes(used)
-        writes.put(COUNTER, usage.model_copy(update={"counters": {"all": Counter(used=used, position=used)}}))
+        writes.put(COUNTER, usage.changed(counters={"all": Counter(used=used, position=used)}))
         return writes
 
     return UnitOfWork([COUNTER], change)

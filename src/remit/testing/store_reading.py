@@ -235,7 +235,7 @@ class ReadingContract(StoreBase):
     def test_lists_follow_a_change_of_one_field_alone(self, store: Store, changed: dict[str, Any]) -> None:
         before = make_case(status="BLOCKED", expires_at=NOON + SECOND)
         store.transact([putting_cases(before, make_case("i-0", status="BLOCKED", expires_at=NOON + SECOND))])
-        after = before.model_copy(update=changed)
+        after = before.changed(**changed)
 
         store.transact([putting_cases(after)])
 

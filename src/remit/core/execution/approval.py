@@ -22,7 +22,7 @@ PUBLISH_AGAIN_AFTER = timedelta(seconds=30)
 LONGEST_PUBLISH_PAUSE = timedelta(minutes=10)
 
 
-class Approval(Record):
+class Approval(Record, frozen=True):
     """The permission to execute one intent, bound to its digest. Immutable."""
 
     approval_id: str
@@ -39,7 +39,7 @@ class Approval(Record):
     charges: list[Charge] = []
 
 
-class AutoExecStateV1(Record):
+class AutoExecStateV1(Record, frozen=True):
     """The publication state of an intent's approval, under `AUTO_EXEC_STATE#<action_intent_id>`."""
 
     state_key: str

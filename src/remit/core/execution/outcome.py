@@ -22,7 +22,7 @@ LONGEST_PAUSE_S = 60.0
 LONGEST_MESSAGE = 2000
 
 
-class ExternalObjectRef(Record):
+class ExternalObjectRef(Record, frozen=True):
     """One object of another system that the action made or touched."""
 
     system: str
@@ -31,7 +31,7 @@ class ExternalObjectRef(Record):
     object_url: str | None = None
 
 
-class CallResult(Record):
+class CallResult(Record, frozen=True):
     """
     What one call to the far side came to.
 
@@ -46,7 +46,7 @@ class CallResult(Record):
     retry_after_s: float | None = None
 
 
-class Conclusion(Record):
+class Conclusion(Record, frozen=True):
     """What the last call came to, noted before the outcome is recorded: from here on nobody calls again."""
 
     status: OutcomeStatus
@@ -55,7 +55,7 @@ class Conclusion(Record):
 
 def storable(result: CallResult) -> CallResult:
     """The same, with every text such that it can be written down: what the far side says may hold half a character."""
-    return CallResult.model_validate(_whole(result.model_dump()))
+    return CallResult.from_wire(_whole(result.wire()))
 
 
 def _whole(value: Any) -> Any:
@@ -66,7 +66,7 @@ def _whole(value: Any) -> Any:
     return [_whole(inner) for inner in value] if isinstance(value, list) else value
 
 
-class ExecutionAttempt(Record):
+class ExecutionAttempt(Record, frozen=True):
     """
     The one attempt of an intent; whoever holds its lease, and nobody else, may act.
 
@@ -95,7 +95,7 @@ class ExecutionAttempt(Record):
         return self.in_doubt or self.invoking
 
 
-class ActionOutcomeV1(Record):
+class ActionOutcomeV1(Record, frozen=True):
     """What happened. Written once."""
 
     action_intent_id: str
@@ -117,7 +117,7 @@ class ActionOutcomeV1(Record):
     auto_executed: bool
 
 
-class Resolution(Record):
+class Resolution(Record, frozen=True):
     """What was found out later about an `UNKNOWN` outcome. Written once; the outcome stays as it was."""
 
     action_intent_id: str
@@ -137,7 +137,7 @@ OUTCOME_EVENT: dict[OutcomeStatus, EventType] = {
 }
 
 
-class Retry(Record):
+class Retry(Record, frozen=True):
     """Call again after `pause_s`."""
 
     pause_s: float

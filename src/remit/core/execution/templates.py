@@ -67,7 +67,8 @@ Piece = Text | Field | EnvironmentReference
 
 def fields_of(intent: ActionIntentV1) -> dict[str, Any]:
     """What a template may name of an intent, as JSON values."""
-    return intent.model_dump(mode="json", include=set(INTENT_FIELDS))
+    shown = intent.wire()
+    return {name: shown[name] for name in INTENT_FIELDS}
 
 
 def parse(template: str) -> list[Piece]:

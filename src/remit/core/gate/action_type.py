@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from remit.core.values import ActionTypeName, Duration, Record, Request, RiskLevel
+from remit.core.values import ActionTypeName, Document, Duration, Request, RiskLevel
 
 DEFAULT_MIN_CONFIDENCE = 0.7
 DEFAULT_EXPIRES_AFTER = "7d"
@@ -46,7 +46,7 @@ class ActionTypeSpec(Request):
     tool: Tool
 
 
-class ActionType(Record):
+class ActionType(Document):
     """One version of a registered type. Every change makes the next version; an intent pins the one it saw."""
 
     name: ActionTypeName

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from remit.core.values import Record, UtcTime
+from remit.core.values import Document, UtcTime
 
 AutonomyMode = Literal["AUTO_EXECUTE", "APPROVAL_REQUIRED", "PROPOSE_ONLY", "DISABLED"]
 StopLevel = Literal["autonomy", "everything"]
@@ -61,7 +61,7 @@ def resolve_mode(action_type: str, account: dict[str, AutonomyMode], tenant: dic
     return ResolvedMode(mode="APPROVAL_REQUIRED", source="nothing set")
 
 
-class StopScope(Record):
+class StopScope(Document):
     """What a stop covers: everything (no tenant), a tenant, and within it an account, a type, or both."""
 
     tenant_id: str | None = None
@@ -80,7 +80,7 @@ class StopScope(Record):
         return ", ".join(f"{what} {name}" for what, name in named if name) or "everything everywhere"
 
 
-class Stop(Record):
+class Stop(Document):
     """One pulled stop switch."""
 
     scope: StopScope
@@ -90,7 +90,7 @@ class Stop(Record):
     stopped_at: UtcTime
 
 
-class Stops(Record):
+class Stops(Document):
     """The stop switches of one tenant, or of the platform, that are pulled now."""
 
     stops: list[Stop] = []

@@ -26,7 +26,7 @@ from remit.core.gate.autonomy import (
 from remit.core.gate.budget import DEFAULT_ZONE, Budget, BudgetInForce, Day, TenantBudget, TimeZone, day_of, merge
 from remit.core.gate.policy import PolicySet, PolicySource, compile_policies
 from remit.core.intent import check_json
-from remit.core.values import ActionTypeName, Identifier, Record, Request, UtcTime, check_identifier, explain_invalid
+from remit.core.values import ActionTypeName, Document, Identifier, Request, UtcTime, check_identifier, explain_invalid
 
 Modes = dict[ActionTypeName | Literal["default"], AutonomyMode]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\-\[\]:*_]{1,255}$")]
@@ -67,14 +67,14 @@ class Bounds(Request):
         return self
 
 
-class ZoneUntil(Record):
+class ZoneUntil(Document):
     """A time zone that was changed and stays in force until its day has ended."""
 
     timezone: TimeZone
     until: UtcTime
 
 
-class BoundsInForce(Record):
+class BoundsInForce(Document):
     """A tenant's bounds as stored, one record per tenant, replaced whole by every change."""
 
     config_sequence: int

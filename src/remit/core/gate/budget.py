@@ -87,7 +87,7 @@ def _day(today: date, timezone: str) -> Day:
     return Day(date=today.isoformat(), timezone=timezone, ends_at=midnight.astimezone(UTC))
 
 
-class Counter(Record):
+class Counter(Record, frozen=True):
     """
     One window's counter: `used` is how many unreleased charges it holds, `position` how many charges
     and releases it has seen.
@@ -97,7 +97,7 @@ class Counter(Record):
     position: int = 0
 
 
-class Usage(Record):
+class Usage(Record, frozen=True):
     """The counters of one account, or of a tenant's ceiling, on one day."""
 
     usage_id: str
@@ -181,7 +181,7 @@ class BudgetInForce:
         return limits
 
 
-class Charge(Record):
+class Charge(Record, frozen=True):
     """One window charged, or given back, by one approval; what the ledger needs to prove it."""
 
     window_id: str

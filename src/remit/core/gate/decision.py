@@ -43,7 +43,7 @@ class Check:
     saw: dict[str, Any]
 
 
-class Decision(Record):
+class Decision(Record, frozen=True):
     """The gate's answer about one intent. Made once."""
 
     action_intent_id: str

@@ -22,7 +22,7 @@ from pydantic import Field
 
 from remit.core.canonical import digest_of
 from remit.core.gate.autonomy import AutonomyMode
-from remit.core.values import Record, Request, RiskLevel
+from remit.core.values import Document, Request, RiskLevel
 
 PolicyDecision = Literal["AUTO_EXECUTE", "REQUIRE_APPROVAL", "BLOCK"]
 POLICY_NAME = "AutoApprovalPolicyV1"
@@ -95,7 +95,7 @@ class PolicySource(Request):
     text: Annotated[str, Field(min_length=1, max_length=64 * 1024)]
 
 
-class Clause(Record):
+class Clause(Document):
     """One rule: what it does, the reason it gives, and its text."""
 
     clause_id: str

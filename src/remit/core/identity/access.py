@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from remit.core.errors import Forbidden, InvalidInput, Unauthenticated
 from remit.core.identity.secret_text import SecretText
-from remit.core.values import PLATFORM, Digest, Identifier, Record, Request, UtcTime, WireTime, explain_invalid
+from remit.core.values import PLATFORM, Digest, Document, Identifier, Request, UtcTime, WireTime, explain_invalid
 
 Role = Literal["agent", "approver", "operator", "admin", "auditor", "platform"]
 Permission = Literal[
@@ -78,7 +78,7 @@ class NewKey(Request):
     expires_at: WireTime | None = None
 
 
-class ApiKey(Record):
+class ApiKey(Document):
     """A key as it is stored: everything but its secret."""
 
     key_id: str

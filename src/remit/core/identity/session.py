@@ -13,7 +13,7 @@ from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput, Unauthenticated
 from remit.core.identity.access import ApiKey, Principal, Role, holder
 from remit.core.identity.secret_text import SecretText
-from remit.core.values import PLATFORM, Digest, Record, UtcTime
+from remit.core.values import PLATFORM, Digest, Document, UtcTime
 
 SESSION_PREFIX = "rs"
 LINK_PREFIX = "rl"
@@ -24,7 +24,7 @@ LINK_LIVES_AT_MOST = timedelta(days=7)
 UNKNOWN_LINK = "this link is not known, was used already or has expired; sign in another way"
 
 
-class Session(Record):
+class Session(Document):
     """A person at the console. One that came in by an API key lasts no longer than the key."""
 
     session_id: str
@@ -37,7 +37,7 @@ class Session(Record):
     expires_at: UtcTime
 
 
-class SignInLink(Record):
+class SignInLink(Document):
     """A link that signs one person in once, and leads to a page. It decides nothing by being opened."""
 
     link_id: str

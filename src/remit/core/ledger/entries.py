@@ -42,7 +42,7 @@ SYSTEM = "remit"
 """The actor of what Remit does by itself."""
 
 
-class Head(Record):
+class Head(Record, frozen=True):
     """The last entry of a chain; `NO_CHAIN` before the first."""
 
     sequence: int
@@ -112,7 +112,7 @@ def next_entry(
     return LedgerEntry(**fields, hash=digest_of(fields))
 
 
-class ChainHead(Record):
+class ChainHead(Record, frozen=True):
     """The head of a tenant's own chain (bounds, stops, seals), or of the platform's."""
 
     chain: Head = NO_CHAIN

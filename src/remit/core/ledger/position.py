@@ -110,7 +110,7 @@ class LedgerCursor:
         self.place, self._beyond = place, self._beyond[settled:]
 
 
-class LedgerConsumer(Record):
+class LedgerConsumer(Record, frozen=True):
     """How far Remit itself has followed a tenant's ledger: a bookmark's text, and how much time it reads at once."""
 
     bookmark: str

@@ -17,7 +17,7 @@ from remit.core.execution.outcome import OutcomeStatus
 from remit.core.gate.budget import day_of
 from remit.core.gate.decision import Result
 from remit.core.ledger.entries import EventType, LedgerEntry
-from remit.core.values import ApprovalSource, Record
+from remit.core.values import ApprovalSource, Document
 
 LONGEST_SPAN_DAYS = 366
 """How many days are shown at once, and how far back counting begins in a ledger that was never counted."""
@@ -29,7 +29,7 @@ OTHER_TYPES = "*"
 AnsweredAs = Literal["APPROVED", "REJECTED", "EXPIRED"]
 
 
-class Counted(Record):
+class Counted(Document):
     """One line of a day: how often one thing happened to actions of one type."""
 
     action_type: str
@@ -56,7 +56,7 @@ class Answers(Counted):
     answer: AnsweredAs
 
 
-class DailyCounts(Record):
+class DailyCounts(Document):
     """One day of one tenant. `timezone` is the one in which it was last counted."""
 
     date: str

@@ -16,7 +16,7 @@ from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.notifications.narration import narrate
 from remit.core.notifications.subscription import NoticeKind
-from remit.core.values import Record, UtcTime, instant
+from remit.core.values import Document, UtcTime, instant
 
 LONGEST_LEAD = timedelta(hours=1)
 """An intent is about to expire when less than this is left of its life, or less than a tenth of it."""
@@ -29,7 +29,7 @@ NOTICED: tuple[EventType, ...] = ("GATE_DECIDED", "BUDGET_RELEASED", "ACTION_UNK
 """The event types of which a notice may come."""
 
 
-class Notice(Record):
+class Notice(Document):
     """One thing that people are told; about an intent, an account, or all of the tenant."""
 
     notice: NoticeKind
@@ -41,7 +41,7 @@ class Notice(Record):
     expires_at: UtcTime | None = None
 
 
-class NotificationState(Record):
+class NotificationState(Document):
     """
     What has been told to a tenant's people beside its entries.
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from remit.core.notifications.notice import Notice
 from remit.core.notifications.subscription import NoticeKind
-from remit.core.values import Record, UtcTime, instant
+from remit.core.values import Document, UtcTime, instant
 
 GATHER = timedelta(seconds=10)
 """How long a message gathers before it leaves for the first time."""
@@ -34,7 +34,7 @@ LONGEST_DETAIL = 300
 DeliveryStatus = Literal["PENDING", "DELIVERED", "FAILED"]
 
 
-class SendResult(Record):
+class SendResult(Document):
     """What one try came to: `failed` may be tried again, `refused` is for good."""
 
     outcome: Literal["delivered", "failed", "refused"]
@@ -42,7 +42,7 @@ class SendResult(Record):
     retry_after_s: float | None = None
 
 
-class LastResult(Record):
+class LastResult(Document):
     """What the last try came to, and when."""
 
     at: UtcTime
@@ -50,7 +50,7 @@ class LastResult(Record):
     detail: str
 
 
-class Delivery(Record):
+class Delivery(Document):
     """
     One message of a subscription. However often it is tried, its id stays, so that receivers can ignore repeats.
 
@@ -85,7 +85,7 @@ class Delivery(Record):
         return {name: value for name, value in self.wire().items() if name not in ("in_hand", "done")}
 
 
-class Outbox(Record):
+class Outbox(Document):
     """What is on its way to one subscription about one kind of notice, and what gathers behind it."""
 
     subscription_id: str

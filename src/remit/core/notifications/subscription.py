@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from remit.core.errors import InvalidInput
-from remit.core.values import Identifier, Record, Request, UtcTime, explain_invalid
+from remit.core.values import Document, Identifier, Request, UtcTime, explain_invalid
 
 NoticeKind = Literal[
     "NEEDS_INPUT",
@@ -68,7 +68,7 @@ class NewSubscription(Request):
     enabled: bool = True
 
 
-class Subscription(Record):
+class Subscription(Document):
     """A subscription as it is stored. It is told what happens from `told_from` on, which enabling it sets."""
 
     subscription_id: str

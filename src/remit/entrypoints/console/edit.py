@@ -99,7 +99,7 @@ def _shown(
 
 def fields(intent: ActionIntentV1, said: Mapping[str, str]) -> list[Field]:
     """Every value of the target and the parameters that a path can name."""
-    values = {f"target.{name}": text for name, text in intent.target.model_dump().items()}
+    values = {f"target.{name}": text for name, text in intent.target.wire().items()}
     # A name with a dot in it would be taken for a path; such a parameter is left as it is.
     values |= {f"parameters.{name}": item for name, item in intent.parameters.items() if "." not in name}
     return [Field(path, _control(item), item, said.get(path, _text(item))) for path, item in values.items()]

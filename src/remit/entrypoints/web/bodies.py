@@ -14,7 +14,8 @@ from remit.core.values import Digest, Identifier
 MOST_INTENTS = 500
 
 _PROPOSAL: dict[str, Any] = Proposal.model_json_schema(ref_template="#/components/schemas/{model}")
-_TARGET = _PROPOSAL.pop("$defs")["Target"]
+_TARGET = _PROPOSAL.pop("$defs")["ProposedTarget"]
+_TARGET["title"] = "Target"
 _PROPOSAL["properties"]["target"] = _TARGET
 _PROPOSAL["required"] = [name for name in _PROPOSAL["required"] if name != "tenant_id"]
 _PROPOSAL["title"] = "Proposal"

@@ -32,7 +32,7 @@ def record(worker: Worker, ref_data: Mapping[str, str], result: Mapping[str, Any
     ref = Ref(**ref_data)
     now = worker.clock.now()
     keys = Keys.of(ref)
-    came_back = CallResult.model_validate(result["result"])
+    came_back = CallResult.from_wire(result["result"])
     status: OutcomeStatus = result.get("status") or ("SUCCEEDED" if came_back.acted == "yes" else "FAILED")
 
     def change(snapshot: Snapshot) -> Writes[str | None]:

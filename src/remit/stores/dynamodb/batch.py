@@ -13,14 +13,14 @@ from typing import Any, Protocol, TypeVar, cast
 from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.records import KINDS, Key
-from remit.core.values import Record
+from remit.core.values import Stored
 from remit.ports import UnitOfWork, Writes, needed
 from remit.stores.dynamodb.items import BODY, Item, entry_item, record_item
 from remit.stores.dynamodb.layout import ItemKey, entry_key
 from remit.stores.dynamodb.record_cache import CachedBounds, RecordCache, Versioned
 from remit.stores.units import RecordId, RecordSnapshot
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Stored)
 
 MOST_ACTIONS = 100
 """In one transaction; DynamoDB's own limit."""
@@ -42,7 +42,7 @@ class Reader(Protocol):
 class Effect:
     """What one unit, or several together, leave behind. `None` stands for a deleted record."""
 
-    records: dict[RecordId, Record | None] = field(default_factory=dict)
+    records: dict[RecordId, Stored | None] = field(default_factory=dict)
     items: dict[RecordId, Item] = field(default_factory=dict)
     entries: dict[ItemKey, Item] = field(default_factory=dict)
     looked_at: set[RecordId] = field(default_factory=set)
@@ -97,7 +97,7 @@ class DynamoBatch:
     def __init__(self, reader: Reader, cache: RecordCache, *, trusting: bool) -> None:
         self._reader, self._cache, self._trusting = reader, cache, trusting
         self.loaded: dict[RecordId, Versioned] = {}
-        self._written: dict[RecordId, Record | None] = {}
+        self._written: dict[RecordId, Stored | None] = {}
         self._taken: set[ItemKey] = set()
         self._more: dict[int, list[RecordId]] = {}
         self._guesses: dict[int, dict[RecordId, Versioned]] = {}
@@ -194,7 +194,7 @@ class DynamoBatch:
             shown.records.update(self._current(more))
         return shown
 
-    def _current(self, places: Sequence[RecordId]) -> dict[RecordId, Record | None]:
+    def _current(self, places: Sequence[RecordId]) -> dict[RecordId, Stored | None]:
         self._load([places])
         written, loaded = self._written, self.loaded
         return {place: written[place] if place in written else loaded[place].record for place in places}

@@ -17,7 +17,7 @@ from remit.core.execution.approval import AutoExecStateV1
 from remit.core.ledger.entries import ENTRY_FIELDS, LedgerEntry
 from remit.core.lifecycle import MOVING, WAITING, Case
 from remit.core.records import CASE
-from remit.core.values import Record
+from remit.core.values import Stored
 from remit.stores.dynamodb.layout import (
     NEVER,
     ItemKey,
@@ -50,11 +50,11 @@ def version_of(item: Mapping[str, Any]) -> str:
     return version
 
 
-def record_item(place: RecordId, record: Record, version: str) -> Item:
+def record_item(place: RecordId, record: Stored, version: str) -> Item:
     item = {
         **key_item(record_key(place)),
         VERSION: {"S": version},
-        BODY: {"S": record.model_dump_json()},
+        BODY: {"S": record.to_json()},
     }
     if isinstance(record, Case):
         item |= _texts(_case_attributes(record))
@@ -122,7 +122,7 @@ def place_of(item: Mapping[str, Any]) -> RecordId:
     return kind, tenant_id, id
 
 
-def record_of(item: Mapping[str, Any]) -> Record:
+def record_of(item: Mapping[str, Any]) -> Stored:
     """
     The record an item holds.
 

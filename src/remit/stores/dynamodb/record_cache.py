@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from remit.core.records import AUTO_EXEC_STATE, BOUNDS, CASE, Key
-from remit.core.values import Record
+from remit.core.values import Stored
 from remit.stores.units import RecordId
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Stored)
 
 MOST_REMEMBERED = 4096
 _KINDS = (BOUNDS.name, CASE.name, AUTO_EXEC_STATE.name)
@@ -24,7 +24,7 @@ _KINDS = (BOUNDS.name, CASE.name, AUTO_EXEC_STATE.name)
 class Versioned:
     """A record as it was read or written, with its version; both are `None` for what was not there."""
 
-    record: Record | None
+    record: Stored | None
     version: str | None
 
 

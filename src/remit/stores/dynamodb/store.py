@@ -12,7 +12,7 @@ from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import WAITING, Case
 from remit.core.records import BOUNDS, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind
-from remit.core.values import Record
+from remit.core.values import Stored
 from remit.ports import CaseFilter, Snapshot, UnitOfWork
 from remit.stores.dynamodb.batch import place_at
 from remit.stores.dynamodb.client import Table
@@ -45,7 +45,7 @@ from remit.stores.group_commit import GroupCommit
 from remit.stores.units import RecordSnapshot
 
 T = TypeVar("T")
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Stored)
 
 SETTLE_S = 3.0
 """How long a write may be on its way at most, with a second for clocks that differ."""

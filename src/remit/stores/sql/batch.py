@@ -13,14 +13,14 @@ from typing import Any, Literal, TypeVar
 from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.records import KINDS, Key
-from remit.core.values import Record
+from remit.core.values import Stored
 from remit.ports import Message, UnitOfWork, Writes, needed
 from remit.stores.sql.rows import LEDGER, Row, entry_row, moved_row, only_moved, place, record_row
 from remit.stores.units import RecordId, RecordSnapshot
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Stored)
 
-Load = Callable[[Iterable[RecordId]], dict[RecordId, Record | None]]
+Load = Callable[[Iterable[RecordId]], dict[RecordId, Stored | None]]
 Operation = Literal["insert", "update", "move", "upsert", "delete"]
 
 
@@ -37,7 +37,7 @@ class RowChange:
 class _Written:
     """What was written so far; `None` stands for a deleted record."""
 
-    records: dict[RecordId, Record | None] = field(default_factory=dict)
+    records: dict[RecordId, Stored | None] = field(default_factory=dict)
     entries: list[LedgerEntry] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
 
@@ -68,7 +68,7 @@ class SqlBatch:
 
     def __init__(self, load: Load) -> None:
         self._load = load
-        self._loaded: dict[RecordId, Record | None] = {}
+        self._loaded: dict[RecordId, Stored | None] = {}
         self._written = _Written()
         self._more: dict[int, list[RecordId]] = {}
 
@@ -106,7 +106,7 @@ class SqlBatch:
             changes.append(RowChange(LEDGER, "insert", list(map(entry_row, self._written.entries))))
         return changes
 
-    def _change(self, target: RecordId, record: Record | None) -> tuple[Operation, Row] | None:
+    def _change(self, target: RecordId, record: Stored | None) -> tuple[Operation, Row] | None:
         unread = target not in self._loaded
         before = None if unread else self._loaded[target]
         if record is None:
@@ -140,7 +140,7 @@ class SqlBatch:
             shown.records.update(self._current(more, mine))
         return shown
 
-    def _current(self, places: Sequence[RecordId], mine: _Written) -> dict[RecordId, Record | None]:
+    def _current(self, places: Sequence[RecordId], mine: _Written) -> dict[RecordId, Stored | None]:
         self._fetch(places)
         loaded, before, own = self._loaded, self._written.records, mine.records
         return {each: own[each] if each in own else before[each] if each in before else loaded[each] for each in places}

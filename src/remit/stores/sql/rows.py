@@ -18,7 +18,7 @@ from remit.core.errors import InvalidInput
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import CASE, KINDS, Key
-from remit.core.values import Record
+from remit.core.values import Stored
 from remit.stores.units import RecordId
 
 Row = tuple[Any, ...]
@@ -71,9 +71,9 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def record_row(tenant_id: str, id: str, record: Record) -> Row:
+def record_row(tenant_id: str, id: str, record: Stored) -> Row:
     """In the order of the `TABLES` entry of its kind."""
-    body = record.model_dump_json()
+    body = record.to_json()
     if isinstance(record, Case):
         return (
             body,
@@ -95,7 +95,7 @@ def moved_row(row: Row) -> Row:
     return *row[:4], *row[-2:]
 
 
-def only_moved(before: Record, after: Record) -> bool:
+def only_moved(before: Stored, after: Stored) -> bool:
     """May the row of this case be changed through `MOVED_COLUMNS` alone?"""
     return (
         isinstance(before, Case)

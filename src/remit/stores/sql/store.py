@@ -14,7 +14,7 @@ from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import CASE, Key, Kind
-from remit.core.values import Record
+from remit.core.values import Stored
 from remit.ports import CaseFilter, Snapshot, UnitOfWork
 from remit.stores.group_commit import GroupCommit
 from remit.stores.sql import queries
@@ -27,7 +27,7 @@ from remit.stores.sql.writer import Enlist, SqlWriter
 from remit.stores.units import RecordId, RecordSnapshot, parse_record
 
 T = TypeVar("T")
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Stored)
 
 _READ_TRIES = 3
 
@@ -58,7 +58,7 @@ class SqlStore:
         return self._group_commit.submit(units) if units else []
 
     def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
-        records: dict[RecordId, Record | None] = dict.fromkeys(map(place, keys))
+        records: dict[RecordId, Stored | None] = dict.fromkeys(map(place, keys))
 
         def look(driver: Any) -> None:
             for kind, tenant_id, id, body in self._dialect.load(driver, records, lock=False):

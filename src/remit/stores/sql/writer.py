@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
-from remit.core.values import Record
+from remit.core.values import Stored
 from remit.ports import Message
 from remit.stores.group_commit import PendingCall
 from remit.stores.sql.batch import SqlBatch
@@ -101,8 +101,8 @@ class SqlWriter:
             self._hand_over(connection, batch.messages)
         return settlements, bool(changes or batch.messages)
 
-    def _load(self, driver: Any, places: Iterable[RecordId]) -> dict[RecordId, Record | None]:
-        found: dict[RecordId, Record | None] = dict.fromkeys(places)
+    def _load(self, driver: Any, places: Iterable[RecordId]) -> dict[RecordId, Stored | None]:
+        found: dict[RecordId, Stored | None] = dict.fromkeys(places)
         for kind, tenant_id, id, body in self._dialect.load(driver, found, lock=True):
             found[kind, tenant_id, id] = parse_record(kind, body)
         return found

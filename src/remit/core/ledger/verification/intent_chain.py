@@ -212,7 +212,7 @@ class IntentChain:
 
 
 def _charges(data: Data) -> list[Charge]:
-    return [Charge.model_validate(charge, strict=True) for charge in data["charges"]]
+    return [Charge.from_wire(charge) for charge in data["charges"]]
 
 
 def _of(kind: type[T], value: Any) -> T:

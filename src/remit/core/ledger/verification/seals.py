@@ -11,7 +11,7 @@ from remit.core.ledger.verification.report import Broken
 from remit.core.values import Record
 
 
-class Seal(Record):
+class Seal(Record, frozen=True):
     """What one `LEDGER_SEALED` carries."""
 
     intents: int
@@ -39,7 +39,7 @@ class Seals:
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Raises `ValueError` for data that is not a seal's."""
-        seal = Seal.model_validate(entry["data"], strict=True)
+        seal = Seal.from_wire(entry["data"])
         before = Head(sequence=entry["sequence"] - 1, hash=entry["previous_hash"])
         standing = Standing(seal, before, entry["sequence"])
         self.closing = [standing] if seal.part == 1 else [*self.closing, standing]
@@ -84,7 +84,7 @@ def heads_named(tenant_chain: Iterable[Mapping[str, Any]]) -> dict[str, Head]:
     for entry in tenant_chain:
         if entry["event_type"] == "LEDGER_SEALED":
             try:
-                heads |= Seal.model_validate(entry["data"], strict=True).heads
+                heads |= Seal.from_wire(entry["data"]).heads
             except ValueError:
                 continue
     return heads

@@ -125,7 +125,7 @@ class _Verifier:
 
     def _read_config(self, entry: LedgerLine) -> None:
         try:
-            config = BoundsInForce.model_validate(entry["data"])
+            config = BoundsInForce.from_wire(entry["data"])
         except ValueError:
             problem = f"entry {entry['sequence']} holds bounds that cannot be read"
             self.report.broken(2, "the tenant's chain", problem)
