@@ -67,8 +67,8 @@ FUNCTIONS = (
         publishes=True,
     ),
     Function(
-        "teller",
-        f"{_HERE}.teller.handler",
+        "notify",
+        f"{_HERE}.notify.handler",
         "follows the ledger: counts days, tells people",
         timeout_s=300,
         writes=frozenset({"followers", "tallies", "tellers", "outboxes", "deliveries"}),

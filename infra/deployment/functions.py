@@ -16,7 +16,7 @@ from infra.functions import FUNCTIONS, Function
 from infra.package import ARCHITECTURE, PYTHON
 from infra.settings import Settings
 
-ASYNCHRONOUS = ("gate", "reconcile", "teller")
+ASYNCHRONOUS = ("gate", "reconcile", "notify")
 """Invoked by events and schedules, which do not wait: Lambda itself tries again, and keeps what it gives up on."""
 
 

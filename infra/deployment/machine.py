@@ -20,7 +20,7 @@ from infra.events import GATE, RULES, Rule
 from infra.settings import Settings
 from infra.state_machine import EXECUTION_TIMEOUT_S, STEPS, definition
 
-SCHEDULED, EVERY = ("reconcile", "teller"), Duration.minutes(1)
+SCHEDULED, EVERY = ("reconcile", "notify"), Duration.minutes(1)
 
 
 class Machine(Construct):

@@ -124,7 +124,7 @@ def every_way(deployment, noting):
     deployment.far.script.append(stop)
     propose("stopped-between")
     deployment.settle()
-    deployment.call("teller")
+    deployment.call("notify")
     deployment.clock.pass_(days=200)
     deployment.call("reconcile")
     deployment.call("reconcile")
@@ -146,6 +146,6 @@ def test_what_each_function_writes_and_deletes_is_what_its_role_may(deployment, 
     assert {name: kinds for name, kinds in unused.items() if kinds} == {
         "execution_recorder": {"resolutions"},
         "reconcile": {"policy_versions"},
-        "teller": {"tellers", "outboxes", "deliveries"},
+        "notify": {"tellers", "outboxes", "deliveries"},
     }
     assert noting.deleted["reconcile"] == BY_NAME["reconcile"].deletes

@@ -105,7 +105,7 @@ def _transformed(target, rule):
     return given[0]["data"]
 
 
-@pytest.mark.parametrize("name", ["Reconcile", "Teller"])
+@pytest.mark.parametrize("name", ["Reconcile", "Notify"])
 def test_what_nobody_waits_for_is_scheduled_every_minute_with_dead_letters(template, name):
     schedule = template.named("Scheduler::Schedule", f"Wakers{name}")
 
@@ -121,7 +121,7 @@ def test_what_functions_give_up_on_is_kept(template):
     assert {each["Properties"]["FunctionName"]["Ref"].removeprefix("Functions")[:-8] for each in configured} == {
         "Gate",
         "Reconcile",
-        "Teller",
+        "Notify",
     }
     for each in configured:
         on_failure = each["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
