@@ -11,8 +11,12 @@ from remit.core.gate.budget import (
     Budget,
     BudgetInForce,
     Charge,
+    Counter,
     Shortfall,
     TenantBudget,
+    Usage,
+    account_of,
+    account_usage_id,
     charge,
     day_of,
     merge,
@@ -275,3 +279,61 @@ def test_a_day_ends_at_the_first_moment_that_is_not_it(now, timezone):
     assert today.ends_at.astimezone(zone).date() == date.fromisoformat(today.date) + timedelta(days=1)
     assert (today.ends_at - timedelta(microseconds=1)).astimezone(zone).date().isoformat() == today.date
     assert day_of(today.ends_at - timedelta(microseconds=1), timezone) == today
+
+
+def used_up(**counters):
+    named = {("all" if name == "all" else f"type:{name}"): Counter(used=used) for name, used in counters.items()}
+    return Usage(usage_id="2026-03-10@UTC|account:north", ends_at=NOW, counters=named)
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "left"),
+    [
+        (10, 0, 10),
+        (10, 3, 7),
+        (10, 10, 0),
+        (3, 10, 0),  # lowered at noon
+        (0, 0, 0),
+        (None, 0, 0),  # no budget, no autonomy
+        (None, 4, 0),
+    ],
+)
+def test_what_is_left_of_an_account_s_day(limit, used, left):
+    daily = in_force(Budget(max_autonomous_per_day=limit)).daily(used_up(all=used))
+
+    assert (daily.limit, daily.used, daily.left) == (limit, used, left)
+
+
+@pytest.mark.parametrize(
+    ("limits", "used", "left"),
+    [
+        ({}, {}, {}),
+        ({"A": 2}, {}, {"A": (2, 0, 2)}),
+        ({"A": 2}, {"A": 1}, {"A": (2, 1, 1)}),
+        ({"A": 2}, {"A": 5}, {"A": (2, 5, 0)}),
+        ({}, {"A": 5}, {"A": (None, 5, None)}),
+        ({"B": 1}, {"A": 5}, {"A": (None, 5, None), "B": (1, 0, 1)}),
+    ],
+)
+def test_what_is_left_of_each_type_that_has_a_limit_or_was_charged(limits, used, left):
+    budget = Budget(max_autonomous_per_day=10, max_per_action_type=limits)
+
+    counted = in_force(budget).per_action_type(used_up(all=9, **used))
+
+    assert {name: (each.limit, each.used, each.left) for name, each in counted.items()} == left
+    assert list(counted) == sorted(counted)
+
+
+@pytest.mark.parametrize(("ceiling", "used", "left"), [(5, 0, 5), (5, 5, 0), (1, 5, 0), (0, 0, 0), (None, 3, None)])
+def test_what_is_left_of_the_ceiling(ceiling, used, left):
+    assert in_force(None, ceiling).ceiling(used_up(all=used)).left == left
+
+
+def test_nothing_was_used_where_no_counter_is_there_yet():
+    budget = in_force(Budget(max_autonomous_per_day=2, max_per_action_type={"A": 1}), ceiling=3)
+
+    assert (budget.daily(None).left, budget.per_action_type(None)["A"].left, budget.ceiling(None).left) == (2, 1, 3)
+
+
+def test_a_usage_record_s_id_gives_its_account_back():
+    assert account_of(account_usage_id(day_of(NOW, "Europe/Berlin"), "a:b@c")) == "a:b@c"

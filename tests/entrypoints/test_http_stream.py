@@ -220,8 +220,7 @@ def test_from_any_event_on_the_rest_follows_in_the_same_order(world: World) -> N
 
 
 def test_a_long_absence_is_made_up_for_in_order(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("remit.flow.reading.read.MOST_UNREAD", 20)
-    monkeypatch.setattr("remit.flow.reading.read.LARGEST_PAGE", 7)
+    monkeypatch.setattr("remit.flow.reading.timeline.MOST_UNREAD", 20)
     hour_ago = seconds_ago(3600)
     for number in range(150):
         # Many at once, then nothing for a while: halving the time between does not halve them.

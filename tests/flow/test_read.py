@@ -355,7 +355,7 @@ class WrittenInBetween(StoreWrapper):
 @pytest.mark.parametrize("times", [0, 1, 3])
 def test_a_seal_that_takes_several_writes_is_begun_anew_when_somebody_comes_between(world, monkeypatch, times):
     monkeypatch.setattr("remit.core.ledger.entries.HEADS_PER_SEAL", 1)
-    monkeypatch.setattr("remit.flow.reading.seal.PARTS_AT_ONCE", 2)
+    monkeypatch.setattr("remit.flow.reading.export.PARTS_AT_ONCE", 2)
     for number in range(5):
         world.submit(f"i-{number}")
     context = world.app.context
@@ -374,7 +374,7 @@ def test_a_seal_that_takes_several_writes_is_begun_anew_when_somebody_comes_betw
 
 def test_a_chain_that_others_keep_writing_to_is_not_sealed(world, monkeypatch):
     monkeypatch.setattr("remit.core.ledger.entries.HEADS_PER_SEAL", 1)
-    monkeypatch.setattr("remit.flow.reading.seal.PARTS_AT_ONCE", 1)
+    monkeypatch.setattr("remit.flow.reading.export.PARTS_AT_ONCE", 1)
     world.submit("i-1"), world.submit("i-2")
     context = world.app.context
     between = WrittenInBetween(context.store, [world.stop, world.resume] * 20)

@@ -18,7 +18,7 @@ from remit.core.errors import InvalidInput, NotFound, OutcomeUnknown, RemitError
 from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import Resolution
 from remit.core.gate.autonomy import Stop, StopLevel, StopScope
-from remit.core.gate.bounds import Bounds, BoundsInForce, nothing_set, parse_bounds
+from remit.core.gate.bounds import Bounds, BoundsInForce, parse_bounds
 from remit.core.gate.bounds_parts import BoundsPart
 from remit.core.identity.access import ApiKey, Principal, parse_new_key
 from remit.core.identity.session import LINK_LIVES, csrf_token
@@ -27,13 +27,15 @@ from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.ledger.position import LedgerCursor
 from remit.core.ledger.verification import Report, verify
 from remit.core.lifecycle import Case
-from remit.core.records import BOUNDS, INTENT, STOPS, THE_ONE, Key, Votes
+from remit.core.records import INTENT, STOPS, THE_ONE, Key, Votes
 from remit.core.values import PLATFORM, ApprovalSource, check_text
 from remit.flow import execute, gate, propose, publish, reconcile, review
-from remit.flow.context import Context, in_one_write
+from remit.flow.context import Context, bounds_now, in_one_write, one
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.publish import IntentRef
-from remit.flow.reading import measure, read
+from remit.flow.reading import export, measure, policies, status, timeline, usage
+from remit.flow.reading.pages import PAGE
+from remit.flow.reading.timeline import Followed, TimelineFilter
 from remit.flow.settings import bounds as bounds_flow
 from remit.flow.settings import keys, sessions
 from remit.hooks import Hooks
@@ -283,16 +285,15 @@ class App(Telling):
 
     def bounds(self, tenant_id: str) -> BoundsInForce:
         """What is in force for a tenant."""
-        bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
-        return self.context.store.read([bounds_at]).get(bounds_at) or nothing_set(tenant_id)
+        return bounds_now(self.context, tenant_id)
 
     def policy_versions(self, tenant_id: str) -> list[dict[str, Any]]:
         """Every kept version of a tenant's policies, the one in force first."""
-        return read.policy_versions(self.context, tenant_id)
+        return policies.policy_versions(self.context, tenant_id)
 
     def policy_version(self, tenant_id: str, version: str) -> dict[str, Any]:
         """One kept version with its text. Raises `NotFound`."""
-        return read.policy_version(self.context, tenant_id, version)
+        return policies.policy_version(self.context, tenant_id, version)
 
     def stop(self, scope: StopScope, *, by: str, reason: str, level: StopLevel = "autonomy") -> Stop:
         """Pull a stop switch: it takes effect on the next decision and the next execution."""
@@ -371,25 +372,24 @@ class App(Telling):
 
     def intent(self, tenant_id: str, action_intent_id: str) -> ActionIntentV1:
         """The stored intent. Raises `NotFound`."""
-        intent_at = Key(INTENT, tenant_id, action_intent_id)
-        found = self.context.store.read([intent_at]).get(intent_at)
+        found = one(self.context, Key(INTENT, tenant_id, action_intent_id))
         if found is None:
             raise NotFound("intent", action_intent_id, tenant_id)
         return found
 
     def status(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
-        return read.status(self.context, tenant_id, action_intent_id)
+        return status.status(self.context, tenant_id, action_intent_id)
 
     def why(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
-        return read.why(self.context, tenant_id, action_intent_id)
+        return status.why(self.context, tenant_id, action_intent_id)
 
     def ledger(self, tenant_id: str, action_intent_id: str) -> list[dict[str, Any]]:
-        return read.ledger(self.context, tenant_id, action_intent_id)
+        return status.ledger(self.context, tenant_id, action_intent_id)
 
     def intents(
-        self, tenant_id: str, which: CaseFilter | None = None, *, after: str | None = None, limit: int = read.PAGE
+        self, tenant_id: str, which: CaseFilter | None = None, *, after: str | None = None, limit: int = PAGE
     ) -> tuple[list[dict[str, Any]], str | None]:
-        return read.intents(self.context, tenant_id, which or CaseFilter(), after, limit)
+        return status.intents(self.context, tenant_id, which or CaseFilter(), after, limit)
 
     def timeline(
         self,
@@ -399,22 +399,22 @@ class App(Telling):
         event_types: Sequence[EventType] | None = None,
         approval_source: ApprovalSource | None = None,
         after: str | None = None,
-        limit: int = read.PAGE,
+        limit: int = PAGE,
     ) -> tuple[list[dict[str, Any]], str | None]:
-        which = read.TimelineFilter(account_id, event_types, approval_source)
-        return read.timeline(self.context, tenant_id, which, after, limit)
+        which = TimelineFilter(account_id, event_types, approval_source)
+        return timeline.timeline(self.context, tenant_id, which, after, limit)
 
-    def since(self, tenant_id: str, bookmark: LedgerCursor | None = None) -> read.Followed:
+    def since(self, tenant_id: str, bookmark: LedgerCursor | None = None) -> Followed:
         """What the timeline tells since `bookmark`; without one, nothing, and the bookmark of now."""
-        return read.since(self.context, tenant_id, bookmark, self.clock.now())
+        return timeline.since(self.context, tenant_id, bookmark, self.clock.now())
 
     def queue(
-        self, tenant_id: str, *, account_id: str | None = None, after: str | None = None, limit: int = read.PAGE
+        self, tenant_id: str, *, account_id: str | None = None, after: str | None = None, limit: int = PAGE
     ) -> tuple[list[dict[str, Any]], str | None]:
-        return read.queue(self.context, tenant_id, account_id, after, limit, self.clock.now())
+        return status.queue(self.context, tenant_id, account_id, after, limit, self.clock.now())
 
     def usage(self, tenant_id: str, *, account_id: str | None = None) -> dict[str, Any]:
-        return read.usage(self.context, tenant_id, account_id, self.clock.now())
+        return usage.usage(self.context, tenant_id, account_id, self.clock.now())
 
     def measure(self, tenant_id: str | None = None, *, most_accounts: int = measure.MOST_ACCOUNTS) -> measure.Measured:
         """What monitoring watches, of one tenant or of all; budgets of at most so many accounts."""
@@ -430,17 +430,17 @@ class App(Telling):
 
     def stops(self, tenant_id: str) -> list[Stop]:
         """The stop switches that are pulled over a tenant."""
-        return read.stops(self.context, tenant_id)
+        return status.stops(self.context, tenant_id)
 
-    def waiting(self, tenant_id: str, *, limit: int = read.PAGE) -> list[Case]:
+    def waiting(self, tenant_id: str, *, limit: int = PAGE) -> list[Case]:
         """What needs a person, the soonest to expire first; `queue` says more of each."""
         return self.context.store.waiting(tenant_id, None, None, limit)
 
     def history(
-        self, tenant_id: str, *, after: str | None = None, limit: int = read.PAGE
+        self, tenant_id: str, *, after: str | None = None, limit: int = PAGE
     ) -> tuple[list[LedgerEntry], str | None]:
         """Who changed the bounds and pulled the stop switches, newest first."""
-        return read.history(self.context, tenant_id, after, limit)
+        return status.history(self.context, tenant_id, after, limit)
 
     def tenants(self) -> list[str]:
         """Every tenant that has anything stored, the platform among them."""
@@ -452,11 +452,11 @@ class App(Telling):
 
     def export(self, tenant_id: str, *, by: str = "remit") -> Iterator[dict[str, Any]]:
         """Every ledger entry of a tenant, closed by a seal that is written when the rest has been read."""
-        return read.export(self.context, tenant_id, self.clock.now(), by=by)
+        return export.export(self.context, tenant_id, self.clock.now(), by=by)
 
     def verify(self, tenant_id: str) -> Report:
         """The invariants over the live store."""
-        return read.verify_live(self.context, tenant_id)
+        return export.verify_live(self.context, tenant_id)
 
     # --- what nobody waits for ---
 

@@ -1,4 +1,4 @@
-"""What every step is given, and the pen with which a step writes about one intent."""
+"""Context of every step, the records that steps share, and the writers of an intent's and of a tenant's chain."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, AutoExecStateV1, published, released
 from remit.core.execution.outcome import ActionOutcomeV1, Resolution
+from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import Usage, release, split_window_id
 from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry
 from remit.core.lifecycle import Case
-from remit.core.records import CHAIN_HEAD, RESOLUTION, THE_ONE, USAGE, Key, case_key, state_record_key
+from remit.core.records import BOUNDS, CHAIN_HEAD, RESOLUTION, THE_ONE, USAGE, Key, case_key, state_record_key
 from remit.core.values import Stored
 from remit.ports import Connector, Notifier, Snapshot, Store, UnitOfWork, Writes
 
@@ -136,7 +137,7 @@ class CaseWriter:
 
 
 class TenantLedgerWriter:
-    """The same for a tenant's own chain: its bounds, stops and seals."""
+    """Entries that one unit writes on a tenant's own chain: its bounds, stops and seals."""
 
     def __init__(self, context: Context, snapshot: Snapshot, tenant_id: str, now: datetime) -> None:
         self.context, self.tenant_id, self.now = context, tenant_id, now
@@ -211,6 +212,25 @@ def _once_for_what_it_sees(unit: UnitOfWork[T]) -> Callable[[Snapshot], Writes[T
         return last[1]
 
     return change
+
+
+def one(context: Context, key: Key[R]) -> R | None:
+    """One record as last committed."""
+    return context.store.read([key]).get(key)
+
+
+def bounds_key(tenant_id: str) -> Key[BoundsInForce]:
+    return Key(BOUNDS, tenant_id, THE_ONE)
+
+
+def bounds_of(snapshot: Snapshot, tenant_id: str) -> BoundsInForce:
+    """A tenant's bounds in a snapshot that was asked for `bounds_key`; where nobody set any: nothing is allowed."""
+    return snapshot.get(bounds_key(tenant_id)) or nothing_set(tenant_id)
+
+
+def bounds_now(context: Context, tenant_id: str) -> BoundsInForce:
+    """A tenant's bounds as last committed."""
+    return bounds_of(context.store.read([bounds_key(tenant_id)]), tenant_id)
 
 
 def chain_head_key(tenant_id: str) -> Key[ChainHead]:

@@ -13,7 +13,6 @@ from typing import Any
 
 from remit.core.errors import RemitError
 from remit.core.execution.approval import PUBLISH_AFTER, Approval, AutoExecStateV1, approve, event_data, reserved
-from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import BudgetInForce, Charge, Usage
 from remit.core.gate.decision import (
     INTENT_EXPIRED,
@@ -30,7 +29,6 @@ from remit.core.ledger.entries import SYSTEM
 from remit.core.lifecycle import Case, Status
 from remit.core.records import (
     APPROVAL,
-    BOUNDS,
     DECISION,
     INTENT,
     STOPS,
@@ -41,7 +39,7 @@ from remit.core.records import (
     state_record_key,
 )
 from remit.core.values import PLATFORM, instant
-from remit.flow.context import CaseWriter, Context
+from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
@@ -106,23 +104,21 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> UnitOfWo
     """The one atomic write of a decision."""
     tenant_id, intent_id = request.tenant_id, request.action_intent_id
     intent_at, case_at = Key(INTENT, tenant_id, intent_id), case_key(tenant_id, intent_id)
-    bounds_at, state_at = Key(BOUNDS, tenant_id, THE_ONE), state_record_key(tenant_id, intent_id)
+    bounds_at, state_at = bounds_key(tenant_id), state_record_key(tenant_id, intent_id)
     decision_at = Key(DECISION, tenant_id, intent_id)
     stops_at = [Key(STOPS, tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE)]
 
-    def bounds_of(snapshot: Snapshot) -> BoundsInForce:
-        return snapshot.get(bounds_at) or nothing_set(tenant_id)
-
     def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
         case = snapshot.get(case_at)
+        budget = bounds_of(snapshot, tenant_id).budget(request.account_id, now)
         if case is None:
             # Nothing is there, or a store asks ahead: whatever it may come to.
-            return (decision_at, state_at, *_usage_keys(request, bounds_of(snapshot).budget(request.account_id, now)))
+            return (decision_at, state_at, *_usage_keys(request, budget))
         if case.account_id != request.account_id:
             return ()
         if case.status != "PROPOSED":
             return (decision_at, state_at)
-        return _usage_keys(request, bounds_of(snapshot).budget(case.account_id, now))
+        return _usage_keys(request, budget)
 
     def change(snapshot: Snapshot) -> Writes[GateAnswer]:
         intent, case = snapshot.get(intent_at), snapshot.get(case_at)
@@ -131,7 +127,7 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> UnitOfWo
             return Writes(answer=_no_verdict(request, INTENT_NOT_FOUND, nobody))
         if case.status != "PROPOSED":
             return Writes(answer=_earlier_answer(snapshot, decision_at, state_at, case, intent))
-        bounds = bounds_of(snapshot)
+        bounds = bounds_of(snapshot, tenant_id)
         budget = bounds.budget(intent.account_id, now)
         usages = {key.id: snapshot.get(key) for key in _usage_keys(request, budget)}
         verdict = decide(

@@ -9,13 +9,13 @@ from typing import Any
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.execution.approval import PUBLISH_AFTER
 from remit.core.gate.action_type import DEFAULT_EXPIRES_AFTER
-from remit.core.gate.bounds import BoundsInForce, nothing_set
+from remit.core.gate.bounds import BoundsInForce
 from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_proposal
 from remit.core.ledger.entries import NO_CHAIN
 from remit.core.lifecycle import Case, check_supersedes
-from remit.core.records import BOUNDS, INTENT, THE_ONE, Key, case_key, state_record_key
+from remit.core.records import INTENT, Key, case_key, state_record_key
 from remit.core.values import parse_duration
-from remit.flow.context import CaseWriter, Context
+from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 GATE_AFTER = PUBLISH_AFTER
@@ -57,7 +57,7 @@ def propose_unit(
     tenant_id = proposal.tenant_id
     action_intent_id = proposal.action_intent_id or context.new_id()
     intent_at = Key(INTENT, tenant_id, action_intent_id)
-    bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
+    bounds_at = bounds_key(tenant_id)
     keys: list[Key[Any]] = [intent_at, case_key(tenant_id, action_intent_id), bounds_at]
     if proposal.supersedes:
         keys += [case_key(tenant_id, proposal.supersedes), state_record_key(tenant_id, proposal.supersedes)]
@@ -67,7 +67,7 @@ def propose_unit(
         if stored is not None:
             agree(proposal, stored)
             return Writes(answer=stored)
-        bounds = snapshot.get(bounds_at) or nothing_set(tenant_id)
+        bounds = bounds_of(snapshot, tenant_id)
         intent = _completed(context, proposal, action_intent_id, bounds, now)
         replaced = snapshot.get(case_key(tenant_id, proposal.supersedes)) if proposal.supersedes else None
         # What a person has edited stays with people, whatever an agent proposes in its place.

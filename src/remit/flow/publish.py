@@ -17,7 +17,7 @@ from remit.core.execution.approval import PUBLISH_AFTER, Approval, AutoExecState
 from remit.core.gate.decision import PUBLISH_REJECTED
 from remit.core.lifecycle import MOVING, Case
 from remit.core.records import APPROVAL, ATTEMPT, Key, case_key, state_record_key
-from remit.flow.context import CaseWriter, Context, usage_keys
+from remit.flow.context import CaseWriter, Context, one, usage_keys
 from remit.ports import DELIVERED, REFUSED, Message, Receipt, SendingPublisher, Snapshot, UnitOfWork, Writes
 
 FIRST_DELIVERY = 1
@@ -102,8 +102,7 @@ def _message(context: Context, ref: IntentRef, again: bool) -> Message | None:
     case, state = seen.get(case_at), seen.get(state_at)
     if case is None or state is None or not _wants(case, state, again):
         return None
-    approval_at = Key(APPROVAL, ref.tenant_id, state.approval_id)
-    approval = context.store.read([approval_at]).get(approval_at)
+    approval = one(context, Key(APPROVAL, ref.tenant_id, state.approval_id))
     if approval is None:
         raise AssertionError(f"approval {state.approval_id!r} is missing beside its state")
     return Message(approved_event(approval, context.event_source), state.deliveries + 1)

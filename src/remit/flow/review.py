@@ -9,19 +9,17 @@ from typing import Any, Literal
 from remit.core.errors import Conflict, DigestChanged, Forbidden, InvalidInput, NotFound, NotInThatState
 from remit.core.execution.approval import PUBLISH_AFTER, Approval, approve, event_data, reserved
 from remit.core.execution.outcome import Resolution
-from remit.core.gate.bounds import BoundsInForce, nothing_set
+from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.decision import Decision, ask_policy
 from remit.core.identity.access import approvers_needed
 from remit.core.intent import ActionIntentV1, Proposal, parse_proposal
 from remit.core.lifecycle import Case
 from remit.core.records import (
     APPROVAL,
-    BOUNDS,
     DECISION,
     INTENT,
     OUTCOME,
     RESOLUTION,
-    THE_ONE,
     VOTES,
     Key,
     Votes,
@@ -29,7 +27,7 @@ from remit.core.records import (
     state_record_key,
 )
 from remit.core.values import instant
-from remit.flow.context import CaseWriter, Context
+from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
@@ -44,7 +42,7 @@ def approve_unit(
     `Forbidden` for the proposer where that is configured, or `Conflict` where it has expired or is blocked.
     """
     case_at, intent_at = case_key(tenant_id, action_intent_id), Key(INTENT, tenant_id, action_intent_id)
-    bounds_at, decision_at = Key(BOUNDS, tenant_id, THE_ONE), Key(DECISION, tenant_id, action_intent_id)
+    bounds_at, decision_at = bounds_key(tenant_id), Key(DECISION, tenant_id, action_intent_id)
     votes_at = Key(VOTES, tenant_id, action_intent_id)
 
     def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
@@ -62,7 +60,7 @@ def approve_unit(
         case.require_waiting("approved")
         if now >= intent.expires_at:
             raise Conflict(f"intent {action_intent_id!r} expired at {instant(intent.expires_at)}; propose it again")
-        bounds = snapshot.get(bounds_at) or nothing_set(tenant_id)
+        bounds = bounds_of(snapshot, tenant_id)
         _refuse_blocked(intent, bounds, now)
         if by in (intent.proposed_by, case.edited_by) and not bounds.bounds.proposer_may_approve:
             raise Forbidden(f"intent {action_intent_id!r} is {by}'s own, so somebody else has to approve it")

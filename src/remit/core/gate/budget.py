@@ -107,17 +107,30 @@ class Usage(Record, frozen=True):
     def used(self, name: str) -> int:
         return self.counters.get(name, _UNUSED).used
 
+    def used_per_action_type(self) -> dict[str, int]:
+        return {
+            name.removeprefix(_TYPE_PREFIX): counter.used
+            for name, counter in self.counters.items()
+            if name.startswith(_TYPE_PREFIX)
+        }
+
 
 _UNUSED = Counter()
 ALL = "all"
+_TYPE_PREFIX = "type:"
 
 
 def type_counter(action_type: str) -> str:
-    return f"type:{action_type}"
+    return f"{_TYPE_PREFIX}{action_type}"
 
 
 def account_usage_id(day: Day, account_id: str) -> str:
     return f"{day}|account:{account_id}"
+
+
+def account_of(usage_id: str) -> str:
+    """The account whose counters an `account_usage_id` names."""
+    return usage_id.partition("|account:")[2]
 
 
 def tenant_usage_id(day: Day) -> str:
@@ -141,6 +154,30 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Remaining:
+    """
+    One counter beside its limit, and what is left of it today.
+
+    | counter         | without a limit                         | `left` then |
+    |-----------------|-----------------------------------------|-------------|
+    | account's day   | no budget, so no autonomy               | 0           |
+    | action type     | bounded by the account's day alone      | `None`      |
+    | tenant's ceiling| bounded by each account's day alone     | `None`      |
+
+    A limit may be lowered below what is used already: nothing is left then, and never less.
+    """
+
+    limit: int | None
+    used: int
+    left: int | None
+
+
+def remaining(limit: int | None, used: int, *, unlimited: int | None) -> Remaining:
+    """`unlimited` is what is left of a counter that has no limit."""
+    return Remaining(limit, used, unlimited if limit is None else max(0, limit - used))
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetInForce:
     """What bounds one account at one moment: its budget, its day, and the tenant's ceiling with its day."""
 
@@ -153,6 +190,24 @@ class BudgetInForce:
         """The usage records that a charge of this account writes."""
         ids = [account_usage_id(self.day, account_id)]
         return ids if self.tenant_budget is None else [*ids, tenant_usage_id(self.tenant_day)]
+
+    def daily(self, usage: Usage | None) -> Remaining:
+        """What is left of the account's day. Nothing was used where there is no `usage` yet."""
+        limit = self.budget.max_autonomous_per_day if self.budget else None
+        return remaining(limit, usage.used(ALL) if usage else 0, unlimited=0)
+
+    def per_action_type(self, usage: Usage | None) -> dict[str, Remaining]:
+        """What is left of every type that has a limit or was charged today, by type."""
+        limits = self.budget.max_per_action_type if self.budget else {}
+        used = usage.used_per_action_type() if usage else {}
+        return {
+            name: remaining(limits.get(name), used.get(name, 0), unlimited=None) for name in sorted({*limits, *used})
+        }
+
+    def ceiling(self, usage: Usage | None) -> Remaining:
+        """What is left of the ceiling over all accounts; without one, nothing bounds it."""
+        limit = self.tenant_budget.max_autonomous_per_day if self.tenant_budget else None
+        return remaining(limit, usage.used(ALL) if usage else 0, unlimited=None)
 
     def limits(self, account_id: str, action_type: str) -> list[Limit]:
         """

@@ -9,7 +9,7 @@ import typer
 from remit.core.errors import InvalidInput
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AsJson, By, Db, Limit, Tenant, opened
-from remit.flow.reading.read import PAGE
+from remit.flow.reading.pages import PAGE
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The subscription's name.", show_default=False)]
 

@@ -13,7 +13,7 @@ from remit.core.records import Votes
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.lines import parse
 from remit.entrypoints.cli.options import Account, After, AsJson, By, Db, Intent, Limit, Tenant, opened
-from remit.flow.reading.read import PAGE
+from remit.flow.reading.pages import PAGE
 
 Digest = Annotated[
     str | None, typer.Option("--digest", metavar="D", help="The digest of what you saw.", show_default=False)

@@ -17,7 +17,7 @@ from remit.core.lifecycle import Status
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.lines import batches, source
 from remit.entrypoints.cli.options import Account, After, AsJson, Db, Intent, Limit, Tenant, opened
-from remit.flow.reading.read import PAGE
+from remit.flow.reading.pages import PAGE
 from remit.ports import CaseFilter
 
 # A configuration's entry holds all its policies.

@@ -27,7 +27,7 @@ from remit.core.records import (
     type_id,
 )
 from remit.core.values import PLATFORM
-from remit.flow.context import CaseWriter, Context, usage_keys
+from remit.flow.context import CaseWriter, Context, one, usage_keys
 from remit.ports import Clock, Connector, Snapshot, Writes
 
 START_LEASE_S = 15.0
@@ -102,8 +102,7 @@ class Worker:
         return attempt.status == "RUNNING" and (attempt.holder, attempt.approval_id) == (self.holder, ref.approval_id)
 
     def attempt(self, ref: Ref) -> ExecutionAttempt:
-        attempt_at = Key(ATTEMPT, ref.tenant_id, ref.action_intent_id)
-        attempt = self.context.store.read([attempt_at]).get(attempt_at)
+        attempt = one(self.context, Key(ATTEMPT, ref.tenant_id, ref.action_intent_id))
         assert attempt is not None
         return attempt
 
@@ -138,13 +137,11 @@ def charged_keys(keys: Keys) -> Callable[[Snapshot], list[Key[Any]]]:
 
 
 def intent_and_tool(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, dict[str, Any]]:
-    intent_at = Key(INTENT, ref.tenant_id, ref.action_intent_id)
-    intent = worker.context.store.read([intent_at]).get(intent_at)
+    intent = one(worker.context, Key(INTENT, ref.tenant_id, ref.action_intent_id))
     assert intent is not None
     if intent.registry_version is None:
         raise InvalidInput("action_type", f"{intent.action_type} had no tool when it was proposed", "register it")
-    type_at = pinned_type_key(intent)
-    action_type = worker.context.store.read([type_at]).get(type_at)
+    action_type = one(worker.context, pinned_type_key(intent))
     assert action_type is not None
     return intent, action_type.spec.tool.wire()
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from remit.core.execution.outcome import CallResult, Conclusion, ExecutionAttempt, Retry, after_call, lease, storable
 from remit.core.intent import ActionIntentV1
-from remit.core.records import BOUNDS, THE_ONE, Key
-from remit.flow.context import CaseWriter
+from remit.flow.context import CaseWriter, bounds_now
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, connector_of, in_doubt, intent_and_tool
 from remit.flow.execute.preflight import before_call
@@ -58,14 +57,12 @@ def _call(
     request: Mapping[str, Any],
     key: str,
 ) -> CallResult:
-    bounds_at = Key(BOUNDS, intent.tenant_id, THE_ONE)
-    bounds = worker.context.store.read([bounds_at]).get(bounds_at)
     call = Call(
         intent=intent,
         request=dict(request),
         idempotency_key=key,
         timeout_s=float(tool["timeout_s"]),
-        allowed_hosts=tuple(bounds.bounds.allowed_hosts) if bounds else (),
+        allowed_hosts=tuple(bounds_now(worker.context, intent.tenant_id).bounds.allowed_hosts),
         now=worker.clock.now(),
     )
     try:

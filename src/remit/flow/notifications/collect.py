@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from remit.core.gate.bounds import nothing_set
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.position import LATEST, LedgerConsumer, LedgerCursor
 from remit.core.lifecycle import Case
@@ -32,7 +31,6 @@ from remit.core.notifications.notice import (
 from remit.core.notifications.outbox import Outbox
 from remit.core.notifications.subscription import NoticeKind, Subscription
 from remit.core.records import (
-    BOUNDS,
     FOLLOWER,
     INTENT,
     SUBSCRIPTION,
@@ -45,7 +43,7 @@ from remit.core.records import (
 )
 from remit.core.values import PLATFORM
 from remit.flow.consumer import Unread, unread
-from remit.flow.context import Context
+from remit.flow.context import Context, bounds_now
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of, waiting_cursor
 
 OWN, OF_PLATFORM = "notices", "platform"
@@ -149,8 +147,7 @@ def _digests(
     wanting = [each.told_from for each in seen.subscriptions if "DAILY_DIGEST" in each.notices]
     if not wanting:
         return [], before.digested
-    bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
-    timezone = (context.store.read([bounds_at]).get(bounds_at) or nothing_set(tenant_id)).day(now).timezone
+    timezone = bounds_now(context, tenant_id).day(now).timezone
     ended = days_to_tell(before.digested, min(wanting), now - LATEST, timezone)
     keys = {day: Key(TALLY, tenant_id, day) for day, _ in ended}
     days = context.store.read(list(keys.values()))

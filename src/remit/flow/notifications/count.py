@@ -10,15 +10,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from remit.core.gate.bounds import nothing_set
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.position import LedgerConsumer, LedgerCursor
 from remit.core.notifications import daily_counts
 from remit.core.notifications.daily_counts import COUNTED, LONGEST_SPAN_DAYS, DailyCounts, days_between
-from remit.core.records import BOUNDS, FOLLOWER, INTENT, TALLY, THE_ONE, Key
+from remit.core.records import FOLLOWER, INTENT, TALLY, Key
 from remit.core.values import instant
 from remit.flow.consumer import unread
-from remit.flow.context import Context
+from remit.flow.context import Context, bounds_key, bounds_of
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 COUNTING = "tally"
@@ -32,13 +31,13 @@ def count(context: Context, tenant_id: str, now: datetime) -> bool:
 
     A ledger that was never counted is counted from `LONGEST_SPAN_DAYS` ago.
     """
-    follower_at, bounds_at = follower_key(tenant_id), Key(BOUNDS, tenant_id, THE_ONE)
-    seen = context.store.read([follower_at, bounds_at])
+    follower_at = follower_key(tenant_id)
+    seen = context.store.read([follower_at, bounds_key(tenant_id)])
     before = seen.get(follower_at)
     found = unread(context, tenant_id, COUNTED, before or LedgerConsumer.starting(now - _HISTORY), now)
     if not found.entries and not found.more:
         return False
-    timezone = (seen.get(bounds_at) or nothing_set(tenant_id)).day(now).timezone
+    timezone = bounds_of(seen, tenant_id).day(now).timezone
     days = daily_counts.count(found.entries, _action_types(context, tenant_id, found.entries), timezone)
     keys = {day: Key(TALLY, tenant_id, day) for day in days}
 
@@ -75,10 +74,10 @@ def days(context: Context, tenant_id: str, first_day: str, last_day: str, now: d
     Raises `InvalidInput`.
     """
     wanted = days_between(first_day, last_day)
-    bounds_at, follower_at = Key(BOUNDS, tenant_id, THE_ONE), follower_key(tenant_id)
+    follower_at = follower_key(tenant_id)
     keys = {day: Key(TALLY, tenant_id, day) for day in wanted}
-    seen = context.store.read([bounds_at, follower_at, *keys.values()])
-    today, follower = (seen.get(bounds_at) or nothing_set(tenant_id)).day(now), seen.get(follower_at)
+    seen = context.store.read([bounds_key(tenant_id), follower_at, *keys.values()])
+    today, follower = bounds_of(seen, tenant_id).day(now), seen.get(follower_at)
     counted = [seen.get(keys[day]) or DailyCounts(date=day, timezone=today.timezone) for day in wanted]
     return {
         "tenant_id": tenant_id,

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 
-from remit.core.gate.bounds import nothing_set
 from remit.core.notifications.notice import Notice
 from remit.core.notifications.outbox import KEPT, Delivery, Outbox, SendResult, cloud_event, subject
 from remit.core.notifications.subscription import NoticeKind, Recipient, Subscription
-from remit.core.records import BOUNDS, DELIVERY, OUTBOX, SUBSCRIPTION, THE_ONE, Key, delivery_key, outbox_key
-from remit.flow.context import Context
+from remit.core.records import DELIVERY, OUTBOX, SUBSCRIPTION, Key, delivery_key, outbox_key
+from remit.flow.context import Context, bounds_now
 from remit.ports import NotificationBatch, Notifier, OutgoingNotification, Snapshot, UnitOfWork, Writes, answer_of
 
 log = logging.getLogger(__name__)
@@ -102,8 +101,7 @@ def _claim_unit(which: DueOutbox, now: datetime) -> UnitOfWork[tuple[Subscriptio
 
 
 def _allowed_hosts(context: Context, tenant_id: str) -> Sequence[str]:
-    bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
-    return (context.store.read([bounds_at]).get(bounds_at) or nothing_set(tenant_id)).bounds.allowed_hosts
+    return bounds_now(context, tenant_id).bounds.allowed_hosts
 
 
 def _letters(context: Context, to: Subscription, message: Delivery, links: Links) -> list[OutgoingNotification]:

@@ -1,4 +1,4 @@
-"""What monitoring watches: how long people and the bus have kept intents waiting, and how much budget is left."""
+"""Measurements for monitoring: how long people and the bus have kept intents waiting, and how much budget is left."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from remit.core.gate.bounds import BoundsInForce, nothing_set
-from remit.core.gate.budget import ALL, account_usage_id, day_of
+from remit.core.gate.budget import account_usage_id
 from remit.core.lifecycle import WAITING, due_step
-from remit.core.records import BOUNDS, THE_ONE, USAGE, Key
 from remit.core.values import PLATFORM
-from remit.flow.context import Context
+from remit.flow.context import Context, bounds_now
+from remit.flow.reading.usage import accounts_of, used_today
 
 MOST_ACCOUNTS = 1000
 MOST_TENANTS = 200
@@ -70,17 +69,10 @@ def _age_s(since: datetime, now: datetime) -> float:
 
 def _budgets_left(context: Context, tenant_id: str, now: datetime) -> Iterator[tuple[str, int]]:
     """Of each account that is named or has used its budget today."""
-    bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
-    bounds = context.store.read([bounds_at]).get(bounds_at) or nothing_set(tenant_id)
-    used = _used_today(context, bounds, now)
-    for account in sorted({*bounds.bounds.accounts, *(usage_id.partition("|account:")[2] for usage_id in used)}):
+    bounds = bounds_now(context, tenant_id)
+    used = used_today(context, bounds, now)
+    for account in accounts_of(bounds, used):
         in_force = bounds.budget(account, now)
-        if in_force.budget and in_force.budget.max_autonomous_per_day is not None:
-            spent = used.get(account_usage_id(in_force.day, account), 0)
-            yield account, max(0, in_force.budget.max_autonomous_per_day - spent)
-
-
-def _used_today(context: Context, bounds: BoundsInForce, now: datetime) -> dict[str, int]:
-    days = {str(day_of(now, zone)) for zone in bounds.zones(now)}
-    records = [usage for day in days for usage in context.store.scan(USAGE, bounds.bounds.tenant, f"{day}|account:")]
-    return {usage.usage_id: usage.used(ALL) for usage in records}
+        daily = in_force.daily(used.get(account_usage_id(in_force.day, account)))
+        if daily.limit is not None and daily.left is not None:
+            yield account, daily.left

@@ -1,4 +1,4 @@
-"""What people set: a tenant's bounds as a whole, and the stop switches."""
+"""Settings that people change: a tenant's bounds as a whole, and the stop switches."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from remit.core.errors import BoundsChanged, InvalidInput
 from remit.core.gate.action_type import ActionType
 from remit.core.gate.autonomy import Stop, StopLevel, Stops, StopScope
-from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, nothing_set, replace_bounds
+from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, replace_bounds
 from remit.core.gate.policy import PLATFORM_POLICIES
-from remit.core.records import ACTION_TYPE, BOUNDS, POLICY_VERSION, STOPS, THE_ONE, Key, PolicyVersion, type_id
+from remit.core.records import ACTION_TYPE, POLICY_VERSION, STOPS, THE_ONE, Key, PolicyVersion, type_id
 from remit.core.values import PLATFORM, check_identifier, check_text
-from remit.flow.context import Context, TenantLedgerWriter, chain_head_key
+from remit.flow.context import Context, TenantLedgerWriter, bounds_key, bounds_of, chain_head_key
 from remit.ports import Connector, Snapshot, UnitOfWork, Writes
 
 
@@ -47,10 +47,10 @@ def change_unit(
     Answers what was and what is. The same bounds again change nothing and write nothing.
     Raises `BoundsChanged` if these are not number `expected_sequence`.
     """
-    bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
+    bounds_at = bounds_key(tenant_id)
 
     def change(snapshot: Snapshot) -> Writes[tuple[BoundsInForce, BoundsInForce]]:
-        before = snapshot.get(bounds_at) or nothing_set(tenant_id)
+        before = bounds_of(snapshot, tenant_id)
         after = next_bounds(before, wanted(before.bounds), now, expected_sequence)
         if after == before:
             return Writes(answer=(before, before))
@@ -78,10 +78,10 @@ def next_bounds(before: BoundsInForce, wanted: Bounds, now: datetime, expected_s
 
 def keep_policies_unit(tenant_id: str) -> UnitOfWork[None]:
     """Keep the policies in force under their content hash, if they are not kept yet."""
-    bounds_at = Key(BOUNDS, tenant_id, THE_ONE)
+    bounds_at = bounds_key(tenant_id)
 
     def version_of(snapshot: Snapshot) -> PolicyVersion:
-        in_force = snapshot.get(bounds_at) or nothing_set(tenant_id)
+        in_force = bounds_of(snapshot, tenant_id)
         return PolicyVersion(
             version=in_force.policies().version, platform=PLATFORM_POLICIES, sources=in_force.bounds.policies
         )

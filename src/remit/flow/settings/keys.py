@@ -9,7 +9,7 @@ from remit.core.errors import NotFound, TryLater
 from remit.core.identity.access import ApiKey, NewKey, Principal, check_key, new_key, parse_key
 from remit.core.identity.secret_text import SecretText
 from remit.core.records import API_KEY, Key
-from remit.flow.context import Context
+from remit.flow.context import Context, one
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -52,7 +52,7 @@ def authenticate(context: Context, text: str, now: datetime) -> Principal:
     """Whom a key's text lets in. Raises `Unauthenticated`."""
     shown = parse_key(text)
     key_at = Key(API_KEY, shown.tenant_id, shown.id)
-    stored = context.store.read([key_at]).get(key_at)
+    stored = one(context, key_at)
     principal = check_key(stored, shown, now)
     if stored is not None and (stored.last_used_at is None or now - stored.last_used_at >= USE_NOTED_EVERY):
         _note_use(context, key_at, now)

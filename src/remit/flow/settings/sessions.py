@@ -19,7 +19,7 @@ from remit.core.identity.session import (
     use_link,
 )
 from remit.core.records import API_KEY, SESSION, SIGN_IN_LINK, Key
-from remit.flow.context import Context
+from remit.flow.context import Context, one
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 SWEPT_AT_ONCE = 100
@@ -45,11 +45,10 @@ def find(context: Context, cookie: str, now: datetime) -> tuple[Principal, Secre
     shown = SecretText.parse(SESSION_PREFIX, cookie)
     if shown is None:
         raise Unauthenticated("nobody is signed in; sign in")
-    session = context.store.read([_at(shown)]).get(_at(shown))
+    session = one(context, _at(shown))
     key = None
     if session is not None and session.key_id is not None:
-        key_at = Key(API_KEY, session.tenant_id, session.key_id)
-        key = context.store.read([key_at]).get(key_at)
+        key = one(context, Key(API_KEY, session.tenant_id, session.key_id))
     return check_session(session, key, shown, now), shown
 
 

@@ -1,0 +1,33 @@
+"""Kept versions of a tenant's policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from remit.core.errors import NotFound
+from remit.core.records import POLICY_VERSION, Key
+from remit.flow.context import Context, bounds_now, one
+
+
+def policy_versions(context: Context, tenant_id: str) -> list[dict[str, Any]]:
+    """The kept versions of a tenant's policies, the one in force first."""
+    in_force = bounds_now(context, tenant_id).policies().version
+    kept = context.store.scan(POLICY_VERSION, tenant_id)
+    shown = [
+        {"version": k.version, "in_force": k.version == in_force, "files": [s.name for s in k.sources]} for k in kept
+    ]
+    return sorted(shown, key=lambda version: not version["in_force"])
+
+
+def policy_version(context: Context, tenant_id: str, version: str) -> dict[str, Any]:
+    """One kept version: the tenant's files and the platform's rules. Raises `NotFound`."""
+    kept = one(context, Key(POLICY_VERSION, tenant_id, version))
+    if kept is None:
+        raise NotFound("policy version", version, tenant_id)
+    shown = kept.wire()
+    return {
+        "version": version,
+        "in_force": version == bounds_now(context, tenant_id).policies().version,
+        "policies": shown["sources"],
+        "platform": shown["platform"],
+    }

@@ -1,0 +1,161 @@
+"""Intents as they stand: status, why, ledger, lists, the queue, stops, and what people changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from remit.core.errors import NotFound
+from remit.core.execution.approval import Approval
+from remit.core.gate.autonomy import Stop
+from remit.core.gate.policy import PLATFORM_POLICIES, find_clause
+from remit.core.ledger.entries import LedgerEntry
+from remit.core.lifecycle import Case
+from remit.core.records import (
+    APPROVAL,
+    ATTEMPT,
+    CASE,
+    DECISION,
+    INTENT,
+    OUTCOME,
+    POLICY_VERSION,
+    RESOLUTION,
+    STOPS,
+    THE_ONE,
+    Key,
+    case_key,
+)
+from remit.core.values import PLATFORM
+from remit.flow.context import Context, bounds_key, bounds_of, one
+from remit.flow.reading.pages import page_size
+from remit.flow.reading.usage import account_usage
+from remit.ports import CaseFilter, Snapshot, case_cursor, entry_cursor, waiting_cursor
+
+
+def status(context: Context, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+    """One intent as it stands. Raises `NotFound`."""
+    names = tenant_id, action_intent_id
+    keys: list[Key[Any]] = [Key(kind, *names) for kind in (CASE, INTENT, OUTCOME, RESOLUTION, ATTEMPT)]
+    seen = context.store.read(keys)
+    case, intent, outcome, resolution, attempt = (seen.get(key) for key in keys)
+    if case is None:
+        raise NotFound("intent", action_intent_id, tenant_id)
+    return {
+        **_line(case),
+        "approval_id": case.approval_id,
+        "auto_executed": None if case.approval_source is None else case.approval_source == "POLICY",
+        "superseded_by": case.superseded_by,
+        "attempt_count": attempt.attempt_count if attempt else 0,
+        "outcome": outcome.wire() if outcome else None,
+        "resolution": resolution.wire() if resolution else None,
+        "intent": intent.wire() if intent else None,
+    }
+
+
+def _line(case: Case) -> dict[str, Any]:
+    shown = case.wire()
+    names = "action_intent_id tenant_id account_id action_type status reason approval_source"
+    times = "created_at updated_at expires_at digest trace_id"
+    return {name: shown[name] for name in f"{names} {times}".split()}
+
+
+def why(context: Context, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+    """The checks in order, the policy clause and its text, what was known, who approved. Raises `NotFound`."""
+    names = tenant_id, action_intent_id
+    case_at, decision_at, intent_at = case_key(*names), Key(DECISION, *names), Key(INTENT, *names)
+    seen = context.store.read([case_at, decision_at, intent_at])
+    case, decision, intent = seen.get(case_at), seen.get(decision_at), seen.get(intent_at)
+    if case is None:
+        raise NotFound("intent", action_intent_id, tenant_id)
+    approval = _approval(context, case)
+    return {
+        **_line(case),
+        "why_proposed": intent.why if intent else None,
+        "proposed_by": intent.proposed_by if intent else None,
+        "edited_by": case.edited_by,
+        "decision": decision.wire() if decision else None,
+        "clause": _clause(context, tenant_id, decision.policy_version, decision.policy_clause) if decision else None,
+        "approval": approval.wire() if approval else None,
+        "rejection": _rejection(context, case) if case.status == "REJECTED" else None,
+    }
+
+
+def _approval(context: Context, case: Case) -> Approval | None:
+    if case.approval_id is None:
+        return None
+    return one(context, Key(APPROVAL, case.tenant_id, case.approval_id))
+
+
+def _clause(context: Context, tenant_id: str, version: str, clause_id: str | None) -> dict[str, Any] | None:
+    if clause_id is None:
+        return None
+    kept = one(context, Key(POLICY_VERSION, tenant_id, version))
+    clause = find_clause(kept.platform if kept else PLATFORM_POLICIES, tuple(kept.sources) if kept else (), clause_id)
+    return clause.wire() if clause else None
+
+
+def _rejection(context: Context, case: Case) -> dict[str, Any] | None:
+    chain = context.store.chain(case.tenant_id, case.action_intent_id)
+    return next((entry.data for entry in chain if entry.event_type == "ACTION_REJECTED"), None)
+
+
+def ledger(context: Context, tenant_id: str, action_intent_id: str) -> list[dict[str, Any]]:
+    """One intent's chain, as exported. Raises `NotFound`."""
+    chain = context.store.chain(tenant_id, action_intent_id)
+    if not chain:
+        raise NotFound("intent", action_intent_id, tenant_id)
+    return [entry.wire() for entry in chain]
+
+
+def intents(
+    context: Context, tenant_id: str, which: CaseFilter, after: str | None, limit: int
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Intents, newest first, and the cursor of the next page."""
+    found = context.store.cases(tenant_id, which, after, page_size(limit))
+    return [_line(case) for case in found], case_cursor(found[-1]) if len(found) == limit else None
+
+
+def queue(
+    context: Context, tenant_id: str, account_id: str | None, after: str | None, limit: int, now: datetime
+) -> tuple[list[dict[str, Any]], str | None]:
+    """What needs a person, the soonest to expire first: why, what is left of the budget, when it expires."""
+    cases = context.store.waiting(tenant_id, account_id, after, page_size(limit))
+    keys: list[Key[Any]] = [bounds_key(tenant_id)]
+    for case in cases:
+        keys += [Key(INTENT, tenant_id, case.action_intent_id), Key(DECISION, tenant_id, case.action_intent_id)]
+    seen = context.store.read(keys)
+    bounds = bounds_of(seen, tenant_id)
+    left = {name: account_usage(context, bounds, name, now) for name in {case.account_id for case in cases}}
+    items = [_queued(case, seen, left[case.account_id]) for case in cases]
+    return items, waiting_cursor(cases[-1]) if len(cases) == limit else None
+
+
+def _queued(case: Case, seen: Snapshot, left: dict[str, Any]) -> dict[str, Any]:
+    intent = seen.get(Key(INTENT, case.tenant_id, case.action_intent_id))
+    decision = seen.get(Key(DECISION, case.tenant_id, case.action_intent_id))
+    shown = intent.wire() if intent else {}
+    return {
+        **_line(case),
+        "explanation": decision.explanation if decision else None,
+        "target": shown.get("target"),
+        "parameters": shown.get("parameters"),
+        "confidence_score": shown.get("confidence_score"),
+        "why": shown.get("why"),
+        "proposed_by": shown.get("proposed_by"),
+        "edited_by": case.edited_by,
+        "budget": left,
+    }
+
+
+def stops(context: Context, tenant_id: str) -> list[Stop]:
+    """The stop switches that are pulled over a tenant: the platform's first."""
+    keys = [Key(STOPS, PLATFORM, THE_ONE), Key(STOPS, tenant_id, THE_ONE)]
+    seen = context.store.read(keys)
+    return [stop for key in keys if (pulled := seen.get(key)) for stop in pulled.stops]
+
+
+def history(context: Context, tenant_id: str, after: str | None, limit: int) -> tuple[list[LedgerEntry], str | None]:
+    """Who changed the bounds and pulled the stop switches, newest first, and the cursor of the next page."""
+    types = ("CONFIG_CHANGED", "AUTONOMY_STOPPED", "AUTONOMY_RESUMED")
+    entries = context.store.recent(tenant_id, types, None, after, page_size(limit))
+    return entries, entry_cursor(entries[-1]) if len(entries) == limit else None
