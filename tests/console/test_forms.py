@@ -108,7 +108,7 @@ def _intent(**parameters: Any) -> ActionIntentV1:
         action_intent_id="i-1",
         trace_id="t",
         now=NOW,
-        expires_at=datetime(2030, 1, 1, tzinfo=UTC),
+        expires_after=datetime(2030, 1, 1, tzinfo=UTC) - NOW,
         registry_version=1,
     )
 

@@ -40,7 +40,7 @@ def intent(*, registry_version: int | None = 1, **changes: Any) -> ActionIntentV
         action_intent_id="generated",
         trace_id="trace",
         now=NOW,
-        expires_at=NOW + timedelta(days=7),
+        expires_after=timedelta(days=7),
         registry_version=registry_version,
     )
 

@@ -26,7 +26,7 @@ def intent(**parameters):
         action_intent_id="i",
         trace_id="trace-1",
         now=NOW,
-        expires_at=NOW + timedelta(days=1),
+        expires_after=timedelta(days=1),
         registry_version=1,
     )
 

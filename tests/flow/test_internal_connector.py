@@ -32,7 +32,7 @@ def intent(**changes):
         action_intent_id="i",
         trace_id="t",
         now=NOW,
-        expires_at=NOW + timedelta(days=1),
+        expires_after=timedelta(days=1),
         registry_version=1,
     )
 

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Self, TypeVar, overload
 
 from remit.app.notifications import Telling
+from remit.core.edit import edited_proposal
 from remit.core.errors import InvalidInput, NotFound, OutcomeUnknown, RemitError, TryLater
 from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import Resolution
@@ -201,17 +202,22 @@ class App(Telling):
             self.hooks.approved(began_ns, answer)
         return answer
 
-    def reject(self, tenant_id: str, action_intent_id: str, *, by: str, reason: str | None = None) -> Case:
+    def reject(
+        self, tenant_id: str, action_intent_id: str, *, by: str, reason: str | None = None, digest: str | None = None
+    ) -> Case:
+        """Reject an intent; with `digest`, only if that is what it has."""
         _named("by", by)
         check_text("reason", reason or "")
         now = self.clock.now()
-        return self._one(review.reject_unit(self.context, tenant_id, action_intent_id, by=by, reason=reason, now=now))
+        return self._one(
+            review.reject_unit(self.context, tenant_id, action_intent_id, by=by, reason=reason, digest=digest, now=now)
+        )
 
     def edit(self, tenant_id: str, action_intent_id: str, *, by: str, changes: Mapping[str, Any]) -> GateAnswer:
         """Replace a waiting intent by an edited one, which waits for a person. Answers the gate's word on that."""
         _named("by", by)
         old = self.intent(tenant_id, action_intent_id)
-        proposal = review.edited_proposal(old, changes, new_id=self.context.new_id())
+        proposal = edited_proposal(old, changes, new_id=self.context.new_id())
         edited = self._one(propose.propose_unit(self.context, proposal, self.clock.now(), edited_by=by))
         return self.gate(_request_of(edited))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import Field, JsonValue, ValidationError
@@ -197,17 +197,24 @@ def complete(
     action_intent_id: str,
     trace_id: str,
     now: datetime,
-    expires_at: datetime,
+    expires_after: timedelta,
     registry_version: int | None,
 ) -> ActionIntentV1:
     """
     Fill in what the caller left to a default and fix the digest.
 
-    `action_intent_id` and `trace_id` are used where the proposal has none; `expires_at` likewise.
-    Raises `InvalidInput` if the intent would be expired before it was created.
+    | left out           | filled in                             |
+    |--------------------|---------------------------------------|
+    | `action_intent_id` | the argument                          |
+    | `trace_id`         | the argument                          |
+    | `created_at`       | `now`                                 |
+    | `expires_at`       | `expires_after` later than created_at |
+
+    `registry_version` is never the caller's. Raises `InvalidInput` if the intent would be expired before it was
+    created, or never.
     """
     created = proposal.created_at or now
-    expires = proposal.expires_at or expires_at
+    expires = proposal.expires_at or _later(created, expires_after)
     if expires <= created:
         raise InvalidInput("expires_at", "is not after created_at", "send a later time, or leave it to the action type")
     target = Target(entity_type=proposal.target.entity_type, entity_id=proposal.target.entity_id)
@@ -237,6 +244,13 @@ def complete(
             registry_version=registry_version,
         ),
     )
+
+
+def _later(created: datetime, expires_after: timedelta) -> datetime:
+    try:
+        return created + expires_after
+    except OverflowError:
+        raise InvalidInput("created_at", "is too close to the end of the year 9999", "send the time") from None
 
 
 def agree(proposal: Proposal, stored: ActionIntentV1) -> None:

@@ -12,8 +12,10 @@ from datetime import datetime
 from typing import Literal
 
 from remit.core.errors import InvalidInput, NotFound, NotInThatState
+from remit.core.execution.approval import PUBLISH_AFTER, AutoExecStateV1
+from remit.core.gate.decision import INTENT_EXPIRED, Decision
 from remit.core.intent import ActionIntentV1
-from remit.core.ledger.entries import Head
+from remit.core.ledger.entries import NO_CHAIN, Head
 from remit.core.values import ApprovalSource, Record, UtcTime
 
 Status = Literal[
@@ -52,6 +54,9 @@ WAITING: frozenset[Status] = frozenset({"AWAITING_APPROVAL", "BLOCKED"})
 """In the review queue."""
 MOVING: frozenset[Status] = frozenset({"PROPOSED", "APPROVED", "RUNNING"})
 """Remit itself has to do the next step."""
+
+GATE_AFTER = PUBLISH_AFTER
+"""How long a proposal may wait for its proposer to gate it before Remit does."""
 
 Step = Literal["gate", "publish", "publish_again", "expire", "purge"]
 
@@ -93,8 +98,88 @@ class Case(Record, frozen=True):
         if self.status not in WAITING:
             raise NotInThatState(self.action_intent_id, self.status, step, self._hint())
 
+    @property
+    def decided(self) -> bool:
+        """The gate has made its decision, which is final."""
+        return self.status != "PROPOSED"
+
+    @property
+    def expired(self) -> bool:
+        return self.status == "EXPIRED"
+
     def _hint(self) -> str:
         return f"look at {self.superseded_by!r}, which replaced it" if self.superseded_by else ""
+
+
+def new_case(intent: ActionIntentV1, now: datetime, edited_by: str | None, replaced: Case | None) -> Case:
+    """
+    The case that a proposal begins with; `edited_by` names the person whose edit it is, if it is one.
+
+    What a person has edited stays with people, whatever an agent proposes in its place.
+    """
+    return Case(
+        tenant_id=intent.tenant_id,
+        action_intent_id=intent.action_intent_id,
+        account_id=intent.account_id,
+        action_type=intent.action_type,
+        status="PROPOSED",
+        created_at=intent.created_at,
+        updated_at=now,
+        expires_at=intent.expires_at,
+        due_at=due_in("PROPOSED", now=now, expires_at=intent.expires_at),
+        digest=intent.digest,
+        trace_id=intent.trace_id,
+        chain=NO_CHAIN,
+        edited_by=edited_by or (replaced.edited_by if replaced else None),
+    )
+
+
+def after_gate(decision: Decision) -> Status:
+    """
+    Where a decision puts the case. The first row that applies:
+
+    | the decision                        | the case is         |
+    |-------------------------------------|---------------------|
+    | says `AUTO_EXECUTED`                | `APPROVED`          |
+    | has the reason `INTENT_EXPIRED`     | `EXPIRED`           |
+    | had the policy say `BLOCK`          | `BLOCKED`           |
+    | is any other                        | `AWAITING_APPROVAL` |
+    """
+    if decision.result == "AUTO_EXECUTED":
+        return "APPROVED"
+    if decision.reason == INTENT_EXPIRED:
+        return "EXPIRED"
+    return "BLOCKED" if decision.policy_decision == "BLOCK" else "AWAITING_APPROVAL"
+
+
+def due_in(
+    status: Status,
+    *,
+    now: datetime,
+    expires_at: datetime,
+    state: AutoExecStateV1 | None = None,
+    lease_until: datetime | None = None,
+) -> datetime | None:
+    """
+    When Remit has to look at a case again that enters `status` now.
+
+    | status               | due                                         | to                                |
+    |----------------------|---------------------------------------------|-----------------------------------|
+    | `PROPOSED`           | soon                                        | gate it, if its proposer does not |
+    | in the review queue  | when it expires                             | expire it                         |
+    | `APPROVED`           | soon, and no later than when it expires     | publish it, or expire it          |
+    | `RUNNING`            | when the attempt's lease runs out           | publish it again                  |
+    | any other            | when its publication state, if any, is over | purge that                        |
+    """
+    if status == "PROPOSED":
+        return now + GATE_AFTER
+    if status in WAITING:
+        return expires_at
+    if status == "APPROVED":
+        return min(now + PUBLISH_AFTER, expires_at)
+    if status == "RUNNING":
+        return lease_until
+    return state.expires_at if state else None
 
 
 def check_supersedes(old: Case | None, intent: ActionIntentV1) -> Case:

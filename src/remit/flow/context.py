@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, AutoExecStateV1, published, released
+from remit.core.execution.fulfilment import is_reserved
 from remit.core.execution.outcome import ActionOutcomeV1, Resolution
 from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import Usage, release, split_window_id
 from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry
-from remit.core.lifecycle import Case
+from remit.core.lifecycle import Case, Status, due_in
 from remit.core.records import BOUNDS, CHAIN_HEAD, RESOLUTION, THE_ONE, USAGE, Key, case_key, state_record_key
 from remit.core.values import Stored
 from remit.ports import Connector, Notifier, Snapshot, Store, UnitOfWork, Writes
@@ -76,6 +77,13 @@ class CaseWriter:
         """Change the case."""
         self._changes |= changes
 
+    def move(
+        self, status: Status, state: AutoExecStateV1 | None = None, *, lease_until: datetime | None = None
+    ) -> None:
+        """Move the case on to `status`, due when that is; `state` is that of its approval, if it has one."""
+        due_at = due_in(status, now=self.now, expires_at=self._case.expires_at, state=state, lease_until=lease_until)
+        self.update(status=status, due_at=due_at)
+
     def put(self, key: Key[Any], record: Any) -> None:
         self._writes.put(key, record)
 
@@ -83,7 +91,7 @@ class CaseWriter:
         """Delivered once more; the first time it becomes `PUBLISHED` and the chain says so."""
         after = published(state, expires_at=self.case.expires_at, now=self.now, ttl_days=self.context.state_ttl_days)
         self.put(state_record_key(state.tenant_id, state.action_intent_id), after)
-        if state.status == "RESERVED":
+        if is_reserved(state):
             self.append("ACTION_PUBLISHED", {"approval_id": state.approval_id})
         self.update(published=True)
         return after

@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.errors import RemitError
-from remit.core.execution.approval import PUBLISH_AFTER, Approval, AutoExecStateV1, approve, event_data, reserved
+from remit.core.execution.approval import Approval, AutoExecStateV1, approve, event_data, reserved
+from remit.core.execution.fulfilment import has_left, is_reserved
 from remit.core.gate.budget import BudgetInForce, Charge, Usage
 from remit.core.gate.decision import (
-    INTENT_EXPIRED,
     INTENT_NOT_FOUND,
     MISSING_INPUT,
     Decision,
@@ -26,7 +26,7 @@ from remit.core.gate.decision import (
 )
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import SYSTEM
-from remit.core.lifecycle import Case, Status
+from remit.core.lifecycle import Case, Status, after_gate
 from remit.core.records import (
     APPROVAL,
     DECISION,
@@ -116,7 +116,7 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> UnitOfWo
             return (decision_at, state_at, *_usage_keys(request, budget))
         if case.account_id != request.account_id:
             return ()
-        if case.status != "PROPOSED":
+        if case.decided:
             return (decision_at, state_at)
         return _usage_keys(request, budget)
 
@@ -125,7 +125,7 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> UnitOfWo
         if intent is None or case is None or intent.account_id != request.account_id:
             nobody = f"no intent {intent_id!r} is known for this tenant and account"
             return Writes(answer=_no_verdict(request, INTENT_NOT_FOUND, nobody))
-        if case.status != "PROPOSED":
+        if case.decided:
             return Writes(answer=_earlier_answer(snapshot, decision_at, state_at, case, intent))
         bounds = bounds_of(snapshot, tenant_id)
         budget = bounds.budget(intent.account_id, now)
@@ -145,7 +145,7 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> UnitOfWo
         writer.put(decision_at, verdict.decision)
         writer.update(reason=verdict.decision.reason)
         writer.append("GATE_DECIDED", verdict.decision.wire())
-        if verdict.decision.result == "AUTO_EXECUTED":
+        if verdict.decision.approves:
             return _reserve(context, writer, intent, verdict, now)
         return _ask_a_person(writer, intent, verdict.decision, now)
 
@@ -164,15 +164,11 @@ def _reserve(
     writer.put(state_record_key(intent.tenant_id, intent.action_intent_id), reserved(approval))
     for usage in verdict.usages.values():
         writer.put(Key(USAGE, intent.tenant_id, usage.usage_id), usage)
-    writer.update(
-        status="APPROVED",
-        approval_id=approval.approval_id,
-        approval_source="POLICY",
-        due_at=min(now + PUBLISH_AFTER, intent.expires_at),
-    )
+    writer.move(after_gate(verdict.decision))
+    writer.update(approval_id=approval.approval_id, approval_source="POLICY")
     writer.append("ACTION_APPROVED", {**event_data(approval), "charges": [taken.wire() for taken in approval.charges]})
     answer = _answer(
-        verdict.decision, "APPROVED", intent.trace_id, approval.approval_id, reserved=True, approval=approval
+        verdict.decision, writer.case.status, intent.trace_id, approval.approval_id, reserved=True, approval=approval
     )
     return writer.writes(answer)
 
@@ -193,11 +189,10 @@ def _approval(
 
 
 def _ask_a_person(writer: CaseWriter, intent: ActionIntentV1, decision: Decision, now: datetime) -> Writes[GateAnswer]:
-    status: Status = "BLOCKED" if decision.policy_decision == "BLOCK" else "AWAITING_APPROVAL"
-    if decision.reason == INTENT_EXPIRED:
-        status = "EXPIRED"
+    status = after_gate(decision)
+    writer.move(status)
+    if writer.case.expired:
         writer.append("INTENT_EXPIRED", {"expired_at": instant(now)})
-    writer.update(status=status, due_at=None if status == "EXPIRED" else intent.expires_at)
     return writer.writes(_answer(decision, status, intent.trace_id, None))
 
 
@@ -212,20 +207,16 @@ def _earlier_answer(
     if decision is None:
         raise AssertionError(f"intent {decision_at.id!r} is {case.status} without a decision")
     state = snapshot.get(state_at)
-    # A state that is gone was purged after it was done: that is never a reason to decide or publish again.
-    waits = state is not None and state.status == "RESERVED"
-    # One that was released did not leave: a person is asked about it, whatever the gate once said.
-    left = decision.result == "AUTO_EXECUTED" and case.published
     at_hand = None
-    if state is not None and waits and state.approval_source == "POLICY":
+    if state is not None and is_reserved(state) and state.auto_executed:
         at_hand = _approval(intent, decision, state.approval_id, state.charges, state.reserved_at)
     return _answer(
         decision,
         case.status,
         case.trace_id,
         state.approval_id if state else None,
-        reserved=waits,
-        already_published=left,
+        reserved=is_reserved(state),
+        already_published=has_left(decision, case),
         approval=at_hand,
     )
 

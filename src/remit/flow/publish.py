@@ -13,9 +13,14 @@ from datetime import datetime
 from typing import Any, Literal
 
 from remit.core.errors import RemitError
-from remit.core.execution.approval import PUBLISH_AFTER, Approval, AutoExecStateV1, approved_event, next_publish
+from remit.core.execution.approval import Approval, AutoExecStateV1, approved_event
+from remit.core.execution.fulfilment import (
+    due_when_published,
+    due_when_unconfirmed,
+    may_publish,
+    may_release_refused,
+)
 from remit.core.gate.decision import PUBLISH_REJECTED
-from remit.core.lifecycle import MOVING, Case
 from remit.core.records import APPROVAL, ATTEMPT, Key, case_key, state_record_key
 from remit.flow.context import CaseWriter, Context, one, usage_keys
 from remit.ports import DELIVERED, REFUSED, Message, Receipt, SendingPublisher, Snapshot, UnitOfWork, Writes
@@ -81,15 +86,13 @@ def _unit_after(
 
 
 def _later_unit(ref: IntentRef, now: datetime) -> UnitOfWork[Published]:
-    """Not confirmed. It goes to the end of the line: a bus that is down must not hold up what needs no bus."""
     case_at = case_key(*_names(ref))
 
     def change(snapshot: Snapshot) -> Writes[Published]:
         case = snapshot.get(case_at)
-        if case is None or case.status not in ("APPROVED", "RUNNING") or case.due_at is None or case.due_at > now:
+        if case is None or (due_at := due_when_unconfirmed(case, now)) == case.due_at:
             return Writes(answer="waiting")
-        later = case.changed(due_at=_on_time(case, now + PUBLISH_AFTER))
-        return Writes(answer="waiting", puts=[(case_at, later)])
+        return Writes(answer="waiting", puts=[(case_at, case.changed(due_at=due_at))])
 
     return UnitOfWork(reads=[case_at], decide=change)
 
@@ -100,7 +103,7 @@ def _message(context: Context, ref: IntentRef, again: bool) -> Message | None:
     case_at, state_at = case_key(ref.tenant_id, ref.action_intent_id), state_record_key(*_names(ref))
     seen = context.store.read([case_at, state_at])
     case, state = seen.get(case_at), seen.get(state_at)
-    if case is None or state is None or not _wants(case, state, again):
+    if case is None or state is None or not may_publish(case, state, again=again):
         return None
     approval = one(context, Key(APPROVAL, ref.tenant_id, state.approval_id))
     if approval is None:
@@ -108,23 +111,16 @@ def _message(context: Context, ref: IntentRef, again: bool) -> Message | None:
     return Message(approved_event(approval, context.event_source), state.deliveries + 1)
 
 
-def _wants(case: Case, state: AutoExecStateV1, again: bool) -> bool:
-    if state.status == "RESERVED":
-        return True
-    return again and state.status == "PUBLISHED" and case.status in ("APPROVED", "RUNNING")
-
-
 def _mark_unit(context: Context, ref: IntentRef, now: datetime, *, again: bool, enlist: bool) -> UnitOfWork[Published]:
     case_at, state_at = case_key(*_names(ref)), state_record_key(*_names(ref))
 
     def change(snapshot: Snapshot) -> Writes[Published]:
         case, state = snapshot.get(case_at), snapshot.get(state_at)
-        if case is None or state is None or not _wants(case, state, again):
+        if case is None or state is None or not may_publish(case, state, again=again):
             return Writes(answer="already")
         writer = CaseWriter(context, case, now)
         after = writer.mark_published(state)
-        if case.status in MOVING:
-            writer.update(due_at=_look_again_at(case, state, now))
+        writer.update(due_at=due_when_published(case, state, now))
         writes: Writes[Published] = writer.writes("published")
         if enlist:
             approval = snapshot.get(Key(APPROVAL, ref.tenant_id, state.approval_id))
@@ -137,15 +133,6 @@ def _mark_unit(context: Context, ref: IntentRef, now: datetime, *, again: bool, 
         return UnitOfWork(reads=[case_at, state_at], decide=change, then_reads=_approval_of(state_at))
     # Whoever sent it has mostly just seen both.
     return UnitOfWork(reads=[case_at, state_at], decide=change, optimistic=True)
-
-
-def _look_again_at(case: Case, state: AutoExecStateV1, now: datetime) -> datetime:
-    return _on_time(case, now + next_publish(state.deliveries))
-
-
-def _on_time(case: Case, at: datetime) -> datetime:
-    # An expired approval has to be released on time; an attempt that runs has its own end.
-    return min(at, case.expires_at) if case.status == "APPROVED" else at
 
 
 def _approval_of(state_at: Key[AutoExecStateV1]) -> Callable[[Snapshot], Sequence[Key[Any]]]:
@@ -165,19 +152,13 @@ def _release_unit(context: Context, ref: IntentRef, detail: str, now: datetime) 
 
     def change(snapshot: Snapshot) -> Writes[Published]:
         case, state = snapshot.get(case_at), snapshot.get(state_at)
-        # Only what was never delivered may be released: an earlier delivery can still start.
-        if case is None or state is None or state.status != "RESERVED" or snapshot.get(attempt_at):
+        if case is None or state is None or not may_release_refused(state, snapshot.get(attempt_at)):
             return Writes(answer="already")
         case.require("AWAITING_APPROVAL", "released")
         writer = CaseWriter(context, case, now)
         writer.release(state, snapshot, f"{PUBLISH_REJECTED}: {detail}" if detail else PUBLISH_REJECTED)
-        writer.update(
-            status="AWAITING_APPROVAL",
-            reason=PUBLISH_REJECTED,
-            approval_id=None,
-            approval_source=None,
-            due_at=case.expires_at,
-        )
+        writer.move("AWAITING_APPROVAL")
+        writer.update(reason=PUBLISH_REJECTED, approval_id=None, approval_source=None)
         return writer.writes("released")
 
     return UnitOfWork(reads=[case_at, state_at, attempt_at], decide=change, then_reads=more)

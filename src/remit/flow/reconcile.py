@@ -1,5 +1,5 @@
 """
-What nobody is waiting for: find the cases that are due, expire what nobody answered, purge what is done.
+Reconciling: find the cases that are due, expire what nobody answered, purge what is done.
 
 Finding says which step each case needs; `remit.app` hands them to the steps.
 """
@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.errors import RemitError
-from remit.core.lifecycle import WAITING, Case, Step, due_step
+from remit.core.execution.fulfilment import gives_back_on_expiry, may_expire, may_purge
+from remit.core.lifecycle import Case, Step, due_step
 from remit.core.records import ATTEMPT, Key, case_key, state_record_key
 from remit.core.values import instant
 from remit.flow.context import CaseWriter, Context, usage_keys
@@ -42,13 +43,11 @@ def _expire_unit(context: Context, seen: Case, now: datetime) -> UnitOfWork[bool
 
     def change(snapshot: Snapshot) -> Writes[bool]:
         case, state = snapshot.get(case_at), snapshot.get(state_at)
-        if case is None or now < case.expires_at or snapshot.get(attempt_at) is not None:
-            return Writes(answer=False)
-        if case.status not in WAITING and case.status != "APPROVED":
+        if case is None or not may_expire(case, snapshot.get(attempt_at), now):
             return Writes(answer=False)
         writer = CaseWriter(context, case, now)
-        writer.update(status="EXPIRED", due_at=state.expires_at if state else None)
-        if case.status == "APPROVED" and state is not None and state.status != "RELEASED":
+        writer.move("EXPIRED", state)
+        if state is not None and gives_back_on_expiry(case, state):
             writer.release(state, snapshot, "INTENT_EXPIRED")
         writer.append("INTENT_EXPIRED", {"expired_at": instant(now)})
         return writer.writes(True)
@@ -67,11 +66,11 @@ def _purge_unit(seen: Case, now: datetime) -> UnitOfWork[bool]:
 
     def change(snapshot: Snapshot) -> Writes[bool]:
         case, state = snapshot.get(case_at), snapshot.get(state_at)
-        if case is None or due_step(case, now) != "purge":
+        what = may_purge(case, state, now) if case is not None else "nothing"
+        if case is None or what == "nothing":
             return Writes(answer=False)
-        if state is not None and (state.expires_at is None or now < state.expires_at):
-            later = case.changed(due_at=state.expires_at)
-            return Writes(answer=False, puts=[(case_at, later)])
+        if state is not None and what == "put off":
+            return Writes(answer=False, puts=[(case_at, case.changed(due_at=state.expires_at))])
         done = case.changed(due_at=None)
         return Writes(answer=True, puts=[(case_at, done)], deletes=[state_at] if state else [])
 

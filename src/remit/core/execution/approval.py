@@ -55,6 +55,15 @@ class AutoExecStateV1(Record, frozen=True):
     deliveries: int = 0
     expires_at: UtcTime | None = None
 
+    @property
+    def auto_executed(self) -> bool:
+        return is_auto_executed(self.approval_source)
+
+
+def is_auto_executed(source: ApprovalSource) -> bool:
+    """Policy approved it, and no person."""
+    return source == "POLICY"
+
 
 def state_key(action_intent_id: str) -> str:
     return f"AUTO_EXEC_STATE#{action_intent_id}"
@@ -77,7 +86,7 @@ def approve(
         account_id=intent.account_id,
         action_intent_id=intent.action_intent_id,
         approval_source=source,
-        auto_executed=source == "POLICY",
+        auto_executed=is_auto_executed(source),
         approved_by=approved_by,
         approved_at=now,
         intent_digest=intent.digest,

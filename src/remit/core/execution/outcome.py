@@ -13,6 +13,8 @@ from remit.core.values import ApprovalSource, Record, UtcTime
 
 AttemptStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "UNKNOWN", "CANCELLED"]
 OutcomeStatus = Literal["SUCCEEDED", "FAILED", "UNKNOWN", "CANCELLED"]
+FoundStatus = Literal["SUCCEEDED", "FAILED"]
+"""What may be found out about an `UNKNOWN` outcome."""
 ErrorClass = Literal["AUTH", "RATE_LIMIT", "VALIDATION", "DOWNSTREAM", "TIMEOUT", "UNKNOWN"]
 
 LEASE_MARGIN = timedelta(seconds=5)
@@ -122,7 +124,7 @@ class Resolution(Record, frozen=True):
 
     action_intent_id: str
     tenant_id: str
-    status: Literal["SUCCEEDED", "FAILED"]
+    status: FoundStatus
     resolved_by: str
     resolved_at: UtcTime
     note: str | None = None

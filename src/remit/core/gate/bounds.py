@@ -8,13 +8,13 @@ A tenant's bounds: everything people set, in one value.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from remit.core.errors import InvalidInput
-from remit.core.gate.action_type import ActionTypeSpec
+from remit.core.gate.action_type import DEFAULT_EXPIRES_AFTER, ActionTypeSpec
 from remit.core.gate.autonomy import (
     DEFAULT,
     AutonomyMode,
@@ -26,7 +26,16 @@ from remit.core.gate.autonomy import (
 from remit.core.gate.budget import DEFAULT_ZONE, Budget, BudgetInForce, Day, TenantBudget, TimeZone, day_of, merge
 from remit.core.gate.policy import PolicySet, PolicySource, compile_policies
 from remit.core.intent import check_json
-from remit.core.values import ActionTypeName, Document, Identifier, Request, UtcTime, check_identifier, explain_invalid
+from remit.core.values import (
+    ActionTypeName,
+    Document,
+    Identifier,
+    Request,
+    UtcTime,
+    check_identifier,
+    explain_invalid,
+    parse_duration,
+)
 
 Modes = dict[ActionTypeName | Literal["default"], AutonomyMode]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\-\[\]:*_]{1,255}$")]
@@ -98,6 +107,15 @@ class BoundsInForce(Document):
 
     def action_type(self, name: str) -> ActionTypeSpec | None:
         return self.bounds.action_types.get(name)
+
+    def expires_after(self, action_type: str) -> timedelta:
+        """How long a proposal of this type lives, unless it says so itself."""
+        spec = self.action_type(action_type)
+        return parse_duration(spec.expires_after if spec else DEFAULT_EXPIRES_AFTER)
+
+    def registry_version(self, action_type: str) -> int | None:
+        """The version that a proposal of this type pins now; `None` for a type that is not registered, or no more."""
+        return self.type_versions.get(action_type) if self.action_type(action_type) else None
 
     def approvals_required(self, action_type: str) -> int:
         """How many different people have to approve an action of this type."""

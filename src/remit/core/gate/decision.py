@@ -60,6 +60,11 @@ class Decision(Record, frozen=True):
     decided_at: UtcTime
     intent_digest: str
 
+    @property
+    def approves(self) -> bool:
+        """The intent may run without a person."""
+        return self.result == "AUTO_EXECUTED"
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

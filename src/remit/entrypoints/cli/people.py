@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from remit.core.errors import Conflict, InvalidInput
+from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
 from remit.core.records import Votes
 from remit.entrypoints.cli import output
@@ -128,10 +128,7 @@ def reject(
     Example: remit reject i-7 --tenant acme --by ann --reason "wrong contact"
     """
     with opened(ctx, db) as remit:
-        # An intent never changes under its id, so this cannot be outrun.
-        if digest is not None and (current := remit.intent(tenant, intent).digest) != digest:
-            raise Conflict(f"intent {intent!r} has digest {current[:12]}… and you saw {digest[:12]}…; look at it again")
-        case = remit.reject(tenant, intent, by=by, reason=reason)
+        case = remit.reject(tenant, intent, by=by, reason=reason, digest=digest)
     if as_json:
         output.print_json({"action_intent_id": intent, "tenant_id": tenant, "status": case.status, "rejected_by": by})
     else:

@@ -1,4 +1,4 @@
-"""What the steps of an execution share: which intent, where its records are, and who is at work."""
+"""Shared parts of the execution steps: the reference, the keys of its records, the worker, and the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 from remit.core.errors import InvalidInput
 from remit.core.execution.approval import Approval
-from remit.core.execution.outcome import OUTCOME_EVENT, CallResult, ExecutionAttempt, OutcomeStatus, conclude
+from remit.core.execution.fulfilment import Hold, ended, gives_back, hold_of
+from remit.core.execution.outcome import OUTCOME_EVENT, CallResult, Conclusion, ExecutionAttempt, conclude
 from remit.core.gate.action_type import ActionType, Tool
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
@@ -47,7 +48,7 @@ class Ref:
 
 
 def ref_of(data: Mapping[str, Any]) -> Ref | None:
-    """What an approval event's `data` names, if it names all of it."""
+    """The execution that an approval event's `data` names, if it names all of it."""
     names = [data.get(name) for name in ("tenant_id", "action_intent_id", "approval_id")]
     if not all(isinstance(name, str) and name for name in names):
         return None
@@ -55,7 +56,7 @@ def ref_of(data: Mapping[str, Any]) -> Ref | None:
 
 
 class Keys:
-    """Where everything about one execution is."""
+    """The keys of everything about one execution."""
 
     def __init__(self, tenant_id: str, intent_id: str, approval_id: str) -> None:
         self.case = case_key(tenant_id, intent_id)
@@ -98,8 +99,8 @@ class Worker:
     clock: Clock
     holder: str
 
-    def holds(self, attempt: ExecutionAttempt, ref: Ref) -> bool:
-        return attempt.status == "RUNNING" and (attempt.holder, attempt.approval_id) == (self.holder, ref.approval_id)
+    def hold(self, attempt: ExecutionAttempt | None, ref: Ref, now: datetime) -> Hold:
+        return hold_of(attempt, self.holder, ref.approval_id, now)
 
     def attempt(self, ref: Ref) -> ExecutionAttempt:
         attempt = one(self.context, Key(ATTEMPT, ref.tenant_id, ref.action_intent_id))
@@ -107,28 +108,23 @@ class Worker:
         return attempt
 
 
-def ended(
-    worker: Worker,
-    snapshot: Snapshot,
-    keys: Keys,
-    status: OutcomeStatus,
-    result: CallResult,
-    now: datetime,
-    answer: Any,
+def end(
+    worker: Worker, snapshot: Snapshot, keys: Keys, concluded: Conclusion, now: datetime, answer: Any
 ) -> Writes[Any]:
+    """Record the outcome that ends an attempt, and give back what it cost if it never ran."""
     case, intent, approval = snapshot.get(keys.case), snapshot.get(keys.intent), snapshot.get(keys.approval)
     attempt, state = snapshot.get(keys.attempt), snapshot.get(keys.state)
     assert case is not None and intent is not None and approval is not None and attempt is not None
+    status, result = concluded.status, concluded.result
     case.require(status, "recorded")
     outcome = conclude(intent, approval, attempt, status, result, now)
     writer = CaseWriter(worker.context, case, now)
     writer.put(keys.outcome, outcome)
-    ended = {"status": status, "invoking": False, "last_error": None if result.acted == "yes" else result}
-    writer.put(keys.attempt, attempt.changed(**ended))
-    writer.update(status=status, due_at=state.expires_at if state else None)
+    writer.put(keys.attempt, ended(attempt, concluded))
+    writer.move(status, state)
     writer.append(OUTCOME_EVENT[status], {**bound_to(case, approval), "outcome": outcome.wire()})
-    if status == "CANCELLED" and approval.approval_source == "POLICY" and state is not None:
-        writer.release(state, snapshot, result.error_code or "CANCELLED")
+    if state is not None and gives_back(status, approval):
+        writer.release(state, snapshot, result.error_code or status)
     return writer.writes(answer)
 
 
@@ -168,13 +164,3 @@ def bound_to(case: Case, approval: Approval) -> dict[str, Any]:
 
 def failed(code: str, error_class: Any, message: str) -> CallResult:
     return CallResult(acted="no", error_code=code, error_class=error_class, error_message=message)
-
-
-def in_doubt(attempt: ExecutionAttempt, why: str) -> CallResult:
-    last = attempt.last_error
-    return CallResult(
-        acted="unknown",
-        error_code=(last and last.error_code) or "ANSWER_LOST",
-        error_class=(last and last.error_class) or "UNKNOWN",
-        error_message=f"nobody knows whether the far side acted: {why}",
-    )

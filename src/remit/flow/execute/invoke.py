@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
-from remit.core.execution.outcome import CallResult, Conclusion, ExecutionAttempt, Retry, after_call, lease, storable
+from remit.core.execution.fulfilment import concluded_before, lease_after, noted
+from remit.core.execution.outcome import CallResult, Retry, after_call, storable
 from remit.core.intent import ActionIntentV1
 from remit.flow.context import CaseWriter, bounds_now
 from remit.flow.execute import common
-from remit.flow.execute.common import Keys, Ref, Worker, connector_of, in_doubt, intent_and_tool
+from remit.flow.execute.common import Keys, Ref, Worker, connector_of, intent_and_tool
 from remit.flow.execute.preflight import before_call
 from remit.ports import Call, Connector, Snapshot, UnitOfWork, Writes, answer_of
 
@@ -30,23 +30,13 @@ def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, An
     connector = connector_of(worker, tool)
     honours = connector.always_honours_key or bool(tool["honours_idempotency_key"])
     attempt = worker.attempt(ref)
-    known = _concluded_before(attempt, honours, int(tool["max_attempts"]))
+    known = concluded_before(attempt, honours_key=honours, max_attempts=int(tool["max_attempts"]))
     if known is not None:
         return {"result": known.result.wire(), "status": known.status}
     if not before_call(worker, ref, mark_for_s=float(tool["timeout_s"]), calls_seen=attempt.attempt_count):
         return {"stop": True}
     result = _call(worker, connector, intent, tool, request, attempt.idempotency_key)
     return _after_call(worker, ref, result, int(tool["max_attempts"]), honours)
-
-
-def _concluded_before(attempt: ExecutionAttempt, honours_key: bool, max_attempts: int) -> Conclusion | None:
-    """What an earlier holder's call came to, if calling again would repeat it, be a guess, or be one too many."""
-    if attempt.conclusion is not None:
-        return attempt.conclusion
-    if not attempt.unanswered or (honours_key and attempt.attempt_count < max_attempts):
-        return None
-    lost = in_doubt(attempt, "the worker that called was lost before its answer was recorded")
-    return Conclusion(status="UNKNOWN", result=lost)
 
 
 def _call(
@@ -85,32 +75,22 @@ def _after_call(worker: Worker, ref: Ref, result: CallResult, max_attempts: int,
 
     def change(snapshot: Snapshot) -> Writes[dict[str, Any]]:
         case, attempt = snapshot.get(keys.case), snapshot.get(keys.attempt)
-        if case is None or attempt is None or not worker.holds(attempt, ref):
+        if case is None or attempt is None or worker.hold(attempt, ref, now) != "ours":
             # Somebody took over while we were waiting; what came back is still worth recording.
             return Writes(answer={"result": result.wire(), "late": True})
-        next_step = after_call(
+        follows = after_call(
             result,
             attempt_count=attempt.attempt_count,
             max_attempts=max_attempts,
             honours_key=honours,
             in_doubt=attempt.in_doubt,
         )
-        pause_s = next_step.pause_s if isinstance(next_step, Retry) else 0.0
-        until = lease(now, common.START_LEASE_S) + timedelta(seconds=pause_s)
+        until = lease_after(follows, now, common.START_LEASE_S)
         writer = CaseWriter(worker.context, case, now)
-        noted = {
-            "invoking": False,
-            "in_doubt": attempt.in_doubt or result.acted == "unknown",
-            "lease_until": until,
-            "last_error": None if result.acted == "yes" else result,
-        }
-        if not isinstance(next_step, Retry):
-            # Whoever takes over before the outcome is recorded must not call again.
-            noted["conclusion"] = Conclusion(status=next_step, result=result)
-        writer.put(keys.attempt, attempt.changed(**noted))
+        writer.put(keys.attempt, noted(attempt, result, follows, until))
         writer.update(due_at=until)
-        if isinstance(next_step, Retry):
-            return writer.writes({"retry_in_s": next_step.pause_s})
-        return writer.writes({"result": result.wire(), "status": next_step})
+        if isinstance(follows, Retry):
+            return writer.writes({"retry_in_s": follows.pause_s})
+        return writer.writes({"result": result.wire(), "status": follows})
 
     return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change)]))

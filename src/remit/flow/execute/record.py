@@ -6,16 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from remit.core.execution.outcome import (
-    ActionOutcomeV1,
-    CallResult,
-    Conclusion,
-    ExecutionAttempt,
-    OutcomeStatus,
-    Resolution,
-)
+from remit.core.execution.fulfilment import conclusion, found_late, late_resolution, may_record, outcome_of
+from remit.core.execution.outcome import ActionOutcomeV1, CallResult, OutcomeStatus
 from remit.flow.context import CaseWriter
-from remit.flow.execute.common import Keys, Ref, Worker, charged_keys, ended, failed, in_doubt
+from remit.flow.execute.common import Keys, Ref, Worker, charged_keys, end, failed
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 LONGEST_ERROR_NAME = 200
@@ -33,17 +27,16 @@ def record(worker: Worker, ref_data: Mapping[str, str], result: Mapping[str, Any
     now = worker.clock.now()
     keys = Keys.of(ref)
     came_back = CallResult.from_wire(result["result"])
-    status: OutcomeStatus = result.get("status") or ("SUCCEEDED" if came_back.acted == "yes" else "FAILED")
+    status: OutcomeStatus = result.get("status") or outcome_of(came_back)
 
     def change(snapshot: Snapshot) -> Writes[str | None]:
         outcome, attempt = snapshot.get(keys.outcome), snapshot.get(keys.attempt)
         if outcome is not None:
             return _late(worker, snapshot, keys, outcome, came_back, now, called=bool(result.get("late")))
-        # A success that arrives after a take-over is still the truth about this intent.
-        if attempt is None or not (worker.holds(attempt, ref) or came_back.acted == "yes"):
+        if attempt is None or not may_record(worker.hold(attempt, ref, now), came_back):
             return Writes(answer=None)
-        end = _conclusion(attempt, status, came_back)
-        return ended(worker, snapshot, keys, end.status, end.result, now, answer=end.status)
+        concluded = conclusion(attempt, status, came_back)
+        return end(worker, snapshot, keys, concluded, now, answer=concluded.status)
 
     return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change, charged_keys(keys))]))
 
@@ -68,31 +61,10 @@ def _late(
     *,
     called: bool,
 ) -> Writes[str | None]:
-    case, attempt = snapshot.get(keys.case), snapshot.get(keys.attempt)
-    if outcome.status != "UNKNOWN" or case is None or case.status != "UNKNOWN" or attempt is None:
-        return Writes(answer=outcome.status)
-    # That one call did nothing says that nothing happened only if no other call went unanswered.
-    nothing_happened = result.acted == "no" and called and not attempt.in_doubt
-    if result.acted != "yes" and not nothing_happened:
+    case = snapshot.get(keys.case)
+    found = found_late(outcome, case, snapshot.get(keys.attempt), result, called=called)
+    if found is None or case is None:
         return Writes(answer=outcome.status)
     writer = CaseWriter(worker.context, case, now)
-    resolution = Resolution(
-        action_intent_id=outcome.action_intent_id,
-        tenant_id=outcome.tenant_id,
-        status="SUCCEEDED" if result.acted == "yes" else "FAILED",
-        resolved_by="remit",
-        resolved_at=now,
-        note=result.error_message or "the far side's answer arrived late",
-        external_object_refs=result.external_object_refs,
-    )
-    writer.resolve(outcome, resolution)
-    return writer.writes(resolution.status)
-
-
-def _conclusion(attempt: ExecutionAttempt, status: OutcomeStatus, result: CallResult) -> Conclusion:
-    """What a recorder brings, or what is noted already; a failure beside a call does not answer that call."""
-    if result.acted != "yes" and attempt.conclusion is not None:
-        return attempt.conclusion
-    if status == "FAILED" and attempt.unanswered:
-        return Conclusion(status="UNKNOWN", result=in_doubt(attempt, result.error_message or "it could not go on"))
-    return Conclusion(status=status, result=result)
+    writer.resolve(outcome, late_resolution(outcome, found, result, now))
+    return writer.writes(found)

@@ -7,11 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from remit.core.execution.approval import Approval
-from remit.core.execution.outcome import ExecutionAttempt, idempotency_key, lease
-from remit.core.gate.action_type import Tool
-from remit.core.intent import ActionIntentV1, digest_of_wire
-from remit.core.lifecycle import Case
+from remit.core.execution.fulfilment import event_matches, may_start, new_attempt
+from remit.core.execution.outcome import lease
 from remit.flow.context import CaseWriter
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, bound_to, ref_of
@@ -44,54 +41,23 @@ def _start(
 ) -> Writes[dict[str, str] | None]:
     case, intent, approval = snapshot.get(keys.case), snapshot.get(keys.intent), snapshot.get(keys.approval)
     state, attempt = snapshot.get(keys.state), snapshot.get(keys.attempt)
-    if case is None or intent is None or approval is None or not _matches(case, intent, approval, data):
+    if case is None or intent is None or approval is None or not event_matches(case, intent, approval, data):
         log.warning("ignored an approval event that does not match what is stored")
+        return Writes(answer=None)
+    to_do = may_start(worker.hold(attempt, ref, now), state, approval)
+    if to_do == "nothing":
         return Writes(answer=None)
     writer = CaseWriter(worker.context, case, now)
     until = lease(now, common.START_LEASE_S)
     if attempt is not None:
-        # An engine whose answer to this step was lost asks again, for the run that took it.
-        ours = worker.holds(attempt, ref)
-        if attempt.status != "RUNNING" or (now < attempt.lease_until and not ours):
-            return Writes(answer=None)
         writer.put(keys.attempt, attempt.changed(holder=worker.holder, lease_until=until))
         writer.update(due_at=until)
         return writer.writes(ref.wire())
-    if state is None or state.status == "RELEASED" or state.approval_id != approval.approval_id:
-        return Writes(answer=None)
-    if state.status == "RESERVED":
+    if state is not None and to_do == "publish and take":
         writer.mark_published(state)
     writer.case.require("RUNNING", "started")
-    writer.put(keys.attempt, _new_attempt(worker, intent, ref, keys.tool(snapshot), now, until))
-    writer.update(status="RUNNING", due_at=until)
+    taken = new_attempt(intent, ref.approval_id, keys.tool(snapshot), holder=worker.holder, now=now, until=until)
+    writer.put(keys.attempt, taken)
+    writer.move("RUNNING", lease_until=until)
     writer.append("EXECUTION_STARTED", {**bound_to(case, approval), "outcome": None})
     return writer.writes(ref.wire())
-
-
-def _matches(case: Case, intent: ActionIntentV1, approval: Approval, data: Mapping[str, Any]) -> bool:
-    """The event is not trusted by itself: it must say what the stored approval says, of the intent as it is."""
-    return (
-        approval.action_intent_id == intent.action_intent_id
-        and case.approval_id == approval.approval_id
-        and data.get("intent_digest") == approval.intent_digest == intent.digest
-        and digest_of_wire(intent.wire()) == intent.digest
-    )
-
-
-def _new_attempt(
-    worker: Worker, intent: ActionIntentV1, ref: Ref, tool: Tool | None, now: datetime, until: datetime
-) -> ExecutionAttempt:
-    return ExecutionAttempt(
-        action_intent_id=intent.action_intent_id,
-        tenant_id=intent.tenant_id,
-        approval_id=ref.approval_id,
-        status="RUNNING",
-        attempt_count=0,
-        holder=worker.holder,
-        lease_until=until,
-        invoking=False,
-        in_doubt=False,
-        tool=tool.name if tool else None,
-        idempotency_key=idempotency_key(intent, tool.wire() if tool else None),
-        started_at=now,
-    )

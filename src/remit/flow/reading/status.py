@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.errors import NotFound
-from remit.core.execution.approval import Approval
+from remit.core.execution.approval import Approval, is_auto_executed
 from remit.core.gate.autonomy import Stop
 from remit.core.gate.policy import PLATFORM_POLICIES, find_clause
 from remit.core.ledger.entries import LedgerEntry
@@ -43,7 +43,7 @@ def status(context: Context, tenant_id: str, action_intent_id: str) -> dict[str,
     return {
         **_line(case),
         "approval_id": case.approval_id,
-        "auto_executed": None if case.approval_source is None else case.approval_source == "POLICY",
+        "auto_executed": is_auto_executed(case.approval_source) if case.approval_source else None,
         "superseded_by": case.superseded_by,
         "attempt_count": attempt.attempt_count if attempt else 0,
         "outcome": outcome.wire() if outcome else None,

@@ -1,0 +1,84 @@
+"""
+Edits of people: which places of an intent they may set anew, and the proposal that an edit means.
+
+| path                | a value                                  | `None`                                 |
+|---------------------|------------------------------------------|----------------------------------------|
+| `parameters.NAME…`  | set, with the objects on the way to it   | the parameter goes                     |
+| `target.NAME`       | set                                      | refused: a target has all of its parts |
+| `expires_at`        | set                                      | what the action type says              |
+| anything else       | refused                                  | refused                                |
+
+An edit never changes an intent: it makes another one, which takes the first one's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from remit.core.errors import InvalidInput
+from remit.core.intent import ActionIntentV1, Proposal, parse_proposal
+
+EDITABLE_WHOLE = frozenset({"expires_at"})
+EDITABLE_INSIDE = frozenset({"parameters", "target"})
+REMOVABLE = frozenset({"parameters"})
+
+
+def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, new_id: str) -> Proposal:
+    """
+    The proposal that a person's edit means: `changes` maps paths to new values.
+
+    Raises `InvalidInput` for a path that cannot be edited, and where nothing changes.
+    """
+    data = _proposed_again(old, new_id)
+    for path, value in changes.items():
+        _set(data, path, value)
+    proposal = parse_proposal(data)
+    after = (proposal.target.model_dump(), proposal.parameters, proposal.expires_at)
+    if after == (old.target.wire(), old.parameters, old.expires_at):
+        raise InvalidInput("changes", "change nothing", "approve it as it is, or set a new value")
+    return proposal
+
+
+def _proposed_again(old: ActionIntentV1, new_id: str) -> dict[str, Any]:
+    return {
+        "action_intent_id": new_id,
+        "tenant_id": old.tenant_id,
+        "account_id": old.account_id,
+        "action_type": old.action_type,
+        "target": old.target.wire(),
+        "parameters": _copied(old.parameters),
+        "confidence_score": old.confidence_score,
+        "risk_level": old.risk_level,
+        "why": old.why,
+        "proposed_by": old.proposed_by,
+        "expires_at": old.expires_at,
+        "trace_id": old.trace_id,
+        "supersedes": old.action_intent_id,
+    }
+
+
+def is_editable(path: str) -> bool:
+    names = path.split(".")
+    return path in EDITABLE_WHOLE or (names[0] in EDITABLE_INSIDE and len(names) > 1 and all(names))
+
+
+def _set(data: dict[str, Any], path: str, value: Any) -> None:
+    if not is_editable(path):
+        raise InvalidInput(path or "(path)", "cannot be edited", "edit parameters.…, target.… or expires_at")
+    names = path.split(".")
+    place = data
+    for name in names[:-1]:
+        place = place.setdefault(name, {})
+        if not isinstance(place, dict):
+            raise InvalidInput(path, f"{name!r} is not an object", "set the whole value one level up")
+    if value is None and names[0] in REMOVABLE:
+        place.pop(names[-1], None)
+    else:
+        place[names[-1]] = value
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _copied(inner) for name, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,436 @@
+"""
+Fulfilment: may an approval be published, started, called, recorded or given back?
+
+Execution never decides again. Each rule looks at what is recorded and nothing else, so that a step which runs twice,
+late, or in two places finds the row of its table that says to do nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from remit.core.execution.approval import (
+    PUBLISH_AFTER,
+    Approval,
+    AutoExecStateV1,
+    PublicationStatus,
+    next_publish,
+)
+from remit.core.execution.outcome import (
+    ActionOutcomeV1,
+    CallResult,
+    Conclusion,
+    ExecutionAttempt,
+    FoundStatus,
+    OutcomeStatus,
+    Resolution,
+    Retry,
+    idempotency_key,
+    lease,
+)
+from remit.core.gate.action_type import Tool
+from remit.core.gate.autonomy import Stops, stop_in_force, stopped_for
+from remit.core.gate.decision import Decision
+from remit.core.intent import ActionIntentV1, digest_of_wire
+from remit.core.ledger.entries import SYSTEM
+from remit.core.lifecycle import MOVING, WAITING, Case, Status, due_step
+from remit.core.values import ApprovalSource, instant
+
+# --- publication ---
+
+UNFINISHED: frozenset[Status] = frozenset({"APPROVED", "RUNNING"})
+"""Approved, and without an outcome."""
+
+
+def is_reserved(state: AutoExecStateV1 | None) -> bool:
+    """
+    Does the approval still have to leave?
+
+    A state that is gone was purged after it was done: that is never a reason to decide or publish again.
+    """
+    return state is not None and state.status == "RESERVED"
+
+
+def has_left(decision: Decision, case: Case) -> bool:
+    """
+    Has policy's approval been published?
+
+    One that was released did not leave: a person is asked about it, whatever the gate once said.
+    """
+    return decision.approves and case.published
+
+
+def may_publish(case: Case, state: AutoExecStateV1, *, again: bool) -> bool:
+    """
+    May the approval be delivered? `again` delivers once more what has been.
+
+    | its state   | the intent           | first time | again |
+    |-------------|----------------------|------------|-------|
+    | `RESERVED`  | any                  | yes        | yes   |
+    | `PUBLISHED` | without an outcome   | no         | yes   |
+    | `PUBLISHED` | any other            | no         | no    |
+    | `RELEASED`  | any                  | no         | no    |
+    """
+    return is_reserved(state) or (again and state.status == "PUBLISHED" and case.status in UNFINISHED)
+
+
+def due_when_published(case: Case, state: AutoExecStateV1, now: datetime) -> datetime | None:
+    """When to look again at a case whose approval is delivered now; `state` is that from before."""
+    return _on_time(case, now + next_publish(state.deliveries)) if case.status in MOVING else case.due_at
+
+
+def due_when_unconfirmed(case: Case, now: datetime) -> datetime | None:
+    """
+    When to look again at a case whose delivery nobody confirmed; as before, if it does not have to be put off.
+
+    It goes to the end of the line: a bus that is down must not hold up what needs no bus.
+    """
+    if case.status not in UNFINISHED or case.due_at is None or case.due_at > now:
+        return case.due_at
+    return _on_time(case, now + PUBLISH_AFTER)
+
+
+def _on_time(case: Case, at: datetime) -> datetime:
+    # An expired approval has to be released on time; an attempt that runs has its own end.
+    return min(at, case.expires_at) if case.status == "APPROVED" else at
+
+
+def may_release_refused(state: AutoExecStateV1, attempt: ExecutionAttempt | None) -> bool:
+    """Only what was never delivered and never began is released on refusal: an earlier delivery can still start."""
+    return is_reserved(state) and attempt is None
+
+
+# --- what nobody answered or started ---
+
+
+def may_expire(case: Case, attempt: ExecutionAttempt | None, now: datetime) -> bool:
+    """What is over, and neither answered nor begun, expires: what waits for a person, and an approval."""
+    unanswered = case.status in WAITING or case.status == "APPROVED"
+    return unanswered and attempt is None and now >= case.expires_at
+
+
+def gives_back_on_expiry(case: Case, state: AutoExecStateV1) -> bool:
+    """An approval that expires has its charge given back; once."""
+    return case.status == "APPROVED" and state.status != "RELEASED"
+
+
+Purge = Literal["purge", "put off", "nothing"]
+
+
+def may_purge(case: Case, state: AutoExecStateV1 | None, now: datetime) -> Purge:
+    """
+    May the publication state of a done intent go?
+
+    | the case       | the state                                  | answer  |
+    |----------------|--------------------------------------------|---------|
+    | due for it     | gone, or its time to live is over          | purge   |
+    | due for it     | lives on, or is not done                   | put off |
+    | any other      | any                                        | nothing |
+    """
+    if due_step(case, now) != "purge":
+        return "nothing"
+    over = state is None or (state.expires_at is not None and now >= state.expires_at)
+    return "purge" if over else "put off"
+
+
+# --- who may act ---
+
+Hold = Literal["nobody", "ours", "another", "lapsed", "ended"]
+
+
+def hold_of(attempt: ExecutionAttempt | None, holder: str, approval_id: str, now: datetime) -> Hold:
+    """
+    Whose the attempt is, seen from one run of one worker.
+
+    | attempt    | holder and approval | lease | hold      |
+    |------------|---------------------|-------|-----------|
+    | none       |                     |       | `nobody`  |
+    | `RUNNING`  | this run's          | any   | `ours`    |
+    | `RUNNING`  | another's           | lives | `another` |
+    | `RUNNING`  | another's           | over  | `lapsed`  |
+    | any other  | any                 | any   | `ended`   |
+    """
+    if attempt is None:
+        return "nobody"
+    if attempt.status != "RUNNING":
+        return "ended"
+    if (attempt.holder, attempt.approval_id) == (holder, approval_id):
+        return "ours"
+    return "another" if now < attempt.lease_until else "lapsed"
+
+
+# --- start ---
+
+Start = Literal["take", "publish and take", "take over", "nothing"]
+
+FIRST_START: dict[PublicationStatus, Start] = {
+    # The event came before its delivery was marked.
+    "RESERVED": "publish and take",
+    "PUBLISHED": "take",
+    "RELEASED": "nothing",
+}
+LATER_START: dict[Hold, Start] = {
+    # An engine whose answer to this step was lost asks again, for the run that took it.
+    "ours": "take over",
+    "lapsed": "take over",
+    "another": "nothing",
+    "ended": "nothing",
+}
+
+
+def may_start(hold: Hold, state: AutoExecStateV1 | None, approval: Approval) -> Start:
+    """
+    What a start does: `FIRST_START` where nobody has begun, by the approval's state; else `LATER_START`.
+
+    Without a state, or with that of another approval, nothing begins.
+    """
+    if hold != "nobody":
+        return LATER_START[hold]
+    if state is None or state.approval_id != approval.approval_id:
+        return "nothing"
+    return FIRST_START[state.status]
+
+
+def event_matches(case: Case, intent: ActionIntentV1, approval: Approval, data: Mapping[str, Any]) -> bool:
+    """The event is not trusted by itself: it must say what the stored approval says, of the intent as it is."""
+    return (
+        approval.action_intent_id == intent.action_intent_id
+        and case.approval_id == approval.approval_id
+        and data.get("intent_digest") == approval.intent_digest == intent.digest
+        and digest_of_wire(intent.wire()) == intent.digest
+    )
+
+
+def new_attempt(
+    intent: ActionIntentV1, approval_id: str, tool: Tool | None, *, holder: str, now: datetime, until: datetime
+) -> ExecutionAttempt:
+    """The one attempt of an intent, as it is taken."""
+    return ExecutionAttempt(
+        action_intent_id=intent.action_intent_id,
+        tenant_id=intent.tenant_id,
+        approval_id=approval_id,
+        status="RUNNING",
+        attempt_count=0,
+        holder=holder,
+        lease_until=until,
+        invoking=False,
+        in_doubt=False,
+        tool=tool.name if tool else None,
+        idempotency_key=idempotency_key(intent, tool.wire() if tool else None),
+        started_at=now,
+    )
+
+
+# --- preflight, and the mark before each call ---
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an approved action may not run any more."""
+
+    code: str
+    why: str
+
+
+def forbidden(intent: ActionIntentV1, source: ApprovalSource, stops: Iterable[Stops], now: datetime) -> Refusal | None:
+    """
+    | the intent                                        | approved by `POLICY` | approved by `HUMAN` |
+    |---------------------------------------------------|----------------------|---------------------|
+    | has expired                                       | `INTENT_EXPIRED`     | `INTENT_EXPIRED`    |
+    | is under a stop of level `everything`             | `AUTONOMY_STOPPED`   | `AUTONOMY_STOPPED`  |
+    | is under a stop of level `autonomy`               | `AUTONOMY_STOPPED`   | may run             |
+    | is under none                                     | may run              | may run             |
+    """
+    if now >= intent.expires_at:
+        return Refusal("INTENT_EXPIRED", f"it expired at {instant(intent.expires_at)} before it ran")
+    stop = stop_in_force(
+        stops, tenant_id=intent.tenant_id, account_id=intent.account_id, action_type=intent.action_type
+    )
+    if stop is not None and stopped_for(source, stop):
+        return Refusal("AUTONOMY_STOPPED", f"{stop.stopped_by} stopped {stop.scope} ({stop.level}): {stop.reason}")
+    return None
+
+
+def before_call(
+    attempt: ExecutionAttempt, hold: Hold, refusal: Refusal | None, *, marking: bool, calls_seen: int
+) -> Literal["go on", "leave it"] | Conclusion:
+    """
+    May a run go on? If not, it leaves everything as it is, or the attempt ends.
+
+    With `marking` the next thing is a call, decided on when `calls_seen` were marked.
+
+    | the attempt                                              | refusal | answer      |
+    |----------------------------------------------------------|---------|-------------|
+    | is not ours                                              |         | leave it    |
+    | is to be marked, and has an answer noted or another mark |         | leave it    |
+    | has an answer noted: nothing will be called              |         | go on       |
+    | any                                                      | no      | go on       |
+    | has every call answered                                  | yes     | `CANCELLED` |
+    | has a call without an answer                             | yes     | `UNKNOWN`   |
+
+    An engine may run one step twice at once, both times for the run that holds the lease. Whoever comes second
+    decided to call before it could see the other's mark.
+    """
+    if hold != "ours":
+        return "leave it"
+    if marking and (attempt.attempt_count != calls_seen or attempt.conclusion):
+        return "leave it"
+    if attempt.conclusion or refusal is None:
+        return "go on"
+    if attempt.unanswered:
+        return Conclusion(status="UNKNOWN", result=in_doubt(attempt, refusal.why))
+    cancelled = CallResult(acted="no", error_code=refusal.code, error_message=refusal.why)
+    return Conclusion(status="CANCELLED", result=cancelled)
+
+
+def marked(attempt: ExecutionAttempt, until: datetime) -> ExecutionAttempt:
+    """Right before a call: from here on, no answer means that nobody knows."""
+    return attempt.changed(
+        lease_until=until, invoking=True, in_doubt=attempt.unanswered, attempt_count=attempt.attempt_count + 1
+    )
+
+
+def in_doubt(attempt: ExecutionAttempt, why: str) -> CallResult:
+    """The result of an attempt of which a call stays without an answer."""
+    last = attempt.last_error
+    return CallResult(
+        acted="unknown",
+        error_code=(last and last.error_code) or "ANSWER_LOST",
+        error_class=(last and last.error_class) or "UNKNOWN",
+        error_message=f"nobody knows whether the far side acted: {why}",
+    )
+
+
+# --- the call ---
+
+
+def concluded_before(attempt: ExecutionAttempt, *, honours_key: bool, max_attempts: int) -> Conclusion | None:
+    """
+    What an earlier holder's calls came to; `None` if there may be another call.
+
+    | an answer is noted | a call without an answer | key honoured, tries left | answer        |
+    |--------------------|--------------------------|--------------------------|---------------|
+    | yes                |                          |                          | what is noted |
+    | no                 | no                       |                          | call          |
+    | no                 | yes                      | yes                      | call          |
+    | no                 | yes                      | no                       | `UNKNOWN`     |
+    """
+    if attempt.conclusion is not None:
+        return attempt.conclusion
+    if not attempt.unanswered or (honours_key and attempt.attempt_count < max_attempts):
+        return None
+    lost = in_doubt(attempt, "the worker that called was lost before its answer was recorded")
+    return Conclusion(status="UNKNOWN", result=lost)
+
+
+def noted(
+    attempt: ExecutionAttempt, result: CallResult, follows: OutcomeStatus | Retry, until: datetime
+) -> ExecutionAttempt:
+    """
+    The attempt with a call's answer; `follows` is what `after_call` says of it.
+
+    An answer that ends it is noted as its conclusion: whoever takes over before the outcome is recorded must not
+    call again.
+    """
+    concluded = {} if isinstance(follows, Retry) else {"conclusion": Conclusion(status=follows, result=result)}
+    return attempt.changed(
+        invoking=False,
+        in_doubt=attempt.in_doubt or result.acted == "unknown",
+        lease_until=until,
+        last_error=_error_of(result),
+        **concluded,
+    )
+
+
+def lease_after(follows: OutcomeStatus | Retry, now: datetime, seconds: float) -> datetime:
+    """The lease from one step to the next, and for as long as a pause before the next call lasts."""
+    return lease(now, seconds) + timedelta(seconds=follows.pause_s if isinstance(follows, Retry) else 0.0)
+
+
+def _error_of(result: CallResult) -> CallResult | None:
+    return None if result.acted == "yes" else result
+
+
+# --- the record ---
+
+
+def outcome_of(result: CallResult) -> OutcomeStatus:
+    """The outcome where a step says none itself: it was done, or it was not."""
+    return "SUCCEEDED" if result.acted == "yes" else "FAILED"
+
+
+def may_record(hold: Hold, result: CallResult) -> bool:
+    """
+    May this run write the outcome, where there is none yet?
+
+    Whose the attempt is may; and a success that arrives after a take-over is still the truth about this intent.
+    """
+    return hold == "ours" or (hold != "nobody" and result.acted == "yes")
+
+
+def conclusion(attempt: ExecutionAttempt, status: OutcomeStatus, result: CallResult) -> Conclusion:
+    """
+    What is recorded when a run brings `status` and `result`. The first row that applies:
+
+    | brought    | the attempt                      | recorded      |
+    |------------|----------------------------------|---------------|
+    | a success  | any                              | that          |
+    | any other  | has an answer noted              | what is noted |
+    | `FAILED`   | has a call without an answer     | `UNKNOWN`     |
+    | any other  | any                              | that          |
+
+    A failure beside a call does not answer that call.
+    """
+    if result.acted != "yes" and attempt.conclusion is not None:
+        return attempt.conclusion
+    if status == "FAILED" and attempt.unanswered:
+        return Conclusion(status="UNKNOWN", result=in_doubt(attempt, result.error_message or "it could not go on"))
+    return Conclusion(status=status, result=result)
+
+
+def ended(attempt: ExecutionAttempt, end: Conclusion) -> ExecutionAttempt:
+    """The attempt when its outcome is recorded."""
+    return attempt.changed(status=end.status, invoking=False, last_error=_error_of(end.result))
+
+
+def gives_back(status: OutcomeStatus, approval: Approval) -> bool:
+    """What policy approved and never ran costs nothing; what failed, or may have happened, keeps its charge."""
+    return status == "CANCELLED" and approval.auto_executed
+
+
+def found_late(
+    outcome: ActionOutcomeV1, case: Case | None, attempt: ExecutionAttempt | None, result: CallResult, *, called: bool
+) -> FoundStatus | None:
+    """
+    What a result that comes after the outcome says about it; `called` if a call of this run's brought it.
+
+    | outcome and case | far side acted | came from a call | another call in doubt | finding     |
+    |------------------|----------------|------------------|-----------------------|-------------|
+    | both `UNKNOWN`   | yes            | any              | any                   | `SUCCEEDED` |
+    | both `UNKNOWN`   | no             | yes              | no                    | `FAILED`    |
+    | both `UNKNOWN`   | any other      |                  |                       | none        |
+    | any other        |                |                  |                       | none        |
+
+    That one call did nothing says that nothing happened only if no other call went unanswered.
+    """
+    if outcome.status != "UNKNOWN" or case is None or case.status != "UNKNOWN" or attempt is None:
+        return None
+    if result.acted == "yes":
+        return "SUCCEEDED"
+    return "FAILED" if result.acted == "no" and called and not attempt.in_doubt else None
+
+
+def late_resolution(outcome: ActionOutcomeV1, found: FoundStatus, result: CallResult, now: datetime) -> Resolution:
+    """The system's own resolution of an unknown outcome, from an answer that arrived late."""
+    return Resolution(
+        action_intent_id=outcome.action_intent_id,
+        tenant_id=outcome.tenant_id,
+        status=found,
+        resolved_by=SYSTEM,
+        resolved_at=now,
+        note=result.error_message or "the far side's answer arrived late",
+        external_object_refs=result.external_object_refs,
+    )

@@ -1,0 +1,104 @@
+"""Review: who may approve, what may be approved, rejected or resolved, and what an answer given twice finds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from remit.core.errors import Conflict, DigestChanged, Forbidden, NotInThatState
+from remit.core.execution.approval import Approval
+from remit.core.execution.outcome import ActionOutcomeV1, FoundStatus, Resolution
+from remit.core.gate.bounds import BoundsInForce
+from remit.core.gate.decision import ask_policy
+from remit.core.identity.access import approvers_needed
+from remit.core.intent import ActionIntentV1
+from remit.core.lifecycle import Case
+from remit.core.records import Votes
+from remit.core.values import instant
+
+
+def approved_before(intent: ActionIntentV1, earlier: Approval | None, seen: str) -> Approval | None:
+    """
+    The approval that a person gave already: a second approve returns the first.
+
+    Raises `DigestChanged` if the person saw another content than `intent`'s, whoever approved it.
+    """
+    if seen != intent.digest:
+        raise DigestChanged(intent.action_intent_id, seen, intent.digest)
+    return earlier if earlier is not None and earlier.approval_source == "HUMAN" else None
+
+
+def check_may_approve(case: Case, intent: ActionIntentV1, bounds: BoundsInForce, by: str, now: datetime) -> None:
+    """
+    Refuse an approval that may not be given. The first row that applies:
+
+    | the intent                                                              | raises           |
+    |-------------------------------------------------------------------------|------------------|
+    | is not in the review queue                                              | `NotInThatState` |
+    | has expired                                                             | `Conflict`       |
+    | is blocked by the bounds as they are now                                | `Conflict`       |
+    | was proposed or edited by `by`, and the bounds let no proposer approve  | `Forbidden`      |
+    """
+    case.require_waiting("approved")
+    if now >= intent.expires_at:
+        raise Conflict(f"intent {intent.action_intent_id!r} expired at {instant(intent.expires_at)}; propose it again")
+    _refuse_blocked(intent, bounds, now)
+    if by in (intent.proposed_by, case.edited_by) and not bounds.bounds.proposer_may_approve:
+        raise Forbidden(f"intent {intent.action_intent_id!r} is {by}'s own, so somebody else has to approve it")
+
+
+def _refuse_blocked(intent: ActionIntentV1, bounds: BoundsInForce, now: datetime) -> None:
+    mode = bounds.mode(intent.account_id, intent.action_type)
+    _, verdict = ask_policy(intent, bounds, mode, bounds.budget(intent.account_id, now), now)
+    if verdict.policy_decision == "BLOCK":
+        raise Conflict(
+            f"intent {intent.action_intent_id!r} is blocked ({verdict.reason}): {verdict.explanation}; "
+            "lift the block first"
+        )
+
+
+def with_vote(before: Votes | None, intent: ActionIntentV1, by: str) -> Votes:
+    """The votes when `by` has approved as well; who approves twice counts once."""
+    approved_by = before.approved_by if before else []
+    return Votes(digest=intent.digest, approved_by=[*approved_by, *([] if by in approved_by else [by])])
+
+
+def enough_votes(votes: Votes, intent: ActionIntentV1, bounds: BoundsInForce, by: str) -> bool:
+    """As many different people have approved as the action type asks for, `by` the last of them."""
+    return not approvers_needed(bounds.approvals_required(intent.action_type), votes.approved_by, by)
+
+
+def check_may_reject(case: Case, seen: str | None) -> bool:
+    """
+    Refuse a rejection that may not be given; `seen` is the digest the person saw, where they say which.
+
+    | the intent                        | answer                   |
+    |-----------------------------------|--------------------------|
+    | has another digest than was seen  | raises `Conflict`        |
+    | is rejected already               | false: return that       |
+    | is in the review queue            | true: reject it          |
+    | is anything else                  | raises `NotInThatState`  |
+    """
+    if seen is not None and seen != case.digest:
+        shown = f"intent {case.action_intent_id!r} has digest {case.digest[:12]}…"
+        raise Conflict(f"{shown} and you saw {seen[:12]}…; look at it again")
+    if case.status == "REJECTED":
+        return False
+    case.require_waiting("rejected")
+    return True
+
+
+def resolved_before(earlier: Resolution | None, status: FoundStatus) -> Resolution | None:
+    """The resolution that said so already: the same finding again returns the first."""
+    return earlier if earlier is not None and earlier.status == status else None
+
+
+def check_may_resolve(
+    case: Case, outcome: ActionOutcomeV1 | None, earlier: Resolution | None, status: FoundStatus
+) -> ActionOutcomeV1:
+    """
+    The outcome that a finding resolves. Raises `NotInThatState` for one that is known, or was resolved otherwise.
+    """
+    if outcome is None or outcome.status != "UNKNOWN" or earlier is not None:
+        raise NotInThatState(case.action_intent_id, case.status, "resolved")
+    case.require(status, "resolved")
+    return outcome
