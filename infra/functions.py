@@ -71,7 +71,7 @@ FUNCTIONS = (
         f"{_HERE}.notify.handler",
         "follows the ledger: counts days, tells people",
         timeout_s=300,
-        writes=frozenset({"followers", "tallies", "tellers", "outboxes", "deliveries"}),
+        writes=frozenset({"consumers", "daily_counts", "notification_states", "outboxes", "deliveries"}),
         deletes=frozenset({"outboxes", "deliveries"}),
         with_ledger=False,
         reads_secret=True,

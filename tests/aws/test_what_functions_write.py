@@ -146,6 +146,6 @@ def test_what_each_function_writes_and_deletes_is_what_its_role_may(deployment, 
     assert {name: kinds for name, kinds in unused.items() if kinds} == {
         "execution_recorder": {"resolutions"},
         "reconcile": {"policy_versions"},
-        "notify": {"tellers", "outboxes", "deliveries"},
+        "notify": {"notification_states", "outboxes", "deliveries"},
     }
     assert noting.deleted["reconcile"] == BY_NAME["reconcile"].deletes

@@ -10,4 +10,4 @@ class TestMemoryStore(StoreContract):
 
     @pytest.fixture
     def open_it(self, open_store) -> OpenIt:
-        return lambda enlist=None: open_store("memory", enlist)
+        return lambda: open_store("memory")

@@ -8,4 +8,4 @@ from remit.testing.store_contract import OpenIt, StoreContract
 class TestPostgresStore(StoreContract):
     @pytest.fixture
     def open_it(self, open_store) -> OpenIt:
-        return lambda enlist=None: open_store("postgres", enlist)
+        return lambda: open_store("postgres")

@@ -3,117 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-import sqlalchemy
-from dbos import DBOS, DBOSClient
 
-from remit.ports import DELIVERED, REFUSED, UNCONFIRMED, Message, Receipt, UnitOfWork
-from remit.publishers.dbos import APPLICATION, QUEUE, VERSION, WORKFLOW, DbosPublisher
-from remit.publishers.queue import QueuePublisher
-from remit.stores.memory import MemoryStore
-from remit.stores.sql import SqlStore
-from remit.testing.publisher_contract import EnlistingPublisherContract, Fate, SendingPublisherContract
-from remit.testing.samples import appending, make_entry, writing
-
-
-class InMemory:
-    """The queue, enlisted in the store in memory; a transaction fails where its ledger entry's place is taken."""
-
-    def __init__(self, queue: Any = None) -> None:
-        self.queue = QueuePublisher() if queue is None else queue
-        self.store = MemoryStore(enlist=self.queue.enlist)
-        self.store.transact([appending(make_entry())])
-        self._given: list[Mapping[str, Any]] = []
-
-    def commit(self, *messages: Message) -> None:
-        self.store.transact([UnitOfWork([], writing(messages=list(messages)))])
-
-    def fail(self, *messages: Message) -> None:
-        with pytest.raises(Exception):  # noqa: B017
-            self.store.transact([UnitOfWork([], writing(messages=list(messages), entries=[make_entry()]))])
-
-    def delivered(self) -> list[Mapping[str, Any]]:
-        while (taken := self.queue.take()) is not None:
-            self._given.append(taken.data)
-        return self._given
-
-
-class TestQueuePublisher(EnlistingPublisherContract):
-    @pytest.fixture
-    def place(self) -> InMemory:
-        return InMemory()
-
-
-class OnSql:
-    """DBOS, enlisted in a store on SQL; a transaction fails after its messages were handed over."""
-
-    def __init__(self, url: str) -> None:
-        self.url, self._failing = url, False
-        self._publisher: DbosPublisher | None = None
-        self._store = SqlStore.open(url, enlist=self._enlist)
-        self._publisher = DbosPublisher(url)
-        self._given: list[Mapping[str, Any]] = []
-        self._consume()
-        self._client = DBOSClient(system_database_url=url, application_name=APPLICATION)
-
-    def _enlist(self, transaction: sqlalchemy.Connection, messages: Sequence[Message]) -> None:
-        assert self._publisher is not None
-        self._publisher.enlist(transaction, messages)
-        if self._failing:
-            raise ZeroDivisionError
-
-    def _consume(self) -> None:
-        DBOS(
-            config={
-                "name": APPLICATION,
-                "system_database_url": self.url,
-                "executor_id": "consumer",
-                "application_version": VERSION,
-                "log_level": "ERROR",
-            }
-        )
-
-        @DBOS.workflow(name=WORKFLOW)
-        def note(data: Mapping[str, Any]) -> None:
-            self._given.append(data)
-
-        DBOS.launch()
-        DBOS.register_queue(QUEUE, worker_concurrency=4, polling_interval_sec=0.02)
-
-    def commit(self, *messages: Message) -> None:
-        self._store.transact([UnitOfWork([], writing(messages=list(messages)))])
-
-    def fail(self, *messages: Message) -> None:
-        self._failing = True
-        with pytest.raises(ZeroDivisionError):
-            self.commit(*messages)
-        self._failing = False
-
-    def delivered(self) -> list[Mapping[str, Any]]:
-        for workflow in self._client.list_workflows(load_input=False, load_output=False):
-            self._client.retrieve_workflow(workflow.workflow_id).get_result(polling_interval_sec=0.02)
-        return self._given
-
-    def close(self) -> None:
-        assert self._publisher is not None
-        DBOS.destroy(destroy_registry=True)
-        self._client.destroy()
-        self._publisher.close()
-        self._store.close()
-
-
-class TestDbosPublisher(EnlistingPublisherContract):
-    @pytest.fixture(params=["sqlite_url", "postgres_url"])
-    def place(self, request: pytest.FixtureRequest) -> Iterator[OnSql]:
-        place = OnSql(request.getfixturevalue(request.param))
-        yield place
-        place.close()
-
-
-# --- publishers that send ---
+from remit.ports import DELIVERED, REFUSED, UNCONFIRMED, Message, Receipt
+from remit.testing.publisher_contract import Fate, SendingPublisherContract
 
 
 class SmallBus:
@@ -238,49 +134,3 @@ def test_the_contract_finds_a_sender_that_is_wrong(wrong: Any, promise: str, arg
 
     with pytest.raises((AssertionError, OSError)):
         check(Bench(wrong), **arguments)
-
-
-class Forgetful:
-    """A queue that does not know what it was given before."""
-
-    def __init__(self) -> None:
-        self.waiting: deque[Message] = deque()
-
-    def enlist(self, _transaction: Any, messages: Sequence[Message]) -> None:
-        self.waiting.extend(messages)
-
-    def take(self) -> Message | None:
-        return self.waiting.popleft() if self.waiting else None
-
-
-class OncePerApproval(Forgetful):
-    """One that takes a further delivery for a repetition."""
-
-    def enlist(self, _transaction: Any, messages: Sequence[Message]) -> None:
-        known = {one.data["approval_id"] for one in self.waiting}
-        self.waiting.extend(one for one in messages if one.data["approval_id"] not in known)
-
-
-class Hasty(InMemory):
-    """Hands over before the transaction has succeeded."""
-
-    def fail(self, *messages: Message) -> None:
-        self.queue.enlist(self.store, messages)
-        super().fail(*messages)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "promise"),
-    [
-        (lambda: InMemory(Forgetful()), "a_message_that_is_handed_over_again_is_delivered_once"),
-        (lambda: InMemory(Forgetful()), "a_message_that_was_consumed_is_not_delivered_again"),
-        (lambda: InMemory(Forgetful()), "a_message_that_stands_twice_in_one_transaction_is_delivered_once"),
-        (lambda: InMemory(OncePerApproval()), "a_further_delivery_of_an_approval_is_another_message"),
-        (Hasty, "what_was_handed_over_in_a_transaction_that_failed_is_never_seen"),
-    ],
-)
-def test_the_contract_finds_an_enlisting_one_that_is_wrong(wrong: Callable[[], Any], promise: str) -> None:
-    check = getattr(EnlistingPublisherContract(), f"test_{promise}")
-
-    with pytest.raises(AssertionError):
-        check(wrong())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from remit.app.notifications import Telling
 from remit.core.edit import edited_proposal
 from remit.core.errors import InvalidInput, NotFound, OutcomeUnknown, RemitError, TryLater
 from remit.core.execution.approval import Approval
-from remit.core.execution.outcome import Resolution
+from remit.core.execution.outcome import CallResult, Resolution
 from remit.core.gate.autonomy import Stop, StopLevel, StopScope
 from remit.core.gate.bounds import Bounds, BoundsInForce, parse_bounds
 from remit.core.gate.bounds_parts import BoundsPart
@@ -25,10 +26,11 @@ from remit.core.identity.access import ApiKey, Principal, parse_new_key
 from remit.core.identity.session import LINK_LIVES, csrf_token
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.ledger.entries import EventType, LedgerEntry
+from remit.core.ledger.history import Votes
 from remit.core.ledger.position import LedgerCursor
 from remit.core.ledger.verification import Report, verify
 from remit.core.lifecycle import Case
-from remit.core.records import INTENT, STOPS, THE_ONE, Key, Votes
+from remit.core.records import STOPS, THE_ONE, Key, chain_key
 from remit.core.values import PLATFORM, ApprovalSource, check_text
 from remit.flow import execute, gate, propose, publish, reconcile, review
 from remit.flow.context import Context, bounds_now, in_one_write, one
@@ -55,11 +57,10 @@ class Reconciled:
     gated: int = 0
     published: int = 0
     expired: int = 0
-    purged: int = 0
 
     @property
     def total(self) -> int:
-        return self.gated + self.published + self.expired + self.purged
+        return self.gated + self.published + self.expired
 
 
 class App(Telling):
@@ -75,11 +76,12 @@ class App(Telling):
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
         """
-        `sender` is the publisher that sends; without one, the store's enlisted publisher delivers.
+        `sender` is the publisher that sends; without one, the store is the queue that workers take from.
         With `publishing` off, approvals stay reserved until another process publishes them.
         """
         super().__init__(context, clock)
         self._sender, self._publishing, self._on_close = sender, publishing, on_close
+        self._queued = threading.Event()
         self.hooks = Hooks()
 
     # --- agents ---
@@ -157,6 +159,8 @@ class App(Telling):
         self, began_ns: int, requests: Sequence[GateRequest | None], answers: Sequence[GateAnswer | RemitError]
     ) -> None:
         """Publish what was approved; a proposal that was refused has no request."""
+        if self.context.publishes:
+            self._queued.set()
         asked = [(request, answer) for request, answer in zip(requests, answers, strict=True) if request is not None]
         self._publish(
             [
@@ -172,18 +176,18 @@ class App(Telling):
         if not intents or not self._publishing:
             return 0
         try:
-            answers = self._sent_or_enlisted(intents, again=again)
+            answers = self._sent_or_queued(intents, again=again)
         except (TryLater, OutcomeUnknown) as error:
             # What was decided stands, and its caller has the answer: only the way out is closed for now.
             log.warning("%d approvals stay reserved until they can be published: %s", len(intents), error)
             return 0
         return sum(answer == "published" for answer in answers)
 
-    def _sent_or_enlisted(self, intents: Sequence[IntentRef], *, again: bool) -> Sequence[object]:
+    def _sent_or_queued(self, intents: Sequence[IntentRef], *, again: bool) -> Sequence[object]:
         now = self.clock.now()
         if self._sender is not None:
             return publish.publish_sent(self.context, self._sender, intents, now, again=again)
-        return publish.publish_enlisted(self.context, intents, now, again=again)
+        return publish.enqueue(self.context, intents, now)
 
     # --- people ---
 
@@ -199,6 +203,7 @@ class App(Telling):
         answer = self._one(unit)
         if isinstance(answer, Approval):
             self._publish([IntentRef(tenant_id, action_intent_id)])
+            self._queued.set()
             self.hooks.approved(began_ns, answer)
         return answer
 
@@ -378,10 +383,10 @@ class App(Telling):
 
     def intent(self, tenant_id: str, action_intent_id: str) -> ActionIntentV1:
         """The stored intent. Raises `NotFound`."""
-        found = one(self.context, Key(INTENT, tenant_id, action_intent_id))
-        if found is None:
+        history = one(self.context, chain_key(tenant_id, action_intent_id))
+        if history is None or history.intent is None:
             raise NotFound("intent", action_intent_id, tenant_id)
-        return found
+        return history.intent
 
     def status(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
         return status.status(self.context, tenant_id, action_intent_id)
@@ -469,7 +474,7 @@ class App(Telling):
     def reconcile(self, limit: int = BATCH) -> Reconciled:
         """
         One round: gate what its proposer left, publish what is reserved, publish again what nobody started or
-        whose worker is gone, expire, purge.
+        whose worker is gone, expire.
         """
         now = self.clock.now()
         due = reconcile.due(self.context, now, limit)
@@ -479,7 +484,6 @@ class App(Telling):
             published=self._publish([_ref(case) for case in due.get("publish", [])])
             + self._publish([_ref(case) for case in due.get("publish_again", [])], again=True),
             expired=_done(reconcile.expire(self.context, due.get("expire", []), now)),
-            purged=_done(reconcile.purge(self.context, due.get("purge", []), now)),
         )
 
     def keep_policies(self) -> None:
@@ -493,6 +497,35 @@ class App(Telling):
     def busy(self) -> bool:
         """Is anything left that Remit itself has to do, now or soon?"""
         return self.context.store.busy() or bool(self.context.store.due(self.clock.now(), 1))
+
+    def take(self, limit: int, holder: str) -> list[execute.Taken | execute.Ended]:
+        """
+        Take executions that this store queues, in one write; their calls are marked. `holder` is never used again.
+        """
+        taken = execute.take(self.context, list(self.context.connectors), limit, holder, self.clock.now())
+        for error in taken:
+            if isinstance(error, RemitError):
+                log.warning("an execution could not be taken and is tried again: %s", error)
+        return [each for each in taken if isinstance(each, execute.Taken | execute.Ended)]
+
+    def has_queued(self) -> bool:
+        """Is there an execution that `take` would find?"""
+        return self.context.store.has_queued(self.clock.now(), [*self.context.connectors, ""])
+
+    def wait_for_queued(self, timeout_s: float) -> None:
+        """Until this process has queued an execution, or so long."""
+        self._queued.wait(timeout_s)
+        self._queued.clear()
+
+    def carry_out(self, taken: execute.Taken) -> CallResult:
+        """Make the call of one execution. Never raises for what came of it."""
+        return execute.carry_out(taken, self.clock.now())
+
+    def settle(self, results: Sequence[tuple[execute.Taken, CallResult]]) -> list[str | None]:
+        """Record what calls came to, in one write; answers each recorded status, `None` where there is none yet."""
+        now = self.clock.now()
+        units = [execute.settle_unit(self.context, taken, result, now) for taken, result in results]
+        return [answer_of([answer]) for answer in self.context.store.transact(units)]
 
     def executor(self, holder: str) -> execute.Executor:
         """The five steps of one execution, for one run of one worker."""

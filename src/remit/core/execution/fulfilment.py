@@ -15,7 +15,7 @@ from typing import Any, Literal
 from remit.core.execution.approval import (
     PUBLISH_AFTER,
     Approval,
-    AutoExecStateV1,
+    Publication,
     PublicationStatus,
     next_publish,
 )
@@ -36,7 +36,7 @@ from remit.core.gate.autonomy import Stops, stop_in_force, stopped_for
 from remit.core.gate.decision import Decision
 from remit.core.intent import ActionIntentV1, digest_of_wire
 from remit.core.ledger.entries import SYSTEM
-from remit.core.lifecycle import MOVING, WAITING, Case, Status, due_step
+from remit.core.lifecycle import MOVING, WAITING, Case, Status
 from remit.core.values import ApprovalSource, instant
 
 # --- publication ---
@@ -45,11 +45,11 @@ UNFINISHED: frozenset[Status] = frozenset({"APPROVED", "RUNNING"})
 """Approved, and without an outcome."""
 
 
-def is_reserved(state: AutoExecStateV1 | None) -> bool:
+def is_reserved(state: Publication | None) -> bool:
     """
     Does the approval still have to leave?
 
-    A state that is gone was purged after it was done: that is never a reason to decide or publish again.
+    Without a state nothing is on its way: that is never a reason to decide or publish again.
     """
     return state is not None and state.status == "RESERVED"
 
@@ -63,7 +63,7 @@ def has_left(decision: Decision, case: Case) -> bool:
     return decision.approves and case.published
 
 
-def may_publish(case: Case, state: AutoExecStateV1, *, again: bool) -> bool:
+def may_publish(case: Case, state: Publication, *, again: bool) -> bool:
     """
     May the approval be delivered? `again` delivers once more what has been.
 
@@ -77,7 +77,7 @@ def may_publish(case: Case, state: AutoExecStateV1, *, again: bool) -> bool:
     return is_reserved(state) or (again and state.status == "PUBLISHED" and case.status in UNFINISHED)
 
 
-def due_when_published(case: Case, state: AutoExecStateV1, now: datetime) -> datetime | None:
+def due_when_published(case: Case, state: Publication, now: datetime) -> datetime | None:
     """When to look again at a case whose approval is delivered now; `state` is that from before."""
     return _on_time(case, now + next_publish(state.deliveries)) if case.status in MOVING else case.due_at
 
@@ -98,7 +98,7 @@ def _on_time(case: Case, at: datetime) -> datetime:
     return min(at, case.expires_at) if case.status == "APPROVED" else at
 
 
-def may_release_refused(state: AutoExecStateV1, attempt: ExecutionAttempt | None) -> bool:
+def may_release_refused(state: Publication, attempt: ExecutionAttempt | None) -> bool:
     """Only what was never delivered and never began is released on refusal: an earlier delivery can still start."""
     return is_reserved(state) and attempt is None
 
@@ -112,28 +112,9 @@ def may_expire(case: Case, attempt: ExecutionAttempt | None, now: datetime) -> b
     return unanswered and attempt is None and now >= case.expires_at
 
 
-def gives_back_on_expiry(case: Case, state: AutoExecStateV1) -> bool:
+def gives_back_on_expiry(case: Case, state: Publication) -> bool:
     """An approval that expires has its charge given back; once."""
     return case.status == "APPROVED" and state.status != "RELEASED"
-
-
-Purge = Literal["purge", "put off", "nothing"]
-
-
-def may_purge(case: Case, state: AutoExecStateV1 | None, now: datetime) -> Purge:
-    """
-    May the publication state of a done intent go?
-
-    | the case       | the state                                  | answer  |
-    |----------------|--------------------------------------------|---------|
-    | due for it     | gone, or its time to live is over          | purge   |
-    | due for it     | lives on, or is not done                   | put off |
-    | any other      | any                                        | nothing |
-    """
-    if due_step(case, now) != "purge":
-        return "nothing"
-    over = state is None or (state.expires_at is not None and now >= state.expires_at)
-    return "purge" if over else "put off"
 
 
 # --- who may act ---
@@ -181,7 +162,7 @@ LATER_START: dict[Hold, Start] = {
 }
 
 
-def may_start(hold: Hold, state: AutoExecStateV1 | None, approval: Approval) -> Start:
+def may_start(hold: Hold, state: Publication | None, approval: Approval) -> Start:
     """
     What a start does: `FIRST_START` where nobody has begun, by the approval's state; else `LATER_START`.
 
@@ -209,8 +190,6 @@ def new_attempt(
 ) -> ExecutionAttempt:
     """The one attempt of an intent, as it is taken."""
     return ExecutionAttempt(
-        action_intent_id=intent.action_intent_id,
-        tenant_id=intent.tenant_id,
         approval_id=approval_id,
         status="RUNNING",
         attempt_count=0,

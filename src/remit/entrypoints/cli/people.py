@@ -9,7 +9,7 @@ import typer
 
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
-from remit.core.records import Votes
+from remit.core.ledger.history import Votes
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.lines import parse
 from remit.entrypoints.cli.options import Account, After, AsJson, By, Db, Intent, Limit, Tenant, opened

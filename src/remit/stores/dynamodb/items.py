@@ -11,10 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import orjson
-
-from remit.core.execution.approval import AutoExecStateV1
-from remit.core.ledger.entries import ENTRY_FIELDS, LedgerEntry
+from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import MOVING, WAITING, Case
 from remit.core.records import CASE
 from remit.core.values import Stored
@@ -28,7 +25,7 @@ from remit.stores.dynamodb.layout import (
     record_key,
     time_partition,
 )
-from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, PARTITION, QUEUE, SORT, TTL
+from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, PARTITION, QUEUE, SORT
 from remit.stores.units import RecordId, parse_record
 
 Item = dict[str, Any]
@@ -58,8 +55,6 @@ def record_item(place: RecordId, record: Stored, version: str) -> Item:
     }
     if isinstance(record, Case):
         item |= _texts(_case_attributes(record))
-    if isinstance(record, AutoExecStateV1) and record.expires_at is not None:
-        item[TTL] = {"N": str(int(record.expires_at.timestamp()))}
     return item
 
 
@@ -95,7 +90,7 @@ def entry_item(entry: LedgerEntry, version: str) -> Item:
     return {
         **key_item(entry_key(entry.tenant_id, entry.action_intent_id, entry.sequence)),
         VERSION: {"S": version},
-        BODY: {"S": orjson.dumps({name: getattr(entry, name) for name in ENTRY_FIELDS}).decode()},
+        BODY: {"S": entry.line.decode()},
         **_texts(
             {
                 "account_id": entry.account_id,
@@ -112,7 +107,7 @@ def _texts(values: Mapping[str, str | None]) -> Item:
 
 
 def entry_of(item: Mapping[str, Any]) -> LedgerEntry:
-    return LedgerEntry(**orjson.loads(item[BODY]["S"]))
+    return LedgerEntry.parse(item[BODY]["S"].encode())
 
 
 def place_of(item: Mapping[str, Any]) -> RecordId:

@@ -10,14 +10,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
-from remit.core.records import AUTO_EXEC_STATE, BOUNDS, CASE, Key
+from remit.core.records import BOUNDS, CASE, Key
 from remit.core.values import Stored
 from remit.stores.units import RecordId
 
 R = TypeVar("R", bound=Stored)
 
 MOST_REMEMBERED = 4096
-_KINDS = (BOUNDS.name, CASE.name, AUTO_EXEC_STATE.name)
+_KINDS = (BOUNDS.name, CASE.name)
 
 
 @dataclass(frozen=True, slots=True)

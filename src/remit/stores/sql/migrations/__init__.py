@@ -14,8 +14,9 @@ import sqlalchemy
 from remit.core.errors import InvalidInput
 from remit.stores.sql.dialect import Dialect, raise_ours
 
-HEAD = "0004"
+HEAD = "2001"
 """The newest revision, known here so that a start that has nothing to do need not load Alembic."""
+FIRST_FORMAT = ("0001", "0002", "0003", "0004")
 VERSION_TABLE = "remit_schema_version"
 # Alembic keeps the connection it migrates in a global: two threads at once would migrate each other's database.
 _one_at_a_time = threading.Lock()
@@ -55,6 +56,10 @@ def _upgrade(dialect: Dialect, connection: sqlalchemy.Connection, revision: str)
 
     config = _config(connection)
     current = _revision(dialect, connection)
+    if current in FIRST_FORMAT:
+        raise InvalidInput(
+            "url", f"{dialect.name} is of the first format, which was never released", "copy it: remit migrate FROM TO"
+        )
     if current is not None:
         try:
             ScriptDirectory.from_config(config).get_revision(current)
