@@ -24,7 +24,7 @@ from remit.stores.memory import MemoryStore
 from remit.stores.sql import SqlStore, migrate
 
 STORES = ("memory", "sqlite", "postgres", "dynamodb")
-TAKES_NO_MESSAGES = ("dynamodb",)
+QUEUES_NOTHING = ("dynamodb",)
 """Stores that no publisher enlists in: approvals are sent."""
 NODE_MODULES = Path(__file__).parent.parent / "requirements" / "npm" / "node_modules"
 

@@ -11,7 +11,7 @@ from remit.flow import context
 from remit.flow.execute.preflight import before_call
 from remit.stores.memory import MemoryStore
 
-from ..conftest import TAKES_NO_MESSAGES
+from ..conftest import QUEUES_NOTHING
 from .crash_matrix import FAULTS, STEPS, Shared, markdown, rows_of
 
 # By name: the package's attribute of this name is the step itself.
@@ -23,7 +23,7 @@ BY_NAME = {step.name: step for step in STEPS}
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_wherever_a_step_fails_nothing_is_lost_and_nothing_is_done_twice(opened, store_kind, step):
-    shared = Shared(opened, enlists=store_kind not in TAKES_NO_MESSAGES)
+    shared = Shared(opened, queues=store_kind not in QUEUES_NOTHING)
     faults = FAULTS if store_kind not in SLOW else ONE_OF_A_KIND
     rows = list(rows_of(step, shared, both_ways=store_kind == "memory", faults=faults))
 
