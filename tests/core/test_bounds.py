@@ -350,3 +350,23 @@ def test_names_that_no_registered_type_bears_are_told_with_their_place():
     )
 
     assert told == [("allowlist", "NOTES"), ("modes", "NOTE_S"), ("accounts.a.budget.max_per_action_type", "NTE")]
+
+
+@pytest.mark.parametrize(
+    ("action_types", "lives", "version"),
+    [
+        ({TYPE: type_json()}, timedelta(days=7), 1),
+        ({TYPE: type_json(expires_after="90m")}, timedelta(minutes=90), 1),
+        ({}, timedelta(days=7), None),
+    ],
+)
+def test_a_proposal_lives_as_long_as_its_type_says_and_pins_the_version_of_now(action_types, lives, version):
+    in_force = bounds(action_types=action_types)
+
+    assert (in_force.expires_after(TYPE), in_force.registry_version(TYPE)) == (lives, version)
+
+
+def test_a_type_that_was_taken_out_is_pinned_by_nothing():
+    gone = replaced(bounds(), action_types={})
+
+    assert (gone.type_versions, gone.registry_version(TYPE)) == ({TYPE: 1}, None)
