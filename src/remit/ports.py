@@ -24,6 +24,7 @@ from remit.core.records import Key, Kind
 from remit.core.values import Stored
 
 T = TypeVar("T")
+Q = TypeVar("Q")
 T_co = TypeVar("T_co", covariant=True)
 R = TypeVar("R", bound=Stored)
 
@@ -327,6 +328,26 @@ def answer_of(answers: Sequence[T | RemitError]) -> T:
     if isinstance(answer, RemitError):
         raise answer
     return answer
+
+
+def in_order(
+    items: Sequence[Q | RemitError], carry_out: Callable[[list[Q]], Iterable[T | RemitError]]
+) -> list[T | RemitError]:
+    """
+    The answers of a list, in its order: an error stands for itself, and everything else is carried out in one go.
+
+    `carry_out` answers each item it is given, in order; an error among its answers holds no other back.
+    """
+    rest = iter(carry_out([item for item in items if not isinstance(item, RemitError)]))
+    return [item if isinstance(item, RemitError) else next(rest) for item in items]
+
+
+def attempt(step: Callable[[], T]) -> T | RemitError:
+    """The answer of a step, or its error as an answer: what is wrong with one item of a list holds no other back."""
+    try:
+        return step()
+    except RemitError as error:
+        return error
 
 
 def needed(unit: UnitOfWork[Any], snapshot: Snapshot) -> Iterable[Key[Any]]:

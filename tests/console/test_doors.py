@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.core.identity.session import LINK_LIVES
 from remit.entrypoints.console import create_console
 from remit.entrypoints.http import HttpSettings

@@ -13,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from remit.core.errors import Forbidden
-from remit.core.identity.access import Permission, Principal
+from remit.core.identity.access import Permission
+from remit.core.identity.principal import Principal
 from remit.core.identity.session import SESSION_LIVES
 from remit.entrypoints.web.callers import remit_of
 from remit.wiring import Remit

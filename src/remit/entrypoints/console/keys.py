@@ -1,15 +1,15 @@
-"""Keys and roles: who may do what, made and revoked."""
+"""Keys and their roles, made and revoked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
-from remit.core.identity.access import ROLES, Role
+from remit.core.identity.access import ROLES, TENANT_ROLES
 from remit.entrypoints.console.auth import HOME, CurrentRemit, Visitor, permitted
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import KeyId
@@ -17,15 +17,7 @@ from remit.wiring import Remit
 
 router = APIRouter()
 Keeper = Annotated[Visitor, permitted("manage_keys")]
-OFFERED: tuple[Role, ...] = tuple(role for role in get_args(Role) if role != "platform")
-DOES: dict[Role, str] = {
-    "agent": "proposes, and reads its own",
-    "approver": "reads; approves, rejects and edits",
-    "operator": "reads; stops, resumes and resolves",
-    "admin": "reads; sets the bounds and manages keys",
-    "auditor": "reads; exports and verifies",
-    "platform": "stops everything everywhere",
-}
+DOES = {role: f"may {ROLES[role].may}" for role in TENANT_ROLES}
 
 
 @router.get("/keys")
@@ -69,7 +61,4 @@ def _page(
     listed: list[dict[str, Any]] = [key.wire() for key in remit.keys(visitor.tenant_id)]
     listed.sort(key=lambda key: (key["revoked_at"] is not None, key["name"]))
     asked = {"name": name, "ticked": ticked, "problem": problem}
-    return page(request, "keys.html", status=status, keys=listed, text=text, roles=OFFERED, does=DOES, **asked)
-
-
-assert DOES.keys() == ROLES.keys()
+    return page(request, "keys.html", status=status, keys=listed, text=text, roles=TENANT_ROLES, does=DOES, **asked)

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from remit.core.errors import InvalidInput, RemitError
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.core.intent import ActionIntentV1
 from remit.core.views import IntentAnswer, ProposedAnswer, VerdictAnswer
 from remit.entrypoints.web.bodies import MOST_INTENTS, GateBody, ProposalBody

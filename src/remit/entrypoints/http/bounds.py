@@ -21,7 +21,7 @@ from remit.core.gate.bounds_parts import (
     Policies,
     parse_part,
 )
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.core.views import BoundsChangedAnswer
 from remit.entrypoints.web.callers import CurrentRemit, permitted
 from remit.entrypoints.web.problems import responds_with

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.core.notifications.outbox import DeliveryStatus
 from remit.core.notifications.subscription import NewSubscription
 from remit.core.values import Identifier

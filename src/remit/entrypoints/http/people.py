@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 
 from remit.core.errors import RemitError
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.core.records import Votes
 from remit.core.views import (
     ApprovedAnswer,

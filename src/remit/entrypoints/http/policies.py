@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path
 
 from remit.core.gate.bounds_parts import Policies, parse_part
 from remit.core.gate.policy import PolicySource, compile_policies
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.core.views import DifferenceAnswer, ValidatedAnswer, VersionAnswer, VersionsAnswer
 from remit.entrypoints.http.bounds import PoliciesBody
 from remit.entrypoints.web.callers import CurrentRemit, permitted

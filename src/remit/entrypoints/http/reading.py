@@ -10,7 +10,7 @@ import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.core.lifecycle import Status
 from remit.core.values import ActionTypeName, WireTime
 from remit.core.views import (

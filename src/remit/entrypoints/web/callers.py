@@ -10,7 +10,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from remit.core.errors import Forbidden, RemitError, Unauthenticated
-from remit.core.identity.access import PREFIX, Permission, Principal
+from remit.core.identity.access import Permission
+from remit.core.identity.api_key import PREFIX
+from remit.core.identity.principal import Principal
 from remit.core.values import PLATFORM
 from remit.entrypoints.web.oidc import TokenIssuer
 from remit.entrypoints.web.request_batcher import RequestBatcher

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.core.ledger.position import LedgerCursor
 from remit.entrypoints.web.callers import Credentials, CurrentRemit, permitted
 from remit.wiring import Remit
