@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from remit.core.errors import RemitError
 from remit.core.execution.outcome import CallResult
@@ -25,6 +25,8 @@ from remit.core.values import Stored
 
 T = TypeVar("T")
 Q = TypeVar("Q")
+A = TypeVar("A")
+D = TypeVar("D")
 T_co = TypeVar("T_co", covariant=True)
 R = TypeVar("R", bound=Stored)
 
@@ -330,16 +332,17 @@ def answer_of(answers: Sequence[T | RemitError]) -> T:
     return answer
 
 
-def in_order(
-    items: Sequence[Q | RemitError], carry_out: Callable[[list[Q]], Iterable[T | RemitError]]
-) -> list[T | RemitError]:
+def in_order(items: Sequence[Q | D], settled: type[D], carry_out: Callable[[list[Q]], Iterable[A]]) -> list[A | D]:
     """
-    The answers of a list, in its order: an error stands for itself, and everything else is carried out in one go.
+    The answers of a list, in its order: what is `settled` already, an error say, stands for itself, and everything
+    else is carried out in one go.
 
-    `carry_out` answers each item it is given, in order; an error among its answers holds no other back.
+    `carry_out` answers each item that it is given, in order; an error among its answers holds no other back.
     """
-    rest = iter(carry_out([item for item in items if not isinstance(item, RemitError)]))
-    return [item if isinstance(item, RemitError) else next(rest) for item in items]
+    # A type checker cannot leave out a type that it knows by its variable alone.
+    asked = cast("list[Q]", [item for item in items if not isinstance(item, settled)])
+    answers = iter(carry_out(asked))
+    return [item if isinstance(item, settled) else next(answers) for item in items]
 
 
 def attempt(step: Callable[[], T]) -> T | RemitError:

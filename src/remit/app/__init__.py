@@ -30,7 +30,7 @@ from remit.flow.context import Context, in_one_write
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.publish import IntentRef
 from remit.hooks import Hooks
-from remit.ports import Clock, SendingPublisher, UnitOfWork, answer_of, in_order
+from remit.ports import Clock, SendingPublisher, answer_of, in_order
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -143,18 +143,23 @@ class App(Part):
         # One write stores the proposal and decides it: nobody waits for two commits, and nothing is left ungated.
         began_ns, now = self.hooks.begin(), self.clock.now()
         named = [propose.named(self.context, data) for data in proposals]
-        both = in_order(
-            named, lambda ready: self.context.store.transact([self._submit_unit(one, now) for one in ready])
-        )
+        both = in_order(named, RemitError, lambda ready: self._submit_ready(ready, now))
         self.hooks.proposed(began_ns, [each[0] if isinstance(each, tuple) else each for each in both])
         answers = [each[1] if isinstance(each, tuple) else each for each in both]
         self._gated(began_ns, [_request_of(each[0]) if isinstance(each, tuple) else None for each in both], answers)
         return answers
 
-    def _submit_unit(self, proposal: Proposal, now: datetime) -> UnitOfWork[tuple[ActionIntentV1, GateAnswer]]:
-        return in_one_write(
-            propose.propose_unit(self.context, proposal, now),
-            gate.gate_unit(self.context, _request_of(proposal), now),
+    def _submit_ready(
+        self, proposals: Sequence[Proposal], now: datetime
+    ) -> list[tuple[ActionIntentV1, GateAnswer] | RemitError]:
+        return self.context.store.transact(
+            [
+                in_one_write(
+                    propose.propose_unit(self.context, proposal, now),
+                    gate.gate_unit(self.context, _request_of(proposal), now),
+                )
+                for proposal in proposals
+            ]
         )
 
     def _propose(self, proposals: Sequence[Any]) -> list[ActionIntentV1 | RemitError]:

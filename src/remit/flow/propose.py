@@ -23,7 +23,9 @@ def propose(context: Context, proposals: Sequence[Any], now: datetime) -> list[A
     """
     checked = [named(context, data) for data in proposals]
     return in_order(
-        checked, lambda ready: context.store.transact([propose_unit(context, proposal, now) for proposal in ready])
+        checked,
+        RemitError,
+        lambda ready: context.store.transact([propose_unit(context, proposal, now) for proposal in ready]),
     )
 
 

@@ -15,6 +15,7 @@ from remit.core.gate.autonomy import AutonomyMode
 from remit.core.gate.bounds import AccountBounds, Bounds, BoundsInForce, unregistered
 from remit.core.gate.bounds_diff import describe_changes
 from remit.core.ledger.entries import LedgerEntry
+from remit.core.notifications.narration import narrate
 from remit.entrypoints.bounds_file import BoundsFile, as_yaml
 from remit.entrypoints.console.auth import HOME, CurrentRemit, Reader, Visitor, permitted
 from remit.entrypoints.console.bounds_form import fields_of, is_count, with_form
@@ -77,11 +78,7 @@ def _history(remit: Remit, visitor: Visitor) -> list[dict[str, Any]]:
     entries, _ = remit.history(visitor.tenant_id, limit=MOST_CHANGES_SHOWN)
     changes = [entry for entry in entries if entry.event_type == "CONFIG_CHANGED"]
     told = {later.entry_id: _lines(earlier, later) for later, earlier in pairwise(changes)}
-    return [
-        {"at": entry.at, "actor": entry.actor, "event_type": entry.event_type, "lines": told.get(entry.entry_id)}
-        | {"data": entry.data}
-        for entry in entries
-    ]
+    return [{"at": entry.at, "text": narrate(entry, None), "lines": told.get(entry.entry_id)} for entry in entries]
 
 
 def _lines(earlier: LedgerEntry, later: LedgerEntry) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -32,6 +33,7 @@ from remit.entrypoints.web.bodies import (
 from remit.entrypoints.web.callers import CurrentRemit, permitted
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.problems import responds_with
+from remit.ports import attempt
 
 router = APIRouter(tags=["people"])
 Reader = Annotated[Principal, permitted("read")]
@@ -91,17 +93,17 @@ def resolve(remit: CurrentRemit, caller: Resolver, action_intent_id: IntentId, b
 @router.post("/v1/approve", responses=responds_with(ApprovedManyAnswer))
 def approve_many(remit: CurrentRemit, caller: Approver, body: BulkApproveBody) -> Any:
     """Approve several; each is answered by itself, in the same order."""
-    return {"items": [_each(_approved, remit, caller, item.action_intent_id, item.digest) for item in body.items]}
+    return {
+        "items": [_each(partial(_approved, remit, caller, item.action_intent_id, item.digest)) for item in body.items]
+    }
 
 
 @router.post("/v1/reject", responses=responds_with(RejectedManyAnswer))
 def reject_many(remit: CurrentRemit, caller: Approver, body: BulkRejectBody) -> Any:
     """Reject several; each is answered by itself, in the same order."""
-    return {"items": [_each(_rejected, remit, caller, name, body.reason) for name in body.action_intent_ids]}
+    return {"items": [_each(partial(_rejected, remit, caller, name, body.reason)) for name in body.action_intent_ids]}
 
 
-def _each(carry_out: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-    try:
-        return carry_out(*arguments)
-    except RemitError as error:
-        return problem_of(error)
+def _each(carry_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    answered = attempt(carry_out)
+    return problem_of(answered) if isinstance(answered, RemitError) else answered

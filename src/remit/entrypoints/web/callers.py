@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from remit.core.errors import Forbidden, RemitError, Unauthenticated
+from remit.core.errors import Forbidden, Unauthenticated
 from remit.core.identity.access import Permission
 from remit.core.identity.api_key import PREFIX
 from remit.core.identity.principal import Principal
@@ -17,6 +18,7 @@ from remit.core.values import PLATFORM
 from remit.entrypoints.web.oidc import TokenIssuer
 from remit.entrypoints.web.request_batcher import RequestBatcher
 from remit.entrypoints.web.settings import OidcSettings
+from remit.ports import attempt
 from remit.wiring import Remit
 
 MOST_TOGETHER = 64
@@ -48,14 +50,8 @@ class Credentials:
 
     def _each_key(self, keys: Sequence[str]) -> list[Principal | Exception]:
         # Asked at one moment, so a key that several send at once is looked up once.
-        found = {key: self._one_key(key) for key in dict.fromkeys(keys)}
+        found = {key: attempt(partial(self.check, key)) for key in dict.fromkeys(keys)}
         return [found[key] for key in keys]
-
-    def _one_key(self, key: str) -> Principal | Exception:
-        try:
-            return self.check(key)
-        except RemitError as error:
-            return error
 
 
 # Asynchronous where nothing is waited for: otherwise each would take a turn in a thread.
