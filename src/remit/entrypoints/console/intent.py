@@ -8,16 +8,16 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from remit.core.notifications.narration import story
-from remit.entrypoints.console.auth import HOME, Anybody, CurrentRemit, Visitor, permitted
+from remit.entrypoints.console.auth import HOME, AnyVisitor, ResolverVisitor
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
+from remit.entrypoints.web.callers import CurrentRemit
 
 router = APIRouter()
-Resolver = Annotated[Visitor, permitted("resolve")]
 
 
 @router.get("/intents/{action_intent_id}")
-def intent(request: Request, remit: CurrentRemit, visitor: Anybody, action_intent_id: IntentId) -> Response:
+def intent(request: Request, remit: CurrentRemit, visitor: AnyVisitor, action_intent_id: IntentId) -> Response:
     stands = remit.status(visitor.tenant_id, action_intent_id)
     visitor.principal.require_sight_of(stands["intent"]["proposed_by"])
     chain = remit.ledger(visitor.tenant_id, action_intent_id)
@@ -38,7 +38,7 @@ def intent(request: Request, remit: CurrentRemit, visitor: Anybody, action_inten
 @router.post("/intents/{action_intent_id}/resolve")
 def resolve(
     remit: CurrentRemit,
-    visitor: Resolver,
+    visitor: ResolverVisitor,
     action_intent_id: IntentId,
     status: Annotated[Literal["SUCCEEDED", "FAILED"], Form()],
     note: Annotated[str, Form(max_length=2000)] = "",

@@ -10,18 +10,18 @@ from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
 from remit.core.identity.access import ROLES, TENANT_ROLES
-from remit.entrypoints.console.auth import HOME, CurrentRemit, Visitor, permitted
+from remit.entrypoints.console.auth import HOME, KeyManagerVisitor, Visitor
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import KeyId
+from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
 router = APIRouter()
-Keeper = Annotated[Visitor, permitted("manage_keys")]
 DOES = {role: f"may {ROLES[role].may}" for role in TENANT_ROLES}
 
 
 @router.get("/keys")
-def keys(request: Request, remit: CurrentRemit, visitor: Keeper) -> Response:
+def keys(request: Request, remit: CurrentRemit, visitor: KeyManagerVisitor) -> Response:
     return _page(request, remit, visitor)
 
 
@@ -29,7 +29,7 @@ def keys(request: Request, remit: CurrentRemit, visitor: Keeper) -> Response:
 def create(
     request: Request,
     remit: CurrentRemit,
-    visitor: Keeper,
+    visitor: KeyManagerVisitor,
     name: Annotated[str, Form(max_length=128)],
     role: Annotated[list[str] | None, Form()] = None,
 ) -> Response:
@@ -42,7 +42,7 @@ def create(
 
 
 @router.post("/keys/{key_id}/revoke")
-def revoke(remit: CurrentRemit, visitor: Keeper, key_id: KeyId) -> Response:
+def revoke(remit: CurrentRemit, visitor: KeyManagerVisitor, key_id: KeyId) -> Response:
     remit.revoke_key(visitor.tenant_id, key_id, by=visitor.name)
     return RedirectResponse(f"{HOME}keys", status_code=303)
 

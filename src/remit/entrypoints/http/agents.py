@@ -15,7 +15,7 @@ from remit.core.identity.principal import Principal
 from remit.core.intent import ActionIntentV1
 from remit.core.views import IntentAnswer, ProposedAnswer, VerdictAnswer
 from remit.entrypoints.web.bodies import MOST_INTENTS, GateBody, ProposalBody
-from remit.entrypoints.web.callers import CurrentRemit, permitted, require_own_tenant
+from remit.entrypoints.web.callers import CurrentRemit, ProposerCaller, require_own_tenant
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.request_batcher import RequestBatcher
@@ -23,7 +23,6 @@ from remit.flow.gate import GateAnswer, GateRequest
 from remit.ports import answer_of, attempt, in_order
 
 router = APIRouter(tags=["agents"])
-Proposer = Annotated[Principal, permitted("propose")]
 Submit = RequestBatcher[Any, GateAnswer]
 
 
@@ -43,7 +42,7 @@ async def submit_of(request: Request) -> Submit:
 async def propose(
     remit: CurrentRemit,
     submit: Annotated[Submit, Depends(submit_of)],
-    caller: Proposer,
+    caller: ProposerCaller,
     body: ProposalBody,
     gate: Annotated[bool, Query(description="false only stores the proposal")] = True,
 ) -> Any:
@@ -85,7 +84,7 @@ def _shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> dict[str, Any]
 
 
 @router.post("/v1/gate", responses=responds_with(VerdictAnswer))
-def gate(remit: CurrentRemit, caller: Proposer, body: GateBody) -> Any:
+def gate(remit: CurrentRemit, caller: ProposerCaller, body: GateBody) -> Any:
     """
     Decide one stored intent; a decision that exists is returned as it was made.
 

@@ -23,13 +23,11 @@ from remit.core.gate.bounds_parts import (
 )
 from remit.core.identity.principal import Principal
 from remit.core.views import BoundsChangedAnswer
-from remit.entrypoints.web.callers import CurrentRemit, permitted
+from remit.entrypoints.web.callers import BoundsSetterCaller, CurrentRemit, ReaderCaller
 from remit.entrypoints.web.problems import responds_with
 from remit.wiring import Remit
 
 router = APIRouter(tags=["bounds"])
-Reader = Annotated[Principal, permitted("read")]
-Admin = Annotated[Principal, permitted("set_bounds")]
 DryRun = Annotated[bool, Query(description="Only answer what would change.")]
 IfMatch = Annotated[
     str | None, Header(description="The `ETag` of what was looked at: if the bounds have changed since, 409.")
@@ -64,7 +62,7 @@ PoliciesBody = Annotated[Any, WithJsonSchema(schema_of(Policies)), JsonBody()]
 
 
 @router.get("/v1/bounds", responses=responds_with(Bounds))
-def bounds(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
+def bounds(remit: CurrentRemit, caller: ReaderCaller, response: Response) -> Any:
     """The whole bounds in force. The `ETag` is their `config_sequence`, 0 before the first."""
     in_force = remit.bounds(caller.tenant_id)
     _mark(response, in_force)
@@ -74,7 +72,7 @@ def bounds(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
 @router.put("/v1/bounds", responses=responds_with(BoundsChangedAnswer))
 def replace_bounds(
     remit: CurrentRemit,
-    caller: Admin,
+    caller: BoundsSetterCaller,
     body: BoundsBody,
     response: Response,
     if_match: IfMatch = None,
@@ -88,7 +86,7 @@ def replace_bounds(
 
 
 @router.get("/v1/action-types", responses=responds_with(ActionTypes))
-def action_types(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
+def action_types(remit: CurrentRemit, caller: ReaderCaller, response: Response) -> Any:
     """The registered action types by name."""
     return _part(ActionTypes, remit, caller, response)
 
@@ -96,7 +94,7 @@ def action_types(remit: CurrentRemit, caller: Reader, response: Response) -> Any
 @router.put("/v1/action-types", responses=responds_with(BoundsChangedAnswer))
 def replace_action_types(
     remit: CurrentRemit,
-    caller: Admin,
+    caller: BoundsSetterCaller,
     body: ActionTypesBody,
     response: Response,
     if_match: IfMatch = None,
@@ -107,7 +105,7 @@ def replace_action_types(
 
 
 @router.get("/v1/allowlists", responses=responds_with(Allowlists))
-def allowlists(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
+def allowlists(remit: CurrentRemit, caller: ReaderCaller, response: Response) -> Any:
     """The action types that may ever run without a person: the tenant's, and each account's own."""
     return _part(Allowlists, remit, caller, response)
 
@@ -115,7 +113,7 @@ def allowlists(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
 @router.put("/v1/allowlists", responses=responds_with(BoundsChangedAnswer))
 def replace_allowlists(
     remit: CurrentRemit,
-    caller: Admin,
+    caller: BoundsSetterCaller,
     body: AllowlistsBody,
     response: Response,
     if_match: IfMatch = None,
@@ -126,7 +124,7 @@ def replace_allowlists(
 
 
 @router.get("/v1/modes", responses=responds_with(AutonomyModes))
-def modes(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
+def modes(remit: CurrentRemit, caller: ReaderCaller, response: Response) -> Any:
     """The autonomy modes: the tenant's, and each account's own."""
     return _part(AutonomyModes, remit, caller, response)
 
@@ -134,7 +132,7 @@ def modes(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
 @router.put("/v1/modes", responses=responds_with(BoundsChangedAnswer))
 def replace_modes(
     remit: CurrentRemit,
-    caller: Admin,
+    caller: BoundsSetterCaller,
     body: ModesBody,
     response: Response,
     if_match: IfMatch = None,
@@ -145,7 +143,7 @@ def replace_modes(
 
 
 @router.get("/v1/budgets", responses=responds_with(Budgets))
-def budgets(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
+def budgets(remit: CurrentRemit, caller: ReaderCaller, response: Response) -> Any:
     """The daily budgets: the accounts' default, each account's own, and the ceiling over all together."""
     return _part(Budgets, remit, caller, response)
 
@@ -153,7 +151,7 @@ def budgets(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
 @router.put("/v1/budgets", responses=responds_with(BoundsChangedAnswer))
 def replace_budgets(
     remit: CurrentRemit,
-    caller: Admin,
+    caller: BoundsSetterCaller,
     body: BudgetsBody,
     response: Response,
     if_match: IfMatch = None,
@@ -164,7 +162,7 @@ def replace_budgets(
 
 
 @router.get("/v1/policies", responses=responds_with(Policies))
-def policies(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
+def policies(remit: CurrentRemit, caller: ReaderCaller, response: Response) -> Any:
     """The tenant's own Cedar policies in force, file by file."""
     return _part(Policies, remit, caller, response)
 
@@ -172,7 +170,7 @@ def policies(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
 @router.put("/v1/policies", responses=responds_with(BoundsChangedAnswer))
 def replace_policies(
     remit: CurrentRemit,
-    caller: Admin,
+    caller: BoundsSetterCaller,
     body: PoliciesBody,
     response: Response,
     if_match: IfMatch = None,

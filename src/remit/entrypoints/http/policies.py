@@ -10,15 +10,12 @@ from fastapi import APIRouter, Path
 
 from remit.core.gate.bounds_parts import Policies, parse_part
 from remit.core.gate.policy import PolicySource, compile_policies
-from remit.core.identity.principal import Principal
 from remit.core.views import DifferenceAnswer, ValidatedAnswer, VersionAnswer, VersionsAnswer
 from remit.entrypoints.http.bounds import PoliciesBody
-from remit.entrypoints.web.callers import CurrentRemit, permitted
+from remit.entrypoints.web.callers import BoundsSetterCaller, CurrentRemit, ReaderCaller, permitted
 from remit.entrypoints.web.problems import responds_with
 
 router = APIRouter(tags=["bounds"])
-Reader = Annotated[Principal, permitted("read")]
-Admin = Annotated[Principal, permitted("set_bounds")]
 VersionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:@+-]{1,160}$", description="as it is listed")]
 
 
@@ -35,7 +32,7 @@ def validate(body: PoliciesBody) -> Any:
 
 
 @router.post("/v1/policies/difference", responses=responds_with(DifferenceAnswer))
-def difference(remit: CurrentRemit, caller: Admin, body: PoliciesBody) -> Any:
+def difference(remit: CurrentRemit, caller: BoundsSetterCaller, body: PoliciesBody) -> Any:
     """What these policies would change in those in force, as a unified diff file by file."""
     in_force = remit.bounds(caller.tenant_id).bounds.policies
     proposed = parse_part(Policies, body).policies
@@ -56,12 +53,12 @@ def _difference(before: Sequence[PolicySource], after: Sequence[PolicySource]) -
 
 
 @router.get("/v1/policies/versions", responses=responds_with(VersionsAnswer))
-def versions(remit: CurrentRemit, caller: Reader) -> Any:
+def versions(remit: CurrentRemit, caller: ReaderCaller) -> Any:
     """Every version that was in force: decisions name them, so they are kept for good."""
     return {"items": remit.policy_versions(caller.tenant_id)}
 
 
 @router.get("/v1/policies/versions/{version}", responses=responds_with(VersionAnswer))
-def version(remit: CurrentRemit, caller: Reader, version: VersionId) -> Any:
+def version(remit: CurrentRemit, caller: ReaderCaller, version: VersionId) -> Any:
     """One kept version: the tenant's files, and the platform's rules beside them."""
     return remit.policy_version(caller.tenant_id, version)

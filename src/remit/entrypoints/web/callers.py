@@ -88,6 +88,17 @@ def permitted(permission: Permission) -> Any:
     return Depends(check)
 
 
+ProposerCaller = Annotated[Principal, permitted("propose")]
+OwnReaderCaller = Annotated[Principal, permitted("read_own")]
+ReaderCaller = Annotated[Principal, permitted("read")]
+AnswererCaller = Annotated[Principal, permitted("answer")]
+ResolverCaller = Annotated[Principal, permitted("resolve")]
+BoundsSetterCaller = Annotated[Principal, permitted("set_bounds")]
+SubscriberCaller = Annotated[Principal, permitted("subscribe")]
+ExporterCaller = Annotated[Principal, permitted("export")]
+VerifierCaller = Annotated[Principal, permitted("verify")]
+
+
 def require_own_tenant(caller: Principal, body: dict[str, Any]) -> dict[str, Any]:
     """
     The body with the caller's tenant and name filled in.
