@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import BoundsInForce, changed_types, nothing_set, parse_bounds, replace_bounds, unregistered
+from remit.core.gate.bounds_parts import PARTS, BoundsPart
 
 from .make import NOW, TYPE, bounds, bounds_json, rule, type_json
 
@@ -350,3 +351,8 @@ def test_names_that_no_registered_type_bears_are_told_with_their_place():
     )
 
     assert told == [("allowlist", "NOTES"), ("modes", "NOTE_S"), ("accounts.a.budget.max_per_action_type", "NTE")]
+
+
+def test_every_part_of_the_bounds_is_in_the_list_that_doors_read():
+    assert set(PARTS) == set(BoundsPart.__subclasses__())
+    assert len({part.route for part in PARTS}) == len(PARTS)

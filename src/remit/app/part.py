@@ -18,7 +18,12 @@ class Part:
     """A group of verbs over one context. It keeps nothing else, so parts are safe to share between threads."""
 
     def __init__(self, context: Context, clock: Clock) -> None:
-        self.context, self.clock = context, clock
+        self._context, self.clock = context, clock
+
+    @property
+    def context(self) -> Context:
+        """Shared by all parts, so that none of them can be given another."""
+        return self._context
 
     def _one(self, unit: UnitOfWork[T]) -> T:
         return answer_of(self.context.store.transact([unit]))
@@ -36,7 +41,12 @@ class FlowMethod(Generic[P, T]):
     @overload
     def __get__(self, part: Part, owner: Any = None) -> Callable[P, T]: ...
     def __get__(self, part: Part | None, owner: Any = None) -> Any:
-        return self if part is None else update_wrapper(partial(self._function, part.context), self._function)
+        if part is None:
+            return self
+        method = update_wrapper(partial(self._function, part.context), self._function)
+        # What it takes is what is left when the context is given; by this, tools would read the function's own.
+        del method.__wrapped__
+        return method
 
 
 def new_secret() -> str:

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from remit.core.errors import InvalidInput
+from remit.core.gate.bounds_diff import policy_difference
 from remit.core.gate.bounds_parts import Policies, parse_part
 from remit.core.gate.policy import PLATFORM_POLICIES, SCHEMA, PolicySource, compile_policies
 from remit.entrypoints.console.auth import BoundsSetterVisitor, ReaderVisitor, Visitor
 from remit.entrypoints.console.bounds import preview
 from remit.entrypoints.console.render import page
-from remit.entrypoints.http.policies import VersionId, difference_of
+from remit.entrypoints.web.bodies import PolicyVersionId
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
@@ -68,7 +69,7 @@ def save(
 
 
 @router.get("/policies/versions/{version}")
-def version(request: Request, remit: CurrentRemit, visitor: ReaderVisitor, version: VersionId) -> Response:
+def version(request: Request, remit: CurrentRemit, visitor: ReaderVisitor, version: PolicyVersionId) -> Response:
     return page(request, "policy_version.html", kept=remit.policy_version(visitor.tenant_id, version))
 
 
@@ -93,7 +94,7 @@ def _checked(remit: Remit, visitor: Visitor, name: str, text: str) -> dict[str, 
         return {"problem": str(error), "rules": [], "difference": ""}
     compiled = compile_policies(tuple(sources))
     rules = [clause for clause in compiled.clauses.values() if not clause.platform]
-    return {"problem": None, "rules": rules, "difference": difference_of(in_force, sources)}
+    return {"problem": None, "rules": rules, "difference": policy_difference(in_force, sources)}
 
 
 def _page(
