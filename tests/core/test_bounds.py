@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import BoundsInForce, changed_types, nothing_set, parse_bounds, replace_bounds, unregistered
+from remit.core.gate.bounds_parts import PARTS, BoundsPart
 
 from .make import NOW, TYPE, bounds, bounds_json, rule, type_json
 
@@ -370,3 +371,8 @@ def test_a_type_that_was_taken_out_is_pinned_by_nothing():
     gone = replaced(bounds(), action_types={})
 
     assert (gone.type_versions, gone.registry_version(TYPE)) == ({TYPE: 1}, None)
+
+
+def test_every_part_of_the_bounds_is_in_the_list_that_doors_read():
+    assert set(PARTS) == set(BoundsPart.__subclasses__())
+    assert len({part.route for part in PARTS}) == len(PARTS)

@@ -16,7 +16,7 @@ from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import Usage
 from remit.core.gate.decision import Decision
 from remit.core.gate.policy import PolicySource
-from remit.core.identity.access import ApiKey
+from remit.core.identity.api_key import ApiKey
 from remit.core.identity.session import Session, SignInLink
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import ChainHead

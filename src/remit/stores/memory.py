@@ -22,7 +22,7 @@ from remit.ports import CaseFilter, Message, Snapshot, UnitOfWork, Writes, neede
 T = TypeVar("T")
 R = TypeVar("R", bound=Stored)
 
-Enlist = Callable[[Any, Sequence[Message]], None]
+EnlistInMemory = Callable[[Any, Sequence[Message]], None]
 _Place = tuple[str, str, str]
 """Kind, tenant, id: a key without the weight of hashing its kind."""
 
@@ -30,7 +30,7 @@ _Place = tuple[str, str, str]
 class MemoryStore:
     """`enlist` hands messages over in the same write; what it is given as transaction is this store."""
 
-    def __init__(self, enlist: Enlist | None = None) -> None:
+    def __init__(self, enlist: EnlistInMemory | None = None) -> None:
         self._enlist = enlist
         # Reentrant: a publisher that enlists may look something up.
         self._lock = threading.RLock()

@@ -23,7 +23,7 @@ from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.postgres import Postgres
 from remit.stores.sql.rows import Row, cursor_of, entry_of, microseconds, place
 from remit.stores.sql.sqlite import Sqlite
-from remit.stores.sql.writer import Enlist, SqlWriter
+from remit.stores.sql.writer import EnlistInTransaction, SqlWriter
 from remit.stores.units import RecordId, RecordSnapshot, parse_record
 
 T = TypeVar("T")
@@ -35,14 +35,14 @@ _READ_TRIES = 3
 class SqlStore:
     """A store in SQLite or PostgreSQL. Open it with `SqlStore.open`; share it between threads."""
 
-    def __init__(self, dialect: Dialect, enlist: Enlist | None = None) -> None:
+    def __init__(self, dialect: Dialect, enlist: EnlistInTransaction | None = None) -> None:
         self._dialect = dialect
         self._writer = SqlWriter(dialect.writer(), dialect, enlist)
         self._group_commit = GroupCommit(self._writer.carry_out)
         self._readers = dialect.readers()
 
     @classmethod
-    def open(cls, url: str, enlist: Enlist | None = None) -> Self:
+    def open(cls, url: str, enlist: EnlistInTransaction | None = None) -> Self:
         """
         `url` is `sqlite:///path.db` or `postgresql://user:password@host/database`.
 

@@ -19,7 +19,7 @@ from remit.stores.sql.batch import SqlBatch
 from remit.stores.sql.dialect import Dialect, DriverFault, driver_error, raise_ours
 from remit.stores.units import FailsAll, RecordId, parse_record
 
-Enlist = Callable[[sqlalchemy.Connection, Sequence[Message]], None]
+EnlistInTransaction = Callable[[sqlalchemy.Connection, Sequence[Message]], None]
 Settlement = Callable[[], None]
 
 _TRIES = 8
@@ -30,7 +30,7 @@ _FIRST_PAUSE_S = 0.005
 class SqlWriter:
     """Not for two threads at once: a `GroupCommit` sees to that."""
 
-    def __init__(self, engine: sqlalchemy.Engine, dialect: Dialect, enlist: Enlist | None) -> None:
+    def __init__(self, engine: sqlalchemy.Engine, dialect: Dialect, enlist: EnlistInTransaction | None) -> None:
         self._engine = engine
         self._dialect = dialect
         self._enlist = enlist
