@@ -25,8 +25,7 @@ from bench.over_http import CLIENTS, over_http
 from bench.raw import postgres_loop, sqlite_loop
 from bench.reading import reading
 from bench.world import open_world, proposed
-from remit import Remit
-from remit.entrypoints.server.worker import work
+from remit import Remit, work
 
 console = Console(width=120)
 GROUPS = ["sqlite", "http", "reading", "postgres", "growth", "worker", "dynamodb"]

@@ -23,8 +23,8 @@ from bench.measure import Measured
 from bench.raw import sqlite_loop
 from bench.world import BOUNDS, PROPOSAL, TENANT
 from remit import Remit
-from remit.entrypoints.http import HttpSettings
 from remit.entrypoints.server.serve import serve
+from remit.entrypoints.web.settings import HttpSettings
 
 CLIENTS = 32
 PROCESSES = 2

@@ -27,8 +27,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from remit import Remit, RemitError
-from remit.entrypoints.server.worker import work
+from remit import Remit, RemitError, work
 
 CHUNK = 50
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from remit.core.errors import RemitError
 from remit.core.execution.outcome import CallResult
@@ -25,6 +25,9 @@ from remit.core.records import Key, Kind
 from remit.core.values import Stored
 
 T = TypeVar("T")
+Q = TypeVar("Q")
+A = TypeVar("A")
+D = TypeVar("D")
 T_co = TypeVar("T_co", covariant=True)
 R = TypeVar("R", bound=Stored | IntentHistory)
 S = TypeVar("S", bound=Stored)
@@ -331,6 +334,27 @@ def answer_of(answers: Sequence[T | RemitError]) -> T:
     if isinstance(answer, RemitError):
         raise answer
     return answer
+
+
+def in_order(items: Sequence[Q | D], settled: type[D], carry_out: Callable[[list[Q]], Iterable[A]]) -> list[A | D]:
+    """
+    The answers of a list, in its order: what is `settled` already, an error say, stands for itself, and everything
+    else is carried out in one go.
+
+    `carry_out` answers each item that it is given, in order; an error among its answers holds no other back.
+    """
+    # A type checker cannot leave out a type that it knows by its variable alone.
+    asked = cast("list[Q]", [item for item in items if not isinstance(item, settled)])
+    answers = iter(carry_out(asked))
+    return [item if isinstance(item, settled) else next(answers) for item in items]
+
+
+def attempt(step: Callable[[], T]) -> T | RemitError:
+    """The answer of a step, or its error as an answer: what is wrong with one item of a list holds no other back."""
+    try:
+        return step()
+    except RemitError as error:
+        return error
 
 
 def needed(unit: UnitOfWork[Any], snapshot: Snapshot) -> Iterable[Key[Any]]:

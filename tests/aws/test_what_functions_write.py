@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 
 from infra.functions import FUNCTIONS
-from remit.connectors.internal import InternalConnector
 from remit.core.gate.autonomy import StopScope
 from remit.entrypoints.aws_lambda import notify
 from remit.ports import UnitOfWork
-from remit.testing.faults import StoreWrapper
 from tests.flow.world import OTHER, TENANT, TYPE, proposal, type_of
 
 BY_NAME = {function.name: function for function in FUNCTIONS}
 
 
-class Noting(StoreWrapper):
+class Noting:
     """Notes which kinds are written and deleted, and by which function."""
 
-    def __init__(self, inner) -> None:
-        super().__init__(inner)
+    def __init__(self, transact) -> None:
+        self._transact = transact
         self.by = None
         self.written, self.deleted = defaultdict(set), defaultdict(set)
 
     def transact(self, units):
-        return super().transact([self._noting(unit) for unit in units])
+        return self._transact([self._noting(unit) for unit in units])
 
     def _noting(self, unit):
         def change(snapshot):
@@ -39,9 +36,9 @@ class Noting(StoreWrapper):
 
 def note(deployment, monkeypatch):
     """From here on, who writes what is noted."""
-    noting = Noting(deployment.remit.context.store)
-    connectors = {**deployment.remit.context.connectors, "internal": InternalConnector(noting)}
-    deployment.remit.context = replace(deployment.remit.context, store=noting, connectors=connectors)
+    store = deployment.remit.context.store
+    noting = Noting(store.transact)
+    monkeypatch.setattr(store, "transact", noting.transact)
 
     def named(name, handler):
         def noted(event, context):

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
 
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from tests.entrypoints.http_world import ACME, Silent, World, http_world
 
 ROOT = Path(__file__).parents[2]

@@ -11,11 +11,11 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.core.identity.session import LINK_LIVES
 from remit.entrypoints.console import create_console
-from remit.entrypoints.http import HttpSettings
 from remit.entrypoints.web.limits import RateLimiter
+from remit.entrypoints.web.settings import HttpSettings
 from remit.entrypoints.web.stream import Streams
 from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, World, bounds, http_world
 from tests.entrypoints.test_http_roles import WEBHOOK

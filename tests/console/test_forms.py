@@ -10,14 +10,12 @@ import pytest
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import parse_bounds
 from remit.core.intent import ActionIntentV1, complete, parse_proposal
-from remit.core.ledger.entries import OF_TENANT, EventType
 from remit.core.lifecycle import Status
 from remit.core.notifications.subscription import NoticeKind
 from remit.entrypoints.bounds_file import BoundsFile, as_yaml
 from remit.entrypoints.console import charts, labels
 from remit.entrypoints.console.bounds_form import with_form
 from remit.entrypoints.console.edit import changes
-from remit.entrypoints.console.intent import story
 from tests.entrypoints.http_world import EMAIL, NOTE, bounds, proposal
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -136,30 +134,5 @@ def test_an_edit_that_cannot_be_read_names_its_field(field, wrong):
 
 def test_every_code_that_has_a_word_is_one_that_there_is():
     assert set(labels.STATUSES) == set(get_args(Status))
-    assert set(labels.EVENTS) == set(get_args(EventType)) - OF_TENANT
     assert set(labels.NOTICES) == set(get_args(NoticeKind))
     assert labels.reason("REFUND_ABOVE_50") == "Refund above 50"
-
-
-def test_a_story_says_who_and_why():
-    chain = [
-        {"event_type": "INTENT_PROPOSED", "actor": "agent", "at": "2026-03-10T12:00:00Z", "data": {}},
-        {
-            "event_type": "GATE_DECIDED",
-            "actor": "remit",
-            "at": "2026-03-10T12:00:01Z",
-            "data": {"result": "REQUIRE_APPROVAL", "reason": "BUDGET_EXCEEDED", "explanation": "10 of 10 used"},
-        },
-        {
-            "event_type": "ACTION_REJECTED",
-            "actor": "bob",
-            "at": "2026-03-10T12:00:02Z",
-            "data": {"rejected_by": "bob", "reason": "not now"},
-        },
-    ]
-
-    assert [(step.title, step.told, step.tone) for step in story(chain)] == [
-        ("Proposed", "by agent", "plain"),
-        ("Decided", "Today's budget is used up: 10 of 10 used", "waiting"),
-        ("Rejected", "by bob: not now", "bad"),
-    ]

@@ -294,7 +294,7 @@ def test_bounds_are_changed_after_a_look_at_what_changes(look: Look, world: Worl
     expect(page.locator(".diff")).to_contain_text(f"budget.max_per_action_type.{NOTE}: 3")
     page.get_by_role("button", name="Put in force").click()
 
-    expect(page.get_by_text("ann changed the bounds to number 2")).to_be_visible()
+    expect(page.get_by_text("ann changed the bounds (now number 2)")).to_be_visible()
     in_force = world.remit.bounds(ACME).bounds
     assert in_force.allowlist == [NOTE, EMAIL]
     assert in_force.budget is not None and in_force.budget.max_per_action_type == {NOTE: 3}

@@ -17,8 +17,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
-from remit.entrypoints.http import HttpSettings
-from remit.entrypoints.web.settings import OidcSettings
+from remit.entrypoints.web.settings import HttpSettings, OidcSettings
 from tests.entrypoints.http_world import World, http_world
 from tests.entrypoints.test_http_oidc import AUDIENCE, Issuer
 

@@ -1,11 +1,14 @@
 """Who may: roles and keys."""
 
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 
 from remit.core.errors import Forbidden, InvalidInput, Unauthenticated
-from remit.core.identity.access import ROLES, NewKey, Principal, check_key, new_key, parse_key, parse_new_key
+from remit.core.identity.access import PERMISSIONS, ROLES, Permission
+from remit.core.identity.api_key import NewKey, check_key, new_key, parse_key, parse_new_key
+from remit.core.identity.principal import Principal
 from remit.core.values import PLATFORM
 from tests.core.make import NOW
 
@@ -79,9 +82,22 @@ def test_a_key_asked_for_in_the_wrong_shape_is_refused(asked):
 
 
 def test_no_role_may_both_propose_and_answer_or_set_bounds_and_answer():
-    for permissions in ROLES.values():
-        assert not {"propose", "answer"} <= permissions
-        assert not {"set_bounds", "answer"} <= permissions
+    for role in ROLES.values():
+        assert not {"propose", "answer"} <= role.permissions
+        assert not {"set_bounds", "answer"} <= role.permissions
+
+
+def test_every_permission_is_some_roles_and_is_told_in_words():
+    given = {permission for role in ROLES.values() for permission in role.permissions}
+
+    assert set(PERMISSIONS) == set(get_args(Permission)) == given
+    assert all(PERMISSIONS.values())
+
+
+def test_a_role_keeps_silent_only_about_what_reading_everything_includes():
+    silent = [(role, spec.implied) for role, spec in ROLES.items() if spec.implied]
+
+    assert all(implied == ("read_own",) and "read" in ROLES[role].told for role, implied in silent)
 
 
 def test_what_a_role_does_not_grant_is_forbidden_and_says_which_role_would_do():

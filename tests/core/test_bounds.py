@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import BoundsInForce, changed_types, nothing_set, parse_bounds, replace_bounds, unregistered
+from remit.core.gate.bounds_parts import PARTS, BoundsPart
 
 from .make import NOW, TYPE, bounds, bounds_json, rule, type_json
 
@@ -350,3 +351,28 @@ def test_names_that_no_registered_type_bears_are_told_with_their_place():
     )
 
     assert told == [("allowlist", "NOTES"), ("modes", "NOTE_S"), ("accounts.a.budget.max_per_action_type", "NTE")]
+
+
+@pytest.mark.parametrize(
+    ("action_types", "lives", "version"),
+    [
+        ({TYPE: type_json()}, timedelta(days=7), 1),
+        ({TYPE: type_json(expires_after="90m")}, timedelta(minutes=90), 1),
+        ({}, timedelta(days=7), None),
+    ],
+)
+def test_a_proposal_lives_as_long_as_its_type_says_and_pins_the_version_of_now(action_types, lives, version):
+    in_force = bounds(action_types=action_types)
+
+    assert (in_force.expires_after(TYPE), in_force.registry_version(TYPE)) == (lives, version)
+
+
+def test_a_type_that_was_taken_out_is_pinned_by_nothing():
+    gone = replaced(bounds(), action_types={})
+
+    assert (gone.type_versions, gone.registry_version(TYPE)) == ({TYPE: 1}, None)
+
+
+def test_every_part_of_the_bounds_is_in_the_list_that_doors_read():
+    assert set(PARTS) == set(BoundsPart.__subclasses__())
+    assert len({part.route for part in PARTS}) == len(PARTS)

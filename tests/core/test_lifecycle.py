@@ -6,10 +6,23 @@ from typing import get_args
 import pytest
 
 from remit.core.errors import InvalidInput, NotFound, NotInThatState
+from remit.core.execution.approval import PUBLISH_AFTER, published, reserved
 from remit.core.ledger.entries import NO_CHAIN
-from remit.core.lifecycle import FOLLOWS, MOVING, WAITING, Case, Status, check_supersedes, due_step
+from remit.core.lifecycle import (
+    FOLLOWS,
+    GATE_AFTER,
+    MOVING,
+    WAITING,
+    Case,
+    Status,
+    after_gate,
+    check_supersedes,
+    due_in,
+    due_step,
+    new_case,
+)
 
-from .make import NOW, TYPE, intent
+from .make import NOW, TYPE, approval, bounds, intent, stop, verdict
 
 STATUSES = get_args(Status)
 FINAL = {"REJECTED", "EXPIRED", "SUPERSEDED", "SUCCEEDED", "FAILED", "CANCELLED"}
@@ -184,3 +197,66 @@ def test_a_status_waits_for_a_person_or_for_remit_or_is_over():
 
     assert not WAITING & MOVING
     assert over == FINAL | {"UNKNOWN"}
+
+
+@pytest.mark.parametrize(
+    ("decision", "status"),
+    [
+        (verdict().decision, "APPROVED"),
+        (verdict(now=NOW + timedelta(days=8)).decision, "EXPIRED"),
+        (verdict(seen_bounds=bounds(modes={"default": "DISABLED"})).decision, "BLOCKED"),
+        (verdict(seen_bounds=bounds(modes={"default": "PROPOSE_ONLY"})).decision, "AWAITING_APPROVAL"),
+        (verdict(seen_bounds=bounds(allowlist=[])).decision, "AWAITING_APPROVAL"),
+        (verdict(seen_bounds=bounds(budget={"max_autonomous_per_day": 0})).decision, "AWAITING_APPROVAL"),
+        (verdict(stops=[stop()]).decision, "AWAITING_APPROVAL"),
+        (verdict(edited_by="ann").decision, "AWAITING_APPROVAL"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.reason,
+)
+def test_a_decision_puts_the_case_where_it_belongs(decision, status):
+    assert after_gate(decision) == status
+    assert status in FOLLOWS["PROPOSED"]
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_every_status_is_due_when_remit_has_something_to_do_about_it(status):
+    expires_at, lease_until = NOW + timedelta(days=1), NOW + 20 * SECOND
+    done = published(reserved(approval()), expires_at=expires_at, now=NOW, ttl_days=30)
+    due = {
+        "PROPOSED": NOW + GATE_AFTER,
+        "AWAITING_APPROVAL": expires_at,
+        "BLOCKED": expires_at,
+        "APPROVED": NOW + PUBLISH_AFTER,
+        "RUNNING": lease_until,
+    }
+
+    due_at = due_in(status, now=NOW, expires_at=expires_at, state=done, lease_until=lease_until)
+
+    assert due_at == due.get(status, done.expires_at)
+    assert due_in(status, now=NOW, expires_at=expires_at) == (None if status == "RUNNING" else due.get(status))
+
+
+def test_an_approval_is_due_no_later_than_it_expires():
+    assert due_in("APPROVED", now=NOW, expires_at=NOW + SECOND) == NOW + SECOND
+
+
+@pytest.mark.parametrize(
+    ("edited_by", "replaced", "editor"),
+    [
+        (None, None, None),
+        ("ann", None, "ann"),
+        (None, case("SUPERSEDED"), None),
+        (None, case("SUPERSEDED", edited_by="ann"), "ann"),
+        ("ben", case("SUPERSEDED", edited_by="ann"), "ben"),
+    ],
+)
+def test_what_a_person_has_edited_stays_with_people_whatever_takes_its_place(edited_by, replaced, editor):
+    made = new_case(intent(), NOW, edited_by, replaced)
+
+    assert (made.edited_by, made.status, made.decided, made.digest) == (editor, "PROPOSED", False, intent().digest)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_case_is_decided_once_it_is_more_than_proposed(status):
+    assert case(status).decided == (status != "PROPOSED")
+    assert case(status).expired == (status == "EXPIRED")

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from remit.core.errors import InvalidInput, Unauthenticated
-from remit.core.identity.access import NewKey, Principal, new_key
+from remit.core.identity.api_key import NewKey, new_key
+from remit.core.identity.principal import Principal
 from remit.core.identity.secret_text import SecretText
 from remit.core.identity.session import (
     LINK_LIVES_AT_MOST,

@@ -277,10 +277,11 @@ def test_the_ledger_is_described_whole() -> None:
     )
 
 
-def test_every_role_is_described() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|", section("docs/command-line.md", "key create"), re.MULTILINE)
+@pytest.mark.parametrize(("page", "title"), [("docs/command-line.md", "key create"), ("docs/http.md", "Roles")])
+def test_every_role_is_described_as_the_table_of_permissions_says(page: str, title: str) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", section(page, title), re.MULTILINE)
 
-    assert rows == list(ROLES)
+    assert rows == [(role, spec.may) for role, spec in ROLES.items()]
 
 
 def test_every_notice_and_every_field_of_a_subscription_is_described() -> None:
@@ -304,3 +305,17 @@ def test_every_setting_of_the_environment_is_described() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_name_no_place_of_one_machine(page: str) -> None:
     assert re.findall(r"(?<![\w:/.])/(?:home|work|tmp|root|Users)/\S*", PAGES[page]) == []
+
+
+PUBLIC_PACKAGES = {"remit", "remit.testing", "remit.stores.dynamodb"}
+
+
+def test_no_document_and_no_example_sends_anybody_inside() -> None:
+    texts = {**PAGES, **{str(path): path.read_text(encoding="utf-8") for path in ROOT.glob("examples/**/*.py")}}
+    found = {
+        (name, module)
+        for name, text in texts.items()
+        for module in re.findall(r"^(?:from|import) (remit[\w.]*)", text, re.MULTILINE)
+    }
+
+    assert [(name, module) for name, module in found if module not in PUBLIC_PACKAGES] == []

@@ -19,10 +19,11 @@ import httpx
 from remit.core.execution.outcome import CallResult
 from remit.core.identity.access import ROLES
 from remit.core.values import PLATFORM
-from remit.entrypoints.http import HttpSettings, create_app
+from remit.entrypoints.server.application import create_app
 from remit.entrypoints.server.serve import Server
 from remit.entrypoints.server.worker import work
-from remit.ports import Call
+from remit.entrypoints.web.settings import HttpSettings
+from remit.ports import Call, Store
 from remit.wiring import Remit
 
 ACME, GLOBEX = "acme", "globex"
@@ -64,6 +65,11 @@ class World:
         thread = threading.Thread(target=work, args=(self.remit,), kwargs={"until_idle": True})
         thread.start()
         thread.join()
+
+    def goes_through(self, store: Store) -> None:
+        """From here on everything that this Remit does goes through `store`."""
+        # A context is not meant to change: what a test breaks, it breaks under the running server.
+        object.__setattr__(self.remit.context, "store", store)
 
 
 class Silent:

@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from pathlib import Path
@@ -30,7 +29,7 @@ from remit.core.errors import (
     Unauthenticated,
 )
 from remit.core.identity.access import ROLES
-from remit.entrypoints.http import HttpSettings
+from remit.entrypoints.web.settings import HttpSettings
 from remit.testing.faults import FaultyStore
 from tests.entrypoints.http_world import ACME, EMAIL, World, http_world, proposal
 
@@ -259,7 +258,7 @@ def test_too_much_or_too_often_is_told_apart(tmp_path: Path) -> None:
 
 def _faulty(world: World) -> FaultyStore:
     faulty = FaultyStore(world.remit.context.store)
-    world.remit.context = replace(world.remit.context, store=faulty)
+    world.goes_through(faulty)
     return faulty
 
 

@@ -7,7 +7,6 @@ import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ import pytest
 
 from remit import Remit
 from remit.core.errors import InvalidInput, RemitError
-from remit.entrypoints.http import HttpSettings
 from remit.entrypoints.server.serve import check_binding
+from remit.entrypoints.web.settings import HttpSettings
 from remit.testing.faults import FaultyStore, Meeting, PausingStore
 from tests.e2e.processes import Process
 from tests.entrypoints.http_world import ACME, EMAIL, NOTE, Silent, World, bounds, http_world, proposal
@@ -313,7 +312,7 @@ def test_a_store_that_is_busy_is_worth_another_try(tmp_path: Path) -> None:
         agent = world.client("agent")
         agent.get("/v1/intents/none")
         faulty = FaultyStore(world.remit.context.store)
-        world.remit.context = replace(world.remit.context, store=faulty)
+        world.goes_through(faulty)
 
         faulty.arm("try_later")
         later = agent.post("/v1/intents", json=proposal("i-1"))
@@ -337,7 +336,7 @@ class Broken(FaultyStore):
 
 def test_an_error_of_our_own_is_a_problem_that_tells_nothing(tmp_path: Path) -> None:
     with http_world(tmp_path) as world:
-        world.remit.context = replace(world.remit.context, store=Broken(world.remit.context.store))
+        world.goes_through(Broken(world.remit.context.store))
 
         answer = world.client("approver").get("/v1/intents/i-1")
 
@@ -436,13 +435,13 @@ def test_one_proposal_sent_by_many_at_once_is_charged_once(world: World) -> None
 
 def _at_once(world: World, *asks: Any) -> list[httpx.Response]:
     """Each in a thread; the first two to write meet between what they read and what they write."""
-    sound = world.remit.context
-    world.remit.context = replace(sound, store=PausingStore(sound.store, Meeting()))
+    sound = world.remit.context.store
+    world.goes_through(PausingStore(sound, Meeting()))
     try:
         with ThreadPoolExecutor(len(asks)) as pool:
             return list(pool.map(lambda ask: ask(), asks))
     finally:
-        world.remit.context = sound
+        world.goes_through(sound)
 
 
 def test_two_approvers_at_once_make_one_approval(world: World) -> None:

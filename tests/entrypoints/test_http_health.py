@@ -10,9 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from remit.core.errors import InvalidInput, TryLater
-from remit.entrypoints.http import HttpSettings
 from remit.entrypoints.http.metrics import MOST_SERIES, Metrics
-from remit.entrypoints.web.settings import settings_from
+from remit.entrypoints.web.settings import HttpSettings, settings_from
 from remit.flow.reading.measure import Measured
 from remit.hooks import StepEvent
 from tests.entrypoints.http_world import EMAIL, GLOBEX, NOTE, World, bounds, http_world, proposal

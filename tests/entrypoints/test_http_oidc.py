@@ -21,9 +21,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from remit.core.errors import Forbidden, InvalidInput, TryLater, Unauthenticated
-from remit.entrypoints.http import HttpSettings
 from remit.entrypoints.web.oidc import FETCH_AT_MOST_EVERY_S, KEYS_FRESH_S, KEYS_KEPT_S, TokenIssuer
-from remit.entrypoints.web.settings import OidcSettings, settings_from
+from remit.entrypoints.web.settings import HttpSettings, OidcSettings, settings_from
 from tests.entrypoints.http_world import ACME, World, http_world, proposal
 
 AUDIENCE = "https://remit.example"

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from remit.core.identity.access import ROLES
-from remit.entrypoints.http import HttpSettings
+from remit.entrypoints.web.settings import HttpSettings
 from tests.entrypoints.http_world import ACME, World, http_world
 from tests.entrypoints.test_http_roles import ALLOWED, QUERIES, _body, _ids
 

@@ -17,8 +17,8 @@ import pytest
 
 from remit.core.gate.autonomy import StopScope
 from remit.core.ledger.entries import NO_CHAIN, next_entry
-from remit.entrypoints.http import HttpSettings
 from remit.entrypoints.web import stream
+from remit.entrypoints.web.settings import HttpSettings
 from remit.ports import UnitOfWork, Writes
 from tests.entrypoints.http_world import EMAIL, GLOBEX, World, http_world
 

@@ -75,6 +75,6 @@ def test_a_charge_that_is_not_given_back_is_caught(monkeypatch):
 
 
 def test_a_takeover_on_a_guess_is_caught(monkeypatch):
-    monkeypatch.setattr(INVOKE, "_concluded_before", lambda *_: None)
+    monkeypatch.setattr(INVOKE, "concluded_before", lambda *_, **__: None)
 
     assert any("UNKNOWN" not in result and result != "ok" for result in results("execute"))

@@ -4,11 +4,10 @@ import pytest
 
 from remit.core.errors import TryLater
 from remit.core.execution.approval import STATE_TTL_DAYS
-from remit.flow.context import Context
 from remit.flow.publish import IntentRef, publish_enlisted, publish_sent
 from remit.ports import DELIVERED, REFUSED, UNCONFIRMED
 
-from .world import NOON, TENANT, World, new_id
+from .world import NOON, TENANT, World
 
 REF = IntentRef(TENANT, "i-1")
 
@@ -358,9 +357,7 @@ def test_a_store_that_refuses_the_mark_leaves_it_reserved_and_a_repeat_executes_
             raise TryLater("not now")
         return real(units)
 
-    flaky = type("Flaky", (), {"__getattr__": lambda _, name: getattr(sending.inner, name)})()
-    flaky.transact = refuse_the_mark
-    sending.app.context = Context(flaky, new_id, {"far": sending.far})
+    sending.app.context.store.transact = refuse_the_mark
     answer = sending.submit()
     sending.recover()
     assert answer.result == "AUTO_EXECUTED"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from remit.core.errors import RemitError, Unauthenticated
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.core.identity.session import SESSION_LIVES
 from remit.core.records import SESSION, SIGN_IN_LINK
 

@@ -1,29 +1,22 @@
-"""
-The part of `App` that follows the ledger: it counts every day, and tells people outside.
-
-People set subscriptions; workers follow and deliver.
-"""
+"""The part of the app that follows the ledger: it counts every day, and tells people outside."""
 
 from __future__ import annotations
 
 import logging
-import secrets
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from remit.app.part import FlowMethod, Part, new_secret
 from remit.core.errors import OutcomeUnknown, TryLater
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.core.notifications.outbox import Delivery
 from remit.core.notifications.subscription import Recipient, Subscription, parse_subscription
 from remit.core.values import PLATFORM, check_identifier
-from remit.flow.context import Context
 from remit.flow.notifications import collect, count, deliver
 from remit.flow.notifications import subscriptions as subscriptions_flow
 from remit.flow.notifications.deliver import DueOutbox, Links
-from remit.flow.notifications.subscriptions import Which
+from remit.flow.notifications.subscriptions import DeliveryFilter
 from remit.flow.settings import sessions
-from remit.ports import Clock
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +24,8 @@ MAILED_LINK_LIVES = timedelta(days=1)
 """How long the link in a mail signs its recipient in, if it was not used before."""
 
 
-class Telling:
-    """One method a verb, like those of `App`, which has them all."""
-
-    def __init__(self, context: Context, clock: Clock) -> None:
-        self.context, self.clock = context, clock
+class Notifications(Part):
+    """People set subscriptions; workers follow the ledger and deliver."""
 
     # --- subscriptions ---
 
@@ -45,12 +35,8 @@ class Telling:
         checked = parse_subscription(asked)
         return subscriptions_flow.set_(self.context, tenant_id, subscription_id, checked, by=by, now=self.clock.now())
 
-    def subscriptions(self, tenant_id: str) -> Sequence[Subscription]:
-        return subscriptions_flow.listed(self.context, tenant_id)
-
-    def remove_subscription(self, tenant_id: str, subscription_id: str) -> Subscription:
-        """With all that it was told, and all that it was about to be told. Raises `NotFound`."""
-        return subscriptions_flow.remove(self.context, tenant_id, subscription_id)
+    subscriptions = FlowMethod(subscriptions_flow.listed)
+    remove_subscription = FlowMethod(subscriptions_flow.remove)
 
     def test_subscription(self, tenant_id: str, subscription_id: str, *, by: str) -> Delivery:
         """Have a worker send it a test. Raises `NotFound`, and `Conflict` if it is not enabled."""
@@ -64,8 +50,8 @@ class Telling:
         status: str | None = None,
         limit: int = subscriptions_flow.PAGE,
     ) -> list[dict[str, Any]]:
-        """What was sent and is being sent, the newest first, each with its last result."""
-        return subscriptions_flow.deliveries(self.context, tenant_id, Which(subscription_id, status), limit)
+        """The messages that were sent or are being sent, the newest first, each with its last result."""
+        return subscriptions_flow.deliveries(self.context, tenant_id, DeliveryFilter(subscription_id, status), limit)
 
     # --- what nobody waits for ---
 
@@ -92,7 +78,7 @@ class Telling:
             return False
 
     def due_deliveries(self) -> list[DueOutbox]:
-        """What `deliver` may be called with now."""
+        """The outboxes that `deliver` may be called with now."""
         now = self.clock.now()
         return [each for tenant_id in self._tenants() for each in deliver.due(self.context, tenant_id, now)]
 
@@ -111,7 +97,7 @@ class Telling:
             Principal(recipient.name, tenant_id, frozenset(recipient.roles)),
             leads_to=place,
             loopback_only=False,
-            secret=secrets.token_urlsafe(32),
+            secret=new_secret(),
             now=self.clock.now(),
             lives=MAILED_LINK_LIVES,
         )
@@ -119,7 +105,7 @@ class Telling:
 
     def tally(self, tenant_id: str, first_day: str, last_day: str) -> dict[str, Any]:
         """
-        What each day from the first to the last came to, as far as it is counted. Days are ISO dates.
+        Counts of each day from the first to the last, as far as it is counted. Days are ISO dates.
 
         `counted_to` is the moment before which nothing is missing; where nothing happens, it stays.
         Raises `InvalidInput` for more than `LONGEST_SPAN_DAYS`, or what is no day.

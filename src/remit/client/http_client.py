@@ -14,12 +14,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import update_wrapper
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar, cast, overload
 from urllib.parse import quote
 
 import httpx
 
-from remit.core import views as a
 from remit.core.errors import (
     CallerMistake,
     Conflict,
@@ -31,7 +30,11 @@ from remit.core.errors import (
     TryLater,
     Unauthenticated,
 )
-from remit.core.gate.autonomy import StopLevel
+
+if TYPE_CHECKING:
+    # For annotations alone: at run time the client is httpx and these errors, so that it loads at once.
+    from remit.core import views as a
+    from remit.core.gate.autonomy import StopLevel
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -83,6 +86,10 @@ class Verb(Generic[P, T]):
         self.route, self._describe = route, describe
         update_wrapper(cast(Any, self), describe)
 
+    def __set_name__(self, owner: type, name: str) -> None:
+        # Several verbs may be described alike.
+        self.__name__ = name
+
     @overload
     def __get__(self, client: None, owner: Any = None) -> Self: ...
     @overload
@@ -96,7 +103,7 @@ class Verb(Generic[P, T]):
         def ask(*args: P.args, **kwargs: P.kwargs) -> Any:
             return client._ask(replace(self._describe(client, *args, **kwargs), route=self.route))
 
-        return update_wrapper(ask, self._describe)
+        return update_wrapper(ask, cast(Any, self))
 
 
 def _verb(route: str) -> Callable[[Callable[Concatenate[Any, P], _RouteCall[T]]], Verb[P, T]]:
@@ -131,9 +138,24 @@ def _page(account_id: str | None, after: str | None, limit: int) -> dict[str, An
     return {"account_id": account_id, "after": after, "limit": limit}
 
 
-def _replacing(body: JsonObject, expected_sequence: int | None, dry_run: bool) -> _RouteCall[a.BoundsChangedAnswer]:
+def _read_bounds(_: _Verbs) -> _RouteCall[InForce]:
+    """The whole bounds in force, or the part of them that the verb is named after."""
+    return _RouteCall(read=_in_force)
+
+
+def _replace_bounds(
+    _: _Verbs, bounds: JsonObject, *, expected_sequence: int | None = None, dry_run: bool = False
+) -> _RouteCall[a.BoundsChangedAnswer]:
+    """Replace the whole bounds; with `expected_sequence` only if they are still those."""
     headers = {} if expected_sequence is None else {"If-Match": f'"{expected_sequence}"'}
-    return _RouteCall(query={"dry_run": dry_run}, body=body, headers=headers)
+    return _RouteCall(query={"dry_run": dry_run}, body=bounds, headers=headers)
+
+
+def _replace_part(
+    verbs: _Verbs, part: JsonObject, *, expected_sequence: int | None = None, dry_run: bool = False
+) -> _RouteCall[a.BoundsChangedAnswer]:
+    """Replace the part that the verb is named after; with `expected_sequence` only if the bounds are still those."""
+    return _replace_bounds(verbs, part, expected_sequence=expected_sequence, dry_run=dry_run)
 
 
 class _Verbs:
@@ -264,66 +286,18 @@ class _Verbs:
 
     # --- bounds ---
 
-    @_verb("GET /v1/bounds")
-    def bounds(self) -> _RouteCall[InForce]:
-        return _RouteCall(read=_in_force)
-
-    @_verb("PUT /v1/bounds")
-    def replace_bounds(
-        self, bounds: JsonObject, *, expected_sequence: int | None = None, dry_run: bool = False
-    ) -> _RouteCall[a.BoundsChangedAnswer]:
-        """Replace the whole bounds; with `expected_sequence` only if they are still those."""
-        return _replacing(bounds, expected_sequence, dry_run)
-
-    @_verb("GET /v1/action-types")
-    def action_types(self) -> _RouteCall[InForce]:
-        return _RouteCall(read=_in_force)
-
-    @_verb("PUT /v1/action-types")
-    def replace_action_types(
-        self, part: JsonObject, *, expected_sequence: int | None = None, dry_run: bool = False
-    ) -> _RouteCall[a.BoundsChangedAnswer]:
-        return _replacing(part, expected_sequence, dry_run)
-
-    @_verb("GET /v1/allowlists")
-    def allowlists(self) -> _RouteCall[InForce]:
-        return _RouteCall(read=_in_force)
-
-    @_verb("PUT /v1/allowlists")
-    def replace_allowlists(
-        self, part: JsonObject, *, expected_sequence: int | None = None, dry_run: bool = False
-    ) -> _RouteCall[a.BoundsChangedAnswer]:
-        return _replacing(part, expected_sequence, dry_run)
-
-    @_verb("GET /v1/modes")
-    def modes(self) -> _RouteCall[InForce]:
-        return _RouteCall(read=_in_force)
-
-    @_verb("PUT /v1/modes")
-    def replace_modes(
-        self, part: JsonObject, *, expected_sequence: int | None = None, dry_run: bool = False
-    ) -> _RouteCall[a.BoundsChangedAnswer]:
-        return _replacing(part, expected_sequence, dry_run)
-
-    @_verb("GET /v1/budgets")
-    def budgets(self) -> _RouteCall[InForce]:
-        return _RouteCall(read=_in_force)
-
-    @_verb("PUT /v1/budgets")
-    def replace_budgets(
-        self, part: JsonObject, *, expected_sequence: int | None = None, dry_run: bool = False
-    ) -> _RouteCall[a.BoundsChangedAnswer]:
-        return _replacing(part, expected_sequence, dry_run)
-
-    @_verb("GET /v1/policies")
-    def policies(self) -> _RouteCall[InForce]:
-        return _RouteCall(read=_in_force)
-
-    @_verb("PUT /v1/policies")
-    def replace_policies(
-        self, part: JsonObject, *, expected_sequence: int | None = None, dry_run: bool = False
-    ) -> _RouteCall[a.BoundsChangedAnswer]:
-        return _replacing(part, expected_sequence, dry_run)
+    bounds = _verb("GET /v1/bounds")(_read_bounds)
+    replace_bounds = _verb("PUT /v1/bounds")(_replace_bounds)
+    action_types = _verb("GET /v1/action-types")(_read_bounds)
+    replace_action_types = _verb("PUT /v1/action-types")(_replace_part)
+    allowlists = _verb("GET /v1/allowlists")(_read_bounds)
+    replace_allowlists = _verb("PUT /v1/allowlists")(_replace_part)
+    modes = _verb("GET /v1/modes")(_read_bounds)
+    replace_modes = _verb("PUT /v1/modes")(_replace_part)
+    budgets = _verb("GET /v1/budgets")(_read_bounds)
+    replace_budgets = _verb("PUT /v1/budgets")(_replace_part)
+    policies = _verb("GET /v1/policies")(_read_bounds)
+    replace_policies = _verb("PUT /v1/policies")(_replace_part)
 
     @_verb("POST /v1/policies/validate")
     def validate_policies(self, part: JsonObject) -> _RouteCall[a.ValidatedAnswer]:

@@ -13,7 +13,7 @@ from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import Usage
 from remit.core.gate.policy import PolicySource
-from remit.core.identity.access import ApiKey
+from remit.core.identity.api_key import ApiKey
 from remit.core.identity.session import Session, SignInLink
 from remit.core.ledger.entries import ChainHead
 from remit.core.ledger.history import IntentHistory

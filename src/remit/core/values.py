@@ -44,6 +44,13 @@ def check_text(field: str, text: str, *, most: int = 2000) -> str:
     return text
 
 
+def check_person(field: str, name: str) -> None:
+    """Raises `InvalidInput` for what names nobody."""
+    if not name or not name.strip():
+        raise InvalidInput(field, "does not name a person", "send a name of at most 128 characters")
+    check_text(field, name, most=128)
+
+
 def utc(moment: datetime) -> datetime:
     """The same moment in UTC. Raises `ValueError` for one that UTC's years 1 to 9999 do not hold."""
     try:

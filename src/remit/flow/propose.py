@@ -11,7 +11,7 @@ from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_p
 from remit.core.lifecycle import check_supersedes, new_case
 from remit.core.records import Key, case_key, chain_key
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
-from remit.ports import Snapshot, UnitOfWork, Writes
+from remit.ports import Snapshot, UnitOfWork, Writes, attempt, in_order
 
 
 def propose(context: Context, proposals: Sequence[Any], now: datetime) -> list[ActionIntentV1 | RemitError]:
@@ -22,17 +22,18 @@ def propose(context: Context, proposals: Sequence[Any], now: datetime) -> list[A
     those that could not be stored. One that is wrong does not keep the others back.
     """
     checked = [named(context, data) for data in proposals]
-    units = [propose_unit(context, proposal, now) for proposal in checked if isinstance(proposal, Proposal)]
-    stored = iter(context.store.transact(units))
-    return [next(stored) if isinstance(proposal, Proposal) else proposal for proposal in checked]
+    return in_order(
+        checked,
+        RemitError,
+        lambda ready: context.store.transact([propose_unit(context, proposal, now) for proposal in ready]),
+    )
 
 
 def named(context: Context, data: Any) -> Proposal | RemitError:
     """A checked proposal that has its id, or why it is none."""
-    try:
-        proposal = parse_proposal(data)
-    except RemitError as error:
-        return error
+    proposal = attempt(lambda: parse_proposal(data))
+    if isinstance(proposal, RemitError):
+        return proposal
     if proposal.action_intent_id is not None:
         return proposal
     return proposal.model_copy(update={"action_intent_id": context.new_id()})

@@ -44,7 +44,7 @@ def _reference(value: Any) -> Any:
     return value
 
 
-SecretReference = Annotated[str, BeforeValidator(_reference)]
+ToolSecretReference = Annotated[str, BeforeValidator(_reference)]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$")]
 
 
@@ -76,8 +76,8 @@ class HttpTool(Tool):
     url: Annotated[str, Field(min_length=1, max_length=4096)]
     headers: dict[HeaderName, Annotated[str, Field(max_length=4096)]] = {}
     body: JsonValue = None
-    bearer_token: SecretReference | None = None
-    signing_secret: SecretReference | None = None
+    bearer_token: ToolSecretReference | None = None
+    signing_secret: ToolSecretReference | None = None
     external_object: ExternalObject | None = None
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from remit.core.gate.bounds import Bounds, BoundsInForce
+from remit.core.gate.policy import PolicySource
 from remit.core.values import instant
 
 
@@ -114,3 +115,16 @@ def _shown(value: Any) -> str:
 def field_path(path: str, name: str) -> str:
     """`path.name`, or just `name` at the top."""
     return f"{path}.{name}" if path else name
+
+
+def policy_difference(before: Sequence[PolicySource], after: Sequence[PolicySource]) -> str:
+    """The difference of policies as a unified diff, file by file."""
+    return "".join(f"{line}\n" for line in _policy_lines(before, after))
+
+
+def _policy_lines(before: Sequence[PolicySource], after: Sequence[PolicySource]) -> Iterator[str]:
+    old = {source.name: source.text.splitlines() for source in before}
+    new = {source.name: source.text.splitlines() for source in after}
+    for name in sorted({*old, *new}):
+        names = name if name in old else "/dev/null", name if name in new else "/dev/null"
+        yield from difflib.unified_diff(old.get(name, []), new.get(name, []), *names, lineterm="")

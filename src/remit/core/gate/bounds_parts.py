@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import ValidationError, field_validator
 
@@ -21,7 +21,16 @@ from remit.core.values import ActionTypeName, Identifier, Request, explain_inval
 
 
 class BoundsPart(Request, ABC):
-    """One part. What is sent replaces what the bounds have of it; the other parts stay as they are."""
+    """
+    One part. What is sent replaces what the bounds have of it; the other parts stay as they are.
+
+    `route` is where doors show it; `reading` and `replacing` say in words what is answered there and what a
+    replacement does.
+    """
+
+    route: ClassVar[str]
+    reading: ClassVar[str]
+    replacing: ClassVar[str]
 
     @classmethod
     @abstractmethod
@@ -36,6 +45,10 @@ class BoundsPart(Request, ABC):
 class ActionTypes(BoundsPart):
     """Every registered action type by name."""
 
+    route = "/v1/action-types"
+    reading = "The registered action types by name."
+    replacing = "Replace all action types. A changed one gets its next version; what is proposed already keeps its own."
+
     action_types: dict[ActionTypeName, ActionTypeSpec]
 
     @classmethod
@@ -48,6 +61,10 @@ class ActionTypes(BoundsPart):
 
 class Allowlists(BoundsPart):
     """The tenant's list (null: none, so nothing runs by itself) and each account's own, which replaces it."""
+
+    route = "/v1/allowlists"
+    reading = "The action types that may ever run without a person: the tenant's, and each account's own."
+    replacing = "Replace all allowlists. An account that is not listed, or listed with null, has the tenant's."
 
     tenant: list[ActionTypeName] | None
     accounts: dict[Identifier, list[ActionTypeName] | None]
@@ -64,6 +81,10 @@ class Allowlists(BoundsPart):
 class AutonomyModes(BoundsPart):
     """The mode of each action type, and under `default` of all others, for the tenant and each account."""
 
+    route = "/v1/modes"
+    reading = "The autonomy modes: the tenant's, and each account's own."
+    replacing = "Replace all autonomy modes."
+
     tenant: Modes
     accounts: dict[Identifier, Modes]
 
@@ -78,6 +99,10 @@ class AutonomyModes(BoundsPart):
 
 class Budgets(BoundsPart):
     """The default of the tenant's accounts, what an account has merged over it, and the ceiling over all together."""
+
+    route = "/v1/budgets"
+    reading = "The daily budgets: the accounts' default, each account's own, and the ceiling over all together."
+    replacing = "Replace all budgets. What is used today stays used."
 
     tenant: Budget | None
     accounts: dict[Identifier, Budget | None]
@@ -97,6 +122,10 @@ class Budgets(BoundsPart):
 class Policies(BoundsPart):
     """The tenant's own Cedar policies, file by file."""
 
+    route = "/v1/policies"
+    reading = "The tenant's own Cedar policies in force, file by file."
+    replacing = "Replace all of the tenant's own policies."
+
     policies: list[PolicySource]
 
     @field_validator("policies")
@@ -112,6 +141,8 @@ class Policies(BoundsPart):
     def within(self, bounds: Bounds) -> Bounds:
         return bounds.model_copy(update={"policies": self.policies})
 
+
+PARTS: tuple[type[BoundsPart], ...] = (ActionTypes, Allowlists, AutonomyModes, Budgets, Policies)
 
 P = TypeVar("P", bound=BoundsPart)
 

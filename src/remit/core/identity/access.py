@@ -1,21 +1,11 @@
-"""
-Who may: roles, what each may do, and API keys.
-
-A key is `rk.<tenant>.<key id>.<secret>`; see `remit.core.identity.secret_text`.
-"""
+"""Roles and permissions: the one table of who may do what. Every door asks it, and the documents show it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any, Literal
-
-from pydantic import Field, ValidationError
-
-from remit.core.errors import Forbidden, InvalidInput, Unauthenticated
-from remit.core.identity.secret_text import SecretText
-from remit.core.values import PLATFORM, Digest, Document, Identifier, Request, UtcTime, WireTime, explain_invalid
+from functools import cached_property
+from typing import Literal, get_args
 
 Role = Literal["agent", "approver", "operator", "admin", "auditor", "platform"]
 Permission = Literal[
@@ -34,128 +24,65 @@ Permission = Literal[
     "stop_platform",
 ]
 
-ROLES: dict[Role, frozenset[Permission]] = {
-    "agent": frozenset({"propose", "read_own"}),
-    "approver": frozenset({"read", "read_own", "answer"}),
-    "operator": frozenset({"read", "read_own", "stop", "resolve", "read_metrics"}),
-    "admin": frozenset({"read", "read_own", "set_bounds", "manage_keys", "subscribe"}),
-    "auditor": frozenset({"read", "read_own", "export", "verify"}),
+PERMISSIONS: dict[Permission, str] = {
+    "propose": "propose and ask the gate",
+    "read_own": "read the intents it proposed itself",
+    "read": "read all of the tenant's records",
+    "answer": "approve, reject and edit",
+    "resolve": "resolve unknown outcomes",
+    "stop": "stop and resume",
+    "set_bounds": "set bounds and policies",
+    "manage_keys": "manage keys",
+    "subscribe": "manage subscriptions",
+    "export": "export the ledger",
+    "verify": "verify the ledger",
+    "read_metrics": "read metrics",
+    "stop_platform": "stop and resume everything everywhere",
+}
+"""Each permission in words that follow "may"."""
+
+
+@dataclass(frozen=True)
+class RoleSpec:
+    """
+    The permissions of a role, in the order in which they are told.
+
+    A permission that another one of the role includes stands under `implied`: it is given, and not told.
+    """
+
+    told: tuple[Permission, ...]
+    implied: tuple[Permission, ...] = ()
+
+    @cached_property
+    def permissions(self) -> frozenset[Permission]:
+        return frozenset({*self.told, *self.implied})
+
+    @property
+    def may(self) -> str:
+        """All of it in words: `read all of the tenant's records; export the ledger; verify the ledger`."""
+        return "; ".join(PERMISSIONS[permission] for permission in self.told)
+
+
+ROLES: dict[Role, RoleSpec] = {
+    "agent": RoleSpec(("propose", "read_own")),
+    "approver": RoleSpec(("read", "answer"), implied=("read_own",)),
+    "operator": RoleSpec(("read", "stop", "resolve", "read_metrics"), implied=("read_own",)),
+    "admin": RoleSpec(("read", "set_bounds", "manage_keys", "subscribe"), implied=("read_own",)),
+    "auditor": RoleSpec(("read", "export", "verify"), implied=("read_own",)),
     # Over all tenants, and of none: it stops everything, counts and manages keys; it reads nobody's intents.
-    "platform": frozenset({"stop_platform", "manage_keys", "read_metrics"}),
+    "platform": RoleSpec(("stop_platform", "manage_keys", "read_metrics")),
 }
 
-PREFIX = "rk"
+PLATFORM_ROLE: Role = "platform"
+TENANT_ROLES: tuple[Role, ...] = tuple(role for role in get_args(Role) if role != PLATFORM_ROLE)
+"""The roles that a tenant's own credentials may have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who is at a door: a name, the tenant its credential belongs to, and its roles."""
-
-    name: str
-    tenant_id: str
-    roles: frozenset[Role]
-
-    def may(self, permission: Permission) -> bool:
-        return any(permission in ROLES[role] for role in self.roles)
-
-    def require(self, permission: Permission) -> None:
-        """Raises `Forbidden` naming the roles that would do."""
-        if not self.may(permission):
-            enough = sorted(role for role, permissions in ROLES.items() if permission in permissions)
-            raise Forbidden(f"{self.name} may not do this; it takes the role {' or '.join(enough)}")
-
-    def require_sight_of(self, proposed_by: str) -> None:
-        """An agent sees its own intents and no other's. Raises `Forbidden`."""
-        if not self.may("read") and not (self.may("read_own") and proposed_by == self.name):
-            raise Forbidden(f"{self.name} may read the intents it proposed itself, and this is not one of them")
-
-
-class NewKey(Request):
-    """A key as it is asked for."""
-
-    name: Identifier
-    roles: Annotated[list[Role], Field(min_length=1, max_length=6)]
-    expires_at: WireTime | None = None
-
-
-class ApiKey(Document):
-    """A key as it is stored: everything but its secret."""
-
-    key_id: str
-    tenant_id: str
-    name: str
-    roles: list[Role]
-    secret_hash: Digest
-    created_by: str
-    created_at: UtcTime
-    expires_at: UtcTime | None
-    revoked_by: str | None = None
-    revoked_at: UtcTime | None = None
-    last_used_at: UtcTime | None = None
-
-
-def parse_key(text: str) -> SecretText:
-    """Raises `Unauthenticated` for what is not a key's text."""
-    shown = SecretText.parse(PREFIX, text)
-    if shown is None:
-        raise Unauthenticated("this is not an API key; send one that 'remit key create' has shown")
-    return shown
-
-
-def parse_new_key(data: Any) -> NewKey:
-    """Raises `InvalidInput` naming the first field that is wrong."""
-    try:
-        return NewKey.model_validate(data)
-    except ValidationError as error:
-        raise explain_invalid(error) from None
-
-
-def new_key(
-    asked: NewKey, *, tenant_id: str, key_id: str, secret: str, created_by: str, now: datetime
-) -> tuple[ApiKey, SecretText]:
-    """
-    The record to store and the text to show once.
-
-    Raises `InvalidInput` for a key that would have expired already, and for the platform's role in a tenant's key.
-    """
-    if asked.expires_at is not None and asked.expires_at <= now:
-        raise InvalidInput("expires_at", "is in the past", "send a later time, or none")
-    if ("platform" in asked.roles) != (tenant_id == PLATFORM):
-        raise InvalidInput("roles", "the platform's role is for the platform's keys alone", "leave one of them out")
-    text = SecretText(PREFIX, tenant_id, key_id, secret)
-    record = ApiKey(
-        key_id=key_id,
-        tenant_id=tenant_id,
-        name=asked.name,
-        roles=sorted(set(asked.roles)),
-        secret_hash=text.secret_hash,
-        created_by=created_by,
-        created_at=now,
-        expires_at=asked.expires_at,
-    )
-    return record, text
-
-
-def check_key(stored: ApiKey | None, shown: SecretText, now: datetime) -> Principal:
-    """
-    Whom this key lets in.
-
-    Raises `Unauthenticated`, in the same words whether the key is unknown or its secret is wrong.
-    """
-    if not shown.fits(stored.secret_hash if stored else None) or stored is None:
-        raise Unauthenticated("this API key is not known")
-    return holder(stored, now)
-
-
-def holder(stored: ApiKey, now: datetime) -> Principal:
-    """Whose key this is, while it lets anybody in. Raises `Unauthenticated`."""
-    if stored.revoked_at is not None:
-        raise Unauthenticated("this API key was revoked; ask for a new one")
-    if stored.expires_at is not None and now >= stored.expires_at:
-        raise Unauthenticated("this API key has expired; ask for a new one")
-    return Principal(stored.name, stored.tenant_id, frozenset(stored.roles))
+def roles_with(permission: Permission) -> list[Role]:
+    """The roles that give a permission."""
+    return [role for role, spec in ROLES.items() if permission in spec.permissions]
 
 
 def approvers_needed(required: int, approved_by: Sequence[str], by: str) -> int:
-    """How many different approvers are still missing when `by` has approved as well."""
+    """The number of different approvers still missing when `by` has approved as well."""
     return max(0, required - len({*approved_by, by}))

@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 
 from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput, Unauthenticated
-from remit.core.identity.access import ApiKey, Principal, Role, holder
+from remit.core.identity.access import Role
+from remit.core.identity.api_key import ApiKey, holder
+from remit.core.identity.principal import Principal
 from remit.core.identity.secret_text import SecretText
 from remit.core.values import PLATFORM, Digest, Document, UtcTime
 

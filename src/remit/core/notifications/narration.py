@@ -1,67 +1,214 @@
-"""What happened, in one sentence a person reads: the timeline's words."""
+"""
+The ledger in words: each event type once, as the step of an intent's story and as the sentence of a timeline.
+
+Timelines, notices and the console's pages take their words from here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from remit.core.intent import ActionIntentV1
-from remit.core.ledger.entries import LedgerEntry
+from remit.core.ledger.entries import EventType, LedgerEntry
 
-_Tell = Callable[[Mapping[str, Any], str, str], str | None]
+Tone = Literal["good", "bad", "waiting", "plain"]
+AUTOPILOT = "Autopilot"
+
+REASONS: dict[str, str] = {
+    "WITHIN_BOUNDS": "Within the bounds",
+    "INTENT_EXPIRED": "It expired before it was decided",
+    "AUTONOMY_STOPPED": "Autonomy is stopped",
+    "EDITED_BY_PERSON": "A person edited it, so a person answers it",
+    "ACTION_TYPE_NOT_ALLOWLISTED": "This kind of action may never run alone here",
+    "ACTION_TYPE_DISABLED": "This kind of action is switched off here",
+    "PROPOSE_ONLY": "This kind of action is only ever proposed here",
+    "TENANT_POLICY": "A person approves every action of this kind here",
+    "RISK_LEVEL_HIGH": "Its risk is too high to run alone",
+    "CONFIDENCE_BELOW_THRESHOLD": "The agent is not sure enough",
+    "POLICY_ERROR": "A policy could not be evaluated",
+    "BUDGET_NOT_CONFIGURED": "The account has no budget",
+    "BUDGET_EXCEEDED": "Today's budget is used up",
+    "PUBLISH_REJECTED": "The event bus refused it; its charge was given back",
+}
 
 
-def _who(data: Mapping[str, Any]) -> str:
-    return "Autopilot" if data.get("auto_executed") else "On a person's approval, Remit"
+def reason_in_words(code: str | None) -> str:
+    """A tenant's own reasons are said as they are, readably."""
+    if code is None:
+        return ""
+    return REASONS.get(code) or code.replace("_", " ").capitalize()
 
 
-def _outcome(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    outcome: Mapping[str, Any] = data.get("outcome") or {}
+@dataclass(frozen=True, slots=True)
+class StoryStep:
+    """One step of an intent's story."""
+
+    at: str
+    title: str
+    told: str
+    tone: Tone
+
+
+_Data = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _EventWords:
+    """
+    The words for one event type.
+
+    `told` stands beside the title of a step, made from the entry's data and its actor. `sentence` is the timeline's,
+    made from the data, the action it is about, and the actor; without one, the type is bookkeeping.
+    """
+
+    title: str
+    told: Callable[[_Data, str], str] = lambda _, __: ""
+    tone: Callable[[_Data], Tone] = lambda _: "plain"
+    sentence: Callable[[_Data, str, str], str | None] | None = None
+
+
+def _performer(data: _Data) -> str:
+    return AUTOPILOT if data.get("auto_executed") else "On a person's approval, Remit"
+
+
+def _outcome(data: _Data) -> _Data:
+    outcome: _Data = data.get("outcome") or {}
     return outcome
 
 
-def _made(data: Mapping[str, Any]) -> str:
+def _objects(data: _Data) -> str:
     refs = _outcome(data).get("external_object_refs") or []
-    made = ", ".join(" ".join((ref["system"], ref["object_type"], ref["object_id"])) for ref in refs)
-    return f" ({made})" if made else ""
+    return ", ".join(" ".join((ref["system"], ref["object_type"], ref["object_id"])) for ref in refs)
 
 
-def _failure(data: Mapping[str, Any]) -> str:
+def _in_brackets(text: str) -> str:
+    return f" ({text})" if text else ""
+
+
+def _failure(data: _Data) -> str:
     outcome = _outcome(data)
-    return outcome.get("error_message") or outcome.get("error_code") or "no reason was given"
+    return outcome.get("error_message") or outcome.get("error_code") or ""
 
 
-def _decided(data: Mapping[str, Any], what: str, _: str) -> str | None:
-    return None if data["result"] == "AUTO_EXECUTED" else f"A person is asked about {what}: {data['explanation']}"
+def _why_failed(data: _Data) -> str:
+    return _failure(data) or "no reason was given"
 
 
-_TELL: dict[str, _Tell] = {
-    "GATE_DECIDED": _decided,
-    "ACTION_APPROVED": lambda data, what, actor: None if data["auto_executed"] else f"{actor} approved {what}",
-    "INTENT_SUPERSEDED": lambda data, what, actor: f"{actor} replaced {what} by intent {data['superseded_by']}",
-    "INTENT_EXPIRED": lambda _, what, __: f"{what} expired before it was answered or begun",
-    "ACTION_REJECTED": lambda data, what, actor: (
-        f"{actor} rejected {what}" + (f": {data['reason']}" if data.get("reason") else "")
-    ),
-    "BUDGET_RELEASED": lambda data, what, _: f"The charge for {what} was given back ({data['why']})",
-    "ACTION_EXECUTED": lambda data, what, _: f"{_who(data)} did {what}{_made(data)}",
-    "ACTION_FAILED": lambda data, what, _: f"{_who(data)} tried {what} and failed: {_failure(data)}",
-    "ACTION_UNKNOWN": lambda data, what, _: f"{_who(data)} tried {what}, and nobody knows whether it happened",
-    "EXECUTION_CANCELLED": lambda data, what, _: f"{what} was cancelled before it ran: {_failure(data)}",
-    "OUTCOME_RESOLVED": lambda data, what, actor: f"{actor} found out: {what} {_outcome(data)['status'].lower()}",
-    "CONFIG_CHANGED": lambda data, _, actor: f"{actor} changed the bounds (now number {data['config_sequence']})",
-    "AUTONOMY_STOPPED": lambda data, _, actor: f"{actor} stopped {_scope(data)} ({data['level']}): {data['reason']}",
-    "AUTONOMY_RESUMED": lambda data, _, actor: f"{actor} resumed {_scope(data)} ({data['level']}): {data['reason']}",
-}
-
-TOLD = tuple(_TELL)
-"""The event types that make a timeline; the rest is bookkeeping that `ledger` shows."""
+def _because(data: _Data) -> str:
+    return f": {data['reason']}" if data.get("reason") else ""
 
 
-def _scope(data: Mapping[str, Any]) -> str:
+def _ended(data: _Data, actor: str) -> str:
+    del actor
+    return _objects(data) or _failure(data)
+
+
+def _status(data: _Data) -> str:
+    status: str = _outcome(data)["status"]
+    return status.lower()
+
+
+def _decided(data: _Data, action: str, actor: str) -> str | None:
+    del actor
+    return None if data["result"] == "AUTO_EXECUTED" else f"A person is asked about {action}: {data['explanation']}"
+
+
+def _scope(data: _Data) -> str:
     scope = data["scope"]
     named = [("account", scope.get("account_id")), ("action type", scope.get("action_type"))]
     return ", ".join(f"{what} {name}" for what, name in named if name) or "everything"
+
+
+def _switched(verb: str) -> Callable[[_Data, str, str], str]:
+    return lambda data, _, actor: f"{actor} {verb} {_scope(data)} ({data['level']}): {data['reason']}"
+
+
+def _good(_: _Data) -> Tone:
+    return "good"
+
+
+def _bad(_: _Data) -> Tone:
+    return "bad"
+
+
+_WORDS: dict[EventType, _EventWords] = {
+    "INTENT_PROPOSED": _EventWords("Proposed", lambda _, actor: f"by {actor}"),
+    "GATE_DECIDED": _EventWords(
+        "Decided",
+        lambda data, _: f"{reason_in_words(data['reason'])}: {data['explanation']}",
+        lambda data: "good" if data["result"] == "AUTO_EXECUTED" else "waiting",
+        _decided,
+    ),
+    "ACTION_APPROVED": _EventWords(
+        "Approved",
+        lambda data, _: f"by {AUTOPILOT if data['auto_executed'] else data['approved_by']}",
+        _good,
+        lambda data, action, actor: None if data["auto_executed"] else f"{actor} approved {action}",
+    ),
+    "ACTION_PUBLISHED": _EventWords("Sent to execution"),
+    "EXECUTION_STARTED": _EventWords("Execution began"),
+    "INTENT_SUPERSEDED": _EventWords(
+        "Replaced",
+        lambda data, actor: f"by {actor}, with intent {data['superseded_by']}",
+        sentence=lambda data, action, actor: f"{actor} replaced {action} by intent {data['superseded_by']}",
+    ),
+    "INTENT_EXPIRED": _EventWords(
+        "Expired", sentence=lambda _, action, __: f"{action} expired before it was answered or begun"
+    ),
+    "ACTION_REJECTED": _EventWords(
+        "Rejected",
+        lambda data, _: f"by {data['rejected_by']}{_because(data)}",
+        _bad,
+        lambda data, action, actor: f"{actor} rejected {action}{_because(data)}",
+    ),
+    "BUDGET_RELEASED": _EventWords(
+        "Charge given back",
+        lambda data, _: str(data["why"]),
+        sentence=lambda data, action, _: f"The charge for {action} was given back ({data['why']})",
+    ),
+    "ACTION_EXECUTED": _EventWords(
+        "Done",
+        _ended,
+        _good,
+        lambda data, action, _: f"{_performer(data)} did {action}{_in_brackets(_objects(data))}",
+    ),
+    "ACTION_FAILED": _EventWords(
+        "Failed",
+        _ended,
+        _bad,
+        lambda data, action, _: f"{_performer(data)} tried {action} and failed: {_why_failed(data)}",
+    ),
+    "ACTION_UNKNOWN": _EventWords(
+        "Nobody knows whether it happened",
+        _ended,
+        _bad,
+        lambda data, action, _: f"{_performer(data)} tried {action}, and nobody knows whether it happened",
+    ),
+    "EXECUTION_CANCELLED": _EventWords(
+        "Cancelled",
+        _ended,
+        _bad,
+        lambda data, action, _: f"{action} was cancelled before it ran: {_why_failed(data)}",
+    ),
+    "OUTCOME_RESOLVED": _EventWords(
+        "Found out",
+        lambda data, actor: f"{_status(data)}, by {actor}",
+        lambda data: "good" if _outcome(data)["status"] == "SUCCEEDED" else "bad",
+        lambda data, action, actor: f"{actor} found out: {action} {_status(data)}",
+    ),
+    "CONFIG_CHANGED": _EventWords(
+        "Bounds changed",
+        sentence=lambda data, _, actor: f"{actor} changed the bounds (now number {data['config_sequence']})",
+    ),
+    "AUTONOMY_STOPPED": _EventWords("Stopped", sentence=_switched("stopped")),
+    "AUTONOMY_RESUMED": _EventWords("Resumed", sentence=_switched("resumed")),
+    "LEDGER_SEALED": _EventWords("Sealed"),
+}
+
+TOLD: tuple[EventType, ...] = tuple(kind for kind, words in _WORDS.items() if words.sentence)
+"""The event types that make a timeline; the rest is bookkeeping that `ledger` shows."""
 
 
 def narrate(entry: LedgerEntry, intent: ActionIntentV1 | None) -> str | None:
@@ -70,8 +217,21 @@ def narrate(entry: LedgerEntry, intent: ActionIntentV1 | None) -> str | None:
 
     `None` for the steps on Autopilot's way to what it did: the outcome tells them.
     """
-    what = ""
+    action = ""
     if intent is not None:
         target = intent.target
-        what = f"{intent.action_type} on {target.entity_type} {target.entity_id} for {intent.account_id}"
-    return _TELL[entry.event_type](entry.data, what, entry.actor)
+        action = f"{intent.action_type} on {target.entity_type} {target.entity_id} for {intent.account_id}"
+    sentence = _WORDS[entry.event_type].sentence
+    return sentence(entry.data, action, entry.actor) if sentence else None
+
+
+def story(chain: Sequence[Mapping[str, Any]]) -> list[StoryStep]:
+    """A chain of the ledger, as exported, as the steps that a person follows."""
+    return [_step(entry) for entry in chain]
+
+
+def _step(entry: Mapping[str, Any]) -> StoryStep:
+    # An entry of a later release is shown by its type.
+    words = _WORDS.get(entry["event_type"]) or _EventWords(entry["event_type"])
+    data = entry["data"]
+    return StoryStep(entry["at"], words.title, words.told(data, entry["actor"]), words.tone(data))

@@ -15,7 +15,7 @@ from mangum import Mangum
 from remit.entrypoints.aws_lambda import process
 from remit.entrypoints.aws_lambda.counting import metrics
 from remit.entrypoints.aws_lambda.entry import Handler, logger, tracer
-from remit.entrypoints.http import create_app
+from remit.entrypoints.server.application import create_app
 from remit.entrypoints.web.problem_details import MEDIA_TYPE
 from remit.entrypoints.web.settings import settings_from
 

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from remit.core.errors import CallerMistake, Conflict, NotFound, OutcomeUnknown, TryLater, Unauthenticated
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.entrypoints.aws_lambda.entry import entry, logger
 from remit.entrypoints.web.claims import principal_of_claims
 from remit.entrypoints.web.problem_details import MEDIA_TYPE, problem_of

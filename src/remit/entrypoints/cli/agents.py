@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 from remit.app import BATCH
-from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
+from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.gate.decision import INTENT_NOT_FOUND, MISSING_INPUT
 from remit.core.intent import ActionIntentV1
 from remit.entrypoints.cli import output
@@ -18,6 +19,7 @@ from remit.entrypoints.cli.lines import Line, batches, source
 from remit.entrypoints.cli.options import AsJson, Db, Tenant, opened
 from remit.entrypoints.server.process import settle
 from remit.flow.gate import GateAnswer, GateRequest
+from remit.ports import attempt, in_order
 from remit.wiring import Remit
 
 T = TypeVar("T")
@@ -79,19 +81,14 @@ class _Run:
 
     def carry_out(self, remit: Remit, batch: Sequence[Line]) -> None:
         read = [self._read(line) for line in batch]
-        proposals = [value for value in read if not isinstance(value, InvalidInput)]
-        answers = iter(self._submit(remit, proposals))
-        for line, value in zip(batch, read, strict=True):
-            answer = value if isinstance(value, InvalidInput) else next(answers)
+        answers = in_order(read, RemitError, partial(self._submit, remit))
+        for line, value, answer in zip(batch, read, answers, strict=True):
             self._tell(line.number, value, answer)
         # An agent at the other end of a pipe waits for these.
         output.flush()
 
     def _read(self, line: Line) -> Any:
-        try:
-            value = line.value()
-        except InvalidInput as error:
-            return error
+        value = attempt(line.value)
         return {**self.defaults, **value} if isinstance(value, dict) else value
 
     def _submit(self, remit: Remit, proposals: list[Any]) -> Sequence[GateAnswer | ActionIntentV1 | RemitError]:

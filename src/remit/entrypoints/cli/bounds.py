@@ -14,9 +14,9 @@ from remit.core.gate.bounds import BoundsInForce, unregistered
 from remit.core.gate.bounds_diff import changes, describe_changes
 from remit.entrypoints.bounds_file import BoundsFile
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.options import Account, AsJson, By, Db, Tenant, opened
+from remit.entrypoints.cli.options import AccountOption, AsJson, By, Db, Tenant, opened
 
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the ledger.")]
+ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the ledger.")]
 OnlyTenant = Annotated[
     str | None, typer.Option("--tenant", metavar="T", help="Only this tenant; else all.", show_default=False)
 ]
@@ -98,9 +98,9 @@ def _verdict(before: BoundsInForce, after: BoundsInForce, dry_run: bool) -> str:
 def stop(
     ctx: typer.Context,
     by: By,
-    reason: Reason,
+    reason: ReasonOption,
     tenant: OnlyTenant = None,
-    account: Account = None,
+    account: AccountOption = None,
     action_type: OnlyType = None,
     everything: Everything = False,
     as_json: AsJson = False,
@@ -125,9 +125,9 @@ def stop(
 def resume(
     ctx: typer.Context,
     by: By,
-    reason: Reason,
+    reason: ReasonOption,
     tenant: OnlyTenant = None,
-    account: Account = None,
+    account: AccountOption = None,
     action_type: OnlyType = None,
     everything: Everything = False,
     as_json: AsJson = False,
@@ -156,7 +156,7 @@ def _level(everything: bool) -> StopLevel:
 def usage(
     ctx: typer.Context,
     tenant: Tenant,
-    account: Account = None,
+    account: AccountOption = None,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from remit.core.errors import InvalidInput
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.options import AsJson, By, Db, Limit, Tenant, opened
+from remit.entrypoints.cli.options import AsJson, By, Db, LimitOption, Tenant, opened
 from remit.flow.reading.pages import PAGE
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The subscription's name.", show_default=False)]
@@ -147,7 +147,7 @@ def deliveries(
         str | None,
         typer.Option("--status", metavar="S", help="PENDING, DELIVERED or FAILED.", show_default=False),
     ] = None,
-    limit: Limit = PAGE,
+    limit: LimitOption = PAGE,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:

@@ -16,11 +16,13 @@ _DB_HELP = "Database: sqlite:///FILE or postgresql://…; else REMIT_DATABASE_UR
 Db = Annotated[str | None, typer.Option("--db", metavar="URL", help=_DB_HELP, show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Tenant = Annotated[str, typer.Option("--tenant", metavar="T", help="Whose it is.")]
-Account = Annotated[str | None, typer.Option("--account", metavar="A", help="Only this account.", show_default=False)]
+AccountOption = Annotated[
+    str | None, typer.Option("--account", metavar="A", help="Only this account.", show_default=False)
+]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does it; it stands in the ledger.")]
 Intent = Annotated[str, typer.Argument(metavar="INTENT", help="The intent's id.", show_default=False)]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", help="How many, at most 500.")]
-After = Annotated[
+LimitOption = Annotated[int, typer.Option("--limit", metavar="N", help="How many, at most 500.")]
+AfterOption = Annotated[
     str | None,
     typer.Option("--after", metavar="CURSOR", help="Go on after the page that named this.", show_default=False),
 ]

@@ -12,10 +12,20 @@ from remit.core.intent import ActionIntentV1
 from remit.core.ledger.history import Votes
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.lines import parse
-from remit.entrypoints.cli.options import Account, After, AsJson, By, Db, Intent, Limit, Tenant, opened
+from remit.entrypoints.cli.options import (
+    AccountOption,
+    AfterOption,
+    AsJson,
+    By,
+    Db,
+    Intent,
+    LimitOption,
+    Tenant,
+    opened,
+)
 from remit.flow.reading.pages import PAGE
 
-Digest = Annotated[
+DigestOption = Annotated[
     str | None, typer.Option("--digest", metavar="D", help="The digest of what you saw.", show_default=False)
 ]
 
@@ -28,9 +38,9 @@ def register(app: typer.Typer) -> None:
 def queue(
     ctx: typer.Context,
     tenant: Tenant,
-    account: Account = None,
-    limit: Limit = PAGE,
-    after: After = None,
+    account: AccountOption = None,
+    limit: LimitOption = PAGE,
+    after: AfterOption = None,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
@@ -66,7 +76,7 @@ def approve(
     intent: Intent,
     tenant: Tenant,
     by: By,
-    digest: Digest = None,
+    digest: DigestOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, even on a terminal.")] = False,
     as_json: AsJson = False,
     db: Db = None,
@@ -118,7 +128,7 @@ def reject(
     tenant: Tenant,
     by: By,
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why.", show_default=False)] = None,
-    digest: Digest = None,
+    digest: DigestOption = None,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:

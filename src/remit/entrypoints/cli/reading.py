@@ -16,7 +16,7 @@ from remit.core.ledger.verification import Report
 from remit.core.lifecycle import Status
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.lines import batches, source
-from remit.entrypoints.cli.options import Account, After, AsJson, Db, Intent, Limit, Tenant, opened
+from remit.entrypoints.cli.options import AccountOption, AfterOption, AsJson, Db, Intent, LimitOption, Tenant, opened
 from remit.flow.reading.pages import PAGE
 from remit.ports import CaseFilter
 
@@ -128,9 +128,9 @@ def _saw(saw: dict[str, Any]) -> str:
 def timeline(
     ctx: typer.Context,
     tenant: Tenant,
-    account: Account = None,
-    limit: Limit = PAGE,
-    after: After = None,
+    account: AccountOption = None,
+    limit: LimitOption = PAGE,
+    after: AfterOption = None,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
@@ -150,7 +150,7 @@ def timeline(
 def intents(
     ctx: typer.Context,
     tenant: Tenant,
-    account: Account = None,
+    account: AccountOption = None,
     status: Annotated[
         list[str], typer.Option("--status", metavar="S", help="Only in this status. Repeat for more.")
     ] = [],  # noqa: B006
@@ -160,8 +160,8 @@ def intents(
     action_type: Annotated[
         str | None, typer.Option("--action-type", metavar="X", help="Only this action type.", show_default=False)
     ] = None,
-    limit: Limit = PAGE,
-    after: After = None,
+    limit: LimitOption = PAGE,
+    after: AfterOption = None,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 import typer
 
 from remit.core.errors import InvalidInput
-from remit.core.identity.access import ROLES, ApiKey, Principal
+from remit.core.identity.access import PLATFORM_ROLE, TENANT_ROLES
+from remit.core.identity.api_key import ApiKey
+from remit.core.identity.principal import Principal
 from remit.core.values import PLATFORM
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AsJson, Db, opened
@@ -21,7 +23,7 @@ from remit.wiring import Remit
 
 DEFAULT_TENANT = "default"
 """Whose console opens where nothing is stored yet."""
-ALL_ROLES = frozenset(ROLES) - {"agent", "platform"}
+ALL_ROLES = frozenset(TENANT_ROLES) - {"agent"}
 
 key_commands = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
 
@@ -114,9 +116,7 @@ def create(
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Who uses it; it stands in the ledger.")],
     role: Annotated[
         list[str],
-        typer.Option(
-            "--role", metavar="ROLE", help="agent, approver, operator, admin, auditor or platform; repeatable."
-        ),
+        typer.Option("--role", metavar="ROLE", help=f"{', '.join(TENANT_ROLES)} or {PLATFORM_ROLE}; repeatable."),
     ],
     tenant: KeyTenant = None,
     expires_at: Annotated[str | None, typer.Option("--expires-at", metavar="TIME", help="RFC 3339.")] = None,
@@ -140,7 +140,7 @@ def create(
 
 
 def _owner(tenant: str | None, roles: list[str]) -> str:
-    if tenant is None and roles != ["platform"]:
+    if tenant is None and roles != [PLATFORM_ROLE]:
         raise InvalidInput("tenant", "is missing", "name the tenant, or ask for --role platform alone")
     return tenant or PLATFORM
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Request
@@ -12,23 +11,22 @@ from fastapi.responses import Response, StreamingResponse
 
 from remit.core.errors import NotFound
 from remit.core.ledger.verification import INVARIANTS
-from remit.entrypoints.console.auth import CurrentRemit, Visitor, permitted
+from remit.entrypoints.console.auth import ExporterVisitor, VerifierVisitor
 from remit.entrypoints.console.render import page
+from remit.entrypoints.web.callers import CurrentRemit
 
 router = APIRouter()
-Verifier = Annotated[Visitor, permitted("verify")]
-Exporter = Annotated[Visitor, permitted("export")]
 MOST_FINDINGS = 50
 
 
 @router.get("/audit")
-def audit(request: Request, visitor: Verifier) -> Response:
+def audit(request: Request, visitor: VerifierVisitor) -> Response:
     del visitor
     return page(request, "audit.html", report=None, invariants=INVARIANTS, broken=set())
 
 
 @router.post("/audit/verify")
-def verify(request: Request, remit: CurrentRemit, visitor: Verifier) -> Response:
+def verify(request: Request, remit: CurrentRemit, visitor: VerifierVisitor) -> Response:
     """The invariants over the live store."""
     try:
         report = remit.verify(visitor.tenant_id).wire()
@@ -47,7 +45,7 @@ def verify(request: Request, remit: CurrentRemit, visitor: Verifier) -> Response
 
 
 @router.post("/audit/export")
-def export(remit: CurrentRemit, visitor: Exporter) -> Response:
+def export(remit: CurrentRemit, visitor: ExporterVisitor) -> Response:
     """Every ledger entry as JSON lines, closed by a seal. A form, because writing the seal changes something."""
     entries = remit.export(visitor.tenant_id, by=visitor.name)
     first = next(entries)

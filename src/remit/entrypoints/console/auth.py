@@ -13,9 +13,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from remit.core.errors import Forbidden
-from remit.core.identity.access import Permission, Principal
+from remit.core.identity.access import Permission
+from remit.core.identity.principal import Principal
 from remit.core.identity.session import SESSION_LIVES
-from remit.entrypoints.web.callers import remit_of
 from remit.wiring import Remit
 
 COOKIE = "remit_session"
@@ -41,9 +41,6 @@ class Visitor:
 
     def may(self, permission: Permission) -> bool:
         return self.principal.may(permission)
-
-
-CurrentRemit = Annotated[Remit, Depends(remit_of)]
 
 
 async def visitor_of(request: Request) -> Visitor:
@@ -74,8 +71,16 @@ def permitted(permission: Permission) -> Any:
     return Depends(check)
 
 
-Anybody = Annotated[Visitor, Depends(visitor_of)]
-Reader = Annotated[Visitor, permitted("read")]
+AnyVisitor = Annotated[Visitor, Depends(visitor_of)]
+ReaderVisitor = Annotated[Visitor, permitted("read")]
+AnswererVisitor = Annotated[Visitor, permitted("answer")]
+ResolverVisitor = Annotated[Visitor, permitted("resolve")]
+StopperVisitor = Annotated[Visitor, permitted("stop")]
+BoundsSetterVisitor = Annotated[Visitor, permitted("set_bounds")]
+KeyManagerVisitor = Annotated[Visitor, permitted("manage_keys")]
+SubscriberVisitor = Annotated[Visitor, permitted("subscribe")]
+ExporterVisitor = Annotated[Visitor, permitted("export")]
+VerifierVisitor = Annotated[Visitor, permitted("verify")]
 
 
 async def own_page(request: Request) -> None:

@@ -15,22 +15,23 @@ from remit.core.gate.autonomy import AutonomyMode
 from remit.core.gate.bounds import AccountBounds, Bounds, BoundsInForce, unregistered
 from remit.core.gate.bounds_diff import describe_changes
 from remit.core.ledger.entries import LedgerEntry
+from remit.core.notifications.narration import narrate
 from remit.entrypoints.bounds_file import BoundsFile, as_yaml
-from remit.entrypoints.console.auth import HOME, CurrentRemit, Reader, Visitor, permitted
+from remit.entrypoints.console.auth import HOME, BoundsSetterVisitor, ReaderVisitor, Visitor
 from remit.entrypoints.console.bounds_form import fields_of, is_count, with_form
 from remit.entrypoints.console.edit import Said
 from remit.entrypoints.console.render import page
+from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
 router = APIRouter()
-Admin = Annotated[Visitor, permitted("set_bounds")]
 MODES: tuple[AutonomyMode, ...] = get_args(AutonomyMode)
-Account = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9._:@-]{0,128}$")]
+ShownAccount = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9._:@-]{0,128}$")]
 MOST_CHANGES_SHOWN = 20
 
 
 @router.get("/bounds")
-def bounds(request: Request, remit: CurrentRemit, visitor: Reader, account_id: Account = None) -> Response:
+def bounds(request: Request, remit: CurrentRemit, visitor: ReaderVisitor, account_id: ShownAccount = None) -> Response:
     """The tenant's own level, or one account's."""
     return _page(request, remit, visitor, account_id or None)
 
@@ -77,11 +78,7 @@ def _history(remit: Remit, visitor: Visitor) -> list[dict[str, Any]]:
     entries, _ = remit.history(visitor.tenant_id, limit=MOST_CHANGES_SHOWN)
     changes = [entry for entry in entries if entry.event_type == "CONFIG_CHANGED"]
     told = {later.entry_id: _lines(earlier, later) for later, earlier in pairwise(changes)}
-    return [
-        {"at": entry.at, "actor": entry.actor, "event_type": entry.event_type, "lines": told.get(entry.entry_id)}
-        | {"data": entry.data}
-        for entry in entries
-    ]
+    return [{"at": entry.at, "text": narrate(entry, None), "lines": told.get(entry.entry_id)} for entry in entries]
 
 
 def _lines(earlier: LedgerEntry, later: LedgerEntry) -> list[str]:
@@ -90,7 +87,7 @@ def _lines(earlier: LedgerEntry, later: LedgerEntry) -> list[str]:
 
 
 @router.post("/bounds/form")
-def by_form(request: Request, remit: CurrentRemit, visitor: Admin, said: Said) -> Response:
+def by_form(request: Request, remit: CurrentRemit, visitor: BoundsSetterVisitor, said: Said) -> Response:
     """The form's values, to be looked at before they are in force."""
     account_id = said.get("account_id") or None
     try:
@@ -101,7 +98,7 @@ def by_form(request: Request, remit: CurrentRemit, visitor: Admin, said: Said) -
 
 
 @router.get("/bounds/file")
-def file(request: Request, remit: CurrentRemit, visitor: Reader) -> Response:
+def file(request: Request, remit: CurrentRemit, visitor: ReaderVisitor) -> Response:
     """The whole bounds as the file that `remit apply` takes."""
     in_force = remit.bounds(visitor.tenant_id)
     text = as_yaml(in_force.bounds)
@@ -112,7 +109,7 @@ def file(request: Request, remit: CurrentRemit, visitor: Reader) -> Response:
 def by_file(
     request: Request,
     remit: CurrentRemit,
-    visitor: Admin,
+    visitor: BoundsSetterVisitor,
     text: Annotated[str, Form(max_length=1024 * 1024)],
     sequence: Annotated[int, Form()],
 ) -> Response:
@@ -143,7 +140,7 @@ def preview(
 @router.post("/bounds/apply")
 def apply(
     remit: CurrentRemit,
-    visitor: Admin,
+    visitor: BoundsSetterVisitor,
     wanted: Annotated[str, Form(max_length=4 * 1024 * 1024)],
     sequence: Annotated[int, Form()],
 ) -> Response:

@@ -25,7 +25,7 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client import OAuth2Session
 
 from remit.core.errors import TryLater, Unauthenticated
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.entrypoints.web.claims import principal_of_claims
 from remit.entrypoints.web.oidc import TIMEOUT_S, TokenIssuer, discover
 from remit.entrypoints.web.settings import OidcSettings

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from remit.entrypoints.console import charts
-from remit.entrypoints.console.auth import Anybody, CurrentRemit
+from remit.entrypoints.console.auth import AnyVisitor
 from remit.entrypoints.console.render import page
+from remit.entrypoints.web.callers import CurrentRemit
 from remit.ports import CaseFilter
 from remit.wiring import Remit
 
@@ -20,7 +21,7 @@ MOST_LINES = 8
 
 
 @router.get("/")
-def now(request: Request, remit: CurrentRemit, visitor: Anybody) -> Response:
+def now(request: Request, remit: CurrentRemit, visitor: AnyVisitor) -> Response:
     if not visitor.may("read"):
         return page(request, "nothing_to_see.html")
     tenant_id = visitor.tenant_id

@@ -12,19 +12,19 @@ from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
-from remit.entrypoints.console.auth import HOME, CurrentRemit, Visitor, permitted
+from remit.entrypoints.console.auth import HOME, AnswererVisitor
 from remit.entrypoints.console.labels import value
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
+from remit.entrypoints.web.callers import CurrentRemit
 
 router = APIRouter()
-Answerer = Annotated[Visitor, permitted("answer")]
 Control = Literal["text", "long", "number", "yes_no", "json"]
 LONG_TEXT = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class EditedField:
     """One editable value: its path, how it is edited, what it is now, and what the form says."""
 
     path: str
@@ -34,7 +34,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ValueChange:
     path: str
     before: str
     after: str
@@ -49,14 +49,14 @@ Said = Annotated[dict[str, str], Depends(form_fields)]
 
 
 @router.get("/intents/{action_intent_id}/edit")
-def ask(request: Request, remit: CurrentRemit, visitor: Answerer, action_intent_id: IntentId) -> Response:
+def ask(request: Request, remit: CurrentRemit, visitor: AnswererVisitor, action_intent_id: IntentId) -> Response:
     found = remit.intent(visitor.tenant_id, action_intent_id)
     return page(request, "edit.html", intent=found.wire(), fields=fields(found, {}), differences=None, problem=None)
 
 
 @router.post("/intents/{action_intent_id}/edit/difference")
 def difference(
-    request: Request, remit: CurrentRemit, visitor: Answerer, action_intent_id: IntentId, said: Said
+    request: Request, remit: CurrentRemit, visitor: AnswererVisitor, action_intent_id: IntentId, said: Said
 ) -> Response:
     """What the form would change; nothing is stored."""
     found = remit.intent(visitor.tenant_id, action_intent_id)
@@ -64,7 +64,9 @@ def difference(
 
 
 @router.post("/intents/{action_intent_id}/edit")
-def edit(request: Request, remit: CurrentRemit, visitor: Answerer, action_intent_id: IntentId, said: Said) -> Response:
+def edit(
+    request: Request, remit: CurrentRemit, visitor: AnswererVisitor, action_intent_id: IntentId, said: Said
+) -> Response:
     """The edited intent takes the old one's place and waits for a person."""
     found = remit.intent(visitor.tenant_id, action_intent_id)
     try:
@@ -81,7 +83,7 @@ def _shown(
     differences = []
     try:
         differences = [
-            Difference(path, value(before[path]), "(removed)" if new is None else value(new))
+            ValueChange(path, value(before[path]), "(removed)" if new is None else value(new))
             for path, new in changes(found, said).items()
         ]
     except InvalidInput as error:
@@ -97,12 +99,12 @@ def _shown(
     )
 
 
-def fields(intent: ActionIntentV1, said: Mapping[str, str]) -> list[Field]:
+def fields(intent: ActionIntentV1, said: Mapping[str, str]) -> list[EditedField]:
     """Every value of the target and the parameters that a path can name."""
     values = {f"target.{name}": text for name, text in intent.target.wire().items()}
     # A name with a dot in it would be taken for a path; such a parameter is left as it is.
     values |= {f"parameters.{name}": item for name, item in intent.parameters.items() if "." not in name}
-    return [Field(path, _control(item), item, said.get(path, _text(item))) for path, item in values.items()]
+    return [EditedField(path, _control(item), item, said.get(path, _text(item))) for path, item in values.items()]
 
 
 def changes(intent: ActionIntentV1, said: Mapping[str, str]) -> dict[str, Any]:
@@ -137,7 +139,7 @@ def _no_number(name: str) -> Any:
     raise ValueError(name)
 
 
-def _parsed(field: Field, text: str) -> Any:
+def _parsed(field: EditedField, text: str) -> Any:
     if field.control in ("text", "long"):
         return text.replace("\r\n", "\n")
     try:

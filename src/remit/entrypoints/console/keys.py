@@ -1,35 +1,27 @@
-"""Keys and roles: who may do what, made and revoked."""
+"""Keys and their roles, made and revoked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
-from remit.core.identity.access import ROLES, Role
-from remit.entrypoints.console.auth import HOME, CurrentRemit, Visitor, permitted
+from remit.core.identity.access import ROLES, TENANT_ROLES
+from remit.entrypoints.console.auth import HOME, KeyManagerVisitor, Visitor
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import KeyId
+from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
 router = APIRouter()
-Keeper = Annotated[Visitor, permitted("manage_keys")]
-OFFERED: tuple[Role, ...] = tuple(role for role in get_args(Role) if role != "platform")
-DOES: dict[Role, str] = {
-    "agent": "proposes, and reads its own",
-    "approver": "reads; approves, rejects and edits",
-    "operator": "reads; stops, resumes and resolves",
-    "admin": "reads; sets the bounds and manages keys",
-    "auditor": "reads; exports and verifies",
-    "platform": "stops everything everywhere",
-}
+DOES = {role: f"may {ROLES[role].may}" for role in TENANT_ROLES}
 
 
 @router.get("/keys")
-def keys(request: Request, remit: CurrentRemit, visitor: Keeper) -> Response:
+def keys(request: Request, remit: CurrentRemit, visitor: KeyManagerVisitor) -> Response:
     return _page(request, remit, visitor)
 
 
@@ -37,7 +29,7 @@ def keys(request: Request, remit: CurrentRemit, visitor: Keeper) -> Response:
 def create(
     request: Request,
     remit: CurrentRemit,
-    visitor: Keeper,
+    visitor: KeyManagerVisitor,
     name: Annotated[str, Form(max_length=128)],
     role: Annotated[list[str] | None, Form()] = None,
 ) -> Response:
@@ -50,7 +42,7 @@ def create(
 
 
 @router.post("/keys/{key_id}/revoke")
-def revoke(remit: CurrentRemit, visitor: Keeper, key_id: KeyId) -> Response:
+def revoke(remit: CurrentRemit, visitor: KeyManagerVisitor, key_id: KeyId) -> Response:
     remit.revoke_key(visitor.tenant_id, key_id, by=visitor.name)
     return RedirectResponse(f"{HOME}keys", status_code=303)
 
@@ -69,7 +61,4 @@ def _page(
     listed: list[dict[str, Any]] = [key.wire() for key in remit.keys(visitor.tenant_id)]
     listed.sort(key=lambda key: (key["revoked_at"] is not None, key["name"]))
     asked = {"name": name, "ticked": ticked, "problem": problem}
-    return page(request, "keys.html", status=status, keys=listed, text=text, roles=OFFERED, does=DOES, **asked)
-
-
-assert DOES.keys() == ROLES.keys()
+    return page(request, "keys.html", status=status, keys=listed, text=text, roles=TENANT_ROLES, does=DOES, **asked)

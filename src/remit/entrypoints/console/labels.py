@@ -1,4 +1,4 @@
-"""What codes and records say in plain words."""
+"""Codes and values in plain words. Those of the ledger are in `remit.core.notifications.narration`."""
 
 from __future__ import annotations
 
@@ -7,24 +7,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from remit.core.notifications.narration import AUTOPILOT, REASONS
+from remit.core.notifications.narration import reason_in_words as reason
 from remit.core.values import instant
 
-REASONS: dict[str, str] = {
-    "WITHIN_BOUNDS": "Within the bounds",
-    "INTENT_EXPIRED": "It expired before it was decided",
-    "AUTONOMY_STOPPED": "Autonomy is stopped",
-    "EDITED_BY_PERSON": "A person edited it, so a person answers it",
-    "ACTION_TYPE_NOT_ALLOWLISTED": "This kind of action may never run alone here",
-    "ACTION_TYPE_DISABLED": "This kind of action is switched off here",
-    "PROPOSE_ONLY": "This kind of action is only ever proposed here",
-    "TENANT_POLICY": "A person approves every action of this kind here",
-    "RISK_LEVEL_HIGH": "Its risk is too high to run alone",
-    "CONFIDENCE_BELOW_THRESHOLD": "The agent is not sure enough",
-    "POLICY_ERROR": "A policy could not be evaluated",
-    "BUDGET_NOT_CONFIGURED": "The account has no budget",
-    "BUDGET_EXCEEDED": "Today's budget is used up",
-    "PUBLISH_REJECTED": "The event bus refused it; its charge was given back",
-}
+__all__ = ["REASONS", "reason"]
 
 STATUSES: dict[str, str] = {
     "PROPOSED": "Proposed",
@@ -58,23 +45,6 @@ CHECKS: dict[str, str] = {
     "budget": "Room in the budget",
 }
 
-EVENTS: dict[str, str] = {
-    "INTENT_PROPOSED": "Proposed",
-    "INTENT_SUPERSEDED": "Replaced",
-    "INTENT_EXPIRED": "Expired",
-    "GATE_DECIDED": "Decided",
-    "ACTION_APPROVED": "Approved",
-    "ACTION_REJECTED": "Rejected",
-    "ACTION_PUBLISHED": "Sent to execution",
-    "BUDGET_RELEASED": "Charge given back",
-    "EXECUTION_STARTED": "Execution began",
-    "ACTION_EXECUTED": "Done",
-    "ACTION_FAILED": "Failed",
-    "ACTION_UNKNOWN": "Nobody knows whether it happened",
-    "EXECUTION_CANCELLED": "Cancelled",
-    "OUTCOME_RESOLVED": "Found out",
-}
-
 NOTICES: dict[str, str] = {
     "NEEDS_INPUT": "needs your input",
     "EXPIRES_SOON": "about to expire",
@@ -87,21 +57,14 @@ NOTICES: dict[str, str] = {
 }
 
 
-def reason(code: str | None) -> str:
-    """A tenant's own reasons are said as they are, readably."""
-    if code is None:
-        return ""
-    return REASONS.get(code) or code.replace("_", " ").capitalize()
-
-
 def action(name: str | None) -> str:
     """`UPDATE_CONTACT` as people say it."""
     return (name or "").replace("_", " ").capitalize()
 
 
 def source(approval_source: str | None) -> str:
-    """Who approved: policy or a person."""
-    return {"POLICY": "Autopilot", "HUMAN": "A person"}.get(approval_source or "", "")
+    """The approver, policy or a person, in words."""
+    return {"POLICY": AUTOPILOT, "HUMAN": "A person"}.get(approval_source or "", "")
 
 
 def value(shown: Any) -> str:

@@ -10,14 +10,14 @@ from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
 from remit.core.notifications.subscription import NOTICES, Channel
-from remit.entrypoints.console.auth import HOME, CurrentRemit, Reader, Visitor, permitted
+from remit.entrypoints.console.auth import HOME, ReaderVisitor, SubscriberVisitor, Visitor
 from remit.entrypoints.console.edit import Said
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import SubscriptionId
+from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
 router = APIRouter()
-Admin = Annotated[Visitor, permitted("subscribe")]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 SHOWN = 30
 
@@ -28,7 +28,7 @@ async def ticked_notices(request: Request) -> list[str]:
 
 
 @router.get("/telling")
-def notifications_page(request: Request, remit: CurrentRemit, visitor: Reader) -> Response:
+def notifications_page(request: Request, remit: CurrentRemit, visitor: ReaderVisitor) -> Response:
     return _page(request, remit, visitor)
 
 
@@ -36,7 +36,7 @@ def notifications_page(request: Request, remit: CurrentRemit, visitor: Reader) -
 def subscribe(
     request: Request,
     remit: CurrentRemit,
-    visitor: Admin,
+    visitor: SubscriberVisitor,
     said: Said,
     notices: Annotated[list[str], Depends(ticked_notices)],
 ) -> Response:
@@ -50,13 +50,13 @@ def subscribe(
 
 
 @router.post("/telling/{subscription_id}/test")
-def test(remit: CurrentRemit, visitor: Admin, subscription_id: SubscriptionId) -> Response:
+def test(remit: CurrentRemit, visitor: SubscriberVisitor, subscription_id: SubscriptionId) -> Response:
     remit.test_subscription(visitor.tenant_id, subscription_id, by=visitor.name)
     return RedirectResponse(f"{HOME}telling", status_code=303)
 
 
 @router.post("/telling/{subscription_id}/remove")
-def remove(remit: CurrentRemit, visitor: Admin, subscription_id: SubscriptionId) -> Response:
+def remove(remit: CurrentRemit, visitor: SubscriberVisitor, subscription_id: SubscriptionId) -> Response:
     remit.remove_subscription(visitor.tenant_id, subscription_id)
     return RedirectResponse(f"{HOME}telling", status_code=303)
 

@@ -8,12 +8,14 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from remit.core.errors import InvalidInput
+from remit.core.gate.bounds_diff import policy_difference
 from remit.core.gate.bounds_parts import Policies, parse_part
 from remit.core.gate.policy import PLATFORM_POLICIES, SCHEMA, PolicySource, compile_policies
-from remit.entrypoints.console.auth import CurrentRemit, Reader, Visitor
-from remit.entrypoints.console.bounds import Admin, preview
+from remit.entrypoints.console.auth import BoundsSetterVisitor, ReaderVisitor, Visitor
+from remit.entrypoints.console.bounds import preview
 from remit.entrypoints.console.render import page
-from remit.entrypoints.http.policies import VersionId, difference_of
+from remit.entrypoints.web.bodies import PolicyVersionId
+from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
 router = APIRouter()
@@ -30,7 +32,7 @@ when { context.hour < 8 || context.hour >= 18 };
 
 
 @router.get("/policies")
-def policies(request: Request, remit: CurrentRemit, visitor: Reader, name: str | None = None) -> Response:
+def policies(request: Request, remit: CurrentRemit, visitor: ReaderVisitor, name: str | None = None) -> Response:
     """One file in the editor, the others beside it."""
     sources = {source.name: source.text for source in remit.bounds(visitor.tenant_id).bounds.policies}
     chosen = name if name is not None else next(iter(sources), NEW_FILE)
@@ -39,7 +41,9 @@ def policies(request: Request, remit: CurrentRemit, visitor: Reader, name: str |
 
 
 @router.post("/policies/check")
-def check(request: Request, remit: CurrentRemit, visitor: Admin, name: FileName, text: FileText) -> Response:
+def check(
+    request: Request, remit: CurrentRemit, visitor: BoundsSetterVisitor, name: FileName, text: FileText
+) -> Response:
     """Validate and compare with what is in force, without saving."""
     # Sound or not, it was checked: the answer is one.
     return _page(request, remit, visitor, name, text, checked=_checked(remit, visitor, name, text))
@@ -49,7 +53,7 @@ def check(request: Request, remit: CurrentRemit, visitor: Admin, name: FileName,
 def save(
     request: Request,
     remit: CurrentRemit,
-    visitor: Admin,
+    visitor: BoundsSetterVisitor,
     name: FileName,
     text: FileText,
     sequence: Annotated[int, Form()],
@@ -65,7 +69,7 @@ def save(
 
 
 @router.get("/policies/versions/{version}")
-def version(request: Request, remit: CurrentRemit, visitor: Reader, version: VersionId) -> Response:
+def version(request: Request, remit: CurrentRemit, visitor: ReaderVisitor, version: PolicyVersionId) -> Response:
     return page(request, "policy_version.html", kept=remit.policy_version(visitor.tenant_id, version))
 
 
@@ -90,7 +94,7 @@ def _checked(remit: Remit, visitor: Visitor, name: str, text: str) -> dict[str, 
         return {"problem": str(error), "rules": [], "difference": ""}
     compiled = compile_policies(tuple(sources))
     rules = [clause for clause in compiled.clauses.values() if not clause.platform]
-    return {"problem": None, "rules": rules, "difference": difference_of(in_force, sources)}
+    return {"problem": None, "rules": rules, "difference": policy_difference(in_force, sources)}
 
 
 def _page(

@@ -11,12 +11,12 @@ from fastapi.responses import Response
 
 from remit.core.errors import Conflict, InvalidInput, RemitError
 from remit.core.execution.approval import Approval
-from remit.entrypoints.console.auth import CurrentRemit, Reader, Visitor, permitted
+from remit.entrypoints.console.auth import AnswererVisitor, ReaderVisitor, Visitor
 from remit.entrypoints.console.render import page
+from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
 router = APIRouter()
-Answerer = Annotated[Visitor, permitted("answer")]
 PAGE = 25
 MOST_AT_ONCE = 100
 Items = Annotated[list[str] | None, Form(alias="item", max_length=MOST_AT_ONCE)]
@@ -32,12 +32,12 @@ class Told:
 
 
 @router.get("/queue")
-def queue(request: Request, remit: CurrentRemit, visitor: Reader, after: str | None = None) -> Response:
+def queue(request: Request, remit: CurrentRemit, visitor: ReaderVisitor, after: str | None = None) -> Response:
     return _page(request, remit, visitor, [], after)
 
 
 @router.post("/queue/approve")
-def approve(request: Request, remit: CurrentRemit, visitor: Answerer, items: Items = None) -> Response:
+def approve(request: Request, remit: CurrentRemit, visitor: AnswererVisitor, items: Items = None) -> Response:
     """Each item is an intent's id and the digest under which the visitor saw it; each is answered by itself."""
 
     def one(action_intent_id: str, digest: str) -> str:
@@ -54,7 +54,7 @@ def approve(request: Request, remit: CurrentRemit, visitor: Answerer, items: Ite
 def reject(
     request: Request,
     remit: CurrentRemit,
-    visitor: Answerer,
+    visitor: AnswererVisitor,
     items: Items = None,
     reason: Annotated[str, Form(max_length=2000)] = "",
 ) -> Response:

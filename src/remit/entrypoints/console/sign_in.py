@@ -12,8 +12,7 @@ from remit.core.errors import RemitError
 from remit.entrypoints.console.auth import (
     COOKIE,
     HOME,
-    Anybody,
-    CurrentRemit,
+    AnyVisitor,
     local_page,
     on_loopback,
     own_page,
@@ -21,6 +20,7 @@ from remit.entrypoints.console.auth import (
 )
 from remit.entrypoints.console.code_flow import CodeFlow
 from remit.entrypoints.console.render import page
+from remit.entrypoints.web.callers import CurrentRemit
 
 router = APIRouter()
 ASKED = "remit_sign_in"
@@ -93,7 +93,7 @@ def come_back(request: Request, remit: CurrentRemit) -> Response:
 
 
 @router.post("/sign-out")
-def sign_out(remit: CurrentRemit, visitor: Anybody) -> Response:
+def sign_out(remit: CurrentRemit, visitor: AnyVisitor) -> Response:
     remit.end_session(visitor.cookie)
     response = RedirectResponse(f"{HOME}sign-in", status_code=303)
     response.delete_cookie(COOKIE, path=HOME)

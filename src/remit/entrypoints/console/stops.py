@@ -9,11 +9,11 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from remit.core.gate.autonomy import StopLevel, StopScope
-from remit.entrypoints.console.auth import HOME, Anybody, CurrentRemit, Visitor, local_page, permitted
+from remit.entrypoints.console.auth import HOME, AnyVisitor, StopperVisitor, local_page
 from remit.entrypoints.console.render import page
+from remit.entrypoints.web.callers import CurrentRemit
 
 router = APIRouter()
-Operator = Annotated[Visitor, permitted("stop")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +44,19 @@ Meant = Annotated[Switch, Depends(switch_of)]
 
 
 @router.get("/switch")
-def switch(request: Request, visitor: Anybody) -> Response:
+def switch(request: Request, visitor: AnyVisitor) -> Response:
     """Nothing but what every page shows: those that do not renew themselves take it from here."""
     del visitor
     return page(request, "switch.html")
 
 
 @router.post("/stop")
-def stop(remit: CurrentRemit, visitor: Operator, meant: Meant) -> Response:
+def stop(remit: CurrentRemit, visitor: StopperVisitor, meant: Meant) -> Response:
     remit.stop(meant.scope(visitor.tenant_id), by=visitor.name, reason=meant.reason, level=meant.level)
     return RedirectResponse(meant.back, status_code=303)
 
 
 @router.post("/resume")
-def resume(remit: CurrentRemit, visitor: Operator, meant: Meant) -> Response:
+def resume(remit: CurrentRemit, visitor: StopperVisitor, meant: Meant) -> Response:
     remit.resume(meant.scope(visitor.tenant_id), by=visitor.name, reason=meant.reason, level=meant.level)
     return RedirectResponse(meant.back, status_code=303)

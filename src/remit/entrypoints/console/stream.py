@@ -9,7 +9,8 @@ from fastapi import APIRouter, Header, Query, Request
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.ledger.position import OVERLAP, LedgerCursor
 from remit.core.values import WireTime
-from remit.entrypoints.console.auth import CurrentRemit, Reader, Visitor
+from remit.entrypoints.console.auth import ReaderVisitor, Visitor
+from remit.entrypoints.web.callers import CurrentRemit
 from remit.entrypoints.web.stream import EventStream, Streams, events
 from remit.wiring import Remit
 
@@ -20,7 +21,7 @@ router = APIRouter()
 async def stream(
     request: Request,
     remit: CurrentRemit,
-    visitor: Reader,
+    visitor: ReaderVisitor,
     seen_at: Annotated[WireTime | None, Query()] = None,
     last_event_id: Annotated[str | None, Header(max_length=8192)] = None,
 ) -> Any:

@@ -12,14 +12,15 @@ from remit.core.ledger.entries import EventType
 from remit.core.lifecycle import Status
 from remit.core.values import ApprovalSource
 from remit.entrypoints.console import charts
-from remit.entrypoints.console.auth import CurrentRemit, Reader
+from remit.entrypoints.console.auth import ReaderVisitor
 from remit.entrypoints.console.dashboard import last_days
 from remit.entrypoints.console.render import page
+from remit.entrypoints.web.callers import CurrentRemit
 from remit.ports import CaseFilter
 
 router = APIRouter()
-Which = Literal["done", "asked", "answered", "bounds"]
-EVENTS: dict[Which, tuple[EventType, ...]] = {
+EventGroup = Literal["done", "asked", "answered", "bounds"]
+EVENTS: dict[EventGroup, tuple[EventType, ...]] = {
     "done": ("ACTION_EXECUTED", "ACTION_FAILED", "ACTION_UNKNOWN", "EXECUTION_CANCELLED", "OUTCOME_RESOLVED"),
     "asked": ("GATE_DECIDED",),
     "answered": ("ACTION_APPROVED", "ACTION_REJECTED", "INTENT_SUPERSEDED", "INTENT_EXPIRED"),
@@ -36,9 +37,9 @@ ACode = Annotated[str | None, Query(pattern=r"^([A-Z][A-Z0-9_]{0,127})?$")]
 def did(
     request: Request,
     remit: CurrentRemit,
-    visitor: Reader,
+    visitor: ReaderVisitor,
     account_id: AnId = None,
-    which: Which | Literal[""] | None = None,
+    which: EventGroup | Literal[""] | None = None,
     approval_source: ApprovalSource | Literal[""] | None = None,
     after: str | None = None,
 ) -> Response:
@@ -70,7 +71,7 @@ def did(
 def intents(
     request: Request,
     remit: CurrentRemit,
-    visitor: Reader,
+    visitor: ReaderVisitor,
     account_id: AnId = None,
     action_type: ACode = None,
     status: Status | Literal[""] | None = None,

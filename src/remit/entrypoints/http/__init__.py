@@ -6,7 +6,6 @@ the credential may do from `remit.core.identity.access`, and concurrent requests
 OpenAPI document that it serves is the contract.
 """
 
-from remit.entrypoints.http.app import create_app
-from remit.entrypoints.web.settings import HttpSettings
+from remit.entrypoints.http.app import create_api
 
-__all__ = ["HttpSettings", "create_app"]
+__all__ = ["create_api"]

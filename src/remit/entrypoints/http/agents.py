@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -10,18 +11,18 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from remit.core.errors import InvalidInput, RemitError
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.core.intent import ActionIntentV1
 from remit.core.views import IntentAnswer, ProposedAnswer, VerdictAnswer
 from remit.entrypoints.web.bodies import MOST_INTENTS, GateBody, ProposalBody
-from remit.entrypoints.web.callers import CurrentRemit, permitted, require_own_tenant
+from remit.entrypoints.web.callers import CurrentRemit, ProposerCaller, require_own_tenant
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.request_batcher import RequestBatcher
 from remit.flow.gate import GateAnswer, GateRequest
+from remit.ports import answer_of, attempt, in_order
 
 router = APIRouter(tags=["agents"])
-Proposer = Annotated[Principal, permitted("propose")]
 Submit = RequestBatcher[Any, GateAnswer]
 
 
@@ -41,7 +42,7 @@ async def submit_of(request: Request) -> Submit:
 async def propose(
     remit: CurrentRemit,
     submit: Annotated[Submit, Depends(submit_of)],
-    caller: Proposer,
+    caller: ProposerCaller,
     body: ProposalBody,
     gate: Annotated[bool, Query(description="false only stores the proposal")] = True,
 ) -> Any:
@@ -56,10 +57,7 @@ async def propose(
     proposal = _of_caller(caller, body)
     if gate:
         return JsonAnswer((await submit.ask(proposal)).wire())
-    (stored,) = await run_in_threadpool(remit.propose, [proposal])
-    if isinstance(stored, RemitError):
-        raise stored
-    return JsonAnswer(stored.wire())
+    return JsonAnswer(answer_of(await run_in_threadpool(remit.propose, [proposal])).wire())
 
 
 def _each(remit: CurrentRemit, caller: Principal, proposals: list[Any], gate: bool) -> JsonAnswer:
@@ -69,15 +67,9 @@ def _each(remit: CurrentRemit, caller: Principal, proposals: list[Any], gate: bo
 
 
 def _decided(remit: CurrentRemit, caller: Principal, proposals: list[Any], gate: bool) -> list[dict[str, Any]]:
-    ready: list[Any] = []
-    refused: dict[int, RemitError] = {}
-    for place, proposal in enumerate(proposals):
-        try:
-            ready.append(_of_caller(caller, proposal))
-        except RemitError as error:
-            refused[place] = error
-    stored = iter(remit.submit(ready) if gate else remit.propose(ready))
-    return [_shown(refused[place] if place in refused else next(stored)) for place in range(len(proposals))]
+    checked = [attempt(partial(_of_caller, caller, proposal)) for proposal in proposals]
+    answers = in_order(checked, RemitError, remit.submit if gate else remit.propose)
+    return [_shown(answer) for answer in answers]
 
 
 def _of_caller(caller: Principal, proposal: Any) -> Any:
@@ -92,14 +84,11 @@ def _shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> dict[str, Any]
 
 
 @router.post("/v1/gate", responses=responds_with(VerdictAnswer))
-def gate(remit: CurrentRemit, caller: Proposer, body: GateBody) -> Any:
+def gate(remit: CurrentRemit, caller: ProposerCaller, body: GateBody) -> Any:
     """
     Decide one stored intent; a decision that exists is returned as it was made.
 
     An unknown intent is answered with `INTENT_NOT_FOUND`, and nothing is stored.
     """
     require_own_tenant(caller, {"tenant_id": body.tenant_id or caller.tenant_id})
-    (answered,) = remit.gate([GateRequest(body.action_intent_id, caller.tenant_id, body.account_id)])
-    if isinstance(answered, RemitError):
-        raise answered
-    return answered.wire()
+    return remit.gate(GateRequest(body.action_intent_id, caller.tenant_id, body.account_id)).wire()

@@ -1,14 +1,12 @@
-"""The application: routes, who is asking, problems."""
+"""The HTTP door's application: routes, callers, problems."""
 
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
 
 from remit.app import BATCH
-from remit.entrypoints.console import create_console
 from remit.entrypoints.http import agents, bounds, health, notifications, operating, people, policies, reading
 from remit.entrypoints.http.metrics import Metrics, Timed
 from remit.entrypoints.web import problems, stream
@@ -18,9 +16,8 @@ from remit.entrypoints.web.settings import HttpSettings
 from remit.wiring import Remit
 
 
-def create_app(remit: Remit, settings: HttpSettings | None = None) -> FastAPI:
-    """An ASGI application over one running Remit."""
-    settings = settings or HttpSettings()
+def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
+    """An ASGI application over one running Remit, without the console."""
     app = FastAPI(
         title="Remit",
         version=_version(),
@@ -42,14 +39,7 @@ def create_app(remit: Remit, settings: HttpSettings | None = None) -> FastAPI:
     problems.install(app)
     for module in (agents, people, reading, stream, bounds, policies, operating, notifications, health):
         app.include_router(module.router)
-    if settings.console:
-        app.mount("/console", create_console(remit, settings, app.state.limiter, app.state.streams))
-        app.add_api_route("/", _to_console, include_in_schema=False)
     return app
-
-
-async def _to_console() -> RedirectResponse:
-    return RedirectResponse("/console/")
 
 
 def _version() -> str:

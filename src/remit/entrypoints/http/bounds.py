@@ -12,24 +12,14 @@ from pydantic import BaseModel, WithJsonSchema
 from remit.core.errors import Forbidden, InvalidInput
 from remit.core.gate.bounds import Bounds, BoundsInForce
 from remit.core.gate.bounds_diff import changes
-from remit.core.gate.bounds_parts import (
-    ActionTypes,
-    Allowlists,
-    AutonomyModes,
-    BoundsPart,
-    Budgets,
-    Policies,
-    parse_part,
-)
-from remit.core.identity.access import Principal
+from remit.core.gate.bounds_parts import PARTS, BoundsPart, parse_part
+from remit.core.identity.principal import Principal
 from remit.core.views import BoundsChangedAnswer
-from remit.entrypoints.web.callers import CurrentRemit, permitted
+from remit.entrypoints.web.callers import BoundsSetterCaller, CurrentRemit, ReaderCaller
 from remit.entrypoints.web.problems import responds_with
 from remit.wiring import Remit
 
 router = APIRouter(tags=["bounds"])
-Reader = Annotated[Principal, permitted("read")]
-Admin = Annotated[Principal, permitted("set_bounds")]
 DryRun = Annotated[bool, Query(description="Only answer what would change.")]
 IfMatch = Annotated[
     str | None, Header(description="The `ETag` of what was looked at: if the bounds have changed since, 409.")
@@ -56,15 +46,10 @@ def schema_of(model: type[BaseModel], *, without: str = "") -> dict[str, Any]:
 
 
 BoundsBody = Annotated[Any, WithJsonSchema(schema_of(Bounds, without="tenant")), JsonBody()]
-ActionTypesBody = Annotated[Any, WithJsonSchema(schema_of(ActionTypes)), JsonBody()]
-AllowlistsBody = Annotated[Any, WithJsonSchema(schema_of(Allowlists)), JsonBody()]
-ModesBody = Annotated[Any, WithJsonSchema(schema_of(AutonomyModes)), JsonBody()]
-BudgetsBody = Annotated[Any, WithJsonSchema(schema_of(Budgets)), JsonBody()]
-PoliciesBody = Annotated[Any, WithJsonSchema(schema_of(Policies)), JsonBody()]
 
 
 @router.get("/v1/bounds", responses=responds_with(Bounds))
-def bounds(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
+def bounds(remit: CurrentRemit, caller: ReaderCaller, response: Response) -> Any:
     """The whole bounds in force. The `ETag` is their `config_sequence`, 0 before the first."""
     in_force = remit.bounds(caller.tenant_id)
     _mark(response, in_force)
@@ -74,7 +59,7 @@ def bounds(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
 @router.put("/v1/bounds", responses=responds_with(BoundsChangedAnswer))
 def replace_bounds(
     remit: CurrentRemit,
-    caller: Admin,
+    caller: BoundsSetterCaller,
     body: BoundsBody,
     response: Response,
     if_match: IfMatch = None,
@@ -87,99 +72,32 @@ def replace_bounds(
     return _changed(response, *changed, dry_run=dry_run)
 
 
-@router.get("/v1/action-types", responses=responds_with(ActionTypes))
-def action_types(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
-    """The registered action types by name."""
-    return _part(ActionTypes, remit, caller, response)
+def _add_routes(kind: type[BoundsPart]) -> None:
+    """The two routes of one part: read it, replace it."""
+
+    def read(remit: CurrentRemit, caller: ReaderCaller, response: Response) -> Any:
+        return _part(kind, remit, caller, response)
+
+    def replace(
+        remit: CurrentRemit,
+        caller: BoundsSetterCaller,
+        body: Any,
+        response: Response,
+        if_match: IfMatch = None,
+        dry_run: DryRun = False,
+    ) -> Any:
+        return _replaced(kind, remit, caller, body, response, if_match, dry_run)
+
+    # Checked by `parse_part`; the OpenAPI document shows it whole.
+    replace.__annotations__["body"] = Annotated[Any, WithJsonSchema(schema_of(kind)), JsonBody()]
+    name = kind.route.rpartition("/")[2].replace("-", "_")
+    read.__name__, replace.__name__ = name, f"replace_{name}"
+    router.get(kind.route, responses=responds_with(kind), description=kind.reading)(read)
+    router.put(kind.route, responses=responds_with(BoundsChangedAnswer), description=kind.replacing)(replace)
 
 
-@router.put("/v1/action-types", responses=responds_with(BoundsChangedAnswer))
-def replace_action_types(
-    remit: CurrentRemit,
-    caller: Admin,
-    body: ActionTypesBody,
-    response: Response,
-    if_match: IfMatch = None,
-    dry_run: DryRun = False,
-) -> Any:
-    """Replace all action types. A changed one gets its next version; what is proposed already keeps its own."""
-    return _replaced(ActionTypes, remit, caller, body, response, if_match, dry_run)
-
-
-@router.get("/v1/allowlists", responses=responds_with(Allowlists))
-def allowlists(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
-    """The action types that may ever run without a person: the tenant's, and each account's own."""
-    return _part(Allowlists, remit, caller, response)
-
-
-@router.put("/v1/allowlists", responses=responds_with(BoundsChangedAnswer))
-def replace_allowlists(
-    remit: CurrentRemit,
-    caller: Admin,
-    body: AllowlistsBody,
-    response: Response,
-    if_match: IfMatch = None,
-    dry_run: DryRun = False,
-) -> Any:
-    """Replace all allowlists. An account that is not listed, or listed with null, has the tenant's."""
-    return _replaced(Allowlists, remit, caller, body, response, if_match, dry_run)
-
-
-@router.get("/v1/modes", responses=responds_with(AutonomyModes))
-def modes(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
-    """The autonomy modes: the tenant's, and each account's own."""
-    return _part(AutonomyModes, remit, caller, response)
-
-
-@router.put("/v1/modes", responses=responds_with(BoundsChangedAnswer))
-def replace_modes(
-    remit: CurrentRemit,
-    caller: Admin,
-    body: ModesBody,
-    response: Response,
-    if_match: IfMatch = None,
-    dry_run: DryRun = False,
-) -> Any:
-    """Replace all autonomy modes."""
-    return _replaced(AutonomyModes, remit, caller, body, response, if_match, dry_run)
-
-
-@router.get("/v1/budgets", responses=responds_with(Budgets))
-def budgets(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
-    """The daily budgets: the accounts' default, each account's own, and the ceiling over all together."""
-    return _part(Budgets, remit, caller, response)
-
-
-@router.put("/v1/budgets", responses=responds_with(BoundsChangedAnswer))
-def replace_budgets(
-    remit: CurrentRemit,
-    caller: Admin,
-    body: BudgetsBody,
-    response: Response,
-    if_match: IfMatch = None,
-    dry_run: DryRun = False,
-) -> Any:
-    """Replace all budgets. What is used today stays used."""
-    return _replaced(Budgets, remit, caller, body, response, if_match, dry_run)
-
-
-@router.get("/v1/policies", responses=responds_with(Policies))
-def policies(remit: CurrentRemit, caller: Reader, response: Response) -> Any:
-    """The tenant's own Cedar policies in force, file by file."""
-    return _part(Policies, remit, caller, response)
-
-
-@router.put("/v1/policies", responses=responds_with(BoundsChangedAnswer))
-def replace_policies(
-    remit: CurrentRemit,
-    caller: Admin,
-    body: PoliciesBody,
-    response: Response,
-    if_match: IfMatch = None,
-    dry_run: DryRun = False,
-) -> Any:
-    """Replace all of the tenant's own policies."""
-    return _replaced(Policies, remit, caller, body, response, if_match, dry_run)
+for _kind in PARTS:
+    _add_routes(_kind)
 
 
 def _part(kind: type[BoundsPart], remit: Remit, caller: Principal, response: Response) -> dict[str, Any]:

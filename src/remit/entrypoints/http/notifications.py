@@ -6,36 +6,35 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from remit.core.identity.access import Principal
 from remit.core.notifications.outbox import DeliveryStatus
 from remit.core.notifications.subscription import NewSubscription
 from remit.core.values import Identifier
 from remit.core.views import DeliveriesAnswer, DeliveryAnswer, SubscriptionAnswer, SubscriptionsAnswer
-from remit.entrypoints.http.paging import Limit
+from remit.entrypoints.http.paging import LimitQuery
 from remit.entrypoints.web.bodies import SubscriptionId
-from remit.entrypoints.web.callers import CurrentRemit, permitted
+from remit.entrypoints.web.callers import CurrentRemit, ReaderCaller, SubscriberCaller
 from remit.entrypoints.web.problems import responds_with
 
 router = APIRouter(tags=["telling"])
-Reader = Annotated[Principal, permitted("read")]
-Admin = Annotated[Principal, permitted("subscribe")]
 
 
 @router.get("/v1/subscriptions", responses=responds_with(SubscriptionsAnswer))
-def subscriptions(remit: CurrentRemit, caller: Reader) -> Any:
+def subscriptions(remit: CurrentRemit, caller: ReaderCaller) -> Any:
     """Who is told what outside. Secrets are references to the environment, and shown as such."""
     return {"items": [each.wire() for each in remit.subscriptions(caller.tenant_id)]}
 
 
 @router.put("/v1/subscriptions/{subscription_id}", responses=responds_with(SubscriptionAnswer))
-def set_subscription(remit: CurrentRemit, caller: Admin, subscription_id: SubscriptionId, body: NewSubscription) -> Any:
+def set_subscription(
+    remit: CurrentRemit, caller: SubscriberCaller, subscription_id: SubscriptionId, body: NewSubscription
+) -> Any:
     """Make a subscription, or replace the one of that name. It is told what happens from now on."""
     made = remit.set_subscription(caller.tenant_id, subscription_id, body.model_dump(), by=caller.name)
     return made.wire()
 
 
 @router.delete("/v1/subscriptions/{subscription_id}", responses=responds_with(SubscriptionAnswer))
-def remove_subscription(remit: CurrentRemit, caller: Admin, subscription_id: SubscriptionId) -> Any:
+def remove_subscription(remit: CurrentRemit, caller: SubscriberCaller, subscription_id: SubscriptionId) -> Any:
     """Tell it nothing more, and forget what it was told. Answers it as it was."""
     return remit.remove_subscription(caller.tenant_id, subscription_id).wire()
 
@@ -43,7 +42,7 @@ def remove_subscription(remit: CurrentRemit, caller: Admin, subscription_id: Sub
 @router.post(
     "/v1/subscriptions/{subscription_id}/test", status_code=202, responses=responds_with(DeliveryAnswer, status=202)
 )
-def test_subscription(remit: CurrentRemit, caller: Admin, subscription_id: SubscriptionId) -> Any:
+def test_subscription(remit: CurrentRemit, caller: SubscriberCaller, subscription_id: SubscriptionId) -> Any:
     """Have a worker send it a test. What came of it stands in `/v1/deliveries` a moment later."""
     return remit.test_subscription(caller.tenant_id, subscription_id, by=caller.name).shown()
 
@@ -51,10 +50,10 @@ def test_subscription(remit: CurrentRemit, caller: Admin, subscription_id: Subsc
 @router.get("/v1/deliveries", responses=responds_with(DeliveriesAnswer))
 def deliveries(
     remit: CurrentRemit,
-    caller: Reader,
+    caller: ReaderCaller,
     subscription_id: Annotated[Identifier | None, Query(description="only to this one")] = None,
     status: Annotated[DeliveryStatus | None, Query()] = None,
-    limit: Limit = 50,
+    limit: LimitQuery = 50,
 ) -> Any:
     """What was sent and is being sent, the newest first, each with its last result."""
     found = remit.deliveries(caller.tenant_id, subscription_id=subscription_id, status=status, limit=limit)

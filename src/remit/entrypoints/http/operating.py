@@ -8,7 +8,8 @@ from fastapi import APIRouter
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.autonomy import StopScope
-from remit.core.identity.access import NewKey, Principal
+from remit.core.identity.api_key import NewKey
+from remit.core.identity.principal import Principal
 from remit.core.values import PLATFORM
 from remit.core.views import KeyAnswer, KeysAnswer, NewKeyAnswer, ResumedAnswer, StopAnswer
 from remit.entrypoints.web.bodies import KeyId, StopBody

@@ -9,9 +9,9 @@ from fastapi import Query
 from remit.core.values import Identifier
 from remit.flow.reading.pages import LARGEST_PAGE
 
-Account = Annotated[Identifier | None, Query(description="only of this account")]
-After = Annotated[str | None, Query(max_length=512, description="`next` of the page before")]
-Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE)]
+AccountQuery = Annotated[Identifier | None, Query(description="only of this account")]
+AfterQuery = Annotated[str | None, Query(max_length=512, description="`next` of the page before")]
+LimitQuery = Annotated[int, Query(ge=1, le=LARGEST_PAGE)]
 
 
 def page(found: tuple[list[dict[str, Any]], str | None]) -> dict[str, Any]:

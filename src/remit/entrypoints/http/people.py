@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from functools import partial
+from typing import Any
 
 from fastapi import APIRouter
 
 from remit.core.errors import RemitError
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.core.ledger.history import Votes
 from remit.core.views import (
     ApprovedAnswer,
@@ -19,7 +20,7 @@ from remit.core.views import (
     ResolutionAnswer,
     VerdictAnswer,
 )
-from remit.entrypoints.http.paging import Account, After, Limit, page
+from remit.entrypoints.http.paging import AccountQuery, AfterQuery, LimitQuery, page
 from remit.entrypoints.web.bodies import (
     ApproveBody,
     BulkApproveBody,
@@ -29,26 +30,28 @@ from remit.entrypoints.web.bodies import (
     RejectBody,
     ResolveBody,
 )
-from remit.entrypoints.web.callers import CurrentRemit, permitted
+from remit.entrypoints.web.callers import AnswererCaller, CurrentRemit, ReaderCaller, ResolverCaller
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.problems import responds_with
+from remit.ports import attempt
 
 router = APIRouter(tags=["people"])
-Reader = Annotated[Principal, permitted("read")]
-Approver = Annotated[Principal, permitted("answer")]
-Resolver = Annotated[Principal, permitted("resolve")]
 
 
 @router.get("/v1/queue", responses=responds_with(QueueAnswer))
 def queue(
-    remit: CurrentRemit, caller: Reader, account_id: Account = None, after: After = None, limit: Limit = 50
+    remit: CurrentRemit,
+    caller: ReaderCaller,
+    account_id: AccountQuery = None,
+    after: AfterQuery = None,
+    limit: LimitQuery = 50,
 ) -> Any:
     """What needs a person, the soonest to expire first."""
     return page(remit.queue(caller.tenant_id, account_id=account_id, after=after, limit=limit))
 
 
 @router.post("/v1/intents/{action_intent_id}/approve", responses=responds_with(ApprovedAnswer))
-def approve(remit: CurrentRemit, caller: Approver, action_intent_id: IntentId, body: ApproveBody) -> Any:
+def approve(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: IntentId, body: ApproveBody) -> Any:
     """
     Approve exactly what the digest stands for. A second approve returns the first.
 
@@ -65,7 +68,7 @@ def _approved(remit: CurrentRemit, caller: Principal, action_intent_id: str, dig
 
 
 @router.post("/v1/intents/{action_intent_id}/reject", responses=responds_with(RejectedAnswer))
-def reject(remit: CurrentRemit, caller: Approver, action_intent_id: IntentId, body: RejectBody) -> Any:
+def reject(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: IntentId, body: RejectBody) -> Any:
     """Say no, for good."""
     return _rejected(remit, caller, action_intent_id, body.reason)
 
@@ -76,32 +79,32 @@ def _rejected(remit: CurrentRemit, caller: Principal, action_intent_id: str, rea
 
 
 @router.post("/v1/intents/{action_intent_id}/edit", responses=responds_with(VerdictAnswer))
-def edit(remit: CurrentRemit, caller: Approver, action_intent_id: IntentId, body: EditBody) -> Any:
+def edit(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: IntentId, body: EditBody) -> Any:
     """Replace a waiting intent by an edited one, which waits for a person. Answers the new one's verdict."""
     return remit.edit(caller.tenant_id, action_intent_id, by=caller.name, changes=body.changes).wire()
 
 
 @router.post("/v1/intents/{action_intent_id}/resolve", responses=responds_with(ResolutionAnswer))
-def resolve(remit: CurrentRemit, caller: Resolver, action_intent_id: IntentId, body: ResolveBody) -> Any:
+def resolve(remit: CurrentRemit, caller: ResolverCaller, action_intent_id: IntentId, body: ResolveBody) -> Any:
     """Say what became of an intent whose outcome is `UNKNOWN`."""
     resolution = remit.resolve(caller.tenant_id, action_intent_id, by=caller.name, status=body.status, note=body.note)
     return resolution.wire()
 
 
 @router.post("/v1/approve", responses=responds_with(ApprovedManyAnswer))
-def approve_many(remit: CurrentRemit, caller: Approver, body: BulkApproveBody) -> Any:
+def approve_many(remit: CurrentRemit, caller: AnswererCaller, body: BulkApproveBody) -> Any:
     """Approve several; each is answered by itself, in the same order."""
-    return {"items": [_each(_approved, remit, caller, item.action_intent_id, item.digest) for item in body.items]}
+    return {
+        "items": [_each(partial(_approved, remit, caller, item.action_intent_id, item.digest)) for item in body.items]
+    }
 
 
 @router.post("/v1/reject", responses=responds_with(RejectedManyAnswer))
-def reject_many(remit: CurrentRemit, caller: Approver, body: BulkRejectBody) -> Any:
+def reject_many(remit: CurrentRemit, caller: AnswererCaller, body: BulkRejectBody) -> Any:
     """Reject several; each is answered by itself, in the same order."""
-    return {"items": [_each(_rejected, remit, caller, name, body.reason) for name in body.action_intent_ids]}
+    return {"items": [_each(partial(_rejected, remit, caller, name, body.reason)) for name in body.action_intent_ids]}
 
 
-def _each(carry_out: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-    try:
-        return carry_out(*arguments)
-    except RemitError as error:
-        return problem_of(error)
+def _each(carry_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    answered = attempt(carry_out)
+    return problem_of(answered) if isinstance(answered, RemitError) else answered

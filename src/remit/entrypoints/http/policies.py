@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
+from fastapi import Body as JsonBody
+from pydantic import WithJsonSchema
 
+from remit.core.gate.bounds_diff import policy_difference
 from remit.core.gate.bounds_parts import Policies, parse_part
-from remit.core.gate.policy import PolicySource, compile_policies
-from remit.core.identity.access import Principal
+from remit.core.gate.policy import compile_policies
 from remit.core.views import DifferenceAnswer, ValidatedAnswer, VersionAnswer, VersionsAnswer
-from remit.entrypoints.http.bounds import PoliciesBody
-from remit.entrypoints.web.callers import CurrentRemit, permitted
+from remit.entrypoints.http.bounds import schema_of
+from remit.entrypoints.web.bodies import PolicyVersionId
+from remit.entrypoints.web.callers import BoundsSetterCaller, CurrentRemit, ReaderCaller, permitted
 from remit.entrypoints.web.problems import responds_with
 
 router = APIRouter(tags=["bounds"])
-Reader = Annotated[Principal, permitted("read")]
-Admin = Annotated[Principal, permitted("set_bounds")]
-VersionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:@+-]{1,160}$", description="as it is listed")]
+PoliciesBody = Annotated[Any, WithJsonSchema(schema_of(Policies)), JsonBody()]
 
 
 @router.post("/v1/policies/validate", dependencies=[permitted("set_bounds")], responses=responds_with(ValidatedAnswer))
@@ -35,33 +34,20 @@ def validate(body: PoliciesBody) -> Any:
 
 
 @router.post("/v1/policies/difference", responses=responds_with(DifferenceAnswer))
-def difference(remit: CurrentRemit, caller: Admin, body: PoliciesBody) -> Any:
+def difference(remit: CurrentRemit, caller: BoundsSetterCaller, body: PoliciesBody) -> Any:
     """What these policies would change in those in force, as a unified diff file by file."""
     in_force = remit.bounds(caller.tenant_id).bounds.policies
     proposed = parse_part(Policies, body).policies
-    return {"changed": in_force != proposed, "difference": difference_of(in_force, proposed)}
-
-
-def difference_of(before: Sequence[PolicySource], after: Sequence[PolicySource]) -> str:
-    """A unified diff, file by file."""
-    return "".join(f"{line}\n" for line in _difference(before, after))
-
-
-def _difference(before: Sequence[PolicySource], after: Sequence[PolicySource]) -> Iterator[str]:
-    old = {source.name: source.text.splitlines() for source in before}
-    new = {source.name: source.text.splitlines() for source in after}
-    for name in sorted({*old, *new}):
-        names = name if name in old else "/dev/null", name if name in new else "/dev/null"
-        yield from difflib.unified_diff(old.get(name, []), new.get(name, []), *names, lineterm="")
+    return {"changed": in_force != proposed, "difference": policy_difference(in_force, proposed)}
 
 
 @router.get("/v1/policies/versions", responses=responds_with(VersionsAnswer))
-def versions(remit: CurrentRemit, caller: Reader) -> Any:
+def versions(remit: CurrentRemit, caller: ReaderCaller) -> Any:
     """Every version that was in force: decisions name them, so they are kept for good."""
     return {"items": remit.policy_versions(caller.tenant_id)}
 
 
 @router.get("/v1/policies/versions/{version}", responses=responds_with(VersionAnswer))
-def version(remit: CurrentRemit, caller: Reader, version: VersionId) -> Any:
+def version(remit: CurrentRemit, caller: ReaderCaller, version: PolicyVersionId) -> Any:
     """One kept version: the tenant's files, and the platform's rules beside them."""
     return remit.policy_version(caller.tenant_id, version)

@@ -10,7 +10,7 @@ import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.core.lifecycle import Status
 from remit.core.values import ActionTypeName, WireTime
 from remit.core.views import (
@@ -23,32 +23,28 @@ from remit.core.views import (
     UsageAnswer,
     WhyAnswer,
 )
-from remit.entrypoints.http.paging import Account, After, Limit, page
+from remit.entrypoints.http.paging import AccountQuery, AfterQuery, LimitQuery, page
 from remit.entrypoints.web.bodies import IntentId
-from remit.entrypoints.web.callers import CurrentRemit, permitted
+from remit.entrypoints.web.callers import CurrentRemit, ExporterCaller, OwnReaderCaller, ReaderCaller, VerifierCaller
 from remit.entrypoints.web.problems import responds_with
 from remit.ports import CaseFilter
 
 router = APIRouter(tags=["reading"])
 _DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-Reader = Annotated[Principal, permitted("read")]
-Onlooker = Annotated[Principal, permitted("read_own")]
-Exporter = Annotated[Principal, permitted("export")]
-Verifier = Annotated[Principal, permitted("verify")]
 
 
 @router.get("/v1/intents", responses=responds_with(IntentLinesAnswer))
 def intents(
     remit: CurrentRemit,
-    caller: Reader,
-    account_id: Account = None,
+    caller: ReaderCaller,
+    account_id: AccountQuery = None,
     action_type: Annotated[ActionTypeName | None, Query()] = None,
     status: Annotated[list[Status] | None, Query()] = None,
     reason: Annotated[str | None, Query(pattern="^[A-Z][A-Z0-9_]{0,127}$")] = None,
     created_from: Annotated[WireTime | None, Query(strict=True)] = None,
     created_before: Annotated[WireTime | None, Query(strict=True)] = None,
-    after: After = None,
-    limit: Limit = 50,
+    after: AfterQuery = None,
+    limit: LimitQuery = 50,
 ) -> Any:
     """Intents, the newest first."""
     which = CaseFilter(status, account_id, action_type, reason, created_from, created_before)
@@ -56,19 +52,19 @@ def intents(
 
 
 @router.get("/v1/intents/{action_intent_id}", responses=responds_with(StatusAnswer))
-def status(remit: CurrentRemit, caller: Onlooker, action_intent_id: IntentId) -> Any:
+def status(remit: CurrentRemit, caller: OwnReaderCaller, action_intent_id: IntentId) -> Any:
     """Where one intent stands: status, outcome, `approval_source`, `auto_executed`."""
     return _seen(remit, caller, action_intent_id, remit.status(caller.tenant_id, action_intent_id))
 
 
 @router.get("/v1/intents/{action_intent_id}/why", responses=responds_with(WhyAnswer))
-def why(remit: CurrentRemit, caller: Onlooker, action_intent_id: IntentId) -> Any:
+def why(remit: CurrentRemit, caller: OwnReaderCaller, action_intent_id: IntentId) -> Any:
     """The checks in order, the policy clause and its text, what was known at the time, who approved."""
     return _seen(remit, caller, action_intent_id, remit.why(caller.tenant_id, action_intent_id))
 
 
 @router.get("/v1/intents/{action_intent_id}/ledger", responses=responds_with(ChainAnswer))
-def ledger(remit: CurrentRemit, caller: Onlooker, action_intent_id: IntentId) -> Any:
+def ledger(remit: CurrentRemit, caller: OwnReaderCaller, action_intent_id: IntentId) -> Any:
     """The intent's chain of the ledger, as exported."""
     return _seen(remit, caller, action_intent_id, {"items": remit.ledger(caller.tenant_id, action_intent_id)})
 
@@ -80,14 +76,18 @@ def _seen(remit: CurrentRemit, caller: Principal, action_intent_id: str, shown: 
 
 @router.get("/v1/timeline", responses=responds_with(TimelineAnswer))
 def timeline(
-    remit: CurrentRemit, caller: Reader, account_id: Account = None, after: After = None, limit: Limit = 50
+    remit: CurrentRemit,
+    caller: ReaderCaller,
+    account_id: AccountQuery = None,
+    after: AfterQuery = None,
+    limit: LimitQuery = 50,
 ) -> Any:
     """What happened, newest first; what policy approved reads "Autopilot did …"."""
     return page(remit.timeline(caller.tenant_id, account_id=account_id, after=after, limit=limit))
 
 
 @router.get("/v1/usage", responses=responds_with(UsageAnswer))
-def usage(remit: CurrentRemit, caller: Reader, account_id: Account = None) -> Any:
+def usage(remit: CurrentRemit, caller: ReaderCaller, account_id: AccountQuery = None) -> Any:
     """Today's budgets: limits, use, what is left, when it resets; and the stops that are pulled."""
     return remit.usage(caller.tenant_id, account_id=account_id)
 
@@ -95,7 +95,7 @@ def usage(remit: CurrentRemit, caller: Reader, account_id: Account = None) -> An
 @router.get("/v1/tally", responses=responds_with(TallyAnswer))
 def tally(
     remit: CurrentRemit,
-    caller: Reader,
+    caller: ReaderCaller,
     first_day: Annotated[str, Query(alias="from", pattern=_DAY, description="a day, such as 2026-03-01")],
     last_day: Annotated[str, Query(alias="to", pattern=_DAY, description="a day, at most a year later")],
 ) -> Any:
@@ -108,7 +108,7 @@ def tally(
     response_class=StreamingResponse,
     responses={200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}},
 )
-def export(remit: CurrentRemit, caller: Exporter) -> StreamingResponse:
+def export(remit: CurrentRemit, caller: ExporterCaller) -> StreamingResponse:
     """Every ledger entry as JSON lines, closed by a seal: keep a copy of it elsewhere."""
 
     entries = remit.export(caller.tenant_id, by=caller.name)
@@ -123,6 +123,6 @@ def export(remit: CurrentRemit, caller: Exporter) -> StreamingResponse:
 
 
 @router.post("/v1/verify", responses=responds_with(ReportAnswer))
-def verify(remit: CurrentRemit, caller: Verifier) -> Any:
+def verify(remit: CurrentRemit, caller: VerifierCaller) -> Any:
     """The invariants over the live store."""
     return remit.verify(caller.tenant_id).wire()

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from uvicorn.config import LOGGING_CONFIG
 
 from remit.core.errors import InvalidInput
-from remit.entrypoints.http.app import create_app
+from remit.entrypoints.server.application import create_app
 from remit.entrypoints.server.process import settle
 from remit.entrypoints.server.worker import work
 from remit.entrypoints.web.settings import HttpSettings

@@ -33,6 +33,7 @@ _PROPOSAL["examples"] = [PROPOSAL_EXAMPLE]
 IntentId = Annotated[Identifier, Path(description="the intent's id")]
 SubscriptionId = Annotated[Identifier, Path(description="the subscription's name")]
 KeyId = Annotated[Identifier, Path(description="the key's id, as it is listed")]
+PolicyVersionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:@+-]{1,160}$", description="as it is listed")]
 
 ProposalBody = Annotated[
     Any,

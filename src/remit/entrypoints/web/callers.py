@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from remit.core.errors import Forbidden, RemitError, Unauthenticated
-from remit.core.identity.access import PREFIX, Permission, Principal
+from remit.core.errors import Forbidden, Unauthenticated
+from remit.core.identity.access import Permission
+from remit.core.identity.api_key import PREFIX
+from remit.core.identity.principal import Principal
 from remit.core.values import PLATFORM
 from remit.entrypoints.web.oidc import TokenIssuer
 from remit.entrypoints.web.request_batcher import RequestBatcher
 from remit.entrypoints.web.settings import OidcSettings
+from remit.ports import attempt
 from remit.wiring import Remit
 
 MOST_TOGETHER = 64
@@ -46,14 +50,8 @@ class Credentials:
 
     def _each_key(self, keys: Sequence[str]) -> list[Principal | Exception]:
         # Asked at one moment, so a key that several send at once is looked up once.
-        found = {key: self._one_key(key) for key in dict.fromkeys(keys)}
+        found = {key: attempt(partial(self.check, key)) for key in dict.fromkeys(keys)}
         return [found[key] for key in keys]
-
-    def _one_key(self, key: str) -> Principal | Exception:
-        try:
-            return self.check(key)
-        except RemitError as error:
-            return error
 
 
 # Asynchronous where nothing is waited for: otherwise each would take a turn in a thread.
@@ -88,6 +86,17 @@ def permitted(permission: Permission) -> Any:
         return caller
 
     return Depends(check)
+
+
+ProposerCaller = Annotated[Principal, permitted("propose")]
+OwnReaderCaller = Annotated[Principal, permitted("read_own")]
+ReaderCaller = Annotated[Principal, permitted("read")]
+AnswererCaller = Annotated[Principal, permitted("answer")]
+ResolverCaller = Annotated[Principal, permitted("resolve")]
+BoundsSetterCaller = Annotated[Principal, permitted("set_bounds")]
+SubscriberCaller = Annotated[Principal, permitted("subscribe")]
+ExporterCaller = Annotated[Principal, permitted("export")]
+VerifierCaller = Annotated[Principal, permitted("verify")]
 
 
 def require_own_tenant(caller: Principal, body: dict[str, Any]) -> dict[str, Any]:

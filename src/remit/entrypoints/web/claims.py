@@ -7,17 +7,16 @@ The claims have been verified by whoever hands them over; every door that takes 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
 from remit.core.errors import Forbidden, Unauthenticated
-from remit.core.identity.access import Principal, Role
+from remit.core.identity.access import TENANT_ROLES
+from remit.core.identity.principal import Principal
 from remit.core.values import Identifier
 
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
-# The platform's role is of no tenant, and a token is always of one.
-_ROLES: frozenset[str] = frozenset(get_args(Role)) - {"platform"}
 
 
 class ClaimNames(Protocol):
@@ -37,13 +36,13 @@ def principal_of_claims(claims: Mapping[str, Any], names: ClaimNames) -> Princip
     name = _identifier(claims, names.name_claim, "name")
     named = _claim(claims, names.roles_claim)
     words = named.split() if isinstance(named, str) else named if isinstance(named, list) else []
-    roles = frozenset(word for word in words if isinstance(word, str) and word in _ROLES)
+    roles = frozenset(word for word in words if isinstance(word, str) and word in TENANT_ROLES)
     if not roles:
         raise Forbidden(
             f"the claim {names.roles_claim!r} of the access token names no role known here; "
-            f"it takes one of {', '.join(sorted(_ROLES))}"
+            f"it takes one of {', '.join(sorted(TENANT_ROLES))}"
         )
-    return Principal(name, tenant_id, roles)  # type: ignore[arg-type]
+    return Principal(name, tenant_id, roles)
 
 
 def _identifier(claims: Mapping[str, Any], claim: str, what: str) -> str:

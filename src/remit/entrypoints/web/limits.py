@@ -8,7 +8,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.entrypoints.web.problems import answer, refusal
 
 

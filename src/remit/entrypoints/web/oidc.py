@@ -19,7 +19,7 @@ import httpx
 import jwt
 
 from remit.core.errors import InvalidInput, TryLater, Unauthenticated
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.entrypoints.web.claims import principal_of_claims
 from remit.entrypoints.web.settings import OidcSettings
 

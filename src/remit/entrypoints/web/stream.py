@@ -15,13 +15,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
-from remit.core.identity.access import Principal
+from remit.core.identity.principal import Principal
 from remit.core.ledger.position import LedgerCursor
-from remit.entrypoints.web.callers import Credentials, CurrentRemit, permitted
+from remit.entrypoints.web.callers import Credentials, CurrentRemit, ReaderCaller
 from remit.wiring import Remit
 
 router = APIRouter(tags=["reading"])
-Reader = Annotated[Principal, permitted("read")]
 
 LOOK_S = 0.5
 """How often a stream looks for something new; less often where looking takes long."""
@@ -83,7 +82,7 @@ class EventStream(StreamingResponse):
 async def stream(
     request: Request,
     remit: CurrentRemit,
-    caller: Reader,
+    caller: ReaderCaller,
     last_event_id: Annotated[
         str | None, Header(max_length=8192, description="The last `id` that arrived: go on after it.")
     ] = None,

@@ -99,14 +99,14 @@ def _outbox_keys(tenant_id: str, subscription_id: str) -> list[Key[Outbox]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Which:
-    """Which deliveries; what is `None` does not matter."""
+class DeliveryFilter:
+    """A choice of deliveries; what is `None` does not matter."""
 
     subscription_id: str | None = None
     status: str | None = None
 
 
-def deliveries(context: Context, tenant_id: str, which: Which, limit: int) -> list[dict[str, Any]]:
+def deliveries(context: Context, tenant_id: str, which: DeliveryFilter, limit: int) -> list[dict[str, Any]]:
     """What was sent and is being sent, the newest first, each with its last result. Raises `InvalidInput`."""
     if not 1 <= limit <= LARGEST_PAGE:
         raise InvalidInput("limit", f"is {limit}", f"ask for 1 to {LARGEST_PAGE}")

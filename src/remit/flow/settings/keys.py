@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from remit.core.errors import NotFound, TryLater
-from remit.core.identity.access import ApiKey, NewKey, Principal, check_key, new_key, parse_key
+from remit.core.identity.api_key import ApiKey, NewKey, check_key, new_key, parse_key
+from remit.core.identity.principal import Principal
 from remit.core.identity.secret_text import SecretText
 from remit.core.records import API_KEY, Key
 from remit.flow.context import Context, one

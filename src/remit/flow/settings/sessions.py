@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from remit.core.errors import Unauthenticated
-from remit.core.identity.access import Principal, parse_key
+from remit.core.identity.api_key import parse_key
+from remit.core.identity.principal import Principal
 from remit.core.identity.secret_text import SecretText
 from remit.core.identity.session import (
     LINK_PREFIX,

@@ -1,6 +1,6 @@
 """
 What many units come to: each is shown what those before it wrote, and becomes the net effect it has.
-Nothing here sends anything; `Reader` is how a batch looks things up.
+Nothing here sends anything; `BatchReader` is how a batch looks things up.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MOST_ITEM_BYTES = 395_000
 UNVERSIONED = ""
 
 
-class Reader(Protocol):
+class BatchReader(Protocol):
     def read(self, groups: Sequence[Sequence[RecordId]]) -> dict[RecordId, Versioned]:
         """What is there now; the places of one group as of one moment."""
         ...
@@ -94,7 +94,7 @@ class DynamoBatch:
     With `trusting`, a unit that may be shown what this process remembers is; see `UnitOfWork.optimistic`.
     """
 
-    def __init__(self, reader: Reader, cache: RecordCache, *, trusting: bool) -> None:
+    def __init__(self, reader: BatchReader, cache: RecordCache, *, trusting: bool) -> None:
         self._reader, self._cache, self._trusting = reader, cache, trusting
         self.loaded: dict[RecordId, Versioned] = {}
         self._written: dict[RecordId, Stored | None] = {}

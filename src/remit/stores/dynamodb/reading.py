@@ -79,7 +79,7 @@ def one_of(name: str, values: Sequence[str], also: Filter) -> Filter:
     return Filter(" AND ".join(filter(None, (text, also.text))), given | also.values)
 
 
-class Reading:
+class TableReading:
     """Safe to share between threads."""
 
     def __init__(self, table: Table) -> None:

@@ -1,4 +1,4 @@
-"""The store: writing goes through one `DynamoWriter`, lists through `Reading`."""
+"""The store: writing goes through one `DynamoWriter`, lists through `TableReading`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from remit.stores.dynamodb.layout import (
     record_key,
     time_partitions,
 )
-from remit.stores.dynamodb.reading import Between, Reading, case_partitions, created, equal, one_of
+from remit.stores.dynamodb.reading import Between, TableReading, case_partitions, created, equal, one_of
 from remit.stores.dynamodb.record_cache import RecordCache
 from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, QUEUE
 from remit.stores.dynamodb.versions import Versions, moment_of
@@ -74,7 +74,7 @@ class DynamoStore:
         self._table = Table(client, table)
         self._versions = Versions()
         self._group_commit = GroupCommit(DynamoWriter(self._table, RecordCache(), self._versions).carry_out)
-        self._reading = Reading(self._table)
+        self._reading = TableReading(self._table)
         self._settle_s, self._on_close = settle_s, on_close
 
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:

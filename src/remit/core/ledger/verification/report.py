@@ -41,8 +41,8 @@ class Report:
     """
     What verification saw. `ok` if nothing is broken; `sealed` if a seal covers the whole file.
 
-    `findings` holds the first `MOST_FINDINGS`, `broken_count` says how many there were. `newer` names what a newer version
-    wrote and this one cannot judge: it is not broken.
+    `findings` holds the first `MOST_FINDINGS`, `broken_count` says how many there were. `newer` names what a newer
+    version wrote and this one cannot judge: it is not broken.
     """
 
     tenant_id: str | None = None
@@ -78,6 +78,7 @@ class Report:
             "windows": self.windows,
             "sealed": self.sealed,
             "broken_count": self.broken_count,
+            "newer": sorted(self.newer),
             "findings": [
                 {"invariant": f.invariant, "name": INVARIANTS[f.invariant], "where": f.where, "problem": f.problem}
                 for f in self.findings

@@ -1,0 +1,54 @@
+"""The ground of the app's parts: one context, one clock, and the flow's functions as methods."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from functools import partial, update_wrapper
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
+
+from remit.flow.context import Context
+from remit.ports import Clock, UnitOfWork, answer_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Part:
+    """A group of verbs over one context. It keeps nothing else, so parts are safe to share between threads."""
+
+    def __init__(self, context: Context, clock: Clock) -> None:
+        self._context, self.clock = context, clock
+
+    @property
+    def context(self) -> Context:
+        """Shared by all parts, so that none of them can be given another."""
+        return self._context
+
+    def _one(self, unit: UnitOfWork[T]) -> T:
+        return answer_of(self.context.store.transact([unit]))
+
+
+class FlowMethod(Generic[P, T]):
+    """A function of the flow as a method of a part, which hands over its context and nothing else."""
+
+    def __init__(self, function: Callable[Concatenate[Context, P], T]) -> None:
+        self._function = function
+        update_wrapper(cast(Any, self), function)
+
+    @overload
+    def __get__(self, part: None, owner: Any = None) -> Self: ...
+    @overload
+    def __get__(self, part: Part, owner: Any = None) -> Callable[P, T]: ...
+    def __get__(self, part: Part | None, owner: Any = None) -> Any:
+        if part is None:
+            return self
+        method = update_wrapper(partial(self._function, part.context), self._function)
+        # What it takes is what is left when the context is given; by this, tools would read the function's own.
+        del method.__wrapped__
+        return method
+
+
+def new_secret() -> str:
+    """256 random bits, as text that fits a URL."""
+    return secrets.token_urlsafe(32)

@@ -1,0 +1,112 @@
+"""The part of the app that reads: where an intent stands and why, what happened, what is left, and the proof of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from remit.app.part import FlowMethod, Part
+from remit.core.errors import NotFound
+from remit.core.intent import ActionIntentV1
+from remit.core.ledger.entries import EventType, LedgerEntry
+from remit.core.ledger.position import LedgerCursor
+from remit.core.lifecycle import Case
+from remit.core.records import STOPS, THE_ONE, Key, chain_key
+from remit.core.values import PLATFORM, ApprovalSource
+from remit.flow.context import one
+from remit.flow.reading import export as export_flow
+from remit.flow.reading import measure
+from remit.flow.reading import policies as policies_flow
+from remit.flow.reading import status as status_flow
+from remit.flow.reading import timeline as timeline_flow
+from remit.flow.reading import usage as usage_flow
+from remit.flow.reading.pages import PAGE
+from remit.flow.reading.timeline import Followed, TimelineFilter
+from remit.ports import CaseFilter
+
+
+class Reading(Part):
+    """Nothing here changes an intent; an export writes its seal."""
+
+    status = FlowMethod(status_flow.status)
+    why = FlowMethod(status_flow.why)
+    ledger = FlowMethod(status_flow.ledger)
+    stops = FlowMethod(status_flow.stops)
+    policy_versions = FlowMethod(policies_flow.policy_versions)
+    policy_version = FlowMethod(policies_flow.policy_version)
+    verify = FlowMethod(export_flow.verify_live)
+
+    def intent(self, tenant_id: str, action_intent_id: str) -> ActionIntentV1:
+        """The stored intent. Raises `NotFound`."""
+        history = one(self.context, chain_key(tenant_id, action_intent_id))
+        if history is None or history.intent is None:
+            raise NotFound("intent", action_intent_id, tenant_id)
+        return history.intent
+
+    def intents(
+        self, tenant_id: str, which: CaseFilter | None = None, *, after: str | None = None, limit: int = PAGE
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Intents, the newest first, and the cursor of the next page."""
+        return status_flow.intents(self.context, tenant_id, which or CaseFilter(), after, limit)
+
+    def timeline(
+        self,
+        tenant_id: str,
+        *,
+        account_id: str | None = None,
+        event_types: Sequence[EventType] | None = None,
+        approval_source: ApprovalSource | None = None,
+        after: str | None = None,
+        limit: int = PAGE,
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """What happened, newest first, and the cursor of the next page."""
+        which = TimelineFilter(account_id, event_types, approval_source)
+        return timeline_flow.timeline(self.context, tenant_id, which, after, limit)
+
+    def since(self, tenant_id: str, bookmark: LedgerCursor | None = None) -> Followed:
+        """The timeline since `bookmark`; without one, nothing, and the bookmark of now."""
+        return timeline_flow.since(self.context, tenant_id, bookmark, self.clock.now())
+
+    def queue(
+        self, tenant_id: str, *, account_id: str | None = None, after: str | None = None, limit: int = PAGE
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """What needs a person, the soonest to expire first, and the cursor of the next page."""
+        return status_flow.queue(self.context, tenant_id, account_id, after, limit, self.clock.now())
+
+    def usage(self, tenant_id: str, *, account_id: str | None = None) -> dict[str, Any]:
+        """Today's budgets: limits, use, what is left, when it resets; and the stops that are pulled."""
+        return usage_flow.usage(self.context, tenant_id, account_id, self.clock.now())
+
+    def measure(self, tenant_id: str | None = None, *, most_accounts: int = measure.MOST_ACCOUNTS) -> measure.Measured:
+        """The numbers that monitoring watches, of one tenant or of all; budgets of at most so many accounts."""
+        return measure.measure(self.context, tenant_id, self.clock.now(), most_accounts)
+
+    def publish_lag_s(self) -> float:
+        """Seconds that the oldest approval of any tenant that should have left by now has waited; 0 if none does."""
+        return max(measure.publish_lags(self.context, self.clock.now()).values(), default=0.0)
+
+    def waiting(self, tenant_id: str, *, limit: int = PAGE) -> list[Case]:
+        """The cases that need a person, the soonest to expire first; `queue` says more of each."""
+        return self.context.store.waiting(tenant_id, None, None, limit)
+
+    def history(
+        self, tenant_id: str, *, after: str | None = None, limit: int = PAGE
+    ) -> tuple[list[LedgerEntry], str | None]:
+        """Changes of the bounds and of the stop switches, each with its author, newest first."""
+        return status_flow.history(self.context, tenant_id, after, limit)
+
+    def tenants(self) -> list[str]:
+        """Every tenant that has anything stored, the platform among them."""
+        return self.context.store.tenants()
+
+    def counts(self, tenant_id: str) -> dict[str, int]:
+        """The number of the tenant's intents in each status."""
+        return self.context.store.counts(tenant_id)
+
+    def export(self, tenant_id: str, *, by: str = "remit") -> Iterator[dict[str, Any]]:
+        """Every ledger entry of a tenant, closed by a seal that is written when the rest has been read."""
+        return export_flow.export(self.context, tenant_id, self.clock.now(), by=by)
+
+    def check_ready(self) -> None:
+        """Raises `TryLater` if the store does not answer."""
+        self.context.store.read([Key(STOPS, PLATFORM, THE_ONE)])

@@ -1,0 +1,156 @@
+"""The part of the app for what people set: bounds, stop switches, API keys, sessions and the links that begin them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from remit.app.part import FlowMethod, Part, new_secret
+from remit.core.gate.autonomy import Stop, StopLevel, StopScope
+from remit.core.gate.bounds import Bounds, BoundsInForce, parse_bounds
+from remit.core.gate.bounds_parts import BoundsPart
+from remit.core.identity.api_key import ApiKey, parse_new_key
+from remit.core.identity.principal import Principal
+from remit.core.identity.session import LINK_LIVES, csrf_token
+from remit.core.values import PLATFORM, check_person
+from remit.flow.context import bounds_now, in_one_write
+from remit.flow.settings import bounds as bounds_flow
+from remit.flow.settings import keys as keys_flow
+from remit.flow.settings import sessions
+
+
+class Settings(Part):
+    """Each takes effect with the next decision and the next request."""
+
+    # --- bounds ---
+
+    def apply(
+        self, bounds: Any, *, by: str, dry_run: bool = False, expected_sequence: int | None = None
+    ) -> tuple[BoundsInForce, BoundsInForce]:
+        """
+        Replace a tenant's whole bounds. Answers what was in force and what is, or would be.
+
+        Raises `InvalidInput` naming the field, and `BoundsChanged` if the bounds in force are not number
+        `expected_sequence`; then nothing changed.
+        """
+        checked = parse_bounds(bounds)
+        return self._change_bounds(
+            checked.tenant, lambda _: checked, by=by, dry_run=dry_run, expected_sequence=expected_sequence
+        )
+
+    def apply_part(
+        self,
+        tenant_id: str,
+        part: BoundsPart,
+        *,
+        by: str,
+        dry_run: bool = False,
+        expected_sequence: int | None = None,
+    ) -> tuple[BoundsInForce, BoundsInForce]:
+        """The same for one part of them; the others stay as they are, whoever changes them meanwhile."""
+        return self._change_bounds(tenant_id, part.within, by=by, dry_run=dry_run, expected_sequence=expected_sequence)
+
+    def _change_bounds(
+        self,
+        tenant_id: str,
+        wanted: Callable[[Bounds], Bounds],
+        *,
+        by: str,
+        dry_run: bool,
+        expected_sequence: int | None,
+    ) -> tuple[BoundsInForce, BoundsInForce]:
+        check_person("by", by)
+        before, now = self.bounds(tenant_id), self.clock.now()
+        checked = wanted(before.bounds)
+        bounds_flow.check_tools(checked, self.context.connectors)
+        if dry_run:
+            return before, bounds_flow.next_bounds(before, checked, now, expected_sequence)
+        change = bounds_flow.change_unit(
+            self.context, tenant_id, wanted, by=by, now=now, expected_sequence=expected_sequence
+        )
+        changed, _ = self._one(in_one_write(change, bounds_flow.keep_policies_unit(tenant_id)))
+        return changed
+
+    def bounds(self, tenant_id: str) -> BoundsInForce:
+        """The bounds in force for a tenant."""
+        return bounds_now(self.context, tenant_id)
+
+    def keep_policies(self) -> None:
+        """Keep every tenant's policies as this release reads them: a later one has to explain today's decisions."""
+        for tenant_id in self.context.store.tenants():
+            # The platform keeps keys and stops, and has no bounds.
+            if tenant_id == PLATFORM:
+                continue
+            self._one(bounds_flow.keep_policies_unit(tenant_id))
+
+    # --- stop switches ---
+
+    def stop(self, scope: StopScope, *, by: str, reason: str, level: StopLevel = "autonomy") -> Stop:
+        """Pull a stop switch: it takes effect on the next decision and the next execution."""
+        return self._one(bounds_flow.stop_unit(self.context, scope, level, by=by, reason=reason, now=self.clock.now()))
+
+    def resume(self, scope: StopScope, *, by: str, reason: str, level: StopLevel = "autonomy") -> bool:
+        """Put a stop switch back. False if it was not pulled."""
+        return self._one(
+            bounds_flow.resume_unit(self.context, scope, level, by=by, reason=reason, now=self.clock.now())
+        )
+
+    # --- API keys ---
+
+    keys = FlowMethod(keys_flow.listed)
+
+    def create_key(self, tenant_id: str, asked: Any, *, by: str) -> tuple[ApiKey, str]:
+        """Make an API key. Its text is in the answer, and nowhere else ever again."""
+        checked, now = parse_new_key(asked), self.clock.now()
+        made, text = keys_flow.create(self.context, tenant_id, checked, secret=new_secret(), created_by=by, now=now)
+        return made, str(text)
+
+    def revoke_key(self, tenant_id: str, key_id: str, *, by: str) -> ApiKey:
+        """From now on this key lets nobody in. Raises `NotFound`."""
+        return keys_flow.revoke(self.context, tenant_id, key_id, by=by, now=self.clock.now())
+
+    def authenticate(self, key: str) -> Principal:
+        """The principal whom an API key's text lets in. Raises `Unauthenticated`."""
+        return keys_flow.authenticate(self.context, key, self.clock.now())
+
+    # --- sessions at the console ---
+
+    def begin_session(self, principal: Principal, *, by_key: str | None = None) -> str:
+        """Sign a person in at the console, who came in by an API key if `by_key` is its text. Answers the cookie."""
+        return str(sessions.begin(self.context, principal, secret=new_secret(), now=self.clock.now(), by_key=by_key))
+
+    def session(self, cookie: str) -> tuple[Principal, str]:
+        """The principal that is signed in, and the token that its forms carry. Raises `Unauthenticated`."""
+        principal, shown = sessions.find(self.context, cookie, self.clock.now())
+        return principal, csrf_token(shown)
+
+    def end_session(self, cookie: str) -> None:
+        """Sign out. Raises `Unauthenticated` if nobody was signed in."""
+        sessions.end(self.context, sessions.find(self.context, cookie, self.clock.now())[1])
+
+    def make_link(
+        self,
+        principal: Principal,
+        *,
+        leads_to: str,
+        loopback_only: bool = False,
+        lives: timedelta = LINK_LIVES,
+    ) -> str:
+        """The token of a link, `/console/link/TOKEN`, that signs `principal` in once and leads to a page."""
+        text = sessions.make_link(
+            self.context,
+            principal,
+            leads_to=leads_to,
+            loopback_only=loopback_only,
+            secret=new_secret(),
+            now=self.clock.now(),
+            lives=lives,
+        )
+        return str(text)
+
+    def redeem_link(self, token: str, *, on_loopback: bool) -> tuple[str, str]:
+        """Use a link up. Answers the cookie of the session it begins, and where it leads. Raises `Unauthenticated`."""
+        secret, now = new_secret(), self.clock.now()
+        cookie, leads_to = sessions.redeem(self.context, token, on_loopback=on_loopback, secret=secret, now=now)
+        return str(cookie), leads_to
