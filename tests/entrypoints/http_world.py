@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -23,6 +24,7 @@ from remit.entrypoints.http import HttpSettings, create_app
 from remit.entrypoints.server.serve import Server
 from remit.entrypoints.server.worker import work
 from remit.ports import Call
+from remit.testing.faults import Meeting, PausingStore
 from remit.wiring import Remit
 
 ACME, GLOBEX = "acme", "globex"
@@ -107,6 +109,43 @@ def proposal(action_intent_id: str, **changes: Any) -> dict[str, Any]:
         "confidence_score": 0.9,
         **changes,
     }
+
+
+def waiting(world: World, name: str, **changes: Any) -> str:
+    """Put an intent into the queue. Answers its digest."""
+    world.submit(name, action_type=EMAIL, **changes)
+    return world.remit.intent(ACME, name).digest
+
+
+def person(world: World, name: str, *roles: str) -> httpx.Client:
+    """A client with a key of that name."""
+    _, key = world.remit.create_key(ACME, {"name": name, "roles": list(roles or ["approver"])}, by="the test")
+    client = world.client(None)
+    client.headers["Authorization"] = f"Bearer {key}"
+    return client
+
+
+def problem(answer: httpx.Response, status: int, kind: str = "invalid-input") -> dict[str, Any]:
+    """The problem that `answer` tells, seen to be whole."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert told["status"] == status
+    assert told["type"] == f"/problems/{kind}"
+    assert told["title"]
+    assert told["detail"]
+    return dict(told)
+
+
+def at_once(world: World, *asks: Any) -> list[httpx.Response]:
+    """Each in a thread; the first two to write meet between what they read and what they write."""
+    sound = world.remit.context
+    world.remit.context = replace(sound, store=PausingStore(sound.store, Meeting()))
+    try:
+        with ThreadPoolExecutor(len(asks)) as pool:
+            return list(pool.map(lambda ask: ask(), asks))
+    finally:
+        world.remit.context = sound
 
 
 @contextmanager
