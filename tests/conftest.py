@@ -65,7 +65,7 @@ def _start_postgres(stack: ExitStack) -> str:
 @pytest.fixture(scope="session")
 def _postgres_template(postgres_server: str) -> Iterator[str]:
     """A database with the schema in it: copying it is quicker than migrating anew."""
-    with _database(postgres_server, "template1") as url:
+    with database(postgres_server, "template1") as url:
         migrate(url)
         yield sqlalchemy.make_url(url).database or ""
 
@@ -73,14 +73,14 @@ def _postgres_template(postgres_server: str) -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str, _postgres_template: str) -> Iterator[str]:
     """A fresh database of this test's own, with the schema in it."""
-    with _database(postgres_server, _postgres_template) as url:
+    with database(postgres_server, _postgres_template) as url:
         yield url
 
 
 @pytest.fixture
 def empty_postgres_url(postgres_server: str) -> Iterator[str]:
     """A fresh database of this test's own, with nothing in it."""
-    with _database(postgres_server, "template1") as url:
+    with database(postgres_server, "template1") as url:
         yield url
 
 
@@ -170,7 +170,7 @@ def any_store(open_store: OpenStore, store_kind: str) -> Store:
     return open_store(store_kind)
 
 
-class _database:
+class database:
     """A database that exists as long as the context."""
 
     def __init__(self, server: str, template: str) -> None:

@@ -263,7 +263,9 @@ def test_a_wrong_password_is_no_delivery_and_is_not_shown(certificate, named, ca
         (report,) = send(through, ANN)
 
     assert report.outcome == "failed" and report.detail.startswith("crm.example.com: 535")
-    assert "wrong-secret" not in report.detail + caplog.text + repr(through._server)
+    assert "wrong-secret" not in report.detail + caplog.text + repr(
+        MailServer.parse("smtp://remit:wrong-secret@crm.example.com", FROM)
+    )
 
 
 # --- settings ---
