@@ -16,12 +16,17 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy
+from hypothesis import HealthCheck, settings
 
 from infra.local.servers import LOCAL_CREDENTIALS, dynamodb_local
 from remit.ports import Store
 from remit.stores.dynamodb import DynamoStore, create_table, open_client
 from remit.stores.memory import MemoryStore
 from remit.stores.sql import SqlStore, migrate
+
+# A busy machine takes its time, and a fixture that many examples share may be large: neither is a fault.
+settings.register_profile("remit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("remit")
 
 STORES = ("memory", "sqlite", "postgres", "dynamodb")
 TAKES_NO_MESSAGES = ("dynamodb",)

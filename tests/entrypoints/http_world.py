@@ -26,6 +26,7 @@ from remit.entrypoints.server.worker import work
 from remit.ports import Call
 from remit.testing.faults import Meeting, PausingStore
 from remit.wiring import Remit
+from tests.waiting import PATIENCE_S, ended, received
 
 ACME, GLOBEX = "acme", "globex"
 NOTE, EMAIL = "CREATE_INTERNAL_NOTE", "SEND_EMAIL"
@@ -48,7 +49,7 @@ class World:
         """Somebody who sends the key of that role of that tenant; nobody's without a role."""
         owner = PLATFORM if role == "platform" else tenant
         headers = {"Authorization": f"Bearer {self.keys[owner, role]}"} if role else {}
-        client = httpx.Client(base_url=self.url, headers=headers, timeout=20, trust_env=False)
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE_S, trust_env=False)
         self._clients.append(client)
         return client
 
@@ -171,11 +172,10 @@ def served(app: Any) -> Iterator[tuple[str, Server]]:
     thread = threading.Thread(target=server.run, name="the test's server")
     thread.start()
     try:
-        yield ready.get(timeout=20), server
+        yield received(ready, what="the server listens"), server
     finally:
         server.should_exit = True
-        thread.join(timeout=20)
-        assert not thread.is_alive(), "the server did not stop"
+        ended(thread)
 
 
 def _keys(remit: Remit) -> dict[tuple[str, str], str]:

@@ -100,7 +100,6 @@ def test_whatever_is_sent_the_answer_is_as_described(
         max_examples=20,
         derandomize=True,
         database=None,
-        deadline=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -20,6 +20,7 @@ from tests.entrypoints.http_world import (
     bounds,
     proposal,
 )
+from tests.waiting import PATIENCE_S, happened
 
 
 class Served(Process):
@@ -47,7 +48,7 @@ def test_a_server_that_is_killed_answers_the_same_when_it_is_asked_again(sqlite_
     enough = threading.Event()
 
     def send(base: str, mine: list[str]) -> None:
-        with httpx.Client(base_url=base, headers=headers, trust_env=False, timeout=20) as client:
+        with httpx.Client(base_url=base, headers=headers, trust_env=False, timeout=PATIENCE_S) as client:
             for name in mine:
                 try:
                     answered[name] = client.post("/v1/intents", json=proposal(name)).json()
@@ -61,13 +62,13 @@ def test_a_server_that_is_killed_answers_the_same_when_it_is_asked_again(sqlite_
         with ThreadPoolExecutor(8) as pool:
             for n in range(8):
                 pool.submit(send, base, names[n::8])
-            assert enough.wait(30)
+            happened(enough, what="forty answers")
             server.kill()
     before = dict(answered)
     assert 40 <= len(before) < len(names)
 
     with Served(sqlite_url) as server:
-        with httpx.Client(base_url=server.listening(), headers=headers, trust_env=False, timeout=60) as client:
+        with httpx.Client(base_url=server.listening(), headers=headers, trust_env=False, timeout=PATIENCE_S) as client:
             items = client.post("/v1/intents", json=[proposal(name) for name in names]).json()["items"]
             used = client.get("/v1/usage").json()["accounts"][0]["used"]
             report = client.post("/v1/verify").json()

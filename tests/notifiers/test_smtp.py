@@ -203,7 +203,8 @@ def test_a_server_that_drips_is_left_when_its_time_is_over(monkeypatch, greeting
         over.set()
         thread.join()
 
-    assert report.outcome == "failed" and took < 2
+    # It drips until it is told that it is over: any end is one of our own.
+    assert report.outcome == "failed" and took < 30
 
 
 # --- TLS and passwords ---
