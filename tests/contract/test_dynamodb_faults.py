@@ -6,6 +6,7 @@ placed on the wire, around the real client; what is done is really done.
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,7 @@ from remit.core.gate.budget import Counter, Usage
 from remit.core.records import USAGE, Key, case_key
 from remit.ports import UnitOfWork, Writes
 from remit.stores.dynamodb import DynamoStore, client, versions, writer
+from remit.stores.dynamodb import store as dynamodb_store
 from remit.stores.dynamodb.layout import part
 from remit.testing.samples import (
     COUNTER,
@@ -31,6 +33,7 @@ from remit.testing.samples import (
     putting_cases,
     writing,
 )
+from tests.waiting import ended, happened
 
 from .dynamodb_wire import Wire, afterwards, cancelled, lost_answer, lost_request, meanwhile, refused, unreachable
 
@@ -497,26 +500,33 @@ def test_many_processes_on_one_counter_lose_nothing(dynamodb_client, dynamodb_ta
 # --- an export's moment ---
 
 
-def test_an_export_waits_for_writes_that_are_on_their_way(dynamodb_client, dynamodb_table, wire):
+def test_an_export_waits_for_writes_that_are_on_their_way(dynamodb_client, dynamodb_table, wire, monkeypatch):
     """A write began before the export and lands after another that built upon it: both are in, or neither."""
     exporter = DynamoStore(dynamodb_client, dynamodb_table, settle_s=0.5)
     slow = DynamoStore(wire, dynamodb_table, settle_s=0)
-    exported = []
+    exported, pauses = [], []
+    settling, landed = threading.Event(), threading.Event()
+
+    def settle(seconds):
+        pauses.append(seconds)
+        settling.set()
+        happened(landed, what="both writes have landed")
 
     def start_the_export(wire, operation, parameters):
-        thread = threading.Thread(target=lambda: exported.extend(exporter.export(TENANT)))
-        thread.start()
-        threading.Event().wait(0.1)
-        answer = wire.send(operation, parameters)
-        wire.thread = thread
-        return answer
+        wire.thread = threading.Thread(target=lambda: exported.extend(exporter.export(TENANT)))
+        wire.thread.start()
+        happened(settling, what="the export waits")
+        return wire.send(operation, parameters)
 
+    monkeypatch.setattr(dynamodb_store, "time", SimpleNamespace(sleep=settle))
     wire.script += [start_the_export]
     slow.transact([appending(make_entry("i-1"))])
     slow.transact([appending(make_entry("i-0"))])
-    wire.thread.join()
+    landed.set()
+    ended(wire.thread)
 
     assert [entry.action_intent_id for entry in exported] == ["i-1"]
+    assert pauses == [0.5]
     exporter.close(), slow.close()
 
 
@@ -534,13 +544,13 @@ def test_a_write_that_is_sent_again_is_in_an_export_as_a_whole_or_not_at_all(
 
     def wait_half_way(wire, operation, parameters):
         half_read.set()
-        written.wait(10)
+        happened(written, what="the write has landed")
         return wire.send(operation, parameters)
 
     def start_the_export(wire, operation, parameters):
         wire.thread = threading.Thread(target=lambda: exported.extend(exporter.export(TENANT)))
         wire.thread.start()
-        half_read.wait(10)
+        happened(half_read, what="half of the export is read")
         return failure(wire, operation, parameters)
 
     reading.reads += [None] * 4 + [wait_half_way]

@@ -32,12 +32,49 @@ from remit.testing.samples import (
     putting,
     writing,
 )
+from tests.waiting import happened, until
 
 ON_SQL = pytest.mark.parametrize("store_kind", ["sqlite", "postgres"])
 
 
 def sending(number: int) -> UnitOfWork[Any]:
     return UnitOfWork([], writing(messages=[make_message(f"p-{number}")]))
+
+
+def rows(url: str, sql: str, **parameters: Any) -> list[Any]:
+    """Read past the store."""
+    dialect = store.dialect_of(url)
+    engine = dialect.writer()
+    with closing(engine.raw_connection()) as connection:
+        found = dialect.fetch(connection.driver_connection, sql, parameters)
+    engine.dispose()
+    return list(found)
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> list[PendingCall]:
+    """Every call that waited, or waits, for another caller's commit."""
+    calls: list[PendingCall] = []
+    wait = PendingCall.wait
+
+    def counted_wait(call: PendingCall) -> None:
+        calls.append(call)
+        wait(call)
+
+    monkeypatch.setattr(PendingCall, "wait", counted_wait)
+    return calls
+
+
+def set_once_they_wait(event: threading.Event, waiting: list[PendingCall], number: int) -> threading.Thread:
+    """In a thread of its own: whoever waits cannot say so."""
+
+    def watch() -> None:
+        until(lambda: len(waiting) >= number, what=f"{number} callers wait")
+        event.set()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
 
 
 class Holder:
@@ -49,7 +86,7 @@ class Holder:
 
     def __enter__(self) -> "Holder":
         self._thread.start()
-        self._reached.wait(10)
+        happened(self._reached, what="a caller has the turn")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,20 +95,19 @@ class Holder:
 
     def _change(self, _snapshot: Any) -> Writes[None]:
         self._reached.set()
-        self.go_on.wait(10)
+        happened(self.go_on, what="the caller may go on")
         return Writes(None)
 
 
 @ON_SQL
-def test_callers_who_wait_share_one_commit(open_store, store_kind) -> None:
+def test_callers_who_wait_share_one_commit(open_store, store_kind, waiting) -> None:
     commits: list[int] = []
     shared = open_store(store_kind, lambda _transaction, messages: commits.append(len(messages)))
     with Holder(shared) as holder:
         callers = [threading.Thread(target=shared.transact, args=([sending(n)],)) for n in range(10)]
         for caller in callers:
             caller.start()
-        while len(shared._group_commit._waiting) < 10:
-            threading.Event().wait(0.001)
+        until(lambda: len(waiting) == 10, what="ten callers wait")
         holder.go_on.set()
         for caller in callers:
             caller.join()
@@ -91,7 +127,7 @@ def test_nothing_of_a_call_with_a_bug_is_written_wherever_the_bug_is(any_store) 
 
 
 @ON_SQL
-def test_what_a_publisher_writes_is_committed_or_undone_with_the_rest(open_store, store_kind) -> None:
+def test_what_a_publisher_writes_is_committed_or_undone_with_the_rest(open_store, store_kind, request) -> None:
     fails: list[bool] = [True, False]
 
     def enlist(transaction: sqlalchemy.Connection, messages: Any) -> None:
@@ -108,7 +144,8 @@ def test_what_a_publisher_writes_is_committed_or_undone_with_the_rest(open_store
         there.transact([sending(1)])
     there.transact([sending(2)])
 
-    assert there._fetch("SELECT id FROM outbox") == [("p-2.1",)]
+    url = request.getfixturevalue(f"{store_kind}_url")
+    assert rows(url, "SELECT id FROM outbox") == [("p-2.1",)]
 
 
 @ON_SQL
@@ -128,7 +165,7 @@ def test_a_publisher_that_hides_the_databases_error_does_not_make_a_write_look_d
 
 
 @ON_SQL
-def test_a_publisher_that_refuses_one_callers_message_does_not_fail_the_others(open_store, store_kind) -> None:
+def test_a_publisher_that_refuses_one_callers_message_does_not_fail_the_others(open_store, store_kind, waiting) -> None:
     def enlist(_transaction: Any, messages: Any) -> None:
         if any("bad" in message.message_id for message in messages):
             raise ZeroDivisionError
@@ -142,7 +179,7 @@ def test_a_publisher_that_refuses_one_callers_message_does_not_fail_the_others(o
             return "failed"
 
     with Holder(shared) as holder:
-        threading.Timer(0.2, holder.go_on.set).start()
+        set_once_they_wait(holder.go_on, waiting, 3)
         answers = all_at_once(*(partial(send, name) for name in (1, "bad", 2)))
 
     assert answers == [[None], "failed", [None]]
@@ -174,7 +211,7 @@ def test_an_interrupted_caller_leaves_the_store_usable(open_store, store_kind) -
     assert there.transact([counting()]) == [1]
 
 
-def test_turns_of_an_interrupted_leader_are_carried_out_by_the_next() -> None:
+def test_turns_of_an_interrupted_leader_are_carried_out_by_the_next(waiting) -> None:
     carried_out: list[list[str]] = []
     leading, go_on = threading.Event(), threading.Event()
 
@@ -182,7 +219,7 @@ def test_turns_of_an_interrupted_leader_are_carried_out_by_the_next() -> None:
         carried_out.append([str(turn.units[0]) for turn in turns])
         if turns[0].units[0] == "first":
             leading.set()
-            go_on.wait(10)
+            happened(go_on, what="the leader may go on")
         elif len(turns) > 1:
             raise KeyboardInterrupt
         for turn in turns:
@@ -198,8 +235,8 @@ def test_turns_of_an_interrupted_leader_are_carried_out_by_the_next() -> None:
 
     first = threading.Thread(target=submit, args=("first",))
     first.start()
-    leading.wait(10)
-    threading.Timer(0.2, go_on.set).start()
+    happened(leading, what="the first one leads")
+    set_once_they_wait(go_on, waiting, 2)
     answers = all_at_once(partial(submit, "second"), partial(submit, "third"))
     first.join()
 
@@ -207,13 +244,13 @@ def test_turns_of_an_interrupted_leader_are_carried_out_by_the_next() -> None:
     assert sorted(map(str, answers)) in (["['second done']", "interrupted"], ["['third done']", "interrupted"])
 
 
-def test_a_waiting_caller_that_is_interrupted_hands_its_lead_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_waiting_caller_that_is_interrupted_hands_its_lead_on(waiting, monkeypatch: pytest.MonkeyPatch) -> None:
     leading, go_on = threading.Event(), threading.Event()
 
     def carry_out(turns: list[PendingCall]) -> None:
         if turns[0].units[0] == "first":
             leading.set()
-            go_on.wait(10)
+            happened(go_on, what="the leader may go on")
         for turn in turns:
             turn.answer([turn.units[0]])
 
@@ -228,8 +265,8 @@ def test_a_waiting_caller_that_is_interrupted_hands_its_lead_on(monkeypatch: pyt
     monkeypatch.setattr(PendingCall, "wait", interrupted)
     first = threading.Thread(target=combiner.submit, args=(["first"],))
     first.start()
-    leading.wait(10)
-    threading.Timer(0.1, go_on.set).start()
+    happened(leading, what="the first one leads")
+    set_once_they_wait(go_on, waiting, 1)
 
     with pytest.raises(KeyboardInterrupt):
         combiner.submit(["second"])
@@ -306,7 +343,7 @@ def test_a_file_that_another_writer_holds_is_try_later(
     open_store, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(writer, "_LONGEST_S", 0.1)
+    monkeypatch.setattr(writer, "LONGEST_S", 0.1)
     there = open_store("sqlite")
     with closing(sqlite3.connect(tmp_path / "remit.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -335,7 +372,19 @@ def test_a_record_this_version_can_not_read_is_said_to_be_one(open_store, store_
         there.transact([putting((key, record))])
 
 
-def test_a_commit_that_the_database_refuses_leaves_no_transaction_open(open_store) -> None:
+@pytest.fixture
+def foreign_keys() -> Iterator[None]:
+    """SQLite checks them on every connection."""
+
+    def switch_on(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "connect", switch_on)
+    yield
+    sqlalchemy.event.remove(sqlalchemy.Engine, "connect", switch_on)
+
+
+def test_a_commit_that_the_database_refuses_leaves_no_transaction_open(open_store, foreign_keys) -> None:
     fails = [True]
 
     def enlist(transaction: sqlalchemy.Connection, _messages: Any) -> None:
@@ -346,7 +395,6 @@ def test_a_commit_that_the_database_refuses_leaves_no_transaction_open(open_stor
             transaction.execute(sqlalchemy.text("INSERT INTO b VALUES (7)"))
 
     there = open_store("sqlite", enlist)
-    there._writer._connected().connection.driver_connection.execute("PRAGMA foreign_keys = ON")
 
     with pytest.raises(TryLater):
         there.transact([counting(), sending(1)])
@@ -363,8 +411,10 @@ def test_reading_shows_one_moment_over_all_kinds_of_record(open_store, postgres_
         # Usages are read first; then the reader has to wait for the objects.
         other.execute("LOCK TABLE internal_objects IN ACCESS EXCLUSIVE MODE")
         reading = pool.submit(there.read, [key, COUNTER])
-        while not other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
-            threading.Event().wait(0.01)
+        until(
+            lambda: other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone(),
+            what="the reader waits for a lock",
+        )
         other.execute("UPDATE internal_objects SET body = replace(body, 'old', 'new')")
         other.execute("UPDATE usages SET body = replace(body, '1', '2')")
         other.commit()
@@ -401,8 +451,9 @@ def plans() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("sql", "parameters"), [plan[1:] for plan in plans()], ids=[plan[0] for plan in plans()])
-def test_no_list_is_read_whole_or_sorted(open_store, sql: str, parameters: dict[str, Any]) -> None:
-    steps = [row[3] for row in open_store("sqlite")._fetch(f"EXPLAIN QUERY PLAN {sql}", **parameters)]
+def test_no_list_is_read_whole_or_sorted(open_store, sqlite_url: str, sql: str, parameters: dict[str, Any]) -> None:
+    open_store("sqlite")
+    steps = [row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {sql}", **parameters)]
 
     tables = [step for step in steps if "cases" in step or "ledger" in step or "usages" in step]
     assert tables

@@ -10,6 +10,7 @@ from remit.core.errors import Conflict
 from remit.ports import answer_of
 from remit.stores.sql import SqlStore
 from remit.testing.samples import counted, counting
+from tests.waiting import received
 
 # Not forked: a child must not inherit the open connections of its parent.
 SPAWN = multiprocessing.get_context("spawn")
@@ -54,7 +55,7 @@ def _in_processes(number: int, job: Callable[..., None], *arguments: Any) -> lis
     processes = [SPAWN.Process(target=job, args=(*arguments, start, answers)) for _ in range(number)]
     for process in processes:
         process.start()
-    told = [answers.get(timeout=60) for _ in processes]
+    told = [received(answers, what="a process's answers") for _ in processes]
     for process in processes:
         process.join()
     return told

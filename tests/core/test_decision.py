@@ -463,7 +463,7 @@ def expected(scene, reason):
     return early or refused_by_budget(scene) or "WITHIN_BOUNDS"
 
 
-@settings(max_examples=1200, deadline=None)
+@settings(max_examples=1200)
 @given(scenes)
 def test_whatever_the_bounds_and_the_intent_the_verdict_is_the_contract_s(scene):
     seen = bounds_of(scene)

@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from remit.demo.crm import Asked, Crm, Reply
+from tests.waiting import PATIENCE_S, ended, happened, received
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 40
 
 
 class Process:
@@ -51,9 +51,9 @@ class Process:
         assert self._process.stderr is not None
         self.errors = self._process.stderr.read()
 
-    def line(self, timeout_s: float = PATIENCE_S) -> str:
+    def line(self) -> str:
         """The next line it says."""
-        said = self._lines.get(timeout=timeout_s)
+        said = received(self._lines, what="a line of the process")
         assert said is not None, f"it ended instead:\n{self._wait_for_errors()}"
         return said
 
@@ -68,13 +68,13 @@ class Process:
     def everything(self) -> str:
         """All that it says, to its end."""
         said = ""
-        while (line := self._lines.get(timeout=PATIENCE_S)) is not None:
+        while (line := received(self._lines, what="the end of the process")) is not None:
             said += line
         self._wait_for_errors()
         return said
 
     def _wait_for_errors(self) -> str:
-        self._readers[1].join(PATIENCE_S)
+        ended(self._readers[1])
         return self.errors
 
     def kill(self) -> None:
@@ -141,7 +141,7 @@ class HoldingCrm(Crm):
     def answer(self, asked: Asked) -> Reply | None:
         answer = super().answer(asked)
         self.acted.put(asked)
-        self.go_on.wait(PATIENCE_S)
+        happened(self.go_on, what="the far side may answer")
         return answer
 
     def stop(self) -> None:

@@ -19,10 +19,10 @@ from remit.entrypoints.server.worker import work
 from remit.flow.publish import IntentRef, publish_sent
 from remit.flow.reconcile import expire
 from remit.ports import REFUSED, Message, Receipt
+from tests.waiting import PATIENCE_S
 
 TENANT, ACCOUNT = "acme", "north"
 ROUNDS = 12
-PATIENCE_S = 60
 # Not forked: a child must not inherit the open connections of its parent.
 SPAWN = multiprocessing.get_context("spawn")
 

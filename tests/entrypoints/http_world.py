@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,9 @@ from remit.entrypoints.server.serve import Server
 from remit.entrypoints.server.worker import work
 from remit.entrypoints.web.settings import HttpSettings
 from remit.ports import Call, Store
+from remit.testing.faults import Meeting, PausingStore
 from remit.wiring import Remit
+from tests.waiting import PATIENCE_S, ended, received
 
 ACME, GLOBEX = "acme", "globex"
 NOTE, EMAIL = "CREATE_INTERNAL_NOTE", "SEND_EMAIL"
@@ -47,7 +50,7 @@ class World:
         """Somebody who sends the key of that role of that tenant; nobody's without a role."""
         owner = PLATFORM if role == "platform" else tenant
         headers = {"Authorization": f"Bearer {self.keys[owner, role]}"} if role else {}
-        client = httpx.Client(base_url=self.url, headers=headers, timeout=20, trust_env=False)
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE_S, trust_env=False)
         self._clients.append(client)
         return client
 
@@ -115,6 +118,43 @@ def proposal(action_intent_id: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+def waiting(world: World, name: str, **changes: Any) -> str:
+    """Put an intent into the queue. Answers its digest."""
+    world.submit(name, action_type=EMAIL, **changes)
+    return world.remit.intent(ACME, name).digest
+
+
+def person(world: World, name: str, *roles: str) -> httpx.Client:
+    """A client with a key of that name."""
+    _, key = world.remit.create_key(ACME, {"name": name, "roles": list(roles or ["approver"])}, by="the test")
+    client = world.client(None)
+    client.headers["Authorization"] = f"Bearer {key}"
+    return client
+
+
+def problem(answer: httpx.Response, status: int, kind: str = "invalid-input") -> dict[str, Any]:
+    """The problem that `answer` tells, seen to be whole."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert told["status"] == status
+    assert told["type"] == f"/problems/{kind}"
+    assert told["title"]
+    assert told["detail"]
+    return dict(told)
+
+
+def at_once(world: World, *asks: Any) -> list[httpx.Response]:
+    """Each in a thread; the first two to write meet between what they read and what they write."""
+    sound = world.remit.context.store
+    world.goes_through(PausingStore(sound, Meeting()))
+    try:
+        with ThreadPoolExecutor(len(asks)) as pool:
+            return list(pool.map(lambda ask: ask(), asks))
+    finally:
+        world.goes_through(sound)
+
+
 @contextmanager
 def http_world(directory: Path, settings: HttpSettings | None = None, **opening: Any) -> Iterator[World]:
     """Bounds are set for `acme` and for nobody else. `opening` goes to `Remit.open`."""
@@ -138,11 +178,10 @@ def served(app: Any) -> Iterator[tuple[str, Server]]:
     thread = threading.Thread(target=server.run, name="the test's server")
     thread.start()
     try:
-        yield ready.get(timeout=20), server
+        yield received(ready, what="the server listens"), server
     finally:
         server.should_exit = True
-        thread.join(timeout=20)
-        assert not thread.is_alive(), "the server did not stop"
+        ended(thread)
 
 
 def _keys(remit: Remit) -> dict[tuple[str, str], str]:

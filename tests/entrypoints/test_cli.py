@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import PATIENCE_S, ended
+
 SOURCE = Path(__file__).parents[2] / "src"
 BOUNDS = """
 tenant: acme
@@ -55,7 +57,7 @@ class Desk:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
         )
         assert done.returncode == code, f"remit {' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
@@ -290,7 +292,7 @@ def test_on_a_terminal_a_person_is_asked_before_it_is_approved(desk: Desk) -> No
         words, cwd=desk.folder, env=environment(), stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         os.write(ours, b"n\n")
-        shown, asked = process.communicate(timeout=60)
+        shown, asked = process.communicate(timeout=PATIENCE_S)
     os.close(ours), os.close(theirs)
 
     assert process.returncode == 130
@@ -309,8 +311,8 @@ def test_a_bar_on_the_terminal_takes_nothing_from_the_output(desk: Desk) -> None
         os.close(theirs)
         drain = threading.Thread(target=_read_all, args=(ours, shown := bytearray()))
         drain.start()
-        out, _ = process.communicate(timeout=60)
-        drain.join(timeout=60)
+        out, _ = process.communicate(timeout=PATIENCE_S)
+        ended(drain)
     os.close(ours)
 
     assert len(objects(out)) == 12
@@ -491,7 +493,7 @@ def test_a_worker_that_is_told_to_end_ends(desk: Desk) -> None:
         assert process.stderr is not None
         started = process.stderr.readline()
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_S)
 
     assert reconciled == {"gated": 0, "published": 0, "expired": 0, "purged": 0}
     assert started.startswith("working")

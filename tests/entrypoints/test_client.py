@@ -32,6 +32,7 @@ from remit.core.identity.access import ROLES
 from remit.entrypoints.web.settings import HttpSettings
 from remit.testing.faults import FaultyStore
 from tests.entrypoints.http_world import ACME, EMAIL, World, http_world, proposal
+from tests.waiting import ended
 
 HEALTH = {"/healthz", "/readyz", "/metrics"}
 """For whoever watches the server, not for whoever uses it."""
@@ -174,21 +175,29 @@ def test_the_verb_of_days(ann: RemitClient, world: World) -> None:
 
 
 def test_the_stream_goes_on_where_it_was_left(ann: RemitClient, world: World) -> None:
-    def later() -> None:
-        for number in range(3):
-            world.submit(f"i-{number}", action_type=EMAIL)
+    heard, asked = threading.Event(), []
 
-    stream = ann.stream()
-    timer = threading.Timer(1.0, later)
-    timer.start()
-    first = next(stream)
-    timer.join()
+    def ask() -> None:
+        asked.append(f"i-{len(asked)}")
+        world.submit(asked[-1], action_type=EMAIL)
+
+    def ask_until_heard() -> None:
+        # Nobody says when a stream is open: what comes before is not told.
+        while not heard.wait(0.1):
+            ask()
+
+    asking = threading.Thread(target=ask_until_heard)
+    asking.start()
+    first = next(ann.stream())
+    heard.set()
+    ended(asking)
+    ask(), ask()
 
     again = ann.stream(after=first.id)
 
-    seen = [next(again).told["action_intent_id"] for _ in range(2)]
+    later = asked[asked.index(first.told["action_intent_id"]) + 1 :]
     assert first.id
-    assert {first.told["action_intent_id"], *seen} >= {"i-0"}
+    assert [next(again).told["action_intent_id"] for _ in later] == later
 
 
 def test_ids_are_carried_whole(ann: RemitClient) -> None:

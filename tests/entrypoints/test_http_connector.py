@@ -286,7 +286,8 @@ def test_an_answer_that_drips_ends_when_the_whole_time_is_up(connector):
         took_s = time.monotonic() - began
 
     assert (result.acted, result.error_class) == ("unknown", "TIMEOUT")
-    assert took_s < 2
+    # To its end it would have dripped for twenty.
+    assert took_s < 15
 
 
 def test_a_far_side_that_acts_and_drops_the_connection_leaves_it_unknown(crm, connector):

@@ -24,6 +24,7 @@ from remit.core.errors import Forbidden, InvalidInput, TryLater, Unauthenticated
 from remit.entrypoints.web.oidc import FETCH_AT_MOST_EVERY_S, KEYS_FRESH_S, KEYS_KEPT_S, TokenIssuer
 from remit.entrypoints.web.settings import HttpSettings, OidcSettings, settings_from
 from tests.entrypoints.http_world import ACME, World, http_world, proposal
+from tests.waiting import PATIENCE_S
 
 AUDIENCE = "https://remit.example"
 RSA = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2)]
@@ -57,7 +58,7 @@ class Issuer:
                     issuer.asked += 1
                 else:
                     issuer.discovered += 1
-                issuer.answers.wait(10)
+                issuer.answers.wait(PATIENCE_S)
                 answer = {"/.well-known/openid-configuration": issuer.described, "/keys": {"keys": issuer.keys}}
                 body = json.dumps(answer.get(self.path, {})).encode()
                 self.send_response(302 if issuer.redirects else 200)

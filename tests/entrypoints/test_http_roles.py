@@ -83,7 +83,7 @@ QUERIES = {"GET /v1/tally": {"from": "2026-03-01", "to": "2026-03-31"}}
 """What a route has to be asked with."""
 
 
-def _body(world: World, route: str, intent: str) -> Any:
+def body_for(world: World, route: str, intent: str) -> Any:
     """What makes each route's request a right one, but for the credential."""
     digest = world.remit.intent(ACME, intent).digest
     if route.startswith("PUT /v1/subscriptions"):
@@ -122,7 +122,7 @@ def _waiting(world: World, tenant: str = ACME) -> str:
     return name
 
 
-def _ids(world: World) -> dict[str, str]:
+def ids_in(world: World) -> dict[str, str]:
     """Something of `acme` for each id that a path may hold."""
     made, _ = world.remit.create_key(ACME, {"name": "some", "roles": ["agent"]}, by="the test")
     version = world.remit.policy_versions(ACME)[0]["version"]
@@ -145,9 +145,9 @@ def test_every_route_says_here_who_may(shared: World) -> None:
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("route", ALLOWED)
 def test_a_route_answers_the_roles_it_is_for_and_no_other(shared: World, route: str, role: str) -> None:
-    ids = _ids(shared)
+    ids = ids_in(shared)
 
-    answer = _ask(shared.client(role), route, _body(shared, route, ids["action_intent_id"]), **ids)
+    answer = _ask(shared.client(role), route, body_for(shared, route, ids["action_intent_id"]), **ids)
 
     if role not in ALLOWED[route]:
         assert answer.status_code == 403
@@ -174,9 +174,9 @@ def test_a_refusal_names_the_roles_that_would_do(shared: World) -> None:
 
 @pytest.mark.parametrize("route", ALLOWED)
 def test_nobody_gets_no_answer_without_a_credential(shared: World, route: str) -> None:
-    ids = _ids(shared)
+    ids = ids_in(shared)
 
-    answer = _ask(shared.client(None), route, _body(shared, route, ids["action_intent_id"]), **ids)
+    answer = _ask(shared.client(None), route, body_for(shared, route, ids["action_intent_id"]), **ids)
 
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -270,14 +270,14 @@ def _picture(world: World, tenant: str) -> Any:
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "platform"])
 def test_the_ids_of_one_tenant_lead_another_nowhere_and_nothing_changes(shared: World, role: str) -> None:
-    ids = _ids(shared)
+    ids = ids_in(shared)
     before = _picture(shared, ACME)
 
     for route, roles in ALLOWED.items():
         # A subscription's name is whoever's who gives it: under another's, one makes one's own.
         if "{" not in route or route.startswith("PUT /v1/subscriptions"):
             continue
-        body = _body(shared, route, ids["action_intent_id"])
+        body = body_for(shared, route, ids["action_intent_id"])
         answer = _ask(shared.client(role, GLOBEX), route, body, **ids)
         assert answer.status_code == (404 if role in roles else 403), route
         assert "hello" not in answer.text
@@ -286,7 +286,7 @@ def test_the_ids_of_one_tenant_lead_another_nowhere_and_nothing_changes(shared: 
 
 
 def test_a_subscription_under_a_name_that_another_tenant_gave_is_another_one(shared: World) -> None:
-    name = _ids(shared)["subscription_id"]
+    name = ids_in(shared)["subscription_id"]
     before = _picture(shared, ACME)
 
     made = shared.client("admin", GLOBEX).put(f"/v1/subscriptions/{name}", json={**WEBHOOK, "enabled": False})
@@ -301,9 +301,9 @@ def test_bulk_answers_and_the_gate_do_not_know_another_tenants_intents(shared: W
     before = _picture(shared, ACME)
     approver, agent = shared.client("approver", GLOBEX), shared.client("agent", GLOBEX)
 
-    approved = approver.post("/v1/approve", json=_body(shared, "POST /v1/approve", intent)).json()
-    rejected = approver.post("/v1/reject", json=_body(shared, "POST /v1/reject", intent)).json()
-    gated = agent.post("/v1/gate", json=_body(shared, "POST /v1/gate", intent)).json()
+    approved = approver.post("/v1/approve", json=body_for(shared, "POST /v1/approve", intent)).json()
+    rejected = approver.post("/v1/reject", json=body_for(shared, "POST /v1/reject", intent)).json()
+    gated = agent.post("/v1/gate", json=body_for(shared, "POST /v1/gate", intent)).json()
 
     assert [item["status"] for item in approved["items"] + rejected["items"]] == [404, 404]
     assert gated["reason"] == "INTENT_NOT_FOUND"
@@ -333,7 +333,7 @@ def test_what_lists_counts_or_exports_holds_nothing_of_another_tenant(shared: Wo
 def test_a_body_that_names_another_tenant_is_refused(shared: World, path: str) -> None:
     intent = _waiting(shared)
     before = _picture(shared, ACME)
-    body = {**_body(shared, f"POST {path}", intent), "tenant_id": ACME}
+    body = {**body_for(shared, f"POST {path}", intent), "tenant_id": ACME}
 
     answer = shared.client("agent", GLOBEX).post(path, json=body)
 
@@ -357,9 +357,9 @@ def test_in_a_list_only_the_proposal_that_names_another_tenant_or_speaker_is_ref
 @pytest.mark.parametrize("route", [route for route in ALLOWED if route.startswith(("POST", "PUT"))])
 def test_no_route_takes_a_tenant_from_elsewhere(shared: World, route: str) -> None:
     """A field that would name one is unknown to most; where it is known, it can only be the caller's own."""
-    ids = _ids(shared)
+    ids = ids_in(shared)
     before = _picture(shared, ACME)
-    body = {**(_body(shared, route, ids["action_intent_id"]) or {}), "tenant_id": ACME, "tenant": ACME}
+    body = {**(body_for(shared, route, ids["action_intent_id"]) or {}), "tenant_id": ACME, "tenant": ACME}
     role = sorted(ALLOWED[route])[0]
 
     answer = _ask(shared.client(role, GLOBEX), route, body, **ids)

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from remit.core.identity.access import ROLES
 from remit.entrypoints.web.settings import HttpSettings
 from tests.entrypoints.http_world import ACME, World, http_world
-from tests.entrypoints.test_http_roles import ALLOWED, QUERIES, _body, _ids
+from tests.entrypoints.test_http_roles import ALLOWED, QUERIES, body_for, ids_in
 
 ENDLESS = "GET /v1/stream"
 ROUTES = [route for route in ALLOWED if route != ENDLESS]
@@ -72,8 +72,8 @@ def _operation(api: Any, route: str) -> Any:
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_good_answer_is_as_described(shared: World, api: Any, everybody: dict[str, str], route: str) -> None:
-    ids = _ids(shared)
-    body = _body(shared, route, ids["action_intent_id"])
+    ids = ids_in(shared)
+    body = body_for(shared, route, ids["action_intent_id"])
     method, path = route.format(**ids).split(" ")
 
     query = QUERIES.get(route)
@@ -100,7 +100,6 @@ def test_whatever_is_sent_the_answer_is_as_described(
         max_examples=20,
         derandomize=True,
         database=None,
-        deadline=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,9 +16,11 @@ from standardwebhooks.webhooks import Webhook
 
 from remit.core.errors import TryLater
 from remit.core.notifications import outbox
+from remit.egress import post
 from remit.entrypoints.server import notifications
 from remit.entrypoints.server.worker import work
 from remit.wiring import Remit
+from tests.waiting import PATIENCE_S, ended, happened, until
 
 from .far_side import says, talking
 from .http_world import ACME, EMAIL, NOTE, bounds, proposal
@@ -46,8 +47,7 @@ def working(url: str = "memory://", **changes: Any) -> Iterator[Remit]:
             yield remit
         finally:
             stop.set()
-            thread.join(30)
-            assert not thread.is_alive()
+            ended(thread)
 
 
 def subscribe(remit: Remit, url: str, name: str = "ops", **changes: Any) -> None:
@@ -60,11 +60,8 @@ def submit(remit: Remit, name: str, **changes: Any) -> None:
     assert not isinstance(answer, Exception), answer
 
 
-def until(true: Callable[[], bool], seconds: float = 15) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come to be"
-        time.sleep(0.02)
+def _succeeded(remit: Remit, name: str) -> bool:
+    return bool(remit.status(ACME, name)["status"] == "SUCCEEDED")
 
 
 def event(request: str) -> Any:
@@ -80,7 +77,7 @@ def test_what_needs_input_reaches_a_receiver_signed_and_with_a_link(database: st
     with talking(says(204)) as receiver, working(url) as remit:
         subscribe(remit, receiver.url)
         submit(remit, "i-1", action_type=EMAIL)
-        until(lambda: [each["status"] for each in remit.deliveries(ACME)] == ["DELIVERED"])
+        until(lambda: [each["status"] for each in remit.deliveries(ACME)] == ["DELIVERED"], what="it is delivered")
 
     (item,) = event(receiver.heard[0])["data"]["items"]
     assert (item["action_intent_id"], item["url"]) == ("i-1", "https://r.test/console/intents/i-1")
@@ -92,7 +89,7 @@ def test_a_secret_is_in_no_file_no_answer_and_no_log(tmp_path: Path, caplog: pyt
     with talking(echo) as receiver, working(f"sqlite:///{tmp_path / 'remit.db'}") as remit:
         subscribe(remit, receiver.url)
         remit.test_subscription(ACME, "ops", by="ann")
-        until(lambda: len(receiver.heard) > 1)
+        until(lambda: len(receiver.heard) > 1, what="a second attempt")
         shown = str([remit.deliveries(ACME), [each.wire() for each in remit.subscriptions(ACME)]])
 
     assert "expected ${HOOK_SECRET}" in shown
@@ -107,17 +104,18 @@ def test_a_receiver_that_fails_gets_it_when_it_has_recovered() -> None:
     with talking(lambda *given: next(answers)(*given)) as receiver, working() as remit:
         subscribe(remit, receiver.url)
         submit(remit, "i-1", action_type=EMAIL)
-        until(lambda: [each["status"] for each in remit.deliveries(ACME)] == ["DELIVERED"])
+        until(lambda: [each["status"] for each in remit.deliveries(ACME)] == ["DELIVERED"], what="it is delivered")
 
     assert len({event(request)["id"] for request in receiver.heard}) == 1
     assert len(receiver.heard) == 3
 
 
-def test_a_slow_receiver_holds_up_neither_executions_nor_other_receivers() -> None:
+def test_a_slow_receiver_holds_up_neither_executions_nor_other_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(post, "TIMEOUT_S", 3 * PATIENCE_S)
     over = threading.Event()
 
     with (
-        talking(lambda *_: over.wait(8)) as slow,
+        talking(lambda *_: over.wait(PATIENCE_S)) as slow,
         talking(says(200)) as quick_one,
         working() as remit,
     ):
@@ -125,24 +123,21 @@ def test_a_slow_receiver_holds_up_neither_executions_nor_other_receivers() -> No
             subscribe(remit, slow.url, f"slow-{number}")
         subscribe(remit, quick_one.url)
         submit(remit, "asked", action_type=EMAIL)
-        until(lambda: len(slow.heard) == 3)
-        began = time.monotonic()
+        until(lambda: len(slow.heard) == 3, what="the slow ones are asked")
         for number in range(8):
             submit(remit, f"i-{number}", action_type=NOTE)
-        until(lambda: all(remit.status(ACME, f"i-{number}")["status"] == "SUCCEEDED" for number in range(8)), 5)
-        until(lambda: len(quick_one.heard) == 1, 5)
-        took = time.monotonic() - began
+        until(lambda: all(_succeeded(remit, f"i-{number}") for number in range(8)), what="eight executions end")
+        until(lambda: len(quick_one.heard) == 1, what="the quick one is told")
         over.set()
 
-    assert took < 5
 
-
-def test_no_tenant_takes_every_place() -> None:
+def test_no_tenant_takes_every_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(post, "TIMEOUT_S", 3 * PATIENCE_S)
     over, busy = threading.Event(), threading.Event()
 
     def slow(*_: Any) -> None:
         busy.set()
-        over.wait(8)
+        over.wait(PATIENCE_S)
 
     with talking(slow) as greedy, talking(says(200)) as other, working() as remit:
         for number in range(notifications.AT_ONCE + 4):
@@ -151,9 +146,9 @@ def test_no_tenant_takes_every_place() -> None:
         asked = {"channel": "webhook", "url": f"{other.url}/in", "signing_secret": "${HOOK_SECRET}"}
         remit.set_subscription("globex", "ops", asked, by="zoe")
         submit(remit, "asked", action_type=EMAIL)
-        assert busy.wait(10)
+        happened(busy, what="the slow one is asked")
         remit.test_subscription("globex", "ops", by="zoe")
-        until(lambda: len(other.heard) == 1, 5)
+        until(lambda: len(other.heard) == 1, what="the other tenant is told")
         at_once = len(greedy.heard)
         over.set()
 
@@ -172,7 +167,7 @@ def test_what_fails_while_following_is_tried_again_and_executions_go_on(monkeypa
         monkeypatch.setattr(remit, "follow", failing)
         subscribe(remit, receiver.url)
         submit(remit, "asked", action_type=EMAIL), submit(remit, "i-1")
-        until(lambda: len(receiver.heard) == 1 and remit.status(ACME, "i-1")["status"] == "SUCCEEDED")
+        until(lambda: len(receiver.heard) == 1 and _succeeded(remit, "i-1"), what="both are done")
 
 
 def test_a_worker_that_ends_has_counted_what_it_did() -> None:

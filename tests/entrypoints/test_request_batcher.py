@@ -10,6 +10,7 @@ import pytest
 
 from remit.core.errors import TryLater
 from remit.entrypoints.web.request_batcher import RequestBatcher
+from tests.waiting import happened, until_in_loop
 
 
 class Rounds:
@@ -21,7 +22,7 @@ class Rounds:
 
     def __call__(self, questions: Sequence[str]) -> list[str | Exception]:
         self.asked.append(list(questions))
-        assert self.go.wait(5)
+        happened(self.go, what="the round may go on")
         return [TryLater("boom") if question == "boom" else question.upper() for question in questions]
 
 
@@ -29,8 +30,7 @@ async def _all(
     together: RequestBatcher[str, str], questions: Sequence[str], rounds: Rounds
 ) -> list[str | BaseException]:
     asking = [asyncio.ensure_future(together.ask(question)) for question in questions]
-    while not rounds.asked:
-        await asyncio.sleep(0)
+    await until_in_loop(lambda: rounds.asked, what="the first round is asked")
     rounds.go.set()
     return await asyncio.gather(*asking, return_exceptions=True)
 
@@ -41,8 +41,7 @@ def test_what_comes_during_a_round_goes_together_with_the_next():
     async def ask() -> list[str | BaseException]:
         together: RequestBatcher[str, str] = RequestBatcher(rounds, most=3)
         first = asyncio.ensure_future(together.ask("first"))
-        while not rounds.asked:
-            await asyncio.sleep(0)
+        await until_in_loop(lambda: rounds.asked, what="the first round is asked")
         return [*(await _all(together, ["a", "b", "c", "d"], rounds)), await first]
 
     assert asyncio.run(ask()) == ["A", "B", "C", "D", "FIRST"]
@@ -84,8 +83,7 @@ def test_who_goes_away_is_not_waited_for_and_the_others_are_answered():
     async def ask() -> str:
         together: RequestBatcher[str, str] = RequestBatcher(rounds, most=9)
         gone, stays = asyncio.ensure_future(together.ask("gone")), asyncio.ensure_future(together.ask("stays"))
-        while not rounds.asked:
-            await asyncio.sleep(0)
+        await until_in_loop(lambda: rounds.asked, what="the first round is asked")
         gone.cancel()
         rounds.go.set()
         answer = await stays

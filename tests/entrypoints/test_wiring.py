@@ -18,6 +18,7 @@ from remit import InvalidInput, Remit, TryLater
 from remit.connectors.internal import InternalConnector
 from remit.entrypoints.server.worker import work
 from remit.wiring import SystemClock, console_url, notifiers, open_sender, tool_environment
+from tests.waiting import PATIENCE_S
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -236,7 +237,7 @@ def _python(code: str, cwd: Path) -> set[str]:
         env={**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert told.returncode == 0, told.stderr
     return set(told.stdout.split())

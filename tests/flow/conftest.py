@@ -9,13 +9,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from ..conftest import QUEUES_NOTHING, _database
+from ..conftest import QUEUES_NOTHING, database
 from .world import OpenStore, World
 
 
 @pytest.fixture(scope="session")
 def _flow_database(postgres_server: str, _postgres_template: str) -> Iterator[str]:
-    with _database(postgres_server, _postgres_template) as url:
+    with database(postgres_server, _postgres_template) as url:
         yield url
 
 

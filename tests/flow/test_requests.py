@@ -46,7 +46,7 @@ class Counted:
     """A world over a counted client, and how many requests something took, the bus's among them."""
 
     def __init__(self, client, table):
-        self.wire = Wire(client)
+        self.wire, self.table = Wire(client), table
         self.stores = [DynamoStore(self.wire, table, settle_s=0)]
         self.world = World(lambda enlist=None: self.stores[0], sending=True)
         self.world.bus = CountedBus()
@@ -121,7 +121,7 @@ def test_a_budget_that_is_used_up_takes_one_read_and_one_transaction(counted):
 
 def test_what_is_published_already_is_answered_with_one_read(bounded):
     bounded.world.submit()
-    bounded.stores[:] = [DynamoStore(bounded.wire, bounded.stores[0]._table.name, settle_s=0)]
+    bounded.stores[:] = [DynamoStore(bounded.wire, bounded.table, settle_s=0)]
     again = World(lambda enlist=None: bounded.stores[0], sending=True)
 
     answer, requests = bounded.requests(again.gate)
@@ -131,7 +131,7 @@ def test_what_is_published_already_is_answered_with_one_read(bounded):
 
 def test_what_was_reserved_by_a_process_that_died_takes_one_read_one_event_and_one_mark(bounded):
     bounded.world.reserve()
-    reborn = Counted(bounded.wire.client, bounded.stores[0]._table.name)
+    reborn = Counted(bounded.wire.client, bounded.table)
 
     answer, requests = reborn.requests(reborn.world.gate)
 
@@ -164,8 +164,7 @@ def test_ten_intents_of_one_account_share_their_requests(counted, way):
 
 def test_a_mark_that_somebody_came_before_looks_again(counted):
     counted.world.apply()
-    other = World(lambda enlist=None: counted.stores[0], sending=True)
-    counted.world.bus.script += [lambda message: (_marked_by(other), "delivered")[1]]
+    counted.world.bus.script += [lambda message: (_marked_by_another(counted), "delivered")[1]]
 
     counted.world.submit()
 
@@ -175,8 +174,8 @@ def test_a_mark_that_somebody_came_before_looks_again(counted):
     counted.world.assert_sound()
 
 
-def _marked_by(world):
+def _marked_by_another(counted):
     """Another process finds the approval reserved, sends and marks it."""
-    elsewhere = DynamoStore(world.inner._table._client, world.inner._table.name, settle_s=0)
+    elsewhere = DynamoStore(counted.wire.client, counted.table, settle_s=0)
     World(lambda enlist=None: elsewhere, sending=True).gate()
     elsewhere.close()

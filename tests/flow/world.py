@@ -27,6 +27,7 @@ from remit.flow.context import Context
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.ports import DELIVERED, Call, CaseFilter, Message, Receipt, Store, UnitOfWork, Writes
 from remit.testing.faults import Meeting, PausingStore, StoreWrapper
+from tests.waiting import PATIENCE_S, ended
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TYPE, OTHER = "UPDATE_CONTACT", "SEND_EMAIL"
@@ -509,7 +510,7 @@ def both(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]
     barrier, answers = threading.Barrier(2), [None, None]
 
     def one(place: int, act: Callable[[], Any]) -> None:
-        barrier.wait(20)
+        barrier.wait(PATIENCE_S)
         try:
             answers[place] = act()
         except Exception as error:
@@ -519,5 +520,5 @@ def both(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        ended(thread)
     return answers[0], answers[1]

@@ -423,7 +423,6 @@ def _settings(kind: str) -> settings:
         max_examples=EXAMPLES[kind] * (20 if THOROUGH else 1),
         stateful_step_count=80 if THOROUGH else 40,
         derandomize=bool(os.environ.get("CI")) and not THOROUGH,
-        deadline=None,
         database=None,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),

@@ -133,7 +133,8 @@ def test_a_slow_receiver_is_left_when_its_time_is_over(monkeypatch):
         (report,) = sent(receiver)
 
     assert report.outcome == "failed" and "in time" in report.detail
-    assert time.monotonic() - began < 2
+    # To its end it would have dripped for ten.
+    assert time.monotonic() - began < 8
 
 
 def test_a_receiver_that_answers_twice_is_believed_once():

@@ -24,7 +24,7 @@ TEXT = ["text/", "application/json", MEDIA_TYPE, "application/x-ndjson", "applic
 
 
 @cache
-def _door() -> Handler:
+def door() -> Handler:
     # No start-up or shutdown to run: an environment is frozen, not ended.
     app = create_app(process.remit(), settings_from(os.environ))
     adapted: Handler = Mangum(app, lifespan="off", text_mime_types=TEXT)
@@ -35,4 +35,4 @@ def _door() -> Handler:
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
 def handler(event: Any, context: Any) -> Any:
-    return _door()(event, context)
+    return door()(event, context)

@@ -22,7 +22,7 @@ from remit.stores.units import FailsAll, RecordId, Shown
 Settlement = Callable[[], None]
 
 _TRIES = 8
-_LONGEST_S = 30.0
+LONGEST_S = 30.0
 _FIRST_PAUSE_S = 0.005
 
 
@@ -65,7 +65,7 @@ class SqlWriter:
                 if fault is None or fault is DriverFault.REFUSED:
                     raise_ours(error, self._dialect.name)
                 last = error
-            if time.monotonic() - started > _LONGEST_S:
+            if time.monotonic() - started > LONGEST_S:
                 raise FailsAll(TryLater, f"{self._dialect.name} is held by another writer: {last}") from last
             time.sleep(random.uniform(0, _FIRST_PAUSE_S * 2**attempt))  # noqa: S311
         if fault is DriverFault.LOST:

@@ -1,0 +1,200 @@
+"""An export in which everything has happened, the means to alter it, and what verification finds in it then."""
+
+import copy
+from collections import defaultdict
+
+import pytest
+
+from remit.app import verify_export
+from remit.core.ledger.entries import Head, entry_hash, seal_parts
+from remit.core.ledger.verification import INVARIANTS
+from remit.ports import REFUSED, UNCONFIRMED
+from remit.stores.memory import MemoryStore
+
+from ...flow.world import NOON, OTHER, TENANT, TYPE, World, bounds, type_of
+
+LATE = "SELDOM_DONE"
+WINDOW = "2026-03-10@UTC|account:north|all"
+
+
+class Lines:
+    """An export that can be altered and made right again."""
+
+    def __init__(self, lines):
+        self.lines = copy.deepcopy(lines)
+
+    def chain(self, name):
+        return [line for line in self.lines if line["action_intent_id"] == name]
+
+    def entry(self, name, event_type, nth=0):
+        return [line for line in self.chain(name) if line["event_type"] == event_type][nth]
+
+    def data(self, name, event_type, nth=0):
+        return self.entry(name, event_type, nth)["data"]
+
+    def drop(self, name, event_type=None):
+        self.lines = [
+            line
+            for line in self.lines
+            if line["action_intent_id"] != name or event_type not in (None, line["event_type"])
+        ]
+
+    def insert_after(self, entry, *more):
+        """Copies of `more`, behind `entry`."""
+        place = next(i for i, line in enumerate(self.lines) if line is entry) + 1
+        self.lines[place:place] = copy.deepcopy(list(more))
+
+    def configs(self):
+        return [line["data"] for line in self.lines if line["event_type"] == "CONFIG_CHANGED"]
+
+    def movements(self, window_id):
+        found = [
+            (charge["position"], sign, charge)
+            for line in self.lines
+            for sign in [{"ACTION_APPROVED": 1, "BUDGET_RELEASED": -1}.get(line["event_type"])]
+            if sign
+            for charge in line["data"]["charges"]
+            if charge["window_id"] == window_id
+        ]
+        return [(sign, charge) for _, sign, charge in sorted(found, key=lambda each: each[0])]
+
+    def renumbered(self):
+        """Positions without gaps and uses that follow from them, in every window."""
+        windows = {charge["window_id"] for line in self.lines for charge in line["data"].get("charges", [])}
+        for window_id in windows:
+            used = 0
+            for position, (sign, charge) in enumerate(self.movements(window_id), start=1):
+                used += sign
+                charge |= {"position": position, "used_after": used}
+        return self
+
+    def rehashed(self):
+        """Sequences, hashes and the closing seal as they would be had all of this been written so."""
+        chains = defaultdict(list)
+        for line in self.lines:
+            chains[line["action_intent_id"]].append(line)
+        heads = {name: link(chain) for name, chain in chains.items() if name is not None}
+        own = chains[None]
+        if own and own[-1]["event_type"] == "LEDGER_SEALED":
+            before = link(own[:-1])
+            entries = sum(map(len, chains.values())) - 1
+            (own[-1]["data"],) = seal_parts(heads, entries, before)
+        link(own)
+        self.lines = [line for chain in chains.values() for line in chain]
+        return self.lines
+
+
+def link(chain):
+    previous = None
+    for sequence, line in enumerate(chain, start=1):
+        line |= {"sequence": sequence, "previous_hash": previous}
+        line["hash"] = previous = entry_hash(line)
+    return Head(sequence=len(chain), hash=previous)
+
+
+def rehash(lines):
+    """A file altered at will, with every hash, sequence, seal head and count made right again."""
+    return Lines(lines).rehashed()
+
+
+def own_bounds(**changes):
+    types = {TYPE: type_of(), OTHER: type_of(honours_idempotency_key=True), LATE: type_of()}
+    budget = {"max_autonomous_per_day": 5, "max_per_action_type": {OTHER: 1}}
+    return bounds(
+        action_types=types,
+        allowlist=list(types),
+        budget=budget,
+        tenant_budget={"max_autonomous_per_day": 50},
+        **changes,
+    )
+
+
+def eventful_world():
+    """A world in which everything that can happen to an intent has happened."""
+    world = World(MemoryStore, sending=True)
+    world.app.apply(own_bounds(), by="ann")
+    for name in ("auto-1", "auto-2"):
+        world.submit(name)
+    world.submit("auto-3", action_type=OTHER, supersedes=None)
+    world.submit("spill", action_type=OTHER)
+    world.work()
+    world.approve("spill")
+    world.far.script += ["no VALIDATION"]
+    world.submit("failed")
+    world.work()
+    people(world)
+    doubts(world)
+    endings(world)
+    list(world.app.export(TENANT))
+    return world
+
+
+def people(world):
+    for name in ("rejected", "edited", "answered", "superseded"):
+        world.queued(name, account_id="south")
+    world.app.reject(TENANT, "rejected", by="bob", reason="no")
+    edited = world.app.edit(TENANT, "edited", by="bob", changes={"parameters.text": "better"}).action_intent_id
+    world.approve(edited)
+    world.approve("answered")
+    world.submit("superseding", account_id="south", supersedes="superseded")
+    world.app.apply(own_bounds(modes={"default": "AUTO_EXECUTE", LATE: "DISABLED"}), by="ann")
+    world.submit("blocked", action_type=LATE)
+    world.work()
+
+
+def doubts(world):
+    world.far.script += ["lost"]
+    world.submit("unknown", account_id="south")
+    world.work()
+    world.app.resolve(TENANT, "unknown", by="bob", status="SUCCEEDED", note="looked it up")
+    world.submit("stopped", account_id="south")
+    world.stop()
+    world.work()
+    world.submit("while-stopped", account_id="south")
+    world.resume()
+    world.bus.script += [REFUSED]
+    world.submit("refused", account_id="south")
+    world.approve("refused")
+    world.work()
+
+
+def endings(world):
+    world.bus.script += [UNCONFIRMED]
+    soon = (NOON.replace(hour=13)).isoformat()
+    world.submit("expired-reserved", account_id="east", expires_at=soon)
+    world.queued("expired-waiting", account_id="east", expires_at=soon)
+    world.clock.pass_(hours=2)
+    world.app.reconcile()
+    world.app.apply(own_bounds(accounts={"east": {"budget": {"max_autonomous_per_day": 4}}}), by="ann")
+    world.submit("late", account_id="east", action_type=TYPE)
+    world.work()
+    world.submit("running", account_id="east")
+    message = world.bus.take()
+    world.executor().start(message.data)
+
+
+def found(lines):
+    return {finding.invariant for finding in verify_export(iter(lines)).findings}
+
+
+class Mutations(list):
+    """Ways to break one invariant, each a function of the lines: the decorator of those functions."""
+
+    def __init__(self, invariant):
+        super().__init__()
+        self.invariant = invariant
+
+    def __call__(self, mutate):
+        self.append(pytest.param(self.invariant, mutate, id=f"{self.invariant}-{mutate.__name__}"))
+        return mutate
+
+
+def assert_that_one_alone(lines, invariant, mutate):
+    """`mutate` breaks `invariant`, and nothing else is reported."""
+    mutate(lines)
+
+    altered = lines.rehashed()
+
+    report = verify_export(iter(altered))
+    assert {finding.invariant for finding in report.findings} == {invariant}, [str(f) for f in report.findings]
+    assert INVARIANTS[invariant] in str(report.findings[0])

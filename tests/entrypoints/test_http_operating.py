@@ -1,0 +1,67 @@
+"""Resolving, stopping and keys: the routes of operators and administrators."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.entrypoints.http_world import (
+    NOTE,
+    Silent,
+    World,
+    bounds,
+    http_world,
+    problem,
+    proposal,
+)
+
+
+def test_resolving_what_nobody_could_know(tmp_path: Path) -> None:
+    with http_world(tmp_path, connectors={"silent": Silent()}) as world:
+        spec = {"risk_tier": "LOW", "tool": {"connector": "silent"}}
+        world.remit.apply(bounds(action_types={NOTE: spec}), by="the test")
+        world.submit("i-1")
+        world.work()
+        operator = world.client("operator")
+
+        first = operator.post("/v1/intents/i-1/resolve", json={"status": "SUCCEEDED", "note": "seen it"})
+        again = operator.post("/v1/intents/i-1/resolve", json={"status": "SUCCEEDED"})
+        otherwise = operator.post("/v1/intents/i-1/resolve", json={"status": "FAILED"})
+
+        assert first.json()["resolved_by"] == "operator-1"
+        assert again.json() == first.json()
+        problem(otherwise, 409, "conflict")
+        assert operator.get("/v1/intents/i-1").json()["status"] == "SUCCEEDED"
+
+
+def test_stopping_and_resuming(world: World) -> None:
+    operator, agent = world.client("operator"), world.client("agent")
+    scope = {"account_id": "acct-1", "reason": "an incident"}
+
+    stopped = operator.post("/v1/stop", json=scope).json()
+    asked = agent.post("/v1/intents", json=proposal("i-1")).json()
+    resumed = operator.post("/v1/resume", json=scope).json()
+    again = operator.post("/v1/resume", json=scope).json()
+
+    assert (stopped["stopped_by"], stopped["level"], stopped["scope"]["account_id"]) == (
+        "operator-1",
+        "autonomy",
+        "acct-1",
+    )
+    assert asked["reason"] == "AUTONOMY_STOPPED"
+    assert (resumed["resumed"], again["resumed"]) == (True, False)
+
+
+def test_a_key_is_shown_once(world: World) -> None:
+    admin = world.client("admin")
+
+    made = admin.post("/v1/keys", json={"name": "bot", "roles": ["agent"]})
+    (listed,) = [key for key in admin.get("/v1/keys").json()["items"] if key["name"] == "bot"]
+    revoked = admin.post(f"/v1/keys/{made.json()['key_id']}/revoke").json()
+
+    assert made.status_code == 201
+    secret = made.json()["key"].rpartition(".")[2]
+    assert listed == {name: value for name, value in made.json().items() if name != "key"}
+    assert secret not in json.dumps([listed, revoked])
+    assert "secret_hash" not in listed
+    assert revoked["revoked_by"] == "admin-1"

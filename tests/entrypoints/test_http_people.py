@@ -1,0 +1,177 @@
+"""Approving, rejecting and editing: by one person, by several, and by two at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.entrypoints.http_world import (
+    ACME,
+    EMAIL,
+    World,
+    at_once,
+    bounds,
+    person,
+    problem,
+    proposal,
+    waiting,
+)
+
+
+def test_rejecting_and_editing(shared: World) -> None:
+    approver = shared.client("approver")
+    waiting(shared, "edit-1")
+    waiting(shared, "reject-1")
+
+    edited = approver.post("/v1/intents/edit-1/edit", json={"changes": {"parameters.text": "politely"}}).json()
+    rejected = approver.post("/v1/intents/reject-1/reject", json={"reason": "no"}).json()
+
+    assert edited["reason"] == "EDITED_BY_PERSON"
+    assert (
+        approver.get(f"/v1/intents/{edited['action_intent_id']}").json()["intent"]["parameters"]["text"] == "politely"
+    )
+    assert approver.get("/v1/intents/edit-1").json()["superseded_by"] == edited["action_intent_id"]
+    assert rejected == {"action_intent_id": "reject-1", "status": "REJECTED"}
+    assert approver.get("/v1/intents/reject-1/why").json()["rejection"]["reason"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/v1/intents/x/approve", {}, "digest"),
+        ("/v1/intents/x/approve", {"digest": "short"}, "digest"),
+        ("/v1/intents/x/approve", {"digest": "0" * 64, "by": "somebody"}, "by"),
+        ("/v1/intents/x/reject", {"reason": "x" * 2001}, "reason"),
+        ("/v1/intents/x/edit", {"changes": {}}, "changes"),
+        ("/v1/intents/a b/reject", {}, "action_intent_id"),
+        ("/v1/intents/a%00b/reject", {}, "action_intent_id"),
+        ("/v1/approve", {"items": []}, "items"),
+        ("/v1/reject", {"action_intent_ids": ["fine", "not fine"]}, "action_intent_ids.1"),
+    ],
+)
+def test_a_persons_wrong_field_is_named(shared: World, path: str, body: Any, field: str) -> None:
+    told = problem(shared.client("approver").post(path, json=body), 422)
+
+    assert told["field"] == field
+    assert told["way_out"]
+
+
+def test_what_was_not_seen_cannot_be_approved(shared: World) -> None:
+    waiting(shared, "unseen-1")
+
+    answer = shared.client("approver").post("/v1/intents/unseen-1/approve", json={"digest": "0" * 64})
+
+    assert "look at it again" in problem(answer, 409, "conflict")["detail"]
+
+
+def test_two_approvers_at_once_make_one_approval(world: World) -> None:
+    ann, bob = person(world, "ann"), person(world, "bob")
+    for number in range(4):
+        name = f"i-{number}"
+        body = {"digest": waiting(world, name)}
+
+        answers = at_once(
+            world,
+            lambda n=name, b=body: ann.post(f"/v1/intents/{n}/approve", json=b),
+            lambda n=name, b=body: bob.post(f"/v1/intents/{n}/approve", json=b),
+        )
+
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert answers[0].json() == answers[1].json()
+        events = [entry["event_type"] for entry in world.remit.ledger(ACME, name)]
+        assert events.count("ACTION_APPROVED") == 1
+
+
+def test_approve_and_reject_at_once_have_one_winner_and_the_other_is_told(world: World) -> None:
+    ann, bob = person(world, "ann"), person(world, "bob")
+    for number in range(4):
+        name = f"i-{number}"
+        body = {"digest": waiting(world, name)}
+
+        answers = at_once(
+            world,
+            lambda n=name, b=body: ann.post(f"/v1/intents/{n}/approve", json=b),
+            lambda n=name: bob.post(f"/v1/intents/{n}/reject", json={}),
+        )
+
+        assert sorted(answer.status_code for answer in answers) == [200, 409]
+        (lost,) = [answer for answer in answers if answer.status_code == 409]
+        problem(lost, 409, "conflict")
+        expected = "REJECTED" if answers[1].status_code == 200 else "APPROVED"
+        assert world.remit.status(ACME, name)["status"] == expected
+
+
+def test_bulk_answers_are_each_by_itself(shared: World) -> None:
+    approver = shared.client("approver")
+    digests = {name: waiting(shared, name) for name in ("bulk-1", "bulk-2", "bulk-3")}
+    approver.post("/v1/intents/bulk-2/reject", json={})
+    items = [{"action_intent_id": name, "digest": digest} for name, digest in digests.items()]
+    items[2]["digest"] = "0" * 64
+
+    approved = approver.post("/v1/approve", json={"items": [*items, {**items[0], "action_intent_id": "none"}]}).json()
+    rejected = approver.post("/v1/reject", json={"action_intent_ids": ["bulk-1", "bulk-3", "bulk-2"]}).json()
+
+    assert approved["items"][0]["approval"]["intent_digest"] == digests["bulk-1"]
+    assert [item.get("status") for item in approved["items"]] == [None, 409, 409, 404]
+    assert [item["status"] for item in rejected["items"]] == [409, "REJECTED", "REJECTED"]
+
+
+@pytest.fixture
+def two_needed(world: World) -> World:
+    spec = bounds()["action_types"]
+    spec[EMAIL]["approvals_required"] = 2
+    world.remit.apply(bounds(action_types=spec), by="the test")
+    return world
+
+
+def test_the_second_approvers_call_writes_the_approval(two_needed: World) -> None:
+    ann, bob = person(two_needed, "ann"), person(two_needed, "bob")
+    body = {"digest": waiting(two_needed, "i-1")}
+
+    first = ann.post("/v1/intents/i-1/approve", json=body).json()
+    same = ann.post("/v1/intents/i-1/approve", json=body).json()
+    between = two_needed.remit.status(ACME, "i-1")["status"]
+    second = bob.post("/v1/intents/i-1/approve", json=body).json()
+
+    assert first == same == {"action_intent_id": "i-1", "complete": False, "approved_by": ["ann"]}
+    assert between == "AWAITING_APPROVAL"
+    assert (second["complete"], second["approval"]["approved_by"]) == (True, "bob")
+    (approved,) = [e for e in two_needed.remit.ledger(ACME, "i-1") if e["event_type"] == "ACTION_APPROVED"]
+    assert approved["data"]["approvers"] == ["ann", "bob"]
+
+
+def test_two_approvers_at_once_are_both_counted(two_needed: World) -> None:
+    ann, bob = person(two_needed, "ann"), person(two_needed, "bob")
+    for number in range(4):
+        path, body = f"/v1/intents/i-{number}/approve", {"digest": waiting(two_needed, f"i-{number}")}
+
+        answers = at_once(
+            two_needed,
+            lambda p=path, b=body: ann.post(p, json=b),
+            lambda p=path, b=body: bob.post(p, json=b),
+        )
+
+        assert sorted(answer.json()["complete"] for answer in answers) == [False, True]
+
+
+def test_two_keys_of_one_name_are_one_approver(two_needed: World) -> None:
+    one, other = person(two_needed, "ann"), person(two_needed, "ann")
+    body = {"digest": waiting(two_needed, "i-1")}
+
+    answers = [client.post("/v1/intents/i-1/approve", json=body).json() for client in (one, other)]
+
+    assert [answer["complete"] for answer in answers] == [False, False]
+
+
+def test_the_proposer_cannot_approve_where_that_is_set(world: World) -> None:
+    world.remit.apply(bounds(proposer_may_approve=False), by="the test")
+    both = person(world, "ann", "agent", "approver")
+    both.post("/v1/intents", json=proposal("i-1", action_type=EMAIL))
+    body = {"digest": world.remit.intent(ACME, "i-1").digest}
+
+    own = both.post("/v1/intents/i-1/approve", json=body)
+    other = world.client("approver").post("/v1/intents/i-1/approve", json=body)
+
+    assert "somebody else has to approve" in problem(own, 403, "forbidden")["detail"]
+    assert other.json()["complete"] is True

@@ -1,0 +1,112 @@
+"""Problems that every route may answer with, and the limits on all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from remit.core.errors import RemitError
+from remit.entrypoints.web.settings import HttpSettings
+from remit.testing.faults import FaultyStore
+from tests.entrypoints.http_world import (
+    ACME,
+    World,
+    http_world,
+    problem,
+    proposal,
+)
+
+
+def test_an_unknown_path_and_a_wrong_method_are_problems_too(shared: World) -> None:
+    unknown, wrong = shared.client("agent").get("/v2/intents"), shared.client("agent").delete("/v1/intents")
+
+    assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
+    assert (wrong.status_code, wrong.headers["content-type"]) == (405, "application/problem+json")
+    assert {"GET", "POST"} >= set(wrong.headers["allow"].replace(",", " ").split())
+
+
+def test_a_store_that_is_busy_is_worth_another_try(tmp_path: Path) -> None:
+    with http_world(tmp_path) as world:
+        agent = world.client("agent")
+        agent.get("/v1/intents/none")
+        faulty = FaultyStore(world.remit.context.store)
+        world.goes_through(faulty)
+
+        faulty.arm("try_later")
+        later = agent.post("/v1/intents", json=proposal("i-1"))
+        faulty.arm("lost_answer")
+        unknown = agent.post("/v1/intents", json=proposal("i-1"))
+        again = agent.post("/v1/intents", json=proposal("i-1"))
+
+        problem(later, 503, "try-later")
+        assert later.headers["retry-after"] == "1"
+        problem(unknown, 503, "outcome-unknown")
+        assert again.json()["result"] == "AUTO_EXECUTED"
+        assert world.remit.usage(ACME)["accounts"][0]["used"] == 1
+
+
+class Broken(FaultyStore):
+    def read(self, keys: Any) -> Any:
+        if any(key.kind.name == "intents" for key in keys):
+            raise RuntimeError("the driver says: password=hunter2")
+        return super().read(keys)
+
+
+def test_an_error_of_our_own_is_a_problem_that_tells_nothing(tmp_path: Path) -> None:
+    with http_world(tmp_path) as world:
+        world.goes_through(Broken(world.remit.context.store))
+
+        answer = world.client("approver").get("/v1/intents/i-1")
+
+        problem(answer, 500, "internal")
+        assert "hunter2" not in answer.text
+
+
+def test_who_asks_too_often_waits_and_others_do_not(tmp_path: Path) -> None:
+    with http_world(tmp_path, HttpSettings(requests_per_minute=3)) as world:
+        answers = [world.client("approver").get("/v1/usage") for _ in range(5)]
+        other = world.client("auditor").get("/v1/usage")
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+    assert int(answers[3].headers["retry-after"]) >= 1
+    problem(answers[3], 429, "too-many-requests")
+    assert other.status_code == 200
+
+
+def _in_pieces(size: int) -> Iterator[bytes]:
+    for _ in range(size // 1024):
+        yield b" " * 1024
+
+
+def test_a_body_that_is_too_large_is_refused_with_or_without_its_length_announced(tmp_path: Path) -> None:
+    with http_world(tmp_path, HttpSettings(largest_body_bytes=100_000)) as world:
+        agent, headers = world.client("agent"), {"Content-Type": "application/json"}
+
+        announced = agent.post("/v1/intents", content=b" " * 100_001, headers=headers)
+        chunked = agent.post("/v1/intents", content=_in_pieces(200_000), headers=headers)
+        fitting = agent.post(
+            "/v1/intents", content=b" " * 90_000 + json.dumps(proposal("i-1")).encode(), headers=headers
+        )
+
+    for answer in (announced, chunked):
+        assert "100000 bytes" in problem(answer, 413, "too-large")["detail"]
+    assert fitting.status_code == 200
+
+
+def test_what_a_database_says_stands_in_the_log_and_not_in_the_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(*_: Any, **__: Any) -> Any:
+        raise RemitError("DynamoDB table 'remit': arn:aws:iam::123456789012:role/door may not read it")
+
+    monkeypatch.setattr(world.remit.context.store, "cases", refused)
+
+    answer = world.client("auditor").get("/v1/intents")
+
+    problem(answer, 500, "internal")
+    assert "123456789012" not in answer.text
+    assert "123456789012" in caplog.text
