@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import sqlalchemy
 from dbos import DBOSClient
+from remit.publishers.dbos import APPLICATION, DbosPublisher
 
 from remit import Remit
 from remit.core.execution.approval import approved_event
 from remit.core.execution.outcome import LEASE_MARGIN, ExecutionAttempt
 from remit.core.records import APPROVAL, ATTEMPT, Key
 from remit.ports import Message
-from remit.publishers.dbos import APPLICATION, DbosPublisher
 from tests.e2e.processes import HoldingCrm, Process, Worker
 from tests.waiting import PATIENCE_S, received
 

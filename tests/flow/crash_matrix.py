@@ -177,12 +177,6 @@ def published_until_too_late(run: Run) -> None:
     run.world.clock.pass_(hours=2)
 
 
-def done_long_ago(run: Run) -> None:
-    run.submit()
-    run.world.work()
-    run.world.clock.pass_(days=100)
-
-
 # --- the steps ---
 
 
@@ -311,7 +305,6 @@ STEPS = [
     Step("expire, waiting", waits_until_too_late, reconcile, ends="EXPIRED", charged=(0,)),
     Step("expire, reserved", reserved_until_too_late, reconcile, ends="EXPIRED", charged=(0,)),
     Step("expire, published", published_until_too_late, reconcile, ends="EXPIRED", charged=(0,)),
-    Step("purge", done_long_ago, reconcile, charged=(0,)),
     Step("apply", nothing, apply, ends="none", charged=(0,)),
     Step("stop", delivered, stop, ends="SUCCEEDED CANCELLED", charged=(0, 1)),
     Step("resume", lambda run: (stopped(run), run.world.work()), resume, ends="CANCELLED SUCCEEDED", charged=(0, 1)),
