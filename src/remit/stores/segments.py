@@ -20,7 +20,7 @@ from remit.core.ledger.entries import EventType, LedgerEntry
 
 PLAIN, DICTIONARY_1 = 0, 1
 """Lines as they are; or zstd with the dictionary of that number, which is shipped for good."""
-_PACKED_BY = PLAIN
+_PACKED_BY = DICTIONARY_1
 _LEVEL = 1
 
 _BITS: dict[str, int] = {name: 1 << place for place, name in enumerate(get_args(EventType))}
@@ -78,7 +78,7 @@ def kinds_of(event_types: Iterable[str]) -> int:
 
 def pack(lines: bytes) -> bytes:
     """Packed as segments are packed now: its first byte says how."""
-    return bytes([_PACKED_BY]) + (lines if _PACKED_BY == PLAIN else _here().compress(lines))
+    return bytes([_PACKED_BY]) + _here().compress(lines)
 
 
 def unpack(packed: bytes) -> list[LedgerEntry]:
