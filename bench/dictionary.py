@@ -25,13 +25,15 @@ WORDS = ("asked about the invoice", "the number has changed", "customer called",
 
 
 def main() -> None:
-    samples = _samples(random.Random(7))  # noqa: S311
+    samples = _samples(random.Random(7))
     trained = zstandard.train_dictionary(SIZE_BYTES, samples, level=1)
     Path(sys.argv[1]).write_bytes(trained.as_bytes())
     sizes = [len(sample) for sample in samples]
     packer = zstandard.ZstdCompressor(level=1, dict_data=trained, write_checksum=False, write_dict_id=False)
     packed = sum(len(packer.compress(sample)) for sample in samples)
-    sys.stdout.write(f"{len(samples)} samples of {sum(sizes) // len(sizes)} bytes, packed to {packed / sum(sizes):.1%}\n")
+    sys.stdout.write(
+        f"{len(samples)} samples of {sum(sizes) // len(sizes)} bytes, packed to {packed / sum(sizes):.1%}\n"
+    )
 
 
 def _samples(chance: random.Random) -> list[bytes]:

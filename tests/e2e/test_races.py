@@ -14,7 +14,7 @@ import pytest
 
 from remit import GateAnswer, GateRequest, Remit, RemitError
 from remit.core.execution.approval import approved_event
-from remit.core.records import APPROVAL, Key, case_key
+from remit.core.records import case_key, chain_key
 from remit.entrypoints.server.worker import work
 from remit.flow.publish import IntentRef, publish_sent
 from remit.flow.reconcile import expire
@@ -250,8 +250,10 @@ def _start_each(url: str, names: list[str]) -> list[bool]:
 
 
 def _event(remit: Remit, name: str) -> dict[str, Any]:
-    approval_at = Key(APPROVAL, TENANT, remit.status(TENANT, name)["approval_id"])
-    approval = remit.context.store.read([approval_at]).get(approval_at)
+    chain_at = chain_key(TENANT, name)
+    history = remit.context.store.read([chain_at]).get(chain_at)
+    assert history is not None
+    approval = history.approval(remit.status(TENANT, name)["approval_id"])
     assert approval is not None
     data: dict[str, Any] = approved_event(approval)["detail"]["data"]
     return data

@@ -43,7 +43,7 @@ def worker(
             metavar="N",
             min=1,
             max=1000,
-            help="Executions at once; the newest worker's number holds for all.",
+            help="Calls at once, of this worker.",
         ),
     ] = worker_door.CONCURRENCY,
     as_json: AsJson = False,

@@ -43,15 +43,18 @@ def work(
     stop: threading.Event | None = None,
     concurrency: int = CONCURRENCY,
     on_done: Callable[[str], None] = lambda _: None,
+    worker_id: str | None = None,
 ) -> None:
     """
     Work until `stop` is set; with `until_idle`, also end when nothing is due, reserved, queued or leased.
 
-    `on_done` is told the status of each execution that this worker ended.
+    `on_done` is told the status of each execution that this worker ended. `worker_id` names it in the attempts it
+    holds, and may never be used again; without one it makes its own.
     """
     remit.keep_policies()
     with notifying(remit), ThreadPoolExecutor(concurrency, thread_name_prefix="remit-call") as pool:
-        Worker(remit, pool, concurrency, stop or threading.Event(), on_done).run(until_idle=until_idle)
+        worker = Worker(remit, pool, concurrency, stop or threading.Event(), on_done, worker_id or uuid7())
+        worker.run(until_idle=until_idle)
 
 
 class Worker:
@@ -64,10 +67,11 @@ class Worker:
         concurrency: int,
         stop: threading.Event,
         on_done: Callable[[str], None],
+        worker_id: str,
     ) -> None:
         self._remit, self._pool, self._concurrency = remit, pool, concurrency
         self._stop, self._on_done = stop, on_done
-        self._id = uuid7()
+        self._id = worker_id
         self._takes = 0
         self._called: queue.SimpleQueue[tuple[Taken, CallResult, int]] = queue.SimpleQueue()
         self._calling: Counter[str] = Counter()
