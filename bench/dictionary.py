@@ -31,9 +31,8 @@ def main() -> None:
     sizes = [len(sample) for sample in samples]
     packer = zstandard.ZstdCompressor(level=1, dict_data=trained, write_checksum=False, write_dict_id=False)
     packed = sum(len(packer.compress(sample)) for sample in samples)
-    sys.stdout.write(
-        f"{len(samples)} samples of {sum(sizes) // len(sizes)} bytes, packed to {packed / sum(sizes):.1%}\n"
-    )
+    mean = sum(sizes) // len(sizes)
+    sys.stdout.write(f"{len(samples)} samples of {mean} bytes, packed to {packed / sum(sizes):.1%}\n")
 
 
 def _samples(chance: random.Random) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Fulfilment, row by row: what may be published, started, called, recorded, given back, expired and purged."""
+"""Fulfilment, row by row: what may be published, started, called, recorded, given back and expired."""
 
 from datetime import timedelta
 from itertools import product
@@ -28,7 +28,6 @@ from remit.core.execution.fulfilment import (
     marked,
     may_expire,
     may_publish,
-    may_purge,
     may_record,
     may_release_refused,
     may_start,
@@ -178,26 +177,6 @@ def test_what_is_over_expires_if_it_waits_or_was_approved_and_has_not_begun(stat
 )
 def test_only_an_approval_that_expires_gives_its_charge_back_and_once(status, kept, gives):
     assert gives_back_on_expiry(case(status), state(kept)) == gives
-
-
-@pytest.mark.parametrize(
-    ("kept", "later", "answer"),
-    [
-        ("gone", NOW, "purge"),
-        ("PUBLISHED", NOW, "put off"),
-        ("RESERVED", NOW + 1000 * DAY, "put off"),
-        ("PUBLISHED", NOW + 30 * DAY, "purge"),
-        ("RELEASED", NOW + 30 * DAY, "purge"),
-    ],
-)
-def test_a_state_goes_when_its_time_is_over_and_never_before_it_is_done(kept, later, answer):
-    assert may_purge(case("SUCCEEDED"), state(kept), later) == answer
-
-
-@pytest.mark.parametrize("status", ["PROPOSED", "AWAITING_APPROVAL", "APPROVED", "RUNNING"])
-def test_the_state_of_what_goes_on_is_never_purged(status):
-    assert may_purge(case(status), None, NOW) == "nothing"
-    assert may_purge(case("SUCCEEDED", due_at=NOW + SECOND), None, NOW) == "nothing"
 
 
 # --- who may act ---

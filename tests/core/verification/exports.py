@@ -6,7 +6,8 @@ from collections import defaultdict
 import pytest
 
 from remit.app import verify_export
-from remit.core.ledger.entries import Head, entry_hash, seal_parts
+from remit.core.ledger.entries import Head, entry_hash
+from remit.core.ledger.seal import HeadFold
 from remit.core.ledger.verification import INVARIANTS
 from remit.ports import REFUSED, UNCONFIRMED
 from remit.stores.memory import MemoryStore
@@ -78,9 +79,13 @@ class Lines:
         if own and own[-1]["event_type"] == "LEDGER_SEALED":
             before = link(own[:-1])
             entries = sum(map(len, chains.values())) - 1
-            (own[-1]["data"],) = seal_parts(heads, entries, before)
+            fold = HeadFold(entries=entries - before.sequence)
+            for name in sorted(heads):
+                fold.add(name, heads[name])
+            own[-1]["data"] = fold.seal(before)
         link(own)
-        self.lines = [line for chain in chains.values() for line in chain]
+        order = sorted(chains, key=lambda name: (name is None, name or ""))
+        self.lines = [line for name in order for line in chains[name]]
         return self.lines
 
 

@@ -20,7 +20,6 @@ EventType = Literal[
     "INTENT_PROPOSED",
     "INTENT_SUPERSEDED",
     "INTENT_EXPIRED",
-    "INTENT_WITHDRAWN",
     "GATE_DECIDED",
     "ACTION_APPROVED",
     "APPROVAL_VOTED",
@@ -36,9 +35,6 @@ EventType = Literal[
     "CONFIG_CHANGED",
     "AUTONOMY_STOPPED",
     "AUTONOMY_RESUMED",
-    "KEY_CHANGED",
-    "SUBSCRIPTION_CHANGED",
-    "LINK_MADE",
     "LEDGER_SEALED",
 ]
 
@@ -47,9 +43,6 @@ OF_TENANT: frozenset[EventType] = frozenset(
         "CONFIG_CHANGED",
         "AUTONOMY_STOPPED",
         "AUTONOMY_RESUMED",
-        "KEY_CHANGED",
-        "SUBSCRIPTION_CHANGED",
-        "LINK_MADE",
         "LEDGER_SEALED",
     }
 )

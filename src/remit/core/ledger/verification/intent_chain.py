@@ -241,5 +241,4 @@ _READERS: dict[str, Callable[[IntentChain, Data, Data], None]] = {
     **dict.fromkeys(OUTCOME_EVENTS, IntentChain.outcome),
     "OUTCOME_RESOLVED": IntentChain.outcome_resolved,
     "APPROVAL_VOTED": IntentChain.approval_voted,
-    "INTENT_WITHDRAWN": IntentChain.closing,
 }
