@@ -66,7 +66,7 @@ class Case(Record, frozen=True):
     Where one intent stands now.
 
     `due_at` is when Remit has to look at it again if nothing happens before; `None` if never.
-    `chain` is the head of the intent's ledger chain.
+    `chain` is the head of the intent's ledger chain. `proposed_by` is missing in cases of before it was kept here.
     """
 
     tenant_id: str
@@ -81,6 +81,7 @@ class Case(Record, frozen=True):
     digest: str
     trace_id: str
     chain: Head
+    proposed_by: str | None = None
     edited_by: str | None = None
     reason: str | None = None
     approval_id: str | None = None
@@ -130,6 +131,7 @@ def new_case(intent: ActionIntentV1, now: datetime, edited_by: str | None, repla
         digest=intent.digest,
         trace_id=intent.trace_id,
         chain=NO_CHAIN,
+        proposed_by=intent.proposed_by,
         edited_by=edited_by or (replaced.edited_by if replaced else None),
     )
 
