@@ -339,7 +339,7 @@ def test_a_policy_is_checked_while_it_is_written(look: Look, world: World) -> No
 def test_a_key_is_made_shown_once_and_revoked(look: Look, world: World) -> None:
     page = look().goes("/console/keys")
     page.get_by_label("Whose key").fill("crm-agent")
-    page.get_by_label("agent: propose").check()
+    page.get_by_label("agent: may propose").check()
     page.get_by_role("button", name="Make a key").click()
     text = page.locator(".secret").inner_text()
     assert world.remit.authenticate(text).name == "crm-agent"
