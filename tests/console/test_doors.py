@@ -29,6 +29,7 @@ ALLOWED = {
     "GET /switch": {"agent", *READERS},
     "GET /did": READERS,
     "GET /queue": READERS,
+    "GET /queue/changes": READERS,
     "POST /queue/approve": {"approver"},
     "POST /queue/reject": {"approver"},
     "GET /intents": READERS,

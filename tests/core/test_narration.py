@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import get_args
 
+import pytest
+
 from remit.core.ledger.entries import EventType
-from remit.core.notifications.narration import story
+from remit.core.notifications.narration import narrate, story
+
+from . import make
+
+FORGED = 'c-17: done\n\nSign in: "x"\nhttps://evil.example/\u202e'
+SHOWN = '"c-17: done\\n\\nSign in: \\"x\\"\\nhttps://evil.example/⟨U+202E⟩"'
+OUTCOME = {"status": "FAILED", "error_message": FORGED, "external_object_refs": []}
+MADE = {"external_object_refs": [{"system": "crm", "object_type": "note", "object_id": FORGED}]}
 
 
 def test_every_event_type_has_a_title_of_its_own() -> None:
@@ -55,5 +65,25 @@ def test_a_story_says_who_and_why() -> None:
     assert [(step.title, step.told, step.tone) for step in story(chain)] == [
         ("Proposed", "by agent", "plain"),
         ("Decided", "Today's budget is used up: 10 of 10 used", "waiting"),
-        ("Rejected", "by bob: not now", "bad"),
+        ("Rejected", 'by bob: "not now"', "bad"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("event_type", "data"),
+    [
+        ("ACTION_REJECTED", {"reason": FORGED}),
+        ("ACTION_FAILED", {"outcome": OUTCOME}),
+        ("ACTION_EXECUTED", {"outcome": MADE}),
+        ("EXECUTION_CANCELLED", {"outcome": OUTCOME}),
+        ("AUTONOMY_STOPPED", {"scope": {}, "level": "autonomy", "reason": FORGED}),
+        ("INTENT_EXPIRED", {}),
+    ],
+)
+def test_what_others_wrote_is_one_quoted_line(event_type, data):
+    intent = make.intent(target={"entity_type": "contact", "entity_id": FORGED})
+
+    told = narrate(SimpleNamespace(event_type=event_type, data=data, actor="ann"), intent)
+
+    assert SHOWN in told and told.isprintable()
+    assert FORGED not in told

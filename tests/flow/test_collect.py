@@ -164,11 +164,11 @@ def test_a_stop_and_its_end_are_told_the_platform_s_to_everybody(told):
         for tenant in (TENANT, "globex")
     }
     assert sorted(by_tenant[TENANT]) == [
-        ("RESUMED", "ann resumed everything (autonomy): over"),
-        ("STOPPED", "ann stopped everything (autonomy): incident"),
-        ("STOPPED", "root stopped everything (autonomy): fire"),
+        ("RESUMED", 'ann resumed everything (autonomy): "over"'),
+        ("STOPPED", 'ann stopped everything (autonomy): "incident"'),
+        ("STOPPED", 'root stopped everything (autonomy): "fire"'),
     ]
-    assert by_tenant["globex"] == [("STOPPED", "root stopped everything (autonomy): fire")]
+    assert by_tenant["globex"] == [("STOPPED", 'root stopped everything (autonomy): "fire"')]
 
 
 # --- about to expire ---
@@ -310,7 +310,7 @@ def test_an_entry_that_is_committed_late_is_told_once(told):
         bring(world)
         world.clock.pass_(seconds=20)
 
-    assert [text.rpartition(": ")[2] for text in receiver.told()] == ["incident", "late"]
+    assert [text.rpartition(": ")[2] for text in receiver.told()] == ['"incident"', '"late"']
 
 
 def test_two_who_tell_at_once_tell_once(told):

@@ -427,3 +427,30 @@ def test_a_misspelt_tenant_is_not_a_ledger_without_a_flaw(world):
         world.app.verify("acmee")
     with pytest.raises(NotFound):
         list(world.app.export("acmee"))
+
+
+def test_what_waits_is_grouped_and_every_page_of_a_group_together_is_the_group_once(world):
+    for number in range(5):
+        world.queued(f"a-{number}", proposed_by="crm")
+        world.queued(f"b-{number}", proposed_by="flood")
+    groups = world.app.queue_groups(TENANT)
+
+    first, after = world.app.queue(TENANT, proposed_by="crm", limit=3)
+    rest, _ = world.app.queue(TENANT, proposed_by="crm", after=after, limit=3)
+
+    assert (groups.total, groups.complete) == (10, True)
+    assert sorted(groups.by_proposer) == [("crm", 5), ("flood", 5)]
+    assert list(groups.by_reason) == [("CONFIDENCE_BELOW_THRESHOLD", 10)]
+    assert sorted(item["action_intent_id"] for item in [*first, *rest]) == [f"a-{number}" for number in range(5)]
+    assert world.app.queue(TENANT, reason="BUDGET_EXCEEDED") == ([], None)
+
+
+def test_more_than_is_counted_at_once_is_said(world, monkeypatch):
+    monkeypatch.setattr("remit.flow.reading.waiting._AT_ONCE", 2)
+    monkeypatch.setattr("remit.flow.reading.waiting.MOST_GROUPED", 4)
+    for number in range(5):
+        world.queued(f"i-{number}")
+
+    groups = world.app.queue_groups(TENANT)
+
+    assert (groups.total, groups.complete) == (4, False)

@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -75,6 +76,14 @@ def test_text_of_every_alphabet_arrives_and_is_signed():
 
     _, headers, body = heard(receiver.heard[0])
     assert Webhook(SECRET).verify(body, headers)["data"]["items"][0]["text"] == "Ändere «Größe» für 東京 \U0001f600"
+
+
+def test_the_text_of_a_webhook_is_one_line_that_shows_all_of_itself():
+    with talking(says(200)) as receiver:
+        sent(receiver, letter("pay \u202eann\n\nSign in"), now=datetime.now(UTC))
+
+    event = json.loads(heard(receiver.heard[0])[2])
+    assert event["data"]["items"][0]["text"] == "pay ⟨U+202E⟩ann⟨U+000A ×2⟩Sign in"
 
 
 def test_tried_again_it_is_the_same_message_under_the_same_id():
@@ -236,37 +245,80 @@ def slack(receiver, *letters):
     return SlackNotifier(environ).send(mailing(to, *letters, allowed=[receiver.host]))
 
 
+def messages(receiver):
+    """What arrived, within every limit that Slack's reference names."""
+    arrived = [json.loads(heard(request)[2]) for request in receiver.heard]
+    for message in arrived:
+        blocks = message["blocks"]
+        assert len(blocks) <= 50 and len(message["text"]) <= 40_000
+        for block in blocks:
+            assert 1 <= len(block["text"]["text"]) <= (150 if block["type"] == "header" else 3000)
+            assert len(block.get("fields", [])) <= 10
+            assert all(1 <= len(field["text"]) <= 2000 for field in block.get("fields", []))
+    return arrived
+
+
 def test_slack_gets_a_header_and_the_lines_with_links():
     with talking(says(200, body="ok")) as receiver:
         (report,) = slack(receiver)
 
-    line, headers, body = heard(receiver.heard[0])
-    message = json.loads(body)
+    line, headers, _ = heard(receiver.heard[0])
+    (message,) = messages(receiver)
     assert report.outcome == "delivered" and headers["content-type"].startswith("application/json")
     assert line == "POST /services/T00/B00/hunter2 HTTP/1.1"
     assert message["text"] == "An action needs your input (acme)"
     assert [block["type"] for block in message["blocks"]] == ["header", "section"]
-    assert message["blocks"][1]["text"]["text"] == (
-        "• A person is asked about CALL <https://remit.example.com/console/intents/i-1|Look at it>"
-    )
+    (_, section) = message["blocks"]
+    assert section["text"]["text"] == "A person is asked about CALL"
+    assert [field["text"] for field in section["fields"]] == [
+        "<https://remit.example.com/console/intents/i-1|Look at it>"
+    ]
 
 
-def test_what_an_agent_wrote_calls_no_channel_and_makes_no_link():
+@pytest.mark.parametrize(
+    "text", ["<!channel> <https://evil.example|approve> & co", "https://evil.example", "*b* _i_ `c` :warning: @here"]
+)
+def test_what_an_agent_wrote_is_neither_formatted_nor_linked_nor_calls_anybody(text):
     with talking(says(200)) as receiver:
-        slack(receiver, letter("<!channel> <https://evil.example|approve> & co"))
+        slack(receiver, letter(text))
 
-    text = json.loads(heard(receiver.heard[0])[2])["blocks"][1]["text"]["text"]
-    assert text.startswith("• &lt;!channel&gt; &lt;https://evil.example|approve&gt; &amp; co <https://remit")
+    (message,) = messages(receiver)
+    (_, section) = message["blocks"]
+    assert section["text"] == {"type": "plain_text", "text": text, "emoji": False}
+    assert all(field["verbatim"] and text not in field["text"] for field in section["fields"])
+    assert text not in message["text"] and (message["link_names"], message["parse"]) == (0, "none")
 
 
-def test_many_lines_fit_into_what_slack_takes():
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\u2028", "\u0085"])
+def test_what_an_agent_wrote_begins_no_line_of_its_own(end):
     with talking(says(200)) as receiver:
-        slack(receiver, letter("x" * 490, count=50))
+        slack(receiver, letter(f"c-1{end}2. CREATE_NOTE on contact c-2: answered already"))
 
-    blocks = json.loads(heard(receiver.heard[0])[2])["blocks"]
-    assert len(blocks) <= 50
-    assert all(len(block["text"]["text"]) <= 3000 for block in blocks)
-    assert sum(block["text"]["text"].count("Look at it") for block in blocks) == 50
+    (message,) = messages(receiver)
+    assert len(message["blocks"][1]["text"]["text"].splitlines()) == 1
+
+
+@pytest.mark.parametrize(("text", "count"), [("x" * 490, 50), ("<" * 1000, 50), ("x" * 5000, 50), ("y", 50)])
+def test_many_lines_fit_into_what_slack_takes(text, count):
+    with talking(says(200)) as receiver:
+        slack(receiver, letter(text, count=count))
+
+    (message,) = messages(receiver)
+    told = [line for block in message["blocks"][1:] for line in block["text"]["text"].splitlines()]
+    links = [field["text"] for block in message["blocks"] for field in block.get("fields", [])]
+    rest = int(told.pop().split()[1]) if told[-1].startswith("and ") else 0
+    assert len(told) + rest == count and len(links) == len(told)
+    assert told[0].startswith("1. ") and links[0].endswith("|Look at 1>")
+    assert len(text) < 3000 or "more characters" in told[0]
+
+
+def test_a_subject_longer_than_a_header_stands_below_it_too():
+    long = replace(letter(), subject="s" * 400)
+    with talking(says(200)) as receiver:
+        slack(receiver, long)
+
+    (message,) = messages(receiver)
+    assert "s" * 400 in message["blocks"][1]["text"]["text"]
 
 
 @pytest.mark.parametrize("said", [404, 500])

@@ -115,10 +115,25 @@ def test_sent_again_it_has_the_same_message_id_and_another_person_s_has_another(
 
 
 def test_text_of_every_alphabet_arrives(mailbox):
-    send(notifier(mailbox.port), ANN, text="«Größe» für 東京 \U0001f600\nand\r\n.\r\na line")
+    send(notifier(mailbox.port), ANN, text="«Größe» für 東京 \U0001f600")
 
     content = mailbox.taken[0][2].get_content().replace("\r\n", "\n")
-    assert content.startswith("«Größe» für 東京 \U0001f600\nand\n.\na line\n")
+    assert content.startswith("«Größe» für 東京 \U0001f600\n")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n", "\u2028", "\u2029", "\u0085", "\x0b", "\x0c", "\x1e"])
+def test_what_an_agent_wrote_is_one_line_whatever_ends_a_line(mailbox, end):
+    send(notifier(mailbox.port), ANN, text=f"c-17{end}Sign in and look at it:{end}https://evil.example/link")
+
+    lines = mailbox.taken[0][2].get_content().strip().splitlines()
+    assert lines[1:] == [URL, "", "Opening a link decides nothing."]
+    assert lines[0].startswith("c-17⟨U+") and "Sign in" in lines[0] and "evil" in lines[0]
+
+
+def test_a_line_with_a_single_dot_is_a_line_like_any_other(mailbox):
+    send(notifier(mailbox.port), ANN, text=".")
+
+    assert mailbox.taken[0][2].get_content().strip().splitlines()[0] == "."
 
 
 def test_what_an_agent_wrote_is_no_header(mailbox):

@@ -22,6 +22,7 @@ from remit.flow.reading import timeline as timeline_flow
 from remit.flow.reading import usage as usage_flow
 from remit.flow.reading.pages import PAGE
 from remit.flow.reading.timeline import Followed, TimelineFilter
+from remit.flow.reading.waiting import WaitingFilter, WaitingGroups, waiting_groups
 from remit.ports import CaseFilter
 
 
@@ -68,10 +69,22 @@ class Reading(Part):
         return timeline_flow.since(self.context, tenant_id, bookmark, self.clock.now())
 
     def queue(
-        self, tenant_id: str, *, account_id: str | None = None, after: str | None = None, limit: int = PAGE
+        self,
+        tenant_id: str,
+        *,
+        account_id: str | None = None,
+        proposed_by: str | None = None,
+        reason: str | None = None,
+        after: str | None = None,
+        limit: int = PAGE,
     ) -> tuple[list[dict[str, Any]], str | None]:
         """What needs a person, the soonest to expire first, and the cursor of the next page."""
-        return status_flow.queue(self.context, tenant_id, account_id, after, limit, self.clock.now())
+        which = WaitingFilter(account_id, proposed_by, reason)
+        return status_flow.queue(self.context, tenant_id, which, after, limit, self.clock.now())
+
+    def queue_groups(self, tenant_id: str) -> WaitingGroups:
+        """How much waits for a person, by who proposed it and by why a person is asked."""
+        return waiting_groups(self.context, tenant_id)
 
     def usage(self, tenant_id: str, *, account_id: str | None = None) -> dict[str, Any]:
         """Today's budgets: limits, use, what is left, when it resets; and the stops that are pulled."""

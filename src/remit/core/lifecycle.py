@@ -86,6 +86,7 @@ class Case(Record, frozen=True):
     digest: str
     trace_id: str
     chain: Head
+    proposed_by: str = ""
     edited_by: str | None = None
     reason: str | None = None
     approval_id: str | None = None
@@ -141,6 +142,7 @@ def new_case(
         digest=intent.digest,
         trace_id=intent.trace_id,
         chain=NO_CHAIN,
+        proposed_by=intent.proposed_by,
         edited_by=edited_by or (replaced.edited_by if replaced else None),
         connector=connector,
     )

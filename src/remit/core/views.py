@@ -282,6 +282,7 @@ class QueuedAnswer(IntentLine):
     why: list[str] | None
     proposed_by: str | None
     edited_by: str | None
+    registry_version: int | None
     budget: BudgetLeft
 
 

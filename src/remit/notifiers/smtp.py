@@ -19,6 +19,7 @@ from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput
 from remit.core.notifications.outbox import SendResult
 from remit.core.notifications.subscription import NewSubscription, Recipient
+from remit.core.rendering import sentence
 from remit.ports import NotificationBatch, OutgoingNotification
 
 TIMEOUT_S = 30.0
@@ -162,7 +163,7 @@ class SmtpNotifier:
         message = EmailMessage()
         message["From"] = self._server.sender
         message["To"] = Address(recipient.name, addr_spec=recipient.address)
-        message["Subject"] = letter.subject
+        message["Subject"] = sentence(letter.subject)
         message["Date"] = format_datetime(mailing.now)
         # The same for every try, so that mailboxes can tell a repeat.
         once = sha256_hex(f"{letter.delivery_id} {recipient.address}".encode())[:32]
@@ -182,7 +183,9 @@ class SmtpNotifier:
 
 
 def _body(letter: OutgoingNotification) -> str:
-    paragraphs = [f"{text}\n{url}" if url else text for text, url in letter.lines]
+    # Every line break of a mail is one of these: no notice can write a paragraph or a link of its own.
+    lines = [(sentence(text), url) for text, url in letter.lines]
+    paragraphs = [f"{text}\n{url}" if url else text for text, url in lines]
     if letter.sign_in:
         paragraphs.append(f"Sign in and look at it; for you alone, and once:\n{letter.sign_in}")
     return "\n\n".join([*paragraphs, "Opening a link decides nothing."])

@@ -19,6 +19,7 @@ from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import BudgetInForce, Charge, Limit, Shortfall, Usage, charge
 from remit.core.gate.policy import PolicyDecision, PolicyQuestion, PolicyVerdict, ten_thousandths
 from remit.core.intent import ActionIntentV1
+from remit.core.rendering import quoted
 from remit.core.values import RISK_ORDER, Record, RiskLevel, UtcTime, instant
 
 Result = Literal["AUTO_EXECUTED", "REQUIRE_APPROVAL"]
@@ -301,4 +302,4 @@ def _shortfall_in_words(shortfall: Shortfall, intent: ActionIntentV1) -> str:
 
 
 def _stop_in_words(stop: Stop) -> str:
-    return f"{stop.stopped_by} stopped {stop.scope} ({stop.level}): {stop.reason}"
+    return f"{stop.stopped_by} stopped {stop.scope} ({stop.level}): {quoted(stop.reason)}"

@@ -1,7 +1,8 @@
 """
 The ledger in words: each event type once, as the step of an intent's story and as the sentence of a timeline.
 
-Timelines, notices and the console's pages take their words from here.
+Timelines, notices and the console's pages take their words from here. Names and words that agents, far sides and
+people gave stand in them as data: quoted, on the same line, and visible.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
+from remit.core.rendering import name, quoted, target
 
 Tone = Literal["good", "bad", "waiting", "plain"]
 AUTOPILOT = "Autopilot"
@@ -80,7 +82,7 @@ def _outcome(data: _Data) -> _Data:
 
 def _objects(data: _Data) -> str:
     refs = _outcome(data).get("external_object_refs") or []
-    return ", ".join(" ".join((ref["system"], ref["object_type"], ref["object_id"])) for ref in refs)
+    return ", ".join(" ".join(name(ref[part]) for part in ("system", "object_type", "object_id")) for ref in refs)
 
 
 def _in_brackets(text: str) -> str:
@@ -89,7 +91,8 @@ def _in_brackets(text: str) -> str:
 
 def _failure(data: _Data) -> str:
     outcome = _outcome(data)
-    return outcome.get("error_message") or outcome.get("error_code") or ""
+    said = outcome.get("error_message") or outcome.get("error_code")
+    return quoted(said) if said else ""
 
 
 def _why_failed(data: _Data) -> str:
@@ -97,7 +100,7 @@ def _why_failed(data: _Data) -> str:
 
 
 def _because(data: _Data) -> str:
-    return f": {data['reason']}" if data.get("reason") else ""
+    return f": {quoted(data['reason'])}" if data.get("reason") else ""
 
 
 def _ended(data: _Data, actor: str) -> str:
@@ -117,12 +120,12 @@ def _decided(data: _Data, action: str, actor: str) -> str | None:
 
 def _scope(data: _Data) -> str:
     scope = data["scope"]
-    named = [("account", scope.get("account_id")), ("action type", scope.get("action_type"))]
-    return ", ".join(f"{what} {name}" for what, name in named if name) or "everything"
+    parts = [("account", scope.get("account_id")), ("action type", scope.get("action_type"))]
+    return ", ".join(f"{what} {part}" for what, part in parts if part) or "everything"
 
 
 def _switched(verb: str) -> Callable[[_Data, str, str], str]:
-    return lambda data, _, actor: f"{actor} {verb} {_scope(data)} ({data['level']}): {data['reason']}"
+    return lambda data, _, actor: f"{actor} {verb} {_scope(data)} ({data['level']}){_because(data)}"
 
 
 def _good(_: _Data) -> Tone:
@@ -143,7 +146,7 @@ _WORDS: dict[EventType, _EventWords] = {
     ),
     "ACTION_APPROVED": _EventWords(
         "Approved",
-        lambda data, _: f"by {AUTOPILOT if data['auto_executed'] else data['approved_by']}",
+        lambda data, _: f"by {AUTOPILOT if data['auto_executed'] else name(data['approved_by'])}",
         _good,
         lambda data, action, actor: None if data["auto_executed"] else f"{actor} approved {action}",
     ),
@@ -165,7 +168,7 @@ _WORDS: dict[EventType, _EventWords] = {
     ),
     "ACTION_REJECTED": _EventWords(
         "Rejected",
-        lambda data, _: f"by {data['rejected_by']}{_because(data)}",
+        lambda data, _: f"by {name(data['rejected_by'])}{_because(data)}",
         _bad,
         lambda data, action, actor: f"{actor} rejected {action}{_because(data)}",
     ),
@@ -225,10 +228,9 @@ def narrate(entry: LedgerEntry, intent: ActionIntentV1 | None) -> str | None:
     """
     action = ""
     if intent is not None:
-        target = intent.target
-        action = f"{intent.action_type} on {target.entity_type} {target.entity_id} for {intent.account_id}"
+        action = f"{intent.action_type} on {target(intent.target.wire())} for {intent.account_id}"
     sentence = _WORDS[entry.event_type].sentence
-    return sentence(entry.data, action, entry.actor) if sentence else None
+    return sentence(entry.data, action, name(entry.actor)) if sentence else None
 
 
 def story(chain: Sequence[Mapping[str, Any]]) -> list[StoryStep]:
@@ -240,4 +242,4 @@ def _step(entry: Mapping[str, Any]) -> StoryStep:
     # An entry of a later release is shown by its type.
     words = _WORDS.get(entry["event_type"]) or _EventWords(entry["event_type"])
     data = entry["data"]
-    return StoryStep(entry["at"], words.title, words.told(data, entry["actor"]), words.tone(data))
+    return StoryStep(entry["at"], words.title, words.told(data, name(entry["actor"])), words.tone(data))

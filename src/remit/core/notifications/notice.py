@@ -22,7 +22,8 @@ LONGEST_LEAD = timedelta(hours=1)
 """An intent is about to expire when less than this is left of its life, or less than a tenth of it."""
 MOST_WINDOWS = 500
 """How many windows of today are remembered as told to be exhausted."""
-LONGEST_TEXT = 500
+LONGEST_TEXT = 1000
+"""Longer than narration makes a sentence of an agent's words: a policy's own explanation may be."""
 
 STOP_EVENTS: tuple[EventType, ...] = ("AUTONOMY_STOPPED", "AUTONOMY_RESUMED")
 NOTICED: tuple[EventType, ...] = ("GATE_DECIDED", "BUDGET_RELEASED", "ACTION_UNKNOWN", *STOP_EVENTS)
@@ -159,4 +160,6 @@ def expires_soon(cases: Iterable[Case], warned_to: datetime, now: datetime) -> l
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+    if len(text) <= LONGEST_TEXT:
+        return text
+    return f"{text[:LONGEST_TEXT]}… {len(text) - LONGEST_TEXT:,} more characters on its page"

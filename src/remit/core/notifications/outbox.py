@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from remit.core.notifications.notice import Notice
 from remit.core.notifications.subscription import NoticeKind
+from remit.core.rendering import sentence
 from remit.core.values import Document, UtcTime, instant
 
 GATHER = timedelta(seconds=10)
@@ -178,7 +179,9 @@ def cloud_event(message: Delivery, *, tenant_id: str, source: str, urls: Sequenc
 
     `urls` lead to the items, in their order; https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
     """
-    items = [{**item.wire(), "url": url} for item, url in zip(message.items, urls, strict=True)]
+    items = [
+        {**item.wire(), "text": sentence(item.text), "url": url} for item, url in zip(message.items, urls, strict=True)
+    ]
     only = message.items[0].action_intent_id if message.count == 1 else None
     return {
         "specversion": "1.0",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -24,6 +23,7 @@ from remit.core.errors import (
     RemitError,
     TryLater,
 )
+from remit.core.rendering import sentence, value_text
 
 DONE, BROKEN, WRONG_INPUT, NOT_FOUND, CONFLICT, TRY_LATER = 0, 1, 2, 3, 4, 5
 INTERRUPTED, NOBODY_READS = 130, 141
@@ -115,21 +115,14 @@ def note_json(value: Mapping[str, Any]) -> None:
 
 def plain(value: Any, *, keep_lines: bool = False) -> str:
     """
-    Text that a terminal shows as it is.
+    A line that a terminal shows as it is; a value that is no text as the JSON that is sent.
 
     An agent's words reach the person who approves: nothing in them may move the cursor, change a colour
     or turn the direction of writing.
     """
     if value is None:
         return "-"
-    text = value if isinstance(value, str) else _json(value) if isinstance(value, dict | list) else str(value)
-    if text.isprintable():
-        return text
-    return "".join(char if _is_harmless(char, keep_lines) else ascii(char)[1:-1] for char in text)
-
-
-def _is_harmless(char: str, keep_lines: bool) -> bool:
-    return (keep_lines and char == "\n") or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return sentence(value, lines=keep_lines) if isinstance(value, str) else value_text(value)
 
 
 def local(time: str | None) -> str:

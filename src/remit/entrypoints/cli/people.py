@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from remit.core import rendering
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.history import Votes
@@ -58,12 +59,12 @@ def queue(
 
 
 def _queue_row(item: dict[str, Any]) -> list[Any]:
-    target, budget = item["target"] or {}, item["budget"]
+    budget = item["budget"]
     return [
         item["action_intent_id"],
         item["account_id"],
         item["action_type"],
-        " ".join(target.values()),
+        rendering.target(item["target"]),
         output.coloured(item["status"]),
         item["reason"],
         f"{budget['left']} of {budget['max_autonomous_per_day'] or 0}",
@@ -109,11 +110,14 @@ def _show(intent: ActionIntentV1, as_json: bool) -> str:
             {
                 "action type": intent.action_type,
                 "account": intent.account_id,
-                "target": f"{intent.target.entity_type} {intent.target.entity_id}",
-                "parameters": intent.parameters,
+                "target": rendering.target(intent.target.wire()),
+                **{
+                    f"parameters.{row.path}": rendering.value_text(row.value)
+                    for row in rendering.rows(intent.parameters)
+                },
                 "risk": intent.risk_level,
                 "confidence": intent.confidence_score,
-                "why": "; ".join(intent.why or []) or None,
+                "why": "; ".join(map(rendering.value_text, intent.why or [])) or None,
                 "proposed by": intent.proposed_by,
                 "expires": output.local(intent.wire()["expires_at"]),
                 "digest": intent.digest,

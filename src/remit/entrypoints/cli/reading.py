@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from remit.app import verify_export
+from remit.core import rendering
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.ledger.verification import Report
@@ -23,6 +24,7 @@ from remit.ports import CaseFilter
 # A configuration's entry holds all its policies.
 LONGEST_ENTRY_BYTES = 64 * 1024 * 1024
 MOST_FINDINGS_SHOWN = 20
+MOST_SAID = 2000
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +51,7 @@ def status(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson =
             "reason": found["reason"],
             "account": found["account_id"],
             "action type": found["action_type"],
-            "target": " ".join((proposed.get("target") or {}).values()) or None,
+            "target": rendering.target(proposed["target"]) if proposed.get("target") else None,
             "parameters": proposed.get("parameters"),
             "approved by": {"POLICY": "policy", "HUMAN": "a person", None: None}[found["approval_source"]],
             "attempts": found["attempt_count"],
@@ -65,15 +67,18 @@ def status(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson =
 
 
 def _outcome(outcome: dict[str, Any]) -> str:
-    refs = [" ".join(filter(None, (ref["system"], ref["object_type"], ref["object_id"], ref["object_url"])))
-            for ref in outcome["external_object_refs"]]  # fmt: skip
-    error = [f"{outcome['error_class']} {outcome['error_code'] or ''} {outcome['error_message'] or ''}".strip()]
-    details = [*refs, *(error if outcome["error_class"] else [])]
+    parts = ("system", "object_type", "object_id", "object_url")
+    refs = [
+        " ".join(rendering.name(ref[part]) for part in parts if ref[part]) for ref in outcome["external_object_refs"]
+    ]
+    said = [rendering.quoted(outcome["error_message"], MOST_SAID)] if outcome["error_message"] else []
+    error = " ".join(filter(None, [outcome["error_class"], outcome["error_code"], *said]))
+    details = [*refs, *([error] if outcome["error_class"] else [])]
     return f"{outcome['status']} at {output.local(outcome['completed_at'])}" + "".join(f"; {it}" for it in details)
 
 
 def _resolved(resolution: dict[str, Any]) -> str:
-    note = f": {resolution['note']}" if resolution["note"] else ""
+    note = f": {rendering.quoted(resolution['note'], MOST_SAID)}" if resolution["note"] else ""
     return f"{resolution['status']} by {resolution['resolved_by']} at {output.local(resolution['resolved_at'])}{note}"
 
 
@@ -110,11 +115,15 @@ def _because(told: dict[str, Any]) -> dict[str, Any]:
         "bounds number": decision.get("config_sequence"),
         "policy": decision.get("policy_version"),
         "proposed by": told["proposed_by"],
-        "because": "; ".join(told["why_proposed"] or []) or None,
+        "because": "; ".join(map(rendering.value_text, told["why_proposed"] or [])) or None,
         "edited by": told["edited_by"],
         "approved": approval and f"by {approval['approved_by']} at {output.local(approval['approved_at'])}",
-        "rejected": rejection and f"by {rejection['rejected_by']}: {rejection['reason'] or 'no reason given'}",
+        "rejected": rejection and f"by {rejection['rejected_by']}: {_reason(rejection['reason'])}",
     }
+
+
+def _reason(given: str | None) -> str:
+    return rendering.quoted(given, MOST_SAID) if given else "no reason given"
 
 
 def _mark(passed: bool) -> Text:
@@ -122,7 +131,7 @@ def _mark(passed: bool) -> Text:
 
 
 def _saw(saw: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {output.plain(value)}" for name, value in saw.items())
+    return ", ".join(f"{row.path} {rendering.value_text(row.value)}" for row in rendering.rows(saw))
 
 
 def timeline(

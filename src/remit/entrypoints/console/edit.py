@@ -13,7 +13,6 @@ from fastapi.responses import RedirectResponse, Response
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
 from remit.entrypoints.console.auth import HOME, AnswererVisitor
-from remit.entrypoints.console.labels import value
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit
@@ -36,8 +35,9 @@ class EditedField:
 @dataclass(frozen=True, slots=True)
 class ValueChange:
     path: str
-    before: str
-    after: str
+    before: Any
+    after: Any
+    removed: bool
 
 
 async def form_fields(request: Request) -> dict[str, str]:
@@ -83,8 +83,7 @@ def _shown(
     differences = []
     try:
         differences = [
-            ValueChange(path, value(before[path]), "(removed)" if new is None else value(new))
-            for path, new in changes(found, said).items()
+            ValueChange(path, before[path], new, removed=new is None) for path, new in changes(found, said).items()
         ]
     except InvalidInput as error:
         problem = problem or str(error)

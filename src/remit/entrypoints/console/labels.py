@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from remit.core.notifications.narration import AUTOPILOT, REASONS
 from remit.core.notifications.narration import reason_in_words as reason
@@ -67,15 +64,6 @@ def source(approval_source: str | None) -> str:
     return {"POLICY": AUTOPILOT, "HUMAN": "A person"}.get(approval_source or "", "")
 
 
-def value(shown: Any) -> str:
-    """A parameter, or what a check saw, on one line where that is possible."""
-    if isinstance(shown, str):
-        return shown
-    if isinstance(shown, bool):
-        return "yes" if shown else "no"
-    return "" if shown is None else json.dumps(shown, ensure_ascii=False)
-
-
 def exact(at: str | datetime) -> str:
     """A moment to the second in UTC."""
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at
@@ -90,14 +78,3 @@ def moment(at: str | datetime) -> dict[str, str]:
 
 def percent(share: float | None) -> str:
     return "not given" if share is None else f"{share:.0%}"
-
-
-def flat(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """A record's fields by dotted path, for a table of two columns."""
-    rows: list[tuple[str, str]] = []
-    for name, item in record.items():
-        if isinstance(item, Mapping) and item:
-            rows += [(f"{name}.{path}", shown) for path, shown in flat(item)]
-        else:
-            rows.append((name, value(item)))
-    return rows

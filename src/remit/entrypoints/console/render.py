@@ -13,9 +13,10 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
+from remit.core import rendering
 from remit.core.gate.autonomy import StopScope
 from remit.core.values import instant
-from remit.entrypoints.console import labels
+from remit.entrypoints.console import cards, labels, values
 from remit.entrypoints.console.auth import HOME, SAFE_METHODS, Visitor, visitor_seen
 from remit.wiring import Remit
 
@@ -34,12 +35,19 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # Whatever a template prints shows all of itself, without the template's having to think of it.
+        finalize=values.text,
     )
-    for name in ("reason", "action", "source", "value", "percent", "flat", "exact"):
+    for name in ("reason", "action", "source", "percent", "exact"):
         environment.filters[name] = getattr(labels, name)
+    for name in ("shown", "rows", "typed", "code", "dom_id"):
+        environment.filters[name] = getattr(values, name)
+    for name in ("quoted", "name", "target", "is_plain"):
+        environment.filters[name] = getattr(rendering, name)
     environment.filters["moment"] = _time
     environment.filters["scope"] = lambda scope: str(StopScope.model_validate(scope))
-    environment.globals.update(labels=labels, asset=asset)
+    environment.globals.update(labels=labels, asset=asset, MOST_ROWS=values.MOST_ROWS, MOST_REASONS=5, MOST_GROUPS=8)
+    environment.filters.update(obstacle=cards.obstacle, standing=cards.standing)
     return environment
 
 

@@ -17,7 +17,8 @@ from remit.core.values import PLATFORM
 from remit.flow.context import Context, bounds_key, bounds_of, one
 from remit.flow.reading.pages import page_size
 from remit.flow.reading.usage import account_usage
-from remit.ports import CaseFilter, Snapshot, case_cursor, entry_cursor, waiting_cursor
+from remit.flow.reading.waiting import WaitingFilter, waiting
+from remit.ports import CaseFilter, Snapshot, case_cursor, entry_cursor
 
 
 def status(context: Context, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
@@ -94,17 +95,17 @@ def intents(
 
 
 def queue(
-    context: Context, tenant_id: str, account_id: str | None, after: str | None, limit: int, now: datetime
+    context: Context, tenant_id: str, which: WaitingFilter, after: str | None, limit: int, now: datetime
 ) -> tuple[list[dict[str, Any]], str | None]:
     """What needs a person, the soonest to expire first: why, what is left of the budget, when it expires."""
-    cases = context.store.waiting(tenant_id, account_id, after, page_size(limit))
+    cases, following = waiting(context, tenant_id, which, after, page_size(limit))
     keys: list[Key[Any]] = [bounds_key(tenant_id)]
     keys += [chain_key(tenant_id, case.action_intent_id) for case in cases]
     seen = context.store.read(keys)
     bounds = bounds_of(seen, tenant_id)
     left = {name: account_usage(context, bounds, name, now) for name in {case.account_id for case in cases}}
     items = [_queued(case, seen, left[case.account_id]) for case in cases]
-    return items, waiting_cursor(cases[-1]) if len(cases) == limit else None
+    return items, following
 
 
 def _queued(case: Case, seen: Snapshot, left: dict[str, Any]) -> dict[str, Any]:
@@ -120,6 +121,7 @@ def _queued(case: Case, seen: Snapshot, left: dict[str, Any]) -> dict[str, Any]:
         "why": shown.get("why"),
         "proposed_by": shown.get("proposed_by"),
         "edited_by": case.edited_by,
+        "registry_version": shown.get("registry_version"),
         "budget": left,
     }
 

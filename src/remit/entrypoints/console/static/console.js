@@ -38,7 +38,7 @@ function listen() {
 // Somebody in the middle of an answer is told instead of interrupted.
 function isBusy(live) {
   return Boolean(
-    live.querySelector("input[name=item]:checked, details.reject[open], form.edit") ||
+    live.querySelector("details.reject[open], form.edit") ||
       [...live.querySelectorAll("input[name=reason], input[name=note]")].some((field) => field.value) ||
       (live.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), textarea, select")),
   );
@@ -51,8 +51,8 @@ function interrupts({ elt, requestConfig }) {
 }
 
 function tellOfNews() {
-  const news = document.getElementById("news");
-  if (news) news.hidden = false;
+  const since = document.getElementById("since");
+  if (since) since.hidden = false;
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => {
@@ -68,6 +68,55 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   tellOfNews();
 });
 
+// --- what moved or changed takes no answer for a second: the hand may be on its way to what was there ---
+
+const SETTLE_MS = 1000;
+let places = null;
+
+const guarded = () => [...document.querySelectorAll("#live [data-card], #live [data-guarded]")];
+
+// With what it offers: a card that offers something else is another one.
+function nameOf(card) {
+  return `${card.dataset.card ?? card.dataset.guarded} ${card.querySelector("[name=shown]")?.value ?? ""}`;
+}
+
+function settle(card) {
+  for (const button of card.querySelectorAll("form button:not(:disabled)")) {
+    button.disabled = true;
+    button.dataset.settling = "";
+  }
+  clearTimeout(card.settling);
+  card.settling = setTimeout(() => {
+    for (const button of card.querySelectorAll("[data-settling]")) {
+      button.disabled = false;
+      delete button.dataset.settling;
+    }
+  }, SETTLE_MS);
+}
+
+function watch() {
+  const now = new Map(guarded().map((card) => [nameOf(card), card.getBoundingClientRect().top + scrollY]));
+  if (places) {
+    for (const card of guarded()) {
+      const before = places.get(nameOf(card));
+      if (before === undefined || Math.abs(before - now.get(nameOf(card))) > 2) settle(card);
+    }
+  }
+  places = now;
+}
+
+// What was answered stays where it stood, as high as it was, and is not to be ticked any more.
+document.addEventListener("htmx:oobBeforeSwap", ({ detail: { target } }) => {
+  const card = target.matches(".answers") ? target.closest(".card") : null;
+  if (card) card.style.minHeight = `${card.getBoundingClientRect().height}px`;
+});
+
+function tidy() {
+  for (const ended of document.querySelectorAll(".answers.ended")) {
+    ended.closest(".card")?.querySelector("input[name=item][type=checkbox]")?.remove();
+  }
+}
+
 // Nor does the stop switch change while somebody writes in it.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
   const { target } = event.detail;
@@ -76,8 +125,8 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
 
 // A part of the page that did not come is said, not swallowed; the news looks again by itself.
 function trouble(event) {
-  const { elt, xhr } = event.detail;
-  if (elt?.id === "live") return;
+  const { elt, xhr, requestConfig } = event.detail;
+  if (elt?.id === "live" || requestConfig?.triggeringEvent?.type === "happened") return;
   const told = document.getElementById("trouble");
   told.textContent = xhr?.status
     ? `That did not work (${xhr.status}). Reload the page and look before you do it again.`
@@ -87,28 +136,44 @@ function trouble(event) {
 document.addEventListener("htmx:responseError", trouble);
 document.addEventListener("htmx:sendError", trouble);
 
-// --- after a swap: the same card keeps the focus, or after one's own answer the one that took its place ---
-// News gives it to no other: a key that was meant for the card that has gone must not answer the next.
+// --- the focus stays on the card that had it, and goes on after an answer from the keyboard ---
 
-let place = { name: null, index: -1, answered: false };
+let place = null;
+let byKey = false;
+document.addEventListener("keydown", () => { byKey = true; }, true);
+document.addEventListener("pointerdown", () => { byKey = false; }, true);
 
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const current = document.activeElement?.closest?.("[data-card]");
-  const answered = event.detail.requestConfig?.verb === "post";
-  place = { name: current?.dataset.card ?? null, index: cards().indexOf(current), answered };
+const cardOf = (element) => element?.closest?.("[data-card]");
+
+document.addEventListener("htmx:beforeSwap", () => {
+  place = cardOf(document.activeElement)?.dataset.card ?? null;
 });
 
 document.addEventListener("htmx:afterSwap", () => {
   localTimes(document);
-  for (const id of ["news", "trouble"]) {
+  for (const id of ["since", "trouble"]) {
     const told = document.getElementById(id);
     if (told) told.hidden = true;
   }
-  if (place.index < 0) return;
-  const now = cards();
-  const same = now.find((card) => card.dataset.card === place.name);
-  (same ?? (place.answered ? now[Math.min(place.index, now.length - 1)] : null))?.focus();
-  place = { name: null, index: -1, answered: false };
+});
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  localTimes(document);
+  tidy();
+  watch();
+  if (!event.detail.successful) return;
+  if (event.detail.elt.id === "many") event.detail.elt.reset();
+  const all = cards();
+  const same = all.find((card) => card.dataset.card === place);
+  if (!same || same.contains(document.activeElement)) {
+    place = null;
+    if (!same || event.detail.requestConfig.verb !== "post") return;
+  }
+  const answered = event.detail.requestConfig.verb === "post" && same.querySelector(".answers.ended");
+  const next = answered && byKey ? all.slice(all.indexOf(same)).find((card) => !card.querySelector(".answers.ended")) : same;
+  next?.focus({ preventScroll: true });
+  if (answered && byKey) next?.scrollIntoView({ block: "nearest" });
+  place = null;
 });
 
 // --- keyboard ---
@@ -178,5 +243,7 @@ document.addEventListener("change", (event) => {
 });
 
 localTimes(document);
+watch();
+new ResizeObserver(watch).observe(document.body);
 document.querySelector(".pages [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 if (document.body.dataset.stream) listen();
