@@ -6,6 +6,8 @@ from collections import defaultdict
 import pytest
 
 from remit.app import verify_export
+from remit.core.gate.bounds import nothing_set
+from remit.core.ledger.config_change import changes_between, with_changes
 from remit.core.ledger.entries import Head, entry_hash
 from remit.core.ledger.seal import HeadFold
 from remit.core.ledger.verification import INVARIANTS
@@ -45,8 +47,19 @@ class Lines:
         place = next(i for i, line in enumerate(self.lines) if line is entry) + 1
         self.lines[place:place] = copy.deepcopy(list(more))
 
-    def configs(self):
-        return [line["data"] for line in self.lines if line["event_type"] == "CONFIG_CHANGED"]
+    def alter_configs(self, change, only=None):
+        """Each state of the bounds as `change` makes it (or one of them), told as changes from the one before."""
+        told = [line for line in self.lines if line["event_type"] == "CONFIG_CHANGED"]
+        nothing = nothing_set(TENANT).wire()
+        states, whole = [], nothing
+        for line in told:
+            whole = with_changes(whole, line["data"])
+            states.append(copy.deepcopy(whole))
+        for number, state in enumerate(states):
+            if only in (None, number):
+                change(state["bounds"])
+        for line, before, after in zip(told, [nothing, *states], states, strict=False):
+            line["data"] = changes_between(before, after)
 
     def movements(self, window_id):
         found = [

@@ -9,8 +9,7 @@ breaks = Mutations(2)
 
 @breaks
 def the_limit_was_lower_than_the_use(lines):
-    for config in lines.configs():
-        config["bounds"]["budget"]["max_autonomous_per_day"] = 2
+    lines.alter_configs(lambda bounds: bounds["budget"].update(max_autonomous_per_day=2))
     for _, charge in lines.movements(WINDOW) + lines.movements(WINDOW.replace("north", "south")):
         charge["limit"] = 2
 
@@ -27,12 +26,12 @@ def a_limit_is_claimed_to_be_none(lines):
 
 @breaks
 def the_bounds_are_altered_afterwards(lines):
-    lines.configs()[0]["bounds"]["budget"]["max_autonomous_per_day"] = 6
+    lines.alter_configs(lambda bounds: bounds["budget"].update(max_autonomous_per_day=6), only=0)
 
 
 @breaks
 def the_ceiling_is_altered_afterwards(lines):
-    lines.configs()[0]["bounds"]["tenant_budget"]["max_autonomous_per_day"] = 40
+    lines.alter_configs(lambda bounds: bounds["tenant_budget"].update(max_autonomous_per_day=40), only=0)
 
 
 @breaks

@@ -19,12 +19,17 @@ _SPLIT = frozenset({"bounds", "bounds/accounts", "bounds/action_types", "type_ve
 
 def config_data(before: BoundsInForce, after: BoundsInForce) -> dict[str, Any]:
     """The data of the `CONFIG_CHANGED` entry that turns `before` into `after`."""
-    old, new = (dict(_parts("", state.wire())) for state in (before, after))
+    return changes_between(before.wire(), after.wire())
+
+
+def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of their stored forms."""
+    old, new = (dict(_parts("", dict(state))) for state in (before, after))
     return {
-        "config_sequence": after.config_sequence,
+        "config_sequence": after["config_sequence"],
         "set": {path: value for path, value in new.items() if path not in old or not _same(old[path], value)},
         "removed": sorted(set(old) - set(new)),
-        "bounds_hash": digest_of(after.wire()),
+        "bounds_hash": digest_of(dict(after)),
     }
 
 

@@ -139,6 +139,8 @@ class _Verifier:
             problem = f"entry {entry['sequence']} holds bounds that cannot be read"
             self.report.broken(2, "the tenant's chain", problem)
             return
+        if config.bounds.tenant != entry["tenant_id"]:
+            self.report.broken(7, "the tenant's chain", f"entry {entry['sequence']} holds bounds of another tenant")
         due = len(self.configs) + 1
         if config.config_sequence != due:
             problem = f"config_sequence {config.config_sequence} stands where {due} is due"
