@@ -34,6 +34,7 @@ class Mailbox:
 
     def __init__(self):
         self.taken, self.refusals, self.data = [], {}, "250 OK"
+        self.port = 0
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address in self.refusals:
@@ -66,7 +67,7 @@ def serving(**more):
     controller = OnAnyPort(mailbox, hostname="127.0.0.1", port=0, server_hostname="crm.example.com", **more)
     controller.start()
     try:
-        mailbox.port = controller.port
+        mailbox.port = int(controller.port)
         yield mailbox
     finally:
         controller.stop()
