@@ -17,9 +17,9 @@ from remit.egress import post
 from remit.entrypoints.server import notifications
 from remit.entrypoints.server.worker import work
 from remit.wiring import Remit
+from tests.far_side import says, talking
 from tests.waiting import PATIENCE_S, ended, happened, until
 
-from .far_side import says, talking
 from .http_world import ACME, EMAIL, NOTE, bounds, proposal
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()

@@ -19,8 +19,8 @@ from remit.core.errors import InvalidInput
 from remit.core.notifications.subscription import Recipient
 from remit.notifiers import smtp as smtp_notifier
 from remit.notifiers.smtp import MailServer, SmtpNotifier
+from tests.far_side import CERTIFICATE, PRIVATE_KEY
 
-from ..entrypoints.test_http_reach import CERTIFICATE, PRIVATE_KEY
 from .letters import URL, letter, mailing, subscription
 
 ANN = Recipient(name="ann", address="ann@example.com", roles=["approver"])
