@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import sqlalchemy
 from dbos import DBOS, DBOSClient
 
 from remit.ports import DELIVERED, REFUSED, UNCONFIRMED, Message, Receipt, UnitOfWork
@@ -22,20 +21,20 @@ from remit.testing.samples import appending, make_entry, writing
 class InMemory:
     """The queue, enlisted in the store in memory; a transaction fails where its ledger entry's place is taken."""
 
-    def __init__(self, queue: Any = None) -> None:
+    def __init__(self, queue=None):
         self.queue = QueuePublisher() if queue is None else queue
         self.store = MemoryStore(enlist=self.queue.enlist)
         self.store.transact([appending(make_entry())])
         self._given: list[Mapping[str, Any]] = []
 
-    def commit(self, *messages: Message) -> None:
+    def commit(self, *messages):
         self.store.transact([UnitOfWork([], writing(messages=list(messages)))])
 
-    def fail(self, *messages: Message) -> None:
+    def fail(self, *messages):
         with pytest.raises(Exception):  # noqa: B017
             self.store.transact([UnitOfWork([], writing(messages=list(messages), entries=[make_entry()]))])
 
-    def delivered(self) -> list[Mapping[str, Any]]:
+    def delivered(self):
         while (taken := self.queue.take()) is not None:
             self._given.append(taken.data)
         return self._given
@@ -43,14 +42,14 @@ class InMemory:
 
 class TestQueuePublisher(EnlistingPublisherContract):
     @pytest.fixture
-    def place(self) -> InMemory:
+    def place(self):
         return InMemory()
 
 
 class OnSql:
     """DBOS, enlisted in a store on SQL; a transaction fails after its messages were handed over."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url):
         self.url, self._failing = url, False
         self._publisher: DbosPublisher | None = None
         self._store = SqlStore.open(url, enlist=self._enlist)
@@ -59,13 +58,13 @@ class OnSql:
         self._consume()
         self._client = DBOSClient(system_database_url=url, application_name=APPLICATION)
 
-    def _enlist(self, transaction: sqlalchemy.Connection, messages: Sequence[Message]) -> None:
+    def _enlist(self, transaction, messages):
         assert self._publisher is not None
         self._publisher.enlist(transaction, messages)
         if self._failing:
             raise ZeroDivisionError
 
-    def _consume(self) -> None:
+    def _consume(self):
         DBOS(
             config={
                 "name": APPLICATION,
@@ -77,27 +76,27 @@ class OnSql:
         )
 
         @DBOS.workflow(name=WORKFLOW)
-        def note(data: Mapping[str, Any]) -> None:
+        def note(data):
             self._given.append(data)
 
         DBOS.launch()
         DBOS.register_queue(QUEUE, worker_concurrency=4, polling_interval_sec=0.02)
 
-    def commit(self, *messages: Message) -> None:
+    def commit(self, *messages):
         self._store.transact([UnitOfWork([], writing(messages=list(messages)))])
 
-    def fail(self, *messages: Message) -> None:
+    def fail(self, *messages):
         self._failing = True
         with pytest.raises(ZeroDivisionError):
             self.commit(*messages)
         self._failing = False
 
-    def delivered(self) -> list[Mapping[str, Any]]:
+    def delivered(self):
         for workflow in self._client.list_workflows(load_input=False, load_output=False):
             self._client.retrieve_workflow(workflow.workflow_id).get_result(polling_interval_sec=0.02)
         return self._given
 
-    def close(self) -> None:
+    def close(self):
         assert self._publisher is not None
         DBOS.destroy(destroy_registry=True)
         self._client.destroy()
@@ -107,7 +106,7 @@ class OnSql:
 
 class TestDbosPublisher(EnlistingPublisherContract):
     @pytest.fixture(params=["sqlite_url", "postgres_url"])
-    def place(self, request: pytest.FixtureRequest) -> Iterator[OnSql]:
+    def place(self, request):
         place = OnSql(request.getfixturevalue(request.param))
         yield place
         place.close()
@@ -119,11 +118,11 @@ class TestDbosPublisher(EnlistingPublisherContract):
 class SmallBus:
     """Takes lists of at most ten and answers one line a message, `ok`, `no …` or `later`; or breaks."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.script: deque[Fate] = deque()
         self.taken: list[str] = []
 
-    def put(self, messages: Sequence[Message]) -> list[str]:
+    def put(self, messages):
         assert 0 < len(messages) <= 10
         fates = [self.script.popleft() if self.script else "accepted" for _ in messages]
         if "unreachable" in fates:
@@ -140,14 +139,14 @@ class SmallBus:
 class Sound:
     """As short as one that keeps the contract can be."""
 
-    def __init__(self, bus: SmallBus) -> None:
+    def __init__(self, bus):
         self.bus = bus
 
-    def send(self, messages: Sequence[Message]) -> list[Receipt]:
+    def send(self, messages):
         lists = [messages[first : first + 10] for first in range(0, len(messages), 10)]
         return [receipt for some in lists for receipt in self._ten(some)]
 
-    def _ten(self, messages: Sequence[Message]) -> list[Receipt]:
+    def _ten(self, messages):
         try:
             answers = self.bus.put(messages)
         except OSError as error:
@@ -156,27 +155,27 @@ class Sound:
             return [Receipt(UNCONFIRMED, "no answer to rely on")] * len(messages)
         return [self._receipt(answer) for answer in answers]
 
-    def _receipt(self, answer: str) -> Receipt:
+    def _receipt(self, answer):
         if answer.startswith("no "):
             return Receipt(REFUSED, answer)
         return Receipt(DELIVERED if answer == "ok" else UNCONFIRMED, answer)
 
 
 class Bench:
-    def __init__(self, publisher: Callable[[SmallBus], Any]) -> None:
+    def __init__(self, publisher):
         self.bus = SmallBus()
         self.publisher = publisher(self.bus)
 
-    def meet(self, *fates: Fate) -> None:
+    def meet(self, *fates):
         self.bus.script.extend(fates)
 
-    def arrived(self) -> list[str]:
+    def arrived(self):
         return self.bus.taken
 
 
 class TestASoundSender(SendingPublisherContract):
     @pytest.fixture
-    def bus(self) -> Bench:
+    def bus(self):
         return Bench(Sound)
 
 
@@ -186,7 +185,7 @@ class TestASoundSender(SendingPublisherContract):
 class BelievesTheCall(Sound):
     """The call came back, so everything was delivered."""
 
-    def _ten(self, messages: Sequence[Message]) -> list[Receipt]:
+    def _ten(self, messages):
         self.bus.put(messages)
         return [Receipt(DELIVERED)] * len(messages)
 
@@ -194,27 +193,27 @@ class BelievesTheCall(Sound):
 class TakesSilenceForNo(Sound):
     """What was not confirmed is given back, although it may run."""
 
-    def _receipt(self, answer: str) -> Receipt:
+    def _receipt(self, answer):
         return Receipt(DELIVERED if answer == "ok" else REFUSED, answer)
 
 
 class TellsOnlyWhatWentWrong(Sound):
-    def send(self, messages: Sequence[Message]) -> list[Receipt]:
+    def send(self, messages):
         return [receipt for receipt in super().send(messages) if receipt.outcome != DELIVERED]
 
 
 class SortsItsReceipts(Sound):
-    def send(self, messages: Sequence[Message]) -> list[Receipt]:
+    def send(self, messages):
         return sorted(super().send(messages), key=lambda receipt: receipt.outcome)
 
 
 class SendsAllInOneCall(Sound):
-    def send(self, messages: Sequence[Message]) -> list[Receipt]:
+    def send(self, messages):
         return self._ten(messages)
 
 
 class KeepsTheReasonToItself(Sound):
-    def _receipt(self, answer: str) -> Receipt:
+    def _receipt(self, answer):
         return Receipt(super()._receipt(answer).outcome)
 
 
@@ -233,7 +232,7 @@ class KeepsTheReasonToItself(Sound):
         (KeepsTheReasonToItself, "a_refusal_says_why", {}),
     ],
 )
-def test_the_contract_finds_a_sender_that_is_wrong(wrong: Any, promise: str, arguments: dict[str, Any]) -> None:
+def test_the_contract_finds_a_sender_that_is_wrong(wrong, promise, arguments):
     check = getattr(SendingPublisherContract(), f"test_{promise}")
 
     with pytest.raises((AssertionError, OSError)):
@@ -243,20 +242,20 @@ def test_the_contract_finds_a_sender_that_is_wrong(wrong: Any, promise: str, arg
 class Forgetful:
     """A queue that does not know what it was given before."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.waiting: deque[Message] = deque()
 
-    def enlist(self, _transaction: Any, messages: Sequence[Message]) -> None:
+    def enlist(self, _transaction, messages):
         self.waiting.extend(messages)
 
-    def take(self) -> Message | None:
+    def take(self):
         return self.waiting.popleft() if self.waiting else None
 
 
 class OncePerApproval(Forgetful):
     """One that takes a further delivery for a repetition."""
 
-    def enlist(self, _transaction: Any, messages: Sequence[Message]) -> None:
+    def enlist(self, _transaction, messages):
         known = {one.data["approval_id"] for one in self.waiting}
         self.waiting.extend(one for one in messages if one.data["approval_id"] not in known)
 
@@ -264,7 +263,7 @@ class OncePerApproval(Forgetful):
 class Hasty(InMemory):
     """Hands over before the transaction has succeeded."""
 
-    def fail(self, *messages: Message) -> None:
+    def fail(self, *messages):
         self.queue.enlist(self.store, messages)
         super().fail(*messages)
 
@@ -279,7 +278,7 @@ class Hasty(InMemory):
         (Hasty, "what_was_handed_over_in_a_transaction_that_failed_is_never_seen"),
     ],
 )
-def test_the_contract_finds_an_enlisting_one_that_is_wrong(wrong: Callable[[], Any], promise: str) -> None:
+def test_the_contract_finds_an_enlisting_one_that_is_wrong(wrong, promise):
     check = getattr(EnlistingPublisherContract(), f"test_{promise}")
 
     with pytest.raises(AssertionError):

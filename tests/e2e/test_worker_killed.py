@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import sqlalchemy
@@ -15,7 +13,7 @@ from dbos import DBOSClient
 
 from remit import Remit
 from remit.core.execution.approval import approved_event
-from remit.core.execution.outcome import LEASE_MARGIN, ExecutionAttempt
+from remit.core.execution.outcome import LEASE_MARGIN
 from remit.core.records import APPROVAL, ATTEMPT, Key
 from remit.ports import Message
 from remit.publishers.dbos import APPLICATION, DbosPublisher
@@ -30,35 +28,33 @@ SHORT = {"start_lease_s": 2.0, "lease_margin_s": 1.0}
 
 
 @pytest.fixture(params=["sqlite_url", "postgres_url"])
-def url(request: pytest.FixtureRequest) -> str:
+def url(request):
     """The URL of an empty database, of each kind in turn."""
     found: str = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture
-def remit(url: str) -> Iterator[Remit]:
+def remit(url):
     with Remit.open(url) as remit:
         yield remit
 
 
 @pytest.fixture
-def crm() -> Iterator[HoldingCrm]:
+def crm():
     """A far side that honours the key."""
     with HoldingCrm.start() as crm:
         yield crm
 
 
 @pytest.fixture
-def forgetful_crm() -> Iterator[HoldingCrm]:
+def forgetful_crm():
     """A far side that acts as often as it is asked."""
     with HoldingCrm.start(honours_key=False) as crm:
         yield crm
 
 
-def test_a_call_whose_worker_was_killed_is_made_again_where_the_key_is_honoured_and_acts_once(
-    url: str, remit: Remit, crm: HoldingCrm
-) -> None:
+def test_a_call_whose_worker_was_killed_is_made_again_where_the_key_is_honoured_and_acts_once(url, remit, crm):
     _set_bounds(remit, crm)
     with _two_workers(url) as workers:
         _submit(remit, "i-1")
@@ -76,9 +72,7 @@ def test_a_call_whose_worker_was_killed_is_made_again_where_the_key_is_honoured_
     _assert_sound(remit)
 
 
-def test_a_call_whose_worker_was_killed_is_never_repeated_where_the_key_is_not_honoured(
-    url: str, remit: Remit, forgetful_crm: HoldingCrm
-) -> None:
+def test_a_call_whose_worker_was_killed_is_never_repeated_where_the_key_is_not_honoured(url, remit, forgetful_crm):
     _set_bounds(remit, forgetful_crm)
     with _two_workers(url, **SHORT) as workers:
         _submit(remit, "i-1")
@@ -101,9 +95,7 @@ def test_a_call_whose_worker_was_killed_is_never_repeated_where_the_key_is_not_h
     _assert_sound(remit)
 
 
-def test_an_execution_whose_worker_was_killed_before_it_called_is_taken_over_and_acts_once(
-    url: str, remit: Remit, forgetful_crm: HoldingCrm
-) -> None:
+def test_an_execution_whose_worker_was_killed_before_it_called_is_taken_over_and_acts_once(url, remit, forgetful_crm):
     forgetful_crm.go_on.set()
     _set_bounds(remit, forgetful_crm)
     with Worker.working(url, hold_map=True, **SHORT) as first:
@@ -120,9 +112,7 @@ def test_an_execution_whose_worker_was_killed_before_it_called_is_taken_over_and
     _assert_sound(remit)
 
 
-def test_what_one_worker_has_in_flight_a_second_one_that_starts_does_not_run_again(
-    url: str, remit: Remit, forgetful_crm: HoldingCrm
-) -> None:
+def test_what_one_worker_has_in_flight_a_second_one_that_starts_does_not_run_again(url, remit, forgetful_crm):
     _set_bounds(remit, forgetful_crm, timeout_s=PATIENCE_S)
     with Worker.working(url, concurrency=6) as first:
         in_flight = [f"i-{number}" for number in range(6)]
@@ -148,7 +138,7 @@ def test_what_one_worker_has_in_flight_a_second_one_that_starts_does_not_run_aga
     _assert_sound(remit)
 
 
-def test_an_event_that_is_repeated_does_nothing(url: str, remit: Remit, forgetful_crm: HoldingCrm) -> None:
+def test_an_event_that_is_repeated_does_nothing(url, remit, forgetful_crm):
     forgetful_crm.go_on.set()
     _set_bounds(remit, forgetful_crm)
     with Worker.working(url) as worker:
@@ -164,9 +154,7 @@ def test_an_event_that_is_repeated_does_nothing(url: str, remit: Remit, forgetfu
     _assert_sound(remit)
 
 
-def test_an_event_that_is_false_does_nothing_and_the_true_one_still_runs(
-    url: str, remit: Remit, forgetful_crm: HoldingCrm
-) -> None:
+def test_an_event_that_is_false_does_nothing_and_the_true_one_still_runs(url, remit, forgetful_crm):
     forgetful_crm.go_on.set()
     _set_bounds(remit, forgetful_crm)
     with Worker.working(url) as worker, Remit.open(url, publishing=False) as silent:
@@ -194,9 +182,7 @@ def test_an_event_that_is_false_does_nothing_and_the_true_one_still_runs(
     _assert_sound(remit)
 
 
-def test_a_worker_that_is_asked_to_end_finishes_what_it_began(
-    url: str, remit: Remit, forgetful_crm: HoldingCrm
-) -> None:
+def test_a_worker_that_is_asked_to_end_finishes_what_it_began(url, remit, forgetful_crm):
     _set_bounds(remit, forgetful_crm, timeout_s=PATIENCE_S)
     _submit(remit, "i-1")
     with Process("-m", "remit", "worker", "--db", url, "--json") as worker:
@@ -217,7 +203,7 @@ def test_a_worker_that_is_asked_to_end_finishes_what_it_began(
 # --- what the tests do and see ---
 
 
-def _set_bounds(remit: Remit, crm: HoldingCrm, timeout_s: float = TIMEOUT_S) -> None:
+def _set_bounds(remit, crm, timeout_s=TIMEOUT_S):
     tool = {
         "connector": "http",
         "method": "POST",
@@ -240,7 +226,7 @@ def _set_bounds(remit: Remit, crm: HoldingCrm, timeout_s: float = TIMEOUT_S) -> 
     )
 
 
-def _submit(remit: Remit, *names: str, **changes: Any) -> None:
+def _submit(remit, *names, **changes):
     proposals = [
         {
             "action_intent_id": name,
@@ -261,12 +247,12 @@ def _submit(remit: Remit, *names: str, **changes: Any) -> None:
 
 
 @contextmanager
-def _two_workers(url: str, **options: Any) -> Iterator[list[Worker]]:
+def _two_workers(url, **options):
     with Worker.working(url, **options) as first, Worker.working(url, **options) as second:
         yield [first, second]
 
 
-def _kill_the_holder(remit: Remit, name: str, workers: list[Worker]) -> tuple[Worker, float]:
+def _kill_the_holder(remit, name, workers):
     """Answers the one that is left, and how long the other one's lease still held when it died."""
     attempt = _attempt(remit, name)
     holder = attempt.holder.split("/")[0]
@@ -276,24 +262,24 @@ def _kill_the_holder(remit: Remit, name: str, workers: list[Worker]) -> tuple[Wo
     return survivor, (attempt.lease_until - datetime.now(UTC)).total_seconds()
 
 
-def _attempt(remit: Remit, name: str) -> ExecutionAttempt:
+def _attempt(remit, name):
     attempt_at = Key(ATTEMPT, TENANT, name)
     attempt = remit.context.store.read([attempt_at]).get(attempt_at)
     assert attempt is not None
     return attempt
 
 
-def _outcome(remit: Remit, name: str) -> tuple[str, int]:
+def _outcome(remit, name):
     outcome = remit.status(TENANT, name)["outcome"]
     return outcome["status"], outcome["attempt_count"]
 
 
-def _assert_sound(remit: Remit) -> None:
+def _assert_sound(remit):
     report = remit.verify(TENANT)
     assert report.ok, [str(finding) for finding in report.findings]
 
 
-def _deliver_again(url: str, remit: Remit, name: str, **changes: Any) -> Any:
+def _deliver_again(url, remit, name, **changes):
     """Hand a worker the approval's event once more, with `changes`; what the worker's run of it answered."""
     approval_at = Key(APPROVAL, TENANT, remit.status(TENANT, name)["approval_id"])
     approval = remit.context.store.read([approval_at]).get(approval_at)
@@ -314,7 +300,7 @@ def _deliver_again(url: str, remit: Remit, name: str, **changes: Any) -> Any:
         client.destroy()
 
 
-def _runs(url: str) -> list[tuple[str | None, int | None]]:
+def _runs(url):
     """Which worker ran each execution last, and how often the engine has begun it."""
     client = _client(url)
     try:
@@ -323,9 +309,9 @@ def _runs(url: str) -> list[tuple[str | None, int | None]]:
         client.destroy()
 
 
-def _client(url: str) -> DBOSClient:
+def _client(url):
     return DBOSClient(system_database_url=url, application_name=APPLICATION)
 
 
-def _with_driver(url: str) -> str:
+def _with_driver(url):
     return url.replace("postgresql://", "postgresql+psycopg://")

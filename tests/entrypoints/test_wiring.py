@@ -6,11 +6,9 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,7 +25,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 
 
 @pytest.mark.parametrize("url", ["mysql://localhost/remit", "remit.db", "", "memory:", "SQLITE:///remit.db"])
-def test_a_url_of_no_known_kind_is_refused_with_those_that_are(url: str) -> None:
+def test_a_url_of_no_known_kind_is_refused_with_those_that_are(url):
     with pytest.raises(InvalidInput, match=r"use sqlite:///FILE, .*, dynamodb://TABLE or memory://") as refused:
         Remit.open(url)
 
@@ -35,12 +33,12 @@ def test_a_url_of_no_known_kind_is_refused_with_those_that_are(url: str) -> None
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:remit.db"])
-def test_a_sqlite_url_that_names_no_file_is_refused(url: str) -> None:
+def test_a_sqlite_url_that_names_no_file_is_refused(url):
     with pytest.raises(InvalidInput, match=r"sqlite:///path\.db"):
         Remit.open(url)
 
 
-def test_a_missing_directory_is_named_and_not_made(tmp_path: Path) -> None:
+def test_a_missing_directory_is_named_and_not_made(tmp_path):
     missing = tmp_path / "missing"
 
     with pytest.raises(InvalidInput, match=f"the directory {missing} does not exist"):
@@ -49,7 +47,7 @@ def test_a_missing_directory_is_named_and_not_made(tmp_path: Path) -> None:
     assert not missing.exists()
 
 
-def test_a_server_that_does_not_answer_is_worth_another_try_and_its_password_is_not_told() -> None:
+def test_a_server_that_does_not_answer_is_worth_another_try_and_its_password_is_not_told():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -60,7 +58,7 @@ def test_a_server_that_does_not_answer_is_worth_another_try_and_its_password_is_
 
 
 @pytest.mark.parametrize("days", [-1, 0, 29, 91])
-def test_a_state_may_not_live_shorter_or_longer_than_the_contract_says(tmp_path: Path, days: int) -> None:
+def test_a_state_may_not_live_shorter_or_longer_than_the_contract_says(tmp_path, days):
     with pytest.raises(InvalidInput, match="choose 30 to 90") as refused:
         Remit.open(f"sqlite:///{tmp_path}/remit.db", state_ttl_days=days)
 
@@ -69,12 +67,12 @@ def test_a_state_may_not_live_shorter_or_longer_than_the_contract_says(tmp_path:
 
 
 @pytest.mark.parametrize("days", [30, 90])
-def test_a_state_may_live_thirty_to_ninety_days(days: int) -> None:
+def test_a_state_may_live_thirty_to_ninety_days(days):
     with Remit.open("memory://", state_ttl_days=days) as remit:
         assert remit.context.state_ttl_days == days
 
 
-def test_a_closed_database_can_be_opened_again_and_holds_what_was_stored(tmp_path: Path) -> None:
+def test_a_closed_database_can_be_opened_again_and_holds_what_was_stored(tmp_path):
     url = f"sqlite:///{tmp_path}/remit.db"
     with Remit.open(url) as remit:
         remit.apply(_bounds(), by="ann")
@@ -84,8 +82,8 @@ def test_a_closed_database_can_be_opened_again_and_holds_what_was_stored(tmp_pat
         assert remit.status("acme", "i-1")["status"] == "APPROVED"
 
 
-def test_fresh_databases_that_one_process_opens_at_once_each_get_a_schema_of_their_own(tmp_path: Path) -> None:
-    def open_and_use(number: int) -> int:
+def test_fresh_databases_that_one_process_opens_at_once_each_get_a_schema_of_their_own(tmp_path):
+    def open_and_use(number):
         with Remit.open(f"sqlite:///{tmp_path}/{number}.db") as remit:
             _, after = remit.apply(_bounds(), by="ann")
             return after.config_sequence
@@ -96,9 +94,9 @@ def test_fresh_databases_that_one_process_opens_at_once_each_get_a_schema_of_the
     assert sequences == [1] * 4
 
 
-def test_time_and_source_come_from_where_the_opener_says() -> None:
+def test_time_and_source_come_from_where_the_opener_says():
     class Standing:
-        def now(self) -> datetime:
+        def now(self):
             return datetime(2026, 3, 10, tzinfo=UTC)
 
     with Remit.open("memory://", clock=Standing(), event_source="acme.remit") as remit:
@@ -112,15 +110,15 @@ def test_time_and_source_come_from_where_the_opener_says() -> None:
     assert message.data["approved_at"] == "2026-03-10T00:00:00Z"
 
 
-def test_the_machines_clock_is_aware_utc() -> None:
+def test_the_machines_clock_is_aware_utc():
     assert SystemClock().now().utcoffset() == timedelta(0)
 
 
-def test_an_own_connector_stands_beside_the_built_in_ones() -> None:
+def test_an_own_connector_stands_beside_the_built_in_ones():
     class Fax:
         always_honours_key = False
 
-        def check(self, tool: dict[str, Any]) -> None:
+        def check(self, tool):
             if "number" not in tool:
                 raise InvalidInput("number", "is missing")
 
@@ -134,16 +132,16 @@ def test_an_own_connector_stands_beside_the_built_in_ones() -> None:
 # --- what tools may see ---
 
 
-def test_tools_never_see_what_remit_itself_is_set_by() -> None:
+def test_tools_never_see_what_remit_itself_is_set_by():
     environ = {"CRM_URL": "https://crm.example.com", "REMIT_DATABASE_URL": "postgresql://u:p@h/d", "REMIT_": "x"}
 
     assert tool_environment(environ) == {"CRM_URL": "https://crm.example.com"}
 
 
-def test_what_tools_see_can_be_narrowed_to_names() -> None:
+def test_what_tools_see_can_be_narrowed_to_names():
     environ = {"CRM_URL": "u", "CRM_TOKEN": "t", "AWS_SECRET_ACCESS_KEY": "s", "REMIT_TOKEN": "r"}
 
-    def seen(names: str) -> dict[str, str]:
+    def seen(names):
         return tool_environment({**environ, "REMIT_TOOL_ENVIRONMENT": names})
 
     assert seen("CRM_URL, CRM_TOKEN") == {"CRM_URL": "u", "CRM_TOKEN": "t"}
@@ -155,7 +153,7 @@ def test_what_tools_see_can_be_narrowed_to_names() -> None:
 # --- in memory ---
 
 
-def test_in_memory_a_worker_carries_out_what_was_approved_and_ends() -> None:
+def test_in_memory_a_worker_carries_out_what_was_approved_and_ends():
     done: list[str] = []
     with Remit.open("memory://") as remit:
         remit.apply(_bounds(), by="ann")
@@ -168,7 +166,7 @@ def test_in_memory_a_worker_carries_out_what_was_approved_and_ends() -> None:
         assert remit.verify("acme").ok
 
 
-def test_two_that_are_opened_in_memory_share_nothing() -> None:
+def test_two_that_are_opened_in_memory_share_nothing():
     with Remit.open("memory://") as one, Remit.open("memory://") as other:
         one.apply(_bounds(), by="ann")
         one.submit([_proposal("i-1")])
@@ -179,7 +177,7 @@ def test_two_that_are_opened_in_memory_share_nothing() -> None:
         assert one.counts("acme") == {"APPROVED": 1}
 
 
-def test_with_publishing_off_an_approval_waits_for_another_process(tmp_path: Path) -> None:
+def test_with_publishing_off_an_approval_waits_for_another_process(tmp_path):
     url = f"sqlite:///{tmp_path}/remit.db"
     with Remit.open(url, publishing=False) as remit:
         remit.apply(_bounds(), by="ann")
@@ -197,27 +195,27 @@ def test_with_publishing_off_an_approval_waits_for_another_process(tmp_path: Pat
 
 
 @pytest.fixture(scope="module")
-def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[set[str], list[Path]]]:
+def imported(tmp_path_factory):
     """The modules that asking for `Remit` loaded, and what it left behind in the directory it ran in."""
     directory = tmp_path_factory.mktemp("import")
     yield _python("from remit import Remit", directory), list(directory.iterdir())
 
 
-def test_importing_remit_loads_no_database_and_no_engine(imported: tuple[set[str], list[Path]]) -> None:
+def test_importing_remit_loads_no_database_and_no_engine(imported):
     loaded, _ = imported
 
     assert "remit.wiring" in loaded
     assert loaded.isdisjoint({"sqlalchemy", "alembic", "psycopg", "sqlite3", "dbos", "boto3", "typer"})
 
 
-def test_opening_in_memory_loads_no_database_and_no_engine(tmp_path: Path) -> None:
+def test_opening_in_memory_loads_no_database_and_no_engine(tmp_path):
     loaded = _python("import remit; remit.Remit.open('memory://').close()", tmp_path)
 
     assert loaded.isdisjoint({"sqlalchemy", "alembic", "psycopg", "dbos"})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_importing_any_door_creates_nothing(imported: tuple[set[str], list[Path]], tmp_path: Path) -> None:
+def test_importing_any_door_creates_nothing(imported, tmp_path):
     doors = "import remit.entrypoints.cli, remit.entrypoints.server.worker, remit.demo.story, remit.publishers.dbos"
 
     _python(f"{doors}, remit.stores.sql", tmp_path)
@@ -225,7 +223,7 @@ def test_importing_any_door_creates_nothing(imported: tuple[set[str], list[Path]
     assert imported[1] == list(tmp_path.iterdir()) == []
 
 
-def _python(code: str, cwd: Path) -> set[str]:
+def _python(code, cwd):
     """Run it in a fresh interpreter; the modules it had in the end."""
     told = subprocess.run(
         [
@@ -243,7 +241,7 @@ def _python(code: str, cwd: Path) -> set[str]:
     return set(told.stdout.split())
 
 
-def _bounds(**changes: Any) -> dict[str, Any]:
+def _bounds(**changes):
     tool = changes.get("tool", {"connector": "internal", "operation": "create_note"})
     return {
         "tenant": "acme",
@@ -254,7 +252,7 @@ def _bounds(**changes: Any) -> dict[str, Any]:
     }
 
 
-def _proposal(name: str, **changes: Any) -> dict[str, Any]:
+def _proposal(name, **changes):
     return {
         "action_intent_id": name,
         "tenant_id": "acme",
@@ -278,7 +276,7 @@ def test_a_sender_that_is_not_understood_is_refused(url):
 # --- telling people ---
 
 
-def test_mail_is_a_channel_where_the_operator_named_a_server() -> None:
+def test_mail_is_a_channel_where_the_operator_named_a_server():
     mail = {"REMIT_SMTP_URL": "smtps://remit:pw@mail.example.com", "REMIT_MAIL_FROM": "remit@example.com"}
 
     assert list(notifiers({}, {})) == ["webhook", "slack"]
@@ -295,13 +293,13 @@ def test_mail_is_a_channel_where_the_operator_named_a_server() -> None:
         ({"REMIT_CONSOLE_URL": "https://ann:pw@remit.example.com"}, "REMIT_CONSOLE_URL"),
     ],
 )
-def test_a_setting_that_is_not_understood_is_refused_by_name(settings: dict[str, str], field: str) -> None:
+def test_a_setting_that_is_not_understood_is_refused_by_name(settings, field):
     with pytest.raises(InvalidInput) as refused:
         Remit.open("memory://", environ={}, settings=settings)
 
     assert refused.value.field == field
 
 
-def test_the_console_s_place_is_taken_without_its_last_slash() -> None:
+def test_the_console_s_place_is_taken_without_its_last_slash():
     assert console_url({}) is None
     assert console_url({"REMIT_CONSOLE_URL": "https://example.com/remit/"}) == "https://example.com/remit"

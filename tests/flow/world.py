@@ -17,7 +17,6 @@ import uuid_utils
 
 from remit.app import App, verify_export
 from remit.connectors.internal import InternalConnector
-from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import CallResult, ExternalObjectRef
 from remit.core.gate.autonomy import StopScope
 from remit.core.lifecycle import MOVING
@@ -224,7 +223,7 @@ class World:
         """Two processes over the same place, whose first writers meet between what they read and what they write."""
         meeting = Meeting()
         sending = isinstance(self.bus, Bus)
-        second: Any = self._open_store() if sending else self._open_store(enlist=self.bus.enlist)  # type: ignore[union-attr]
+        second: Any = self._open_store() if sending else self._open_store(enlist=self.bus.enlist)
         first, second = (PausingStore(store, meeting) for store in (self.inner, second))
         sender: Any = self.bus if sending else None
         return (
@@ -264,7 +263,7 @@ class World:
         """An intent that waits for a person: its confidence is too low."""
         return self.submit(name, **{"confidence_score": 0.1, **changes})
 
-    def approve(self, name: str = "i-1", *, by: str = "bob") -> Approval:
+    def approve(self, name: str = "i-1", *, by: str = "bob") -> Any:
         digest = self.app.intent(self.tenant, name).digest
         return self.app.approve(self.tenant, name, by=by, digest=digest)
 
@@ -449,7 +448,8 @@ class OneTenant(StoreWrapper):
 
 def both(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]:
     """Two threads that begin at once; what either raises is its answer."""
-    barrier, answers = threading.Barrier(2), [None, None]
+    answers: list[Any] = [None, None]
+    barrier = threading.Barrier(2)
 
     def one(place: int, act: Callable[[], Any]) -> None:
         barrier.wait(PATIENCE_S)
