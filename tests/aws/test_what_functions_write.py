@@ -6,7 +6,6 @@ from collections import defaultdict
 
 from infra.functions import FUNCTIONS
 from remit.core.gate.autonomy import StopScope
-from remit.entrypoints.aws_lambda import notify
 from remit.ports import UnitOfWork
 from tests.flow.world import OTHER, TENANT, TYPE, proposal, type_of
 
@@ -16,7 +15,7 @@ BY_NAME = {function.name: function for function in FUNCTIONS}
 class Noting:
     """Notes which kinds are written and deleted, and by which function."""
 
-    def __init__(self, transact) -> None:
+    def __init__(self, transact):
         self._transact = transact
         self.by = None
         self.written, self.deleted = defaultdict(set), defaultdict(set)
@@ -129,7 +128,7 @@ def every_way(deployment, noting):
 
 def test_what_each_function_writes_and_deletes_is_what_its_role_may(deployment, monkeypatch):
     noting = note(deployment, monkeypatch)
-    monkeypatch.setattr(notify.time, "sleep", lambda _: None)
+    monkeypatch.setattr("remit.entrypoints.aws_lambda.notify.time.sleep", lambda _: None)
 
     every_way(deployment, noting)
 

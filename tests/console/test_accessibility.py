@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser
 
 from remit.core.gate.autonomy import StopScope
-from tests.entrypoints.http_world import ACME, EMAIL, SILENT, Silent, World, bounds, http_world
+from tests.entrypoints.http_world import ACME, EMAIL, SILENT, Silent, bounds, http_world
 from tests.entrypoints.test_http_roles import WEBHOOK
 
-from .conftest import Looker, looker
+from .conftest import looker
 
 PAGES = (
     "/console/",
@@ -34,7 +31,7 @@ LOOKS = [(1200, "light"), (1200, "dark"), (390, "light"), (390, "dark")]
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def shop(tmp_path_factory):
     """One of everything that a page may show."""
     with http_world(tmp_path_factory.mktemp("shop"), connectors={"silent": Silent()}) as world:
         world.remit.apply(bounds(accounts={"acct-1": {"modes": {"default": "AUTO_EXECUTE"}}}, silent=True), by="ann")
@@ -50,14 +47,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module", params=LOOKS, ids=lambda look: f"{look[0]} {look[1]}")
-def somebody(request: pytest.FixtureRequest, browser: Browser, shop: World) -> Iterator[Looker]:
+def somebody(request, browser, shop):
     width, scheme = request.param
     with looker(browser, shop, "ann", width=width, scheme=scheme) as made:
         yield made
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_is_accessible_and_fits(somebody: Looker, axe: str, path: str) -> None:
+def test_every_page_is_accessible_and_fits(somebody, axe, path):
     page = somebody.goes(path)
 
     # Past the page's content policy, as a browser's own tools are.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -17,7 +15,7 @@ from remit.entrypoints.console import create_console
 from remit.entrypoints.web.limits import RateLimiter
 from remit.entrypoints.web.settings import HttpSettings
 from remit.entrypoints.web.stream import Streams
-from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, World, bounds, http_world
+from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, bounds, http_world
 from tests.entrypoints.test_http_roles import WEBHOOK
 
 from .conftest import ROLES, Visit, text_of
@@ -74,7 +72,7 @@ OPEN = {
 FORBIDDEN = "it takes the role"
 
 
-def _routes(world: World) -> set[str]:
+def _routes(world):
     console = create_console(world.remit, HttpSettings(), RateLimiter(None), Streams(1))
     found: set[str] = set()
     for route in iter_route_contexts(console.routes):
@@ -82,7 +80,7 @@ def _routes(world: World) -> set[str]:
     return found
 
 
-def _ids(world: World) -> dict[str, str]:
+def _ids(world):
     world.submit("i-1", proposed_by="ann", action_type=EMAIL)
     made, _ = world.remit.create_key(ACME, {"name": "some", "roles": ["agent"]}, by="the test")
     version = world.remit.policy_versions(ACME)[0]["version"]
@@ -91,7 +89,7 @@ def _ids(world: World) -> dict[str, str]:
     return {"action_intent_id": "i-1", "key_id": made.key_id, "version": version, "subscription_id": "hook"}
 
 
-def _form(world: World, route: str) -> dict[str, Any]:
+def _form(world, route):
     """What makes each form a right one, but for who sends it."""
     item = f"i-1 {world.remit.intent(ACME, 'i-1').digest}"
     return {
@@ -111,7 +109,7 @@ def _form(world: World, route: str) -> dict[str, Any]:
     }.get(route, {})
 
 
-def _ask(visit: Visit, route: str, form: dict[str, Any], ids: dict[str, str]) -> tuple[int, str]:
+def _ask(visit, route, form, ids):
     method, path = route.format(**ids).split(" ")
     data = {"csrf": visit.csrf, **form} if method == "POST" else None
     with visit.client.stream(method, f"/console{path}", data=data) as answer:
@@ -121,12 +119,12 @@ def _ask(visit: Visit, route: str, form: dict[str, Any], ids: dict[str, str]) ->
         return answer.status_code, answer.text
 
 
-def test_every_route_says_here_who_may(world: World) -> None:
+def test_every_route_says_here_who_may(world):
     assert _routes(world) == {*ALLOWED, *OPEN}
 
 
 @pytest.mark.parametrize("role", sorted({"agent", *READERS}))
-def test_each_page_and_form_is_for_the_roles_it_is_for_and_no_other(world: World, visit: Visiting, role: str) -> None:
+def test_each_page_and_form_is_for_the_roles_it_is_for_and_no_other(world, visit, role):
     for route, allowed in ALLOWED.items():
         ids = _ids(world)
         status, text = _ask(visit(roles={role}), route, _form(world, route), ids)
@@ -135,7 +133,7 @@ def test_each_page_and_form_is_for_the_roles_it_is_for_and_no_other(world: World
         assert status < 500, route
 
 
-def test_without_a_session_every_page_asks_to_sign_in_and_no_form_does_anything(world: World) -> None:
+def test_without_a_session_every_page_asks_to_sign_in_and_no_form_does_anything(world):
     ids = _ids(world)
     with httpx.Client(base_url=world.url, trust_env=False) as nobody:
         for route in ALLOWED:
@@ -148,14 +146,14 @@ def test_without_a_session_every_page_asks_to_sign_in_and_no_form_does_anything(
     assert world.remit.stops(ACME) == []
 
 
-def test_a_part_of_a_page_sends_the_whole_window_to_sign_in(world: World) -> None:
+def test_a_part_of_a_page_sends_the_whole_window_to_sign_in(world):
     answer = httpx.get(f"{world.url}/console/queue", headers={"HX-Request": "true"}, trust_env=False)
 
     assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/console/sign-in?to=/console/queue")
 
 
 @pytest.mark.parametrize("sent", [None, "", "guess", "other"])
-def test_a_form_without_its_sessions_token_does_nothing(world: World, visit: Visiting, sent: str | None) -> None:
+def test_a_form_without_its_sessions_token_does_nothing(world, visit, sent):
     ids = _ids(world)
     ann, bob = visit(), visit(name="bob")
     token = bob.csrf if sent == "other" else sent
@@ -169,7 +167,7 @@ def test_a_form_without_its_sessions_token_does_nothing(world: World, visit: Vis
     assert ann.get("/console/queue").status_code == 200
 
 
-def test_a_tenant_sees_and_answers_nothing_of_another(world: World, visit: Visiting) -> None:
+def test_a_tenant_sees_and_answers_nothing_of_another(world, visit):
     ids = _ids(world)
     world.work()
     world.remit.apply(bounds(GLOBEX), by="the test")
@@ -194,7 +192,7 @@ def test_a_tenant_sees_and_answers_nothing_of_another(world: World, visit: Visit
     assert world.remit.bounds(ACME).config_sequence == 1
 
 
-def test_bounds_of_another_tenant_cannot_be_put_in_force(world: World, visit: Visiting) -> None:
+def test_bounds_of_another_tenant_cannot_be_put_in_force(world, visit):
     ann = visit()
 
     by_form = ann.post("/console/bounds/apply", {"sequence": "0", "wanted": '{"tenant": "globex"}'})
@@ -204,7 +202,7 @@ def test_bounds_of_another_tenant_cannot_be_put_in_force(world: World, visit: Vi
     assert world.remit.bounds(GLOBEX).config_sequence == 0
 
 
-def test_bounds_that_somebody_changed_meanwhile_are_not_overwritten(world: World, visit: Visiting) -> None:
+def test_bounds_that_somebody_changed_meanwhile_are_not_overwritten(world, visit):
     ann = visit()
     page = ann.post("/console/bounds/file", {"sequence": "1", "text": "tenant: acme"})
     world.remit.apply(bounds(budget={"max_autonomous_per_day": 3}), by="bob")
@@ -216,7 +214,7 @@ def test_bounds_that_somebody_changed_meanwhile_are_not_overwritten(world: World
     assert world.remit.bounds(ACME).config_sequence == 2
 
 
-def test_a_page_may_load_nothing_from_elsewhere_and_stands_in_no_frame(visit: Visiting) -> None:
+def test_a_page_may_load_nothing_from_elsewhere_and_stands_in_no_frame(visit):
     answer = visit().get("/console/queue")
 
     policy = answer.headers["content-security-policy"]
@@ -229,7 +227,7 @@ def test_a_page_may_load_nothing_from_elsewhere_and_stands_in_no_frame(visit: Vi
     assert not re.search(r'(?:src|href)="(?:https?:)?//', answer.text)
 
 
-def test_static_files_are_kept_for_good_and_there_are_no_others(visit: Visiting) -> None:
+def test_static_files_are_kept_for_good_and_there_are_no_others(visit):
     ann = visit()
     paths = re.findall(r'(?:src|href)="(/console/static/[^"]+)"', ann.get("/console/").text)
 
@@ -242,7 +240,7 @@ def test_static_files_are_kept_for_good_and_there_are_no_others(visit: Visiting)
         assert ann.get(f"/console/static/{path}").status_code == 404
 
 
-def test_the_cookie_is_kept_from_scripts_and_other_sites(world: World) -> None:
+def test_the_cookie_is_kept_from_scripts_and_other_sites(world):
     form = {"key": world.keys[ACME, "approver"], "to": "/console/queue"}
     answer = httpx.post(f"{world.url}/console/sign-in", data=form, trust_env=False)
 
@@ -252,13 +250,13 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(world: World) -> None:
 
 
 @pytest.mark.parametrize("to", ["https://elsewhere.example/", "//elsewhere.example", "/v1/stop", "/console/\\evil"])
-def test_signing_in_leads_nowhere_but_into_the_console(world: World, to: str) -> None:
+def test_signing_in_leads_nowhere_but_into_the_console(world, to):
     form = {"key": world.keys[ACME, "approver"], "to": to}
 
     assert httpx.post(f"{world.url}/console/sign-in", data=form, trust_env=False).headers["location"] == "/console/"
 
 
-def test_another_sites_form_signs_nobody_in(world: World) -> None:
+def test_another_sites_form_signs_nobody_in(world):
     form = {"key": world.keys[ACME, "approver"]}
     headers = {"Origin": "https://elsewhere.example"}
 
@@ -268,7 +266,7 @@ def test_another_sites_form_signs_nobody_in(world: World) -> None:
     assert "set-cookie" not in answer.headers
 
 
-def test_a_revoked_keys_session_is_over_at_once(world: World) -> None:
+def test_a_revoked_keys_session_is_over_at_once(world):
     made, text = world.remit.create_key(ACME, {"name": "ann", "roles": ["approver"]}, by="the test")
     with httpx.Client(base_url=world.url, trust_env=False) as ann:
         ann.post("/console/sign-in", data={"key": text})
@@ -279,7 +277,7 @@ def test_a_revoked_keys_session_is_over_at_once(world: World) -> None:
         assert ann.get("/console/queue").status_code == 303
 
 
-def test_the_platforms_key_opens_no_tenants_console(world: World) -> None:
+def test_the_platforms_key_opens_no_tenants_console(world):
     form = {"key": world.keys["*", "platform"]}
 
     answer = httpx.post(f"{world.url}/console/sign-in", data=form, trust_env=False)
@@ -288,7 +286,7 @@ def test_the_platforms_key_opens_no_tenants_console(world: World) -> None:
     assert "opens no tenant" in text_of(answer)
 
 
-def test_a_link_signs_in_once_and_leads_to_its_page(world: World) -> None:
+def test_a_link_signs_in_once_and_leads_to_its_page(world):
     token = world.remit.make_link(Principal("ann", ACME, ROLES), leads_to="/console/intents/i-1")
     path = f"{world.url}/console/link/{token}"
 
@@ -299,7 +297,7 @@ def test_a_link_signs_in_once_and_leads_to_its_page(world: World) -> None:
     assert LINK_LIVES.total_seconds() <= 3600
 
 
-def test_from_elsewhere_a_link_that_is_only_opened_is_not_used_up(world: World) -> None:
+def test_from_elsewhere_a_link_that_is_only_opened_is_not_used_up(world):
     token = world.remit.make_link(Principal("ann", ACME, ROLES), leads_to="/console/queue")
     path, elsewhere = f"{world.url}/console/link/{token}", {"X-Forwarded-For": "203.0.113.7"}
 
@@ -310,7 +308,7 @@ def test_from_elsewhere_a_link_that_is_only_opened_is_not_used_up(world: World) 
     assert (confirmed.status_code, confirmed.headers["location"]) == (303, "/console/queue")
 
 
-def test_a_link_printed_at_the_machine_is_good_there_alone(world: World) -> None:
+def test_a_link_printed_at_the_machine_is_good_there_alone(world):
     token = world.remit.make_link(Principal("ann", ACME, ROLES), leads_to="/console/", loopback_only=True)
     path = f"{world.url}/console/link/{token}"
 
@@ -318,7 +316,7 @@ def test_a_link_printed_at_the_machine_is_good_there_alone(world: World) -> None
     assert httpx.get(path, trust_env=False).status_code == 303
 
 
-def test_an_opened_link_decides_nothing(world: World) -> None:
+def test_an_opened_link_decides_nothing(world):
     world.submit("i-1", action_type=EMAIL)
     token = world.remit.make_link(Principal("ann", ACME, ROLES), leads_to="/console/intents/i-1")
     with httpx.Client(trust_env=False, follow_redirects=True) as ann:
@@ -328,7 +326,7 @@ def test_an_opened_link_decides_nothing(world: World) -> None:
     assert world.remit.status(ACME, "i-1")["status"] == "AWAITING_APPROVAL"
 
 
-def test_bad_input_is_told_on_a_page_that_names_the_field(world: World, visit: Visiting) -> None:
+def test_bad_input_is_told_on_a_page_that_names_the_field(world, visit):
     ann = visit()
 
     assert "status" in text_of(ann.get("/console/intents?status=LOST"))
@@ -341,7 +339,7 @@ def test_bad_input_is_told_on_a_page_that_names_the_field(world: World, visit: V
     assert ann.get("/console/nowhere").status_code == 404
 
 
-def test_markup_in_what_an_agent_sends_stays_text(world: World, visit: Visiting) -> None:
+def test_markup_in_what_an_agent_sends_stays_text(world, visit):
     evil = '<script>alert(1)</script><img src=x onerror="alert(1)">'
     world.submit("i-1", action_type=EMAIL, parameters={"text": evil, evil: "x"}, why=[evil])
     ann = visit()
@@ -352,16 +350,14 @@ def test_markup_in_what_an_agent_sends_stays_text(world: World, visit: Visiting)
         assert "&lt;script&gt;" in page
 
 
-def test_without_a_console_there_is_none(tmp_path: Path) -> None:
+def test_without_a_console_there_is_none(tmp_path):
     with http_world(tmp_path, HttpSettings(console=False)) as world:
         assert httpx.get(f"{world.url}/console/", trust_env=False).status_code == 404
         assert httpx.get(f"{world.url}/healthz", trust_env=False).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["audit/verify", "bounds/form", "queue/approve", "stop"])
-def test_a_stop_from_the_answer_to_a_form_leads_to_a_page_that_is_there(
-    world: World, visit: Visiting, path: str
-) -> None:
+def test_a_stop_from_the_answer_to_a_form_leads_to_a_page_that_is_there(world, visit, path):
     ann = visit()
     shown = ann.post(f"/console/{path}", {"sequence": "1", "list": "inherit"}).text
     found = re.search(r'action="/console/stop".*?name="back" value="([^"]*)"', shown, re.DOTALL)
@@ -374,14 +370,14 @@ def test_a_stop_from_the_answer_to_a_form_leads_to_a_page_that_is_there(
 
 @pytest.mark.parametrize("number", ["²", "9" * 5000], ids=["a power", "very long"])
 @pytest.mark.parametrize("field", ["limit", "sequence"])
-def test_what_only_looks_like_a_number_is_told_and_no_fault_of_ours(visit: Visiting, field: str, number: str) -> None:
+def test_what_only_looks_like_a_number_is_told_and_no_fault_of_ours(visit, field, number):
     answer = visit().post("/console/bounds/form", {"sequence": "1", "list": "inherit", field: number})
 
     assert (answer.status_code, field in text_of(answer)) == (422, True)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "1e999", "NaN", "9" * 5000], ids=["deep", "large", "none", "long"])
-def test_json_that_nothing_can_carry_is_told_on_the_form(world: World, visit: Visiting, text: str) -> None:
+def test_json_that_nothing_can_carry_is_told_on_the_form(world, visit, text):
     world.submit("i-1", action_type=EMAIL, parameters={"lines": [1]})
 
     for path in ("edit", "edit/difference"):
@@ -391,7 +387,7 @@ def test_json_that_nothing_can_carry_is_told_on_the_form(world: World, visit: Vi
     assert world.remit.status(ACME, "i-1")["status"] == "AWAITING_APPROVAL"
 
 
-def test_a_form_that_was_not_right_comes_back_as_it_was_sent(visit: Visiting) -> None:
+def test_a_form_that_was_not_right_comes_back_as_it_was_sent(visit):
     ann = visit()
     sent = {"sequence": "1", "list": "own", f"allow:{EMAIL}": "on", f"mode:{EMAIL}": "DISABLED", f"limit:{EMAIL}": "7"}
 
@@ -413,10 +409,8 @@ def test_a_form_that_was_not_right_comes_back_as_it_was_sent(visit: Visiting) ->
     assert re.findall(r'name="role" value="(\w+)" checked', keys) == ["auditor"]
 
 
-def test_a_fault_of_ours_is_told_on_a_page_that_stands_in_no_frame(
-    world: World, visit: Visiting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: Any, **__: Any) -> None:
+def test_a_fault_of_ours_is_told_on_a_page_that_stands_in_no_frame(world, visit, monkeypatch):
+    def broken(*_, **__):
         raise RuntimeError("a secret")
 
     ann = visit()

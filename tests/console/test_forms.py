@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import parse_bounds
-from remit.core.intent import ActionIntentV1, complete, parse_proposal
+from remit.core.intent import complete, parse_proposal
 from remit.core.lifecycle import Status
 from remit.core.notifications.subscription import NoticeKind
 from remit.entrypoints.bounds_file import BoundsFile, as_yaml
@@ -21,7 +21,7 @@ from tests.entrypoints.http_world import EMAIL, NOTE, bounds, proposal
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
-def _day(date: str, *decisions: tuple[str, str, str, int]) -> dict[str, Any]:
+def _day(date, *decisions):
     names = ("action_type", "result", "reason", "count")
     return {"date": date, "decisions": [dict(zip(names, line, strict=True)) for line in decisions]}
 
@@ -100,7 +100,7 @@ def test_bounds_written_as_a_file_read_back_as_the_same():
     assert BoundsFile.of_text("bounds.yaml", as_yaml(WHOLE)).bounds == WHOLE
 
 
-def _intent(**parameters: Any) -> ActionIntentV1:
+def _intent(**parameters):
     return complete(
         parse_proposal({**proposal("i-1", parameters=parameters), "tenant_id": "acme", "proposed_by": "agent"}),
         action_intent_id="i-1",

@@ -6,21 +6,21 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from remit.core.gate.autonomy import StopScope
-from tests.entrypoints.http_world import ACME, EMAIL, NOTE, SILENT, World, bounds
+from tests.entrypoints.http_world import ACME, EMAIL, NOTE, SILENT, bounds
 
 from .conftest import Looker
 
 Look = Callable[..., Looker]
 
 
-def card(page: Page, name: str):
+def card(page, name):
     return page.locator(f'[data-card="{name}"]')
 
 
-def test_signing_in_with_a_key_and_out_again(look: Look, world: World) -> None:
+def test_signing_in_with_a_key_and_out_again(look, world):
     page = look(signed_in=False).goes("/console/queue")
     expect(page).to_have_url(f"{world.url}/console/sign-in?to=/console/queue")
 
@@ -34,7 +34,7 @@ def test_signing_in_with_a_key_and_out_again(look: Look, world: World) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_a_wrong_key_is_told_so(look: Look) -> None:
+def test_a_wrong_key_is_told_so(look):
     ann = look(signed_in=False)
     page = ann.goes("/console/sign-in")
 
@@ -45,7 +45,7 @@ def test_a_wrong_key_is_told_so(look: Look) -> None:
     ann.forgets("401")
 
 
-def test_an_intent_arrives_while_one_looks(look: Look, world: World) -> None:
+def test_an_intent_arrives_while_one_looks(look, world):
     page = look().goes("/console/queue")
     expect(page.get_by_text("Nothing waits for you")).to_be_visible()
 
@@ -56,7 +56,7 @@ def test_an_intent_arrives_while_one_looks(look: Look, world: World) -> None:
     expect(card(page, "i-1")).to_be_visible()
 
 
-def test_what_autopilot_does_shows_up_with_the_reason(look: Look, world: World) -> None:
+def test_what_autopilot_does_shows_up_with_the_reason(look, world):
     page = look().goes("/console/did")
 
     world.submit("i-1")
@@ -67,7 +67,7 @@ def test_what_autopilot_does_shows_up_with_the_reason(look: Look, world: World) 
     expect(line.locator(".tag")).to_have_text("Autopilot")
 
 
-def test_approving_in_the_queue(look: Look, world: World) -> None:
+def test_approving_in_the_queue(look, world):
     world.submit("i-1", action_type=EMAIL)
     page = look().goes("/console/queue")
     expect(card(page, "i-1")).to_contain_text("This kind of action may never run alone here")
@@ -80,7 +80,7 @@ def test_approving_in_the_queue(look: Look, world: World) -> None:
     assert world.remit.why(ACME, "i-1")["approval"]["approved_by"] == "ann"
 
 
-def test_rejecting_with_a_reason(look: Look, world: World) -> None:
+def test_rejecting_with_a_reason(look, world):
     world.submit("i-1", action_type=EMAIL)
     page = look().goes("/console/queue")
 
@@ -92,7 +92,7 @@ def test_rejecting_with_a_reason(look: Look, world: World) -> None:
     assert world.remit.why(ACME, "i-1")["rejection"]["reason"] == "not this customer"
 
 
-def test_editing_shows_the_difference_and_makes_a_new_intent(look: Look, world: World) -> None:
+def test_editing_shows_the_difference_and_makes_a_new_intent(look, world):
     parameters = {"text": "hello", "amount": 12.5, "urgent": True, "lines": [{"sku": "a"}]}
     world.submit("i-1", action_type=EMAIL, parameters=parameters)
     page = look().goes("/console/intents/i-1")
@@ -112,7 +112,7 @@ def test_editing_shows_the_difference_and_makes_a_new_intent(look: Look, world: 
     assert world.remit.status(ACME, "i-1")["status"] == "SUPERSEDED"
 
 
-def test_selecting_many_and_answering_them_together(look: Look, world: World) -> None:
+def test_selecting_many_and_answering_them_together(look, world):
     for name in ("i-1", "i-2", "i-3"):
         world.submit(name, action_type=EMAIL)
     page = look().goes("/console/queue")
@@ -133,7 +133,7 @@ def test_selecting_many_and_answering_them_together(look: Look, world: World) ->
     ]
 
 
-def test_the_queue_is_answered_from_the_keyboard_alone(look: Look, world: World) -> None:
+def test_the_queue_is_answered_from_the_keyboard_alone(look, world):
     for number in (1, 2, 3, 4):
         # The sooner it expires, the further up.
         world.submit(f"i-{number}", action_type=EMAIL, expires_at=datetime(2030, 1, number, tzinfo=UTC))
@@ -164,7 +164,7 @@ def test_the_queue_is_answered_from_the_keyboard_alone(look: Look, world: World)
     assert world.remit.why(ACME, "i-2")["rejection"]["reason"] == "no"
 
 
-def test_enter_in_the_reason_for_rejecting_many_approves_nothing(look: Look, world: World) -> None:
+def test_enter_in_the_reason_for_rejecting_many_approves_nothing(look, world):
     world.submit("i-1", action_type=EMAIL)
     page = look().goes("/console/queue")
     page.get_by_label("Select all here").check()
@@ -178,7 +178,7 @@ def test_enter_in_the_reason_for_rejecting_many_approves_nothing(look: Look, wor
     assert world.remit.why(ACME, "i-1")["rejection"]["reason"] == "not this customer"
 
 
-def test_enter_in_a_note_says_nothing_about_what_happened(look: Look, world: World) -> None:
+def test_enter_in_a_note_says_nothing_about_what_happened(look, world):
     world.remit.apply(bounds(silent=True), by="ann")
     world.submit("i-1", action_type=SILENT)
     world.work()
@@ -191,7 +191,7 @@ def test_enter_in_a_note_says_nothing_about_what_happened(look: Look, world: Wor
     expect(page.get_by_text("found out: failed")).to_be_visible()
 
 
-def test_a_key_that_is_held_down_answers_once(look: Look, world: World) -> None:
+def test_a_key_that_is_held_down_answers_once(look, world):
     for number in (1, 2):
         world.submit(f"i-{number}", action_type=EMAIL, expires_at=datetime(2030, 1, number, tzinfo=UTC))
     page = look().goes("/console/queue")
@@ -207,7 +207,7 @@ def test_a_key_that_is_held_down_answers_once(look: Look, world: World) -> None:
     assert world.remit.status(ACME, "i-2")["status"] == "AWAITING_APPROVAL"
 
 
-def test_news_puts_no_other_intent_under_the_finger_that_approves(look: Look, world: World) -> None:
+def test_news_puts_no_other_intent_under_the_finger_that_approves(look, world):
     for number in (1, 2):
         world.submit(f"i-{number}", action_type=EMAIL, expires_at=datetime(2030, 1, number, tzinfo=UTC))
     page = look().goes("/console/queue")
@@ -224,7 +224,7 @@ def test_news_puts_no_other_intent_under_the_finger_that_approves(look: Look, wo
     assert world.remit.status(ACME, "i-2")["status"] == "AWAITING_APPROVAL"
 
 
-def test_of_two_who_answer_at_once_one_wins_and_the_other_is_told_who(look: Look, world: World) -> None:
+def test_of_two_who_answer_at_once_one_wins_and_the_other_is_told_who(look, world):
     world.submit("i-1", action_type=EMAIL)
     ann, bob = look("ann"), look("bob")
     for looker in (ann, bob):
@@ -243,7 +243,7 @@ def test_of_two_who_answer_at_once_one_wins_and_the_other_is_told_who(look: Look
         looker.forgets("ERR_FAILED", "console/stream")
 
 
-def test_news_does_not_pull_an_answer_from_under_ones_hands(look: Look, world: World) -> None:
+def test_news_does_not_pull_an_answer_from_under_ones_hands(look, world):
     world.submit("i-1", action_type=EMAIL)
     page = look().goes("/console/queue")
     card(page, "i-1").get_by_text("Reject…").click()
@@ -257,7 +257,7 @@ def test_news_does_not_pull_an_answer_from_under_ones_hands(look: Look, world: W
     expect(card(page, "i-2")).to_be_visible()
 
 
-def test_stopping_and_resuming_from_any_page(look: Look, world: World) -> None:
+def test_stopping_and_resuming_from_any_page(look, world):
     page = look().goes("/console/audit")
     page.locator("#switch summary").click()
     page.get_by_label("Why?").fill("odd notes since noon")
@@ -275,7 +275,7 @@ def test_stopping_and_resuming_from_any_page(look: Look, world: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["/console/", "/console/queue", "/console/bounds", "/console/audit"])
-def test_a_stop_from_elsewhere_shows_up_by_itself(look: Look, world: World, path: str) -> None:
+def test_a_stop_from_elsewhere_shows_up_by_itself(look, world, path):
     page = look().goes(path)
 
     world.remit.stop(StopScope(tenant_id=ACME), by="carl", reason="from outside")
@@ -288,7 +288,7 @@ def test_a_stop_from_elsewhere_shows_up_by_itself(look: Look, world: World, path
     expect(page.locator("#switch summary")).to_have_text("Autonomy on")
 
 
-def test_bounds_are_changed_after_a_look_at_what_changes(look: Look, world: World) -> None:
+def test_bounds_are_changed_after_a_look_at_what_changes(look, world):
     page = look().goes("/console/bounds")
 
     page.get_by_label(f"{EMAIL} may run alone").check()
@@ -303,7 +303,7 @@ def test_bounds_are_changed_after_a_look_at_what_changes(look: Look, world: Worl
     assert in_force.budget is not None and in_force.budget.max_per_action_type == {NOTE: 3}
 
 
-def test_an_account_gets_bounds_of_its_own(look: Look, world: World) -> None:
+def test_an_account_gets_bounds_of_its_own(look, world):
     page = look().goes("/console/bounds")
     page.get_by_placeholder("another account").fill("acct-9")
     page.get_by_role("button", name="Open").click()
@@ -318,7 +318,7 @@ def test_an_account_gets_bounds_of_its_own(look: Look, world: World) -> None:
     assert (own.allowlist, own.modes) == ([], {NOTE: "DISABLED"})
 
 
-def test_a_policy_is_checked_while_it_is_written(look: Look, world: World) -> None:
+def test_a_policy_is_checked_while_it_is_written(look, world):
     page = look().goes("/console/policies")
     editor = page.get_by_role("textbox", name="Text")
 
@@ -336,7 +336,7 @@ def test_a_policy_is_checked_while_it_is_written(look: Look, world: World) -> No
     assert world.submit("i-1").reason == "AT_NIGHT"
 
 
-def test_a_key_is_made_shown_once_and_revoked(look: Look, world: World) -> None:
+def test_a_key_is_made_shown_once_and_revoked(look, world):
     page = look().goes("/console/keys")
     page.get_by_label("Whose key").fill("crm-agent")
     page.get_by_label("agent: may propose").check()
@@ -350,7 +350,7 @@ def test_a_key_is_made_shown_once_and_revoked(look: Look, world: World) -> None:
     expect(page.locator(".secret")).to_have_count(0)
 
 
-def test_somebody_is_told_and_the_last_result_is_listed(look: Look, world: World) -> None:
+def test_somebody_is_told_and_the_last_result_is_listed(look, world):
     world.remit.apply(bounds(allowed_hosts=["hooks.example.com"]), by="ann")
     page = look().goes("/console/telling")
     page.get_by_label("Its name").fill("ops")
@@ -368,7 +368,7 @@ def test_somebody_is_told_and_the_last_result_is_listed(look: Look, world: World
     expect(page.get_by_text("Nobody is told anything yet")).to_be_visible()
 
 
-def test_the_browser_refuses_what_the_content_policy_does_not_allow(look: Look) -> None:
+def test_the_browser_refuses_what_the_content_policy_does_not_allow(look):
     ann = look()
     page = ann.goes("/console/queue")
 
@@ -388,7 +388,7 @@ def test_the_browser_refuses_what_the_content_policy_does_not_allow(look: Look) 
     ann.forgets("Content Security Policy", "404", "elsewhere.example")
 
 
-def test_verification_is_told_in_words_and_the_export_is_sealed(look: Look, world: World) -> None:
+def test_verification_is_told_in_words_and_the_export_is_sealed(look, world):
     world.submit("i-1")
     world.work()
     page = look().goes("/console/audit")
@@ -401,7 +401,7 @@ def test_verification_is_told_in_words_and_the_export_is_sealed(look: Look, worl
     assert "LEDGER_SEALED" in download.value.path().read_text().splitlines()[-1]
 
 
-def test_times_are_in_the_viewers_zone_and_exact_on_hover(look: Look, world: World) -> None:
+def test_times_are_in_the_viewers_zone_and_exact_on_hover(look, world):
     world.submit("i-1", action_type=EMAIL, expires_at=datetime(2030, 1, 2, 18, 30, tzinfo=UTC))
     page = look().goes("/console/queue")
 

@@ -6,10 +6,8 @@ import base64
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -20,7 +18,7 @@ from remit.entrypoints.console import code_flow
 from remit.entrypoints.console.code_flow import AT_ONCE
 from remit.entrypoints.web import oidc
 from remit.entrypoints.web.settings import HttpSettings, OidcSettings
-from tests.entrypoints.http_world import World, http_world
+from tests.entrypoints.http_world import http_world
 from tests.entrypoints.test_http_oidc import AUDIENCE, Issuer
 from tests.waiting import PATIENCE_S, until
 
@@ -32,13 +30,13 @@ CLIENT, SECRET = "remit-console", "of the client"
 class SignInPage:
     """The issuer's own: whoever comes is let in at once, and each code is good for one token of its client."""
 
-    def __init__(self, issuer: Issuer) -> None:
+    def __init__(self, issuer):
         self.asked: dict[str, dict[str, str]] = {}
         self.claims: dict[str, Any] = {}
         page = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+            def do_GET(self):
                 asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
                 code = f"code-{len(page.asked)}"
                 page.asked[code] = asked
@@ -47,7 +45,7 @@ class SignInPage:
                 self.send_header("Location", f"{asked['redirect_uri']}?{back}")
                 self.end_headers()
 
-            def do_POST(self) -> None:
+            def do_POST(self):
                 sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 form = {name: values[0] for name, values in parse_qs(sent).items()}
                 answer = page.token(issuer, form, self.headers.get("Authorization", ""))
@@ -58,14 +56,14 @@ class SignInPage:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: Any) -> None: ...
+            def log_message(self, *_): ...
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
-    def token(self, issuer: Issuer, form: dict[str, str], authorization: str) -> dict[str, Any]:
+    def token(self, issuer, form, authorization):
         asked = self.asked.pop(form.get("code", ""), None)
         basic = "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
         if asked is None or authorization != basic or form["redirect_uri"] != asked["redirect_uri"]:
@@ -76,14 +74,14 @@ class SignInPage:
         id_token = issuer.token(**{"aud": CLIENT, "nonce": asked["nonce"], **self.claims})
         return {"access_token": "opaque", "token_type": "Bearer", "id_token": id_token}
 
-    def down(self) -> None:
+    def down(self):
         self.server.shutdown()
         self.server.server_close()
         self._thread.join()
 
 
 @pytest.fixture
-def page() -> Iterator[tuple[Issuer, SignInPage]]:
+def page():
     issuer = Issuer()
     page = SignInPage(issuer)
     issuer.described |= {"authorization_endpoint": f"{page.url}/authorize", "token_endpoint": f"{page.url}/token"}
@@ -93,19 +91,19 @@ def page() -> Iterator[tuple[Issuer, SignInPage]]:
 
 
 @pytest.fixture
-def world(page: tuple[Issuer, SignInPage], tmp_path: Path) -> Iterator[World]:
+def world(page, tmp_path):
     settings = OidcSettings(page[0].url, AUDIENCE, client_id=CLIENT, client_secret=SECRET)
     with http_world(tmp_path, HttpSettings(oidc=settings)) as opened:
         yield opened
 
 
 @pytest.fixture
-def ann(world: World) -> Iterator[httpx.Client]:
+def ann(world):
     with httpx.Client(base_url=world.url, trust_env=False, follow_redirects=True) as client:
         yield client
 
 
-def test_signing_in_leads_back_to_the_page_that_was_wanted(ann: httpx.Client, world: World) -> None:
+def test_signing_in_leads_back_to_the_page_that_was_wanted(ann, world):
     assert "Sign in with your organisation" in text_of(ann.get("/console/queue"))
 
     page = ann.get("/console/oidc?to=/console/queue")
@@ -114,7 +112,7 @@ def test_signing_in_leads_back_to_the_page_that_was_wanted(ann: httpx.Client, wo
     assert "Signed in as ann in tenant acme" in text_of(page)
 
 
-def test_the_tenant_and_the_roles_are_what_the_issuer_says(ann: httpx.Client, page: tuple[Issuer, SignInPage]) -> None:
+def test_the_tenant_and_the_roles_are_what_the_issuer_says(ann, page):
     page[1].claims = {"tenant": "globex", "roles": ["auditor"], "sub": "gus"}
 
     ann.get("/console/oidc")
@@ -128,9 +126,7 @@ def test_the_tenant_and_the_roles_are_what_the_issuer_says(ann: httpx.Client, pa
     [{"nonce": "another"}, {"aud": AUDIENCE}, {"aud": "elsewhere"}, {"exp": 1}, {"roles": []}, {"iss": "http://x"}],
     ids=str,
 )
-def test_a_token_that_is_not_of_this_sign_in_lets_nobody_in(
-    ann: httpx.Client, page: tuple[Issuer, SignInPage], claims: dict[str, Any]
-) -> None:
+def test_a_token_that_is_not_of_this_sign_in_lets_nobody_in(ann, page, claims):
     page[1].claims = claims
 
     answer = ann.get("/console/oidc")
@@ -139,7 +135,7 @@ def test_a_token_that_is_not_of_this_sign_in_lets_nobody_in(
     assert "remit_session" not in ann.cookies
 
 
-def test_a_code_that_another_browser_began_lets_nobody_in(ann: httpx.Client, world: World) -> None:
+def test_a_code_that_another_browser_began_lets_nobody_in(ann, world):
     with httpx.Client(base_url=world.url, trust_env=False) as mallory:
         issuer_page = mallory.get("/console/oidc").headers["location"]
         came_back = httpx.get(issuer_page, trust_env=False).headers["location"]
@@ -150,7 +146,7 @@ def test_a_code_that_another_browser_began_lets_nobody_in(ann: httpx.Client, wor
     assert "not begun in this browser" in text_of(answer)
 
 
-def test_a_changed_state_and_a_used_code_let_nobody_in(ann: httpx.Client) -> None:
+def test_a_changed_state_and_a_used_code_let_nobody_in(ann):
     began = ann.get("/console/oidc", follow_redirects=False)
     came_back = httpx.get(began.headers["location"], trust_env=False).headers["location"]
 
@@ -162,7 +158,7 @@ def test_a_changed_state_and_a_used_code_let_nobody_in(ann: httpx.Client) -> Non
     assert (changed.status_code, good.status_code, again.status_code) == (401, 303, 401)
 
 
-def test_an_issuer_that_does_not_answer_is_told_so(ann: httpx.Client, page: tuple[Issuer, SignInPage]) -> None:
+def test_an_issuer_that_does_not_answer_is_told_so(ann, page):
     page[0].described.pop("authorization_endpoint")
 
     answer = ann.get("/console/oidc")
@@ -171,34 +167,30 @@ def test_an_issuer_that_does_not_answer_is_told_so(ann: httpx.Client, page: tupl
     assert "cannot be asked where to sign in" in text_of(answer)
 
 
-def test_without_an_issuer_there_is_no_such_way_in(tmp_path: Path) -> None:
+def test_without_an_issuer_there_is_no_such_way_in(tmp_path):
     with http_world(tmp_path) as world:
         assert httpx.get(f"{world.url}/console/oidc", trust_env=False).status_code == 404
 
 
-def test_leaving_for_the_issuer_asks_it_no_more_often_than_its_keys(
-    ann: httpx.Client, page: tuple[Issuer, SignInPage]
-) -> None:
+def test_leaving_for_the_issuer_asks_it_no_more_often_than_its_keys(ann, page):
     for _ in range(5):
         assert ann.get("/console/oidc", follow_redirects=False).status_code == 303
 
     assert page[0].discovered == 1
 
 
-def test_an_issuer_that_hangs_holds_up_nobody_else(
-    world: World, page: tuple[Issuer, SignInPage], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_issuer_that_hangs_holds_up_nobody_else(world, page, monkeypatch):
     for module in (oidc, code_flow):
         monkeypatch.setattr(module, "TIMEOUT_S", 2 * PATIENCE_S)
     page[0].answers.clear()
     asked = base64.urlsafe_b64encode(b'{"state":"s","verifier":"v","nonce":"n","to":"/console/"}').decode()
 
-    def come_back(_: int) -> int:
+    def come_back(_):
         cookies = {"remit_sign_in": asked}
         path = f"{world.url}/console/oidc/callback?code=c&state=s"
         return httpx.get(path, cookies=cookies, trust_env=False, timeout=PATIENCE_S).status_code
 
-    def turned_away(asked: list[Future[int]]) -> int:
+    def turned_away(asked):
         return sum(each.done() for each in asked)
 
     with ThreadPoolExecutor(60) as many:

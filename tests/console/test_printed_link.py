@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
@@ -15,7 +14,7 @@ from .conftest import text_of
 
 
 @contextmanager
-def _served(url: str, *options: str) -> Iterator[str]:
+def _served(url, *options):
     """The printed link of a server in a process of its own."""
     with Process("-m", "remit", "serve", "--port", "0", "--no-worker", "--db", url, *options) as server:
         said = server.line() + server.line()
@@ -24,7 +23,7 @@ def _served(url: str, *options: str) -> Iterator[str]:
         yield found[0]
 
 
-def test_it_signs_in_once_with_every_role_of_the_first_tenant(sqlite_url: str) -> None:
+def test_it_signs_in_once_with_every_role_of_the_first_tenant(sqlite_url):
     with Remit.open(sqlite_url) as remit:
         remit.apply({"tenant": "acme"}, by="ann")
     with _served(sqlite_url) as link, httpx.Client(follow_redirects=True, trust_env=False) as somebody:
@@ -36,7 +35,7 @@ def test_it_signs_in_once_with_every_role_of_the_first_tenant(sqlite_url: str) -
     assert again.status_code == 401
 
 
-def test_where_nothing_is_stored_it_says_what_to_do(sqlite_url: str) -> None:
+def test_where_nothing_is_stored_it_says_what_to_do(sqlite_url):
     with _served(sqlite_url) as link, httpx.Client(follow_redirects=True, trust_env=False) as somebody:
         page = somebody.get(link)
 
@@ -44,7 +43,7 @@ def test_where_nothing_is_stored_it_says_what_to_do(sqlite_url: str) -> None:
     assert "Write the bounds" in page.text
 
 
-def test_it_opens_the_console_of_the_tenant_that_was_named(sqlite_url: str) -> None:
+def test_it_opens_the_console_of_the_tenant_that_was_named(sqlite_url):
     with (
         _served(sqlite_url, "--tenant", "globex") as link,
         httpx.Client(follow_redirects=True, trust_env=False) as somebody,

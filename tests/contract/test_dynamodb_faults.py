@@ -6,6 +6,7 @@ placed on the wire, around the real client; what is done is really done.
 from __future__ import annotations
 
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -291,7 +292,7 @@ def test_however_slowly_it_fails_a_call_ends(store, wire, no_pauses, monkeypatch
         passed_s += 20
         return lost_request(wire, operation, parameters)
 
-    monkeypatch.setattr(writer.time, "monotonic", lambda: passed_s)
+    monkeypatch.setattr("remit.stores.dynamodb.writer.time.monotonic", lambda: passed_s)
     wire.script += [lost_slowly] * client.TRIES
 
     with pytest.raises(OutcomeUnknown):
@@ -565,8 +566,8 @@ def test_a_write_that_is_sent_again_is_in_an_export_as_a_whole_or_not_at_all(
 
 def test_a_version_is_later_than_what_its_writer_saw_whatever_its_clock_says(monkeypatch):
     right = versions.Versions().next([])
-    real = versions.time.time_ns
-    monkeypatch.setattr(versions.time, "time_ns", lambda: real() - 3_600 * 10**9)
+    real = time.time_ns
+    monkeypatch.setattr("remit.stores.dynamodb.versions.time.time_ns", lambda: real() - 3_600 * 10**9)
     behind = versions.Versions()
 
     assert behind.now() < right < behind.next([right, None]) < behind.next([]) < behind.now()

@@ -19,7 +19,7 @@ from remit.testing.samples import all_at_once, counted, counting
         ("lost_answer", OutcomeUnknown, 2),
     ],
 )
-def test_a_fault_happens_once_at_its_write_and_has_written_or_not(any_store, fault, raised, written) -> None:
+def test_a_fault_happens_once_at_its_write_and_has_written_or_not(any_store, fault, raised, written):
     store = FaultyStore(any_store, fault, at=2)
     store.transact([counting()])
 
@@ -30,7 +30,7 @@ def test_a_fault_happens_once_at_its_write_and_has_written_or_not(any_store, fau
     assert store.transact([counting()]) == [written + 1]
 
 
-def test_a_fault_may_be_armed_later_and_counts_from_there(any_store) -> None:
+def test_a_fault_may_be_armed_later_and_counts_from_there(any_store):
     store = FaultyStore(any_store)
     store.transact([counting()])
 
@@ -41,7 +41,7 @@ def test_a_fault_may_be_armed_later_and_counts_from_there(any_store) -> None:
         store.transact([counting()])
 
 
-def test_writers_who_can_read_at_the_same_time_are_brought_together(open_store) -> None:
+def test_writers_who_can_read_at_the_same_time_are_brought_together(open_store):
     meeting = Meeting(timeout_s=5)
     # There is no row to lock yet: both see nothing, and one will have to be asked again.
     stores = [PausingStore(open_store("postgres"), meeting) for _ in range(2)]
@@ -52,7 +52,7 @@ def test_writers_who_can_read_at_the_same_time_are_brought_together(open_store) 
     assert sorted(answers) == [[1], [2]]
 
 
-def test_a_meeting_that_nobody_else_comes_to_ends(any_store) -> None:
+def test_a_meeting_that_nobody_else_comes_to_ends(any_store):
     meeting = Meeting(timeout_s=0.01)
 
     assert PausingStore(any_store, meeting).transact([counting(), counting()]) == [1, 2]

@@ -3,7 +3,6 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -22,15 +21,13 @@ REVISIONS = [script.revision for script in reversed(list(SCRIPTS.walk_revisions(
 DATABASES = pytest.mark.parametrize("database", ["sqlite_url", "empty_postgres_url"])
 
 
-def test_the_newest_revision_is_the_one_that_a_start_looks_for() -> None:
+def test_the_newest_revision_is_the_one_that_a_start_looks_for():
     assert migrations.HEAD == SCRIPTS.get_current_head() == REVISIONS[-1]
 
 
 @DATABASES
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_a_database_of_an_earlier_revision_is_upgraded_and_keeps_its_data(
-    revision: str, database: str, request: Any
-) -> None:
+def test_a_database_of_an_earlier_revision_is_upgraded_and_keeps_its_data(revision, database, request):
     url = request.getfixturevalue(database)
     migrate(url, revision)
     _put_directly(url, "bounds", "kept", '{"kept": true}')
@@ -47,7 +44,7 @@ def test_a_database_of_an_earlier_revision_is_upgraded_and_keeps_its_data(
 
 
 @DATABASES
-def test_migrating_twice_changes_nothing(database: str, request: Any) -> None:
+def test_migrating_twice_changes_nothing(database, request):
     url = request.getfixturevalue(database)
     migrate(url)
     with closing(SqlStore.open(url)) as store:
@@ -60,7 +57,7 @@ def test_migrating_twice_changes_nothing(database: str, request: Any) -> None:
 
 
 @DATABASES
-def test_every_kind_of_record_has_its_table_and_columns(database: str, request: Any) -> None:
+def test_every_kind_of_record_has_its_table_and_columns(database, request):
     url = request.getfixturevalue(database)
     migrate(url)
 
@@ -69,7 +66,7 @@ def test_every_kind_of_record_has_its_table_and_columns(database: str, request: 
 
 
 @DATABASES
-def test_tables_of_others_in_the_same_database_are_left_alone(database: str, request: Any) -> None:
+def test_tables_of_others_in_the_same_database_are_left_alone(database, request):
     url = request.getfixturevalue(database)
     _execute_directly(url, "CREATE TABLE somebody_elses (x TEXT)", "INSERT INTO somebody_elses VALUES ('here')")
 
@@ -79,7 +76,7 @@ def test_tables_of_others_in_the_same_database_are_left_alone(database: str, req
 
 
 @DATABASES
-def test_a_database_of_a_newer_version_is_refused_and_not_touched(database: str, request: Any) -> None:
+def test_a_database_of_a_newer_version_is_refused_and_not_touched(database, request):
     url = request.getfixturevalue(database)
     migrate(url)
     _execute_directly(url, f"UPDATE {migrations.VERSION_TABLE} SET version_num = '9999'")
@@ -91,9 +88,7 @@ def test_a_database_of_a_newer_version_is_refused_and_not_touched(database: str,
 
 
 @DATABASES
-def test_a_migration_that_fails_leaves_nothing_behind(
-    database: str, request: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_migration_that_fails_leaves_nothing_behind(database, request, monkeypatch):
     url = request.getfixturevalue(database)
     # The last table that the first revision makes is there already.
     _execute_directly(url, f"CREATE TABLE {LEDGER} (x TEXT)")
@@ -106,27 +101,27 @@ def test_a_migration_that_fails_leaves_nothing_behind(
     assert _revision(url) == migrations.HEAD
 
 
-def _put_directly(url: str, table: str, id: str, body: str) -> None:
+def _put_directly(url, table, id, body):
     _execute_directly(url, f"INSERT INTO {table} (tenant_id, id, body) VALUES ('{TENANT}', '{id}', '{body}')")
 
 
-def _revision(url: str) -> str:
+def _revision(url):
     ((revision,),) = _read_directly(url, f"SELECT version_num FROM {migrations.VERSION_TABLE}")
     return str(revision)
 
 
-def _read_directly(url: str, sql: str) -> list[tuple[Any, ...]]:
+def _read_directly(url, sql):
     with closing(_connect(url)) as connection:
         return connection.execute(sql).fetchall()
 
 
-def _execute_directly(url: str, *statements: str) -> None:
+def _execute_directly(url, *statements):
     with closing(_connect(url)) as connection:
         for statement in statements:
             connection.execute(statement)
         connection.commit()
 
 
-def _connect(url: str) -> Any:
+def _connect(url):
     database = sqlalchemy.make_url(url)
     return sqlite3.connect(str(database.database)) if url.startswith("sqlite") else psycopg.connect(url)

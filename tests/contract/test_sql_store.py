@@ -2,13 +2,10 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -37,11 +34,11 @@ from tests.waiting import happened, until
 ON_SQL = pytest.mark.parametrize("store_kind", ["sqlite", "postgres"])
 
 
-def sending(number: int) -> UnitOfWork[Any]:
+def sending(number):
     return UnitOfWork([], writing(messages=[make_message(f"p-{number}")]))
 
 
-def rows(url: str, sql: str, **parameters: Any) -> list[Any]:
+def rows(url, sql, **parameters):
     """Read past the store."""
     dialect = store.dialect_of(url)
     engine = dialect.writer()
@@ -52,12 +49,12 @@ def rows(url: str, sql: str, **parameters: Any) -> list[Any]:
 
 
 @pytest.fixture
-def waiting(monkeypatch: pytest.MonkeyPatch) -> list[PendingCall]:
+def waiting(monkeypatch):
     """Every call that waited, or waits, for another caller's commit."""
     calls: list[PendingCall] = []
     wait = PendingCall.wait
 
-    def counted_wait(call: PendingCall) -> None:
+    def counted_wait(call):
         calls.append(call)
         wait(call)
 
@@ -65,10 +62,10 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> list[PendingCall]:
     return calls
 
 
-def set_once_they_wait(event: threading.Event, waiting: list[PendingCall], number: int) -> threading.Thread:
+def set_once_they_wait(event, waiting, number):
     """In a thread of its own: whoever waits cannot say so."""
 
-    def watch() -> None:
+    def watch():
         until(lambda: len(waiting) >= number, what=f"{number} callers wait")
         event.set()
 
@@ -80,27 +77,27 @@ def set_once_they_wait(event: threading.Event, waiting: list[PendingCall], numbe
 class Holder:
     """A caller that is held while it has the writer's turn."""
 
-    def __init__(self, held_store: Any) -> None:
+    def __init__(self, held_store):
         self._reached, self.go_on = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=lambda: held_store.transact([UnitOfWork([], self._change)]))
 
-    def __enter__(self) -> "Holder":
+    def __enter__(self):
         self._thread.start()
         happened(self._reached, what="a caller has the turn")
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_):
         self.go_on.set()
         self._thread.join()
 
-    def _change(self, _snapshot: Any) -> Writes[None]:
+    def _change(self, _snapshot):
         self._reached.set()
         happened(self.go_on, what="the caller may go on")
         return Writes(None)
 
 
 @ON_SQL
-def test_callers_who_wait_share_one_commit(open_store, store_kind, waiting) -> None:
+def test_callers_who_wait_share_one_commit(open_store, store_kind, waiting):
     commits: list[int] = []
     shared = open_store(store_kind, lambda _transaction, messages: commits.append(len(messages)))
     with Holder(shared) as holder:
@@ -115,7 +112,7 @@ def test_callers_who_wait_share_one_commit(open_store, store_kind, waiting) -> N
     assert commits == [10]
 
 
-def test_nothing_of_a_call_with_a_bug_is_written_wherever_the_bug_is(any_store) -> None:
+def test_nothing_of_a_call_with_a_bug_is_written_wherever_the_bug_is(any_store):
     key, record = make_object()
 
     with pytest.raises(ZeroDivisionError):
@@ -127,10 +124,10 @@ def test_nothing_of_a_call_with_a_bug_is_written_wherever_the_bug_is(any_store) 
 
 
 @ON_SQL
-def test_what_a_publisher_writes_is_committed_or_undone_with_the_rest(open_store, store_kind, request) -> None:
+def test_what_a_publisher_writes_is_committed_or_undone_with_the_rest(open_store, store_kind, request):
     fails: list[bool] = [True, False]
 
-    def enlist(transaction: sqlalchemy.Connection, messages: Any) -> None:
+    def enlist(transaction, messages):
         transaction.execute(sqlalchemy.text("CREATE TABLE outbox (id TEXT)"))
         transaction.execute(
             sqlalchemy.text("INSERT INTO outbox VALUES (:id)"), [{"id": m.message_id} for m in messages]
@@ -149,8 +146,8 @@ def test_what_a_publisher_writes_is_committed_or_undone_with_the_rest(open_store
 
 
 @ON_SQL
-def test_a_publisher_that_hides_the_databases_error_does_not_make_a_write_look_done(open_store, store_kind) -> None:
-    def enlist(transaction: sqlalchemy.Connection, _messages: Any) -> None:
+def test_a_publisher_that_hides_the_databases_error_does_not_make_a_write_look_done(open_store, store_kind):
+    def enlist(transaction, _messages):
         with suppress(sqlalchemy.exc.DBAPIError):
             transaction.execute(sqlalchemy.text("INSERT INTO there_is_no_such_table VALUES (1)"))
 
@@ -165,14 +162,14 @@ def test_a_publisher_that_hides_the_databases_error_does_not_make_a_write_look_d
 
 
 @ON_SQL
-def test_a_publisher_that_refuses_one_callers_message_does_not_fail_the_others(open_store, store_kind, waiting) -> None:
-    def enlist(_transaction: Any, messages: Any) -> None:
+def test_a_publisher_that_refuses_one_callers_message_does_not_fail_the_others(open_store, store_kind, waiting):
+    def enlist(_transaction, messages):
         if any("bad" in message.message_id for message in messages):
             raise ZeroDivisionError
 
     shared = open_store(store_kind, enlist)
 
-    def send(name: Any) -> Any:
+    def send(name):
         try:
             return shared.transact([sending(name)])
         except ZeroDivisionError:
@@ -186,10 +183,10 @@ def test_a_publisher_that_refuses_one_callers_message_does_not_fail_the_others(o
 
 
 @ON_SQL
-def test_a_crash_in_one_callers_unit_is_that_callers_alone(open_store, store_kind) -> None:
+def test_a_crash_in_one_callers_unit_is_that_callers_alone(open_store, store_kind):
     there = open_store(store_kind)
 
-    def crash(_snapshot: Any) -> Writes[Any]:
+    def crash(_snapshot):
         raise Crash
 
     with pytest.raises(Crash):
@@ -199,10 +196,10 @@ def test_a_crash_in_one_callers_unit_is_that_callers_alone(open_store, store_kin
 
 
 @ON_SQL
-def test_an_interrupted_caller_leaves_the_store_usable(open_store, store_kind) -> None:
+def test_an_interrupted_caller_leaves_the_store_usable(open_store, store_kind):
     there = open_store(store_kind)
 
-    def interrupt(_snapshot: Any) -> Writes[Any]:
+    def interrupt(_snapshot):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -211,11 +208,11 @@ def test_an_interrupted_caller_leaves_the_store_usable(open_store, store_kind) -
     assert there.transact([counting()]) == [1]
 
 
-def test_turns_of_an_interrupted_leader_are_carried_out_by_the_next(waiting) -> None:
+def test_turns_of_an_interrupted_leader_are_carried_out_by_the_next(waiting):
     carried_out: list[list[str]] = []
     leading, go_on = threading.Event(), threading.Event()
 
-    def carry_out(turns: list[PendingCall]) -> None:
+    def carry_out(turns):
         carried_out.append([str(turn.units[0]) for turn in turns])
         if turns[0].units[0] == "first":
             leading.set()
@@ -227,7 +224,7 @@ def test_turns_of_an_interrupted_leader_are_carried_out_by_the_next(waiting) -> 
 
     combiner = GroupCommit(carry_out)
 
-    def submit(name: Any) -> Any:
+    def submit(name):
         try:
             return combiner.submit([name])
         except KeyboardInterrupt:
@@ -244,10 +241,10 @@ def test_turns_of_an_interrupted_leader_are_carried_out_by_the_next(waiting) -> 
     assert sorted(map(str, answers)) in (["['second done']", "interrupted"], ["['third done']", "interrupted"])
 
 
-def test_a_waiting_caller_that_is_interrupted_hands_its_lead_on(waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_waiting_caller_that_is_interrupted_hands_its_lead_on(waiting, monkeypatch):
     leading, go_on = threading.Event(), threading.Event()
 
-    def carry_out(turns: list[PendingCall]) -> None:
+    def carry_out(turns):
         if turns[0].units[0] == "first":
             leading.set()
             happened(go_on, what="the leader may go on")
@@ -257,7 +254,7 @@ def test_a_waiting_caller_that_is_interrupted_hands_its_lead_on(waiting, monkeyp
     combiner = GroupCommit(carry_out)
     wait = PendingCall.wait
 
-    def interrupted(turn: PendingCall) -> None:
+    def interrupted(turn):
         wait(turn)
         if turn.units[0] == "second":
             raise KeyboardInterrupt
@@ -278,7 +275,7 @@ def test_a_waiting_caller_that_is_interrupted_hands_its_lead_on(waiting, monkeyp
 # Broken connections.
 
 
-def kill_writer(url: str) -> None:
+def kill_writer(url):
     """End the server's side of every other connection to this database."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
@@ -287,7 +284,7 @@ def kill_writer(url: str) -> None:
         )
 
 
-def test_a_connection_lost_between_calls_is_replaced(open_store, postgres_url: str) -> None:
+def test_a_connection_lost_between_calls_is_replaced(open_store, postgres_url):
     there = open_store("postgres")
     there.transact([counting()])
 
@@ -298,13 +295,11 @@ def test_a_connection_lost_between_calls_is_replaced(open_store, postgres_url: s
     assert counted(there) == 2
 
 
-def test_a_connection_lost_before_the_commit_is_replaced_and_the_unit_asked_again(
-    open_store, postgres_url: str
-) -> None:
+def test_a_connection_lost_before_the_commit_is_replaced_and_the_unit_asked_again(open_store, postgres_url):
     there = open_store("postgres")
     unit, asked = counting(), []
 
-    def change(snapshot: Any) -> Writes[int]:
+    def change(snapshot):
         asked.append(1)
         if len(asked) == 1:
             kill_writer(postgres_url)
@@ -314,12 +309,10 @@ def test_a_connection_lost_before_the_commit_is_replaced_and_the_unit_asked_agai
     assert (len(asked), counted(there)) == (2, 1)
 
 
-def test_a_connection_lost_at_the_commit_leaves_the_outcome_unknown_and_is_not_tried_again(
-    open_store, postgres_url: str
-) -> None:
+def test_a_connection_lost_at_the_commit_leaves_the_outcome_unknown_and_is_not_tried_again(open_store, postgres_url):
     handed: list[int] = []
 
-    def enlist(_transaction: Any, _messages: Any) -> None:
+    def enlist(_transaction, _messages):
         handed.append(1)
         kill_writer(postgres_url)
 
@@ -332,16 +325,14 @@ def test_a_connection_lost_at_the_commit_leaves_the_outcome_unknown_and_is_not_t
     assert there.transact([counting()]) == [1]
 
 
-def test_a_server_that_can_not_be_reached_is_try_later_without_the_password() -> None:
+def test_a_server_that_can_not_be_reached_is_try_later_without_the_password():
     with pytest.raises(TryLater) as raised:
         SqlStore.open("postgresql://someone:secret@127.0.0.1:1/remit")
 
     assert "secret" not in str(raised.value)
 
 
-def test_a_file_that_another_writer_holds_is_try_later(
-    open_store, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_another_writer_holds_is_try_later(open_store, sqlite_url, tmp_path, monkeypatch):
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.05)
     monkeypatch.setattr(writer, "LONGEST_S", 0.1)
     there = open_store("sqlite")
@@ -357,7 +348,7 @@ def test_a_file_that_another_writer_holds_is_try_later(
 
 
 @ON_SQL
-def test_a_record_this_version_can_not_read_is_said_to_be_one(open_store, store_kind, request) -> None:
+def test_a_record_this_version_can_not_read_is_said_to_be_one(open_store, store_kind, request):
     there = open_store(store_kind)
     key, record = make_object()
     there.transact([putting((key, record))])
@@ -373,10 +364,10 @@ def test_a_record_this_version_can_not_read_is_said_to_be_one(open_store, store_
 
 
 @pytest.fixture
-def foreign_keys() -> Iterator[None]:
+def foreign_keys():
     """SQLite checks them on every connection."""
 
-    def switch_on(connection: Any, _record: Any) -> None:
+    def switch_on(connection, _record):
         connection.execute("PRAGMA foreign_keys = ON")
 
     sqlalchemy.event.listen(sqlalchemy.Engine, "connect", switch_on)
@@ -384,10 +375,10 @@ def foreign_keys() -> Iterator[None]:
     sqlalchemy.event.remove(sqlalchemy.Engine, "connect", switch_on)
 
 
-def test_a_commit_that_the_database_refuses_leaves_no_transaction_open(open_store, foreign_keys) -> None:
+def test_a_commit_that_the_database_refuses_leaves_no_transaction_open(open_store, foreign_keys):
     fails = [True]
 
-    def enlist(transaction: sqlalchemy.Connection, _messages: Any) -> None:
+    def enlist(transaction, _messages):
         if fails:
             # SQLite keeps a transaction open whose COMMIT fails.
             transaction.execute(sqlalchemy.text("CREATE TABLE a (id INTEGER PRIMARY KEY)"))
@@ -403,7 +394,7 @@ def test_a_commit_that_the_database_refuses_leaves_no_transaction_open(open_stor
     assert there.transact([counting(), sending(1)]) == [1, None]
 
 
-def test_reading_shows_one_moment_over_all_kinds_of_record(open_store, postgres_url: str) -> None:
+def test_reading_shows_one_moment_over_all_kinds_of_record(open_store, postgres_url):
     there = open_store("postgres")
     key, old = make_object(text="old")
     there.transact([putting((key, old)), counting()])
@@ -426,7 +417,7 @@ def test_reading_shows_one_moment_over_all_kinds_of_record(open_store, postgres_
 # Plans: every list is carried by an index, in its order.
 
 
-def plans() -> Iterator[Any]:
+def plans():
     case_filters = [
         {"statuses": None},
         {"statuses": ["FAILED"]},
@@ -451,7 +442,7 @@ def plans() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("sql", "parameters"), [plan[1:] for plan in plans()], ids=[plan[0] for plan in plans()])
-def test_no_list_is_read_whole_or_sorted(open_store, sqlite_url: str, sql: str, parameters: dict[str, Any]) -> None:
+def test_no_list_is_read_whole_or_sorted(open_store, sqlite_url, sql, parameters):
     open_store("sqlite")
     steps = [row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {sql}", **parameters)]
 
@@ -465,23 +456,23 @@ def test_no_list_is_read_whole_or_sorted(open_store, sqlite_url: str, sql: str, 
 
 
 @pytest.mark.parametrize("url", ["", "remit.db", "mysql://host/db", "sqlite+aiosqlite:///x.db", "http://x"])
-def test_a_url_that_is_not_understood_says_what_is(url: str) -> None:
+def test_a_url_that_is_not_understood_says_what_is(url):
     with pytest.raises(InvalidInput, match=r"sqlite:///path\.db or postgresql://"):
         SqlStore.open(url)
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
-def test_a_url_without_a_file_points_to_the_store_in_memory(url: str) -> None:
+def test_a_url_without_a_file_points_to_the_store_in_memory(url):
     with pytest.raises(InvalidInput, match="MemoryStore"):
         SqlStore.open(url)
 
 
-def test_a_missing_directory_is_named(tmp_path: Path) -> None:
+def test_a_missing_directory_is_named(tmp_path):
     with pytest.raises(InvalidInput, match="nowhere does not exist"):
         SqlStore.open(f"sqlite:///{tmp_path}/nowhere/remit.db")
 
 
-def test_a_file_that_is_no_database_is_an_error_of_ours(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_an_error_of_ours(tmp_path):
     (tmp_path / "remit.db").write_text("not a database, but long enough to be looked at " * 40)
 
     with pytest.raises(RemitError, match="not a database"):

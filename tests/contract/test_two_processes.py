@@ -1,8 +1,6 @@
 """What only real processes can show: they share nothing but the database."""
 
 import multiprocessing
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -18,7 +16,7 @@ DATABASES = pytest.mark.parametrize("database", ["sqlite_url", "empty_postgres_u
 
 
 @DATABASES
-def test_two_processes_lose_no_update_and_never_exceed_a_limit(database: str, request: Any) -> None:
+def test_two_processes_lose_no_update_and_never_exceed_a_limit(database, request):
     url = request.getfixturevalue(database)
 
     answers = _in_processes(2, _count, url, 300, 501)
@@ -31,7 +29,7 @@ def test_two_processes_lose_no_update_and_never_exceed_a_limit(database: str, re
 
 
 @DATABASES
-def test_processes_that_start_together_make_one_schema(database: str, request: Any) -> None:
+def test_processes_that_start_together_make_one_schema(database, request):
     url = request.getfixturevalue(database)
 
     answers = _in_processes(4, _count, url, 1, 10)
@@ -39,7 +37,7 @@ def test_processes_that_start_together_make_one_schema(database: str, request: A
     assert sorted(answer for each in answers for answer in each) == [1, 2, 3, 4]
 
 
-def _count(url: str, times: int, limit: int, start: Any, answers: Any) -> None:
+def _count(url, times, limit, start, answers):
     start.wait()
     store = SqlStore.open(url)
     told: list[int | None] = []
@@ -50,7 +48,7 @@ def _count(url: str, times: int, limit: int, start: Any, answers: Any) -> None:
     answers.put(told)
 
 
-def _in_processes(number: int, job: Callable[..., None], *arguments: Any) -> list[list[int | None]]:
+def _in_processes(number, job, *arguments):
     start, answers = SPAWN.Barrier(number), SPAWN.Queue()
     processes = [SPAWN.Process(target=job, args=(*arguments, start, answers)) for _ in range(number)]
     for process in processes:

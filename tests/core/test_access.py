@@ -25,7 +25,7 @@ def test_a_key_lets_in_whom_it_names_with_its_roles_and_tenant():
 
     principal = check_key(stored, parse_key(str(text)), NOW)
 
-    assert (principal.name, principal.tenant_id, principal.roles) == ("bot-1", "acme.eu", {"agent", "auditor"})
+    assert (principal.name, principal.tenant_id, set(principal.roles)) == ("bot-1", "acme.eu", {"agent", "auditor"})
 
 
 def test_the_secret_is_not_in_what_is_stored_or_shown_by_repr():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,22 +16,20 @@ from remit.testing.samples import make_entry
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
-def entry(event: str, intent: str = "i-1", at: datetime = NOON, **data: Any) -> Any:
+def entry(event, intent="i-1", at=NOON, **data):
     return make_entry(intent, event=event, at=at, data=data)
 
 
-def decided(result: str = "AUTO_EXECUTED", reason: str = "WITHIN_BOUNDS", **where: Any) -> Any:
+def decided(result="AUTO_EXECUTED", reason="WITHIN_BOUNDS", **where):
     return entry("GATE_DECIDED", result=result, reason=reason, **where)
 
 
-def tallied(
-    entries: list[Any], action_types: dict[str, str] | None = None, zone: str = "UTC"
-) -> dict[str, DailyCounts]:
+def tallied(entries, action_types=None, zone="UTC"):
     days = count(entries, action_types or {"i-1": "SEND_NOTE", "i-2": "CALL"}, zone)
     return {day: DailyCounts(date=day, timezone=zone).with_counts(counts, zone) for day, counts in days.items()}
 
 
-def test_a_day_counts_decisions_by_result_reason_and_type() -> None:
+def test_a_day_counts_decisions_by_result_reason_and_type():
     entries = [decided(), decided(), decided(intent="i-2"), decided("REQUIRE_APPROVAL", "TENANT_POLICY")]
 
     day = tallied(entries)["2026-03-10"]
@@ -44,7 +41,7 @@ def test_a_day_counts_decisions_by_result_reason_and_type() -> None:
     ]
 
 
-def test_a_day_counts_outcomes_by_status_and_source_and_what_people_answered() -> None:
+def test_a_day_counts_outcomes_by_status_and_source_and_what_people_answered():
     day = tallied(
         [
             entry("ACTION_EXECUTED", outcome={"status": "SUCCEEDED"}, approval_source="POLICY"),
@@ -63,14 +60,14 @@ def test_a_day_counts_outcomes_by_status_and_source_and_what_people_answered() -
     assert [(row.answer, row.count) for row in day.answers] == [("APPROVED", 1), ("EXPIRED", 1), ("REJECTED", 1)]
 
 
-def test_an_entry_belongs_to_the_day_of_the_tenant_s_zone() -> None:
+def test_an_entry_belongs_to_the_day_of_the_tenant_s_zone():
     late = decided(at=datetime(2026, 3, 10, 23, 30, tzinfo=UTC))
 
     assert list(tallied([late])) == ["2026-03-10"]
     assert list(tallied([late], zone="Europe/Berlin")) == ["2026-03-11"]
 
 
-def test_types_beyond_the_limit_count_together_and_nothing_is_left_out() -> None:
+def test_types_beyond_the_limit_count_together_and_nothing_is_left_out():
     action_types = {f"i-{number}": f"TYPE_{number}" for number in range(MOST_TYPES + 50)}
 
     day = tallied([decided(intent=name) for name in action_types], action_types)["2026-03-10"]
@@ -89,7 +86,7 @@ rows = st.tuples(
 
 
 @given(parts=st.lists(st.lists(rows, max_size=10), max_size=5))
-def test_counted_in_parts_it_is_the_same_as_counted_at_once(parts: list[list[Any]]) -> None:
+def test_counted_in_parts_it_is_the_same_as_counted_at_once(parts):
     day = empty = DailyCounts(date="2026-03-10", timezone="UTC")
     for part in parts:
         day = day.with_counts(Counter(part), "UTC")
@@ -98,7 +95,7 @@ def test_counted_in_parts_it_is_the_same_as_counted_at_once(parts: list[list[Any
     assert DailyCounts.model_validate_json(day.model_dump_json()) == day
 
 
-def test_a_span_is_both_its_ends_and_every_day_between() -> None:
+def test_a_span_is_both_its_ends_and_every_day_between():
     assert days_between("2026-02-27", "2026-03-01") == ["2026-02-27", "2026-02-28", "2026-03-01"]
 
 
@@ -111,14 +108,14 @@ def test_a_span_is_both_its_ends_and_every_day_between() -> None:
         ("2020-01-01", "2026-01-01", "to"),
     ],
 )
-def test_a_span_that_is_none_is_refused_by_name(first: str, last: str, field: str) -> None:
+def test_a_span_that_is_none_is_refused_by_name(first, last, field):
     with pytest.raises(InvalidInput) as refused:
         days_between(first, last)
 
     assert refused.value.field == field
 
 
-def test_the_longest_span_is_allowed() -> None:
+def test_the_longest_span_is_allowed():
     last = NOON.date()
 
     assert len(days_between((last - timedelta(days=365)).isoformat(), last.isoformat())) == 366

@@ -12,15 +12,15 @@ from remit.core.notifications.daily_summary import MOST_DAYS, days_to_tell, dige
 DAY = DailyCounts(date="2026-03-10", timezone="UTC")
 
 
-def at(day: int, hour: int = 0) -> datetime:
+def at(day, hour=0):
     return datetime(2026, 3, day, hour, tzinfo=UTC)
 
 
-def test_a_quiet_day_says_that_nothing_happened() -> None:
+def test_a_quiet_day_says_that_nothing_happened():
     assert digest(DAY) == "2026-03-10 (UTC): Autopilot did nothing. A person was asked about nothing."
 
 
-def test_a_busy_day_says_what_autopilot_did_what_went_wrong_and_what_people_answered() -> None:
+def test_a_busy_day_says_what_autopilot_did_what_went_wrong_and_what_people_answered():
     day = DAY.changed(
         outcomes=[
             Outcomes(status="SUCCEEDED", approval_source="POLICY", action_type="CALL", count=2),
@@ -42,7 +42,7 @@ def test_a_busy_day_says_what_autopilot_did_what_went_wrong_and_what_people_answ
     )
 
 
-def test_many_types_are_summed_up_at_the_end() -> None:
+def test_many_types_are_summed_up_at_the_end():
     rows = [Outcomes(status="SUCCEEDED", approval_source="POLICY", action_type=f"T{n}", count=1) for n in range(12)]
 
     assert "4 of others)" in digest(DAY.changed(outcomes=rows))
@@ -58,11 +58,11 @@ def test_many_types_are_summed_up_at_the_end() -> None:
         ("2026-03-01", at(1), at(20), [f"2026-03-{day}" for day in range(20 - MOST_DAYS, 20)]),
     ],
 )
-def test_every_day_that_has_ended_since_is_told(digested: str, since: datetime, now: datetime, told: list[str]) -> None:
+def test_every_day_that_has_ended_since_is_told(digested, since, now, told):
     assert [day for day, _ in days_to_tell(digested, since, now, "UTC")] == told
 
 
-def test_a_day_ends_when_its_zone_says() -> None:
+def test_a_day_ends_when_its_zone_says():
     assert days_to_tell(None, at(10, 5), at(11, 3), "America/New_York") == []
     ((day, ended),) = days_to_tell(None, at(10, 5), at(11, 4), "America/New_York")
     assert (day, ended) == ("2026-03-10", at(11, 4))

@@ -54,7 +54,7 @@ LOST = CallResult(acted="unknown", error_code="TIMEOUT", error_class="TIMEOUT", 
 RESULTS = {"yes": YES, "no": NO, "unknown": LOST}
 
 
-def state(status: str, source="POLICY"):
+def state(status, source="POLICY"):
     begun = reserved(approval(source))
     if status == "gone":
         return None

@@ -64,7 +64,8 @@ def test_the_statuses_are_the_contract_s():
 
 
 def test_every_status_is_reached_from_a_proposal():
-    reached, fresh = set(), {"PROPOSED"}
+    reached: set[Status] = set()
+    fresh: set[Status] = {"PROPOSED"}
     while fresh:
         reached |= fresh
         fresh = {after for status in fresh for after in FOLLOWS[status]} - reached

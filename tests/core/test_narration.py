@@ -18,7 +18,7 @@ OUTCOME = {"status": "FAILED", "error_message": FORGED, "external_object_refs": 
 MADE = {"external_object_refs": [{"system": "crm", "object_type": "note", "object_id": FORGED}]}
 
 
-def test_every_event_type_has_a_title_of_its_own() -> None:
+def test_every_event_type_has_a_title_of_its_own():
     kinds = get_args(EventType)
     data = {
         "result": "REQUIRE_APPROVAL",
@@ -40,7 +40,7 @@ def test_every_event_type_has_a_title_of_its_own() -> None:
     assert len(titles) == len(kinds) and titles.isdisjoint(kinds)
 
 
-def test_an_event_of_a_later_release_is_shown_by_its_type() -> None:
+def test_an_event_of_a_later_release_is_shown_by_its_type():
     entry = {"event_type": "ACTION_DREAMT", "actor": "ann", "at": "2026-03-10T12:00:00Z", "data": {}}
 
     (step,) = story([entry])
@@ -48,7 +48,7 @@ def test_an_event_of_a_later_release_is_shown_by_its_type() -> None:
     assert (step.title, step.told, step.tone) == ("ACTION_DREAMT", "", "plain")
 
 
-def test_a_story_says_who_and_why() -> None:
+def test_a_story_says_who_and_why():
     chain = [
         {"event_type": "INTENT_PROPOSED", "actor": "agent", "at": "2026-03-10T12:00:00Z", "data": {}},
         {

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -28,11 +27,11 @@ from remit.core.notifications.subscription import NOTICES
 from .make import NOW
 
 
-def notice(name: str = "i-1", kind: Any = "NEEDS_INPUT", at: datetime = NOW) -> Notice:
+def notice(name="i-1", kind="NEEDS_INPUT", at=NOW):
     return Notice(notice=kind, at=at, text=f"about {name}", action_intent_id=name)
 
 
-def outbox() -> Outbox:
+def outbox():
     return Outbox(subscription_id="ops", notice="NEEDS_INPUT")
 
 
@@ -47,7 +46,7 @@ steps = st.lists(
 
 
 @given(steps=steps)
-def test_every_notice_is_in_one_message_and_messages_leave_in_their_order(steps: list[Any]) -> None:
+def test_every_notice_is_in_one_message_and_messages_leave_in_their_order(steps):
     box, now, gathered, ended = outbox(), NOW, 0, list[Delivery]()
     for step, what in steps:
         if step == "gather":
@@ -66,7 +65,7 @@ def test_every_notice_is_in_one_message_and_messages_leave_in_their_order(steps:
     assert all(each.tries <= MOST_TRIES for each in ended)
 
 
-def test_a_message_gathers_for_a_while_and_then_leaves() -> None:
+def test_a_message_gathers_for_a_while_and_then_leaves():
     box = outbox().gather([notice()], delivery_id="d-1", now=NOW)
 
     assert box.claim(NOW + GATHER - timedelta(seconds=1)) is None
@@ -75,7 +74,7 @@ def test_a_message_gathers_for_a_while_and_then_leaves() -> None:
     assert (claimed.trying.delivery_id, claimed.gathering) == ("d-1", None)
 
 
-def test_what_is_on_its_way_is_not_added_to() -> None:
+def test_what_is_on_its_way_is_not_added_to():
     box = outbox().gather([notice("a")], delivery_id="d-1", now=NOW).claim(NOW + GATHER)
     assert box is not None
 
@@ -86,7 +85,7 @@ def test_what_is_on_its_way_is_not_added_to() -> None:
     assert [item.action_intent_id for item in box.gathering.items] == ["b"]
 
 
-def test_pauses_grow_to_the_longest_and_all_of_them_are_about_a_day() -> None:
+def test_pauses_grow_to_the_longest_and_all_of_them_are_about_a_day():
     pauses = [pause(tries) for tries in range(1, MOST_TRIES)]
 
     assert pauses[0] == FIRST_PAUSE and pauses[-1] == LONGEST_PAUSE and pauses == sorted(pauses)
@@ -94,11 +93,11 @@ def test_pauses_grow_to_the_longest_and_all_of_them_are_about_a_day() -> None:
 
 
 @pytest.mark.parametrize(("asked", "waits"), [(5.0, 10), (600.0, 600), (1e9, 4 * 3600)])
-def test_a_receiver_may_ask_for_more_time_and_not_for_ever(asked: float, waits: int) -> None:
+def test_a_receiver_may_ask_for_more_time_and_not_for_ever(asked, waits):
     assert pause(1, asked) == timedelta(seconds=waits)
 
 
-def test_what_a_receiver_says_is_kept_up_to_a_limit() -> None:
+def test_what_a_receiver_says_is_kept_up_to_a_limit():
     box = outbox().gather([notice()], delivery_id="d-1", now=NOW).claim(NOW + GATHER)
     assert box is not None
 
@@ -108,7 +107,7 @@ def test_what_a_receiver_says_is_kept_up_to_a_limit() -> None:
 
 
 @pytest.mark.parametrize("kind", [*NOTICES, "TEST"])
-def test_every_kind_has_its_words_for_one_and_for_many(kind: Any) -> None:
+def test_every_kind_has_its_words_for_one_and_for_many(kind):
     box = Outbox(subscription_id="ops", notice=kind)
     one = box.gather([notice(kind=kind)], delivery_id="d", now=NOW).gathering
     many = box.gather([notice(kind=kind)] * 3, delivery_id="d", now=NOW).gathering
@@ -118,7 +117,7 @@ def test_every_kind_has_its_words_for_one_and_for_many(kind: Any) -> None:
     assert "3 " in subject(many, "acme")
 
 
-def test_a_cloud_event_has_what_the_specification_asks_for() -> None:
+def test_a_cloud_event_has_what_the_specification_asks_for():
     message = outbox().gather([notice()], delivery_id="d-1", now=NOW).gathering
     assert message is not None
 

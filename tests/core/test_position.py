@@ -20,7 +20,7 @@ places = st.builds(
 
 
 @given(passed=st.lists(places, max_size=60, unique_by=lambda p: p.entry_id), other=places)
-def test_its_text_means_the_same(passed: list[LedgerPosition], other: LedgerPosition) -> None:
+def test_its_text_means_the_same(passed, other):
     bookmark = LedgerCursor.at(NOON - timedelta(seconds=1))
     for place in passed:
         bookmark.passed(place)
@@ -36,9 +36,7 @@ def test_its_text_means_the_same(passed: list[LedgerPosition], other: LedgerPosi
     second=st.integers(0, 9),
     through_text=st.booleans(),
 )
-def test_settling_forgets_nothing_that_comes_after(
-    passed: list[LedgerPosition], second: int, through_text: bool
-) -> None:
+def test_settling_forgets_nothing_that_comes_after(passed, second, through_text):
     bookmark = LedgerCursor.at(NOON - timedelta(seconds=1))
     for place in passed:
         bookmark.passed(place)
@@ -54,7 +52,7 @@ def test_settling_forgets_nothing_that_comes_after(
     assert not bookmark.has(LedgerPosition(NOON + timedelta(seconds=second), "new"))
 
 
-def test_of_very_many_the_older_count_as_its_place() -> None:
+def test_of_very_many_the_older_count_as_its_place():
     bookmark = LedgerCursor.at(NOON)
     for number in range(1000):
         bookmark.passed(LedgerPosition(NOON + timedelta(milliseconds=number + 1), f"e-{number}"))
@@ -66,7 +64,7 @@ def test_of_very_many_the_older_count_as_its_place() -> None:
     assert all(again.has(LedgerPosition(NOON + timedelta(milliseconds=n + 1), f"e-{n}")) for n in range(1000))
 
 
-def test_what_is_never_told_is_not_named() -> None:
+def test_what_is_never_told_is_not_named():
     bookmark = LedgerCursor.at(NOON)
     bookmark.passed(LedgerPosition(NOON + timedelta(seconds=1), "e-1"), told=False)
 
@@ -74,7 +72,7 @@ def test_what_is_never_told_is_not_named() -> None:
     assert bookmark.has(LedgerPosition(NOON + timedelta(seconds=1), "e-1"))
 
 
-def test_a_plain_cursor_stands_for_everything_up_to_it() -> None:
+def test_a_plain_cursor_stands_for_everything_up_to_it():
     bookmark = LedgerCursor.parse("2026-03-10T12:00:00Z|e-5")
 
     assert bookmark.has(LedgerPosition(NOON, "e-4"))
@@ -84,6 +82,6 @@ def test_a_plain_cursor_stands_for_everything_up_to_it() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "|", "noon|e-1", "2026-03-10T12:00:00Z", "2026-03-10T12:00:00|e-1"])
-def test_other_text_is_refused(text: str) -> None:
+def test_other_text_is_refused(text):
     with pytest.raises(InvalidInput):
         LedgerCursor.parse(text)

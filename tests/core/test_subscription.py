@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from remit.core.errors import InvalidInput
@@ -17,7 +15,7 @@ MAIL = {"channel": "email", "recipients": [{"name": "ann", "address": "ann@examp
 
 
 @pytest.mark.parametrize("asked", [WEBHOOK, SLACK, MAIL, {**WEBHOOK, "url": "${HOOKS}/in"}])
-def test_what_is_sound_is_taken_and_told_everything(asked: dict[str, Any]) -> None:
+def test_what_is_sound_is_taken_and_told_everything(asked):
     assert parse_subscription(asked).notices == list(NOTICES)
 
 
@@ -47,7 +45,7 @@ def test_what_is_sound_is_taken_and_told_everything(asked: dict[str, Any]) -> No
         ({**WEBHOOK, "surprise": 1}, "surprise"),
     ],
 )
-def test_what_is_wrong_is_refused_by_name(asked: dict[str, Any], field: str) -> None:
+def test_what_is_wrong_is_refused_by_name(asked, field):
     with pytest.raises(InvalidInput) as refused:
         parse_subscription(asked)
 
@@ -60,26 +58,26 @@ def test_what_is_wrong_is_refused_by_name(asked: dict[str, Any], field: str) -> 
      "ann", "ann@", "@example.com", "ann@example.com\r\nBcc: eve@example.com", "a b@example.com", "<ann@example.com>",
      "ann@example.com, eve@example.com", f"{'a' * 65}@example.com", f"ann@{'a.' * 130}com"],
 )  # fmt: skip
-def test_an_address_is_one_plain_address(address: str) -> None:
+def test_an_address_is_one_plain_address(address):
     with pytest.raises(InvalidInput, match="recipients"):
         parse_subscription({**MAIL, "recipients": [{"name": "ann", "address": address}]})
 
 
 @pytest.mark.parametrize("roles", [["agent"], ["platform"], ["root"]])
-def test_a_link_gives_nobody_a_role_that_is_no_person_s(roles: list[str]) -> None:
+def test_a_link_gives_nobody_a_role_that_is_no_person_s(roles):
     with pytest.raises(InvalidInput, match=r"recipients\.0\.roles"):
         parse_subscription({**MAIL, "recipients": [{"name": "ann", "address": "ann@example.com", "roles": roles}]})
 
 
 @pytest.mark.parametrize("field", ["signing_secret", "url"])
-def test_a_secret_that_stands_in_the_wrong_place_is_not_shown(field: str) -> None:
+def test_a_secret_that_stands_in_the_wrong_place_is_not_shown(field):
     with pytest.raises(InvalidInput) as refused:
         parse_subscription({**WEBHOOK, field: "whsec_hunter2"})
 
     assert "hunter2" not in str(refused.value)
 
 
-def test_an_account_narrows_what_is_about_accounts_and_not_what_is_about_all() -> None:
+def test_an_account_narrows_what_is_about_accounts_and_not_what_is_about_all():
     asked = parse_subscription({**WEBHOOK, "accounts": ["north"], "notices": ["NEEDS_INPUT", "STOPPED"]})
     names = {"subscription_id": "ops", "tenant_id": "acme", "set_by": "ann", "set_at": NOW, "told_from": NOW}
     subscription = Subscription(**names, **dict(asked))

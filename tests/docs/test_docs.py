@@ -12,8 +12,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -54,14 +53,14 @@ class Block:
     text: str
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self):
         return int(self.mark.partition("exit ")[2] or 0)
 
 
 _FENCE = re.compile(r"^(?:<!-- (?P<mark>.*?) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def blocks(page: str) -> list[Block]:
+def blocks(page):
     text = PAGES[page]
     return [
         Block(page, text.count("\n", 0, found.start()) + 1, found["mark"] or "", found["language"], found["text"])
@@ -69,7 +68,7 @@ def blocks(page: str) -> list[Block]:
     ]
 
 
-def runnable(page: str) -> list[Block]:
+def runnable(page):
     return [block for block in blocks(page) if block.mark.startswith("run")]
 
 
@@ -94,7 +93,7 @@ for block in json.load(sys.stdin):
 """
 
 
-def play(page: str, folder: Path, environment: dict[str, str]) -> str:
+def play(page, folder, environment):
     """What went wrong in the blocks of one page; nothing if nothing did."""
     given = json.dumps([{**asdict(block), "exit_code": block.exit_code} for block in runnable(page)])
     command = [sys.executable, "-c", PLAYER]
@@ -105,7 +104,7 @@ def play(page: str, folder: Path, environment: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+def played(request, tmp_path_factory):
     """What went wrong on a page. Pages are played two at a time, unless several processes run the tests anyway."""
     bin = tmp_path_factory.mktemp("bin")
     for name, words in (("remit", "-m remit "), ("python3", "")):
@@ -117,7 +116,7 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     environment = {**kept, "PATH": path, "PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1", "TZ": "UTC"}
     with ThreadPoolExecutor(2) as pool:
 
-        def started(page: str) -> Future[str]:
+        def started(page):
             return pool.submit(play, page, tmp_path_factory.mktemp("page"), environment)
 
         asked_for = [item.callspec.params["page"] for item in request.session.items if "played" in item.fixturenames]
@@ -126,18 +125,18 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.parametrize("page", RUN)
-def test_what_a_page_shows_is_what_happens(page: str, played: Callable[[str], str]) -> None:
+def test_what_a_page_shows_is_what_happens(page, played):
     assert played(page) == ""
 
 
-def test_the_pages_that_show_something_are_run() -> None:
+def test_the_pages_that_show_something_are_run():
     named = ["command-line", "ledger", "limits", "operations", "policies", "python-api", "notifications"]
 
     assert set(RUN) >= {"README.md", *(f"docs/{name}.md" for name in named)}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(block.mark == "bounds" for block in blocks(page))])
-def test_a_bounds_file_that_is_shown_can_be_read(page: str, tmp_path: Path) -> None:
+def test_a_bounds_file_that_is_shown_can_be_read(page, tmp_path):
     for number, block in enumerate(block for block in blocks(page) if block.mark == "bounds"):
         file = tmp_path / f"{number}.yaml"
         file.write_text(block.text, encoding="utf-8")
@@ -146,14 +145,14 @@ def test_a_bounds_file_that_is_shown_can_be_read(page: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page: str) -> None:
+def test_links_lead_somewhere(page):
     text = _FENCE.sub("", PAGES[page])
     targets = [target for target in re.findall(r"\]\(([^)\s]+)\)", text) if not target.startswith("https://")]
 
     assert [target for target in targets if not leads_somewhere(page, target)] == []
 
 
-def leads_somewhere(page: str, target: str) -> bool:
+def leads_somewhere(page, target):
     name, _, anchor = target.partition("#")
     there = (ROOT / page).parent / name if name else ROOT / page
     if not there.exists():
@@ -161,13 +160,13 @@ def leads_somewhere(page: str, target: str) -> bool:
     return not anchor or anchor in anchors(there.read_text(encoding="utf-8"))
 
 
-def anchors(text: str) -> set[str]:
+def anchors(text):
     """As GitHub makes them of headings."""
     headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
-def commands(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+def commands(group, above=""):
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from commands(command, f"{above}{name} ")
@@ -179,14 +178,14 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 EVERYWHERE = {"--db", "--json", "--help", "-h", "--tenant", "--by", "--version"}
 
 
-def section(page: str, heading: str) -> str:
+def section(page, heading):
     found = re.search(rf"^(#+) {re.escape(heading)}$(.*?)(?=^#+ |\Z)", PAGES[page], re.MULTILINE | re.DOTALL)
     assert found, f"{page} has no section {heading!r}"
     return found[2]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_and_option_is_described(name: str) -> None:
+def test_every_command_and_option_is_described(name):
     described = section("docs/command-line.md", name)
     options = {option for param in COMMANDS[name].params for option in param.opts if option.startswith("-")}
 
@@ -194,24 +193,24 @@ def test_every_command_and_option_is_described(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_is_shown(name: str) -> None:
+def test_every_command_is_shown(name):
     shown = "\n".join(block.text for block in runnable("docs/command-line.md"))
 
     # These run until they are told to end, or have a test of their own.
     assert f"remit {name}" in shown or name in ("serve", "demo")
 
 
-def test_the_options_that_are_everywhere_are_described() -> None:
+def test_the_options_that_are_everywhere_are_described():
     assert [option for option in sorted(EVERYWHERE) if f"`{option}" not in PAGES["docs/command-line.md"]] == []
 
 
-def test_no_command_is_described_that_is_not_there() -> None:
+def test_no_command_is_described_that_is_not_there():
     described = set(re.findall(r"^### (.+)$", PAGES["docs/command-line.md"], re.MULTILINE))
 
     assert described == set(COMMANDS)
 
 
-FIELDS = {
+FIELDS: dict[str, Any] = {
     "The tenant: `Bounds`": Bounds,
     "An account: `AccountBounds`": AccountBounds,
     "A budget: `Budget`": Budget,
@@ -223,7 +222,7 @@ FIELDS = {
 
 
 @pytest.mark.parametrize("heading", FIELDS)
-def test_every_field_is_described_and_no_other(heading: str) -> None:
+def test_every_field_is_described_and_no_other(heading):
     model = FIELDS[heading]
     inherited = set(Tool.model_fields) if model is not Tool and issubclass(model, Tool) else set()
     table = section("docs/configuration.md", heading).split("\n\nTemplates")[0]
@@ -232,7 +231,7 @@ def test_every_field_is_described_and_no_other(heading: str) -> None:
 
 
 @pytest.mark.parametrize("heading", FIELDS)
-def test_plain_defaults_are_as_described(heading: str) -> None:
+def test_plain_defaults_are_as_described(heading):
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", section("docs/configuration.md", heading), re.MULTILINE))
     fields = {name: field for name, field in FIELDS[heading].model_fields.items() if name in rows}
 
@@ -242,7 +241,7 @@ def test_plain_defaults_are_as_described(heading: str) -> None:
             assert rows[name] == f"`{json.dumps(field.default).strip(chr(34))}`", name
 
 
-def test_every_reason_is_described() -> None:
+def test_every_reason_is_described():
     own = {value for name, value in vars(decision).items() if name.isupper() and value == name}
     own |= {policy.WITHIN_BOUNDS, policy.POLICY_ERROR, *re.findall(r'@reason\("(\w+)"\)', PLATFORM_POLICIES)}
     described = PAGES["docs/concepts.md"] + PAGES["docs/policies.md"]
@@ -250,7 +249,7 @@ def test_every_reason_is_described() -> None:
     assert len(own) > 12 and {reason for reason in own if f"`{reason}`" not in described} == set()
 
 
-def test_the_table_of_statuses_is_the_one_in_the_code() -> None:
+def test_the_table_of_statuses_is_the_one_in_the_code():
     table = section("docs/concepts.md", "The life of an intent")
     rows = re.findall(r"^\| `(\w+)` \| [^|]* \| ([^|]*) \|$", table, re.MULTILINE)
 
@@ -259,7 +258,7 @@ def test_the_table_of_statuses_is_the_one_in_the_code() -> None:
     }
 
 
-def test_what_a_policy_may_look_at_is_what_the_schema_says() -> None:
+def test_what_a_policy_may_look_at_is_what_the_schema_says():
     context = SCHEMA.partition("context: {")[2]
     listed = re.findall(
         r"^\| ((?:`\w+`(?:, )?)+) \|", section("docs/policies.md", "What a rule may look at"), re.MULTILINE
@@ -268,7 +267,7 @@ def test_what_a_policy_may_look_at_is_what_the_schema_says() -> None:
     assert {name for row in listed for name in re.findall(r"\w+", row)} == set(re.findall(r"(\w+): \w+", context))
 
 
-def test_the_ledger_is_described_whole() -> None:
+def test_the_ledger_is_described_whole():
     page = PAGES["docs/ledger.md"]
 
     assert [name for name in (*ENTRY_FIELDS, *get_args(EventType)) if f"`{name}`" not in page] == []
@@ -278,13 +277,13 @@ def test_the_ledger_is_described_whole() -> None:
 
 
 @pytest.mark.parametrize(("page", "title"), [("docs/command-line.md", "key create"), ("docs/http.md", "Roles")])
-def test_every_role_is_described_as_the_table_of_permissions_says(page: str, title: str) -> None:
+def test_every_role_is_described_as_the_table_of_permissions_says(page, title):
     rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", section(page, title), re.MULTILINE)
 
     assert rows == [(role, spec.may) for role, spec in ROLES.items()]
 
 
-def test_every_notice_and_every_field_of_a_subscription_is_described() -> None:
+def test_every_notice_and_every_field_of_a_subscription_is_described():
     told = re.findall(
         r"`([A-Z_]+)`", "".join(re.findall(r"^\| (`.+?) \|", section("docs/notifications.md", "What is told"), re.M))
     )
@@ -294,7 +293,7 @@ def test_every_notice_and_every_field_of_a_subscription_is_described() -> None:
     assert fields == list(NewSubscription.model_fields)
 
 
-def test_every_setting_of_the_environment_is_described() -> None:
+def test_every_setting_of_the_environment_is_described():
     sources = [*ROOT.glob("src/**/*.py"), ROOT / "tests" / "conftest.py"]
     used = {name for file in sources for name in re.findall(r"\bREMIT_[A-Z_]+[A-Z]\b", file.read_text())}
     named = set(re.findall(r"REMIT_[A-Z_]+[A-Z]", section("docs/operations.md", "Environment variables")))
@@ -303,14 +302,14 @@ def test_every_setting_of_the_environment_is_described() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_pages_name_no_place_of_one_machine(page: str) -> None:
+def test_pages_name_no_place_of_one_machine(page):
     assert re.findall(r"(?<![\w:/.])/(?:home|work|tmp|root|Users)/\S*", PAGES[page]) == []
 
 
 PUBLIC_PACKAGES = {"remit", "remit.testing", "remit.stores.dynamodb"}
 
 
-def test_no_document_and_no_example_sends_anybody_inside() -> None:
+def test_no_document_and_no_example_sends_anybody_inside():
     texts = {**PAGES, **{str(path): path.read_text(encoding="utf-8") for path in ROOT.glob("examples/**/*.py")}}
     found = {
         (name, module)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from remit import Remit
 from tests.e2e.processes import Process
@@ -26,7 +25,7 @@ class Run:
     seconds: float
 
 
-def _demo(directory: Path) -> Run:
+def _demo(directory):
     began = time.monotonic()
     with Process("-m", "remit", "demo", cwd=directory) as process:
         output = process.everything()
@@ -34,7 +33,7 @@ def _demo(directory: Path) -> Run:
     return Run(code, output + process.errors, time.monotonic() - began)
 
 
-def test_the_demo_shows_every_reason_and_leaves_a_sound_database_and_can_be_run_again(tmp_path: Path) -> None:
+def test_the_demo_shows_every_reason_and_leaves_a_sound_database_and_can_be_run_again(tmp_path):
     # One run after the other in one directory: the second one must not mind what the first one left.
     for _ in range(2):
         run = _demo(tmp_path)
@@ -48,7 +47,7 @@ def test_the_demo_shows_every_reason_and_leaves_a_sound_database_and_can_be_run_
         _assert_explorable(f"sqlite:///{tmp_path}/remit-demo.db")
 
 
-def _assert_explorable(url: str) -> None:
+def _assert_explorable(url):
     with Remit.open(url) as remit:
         report = remit.verify("acme")
         counts = remit.counts("acme")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
 
 from remit import Remit
 from tests.e2e.processes import ROOT, Process
@@ -12,7 +10,7 @@ from tests.e2e.processes import ROOT, Process
 EXAMPLE = str(ROOT / "examples" / "replay_tool_calls.py")
 
 
-def _call(number: int, task: int, action: str, **arguments: Any) -> dict[str, Any]:
+def _call(number, task, action, **arguments):
     return {
         "domain": "retail",
         "task_id": task,
@@ -35,7 +33,7 @@ CALLS = [
 ]
 
 
-def test_a_replay_decides_executes_and_counts_every_call_and_the_next_one_repeats_none(tmp_path: Path) -> None:
+def test_a_replay_decides_executes_and_counts_every_call_and_the_next_one_repeats_none(tmp_path):
     calls, database = tmp_path / "calls.jsonl", f"sqlite:///{tmp_path}/replay.db"
     calls.write_text("\n".join(map(json.dumps, CALLS)) + "\n", encoding="utf-8")
 
@@ -55,7 +53,7 @@ def test_a_replay_decides_executes_and_counts_every_call_and_the_next_one_repeat
     assert "the shop carried out 0 calls; verify: ok" in output
 
 
-def _replay(calls: Path, database: str) -> tuple[int, str]:
+def _replay(calls, database):
     with Process(EXAMPLE, str(calls), "--db", database) as process:
         output = process.everything()
         return process.wait(), output + process.errors

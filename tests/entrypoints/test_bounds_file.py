@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from remit.core.errors import InvalidInput
-from remit.core.gate.bounds import BoundsInForce, nothing_set, parse_bounds, replace_bounds
+from remit.core.gate.bounds import nothing_set, parse_bounds, replace_bounds
 from remit.core.gate.bounds_diff import changes, describe_changes
 from remit.entrypoints.bounds_file import BoundsFile, InvalidFile, read_bounds
 
@@ -16,24 +15,24 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 NOTE = "{risk_tier: LOW, tool: {connector: internal, operation: create_note}}"
 
 
-def write(folder: Path, text: str) -> Path:
+def write(folder, text):
     path = folder / "bounds.yaml"
     path.write_text(text)
     return path
 
 
-def refused(folder: Path, text: str) -> InvalidFile:
+def refused(folder, text):
     with pytest.raises(InvalidFile) as caught:
         read_bounds(write(folder, text))
     return caught.value
 
 
-def in_force(text: str, folder: Path, before: BoundsInForce | None = None) -> BoundsInForce:
+def in_force(text, folder, before=None):
     bounds = read_bounds(write(folder, text))
     return replace_bounds(before or nothing_set(bounds.tenant), bounds, NOW)
 
 
-def test_a_file_reads_as_the_bounds_that_the_app_applies(tmp_path: Path) -> None:
+def test_a_file_reads_as_the_bounds_that_the_app_applies(tmp_path):
     (tmp_path / "policies").mkdir()
     text = 'forbid (principal, action, resource) when { context.weekday == "SUN" };'
     (tmp_path / "policies" / "sunday.cedar").write_text(text)
@@ -97,9 +96,7 @@ accounts:
         ("tenant: acme\npolicies: [missing.cedar]\n", 2, "policies.0", "No such file"),
     ],
 )
-def test_what_is_wrong_is_told_with_file_line_and_field(
-    tmp_path: Path, text: str, line: int | None, field: str, problem: str
-) -> None:
+def test_what_is_wrong_is_told_with_file_line_and_field(tmp_path, text, line, field, problem):
     error = refused(tmp_path, text)
 
     assert (error.file, error.line, error.field) == ("bounds.yaml", line, field)
@@ -107,7 +104,7 @@ def test_what_is_wrong_is_told_with_file_line_and_field(
     assert str(error).startswith(f"bounds.yaml:{line}: {field}: " if line else f"bounds.yaml: {field}: ")
 
 
-def test_aliases_that_multiply_are_refused(tmp_path: Path) -> None:
+def test_aliases_that_multiply_are_refused(tmp_path):
     levels = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 9)]
 
     error = refused(tmp_path, "\n".join(["tenant: acme", "l0: &l0 [x]", *levels]))
@@ -115,7 +112,7 @@ def test_aliases_that_multiply_are_refused(tmp_path: Path) -> None:
     assert "too many values" in error.problem
 
 
-def test_a_policy_that_is_not_cedar_or_not_text_is_refused(tmp_path: Path) -> None:
+def test_a_policy_that_is_not_cedar_or_not_text_is_refused(tmp_path):
     (tmp_path / "bad.cedar").write_text("forbid everything")
     (tmp_path / "binary.cedar").write_bytes(b"\xff\xfe")
 
@@ -126,12 +123,12 @@ def test_a_policy_that_is_not_cedar_or_not_text_is_refused(tmp_path: Path) -> No
     assert (not_text.line, not_text.field) == (3, "policies.0")
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InvalidInput, match=r"nowhere\.yaml cannot be read: No such file"):
         read_bounds(tmp_path / "nowhere.yaml")
 
 
-def test_what_the_app_finds_wrong_is_located_in_the_file(tmp_path: Path) -> None:
+def test_what_the_app_finds_wrong_is_located_in_the_file(tmp_path):
     file = BoundsFile.read(write(tmp_path, f"tenant: acme\naction_types:\n  NOTE:\n    {NOTE}\n"))
 
     about_the_file = file.located(InvalidInput("action_types.NOTE.tool.operation", "is unknown", "use another"))
@@ -141,7 +138,7 @@ def test_what_the_app_finds_wrong_is_located_in_the_file(tmp_path: Path) -> None
     assert str(about_something_else) == "by: is empty"
 
 
-def test_first_bounds_are_told_as_added(tmp_path: Path) -> None:
+def test_first_bounds_are_told_as_added(tmp_path):
     after = in_force("tenant: acme\nmodes: {default: DISABLED}\nallowlist: []\naccounts: {a-1: {}}\n", tmp_path)
 
     assert describe_changes(nothing_set("acme"), after) == [
@@ -151,7 +148,7 @@ def test_first_bounds_are_told_as_added(tmp_path: Path) -> None:
     ]
 
 
-def test_every_difference_is_told_once_and_nothing_else(tmp_path: Path) -> None:
+def test_every_difference_is_told_once_and_nothing_else(tmp_path):
     (tmp_path / "p.cedar").write_text('@id("a")\nforbid (principal, action, resource)\nwhen { context.hour > 20 };\n')
     before = in_force(
         "tenant: acme\nallowlist: [A, B]\nmodes: {default: AUTO_EXECUTE, A: DISABLED}\n"
@@ -184,7 +181,7 @@ def test_every_difference_is_told_once_and_nothing_else(tmp_path: Path) -> None:
     assert describe_changes(after, after) == []
 
 
-def test_an_order_and_a_zone_that_change_are_told(tmp_path: Path) -> None:
+def test_an_order_and_a_zone_that_change_are_told(tmp_path):
     before = in_force("tenant: acme\nallowlist: [A, B]\nbudget: {timezone: UTC}\n", tmp_path)
     after = in_force("tenant: acme\nallowlist: [B, A]\nbudget: {timezone: Asia/Tokyo}\n", tmp_path, before)
 
@@ -195,7 +192,7 @@ def test_an_order_and_a_zone_that_change_are_told(tmp_path: Path) -> None:
     ]
 
 
-def test_changes_are_values_too(tmp_path: Path) -> None:
+def test_changes_are_values_too(tmp_path):
     before = in_force("tenant: acme\nbudget: {max_autonomous_per_day: 5}\n", tmp_path)
     after = in_force("tenant: acme\nbudget: {max_autonomous_per_day: 0}\n", tmp_path, before)
 

@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +37,7 @@ accounts:
 """  # noqa: E501
 
 
-def environment(**more: str) -> dict[str, str]:
+def environment(**more):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("REMIT_")}
     return {**kept, "PYTHONPATH": str(SOURCE), "TZ": "Asia/Tokyo", "PYTHONUTF8": "1", **more}
 
@@ -49,7 +48,7 @@ class Desk:
 
     folder: Path
 
-    def run(self, *words: str, stdin: str = "", code: int = 0, **more: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words, stdin="", code=0, **more):
         done = subprocess.run(
             [sys.executable, "-m", "remit", *words],
             cwd=self.folder,
@@ -63,14 +62,14 @@ class Desk:
         assert "Traceback" not in done.stderr
         return done
 
-    def json(self, *words: str, stdin: str = "", code: int = 0) -> list[dict[str, Any]]:
+    def json(self, *words, stdin="", code=0):
         return objects(self.run(*words, "--json", stdin=stdin, code=code).stdout)
 
-    def one(self, *words: str, code: int = 0) -> dict[str, Any]:
+    def one(self, *words, code=0):
         (answer,) = self.json(*words, code=code)
         return answer
 
-    def error(self, *words: str, code: int, **more: str) -> dict[str, Any]:
+    def error(self, *words, code, **more):
         done = self.run(*words, "--json", code=code, **more)
         told = objects(done.stderr)[-1]
         assert done.stdout == ""
@@ -78,11 +77,11 @@ class Desk:
         return told
 
 
-def objects(text: str) -> list[dict[str, Any]]:
+def objects(text):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def proposal(name: str, **changes: Any) -> dict[str, Any]:
+def proposal(name, **changes):
     return {
         "action_intent_id": name,
         "tenant_id": "acme",
@@ -113,11 +112,11 @@ LINES = [
 
 
 @contextmanager
-def far_side_that_hangs_up() -> Iterator[int]:
+def far_side_that_hangs_up():
     """It takes a request and never answers: nobody knows whether it acted."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
-        def serve() -> None:
+        def serve():
             while True:
                 try:
                     connection, _ = server.accept()
@@ -143,7 +142,7 @@ class Day:
 
 
 @pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
+def day(tmp_path_factory):
     """Bounds applied, intents proposed from a file, approved ones executed."""
     folder = tmp_path_factory.mktemp("day")
     desk = Desk(folder)
@@ -158,13 +157,13 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
 
 
 @pytest.fixture
-def desk(day: Day, tmp_path: Path) -> Desk:
+def desk(day, tmp_path):
     """A copy of that day's folder."""
     shutil.copytree(day.folder, tmp_path / "desk")
     return Desk(tmp_path / "desk")
 
 
-def test_bounds_are_previewed_and_then_applied(day: Day) -> None:
+def test_bounds_are_previewed_and_then_applied(day):
     told = "+ budget.max_autonomous_per_day: 20\n"
 
     assert told in day.previewed
@@ -173,7 +172,7 @@ def test_bounds_are_previewed_and_then_applied(day: Day) -> None:
     assert "in force for tenant acme (bounds number 1)" in day.applied
 
 
-def test_lines_are_answered_in_their_order_and_bad_ones_hold_no_other_back(day: Day) -> None:
+def test_lines_are_answered_in_their_order_and_bad_ones_hold_no_other_back(day):
     answers = objects(day.proposed.stdout)
 
     assert [answer["line"] for answer in answers] == [1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
@@ -191,7 +190,7 @@ def test_lines_are_answered_in_their_order_and_bad_ones_hold_no_other_back(day: 
     assert all(answer["explanation"] for answer in answers if "error" not in answer)
 
 
-def test_a_bad_line_is_told_with_its_number_and_field(day: Day) -> None:
+def test_a_bad_line_is_told_with_its_number_and_field(day):
     bad = {answer["line"]: answer for answer in objects(day.proposed.stdout) if "error" in answer}
 
     assert {line: (answer["error"], answer["field"]) for line, answer in bad.items()} == {
@@ -209,7 +208,7 @@ def test_a_bad_line_is_told_with_its_number_and_field(day: Day) -> None:
     assert [told["line"] for told in objects(day.proposed.stderr)] == list(bad)
 
 
-def test_only_conflicts_end_with_the_code_for_conflicts(desk: Desk) -> None:
+def test_only_conflicts_end_with_the_code_for_conflicts(desk):
     again = "\n".join([LINES[0], LINES[4]])
 
     done = desk.run("propose", "-", stdin=again, code=4)
@@ -219,7 +218,7 @@ def test_only_conflicts_end_with_the_code_for_conflicts(desk: Desk) -> None:
     assert done.stderr.endswith("1 AUTO_EXECUTED, 1 refused\n")
 
 
-def test_an_intent_is_stored_first_and_gated_later(desk: Desk) -> None:
+def test_an_intent_is_stored_first_and_gated_later(desk):
     bare = {"action_intent_id": "later", "action_type": "CREATE_NOTE", "target": proposal("")["target"]}
     defaults = ["--tenant", "acme", "--account", "acct-1", "--proposed-by", "bot-7", "--no-gate"]
     place = ["--tenant", "acme", "--account", "acct-1"]
@@ -231,7 +230,7 @@ def test_an_intent_is_stored_first_and_gated_later(desk: Desk) -> None:
     assert [answer["reason"] for answer in answers] == ["CONFIDENCE_BELOW_THRESHOLD", "INTENT_NOT_FOUND"]
 
 
-def test_a_slow_writer_is_answered_line_by_line(desk: Desk) -> None:
+def test_a_slow_writer_is_answered_line_by_line(desk):
     with subprocess.Popen(
         [sys.executable, "-m", "remit", "propose", "-", "--json"],
         cwd=desk.folder,
@@ -251,7 +250,7 @@ def test_a_slow_writer_is_answered_line_by_line(desk: Desk) -> None:
     assert (first["line"], second["line"], process.returncode) == (1, 2, 0)
 
 
-def test_an_executed_intent_is_shown_and_explained(desk: Desk, day: Day) -> None:
+def test_an_executed_intent_is_shown_and_explained(desk, day):
     status = desk.one("status", "note", "--tenant", "acme")
     why = desk.one("why", "note", "--tenant", "acme")
     shown = desk.run("why", "unsure", "--tenant", "acme").stdout
@@ -263,7 +262,7 @@ def test_an_executed_intent_is_shown_and_explained(desk: Desk, day: Day) -> None
     assert "forbid" in shown and "CONFIDENCE_BELOW_THRESHOLD" in shown and " JST" in shown
 
 
-def test_what_is_not_known_is_not_found(desk: Desk) -> None:
+def test_what_is_not_known_is_not_found(desk):
     told = desk.error("status", "note", "--tenant", "other", code=3)
     line = desk.run("why", "nobody", "--tenant", "acme", code=3).stderr
 
@@ -271,7 +270,7 @@ def test_what_is_not_known_is_not_found(desk: Desk) -> None:
     assert line == "error: intent 'nobody' is not known to tenant 'acme'; check the name and the tenant\n"
 
 
-def test_approving_shows_what_is_approved_and_binds_to_it(desk: Desk) -> None:
+def test_approving_shows_what_is_approved_and_binds_to_it(desk):
     wrong = desk.error("approve", "unsure", "--tenant", "acme", "--by", "ann", "--digest", "0" * 64, code=4)
     done = desk.run("approve", "unsure", "--tenant", "acme", "--by", "ann", "--json")
     (approval,) = objects(done.stdout)
@@ -285,7 +284,7 @@ def test_approving_shows_what_is_approved_and_binds_to_it(desk: Desk) -> None:
     assert late["error"] == "NotInThatState"
 
 
-def test_on_a_terminal_a_person_is_asked_before_it_is_approved(desk: Desk) -> None:
+def test_on_a_terminal_a_person_is_asked_before_it_is_approved(desk):
     ours, theirs = pty.openpty()
     words = [sys.executable, "-m", "remit", "approve", "unsure", "--tenant", "acme", "--by", "ann"]
     with subprocess.Popen(
@@ -302,7 +301,7 @@ def test_on_a_terminal_a_person_is_asked_before_it_is_approved(desk: Desk) -> No
     assert desk.one("status", "unsure", "--tenant", "acme")["status"] == "AWAITING_APPROVAL"
 
 
-def test_a_bar_on_the_terminal_takes_nothing_from_the_output(desk: Desk) -> None:
+def test_a_bar_on_the_terminal_takes_nothing_from_the_output(desk):
     ours, theirs = pty.openpty()
     words = [sys.executable, "-m", "remit", "propose", "intents.jsonl", "--json"]
     with subprocess.Popen(
@@ -319,14 +318,14 @@ def test_a_bar_on_the_terminal_takes_nothing_from_the_output(desk: Desk) -> None
     assert b"proposing" in shown and b"IntentIdReused" in shown
 
 
-def _read_all(descriptor: int, into: bytearray) -> None:
+def _read_all(descriptor, into):
     # A terminal whose other end is closed answers with an error instead of an end.
     with contextlib.suppress(OSError):
         while chunk := os.read(descriptor, 4096):
             into += chunk
 
 
-def test_an_edited_intent_replaces_the_one_it_was_made_of(desk: Desk) -> None:
+def test_an_edited_intent_replaces_the_one_it_was_made_of(desk):
     by = ["--tenant", "acme", "--by", "ann"]
 
     unclear = desk.error("edit", "unsure", *by, "--set", "parameters.text", code=2)
@@ -341,7 +340,7 @@ def test_an_edited_intent_replaces_the_one_it_was_made_of(desk: Desk) -> None:
     assert queue[0]["digest"] == edited["digest"]
 
 
-def test_a_blocked_intent_cannot_be_approved_and_can_be_rejected(desk: Desk) -> None:
+def test_a_blocked_intent_cannot_be_approved_and_can_be_rejected(desk):
     by = ["--tenant", "acme", "--by", "ann"]
 
     blocked = desk.error("approve", "blocked", *by, code=4)
@@ -353,7 +352,7 @@ def test_a_blocked_intent_cannot_be_approved_and_can_be_rejected(desk: Desk) -> 
     assert (rejected["status"], rejected["rejected_by"]) == ("REJECTED", "ann")
 
 
-def test_a_person_resolves_what_nobody_could_know(desk: Desk) -> None:
+def test_a_person_resolves_what_nobody_could_know(desk):
     by = ["--tenant", "acme", "--by", "ann"]
 
     neither = desk.error("resolve", "call", *by, code=2)
@@ -363,7 +362,7 @@ def test_a_person_resolves_what_nobody_could_know(desk: Desk) -> None:
     assert (resolved["status"], resolved["note"]) == ("SUCCEEDED", "seen there")
 
 
-def test_a_stop_holds_until_it_is_resumed_and_outlives_new_bounds(desk: Desk) -> None:
+def test_a_stop_holds_until_it_is_resumed_and_outlives_new_bounds(desk):
     (desk.folder / "less.yaml").write_text("tenant: acme\nallowlist: [CREATE_NOTE]\n")
     who = ["--by", "ann", "--reason", "odd notes"]
     scope = ["--tenant", "acme", "--account", "acct-1", "--everything"]
@@ -388,7 +387,7 @@ def test_a_stop_holds_until_it_is_resumed_and_outlives_new_bounds(desk: Desk) ->
     assert shown.splitlines()[1].split()[:5] == ["acct-1", "everything", "2", "no", "budget"]
 
 
-def test_wrong_bounds_change_nothing_and_name_the_line(desk: Desk) -> None:
+def test_wrong_bounds_change_nothing_and_name_the_line(desk):
     (desk.folder / "wrong.yaml").write_text("tenant: acme\nmodes:\n  CREATE_NOTE: AUTO\n")
     (desk.folder / "tool.yaml").write_text(
         "tenant: acme\naction_types:\n  X: {risk_tier: LOW, tool: {connector: pigeon}}\n"
@@ -401,7 +400,7 @@ def test_wrong_bounds_change_nothing_and_name_the_line(desk: Desk) -> None:
     assert tool.startswith("error: tool.yaml:3: action_types.X.tool.connector: 'pigeon' is not known; use one of ")
 
 
-def test_lists_are_read_page_by_page(desk: Desk) -> None:
+def test_lists_are_read_page_by_page(desk):
     tenant = ["--tenant", "acme"]
 
     first = desk.run("intents", *tenant, "--limit", "2", "--json")
@@ -416,7 +415,7 @@ def test_lists_are_read_page_by_page(desk: Desk) -> None:
     assert "BLOCKED" in table and " JST" in table
 
 
-def test_usage_tells_what_is_left_and_when_it_resets(desk: Desk) -> None:
+def test_usage_tells_what_is_left_and_when_it_resets(desk):
     used = desk.one("usage", "--tenant", "acme", "--account", "acct-1", "--db", "sqlite:///remit.db")
 
     (account,) = used["accounts"]
@@ -426,7 +425,7 @@ def test_usage_tells_what_is_left_and_when_it_resets(desk: Desk) -> None:
     assert (used["ceiling"]["used"], used["ceiling"]["left"], used["stops"]) == (2, 498, [])
 
 
-def test_an_exported_ledger_proves_itself_without_a_database(desk: Desk, tmp_path: Path) -> None:
+def test_an_exported_ledger_proves_itself_without_a_database(desk, tmp_path):
     ledger = desk.run("export", "--tenant", "acme").stdout
     elsewhere = Desk(tmp_path)
     (tmp_path / "ledger.jsonl").write_text(ledger)
@@ -447,7 +446,7 @@ def test_an_exported_ledger_proves_itself_without_a_database(desk: Desk, tmp_pat
     assert not list(tmp_path.glob("*.db"))
 
 
-def test_lines_that_are_no_entries_break_the_chain_and_a_file_and_a_tenant_are_one_too_many(desk: Desk) -> None:
+def test_lines_that_are_no_entries_break_the_chain_and_a_file_and_a_tenant_are_one_too_many(desk):
     (desk.folder / "no.jsonl").write_text('{"a": 1}\n\n{"a": 1, "a": 2}\n{"entry_id": "cut o')
 
     told = desk.run("verify", "no.jsonl", "--json", code=1)
@@ -457,7 +456,7 @@ def test_lines_that_are_no_entries_break_the_chain_and_a_file_and_a_tenant_are_o
     assert both["field"] == "FILE"
 
 
-def test_a_database_that_cannot_be_reached_is_to_be_tried_later(desk: Desk) -> None:
+def test_a_database_that_cannot_be_reached_is_to_be_tried_later(desk):
     nobody = "postgresql://127.0.0.1:1/remit"
 
     later = desk.error("--db", nobody, "usage", "--tenant", "acme", code=5)
@@ -467,7 +466,7 @@ def test_a_database_that_cannot_be_reached_is_to_be_tried_later(desk: Desk) -> N
     assert "use sqlite:///FILE" in unknown["way_out"]
 
 
-def test_a_command_that_is_mistyped_is_wrong_input(desk: Desk) -> None:
+def test_a_command_that_is_mistyped_is_wrong_input(desk):
     missing = desk.error("status", "note", code=2)
     mistyped = desk.run("staus", code=2).stderr
 
@@ -480,7 +479,7 @@ def test_a_command_that_is_mistyped_is_wrong_input(desk: Desk) -> None:
     assert mistyped.startswith("error: ") and "'status'" in mistyped and mistyped.count("\n") == 1
 
 
-def test_a_worker_that_is_told_to_end_ends(desk: Desk) -> None:
+def test_a_worker_that_is_told_to_end_ends(desk):
     reconciled = desk.one("reconcile")
     with subprocess.Popen(
         [sys.executable, "-m", "remit", "worker"],
@@ -500,7 +499,7 @@ def test_a_worker_that_is_told_to_end_ends(desk: Desk) -> None:
     assert (process.returncode, out, err) == (0, "executed 0\n", "")
 
 
-def test_help_and_proof_need_no_database_driver(tmp_path: Path) -> None:
+def test_help_and_proof_need_no_database_driver(tmp_path):
     script = (
         "import sys, runpy\n"
         "try:\n    runpy.run_module('remit', run_name='__main__')\n"

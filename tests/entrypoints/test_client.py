@@ -6,12 +6,9 @@ import asyncio
 import inspect
 import socket
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -31,7 +28,7 @@ from remit.core.errors import (
 from remit.core.identity.access import ROLES
 from remit.entrypoints.web.settings import HttpSettings
 from remit.testing.faults import FaultyStore
-from tests.entrypoints.http_world import ACME, EMAIL, World, http_world, proposal
+from tests.entrypoints.http_world import ACME, EMAIL, http_world, proposal
 from tests.waiting import ended
 
 HEALTH = {"/healthz", "/readyz", "/metrics"}
@@ -39,25 +36,25 @@ HEALTH = {"/healthz", "/readyz", "/metrics"}
 
 
 @pytest.fixture
-def ann(world: World) -> Iterator[RemitClient]:
+def ann(world):
     """Somebody with every role that a tenant has."""
     with RemitClient(world.url, _key(world)) as client:
         yield client
 
 
-def _key(world: World) -> str:
+def _key(world):
     roles = [role for role in ROLES if role != "platform"]
     return world.remit.create_key(ACME, {"name": "ann", "roles": roles}, by="the test")[1]
 
 
-def test_every_route_of_the_document_has_a_verb(world: World) -> None:
+def test_every_route_of_the_document_has_a_verb(world):
     paths = httpx.get(f"{world.url}/openapi.json", trust_env=False).json()["paths"]
     served = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods if path not in HEALTH}
 
     assert served == ROUTES
 
 
-def test_both_clients_have_the_same_verbs_and_each_says_what_it_takes() -> None:
+def test_both_clients_have_the_same_verbs_and_each_says_what_it_takes():
     for name, verb in inspect.getmembers(RemitClient, lambda member: isinstance(member, Verb)):
         assert inspect.getattr_static(AsyncRemitClient, name) is verb
         assert verb.__name__ == name
@@ -66,7 +63,7 @@ def test_both_clients_have_the_same_verbs_and_each_says_what_it_takes() -> None:
 # --- each verb once ---
 
 
-def test_an_agents_verbs(ann: RemitClient) -> None:
+def test_an_agents_verbs(ann):
     verdict = ann.propose(proposal("i-1"))
     stored = ann.store(proposal("i-2"))
     gated = ann.gate("i-2", "acct-1")
@@ -81,7 +78,7 @@ def test_an_agents_verbs(ann: RemitClient) -> None:
     assert isinstance(odd, Forbidden)
 
 
-def test_a_persons_verbs(ann: RemitClient, world: World) -> None:
+def test_a_persons_verbs(ann, world):
     for name in ("i-1", "i-2", "i-3", "i-4"):
         world.submit(name, action_type=EMAIL)
     digests = {item["action_intent_id"]: item["digest"] for item in ann.queue(account_id="acct-1")["items"]}
@@ -103,7 +100,7 @@ def test_a_persons_verbs(ann: RemitClient, world: World) -> None:
         ann.resolve("i-1", status="FAILED", note="seen")
 
 
-def test_a_readers_verbs(ann: RemitClient) -> None:
+def test_a_readers_verbs(ann):
     ann.propose(proposal("i-1"))
 
     assert ann.status("i-1")["status"] == "APPROVED"
@@ -118,7 +115,7 @@ def test_a_readers_verbs(ann: RemitClient) -> None:
 
 
 @pytest.mark.parametrize("part", ["bounds", "action_types", "allowlists", "modes", "budgets", "policies"])
-def test_bounds_are_changed_as_they_were_looked_at_or_not_at_all(ann: RemitClient, part: str) -> None:
+def test_bounds_are_changed_as_they_were_looked_at_or_not_at_all(ann, part):
     in_force = getattr(ann, part)()
     put = getattr(ann, f"replace_{part}")
 
@@ -130,7 +127,7 @@ def test_bounds_are_changed_as_they_were_looked_at_or_not_at_all(ann: RemitClien
         put(in_force.value, expected_sequence=in_force.sequence + 1)
 
 
-def test_policies_are_checked_compared_and_kept(ann: RemitClient) -> None:
+def test_policies_are_checked_compared_and_kept(ann):
     text = resources.files("remit.demo").joinpath("refunds.cedar").read_text()
     part = {"policies": [{"name": "refunds.cedar", "text": text}]}
 
@@ -143,7 +140,7 @@ def test_policies_are_checked_compared_and_kept(ann: RemitClient) -> None:
     assert ann.policy_version(version["version"])["in_force"]
 
 
-def test_an_operators_verbs(ann: RemitClient) -> None:
+def test_an_operators_verbs(ann):
     assert ann.stop(reason="an incident", account_id="acct-1")["level"] == "autonomy"
     assert ann.resume(reason="over", account_id="acct-1")["resumed"]
     made = ann.create_key(name="bot", roles=["agent"])
@@ -152,7 +149,7 @@ def test_an_operators_verbs(ann: RemitClient) -> None:
     assert ann.revoke_key(made["key_id"])["revoked_by"] == "ann"
 
 
-def test_the_verbs_of_telling_people(ann: RemitClient) -> None:
+def test_the_verbs_of_telling_people(ann):
     asked = {"channel": "webhook", "url": "https://hooks.example.com/in", "signing_secret": "${HOOK_SECRET}"}
 
     made = ann.set_subscription("ops", asked)
@@ -164,7 +161,7 @@ def test_the_verbs_of_telling_people(ann: RemitClient) -> None:
     assert (ann.subscriptions(), ann.deliveries()) == ([], [])
 
 
-def test_the_verb_of_days(ann: RemitClient, world: World) -> None:
+def test_the_verb_of_days(ann, world):
     ann.propose(proposal("i-1"))
     world.remit.follow()
     today = ann.tally("2026-03-01", "2026-03-01")["today"]
@@ -174,14 +171,14 @@ def test_the_verb_of_days(ann: RemitClient, world: World) -> None:
     assert [(row["result"], row["count"]) for row in day["decisions"]] == [("AUTO_EXECUTED", 1)]
 
 
-def test_the_stream_goes_on_where_it_was_left(ann: RemitClient, world: World) -> None:
+def test_the_stream_goes_on_where_it_was_left(ann, world):
     heard, asked = threading.Event(), []
 
-    def ask() -> None:
+    def ask():
         asked.append(f"i-{len(asked)}")
         world.submit(asked[-1], action_type=EMAIL)
 
-    def ask_until_heard() -> None:
+    def ask_until_heard():
         # Nobody says when a stream is open: what comes before is not told.
         while not heard.wait(0.1):
             ask()
@@ -200,7 +197,7 @@ def test_the_stream_goes_on_where_it_was_left(ann: RemitClient, world: World) ->
     assert [next(again).told["action_intent_id"] for _ in later] == later
 
 
-def test_ids_are_carried_whole(ann: RemitClient) -> None:
+def test_ids_are_carried_whole(ann):
     for name in (".", "..", "a:b@c", "x.y-z_1"):
         ann.propose(proposal(name))
         assert ann.status(name)["action_intent_id"] == name
@@ -208,8 +205,8 @@ def test_ids_are_carried_whole(ann: RemitClient) -> None:
         ann.status("i-1/why")
 
 
-def test_the_other_client_is_awaited(world: World) -> None:
-    async def day() -> None:
+def test_the_other_client_is_awaited(world):
+    async def day():
         async with AsyncRemitClient(world.url, _key(world)) as remit:
             verdicts = await asyncio.gather(*(remit.propose(proposal(f"i-{n}")) for n in range(5)))
             assert {verdict["result"] for verdict in verdicts} == {"AUTO_EXECUTED"}
@@ -227,7 +224,7 @@ def test_the_other_client_is_awaited(world: World) -> None:
 # --- errors ---
 
 
-def test_problems_become_the_errors_of_the_core(ann: RemitClient, world: World) -> None:
+def test_problems_become_the_errors_of_the_core(ann, world):
     ann.propose(proposal("i-1"))
 
     with pytest.raises(Conflict, match="differs in parameters"):
@@ -248,7 +245,7 @@ def test_problems_become_the_errors_of_the_core(ann: RemitClient, world: World) 
     assert str(wrong.value).count("confidence_score") == 1
 
 
-def test_too_much_or_too_often_is_told_apart(tmp_path: Path) -> None:
+def test_too_much_or_too_often_is_told_apart(tmp_path):
     with (
         http_world(tmp_path, HttpSettings(requests_per_minute=2, largest_body_bytes=1000)) as world,
         RemitClient(world.url, world.keys[ACME, "agent"]) as agent,
@@ -265,13 +262,13 @@ def test_too_much_or_too_often_is_told_apart(tmp_path: Path) -> None:
     assert often.value.retry_after_s >= 1  # type: ignore[attr-defined]
 
 
-def _faulty(world: World) -> FaultyStore:
+def _faulty(world):
     faulty = FaultyStore(world.remit.context.store)
     world.goes_through(faulty)
     return faulty
 
 
-def test_only_what_did_not_happen_is_sent_again_and_only_when_asked(ann: RemitClient, world: World) -> None:
+def test_only_what_did_not_happen_is_sent_again_and_only_when_asked(ann, world):
     ann.usage()
     faulty = _faulty(world)
     with RemitClient(world.url, _key(world), retries=2) as patient:
@@ -286,7 +283,7 @@ def test_only_what_did_not_happen_is_sent_again_and_only_when_asked(ann: RemitCl
             patient.propose(proposal("i-2"))
 
 
-def test_where_nobody_listens_nothing_was_sent() -> None:
+def test_where_nobody_listens_nothing_was_sent():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -295,14 +292,14 @@ def test_where_nobody_listens_nothing_was_sent() -> None:
 
 
 @contextmanager
-def _standing_between(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+def _standing_between(answer):
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+        def do_GET(self):
             answer(self)
 
         do_POST = do_GET
 
-        def log_message(self, *_: Any) -> None: ...
+        def log_message(self, *_): ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -315,15 +312,15 @@ def _standing_between(answer: Callable[[BaseHTTPRequestHandler], None]) -> Itera
         thread.join()
 
 
-def _hangs_up(handler: BaseHTTPRequestHandler) -> None:
+def _hangs_up(handler):
     handler.close_connection = True
 
 
-def _bad_gateway(handler: BaseHTTPRequestHandler) -> None:
+def _bad_gateway(handler):
     handler.send_error(502)
 
 
-def _elsewhere(handler: BaseHTTPRequestHandler) -> None:
+def _elsewhere(handler):
     handler.send_response(302)
     handler.send_header("Location", "http://127.0.0.1:1/")
     handler.send_header("Content-Length", "0")
@@ -331,7 +328,7 @@ def _elsewhere(handler: BaseHTTPRequestHandler) -> None:
 
 
 @pytest.mark.parametrize("answer", [_hangs_up, _bad_gateway])
-def test_a_lost_answer_may_mean_that_it_happened(answer: Callable[[BaseHTTPRequestHandler], None]) -> None:
+def test_a_lost_answer_may_mean_that_it_happened(answer):
     with _standing_between(answer) as url, RemitClient(url, "key", retries=1) as client:
         with pytest.raises(OutcomeUnknown, match="look whether it happened"):
             client.propose({})
@@ -339,10 +336,10 @@ def test_a_lost_answer_may_mean_that_it_happened(answer: Callable[[BaseHTTPReque
             client.usage()
 
 
-def test_a_key_is_not_carried_to_where_a_redirect_leads() -> None:
+def test_a_key_is_not_carried_to_where_a_redirect_leads():
     with _standing_between(_elsewhere) as url, RemitClient(url, "key") as client, pytest.raises(CallerMistake):
         client.usage()
 
 
-def test_a_client_does_not_show_its_key(world: World) -> None:
+def test_a_client_does_not_show_its_key(world):
     assert "rk." not in repr(RemitClient(world.url, world.keys[ACME, "agent"]))

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
 from tests.entrypoints.http_world import (
     ACME,
     EMAIL,
-    World,
     problem,
     proposal,
 )
 
 
-def test_an_agents_day_and_a_persons(world: World) -> None:
+def test_an_agents_day_and_a_persons(world):
     agent, approver, auditor = world.client("agent"), world.client("approver"), world.client("auditor")
 
     ran = agent.post("/v1/intents", json=proposal("i-1")).json()
@@ -64,7 +62,7 @@ def test_an_agents_day_and_a_persons(world: World) -> None:
         ({"action_intent_id": "a b"}, "action_intent_id"),
     ],
 )
-def test_a_wrong_field_is_named_and_nothing_is_stored(shared: World, change: dict[str, Any], field: str) -> None:
+def test_a_wrong_field_is_named_and_nothing_is_stored(shared, change, field):
     answer = shared.client("agent").post("/v1/intents", json={**proposal("wrong-1"), **change})
 
     told = problem(answer, 422)
@@ -84,20 +82,20 @@ def test_a_wrong_field_is_named_and_nothing_is_stored(shared: World, change: dic
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/intents", "/v1/gate"])
-def test_a_body_that_is_no_json_is_a_problem_of_the_body(shared: World, path: str, body: bytes) -> None:
+def test_a_body_that_is_no_json_is_a_problem_of_the_body(shared, path, body):
     answer = shared.client("agent").post(path, content=body, headers={"Content-Type": "application/json"})
 
     assert problem(answer, 422)["field"] == "(body)"
 
 
 @pytest.mark.parametrize("body", [b"5", b"null", b'"text"', b"[]", b"true"])
-def test_json_that_is_no_proposal_is_refused(shared: World, body: bytes) -> None:
+def test_json_that_is_no_proposal_is_refused(shared, body):
     answer = shared.client("agent").post("/v1/intents", content=body, headers={"Content-Type": "application/json"})
 
     problem(answer, 422)
 
 
-def test_an_id_with_other_content_is_a_conflict_that_names_what_differs(shared: World) -> None:
+def test_an_id_with_other_content_is_a_conflict_that_names_what_differs(shared):
     agent = shared.client("agent")
     agent.post("/v1/intents", json=proposal("reused-1"))
 
@@ -107,7 +105,7 @@ def test_an_id_with_other_content_is_a_conflict_that_names_what_differs(shared: 
     assert "new id" in told["detail"]
 
 
-def test_500_proposals_are_each_answered_and_501_are_refused(world: World) -> None:
+def test_500_proposals_are_each_answered_and_501_are_refused(world):
     agent = world.client("agent")
 
     answer = agent.post("/v1/intents", json=[proposal(f"i-{n}") for n in range(500)])
@@ -120,7 +118,7 @@ def test_500_proposals_are_each_answered_and_501_are_refused(world: World) -> No
     assert world.client("approver").get("/v1/intents/j-0").status_code == 404
 
 
-def test_in_a_list_one_wrong_proposal_holds_no_other_back(shared: World) -> None:
+def test_in_a_list_one_wrong_proposal_holds_no_other_back(shared):
     body = [
         proposal("list-1"),
         {"a": 1},
@@ -135,7 +133,7 @@ def test_in_a_list_one_wrong_proposal_holds_no_other_back(shared: World) -> None
     assert items[3]["field"] == "risk_level"
 
 
-def test_what_is_asked_again_is_answered_again(world: World) -> None:
+def test_what_is_asked_again_is_answered_again(world):
     agent = world.client("agent")
 
     first = agent.post("/v1/intents", json=proposal("i-1")).json()
@@ -147,8 +145,8 @@ def test_what_is_asked_again_is_answered_again(world: World) -> None:
     assert world.remit.usage(ACME)["accounts"][0]["used"] == 1
 
 
-def test_one_proposal_sent_by_many_at_once_is_charged_once(world: World) -> None:
-    def send(_: int) -> Any:
+def test_one_proposal_sent_by_many_at_once_is_charged_once(world):
+    def send(_):
         return world.client("agent").post("/v1/intents", json=proposal("i-1")).json()
 
     with ThreadPoolExecutor(8) as pool:

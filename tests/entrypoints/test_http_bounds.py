@@ -5,21 +5,20 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.entrypoints.http_world import EMAIL, GLOBEX, NOTE, World, bounds, proposal
+from tests.entrypoints.http_world import EMAIL, GLOBEX, NOTE, bounds, proposal
 
 PARTS = ["action-types", "allowlists", "modes", "budgets", "policies"]
 QUIET_HOURS = '@id("quiet_hours") forbid (principal, action, resource) when { context.hour < 7 };'
 
 
 @pytest.fixture
-def admin(world: World) -> httpx.Client:
+def admin(world):
     return world.client("admin")
 
 
-def put(client: httpx.Client, path: str, body: Any, **more: Any) -> dict[str, Any]:
+def put(client, path, body, **more):
     answered = client.put(path, json=body, **more)
     assert answered.status_code == 200, answered.text
     shown: dict[str, Any] = answered.json()
@@ -29,7 +28,7 @@ def put(client: httpx.Client, path: str, body: Any, **more: Any) -> dict[str, An
 # --- the whole ---
 
 
-def test_bounds_are_read_with_their_number_as_etag_and_go_back_as_they_came(admin: httpx.Client) -> None:
+def test_bounds_are_read_with_their_number_as_etag_and_go_back_as_they_came(admin):
     read = admin.get("/v1/bounds")
 
     again = put(admin, "/v1/bounds", read.json())
@@ -39,9 +38,7 @@ def test_bounds_are_read_with_their_number_as_etag_and_go_back_as_they_came(admi
     assert (again["changed"], again["config_sequence"], again["changes"]) == (False, 1, [])
 
 
-def test_the_whole_is_replaced_and_stands_in_the_ledger_under_the_callers_name(
-    world: World, admin: httpx.Client
-) -> None:
+def test_the_whole_is_replaced_and_stands_in_the_ledger_under_the_callers_name(world, admin):
     body = bounds(budget={"max_autonomous_per_day": 3})
     del body["tenant"]
 
@@ -53,7 +50,7 @@ def test_the_whole_is_replaced_and_stands_in_the_ledger_under_the_callers_name(
     assert (told["event_type"], told["actor"]) == ("CONFIG_CHANGED", "admin-1")
 
 
-def test_a_tenant_without_bounds_has_number_zero_and_sets_its_first(world: World) -> None:
+def test_a_tenant_without_bounds_has_number_zero_and_sets_its_first(world):
     admin = world.client("admin", GLOBEX)
 
     read = admin.get("/v1/bounds")
@@ -63,7 +60,7 @@ def test_a_tenant_without_bounds_has_number_zero_and_sets_its_first(world: World
     assert changed["tenant_id"] == GLOBEX
 
 
-def test_a_dry_run_answers_what_would_change_and_changes_nothing(admin: httpx.Client) -> None:
+def test_a_dry_run_answers_what_would_change_and_changes_nothing(admin):
     body = bounds(allowlist=[NOTE, EMAIL])
 
     would = put(admin, "/v1/bounds", body, params={"dry_run": "true"})
@@ -85,7 +82,7 @@ def test_a_dry_run_answers_what_would_change_and_changes_nothing(admin: httpx.Cl
         ),
     ],
 )
-def test_what_is_wrong_is_named_and_nothing_is_stored(admin: httpx.Client, change: dict[str, Any], field: str) -> None:
+def test_what_is_wrong_is_named_and_nothing_is_stored(admin, change, field):
     refused = admin.put("/v1/bounds", json=bounds(**change))
 
     assert (refused.status_code, refused.json()["field"]) == (422, field)
@@ -96,7 +93,7 @@ def test_what_is_wrong_is_named_and_nothing_is_stored(admin: httpx.Client, chang
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_each_part_goes_back_as_it_came(admin: httpx.Client, part: str) -> None:
+def test_each_part_goes_back_as_it_came(admin, part):
     full = bounds(
         accounts={"acct-1": {"allowlist": [], "modes": {NOTE: "DISABLED"}, "budget": {"max_autonomous_per_day": 2}}},
         tenant_budget={"max_autonomous_per_day": 100},
@@ -111,7 +108,7 @@ def test_each_part_goes_back_as_it_came(admin: httpx.Client, part: str) -> None:
     assert not again["changed"], again["changes"]
 
 
-def test_a_part_is_shown_at_both_levels_and_replaced_without_touching_the_others(admin: httpx.Client) -> None:
+def test_a_part_is_shown_at_both_levels_and_replaced_without_touching_the_others(admin):
     put(admin, "/v1/modes", {"tenant": {"default": "AUTO_EXECUTE"}, "accounts": {"acct-1": {NOTE: "DISABLED"}}})
 
     put(admin, "/v1/allowlists", {"tenant": [NOTE, EMAIL], "accounts": {"acct-1": [], "acct-2": None}})
@@ -121,7 +118,7 @@ def test_a_part_is_shown_at_both_levels_and_replaced_without_touching_the_others
     assert admin.get("/v1/bounds").json()["budget"]["max_autonomous_per_day"] == 10
 
 
-def test_an_account_that_is_not_listed_has_the_tenants_again(admin: httpx.Client) -> None:
+def test_an_account_that_is_not_listed_has_the_tenants_again(admin):
     ceiling = {"max_autonomous_per_day": 50}
     own = {"acct-1": {"max_autonomous_per_day": 1}}
     put(admin, "/v1/budgets", {"tenant": None, "accounts": own, "ceiling": ceiling})
@@ -133,7 +130,7 @@ def test_an_account_that_is_not_listed_has_the_tenants_again(admin: httpx.Client
     assert admin.get("/v1/bounds").json()["accounts"] == {}
 
 
-def test_a_level_that_is_left_out_is_not_taken_for_none(admin: httpx.Client) -> None:
+def test_a_level_that_is_left_out_is_not_taken_for_none(admin):
     refused = admin.put("/v1/allowlists", json={"accounts": {}})
 
     assert (refused.status_code, refused.json()["field"]) == (422, "tenant")
@@ -141,11 +138,11 @@ def test_a_level_that_is_left_out_is_not_taken_for_none(admin: httpx.Client) -> 
 
 @pytest.mark.parametrize("body", [[], "text", None, 5])
 @pytest.mark.parametrize("path", ["/v1/bounds", "/v1/modes"])
-def test_a_body_that_is_no_object_is_refused(admin: httpx.Client, path: str, body: Any) -> None:
+def test_a_body_that_is_no_object_is_refused(admin, path, body):
     assert admin.put(path, json=body).status_code == 422
 
 
-def test_a_changed_action_type_gets_its_next_version(admin: httpx.Client) -> None:
+def test_a_changed_action_type_gets_its_next_version(admin):
     types = admin.get("/v1/action-types").json()
     types["action_types"][NOTE]["min_confidence"] = 0.5
 
@@ -154,7 +151,7 @@ def test_a_changed_action_type_gets_its_next_version(admin: httpx.Client) -> Non
     assert changed["type_versions"] == {NOTE: 2, EMAIL: 1}
 
 
-def test_a_tighter_part_holds_for_the_next_decision(world: World, admin: httpx.Client) -> None:
+def test_a_tighter_part_holds_for_the_next_decision(world, admin):
     agent = world.client("agent")
     assert agent.post("/v1/intents", json=proposal("i-1")).json()["result"] == "AUTO_EXECUTED"
 
@@ -168,9 +165,7 @@ def test_a_tighter_part_holds_for_the_next_decision(world: World, admin: httpx.C
 
 @pytest.mark.parametrize("dry_run", ["false", "true"])
 @pytest.mark.parametrize("path", ["/v1/bounds", "/v1/allowlists"])
-def test_who_looked_at_older_bounds_is_told_and_nothing_is_overwritten(
-    admin: httpx.Client, path: str, dry_run: str
-) -> None:
+def test_who_looked_at_older_bounds_is_told_and_nothing_is_overwritten(admin, path, dry_run):
     looked = admin.get(path)
     put(admin, "/v1/modes", {"tenant": {"default": "DISABLED"}, "accounts": {}})
 
@@ -184,13 +179,13 @@ def test_who_looked_at_older_bounds_is_told_and_nothing_is_overwritten(
 
 
 @pytest.mark.parametrize("tag", ["1", '"one"', 'W/"1"', '"1", "2"', '""'])
-def test_an_etag_that_cannot_be_meant_is_refused(admin: httpx.Client, tag: str) -> None:
+def test_an_etag_that_cannot_be_meant_is_refused(admin, tag):
     refused = admin.put("/v1/bounds", json=bounds(allowlist=[]), headers={"If-Match": tag})
 
     assert (refused.status_code, refused.json()["field"]) == (422, "If-Match")
 
 
-def test_parts_that_are_replaced_at_once_are_all_replaced(world: World) -> None:
+def test_parts_that_are_replaced_at_once_are_all_replaced(world):
     bodies: dict[str, Any] = {
         "allowlists": {"tenant": [EMAIL], "accounts": {}},
         "modes": {"tenant": {"default": "PROPOSE_ONLY"}, "accounts": {}},
@@ -217,7 +212,7 @@ def test_parts_that_are_replaced_at_once_are_all_replaced(world: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["bounds", *PARTS])
-def test_readers_read_and_only_admins_write(world: World, path: str) -> None:
+def test_readers_read_and_only_admins_write(world, path):
     body = world.client("admin").get(f"/v1/{path}").json()
 
     for role in ("approver", "operator", "auditor"):
@@ -229,7 +224,7 @@ def test_readers_read_and_only_admins_write(world: World, path: str) -> None:
     assert world.client(None).get(f"/v1/{path}").status_code == 401
 
 
-def test_nobody_sets_or_reads_another_tenants_bounds(world: World) -> None:
+def test_nobody_sets_or_reads_another_tenants_bounds(world):
     stranger = world.client("admin", GLOBEX)
     version = world.client("admin").get("/v1/policies/versions").json()["items"][0]["version"]
     put(world.client("admin"), "/v1/policies", {"policies": [{"name": "q.cedar", "text": QUIET_HOURS}]})
@@ -257,9 +252,7 @@ def test_nobody_sets_or_reads_another_tenants_bounds(world: World) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/policies/validate", "/v1/policies/difference"])
-def test_a_policy_that_is_wrong_is_named_with_its_file_and_rule(
-    admin: httpx.Client, path: str, text: str, says: str
-) -> None:
+def test_a_policy_that_is_wrong_is_named_with_its_file_and_rule(admin, path, text, says):
     refused = admin.post(path, json={"policies": [{"name": "mine.cedar", "text": text}]})
 
     assert (refused.status_code, refused.json()["field"]) == (422, "policies")
@@ -267,7 +260,7 @@ def test_a_policy_that_is_wrong_is_named_with_its_file_and_rule(
     assert says in refused.json()["detail"]
 
 
-def test_checking_a_policy_answers_its_rules_and_saves_nothing(admin: httpx.Client) -> None:
+def test_checking_a_policy_answers_its_rules_and_saves_nothing(admin):
     checked = admin.post("/v1/policies/validate", json={"policies": [{"name": "mine.cedar", "text": QUIET_HOURS}]})
 
     assert [rule["clause_id"] for rule in checked.json()["rules"]] == ["quiet_hours"]
@@ -275,7 +268,7 @@ def test_checking_a_policy_answers_its_rules_and_saves_nothing(admin: httpx.Clie
     assert len(admin.get("/v1/policies/versions").json()["items"]) == 1
 
 
-def test_every_version_that_was_in_force_is_kept_with_its_text(admin: httpx.Client) -> None:
+def test_every_version_that_was_in_force_is_kept_with_its_text(admin):
     put(admin, "/v1/policies", {"policies": [{"name": "quiet.cedar", "text": QUIET_HOURS}]})
 
     newest, oldest = admin.get("/v1/policies/versions").json()["items"]
@@ -287,7 +280,7 @@ def test_every_version_that_was_in_force_is_kept_with_its_text(admin: httpx.Clie
     assert "auto_execute_within_bounds" in shown["platform"]
 
 
-def test_the_difference_shows_each_file_as_a_unified_diff(admin: httpx.Client) -> None:
+def test_the_difference_shows_each_file_as_a_unified_diff(admin):
     put(admin, "/v1/policies", {"policies": [{"name": "quiet.cedar", "text": QUIET_HOURS}]})
     proposed = [{"name": "quiet.cedar", "text": QUIET_HOURS.replace("7", "8")}]
 

@@ -7,20 +7,20 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from remit.core.identity.access import ROLES
 from remit.entrypoints.web import problems
-from tests.entrypoints.http_world import ACME, EMAIL, SILENT, Silent, World, bounds, http_world
+from remit.entrypoints.web.problem_details import KINDS
+from tests.entrypoints.http_world import ACME, EMAIL, SILENT, Silent, bounds, http_world
 from tests.entrypoints.test_http_roles import ALLOWED, PUBLIC, WEBHOOK
 
 PAGE = (Path(__file__).parents[2] / "docs" / "http.md").read_text(encoding="utf-8")
 
 
-def test_every_route_is_listed_and_no_other() -> None:
+def test_every_route_is_listed_and_no_other():
     served = {re.sub(r"{\w+_intent_id}", "{id}", route.partition(" ")[2]) for route in {*ALLOWED, *PUBLIC}}
     rows = "".join(line for line in PAGE.splitlines() if re.match(r"\| `(GET|POST|PUT|DELETE)", line))
     listed = set(re.findall(r"`(?:(?:GET|POST|PUT|DELETE) )?(/[\w/{}.-]+)`", rows))
@@ -28,8 +28,8 @@ def test_every_route_is_listed_and_no_other() -> None:
     assert listed == served - {"/", "/openapi.json"}
 
 
-def test_every_role_and_every_problem_is_described() -> None:
-    kinds = {kind for _, _, kind, _ in problems.KINDS} | {kind for kind, _ in problems.REFUSALS.values()} | {"internal"}
+def test_every_role_and_every_problem_is_described():
+    kinds = {kind for _, _, kind, _ in KINDS} | {kind for kind, _ in problems.REFUSALS.values()} | {"internal"}
 
     assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) >= set(ROLES)
     assert set(re.findall(r"`/problems/([\w-]+)`", PAGE)) == kinds - {"refused"}
@@ -42,7 +42,7 @@ TIMED_OUT = 28
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def shop(tmp_path_factory):
     """A door with the files that the lines send, and an action type whose outcome nobody knows."""
     if not shutil.which("curl"):
         if os.environ.get("CI"):
@@ -57,7 +57,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
-def _prepared(world: World, place: int, line: str) -> str:
+def _prepared(world, place, line):
     """The line, about an intent that is where the line needs it to be."""
     name = f"doc-{place}"
     if "SUBSCRIPTION" in line:
@@ -75,7 +75,7 @@ def _prepared(world: World, place: int, line: str) -> str:
 
 
 @pytest.mark.parametrize("place", range(len(LINES)), ids=[line.split("$U")[1][:40] for _, line in LINES])
-def test_each_line_works_as_it_stands(shop: World, place: int) -> None:
+def test_each_line_works_as_it_stands(shop, place):
     line = LINES[place][1]
     roles = sorted(set(ROLES) - {"platform"})
     _, key = shop.remit.create_key(ACME, {"name": "reader", "roles": roles}, by="the test")
@@ -94,5 +94,5 @@ def test_each_line_works_as_it_stands(shop: World, place: int) -> None:
     assert done.stdout
 
 
-def test_every_row_has_a_line() -> None:
+def test_every_row_has_a_line():
     assert len(LINES) == len(re.findall(r"^\| `(?:GET|POST|PUT|DELETE)", PAGE, re.MULTILINE))

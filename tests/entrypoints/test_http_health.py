@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -14,18 +12,18 @@ from remit.entrypoints.http.metrics import MOST_SERIES, Metrics
 from remit.entrypoints.web.settings import HttpSettings, settings_from
 from remit.flow.reading.measure import Measured
 from remit.hooks import StepEvent
-from tests.entrypoints.http_world import EMAIL, GLOBEX, NOTE, World, bounds, http_world, proposal
+from tests.entrypoints.http_world import EMAIL, GLOBEX, NOTE, bounds, http_world, proposal
 
 
 class SetClock:
-    def __init__(self) -> None:
+    def __init__(self):
         self.ahead = timedelta()
 
-    def now(self) -> datetime:
+    def now(self):
         return datetime.now(UTC) + self.ahead
 
 
-def samples(text: str) -> dict[tuple[str, ...], float]:
+def samples(text):
     """By name and the values of the labels, in the order of the labels' names."""
     return {
         (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
@@ -34,7 +32,7 @@ def samples(text: str) -> dict[tuple[str, ...], float]:
     }
 
 
-def scraped(world: World, role: str = "platform", tenant: str = "acme") -> dict[tuple[str, ...], float]:
+def scraped(world, role="platform", tenant="acme"):
     answered = world.client(role, tenant).get("/metrics")
     assert answered.status_code == 200, answered.text
     assert answered.headers["Content-Type"].startswith("text/plain")
@@ -44,17 +42,15 @@ def scraped(world: World, role: str = "platform", tenant: str = "acme") -> dict[
 # --- alive, ready ---
 
 
-def test_alive_and_ready_need_no_key(world: World) -> None:
+def test_alive_and_ready_need_no_key(world):
     nobody = world.client(None)
 
     assert nobody.get("/healthz").json() == {"status": "ok"}
     assert nobody.get("/readyz").json() == {"status": "ok"}
 
 
-def test_a_store_that_does_not_answer_makes_it_not_ready_and_leaves_it_alive(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(_: Any) -> Any:
+def test_a_store_that_does_not_answer_makes_it_not_ready_and_leaves_it_alive(world, monkeypatch):
+    def away(_):
         raise TryLater("the database does not answer")
 
     monkeypatch.setattr(world.remit.context.store, "read", away)
@@ -70,11 +66,11 @@ def test_a_store_that_does_not_answer_makes_it_not_ready_and_leaves_it_alive(
 
 
 @pytest.mark.parametrize(("role", "status"), [(None, 401), ("agent", 403), ("approver", 403), ("admin", 403)])
-def test_numbers_take_a_platforms_or_an_operators_key(world: World, role: str | None, status: int) -> None:
+def test_numbers_take_a_platforms_or_an_operators_key(world, role, status):
     assert world.client(role).get("/metrics").status_code == status
 
 
-def test_an_operator_sees_its_own_tenant_and_no_other(world: World) -> None:
+def test_an_operator_sees_its_own_tenant_and_no_other(world):
     world.remit.apply(bounds(GLOBEX), by="the test")
     world.submit("i-1")
     world.submit("secret", tenant=GLOBEX, account_id="acct-secret")
@@ -89,18 +85,18 @@ def test_an_operator_sees_its_own_tenant_and_no_other(world: World) -> None:
     assert [sample for sample in everybody if sample[0].startswith("remit_http")]
 
 
-def test_open_numbers_take_no_key(tmp_path: Path) -> None:
+def test_open_numbers_take_no_key(tmp_path):
     with http_world(tmp_path, HttpSettings(metrics_open=True)) as world:
         assert world.client(None).get("/metrics").status_code == 200
 
 
 @pytest.mark.parametrize(("text", "is_open"), [("true", True), ("1", True), ("false", False), ("0", False)])
-def test_they_are_opened_by_a_setting(text: str, is_open: bool) -> None:
+def test_they_are_opened_by_a_setting(text, is_open):
     assert settings_from({"REMIT_METRICS_OPEN": text}).metrics_open is is_open
     assert not settings_from({}).metrics_open
 
 
-def test_a_setting_that_is_neither_yes_nor_no_is_refused() -> None:
+def test_a_setting_that_is_neither_yes_nor_no_is_refused():
     with pytest.raises(InvalidInput, match="REMIT_METRICS_OPEN"):
         settings_from({"REMIT_METRICS_OPEN": "maybe"})
 
@@ -108,7 +104,7 @@ def test_a_setting_that_is_neither_yes_nor_no_is_refused() -> None:
 # --- what is counted ---
 
 
-def test_decisions_are_counted_by_result_and_reason(world: World) -> None:
+def test_decisions_are_counted_by_result_and_reason(world):
     agent = world.client("agent")
     agent.post("/v1/intents", json=[proposal("i-1"), proposal("i-2"), proposal("i-3", action_type=EMAIL)])
 
@@ -118,14 +114,14 @@ def test_decisions_are_counted_by_result_and_reason(world: World) -> None:
     assert counted["remit_decisions_total", "ACTION_TYPE_NOT_ALLOWLISTED", "REQUIRE_APPROVAL", "acme"] == 1
 
 
-def test_executions_are_counted_by_status(world: World) -> None:
+def test_executions_are_counted_by_status(world):
     world.submit("i-1")
     world.work()
 
     assert scraped(world)["remit_executions_total", "SUCCEEDED", "acme"] == 1
 
 
-def test_what_is_left_of_the_budget_is_shown_by_account(world: World) -> None:
+def test_what_is_left_of_the_budget_is_shown_by_account(world):
     world.remit.apply(bounds(accounts={"acct-2": {"budget": {"max_autonomous_per_day": 3}}}), by="the test")
     world.submit("i-1")
 
@@ -135,7 +131,7 @@ def test_what_is_left_of_the_budget_is_shown_by_account(world: World) -> None:
     assert counted["remit_budget_left", "acct-2", "acme"] == 3
 
 
-def test_the_series_of_budgets_are_bounded_and_the_rest_is_told(world: World) -> None:
+def test_the_series_of_budgets_are_bounded_and_the_rest_is_told(world):
     world.remit.apply(bounds(accounts={f"acct-{number}": {} for number in range(20)}), by="the test")
 
     measured = world.remit.measure(most_accounts=5)
@@ -143,7 +139,7 @@ def test_the_series_of_budgets_are_bounded_and_the_rest_is_told(world: World) ->
     assert (len(measured.budget_left), measured.left_out) == (5, 15)
 
 
-def test_the_queue_and_the_lag_of_publication_are_shown_with_their_age(tmp_path: Path) -> None:
+def test_the_queue_and_the_lag_of_publication_are_shown_with_their_age(tmp_path):
     clock = SetClock()
     with http_world(tmp_path, clock=clock, publishing=False) as world:
         world.submit("waiting", action_type=EMAIL)
@@ -158,7 +154,7 @@ def test_the_queue_and_the_lag_of_publication_are_shown_with_their_age(tmp_path:
     assert 600 <= counted["remit_publish_lag_seconds", "acme"] < 660
 
 
-def test_requests_are_timed_by_route_and_not_by_what_stands_in_the_path(world: World) -> None:
+def test_requests_are_timed_by_route_and_not_by_what_stands_in_the_path(world):
     reader = world.client("approver")
     world.submit("i-1")
     reader.get("/v1/intents/i-1")
@@ -174,7 +170,7 @@ def test_requests_are_timed_by_route_and_not_by_what_stands_in_the_path(world: W
     assert not [sample for sample in counted if "i-1" in str(sample) or "such" in str(sample)]
 
 
-def test_reasons_without_end_do_not_make_series_without_end() -> None:
+def test_reasons_without_end_do_not_make_series_without_end():
     metrics = Metrics()
     for number in range(MOST_SERIES + 50):
         metrics.happened(StepEvent("gate", "acme", "i", None, "REQUIRE_APPROVAL", f"REASON_{number}", 0, 0))
@@ -186,7 +182,7 @@ def test_reasons_without_end_do_not_make_series_without_end() -> None:
     assert decisions["remit_decisions_total", "*", "*", "*"] == 50
 
 
-def test_two_applications_count_apart(tmp_path: Path) -> None:
+def test_two_applications_count_apart(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     with http_world(tmp_path / "a") as one, http_world(tmp_path / "b") as other:

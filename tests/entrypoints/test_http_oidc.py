@@ -8,13 +8,10 @@ import hmac
 import json
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
-import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -23,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from remit.core.errors import Forbidden, InvalidInput, TryLater, Unauthenticated
 from remit.entrypoints.web.oidc import FETCH_AT_MOST_EVERY_S, KEYS_FRESH_S, KEYS_KEPT_S, TokenIssuer
 from remit.entrypoints.web.settings import HttpSettings, OidcSettings, settings_from
-from tests.entrypoints.http_world import ACME, World, http_world, proposal
+from tests.entrypoints.http_world import ACME, http_world, proposal
 from tests.waiting import PATIENCE_S
 
 AUDIENCE = "https://remit.example"
@@ -31,7 +28,7 @@ RSA = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in r
 EC, ED = ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate()
 
 
-def _published(key: Any, kid: str, **more: Any) -> dict[str, Any]:
+def _published(key, kid, **more):
     algorithm = {rsa.RSAPrivateKey: "RS256", ec.EllipticCurvePrivateKey: "ES256"}
     name = next((name for kind, name in algorithm.items() if isinstance(key, kind)), "EdDSA")
     as_dict = jwt.get_algorithm_by_name(name).to_jwk(key.public_key(), as_dict=True)
@@ -44,7 +41,7 @@ class Issuer:
     `discovered` how often; it answers while `answers` is set.
     """
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.keys: list[dict[str, Any]] = [_published(RSA[0], "k-0", use="sig", alg="RS256")]
         self.asked = self.discovered = 0
         self.answers = threading.Event()
@@ -53,7 +50,7 @@ class Issuer:
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+            def do_GET(self):
                 if self.path == "/keys":
                     issuer.asked += 1
                 else:
@@ -68,7 +65,7 @@ class Issuer:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: Any) -> None: ...
+            def log_message(self, *_): ...
 
         self._handler = Handler
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -77,20 +74,20 @@ class Issuer:
         self.described: dict[str, Any] = {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
         self._serve()
 
-    def _serve(self) -> None:
+    def _serve(self):
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
-    def down(self) -> None:
+    def down(self):
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
-    def up(self) -> None:
+    def up(self):
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler)
         self._serve()
 
-    def claims(self, **changes: Any) -> dict[str, Any]:
+    def claims(self, **changes):
         now = int(time.time())
         said = {
             "iss": self.url,
@@ -104,12 +101,12 @@ class Issuer:
         }
         return {name: value for name, value in said.items() if value is not None}
 
-    def token(self, *, key: Any = RSA[0], kid: str | None = "k-0", algorithm: str = "RS256", **changes: Any) -> str:
+    def token(self, *, key=RSA[0], kid="k-0", algorithm="RS256", **changes):
         return jwt.encode(self.claims(**changes), key, algorithm, headers={"kid": kid} if kid else {})
 
 
 @pytest.fixture
-def issuer() -> Iterator[Issuer]:
+def issuer():
     issuer = Issuer()
     yield issuer
     issuer.down()
@@ -118,22 +115,22 @@ def issuer() -> Iterator[Issuer]:
 class Clock:
     time = 1000.0
 
-    def __call__(self) -> float:
+    def __call__(self):
         return self.time
 
 
-def _door(issuer: Issuer, **settings: Any) -> tuple[TokenIssuer, Clock]:
+def _door(issuer, **settings):
     clock = Clock()
     return TokenIssuer(OidcSettings(issuer.url, AUDIENCE, **settings), clock=clock), clock
 
 
 @contextmanager
-def _world(issuer: Issuer, directory: Path) -> Iterator[World]:
+def _world(issuer, directory):
     with http_world(directory, HttpSettings(oidc=OidcSettings(issuer.url, AUDIENCE))) as world:
         yield world
 
 
-def _with(world: World, token: str) -> httpx.Client:
+def _with(world, token):
     client = world.client(None)
     client.headers["Authorization"] = f"Bearer {token}"
     return client
@@ -142,7 +139,7 @@ def _with(world: World, token: str) -> httpx.Client:
 # --- through the door ---
 
 
-def test_a_token_does_what_its_roles_allow_in_its_tenant(issuer: Issuer, tmp_path: Path) -> None:
+def test_a_token_does_what_its_roles_allow_in_its_tenant(issuer, tmp_path):
     with _world(issuer, tmp_path) as world:
         ann = _with(world, issuer.token())
         agent = _with(world, issuer.token(sub="bot", roles="agent offline_access"))
@@ -161,7 +158,7 @@ def test_a_token_does_what_its_roles_allow_in_its_tenant(issuer: Issuer, tmp_pat
         assert keyed.get("/v1/queue").status_code == 200
 
 
-def test_a_refused_token_is_told_why_as_a_problem(issuer: Issuer, tmp_path: Path) -> None:
+def test_a_refused_token_is_told_why_as_a_problem(issuer, tmp_path):
     with _world(issuer, tmp_path) as world:
         expired = _with(world, issuer.token(exp=int(time.time()) - 60)).get("/v1/queue")
         roleless = _with(world, issuer.token(roles=["dba"])).get("/v1/queue")
@@ -172,7 +169,7 @@ def test_a_refused_token_is_told_why_as_a_problem(issuer: Issuer, tmp_path: Path
     assert "'roles'" in roleless.json()["detail"]
 
 
-def test_while_the_issuer_is_down_tokens_wait_and_keys_go_on(issuer: Issuer, tmp_path: Path) -> None:
+def test_while_the_issuer_is_down_tokens_wait_and_keys_go_on(issuer, tmp_path):
     token = issuer.token()
     issuer.down()
     try:
@@ -187,7 +184,7 @@ def test_while_the_issuer_is_down_tokens_wait_and_keys_go_on(issuer: Issuer, tmp
     assert keyed.status_code == 200
 
 
-def test_without_an_issuer_no_token_lets_anybody_in(issuer: Issuer, world: World) -> None:
+def test_without_an_issuer_no_token_lets_anybody_in(issuer, world):
     assert _with(world, issuer.token()).get("/v1/queue").status_code == 401
 
 
@@ -198,20 +195,20 @@ def test_without_an_issuer_no_token_lets_anybody_in(issuer: Issuer, world: World
     ("key", "algorithm"),
     [(RSA[0], "RS256"), (RSA[0], "RS512"), (RSA[0], "PS256"), (EC, "ES256"), (ED, "EdDSA")],
 )
-def test_each_asymmetric_algorithm_is_understood(issuer: Issuer, key: Any, algorithm: str) -> None:
+def test_each_asymmetric_algorithm_is_understood(issuer, key, algorithm):
     issuer.keys = [_published(key, "k-0")]
     door, _ = _door(issuer)
 
     assert door.authenticate(issuer.token(key=key, algorithm=algorithm)).name == "ann"
 
 
-def test_an_audience_among_several_is_enough(issuer: Issuer) -> None:
+def test_an_audience_among_several_is_enough(issuer):
     door, _ = _door(issuer)
 
     assert door.authenticate(issuer.token(aud=["other", AUDIENCE])).tenant_id == ACME
 
 
-def test_clocks_may_differ_a_little(issuer: Issuer) -> None:
+def test_clocks_may_differ_a_little(issuer):
     door, _ = _door(issuer)
     now = int(time.time())
 
@@ -219,7 +216,7 @@ def test_clocks_may_differ_a_little(issuer: Issuer) -> None:
     assert door.authenticate(issuer.token(exp=now - 10)).name == "ann"
 
 
-def test_a_token_without_a_key_id_needs_a_single_fitting_key(issuer: Issuer) -> None:
+def test_a_token_without_a_key_id_needs_a_single_fitting_key(issuer):
     door, clock = _door(issuer)
     assert door.authenticate(issuer.token(kid=None)).name == "ann"
 
@@ -230,7 +227,7 @@ def test_a_token_without_a_key_id_needs_a_single_fitting_key(issuer: Issuer) -> 
         door.authenticate(issuer.token(kid=None))
 
 
-def test_keys_for_encryption_or_of_unknown_kinds_are_passed_over(issuer: Issuer) -> None:
+def test_keys_for_encryption_or_of_unknown_kinds_are_passed_over(issuer):
     odd: list[Any] = [
         _published(RSA[1], "k-1", use="enc"),
         {"kty": "oct", "k": "AAAA", "kid": "k-2"},
@@ -250,13 +247,13 @@ def test_keys_for_encryption_or_of_unknown_kinds_are_passed_over(issuer: Issuer)
 @pytest.mark.parametrize(
     "roles", ["approver agent", ["approver", "agent", "dba", 5, None], ["agent", "approver", "platform"]]
 )
-def test_known_roles_are_taken_from_a_list_or_a_text_and_others_ignored(issuer: Issuer, roles: Any) -> None:
+def test_known_roles_are_taken_from_a_list_or_a_text_and_others_ignored(issuer, roles):
     door, _ = _door(issuer)
 
     assert door.authenticate(issuer.token(roles=roles)).roles == {"agent", "approver"}
 
 
-def test_claims_are_found_by_name_and_along_dots(issuer: Issuer) -> None:
+def test_claims_are_found_by_name_and_along_dots(issuer):
     claims = {"tenant_claim": "https://acme.example/tenant", "roles_claim": "realm_access.roles", "name_claim": "email"}
     door, _ = _door(issuer, **claims)
     token = issuer.token(
@@ -294,7 +291,7 @@ def test_claims_are_found_by_name_and_along_dots(issuer: Issuer) -> None:
         {"sub": "x" * 129},
     ],
 )
-def test_a_token_not_for_us_not_of_now_or_of_nobody_lets_nobody_in(issuer: Issuer, changes: dict[str, Any]) -> None:
+def test_a_token_not_for_us_not_of_now_or_of_nobody_lets_nobody_in(issuer, changes):
     door, _ = _door(issuer)
 
     with pytest.raises(Unauthenticated):
@@ -302,19 +299,19 @@ def test_a_token_not_for_us_not_of_now_or_of_nobody_lets_nobody_in(issuer: Issue
 
 
 @pytest.mark.parametrize("roles", [None, [], "", "dba", ["Approver"], {"approver": True}, 5, "platform"])
-def test_a_token_without_a_known_role_may_do_nothing(issuer: Issuer, roles: Any) -> None:
+def test_a_token_without_a_known_role_may_do_nothing(issuer, roles):
     door, _ = _door(issuer)
 
     with pytest.raises(Forbidden):
         door.authenticate(issuer.token(roles=roles))
 
 
-def _part(value: Any) -> str:
+def _part(value):
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", None, ["RS256"]])
-def test_an_unsigned_token_lets_nobody_in(issuer: Issuer, algorithm: Any) -> None:
+def test_an_unsigned_token_lets_nobody_in(issuer, algorithm):
     door, _ = _door(issuer)
     unsigned = f"{_part({'alg': algorithm, 'kid': 'k-0'})}.{_part(issuer.claims())}."
 
@@ -323,7 +320,7 @@ def test_an_unsigned_token_lets_nobody_in(issuer: Issuer, algorithm: Any) -> Non
 
 
 @pytest.mark.parametrize("form", [serialization.PublicFormat.SubjectPublicKeyInfo, serialization.PublicFormat.PKCS1])
-def test_a_token_whose_password_is_the_public_key_lets_nobody_in(issuer: Issuer, form: Any) -> None:
+def test_a_token_whose_password_is_the_public_key_lets_nobody_in(issuer, form):
     door, _ = _door(issuer)
     password = RSA[0].public_key().public_bytes(serialization.Encoding.PEM, form)
     signed = f"{_part({'alg': 'HS256', 'kid': 'k-0'})}.{_part(issuer.claims())}"
@@ -333,7 +330,7 @@ def test_a_token_whose_password_is_the_public_key_lets_nobody_in(issuer: Issuer,
         door.authenticate(f"{signed}.{mark}")
 
 
-def test_a_key_that_the_token_brings_along_is_not_used(issuer: Issuer) -> None:
+def test_a_key_that_the_token_brings_along_is_not_used(issuer):
     door, _ = _door(issuer)
     headers = {"kid": "k-0", "jwk": _published(RSA[1], "k-0"), "jku": f"{issuer.url}/elsewhere"}
 
@@ -341,7 +338,7 @@ def test_a_key_that_the_token_brings_along_is_not_used(issuer: Issuer) -> None:
         door.authenticate(jwt.encode(issuer.claims(), RSA[1], "RS256", headers=headers))
 
 
-def test_a_key_is_used_for_its_own_algorithm_alone(issuer: Issuer) -> None:
+def test_a_key_is_used_for_its_own_algorithm_alone(issuer):
     door, _ = _door(issuer)
 
     with pytest.raises(Unauthenticated):
@@ -349,7 +346,7 @@ def test_a_key_is_used_for_its_own_algorithm_alone(issuer: Issuer) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_token_that_was_changed_lets_nobody_in(issuer: Issuer, place: int) -> None:
+def test_a_token_that_was_changed_lets_nobody_in(issuer, place):
     door, _ = _door(issuer)
     parts = issuer.token().split(".")
     parts[place] = _part(issuer.claims(roles=["admin"])) if place == 1 else parts[place][:-4] + "AAAA"
@@ -359,7 +356,7 @@ def test_a_token_that_was_changed_lets_nobody_in(issuer: Issuer, place: int) -> 
 
 
 @pytest.mark.parametrize("text", ["x", "a.b.c", "..", "e30.e30.", "é.é.é", "x" * 10_000])
-def test_what_is_no_token_lets_nobody_in_and_asks_nobody(issuer: Issuer, text: str) -> None:
+def test_what_is_no_token_lets_nobody_in_and_asks_nobody(issuer, text):
     door, _ = _door(issuer)
 
     with pytest.raises(Unauthenticated):
@@ -370,7 +367,7 @@ def test_what_is_no_token_lets_nobody_in_and_asks_nobody(issuer: Issuer, text: s
 # --- keys that change, and an issuer that does not answer ---
 
 
-def test_a_rotated_key_works_at_once_and_a_withdrawn_one_no_longer(issuer: Issuer) -> None:
+def test_a_rotated_key_works_at_once_and_a_withdrawn_one_no_longer(issuer):
     door, clock = _door(issuer)
     door.authenticate(issuer.token())
     issuer.keys = [_published(RSA[1], "k-1")]
@@ -381,7 +378,7 @@ def test_a_rotated_key_works_at_once_and_a_withdrawn_one_no_longer(issuer: Issue
         door.authenticate(issuer.token())
 
 
-def test_a_withdrawn_key_stops_counting_though_nobody_sends_a_new_one(issuer: Issuer) -> None:
+def test_a_withdrawn_key_stops_counting_though_nobody_sends_a_new_one(issuer):
     door, clock = _door(issuer)
     door.authenticate(issuer.token())
     issuer.keys = [_published(RSA[1], "k-1")]
@@ -392,7 +389,7 @@ def test_a_withdrawn_key_stops_counting_though_nobody_sends_a_new_one(issuer: Is
         door.authenticate(issuer.token())
 
 
-def test_unknown_keys_do_not_make_us_ask_the_issuer_over_and_over(issuer: Issuer) -> None:
+def test_unknown_keys_do_not_make_us_ask_the_issuer_over_and_over(issuer):
     door, clock = _door(issuer)
     door.authenticate(issuer.token())
     for number in range(20):
@@ -408,7 +405,7 @@ def test_unknown_keys_do_not_make_us_ask_the_issuer_over_and_over(issuer: Issuer
     assert issuer.asked == 2
 
 
-def test_many_at_once_ask_the_issuer_once(issuer: Issuer) -> None:
+def test_many_at_once_ask_the_issuer_once(issuer):
     door, _ = _door(issuer)
     names: list[str] = []
     threads = [threading.Thread(target=lambda: names.append(door.authenticate(issuer.token()).name)) for _ in range(8)]
@@ -421,7 +418,7 @@ def test_many_at_once_ask_the_issuer_once(issuer: Issuer) -> None:
     assert issuer.asked == 1
 
 
-def test_the_last_keys_hold_a_day_while_the_issuer_does_not_answer(issuer: Issuer) -> None:
+def test_the_last_keys_hold_a_day_while_the_issuer_does_not_answer(issuer):
     door, clock = _door(issuer)
     token = issuer.token()
     door.authenticate(token)
@@ -448,7 +445,7 @@ def test_the_last_keys_hold_a_day_while_the_issuer_does_not_answer(issuer: Issue
         {"jwks_uri": "file:///etc/passwd"},
     ],
 )
-def test_a_discovery_document_that_leads_elsewhere_is_not_followed(issuer: Issuer, described: dict[str, Any]) -> None:
+def test_a_discovery_document_that_leads_elsewhere_is_not_followed(issuer, described):
     issuer.described.update(described)
     door, _ = _door(issuer)
 
@@ -457,7 +454,7 @@ def test_a_discovery_document_that_leads_elsewhere_is_not_followed(issuer: Issue
     assert issuer.asked == 0
 
 
-def test_a_redirect_is_not_followed(issuer: Issuer) -> None:
+def test_a_redirect_is_not_followed(issuer):
     issuer.redirects = True
     door, _ = _door(issuer)
 
@@ -469,7 +466,7 @@ def test_a_redirect_is_not_followed(issuer: Issuer) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://issuer.example", "http://10.0.0.1/realm", "http://127.0.0.1.example.org"])
-def test_an_issuer_beyond_this_machine_has_to_be_https(url: str) -> None:
+def test_an_issuer_beyond_this_machine_has_to_be_https(url):
     with pytest.raises(InvalidInput, match="set an https URL"):
         TokenIssuer(OidcSettings(url, AUDIENCE))
 
@@ -477,14 +474,14 @@ def test_an_issuer_beyond_this_machine_has_to_be_https(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["issuer.example", "ftp://issuer.example", "https://", "https://issuer.example?x=1", "https://["]
 )
-def test_an_issuer_that_is_no_url_is_refused(url: str) -> None:
+def test_an_issuer_that_is_no_url_is_refused(url):
     with pytest.raises(InvalidInput) as refused:
         TokenIssuer(OidcSettings(url, AUDIENCE))
 
     assert refused.value.field == "REMIT_OIDC_ISSUER"
 
 
-def test_settings_come_from_the_environment() -> None:
+def test_settings_come_from_the_environment():
     environ = {
         "REMIT_OIDC_ISSUER": "https://issuer.example",
         "REMIT_OIDC_AUDIENCE": AUDIENCE,

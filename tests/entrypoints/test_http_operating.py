@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from tests.entrypoints.http_world import (
     NOTE,
     Silent,
-    World,
     bounds,
     http_world,
     problem,
@@ -16,7 +14,7 @@ from tests.entrypoints.http_world import (
 )
 
 
-def test_resolving_what_nobody_could_know(tmp_path: Path) -> None:
+def test_resolving_what_nobody_could_know(tmp_path):
     with http_world(tmp_path, connectors={"silent": Silent()}) as world:
         spec = {"risk_tier": "LOW", "tool": {"connector": "silent"}}
         world.remit.apply(bounds(action_types={NOTE: spec}), by="the test")
@@ -34,7 +32,7 @@ def test_resolving_what_nobody_could_know(tmp_path: Path) -> None:
         assert operator.get("/v1/intents/i-1").json()["status"] == "SUCCEEDED"
 
 
-def test_stopping_and_resuming(world: World) -> None:
+def test_stopping_and_resuming(world):
     operator, agent = world.client("operator"), world.client("agent")
     scope = {"account_id": "acct-1", "reason": "an incident"}
 
@@ -52,7 +50,7 @@ def test_stopping_and_resuming(world: World) -> None:
     assert (resumed["resumed"], again["resumed"]) == (True, False)
 
 
-def test_a_key_is_shown_once(world: World) -> None:
+def test_a_key_is_shown_once(world):
     admin = world.client("admin")
 
     made = admin.post("/v1/keys", json={"name": "bot", "roles": ["agent"]})

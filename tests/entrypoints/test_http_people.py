@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.entrypoints.http_world import (
     ACME,
     EMAIL,
-    World,
     at_once,
     bounds,
     person,
@@ -19,7 +16,7 @@ from tests.entrypoints.http_world import (
 )
 
 
-def test_rejecting_and_editing(shared: World) -> None:
+def test_rejecting_and_editing(shared):
     approver = shared.client("approver")
     waiting(shared, "edit-1")
     waiting(shared, "reject-1")
@@ -50,14 +47,14 @@ def test_rejecting_and_editing(shared: World) -> None:
         ("/v1/reject", {"action_intent_ids": ["fine", "not fine"]}, "action_intent_ids.1"),
     ],
 )
-def test_a_persons_wrong_field_is_named(shared: World, path: str, body: Any, field: str) -> None:
+def test_a_persons_wrong_field_is_named(shared, path, body, field):
     told = problem(shared.client("approver").post(path, json=body), 422)
 
     assert told["field"] == field
     assert told["way_out"]
 
 
-def test_what_was_not_seen_cannot_be_approved(shared: World) -> None:
+def test_what_was_not_seen_cannot_be_approved(shared):
     waiting(shared, "unseen-1")
 
     answer = shared.client("approver").post("/v1/intents/unseen-1/approve", json={"digest": "0" * 64})
@@ -65,7 +62,7 @@ def test_what_was_not_seen_cannot_be_approved(shared: World) -> None:
     assert "look at it again" in problem(answer, 409, "conflict")["detail"]
 
 
-def test_two_approvers_at_once_make_one_approval(world: World) -> None:
+def test_two_approvers_at_once_make_one_approval(world):
     ann, bob = person(world, "ann"), person(world, "bob")
     for number in range(4):
         name = f"i-{number}"
@@ -83,7 +80,7 @@ def test_two_approvers_at_once_make_one_approval(world: World) -> None:
         assert events.count("ACTION_APPROVED") == 1
 
 
-def test_approve_and_reject_at_once_have_one_winner_and_the_other_is_told(world: World) -> None:
+def test_approve_and_reject_at_once_have_one_winner_and_the_other_is_told(world):
     ann, bob = person(world, "ann"), person(world, "bob")
     for number in range(4):
         name = f"i-{number}"
@@ -102,7 +99,7 @@ def test_approve_and_reject_at_once_have_one_winner_and_the_other_is_told(world:
         assert world.remit.status(ACME, name)["status"] == expected
 
 
-def test_bulk_answers_are_each_by_itself(shared: World) -> None:
+def test_bulk_answers_are_each_by_itself(shared):
     approver = shared.client("approver")
     digests = {name: waiting(shared, name) for name in ("bulk-1", "bulk-2", "bulk-3")}
     approver.post("/v1/intents/bulk-2/reject", json={})
@@ -118,14 +115,14 @@ def test_bulk_answers_are_each_by_itself(shared: World) -> None:
 
 
 @pytest.fixture
-def two_needed(world: World) -> World:
+def two_needed(world):
     spec = bounds()["action_types"]
     spec[EMAIL]["approvals_required"] = 2
     world.remit.apply(bounds(action_types=spec), by="the test")
     return world
 
 
-def test_the_second_approvers_call_writes_the_approval(two_needed: World) -> None:
+def test_the_second_approvers_call_writes_the_approval(two_needed):
     ann, bob = person(two_needed, "ann"), person(two_needed, "bob")
     body = {"digest": waiting(two_needed, "i-1")}
 
@@ -141,7 +138,7 @@ def test_the_second_approvers_call_writes_the_approval(two_needed: World) -> Non
     assert approved["data"]["approvers"] == ["ann", "bob"]
 
 
-def test_two_approvers_at_once_are_both_counted(two_needed: World) -> None:
+def test_two_approvers_at_once_are_both_counted(two_needed):
     ann, bob = person(two_needed, "ann"), person(two_needed, "bob")
     for number in range(4):
         path, body = f"/v1/intents/i-{number}/approve", {"digest": waiting(two_needed, f"i-{number}")}
@@ -155,7 +152,7 @@ def test_two_approvers_at_once_are_both_counted(two_needed: World) -> None:
         assert sorted(answer.json()["complete"] for answer in answers) == [False, True]
 
 
-def test_two_keys_of_one_name_are_one_approver(two_needed: World) -> None:
+def test_two_keys_of_one_name_are_one_approver(two_needed):
     one, other = person(two_needed, "ann"), person(two_needed, "ann")
     body = {"digest": waiting(two_needed, "i-1")}
 
@@ -164,7 +161,7 @@ def test_two_keys_of_one_name_are_one_approver(two_needed: World) -> None:
     assert [answer["complete"] for answer in answers] == [False, False]
 
 
-def test_the_proposer_cannot_approve_where_that_is_set(world: World) -> None:
+def test_the_proposer_cannot_approve_where_that_is_set(world):
     world.remit.apply(bounds(proposer_may_approve=False), by="the test")
     both = person(world, "ann", "agent", "approver")
     both.post("/v1/intents", json=proposal("i-1", action_type=EMAIL))

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
-import pytest
 
 from remit.core.errors import RemitError
 from remit.entrypoints.web.settings import HttpSettings
 from remit.testing.faults import FaultyStore
 from tests.entrypoints.http_world import (
     ACME,
-    World,
     http_world,
     problem,
     proposal,
 )
 
 
-def test_an_unknown_path_and_a_wrong_method_are_problems_too(shared: World) -> None:
+def test_an_unknown_path_and_a_wrong_method_are_problems_too(shared):
     unknown, wrong = shared.client("agent").get("/v2/intents"), shared.client("agent").delete("/v1/intents")
 
     assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
@@ -29,7 +23,7 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(shared: World) -> N
     assert {"GET", "POST"} >= set(wrong.headers["allow"].replace(",", " ").split())
 
 
-def test_a_store_that_is_busy_is_worth_another_try(tmp_path: Path) -> None:
+def test_a_store_that_is_busy_is_worth_another_try(tmp_path):
     with http_world(tmp_path) as world:
         agent = world.client("agent")
         agent.get("/v1/intents/none")
@@ -50,13 +44,13 @@ def test_a_store_that_is_busy_is_worth_another_try(tmp_path: Path) -> None:
 
 
 class Broken(FaultyStore):
-    def read(self, keys: Any) -> Any:
+    def read(self, keys):
         if any(key.kind.name == "intents" for key in keys):
             raise RuntimeError("the driver says: password=hunter2")
         return super().read(keys)
 
 
-def test_an_error_of_our_own_is_a_problem_that_tells_nothing(tmp_path: Path) -> None:
+def test_an_error_of_our_own_is_a_problem_that_tells_nothing(tmp_path):
     with http_world(tmp_path) as world:
         world.goes_through(Broken(world.remit.context.store))
 
@@ -66,7 +60,7 @@ def test_an_error_of_our_own_is_a_problem_that_tells_nothing(tmp_path: Path) -> 
         assert "hunter2" not in answer.text
 
 
-def test_who_asks_too_often_waits_and_others_do_not(tmp_path: Path) -> None:
+def test_who_asks_too_often_waits_and_others_do_not(tmp_path):
     with http_world(tmp_path, HttpSettings(requests_per_minute=3)) as world:
         answers = [world.client("approver").get("/v1/usage") for _ in range(5)]
         other = world.client("auditor").get("/v1/usage")
@@ -77,12 +71,12 @@ def test_who_asks_too_often_waits_and_others_do_not(tmp_path: Path) -> None:
     assert other.status_code == 200
 
 
-def _in_pieces(size: int) -> Iterator[bytes]:
+def _in_pieces(size):
     for _ in range(size // 1024):
         yield b" " * 1024
 
 
-def test_a_body_that_is_too_large_is_refused_with_or_without_its_length_announced(tmp_path: Path) -> None:
+def test_a_body_that_is_too_large_is_refused_with_or_without_its_length_announced(tmp_path):
     with http_world(tmp_path, HttpSettings(largest_body_bytes=100_000)) as world:
         agent, headers = world.client("agent"), {"Content-Type": "application/json"}
 
@@ -97,10 +91,8 @@ def test_a_body_that_is_too_large_is_refused_with_or_without_its_length_announce
     assert fitting.status_code == 200
 
 
-def test_what_a_database_says_stands_in_the_log_and_not_in_the_answer(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def refused(*_: Any, **__: Any) -> Any:
+def test_what_a_database_says_stands_in_the_log_and_not_in_the_answer(world, monkeypatch, caplog):
+    def refused(*_, **__):
         raise RemitError("DynamoDB table 'remit': arn:aws:iam::123456789012:role/door may not read it")
 
     monkeypatch.setattr(world.remit.context.store, "cases", refused)

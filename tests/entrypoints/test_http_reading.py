@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.entrypoints.http_world import (
     EMAIL,
-    World,
     problem,
     waiting,
 )
 
 
-def test_lists_go_on_where_the_page_before_ended(shared: World) -> None:
+def test_lists_go_on_where_the_page_before_ended(shared):
     for number in range(5):
         waiting(shared, f"page-{number}", account_id="paged")
     approver = shared.client("approver")
@@ -33,12 +30,12 @@ def test_lists_go_on_where_the_page_before_ended(shared: World) -> None:
         assert sorted(set(seen)) == [f"page-{number}" for number in range(5)], path
 
 
-def test_intents_are_found_by_status_reason_and_time(shared: World) -> None:
+def test_intents_are_found_by_status_reason_and_time(shared):
     waiting(shared, "found-1", account_id="sought")
     approver, asked = shared.client("approver"), {"account_id": "sought"}
     reason = "ACTION_TYPE_NOT_ALLOWLISTED"
 
-    def found(**more: Any) -> int:
+    def found(**more):
         answer = approver.get("/v1/intents", params={**asked, **more})
         assert answer.status_code == 200, answer.text
         return len(answer.json()["items"])
@@ -63,5 +60,5 @@ def test_intents_are_found_by_status_reason_and_time(shared: World) -> None:
         ({"reason": "\x00"}, "reason"),
     ],
 )
-def test_a_wrong_query_is_named(shared: World, query: dict[str, Any], field: str) -> None:
+def test_a_wrong_query_is_named(shared, query, field):
     assert problem(shared.client("approver").get("/v1/intents", params=query), 422)["field"] == field

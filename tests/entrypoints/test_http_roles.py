@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
 from remit.core.identity.access import ROLES
-from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, World, http_world, proposal
+from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, http_world, proposal
 
 READERS = {"approver", "operator", "admin", "auditor"}
 ALLOWED: dict[str, set[str]] = {
@@ -69,7 +65,7 @@ PUBLIC = {"GET /", "GET /openapi.json", "GET /healthz", "GET /readyz"}
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def shared(tmp_path_factory):
     """One world for the whole table: what a row does must not matter to the others."""
     with http_world(tmp_path_factory.mktemp("roles")) as world:
         yield world
@@ -83,7 +79,7 @@ QUERIES = {"GET /v1/tally": {"from": "2026-03-01", "to": "2026-03-31"}}
 """What a route has to be asked with."""
 
 
-def body_for(world: World, route: str, intent: str) -> Any:
+def body_for(world, route, intent):
     """What makes each route's request a right one, but for the credential."""
     digest = world.remit.intent(ACME, intent).digest
     if route.startswith("PUT /v1/subscriptions"):
@@ -105,7 +101,7 @@ def body_for(world: World, route: str, intent: str) -> Any:
     }.get(route)
 
 
-def _ask(client: httpx.Client, route: str, body: Any, **ids: str) -> httpx.Response:
+def _ask(client, route, body, **ids):
     """The answer; of one that does not end, the beginning."""
     method, path = route.format(**ids).split(" ")
     query = QUERIES.get(route, {})
@@ -115,14 +111,14 @@ def _ask(client: httpx.Client, route: str, body: Any, **ids: str) -> httpx.Respo
         return response
 
 
-def _waiting(world: World, tenant: str = ACME) -> str:
+def _waiting(world, tenant=ACME):
     """A waiting intent that the tenant's agent proposed."""
     name = next(_names)
     world.submit(name, tenant=tenant, proposed_by="agent-1", action_type=EMAIL)
     return name
 
 
-def ids_in(world: World) -> dict[str, str]:
+def ids_in(world):
     """Something of `acme` for each id that a path may hold."""
     made, _ = world.remit.create_key(ACME, {"name": "some", "roles": ["agent"]}, by="the test")
     version = world.remit.policy_versions(ACME)[0]["version"]
@@ -131,20 +127,20 @@ def ids_in(world: World) -> dict[str, str]:
     return {**ids, "subscription_id": told}
 
 
-def _routes(world: World) -> set[str]:
+def _routes(world):
     found = set()
     for route in iter_route_contexts(world.app.routes):
         found |= {f"{method} {route.path}" for method in route.methods or () if method != "HEAD"}
     return found
 
 
-def test_every_route_says_here_who_may(shared: World) -> None:
+def test_every_route_says_here_who_may(shared):
     assert _routes(shared) == {*ALLOWED, *PUBLIC}
 
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("route", ALLOWED)
-def test_a_route_answers_the_roles_it_is_for_and_no_other(shared: World, route: str, role: str) -> None:
+def test_a_route_answers_the_roles_it_is_for_and_no_other(shared, route, role):
     ids = ids_in(shared)
 
     answer = _ask(shared.client(role), route, body_for(shared, route, ids["action_intent_id"]), **ids)
@@ -163,7 +159,7 @@ def test_a_route_answers_the_roles_it_is_for_and_no_other(shared: World, route: 
         assert answer.is_success
 
 
-def test_a_refusal_names_the_roles_that_would_do(shared: World) -> None:
+def test_a_refusal_names_the_roles_that_would_do(shared):
     answer = shared.client("agent").post("/v1/verify")
 
     assert answer.json()["detail"] == "agent-1 may not do this; it takes the role auditor"
@@ -173,7 +169,7 @@ def test_a_refusal_names_the_roles_that_would_do(shared: World) -> None:
 
 
 @pytest.mark.parametrize("route", ALLOWED)
-def test_nobody_gets_no_answer_without_a_credential(shared: World, route: str) -> None:
+def test_nobody_gets_no_answer_without_a_credential(shared, route):
     ids = ids_in(shared)
 
     answer = _ask(shared.client(None), route, body_for(shared, route, ids["action_intent_id"]), **ids)
@@ -184,11 +180,11 @@ def test_nobody_gets_no_answer_without_a_credential(shared: World, route: str) -
 
 
 @pytest.mark.parametrize("route", sorted(PUBLIC))
-def test_what_is_public_needs_no_credential(shared: World, route: str) -> None:
+def test_what_is_public_needs_no_credential(shared, route):
     assert _ask(shared.client(None), route, None).status_code < 400
 
 
-def test_a_credential_is_looked_for_in_its_header_alone(shared: World) -> None:
+def test_a_credential_is_looked_for_in_its_header_alone(shared):
     key = shared.keys[ACME, "auditor"]
     nobody = shared.client(None)
 
@@ -198,8 +194,8 @@ def test_a_credential_is_looked_for_in_its_header_alone(shared: World) -> None:
 
 
 def test_a_key_with_another_secret_tenant_or_id_lets_nobody_in_and_does_not_say_which_part_is_wrong(
-    shared: World,
-) -> None:
+    shared,
+):
     prefix, tenant, key_id, secret = shared.keys[ACME, "auditor"].split(".")
     _, _, other_id, other_secret = shared.keys[GLOBEX, "auditor"].split(".")
     wrong = [
@@ -224,21 +220,21 @@ def test_a_key_with_another_secret_tenant_or_id_lets_nobody_in_and_does_not_say_
 @pytest.mark.parametrize(
     "text", ["rk", "rk.", "rk.acme", "rk.acme.k", "rk...", "rk.acme.k.é", "eyJhbGciOiJub25lIn0.e30."]
 )
-def test_what_is_no_key_lets_nobody_in(shared: World, text: str) -> None:
+def test_what_is_no_key_lets_nobody_in(shared, text):
     headers = {"Authorization": f"Bearer {text}".encode("latin-1")}
 
     assert shared.client(None).get("/v1/usage", headers=headers).status_code == 401
 
 
 class Clock:
-    def __init__(self) -> None:
+    def __init__(self):
         self.time = datetime.now(UTC)
 
-    def now(self) -> datetime:
+    def now(self):
         return self.time
 
 
-def test_an_expired_key_and_a_revoked_one_let_nobody_in(tmp_path: Path) -> None:
+def test_an_expired_key_and_a_revoked_one_let_nobody_in(tmp_path):
     clock = Clock()
     with http_world(tmp_path, clock=clock) as world:
         asked = {"name": "short", "roles": ["approver"], "expires_at": (clock.time + timedelta(hours=1)).isoformat()}
@@ -259,7 +255,7 @@ def test_an_expired_key_and_a_revoked_one_let_nobody_in(tmp_path: Path) -> None:
 # --- another tenant ---
 
 
-def _picture(world: World, tenant: str) -> Any:
+def _picture(world, tenant):
     """All that is recorded of a tenant, but when its keys were last used."""
     lines, _ = world.remit.intents(tenant, limit=500)
     keys = [key.wire() | {"last_used_at": None} for key in world.remit.keys(tenant)]
@@ -269,7 +265,7 @@ def _picture(world: World, tenant: str) -> Any:
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "platform"])
-def test_the_ids_of_one_tenant_lead_another_nowhere_and_nothing_changes(shared: World, role: str) -> None:
+def test_the_ids_of_one_tenant_lead_another_nowhere_and_nothing_changes(shared, role):
     ids = ids_in(shared)
     before = _picture(shared, ACME)
 
@@ -285,7 +281,7 @@ def test_the_ids_of_one_tenant_lead_another_nowhere_and_nothing_changes(shared: 
     assert _picture(shared, ACME) == before
 
 
-def test_a_subscription_under_a_name_that_another_tenant_gave_is_another_one(shared: World) -> None:
+def test_a_subscription_under_a_name_that_another_tenant_gave_is_another_one(shared):
     name = ids_in(shared)["subscription_id"]
     before = _picture(shared, ACME)
 
@@ -296,7 +292,7 @@ def test_a_subscription_under_a_name_that_another_tenant_gave_is_another_one(sha
     assert _picture(shared, ACME) == before
 
 
-def test_bulk_answers_and_the_gate_do_not_know_another_tenants_intents(shared: World) -> None:
+def test_bulk_answers_and_the_gate_do_not_know_another_tenants_intents(shared):
     intent = _waiting(shared)
     before = _picture(shared, ACME)
     approver, agent = shared.client("approver", GLOBEX), shared.client("agent", GLOBEX)
@@ -310,7 +306,7 @@ def test_bulk_answers_and_the_gate_do_not_know_another_tenants_intents(shared: W
     assert _picture(shared, ACME) == before
 
 
-def test_what_lists_counts_or_exports_holds_nothing_of_another_tenant(shared: World) -> None:
+def test_what_lists_counts_or_exports_holds_nothing_of_another_tenant(shared):
     name = _waiting(shared)
     asked = {"account_id": "acct-1", "tenant_id": ACME, "tenant": ACME}
     told = shared.remit.set_subscription(ACME, "told", WEBHOOK, by="the test")
@@ -330,7 +326,7 @@ def test_what_lists_counts_or_exports_holds_nothing_of_another_tenant(shared: Wo
 
 
 @pytest.mark.parametrize("path", ["/v1/intents", "/v1/gate"])
-def test_a_body_that_names_another_tenant_is_refused(shared: World, path: str) -> None:
+def test_a_body_that_names_another_tenant_is_refused(shared, path):
     intent = _waiting(shared)
     before = _picture(shared, ACME)
     body = {**body_for(shared, f"POST {path}", intent), "tenant_id": ACME}
@@ -342,7 +338,7 @@ def test_a_body_that_names_another_tenant_is_refused(shared: World, path: str) -
     assert _picture(shared, ACME) == before
 
 
-def test_in_a_list_only_the_proposal_that_names_another_tenant_or_speaker_is_refused(shared: World) -> None:
+def test_in_a_list_only_the_proposal_that_names_another_tenant_or_speaker_is_refused(shared):
     own, foreign, posing = (proposal(next(_names)) for _ in range(3))
     foreign["tenant_id"], posing["proposed_by"] = ACME, "agent-2"
 
@@ -355,7 +351,7 @@ def test_in_a_list_only_the_proposal_that_names_another_tenant_or_speaker_is_ref
 
 
 @pytest.mark.parametrize("route", [route for route in ALLOWED if route.startswith(("POST", "PUT"))])
-def test_no_route_takes_a_tenant_from_elsewhere(shared: World, route: str) -> None:
+def test_no_route_takes_a_tenant_from_elsewhere(shared, route):
     """A field that would name one is unknown to most; where it is known, it can only be the caller's own."""
     ids = ids_in(shared)
     before = _picture(shared, ACME)
@@ -373,7 +369,7 @@ def test_no_route_takes_a_tenant_from_elsewhere(shared: World, route: str) -> No
 
 
 @pytest.mark.parametrize("part", ["", "/why", "/ledger"])
-def test_an_agent_reads_what_it_proposed_itself_and_no_other_intent(shared: World, part: str) -> None:
+def test_an_agent_reads_what_it_proposed_itself_and_no_other_intent(shared, part):
     own, other = next(_names), next(_names)
     shared.client("agent").post("/v1/intents", json=proposal(own))
     shared.submit(other, proposed_by="agent-2")
@@ -386,7 +382,7 @@ def test_an_agent_reads_what_it_proposed_itself_and_no_other_intent(shared: Worl
     assert shared.client("approver").get(f"/v1/intents/{other}{part}").status_code == 200
 
 
-def test_an_agent_cannot_learn_anothers_intent_by_proposing_under_its_id(shared: World) -> None:
+def test_an_agent_cannot_learn_anothers_intent_by_proposing_under_its_id(shared):
     name = next(_names)
     shared.submit(name, proposed_by="agent-2", parameters={"text": "between us"})
 
@@ -399,7 +395,7 @@ def test_an_agent_cannot_learn_anothers_intent_by_proposing_under_its_id(shared:
 # --- the platform ---
 
 
-def test_the_platforms_key_stops_and_resumes_everything_and_lists_only_its_own_keys(tmp_path: Path) -> None:
+def test_the_platforms_key_stops_and_resumes_everything_and_lists_only_its_own_keys(tmp_path):
     with http_world(tmp_path) as world:
         platform, agent = world.client("platform"), world.client("agent")
 
@@ -414,13 +410,13 @@ def test_the_platforms_key_stops_and_resumes_everything_and_lists_only_its_own_k
     assert names == ["platform-1"]
 
 
-def test_no_admin_makes_a_key_of_the_platform(shared: World) -> None:
+def test_no_admin_makes_a_key_of_the_platform(shared):
     answer = shared.client("admin").post("/v1/keys", json={"name": "more", "roles": ["admin", "platform"]})
 
     assert (answer.status_code, answer.json()["field"]) == (422, "roles")
 
 
-def test_an_operators_stop_reaches_its_own_tenant_alone(tmp_path: Path) -> None:
+def test_an_operators_stop_reaches_its_own_tenant_alone(tmp_path):
     with http_world(tmp_path) as world:
         world.client("operator", GLOBEX).post("/v1/stop", json={"reason": "ours", "level": "everything"})
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
@@ -22,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from remit.core.identity.access import ROLES
 from remit.entrypoints.web.settings import HttpSettings
-from tests.entrypoints.http_world import ACME, World, http_world
+from tests.entrypoints.http_world import ACME, http_world
 from tests.entrypoints.test_http_roles import ALLOWED, QUERIES, body_for, ids_in
 
 ENDLESS = "GET /v1/stream"
@@ -37,18 +35,18 @@ OF_EVERY_ANSWER = [
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def shared(tmp_path_factory):
     with http_world(tmp_path_factory.mktemp("schema"), HttpSettings(requests_per_minute=None)) as world:
         yield world
 
 
 @pytest.fixture(scope="module")
-def document(shared: World) -> Any:
+def document(shared):
     return httpx.get(f"{shared.url}/openapi.json", trust_env=False).json()
 
 
 @pytest.fixture(scope="module")
-def api(document: Any) -> Any:
+def api(document):
     # Without its credentials: what is broken here is the request, and the key that is sent is always a good one.
     bare = json.loads(json.dumps(document))
     for methods in bare["paths"].values():
@@ -58,20 +56,20 @@ def api(document: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def everybody(shared: World) -> dict[str, str]:
+def everybody(shared):
     """The key of somebody with every role that a tenant has."""
     roles = [role for role in ROLES if role != "platform"]
     _, key = shared.remit.create_key(ACME, {"name": "agent-1", "roles": roles}, by="the test")
     return {"Authorization": f"Bearer {key}"}
 
 
-def _operation(api: Any, route: str) -> Any:
+def _operation(api, route):
     method, path = route.split(" ")
     return api[path][method]
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_good_answer_is_as_described(shared: World, api: Any, everybody: dict[str, str], route: str) -> None:
+def test_a_good_answer_is_as_described(shared, api, everybody, route):
     ids = ids_in(shared)
     body = body_for(shared, route, ids["action_intent_id"])
     method, path = route.format(**ids).split(" ")
@@ -85,9 +83,7 @@ def test_a_good_answer_is_as_described(shared: World, api: Any, everybody: dict[
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize("route", ROUTES)
-def test_whatever_is_sent_the_answer_is_as_described(
-    shared: World, api: Any, everybody: dict[str, str], route: str, mode: GenerationMode
-) -> None:
+def test_whatever_is_sent_the_answer_is_as_described(shared, api, everybody, route, mode):
     # A list of proposals is taken whatever is in it: each is answered by itself.
     refused = mode.is_negative and route != "POST /v1/intents"
     checks = [*OF_EVERY_ANSWER, *([negative_data_rejection] if refused else [])]
@@ -104,14 +100,14 @@ def test_whatever_is_sent_the_answer_is_as_described(
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(generation_mode=mode))
-    def ask(case: Any) -> None:
+    def ask(case):
         answer = case.call(base_url=shared.url, headers=everybody)
         case.validate_response(answer, checks=checks)
 
     ask()
 
 
-def test_every_operation_says_what_it_answers_and_who_may_ask(document: Any) -> None:
+def test_every_operation_says_what_it_answers_and_who_may_ask(document):
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if f"{method.upper()} {path}" not in ALLOWED:
@@ -125,7 +121,7 @@ def test_every_operation_says_what_it_answers_and_who_may_ask(document: Any) -> 
                 assert "application/problem+json" in operation["responses"][status]["content"], path
 
 
-def test_it_is_openapi_3_1_and_its_references_lead_somewhere(document: Any) -> None:
+def test_it_is_openapi_3_1_and_its_references_lead_somewhere(document):
     assert document["openapi"].startswith("3.1.")
     for part in json.dumps(document).split('"$ref": "#/components/schemas/')[1:]:
         assert part.partition('"')[0] in document["components"]["schemas"]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,14 +17,14 @@ from remit.core.ledger.entries import NO_CHAIN, next_entry
 from remit.entrypoints.web import stream
 from remit.entrypoints.web.settings import HttpSettings
 from remit.ports import UnitOfWork, Writes
-from tests.entrypoints.http_world import EMAIL, GLOBEX, World, http_world
+from tests.entrypoints.http_world import EMAIL, GLOBEX, http_world
 from tests.waiting import PATIENCE_S, ended, happened, until
 
 
 class LedgerConsumer:
     """What one connection has received so far."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.events: list[dict[str, Any]] = []
         self.last_id: str | None = None
         self.comments = 0
@@ -34,10 +32,10 @@ class LedgerConsumer:
         self.ready = threading.Event()
 
     @property
-    def told(self) -> list[str]:
+    def told(self):
         return [event["action_intent_id"] or event["actor"] for event in self.events]
 
-    def read(self, response: httpx.Response) -> None:
+    def read(self, response):
         try:
             for line in response.iter_lines():
                 self.take(line)
@@ -45,7 +43,7 @@ class LedgerConsumer:
             pass
         self.ended.set()
 
-    def take(self, line: str) -> None:
+    def take(self, line):
         name, _, value = line.partition(": ")
         if name == "id":
             self.last_id = value
@@ -55,17 +53,15 @@ class LedgerConsumer:
         elif line.startswith(":"):
             self.comments += 1
 
-    def wait_for(self, count: int) -> None:
+    def wait_for(self, count):
         until(lambda: len(self.events) >= count, what=f"{count} events")
 
-    def wait_to_hear(self, name: str) -> None:
+    def wait_to_hear(self, name):
         until(lambda: name in self.told, what=f"an event of {name}")
 
 
 @contextmanager
-def following(
-    world: World, role: str = "approver", tenant: str = "acme", last_event_id: str | None = None
-) -> Iterator[LedgerConsumer]:
+def following(world, role="approver", tenant="acme", last_event_id=None):
     headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
     client = world.client(role, tenant)
     with client.stream("GET", "/v1/stream", headers=headers, timeout=PATIENCE_S) as response:
@@ -82,19 +78,19 @@ def following(
         ended(reader)
 
 
-def ask(world: World, name: str, **changes: Any) -> None:
+def ask(world, name, **changes):
     """Something that the timeline tells at once: a person is asked."""
     world.submit(name, action_type=EMAIL, **changes)
 
 
-def told_until_now(world: World, follower: LedgerConsumer) -> None:
+def told_until_now(world, follower):
     """What is repeated would come before the second of these, which the stream reads for anew."""
     for name in ("last-1", "last-2"):
         ask(world, name)
         follower.wait_to_hear(name)
 
 
-def write_late(world: World, name: str, at: datetime) -> None:
+def write_late(world, name, at):
     """An entry whose time is `at`, committed now: as from a writer that waited for its turn."""
     entry = next_entry(
         NO_CHAIN,
@@ -110,14 +106,14 @@ def write_late(world: World, name: str, at: datetime) -> None:
     world.remit.context.store.transact([UnitOfWork([], lambda _: Writes(answer=None, entries=[entry]))])
 
 
-def seconds_ago(seconds: float) -> datetime:
+def seconds_ago(seconds):
     return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
 # --- what arrives ---
 
 
-def test_what_happens_arrives_in_the_words_of_the_timeline_and_what_was_before_does_not(world: World) -> None:
+def test_what_happens_arrives_in_the_words_of_the_timeline_and_what_was_before_does_not(world):
     ask(world, "before")
 
     with following(world) as follower:
@@ -130,7 +126,7 @@ def test_what_happens_arrives_in_the_words_of_the_timeline_and_what_was_before_d
     assert follower.events == timeline[::-1]
 
 
-def test_only_the_credentials_tenant_is_told(world: World) -> None:
+def test_only_the_credentials_tenant_is_told(world):
     with following(world, tenant=GLOBEX) as stranger:
         ask(world, "i-1")
         world.remit.stop(StopScope(tenant_id=GLOBEX), by="eve", reason="odd")
@@ -140,11 +136,11 @@ def test_only_the_credentials_tenant_is_told(world: World) -> None:
 
 
 @pytest.mark.parametrize(("role", "status"), [("agent", 403), ("platform", 403), (None, 401)])
-def test_only_who_may_read_follows(world: World, role: str | None, status: int) -> None:
+def test_only_who_may_read_follows(world, role, status):
     assert world.client(role).get("/v1/stream").status_code == status
 
 
-def test_entries_of_one_moment_all_arrive(world: World) -> None:
+def test_entries_of_one_moment_all_arrive(world):
     moment = datetime.now(UTC)
     with following(world) as follower:
         for number in range(30):
@@ -158,7 +154,7 @@ def test_entries_of_one_moment_all_arrive(world: World) -> None:
     assert follower.told[30:] == ["last-1", "last-2"]
 
 
-def test_an_entry_that_is_committed_late_arrives_after_newer_ones(world: World) -> None:
+def test_an_entry_that_is_committed_late_arrives_after_newer_ones(world):
     with following(world) as follower:
         ask(world, "newer")
         follower.wait_for(1)
@@ -171,7 +167,7 @@ def test_an_entry_that_is_committed_late_arrives_after_newer_ones(world: World) 
 # --- cut off ---
 
 
-def test_who_was_cut_off_gets_what_was_missed_once(world: World) -> None:
+def test_who_was_cut_off_gets_what_was_missed_once(world):
     with following(world) as first:
         ask(world, "i-1")
         first.wait_for(1)
@@ -185,7 +181,7 @@ def test_who_was_cut_off_gets_what_was_missed_once(world: World) -> None:
     assert second.told == ["i-2", "i-3", "last-1", "last-2"]
 
 
-def test_who_was_cut_off_before_anything_arrived_misses_nothing(world: World) -> None:
+def test_who_was_cut_off_before_anything_arrived_misses_nothing(world):
     ask(world, "before")
     with following(world) as first:
         pass
@@ -197,7 +193,7 @@ def test_who_was_cut_off_before_anything_arrived_misses_nothing(world: World) ->
     assert (first.told, second.told) == ([], ["i-1"])
 
 
-def test_a_late_entry_from_while_it_was_cut_off_arrives_and_what_arrived_is_not_repeated(world: World) -> None:
+def test_a_late_entry_from_while_it_was_cut_off_arrives_and_what_arrived_is_not_repeated(world):
     with following(world) as first:
         for name in ("i-1", "i-2", "i-3"):
             ask(world, name)
@@ -214,7 +210,7 @@ def test_a_late_entry_from_while_it_was_cut_off_arrives_and_what_arrived_is_not_
     assert second.told == ["late-2", "late-3", "i-4", "last-1", "last-2"]
 
 
-def test_from_any_event_on_the_rest_follows_in_the_same_order(world: World) -> None:
+def test_from_any_event_on_the_rest_follows_in_the_same_order(world):
     with following(world) as first:
         ids = []
         for number in range(5):
@@ -228,7 +224,7 @@ def test_from_any_event_on_the_rest_follows_in_the_same_order(world: World) -> N
         assert again.told == [f"i-{n}" for n in range(number + 1, 5)]
 
 
-def test_a_long_absence_is_made_up_for_in_order(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_absence_is_made_up_for_in_order(world, monkeypatch):
     monkeypatch.setattr("remit.flow.reading.timeline.MOST_UNREAD", 20)
     hour_ago = seconds_ago(3600)
     for number in range(150):
@@ -245,7 +241,7 @@ def test_a_long_absence_is_made_up_for_in_order(world: World, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("last_event_id", ["yesterday", "2026-01-01|x", "2026-01-01T00:00:00Z", "|"])
-def test_an_id_that_was_never_sent_is_refused(world: World, last_event_id: str) -> None:
+def test_an_id_that_was_never_sent_is_refused(world, last_event_id):
     refused = world.client("approver").get("/v1/stream", headers={"Last-Event-ID": last_event_id})
 
     assert (refused.status_code, refused.json()["field"]) == (422, "Last-Event-ID")
@@ -254,7 +250,7 @@ def test_an_id_that_was_never_sent_is_refused(world: World, last_event_id: str) 
 # --- the connection itself ---
 
 
-def test_a_quiet_stream_says_that_it_is_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quiet_stream_says_that_it_is_there(world, monkeypatch):
     monkeypatch.setattr(stream, "HEARTBEAT_S", 0.1)
 
     with following(world) as follower:
@@ -263,7 +259,7 @@ def test_a_quiet_stream_says_that_it_is_there(world: World, monkeypatch: pytest.
     assert follower.events == []
 
 
-def test_a_key_that_is_revoked_follows_no_further(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_is_revoked_follows_no_further(world, monkeypatch):
     monkeypatch.setattr(stream, "HEARTBEAT_S", 0.1)
     key_id = next(key.key_id for key in world.remit.keys("acme") if key.name == "approver-1")
 
@@ -272,7 +268,7 @@ def test_a_key_that_is_revoked_follows_no_further(world: World, monkeypatch: pyt
         happened(follower.ended, what="the end of the stream")
 
 
-def test_so_many_streams_are_served_and_one_that_ended_makes_room(tmp_path: Path) -> None:
+def test_so_many_streams_are_served_and_one_that_ended_makes_room(tmp_path):
     with http_world(tmp_path, HttpSettings(most_streams=2)) as world:
         with following(world), following(world):
             full = world.client("approver").get("/v1/stream")
@@ -283,12 +279,12 @@ def test_so_many_streams_are_served_and_one_that_ended_makes_room(tmp_path: Path
             until(lambda: _opens(world), what="room for a stream")
 
 
-def _opens(world: World) -> bool:
+def _opens(world):
     with world.client("approver").stream("GET", "/v1/stream") as response:
         return response.status_code == 200
 
 
-def test_streams_end_cleanly_when_the_server_stops(tmp_path: Path) -> None:
+def test_streams_end_cleanly_when_the_server_stops(tmp_path):
     with http_world(tmp_path) as world:
         client = world.client("approver")
         follower = LedgerConsumer()

@@ -5,11 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook
@@ -20,16 +17,16 @@ from remit.egress import post
 from remit.entrypoints.server import notifications
 from remit.entrypoints.server.worker import work
 from remit.wiring import Remit
+from tests.far_side import says, talking
 from tests.waiting import PATIENCE_S, ended, happened, until
 
-from .far_side import says, talking
 from .http_world import ACME, EMAIL, NOTE, bounds, proposal
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch):
     """The same, and nobody has to wait for it."""
     monkeypatch.setattr(outbox, "GATHER", timedelta(milliseconds=300))
     monkeypatch.setattr(outbox, "FIRST_PAUSE", timedelta(milliseconds=300))
@@ -37,7 +34,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def working(url: str = "memory://", **changes: Any) -> Iterator[Remit]:
+def working(url="memory://", **changes):
     with Remit.open(url, environ={"HOOK_SECRET": SECRET}, settings={"REMIT_CONSOLE_URL": "https://r.test"}) as remit:
         remit.apply(bounds(allowed_hosts=["127.0.0.1"], **changes), by="ann")
         stop = threading.Event()
@@ -50,21 +47,21 @@ def working(url: str = "memory://", **changes: Any) -> Iterator[Remit]:
             ended(thread)
 
 
-def subscribe(remit: Remit, url: str, name: str = "ops", **changes: Any) -> None:
+def subscribe(remit, url, name="ops", **changes):
     asked = {"channel": "webhook", "url": f"{url}/in", "signing_secret": "${HOOK_SECRET}", **changes}
     remit.set_subscription(ACME, name, asked, by="ann")
 
 
-def submit(remit: Remit, name: str, **changes: Any) -> None:
+def submit(remit, name, **changes):
     (answer,) = remit.submit([{"tenant_id": ACME, **proposal(name), **changes}])
     assert not isinstance(answer, Exception), answer
 
 
-def _succeeded(remit: Remit, name: str) -> bool:
+def _succeeded(remit, name):
     return bool(remit.status(ACME, name)["status"] == "SUCCEEDED")
 
 
-def event(request: str) -> Any:
+def event(request):
     head, _, body = request.partition("\r\n\r\n")
     headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:])
     name, value = "webhook-signature", next(line for line in head.split("\r\n") if "ignature" in line)
@@ -72,7 +69,7 @@ def event(request: str) -> Any:
 
 
 @pytest.mark.parametrize("database", ["memory", "sqlite"])
-def test_what_needs_input_reaches_a_receiver_signed_and_with_a_link(database: str, request: Any) -> None:
+def test_what_needs_input_reaches_a_receiver_signed_and_with_a_link(database, request):
     url = "memory://" if database == "memory" else request.getfixturevalue("sqlite_url")
     with talking(says(204)) as receiver, working(url) as remit:
         subscribe(remit, receiver.url)
@@ -83,7 +80,7 @@ def test_what_needs_input_reaches_a_receiver_signed_and_with_a_link(database: st
     assert (item["action_intent_id"], item["url"]) == ("i-1", "https://r.test/console/intents/i-1")
 
 
-def test_a_secret_is_in_no_file_no_answer_and_no_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_secret_is_in_no_file_no_answer_and_no_log(tmp_path, caplog):
     caplog.set_level("DEBUG")
     echo = says(500, body=f"expected {SECRET}")
     with talking(echo) as receiver, working(f"sqlite:///{tmp_path / 'remit.db'}") as remit:
@@ -98,7 +95,7 @@ def test_a_secret_is_in_no_file_no_answer_and_no_log(tmp_path: Path, caplog: pyt
         assert all(text.encode() not in file.read_bytes() for file in tmp_path.iterdir())
 
 
-def test_a_receiver_that_fails_gets_it_when_it_has_recovered() -> None:
+def test_a_receiver_that_fails_gets_it_when_it_has_recovered():
     answers = iter([says(500), says(503), says(200)])
 
     with talking(lambda *given: next(answers)(*given)) as receiver, working() as remit:
@@ -110,7 +107,7 @@ def test_a_receiver_that_fails_gets_it_when_it_has_recovered() -> None:
     assert len(receiver.heard) == 3
 
 
-def test_a_slow_receiver_holds_up_neither_executions_nor_other_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_receiver_holds_up_neither_executions_nor_other_receivers(monkeypatch):
     monkeypatch.setattr(post, "TIMEOUT_S", 3 * PATIENCE_S)
     over = threading.Event()
 
@@ -131,11 +128,11 @@ def test_a_slow_receiver_holds_up_neither_executions_nor_other_receivers(monkeyp
         over.set()
 
 
-def test_no_tenant_takes_every_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_tenant_takes_every_place(monkeypatch):
     monkeypatch.setattr(post, "TIMEOUT_S", 3 * PATIENCE_S)
     over, busy = threading.Event(), threading.Event()
 
-    def slow(*_: Any) -> None:
+    def slow(*_):
         busy.set()
         over.wait(PATIENCE_S)
 
@@ -155,11 +152,11 @@ def test_no_tenant_takes_every_place(monkeypatch: pytest.MonkeyPatch) -> None:
     assert at_once <= notifications.AT_ONCE_PER_TENANT
 
 
-def test_what_fails_while_following_is_tried_again_and_executions_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_while_following_is_tried_again_and_executions_go_on(monkeypatch):
     with talking(says(200)) as receiver, working() as remit:
         follow, failures = remit.follow, iter([RuntimeError("a bug"), TryLater("busy")])
 
-        def failing() -> bool:
+        def failing():
             for failure in failures:
                 raise failure
             return follow()
@@ -170,7 +167,7 @@ def test_what_fails_while_following_is_tried_again_and_executions_go_on(monkeypa
         until(lambda: len(receiver.heard) == 1 and _succeeded(remit, "i-1"), what="both are done")
 
 
-def test_a_worker_that_ends_has_counted_what_it_did() -> None:
+def test_a_worker_that_ends_has_counted_what_it_did():
     with Remit.open("memory://", environ={}, settings={}) as remit:
         remit.apply(bounds(), by="ann")
         submit(remit, "i-1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
 
 import pytest
 
@@ -16,19 +15,17 @@ from tests.waiting import happened, until_in_loop
 class Rounds:
     """Answers each question with itself in capitals once it is let go; `boom` with an error."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.asked: list[list[str]] = []
         self.go = threading.Event()
 
-    def __call__(self, questions: Sequence[str]) -> list[str | Exception]:
+    def __call__(self, questions):
         self.asked.append(list(questions))
         happened(self.go, what="the round may go on")
         return [TryLater("boom") if question == "boom" else question.upper() for question in questions]
 
 
-async def _all(
-    together: RequestBatcher[str, str], questions: Sequence[str], rounds: Rounds
-) -> list[str | BaseException]:
+async def _all(together, questions, rounds):
     asking = [asyncio.ensure_future(together.ask(question)) for question in questions]
     await until_in_loop(lambda: rounds.asked, what="the first round is asked")
     rounds.go.set()
@@ -38,7 +35,7 @@ async def _all(
 def test_what_comes_during_a_round_goes_together_with_the_next():
     rounds = Rounds()
 
-    async def ask() -> list[str | BaseException]:
+    async def ask():
         together: RequestBatcher[str, str] = RequestBatcher(rounds, most=3)
         first = asyncio.ensure_future(together.ask("first"))
         await until_in_loop(lambda: rounds.asked, what="the first round is asked")
@@ -51,7 +48,7 @@ def test_what_comes_during_a_round_goes_together_with_the_next():
 def test_an_error_is_told_to_the_one_who_asked_and_to_nobody_else():
     rounds = Rounds()
 
-    async def ask() -> list[str | BaseException]:
+    async def ask():
         return await _all(RequestBatcher(rounds, most=9), ["a", "boom", "b"], rounds)
 
     a, boom, b = asyncio.run(ask())
@@ -61,12 +58,12 @@ def test_an_error_is_told_to_the_one_who_asked_and_to_nobody_else():
 
 
 def test_a_round_that_breaks_is_told_to_all_of_it_and_the_next_goes_on():
-    def carry_out(questions: Sequence[str]) -> list[str | Exception]:
+    def carry_out(questions):
         if "break" in questions:
             raise TryLater("the store does not answer")
         return list(questions)
 
-    async def ask() -> tuple[list[str | BaseException], str]:
+    async def ask():
         together: RequestBatcher[str, str] = RequestBatcher(carry_out, most=9)
         broken = await asyncio.gather(together.ask("break"), together.ask("other"), return_exceptions=True)
         return broken, await together.ask("later")
@@ -80,7 +77,7 @@ def test_a_round_that_breaks_is_told_to_all_of_it_and_the_next_goes_on():
 def test_who_goes_away_is_not_waited_for_and_the_others_are_answered():
     rounds = Rounds()
 
-    async def ask() -> str:
+    async def ask():
         together: RequestBatcher[str, str] = RequestBatcher(rounds, most=9)
         gone, stays = asyncio.ensure_future(together.ask("gone")), asyncio.ensure_future(together.ask("stays"))
         await until_in_loop(lambda: rounds.asked, what="the first round is asked")

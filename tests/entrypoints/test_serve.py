@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,28 +25,28 @@ from tests.waiting import PATIENCE_S, happened
 class Served(Process):
     """`remit serve` over a database."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url):
         super().__init__("-m", "remit", "serve", "--port", "0", "--db", url)
 
-    def listening(self) -> str:
+    def listening(self):
         found = re.search(r"http://[\d.]+:\d+", self.line())
         assert found
         return found[0]
 
 
-def _key(url: str, *roles: str) -> str:
+def _key(url, *roles):
     with Remit.open(url) as remit:
         remit.apply(bounds(budget={"max_autonomous_per_day": 1000}), by="the test")
         return remit.create_key(ACME, {"name": "all", "roles": list(roles)}, by="the test")[1]
 
 
-def test_a_server_that_is_killed_answers_the_same_when_it_is_asked_again(sqlite_url: str) -> None:
+def test_a_server_that_is_killed_answers_the_same_when_it_is_asked_again(sqlite_url):
     headers = {"Authorization": f"Bearer {_key(sqlite_url, 'agent', 'auditor')}"}
     names = [f"i-{number}" for number in range(400)]
     answered: dict[str, Any] = {}
     enough = threading.Event()
 
-    def send(base: str, mine: list[str]) -> None:
+    def send(base, mine):
         with httpx.Client(base_url=base, headers=headers, trust_env=False, timeout=PATIENCE_S) as client:
             for name in mine:
                 try:
@@ -84,7 +83,7 @@ def test_a_server_that_is_killed_answers_the_same_when_it_is_asked_again(sqlite_
     assert report["ok"], report["findings"]
 
 
-def test_a_keys_secret_stands_in_no_log_no_answer_and_no_file(sqlite_url: str, tmp_path: Path) -> None:
+def test_a_keys_secret_stands_in_no_log_no_answer_and_no_file(sqlite_url, tmp_path):
     key = _key(sqlite_url, "admin", "approver")
     secret = key.rpartition(".")[2]
     with Served(sqlite_url) as server:
@@ -105,7 +104,7 @@ def test_a_keys_secret_stands_in_no_log_no_answer_and_no_file(sqlite_url: str, t
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "example.org", ""])
-def test_an_address_others_can_reach_is_refused_without_tls(host: str) -> None:
+def test_an_address_others_can_reach_is_refused_without_tls(host):
     with pytest.raises(InvalidInput, match=r"--tls-certificate and --tls-key, or --trusted-proxy ADDRESS"):
         check_binding(host, certificate=None, trusted_proxy=None)
 
@@ -114,11 +113,11 @@ def test_an_address_others_can_reach_is_refused_without_tls(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-def test_loopback_needs_no_tls(host: str) -> None:
+def test_loopback_needs_no_tls(host):
     check_binding(host, certificate=None, trusted_proxy=None)
 
 
-def test_serving_beyond_loopback_without_tls_ends_with_what_to_set(sqlite_url: str) -> None:
+def test_serving_beyond_loopback_without_tls_ends_with_what_to_set(sqlite_url):
     with Process("-m", "remit", "serve", "--host", "0.0.0.0", "--port", "0", "--db", sqlite_url) as server:
         said = server.everything() + server.errors
 

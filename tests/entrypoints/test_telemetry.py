@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,17 +27,17 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 @pytest.fixture
-def remit() -> Iterator[Remit]:
+def remit():
     with Remit.open("memory://", environ={}) as opened:
         opened.apply(bounds(), by="ann")
         yield opened
 
 
-def submit(remit: Remit, name: str, **changes: object) -> None:
+def submit(remit, name, **changes):
     remit.submit([{"tenant_id": "acme", **proposal(name), **changes}])
 
 
-def test_every_step_of_an_intent_stands_in_its_trace(remit: Remit) -> None:
+def test_every_step_of_an_intent_stands_in_its_trace(remit):
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     remit.hooks.add(spans(provider.get_tracer("test")))
@@ -62,7 +60,7 @@ def test_every_step_of_an_intent_stands_in_its_trace(remit: Remit) -> None:
 
 
 @pytest.mark.parametrize("trace_id", ["my-trace", "0" * 32, TRACE.upper(), TRACE + "00"])
-def test_a_trace_id_of_another_form_still_gives_one_trace(remit: Remit, trace_id: str) -> None:
+def test_a_trace_id_of_another_form_still_gives_one_trace(remit, trace_id):
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     remit.hooks.add(spans(provider.get_tracer("test")))
@@ -74,7 +72,7 @@ def test_a_trace_id_of_another_form_still_gives_one_trace(remit: Remit, trace_id
     assert {(span.attributes or {})["remit.trace_id"] for span in made} == {trace_id}
 
 
-def test_nothing_is_watched_unless_an_endpoint_is_set(remit: Remit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_watched_unless_an_endpoint_is_set(remit, monkeypatch):
     watchers: list[Any] = []
     monkeypatch.setattr(remit.hooks, "add", watchers.append)
 
@@ -84,16 +82,16 @@ def test_nothing_is_watched_unless_an_endpoint_is_set(remit: Remit, monkeypatch:
     assert watchers == []
 
 
-def test_spans_are_sent_to_the_endpoint_by_the_end(remit: Remit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spans_are_sent_to_the_endpoint_by_the_end(remit, monkeypatch):
     received: list[bytes] = []
 
     class Collector(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+        def do_POST(self):
             received.append(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None: ...
+        def log_message(self, *_): ...
 
     with HTTPServer(("127.0.0.1", 0), Collector) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -106,7 +104,7 @@ def test_spans_are_sent_to_the_endpoint_by_the_end(remit: Remit, monkeypatch: py
     assert bytes.fromhex(TRACE) in b"".join(received)
 
 
-def test_a_log_line_is_one_json_object(tmp_path: Path) -> None:
+def test_a_log_line_is_one_json_object(tmp_path):
     try:
         raise ValueError("odd\nthing")
     except ValueError as error:
@@ -121,7 +119,7 @@ def test_a_log_line_is_one_json_object(tmp_path: Path) -> None:
     assert "ValueError: odd" in json.loads(line)["exception"]
 
 
-def test_logs_stay_as_they_are_unless_json_is_asked_for() -> None:
+def test_logs_stay_as_they_are_unless_json_is_asked_for():
     before = logging.getLogger().handlers[:]
 
     assert not set_up_logs({})

@@ -7,7 +7,6 @@ import inspect
 import pytest
 
 from remit.app.notifications import Notifications
-from remit.app.part import Part
 from remit.app.reading import Reading
 from remit.app.settings import Settings
 from remit.core.errors import InvalidInput, NotFound, RemitError, TryLater
@@ -16,7 +15,7 @@ from remit.wiring import Remit
 
 
 @pytest.mark.parametrize("part", [Reading, Settings, Notifications])
-def test_the_app_shows_every_verb_of_its_parts_as_its_own(part: type[Part]) -> None:
+def test_the_app_shows_every_verb_of_its_parts_as_its_own(part):
     with Remit.open("memory://") as remit:
         for name in (name for name in vars(part) if not name.startswith("_")):
             shown = getattr(remit, name)
@@ -25,7 +24,7 @@ def test_the_app_shows_every_verb_of_its_parts_as_its_own(part: type[Part]) -> N
             assert shown.__doc__ == inspect.getattr_static(part, name).__doc__
 
 
-def test_a_verb_that_is_the_flows_own_still_says_what_it_takes() -> None:
+def test_a_verb_that_is_the_flows_own_still_says_what_it_takes():
     with Remit.open("memory://") as remit:
         assert list(inspect.signature(remit.status).parameters) == ["tenant_id", "action_intent_id"]
         with pytest.raises(NotFound):
@@ -35,10 +34,10 @@ def test_a_verb_that_is_the_flows_own_still_says_what_it_takes() -> None:
 WRONG, LATER = InvalidInput("risk_level", "is wrong", "mend it"), TryLater("not now")
 
 
-def test_errors_keep_their_places_and_the_rest_is_carried_out_in_one_go() -> None:
+def test_errors_keep_their_places_and_the_rest_is_carried_out_in_one_go():
     calls: list[list[int]] = []
 
-    def double(numbers: list[int]) -> list[int | RemitError]:
+    def double(numbers):
         calls.append(numbers)
         return [LATER if number == 3 else 2 * number for number in numbers]
 
@@ -48,11 +47,11 @@ def test_errors_keep_their_places_and_the_rest_is_carried_out_in_one_go() -> Non
     assert calls == [[1, 3, 4]]
 
 
-def test_an_error_of_one_item_is_its_answer_and_a_fault_of_ours_is_raised() -> None:
-    def refuse() -> int:
+def test_an_error_of_one_item_is_its_answer_and_a_fault_of_ours_is_raised():
+    def refuse():
         raise WRONG
 
-    def break_down() -> int:
+    def break_down():
         raise ZeroDivisionError
 
     assert attempt(refuse) is WRONG

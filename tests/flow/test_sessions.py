@@ -9,12 +9,12 @@ from remit.core.identity.principal import Principal
 from remit.core.identity.session import SESSION_LIVES
 from remit.core.records import SESSION, SIGN_IN_LINK
 
-from .world import TENANT, World, both
+from .world import TENANT, both
 
 ANN = Principal("ann", TENANT, frozenset({"approver"}))
 
 
-def test_a_session_is_found_by_its_cookie_until_it_is_ended(world: World) -> None:
+def test_a_session_is_found_by_its_cookie_until_it_is_ended(world):
     cookie = world.app.begin_session(ANN)
 
     principal, csrf = world.app.session(cookie)
@@ -26,14 +26,14 @@ def test_a_session_is_found_by_its_cookie_until_it_is_ended(world: World) -> Non
         world.app.session(cookie)
 
 
-def test_a_session_of_one_tenant_opens_no_other(world: World) -> None:
+def test_a_session_of_one_tenant_opens_no_other(world):
     cookie = world.app.begin_session(ANN)
 
     with pytest.raises(Unauthenticated):
         world.app.session(cookie.replace(f".{TENANT}.", ".globex."))
 
 
-def test_revoking_a_key_ends_the_sessions_it_began(world: World) -> None:
+def test_revoking_a_key_ends_the_sessions_it_began(world):
     key, text = world.app.create_key(TENANT, {"name": "ann", "roles": ["approver"]}, by="bob")
     cookie = world.app.begin_session(world.app.authenticate(text), by_key=text)
     world.app.session(cookie)
@@ -44,7 +44,7 @@ def test_revoking_a_key_ends_the_sessions_it_began(world: World) -> None:
         world.app.session(cookie)
 
 
-def test_a_link_signs_in_once_and_leads_to_its_page(world: World) -> None:
+def test_a_link_signs_in_once_and_leads_to_its_page(world):
     token = world.app.make_link(ANN, leads_to="/console/queue")
 
     cookie, leads_to = world.app.redeem_link(token, on_loopback=True)
@@ -54,10 +54,10 @@ def test_a_link_signs_in_once_and_leads_to_its_page(world: World) -> None:
         world.app.redeem_link(token, on_loopback=True)
 
 
-def test_of_two_who_open_a_link_at_once_one_gets_in(world: World) -> None:
+def test_of_two_who_open_a_link_at_once_one_gets_in(world):
     token = world.app.make_link(ANN, leads_to="/console/queue")
 
-    def open_it() -> object:
+    def open_it():
         return world.app.redeem_link(token, on_loopback=True)
 
     answers = both(open_it, open_it)
@@ -65,7 +65,7 @@ def test_of_two_who_open_a_link_at_once_one_gets_in(world: World) -> None:
     assert sorted(isinstance(answer, RemitError) for answer in answers) == [False, True]
 
 
-def test_what_is_over_is_dropped_when_the_next_session_begins(world: World) -> None:
+def test_what_is_over_is_dropped_when_the_next_session_begins(world):
     world.app.begin_session(ANN)
     world.app.make_link(ANN, leads_to="/console/queue")
     world.clock.pass_(seconds=SESSION_LIVES.total_seconds())
@@ -76,7 +76,7 @@ def test_what_is_over_is_dropped_when_the_next_session_begins(world: World) -> N
     assert (len(store.scan(SESSION, TENANT)), store.scan(SIGN_IN_LINK, TENANT)) == (1, [])
 
 
-def test_what_is_over_is_dropped_also_where_people_only_ever_get_links(world: World) -> None:
+def test_what_is_over_is_dropped_also_where_people_only_ever_get_links(world):
     world.app.redeem_link(world.app.make_link(ANN, leads_to="/console/queue"), on_loopback=True)
     world.app.make_link(ANN, leads_to="/console/queue")
     world.clock.pass_(seconds=SESSION_LIVES.total_seconds())

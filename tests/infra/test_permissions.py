@@ -17,7 +17,7 @@ LEDGER_KEY, TENANTS_KEY = chain_key("acme", "i-1")[0], tenant_key("acme")[0]
 class Role:
     """The policy of one function's role, and an answer to what it allows; everything else is refused."""
 
-    def __init__(self, template, function) -> None:
+    def __init__(self, template, function):
         id_ = "".join(part.capitalize() for part in function.name.split("_"))
         self.statements = template.named("IAM::Policy", f"Functions{id_}RoleDefaultPolicy")["PolicyDocument"][
             "Statement"

@@ -13,7 +13,6 @@ import os
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -75,7 +74,7 @@ receipts = st.sampled_from([DELIVERED, DELIVERED, UNCONFIRMED, "arrived, unconfi
 class Life(RuleBasedStateMachine):
     """One tenant's life, with a bus that may refuse or keep silent, and workers that may die at every step."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared):
         super().__init__()
         self.world = shared.world(sending=True)
         self.names = 0
@@ -84,16 +83,16 @@ class Life(RuleBasedStateMachine):
     # --- what people set ---
 
     @initialize(first=st.just(WIDE) | some_bounds)
-    def begin(self, first: dict[str, Any]) -> None:
+    def begin(self, first):
         self.model = Model(first)
         self._apply(first)
 
     @rule(changed=some_bounds | st.just(WIDE))
-    def change_the_bounds(self, changed: dict[str, Any]) -> None:
+    def change_the_bounds(self, changed):
         self.model.change(changed, self.now)
         self._apply(changed)
 
-    def _apply(self, wanted: dict[str, Any]) -> None:
+    def _apply(self, wanted):
         budget = {
             "max_autonomous_per_day": wanted["daily"],
             "max_per_action_type": wanted["per_type"],
@@ -114,14 +113,14 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.model.stops) < 2)
     @rule(scope=scopes)
-    def stop(self, scope: Any) -> None:
+    def stop(self, scope):
         self.model.stops.add(scope)
         account, action_type, level = scope
         self.world.stop(level, account_id=account, action_type=action_type)
 
     @precondition(lambda self: self.model.stops)
     @rule(data=st.data())
-    def resume(self, data: Any) -> None:
+    def resume(self, data):
         scope = data.draw(st.sampled_from(sorted(self.model.stops, key=str)))
         self.model.stops.discard(scope)
         account, action_type, level = scope
@@ -138,7 +137,7 @@ class Life(RuleBasedStateMachine):
         hours=st.sampled_from([1, 30, 24 * 7, 24 * 200]),
         gated=st.booleans(),
     )
-    def propose(self, account: str, action_type: str, confidence: float, risk: str, hours: int, gated: bool) -> None:
+    def propose(self, account, action_type, confidence, risk, hours, gated):
         self.names += 1
         name, expires_at = f"i-{self.names}", self.now + timedelta(hours=hours)
         proposed = proposal(
@@ -168,7 +167,7 @@ class Life(RuleBasedStateMachine):
             st.tuples(st.sampled_from(["north", "south"]), st.sampled_from([TYPE, OTHER])), min_size=2, max_size=5
         )
     )
-    def submit_some(self, kinds: list[tuple[str, str]]) -> None:
+    def submit_some(self, kinds):
         """A batch that is a clean yes but for the bounds: decided as if one by one."""
         proposals, expires_at = [], self.now + timedelta(days=30)
         for account, action_type in kinds:
@@ -185,16 +184,16 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model.intents)
     @rule(data=st.data())
-    def gate(self, data: Any) -> None:
+    def gate(self, data):
         self._gate(self._one(data))
 
-    def _gate(self, name: str) -> None:
+    def _gate(self, name):
         answer = self._ask(self.world.app, name)
         if self.model.intents[name]["answer"] is None:
             self.model.decided(name, self.now)
         assert (answer.result, answer.reason) == self.model.intents[name]["answer"], self.model.intents[name]
 
-    def _ask(self, app: Any, name: str) -> Any:
+    def _ask(self, app, name):
         account = self.model.intents[name]["account"]
         (answer,) = app.gate([GateRequest(name, self.world.tenant, account)])
         if isinstance(answer, Exception):
@@ -203,7 +202,7 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model.intents)
     @rule(data=st.data())
-    def gate_two_at_once(self, data: Any) -> None:
+    def gate_two_at_once(self, data):
         names = [self._one(data, "PROPOSED"), self._one(data, "PROPOSED")]
         answers = both(*(partial(self._ask, self.world.app, name) for name in names))
         told = {name: (answer.result, answer.reason) for name, answer in zip(names, answers, strict=True)}
@@ -218,16 +217,16 @@ class Life(RuleBasedStateMachine):
             self._restore(before)
         raise AssertionError(f"{told} is the outcome of no order")
 
-    def _copied(self) -> Any:
+    def _copied(self):
         return {name: dict(intent) for name, intent in self.model.intents.items()}, self.model.used.copy()
 
-    def _restore(self, before: Any) -> None:
+    def _restore(self, before):
         self.model.intents = {name: dict(intent) for name, intent in before[0].items()}
         self.model.used = before[1].copy()
 
     @precondition(lambda self: self._in("PROPOSED"))
     @rule(data=st.data(), fault=st.sampled_from(["crash_before", "crash_after"]))
-    def gate_and_die(self, data: Any, fault: Any) -> None:
+    def gate_and_die(self, data, fault):
         name = data.draw(st.sampled_from(self._in("PROPOSED")))
         self.world.store.arm(fault)
         with suppress(Crash):
@@ -240,7 +239,7 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model.intents)
     @rule(data=st.data())
-    def approve(self, data: Any) -> None:
+    def approve(self, data):
         name = self._one(data, *WAITING)
         intent = self.model.intents[name]
         may = intent["status"] in WAITING and self.now < intent["expires_at"] and not self.model.blocked(intent)
@@ -256,7 +255,7 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model.intents)
     @rule(data=st.data())
-    def reject(self, data: Any) -> None:
+    def reject(self, data):
         name = self._one(data, *WAITING)
         intent = self.model.intents[name]
         try:
@@ -269,7 +268,7 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model.intents)
     @rule(data=st.data())
-    def edit(self, data: Any) -> None:
+    def edit(self, data):
         name = self._one(data, *WAITING)
         old = self.model.intents[name]
         try:
@@ -288,7 +287,7 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self._in("UNKNOWN"))
     @rule(data=st.data(), status=st.sampled_from(["SUCCEEDED", "FAILED"]))
-    def resolve(self, data: Any, status: Any) -> None:
+    def resolve(self, data, status):
         name = data.draw(st.sampled_from(self._in("UNKNOWN")))
         self.world.app.resolve(self.world.tenant, name, by="bob", status=status)
         self.model.intents[name] |= {"status": status, "resolved": True}
@@ -296,12 +295,12 @@ class Life(RuleBasedStateMachine):
     # --- the bus, the workers, the far side, the clock ---
 
     @rule(receipt=receipts, times=st.integers(1, 4))
-    def the_bus_will_say(self, receipt: str, times: int) -> None:
-        self.world.bus.script += [receipt] * times  # type: ignore[union-attr]
+    def the_bus_will_say(self, receipt, times):
+        self.world.bus.script += [receipt] * times
 
     @precondition(lambda self: self.world.bus.arrived)
     @rule(answers=st.lists(answers_of_the_far_side, min_size=1, max_size=4))
-    def work(self, answers: list[str]) -> None:
+    def work(self, answers):
         """Carry out what has arrived."""
         self.world.far.script.extend(answers)
         self.world.work()
@@ -309,12 +308,12 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.bus.arrived)
     @rule(where=st.sampled_from(["note", "call", "mark", "record", "start", "preflight", "map"]), later=st.booleans())
-    def work_and_die(self, where: str, later: bool) -> None:
+    def work_and_die(self, where, later):
         """Carry out one event and die: at the end of a step, or within `invoke` at its mark, its call or its note."""
         message = self.world.bus.take()
         assert message is not None
 
-        def step(function: Any, *arguments: Any) -> Any:
+        def step(function, *arguments):
             if function.__name__ == "invoke" and where in ("mark", "note"):
                 self.world.store.arm("crash_after", at=1 if where == "mark" else 2)
             if function.__name__ == "record" and where == "record":
@@ -333,21 +332,21 @@ class Life(RuleBasedStateMachine):
             self.world.clock.pass_(minutes=20)
             self.reconcile()
 
-    def _die_in_the_call(self, call: Any) -> str:
+    def _die_in_the_call(self, call):
         self.world.far.act(call)
         raise Crash
 
     @rule(span=st.sampled_from([{"seconds": 5}, {"seconds": 45}, {"minutes": 20}, {"hours": 7}, {"hours": 26}]))
-    def time_passes(self, span: dict[str, int]) -> None:
+    def time_passes(self, span):
         self.world.clock.pass_(**span)
 
     @precondition(lambda self: self.names > 4)
     @rule()
-    def a_season_passes(self) -> None:
+    def a_season_passes(self):
         self.world.clock.pass_(days=100)
 
     @rule()
-    def reconcile(self) -> None:
+    def reconcile(self):
         # What nobody gated is gated now, one after the other, in the order in which it fell due.
         due = [case for case in self.world.inner.due(self.now, 1000) if case.status == "PROPOSED"]
         self.world.app.reconcile()
@@ -355,26 +354,26 @@ class Life(RuleBasedStateMachine):
             self.model.decided(case.action_intent_id, self.now)
 
     @rule()
-    def the_process_is_restarted(self) -> None:
+    def the_process_is_restarted(self):
         self.world.restart()
 
     # --- what holds after every step ---
 
     @property
-    def now(self) -> Any:
+    def now(self):
         return self.world.clock.at
 
-    def _in(self, *statuses: str) -> list[str]:
+    def _in(self, *statuses):
         return [name for name, intent in self.model.intents.items() if intent["status"] in statuses]
 
-    def _one(self, data: Any, *rather: str) -> str:
+    def _one(self, data, *rather):
         """An intent, mostly one in a status where the step makes sense."""
         likely = self._in(*rather)
         names = likely if likely and data.draw(st.integers(0, 4)) else list(self.model.intents)
         return data.draw(st.sampled_from(names))
 
     @invariant()
-    def the_counters_are_the_model_s(self) -> None:
+    def the_counters_are_the_model_s(self):
         if not hasattr(self, "model"):
             return
         self.steps += 1
@@ -394,11 +393,11 @@ class Life(RuleBasedStateMachine):
         if self.steps % 10 == 0:
             self.world.assert_sound(export=False)
 
-    def teardown(self) -> None:
+    def teardown(self):
         if not hasattr(self, "model"):
             return
         self.world.store.disarm()
-        self.world.bus.script.clear()  # type: ignore[union-attr]
+        self.world.bus.script.clear()
         self.world.restart()
         for account, action_type, level in self.model.stops:
             self.world.resume(level, account_id=account, action_type=action_type)
@@ -409,7 +408,7 @@ class Life(RuleBasedStateMachine):
             assert status in (*ENDED, *WAITING, "UNKNOWN"), (name, status)
         self._assert_the_far_side_agrees()
 
-    def _assert_the_far_side_agrees(self) -> None:
+    def _assert_the_far_side_agrees(self):
         """It did nothing twice, what is said to be done, and nothing of what is said not to have begun."""
         for name, intent in self.model.intents.items():
             times, status = self.world.written(name), intent["status"]
@@ -418,7 +417,7 @@ class Life(RuleBasedStateMachine):
             assert times == 0 or status not in ("CANCELLED", "EXPIRED", "REJECTED", "SUPERSEDED"), (name, status)
 
 
-def _settings(kind: str) -> settings:
+def _settings(kind):
     return settings(
         max_examples=EXAMPLES[kind] * (20 if THOROUGH else 1),
         stateful_step_count=80 if THOROUGH else 40,

@@ -17,8 +17,8 @@ from remit.egress import post
 from remit.notifiers import webhook as webhooks
 from remit.notifiers.slack import SlackNotifier
 from remit.notifiers.webhook import WebhookNotifier
+from tests.far_side import resolving, says, talking
 
-from ..entrypoints.far_side import resolving, says, talking
 from .letters import letter, mailing, subscription
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()

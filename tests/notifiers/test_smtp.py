@@ -19,8 +19,8 @@ from remit.core.errors import InvalidInput
 from remit.core.notifications.subscription import Recipient
 from remit.notifiers import smtp as smtp_notifier
 from remit.notifiers.smtp import MailServer, SmtpNotifier
+from tests.far_side import CERTIFICATE, PRIVATE_KEY
 
-from ..entrypoints.test_http_reach import CERTIFICATE, PRIVATE_KEY
 from .letters import URL, letter, mailing, subscription
 
 ANN = Recipient(name="ann", address="ann@example.com", roles=["approver"])
@@ -34,6 +34,7 @@ class Mailbox:
 
     def __init__(self):
         self.taken, self.refusals, self.data = [], {}, "250 OK"
+        self.port = 0
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address in self.refusals:
@@ -66,7 +67,7 @@ def serving(**more):
     controller = OnAnyPort(mailbox, hostname="127.0.0.1", port=0, server_hostname="crm.example.com", **more)
     controller.start()
     try:
-        mailbox.port = controller.port
+        mailbox.port = int(controller.port)
         yield mailbox
     finally:
         controller.stop()

@@ -2,20 +2,20 @@
 
 import pytest
 
-from ...flow.world import TENANT
-from .exports import Lines, eventful_world
+from ...flow.world import TENANT, World
+from .exports import Line, Lines, eventful_world
 
 
 @pytest.fixture(scope="session")
-def world():
+def world() -> World:
     return eventful_world()
 
 
 @pytest.fixture(scope="session")
-def exported(world):
+def exported(world: World) -> list[Line]:
     return list(world.app.export(TENANT))
 
 
 @pytest.fixture
-def lines(exported):
+def lines(exported: list[Line]) -> Lines:
     return Lines(exported)

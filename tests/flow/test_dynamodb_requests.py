@@ -32,7 +32,7 @@ ALL_LEVELS = {
 
 
 class CountedBus(Bus):
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
         self.calls = 0
 

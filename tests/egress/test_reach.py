@@ -8,29 +8,7 @@ import pytest
 from remit.connectors.http import HttpConnector
 from remit.demo.crm import Crm
 from remit.egress.addresses import permitted
-
-from .far_side import SECRET, invoke, resolving, says, talking, tool
-
-# Made for these tests and trusted by nothing else: CN and SAN crm.example.com, valid from 2020 to 2120.
-CERTIFICATE = """\
------BEGIN CERTIFICATE-----
-MIIBczCCARmgAwIBAgIBATAKBggqhkjOPQQDAjAaMRgwFgYDVQQDDA9jcm0uZXhh
-bXBsZS5jb20wIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBoxGDAW
-BgNVBAMMD2NybS5leGFtcGxlLmNvbTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IA
-BE1Y4ozX26ObfZX88govKGlyI2AU4F53FqBd5e/47VxDgmA9UvENnHD0ZUqwXoxT
-kPRoGECACd8y/VnBPrZq18SjTjBMMA8GA1UdEwEB/wQFMAMBAf8wGgYDVR0RBBMw
-EYIPY3JtLmV4YW1wbGUuY29tMB0GA1UdDgQWBBSwsMUqZUK8/mgOvdJ3bm3PV/YJ
-DjAKBggqhkjOPQQDAgNIADBFAiEAvZiMtdHeYevK4gCLyuOxd6f2WQCyoQgmEeTR
-I1y8dloCIAGei7s/O/+4M26ve60xXOdXMXIHiFubhZnFG0WtL+G0
------END CERTIFICATE-----
-"""
-PRIVATE_KEY = """\
------BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgpQ84yw1YQx8616Ty
-lkMfh2ET2DvyfTdM0WTS9FeEmAuhRANCAARNWOKM19ujm32V/PIKLyhpciNgFOBe
-dxagXeXv+O1cQ4JgPVLxDZxw9GVKsF6MU5D0aBhAgAnfMv1ZwT62atfE
------END PRIVATE KEY-----
-"""
+from tests.far_side import CERTIFICATE, PRIVATE_KEY, SECRET, invoke, resolving, says, talking, tool
 
 
 @pytest.fixture

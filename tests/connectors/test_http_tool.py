@@ -4,8 +4,7 @@ import pytest
 
 from remit.connectors.http import HttpConnector
 from remit.core.errors import InvalidInput
-
-from .far_side import SECRET, intent, tool
+from tests.far_side import SECRET, intent, tool
 
 
 @pytest.fixture

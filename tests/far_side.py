@@ -2,17 +2,42 @@
 
 import socket
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from remit.core.intent import complete, parse_proposal
+from remit.core.intent import ActionIntentV1, complete, parse_proposal
 from remit.ports import Call
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SECRET = "s3cr3t/+value"
+# Made for these tests and trusted by nothing else: CN and SAN crm.example.com, valid from 2020 to 2120.
+CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBczCCARmgAwIBAgIBATAKBggqhkjOPQQDAjAaMRgwFgYDVQQDDA9jcm0uZXhh
+bXBsZS5jb20wIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBoxGDAW
+BgNVBAMMD2NybS5leGFtcGxlLmNvbTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IA
+BE1Y4ozX26ObfZX88govKGlyI2AU4F53FqBd5e/47VxDgmA9UvENnHD0ZUqwXoxT
+kPRoGECACd8y/VnBPrZq18SjTjBMMA8GA1UdEwEB/wQFMAMBAf8wGgYDVR0RBBMw
+EYIPY3JtLmV4YW1wbGUuY29tMB0GA1UdDgQWBBSwsMUqZUK8/mgOvdJ3bm3PV/YJ
+DjAKBggqhkjOPQQDAgNIADBFAiEAvZiMtdHeYevK4gCLyuOxd6f2WQCyoQgmEeTR
+I1y8dloCIAGei7s/O/+4M26ve60xXOdXMXIHiFubhZnFG0WtL+G0
+-----END CERTIFICATE-----
+"""
+PRIVATE_KEY = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgpQ84yw1YQx8616Ty
+lkMfh2ET2DvyfTdM0WTS9FeEmAuhRANCAARNWOKM19ujm32V/PIKLyhpciNgFOBe
+dxagXeXv+O1cQ4JgPVLxDZxw9GVKsF6MU5D0aBhAgAnfMv1ZwT62atfE
+-----END PRIVATE KEY-----
+"""
+
+Script = Callable[[socket.socket, str], Any]
+Wrap = Callable[[socket.socket], socket.socket]
 
 
-def intent(**parameters):
+def intent(**parameters: Any) -> ActionIntentV1:
     proposal = {
         "action_intent_id": "i-1",
         "tenant_id": "acme",
@@ -31,11 +56,21 @@ def intent(**parameters):
     )
 
 
-def tool(base="https://crm.example.com", path="/contacts/{target.entity_id}", **changes):
+def tool(
+    base: str = "https://crm.example.com", path: str = "/contacts/{target.entity_id}", **changes: Any
+) -> dict[str, Any]:
     return {"connector": "http", "method": "PATCH", "url": base + path, "body": "{parameters}", **changes}
 
 
-def invoke(connector, described, *, allowed, of=None, key="k-1", timeout_s=5.0):
+def invoke(
+    connector: Any,
+    described: dict[str, Any],
+    *,
+    allowed: list[str],
+    of: ActionIntentV1 | None = None,
+    key: str = "k-1",
+    timeout_s: float = 5.0,
+) -> Any:
     of = of or intent()
     return connector.invoke(
         Call(
@@ -49,23 +84,26 @@ def invoke(connector, described, *, allowed, of=None, key="k-1", timeout_s=5.0):
     )
 
 
-def resolving(*addresses):
+class resolving:
     """A resolver that says these, and remembers how often it was asked."""
-    asked = []
 
-    def resolve(host, port):
-        asked.append(host)
-        return list(addresses)
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
+        self.asked: list[str] = []
 
-    resolve.asked = asked
-    return resolve
+    def __call__(self, host: str, port: int) -> list[str]:
+        self.asked.append(host)
+        return list(self.addresses)
 
 
 class Talker:
     """A server that hears one request a connection and then does what `script(connection, request)` says."""
 
-    def __init__(self, script, wrap=None):
-        self.script, self.wrap, self.heard = script, wrap, []
+    def __init__(self, script: Script, wrap: Wrap | None = None) -> None:
+        self.script, self.wrap = script, wrap
+        self.heard: list[str] = []
+        # Under which names, where `wrap` is told.
+        self.asked_for: list[str] = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.host = f"127.0.0.1:{self.port}"
@@ -73,7 +111,7 @@ class Talker:
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
-    def run(self):
+    def run(self) -> None:
         while True:
             try:
                 connection, _ = self.listener.accept()
@@ -81,7 +119,7 @@ class Talker:
                 return
             threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
-    def serve(self, connection):
+    def serve(self, connection: socket.socket) -> None:
         try:
             if self.wrap:
                 connection = self.wrap(connection)
@@ -93,7 +131,7 @@ class Talker:
             connection.close()
 
 
-def hear(connection):
+def hear(connection: socket.socket) -> str:
     data = b""
     while b"\r\n\r\n" not in data:
         data += connection.recv(65536)
@@ -104,13 +142,13 @@ def hear(connection):
     return head.decode() + "\r\n\r\n" + body.decode()
 
 
-def says(status, *headers, body=""):
+def says(status: int, *headers: str, body: str = "") -> Script:
     lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body.encode())}", *headers, "", body]
     return lambda connection, _: connection.sendall("\r\n".join(lines).encode())
 
 
 @contextmanager
-def talking(script, wrap=None):
+def talking(script: Script, wrap: Wrap | None = None) -> Iterator[Talker]:
     talker = Talker(script, wrap)
     try:
         yield talker

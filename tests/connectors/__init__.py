@@ -1,0 +1,1 @@
+"""Connectors: what they make of an intent, and what they understand of an answer."""

@@ -1,0 +1,1 @@
+"""Egress: where requests may go, and how they end."""
