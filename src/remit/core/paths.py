@@ -115,11 +115,15 @@ def _no_path(text: str) -> InvalidInput:
     return InvalidInput(text or "(path)", "is not a path", way_out)
 
 
-def below(path: str, name: str | int) -> str:
-    """The path of a name, or of a list's item, in what stands at `path`; "" is the whole."""
+def below(path: str, name: str | int, *, in_object: bool = False) -> str:
+    """
+    The path of a name, or of a list's item, in what stands at `path`; "" is the whole.
+
+    `in_object` says that it is always an object, so that none of its names is taken for a list's.
+    """
     if isinstance(name, int):
         return f"{path}.{name}" if path else f"[{name}]"
-    if not _is_plain(name, at_top=not path):
+    if not _is_plain(name, at_top=in_object or not path):
         return f"{path}[{json.dumps(name, ensure_ascii=False)}]"
     return f"{path}.{name}" if path else name
 
@@ -179,6 +183,18 @@ def refuse_dotted_name(here: Mapping[str, Any], path: Path, at: int) -> None:
                 f"could mean the name {name!r}, which has a dot in it",
                 f"write [{json.dumps(name, ensure_ascii=False)}] for that one",
             )
+
+
+def split_assignment(text: str) -> tuple[str, str] | None:
+    """`PATH=VALUE` apart, also where the path has a `=` in quotes; `None` where there is no path and `=`."""
+    ends = [found.start() for found in re.finditer("=", text[:MOST_CHARACTERS])]
+    for end in ends:
+        try:
+            parse_path(text[:end])
+        except InvalidInput:
+            continue
+        return text[:end], text[end + 1 :]
+    return (text[: ends[0]], text[ends[0] + 1 :]) if ends else None
 
 
 def put(path: Path, root: dict[str, Any], value: Any) -> None:

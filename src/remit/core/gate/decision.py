@@ -281,7 +281,7 @@ class _Trail:
             result="REQUIRE_APPROVAL" if refusal else "AUTO_EXECUTED",
             reason=refusal.reason if refusal else (self.policy.reason if self.policy else ""),
             explanation=refusal.explanation if refusal else self._yes_in_words(),
-            policy_decision=self.policy.policy_decision if self.policy else None,
+            policy_decision=self._policy_decision(),
             policy_version=policy_version(bounds.bounds.policies),
             policy_clause=self.policy.clauses[0] if self.policy and self.policy.clauses else None,
             checks=self.checks,
@@ -290,6 +290,12 @@ class _Trail:
             intent_digest=intent.digest,
         )
         return Verdict(decision=decision, charges=self.charges, usages=self.usages)
+
+    def _policy_decision(self) -> PolicyDecision | None:
+        if self.policy:
+            return self.policy.policy_decision
+        # A rule that is lost may have been a block, whatever else refuses the intent.
+        return "BLOCK" if self.seen.bounds.unreadable(self.seen.intent.account_id) else None
 
     def _yes_in_words(self) -> str:
         today = self.charges[0]

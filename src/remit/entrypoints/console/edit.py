@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
+from remit.core.paths import below
 from remit.entrypoints.console.auth import HOME, AnswererVisitor
 from remit.entrypoints.console.labels import value
 from remit.entrypoints.console.render import page
@@ -102,8 +103,7 @@ def _shown(
 def fields(intent: ActionIntentV1, said: Mapping[str, str]) -> list[EditedField]:
     """Every value of the target and the parameters that a path can name."""
     values = {f"target.{name}": text for name, text in intent.target.wire().items()}
-    # A name with a dot in it would be taken for a path; such a parameter is left as it is.
-    values |= {f"parameters.{name}": item for name, item in intent.parameters.items() if "." not in name}
+    values |= {below("parameters", name, in_object=True): item for name, item in intent.parameters.items()}
     return [EditedField(path, _control(item), item, said.get(path, _text(item))) for path, item in values.items()]
 
 
