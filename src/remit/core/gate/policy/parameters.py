@@ -44,6 +44,9 @@ class Tags:
             self.texts[path] = "true" if value else "false"
         elif isinstance(value, int | float):
             self.numbers[path] = {"__extn": {"fn": "decimal", "arg": _decimal(path, value)}}
+        elif value is not None:
+            # Not there for a rule, and there for the far side: a rule that asks whether it is there would be passed by.
+            raise InvalidInput(path, "is an object or a list, where a rule reads text, a number, or yes or no")
 
     def could_not_read(self, paths: frozenset[str], computed: bool) -> bool:
         """Is a path among these that could not be read?"""
