@@ -18,7 +18,7 @@ from remit.core.gate.autonomy import ResolvedMode, Stop, Stops, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import BudgetInForce, Charge, Limit, Shortfall, Usage, charge
 from remit.core.gate.policy import PolicyDecision, PolicyQuestion, PolicyVerdict, policy_version, ten_thousandths
-from remit.core.intent import ActionIntentV1
+from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.values import RISK_ORDER, Record, RiskLevel, UtcTime, instant
 
 Result = Literal["AUTO_EXECUTED", "REQUIRE_APPROVAL"]
@@ -110,20 +110,21 @@ def decide(seen: GateInput) -> Verdict:
     return trail.verdict(refusal)
 
 
-def effective_risk(intent: ActionIntentV1, bounds: BoundsInForce) -> RiskLevel:
+def effective_risk(intent: ActionIntentV1 | Proposal, bounds: BoundsInForce) -> RiskLevel:
     """The highest of the type's tier and the proposed level. An unregistered type counts as `HIGH`."""
-    spec = bounds.action_type(intent.action_type)
+    spec, spec_name = bounds.action_type(intent.action_type), intent.action_type
     # It would run with the tool of the version it pinned: today's tier says nothing about another one.
-    pinned_now = spec is not None and intent.registry_version == bounds.type_versions.get(intent.action_type)
+    pinned = intent.registry_version if isinstance(intent, ActionIntentV1) else bounds.registry_version(spec_name)
+    pinned_now = spec is not None and pinned == bounds.type_versions.get(spec_name)
     tier: RiskLevel = spec.risk_tier if spec is not None and pinned_now else "HIGH"
     return max(tier, intent.risk_level or "MINIMAL", key=RISK_ORDER.index)
 
 
 def ask_policy(
-    intent: ActionIntentV1, bounds: BoundsInForce, mode: ResolvedMode, budget: BudgetInForce, now: datetime
+    intent: ActionIntentV1 | Proposal, bounds: BoundsInForce, mode: ResolvedMode, budget: BudgetInForce, now: datetime
 ) -> tuple[PolicyQuestion, PolicyVerdict]:
     """
-    Put the intent to the tenant's policies as they are now.
+    Put the intent to the tenant's policies as they are now; a proposal as the intent that it would become.
 
     Where they cannot be read the answer is `BLOCK`: the rule that is lost may have been one.
     """

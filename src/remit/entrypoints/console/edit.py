@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
+from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
 from remit.core.paths import below
@@ -115,8 +116,8 @@ def changes(intent: ActionIntentV1, said: Mapping[str, str]) -> dict[str, Any]:
             changed[field.path] = None
         elif field.path in said and said[field.path] != field.text:
             new = _parsed(field, said[field.path])
-            # Browsers end lines of a text area in their own way.
-            if new != field.before:
+            # Browsers end lines of a text area in their own way; and to Python 1 and true are the same.
+            if canonical(new) != canonical(field.before):
                 changed[field.path] = new
     return changed
 

@@ -18,7 +18,7 @@ import cedarpy
 from cedarpy import pst
 
 from remit.core.errors import InvalidInput
-from remit.core.gate.policy.evaluate import PolicySet, Rule
+from remit.core.gate.policy.evaluate import Answers, PolicySet, Rule
 from remit.core.gate.policy.parameters import parse_paths
 from remit.core.gate.policy.platform import PLATFORM_POLICIES, SCHEMA, policy_version
 from remit.core.gate.policy.reads import reads_of, together
@@ -28,7 +28,7 @@ from remit.core.gate.policy.text_limits import check_text_of, check_texts, token
 MOST_RULES = 1000
 MOST_PATHS = 256
 """How many parameters all rules of a tenant may name together."""
-MOST_WILDCARDS = 16 * 1024
+MOST_WILDCARDS = 4096
 """How many characters the patterns of all `like` may have together: each is tried along a text's whole length."""
 _MOST_ID, _MOST_REASON, _MOST_EXPLANATION = 200, 100, 1000
 T = TypeVar("T")
@@ -55,7 +55,7 @@ def compile_policies(sources: tuple[PolicySource, ...]) -> PolicySet:
         reads=reads,
         paths=parse_paths(reads.paths),
         order={rule.clause_id: place for place, rule in enumerate(ordered)},
-        answers={},
+        answers=Answers(),
     )
 
 

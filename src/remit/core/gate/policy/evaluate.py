@@ -8,9 +8,11 @@ tenant's by id. A rule that errors is skipped by the engine, so any error is a n
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from threading import Lock
 from typing import Any
 
 import cedarpy
@@ -28,6 +30,7 @@ MOST_ANSWERS = 2000
 """How many questions a policy set remembers the answers to."""
 MOST_NAMED = 20
 """How many clauses, and how many errors, an answer names."""
+Asked = tuple[str | int, ...]
 _MOST_ERROR = 300
 _NO_ENTITIES = cedarpy.Entities.from_json_str("[]")
 
@@ -55,6 +58,25 @@ class Rule:
         )
 
 
+class Answers:
+    """The latest answers of one set, each by everything that was looked at for it."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Asked, PolicyVerdict] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, asked: Asked) -> PolicyVerdict | None:
+        with self._lock:
+            return self._kept.get(asked)
+
+    def keep(self, asked: Asked, answer: PolicyVerdict) -> None:
+        with self._lock:
+            self._kept[asked] = answer
+            # The oldest goes: what was just worked out for a batch is still there when the batch is written.
+            if len(self._kept) > MOST_ANSWERS:
+                self._kept.popitem(last=False)
+
+
 @dataclass(frozen=True, slots=True)
 class PolicySet:
     """Compiled once, evaluated often."""
@@ -65,7 +87,7 @@ class PolicySet:
     reads: Reads
     paths: tuple[Path, ...]
     order: dict[str, int]
-    answers: dict[tuple[str | int, ...], PolicyVerdict]
+    answers: Answers
 
     def evaluate(self, question: PolicyQuestion) -> PolicyVerdict:
         """
@@ -81,9 +103,8 @@ class PolicySet:
         )
         answer = self.answers.get(asked)
         if answer is None:
-            if len(self.answers) >= MOST_ANSWERS:
-                self.answers.clear()
-            answer = self.answers[asked] = self._evaluate(question, tags, entities)
+            answer = self._evaluate(question, tags, entities)
+            self.answers.keep(asked, answer)
         return answer
 
     def _tags(self, question: PolicyQuestion) -> Tags:
