@@ -3,7 +3,7 @@ Edits of people: which places of an intent they may set anew, and the proposal t
 
 | path                | a value                                  | `None`                                 |
 |---------------------|------------------------------------------|----------------------------------------|
-| `parameters.NAME…`  | set, with the objects on the way to it   | the parameter, which is there, goes    |
+| `parameters.NAME…`  | set, with the objects on the way to it   | the parameter goes                     |
 | `target.NAME`       | set                                      | refused: a target has all of its parts |
 | `expires_at`        | set                                      | what the action type says              |
 | anything else       | refused                                  | refused                                |
@@ -16,12 +16,13 @@ An edit never changes an intent: it makes another one, which takes the first one
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1, Proposal, parse_proposal
-from remit.core.paths import Path, drop, parse_path, put
+from remit.core.paths import NotThere, Path, drop, parse_path, put
 
 EDITABLE_WHOLE = frozenset({"expires_at"})
 EDITABLE_INSIDE = frozenset({"parameters", "target"})
@@ -63,20 +64,28 @@ def _proposed_again(old: ActionIntentV1, new_id: str) -> dict[str, Any]:
     }
 
 
-def editable(text: str) -> Path:
-    """The path, if it is of something that people may set. Raises `InvalidInput`."""
-    path = parse_path(text)
+def is_editable(text: str) -> bool:
+    return _editable(text) is not None
+
+
+def _editable(text: str) -> Path | None:
+    try:
+        path = parse_path(text)
+    except InvalidInput:
+        return None
     first = path.steps[0]
     inside = first.plain and first.name in EDITABLE_INSIDE and len(path.steps) > 1
-    if not (text in EDITABLE_WHOLE or inside):
-        raise InvalidInput(text, "cannot be edited", "edit parameters.…, target.… or expires_at")
-    return path
+    return path if inside or text in EDITABLE_WHOLE else None
 
 
 def _set(data: dict[str, Any], text: str, value: Any) -> None:
-    path = editable(text)
+    path = _editable(text)
+    if path is None:
+        way_out = 'edit parameters.…, target.… or expires_at; a name with a dot in it is parameters["a.b"]'
+        raise InvalidInput(text or "(path)", "cannot be edited", way_out)
     if value is None and path.steps[0].name in REMOVABLE:
-        drop(path, data)
+        with suppress(NotThere):
+            drop(path, data)
     else:
         put(path, data, value)
 

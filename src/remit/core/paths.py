@@ -211,7 +211,7 @@ def put(path: Path, root: dict[str, Any], value: Any) -> None:
     elif isinstance(place, list) and last.index is not None and last.index < len(place):
         place[last.index] = value
     else:
-        raise _no_place(path, last)
+        raise _no_place(path, len(path.steps) - 1)
 
 
 def drop(path: Path, root: dict[str, Any]) -> None:
@@ -232,12 +232,14 @@ def _place(path: Path, root: dict[str, Any], *, make: bool) -> Any:
         elif isinstance(here, list) and step.index is not None and step.index < len(here):
             here = here[step.index]
         else:
-            raise _no_place(path, step)
+            raise _no_place(path, at)
     return here
 
 
-def _no_place(path: Path, step: Step) -> InvalidInput:
-    return InvalidInput(path.text, f"{step.name!r} has no place there", "set the whole value one level up")
+def _no_place(path: Path, at: int) -> InvalidInput:
+    place, name = path.steps[at - 1].name if at else "", path.steps[at].name
+    problem = f"{place!r} is not an object, or a list with an item {name!r}"
+    return InvalidInput(path.text, problem, "set the whole value one level up")
 
 
 def _names(value: Any) -> str:
