@@ -16,7 +16,7 @@ from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, He
 from remit.core.lifecycle import Case, Status, due_in
 from remit.core.records import BOUNDS, CHAIN_HEAD, RESOLUTION, THE_ONE, USAGE, Key, case_key, state_record_key
 from remit.core.values import Stored
-from remit.ports import Connector, Notifier, Snapshot, Store, UnitOfWork, Writes
+from remit.ports import Connector, Notifier, PolicySandbox, Snapshot, Store, UnitOfWork, Writes
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -34,6 +34,7 @@ class Context:
     state_ttl_days: int = STATE_TTL_DAYS[1]
     notifiers: Mapping[str, Notifier] = field(default_factory=dict)
     console_url: str | None = None
+    policy_sandbox: PolicySandbox | None = None
 
 
 class CaseWriter:
