@@ -18,9 +18,7 @@ from remit.core.execution.review import (
 )
 from remit.core.lifecycle import WAITING, Status
 
-from .make import NOW, TYPE, approval, bounds, intent, type_json
-from .test_fulfilment import attempt
-from .test_lifecycle import case
+from .make import NOW, TYPE, approval, attempt, bounds, case, intent, type_json
 
 STATUSES = get_args(Status)
 SECOND = timedelta(seconds=1)
