@@ -56,14 +56,14 @@ MOVING: frozenset[Status] = frozenset({"PROPOSED", "APPROVED", "RUNNING"})
 """Remit itself has to do the next step."""
 
 GATE_AFTER = PUBLISH_AFTER
-"""How long a proposal may wait for its proposer to gate it before Remit does."""
+"""The time that a proposal may wait for its proposer to gate it before Remit does."""
 
 Step = Literal["gate", "publish", "publish_again", "expire", "purge"]
 
 
 class Case(Record, frozen=True):
     """
-    Where one intent stands now.
+    One intent as it stands now.
 
     `due_at` is when Remit has to look at it again if nothing happens before; `None` if never.
     `chain` is the head of the intent's ledger chain. `proposed_by` is missing in cases of before it was kept here.
@@ -138,7 +138,7 @@ def new_case(intent: ActionIntentV1, now: datetime, edited_by: str | None, repla
 
 def after_gate(decision: Decision) -> Status:
     """
-    Where a decision puts the case. The first row that applies:
+    The status in which a decision puts the case. The first row that applies:
 
     | the decision                        | the case is         |
     |-------------------------------------|---------------------|
@@ -163,7 +163,7 @@ def due_in(
     lease_until: datetime | None = None,
 ) -> datetime | None:
     """
-    When Remit has to look at a case again that enters `status` now.
+    The moment when Remit has to look at a case again that enters `status` now.
 
     | status               | due                                         | to                                |
     |----------------------|---------------------------------------------|-----------------------------------|
@@ -201,7 +201,7 @@ def check_supersedes(old: Case | None, intent: ActionIntentV1) -> Case:
 
 
 def due_step(case: Case, now: datetime) -> Step | None:
-    """What Remit itself has to do about a case that is due; `None` if it is not."""
+    """The step that Remit itself has to take about a case that is due; `None` if it is not."""
     if case.due_at is None or case.due_at > now:
         return None
     if case.status == "PROPOSED":

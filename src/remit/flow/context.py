@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, AutoExecStateV1, published, released
-from remit.core.execution.fulfilment import is_reserved
 from remit.core.execution.outcome import ActionOutcomeV1, Resolution
+from remit.core.execution.publication import is_reserved
 from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import Usage, release, split_window_id
 from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry

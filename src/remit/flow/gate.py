@@ -13,7 +13,7 @@ from typing import Any
 
 from remit.core.errors import RemitError
 from remit.core.execution.approval import Approval, AutoExecStateV1, approve, event_data, reserved
-from remit.core.execution.fulfilment import has_left, is_reserved
+from remit.core.execution.publication import has_left, is_reserved
 from remit.core.gate.budget import BudgetInForce, Charge, Usage
 from remit.core.gate.decision import (
     INTENT_NOT_FOUND,
@@ -176,7 +176,7 @@ def _reserve(
 def _approval(
     intent: ActionIntentV1, decision: Decision, approval_id: str, charges: list[Charge], at: datetime
 ) -> Approval:
-    """What policy's approval is, and was: it follows from what it was made of."""
+    """Policy's approval, as it is and was: it follows from what it was made of."""
     return approve(
         intent,
         "POLICY",

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.errors import RemitError
-from remit.core.execution.fulfilment import gives_back_on_expiry, may_expire, may_purge
+from remit.core.execution.publication import gives_back_on_expiry, may_expire, may_purge
 from remit.core.lifecycle import Case, Step, due_step
 from remit.core.records import ATTEMPT, Key, case_key, state_record_key
 from remit.core.values import instant

@@ -64,7 +64,7 @@ def approve_unit(
         bounds = bounds_of(snapshot, tenant_id)
         check_may_approve(case, intent, bounds, by, now)
         votes = with_vote(snapshot.get(votes_at), intent, by)
-        if not enough_votes(votes, intent, bounds, by):
+        if not enough_votes(votes, intent, bounds):
             return Writes(answer=votes, puts=[(case_at, case.changed(updated_at=now)), (votes_at, votes)])
         return _approved(context, case, intent, snapshot.get(decision_at), votes.approved_by, by, now)
 

@@ -67,7 +67,7 @@ Piece = Text | Field | EnvironmentReference
 
 
 def fields_of(intent: ActionIntentV1) -> dict[str, Any]:
-    """What a template may name of an intent, as JSON values."""
+    """The values that a template may name of an intent, as JSON values."""
     shown = intent.wire()
     return {name: shown[name] for name in INTENT_FIELDS}
 

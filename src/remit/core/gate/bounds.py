@@ -123,7 +123,7 @@ class BoundsInForce(Document):
         return self.bounds.action_types.get(name)
 
     def expires_after(self, action_type: str) -> timedelta:
-        """How long a proposal of this type lives, unless it says so itself."""
+        """The time that a proposal of this type lives, unless it says so itself."""
         spec = self.action_type(action_type)
         return parse_duration(spec.expires_after if spec else DEFAULT_EXPIRES_AFTER)
 

@@ -32,7 +32,7 @@ from remit.flow.context import CaseWriter, Context, one, usage_keys
 from remit.ports import Clock, Connector, Snapshot, Writes
 
 START_LEASE_S = 15.0
-"""How long a worker may take from one step to the next before another may take over."""
+"""The time that a worker may take from one step to the next before another may take over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def change_unit(
 
 
 def next_bounds(before: BoundsInForce, wanted: Bounds, now: datetime, expected_sequence: int | None) -> BoundsInForce:
-    """What is in force after the change: the same if nothing changes. Raises `BoundsChanged`."""
+    """The bounds after the change: the same if nothing changes. Raises `BoundsChanged`."""
     if expected_sequence not in (None, before.config_sequence):
         raise BoundsChanged(wanted.tenant, expected_sequence or 0, before.config_sequence)
     if before.bounds == wanted and before.config_sequence > 0:
