@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from remit.core.errors import RemitError
 from remit.core.execution.outcome import CallResult
+from remit.core.gate.policy import PolicySource
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
@@ -309,6 +310,20 @@ class NotificationBatch:
     letters: Sequence[OutgoingNotification]
     allowed_hosts: Sequence[str]
     now: datetime
+
+
+class PolicySandbox(Protocol):
+    """Where policy text is tried out that this process has not compiled yet."""
+
+    def try_out(self, tenant_id: str, sources: Sequence[PolicySource]) -> None:
+        """
+        Do with the text what compiling it does, where it can end or hold up nothing else.
+
+        Raises `InvalidInput` naming the file that ends the parser, or takes it too much time or memory, and
+        `TryLater` while other text of this tenant, or of too many others, is being tried. What the parser finds
+        wrong is no matter here: compiling says that better.
+        """
+        ...
 
 
 class Notifier(Protocol):

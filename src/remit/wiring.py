@@ -22,6 +22,7 @@ from remit.flow.context import Context
 from remit.notifiers.slack import SlackNotifier
 from remit.notifiers.smtp import MailServer, SmtpNotifier
 from remit.notifiers.webhook import WebhookNotifier
+from remit.policy_sandbox import ProcessSandbox
 from remit.ports import Clock, Connector, Notifier, SendingPublisher, Store
 from remit.stores.memory import MemoryStore
 
@@ -136,6 +137,7 @@ class Remit(App):
             notifiers=channels,
             console_url=links,
             publishes=publishing and queues,
+            policy_sandbox=ProcessSandbox(),
         )
         remit = cls(context, clock or SystemClock(), sender=sender, publishing=publishing, on_close=store.close)
         remit.url = url

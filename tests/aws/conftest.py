@@ -44,7 +44,8 @@ class Deployment:
     def __init__(self, cloud: LocalCloud, remit: Remit, far: FarSide, front: Front) -> None:
         self.cloud, self.remit, self.far, self.front = cloud, remit, far, front
         self.clock = MovableClock()
-        remit.clock = self.clock
+        for part in (remit, remit.reading, remit.settings, remit.notifications):
+            part.clock = self.clock
         self.apply()
 
     def apply(self, **changes: Any) -> None:

@@ -14,7 +14,7 @@ from tests.entrypoints.http_world import ACME, World, http_world
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 REFUNDS = """@id("refund_above_50") @reason("REFUND_ABOVE_50") @effect("REQUIRE_APPROVAL")
-@explanation("refunds above 50.00 need a person")
+@explanation("only refunds of up to 50.00 EUR run without a person")
 forbid (principal, action, resource)
 when { context.action_type == "REFUND_ORDER" }
 unless { context.numbers.hasTag("amount") && context.numbers.getTag("amount").lessThanOrEqual(decimal("50.00")) };

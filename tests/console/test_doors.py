@@ -9,12 +9,15 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
+from remit.core.gate.policy import PolicySource
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import LINK_LIVES
+from remit.core.records import BOUNDS, THE_ONE, Key
 from remit.entrypoints.console import create_console
 from remit.entrypoints.web.limits import RateLimiter
 from remit.entrypoints.web.settings import HttpSettings
 from remit.entrypoints.web.stream import Streams
+from remit.ports import UnitOfWork, Writes
 from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, bounds, http_world
 from tests.entrypoints.test_http_roles import WEBHOOK
 
@@ -337,6 +340,22 @@ def test_bad_input_is_told_on_a_page_that_names_the_field(world, visit):
     assert ann.post("/console/queue/approve").status_code == 422
     assert ann.get("/console/intents/nobody").status_code == 404
     assert ann.get("/console/nowhere").status_code == 404
+
+
+def test_bounds_that_cannot_be_read_are_said_to_be_on_their_page(world, visit):
+    bounds_at = Key(BOUNDS, ACME, THE_ONE)
+    store = world.remit.context.store
+    before = store.read([bounds_at]).get(bounds_at)
+    assert before is not None
+    lost = before.bounds.model_copy(update={"policies": [PolicySource(name="old.cedar", text="forbid everything")]})
+    after = before.changed(bounds=lost)
+    store.transact([UnitOfWork(reads=[bounds_at], decide=lambda _: Writes(answer=None, puts=[(bounds_at, after)]))])
+
+    page = text_of(visit().get("/console/bounds"))
+
+    assert "These bounds cannot be read" in page and "old.cedar is not Cedar" in page
+    assert visit().get("/console/policies").status_code == 200
+    assert visit().get("/console/queue").status_code == 200
 
 
 def test_markup_in_what_an_agent_sends_stays_text(world, visit):

@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from remit.core.edit import edited_proposal
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import parse_bounds
 from remit.core.intent import complete, parse_proposal
@@ -15,7 +16,7 @@ from remit.core.notifications.subscription import NoticeKind
 from remit.entrypoints.bounds_file import BoundsFile, as_yaml
 from remit.entrypoints.console import charts, labels
 from remit.entrypoints.console.bounds_form import with_form
-from remit.entrypoints.console.edit import changes
+from remit.entrypoints.console.edit import changes, fields
 from tests.entrypoints.http_world import EMAIL, NOTE, bounds, proposal
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -119,11 +120,30 @@ def test_an_edit_is_only_what_the_form_says_otherwise():
         "parameters.amount": "1.50",
         "parameters.urgent": "false",
         "parameters.lines": "[1, 2]",
-        "parameters.dotted.name": "2",
+        "parameters.dotted.name": "3",
+        'parameters["dotted.name"]': "2",
     }
 
-    assert changes(found, said) == {"parameters.urgent": False, "parameters.lines": [1, 2]}
+    assert changes(found, said) == {
+        "parameters.urgent": False,
+        "parameters.lines": [1, 2],
+        'parameters["dotted.name"]': 2,
+    }
     assert changes(found, {"remove:parameters.text": "on"}) == {"parameters.text": None}
+
+
+def test_a_yes_that_becomes_a_1_is_an_edit():
+    assert changes(_intent(urgent=True), {"parameters.urgent": "1"}) == {"parameters.urgent": 1}
+
+
+def test_every_parameter_can_be_edited_by_the_path_that_the_form_gives_it():
+    names = ["a", "account.iban", "", "count", "0", "it's", 'say "x"', "[0]", "back\\slash", "größe"]
+    found = _intent(**dict.fromkeys(names, 1))
+
+    paths = [field.path for field in fields(found, {}) if field.path.startswith("parameters")]
+    edited = edited_proposal(found, dict.fromkeys(paths, 2), new_id="i-2")
+
+    assert edited.parameters == dict.fromkeys(names, 2)
 
 
 @pytest.mark.parametrize(("field", "wrong"), [("parameters.amount", "much"), ("parameters.lines", "[1")])

@@ -7,13 +7,18 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from remit.core.execution.approval import Approval, approve
+from remit.core.execution.approval import Approval, Publication, approve, published, released, reserved
+from remit.core.execution.fulfilment import new_attempt
+from remit.core.execution.outcome import ExecutionAttempt
 from remit.core.gate.autonomy import Stop, Stops, StopScope
 from remit.core.gate.bounds import BoundsInForce, nothing_set, parse_bounds, replace_bounds
 from remit.core.gate.budget import Charge
 from remit.core.gate.decision import GateInput, Verdict, decide
 from remit.core.gate.policy import PolicyQuestion
 from remit.core.intent import ActionIntentV1, complete, parse_proposal
+from remit.core.ledger.entries import NO_CHAIN
+from remit.core.lifecycle import Case, Status
+from remit.core.values import ApprovalSource
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TYPE = "SEND_NOTE"
@@ -124,6 +129,42 @@ def approval(source: str = "POLICY", charges: list[Charge] | None = None) -> App
         charges=charges or [],
         now=NOW,
     )
+
+
+def case(status: Status = "AWAITING_APPROVAL", **changes: Any) -> Case:
+    fields: dict[str, Any] = {
+        "tenant_id": "acme",
+        "action_intent_id": "i-0",
+        "account_id": "north",
+        "action_type": TYPE,
+        "status": status,
+        "created_at": NOW,
+        "updated_at": NOW,
+        "expires_at": NOW + timedelta(days=1),
+        "due_at": NOW,
+        "digest": "0" * 64,
+        "trace_id": "t",
+        "chain": NO_CHAIN,
+    }
+    return Case(**{**fields, **changes})
+
+
+def state(status: str, source: ApprovalSource = "POLICY") -> Publication | None:
+    """`"gone"` is none any more."""
+    begun = reserved(approval(source))
+    if status == "gone":
+        return None
+    if status == "PUBLISHED":
+        return published(begun, expires_at=NOW + timedelta(days=1), now=NOW, ttl_days=30)
+    if status == "RELEASED":
+        return released(begun, expires_at=NOW + timedelta(days=1), now=NOW, ttl_days=30)
+    return begun
+
+
+def attempt(**changes: Any) -> ExecutionAttempt:
+    """One that `me` has just taken."""
+    taken = new_attempt(intent(), APPROVAL_ID, None, holder="me", now=NOW, until=NOW + timedelta(seconds=20))
+    return taken.changed(**changes)
 
 
 SAFE = 2**53 - 1

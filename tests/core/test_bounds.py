@@ -74,8 +74,8 @@ def replaced(before, now=NOW, **changes):
             f"action_types.{TYPE}.tool.n",
         ),
         ({"policies": [{"name": "a"}]}, "policies.0.text"),
-        ({"policies": [rule("permit (principal, action, resource);")]}, "policies"),
-        ({"policies": [rule("forbid")]}, "policies"),
+        ({"policies": [rule("// a comment\rpermit (principal, action, resource);")]}, "policies"),
+        ({"policies": [rule("(" * 2000)]}, "policies"),
     ],
     ids=str,
 )

@@ -39,6 +39,12 @@ def edit(**changes):
         ("supersedes", False),
         ("", False),
         (".", False),
+        ('parameters["account.iban"]', True),
+        ("parameters['']", True),
+        ("parameters.to.tags.0", True),
+        ("['parameters'].text", False),
+        ("parameters[text]", False),
+        ("[0].text", False),
     ],
 )
 def test_only_parameters_target_and_expiry_may_be_edited(path, editable):

@@ -7,13 +7,11 @@ import pytest
 
 from remit.core.errors import InvalidInput, NotFound, NotInThatState
 from remit.core.execution.approval import PUBLISH_AFTER
-from remit.core.ledger.entries import NO_CHAIN
 from remit.core.lifecycle import (
     FOLLOWS,
     GATE_AFTER,
     MOVING,
     WAITING,
-    Case,
     Status,
     after_gate,
     check_supersedes,
@@ -22,29 +20,11 @@ from remit.core.lifecycle import (
     new_case,
 )
 
-from .make import NOW, TYPE, bounds, intent, stop, verdict
+from .make import NOW, bounds, case, intent, stop, verdict
 
 STATUSES = get_args(Status)
 FINAL = {"REJECTED", "EXPIRED", "SUPERSEDED", "SUCCEEDED", "FAILED", "CANCELLED"}
 SECOND = timedelta(seconds=1)
-
-
-def case(status="AWAITING_APPROVAL", **changes):
-    fields = {
-        "tenant_id": "acme",
-        "action_intent_id": "i-0",
-        "account_id": "north",
-        "action_type": TYPE,
-        "status": status,
-        "created_at": NOW,
-        "updated_at": NOW,
-        "expires_at": NOW + timedelta(days=1),
-        "due_at": NOW,
-        "digest": "0" * 64,
-        "trace_id": "t",
-        "chain": NO_CHAIN,
-    }
-    return Case(**{**fields, **changes})
 
 
 def test_the_statuses_are_the_contract_s():

@@ -241,3 +241,24 @@ def test_a_template_over_fields_that_no_intent_has_is_refused(path):
 @given(json_values())
 def test_whatever_the_parameters_are_the_whole_of_them_can_be_sent(value):
     assert render("{parameters}", {"parameters": value}) == value
+
+
+def test_a_template_names_every_parameter_by_its_path():
+    fields = {"parameters": {"account.iban": "DE1", "": "empty", "a{b": "brace", "to": ["x"], "count": 5}}
+    paths = ['["account.iban"]', '[""]', r'["a\u007bb"]', ".to.0", "['to'][0]", ".count"]
+
+    shown = [render(f"{{parameters{path}}}", fields) for path in paths]
+
+    assert shown == ["DE1", "empty", "brace", "x", "x", 5]
+    check_template([f"{{parameters{path}}}" for path in paths], "tool.body")
+
+
+def test_a_path_that_could_mean_a_name_with_a_dot_sends_neither():
+    with pytest.raises(InvalidInput, match=r'write \["account.iban"\]'):
+        render("{parameters.account.iban}", {"parameters": {"account.iban": "DE1", "account": {"iban": "DE2"}}})
+
+
+@pytest.mark.parametrize("template", ["{parameters.}", "{parameters..a}", "{parameters[a]}", "{target.entity_id.x}"])
+def test_a_path_that_is_none_is_refused_when_the_tool_is_set(template):
+    with pytest.raises(InvalidInput, match=r"tool\.body"):
+        check_template(template, "tool.body")

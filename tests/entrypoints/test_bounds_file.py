@@ -112,14 +112,15 @@ def test_aliases_that_multiply_are_refused(tmp_path):
     assert "too many values" in error.problem
 
 
-def test_a_policy_that_is_not_cedar_or_not_text_is_refused(tmp_path):
-    (tmp_path / "bad.cedar").write_text("forbid everything")
+def test_a_policy_that_is_not_text_or_beyond_the_limits_is_refused(tmp_path):
+    (tmp_path / "deep.cedar").write_text(f"// deep\nforbid {'(' * 100}")
     (tmp_path / "binary.cedar").write_bytes(b"\xff\xfe")
 
-    not_cedar = refused(tmp_path, "tenant: acme\npolicies: [bad.cedar]\n")
+    too_deep = refused(tmp_path, "tenant: acme\npolicies: [deep.cedar]\n")
     not_text = refused(tmp_path, "tenant: acme\npolicies:\n  - binary.cedar\n")
 
-    assert "bad.cedar is not Cedar" in not_cedar.problem
+    assert (too_deep.line, too_deep.field) == (2, "policies")
+    assert "deep.cedar, line 2: brackets stand more than 32 deep" in too_deep.problem
     assert (not_text.line, not_text.field) == (3, "policies.0")
 
 

@@ -387,6 +387,16 @@ def test_a_stop_holds_until_it_is_resumed_and_outlives_new_bounds(desk):
     assert shown.splitlines()[1].split()[:5] == ["acct-1", "everything", "2", "no", "budget"]
 
 
+def test_a_policy_that_is_not_sound_is_refused_with_its_line_in_the_file(desk):
+    (desk.folder / "mine.cedar").write_text("forbid everything")
+    (desk.folder / "mine.yaml").write_text("tenant: acme\npolicies: [mine.cedar]\n")
+
+    refused = desk.error("apply", "mine.yaml", code=2)
+
+    assert refused["field"] == "policies"
+    assert "mine.yaml:2" in refused["message"] and "mine.cedar is not Cedar" in refused["message"]
+
+
 def test_wrong_bounds_change_nothing_and_name_the_line(desk):
     (desk.folder / "wrong.yaml").write_text("tenant: acme\nmodes:\n  CREATE_NOTE: AUTO\n")
     (desk.folder / "tool.yaml").write_text(

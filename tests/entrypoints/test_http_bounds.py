@@ -244,6 +244,12 @@ def test_nobody_sets_or_reads_another_tenants_bounds(world):
     [
         ("forbid (", "is not Cedar"),
         ("permit (principal, action, resource);", "is a permit"),
+        ("// a comment\rpermit (principal, action, resource);", "line 1: a carriage return without a line feed"),
+        (
+            "forbid (principal, action, resource) when { " + "(" * 2000 + "true" + ")" * 2000 + " };",
+            "deep in each other",
+        ),
+        ("forbid (principal, action, resource) when { context has a" + ".a" * 4000 + " };", "deep"),
         ('@id("odd") forbid (principal, action, resource) when { context.nope == 1 };', "rule 'odd' does not fit"),
         (
             QUIET_HOURS + "\nforbid (principal, action, resource) when { context.nope == 1 };",

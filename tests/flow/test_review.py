@@ -445,3 +445,36 @@ def test_a_type_that_asks_for_two_approvers_is_approved_by_the_second_different_
     told = [entry for entry in world.app.ledger(TENANT, "i-1") if entry["event_type"] == "ACTION_APPROVED"]
     assert told[0]["data"]["approvers"] == ["bob", "carol"]
     world.assert_sound()
+
+
+# --- names with dots ---
+
+DOTTED = {"account.iban": "DE1", "account": {"name": "x"}, "bcc.list": "everybody", "amount": True}
+
+
+@pytest.mark.parametrize("changes", [{"parameters.account.iban": "DE2"}, {"parameters.bcc.list": None}], ids=str)
+def test_an_edit_that_would_add_beside_a_name_with_a_dot_is_refused(world, changes):
+    world.queued(parameters=DOTTED)
+
+    with pytest.raises(InvalidInput, match="which has a dot in it"):
+        world.app.edit(TENANT, "i-1", by="bob", changes=changes)
+
+    assert world.status() == "AWAITING_APPROVAL"
+
+
+def test_a_name_with_a_dot_is_edited_by_its_path_in_brackets(world):
+    world.queued(parameters=DOTTED)
+    changes = {'parameters["account.iban"]': "DE2", "parameters['bcc.list']": None, "parameters.amount": 1}
+
+    answer = world.app.edit(TENANT, "i-1", by="bob", changes=changes)
+
+    edited = world.app.intent(TENANT, answer.action_intent_id).parameters
+    assert edited == {"account.iban": "DE2", "account": {"name": "x"}, "amount": 1} and edited["amount"] is not True
+
+
+def test_a_yes_that_becomes_a_1_is_a_change(world):
+    world.queued(parameters={"amount": True})
+
+    answer = world.app.edit(TENANT, "i-1", by="bob", changes={"parameters.amount": 1})
+
+    assert world.app.intent(TENANT, answer.action_intent_id).parameters["amount"] is not True

@@ -29,6 +29,7 @@ from remit.core.values import check_person, check_text
 from remit.flow import gate, propose, publish, reconcile, review
 from remit.flow.context import Context, in_one_write
 from remit.flow.gate import GateAnswer, GateRequest
+from remit.flow.policies_ahead import PoliciesAhead
 from remit.flow.publish import IntentRef
 from remit.hooks import Hooks
 from remit.ports import Clock, SendingPublisher, answer_of, in_order
@@ -75,6 +76,7 @@ class App(Part):
         """
         super().__init__(context, clock)
         self._sender, self._publishing = sender, publishing
+        self._policies_ahead = PoliciesAhead()
         self.hooks = Hooks()
         self.now, self.close = clock.now, on_close
         self._show_reading(Reading(context, clock))
@@ -97,7 +99,7 @@ class App(Part):
     def _show_settings(self, settings: Settings) -> None:
         self.settings = settings
         self.apply, self.apply_part, self.bounds = settings.apply, settings.apply_part, settings.bounds
-        self.keep_policies = settings.keep_policies
+        self.keep_policies, self.check_policies = settings.keep_policies, settings.check_policies
         self.stop, self.resume = settings.stop, settings.resume
         self.create_key, self.keys, self.revoke_key = settings.create_key, settings.keys, settings.revoke_key
         self.authenticate = settings.authenticate
@@ -150,6 +152,7 @@ class App(Part):
         # One write stores the proposal and decides it: nobody waits for two commits, and nothing is left ungated.
         began_ns, now = self.hooks.begin(), self.clock.now()
         named = [propose.named(self.context, data) for data in proposals]
+        self._policies_ahead.proposals(self.context, named, now)
         both = in_order(named, RemitError, lambda ready: self._submit_ready(ready, now))
         self.hooks.proposed(began_ns, [each[0] if isinstance(each, tuple) else each for each in both])
         answers = [each[1] if isinstance(each, tuple) else each for each in both]
@@ -189,8 +192,9 @@ class App(Part):
         return answers
 
     def _gate(self, requests: Sequence[GateRequest]) -> list[GateAnswer | RemitError]:
-        began_ns = self.hooks.begin()
-        answers = gate.gate(self.context, requests, self.clock.now())
+        began_ns, now = self.hooks.begin(), self.clock.now()
+        self._policies_ahead.requests(self.context, requests, now)
+        answers = gate.gate(self.context, requests, now)
         self._gated(began_ns, requests, answers)
         return answers
 

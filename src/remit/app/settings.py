@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,8 @@ from remit.flow.context import bounds_now, in_one_write
 from remit.flow.settings import bounds as bounds_flow
 from remit.flow.settings import keys as keys_flow
 from remit.flow.settings import sessions
+
+log = logging.getLogger(__name__)
 
 
 class Settings(Part):
@@ -64,6 +67,7 @@ class Settings(Part):
         before, now = self.bounds(tenant_id), self.clock.now()
         checked = wanted(before.bounds)
         bounds_flow.check_tools(checked, self.context.connectors)
+        bounds_flow.check_policies(self.context, tenant_id, checked.policies)
         if dry_run:
             return before, bounds_flow.next_bounds(before, checked, now, expected_sequence)
         change = bounds_flow.change_unit(
@@ -82,7 +86,13 @@ class Settings(Part):
             # The platform keeps keys and stops, and has no bounds.
             if tenant_id == PLATFORM:
                 continue
-            self._one(bounds_flow.keep_policies_unit(tenant_id))
+            try:
+                self._one(bounds_flow.keep_policies_unit(tenant_id))
+            except Exception:
+                # What one tenant has stored keeps no process from starting for the others.
+                log.exception("the policies of tenant %s could not be kept", tenant_id)
+
+    check_policies = FlowMethod(bounds_flow.rules_of)
 
     # --- stop switches ---
 

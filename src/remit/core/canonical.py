@@ -40,13 +40,12 @@ def _numbers_are_plain(value: Any) -> bool:
     pending = [value]
     for item in pending:
         kind = type(item)
-        if kind in _LEAVES:
-            continue
-        if kind is dict:
-            pending.extend(item.values())
-        elif kind is list:
-            pending.extend(item)
-        elif kind is not float or not _is_everyday(item):
+        if kind is dict or kind is list:
+            inside = item.values() if kind is dict else item
+            # Their types are taken together: a long list of plain values is passed at once.
+            if not _LEAVES.issuperset(map(type, inside)):
+                pending.extend(inner for inner in inside if type(inner) not in _LEAVES)
+        elif kind not in _LEAVES and (kind is not float or not _is_everyday(item)):
             return False
     return True
 

@@ -8,16 +8,21 @@ Edits of people: which places of an intent they may set anew, and the proposal t
 | `expires_at`        | set                                      | what the action type says              |
 | anything else       | refused                                  | refused                                |
 
+Paths are written as everywhere (`core.paths`): `parameters["account.iban"]` is the name with a dot in it.
+
 An edit never changes an intent: it makes another one, which takes the first one's place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1, Proposal, parse_proposal
+from remit.core.paths import NotThere, Path, drop, parse_path, put
 
 EDITABLE_WHOLE = frozenset({"expires_at"})
 EDITABLE_INSIDE = frozenset({"parameters", "target"})
@@ -34,8 +39,9 @@ def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, new_id: 
     for path, value in changes.items():
         _set(data, path, value)
     proposal = parse_proposal(data)
-    after = (proposal.target.model_dump(), proposal.parameters, proposal.expires_at)
-    if after == (old.target.wire(), old.parameters, old.expires_at):
+    after = [proposal.target.model_dump(), proposal.parameters]
+    # As JSON: to Python 1 and true are the same.
+    if canonical(after) == canonical([old.target.wire(), old.parameters]) and proposal.expires_at == old.expires_at:
         raise InvalidInput("changes", "change nothing", "approve it as it is, or set a new value")
     return proposal
 
@@ -58,24 +64,30 @@ def _proposed_again(old: ActionIntentV1, new_id: str) -> dict[str, Any]:
     }
 
 
-def is_editable(path: str) -> bool:
-    names = path.split(".")
-    return path in EDITABLE_WHOLE or (names[0] in EDITABLE_INSIDE and len(names) > 1 and all(names))
+def is_editable(text: str) -> bool:
+    return _editable(text) is not None
 
 
-def _set(data: dict[str, Any], path: str, value: Any) -> None:
-    if not is_editable(path):
-        raise InvalidInput(path or "(path)", "cannot be edited", "edit parameters.…, target.… or expires_at")
-    names = path.split(".")
-    place = data
-    for name in names[:-1]:
-        place = place.setdefault(name, {})
-        if not isinstance(place, dict):
-            raise InvalidInput(path, f"{name!r} is not an object", "set the whole value one level up")
-    if value is None and names[0] in REMOVABLE:
-        place.pop(names[-1], None)
+def _editable(text: str) -> Path | None:
+    try:
+        path = parse_path(text)
+    except InvalidInput:
+        return None
+    first = path.steps[0]
+    inside = first.plain and first.name in EDITABLE_INSIDE and len(path.steps) > 1
+    return path if inside or text in EDITABLE_WHOLE else None
+
+
+def _set(data: dict[str, Any], text: str, value: Any) -> None:
+    path = _editable(text)
+    if path is None:
+        way_out = 'edit parameters.…, target.… or expires_at; a name with a dot in it is parameters["a.b"]'
+        raise InvalidInput(text or "(path)", "cannot be edited", way_out)
+    if value is None and path.steps[0].name in REMOVABLE:
+        with suppress(NotThere):
+            drop(path, data)
     else:
-        place[names[-1]] = value
+        put(path, data, value)
 
 
 def _copied(value: Any) -> Any:

@@ -124,12 +124,22 @@ def _check_value(value: Any, field: str, depth: int) -> None:
     if isinstance(value, dict):
         for name, inner in value.items():
             _check_scalar(name, field)
-            _check_value(inner, f"{field}.{name}", depth + 1)
+            if not _is_plain(inner):
+                _check_value(inner, f"{field}.{name}", depth + 1)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            _check_value(inner, f"{field}.{index}", depth + 1)
+            if not _is_plain(inner):
+                _check_value(inner, f"{field}.{index}", depth + 1)
     else:
         _check_scalar(value, field)
+
+
+def _is_plain(value: Any) -> bool:
+    """Is it at sight a fine value with nothing inside? Of a long list most are, and need no path made for them."""
+    kind = type(value)
+    if kind is int:
+        return bool(-LARGEST_INTEGER <= value <= LARGEST_INTEGER)
+    return value is None or kind is bool or (kind is str and value.isascii())
 
 
 _TOO_LARGE = "is an integer beyond 2^53"

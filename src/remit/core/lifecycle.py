@@ -60,14 +60,14 @@ ENDED: frozenset[Status] = frozenset(status for status in FOLLOWS if status not 
 """Nothing is left for Remit to do; of what is `UNKNOWN`, a person may still find out."""
 
 GATE_AFTER = PUBLISH_AFTER
-"""How long a proposal may wait for its proposer to gate it before Remit does."""
+"""The time that a proposal may wait for its proposer to gate it before Remit does."""
 
 Step = Literal["gate", "publish", "publish_again", "expire"]
 
 
 class Case(Record, frozen=True):
     """
-    Where one intent stands now.
+    One intent as it stands now.
 
     `due_at` is when Remit has to look at it again if nothing happens before; `None` if never.
     `chain` is the head of the intent's ledger chain; what stands in its entries stands nowhere else. `connector` is
@@ -150,7 +150,7 @@ def new_case(
 
 def after_gate(decision: Decision) -> Status:
     """
-    Where a decision puts the case. The first row that applies:
+    The status in which a decision puts the case. The first row that applies:
 
     | the decision                        | the case is         |
     |-------------------------------------|---------------------|
@@ -174,7 +174,7 @@ def due_in(
     lease_until: datetime | None = None,
 ) -> datetime | None:
     """
-    When Remit has to look at a case again that enters `status` now.
+    The moment when Remit has to look at a case again that enters `status` now.
 
     | status               | due                                         | to                                |
     |----------------------|---------------------------------------------|-----------------------------------|
@@ -212,7 +212,7 @@ def check_supersedes(old: Case | None, intent: ActionIntentV1) -> Case:
 
 
 def due_step(case: Case, now: datetime) -> Step | None:
-    """What Remit itself has to do about a case that is due; `None` if it is not."""
+    """The step that Remit itself has to take about a case that is due; `None` if it is not."""
     if case.due_at is None or case.due_at > now:
         return None
     if case.status == "PROPOSED":

@@ -12,13 +12,13 @@ from remit.flow.context import Context
 from remit.ports import entry_cursor
 
 MOST_UNREAD = 2000
-"""How many entries one look at what follows a bookmark takes, but for those that may still be joined by late ones."""
+"""The most entries that one look after a bookmark takes, but for those that may still be joined by late ones."""
 MOST_DAYS = 60
-"""How many different days one look tells of: a follower that writes something for each has to fit into one write."""
+"""The most different days in one look: a follower that writes something for each has to fit into one write."""
 _PAGES = (20, 500)
 _INSTANT = timedelta(milliseconds=1)
 _STEP = timedelta(seconds=1)
-"""Where so much happens that only what has settled is read, so much more has to settle before it is read on."""
+"""A stretch: where so much happens that only what settled is read, so much more settles before it is read on."""
 
 
 @dataclass(frozen=True, slots=True)

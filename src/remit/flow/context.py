@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, Approval, Publication, published, released
-from remit.core.execution.fulfilment import gives_back_on_expiry, is_reserved
 from remit.core.execution.outcome import ActionOutcomeV1, Resolution
+from remit.core.execution.publication import gives_back_on_expiry, is_reserved
 from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import Usage, release, split_window_id
 from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry
@@ -17,7 +17,7 @@ from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import ENDED, Case, Status, due_in
 from remit.core.records import BOUNDS, CHAIN, CHAIN_HEAD, THE_ONE, USAGE, Key, case_key, chain_key
 from remit.core.values import Record, Stored, instant
-from remit.ports import Connector, Notifier, Snapshot, Store, UnitOfWork, Writes
+from remit.ports import Connector, Notifier, PolicySandbox, Snapshot, Store, UnitOfWork, Writes
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -37,6 +37,7 @@ class Context:
     console_url: str | None = None
     publishes: bool = False
     """Does a decision publish in its own write? Then this store is the queue that workers take executions from."""
+    policy_sandbox: PolicySandbox | None = None
 
 
 class CaseWriter:

@@ -13,7 +13,7 @@ from typing import Any
 
 from remit.core.errors import RemitError
 from remit.core.execution.approval import Approval, approve, approved_data, reserved
-from remit.core.execution.fulfilment import has_left, is_reserved
+from remit.core.execution.publication import has_left, is_reserved
 from remit.core.gate.budget import BudgetInForce, Usage
 from remit.core.gate.decision import (
     INTENT_NOT_FOUND,

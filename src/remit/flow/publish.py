@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from remit.core.errors import RemitError
 from remit.core.execution.approval import Approval, approved_event
-from remit.core.execution.fulfilment import (
+from remit.core.execution.publication import (
     due_when_published,
     due_when_unconfirmed,
     is_reserved,

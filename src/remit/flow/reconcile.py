@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.errors import RemitError
-from remit.core.execution.fulfilment import may_expire
+from remit.core.execution.publication import may_expire
 from remit.core.lifecycle import Case, Step, due_step
 from remit.core.records import Key, case_key, chain_key
 from remit.flow.context import Context, current_approval, usage_keys, writes_expiry

@@ -50,7 +50,7 @@ def approve_unit(
         votes = with_vote(history.votes, intent, by)
         if needed > 1 and by not in (history.votes.approved_by if history.votes else []):
             writer.append("APPROVAL_VOTED", vote_data(votes, by, needed, bounds.config_sequence), actor=by)
-        if not enough_votes(votes, intent, bounds, by):
+        if not enough_votes(votes, intent, bounds):
             return writer.writes(votes)
         return _approved(context, writer, history, votes.approved_by, by, bounds.config_sequence)
 

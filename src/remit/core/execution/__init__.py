@@ -1,1 +1,1 @@
-"""What an approved intent may do: approvals, attempts and outcomes, and templates from parameters to a request."""
+"""Execution: who may approve, what may be published and run, attempts and outcomes, and templates of requests."""

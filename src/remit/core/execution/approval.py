@@ -179,7 +179,7 @@ def check_ttl_days(days: int) -> int:
 
 
 def next_publish(deliveries: int) -> timedelta:
-    """How long a published approval may stay unstarted before it is published again: doubling, at most ten minutes."""
+    """The pause before a published and unstarted approval is published again: doubling, at most ten minutes."""
     factor: int = 2 ** min(deliveries, 6)
     return min(PUBLISH_AGAIN_AFTER * factor, LONGEST_PUBLISH_PAUSE)
 

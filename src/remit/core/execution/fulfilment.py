@@ -1,5 +1,5 @@
 """
-Fulfilment: may an approval be published, started, called, recorded or given back?
+Fulfilment of an approval: may it be started, taken over, called, repeated, recorded, or given back?
 
 Execution never decides again. Each rule looks at what is recorded and nothing else, so that a step which runs twice,
 late, or in two places finds the row of its table that says to do nothing.
@@ -12,13 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from remit.core.execution.approval import (
-    PUBLISH_AFTER,
-    Approval,
-    Publication,
-    PublicationStatus,
-    next_publish,
-)
+from remit.core.execution.approval import Approval, Publication, PublicationStatus
 from remit.core.execution.outcome import (
     ActionOutcomeV1,
     CallResult,
@@ -33,89 +27,10 @@ from remit.core.execution.outcome import (
 )
 from remit.core.gate.action_type import Tool
 from remit.core.gate.autonomy import Stops, stop_in_force, stopped_for
-from remit.core.gate.decision import Decision
 from remit.core.intent import ActionIntentV1, digest_of_wire
 from remit.core.ledger.entries import SYSTEM
-from remit.core.lifecycle import MOVING, WAITING, Case, Status
+from remit.core.lifecycle import Case
 from remit.core.values import ApprovalSource, instant
-
-# --- publication ---
-
-UNFINISHED: frozenset[Status] = frozenset({"APPROVED", "RUNNING"})
-"""Approved, and without an outcome."""
-
-
-def is_reserved(state: Publication | None) -> bool:
-    """
-    Does the approval still have to leave?
-
-    Without a state nothing is on its way: that is never a reason to decide or publish again.
-    """
-    return state is not None and state.status == "RESERVED"
-
-
-def has_left(decision: Decision, case: Case) -> bool:
-    """
-    Has policy's approval been published?
-
-    One that was released did not leave: a person is asked about it, whatever the gate once said.
-    """
-    return decision.approves and case.published
-
-
-def may_publish(case: Case, state: Publication, *, again: bool) -> bool:
-    """
-    May the approval be delivered? `again` delivers once more what has been.
-
-    | its state   | the intent           | first time | again |
-    |-------------|----------------------|------------|-------|
-    | `RESERVED`  | any                  | yes        | yes   |
-    | `PUBLISHED` | without an outcome   | no         | yes   |
-    | `PUBLISHED` | any other            | no         | no    |
-    | `RELEASED`  | any                  | no         | no    |
-    """
-    return is_reserved(state) or (again and state.status == "PUBLISHED" and case.status in UNFINISHED)
-
-
-def due_when_published(case: Case, state: Publication, now: datetime) -> datetime | None:
-    """When to look again at a case whose approval is delivered now; `state` is that from before."""
-    return _on_time(case, now + next_publish(state.deliveries)) if case.status in MOVING else case.due_at
-
-
-def due_when_unconfirmed(case: Case, now: datetime) -> datetime | None:
-    """
-    When to look again at a case whose delivery nobody confirmed; as before, if it does not have to be put off.
-
-    It goes to the end of the line: a bus that is down must not hold up what needs no bus.
-    """
-    if case.status not in UNFINISHED or case.due_at is None or case.due_at > now:
-        return case.due_at
-    return _on_time(case, now + PUBLISH_AFTER)
-
-
-def _on_time(case: Case, at: datetime) -> datetime:
-    # An expired approval has to be released on time; an attempt that runs has its own end.
-    return min(at, case.expires_at) if case.status == "APPROVED" else at
-
-
-def may_release_refused(state: Publication, attempt: ExecutionAttempt | None) -> bool:
-    """Only what was never delivered and never began is released on refusal: an earlier delivery can still start."""
-    return is_reserved(state) and attempt is None
-
-
-# --- what nobody answered or started ---
-
-
-def may_expire(case: Case, attempt: ExecutionAttempt | None, now: datetime) -> bool:
-    """What is over, and neither answered nor begun, expires: what waits for a person, and an approval."""
-    unanswered = case.status in WAITING or case.status == "APPROVED"
-    return unanswered and attempt is None and now >= case.expires_at
-
-
-def gives_back_on_expiry(case: Case, state: Publication) -> bool:
-    """An approval that expires has its charge given back; once."""
-    return case.status == "APPROVED" and state.status != "RELEASED"
-
 
 # --- who may act ---
 
@@ -124,7 +39,7 @@ Hold = Literal["nobody", "ours", "another", "lapsed", "ended"]
 
 def hold_of(attempt: ExecutionAttempt | None, holder: str, approval_id: str, now: datetime) -> Hold:
     """
-    Whose the attempt is, seen from one run of one worker.
+    The hold on an attempt, seen from one run of one worker.
 
     | attempt    | holder and approval | lease | hold      |
     |------------|---------------------|-------|-----------|
@@ -164,7 +79,7 @@ LATER_START: dict[Hold, Start] = {
 
 def may_start(hold: Hold, state: Publication | None, approval: Approval) -> Start:
     """
-    What a start does: `FIRST_START` where nobody has begun, by the approval's state; else `LATER_START`.
+    The answer to a start: `FIRST_START` where nobody has begun, by the approval's state; else `LATER_START`.
 
     Without a state, or with that of another approval, nothing begins.
     """
@@ -208,7 +123,7 @@ def new_attempt(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an approved action may not run any more."""
+    """A reason why an approved action may not run any more."""
 
     code: str
     why: str
@@ -288,7 +203,7 @@ def in_doubt(attempt: ExecutionAttempt, why: str) -> CallResult:
 
 def concluded_before(attempt: ExecutionAttempt, *, honours_key: bool, max_attempts: int) -> Conclusion | None:
     """
-    What an earlier holder's calls came to; `None` if there may be another call.
+    The conclusion of an earlier holder's calls; `None` if there may be another call.
 
     | an answer is noted | a call without an answer | key honoured, tries left | answer        |
     |--------------------|--------------------------|--------------------------|---------------|
@@ -352,7 +267,7 @@ def may_record(hold: Hold, result: CallResult) -> bool:
 
 def conclusion(attempt: ExecutionAttempt, status: OutcomeStatus, result: CallResult) -> Conclusion:
     """
-    What is recorded when a run brings `status` and `result`. The first row that applies:
+    The conclusion that is recorded when a run brings `status` and `result`. The first row that applies:
 
     | brought    | the attempt                      | recorded      |
     |------------|----------------------------------|---------------|
@@ -376,7 +291,7 @@ def ended(attempt: ExecutionAttempt, end: Conclusion) -> ExecutionAttempt:
 
 
 def gives_back(status: OutcomeStatus, approval: Approval) -> bool:
-    """What policy approved and never ran costs nothing; what failed, or may have happened, keeps its charge."""
+    """Policy's charge goes back for what never ran; what failed, or may have happened, keeps it."""
     return status == "CANCELLED" and approval.auto_executed
 
 
@@ -384,7 +299,7 @@ def found_late(
     outcome: ActionOutcomeV1, case: Case | None, attempt: ExecutionAttempt | None, result: CallResult, *, called: bool
 ) -> FoundStatus | None:
     """
-    What a result that comes after the outcome says about it; `called` if a call of this run's brought it.
+    The finding that a result brings which comes after the outcome; `called` if a call of this run's brought it.
 
     | outcome and case | far side acted | came from a call | another call in doubt | finding     |
     |------------------|----------------|------------------|-----------------------|-------------|

@@ -15,11 +15,11 @@ from remit.core.values import ApprovalSource, Record, UtcTime
 AttemptStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "UNKNOWN", "CANCELLED"]
 OutcomeStatus = Literal["SUCCEEDED", "FAILED", "UNKNOWN", "CANCELLED"]
 FoundStatus = Literal["SUCCEEDED", "FAILED"]
-"""What may be found out about an `UNKNOWN` outcome."""
+"""A finding about an `UNKNOWN` outcome."""
 ErrorClass = Literal["AUTH", "RATE_LIMIT", "VALIDATION", "DOWNSTREAM", "TIMEOUT", "UNKNOWN"]
 
 LEASE_MARGIN = timedelta(seconds=5)
-"""How much longer than its own time-out a call's lease lasts."""
+"""The time by which a call's lease outlasts the call's own time-out."""
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 LONGEST_MESSAGE = 2000
@@ -50,14 +50,14 @@ class CallResult(Record, frozen=True):
 
 
 class Conclusion(Record, frozen=True):
-    """What the last call came to, noted before the outcome is recorded: from here on nobody calls again."""
+    """The end that the last call came to, noted before the outcome is recorded: from here on nobody calls again."""
 
     status: OutcomeStatus
     result: CallResult
 
 
 def storable(result: CallResult) -> CallResult:
-    """The same, with every text such that it can be written down: what the far side says may hold half a character."""
+    """The result with every text such that it can be written down: what the far side says may hold half a character."""
     return CallResult.from_wire(_whole(result.wire()))
 
 
@@ -97,7 +97,7 @@ class ExecutionAttempt(Record, frozen=True):
 
 
 class ActionOutcomeV1(Record, frozen=True):
-    """What happened. Written once."""
+    """The outcome of an action. Written once."""
 
     action_intent_id: str
     tenant_id: str
@@ -119,7 +119,7 @@ class ActionOutcomeV1(Record, frozen=True):
 
 
 class Resolution(Record, frozen=True):
-    """What was found out later about an `UNKNOWN` outcome. Written once; the outcome stays as it was."""
+    """A finding made later about an `UNKNOWN` outcome. Written once; the outcome stays as it was."""
 
     action_intent_id: str
     tenant_id: str
@@ -181,7 +181,7 @@ def _pause(attempt_count: int, asked_for_s: float | None) -> float:
 
 
 def lease(now: datetime, seconds: float) -> datetime:
-    """How long the holder may act: the time it needs, and a margin."""
+    """The end of the time in which the holder may act: the time it needs, and a margin."""
     return now + timedelta(seconds=seconds) + LEASE_MARGIN
 
 

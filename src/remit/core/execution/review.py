@@ -10,7 +10,6 @@ from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import ActionOutcomeV1, FoundStatus, Resolution
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.decision import ask_policy
-from remit.core.identity.access import approvers_needed
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.history import Votes
 from remit.core.lifecycle import Case
@@ -74,9 +73,9 @@ def vote_data(votes: Votes, by: str, needed: int, config_sequence: int) -> dict[
     }
 
 
-def enough_votes(votes: Votes, intent: ActionIntentV1, bounds: BoundsInForce, by: str) -> bool:
-    """As many different people have approved as the action type asks for, `by` the last of them."""
-    return not approvers_needed(bounds.approvals_required(intent.action_type), votes.approved_by, by)
+def enough_votes(votes: Votes, intent: ActionIntentV1, bounds: BoundsInForce) -> bool:
+    """As many different people have approved as the action type asks for."""
+    return len(set(votes.approved_by)) >= bounds.approvals_required(intent.action_type)
 
 
 def check_may_reject(case: Case, seen: str | None) -> bool:

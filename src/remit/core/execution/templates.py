@@ -1,9 +1,10 @@
 """
 Templates over an intent's fields: how a tool says what an action means to the far side.
 
-`{path}` stands for a field, `{{` and `}}` for braces. `${NAME}`, a name in upper case, is a reference
-to the environment. A template is taken apart before any value goes in, and references stay apart from
-text from then on (`render_parts`), so a value that happens to read `${SECRET}` is only ever text.
+`{path}` stands for a field (`core.paths`; in a name a brace is written `\\u007b`), `{{` and `}}` for braces.
+`${NAME}`, a name in upper case, is a reference to the environment. A template is taken apart before any value
+goes in, and references stay apart from text from then on (`render_parts`), so a value that happens to read
+`${SECRET}` is only ever text.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from urllib.parse import quote, unquote
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
+from remit.core.paths import find, parse_path
 
 INTENT_FIELDS = (
     "action_intent_id",
@@ -44,7 +46,6 @@ _URL = re.compile(
     rf"(?P<origin>(?i:https?)://[^/?#\s]+|{_BASE.pattern})(?P<path>[^?#]*)(?P<query>(?:\?[^#]*)?)",
 )
 _TARGET_FIELDS = ("entity_type", "entity_id")
-_NAMES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ Piece = Text | Field | EnvironmentReference
 
 
 def fields_of(intent: ActionIntentV1) -> dict[str, Any]:
-    """What a template may name of an intent, as JSON values."""
+    """The values that a template may name of an intent, as JSON values."""
     shown = intent.wire()
     return {name: shown[name] for name in INTENT_FIELDS}
 
@@ -188,24 +189,8 @@ def _url_parts(template: str) -> tuple[str, str, str]:
 
 
 def look_up(path: str, fields: Any) -> Any:
-    """The value at a dotted path; a list's items by number. Raises `InvalidInput` naming what exists instead."""
-    here = fields
-    for step in path.split("."):
-        if isinstance(here, Mapping) and step in here:
-            here = here[step]
-        elif isinstance(here, list) and re.fullmatch(r"[0-9]{1,9}", step) and int(step) < len(here):
-            here = here[int(step)]
-        else:
-            raise InvalidInput(path, f"is not there: nothing is called {step!r}", f"there is: {_names(here)}")
-    return here
-
-
-def _names(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join([*map(str, value)][:_NAMES_SHOWN]) or "nothing, the object is empty"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    return f"a {type(value).__name__}"
+    """The value at a path (`core.paths`). Raises `InvalidInput` naming what exists instead."""
+    return find(parse_path(path), fields)
 
 
 def as_text(value: Any, path: str) -> str:
@@ -253,12 +238,16 @@ def check_url_template(template: str, field: str, *, of_intent: bool = True) -> 
 
 
 def _check_path(path: str, field: str) -> None:
-    root, _, rest = path.partition(".")
-    if root not in INTENT_FIELDS:
+    try:
+        first, *inside = parse_path(path).steps
+    except InvalidInput as error:
+        raise InvalidInput(field, f"{{{path}}} {error.problem}", error.way_out) from None
+    root, rest = first.name, inside[0].name if inside else ""
+    if root not in INTENT_FIELDS or not first.plain:
         raise InvalidInput(field, f"{{{path}}} is not a field of an intent", f"there is: {', '.join(INTENT_FIELDS)}")
-    if root == "target" and rest and rest not in _TARGET_FIELDS:
+    if root == "target" and inside and (rest not in _TARGET_FIELDS or len(inside) > 1):
         raise InvalidInput(field, f"{{{path}}} is not a field of a target", f"there is: {', '.join(_TARGET_FIELDS)}")
-    if root not in ("target", "parameters") and rest:
+    if root not in ("target", "parameters") and inside:
         raise InvalidInput(field, f"{{{path}}} looks inside {root}, which has no fields", f"write {{{root}}}")
 
 

@@ -7,11 +7,11 @@ A tenant's bounds: everything people set, in one value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.action_type import DEFAULT_EXPIRES_AFTER, ActionTypeSpec
@@ -23,8 +23,18 @@ from remit.core.gate.autonomy import (
     resolve_allowlist,
     resolve_mode,
 )
-from remit.core.gate.budget import DEFAULT_ZONE, Budget, BudgetInForce, Day, TenantBudget, TimeZone, day_of, merge
-from remit.core.gate.policy import PolicySet, PolicySource, compile_policies
+from remit.core.gate.budget import (
+    DEFAULT_ZONE,
+    Budget,
+    BudgetInForce,
+    Day,
+    TenantBudget,
+    TimeZone,
+    day_of,
+    merge,
+    zone_loads,
+)
+from remit.core.gate.policy import PolicySet, PolicySource, check_texts, load_policies
 from remit.core.intent import check_json
 from remit.core.values import (
     ActionTypeName,
@@ -63,12 +73,6 @@ class Bounds(Request):
     proposer_may_approve: bool = True
     accounts: dict[Identifier, AccountBounds] = {}
 
-    @field_validator("policies")
-    @classmethod
-    def _policies_are_sound(cls, policies: list[PolicySource]) -> list[PolicySource]:
-        compile_policies(tuple(policies))
-        return policies
-
     @model_validator(mode="after")
     def _no_type_is_called_default(self) -> Bounds:
         if DEFAULT in self.action_types:
@@ -101,15 +105,25 @@ class BoundsInForce(Document):
     def mode(self, account_id: str, action_type: str) -> ResolvedMode:
         return resolve_mode(action_type, dict(self.account(account_id).modes), dict(self.bounds.modes))
 
-    def policies(self) -> PolicySet:
-        """The platform's rules, as this release has them, with the tenant's beside them."""
-        return compile_policies(tuple(self.bounds.policies))
+    def policies(self) -> PolicySet | str:
+        """The platform's rules, as this release has them, with the tenant's beside them; or why they do not load."""
+        return load_policies(tuple(self.bounds.policies))
+
+    def unreadable(self, account_id: str | None = None) -> str | None:
+        """Why nothing can be decided by these bounds, for that account or for any; `None` if it can."""
+        policies = self.policies()
+        if isinstance(policies, str):
+            return f"the policies do not load: {policies}"
+        accounts = [account_id] if account_id else [_UNNAMED, *self.bounds.accounts]
+        zones = [_ceiling_zone(self.bounds), *(_account_zone(self.bounds, account) for account in accounts)]
+        gone = next((zone for zone in zones if not zone_loads(zone)), None)
+        return f"{gone!r} is not a time zone (any more); use an IANA name such as Europe/Berlin" if gone else None
 
     def action_type(self, name: str) -> ActionTypeSpec | None:
         return self.bounds.action_types.get(name)
 
     def expires_after(self, action_type: str) -> timedelta:
-        """How long a proposal of this type lives, unless it says so itself."""
+        """The time that a proposal of this type lives, unless it says so itself."""
         spec = self.action_type(action_type)
         return parse_duration(spec.expires_after if spec else DEFAULT_EXPIRES_AFTER)
 
@@ -188,7 +202,32 @@ def parse_bounds(data: Any) -> Bounds:
     except ValidationError as error:
         raise explain_invalid(error) from None
     check_tools_are_json(bounds.action_types)
+    check_zones(bounds)
+    check_policy_texts(bounds.policies)
     return bounds
+
+
+def check_zones(bounds: Bounds) -> None:
+    """Raises `InvalidInput` for a time zone that nobody knows."""
+    check_zone("budget.timezone", bounds.budget)
+    check_zone("tenant_budget.timezone", bounds.tenant_budget)
+    for name, own in bounds.accounts.items():
+        check_zone(f"accounts.{name}.budget.timezone", own.budget)
+
+
+def check_zone(field: str, budget: Budget | TenantBudget | None) -> None:
+    """Raises `InvalidInput` naming `field` for a time zone that nobody knows."""
+    zone = budget.timezone if budget else None
+    if zone is not None and not zone_loads(zone):
+        raise InvalidInput(field, f"{zone!r} is not a time zone", "use an IANA name such as Europe/Berlin")
+
+
+def check_policy_texts(policies: Sequence[PolicySource]) -> None:
+    """Raises `InvalidInput` for text that Cedar's parser shall not see. Whether it is sound, compiling says."""
+    try:
+        check_texts(policies)
+    except ValueError as error:
+        raise InvalidInput("policies", str(error)) from None
 
 
 def check_tools_are_json(action_types: Mapping[str, ActionTypeSpec]) -> None:
@@ -241,6 +280,11 @@ def _zones_running_out(before: BoundsInForce, after: Bounds, now: datetime) -> d
     }
 
 
+def _zone_that_loads(zone: str) -> str:
+    # By bounds whose zone is gone nothing is decided or charged (`unreadable`); days are still told.
+    return zone if zone_loads(zone) else DEFAULT_ZONE
+
+
 def _account_zone(bounds: Bounds, account_id: str) -> str:
     own = bounds.accounts.get(account_id)
     budget = merge(bounds.budget, own.budget if own else None)
@@ -252,4 +296,4 @@ def _ceiling_zone(bounds: Bounds) -> str:
 
 
 def _in_force(running_out: ZoneUntil | None, configured: str, now: datetime) -> str:
-    return running_out.timezone if running_out and now < running_out.until else configured
+    return _zone_that_loads(running_out.timezone if running_out and now < running_out.until else configured)

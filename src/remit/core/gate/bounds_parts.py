@@ -10,13 +10,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import ValidationError, field_validator
+from pydantic import ValidationError
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.action_type import ActionTypeSpec
-from remit.core.gate.bounds import AccountBounds, Bounds, Modes, check_tools_are_json
+from remit.core.gate.bounds import (
+    AccountBounds,
+    Bounds,
+    Modes,
+    check_policy_texts,
+    check_tools_are_json,
+    check_zone,
+)
 from remit.core.gate.budget import Budget, TenantBudget
-from remit.core.gate.policy import PolicySource, compile_policies
+from remit.core.gate.policy import PolicySource
 from remit.core.values import ActionTypeName, Identifier, Request, explain_invalid
 
 
@@ -118,6 +125,13 @@ class Budgets(BoundsPart):
         changed = {"budget": self.tenant, "tenant_budget": self.ceiling, "accounts": accounts}
         return bounds.model_copy(update=changed)
 
+    def check_zones(self) -> None:
+        """Raises `InvalidInput` for a time zone that nobody knows."""
+        check_zone("tenant.timezone", self.tenant)
+        check_zone("ceiling.timezone", self.ceiling)
+        for name, own in self.accounts.items():
+            check_zone(f"accounts.{name}.timezone", own)
+
 
 class Policies(BoundsPart):
     """The tenant's own Cedar policies, file by file."""
@@ -127,12 +141,6 @@ class Policies(BoundsPart):
     replacing = "Replace all of the tenant's own policies."
 
     policies: list[PolicySource]
-
-    @field_validator("policies")
-    @classmethod
-    def _are_sound(cls, policies: list[PolicySource]) -> list[PolicySource]:
-        compile_policies(tuple(policies))
-        return policies
 
     @classmethod
     def of(cls, bounds: Bounds) -> Policies:
@@ -157,6 +165,10 @@ def parse_part(kind: type[P], data: Any) -> P:
         raise explain_invalid(error) from None
     if isinstance(part, ActionTypes):
         check_tools_are_json(part.action_types)
+    if isinstance(part, Policies):
+        check_policy_texts(part.policies)
+    if isinstance(part, Budgets):
+        part.check_zones()
     return part
 
 

@@ -17,8 +17,8 @@ from remit.core.gate.action_type import DEFAULT_MIN_CONFIDENCE
 from remit.core.gate.autonomy import ResolvedMode, Stop, Stops, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import BudgetInForce, Charge, Limit, Shortfall, Usage, charge
-from remit.core.gate.policy import PolicyDecision, PolicyQuestion, PolicyVerdict, ten_thousandths
-from remit.core.intent import ActionIntentV1
+from remit.core.gate.policy import PolicyDecision, PolicyQuestion, PolicyVerdict, policy_version, ten_thousandths
+from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.rendering import quoted
 from remit.core.values import RISK_ORDER, Record, RiskLevel, UtcTime, instant
 
@@ -26,6 +26,7 @@ Result = Literal["AUTO_EXECUTED", "REQUIRE_APPROVAL"]
 
 INTENT_EXPIRED = "INTENT_EXPIRED"
 AUTONOMY_STOPPED = "AUTONOMY_STOPPED"
+BOUNDS_UNREADABLE = "BOUNDS_UNREADABLE"
 EDITED_BY_PERSON = "EDITED_BY_PERSON"
 ACTION_TYPE_NOT_ALLOWLISTED = "ACTION_TYPE_NOT_ALLOWLISTED"
 BUDGET_NOT_CONFIGURED = "BUDGET_NOT_CONFIGURED"
@@ -102,6 +103,7 @@ def decide(seen: GateInput) -> Verdict:
         trail.check_expiry()
         or trail.check_stops()
         or trail.check_edited()
+        or trail.check_bounds()
         or trail.check_allowlist()
         or trail.check_policy()
         or trail.check_budget()
@@ -109,19 +111,24 @@ def decide(seen: GateInput) -> Verdict:
     return trail.verdict(refusal)
 
 
-def effective_risk(intent: ActionIntentV1, bounds: BoundsInForce) -> RiskLevel:
+def effective_risk(intent: ActionIntentV1 | Proposal, bounds: BoundsInForce) -> RiskLevel:
     """The highest of the type's tier and the proposed level. An unregistered type counts as `HIGH`."""
-    spec = bounds.action_type(intent.action_type)
+    spec, spec_name = bounds.action_type(intent.action_type), intent.action_type
     # It would run with the tool of the version it pinned: today's tier says nothing about another one.
-    pinned_now = spec is not None and intent.registry_version == bounds.type_versions.get(intent.action_type)
+    pinned = intent.registry_version if isinstance(intent, ActionIntentV1) else bounds.registry_version(spec_name)
+    pinned_now = spec is not None and pinned == bounds.type_versions.get(spec_name)
     tier: RiskLevel = spec.risk_tier if spec is not None and pinned_now else "HIGH"
     return max(tier, intent.risk_level or "MINIMAL", key=RISK_ORDER.index)
 
 
 def ask_policy(
-    intent: ActionIntentV1, bounds: BoundsInForce, mode: ResolvedMode, budget: BudgetInForce, now: datetime
+    intent: ActionIntentV1 | Proposal, bounds: BoundsInForce, mode: ResolvedMode, budget: BudgetInForce, now: datetime
 ) -> tuple[PolicyQuestion, PolicyVerdict]:
-    """Put the intent to the tenant's policies as they are now."""
+    """
+    Put the intent to the tenant's policies as they are now; a proposal as the intent that it would become.
+
+    Where they cannot be read the answer is `BLOCK`: the rule that is lost may have been one.
+    """
     spec = bounds.action_type(intent.action_type)
     local = now.astimezone(ZoneInfo(budget.day.timezone))
     question = PolicyQuestion(
@@ -140,7 +147,20 @@ def ask_policy(
         local_hour=local.hour,
         parameters=intent.parameters,
     )
-    return question, bounds.policies().evaluate(question)
+    policies, problem = bounds.policies(), bounds.unreadable(intent.account_id)
+    if problem is not None or isinstance(policies, str):
+        return question, _blocked_until_bounds_load(problem or "")
+    return question, policies.evaluate(question)
+
+
+def _blocked_until_bounds_load(problem: str) -> PolicyVerdict:
+    return PolicyVerdict(
+        policy_decision="BLOCK",
+        reason=BOUNDS_UNREADABLE,
+        explanation=f"the bounds cannot be read, so nothing is decided or approved until they are set right: {problem}",
+        clauses=[],
+        errors=[problem],
+    )
 
 
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
@@ -181,6 +201,15 @@ class _Trail:
         person = self.seen.edited_by
         self._note("not_edited", person is None, edited_by=person)
         return None if person is None else _No(EDITED_BY_PERSON, f"{person} edited it, so a person approves it")
+
+    def check_bounds(self) -> _No | None:
+        intent = self.seen.intent
+        problem = self.seen.bounds.unreadable(intent.account_id)
+        if problem is None:
+            return None
+        self.policy = _blocked_until_bounds_load(problem)
+        self._note("bounds", False, problem=problem)
+        return _No(self.policy.reason, self.policy.explanation)
 
     def check_allowlist(self) -> _No | None:
         intent = self.seen.intent
@@ -254,8 +283,8 @@ class _Trail:
             result="REQUIRE_APPROVAL" if refusal else "AUTO_EXECUTED",
             reason=refusal.reason if refusal else (self.policy.reason if self.policy else ""),
             explanation=refusal.explanation if refusal else self._yes_in_words(),
-            policy_decision=self.policy.policy_decision if self.policy else None,
-            policy_version=bounds.policies().version,
+            policy_decision=self._policy_decision(),
+            policy_version=policy_version(bounds.bounds.policies),
             policy_clause=self.policy.clauses[0] if self.policy and self.policy.clauses else None,
             checks=self.checks,
             config_sequence=bounds.config_sequence,
@@ -263,6 +292,12 @@ class _Trail:
             intent_digest=intent.digest,
         )
         return Verdict(decision=decision, charges=self.charges, usages=self.usages)
+
+    def _policy_decision(self) -> PolicyDecision | None:
+        if self.policy:
+            return self.policy.policy_decision
+        # A rule that is lost may have been a block, whatever else refuses the intent.
+        return "BLOCK" if self.seen.bounds.unreadable(self.seen.intent.account_id) else None
 
     def _yes_in_words(self) -> str:
         today = self.charges[0]

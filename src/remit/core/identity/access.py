@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
@@ -81,8 +80,3 @@ TENANT_ROLES: tuple[Role, ...] = tuple(role for role in get_args(Role) if role !
 def roles_with(permission: Permission) -> list[Role]:
     """The roles that give a permission."""
     return [role for role, spec in ROLES.items() if permission in spec.permissions]
-
-
-def approvers_needed(required: int, approved_by: Sequence[str], by: str) -> int:
-    """The number of different approvers still missing when `by` has approved as well."""
-    return max(0, required - len({*approved_by, by}))

@@ -30,6 +30,7 @@ REASONS: dict[str, str] = {
     "RISK_LEVEL_HIGH": "Its risk is too high to run alone",
     "CONFIDENCE_BELOW_THRESHOLD": "The agent is not sure enough",
     "POLICY_ERROR": "A policy could not be evaluated",
+    "BOUNDS_UNREADABLE": "The bounds cannot be read",
     "BUDGET_NOT_CONFIGURED": "The account has no budget",
     "BUDGET_EXCEEDED": "Today's budget is used up",
     "PUBLISH_REJECTED": "The event bus refused it; its charge was given back",

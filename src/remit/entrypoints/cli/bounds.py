@@ -167,6 +167,7 @@ def usage(
     """
     with opened(ctx, db) as remit:
         used = remit.usage(tenant, account_id=account)
+        problem = remit.bounds(tenant).unreadable()
     if as_json:
         output.print_json(used)
         return
@@ -174,6 +175,8 @@ def usage(
     if used["ceiling"]:
         rows.append(["(all accounts)", *_limit_row(used["ceiling"])])
     output.print_table(["account", "counts", "used", "limit", "left", "resets"], rows)
+    if problem:
+        output.say(f"BOUNDS UNREADABLE, so nothing is decided or approved: {problem}")
     for pulled in used["stops"]:
         scope = StopScope.model_validate(pulled["scope"])
         since = output.local(pulled["stopped_at"])

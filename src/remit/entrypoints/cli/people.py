@@ -11,6 +11,7 @@ from remit.core import rendering
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.history import Votes
+from remit.core.paths import split_assignment
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.lines import parse
 from remit.entrypoints.cli.options import (
@@ -189,9 +190,10 @@ def _changes(assignments: list[str], removed: list[str]) -> dict[str, Any]:
 
 
 def _assignment(text: str) -> tuple[str, Any]:
-    path, equals, value = text.partition("=")
-    if not equals:
+    assigned = split_assignment(text)
+    if assigned is None:
         raise InvalidInput("--set", f"{text!r} has no '='", "write --set parameters.name=VALUE")
+    path, value = assigned
     try:
         parsed = parse(value)
     except ValueError:

@@ -61,6 +61,7 @@ def _page(
         mode_names=MODES,
         history=_history(remit, visitor),
         unregistered=unregistered(whole),
+        unreadable=in_force.unreadable(),
         problem=problem,
     )
 

@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
+from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
+from remit.core.paths import below
 from remit.entrypoints.console.auth import HOME, AnswererVisitor
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
@@ -101,8 +103,7 @@ def _shown(
 def fields(intent: ActionIntentV1, said: Mapping[str, str]) -> list[EditedField]:
     """Every value of the target and the parameters that a path can name."""
     values = {f"target.{name}": text for name, text in intent.target.wire().items()}
-    # A name with a dot in it would be taken for a path; such a parameter is left as it is.
-    values |= {f"parameters.{name}": item for name, item in intent.parameters.items() if "." not in name}
+    values |= {below("parameters", name, in_object=True): item for name, item in intent.parameters.items()}
     return [EditedField(path, _control(item), item, said.get(path, _text(item))) for path, item in values.items()]
 
 
@@ -114,8 +115,8 @@ def changes(intent: ActionIntentV1, said: Mapping[str, str]) -> dict[str, Any]:
             changed[field.path] = None
         elif field.path in said and said[field.path] != field.text:
             new = _parsed(field, said[field.path])
-            # Browsers end lines of a text area in their own way.
-            if new != field.before:
+            # Browsers end lines of a text area in their own way; and to Python 1 and true are the same.
+            if canonical(new) != canonical(field.before):
                 changed[field.path] = new
     return changed
 

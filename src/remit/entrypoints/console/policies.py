@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from remit.core.errors import InvalidInput
+from remit.core.errors import InvalidInput, TryLater
 from remit.core.gate.bounds_diff import policy_difference
 from remit.core.gate.bounds_parts import Policies, parse_part
-from remit.core.gate.policy import PLATFORM_POLICIES, SCHEMA, PolicySource, compile_policies
+from remit.core.gate.policy import PLATFORM_POLICIES, SCHEMA, PolicySource
 from remit.entrypoints.console.auth import BoundsSetterVisitor, ReaderVisitor, Visitor
 from remit.entrypoints.console.bounds import preview
 from remit.entrypoints.console.render import page
@@ -90,10 +90,9 @@ def _checked(remit: Remit, visitor: Visitor, name: str, text: str) -> dict[str, 
     in_force = remit.bounds(visitor.tenant_id).bounds.policies
     try:
         sources = [PolicySource(**source) for source in _with(remit, visitor, name, text)]
-    except InvalidInput as error:
+        rules = remit.check_policies(visitor.tenant_id, sources)
+    except (InvalidInput, TryLater) as error:
         return {"problem": str(error), "rules": [], "difference": ""}
-    compiled = compile_policies(tuple(sources))
-    rules = [clause for clause in compiled.clauses.values() if not clause.platform]
     return {"problem": None, "rules": rules, "difference": policy_difference(in_force, sources)}
 
 

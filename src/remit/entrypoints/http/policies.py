@@ -10,27 +10,27 @@ from pydantic import WithJsonSchema
 
 from remit.core.gate.bounds_diff import policy_difference
 from remit.core.gate.bounds_parts import Policies, parse_part
-from remit.core.gate.policy import compile_policies
+from remit.core.gate.policy import policy_version as version_of
 from remit.core.views import DifferenceAnswer, ValidatedAnswer, VersionAnswer, VersionsAnswer
 from remit.entrypoints.http.bounds import schema_of
 from remit.entrypoints.web.bodies import PolicyVersionId
-from remit.entrypoints.web.callers import BoundsSetterCaller, CurrentRemit, ReaderCaller, permitted
+from remit.entrypoints.web.callers import BoundsSetterCaller, CurrentRemit, ReaderCaller
 from remit.entrypoints.web.problems import responds_with
 
 router = APIRouter(tags=["bounds"])
 PoliciesBody = Annotated[Any, WithJsonSchema(schema_of(Policies)), JsonBody()]
 
 
-@router.post("/v1/policies/validate", dependencies=[permitted("set_bounds")], responses=responds_with(ValidatedAnswer))
-def validate(body: PoliciesBody) -> Any:
+@router.post("/v1/policies/validate", responses=responds_with(ValidatedAnswer))
+def validate(remit: CurrentRemit, caller: BoundsSetterCaller, body: PoliciesBody) -> Any:
     """
     Check policies without saving them: that they are Cedar, fit the schema, and only forbid.
 
     Answers the rules they hold. What is wrong is a problem that names the file and the rule.
     """
-    proposed = compile_policies(tuple(parse_part(Policies, body).policies))
-    rules = [clause.wire() for clause in proposed.clauses.values() if not clause.platform]
-    return {"version": proposed.version, "rules": rules}
+    proposed = parse_part(Policies, body).policies
+    rules = remit.check_policies(caller.tenant_id, proposed)
+    return {"version": version_of(proposed), "rules": [rule.wire() for rule in rules]}
 
 
 @router.post("/v1/policies/difference", responses=responds_with(DifferenceAnswer))
@@ -38,6 +38,7 @@ def difference(remit: CurrentRemit, caller: BoundsSetterCaller, body: PoliciesBo
     """What these policies would change in those in force, as a unified diff file by file."""
     in_force = remit.bounds(caller.tenant_id).bounds.policies
     proposed = parse_part(Policies, body).policies
+    remit.check_policies(caller.tenant_id, proposed)
     return {"changed": in_force != proposed, "difference": policy_difference(in_force, proposed)}
 
 

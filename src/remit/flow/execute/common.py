@@ -30,7 +30,7 @@ from remit.ports import Call, Clock, Connector, Snapshot, Writes
 
 log = logging.getLogger(__name__)
 START_LEASE_S = 15.0
-"""How long a worker may take from one step to the next before another may take over."""
+"""The time that a worker may take from one step to the next before another may take over."""
 
 
 @dataclass(frozen=True, slots=True)

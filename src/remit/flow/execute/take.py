@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from remit.core.errors import InvalidInput, RemitError
-from remit.core.execution import fulfilment
+from remit.core.execution import fulfilment, publication
 from remit.core.execution.approval import PUBLISH_AGAIN_AFTER, Approval, event_data
 from remit.core.execution.outcome import CallResult, Conclusion, ExecutionAttempt, Retry, after_call, lease, tool_hash
 from remit.core.gate.action_type import Tool
@@ -81,7 +81,7 @@ class _Taking:
         intent, approval = keys.intent(snapshot), keys.approval(snapshot)
         if case is None or not case.queued or intent is None or approval is None:
             return Writes(answer=None)
-        if fulfilment.may_expire(case, case.attempt, self.now):
+        if publication.may_expire(case, case.attempt, self.now):
             return writes_expiry(self.context, case, approval, snapshot, self.now, answer=None)
         if not fulfilment.event_matches(case, intent, approval, event_data(approval)):
             log.error("an approval of tenant %s does not match what is stored; it is not executed", case.tenant_id)

@@ -1,1 +1,1 @@
-"""What follows the ledger: daily counts, notices collected into outboxes, and their delivery."""
+"""Consumers of the ledger: daily counts, notices collected into outboxes, and their delivery."""

@@ -50,12 +50,12 @@ OWN, OF_PLATFORM = "notices", "platform"
 """The followers that tell: of the tenant's own ledger, and of the platform's stops."""
 _PAGE = 200
 MOST_EXPIRING = 2000
-"""How many of the queue's first to expire are looked at."""
+"""The number of cases, the first to expire, that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a round begins with."""
+    """The records that a round begins with."""
 
     subscriptions: Sequence[Subscription]
     own: LedgerConsumer | None
@@ -130,7 +130,7 @@ def _of_entries(context: Context, tenant_id: str, entries: Sequence[LedgerEntry]
 
 
 def _expiring(context: Context, tenant_id: str, now: datetime) -> list[Case]:
-    """What waits and expires soonest."""
+    """Cases that wait and expire soonest."""
     found: list[Case] = []
     after: str | None = None
     while len(found) < MOST_EXPIRING:

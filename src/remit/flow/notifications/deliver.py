@@ -181,7 +181,7 @@ def _hasten(snapshot: Snapshot, others: Sequence[Key[Outbox]], writes: Writes[De
 
 
 def _together(letters: Sequence[OutgoingNotification], reports: Sequence[SendResult]) -> SendResult:
-    """What the message came to: it is tried again as long as anybody may still get it."""
+    """The message's result: it is tried again as long as anybody may still get it."""
     if len(reports) == 1:
         return reports[0]
     outcomes = {report.outcome for report in reports}

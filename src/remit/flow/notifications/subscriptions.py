@@ -107,7 +107,7 @@ class DeliveryFilter:
 
 
 def deliveries(context: Context, tenant_id: str, which: DeliveryFilter, limit: int) -> list[dict[str, Any]]:
-    """What was sent and is being sent, the newest first, each with its last result. Raises `InvalidInput`."""
+    """Deliveries, done and under way, the newest first, each with its last result. Raises `InvalidInput`."""
     if not 1 <= limit <= LARGEST_PAGE:
         raise InvalidInput("limit", f"is {limit}", f"ask for 1 to {LARGEST_PAGE}")
     if which.status is not None and which.status not in get_args(DeliveryStatus):

@@ -1,1 +1,1 @@
-"""What is read and never changed: status, why, timeline, usage, exports, measurements."""
+"""Readings, which change nothing: status, why, timeline, usage, exports, measurements."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from remit.core.errors import NotFound
+from remit.core.gate.policy import policy_version as version_of
 from remit.core.records import POLICY_VERSION, Key
 from remit.flow.context import Context, bounds_now, one
 
 
 def policy_versions(context: Context, tenant_id: str) -> list[dict[str, Any]]:
     """The kept versions of a tenant's policies, the one in force first."""
-    in_force = bounds_now(context, tenant_id).policies().version
+    in_force = _in_force(context, tenant_id)
     kept = context.store.scan(POLICY_VERSION, tenant_id)
     shown = [
         {"version": k.version, "in_force": k.version == in_force, "files": [s.name for s in k.sources]} for k in kept
@@ -27,7 +28,11 @@ def policy_version(context: Context, tenant_id: str, version: str) -> dict[str, 
     shown = kept.wire()
     return {
         "version": version,
-        "in_force": version == bounds_now(context, tenant_id).policies().version,
+        "in_force": version == _in_force(context, tenant_id),
         "policies": shown["sources"],
         "platform": shown["platform"],
     }
+
+
+def _in_force(context: Context, tenant_id: str) -> str:
+    return version_of(bounds_now(context, tenant_id).bounds.policies)

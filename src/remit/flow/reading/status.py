@@ -97,7 +97,7 @@ def intents(
 def queue(
     context: Context, tenant_id: str, which: WaitingFilter, after: str | None, limit: int, now: datetime
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """What needs a person, the soonest to expire first: why, what is left of the budget, when it expires."""
+    """The review queue, the soonest to expire first: why, what is left of the budget, when it expires."""
     cases, following = waiting(context, tenant_id, which, after, page_size(limit))
     keys: list[Key[Any]] = [bounds_key(tenant_id)]
     keys += [chain_key(tenant_id, case.action_intent_id) for case in cases]
@@ -134,7 +134,7 @@ def stops(context: Context, tenant_id: str) -> list[Stop]:
 
 
 def history(context: Context, tenant_id: str, after: str | None, limit: int) -> tuple[list[LedgerEntry], str | None]:
-    """Who changed the bounds and pulled the stop switches, newest first, and the cursor of the next page."""
+    """Changes of the bounds and of the stop switches, newest first, and the cursor of the next page."""
     types = ("CONFIG_CHANGED", "AUTONOMY_STOPPED", "AUTONOMY_RESUMED")
     entries = context.store.recent(tenant_id, types, None, after, page_size(limit))
     return entries, entry_cursor(entries[-1]) if len(entries) == limit else None

@@ -58,14 +58,14 @@ def timeline(
 
 
 def _known_of(tenant_id: str, entries: Sequence[LedgerEntry]) -> list[Key[Any]]:
-    """What `_told` looks at: each one's intent and the decision about it, which its chain holds."""
+    """The keys of what `_told` looks at: each one's intent and the decision about it, which its chain holds."""
     ids = {entry.action_intent_id for entry in entries if entry.action_intent_id}
     return [chain_key(tenant_id, name) for name in sorted(ids)]
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What was told since a bookmark, each with the bookmark's text after it, and whether more is there already."""
+    """The sentences since a bookmark, each with the bookmark's text after it, and whether more is there already."""
 
     told: list[tuple[str, dict[str, Any]]]
     bookmark: LedgerCursor

@@ -1,1 +1,1 @@
-"""What people set: bounds and stops, API keys, sessions."""
+"""Settings that people change: bounds and stops, API keys, sessions."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from remit.core.errors import BoundsChanged, InvalidInput
 from remit.core.gate.action_type import ActionType
 from remit.core.gate.autonomy import Stop, StopLevel, Stops, StopScope
-from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, replace_bounds
-from remit.core.gate.policy import PLATFORM_POLICIES
+from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, check_policy_texts, replace_bounds
+from remit.core.gate.policy import PLATFORM_POLICIES, Clause, PolicySource, clauses_of, load_policies, policy_version
 from remit.core.ledger.config_change import config_data
 from remit.core.records import ACTION_TYPE, POLICY_VERSION, STOPS, THE_ONE, Key, PolicyVersion, type_id
 from remit.core.values import PLATFORM, check_identifier, check_text
@@ -31,6 +31,27 @@ def check_tools(bounds: Bounds, connectors: Mapping[str, Connector]) -> None:
             connector.check(spec.tool.wire())
         except InvalidInput as error:
             raise InvalidInput(f"action_types.{name}.tool.{error.field}", error.problem, error.way_out) from None
+
+
+def check_policies(context: Context, tenant_id: str, policies: Sequence[PolicySource]) -> None:
+    """
+    Compile the text, first where a crash or a hang of the parser ends nothing else.
+
+    Raises `InvalidInput` naming the file and the rule, or `TryLater` where other text is being tried.
+    """
+    sources = tuple(policies)
+    check_policy_texts(sources)
+    if sources and context.policy_sandbox:
+        context.policy_sandbox.try_out(tenant_id, sources)
+    loaded = load_policies(sources)
+    if isinstance(loaded, str):
+        raise InvalidInput("policies", loaded)
+
+
+def rules_of(context: Context, tenant_id: str, policies: Sequence[PolicySource]) -> list[Clause]:
+    """The rules that these files hold, checked as `check_policies` does."""
+    check_policies(context, tenant_id, policies)
+    return clauses_of(policies)
 
 
 def change_unit(
@@ -69,7 +90,7 @@ def change_unit(
 
 
 def next_bounds(before: BoundsInForce, wanted: Bounds, now: datetime, expected_sequence: int | None) -> BoundsInForce:
-    """What is in force after the change: the same if nothing changes. Raises `BoundsChanged`."""
+    """The bounds after the change: the same if nothing changes. Raises `BoundsChanged`."""
     if expected_sequence not in (None, before.config_sequence):
         raise BoundsChanged(wanted.tenant, expected_sequence or 0, before.config_sequence)
     if before.bounds == wanted and before.config_sequence > 0:
@@ -84,7 +105,9 @@ def keep_policies_unit(tenant_id: str) -> UnitOfWork[None]:
     def version_of(snapshot: Snapshot) -> PolicyVersion:
         in_force = bounds_of(snapshot, tenant_id)
         return PolicyVersion(
-            version=in_force.policies().version, platform=PLATFORM_POLICIES, sources=in_force.bounds.policies
+            version=policy_version(in_force.bounds.policies),
+            platform=PLATFORM_POLICIES,
+            sources=in_force.bounds.policies,
         )
 
     def key_of(snapshot: Snapshot) -> Key[PolicyVersion]:

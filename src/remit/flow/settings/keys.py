@@ -50,7 +50,7 @@ def revoke(context: Context, tenant_id: str, key_id: str, *, by: str, now: datet
 
 
 def authenticate(context: Context, text: str, now: datetime) -> Principal:
-    """Whom a key's text lets in. Raises `Unauthenticated`."""
+    """The principal whom a key's text lets in. Raises `Unauthenticated`."""
     shown = parse_key(text)
     key_at = Key(API_KEY, shown.tenant_id, shown.id)
     stored = one(context, key_at)

@@ -1,4 +1,4 @@
-"""Who is signed in at the console: sessions begun, looked up and ended, and links that sign in once."""
+"""Sessions of the console: begun, looked up and ended, and links that sign in once."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def begin(
 
 
 def find(context: Context, cookie: str, now: datetime) -> tuple[Principal, SecretText]:
-    """Who is signed in. Raises `Unauthenticated`."""
+    """The person signed in. Raises `Unauthenticated`."""
     shown = SecretText.parse(SESSION_PREFIX, cookie)
     if shown is None:
         raise Unauthenticated("nobody is signed in; sign in")

@@ -1,0 +1,89 @@
+"""
+Publication of an approval: may it be delivered, delivered again, released or expired?
+
+Until an attempt begins, publication and what undoes it exclude each other by the approval's state alone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from remit.core.execution.approval import PUBLISH_AFTER, Publication, next_publish
+from remit.core.execution.outcome import ExecutionAttempt
+from remit.core.gate.decision import Decision
+from remit.core.lifecycle import MOVING, WAITING, Case, Status
+
+UNFINISHED: frozenset[Status] = frozenset({"APPROVED", "RUNNING"})
+"""Approved, and without an outcome."""
+
+
+def is_reserved(state: Publication | None) -> bool:
+    """
+    Does the approval still have to leave?
+
+    Without a state nothing is on its way: that is never a reason to decide or publish again.
+    """
+    return state is not None and state.status == "RESERVED"
+
+
+def has_left(decision: Decision, case: Case) -> bool:
+    """
+    Has policy's approval been published?
+
+    One that was released did not leave: a person is asked about it, whatever the gate once said.
+    """
+    return decision.approves and case.published
+
+
+def may_publish(case: Case, state: Publication, *, again: bool) -> bool:
+    """
+    May the approval be delivered? `again` delivers once more what has been.
+
+    | its state   | the intent           | first time | again |
+    |-------------|----------------------|------------|-------|
+    | `RESERVED`  | any                  | yes        | yes   |
+    | `PUBLISHED` | without an outcome   | no         | yes   |
+    | `PUBLISHED` | any other            | no         | no    |
+    | `RELEASED`  | any                  | no         | no    |
+    """
+    return is_reserved(state) or (again and state.status == "PUBLISHED" and case.status in UNFINISHED)
+
+
+def due_when_published(case: Case, state: Publication, now: datetime) -> datetime | None:
+    """The moment to look again at a case whose approval is delivered now; `state` is that from before."""
+    return _on_time(case, now + next_publish(state.deliveries)) if case.status in MOVING else case.due_at
+
+
+def due_when_unconfirmed(case: Case, now: datetime) -> datetime | None:
+    """
+    The moment to look again at a case whose delivery nobody confirmed; as before, if it does not have to be put off.
+
+    It goes to the end of the line: a bus that is down must not hold up what needs no bus.
+    """
+    if case.status not in UNFINISHED or case.due_at is None or case.due_at > now:
+        return case.due_at
+    return _on_time(case, now + PUBLISH_AFTER)
+
+
+def _on_time(case: Case, at: datetime) -> datetime:
+    # An expired approval has to be released on time; an attempt that runs has its own end.
+    return min(at, case.expires_at) if case.status == "APPROVED" else at
+
+
+def may_release_refused(state: Publication, attempt: ExecutionAttempt | None) -> bool:
+    """Only what was never delivered and never began is released on refusal: an earlier delivery can still start."""
+    return is_reserved(state) and attempt is None
+
+
+# --- what nobody answered or started ---
+
+
+def may_expire(case: Case, attempt: ExecutionAttempt | None, now: datetime) -> bool:
+    """Expiry is for what is over, and neither answered nor begun: what waits for a person, and an approval."""
+    unanswered = case.status in WAITING or case.status == "APPROVED"
+    return unanswered and attempt is None and now >= case.expires_at
+
+
+def gives_back_on_expiry(case: Case, state: Publication) -> bool:
+    """An approval that expires has its charge given back; once."""
+    return case.status == "APPROVED" and state.status != "RELEASED"

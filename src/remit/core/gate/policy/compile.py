@@ -1,0 +1,245 @@
+"""
+From text to rules: Cedar's own parser says what a rule is and numbers them, and nothing here reads the text again.
+
+`compile_policies` takes text as sound or raises; `load_policies` takes what is stored and says why it cannot be
+used. Text that came from outside is compiled in a process of its own first (`ports.PolicyChecker`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import groupby
+from typing import Any, TypeVar
+
+import cedarpy
+from cedarpy import pst
+
+from remit.core.errors import InvalidInput
+from remit.core.gate.policy.evaluate import Answers, PolicySet, Rule
+from remit.core.gate.policy.parameters import parse_paths
+from remit.core.gate.policy.platform import PLATFORM_POLICIES, SCHEMA, policy_version
+from remit.core.gate.policy.reads import reads_of, together
+from remit.core.gate.policy.source import Clause, PolicySource
+from remit.core.gate.policy.text_limits import check_text_of, check_texts, tokens
+
+MOST_RULES = 1000
+MOST_PATHS = 256
+"""How many parameters all rules of a tenant may name together."""
+MOST_WILDCARDS = 4096
+"""How many characters the patterns of all `like` may have together: each is tried along a text's whole length."""
+_MOST_ID, _MOST_REASON, _MOST_EXPLANATION = 200, 100, 1000
+T = TypeVar("T")
+
+
+@lru_cache(maxsize=256)
+def compile_policies(sources: tuple[PolicySource, ...]) -> PolicySet:
+    """
+    The platform's set with a tenant's beside it.
+
+    Raises `ValueError` naming the file and the rule: text beyond the limits, that does not parse or does
+    not fit the schema, a `permit`, a template, an id used twice, an unknown effect, a path that is none.
+    """
+    check_texts(sources)
+    own = _rules("platform", PLATFORM_POLICIES, platform=True)
+    tenants = [rule for source in sources for rule in _rules(source.name, source.text, platform=False)]
+    _check_together(own, tenants)
+    ordered = [*own, *sorted(tenants, key=lambda rule: rule.clause_id)]
+    reads = together(rule.reads for rule in tenants)
+    return PolicySet(
+        version=policy_version(sources),
+        rules={rule.clause_id: rule for rule in ordered},
+        engine=_engine(ordered),
+        reads=reads,
+        paths=parse_paths(reads.paths),
+        order={rule.clause_id: place for place, rule in enumerate(ordered)},
+        answers=Answers(),
+    )
+
+
+@lru_cache(maxsize=256)
+def load_policies(sources: tuple[PolicySource, ...]) -> PolicySet | str:
+    """The same for what is stored: the set, or why it cannot be used. Never raises."""
+    try:
+        return compile_policies(sources)
+    except ValueError as error:
+        return str(error)
+
+
+def clauses_of(sources: Sequence[PolicySource]) -> list[Clause]:
+    """A tenant's own rules as they are shown, file by file. Raises `ValueError` as `compile_policies` does."""
+    rules = compile_policies(tuple(sources)).rules
+    return [
+        rules[rule.clause_id].shown(text)
+        for source in sources
+        for rule, text in _with_texts(_rules(source.name, source.text, platform=False), source.text)
+    ]
+
+
+def find_clause(platform: str, sources: Sequence[PolicySource], clause_id: str) -> Clause | None:
+    """The rule by that id in one kept version of the policies; `None` also where its file cannot be read any more."""
+    files = [("platform", platform, True), *((source.name, source.text, False) for source in sources)]
+    for name, text, is_platform in files:
+        try:
+            rules = _rules(name, text, platform=is_platform)
+        except ValueError:
+            continue
+        for rule, written in _with_texts(rules, text):
+            if rule.clause_id == clause_id:
+                return rule.shown(written)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file, parsed: its rules by Cedar's id for them, in the order in which they are written."""
+
+    name: str
+    rules: dict[str, pst.Template]
+
+    def clause_id(self, rule: pst.Template) -> str:
+        stem = self.name.rsplit("/", 1)[-1].removesuffix(".cedar")
+        unnamed = f"{stem}.{_number(rule.id) + 1}" if len(self.rules) > 1 else stem
+        return rule.annotations.get("id") or unnamed
+
+
+@lru_cache(maxsize=512)
+def _rules(name: str, text: str, *, platform: bool) -> list[Rule]:
+    file = _parsed(name, text)
+    return [_rule(file, rule, platform) for rule in file.rules.values()]
+
+
+def _parsed(name: str, text: str) -> _File:
+    check_text_of(name, text)
+    try:
+        found = _asked(lambda: cedarpy.PolicySet.from_str(text, release_gil=True).to_pst())
+        valid = _asked(lambda: cedarpy.validate_policies(text, _schema(), release_gil=True))
+    except ValueError as error:
+        raise ValueError(f"{name} is not Cedar: {error}") from None
+    file = _File(name, dict(sorted(found.static_policies.items(), key=lambda rule: _number(rule[0]))))
+    if not valid.validation_passed:
+        raise ValueError(_misfit(file, valid.errors[0]))
+    if found.templates:
+        raise ValueError(f"{name} holds a template; write the rule out")
+    return file
+
+
+def _number(cedars_id: str) -> int:
+    """Cedar calls the rules of one text policy0, policy1 and so on, as they are written."""
+    return int(cedars_id.removeprefix("policy"))
+
+
+@lru_cache(maxsize=1)
+def _schema() -> cedarpy.Schema:
+    return cedarpy.Schema.from_str(SCHEMA)
+
+
+def _asked(question: Callable[[], T]) -> T:
+    """Cedar's answer. A panic inside the binding is no `Exception`, and ends nothing here."""
+    try:
+        return question()
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError(f"Cedar gave up: {error}") from None
+
+
+def _misfit(file: _File, error: Any) -> str:
+    rule = file.rules.get(error.policy_id)
+    if rule is None:
+        return f"{file.name} does not fit the schema: {error.error}"
+    problem = str(error.error).removeprefix(f"for policy `{error.policy_id}`, ")
+    return f"{file.name}: rule {file.clause_id(rule)!r} does not fit the schema: {problem}"
+
+
+def _rule(file: _File, rule: pst.Template, platform: bool) -> Rule:
+    clause_id = file.clause_id(rule)
+    called = f"{file.name}: rule {clause_id[:_MOST_ID]!r}"
+    if rule.effect == "permit" and not platform:
+        raise ValueError(f"{called} is a permit; a tenant's policies can only forbid")
+    effect: Any = "AUTO_EXECUTE" if rule.effect == "permit" else rule.annotations.get("effect", "REQUIRE_APPROVAL")
+    if rule.effect != "permit" and effect not in ("REQUIRE_APPROVAL", "BLOCK"):
+        raise ValueError(f"{called} has @effect {effect!r}; use REQUIRE_APPROVAL or BLOCK")
+    reason = rule.annotations.get("reason") or re.sub(r"[^A-Z0-9]+", "_", clause_id.upper()).strip("_")
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", reason):
+        raise ValueError(f"{called} has no usable @reason; use UPPER_SNAKE")
+    explanation = rule.annotations.get("explanation") or _asks_for_a_person(clause_id)
+    _check_lengths(called, clause_id, reason, explanation)
+    reads = reads_of(rule)
+    try:
+        parse_paths(reads.paths)
+    except InvalidInput as error:
+        raise ValueError(f"{called} reads a parameter by {error}") from None
+    return Rule(
+        clause_id=clause_id,
+        effect=effect,
+        reason=reason,
+        explanation=explanation,
+        platform=platform,
+        reads=reads,
+        tree=rule,
+    )
+
+
+def _asks_for_a_person(clause_id: str) -> str:
+    return f"the rule {clause_id!r} of your own policies asks for a person"
+
+
+def _check_lengths(called: str, clause_id: str, reason: str, explanation: str) -> None:
+    texts = (("@id", clause_id, _MOST_ID), ("@reason", reason, _MOST_REASON))
+    for note, text, most in (*texts, ("@explanation", explanation, _MOST_EXPLANATION)):
+        if len(text) > most:
+            raise ValueError(f"{called}: {note} has {len(text)} characters, the most is {most}")
+
+
+def _check_together(own: Sequence[Rule], tenants: Sequence[Rule]) -> None:
+    by_id = sorted(rule.clause_id for rule in (*own, *tenants))
+    for clause_id, same in groupby(by_id):
+        if len([*same]) > 1:
+            raise ValueError(f"the policy id {clause_id!r} is used twice; give each rule its own @id")
+    if len(tenants) > MOST_RULES:
+        raise ValueError(f"there are {len(tenants)} rules, the most is {MOST_RULES}; say it with fewer")
+    reads = together(rule.reads for rule in tenants)
+    if len(reads.paths) > MOST_PATHS:
+        raise ValueError(f"the rules name {len(reads.paths)} parameters, the most is {MOST_PATHS}")
+    if reads.wildcards > MOST_WILDCARDS:
+        raise ValueError(f"the patterns of `like` have {reads.wildcards} characters, the most is {MOST_WILDCARDS}")
+
+
+def _engine(rules: Sequence[Rule]) -> cedarpy.PolicySet:
+    """One set under our own ids: what Cedar names as determining, and in its errors, is the rule's id."""
+    named = {rule.clause_id: replace(rule.tree, id=rule.clause_id) for rule in rules}
+    return _asked(lambda: cedarpy.PolicySet.from_pst(_set_of(named), release_gil=True))
+
+
+def _set_of(rules: dict[str, pst.Template]) -> pst.PolicySet:
+    return pst.PolicySet(templates={}, static_policies=rules, template_links=())
+
+
+def _with_texts(rules: Sequence[Rule], text: str) -> Iterator[tuple[Rule, str]]:
+    """
+    Each rule with its text: as it was written where Cedar reads that piece alone as this rule, else as Cedar writes it.
+    """
+    pieces = _pieces(text)
+    for number, rule in enumerate(rules):
+        written = pieces[number] if len(pieces) == len(rules) else ""
+        yield rule, written if _is(rule, written) else _as_cedar_writes(rule)
+
+
+def _pieces(text: str) -> list[str]:
+    ends = [token.start + 1 for token in tokens(text) if token.text == ";"]
+    return [text[start:end].strip() for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _is(rule: Rule, written: str) -> bool:
+    try:
+        found = cedarpy.PolicySet.from_str(written).to_pst().static_policies
+    except ValueError:
+        return False
+    return len(found) == 1 and replace(found["policy0"], id=rule.tree.id) == rule.tree
+
+
+def _as_cedar_writes(rule: Rule) -> str:
+    return cedarpy.format_policies(str(cedarpy.PolicySet.from_pst(_set_of({rule.tree.id: rule.tree})))).strip()

@@ -1,0 +1,177 @@
+"""
+Asking a compiled set: pure and deterministic.
+
+Determining policies come back from Cedar in no order; ours are ordered: the platform's as written, then the
+tenant's by id. A rule that errors is skipped by the engine, so any error is a no.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from threading import Lock
+from typing import Any
+
+import cedarpy
+from cedarpy import pst
+
+from remit.core.gate.policy.parameters import Tags, read_all, read_named
+from remit.core.gate.policy.question import PolicyQuestion, PolicyVerdict
+from remit.core.gate.policy.reads import Reads
+from remit.core.gate.policy.source import Clause, PolicyDecision
+from remit.core.paths import Path
+
+WITHIN_BOUNDS = "WITHIN_BOUNDS"
+POLICY_ERROR = "POLICY_ERROR"
+MOST_ANSWERS = 2000
+"""How many questions a policy set remembers the answers to."""
+MOST_NAMED = 20
+"""How many clauses, and how many errors, an answer names."""
+Asked = tuple[str | int, ...]
+_MOST_ERROR = 300
+_NO_ENTITIES = cedarpy.Entities.from_json_str("[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, compiled. `tree` is what Cedar's parser made of its text."""
+
+    clause_id: str
+    effect: PolicyDecision
+    reason: str
+    explanation: str
+    platform: bool
+    reads: Reads
+    tree: pst.Template = field(repr=False)
+
+    def shown(self, text: str) -> Clause:
+        return Clause(
+            clause_id=self.clause_id,
+            effect=self.effect,
+            reason=self.reason,
+            explanation=self.explanation,
+            text=text,
+            platform=self.platform,
+        )
+
+
+class Answers:
+    """The latest answers of one set, each by everything that was looked at for it."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Asked, PolicyVerdict] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, asked: Asked) -> PolicyVerdict | None:
+        with self._lock:
+            return self._kept.get(asked)
+
+    def keep(self, asked: Asked, answer: PolicyVerdict) -> None:
+        with self._lock:
+            self._kept[asked] = answer
+            # The oldest goes: what was just worked out for a batch is still there when the batch is written.
+            if len(self._kept) > MOST_ANSWERS:
+                self._kept.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """Compiled once, evaluated often."""
+
+    version: str
+    rules: dict[str, Rule]
+    engine: cedarpy.PolicySet
+    reads: Reads
+    paths: tuple[Path, ...]
+    order: dict[str, int]
+    answers: Answers
+
+    def evaluate(self, question: PolicyQuestion) -> PolicyVerdict:
+        """
+        Never raises on odd input: what cannot be evaluated is `POLICY_ERROR`.
+
+        The same question has the same answer, so answers are kept under everything that a rule looks at.
+        """
+        tags = self._tags(question)
+        entities = json.dumps(tags.entities(), sort_keys=True) if self.reads.parameters else ""
+        asked = (
+            *question.without_parameters(target=self.reads.target),
+            sha256(f"{entities}{tags.problems}".encode()).hexdigest() if entities else "",
+        )
+        answer = self.answers.get(asked)
+        if answer is None:
+            answer = self._evaluate(question, tags, entities)
+            self.answers.keep(asked, answer)
+        return answer
+
+    def _tags(self, question: PolicyQuestion) -> Tags:
+        tags = read_named(question.parameters, self.paths)
+        return read_all(question.parameters, tags) if self.reads.computed else tags
+
+    def _evaluate(self, question: PolicyQuestion, tags: Tags, entities: str) -> PolicyVerdict:
+        try:
+            known = cedarpy.Entities.from_json_str(entities) if entities else _NO_ENTITIES
+            answer = cedarpy.is_authorized(question.request(), self.engine, known)
+        except ValueError as problem:
+            return not_evaluated([str(problem)], [])
+        errors = [*sorted(tags.problems.values()), *sorted(answer.diagnostics.errors)]
+        # A rule that could not see what it reads did not decide; the others hold, and a block of theirs is not lifted.
+        clauses = [rule for rule in self._determining(answer) if not self._is_blind(rule, tags)]
+        return _verdict(answer.allowed and not tags.problems, clauses, errors)
+
+    def _determining(self, answer: Any) -> list[Rule]:
+        return sorted((self.rules[i] for i in answer.diagnostics.reasons), key=lambda rule: self.order[rule.clause_id])
+
+    def _is_blind(self, rule: Rule, tags: Tags) -> bool:
+        return tags.could_not_read(rule.reads.paths, rule.reads.computed)
+
+
+def _verdict(allowed: bool, clauses: list[Rule], errors: list[str]) -> PolicyVerdict:
+    if allowed and not errors:
+        return PolicyVerdict(
+            policy_decision="AUTO_EXECUTE",
+            reason=WITHIN_BOUNDS,
+            explanation=clauses[0].explanation,
+            clauses=[rule.clause_id for rule in clauses],
+            errors=[],
+        )
+    forbidding = [rule for rule in clauses if rule.effect != "AUTO_EXECUTE"]
+    if not forbidding or (errors and not forbidding[0].platform):
+        return not_evaluated(errors or ["no rule allowed it"], forbidding)
+    first = forbidding[0]
+    return PolicyVerdict(
+        policy_decision=_strictest(forbidding),
+        reason=first.reason,
+        explanation=first.explanation,
+        clauses=_named(forbidding),
+        errors=_shown(errors),
+    )
+
+
+def not_evaluated(errors: Sequence[str], forbidding: Sequence[Rule]) -> PolicyVerdict:
+    shown = _shown(errors)
+    return PolicyVerdict(
+        # A rule that failed does not lift a block that another rule holds.
+        policy_decision=_strictest(forbidding),
+        reason=POLICY_ERROR,
+        explanation=f"a policy could not be evaluated, so a person decides: {'; '.join(shown)}",
+        clauses=_named(forbidding),
+        errors=shown,
+    )
+
+
+def _strictest(rules: Sequence[Rule]) -> PolicyDecision:
+    return "BLOCK" if any(rule.effect == "BLOCK" for rule in rules) else "REQUIRE_APPROVAL"
+
+
+def _named(rules: Sequence[Rule]) -> list[str]:
+    return [rule.clause_id for rule in rules[:MOST_NAMED]]
+
+
+def _shown(errors: Sequence[str]) -> list[str]:
+    shown = [error if len(error) <= _MOST_ERROR else f"{error[:_MOST_ERROR]}…" for error in errors[:MOST_NAMED]]
+    more = len(errors) - len(shown)
+    return [*shown, f"and {more} more"] if more > 0 else shown

@@ -1,0 +1,29 @@
+"""The values a policy is made of: the files as people write them, and one rule as it is shown."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from remit.core.values import Document, Request
+
+PolicyDecision = Literal["AUTO_EXECUTE", "REQUIRE_APPROVAL", "BLOCK"]
+
+
+class PolicySource(Request):
+    """One file of a tenant's policies."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/@ -]{1,200}$")]
+    text: Annotated[str, Field(min_length=1, max_length=64 * 1024)]
+
+
+class Clause(Document):
+    """One rule: its effect, the reason it gives, and its text."""
+
+    clause_id: str
+    effect: PolicyDecision
+    reason: str
+    explanation: str
+    text: str
+    platform: bool

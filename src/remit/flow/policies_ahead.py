@@ -1,0 +1,75 @@
+"""
+Policies are evaluated before the write that decides, so that inside it their answer is looked up.
+
+The write is shared by all tenants, and a tenant says how long its policies take. The answers are kept by
+everything that a rule looks at (`core.gate.policy`), so bounds or times that changed in between make no wrong
+answer: they are evaluated in the write, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from remit.core.errors import RemitError
+from remit.core.gate.bounds import BoundsInForce
+from remit.core.gate.decision import ask_policy
+from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.records import chain_key
+from remit.flow.context import Context, bounds_key, bounds_of
+from remit.flow.gate import GateRequest
+
+BOUNDS_LIVE = timedelta(seconds=1)
+"""How old the bounds may be that are looked at ahead: reading them again for every batch would cost each a request."""
+MOST_TENANTS = 1000
+
+
+class PoliciesAhead:
+    """Safe to share between threads. Raises nothing: what it cannot do ahead, the write does."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[datetime, BoundsInForce]] = {}
+
+    def proposals(self, context: Context, proposals: Iterable[object], now: datetime) -> None:
+        """Evaluate what these would be asked; what is no proposal is left aside."""
+        with suppress(RemitError, ValueError):
+            self._evaluate(context, [each for each in proposals if isinstance(each, Proposal)], now)
+
+    def requests(self, context: Context, requests: Sequence[GateRequest], now: datetime) -> None:
+        """The same for intents that are stored, where their tenants have policies of their own."""
+        with suppress(RemitError, ValueError):
+            self._evaluate(context, self._stored(context, requests, now), now)
+
+    def _stored(self, context: Context, requests: Sequence[GateRequest], now: datetime) -> list[ActionIntentV1]:
+        known = self._bounds(context, {request.tenant_id for request in requests if request.tenant_id}, now)
+        keys = [
+            chain_key(request.tenant_id, request.action_intent_id)
+            for request in requests
+            if request.action_intent_id and request.tenant_id in known and known[request.tenant_id].bounds.policies
+        ]
+        snapshot = context.store.read(keys) if keys else None
+        histories = [snapshot.get(key) for key in keys] if snapshot else []
+        return [history.intent for history in histories if history is not None and history.intent is not None]
+
+    def _evaluate(self, context: Context, intents: Sequence[ActionIntentV1 | Proposal], now: datetime) -> None:
+        known = self._bounds(context, {intent.tenant_id for intent in intents}, now)
+        for intent in intents:
+            bounds = known[intent.tenant_id]
+            # Only what gets as far as the policies; those of the platform alone take no time.
+            if bounds.bounds.policies and intent.action_type in bounds.allowlist(intent.account_id).action_types:
+                mode = bounds.mode(intent.account_id, intent.action_type)
+                ask_policy(intent, bounds, mode, bounds.budget(intent.account_id, now), now)
+
+    def _bounds(self, context: Context, tenants: set[str], now: datetime) -> dict[str, BoundsInForce]:
+        known = {name: self._known[name] for name in tenants if name in self._known}
+        fresh = {name: bounds for name, (at, bounds) in known.items() if abs(now - at) < BOUNDS_LIVE}
+        missing = [name for name in tenants if name not in fresh]
+        if missing:
+            snapshot = context.store.read([bounds_key(name) for name in missing])
+            read = {name: bounds_of(snapshot, name) for name in missing}
+            if len(self._known) + len(read) > MOST_TENANTS:
+                self._known.clear()
+            self._known |= {name: (now, bounds) for name, bounds in read.items()}
+            fresh |= read
+        return fresh

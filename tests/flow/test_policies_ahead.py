@@ -1,0 +1,79 @@
+"""Policies take their time before the shared write, not in it."""
+
+import pytest
+
+from remit.core.errors import TryLater
+from remit.core.gate.policy import PolicySet, compile_policies, load_policies
+from remit.flow.gate import GateRequest
+
+from .world import ACCOUNT, TENANT, bounds, proposal
+
+RULE = '@reason("TOO_MUCH") forbid (principal, action, resource) unless { context.numbers.hasTag("amount") };'
+POLICIES = [{"name": "p.cedar", "text": RULE}]
+
+
+@pytest.fixture
+def evaluated(world, monkeypatch):
+    """Where each evaluation happened: in the store's write, or ahead of it."""
+    compile_policies.cache_clear()
+    load_policies.cache_clear()
+    world.apply(policies=POLICIES)
+    inside, places = [], []
+    transact, evaluate = type(world.app.context.store).transact, PolicySet._evaluate
+
+    def writing(self, units):
+        inside.append(True)
+        try:
+            return transact(self, units)
+        finally:
+            inside.pop()
+
+    def watched(self, *asked):
+        places.append("in the write" if inside else "ahead")
+        return evaluate(self, *asked)
+
+    monkeypatch.setattr(type(world.app.context.store), "transact", writing)
+    monkeypatch.setattr(PolicySet, "_evaluate", watched)
+    return places
+
+
+def amounts(*numbers):
+    return [proposal(f"i-{number}", parameters={"amount": number}) for number in numbers]
+
+
+def test_a_batch_is_evaluated_before_it_is_written(world, evaluated):
+    answers = world.app.submit(amounts(1, 2, 3))
+
+    assert [answer.result for answer in answers] == ["AUTO_EXECUTED"] * 3
+    assert evaluated == ["ahead"] * 3
+
+
+def test_stored_intents_are_evaluated_before_they_are_gated(world, evaluated):
+    world.app.propose([*amounts(4, 5), proposal("i-6")])
+    answers = world.app.gate([GateRequest(f"i-{number}", TENANT, ACCOUNT) for number in (4, 5, 6)])
+
+    assert [answer.reason for answer in answers] == ["WITHIN_BOUNDS", "WITHIN_BOUNDS", "TOO_MUCH"]
+    assert evaluated == ["ahead"] * 3
+
+
+def test_the_write_decides_by_the_bounds_that_it_sees(world, evaluated):
+    world.app.submit(amounts(7))
+    stricter = RULE.replace("unless { context", "unless { context.hour < 0 && context")
+    world.app.apply(bounds(policies=[{"name": "p.cedar", "text": stricter}]), by="ann")
+
+    (answer,) = world.app.submit(amounts(8))
+
+    assert answer.reason == "TOO_MUCH"
+    world.assert_sound()
+
+
+def test_what_cannot_be_read_ahead_is_left_to_the_write(world, evaluated, monkeypatch):
+    def unavailable(self, keys):
+        raise TryLater("not now")
+
+    world.clock.pass_(minutes=1)
+    monkeypatch.setattr(type(world.app.context.store), "read", unavailable)
+
+    (answer,) = world.app.submit(amounts(9))
+
+    assert answer.result == "AUTO_EXECUTED" and evaluated == ["in the write"]
