@@ -5,11 +5,35 @@ import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from remit.connectors.http import HttpConnector
 from remit.core.intent import complete, parse_proposal
+from remit.egress.addresses import system_resolve
+from remit.egress.hosts import PrivateHosts
+from remit.egress.reach import Egress
+from remit.egress.secrets import ListedSecrets
 from remit.ports import Call
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SECRET = "s3cr3t/+value"
+
+
+HOSTS = ("127.0.0.1", "localhost", "crm.example.com", "hooks.example.com")
+"""For what tests listen at, or what a name in them leads to."""
+
+
+def listed(environ, *, tenant="acme", hosts=HOSTS):
+    """What an operator says who lists each of these variables for a tenant and hosts."""
+    entries = [f"{tenant}:{name}@{host}" for name in environ for host in hosts]
+    return ListedSecrets.parse(environ, ",".join(entries))
+
+
+def egress(private="127.0.0.0/8", *, resolve=system_resolve, tls=None):
+    """The way out, where an operator consents to loopback."""
+    return Egress(PrivateHosts.parse(private), resolve=resolve, tls=tls)
+
+
+def connecting(environ=None, private="127.0.0.0/8", *, tenant="acme", hosts=HOSTS, **more):
+    return HttpConnector(listed(environ or {}, tenant=tenant, hosts=hosts), egress(private, **more))
 
 
 def intent(**parameters):

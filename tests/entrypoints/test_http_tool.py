@@ -2,15 +2,14 @@
 
 import pytest
 
-from remit.connectors.http import HttpConnector
 from remit.core.errors import InvalidInput
 
-from .far_side import SECRET, intent, tool
+from .far_side import SECRET, connecting, intent, tool
 
 
 @pytest.fixture
 def connector():
-    return HttpConnector({"CRM_TOKEN": SECRET})
+    return connecting({"CRM_TOKEN": SECRET})
 
 
 @pytest.mark.parametrize(

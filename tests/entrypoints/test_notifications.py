@@ -26,6 +26,11 @@ from .far_side import says, talking
 from .http_world import ACME, EMAIL, NOTE, bounds, proposal
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+SETTINGS = {
+    "REMIT_CONSOLE_URL": "https://r.test",
+    "REMIT_PRIVATE_HOSTS": "127.0.0.1",
+    "REMIT_TOOL_ENVIRONMENT": "acme:HOOK_SECRET@127.0.0.1, globex:HOOK_SECRET@127.0.0.1",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +43,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def working(url: str = "memory://", **changes: Any) -> Iterator[Remit]:
-    with Remit.open(url, environ={"HOOK_SECRET": SECRET}, settings={"REMIT_CONSOLE_URL": "https://r.test"}) as remit:
+    with Remit.open(url, environ={"HOOK_SECRET": SECRET}, settings=SETTINGS) as remit:
         remit.apply(bounds(allowed_hosts=["127.0.0.1"], **changes), by="ann")
         stop = threading.Event()
         thread = threading.Thread(target=work, args=(remit,), kwargs={"stop": stop})
