@@ -20,6 +20,9 @@ from remit import Remit
 from remit.app import Reconciled
 from remit.connectors.http import HttpConnector
 from remit.core.execution import outcome
+from remit.egress.hosts import PrivateHosts
+from remit.egress.reach import Egress
+from remit.egress.secrets import ListedSecrets
 from remit.entrypoints.server.worker import CONCURRENCY, work
 from remit.flow.execute import common
 
@@ -54,7 +57,11 @@ def main(url: str, options: dict[str, Any]) -> None:
     common.START_LEASE_S = options.get("start_lease_s", common.START_LEASE_S)
     if "lease_margin_s" in options:
         outcome.LEASE_MARGIN = timedelta(seconds=options["lease_margin_s"])
-    connectors = {"http": NeverMaps({})} if options.get("hold_map") else None
+    connectors = (
+        {"http": NeverMaps(ListedSecrets.parse({}, ""), Egress(PrivateHosts.parse("")))}
+        if options.get("hold_map")
+        else None
+    )
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with TellingRemit.open(url, connectors=connectors) as remit:

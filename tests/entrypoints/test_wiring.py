@@ -14,8 +14,9 @@ import pytest
 
 from remit import InvalidInput, Remit, TryLater
 from remit.connectors.internal import InternalConnector
+from remit.egress.secrets import ListedSecrets
 from remit.entrypoints.server.worker import work
-from remit.wiring import SystemClock, console_url, notifiers, open_sender, tool_environment
+from remit.wiring import SystemClock, console_url, egress_of, notifiers, open_sender
 from tests.waiting import PATIENCE_S
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -132,22 +133,62 @@ def test_an_own_connector_stands_beside_the_built_in_ones():
 # --- what tools may see ---
 
 
-def test_tools_never_see_what_remit_itself_is_set_by():
-    environ = {"CRM_URL": "https://crm.example.com", "REMIT_DATABASE_URL": "postgresql://u:p@h/d", "REMIT_": "x"}
-
-    assert tool_environment(environ) == {"CRM_URL": "https://crm.example.com"}
+def _secrets(listed: str, **environ: str) -> ListedSecrets:
+    return ListedSecrets.parse(environ, listed)
 
 
-def test_what_tools_see_can_be_narrowed_to_names():
-    environ = {"CRM_URL": "u", "CRM_TOKEN": "t", "AWS_SECRET_ACCESS_KEY": "s", "REMIT_TOKEN": "r"}
+@pytest.mark.parametrize("listed", ["", " , "])
+def test_where_nothing_is_listed_tools_read_nothing(listed):
+    assert _secrets(listed, CRM_TOKEN="t").find("acme", "CRM_TOKEN") is None
 
-    def seen(names):
-        return tool_environment({**environ, "REMIT_TOOL_ENVIRONMENT": names})
 
-    assert seen("CRM_URL, CRM_TOKEN") == {"CRM_URL": "u", "CRM_TOKEN": "t"}
-    assert seen("CRM_URL,MISSING") == {"CRM_URL": "u"}
-    assert seen("REMIT_TOKEN,REMIT_TOOL_ENVIRONMENT") == {}
-    assert seen("") == {}
+def test_a_secret_is_read_by_the_tenant_and_for_the_hosts_it_is_listed_for():
+    listed = """acme:CRM_TOKEN@crm.example.com,
+        acme:CRM_TOKEN@*.eu.example.com:8443, globex:OTHER@[::1]:443"""
+
+    secrets = _secrets(listed, CRM_TOKEN="t", OTHER="o")
+
+    found = secrets.find("acme", "CRM_TOKEN")
+    assert found is not None and found.value == "t"
+    assert found.goes_to("CRM.example.com.", 1) and found.goes_to("a.eu.example.com", 8443)
+    assert not found.goes_to("eu.example.com", 8443) and not found.goes_to("a.eu.example.com", 443)
+    assert secrets.find("globex", "CRM_TOKEN") is secrets.find("ACME", "CRM_TOKEN") is None
+    assert secrets.find("acme", "OTHER") is secrets.find("acme", "REMIT_TOOL_ENVIRONMENT") is None
+
+
+def test_a_tenant_whose_name_reads_like_an_entry_is_taken_as_it_is():
+    secrets = _secrets("a:B@c:TOKEN@crm.example.com", TOKEN="t", B="b")
+
+    assert secrets.find("a:B@c", "TOKEN") is not None
+    assert secrets.find("a", "B") is None
+
+
+@pytest.mark.parametrize(
+    "listed",
+    ["CRM_TOKEN", "CRM_TOKEN,OTHER", "acme:CRM_TOKEN", "CRM_TOKEN@crm.example.com", ":CRM_TOKEN@crm.example.com",
+     "acme:crm_token@crm.example.com", "acme:CRM_TOKEN@", "acme:CRM_TOKEN@*", "acme:CRM_TOKEN@*.", "acme:CRM_TOKEN@a b",
+     "acme:CRM_TOKEN@https://crm.example.com", "acme:CRM_TOKEN@crm.example.com:0", "acme:CRM_TOKEN@h:65536",
+     "acme:CRM_TOKEN@10.0.0.0/8", "acme:CRM_TOKEN@127.1", "*:CRM_TOKEN@h", "acme:CRM_TOKEN@h acme:OTHER@h",
+     "acme:CRM_TOKEN@crm.*.com", "acme:REMIT_DATABASE_URL@h", "acme:T@h,hunter2"],
+)  # fmt: skip
+def test_a_listed_secret_that_is_not_understood_is_refused_at_the_start(listed):
+    with pytest.raises(InvalidInput) as refused:
+        Remit.open("memory://", environ={}, settings={"REMIT_TOOL_ENVIRONMENT": listed})
+
+    assert refused.value.field == "REMIT_TOOL_ENVIRONMENT"
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "listed",
+    ["http://crm.internal", "10.0.0.5/8", "10.0.0.0/33", "127.1", "0x7f000001", "*", "a b", "crm.internal:port", "[::1",
+     "010.0.0.1", "::1%eth0", "169.254.169.254", "169.254.0.0/16", "fe80::1", "fd00:ec2::254", "crm/8"],
+)  # fmt: skip
+def test_a_private_host_that_is_not_understood_or_never_called_is_refused_at_the_start(listed):
+    with pytest.raises(InvalidInput) as refused:
+        Remit.open("memory://", environ={}, settings={"REMIT_PRIVATE_HOSTS": f"127.0.0.1, {listed}"})
+
+    assert refused.value.field == "REMIT_PRIVATE_HOSTS"
 
 
 # --- in memory ---
@@ -279,8 +320,9 @@ def test_a_sender_that_is_not_understood_is_refused(url):
 def test_mail_is_a_channel_where_the_operator_named_a_server():
     mail = {"REMIT_SMTP_URL": "smtps://remit:pw@mail.example.com", "REMIT_MAIL_FROM": "remit@example.com"}
 
-    assert list(notifiers({}, {})) == ["webhook", "slack"]
-    assert list(notifiers({}, mail)) == ["webhook", "slack", "email"]
+    secrets, egress = ListedSecrets.parse({}, ""), egress_of({})
+    assert list(notifiers(secrets, egress, {})) == ["webhook", "slack"]
+    assert list(notifiers(secrets, egress, mail)) == ["webhook", "slack", "email"]
 
 
 @pytest.mark.parametrize(
