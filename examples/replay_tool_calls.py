@@ -101,9 +101,15 @@ def _intent(call: dict[str, Any], mapping: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def opened(url: str, shop: Shop, tenant: str) -> Remit:
+    """As the operator allows it: the shop's address is this tenant's variable, and is on this machine."""
+    settings = {"REMIT_PRIVATE_HOSTS": "127.0.0.1", "REMIT_TOOL_ENVIRONMENT": f"{tenant}:SHOP_URL@127.0.0.1"}
+    return Remit.open(url, environ={"SHOP_URL": shop.url}, settings=settings)
+
+
 def replay(calls: Path, mapping: dict[str, Any], url: str, console: Console) -> bool:
     """Propose, gate, execute, and prove. True if every invariant holds and the shop saw each execution once."""
-    with running_shop() as shop, Remit.open(url, environ={"SHOP_URL": shop.url}) as remit:
+    with running_shop() as shop, opened(url, shop, mapping["tenant"]) as remit:
         remit.apply(mapping["bounds"], by="replay")
         proposals = intents(calls, mapping)
         verdicts: Counter[tuple[str, str, str]] = Counter()

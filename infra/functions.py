@@ -23,7 +23,7 @@ class Function:
     """
     `writes` are the kinds of records it may write beside the ledger, `deletes` those it may delete.
 
-    `publishes` may put events on the bus; `reads_secret` may read what tools are told. Who writes without the
+    `publishes` may put events on the bus; `reads_secret` may read tools' secrets. Who writes without the
     ledger tells nothing of intents and bounds.
     """
 

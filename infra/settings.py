@@ -15,6 +15,7 @@ class Settings:
     With `retain`, the table, its key and the logs outlive the stack, and the table cannot be deleted. Without
     `oidc_issuer` and `oidc_audience` there is no Status API; `http_door` is the whole door on a URL of its own.
     `alarm_email` is written to when an alarm goes off. Days are those of logs and of the bus's archive.
+    `private_hosts` may be called beside public addresses.
     """
 
     name: str = "remit"
@@ -30,6 +31,7 @@ class Settings:
     oidc_roles_claim: str = "roles"
     oidc_name_claim: str = "sub"
     alarm_email: str | None = None
+    private_hosts: str | None = None
 
     def __post_init__(self) -> None:
         if bool(self.oidc_issuer) != bool(self.oidc_audience):

@@ -46,7 +46,7 @@ class RemitStack(Stack):
             "TableName": self.records.table.table_name,
             "BusName": self.events.bus.event_bus_name,
             "StateMachineArn": self.machine.machine.state_machine_arn,
-            "ToolSecretArn": self.functions.tool_secret.secret_arn,
+            "ToolSecretPrefix": self.functions.tool_secret_prefix,
             "AlarmTopicArn": self.watch.topic.topic_arn,
             "ProposeFunction": self.functions.by_name["propose"].function_name,
             "ReviewFunction": self.functions.by_name["review"].function_name,

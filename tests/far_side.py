@@ -1,13 +1,19 @@
 """Far sides on loopback that say what a test wants to hear said, and one call of the connector to them."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from remit.connectors.http import HttpConnector
 from remit.core.intent import ActionIntentV1, complete, parse_proposal
+from remit.egress.addresses import system_resolve
+from remit.egress.hosts import PrivateHosts
+from remit.egress.reach import Egress
+from remit.egress.secrets import ListedSecrets
 from remit.ports import Call
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -35,6 +41,32 @@ dxagXeXv+O1cQ4JgPVLxDZxw9GVKsF6MU5D0aBhAgAnfMv1ZwT62atfE
 
 Script = Callable[[socket.socket, str], Any]
 Wrap = Callable[[socket.socket], socket.socket]
+
+
+HOSTS = ("127.0.0.1", "localhost", "crm.example.com", "hooks.example.com")
+"""For what tests listen at, or what a name in them leads to."""
+
+
+def listed(environ: dict[str, str], *, tenant: str = "acme", hosts: tuple[str, ...] = HOSTS) -> ListedSecrets:
+    """What an operator says who lists each of these variables for a tenant and hosts."""
+    entries = [f"{tenant}:{name}@{host}" for name in environ for host in hosts]
+    return ListedSecrets.parse(environ, ",".join(entries))
+
+
+def egress(private: str = "127.0.0.0/8", *, resolve: Any = system_resolve, tls: ssl.SSLContext | None = None) -> Egress:
+    """The way out, where an operator consents to loopback."""
+    return Egress(PrivateHosts.parse(private), resolve=resolve, tls=tls)
+
+
+def connecting(
+    environ: dict[str, str] | None = None,
+    private: str = "127.0.0.0/8",
+    *,
+    tenant: str = "acme",
+    hosts: tuple[str, ...] = HOSTS,
+    **more: Any,
+) -> HttpConnector:
+    return HttpConnector(listed(environ or {}, tenant=tenant, hosts=hosts), egress(private, **more))
 
 
 def intent(**parameters: Any) -> ActionIntentV1:

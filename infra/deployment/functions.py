@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.deployment.events import Events
@@ -27,14 +26,8 @@ class Functions(Construct):
         super().__init__(scope, "Functions")
         self._settings, self._records, self._events, self._code = settings, records, events, code
         self._removal = RemovalPolicy.RETAIN if settings.retain else RemovalPolicy.DESTROY
-        self.tool_secret = secretsmanager.Secret(
-            self,
-            "ToolSecret",
-            description="a JSON object: what tools refer to as ${NAME}",
-            # Empty: whoever deploys puts the values in, and they are in no template.
-            secret_object_value={},
-            removal_policy=self._removal,
-        )
+        # Secrets are made by the operator, one for each tenant and name; nothing of them is in a template.
+        self.tool_secret_prefix = settings.name
         wanted = [function for function in FUNCTIONS if function.name != "http_door" or settings.http_door]
         self.by_name = {function.name: self._function(function) for function in wanted}
 
@@ -81,9 +74,23 @@ class Functions(Construct):
             bus = self._events.bus.event_bus_arn
             role.add_to_policy(iam.PolicyStatement(sid="Publish", actions=["events:PutEvents"], resources=[bus]))
         if function.reads_secret:
-            secret, read = self.tool_secret.secret_arn, ["secretsmanager:GetSecretValue"]
-            role.add_to_policy(iam.PolicyStatement(sid="ReadToolSecret", actions=read, resources=[secret]))
+            role.add_to_policy(
+                iam.PolicyStatement(
+                    sid="ReadToolSecrets",
+                    actions=["secretsmanager:GetSecretValue"],
+                    resources=[self._tool_secrets_arn()],
+                )
+            )
         return role
+
+    def _tool_secrets_arn(self) -> str:
+        """Of this deployment's prefix alone; the function itself keeps tenants apart, by the next part of the name."""
+        return Stack.of(self).format_arn(
+            service="secretsmanager",
+            resource="secret",
+            resource_name=f"{self.tool_secret_prefix}/*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
 
     def _environment(self, function: Function) -> dict[str, str]:
         settings = self._settings
@@ -96,7 +103,9 @@ class Functions(Construct):
         if function.publishes:
             said["REMIT_SENDER_URL"] = f"eventbridge://{self._events.bus.event_bus_name}"
         if function.reads_secret:
-            said["REMIT_TOOL_SECRET_ARN"] = self.tool_secret.secret_arn
+            said["REMIT_TOOL_SECRET_PREFIX"] = self.tool_secret_prefix
+            if settings.private_hosts:
+                said["REMIT_PRIVATE_HOSTS"] = settings.private_hosts
         if function.name in ("status", "http_door"):
             said |= _oidc(settings)
         return said

@@ -14,6 +14,8 @@ from infra.deployment.machine import SCHEDULED
 
 TRACES = "X-Ray's PutTraceSegments and PutTelemetryRecords know no resource; nothing else in this policy has a *"
 DELIVERS_LOGS = "delivering logs is set up by account, and X-Ray knows no resource; the steps are named one by one"
+READS_SECRETS = "tenants and their secrets come and go without a deployment; the prefix is this deployment's own"
+_SECRETS = "arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret"
 
 
 def acknowledge(stack: Stack) -> None:
@@ -30,14 +32,13 @@ def _reasons(stack: Stack) -> Iterator[tuple[IConstruct, str, str]]:
             yield found, "SQS3", "it is where dead letters go; an alarm watches its depth"
         elif isinstance(found, iam.Role) and path.startswith("Functions/"):
             yield found, "IAM5[Resource::*]", TRACES
+            yield found, f"IAM5[Resource::{_SECRETS}:{stack.stack_name}/*]", READS_SECRETS
         elif isinstance(found, iam.Role) and path.startswith("SchedulerRoleForTarget"):
             for name in SCHEDULED:
                 finding = f"IAM5[Resource::<{_logical_id(stack, name)}.Arn>:*]"
                 yield found, finding, "the versions and aliases of the one function that it calls"
         elif path == "Machine/Execution/Role":
             yield found, "IAM5[Resource::*]", DELIVERS_LOGS
-        elif path == "Functions/ToolSecret":
-            yield found, "SMG4", "it holds tokens of other systems, and only those can make new ones"
         elif path.startswith("HttpDoor/Api/ANY"):
             yield found, "APIG4", "the door itself checks API keys and tokens, and lets nobody in without"
 

@@ -6,6 +6,7 @@ Needs no account and leaves nothing behind. 0 if the proof at its end holds.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -44,13 +45,14 @@ def main() -> int:
 
 def _set_up(cloud: LocalCloud, url: str, crm: Crm) -> None:
     """What the deployment puts into the functions' environment."""
-    secret = cloud.emulator.client("secretsmanager").create_secret(
-        Name=f"{cloud.name}-tools", SecretString=f'{{"CRM_URL": "{crm.url}"}}'
+    cloud.emulator.client("secretsmanager").create_secret(
+        Name=f"{cloud.name}/{TENANT}/CRM_URL", SecretString=json.dumps({"value": crm.url, "hosts": [crm.host]})
     )
     os.environ |= {
         "REMIT_DATABASE_URL": url,
         "REMIT_SENDER_URL": cloud.sender_url,
-        "REMIT_TOOL_SECRET_ARN": secret["ARN"],
+        "REMIT_TOOL_SECRET_PREFIX": cloud.name,
+        "REMIT_PRIVATE_HOSTS": crm.host,
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": cloud.emulator.url,
     }
     for path, fault in FARSIDE_MOODS:

@@ -18,6 +18,9 @@ from remit.connectors.http import HttpConnector
 from remit.connectors.internal import InternalConnector
 from remit.core.errors import InvalidInput
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, check_ttl_days
+from remit.egress.hosts import PRIVATE_HOSTS, PrivateHosts
+from remit.egress.reach import Egress
+from remit.egress.secrets import TOOL_ENVIRONMENT, ListedSecrets, SecretSource
 from remit.flow.context import Context
 from remit.notifiers.slack import SlackNotifier
 from remit.notifiers.smtp import MailServer, SmtpNotifier
@@ -36,30 +39,26 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-def tool_environment(environ: Mapping[str, str]) -> dict[str, str]:
+def egress_of(settings: Mapping[str, str]) -> Egress:
     """
-    The part of the process's environment that tools may refer to as `${NAME}`.
+    The way out for tenants' requests; `REMIT_PRIVATE_HOSTS` is what may be called beside public addresses.
 
-    Whoever writes bounds could send any of it to a host of their own listing, so Remit's own settings are
-    never in it, and `REMIT_TOOL_ENVIRONMENT=NAME,NAME` narrows it to just those names.
+    Raises `InvalidInput` for a setting that is not understood.
     """
-    named = environ.get("REMIT_TOOL_ENVIRONMENT")
-    listed = None if named is None else {name.strip() for name in named.split(",")}
-    return {
-        name: value
-        for name, value in environ.items()
-        if not name.startswith("REMIT_") and (listed is None or name in listed)
-    }
+    return Egress(PrivateHosts.parse(settings.get(PRIVATE_HOSTS, "")))
 
 
-def notifiers(environ: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, Notifier]:
+def notifiers(secrets: SecretSource, egress: Egress, settings: Mapping[str, str]) -> dict[str, Notifier]:
     """
-    The channels by which people are told. `environ` is what subscriptions may refer to as `${NAME}`.
+    The channels by which people are told. `secrets` says what a tenant's subscriptions may refer to as `${NAME}`.
 
     E-mail is among them if the operator's `settings` name a server: `REMIT_SMTP_URL`, and `REMIT_MAIL_FROM`.
     Raises `InvalidInput` for one that is not understood.
     """
-    channels: dict[str, Notifier] = {"webhook": WebhookNotifier(environ), "slack": SlackNotifier(environ)}
+    channels: dict[str, Notifier] = {
+        "webhook": WebhookNotifier(secrets, egress),
+        "slack": SlackNotifier(secrets, egress),
+    }
     if url := settings.get("REMIT_SMTP_URL"):
         channels["email"] = SmtpNotifier(MailServer.parse(url, settings.get("REMIT_MAIL_FROM", "")))
     return channels
@@ -97,6 +96,7 @@ class Remit(App):
         clock: Clock | None = None,
         connectors: Mapping[str, Connector] | None = None,
         environ: Mapping[str, str] | None = None,
+        secrets: SecretSource | None = None,
         settings: Mapping[str, str] | None = None,
         event_source: str = DEFAULT_SOURCE,
         state_ttl_days: int = STATE_TTL_DAYS[1],
@@ -108,19 +108,21 @@ class Remit(App):
         A table on DynamoDB is opened and never created: `dynamodb://TABLE?region=…&endpoint_url=…`, where what is
         left out comes from the environment.
 
-        `connectors` are added to `internal` and `http`. `environ` is where tools find what they refer
-        to as `${NAME}`; if left out, `tool_environment` of this process. `settings` are how people are told
-        (`notifiers`, `console_url`); if left out, this process's environment. `sender` (`open_sender`) publishes over a
-        wire, in place of the queue that the database itself is. With `publishing` off, and on DynamoDB without
-        a `sender`, approvals stay reserved until another process publishes them.
+        `connectors` are added to `internal` and `http`. `settings` is what the operator sets: for which tenants and
+        hosts tools may read which variable of `environ` (`REMIT_TOOL_ENVIRONMENT`), what may be called beside public
+        addresses (`REMIT_PRIVATE_HOSTS`), and how people are told (`notifiers`, `console_url`). Both are this process's
+        environment if left out. `secrets` replaces the variables by another source. `sender` (`open_sender`) publishes
+        over a wire, in place of the queue that the database itself is. With `publishing` off, and on DynamoDB
+        without a `sender`, approvals stay reserved until another process publishes them.
 
         Raises `InvalidInput` for a url or a setting that is not understood, `TryLater` if the database
         does not answer.
         """
         check_ttl_days(state_ttl_days)
-        environ = tool_environment(os.environ) if environ is None else environ
         settings = os.environ if settings is None else settings
-        channels, links = notifiers(environ, settings), console_url(settings)
+        listed = ListedSecrets.parse(os.environ if environ is None else environ, settings.get(TOOL_ENVIRONMENT, ""))
+        secrets, egress = listed if secrets is None else secrets, egress_of(settings)
+        channels, links = notifiers(secrets, egress, settings), console_url(settings)
         store = _open_store(url)
         queues = sender is None and not url.startswith("dynamodb:")
         publishing = publishing and (sender is not None or queues)
@@ -129,7 +131,7 @@ class Remit(App):
             new_id=uuid7,
             connectors={
                 "internal": InternalConnector(store),
-                "http": HttpConnector(environ),
+                "http": HttpConnector(secrets, egress),
                 **(connectors or {}),
             },
             event_source=event_source,
@@ -158,6 +160,14 @@ def open_sender(url: str) -> SendingPublisher:
     from remit.publishers.eventbridge import EventBridgePublisher
 
     return EventBridgePublisher.open(parts.netloc, **options)
+
+
+def open_secrets(prefix: str) -> SecretSource:
+    """Tools' secrets in AWS Secrets Manager, whose names begin with `prefix`."""
+    # Imported here: only who reads them there needs boto3.
+    from remit.egress.secrets_manager import SecretsManager
+
+    return SecretsManager.open(prefix)
 
 
 def _open_store(url: str) -> Store:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from importlib import import_module
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import ClientError
 
 from infra.functions import FUNCTIONS
 from infra.local.emulator import REGION
 from infra.state_machine import STEP_TIMEOUT_S, STEPS, TIMEOUT_S
 from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.gate.action_type import Tool
-from remit.entrypoints.aws_lambda import process
-from tests.far_side import invoke, says, talking, tool
+from remit.egress.secrets_manager import KEPT_S, SecretsManager
+from remit.wiring import open_secrets
 from tests.flow.world import TENANT, bounds, proposal
 
 # --- propose ---
@@ -305,71 +305,94 @@ def test_the_door_lets_nobody_in_without_a_key(door):
 
 
 @pytest.fixture
-def secret(emulator, monkeypatch):
-    """`put(text)` stores what tools are told and answers where."""
-    from aws_lambda_powertools.utilities import parameters
+def prefix():
+    return f"remit-{uuid4().hex}"
 
+
+@pytest.fixture
+def secrets(emulator, prefix):
+    return SecretsManager(emulator.client("secretsmanager"), prefix)
+
+
+@pytest.fixture
+def put(emulator, prefix):
+    """`put(tenant, name, text)` stores one as an operator does."""
     client = emulator.client("secretsmanager")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", emulator.url)
+
+    def put(tenant, name, text):
+        client.create_secret(Name=f"{prefix}/{tenant}/{name}", SecretString=text)
+
+    return put
+
+
+def test_a_secret_is_its_tenant_s_and_for_the_hosts_it_names(secrets, put):
+    put("acme", "CRM_TOKEN", '{"value": "t-1", "hosts": ["crm.example.com", "*.crm.example.com:8443"]}')
+
+    found = secrets.find("acme", "CRM_TOKEN")
+
+    assert (found.name, found.value) == ("CRM_TOKEN", "t-1")
+    assert [found.goes_to(host, 443) for host in ("crm.example.com", "eu.crm.example.com")] == [True, False]
+    assert found.goes_to("eu.crm.example.com", 8443)
+    assert secrets.find("globex", "CRM_TOKEN") is None
+    assert secrets.find("acme", "OTHER") is None
+
+
+def test_tenants_whose_names_differ_by_a_colon_have_secrets_of_their_own(secrets, put):
+    put("acme+north", "TOKEN", '{"value": "t-1", "hosts": ["crm.example.com"]}')
+
+    assert secrets.find("acme:north", "TOKEN").value == "t-1"
+    assert secrets.find("acme", "TOKEN") is secrets.find("acme-north", "TOKEN") is None
+
+
+def test_a_secret_is_asked_for_once_while_it_is_fresh(emulator, put, prefix):
+    now = [0.0]
+    reading = SecretsManager(emulator.client("secretsmanager"), prefix, clock=lambda: now[0])
+    put("acme", "A", '{"value": "1", "hosts": ["h"]}')
+    reading.find("acme", "A")
+    changed = {"SecretId": f"{prefix}/acme/A", "SecretString": '{"value": "2", "hosts": ["h"]}'}
+    emulator.client("secretsmanager").put_secret_value(**changed)
+
+    fresh = reading.find("acme", "A").value
+    now[0] = KEPT_S
+    later = reading.find("acme", "A").value
+
+    assert (fresh, later) == ("1", "2")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["not json", '["a"]', '"hunter2"', '{"value": 1, "hosts": ["h"]}', '{"value": "hunter2"}', "[" * 10_000,
+     '{"value": "hunter2", "hosts": []}', '{"value": "hunter2", "hosts": ["*"]}', '{"value": "hunter2", "hosts": "h"}',
+     '{"value": "hunter2", "hosts": ["h", "10.0.0.0/8"]}'],
+)  # fmt: skip
+def test_a_secret_that_does_not_say_for_which_hosts_it_is_goes_nowhere_and_is_not_shown(secrets, put, text):
+    put("acme", "A", text)
+
+    with pytest.raises(InvalidInput) as raised:
+        secrets.find("acme", "A")
+
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_secret_that_cannot_be_read_is_worth_another_try(secrets):
+    denied = {"Error": {"Code": "AccessDeniedException", "Message": "hunter2"}}
+
+    class Denied:
+        def get_secret_value(self, **asked):
+            raise ClientError(denied, "GetSecretValue")
+
+    with pytest.raises(TryLater) as raised:
+        SecretsManager(Denied(), "remit").find("acme", "A")
+
+    assert "AccessDenied" in str(raised.value) and "hunter2" not in str(raised.value)
+
+
+def test_a_function_reads_its_tenant_s_secrets_where_the_deployment_says(emulator, monkeypatch, prefix, put):
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", emulator.url)
+    put("acme", "A", '{"value": "t-1", "hosts": ["h"]}')
 
-    def put(text):
-        arn = client.create_secret(Name=f"tools-{uuid4().hex}", SecretString=text)["ARN"]
-        monkeypatch.setenv("REMIT_TOOL_SECRET_ARN", arn)
-        parameters.clear_caches()
-        return arn
-
-    yield put
-    put("{}")
-    process.read_tool_values()
-
-
-def token_that_arrives():
-    """What a far side hears of a tool that refers to `CRM_TOKEN`."""
-    with talking(says(200)) as crm:
-        described = tool(crm.url, headers={"X-Token": "${CRM_TOKEN}"})
-        invoke(process.remit().context.connectors["http"], described, allowed=[crm.host])
-    (heard,) = crm.heard
-    return re.search(r"(?i)x-token: (\S+)", heard)[1]
-
-
-def test_tools_are_told_what_the_secret_holds(deployment, secret):
-    secret('{"CRM_TOKEN": "t-1", "CRM_URL": "https://crm.example"}')
-
-    process.read_tool_values()
-
-    assert token_that_arrives() == "t-1"
-
-
-def test_a_secret_is_asked_for_once_while_it_is_fresh(deployment, secret, emulator):
-    arn = secret('{"CRM_TOKEN": "t-1"}')
-    process.read_tool_values()
-    emulator.client("secretsmanager").put_secret_value(SecretId=arn, SecretString='{"CRM_TOKEN": "t-2"}')
-
-    process.read_tool_values()
-
-    assert token_that_arrives() == "t-1"
-
-
-@pytest.mark.parametrize("text", ["not json", '["a"]', '{"A": 1}'])
-def test_a_secret_that_is_no_object_of_texts_stops_the_step_and_is_not_repeated(secret, text):
-    secret(text)
-
-    with pytest.raises((InvalidInput, TryLater)) as raised:
-        process.read_tool_values()
-
-    assert text not in str(raised.value)
-
-
-def test_a_secret_that_cannot_be_read_stops_before_the_call_is_marked(deployment, secret, monkeypatch):
-    secret("{}")
-    monkeypatch.setenv("REMIT_TOOL_SECRET_ARN", f"arn:aws:secretsmanager:{REGION}:123456789012:secret:gone-AbCdEf")
-    deployment.propose()
-    deployment.gate()
-    deployment.settle()
-
-    assert deployment.far.calls == []
-    assert (deployment.status(), deployment.outcome()["error_code"]) == ("FAILED", "STEP_BROKE")
+    assert open_secrets(prefix).find("acme", "A").value == "t-1"
 
 
 # --- what every function has ---

@@ -15,7 +15,8 @@ import pytest
 from remit.connectors.http import HttpConnector
 from remit.core.execution.outcome import ExternalObjectRef
 from remit.demo.crm import Crm
-from tests.far_side import NOW, SECRET, intent, invoke, says, talking, tool
+from remit.egress.secrets import ListedSecrets
+from tests.far_side import NOW, SECRET, connecting, egress, intent, invoke, says, talking, tool
 from tests.waiting import PATIENCE_S
 
 
@@ -27,7 +28,7 @@ def crm():
 
 @pytest.fixture
 def connector():
-    return HttpConnector({"CRM_TOKEN": SECRET})
+    return connecting({"CRM_TOKEN": SECRET})
 
 
 # --- what is sent -----------------------------------------------------------------------------------------------------
@@ -110,7 +111,7 @@ def test_a_value_of_an_intent_that_reads_like_a_reference_is_never_expanded(crm,
 
 
 def test_a_missing_secret_is_named_and_nothing_is_sent(crm):
-    connector = HttpConnector({"OTHER": SECRET})
+    connector = HttpConnector(ListedSecrets.parse({"OTHER": SECRET}, "acme:CRM_TOKEN@127.0.0.1"), egress())
 
     result = invoke(connector, tool(crm.url, bearer_token="${CRM_TOKEN}"), allowed=[crm.host])
 
@@ -120,7 +121,7 @@ def test_a_missing_secret_is_named_and_nothing_is_sent(crm):
 
 
 def test_where_the_far_side_is_may_come_from_the_environment(crm):
-    connector = HttpConnector({"CRM_URL": f"{crm.url}/"})
+    connector = connecting({"CRM_URL": f"{crm.url}/"})
     described = tool("${CRM_URL}", external_object={"object_type": "contact", "object_url": "{url}"})
 
     result = invoke(connector, described, allowed=[crm.host], of=intent(city="${CRM_URL}"))
@@ -133,7 +134,7 @@ def test_where_the_far_side_is_may_come_from_the_environment(crm):
 
 @pytest.mark.parametrize("value", [SECRET, f"http://user:{SECRET}@127.0.0.1", f"http://127.0.0.1/?{SECRET}", ""])
 def test_a_variable_that_is_no_plain_url_is_named_and_not_shown(value):
-    connector = HttpConnector({"CRM_URL": value})
+    connector = connecting({"CRM_URL": value})
 
     result = invoke(connector, tool("${CRM_URL}"), allowed=["127.0.0.1"])
 
@@ -144,7 +145,7 @@ def test_a_variable_that_is_no_plain_url_is_named_and_not_shown(value):
 
 @pytest.mark.parametrize("value", ["two\nlines", "byte \udc80"])
 def test_a_secret_that_no_header_can_carry_is_named_and_not_shown(crm, value):
-    connector = HttpConnector({"CRM_TOKEN": value})
+    connector = connecting({"CRM_TOKEN": value})
 
     result = invoke(connector, tool(crm.url, bearer_token="${CRM_TOKEN}"), allowed=[crm.host])
 

@@ -2,14 +2,13 @@
 
 import pytest
 
-from remit.connectors.http import HttpConnector
 from remit.core.errors import InvalidInput
-from tests.far_side import SECRET, intent, tool
+from tests.far_side import SECRET, connecting, intent, tool
 
 
 @pytest.fixture
 def connector():
-    return HttpConnector({"CRM_TOKEN": SECRET})
+    return connecting({"CRM_TOKEN": SECRET})
 
 
 @pytest.mark.parametrize(

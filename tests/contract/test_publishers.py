@@ -129,7 +129,7 @@ class KeepsTheReasonToItself(Sound):
         (KeepsTheReasonToItself, "a_refusal_says_why", {}),
     ],
 )
-def test_the_contract_finds_a_sender_that_is_wrong(wrong: Any, promise: str, arguments: dict[str, Any]) -> None:
+def test_the_contract_finds_a_sender_that_is_wrong(wrong, promise, arguments):
     check = getattr(SendingPublisherContract(), f"test_{promise}")
 
     with pytest.raises((AssertionError, OSError)):

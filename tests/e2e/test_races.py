@@ -68,9 +68,7 @@ def remit(url: str) -> Iterator[Remit]:
         yield remit
 
 
-def test_an_intent_that_is_gated_twice_at_once_is_charged_once_and_answered_the_same(
-    url: str, remit: Remit, rivals: Rivals
-) -> None:
+def test_an_intent_that_is_gated_twice_at_once_is_charged_once_and_answered_the_same(url, remit, rivals):
     names = _propose(remit, ROUNDS)
 
     first, second = rivals.run([_gate_each, _gate_each], url, names)
@@ -82,9 +80,7 @@ def test_an_intent_that_is_gated_twice_at_once_is_charged_once_and_answered_the_
     _assert_sound(remit)
 
 
-def test_processes_that_gate_at_once_exceed_no_limit_and_leave_no_room_unused(
-    url: str, remit: Remit, rivals: Rivals
-) -> None:
+def test_processes_that_gate_at_once_exceed_no_limit_and_leave_no_room_unused(url, remit, rivals):
     types = [f"TYPE_{number}" for number in range(5)]
     budget = {"max_autonomous_per_day": 10, "max_per_action_type": dict.fromkeys(types, 3)}
     names = _propose(remit, 60, types=types, budget=budget)
@@ -103,7 +99,7 @@ def test_processes_that_gate_at_once_exceed_no_limit_and_leave_no_room_unused(
     _assert_sound(remit)
 
 
-def test_of_an_approval_and_a_rejection_at_once_one_holds(url: str, remit: Remit, rivals: Rivals) -> None:
+def test_of_an_approval_and_a_rejection_at_once_one_holds(url, remit, rivals):
     names = _propose(remit, ROUNDS, confidence_score=0.1)
     remit.gate([GateRequest(name, TENANT, ACCOUNT) for name in names])
 
@@ -117,7 +113,7 @@ def test_of_an_approval_and_a_rejection_at_once_one_holds(url: str, remit: Remit
     _assert_sound(remit)
 
 
-def test_of_two_approvals_at_once_both_are_told_of_the_same(url: str, remit: Remit, rivals: Rivals) -> None:
+def test_of_two_approvals_at_once_both_are_told_of_the_same(url, remit, rivals):
     names = _propose(remit, ROUNDS, confidence_score=0.1)
     remit.gate([GateRequest(name, TENANT, ACCOUNT) for name in names])
 
@@ -128,7 +124,7 @@ def test_of_two_approvals_at_once_both_are_told_of_the_same(url: str, remit: Rem
     _assert_sound(remit)
 
 
-def test_of_a_start_and_a_refusal_by_the_bus_at_once_one_holds(url: str, rivals: Rivals) -> None:
+def test_of_a_start_and_a_refusal_by_the_bus_at_once_one_holds(url, rivals):
     with Remit.open(url, publishing=False) as remit:
         names = _submit_unpublished(remit)
 
@@ -137,7 +133,7 @@ def test_of_a_start_and_a_refusal_by_the_bus_at_once_one_holds(url: str, rivals:
         _assert_started_or_released(remit, names, started, released, otherwise="AWAITING_APPROVAL")
 
 
-def test_of_a_start_and_an_expiry_at_once_one_holds(url: str, rivals: Rivals) -> None:
+def test_of_a_start_and_an_expiry_at_once_one_holds(url, rivals):
     with Remit.open(url, publishing=False) as remit:
         names = _submit_unpublished(remit)
 
@@ -146,7 +142,7 @@ def test_of_a_start_and_an_expiry_at_once_one_holds(url: str, rivals: Rivals) ->
         _assert_started_or_released(remit, names, started, released, otherwise="EXPIRED")
 
 
-def test_bounds_that_are_applied_at_once_are_numbered_without_gaps(url: str, remit: Remit, rivals: Rivals) -> None:
+def test_bounds_that_are_applied_at_once_are_numbered_without_gaps(url, remit, rivals):
     first, second = rivals.run([_apply_even, _apply_odd], url)
 
     assert sorted(number for number, _ in first + second) == list(range(1, 2 * ROUNDS + 1))
@@ -158,9 +154,7 @@ def test_bounds_that_are_applied_at_once_are_numbered_without_gaps(url: str, rem
 
 
 @pytest.mark.parametrize("fresh", ["sqlite_url", "empty_postgres_url"])
-def test_processes_that_open_one_fresh_database_at_once_carry_out_what_both_were_given(
-    fresh: str, request: pytest.FixtureRequest, rivals: Rivals
-) -> None:
+def test_processes_that_open_one_fresh_database_at_once_carry_out_what_both_were_given(fresh, request, rivals):
     url = request.getfixturevalue(fresh)
 
     done = rivals.run([_open_and_work_even, _open_and_work_odd], url)

@@ -26,6 +26,12 @@ TIMEOUT_S = 6
 SHORT = {"lease_margin_s": 1.0}
 
 
+@pytest.fixture(autouse=True)
+def consent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator's, who lets workers call far sides on this machine."""
+    monkeypatch.setenv("REMIT_PRIVATE_HOSTS", "127.0.0.1")
+
+
 @pytest.fixture(params=["sqlite_url", "postgres_url"])
 def url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database, of each kind in turn."""
@@ -53,9 +59,7 @@ def forgetful_crm() -> Iterator[HoldingCrm]:
         yield crm
 
 
-def test_a_call_whose_worker_was_killed_is_made_again_where_the_key_is_honoured_and_acts_once(
-    url: str, remit: Remit, crm: HoldingCrm
-) -> None:
+def test_a_call_whose_worker_was_killed_is_made_again_where_the_key_is_honoured_and_acts_once(url, remit, crm):
     _set_bounds(remit, crm)
     with _two_workers(url) as workers:
         _submit(remit, "i-1")
@@ -73,9 +77,7 @@ def test_a_call_whose_worker_was_killed_is_made_again_where_the_key_is_honoured_
     _assert_sound(remit)
 
 
-def test_a_call_whose_worker_was_killed_is_never_repeated_where_the_key_is_not_honoured(
-    url: str, remit: Remit, forgetful_crm: HoldingCrm
-) -> None:
+def test_a_call_whose_worker_was_killed_is_never_repeated_where_the_key_is_not_honoured(url, remit, forgetful_crm):
     _set_bounds(remit, forgetful_crm)
     with _two_workers(url, **SHORT) as workers:
         _submit(remit, "i-1")
@@ -98,9 +100,7 @@ def test_a_call_whose_worker_was_killed_is_never_repeated_where_the_key_is_not_h
     _assert_sound(remit)
 
 
-def test_an_execution_whose_worker_was_killed_before_it_called_is_taken_over_and_acts_once(
-    url: str, remit: Remit, crm: HoldingCrm
-) -> None:
+def test_an_execution_whose_worker_was_killed_before_it_called_is_taken_over_and_acts_once(url, remit, crm):
     """The mark stands and the call was never made: where the key is honoured, calling is right in either case."""
     crm.go_on.set()
     _set_bounds(remit, crm, timeout_s=2)
@@ -118,9 +118,7 @@ def test_an_execution_whose_worker_was_killed_before_it_called_is_taken_over_and
     _assert_sound(remit)
 
 
-def test_what_one_worker_has_in_flight_a_second_one_that_starts_does_not_run_again(
-    url: str, remit: Remit, forgetful_crm: HoldingCrm
-) -> None:
+def test_what_one_worker_has_in_flight_a_second_one_that_starts_does_not_run_again(url, remit, forgetful_crm):
     _set_bounds(remit, forgetful_crm, timeout_s=PATIENCE_S)
     with Worker.working(url, concurrency=6) as first:
         in_flight = [f"i-{number}" for number in range(6)]
@@ -146,7 +144,7 @@ def test_what_one_worker_has_in_flight_a_second_one_that_starts_does_not_run_aga
     _assert_sound(remit)
 
 
-def test_an_event_that_is_repeated_does_nothing(url: str, remit: Remit, forgetful_crm: HoldingCrm) -> None:
+def test_an_event_that_is_repeated_does_nothing(url, remit, forgetful_crm):
     forgetful_crm.go_on.set()
     _set_bounds(remit, forgetful_crm)
     with Worker.working(url) as worker:
@@ -162,9 +160,7 @@ def test_an_event_that_is_repeated_does_nothing(url: str, remit: Remit, forgetfu
     _assert_sound(remit)
 
 
-def test_an_event_that_is_false_does_nothing_and_the_true_one_still_runs(
-    url: str, remit: Remit, forgetful_crm: HoldingCrm
-) -> None:
+def test_an_event_that_is_false_does_nothing_and_the_true_one_still_runs(url, remit, forgetful_crm):
     forgetful_crm.go_on.set()
     _set_bounds(remit, forgetful_crm)
     with Worker.working(url) as worker, Remit.open(url, publishing=False) as silent:
@@ -192,9 +188,7 @@ def test_an_event_that_is_false_does_nothing_and_the_true_one_still_runs(
     _assert_sound(remit)
 
 
-def test_a_worker_that_is_asked_to_end_finishes_what_it_began(
-    url: str, remit: Remit, forgetful_crm: HoldingCrm
-) -> None:
+def test_a_worker_that_is_asked_to_end_finishes_what_it_began(url, remit, forgetful_crm):
     _set_bounds(remit, forgetful_crm, timeout_s=PATIENCE_S)
     _submit(remit, "i-1")
     with Process("-m", "remit", "worker", "--db", url, "--json") as worker:

@@ -19,6 +19,9 @@ from remit.app import Reconciled
 from remit.connectors.http import HttpConnector
 from remit.core.execution import outcome
 from remit.core.execution.outcome import CallResult
+from remit.egress.hosts import PrivateHosts
+from remit.egress.reach import Egress
+from remit.egress.secrets import ListedSecrets
 from remit.entrypoints.server.worker import CONCURRENCY, work
 from remit.ports import Call
 from remit.wiring import uuid7
@@ -55,7 +58,11 @@ class NeverCalls(HttpConnector):
 def main(url: str, options: dict[str, Any]) -> None:
     if "lease_margin_s" in options:
         outcome.LEASE_MARGIN = timedelta(seconds=options["lease_margin_s"])
-    connectors = {"http": NeverCalls({})} if options.get("hold_call") else None
+    connectors = (
+        {"http": NeverCalls(ListedSecrets.parse({}, ""), Egress(PrivateHosts.parse("")))}
+        if options.get("hold_call")
+        else None
+    )
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with TellingRemit.open(url, connectors=connectors) as remit:

@@ -39,7 +39,8 @@ accounts:
 
 def environment(**more):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("REMIT_")}
-    return {**kept, "PYTHONPATH": str(SOURCE), "TZ": "Asia/Tokyo", "PYTHONUTF8": "1", **more}
+    own = {"PYTHONPATH": str(SOURCE), "TZ": "Asia/Tokyo", "PYTHONUTF8": "1", "REMIT_PRIVATE_HOSTS": "127.0.0.1"}
+    return {**kept, **own, **more}
 
 
 @dataclass(frozen=True)

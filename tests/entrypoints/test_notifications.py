@@ -23,6 +23,11 @@ from tests.waiting import PATIENCE_S, ended, happened, until
 from .http_world import ACME, EMAIL, NOTE, bounds, proposal
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+SETTINGS = {
+    "REMIT_CONSOLE_URL": "https://r.test",
+    "REMIT_PRIVATE_HOSTS": "127.0.0.1",
+    "REMIT_TOOL_ENVIRONMENT": "acme:HOOK_SECRET@127.0.0.1, globex:HOOK_SECRET@127.0.0.1",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +40,7 @@ def quick(monkeypatch):
 
 @contextmanager
 def working(url="memory://", **changes):
-    with Remit.open(url, environ={"HOOK_SECRET": SECRET}, settings={"REMIT_CONSOLE_URL": "https://r.test"}) as remit:
+    with Remit.open(url, environ={"HOOK_SECRET": SECRET}, settings=SETTINGS) as remit:
         remit.apply(bounds(allowed_hosts=["127.0.0.1"], **changes), by="ann")
         stop = threading.Event()
         thread = threading.Thread(target=work, args=(remit,), kwargs={"stop": stop})

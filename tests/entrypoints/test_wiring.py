@@ -16,8 +16,9 @@ import pytest
 
 from remit import InvalidInput, Remit, TryLater
 from remit.connectors.internal import InternalConnector
+from remit.egress.secrets import ListedSecrets
 from remit.entrypoints.server.worker import work
-from remit.wiring import SystemClock, console_url, notifiers, open_sender, tool_environment
+from remit.wiring import SystemClock, console_url, egress_of, notifiers, open_sender
 from tests.waiting import PATIENCE_S
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -27,7 +28,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 
 
 @pytest.mark.parametrize("url", ["mysql://localhost/remit", "remit.db", "", "memory:", "SQLITE:///remit.db"])
-def test_a_url_of_no_known_kind_is_refused_with_those_that_are(url: str) -> None:
+def test_a_url_of_no_known_kind_is_refused_with_those_that_are(url):
     with pytest.raises(InvalidInput, match=r"use sqlite:///FILE, .*, dynamodb://TABLE or memory://") as refused:
         Remit.open(url)
 
@@ -35,12 +36,12 @@ def test_a_url_of_no_known_kind_is_refused_with_those_that_are(url: str) -> None
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:remit.db"])
-def test_a_sqlite_url_that_names_no_file_is_refused(url: str) -> None:
+def test_a_sqlite_url_that_names_no_file_is_refused(url):
     with pytest.raises(InvalidInput, match=r"sqlite:///path\.db"):
         Remit.open(url)
 
 
-def test_a_missing_directory_is_named_and_not_made(tmp_path: Path) -> None:
+def test_a_missing_directory_is_named_and_not_made(tmp_path):
     missing = tmp_path / "missing"
 
     with pytest.raises(InvalidInput, match=f"the directory {missing} does not exist"):
@@ -49,7 +50,7 @@ def test_a_missing_directory_is_named_and_not_made(tmp_path: Path) -> None:
     assert not missing.exists()
 
 
-def test_a_server_that_does_not_answer_is_worth_another_try_and_its_password_is_not_told() -> None:
+def test_a_server_that_does_not_answer_is_worth_another_try_and_its_password_is_not_told():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -60,7 +61,7 @@ def test_a_server_that_does_not_answer_is_worth_another_try_and_its_password_is_
 
 
 @pytest.mark.parametrize("days", [-1, 0, 29, 91])
-def test_a_state_may_not_live_shorter_or_longer_than_the_contract_says(tmp_path: Path, days: int) -> None:
+def test_a_state_may_not_live_shorter_or_longer_than_the_contract_says(tmp_path, days):
     with pytest.raises(InvalidInput, match="choose 30 to 90") as refused:
         Remit.open(f"sqlite:///{tmp_path}/remit.db", state_ttl_days=days)
 
@@ -69,12 +70,12 @@ def test_a_state_may_not_live_shorter_or_longer_than_the_contract_says(tmp_path:
 
 
 @pytest.mark.parametrize("days", [30, 90])
-def test_a_state_may_live_thirty_to_ninety_days(days: int) -> None:
+def test_a_state_may_live_thirty_to_ninety_days(days):
     with Remit.open("memory://", state_ttl_days=days) as remit:
         assert remit.context.state_ttl_days == days
 
 
-def test_a_closed_database_can_be_opened_again_and_holds_what_was_stored(tmp_path: Path) -> None:
+def test_a_closed_database_can_be_opened_again_and_holds_what_was_stored(tmp_path):
     url = f"sqlite:///{tmp_path}/remit.db"
     with Remit.open(url) as remit:
         remit.apply(_bounds(), by="ann")
@@ -84,7 +85,7 @@ def test_a_closed_database_can_be_opened_again_and_holds_what_was_stored(tmp_pat
         assert remit.status("acme", "i-1")["status"] == "APPROVED"
 
 
-def test_fresh_databases_that_one_process_opens_at_once_each_get_a_schema_of_their_own(tmp_path: Path) -> None:
+def test_fresh_databases_that_one_process_opens_at_once_each_get_a_schema_of_their_own(tmp_path):
     def open_and_use(number: int) -> int:
         with Remit.open(f"sqlite:///{tmp_path}/{number}.db") as remit:
             _, after = remit.apply(_bounds(), by="ann")
@@ -96,7 +97,7 @@ def test_fresh_databases_that_one_process_opens_at_once_each_get_a_schema_of_the
     assert sequences == [1] * 4
 
 
-def test_time_and_source_come_from_where_the_opener_says() -> None:
+def test_time_and_source_come_from_where_the_opener_says():
     class Standing:
         def now(self) -> datetime:
             return datetime(2026, 3, 10, tzinfo=UTC)
@@ -108,11 +109,11 @@ def test_time_and_source_come_from_where_the_opener_says() -> None:
         assert remit.context.event_source == "acme.remit"
 
 
-def test_the_machines_clock_is_aware_utc() -> None:
+def test_the_machines_clock_is_aware_utc():
     assert SystemClock().now().utcoffset() == timedelta(0)
 
 
-def test_an_own_connector_stands_beside_the_built_in_ones() -> None:
+def test_an_own_connector_stands_beside_the_built_in_ones():
     class Fax:
         always_honours_key = False
 
@@ -130,28 +131,68 @@ def test_an_own_connector_stands_beside_the_built_in_ones() -> None:
 # --- what tools may see ---
 
 
-def test_tools_never_see_what_remit_itself_is_set_by() -> None:
-    environ = {"CRM_URL": "https://crm.example.com", "REMIT_DATABASE_URL": "postgresql://u:p@h/d", "REMIT_": "x"}
-
-    assert tool_environment(environ) == {"CRM_URL": "https://crm.example.com"}
+def _secrets(listed: str, **environ: str) -> ListedSecrets:
+    return ListedSecrets.parse(environ, listed)
 
 
-def test_what_tools_see_can_be_narrowed_to_names() -> None:
-    environ = {"CRM_URL": "u", "CRM_TOKEN": "t", "AWS_SECRET_ACCESS_KEY": "s", "REMIT_TOKEN": "r"}
+@pytest.mark.parametrize("listed", ["", " , "])
+def test_where_nothing_is_listed_tools_read_nothing(listed):
+    assert _secrets(listed, CRM_TOKEN="t").find("acme", "CRM_TOKEN") is None
 
-    def seen(names: str) -> dict[str, str]:
-        return tool_environment({**environ, "REMIT_TOOL_ENVIRONMENT": names})
 
-    assert seen("CRM_URL, CRM_TOKEN") == {"CRM_URL": "u", "CRM_TOKEN": "t"}
-    assert seen("CRM_URL,MISSING") == {"CRM_URL": "u"}
-    assert seen("REMIT_TOKEN,REMIT_TOOL_ENVIRONMENT") == {}
-    assert seen("") == {}
+def test_a_secret_is_read_by_the_tenant_and_for_the_hosts_it_is_listed_for():
+    listed = """acme:CRM_TOKEN@crm.example.com,
+        acme:CRM_TOKEN@*.eu.example.com:8443, globex:OTHER@[::1]:443"""
+
+    secrets = _secrets(listed, CRM_TOKEN="t", OTHER="o")
+
+    found = secrets.find("acme", "CRM_TOKEN")
+    assert found is not None and found.value == "t"
+    assert found.goes_to("CRM.example.com.", 1) and found.goes_to("a.eu.example.com", 8443)
+    assert not found.goes_to("eu.example.com", 8443) and not found.goes_to("a.eu.example.com", 443)
+    assert secrets.find("globex", "CRM_TOKEN") is secrets.find("ACME", "CRM_TOKEN") is None
+    assert secrets.find("acme", "OTHER") is secrets.find("acme", "REMIT_TOOL_ENVIRONMENT") is None
+
+
+def test_a_tenant_whose_name_reads_like_an_entry_is_taken_as_it_is():
+    secrets = _secrets("a:B@c:TOKEN@crm.example.com", TOKEN="t", B="b")
+
+    assert secrets.find("a:B@c", "TOKEN") is not None
+    assert secrets.find("a", "B") is None
+
+
+@pytest.mark.parametrize(
+    "listed",
+    ["CRM_TOKEN", "CRM_TOKEN,OTHER", "acme:CRM_TOKEN", "CRM_TOKEN@crm.example.com", ":CRM_TOKEN@crm.example.com",
+     "acme:crm_token@crm.example.com", "acme:CRM_TOKEN@", "acme:CRM_TOKEN@*", "acme:CRM_TOKEN@*.", "acme:CRM_TOKEN@a b",
+     "acme:CRM_TOKEN@https://crm.example.com", "acme:CRM_TOKEN@crm.example.com:0", "acme:CRM_TOKEN@h:65536",
+     "acme:CRM_TOKEN@10.0.0.0/8", "acme:CRM_TOKEN@127.1", "*:CRM_TOKEN@h", "acme:CRM_TOKEN@h acme:OTHER@h",
+     "acme:CRM_TOKEN@crm.*.com", "acme:REMIT_DATABASE_URL@h", "acme:T@h,hunter2"],
+)  # fmt: skip
+def test_a_listed_secret_that_is_not_understood_is_refused_at_the_start(listed):
+    with pytest.raises(InvalidInput) as refused:
+        Remit.open("memory://", environ={}, settings={"REMIT_TOOL_ENVIRONMENT": listed})
+
+    assert refused.value.field == "REMIT_TOOL_ENVIRONMENT"
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "listed",
+    ["http://crm.internal", "10.0.0.5/8", "10.0.0.0/33", "127.1", "0x7f000001", "*", "a b", "crm.internal:port", "[::1",
+     "010.0.0.1", "::1%eth0", "169.254.169.254", "169.254.0.0/16", "fe80::1", "fd00:ec2::254", "crm/8"],
+)  # fmt: skip
+def test_a_private_host_that_is_not_understood_or_never_called_is_refused_at_the_start(listed):
+    with pytest.raises(InvalidInput) as refused:
+        Remit.open("memory://", environ={}, settings={"REMIT_PRIVATE_HOSTS": f"127.0.0.1, {listed}"})
+
+    assert refused.value.field == "REMIT_PRIVATE_HOSTS"
 
 
 # --- in memory ---
 
 
-def test_in_memory_a_worker_carries_out_what_was_approved_and_ends() -> None:
+def test_in_memory_a_worker_carries_out_what_was_approved_and_ends():
     done: list[str] = []
     with Remit.open("memory://") as remit:
         remit.apply(_bounds(), by="ann")
@@ -164,7 +205,7 @@ def test_in_memory_a_worker_carries_out_what_was_approved_and_ends() -> None:
         assert remit.verify("acme").ok
 
 
-def test_two_that_are_opened_in_memory_share_nothing() -> None:
+def test_two_that_are_opened_in_memory_share_nothing():
     with Remit.open("memory://") as one, Remit.open("memory://") as other:
         one.apply(_bounds(), by="ann")
         one.submit([_proposal("i-1")])
@@ -175,7 +216,7 @@ def test_two_that_are_opened_in_memory_share_nothing() -> None:
         assert one.counts("acme") == {"APPROVED": 1}
 
 
-def test_with_publishing_off_an_approval_waits_for_another_process(tmp_path: Path) -> None:
+def test_with_publishing_off_an_approval_waits_for_another_process(tmp_path):
     url = f"sqlite:///{tmp_path}/remit.db"
     with Remit.open(url, publishing=False) as remit:
         remit.apply(_bounds(), by="ann")
@@ -199,21 +240,21 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[set[str
     yield _python("from remit import Remit", directory), list(directory.iterdir())
 
 
-def test_importing_remit_loads_no_database_and_no_engine(imported: tuple[set[str], list[Path]]) -> None:
+def test_importing_remit_loads_no_database_and_no_engine(imported):
     loaded, _ = imported
 
     assert "remit.wiring" in loaded
     assert loaded.isdisjoint({"sqlalchemy", "alembic", "psycopg", "sqlite3", "boto3", "typer"})
 
 
-def test_opening_in_memory_loads_no_database_and_no_engine(tmp_path: Path) -> None:
+def test_opening_in_memory_loads_no_database_and_no_engine(tmp_path):
     loaded = _python("import remit; remit.Remit.open('memory://').close()", tmp_path)
 
     assert loaded.isdisjoint({"sqlalchemy", "alembic", "psycopg"})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_importing_any_door_creates_nothing(imported: tuple[set[str], list[Path]], tmp_path: Path) -> None:
+def test_importing_any_door_creates_nothing(imported, tmp_path):
     doors = "import remit.entrypoints.cli, remit.entrypoints.server.worker, remit.demo.story"
 
     _python(f"{doors}, remit.stores.sql", tmp_path)
@@ -274,11 +315,12 @@ def test_a_sender_that_is_not_understood_is_refused(url):
 # --- telling people ---
 
 
-def test_mail_is_a_channel_where_the_operator_named_a_server() -> None:
+def test_mail_is_a_channel_where_the_operator_named_a_server():
     mail = {"REMIT_SMTP_URL": "smtps://remit:pw@mail.example.com", "REMIT_MAIL_FROM": "remit@example.com"}
 
-    assert list(notifiers({}, {})) == ["webhook", "slack"]
-    assert list(notifiers({}, mail)) == ["webhook", "slack", "email"]
+    secrets, egress = ListedSecrets.parse({}, ""), egress_of({})
+    assert list(notifiers(secrets, egress, {})) == ["webhook", "slack"]
+    assert list(notifiers(secrets, egress, mail)) == ["webhook", "slack", "email"]
 
 
 @pytest.mark.parametrize(
@@ -291,13 +333,13 @@ def test_mail_is_a_channel_where_the_operator_named_a_server() -> None:
         ({"REMIT_CONSOLE_URL": "https://ann:pw@remit.example.com"}, "REMIT_CONSOLE_URL"),
     ],
 )
-def test_a_setting_that_is_not_understood_is_refused_by_name(settings: dict[str, str], field: str) -> None:
+def test_a_setting_that_is_not_understood_is_refused_by_name(settings, field):
     with pytest.raises(InvalidInput) as refused:
         Remit.open("memory://", environ={}, settings=settings)
 
     assert refused.value.field == field
 
 
-def test_the_console_s_place_is_taken_without_its_last_slash() -> None:
+def test_the_console_s_place_is_taken_without_its_last_slash():
     assert console_url({}) is None
     assert console_url({"REMIT_CONSOLE_URL": "https://example.com/remit/"}) == "https://example.com/remit"

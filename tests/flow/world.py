@@ -507,7 +507,8 @@ class OneTenant(StoreWrapper):
 
 def both(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]:
     """Two threads that begin at once; what either raises is its answer."""
-    barrier, answers = threading.Barrier(2), [None, None]
+    barrier = threading.Barrier(2)
+    answers: list[Any] = [None, None]
 
     def one(place: int, act: Callable[[], Any]) -> None:
         barrier.wait(PATIENCE_S)

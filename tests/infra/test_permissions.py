@@ -98,6 +98,16 @@ def test_only_who_publishes_may_and_only_who_reaches_out_reads_what_tools_are_to
     assert function.reads_secret == (function.name in ("tool_invoker", "notify"))
 
 
+def test_who_reads_tools_secrets_reads_those_of_this_deployment_and_no_others(role, function):
+    reading = [each for each in role.statements if "secretsmanager:GetSecretValue" in _listed(each["Action"])]
+
+    resources = [resource for each in reading for resource in _listed(each["Resource"])]
+    assert len(resources) == function.reads_secret
+    for resource in resources:
+        start, end = resource["Fn::Join"][1][0], resource["Fn::Join"][1][-1]
+        assert start == "arn:" and end == ":secret:remit/*"
+
+
 def test_nothing_of_data_is_allowed_on_everything(role):
     for statement in role.statements:
         actions = _listed(statement["Action"])

@@ -17,7 +17,7 @@ from remit.egress import post
 from remit.notifiers import webhook as webhooks
 from remit.notifiers.slack import SlackNotifier
 from remit.notifiers.webhook import WebhookNotifier
-from tests.far_side import resolving, says, talking
+from tests.far_side import egress, listed, resolving, says, talking
 
 from .letters import letter, mailing, subscription
 
@@ -30,7 +30,7 @@ def hook(url):
 
 
 def sent(receiver, *letters, environ=None, allowed=None, path="/in", resolve=None, **more):
-    notifier = WebhookNotifier(environ or ENVIRON, **({"resolve": resolve} if resolve else {}))
+    notifier = WebhookNotifier(listed(environ or ENVIRON), egress(**({"resolve": resolve} if resolve else {})))
     hosts = [receiver.host] if allowed is None else allowed
     return notifier.send(mailing(hook(f"{receiver.url}{path}"), *letters, allowed=hosts, **more))
 
@@ -194,7 +194,7 @@ def test_a_host_that_the_tenant_did_not_list_is_not_told(allowed):
 def test_a_listed_name_that_leads_inside_is_not_told():
     with talking(says(200)) as receiver:
         to = hook(f"http://hooks.example.com:{receiver.port}/in")
-        notifier = WebhookNotifier(ENVIRON, resolve=resolving("127.0.0.1"))
+        notifier = WebhookNotifier(listed(ENVIRON), egress(resolve=resolving("127.0.0.1")))
         (report,) = notifier.send(mailing(to, allowed=["hooks.example.com"]))
 
     assert report.outcome == "failed" and "not a public address" in report.detail
@@ -207,7 +207,9 @@ def test_a_listed_name_that_leads_inside_is_not_told():
 def test_a_url_may_begin_with_what_the_environment_says():
     with talking(says(200)) as receiver:
         environ = {**ENVIRON, "HOOKS": receiver.url}
-        (report,) = WebhookNotifier(environ).send(mailing(hook("${HOOKS}/in"), allowed=[receiver.host]))
+        (report,) = WebhookNotifier(listed(environ), egress()).send(
+            mailing(hook("${HOOKS}/in"), allowed=[receiver.host])
+        )
 
     assert report.outcome == "delivered" and heard(receiver.heard[0])[0] == "POST /in HTTP/1.1"
 
@@ -242,7 +244,7 @@ def test_the_shortest_secret_is_what_the_specification_recommends():
 def slack(receiver, *letters):
     environ = {"SLACK_URL": f"{receiver.url}/services/T00/B00/hunter2"}
     to = subscription(channel="slack", url="${SLACK_URL}")
-    return SlackNotifier(environ).send(mailing(to, *letters, allowed=[receiver.host]))
+    return SlackNotifier(listed(environ), egress()).send(mailing(to, *letters, allowed=[receiver.host]))
 
 
 def messages(receiver):

@@ -8,7 +8,7 @@ from datetime import datetime
 from remit.core.notifications.outbox import SendResult
 from remit.egress.failure import Failure
 from remit.egress.reach import Egress
-from remit.egress.secrets import Secrets
+from remit.egress.secrets import CallSecrets
 from remit.egress.wire import Deadline, Header, HttpRequest, HttpResponse, host_header, parse_url
 
 TIMEOUT_S = 10.0
@@ -18,9 +18,19 @@ _SAID = 200
 
 
 def post(
-    reach: Egress, url: str, headers: Mapping[str, str], body: bytes, allowed_hosts: Sequence[str], now: datetime
+    egress: Egress,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    secrets: CallSecrets,
+    allowed_hosts: Sequence[str],
+    now: datetime,
 ) -> SendResult:
-    """Raises `Failure` if there was no answer. A redirect is not followed: the signature is for this receiver."""
+    """
+    Send it with the `secrets` that were read for it. A redirect is not followed: the signature is for this receiver.
+
+    Raises `Failure` if there was no answer.
+    """
     target = parse_url(url)
     usual = {
         "Accept-Encoding": "identity",
@@ -29,8 +39,9 @@ def post(
         "Content-Length": str(len(body)),
         **headers,
     }
-    sent = HttpRequest("POST", target, (host_header(target), *(Header(*each) for each in usual.items())), body)
-    return _report(sent.host, reach.ask(sent, allowed_hosts, Deadline(TIMEOUT_S)), now)
+    all_headers = (host_header(target), *(Header(*each) for each in usual.items()))
+    sent = HttpRequest("POST", target, all_headers, body, carries=secrets.read)
+    return _report(sent.host, egress.ask(sent, allowed_hosts, Deadline(TIMEOUT_S)), now)
 
 
 def _report(host: str, answer: HttpResponse, now: datetime) -> SendResult:
@@ -46,9 +57,10 @@ def _report(host: str, answer: HttpResponse, now: datetime) -> SendResult:
     )
 
 
-def redacted(report: SendResult | Failure, secrets: Secrets) -> SendResult:
+def redacted(report: SendResult | Failure, secrets: CallSecrets) -> SendResult:
     """As it may be written down: no secret in it, and not longer than it needs to be."""
     if isinstance(report, Failure):
         report = SendResult(outcome="failed", detail=str(report))
-    detail = secrets.mask(report.detail).encode("utf-8", "replace").decode().replace("\0", "")
-    return report.changed(detail=detail[:_SAID])
+    # Masked last, so that nothing that is taken out puts a secret together.
+    detail = report.detail.encode("utf-8", "replace").decode().replace("\0", "")
+    return report.changed(detail=secrets.mask(detail)[:_SAID])

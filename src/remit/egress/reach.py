@@ -1,22 +1,35 @@
-"""The one way out: to a host that the tenant listed, at an address that was checked, within a deadline."""
+"""The one way out: to a host that tenant and operator agree to, at a checked address, with secrets listed for it."""
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Sequence
 from functools import cached_property
 
 import httpx
 
-from remit.egress.addresses import Resolve, permitted
+from remit.egress.addresses import Resolve, permitted, system_resolve
+from remit.egress.hosts import PrivateHosts
 from remit.egress.wire import Deadline, HttpRequest, HttpResponse, exchange
 
 
 class Egress:
-    """`tls` replaces the usual certificate authorities. No proxy or other setting of the process has any say."""
+    """
+    Sends requests for tenants. `private_hosts` is what the operator consents to beside public addresses; `tls`
+    replaces the usual certificate authorities. No proxy or other setting of the process has any say.
+    """
 
-    def __init__(self, resolve: Resolve, tls: ssl.SSLContext | None) -> None:
-        self._resolve, self._own_tls = resolve, tls
+    def __init__(
+        self,
+        private_hosts: PrivateHosts | None = None,
+        *,
+        resolve: Resolve = system_resolve,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._private_hosts, self._resolve, self._own_tls = private_hosts or PrivateHosts(), resolve, tls
+        # At DEBUG it writes down the headers of answers, and a far side may repeat a secret there.
+        logging.getLogger("httpcore").setLevel(logging.INFO)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -24,5 +37,7 @@ class Egress:
 
     def ask(self, outgoing: HttpRequest, allowed_hosts: Sequence[str], deadline: Deadline) -> HttpResponse:
         """Send it once; a redirect is an answer. Raises `Failure`."""
-        addresses = permitted(outgoing.host, outgoing.port, allowed_hosts, self._resolve)
+        for secret in outgoing.carries:
+            secret.check_destination(outgoing.host, outgoing.port)
+        addresses = permitted(outgoing.host, outgoing.port, allowed_hosts, self._private_hosts, self._resolve)
         return exchange(outgoing, addresses, deadline, self._tls)

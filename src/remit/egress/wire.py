@@ -17,15 +17,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import httpcore
 import httpx
 
 from remit.egress.failure import Failure
+from remit.egress.secrets import Secret
 
 LARGEST_ANSWER_BYTES = 1024 * 1024
+LONGEST_RETRY_AFTER_S = 365 * 86400.0
 _SLICE_BYTES = 64 * 1024
+_HEAD_BYTES = 16 * 1024
+_HOST = re.compile(rb"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+_STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})[ \r\n]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ class HttpRequest:
     url: httpx.URL
     headers: tuple[Header, ...]
     body: bytes | None = field(repr=False)
+    carries: tuple[Secret, ...] = ()
+    """The secrets in it, none of which goes to a host that it is not listed for."""
 
     @property
     def host(self) -> str:
@@ -64,28 +71,36 @@ class HttpResponse:
     body: bytes
 
     def retry_after_s(self, now: datetime) -> float | None:
-        """How long the far side asks to be left alone; `None` if it does not say."""
+        """How long the far side asks to be left alone, within a year; `None` if it does not say so plainly."""
         text = self.headers.get("retry-after", "").strip()
-        if re.fullmatch(r"[0-9]{1,9}", text):
-            return float(text)
+        if re.fullmatch(r"[0-9]+", text):
+            return min(float(text), LONGEST_RETRY_AFTER_S)
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+            # RFC 9110: a date is in GMT, also where it does not say so.
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return min(max((moment - now).total_seconds(), 0.0), LONGEST_RETRY_AFTER_S)
+        # A far side may name a year, an hour or a zone that no calendar holds.
+        except (ValueError, OverflowError, TypeError, IndexError):
             return None
-        # RFC 9110: a date is in GMT, also where it does not say so.
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max((moment - now).total_seconds(), 0.0)
 
 
-def parse_url(text: str) -> httpx.URL:
-    """Raises `Failure` for what cannot be called."""
+def parse_url(text: str, base: httpx.URL | None = None) -> httpx.URL:
+    """An absolute URL, or what a redirect at `base` means. Raises `Failure` for what cannot be called."""
     try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL as error:
-        raise Failure("VALIDATION", "URL_NOT_ALLOWED", f"the URL cannot be called ({error})") from None
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
-        problem = f"the URL is not http or https with a host and no user name: {url.scheme}://{url.host}"
+        url = base.join(text) if base else httpx.URL(text)
+        # Read here, because it is decoded when it is read.
+        host, port = url.host, url.port
+    # ValueError: what no name, port or address can be, found by the parsers below.
+    except (httpx.InvalidURL, ValueError):
+        raise Failure("VALIDATION", "URL_NOT_ALLOWED", "the URL cannot be called: it is not a URL") from None
+    if url.scheme not in ("http", "https") or not host or url.userinfo:
+        problem = f"the URL is not http or https with a host and no user name: {url.scheme}://{host}"
         raise Failure("VALIDATION", "URL_NOT_ALLOWED", problem)
+    if not _HOST.fullmatch(url.raw_host) or (port is not None and not 1 <= port <= 65535):
+        raise Failure(
+            "VALIDATION", "URL_NOT_ALLOWED", "the URL's host is neither a name nor an address, or its port none"
+        )
     return url
 
 
@@ -115,26 +130,34 @@ def exchange(outgoing: HttpRequest, addresses: Sequence[str], deadline: Deadline
     """
     if deadline.is_over():
         raise Failure("TIMEOUT", "CONNECT_TIMEOUT", f"time was up before {outgoing.host} could be called")
-    url = outgoing.url
+    heard = _Heard()
     with httpcore.HTTPConnection(
-        httpcore.Origin(url.scheme.encode(), outgoing.host.encode(), outgoing.port),
+        httpcore.Origin(outgoing.url.scheme.encode(), outgoing.host.encode(), outgoing.port),
         ssl_context=tls,
-        network_backend=_ToCheckedAddress(addresses, deadline),
+        network_backend=_ToCheckedAddress(addresses, deadline, heard),
     ) as connection:
         try:
             return _ask(connection, outgoing)
+        except (httpcore.ReadTimeout, httpcore.ReadError, httpcore.RemoteProtocolError) as error:
+            return heard.refusal() or _lost(outgoing.host, error)
         except httpcore.ConnectTimeout:
             raise Failure("TIMEOUT", "CONNECT_TIMEOUT", f"{outgoing.host} did not take a connection in time") from None
         except httpcore.ConnectError as error:
             raise _not_connected(outgoing.host, error) from None
-        except httpcore.LocalProtocolError as error:
-            raise Failure("VALIDATION", "REQUEST_NOT_SENDABLE", f"the request cannot be sent ({error})") from None
-        except httpcore.TimeoutException:
-            problem = f"{outgoing.host} did not answer in time; it may have acted"
-            raise Failure("TIMEOUT", "ANSWER_TIMEOUT", problem, acted="unknown") from None
-        except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-            problem = f"the connection to {outgoing.host} broke before its answer ({error}); it may have acted"
-            raise Failure("DOWNSTREAM", "ANSWER_LOST", problem, acted="unknown") from None
+        except httpcore.LocalProtocolError:
+            # Without its text, which shows the header, and that may be a secret.
+            problem = "the request cannot be sent: HTTP cannot carry one of its headers (a space at its end?)"
+            raise Failure("VALIDATION", "REQUEST_NOT_SENDABLE", problem) from None
+        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
+            return _lost(outgoing.host, error)
+
+
+def _lost(host: str, error: Exception) -> NoReturn:
+    if isinstance(error, httpcore.TimeoutException):
+        problem = f"{host} did not answer in time; it may have acted"
+        raise Failure("TIMEOUT", "ANSWER_TIMEOUT", problem, acted="unknown") from None
+    problem = f"the connection to {host} broke before its answer ({error}); it may have acted"
+    raise Failure("DOWNSTREAM", "ANSWER_LOST", problem, acted="unknown") from None
 
 
 def _not_connected(host: str, error: Exception) -> Failure:
@@ -165,11 +188,31 @@ def _read_bounded(response: httpcore.Response) -> bytes:
     return body[:LARGEST_ANSWER_BYTES]
 
 
+class _Heard:
+    """The beginning of what the far side sent, kept for a status whose headers nobody can read."""
+
+    def __init__(self) -> None:
+        self._head = b""
+
+    def add(self, data: bytes) -> None:
+        self._head += data[: _HEAD_BYTES - len(self._head)]
+
+    def refusal(self) -> HttpResponse | None:
+        """An error, if it said so much: that says whether it acted. Of anything else, the whole head is needed."""
+        head = self._head
+        while (match := _STATUS.match(head)) and match[1].startswith(b"1"):
+            # It only says that an answer will come.
+            head = head.partition(b"\r\n\r\n")[2]
+        if match and int(match[1]) >= 400:
+            return HttpResponse(int(match[1]), httpx.Headers(), b"")
+        return None
+
+
 class _ToCheckedAddress(httpcore.NetworkBackend):
     """Connects to one of the addresses it was given, whatever name it is asked for."""
 
-    def __init__(self, addresses: Sequence[str], deadline: Deadline) -> None:
-        self._addresses, self._deadline = addresses, deadline
+    def __init__(self, addresses: Sequence[str], deadline: Deadline, heard: _Heard) -> None:
+        self._addresses, self._deadline, self._heard = addresses, deadline, heard
         self._backend = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -186,7 +229,7 @@ class _ToCheckedAddress(httpcore.NetworkBackend):
             share_s = self._deadline.left() / (len(self._addresses) - index)
             try:
                 stream = self._backend.connect_tcp(address, port, share_s, local_address, socket_options)
-                return _DeadlineStream(stream, self._deadline)
+                return _DeadlineStream(stream, self._deadline, self._heard)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 problem = error
         raise problem
@@ -195,13 +238,15 @@ class _ToCheckedAddress(httpcore.NetworkBackend):
 class _DeadlineStream(httpcore.NetworkStream):
     """A stream on which each wait gets only what is left of the whole call's time."""
 
-    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
-        self._stream, self._deadline = stream, deadline
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline, heard: _Heard) -> None:
+        self._stream, self._deadline, self._heard = stream, deadline, heard
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
         if self._deadline.is_over():
             raise httpcore.ReadTimeout("time is up")
-        return self._stream.read(max_bytes, self._deadline.left())
+        data = self._stream.read(max_bytes, self._deadline.left())
+        self._heard.add(data)
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         for start in range(0, len(buffer), _SLICE_BYTES):
@@ -219,7 +264,7 @@ class _DeadlineStream(httpcore.NetworkStream):
         timeout: float | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
         stream = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left())
-        return _DeadlineStream(stream, self._deadline)
+        return _DeadlineStream(stream, self._deadline, self._heard)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from remit.core.execution.templates import ENV
 from remit.core.notifications.outbox import SendResult
 from remit.core.notifications.subscription import NewSubscription
 from remit.core.rendering import sentence
-from remit.egress.addresses import Resolve, system_resolve
 from remit.egress.failure import Failure
 from remit.egress.post import post, redacted
 from remit.egress.reach import Egress
-from remit.egress.secrets import Secrets
+from remit.egress.secrets import CallSecrets, SecretSource
 from remit.ports import NotificationBatch, OutgoingNotification
 
 MOST_BLOCKS = 50
@@ -30,12 +28,10 @@ Line = tuple[str, str | None]
 
 
 class SlackNotifier:
-    """Posts each letter once. `environ` holds what subscriptions may refer to, and nothing else."""
+    """Posts each letter once. `secrets` says what a tenant's subscriptions may refer to."""
 
-    def __init__(
-        self, environ: Mapping[str, str], *, resolve: Resolve = system_resolve, tls: ssl.SSLContext | None = None
-    ) -> None:
-        self._environ, self._reach = environ, Egress(resolve, tls)
+    def __init__(self, secrets: SecretSource, egress: Egress) -> None:
+        self._secrets, self._egress = secrets, egress
 
     def check(self, asked: NewSubscription) -> None:
         """Anything goes: whether the URL is there is known where a worker sends."""
@@ -44,12 +40,13 @@ class SlackNotifier:
         return [self._send(letter, mailing) for letter in mailing.letters]
 
     def _send(self, letter: OutgoingNotification, mailing: NotificationBatch) -> SendResult:
-        secrets = Secrets(self._environ)
+        secrets = CallSecrets(self._secrets, mailing.to.tenant_id)
         body = json.dumps(message(letter)).encode()
         try:
             url = secrets.secret_url({ENV: (mailing.to.url or "")[2:-1]})
             headers = {"Content-Type": "application/json; charset=utf-8"}
-            return redacted(post(self._reach, url, headers, body, mailing.allowed_hosts, mailing.now), secrets)
+            answer = post(self._egress, url, headers, body, secrets, mailing.allowed_hosts, mailing.now)
+            return redacted(answer, secrets)
         except Failure as failure:
             return redacted(failure, secrets)
 

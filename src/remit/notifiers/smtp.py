@@ -20,6 +20,7 @@ from remit.core.errors import InvalidInput
 from remit.core.notifications.outbox import SendResult
 from remit.core.notifications.subscription import NewSubscription, Recipient
 from remit.core.rendering import sentence
+from remit.egress.redaction import masked
 from remit.ports import NotificationBatch, OutgoingNotification
 
 TIMEOUT_S = 30.0
@@ -177,9 +178,9 @@ class SmtpNotifier:
         return SendResult(outcome="refused" if code >= 500 else "failed", detail=self._said(f"{code} {text}"))
 
     def _said(self, text: str) -> str:
-        for secret in (self._server.password, self._server.user):
-            text = text.replace(secret, "***") if secret else text
-        return " ".join(text.replace("\0", "").split())[:_SAID]
+        names = {self._server.user: "SMTP_USER", self._server.password: "SMTP_PASSWORD"}
+        secrets = {secret: name for secret, name in names.items() if secret}
+        return masked(" ".join(text.replace("\0", "").split()), secrets)[:_SAID]
 
 
 def _body(letter: OutgoingNotification) -> str:

@@ -11,18 +11,15 @@ import base64
 import binascii
 import hashlib
 import hmac
-import ssl
-from collections.abc import Mapping
 
 from remit.core.canonical import canonical
 from remit.core.execution.templates import ENV
 from remit.core.notifications.outbox import SendResult
 from remit.core.notifications.subscription import NewSubscription
-from remit.egress.addresses import Resolve, system_resolve
 from remit.egress.failure import Failure
 from remit.egress.post import post, redacted
 from remit.egress.reach import Egress
-from remit.egress.secrets import Secrets
+from remit.egress.secrets import CallSecrets, SecretSource
 from remit.ports import NotificationBatch, OutgoingNotification
 
 SECRET_PREFIX = "whsec_"  # noqa: S105
@@ -30,12 +27,10 @@ SHORTEST_SECRET_BYTES = 24
 
 
 class WebhookNotifier:
-    """Posts each letter once. `environ` holds what subscriptions may refer to, and nothing else."""
+    """Posts each letter once. `secrets` says what a tenant's subscriptions may refer to."""
 
-    def __init__(
-        self, environ: Mapping[str, str], *, resolve: Resolve = system_resolve, tls: ssl.SSLContext | None = None
-    ) -> None:
-        self._environ, self._reach = environ, Egress(resolve, tls)
+    def __init__(self, secrets: SecretSource, egress: Egress) -> None:
+        self._secrets, self._egress = secrets, egress
 
     def check(self, asked: NewSubscription) -> None:
         """Anything goes: whether the secret is there is known where a worker sends."""
@@ -44,7 +39,7 @@ class WebhookNotifier:
         return [self._send(letter, mailing) for letter in mailing.letters]
 
     def _send(self, letter: OutgoingNotification, mailing: NotificationBatch) -> SendResult:
-        secrets = Secrets(self._environ)
+        secrets = CallSecrets(self._secrets, mailing.to.tenant_id)
         try:
             body = canonical(letter.event)
             headers = {
@@ -52,12 +47,13 @@ class WebhookNotifier:
                 **_signed(letter.delivery_id, int(mailing.now.timestamp()), body, _key(secrets, mailing)),
             }
             url = _url(secrets, mailing.to.url or "")
-            return redacted(post(self._reach, url, headers, body, mailing.allowed_hosts, mailing.now), secrets)
+            answer = post(self._egress, url, headers, body, secrets, mailing.allowed_hosts, mailing.now)
+            return redacted(answer, secrets)
         except Failure as failure:
             return redacted(failure, secrets)
 
 
-def _url(secrets: Secrets, url: str) -> str:
+def _url(secrets: CallSecrets, url: str) -> str:
     """With the reference at its beginning replaced, if there is one."""
     if not url.startswith("${"):
         return url
@@ -65,7 +61,7 @@ def _url(secrets: Secrets, url: str) -> str:
     return secrets.base_url({ENV: name}) + rest
 
 
-def _key(secrets: Secrets, mailing: NotificationBatch) -> bytes:
+def _key(secrets: CallSecrets, mailing: NotificationBatch) -> bytes:
     name = (mailing.to.signing_secret or "")[2:-1]
     try:
         key = base64.b64decode(secrets.value({ENV: name}).removeprefix(SECRET_PREFIX), validate=True)

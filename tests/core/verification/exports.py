@@ -2,6 +2,8 @@
 
 import copy
 from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, Self
 
 import pytest
 
@@ -19,39 +21,43 @@ from ...flow.world import NOON, OTHER, TENANT, TYPE, World, bounds, type_of
 LATE = "SELDOM_DONE"
 WINDOW = "2026-03-10@UTC|account:north|all"
 
+Line = dict[str, Any]
+Mutate = Callable[[Any], None]
+
 
 class Lines:
     """An export that can be altered and made right again."""
 
-    def __init__(self, lines):
+    def __init__(self, lines: list[Line]) -> None:
         self.lines = copy.deepcopy(lines)
 
-    def chain(self, name):
+    def chain(self, name: str | None) -> list[Line]:
         return [line for line in self.lines if line["action_intent_id"] == name]
 
-    def entry(self, name, event_type, nth=0):
+    def entry(self, name: str | None, event_type: str, nth: int = 0) -> Line:
         return [line for line in self.chain(name) if line["event_type"] == event_type][nth]
 
-    def data(self, name, event_type, nth=0):
+    def data(self, name: str | None, event_type: str, nth: int = 0) -> dict[str, Any]:
         return self.entry(name, event_type, nth)["data"]
 
-    def drop(self, name, event_type=None):
+    def drop(self, name: str, event_type: str | None = None) -> None:
         self.lines = [
             line
             for line in self.lines
             if line["action_intent_id"] != name or event_type not in (None, line["event_type"])
         ]
 
-    def insert_after(self, entry, *more):
+    def insert_after(self, entry: Line, *more: Line) -> None:
         """Copies of `more`, behind `entry`."""
         place = next(i for i, line in enumerate(self.lines) if line is entry) + 1
         self.lines[place:place] = copy.deepcopy(list(more))
 
-    def alter_configs(self, change, only=None):
+    def alter_configs(self, change: Callable[[dict[str, Any]], object], only: int | None = None) -> None:
         """Each state of the bounds as `change` makes it (or one of them), told as changes from the one before."""
         told = [line for line in self.lines if line["event_type"] == "CONFIG_CHANGED"]
         nothing = nothing_set(TENANT).wire()
-        states, whole = [], nothing
+        states: list[dict[str, Any]] = []
+        whole = nothing
         for line in told:
             whole = with_changes(whole, line["data"])
             states.append(copy.deepcopy(whole))
@@ -61,7 +67,7 @@ class Lines:
         for line, before, after in zip(told, [nothing, *states], states, strict=False):
             line["data"] = changes_between(before, after)
 
-    def movements(self, window_id):
+    def movements(self, window_id: str) -> list[tuple[int, dict[str, Any]]]:
         found = [
             (charge["position"], sign, charge)
             for line in self.lines
@@ -72,7 +78,7 @@ class Lines:
         ]
         return [(sign, charge) for _, sign, charge in sorted(found, key=lambda each: each[0])]
 
-    def renumbered(self):
+    def renumbered(self) -> Self:
         """Positions without gaps and uses that follow from them, in every window."""
         windows = {charge["window_id"] for line in self.lines for charge in line["data"].get("charges", [])}
         for window_id in windows:
@@ -82,9 +88,9 @@ class Lines:
                 charge |= {"position": position, "used_after": used}
         return self
 
-    def rehashed(self):
+    def rehashed(self) -> list[Line]:
         """Sequences, hashes and the closing seal as they would be had all of this been written so."""
-        chains = defaultdict(list)
+        chains: dict[str | None, list[Line]] = defaultdict(list)
         for line in self.lines:
             chains[line["action_intent_id"]].append(line)
         heads = {name: link(chain) for name, chain in chains.items() if name is not None}
@@ -102,20 +108,20 @@ class Lines:
         return self.lines
 
 
-def link(chain):
-    previous = None
+def link(chain: list[Line]) -> Head:
+    previous: str | None = None
     for sequence, line in enumerate(chain, start=1):
         line |= {"sequence": sequence, "previous_hash": previous}
         line["hash"] = previous = entry_hash(line)
     return Head(sequence=len(chain), hash=previous)
 
 
-def rehash(lines):
+def rehash(lines: list[Line]) -> list[Line]:
     """A file altered at will, with every hash, sequence, seal head and count made right again."""
     return Lines(lines).rehashed()
 
 
-def own_bounds(**changes):
+def own_bounds(**changes: Any) -> dict[str, Any]:
     types = {TYPE: type_of(), OTHER: type_of(honours_idempotency_key=True), LATE: type_of()}
     budget = {"max_autonomous_per_day": 5, "max_per_action_type": {OTHER: 1}}
     return bounds(
@@ -127,7 +133,7 @@ def own_bounds(**changes):
     )
 
 
-def eventful_world():
+def eventful_world() -> World:
     """A world in which everything that can happen to an intent has happened."""
     world = World(MemoryStore, sending=True)
     world.app.apply(own_bounds(), by="ann")
@@ -147,7 +153,7 @@ def eventful_world():
     return world
 
 
-def people(world):
+def people(world: World) -> None:
     for name in ("rejected", "edited", "answered", "superseded"):
         world.queued(name, account_id="south")
     world.app.reject(TENANT, "rejected", by="bob", reason="no")
@@ -160,7 +166,7 @@ def people(world):
     world.work()
 
 
-def doubts(world):
+def doubts(world: World) -> None:
     world.far.script += ["lost"]
     world.submit("unknown", account_id="south")
     world.work()
@@ -176,7 +182,7 @@ def doubts(world):
     world.work()
 
 
-def endings(world):
+def endings(world: World) -> None:
     world.bus.script += [UNCONFIRMED]
     soon = (NOON.replace(hour=13)).isoformat()
     world.submit("expired-reserved", account_id="east", expires_at=soon)
@@ -191,23 +197,23 @@ def endings(world):
     world.executor().start(message.data)
 
 
-def found(lines):
+def found(lines: list[Line]) -> set[int]:
     return {finding.invariant for finding in verify_export(iter(lines)).findings}
 
 
-class Mutations(list):
+class Mutations(list[Any]):
     """Ways to break one invariant, each a function of the lines: the decorator of those functions."""
 
-    def __init__(self, invariant):
+    def __init__(self, invariant: int) -> None:
         super().__init__()
         self.invariant = invariant
 
-    def __call__(self, mutate):
+    def __call__(self, mutate: Mutate) -> Mutate:
         self.append(pytest.param(self.invariant, mutate, id=f"{self.invariant}-{mutate.__name__}"))
         return mutate
 
 
-def assert_that_one_alone(lines, invariant, mutate):
+def assert_that_one_alone(lines: Lines, invariant: int, mutate: Mutate) -> None:
     """`mutate` breaks `invariant`, and nothing else is reported."""
     mutate(lines)
 

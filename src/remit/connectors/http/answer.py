@@ -14,7 +14,6 @@ from remit.core.execution.templates import look_up, render_url
 from remit.egress.failure import Acted
 from remit.egress.wire import HttpRequest, HttpResponse
 
-LONGEST_ID = 512
 LONGEST_URL = 2048
 
 # What is not listed here: 2xx acted, other 4xx did not and are VALIDATION, anything else may have acted.
@@ -70,7 +69,7 @@ def _objects(
     ref = ExternalObjectRef(
         system=wanted.get("system") or outgoing.host,
         object_type=wanted.get("object_type") or "object",
-        object_id=object_id[:LONGEST_ID],
+        object_id=object_id,
         object_url=_object_url(wanted.get("object_url"), said),
     )
     return [ref]

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ssl
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-
-import httpx
 
 from remit.connectors.http import tool as tools
 from remit.connectors.http.answer import result_of
 from remit.core.canonical import canonical
 from remit.core.execution.outcome import CallResult
 from remit.core.intent import ActionIntentV1
-from remit.egress.addresses import Resolve, system_resolve
 from remit.egress.failure import Acted, Failure
 from remit.egress.reach import Egress
-from remit.egress.secrets import Secrets
+from remit.egress.secrets import CallSecrets, SecretSource
 from remit.egress.wire import Deadline, Header, HttpRequest, HttpResponse, host_header, parse_url
 from remit.ports import Call
 
@@ -32,16 +27,13 @@ class HttpConnector:
     """
     Calls a listed host once per `invoke`, with the idempotency key always along.
 
-    `environ` holds what tools may refer to and nothing else; `tls` replaces the usual certificate authorities.
-    No proxy, cookie or other setting of the process has any say.
+    `secrets` says what a tenant's tools may refer to. No proxy, cookie or other setting of the process has any say.
     """
 
     always_honours_key = False
 
-    def __init__(
-        self, environ: Mapping[str, str], *, resolve: Resolve = system_resolve, tls: ssl.SSLContext | None = None
-    ) -> None:
-        self._environ, self._reach = environ, Egress(resolve, tls)
+    def __init__(self, secrets: SecretSource, egress: Egress) -> None:
+        self._secrets, self._egress = secrets, egress
 
     def check(self, tool: dict[str, Any]) -> None:
         tools.checked(tool)
@@ -50,27 +42,27 @@ class HttpConnector:
         return tools.map_intent(tool, intent)
 
     def invoke(self, call: Call) -> CallResult:
-        secrets = Secrets(self._environ)
+        secrets = CallSecrets(self._secrets, call.intent.tenant_id)
         try:
-            answer, outgoing = self._follow(_outgoing(call, secrets), call)
+            answer, outgoing = self._follow(_outgoing(call, secrets), call, secrets)
             result = result_of(answer, outgoing, call.request["external_object"], call.now)
         except Failure as failure:
             result = failure.result()
-        return secrets.masked(result)
+        return secrets.redacted(result)
 
-    def _follow(self, outgoing: HttpRequest, call: Call) -> tuple[HttpResponse, HttpRequest]:
+    def _follow(self, outgoing: HttpRequest, call: Call, secrets: CallSecrets) -> tuple[HttpResponse, HttpRequest]:
         deadline = Deadline(call.timeout_s)
         for _ in range(MOST_REDIRECTS + 1):
-            answer = self._reach.ask(outgoing, call.allowed_hosts, deadline)
+            answer = self._egress.ask(outgoing, call.allowed_hosts, deadline)
             if not 300 <= answer.status < 400:
                 return answer, outgoing
-            outgoing = _redirected(outgoing, answer)
+            outgoing = _redirected(outgoing, answer, secrets)
         raise Failure(
             "VALIDATION", "TOO_MANY_REDIRECTS", f"{outgoing.host} redirected more than {MOST_REDIRECTS} times"
         )
 
 
-def _outgoing(call: Call, secrets: Secrets) -> HttpRequest:
+def _outgoing(call: Call, secrets: CallSecrets) -> HttpRequest:
     request = call.request
     body = None if request["body"] is None else canonical(request["body"])
     url = parse_url("".join(part if isinstance(part, str) else secrets.base_url(part) for part in request["url"]))
@@ -83,7 +75,7 @@ def _outgoing(call: Call, secrets: Secrets) -> HttpRequest:
         own.append(Header(tools.SIGNATURE_HEADER, signed, confidential=True))
     taken = {header.name.lower() for header in own}
     usual = [header for header in _usual_headers(call, body) if header.name.lower() not in taken]
-    return HttpRequest(request["method"], url, (host_header(url), *usual, *own), body)
+    return HttpRequest(request["method"], url, (host_header(url), *usual, *own), body, carries=secrets.read)
 
 
 def _usual_headers(call: Call, body: bytes | None) -> list[Header]:
@@ -103,7 +95,7 @@ def _usual_headers(call: Call, body: bytes | None) -> list[Header]:
     return [Header(name, value) for name, value in headers.items()]
 
 
-def _redirected(outgoing: HttpRequest, answer: HttpResponse) -> HttpRequest:
+def _redirected(outgoing: HttpRequest, answer: HttpResponse, secrets: CallSecrets) -> HttpRequest:
     """
     The same request for where the answer points; what is secret in it stays behind if that is another origin.
 
@@ -117,20 +109,15 @@ def _redirected(outgoing: HttpRequest, answer: HttpResponse) -> HttpRequest:
         problem = f"{outgoing.host} answered {answer.status} to {outgoing.method}, which is not followed"
         acted: Acted = "no" if harmless else "unknown"
         raise Failure("VALIDATION", f"HTTP_{answer.status}", problem, acted=acted)
-    url = parse_url(_joined(outgoing.url, location))
+    url = parse_url(location, outgoing.url)
     if outgoing.url.scheme == "https" and url.scheme != "https":
         problem = f"{outgoing.host} redirected from https to http, which is not followed"
         raise Failure("VALIDATION", "URL_NOT_ALLOWED", problem)
     same_origin = (url.scheme, url.host, url.port) == (outgoing.url.scheme, outgoing.url.host, outgoing.url.port)
     kept = [h for h in outgoing.headers if h.name != "Host" and (same_origin or not h.confidential)]
-    return replace(outgoing, url=url, headers=(host_header(url), *kept))
-
-
-def _joined(base: httpx.URL, location: str) -> str:
-    try:
-        return str(base.join(location))
-    except httpx.InvalidURL as error:
-        raise Failure("VALIDATION", "URL_NOT_ALLOWED", f"the redirect cannot be followed ({error})") from None
+    # The far side may have put one of them into the URL.
+    carries = outgoing.carries if same_origin or secrets.mask(str(url)) != str(url) else ()
+    return replace(outgoing, url=url, headers=(host_header(url), *kept), carries=carries)
 
 
 def signature(secret: str, timestamp: int, body: bytes) -> str:

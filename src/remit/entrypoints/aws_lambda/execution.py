@@ -12,7 +12,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from remit.entrypoints.aws_lambda import process
 from remit.entrypoints.aws_lambda.entry import entry
 from remit.flow.execute import Executor, broken, reference
 from remit.wiring import Remit
@@ -38,7 +37,6 @@ def map_request(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
 
 def invoke(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
     """`{"result": …}` to record, `{"retry_in_s": …}` or `{"stop": true}`."""
-    process.read_tool_values()
     called = _executor(remit, event).invoke(event["ref"], event["request"])
     if called.get("stop"):
         _tell_how_it_ended(remit, event)

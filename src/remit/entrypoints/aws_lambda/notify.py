@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from remit.entrypoints.aws_lambda import process
 from remit.entrypoints.aws_lambda.entry import entry
 from remit.entrypoints.server.notifications import notifying
 from remit.wiring import Remit
@@ -21,7 +20,6 @@ FOLLOWS_FOR_S = 20.0
 def follow(remit: Remit, event: Any, *, for_s: float = FOLLOWS_FOR_S) -> dict[str, Any]:
     """Follow, and tell, for so long."""
     del event
-    process.read_tool_values()
     with notifying(remit):
         time.sleep(for_s)
     return {"followed_for_s": for_s}

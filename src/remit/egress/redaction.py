@@ -1,0 +1,70 @@
+"""Redaction: texts in which a secret is replaced by its name, in whatever common spelling it stands there."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import json
+import re
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote, quote_plus
+
+SHORTEST_ENCODED = 6
+"""An encoding of fewer characters is a word that any text may hold."""
+
+
+def masked(text: str, secrets: Mapping[str, str]) -> str:
+    """`secrets` maps each secret to its name."""
+    spelled = {spelling: name for value, name in secrets.items() for spelling in spellings(value)}
+    # In one pass, the longest first: a secret may contain another, and be contained in a name.
+    longest_first = "|".join(map(re.escape, sorted(spelled, key=len, reverse=True)))
+    return re.sub(longest_first, lambda found: f"${{{spelled[found[0]]}}}", text) if spelled else text
+
+
+def spellings(secret: str) -> set[str]:
+    """The secret as it is, and as JSON, URLs, HTML, Basic credentials, base64, hex and logs spell it."""
+    plain = {secret, " ".join(secret.split()), *_inside(secret)} - {"", " "}
+    encoded = {spelling for value in plain for spelling in _encoded(value) if len(spelling) >= SHORTEST_ENCODED}
+    return plain | encoded
+
+
+def _inside(secret: str) -> Iterator[str]:
+    """Basic credentials are base64 of a user, a colon and a password: the password is as secret."""
+    try:
+        decoded = base64.b64decode(secret, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return
+    user, colon, password = decoded.partition(":")
+    if user and colon and decoded.isprintable():
+        yield decoded
+        if len(password) >= SHORTEST_ENCODED:
+            yield password
+
+
+def _encoded(value: str) -> Iterator[str]:
+    data = value.encode("utf-8", "surrogatepass")
+    for text in (
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        repr(value)[1:-1],
+        repr(data)[2:-1],
+    ):
+        yield text
+        yield text.replace("/", "\\/")
+    yield from (html.escape(value), html.escape(value, quote=False), data.hex(), data.hex().upper())
+    every_byte = "".join(f"%{byte:02X}" for byte in data)
+    for text in (quote(data, safe=""), quote(data), quote_plus(data), every_byte):
+        yield text
+        yield re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), text)
+    yield from _base64(data)
+
+
+def _base64(data: bytes) -> Iterator[str]:
+    """Also inside a longer text: at each of the three places it may have there, without what its neighbours decide."""
+    for before in range(3):
+        text = base64.b64encode(b"\0" * before + data).decode().rstrip("=")
+        whole_bits = (before + len(data)) * 8 // 6
+        core = text[(before * 8 + 5) // 6 : whole_bits]
+        yield core
+        yield core.replace("+", "-").replace("/", "_")
