@@ -143,13 +143,13 @@ def stopped(run: Run) -> None:
 
 def refused(run: Run) -> None:
     reserved(run)
-    run.world.bus.script += [REFUSED] * 20  # type: ignore[union-attr]
+    run.world.bus.script += [REFUSED] * 20
 
 
 def unconfirmed(run: Run) -> None:
     """It arrives, and nobody says so; it was sent once more before that, and lost."""
     reserved(run)
-    run.world.bus.script += [UNCONFIRMED, "arrived, unconfirmed"]  # type: ignore[union-attr]
+    run.world.bus.script += [UNCONFIRMED, "arrived, unconfirmed"]
     for _ in range(2):
         run.world.app.reconcile()
         run.world.clock.pass_(seconds=5)
@@ -158,7 +158,7 @@ def unconfirmed(run: Run) -> None:
 def unreachable(run: Run) -> None:
     """The bus does not answer the next time."""
     reserved(run)
-    run.world.bus.script += [UNCONFIRMED]  # type: ignore[union-attr]
+    run.world.bus.script += [UNCONFIRMED]
 
 
 def waits_until_too_late(run: Run) -> None:

@@ -17,7 +17,7 @@ import uuid_utils
 
 from remit.app import App, verify_export
 from remit.connectors.internal import InternalConnector
-from remit.core.execution.approval import Approval, approved_event, auto_exec_state
+from remit.core.execution.approval import approved_event, auto_exec_state
 from remit.core.execution.outcome import CallResult, ExternalObjectRef
 from remit.core.gate.autonomy import StopScope
 from remit.core.lifecycle import MOVING
@@ -288,7 +288,7 @@ class World:
         """An intent that waits for a person: its confidence is too low."""
         return self.submit(name, **{"confidence_score": 0.1, **changes})
 
-    def approve(self, name: str = "i-1", *, by: str = "bob") -> Approval:
+    def approve(self, name: str = "i-1", *, by: str = "bob") -> Any:
         digest = self.app.intent(self.tenant, name).digest
         return self.app.approve(self.tenant, name, by=by, digest=digest)
 
