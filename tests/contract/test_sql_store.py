@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
@@ -400,7 +401,7 @@ def test_reading_shows_one_moment_over_all_kinds_of_record(open_store, postgres_
 
 
 def plans():
-    case_filters = [
+    case_filters: list[dict[str, Any]] = [
         {"statuses": None},
         {"statuses": ["FAILED"]},
         {"account": "a"},
