@@ -95,7 +95,7 @@ def page() -> Iterator[tuple[Issuer, SignInPage]]:
 @pytest.fixture
 def world(page: tuple[Issuer, SignInPage], tmp_path: Path) -> Iterator[World]:
     settings = OidcSettings(page[0].url, AUDIENCE, client_id=CLIENT, client_secret=SECRET)
-    with http_world(tmp_path, HttpSettings(oidc=settings)) as opened:
+    with http_world(tmp_path, HttpSettings(oidc=settings, sign_ins_per_minute=None)) as opened:
         yield opened
 
 
