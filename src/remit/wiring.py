@@ -103,6 +103,7 @@ class Remit(App):
         state_ttl_days: int = STATE_TTL_DAYS[1],
         sender: SendingPublisher | None = None,
         publishing: bool = True,
+        create: bool = True,
     ) -> Self:
         """
         Open, and on first use create, the database at `url`: `sqlite:///file.db`, `postgresql://…`, or `memory://`.
@@ -116,13 +117,13 @@ class Remit(App):
         a `sender`, approvals stay reserved until another process publishes them.
 
         Raises `InvalidInput` for a url or a setting that is not understood, `TryLater` if the database
-        does not answer.
+        does not answer, and `NoDatabase` if there is none and it is not to `create` one.
         """
         check_ttl_days(state_ttl_days)
         environ = tool_environment(os.environ) if environ is None else environ
         settings = os.environ if settings is None else settings
         channels, links = notifiers(environ, settings), console_url(settings)
-        store, queue, close = _open_store(url)
+        store, queue, close = _open_store(url, create)
         publishing = publishing and (sender is not None or not url.startswith("dynamodb:"))
         context = Context(
             store=store,
@@ -158,7 +159,7 @@ def open_sender(url: str) -> SendingPublisher:
     return EventBridgePublisher.open(parts.netloc, **options)
 
 
-def _open_store(url: str) -> tuple[Store, QueuePublisher | None, Callable[[], None]]:
+def _open_store(url: str, create: bool) -> tuple[Store, QueuePublisher | None, Callable[[], None]]:
     if url == "memory://":
         queue = QueuePublisher()
         memory = MemoryStore(enlist=queue.enlist)
@@ -177,7 +178,9 @@ def _open_store(url: str) -> tuple[Store, QueuePublisher | None, Callable[[], No
     from remit.stores.sql import SqlStore
 
     publisher: list[DbosPublisher] = []
-    store = SqlStore.open(url, enlist=lambda transaction, messages: publisher[0].enlist(transaction, messages))
+    store = SqlStore.open(
+        url, enlist=lambda transaction, messages: publisher[0].enlist(transaction, messages), create=create
+    )
     try:
         publisher.append(DbosPublisher(url))
     except BaseException:

@@ -49,14 +49,16 @@ class Desk:
 
     folder: Path
 
-    def run(self, *words: str, stdin: str = "", code: int = 0, **more: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, stdin: str = "", code: int = 0, encoding: str = "utf-8", **more: str
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "remit", *words],
             cwd=self.folder,
             env=environment(**more),
             input=stdin,
             capture_output=True,
-            text=True,
+            encoding=encoding,
             timeout=PATIENCE_S,
         )
         assert done.returncode == code, f"remit {' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -79,7 +81,7 @@ class Desk:
 
 
 def objects(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
+    return [json.loads(line) for line in text.split("\n") if line]
 
 
 def proposal(name: str, **changes: Any) -> dict[str, Any]:
@@ -196,9 +198,9 @@ def test_a_bad_line_is_told_with_its_number_and_field(day: Day) -> None:
 
     assert {line: (answer["error"], answer["field"]) for line, answer in bad.items()} == {
         5: ("IntentIdReused", None),
-        6: ("InvalidInput", "(json)"),
+        6: ("NotJson", "(json)"),
         7: ("InvalidInput", "parameters.n"),
-        8: ("InvalidInput", "parameters.n"),
+        8: ("NotJson", "(json)"),
         9: ("InvalidInput", "n"),
         10: ("InvalidInput", "(intent)"),
         11: ("InvalidInput", "risk_level"),
@@ -386,6 +388,90 @@ def test_a_stop_holds_until_it_is_resumed_and_outlives_new_bounds(desk: Desk) ->
         ("action_types.CREATE_NOTE.risk_tier", "removed"),
     }
     assert shown.splitlines()[1].split()[:5] == ["acct-1", "everything", "2", "no", "budget"]
+
+
+def test_a_stop_of_what_was_never_seen_is_not_found(desk: Desk) -> None:
+    who = ["--by", "ann", "--reason", "odd notes"]
+    for scope, name in (
+        (["--account", "acct-11"], "acct-11"),
+        (["--action-type", "CREATE_NOTES"], "CREATE_NOTES"),
+        (["--everything"], None),
+    ):
+        tenant = "acme" if name else "acem"
+        told = desk.error("stop", "--tenant", tenant, *scope, *who, code=3)
+
+        assert f"{name or tenant!r} was never seen" in told["message"].replace('"', "'")
+        assert "--even-if-unknown" in told["way_out"]
+        desk.run("stop", "--tenant", tenant, *scope, *who, "--even-if-unknown")
+        desk.run("resume", "--tenant", tenant, *scope, *who)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["queue"],
+        ["usage"],
+        ["timeline"],
+        ["export"],
+        ["key", "list"],
+        ["subscription", "list"],
+        ["why", "i-1"],
+        ["approve", "i-1", "--by", "ann"],
+        ["stop", "--by", "ann", "--reason", "odd"],
+    ],
+    ids=" ".join,
+)
+def test_asking_about_what_is_not_there_says_so_and_makes_no_database(
+    desk: Desk, tmp_path: Path, words: list[str]
+) -> None:
+    other = tmp_path / "other.db"
+
+    unknown = desk.run(*words, "--tenant", "acem", code=3)
+    missing = desk.run(*words, "--tenant", "acme", "--db", f"sqlite:///{other}", code=3)
+
+    assert unknown.stdout == missing.stdout == ""
+    assert "acem" in unknown.stderr or "i-1" in unknown.stderr or "not known" in unknown.stderr
+    assert missing.stderr.startswith(
+        f"error: there is no database at SQLite {tmp_path / 'other.db'}; name it with --db"
+    )
+    assert not (tmp_path / "other.db").exists()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_what_an_encoding_lacks_is_escaped_and_json_stays_the_same_value(desk: Desk, encoding: str) -> None:
+    odd = {"text": "100 \u20ac \U0001f600 \u2028"}
+    line = proposal("odd", confidence_score=0.1, parameters=odd, target={"entity_type": "c", "entity_id": "Zo\u00eb"})
+    desk.run("propose", "-", stdin=json.dumps(line))
+    narrow = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+
+    for words in (["queue"], ["intents"], ["timeline"], ["status", "odd"], ["why", "odd"], ["usage"], ["--help"]):
+        desk.run(*words, *([] if words == ["--help"] else ["--tenant", "acme"]), encoding=encoding, **narrow)
+    shown = desk.run("queue", "--tenant", "acme", "--json", encoding=encoding, **narrow).stdout
+    refused = desk.run("status", "\u20ac", "--tenant", "acme", "--json", encoding=encoding, code=3, **narrow)
+
+    assert [item["parameters"] for item in objects(shown) if item["action_intent_id"] == "odd"] == [odd]
+    assert "\u20ac" in objects(refused.stderr)[0]["message"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_port_that_is_in_use_is_said_in_one_line(desk: Desk, host: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        refused = desk.run("serve", "--host", host, "--port", str(port), code=2)
+
+    assert refused.stderr.startswith(f"error: {host}:{port}: is in use already; ")
+    assert refused.stderr.count("\n") == 1
+    assert refused.stdout == ""
+
+
+def test_a_certificate_that_cannot_be_used_is_said_in_one_line(desk: Desk) -> None:
+    (desk.folder / "bad.pem").write_text("no certificate")
+    for words in (["--tls-certificate", "nowhere.pem"], ["--tls-certificate", "bad.pem"], ["--tls-key", "bad.pem"]):
+        refused = desk.run("serve", "--port", "0", *words, code=2)
+
+        assert refused.stderr.startswith("error: --tls-certificate: ")
+        assert refused.stderr.count("\n") == 1
 
 
 def test_wrong_bounds_change_nothing_and_name_the_line(desk: Desk) -> None:
