@@ -104,6 +104,7 @@ class Remit(App):
         state_ttl_days: int = STATE_TTL_DAYS[1],
         sender: SendingPublisher | None = None,
         publishing: bool = True,
+        create: bool = True,
     ) -> Self:
         """
         Open, and on first use create, the database at `url`: `sqlite:///file.db`, `postgresql://…`, or `memory://`.
@@ -118,14 +119,14 @@ class Remit(App):
         without a `sender`, approvals stay reserved until another process publishes them.
 
         Raises `InvalidInput` for a url or a setting that is not understood, `TryLater` if the database
-        does not answer.
+        does not answer, and `NoDatabase` if there is none and it is not to `create` one.
         """
         check_ttl_days(state_ttl_days)
         settings = os.environ if settings is None else settings
         listed = ListedSecrets.parse(os.environ if environ is None else environ, settings.get(TOOL_ENVIRONMENT, ""))
         secrets, egress = listed if secrets is None else secrets, egress_of(settings)
         channels, links = notifiers(secrets, egress, settings), console_url(settings)
-        store, queue, close = _open_store(url)
+        store, queue, close = _open_store(url, create)
         publishing = publishing and (sender is not None or not url.startswith("dynamodb:"))
         context = Context(
             store=store,
@@ -170,7 +171,7 @@ def open_secrets(prefix: str) -> SecretSource:
     return SecretsManager.open(prefix)
 
 
-def _open_store(url: str) -> tuple[Store, QueuePublisher | None, Callable[[], None]]:
+def _open_store(url: str, create: bool) -> tuple[Store, QueuePublisher | None, Callable[[], None]]:
     if url == "memory://":
         queue = QueuePublisher()
         memory = MemoryStore(enlist=queue.enlist)
@@ -189,7 +190,9 @@ def _open_store(url: str) -> tuple[Store, QueuePublisher | None, Callable[[], No
     from remit.stores.sql import SqlStore
 
     publisher: list[DbosPublisher] = []
-    store = SqlStore.open(url, enlist=lambda transaction, messages: publisher[0].enlist(transaction, messages))
+    store = SqlStore.open(
+        url, enlist=lambda transaction, messages: publisher[0].enlist(transaction, messages), create=create
+    )
     try:
         publisher.append(DbosPublisher(url))
     except BaseException:

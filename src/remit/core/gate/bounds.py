@@ -173,6 +173,15 @@ def nothing_set(tenant_id: str) -> BoundsInForce:
     return BoundsInForce(config_sequence=0, bounds=Bounds(tenant=tenant_id), type_versions={})
 
 
+def names_account(bounds: Bounds, account_id: str) -> bool:
+    return account_id in bounds.accounts
+
+
+def names_action_type(bounds: Bounds, name: str) -> bool:
+    """Is it registered, or at least listed anywhere?"""
+    return name in bounds.action_types or any(name == listed for _, listed in unregistered(bounds))
+
+
 def unregistered(bounds: Bounds) -> list[tuple[str, str]]:
     """Where the bounds name an action type that they do not register, and which: allowed, but often a slip."""
     levels: list[tuple[str, Bounds | AccountBounds]] = [("", bounds)]

@@ -33,7 +33,7 @@ class Difference:
             return [f"~ {self.path}: {_shown(self.before)} -> {_shown(self.after)}"]
         sign, value = ("+", self.after) if self.kind == "added" else ("-", self.before)
         if _is_long(value):
-            return [f"{sign} {self.path}:", *(f"    {sign}{line}" for line in value.splitlines())]
+            return [f"{sign} {self.path}:", *(f"    {sign}{line}" for line in lines_of(value))]
         return [f"{sign} {self.path}: {_shown(value)}"]
 
 
@@ -103,8 +103,13 @@ def _is_long(value: Any) -> bool:
     return isinstance(value, str) and "\n" in value
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, which end at LF alone: any other end of a line is a character within one."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
 def _text_diff(before: str, after: str) -> list[str]:
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")
+    lines = difflib.unified_diff(lines_of(before), lines_of(after), n=1, lineterm="")
     return [f"    {line}" for line in lines if not line.startswith(("---", "+++"))]
 
 
@@ -123,8 +128,8 @@ def policy_difference(before: Sequence[PolicySource], after: Sequence[PolicySour
 
 
 def _policy_lines(before: Sequence[PolicySource], after: Sequence[PolicySource]) -> Iterator[str]:
-    old = {source.name: source.text.splitlines() for source in before}
-    new = {source.name: source.text.splitlines() for source in after}
+    old = {source.name: lines_of(source.text) for source in before}
+    new = {source.name: lines_of(source.text) for source in after}
     for name in sorted({*old, *new}):
         names = name if name in old else "/dev/null", name if name in new else "/dev/null"
         yield from difflib.unified_diff(old.get(name, []), new.get(name, []), *names, lineterm="")

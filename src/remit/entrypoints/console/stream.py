@@ -9,12 +9,12 @@ from fastapi import APIRouter, Header, Query, Request
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.ledger.position import OVERLAP, LedgerCursor
 from remit.core.values import WireTime
-from remit.entrypoints.console.auth import ReaderVisitor, Visitor
+from remit.entrypoints.console.auth import FormRoute, ReaderVisitor, Visitor
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.entrypoints.web.stream import EventStream, Streams, events
 from remit.wiring import Remit
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 
 @router.get("/stream")
@@ -31,9 +31,9 @@ async def stream(
     if last_event_id:
         bookmark = LedgerCursor.parse(last_event_id)
     streams: Streams = request.app.state.streams
-    streams.enter()
-    told = events(request, remit, visitor.principal, bookmark, lambda: _still_may(remit, visitor))
-    return EventStream(told, streams)
+    opened = streams.enter(visitor.principal)
+    told = events(request, remit, visitor.principal, bookmark, opened, lambda: _still_may(remit, visitor))
+    return EventStream(told, streams, opened)
 
 
 def _still_may(remit: Remit, visitor: Visitor) -> bool:

@@ -42,6 +42,10 @@ class Dialect(Protocol):
         """As messages call it, without a password."""
         ...
 
+    def exists(self) -> bool:
+        """False where opening would make the database itself."""
+        ...
+
     def writer(self) -> sqlalchemy.Engine:
         """Connections for the one who writes; a transaction on them excludes or detects other writers."""
         ...

@@ -38,6 +38,9 @@ class Sqlite:
             raise InvalidInput("url", f"the directory {self._path.parent} does not exist", "create it first")
         self.name = f"SQLite {path}"
 
+    def exists(self) -> bool:
+        return self._path.exists()
+
     def writer(self) -> sqlalchemy.Engine:
         engine = self._engine()
         event.listen(engine, "begin", _begin_immediate)

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar, cast
 
 import sqlalchemy
 
-from remit.core.errors import InvalidInput, RemitError, TryLater
+from remit.core.errors import InvalidInput, NoDatabase, RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import CASE, Key, Kind
@@ -42,15 +42,17 @@ class SqlStore:
         self._readers = dialect.readers()
 
     @classmethod
-    def open(cls, url: str, enlist: EnlistInTransaction | None = None) -> Self:
+    def open(cls, url: str, enlist: EnlistInTransaction | None = None, *, create: bool = True) -> Self:
         """
         `url` is `sqlite:///path.db` or `postgresql://user:password@host/database`.
 
         Creates or upgrades what is in there first. `enlist` is given the open transaction and the
         messages that go out with it. Raises `InvalidInput` if the URL means nothing, `TryLater` if
-        the database cannot be reached.
+        the database cannot be reached, and, where it is not to `create` one, `NoDatabase`.
         """
         dialect = dialect_of(url)
+        if not create and not dialect.exists():
+            raise NoDatabase(dialect.name)
         migrate_with(dialect)
         return cls(dialect, enlist)
 
