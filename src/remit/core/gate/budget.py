@@ -16,22 +16,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, StringConstraints
 
+from remit.core.gate.zones import zone
 from remit.core.values import ActionTypeName, Record, Request, UtcTime
-
-
-@lru_cache(maxsize=1024)
-def zone_loads(name: str) -> bool:
-    """Is it a time zone here and now? One that was stored may be gone in another release of the rules."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
-
 
 # Checked where bounds are written (`bounds.parse_bounds`), not where they are read: a stored zone that is gone
 # must not keep its tenant's bounds from being read at all.
@@ -81,13 +70,13 @@ class Day:
 
 
 def day_of(now: datetime, timezone: str) -> Day:
-    """The day of `timezone` that `now` falls on. Where a clock change skips midnight, it ends right after."""
-    return _day(now.astimezone(ZoneInfo(timezone)).date(), timezone)
+    """The day of a zone that loads on which `now` falls. Where a clock change skips midnight, it ends right after."""
+    return _day(now.astimezone(zone(timezone)).date(), timezone)
 
 
 @lru_cache(maxsize=1024)
 def _day(today: date, timezone: str) -> Day:
-    midnight = datetime.combine(today + timedelta(days=1), time(0), ZoneInfo(timezone))
+    midnight = datetime.combine(today + timedelta(days=1), time(0), zone(timezone))
     return Day(date=today.isoformat(), timezone=timezone, ends_at=midnight.astimezone(UTC))
 
 
