@@ -20,7 +20,7 @@ from remit.core.gate.policy import PolicyDecision, PolicyQuestion, PolicyVerdict
 from remit.core.gate.zones import zone
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.rendering import quoted
-from remit.core.values import RISK_ORDER, Record, RiskLevel, UtcTime, instant
+from remit.core.values import RISK_ORDER, Record, RiskLevel, UtcTime, in_zone, instant
 
 Result = Literal["AUTO_EXECUTED", "REQUIRE_APPROVAL"]
 
@@ -130,7 +130,7 @@ def ask_policy(
     Where they cannot be read the answer is `BLOCK`: the rule that is lost may have been one.
     """
     spec = bounds.action_type(intent.action_type)
-    local = now.astimezone(zone(budget.day.timezone))
+    local = in_zone(now, zone(budget.day.timezone))
     question = PolicyQuestion(
         tenant_id=intent.tenant_id,
         account_id=intent.account_id,
