@@ -441,7 +441,7 @@ def test_a_fault_of_ours_is_told_on_a_page_that_stands_in_no_frame(world, visit,
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_pages_show_what_is_of_the_first_and_the_last_moment_of_the_calendar(world: World, visit: Visiting) -> None:
+def test_pages_show_what_is_of_the_first_and_the_last_moment_of_the_calendar(world, visit):
     ends = {"created_at": "0001-01-01T00:00:00Z", "expires_at": "9999-12-31T23:59:59Z"}
     world.submit("ever", confidence_score=0.1, **ends)
     reader = visit(roles=READERS)
@@ -453,7 +453,7 @@ def test_pages_show_what_is_of_the_first_and_the_last_moment_of_the_calendar(wor
 
 
 @pytest.mark.parametrize("seen_at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
-def test_a_stream_begins_at_any_moment_of_the_calendar(world: World, visit: Visiting, seen_at: str) -> None:
+def test_a_stream_begins_at_any_moment_of_the_calendar(world, visit, seen_at):
     reader = visit(roles=READERS)
 
     with reader.client.stream("GET", "/console/stream", params={"seen_at": seen_at}) as answer:
