@@ -459,3 +459,22 @@ def test_a_stop_says_of_how_much_and_refuses_what_was_never_seen(world, visit):
     assert "1 of 3 accounts stopped." in text_of(after)
     last = text_of(ann.get("/console/queue"))
     assert "2 of 4 accounts stopped." in last, re.findall("[^.]*stopped[^.]*", last)
+
+
+def test_pages_show_what_is_of_the_first_and_the_last_moment_of_the_calendar(world, visit):
+    ends = {"created_at": "0001-01-01T00:00:00Z", "expires_at": "9999-12-31T23:59:59Z"}
+    world.submit("ever", confidence_score=0.1, **ends)
+    reader = visit(roles=READERS)
+
+    for path in ("/queue", "/intents", "/intents/ever", "/", "/did"):
+        page = reader.client.get(f"/console{path}")
+        assert page.status_code == 200, path
+    assert "0001-01-01 00:00:00 UTC" in reader.client.get("/console/intents/ever").text
+
+
+@pytest.mark.parametrize("seen_at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+def test_a_stream_begins_at_any_moment_of_the_calendar(world, visit, seen_at):
+    reader = visit(roles=READERS)
+
+    with reader.client.stream("GET", "/console/stream", params={"seen_at": seen_at}) as answer:
+        assert answer.status_code == 200

@@ -608,3 +608,17 @@ def test_help_and_proof_need_no_database_driver(tmp_path):
 
         assert (done.returncode, done.stderr) == (code, "[]\n")
         assert done.stdout
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+def test_what_is_of_the_first_or_the_last_moment_of_the_calendar_hides_nothing(desk, zone):
+    ends = {"created_at": "0001-01-01T00:00:00Z", "expires_at": "9999-12-31T23:59:59.999999Z"}
+    lines = json.dumps(proposal("ever", confidence_score=0.1, **ends))
+    desk.run("propose", "-", stdin=lines, TZ=zone)
+
+    for words in (["queue"], ["intents"], ["timeline"], ["status", "ever"], ["why", "ever"], ["usage"]):
+        shown = desk.run(*words, "--tenant", "acme", TZ=zone).stdout
+        assert "ever" in shown or words == ["usage"]
+    approved = desk.run("approve", "ever", "--tenant", "acme", "--by", "bob", "--yes", TZ=zone)
+
+    assert "9999-12-31 " in approved.stdout

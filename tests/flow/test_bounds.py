@@ -3,6 +3,7 @@
 import pytest
 
 from remit.core.errors import InvalidInput, NeverSeen, NotFound
+from remit.core.gate import zones
 from remit.core.gate.autonomy import StopScope
 from remit.core.gate.bounds import parse_bounds
 from remit.core.records import ACTION_TYPE, POLICY_VERSION
@@ -43,6 +44,46 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(world):
     assert world.app.bounds(TENANT) == before and tenant_events(world) == ["CONFIG_CHANGED"]
     same = world.app.apply(bounds(), by="ann", dry_run=True)
     assert same == (before, before)
+
+
+@pytest.fixture
+def without_tokyo(monkeypatch):
+    """Makes the zone's rules go away, as another release of the package might."""
+    names = zones.zone_names()
+
+    def take_away():
+        monkeypatch.setattr(zones, "zone_names", lambda: names - {"Asia/Tokyo"})
+        zones.zone.cache_clear()
+
+    yield take_away
+    zones.zone.cache_clear()
+
+
+def test_a_zone_that_is_gone_stops_what_is_counted_in_it_and_nothing_else(world, without_tokyo):
+    applied(world, budget={"max_autonomous_per_day": 3, "timezone": "Asia/Tokyo"})
+    world.clock.pass_(hours=24)
+    world.submit("before")
+    without_tokyo()
+
+    after = world.submit("after")
+
+    assert (after.status, after.reason) == ("BLOCKED", "BOUNDS_UNREADABLE")
+    assert world.app.status(TENANT, "before")["status"] == "APPROVED"
+    assert world.app.bounds(TENANT).bounds.budget.timezone == "Asia/Tokyo"
+    assert world.app.verify(TENANT).ok
+    while world.app.follow():
+        pass
+
+
+def test_a_zone_that_is_gone_is_replaced_by_one_that_is_there(world, without_tokyo):
+    applied(world, budget={"max_autonomous_per_day": 3, "timezone": "Asia/Tokyo"})
+    world.clock.pass_(hours=24)
+    without_tokyo()
+
+    applied(world, budget={"max_autonomous_per_day": 3, "timezone": "Asia/Seoul"})
+
+    assert world.submit("after").result == "AUTO_EXECUTED"
+    world.assert_sound()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import MOVING, WAITING, Case
 from remit.core.records import CASE, KINDS, Key, Kind
-from remit.core.values import Stored
+from remit.core.values import Stored, parse_moment
 from remit.ports import CaseFilter, Message, Snapshot, UnitOfWork, Writes, needed
 
 T = TypeVar("T")
@@ -213,9 +213,9 @@ def _in_order(chain: dict[int, LedgerEntry]) -> list[LedgerEntry]:
 def _cursor(text: str) -> tuple[datetime, str]:
     moment, bar, id = text.partition("|")
     try:
-        at = datetime.fromisoformat(moment)
+        at = parse_moment(moment)
     except ValueError:
         at = None
-    if not bar or at is None or at.tzinfo is None:
+    if not bar or at is None:
         raise InvalidInput("after", f"{text!r} is not a cursor", "send one that a page of this list ended with")
     return at, id

@@ -37,10 +37,13 @@ def _version(wanted: bool) -> None:
         return
     from importlib.metadata import PackageNotFoundError, version
 
+    from remit.core.gate.zones import RULES
+
     try:
-        output.say(f"remit {version('remit')}")
+        own = version("remit")
     except PackageNotFoundError:
-        output.say("remit (from source)")
+        own = "(from source)"
+    output.say(f"remit {own}, with the time zones of {RULES}")
     raise typer.Exit
 
 

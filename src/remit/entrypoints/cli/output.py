@@ -27,6 +27,7 @@ from remit.core.errors import (
     TryLater,
 )
 from remit.core.rendering import sentence, value_text
+from remit.core.values import in_zone, to_the_second
 
 DONE, BROKEN, WRONG_INPUT, NOT_FOUND, CONFLICT, TRY_LATER = 0, 1, 2, 3, 4, 5
 INTERRUPTED, NOBODY_READS = 130, 141
@@ -151,10 +152,10 @@ def plain(value: Any, *, keep_lines: bool = False) -> str:
 
 
 def local(time: str | None) -> str:
-    """A time of a record in this machine's zone."""
+    """A time of a record on this machine's clock."""
     if time is None:
         return "-"
-    return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    return to_the_second(in_zone(datetime.fromisoformat(time), None))
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from remit.core.gate.autonomy import Stop
 from remit.core.notifications.narration import AUTOPILOT, REASONS
 from remit.core.notifications.narration import reason_in_words as reason
-from remit.core.values import instant
+from remit.core.values import instant, to_the_second, utc
 
 __all__ = ["REASONS", "reason"]
 
@@ -69,7 +69,7 @@ def source(approval_source: str | None) -> str:
 def exact(at: str | datetime) -> str:
     """A moment to the second in UTC."""
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return to_the_second(utc(moment))
 
 
 def moment(at: str | datetime) -> dict[str, str]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.ledger.position import OVERLAP, LedgerCursor
-from remit.core.values import WireTime
+from remit.core.values import WireTime, shifted
 from remit.entrypoints.console.auth import FormRoute, ReaderVisitor, Visitor
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.entrypoints.web.stream import EventStream, Streams, events
@@ -27,7 +27,7 @@ async def stream(
 ) -> Any:
     """What happened since the page was made that asks for it, and from then on."""
     # What was committed late may have been missing from the page, though its time is earlier.
-    bookmark = LedgerCursor.at(seen_at - OVERLAP) if seen_at else None
+    bookmark = LedgerCursor.at(shifted(seen_at, -OVERLAP)) if seen_at else None
     if last_event_id:
         bookmark = LedgerCursor.parse(last_event_id)
     streams: Streams = request.app.state.streams

@@ -18,7 +18,7 @@ from remit.core.errors import InvalidInput
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import CASE, KINDS, Key
-from remit.core.values import Stored
+from remit.core.values import Stored, parse_moment
 from remit.stores.units import RecordId
 
 Row = tuple[Any, ...]
@@ -154,9 +154,9 @@ def cursor_of(text: str) -> tuple[int, str]:
     """
     moment, bar, id = text.partition("|")
     try:
-        at = datetime.fromisoformat(moment)
+        at = parse_moment(moment)
     except ValueError:
         at = None
-    if not bar or at is None or at.tzinfo is None:
+    if not bar or at is None:
         raise InvalidInput("after", f"{text!r} is not a cursor", "send one that a page of this list ended with")
     return microseconds(at), id

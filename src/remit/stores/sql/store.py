@@ -47,8 +47,9 @@ class SqlStore:
         `url` is `sqlite:///path.db` or `postgresql://user:password@host/database`.
 
         Creates or upgrades what is in there first. `enlist` is given the open transaction and the
-        messages that go out with it. Raises `InvalidInput` if the URL means nothing, `TryLater` if
-        the database cannot be reached, and, where it is not to `create` one, `NoDatabase`.
+        messages that go out with it. Raises `InvalidInput` if the URL means nothing, or names what is
+        not there or cannot be used, `TryLater` if the database cannot be reached, and, where it is not
+        to `create` one, `NoDatabase`.
         """
         dialect = dialect_of(url)
         if not create and not dialect.exists():
@@ -153,7 +154,7 @@ def dialect_of(url: str) -> Dialect:
     """Raises `InvalidInput` if the URL is not understood."""
     try:
         parsed = sqlalchemy.make_url(url)
-    except sqlalchemy.exc.ArgumentError:
+    except (sqlalchemy.exc.ArgumentError, ValueError):
         parsed = None
     if parsed is not None and parsed.drivername == "sqlite":
         return Sqlite(parsed)
