@@ -102,6 +102,7 @@ class Remit(App):
         state_ttl_days: int = STATE_TTL_DAYS[1],
         sender: SendingPublisher | None = None,
         publishing: bool = True,
+        create: bool = True,
     ) -> Self:
         """
         Open, and on first use create, the database at `url`: `sqlite:///file.db`, `postgresql://…`, or `memory://`.
@@ -116,14 +117,14 @@ class Remit(App):
         without a `sender`, approvals stay reserved until another process publishes them.
 
         Raises `InvalidInput` for a url or a setting that is not understood, `TryLater` if the database
-        does not answer.
+        does not answer, and `NoDatabase` if there is none and it is not to `create` one.
         """
         check_ttl_days(state_ttl_days)
         settings = os.environ if settings is None else settings
         listed = ListedSecrets.parse(os.environ if environ is None else environ, settings.get(TOOL_ENVIRONMENT, ""))
         secrets, egress = listed if secrets is None else secrets, egress_of(settings)
         channels, links = notifiers(secrets, egress, settings), console_url(settings)
-        store = _open_store(url)
+        store = _open_store(url, create)
         queues = sender is None and not url.startswith("dynamodb:")
         publishing = publishing and (sender is not None or queues)
         context = Context(
@@ -170,7 +171,7 @@ def open_secrets(prefix: str) -> SecretSource:
     return SecretsManager.open(prefix)
 
 
-def _open_store(url: str) -> Store:
+def _open_store(url: str, create: bool) -> Store:
     if url == "memory://":
         return MemoryStore()
     if url.startswith("dynamodb:"):
@@ -184,7 +185,7 @@ def _open_store(url: str) -> Store:
     # Imported here: SQLAlchemy takes its time, and a store in memory needs it not.
     from remit.stores.sql import SqlStore
 
-    return SqlStore.open(url)
+    return SqlStore.open(url, create=create)
 
 
 def _open_dynamodb(url: str) -> Store:

@@ -76,7 +76,7 @@ FORBIDDEN = "it takes the role"
 
 
 def _routes(world):
-    console = create_console(world.remit, HttpSettings(), RateLimiter(None), Streams(1))
+    console = create_console(world.remit, HttpSettings(), RateLimiter(None), Streams(HttpSettings().streams()))
     found: set[str] = set()
     for route in iter_route_contexts(console.routes):
         found |= {f"{method} {route.path}" for method in route.methods or () if method != "HEAD"}
@@ -439,3 +439,42 @@ def test_a_fault_of_ours_is_told_on_a_page_that_stands_in_no_frame(world, visit,
     assert (answer.status_code, "a secret" in answer.text) == (500, False)
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_stop_says_of_how_much_and_refuses_what_was_never_seen(world, visit):
+    for number in range(3):
+        world.submit(f"i-{number}", account_id=f"acct-{number}")
+    ann = visit()
+    form = {"csrf": ann.csrf, "reason": "odd notes"}
+
+    misspelt = ann.client.post("/console/stop", data={**form, "account_id": "acct-11"})
+    before = ann.get("/console/queue")
+    ann.client.post("/console/stop", data={**form, "account_id": "acct-1"})
+    after = ann.get("/console/queue")
+    ann.client.post("/console/stop", data={**form, "account_id": "acct-11", "even_if_unknown": "true"})
+
+    assert misspelt.status_code == 404
+    assert "was never seen at tenant" in text_of(misspelt)
+    assert "Autonomy on" in text_of(before)
+    assert "1 of 3 accounts stopped." in text_of(after)
+    last = text_of(ann.get("/console/queue"))
+    assert "2 of 4 accounts stopped." in last, re.findall("[^.]*stopped[^.]*", last)
+
+
+def test_pages_show_what_is_of_the_first_and_the_last_moment_of_the_calendar(world, visit):
+    ends = {"created_at": "0001-01-01T00:00:00Z", "expires_at": "9999-12-31T23:59:59Z"}
+    world.submit("ever", confidence_score=0.1, **ends)
+    reader = visit(roles=READERS)
+
+    for path in ("/queue", "/intents", "/intents/ever", "/", "/did"):
+        page = reader.client.get(f"/console{path}")
+        assert page.status_code == 200, path
+    assert "0001-01-01 00:00:00 UTC" in reader.client.get("/console/intents/ever").text
+
+
+@pytest.mark.parametrize("seen_at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+def test_a_stream_begins_at_any_moment_of_the_calendar(world, visit, seen_at):
+    reader = visit(roles=READERS)
+
+    with reader.client.stream("GET", "/console/stream", params={"seen_at": seen_at}) as answer:
+        assert answer.status_code == 200

@@ -9,6 +9,7 @@ import pytest
 
 from remit.core.edit import edited_proposal
 from remit.core.errors import InvalidInput
+from remit.core.gate.autonomy import Stop, StopScope
 from remit.core.gate.bounds import parse_bounds
 from remit.core.intent import complete, parse_proposal
 from remit.core.lifecycle import Status
@@ -25,6 +26,27 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 def _day(date, *decisions):
     names = ("action_type", "result", "reason", "count")
     return {"date": date, "decisions": [dict(zip(names, line, strict=True)) for line in decisions]}
+
+
+def _stop(**scope):
+    said = {"level": "autonomy", "stopped_by": "ann", "reason": "odd", "stopped_at": NOW}
+    return Stop(scope=StopScope(tenant_id="acme", **scope), **said)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "said"),
+    [
+        ([{"account_id": "a-1"}], "1 of 3 accounts stopped"),
+        ([{"account_id": "a-1"}, {"account_id": "unseen"}], "2 of 4 accounts stopped"),
+        ([{"action_type": NOTE}], "1 of 1 action type stopped"),
+        ([{"account_id": "a-1"}, {"action_type": EMAIL}], "1 of 3 accounts and 1 of 2 action types stopped"),
+        ([{"account_id": "a-1", "action_type": NOTE}], "Partly stopped"),
+    ],
+)
+def test_a_stop_of_a_part_says_of_how_many(scopes, said):
+    stops = [_stop(**scope) for scope in scopes]
+
+    assert labels.stopped_part(stops, {"a-1", "a-2", "a-3"}, {NOTE}) == said
 
 
 DAYS = [

@@ -93,7 +93,7 @@ def page():
 @pytest.fixture
 def world(page, tmp_path):
     settings = OidcSettings(page[0].url, AUDIENCE, client_id=CLIENT, client_secret=SECRET)
-    with http_world(tmp_path, HttpSettings(oidc=settings)) as opened:
+    with http_world(tmp_path, HttpSettings(oidc=settings, sign_ins_per_minute=None)) as opened:
         yield opened
 
 

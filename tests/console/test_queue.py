@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from remit.core.gate.autonomy import StopScope
 from tests.entrypoints.http_world import ACME, EMAIL, NOTE, World, bounds
 
-from .conftest import Looker, Visit, text_of
+from .conftest import Looker, text_of
 
 Look = Callable[..., Looker]
 
@@ -41,7 +41,7 @@ def status(world: World, *names: str) -> list[str]:
 # --- nothing moves ---
 
 
-def test_a_click_answers_the_card_that_was_there_whatever_came_meanwhile(look: Look, world: World) -> None:
+def test_a_click_answers_the_card_that_was_there_whatever_came_meanwhile(look, world):
     submit(world, "i-2")
     page = look().goes("/console/queue")
     approve(page, "i-2").hover()
@@ -56,7 +56,7 @@ def test_a_click_answers_the_card_that_was_there_whatever_came_meanwhile(look: L
     assert status(world, "i-1", "i-2") == ["AWAITING_APPROVAL", "APPROVED"]
 
 
-def test_a_second_click_at_the_same_place_answers_nothing(look: Look, world: World) -> None:
+def test_a_second_click_at_the_same_place_answers_nothing(look, world):
     for day in (1, 2, 3):
         submit(world, f"i-{day}", day)
     page = look().goes("/console/queue")
@@ -73,7 +73,7 @@ def test_a_second_click_at_the_same_place_answers_nothing(look: Look, world: Wor
     assert status(world, "i-1", "i-2", "i-3") == ["APPROVED", "AWAITING_APPROVAL", "AWAITING_APPROVAL"]
 
 
-def test_what_others_answer_is_marked_in_its_place(look: Look, world: World) -> None:
+def test_what_others_answer_is_marked_in_its_place(look, world):
     for day in (1, 2, 3):
         submit(world, f"i-{day}", day)
     page = look().goes("/console/queue")
@@ -87,7 +87,7 @@ def test_what_others_answer_is_marked_in_its_place(look: Look, world: World) -> 
     assert {name: card(page, name).bounding_box() for name in ("i-2", "i-3")} == places
 
 
-def test_a_card_that_moved_takes_no_answer_for_a_second(look: Look, world: World) -> None:
+def test_a_card_that_moved_takes_no_answer_for_a_second(look, world):
     submit(world, "i-2")
     page = look().goes("/console/queue")
     page.clock.install()
@@ -105,7 +105,7 @@ def test_a_card_that_moved_takes_no_answer_for_a_second(look: Look, world: World
         expect(approve(page, name)).to_be_enabled()
 
 
-def test_whatever_pushes_the_cards_down_makes_them_wait(look: Look, world: World) -> None:
+def test_whatever_pushes_the_cards_down_makes_them_wait(look, world):
     submit(world, "i-1")
     page = look().goes("/console/queue")
     expect(approve(page, "i-1")).to_be_enabled()
@@ -119,7 +119,7 @@ def test_whatever_pushes_the_cards_down_makes_them_wait(look: Look, world: World
     expect(approve(page, "i-1")).to_be_enabled()
 
 
-def test_a_reason_in_another_card_survives_what_others_answer(look: Look, world: World) -> None:
+def test_a_reason_in_another_card_survives_what_others_answer(look, world):
     for day in (1, 2):
         submit(world, f"i-{day}", day)
     page = look().goes("/console/queue")
@@ -134,7 +134,7 @@ def test_a_reason_in_another_card_survives_what_others_answer(look: Look, world:
     expect(card(page, "i-2").get_by_role("checkbox")).to_be_checked()
 
 
-def test_an_answer_names_the_digest_that_was_on_the_screen(visit: Callable[..., Visit], world: World) -> None:
+def test_an_answer_names_the_digest_that_was_on_the_screen(visit, world):
     submit(world, "i-1")
     ann = visit()
 
@@ -148,7 +148,7 @@ def test_an_answer_names_the_digest_that_was_on_the_screen(visit: Callable[..., 
 # --- what cannot succeed says so ---
 
 
-def test_a_blocked_card_offers_no_approval_and_says_what_helps(look: Look, world: World) -> None:
+def test_a_blocked_card_offers_no_approval_and_says_what_helps(look, world):
     world.remit.apply(bounds(modes={"default": "DISABLED"}, allowlist=[NOTE, EMAIL]), by="ann")
     world.submit("i-1")
     page = look().goes("/console/queue")
@@ -158,7 +158,7 @@ def test_a_blocked_card_offers_no_approval_and_says_what_helps(look: Look, world
     expect(card(page, "i-1").get_by_role("link", name="change the modes")).to_be_visible()
 
 
-def test_an_unregistered_type_offers_no_approval_and_says_what_helps(look: Look, world: World) -> None:
+def test_an_unregistered_type_offers_no_approval_and_says_what_helps(look, world):
     world.submit("i-1", action_type="FLY_TO_MARS")
     page = look().goes("/console/queue")
 
@@ -169,9 +169,7 @@ def test_an_unregistered_type_offers_no_approval_and_says_what_helps(look: Look,
     expect(approve(page, "i-1")).to_have_count(0)
 
 
-def test_a_stop_of_everything_takes_the_approval_off_the_card_and_its_end_brings_it_back(
-    look: Look, world: World
-) -> None:
+def test_a_stop_of_everything_takes_the_approval_off_the_card_and_its_end_brings_it_back(look, world):
     submit(world, "i-1")
     page = look().goes("/console/queue")
     scope = StopScope(tenant_id=ACME, action_type=EMAIL)
@@ -187,7 +185,7 @@ def test_a_stop_of_everything_takes_the_approval_off_the_card_and_its_end_brings
 # --- groups ---
 
 
-def test_the_queue_is_grouped_by_proposer_and_reason_with_true_counts(look: Look, world: World) -> None:
+def test_the_queue_is_grouped_by_proposer_and_reason_with_true_counts(look, world):
     for number in range(30):
         submit(world, f"f-{number}", 1, proposed_by="flood")
     submit(world, "legit", 20, proposed_by="crm")
@@ -205,7 +203,7 @@ def test_the_queue_is_grouped_by_proposer_and_reason_with_true_counts(look: Look
     assert shown(page) == ["note"]
 
 
-def test_a_group_has_as_many_pages_as_it_needs(look: Look, world: World) -> None:
+def test_a_group_has_as_many_pages_as_it_needs(look, world):
     for number in range(30):
         submit(world, f"f-{number:02}", 1, proposed_by="flood")
         submit(world, f"g-{number:02}", 1, proposed_by="crm")
@@ -225,7 +223,7 @@ def row(page: Page, path: str) -> Any:
     return card(page, "i-1").locator("tr", has=page.locator(f"bdi:text-is({path!r})")).locator("td")
 
 
-def test_types_and_numbers_show_as_they_are_sent(look: Look, world: World) -> None:
+def test_types_and_numbers_show_as_they_are_sent(look, world):
     values = {"a": True, "b": "true", "c": 100, "d": "100", "e": None, "f": "", "g": 1299.0, "h": 1e-05, "i": ["1", 1]}
     submit(world, "i-1", parameters=values)
     page = look().goes("/console/queue")
@@ -238,7 +236,7 @@ def test_types_and_numbers_show_as_they_are_sent(look: Look, world: World) -> No
     }  # fmt: skip
 
 
-def test_no_two_values_have_one_name(look: Look, world: World) -> None:
+def test_no_two_values_have_one_name(look, world):
     submit(world, "i-1", parameters={"account.iban": 1, "account": {"iban": 2}})
     page = look().goes("/console/queue")
 
@@ -248,7 +246,7 @@ def test_no_two_values_have_one_name(look: Look, world: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["/console/queue", "/console/intents/i-1", "/console/", "/console/intents/i-1/edit"])
-def test_nothing_that_does_not_show_reaches_a_page(look: Look, world: World, path: str) -> None:
+def test_nothing_that_does_not_show_reaches_a_page(look, world, path):
     odd = "pay \u202eann\u200b\u2028now\u0085" + "e" + "\u0301" * 30
     target = {"entity_type": odd, "entity_id": odd}
     submit(world, "i-1", target=target, parameters={odd: odd, "in": [odd]}, why=[odd])
@@ -260,14 +258,14 @@ def test_nothing_that_does_not_show_reaches_a_page(look: Look, world: World, pat
     assert not set(text) & set("\u202e\u200b\u2028\u0085") and "\u0301" * 5 not in text
 
 
-def test_the_lines_of_a_text_are_kept(look: Look, world: World) -> None:
+def test_the_lines_of_a_text_are_kept(look, world):
     submit(world, "i-1", parameters={"body": "Dear Ann,\n\n  it is done.\n"})
     page = look().goes("/console/queue")
 
     assert row(page, "body").inner_text() == '"Dear Ann,\n\n  it is done.\n"'
 
 
-def test_a_long_text_says_how_much_more_there_is_and_opens(look: Look, world: World) -> None:
+def test_a_long_text_says_how_much_more_there_is_and_opens(look, world):
     submit(world, "i-1", parameters={"body": "a" * 3_000 + "the end", "lines": "x\n" * 60 + "hidden"})
     page = look().goes("/console/queue")
     expect(row(page, "body")).not_to_contain_text("the end", use_inner_text=True)
@@ -279,7 +277,7 @@ def test_a_long_text_says_how_much_more_there_is_and_opens(look: Look, world: Wo
     expect(row(page, "lines")).to_contain_text("hidden", use_inner_text=True)
 
 
-def test_what_is_too_long_for_a_card_is_whole_on_its_own_page(look: Look, world: World) -> None:
+def test_what_is_too_long_for_a_card_is_whole_on_its_own_page(look, world):
     many = {f"n{number:03}": number for number in range(100)}
     submit(world, "i-1", parameters={"body": "a" * 30_000 + "the end", **many}, why=["because"] * 7)
     page = look().goes("/console/queue")

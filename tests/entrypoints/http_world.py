@@ -21,6 +21,8 @@ from remit.core.execution.outcome import CallResult
 from remit.core.identity.access import ROLES
 from remit.core.values import PLATFORM
 from remit.entrypoints.server.application import create_app
+from remit.entrypoints.server.connections import ConnectionLimits
+from remit.entrypoints.server.listening import listen
 from remit.entrypoints.server.serve import Server
 from remit.entrypoints.server.worker import work
 from remit.entrypoints.web.settings import HttpSettings
@@ -171,11 +173,11 @@ def http_world(directory: Path, settings: HttpSettings | None = None, **opening:
 
 
 @contextmanager
-def served(app: Any) -> Iterator[tuple[str, Server]]:
+def served(app: Any, limits: ConnectionLimits | None = None, **options: Any) -> Iterator[tuple[str, Server]]:
     """A server in a thread, as long as the context, and its URL."""
     ready: Queue[str] = Queue()
-    server = Server(app, ready.put, port=0, log_level="warning")
-    thread = threading.Thread(target=server.run, name="the test's server")
+    server = Server(app, ready.put, limits, log_level="warning", **options)
+    thread = threading.Thread(target=server.run, args=[listen("127.0.0.1", 0)], name="the test's server")
     thread.start()
     try:
         yield received(ready, what="the server listens"), server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -217,3 +218,37 @@ def test_a_key_without_a_value_is_refused_and_never_taken_for_left_out(tmp_path,
 
     with pytest.raises(InvalidInput, match="has no value"):
         read_bounds(file)
+
+
+def test_lines_are_found_behind_aliases_merges_and_dots_in_names(tmp_path):
+    text = (
+        "tenant: acme\n"
+        "accounts:\n"
+        "  a.b: &own\n"
+        "    budget: {max_autonomous_per_day: -1}\n"
+        "  c:\n"
+        "    <<: *own\n"
+        "    modes: {}\n"
+    )
+
+    lines = BoundsFile.of_text("bounds.yaml", text.replace("-1", "1")).lines
+
+    assert refused(tmp_path, text).line == 4
+    assert lines.of("accounts.a.b.budget.max_autonomous_per_day") == 4
+    assert lines.of("accounts.c.budget.nothing.there") == 4
+    assert lines.of("accounts.c.modes") == 7
+    assert lines.of("accounts.nobody") == 2
+    assert lines.of("nowhere") is None
+
+
+def test_long_names_above_many_values_take_little_memory():
+    long, aliases = "k" * 1000, ", ".join(["*few"] * 400)
+    text = f"tenant: acme\naction_types: &few {{x: [{', '.join('a' * 400)}]}}\nsurprise: {{{long}: [{aliases}]}}\n"
+    tracemalloc.start()
+
+    with pytest.raises(InvalidFile, match="unknown field"):
+        BoundsFile.of_text("bounds.yaml", text)
+
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 60 * 2**20

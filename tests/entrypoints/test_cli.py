@@ -49,14 +49,14 @@ class Desk:
 
     folder: Path
 
-    def run(self, *words, stdin="", code=0, **more):
+    def run(self, *words, stdin="", code=0, encoding="utf-8", **more):
         done = subprocess.run(
             [sys.executable, "-m", "remit", *words],
             cwd=self.folder,
             env=environment(**more),
             input=stdin,
             capture_output=True,
-            text=True,
+            encoding=encoding,
             timeout=PATIENCE_S,
         )
         assert done.returncode == code, f"remit {' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -79,7 +79,7 @@ class Desk:
 
 
 def objects(text):
-    return [json.loads(line) for line in text.splitlines()]
+    return [json.loads(line) for line in text.split("\n") if line]
 
 
 def proposal(name, **changes):
@@ -196,9 +196,9 @@ def test_a_bad_line_is_told_with_its_number_and_field(day):
 
     assert {line: (answer["error"], answer["field"]) for line, answer in bad.items()} == {
         5: ("IntentIdReused", None),
-        6: ("InvalidInput", "(json)"),
+        6: ("NotJson", "(json)"),
         7: ("InvalidInput", "parameters.n"),
-        8: ("InvalidInput", "parameters.n"),
+        8: ("NotJson", "(json)"),
         9: ("InvalidInput", "n"),
         10: ("InvalidInput", "(intent)"),
         11: ("InvalidInput", "risk_level"),
@@ -398,6 +398,88 @@ def test_a_policy_that_is_not_sound_is_refused_with_its_line_in_the_file(desk):
     assert "mine.yaml:2" in refused["message"] and "mine.cedar is not Cedar" in refused["message"]
 
 
+def test_a_stop_of_what_was_never_seen_is_not_found(desk):
+    who = ["--by", "ann", "--reason", "odd notes"]
+    for scope, name in (
+        (["--account", "acct-11"], "acct-11"),
+        (["--action-type", "CREATE_NOTES"], "CREATE_NOTES"),
+        (["--everything"], None),
+    ):
+        tenant = "acme" if name else "acem"
+        told = desk.error("stop", "--tenant", tenant, *scope, *who, code=3)
+
+        assert f"{name or tenant!r} was never seen" in told["message"].replace('"', "'")
+        assert "--even-if-unknown" in told["way_out"]
+        desk.run("stop", "--tenant", tenant, *scope, *who, "--even-if-unknown")
+        desk.run("resume", "--tenant", tenant, *scope, *who)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["queue"],
+        ["usage"],
+        ["timeline"],
+        ["export"],
+        ["key", "list"],
+        ["subscription", "list"],
+        ["why", "i-1"],
+        ["approve", "i-1", "--by", "ann"],
+        ["stop", "--by", "ann", "--reason", "odd"],
+    ],
+    ids=" ".join,
+)
+def test_asking_about_what_is_not_there_says_so_and_makes_no_database(desk, tmp_path, words):
+    other = tmp_path / "other.db"
+
+    unknown = desk.run(*words, "--tenant", "acem", code=3)
+    missing = desk.run(*words, "--tenant", "acme", "--db", f"sqlite:///{other}", code=3)
+
+    assert unknown.stdout == missing.stdout == ""
+    assert "acem" in unknown.stderr or "i-1" in unknown.stderr or "not known" in unknown.stderr
+    assert missing.stderr.startswith(
+        f"error: there is no database at SQLite {tmp_path / 'other.db'}; name it with --db"
+    )
+    assert not (tmp_path / "other.db").exists()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_what_an_encoding_lacks_is_escaped_and_json_stays_the_same_value(desk, encoding):
+    odd = {"text": "100 \u20ac \U0001f600 \u2028"}
+    line = proposal("odd", confidence_score=0.1, parameters=odd, target={"entity_type": "c", "entity_id": "Zo\u00eb"})
+    desk.run("propose", "-", stdin=json.dumps(line))
+    narrow = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+
+    for words in (["queue"], ["intents"], ["timeline"], ["status", "odd"], ["why", "odd"], ["usage"], ["--help"]):
+        desk.run(*words, *([] if words == ["--help"] else ["--tenant", "acme"]), encoding=encoding, **narrow)
+    shown = desk.run("queue", "--tenant", "acme", "--json", encoding=encoding, **narrow).stdout
+    refused = desk.run("status", "\u20ac", "--tenant", "acme", "--json", encoding=encoding, code=3, **narrow)
+
+    assert [item["parameters"] for item in objects(shown) if item["action_intent_id"] == "odd"] == [odd]
+    assert "\u20ac" in objects(refused.stderr)[0]["message"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_port_that_is_in_use_is_said_in_one_line(desk, host):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        refused = desk.run("serve", "--host", host, "--port", str(port), code=2)
+
+    assert refused.stderr.startswith(f"error: {host}:{port}: is in use already; ")
+    assert refused.stderr.count("\n") == 1
+    assert refused.stdout == ""
+
+
+def test_a_certificate_that_cannot_be_used_is_said_in_one_line(desk):
+    (desk.folder / "bad.pem").write_text("no certificate")
+    for words in (["--tls-certificate", "nowhere.pem"], ["--tls-certificate", "bad.pem"], ["--tls-key", "bad.pem"]):
+        refused = desk.run("serve", "--port", "0", *words, code=2)
+
+        assert refused.stderr.startswith("error: --tls-certificate: ")
+        assert refused.stderr.count("\n") == 1
+
+
 def test_wrong_bounds_change_nothing_and_name_the_line(desk):
     (desk.folder / "wrong.yaml").write_text("tenant: acme\nmodes:\n  CREATE_NOTE: AUTO\n")
     (desk.folder / "tool.yaml").write_text(
@@ -526,3 +608,17 @@ def test_help_and_proof_need_no_database_driver(tmp_path):
 
         assert (done.returncode, done.stderr) == (code, "[]\n")
         assert done.stdout
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+def test_what_is_of_the_first_or_the_last_moment_of_the_calendar_hides_nothing(desk, zone):
+    ends = {"created_at": "0001-01-01T00:00:00Z", "expires_at": "9999-12-31T23:59:59.999999Z"}
+    lines = json.dumps(proposal("ever", confidence_score=0.1, **ends))
+    desk.run("propose", "-", stdin=lines, TZ=zone)
+
+    for words in (["queue"], ["intents"], ["timeline"], ["status", "ever"], ["why", "ever"], ["usage"]):
+        shown = desk.run(*words, "--tenant", "acme", TZ=zone).stdout
+        assert "ever" in shown or words == ["usage"]
+    approved = desk.run("approve", "ever", "--tenant", "acme", "--by", "bob", "--yes", TZ=zone)
+
+    assert "9999-12-31 " in approved.stdout

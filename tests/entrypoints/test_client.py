@@ -7,13 +7,14 @@ import inspect
 import socket
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 
 import httpx
 import pytest
 
-from remit.client.http_client import ROUTES, AsyncRemitClient, RemitClient, Verb
+from remit.client.http_client import ROUTES, AsyncRemitClient, RemitClient, Verb, _Lines
 from remit.core.errors import (
     CallerMistake,
     Conflict,
@@ -141,7 +142,7 @@ def test_policies_are_checked_compared_and_kept(ann):
 
 
 def test_an_operators_verbs(ann):
-    assert ann.stop(reason="an incident", account_id="acct-1")["level"] == "autonomy"
+    assert ann.stop(reason="an incident", account_id="acct-1", even_if_unknown=True)["level"] == "autonomy"
     assert ann.resume(reason="over", account_id="acct-1")["resumed"]
     made = ann.create_key(name="bot", roles=["agent"])
     listed = ann.keys()
@@ -169,6 +170,36 @@ def test_the_verb_of_days(ann, world):
     (day,) = ann.tally(today, today)["days"]
 
     assert [(row["result"], row["count"]) for row in day["decisions"]] == [("AUTO_EXECUTED", 1)]
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0b\x0c\x1c\x1d\x1e", "\r", "\r\n", "\n"])
+def test_what_others_take_for_ends_of_lines_ends_neither_an_entry_nor_an_event(ann, world, end):
+    text = f"a{end}b"
+    ann.propose(proposal("i-0", action_type=EMAIL))
+    stream = ann.stream(after=f"{datetime(2020, 1, 1, tzinfo=UTC).isoformat()}|")
+    ann.propose(proposal("i-1", action_type=EMAIL, parameters={"text": text}, why=[text]))
+    ann.reject("i-1", reason=text)
+
+    rejected = next(event.told for event in stream if event.told["event_type"] == "ACTION_REJECTED")
+    entries = list(ann.export())
+
+    async def exported():
+        async with AsyncRemitClient(world.url, _key(world)) as remit:
+            return [entry async for entry in remit.export()]
+
+    assert rejected["text"]
+    assert [entry["data"]["reason"] for entry in entries if entry["event_type"] == "ACTION_REJECTED"] == [text]
+    assert len(asyncio.run(exported())) > len(entries)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+def test_lines_are_cut_alike_however_they_arrive(size):
+    whole = "one\u2028\n\ntwo\x85\r\nthree".encode()
+    lines = _Lines()
+
+    cut = [line for at in range(0, len(whole), size) for line in lines.ended_by(whole[at : at + size])]
+
+    assert [*cut, *lines.rest()] == ["one\u2028", "", "two\x85", "three"]
 
 
 def test_the_stream_goes_on_where_it_was_left(ann, world):

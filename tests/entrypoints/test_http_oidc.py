@@ -405,6 +405,37 @@ def test_unknown_keys_do_not_make_us_ask_the_issuer_over_and_over(issuer):
     assert issuer.asked == 2
 
 
+def test_junk_tokens_while_the_issuer_is_slow_hold_up_nobody(issuer, tmp_path):
+    with _world(issuer, tmp_path) as world:
+        assert _with(world, issuer.token()).get("/v1/queue").status_code == 200
+        # Time enough has passed for the issuer to be asked again.
+        world.app.state.credentials._tokens()._keys._asked_at -= FETCH_AT_MOST_EVERY_S
+        issuer.answers.clear()
+        junk = [_with(world, issuer.token(kid=f"unknown-{number}")) for number in range(60)]
+        codes: list[int] = []
+
+        def ask(client):
+            codes.append(client.get("/v1/queue").status_code)
+
+        asking = [threading.Thread(target=ask, args=(client,)) for client in junk]
+        for thread in asking:
+            thread.start()
+        while issuer.discovered < 2:
+            time.sleep(0.01)
+
+        # More of them wait than there are threads, and everybody else is served.
+        keyed = world.client("approver").get("/v1/queue", timeout=3)
+        known = _with(world, issuer.token()).get("/v1/queue", timeout=3)
+        waiting = len(codes)
+        issuer.answers.set()
+        for thread in asking:
+            thread.join()
+
+    assert (keyed.status_code, known.status_code, waiting) == (200, 200, 0)
+    assert codes == [401] * 60
+    assert issuer.discovered == 2
+
+
 def test_many_at_once_ask_the_issuer_once(issuer):
     door, _ = _door(issuer)
     names: list[str] = []

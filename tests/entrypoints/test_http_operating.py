@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.entrypoints.http_world import (
     NOTE,
     Silent,
@@ -35,6 +37,7 @@ def test_resolving_what_nobody_could_know(tmp_path):
 def test_stopping_and_resuming(world):
     operator, agent = world.client("operator"), world.client("agent")
     scope = {"account_id": "acct-1", "reason": "an incident"}
+    agent.post("/v1/intents", json=proposal("i-0"))
 
     stopped = operator.post("/v1/stop", json=scope).json()
     asked = agent.post("/v1/intents", json=proposal("i-1")).json()
@@ -48,6 +51,21 @@ def test_stopping_and_resuming(world):
     )
     assert asked["reason"] == "AUTONOMY_STOPPED"
     assert (resumed["resumed"], again["resumed"]) == (True, False)
+
+
+@pytest.mark.parametrize("scope", [{"account_id": "acct-11"}, {"action_type": "CREATE_NOTES"}])
+def test_a_stop_of_what_was_never_seen_is_not_found_unless_it_says_so(world, scope):
+    operator = world.client("operator")
+    asked = {**scope, "reason": "an incident"}
+
+    refused = operator.post("/v1/stop", json=asked)
+    stops = operator.get("/v1/usage").json()["stops"]
+    stopped = operator.post("/v1/stop", json={**asked, "even_if_unknown": True})
+
+    assert (refused.status_code, refused.json()["type"]) == (404, "/problems/not-found")
+    assert "was never seen at tenant 'acme'" in refused.json()["detail"]
+    assert stops == []
+    assert stopped.status_code == 200
 
 
 def test_a_key_is_shown_once(world):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from remit.core.errors import InvalidInput
+from remit.core.errors import InvalidInput, NeverSeen, NotFound
+from remit.core.gate import zones
 from remit.core.gate.autonomy import StopScope
 from remit.core.gate.bounds import nothing_set, parse_bounds
 from remit.core.ledger.config_change import with_changes
@@ -46,6 +47,46 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(world):
     assert world.app.bounds(TENANT) == before and tenant_events(world) == ["CONFIG_CHANGED"]
     same = world.app.apply(bounds(), by="ann", dry_run=True)
     assert same == (before, before)
+
+
+@pytest.fixture
+def without_tokyo(monkeypatch):
+    """Makes the zone's rules go away, as another release of the package might."""
+    names = zones.zone_names()
+
+    def take_away():
+        monkeypatch.setattr(zones, "zone_names", lambda: names - {"Asia/Tokyo"})
+        zones.zone.cache_clear()
+
+    yield take_away
+    zones.zone.cache_clear()
+
+
+def test_a_zone_that_is_gone_stops_what_is_counted_in_it_and_nothing_else(world, without_tokyo):
+    applied(world, budget={"max_autonomous_per_day": 3, "timezone": "Asia/Tokyo"})
+    world.clock.pass_(hours=24)
+    world.submit("before")
+    without_tokyo()
+
+    after = world.submit("after")
+
+    assert (after.status, after.reason) == ("BLOCKED", "BOUNDS_UNREADABLE")
+    assert world.app.status(TENANT, "before")["status"] == "APPROVED"
+    assert world.app.bounds(TENANT).bounds.budget.timezone == "Asia/Tokyo"
+    assert world.app.verify(TENANT).ok
+    while world.app.follow():
+        pass
+
+
+def test_a_zone_that_is_gone_is_replaced_by_one_that_is_there(world, without_tokyo):
+    applied(world, budget={"max_autonomous_per_day": 3, "timezone": "Asia/Tokyo"})
+    world.clock.pass_(hours=24)
+    without_tokyo()
+
+    applied(world, budget={"max_autonomous_per_day": 3, "timezone": "Asia/Seoul"})
+
+    assert world.submit("after").result == "AUTO_EXECUTED"
+    world.assert_sound()
 
 
 @pytest.mark.parametrize(
@@ -195,12 +236,69 @@ def test_a_stop_pulled_twice_is_one_stop_with_the_newer_name(world):
 
 def test_two_who_pull_different_stops_at_once_both_stop(world):
     world.race(
-        lambda app: app.stop(StopScope(tenant_id=TENANT, account_id="north"), by="ann", reason="a"),
-        lambda app: app.stop(StopScope(tenant_id=TENANT, account_id="south"), by="bob", reason="b"),
+        lambda app: app.stop(
+            StopScope(tenant_id=TENANT, account_id="north"), by="ann", reason="a", even_if_unknown=True
+        ),
+        lambda app: app.stop(
+            StopScope(tenant_id=TENANT, account_id="south"), by="bob", reason="b", even_if_unknown=True
+        ),
     )
 
     assert world.submit("i-1").reason == world.submit("i-2", account_id="south").reason == "AUTONOMY_STOPPED"
     world.assert_sound()
+
+
+@pytest.mark.parametrize(
+    ("scope", "what"),
+    [
+        ({"account_id": "nroth"}, "account 'nroth'"),
+        ({"action_type": "CREATE_NOTES"}, "action type 'CREATE_NOTES'"),
+        ({"account_id": "north", "action_type": "CREATE_NOTES"}, "action type 'CREATE_NOTES'"),
+        ({"account_id": "nroth", "action_type": TYPE}, "account 'nroth'"),
+        ({"tenant_id": "acem"}, "tenant 'acem'"),
+        ({"tenant_id": "acem", "account_id": "north"}, "tenant 'acem'"),
+    ],
+)
+def test_a_stop_of_what_was_never_seen_is_refused_and_stops_nothing(world, scope, what):
+    world.submit("i-1")
+    meant = StopScope(**{"tenant_id": TENANT, **scope})
+
+    with pytest.raises(NeverSeen, match=f"{what} was never seen"):
+        world.app.stop(meant, by="ann", reason="incident")
+
+    assert world.app.stops(meant.tenant_id) == []
+    world.app.stop(meant, by="ann", reason="incident", even_if_unknown=True)
+    assert [stop.scope for stop in world.app.stops(meant.tenant_id)] == [meant]
+
+
+def test_what_the_bounds_name_or_any_intent_has_was_seen(world):
+    applied(world, accounts={"west": {}}, modes={"default": "AUTO_EXECUTE", "OF_A_MODE": "DISABLED"})
+    world.submit("i-1", account_id="east", action_type="NOWHERE_REGISTERED")
+
+    for scope in (
+        {"account_id": "west"},
+        {"account_id": "east"},
+        {"action_type": TYPE},
+        {"action_type": "OF_A_MODE"},
+        {"action_type": "NOWHERE_REGISTERED"},
+        {"account_id": "east", "action_type": TYPE},
+        {},
+    ):
+        world.app.stop(StopScope(tenant_id=TENANT, **scope), by="ann", reason="incident")
+    assert len(world.app.stops(TENANT)) == 7
+    assert world.app.accounts_in_sight(TENANT) >= {"west", "east"}
+
+
+def test_a_tenant_is_known_by_anything_that_is_stored_of_it(world):
+    world.app.create_key("keyed", {"name": "ann", "roles": ["operator"]}, by="root")
+    world.submit("i-1", tenant_id="busy")
+
+    for tenant in (TENANT, "keyed", "busy"):
+        world.app.require_tenant(tenant)
+    with pytest.raises(NotFound, match="tenant 'acem' is not known"):
+        world.app.require_tenant("acem")
+    with pytest.raises(InvalidInput):
+        world.app.require_tenant("a b")
 
 
 def test_a_global_stop_stands_in_the_platform_s_own_chain_and_in_no_tenant_s(world):

@@ -293,7 +293,9 @@ class World:
         return self.app.approve(self.tenant, name, by=by, digest=digest)
 
     def stop(self, level: str = "autonomy", **scope: Any) -> None:
-        self.app.stop(StopScope(**{"tenant_id": self.tenant, **scope}), by="ann", reason="incident", level=level)
+        """Whether or not what is stopped was ever seen."""
+        meant = StopScope(**{"tenant_id": self.tenant, **scope})
+        self.app.stop(meant, by="ann", reason="incident", level=level, even_if_unknown=True)
 
     def resume(self, level: str = "autonomy", **scope: Any) -> None:
         self.app.resume(StopScope(**{"tenant_id": self.tenant, **scope}), by="ann", reason="over", level=level)

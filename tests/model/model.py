@@ -1,5 +1,6 @@
 """
-What Remit should come to, in dicts and counters. It knows the contract and no code of ours.
+What Remit should come to, in dicts and counters. It knows the contract and no code of ours, but for
+the time zones' rules, which are a package's.
 
 It predicts every answer of the gate and every charge. What moves by itself (publication, execution,
 expiry) it only watches: each move must be one that the contract allows just then, and gives back a
@@ -11,7 +12,8 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
+
+from remit.core.gate.zones import zone as rules_of
 
 WAITING = ("AWAITING_APPROVAL", "BLOCKED")
 ENDED = ("REJECTED", "EXPIRED", "SUPERSEDED", "SUCCEEDED", "FAILED", "CANCELLED")
@@ -47,7 +49,7 @@ class Model:
 
     def day(self, now: datetime) -> tuple[str, str]:
         zone = self.zone_at(now)
-        return zone, now.astimezone(ZoneInfo(zone)).date().isoformat()
+        return zone, now.astimezone(rules_of(zone)).date().isoformat()
 
     def ceiling_day(self, now: datetime) -> tuple[str, str]:
         return "UTC", now.date().isoformat()
@@ -151,5 +153,5 @@ def way(before: str, after: str) -> list[str]:
 
 
 def end_of_day(now: datetime, zone: str) -> datetime:
-    tomorrow = now.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
-    return datetime.combine(tomorrow, time(0), ZoneInfo(zone)).astimezone(UTC)
+    tomorrow = now.astimezone(rules_of(zone)).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time(0), rules_of(zone)).astimezone(UTC)

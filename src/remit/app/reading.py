@@ -15,6 +15,7 @@ from remit.core.records import STOPS, THE_ONE, Key, chain_key
 from remit.core.values import PLATFORM, ApprovalSource
 from remit.flow.context import one
 from remit.flow.reading import export as export_flow
+from remit.flow.reading import known as known_flow
 from remit.flow.reading import measure
 from remit.flow.reading import policies as policies_flow
 from remit.flow.reading import status as status_flow
@@ -36,6 +37,7 @@ class Reading(Part):
     policy_versions = FlowMethod(policies_flow.policy_versions)
     policy_version = FlowMethod(policies_flow.policy_version)
     verify = FlowMethod(export_flow.verify_live)
+    require_tenant = FlowMethod(known_flow.require_tenant)
 
     def intent(self, tenant_id: str, action_intent_id: str) -> ActionIntentV1:
         """The stored intent. Raises `NotFound`."""
@@ -107,6 +109,10 @@ class Reading(Part):
     ) -> tuple[list[LedgerEntry], str | None]:
         """Changes of the bounds and of the stop switches, each with its author, newest first."""
         return status_flow.history(self.context, tenant_id, after, limit)
+
+    def accounts_in_sight(self, tenant_id: str) -> set[str]:
+        """The accounts that the bounds name, that were charged today, or for which something waits."""
+        return known_flow.accounts_in_sight(self.context, tenant_id, self.clock.now())
 
     def tenants(self) -> list[str]:
         """Every tenant that has anything stored, the platform among them."""

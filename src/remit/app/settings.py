@@ -16,6 +16,7 @@ from remit.core.identity.principal import Principal
 from remit.core.identity.session import LINK_LIVES, csrf_token
 from remit.core.values import PLATFORM, check_person
 from remit.flow.context import bounds_now, in_one_write
+from remit.flow.reading.known import require_seen
 from remit.flow.settings import bounds as bounds_flow
 from remit.flow.settings import keys as keys_flow
 from remit.flow.settings import sessions
@@ -96,9 +97,18 @@ class Settings(Part):
 
     # --- stop switches ---
 
-    def stop(self, scope: StopScope, *, by: str, reason: str, level: StopLevel = "autonomy") -> Stop:
-        """Pull a stop switch: it takes effect on the next decision and the next execution."""
-        return self._one(bounds_flow.stop_unit(self.context, scope, level, by=by, reason=reason, now=self.clock.now()))
+    def stop(
+        self, scope: StopScope, *, by: str, reason: str, level: StopLevel = "autonomy", even_if_unknown: bool = False
+    ) -> Stop:
+        """
+        Pull a stop switch: it takes effect on the next decision and the next execution.
+
+        Raises `NeverSeen` for a tenant, account or action type of which nothing is known, unless `even_if_unknown`.
+        """
+        unit = bounds_flow.stop_unit(self.context, scope, level, by=by, reason=reason, now=self.clock.now())
+        if not even_if_unknown:
+            require_seen(self.context, scope)
+        return self._one(unit)
 
     def resume(self, scope: StopScope, *, by: str, reason: str, level: StopLevel = "autonomy") -> bool:
         """Put a stop switch back. False if it was not pulled."""

@@ -327,9 +327,15 @@ class _Verbs:
         level: StopLevel = "autonomy",
         account_id: str | None = None,
         action_type: str | None = None,
+        even_if_unknown: bool = False,
     ) -> _RouteCall[a.StopAnswer]:
-        """Pull a stop switch: without an account and an action type, the whole tenant's."""
-        return _RouteCall(body={"reason": reason, "level": level, "account_id": account_id, "action_type": action_type})
+        """
+        Pull a stop switch: without an account and an action type, the whole tenant's.
+
+        Raises `NotFound` for an account or action type that was never seen, unless `even_if_unknown`.
+        """
+        scope = {"account_id": account_id, "action_type": action_type}
+        return _RouteCall(body={"reason": reason, "level": level, **scope, "even_if_unknown": even_if_unknown})
 
     @_verb("POST /v1/resume")
     def resume(
@@ -389,6 +395,35 @@ _EXPORT: _RouteCall[Any] = _RouteCall(route="GET /v1/ledger/export")
 _STREAM: _RouteCall[Any] = _RouteCall(route="GET /v1/stream")
 ROUTES = {verb.route for verb in vars(_Verbs).values() if isinstance(verb, Verb)} | {_EXPORT.route, _STREAM.route}
 """Every route that a client asks."""
+
+
+# --- lines ---
+
+
+class _Lines:
+    """
+    Cuts an answer into its lines, at LF alone.
+
+    Texts within JSON may hold U+2028, U+2029 and U+0085, which Python and httpx take for ends of lines as well.
+    """
+
+    def __init__(self) -> None:
+        self._begun: list[bytes] = []
+
+    def ended_by(self, piece: bytes) -> Iterator[str]:
+        first, *others = piece.split(b"\n")
+        self._begun.append(first)
+        for start in others:
+            yield self._whole()
+            self._begun = [start]
+
+    def rest(self) -> Iterator[str]:
+        """The last line, where it has no end."""
+        if any(self._begun):
+            yield self._whole()
+
+    def _whole(self) -> str:
+        return b"".join(self._begun).removesuffix(b"\r").decode()
 
 
 # --- the stream ---
@@ -485,7 +520,10 @@ class RemitClient(_Client):
                 if not response.is_success:
                     response.read()
                     raise _error_of(response, call)
-                yield from response.iter_lines()
+                lines = _Lines()
+                for piece in response.iter_bytes():
+                    yield from lines.ended_by(piece)
+                yield from lines.rest()
             finally:
                 response.close()
 
@@ -537,7 +575,11 @@ class AsyncRemitClient(_Client):
                 if not response.is_success:
                     await response.aread()
                     raise _error_of(response, call)
-                async for line in response.aiter_lines():
+                lines = _Lines()
+                async for piece in response.aiter_bytes():
+                    for line in lines.ended_by(piece):
+                        yield line
+                for line in lines.rest():
                     yield line
             finally:
                 await response.aclose()

@@ -37,6 +37,26 @@ class NotFound(CallerMistake):
         super().__init__(f"{what} {name!r} is not known" + ("" if what == "tenant" else f" to tenant {tenant_id!r}"))
 
 
+class NoDatabase(NotFound):
+    """There is no database to read; reading makes none."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("database", name, "")
+        self.args = (f"there is no database at {name}",)
+
+
+class NeverSeen(NotFound):
+    """A stop is for something that was never seen: likely a slip, and what was meant would go on."""
+
+    def __init__(self, what: str, name: str, tenant_id: str) -> None:
+        super().__init__(what, name, tenant_id)
+        where = "here" if what == "tenant" else f"at tenant {tenant_id!r}"
+        self.args = (
+            f"{what} {name!r} was never seen {where}, and nothing was stopped; check its spelling, or stop it all the "
+            "same with even_if_unknown (--even-if-unknown)",
+        )
+
+
 class Unauthenticated(CallerMistake):
     """Nobody known is asking."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self, cast
 
@@ -59,6 +59,45 @@ def utc(moment: datetime) -> datetime:
         raise ValueError("is outside the years 1 to 9999 in UTC") from None
 
 
+def parse_moment(text: str) -> datetime:
+    """The moment in UTC that an RFC 3339 text names. Raises `ValueError` for all else, also where no calendar goes."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except OverflowError:
+        raise ValueError("is outside the years 1 to 9999") from None
+    if moment.tzinfo is None:
+        raise ValueError("says no offset from UTC")
+    return utc(moment)
+
+
+FIRST_MOMENT, LAST_MOMENT = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def shifted(moment: datetime, by: timedelta) -> datetime:
+    """`moment + by`, or the first or the last moment that there is."""
+    try:
+        return moment + by
+    except OverflowError:
+        return FIRST_MOMENT if by < timedelta(0) else LAST_MOMENT
+
+
+def in_zone(moment: datetime, zone: tzinfo | None) -> datetime:
+    """
+    The moment on a zone's clock (`None`: on this machine's), or on UTC's where the zone's shows no such year.
+
+    The last moment in UTC is of the year 10000 in Berlin, and the first one of the year 0 in New York.
+    """
+    try:
+        return moment.astimezone(zone)
+    except (OverflowError, ValueError, OSError):
+        return utc(moment)
+
+
+def to_the_second(moment: datetime) -> str:
+    """As people read it: `2026-03-10 12:00:00 CET`. Not by `strftime`, which may leave out a year's zeros."""
+    return f"{moment.replace(microsecond=0, tzinfo=None).isoformat(' ')} {moment.tzname()}"
+
+
 UtcTime = Annotated[datetime, msgspec.Meta(tz=True)]
 """A stored time: aware, UTC already, RFC 3339 on the wire."""
 
@@ -68,7 +107,7 @@ def _from_wire(value: Any) -> Any:
     if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[Tt ]", value):
         try:
             return datetime.fromisoformat(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return value
     return value
 

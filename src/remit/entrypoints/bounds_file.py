@@ -8,7 +8,7 @@ refused with its line instead of becoming something else than it looks like.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,7 @@ import yaml
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import Bounds, parse_bounds
-from remit.core.gate.bounds_diff import field_path, stated_fields
+from remit.core.gate.bounds_diff import stated_fields
 
 LARGEST_FILE_BYTES = 4 * 1024 * 1024
 # Aliases share nodes: a few lines can stand for billions of values.
@@ -26,6 +26,10 @@ MOST_VALUES = 200_000
 _TAG = "tag:yaml.org,2002:"
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 _FLOAT = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?")
+
+
+FieldPath = tuple[str, ...]
+"""The names that lead to a field. Joined where an error shows them only: they may be long, and stand above many."""
 
 
 class InvalidFile(InvalidInput):
@@ -38,13 +42,51 @@ class InvalidFile(InvalidInput):
         self.args = (f"{place}: {self.args[0]}",)
 
 
+class Lines:
+    """On which line each field of a text stands: looked up where it is asked for, for aliases make many of few."""
+
+    def __init__(self, root: yaml.Node | None) -> None:
+        self._root = root
+
+    def of(self, field: str) -> int | None:
+        """The line of the field, or of the innermost that is there of what holds it."""
+        if self._root is None:
+            return None
+        return _line(self._root, field.split("."))
+
+
+def _line(node: yaml.Node, names: Sequence[str]) -> int | None:
+    """Of the names below `node`; a name of the text may hold dots itself."""
+    for length in range(1, len(names) + 1):
+        found = _below(node, ".".join(names[:length]))
+        if found is not None:
+            line, value = found
+            return _line(value, names[length:]) or line
+    return None
+
+
+def _below(node: yaml.Node, name: str) -> tuple[int, yaml.Node] | None:
+    """The line on which a name stands in a mapping or a list, and its value."""
+    if isinstance(node, yaml.SequenceNode):
+        there = name.isdecimal() and int(name) < len(node.value)
+        return (node.value[int(name)].start_mark.line + 1, node.value[int(name)]) if there else None
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    for key, value in node.value:
+        if key.value == name:
+            return key.start_mark.line + 1, value
+    merged = [value for key, value in node.value if key.tag == f"{_TAG}merge"]
+    parts = [part for each in merged for part in (each.value if isinstance(each, yaml.SequenceNode) else [each])]
+    return next((found for part in parts if (found := _below(part, name))), None)
+
+
 @dataclass(frozen=True, slots=True)
 class BoundsFile:
     """A file's bounds, checked, and the line on which each field stands."""
 
     name: str
     bounds: Bounds
-    lines: Mapping[str, int] = field(repr=False)
+    lines: Lines = field(repr=False)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -53,7 +95,7 @@ class BoundsFile:
         data = reader.read_mapping(_read_text(path, path.name, None, "(file)"))
         if isinstance(data.get("policies"), list):
             data["policies"] = [
-                _policy(path, reader.lines.get(f"policies.{index}"), index, entry)
+                _policy(path, reader.lines.of(f"policies.{index}"), index, entry)
                 for index, entry in enumerate(data["policies"])
             ]
         return cls._checked(reader, data)
@@ -104,11 +146,8 @@ def read_bounds(path: Path) -> Bounds:
     return BoundsFile.read(path).bounds
 
 
-def _located(file: str, lines: Mapping[str, int], error: InvalidInput) -> InvalidFile:
-    names = error.field.split(".")
-    known = (lines.get(".".join(names[:length])) for length in range(len(names), 0, -1))
-    line = next((line for line in known if line is not None), None)
-    return InvalidFile(file, line, error.field, error.problem, error.way_out)
+def _located(file: str, lines: Lines, error: InvalidInput) -> InvalidFile:
+    return InvalidFile(file, lines.of(error.field), error.field, error.problem, error.way_out)
 
 
 def _policy(bounds_path: Path, line: int | None, index: int, entry: Any) -> Any:
@@ -133,11 +172,11 @@ def _read_text(path: Path, file: str, line: int | None, field: str) -> str:
 
 
 class _Reader:
-    """From YAML's nodes to JSON values, noting the line of every path."""
+    """From YAML's nodes to JSON values."""
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.lines: dict[str, int] = {}
+        self.lines = Lines(None)
         self._values = 0
 
     def read_mapping(self, text: str) -> dict[str, Any]:
@@ -156,11 +195,14 @@ class _Reader:
             raise InvalidFile(self.file, None, "(yaml)", str(error).split("\n")[0], "correct it") from None
         except RecursionError:
             raise InvalidFile(self.file, None, "(yaml)", "is nested too deeply", "flatten it") from None
-        return None if root is None else self._value(root, "", ())
+        if root is None:
+            return None
+        value = self._value(root, (), ())
+        self.lines = Lines(root)
+        return value
 
-    def _value(self, node: yaml.Node, path: str, inside: tuple[yaml.Node, ...]) -> Any:
+    def _value(self, node: yaml.Node, path: FieldPath, inside: tuple[yaml.Node, ...]) -> Any:
         self._values += 1
-        self.lines.setdefault(path, node.start_mark.line + 1)
         if any(node is outer for outer in inside):
             raise self._wrong(node, path, "refers to itself", "write it out")
         if self._values > MOST_VALUES or len(inside) > 100:
@@ -169,10 +211,10 @@ class _Reader:
             return self._mapping(node, path, (*inside, node))
         if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
             items = enumerate(node.value)
-            return [self._value(item, field_path(path, str(index)), (*inside, node)) for index, item in items]
+            return [self._value(item, (*path, str(index)), (*inside, node)) for index, item in items]
         return self._scalar(node, path)
 
-    def _mapping(self, node: yaml.MappingNode, path: str, inside: tuple[yaml.Node, ...]) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, path: FieldPath, inside: tuple[yaml.Node, ...]) -> dict[str, Any]:
         if node.tag != f"{_TAG}map":
             raise self._wrong(node, path, f"has the type {node.tag}", "use a plain mapping")
         values: dict[str, Any] = {}
@@ -183,15 +225,14 @@ class _Reader:
                 continue
             key = self._key(key_node, path)
             if key in values:
-                raise self._wrong(key_node, field_path(path, key), "stands twice", "keep one of them")
-            self.lines[field_path(path, key)] = key_node.start_mark.line + 1
+                raise self._wrong(key_node, (*path, key), "stands twice", "keep one of them")
             # "allowlist:" with its items commented out would otherwise be no list, and the tenant's would hold.
-            if value_node.tag == f"{_TAG}null" and ".tool." not in f"{path}.":
-                raise self._wrong(value_node, field_path(path, key), "has no value", "write [] for none, or drop it")
-            values[key] = self._value(value_node, field_path(path, key), inside)
+            if value_node.tag == f"{_TAG}null" and "tool" not in path[1:]:
+                raise self._wrong(value_node, (*path, key), "has no value", "write [] for none, or drop it")
+            values[key] = self._value(value_node, (*path, key), inside)
         return merged | values
 
-    def _merged(self, node: yaml.Node, path: str, inside: tuple[yaml.Node, ...]) -> dict[str, Any]:
+    def _merged(self, node: yaml.Node, path: FieldPath, inside: tuple[yaml.Node, ...]) -> dict[str, Any]:
         parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
         merged: dict[str, Any] = {}
         for part in parts:
@@ -201,17 +242,15 @@ class _Reader:
             merged = value | merged
         return merged
 
-    def _key(self, node: yaml.Node, path: str) -> str:
+    def _key(self, node: yaml.Node, path: FieldPath) -> str:
         if not isinstance(node, yaml.ScalarNode):
             raise self._wrong(node, path, "has a key that is not text", "use a name")
         if node.tag != f"{_TAG}str":
             kind = node.tag.removeprefix(_TAG)
-            raise self._wrong(
-                node, field_path(path, node.value), f"is read as a {kind}, not a name", "put it in quotes"
-            )
+            raise self._wrong(node, (*path, node.value), f"is read as a {kind}, not a name", "put it in quotes")
         return str(node.value)
 
-    def _scalar(self, node: yaml.Node, path: str) -> Any:
+    def _scalar(self, node: yaml.Node, path: FieldPath) -> Any:
         text, kind = str(node.value), node.tag.removeprefix(_TAG)
         if kind == "str":
             return text
@@ -226,5 +265,5 @@ class _Reader:
         what = {"timestamp": "a date", "int": "a number in another base", "float": "a number of another kind"}
         raise self._wrong(node, path, f"{text!r} is read as {what.get(kind, kind)}", "put it in quotes, or write 1.5")
 
-    def _wrong(self, node: yaml.Node, path: str, problem: str, way_out: str) -> InvalidFile:
-        return InvalidFile(self.file, node.start_mark.line + 1, path or "(bounds)", problem, way_out)
+    def _wrong(self, node: yaml.Node, path: FieldPath, problem: str, way_out: str) -> InvalidFile:
+        return InvalidFile(self.file, node.start_mark.line + 1, ".".join(path) or "(bounds)", problem, way_out)

@@ -12,7 +12,7 @@ from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
 from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, KINDS, STOPS, Key
-from remit.core.values import Stored
+from remit.core.values import Stored, parse_moment
 
 R = TypeVar("R", bound=Stored | IntentHistory)
 RecordId = tuple[str, str, str]
@@ -72,10 +72,10 @@ def cursor_of(text: str) -> tuple[datetime, str]:
     """The moment and the id that a cursor names. Raises `InvalidInput` if it is none."""
     moment, bar, id = text.partition("|")
     try:
-        at = datetime.fromisoformat(moment)
+        at = parse_moment(moment)
     except ValueError:
         at = None
-    if not bar or at is None or at.tzinfo is None:
+    if not bar or at is None:
         raise InvalidInput("after", f"{text!r} is not a cursor", "send one that a page of this list ended with")
     return at, id
 

@@ -319,7 +319,17 @@ class ReadingContract(StoreBase):
         assert store.recent(TENANT, ["INTENT_PROPOSED", "GATE_DECIDED"], "a-1", None, 10) == [decided, proposed]
         assert store.recent(TENANT, [], None, None, 10) == []
 
-    @pytest.mark.parametrize("cursor", ["", "i-1", "yesterday|i-1", "2026-03-01T12:00:00|i-1"])
+    @pytest.mark.parametrize(
+        "cursor",
+        [
+            "",
+            "i-1",
+            "yesterday|i-1",
+            "2026-03-01T12:00:00|i-1",
+            "0001-01-01T00:00:00+23:59|i",
+            "9999-12-31T24:00:00Z|i",
+        ],
+    )
     def test_a_cursor_that_is_none_is_the_callers_mistake(self, store: Store, cursor: str) -> None:
         with pytest.raises(InvalidInput):
             store.cases(TENANT, ALL, cursor, 10)

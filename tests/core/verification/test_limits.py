@@ -1,10 +1,45 @@
-"""Limits: what a charge was measured against is what the bounds said."""
+"""Limits: what a charge was measured against is what the bounds said, in the window of its day."""
 
 import pytest
 
-from .exports import WINDOW, Mutations, assert_that_one_alone
+from remit.app import verify_export
+
+from .exports import WINDOW, Lines, Mutations, assert_that_one_alone, found
 
 breaks = Mutations(2)
+
+
+def renamed(lines: Lines, old: str, new: str) -> None:
+    """Other windows in every charge and decision, as a writer that mistook the day would have it."""
+    for line in lines.lines:
+        seen = [limit for check in line["data"].get("checks", []) for limit in check["saw"].get("limits", [])]
+        for each in [*line["data"].get("charges", []), *seen]:
+            each["window_id"] = each["window_id"].replace(old, new)
+
+
+def say_that_it_ends(lines: Lines, name: str, ends: str) -> None:
+    for limit in lines.data(name, "GATE_DECIDED")["checks"][-1]["saw"]["limits"]:
+        limit["resets_at"] = ends
+
+
+@breaks
+def charges_were_counted_into_a_day_far_away(lines):
+    renamed(lines, "2026-03-10@", "2026-03-12@")
+
+
+@breaks
+def charges_were_counted_into_what_is_no_day(lines):
+    renamed(lines, "2026-03-10@", "2026-02-30@")
+
+
+@breaks
+def a_charge_was_made_after_its_window_had_ended(lines):
+    say_that_it_ends(lines, "auto-2", "2026-03-10T00:00:00Z")
+
+
+@breaks
+def a_charge_was_made_before_its_window_began(lines):
+    say_that_it_ends(lines, "auto-2", "2026-03-12T00:00:00Z")
 
 
 @breaks
@@ -47,3 +82,20 @@ def a_change_of_the_bounds_is_taken_out(lines):
 @pytest.mark.parametrize("invariant, mutate", breaks)
 def test_what_breaks_one_invariant_is_reported_as_that_one_alone(lines, invariant, mutate):
     assert_that_one_alone(lines, invariant, mutate)
+
+
+@pytest.mark.parametrize("date", ["2026-03-09", "2026-03-10", "2026-03-11"])
+def test_a_ledger_of_a_zone_whose_rules_nobody_here_has_is_sound(lines, date):
+    for config in lines.configs():
+        config["bounds"]["budget"]["timezone"] = config["bounds"]["tenant_budget"]["timezone"] = "Mars/Base"
+    renamed(lines, "2026-03-10@UTC", f"{date}@Mars/Base")
+
+    report = verify_export(iter(lines.rehashed()))
+
+    assert report.ok, [str(finding) for finding in report.findings]
+
+
+def test_charges_in_another_zone_than_the_bounds_say_are_found(lines):
+    renamed(lines, "@UTC|account:north", "@Asia/Tokyo|account:north")
+
+    assert found(lines.rehashed()) == {1, 2}

@@ -112,6 +112,11 @@ def stop_in_force(stops: Iterable[Stops], *, tenant_id: str, account_id: str, ac
     return min(covering, key=lambda stop: stop.level != "everything", default=None)
 
 
+def stops_all(stops: Iterable[Stop]) -> bool:
+    """Does one of a tenant's stops cover all of its accounts and action types?"""
+    return any(stop.scope.account_id is None and stop.scope.action_type is None for stop in stops)
+
+
 def stopped_for(source: str, stop: Stop | None) -> bool:
     """Does this stop forbid an execution approved by `source`? `autonomy` stops only policy's approvals."""
     return stop is not None and (stop.level == "everything" or source == "POLICY")

@@ -32,9 +32,9 @@ from remit.core.gate.budget import (
     TimeZone,
     day_of,
     merge,
-    zone_loads,
 )
 from remit.core.gate.policy import PolicySet, PolicySource, check_texts, load_policies
+from remit.core.gate.zones import check_zone, zone_loads
 from remit.core.intent import check_json
 from remit.core.values import (
     ActionTypeName,
@@ -143,27 +143,39 @@ class BoundsInForce(Document):
 
     def budget(self, account_id: str, now: datetime) -> BudgetInForce:
         """The budget of an account at `now`, each part in its zone's day."""
+        zone, tenant_zone = map(_zone_that_loads, self.budget_zones(account_id, now))
+        return self.budget_on(account_id, day_of(now, zone), day_of(now, tenant_zone))
+
+    def budget_zones(self, account_id: str, now: datetime) -> tuple[str, str]:
+        """The zones in whose days an account and the ceiling are counted at `now`, whether or not they load here."""
+        return self._zone(account_id, now), self._tenant_zone(now)
+
+    def budget_on(self, account_id: str, day: Day, tenant_day: Day) -> BudgetInForce:
+        """The budget of an account on these days of its zone and of the ceiling's."""
         return BudgetInForce(
             budget=merge(self.bounds.budget, self.account(account_id).budget),
-            day=day_of(now, self._zone(account_id, now)),
+            day=day,
             tenant_budget=self.bounds.tenant_budget,
-            tenant_day=day_of(now, _in_force(self.zones_until.get(_TENANT), _ceiling_zone(self.bounds), now)),
+            tenant_day=tenant_day,
         )
 
     def day(self, now: datetime) -> Day:
         """The tenant's day: that of the accounts which the bounds do not name."""
-        return day_of(now, self._zone(_UNNAMED, now))
+        return day_of(now, _zone_that_loads(self._zone(_UNNAMED, now)))
 
     def zones(self, now: datetime) -> set[str]:
         """Every zone whose today holds usage of this tenant."""
         named = {*self.bounds.accounts, *self.zones_until} - {_UNNAMED, _TENANT}
-        ceiling = _in_force(self.zones_until.get(_TENANT), _ceiling_zone(self.bounds), now)
-        return {self._zone(account, now) for account in named} | {self._zone(_UNNAMED, now), ceiling}
+        found = {self._zone(account, now) for account in [*named, _UNNAMED]} | {self._tenant_zone(now)}
+        return set(map(_zone_that_loads, found))
 
     def _zone(self, account_id: str, now: datetime) -> str:
         named = account_id in self.bounds.accounts or account_id in self.zones_until
         running_out = self.zones_until.get(account_id if named else _UNNAMED)
         return _in_force(running_out, _account_zone(self.bounds, account_id), now)
+
+    def _tenant_zone(self, now: datetime) -> str:
+        return _in_force(self.zones_until.get(_TENANT), _ceiling_zone(self.bounds), now)
 
 
 _NOTHING_OF_ITS_OWN = AccountBounds()
@@ -176,6 +188,15 @@ def nothing_set(tenant_id: str) -> BoundsInForce:
     """What a tenant has before its first bounds: no list, no budget, so no autonomy."""
     check_identifier("tenant", tenant_id)
     return BoundsInForce(config_sequence=0, bounds=Bounds(tenant=tenant_id), type_versions={})
+
+
+def names_account(bounds: Bounds, account_id: str) -> bool:
+    return account_id in bounds.accounts
+
+
+def names_action_type(bounds: Bounds, name: str) -> bool:
+    """Is it registered, or at least listed anywhere?"""
+    return name in bounds.action_types or any(name == listed for _, listed in unregistered(bounds))
 
 
 def unregistered(bounds: Bounds) -> list[tuple[str, str]]:
@@ -194,6 +215,7 @@ def unregistered(bounds: Bounds) -> list[tuple[str, str]]:
 def parse_bounds(data: Any) -> Bounds:
     """Check bounds as people wrote them. Raises `InvalidInput` naming the first field that is wrong."""
     if isinstance(data, Bounds):
+        check_zones(data)
         return data
     if not isinstance(data, Mapping):
         raise InvalidInput("(bounds)", "are not a mapping", "start with 'tenant: NAME'")
@@ -209,17 +231,16 @@ def parse_bounds(data: Any) -> Bounds:
 
 def check_zones(bounds: Bounds) -> None:
     """Raises `InvalidInput` for a time zone that nobody knows."""
-    check_zone("budget.timezone", bounds.budget)
-    check_zone("tenant_budget.timezone", bounds.tenant_budget)
+    check_zone_of("budget", bounds.budget)
+    check_zone_of("tenant_budget", bounds.tenant_budget)
     for name, own in bounds.accounts.items():
-        check_zone(f"accounts.{name}.budget.timezone", own.budget)
+        check_zone_of(f"accounts.{name}.budget", own.budget)
 
 
-def check_zone(field: str, budget: Budget | TenantBudget | None) -> None:
-    """Raises `InvalidInput` naming `field` for a time zone that nobody knows."""
-    zone = budget.timezone if budget else None
-    if zone is not None and not zone_loads(zone):
-        raise InvalidInput(field, f"{zone!r} is not a time zone", "use an IANA name such as Europe/Berlin")
+def check_zone_of(field: str, budget: Budget | TenantBudget | None) -> None:
+    """Raises `InvalidInput` if the budget at `field` is in a time zone that nobody knows."""
+    if budget is not None and budget.timezone is not None:
+        check_zone(f"{field}.timezone", budget.timezone)
 
 
 def check_policy_texts(policies: Sequence[PolicySource]) -> None:
@@ -264,8 +285,7 @@ def _zones_running_out(before: BoundsInForce, after: Bounds, now: datetime) -> d
     named = {*before.bounds.accounts, *after.accounts, *before.zones_until} - {_UNNAMED, _TENANT}
     pairs = {account: (before._zone(account, now), _account_zone(after, account)) for account in named}
     pairs[_UNNAMED] = (before._zone(_UNNAMED, now), _account_zone(after, _UNNAMED))
-    ceiling = _in_force(before.zones_until.get(_TENANT), _ceiling_zone(before.bounds), now)
-    pairs[_TENANT] = (ceiling, _ceiling_zone(after))
+    pairs[_TENANT] = (before._tenant_zone(now), _ceiling_zone(after))
     # Before the first bounds nothing was charged, so no day has to end.
     if before.config_sequence == 0:
         return {}
@@ -276,7 +296,8 @@ def _zones_running_out(before: BoundsInForce, after: Bounds, now: datetime) -> d
     return {
         name: ZoneUntil(timezone=old, until=day_of(now, old).ends_at)
         for name, (old, _) in pairs.items()
-        if name in changed
+        # In a zone that is gone nothing was counted, so no day has to end.
+        if name in changed and zone_loads(old)
     }
 
 
@@ -296,4 +317,4 @@ def _ceiling_zone(bounds: Bounds) -> str:
 
 
 def _in_force(running_out: ZoneUntil | None, configured: str, now: datetime) -> str:
-    return _zone_that_loads(running_out.timezone if running_out and now < running_out.until else configured)
+    return running_out.timezone if running_out and now < running_out.until else configured

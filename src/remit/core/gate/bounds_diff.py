@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 from remit.core.gate.bounds import Bounds, BoundsInForce
 from remit.core.gate.policy import PolicySource
+from remit.core.gate.text_diff import lines_of, text_diff
 from remit.core.values import instant
 
 
@@ -29,11 +29,11 @@ class Difference:
         """`+ path: value`, `- path: value` or `~ path: before -> after`; longer text as a diff."""
         if self.kind == "changed":
             if _is_long(self.before) and _is_long(self.after):
-                return [f"~ {self.path}:", *_text_diff(self.before, self.after)]
+                return [f"~ {self.path}:", *(f"    {line}" for line in text_diff(self.before, self.after, context=1))]
             return [f"~ {self.path}: {_shown(self.before)} -> {_shown(self.after)}"]
         sign, value = ("+", self.after) if self.kind == "added" else ("-", self.before)
         if _is_long(value):
-            return [f"{sign} {self.path}:", *(f"    {sign}{line}" for line in value.splitlines())]
+            return [f"{sign} {self.path}:", *(f"    {sign}{line}" for line in lines_of(value))]
         return [f"{sign} {self.path}: {_shown(value)}"]
 
 
@@ -86,11 +86,18 @@ def _differences(path: str, before: Any, after: Any) -> Iterator[Difference]:
 
 
 def _list_differences(path: str, before: list[Any], after: list[Any]) -> Iterator[Difference]:
-    gone, new = [item for item in before if item not in after], [item for item in after if item not in before]
+    old, wanted = {_written(item) for item in before}, {_written(item) for item in after}
+    gone = [item for item in before if _written(item) not in wanted]
+    new = [item for item in after if _written(item) not in old]
     yield from (Difference(path, "removed", item, None) for item in gone)
     yield from (Difference(path, "added", None, item) for item in new)
     if not gone and not new:
         yield Difference(path, "changed", before, after)
+
+
+def _written(item: Any) -> str:
+    """What tells one item of a list from another, and can be looked up."""
+    return json.dumps(item, sort_keys=True)
 
 
 def _kind(before: Any, after: Any) -> Literal["added", "removed", "changed"]:
@@ -101,11 +108,6 @@ def _kind(before: Any, after: Any) -> Literal["added", "removed", "changed"]:
 
 def _is_long(value: Any) -> bool:
     return isinstance(value, str) and "\n" in value
-
-
-def _text_diff(before: str, after: str) -> list[str]:
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")
-    return [f"    {line}" for line in lines if not line.startswith(("---", "+++"))]
 
 
 def _shown(value: Any) -> str:
@@ -123,8 +125,10 @@ def policy_difference(before: Sequence[PolicySource], after: Sequence[PolicySour
 
 
 def _policy_lines(before: Sequence[PolicySource], after: Sequence[PolicySource]) -> Iterator[str]:
-    old = {source.name: source.text.splitlines() for source in before}
-    new = {source.name: source.text.splitlines() for source in after}
+    old = {source.name: source.text for source in before}
+    new = {source.name: source.text for source in after}
     for name in sorted({*old, *new}):
-        names = name if name in old else "/dev/null", name if name in new else "/dev/null"
-        yield from difflib.unified_diff(old.get(name, []), new.get(name, []), *names, lineterm="")
+        if old.get(name) != new.get(name):
+            yield f"--- {name if name in old else '/dev/null'}"
+            yield f"+++ {name if name in new else '/dev/null'}"
+            yield from text_diff(old.get(name, ""), new.get(name, ""), context=3)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.action_type import ActionTypeSpec
@@ -20,7 +20,7 @@ from remit.core.gate.bounds import (
     Modes,
     check_policy_texts,
     check_tools_are_json,
-    check_zone,
+    check_zone_of,
 )
 from remit.core.gate.budget import Budget, TenantBudget
 from remit.core.gate.policy import PolicySource
@@ -125,12 +125,13 @@ class Budgets(BoundsPart):
         changed = {"budget": self.tenant, "tenant_budget": self.ceiling, "accounts": accounts}
         return bounds.model_copy(update=changed)
 
-    def check_zones(self) -> None:
-        """Raises `InvalidInput` for a time zone that nobody knows."""
-        check_zone("tenant.timezone", self.tenant)
-        check_zone("ceiling.timezone", self.ceiling)
+    @model_validator(mode="after")
+    def _zones_are_there(self) -> Self:
+        check_zone_of("tenant", self.tenant)
+        check_zone_of("ceiling", self.ceiling)
         for name, own in self.accounts.items():
-            check_zone(f"accounts.{name}.timezone", own)
+            check_zone_of(f"accounts.{name}", own)
+        return self
 
 
 class Policies(BoundsPart):
@@ -167,8 +168,6 @@ def parse_part(kind: type[P], data: Any) -> P:
         check_tools_are_json(part.action_types)
     if isinstance(part, Policies):
         check_policy_texts(part.policies)
-    if isinstance(part, Budgets):
-        part.check_zones()
     return part
 
 

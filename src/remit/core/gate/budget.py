@@ -13,25 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, StringConstraints
 
-from remit.core.values import ActionTypeName, Record, Request, UtcTime
-
-
-@lru_cache(maxsize=1024)
-def zone_loads(name: str) -> bool:
-    """Is it a time zone here and now? One that was stored may be gone in another release of the rules."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
-
+from remit.core.gate.zones import zone
+from remit.core.values import FIRST_MOMENT, LAST_MOMENT, ActionTypeName, Record, Request, UtcTime, in_zone, utc
 
 # Checked where bounds are written (`bounds.parse_bounds`), not where they are read: a stored zone that is gone
 # must not keep its tenant's bounds from being read at all.
@@ -81,14 +70,18 @@ class Day:
 
 
 def day_of(now: datetime, timezone: str) -> Day:
-    """The day of `timezone` that `now` falls on. Where a clock change skips midnight, it ends right after."""
-    return _day(now.astimezone(ZoneInfo(timezone)).date(), timezone)
+    """The day of a zone that loads on which `now` falls. Where a clock change skips midnight, it ends right after."""
+    return _day(in_zone(now, zone(timezone)).date(), timezone)
 
 
 @lru_cache(maxsize=1024)
 def _day(today: date, timezone: str) -> Day:
-    midnight = datetime.combine(today + timedelta(days=1), time(0), ZoneInfo(timezone))
-    return Day(date=today.isoformat(), timezone=timezone, ends_at=midnight.astimezone(UTC))
+    try:
+        ends_at = utc(datetime.combine(today + timedelta(days=1), time(0), zone(timezone)))
+    except (OverflowError, ValueError):
+        # The calendar's last day, or one that ends before its first moment in UTC.
+        ends_at = LAST_MOMENT if today.year > 1 else FIRST_MOMENT
+    return Day(date=today.isoformat(), timezone=timezone, ends_at=ends_at)
 
 
 class Counter(Record, frozen=True):

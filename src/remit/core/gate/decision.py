@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 from remit.core.gate.action_type import DEFAULT_MIN_CONFIDENCE
 from remit.core.gate.autonomy import ResolvedMode, Stop, Stops, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import BudgetInForce, Charge, Limit, Shortfall, Usage, charge
 from remit.core.gate.policy import PolicyDecision, PolicyQuestion, PolicyVerdict, policy_version, ten_thousandths
+from remit.core.gate.zones import zone
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.rendering import quoted
-from remit.core.values import RISK_ORDER, Record, RiskLevel, UtcTime, instant
+from remit.core.values import RISK_ORDER, Record, RiskLevel, UtcTime, in_zone, instant
 
 Result = Literal["AUTO_EXECUTED", "REQUIRE_APPROVAL"]
 
@@ -130,7 +130,7 @@ def ask_policy(
     Where they cannot be read the answer is `BLOCK`: the rule that is lost may have been one.
     """
     spec = bounds.action_type(intent.action_type)
-    local = now.astimezone(ZoneInfo(budget.day.timezone))
+    local = in_zone(now, zone(budget.day.timezone))
     question = PolicyQuestion(
         tenant_id=intent.tenant_id,
         account_id=intent.account_id,

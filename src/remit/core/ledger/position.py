@@ -16,7 +16,7 @@ from typing import NamedTuple, Self
 from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.values import Record, instant, utc
+from remit.core.values import Record, instant, parse_moment
 
 OVERLAP = timedelta(seconds=10)
 """How late an entry may be committed, after its own time, and still reach those who follow."""
@@ -71,10 +71,9 @@ class LedgerCursor:
         moment, bar, rest = text.partition("|")
         entry_id, _, marks = rest.partition("|")
         try:
-            at = datetime.fromisoformat(moment)
-            if at.tzinfo is None or not bar:
+            if not bar:
                 raise ValueError
-            place = LedgerPosition(utc(at), entry_id)
+            place = LedgerPosition(parse_moment(moment), entry_id)
         except ValueError:
             problem = f"{text[:100]!r} is not the id of an event of this stream"
             raise InvalidInput("Last-Event-ID", problem, "send the last one received, or none") from None

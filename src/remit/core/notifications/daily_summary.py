@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from remit.core.gate.budget import day_of
+from remit.core.gate.zones import zone
 from remit.core.notifications.daily_counts import DailyCounts
 
 MOST_DAYS = 7
@@ -80,5 +80,5 @@ def days_to_tell(digested: str | None, since: datetime, now: datetime, timezone:
 
 
 def _ends_at(day: date, timezone: str) -> datetime:
-    noon = datetime.combine(day, time(12), ZoneInfo(timezone))
+    noon = datetime.combine(day, time(12), zone(timezone))
     return day_of(noon, timezone).ends_at

@@ -37,10 +37,13 @@ def _version(wanted: bool) -> None:
         return
     from importlib.metadata import PackageNotFoundError, version
 
+    from remit.core.gate.zones import RULES
+
     try:
-        output.say(f"remit {version('remit')}")
+        own = version("remit")
     except PackageNotFoundError:
-        output.say("remit (from source)")
+        own = "(from source)"
+    output.say(f"remit {own}, with the time zones of {RULES}")
     raise typer.Exit
 
 
@@ -62,6 +65,7 @@ def main() -> None:
     """The script: one run of the command line, ending the process with its exit code."""
     # Asked before anything is parsed: what cannot be parsed is told as JSON too.
     as_json = "--json" in sys.argv[1:]
+    output.take_any_text()
     try:
         code = app(prog_name="remit", standalone_mode=False)
         sys.stdout.flush()
@@ -73,12 +77,18 @@ def main() -> None:
         code = output.WRONG_INPUT
     except (typer.Abort, KeyboardInterrupt):
         code = output.INTERRUPTED
-    except (BrokenPipeError, SystemExit):
-        # Whoever reads stopped reading: Typer makes that SystemExit(1), which is `verify`'s code for broken.
-        # Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = output.NOBODY_READS
+    except (BrokenPipeError, SystemExit) as error:
+        code = _ended_early(error)
     sys.exit(code if isinstance(code, int) else output.DONE)
+
+
+def _ended_early(error: BaseException) -> int:
+    if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+        return output.TRY_LATER if error.code else output.DONE
+    # Whoever reads stopped reading: Typer makes that SystemExit(1), which is `verify`'s code for broken.
+    # Python would complain once more when it flushes at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return output.NOBODY_READS
 
 
 def _usage_error(error: typer.TyperException) -> InvalidInput:

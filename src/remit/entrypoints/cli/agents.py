@@ -16,7 +16,7 @@ from remit.core.gate.decision import INTENT_NOT_FOUND, MISSING_INPUT
 from remit.core.intent import ActionIntentV1
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.lines import Line, batches, source
-from remit.entrypoints.cli.options import AsJson, Db, Tenant, opened
+from remit.entrypoints.cli.options import AsJson, Db, Tenant, existing, opened
 from remit.entrypoints.server.process import settle
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.ports import attempt, in_order
@@ -149,7 +149,7 @@ def gate(
 
     Example: remit gate i-7 --tenant acme --account acct-1
     """
-    with opened(ctx, db) as remit:
+    with existing(ctx, db) as remit:
         answers = remit.gate([GateRequest(name, tenant, account) for name in intents])
     codes = [_tell_answer(answer, as_json) for answer in answers]
     raise typer.Exit(max(codes))

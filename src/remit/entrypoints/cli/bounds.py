@@ -14,7 +14,7 @@ from remit.core.gate.bounds import BoundsInForce, unregistered
 from remit.core.gate.bounds_diff import changes, describe_changes
 from remit.entrypoints.bounds_file import BoundsFile
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.options import AccountOption, AsJson, By, Db, Tenant, opened
+from remit.entrypoints.cli.options import AccountOption, AsJson, By, Db, Tenant, existing, opened
 
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the ledger.")]
 OnlyTenant = Annotated[
@@ -103,6 +103,9 @@ def stop(
     account: AccountOption = None,
     action_type: OnlyType = None,
     everything: Everything = False,
+    even_if_unknown: Annotated[
+        bool, typer.Option("--even-if-unknown", help="Also an account or action type that was never seen.")
+    ] = False,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
@@ -114,8 +117,8 @@ def stop(
     Example: remit stop --tenant acme --account acct-1 --by ann --reason "odd notes since noon"
     """
     scope = StopScope(tenant_id=tenant, account_id=account, action_type=action_type)
-    with opened(ctx, db) as remit:
-        pulled = remit.stop(scope, by=by, reason=reason, level=_level(everything))
+    with existing(ctx, db) as remit:
+        pulled = remit.stop(scope, by=by, reason=reason, level=_level(everything), even_if_unknown=even_if_unknown)
     if as_json:
         output.print_json(pulled.wire())
     else:
@@ -139,7 +142,7 @@ def resume(
     Example: remit resume --tenant acme --account acct-1 --by ann --reason "it was a test"
     """
     scope, level = StopScope(tenant_id=tenant, account_id=account, action_type=action_type), _level(everything)
-    with opened(ctx, db) as remit:
+    with existing(ctx, db, tenant) as remit:
         resumed = remit.resume(scope, by=by, reason=reason, level=level)
     if as_json:
         output.print_json({"resumed": resumed, "scope": scope.wire(), "level": level})
@@ -165,7 +168,7 @@ def usage(
 
     Example: remit usage --tenant acme
     """
-    with opened(ctx, db) as remit:
+    with existing(ctx, db, tenant) as remit:
         used = remit.usage(tenant, account_id=account)
         problem = remit.bounds(tenant).unreadable()
     if as_json:

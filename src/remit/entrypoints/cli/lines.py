@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from remit.core.errors import InvalidInput
+from remit.core.json_text import MOST_PARTS, read_json
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -25,37 +25,11 @@ class Line:
     size: int
     text: bytes | None
 
-    def value(self) -> Any:
-        """
-        The JSON in it. Raises `InvalidInput`: not UTF-8, not JSON, or an object that names a field twice.
-        """
+    def value(self, *, most_parts: int | None = MOST_PARTS) -> Any:
+        """The JSON in it, as `read_json` reads it. Raises `InvalidInput`."""
         if self.text is None:
             raise InvalidInput("(json)", f"takes {self.size} bytes", "keep what is bulky elsewhere and refer to it")
-        try:
-            return json.loads(self.text.decode("utf-8-sig"), object_pairs_hook=_object)
-        except RecursionError:
-            raise InvalidInput("(json)", "is nested too deeply", "flatten it") from None
-        except ValueError as error:
-            raise InvalidInput("(json)", f"cannot be read: {error}", "send one JSON object a line") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Of two values under one name each reader takes another one.
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidInput(twice, "stands twice in one object", "send it once")
-    return value
-
-
-def parse(text: str) -> Any:
-    """The JSON in a command's argument. Raises `ValueError` if it is none, `InvalidInput` for a field twice."""
-    return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse)
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
+        return read_json(self.text, most_parts=most_parts)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import typer
 
 from remit.core.errors import InvalidInput
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.options import AsJson, By, Db, LimitOption, Tenant, opened
+from remit.entrypoints.cli.options import AsJson, By, Db, LimitOption, Tenant, existing, opened
 from remit.flow.reading.pages import PAGE
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The subscription's name.", show_default=False)]
@@ -28,7 +28,7 @@ def listed(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db =
 
     Example: remit subscription list --tenant acme
     """
-    with opened(ctx, db) as remit:
+    with existing(ctx, db, tenant) as remit:
         found = [each.wire() for each in remit.subscriptions(tenant)]
     if as_json:
         for each in found:
@@ -115,7 +115,7 @@ def remove(ctx: typer.Context, name: Name, tenant: Tenant, as_json: AsJson = Fal
 
     Example: remit subscription remove ops --tenant acme
     """
-    with opened(ctx, db) as remit:
+    with existing(ctx, db) as remit:
         removed = remit.remove_subscription(tenant, name)
     if as_json:
         output.print_json(removed.wire())
@@ -129,7 +129,7 @@ def test(ctx: typer.Context, name: Name, tenant: Tenant, by: By, as_json: AsJson
 
     Example: remit subscription test ops --tenant acme --by ann
     """
-    with opened(ctx, db) as remit:
+    with existing(ctx, db) as remit:
         asked = remit.test_subscription(tenant, name, by=by)
     if as_json:
         output.print_json(asked.shown())
@@ -156,7 +156,7 @@ def deliveries(
 
     Example: remit deliveries --tenant acme --status FAILED
     """
-    with opened(ctx, db) as remit:
+    with existing(ctx, db, tenant) as remit:
         found = remit.deliveries(tenant, subscription_id=subscription, status=status, limit=limit)
     if as_json:
         for each in found:

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Protocol
+from io import TextIOWrapper
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -18,12 +19,15 @@ from remit.core.errors import (
     CallerMistake,
     Conflict,
     InvalidInput,
+    NeverSeen,
+    NoDatabase,
     NotFound,
     OutcomeUnknown,
     RemitError,
     TryLater,
 )
 from remit.core.rendering import sentence, value_text
+from remit.core.values import in_zone, to_the_second
 
 DONE, BROKEN, WRONG_INPUT, NOT_FOUND, CONFLICT, TRY_LATER = 0, 1, 2, 3, 4, 5
 INTERRUPTED, NOBODY_READS = 130, 141
@@ -37,6 +41,7 @@ _EXIT_CODES: list[tuple[type[RemitError], int]] = [
 ]
 
 _WAYS_OUT: list[tuple[type[RemitError], str]] = [
+    (NoDatabase, "name it with --db, or begin with 'remit apply'"),
     (NotFound, "check the name and the tenant"),
     (Conflict, "look at it again with 'remit status'"),
     (TryLater, "send it again in a moment"),
@@ -57,7 +62,7 @@ def _told(error: RemitError) -> tuple[str, str]:
     text = str(error)
     if isinstance(error, InvalidInput):
         return text.removesuffix(f"; {error.way_out}"), error.way_out
-    if isinstance(error, Conflict) and "; " in text:
+    if isinstance(error, Conflict | NeverSeen) and "; " in text:
         problem, _, hint = text.rpartition("; ")
         return problem, hint
     return text, next((hint for kind, hint in _WAYS_OUT if isinstance(error, kind)), "")
@@ -89,13 +94,34 @@ def print_error(error: RemitError, *, as_json: bool, line: int | None = None) ->
     sys.stderr.write(f"error: {place}{plain(_LINE_BREAK.sub(' ', wire['message'] + hint))}\n")
 
 
+def take_any_text() -> None:
+    """
+    Have stdout and stderr take every character: one that their encoding lacks is written as its escape.
+
+    To be called before anything is written: an agent's text must not decide whether an operator sees the queue.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     """One object, one line."""
-    sys.stdout.write(_json(value) + "\n")
+    sys.stdout.write(_json_for(sys.stdout, value) + "\n")
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _json_for(stream: TextIO, value: Any) -> str:
+    """In an encoding that lacks characters they are escaped as JSON escapes them, so that it stays the same value."""
+    text = _json(value)
+    try:
+        text.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def say(text: str) -> None:
@@ -110,7 +136,7 @@ def note(text: str) -> None:
 
 def note_json(value: Mapping[str, Any]) -> None:
     """One object beside the answer, on stderr."""
-    sys.stderr.write(_json(value) + "\n")
+    sys.stderr.write(_json_for(sys.stderr, value) + "\n")
 
 
 def plain(value: Any, *, keep_lines: bool = False) -> str:
@@ -126,10 +152,10 @@ def plain(value: Any, *, keep_lines: bool = False) -> str:
 
 
 def local(time: str | None) -> str:
-    """A time of a record in this machine's zone."""
+    """A time of a record on this machine's clock."""
     if time is None:
         return "-"
-    return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    return to_the_second(in_zone(datetime.fromisoformat(time), None))
 
 
 def console(*, stderr: bool = False) -> Console:

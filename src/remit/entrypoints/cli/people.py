@@ -10,10 +10,10 @@ import typer
 from remit.core import rendering
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
+from remit.core.json_text import NotJson, read_json
 from remit.core.ledger.history import Votes
 from remit.core.paths import split_assignment
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.lines import parse
 from remit.entrypoints.cli.options import (
     AccountOption,
     AfterOption,
@@ -23,7 +23,7 @@ from remit.entrypoints.cli.options import (
     Intent,
     LimitOption,
     Tenant,
-    opened,
+    existing,
 )
 from remit.flow.reading.pages import PAGE
 
@@ -51,7 +51,7 @@ def queue(
 
     Example: remit queue --tenant acme
     """
-    with opened(ctx, db) as remit:
+    with existing(ctx, db, tenant) as remit:
         items, cursor = remit.queue(tenant, account_id=account, after=after, limit=limit)
     if not as_json:
         columns = ["intent", "account", "action type", "target", "status", "reason", "budget left", "expires"]
@@ -88,7 +88,7 @@ def approve(
 
     Example: remit approve i-7 --tenant acme --by ann
     """
-    with opened(ctx, db) as remit:
+    with existing(ctx, db) as remit:
         if digest is None:
             digest = _show(remit.intent(tenant, intent), as_json)
             if not yes and sys.stdin.isatty() and not typer.confirm("Approve this?", err=True):
@@ -142,7 +142,7 @@ def reject(
 
     Example: remit reject i-7 --tenant acme --by ann --reason "wrong contact"
     """
-    with opened(ctx, db) as remit:
+    with existing(ctx, db) as remit:
         case = remit.reject(tenant, intent, by=by, reason=reason, digest=digest)
     if as_json:
         output.print_json({"action_intent_id": intent, "tenant_id": tenant, "status": case.status, "rejected_by": by})
@@ -171,7 +171,7 @@ def edit(
     Example: remit edit i-7 --tenant acme --by ann --set parameters.text="Call back on Monday"
     """
     changes = _changes(set_, unset)
-    with opened(ctx, db) as remit:
+    with existing(ctx, db) as remit:
         answer = remit.edit(tenant, intent, by=by, changes=changes)
         digest = remit.intent(tenant, answer.action_intent_id).digest
     if as_json:
@@ -195,8 +195,8 @@ def _assignment(text: str) -> tuple[str, Any]:
         raise InvalidInput("--set", f"{text!r} has no '='", "write --set parameters.name=VALUE")
     path, value = assigned
     try:
-        parsed = parse(value)
-    except ValueError:
+        parsed = read_json(value)
+    except NotJson:
         return path, value
     if parsed is None:
         raise InvalidInput(path, "cannot be set to null", f"use --unset {path}")
@@ -223,7 +223,7 @@ def resolve(
     """
     if succeeded == failed:
         raise InvalidInput("--succeeded", "either this or --failed is needed, not both", "look at the far side first")
-    with opened(ctx, db) as remit:
+    with existing(ctx, db) as remit:
         status = "SUCCEEDED" if succeeded else "FAILED"
         resolution = remit.resolve(tenant, intent, by=by, status="SUCCEEDED" if succeeded else "FAILED", note=note)
     if as_json:

@@ -17,7 +17,7 @@ from remit.core.ledger.verification import Report
 from remit.core.lifecycle import Status
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.lines import batches, source
-from remit.entrypoints.cli.options import AccountOption, AfterOption, AsJson, Db, Intent, LimitOption, Tenant, opened
+from remit.entrypoints.cli.options import AccountOption, AfterOption, AsJson, Db, Intent, LimitOption, Tenant, existing
 from remit.flow.reading.pages import PAGE
 from remit.ports import CaseFilter
 
@@ -38,7 +38,7 @@ def status(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson =
 
     Example: remit status i-7 --tenant acme
     """
-    with opened(ctx, db) as remit:
+    with existing(ctx, db) as remit:
         found = remit.status(tenant, intent)
     if as_json:
         output.print_json(found)
@@ -88,7 +88,7 @@ def why(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson = Fa
 
     Example: remit why i-7 --tenant acme
     """
-    with opened(ctx, db) as remit:
+    with existing(ctx, db) as remit:
         told = remit.why(tenant, intent)
     if as_json:
         output.print_json(told)
@@ -148,7 +148,7 @@ def timeline(
 
     Example: remit timeline --tenant acme --limit 20
     """
-    with opened(ctx, db) as remit:
+    with existing(ctx, db, tenant) as remit:
         items, cursor = remit.timeline(tenant, account_id=account, after=after, limit=limit)
     if not as_json:
         rows = [[output.local(item["at"]), item["text"], item["action_intent_id"]] for item in items]
@@ -185,7 +185,7 @@ def intents(
         reason=reason,
         action_type=action_type,
     )
-    with opened(ctx, db) as remit:
+    with existing(ctx, db, tenant) as remit:
         items, cursor = remit.intents(tenant, which, after=after, limit=limit)
     if not as_json:
         columns = ["intent", "account", "action type", "status", "reason", "created"]
@@ -221,7 +221,7 @@ def export(
     Example: remit export --tenant acme > ledger.jsonl
     """
     sys.stdout.flush()
-    with opened(ctx, db) as remit, output.progress("entries", beside_lines=True) as advance:
+    with existing(ctx, db, tenant) as remit, output.progress("entries", beside_lines=True) as advance:
         for entry in remit.export(tenant, by=by):
             sys.stdout.buffer.write(canonical(entry) + b"\n")
             advance()
@@ -250,7 +250,7 @@ def verify(
     if (file is None) == (tenant is None):
         raise InvalidInput("FILE", "either a file or --tenant is needed, not both", "see 'remit verify --help'")
     if tenant is not None:
-        with opened(ctx, db) as remit:
+        with existing(ctx, db, tenant) as remit:
             report = remit.verify(tenant)
     else:
         assert file is not None
@@ -264,7 +264,8 @@ def _entries(name: str) -> Iterator[dict[str, Any]]:
         for batch in batches(stream, most=500, longest_bytes=LONGEST_ENTRY_BYTES):
             for line in batch:
                 try:
-                    entry = line.value()
+                    # A configuration may be longer than what one caller may send.
+                    entry = line.value(most_parts=None)
                 except InvalidInput:
                     # Half a line is how a file that was cut off ends: a finding, not a slip of whoever asks.
                     entry = None

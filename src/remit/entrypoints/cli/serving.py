@@ -16,7 +16,7 @@ from remit.core.identity.api_key import ApiKey
 from remit.core.identity.principal import Principal
 from remit.core.values import PLATFORM
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.options import AsJson, Db, opened
+from remit.entrypoints.cli.options import AsJson, Db, existing, opened
 from remit.entrypoints.server.logs import set_up_logs
 from remit.entrypoints.server.telemetry import traced
 from remit.wiring import Remit
@@ -67,6 +67,7 @@ def serve(
     # Imported here: the other commands need no web framework.
     from remit.entrypoints.server.serve import check_binding
     from remit.entrypoints.server.serve import serve as serve_http
+    from remit.entrypoints.server.settings import connection_limits
     from remit.entrypoints.web.settings import settings_from
 
     json_logs = set_up_logs(os.environ)
@@ -81,6 +82,7 @@ def serve(
             key=tls_key,
             trusted_proxy=trusted_proxy,
             with_worker=not no_worker,
+            limits=connection_limits(os.environ),
             own_log_format=not json_logs,
             on_ready=lambda url: _say_where(remit, url, tenant),
         )
@@ -151,7 +153,7 @@ def listed(ctx: typer.Context, tenant: KeyTenant = None, as_json: AsJson = False
 
     Example: remit key list --tenant acme
     """
-    with opened(ctx, db) as remit:
+    with existing(ctx, db, tenant) as remit:
         keys = [_shown(key) for key in remit.keys(tenant or PLATFORM)]
     if as_json:
         for key in keys:
@@ -174,7 +176,7 @@ def revoke(
 
     Example: remit key revoke 01a2078c36 --tenant acme
     """
-    with opened(ctx, db) as remit:
+    with existing(ctx, db) as remit:
         key = remit.revoke_key(tenant or PLATFORM, key_id, by=by or getpass.getuser())
     if as_json:
         output.print_json(_shown(key))

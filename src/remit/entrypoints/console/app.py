@@ -30,7 +30,7 @@ from remit.entrypoints.console import (
 from remit.entrypoints.console.auth import COOKIE, HOME
 from remit.entrypoints.console.code_flow import CodeFlow
 from remit.entrypoints.console.render import HTMX, STATIC, page
-from remit.entrypoints.web.limits import RateLimiter
+from remit.entrypoints.web.limits import RateLimiter, SignInLimiter
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.settings import HttpSettings
 from remit.entrypoints.web.stream import Streams
@@ -53,6 +53,7 @@ def create_console(remit: Remit, settings: HttpSettings, limiter: RateLimiter, s
     """An ASGI application to be mounted at `/console`."""
     console = Console(docs_url=None, redoc_url=None, openapi_url=None)
     console.state.remit, console.state.limiter, console.state.streams = remit, limiter, streams
+    console.state.sign_ins = SignInLimiter(settings.sign_ins_per_minute)
     console.state.code_flow = CodeFlow.of(settings.oidc)
     _install_errors(console)
     for module in (
@@ -121,7 +122,10 @@ def _install_errors(console: FastAPI) -> None:
 
     @console.exception_handler(HTTPException)
     def framework(request: Request, error: HTTPException) -> Response:
-        return _error(request, error.status_code, "Not found" if error.status_code == 404 else "", str(error.detail))
+        title = "Not found" if error.status_code == 404 else ""
+        response = _error(request, error.status_code, title, str(error.detail))
+        response.headers.update(error.headers or {})
+        return response
 
     @console.exception_handler(Exception)
     def ours_to_mend(request: Request, _: Exception) -> Response:

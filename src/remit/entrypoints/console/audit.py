@@ -11,11 +11,11 @@ from fastapi.responses import Response, StreamingResponse
 
 from remit.core.errors import NotFound
 from remit.core.ledger.verification import INVARIANTS
-from remit.entrypoints.console.auth import ExporterVisitor, VerifierVisitor
+from remit.entrypoints.console.auth import ExporterVisitor, FormRoute, VerifierVisitor
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.callers import CurrentRemit
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 MOST_FINDINGS = 50
 
 

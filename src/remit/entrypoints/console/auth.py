@@ -16,6 +16,7 @@ from remit.core.errors import Forbidden
 from remit.core.identity.access import Permission
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import SESSION_LIVES
+from remit.entrypoints.web.reading_bodies import BodyAfterCaller
 from remit.wiring import Remit
 
 COOKIE = "remit_session"
@@ -45,14 +46,33 @@ class Visitor:
 
 async def visitor_of(request: Request) -> Visitor:
     """Raises `Unauthenticated`, and `Forbidden` for a form that another page made."""
-    remit: Remit = request.app.state.remit
-    cookie = request.cookies.get(COOKIE, "")
-    principal, csrf = await run_in_threadpool(remit.session, cookie)
-    request.state.visitor = visitor = Visitor(principal, csrf, cookie)
-    request.app.state.limiter.count(principal)
+    visitor = await seated(request)
     if request.method not in SAFE_METHODS:
-        await _check_token(request, csrf)
+        await _check_token(request, visitor.csrf)
     return visitor
+
+
+async def seated(request: Request) -> Visitor:
+    """Whose session the cookie is, found out and counted once a request. Raises `Unauthenticated`."""
+    found = visitor_seen(request)
+    if found is None:
+        remit: Remit = request.app.state.remit
+        cookie = request.cookies.get(COOKIE, "")
+        principal, csrf = await run_in_threadpool(remit.session, cookie)
+        request.state.visitor = found = Visitor(principal, csrf, cookie)
+        request.app.state.limiter.count(principal)
+    return found
+
+
+class FormRoute(BodyAfterCaller):
+    """A route of the console: a session, then a form."""
+
+    def takes_body(self) -> bool:
+        # A form may also be read by a dependency, which the framework does not know as a body.
+        return not set(self.methods or ()) <= set(SAFE_METHODS)
+
+    async def let_in(self, request: Request) -> None:
+        await seated(request)
 
 
 async def _check_token(request: Request, csrf: str) -> None:

@@ -14,17 +14,18 @@ from remit.core.errors import InvalidInput
 from remit.core.gate.autonomy import AutonomyMode
 from remit.core.gate.bounds import AccountBounds, Bounds, BoundsInForce, unregistered
 from remit.core.gate.bounds_diff import describe_changes
+from remit.core.json_text import read_json
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.notifications.narration import narrate
 from remit.entrypoints.bounds_file import BoundsFile, as_yaml
-from remit.entrypoints.console.auth import HOME, BoundsSetterVisitor, ReaderVisitor, Visitor
+from remit.entrypoints.console.auth import HOME, BoundsSetterVisitor, FormRoute, ReaderVisitor, Visitor
 from remit.entrypoints.console.bounds_form import fields_of, is_count, with_form
 from remit.entrypoints.console.edit import Said
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 MODES: tuple[AutonomyMode, ...] = get_args(AutonomyMode)
 ShownAccount = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9._:@-]{0,128}$")]
 MOST_CHANGES_SHOWN = 20
@@ -146,10 +147,7 @@ def apply(
     sequence: Annotated[int, Form()],
 ) -> Response:
     """Put in force what was looked at, unless somebody has changed the bounds meanwhile."""
-    try:
-        parsed = orjson.loads(wanted)
-    except ValueError:
-        raise InvalidInput("wanted", "is not JSON", "go back and send the form again") from None
+    parsed = read_json(wanted)
     if not isinstance(parsed, dict) or parsed.get("tenant") != visitor.tenant_id:
         raise InvalidInput("tenant", "is not this one", "go back and send the form again")
     remit.apply(parsed, by=visitor.name, expected_sequence=sequence)

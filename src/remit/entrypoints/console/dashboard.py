@@ -9,13 +9,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from remit.entrypoints.console import charts
-from remit.entrypoints.console.auth import AnyVisitor
+from remit.entrypoints.console.auth import AnyVisitor, FormRoute
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.ports import CaseFilter
 from remit.wiring import Remit
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 MOST_METERS = 12
 MOST_LINES = 8
 

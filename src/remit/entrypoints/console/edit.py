@@ -13,13 +13,14 @@ from fastapi.responses import RedirectResponse, Response
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
+from remit.core.json_text import NotJson, read_json
 from remit.core.paths import below
-from remit.entrypoints.console.auth import HOME, AnswererVisitor
+from remit.entrypoints.console.auth import HOME, AnswererVisitor, FormRoute
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 Control = Literal["text", "long", "number", "yes_no", "json"]
 LONG_TEXT = 60
 
@@ -135,15 +136,11 @@ def _text(item: Any) -> str:
     return item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
 
 
-def _no_number(name: str) -> Any:
-    raise ValueError(name)
-
-
 def _parsed(field: EditedField, text: str) -> Any:
     if field.control in ("text", "long"):
         return text.replace("\r\n", "\n")
     try:
-        return json.loads(text, parse_constant=_no_number)
-    except (ValueError, RecursionError):
+        return read_json(text)
+    except NotJson:
         what = "a number" if field.control == "number" else "JSON"
         raise InvalidInput(field.path, f"{text[:80]!r} is not {what}", f"write {what}") from None

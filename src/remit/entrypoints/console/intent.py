@@ -8,12 +8,12 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from remit.core.notifications.narration import story
-from remit.entrypoints.console.auth import HOME, AnyVisitor, ResolverVisitor
+from remit.entrypoints.console.auth import HOME, AnyVisitor, FormRoute, ResolverVisitor
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 
 @router.get("/intents/{action_intent_id}")

@@ -10,13 +10,13 @@ from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
 from remit.core.identity.access import ROLES, TENANT_ROLES
-from remit.entrypoints.console.auth import HOME, KeyManagerVisitor, Visitor
+from remit.entrypoints.console.auth import HOME, FormRoute, KeyManagerVisitor, Visitor
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import KeyId
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 DOES = {role: f"may {ROLES[role].may}" for role in TENANT_ROLES}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
+from remit.core.gate.autonomy import Stop
 from remit.core.notifications.narration import AUTOPILOT, REASONS
 from remit.core.notifications.narration import reason_in_words as reason
-from remit.core.values import instant
+from remit.core.values import instant, to_the_second, utc
 
 __all__ = ["REASONS", "reason"]
 
@@ -67,7 +69,7 @@ def source(approval_source: str | None) -> str:
 def exact(at: str | datetime) -> str:
     """A moment to the second in UTC."""
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return to_the_second(utc(moment))
 
 
 def moment(at: str | datetime) -> dict[str, str]:
@@ -78,3 +80,16 @@ def moment(at: str | datetime) -> dict[str, str]:
 
 def percent(share: float | None) -> str:
     return "not given" if share is None else f"{share:.0%}"
+
+
+def stopped_part(stops: Sequence[Stop], accounts: Collection[str], action_types: Collection[str]) -> str:
+    """`1 of 5 accounts stopped`, where no stop covers all."""
+    whole_accounts = {stop.scope.account_id for stop in stops if stop.scope.action_type is None}
+    whole_types = {stop.scope.action_type for stop in stops if stop.scope.account_id is None}
+    parts = [_part(whole_accounts, accounts, "account"), _part(whole_types, action_types, "action type")]
+    return " and ".join(part for part in parts if part) + " stopped" if any(parts) else "Partly stopped"
+
+
+def _part(stopped: Collection[str | None], known: Collection[str], what: str) -> str | None:
+    count = len({*known, *stopped})
+    return f"{len(stopped)} of {count} {what}{'' if count == 1 else 's'}" if stopped else None

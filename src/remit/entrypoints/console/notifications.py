@@ -10,14 +10,14 @@ from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
 from remit.core.notifications.subscription import NOTICES, Channel
-from remit.entrypoints.console.auth import HOME, ReaderVisitor, SubscriberVisitor, Visitor
+from remit.entrypoints.console.auth import HOME, FormRoute, ReaderVisitor, SubscriberVisitor, Visitor
 from remit.entrypoints.console.edit import Said
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import SubscriptionId
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 SHOWN = 30
 
@@ -67,7 +67,7 @@ def _asked(said: Mapping[str, str], notices: list[str]) -> dict[str, Any]:
         "channel": said.get("channel"),
         "url": said.get("url", "").strip() or None,
         "signing_secret": said.get("signing_secret", "").strip() or None,
-        "recipients": [_recipient(line) for line in said.get("recipients", "").splitlines() if line.strip()],
+        "recipients": [_recipient(line) for line in said.get("recipients", "").split("\n") if line.strip()],
         "notices": notices,
         "accounts": accounts or None,
     }

@@ -11,14 +11,14 @@ from remit.core.errors import InvalidInput, TryLater
 from remit.core.gate.bounds_diff import policy_difference
 from remit.core.gate.bounds_parts import Policies, parse_part
 from remit.core.gate.policy import PLATFORM_POLICIES, SCHEMA, PolicySource
-from remit.entrypoints.console.auth import BoundsSetterVisitor, ReaderVisitor, Visitor
+from remit.entrypoints.console.auth import BoundsSetterVisitor, FormRoute, ReaderVisitor, Visitor
 from remit.entrypoints.console.bounds import preview
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import PolicyVersionId
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 FileName = Annotated[str, Form(max_length=200)]
 FileText = Annotated[str, Form(max_length=64 * 1024)]
 NEW_FILE = "policies.cedar"

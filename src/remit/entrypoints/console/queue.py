@@ -14,14 +14,14 @@ from remit.core.errors import Conflict, DigestChanged, InvalidInput, NotFound, R
 from remit.core.execution.approval import Approval
 from remit.core.lifecycle import WAITING
 from remit.core.rendering import quoted
-from remit.entrypoints.console.auth import HOME, AnswererVisitor, ReaderVisitor, Visitor
+from remit.entrypoints.console.auth import HOME, AnswererVisitor, FormRoute, ReaderVisitor, Visitor
 from remit.entrypoints.console.cards import standing
 from remit.entrypoints.console.render import page
 from remit.entrypoints.console.timeline import ACode, AnId
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 PAGE = 25
 MOST_AT_ONCE = 100
 Items = Annotated[list[str] | None, Form(alias="item", max_length=MOST_AT_ONCE)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -14,7 +15,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from remit.core import rendering
-from remit.core.gate.autonomy import StopScope
+from remit.core.gate.autonomy import Stop, StopScope, stops_all
 from remit.core.values import instant
 from remit.entrypoints.console import cards, labels, values
 from remit.entrypoints.console.auth import HOME, SAFE_METHODS, Visitor, visitor_seen
@@ -69,7 +70,7 @@ def page(request: Request, template: str, *, status: int = 200, **shown: Any) ->
     path = _path(request)
     # Whoever stops from the answer to a form cannot be led back to it: it is at no address.
     back = path if request.method in SAFE_METHODS else HOME
-    frame = _frame(request.app.state.remit, visitor) if visitor else {"stops": [], "waiting": 0}
+    frame = _frame(request.app.state.remit, visitor) if visitor else {"stops": [], "stopped": None, "waiting": 0}
     text = (
         _environment()
         .get_template(template)
@@ -83,8 +84,18 @@ def _path(request: Request) -> str:
 
 
 def _frame(remit: Remit, visitor: Visitor) -> dict[str, Any]:
+    stops = remit.stops(visitor.tenant_id)
     return {
         "made_at": instant(remit.now()),
-        "stops": [stop.wire() for stop in remit.stops(visitor.tenant_id)],
+        "stops": [stop.wire() for stop in stops],
+        "stopped": _stopped(remit, visitor.tenant_id, stops),
         "waiting": len(remit.waiting(visitor.tenant_id, limit=MOST_COUNTED)) if visitor.may("read") else 0,
     }
+
+
+def _stopped(remit: Remit, tenant_id: str, stops: Sequence[Stop]) -> str | None:
+    """How much is stopped, in words; counted only where it is a part."""
+    if not stops or stops_all(stops):
+        return "Stopped" if stops else None
+    accounts = remit.accounts_in_sight(tenant_id)
+    return labels.stopped_part(stops, accounts, remit.bounds(tenant_id).bounds.action_types)

@@ -12,6 +12,7 @@ from remit.core.errors import RemitError
 from remit.entrypoints.console.auth import (
     COOKIE,
     HOME,
+    SAFE_METHODS,
     AnyVisitor,
     local_page,
     on_loopback,
@@ -21,10 +22,35 @@ from remit.entrypoints.console.auth import (
 from remit.entrypoints.console.code_flow import CodeFlow
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.callers import CurrentRemit
+from remit.entrypoints.web.limits import SignInLimiter, at_most
+from remit.entrypoints.web.reading_bodies import BodyAfterCaller
 
-router = APIRouter()
+LARGEST_FORM_BYTES = 16 * 1024
+"""Of somebody of whom nothing is known yet."""
 ASKED = "remit_sign_in"
 """The cookie that remembers, between leaving for the issuer and coming back, what was asked."""
+
+
+class SignInRoute(BodyAfterCaller):
+    """A route for whoever is not signed in: a try is counted before its form is read, and the form is a small one."""
+
+    def takes_body(self) -> bool:
+        return not set(self.methods or ()) <= set(SAFE_METHODS)
+
+    async def let_in(self, request: Request) -> None:
+        await count_try(request)
+
+    async def read(self, request: Request) -> Request:
+        return Request(request.scope, at_most(LARGEST_FORM_BYTES, request.receive, "this form is too large"))
+
+
+async def count_try(request: Request) -> None:
+    """A dependency: raises 429 for an address that tries too often."""
+    limiter: SignInLimiter = request.app.state.sign_ins
+    limiter.count_try(request)
+
+
+router = APIRouter(route_class=SignInRoute)
 
 
 @router.get("/sign-in")
@@ -37,14 +63,17 @@ def by_key(
     request: Request, remit: CurrentRemit, key: Annotated[str, Form(max_length=1000)], to: Annotated[str, Form()] = HOME
 ) -> Response:
     """Whoever has the key may do here what the key may do elsewhere, for as long as it lasts."""
+    sign_ins: SignInLimiter = request.app.state.sign_ins
     try:
-        cookie = remit.begin_session(remit.authenticate(key.strip()), by_key=key.strip())
+        principal = remit.authenticate(key.strip())
+        sign_ins.count_sign_in(principal)
+        cookie = remit.begin_session(principal, by_key=key.strip())
     except RemitError as error:
         return page(request, "sign_in.html", status=401, to=local_page(to), problem=str(error))
     return _signed_in(request, cookie, local_page(to))
 
 
-@router.get("/link/{token}")
+@router.get("/link/{token}", dependencies=[Depends(count_try)])
 def by_link(request: Request, remit: CurrentRemit, token: str) -> Response:
     """
     From this machine a link signs in at once. From elsewhere it asks first: programs that look into messages
@@ -68,7 +97,7 @@ def _redeemed(request: Request, remit: CurrentRemit, token: str) -> Response:
     return _signed_in(request, cookie, leads_to)
 
 
-@router.get("/oidc")
+@router.get("/oidc", dependencies=[Depends(count_try)])
 def leave_for_issuer(request: Request, to: str | None = None) -> Response:
     """To the issuer's own sign-in."""
     flow = _flow(request)
@@ -79,7 +108,7 @@ def leave_for_issuer(request: Request, to: str | None = None) -> Response:
     return response
 
 
-@router.get("/oidc/callback")
+@router.get("/oidc/callback", dependencies=[Depends(count_try)])
 def come_back(request: Request, remit: CurrentRemit) -> Response:
     """From the issuer, with a code that only this server can turn into who it is."""
     try:

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from remit.core.gate.autonomy import StopLevel, StopScope
-from remit.entrypoints.console.auth import HOME, AnyVisitor, StopperVisitor, local_page
+from remit.entrypoints.console.auth import HOME, AnyVisitor, FormRoute, StopperVisitor, local_page
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.callers import CurrentRemit
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Switch:
     account_id: str | None
     action_type: str | None
     back: str
+    even_if_unknown: bool
 
     def scope(self, tenant_id: str) -> StopScope:
         return StopScope(tenant_id=tenant_id, account_id=self.account_id, action_type=self.action_type)
@@ -36,8 +37,10 @@ async def switch_of(
     account_id: Annotated[str, Form(max_length=128)] = "",
     action_type: Annotated[str, Form(max_length=128)] = "",
     back: Annotated[str, Form()] = HOME,
+    even_if_unknown: Annotated[bool, Form()] = False,
 ) -> Switch:
-    return Switch(reason, level, account_id.strip() or None, action_type.strip() or None, local_page(back))
+    account, of_type = account_id.strip() or None, action_type.strip() or None
+    return Switch(reason, level, account, of_type, local_page(back), even_if_unknown)
 
 
 Meant = Annotated[Switch, Depends(switch_of)]
@@ -52,7 +55,13 @@ def switch(request: Request, visitor: AnyVisitor) -> Response:
 
 @router.post("/stop")
 def stop(remit: CurrentRemit, visitor: StopperVisitor, meant: Meant) -> Response:
-    remit.stop(meant.scope(visitor.tenant_id), by=visitor.name, reason=meant.reason, level=meant.level)
+    remit.stop(
+        meant.scope(visitor.tenant_id),
+        by=visitor.name,
+        reason=meant.reason,
+        level=meant.level,
+        even_if_unknown=meant.even_if_unknown,
+    )
     return RedirectResponse(meant.back, status_code=303)
 
 

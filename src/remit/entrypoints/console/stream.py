@@ -8,13 +8,13 @@ from fastapi import APIRouter, Header, Query, Request
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.ledger.position import OVERLAP, LedgerCursor
-from remit.core.values import WireTime
-from remit.entrypoints.console.auth import ReaderVisitor, Visitor
+from remit.core.values import WireTime, shifted
+from remit.entrypoints.console.auth import FormRoute, ReaderVisitor, Visitor
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.entrypoints.web.stream import EventStream, Streams, events
 from remit.wiring import Remit
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 
 @router.get("/stream")
@@ -27,13 +27,13 @@ async def stream(
 ) -> Any:
     """What happened since the page was made that asks for it, and from then on."""
     # What was committed late may have been missing from the page, though its time is earlier.
-    bookmark = LedgerCursor.at(seen_at - OVERLAP) if seen_at else None
+    bookmark = LedgerCursor.at(shifted(seen_at, -OVERLAP)) if seen_at else None
     if last_event_id:
         bookmark = LedgerCursor.parse(last_event_id)
     streams: Streams = request.app.state.streams
-    streams.enter()
-    told = events(request, remit, visitor.principal, bookmark, lambda: _still_may(remit, visitor))
-    return EventStream(told, streams)
+    opened = streams.enter(visitor.principal)
+    told = events(request, remit, visitor.principal, bookmark, opened, lambda: _still_may(remit, visitor))
+    return EventStream(told, streams, opened)
 
 
 def _still_may(remit: Remit, visitor: Visitor) -> bool:

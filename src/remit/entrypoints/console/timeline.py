@@ -12,13 +12,13 @@ from remit.core.ledger.entries import EventType
 from remit.core.lifecycle import Status
 from remit.core.values import ApprovalSource
 from remit.entrypoints.console import charts
-from remit.entrypoints.console.auth import ReaderVisitor
+from remit.entrypoints.console.auth import FormRoute, ReaderVisitor
 from remit.entrypoints.console.dashboard import last_days
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.ports import CaseFilter
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 EventGroup = Literal["done", "asked", "answered", "bounds"]
 EVENTS: dict[EventGroup, tuple[EventType, ...]] = {
     "done": ("ACTION_EXECUTED", "ACTION_FAILED", "ACTION_UNKNOWN", "EXECUTION_CANCELLED", "OUTCOME_RESOLVED"),

@@ -18,11 +18,12 @@ from remit.entrypoints.web.bodies import MOST_INTENTS, GateBody, ProposalBody
 from remit.entrypoints.web.callers import CurrentRemit, ProposerCaller, require_own_tenant
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.problems import responds_with
+from remit.entrypoints.web.reading_bodies import JsonRoute
 from remit.entrypoints.web.request_batcher import RequestBatcher
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.ports import answer_of, attempt, in_order
 
-router = APIRouter(tags=["agents"])
+router = APIRouter(tags=["agents"], route_class=JsonRoute)
 Submit = RequestBatcher[Any, GateAnswer]
 
 

@@ -17,9 +17,10 @@ from remit.core.identity.principal import Principal
 from remit.core.views import BoundsChangedAnswer
 from remit.entrypoints.web.callers import BoundsSetterCaller, CurrentRemit, ReaderCaller
 from remit.entrypoints.web.problems import responds_with
+from remit.entrypoints.web.reading_bodies import JsonRoute
 from remit.wiring import Remit
 
-router = APIRouter(tags=["bounds"])
+router = APIRouter(tags=["bounds"], route_class=JsonRoute)
 DryRun = Annotated[bool, Query(description="Only answer what would change.")]
 IfMatch = Annotated[
     str | None, Header(description="The `ETag` of what was looked at: if the bounds have changed since, 409.")

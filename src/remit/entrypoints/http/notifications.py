@@ -14,8 +14,9 @@ from remit.entrypoints.http.paging import LimitQuery
 from remit.entrypoints.web.bodies import SubscriptionId
 from remit.entrypoints.web.callers import CurrentRemit, ReaderCaller, SubscriberCaller
 from remit.entrypoints.web.problems import responds_with
+from remit.entrypoints.web.reading_bodies import JsonRoute
 
-router = APIRouter(tags=["telling"])
+router = APIRouter(tags=["telling"], route_class=JsonRoute)
 
 
 @router.get("/v1/subscriptions", responses=responds_with(SubscriptionsAnswer))

@@ -12,29 +12,40 @@ from remit.core.identity.api_key import NewKey
 from remit.core.identity.principal import Principal
 from remit.core.values import PLATFORM
 from remit.core.views import KeyAnswer, KeysAnswer, NewKeyAnswer, ResumedAnswer, StopAnswer
-from remit.entrypoints.web.bodies import KeyId, StopBody
+from remit.entrypoints.web.bodies import KeyId, ResumeBody, StopBody
 from remit.entrypoints.web.callers import Caller, CurrentRemit
 from remit.entrypoints.web.problems import responds_with
+from remit.entrypoints.web.reading_bodies import JsonRoute
 
-router = APIRouter(tags=["operating"])
+router = APIRouter(tags=["operating"], route_class=JsonRoute)
 
 
 @router.post("/v1/stop", responses=responds_with(StopAnswer))
 def stop(remit: CurrentRemit, caller: Caller, body: StopBody) -> Any:
-    """Pull a stop switch: it takes effect on the next decision and the next execution, and stays pulled."""
-    scope = _scope(caller, body)
-    return remit.stop(scope, by=caller.name, reason=body.reason, level=body.level).wire()
+    """
+    Pull a stop switch: it takes effect on the next decision and the next execution, and stays pulled.
+
+    An account or action type that was never seen is not found, unless `even_if_unknown`: it may be misspelt.
+    """
+    pulled = remit.stop(
+        _scope(caller, body),
+        by=caller.name,
+        reason=body.reason,
+        level=body.level,
+        even_if_unknown=body.even_if_unknown,
+    )
+    return pulled.wire()
 
 
 @router.post("/v1/resume", responses=responds_with(ResumedAnswer))
-def resume(remit: CurrentRemit, caller: Caller, body: StopBody) -> Any:
+def resume(remit: CurrentRemit, caller: Caller, body: ResumeBody) -> Any:
     """Put a stop switch back. `resumed` is false if it was not pulled."""
     scope = _scope(caller, body)
     resumed = remit.resume(scope, by=caller.name, reason=body.reason, level=body.level)
     return {"resumed": resumed, "scope": scope.wire(), "level": body.level}
 
 
-def _scope(caller: Principal, body: StopBody) -> StopScope:
+def _scope(caller: Principal, body: ResumeBody) -> StopScope:
     if caller.tenant_id == PLATFORM:
         caller.require("stop_platform")
         if body.account_id or body.action_type:

@@ -33,9 +33,10 @@ from remit.entrypoints.web.bodies import (
 from remit.entrypoints.web.callers import AnswererCaller, CurrentRemit, ReaderCaller, ResolverCaller
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.problems import responds_with
+from remit.entrypoints.web.reading_bodies import JsonRoute
 from remit.ports import attempt
 
-router = APIRouter(tags=["people"])
+router = APIRouter(tags=["people"], route_class=JsonRoute)
 
 
 @router.get("/v1/queue", responses=responds_with(QueueAnswer))

@@ -16,8 +16,9 @@ from remit.entrypoints.http.bounds import schema_of
 from remit.entrypoints.web.bodies import PolicyVersionId
 from remit.entrypoints.web.callers import BoundsSetterCaller, CurrentRemit, ReaderCaller
 from remit.entrypoints.web.problems import responds_with
+from remit.entrypoints.web.reading_bodies import JsonRoute
 
-router = APIRouter(tags=["bounds"])
+router = APIRouter(tags=["bounds"], route_class=JsonRoute)
 PoliciesBody = Annotated[Any, WithJsonSchema(schema_of(Policies)), JsonBody()]
 
 

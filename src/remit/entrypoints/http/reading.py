@@ -27,9 +27,10 @@ from remit.entrypoints.http.paging import AccountQuery, AfterQuery, LimitQuery, 
 from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit, ExporterCaller, OwnReaderCaller, ReaderCaller, VerifierCaller
 from remit.entrypoints.web.problems import responds_with
+from remit.entrypoints.web.reading_bodies import JsonRoute
 from remit.ports import CaseFilter
 
-router = APIRouter(tags=["reading"])
+router = APIRouter(tags=["reading"], route_class=JsonRoute)
 _DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import ssl
 import threading
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -16,6 +18,8 @@ from uvicorn.config import LOGGING_CONFIG
 
 from remit.core.errors import InvalidInput
 from remit.entrypoints.server.application import create_app
+from remit.entrypoints.server.connections import ConnectionLimits, Connections, LimitedProtocol
+from remit.entrypoints.server.listening import listen
 from remit.entrypoints.server.process import settle
 from remit.entrypoints.server.worker import work
 from remit.entrypoints.web.settings import HttpSettings
@@ -39,6 +43,22 @@ def check_binding(host: str, *, certificate: str | None, trusted_proxy: str | No
     )
 
 
+def check_certificate(certificate: str | None, key: str | None) -> None:
+    """Raises `InvalidInput` for files that cannot serve TLS."""
+    if key and not certificate:
+        raise InvalidInput("--tls-certificate", "is missing", "name the certificate that --tls-key belongs to")
+    if not certificate:
+        return
+    try:
+        # Without a password of its own, OpenSSL would ask for one on the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=str)
+    except (OSError, ValueError) as error:
+        files = certificate if key is None else f"{certificate} with {key}"
+        raise InvalidInput(
+            "--tls-certificate", f"{files} cannot be used: {error}", "name PEM files that belong together"
+        ) from None
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -58,6 +78,7 @@ def serve(
     key: str | None = None,
     trusted_proxy: str | None = None,
     with_worker: bool = True,
+    limits: ConnectionLimits | None = None,
     own_log_format: bool = True,
     on_ready: Callable[[str], None] = lambda _: None,
 ) -> None:
@@ -68,19 +89,18 @@ def serve(
     told the URL when connections are accepted.
     """
     check_binding(host, certificate=certificate, trusted_proxy=trusted_proxy)
+    check_certificate(certificate, key)
+    sockets = listen(host, port)
     server = Server(
         create_app(remit, settings),
         on_ready,
-        host=host,
-        port=port,
+        limits=limits,
         ssl_certfile=certificate,
         ssl_keyfile=key,
         proxy_headers=trusted_proxy is not None,
         forwarded_allow_ips=trusted_proxy,
         log_level="warning",
         log_config=LOGGING_CONFIG if own_log_format else None,
-        # Requests wait for the store's commit in threads; a connection is kept for the next one.
-        timeout_keep_alive=75,
         # A reader that has stopped reading would otherwise hold up the end for good.
         timeout_graceful_shutdown=30,
         server_header=False,
@@ -91,7 +111,7 @@ def serve(
         worker.start()
     settle()
     try:
-        server.run()
+        server.run(sockets)
     finally:
         stop.set()
         if with_worker:
@@ -101,8 +121,23 @@ def serve(
 class Server(uvicorn.Server):
     """Says where it listens once it does, and leaves the end of the process to its caller."""
 
-    def __init__(self, app: FastAPI, on_ready: Callable[[str], None], **options: Any) -> None:
-        super().__init__(uvicorn.Config(app, **options))
+    def __init__(
+        self, app: FastAPI, on_ready: Callable[[str], None], limits: ConnectionLimits | None = None, **options: Any
+    ) -> None:
+        limits = limits or ConnectionLimits()
+        proxies = [address.strip() for address in (options.get("forwarded_allow_ips") or "").split(",")]
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=LimitedProtocol.within(Connections(limits, proxies)),
+                # Nothing here speaks it, and its own protocol would know no limits.
+                ws="none",
+                loop="remit.entrypoints.server.loop:new_loop",
+                # A connection is kept for its next request.
+                timeout_keep_alive=math.ceil(limits.idle_s),
+                **options,
+            )
+        )
         self._app, self._on_ready = app, on_ready
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

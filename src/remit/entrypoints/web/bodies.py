@@ -97,10 +97,16 @@ class BulkRejectBody(Body):
     reason: Annotated[str, Field(max_length=2000)] | None = None
 
 
-class StopBody(Body):
+class ResumeBody(Body):
     """Without an account and an action type, the whole tenant; a platform key stops everything everywhere."""
 
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
     level: Literal["autonomy", "everything"] = "autonomy"
     account_id: Identifier | None = None
     action_type: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")] | None = None
+
+
+class StopBody(ResumeBody):
+    """With `even_if_unknown`, also what was never seen."""
+
+    even_if_unknown: bool = False

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.concurrency import run_in_threadpool
 
 from remit.core.errors import Forbidden, Unauthenticated
 from remit.core.identity.access import Permission
@@ -37,16 +36,18 @@ class Credentials:
         """Raises `Unauthenticated`."""
         if credential.startswith(f"{PREFIX}."):
             return self._remit.authenticate(credential)
-        if self._issuer is None:
-            raise Unauthenticated("only API keys let anybody in here; no token issuer is configured")
-        return self._issuer.authenticate(credential)
+        return self._tokens().authenticate(credential)
 
     async def known(self, credential: str) -> Principal:
         """The same, for the event loop."""
         if credential.startswith(f"{PREFIX}."):
             return await self._keys.ask(credential)
-        # One by one: asking the issuer for its keys must hold up nobody else.
-        return await run_in_threadpool(self.check, credential)
+        return await self._tokens().known(credential)
+
+    def _tokens(self) -> TokenIssuer:
+        if self._issuer is None:
+            raise Unauthenticated("only API keys let anybody in here; no token issuer is configured")
+        return self._issuer
 
     def _each_key(self, keys: Sequence[str]) -> list[Principal | Exception]:
         # Asked at one moment, so a key that several send at once is looked up once.
@@ -63,7 +64,22 @@ async def remit_of(request: Request) -> Remit:
 async def principal_of(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 ) -> Principal:
-    """Raises `Unauthenticated`, or `TooManyRequests` for a credential that asks too often."""
+    """Raises `Unauthenticated`, or 429 for a credential that asks too often."""
+    # What the header says is read by `admit`: named here, it stands in the OpenAPI document.
+    del credentials
+    return await admit(request)
+
+
+async def admit(request: Request) -> Principal:
+    """Who is asking, found out and counted once a request. Raises as `principal_of` does."""
+    found: Principal | None = getattr(request.state, "principal", None)
+    if found is None:
+        found = request.state.principal = await _let_in(request)
+    return found
+
+
+async def _let_in(request: Request) -> Principal:
+    credentials = await bearer(request)
     if credentials is None:
         raise Unauthenticated("send 'Authorization: Bearer KEY'")
     known: Credentials = request.app.state.credentials

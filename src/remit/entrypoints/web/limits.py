@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
+
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from remit.core.identity.principal import Principal
@@ -27,6 +30,39 @@ class RateLimiter:
             )
 
 
+class SignInLimiter:
+    """So many tries to sign in a minute from one address, and so many sign-ins of one credential."""
+
+    def __init__(self, per_minute: int | None) -> None:
+        self._limit = RateLimitItemPerMinute(per_minute) if per_minute else None
+        self._windows = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    def count_try(self, request: Request) -> None:
+        """Raises 429 with `Retry-After`, before anything is looked up."""
+        self._count("address", network_of(request.client.host if request.client else ""))
+
+    def count_sign_in(self, principal: Principal) -> None:
+        """The same for a credential that is right: each sign-in is a session to keep."""
+        self._count("credential", principal.tenant_id, principal.name)
+
+    def _count(self, *of: str) -> None:
+        if self._limit and not self._windows.hit(self._limit, *of):
+            raise HTTPException(
+                429, "too many sign-ins in the last minute; wait and try again", headers={"Retry-After": "30"}
+            )
+
+
+def network_of(address: str) -> str:
+    """The address, or the network of 2^64 addresses that one customer of IPv6 has."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return str(found)
+    return str(found.ipv4_mapped or ip_network((int(found) >> 64 << 64, 64)))
+
+
 class BodyLimit:
     """Refuses a request body larger than `largest` bytes before it is read whole."""
 
@@ -42,14 +78,19 @@ class BodyLimit:
         if announced.isdigit() and int(announced) > self._largest:
             await answer(refusal(413, self._too_large))(scope, receive, send)
             return
-        read = 0
+        await self._app(scope, at_most(self._largest, receive, self._too_large), send)
 
-        async def counted() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > self._largest:
-                raise HTTPException(413, self._too_large)
-            return message
 
-        await self._app(scope, counted, send)
+def at_most(largest: int, receive: Receive, told: str) -> Receive:
+    """`receive`, until a body has more than `largest` bytes: then it raises 413."""
+    read = 0
+
+    async def counted() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > largest:
+            raise HTTPException(413, told)
+        return message
+
+    return counted

@@ -6,10 +6,12 @@ What a token may do comes from its claims alone; nothing is stored about it, so 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -17,6 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import jwt
+from starlette.concurrency import run_in_threadpool
 
 from remit.core.errors import InvalidInput, TryLater, Unauthenticated
 from remit.core.identity.principal import Principal
@@ -35,6 +38,10 @@ KEY_TYPE_OF = {
 LEEWAY_S = 30
 """How far the issuer's clock and ours may differ."""
 TIMEOUT_S = 5.0
+WAIT_FOR_KEY_S = 5.0
+"""How long a token waits for a key that is not known."""
+WAIT_FOR_NEWS_S = 1.0
+"""How long a token waits for news of a key that is known."""
 FETCH_AT_MOST_EVERY_S = 10.0
 """However many tokens with unknown keys come, the issuer is asked no more often than this."""
 KEYS_FRESH_S = 600.0
@@ -72,16 +79,22 @@ class TokenIssuer:
         """
         return principal_of_claims(self.claims(token), self._settings)
 
+    async def known(self, token: str) -> Principal:
+        """The same for the event loop: while the issuer is asked for its keys, no thread waits."""
+        signed_with = _signed_with(token)
+        fetch = self._keys.wanted(*signed_with)
+        if fetch is not None:
+            await asyncio.wait([asyncio.wrap_future(fetch.done)], timeout=fetch.wait_s)
+        key = self._keys.kept(*signed_with)
+        claims = await run_in_threadpool(self._claims, token, signed_with[1], key)
+        return principal_of_claims(claims, self._settings)
+
     def claims(self, token: str) -> dict[str, Any]:
         """What the issuer says in it. Raises `Unauthenticated` and `TryLater`."""
-        try:
-            header = jwt.get_unverified_header(token)
-        except jwt.PyJWTError:
-            raise Unauthenticated("this is neither an API key nor an access token") from None
-        algorithm = header.get("alg")
-        if not isinstance(algorithm, str) or algorithm not in KEY_TYPE_OF:
-            raise Unauthenticated(f"the token is signed with {algorithm!r}; sign it with {', '.join(KEY_TYPE_OF)}")
-        key = self._keys.find(header.get("kid"), algorithm)
+        key_id, algorithm = _signed_with(token)
+        return self._claims(token, algorithm, self._keys.find(key_id, algorithm))
+
+    def _claims(self, token: str, algorithm: str, key: SigningKey) -> dict[str, Any]:
         try:
             return jwt.decode(
                 token,
@@ -96,6 +109,26 @@ class TokenIssuer:
             raise Unauthenticated(f"the access token is not accepted: {error}") from None
 
 
+def _signed_with(token: str) -> tuple[Any, str]:
+    """The key's id and the algorithm, as its header says."""
+    try:
+        header = jwt.get_unverified_header(token)
+    except jwt.PyJWTError:
+        raise Unauthenticated("this is neither an API key nor an access token") from None
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in KEY_TYPE_OF:
+        raise Unauthenticated(f"the token is signed with {algorithm!r}; sign it with {', '.join(KEY_TYPE_OF)}")
+    return header.get("kid"), algorithm
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFetch:
+    """The issuer is being asked for its keys: when it is over, and how long to wait for that at most."""
+
+    done: Future[None]
+    wait_s: float
+
+
 class PublishedKeys:
     """The issuer's signing keys, found through its discovery document and kept."""
 
@@ -103,15 +136,33 @@ class PublishedKeys:
         self._issuer, self._clock = issuer, clock
         self._keys: list[SigningKey] = []
         self._fetched_at = self._asked_at = float("-inf")
-        self._fetching = threading.Lock()
+        self._fetching: Future[None] | None = None
+        self._lock = threading.Lock()
 
     def find(self, key_id: Any, algorithm: str) -> SigningKey:
-        """Raises `Unauthenticated` for a key that the issuer does not publish, `TryLater` if it cannot be asked."""
-        age = self._clock() - self._fetched_at
-        found = self._known(key_id, algorithm) if age < KEYS_KEPT_S else None
-        if found is None or age >= KEYS_FRESH_S:
-            self._refresh()
-            found = self._known(key_id, algorithm)
+        """As `kept`, after the issuer was asked for what is not known."""
+        fetch = self.wanted(key_id, algorithm)
+        if fetch is not None:
+            wait([fetch.done], timeout=fetch.wait_s)
+        return self.kept(key_id, algorithm)
+
+    def wanted(self, key_id: Any, algorithm: str) -> KeyFetch | None:
+        """The fetch that may bring this key, or news of it; `None` where there is nothing to wait for."""
+        known, age = self._known(key_id, algorithm), self._clock() - self._fetched_at
+        if known and age < KEYS_FRESH_S:
+            return None
+        fetching = self._begin()
+        if fetching is None:
+            return None
+        # A key that still holds is not kept waiting by an issuer that is slow.
+        longest_s = WAIT_FOR_NEWS_S if known and age < KEYS_KEPT_S else WAIT_FOR_KEY_S
+        return KeyFetch(fetching, max(0.0, longest_s - (self._clock() - self._asked_at)))
+
+    def kept(self, key_id: Any, algorithm: str) -> SigningKey:
+        """Raises `Unauthenticated` for a key that the issuer does not publish, `TryLater` if it could not be asked."""
+        if self._clock() - self._fetched_at >= KEYS_KEPT_S:
+            raise TryLater(f"the keys of {self._issuer} cannot be fetched, so no token can be checked; try later")
+        found = self._known(key_id, algorithm)
         if found is None:
             raise Unauthenticated("the access token is signed with a key that its issuer does not publish")
         return found
@@ -122,25 +173,30 @@ class PublishedKeys:
             return fitting[0] if len(fitting) == 1 else None
         return next((key for key in fitting if key.key_id == key_id), None)
 
-    def _refresh(self) -> None:
-        with self._fetching:
-            now = self._clock()
-            if now - self._asked_at >= FETCH_AT_MOST_EVERY_S:
-                self._asked_at = now
-                self._fetch(now)
-            if now - self._fetched_at >= KEYS_KEPT_S:
-                raise TryLater(f"the keys of {self._issuer} cannot be fetched, so no token can be checked; try later")
+    def _begin(self) -> Future[None] | None:
+        """The fetch that is under way, begun if it may be. In a thread of its own: requests share the others."""
+        with self._lock:
+            if self._fetching is None and self._clock() - self._asked_at >= FETCH_AT_MOST_EVERY_S:
+                self._asked_at = self._clock()
+                self._fetching = Future()
+                self._fetching.set_running_or_notify_cancel()
+                threading.Thread(target=self._fetch, args=(self._fetching,), name="issuer's keys", daemon=True).start()
+            return self._fetching
 
-    def _fetch(self, now: float) -> None:
+    def _fetch(self, fetching: Future[None]) -> None:
+        asked_at = self._asked_at
         try:
             with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False) as client:
                 described = _described(client, self._issuer)
                 published = _document(client, _checked_url(str(described.get("jwks_uri"))))
             self._keys = _signing_keys(published)
+            self._fetched_at = asked_at
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, InvalidInput) as error:
             log.warning("the keys of %s could not be fetched: %s", self._issuer, error)
-            return
-        self._fetched_at = now
+        finally:
+            with self._lock:
+                self._fetching = None
+            fetching.set_result(None)
 
 
 def discover(issuer: str) -> dict[str, Any]:
@@ -160,9 +216,11 @@ def _document(client: httpx.Client, url: str) -> dict[str, Any]:
     """Raises `ValueError` or `httpx.HTTPError` for anything but a JSON object of moderate size."""
     with client.stream("GET", url) as response:
         response.raise_for_status()
-        body = b""
+        body, until = b"", time.monotonic() + TIMEOUT_S
         for piece in response.iter_bytes():
             body += piece
+            if time.monotonic() > until:
+                raise ValueError(f"{url} takes longer than {TIMEOUT_S:g} seconds")
             if len(body) > LARGEST_DOCUMENT_BYTES:
                 raise ValueError(f"{url} is larger than {LARGEST_DOCUMENT_BYTES} bytes")
         found = httpx.Response(200, content=body).json()

@@ -18,6 +18,7 @@ from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.identity.principal import Principal
 from remit.core.ledger.position import LedgerCursor
 from remit.entrypoints.web.callers import Credentials, CurrentRemit, ReaderCaller
+from remit.entrypoints.web.shares import Full, OverShare, Place, Places, Share
 from remit.wiring import Remit
 
 router = APIRouter(tags=["reading"])
@@ -28,50 +29,71 @@ HEARTBEAT_S = 15.0
 """How often a quiet stream says that it is there, and every stream asks whether its reader still may read."""
 
 
-class Streams:
-    """How many streams are open, and whether they are to end."""
+class OpenStream:
+    """One stream, until it is told to end: for another's sake, or with all of them."""
 
-    def __init__(self, most: int) -> None:
-        self._most, self._open = most, 0
-        self._closing = asyncio.Event()
-
-    def enter(self) -> None:
-        """Raises 503 with `Retry-After`."""
-        if self._open >= self._most or self._closing.is_set():
-            raise HTTPException(503, f"this process serves {self._most} streams already; try again in a moment")
-        self._open += 1
-
-    def leave(self) -> None:
-        self._open -= 1
+    def __init__(self) -> None:
+        self._ended = asyncio.Event()
 
     def close(self) -> None:
-        """Every stream ends now; called in the event loop that serves them."""
-        self._closing.set()
+        self._ended.set()
 
     async def wait(self, seconds: float) -> bool:
-        """False as soon as streams are to end."""
-        if self._closing.is_set():
+        """False as soon as it is to end."""
+        if self._ended.is_set():
             return False
         try:
-            await asyncio.wait_for(self._closing.wait(), seconds)
+            await asyncio.wait_for(self._ended.wait(), seconds)
         except TimeoutError:
             return True
         return False
 
 
+class Streams:
+    """Which streams are open, in shares by tenant and credential, and whether they are to end."""
+
+    def __init__(self, share: Share) -> None:
+        self._places = Places(share)
+        self._open: dict[OpenStream, Place] = {}
+        self._closing = False
+
+    def enter(self, principal: Principal) -> OpenStream:
+        """Raises 429 for whoever holds a share already and 503 where all are taken, with `Retry-After`."""
+        stream = OpenStream()
+        try:
+            if self._closing:
+                raise Full
+            self._open[stream] = self._places.take(principal, stream.close)
+        except OverShare as error:
+            told = f"{error}; end one, or ask for the timeline now and then"
+            raise HTTPException(429, told, headers={"Retry-After": "10"}) from None
+        except Full:
+            raise HTTPException(503, "this process serves as many streams as it may; try again in a moment") from None
+        return stream
+
+    def leave(self, stream: OpenStream) -> None:
+        self._places.give_back(self._open.pop(stream))
+
+    def close(self) -> None:
+        """Every stream ends now; called in the event loop that serves them."""
+        self._closing = True
+        for stream in self._open:
+            stream.close()
+
+
 class EventStream(StreamingResponse):
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncIterator[bytes], streams: Streams) -> None:
+    def __init__(self, events: AsyncIterator[bytes], streams: Streams, stream: OpenStream) -> None:
         # The last is for proxies that would otherwise collect events before they pass them on.
         super().__init__(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        self._streams = streams
+        self._streams, self._stream = streams, stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._streams.leave()
+            self._streams.leave(self._stream)
 
 
 @router.get(
@@ -94,19 +116,24 @@ async def stream(
     """
     bookmark = LedgerCursor.parse(last_event_id) if last_event_id else None
     streams: Streams = request.app.state.streams
-    streams.enter()
-    return EventStream(events(request, remit, caller, bookmark, lambda: _still_may(request, caller)), streams)
+    opened = streams.enter(caller)
+    told = events(request, remit, caller, bookmark, opened, lambda: _still_may(request, caller))
+    return EventStream(told, streams, opened)
 
 
 async def events(
-    request: Request, remit: Remit, caller: Principal, bookmark: LedgerCursor | None, still_may: Callable[[], bool]
+    request: Request,
+    remit: Remit,
+    caller: Principal,
+    bookmark: LedgerCursor | None,
+    opened: OpenStream,
+    still_may: Callable[[], bool],
 ) -> AsyncIterator[bytes]:
     """A tenant's timeline as it happens; `still_may` is asked now and then whether its reader still may read."""
-    streams: Streams = request.app.state.streams
     yield b"retry: 1000\n\n"
     beat = time.monotonic()
     pause = 0.0
-    while await streams.wait(pause) and not await request.is_disconnected():
+    while await opened.wait(pause) and not await request.is_disconnected():
         started = time.monotonic()
         try:
             followed = await run_in_threadpool(remit.since, caller.tenant_id, bookmark)

@@ -21,6 +21,7 @@ from remit.core.records import (
     STOPS,
     USAGE,
 )
+from remit.core.values import parse_moment
 from remit.stores.units import RecordId
 
 ItemKey = tuple[str, str]
@@ -115,9 +116,9 @@ def cursor_place(text: str) -> str:
     """
     said, bar, id = text.partition("|")
     try:
-        at = datetime.fromisoformat(said)
+        at = parse_moment(said)
     except ValueError:
         at = None
-    if not bar or at is None or at.tzinfo is None:
+    if not bar or at is None:
         raise InvalidInput("after", f"{text!r} is not a cursor", "send one that a page of this list ended with")
     return at_place(at, id)

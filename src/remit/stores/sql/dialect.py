@@ -42,6 +42,10 @@ class Dialect(Protocol):
         """As messages call it, without a password."""
         ...
 
+    def exists(self) -> bool:
+        """False where opening would make the database itself."""
+        ...
+
     def writer(self) -> sqlalchemy.Engine:
         """Connections for the one who writes; a transaction on them excludes or detects other writers."""
         ...
@@ -83,6 +87,10 @@ class Dialect(Protocol):
         """`None` if the error is not the database's."""
         ...
 
+    def refusal(self, error: BaseException) -> InvalidInput | None:
+        """What stands in the way of opening this database that waiting does not clear away, and the way out."""
+        ...
+
 
 class Stale(Exception):
     """A row that was read is gone or was made by somebody else: ask the units again."""
@@ -91,6 +99,21 @@ class Stale(Exception):
 def driver_error(error: BaseException) -> BaseException:
     """What the driver itself raised, under whatever SQLAlchemy put around it."""
     return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+
+
+# A server that only reads, as the primary does that a failover has left behind; a session that was ended for its
+# idling or its length; a commit of which the server itself does not know what became.
+_ENDS_A_CONNECTION = ("25006", "25P03", "25P04", "40003")
+
+
+def is_lost(cause: BaseException) -> bool:
+    """Does PostgreSQL say that nothing more comes of this connection, and that another one may serve?"""
+    if not isinstance(cause, psycopg.Error):
+        return False
+    if cause.sqlstate is None:
+        # The server did not say it: the connection broke, or could not be made.
+        return isinstance(cause, psycopg.OperationalError)
+    return cause.sqlstate[:2] in ("08", "57") or cause.sqlstate in _ENDS_A_CONNECTION
 
 
 def raise_ours(error: Exception, name: str) -> NoReturn:
@@ -105,7 +128,8 @@ def _ours(cause: Exception, name: str) -> RemitError:
     said = f"{name}: {str(cause).strip() or type(cause).__name__}"
     if isinstance(cause, sqlite3.DataError | psycopg.DataError):
         return InvalidInput("(record)", said, "send what the database can hold")
-    if isinstance(cause, sqlite3.OperationalError | psycopg.OperationalError | sqlalchemy.exc.TimeoutError):
+    later = sqlite3.OperationalError | psycopg.OperationalError | sqlalchemy.exc.TimeoutError
+    if isinstance(cause, later) or is_lost(cause):
         return TryLater(said)
     return RemitError(said)
 

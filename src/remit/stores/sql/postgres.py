@@ -3,6 +3,9 @@ PostgreSQL: contended rows are locked from read to write, in one order for every
 
 A whole batch is a few statements over arrays, sent in pipelines: one round trip to read, one to write,
 one to commit.
+
+A pooler such as PgBouncer may give each transaction another session. Behind one nothing is prepared and nothing is
+set beyond a transaction; locks are a transaction's everywhere.
 """
 
 from __future__ import annotations
@@ -16,9 +19,10 @@ import psycopg
 import sqlalchemy
 from sqlalchemy import event
 
+from remit.core.errors import InvalidInput
 from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import Operation, RowChange
-from remit.stores.sql.dialect import DriverFault, Stale, driver_error, grouped
+from remit.stores.sql.dialect import DriverFault, Stale, driver_error, grouped, is_lost
 from remit.stores.sql.rows import BIGINTS, BLOBS, EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, Row
 from remit.stores.units import RecordId
 
@@ -31,6 +35,28 @@ _AGAIN = (
 _MIGRATION_LOCK = 0x72656D6974  # "remit"
 _LOCK_TIMEOUT = "30s"
 _STREAMED_ROWS = 1000
+_READERS_LIVE_S = 300
+"""After a failover, readers whose sessions lived on follow the address to the primary in this time."""
+_WRITER_SETTINGS = {
+    # Every statement here finds rows by primary key. A plan made while a table was small, and kept
+    # as it grows, must never be one that reads it whole.
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+    # And so planning again for every execution, which costs more than they do, gains nothing.
+    "plan_cache_mode": "force_generic_plan",
+    "lock_timeout": _LOCK_TIMEOUT,
+}
+_CANNOT_BE_OPENED = {
+    r'database "(?P<name>.*)" does not exist': "create it (createdb {name}), or name another in the URL",
+    r'role "(?P<name>.*)" does not exist': "create it (createuser {name}), or name another in the URL",
+    r"no password supplied|(password|\w+) authentication failed": "correct the user and its password in the URL",
+    r"no pg_hba\.conf entry": "let this machine in: the server's pg_hba.conf says who may connect",
+    r"permission denied for database": "GRANT CONNECT on it to this role",
+    r"permission denied for schema (?P<name>\S+)": "GRANT CREATE ON SCHEMA {name} to this role",
+    r"invalid connection option|invalid port|invalid sslmode": "correct the URL's options",
+}
 
 
 class Postgres:
@@ -38,15 +64,22 @@ class Postgres:
 
     def __init__(self, url: sqlalchemy.URL) -> None:
         self._url = url.set(drivername="postgresql+psycopg")
-        self.name = f"PostgreSQL {url.render_as_string(hide_password=True)}"
+        # A password may stand among the options as well.
+        shown = url.set(query={name: url.query[name] for name in ("host", "port") if name in url.query})
+        self.name = f"PostgreSQL {shown.render_as_string(hide_password=True)}"
+
+    def exists(self) -> bool:
+        """Nobody makes one by opening it."""
+        return True
 
     def writer(self) -> sqlalchemy.Engine:
         engine = self._engine()
         event.listen(engine, "connect", _prepare_writer)
+        event.listen(engine, "begin", _prepare_transaction)
         return engine
 
     def readers(self) -> sqlalchemy.Engine:
-        engine = self._engine()
+        engine = self._engine(pool_recycle=_READERS_LIVE_S)
         event.listen(engine, "connect", _prepare_reader)
         return engine
 
@@ -95,29 +128,84 @@ class Postgres:
         cause = driver_error(error)
         if isinstance(cause, (Stale, *_AGAIN)):
             return DriverFault.AGAIN
-        # Without a state the server did not say it: the connection broke, or could not be made.
-        if isinstance(cause, psycopg.OperationalError) and (cause.sqlstate or "08")[:2] in ("08", "57"):
+        if is_lost(cause):
             return DriverFault.LOST
         return DriverFault.REFUSED if isinstance(cause, psycopg.Error) else None
 
-    def _engine(self) -> sqlalchemy.Engine:
-        return sqlalchemy.create_engine(self._url, connect_args={"prepare_threshold": 0})
+    def refusal(self, error: BaseException) -> InvalidInput | None:
+        cause = driver_error(error)
+        if not isinstance(cause, psycopg.Error):
+            return None
+        # No SQLSTATE comes with a connection that was refused: its words are all there is.
+        said = str(cause).strip()
+        for pattern, way_out in _CANNOT_BE_OPENED.items():
+            if found := re.search(pattern, said):
+                problem = f"cannot be opened: {self.name}: {said.rpartition('FATAL:')[2].strip()}"
+                return InvalidInput("url", problem, way_out.format(**found.groupdict()))
+        return None
+
+    def _engine(self, **options: Any) -> sqlalchemy.Engine:
+        asked = {"prepare_threshold": None, "client_encoding": "utf8"}
+        engine = sqlalchemy.create_engine(self._url, connect_args=asked, **options)
+        event.listen(engine, "do_connect", self._connect)
+        return engine
+
+    def _connect(self, dialect: sqlalchemy.Dialect, _record: Any, arguments: Any, named: Any) -> psycopg.Connection:
+        driver: psycopg.Connection = dialect.connect(*arguments, **named)  # type: ignore[assignment]  # psycopg's own
+        try:
+            session, encoding = _greet(driver)
+            if encoding != "UTF8":
+                raise InvalidInput(
+                    "url",
+                    f"cannot be used: the database of {self.name} holds text as {encoding}, not as UTF8",
+                    "create one that does: createdb --encoding=UTF8 --template=template0 NAME",
+                )
+            if session == driver.info.backend_pid:
+                driver.prepare_threshold = 0
+        except BaseException:
+            driver.close()
+            raise
+        return driver
+
+
+def _greet(driver: psycopg.Connection) -> tuple[int, str]:
+    """The number of the server's session, and the database's encoding."""
+    driver.autocommit = True
+    row = driver.execute("SELECT pg_backend_pid(), current_setting('server_encoding')").fetchone()
+    driver.autocommit = False
+    assert row is not None
+    return row[0], row[1]
+
+
+def _is_pooled(driver: psycopg.Connection) -> bool:
+    """Is the session that answers another than the one that was connected to? See `Postgres._connect`."""
+    return driver.prepare_threshold is None
+
+
+def _settings(*, of_transaction: bool) -> str:
+    asked = ", ".join(f"set_config('{name}', '{value}', {of_transaction})" for name, value in _WRITER_SETTINGS.items())
+    return f"SELECT {asked}"
+
+
+_SET_SESSION, _SET_TRANSACTION = _settings(of_transaction=False), _settings(of_transaction=True)
 
 
 def _prepare_writer(driver: psycopg.Connection, _record: Any) -> None:
-    # Every statement here finds rows by primary key. A plan made while a table was small, and kept
-    # as it grows, must never be one that reads it whole.
-    for setting in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"):
-        driver.execute(f"SET {setting} = off")
-    # And so planning again for every execution, which costs more than they do, gains nothing.
-    driver.execute("SET plan_cache_mode = force_generic_plan")
-    driver.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
-    driver.commit()
+    if not _is_pooled(driver):
+        driver.execute(_SET_SESSION)
+        driver.commit()
+
+
+def _prepare_transaction(connection: sqlalchemy.Connection) -> None:
+    driver: Any = connection.connection.driver_connection
+    if _is_pooled(driver):
+        driver.execute(_SET_TRANSACTION)
 
 
 def _prepare_reader(driver: psycopg.Connection, _record: Any) -> None:
-    driver.execute("SET jit = off")
-    driver.commit()
+    if not _is_pooled(driver):
+        driver.execute("SET jit = off")
+        driver.commit()
     driver.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     driver.read_only = True
 

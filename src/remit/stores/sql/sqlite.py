@@ -23,6 +23,13 @@ from remit.stores.units import RecordId
 
 BUSY_TIMEOUT_S = 30.0
 _CACHE_KIB = 16 * 1024
+_CANNOT_BE_OPENED = {
+    sqlite3.SQLITE_READONLY: "let this user write the file and its directory",
+    sqlite3.SQLITE_CANTOPEN: "let this user read and write the file and its directory",
+    sqlite3.SQLITE_PERM: "let this user read and write the file and its directory",
+    sqlite3.SQLITE_NOTADB: "name another file, or put back the database that stood there",
+    sqlite3.SQLITE_CORRUPT: "put back the file from a backup",
+}
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -34,9 +41,14 @@ class Sqlite:
         if not path or path == ":memory:":
             raise InvalidInput("url", "names no file", "send sqlite:///path.db; for a store in memory use MemoryStore")
         self._path = Path(path)
+        if self._path.is_dir():
+            raise InvalidInput("url", f"{self._path} is a directory", "name a file in it")
         if not self._path.parent.is_dir():
             raise InvalidInput("url", f"the directory {self._path.parent} does not exist", "create it first")
         self.name = f"SQLite {path}"
+
+    def exists(self) -> bool:
+        return self._path.exists()
 
     def writer(self) -> sqlalchemy.Engine:
         engine = self._engine()
@@ -90,10 +102,16 @@ class Sqlite:
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         if code in _BUSY:
             return DriverFault.AGAIN
-        # A commit whose flush failed may or may not be found in the log when it is read again.
-        if code == sqlite3.SQLITE_IOERR:
+        # A commit whose flush failed may or may not be found in the log when it is read again. A connection that
+        # cannot write (the file was read-only, or was moved) never can; another one may.
+        if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
             return DriverFault.LOST
         return DriverFault.REFUSED if isinstance(cause, sqlite3.Error) else None
+
+    def refusal(self, error: BaseException) -> InvalidInput | None:
+        cause = driver_error(error)
+        way_out = _CANNOT_BE_OPENED.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
+        return InvalidInput("url", f"cannot be opened: {self.name}: {cause}", way_out) if way_out else None
 
     def _engine(self) -> sqlalchemy.Engine:
         # Transactions are begun by us: the driver's own way begins too late, at the first write.

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar, cast
 
 import sqlalchemy
 
-from remit.core.errors import InvalidInput, RemitError, TryLater
+from remit.core.errors import InvalidInput, NoDatabase, RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import CASE, Key, Kind
@@ -45,14 +45,17 @@ class SqlStore:
         self._readers = dialect.readers()
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, *, create: bool = True) -> Self:
         """
         `url` is `sqlite:///path.db` or `postgresql://user:password@host/database`.
 
-        Creates or upgrades what is in there first. Raises `InvalidInput` if the URL means nothing, `TryLater` if
-        the database cannot be reached.
+        Creates or upgrades what is in there first. Raises `InvalidInput` if the URL means nothing, or
+        names what is not there or cannot be used, `TryLater` if the database cannot be reached, and,
+        where it is not to `create` one, `NoDatabase`.
         """
         dialect = dialect_of(url)
+        if not create and not dialect.exists():
+            raise NoDatabase(dialect.name)
         migrate_with(dialect)
         return cls(dialect)
 
@@ -196,7 +199,7 @@ def dialect_of(url: str) -> Dialect:
     """Raises `InvalidInput` if the URL is not understood."""
     try:
         parsed = sqlalchemy.make_url(url)
-    except sqlalchemy.exc.ArgumentError:
+    except (sqlalchemy.exc.ArgumentError, ValueError):
         parsed = None
     if parsed is not None and parsed.drivername == "sqlite":
         return Sqlite(parsed)

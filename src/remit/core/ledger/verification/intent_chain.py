@@ -11,6 +11,7 @@ from remit.core.gate.budget import Charge
 from remit.core.intent import digest_of_wire
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.windows import Charged, Movement, Windows
+from remit.core.values import utc
 
 Data = Mapping[str, Any]
 T = TypeVar("T")
@@ -96,6 +97,7 @@ class IntentChain:
                 account_id=_of(str, self.intent["account_id"]),
                 action_type=_of(str, self.intent["action_type"]),
                 at=datetime.fromisoformat(entry["at"]),
+                ends=_ends(self.decision),
             )
         )
 
@@ -217,6 +219,12 @@ class IntentChain:
 
 def _charges(data: Data) -> list[Charge]:
     return [Charge.from_wire(charge) for charge in data["charges"]]
+
+
+def _ends(decision: Data) -> dict[str, datetime]:
+    """When the windows that a decision looked at end, as it says itself."""
+    limits = (limit for check in decision.get("checks", ()) for limit in check["saw"].get("limits", ()))
+    return {limit["window_id"]: utc(datetime.fromisoformat(limit["resets_at"])) for limit in limits}
 
 
 def _of(kind: type[T], value: Any) -> T:

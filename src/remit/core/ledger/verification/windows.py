@@ -1,14 +1,23 @@
-"""Invariants 1 and 2: every window's charges and releases in their order, against limits and live counters."""
+"""
+Invariants 1 and 2: every window's charges and releases in their order, against limits and live counters.
+
+Windows are taken as the entries name them: no time zone's rules are looked up, so a ledger that was written under
+one release of them verifies under any other, and under none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from remit.core.gate.bounds import BoundsInForce
-from remit.core.gate.budget import Counter
+from remit.core.gate.budget import Counter, Day
 from remit.core.ledger.verification.report import Broken
+from remit.core.values import utc
+
+LONGEST_DAY = timedelta(hours=28)
+"""A day with a change of its zone's clock is at most this long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,13 @@ class Charged:
     account_id: str
     action_type: str
     at: datetime
+    # When each window ends, as the decision saw it.
+    ends: Mapping[str, datetime]
+
+    def day_of(self, owner: str, zone: str) -> Day:
+        """The day that the charged window of this owner names; without one, UTC's."""
+        dates = (name.partition("@")[0] for name in self.limits if name.rpartition("|")[0].partition("|")[2] == owner)
+        return Day(date=next(dates, self.at.date().isoformat()), timezone=zone, ends_at=self.at)
 
 
 class Windows:
@@ -75,11 +91,10 @@ class Windows:
         if config is None:
             problem = f"the bounds it saw (config_sequence {charged.config_sequence}) are not in the file"
             return self._broken(2, charged.where, problem)
-        try:
-            in_force = config.budget(charged.account_id, charged.at).limits(charged.account_id, charged.action_type)
-        except (ValueError, OverflowError):
-            return self._broken(2, charged.where, "the bounds it saw have no such day")
-        self._compare(charged, {limit.window_id: limit.limit for limit in in_force})
+        self._compare(charged, _limits_in_force(charged, config))
+        for window_id in charged.limits:
+            if not _on_its_day(charged.at, window_id, charged.ends.get(window_id)):
+                self._broken(2, f"window {window_id}, {charged.where}", "it was not charged on that day")
         return None
 
     def _compare(self, charged: Charged, limits: dict[str, int | None]) -> None:
@@ -112,6 +127,24 @@ class Windows:
             elif now.position < len(movements):
                 problem = f"its counter has seen {now.position} of {len(movements)} movements"
                 self._broken(1, f"window {window_id}", problem)
+
+
+def _limits_in_force(charged: Charged, config: BoundsInForce) -> dict[str, int | None]:
+    """By window id, on the days that were charged."""
+    zone, tenant_zone = config.budget_zones(charged.account_id, charged.at)
+    day, tenant_day = charged.day_of(f"account:{charged.account_id}", zone), charged.day_of("tenant", tenant_zone)
+    in_force = config.budget_on(charged.account_id, day, tenant_day)
+    return {limit.window_id: limit.limit for limit in in_force.limits(charged.account_id, charged.action_type)}
+
+
+def _on_its_day(at: datetime, window_id: str, ends: datetime | None) -> bool:
+    """No zone is a day away from UTC, so no more than this can be said of the date itself; the rest its end says."""
+    try:
+        named = date.fromisoformat(window_id.partition("@")[0])
+        near = abs((named - utc(at).date()).days) <= 1
+        return near and (ends is None or at < ends <= at + LONGEST_DAY)
+    except (ValueError, OverflowError):
+        return False
 
 
 _UNUSED = Counter()

@@ -15,8 +15,10 @@ function localTimes(within) {
 }
 
 // --- live: the stream says that something happened; pages fetch themselves again, soon but not for each event ---
+// Without a stream they look by themselves, and ask for one again now and then.
 
 const COLLECT_MS = 400;
+const LOOK_MS = 10_000;
 let pending = null;
 
 function happened() {
@@ -31,7 +33,9 @@ function listen() {
   source.addEventListener("timeline", happened);
   // The browser comes back by itself after a lost connection, but not after an answer that is no stream.
   source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
+    if (source.readyState !== EventSource.CLOSED) return;
+    happened();
+    setTimeout(listen, LOOK_MS);
   });
 }
 

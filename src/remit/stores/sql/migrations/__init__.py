@@ -26,7 +26,8 @@ def migrate(url: str, revision: str = HEAD) -> None:
     """
     Create or upgrade the schema, in one transaction; does nothing if it is there already.
 
-    Raises `InvalidInput` if a newer version of Remit has been at work in this database.
+    Raises `InvalidInput` if a newer version of Remit has been at work in this database, or if it is not one that
+    can be used as it is.
     """
     from remit.stores.sql.store import dialect_of
 
@@ -44,6 +45,9 @@ def migrate_with(dialect: Dialect, revision: str = HEAD) -> None:
             with _one_at_a_time:
                 _upgrade(dialect, connection, revision)
     except Exception as error:
+        refusal = dialect.refusal(error)
+        if refusal is not None:
+            raise refusal from error
         raise_ours(error, dialect.name)
     finally:
         engine.dispose()

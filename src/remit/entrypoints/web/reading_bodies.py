@@ -1,0 +1,103 @@
+"""
+Routes that let their caller in before they read its body, and read the body in one way.
+
+FastAPI reads and parses a body before it asks any dependency: a stranger's would be work for everybody.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from remit.core.errors import InvalidInput
+from remit.core.json_text import WHOLE, NotJson, read_json
+from remit.entrypoints.web.callers import admit
+
+PARSED_AT_ONCE_BYTES = 32 * 1024
+"""Up to here parsing takes less than handing it to a thread."""
+PARSING_TOGETHER = 2
+"""Large bodies that are parsed at a time: their values take many times their text, and the parser's lock is one."""
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+_parsing = CapacityLimiter(PARSING_TOGETHER)
+
+
+class BodyAfterCaller(APIRoute):
+    """A route whose body is read only once `let_in` has let its caller in."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+        if not self.takes_body():
+            return handle
+
+        async def handle_after(request: Request) -> Response:
+            await self.let_in(request)
+            try:
+                return await handle(await self.read(request))
+            except ClientDisconnect:
+                raise HTTPException(400, "the body broke off") from None
+
+        return handle_after
+
+    def takes_body(self) -> bool:
+        return self.body_field is not None
+
+    @abstractmethod
+    async def let_in(self, request: Request) -> None:
+        """Raises what its caller is to be told instead."""
+
+    async def read(self, request: Request) -> Request:
+        """The request as the framework is to read it."""
+        return request
+
+
+class JsonRoute(BodyAfterCaller):
+    """A route of the API: a bearer credential, then a JSON body."""
+
+    async def let_in(self, request: Request) -> None:
+        await admit(request)
+
+    async def read(self, request: Request) -> Request:
+        body = await request.body()
+        value = await _parsed(body) if body and _is_json(request) else None
+        return _ReadRequest(request, body, value)
+
+
+class _ReadRequest(Request):
+    """A request whose body was read: the framework gets it without parsing it once more."""
+
+    def __init__(self, request: Request, body: bytes, value: Any) -> None:
+        super().__init__(request.scope, request.receive)
+        self._read, self._value = body, value
+
+    async def body(self) -> bytes:
+        return self._read
+
+    async def json(self) -> Any:
+        return self._value
+
+
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
+        return True
+    raise InvalidInput("(body)", "is not said to be JSON", "send it with Content-Type: application/json")
+
+
+async def _parsed(body: bytes) -> Any:
+    try:
+        if len(body) <= PARSED_AT_ONCE_BYTES:
+            return read_json(body)
+        return await to_thread.run_sync(read_json, body, limiter=_parsing)
+    except NotJson as error:
+        raise NotJson(error.why, field="(body)") from None
+    except InvalidInput as error:
+        field = "(body)" if error.field == WHOLE else error.field
+        raise InvalidInput(field, error.problem, error.way_out) from None

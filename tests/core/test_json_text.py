@@ -1,0 +1,94 @@
+"""JSON from callers: what is read, and everything that two readers could take for two things."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from remit.core.errors import InvalidInput
+from remit.core.json_text import MOST_DEPTH, MOST_PARTS, NotJson, read_json
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 0, -1.5, 1e300, "", "é\u2028😀", [], {}, [[]], {"a": [{"b": None}]}, {"": {"": 1}}],
+)
+def test_what_any_reader_takes_alike_is_read(value: Any) -> None:
+    for ascii_only in (True, False):
+        text = json.dumps(value, ensure_ascii=ascii_only)
+
+        assert read_json(text) == value
+        assert read_json(text.encode()) == value
+        assert read_json(b"\xef\xbb\xbf" + text.encode()) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('{"a": 1, "a": 1}', "a"),
+        ('{"a": 1, "b": 2, "\\u0061": 3}', "a"),
+        ('[1, {"x": {"deep": [{"n": 1, "m": 2, "n": 3}]}}]', "n"),
+        ('{"": 1, "": 2}', ""),
+        ('{"' + "k" * 500 + '": 1, "' + "k" * 500 + '": 2}', "k" * 100),
+    ],
+)
+def test_a_name_that_stands_twice_in_one_object_is_refused_by_that_name(text: str, name: str) -> None:
+    with pytest.raises(InvalidInput, match="stands twice") as refused:
+        read_json(text)
+
+    assert refused.value.field == name
+
+
+def test_one_name_in_two_objects_is_not_twice() -> None:
+    assert read_json('[{"a": 1}, {"a": {"a": 2}}]') == [{"a": 1}, {"a": {"a": 2}}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "{} {}",
+        "[1,]",
+        "{'a': 1}",
+        "NaN",
+        '{"a": [Infinity]}',
+        "-Infinity",
+        "1e400",
+        "[-1e999]",
+        "1" * 5000,
+        '"\\ud800"',
+        '{"\\udfff": 1}',
+        '["\\ude00\\ud83d"]',
+        b'"\xff"',
+        b'"\xed\xa0\x80"',
+        '"a"'.encode("utf-16"),
+    ],
+)
+def test_what_is_no_json_in_utf_8_is_refused(text: Any) -> None:
+    with pytest.raises(NotJson):
+        read_json(text)
+
+
+def test_a_whole_surrogate_pair_and_an_escaped_backslash_are_text() -> None:
+    assert read_json('["\\ud83d\\ude00", "\\\\ud83d"]') == ["😀", "\\ud83d"]
+
+
+@pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
+def test_nesting_has_an_end(start: str, end: str) -> None:
+    levels = MOST_DEPTH // (1 + len(end) // 2)
+
+    read_json(start * levels + "1" + end * levels)
+
+    for more in (levels + 1, 100_000):
+        with pytest.raises(InvalidInput, match="nested"):
+            read_json(start * more + "1" + end * more)
+
+
+def test_more_values_than_anybody_needs_are_refused_before_they_are_made() -> None:
+    with pytest.raises(InvalidInput, match="values"):
+        read_json("[" + "0," * MOST_PARTS + "0]")
+
+    assert len(read_json("[" + "0," * MOST_PARTS + "0]", most_parts=None)) == MOST_PARTS + 1
