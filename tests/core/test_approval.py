@@ -125,7 +125,7 @@ def test_a_done_state_outlives_its_ttl_and_its_intent(now, life, days):
         assert state.expires_at == max(done + timedelta(days=days), expires_at)
 
 
-def test_a_state_is_not_purged_before_a_long_lived_intent_expires():
+def test_a_state_does_not_go_before_a_long_lived_intent_expires():
     assert state_expiry(NOW, NOW + timedelta(days=365), 90) == NOW + timedelta(days=365)
     assert state_expiry(NOW, NOW + timedelta(days=1), 30) == NOW + timedelta(days=30)
 

@@ -1,4 +1,4 @@
-"""What nobody waits for: published, expired and purged in time, after any restart."""
+"""What nobody waits for: published and expired in time, after any restart."""
 
 import pytest
 
@@ -112,7 +112,7 @@ def test_a_state_whose_time_is_over_is_gone_and_everything_else_is_kept(world):
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "APPROVED"])
-def test_what_is_not_done_is_never_purged(world, status):
+def test_the_state_of_what_is_not_done_never_goes(world, status):
     far = NOON.replace(year=2027).isoformat()
     world.submit(expires_at=far)
     message = world.bus.take()

@@ -214,7 +214,7 @@ def test_reject_after_approve_is_a_conflict(world):
 
 
 @pytest.mark.parametrize("answer", ["reject", "supersede"])
-def test_the_released_state_of_what_was_answered_otherwise_is_purged_in_its_time(sending, answer):
+def test_the_released_state_of_what_was_answered_otherwise_is_gone_in_its_time(sending, answer):
     sending.bus.script += [REFUSED]
     sending.submit()
     if answer == "reject":
