@@ -19,7 +19,7 @@ from remit.core.lifecycle import MOVING, WAITING, Case
 from remit.core.records import CASE, CHAIN, KINDS, Key, Kind
 from remit.core.values import Stored
 from remit.ports import CaseFilter, Snapshot, UnitOfWork, Writes, needed
-from remit.stores.units import RecordId, RecordSnapshot, Shown, check_may_put, cursor_of, in_turns, record_id
+from remit.stores.units import RecordId, RecordSnapshot, Shown, by_time, check_may_put, cursor_of, in_turns, record_id
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
@@ -106,9 +106,9 @@ class MemoryStore:
         with self._lock:
             entries = [entry for (tenant, _), chain in self._chains.items() if tenant == tenant_id for entry in chain]
         found = [e for e in entries if e.event_type in event_types and account_id in (None, e.account_id)]
-        found.sort(key=_by_time, reverse=True)
+        found.sort(key=by_time, reverse=True)
         start = None if after is None else cursor_of(after)
-        return [entry for entry in found if start is None or _by_time(entry) < start][:limit]
+        return [entry for entry in found if start is None or by_time(entry) < start][:limit]
 
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
         with self._lock:
@@ -206,7 +206,3 @@ def _by_expiry(case: Case) -> tuple[datetime, str]:
 
 def _by_creation(case: Case) -> tuple[datetime, str]:
     return case.created_at, case.action_intent_id
-
-
-def _by_time(entry: LedgerEntry) -> tuple[datetime, str]:
-    return datetime.fromisoformat(entry.at), entry.entry_id

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from itertools import groupby
 
 import zstandard
 
@@ -61,7 +62,7 @@ COMMON: frozenset[EventType] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Entries of one chain that follow each other, from one write."""
+    """Entries of one chain that follow each other, from one write and of one moment."""
 
     entries: Sequence[LedgerEntry]
 
@@ -82,11 +83,19 @@ class Segment:
 
 
 def segments_of(entries: Iterable[LedgerEntry]) -> list[Segment]:
-    """The entries of one write by chain, each chain's in its order."""
+    """
+    The entries of one write by chain, each chain's in its order.
+
+    Segments in the order of their moments hold entries in theirs: what is read by time relies on it.
+    """
     chains: dict[tuple[str, str | None], list[LedgerEntry]] = {}
     for entry in entries:
         chains.setdefault((entry.tenant_id, entry.action_intent_id), []).append(entry)
-    return [Segment(chain) for chain in chains.values()]
+    return [
+        Segment(tuple(of_moment))
+        for chain in chains.values()
+        for _, of_moment in groupby(chain, key=lambda entry: entry.at)
+    ]
 
 
 def kinds_of(event_types: Iterable[str]) -> int:

@@ -9,6 +9,7 @@ from itertools import chain, islice, zip_longest
 from typing import Any, TypeVar, cast
 
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
+from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
 from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, KINDS, STOPS, Key
@@ -78,6 +79,11 @@ def cursor_of(text: str) -> tuple[datetime, str]:
     if not bar or at is None:
         raise InvalidInput("after", f"{text!r} is not a cursor", "send one that a page of this list ended with")
     return at, id
+
+
+def by_time(entry: LedgerEntry) -> tuple[datetime, str]:
+    """The order of a ledger's entries over all its chains."""
+    return datetime.fromisoformat(entry.at), entry.entry_id
 
 
 def parse_record(kind: str, body: str | bytes) -> Stored:

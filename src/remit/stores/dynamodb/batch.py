@@ -16,10 +16,10 @@ from remit.core.ledger.history import IntentHistory
 from remit.core.records import CHAIN, KINDS
 from remit.core.values import Stored
 from remit.ports import UnitOfWork, Writes, needed
-from remit.stores.dynamodb.items import BODY, Item, record_item, segments_of_chain
+from remit.stores.dynamodb.items import BODY, Item, record_item
 from remit.stores.dynamodb.layout import home
 from remit.stores.dynamodb.record_cache import CachedBounds, RecordCache, Versioned
-from remit.stores.segments import Segment
+from remit.stores.segments import Segment, segments_of
 from remit.stores.units import RecordId, RecordSnapshot, Shown, check_may_put, record_id
 
 Chain = tuple[str, str | None]
@@ -74,7 +74,7 @@ class Effect:
         self.looked_at |= other.looked_at
 
     def segments(self) -> list[Segment]:
-        return [segment for entries in self.entries.values() for segment in segments_of_chain(entries)]
+        return [segment for entries in self.entries.values() for segment in segments_of(entries)]
 
     def fits(self) -> bool:
         segments = self.segments()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 from remit.core.ledger.entries import LedgerEntry
@@ -86,15 +85,6 @@ def status_partition(tenant_id: str, status: str) -> str:
 
 def queue_partition(tenant_id: str) -> str:
     return f"{tenant_id}#{CASE.name}#waiting"
-
-
-def segments_of_chain(entries: Sequence[LedgerEntry]) -> list[Segment]:
-    """
-    The entries that one write adds to a chain, as segments: one, unless they happened at different moments.
-
-    So the index by time orders segments as it would order their entries.
-    """
-    return [Segment(tuple(group)) for _, group in groupby(entries, key=lambda entry: entry.at)]
 
 
 def key_of_segment(segment: Segment) -> ItemKey:

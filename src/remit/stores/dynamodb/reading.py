@@ -21,6 +21,7 @@ from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.items import Item, entries_of, key_of, record_of, status_partition
 from remit.stores.dynamodb.layout import ItemKey, cursor_place, moment
 from remit.stores.dynamodb.table import PARTITION, SORT, Index
+from remit.stores.units import by_time
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -168,10 +169,6 @@ class TableReading:
     def count(self, index: Index, partition: str) -> int:
         pages = self._table.query((index.partition, partition), IndexName=index.name, Select="COUNT")
         return sum(page["Count"] for page in pages)
-
-
-def by_time(entry: LedgerEntry) -> tuple[datetime, str]:
-    return _moment_of(entry), entry.entry_id
 
 
 def _moment_of(entry: LedgerEntry) -> datetime:

@@ -36,13 +36,13 @@ from remit.stores.dynamodb.layout import (
     time_partitions,
 )
 from remit.stores.dynamodb.lookup import shown
-from remit.stores.dynamodb.reading import Between, TableReading, by_time, case_partitions, created, equal, holding
+from remit.stores.dynamodb.reading import Between, TableReading, case_partitions, created, equal, holding
 from remit.stores.dynamodb.record_cache import RecordCache
 from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, QUEUE
 from remit.stores.dynamodb.versions import Versions, moment_of
 from remit.stores.dynamodb.writer import DynamoWriter
 from remit.stores.group_commit import GroupCommit
-from remit.stores.units import RecordSnapshot, cursor_of, record_id
+from remit.stores.units import RecordSnapshot, by_time, cursor_of, record_id
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)

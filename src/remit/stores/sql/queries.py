@@ -127,21 +127,26 @@ def cases(statuses: Sequence[Status] | None, **wanted: Any) -> tuple[str, dict[s
 
 def recent(event_types: Sequence[str], kinds: int, **wanted: Any) -> tuple[str, dict[str, Any]]:
     """
-    The segments that hold such entries, newest first; `at` and `id` are where to go on, that segment included.
+    The segments that hold such entries, newest first: of `moment` alone, or up to `at`, that moment included.
     """
     if OF_TENANT.issuperset(event_types):
         # Few among very many: found by their chain and then sorted.
-        where, given = _where(wanted, tenant="tenant_id = :tenant", account="account_id = :account", at=_FROM)
+        where, given = _where(wanted, **_OF_SEGMENTS)
         source = f"{SEGMENTS} WHERE {where} AND chain = '{TENANT_CHAIN}'"
         return f"SELECT body FROM {source} ORDER BY +at_us DESC, entry_id DESC LIMIT :limit", given
     if not COMMON.intersection(event_types):
         return _rare(list(event_types), wanted)
-    where, given = _where(wanted, tenant="tenant_id = :tenant", account="account_id = :account", at=_FROM)
+    where, given = _where(wanted, **_OF_SEGMENTS)
     order = "ORDER BY at_us DESC, entry_id DESC LIMIT :limit"
     return f"SELECT body FROM {SEGMENTS} WHERE {where} AND kinds & :kinds <> 0 {order}", given | {"kinds": kinds}
 
 
-_FROM = "(at_us, entry_id) <= (:at, :id)"
+_OF_SEGMENTS = {
+    "tenant": "tenant_id = :tenant",
+    "account": "account_id = :account",
+    "at": "at_us <= :at",
+    "moment": "at_us = :moment",
+}
 
 
 def _rare(event_types: list[str], wanted: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -149,7 +154,8 @@ def _rare(event_types: list[str], wanted: dict[str, Any]) -> tuple[str, dict[str
         wanted,
         tenant="event.tenant_id = :tenant",
         account="segment.account_id = :account",
-        at="(event.at_us, event.entry_id) <= (:at, :id)",
+        at="event.at_us <= :at",
+        moment="event.at_us = :moment",
     )
     source = f"""{EVENTS} AS event JOIN {SEGMENTS} AS segment
         ON segment.tenant_id = event.tenant_id AND segment.chain = event.chain AND segment.first = event.first"""

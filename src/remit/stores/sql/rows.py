@@ -12,7 +12,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import CASE, KINDS
 from remit.core.values import Stored
@@ -110,7 +109,7 @@ def segment_row(segment: Segment) -> Row:
         first.sequence,
         first.entry_id,
         first.account_id,
-        _at_us(first),
+        segment_at_us(segment),
         segment.kinds,
         segment.packed(),
     )
@@ -119,12 +118,13 @@ def segment_row(segment: Segment) -> Row:
 def event_rows(segment: Segment) -> list[Row]:
     """In the order of `TABLES[EVENTS]`: one for each rare type of event in the segment."""
     first = segment.first
-    place = _at_us(first), first.entry_id, chain_name(first.action_intent_id), first.sequence
+    place = segment_at_us(segment), first.entry_id, chain_name(first.action_intent_id), first.sequence
     return [(first.tenant_id, event_type, *place) for event_type in sorted(segment.rare)]
 
 
-def _at_us(entry: LedgerEntry) -> int:
-    return microseconds(datetime.fromisoformat(entry.at))
+def segment_at_us(segment: Segment) -> int:
+    """The one moment of its entries."""
+    return microseconds(datetime.fromisoformat(segment.first.at))
 
 
 def cursor_us(text: str) -> tuple[int, str]:

@@ -17,21 +17,22 @@ from remit.core.records import CASE, Key, Kind
 from remit.core.values import Stored
 from remit.ports import CaseFilter, Snapshot, UnitOfWork
 from remit.stores.group_commit import GroupCommit
-from remit.stores.segments import kinds_of, unpack
+from remit.stores.segments import Segment, kinds_of, unpack
 from remit.stores.sql import queries
 from remit.stores.sql.dialect import Dialect, DriverFault, raise_ours
 from remit.stores.sql.loading import loaded
 from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.postgres import Postgres
-from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds
+from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, segment_at_us
 from remit.stores.sql.sqlite import Sqlite
 from remit.stores.sql.writer import SqlWriter
-from remit.stores.units import RecordSnapshot, cursor_of, parse_record, record_id
+from remit.stores.units import RecordSnapshot, by_time, cursor_of, parse_record, record_id
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
 
 _READ_TRIES = 3
+_EVERY = 2**62
 
 
 class SqlStore:
@@ -140,16 +141,24 @@ class SqlStore:
         if not event_types:
             return []
         start = None if after is None else cursor_of(after)
-        at, id = (None, None) if after is None else cursor_us(after)
-        sql, given = queries.recent(
-            event_types, kinds_of(event_types), tenant=tenant_id, account=account_id, at=at, id=id
-        )
-        # One more than asked for: the first may hold only what comes before the cursor.
-        rows = self._fetch(sql, **given, limit=limit + 1)
-        wanted = set(event_types)
-        found = [entry for entry in _entries(rows) if entry.event_type in wanted]
-        found.sort(key=_by_time, reverse=True)
-        return [entry for entry in found if start is None or _by_time(entry) < start][:limit]
+
+        def read(most: int, **of: int | None) -> list[Segment]:
+            sql, given = queries.recent(event_types, kinds_of(event_types), tenant=tenant_id, account=account_id, **of)
+            return [Segment(unpack(body)) for body, *_ in self._fetch(sql, **given, limit=most)]
+
+        def asked_for(entry: LedgerEntry) -> bool:
+            return entry.event_type in event_types and (start is None or by_time(entry) < start)
+
+        upto = None if start is None else microseconds(start[0])
+        found: list[LedgerEntry] = []
+        while len(found) < limit:
+            moments, older = _whole_moments(read, upto, limit)
+            entries = (entry for segment in moments for entry in segment.entries)
+            found += sorted(filter(asked_for, entries), key=by_time, reverse=True)
+            if older is None:
+                break
+            upto = older
+        return found[:limit]
 
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
         try:
@@ -219,5 +228,17 @@ def _entries(rows: Iterable[Row]) -> Iterator[LedgerEntry]:
         yield from unpack(row[0])
 
 
-def _by_time(entry: LedgerEntry) -> tuple[datetime, str]:
-    return datetime.fromisoformat(entry.at), entry.entry_id
+def _whole_moments(
+    read: Callable[..., list[Segment]], upto: int | None, limit: int
+) -> tuple[list[Segment], int | None]:
+    """
+    The newest segments of what `read` reads, and up to where older ones may be left.
+
+    Of a moment all or none: a segment may hold an entry that comes before another's first, and one after.
+    """
+    segments = read(limit + 1, at=upto)
+    if len(segments) <= limit:
+        return segments, None
+    oldest = segment_at_us(segments[-1])
+    newer = [segment for segment in segments if segment_at_us(segment) != oldest]
+    return newer + read(_EVERY, moment=oldest), oldest - 1
