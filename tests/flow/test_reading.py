@@ -109,7 +109,7 @@ def test_why_shows_the_checks_in_order_with_what_they_saw_and_the_clause(world):
         *("expiry", "stop_switch", "not_edited", "allowlist", "mode", "policy", "budget")
     ]
     seen = {check["check"]: check["saw"] for check in checks}
-    assert seen["allowlist"] == {"level": "tenant", "action_types": [TYPE, OTHER]}
+    assert seen["allowlist"] == {"level": "tenant", "entries": 2}
     assert seen["mode"] == {"mode": "AUTO_EXECUTE", "source": "tenant default"}
     assert (seen["policy"]["confidence"], seen["policy"]["effective_risk"]) == (9000, "LOW")
     daily = seen["budget"]["limits"][0]

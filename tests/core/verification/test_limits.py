@@ -86,8 +86,9 @@ def test_what_breaks_one_invariant_is_reported_as_that_one_alone(lines, invarian
 
 @pytest.mark.parametrize("date", ["2026-03-09", "2026-03-10", "2026-03-11"])
 def test_a_ledger_of_a_zone_whose_rules_nobody_here_has_is_sound(lines, date):
-    for config in lines.configs():
-        config["bounds"]["budget"]["timezone"] = config["bounds"]["tenant_budget"]["timezone"] = "Mars/Base"
+    lines.alter_configs(
+        lambda bounds: [bounds[name].update(timezone="Mars/Base") for name in ("budget", "tenant_budget")]
+    )
     renamed(lines, "2026-03-10@UTC", f"{date}@Mars/Base")
 
     report = verify_export(iter(lines.rehashed()))
