@@ -1,6 +1,6 @@
 """
 The schema's history. `migrate` brings a database to this version's schema, whoever else starts at the
-same time; only Remit's own tables are touched, never those of the durable engine beside them.
+same time; only Remit's own tables are touched, never those of others beside them.
 """
 
 from __future__ import annotations
