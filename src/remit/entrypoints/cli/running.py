@@ -99,7 +99,7 @@ def _told_to_end() -> Iterator[threading.Event]:
 
 def reconcile(ctx: typer.Context, as_json: AsJson = False, db: Db = None) -> None:
     """
-    Look after what nobody waits for, once: gate, publish, expire and purge what is due.
+    Look after what nobody waits for, once: gate, publish and expire what is due.
 
     Example: remit reconcile
     """

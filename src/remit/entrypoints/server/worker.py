@@ -11,7 +11,6 @@ import logging
 import queue
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -74,7 +73,7 @@ class Worker:
         self._id = worker_id
         self._takes = 0
         self._called: queue.SimpleQueue[tuple[Taken, CallResult, int]] = queue.SimpleQueue()
-        self._calling: Counter[str] = Counter()
+        self._calling = 0
         self._next_tick = 0.0
 
     def run(self, *, until_idle: bool) -> None:
@@ -98,7 +97,7 @@ class Worker:
         return moved
 
     def _take(self) -> bool:
-        free = self._concurrency - self._calling.total()
+        free = self._concurrency - self._calling
         limit = min(free_for(free), MOST_TAKEN)
         if limit <= 0 or not self._remit.has_queued():
             return False
@@ -110,7 +109,7 @@ class Worker:
                 self._remit.hooks.ended(began_ns, each)
                 self._on_done(each.status)
             else:
-                self._calling[each.tenant_id] += 1
+                self._calling += 1
                 self._pool.submit(self._call, each, began_ns)
         return bool(taken)
 
@@ -134,7 +133,7 @@ class Worker:
                 self._called.put(each)
             raise
         for (taken, _, began_ns), status in zip(called, statuses, strict=True):
-            self._calling[taken.tenant_id] -= 1
+            self._calling -= 1
             if status is not None:
                 self._remit.hooks.settled(began_ns, taken, status)
                 self._on_done(status)
@@ -149,7 +148,7 @@ class Worker:
 
     def _wait(self) -> None:
         """Until a call has been answered, something was queued here, or it is time to look again."""
-        if self._calling.total():
+        if self._calling:
             try:
                 self._called.put(self._called.get(timeout=LOOK_S))
             except queue.Empty:
@@ -159,7 +158,7 @@ class Worker:
 
     def _finish(self) -> None:
         until = time.monotonic() + GRACE_S
-        while self._calling.total() and time.monotonic() < until:
+        while self._calling and time.monotonic() < until:
             try:
                 self._round(may_take=False)
             except (TryLater, OutcomeUnknown) as error:
