@@ -147,7 +147,7 @@ def test_bounds_that_are_applied_at_once_are_numbered_without_gaps(url, remit, r
 
     assert sorted(number for number, _ in first + second) == list(range(1, 2 * ROUNDS + 1))
     changes = [entry for entry in remit.export(TENANT) if entry["event_type"] == "CONFIG_CHANGED"]
-    told = [(entry["data"]["config_sequence"], entry["data"]["bounds"]["budget"]) for entry in changes]
+    told = [(entry["data"]["config_sequence"], entry["data"]["set"]["/bounds/budget"]) for entry in changes]
     assert [number for number, _ in told] == list(range(1, 2 * ROUNDS + 1))
     assert {(number, budget["max_autonomous_per_day"]) for number, budget in told} == set(first + second)
     _assert_sound(remit)

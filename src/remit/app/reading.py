@@ -34,6 +34,7 @@ class Reading(Part):
     why = FlowMethod(status_flow.why)
     ledger = FlowMethod(status_flow.ledger)
     stops = FlowMethod(status_flow.stops)
+    bounds_after = FlowMethod(status_flow.bounds_after)
     policy_versions = FlowMethod(policies_flow.policy_versions)
     policy_version = FlowMethod(policies_flow.policy_version)
     verify = FlowMethod(export_flow.verify_live)
