@@ -530,7 +530,7 @@ def test_an_exported_ledger_proves_itself_without_a_database(desk, tmp_path):
     live = desk.one("verify", "--tenant", "acme")
 
     fields = ["account_id", "action_intent_id", "actor", "at", "data", "entry_id", "event_type", "hash"]
-    fields += ["previous_hash", "sequence", "tenant_id"]
+    fields += ["previous_hash", "sequence", "tenant_id", "v"]
     assert all(list(entry) == fields for entry in objects(ledger))
     assert (report["ok"], report["sealed"], report["intents"]) == (True, True, 4)
     assert changed["first_broken"].startswith("invariant 6 ") and changed["findings"][0]["invariant"] == 6

@@ -20,7 +20,7 @@ def export(context: Context, tenant_id: str, now: datetime, *, by: str) -> Itera
     """
     Every entry of a tenant, chain by chain as of one moment, and at the end a seal written now.
 
-    The seal is part of the ledger: keep a copy of it elsewhere, and a later rewriting shows.
+    The seal is part of the ledger. Who keeps the export can compare it with any later one.
     """
     for entry in export_entries(context, tenant_id, now, by=by):
         yield entry.wire()
