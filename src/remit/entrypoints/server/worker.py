@@ -52,11 +52,11 @@ def work(
     """
     remit.keep_policies()
     with notifying(remit), ThreadPoolExecutor(concurrency, thread_name_prefix="remit-call") as pool:
-        worker = Worker(remit, pool, concurrency, stop or threading.Event(), on_done, worker_id or uuid7())
-        worker.run(until_idle=until_idle)
+        loop = WorkerLoop(remit, pool, concurrency, stop or threading.Event(), on_done, worker_id or uuid7())
+        loop.run(until_idle=until_idle)
 
 
-class Worker:
+class WorkerLoop:
     """One thread takes and settles; calls run beside it, so that none waits for another's answer."""
 
     def __init__(

@@ -62,7 +62,9 @@ def _upgrade(dialect: Dialect, connection: sqlalchemy.Connection, revision: str)
     current = _revision(dialect, connection)
     if current in FIRST_FORMAT:
         raise InvalidInput(
-            "url", f"{dialect.name} is of the first format, which was never released", "export it with the version that wrote it, and begin with an empty database"
+            "url",
+            f"{dialect.name} is of the first format, which was never released",
+            "export it with the version that wrote it, and begin with an empty database",
         )
     if current is not None:
         try:
