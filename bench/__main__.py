@@ -207,7 +207,7 @@ def _worker(folder: Path) -> list[Row]:
         decided = in_batches(remit, requests, 200)
         executed = _executions(remit)
     return [
-        Row("SQLite, decided and published (DBOS), batches of 200", measured=decided),
+        Row("SQLite, decided and published, batches of 200", measured=decided),
         Row("SQLite, executed by one worker (internal connector)", measured=executed),
     ]
 

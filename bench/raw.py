@@ -1,11 +1,10 @@
 """
 The loop to compare with: the bare driver commits, one decision at a time, the very rows that the gate
-committed for each decision. No rule, no hashing, no JSON: the rows are ready before the clock starts.
+committed for each decision. No rule, no hashing, no JSON, no packing: the rows are ready before the clock starts.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 import time
@@ -15,114 +14,70 @@ from typing import Any
 import psycopg
 
 from bench.world import TENANT
+from remit.stores.sql.rows import MOVED_COLUMNS, SEGMENTS, STATES, TABLES
 
 Row = tuple[Any, ...]
-INSERTED = ("decisions", "approvals", "auto_exec_states")
+Statement = tuple[str, Row]
+Execute = Callable[[str, Row], Any]
+MOVED = {"cases": MOVED_COLUMNS, STATES: TABLES[STATES], "usages": TABLES["usages"]}
+"""The rows that a decision changes; the key comes last. Beside them it adds one segment, and a clean yes no more."""
 GATED = 2
-"""The gate's entries follow the proposal's on an intent's chain."""
+"""The gate's segment follows the proposal's on an intent's chain."""
 
 
 class GateRows:
     """The rows that deciding `ids` wrote, read back from a database that the gate has just written."""
 
-    def __init__(self, query: Callable[[str, Sequence[Any]], list[Row]], ids: Sequence[str], mark: str) -> None:
-        self.ids = list(ids)
-        self.columns: dict[str, list[str]] = {}
-        self.rows: dict[str, dict[str, list[Row]]] = {name: {} for name in (*INSERTED, "ledger_entries", "cases")}
-        own = f"tenant_id = '{TENANT}' AND "
+    def __init__(self, execute: Execute, ids: Sequence[str], mark: str) -> None:
+        self._execute = execute
+        self._mark = mark
+        self._usage = self._moved("usages", self._row("usages", ("id",), "id >= ", "")[0])
+        self.work = [self._statements(id) for id in ids]
+        """What each decision's transaction executes, after BEGIN and before COMMIT."""
+
+    def undo(self, ids: Sequence[str]) -> None:
+        """As it was before the decisions, as far as keys and indexes tell, so that the raw loop writes here too."""
         for id in ids:
-            self._read(query, "cases", id, f"{own}id = {mark}", (id,))
-            self._read(query, "decisions", id, f"{own}id = {mark}", (id,))
-            self._read(query, "auto_exec_states", id, f"{own}id = {mark}", (f"AUTO_EXEC_STATE#{id}",))
-            approval = self._approval_id(query, id, mark)
-            self._read(query, "approvals", id, f"{own}id = {mark}", (approval,))
-            self._read(query, "ledger_entries", id, f"{own}chain = {mark} AND sequence >= {GATED}", (id,))
-        self.usage = query("SELECT tenant_id, id, body FROM usages", ())[0]
+            self._execute(f"DELETE FROM {SEGMENTS} WHERE {_own('chain = ', self._mark)} AND first >= {GATED}", (id,))
+            back = f"UPDATE {STATES} SET status = 'PROPOSED', due_at_us = created_at_us"
+            self._execute(f"{back} WHERE {_own('id = ', self._mark)}", (id,))
 
-    def _read(self, query: Any, table: str, id: str, where: str, values: Sequence[Any]) -> None:
-        if table not in self.columns:
-            self.columns[table] = query(f"COLUMNS {table}", ())
-        names = ", ".join(self.columns[table])
-        self.rows[table][id] = query(f"SELECT {names} FROM {table} WHERE {where}", values)
+    def _statements(self, id: str) -> list[Statement]:
+        return [self._moved("cases", id), self._usage, self._moved(STATES, id), self._added(id)]
 
-    def _approval_id(self, query: Any, id: str, mark: str) -> str:
-        where = f"tenant_id = '{TENANT}' AND id = {mark}"
-        (row,) = query(f"SELECT body FROM auto_exec_states WHERE {where}", (f"AUTO_EXEC_STATE#{id}",))
-        return str(json.loads(row[0])["approval_id"])
+    def _moved(self, table: str, id: str) -> Statement:
+        columns = MOVED[table]
+        changed = ", ".join(f"{name} = {self._mark}" for name in columns[:-2])
+        text = f"UPDATE {table} SET {changed} WHERE tenant_id = {self._mark} AND id = {self._mark}"
+        return text, self._row(table, columns, "id = ", id)
 
-    def statements(self, mark: str) -> Callable[[str], list[tuple[str, Row]]]:
-        """What one decision's transaction executes, after BEGIN and before COMMIT."""
-        insert = {
-            table: f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(mark for _ in names)})"
-            for table, names in self.columns.items()
-        }
-        cases = self.columns["cases"]
-        moved = [name for name in ("body", "status", "reason", "due_at_us") if name in cases]
-        update = (
-            f"UPDATE cases SET {', '.join(f'{n} = {mark}' for n in moved)} WHERE tenant_id = {mark} AND id = {mark}"
-        )
-        count = f"UPDATE usages SET body = {mark} WHERE tenant_id = {mark} AND id = {mark}"
+    def _added(self, id: str) -> Statement:
+        columns = TABLES[SEGMENTS]
+        marks = ", ".join(self._mark for _ in columns)
+        row = self._row(SEGMENTS, columns, f"first >= {GATED} AND chain = ", id)
+        return f"INSERT INTO {SEGMENTS} ({', '.join(columns)}) VALUES ({marks})", row
 
-        def of(id: str) -> list[tuple[str, Row]]:
-            case = dict(zip(cases, self.rows["cases"][id][0], strict=True))
-            found = [(update, (*(case[name] for name in moved), case["tenant_id"], case["id"]))]
-            found += [(insert[table], self.rows[table][id][0]) for table in INSERTED]
-            found += [(insert["ledger_entries"], row) for row in self.rows["ledger_entries"][id]]
-            return [*found, (count, (self.usage[2], self.usage[0], self.usage[1]))]
-
-        return of
+    def _row(self, table: str, columns: Sequence[str], where: str, value: str) -> Row:
+        (row,) = self._execute(
+            f"SELECT {', '.join(columns)} FROM {table} WHERE {_own(where, self._mark)}", (value,)
+        ).fetchall()
+        return tuple(row)
 
 
-def sqlite_query(path: str) -> Callable[[str, Sequence[Any]], list[Any]]:
-    connection = sqlite3.connect(path)
-
-    def query(text: str, values: Sequence[Any]) -> list[Any]:
-        if text.startswith("COLUMNS "):
-            return [row[1] for row in connection.execute(f"PRAGMA table_info({text.split()[1]})")]
-        return connection.execute(text, values).fetchall()
-
-    return query
-
-
-def postgres_query(url: str) -> Callable[[str, Sequence[Any]], list[Any]]:
-    connection = psycopg.connect(url, autocommit=True)
-
-    def query(text: str, values: Sequence[Any]) -> list[Any]:
-        if text.startswith("COLUMNS "):
-            return [
-                row[0]
-                for row in connection.execute(
-                    "SELECT column_name FROM information_schema.columns WHERE table_name = %s"
-                    " AND table_schema = 'public' ORDER BY ordinal_position",
-                    (text.split()[1],),
-                )
-            ]
-        return connection.execute(text, values).fetchall()
-
-    return query
-
-
-def _undone(execute: Callable[[str, Row], Any], rows: GateRows, mark: str) -> None:
-    """Take the decisions' rows out again, so that the raw loop writes them into the same database."""
-    own = f"tenant_id = '{TENANT}' AND "
-    for id in rows.ids:
-        execute(f"DELETE FROM decisions WHERE {own}id = {mark}", (id,))
-        execute(f"DELETE FROM auto_exec_states WHERE {own}id = {mark}", (f"AUTO_EXEC_STATE#{id}",))
-        execute(f"DELETE FROM ledger_entries WHERE {own}chain = {mark} AND sequence >= {GATED}", (id,))
-    execute("DELETE FROM approvals", ())
+def _own(where: str, mark: str) -> str:
+    return f"tenant_id = '{TENANT}' AND {where}{mark}"
 
 
 def sqlite_loop(path: str, ids: Sequence[str]) -> float:
     """Decisions a second of the raw loop, over the decisions `ids` of the database at `path`."""
-    rows = GateRows(sqlite_query(path), ids, "?")
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA synchronous = FULL")
+    rows = GateRows(connection.execute, ids, "?")
     connection.execute("BEGIN IMMEDIATE")
-    _undone(connection.execute, rows, "?")
+    rows.undo(ids)
     connection.execute("COMMIT")
-    work = [rows.statements("?")(id) for id in ids]
     start = time.perf_counter()
-    for statements in work:
+    for statements in rows.work:
         connection.execute("BEGIN IMMEDIATE")
         for text, values in statements:
             connection.execute(text, values)
@@ -134,12 +89,11 @@ def sqlite_loop(path: str, ids: Sequence[str]) -> float:
 
 def postgres_loop(url: str, ids: Sequence[str], connections: int) -> float:
     """The same on bare psycopg, shared out over `connections` threads with a connection each."""
-    rows = GateRows(postgres_query(url), ids, "%s")
     with psycopg.connect(url) as connection:
-        _undone(connection.execute, rows, "%s")
-    work = [rows.statements("%s")(id) for id in ids]
+        rows = GateRows(connection.execute, ids, "%s")
+        rows.undo(ids)
 
-    def loop(mine: list[list[tuple[str, Row]]], ready: threading.Barrier) -> None:
+    def loop(mine: list[list[Statement]], ready: threading.Barrier) -> None:
         with psycopg.connect(url, autocommit=True) as connection:
             ready.wait()
             for statements in mine:
@@ -148,7 +102,7 @@ def postgres_loop(url: str, ids: Sequence[str], connections: int) -> float:
                     connection.execute(text, values)
                 connection.execute("COMMIT")
 
-    return len(ids) / in_threads(loop, [work[n::connections] for n in range(connections)])
+    return len(ids) / in_threads(loop, [rows.work[n::connections] for n in range(connections)])
 
 
 def in_threads(loop: Callable[[Any, threading.Barrier], None], shares: Sequence[Any]) -> float:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 _HERE = "remit.entrypoints.aws_lambda"
 
 
-DECIDING = frozenset({"cases", "usages", "decisions", "approvals", "auto_exec_states"})
-"""What a decision and its publication write."""
-ENDING = frozenset({"cases", "attempts", "outcomes", "auto_exec_states", "usages"})
-"""What an execution that ends writes, a charge that is given back among it."""
+DECIDING = frozenset({"cases", "usages"})
+"""What a decision and its publication write beside the ledger."""
+ENDING = frozenset({"cases", "usages"})
+"""What an execution that ends writes beside the ledger: a charge may be given back."""
 EVERYTHING = frozenset({"*"})
 
 
@@ -45,7 +45,7 @@ FUNCTIONS = (
         "propose",
         f"{_HERE}.propose.handler",
         "stores and decides proposals",
-        writes=DECIDING | {"intents"},
+        writes=DECIDING,
         publishes=True,
     ),
     Function(
@@ -53,7 +53,7 @@ FUNCTIONS = (
         f"{_HERE}.review.handler",
         "a person's answers, from a back end",
         # What a person approves or edits is charged to nobody.
-        writes=DECIDING - {"usages"} | {"intents", "votes", "resolutions"},
+        writes=DECIDING - {"usages"},
         publishes=True,
     ),
     Function("status", f"{_HERE}.status.handler", "the Status API"),
@@ -63,7 +63,6 @@ FUNCTIONS = (
         "what nobody waits for",
         timeout_s=300,
         writes=DECIDING | {"policy_versions"},
-        deletes=frozenset({"auto_exec_states"}),
         publishes=True,
     ),
     Function(
@@ -71,7 +70,7 @@ FUNCTIONS = (
         f"{_HERE}.notify.handler",
         "follows the ledger: counts days, tells people",
         timeout_s=300,
-        writes=frozenset({"followers", "tallies", "tellers", "outboxes", "deliveries"}),
+        writes=frozenset({"consumers", "daily_counts", "notification_states", "outboxes", "deliveries"}),
         deletes=frozenset({"outboxes", "deliveries"}),
         with_ledger=False,
         reads_secret=True,
@@ -80,7 +79,7 @@ FUNCTIONS = (
         "execution_starter",
         f"{_HERE}.execution.execution_starter",
         "takes the attempt",
-        writes=frozenset({"cases", "attempts", "auto_exec_states"}),
+        writes=frozenset({"cases"}),
     ),
     Function("preflight_checker", f"{_HERE}.execution.preflight_checker", "may it still run", writes=ENDING),
     Function("tool_mapper", f"{_HERE}.execution.tool_mapper", "what to send"),
@@ -97,7 +96,7 @@ FUNCTIONS = (
         "execution_recorder",
         f"{_HERE}.execution.execution_recorder",
         "writes the outcome",
-        writes=frozenset({"cases", "attempts", "outcomes", "resolutions"}),
+        writes=frozenset({"cases"}),
     ),
     Function(
         "http_door",

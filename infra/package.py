@@ -24,7 +24,7 @@ LARGEST_BYTES = 250 * 1024 * 1024
 
 CLIENTS = ("dynamodb", "events", "secretsmanager", "sts", "xray")
 """What botocore is kept for; its descriptions of four hundred other services are two thirds of the package."""
-NOT_OURS = ("demo", "testing", "stores/sql", "publishers/dbos.py", "entrypoints/cli", "__main__.py")
+NOT_OURS = ("demo", "testing", "stores/sql", "entrypoints/cli", "__main__.py")
 """Of our source: what no function imports."""
 
 

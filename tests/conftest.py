@@ -29,7 +29,7 @@ settings.register_profile("remit", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("remit")
 
 STORES = ("memory", "sqlite", "postgres", "dynamodb")
-TAKES_NO_MESSAGES = ("dynamodb",)
+QUEUES_NOTHING = ("dynamodb",)
 """Stores that no publisher enlists in: approvals are sent."""
 NODE_MODULES = Path(__file__).parent.parent / "requirements" / "npm" / "node_modules"
 
@@ -134,7 +134,7 @@ OpenStore = Callable[..., Store]
 @pytest.fixture
 def open_store(request: pytest.FixtureRequest) -> Iterator[OpenStore]:
     """
-    `open_store(kind, enlist=None)` opens a store that is closed after the test; `kind` is one of `STORES`.
+    `open_store(kind)` opens a store that is closed after the test; `kind` is one of `STORES`.
 
     Opened again in one test it is the same place: a second opening of the same database, or of the
     same memory.
@@ -142,12 +142,10 @@ def open_store(request: pytest.FixtureRequest) -> Iterator[OpenStore]:
     with ExitStack() as stack:
         memory: list[MemoryStore] = []
 
-        def open_(kind: str, enlist: Any = None) -> Store:
+        def open_(kind: str) -> Store:
             if kind == "memory":
-                memory[:] = memory or [MemoryStore(enlist)]
+                memory[:] = memory or [MemoryStore()]
                 return memory[0]
-            if kind in TAKES_NO_MESSAGES and enlist is not None:
-                pytest.skip(f"no publisher enlists in {kind}")
             if kind == "dynamodb":
                 # The test's own writes are done when their calls return: nothing to wait for before an export.
                 there = DynamoStore(
@@ -155,7 +153,7 @@ def open_store(request: pytest.FixtureRequest) -> Iterator[OpenStore]:
                 )
                 stack.callback(there.close)
                 return there
-            store = SqlStore.open(request.getfixturevalue(f"{kind}_url"), enlist)
+            store = SqlStore.open(request.getfixturevalue(f"{kind}_url"))
             stack.callback(store.close)
             return store
 

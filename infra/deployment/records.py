@@ -11,7 +11,7 @@ from constructs import Construct
 from infra.functions import EVERYTHING, Function
 from infra.settings import Settings
 from remit.stores.dynamodb.layout import TENANTS
-from remit.stores.dynamodb.table import INDEXES, PARTITION, SORT, TTL, Index
+from remit.stores.dynamodb.table import INDEXES, PARTITION, SORT, Index
 
 READING = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"]
 """`TransactGetItems` asks for the first; a condition on what was read is no write."""
@@ -36,7 +36,6 @@ class Records(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            time_to_live_attribute=TTL,
             deletion_protection=settings.retain,
             removal_policy=removal,
         )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from remit.core.errors import RemitError
 from remit.core.execution.approval import Approval
 from remit.core.intent import ActionIntentV1
+from remit.flow.execute import Ended, Taken
 from remit.flow.gate import GateAnswer, GateRequest
 
 
@@ -66,6 +67,17 @@ class Hooks:
     def executed(self, began_ns: int, data: Mapping[str, Any], status: str) -> None:
         """`data` is that of the event that was carried out."""
         names = data["tenant_id"], data["action_intent_id"], data.get("trace_id")
+        self._tell(StepEvent("execute", *names, status, None, began_ns, time.time_ns()))
+
+    def ended(self, began_ns: int, ended: Ended) -> None:
+        """An execution that ended without a call."""
+        names = ended.tenant_id, ended.action_intent_id, ended.trace_id
+        self._tell(StepEvent("execute", *names, ended.status, None, began_ns, time.time_ns()))
+
+    def settled(self, began_ns: int, taken: Taken, status: str) -> None:
+        """An execution whose outcome was recorded."""
+        intent = taken.call.intent
+        names = intent.tenant_id, intent.action_intent_id, intent.trace_id
         self._tell(StepEvent("execute", *names, status, None, began_ns, time.time_ns()))
 
     def _tell(self, happened: StepEvent) -> None:

@@ -18,6 +18,7 @@ from remit.core.execution.outcome import CallResult
 from remit.core.gate.policy import PolicySource
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
+from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case, Status
 from remit.core.notifications.outbox import SendResult
 from remit.core.notifications.subscription import NewSubscription, Recipient, Subscription
@@ -29,7 +30,8 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 D = TypeVar("D")
 T_co = TypeVar("T_co", covariant=True)
-R = TypeVar("R", bound=Stored)
+R = TypeVar("R", bound=Stored | IntentHistory)
+S = TypeVar("S", bound=Stored)
 
 
 class Clock(Protocol):
@@ -66,16 +68,15 @@ class Writes(Generic[T_co]):
     """
     What one unit wants written, all or nothing, and what to answer when it is.
 
-    `messages` go out through an enlisting publisher in the same write; only a store that has one takes them.
+    `entries` are the next ones of their chains; who appends to an intent's chain writes its case with them.
     """
 
     answer: T_co
     puts: list[tuple[Key[Any], Stored]] = field(default_factory=list)
     deletes: list[Key[Any]] = field(default_factory=list)
     entries: list[LedgerEntry] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
 
-    def put(self, key: Key[R], record: R) -> None:
+    def put(self, key: Key[S], record: S) -> None:
         self.puts.append((key, record))
 
 
@@ -144,12 +145,31 @@ class Store(Protocol):
         """These records as last committed."""
         ...
 
-    def scan(self, kind: Kind[R], tenant_id: str, prefix: str = "") -> list[R]:
+    def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "") -> list[S]:
         """The records of one kind whose id begins with `prefix`, by id."""
         ...
 
     def due(self, now: datetime, limit: int) -> list[Case]:
-        """Cases of all tenants whose `due_at` has come, the longest due first."""
+        """Cases of all tenants whose `due_at` has come and that no worker may take, the longest due first.
+
+        Queued ones that have expired are among them.
+        """
+        ...
+
+    def claim(
+        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
+    ) -> list[T | RemitError]:
+        """
+        Carry out `unit_for` each of at most `limit` due cases that are `queued` for one of these connectors, in one
+        write; "" stands for those that have none.
+
+        Tenants take turns, and within one the longest due comes first. Two callers at once are given different
+        cases; where the store cannot do that, their units find out. A store that queues nothing answers nothing.
+        """
+        ...
+
+    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:
+        """Would `claim` find anything? May say yes where another one is quicker."""
         ...
 
     def busy(self) -> bool:
@@ -202,22 +222,6 @@ def waiting_cursor(case: Case) -> str:
 def entry_cursor(entry: LedgerEntry) -> str:
     """Where to go on after this entry in `Store.recent`."""
     return f"{entry.at}|{entry.entry_id}"
-
-
-class EnlistingPublisher(Protocol):
-    """
-    Delivers in the store's own transaction: announced and marked as published in one commit.
-
-    Passes `remit.testing.publisher_contract`, or is none.
-    """
-
-    def enlist(self, transaction: Any, messages: Sequence[Message]) -> None:
-        """
-        Hand over the messages inside `transaction`, whatever the store calls that. Raises to undo everything.
-
-        A message whose id was handed over before is not delivered again.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Self
 from urllib.parse import parse_qsl, urlsplit
@@ -27,7 +27,6 @@ from remit.notifiers.smtp import MailServer, SmtpNotifier
 from remit.notifiers.webhook import WebhookNotifier
 from remit.policy_sandbox import ProcessSandbox
 from remit.ports import Clock, Connector, Notifier, SendingPublisher, Store
-from remit.publishers.queue import QueuePublisher
 from remit.stores.memory import MemoryStore
 
 DEFAULT_URL = "sqlite:///remit.db"
@@ -88,7 +87,6 @@ class Remit(App):
     """
 
     url: str
-    local_queue: QueuePublisher | None
 
     @classmethod
     def open(
@@ -115,7 +113,7 @@ class Remit(App):
         hosts tools may read which variable of `environ` (`REMIT_TOOL_ENVIRONMENT`), what may be called beside public
         addresses (`REMIT_PRIVATE_HOSTS`), and how people are told (`notifiers`, `console_url`). Both are this process's
         environment if left out. `secrets` replaces the variables by another source. `sender` (`open_sender`) publishes
-        over a wire, in place of the publisher that is enlisted in the database. With `publishing` off, and on DynamoDB
+        over a wire, in place of the queue that the database itself is. With `publishing` off, and on DynamoDB
         without a `sender`, approvals stay reserved until another process publishes them.
 
         Raises `InvalidInput` for a url or a setting that is not understood, `TryLater` if the database
@@ -126,8 +124,9 @@ class Remit(App):
         listed = ListedSecrets.parse(os.environ if environ is None else environ, settings.get(TOOL_ENVIRONMENT, ""))
         secrets, egress = listed if secrets is None else secrets, egress_of(settings)
         channels, links = notifiers(secrets, egress, settings), console_url(settings)
-        store, queue, close = _open_store(url, create)
-        publishing = publishing and (sender is not None or not url.startswith("dynamodb:"))
+        store = _open_store(url, create)
+        queues = sender is None and not url.startswith("dynamodb:")
+        publishing = publishing and (sender is not None or queues)
         context = Context(
             store=store,
             new_id=uuid7,
@@ -140,10 +139,11 @@ class Remit(App):
             state_ttl_days=state_ttl_days,
             notifiers=channels,
             console_url=links,
+            publishes=publishing and queues,
             policy_sandbox=ProcessSandbox(),
         )
-        remit = cls(context, clock or SystemClock(), sender=sender, publishing=publishing, on_close=close)
-        remit.url, remit.local_queue = url, queue
+        remit = cls(context, clock or SystemClock(), sender=sender, publishing=publishing, on_close=store.close)
+        remit.url = url
         return remit
 
 
@@ -171,39 +171,21 @@ def open_secrets(prefix: str) -> SecretSource:
     return SecretsManager.open(prefix)
 
 
-def _open_store(url: str, create: bool) -> tuple[Store, QueuePublisher | None, Callable[[], None]]:
+def _open_store(url: str, create: bool) -> Store:
     if url == "memory://":
-        queue = QueuePublisher()
-        memory = MemoryStore(enlist=queue.enlist)
-        return memory, queue, memory.close
+        return MemoryStore()
     if url.startswith("dynamodb:"):
-        table = _open_dynamodb(url)
-        return table, None, table.close
+        return _open_dynamodb(url)
     if not url.startswith(("sqlite:", "postgresql:")):
         raise InvalidInput(
             "database",
             f"{url.split('://')[0]!r} is not understood",
             "use sqlite:///FILE, postgresql://…, dynamodb://TABLE or memory://",
         )
-    # Imported here: SQLAlchemy and DBOS take most of a second, and a store in memory needs neither.
-    from remit.publishers.dbos import DbosPublisher
+    # Imported here: SQLAlchemy takes its time, and a store in memory needs it not.
     from remit.stores.sql import SqlStore
 
-    publisher: list[DbosPublisher] = []
-    store = SqlStore.open(
-        url, enlist=lambda transaction, messages: publisher[0].enlist(transaction, messages), create=create
-    )
-    try:
-        publisher.append(DbosPublisher(url))
-    except BaseException:
-        store.close()
-        raise
-
-    def close() -> None:
-        publisher[0].close()
-        store.close()
-
-    return store, None, close
+    return SqlStore.open(url, create=create)
 
 
 def _open_dynamodb(url: str) -> Store:

@@ -136,12 +136,10 @@ def test_what_each_function_writes_and_deletes_is_what_its_role_may(deployment, 
     for name, function in handlers.items():
         assert noting.written[name] <= function.writes, name
         assert noting.deleted[name] <= function.deletes, name
-    # And hardly more than that: a far side may answer after a take-over, a release may read policies anew, and
-    # nobody has subscribed here.
+    # And hardly more than that: a release may read policies anew, and nobody has subscribed here.
     unused = {name: set(function.writes - noting.written[name]) for name, function in handlers.items()}
     assert {name: kinds for name, kinds in unused.items() if kinds} == {
-        "execution_recorder": {"resolutions"},
         "reconcile": {"policy_versions"},
-        "notify": {"tellers", "outboxes", "deliveries"},
+        "notify": {"notification_states", "outboxes", "deliveries"},
     }
     assert noting.deleted["reconcile"] == BY_NAME["reconcile"].deletes

@@ -29,7 +29,7 @@ from remit.testing.samples import (
     make_case,
     make_entry,
     make_object,
-    make_resolution,
+    make_uncontended,
     putting,
     putting_cases,
     writing,
@@ -314,12 +314,12 @@ def test_if_looking_fails_as_well_it_is_not_known_and_never_done_twice(store, wi
 
 
 def test_what_nothing_guards_is_not_sent_again_unless_it_is_known_not_to_have_arrived(store, wire):
-    key, record = make_resolution("blind")
+    key, record = make_uncontended("blind")
     wire.script += [lost_answer, lost_request]
 
     store.transact([UnitOfWork([], writing(puts=[(key, record)]))])
     with pytest.raises(OutcomeUnknown):
-        store.transact([UnitOfWork([], writing(puts=[make_resolution("lost")]))])
+        store.transact([UnitOfWork([], writing(puts=[make_uncontended("lost")]))])
 
     assert store.read([key]).get(key) == record
     assert len(wire.written) == 2

@@ -2,10 +2,10 @@
 
 import pytest
 
-from remit.testing.store_contract import StoreContract
+from remit.testing.store_contract import OpenIt, StoreContract
 
 
 class TestDynamoStore(StoreContract):
     @pytest.fixture
-    def open_it(self, open_store):
-        return lambda enlist=None: open_store("dynamodb", enlist)
+    def open_it(self, open_store) -> OpenIt:
+        return lambda: open_store("dynamodb")

@@ -7,13 +7,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from remit.core.errors import InvalidInput
-from remit.core.execution.approval import AutoExecStateV1, state_key
-from remit.core.records import KINDS, STOPS, THE_ONE, Key, case_key, state_record_key
+from remit.core.records import KINDS, STOPS, THE_ONE, Key, case_key
 from remit.core.values import PLATFORM
 from remit.ports import DELIVERED, Receipt
-from remit.stores.dynamodb import TTL, table_shape
+from remit.stores.dynamodb import table_shape
 from remit.stores.dynamodb.layout import parts_of, record_key
-from remit.testing.samples import NOON, OTHER, SECOND, TENANT, appending, make_case, make_entry, make_object, putting
+from remit.testing.samples import NOON, OTHER, TENANT, appending, make_case, make_entry, make_object, putting
 from remit.wiring import Remit
 
 from ..flow.world import bounds, proposal
@@ -42,7 +41,7 @@ def test_the_table_that_is_made_has_the_shape_that_is_told(dynamodb_client, dyna
         assert indexes[index["IndexName"]]["KeySchema"] == index["KeySchema"]
         assert indexes[index["IndexName"]]["Projection"] == index["Projection"]
     assert len(indexes) == len(told["GlobalSecondaryIndexes"])
-    assert lives == {"TimeToLiveStatus": "ENABLED", "AttributeName": TTL}
+    assert lives == {"TimeToLiveStatus": "DISABLED"}
 
 
 def test_the_local_one_listens_on_loopback_alone(dynamodb_endpoint):
@@ -74,27 +73,6 @@ def test_what_every_intent_writes_is_spread_and_what_a_tenant_has_one_of_is_not(
         parts_of(kind) >= 4 for kind in KINDS if KINDS[kind].contended and kind not in ("chain_heads", "api_keys")
     )
     assert parts_of(STOPS.name) == 1
-
-
-@pytest.mark.parametrize("status", ["RESERVED", "PUBLISHED"])
-def test_only_a_state_that_is_done_has_a_time_to_live_in_epoch_seconds(store, items, status):
-    done = status == "PUBLISHED"
-    state = AutoExecStateV1(
-        state_key=state_key("i-1"),
-        action_intent_id="i-1",
-        tenant_id=TENANT,
-        status=status,
-        approval_id="p-1",
-        approval_source="POLICY",
-        charges=[],
-        reserved_at=NOON,
-        expires_at=NOON + SECOND if done else None,
-    )
-
-    store.transact([putting((state_record_key(TENANT, "i-1"), state), make_object())])
-
-    lives = [item[TTL]["N"] for item in items() if TTL in item]
-    assert lives == ([str(int(NOON.timestamp()) + 1)] if done else [])
 
 
 def test_a_tenant_is_marked_once_and_the_platform_may_be_one(store, items):
@@ -149,8 +127,8 @@ def test_without_a_sender_approvals_wait_for_a_process_that_has_one(url):
         answer = remit.submit(proposal())
 
         assert (answer.result, answer.already_published) == ("AUTO_EXECUTED", False)
-        state_at = state_record_key(TENANT, "i-1")
-        assert remit.context.store.read([state_at]).get(state_at).status == "RESERVED"
+        case_at = case_key(TENANT, "i-1")
+        assert remit.context.store.read([case_at]).get(case_at).publication.status == "RESERVED"
 
 
 def test_a_table_is_never_created_by_opening_it(dynamodb_endpoint, dynamodb_client):

@@ -11,9 +11,8 @@ from alembic.script import ScriptDirectory
 
 import remit.stores.sql.migrations as migrations
 from remit.core.errors import InvalidInput
-from remit.core.records import KINDS
 from remit.stores.sql import SqlStore, migrate
-from remit.stores.sql.rows import LEDGER, TABLES
+from remit.stores.sql.rows import EVENTS, TABLES
 from remit.testing.samples import TENANT, appending, counted, counting, make_entry, make_object, putting
 
 SCRIPTS = ScriptDirectory(str(Path(migrations.__file__).parent))
@@ -61,7 +60,7 @@ def test_every_kind_of_record_has_its_table_and_columns(database, request):
     url = request.getfixturevalue(database)
     migrate(url)
 
-    for table in [*KINDS, LEDGER]:
+    for table in TABLES:
         _read_directly(url, f"SELECT {', '.join(TABLES[table])} FROM {table}")
 
 
@@ -91,12 +90,12 @@ def test_a_database_of_a_newer_version_is_refused_and_not_touched(database, requ
 def test_a_migration_that_fails_leaves_nothing_behind(database, request, monkeypatch):
     url = request.getfixturevalue(database)
     # The last table that the first revision makes is there already.
-    _execute_directly(url, f"CREATE TABLE {LEDGER} (x TEXT)")
+    _execute_directly(url, f"CREATE TABLE {EVENTS} (x TEXT)")
 
-    with pytest.raises(Exception, match=LEDGER):
+    with pytest.raises(Exception, match=EVENTS):
         migrate(url)
 
-    _execute_directly(url, f"DROP TABLE {LEDGER}")
+    _execute_directly(url, f"DROP TABLE {EVENTS}")
     migrate(url)
     assert _revision(url) == migrations.HEAD
 

@@ -101,8 +101,8 @@ class TestPooledStore(StoreContract):
     def open_it(self, pooler: str, postgres_url: str) -> Iterator[OpenIt]:
         opened: list[SqlStore] = []
 
-        def open_(enlist: Any = None) -> SqlStore:
-            opened.append(SqlStore.open(through(pooler, postgres_url), enlist))
+        def open_() -> SqlStore:
+            opened.append(SqlStore.open(through(pooler, postgres_url)))
             return opened[-1]
 
         yield open_

@@ -3,9 +3,10 @@
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ import sqlalchemy
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.ports import UnitOfWork, Writes
 from remit.stores.group_commit import GroupCommit, PendingCall
+from remit.stores.segments import kinds_of
 from remit.stores.sql import SqlStore, queries, sqlite, store, writer
 from remit.testing.faults import Crash
 from remit.testing.samples import (
@@ -24,18 +26,12 @@ from remit.testing.samples import (
     counted,
     counting,
     make_entry,
-    make_message,
     make_object,
     putting,
-    writing,
 )
 from tests.waiting import happened, until
 
 ON_SQL = pytest.mark.parametrize("store_kind", ["sqlite", "postgres"])
-
-
-def sending(number):
-    return UnitOfWork([], writing(messages=[make_message(f"p-{number}")]))
 
 
 def rows(url, sql, **parameters):
@@ -46,6 +42,15 @@ def rows(url, sql, **parameters):
         found = dialect.fetch(connection.driver_connection, sql, parameters)
     engine.dispose()
     return list(found)
+
+
+def change_directly(url, *statements):
+    """Change past the store."""
+    engine = store.dialect_of(url).writer()
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
 
 
 @pytest.fixture
@@ -60,6 +65,19 @@ def waiting(monkeypatch):
 
     monkeypatch.setattr(PendingCall, "wait", counted_wait)
     return calls
+
+
+@pytest.fixture
+def commits():
+    """Every commit on any connection."""
+    made: list[sqlalchemy.Connection] = []
+
+    def add(connection):
+        made.append(connection)
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "commit", add)
+    yield made
+    sqlalchemy.event.remove(sqlalchemy.Engine, "commit", add)
 
 
 def set_once_they_wait(event, waiting, number):
@@ -97,19 +115,16 @@ class Holder:
 
 
 @ON_SQL
-def test_callers_who_wait_share_one_commit(open_store, store_kind, waiting):
-    commits: list[int] = []
-    shared = open_store(store_kind, lambda _transaction, messages: commits.append(len(messages)))
-    with Holder(shared) as holder:
-        callers = [threading.Thread(target=shared.transact, args=([sending(n)],)) for n in range(10)]
-        for caller in callers:
-            caller.start()
-        until(lambda: len(waiting) == 10, what="ten callers wait")
-        holder.go_on.set()
-        for caller in callers:
-            caller.join()
+def test_callers_who_wait_share_one_commit(open_store, store_kind, waiting, commits):
+    shared = open_store(store_kind)
+    commits.clear()
 
-    assert commits == [10]
+    with Holder(shared) as holder:
+        set_once_they_wait(holder.go_on, waiting, 10)
+        answers = all_at_once(*[partial(shared.transact, [counting()])] * 10)
+
+    assert sorted(answers) == [[number] for number in range(1, 11)]
+    assert len(commits) == 1
 
 
 def test_nothing_of_a_call_with_a_bug_is_written_wherever_the_bug_is(any_store):
@@ -124,62 +139,31 @@ def test_nothing_of_a_call_with_a_bug_is_written_wherever_the_bug_is(any_store):
 
 
 @ON_SQL
-def test_what_a_publisher_writes_is_committed_or_undone_with_the_rest(open_store, store_kind, request):
-    fails: list[bool] = [True, False]
+def test_a_change_that_cannot_be_written_does_not_fail_the_callers_who_share_the_commit(
+    open_store, store_kind, waiting, monkeypatch
+):
+    shared = open_store(store_kind)
+    dialect = type(store.dialect_of("sqlite:///x.db" if store_kind == "sqlite" else "postgresql://h/d"))
+    write = dialect.write
 
-    def enlist(transaction, messages):
-        transaction.execute(sqlalchemy.text("CREATE TABLE outbox (id TEXT)"))
-        transaction.execute(
-            sqlalchemy.text("INSERT INTO outbox VALUES (:id)"), [{"id": m.message_id} for m in messages]
-        )
-        if fails.pop(0):
+    def refuse_bad(self, driver, changes):
+        if "bad" in str(changes):
             raise ZeroDivisionError
+        write(self, driver, changes)
 
-    there = open_store(store_kind, enlist)
+    monkeypatch.setattr(dialect, "write", refuse_bad)
 
-    with pytest.raises(ZeroDivisionError):
-        there.transact([sending(1)])
-    there.transact([sending(2)])
-
-    url = request.getfixturevalue(f"{store_kind}_url")
-    assert rows(url, "SELECT id FROM outbox") == [("p-2.1",)]
-
-
-@ON_SQL
-def test_a_publisher_that_hides_the_databases_error_does_not_make_a_write_look_done(open_store, store_kind):
-    def enlist(transaction, _messages):
-        with suppress(sqlalchemy.exc.DBAPIError):
-            transaction.execute(sqlalchemy.text("INSERT INTO there_is_no_such_table VALUES (1)"))
-
-    there = open_store(store_kind, enlist)
-
-    try:
-        there.transact([counting(), sending(1)])
-    except RemitError:
-        assert counted(there) == 0
-    else:
-        assert counted(there) == 1
-
-
-@ON_SQL
-def test_a_publisher_that_refuses_one_callers_message_does_not_fail_the_others(open_store, store_kind, waiting):
-    def enlist(_transaction, messages):
-        if any("bad" in message.message_id for message in messages):
-            raise ZeroDivisionError
-
-    shared = open_store(store_kind, enlist)
-
-    def send(name):
+    def put(name):
         try:
-            return shared.transact([sending(name)])
+            return shared.transact([putting(make_object(name), answer=name)])
         except ZeroDivisionError:
             return "failed"
 
     with Holder(shared) as holder:
         set_once_they_wait(holder.go_on, waiting, 3)
-        answers = all_at_once(*(partial(send, name) for name in (1, "bad", 2)))
+        answers = all_at_once(*(partial(put, name) for name in ("o-1", "bad", "o-2")))
 
-    assert answers == [[None], "failed", [None]]
+    assert answers == [["o-1"], "failed", ["o-2"]]
 
 
 @ON_SQL
@@ -309,19 +293,22 @@ def test_a_connection_lost_before_the_commit_is_replaced_and_the_unit_asked_agai
     assert (len(asked), counted(there)) == (2, 1)
 
 
-def test_a_connection_lost_at_the_commit_leaves_the_outcome_unknown_and_is_not_tried_again(open_store, postgres_url):
-    handed: list[int] = []
+def test_a_connection_lost_at_the_commit_leaves_the_outcome_unknown_and_is_not_tried_again(
+    open_store, postgres_url, monkeypatch
+):
+    there, asked = open_store("postgres"), []
+    commit = writer.SqlWriter._commit
 
-    def enlist(_transaction, _messages):
-        handed.append(1)
+    def lose(self, transaction, calls, settlements):
+        asked.append(1)
         kill_writer(postgres_url)
+        commit(self, transaction, calls, settlements)
 
-    there = open_store("postgres", enlist)
+    with monkeypatch.context() as patch, pytest.raises(OutcomeUnknown):
+        patch.setattr(writer.SqlWriter, "_commit", lose)
+        there.transact([counting()])
 
-    with pytest.raises(OutcomeUnknown):
-        there.transact([counting(), sending(1)])
-
-    assert handed == [1]
+    assert asked == [1]
     assert there.transact([counting()]) == [1]
 
 
@@ -352,10 +339,8 @@ def test_a_record_this_version_can_not_read_is_said_to_be_one(open_store, store_
     there = open_store(store_kind)
     key, record = make_object()
     there.transact([putting((key, record))])
-    engine = store.dialect_of(request.getfixturevalue(f"{store_kind}_url")).writer()
-    with engine.begin() as connection:
-        connection.exec_driver_sql('UPDATE internal_objects SET body = \'{"of": "the future"}\'')
-    engine.dispose()
+    url = request.getfixturevalue(f"{store_kind}_url")
+    change_directly(url, 'UPDATE internal_objects SET body = \'{"of": "the future"}\'')
 
     with pytest.raises(RemitError, match="internal_objects"):
         there.read([key])
@@ -375,23 +360,21 @@ def foreign_keys():
     sqlalchemy.event.remove(sqlalchemy.Engine, "connect", switch_on)
 
 
-def test_a_commit_that_the_database_refuses_leaves_no_transaction_open(open_store, foreign_keys):
-    fails = [True]
-
-    def enlist(transaction, _messages):
-        if fails:
-            # SQLite keeps a transaction open whose COMMIT fails.
-            transaction.execute(sqlalchemy.text("CREATE TABLE a (id INTEGER PRIMARY KEY)"))
-            transaction.execute(sqlalchemy.text("CREATE TABLE b (a REFERENCES a DEFERRABLE INITIALLY DEFERRED)"))
-            transaction.execute(sqlalchemy.text("INSERT INTO b VALUES (7)"))
-
-    there = open_store("sqlite", enlist)
+def test_a_commit_that_the_database_refuses_leaves_no_transaction_open(open_store, sqlite_url, foreign_keys):
+    there = open_store("sqlite")
+    # SQLite keeps a transaction open whose COMMIT fails.
+    change_directly(
+        sqlite_url,
+        "CREATE TABLE a (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE b (a REFERENCES a DEFERRABLE INITIALLY DEFERRED)",
+        "CREATE TRIGGER breaks AFTER INSERT ON usages BEGIN INSERT INTO b VALUES (7); END",
+    )
 
     with pytest.raises(TryLater):
-        there.transact([counting(), sending(1)])
+        there.transact([counting()])
 
-    fails.clear()
-    assert there.transact([counting(), sending(1)]) == [1, None]
+    change_directly(sqlite_url, "DROP TRIGGER breaks")
+    assert there.transact([counting()]) == [1]
 
 
 def test_reading_shows_one_moment_over_all_kinds_of_record(open_store, postgres_url):
@@ -418,27 +401,35 @@ def test_reading_shows_one_moment_over_all_kinds_of_record(open_store, postgres_
 
 
 def plans():
-    case_filters = [
+    case_filters: list[dict[str, Any]] = [
         {"statuses": None},
         {"statuses": ["FAILED"]},
         {"account": "a"},
         {"created_from": 1, "created_before": 2},
         {"at": 1, "id": "i"},
     ]
-    yield "due", queries.DUE, {"now": 1, "limit": 10}
     yield "busy", queries.BUSY, {}
     yield "counts", queries.COUNTS, {"tenant": "t"}
-    yield "chain", queries.CHAIN, {"tenant": "t", "chain": "c"}
+    yield "chain", queries.SEGMENTS_OF_CHAIN, {"tenant": "t", "chain": "c"}
     yield "export", queries.EXPORT, {"tenant": "t"}
     yield "scan", queries.scan("usages"), {"tenant": "t", "first": "a", "last": "b"}
     for number, given in enumerate(case_filters):
-        sql, parameters = queries.cases(tenant="t", **given)
+        sql, parameters = queries.cases(**{"statuses": None, "tenant": "t", **given})
         yield f"cases-{number}", sql, parameters | {"limit": 10}
     for number, given in enumerate([{}, {"at": 1, "id": "i"}]):
         sql, parameters = queries.waiting(tenant="t", **given)
         yield f"waiting-{number}", sql, parameters | {"limit": 10}
-        sql, parameters = queries.recent(tenant="t", event_types=["GATE_DECIDED"], **given)
+        sql, parameters = queries.recent(["GATE_DECIDED"], kinds_of(["GATE_DECIDED"]), tenant="t", **given)
         yield f"recent-{number}", sql, parameters | {"limit": 10}
+
+
+def test_what_is_due_is_found_by_two_indexes_and_sorted_only_within_the_limit(open_store, sqlite_url):
+    open_store("sqlite")
+    steps = [row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {queries.DUE}", now=1, limit=10)]
+
+    by_index = [step for step in steps if "case_states" in step]
+    assert ["case_states_due" in by_index[0], "case_states_expiring" in by_index[1]] == [True, True]
+    assert len([step for step in steps if "ORDER BY" in step]) == 1, steps
 
 
 @pytest.mark.parametrize(("sql", "parameters"), [plan[1:] for plan in plans()], ids=[plan[0] for plan in plans()])
@@ -446,7 +437,7 @@ def test_no_list_is_read_whole_or_sorted(open_store, sqlite_url, sql, parameters
     open_store("sqlite")
     steps = [row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {sql}", **parameters)]
 
-    tables = [step for step in steps if "cases" in step or "ledger" in step or "usages" in step]
+    tables = [step for step in steps if step.startswith(("SCAN", "SEARCH")) and "CONSTANT" not in step]
     assert tables
     assert all("USING" in step for step in tables), steps
     assert not any("ORDER BY" in step for step in steps), steps

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from remit.core.execution.approval import Approval, AutoExecStateV1, approve, published, released, reserved
+from remit.core.execution.approval import Approval, Publication, approve, published, released, reserved
 from remit.core.execution.fulfilment import new_attempt
 from remit.core.execution.outcome import ExecutionAttempt
 from remit.core.gate.autonomy import Stop, Stops, StopScope
@@ -149,7 +149,7 @@ def case(status: Status = "AWAITING_APPROVAL", **changes: Any) -> Case:
     return Case(**{**fields, **changes})
 
 
-def state(status: str, source: ApprovalSource = "POLICY") -> AutoExecStateV1 | None:
+def state(status: str, source: ApprovalSource = "POLICY") -> Publication | None:
     """`"gone"` is none any more."""
     begun = reserved(approval(source))
     if status == "gone":

@@ -10,6 +10,7 @@ from remit.core.errors import InvalidInput, NotInThatState
 from remit.core.execution.approval import (
     LONGEST_PUBLISH_PAUSE,
     approved_event,
+    auto_exec_state,
     check_ttl_days,
     event_data,
     next_publish,
@@ -67,13 +68,23 @@ def test_an_approval_is_of_exactly_what_the_intent_says():
     assert event_data(approval())["intent_digest"] == intent().digest
 
 
-def test_a_state_begins_reserved_with_its_charges_and_no_ttl():
-    state = reserved(approval("POLICY", [CHARGE]))
+def test_a_publication_begins_reserved_and_without_a_ttl():
+    begun = reserved(approval("POLICY", [CHARGE]))
+
+    assert (begun.status, begun.approval_id, begun.approval_source) == ("RESERVED", APPROVAL_ID, "POLICY")
+    assert (begun.reserved_at, begun.published_at, begun.released_at) == (NOW, None, None)
+    assert (begun.expires_at, begun.deliveries) == (None, 0)
+
+
+def test_the_state_as_a_record_of_its_own_carries_its_key_and_charges_until_its_time_is_over():
+    approved = approval("POLICY", [CHARGE])
+    done = publish(reserved(approved))
+
+    state = auto_exec_state(approved, done, NOW)
 
     assert state.state_key == state_key("i-1") == "AUTO_EXEC_STATE#i-1"
-    assert (state.status, state.approval_id, state.approval_source) == ("RESERVED", APPROVAL_ID, "POLICY")
-    assert (state.charges, state.tenant_id, state.reserved_at) == ([CHARGE], "acme", NOW)
-    assert (state.published_at, state.released_at, state.expires_at, state.deliveries) == (None, None, None, 0)
+    assert (state.charges, state.tenant_id, state.status) == ([CHARGE], "acme", "PUBLISHED")
+    assert auto_exec_state(approved, done, done.expires_at) is None
 
 
 def test_a_publication_is_dated_once_and_every_delivery_is_counted():
@@ -82,13 +93,6 @@ def test_a_publication_is_dated_once_and_every_delivery_is_counted():
 
     assert (first.status, first.published_at, first.deliveries) == ("PUBLISHED", NOW, 1)
     assert (again.status, again.published_at, again.deliveries) == ("PUBLISHED", NOW, 2)
-
-
-def test_a_release_keeps_what_was_charged_so_that_it_can_be_checked():
-    state = give_back(reserved(approval("POLICY", [CHARGE])))
-
-    assert (state.status, state.released_at, state.charges) == ("RELEASED", NOW, [CHARGE])
-    assert state.published_at is None
 
 
 def test_a_published_approval_that_expires_unstarted_is_released():
@@ -121,7 +125,7 @@ def test_a_done_state_outlives_its_ttl_and_its_intent(now, life, days):
         assert state.expires_at == max(done + timedelta(days=days), expires_at)
 
 
-def test_a_state_is_not_purged_before_a_long_lived_intent_expires():
+def test_a_state_does_not_go_before_a_long_lived_intent_expires():
     assert state_expiry(NOW, NOW + timedelta(days=365), 90) == NOW + timedelta(days=365)
     assert state_expiry(NOW, NOW + timedelta(days=1), 30) == NOW + timedelta(days=30)
 

@@ -128,7 +128,7 @@ def test_an_empty_account_list_does_not_fall_through_to_the_tenant_s():
     answer = verdict(seen_bounds=bounds(accounts={"north": {"allowlist": []}}))
 
     assert answer.decision.reason == "ACTION_TYPE_NOT_ALLOWLISTED"
-    assert check(answer, "allowlist").saw == {"level": "account", "action_types": []}
+    assert check(answer, "allowlist").saw == {"level": "account", "entries": 0}
 
 
 def test_an_intent_is_expired_from_the_very_moment_it_names():

@@ -1,5 +1,6 @@
 """The ledger: what a hash covers, how a chain is built, and what a seal names."""
 
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import get_args
@@ -7,16 +8,17 @@ from typing import get_args
 import pytest
 
 from remit.core.canonical import canonical, sha256_hex
+from remit.core.errors import InvalidInput
 from remit.core.ledger.entries import (
     ENTRY_FIELDS,
-    HEADS_PER_SEAL,
     NO_CHAIN,
     EventType,
     Head,
+    LedgerEntry,
     entry_hash,
     next_entry,
-    seal_parts,
 )
+from remit.core.ledger.seal import HeadFold, head_leaf
 
 from .make import NOW
 
@@ -34,7 +36,7 @@ def entry(head=NO_CHAIN, event_type="INTENT_PROPOSED", data=None, **changes):
 
 
 def test_an_exported_line_holds_exactly_the_contract_s_fields():
-    assert set(entry().wire()) == set(ENTRY_FIELDS)
+    assert set(entry().wire()) == {*ENTRY_FIELDS, "v"} and entry().wire()["v"] == 2
     assert set(ENTRY_FIELDS) == {
         "entry_id",
         "tenant_id",
@@ -58,6 +60,7 @@ def test_the_event_types_are_the_contract_s():
         "GATE_DECIDED",
         "ACTION_APPROVED",
         "ACTION_REJECTED",
+        "APPROVAL_VOTED",
         "ACTION_PUBLISHED",
         "BUDGET_RELEASED",
         "EXECUTION_STARTED",
@@ -143,30 +146,66 @@ def heads(count):
     return {f"i-{number:05}": Head(sequence=1, hash=f"{number:064x}") for number in range(count)}
 
 
-@pytest.mark.parametrize(
-    ("count", "parts"),
-    [(0, 1), (1, 1), (HEADS_PER_SEAL, 1), (HEADS_PER_SEAL + 1, 2), (3 * HEADS_PER_SEAL, 3)],
-)
-def test_the_parts_of_a_seal_name_every_head_once(count, parts):
+def folded(named):
+    fold = HeadFold()
+    for name, head in named.items():
+        fold.add(name, head)
+    return fold
+
+
+def root_of(leaves):
+    """RFC 9162 section 2.1.1, as it is written there."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\x00" + leaves[0]).digest()
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b"\x01" + root_of(leaves[:split]) + root_of(leaves[split:])).digest()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33, 100])
+def test_a_seal_s_root_is_that_of_rfc_9162_over_every_head(count):
     named = heads(count)
 
-    sealed = seal_parts(named, 7, Head(sequence=3, hash="a" * 64))
+    fold = folded(named)
 
-    assert [(part["part"], part["parts"]) for part in sealed] == [(n + 1, parts) for n in range(parts)]
-    assert all(len(part["heads"]) <= HEADS_PER_SEAL for part in sealed)
-    assert sum(len(part["heads"]) for part in sealed) == count
-    assert {k: v for part in sealed for k, v in part["heads"].items()} == {k: v.wire() for k, v in named.items()}
+    assert fold.root() == root_of([head_leaf(name, head) for name, head in named.items()]).hex()
+    assert fold.intents == count
 
 
-def test_every_part_of_a_seal_carries_the_counts_and_the_tenant_s_own_head():
-    sealed = seal_parts(heads(HEADS_PER_SEAL + 5), 4321, Head(sequence=3, hash="a" * 64))
+def test_a_seal_carries_counts_root_and_the_tenant_s_own_head():
+    fold = folded(heads(5))
+    fold.entries = 40
 
-    for part in sealed:
-        assert (part["intents"], part["entries"]) == (HEADS_PER_SEAL + 5, 4321)
-        assert part["tenant_head"] == {"sequence": 3, "hash": "a" * 64}
+    assert fold.seal(Head(sequence=3, hash="a" * 64)) == {
+        "entries": 43,
+        "intents": 5,
+        "root": fold.root(),
+        "tenant_head": {"sequence": 3, "hash": "a" * 64},
+    }
 
 
-def test_the_seal_of_an_empty_export_says_so():
-    assert seal_parts({}, 0, NO_CHAIN) == [
-        {"intents": 0, "entries": 0, "tenant_head": {"sequence": 0, "hash": None}, "part": 1, "parts": 1, "heads": {}}
-    ]
+@pytest.mark.parametrize("second", ["i-1", "i-0", "I-2"])
+def test_heads_are_folded_in_the_order_of_their_names_bytes(second):
+    fold = folded({"i-1": Head(sequence=1, hash="0" * 64)})
+
+    with pytest.raises(InvalidInput):
+        fold.add(second, Head(sequence=1, hash="0" * 64))
+
+
+def test_a_stored_line_is_the_entry_it_was_written_from():
+    written = entry(data={"text": "Grüße", "n": [1.5, None, True]})
+
+    again = LedgerEntry.parse(written.line)
+
+    assert again == written and again.data == written.data and again.head == written.head
+    assert written.line == canonical(written.wire())
+
+
+def test_a_line_of_the_first_format_is_read_without_a_version():
+    line = {name: value for name, value in entry().wire().items() if name != "v"}
+    line["hash"] = entry_hash(line)
+
+    old = LedgerEntry.parse(canonical(line))
+
+    assert (old.v, entry().v) == (1, 2) and old.wire() == line

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from remit.core.errors import InvalidInput, NotFound, NotInThatState
-from remit.core.execution.approval import PUBLISH_AFTER, published, reserved
+from remit.core.execution.approval import PUBLISH_AFTER
 from remit.core.lifecycle import (
     FOLLOWS,
     GATE_AFTER,
@@ -20,7 +20,7 @@ from remit.core.lifecycle import (
     new_case,
 )
 
-from .make import NOW, approval, bounds, case, intent, stop, verdict
+from .make import NOW, bounds, case, intent, stop, verdict
 
 STATUSES = get_args(Status)
 FINAL = {"REJECTED", "EXPIRED", "SUPERSEDED", "SUCCEEDED", "FAILED", "CANCELLED"}
@@ -156,8 +156,6 @@ def test_an_intent_that_is_not_there_cannot_be_superseded():
         ("APPROVED", True, True, "expire"),
         ("RUNNING", True, False, "publish_again"),
         ("RUNNING", True, True, "publish_again"),
-        *[(status, True, False, "purge") for status in sorted(FINAL)],
-        *[(status, True, True, "purge") for status in sorted(FINAL)],
     ],
 )
 def test_a_case_that_is_due_has_one_next_step(status, published, expired, step):
@@ -170,7 +168,15 @@ def test_a_case_that_is_due_has_one_next_step(status, published, expired, step):
 def test_a_case_that_is_not_due_has_no_step(status):
     assert due_step(case(status, due_at=None), NOW) is None
     assert due_step(case(status, due_at=NOW + SECOND), NOW) is None
-    assert due_step(case(status, due_at=NOW), NOW) is not None
+
+
+@pytest.mark.parametrize("status", sorted(FINAL))
+def test_nothing_is_left_to_do_about_what_is_over(status):
+    assert due_step(case(status), NOW) is None
+
+
+def test_a_queued_attempt_is_the_workers_to_take_over():
+    assert due_step(case("RUNNING", published=True, queued=True), NOW) is None
 
 
 def test_a_status_waits_for_a_person_or_for_remit_or_is_over():
@@ -202,7 +208,6 @@ def test_a_decision_puts_the_case_where_it_belongs(decision, status):
 @pytest.mark.parametrize("status", STATUSES)
 def test_every_status_is_due_when_remit_has_something_to_do_about_it(status):
     expires_at, lease_until = NOW + timedelta(days=1), NOW + 20 * SECOND
-    done = published(reserved(approval()), expires_at=expires_at, now=NOW, ttl_days=30)
     due = {
         "PROPOSED": NOW + GATE_AFTER,
         "AWAITING_APPROVAL": expires_at,
@@ -211,10 +216,9 @@ def test_every_status_is_due_when_remit_has_something_to_do_about_it(status):
         "RUNNING": lease_until,
     }
 
-    due_at = due_in(status, now=NOW, expires_at=expires_at, state=done, lease_until=lease_until)
+    due_at = due_in(status, now=NOW, expires_at=expires_at, lease_until=lease_until)
 
-    assert due_at == due.get(status, done.expires_at)
-    assert due_in(status, now=NOW, expires_at=expires_at) == (None if status == "RUNNING" else due.get(status))
+    assert due_at == due.get(status)
 
 
 def test_an_approval_is_due_no_later_than_it_expires():
@@ -232,7 +236,7 @@ def test_an_approval_is_due_no_later_than_it_expires():
     ],
 )
 def test_what_a_person_has_edited_stays_with_people_whatever_takes_its_place(edited_by, replaced, editor):
-    made = new_case(intent(), NOW, edited_by, replaced)
+    made = new_case(intent(), NOW, connector="internal", edited_by=edited_by, replaced=replaced)
 
     assert (made.edited_by, made.status, made.decided, made.digest) == (editor, "PROPOSED", False, intent().digest)
 

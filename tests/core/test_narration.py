@@ -27,6 +27,9 @@ def test_every_event_type_has_a_title_of_its_own():
         "auto_executed": True,
         "rejected_by": "bob",
         "superseded_by": "i-2",
+        "voted_by": "bob",
+        "votes": 1,
+        "votes_needed": 2,
         "why": "CANCELLED",
         "outcome": {"status": "FAILED"},
     }

@@ -179,8 +179,6 @@ def test_each_outcome_has_its_own_event():
 
 def attempt(**changes):
     fields = {
-        "action_intent_id": "i-1",
-        "tenant_id": "acme",
         "approval_id": APPROVAL_ID,
         "status": "RUNNING",
         "attempt_count": 2,

@@ -1,4 +1,4 @@
-"""Publication, row by row: what may be delivered, delivered again, released, expired and purged."""
+"""Publication, row by row: what may be delivered, delivered again, released and expired."""
 
 from datetime import timedelta
 from itertools import product
@@ -15,7 +15,6 @@ from remit.core.execution.publication import (
     is_reserved,
     may_expire,
     may_publish,
-    may_purge,
     may_release_refused,
 )
 from remit.core.lifecycle import Status
@@ -131,23 +130,3 @@ def test_what_is_over_expires_if_it_waits_or_was_approved_and_has_not_begun(stat
 )
 def test_only_an_approval_that_expires_gives_its_charge_back_and_once(status, kept, gives):
     assert gives_back_on_expiry(case(status), state(kept)) == gives
-
-
-@pytest.mark.parametrize(
-    ("kept", "later", "answer"),
-    [
-        ("gone", NOW, "purge"),
-        ("PUBLISHED", NOW, "put off"),
-        ("RESERVED", NOW + 1000 * DAY, "put off"),
-        ("PUBLISHED", NOW + 30 * DAY, "purge"),
-        ("RELEASED", NOW + 30 * DAY, "purge"),
-    ],
-)
-def test_a_state_goes_when_its_time_is_over_and_never_before_it_is_done(kept, later, answer):
-    assert may_purge(case("SUCCEEDED"), state(kept), later) == answer
-
-
-@pytest.mark.parametrize("status", ["PROPOSED", "AWAITING_APPROVAL", "APPROVED", "RUNNING"])
-def test_the_state_of_what_goes_on_is_never_purged(status):
-    assert may_purge(case(status), None, NOW) == "nothing"
-    assert may_purge(case("SUCCEEDED", due_at=NOW + SECOND), None, NOW) == "nothing"

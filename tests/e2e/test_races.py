@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -14,11 +14,11 @@ import pytest
 
 from remit import GateAnswer, GateRequest, Remit, RemitError
 from remit.core.execution.approval import approved_event
-from remit.core.records import APPROVAL, Key, case_key
+from remit.core.records import case_key, chain_key
 from remit.entrypoints.server.worker import work
 from remit.flow.publish import IntentRef, publish_sent
 from remit.flow.reconcile import expire
-from remit.ports import REFUSED, Receipt
+from remit.ports import REFUSED, Message, Receipt
 from tests.waiting import PATIENCE_S
 
 TENANT, ACCOUNT = "acme", "north"
@@ -32,38 +32,38 @@ Job = Callable[..., Any]
 class Rivals:
     """Two processes; each runs the job it is given as soon as the other one is ready too."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         barrier = SPAWN.Barrier(2)
         self._processes = [
             ProcessPoolExecutor(1, mp_context=SPAWN, initializer=_meet_at, initargs=(barrier,)) for _ in range(2)
         ]
 
-    def run(self, jobs, *arguments):
+    def run(self, jobs: Sequence[Job], *arguments: Any) -> list[Any]:
         """What the two jobs answered. Each is called with the `arguments`."""
         running = [process.submit(job, *arguments) for process, job in zip(self._processes, jobs, strict=True)]
         return [answer.result(PATIENCE_S) for answer in running]
 
-    def close(self):
+    def close(self) -> None:
         for process in self._processes:
             process.shutdown()
 
 
 @pytest.fixture(scope="module")
-def rivals():
+def rivals() -> Iterator[Rivals]:
     rivals = Rivals()
     yield rivals
     rivals.close()
 
 
 @pytest.fixture(params=["sqlite_url", "postgres_url"])
-def url(request):
+def url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database, of each kind in turn."""
     found: str = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture
-def remit(url):
+def remit(url: str) -> Iterator[Remit]:
     with Remit.open(url) as remit:
         yield remit
 
@@ -147,7 +147,7 @@ def test_bounds_that_are_applied_at_once_are_numbered_without_gaps(url, remit, r
 
     assert sorted(number for number, _ in first + second) == list(range(1, 2 * ROUNDS + 1))
     changes = [entry for entry in remit.export(TENANT) if entry["event_type"] == "CONFIG_CHANGED"]
-    told = [(entry["data"]["config_sequence"], entry["data"]["bounds"]["budget"]) for entry in changes]
+    told = [(entry["data"]["config_sequence"], entry["data"]["set"]["/bounds/budget"]) for entry in changes]
     assert [number for number, _ in told] == list(range(1, 2 * ROUNDS + 1))
     assert {(number, budget["max_autonomous_per_day"]) for number, budget in told} == set(first + second)
     _assert_sound(remit)
@@ -171,19 +171,19 @@ def test_processes_that_open_one_fresh_database_at_once_carry_out_what_both_were
 class _Refusing:
     """A bus that takes nothing."""
 
-    def send(self, messages):
+    def send(self, messages: Sequence[Message]) -> list[Receipt]:
         return [Receipt(REFUSED, "no such bus")] * len(messages)
 
 
 _barrier: Any = None
 
 
-def _meet_at(barrier):
+def _meet_at(barrier: Any) -> None:
     global _barrier
     _barrier = barrier
 
 
-def _together(items, act):
+def _together(items: Sequence[Any], act: Callable[[Any], Any]) -> list[Any]:
     """`act` on each item, every time when the other process is there too."""
     answers = []
     for item in items:
@@ -192,43 +192,43 @@ def _together(items, act):
     return answers
 
 
-def _gate_each(url, names):
+def _gate_each(url: str, names: list[str]) -> list[GateAnswer]:
     with Remit.open(url) as remit:
         return _together(names, lambda name: _gate(remit, name))
 
 
-def _gate_even(url, names):
+def _gate_even(url: str, names: list[str]) -> list[GateAnswer]:
     return _gate_each(url, names[::2])
 
 
-def _gate_odd(url, names):
+def _gate_odd(url: str, names: list[str]) -> list[GateAnswer]:
     return _gate_each(url, names[1::2])
 
 
-def _gate(remit, name):
+def _gate(remit: Remit, name: str) -> GateAnswer:
     (answer,) = remit.gate([GateRequest(name, TENANT, ACCOUNT)])
     assert isinstance(answer, GateAnswer)
     return answer
 
 
-def _approve_each(url, names):
+def _approve_each(url: str, names: list[str]) -> list[str]:
     with Remit.open(url) as remit:
         digests = {name: remit.intent(TENANT, name).digest for name in names}
         return _together(names, lambda n: _told(lambda: remit.approve(TENANT, n, by="bob", digest=digests[n])))
 
 
-def _reject_each(url, names):
+def _reject_each(url: str, names: list[str]) -> list[str]:
     with Remit.open(url) as remit:
         return _together(names, lambda name: _told(lambda: remit.reject(TENANT, name, by="carol")))
 
 
-def _approval_ids(url, names):
+def _approval_ids(url: str, names: list[str]) -> list[str]:
     with Remit.open(url) as remit:
         digests = {name: remit.intent(TENANT, name).digest for name in names}
         return _together(names, lambda n: remit.approve(TENANT, n, by="bob", digest=digests[n]).approval_id)
 
 
-def _told(act):
+def _told(act: Callable[[], Any]) -> str:
     """An error of ours does not cross to another process; its name does."""
     try:
         act()
@@ -237,71 +237,73 @@ def _told(act):
     return "done"
 
 
-def _start_each(url, names):
+def _start_each(url: str, names: list[str]) -> list[bool]:
     with Remit.open(url) as remit:
         events = {name: _event(remit, name) for name in names}
         return _together(names, lambda name: remit.executor(f"w/{name}").start(events[name]) is not None)
 
 
-def _event(remit, name):
-    approval_at = Key(APPROVAL, TENANT, remit.status(TENANT, name)["approval_id"])
-    approval = remit.context.store.read([approval_at]).get(approval_at)
+def _event(remit: Remit, name: str) -> dict[str, Any]:
+    chain_at = chain_key(TENANT, name)
+    history = remit.context.store.read([chain_at]).get(chain_at)
+    assert history is not None
+    approval = history.approval(remit.status(TENANT, name)["approval_id"])
     assert approval is not None
     data: dict[str, Any] = approved_event(approval)["detail"]["data"]
     return data
 
 
-def _refuse_each(url, names):
+def _refuse_each(url: str, names: list[str]) -> list[bool]:
     with Remit.open(url) as remit:
 
-        def refuse(name):
+        def refuse(name: str) -> bool:
             (answer,) = publish_sent(remit.context, _Refusing(), [IntentRef(TENANT, name)], remit.now())
             return answer == "released"
 
         return _together(names, refuse)
 
 
-def _expire_each(url, names):
+def _expire_each(url: str, names: list[str]) -> list[bool]:
     # What expires tomorrow has expired for a process whose clock is ahead.
     ahead = timedelta(days=2)
     with Remit.open(url) as remit:
         cases = {name: remit.context.store.read([at]).get(at) for name in names for at in [case_key(TENANT, name)]}
 
-        def expire_one(name):
+        def expire_one(name: str) -> bool:
             (answer,) = expire(remit.context, [cases[name]], remit.now() + ahead)
             return answer is True
 
         return _together(names, expire_one)
 
 
-def _apply_even(url):
+def _apply_even(url: str) -> list[tuple[int, int]]:
     return _apply_each(url, range(0, 2 * ROUNDS, 2))
 
 
-def _apply_odd(url):
+def _apply_odd(url: str) -> list[tuple[int, int]]:
     return _apply_each(url, range(1, 2 * ROUNDS, 2))
 
 
-def _apply_each(url, limits):
+def _apply_each(url: str, limits: Sequence[int]) -> list[tuple[int, int]]:
     """The number that each change got, and the limit that it set."""
     with Remit.open(url) as remit:
 
-        def apply(limit):
+        def apply(limit: int) -> tuple[int, int]:
             _, after = remit.apply(_bounds(budget={"max_autonomous_per_day": limit}), by="ann")
             return after.config_sequence, limit
 
         return _together(limits, apply)
 
 
-def _open_and_work_even(url):
+def _open_and_work_even(url: str) -> list[str]:
     return _open_and_work(url, range(0, 2 * ROUNDS, 2))
 
 
-def _open_and_work_odd(url):
+def _open_and_work_odd(url: str) -> list[str]:
     return _open_and_work(url, range(1, 2 * ROUNDS, 2))
 
 
-def _open_and_work(url, numbers):
+def _open_and_work(url: str, numbers: Sequence[int]) -> list[str]:
     """The status of each execution that this process ended."""
     _barrier.wait(PATIENCE_S)
     done: list[str] = []
@@ -316,7 +318,7 @@ def _open_and_work(url, numbers):
 # --- what the tests set up and see ---
 
 
-def _bounds(types=("ADD_NOTE",), budget=None):
+def _bounds(types: Sequence[str] = ("ADD_NOTE",), budget: dict[str, Any] | None = None) -> dict[str, Any]:
     tool = {"connector": "internal", "operation": "create_note"}
     return {
         "tenant": TENANT,
@@ -327,7 +329,7 @@ def _bounds(types=("ADD_NOTE",), budget=None):
     }
 
 
-def _proposal(number, action_type="ADD_NOTE", **changes):
+def _proposal(number: int, action_type: str = "ADD_NOTE", **changes: Any) -> dict[str, Any]:
     return {
         "action_intent_id": f"i-{number:02}",
         "tenant_id": TENANT,
@@ -343,13 +345,13 @@ def _proposal(number, action_type="ADD_NOTE", **changes):
 
 
 def _propose(
-    remit,
-    count,
+    remit: Remit,
+    count: int,
     *,
-    types=("ADD_NOTE",),
-    budget=None,
-    **changes,
-):
+    types: Sequence[str] = ("ADD_NOTE",),
+    budget: dict[str, Any] | None = None,
+    **changes: Any,
+) -> list[str]:
     """Sets bounds and stores so many intents, of each type in turn; their ids."""
     remit.apply(_bounds(types, budget), by="ann")
     stored = remit.propose([_proposal(n, types[n // 2 % len(types)], **changes) for n in range(count)])
@@ -357,7 +359,7 @@ def _propose(
     return [f"i-{number:02}" for number in range(count)]
 
 
-def _submit_unpublished(remit):
+def _submit_unpublished(remit: Remit) -> list[str]:
     """Approved by policy, charged, and not yet published."""
     tomorrow = remit.now() + timedelta(days=1)
     names = _propose(remit, ROUNDS, expires_at=tomorrow.isoformat())
@@ -365,7 +367,9 @@ def _submit_unpublished(remit):
     return names
 
 
-def _assert_started_or_released(remit, names, started, released, *, otherwise):
+def _assert_started_or_released(
+    remit: Remit, names: list[str], started: list[bool], released: list[bool], *, otherwise: str
+) -> None:
     assert [sorted(pair) for pair in zip(started, released, strict=True)] == [[False, True]] * ROUNDS
     expected = ["RUNNING" if answer else otherwise for answer in started]
     assert [remit.status(TENANT, name)["status"] for name in names] == expected
@@ -375,21 +379,21 @@ def _assert_started_or_released(remit, names, started, released, *, otherwise):
     _assert_sound(remit)
 
 
-def _verdict(answer):
+def _verdict(answer: GateAnswer) -> dict[str, Any]:
     """What is answered, however far its publication was when it was asked for."""
     return asdict(replace(answer, already_published=False, reserved=False, status=None, approval=None))
 
 
-def _used(remit):
+def _used(remit: Remit) -> dict[str, Any]:
     (account,) = remit.usage(TENANT, account_id=ACCOUNT)["accounts"]
     return dict(account)
 
 
-def _entries(remit, names, event_type):
+def _entries(remit: Remit, names: Sequence[str], event_type: str) -> list[int]:
     """How often each intent's chain tells of such an event."""
     return [sum(entry["event_type"] == event_type for entry in remit.ledger(TENANT, name)) for name in names]
 
 
-def _assert_sound(remit):
+def _assert_sound(remit: Remit) -> None:
     report = remit.verify(TENANT)
     assert report.ok, [str(finding) for finding in report.findings]

@@ -2,7 +2,7 @@
 One worker as a process of its own: `python -m tests.e2e.worker_process URL OPTIONS`.
 
 It tells on its standard output, one JSON object a line, that it works, what it maps, and what it ended.
-`OPTIONS` is a JSON object: `concurrency`, `hold_map` (never get past `map`), `start_lease_s`, `lease_margin_s`.
+`OPTIONS` is a JSON object: `concurrency`, `hold_call` (take, and never come to the call), `lease_margin_s`.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ import threading
 from datetime import timedelta
 from typing import Any
 
-from dbos import DBOS
-
 from remit import Remit
 from remit.app import Reconciled
 from remit.connectors.http import HttpConnector
 from remit.core.execution import outcome
+from remit.core.execution.outcome import CallResult
 from remit.egress.hosts import PrivateHosts
 from remit.egress.reach import Egress
 from remit.egress.secrets import ListedSecrets
 from remit.entrypoints.server.worker import CONCURRENCY, work
-from remit.flow.execute import common
+from remit.ports import Call
+from remit.wiring import uuid7
+
+WORKER_ID = uuid7()
 
 
 def tell(**event: Any) -> None:
@@ -40,26 +42,25 @@ class TellingRemit(Remit):
     def reconcile(self, limit: int = 200) -> Reconciled:
         if not self.working:
             self.working = True
-            tell(event="working", worker_id=DBOS.executor_id)
+            tell(event="working", worker_id=WORKER_ID)
         return super().reconcile(limit)
 
 
-class NeverMaps(HttpConnector):
-    """Has begun an execution and never comes to its call."""
+class NeverCalls(HttpConnector):
+    """Has marked a call and never comes to it."""
 
-    def map(self, tool: dict[str, Any], intent: Any) -> dict[str, Any]:
-        tell(event="mapping", intent=intent.action_intent_id)
+    def invoke(self, call: Call) -> CallResult:
+        tell(event="calling", intent=call.intent.action_intent_id)
         threading.Event().wait()
         raise AssertionError("nobody wakes it")
 
 
 def main(url: str, options: dict[str, Any]) -> None:
-    common.START_LEASE_S = options.get("start_lease_s", common.START_LEASE_S)
     if "lease_margin_s" in options:
         outcome.LEASE_MARGIN = timedelta(seconds=options["lease_margin_s"])
     connectors = (
-        {"http": NeverMaps(ListedSecrets.parse({}, ""), Egress(PrivateHosts.parse("")))}
-        if options.get("hold_map")
+        {"http": NeverCalls(ListedSecrets.parse({}, ""), Egress(PrivateHosts.parse("")))}
+        if options.get("hold_call")
         else None
     )
     stop = threading.Event()
@@ -70,6 +71,7 @@ def main(url: str, options: dict[str, Any]) -> None:
             stop=stop,
             concurrency=options.get("concurrency", CONCURRENCY),
             on_done=lambda status: tell(event="done", status=status),
+            worker_id=WORKER_ID,
         )
     tell(event="ended")
 

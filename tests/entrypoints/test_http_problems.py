@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from remit.core.errors import RemitError
+from remit.core.records import CHAIN
 from remit.entrypoints.web.settings import HttpSettings
 from remit.testing.faults import FaultyStore
 from tests.entrypoints.http_world import (
@@ -45,7 +46,7 @@ def test_a_store_that_is_busy_is_worth_another_try(tmp_path):
 
 class Broken(FaultyStore):
     def read(self, keys):
-        if any(key.kind.name == "intents" for key in keys):
+        if any(key.kind is CHAIN for key in keys):
             raise RuntimeError("the driver says: password=hunter2")
         return super().read(keys)
 

@@ -9,7 +9,7 @@ import pytest
 
 import remit
 
-HEAVY = {"boto3", "cedarpy", "dbos", "fastapi", "limits", "pydantic", "sqlalchemy", "typer"}
+HEAVY = {"boto3", "cedarpy", "fastapi", "limits", "pydantic", "sqlalchemy", "typer"}
 
 
 @pytest.mark.parametrize("name", remit.__all__)

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ..conftest import TAKES_NO_MESSAGES, database
+from ..conftest import QUEUES_NOTHING, database
 from .world import OpenStore, World
 
 
@@ -37,8 +37,8 @@ def opened(open_store: Any, store_kind: str) -> OpenStore:
 
 @pytest.fixture
 def new_world(opened: OpenStore, store_kind: str) -> Callable[..., World]:
-    """Makes a world without bounds, with a publisher in the store where the store takes one, else one that sends."""
-    return partial(World, opened, sending=store_kind in TAKES_NO_MESSAGES)
+    """Makes a world without bounds, whose store is the queue where it can be, else with a publisher that sends."""
+    return partial(World, opened, sending=store_kind in QUEUES_NOTHING)
 
 
 @pytest.fixture
@@ -50,8 +50,10 @@ def world(new_world: Callable[..., World]) -> World:
 
 
 @pytest.fixture
-def enlisting(opened: OpenStore) -> World:
-    """The same with a publisher in the store."""
+def queueing(opened: OpenStore, store_kind: str) -> World:
+    """The same with the store as the workers' queue."""
+    if store_kind in QUEUES_NOTHING:
+        pytest.skip(f"{store_kind} queues nothing")
     world = World(opened)
     world.apply()
     return world

@@ -177,12 +177,6 @@ def published_until_too_late(run: Run) -> None:
     run.world.clock.pass_(hours=2)
 
 
-def done_long_ago(run: Run) -> None:
-    run.submit()
-    run.world.work()
-    run.world.clock.pass_(days=100)
-
-
 # --- the steps ---
 
 
@@ -284,7 +278,7 @@ STEPS = [
     Step("gate", propose, gate),
     Step("gate, to a person", lambda run: run.world.propose(confidence_score=0.1), gate, "AWAITING_APPROVAL", (0,)),
     Step("propose and gate three", nothing, submit_many, ends=f"{ENDED} none", charged=(0, 2)),
-    Step("publish, enlisted", reserved, reconcile),
+    Step("publish in the store", reserved, reconcile),
     Step("publish, sent", reserved, reconcile, sending=True),
     Step("publish, sent, unconfirmed", unreachable, reconcile, sending=True),
     Step("publish, sent again", unconfirmed, reconcile, sending=True),
@@ -311,7 +305,6 @@ STEPS = [
     Step("expire, waiting", waits_until_too_late, reconcile, ends="EXPIRED", charged=(0,)),
     Step("expire, reserved", reserved_until_too_late, reconcile, ends="EXPIRED", charged=(0,)),
     Step("expire, published", published_until_too_late, reconcile, ends="EXPIRED", charged=(0,)),
-    Step("purge", done_long_ago, reconcile, charged=(0,)),
     Step("apply", nothing, apply, ends="none", charged=(0,)),
     Step("stop", delivered, stop, ends="SUCCEEDED CANCELLED", charged=(0, 1)),
     Step("resume", lambda run: (stopped(run), run.world.work()), resume, ends="CANCELLED SUCCEEDED", charged=(0, 1)),
@@ -329,27 +322,16 @@ def _bounds(run: Run, **changes: Any) -> dict[str, Any]:
 
 
 class Shared:
-    """
-    One store for many worlds, each a tenant; the world of the moment has its publisher enlisted, unless the
-    store is one in which none `enlists`: there all of them send.
-    """
+    """One store for many worlds, each a tenant; where the store queues nothing, all of them send."""
 
-    def __init__(self, open_store: Callable[..., Store], *, enlists: bool = True) -> None:
-        self._enlist: Callable[..., None] | None = None
-        self._enlists = enlists
-        self.store = open_store(enlist=self._hand_over) if enlists else open_store()
-
-    def _hand_over(self, transaction: Any, messages: Any) -> None:
-        self._enlist(transaction, messages)
+    def __init__(self, open_store: Callable[[], Store], *, queues: bool = True) -> None:
+        self._queues = queues
+        self.store = open_store()
 
     def world(self, *, sending: bool = False) -> World:
         tenant = f"t{next(_tenants)}"
-
-        def opened(enlist: Any = None) -> Store:
-            self._enlist = enlist
-            return OneTenant(self.store, tenant)
-
-        return World(opened, sending=sending or not self._enlists, tenant=tenant, wrap=_Faulty)
+        opened = partial(OneTenant, self.store, tenant)
+        return World(opened, sending=sending or not self._queues, tenant=tenant, wrap=_Faulty)
 
 
 class _Faulty(FaultyStore):
@@ -472,11 +454,11 @@ def _opened(kind: str) -> Iterator[Shared]:
         return
     if kind == "dynamodb":
         with dynamodb_local(NODE_MODULES) as endpoint:
-            yield Shared(partial(_local_table, endpoint), enlists=False)
+            yield Shared(partial(_local_table, endpoint), queues=False)
         return
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/remit.db" if kind == "sqlite" else kind
-        shared = Shared(lambda enlist: SqlStore.open(url, enlist))
+        shared = Shared(partial(SqlStore.open, url))
         try:
             yield shared
         finally:

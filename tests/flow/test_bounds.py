@@ -5,7 +5,8 @@ import pytest
 from remit.core.errors import InvalidInput, NeverSeen, NotFound
 from remit.core.gate import zones
 from remit.core.gate.autonomy import StopScope
-from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.bounds import nothing_set, parse_bounds
+from remit.core.ledger.config_change import with_changes
 from remit.core.records import ACTION_TYPE, POLICY_VERSION
 from remit.core.values import PLATFORM
 from remit.flow.settings.bounds import change_unit
@@ -21,12 +22,14 @@ def applied(world, **changes):
     return world.app.apply(bounds(**changes), by="ann")
 
 
-def test_a_change_is_numbered_and_told_whole(world):
+def test_a_change_is_numbered_and_told_by_its_parts(world):
     before, after = applied(world, allowlist=[TYPE])
 
     (first, second) = world.inner.chain(TENANT, None)
     assert (before.config_sequence, after.config_sequence) == (1, 2)
-    assert second.data == after.wire() and second.actor == "ann" and first.data["config_sequence"] == 1
+    assert with_changes(with_changes(nothing_set(TENANT).wire(), first.data), second.data) == after.wire()
+    assert second.data["set"] == {"/bounds/allowlist": [TYPE], "/config_sequence": 2} and second.actor == "ann"
+    assert first.data["config_sequence"] == 1
     assert world.app.bounds(TENANT) == after
     world.assert_sound()
 

@@ -10,7 +10,7 @@ import pytest
 
 import remit.flow.consumer as unread_flow
 from remit.core.ledger.position import FOLLOWERS_MARKS, LATEST
-from remit.core.records import TALLY
+from remit.core.records import DAILY_COUNTS
 from remit.testing.faults import Crash, FaultyStore
 from remit.testing.samples import make_entry, putting
 
@@ -234,4 +234,4 @@ def test_trouble_with_one_tenant_is_not_the_others(world, monkeypatch):
     world.app.follow()
 
     assert sorted((decisions(world), decisions(world, "globex"))) == [0, 1]
-    assert len(world.inner.scan(TALLY, TENANT)) + len(world.inner.scan(TALLY, "globex")) == 1
+    assert len(world.inner.scan(DAILY_COUNTS, TENANT)) + len(world.inner.scan(DAILY_COUNTS, "globex")) == 1

@@ -6,7 +6,6 @@ Counted on the client; a bus that sends counts as the one request that it is, ho
 
 import pytest
 
-from remit.core.records import APPROVAL, Key
 from remit.flow.gate import GateRequest
 from remit.stores.dynamodb import DynamoStore
 
@@ -48,7 +47,7 @@ class Counted:
     def __init__(self, client, table):
         self.wire, self.table = Wire(client), table
         self.stores = [DynamoStore(self.wire, table, settle_s=0)]
-        self.world = World(lambda enlist=None: self.stores[0], sending=True)
+        self.world = World(lambda: self.stores[0], sending=True)
         self.world.bus = CountedBus()
         self.world.restart()
 
@@ -138,7 +137,7 @@ def test_what_was_reserved_by_a_process_that_died_takes_one_read_one_event_and_o
     assert answer.reserved and bounded.world.state().status == "PUBLISHED"
     assert requests == 3
     # Put together from the decision and the state, it is the approval that was stored.
-    assert answer.approval == bounded.world.record(Key(APPROVAL, TENANT, answer.approval_id))
+    assert answer.approval == bounded.world.history(answer.action_intent_id).approval(answer.approval_id)
     assert reborn.world.bus.arrived[0].data["approval_id"] == answer.approval_id
     reborn.stores[0].close()
 

@@ -4,7 +4,7 @@ import pytest
 
 from remit.core.errors import RemitError, TryLater
 from remit.core.lifecycle import MOVING
-from remit.core.records import DECISION, USAGE, Key
+from remit.core.records import USAGE
 from remit.core.values import PLATFORM
 from remit.flow.context import Context
 from remit.flow.gate import GateRequest, gate
@@ -19,7 +19,8 @@ def gate_of(name="i-1"):
 
 
 def decision(world, name="i-1"):
-    return world.record(Key(DECISION, TENANT, name))
+    history = world.history(name)
+    return history.decision if history else None
 
 
 def checks(world, name="i-1"):
@@ -48,7 +49,7 @@ def test_an_intent_of_another_tenant_or_account_is_not_found_and_nothing_is_stor
 
     assert {(answer.result, answer.reason) for answer in answers} == {("REQUIRE_APPROVAL", "INTENT_NOT_FOUND")}
     assert world.events() == ["INTENT_PROPOSED"]
-    assert world.inner.scan(DECISION, TENANT) == world.inner.scan(DECISION, "globex") == []
+    assert world.history("i-9") is None
 
 
 # --- step 1 ---
@@ -101,12 +102,10 @@ def test_a_crash_after_the_charge_does_not_charge_again(world):
     world.assert_sound()
 
 
-def test_a_state_that_was_purged_means_done_and_never_decide_again(world):
+def test_a_state_whose_time_is_over_means_done_and_never_decide_again(world):
     world.submit()
     world.work()
     world.clock.pass_(days=100)
-    while world.app.reconcile().total:
-        pass
     assert world.state() is None
 
     answer = world.gate()

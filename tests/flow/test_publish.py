@@ -4,10 +4,10 @@ import pytest
 
 from remit.core.errors import TryLater
 from remit.core.execution.approval import STATE_TTL_DAYS
-from remit.flow.publish import IntentRef, publish_enlisted, publish_sent
+from remit.flow.publish import IntentRef, enqueue, publish_sent
 from remit.ports import DELIVERED, REFUSED, UNCONFIRMED
 
-from .world import NOON, TENANT, World
+from .world import NOON, TENANT
 
 REF = IntentRef(TENANT, "i-1")
 
@@ -45,39 +45,40 @@ def test_the_event_says_what_was_approved_and_by_whom(world, by):
     assert approval_id[14] == "7"
 
 
-# --- an enlisted publisher ---
+# --- the store as the queue ---
 
 
-def test_the_event_and_its_mark_are_one_write(enlisting):
-    enlisting.reserve()
+def test_publication_and_its_mark_are_one_write(queueing):
+    queueing.reserve()
 
-    first = publish_enlisted(context(enlisting), [REF], NOON)
-    second = publish_enlisted(context(enlisting), [REF], NOON)
+    first = enqueue(context(queueing), [REF], NOON)
+    second = enqueue(context(queueing), [REF], NOON)
 
     assert (first, second) == (["published"], ["already"])
-    assert enlisting.state().status == "PUBLISHED" and enlisting.state().published_at == NOON
-    assert enlisting.bus.take() and enlisting.bus.take() is None
-    assert enlisting.events().count("ACTION_PUBLISHED") == 1
+    assert queueing.state().status == "PUBLISHED" and queueing.state().published_at == NOON
+    assert queueing.bus.take() and queueing.bus.take() is None
+    assert queueing.events().count("ACTION_PUBLISHED") == 1
 
 
-def test_two_that_publish_at_once_publish_once(enlisting):
-    enlisting.reserve()
+def test_two_that_publish_at_once_publish_once(queueing):
+    queueing.reserve()
 
-    answers = enlisting.race(
-        lambda app: publish_enlisted(app.context, [REF], NOON), lambda app: publish_enlisted(app.context, [REF], NOON)
+    answers = queueing.race(
+        lambda app: enqueue(app.context, [REF], NOON), lambda app: enqueue(app.context, [REF], NOON)
     )
 
     assert sorted(answer[0] for answer in answers) == ["already", "published"]
-    assert enlisting.state().deliveries == 1
-    enlisting.work()
-    assert enlisting.written() == 1
-    enlisting.assert_sound()
+    assert queueing.state().deliveries == 1
+    queueing.work()
+    assert queueing.written() == 1
+    queueing.assert_sound()
 
 
-def test_nothing_is_published_from_nothing(world):
+def test_nothing_is_published_from_nothing(queueing):
+    world = queueing
     world.propose("i-1")
 
-    assert publish_enlisted(context(world), [REF, IntentRef(TENANT, "i-9")], NOON) == ["already", "already"]
+    assert enqueue(context(world), [REF, IntentRef(TENANT, "i-9")], NOON) == ["already", "already"]
     assert world.bus.take() is None and world.state() is None
 
 
@@ -287,7 +288,8 @@ def test_a_repeat_has_another_delivery_number_so_that_it_is_not_thrown_away(send
     assert first.data["approval_id"] == second.data["approval_id"] and first.message_id != second.message_id
 
 
-def test_a_published_approval_that_nobody_started_is_published_again(world):
+def test_a_published_approval_that_nobody_started_is_published_again(sending):
+    world = sending
     world.submit()
     assert world.bus.take()
     assert world.app.reconcile().published == 0
@@ -300,7 +302,8 @@ def test_a_published_approval_that_nobody_started_is_published_again(world):
     world.assert_sound()
 
 
-def test_the_pauses_between_repeats_grow_to_ten_minutes(world):
+def test_the_pauses_between_repeats_grow_to_ten_minutes(sending):
+    world = sending
     world.submit(expires_at=NOON.replace(day=12).isoformat())
     pauses = []
     for _ in range(8):
@@ -336,16 +339,6 @@ def test_a_state_outlives_its_intent_so_that_a_replay_does_not_execute_again(wor
     assert world.state() is not None
     world.gate(), world.run(message), world.work()
     assert world.written() == 1
-
-
-def test_messages_are_refused_by_a_store_that_was_opened_without_a_publisher(open_store, store_kind):
-    world = World(lambda enlist=None: open_store(store_kind))
-    world.apply()
-
-    with pytest.raises(RuntimeError):
-        world.submit()
-
-    assert world.state().status == "RESERVED"
 
 
 def test_a_store_that_refuses_the_mark_leaves_it_reserved_and_a_repeat_executes_once(sending):

@@ -17,15 +17,15 @@ import uuid_utils
 
 from remit.app import App, verify_export
 from remit.connectors.internal import InternalConnector
+from remit.core.execution.approval import approved_event, auto_exec_state
 from remit.core.execution.outcome import CallResult, ExternalObjectRef
 from remit.core.gate.autonomy import StopScope
 from remit.core.lifecycle import MOVING
-from remit.core.records import ATTEMPT, AUTO_EXEC_STATE, CASE, OUTCOME, USAGE, Key, case_key, state_record_key
+from remit.core.records import CASE, USAGE, Key, case_key, chain_key
 from remit.flow import execute
 from remit.flow.context import Context
 from remit.flow.gate import GateAnswer, GateRequest
-from remit.ports import DELIVERED, Call, CaseFilter, Message, Receipt, Store
-from remit.publishers.queue import QueuePublisher
+from remit.ports import DELIVERED, Call, CaseFilter, Message, Receipt, Store, UnitOfWork, Writes
 from remit.testing.faults import Meeting, PausingStore, StoreWrapper
 from tests.waiting import PATIENCE_S, ended
 
@@ -33,8 +33,8 @@ NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TYPE, OTHER = "UPDATE_CONTACT", "SEND_EMAIL"
 TENANT, ACCOUNT = "acme", "north"
 
-OpenStore = Callable[..., Store]
-"""Called with `enlist=`; called again it opens the same place once more."""
+OpenStore = Callable[[], Store]
+"""Called again it opens the same place once more."""
 
 
 class SetClock:
@@ -138,6 +138,24 @@ class Bus:
         return self.arrived.popleft() if self.arrived else None
 
 
+class StoreQueue:
+    """The store as the workers' queue: what is due there, each once, as the event that would announce it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._seen: set[tuple[Any, ...]] = set()
+
+    def take(self) -> Message | None:
+        for case in self._world.inner.scan(CASE, self._world.tenant):
+            place = case.approval_id, case.attempt and case.attempt.lease_until
+            if not case.queued or case.due_at > self._world.clock.now() or place in self._seen:
+                continue
+            self._seen.add(place)
+            history = self._world.record(chain_key(case.tenant_id, case.action_intent_id))
+            return Message(approved_event(history.approval(case.approval_id)), case.publication.deliveries)
+        return None
+
+
 def new_id() -> str:
     return str(uuid_utils.uuid7())
 
@@ -193,10 +211,10 @@ class World:
     ) -> None:
         self.tenant = tenant
         self._told = {"notifiers": notifiers or {}, "console_url": console_url}
-        self.bus: Bus | QueuePublisher = Bus() if sending else QueuePublisher()
         self.clock, self.far = clock or SetClock(), far or FarSide()
         self._open_store = open_store
-        self.inner: Any = open_store() if sending else open_store(enlist=self.bus.enlist)
+        self.inner: Any = open_store()
+        self.bus: Bus | StoreQueue = Bus() if sending else StoreQueue(self)
         self.store = wrap(self.inner)
         self.holders = 0
         self.app = self._app(sending)
@@ -204,15 +222,14 @@ class World:
     def _app(self, sending: bool, connectors: dict[str, Any] | None = None) -> App:
         known = {"far": self.far, "internal": InternalConnector(self.store)} if connectors is None else connectors
         sender = self.bus if isinstance(self.bus, Bus) and sending else None
-        return App(Context(self.store, new_id, known, **self._told), self.clock, sender=sender)
+        return App(Context(self.store, new_id, known, publishes=not sending, **self._told), self.clock, sender=sender)
 
     def recover(self, *, connectors: dict[str, Any] | None = None) -> None:
         """The process died: a new one opens the same store. What only the old one held in memory is gone."""
         self.store = self.inner
         sending = isinstance(self.bus, Bus)
-        # A bus is not in the process; a queue in memory is.
-        while not sending and self.bus.take():
-            pass
+        if not sending:
+            self.bus = StoreQueue(self)
         self.app = self._app(sending, connectors)
 
     def restart(self) -> None:
@@ -223,12 +240,20 @@ class World:
         """Two processes over the same place, whose first writers meet between what they read and what they write."""
         meeting = Meeting()
         sending = isinstance(self.bus, Bus)
-        second: Any = self._open_store() if sending else self._open_store(enlist=self.bus.enlist)
+        second: Any = self._open_store()
         first, second = (PausingStore(store, meeting) for store in (self.inner, second))
         sender: Any = self.bus if sending else None
         return (
-            App(Context(first, new_id, {"far": self.far}, **self._told), self.clock, sender=sender),
-            App(Context(second, new_id, {"far": self.far}, **self._told), self.clock, sender=sender),
+            App(
+                Context(first, new_id, {"far": self.far}, publishes=not sending, **self._told),
+                self.clock,
+                sender=sender,
+            ),
+            App(
+                Context(second, new_id, {"far": self.far}, publishes=not sending, **self._told),
+                self.clock,
+                sender=sender,
+            ),
         )
 
     def race(self, one: Callable[[App], Any], other: Callable[[App], Any]) -> tuple[Any, Any]:
@@ -283,11 +308,31 @@ class World:
         return execute.run(self.executor(), message.data, step or _plain_step, lambda s: self.clock.pass_(seconds=s))
 
     def work(self) -> list[str | None]:
-        """Carry out everything that was delivered."""
+        """Carry out everything that was delivered, or is queued."""
+        if isinstance(self.bus, StoreQueue):
+            return self.work_queue()
         done = []
         while (message := self.bus.take()) is not None:
             done.append(self.run(message))
         return done
+
+    def work_queue(self) -> list[str | None]:
+        """Take what the store queues, call and settle, as a worker does; a pause between two calls passes at once."""
+        done: list[str | None] = []
+        while True:
+            self.holders += 1
+            taken = self.app.take(10, f"w-{self.holders}")
+            if not taken:
+                return done
+            done += [each.status for each in taken if isinstance(each, execute.Ended)]
+            calls = [each for each in taken if isinstance(each, execute.Taken)]
+            statuses = self.app.settle([(each, self.app.carry_out(each)) for each in calls])
+            for each, status in zip(calls, statuses, strict=True):
+                case = self.record(each.keys.case)
+                if status is None and case.queued:
+                    self.clock.at = max(self.clock.at, case.due_at)
+                else:
+                    done.append(status)
 
     def settle(self, rounds: int = 60) -> None:
         """Reconcile and work, with time passing, until Remit has nothing left to move on."""
@@ -322,16 +367,24 @@ class World:
         return of_account["per_action_type"].get(action_type, {"used": 0})["used"]
 
     def state(self, name: str = "i-1") -> Any:
-        return self.record(state_record_key(self.tenant, name))
+        """The publication state as the record that the contract names."""
+        case, history = self.case(name), self.record(chain_key(self.tenant, name))
+        if case is None or case.publication is None:
+            return None
+        return auto_exec_state(history.approval(case.publication.approval_id), case.publication, self.clock.now())
 
     def case(self, name: str = "i-1") -> Any:
         return self.record(case_key(self.tenant, name))
 
     def outcome(self, name: str = "i-1") -> Any:
-        return self.record(Key(OUTCOME, self.tenant, name))
+        return self.history(name).outcome
 
     def attempt(self, name: str = "i-1") -> Any:
-        return self.record(Key(ATTEMPT, self.tenant, name))
+        return self.case(name).attempt
+
+    def history(self, name: str = "i-1") -> Any:
+        """The intent's chain, read as records."""
+        return self.record(chain_key(self.tenant, name))
 
     def written(self, name: str = "i-1") -> int:
         """How often the far side did it."""
@@ -361,32 +414,26 @@ class World:
     def _assert_counters(self, tenant: str) -> None:
         """Counted anew from the approvals, by nothing but addition."""
         charged: Counter[str] = Counter()
-        for state in self.inner.scan(AUTO_EXEC_STATE, tenant):
-            if state.approval_source == "POLICY" and state.status != "RELEASED":
-                charged.update(charge.window_id for charge in state.charges)
+        for case in self.inner.scan(CASE, tenant):
+            publication = case.publication
+            if publication and publication.approval_source == "POLICY" and publication.status != "RELEASED":
+                history = self.record(chain_key(tenant, case.action_intent_id))
+                approval = history.approval(publication.approval_id)
+                charged.update(charge.window_id for charge in approval.charges)
         counted: Counter[str] = Counter()
         for usage in self.inner.scan(USAGE, tenant):
             counted.update({f"{usage.usage_id}|{name}": counter.used for name, counter in usage.counters.items()})
-        # A state that was purged still counts: its window is over, and more cannot be known from here.
-        all_kept = not self._purged(tenant)
         for window in set(charged) | set(counted):
-            assert counted[window] >= charged[window], window
-            if all_kept:
-                assert counted[window] == charged[window], window
-
-    def _purged(self, tenant: str) -> bool:
-        done = {case.action_intent_id for case in self.inner.scan(CASE, tenant) if case.approval_id}
-        kept = {state.action_intent_id for state in self.inner.scan(AUTO_EXEC_STATE, tenant)}
-        return bool(done - kept)
+            assert counted[window] == charged[window], window
 
     def _assert_told(self, case: Any) -> None:
         entries = self.inner.chain(case.tenant_id, case.action_intent_id)
         assert case.chain == entries[-1].head
         assert case.status == _told_status(entries), (case.status, [entry.event_type for entry in entries])
-        outcome = self.record(Key(OUTCOME, case.tenant_id, case.action_intent_id))
+        outcome = self.record(chain_key(case.tenant_id, case.action_intent_id)).outcome
         told = [e.data["outcome"] for e in entries if e.event_type in _ENDS]
         assert told == ([outcome.wire()] if outcome else [])
-        attempt = self.record(Key(ATTEMPT, case.tenant_id, case.action_intent_id))
+        attempt = case.attempt
         assert (attempt is not None) == any(entry.event_type == "EXECUTION_STARTED" for entry in entries)
         if outcome is not None:
             assert attempt.status == outcome.status
@@ -434,6 +481,9 @@ def _raised(answer: Any) -> Any:
     return answer
 
 
+_NOT_OURS = object()
+
+
 class OneTenant(StoreWrapper):
     """A store that many tests share, as one tenant's worker sees it."""
 
@@ -444,14 +494,23 @@ class OneTenant(StoreWrapper):
     def due(self, now: datetime, limit: int) -> list[Any]:
         return [case for case in self.inner.due(now, 100_000) if case.tenant_id == self.tenant][:limit]
 
+    def claim(
+        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Any], UnitOfWork[Any]]
+    ) -> list[Any]:
+        def own(case: Any) -> UnitOfWork[Any]:
+            return unit_for(case) if case.tenant_id == self.tenant else UnitOfWork([], lambda _: Writes(_NOT_OURS))
+
+        answers = self.inner.claim(now, connectors, 100_000, own)
+        return [answer for answer in answers if answer is not _NOT_OURS]
+
     def busy(self) -> bool:
         return bool(self.inner.cases(self.tenant, CaseFilter(statuses=sorted(MOVING)), None, 1))
 
 
 def both(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]:
     """Two threads that begin at once; what either raises is its answer."""
-    answers: list[Any] = [None, None]
     barrier = threading.Barrier(2)
+    answers: list[Any] = [None, None]
 
     def one(place: int, act: Callable[[], Any]) -> None:
         barrier.wait(PATIENCE_S)

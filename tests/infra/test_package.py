@@ -34,5 +34,5 @@ def test_a_handler_finds_all_that_it_needs_in_it(package, function):
 
 
 def test_it_holds_nothing_of_tests_demo_or_other_databases(package):
-    for gone in ("remit/demo", "remit/testing", "remit/stores/sql", "sqlalchemy", "dbos", "psycopg", "typer"):
+    for gone in ("remit/demo", "remit/testing", "remit/stores/sql", "sqlalchemy", "psycopg", "typer"):
         assert not (package / gone).exists()

@@ -14,7 +14,7 @@ from infra.events import RULES
 from infra.functions import FUNCTIONS
 from infra.settings import Settings, settings_from
 from infra.state_machine import STEPS, definition
-from remit.stores.dynamodb.table import TTL, table_shape
+from remit.stores.dynamodb.table import table_shape
 
 from .conftest import AUDIENCE, FULL, ISSUER, Template
 
@@ -44,14 +44,14 @@ def _by(items, name):
     return {item[name]: item for item in items}
 
 
-def test_the_table_is_encrypted_recoverable_protected_and_forgets_what_may_be_forgotten(template):
+def test_the_table_is_encrypted_recoverable_and_protected_and_forgets_nothing(template):
     table, (key,) = template.one("DynamoDB::Table"), template.of("KMS::Key")
 
     assert table["SSESpecification"]["SSEEnabled"] is True
     assert table["SSESpecification"]["KMSMasterKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["DeletionProtectionEnabled"] is True
-    assert table["TimeToLiveSpecification"] == {"AttributeName": TTL, "Enabled": True}
+    assert "TimeToLiveSpecification" not in table
     assert template.one("KMS::Key")["EnableKeyRotation"] is True
 
 

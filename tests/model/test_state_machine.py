@@ -32,7 +32,7 @@ from remit.flow.gate import GateRequest
 from remit.ports import DELIVERED, REFUSED, UNCONFIRMED
 from remit.testing.faults import Crash
 
-from ..conftest import STORES, TAKES_NO_MESSAGES
+from ..conftest import QUEUES_NOTHING, STORES
 from ..flow.crash_matrix import Shared
 from ..flow.world import NOON, OTHER, TYPE, both, bounds, proposal, type_of
 from .model import ENDED, WAITING, Model
@@ -430,7 +430,7 @@ def _settings(kind):
 
 @pytest.mark.parametrize("kind", STORES)
 def test_whatever_happens_in_whatever_order_the_bounds_hold(open_store, kind):
-    shared = Shared(partial(open_store, kind), enlists=kind not in TAKES_NO_MESSAGES)
+    shared = Shared(partial(open_store, kind), queues=kind not in QUEUES_NOTHING)
 
     run_state_machine_as_test(lambda: Life(shared), settings=_settings(kind))
 

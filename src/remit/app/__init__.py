@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self, TypeVar, overload
 
+from remit.app.execution import Execution
 from remit.app.notifications import Notifications
 from remit.app.part import Part
 from remit.app.reading import Reading
@@ -21,11 +22,11 @@ from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import Resolution
 from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.ledger.history import Votes
 from remit.core.ledger.verification import Report, verify
 from remit.core.lifecycle import Case
-from remit.core.records import Votes
 from remit.core.values import check_person, check_text
-from remit.flow import execute, gate, propose, publish, reconcile, review
+from remit.flow import gate, propose, publish, reconcile, review
 from remit.flow.context import Context, in_one_write
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
@@ -46,11 +47,10 @@ class Reconciled:
     gated: int = 0
     published: int = 0
     expired: int = 0
-    purged: int = 0
 
     @property
     def total(self) -> int:
-        return self.gated + self.published + self.expired + self.purged
+        return self.gated + self.published + self.expired
 
 
 class App(Part):
@@ -71,7 +71,7 @@ class App(Part):
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
         """
-        `sender` is the publisher that sends; without one, the store's enlisted publisher delivers.
+        `sender` is the publisher that sends; without one, the store is the queue that workers take from.
         With `publishing` off, approvals stay reserved until another process publishes them.
         """
         super().__init__(context, clock)
@@ -82,12 +82,14 @@ class App(Part):
         self._show_reading(Reading(context, clock))
         self._show_settings(Settings(context, clock))
         self._show_notifications(Notifications(context, clock))
+        self._show_execution(Execution(context, clock))
 
     def _show_reading(self, reading: Reading) -> None:
         self.reading = reading
         self.intent, self.intents, self.ledger = reading.intent, reading.intents, reading.ledger
         self.status, self.why = reading.status, reading.why
         self.timeline, self.since, self.history = reading.timeline, reading.since, reading.history
+        self.bounds_after = reading.bounds_after
         self.queue, self.queue_groups, self.waiting = reading.queue, reading.queue_groups, reading.waiting
         self.usage, self.counts, self.tenants = reading.usage, reading.counts, reading.tenants
         self.measure, self.publish_lag_s = reading.measure, reading.publish_lag_s
@@ -114,6 +116,12 @@ class App(Part):
         self.test_subscription = notifications.test_subscription
         self.deliveries, self.due_deliveries = notifications.deliveries, notifications.due_deliveries
         self.follow, self.deliver, self.tally = notifications.follow, notifications.deliver, notifications.tally
+
+    def _show_execution(self, execution: Execution) -> None:
+        self.execution = execution
+        self.take, self.carry_out, self.settle = execution.take, execution.carry_out, execution.settle
+        self.has_queued, self.wait_for_queued = execution.has_queued, execution.wait_for_queued
+        self.executor = execution.executor
 
     # --- agents ---
 
@@ -196,6 +204,7 @@ class App(Part):
         self, began_ns: int, requests: Sequence[GateRequest | None], answers: Sequence[GateAnswer | RemitError]
     ) -> None:
         """Publish what was approved; a proposal that was refused has no request."""
+        self.execution.note_queued()
         asked = [(request, answer) for request, answer in zip(requests, answers, strict=True) if request is not None]
         self._publish(
             [
@@ -211,18 +220,18 @@ class App(Part):
         if not intents or not self._publishing:
             return 0
         try:
-            answers = self._sent_or_enlisted(intents, again=again)
+            answers = self._sent_or_queued(intents, again=again)
         except (TryLater, OutcomeUnknown) as error:
             # What was decided stands, and its caller has the answer: only the way out is closed for now.
             log.warning("%d approvals stay reserved until they can be published: %s", len(intents), error)
             return 0
         return sum(answer == "published" for answer in answers)
 
-    def _sent_or_enlisted(self, intents: Sequence[IntentRef], *, again: bool) -> Sequence[object]:
+    def _sent_or_queued(self, intents: Sequence[IntentRef], *, again: bool) -> Sequence[object]:
         now = self.clock.now()
         if self._sender is not None:
             return publish.publish_sent(self.context, self._sender, intents, now, again=again)
-        return publish.publish_enlisted(self.context, intents, now, again=again)
+        return publish.enqueue(self.context, intents, now)
 
     # --- people ---
 
@@ -238,6 +247,7 @@ class App(Part):
         answer = self._one(unit)
         if isinstance(answer, Approval):
             self._publish([IntentRef(tenant_id, action_intent_id)])
+            self.execution.note_queued()
             self.hooks.approved(began_ns, answer)
         return answer
 
@@ -284,7 +294,7 @@ class App(Part):
     def reconcile(self, limit: int = BATCH) -> Reconciled:
         """
         One round: gate what its proposer left, publish what is reserved, publish again what nobody started or
-        whose worker is gone, expire, purge.
+        whose worker is gone, expire.
         """
         now = self.clock.now()
         due = reconcile.due(self.context, now, limit)
@@ -294,16 +304,11 @@ class App(Part):
             published=self._publish([_ref(case) for case in due.get("publish", [])])
             + self._publish([_ref(case) for case in due.get("publish_again", [])], again=True),
             expired=_done(reconcile.expire(self.context, due.get("expire", []), now)),
-            purged=_done(reconcile.purge(self.context, due.get("purge", []), now)),
         )
 
     def busy(self) -> bool:
         """Is anything left that Remit itself has to do, now or soon?"""
         return self.context.store.busy() or bool(self.context.store.due(self.clock.now(), 1))
-
-    def executor(self, holder: str) -> execute.Executor:
-        """The five steps of one execution, for one run of one worker."""
-        return execute.Executor(self.context, self.clock, holder)
 
     def __enter__(self) -> Self:
         return self

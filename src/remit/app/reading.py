@@ -11,7 +11,7 @@ from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.ledger.position import LedgerCursor
 from remit.core.lifecycle import Case
-from remit.core.records import INTENT, STOPS, THE_ONE, Key
+from remit.core.records import STOPS, THE_ONE, Key, chain_key
 from remit.core.values import PLATFORM, ApprovalSource
 from remit.flow.context import one
 from remit.flow.reading import export as export_flow
@@ -34,6 +34,7 @@ class Reading(Part):
     why = FlowMethod(status_flow.why)
     ledger = FlowMethod(status_flow.ledger)
     stops = FlowMethod(status_flow.stops)
+    bounds_after = FlowMethod(status_flow.bounds_after)
     policy_versions = FlowMethod(policies_flow.policy_versions)
     policy_version = FlowMethod(policies_flow.policy_version)
     verify = FlowMethod(export_flow.verify_live)
@@ -41,10 +42,10 @@ class Reading(Part):
 
     def intent(self, tenant_id: str, action_intent_id: str) -> ActionIntentV1:
         """The stored intent. Raises `NotFound`."""
-        found = one(self.context, Key(INTENT, tenant_id, action_intent_id))
-        if found is None:
+        history = one(self.context, chain_key(tenant_id, action_intent_id))
+        if history is None or history.intent is None:
             raise NotFound("intent", action_intent_id, tenant_id)
-        return found
+        return history.intent
 
     def intents(
         self, tenant_id: str, which: CaseFilter | None = None, *, after: str | None = None, limit: int = PAGE

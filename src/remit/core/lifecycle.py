@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Literal
 
 from remit.core.errors import InvalidInput, NotFound, NotInThatState
-from remit.core.execution.approval import PUBLISH_AFTER, AutoExecStateV1
+from remit.core.execution.approval import PUBLISH_AFTER, Publication
+from remit.core.execution.outcome import ExecutionAttempt
 from remit.core.gate.decision import INTENT_EXPIRED, Decision
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import NO_CHAIN, Head
@@ -55,10 +56,13 @@ WAITING: frozenset[Status] = frozenset({"AWAITING_APPROVAL", "BLOCKED"})
 MOVING: frozenset[Status] = frozenset({"PROPOSED", "APPROVED", "RUNNING"})
 """Remit itself has to do the next step."""
 
+ENDED: frozenset[Status] = frozenset(status for status in FOLLOWS if status not in WAITING | MOVING)
+"""Nothing is left for Remit to do; of what is `UNKNOWN`, a person may still find out."""
+
 GATE_AFTER = PUBLISH_AFTER
 """The time that a proposal may wait for its proposer to gate it before Remit does."""
 
-Step = Literal["gate", "publish", "publish_again", "expire", "purge"]
+Step = Literal["gate", "publish", "publish_again", "expire"]
 
 
 class Case(Record, frozen=True):
@@ -66,7 +70,8 @@ class Case(Record, frozen=True):
     One intent as it stands now.
 
     `due_at` is when Remit has to look at it again if nothing happens before; `None` if never.
-    `chain` is the head of the intent's ledger chain. `proposed_by` is missing in cases of before it was kept here.
+    `chain` is the head of the intent's ledger chain; what stands in its entries stands nowhere else. `connector` is
+    that of the tool which executes it, "" where there is none; `queued` says that a worker of this store may take it.
     """
 
     tenant_id: str
@@ -81,13 +86,17 @@ class Case(Record, frozen=True):
     digest: str
     trace_id: str
     chain: Head
-    proposed_by: str | None = None
+    proposed_by: str = ""
     edited_by: str | None = None
     reason: str | None = None
     approval_id: str | None = None
     approval_source: ApprovalSource | None = None
     published: bool = False
     superseded_by: str | None = None
+    connector: str = ""
+    queued: bool = False
+    publication: Publication | None = None
+    attempt: ExecutionAttempt | None = None
 
     def require(self, status: Status, step: str) -> None:
         """Raises `NotInThatState` unless the case may move on to `status`."""
@@ -112,7 +121,9 @@ class Case(Record, frozen=True):
         return f"look at {self.superseded_by!r}, which replaced it" if self.superseded_by else ""
 
 
-def new_case(intent: ActionIntentV1, now: datetime, edited_by: str | None, replaced: Case | None) -> Case:
+def new_case(
+    intent: ActionIntentV1, now: datetime, *, connector: str, edited_by: str | None, replaced: Case | None
+) -> Case:
     """
     The case that a proposal begins with; `edited_by` names the person whose edit it is, if it is one.
 
@@ -133,6 +144,7 @@ def new_case(intent: ActionIntentV1, now: datetime, edited_by: str | None, repla
         chain=NO_CHAIN,
         proposed_by=intent.proposed_by,
         edited_by=edited_by or (replaced.edited_by if replaced else None),
+        connector=connector,
     )
 
 
@@ -159,7 +171,6 @@ def due_in(
     *,
     now: datetime,
     expires_at: datetime,
-    state: AutoExecStateV1 | None = None,
     lease_until: datetime | None = None,
 ) -> datetime | None:
     """
@@ -171,7 +182,7 @@ def due_in(
     | in the review queue  | when it expires                             | expire it                         |
     | `APPROVED`           | soon, and no later than when it expires     | publish it, or expire it          |
     | `RUNNING`            | when the attempt's lease runs out           | publish it again                  |
-    | any other            | when its publication state, if any, is over | purge that                        |
+    | any other            | never                                       |                                   |
     """
     if status == "PROPOSED":
         return now + GATE_AFTER
@@ -181,7 +192,7 @@ def due_in(
         return min(now + PUBLISH_AFTER, expires_at)
     if status == "RUNNING":
         return lease_until
-    return state.expires_at if state else None
+    return None
 
 
 def check_supersedes(old: Case | None, intent: ActionIntentV1) -> Case:
@@ -211,5 +222,5 @@ def due_step(case: Case, now: datetime) -> Step | None:
     if case.status == "APPROVED":
         return "publish_again" if case.published else "publish"
     if case.status == "RUNNING":
-        return "publish_again"
-    return "purge"
+        return None if case.queued else "publish_again"
+    return None

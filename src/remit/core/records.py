@@ -8,18 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from remit.core.execution.approval import Approval, AutoExecStateV1, state_key
-from remit.core.execution.outcome import ActionOutcomeV1, ExecutionAttempt, Resolution
 from remit.core.gate.action_type import ActionType
 from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import Usage
-from remit.core.gate.decision import Decision
 from remit.core.gate.policy import PolicySource
 from remit.core.identity.api_key import ApiKey
 from remit.core.identity.session import Session, SignInLink
-from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import ChainHead
+from remit.core.ledger.history import IntentHistory
 from remit.core.ledger.position import LedgerConsumer
 from remit.core.lifecycle import Case
 from remit.core.notifications.daily_counts import DailyCounts
@@ -28,7 +25,7 @@ from remit.core.notifications.outbox import Delivery, Outbox
 from remit.core.notifications.subscription import NoticeKind, Subscription
 from remit.core.values import Document, Record, Stored, UtcTime
 
-R = TypeVar("R", bound=Stored)
+R = TypeVar("R", bound=Stored | IntentHistory)
 
 
 class InternalObject(Record, frozen=True):
@@ -39,13 +36,6 @@ class InternalObject(Record, frozen=True):
     account_id: str
     fields: dict[str, str]
     created_at: UtcTime
-
-
-class Votes(Record, frozen=True):
-    """Who has approved an intent that takes more than one approver, and the digest they saw."""
-
-    digest: str
-    approved_by: list[str]
 
 
 class PolicyVersion(Document):
@@ -91,29 +81,24 @@ def _kind(name: str, model: type[R], *, contended: bool = False) -> Kind[R]:
 CHAIN_HEAD = _kind("chain_heads", ChainHead, contended=True)
 CASE = _kind("cases", Case, contended=True)
 USAGE = _kind("usages", Usage, contended=True)
-INTENT = _kind("intents", ActionIntentV1)
-DECISION = _kind("decisions", Decision)
-APPROVAL = _kind("approvals", Approval)
-AUTO_EXEC_STATE = _kind("auto_exec_states", AutoExecStateV1)
-ATTEMPT = _kind("attempts", ExecutionAttempt)
-OUTCOME = _kind("outcomes", ActionOutcomeV1)
-RESOLUTION = _kind("resolutions", Resolution)
 BOUNDS = _kind("bounds", BoundsInForce)
 STOPS = _kind("stops", Stops)
 ACTION_TYPE = _kind("action_types", ActionType)
 POLICY_VERSION = _kind("policy_versions", PolicyVersion)
 INTERNAL_OBJECT = _kind("internal_objects", InternalObject, contended=True)
 API_KEY = _kind("api_keys", ApiKey, contended=True)
-VOTES = _kind("votes", Votes)
 SESSION = _kind("sessions", Session)
 # Read and written by whoever opens it: one of two gets in.
 SIGN_IN_LINK = _kind("sign_in_links", SignInLink, contended=True)
-FOLLOWER = _kind("followers", LedgerConsumer, contended=True)
-TALLY = _kind("tallies", DailyCounts)
-TELLER = _kind("tellers", NotificationState)
+CONSUMER = _kind("consumers", LedgerConsumer, contended=True)
+DAILY_COUNTS = _kind("daily_counts", DailyCounts)
+NOTIFICATION_STATE = _kind("notification_states", NotificationState)
 SUBSCRIPTION = _kind("subscriptions", Subscription, contended=True)
 OUTBOX = _kind("outboxes", Outbox, contended=True)
 DELIVERY = _kind("deliveries", Delivery)
+
+CHAIN: Kind[IntentHistory] = Kind("chains", IntentHistory)
+"""One intent's chain, read as records. It is never put: it grows by a write's entries."""
 
 THE_ONE = "-"
 """The id of a record of which a tenant has just one: its bounds, its stops, its chain head."""
@@ -123,8 +108,8 @@ def case_key(tenant_id: str, action_intent_id: str) -> Key[Case]:
     return Key(CASE, tenant_id, action_intent_id)
 
 
-def state_record_key(tenant_id: str, action_intent_id: str) -> Key[AutoExecStateV1]:
-    return Key(AUTO_EXEC_STATE, tenant_id, state_key(action_intent_id))
+def chain_key(tenant_id: str, action_intent_id: str) -> Key[IntentHistory]:
+    return Key(CHAIN, tenant_id, action_intent_id)
 
 
 def type_id(name: str, version: int) -> str:

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, AutoExecStateV1, published, released
+from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, Approval, Publication, published, released
 from remit.core.execution.outcome import ActionOutcomeV1, Resolution
-from remit.core.execution.publication import is_reserved
+from remit.core.execution.publication import gives_back_on_expiry, is_reserved
 from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import Usage, release, split_window_id
 from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry
-from remit.core.lifecycle import Case, Status, due_in
-from remit.core.records import BOUNDS, CHAIN_HEAD, RESOLUTION, THE_ONE, USAGE, Key, case_key, state_record_key
-from remit.core.values import Stored
+from remit.core.ledger.history import IntentHistory
+from remit.core.lifecycle import ENDED, Case, Status, due_in
+from remit.core.records import BOUNDS, CHAIN, CHAIN_HEAD, THE_ONE, USAGE, Key, case_key, chain_key
+from remit.core.values import Record, Stored, instant
 from remit.ports import Connector, Notifier, PolicySandbox, Snapshot, Store, UnitOfWork, Writes
 
 T = TypeVar("T")
 S = TypeVar("S")
-R = TypeVar("R", bound=Stored)
+R = TypeVar("R", bound=Stored | IntentHistory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Context:
     state_ttl_days: int = STATE_TTL_DAYS[1]
     notifiers: Mapping[str, Notifier] = field(default_factory=dict)
     console_url: str | None = None
+    publishes: bool = False
+    """Does a decision publish in its own write? Then this store is the queue that workers take executions from."""
     policy_sandbox: PolicySandbox | None = None
 
 
@@ -57,7 +60,7 @@ class CaseWriter:
             self._changes = {}
         return self._case
 
-    def append(self, event_type: EventType, data: dict[str, Any], actor: str = SYSTEM) -> None:
+    def append(self, event_type: EventType, data: dict[str, Any] | Record, actor: str = SYSTEM) -> None:
         """Append to the intent's chain."""
         entry = next_entry(
             self._head,
@@ -78,40 +81,45 @@ class CaseWriter:
         """Change the case."""
         self._changes |= changes
 
-    def move(
-        self, status: Status, state: AutoExecStateV1 | None = None, *, lease_until: datetime | None = None
-    ) -> None:
-        """Move the case on to `status`, due when that is; `state` is that of its approval, if it has one."""
-        due_at = due_in(status, now=self.now, expires_at=self._case.expires_at, state=state, lease_until=lease_until)
+    def move(self, status: Status, *, lease_until: datetime | None = None) -> None:
+        """Move the case on to `status`, due when that is."""
+        due_at = due_in(status, now=self.now, expires_at=self._case.expires_at, lease_until=lease_until)
         self.update(status=status, due_at=due_at)
+        if status in ENDED:
+            self.update(queued=False)
 
     def put(self, key: Key[Any], record: Any) -> None:
         self._writes.put(key, record)
 
-    def mark_published(self, state: AutoExecStateV1) -> AutoExecStateV1:
+    def mark_published(self, publication: Publication) -> None:
         """Delivered once more; the first time it becomes `PUBLISHED` and the chain says so."""
-        after = published(state, expires_at=self.case.expires_at, now=self.now, ttl_days=self.context.state_ttl_days)
-        self.put(state_record_key(state.tenant_id, state.action_intent_id), after)
-        if is_reserved(state):
-            self.append("ACTION_PUBLISHED", {"approval_id": state.approval_id})
-        self.update(published=True)
-        return after
+        expires_at, ttl_days = self.case.expires_at, self.context.state_ttl_days
+        after = published(publication, expires_at=expires_at, now=self.now, ttl_days=ttl_days)
+        if is_reserved(publication):
+            self.append("ACTION_PUBLISHED", {"approval_id": publication.approval_id})
+        self.update(publication=after, published=True)
 
-    def release(self, state: AutoExecStateV1, snapshot: Snapshot, why: str) -> None:
+    def enqueue(self) -> None:
+        """Publish in this write: from its commit on, a worker of this store may take the approval."""
+        publication = self.case.publication
+        if self.context.publishes and publication is not None and is_reserved(publication):
+            self.mark_published(publication)
+            self.update(queued=True, due_at=self.now)
+
+    def release(self, approval: Approval, snapshot: Snapshot, why: str) -> None:
         """Make the approval `RELEASED` and give its charges back into the windows they were taken from."""
-        charges, usages = release(state.charges, charged_usages(snapshot, state))
+        publication = self.case.publication
+        assert publication is not None
+        charges, usages = release(approval.charges, charged_usages(snapshot, approval))
         for usage in usages.values():
-            self.put(Key(USAGE, state.tenant_id, usage.usage_id), usage)
-        given_back = released(
-            state, expires_at=self.case.expires_at, now=self.now, ttl_days=self.context.state_ttl_days
-        )
-        self.put(state_record_key(state.tenant_id, state.action_intent_id), given_back)
-        self.update(due_at=given_back.expires_at)
+            self.put(Key(USAGE, approval.tenant_id, usage.usage_id), usage)
+        expires_at, ttl_days = self.case.expires_at, self.context.state_ttl_days
+        self.update(publication=released(publication, expires_at=expires_at, now=self.now, ttl_days=ttl_days))
         self.append(
             "BUDGET_RELEASED",
             {
-                "approval_id": state.approval_id,
-                "approval_source": state.approval_source,
+                "approval_id": approval.approval_id,
+                "approval_source": approval.approval_source,
                 "why": why,
                 "charges": [taken.wire() for taken in charges],
             },
@@ -119,7 +127,6 @@ class CaseWriter:
 
     def resolve(self, outcome: ActionOutcomeV1, resolution: Resolution) -> None:
         """Write down what was found out about an unknown outcome."""
-        self.put(Key(RESOLUTION, self.case.tenant_id, self.case.action_intent_id), resolution)
         self.update(status=resolution.status)
         self.append(
             "OUTCOME_RESOLVED",
@@ -141,7 +148,6 @@ class CaseWriter:
             puts=[(case_at, self.case), *self._writes.puts],
             deletes=self._writes.deletes,
             entries=self._writes.entries,
-            messages=self._writes.messages,
         )
 
 
@@ -177,11 +183,21 @@ class _After:
     """A snapshot as it will be when some writes are done."""
 
     def __init__(self, snapshot: Snapshot, writes: Writes[Any]) -> None:
-        self._snapshot = snapshot
+        self._snapshot, self._writes = snapshot, writes
         self._put: dict[Key[Any], Any] = dict(writes.puts)
 
     def get(self, key: Key[R]) -> R | None:
-        return self._put[key] if key in self._put else self._snapshot.get(key)
+        if key in self._put:
+            return cast("R | None", self._put[key])
+        found = self._snapshot.get(key)
+        return cast("R | None", grown(key, found, self._writes.entries)) if key.kind is CHAIN else found
+
+
+def grown(key: Key[Any], history: Any, entries: Sequence[LedgerEntry]) -> IntentHistory | None:
+    """A chain as it is when `entries` are written too."""
+    own = [entry for entry in entries if (entry.tenant_id, entry.action_intent_id) == (key.tenant_id, key.id)]
+    known: IntentHistory | None = history
+    return known if not own else known.after(own) if known else IntentHistory(own)
 
 
 def in_one_write(first: UnitOfWork[S], second: UnitOfWork[T]) -> UnitOfWork[tuple[S, T]]:
@@ -203,7 +219,6 @@ def in_one_write(first: UnitOfWork[S], second: UnitOfWork[T]) -> UnitOfWork[tupl
             answer=(before.answer, then.answer),
             puts=[*before.puts, *then.puts],
             entries=[*before.entries, *then.entries],
-            messages=[*before.messages, *then.messages],
         )
 
     return UnitOfWork(reads=[*dict.fromkeys([*first.reads, *second.reads])], decide=change, then_reads=more)
@@ -246,13 +261,36 @@ def chain_head_key(tenant_id: str) -> Key[ChainHead]:
     return Key(CHAIN_HEAD, tenant_id, THE_ONE)
 
 
-def usage_keys(tenant_id: str, state: AutoExecStateV1 | None) -> list[Key[Usage]]:
-    """The usage records a state's charges were taken from."""
-    ids = {split_window_id(taken.window_id)[0] for taken in state.charges} if state else set()
-    return [Key(USAGE, tenant_id, usage_id) for usage_id in sorted(ids)]
+def usage_keys(approval: Approval | None) -> list[Key[Usage]]:
+    """The usage records that an approval's charges were taken from."""
+    if approval is None:
+        return []
+    ids = {split_window_id(taken.window_id)[0] for taken in approval.charges}
+    return [Key(USAGE, approval.tenant_id, usage_id) for usage_id in sorted(ids)]
 
 
-def charged_usages(snapshot: Snapshot, state: AutoExecStateV1) -> dict[str, Usage]:
+def charged_usages(snapshot: Snapshot, approval: Approval) -> dict[str, Usage]:
     """Those records. A charge without its counter cannot be: they were written together."""
-    found = {key.id: snapshot.get(key) for key in usage_keys(state.tenant_id, state)}
+    found = {key.id: snapshot.get(key) for key in usage_keys(approval)}
     return {usage_id: usage for usage_id, usage in found.items() if usage is not None}
+
+
+def current_approval(snapshot: Snapshot, tenant_id: str, action_intent_id: str) -> Approval | None:
+    """The approval that an intent's case names, in a snapshot that was asked for its case and its chain."""
+    case = snapshot.get(case_key(tenant_id, action_intent_id))
+    history = snapshot.get(chain_key(tenant_id, action_intent_id))
+    if case is None or history is None or case.approval_id is None:
+        return None
+    return history.approval(case.approval_id)
+
+
+def writes_expiry(
+    context: Context, case: Case, approval: Approval | None, snapshot: Snapshot, now: datetime, answer: T
+) -> Writes[T]:
+    """The end of a case that is over before anybody answered or began it; what it cost is given back."""
+    writer = CaseWriter(context, case, now)
+    writer.move("EXPIRED")
+    if approval is not None and case.publication is not None and gives_back_on_expiry(case, case.publication):
+        writer.release(approval, snapshot, "INTENT_EXPIRED")
+    writer.append("INTENT_EXPIRED", {"expired_at": instant(now)})
+    return writer.writes(answer)

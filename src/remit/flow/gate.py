@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.errors import RemitError
-from remit.core.execution.approval import Approval, AutoExecStateV1, approve, event_data, reserved
+from remit.core.execution.approval import Approval, approve, approved_data, reserved
 from remit.core.execution.publication import has_left, is_reserved
-from remit.core.gate.budget import BudgetInForce, Charge, Usage
+from remit.core.gate.budget import BudgetInForce, Usage
 from remit.core.gate.decision import (
     INTENT_NOT_FOUND,
     MISSING_INPUT,
@@ -26,18 +26,9 @@ from remit.core.gate.decision import (
 )
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import SYSTEM
+from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case, Status, after_gate
-from remit.core.records import (
-    APPROVAL,
-    DECISION,
-    INTENT,
-    STOPS,
-    THE_ONE,
-    USAGE,
-    Key,
-    case_key,
-    state_record_key,
-)
+from remit.core.records import STOPS, THE_ONE, USAGE, Key, case_key, chain_key
 from remit.core.values import PLATFORM, instant
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
 from remit.ports import Snapshot, UnitOfWork, Writes
@@ -103,30 +94,24 @@ def _no_verdict(request: GateRequest, reason: str, explanation: str) -> GateAnsw
 def gate_unit(context: Context, request: GateRequest, now: datetime) -> UnitOfWork[GateAnswer]:
     """The one atomic write of a decision."""
     tenant_id, intent_id = request.tenant_id, request.action_intent_id
-    intent_at, case_at = Key(INTENT, tenant_id, intent_id), case_key(tenant_id, intent_id)
-    bounds_at, state_at = bounds_key(tenant_id), state_record_key(tenant_id, intent_id)
-    decision_at = Key(DECISION, tenant_id, intent_id)
+    chain_at, case_at = chain_key(tenant_id, intent_id), case_key(tenant_id, intent_id)
     stops_at = [Key(STOPS, tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE)]
 
     def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
         case = snapshot.get(case_at)
-        budget = bounds_of(snapshot, tenant_id).budget(request.account_id, now)
-        if case is None:
-            # Nothing is there, or a store asks ahead: whatever it may come to.
-            return (decision_at, state_at, *_usage_keys(request, budget))
-        if case.account_id != request.account_id:
+        if case is not None and (case.decided or case.account_id != request.account_id):
             return ()
-        if case.decided:
-            return (decision_at, state_at)
-        return _usage_keys(request, budget)
+        # Also where nothing is there: a store may ask ahead, for whatever it may come to.
+        return _usage_keys(request, bounds_of(snapshot, tenant_id).budget(request.account_id, now))
 
     def change(snapshot: Snapshot) -> Writes[GateAnswer]:
-        intent, case = snapshot.get(intent_at), snapshot.get(case_at)
-        if intent is None or case is None or intent.account_id != request.account_id:
+        case, history = snapshot.get(case_at), snapshot.get(chain_at)
+        intent = history.intent if history else None
+        if history is None or intent is None or case is None or intent.account_id != request.account_id:
             nobody = f"no intent {intent_id!r} is known for this tenant and account"
             return Writes(answer=_no_verdict(request, INTENT_NOT_FOUND, nobody))
         if case.decided:
-            return Writes(answer=_earlier_answer(snapshot, decision_at, state_at, case, intent))
+            return Writes(answer=_earlier_answer(case, history))
         bounds = bounds_of(snapshot, tenant_id)
         budget = bounds.budget(intent.account_id, now)
         usages = {key.id: snapshot.get(key) for key in _usage_keys(request, budget)}
@@ -142,14 +127,13 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> UnitOfWo
             )
         )
         writer = CaseWriter(context, case, now)
-        writer.put(decision_at, verdict.decision)
         writer.update(reason=verdict.decision.reason)
-        writer.append("GATE_DECIDED", verdict.decision.wire())
+        writer.append("GATE_DECIDED", verdict.decision)
         if verdict.decision.approves:
             return _reserve(context, writer, intent, verdict, now)
         return _ask_a_person(writer, intent, verdict.decision, now)
 
-    return UnitOfWork(reads=[intent_at, case_at, bounds_at, *stops_at], decide=change, then_reads=more)
+    return UnitOfWork(reads=[case_at, chain_at, bounds_key(tenant_id), *stops_at], decide=change, then_reads=more)
 
 
 def _usage_keys(request: GateRequest, budget: BudgetInForce) -> list[Key[Usage]]:
@@ -159,33 +143,32 @@ def _usage_keys(request: GateRequest, budget: BudgetInForce) -> list[Key[Usage]]
 def _reserve(
     context: Context, writer: CaseWriter, intent: ActionIntentV1, verdict: Verdict, now: datetime
 ) -> Writes[GateAnswer]:
-    approval = _approval(intent, verdict.decision, context.new_id(), verdict.charges, now)
-    writer.put(Key(APPROVAL, intent.tenant_id, approval.approval_id), approval)
-    writer.put(state_record_key(intent.tenant_id, intent.action_intent_id), reserved(approval))
-    for usage in verdict.usages.values():
-        writer.put(Key(USAGE, intent.tenant_id, usage.usage_id), usage)
-    writer.move(after_gate(verdict.decision))
-    writer.update(approval_id=approval.approval_id, approval_source="POLICY")
-    writer.append("ACTION_APPROVED", {**event_data(approval), "charges": [taken.wire() for taken in approval.charges]})
-    answer = _answer(
-        verdict.decision, writer.case.status, intent.trace_id, approval.approval_id, reserved=True, approval=approval
-    )
-    return writer.writes(answer)
-
-
-def _approval(
-    intent: ActionIntentV1, decision: Decision, approval_id: str, charges: list[Charge], at: datetime
-) -> Approval:
-    """Policy's approval, as it is and was: it follows from what it was made of."""
-    return approve(
+    decision = verdict.decision
+    approval = approve(
         intent,
         "POLICY",
-        approval_id=approval_id,
+        approval_id=context.new_id(),
         approved_by=SYSTEM,
         policy_version=decision.policy_version,
-        charges=charges,
-        now=at,
+        charges=verdict.charges,
+        now=now,
     )
+    for usage in verdict.usages.values():
+        writer.put(Key(USAGE, intent.tenant_id, usage.usage_id), usage)
+    writer.move(after_gate(decision))
+    writer.update(approval_id=approval.approval_id, approval_source="POLICY", publication=reserved(approval))
+    writer.append("ACTION_APPROVED", approved_data(approval, decision.config_sequence))
+    writer.enqueue()
+    waits = is_reserved(writer.case.publication)
+    answer = _answer(
+        decision,
+        writer.case.status,
+        intent.trace_id,
+        approval.approval_id,
+        reserved=waits,
+        approval=approval if waits else None,
+    )
+    return writer.writes(answer)
 
 
 def _ask_a_person(writer: CaseWriter, intent: ActionIntentV1, decision: Decision, now: datetime) -> Writes[GateAnswer]:
@@ -196,28 +179,20 @@ def _ask_a_person(writer: CaseWriter, intent: ActionIntentV1, decision: Decision
     return writer.writes(_answer(decision, status, intent.trace_id, None))
 
 
-def _earlier_answer(
-    snapshot: Snapshot,
-    decision_at: Key[Decision],
-    state_at: Key[AutoExecStateV1],
-    case: Case,
-    intent: ActionIntentV1,
-) -> GateAnswer:
-    decision = snapshot.get(decision_at)
+def _earlier_answer(case: Case, history: IntentHistory) -> GateAnswer:
+    decision = history.decision
     if decision is None:
-        raise AssertionError(f"intent {decision_at.id!r} is {case.status} without a decision")
-    state = snapshot.get(state_at)
-    at_hand = None
-    if state is not None and is_reserved(state) and state.auto_executed:
-        at_hand = _approval(intent, decision, state.approval_id, state.charges, state.reserved_at)
+        raise AssertionError(f"intent {case.action_intent_id!r} is {case.status} without a decision")
+    publication = case.publication
+    waits = publication is not None and is_reserved(publication)
     return _answer(
         decision,
         case.status,
         case.trace_id,
-        state.approval_id if state else None,
-        reserved=is_reserved(state),
+        publication.approval_id if publication else None,
+        reserved=waits,
         already_published=has_left(decision, case),
-        approval=at_hand,
+        approval=history.approval(publication.approval_id) if publication and waits else None,
     )
 
 

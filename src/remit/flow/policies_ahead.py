@@ -16,7 +16,7 @@ from remit.core.errors import RemitError
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.decision import ask_policy
 from remit.core.intent import ActionIntentV1, Proposal
-from remit.core.records import INTENT, Key
+from remit.core.records import chain_key
 from remit.flow.context import Context, bounds_key, bounds_of
 from remit.flow.gate import GateRequest
 
@@ -44,12 +44,13 @@ class PoliciesAhead:
     def _stored(self, context: Context, requests: Sequence[GateRequest], now: datetime) -> list[ActionIntentV1]:
         known = self._bounds(context, {request.tenant_id for request in requests if request.tenant_id}, now)
         keys = [
-            Key(INTENT, request.tenant_id, request.action_intent_id)
+            chain_key(request.tenant_id, request.action_intent_id)
             for request in requests
             if request.action_intent_id and request.tenant_id in known and known[request.tenant_id].bounds.policies
         ]
         snapshot = context.store.read(keys) if keys else None
-        return [intent for key in keys if snapshot and (intent := snapshot.get(key)) is not None]
+        histories = [snapshot.get(key) for key in keys] if snapshot else []
+        return [history.intent for history in histories if history is not None and history.intent is not None]
 
     def _evaluate(self, context: Context, intents: Sequence[ActionIntentV1 | Proposal], now: datetime) -> None:
         known = self._bounds(context, {intent.tenant_id for intent in intents}, now)

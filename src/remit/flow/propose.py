@@ -9,7 +9,7 @@ from typing import Any
 from remit.core.errors import RemitError
 from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_proposal
 from remit.core.lifecycle import check_supersedes, new_case
-from remit.core.records import INTENT, Key, case_key, state_record_key
+from remit.core.records import Key, case_key, chain_key
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
 from remit.ports import Snapshot, UnitOfWork, Writes, attempt, in_order
 
@@ -49,14 +49,14 @@ def propose_unit(
     """
     tenant_id = proposal.tenant_id
     action_intent_id = proposal.action_intent_id or context.new_id()
-    intent_at = Key(INTENT, tenant_id, action_intent_id)
-    bounds_at = bounds_key(tenant_id)
-    keys: list[Key[Any]] = [intent_at, case_key(tenant_id, action_intent_id), bounds_at]
+    chain_at, bounds_at = chain_key(tenant_id, action_intent_id), bounds_key(tenant_id)
+    keys: list[Key[Any]] = [case_key(tenant_id, action_intent_id), chain_at, bounds_at]
     if proposal.supersedes:
-        keys += [case_key(tenant_id, proposal.supersedes), state_record_key(tenant_id, proposal.supersedes)]
+        keys.append(case_key(tenant_id, proposal.supersedes))
 
     def change(snapshot: Snapshot) -> Writes[ActionIntentV1]:
-        stored = snapshot.get(intent_at)
+        history = snapshot.get(chain_at)
+        stored = history.intent if history else None
         if stored is not None:
             agree(proposal, stored)
             return Writes(answer=stored)
@@ -70,9 +70,10 @@ def propose_unit(
             registry_version=bounds.registry_version(proposal.action_type),
         )
         replaced = snapshot.get(case_key(tenant_id, proposal.supersedes)) if proposal.supersedes else None
-        writer = CaseWriter(context, new_case(intent, now, edited_by, replaced), now)
-        writer.append("INTENT_PROPOSED", intent.wire(), actor=edited_by or intent.proposed_by)
-        writer.put(intent_at, intent)
+        connector = bounds.connector(proposal.action_type)
+        case = new_case(intent, now, connector=connector, edited_by=edited_by, replaced=replaced)
+        writer = CaseWriter(context, case, now)
+        writer.append("INTENT_PROPOSED", intent, actor=edited_by or intent.proposed_by)
         writes = writer.writes(intent)
         if proposal.supersedes:
             _supersede(context, snapshot, intent, writes, now, edited_by)
@@ -90,9 +91,9 @@ def _supersede(
     edited_by: str | None,
 ) -> None:
     names = intent.tenant_id, intent.supersedes or ""
-    old, released = check_supersedes(snapshot.get(case_key(*names)), intent), snapshot.get(state_record_key(*names))
+    old = check_supersedes(snapshot.get(case_key(*names)), intent)
     writer = CaseWriter(context, old, now)
-    writer.move("SUPERSEDED", released)
+    writer.move("SUPERSEDED")
     writer.update(superseded_by=intent.action_intent_id)
     writer.append(
         "INTENT_SUPERSEDED",

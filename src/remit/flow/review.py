@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from remit.core.errors import NotFound
-from remit.core.execution.approval import Approval, approve, event_data, reserved
+from remit.core.execution.approval import Approval, approve, approved_data, reserved
 from remit.core.execution.outcome import FoundStatus, Resolution
 from remit.core.execution.review import (
     approved_before,
@@ -16,23 +14,12 @@ from remit.core.execution.review import (
     check_may_resolve,
     enough_votes,
     resolved_before,
+    vote_data,
     with_vote,
 )
-from remit.core.gate.decision import Decision
-from remit.core.intent import ActionIntentV1
+from remit.core.ledger.history import IntentHistory, Votes
 from remit.core.lifecycle import Case
-from remit.core.records import (
-    APPROVAL,
-    DECISION,
-    INTENT,
-    OUTCOME,
-    RESOLUTION,
-    VOTES,
-    Key,
-    Votes,
-    case_key,
-    state_record_key,
-)
+from remit.core.records import Key, case_key, chain_key
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
 from remit.ports import Snapshot, UnitOfWork, Writes
 
@@ -47,39 +34,34 @@ def approve_unit(
     the last are answered with the votes so far. Raises `NotFound`, `DigestChanged`, `NotInThatState`,
     `Forbidden` for the proposer where that is configured, or `Conflict` where it has expired or is blocked.
     """
-    case_at, intent_at = case_key(tenant_id, action_intent_id), Key(INTENT, tenant_id, action_intent_id)
-    bounds_at, decision_at = bounds_key(tenant_id), Key(DECISION, tenant_id, action_intent_id)
-    votes_at = Key(VOTES, tenant_id, action_intent_id)
-
-    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
-        case = snapshot.get(case_at)
-        return [Key(APPROVAL, tenant_id, case.approval_id)] if case and case.approval_id else []
+    case_at, chain_at = case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)
 
     def change(snapshot: Snapshot) -> Writes[Approval | Votes]:
-        case, intent = _found(snapshot, case_at), snapshot.get(intent_at)
+        case, history = _found(snapshot, case_at), _history(snapshot, chain_at)
+        intent = history.intent
         assert intent is not None
-        earlier = next((snapshot.get(key) for key in more(snapshot)), None)
+        earlier = history.approval(case.approval_id) if case.approval_id else None
         if (first := approved_before(intent, earlier, digest)) is not None:
             return Writes(answer=first)
         bounds = bounds_of(snapshot, tenant_id)
         check_may_approve(case, intent, bounds, by, now)
-        votes = with_vote(snapshot.get(votes_at), intent, by)
+        writer = CaseWriter(context, case, now)
+        needed = bounds.approvals_required(intent.action_type)
+        votes = with_vote(history.votes, intent, by)
+        if needed > 1 and by not in (history.votes.approved_by if history.votes else []):
+            writer.append("APPROVAL_VOTED", vote_data(votes, by, needed, bounds.config_sequence), actor=by)
         if not enough_votes(votes, intent, bounds):
-            return Writes(answer=votes, puts=[(case_at, case.changed(updated_at=now)), (votes_at, votes)])
-        return _approved(context, case, intent, snapshot.get(decision_at), votes.approved_by, by, now)
+            return writer.writes(votes)
+        return _approved(context, writer, history, votes.approved_by, by, bounds.config_sequence)
 
-    return UnitOfWork(reads=[case_at, intent_at, bounds_at, decision_at, votes_at], decide=change, then_reads=more)
+    return UnitOfWork(reads=[case_at, chain_at, bounds_key(tenant_id)], decide=change)
 
 
 def _approved(
-    context: Context,
-    case: Case,
-    intent: ActionIntentV1,
-    decision: Decision | None,
-    approvers: list[str],
-    by: str,
-    now: datetime,
+    context: Context, writer: CaseWriter, history: IntentHistory, approvers: list[str], by: str, config_sequence: int
 ) -> Writes[Approval | Votes]:
+    intent, decision = history.intent, history.decision
+    assert intent is not None
     approval = approve(
         intent,
         "HUMAN",
@@ -87,14 +69,14 @@ def _approved(
         approved_by=by,
         policy_version=decision.policy_version if decision else None,
         charges=[],
-        now=now,
+        now=writer.now,
     )
-    writer = CaseWriter(context, case, now)
-    writer.put(Key(APPROVAL, intent.tenant_id, approval.approval_id), approval)
-    writer.put(state_record_key(intent.tenant_id, intent.action_intent_id), reserved(approval))
     writer.move("APPROVED")
-    writer.update(approval_id=approval.approval_id, approval_source="HUMAN", published=False)
-    writer.append("ACTION_APPROVED", {**event_data(approval), "approvers": approvers, "charges": []}, actor=by)
+    writer.update(
+        approval_id=approval.approval_id, approval_source="HUMAN", published=False, publication=reserved(approval)
+    )
+    writer.append("ACTION_APPROVED", approved_data(approval, config_sequence, approvers=approvers), actor=by)
+    writer.enqueue()
     return writer.writes(approval)
 
 
@@ -113,18 +95,18 @@ def reject_unit(
 
     Raises `NotFound`, `NotInThatState` if it was answered otherwise, or `Conflict` for another digest.
     """
-    case_at, state_at = case_key(tenant_id, action_intent_id), state_record_key(tenant_id, action_intent_id)
+    case_at = case_key(tenant_id, action_intent_id)
 
     def change(snapshot: Snapshot) -> Writes[Case]:
-        case, released = _found(snapshot, case_at), snapshot.get(state_at)
+        case = _found(snapshot, case_at)
         if not check_may_reject(case, digest):
             return Writes(answer=case)
         writer = CaseWriter(context, case, now)
-        writer.move("REJECTED", released)
+        writer.move("REJECTED")
         writer.append("ACTION_REJECTED", {"rejected_by": by, "reason": reason, "digest": case.digest}, actor=by)
         return writer.writes(writer.case)
 
-    return UnitOfWork(reads=[case_at, state_at], decide=change)
+    return UnitOfWork(reads=[case_at], decide=change)
 
 
 def resolve_unit(
@@ -143,14 +125,14 @@ def resolve_unit(
     The same finding again returns the first. Raises `NotFound`, or `NotInThatState` for an intent
     whose outcome is known, or was resolved otherwise.
     """
-    case_at, outcome_at = case_key(tenant_id, action_intent_id), Key(OUTCOME, tenant_id, action_intent_id)
-    resolution_at = Key(RESOLUTION, tenant_id, action_intent_id)
+    case_at, chain_at = case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)
 
     def change(snapshot: Snapshot) -> Writes[Resolution]:
-        case, earlier = _found(snapshot, case_at), snapshot.get(resolution_at)
+        case, history = _found(snapshot, case_at), _history(snapshot, chain_at)
+        earlier = history.resolution
         if (first := resolved_before(earlier, status)) is not None:
             return Writes(answer=first)
-        outcome = check_may_resolve(case, snapshot.get(outcome_at), earlier, status)
+        outcome = check_may_resolve(case, history.outcome, earlier, status)
         resolution = Resolution(
             action_intent_id=action_intent_id,
             tenant_id=tenant_id,
@@ -163,7 +145,7 @@ def resolve_unit(
         writer.resolve(outcome, resolution)
         return writer.writes(resolution)
 
-    return UnitOfWork(reads=[case_at, outcome_at, resolution_at], decide=change)
+    return UnitOfWork(reads=[case_at, chain_at], decide=change)
 
 
 def _found(snapshot: Snapshot, case_at: Key[Case]) -> Case:
@@ -171,3 +153,9 @@ def _found(snapshot: Snapshot, case_at: Key[Case]) -> Case:
     if case is None:
         raise NotFound("intent", case_at.id, case_at.tenant_id)
     return case
+
+
+def _history(snapshot: Snapshot, chain_at: Key[IntentHistory]) -> IntentHistory:
+    history = snapshot.get(chain_at)
+    assert history is not None
+    return history

@@ -19,13 +19,18 @@ MOST_UNITS = 500
 """In one transaction, unless a single call brings more."""
 
 
+Find = Callable[[Any], Sequence[UnitOfWork[Any]]]
+"""Given the open transaction, whatever the store calls that, answers the units to carry out in it."""
+
+
 class PendingCall:
     """One call that waits for its answers."""
 
-    __slots__ = ("_answers", "_error", "_wake", "leads", "settled", "units")
+    __slots__ = ("_answers", "_error", "_wake", "find", "leads", "settled", "units")
 
-    def __init__(self, units: Sequence[UnitOfWork[Any]]) -> None:
-        self.units = units
+    def __init__(self, units: Sequence[UnitOfWork[Any]], find: Find | None = None) -> None:
+        """With `find`, the units are found when the transaction has begun, each time that it begins."""
+        self.units, self.find = units, find
         self.settled = False
         self.leads = False
         self._answers: list[Any] = []
@@ -52,7 +57,7 @@ class PendingCall:
 
 
 class GroupCommit:
-    """`carry_out` is given some turns and settles each; it is never called twice at a time."""
+    """`carry_out` is given some calls and settles each; it is never called twice at a time."""
 
     def __init__(self, carry_out: Callable[[list[PendingCall]], None]) -> None:
         self._carry_out = carry_out
@@ -60,9 +65,9 @@ class GroupCommit:
         self._waiting: deque[PendingCall] = deque()
         self._led = False
 
-    def submit(self, units: Sequence[UnitOfWork[Any]]) -> list[Any]:
-        """The answers. Raises what this caller's own turn failed with."""
-        call = PendingCall(units)
+    def submit(self, units: Sequence[UnitOfWork[Any]], find: Find | None = None) -> list[Any]:
+        """The answers. Raises what this caller's own call failed with."""
+        call = PendingCall(units, find)
         with self._mutex:
             self._waiting.append(call)
             call.leads = not self._led

@@ -1,17 +1,25 @@
-"""What all stores share: what a unit of work is shown, and how a stored body becomes a record again."""
+"""What all stores share: units of work over an overlay, snapshots, cursors, and bodies that become records again."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
-from typing import TypeVar, cast
+from itertools import chain, islice, zip_longest
+from typing import Any, TypeVar, cast
 
-from remit.core.errors import OutcomeUnknown, RemitError, TryLater
-from remit.core.records import ACTION_TYPE, BOUNDS, KINDS, STOPS, Key
-from remit.core.values import Stored
+from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
+from remit.core.ledger.entries import LedgerEntry
+from remit.core.ledger.history import IntentHistory
+from remit.core.lifecycle import Case
+from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, KINDS, STOPS, Key
+from remit.core.values import Stored, parse_moment
 
-R = TypeVar("R", bound=Stored)
+R = TypeVar("R", bound=Stored | IntentHistory)
 RecordId = tuple[str, str, str]
 """Kind, tenant, id: a key without the weight of hashing its kind."""
+Shown = Stored | IntentHistory | None
+"""What a unit may be shown of one key; `None` for what is not there."""
 
 
 class FailsAll(Exception):
@@ -26,7 +34,7 @@ class RecordSnapshot:
 
     __slots__ = ("records",)
 
-    def __init__(self, records: dict[RecordId, Stored | None]) -> None:
+    def __init__(self, records: dict[RecordId, Shown]) -> None:
         self.records = records
 
     def get(self, key: Key[R]) -> R | None:
@@ -37,7 +45,48 @@ class RecordSnapshot:
             raise KeyError(f"{kind.name} {id!r} is not among the keys that were named") from None
 
 
-def parse_record(kind: str, body: str) -> Stored:
+def record_id(key: Key[Any]) -> RecordId:
+    return key.kind.name, key.tenant_id, key.id
+
+
+def check_may_put(key: Key[Any], shown: RecordSnapshot) -> RecordId:
+    """Where a unit's record goes. Raises `KeyError` for a unit that breaks the rules of the port."""
+    place = record_id(key)
+    if key.kind is CHAIN:
+        raise KeyError("a chain grows by entries alone")
+    # Without having been read it could overwrite what another writer just decided.
+    if key.kind.contended and place not in shown.records:
+        raise KeyError(f"{key.kind.name} {key.id!r} is contended and was written without being named")
+    return place
+
+
+def in_turns(cases: Sequence[Case], limit: int) -> list[Case]:
+    """The first `limit` of them, one of each tenant in turn; within a tenant in their order."""
+    tenants: dict[str, list[Case]] = {}
+    for case in cases:
+        tenants.setdefault(case.tenant_id, []).append(case)
+    rounds = zip_longest(*tenants.values())
+    return list(islice((case for case in chain.from_iterable(rounds) if case is not None), limit))
+
+
+def cursor_of(text: str) -> tuple[datetime, str]:
+    """The moment and the id that a cursor names. Raises `InvalidInput` if it is none."""
+    moment, bar, id = text.partition("|")
+    try:
+        at = parse_moment(moment)
+    except ValueError:
+        at = None
+    if not bar or at is None:
+        raise InvalidInput("after", f"{text!r} is not a cursor", "send one that a page of this list ended with")
+    return at, id
+
+
+def by_time(entry: LedgerEntry) -> tuple[datetime, str]:
+    """The order of a ledger's entries over all its chains."""
+    return datetime.fromisoformat(entry.at), entry.entry_id
+
+
+def parse_record(kind: str, body: str | bytes) -> Stored:
     """
     The record a body holds.
 
@@ -52,7 +101,7 @@ def parse_record(kind: str, body: str) -> Stored:
         ) from error
 
 
-def _parsed(kind: str, body: str) -> Stored:
+def _parsed(kind: str, body: str | bytes) -> Stored:
     record: Stored = KINDS[kind].model.from_json(body)
     return record
 

@@ -8,7 +8,7 @@ they write, so that a race is forced instead of hoped for.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -21,7 +21,7 @@ from remit.core.values import Stored
 from remit.ports import CaseFilter, Snapshot, Store, UnitOfWork, Writes
 
 T = TypeVar("T")
-R = TypeVar("R", bound=Stored)
+S = TypeVar("S", bound=Stored)
 
 Fault = Literal["crash_before", "crash_after", "try_later", "lost_request", "lost_answer"]
 """
@@ -46,11 +46,19 @@ class StoreWrapper(Store):
     def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
         return self.inner.read(keys)
 
-    def scan(self, kind: Kind[R], tenant_id: str, prefix: str = "") -> list[R]:
+    def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "") -> list[S]:
         return self.inner.scan(kind, tenant_id, prefix)
 
     def due(self, now: datetime, limit: int) -> list[Case]:
         return self.inner.due(now, limit)
+
+    def claim(
+        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
+    ) -> list[T | RemitError]:
+        return self.inner.claim(now, connectors, limit, unit_for)
+
+    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:
+        return self.inner.has_queued(now, connectors)
 
     def busy(self) -> bool:
         return self.inner.busy()
@@ -110,6 +118,14 @@ class FaultyStore(StoreWrapper):
         return self._fault is not None
 
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
+        return self._written(lambda: self.inner.transact(units))
+
+    def claim(
+        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
+    ) -> list[T | RemitError]:
+        return self._written(lambda: self.inner.claim(now, connectors, limit, unit_for))
+
+    def _written(self, write: Callable[[], list[T | RemitError]]) -> list[T | RemitError]:
         fault = self._fault_now()
         if fault == "crash_before":
             raise Crash("before the write")
@@ -117,7 +133,7 @@ class FaultyStore(StoreWrapper):
             raise TryLater("the store was told to refuse this write; nothing was written")
         if fault == "lost_request":
             raise OutcomeUnknown("the connection was told to break; this write never arrived")
-        answers = self.inner.transact(units)
+        answers = write()
         if fault == "crash_after":
             raise Crash("after the write")
         if fault == "lost_answer":
@@ -165,6 +181,11 @@ class PausingStore(StoreWrapper):
 
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         return self.inner.transact([self._pausing(unit) for unit in units])
+
+    def claim(
+        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
+    ) -> list[T | RemitError]:
+        return self.inner.claim(now, connectors, limit, lambda case: self._pausing(unit_for(case)))
 
     def _pausing(self, unit: UnitOfWork[T]) -> UnitOfWork[T]:
         paused = False

@@ -1,14 +1,5 @@
 """
-What a publisher must do to be one: subclass the contract of your kind and give it its fixture.
-
-A publisher that enlists in a store's transaction:
-
-    class TestMyPublisher(EnlistingPublisherContract):
-        @pytest.fixture
-        def place(self, tmp_path):
-            ...  # yields an `EnlistingPlace`
-
-One that sends over a wire says what its far side meets each message with:
+What a publisher that sends over a wire must do to be one. It says what its far side meets each message with:
 
     class TestMyBus(SendingPublisherContract):
         @pytest.fixture
@@ -21,7 +12,7 @@ assertion that fails.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 import pytest
@@ -33,22 +24,6 @@ Fate = Literal["accepted", "refused", "busy", "lost", "unreachable", "garbled"]
 What a bus does with a message: takes it; says no for good; says not now; takes it and its answer is
 lost; is never reached; takes it and answers what nobody understands.
 """
-
-
-class EnlistingPlace(Protocol):
-    """One place to publish to, empty, with a consumer at its other end."""
-
-    def commit(self, *messages: Message) -> None:
-        """Hand the messages over inside one transaction that is committed."""
-        ...
-
-    def fail(self, *messages: Message) -> None:
-        """The same inside one that fails, as late as a transaction of this kind can. Raises nothing."""
-        ...
-
-    def delivered(self) -> Sequence[Mapping[str, Any]]:
-        """`Message.data` of everything the consumer was ever given, once there is nothing more to give."""
-        ...
 
 
 class ScriptedBus(Protocol):
@@ -69,63 +44,6 @@ def message(approval_id: str = "p-1", delivery: int = 1, **more: Any) -> Message
     """An approval on its way out."""
     data = {"approval_id": approval_id, "action_intent_id": f"i-{approval_id}", "tenant_id": "acme", **more}
     return Message({"source": "remit", "detail_type": "ACTION_APPROVED", "detail": {"data": data}}, delivery)
-
-
-class EnlistingPublisherContract:
-    """Every promise of `remit.ports.EnlistingPublisher`."""
-
-    @pytest.fixture
-    def place(self) -> EnlistingPlace:
-        raise NotImplementedError("give the fixture `place`")
-
-    def test_what_was_handed_over_is_delivered_as_it_was(self, place: EnlistingPlace) -> None:
-        sent = message(by="Grüße 🚀", policy_version=None, auto_executed=True, nested={"list": [1, "two", None]})
-
-        place.commit(sent)
-
-        assert place.delivered() == [sent.data]
-
-    def test_everything_of_one_transaction_is_delivered(self, place: EnlistingPlace) -> None:
-        place.commit(*(message(f"p-{number}") for number in range(25)))
-
-        assert _approvals(place) == sorted(f"p-{number}" for number in range(25))
-
-    def test_what_was_handed_over_in_a_transaction_that_failed_is_never_seen(self, place: EnlistingPlace) -> None:
-        place.commit(message("before"))
-        place.fail(message("failed-1"), message("failed-2"))
-        place.commit(message("after"))
-
-        assert _approvals(place) == ["after", "before"]
-
-    def test_what_failed_can_be_handed_over_again(self, place: EnlistingPlace) -> None:
-        place.fail(message())
-        place.commit(message())
-
-        assert _approvals(place) == ["p-1"]
-
-    def test_a_message_that_is_handed_over_again_is_delivered_once(self, place: EnlistingPlace) -> None:
-        place.commit(message("p-1"))
-        place.commit(message("p-1"), message("p-2"))
-
-        assert _approvals(place) == ["p-1", "p-2"]
-
-    def test_a_message_that_was_consumed_is_not_delivered_again(self, place: EnlistingPlace) -> None:
-        place.commit(message("p-1"))
-        consumed = _approvals(place)
-        place.commit(message("p-1"))
-
-        assert consumed == _approvals(place) == ["p-1"]
-
-    def test_a_message_that_stands_twice_in_one_transaction_is_delivered_once(self, place: EnlistingPlace) -> None:
-        place.commit(message("p-1"), message("p-1"))
-
-        assert _approvals(place) == ["p-1"]
-
-    def test_a_further_delivery_of_an_approval_is_another_message(self, place: EnlistingPlace) -> None:
-        place.commit(message("p-1", delivery=1))
-        place.commit(message("p-1", delivery=2))
-
-        assert _approvals(place) == ["p-1", "p-1"]
 
 
 class SendingPublisherContract:
@@ -194,7 +112,3 @@ class SendingPublisherContract:
         second = bus.publisher.send([message()])
 
         assert [receipt.outcome for receipt in first + second] == [UNCONFIRMED, DELIVERED]
-
-
-def _approvals(place: EnlistingPlace) -> list[str]:
-    return sorted(data["approval_id"] for data in place.delivered())

@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from remit.core.errors import Conflict
-from remit.core.execution.outcome import Resolution
 from remit.core.gate.budget import Counter, Usage
 from remit.core.ledger.entries import NO_CHAIN, EventType, Head, LedgerEntry, next_entry
 from remit.core.lifecycle import Case
-from remit.core.records import INTERNAL_OBJECT, RESOLUTION, USAGE, InternalObject, Key, case_key
-from remit.ports import Message, Snapshot, Store, UnitOfWork, Writes
+from remit.core.records import INTERNAL_OBJECT, POLICY_VERSION, USAGE, InternalObject, Key, PolicyVersion, case_key
+from remit.ports import Snapshot, Store, UnitOfWork, Writes
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -147,16 +146,9 @@ def following(pointer: Key[InternalObject]) -> UnitOfWork[str]:
     return UnitOfWork([pointer], change, lambda snapshot: [target(snapshot)])
 
 
-def make_resolution(text: str) -> tuple[Key[Resolution], Resolution]:
+def make_uncontended(text: str) -> tuple[Key[PolicyVersion], PolicyVersion]:
     """A record of a kind that is not contended, always under the same key."""
-    record = Resolution(
-        action_intent_id="i-1", tenant_id=TENANT, status="FAILED", resolved_by="tester", resolved_at=NOON, note=text
-    )
-    return Key(RESOLUTION, TENANT, "i-1"), record
-
-
-def make_message(approval_id: str = "p-1") -> Message:
-    return Message({"detail": {"data": {"approval_id": approval_id}}}, delivery=1)
+    return Key(POLICY_VERSION, TENANT, "v-1"), PolicyVersion(version="v-1", platform=text, sources=[])
 
 
 def writing(**writes: Any) -> Callable[[Snapshot], Writes[Any]]:

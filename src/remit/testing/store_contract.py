@@ -5,8 +5,8 @@ What a store must do to be one. Subclass `StoreContract` in your tests and give 
         @pytest.fixture
         def open_it(self, tmp_path):
             with contextlib.ExitStack() as stack:
-                def open_it(enlist=None):
-                    store = MyStore(tmp_path, enlist)
+                def open_it():
+                    store = MyStore(tmp_path)
                     stack.callback(store.close)
                     return store
                 yield open_it

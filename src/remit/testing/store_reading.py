@@ -307,6 +307,23 @@ class ReadingContract(StoreBase):
         for position, entry in enumerate(newest_first):
             assert store.recent(TENANT, types, None, entry_cursor(entry), 10) == newest_first[position + 1 :]
 
+    @pytest.mark.parametrize("page", [1, 2, 3, 20])
+    def test_recent_entries_of_one_moment_and_one_write_are_paged_without_a_gap(self, store: Store, page: int) -> None:
+        proposed = [make_entry(f"i-{n}", entry_id=f"p-{n}") for n in range(4)]
+        decided = [
+            make_entry(f"i-{n}", after=entry.head, event="GATE_DECIDED", entry_id=f"q-{n}")
+            for n, entry in enumerate(proposed)
+        ]
+        failed = [
+            make_entry(f"i-{n}", after=entry.head, event="ACTION_FAILED", at=NOON + n * SECOND, entry_id=f"r-{n}")
+            for n, entry in enumerate(decided)
+        ]
+        store.transact([appending(*proposed, *decided, *failed)])
+
+        types = ["INTENT_PROPOSED", "GATE_DECIDED", "ACTION_FAILED"]
+        assert _by_pages(store, types, page) == (proposed + decided + failed)[::-1]
+        assert _by_pages(store, ["ACTION_FAILED"], page) == failed[::-1]
+
     def test_recent_entries_are_filtered(self, store: Store) -> None:
         proposed = make_entry("i-1")
         decided = make_entry("i-1", after=proposed.head, event="GATE_DECIDED", at=NOON + SECOND)
@@ -372,6 +389,16 @@ class ReadingContract(StoreBase):
             next(store.export(TENANT))
 
         assert len(list(store.export(TENANT))) == 5
+
+
+def _by_pages(store: Store, event_types: list[str], page: int) -> list[LedgerEntry]:
+    found: list[LedgerEntry] = []
+    while True:
+        after = entry_cursor(found[-1]) if found else None
+        entries = store.recent(TENANT, event_types, None, after, page)
+        if not entries:
+            return found
+        found += entries
 
 
 def _chain(name: str, length: int) -> list[LedgerEntry]:

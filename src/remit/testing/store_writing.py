@@ -9,7 +9,7 @@ import pytest
 
 from remit.core.errors import Conflict, TryLater
 from remit.core.records import INTERNAL_OBJECT, Key
-from remit.ports import Message, Snapshot, Store, UnitOfWork, Writes
+from remit.ports import Snapshot, Store, UnitOfWork, Writes
 from remit.testing.samples import (
     COUNTER,
     OTHER,
@@ -21,9 +21,8 @@ from remit.testing.samples import (
     deleting,
     following,
     make_entry,
-    make_message,
     make_object,
-    make_resolution,
+    make_uncontended,
     putting,
     reading,
     refusing,
@@ -41,9 +40,7 @@ class StoreBase:
     @pytest.fixture
     def open_it(self) -> OpenIt:
         """
-        `open_it(enlist=None)` opens this test's own, empty place; called again, the same place once more.
-
-        A store that takes no messages skips when it is given an `enlist`.
+        `open_it()` opens this test's own, empty place; called again, the same place once more.
         """
         raise NotImplementedError("give the fixture `open_it`")
 
@@ -179,7 +176,7 @@ class WritingContract(StoreBase):
         assert store.read([key]).get(key) is None
 
     def test_other_records_may_be_written_without_having_been_read(self, store: Store) -> None:
-        for key, record in (make_resolution("first"), make_resolution("second")):
+        for key, record in (make_uncontended("first"), make_uncontended("second")):
             store.transact([UnitOfWork([], writing(puts=[(key, record)]))])
             assert store.read([key]).get(key) == record
 
@@ -211,37 +208,6 @@ class WritingContract(StoreBase):
         assert store.chain(TENANT, "i-1") == [first]
         assert store.read([key]).get(key) is None
 
-    def test_messages_are_handed_over_in_the_same_write(self, open_it: OpenIt) -> None:
-        handed: list[Message] = []
-        store = open_it(lambda _transaction, messages: handed.extend(messages))
-        first, second = make_message("p-1"), make_message("p-2")
-
-        store.transact([_sending(first), refusing(), _sending(second)])
-
-        assert handed == [first, second]
-
-    def test_if_handing_messages_over_fails_nothing_is_written(self, open_it: OpenIt) -> None:
-        def enlist(_transaction: Any, _messages: Sequence[Message]) -> None:
-            raise ZeroDivisionError
-
-        store = open_it(enlist)
-        key, record = make_object()
-
-        with pytest.raises(ZeroDivisionError):
-            store.transact([_sending(make_message(), puts=[(key, record)], entries=[make_entry()])])
-
-        assert store.read([key]).get(key) is None
-        assert store.chain(TENANT, "i-1") == []
-        assert store.transact([counting()]) == [1]
-
-    def test_messages_without_a_publisher_that_enlists_are_a_programming_error(self, store: Store) -> None:
-        key, record = make_object()
-
-        with pytest.raises(RuntimeError):
-            store.transact([_sending(make_message(), puts=[(key, record)])])
-
-        assert store.read([key]).get(key) is None
-
     def test_nothing_of_one_tenant_is_another_tenants(self, store: Store) -> None:
         mine, theirs = make_object(text="mine"), make_object(tenant=OTHER, text="theirs")
 
@@ -266,8 +232,3 @@ class WritingContract(StoreBase):
         assert again.read([key]).get(key) == record
         assert again.chain(TENANT, "i-1") == [entry]
         assert again.transact([counting()]) == [2]
-
-
-def _sending(message: Message, **writes: Any) -> UnitOfWork[Any]:
-    keys = [key for key, _ in writes.get("puts", [])]
-    return UnitOfWork(keys, writing(messages=[message], **writes))

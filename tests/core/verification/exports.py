@@ -8,7 +8,10 @@ from typing import Any, Self
 import pytest
 
 from remit.app import verify_export
-from remit.core.ledger.entries import Head, entry_hash, seal_parts
+from remit.core.gate.bounds import nothing_set
+from remit.core.ledger.config_change import changes_between, with_changes
+from remit.core.ledger.entries import Head, entry_hash
+from remit.core.ledger.seal import HeadFold
 from remit.core.ledger.verification import INVARIANTS
 from remit.ports import REFUSED, UNCONFIRMED
 from remit.stores.memory import MemoryStore
@@ -17,7 +20,6 @@ from ...flow.world import NOON, OTHER, TENANT, TYPE, World, bounds, type_of
 
 LATE = "SELDOM_DONE"
 WINDOW = "2026-03-10@UTC|account:north|all"
-
 
 Line = dict[str, Any]
 Mutate = Callable[[Any], None]
@@ -50,8 +52,20 @@ class Lines:
         place = next(i for i, line in enumerate(self.lines) if line is entry) + 1
         self.lines[place:place] = copy.deepcopy(list(more))
 
-    def configs(self) -> list[dict[str, Any]]:
-        return [line["data"] for line in self.lines if line["event_type"] == "CONFIG_CHANGED"]
+    def alter_configs(self, change: Callable[[dict[str, Any]], object], only: int | None = None) -> None:
+        """Each state of the bounds as `change` makes it (or one of them), told as changes from the one before."""
+        told = [line for line in self.lines if line["event_type"] == "CONFIG_CHANGED"]
+        nothing = nothing_set(TENANT).wire()
+        states: list[dict[str, Any]] = []
+        whole = nothing
+        for line in told:
+            whole = with_changes(whole, line["data"])
+            states.append(copy.deepcopy(whole))
+        for number, state in enumerate(states):
+            if only in (None, number):
+                change(state["bounds"])
+        for line, before, after in zip(told, [nothing, *states], states, strict=False):
+            line["data"] = changes_between(before, after)
 
     def movements(self, window_id: str) -> list[tuple[int, dict[str, Any]]]:
         found = [
@@ -84,9 +98,13 @@ class Lines:
         if own and own[-1]["event_type"] == "LEDGER_SEALED":
             before = link(own[:-1])
             entries = sum(map(len, chains.values())) - 1
-            (own[-1]["data"],) = seal_parts(heads, entries, before)
+            fold = HeadFold(entries=entries - before.sequence)
+            for name in sorted(heads):
+                fold.add(name, heads[name])
+            own[-1]["data"] = fold.seal(before)
         link(own)
-        self.lines = [line for chain in chains.values() for line in chain]
+        order = sorted(chains, key=lambda name: (name is None, name or ""))
+        self.lines = [line for name in order for line in chains[name]]
         return self.lines
 
 

@@ -44,8 +44,7 @@ def a_charge_was_made_before_its_window_began(lines):
 
 @breaks
 def the_limit_was_lower_than_the_use(lines):
-    for config in lines.configs():
-        config["bounds"]["budget"]["max_autonomous_per_day"] = 2
+    lines.alter_configs(lambda bounds: bounds["budget"].update(max_autonomous_per_day=2))
     for _, charge in lines.movements(WINDOW) + lines.movements(WINDOW.replace("north", "south")):
         charge["limit"] = 2
 
@@ -62,12 +61,12 @@ def a_limit_is_claimed_to_be_none(lines):
 
 @breaks
 def the_bounds_are_altered_afterwards(lines):
-    lines.configs()[0]["bounds"]["budget"]["max_autonomous_per_day"] = 6
+    lines.alter_configs(lambda bounds: bounds["budget"].update(max_autonomous_per_day=6), only=0)
 
 
 @breaks
 def the_ceiling_is_altered_afterwards(lines):
-    lines.configs()[0]["bounds"]["tenant_budget"]["max_autonomous_per_day"] = 40
+    lines.alter_configs(lambda bounds: bounds["tenant_budget"].update(max_autonomous_per_day=40), only=0)
 
 
 @breaks
@@ -87,8 +86,9 @@ def test_what_breaks_one_invariant_is_reported_as_that_one_alone(lines, invarian
 
 @pytest.mark.parametrize("date", ["2026-03-09", "2026-03-10", "2026-03-11"])
 def test_a_ledger_of_a_zone_whose_rules_nobody_here_has_is_sound(lines, date):
-    for config in lines.configs():
-        config["bounds"]["budget"]["timezone"] = config["bounds"]["tenant_budget"]["timezone"] = "Mars/Base"
+    lines.alter_configs(
+        lambda bounds: [bounds[name].update(timezone="Mars/Base") for name in ("budget", "tenant_budget")]
+    )
     renamed(lines, "2026-03-10@UTC", f"{date}@Mars/Base")
 
     report = verify_export(iter(lines.rehashed()))

@@ -49,7 +49,7 @@ def a_chain_that_wanders_from_account_to_account(lines):
 
 @breaks
 def another_tenant_s_bounds(lines):
-    lines.configs()[0]["bounds"]["tenant"] = "globex"
+    lines.alter_configs(lambda bounds: bounds.update(tenant="globex"), only=0)
 
 
 @breaks

@@ -49,7 +49,19 @@ def test_a_replay_in_another_process_cannot_pass_for_the_holder(world):
     assert replay.preflight(ref) is False and replay.invoke(ref, request) == {"stop": True}
 
 
-def test_a_dead_worker_s_attempt_is_found_and_delivered_again(world):
+def test_a_dead_worker_s_attempt_is_taken_over(queueing):
+    world = queueing
+    begun(world)
+    assert world.work() == []
+
+    world.clock.pass_(seconds=25)
+
+    assert world.work() == ["SUCCEEDED"]
+    world.assert_sound()
+
+
+def test_a_dead_worker_s_attempt_is_found_and_delivered_again(sending):
+    world = sending
     begun(world)
     world.clock.pass_(seconds=25)
 

@@ -57,12 +57,30 @@ def test_an_intent_that_expired_after_its_approval_is_not_run(world, by):
     else:
         world.queued(expires_at=SOON)
         world.approve()
+    message = world.bus.take()
     world.clock.pass_(hours=2)
 
-    world.work()
+    world.run(message)
 
     assert (world.status(), world.used(), world.called()) == ("CANCELLED", 0, 0)
     assert world.outcome().error_code == "INTENT_EXPIRED"
+    world.assert_sound()
+
+
+@pytest.mark.parametrize("by", ["policy", "person"])
+def test_what_expired_before_a_worker_took_it_ends_expired_and_costs_nothing(queueing, by):
+    world = queueing
+    if by == "policy":
+        world.submit(expires_at=SOON)
+    else:
+        world.queued(expires_at=SOON)
+        world.approve()
+    world.clock.pass_(hours=2)
+
+    assert world.work() == []
+
+    assert (world.status(), world.used(), world.called()) == ("EXPIRED", 0, 0)
+    assert not world.app.busy()
     world.assert_sound()
 
 

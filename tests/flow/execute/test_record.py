@@ -5,7 +5,6 @@ import json
 import pytest
 
 from remit.core.execution.outcome import LONGEST_MESSAGE, CallResult
-from remit.core.records import APPROVAL, Key
 from remit.flow.execute import run
 
 from ..world import TENANT
@@ -39,7 +38,7 @@ def test_an_outcome_carries_what_the_contract_lists(world, by):
         "approval_source": by,
         "auto_executed": by == "POLICY",
     }
-    assert world.record(Key(APPROVAL, TENANT, world.case().approval_id)).approval_source == by
+    assert world.history().approval(world.case().approval_id).approval_source == by
 
 
 def test_recording_twice_changes_nothing(world):

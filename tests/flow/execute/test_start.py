@@ -2,11 +2,10 @@
 
 import pytest
 
-from remit.core.records import INTENT, Key
+from remit.core.ledger.history import IntentHistory
 from remit.flow.execute import run
-from remit.ports import UnitOfWork, Writes
 
-from ..world import TENANT, new_id
+from ..world import new_id
 from .attempts import begun, delivered
 
 
@@ -126,14 +125,14 @@ def test_an_event_of_the_same_intent_in_another_tenant_starts_nothing_here(world
     assert world.executor().start({**message.data, "tenant_id": "globex"}) is None
 
 
-def test_an_intent_that_was_tampered_with_in_the_store_is_not_executed(world):
+def test_an_intent_that_was_tampered_with_in_the_store_is_not_executed(world, monkeypatch):
     """The stored digest is recomputed, not believed."""
     message = delivered(world)
-    key = Key(INTENT, TENANT, "i-1")
-    tampered = world.record(key).changed(parameters={"text": "pay"})
-    world.inner.transact([UnitOfWork([key], lambda _: Writes(answer=None, puts=[(key, tampered)]))])
+    tampered = world.history().intent.changed(parameters={"text": "pay"})
+    monkeypatch.setattr(IntentHistory, "intent", property(lambda _: tampered))
 
     assert world.run(message) is None
+    assert world.work() == []
     assert world.written() == 0
 
 

@@ -23,7 +23,7 @@ LONGEST_PUBLISH_PAUSE = timedelta(minutes=10)
 
 
 class Approval(Record, frozen=True):
-    """The permission to execute one intent, bound to its digest. Immutable."""
+    """The permission to execute one intent, bound to its digest: the data of an `ACTION_APPROVED` entry."""
 
     approval_id: str
     tenant_id: str
@@ -39,16 +39,12 @@ class Approval(Record, frozen=True):
     charges: list[Charge] = []
 
 
-class AutoExecStateV1(Record, frozen=True):
-    """The publication state of an intent's approval, under `AUTO_EXEC_STATE#<action_intent_id>`."""
+class Publication(Record, frozen=True):
+    """How far the approval of an intent has got on its way out; a part of the intent's case."""
 
-    state_key: str
-    action_intent_id: str
-    tenant_id: str
     status: PublicationStatus
     approval_id: str
     approval_source: ApprovalSource
-    charges: list[Charge]
     reserved_at: UtcTime
     published_at: UtcTime | None = None
     released_at: UtcTime | None = None
@@ -58,6 +54,23 @@ class AutoExecStateV1(Record, frozen=True):
     @property
     def auto_executed(self) -> bool:
         return is_auto_executed(self.approval_source)
+
+
+class AutoExecStateV1(Record, frozen=True):
+    """The publication state of an intent's approval as a record of its own, `AUTO_EXEC_STATE#<action_intent_id>`."""
+
+    state_key: str
+    action_intent_id: str
+    tenant_id: str
+    status: PublicationStatus
+    approval_id: str
+    approval_source: ApprovalSource
+    charges: list[Charge]
+    reserved_at: UtcTime
+    published_at: UtcTime | None
+    released_at: UtcTime | None
+    deliveries: int
+    expires_at: UtcTime | None
 
 
 def is_auto_executed(source: ApprovalSource) -> bool:
@@ -96,48 +109,64 @@ def approve(
     )
 
 
-def reserved(approval: Approval) -> AutoExecStateV1:
-    """The state an approval begins in."""
-    return AutoExecStateV1(
-        state_key=state_key(approval.action_intent_id),
-        action_intent_id=approval.action_intent_id,
-        tenant_id=approval.tenant_id,
+def reserved(approval: Approval) -> Publication:
+    """The publication that an approval begins with."""
+    return Publication(
         status="RESERVED",
         approval_id=approval.approval_id,
         approval_source=approval.approval_source,
-        charges=approval.charges,
         reserved_at=approval.approved_at,
     )
 
 
-def published(state: AutoExecStateV1, *, expires_at: datetime, now: datetime, ttl_days: int) -> AutoExecStateV1:
+def published(publication: Publication, *, expires_at: datetime, now: datetime, ttl_days: int) -> Publication:
     """
     Delivered once more. The first time it becomes `PUBLISHED`; it never goes back.
 
     Raises `NotInThatState` for a `RELEASED` one.
     """
-    _refuse_released(state, "published")
-    return state.changed(
+    _refuse_released(publication, "published")
+    return publication.changed(
         status="PUBLISHED",
-        published_at=state.published_at or now,
-        deliveries=state.deliveries + 1,
+        published_at=publication.published_at or now,
+        deliveries=publication.deliveries + 1,
         expires_at=state_expiry(now, expires_at, ttl_days),
     )
 
 
-def released(state: AutoExecStateV1, *, expires_at: datetime, now: datetime, ttl_days: int) -> AutoExecStateV1:
+def released(publication: Publication, *, expires_at: datetime, now: datetime, ttl_days: int) -> Publication:
     """Given back before it began. Raises `NotInThatState` the second time."""
-    _refuse_released(state, "released")
-    return state.changed(status="RELEASED", released_at=now, expires_at=state_expiry(now, expires_at, ttl_days))
+    _refuse_released(publication, "released")
+    return publication.changed(status="RELEASED", released_at=now, expires_at=state_expiry(now, expires_at, ttl_days))
 
 
-def _refuse_released(state: AutoExecStateV1, step: str) -> None:
-    if state.status == "RELEASED":
-        raise NotInThatState(state.action_intent_id, "RELEASED", step)
+def _refuse_released(publication: Publication, step: str) -> None:
+    if publication.status == "RELEASED":
+        raise NotInThatState(publication.approval_id, "RELEASED", step)
+
+
+def auto_exec_state(approval: Approval, publication: Publication, now: datetime) -> AutoExecStateV1 | None:
+    """The publication state as a record of its own; `None` when its time to live is over."""
+    if publication.expires_at is not None and publication.expires_at <= now:
+        return None
+    return AutoExecStateV1(
+        state_key=state_key(approval.action_intent_id),
+        action_intent_id=approval.action_intent_id,
+        tenant_id=approval.tenant_id,
+        status=publication.status,
+        approval_id=publication.approval_id,
+        approval_source=publication.approval_source,
+        charges=approval.charges,
+        reserved_at=publication.reserved_at,
+        published_at=publication.published_at,
+        released_at=publication.released_at,
+        deliveries=publication.deliveries,
+        expires_at=publication.expires_at,
+    )
 
 
 def state_expiry(now: datetime, intent_expires_at: datetime, ttl_days: int) -> datetime:
-    """When a done state may be purged: `ttl_days` from now, and never before the intent has expired."""
+    """When a done state is over: `ttl_days` from now, and never before the intent has expired."""
     return max(now + timedelta(days=ttl_days), intent_expires_at)
 
 
@@ -170,6 +199,11 @@ def event_data(approval: Approval) -> dict[str, Any]:
         "policy_version": approval.policy_version,
         "trace_id": approval.trace_id,
     }
+
+
+def approved_data(approval: Approval, config_sequence: int, **more: Any) -> dict[str, Any]:
+    """The data of an `ACTION_APPROVED` entry: the approval with its charges, and which state of the bounds it saw."""
+    return {**approval.wire(), "config_sequence": config_sequence, **more}
 
 
 def approved_event(approval: Approval, source: str = DEFAULT_SOURCE) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from remit.core.execution.approval import Approval, AutoExecStateV1, PublicationStatus
+from remit.core.execution.approval import Approval, Publication, PublicationStatus
 from remit.core.execution.outcome import (
     ActionOutcomeV1,
     CallResult,
@@ -77,7 +77,7 @@ LATER_START: dict[Hold, Start] = {
 }
 
 
-def may_start(hold: Hold, state: AutoExecStateV1 | None, approval: Approval) -> Start:
+def may_start(hold: Hold, state: Publication | None, approval: Approval) -> Start:
     """
     The answer to a start: `FIRST_START` where nobody has begun, by the approval's state; else `LATER_START`.
 
@@ -105,8 +105,6 @@ def new_attempt(
 ) -> ExecutionAttempt:
     """The one attempt of an intent, as it is taken."""
     return ExecutionAttempt(
-        action_intent_id=intent.action_intent_id,
-        tenant_id=intent.tenant_id,
         approval_id=approval_id,
         status="RUNNING",
         attempt_count=0,

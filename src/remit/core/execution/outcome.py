@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from remit.core.canonical import digest_of
 from remit.core.execution.approval import Approval
+from remit.core.gate.action_type import Tool
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType
 from remit.core.values import ApprovalSource, Record, UtcTime
@@ -76,8 +77,6 @@ class ExecutionAttempt(Record, frozen=True):
     nobody knows. `in_doubt` stays set once any answer was lost.
     """
 
-    action_intent_id: str
-    tenant_id: str
     approval_id: str
     status: AttemptStatus
     attempt_count: int
@@ -148,6 +147,11 @@ class Retry(Record, frozen=True):
 def idempotency_key(intent: ActionIntentV1, tool: dict[str, Any] | None) -> str:
     """SHA-256, lowercase hex: the same for every call of one intent, different for anything else."""
     return digest_of([intent.tenant_id, intent.action_intent_id, tool, intent.parameters, intent.registry_version])
+
+
+def tool_hash(tool: Tool | None) -> str | None:
+    """SHA-256, lowercase hex, of the tool that is called, as its action type describes it."""
+    return digest_of(tool.wire()) if tool else None
 
 
 def after_call(

@@ -1,5 +1,5 @@
 """
-Publication of an approval: may it be delivered, delivered again, released, expired, or its state purged?
+Publication of an approval: may it be delivered, delivered again, released or expired?
 
 Until an attempt begins, publication and what undoes it exclude each other by the approval's state alone.
 """
@@ -7,22 +7,21 @@ Until an attempt begins, publication and what undoes it exclude each other by th
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
-from remit.core.execution.approval import PUBLISH_AFTER, AutoExecStateV1, next_publish
+from remit.core.execution.approval import PUBLISH_AFTER, Publication, next_publish
 from remit.core.execution.outcome import ExecutionAttempt
 from remit.core.gate.decision import Decision
-from remit.core.lifecycle import MOVING, WAITING, Case, Status, due_step
+from remit.core.lifecycle import MOVING, WAITING, Case, Status
 
 UNFINISHED: frozenset[Status] = frozenset({"APPROVED", "RUNNING"})
 """Approved, and without an outcome."""
 
 
-def is_reserved(state: AutoExecStateV1 | None) -> bool:
+def is_reserved(state: Publication | None) -> bool:
     """
     Does the approval still have to leave?
 
-    A state that is gone was purged after it was done: that is never a reason to decide or publish again.
+    Without a state nothing is on its way: that is never a reason to decide or publish again.
     """
     return state is not None and state.status == "RESERVED"
 
@@ -36,7 +35,7 @@ def has_left(decision: Decision, case: Case) -> bool:
     return decision.approves and case.published
 
 
-def may_publish(case: Case, state: AutoExecStateV1, *, again: bool) -> bool:
+def may_publish(case: Case, state: Publication, *, again: bool) -> bool:
     """
     May the approval be delivered? `again` delivers once more what has been.
 
@@ -50,7 +49,7 @@ def may_publish(case: Case, state: AutoExecStateV1, *, again: bool) -> bool:
     return is_reserved(state) or (again and state.status == "PUBLISHED" and case.status in UNFINISHED)
 
 
-def due_when_published(case: Case, state: AutoExecStateV1, now: datetime) -> datetime | None:
+def due_when_published(case: Case, state: Publication, now: datetime) -> datetime | None:
     """The moment to look again at a case whose approval is delivered now; `state` is that from before."""
     return _on_time(case, now + next_publish(state.deliveries)) if case.status in MOVING else case.due_at
 
@@ -71,7 +70,7 @@ def _on_time(case: Case, at: datetime) -> datetime:
     return min(at, case.expires_at) if case.status == "APPROVED" else at
 
 
-def may_release_refused(state: AutoExecStateV1, attempt: ExecutionAttempt | None) -> bool:
+def may_release_refused(state: Publication, attempt: ExecutionAttempt | None) -> bool:
     """Only what was never delivered and never began is released on refusal: an earlier delivery can still start."""
     return is_reserved(state) and attempt is None
 
@@ -85,25 +84,6 @@ def may_expire(case: Case, attempt: ExecutionAttempt | None, now: datetime) -> b
     return unanswered and attempt is None and now >= case.expires_at
 
 
-def gives_back_on_expiry(case: Case, state: AutoExecStateV1) -> bool:
+def gives_back_on_expiry(case: Case, state: Publication) -> bool:
     """An approval that expires has its charge given back; once."""
     return case.status == "APPROVED" and state.status != "RELEASED"
-
-
-Purge = Literal["purge", "put off", "nothing"]
-
-
-def may_purge(case: Case, state: AutoExecStateV1 | None, now: datetime) -> Purge:
-    """
-    May the publication state of a done intent go?
-
-    | the case       | the state                                  | answer  |
-    |----------------|--------------------------------------------|---------|
-    | due for it     | gone, or its time to live is over          | purge   |
-    | due for it     | lives on, or is not done                   | put off |
-    | any other      | any                                        | nothing |
-    """
-    if due_step(case, now) != "purge":
-        return "nothing"
-    over = state is None or (state.expires_at is not None and now >= state.expires_at)
-    return "purge" if over else "put off"

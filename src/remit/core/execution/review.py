@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from remit.core.errors import Conflict, DigestChanged, Forbidden, NotInThatState
 from remit.core.execution.approval import Approval
@@ -10,8 +11,8 @@ from remit.core.execution.outcome import ActionOutcomeV1, FoundStatus, Resolutio
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.decision import ask_policy
 from remit.core.intent import ActionIntentV1
+from remit.core.ledger.history import Votes
 from remit.core.lifecycle import Case
-from remit.core.records import Votes
 from remit.core.values import instant
 
 
@@ -59,6 +60,17 @@ def with_vote(before: Votes | None, intent: ActionIntentV1, by: str) -> Votes:
     """The votes when `by` has approved as well; who approves twice counts once."""
     approved_by = before.approved_by if before else []
     return Votes(digest=intent.digest, approved_by=[*approved_by, *([] if by in approved_by else [by])])
+
+
+def vote_data(votes: Votes, by: str, needed: int, config_sequence: int) -> dict[str, Any]:
+    """The data of an `APPROVAL_VOTED` entry: who, which digest, how many of how many, by which state of the bounds."""
+    return {
+        "voted_by": by,
+        "digest": votes.digest,
+        "votes": len(votes.approved_by),
+        "votes_needed": needed,
+        "config_sequence": config_sequence,
+    }
 
 
 def enough_votes(votes: Votes, intent: ActionIntentV1, bounds: BoundsInForce) -> bool:

@@ -131,6 +131,11 @@ class BoundsInForce(Document):
         """The version that a proposal of this type pins now; `None` for a type that is not registered, or no more."""
         return self.type_versions.get(action_type) if self.action_type(action_type) else None
 
+    def connector(self, name: str) -> str:
+        """The connector that executes a type; "" for one that is not registered."""
+        spec = self.action_type(name)
+        return spec.tool.connector if spec else ""
+
     def approvals_required(self, action_type: str) -> int:
         """How many different people have to approve an action of this type."""
         spec = self.action_type(action_type)

@@ -215,7 +215,8 @@ class _Trail:
         intent = self.seen.intent
         allowed = self.seen.bounds.allowlist(intent.account_id)
         listed = intent.action_type in allowed.action_types
-        self._note("allowlist", listed, level=allowed.level, action_types=allowed.action_types)
+        # The list itself stands once, in the bounds that the decision names by their sequence.
+        self._note("allowlist", listed, level=allowed.level, entries=len(allowed.action_types))
         if listed:
             return None
         whose = "there is no list" if allowed.level == "none" else f"it is not on the {allowed.level}'s list"

@@ -2,16 +2,18 @@
 The ledger: append-only chains of entries, each holding the hash of the one before.
 
 One chain for each intent, one for each tenant's bounds, one of the platform's own for global stops.
-The hash of an entry is SHA-256 over the RFC 8785 form of everything else in it.
+The hash of an entry is SHA-256 over the RFC 8785 form of everything else in it. An entry is written in that form
+once, as a line: the line is hashed, stored and exported as it is.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self, cast
 
-from remit.core.canonical import digest_of
+import msgspec
+
+from remit.core.canonical import canonical, digest_of, sha256_hex
 from remit.core.values import Record, instant
 
 EventType = Literal[
@@ -20,6 +22,7 @@ EventType = Literal[
     "INTENT_EXPIRED",
     "GATE_DECIDED",
     "ACTION_APPROVED",
+    "APPROVAL_VOTED",
     "ACTION_REJECTED",
     "ACTION_PUBLISHED",
     "BUDGET_RELEASED",
@@ -35,11 +38,21 @@ EventType = Literal[
     "LEDGER_SEALED",
 ]
 
-OF_TENANT: frozenset[EventType] = frozenset({"CONFIG_CHANGED", "AUTONOMY_STOPPED", "AUTONOMY_RESUMED", "LEDGER_SEALED"})
-"""What stands in the chain of a tenant (or the platform) itself; everything else is about one intent."""
+OF_TENANT: frozenset[EventType] = frozenset(
+    {
+        "CONFIG_CHANGED",
+        "AUTONOMY_STOPPED",
+        "AUTONOMY_RESUMED",
+        "LEDGER_SEALED",
+    }
+)
+"""The events of a tenant's (or the platform's) own chain; every other is about one intent."""
 
 SYSTEM = "remit"
 """The actor of what Remit does by itself."""
+
+FORMAT = 2
+"""The format of entries written now. Format 1 had no `v`; entries of both verify."""
 
 
 class Head(Record, frozen=True):
@@ -52,31 +65,103 @@ class Head(Record, frozen=True):
 NO_CHAIN = Head(sequence=0, hash=None)
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """One thing that happened. `at` is RFC 3339 in UTC; `data` is JSON; an exported line holds exactly these."""
+class _Before(msgspec.Struct):
+    """The fields of a line before its hash, in the order of RFC 8785."""
 
-    entry_id: str
-    tenant_id: str
     account_id: str | None
     action_intent_id: str | None
-    sequence: int
-    event_type: EventType
     actor: str
     at: str
-    data: dict[str, Any]
+    data: msgspec.Raw
+    entry_id: str
+    event_type: str
+
+
+class _After(msgspec.Struct):
+    """The fields after it."""
+
     previous_hash: str | None
+    sequence: int
+    tenant_id: str
+    v: int
+
+
+class _Line(msgspec.Struct, kw_only=True):
+    account_id: str | None
+    action_intent_id: str | None
+    actor: str
+    at: str
+    data: msgspec.Raw
+    entry_id: str
+    event_type: str
     hash: str
+    previous_hash: str | None
+    sequence: int
+    tenant_id: str
+    v: int = 1
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_line = msgspec.json.Decoder(_Line).decode
+ENTRY_FIELDS = tuple(name for name in _Line.__struct_fields__ if name != "v")
+"""The fields of every line; from format 2 on, `v` stands beside them."""
+_FIELDS = tuple(name for name in _Line.__struct_fields__ if name != "data")
+
+
+class LedgerEntry:
+    """
+    One thing that happened. `line` is the whole entry as it is stored and exported, in canonical JSON, UTF-8.
+
+    `record` is what `data` says as a value of Remit's own, where this process wrote it.
+    """
+
+    __slots__ = (*_FIELDS, "_data", "_raw", "line", "record")
+    account_id: str | None
+    action_intent_id: str | None
+    actor: str
+    at: str
+    entry_id: str
+    event_type: EventType
+    hash: str
+    previous_hash: str | None
+    sequence: int
+    tenant_id: str
+    v: int
+
+    def __init__(self, fields: _Line, line: bytes, record: Record | None = None) -> None:
+        for name in _FIELDS:
+            setattr(self, name, getattr(fields, name))
+        self.line, self.record = line, record
+        self._raw, self._data = fields.data, cast("dict[str, Any] | None", None)
+
+    @classmethod
+    def parse(cls, line: bytes) -> Self:
+        """From a stored line. Raises `ValueError` for what is none."""
+        return cls(_decode_line(line), line)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the event carries, as JSON values; see the table of events in `docs/ledger.md`."""
+        if self._data is None:
+            self._data = msgspec.json.decode(self._raw)
+        return self._data
 
     @property
     def head(self) -> Head:
         return Head(sequence=self.sequence, hash=self.hash)
 
     def wire(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ENTRY_FIELDS}
+        """The line as JSON values."""
+        return cast(dict[str, Any], msgspec.json.decode(self.line))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LedgerEntry) and self.line == other.line
 
-ENTRY_FIELDS = tuple(LedgerEntry.__slots__)
+    def __hash__(self) -> int:
+        return hash(self.line)
+
+    def __repr__(self) -> str:
+        return f"LedgerEntry({self.line.decode()})"
 
 
 def entry_hash(entry: dict[str, Any]) -> str:
@@ -87,7 +172,7 @@ def entry_hash(entry: dict[str, Any]) -> str:
 def next_entry(
     head: Head,
     event_type: EventType,
-    data: dict[str, Any],
+    data: dict[str, Any] | Record,
     *,
     entry_id: str,
     tenant_id: str,
@@ -97,46 +182,28 @@ def next_entry(
     at: datetime,
 ) -> LedgerEntry:
     """The entry that follows `head` in its chain."""
-    fields: dict[str, Any] = {
-        "entry_id": entry_id,
-        "tenant_id": tenant_id,
-        "account_id": account_id,
-        "action_intent_id": action_intent_id,
-        "sequence": head.sequence + 1,
-        "event_type": event_type,
-        "actor": actor,
-        "at": instant(at),
-        "data": data,
-        "previous_hash": head.hash,
-    }
-    return LedgerEntry(**fields, hash=digest_of(fields))
+    record, carried = (data, data.wire()) if isinstance(data, Record) else (None, data)
+    fields = _Line(
+        account_id=account_id,
+        action_intent_id=action_intent_id,
+        actor=actor,
+        at=instant(at),
+        data=msgspec.Raw(canonical(carried)),
+        entry_id=entry_id,
+        event_type=event_type,
+        hash="",
+        previous_hash=head.hash,
+        sequence=head.sequence + 1,
+        tenant_id=tenant_id,
+        v=FORMAT,
+    )
+    before = _encode(_Before(account_id, action_intent_id, actor, fields.at, fields.data, entry_id, event_type))[:-1]
+    after = _encode(_After(head.hash, fields.sequence, tenant_id, FORMAT))[1:]
+    fields.hash = sha256_hex(b"%b,%b" % (before, after))
+    return LedgerEntry(fields, b'%b,"hash":"%b",%b' % (before, fields.hash.encode(), after), record)
 
 
 class ChainHead(Record, frozen=True):
     """The head of a tenant's own chain (bounds, stops, seals), or of the platform's."""
 
     chain: Head = NO_CHAIN
-
-
-# A seal names every head; in parts, so that no entry outgrows what any store can hold.
-HEADS_PER_SEAL = 1000
-
-
-def seal_parts(heads: dict[str, Head], entries: int, tenant_head: Head) -> list[dict[str, Any]]:
-    """
-    What `LEDGER_SEALED` carries: counts over the whole export before the seal, the head of every intent's
-    chain in parts of at most `HEADS_PER_SEAL`, and the head of the tenant's own chain that the first part follows.
-    """
-    named = sorted(heads.items())
-    chunks = [named[i : i + HEADS_PER_SEAL] for i in range(0, len(named), HEADS_PER_SEAL)] or [[]]
-    return [
-        {
-            "intents": len(heads),
-            "entries": entries,
-            "tenant_head": tenant_head.wire(),
-            "part": number + 1,
-            "parts": len(chunks),
-            "heads": {name: head.wire() for name, head in chunk},
-        }
-        for number, chunk in enumerate(chunks)
-    ]

@@ -151,6 +151,12 @@ _WORDS: dict[EventType, _EventWords] = {
         _good,
         lambda data, action, actor: None if data["auto_executed"] else f"{actor} approved {action}",
     ),
+    "APPROVAL_VOTED": _EventWords(
+        "Approved by one of several",
+        lambda data, _: f"by {data['voted_by']}, {data['votes']} of {data['votes_needed']}",
+        _good,
+        lambda data, action, actor: f"{actor} approved {action} ({data['votes']} of {data['votes_needed']})",
+    ),
     "ACTION_PUBLISHED": _EventWords("Sent to execution"),
     "EXECUTION_STARTED": _EventWords("Execution began"),
     "INTENT_SUPERSEDED": _EventWords(

@@ -1,5 +1,5 @@
 """
-What nobody waits for, on a schedule: gate, publish, publish again, expire, purge, until nothing is left that is due.
+What nobody waits for, on a schedule: gate, publish, publish again, expire, until nothing is left that is due.
 
 Two that run at once are harmless: each case is moved on under its own condition.
 """

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from remit.core.errors import InvalidInput
-from remit.core.records import Votes
+from remit.core.ledger.history import Votes
 from remit.entrypoints.aws_lambda.entry import entry
 from remit.entrypoints.aws_lambda.responses import answered, text
 from remit.wiring import Remit

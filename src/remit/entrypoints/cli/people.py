@@ -11,8 +11,8 @@ from remit.core import rendering
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
 from remit.core.json_text import NotJson, read_json
+from remit.core.ledger.history import Votes
 from remit.core.paths import split_assignment
-from remit.core.records import Votes
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import (
     AccountOption,

@@ -216,7 +216,7 @@ def export(
     """
     Write a tenant's whole ledger to stdout, one entry a line, sealed at the end.
 
-    Keep a copy of the seal elsewhere, and a later rewriting shows.
+    Keep the file: what it says can be compared with any later one.
 
     Example: remit export --tenant acme > ledger.jsonl
     """

@@ -43,7 +43,7 @@ def worker(
             metavar="N",
             min=1,
             max=1000,
-            help="Executions at once; the newest worker's number holds for all.",
+            help="Calls at once, of this worker.",
         ),
     ] = worker_door.CONCURRENCY,
     as_json: AsJson = False,
@@ -99,7 +99,7 @@ def _told_to_end() -> Iterator[threading.Event]:
 
 def reconcile(ctx: typer.Context, as_json: AsJson = False, db: Db = None) -> None:
     """
-    Look after what nobody waits for, once: gate, publish, expire and purge what is due.
+    Look after what nobody waits for, once: gate, publish and expire what is due.
 
     Example: remit reconcile
     """

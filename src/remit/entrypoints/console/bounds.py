@@ -12,10 +12,9 @@ from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.autonomy import AutonomyMode
-from remit.core.gate.bounds import AccountBounds, Bounds, BoundsInForce, unregistered
+from remit.core.gate.bounds import AccountBounds, Bounds, unregistered
 from remit.core.gate.bounds_diff import describe_changes
 from remit.core.json_text import read_json
-from remit.core.ledger.entries import LedgerEntry
 from remit.core.notifications.narration import narrate
 from remit.entrypoints.bounds_file import BoundsFile, as_yaml
 from remit.entrypoints.console.auth import HOME, BoundsSetterVisitor, FormRoute, ReaderVisitor, Visitor
@@ -78,14 +77,9 @@ def _types(whole: Bounds) -> list[str]:
 def _history(remit: Remit, visitor: Visitor) -> list[dict[str, Any]]:
     """Who changed what, newest first; each change of the bounds against the one before it."""
     entries, _ = remit.history(visitor.tenant_id, limit=MOST_CHANGES_SHOWN)
-    changes = [entry for entry in entries if entry.event_type == "CONFIG_CHANGED"]
-    told = {later.entry_id: _lines(earlier, later) for later, earlier in pairwise(changes)}
+    states = remit.bounds_after(visitor.tenant_id)
+    told = {entry_id: describe_changes(states[before], states[entry_id]) for before, entry_id in pairwise(states)}
     return [{"at": entry.at, "text": narrate(entry, None), "lines": told.get(entry.entry_id)} for entry in entries]
-
-
-def _lines(earlier: LedgerEntry, later: LedgerEntry) -> list[str]:
-    before, after = (BoundsInForce.model_validate_json(orjson.dumps(entry.data)) for entry in (earlier, later))
-    return describe_changes(before, after)
 
 
 @router.post("/bounds/form")

@@ -32,7 +32,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Portion:
     """One row of a breakdown: a name, two counts, and how long their bars are in hundredths of the longest."""
 
     name: str
@@ -74,18 +74,18 @@ def bars(days: Sequence[Mapping[str, Any]]) -> list[Bar]:
     return drawn
 
 
-def by_type(days: Iterable[Mapping[str, Any]], most: int = 8) -> list[Share]:
+def by_type(days: Iterable[Mapping[str, Any]], most: int = 8) -> list[Portion]:
     """The action types with the most decisions, and how many of them ran alone."""
     return _shares(((line["action_type"], line) for day in days for line in day["decisions"]), most)
 
 
-def by_reason(days: Iterable[Mapping[str, Any]], most: int = 8) -> list[Share]:
+def by_reason(days: Iterable[Mapping[str, Any]], most: int = 8) -> list[Portion]:
     """Why people were asked, the most frequent reason first."""
     lines = (line for day in days for line in day["decisions"] if line["result"] == "REQUIRE_APPROVAL")
     return _shares(((line["reason"], line) for line in lines), most)
 
 
-def _shares(named: Iterable[tuple[str, Mapping[str, Any]]], most: int) -> list[Share]:
+def _shares(named: Iterable[tuple[str, Mapping[str, Any]]], most: int) -> list[Portion]:
     autonomous: Counter[str] = Counter()
     asked: Counter[str] = Counter()
     for name, line in named:
@@ -93,7 +93,7 @@ def _shares(named: Iterable[tuple[str, Mapping[str, Any]]], most: int) -> list[S
     totals = autonomous + asked
     longest = max(totals.values(), default=1)
     return [
-        Share(
+        Portion(
             name=name,
             autonomous=autonomous[name],
             asked=asked[name],

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 
 from remit.core.errors import RemitError
 from remit.core.identity.principal import Principal
-from remit.core.records import Votes
+from remit.core.ledger.history import Votes
 from remit.core.views import (
     ApprovedAnswer,
     ApprovedManyAnswer,

@@ -1,32 +1,38 @@
 """
-The worker: carries approvals out, reconciles what nobody waits for, and follows the ledger beside it.
+The worker: takes executions from the store, calls, settles, reconciles, and follows the ledger beside it.
 
-Several workers may share one database. Each has an executor id of its own, so that none runs what
-another has in flight; what a dead one leaves behind is taken over when its lease has run out.
+Several workers may share one database: the store gives each its own, and the attempt's lease alone says who may act.
+What a dead one leaves behind is taken over when its lease has run out.
 """
 
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from remit.core.errors import OutcomeUnknown, TryLater
+from remit.core.execution.outcome import CallResult
+from remit.core.execution.places import free_for
 from remit.entrypoints.server.notifications import notifying
-from remit.flow.execute import run
+from remit.flow.execute import Ended, Taken
 from remit.wiring import Remit, uuid7
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.5
 """How often a worker reconciles."""
-CONCURRENCY = 8
-"""How many executions each worker carries at once. The newest worker's number holds for all."""
+LOOK_S = 0.02
+"""How often an idle worker looks for executions that another process has queued."""
+CONCURRENCY = 64
+"""How many calls a worker makes at once."""
+MOST_TAKEN = 64
+"""How many executions are taken in one write."""
 GRACE_S = 30
-"""How long a worker that was asked to stop waits for the executions it has begun."""
+"""How long a worker that was asked to stop waits for the calls it has begun."""
 
 
 def work(
@@ -36,82 +42,125 @@ def work(
     stop: threading.Event | None = None,
     concurrency: int = CONCURRENCY,
     on_done: Callable[[str], None] = lambda _: None,
+    worker_id: str | None = None,
 ) -> None:
     """
     Work until `stop` is set; with `until_idle`, also end when nothing is due, reserved, queued or leased.
 
-    `on_done` is told the status of each execution that this worker ended.
+    `on_done` is told the status of each execution that this worker ended. `worker_id` names it in the attempts it
+    holds, and may never be used again; without one it makes its own.
     """
-    stop = stop or threading.Event()
     remit.keep_policies()
-    with notifying(remit):
-        if remit.local_queue is not None:
-            _reconcile(remit, stop, until_idle, between=lambda: _drain(remit, on_done))
-            return
-        with _dbos(remit, concurrency, on_done):
-            _reconcile(remit, stop, until_idle, between=lambda: None)
+    with notifying(remit), ThreadPoolExecutor(concurrency, thread_name_prefix="remit-call") as pool:
+        loop = WorkerLoop(remit, pool, concurrency, stop or threading.Event(), on_done, worker_id or uuid7())
+        loop.run(until_idle=until_idle)
 
 
-def _reconcile(remit: Remit, stop: threading.Event, until_idle: bool, between: Callable[[], None]) -> None:
-    while not stop.is_set():
-        try:
-            moved = remit.reconcile().total
-            between()
-            if until_idle and not moved and not remit.busy():
-                return
-        except (TryLater, OutcomeUnknown) as error:
-            log.warning("reconciling again in a moment: %s", error)
-            moved = 0
+class WorkerLoop:
+    """One thread takes and settles; calls run beside it, so that none waits for another's answer."""
+
+    def __init__(
+        self,
+        remit: Remit,
+        pool: ThreadPoolExecutor,
+        concurrency: int,
+        stop: threading.Event,
+        on_done: Callable[[str], None],
+        worker_id: str,
+    ) -> None:
+        self._remit, self._pool, self._concurrency = remit, pool, concurrency
+        self._stop, self._on_done = stop, on_done
+        self._id = worker_id
+        self._takes = 0
+        self._called: queue.SimpleQueue[tuple[Taken, CallResult, int]] = queue.SimpleQueue()
+        self._calling = 0
+        self._next_tick = 0.0
+
+    def run(self, *, until_idle: bool) -> None:
+        while not self._stop.is_set():
+            try:
+                if not self._round(may_take=True) and until_idle and not self._calling and not self._remit.busy():
+                    return
+            except (TryLater, OutcomeUnknown) as error:
+                log.warning("working on in a moment: %s", error)
+                self._stop.wait(TICK_S)
+        self._finish()
+
+    def _round(self, *, may_take: bool) -> bool:
+        """Settle what has been called, take more, reconcile when it is time. True if anything moved."""
+        moved = self._settle()
+        if may_take:
+            moved = self._take() or moved
+            moved = self._reconcile() or moved
         if not moved:
-            stop.wait(TICK_S)
+            self._wait()
+        return moved
 
+    def _take(self) -> bool:
+        free = self._concurrency - self._calling
+        limit = min(free_for(free), MOST_TAKEN)
+        if limit <= 0 or not self._remit.has_queued():
+            return False
+        self._takes += 1
+        began_ns = self._remit.hooks.begin()
+        taken = self._remit.take(limit, f"{self._id}/{self._takes}")
+        for each in taken:
+            if isinstance(each, Ended):
+                self._remit.hooks.ended(began_ns, each)
+                self._on_done(each.status)
+            else:
+                self._calling += 1
+                self._pool.submit(self._call, each, began_ns)
+        return bool(taken)
 
-def _drain(remit: Remit, on_done: Callable[[str], None]) -> None:
-    assert remit.local_queue is not None
-    while (message := remit.local_queue.take()) is not None:
-        _carry_out(remit, f"local/{uuid7()}", message.data, on_done)
+    def _call(self, taken: Taken, began_ns: int) -> None:
+        self._called.put((taken, self._remit.carry_out(taken), began_ns))
 
+    def _settle(self) -> bool:
+        called: list[tuple[Taken, CallResult, int]] = []
+        while len(called) < MOST_TAKEN and not self._called.empty():
+            called.append(self._called.get())
+        return self._record(called)
 
-def _carry_out(remit: Remit, holder: str, data: Mapping[str, Any], on_done: Callable[[str], None]) -> str | None:
-    began_ns = remit.hooks.begin()
-    status = run(remit.executor(holder), data, _at_once, time.sleep)
-    if status is not None:
-        remit.hooks.executed(began_ns, data, status)
-        on_done(status)
-    return status
+    def _record(self, called: list[tuple[Taken, CallResult, int]]) -> bool:
+        if not called:
+            return False
+        try:
+            statuses = self._remit.settle([(taken, result) for taken, result, _ in called])
+        except (TryLater, OutcomeUnknown):
+            # What was called must be recorded: it is settled again, and settling twice changes nothing.
+            for each in called:
+                self._called.put(each)
+            raise
+        for (taken, _, began_ns), status in zip(called, statuses, strict=True):
+            self._calling -= 1
+            if status is not None:
+                self._remit.hooks.settled(began_ns, taken, status)
+                self._on_done(status)
+        return True
 
+    def _reconcile(self) -> bool:
+        if time.monotonic() < self._next_tick:
+            return False
+        moved = self._remit.reconcile().total > 0
+        self._next_tick = time.monotonic() + (0.0 if moved else TICK_S)
+        return moved
 
-def _at_once(function: Callable[..., Any], *arguments: Any) -> Any:
-    # The engine brings the work and never resumes it half-way: what a dead worker had done by then is read
-    # from the attempt. A checkpoint of its own after each step would double the writes and never be used.
-    return function(*arguments)
+    def _wait(self) -> None:
+        """Until a call has been answered, something was queued here, or it is time to look again."""
+        if self._calling:
+            try:
+                self._called.put(self._called.get(timeout=LOOK_S))
+            except queue.Empty:
+                return
+        else:
+            self._remit.wait_for_queued(LOOK_S)
 
-
-@contextmanager
-def _dbos(remit: Remit, concurrency: int, on_done: Callable[[str], None]) -> Iterator[None]:
-    from dbos import DBOS
-
-    from remit.publishers.dbos import APPLICATION, QUEUE, VERSION, WORKFLOW
-
-    worker_id = uuid7()
-    DBOS(
-        config={
-            "name": APPLICATION,
-            "system_database_url": remit.url,
-            "executor_id": worker_id,
-            "application_version": VERSION,
-            "log_level": "ERROR",
-        }
-    )
-
-    @DBOS.workflow(name=WORKFLOW)
-    def execute(data: Mapping[str, Any]) -> str | None:
-        # Made anew by every run of this function: a replay must not pass for the run that holds the lease.
-        return _carry_out(remit, f"{worker_id}/{uuid7()}", data, on_done)
-
-    DBOS.launch()
-    DBOS.register_queue(QUEUE, worker_concurrency=concurrency, polling_interval_sec=0.05)
-    try:
-        yield
-    finally:
-        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=GRACE_S)
+    def _finish(self) -> None:
+        until = time.monotonic() + GRACE_S
+        while self._calling and time.monotonic() < until:
+            try:
+                self._round(may_take=False)
+            except (TryLater, OutcomeUnknown) as error:
+                log.warning("settling again in a moment: %s", error)
+                time.sleep(LOOK_S)

@@ -1,9 +1,10 @@
 """
 Execution: start, preflight, map, invoke, record. It never decides again; it fulfils.
 
-Each step takes and returns plain JSON, so that any durable engine can carry it between processes. The
-engine moves the work; the attempt record alone says who may act, so a step that runs twice, late or
-in two places does nothing the second time.
+Where the store is the queue, a worker takes many executions in one write (`take`) and settles them in another.
+Otherwise each step takes and returns plain JSON, so that any durable engine can carry it between processes. Whatever
+moves the work: the attempt record alone says who may act, so a step that runs twice, late or in two places does
+nothing the second time.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from remit.flow.execute.map import map_request
 from remit.flow.execute.preflight import preflight
 from remit.flow.execute.record import broken, record
 from remit.flow.execute.start import start
+from remit.flow.execute.take import Ended, Taken, carry_out, settle_unit, take
 from remit.ports import Clock
 
-__all__ = ["Executor", "broken", "reference", "run"]
+__all__ = ["Ended", "Executor", "Taken", "broken", "carry_out", "reference", "run", "settle_unit", "take"]
 
 
 class Executor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -10,27 +11,24 @@ from typing import Any
 from remit.core.errors import InvalidInput
 from remit.core.execution.approval import Approval
 from remit.core.execution.fulfilment import Hold, ended, gives_back, hold_of
-from remit.core.execution.outcome import OUTCOME_EVENT, CallResult, Conclusion, ExecutionAttempt, conclude
+from remit.core.execution.outcome import (
+    OUTCOME_EVENT,
+    CallResult,
+    Conclusion,
+    ExecutionAttempt,
+    conclude,
+    storable,
+)
 from remit.core.gate.action_type import ActionType, Tool
+from remit.core.gate.budget import Usage
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
-from remit.core.records import (
-    ACTION_TYPE,
-    APPROVAL,
-    ATTEMPT,
-    INTENT,
-    OUTCOME,
-    STOPS,
-    THE_ONE,
-    Key,
-    case_key,
-    state_record_key,
-    type_id,
-)
+from remit.core.records import ACTION_TYPE, STOPS, THE_ONE, Key, case_key, chain_key, type_id
 from remit.core.values import PLATFORM
 from remit.flow.context import CaseWriter, Context, one, usage_keys
-from remit.ports import Clock, Connector, Snapshot, Writes
+from remit.ports import Call, Clock, Connector, Snapshot, Writes
 
+log = logging.getLogger(__name__)
 START_LEASE_S = 15.0
 """The time that a worker may take from one step to the next before another may take over."""
 
@@ -59,21 +57,28 @@ class Keys:
     """The keys of everything about one execution."""
 
     def __init__(self, tenant_id: str, intent_id: str, approval_id: str) -> None:
-        self.case = case_key(tenant_id, intent_id)
-        self.intent = Key(INTENT, tenant_id, intent_id)
-        self.approval = Key(APPROVAL, tenant_id, approval_id)
-        self.state = state_record_key(tenant_id, intent_id)
-        self.attempt = Key(ATTEMPT, tenant_id, intent_id)
-        self.outcome = Key(OUTCOME, tenant_id, intent_id)
+        self.approval_id = approval_id
+        self.case, self.chain = case_key(tenant_id, intent_id), chain_key(tenant_id, intent_id)
         self.stops = (Key(STOPS, tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE))
 
     def all(self) -> list[Key[Any]]:
-        return [self.case, self.intent, self.approval, self.state, self.attempt, self.outcome, *self.stops]
+        return [self.case, self.chain, *self.stops]
+
+    def intent(self, snapshot: Snapshot) -> ActionIntentV1 | None:
+        history = snapshot.get(self.chain)
+        return history.intent if history else None
+
+    def approval(self, snapshot: Snapshot) -> Approval | None:
+        history = snapshot.get(self.chain)
+        return history.approval(self.approval_id) if history else None
 
     def pinned_type(self, snapshot: Snapshot) -> list[Key[ActionType]]:
         """The version of the action type that the intent was proposed under."""
-        intent = snapshot.get(self.intent)
+        intent = self.intent(snapshot)
         return [pinned_type_key(intent)] if intent is not None and intent.registry_version is not None else []
+
+    def charged(self, snapshot: Snapshot) -> list[Key[Usage]]:
+        return usage_keys(self.approval(snapshot))
 
     def tool(self, snapshot: Snapshot) -> Tool | None:
         found = [snapshot.get(key) for key in self.pinned_type(snapshot)]
@@ -103,38 +108,41 @@ class Worker:
         return hold_of(attempt, self.holder, ref.approval_id, now)
 
     def attempt(self, ref: Ref) -> ExecutionAttempt:
-        attempt = one(self.context, Key(ATTEMPT, ref.tenant_id, ref.action_intent_id))
-        assert attempt is not None
-        return attempt
+        case = one(self.context, case_key(ref.tenant_id, ref.action_intent_id))
+        assert case is not None and case.attempt is not None
+        return case.attempt
 
 
 def end(
     worker: Worker, snapshot: Snapshot, keys: Keys, concluded: Conclusion, now: datetime, answer: Any
 ) -> Writes[Any]:
     """Record the outcome that ends an attempt, and give back what it cost if it never ran."""
-    case, intent, approval = snapshot.get(keys.case), snapshot.get(keys.intent), snapshot.get(keys.approval)
-    attempt, state = snapshot.get(keys.attempt), snapshot.get(keys.state)
-    assert case is not None and intent is not None and approval is not None and attempt is not None
+    case = snapshot.get(keys.case)
+    assert case is not None and case.attempt is not None
+    return end_with(CaseWriter(worker.context, case, now), snapshot, keys, case.attempt, concluded, answer)
+
+
+def end_with(
+    writer: CaseWriter, snapshot: Snapshot, keys: Keys, attempt: ExecutionAttempt, concluded: Conclusion, answer: Any
+) -> Writes[Any]:
+    """The same in a write that has begun; `attempt` is as it is then."""
+    intent, approval = keys.intent(snapshot), keys.approval(snapshot)
+    assert intent is not None and approval is not None
     status, result = concluded.status, concluded.result
-    case.require(status, "recorded")
-    outcome = conclude(intent, approval, attempt, status, result, now)
-    writer = CaseWriter(worker.context, case, now)
-    writer.put(keys.outcome, outcome)
-    writer.put(keys.attempt, ended(attempt, concluded))
-    writer.move(status, state)
-    writer.append(OUTCOME_EVENT[status], {**bound_to(case, approval), "outcome": outcome.wire()})
-    if state is not None and gives_back(status, approval):
-        writer.release(state, snapshot, result.error_code or status)
+    writer.case.require(status, "recorded")
+    outcome = conclude(intent, approval, attempt, status, result, writer.now)
+    writer.update(attempt=ended(attempt, concluded))
+    writer.move(status)
+    writer.append(OUTCOME_EVENT[status], {**bound_to(writer.case, approval), "outcome": outcome.wire()})
+    if gives_back(status, approval):
+        writer.release(approval, snapshot, result.error_code or status)
     return writer.writes(answer)
 
 
-def charged_keys(keys: Keys) -> Callable[[Snapshot], list[Key[Any]]]:
-    return lambda snapshot: [*usage_keys(keys.state.tenant_id, snapshot.get(keys.state))]
-
-
 def intent_and_tool(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, dict[str, Any]]:
-    intent = one(worker.context, Key(INTENT, ref.tenant_id, ref.action_intent_id))
-    assert intent is not None
+    history = one(worker.context, chain_key(ref.tenant_id, ref.action_intent_id))
+    assert history is not None and history.intent is not None
+    intent = history.intent
     if intent.registry_version is None:
         raise InvalidInput("action_type", f"{intent.action_type} had no tool when it was proposed", "register it")
     action_type = one(worker.context, pinned_type_key(intent))
@@ -143,10 +151,34 @@ def intent_and_tool(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, dict[str,
 
 
 def connector_of(worker: Worker, tool: dict[str, Any]) -> Connector:
-    connector = worker.context.connectors.get(tool["connector"])
+    return connector_named(worker.context, tool["connector"])
+
+
+def connector_named(context: Context, name: str) -> Connector:
+    """Raises `InvalidInput` for one that is not installed here."""
+    connector = context.connectors.get(name)
     if connector is None:
-        raise InvalidInput("tool.connector", f"{tool['connector']!r} is not installed on this worker")
+        raise InvalidInput("tool.connector", f"{name!r} is not installed on this worker")
     return connector
+
+
+def called(connector: Connector, call: Call) -> CallResult:
+    """
+    One call's result, whatever happens.
+
+    A connector that breaks after it was called leaves nobody knowing whether it acted. Its text may hold anything, so
+    only its type is kept.
+    """
+    try:
+        return storable(connector.invoke(call))
+    except Exception as error:
+        log.exception("a connector broke")
+        return CallResult(
+            acted="unknown",
+            error_code="CONNECTOR_BROKE",
+            error_class="UNKNOWN",
+            error_message=f"the connector raised {type(error).__name__}",
+        )
 
 
 def pinned_type_key(intent: ActionIntentV1) -> Key[ActionType]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 from remit.core.execution.fulfilment import concluded_before, lease_after, noted
-from remit.core.execution.outcome import CallResult, Retry, after_call, storable
+from remit.core.execution.outcome import CallResult, Retry, after_call
 from remit.core.intent import ActionIntentV1
 from remit.flow.context import CaseWriter, bounds_now
 from remit.flow.execute import common
-from remit.flow.execute.common import Keys, Ref, Worker, connector_of, intent_and_tool
+from remit.flow.execute.common import Keys, Ref, Worker, called, connector_of, intent_and_tool
 from remit.flow.execute.preflight import before_call
 from remit.ports import Call, Connector, Snapshot, UnitOfWork, Writes, answer_of
-
-log = logging.getLogger(__name__)
 
 
 def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,18 +52,7 @@ def _call(
         allowed_hosts=tuple(bounds_now(worker.context, intent.tenant_id).bounds.allowed_hosts),
         now=worker.clock.now(),
     )
-    try:
-        return storable(connector.invoke(call))
-    except Exception as error:
-        # A connector that breaks after it was called leaves nobody knowing whether it acted. Its
-        # text may hold anything, so only its type is kept.
-        log.exception("connector %s broke", tool["connector"])
-        return CallResult(
-            acted="unknown",
-            error_code="CONNECTOR_BROKE",
-            error_class="UNKNOWN",
-            error_message=f"the connector {tool['connector']!r} raised {type(error).__name__}",
-        )
+    return called(connector, call)
 
 
 def _after_call(worker: Worker, ref: Ref, result: CallResult, max_attempts: int, honours: bool) -> dict[str, Any]:
@@ -74,7 +60,8 @@ def _after_call(worker: Worker, ref: Ref, result: CallResult, max_attempts: int,
     keys = Keys.of(ref)
 
     def change(snapshot: Snapshot) -> Writes[dict[str, Any]]:
-        case, attempt = snapshot.get(keys.case), snapshot.get(keys.attempt)
+        case = snapshot.get(keys.case)
+        attempt = case.attempt if case else None
         if case is None or attempt is None or worker.hold(attempt, ref, now) != "ours":
             # Somebody took over while we were waiting; what came back is still worth recording.
             return Writes(answer={"result": result.wire(), "late": True})
@@ -87,10 +74,9 @@ def _after_call(worker: Worker, ref: Ref, result: CallResult, max_attempts: int,
         )
         until = lease_after(follows, now, common.START_LEASE_S)
         writer = CaseWriter(worker.context, case, now)
-        writer.put(keys.attempt, noted(attempt, result, follows, until))
-        writer.update(due_at=until)
+        writer.update(attempt=noted(attempt, result, follows, until), due_at=until)
         if isinstance(follows, Retry):
             return writer.writes({"retry_in_s": follows.pause_s})
         return writer.writes({"result": result.wire(), "status": follows})
 
-    return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change)]))
+    return answer_of(worker.context.store.transact([UnitOfWork([keys.case], change)]))

@@ -24,7 +24,7 @@ def map_request(worker: Worker, ref_data: Mapping[str, str]) -> dict[str, Any]:
     try:
         intent, tool = intent_and_tool(worker, ref)
         connector = connector_of(worker, tool)
-        return {"request": _bounded(connector.map(tool, intent))}
+        return {"request": bounded(connector.map(tool, intent))}
     except InvalidInput as error:
         return {"result": failed("MAPPING", "VALIDATION", str(error)).wire()}
     except RemitError:
@@ -34,7 +34,8 @@ def map_request(worker: Worker, ref_data: Mapping[str, str]) -> dict[str, Any]:
         return {"result": failed("MAPPING", "UNKNOWN", type(error).__name__).wire()}
 
 
-def _bounded(request: dict[str, Any]) -> dict[str, Any]:
+def bounded(request: dict[str, Any]) -> dict[str, Any]:
+    """The request, if it can be carried. Raises `InvalidInput`."""
     size = len(json.dumps(request))
     if size > LARGEST_REQUEST_BYTES:
         way_out = f"at most {LARGEST_REQUEST_BYTES} are carried"

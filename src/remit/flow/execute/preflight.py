@@ -8,7 +8,7 @@ from remit.core.execution import fulfilment
 from remit.core.execution.outcome import Conclusion, lease
 from remit.flow.context import CaseWriter
 from remit.flow.execute import common
-from remit.flow.execute.common import Keys, Ref, Worker, charged_keys, end
+from remit.flow.execute.common import Keys, Ref, Worker, end
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 
@@ -23,8 +23,8 @@ def before_call(worker: Worker, ref: Ref, mark_for_s: float | None, calls_seen: 
     keys = Keys.of(ref)
 
     def change(snapshot: Snapshot) -> Writes[bool]:
-        case, attempt = snapshot.get(keys.case), snapshot.get(keys.attempt)
-        intent, approval = snapshot.get(keys.intent), snapshot.get(keys.approval)
+        case, intent, approval = snapshot.get(keys.case), keys.intent(snapshot), keys.approval(snapshot)
+        attempt = case.attempt if case else None
         if case is None or attempt is None or intent is None or approval is None:
             return Writes(answer=False)
         stops = [stops for stops in map(snapshot.get, keys.stops) if stops is not None]
@@ -42,8 +42,7 @@ def before_call(worker: Worker, ref: Ref, mark_for_s: float | None, calls_seen: 
         until = lease(now, common.START_LEASE_S if mark_for_s is None else mark_for_s)
         writer = CaseWriter(worker.context, case, now)
         goes_on = attempt.changed(lease_until=until) if mark_for_s is None else fulfilment.marked(attempt, until)
-        writer.put(keys.attempt, goes_on)
-        writer.update(due_at=until)
+        writer.update(attempt=goes_on, due_at=until)
         return writer.writes(True)
 
-    return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change, charged_keys(keys))]))
+    return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change, keys.charged)]))

@@ -8,8 +8,8 @@ from typing import Any
 
 from remit.core.execution.fulfilment import conclusion, found_late, late_resolution, may_record, outcome_of
 from remit.core.execution.outcome import ActionOutcomeV1, CallResult, OutcomeStatus
-from remit.flow.context import CaseWriter
-from remit.flow.execute.common import Keys, Ref, Worker, charged_keys, end, failed
+from remit.flow.context import CaseWriter, Context
+from remit.flow.execute.common import Keys, Ref, Worker, end, failed
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 LONGEST_ERROR_NAME = 200
@@ -30,15 +30,16 @@ def record(worker: Worker, ref_data: Mapping[str, str], result: Mapping[str, Any
     status: OutcomeStatus = result.get("status") or outcome_of(came_back)
 
     def change(snapshot: Snapshot) -> Writes[str | None]:
-        outcome, attempt = snapshot.get(keys.outcome), snapshot.get(keys.attempt)
+        case, history = snapshot.get(keys.case), snapshot.get(keys.chain)
+        outcome, attempt = history.outcome if history else None, case.attempt if case else None
         if outcome is not None:
-            return _late(worker, snapshot, keys, outcome, came_back, now, called=bool(result.get("late")))
+            return late(worker.context, snapshot, keys, outcome, came_back, now, called=bool(result.get("late")))
         if attempt is None or not may_record(worker.hold(attempt, ref, now), came_back):
             return Writes(answer=None)
         concluded = conclusion(attempt, status, came_back)
         return end(worker, snapshot, keys, concluded, now, answer=concluded.status)
 
-    return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change, charged_keys(keys))]))
+    return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change, keys.charged)]))
 
 
 def broken(error: str) -> dict[str, Any]:
@@ -51,8 +52,8 @@ def broken(error: str) -> dict[str, Any]:
     return {"result": failed("STEP_BROKE", "UNKNOWN", f"a step could not be finished: {name}").wire()}
 
 
-def _late(
-    worker: Worker,
+def late(
+    context: Context,
     snapshot: Snapshot,
     keys: Keys,
     outcome: ActionOutcomeV1,
@@ -61,10 +62,11 @@ def _late(
     *,
     called: bool,
 ) -> Writes[str | None]:
+    """A result that comes after the outcome: a resolution by the system, if it tells what nobody knew."""
     case = snapshot.get(keys.case)
-    found = found_late(outcome, case, snapshot.get(keys.attempt), result, called=called)
+    found = found_late(outcome, case, case.attempt if case else None, result, called=called)
     if found is None or case is None:
         return Writes(answer=outcome.status)
-    writer = CaseWriter(worker.context, case, now)
+    writer = CaseWriter(context, case, now)
     writer.resolve(outcome, late_resolution(outcome, found, result, now))
     return writer.writes(found)

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.execution.fulfilment import event_matches, may_start, new_attempt
-from remit.core.execution.outcome import lease
-from remit.flow.context import CaseWriter
+from remit.core.execution.outcome import lease, tool_hash
+from remit.flow.context import CaseWriter, bounds_key, bounds_of
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, bound_to, ref_of
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
@@ -32,32 +32,33 @@ def start(worker: Worker, data: Mapping[str, Any]) -> dict[str, str] | None:
         return None
     now = worker.clock.now()
     keys = Keys.of(ref)
-    unit = UnitOfWork(keys.all(), lambda snapshot: _start(worker, snapshot, keys, ref, data, now), keys.pinned_type)
+    reads = [*keys.all(), bounds_key(ref.tenant_id)]
+    unit = UnitOfWork(reads, lambda snapshot: _start(worker, snapshot, keys, ref, data, now), keys.pinned_type)
     return answer_of(worker.context.store.transact([unit]))
 
 
 def _start(
     worker: Worker, snapshot: Snapshot, keys: Keys, ref: Ref, data: Mapping[str, Any], now: datetime
 ) -> Writes[dict[str, str] | None]:
-    case, intent, approval = snapshot.get(keys.case), snapshot.get(keys.intent), snapshot.get(keys.approval)
-    state, attempt = snapshot.get(keys.state), snapshot.get(keys.attempt)
+    case, intent, approval = snapshot.get(keys.case), keys.intent(snapshot), keys.approval(snapshot)
     if case is None or intent is None or approval is None or not event_matches(case, intent, approval, data):
         log.warning("ignored an approval event that does not match what is stored")
         return Writes(answer=None)
-    to_do = may_start(worker.hold(attempt, ref, now), state, approval)
+    to_do = may_start(worker.hold(case.attempt, ref, now), case.publication, approval)
     if to_do == "nothing":
         return Writes(answer=None)
     writer = CaseWriter(worker.context, case, now)
     until = lease(now, common.START_LEASE_S)
-    if attempt is not None:
-        writer.put(keys.attempt, attempt.changed(holder=worker.holder, lease_until=until))
-        writer.update(due_at=until)
+    if case.attempt is not None:
+        writer.update(attempt=case.attempt.changed(holder=worker.holder, lease_until=until), due_at=until)
         return writer.writes(ref.wire())
-    if state is not None and to_do == "publish and take":
-        writer.mark_published(state)
+    if case.publication is not None and to_do == "publish and take":
+        writer.mark_published(case.publication)
     writer.case.require("RUNNING", "started")
-    taken = new_attempt(intent, ref.approval_id, keys.tool(snapshot), holder=worker.holder, now=now, until=until)
-    writer.put(keys.attempt, taken)
+    tool = keys.tool(snapshot)
+    taken = new_attempt(intent, ref.approval_id, tool, holder=worker.holder, now=now, until=until)
     writer.move("RUNNING", lease_until=until)
-    writer.append("EXECUTION_STARTED", {**bound_to(case, approval), "outcome": None})
+    writer.update(attempt=taken)
+    started = {"config_sequence": bounds_of(snapshot, ref.tenant_id).config_sequence, "tool_hash": tool_hash(tool)}
+    writer.append("EXECUTION_STARTED", {**bound_to(case, approval), **started, "outcome": None})
     return writer.writes(ref.wire())

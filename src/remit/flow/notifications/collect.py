@@ -31,14 +31,14 @@ from remit.core.notifications.notice import (
 from remit.core.notifications.outbox import Outbox
 from remit.core.notifications.subscription import NoticeKind, Subscription
 from remit.core.records import (
-    FOLLOWER,
-    INTENT,
+    CONSUMER,
+    DAILY_COUNTS,
+    NOTIFICATION_STATE,
     SUBSCRIPTION,
-    TALLY,
-    TELLER,
     THE_ONE,
     Key,
     case_key,
+    chain_key,
     outbox_key,
 )
 from remit.core.values import PLATFORM
@@ -104,7 +104,8 @@ def _see(context: Context, tenant_id: str) -> _Seen | None:
 
 
 def _keys(tenant_id: str) -> tuple[Key[LedgerConsumer], Key[LedgerConsumer], Key[NotificationState]]:
-    return Key(FOLLOWER, tenant_id, OWN), Key(FOLLOWER, tenant_id, OF_PLATFORM), Key(TELLER, tenant_id, THE_ONE)
+    state_at = Key(NOTIFICATION_STATE, tenant_id, THE_ONE)
+    return Key(CONSUMER, tenant_id, OWN), Key(CONSUMER, tenant_id, OF_PLATFORM), state_at
 
 
 def _started(follower: LedgerConsumer | None, since: datetime) -> LedgerConsumer:
@@ -116,13 +117,14 @@ def _started(follower: LedgerConsumer | None, since: datetime) -> LedgerConsumer
 
 def _of_entries(context: Context, tenant_id: str, entries: Sequence[LedgerEntry]) -> list[Notice]:
     named = sorted({entry.action_intent_id for entry in entries if entry.action_intent_id})
-    keys: list[Key[Any]] = [key for name in named for key in (case_key(tenant_id, name), Key(INTENT, tenant_id, name))]
+    keys: list[Key[Any]] = [key for name in named for key in (case_key(tenant_id, name), chain_key(tenant_id, name))]
     seen = context.store.read(keys)
     found = []
     for entry in entries:
         name = entry.action_intent_id
         case = seen.get(case_key(tenant_id, name)) if name else None
-        intent = seen.get(Key(INTENT, tenant_id, name)) if name else None
+        history = seen.get(chain_key(tenant_id, name)) if name else None
+        intent = history.intent if history else None
         found += notices_of(entry, case, intent)
     return found
 
@@ -149,7 +151,7 @@ def _digests(
         return [], before.digested
     timezone = bounds_now(context, tenant_id).day(now).timezone
     ended = days_to_tell(before.digested, min(wanting), now - LATEST, timezone)
-    keys = {day: Key(TALLY, tenant_id, day) for day, _ in ended}
+    keys = {day: Key(DAILY_COUNTS, tenant_id, day) for day, _ in ended}
     days = context.store.read(list(keys.values()))
     notices = [
         Notice(

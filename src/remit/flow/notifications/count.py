@@ -14,7 +14,7 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.position import LedgerConsumer, LedgerCursor
 from remit.core.notifications import daily_counts
 from remit.core.notifications.daily_counts import COUNTED, LONGEST_SPAN_DAYS, DailyCounts, days_between
-from remit.core.records import FOLLOWER, INTENT, TALLY, Key
+from remit.core.records import CONSUMER, DAILY_COUNTS, Key, case_key
 from remit.core.values import instant
 from remit.flow.consumer import unread
 from remit.flow.context import Context, bounds_key, bounds_of
@@ -39,7 +39,7 @@ def count(context: Context, tenant_id: str, now: datetime) -> bool:
         return False
     timezone = bounds_of(seen, tenant_id).day(now).timezone
     days = daily_counts.count(found.entries, _action_types(context, tenant_id, found.entries), timezone)
-    keys = {day: Key(TALLY, tenant_id, day) for day in days}
+    keys = {day: Key(DAILY_COUNTS, tenant_id, day) for day in days}
 
     def change(snapshot: Snapshot) -> Writes[bool]:
         if snapshot.get(follower_at) != before:
@@ -58,13 +58,13 @@ def count(context: Context, tenant_id: str, now: datetime) -> bool:
 def _action_types(context: Context, tenant_id: str, entries: list[LedgerEntry]) -> dict[str, str]:
     """By intent."""
     named = {entry.action_intent_id for entry in entries if entry.action_intent_id}
-    keys = [Key(INTENT, tenant_id, name) for name in sorted(named)]
+    keys = [case_key(tenant_id, name) for name in sorted(named)]
     seen = context.store.read(keys)
-    return {key.id: intent.action_type for key in keys if (intent := seen.get(key)) is not None}
+    return {key.id: case.action_type for key in keys if (case := seen.get(key)) is not None}
 
 
 def follower_key(tenant_id: str) -> Key[LedgerConsumer]:
-    return Key(FOLLOWER, tenant_id, COUNTING)
+    return Key(CONSUMER, tenant_id, COUNTING)
 
 
 def days(context: Context, tenant_id: str, first_day: str, last_day: str, now: datetime) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def days(context: Context, tenant_id: str, first_day: str, last_day: str, now: d
     """
     wanted = days_between(first_day, last_day)
     follower_at = follower_key(tenant_id)
-    keys = {day: Key(TALLY, tenant_id, day) for day in wanted}
+    keys = {day: Key(DAILY_COUNTS, tenant_id, day) for day in wanted}
     seen = context.store.read([bounds_key(tenant_id), follower_at, *keys.values()])
     today, follower = bounds_of(seen, tenant_id).day(now), seen.get(follower_at)
     counted = [seen.get(keys[day]) or DailyCounts(date=day, timezone=today.timezone) for day in wanted]

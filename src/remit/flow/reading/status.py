@@ -6,25 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.errors import NotFound
-from remit.core.execution.approval import Approval, is_auto_executed
+from remit.core.execution.approval import is_auto_executed
 from remit.core.gate.autonomy import Stop
+from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.policy import PLATFORM_POLICIES, find_clause
+from remit.core.ledger import config_change
 from remit.core.ledger.entries import LedgerEntry
+from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
-from remit.core.records import (
-    APPROVAL,
-    ATTEMPT,
-    CASE,
-    DECISION,
-    INTENT,
-    OUTCOME,
-    POLICY_VERSION,
-    RESOLUTION,
-    STOPS,
-    THE_ONE,
-    Key,
-    case_key,
-)
+from remit.core.records import POLICY_VERSION, STOPS, THE_ONE, Key, case_key, chain_key
 from remit.core.values import PLATFORM
 from remit.flow.context import Context, bounds_key, bounds_of, one
 from remit.flow.reading.pages import page_size
@@ -35,22 +25,27 @@ from remit.ports import CaseFilter, Snapshot, case_cursor, entry_cursor
 
 def status(context: Context, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
     """One intent as it stands. Raises `NotFound`."""
-    names = tenant_id, action_intent_id
-    keys: list[Key[Any]] = [Key(kind, *names) for kind in (CASE, INTENT, OUTCOME, RESOLUTION, ATTEMPT)]
-    seen = context.store.read(keys)
-    case, intent, outcome, resolution, attempt = (seen.get(key) for key in keys)
-    if case is None:
-        raise NotFound("intent", action_intent_id, tenant_id)
+    case, history = _case_and_history(context, tenant_id, action_intent_id)
+    outcome, resolution, intent = history.outcome, history.resolution, history.intent
     return {
         **_line(case),
         "approval_id": case.approval_id,
         "auto_executed": is_auto_executed(case.approval_source) if case.approval_source else None,
         "superseded_by": case.superseded_by,
-        "attempt_count": attempt.attempt_count if attempt else 0,
+        "attempt_count": case.attempt.attempt_count if case.attempt else 0,
         "outcome": outcome.wire() if outcome else None,
         "resolution": resolution.wire() if resolution else None,
         "intent": intent.wire() if intent else None,
     }
+
+
+def _case_and_history(context: Context, tenant_id: str, action_intent_id: str) -> tuple[Case, IntentHistory]:
+    case_at, chain_at = case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)
+    seen = context.store.read([case_at, chain_at])
+    case, history = seen.get(case_at), seen.get(chain_at)
+    if case is None or history is None:
+        raise NotFound("intent", action_intent_id, tenant_id)
+    return case, history
 
 
 def _line(case: Case) -> dict[str, Any]:
@@ -62,13 +57,9 @@ def _line(case: Case) -> dict[str, Any]:
 
 def why(context: Context, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
     """The checks in order, the policy clause and its text, what was known, who approved. Raises `NotFound`."""
-    names = tenant_id, action_intent_id
-    case_at, decision_at, intent_at = case_key(*names), Key(DECISION, *names), Key(INTENT, *names)
-    seen = context.store.read([case_at, decision_at, intent_at])
-    case, decision, intent = seen.get(case_at), seen.get(decision_at), seen.get(intent_at)
-    if case is None:
-        raise NotFound("intent", action_intent_id, tenant_id)
-    approval = _approval(context, case)
+    case, history = _case_and_history(context, tenant_id, action_intent_id)
+    intent, decision = history.intent, history.decision
+    approval = history.approval(case.approval_id) if case.approval_id else None
     return {
         **_line(case),
         "why_proposed": intent.why if intent else None,
@@ -77,14 +68,8 @@ def why(context: Context, tenant_id: str, action_intent_id: str) -> dict[str, An
         "decision": decision.wire() if decision else None,
         "clause": _clause(context, tenant_id, decision.policy_version, decision.policy_clause) if decision else None,
         "approval": approval.wire() if approval else None,
-        "rejection": _rejection(context, case) if case.status == "REJECTED" else None,
+        "rejection": history.rejection,
     }
-
-
-def _approval(context: Context, case: Case) -> Approval | None:
-    if case.approval_id is None:
-        return None
-    return one(context, Key(APPROVAL, case.tenant_id, case.approval_id))
 
 
 def _clause(context: Context, tenant_id: str, version: str, clause_id: str | None) -> dict[str, Any] | None:
@@ -93,11 +78,6 @@ def _clause(context: Context, tenant_id: str, version: str, clause_id: str | Non
     kept = one(context, Key(POLICY_VERSION, tenant_id, version))
     clause = find_clause(kept.platform if kept else PLATFORM_POLICIES, tuple(kept.sources) if kept else (), clause_id)
     return clause.wire() if clause else None
-
-
-def _rejection(context: Context, case: Case) -> dict[str, Any] | None:
-    chain = context.store.chain(case.tenant_id, case.action_intent_id)
-    return next((entry.data for entry in chain if entry.event_type == "ACTION_REJECTED"), None)
 
 
 def ledger(context: Context, tenant_id: str, action_intent_id: str) -> list[dict[str, Any]]:
@@ -122,8 +102,7 @@ def queue(
     """The review queue, the soonest to expire first: why, what is left of the budget, when it expires."""
     cases, following = waiting(context, tenant_id, which, after, page_size(limit))
     keys: list[Key[Any]] = [bounds_key(tenant_id)]
-    for case in cases:
-        keys += [Key(INTENT, tenant_id, case.action_intent_id), Key(DECISION, tenant_id, case.action_intent_id)]
+    keys += [chain_key(tenant_id, case.action_intent_id) for case in cases]
     seen = context.store.read(keys)
     bounds = bounds_of(seen, tenant_id)
     left = {name: account_usage(context, bounds, name, now) for name in {case.account_id for case in cases}}
@@ -132,8 +111,8 @@ def queue(
 
 
 def _queued(case: Case, seen: Snapshot, left: dict[str, Any]) -> dict[str, Any]:
-    intent = seen.get(Key(INTENT, case.tenant_id, case.action_intent_id))
-    decision = seen.get(Key(DECISION, case.tenant_id, case.action_intent_id))
+    history = seen.get(chain_key(case.tenant_id, case.action_intent_id))
+    intent, decision = (history.intent, history.decision) if history else (None, None)
     shown = intent.wire() if intent else {}
     return {
         **_line(case),
@@ -154,6 +133,11 @@ def stops(context: Context, tenant_id: str) -> list[Stop]:
     keys = [Key(STOPS, PLATFORM, THE_ONE), Key(STOPS, tenant_id, THE_ONE)]
     seen = context.store.read(keys)
     return [stop for key in keys if (pulled := seen.get(key)) for stop in pulled.stops]
+
+
+def bounds_after(context: Context, tenant_id: str) -> dict[str, BoundsInForce]:
+    """The bounds as each change of them left them, by the id of its entry."""
+    return config_change.bounds_after(context.store.chain(tenant_id, None), tenant_id)
 
 
 def history(context: Context, tenant_id: str, after: str | None, limit: int) -> tuple[list[LedgerEntry], str | None]:

@@ -10,7 +10,7 @@ from typing import Any
 from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.ledger.position import OVERLAP, LedgerCursor, LedgerPosition
 from remit.core.notifications.narration import TOLD, narrate
-from remit.core.records import DECISION, INTENT, Key
+from remit.core.records import Key, chain_key
 from remit.core.values import ApprovalSource
 from remit.flow.consumer import MOST_UNREAD, entries_after
 from remit.flow.context import Context
@@ -58,9 +58,9 @@ def timeline(
 
 
 def _known_of(tenant_id: str, entries: Sequence[LedgerEntry]) -> list[Key[Any]]:
-    """The keys of what `_told` looks at: each one's intent, and the decision about it."""
+    """The keys of what `_told` looks at: each one's intent and the decision about it, which its chain holds."""
     ids = {entry.action_intent_id for entry in entries if entry.action_intent_id}
-    return [Key(kind, tenant_id, name) for name in sorted(ids) for kind in (INTENT, DECISION)]
+    return [chain_key(tenant_id, name) for name in sorted(ids)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +115,8 @@ def _unread(
 
 
 def _told(entry: LedgerEntry, seen: Snapshot) -> dict[str, Any]:
-    intent = seen.get(Key(INTENT, entry.tenant_id, entry.action_intent_id)) if entry.action_intent_id else None
-    decision = seen.get(Key(DECISION, entry.tenant_id, entry.action_intent_id)) if entry.action_intent_id else None
+    history = seen.get(chain_key(entry.tenant_id, entry.action_intent_id)) if entry.action_intent_id else None
+    intent, decision = (history.intent, history.decision) if history else (None, None)
     return {
         "at": entry.at,
         "text": narrate(entry, intent),

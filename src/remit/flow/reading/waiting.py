@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from remit.core.lifecycle import Case
-from remit.core.records import INTENT, Key
 from remit.flow.context import Context
 from remit.ports import waiting_cursor
 
@@ -54,9 +53,9 @@ def waiting(
     found: list[Case] = []
     for _ in range(MOST_GROUPED // _AT_ONCE):
         cases = context.store.waiting(tenant_id, which.account_id, after, _AT_ONCE)
-        for case, proposer in zip(cases, _proposers(context, tenant_id, cases), strict=True):
+        for case in cases:
             after = waiting_cursor(case)
-            found += [case] if _wanted(which, case, proposer) else []
+            found += [case] if _wanted(which, case) else []
             if len(found) == limit:
                 return found, after
         if len(cases) < _AT_ONCE:
@@ -64,8 +63,8 @@ def waiting(
     return found, after
 
 
-def _wanted(which: WaitingFilter, case: Case, proposer: str) -> bool:
-    return which.proposed_by in (None, proposer) and which.reason in (None, case.reason)
+def _wanted(which: WaitingFilter, case: Case) -> bool:
+    return which.proposed_by in (None, case.proposed_by) and which.reason in (None, case.reason)
 
 
 def waiting_groups(context: Context, tenant_id: str) -> WaitingGroups:
@@ -75,13 +74,6 @@ def waiting_groups(context: Context, tenant_id: str) -> WaitingGroups:
         after = waiting_cursor(cases[-1]) if cases else None
         more = context.store.waiting(tenant_id, None, after, _AT_ONCE)
         cases, complete = cases + more, len(more) < _AT_ONCE
-    by_proposer = Counter(_proposers(context, tenant_id, cases))
+    by_proposer = Counter(case.proposed_by for case in cases)
     by_reason = Counter(case.reason or "" for case in cases)
     return WaitingGroups(len(cases), by_proposer.most_common(), by_reason.most_common(), complete)
-
-
-def _proposers(context: Context, tenant_id: str, cases: Sequence[Case]) -> list[str]:
-    unsaid = [Key(INTENT, tenant_id, case.action_intent_id) for case in cases if case.proposed_by is None]
-    seen = context.store.read(unsaid)
-    said = {key.id: intent.proposed_by for key in unsaid if (intent := seen.get(key))}
-    return [case.proposed_by or said.get(case.action_intent_id, "") for case in cases]

@@ -11,6 +11,7 @@ from remit.core.gate.action_type import ActionType
 from remit.core.gate.autonomy import Stop, StopLevel, Stops, StopScope
 from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, check_policy_texts, replace_bounds
 from remit.core.gate.policy import PLATFORM_POLICIES, Clause, PolicySource, clauses_of, load_policies, policy_version
+from remit.core.ledger.config_change import config_data
 from remit.core.records import ACTION_TYPE, POLICY_VERSION, STOPS, THE_ONE, Key, PolicyVersion, type_id
 from remit.core.values import PLATFORM, check_identifier, check_text
 from remit.flow.context import Context, TenantLedgerWriter, bounds_key, bounds_of, chain_head_key
@@ -76,7 +77,7 @@ def change_unit(
         if after == before:
             return Writes(answer=(before, before))
         writer = TenantLedgerWriter(context, snapshot, tenant_id, now)
-        writer.append("CONFIG_CHANGED", after.wire(), actor=by)
+        writer.append("CONFIG_CHANGED", config_data(before, after), actor=by)
         writes = writer.writes((before, after))
         writes.put(bounds_at, after)
         for name in changed_types(before, after):

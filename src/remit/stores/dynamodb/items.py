@@ -1,20 +1,17 @@
 """
-How records and ledger entries become items, and items become them again.
+How records and segments of the ledger become items, and items become them again.
 
-An item holds its keys, its version and the exact text of what it keeps, as JSON; beside that only what
-an index is sorted or filtered by.
+An item holds its keys, its version and the exact text of what it keeps, a record as JSON and a segment packed; beside
+that only what an index is sorted or filtered by, and in a case's item where the segments of its chain begin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
-
-from remit.core.execution.approval import AutoExecStateV1
-from remit.core.ledger.entries import ENTRY_FIELDS, LedgerEntry
+from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import MOVING, WAITING, Case
 from remit.core.records import CASE
 from remit.core.values import Stored
@@ -23,18 +20,20 @@ from remit.stores.dynamodb.layout import (
     ItemKey,
     at_place,
     due_part,
-    entry_key,
     moment,
     record_key,
+    segment_key,
     time_partition,
 )
-from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, PARTITION, QUEUE, SORT, TTL
+from remit.stores.dynamodb.record_cache import NOTHING, Versioned
+from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, PARTITION, QUEUE, SORT
+from remit.stores.segments import Segment, unpack
 from remit.stores.units import RecordId, parse_record
 
 Item = dict[str, Any]
 """As the low-level client takes and gives it: every value under its type's letter."""
 
-VERSION, BODY = "v", "body"
+VERSION, BODY, SEGMENTS = "v", "body", "segments"
 
 
 def key_item(key: ItemKey) -> Item:
@@ -58,8 +57,6 @@ def record_item(place: RecordId, record: Stored, version: str) -> Item:
     }
     if isinstance(record, Case):
         item |= _texts(_case_attributes(record))
-    if isinstance(record, AutoExecStateV1) and record.expires_at is not None:
-        item[TTL] = {"N": str(int(record.expires_at.timestamp()))}
     return item
 
 
@@ -90,29 +87,40 @@ def queue_partition(tenant_id: str) -> str:
     return f"{tenant_id}#{CASE.name}#waiting"
 
 
-def entry_item(entry: LedgerEntry, version: str) -> Item:
-    at = datetime.fromisoformat(entry.at)
+def key_of_segment(segment: Segment) -> ItemKey:
+    first = segment.first
+    return segment_key(first.tenant_id, first.action_intent_id, first.sequence)
+
+
+def segment_item(segment: Segment, version: str) -> Item:
+    first = segment.first
     return {
-        **key_item(entry_key(entry.tenant_id, entry.action_intent_id, entry.sequence)),
+        **key_item(key_of_segment(segment)),
         VERSION: {"S": version},
-        BODY: {"S": orjson.dumps({name: getattr(entry, name) for name in ENTRY_FIELDS}).decode()},
+        BODY: {"B": segment.packed()},
+        "event_types": {"SS": sorted({entry.event_type for entry in segment.entries})},
         **_texts(
             {
-                "account_id": entry.account_id,
-                "event_type": entry.event_type,
-                BY_TIME.partition: time_partition(entry.tenant_id, entry.entry_id),
-                BY_TIME.sort: at_place(at, entry.entry_id),
+                "account_id": first.account_id,
+                BY_TIME.partition: time_partition(first.tenant_id, first.entry_id),
+                BY_TIME.sort: at_place(datetime.fromisoformat(first.at), first.entry_id),
             }
         ),
     }
+
+
+def segments_attribute(firsts: Sequence[int]) -> Item:
+    """The part of a case's item that says where the segments of its chain begin."""
+    return {SEGMENTS: {"NS": [*map(str, firsts)]}} if firsts else {}
 
 
 def _texts(values: Mapping[str, str | None]) -> Item:
     return {name: {"S": value} for name, value in values.items() if value is not None}
 
 
-def entry_of(item: Mapping[str, Any]) -> LedgerEntry:
-    return LedgerEntry(**orjson.loads(item[BODY]["S"]))
+def entries_of(item: Mapping[str, Any]) -> list[LedgerEntry]:
+    """The entries of a segment's item."""
+    return unpack(item[BODY]["B"])
 
 
 def place_of(item: Mapping[str, Any]) -> RecordId:
@@ -129,3 +137,11 @@ def record_of(item: Mapping[str, Any]) -> Stored:
     Raises `RemitError` if this version of Remit cannot read it.
     """
     return parse_record(place_of(item)[0], item[BODY]["S"])
+
+
+def versioned(item: Mapping[str, Any] | None) -> Versioned:
+    """What a record's item says; `None` stands for an item that is not there."""
+    if item is None:
+        return NOTHING
+    firsts = item.get(SEGMENTS, {}).get("NS", ())
+    return Versioned(record_of(item), version_of(item), tuple(sorted(map(int, firsts))))

@@ -11,18 +11,18 @@ from __future__ import annotations
 import zlib
 from datetime import UTC, datetime, timedelta
 
-from remit.core.errors import InvalidInput
 from remit.core.records import (
     ACTION_TYPE,
     API_KEY,
     BOUNDS,
+    CASE,
+    CHAIN,
     CHAIN_HEAD,
     POLICY_VERSION,
     STOPS,
     USAGE,
 )
-from remit.core.values import parse_moment
-from remit.stores.units import RecordId
+from remit.stores.units import RecordId, cursor_of
 
 ItemKey = tuple[str, str]
 """Partition key and sort key."""
@@ -63,17 +63,23 @@ def record_key(place: RecordId) -> ItemKey:
     return f"{tenant_id}#{kind}#{part(id, parts_of(kind))}", id
 
 
+def home(place: RecordId) -> RecordId:
+    """The record that is read for what is at `place`: of a chain its case, whose item names the chain's segments."""
+    return (CASE.name, *place[1:]) if place[0] == CHAIN.name else place
+
+
 def chain_key(tenant_id: str, action_intent_id: str | None) -> ItemKey:
-    """The partition of a chain, and what the sort keys of its entries begin with."""
+    """The partition of a chain, and what the sort keys of its segments begin with."""
     if action_intent_id is None:
         return f"{tenant_id}#{LEDGER}#{TENANT_CHAIN}", f"{TENANT_CHAIN}#"
     return f"{tenant_id}#{LEDGER}#{part(action_intent_id, _PARTS)}", f"{action_intent_id}#"
 
 
-def entry_key(tenant_id: str, action_intent_id: str | None, sequence: int) -> ItemKey:
+def segment_key(tenant_id: str, action_intent_id: str | None, first: int) -> ItemKey:
+    """Of the segment whose first entry has this place in its chain."""
     partition, prefix = chain_key(tenant_id, action_intent_id)
     # The sign between them sorts before every character of an id: chains follow each other as their names do.
-    return partition, f"{prefix}{sequence:016d}"
+    return partition, f"{prefix}{first:016d}"
 
 
 def tenant_key(tenant_id: str) -> ItemKey:
@@ -86,7 +92,7 @@ def due_part(tenant_id: str, action_intent_id: str, *, moving: bool) -> str:
 
 
 def time_partitions(tenant_id: str) -> list[str]:
-    """Where a tenant's entries are in the index by time."""
+    """Where a tenant's segments are in the index by time."""
     return [f"{tenant_id}#{LEDGER}#{number}" for number in range(_PARTS)]
 
 
@@ -114,11 +120,4 @@ def cursor_place(text: str) -> str:
 
     Raises `InvalidInput` if it is none.
     """
-    said, bar, id = text.partition("|")
-    try:
-        at = parse_moment(said)
-    except ValueError:
-        at = None
-    if not bar or at is None:
-        raise InvalidInput("after", f"{text!r} is not a cursor", "send one that a page of this list ended with")
-    return at_place(at, id)
+    return at_place(*cursor_of(text))

@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, TypeVar, cast, get_args
@@ -17,9 +18,10 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case, Status
 from remit.ports import CaseFilter
 from remit.stores.dynamodb.client import Table
-from remit.stores.dynamodb.items import Item, entry_of, key_of, record_of, status_partition
+from remit.stores.dynamodb.items import Item, entries_of, key_of, record_of, status_partition
 from remit.stores.dynamodb.layout import ItemKey, cursor_place, moment
 from remit.stores.dynamodb.table import PARTITION, SORT, Index
+from remit.stores.units import by_time
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -73,9 +75,10 @@ def equal(**wanted: str | None) -> Filter:
     return Filter(text, {f":{name}": {"S": value} for name, value in given.items()})
 
 
-def one_of(name: str, values: Sequence[str], also: Filter) -> Filter:
+def holding(name: str, values: Sequence[str], also: Filter) -> Filter:
+    """The set `name` holds one of the values at least."""
     given = {f":{name}{number}": {"S": value} for number, value in enumerate(dict.fromkeys(values))}
-    text = f"{name} IN ({', '.join(given)})"
+    text = f"({' OR '.join(f'contains({name}, {value})' for value in given)})"
     return Filter(" AND ".join(filter(None, (text, also.text))), given | also.values)
 
 
@@ -137,10 +140,18 @@ class TableReading:
             found += [case for case in cases if holds(case)]
         return found[:limit]
 
-    def entries(self, places: Iterator[ItemKey], limit: int) -> list[LedgerEntry]:
-        keys = list(islice(places, limit))
-        items = self._table.each(keys)
-        return [entry_of(items[key]) for key in keys if key in items]
+    def entries(self, places: Iterator[ItemKey], holds: Callable[[LedgerEntry], bool], limit: int) -> list[LedgerEntry]:
+        """The newest entries, by their times and ids, of segments that come the newest first."""
+        found: list[LedgerEntry] = []
+        while some := list(islice(places, max(limit + 1, _SMALLEST_PAGE))):
+            items = self._table.each(some)
+            read = [entry for key in some if key in items for entry in entries_of(items[key])]
+            found += filter(holds, read)
+            # Segments of one moment may hold entries that come between each other's.
+            oldest = min(map(_moment_of, read))
+            if sum(_moment_of(entry) > oldest for entry in found) >= limit:
+                break
+        return sorted(found, key=by_time, reverse=True)[:limit]
 
     def whole(self, partition: str, prefix: str = "") -> Iterator[Item]:
         """Every item of a partition of the table itself whose sort key begins with `prefix`, in order."""
@@ -158,6 +169,10 @@ class TableReading:
     def count(self, index: Index, partition: str) -> int:
         pages = self._table.query((index.partition, partition), IndexName=index.name, Select="COUNT")
         return sum(page["Count"] for page in pages)
+
+
+def _moment_of(entry: LedgerEntry) -> datetime:
+    return datetime.fromisoformat(entry.at)
 
 
 def _places(index: Index, pages: Iterator[dict[str, Any]]) -> Iterator[tuple[str, ItemKey]]:

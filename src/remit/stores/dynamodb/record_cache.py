@@ -10,22 +10,28 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
-from remit.core.records import AUTO_EXEC_STATE, BOUNDS, CASE, Key
+from remit.core.ledger.history import IntentHistory
+from remit.core.records import BOUNDS, CASE, Key
 from remit.core.values import Stored
 from remit.stores.units import RecordId
 
-R = TypeVar("R", bound=Stored)
+R = TypeVar("R", bound=Stored | IntentHistory)
 
 MOST_REMEMBERED = 4096
-_KINDS = (BOUNDS.name, CASE.name, AUTO_EXEC_STATE.name)
+_KINDS = (BOUNDS.name, CASE.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Versioned:
-    """A record as it was read or written, with its version; both are `None` for what was not there."""
+    """
+    A record as it was read or written, with its version; both are `None` for what was not there.
+
+    `segments` are of a case: where the segments of its chain begin.
+    """
 
     record: Stored | None
     version: str | None
+    segments: tuple[int, ...] = ()
 
 
 NOTHING = Versioned(None, None)

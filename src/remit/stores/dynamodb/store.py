@@ -14,11 +14,10 @@ from remit.core.lifecycle import WAITING, Case
 from remit.core.records import BOUNDS, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind
 from remit.core.values import Stored
 from remit.ports import CaseFilter, Snapshot, UnitOfWork
-from remit.stores.dynamodb.batch import place_at
 from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.items import (
     Item,
-    entry_of,
+    entries_of,
     key_of,
     queue_partition,
     record_of,
@@ -36,20 +35,20 @@ from remit.stores.dynamodb.layout import (
     record_key,
     time_partitions,
 )
-from remit.stores.dynamodb.reading import Between, TableReading, case_partitions, created, equal, one_of
+from remit.stores.dynamodb.lookup import shown
+from remit.stores.dynamodb.reading import Between, TableReading, case_partitions, created, equal, holding
 from remit.stores.dynamodb.record_cache import RecordCache
 from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, QUEUE
 from remit.stores.dynamodb.versions import Versions, moment_of
 from remit.stores.dynamodb.writer import DynamoWriter
 from remit.stores.group_commit import GroupCommit
-from remit.stores.units import RecordSnapshot
+from remit.stores.units import RecordSnapshot, by_time, cursor_of, record_id
 
 T = TypeVar("T")
-R = TypeVar("R", bound=Stored)
+S = TypeVar("S", bound=Stored)
 
 SETTLE_S = 3.0
 """How long a write may be on its way at most, with a second for clocks that differ."""
-_FEW = 25
 _USUAL = (BOUNDS, CHAIN_HEAD, STOPS)
 """Of these nearly every tenant has one."""
 
@@ -81,23 +80,35 @@ class DynamoStore:
         return self._group_commit.submit(units) if units else []
 
     def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
-        places = {record_key(place): place for place in map(place_at, keys)}
-        # What is read of one intent fits together; a page of a list is read in as few requests as hold it.
-        look = self._table.at_one_moment if len(places) <= _FEW else self._table.each
-        items = look(list(places)) if places else {}
-        return RecordSnapshot({place: record_of(items[key]) if key in items else None for key, place in places.items()})
+        return RecordSnapshot(shown(self._table, list(map(record_id, keys))))
 
-    def scan(self, kind: Kind[R], tenant_id: str, prefix: str = "") -> list[R]:
+    def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "") -> list[S]:
         def of_part(partition: str) -> list[Item]:
             return list(self._reading.whole(partition, prefix))
 
         parts = self._reading.at_once(of_part, partitions(kind.name, tenant_id))
-        return [cast(R, record_of(item)) for item in heapq.merge(*parts, key=_sort_key)]
+        return [cast(S, record_of(item)) for item in heapq.merge(*parts, key=_sort_key)]
 
     def due(self, now: datetime, limit: int) -> list[Case]:
         # What happens at a moment sorts after the moment alone, and before this sign behind it.
         places = self._reading.listed(DUE, DUE_PARTS, Between(high=f"{moment(now)}~"))
         return self._reading.cases(places, lambda case: case.due_at is not None and case.due_at <= now, limit)
+
+    # EventBridge and Step Functions carry approvals to what executes them: this store is nobody's queue.
+
+    def claim(
+        self,
+        now: datetime,  # noqa: ARG002 - the port's own
+        connectors: Sequence[str],  # noqa: ARG002
+        limit: int,  # noqa: ARG002
+        unit_for: Callable[[Case], UnitOfWork[T]],  # noqa: ARG002
+    ) -> list[T | RemitError]:
+        """Nothing: no case is queued in DynamoDB."""
+        return []
+
+    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:  # noqa: ARG002 - the port's own
+        """False: see `claim`."""
+        return False
 
     def busy(self) -> bool:
         return any(self._reading.at_once(lambda part: self._reading.anything(part, DUE), MOVING_PARTS))
@@ -122,17 +133,25 @@ class DynamoStore:
         return self._reading.cases(places, which.matches, limit)
 
     def chain(self, tenant_id: str, action_intent_id: str | None) -> list[LedgerEntry]:
-        return [entry_of(item) for item in self._reading.whole(*chain_key(tenant_id, action_intent_id))]
+        items = self._reading.whole(*chain_key(tenant_id, action_intent_id))
+        return [entry for item in items for entry in entries_of(item)]
 
     def recent(
         self, tenant_id: str, event_types: Sequence[str], account_id: str | None, after: str | None, limit: int
     ) -> list[LedgerEntry]:
-        before = Between(high=None if after is None else cursor_place(after))
+        start = None if after is None else cursor_of(after)
         if not event_types:
             return []
-        matching = one_of("event_type", event_types, equal(account_id=account_id))
-        places = self._reading.listed(BY_TIME, time_partitions(tenant_id), before, backwards=True, matching=matching)
-        return self._reading.entries(places, limit)
+
+        def holds(entry: LedgerEntry) -> bool:
+            of_account = account_id in (None, entry.account_id)
+            return entry.event_type in event_types and of_account and (start is None or by_time(entry) < start)
+
+        # Of the cursor's own moment all of them: one that begins before it may hold what comes after it.
+        between = Between(high=None if start is None else f"{moment(start[0])}~")
+        matching = holding("event_types", event_types, equal(account_id=account_id))
+        places = self._reading.listed(BY_TIME, time_partitions(tenant_id), between, backwards=True, matching=matching)
+        return self._reading.entries(places, holds, limit)
 
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
         as_of = self._versions.now()
@@ -141,7 +160,7 @@ class DynamoStore:
         for item in heapq.merge(*parts, key=_sort_key):
             # What was written later may build on what this export has passed already.
             if moment_of(version_of(item)) <= as_of:
-                yield entry_of(item)
+                yield from entries_of(item)
 
     def counts(self, tenant_id: str) -> dict[str, int]:
         statuses = case_partitions(tenant_id, None)

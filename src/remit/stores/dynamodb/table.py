@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 PARTITION, SORT = "pk", "sk"
-TTL = "ttl"
-"""Epoch seconds: set on what DynamoDB may drop by itself, which is only a publication state that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +29,8 @@ QUEUE = Index("queue", "queue_pk", "queue_sk", ("account_id",))
 """A tenant's waiting cases, by when they expire."""
 BY_STATUS = Index("by_status", "status_pk", "status_sk", ("account_id", "action_type", "reason"))
 """A tenant's cases in one status, by when they were created."""
-BY_TIME = Index("by_time", "time_pk", "time_sk", ("account_id", "event_type"))
-"""A tenant's ledger entries, by when they happened."""
+BY_TIME = Index("by_time", "time_pk", "time_sk", ("account_id", "event_types"))
+"""A tenant's segments of the ledger, by when they were written."""
 INDEXES = (DUE, QUEUE, BY_STATUS, BY_TIME)
 
 
@@ -49,13 +47,12 @@ def table_shape() -> dict[str, Any]:
 
 def create_table(client: Any, name: str) -> None:
     """
-    Make the table and switch its time to live on. `client` is boto3's for DynamoDB.
+    Make the table. `client` is boto3's for DynamoDB.
 
     Raises the client's own exceptions, `ResourceInUseException` among them if it is there already.
     """
     client.create_table(TableName=name, **table_shape())
     client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    client.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": TTL})
 
 
 def _index_shape(index: Index) -> dict[str, Any]:

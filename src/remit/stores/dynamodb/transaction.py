@@ -2,7 +2,8 @@
 One `TransactWriteItems`: the effects of some units, conditioned on what they rest on.
 
 Every record that was read is written on the condition that its version is the one that was read, or that it
-is still not there; a place in a chain, on the condition that it is free. Once the transaction has been done
+is still not there; a place in a chain, on the condition that it is free. The item of a case names the segments of its
+chain, and is written with each of them. Once the transaction has been done
 its own conditions no longer hold, so sending it a second time cannot do it twice. Each sending has a version
 of its own: what lands late must not be older than an export that has waited for one request.
 """
@@ -13,10 +14,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from remit.core.records import CASE
 from remit.stores.dynamodb.batch import Effect
-from remit.stores.dynamodb.items import VERSION, Item, key_item, version_of
+from remit.stores.dynamodb.items import (
+    VERSION,
+    Item,
+    key_item,
+    key_of_segment,
+    segment_item,
+    segments_attribute,
+    version_of,
+)
 from remit.stores.dynamodb.layout import ItemKey, record_key, tenant_key
-from remit.stores.dynamodb.record_cache import Versioned
+from remit.stores.dynamodb.record_cache import NOTHING, Versioned
 from remit.stores.dynamodb.table import PARTITION
 from remit.stores.units import RecordId
 
@@ -42,17 +52,18 @@ class Transaction:
         for place, record in self.effect.records.items():
             condition = self._condition(place)
             if record is not None:
-                item = {**self.effect.items[place], VERSION: {"S": self.version}}
+                named = segments_attribute(self.segments_after(place))
+                item = {**self.effect.items[place], **named, VERSION: {"S": self.version}}
                 self._act("Put", f"{place[0]} {place[2]!r}", Item=item, **condition)
             elif place not in self.before or self.before[place].version is not None:
                 self._act("Delete", f"{place[0]} {place[2]!r}", Key=key_item(record_key(place)), **condition)
         for place in sorted(self.effect.checked):
             key = key_item(record_key(place))
             self._act("ConditionCheck", f"{place[0]} {place[2]!r}", Key=key, **self._condition(place))
-        for at, item in self.effect.entries.items():
+        for segment in self.effect.segments():
             self._of_entries.add(len(self.actions))
-            entry = {**item, VERSION: {"S": self.version}}
-            self._act("Put", f"entry {at[1]!r}", Item=entry, ConditionExpression=_ABSENT)
+            item = segment_item(segment, self.version)
+            self._act("Put", f"entry {key_of_segment(segment)[1]!r}", Item=item, ConditionExpression=_ABSENT)
         for tenant_id in self.new_tenants:
             mark = {**key_item(tenant_key(tenant_id)), VERSION: {"S": self.version}}
             self._act("Put", f"tenant {tenant_id!r}", Item=mark)
@@ -66,6 +77,17 @@ class Transaction:
         self._of_entries.clear()
         self.build(table)
 
+    def segments_after(self, place: RecordId) -> tuple[int, ...]:
+        """Where the segments of a case's chain begin once this is done; nowhere for any other record."""
+        if place[0] != CASE.name:
+            return ()
+        new = [
+            each.first
+            for each in self.effect.segments()
+            if (each.first.tenant_id, each.first.action_intent_id) == place[1:]
+        ]
+        return (*self.before.get(place, NOTHING).segments, *(first.sequence for first in new))
+
     @property
     def guarded(self) -> bool:
         """Can sending it again never do it twice?"""
@@ -77,7 +99,7 @@ class Transaction:
 
     def witnesses(self) -> list[ItemKey]:
         """Where to look whether it was done."""
-        return [*self.effect.entries, *(record_key(place) for place in self.effect.records)]
+        return [*map(key_of_segment, self.effect.segments()), *(record_key(place) for place in self.effect.records)]
 
     def landed(self, found: Mapping[ItemKey, Item]) -> bool | None:
         """

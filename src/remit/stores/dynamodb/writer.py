@@ -13,17 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
-from remit.core.values import PLATFORM
 from remit.stores.dynamodb.batch import DynamoBatch, Effect
-from remit.stores.dynamodb.client import MOST_AT_ONE_MOMENT, TRIES, Table, pause
+from remit.stores.dynamodb.client import TRIES, Table, pause
 from remit.stores.dynamodb.faults import CONDITION_FAILED, ServiceFault, fault_of, ours, reasons_of
-from remit.stores.dynamodb.items import record_of, version_of
-from remit.stores.dynamodb.layout import ItemKey, record_key, tenant_key
+from remit.stores.dynamodb.lookup import RecordReader
 from remit.stores.dynamodb.record_cache import NOTHING, RecordCache, Versioned
 from remit.stores.dynamodb.transaction import Transaction
 from remit.stores.dynamodb.versions import Versions
 from remit.stores.group_commit import PendingCall
-from remit.stores.units import FailsAll, RecordId
+from remit.stores.units import FailsAll
 
 LONGEST_S = 30.0
 """How long one call goes on trying; a request that is under way then is waited for."""
@@ -162,7 +160,7 @@ class DynamoWriter:
 
     def _attempt(self, work: list[_Progress], until: float, *, trusting: bool, only: int | None = None) -> None:
         """Decide and write what is left. Raises `_Stale` where that has to be done again, for what is left then."""
-        reader = _RecordReader(self._table, self._cache, self._known_tenants)
+        reader = RecordReader(self._table, self._cache, self._known_tenants)
         batch = DynamoBatch(reader, self._cache, trusting=trusting)
         open_ones = [progress for progress in work if not progress.call.settled]
         left = [(progress, progress.left() if only is None else [only]) for progress in open_ones]
@@ -190,7 +188,8 @@ class DynamoWriter:
     def _note(self, transaction: Transaction, batch: DynamoBatch) -> None:
         self._known_tenants.update(transaction.new_tenants)
         for place, record in transaction.effect.records.items():
-            seen = NOTHING if record is None else Versioned(record, transaction.version)
+            named = transaction.segments_after(place)
+            seen = NOTHING if record is None else Versioned(record, transaction.version, named)
             batch.loaded[place] = seen
             self._cache.remember(place, seen)
 
@@ -268,47 +267,3 @@ def _parts(batch: DynamoBatch, left: Sequence[tuple[_Progress, Sequence[int]]]) 
                 parts[-1].takes(effect)
             parts[-1].answers.append((progress, number, answer))
     return parts
-
-
-class _RecordReader:
-    """Looks things up for a batch, and on the way learns which tenants are known."""
-
-    def __init__(self, table: Table, cache: RecordCache, known_tenants: set[str]) -> None:
-        self._table, self._cache, self._known = table, cache, known_tenants
-
-    def read(self, groups: Sequence[Sequence[RecordId]]) -> dict[RecordId, Versioned]:
-        found: dict[RecordId, Versioned] = {}
-        for places in _packed(groups):
-            found |= self._read(places)
-        return found
-
-    def _read(self, places: Sequence[RecordId]) -> dict[RecordId, Versioned]:
-        keys = {record_key(place): place for place in places}
-        # The platform's stops are read by every decision, and mostly there are none.
-        tenants = {tenant_key(name): name for _, name, _ in places if name not in self._known | {PLATFORM}}
-        items = self._table.at_one_moment([*keys, *tenants][:MOST_AT_ONE_MOMENT])
-        self._known.update(name for key, name in tenants.items() if key in items)
-        found = {place: _seen(items, key) for key, place in keys.items()}
-        for place, seen in found.items():
-            self._cache.remember(place, seen)
-        return found
-
-
-def _seen(items: dict[ItemKey, Any], key: ItemKey) -> Versioned:
-    item = items.get(key)
-    return NOTHING if item is None else Versioned(record_of(item), version_of(item))
-
-
-def _packed(groups: Sequence[Sequence[RecordId]]) -> list[list[RecordId]]:
-    """The groups in as few requests as hold them; no group is split over two, unless it alone is too long."""
-    requests: list[list[RecordId]] = [[]]
-    asked: set[RecordId] = set()
-    for group in groups:
-        new = [place for place in group if place not in asked]
-        asked.update(new)
-        for start in range(0, len(new), MOST_AT_ONE_MOMENT):
-            some = new[start : start + MOST_AT_ONE_MOMENT]
-            if len(requests[-1]) + len(some) > MOST_AT_ONE_MOMENT:
-                requests.append([])
-            requests[-1] += some
-    return [request for request in requests if request]

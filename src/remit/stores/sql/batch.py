@@ -5,23 +5,36 @@ changes. Nothing here knows a database; `load` is how it looks things up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, cast
 
 from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.records import KINDS, Key
+from remit.core.ledger.history import IntentHistory
+from remit.core.lifecycle import Case
+from remit.core.records import CHAIN, KINDS
 from remit.core.values import Stored
-from remit.ports import Message, UnitOfWork, Writes, needed
-from remit.stores.sql.rows import LEDGER, Row, entry_row, moved_row, only_moved, place, record_row
-from remit.stores.units import RecordId, RecordSnapshot
+from remit.ports import UnitOfWork, Writes, needed
+from remit.stores.segments import segments_of
+from remit.stores.sql.rows import (
+    EVENTS,
+    SEGMENTS,
+    STATES,
+    Row,
+    event_rows,
+    moved_row,
+    only_moved,
+    record_row,
+    segment_row,
+    state_row,
+)
+from remit.stores.units import RecordId, RecordSnapshot, Shown, check_may_put, record_id
 
-R = TypeVar("R", bound=Stored)
-
-Load = Callable[[Iterable[RecordId]], dict[RecordId, Stored | None]]
+Load = Callable[[Iterable[RecordId]], dict[RecordId, Shown]]
 Operation = Literal["insert", "update", "move", "upsert", "delete"]
+_Chain = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +51,23 @@ class _Written:
     """What was written so far; `None` stands for a deleted record."""
 
     records: dict[RecordId, Stored | None] = field(default_factory=dict)
-    entries: list[LedgerEntry] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
+    chains: dict[_Chain, list[LedgerEntry]] = field(default_factory=dict)
 
     def take(self, writes: Writes[Any], shown: RecordSnapshot) -> None:
         for key, record in writes.puts:
-            self.records[_may_write(key, shown)] = record
+            self.records[check_may_put(key, shown)] = record
         for key in writes.deletes:
-            self.records[_may_write(key, shown)] = None
-        self.entries += writes.entries
-        self.messages += writes.messages
+            self.records[check_may_put(key, shown)] = None
+        for entry in writes.entries:
+            self.chains.setdefault((entry.tenant_id, entry.action_intent_id), []).append(entry)
 
     def add(self, other: _Written) -> None:
         self.records.update(other.records)
-        self.entries += other.entries
-        self.messages += other.messages
+        for chain, entries in other.chains.items():
+            self.chains.setdefault(chain, []).extend(entries)
 
-
-def _may_write(key: Key[Any], shown: RecordSnapshot) -> RecordId:
-    target = place(key)
-    # Without having been read it could overwrite what another writer just decided.
-    if key.kind.contended and target not in shown.records:
-        raise KeyError(f"{key.kind.name} {key.id!r} is contended and was written without being named")
-    return target
+    def touches(self, place: RecordId) -> bool:
+        return place in self.records or (place[0] == CHAIN.name and place[1:] in self.chains)
 
 
 class SqlBatch:
@@ -68,13 +75,13 @@ class SqlBatch:
 
     def __init__(self, load: Load) -> None:
         self._load = load
-        self._loaded: dict[RecordId, Stored | None] = {}
+        self._loaded: dict[RecordId, Shown] = {}
         self._written = _Written()
         self._more: dict[int, list[RecordId]] = {}
 
     def prefetch(self, units: Sequence[UnitOfWork[Any]]) -> None:
         """Look up in bulk what the units name, and what they will name after seeing that."""
-        named = [list(map(place, unit.reads)) for unit in units]
+        named = [list(map(record_id, unit.reads)) for unit in units]
         self._fetch(each for places in named for each in places)
         for unit, places in zip(units, named, strict=True):
             if unit.then_reads is not None:
@@ -88,37 +95,47 @@ class SqlBatch:
         self._written.add(mine)
         return answers
 
-    @property
-    def messages(self) -> list[Message]:
-        return self._written.messages
-
     def changes(self) -> list[RowChange]:
         """The net effect, in the order in which tables are locked."""
         found: dict[tuple[str, Operation], list[Row]] = {}
-        for target, record in self._written.records.items():
-            change = self._change(target, record)
-            if change is not None:
-                operation, row = change
-                found.setdefault((target[0], operation), []).append(row)
+        for table, operation, row in self._rows():
+            found.setdefault((table, operation), []).append(row)
         changes = [RowChange(table, operation, rows) for (table, operation), rows in found.items()]
         changes.sort(key=lambda change: _LOCK_ORDER[change.table])
-        if self._written.entries:
-            changes.append(RowChange(LEDGER, "insert", list(map(entry_row, self._written.entries))))
         return changes
 
-    def _change(self, target: RecordId, record: Stored | None) -> tuple[Operation, Row] | None:
+    def written(self) -> dict[RecordId, Stored | None]:
+        """The records as they are when the changes are committed."""
+        return self._written.records
+
+    def _rows(self) -> Iterator[tuple[str, Operation, Row]]:
+        for target, record in self._written.records.items():
+            yield from self._record_rows(target, record)
+        for entries in self._written.chains.values():
+            for segment in segments_of(entries):
+                yield SEGMENTS, "insert", segment_row(segment)
+                yield from ((EVENTS, "insert", row) for row in event_rows(segment))
+
+    def _record_rows(self, target: RecordId, record: Stored | None) -> Iterator[tuple[str, Operation, Row]]:
         unread = target not in self._loaded
-        before = None if unread else self._loaded[target]
+        before = None if unread else cast("Stored | None", self._loaded[target])
         if record is None:
-            return ("delete", target[1:]) if unread or before is not None else None
+            if unread or before is not None:
+                yield target[0], "delete", target[1:]
+            return
         row = record_row(*target[1:], record)
         if unread:
-            return "upsert", row
-        # Never an upsert for what was seen to be absent: if someone else made it in the meantime,
-        # the unit has to be asked again.
-        if before is None:
-            return "insert", row
-        return ("move", moved_row(row)) if only_moved(before, record) else ("update", row)
+            yield target[0], "upsert", row
+        elif before is None:
+            # Never an upsert for what was seen to be absent: if someone else made it in the meantime,
+            # the unit has to be asked again.
+            yield target[0], "insert", row
+        elif only_moved(before, record):
+            yield target[0], "move", moved_row(row)
+        else:
+            yield target[0], "update", row
+        if isinstance(record, Case):
+            yield from _state_rows(before, record)
 
     def _answer(self, unit: UnitOfWork[Any], mine: _Written) -> Any:
         try:
@@ -130,26 +147,36 @@ class SqlBatch:
         return writes.answer
 
     def _show(self, unit: UnitOfWork[Any], mine: _Written) -> RecordSnapshot:
-        places = list(map(place, unit.reads))
+        places = list(map(record_id, unit.reads))
         shown = RecordSnapshot(self._current(places, mine))
         if unit.then_reads is not None:
             more = self._more.get(id(unit))
-            # What it foresaw holds unless a unit before it changed what it looked at.
-            if more is None or any(each in mine.records or each in self._written.records for each in places):
-                more = list(map(place, needed(unit, shown)))
+            # What was predicted holds unless a unit before it changed what it looked at.
+            if more is None or any(mine.touches(each) or self._written.touches(each) for each in places):
+                more = list(map(record_id, needed(unit, shown)))
             shown.records.update(self._current(more, mine))
         return shown
 
-    def _current(self, places: Sequence[RecordId], mine: _Written) -> dict[RecordId, Stored | None]:
+    def _current(self, places: Sequence[RecordId], mine: _Written) -> dict[RecordId, Shown]:
         self._fetch(places)
-        loaded, before, own = self._loaded, self._written.records, mine.records
-        return {each: own[each] if each in own else before[each] if each in before else loaded[each] for each in places}
+        return {place: self._now(place, mine) for place in places}
+
+    def _now(self, place: RecordId, mine: _Written) -> Shown:
+        for written in (mine.records, self._written.records):
+            if place in written:
+                return written[place]
+        loaded = self._loaded[place]
+        if place[0] != CHAIN.name:
+            return loaded
+        entries = [*self._written.chains.get(place[1:], ()), *mine.chains.get(place[1:], ())]
+        history = cast("IntentHistory | None", loaded)
+        return history if not entries else history.after(entries) if history else IntentHistory(entries)
 
     def _predict_keys(self, unit: UnitOfWork[Any], places: Sequence[RecordId]) -> None:
         shown = RecordSnapshot({each: self._loaded[each] for each in places})
         # If it raises: at its turn it is asked again, and what it raises then is its answer.
         with suppress(Exception):
-            self._more[id(unit)] = list(map(place, needed(unit, shown)))
+            self._more[id(unit)] = list(map(record_id, needed(unit, shown)))
 
     def _fetch(self, places: Iterable[RecordId]) -> None:
         missing = {each for each in places if each not in self._loaded}
@@ -157,4 +184,17 @@ class SqlBatch:
             self._loaded.update(self._load(missing))
 
 
-_LOCK_ORDER = {name: position for position, name in enumerate(KINDS)}
+def _state_rows(before: Stored | None, after: Case) -> Iterator[tuple[str, Operation, Row]]:
+    old = state_row(before) if isinstance(before, Case) else None
+    new = state_row(after)
+    if old == new:
+        return
+    if new is None:
+        yield STATES, "delete", (after.tenant_id, after.action_intent_id)
+    elif old is None:
+        yield STATES, "insert", new
+    else:
+        yield STATES, "update", new
+
+
+_LOCK_ORDER = {name: position for position, name in enumerate([*KINDS, STATES, SEGMENTS, EVENTS])}

@@ -12,7 +12,7 @@ import sqlalchemy
 from sqlalchemy.exc import DBAPIError
 
 from remit.core.errors import InvalidInput, RemitError, TryLater
-from remit.core.records import KINDS
+from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import RowChange
 from remit.stores.sql.rows import Row
 from remit.stores.units import RecordId
@@ -60,8 +60,11 @@ class Dialect(Protocol):
 
     def has_table(self, driver: Any, table: str) -> bool: ...
 
-    def load(self, driver: Any, places: Iterable[RecordId], *, lock: bool) -> list[tuple[str, str, str, str]]:
-        """Kind, tenant, id and body of what exists there; with `lock`, contended records stay as they are."""
+    def load(self, driver: Any, places: Iterable[RecordId], *, lock: bool) -> list[tuple[str, str, str, Any]]:
+        """
+        Kind, tenant, id and body of what exists there, a chain as its segments in their order; with `lock`, contended
+        records stay as they are.
+        """
         ...
 
     def write(self, driver: Any, changes: Sequence[RowChange]) -> None:
@@ -72,12 +75,12 @@ class Dialect(Protocol):
         """`sql` has `:name` for a parameter, and `= ANY_OF(:name)` for one that is a list."""
         ...
 
-    def stream(self, driver: Any, sql: str, parameters: dict[str, Any]) -> Rows:
-        """The same, a few rows at a time, as of one moment."""
+    def take(self, driver: Any, sql: str, parameters: dict[str, Any]) -> list[Row]:
+        """`fetch` for the one who writes: rows that another writer has taken are passed over, these are ours."""
         ...
 
-    def can_commit(self, driver: Any) -> bool:
-        """Is the transaction sound? PostgreSQL takes COMMIT after a failed statement for ROLLBACK, and says nothing."""
+    def stream(self, driver: Any, sql: str, parameters: dict[str, Any]) -> Rows:
+        """The same, a few rows at a time, as of one moment."""
         ...
 
     def fault(self, error: BaseException) -> DriverFault | None:
@@ -143,4 +146,5 @@ def _lock_order(group: tuple[str, str]) -> tuple[int, str]:
     return _POSITION[group[0]], group[1]
 
 
-_POSITION = {name: position for position, name in enumerate(KINDS)}
+# A chain after its case: whoever holds the case sees all of it.
+_POSITION = {name: position for position, name in enumerate([*KINDS, CHAIN.name])}

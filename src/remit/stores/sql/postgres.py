@@ -20,10 +20,10 @@ import sqlalchemy
 from sqlalchemy import event
 
 from remit.core.errors import InvalidInput
-from remit.core.records import KINDS
+from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import Operation, RowChange
 from remit.stores.sql.dialect import DriverFault, Stale, driver_error, grouped, is_lost
-from remit.stores.sql.rows import LEDGER, MOVED_COLUMNS, TABLES, Row
+from remit.stores.sql.rows import BIGINTS, BLOBS, EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, Row
 from remit.stores.units import RecordId
 
 _AGAIN = (
@@ -92,7 +92,7 @@ class Postgres:
 
     def load(
         self, driver: psycopg.Connection, places: Iterable[RecordId], *, lock: bool
-    ) -> list[tuple[str, str, str, str]]:
+    ) -> list[tuple[str, str, str, Any]]:
         statements = _LOAD_AND_LOCK if lock else _LOAD
         groups = grouped(places)
         found = []
@@ -115,14 +115,14 @@ class Postgres:
     def fetch(self, driver: psycopg.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
         return driver.execute(_translated(sql), parameters).fetchall()
 
+    def take(self, driver: psycopg.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
+        return self.fetch(driver, f"{sql} FOR UPDATE OF cases SKIP LOCKED", parameters)
+
     def stream(self, driver: psycopg.Connection, sql: str, parameters: dict[str, Any]) -> Generator[Row, None, None]:
         with driver.cursor(name="remit_stream") as cursor:
             cursor.itersize = _STREAMED_ROWS
             cursor.execute(_translated(sql), parameters)
             yield from cursor
-
-    def can_commit(self, driver: psycopg.Connection) -> bool:
-        return driver.info.transaction_status != psycopg.pq.TransactionStatus.INERROR
 
     def fault(self, error: BaseException) -> DriverFault | None:
         cause = driver_error(error)
@@ -219,17 +219,26 @@ _LOAD = {
     kind: f"SELECT id, body FROM {kind} WHERE tenant_id = %s AND id = ANY(%b::text[]) ORDER BY id" for kind in KINDS
 }
 _LOAD_AND_LOCK = {name: f"{_LOAD[name]} FOR UPDATE" if kind.contended else _LOAD[name] for name, kind in KINDS.items()}
+_LOAD[CHAIN.name] = _LOAD_AND_LOCK[CHAIN.name] = (
+    f"SELECT chain, body FROM {SEGMENTS} WHERE tenant_id = %s AND chain = ANY(%b::text[]) ORDER BY chain, first"
+)
 
 
-def _arrays(columns: Sequence[str]) -> str:
+def _arrays(table: str, columns: Sequence[str]) -> str:
     """One row a position, from one array a column."""
-    types = ("bigint" if column.endswith("_us") or column == "sequence" else "text" for column in columns)
+    types = (_type_of(table, column) for column in columns)
     return f"unnest({', '.join(f'%b::{type}[]' for type in types)}) AS given ({', '.join(columns)})"
+
+
+def _type_of(table: str, column: str) -> str:
+    if (table, column) in BLOBS:
+        return "bytea"
+    return "bigint" if column.endswith("_us") or column in BIGINTS else "text"
 
 
 def _insert(table: str) -> str:
     columns = TABLES[table]
-    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM {_arrays(columns)}"
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM {_arrays(table, columns)}"
 
 
 _SAME = "target.tenant_id = given.tenant_id AND target.id = given.id"
@@ -237,7 +246,7 @@ _SAME = "target.tenant_id = given.tenant_id AND target.id = given.id"
 
 def _update(table: str, columns: Sequence[str]) -> str:
     changed = ", ".join(f"{column} = given.{column}" for column in columns[:-2])
-    return f"UPDATE {table} AS target SET {changed} FROM {_arrays(columns)} WHERE {_SAME}"
+    return f"UPDATE {table} AS target SET {changed} FROM {_arrays(table, columns)} WHERE {_SAME}"
 
 
 def _upsert(table: str) -> str:
@@ -245,10 +254,15 @@ def _upsert(table: str) -> str:
     return f"{_insert(table)} ON CONFLICT (tenant_id, id) DO UPDATE SET {changed}"
 
 
-_WRITE: dict[tuple[str, Operation], str] = {(LEDGER, "insert"): _insert(LEDGER)}
-for _kind in KINDS:
-    _WRITE[_kind, "insert"] = _insert(_kind)
-    _WRITE[_kind, "update"] = _update(_kind, TABLES[_kind])
-    _WRITE[_kind, "move"] = _update(_kind, MOVED_COLUMNS)
-    _WRITE[_kind, "upsert"] = _upsert(_kind)
-    _WRITE[_kind, "delete"] = f"DELETE FROM {_kind} AS target USING {_arrays(('tenant_id', 'id'))} WHERE {_SAME}"
+_WRITE: dict[tuple[str, Operation], str] = {
+    (SEGMENTS, "insert"): _insert(SEGMENTS),
+    (EVENTS, "insert"): _insert(EVENTS),
+}
+for _table in [*KINDS, STATES]:
+    _WRITE[_table, "insert"] = _insert(_table)
+    _WRITE[_table, "update"] = _update(_table, TABLES[_table])
+    _WRITE[_table, "move"] = _update(_table, MOVED_COLUMNS)
+    _WRITE[_table, "upsert"] = _upsert(_table)
+    _WRITE[_table, "delete"] = (
+        f"DELETE FROM {_table} AS target USING {_arrays(_table, ('tenant_id', 'id'))} WHERE {_SAME}"
+    )

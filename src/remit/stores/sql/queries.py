@@ -5,27 +5,67 @@ dialect puts its own spelling there. Every one of them is carried by an index of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from remit.core.ledger.entries import OF_TENANT
-from remit.core.lifecycle import MOVING, WAITING
+from remit.core.lifecycle import MOVING, WAITING, Status
 from remit.core.records import KINDS
-from remit.stores.sql.rows import ENTRY_COLUMNS, LEDGER, TENANT_CHAIN
+from remit.stores.segments import COMMON
+from remit.stores.sql.rows import EVENTS, SEGMENTS, STATES, TENANT_CHAIN
+
+PLAIN = "SUCCEEDED"
+"""The one status that has no row in `case_states`."""
 
 
-def _listed(statuses: frozenset[Any]) -> str:
-    # Spelled as in the schema: a partial index serves only the very condition it was made with.
+def listed(statuses: frozenset[Status]) -> str:
+    """Spelled as in the schema: a partial index serves only the very condition it was made with."""
     return ", ".join(f"'{status}'" for status in sorted(statuses))
 
 
-DUE = "SELECT body FROM cases WHERE due_at_us <= :now ORDER BY due_at_us, tenant_id, id LIMIT :limit"
-BUSY = f"SELECT EXISTS (SELECT 1 FROM cases WHERE status IN ({_listed(MOVING)}))"
-COUNTS = "SELECT status, count(*) FROM cases WHERE tenant_id = :tenant GROUP BY status"
-CHAIN = f"SELECT {ENTRY_COLUMNS} FROM {LEDGER} WHERE tenant_id = :tenant AND chain = :chain ORDER BY sequence"
-EXPORT = (
-    f"SELECT {ENTRY_COLUMNS} FROM {LEDGER} WHERE tenant_id = :tenant AND chain > '{TENANT_CHAIN}' "
-    "ORDER BY chain, sequence"
-)
+_OF_CASE = "cases.tenant_id = state.tenant_id AND cases.id = state.id"
+_STATE_AND_CASE = f"{STATES} AS state JOIN cases ON {_OF_CASE}"
+DUE = f"""
+    SELECT cases.body FROM (
+        SELECT tenant_id, id, due_at_us FROM (
+            SELECT tenant_id, id, due_at_us FROM {STATES} WHERE queue IS NULL AND due_at_us <= :now
+            ORDER BY due_at_us, tenant_id, id LIMIT :limit
+        ) AS moving
+        UNION ALL
+        SELECT tenant_id, id, expires_at_us FROM (
+            SELECT tenant_id, id, expires_at_us FROM {STATES}
+            WHERE queue IS NOT NULL AND status = 'APPROVED' AND expires_at_us <= :now
+            ORDER BY expires_at_us, tenant_id, id LIMIT :limit
+        ) AS expired
+    ) AS state JOIN cases ON {_OF_CASE}
+    ORDER BY state.due_at_us, state.tenant_id, state.id LIMIT :limit"""
+BUSY = f"SELECT EXISTS (SELECT 1 FROM {STATES} WHERE status IN ({listed(MOVING)}))"
+# Counted without reading a case: by their states, and what has none by the number of all.
+COUNTS = f"SELECT status, count(*) FROM {STATES} WHERE tenant_id = :tenant GROUP BY status"
+COUNT_ALL = "SELECT count(*) FROM cases WHERE tenant_id = :tenant"
+SEGMENTS_OF_CHAIN = f"SELECT body FROM {SEGMENTS} WHERE tenant_id = :tenant AND chain = :chain ORDER BY first"
+EXPORT = f"SELECT body FROM {SEGMENTS} WHERE tenant_id = :tenant AND chain > '{TENANT_CHAIN}' ORDER BY chain, first"
+QUEUED_TENANTS = f"""
+    WITH RECURSIVE hop (tenant_id) AS (
+        SELECT min(tenant_id) FROM {STATES} WHERE status IN ({listed(MOVING)}) AND tenant_id > :after
+        UNION ALL
+        SELECT (SELECT min(tenant_id) FROM {STATES}
+                WHERE status IN ({listed(MOVING)}) AND tenant_id > hop.tenant_id)
+        FROM hop WHERE hop.tenant_id IS NOT NULL
+    )
+    SELECT tenant_id FROM hop WHERE tenant_id IS NOT NULL LIMIT :limit"""
+QUEUED = f"""
+    SELECT cases.body FROM {STATES} AS state JOIN cases ON {_OF_CASE}
+    WHERE state.tenant_id = :tenant AND state.status IN ({listed(MOVING)}) AND state.due_at_us <= :now
+    AND state.queue = ANY_OF(:queues)
+    ORDER BY state.due_at_us LIMIT :limit"""
+
+
+HAS_QUEUED = f"""
+    SELECT EXISTS (
+        SELECT 1 FROM {STATES}
+        WHERE status IN ({listed(MOVING)}) AND queue = ANY_OF(:queues) AND due_at_us <= :now
+    )"""
 
 
 def _tenants_of(table: str) -> str:
@@ -42,11 +82,7 @@ def _tenants_of(table: str) -> str:
         ) AS of_{table}"""
 
 
-TENANTS = " UNION ".join(map(_tenants_of, [*KINDS, LEDGER])) + " ORDER BY tenant_id"
-
-
-def chain_name(action_intent_id: str | None) -> str:
-    return TENANT_CHAIN if action_intent_id is None else action_intent_id
+TENANTS = " UNION ".join(map(_tenants_of, [*KINDS, SEGMENTS])) + " ORDER BY tenant_id"
 
 
 def scan(kind: str) -> str:
@@ -57,45 +93,76 @@ def scan(kind: str) -> str:
 def waiting(**wanted: Any) -> tuple[str, dict[str, Any]]:
     where, given = _where(
         wanted,
-        tenant="tenant_id = :tenant",
-        account="account_id = :account",
-        at="(expires_at_us, id) > (:at, :id)",
+        tenant="state.tenant_id = :tenant",
+        account="state.account_id = :account",
+        at="(state.expires_at_us, state.id) > (:at, :id)",
     )
-    where = f"{where} AND status IN ({_listed(WAITING)})"
-    return f"SELECT body FROM cases WHERE {where} ORDER BY expires_at_us, id LIMIT :limit", given
+    where = f"{where} AND state.status IN ({listed(WAITING)})"
+    order = "ORDER BY state.expires_at_us, state.id LIMIT :limit"
+    return f"SELECT cases.body FROM {_STATE_AND_CASE} WHERE {where} {order}", given
 
 
-def cases(**wanted: Any) -> tuple[str, dict[str, Any]]:
-    where, given = _where(
-        wanted,
-        tenant="tenant_id = :tenant",
-        account="account_id = :account",
-        action_type="action_type = :action_type",
-        reason="reason = :reason",
+def cases(statuses: Sequence[Status] | None, **wanted: Any) -> tuple[str, dict[str, Any]]:
+    """By their states where all of the wanted statuses have rows there: those are the rarer ones."""
+    by_state = statuses is not None and PLAIN not in statuses
+    table, source = ("state", _STATE_AND_CASE) if by_state else ("cases", "cases")
+    if statuses is not None:
         # One alone as such: then the index by status also gives the order.
-        status="status = :status",
-        statuses="status = ANY_OF(:statuses)",
-        created_from="created_at_us >= :created_from",
-        created_before="created_at_us < :created_before",
-        at="(created_at_us, id) < (:at, :id)",
-    )
-    return f"SELECT body FROM cases WHERE {where} ORDER BY created_at_us DESC, id DESC LIMIT :limit", given
-
-
-def recent(**wanted: Any) -> tuple[str, dict[str, Any]]:
+        wanted |= {"status": statuses[0]} if len(statuses) == 1 else {"statuses": list(statuses)}
     where, given = _where(
         wanted,
-        tenant="tenant_id = :tenant",
-        event_types="event_type = ANY_OF(:event_types)",
-        account="account_id = :account",
-        at="(at_us, entry_id) < (:at, :id)",
+        tenant=f"{table}.tenant_id = :tenant",
+        account="cases.account_id = :account",
+        action_type="cases.action_type = :action_type",
+        reason="cases.reason = :reason",
+        status=f"{table}.status = :status",
+        statuses=f"{table}.status = ANY_OF(:statuses)",
+        created_from=f"{table}.created_at_us >= :created_from",
+        created_before=f"{table}.created_at_us < :created_before",
+        at=f"({table}.created_at_us, {table}.id) < (:at, :id)",
     )
-    latest = "at_us"
-    if OF_TENANT.issuperset(wanted["event_types"]):
-        # Few among very many: found by their chain and then sorted, never by reading back through all that happened.
-        where, latest = f"{where} AND chain = '{TENANT_CHAIN}'", "+at_us"
-    order = f"ORDER BY {latest} DESC, entry_id DESC LIMIT :limit"
-    return f"SELECT {ENTRY_COLUMNS} FROM {LEDGER} WHERE {where} {order}", given
+    order = f"ORDER BY {table}.created_at_us DESC, {table}.id DESC LIMIT :limit"
+    return f"SELECT cases.body FROM {source} WHERE {where} {order}", given
+
+
+def recent(event_types: Sequence[str], kinds: int, **wanted: Any) -> tuple[str, dict[str, Any]]:
+    """
+    The segments that hold such entries, newest first: of `moment` alone, or up to `at`, that moment included.
+    """
+    if OF_TENANT.issuperset(event_types):
+        # Few among very many: found by their chain and then sorted.
+        where, given = _where(wanted, **_OF_SEGMENTS)
+        source = f"{SEGMENTS} WHERE {where} AND chain = '{TENANT_CHAIN}'"
+        return f"SELECT body FROM {source} ORDER BY +at_us DESC, entry_id DESC LIMIT :limit", given
+    if not COMMON.intersection(event_types):
+        return _rare(list(event_types), wanted)
+    where, given = _where(wanted, **_OF_SEGMENTS)
+    order = "ORDER BY at_us DESC, entry_id DESC LIMIT :limit"
+    return f"SELECT body FROM {SEGMENTS} WHERE {where} AND kinds & :kinds <> 0 {order}", given | {"kinds": kinds}
+
+
+_OF_SEGMENTS = {
+    "tenant": "tenant_id = :tenant",
+    "account": "account_id = :account",
+    "at": "at_us <= :at",
+    "moment": "at_us = :moment",
+}
+
+
+def _rare(event_types: list[str], wanted: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    where, given = _where(
+        wanted,
+        tenant="event.tenant_id = :tenant",
+        account="segment.account_id = :account",
+        at="event.at_us <= :at",
+        moment="event.at_us = :moment",
+    )
+    source = f"""{EVENTS} AS event JOIN {SEGMENTS} AS segment
+        ON segment.tenant_id = event.tenant_id AND segment.chain = event.chain AND segment.first = event.first"""
+    sql = f"""SELECT DISTINCT segment.body, event.at_us, event.entry_id FROM {source}
+        WHERE {where} AND event.event_type = ANY_OF(:event_types)
+        ORDER BY event.at_us DESC, event.entry_id DESC LIMIT :limit"""
+    return sql, given | {"event_types": event_types}
 
 
 def _where(wanted: dict[str, Any], **conditions: str) -> tuple[str, dict[str, Any]]:

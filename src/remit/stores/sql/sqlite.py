@@ -15,10 +15,10 @@ import sqlalchemy
 from sqlalchemy import event
 
 from remit.core.errors import InvalidInput
-from remit.core.records import KINDS
+from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import Operation, RowChange
 from remit.stores.sql.dialect import DriverFault, Stale, driver_error, grouped
-from remit.stores.sql.rows import LEDGER, MOVED_COLUMNS, TABLES, Row
+from remit.stores.sql.rows import EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, Row
 from remit.stores.units import RecordId
 
 BUSY_TIMEOUT_S = 30.0
@@ -67,7 +67,7 @@ class Sqlite:
 
     def load(
         self, driver: sqlite3.Connection, places: Iterable[RecordId], *, lock: bool
-    ) -> list[tuple[str, str, str, str]]:
+    ) -> list[tuple[str, str, str, Any]]:
         groups = grouped(places)
         # Several statements see one moment only inside a transaction; a writer is in one.
         if not lock and len(groups) > 1:
@@ -88,12 +88,12 @@ class Sqlite:
     def fetch(self, driver: sqlite3.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
         return driver.execute(_translated(sql), _sent(parameters)).fetchall()
 
+    def take(self, driver: sqlite3.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
+        # Who writes is alone from BEGIN on.
+        return self.fetch(driver, sql, parameters)
+
     def stream(self, driver: sqlite3.Connection, sql: str, parameters: dict[str, Any]) -> sqlite3.Cursor:
         return driver.execute(_translated(sql), _sent(parameters))
-
-    def can_commit(self, driver: sqlite3.Connection) -> bool:
-        # A full disk, for one, ends the transaction by itself.
-        return driver.in_transaction
 
     def fault(self, error: BaseException) -> DriverFault | None:
         cause = driver_error(error)
@@ -169,7 +169,12 @@ _LOAD = {
     kind: f"SELECT id, body FROM {kind} WHERE tenant_id = ? AND id IN (SELECT value FROM json_each(?))"
     for kind in KINDS
 }
+_LOAD[CHAIN.name] = (
+    f"SELECT chain, body FROM {SEGMENTS} WHERE tenant_id = ? AND chain IN (SELECT value FROM json_each(?)) "
+    "ORDER BY chain, first"
+)
 _LOAD_ONE = {kind: f"SELECT id, body FROM {kind} WHERE tenant_id = ? AND id = ?" for kind in KINDS}
+_LOAD_ONE[CHAIN.name] = f"SELECT chain, body FROM {SEGMENTS} WHERE tenant_id = ? AND chain = ? ORDER BY first"
 
 
 def _insert(table: str) -> str:
@@ -187,10 +192,13 @@ def _upsert(table: str) -> str:
     return f"{_insert(table)} ON CONFLICT (tenant_id, id) DO UPDATE SET {changed}"
 
 
-_WRITE: dict[tuple[str, Operation], str] = {(LEDGER, "insert"): _insert(LEDGER)}
-for _kind in KINDS:
-    _WRITE[_kind, "insert"] = _insert(_kind)
-    _WRITE[_kind, "update"] = _update(_kind, TABLES[_kind])
-    _WRITE[_kind, "move"] = _update(_kind, MOVED_COLUMNS)
-    _WRITE[_kind, "upsert"] = _upsert(_kind)
-    _WRITE[_kind, "delete"] = f"DELETE FROM {_kind} WHERE tenant_id = ? AND id = ?"
+_WRITE: dict[tuple[str, Operation], str] = {
+    (SEGMENTS, "insert"): _insert(SEGMENTS),
+    (EVENTS, "insert"): _insert(EVENTS),
+}
+for _table in [*KINDS, STATES]:
+    _WRITE[_table, "insert"] = _insert(_table)
+    _WRITE[_table, "update"] = _update(_table, TABLES[_table])
+    _WRITE[_table, "move"] = _update(_table, MOVED_COLUMNS)
+    _WRITE[_table, "upsert"] = _upsert(_table)
+    _WRITE[_table, "delete"] = f"DELETE FROM {_table} WHERE tenant_id = ? AND id = ?"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import Any, Self, TypeVar, cast
@@ -17,63 +17,93 @@ from remit.core.records import CASE, Key, Kind
 from remit.core.values import Stored
 from remit.ports import CaseFilter, Snapshot, UnitOfWork
 from remit.stores.group_commit import GroupCommit
+from remit.stores.segments import Segment, kinds_of, unpack
 from remit.stores.sql import queries
 from remit.stores.sql.dialect import Dialect, DriverFault, raise_ours
+from remit.stores.sql.loading import loaded
 from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.postgres import Postgres
-from remit.stores.sql.rows import Row, cursor_of, entry_of, microseconds, place
+from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, segment_at_us
 from remit.stores.sql.sqlite import Sqlite
-from remit.stores.sql.writer import EnlistInTransaction, SqlWriter
-from remit.stores.units import RecordId, RecordSnapshot, parse_record
+from remit.stores.sql.writer import SqlWriter
+from remit.stores.units import RecordSnapshot, by_time, cursor_of, parse_record, record_id
 
 T = TypeVar("T")
-R = TypeVar("R", bound=Stored)
+S = TypeVar("S", bound=Stored)
 
 _READ_TRIES = 3
+_EVERY = 2**62
 
 
 class SqlStore:
     """A store in SQLite or PostgreSQL. Open it with `SqlStore.open`; share it between threads."""
 
-    def __init__(self, dialect: Dialect, enlist: EnlistInTransaction | None = None) -> None:
+    def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._writer = SqlWriter(dialect.writer(), dialect, enlist)
+        self._writer = SqlWriter(dialect.writer(), dialect)
+        self._last_claimed = ""
         self._group_commit = GroupCommit(self._writer.carry_out)
         self._readers = dialect.readers()
 
     @classmethod
-    def open(cls, url: str, enlist: EnlistInTransaction | None = None, *, create: bool = True) -> Self:
+    def open(cls, url: str, *, create: bool = True) -> Self:
         """
         `url` is `sqlite:///path.db` or `postgresql://user:password@host/database`.
 
-        Creates or upgrades what is in there first. `enlist` is given the open transaction and the
-        messages that go out with it. Raises `InvalidInput` if the URL means nothing, or names what is
-        not there or cannot be used, `TryLater` if the database cannot be reached, and, where it is not
-        to `create` one, `NoDatabase`.
+        Creates or upgrades what is in there first. Raises `InvalidInput` if the URL means nothing, or
+        names what is not there or cannot be used, `TryLater` if the database cannot be reached, and,
+        where it is not to `create` one, `NoDatabase`.
         """
         dialect = dialect_of(url)
         if not create and not dialect.exists():
             raise NoDatabase(dialect.name)
         migrate_with(dialect)
-        return cls(dialect, enlist)
+        return cls(dialect)
 
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         return self._group_commit.submit(units) if units else []
 
+    def claim(
+        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
+    ) -> list[T | RemitError]:
+        def find(driver: Any) -> list[UnitOfWork[T]]:
+            return [unit_for(case) for case in self._queued(driver, now, connectors, limit)]
+
+        return self._group_commit.submit((), find)
+
+    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:
+        return bool(self._fetch(queries.HAS_QUEUED, now=microseconds(now), queues=list(connectors))[0][0])
+
+    def _queued(self, driver: Any, now: datetime, connectors: Sequence[str], limit: int) -> list[Case]:
+        """In turns by tenant, from the tenant after the one that came last."""
+        tenants = self._queued_tenants(driver, limit)
+        found: list[Case] = []
+        for place, tenant_id in enumerate(tenants):
+            # The later ones share what the earlier have left.
+            share = -(-(limit - len(found)) // (len(tenants) - place))
+            given = {"tenant": tenant_id, "now": microseconds(now), "queues": list(connectors), "limit": share}
+            rows = self._dialect.take(driver, queries.QUEUED, given)
+            self._last_claimed = tenant_id if rows else self._last_claimed
+            found += _cases(rows)
+        return found
+
+    def _queued_tenants(self, driver: Any, limit: int) -> list[str]:
+        def after(tenant_id: str) -> list[str]:
+            given = {"after": tenant_id, "limit": limit}
+            return [name for (name,) in self._dialect.fetch(driver, queries.QUEUED_TENANTS, given)]
+
+        behind = after(self._last_claimed)
+        return behind if len(behind) >= limit else list(dict.fromkeys([*behind, *after("")]))[:limit]
+
     def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
-        records: dict[RecordId, Stored | None] = dict.fromkeys(map(place, keys))
+        places = list(map(record_id, keys))
+        if not places:
+            return RecordSnapshot({})
+        return RecordSnapshot(self._with_reader(lambda driver: loaded(self._dialect, driver, places, lock=False)))
 
-        def look(driver: Any) -> None:
-            for kind, tenant_id, id, body in self._dialect.load(driver, records, lock=False):
-                records[kind, tenant_id, id] = parse_record(kind, body)
-
-        if records:
-            self._with_reader(look)
-        return RecordSnapshot(records)
-
-    def scan(self, kind: Kind[R], tenant_id: str, prefix: str = "") -> list[R]:
+    def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "") -> list[S]:
         rows = self._fetch(queries.scan(kind.name), tenant=tenant_id, first=prefix, last=prefix + chr(0x10FFFF))
-        return [cast(R, parse_record(kind.name, body)) for (body,) in rows]
+        return [cast(S, parse_record(kind.name, body)) for (body,) in rows]
 
     def due(self, now: datetime, limit: int) -> list[Case]:
         return _cases(self._fetch(queries.DUE, now=microseconds(now), limit=limit))
@@ -82,18 +112,18 @@ class SqlStore:
         return bool(self._fetch(queries.BUSY)[0][0])
 
     def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:
-        at, id = (None, None) if after is None else cursor_of(after)
+        at, id = (None, None) if after is None else cursor_us(after)
         sql, given = queries.waiting(tenant=tenant_id, account=account_id, at=at, id=id)
         return _cases(self._fetch(sql, **given, limit=limit))
 
     def cases(self, tenant_id: str, which: CaseFilter, after: str | None, limit: int) -> list[Case]:
-        at, id = (None, None) if after is None else cursor_of(after)
+        at, id = (None, None) if after is None else cursor_us(after)
         sql, given = queries.cases(
+            which.statuses,
             tenant=tenant_id,
             account=which.account_id,
             action_type=which.action_type,
             reason=which.reason,
-            **_statuses(which),
             created_from=None if which.created_from is None else microseconds(which.created_from),
             created_before=None if which.created_before is None else microseconds(which.created_before),
             at=at,
@@ -102,27 +132,51 @@ class SqlStore:
         return _cases(self._fetch(sql, **given, limit=limit))
 
     def chain(self, tenant_id: str, action_intent_id: str | None) -> list[LedgerEntry]:
-        chain = queries.chain_name(action_intent_id)
-        return list(map(entry_of, self._fetch(queries.CHAIN, tenant=tenant_id, chain=chain)))
+        chain = chain_name(action_intent_id)
+        return list(_entries(self._fetch(queries.SEGMENTS_OF_CHAIN, tenant=tenant_id, chain=chain)))
 
     def recent(
         self, tenant_id: str, event_types: Sequence[str], account_id: str | None, after: str | None, limit: int
     ) -> list[LedgerEntry]:
-        at, id = (None, None) if after is None else cursor_of(after)
-        sql, given = queries.recent(tenant=tenant_id, event_types=list(event_types), account=account_id, at=at, id=id)
-        return list(map(entry_of, self._fetch(sql, **given, limit=limit)))
+        if not event_types:
+            return []
+        start = None if after is None else cursor_of(after)
+
+        def read(most: int, **of: int | None) -> list[Segment]:
+            sql, given = queries.recent(event_types, kinds_of(event_types), tenant=tenant_id, account=account_id, **of)
+            return [Segment(unpack(body)) for body, *_ in self._fetch(sql, **given, limit=most)]
+
+        def asked_for(entry: LedgerEntry) -> bool:
+            return entry.event_type in event_types and (start is None or by_time(entry) < start)
+
+        upto = None if start is None else microseconds(start[0])
+        found: list[LedgerEntry] = []
+        while len(found) < limit:
+            moments, older = _whole_moments(read, upto, limit)
+            entries = (entry for segment in moments for entry in segment.entries)
+            found += sorted(filter(asked_for, entries), key=by_time, reverse=True)
+            if older is None:
+                break
+            upto = older
+        return found[:limit]
 
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
         try:
             with closing(self._readers.raw_connection()) as connection:
                 driver: Any = connection.driver_connection
                 with closing(self._dialect.stream(driver, queries.EXPORT, {"tenant": tenant_id})) as rows:
-                    yield from map(entry_of, rows)
+                    yield from _entries(rows)
         except Exception as error:
             raise_ours(error, self._dialect.name)
 
     def counts(self, tenant_id: str) -> dict[str, int]:
-        return dict(self._fetch(queries.COUNTS, tenant=tenant_id))
+        def count(driver: Any) -> dict[str, int]:
+            by_state: dict[str, int] = dict(self._dialect.fetch(driver, queries.COUNTS, {"tenant": tenant_id}))
+            ((every,),) = self._dialect.fetch(driver, queries.COUNT_ALL, {"tenant": tenant_id})
+            plain = every - sum(by_state.values()) + by_state.pop(queries.PLAIN, 0)
+            return by_state | ({queries.PLAIN: plain} if plain else {})
+
+        return self._with_reader(count)
 
     def tenants(self) -> list[str]:
         return [tenant_id for (tenant_id,) in self._fetch(queries.TENANTS)]
@@ -169,7 +223,22 @@ def _cases(rows: Sequence[Row]) -> list[Case]:
     return [cast(Case, parse_record(CASE.name, body)) for (body,) in rows]
 
 
-def _statuses(which: CaseFilter) -> dict[str, Any]:
-    if which.statuses is None:
-        return {}
-    return {"status": which.statuses[0]} if len(which.statuses) == 1 else {"statuses": list(which.statuses)}
+def _entries(rows: Iterable[Row]) -> Iterator[LedgerEntry]:
+    for row in rows:
+        yield from unpack(row[0])
+
+
+def _whole_moments(
+    read: Callable[..., list[Segment]], upto: int | None, limit: int
+) -> tuple[list[Segment], int | None]:
+    """
+    The newest segments of what `read` reads, and up to where older ones may be left.
+
+    Of a moment all or none: a segment may hold an entry that comes before another's first, and one after.
+    """
+    segments = read(limit + 1, at=upto)
+    if len(segments) <= limit:
+        return segments, None
+    oldest = segment_at_us(segments[-1])
+    newer = [segment for segment in segments if segment_at_us(segment) != oldest]
+    return newer + read(_EVERY, moment=oldest), oldest - 1

@@ -11,15 +11,14 @@ from typing import Any
 
 import sqlalchemy
 
-from remit.core.errors import OutcomeUnknown, RemitError, TryLater
-from remit.core.values import Stored
-from remit.ports import Message
+from remit.core.errors import OutcomeUnknown, TryLater
+from remit.ports import UnitOfWork
 from remit.stores.group_commit import PendingCall
 from remit.stores.sql.batch import SqlBatch
 from remit.stores.sql.dialect import Dialect, DriverFault, driver_error, raise_ours
-from remit.stores.units import FailsAll, RecordId, parse_record
+from remit.stores.sql.loading import loaded
+from remit.stores.units import FailsAll, RecordId, Shown
 
-EnlistInTransaction = Callable[[sqlalchemy.Connection, Sequence[Message]], None]
 Settlement = Callable[[], None]
 
 _TRIES = 8
@@ -30,10 +29,9 @@ _FIRST_PAUSE_S = 0.005
 class SqlWriter:
     """Not for two threads at once: a `GroupCommit` sees to that."""
 
-    def __init__(self, engine: sqlalchemy.Engine, dialect: Dialect, enlist: EnlistInTransaction | None) -> None:
+    def __init__(self, engine: sqlalchemy.Engine, dialect: Dialect) -> None:
         self._engine = engine
         self._dialect = dialect
-        self._enlist = enlist
         self._connection: sqlalchemy.Connection | None = None
 
     def carry_out(self, calls: list[PendingCall]) -> None:
@@ -92,27 +90,16 @@ class SqlWriter:
         """How to settle each call once it is committed, and whether there is anything to commit."""
         driver = connection.connection.driver_connection
         batch = SqlBatch(partial(self._load, driver))
-        batch.prefetch([unit for call in calls for unit in call.units])
-        settlements = [_carried_out(batch, call) for call in calls]
+        found = [(call, call.units if call.find is None else call.find(driver)) for call in calls]
+        batch.prefetch([unit for _, units in found for unit in units])
+        settlements = [_carried_out(batch, call, units) for call, units in found]
         changes = batch.changes()
         if changes:
             self._dialect.write(driver, changes)
-        if batch.messages:
-            self._hand_over(connection, batch.messages)
-        return settlements, bool(changes or batch.messages)
+        return settlements, bool(changes)
 
-    def _load(self, driver: Any, places: Iterable[RecordId]) -> dict[RecordId, Stored | None]:
-        found: dict[RecordId, Stored | None] = dict.fromkeys(places)
-        for kind, tenant_id, id, body in self._dialect.load(driver, found, lock=True):
-            found[kind, tenant_id, id] = parse_record(kind, body)
-        return found
-
-    def _hand_over(self, connection: sqlalchemy.Connection, messages: Sequence[Message]) -> None:
-        if self._enlist is None:
-            raise RuntimeError("messages need a store that was opened with an enlisting publisher")
-        self._enlist(connection, messages)
-        if not self._dialect.can_commit(connection.connection.driver_connection):
-            raise RemitError(f"{self._dialect.name}: a statement of the publisher failed and it did not say so")
+    def _load(self, driver: Any, places: Iterable[RecordId]) -> dict[RecordId, Shown]:
+        return loaded(self._dialect, driver, places, lock=True)
 
     def _commit(
         self, transaction: sqlalchemy.RootTransaction, calls: list[PendingCall], settlements: list[Settlement]
@@ -163,10 +150,10 @@ def _call_all(settlements: list[Settlement]) -> None:
         settle()
 
 
-def _carried_out(batch: SqlBatch, call: PendingCall) -> Settlement:
+def _carried_out(batch: SqlBatch, call: PendingCall, units: Sequence[UnitOfWork[Any]]) -> Settlement:
     """How this call is settled once the transaction is committed."""
     try:
-        return partial(call.answer, batch.carry_out(call.units))
+        return partial(call.answer, batch.carry_out(units))
     except KeyboardInterrupt:
         # Meant for this thread, not for whoever's unit it was busy with.
         raise

@@ -18,7 +18,7 @@ import cedarpy
 from cedarpy import pst
 
 from remit.core.errors import InvalidInput
-from remit.core.gate.policy.evaluate import Answers, PolicySet, Rule
+from remit.core.gate.policy.evaluate import KnownAnswers, PolicySet, Rule
 from remit.core.gate.policy.parameters import parse_paths
 from remit.core.gate.policy.platform import PLATFORM_POLICIES, SCHEMA, policy_version
 from remit.core.gate.policy.reads import reads_of, together
@@ -55,7 +55,7 @@ def compile_policies(sources: tuple[PolicySource, ...]) -> PolicySet:
         reads=reads,
         paths=parse_paths(reads.paths),
         order={rule.clause_id: place for place, rule in enumerate(ordered)},
-        answers=Answers(),
+        answers=KnownAnswers(),
     )
 
 

@@ -58,7 +58,7 @@ class Rule:
         )
 
 
-class Answers:
+class KnownAnswers:
     """The latest answers of one set, each by everything that was looked at for it."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class PolicySet:
     reads: Reads
     paths: tuple[Path, ...]
     order: dict[str, int]
-    answers: Answers
+    answers: KnownAnswers
 
     def evaluate(self, question: PolicyQuestion) -> PolicyVerdict:
         """

@@ -127,6 +127,10 @@ class IntentChain:
         self.released.add(approval_id)
         self._move(charges, -1)
 
+    def approval_voted(self, data: Data, _: Data) -> None:
+        if data["digest"] != self.intent["digest"]:
+            self.broken(4, "somebody voted for something else than it proposes")
+
     def action_published(self, data: Data, _: Data) -> None:
         if data["approval_id"] not in self.approvals:
             self.broken(5, "something was published that nobody approved")
@@ -244,4 +248,5 @@ _READERS: dict[str, Callable[[IntentChain, Data, Data], None]] = {
     "EXECUTION_STARTED": IntentChain.execution_started,
     **dict.fromkeys(OUTCOME_EVENTS, IntentChain.outcome),
     "OUTCOME_RESOLVED": IntentChain.outcome_resolved,
+    "APPROVAL_VOTED": IntentChain.approval_voted,
 }

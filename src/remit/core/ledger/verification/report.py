@@ -41,7 +41,8 @@ class Report:
     """
     What verification saw. `ok` if nothing is broken; `sealed` if a seal covers the whole file.
 
-    `findings` holds the first `MOST_FINDINGS`, `broken_count` says how many there were.
+    `findings` holds the first `MOST_FINDINGS`, `broken_count` says how many there were. `newer` names what a newer
+    version wrote and this one cannot judge: it is not broken.
     """
 
     tenant_id: str | None = None
@@ -54,6 +55,7 @@ class Report:
     sealed: bool = False
     findings: list[Finding] = field(default_factory=list)
     broken_count: int = 0
+    newer: set[str] = field(default_factory=set)
 
     @property
     def ok(self) -> bool:
@@ -76,6 +78,7 @@ class Report:
             "windows": self.windows,
             "sealed": self.sealed,
             "broken_count": self.broken_count,
+            "newer": sorted(self.newer),
             "findings": [
                 {"invariant": f.invariant, "name": INVARIANTS[f.invariant], "where": f.where, "problem": f.problem}
                 for f in self.findings

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from remit.core.errors import InvalidInput
 from remit.core.ledger.entries import Head
+from remit.core.ledger.seal import HeadFold, Seal
 from remit.core.ledger.verification.report import Broken
 from remit.core.values import Record
 
 
-class Seal(Record, frozen=True):
-    """What one `LEDGER_SEALED` carries."""
+class SealPart(Record, frozen=True):
+    """One `LEDGER_SEALED` of format 1: a part of a list of every head."""
 
     intents: int
     entries: int
@@ -24,9 +26,9 @@ class Seal(Record, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A seal's part, and where it stands in the tenant's chain."""
+    """A seal, or a part of one, and where it stands in the tenant's chain."""
 
-    seal: Seal
+    seal: Seal | SealPart
     before: Head
     sequence: int
 
@@ -39,10 +41,11 @@ class Seals:
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Raises `ValueError` for data that is not a seal's."""
-        seal = Seal.from_wire(entry["data"])
+        seal = seal_of(entry["data"])
         before = Head(sequence=entry["sequence"] - 1, hash=entry["previous_hash"])
         standing = Standing(seal, before, entry["sequence"])
-        self.closing = [standing] if seal.part == 1 else [*self.closing, standing]
+        begins = isinstance(seal, Seal) or seal.part == 1
+        self.closing = [standing] if begins else [*self.closing, standing]
 
     def complete(self, last: Head | None) -> bool:
         """Does a whole seal stand at the end of the tenant's chain, which ends at `last`?"""
@@ -50,41 +53,83 @@ class Seals:
             return False
         first = self.closing[0]
         # Counted against what is there: how many parts there are to be is the file's own word.
-        if first.seal.parts != len(self.closing):
+        parts = first.seal.parts if isinstance(first.seal, SealPart) else 1
+        if parts != len(self.closing):
             return False
-        places = [(standing.seal.part, standing.sequence) for standing in self.closing]
+        places = [(_part(standing.seal), standing.sequence) for standing in self.closing]
         due = [(place + 1, first.sequence + place) for place in range(len(self.closing))]
         return places == due and places[-1][1] == last.sequence
 
-    def check(self, heads: Mapping[str, Head], entries: int, broken: Broken) -> None:
-        """`heads` of the intents' chains as found; `entries` is how many lines the file holds."""
+    def check(self, heads: Mapping[str, Head], fold: HeadFold | None, entries: int, broken: Broken) -> None:
+        """
+        Hold the closing seal against the file: `heads` of the intents' chains as found, `fold` of the same, `None` if
+        they did not come in their order; `entries` is how many lines the file holds.
+        """
         first = self.closing[0]
-        named = {name: head for standing in self.closing for name, head in standing.seal.heads.items()}
-        for name, head in sorted(named.items()):
-            found = heads.get(name)
-            if found is None:
-                broken(6, f"intent {name}", "the seal names it, the file does not hold it")
-            elif found != head:
-                broken(6, f"intent {name}", f"it ends at entry {found.sequence}, the seal names {head.wire()}")
-        for extra in sorted(set(heads) - set(named)):
-            broken(6, f"intent {extra}", "the seal does not name it")
+        if isinstance(first.seal, Seal):
+            _check_root(first.seal, fold, broken)
+        else:
+            _check_heads(heads, [each.seal for each in self.closing if isinstance(each.seal, SealPart)], broken)
         self._check_counts(first.seal, len(heads), entries - len(self.closing), broken)
         if first.seal.tenant_head != first.before:
             broken(6, "the seal", f"it follows entry {first.before.sequence}, and names another")
 
-    def _check_counts(self, seal: Seal, intents: int, entries: int, broken: Broken) -> None:
+    def _check_counts(self, seal: Seal | SealPart, intents: int, entries: int, broken: Broken) -> None:
         if (seal.intents, seal.entries) != (intents, entries):
             counted = f"it counts {seal.intents} intents and {seal.entries} entries"
             broken(6, "the seal", f"{counted}, the file holds {intents} and {entries}")
 
 
+def seal_of(data: Any) -> Seal | SealPart:
+    """Of either format. Raises `ValueError` for what is no seal's data."""
+    return Seal.from_wire(data) if "root" in data else SealPart.from_wire(data)
+
+
+def _part(seal: Seal | SealPart) -> int:
+    return seal.part if isinstance(seal, SealPart) else 1
+
+
+def _check_root(seal: Seal, fold: HeadFold | None, broken: Broken) -> None:
+    if fold is None:
+        broken(6, "the seal", "the chains do not stand in the order of their names, so its root cannot be checked")
+    elif fold.root() != seal.root:
+        broken(6, "the seal", f"its root is {seal.root}, that of the chains in the file is {fold.root()}")
+
+
+def _check_heads(heads: Mapping[str, Head], parts: Iterable[SealPart], broken: Broken) -> None:
+    named = {name: head for part in parts for name, head in part.heads.items()}
+    for name, head in sorted(named.items()):
+        found = heads.get(name)
+        if found is None:
+            broken(6, f"intent {name}", "the seal names it, the file does not hold it")
+        elif found != head:
+            broken(6, f"intent {name}", f"it ends at entry {found.sequence}, the seal names {head.wire()}")
+    for extra in sorted(set(heads) - set(named)):
+        broken(6, f"intent {extra}", "the seal does not name it")
+
+
+def fold_of(heads: Mapping[str, Head]) -> HeadFold | None:
+    """The heads folded in the order in which they came; `None` if that is not the order of their names."""
+    fold = HeadFold()
+    try:
+        for name, head in heads.items():
+            fold.add(name, head)
+    except InvalidInput:
+        return None
+    return fold
+
+
 def heads_named(tenant_chain: Iterable[Mapping[str, Any]]) -> dict[str, Head]:
-    """The head of each intent's chain as the latest seal that names it has it. Skips what is not a seal's data."""
+    """
+    The head of each intent's chain as the latest seal of format 1 that names it has it; those of format 2 name none.
+    Skips what is not a seal's data.
+    """
     heads: dict[str, Head] = {}
     for entry in tenant_chain:
         if entry["event_type"] == "LEDGER_SEALED":
             try:
-                heads |= Seal.from_wire(entry["data"]).heads
-            except ValueError:
+                seal = seal_of(entry["data"])
+            except (ValueError, TypeError):
                 continue
+            heads |= seal.heads if isinstance(seal, SealPart) else {}
     return heads

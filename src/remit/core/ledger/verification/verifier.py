@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
-from remit.core.gate.bounds import BoundsInForce
+from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import Counter
-from remit.core.ledger.entries import ENTRY_FIELDS, Head, entry_hash
+from remit.core.ledger.config_change import with_changes
+from remit.core.ledger.entries import ENTRY_FIELDS, FORMAT, OF_TENANT, EventType, Head, entry_hash
 from remit.core.ledger.verification.intent_chain import IntentChain
 from remit.core.ledger.verification.report import Report
-from remit.core.ledger.verification.seals import Seals
+from remit.core.ledger.verification.seals import Seals, fold_of
 from remit.core.ledger.verification.windows import Windows
 
 LedgerLine = Mapping[str, Any]
@@ -54,6 +55,7 @@ class _Verifier:
         self.seals = Seals()
         self.heads: dict[str | None, Head] = {}
         self.configs: dict[int, BoundsInForce] = {}
+        self._config: dict[str, Any] = {}
         self._chain: list[LedgerLine] = []
 
     def add(self, entry: LedgerLine) -> None:
@@ -62,6 +64,8 @@ class _Verifier:
         if problem:
             self.report.broken(6, f"entry {self.report.entries}", problem)
             return
+        if newer := _newer(entry):
+            self.report.newer.add(newer)
         if self._chain and entry["action_intent_id"] != self._chain[0]["action_intent_id"]:
             self._close_chain()
         self._chain.append(entry)
@@ -78,6 +82,10 @@ class _Verifier:
         if sealed is not None and (len(chain) < sealed.sequence or chain[sealed.sequence - 1]["hash"] != sealed.hash):
             self.report.broken(6, where, f"a seal names its entry {sealed.sequence}, which is not there any more")
         self._check_owners(chain, where)
+        # Its links hold or do not; what it says is not for this version to judge.
+        if any(_newer(entry) for entry in chain) and name is not None:
+            self.report.intents += 1
+            return
         try:
             if name is None:
                 self._read_tenant_chain(chain)
@@ -119,17 +127,20 @@ class _Verifier:
                 self._read_config(entry)
             elif entry["event_type"] == "LEDGER_SEALED":
                 self.seals.add(entry)
-            elif entry["event_type"] not in ("AUTONOMY_STOPPED", "AUTONOMY_RESUMED"):
+            elif entry["event_type"] not in OF_TENANT and not _newer(entry):
                 problem = f"an entry of type {entry['event_type']!r} has no place in it"
                 self.report.broken(6, "the tenant's chain", problem)
 
     def _read_config(self, entry: LedgerLine) -> None:
         try:
-            config = BoundsInForce.from_wire(entry["data"])
-        except ValueError:
+            self._config = with_changes(self._config or nothing_set(entry["tenant_id"]).wire(), entry["data"])
+            config = BoundsInForce.from_wire(self._config)
+        except _MALFORMED:
             problem = f"entry {entry['sequence']} holds bounds that cannot be read"
             self.report.broken(2, "the tenant's chain", problem)
             return
+        if config.bounds.tenant != entry["tenant_id"]:
+            self.report.broken(7, "the tenant's chain", f"entry {entry['sequence']} holds bounds of another tenant")
         due = len(self.configs) + 1
         if config.config_sequence != due:
             problem = f"config_sequence {config.config_sequence} stands where {due} is due"
@@ -147,7 +158,7 @@ class _Verifier:
             self.report.broken(6, "the tenant's chain", problem)
         elif must_be_sealed:
             heads = {name: head for name, head in self.heads.items() if name is not None}
-            self.seals.check(heads, self.report.entries, self.report.broken)
+            self.seals.check(heads, fold_of(heads), self.report.entries, self.report.broken)
         return self.report
 
 
@@ -166,14 +177,28 @@ _FIELD_TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
+def _newer(entry: Mapping[str, Any]) -> str | None:
+    """What this version cannot judge in an entry, because a newer one wrote it."""
+    version = entry.get("v", 1)
+    if isinstance(version, int) and version > FORMAT:
+        return f"format {version}"
+    event_type = entry.get("event_type")
+    return f"event type {event_type}" if isinstance(event_type, str) and event_type not in _KNOWN else None
+
+
+_KNOWN = frozenset(get_args(EventType))
+
+
 def _malformed(entry: Any) -> str | None:
     """What keeps this from being an entry at all, if anything."""
     if not isinstance(entry, Mapping):
         return "it is not a JSON object"
-    different = set(ENTRY_FIELDS) ^ set(entry)
-    if different:
+    different = set(ENTRY_FIELDS) ^ (set(entry) - {"v"})
+    if different and not _newer(entry):
         return f"it lacks or adds {', '.join(sorted(map(str, different)))}"
     for name, types in _FIELD_TYPES.items():
+        if name not in entry:
+            return f"it lacks {name}"
         if type(entry[name]) not in types:
             return f"its {name} is a {type(entry[name]).__name__}"
     try:

@@ -1,6 +1,6 @@
 """
 The schema's history. `migrate` brings a database to this version's schema, whoever else starts at the
-same time; only Remit's own tables are touched, never those of the durable engine beside them.
+same time; only Remit's own tables are touched, never those of others beside them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import sqlalchemy
 from remit.core.errors import InvalidInput
 from remit.stores.sql.dialect import Dialect, raise_ours
 
-HEAD = "0004"
+HEAD = "2001"
 """The newest revision, known here so that a start that has nothing to do need not load Alembic."""
+FIRST_FORMAT = ("0001", "0002", "0003", "0004")
 VERSION_TABLE = "remit_schema_version"
 # Alembic keeps the connection it migrates in a global: two threads at once would migrate each other's database.
 _one_at_a_time = threading.Lock()
@@ -59,6 +60,12 @@ def _upgrade(dialect: Dialect, connection: sqlalchemy.Connection, revision: str)
 
     config = _config(connection)
     current = _revision(dialect, connection)
+    if current in FIRST_FORMAT:
+        raise InvalidInput(
+            "url",
+            f"{dialect.name} is of the first format, which was never released",
+            "export it with the version that wrote it, and begin with an empty database",
+        )
     if current is not None:
         try:
             ScriptDirectory.from_config(config).get_revision(current)

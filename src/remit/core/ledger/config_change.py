@@ -1,0 +1,97 @@
+"""
+Changes of bounds as the ledger carries them: the parts that changed, and the hash of the whole.
+
+A part is named by a JSON pointer (RFC 6901) into the stored form of the bounds. Lists, action types and accounts are
+parts each by itself, so that what one change costs does not grow with everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from remit.core.canonical import canonical, digest_of
+from remit.core.gate.bounds import BoundsInForce, nothing_set
+from remit.core.ledger.entries import LedgerEntry
+
+_SPLIT = frozenset({"bounds", "bounds/accounts", "bounds/action_types", "type_versions", "zones_until"})
+"""Objects whose members are parts of their own."""
+
+
+def config_data(before: BoundsInForce, after: BoundsInForce) -> dict[str, Any]:
+    """The data of the `CONFIG_CHANGED` entry that turns `before` into `after`."""
+    return changes_between(before.wire(), after.wire())
+
+
+def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of their stored forms."""
+    old, new = (dict(_parts("", dict(state))) for state in (before, after))
+    return {
+        "config_sequence": after["config_sequence"],
+        "set": {path: value for path, value in new.items() if path not in old or not _same(old[path], value)},
+        "removed": sorted(set(old) - set(new)),
+        "bounds_hash": digest_of(dict(after)),
+    }
+
+
+def with_changes(whole: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    The stored form of the bounds after a `CONFIG_CHANGED` entry's `data`, which may be of format 1: the whole itself.
+
+    Raises `KeyError`, `TypeError` or `ValueError` for data that is none, or whose hash is another.
+    """
+    if "bounds" in data:
+        return dict(data)
+    parts = dict(_parts("", whole))
+    for path in data["removed"]:
+        del parts[path]
+    parts |= data["set"]
+    after = _joined(parts)
+    if digest_of(after) != data["bounds_hash"]:
+        raise ValueError("the bounds that these changes come to have another hash")
+    return after
+
+
+def bounds_after(entries: Iterable[LedgerEntry], tenant_id: str) -> dict[str, BoundsInForce]:
+    """The bounds after each `CONFIG_CHANGED` of a tenant's own chain, by the entry's id, in the chain's order."""
+    found: dict[str, BoundsInForce] = {}
+    whole: Mapping[str, Any] = nothing_set(tenant_id).wire()
+    for entry in entries:
+        if entry.event_type == "CONFIG_CHANGED":
+            whole = with_changes(whole, entry.data)
+            found[entry.entry_id] = BoundsInForce.from_json(canonical(whole))
+    return found
+
+
+def _same(old: Any, new: Any) -> bool:
+    # For Python `True == 1`; what is hashed tells them apart.
+    return canonical(old) == canonical(new)
+
+
+def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and (not path or path.strip("/") in _SPLIT):
+        # Even an empty one is there.
+        yield f"{path}/", None
+        for name, inner in value.items():
+            yield from _parts(f"{path}/{_escaped(name)}", inner)
+    else:
+        yield path, value
+
+
+def _joined(parts: Mapping[str, Any]) -> dict[str, Any]:
+    whole: dict[str, Any] = {}
+    for path, value in sorted(parts.items()):
+        place, names = whole, [_unescaped(name) for name in path.split("/")[1:]]
+        for name in names[:-1]:
+            place = place.setdefault(name, {})
+        if names[-1]:
+            place[names[-1]] = value
+    return whole
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _unescaped(name: str) -> str:
+    return name.replace("~1", "/").replace("~0", "~")

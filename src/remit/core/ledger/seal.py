@@ -1,0 +1,62 @@
+"""The seal that ends an export: counts, and one root over the heads of all chains, so that a cut-off tail shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from remit.core.canonical import canonical
+from remit.core.errors import InvalidInput
+from remit.core.ledger.entries import Head
+from remit.core.ledger.merkle import TreeRoot
+from remit.core.values import Record
+
+
+class Seal(Record, frozen=True):
+    """
+    The data of a `LEDGER_SEALED` entry of format 2.
+
+    `intents` is how many intents' chains there are, `entries` how many lines stand before the seal, `tenant_head` the
+    head of the tenant's own chain that the seal follows, `root` the RFC 9162 root over the intents' chain heads in
+    the order of their names' bytes.
+    """
+
+    entries: int
+    intents: int
+    root: str
+    tenant_head: Head
+
+
+def head_leaf(name: str, head: Head) -> bytes:
+    """One leaf of a seal's tree: the canonical JSON of a chain's name, its last sequence and that entry's hash."""
+    return canonical({"action_intent_id": name, "hash": head.hash, "sequence": head.sequence})
+
+
+@dataclass(slots=True)
+class HeadFold:
+    """Folds the heads of chains into a root as they come, in the order of their names' bytes."""
+
+    entries: int = 0
+    _root: TreeRoot = field(default_factory=TreeRoot)
+    _last: bytes | None = None
+
+    def add(self, name: str, head: Head) -> None:
+        """Raises `InvalidInput` if `name` does not follow the name before it."""
+        place = name.encode()
+        if self._last is not None and place <= self._last:
+            raise InvalidInput("action_intent_id", f"{name!r} does not come after {self._last.decode()!r}", "sort them")
+        self._last = place
+        self._root.add(head_leaf(name, head))
+
+    @property
+    def intents(self) -> int:
+        return self._root.size
+
+    def root(self) -> str:
+        return self._root.hex()
+
+    def seal(self, tenant_head: Head) -> dict[str, Any]:
+        """The data of the seal that follows `tenant_head`; `entries` is what the export holds before that chain."""
+        return Seal(
+            entries=self.entries + tenant_head.sequence, intents=self.intents, root=self.root(), tenant_head=tenant_head
+        ).wire()
