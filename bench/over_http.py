@@ -2,7 +2,7 @@
 Deciding over HTTP: a server in a process of its own, and clients in processes of theirs, on the same machine.
 
 Each request proposes one intent and has it decided, so it writes more than the bare driver's loop it is compared with:
-the intent, its first ledger entry and its place, besides the decision's rows.
+the intent's rows are new and in every index, where the loop changes rows that are there.
 """
 
 from __future__ import annotations

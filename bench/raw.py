@@ -21,8 +21,6 @@ Statement = tuple[str, Row]
 Execute = Callable[[str, Row], Any]
 MOVED = {"cases": MOVED_COLUMNS, STATES: TABLES[STATES], "usages": TABLES["usages"]}
 """The rows that a decision changes; the key comes last. Beside them it adds one segment, and a clean yes no more."""
-GATED = 2
-"""The gate's segment follows the proposal's on an intent's chain."""
 
 
 class GateRows:
@@ -31,41 +29,37 @@ class GateRows:
     def __init__(self, execute: Execute, ids: Sequence[str], mark: str) -> None:
         self._execute = execute
         self._mark = mark
-        self._usage = self._moved("usages", self._row("usages", ("id",), "id >= ", "")[0])
-        self.work = [self._statements(id) for id in ids]
+        ((day,),) = execute(f"SELECT max(id) FROM usages WHERE tenant_id = {mark}", (TENANT,)).fetchall()
+        counted = self._moved("usages", day)
+        self.work = [[self._moved("cases", id), counted, self._moved(STATES, id), self._added(id)] for id in ids]
         """What each decision's transaction executes, after BEGIN and before COMMIT."""
 
-    def undo(self, ids: Sequence[str]) -> None:
+    def undo(self) -> None:
         """As it was before the decisions, as far as keys and indexes tell, so that the raw loop writes here too."""
-        for id in ids:
-            self._execute(f"DELETE FROM {SEGMENTS} WHERE {_own('chain = ', self._mark)} AND first >= {GATED}", (id,))
+        mark = self._mark
+        own = f"tenant_id = {mark}"
+        for _, _, (_, state), (_, segment) in self.work:
             back = f"UPDATE {STATES} SET status = 'PROPOSED', due_at_us = created_at_us"
-            self._execute(f"{back} WHERE {_own('id = ', self._mark)}", (id,))
-
-    def _statements(self, id: str) -> list[Statement]:
-        return [self._moved("cases", id), self._usage, self._moved(STATES, id), self._added(id)]
+            self._execute(f"{back} WHERE {own} AND id = {mark}", state[-2:])
+            self._execute(f"DELETE FROM {SEGMENTS} WHERE {own} AND chain = {mark} AND first = {mark}", segment[:3])
 
     def _moved(self, table: str, id: str) -> Statement:
         columns = MOVED[table]
         changed = ", ".join(f"{name} = {self._mark}" for name in columns[:-2])
         text = f"UPDATE {table} SET {changed} WHERE tenant_id = {self._mark} AND id = {self._mark}"
-        return text, self._row(table, columns, "id = ", id)
+        return text, self._last(table, columns, "id", id)
 
     def _added(self, id: str) -> Statement:
+        """The last segment of the intent's chain: its second, or its only one if one call proposed and gated."""
         columns = TABLES[SEGMENTS]
         marks = ", ".join(self._mark for _ in columns)
-        row = self._row(SEGMENTS, columns, f"first >= {GATED} AND chain = ", id)
-        return f"INSERT INTO {SEGMENTS} ({', '.join(columns)}) VALUES ({marks})", row
+        text = f"INSERT INTO {SEGMENTS} ({', '.join(columns)}) VALUES ({marks})"
+        return text, self._last(SEGMENTS, columns, "chain", id, "ORDER BY first")
 
-    def _row(self, table: str, columns: Sequence[str], where: str, value: str) -> Row:
-        (row,) = self._execute(
-            f"SELECT {', '.join(columns)} FROM {table} WHERE {_own(where, self._mark)}", (value,)
-        ).fetchall()
-        return tuple(row)
-
-
-def _own(where: str, mark: str) -> str:
-    return f"tenant_id = '{TENANT}' AND {where}{mark}"
+    def _last(self, table: str, columns: Sequence[str], key: str, value: str, order: str = "") -> Row:
+        where = f"tenant_id = {self._mark} AND {key} = {self._mark} {order}"
+        found = self._execute(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}", (TENANT, value)).fetchall()
+        return tuple(found[-1])
 
 
 def sqlite_loop(path: str, ids: Sequence[str]) -> float:
@@ -74,7 +68,7 @@ def sqlite_loop(path: str, ids: Sequence[str]) -> float:
     connection.execute("PRAGMA synchronous = FULL")
     rows = GateRows(connection.execute, ids, "?")
     connection.execute("BEGIN IMMEDIATE")
-    rows.undo(ids)
+    rows.undo()
     connection.execute("COMMIT")
     start = time.perf_counter()
     for statements in rows.work:
@@ -91,7 +85,7 @@ def postgres_loop(url: str, ids: Sequence[str], connections: int) -> float:
     """The same on bare psycopg, shared out over `connections` threads with a connection each."""
     with psycopg.connect(url) as connection:
         rows = GateRows(connection.execute, ids, "%s")
-        rows.undo(ids)
+        rows.undo()
 
     def loop(mine: list[list[Statement]], ready: threading.Barrier) -> None:
         with psycopg.connect(url, autocommit=True) as connection:
