@@ -133,6 +133,11 @@ class Store(Protocol):
     answer to the commit was lost). No driver's exception leaves a store.
     """
 
+    @property
+    def one_at_a_time(self) -> bool:
+        """Does a unit that takes long keep every other caller's waiting? What is slow is then done ahead of it."""
+        ...
+
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         """
         Carry out each unit as if one after the other, each atomic by itself.

@@ -1,9 +1,9 @@
 """
 Policies are evaluated before the write that decides, so that inside it their answer is looked up.
 
-The write is shared by all tenants, and a tenant says how long its policies take. The answers are kept by
-everything that a rule looks at (`core.gate.policy`), so bounds or times that changed in between make no wrong
-answer: they are evaluated in the write, once.
+Where a store carries out one unit at a time, the write is shared by all tenants, and a tenant says how long its
+policies take. The answers are kept by everything that a rule looks at (`core.gate.policy`), so bounds or times that
+changed in between make no wrong answer: they are evaluated in the write, once.
 """
 
 from __future__ import annotations
@@ -33,11 +33,15 @@ class PoliciesAhead:
 
     def proposals(self, context: Context, proposals: Iterable[object], now: datetime) -> None:
         """Evaluate what these would be asked; what is no proposal is left aside."""
+        if not context.store.one_at_a_time:
+            return
         with suppress(RemitError, ValueError):
             self._evaluate(context, [each for each in proposals if isinstance(each, Proposal)], now)
 
     def requests(self, context: Context, requests: Sequence[GateRequest], now: datetime) -> None:
         """The same for intents that are stored, where their tenants have policies of their own."""
+        if not context.store.one_at_a_time:
+            return
         with suppress(RemitError, ValueError):
             self._evaluate(context, self._stored(context, requests, now), now)
 

@@ -29,6 +29,8 @@ _Chain = tuple[str, str | None]
 class MemoryStore:
     """Share it between threads."""
 
+    one_at_a_time = True
+
     def __init__(self) -> None:
         # Reentrant: a claim carries out units while it holds it.
         self._lock = threading.RLock()

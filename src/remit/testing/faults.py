@@ -40,6 +40,10 @@ class StoreWrapper(Store):
     def __init__(self, inner: Store) -> None:
         self.inner = inner
 
+    @property
+    def one_at_a_time(self) -> bool:
+        return self.inner.one_at_a_time
+
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         return self.inner.transact(units)
 

@@ -61,6 +61,8 @@ class DynamoStore:
     export waits `settle_s` before it begins, so that no write from before it is still on its way.
     """
 
+    one_at_a_time = False
+
     def __init__(
         self,
         client: Any,

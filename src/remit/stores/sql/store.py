@@ -38,6 +38,8 @@ _EVERY = 2**62
 class SqlStore:
     """A store in SQLite or PostgreSQL. Open it with `SqlStore.open`; share it between threads."""
 
+    one_at_a_time = True
+
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._writer = SqlWriter(dialect.writer(), dialect)
