@@ -17,6 +17,7 @@ from remit.core.execution.fulfilment import (
     found_late,
     gives_back,
     hold_of,
+    key_is_honoured,
     late_resolution,
     lease_after,
     marked,
@@ -333,3 +334,8 @@ def test_a_late_resolution_is_the_system_s_and_keeps_what_was_made():
     assert (resolution.status, resolution.resolved_by) == ("SUCCEEDED", "remit")
     assert resolution.external_object_refs == YES.external_object_refs
     assert late_resolution(unknown_outcome(), "FAILED", NO, NOW).note == "bad note"
+
+
+@pytest.mark.parametrize(("always", "says"), list(product([False, True], [False, True])))
+def test_a_key_is_honoured_where_the_connector_knows_or_the_tool_says_so(always, says):
+    assert key_is_honoured(always, says) == (always or says)

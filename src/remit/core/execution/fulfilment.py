@@ -90,6 +90,11 @@ def may_start(hold: Hold, state: Publication | None, approval: Approval) -> Star
     return FIRST_START[state.status]
 
 
+def key_is_honoured(connector_always: bool, tool_says: bool) -> bool:
+    """Does the far side act once, however often it is asked under one key? A connector knows, or the tool says so."""
+    return connector_always or tool_says
+
+
 def event_matches(case: Case, intent: ActionIntentV1, approval: Approval, data: Mapping[str, Any]) -> bool:
     """The event is not trusted by itself: it must say what the stored approval says, of the intent as it is."""
     return (

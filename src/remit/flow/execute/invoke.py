@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from remit.core.execution.fulfilment import concluded_before, lease_after, noted
+from remit.core.execution.fulfilment import concluded_before, key_is_honoured, lease_after, noted
 from remit.core.execution.outcome import CallResult, Retry, after_call
 from remit.core.intent import ActionIntentV1
 from remit.flow.context import CaseWriter, bounds_now
@@ -25,7 +25,7 @@ def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, An
     ref = Ref(**ref_data)
     intent, tool = intent_and_tool(worker, ref)
     connector = connector_of(worker, tool)
-    honours = connector.always_honours_key or bool(tool["honours_idempotency_key"])
+    honours = key_is_honoured(connector.always_honours_key, bool(tool["honours_idempotency_key"]))
     attempt = worker.attempt(ref)
     known = concluded_before(attempt, honours_key=honours, max_attempts=int(tool["max_attempts"]))
     if known is not None:

@@ -129,7 +129,7 @@ class _Taking:
         except _Unmapped as unmapped:
             return fulfilment.conclusion(attempt, "FAILED", unmapped.result)
         assert tool is not None
-        honours = connector.always_honours_key or tool.honours_idempotency_key
+        honours = fulfilment.key_is_honoured(connector.always_honours_key, tool.honours_idempotency_key)
         known = fulfilment.concluded_before(attempt, honours_key=honours, max_attempts=tool.max_attempts)
         if known is not None:
             return known
