@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self, cast
@@ -134,12 +135,27 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_wire(cls, data: Any) -> Self:
         """From JSON values, each of exactly its type. Raises `ValueError`."""
+        _prepare(cls)
         return msgspec.convert(data, cls)
 
     @classmethod
     def from_json(cls, body: str | bytes) -> Self:
         """From what `to_json` wrote; fields that a newer version added are left aside. Raises `ValueError`."""
+        _prepare(cls)
         return msgspec.json.decode(body, type=cls)
+
+
+_PREPARED: set[type[Record]] = set()
+_PREPARING = threading.Lock()
+
+
+def _prepare(kind: type[Record]) -> None:
+    # msgspec looks at the fields of a kind when the first record is read, without a lock: another thread that reads
+    # one meanwhile follows a null pointer, and the process dies (seen with 0.22).
+    if kind not in _PREPARED:
+        with _PREPARING:
+            msgspec.json.Decoder(kind)
+            _PREPARED.add(kind)
 
 
 class Document(BaseModel):
