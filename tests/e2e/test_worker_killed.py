@@ -107,10 +107,10 @@ def test_an_execution_whose_worker_was_killed_before_it_called_is_taken_over_and
     with Worker.working(url, hold_call=True, **SHORT) as first:
         _submit(remit, "i-1")
         first.heard("calling")
-        with Worker.working(url, **SHORT) as second:
-            attempt = _attempt(remit, "i-1")
-            first.kill()
-            second.heard("done")
+        attempt = _attempt(remit, "i-1")
+        first.kill()
+    with Worker.working(url, **SHORT) as second:
+        second.heard("done")
 
     assert (attempt.status, attempt.attempt_count, attempt.invoking) == ("RUNNING", 1, True)
     assert _outcome(remit, "i-1") == ("SUCCEEDED", 2)
