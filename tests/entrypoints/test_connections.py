@@ -17,6 +17,7 @@ from remit.entrypoints.server.connections import ConnectionLimits, Connections, 
 from remit.entrypoints.server.settings import SETTINGS, connection_limits
 from tests.entrypoints.http_world import served
 from tests.far_side import CERTIFICATE, PRIVATE_KEY
+from tests.waiting import until
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
 LIMITS = ConnectionLimits(
@@ -196,13 +197,9 @@ def test_a_slow_answer_is_waited_for():
 def test_who_takes_nothing_of_an_answer_is_let_go():
     with server() as (connect, app):
         connection = connect(HEAD.replace(b"/ ", b"/large ") + b"\r\n")
-        while not app.asked:
-            time.sleep(0.01)
-        until = time.monotonic() + 10
-        while app.serving() and time.monotonic() < until:
-            time.sleep(0.01)
+        until(lambda: app.asked, what="the request arrives")
+        until(lambda: not app.serving(), what="the end of the answer")
 
-        assert not app.serving()
         assert len(heard(connection)) < 20_000_000
 
 
@@ -234,9 +231,7 @@ def test_a_new_connection_takes_the_place_of_one_that_asks_nothing():
 def test_where_every_connection_is_being_answered_a_new_one_is_told_so(limits):
     with server(limits) as (connect, app):
         busy = [connect(HEAD.replace(b"/ ", b"/slow ") + b"\r\n") for _ in range(3)]
-        until = time.monotonic() + 10
-        while app.asked < 3 and time.monotonic() < until:
-            time.sleep(0.01)
+        until(lambda: app.asked == 3, what="three requests are being answered")
 
         assert status(connect(HEAD + b"\r\n")) == 503
         app.released.set()

@@ -9,6 +9,7 @@ import remit.policy_sandbox as module
 from remit.core.errors import InvalidInput, TryLater
 from remit.core.gate.policy import PolicySource
 from remit.policy_sandbox import ProcessSandbox
+from tests.waiting import happened
 
 RULE = "forbid (principal, action, resource) when {{ {} }};"
 FINE = RULE.format("true")
@@ -46,12 +47,12 @@ def test_a_tenant_has_one_process_at_a_time_and_others_have_theirs(monkeypatch):
 
     def held(_sources):
         entered.set()
-        leave.wait(10)
+        happened(leave, what="the first may end")
 
     monkeypatch.setattr(sandbox, "_try", held)
     first = threading.Thread(target=sandbox.try_out, args=("acme", sources(FINE)))
     first.start()
-    entered.wait(10)
+    happened(entered, what="the first has begun")
 
     with pytest.raises(TryLater):
         sandbox.try_out("acme", sources("// other"))
