@@ -37,6 +37,11 @@ def evaluated(world, monkeypatch):
     return places
 
 
+def where(world):
+    """Ahead, where a slow policy in the write would hold others up; else that costs a request for nothing."""
+    return "ahead" if world.inner.one_at_a_time else "in the write"
+
+
 def amounts(*numbers):
     return [proposal(f"i-{number}", parameters={"amount": number}) for number in numbers]
 
@@ -45,7 +50,7 @@ def test_a_batch_is_evaluated_before_it_is_written(world, evaluated):
     answers = world.app.submit(amounts(1, 2, 3))
 
     assert [answer.result for answer in answers] == ["AUTO_EXECUTED"] * 3
-    assert evaluated == ["ahead"] * 3
+    assert evaluated == [where(world)] * 3
 
 
 def test_stored_intents_are_evaluated_before_they_are_gated(world, evaluated):
@@ -53,7 +58,7 @@ def test_stored_intents_are_evaluated_before_they_are_gated(world, evaluated):
     answers = world.app.gate([GateRequest(f"i-{number}", TENANT, ACCOUNT) for number in (4, 5, 6)])
 
     assert [answer.reason for answer in answers] == ["WITHIN_BOUNDS", "WITHIN_BOUNDS", "TOO_MUCH"]
-    assert evaluated == ["ahead"] * 3
+    assert evaluated == [where(world)] * 3
 
 
 def test_the_write_decides_by_the_bounds_that_it_sees(world, evaluated):
