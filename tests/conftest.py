@@ -30,7 +30,7 @@ settings.load_profile("remit")
 
 STORES = ("memory", "sqlite", "postgres", "dynamodb")
 QUEUES_NOTHING = ("dynamodb",)
-"""Stores that no publisher enlists in: approvals are sent."""
+"""Stores that are no queue: approvals are sent."""
 NODE_MODULES = Path(__file__).parent.parent / "requirements" / "npm" / "node_modules"
 
 

@@ -121,7 +121,7 @@ def test_a_budget_that_is_used_up_takes_one_read_and_one_transaction(counted):
 def test_what_is_published_already_is_answered_with_one_read(bounded):
     bounded.world.submit()
     bounded.stores[:] = [DynamoStore(bounded.wire, bounded.table, settle_s=0)]
-    again = World(lambda enlist=None: bounded.stores[0], sending=True)
+    again = World(lambda: bounded.stores[0], sending=True)
 
     answer, requests = bounded.requests(again.gate)
 
@@ -176,5 +176,5 @@ def test_a_mark_that_somebody_came_before_looks_again(counted):
 def _marked_by_another(counted):
     """Another process finds the approval reserved, sends and marks it."""
     elsewhere = DynamoStore(counted.wire.client, counted.table, settle_s=0)
-    World(lambda enlist=None: elsewhere, sending=True).gate()
+    World(lambda: elsewhere, sending=True).gate()
     elsewhere.close()

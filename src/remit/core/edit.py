@@ -64,10 +64,6 @@ def _proposed_again(old: ActionIntentV1, new_id: str) -> dict[str, Any]:
     }
 
 
-def is_editable(text: str) -> bool:
-    return _editable(text) is not None
-
-
 def _editable(text: str) -> Path | None:
     try:
         path = parse_path(text)
