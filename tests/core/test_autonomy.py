@@ -1,10 +1,20 @@
-"""Who may run without a person: the allowlist, the modes with their precedence, and the stop switches."""
+"""Autonomy: the allowlist, the modes with their precedence, and the stop switches."""
 
 from itertools import product
 
 import pytest
 
-from remit.core.gate.autonomy import Stops, StopScope, resolve_allowlist, resolve_mode, stop_in_force, stopped_for
+from remit.core.errors import InvalidInput
+from remit.core.gate.autonomy import (
+    Stops,
+    StopScope,
+    check_stop,
+    resolve_allowlist,
+    resolve_mode,
+    stop_in_force,
+    stopped_for,
+)
+from remit.core.values import PLATFORM
 
 from .make import TYPE, bounds, stop
 
@@ -178,3 +188,24 @@ def test_pulling_a_stop_again_does_not_make_two_of_it():
 )
 def test_a_scope_reads_as_words(scope, words):
     assert str(StopScope(**scope)) == words
+
+
+@pytest.mark.parametrize(
+    ("scope", "by", "reason", "field"),
+    [
+        (StopScope(), "", "runaway", "by"),
+        (StopScope(), "ann", " ", "reason"),
+        (StopScope(tenant_id="a b"), "ann", "runaway", "tenant_id"),
+        (StopScope(account_id="a-1"), "ann", "runaway", "tenant"),
+        (StopScope(action_type="UPDATE_CONTACT"), "ann", "runaway", "tenant"),
+    ],
+)
+def test_a_stop_names_who_and_why_and_one_place(scope, by, reason, field):
+    with pytest.raises(InvalidInput) as caught:
+        check_stop(scope, by, reason)
+
+    assert caught.value.field == field
+
+
+def test_a_stop_stands_in_the_ledger_of_its_tenant_or_of_the_platform():
+    assert (StopScope().owner, StopScope(tenant_id="acme").owner) == (PLATFORM, "acme")

@@ -17,6 +17,7 @@ from remit.core.lifecycle import (
     check_supersedes,
     due_in,
     due_step,
+    moved,
     new_case,
 )
 
@@ -87,13 +88,18 @@ def test_a_status_follows_only_these(status, before):
 @pytest.mark.parametrize("after", STATUSES)
 def test_a_case_moves_only_as_the_table_says(status, after):
     if after in FOLLOWS[status]:
-        case(status).require(after, "moved")
+        assert moved(case(status), after, now=NOW, lease_until=NOW)["status"] == after
         return
 
     with pytest.raises(NotInThatState) as caught:
-        case(status).require(after, "moved")
+        moved(case(status), after, now=NOW)
 
-    assert (caught.value.status, caught.value.step) == (status, "moved")
+    assert caught.value.status == status
+
+
+def test_what_has_ended_is_in_no_queue_of_workers():
+    assert moved(case("RUNNING", queued=True), "SUCCEEDED", now=NOW)["queued"] is False
+    assert "queued" not in moved(case("APPROVED", queued=True), "RUNNING", now=NOW)
 
 
 def test_approve_and_reject_exclude_each_other():

@@ -9,7 +9,7 @@ edit, supersede, expire, start and release exclude each other.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from remit.core.errors import InvalidInput, NotFound, NotInThatState
 from remit.core.execution.approval import PUBLISH_AFTER, Publication
@@ -50,6 +50,13 @@ FOLLOWS: dict[Status, frozenset[Status]] = {
     "FAILED": frozenset(),
     "CANCELLED": frozenset(),
 }
+
+_STEP_TO: dict[Status, str] = {
+    "AWAITING_APPROVAL": "put back into the queue",
+    "RUNNING": "started",
+    **dict.fromkeys(("SUCCEEDED", "FAILED", "UNKNOWN", "CANCELLED"), "recorded"),
+}
+"""The word for a step in errors, where the status is not one."""
 
 WAITING: frozenset[Status] = frozenset({"AWAITING_APPROVAL", "BLOCKED"})
 """In the review queue."""
@@ -193,6 +200,20 @@ def due_in(
     if status == "RUNNING":
         return lease_until
     return None
+
+
+def moved(case: Case, status: Status, *, now: datetime, lease_until: datetime | None = None) -> dict[str, Any]:
+    """
+    The fields of a case that change as it moves on to `status`.
+
+    Raises `NotInThatState` where the table has no such way, so that whatever a step overlooks ends here.
+    """
+    case.require(status, _STEP_TO.get(status, status.lower()))
+    changes = {
+        "status": status,
+        "due_at": due_in(status, now=now, expires_at=case.expires_at, lease_until=lease_until),
+    }
+    return changes | ({"queued": False} if status in ENDED else {})
 
 
 def check_supersedes(old: Case | None, intent: ActionIntentV1) -> Case:

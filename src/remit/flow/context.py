@@ -14,7 +14,7 @@ from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import Usage, release, split_window_id
 from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry
 from remit.core.ledger.history import IntentHistory
-from remit.core.lifecycle import ENDED, Case, Status, due_in
+from remit.core.lifecycle import Case, Status, moved
 from remit.core.records import BOUNDS, CHAIN, CHAIN_HEAD, THE_ONE, USAGE, Key, case_key, chain_key
 from remit.core.values import Record, Stored, instant
 from remit.ports import Connector, Notifier, PolicySandbox, Snapshot, Store, UnitOfWork, Writes
@@ -82,11 +82,8 @@ class CaseWriter:
         self._changes |= changes
 
     def move(self, status: Status, *, lease_until: datetime | None = None) -> None:
-        """Move the case on to `status`, due when that is."""
-        due_at = due_in(status, now=self.now, expires_at=self._case.expires_at, lease_until=lease_until)
-        self.update(status=status, due_at=due_at)
-        if status in ENDED:
-            self.update(queued=False)
+        """Move the case on to `status`. Raises `NotInThatState` where the life cycle has no such way."""
+        self.update(**moved(self.case, status, now=self.now, lease_until=lease_until))
 
     def put(self, key: Key[Any], record: Any) -> None:
         self._writes.put(key, record)
@@ -127,7 +124,7 @@ class CaseWriter:
 
     def resolve(self, outcome: ActionOutcomeV1, resolution: Resolution) -> None:
         """Write down what was found out about an unknown outcome."""
-        self.update(status=resolution.status)
+        self.move(resolution.status)
         self.append(
             "OUTCOME_RESOLVED",
             {

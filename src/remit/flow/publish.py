@@ -148,7 +148,6 @@ def _release_unit(context: Context, ref: IntentRef, detail: str, now: datetime) 
             return Writes(answer="already")
         if not may_release_refused(case.publication, case.attempt):
             return Writes(answer="already")
-        case.require("AWAITING_APPROVAL", "released")
         writer = CaseWriter(context, case, now)
         writer.release(approval, snapshot, f"{PUBLISH_REJECTED}: {detail}" if detail else PUBLISH_REJECTED)
         writer.move("AWAITING_APPROVAL")

@@ -1,4 +1,4 @@
-"""Who may run without a person: the allowlist, the autonomy modes with their precedence, and the stop switches."""
+"""Autonomy: the allowlist, the modes with their precedence, and the stop switches."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from remit.core.values import Document, UtcTime
+from remit.core.errors import InvalidInput
+from remit.core.values import PLATFORM, Document, UtcTime, check_identifier, check_text
 
 AutonomyMode = Literal["AUTO_EXECUTE", "APPROVAL_REQUIRED", "PROPOSE_ONLY", "DISABLED"]
 StopLevel = Literal["autonomy", "everything"]
@@ -75,6 +76,11 @@ class StopScope(Document):
             and self.action_type in (None, action_type)
         )
 
+    @property
+    def owner(self) -> str:
+        """The tenant in whose ledger the stop stands, or the platform."""
+        return self.tenant_id or PLATFORM
+
     def __str__(self) -> str:
         named = [("tenant", self.tenant_id), ("account", self.account_id), ("action type", self.action_type)]
         return ", ".join(f"{what} {name}" for what, name in named if name) or "everything everywhere"
@@ -102,6 +108,19 @@ class Stops(Document):
 
     def without(self, scope: StopScope, level: StopLevel) -> Stops:
         return Stops(stops=[s for s in self.stops if (s.scope, s.level) != (scope, level)])
+
+
+def check_stop(scope: StopScope, by: str, reason: str) -> None:
+    """Refuse a stop, or its end, that names nobody, gives no reason, or covers no one place. Raises `InvalidInput`."""
+    for field, value in (("by", by), ("reason", reason)):
+        check_text(field, value)
+        if not value.strip():
+            raise InvalidInput(field, "is empty", "a stop and its end name who and why")
+    for field in ("tenant_id", "account_id", "action_type"):
+        if getattr(scope, field) is not None:
+            check_identifier(field, getattr(scope, field))
+    if scope.tenant_id is None and (scope.account_id or scope.action_type):
+        raise InvalidInput("tenant", "is missing", "name the tenant whose account or action type is meant")
 
 
 def stop_in_force(stops: Iterable[Stops], *, tenant_id: str, account_id: str, action_type: str) -> Stop | None:

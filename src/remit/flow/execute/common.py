@@ -129,7 +129,6 @@ def end_with(
     intent, approval = keys.intent(snapshot), keys.approval(snapshot)
     assert intent is not None and approval is not None
     status, result = concluded.status, concluded.result
-    writer.case.require(status, "recorded")
     outcome = conclude(intent, approval, attempt, status, result, writer.now)
     writer.update(attempt=ended(attempt, concluded))
     writer.move(status)

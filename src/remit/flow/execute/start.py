@@ -54,7 +54,6 @@ def _start(
         return writer.writes(ref.wire())
     if case.publication is not None and to_do == "publish and take":
         writer.mark_published(case.publication)
-    writer.case.require("RUNNING", "started")
     tool = keys.tool(snapshot)
     taken = new_attempt(intent, ref.approval_id, tool, holder=worker.holder, now=now, until=until)
     writer.move("RUNNING", lease_until=until)

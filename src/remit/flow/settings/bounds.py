@@ -8,12 +8,11 @@ from typing import Any
 
 from remit.core.errors import BoundsChanged, InvalidInput
 from remit.core.gate.action_type import ActionType
-from remit.core.gate.autonomy import Stop, StopLevel, Stops, StopScope
+from remit.core.gate.autonomy import Stop, StopLevel, Stops, StopScope, check_stop
 from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, check_policy_texts, replace_bounds
 from remit.core.gate.policy import PLATFORM_POLICIES, Clause, PolicySource, clauses_of, load_policies, policy_version
 from remit.core.ledger.config_change import config_data
 from remit.core.records import ACTION_TYPE, POLICY_VERSION, STOPS, THE_ONE, Key, PolicyVersion, type_id
-from remit.core.values import PLATFORM, check_identifier, check_text
 from remit.flow.context import Context, TenantLedgerWriter, bounds_key, bounds_of, chain_head_key
 from remit.ports import Connector, Snapshot, UnitOfWork, Writes
 
@@ -126,7 +125,8 @@ def stop_unit(
     context: Context, scope: StopScope, level: StopLevel, *, by: str, reason: str, now: datetime
 ) -> UnitOfWork[Stop]:
     """Pull a stop switch. Pulled again, it keeps the newer name and reason."""
-    owner = _owner(scope, by, reason)
+    check_stop(scope, by, reason)
+    owner = scope.owner
     stops_at = Key(STOPS, owner, THE_ONE)
     stop = Stop(scope=scope, level=level, stopped_by=by, reason=reason, stopped_at=now)
 
@@ -144,7 +144,8 @@ def resume_unit(
     context: Context, scope: StopScope, level: StopLevel, *, by: str, reason: str, now: datetime
 ) -> UnitOfWork[bool]:
     """Put one stop switch back. Answers false, and writes nothing, if it was not pulled."""
-    owner = _owner(scope, by, reason)
+    check_stop(scope, by, reason)
+    owner = scope.owner
     stops_at = Key(STOPS, owner, THE_ONE)
 
     def change(snapshot: Snapshot) -> Writes[bool]:
@@ -163,16 +164,3 @@ def resume_unit(
 
 def _told(scope: StopScope, level: StopLevel, by: str, reason: str) -> dict[str, Any]:
     return {"scope": scope.wire(), "level": level, "by": by, "reason": reason}
-
-
-def _owner(scope: StopScope, by: str, reason: str) -> str:
-    for field, value in (("by", by), ("reason", reason)):
-        check_text(field, value)
-        if not value.strip():
-            raise InvalidInput(field, "is empty", "a stop and its end name who and why")
-    for field in ("tenant_id", "account_id", "action_type"):
-        if getattr(scope, field) is not None:
-            check_identifier(field, getattr(scope, field))
-    if scope.tenant_id is None and (scope.account_id or scope.action_type):
-        raise InvalidInput("tenant", "is missing", "name the tenant whose account or action type is meant")
-    return scope.tenant_id or PLATFORM
