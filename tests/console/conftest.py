@@ -12,11 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from remit.core.identity.principal import Principal
 from tests.entrypoints.http_world import ACME, Silent, World, http_world
 from tests.waiting import PATIENCE_S
+
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "requirements" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
@@ -76,7 +78,7 @@ class Looker:
 
     def open(self) -> Page:
         page = self.context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_S * 1000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on(
             "console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None
