@@ -19,7 +19,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import dynamodb, profile
+from bench import dynamodb, isolation, profile
 from bench.measure import Measured, by_callers, in_batches, one_by_one, warm
 from bench.over_http import CLIENTS, over_http
 from bench.raw import postgres_loop, sqlite_loop
@@ -28,7 +28,7 @@ from bench.world import open_world, proposed
 from remit import Remit, work
 
 console = Console(width=120)
-GROUPS = ["sqlite", "http", "reading", "postgres", "growth", "worker", "dynamodb"]
+GROUPS = ["sqlite", "http", "reading", "postgres", "growth", "worker", "dynamodb", "isolation"]
 LARGEST_GROWTH = 1.3
 LARGEST_READING = 1.5
 MOST_MEMORY_MB = 300
@@ -96,6 +96,16 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
         yield lambda: _worker(folder)
     if "dynamodb" in wanted:
         yield lambda: _on_dynamodb(options.rounds)
+    if "isolation" in wanted:
+        yield lambda: _isolated(options.rounds)
+
+
+def _isolated(rounds: int) -> list[Row]:
+    rows = list(isolation.isolation(rounds))
+    console.print(isolation.table(rows))
+    worst = max(rows, key=lambda row: row.beside_s / row.allowed_s)
+    what = f"quiet tenant's {worst.probe} beside {worst.load}, the worst, p99 against what is allowed"
+    return [Row(what, worst.beside_s / worst.allowed_s, 1.0, at_most=True, unit="x allowed")]
 
 
 def _on_dynamodb(rounds: int) -> list[Row]:
