@@ -136,6 +136,24 @@ def test_each_page_and_form_is_for_the_roles_it_is_for_and_no_other(world, visit
         assert status < 500, route
 
 
+def test_what_is_changed_and_answered_at_the_console_says_through_which_session(world, visit):
+    bob = visit(name="bob")
+    session_id = bob.client.cookies["remit_session"].split(".")[2]
+    ids = _ids(world)
+    for route in ("POST /keys", "POST /keys/{key_id}/revoke", "POST /telling", "POST /queue/approve"):
+        _ask(bob, route, _form(world, route), ids)
+
+    told = [line for line in world.remit.export(ACME) if line["data"].get("credential", {}).get("session_id")]
+
+    assert {line["data"]["credential"]["session_id"] for line in told} == {session_id}
+    assert [line["event_type"] for line in told] == [
+        "ACTION_APPROVED",
+        "KEY_CHANGED",
+        "KEY_CHANGED",
+        "SUBSCRIPTION_CHANGED",
+    ]
+
+
 def test_without_a_session_every_page_asks_to_sign_in_and_no_form_does_anything(world):
     ids = _ids(world)
     with httpx.Client(base_url=world.url, trust_env=False) as nobody:

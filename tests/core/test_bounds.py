@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import BoundsInForce, changed_types, nothing_set, parse_bounds, replace_bounds, unregistered
 from remit.core.gate.bounds_parts import PARTS, BoundsPart
+from remit.core.ledger.config_change import before_first, config_data, with_changes
 
 from .make import NOW, TYPE, bounds, bounds_json, rule, type_json
 
@@ -376,3 +377,36 @@ def test_a_type_that_was_taken_out_is_pinned_by_nothing():
 def test_every_part_of_the_bounds_is_in_the_list_that_doors_read():
     assert set(PARTS) == set(BoundsPart.__subclasses__())
     assert len({part.route for part in PARTS}) == len(PARTS)
+
+
+FIRST_OF_OLD = {
+    "config_sequence": 1,
+    "set": {"/config_sequence": 1, "/bounds/allowlist": ["SEND_NOTE"]},
+    "removed": [],
+    "bounds_hash": "bec93a90720c79ad4d2c934c95689704bbb9379cc107d0b9bad4f15139ad49dc",
+}
+"""As it was written before bounds had `independent_approvers`, when proposers could approve by default."""
+
+
+def test_what_an_old_ledger_does_not_say_is_what_held_by_default_when_it_was_written():
+    after = BoundsInForce.from_wire(with_changes(before_first("acme"), FIRST_OF_OLD))
+
+    assert (after.bounds.allowlist, after.bounds.proposer_may_approve) == (["SEND_NOTE"], True)
+
+
+def test_changes_that_follow_an_old_ledger_s_replay_from_it():
+    old = with_changes(before_first("acme"), FIRST_OF_OLD)
+    stored = BoundsInForce.from_wire(old)
+    changed = parse_bounds({"tenant": "acme", "independent_approvers": False})
+    following = replace_bounds(stored, changed, NOW)
+
+    replayed = with_changes(old, config_data(stored, following))
+
+    assert replayed == following.wire() and BoundsInForce.from_wire(replayed) == following
+    assert replayed["bounds"]["independent_approvers"] is False
+
+
+def test_the_first_change_replays_from_the_state_before_it():
+    after = bounds(proposer_may_approve=None)
+
+    assert with_changes(before_first("acme"), config_data(nothing_set("acme"), after)) == after.wire()

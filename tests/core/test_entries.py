@@ -72,6 +72,9 @@ def test_the_event_types_are_the_contract_s():
         "CONFIG_CHANGED",
         "AUTONOMY_STOPPED",
         "AUTONOMY_RESUMED",
+        "KEY_CHANGED",
+        "SUBSCRIPTION_CHANGED",
+        "LINK_MADE",
         "LEDGER_SEALED",
     }
 

@@ -6,6 +6,7 @@ import pytest
 
 from remit.core.errors import InvalidInput, Unauthenticated
 from remit.core.identity.api_key import NewKey, new_key
+from remit.core.identity.credential import PROCESS
 from remit.core.identity.principal import Principal
 from remit.core.identity.secret_text import SecretText
 from remit.core.identity.session import (
@@ -28,8 +29,8 @@ TOKEN = SecretText(LINK_PREFIX, "ac.me", "l-1", "secret")
 
 
 def link(**changes):
-    given = {"leads_to": "/console/queue", "loopback_only": False, "now": NOW, "lives": timedelta(hours=1), **changes}
-    return new_link(ANN, TOKEN, **given)
+    given = {"leads_to": "/console/queue", "loopback_only": False, "now": NOW, "lives": timedelta(hours=1)}
+    return new_link(ANN, TOKEN, **{**given, "made_by": "root", "made_through": PROCESS, **changes})
 
 
 def test_a_cookie_reads_back_as_its_parts_and_does_not_show_its_secret():

@@ -622,3 +622,19 @@ def test_what_is_of_the_first_or_the_last_moment_of_the_calendar_hides_nothing(d
     approved = desk.run("approve", "ever", "--tenant", "acme", "--by", "bob", "--yes", TZ=zone)
 
     assert "9999-12-31 " in approved.stdout
+
+
+def test_what_a_command_changes_is_told_with_the_login_that_typed_it(desk):
+    made = json.loads(
+        desk.run("key", "create", "--tenant", "acme", "--name", "bob", "--role", "agent", "--json").stdout
+    )
+    desk.run("key", "revoke", made["key_id"], "--tenant", "acme", "--by", "zoe")
+
+    told = [json.loads(line) for line in desk.run("export", "--tenant", "acme").stdout.splitlines()]
+
+    changed = [line for line in told if line["event_type"] == "KEY_CHANGED"]
+    assert [line["data"]["change"] for line in changed] == ["CREATED", "REVOKED"]
+    (login,) = {line["data"]["credential"]["id"] for line in changed}
+    assert [line["actor"] for line in changed] == [login, "zoe"]
+    assert {line["data"]["credential"]["kind"] for line in changed} == {"command_line"}
+    assert made["key"].rpartition(".")[2] not in str(told)

@@ -209,6 +209,15 @@ def test_an_audience_among_several_is_enough(issuer):
     assert door.authenticate(issuer.token(aud=["other", AUDIENCE])).tenant_id == ACME
 
 
+@pytest.mark.parametrize(("subject", "told"), [("sub-7", "sub-7"), (None, None)])
+def test_a_token_s_credential_is_its_subject_whatever_name_it_says(issuer, subject, told):
+    door, _ = _door(issuer, name_claim="nick")
+
+    credential = door.authenticate(issuer.token(sub=subject, nick="ann")).credential
+
+    assert (credential.kind, credential.id, credential.made_by) == ("oidc", told, ())
+
+
 def test_clocks_may_differ_a_little(issuer):
     door, _ = _door(issuer)
     now = int(time.time())

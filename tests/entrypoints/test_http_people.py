@@ -172,3 +172,47 @@ def test_the_proposer_cannot_approve_where_that_is_set(world):
 
     assert "somebody else has to approve" in problem(own, 403, "forbidden")["detail"]
     assert other.json()["complete"] is True
+
+
+def test_votes_approvals_and_rejections_say_through_which_key_they_came(two_needed):
+    made = {
+        name: two_needed.remit.create_key(ACME, {"name": name, "roles": ["approver"]}, by="zoe")
+        for name in ("ann", "bob")
+    }
+    digests = {name: waiting(two_needed, name) for name in ("i-1", "i-2")}
+    for name, (_, text) in made.items():
+        client = two_needed.client(None)
+        client.headers["Authorization"] = f"Bearer {text}"
+        client.post("/v1/intents/i-1/approve", json={"digest": digests["i-1"]})
+        if name == "bob":
+            client.post("/v1/intents/i-2/reject", json={})
+
+    told = [*two_needed.remit.ledger(ACME, "i-1"), *two_needed.remit.ledger(ACME, "i-2")]
+
+    through = [
+        (entry["event_type"], entry["data"]["credential"]["id"], entry["data"]["credential"]["made_by"])
+        for entry in told
+        if "credential" in entry["data"]
+    ]
+    ann, bob = (key.key_id for key, _ in made.values())
+    assert through == [
+        ("APPROVAL_VOTED", ann, ["zoe"]),
+        ("APPROVAL_VOTED", bob, ["zoe"]),
+        ("ACTION_APPROVED", bob, ["zoe"]),
+        ("ACTION_REJECTED", bob, ["zoe"]),
+    ]
+
+
+def test_an_admin_s_key_is_named_where_it_makes_and_revokes_keys_and_subscriptions(world):
+    admin, admin_key = world.client("admin"), world.keys[ACME, "admin"].split(".")[2]
+    made = admin.post("/v1/keys", json={"name": "alice", "roles": ["approver"]}).json()
+    admin.post(f"/v1/keys/{made['key_id']}/revoke")
+    hook = {"channel": "webhook", "url": "https://hooks.example.com/in", "signing_secret": "${HOOK_SECRET}"}
+    assert admin.put("/v1/subscriptions/ops", json=hook).status_code == 200
+    admin.delete("/v1/subscriptions/ops")
+
+    told = [line for line in world.remit.export(ACME) if line["event_type"] in ("KEY_CHANGED", "SUBSCRIPTION_CHANGED")]
+
+    own = [line["data"]["change"] for line in told if line["data"]["credential"]["id"] == admin_key]
+    assert own == ["CREATED", "REVOKED", "CREATED", "REMOVED"]
+    assert made["created_through"]["id"] == admin_key

@@ -59,7 +59,7 @@ def api(document):
 def everybody(shared):
     """The key of somebody with every role that a tenant has."""
     roles = [role for role in ROLES if role != "platform"]
-    _, key = shared.remit.create_key(ACME, {"name": "agent-1", "roles": roles}, by="the test")
+    _, key = shared.remit.create_key(ACME, {"name": "everybody", "roles": roles}, by="the test")
     return {"Authorization": f"Bearer {key}"}
 
 

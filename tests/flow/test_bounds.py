@@ -5,8 +5,8 @@ import pytest
 from remit.core.errors import InvalidInput, NeverSeen, NotFound
 from remit.core.gate import zones
 from remit.core.gate.autonomy import StopScope
-from remit.core.gate.bounds import nothing_set, parse_bounds
-from remit.core.ledger.config_change import with_changes
+from remit.core.gate.bounds import parse_bounds
+from remit.core.ledger.config_change import before_first, with_changes
 from remit.core.records import ACTION_TYPE, POLICY_VERSION
 from remit.core.values import PLATFORM
 from remit.flow.settings.bounds import change_unit
@@ -27,7 +27,7 @@ def test_a_change_is_numbered_and_told_by_its_parts(world):
 
     (first, second) = world.inner.chain(TENANT, None)
     assert (before.config_sequence, after.config_sequence) == (1, 2)
-    assert with_changes(with_changes(nothing_set(TENANT).wire(), first.data), second.data) == after.wire()
+    assert with_changes(with_changes(before_first(TENANT), first.data), second.data) == after.wire()
     assert second.data["set"] == {"/bounds/allowlist": [TYPE], "/config_sequence": 2} and second.actor == "ann"
     assert first.data["config_sequence"] == 1
     assert world.app.bounds(TENANT) == after

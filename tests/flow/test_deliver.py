@@ -316,12 +316,12 @@ def test_what_is_removed_leaves_nothing(told):
     world.stop()
     follow(world)
 
-    world.app.remove_subscription(TENANT, "ops")
+    world.app.remove_subscription(TENANT, "ops", by="ann")
 
     kinds = (SUBSCRIPTION, OUTBOX, DELIVERY)
     assert {record.subscription_id for kind in kinds for record in world.inner.scan(kind, TENANT)} == {"other"}
     with pytest.raises(NotFound):
-        world.app.remove_subscription(TENANT, "ops")
+        world.app.remove_subscription(TENANT, "ops", by="ann")
 
 
 def test_what_is_removed_while_it_is_tried_stays_removed(told):
@@ -330,7 +330,7 @@ def test_what_is_removed_while_it_is_tried_stays_removed(told):
     world.queued("i-1")
 
     def while_it_is_sent(letter):
-        world.app.remove_subscription(TENANT, "ops")
+        world.app.remove_subscription(TENANT, "ops", by="ann")
         return "delivered"
 
     receiver.script += [while_it_is_sent]
@@ -378,7 +378,7 @@ def test_deliveries_and_subscriptions_of_another_tenant_are_not_seen(told):
 
     assert world.app.subscriptions("globex") == [] and world.app.deliveries("globex") == []
     with pytest.raises(NotFound):
-        world.app.remove_subscription("globex", "ops")
+        world.app.remove_subscription("globex", "ops", by="zoe")
     assert len(world.app.subscriptions(TENANT)) == 1
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from remit.core.errors import Conflict, DigestChanged, Forbidden, InvalidInput, NotFound, NotInThatState
+from remit.core.identity.credential import PROCESS
 from remit.core.records import case_key
 from remit.flow.reconcile import expire
 from remit.flow.review import approve_unit
@@ -49,7 +50,7 @@ def test_a_person_s_approval_is_executed_and_charges_no_budget(world):
 
 def test_approving_writes_approval_entry_and_state_in_one_write(world):
     world.queued()
-    unit = approve_unit(world.app.context, TENANT, "i-1", by="bob", digest=digest(world), now=NOON)
+    unit = approve_unit(world.app.context, TENANT, "i-1", by="bob", credential=PROCESS, digest=digest(world), now=NOON)
     world.inner.transact([unit])
 
     published = world.app.context.publishes

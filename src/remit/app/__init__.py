@@ -21,6 +21,7 @@ from remit.core.edit import edited_proposal
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import Resolution
+from remit.core.identity.credential import PROCESS, Credential
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.ledger.history import Votes
 from remit.core.ledger.verification import Report, verify
@@ -235,15 +236,20 @@ class App(Part):
 
     # --- people ---
 
-    def approve(self, tenant_id: str, action_intent_id: str, *, by: str, digest: str) -> Approval | Votes:
+    def approve(
+        self, tenant_id: str, action_intent_id: str, *, by: str, digest: str, credential: Credential = PROCESS
+    ) -> Approval | Votes:
         """
         Approve what was seen under `digest`, and publish it.
 
-        Answers `Votes` while the action type asks for further approvers.
+        `credential` is the one through which the person answers. Answers `Votes` while the action type asks for
+        further approvers.
         """
         check_person("by", by)
         began_ns, now = self.hooks.begin(), self.clock.now()
-        unit = review.approve_unit(self.context, tenant_id, action_intent_id, by=by, digest=digest, now=now)
+        unit = review.approve_unit(
+            self.context, tenant_id, action_intent_id, by=by, credential=credential, digest=digest, now=now
+        )
         answer = self._one(unit)
         if isinstance(answer, Approval):
             self._publish([IntentRef(tenant_id, action_intent_id)])
@@ -252,15 +258,29 @@ class App(Part):
         return answer
 
     def reject(
-        self, tenant_id: str, action_intent_id: str, *, by: str, reason: str | None = None, digest: str | None = None
+        self,
+        tenant_id: str,
+        action_intent_id: str,
+        *,
+        by: str,
+        reason: str | None = None,
+        digest: str | None = None,
+        credential: Credential = PROCESS,
     ) -> Case:
         """Reject an intent; with `digest`, only if that is what it has."""
         check_person("by", by)
         check_text("reason", reason or "")
-        now = self.clock.now()
-        return self._one(
-            review.reject_unit(self.context, tenant_id, action_intent_id, by=by, reason=reason, digest=digest, now=now)
+        unit = review.reject_unit(
+            self.context,
+            tenant_id,
+            action_intent_id,
+            by=by,
+            credential=credential,
+            reason=reason,
+            digest=digest,
+            now=self.clock.now(),
         )
+        return self._one(unit)
 
     def edit(self, tenant_id: str, action_intent_id: str, *, by: str, changes: Mapping[str, Any]) -> GateAnswer:
         """Replace a waiting intent by an edited one, which waits for a person. Answers the gate's word on that."""

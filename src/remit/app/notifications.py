@@ -8,10 +8,12 @@ from typing import Any
 
 from remit.app.part import FlowMethod, Part, new_secret
 from remit.core.errors import OutcomeUnknown, TryLater
+from remit.core.identity.credential import PROCESS, Credential
 from remit.core.identity.principal import Principal
+from remit.core.ledger.entries import SYSTEM
 from remit.core.notifications.outbox import Delivery
 from remit.core.notifications.subscription import Recipient, Subscription, parse_subscription
-from remit.core.values import PLATFORM, check_identifier
+from remit.core.values import PLATFORM, check_identifier, check_person
 from remit.flow.notifications import collect, count, deliver
 from remit.flow.notifications import subscriptions as subscriptions_flow
 from remit.flow.notifications.deliver import DueOutbox, Links
@@ -29,14 +31,32 @@ class Notifications(Part):
 
     # --- subscriptions ---
 
-    def set_subscription(self, tenant_id: str, subscription_id: str, asked: Any, *, by: str) -> Subscription:
+    def set_subscription(
+        self, tenant_id: str, subscription_id: str, asked: Any, *, by: str, credential: Credential = PROCESS
+    ) -> Subscription:
         """Make a subscription, or replace the one of that name. Raises `InvalidInput` naming the field."""
         check_identifier("subscription_id", subscription_id)
-        checked = parse_subscription(asked)
-        return subscriptions_flow.set_(self.context, tenant_id, subscription_id, checked, by=by, now=self.clock.now())
+        check_person("by", by)
+        return subscriptions_flow.set_(
+            self.context,
+            tenant_id,
+            subscription_id,
+            parse_subscription(asked),
+            by=by,
+            credential=credential,
+            now=self.clock.now(),
+        )
 
     subscriptions = FlowMethod(subscriptions_flow.listed)
-    remove_subscription = FlowMethod(subscriptions_flow.remove)
+
+    def remove_subscription(
+        self, tenant_id: str, subscription_id: str, *, by: str, credential: Credential = PROCESS
+    ) -> Subscription:
+        """It is told nothing more, and what it was told is forgotten. Answers it as it was. Raises `NotFound`."""
+        check_person("by", by)
+        return subscriptions_flow.remove(
+            self.context, tenant_id, subscription_id, by=by, credential=credential, now=self.clock.now()
+        )
 
     def test_subscription(self, tenant_id: str, subscription_id: str, *, by: str) -> Delivery:
         """Have a worker send it a test. Raises `NotFound`, and `Conflict` if it is not enabled."""
@@ -89,17 +109,21 @@ class Notifications(Part):
     def _page(self, place: str) -> str | None:
         return f"{self.context.console_url}{place}" if self.context.console_url else None
 
-    def _sign_in(self, tenant_id: str, recipient: Recipient, place: str) -> str | None:
+    def _sign_in(self, to: Subscription, recipient: Recipient, place: str) -> str | None:
         if not (self.context.console_url and recipient.roles):
             return None
         token = sessions.make_link(
             self.context,
-            Principal(recipient.name, tenant_id, frozenset(recipient.roles)),
+            Principal(recipient.name, to.tenant_id, frozenset(recipient.roles)),
             leads_to=place,
             loopback_only=False,
             secret=new_secret(),
             now=self.clock.now(),
             lives=MAILED_LINK_LIVES,
+            # Whoever set the subscription chose the name and the mailbox.
+            made_by=to.set_by,
+            made_through=to.credential,
+            actor=SYSTEM,
         )
         return self._page(f"/console/link/{token}")
 

@@ -12,6 +12,7 @@ from remit.core.gate.autonomy import Stop, StopLevel, StopScope
 from remit.core.gate.bounds import Bounds, BoundsInForce, parse_bounds
 from remit.core.gate.bounds_parts import BoundsPart
 from remit.core.identity.api_key import ApiKey, parse_new_key
+from remit.core.identity.credential import PROCESS, Credential
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import LINK_LIVES, csrf_token
 from remit.core.values import PLATFORM, check_person
@@ -120,15 +121,26 @@ class Settings(Part):
 
     keys = FlowMethod(keys_flow.listed)
 
-    def create_key(self, tenant_id: str, asked: Any, *, by: str) -> tuple[ApiKey, str]:
+    def create_key(
+        self, tenant_id: str, asked: Any, *, by: str, credential: Credential = PROCESS
+    ) -> tuple[ApiKey, str]:
         """Make an API key. Its text is in the answer, and nowhere else ever again."""
-        checked, now = parse_new_key(asked), self.clock.now()
-        made, text = keys_flow.create(self.context, tenant_id, checked, secret=new_secret(), created_by=by, now=now)
+        check_person("by", by)
+        made, text = keys_flow.create(
+            self.context,
+            tenant_id,
+            parse_new_key(asked),
+            secret=new_secret(),
+            created_by=by,
+            created_through=credential,
+            now=self.clock.now(),
+        )
         return made, str(text)
 
-    def revoke_key(self, tenant_id: str, key_id: str, *, by: str) -> ApiKey:
+    def revoke_key(self, tenant_id: str, key_id: str, *, by: str, credential: Credential = PROCESS) -> ApiKey:
         """From now on this key lets nobody in. Raises `NotFound`."""
-        return keys_flow.revoke(self.context, tenant_id, key_id, by=by, now=self.clock.now())
+        check_person("by", by)
+        return keys_flow.revoke(self.context, tenant_id, key_id, by=by, credential=credential, now=self.clock.now())
 
     def authenticate(self, key: str) -> Principal:
         """The principal whom an API key's text lets in. Raises `Unauthenticated`."""
@@ -156,8 +168,16 @@ class Settings(Part):
         leads_to: str,
         loopback_only: bool = False,
         lives: timedelta = LINK_LIVES,
+        by: str | None = None,
+        credential: Credential = PROCESS,
     ) -> str:
-        """The token of a link, `/console/link/TOKEN`, that signs `principal` in once and leads to a page."""
+        """
+        The token of a link, `/console/link/TOKEN`, that signs `principal` in once and leads to a page.
+
+        `by` made it; the principal itself, if left out.
+        """
+        made_by = principal.name if by is None else by
+        check_person("by", made_by)
         text = sessions.make_link(
             self.context,
             principal,
@@ -166,6 +186,9 @@ class Settings(Part):
             secret=new_secret(),
             now=self.clock.now(),
             lives=lives,
+            made_by=made_by,
+            made_through=credential,
+            actor=made_by,
         )
         return str(text)
 

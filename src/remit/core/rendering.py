@@ -113,6 +113,11 @@ def _selects(char: str) -> bool:
     return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
 
 
+def is_unseen(char: str) -> bool:
+    """Is nothing of it to be seen beside other characters, nor any gap?"""
+    return char in _BLANK or _selects(char) or not (char.isprintable() or char.isspace())
+
+
 def _may_be_selected(base: str) -> bool:
     return base in "#*0123456789" or unicodedata.category(base) in ("So", "Sm")
 

@@ -15,6 +15,7 @@ from remit.core.gate.autonomy import StopLevel
 from remit.core.gate.decision import Result
 from remit.core.gate.policy import PolicyDecision
 from remit.core.identity.access import Role
+from remit.core.identity.credential import CredentialKind
 from remit.core.ledger.entries import EventType
 from remit.core.lifecycle import Status
 from remit.core.notifications.outbox import DeliveryStatus
@@ -458,6 +459,15 @@ class VersionAnswer(TypedDict):
 # --- keys ---
 
 
+class CredentialAnswer(TypedDict):
+    """The credential through which somebody acted, and everybody who had a hand in making it."""
+
+    kind: CredentialKind
+    id: str | None
+    session_id: str | None
+    made_by: list[str]
+
+
 class KeyAnswer(TypedDict):
     """An API key without its secret."""
 
@@ -471,6 +481,7 @@ class KeyAnswer(TypedDict):
     revoked_by: str | None
     revoked_at: str | None
     last_used_at: str | None
+    created_through: CredentialAnswer | None
 
 
 class NewKeyAnswer(KeyAnswer):
@@ -507,6 +518,7 @@ class SubscriptionAnswer(TypedDict):
     set_by: str
     set_at: str
     told_from: str
+    set_through: CredentialAnswer | None
 
 
 class SubscriptionsAnswer(TypedDict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from remit.core.errors import NotFound
@@ -12,11 +13,11 @@ from remit.core.execution.review import (
     check_may_approve,
     check_may_reject,
     check_may_resolve,
-    enough_votes,
     resolved_before,
-    vote_data,
-    with_vote,
 )
+from remit.core.execution.votes import Vote, counted, is_new, vote_data
+from remit.core.gate.bounds import BoundsInForce
+from remit.core.identity.credential import Credential
 from remit.core.ledger.history import IntentHistory, Votes
 from remit.core.lifecycle import Case
 from remit.core.records import Key, case_key, chain_key
@@ -25,14 +26,22 @@ from remit.ports import Snapshot, UnitOfWork, Writes
 
 
 def approve_unit(
-    context: Context, tenant_id: str, action_intent_id: str, *, by: str, digest: str, now: datetime
+    context: Context,
+    tenant_id: str,
+    action_intent_id: str,
+    *,
+    by: str,
+    credential: Credential,
+    digest: str,
+    now: datetime,
 ) -> UnitOfWork[Approval | Votes]:
     """
     Approve what the person saw: `digest` is the one they were shown.
 
     A second approve returns the first approval. Where the action type asks for several approvers, all but
     the last are answered with the votes so far. Raises `NotFound`, `DigestChanged`, `NotInThatState`,
-    `Forbidden` for the proposer where that is configured, or `Conflict` where it has expired or is blocked.
+    `Forbidden` for whoever has no say in it or does not count beside who voted before, or `Conflict` where it has
+    expired or is blocked.
     """
     case_at, chain_at = case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)
 
@@ -43,22 +52,39 @@ def approve_unit(
         earlier = history.approval(case.approval_id) if case.approval_id else None
         if (first := approved_before(intent, earlier, digest)) is not None:
             return Writes(answer=first)
-        bounds = bounds_of(snapshot, tenant_id)
+        bounds, vote = bounds_of(snapshot, tenant_id), Vote(voted_by=by, credential=credential)
         check_may_approve(case, intent, bounds, by, now)
         writer = CaseWriter(context, case, now)
         needed = bounds.approvals_required(intent.action_type)
-        votes = with_vote(history.votes, intent, by)
-        if needed > 1 and by not in (history.votes.approved_by if history.votes else []):
-            writer.append("APPROVAL_VOTED", vote_data(votes, by, needed, bounds.config_sequence), actor=by)
-        if not enough_votes(votes, intent, bounds):
-            return writer.writes(votes)
-        return _approved(context, writer, history, votes.approved_by, by, bounds.config_sequence)
+        votes = [vote] if needed == 1 else _voted(writer, history, vote, needed, bounds)
+        if len(votes) < needed:
+            return writer.writes(Votes(digest=intent.digest, approved_by=[each.voted_by for each in votes]))
+        return _approved(context, writer, history, votes, vote, bounds.config_sequence)
 
     return UnitOfWork(reads=[case_at, chain_at, bounds_key(tenant_id)], decide=change)
 
 
+def _voted(writer: CaseWriter, history: IntentHistory, vote: Vote, needed: int, bounds: BoundsInForce) -> list[Vote]:
+    """The votes that count, with this one; who votes twice counts once, and the ledger has it once."""
+    intent = history.intent
+    assert intent is not None
+    earlier = counted(history.ballots, intent, writer.case.edited_by, bounds.bounds)
+    if not is_new(vote, earlier, bounds.bounds):
+        return earlier
+    votes = [*earlier, vote]
+    sequence = bounds.config_sequence
+    data = vote_data(vote, intent, votes=len(votes), needed=needed, config_sequence=sequence)
+    writer.append("APPROVAL_VOTED", data, actor=vote.voted_by)
+    return votes
+
+
 def _approved(
-    context: Context, writer: CaseWriter, history: IntentHistory, approvers: list[str], by: str, config_sequence: int
+    context: Context,
+    writer: CaseWriter,
+    history: IntentHistory,
+    votes: Sequence[Vote],
+    last: Vote,
+    config_sequence: int,
 ) -> Writes[Approval | Votes]:
     intent, decision = history.intent, history.decision
     assert intent is not None
@@ -66,7 +92,7 @@ def _approved(
         intent,
         "HUMAN",
         approval_id=context.new_id(),
-        approved_by=by,
+        approved_by=last.voted_by,
         policy_version=decision.policy_version if decision else None,
         charges=[],
         now=writer.now,
@@ -75,7 +101,8 @@ def _approved(
     writer.update(
         approval_id=approval.approval_id, approval_source="HUMAN", published=False, publication=reserved(approval)
     )
-    writer.append("ACTION_APPROVED", approved_data(approval, config_sequence, approvers=approvers), actor=by)
+    told = {"approvers": [each.voted_by for each in votes], "credential": last.credential.wire()}
+    writer.append("ACTION_APPROVED", approved_data(approval, config_sequence, **told), actor=last.voted_by)
     writer.enqueue()
     return writer.writes(approval)
 
@@ -86,6 +113,7 @@ def reject_unit(
     action_intent_id: str,
     *,
     by: str,
+    credential: Credential,
     reason: str | None,
     digest: str | None,
     now: datetime,
@@ -103,7 +131,8 @@ def reject_unit(
             return Writes(answer=case)
         writer = CaseWriter(context, case, now)
         writer.move("REJECTED")
-        writer.append("ACTION_REJECTED", {"rejected_by": by, "reason": reason, "digest": case.digest}, actor=by)
+        answered = {"rejected_by": by, "credential": credential.wire(), "reason": reason, "digest": case.digest}
+        writer.append("ACTION_REJECTED", answered, actor=by)
         return writer.writes(writer.case)
 
     return UnitOfWork(reads=[case_at], decide=change)

@@ -43,6 +43,9 @@ KIND_BITS: tuple[EventType, ...] = (
     "AUTONOMY_RESUMED",
     "LEDGER_SEALED",
     "APPROVAL_VOTED",
+    "KEY_CHANGED",
+    "SUBSCRIPTION_CHANGED",
+    "LINK_MADE",
 )
 """The bit of each type of event, by its place. Stored: a new type is added at the end, and none ever moves."""
 _BITS: dict[str, int] = {name: 1 << place for place, name in enumerate(KIND_BITS)}

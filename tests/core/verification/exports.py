@@ -8,8 +8,7 @@ from typing import Any, Self
 import pytest
 
 from remit.app import verify_export
-from remit.core.gate.bounds import nothing_set
-from remit.core.ledger.config_change import changes_between, with_changes
+from remit.core.ledger.config_change import before_first, changes_between, with_changes
 from remit.core.ledger.entries import Head, entry_hash
 from remit.core.ledger.seal import HeadFold
 from remit.core.ledger.verification import INVARIANTS
@@ -55,7 +54,7 @@ class Lines:
     def alter_configs(self, change: Callable[[dict[str, Any]], object], only: int | None = None) -> None:
         """Each state of the bounds as `change` makes it (or one of them), told as changes from the one before."""
         told = [line for line in self.lines if line["event_type"] == "CONFIG_CHANGED"]
-        nothing = nothing_set(TENANT).wire()
+        nothing = before_first(TENANT)
         states: list[dict[str, Any]] = []
         whole = nothing
         for line in told:

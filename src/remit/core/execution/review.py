@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from remit.core.errors import Conflict, DigestChanged, Forbidden, NotInThatState
 from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import ActionOutcomeV1, FoundStatus, Resolution
+from remit.core.execution.votes import may_not_approve
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.decision import ask_policy
+from remit.core.identity.person import is_among
 from remit.core.intent import ActionIntentV1
-from remit.core.ledger.history import Votes
 from remit.core.lifecycle import Case
 from remit.core.values import instant
 
@@ -36,13 +36,13 @@ def check_may_approve(case: Case, intent: ActionIntentV1, bounds: BoundsInForce,
     | is not in the review queue                                              | `NotInThatState` |
     | has expired                                                             | `Conflict`       |
     | is blocked by the bounds as they are now                                | `Conflict`       |
-    | was proposed or edited by `by`, and the bounds let no proposer approve  | `Forbidden`      |
+    | is `by`'s own, and the bounds give its own people no say in it          | `Forbidden`      |
     """
     case.require_waiting("approved")
     if now >= intent.expires_at:
         raise Conflict(f"intent {intent.action_intent_id!r} expired at {instant(intent.expires_at)}; propose it again")
     _refuse_blocked(intent, bounds, now)
-    if by in (intent.proposed_by, case.edited_by) and not bounds.bounds.proposer_may_approve:
+    if is_among(by, may_not_approve(intent, case.edited_by, bounds.bounds)):
         raise Forbidden(f"intent {intent.action_intent_id!r} is {by}'s own, so somebody else has to approve it")
 
 
@@ -54,28 +54,6 @@ def _refuse_blocked(intent: ActionIntentV1, bounds: BoundsInForce, now: datetime
             f"intent {intent.action_intent_id!r} is blocked ({verdict.reason}): {verdict.explanation}; "
             "lift the block first"
         )
-
-
-def with_vote(before: Votes | None, intent: ActionIntentV1, by: str) -> Votes:
-    """The votes when `by` has approved as well; who approves twice counts once."""
-    approved_by = before.approved_by if before else []
-    return Votes(digest=intent.digest, approved_by=[*approved_by, *([] if by in approved_by else [by])])
-
-
-def vote_data(votes: Votes, by: str, needed: int, config_sequence: int) -> dict[str, Any]:
-    """The data of an `APPROVAL_VOTED` entry: who, which digest, how many of how many, by which state of the bounds."""
-    return {
-        "voted_by": by,
-        "digest": votes.digest,
-        "votes": len(votes.approved_by),
-        "votes_needed": needed,
-        "config_sequence": config_sequence,
-    }
-
-
-def enough_votes(votes: Votes, intent: ActionIntentV1, bounds: BoundsInForce) -> bool:
-    """As many different people have approved as the action type asks for."""
-    return len(set(votes.approved_by)) >= bounds.approvals_required(intent.action_type)
 
 
 def check_may_reject(case: Case, seen: str | None) -> bool:

@@ -70,7 +70,8 @@ class Bounds(Request):
     budget: Budget | None = None
     tenant_budget: TenantBudget | None = None
     policies: list[PolicySource] = []
-    proposer_may_approve: bool = True
+    proposer_may_approve: bool | None = None
+    independent_approvers: bool = True
     accounts: dict[Identifier, AccountBounds] = {}
 
     @model_validator(mode="after")
@@ -78,6 +79,9 @@ class Bounds(Request):
         if DEFAULT in self.action_types:
             raise ValueError("'default' is not an action type")
         return self
+
+
+_LATER = {"independent_approvers": True}
 
 
 class ZoneUntil(Document):
@@ -95,6 +99,14 @@ class BoundsInForce(Document):
     type_versions: dict[str, int]
     # Accounts by id; "*" for every account that is named nowhere; "*tenant" for the ceiling.
     zones_until: dict[str, ZoneUntil] = {}
+
+    def wire(self) -> dict[str, Any]:
+        """As JSON values. What came to bounds later is left out where nobody has set it, so that old hashes stay."""
+        whole = super().wire()
+        for name, unset in _LATER.items():
+            if whole["bounds"][name] == unset:
+                del whole["bounds"][name]
+        return whole
 
     def account(self, account_id: str) -> AccountBounds:
         return self.bounds.accounts.get(account_id) or _NOTHING_OF_ITS_OWN

@@ -6,13 +6,17 @@ A key is `rk.<tenant>.<key id>.<secret>`; see `remit.core.identity.secret_text`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput, Unauthenticated
 from remit.core.identity.access import PLATFORM_ROLE, Role
+from remit.core.identity.credential import Credential, makers
+from remit.core.identity.person import same_person
 from remit.core.identity.principal import Principal
 from remit.core.identity.secret_text import SecretText
 from remit.core.values import PLATFORM, Digest, Document, Identifier, Request, UtcTime, WireTime, explain_invalid
@@ -42,6 +46,40 @@ class ApiKey(Document):
     revoked_by: str | None = None
     revoked_at: UtcTime | None = None
     last_used_at: UtcTime | None = None
+    created_through: Credential | None = None
+
+    @property
+    def credential(self) -> Credential:
+        """The credential that this key is, to whoever shows it."""
+        return Credential("key", self.key_id, made_by=makers(self.created_by, self.created_through))
+
+
+_NOT_TOLD = frozenset({"secret_hash", "last_used_at"})
+
+
+def key_data(change: Literal["CREATED", "REVOKED"], key: ApiKey, *, by: str, credential: Credential) -> dict[str, Any]:
+    """
+    The data of a `KEY_CHANGED` entry: what changed, by whom, through which credential, and the key as it is now.
+
+    In the place of what is stored of its secret stands the SHA-256 of that, by which a replaced secret shows.
+    """
+    told = {name: value for name, value in key.wire().items() if name not in _NOT_TOLD}
+    told["secret_fingerprint"] = sha256_hex(key.secret_hash.encode())
+    return {"change": change, "by": by, "credential": credential.wire(), "key": told}
+
+
+def check_spelling(name: str, keys: Iterable[ApiKey], now: datetime) -> None:
+    """Raises `InvalidInput` for another spelling of a name that a key in use has: two names would seem two people."""
+    for key in keys:
+        if key.name != name and same_person(key.name, name) and in_use(key, now):
+            raise InvalidInput(
+                "name", f"{name!r} is {key.name!r}, who has a key, spelled otherwise", "use one spelling"
+            )
+
+
+def in_use(key: ApiKey, now: datetime) -> bool:
+    """Does it let anybody in?"""
+    return key.revoked_at is None and (key.expires_at is None or now < key.expires_at)
 
 
 def parse_key(text: str) -> SecretText:
@@ -61,7 +99,14 @@ def parse_new_key(data: Any) -> NewKey:
 
 
 def new_key(
-    asked: NewKey, *, tenant_id: str, key_id: str, secret: str, created_by: str, now: datetime
+    asked: NewKey,
+    *,
+    tenant_id: str,
+    key_id: str,
+    secret: str,
+    created_by: str,
+    now: datetime,
+    created_through: Credential | None = None,
 ) -> tuple[ApiKey, SecretText]:
     """
     The record to store and the text to show once.
@@ -82,6 +127,7 @@ def new_key(
         created_by=created_by,
         created_at=now,
         expires_at=asked.expires_at,
+        created_through=created_through,
     )
     return record, text
 
@@ -103,4 +149,4 @@ def holder(stored: ApiKey, now: datetime) -> Principal:
         raise Unauthenticated("this API key was revoked; ask for a new one")
     if stored.expires_at is not None and now >= stored.expires_at:
         raise Unauthenticated("this API key has expired; ask for a new one")
-    return Principal(stored.name, stored.tenant_id, frozenset(stored.roles))
+    return Principal(stored.name, stored.tenant_id, frozenset(stored.roles), stored.credential)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from remit.core.errors import Forbidden
 from remit.core.identity.access import ROLES, Permission, Role, roles_with
+from remit.core.identity.credential import PROCESS, Credential
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody at a door: a name, the tenant its credential belongs to, and its roles."""
+    """Somebody at a door: a name, the tenant its credential belongs to, its roles, and which credential it showed."""
 
     name: str
     tenant_id: str
     roles: frozenset[Role]
+    credential: Credential = field(default=PROCESS, compare=False)
 
     def may(self, permission: Permission) -> bool:
         return any(permission in ROLES[role].permissions for role in self.roles)

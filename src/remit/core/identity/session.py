@@ -7,12 +7,15 @@ see `remit.core.identity.secret_text`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput, Unauthenticated
 from remit.core.identity.access import Role
 from remit.core.identity.api_key import ApiKey, holder
+from remit.core.identity.credential import PROCESS, Credential, makers
 from remit.core.identity.principal import Principal
 from remit.core.identity.secret_text import SecretText
 from remit.core.values import PLATFORM, Digest, Document, UtcTime
@@ -27,7 +30,10 @@ UNKNOWN_LINK = "this link is not known, was used already or has expired; sign in
 
 
 class Session(Document):
-    """A person at the console. One that came in by an API key lasts no longer than the key."""
+    """
+    A person at the console, who came in through `credential`. One that came in by an API key lasts no longer than
+    the key.
+    """
 
     session_id: str
     tenant_id: str
@@ -37,6 +43,7 @@ class Session(Document):
     key_id: str | None
     created_at: UtcTime
     expires_at: UtcTime
+    credential: Credential = PROCESS
 
 
 class SignInLink(Document):
@@ -52,6 +59,24 @@ class SignInLink(Document):
     created_at: UtcTime
     expires_at: UtcTime
     used_at: UtcTime | None = None
+    made_by: str | None = None
+    made_through: Credential | None = None
+
+    @property
+    def credential(self) -> Credential:
+        """The credential that this link is, to whoever opens it."""
+        made_by = makers(self.made_by, self.made_through) if self.made_by else ()
+        return Credential("link", self.link_id, made_by=made_by)
+
+
+_NOT_TOLD = frozenset({"secret_hash", "used_at"})
+
+
+def link_data(link: SignInLink) -> dict[str, Any]:
+    """The data of a `LINK_MADE` entry: the link without its secret, by whom, through which credential."""
+    told = {name: value for name, value in link.wire().items() if name not in _NOT_TOLD}
+    credential = told.pop("made_through")
+    return {"by": told.pop("made_by"), "credential": credential, "link": told}
 
 
 def new_session(principal: Principal, text: SecretText, *, key_id: str | None, now: datetime) -> Session:
@@ -67,6 +92,7 @@ def new_session(principal: Principal, text: SecretText, *, key_id: str | None, n
         key_id=key_id,
         created_at=now,
         expires_at=now + SESSION_LIVES,
+        credential=principal.credential,
     )
 
 
@@ -80,8 +106,13 @@ def check_session(stored: Session | None, key: ApiKey | None, shown: SecretText,
         raise Unauthenticated("nobody is signed in; sign in")
     if now >= stored.expires_at:
         raise Unauthenticated("this session has ended; sign in again")
+    principal = _holder(stored, key, now)
+    return replace(principal, credential=replace(principal.credential, session_id=stored.session_id))
+
+
+def _holder(stored: Session, key: ApiKey | None, now: datetime) -> Principal:
     if stored.key_id is None:
-        return Principal(stored.name, stored.tenant_id, frozenset(stored.roles))
+        return Principal(stored.name, stored.tenant_id, frozenset(stored.roles), stored.credential)
     if key is None:
         raise Unauthenticated("the API key of this session is not known any more; sign in again")
     return holder(key, now)
@@ -93,9 +124,17 @@ def csrf_token(shown: SecretText) -> str:
 
 
 def new_link(
-    principal: Principal, text: SecretText, *, leads_to: str, loopback_only: bool, now: datetime, lives: timedelta
+    principal: Principal,
+    text: SecretText,
+    *,
+    leads_to: str,
+    loopback_only: bool,
+    now: datetime,
+    lives: timedelta,
+    made_by: str,
+    made_through: Credential,
 ) -> SignInLink:
-    """Raises `InvalidInput` for a link out of the console."""
+    """A link that `made_by` makes for `principal`. Raises `InvalidInput` for a link out of the console."""
     if not leads_to.startswith("/console/") or "//" in leads_to or "\\" in leads_to:
         raise InvalidInput("leads_to", f"is {leads_to!r}", "name a page of the console, such as /console/queue")
     return SignInLink(
@@ -108,6 +147,8 @@ def new_link(
         loopback_only=loopback_only,
         created_at=now,
         expires_at=now + min(lives, LINK_LIVES_AT_MOST),
+        made_by=made_by,
+        made_through=made_through,
     )
 
 

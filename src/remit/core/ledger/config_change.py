@@ -20,7 +20,17 @@ _SPLIT = frozenset({"bounds", "bounds/accounts", "bounds/action_types", "type_ve
 
 def config_data(before: BoundsInForce, after: BoundsInForce) -> dict[str, Any]:
     """The data of the `CONFIG_CHANGED` entry that turns `before` into `after`."""
-    return changes_between(before.wire(), after.wire())
+    first = before.config_sequence == 0
+    return changes_between(before_first(before.bounds.tenant) if first else before.wire(), after.wire())
+
+
+def before_first(tenant_id: str) -> dict[str, Any]:
+    """
+    The state that the first change of a ledger is told against. It stays as it is for good, whatever bounds hold by
+    default one day: what an old ledger does not say, it had from here.
+    """
+    nothing = nothing_set(tenant_id).wire()
+    return {**nothing, "bounds": {**nothing["bounds"], "proposer_may_approve": True}}
 
 
 def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,7 +65,7 @@ def with_changes(whole: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str,
 def bounds_after(entries: Iterable[LedgerEntry], tenant_id: str) -> dict[str, BoundsInForce]:
     """The bounds after each `CONFIG_CHANGED` of a tenant's own chain, by the entry's id, in the chain's order."""
     found: dict[str, BoundsInForce] = {}
-    whole: Mapping[str, Any] = nothing_set(tenant_id).wire()
+    whole: Mapping[str, Any] = before_first(tenant_id)
     for entry in entries:
         if entry.event_type == "CONFIG_CHANGED":
             whole = with_changes(whole, entry.data)

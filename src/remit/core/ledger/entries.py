@@ -1,7 +1,7 @@
 """
 The ledger: append-only chains of entries, each holding the hash of the one before.
 
-One chain for each intent, one for each tenant's bounds, one of the platform's own for global stops.
+One chain for each intent, one for each tenant's own affairs, one of the platform's own for global stops and its keys.
 The hash of an entry is SHA-256 over the RFC 8785 form of everything else in it. An entry is written in that form
 once, as a line: the line is hashed, stored and exported as it is.
 """
@@ -35,6 +35,9 @@ EventType = Literal[
     "CONFIG_CHANGED",
     "AUTONOMY_STOPPED",
     "AUTONOMY_RESUMED",
+    "KEY_CHANGED",
+    "SUBSCRIPTION_CHANGED",
+    "LINK_MADE",
     "LEDGER_SEALED",
 ]
 
@@ -43,6 +46,9 @@ OF_TENANT: frozenset[EventType] = frozenset(
         "CONFIG_CHANGED",
         "AUTONOMY_STOPPED",
         "AUTONOMY_RESUMED",
+        "KEY_CHANGED",
+        "SUBSCRIPTION_CHANGED",
+        "LINK_MADE",
         "LEDGER_SEALED",
     }
 )
@@ -204,6 +210,6 @@ def next_entry(
 
 
 class ChainHead(Record, frozen=True):
-    """The head of a tenant's own chain (bounds, stops, seals), or of the platform's."""
+    """The head of a tenant's own chain (bounds, stops, keys, seals), or of the platform's."""
 
     chain: Head = NO_CHAIN

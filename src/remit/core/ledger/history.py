@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import OUTCOME_EVENT, ActionOutcomeV1, Resolution
+from remit.core.execution.votes import Vote
 from remit.core.gate.decision import Decision
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
@@ -75,6 +76,11 @@ class IntentHistory:
         """The votes so far, in their order."""
         voted = [entry.data for entry in self._of("APPROVAL_VOTED")]
         return Votes(digest=voted[-1]["digest"], approved_by=[each["voted_by"] for each in voted]) if voted else None
+
+    @property
+    def ballots(self) -> list[Vote]:
+        """Each vote so far with the credential it came through, in their order."""
+        return [Vote.from_wire(entry.data) for entry in self._of("APPROVAL_VOTED")]
 
     @property
     def rejection(self) -> dict[str, Any] | None:

@@ -129,6 +129,22 @@ def _switched(verb: str) -> Callable[[_Data, str, str], str]:
     return lambda data, _, actor: f"{actor} {verb} {_scope(data)} ({data['level']}){_because(data)}"
 
 
+_VERBS = {"CREATED": "made", "CHANGED": "changed", "REMOVED": "removed", "REVOKED": "revoked"}
+
+
+def _key_changed(data: _Data, _: str, actor: str) -> str:
+    key = data["key"]
+    roles = f" with {' and '.join(key['roles'])}" if data["change"] == "CREATED" else ""
+    return f"{actor} {_VERBS[data['change']]} the key {name(key['key_id'])} for {name(key['name'])}{roles}"
+
+
+def _link_made(data: _Data, _: str, actor: str) -> str | None:
+    # Every mail to somebody with roles carries one; the subscription's own entries say who set that up.
+    if data["credential"]["kind"] == "subscription":
+        return None
+    return f"{actor} made a link that signs {name(data['link']['name'])} in once"
+
+
 def _good(_: _Data) -> Tone:
     return "good"
 
@@ -214,6 +230,14 @@ _WORDS: dict[EventType, _EventWords] = {
     ),
     "AUTONOMY_STOPPED": _EventWords("Stopped", sentence=_switched("stopped")),
     "AUTONOMY_RESUMED": _EventWords("Resumed", sentence=_switched("resumed")),
+    "KEY_CHANGED": _EventWords("Key changed", sentence=_key_changed),
+    "SUBSCRIPTION_CHANGED": _EventWords(
+        "Subscription changed",
+        sentence=lambda data, _, actor: (
+            f"{actor} {_VERBS[data['change']]} the subscription {name(data['subscription']['subscription_id'])}"
+        ),
+    ),
+    "LINK_MADE": _EventWords("Sign-in link made", sentence=_link_made),
     "LEDGER_SEALED": _EventWords("Sealed"),
 }
 

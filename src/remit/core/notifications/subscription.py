@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from remit.core.errors import InvalidInput
+from remit.core.identity.credential import Credential, makers
 from remit.core.values import Document, Identifier, Request, UtcTime, explain_invalid
 
 NoticeKind = Literal[
@@ -83,10 +84,26 @@ class Subscription(Document):
     set_by: str
     set_at: UtcTime
     told_from: UtcTime
+    set_through: Credential | None = None
+
+    @property
+    def credential(self) -> Credential:
+        """The credential through which its mail makes sign-in links: in the hand of whoever set it."""
+        return Credential("subscription", self.subscription_id, made_by=makers(self.set_by, self.set_through))
 
     def covers(self, notice: NoticeKind, account_id: str | None) -> bool:
         """Is this one told? What is about no account in particular is told to everybody who wants that notice."""
         return notice in self.notices and (account_id is None or self.accounts is None or account_id in self.accounts)
+
+
+def subscription_data(
+    change: Literal["CREATED", "CHANGED", "REMOVED"], subscription: Subscription, *, by: str, credential: Credential
+) -> dict[str, Any]:
+    """
+    The data of a `SUBSCRIPTION_CHANGED` entry: what changed, by whom, through which credential, and the subscription
+    as it is now, or was. Its secrets are references.
+    """
+    return {"change": change, "by": by, "credential": credential.wire(), "subscription": subscription.wire()}
 
 
 def parse_subscription(data: Any) -> NewSubscription:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ from remit.core.gate.bounds import BoundsInForce, unregistered
 from remit.core.gate.bounds_diff import changes, describe_changes
 from remit.entrypoints.bounds_file import BoundsFile
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.options import AccountOption, AsJson, By, Db, Tenant, existing, opened
+from remit.entrypoints.cli.options import AccountOption, AsJson, By, Db, Tenant, existing, login, opened
 
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the ledger.")]
 OnlyTenant = Annotated[
@@ -31,13 +30,6 @@ Everything = Annotated[
 def register(app: typer.Typer) -> None:
     for command in (apply, stop, resume, usage):
         app.command()(command)
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return "somebody"
 
 
 def apply(
@@ -61,7 +53,7 @@ def apply(
     read = BoundsFile.read(file)
     with opened(ctx, db) as remit:
         try:
-            before, after = remit.apply(read.bounds, by=_login() if by is None else by, dry_run=dry_run)
+            before, after = remit.apply(read.bounds, by=login() if by is None else by, dry_run=dry_run)
         except InvalidInput as error:
             raise read.located(error) from None
     if as_json:

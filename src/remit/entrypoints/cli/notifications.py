@@ -8,7 +8,18 @@ import typer
 
 from remit.core.errors import InvalidInput
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.options import AsJson, By, Db, LimitOption, Tenant, existing, opened
+from remit.entrypoints.cli.options import (
+    AsJson,
+    By,
+    ByOrYou,
+    Db,
+    LimitOption,
+    Tenant,
+    existing,
+    login,
+    opened,
+    typed_by,
+)
 from remit.flow.reading.pages import PAGE
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The subscription's name.", show_default=False)]
@@ -86,7 +97,7 @@ def add(
     more = {"signing_secret": signing_secret, "notices": notice or None, "accounts": account or None}
     asked |= {field: value for field, value in more.items() if value is not None}
     with opened(ctx, db) as remit:
-        made = remit.set_subscription(tenant, name, asked, by=by)
+        made = remit.set_subscription(tenant, name, asked, by=by, credential=typed_by())
     if as_json:
         output.print_json(made.wire())
     else:
@@ -109,14 +120,16 @@ def _recipient(text: str) -> dict[str, Any]:
     return {"name": name, "address": address, "roles": roles.split(",") if roles else []}
 
 
-def remove(ctx: typer.Context, name: Name, tenant: Tenant, as_json: AsJson = False, db: Db = None) -> None:
+def remove(
+    ctx: typer.Context, name: Name, tenant: Tenant, by: ByOrYou = None, as_json: AsJson = False, db: Db = None
+) -> None:
     """
     Tell it nothing more, and forget what it was told.
 
     Example: remit subscription remove ops --tenant acme
     """
     with existing(ctx, db) as remit:
-        removed = remit.remove_subscription(tenant, name)
+        removed = remit.remove_subscription(tenant, name, by=by or login(), credential=typed_by())
     if as_json:
         output.print_json(removed.wire())
     else:

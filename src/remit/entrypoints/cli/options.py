@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
+from remit.core.identity.credential import Credential
 from remit.wiring import DEFAULT_URL, Remit
 
 _DB_HELP = "Database: sqlite:///FILE or postgresql://…; else REMIT_DATABASE_URL, else sqlite:///remit.db."
@@ -20,6 +23,10 @@ AccountOption = Annotated[
     str | None, typer.Option("--account", metavar="A", help="Only this account.", show_default=False)
 ]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does it; it stands in the ledger.")]
+ByOrYou = Annotated[
+    str | None,
+    typer.Option("--by", metavar="NAME", help="Who does it; you if left out. It stands in the ledger."),
+]
 Intent = Annotated[str, typer.Argument(metavar="INTENT", help="The intent's id.", show_default=False)]
 LimitOption = Annotated[int, typer.Option("--limit", metavar="N", help="How many, at most 500.")]
 AfterOption = Annotated[
@@ -51,3 +58,17 @@ def existing(ctx: typer.Context, db: str | None, tenant: str | None = None) -> I
 def _url(ctx: typer.Context, db: str | None) -> str:
     url: str = db or ctx.find_root().obj or os.environ.get("REMIT_DATABASE_URL") or DEFAULT_URL
     return url
+
+
+def login() -> str:
+    """Who is at this machine, in the alphabet of ids."""
+    try:
+        name = re.sub(r"[^A-Za-z0-9._:@-]", "-", getpass.getuser())[:128]
+    except (OSError, KeyError, ImportError):
+        name = ""
+    return name or "somebody"
+
+
+def typed_by() -> Credential:
+    """The credential of a command: whoever is at this machine has the database at hand."""
+    return Credential("command_line", login())

@@ -24,6 +24,7 @@ from remit.entrypoints.cli.options import (
     LimitOption,
     Tenant,
     existing,
+    typed_by,
 )
 from remit.flow.reading.pages import PAGE
 
@@ -93,7 +94,7 @@ def approve(
             digest = _show(remit.intent(tenant, intent), as_json)
             if not yes and sys.stdin.isatty() and not typer.confirm("Approve this?", err=True):
                 raise typer.Abort
-        approval = remit.approve(tenant, intent, by=by, digest=digest)
+        approval = remit.approve(tenant, intent, by=by, digest=digest, credential=typed_by())
     if as_json:
         output.print_json(approval.wire())
     elif isinstance(approval, Votes):
@@ -143,7 +144,7 @@ def reject(
     Example: remit reject i-7 --tenant acme --by ann --reason "wrong contact"
     """
     with existing(ctx, db) as remit:
-        case = remit.reject(tenant, intent, by=by, reason=reason, digest=digest)
+        case = remit.reject(tenant, intent, by=by, reason=reason, digest=digest, credential=typed_by())
     if as_json:
         output.print_json({"action_intent_id": intent, "tenant_id": tenant, "status": case.status, "rejected_by": by})
     else:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -16,7 +14,7 @@ from remit.core.identity.api_key import ApiKey
 from remit.core.identity.principal import Principal
 from remit.core.values import PLATFORM
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.options import AsJson, Db, existing, opened
+from remit.entrypoints.cli.options import AsJson, Db, existing, login, opened, typed_by
 from remit.entrypoints.server.logs import set_up_logs
 from remit.entrypoints.server.telemetry import traced
 from remit.wiring import Remit
@@ -99,18 +97,9 @@ def _console(remit: Remit, url: str, tenant: str | None) -> str:
     if urlsplit(url).hostname not in ("127.0.0.1", "::1"):
         return f"the console: {url}/console/"
     owner = tenant or next((name for name in remit.tenants() if name != PLATFORM), DEFAULT_TENANT)
-    visitor = Principal(_login(), owner, ALL_ROLES)
-    token = remit.make_link(visitor, leads_to="/console/", loopback_only=True)
+    visitor = Principal(login(), owner, ALL_ROLES)
+    token = remit.make_link(visitor, leads_to="/console/", loopback_only=True, credential=typed_by())
     return f"the console of tenant {owner}, signed in as {visitor.name}, once: {url}/console/link/{token}"
-
-
-def _login() -> str:
-    """Who is at this machine, in the alphabet of ids."""
-    try:
-        name = re.sub(r"[^A-Za-z0-9._:@-]", "-", getpass.getuser())[:128]
-    except (OSError, KeyError, ImportError):
-        name = ""
-    return name or "somebody"
 
 
 def create(
@@ -133,7 +122,7 @@ def create(
     """
     asked = {"name": name, "roles": role, **({"expires_at": expires_at} if expires_at else {})}
     with opened(ctx, db) as remit:
-        made, text = remit.create_key(_owner(tenant, role), asked, by=by or getpass.getuser())
+        made, text = remit.create_key(_owner(tenant, role), asked, by=by or login(), credential=typed_by())
     if as_json:
         output.print_json({**_shown(made), "key": text})
     else:
@@ -177,7 +166,7 @@ def revoke(
     Example: remit key revoke 01a2078c36 --tenant acme
     """
     with existing(ctx, db) as remit:
-        key = remit.revoke_key(tenant or PLATFORM, key_id, by=by or getpass.getuser())
+        key = remit.revoke_key(tenant or PLATFORM, key_id, by=by or login(), credential=typed_by())
     if as_json:
         output.print_json(_shown(key))
     else:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from remit.core.errors import Forbidden
 from remit.core.identity.access import Permission
+from remit.core.identity.credential import Credential
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import SESSION_LIVES
 from remit.entrypoints.web.reading_bodies import BodyAfterCaller
@@ -39,6 +40,10 @@ class Visitor:
     @property
     def tenant_id(self) -> str:
         return self.principal.tenant_id
+
+    @property
+    def credential(self) -> Credential:
+        return self.principal.credential
 
     def may(self, permission: Permission) -> bool:
         return self.principal.may(permission)

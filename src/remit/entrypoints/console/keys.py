@@ -35,7 +35,8 @@ def create(
 ) -> Response:
     """The new key's text is on the page that answers, and nowhere else ever again."""
     try:
-        _, text = remit.create_key(visitor.tenant_id, {"name": name.strip(), "roles": role or []}, by=visitor.name)
+        asked = {"name": name.strip(), "roles": role or []}
+        _, text = remit.create_key(visitor.tenant_id, asked, by=visitor.name, credential=visitor.credential)
     except InvalidInput as error:
         return _page(request, remit, visitor, status=422, problem=str(error), name=name, ticked=role or [])
     return _page(request, remit, visitor, text=text)
@@ -43,7 +44,7 @@ def create(
 
 @router.post("/keys/{key_id}/revoke")
 def revoke(remit: CurrentRemit, visitor: KeyManagerVisitor, key_id: KeyId) -> Response:
-    remit.revoke_key(visitor.tenant_id, key_id, by=visitor.name)
+    remit.revoke_key(visitor.tenant_id, key_id, by=visitor.name, credential=visitor.credential)
     return RedirectResponse(f"{HOME}keys", status_code=303)
 
 

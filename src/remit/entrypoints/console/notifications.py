@@ -42,8 +42,13 @@ def subscribe(
 ) -> Response:
     """Make a subscription, or replace the one of that name."""
     try:
-        asked = _asked(said, notices)
-        remit.set_subscription(visitor.tenant_id, said.get("subscription_id", ""), asked, by=visitor.name)
+        remit.set_subscription(
+            visitor.tenant_id,
+            said.get("subscription_id", ""),
+            _asked(said, notices),
+            by=visitor.name,
+            credential=visitor.credential,
+        )
     except InvalidInput as error:
         return _page(request, remit, visitor, said=said, ticked=notices, problem=str(error))
     return RedirectResponse(f"{HOME}telling", status_code=303)
@@ -57,7 +62,7 @@ def test(remit: CurrentRemit, visitor: SubscriberVisitor, subscription_id: Subsc
 
 @router.post("/telling/{subscription_id}/remove")
 def remove(remit: CurrentRemit, visitor: SubscriberVisitor, subscription_id: SubscriptionId) -> Response:
-    remit.remove_subscription(visitor.tenant_id, subscription_id)
+    remit.remove_subscription(visitor.tenant_id, subscription_id, by=visitor.name, credential=visitor.credential)
     return RedirectResponse(f"{HOME}telling", status_code=303)
 
 

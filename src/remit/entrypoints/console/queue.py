@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from remit.core.errors import Conflict, DigestChanged, InvalidInput, NotFound, RemitError
 from remit.core.execution.approval import Approval
+from remit.core.identity.person import same_person
 from remit.core.lifecycle import WAITING
 from remit.core.rendering import quoted
 from remit.entrypoints.console.auth import HOME, AnswererVisitor, FormRoute, ReaderVisitor, Visitor
@@ -94,10 +95,12 @@ def approve(request: Request, remit: CurrentRemit, visitor: AnswererVisitor, ite
     """Each item is an intent's id and the digest under which the visitor saw it; each is answered by itself."""
 
     def one(action_intent_id: str, digest: str) -> str:
-        answer = remit.approve(visitor.tenant_id, action_intent_id, by=visitor.name, digest=digest)
+        answer = remit.approve(
+            visitor.tenant_id, action_intent_id, by=visitor.name, digest=digest, credential=visitor.credential
+        )
         if not isinstance(answer, Approval):
             return f"approved by {' and '.join(answer.approved_by)}; another approver is needed"
-        first = answer.approved_by == visitor.name
+        first = same_person(answer.approved_by, visitor.name)
         return "approved; it runs now" if first else f"{answer.approved_by} approved it already"
 
     return _answered_page(request, remit, visitor, items, one)
@@ -116,7 +119,13 @@ def reject(
         current = remit.intent(visitor.tenant_id, action_intent_id).digest
         if digest != current:
             raise DigestChanged(action_intent_id, digest, current)
-        remit.reject(visitor.tenant_id, action_intent_id, by=visitor.name, reason=reason.strip() or None)
+        remit.reject(
+            visitor.tenant_id,
+            action_intent_id,
+            by=visitor.name,
+            reason=reason.strip() or None,
+            credential=visitor.credential,
+        )
         return "rejected"
 
     return _answered_page(request, remit, visitor, items, one)

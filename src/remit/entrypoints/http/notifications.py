@@ -30,14 +30,17 @@ def set_subscription(
     remit: CurrentRemit, caller: SubscriberCaller, subscription_id: SubscriptionId, body: NewSubscription
 ) -> Any:
     """Make a subscription, or replace the one of that name. It is told what happens from now on."""
-    made = remit.set_subscription(caller.tenant_id, subscription_id, body.model_dump(), by=caller.name)
+    made = remit.set_subscription(
+        caller.tenant_id, subscription_id, body.model_dump(), by=caller.name, credential=caller.credential
+    )
     return made.wire()
 
 
 @router.delete("/v1/subscriptions/{subscription_id}", responses=responds_with(SubscriptionAnswer))
 def remove_subscription(remit: CurrentRemit, caller: SubscriberCaller, subscription_id: SubscriptionId) -> Any:
     """Tell it nothing more, and forget what it was told. Answers it as it was."""
-    return remit.remove_subscription(caller.tenant_id, subscription_id).wire()
+    removed = remit.remove_subscription(caller.tenant_id, subscription_id, by=caller.name, credential=caller.credential)
+    return removed.wire()
 
 
 @router.post(

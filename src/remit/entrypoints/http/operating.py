@@ -59,7 +59,7 @@ def _scope(caller: Principal, body: ResumeBody) -> StopScope:
 def create_key(remit: CurrentRemit, caller: Caller, body: NewKey) -> Any:
     """Make a key for the caller's own tenant. `key` is shown in this answer and never again."""
     caller.require("manage_keys")
-    made, text = remit.create_key(caller.tenant_id, body.model_dump(), by=caller.name)
+    made, text = remit.create_key(caller.tenant_id, body.model_dump(), by=caller.name, credential=caller.credential)
     return {**_shown(made), "key": text}
 
 
@@ -74,7 +74,7 @@ def keys(remit: CurrentRemit, caller: Caller) -> Any:
 def revoke_key(remit: CurrentRemit, caller: Caller, key_id: KeyId) -> Any:
     """From now on this key lets nobody in."""
     caller.require("manage_keys")
-    return _shown(remit.revoke_key(caller.tenant_id, key_id, by=caller.name))
+    return _shown(remit.revoke_key(caller.tenant_id, key_id, by=caller.name, credential=caller.credential))
 
 
 def _shown(key: Any) -> dict[str, Any]:

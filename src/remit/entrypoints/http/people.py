@@ -62,7 +62,9 @@ def approve(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: Inten
 
 
 def _approved(remit: CurrentRemit, caller: Principal, action_intent_id: str, digest: str) -> dict[str, Any]:
-    answered = remit.approve(caller.tenant_id, action_intent_id, by=caller.name, digest=digest)
+    answered = remit.approve(
+        caller.tenant_id, action_intent_id, by=caller.name, digest=digest, credential=caller.credential
+    )
     if isinstance(answered, Votes):
         return {"action_intent_id": action_intent_id, "complete": False, "approved_by": answered.approved_by}
     return {"action_intent_id": action_intent_id, "complete": True, "approval": answered.wire()}
@@ -75,7 +77,7 @@ def reject(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: Intent
 
 
 def _rejected(remit: CurrentRemit, caller: Principal, action_intent_id: str, reason: str | None) -> dict[str, Any]:
-    case = remit.reject(caller.tenant_id, action_intent_id, by=caller.name, reason=reason)
+    case = remit.reject(caller.tenant_id, action_intent_id, by=caller.name, reason=reason, credential=caller.credential)
     return {"action_intent_id": action_intent_id, "status": case.status}
 
 

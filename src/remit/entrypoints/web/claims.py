@@ -13,8 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from remit.core.errors import Forbidden, Unauthenticated
 from remit.core.identity.access import TENANT_ROLES
+from remit.core.identity.credential import Credential
 from remit.core.identity.principal import Principal
-from remit.core.values import Identifier
+from remit.core.values import Identifier, check_text
 
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 
@@ -42,7 +43,13 @@ def principal_of_claims(claims: Mapping[str, Any], names: ClaimNames) -> Princip
             f"the claim {names.roles_claim!r} of the access token names no role known here; "
             f"it takes one of {', '.join(sorted(TENANT_ROLES))}"
         )
-    return Principal(name, tenant_id, roles)
+    return Principal(name, tenant_id, roles, Credential("oidc", _subject(claims)))
+
+
+def _subject(claims: Mapping[str, Any]) -> str | None:
+    """The one claim that an issuer never gives to somebody else (OpenID Connect Core, section 5.7)."""
+    subject = claims.get("sub")
+    return check_text("sub", subject, most=255) if isinstance(subject, str) and subject else None
 
 
 def _identifier(claims: Mapping[str, Any], claim: str, what: str) -> str:

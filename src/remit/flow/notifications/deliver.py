@@ -31,7 +31,7 @@ class Links:
     """
 
     page: Callable[[str], str | None]
-    sign_in: Callable[[str, Recipient, str], str | None]
+    sign_in: Callable[[Subscription, Recipient, str], str | None]
 
 
 QUEUE = "/console/queue"
@@ -125,7 +125,7 @@ def _letter(
         subject=subject(message, to.tenant_id),
         lines=lines,
         event=cloud_event(message, tenant_id=to.tenant_id, source=context.event_source, urls=urls),
-        sign_in=links.sign_in(to.tenant_id, recipient, first) if recipient else None,
+        sign_in=links.sign_in(to, recipient, first) if recipient else None,
     )
 
 

@@ -8,19 +8,35 @@ from datetime import datetime
 from typing import Any, get_args
 
 from remit.core.errors import Conflict, InvalidInput, NotFound
+from remit.core.identity.credential import Credential
 from remit.core.notifications.notice import Notice
 from remit.core.notifications.outbox import Delivery, DeliveryStatus, Outbox
-from remit.core.notifications.subscription import MOST_SUBSCRIPTIONS, TEST, NewSubscription, NoticeKind, Subscription
+from remit.core.notifications.subscription import (
+    MOST_SUBSCRIPTIONS,
+    TEST,
+    NewSubscription,
+    NoticeKind,
+    Subscription,
+    subscription_data,
+)
 from remit.core.records import DELIVERY, OUTBOX, SUBSCRIPTION, Key, delivery_key, outbox_key
-from remit.flow.context import Context
+from remit.flow.context import Context, TenantLedgerWriter, chain_head_key
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 PAGE = 50
 LARGEST_PAGE = 500
+FORGOTTEN_AT_ONCE = 50
 
 
 def set_(
-    context: Context, tenant_id: str, subscription_id: str, asked: NewSubscription, *, by: str, now: datetime
+    context: Context,
+    tenant_id: str,
+    subscription_id: str,
+    asked: NewSubscription,
+    *,
+    by: str,
+    credential: Credential,
+    now: datetime,
 ) -> Subscription:
     """Make it or replace it; one that was told before goes on being told. Raises `InvalidInput`."""
     notifier = context.notifiers.get(asked.channel)
@@ -40,12 +56,19 @@ def set_(
             tenant_id=tenant_id,
             set_by=by,
             set_at=now,
+            set_through=credential,
             told_from=before.told_from if before is not None and goes_on else now,
             **dict(asked),
         )
-        return Writes(answer=made, puts=[(subscription_at, made)])
+        writer = TenantLedgerWriter(context, snapshot, tenant_id, now)
+        data = subscription_data("CHANGED" if before else "CREATED", made, by=by, credential=credential)
+        writer.append("SUBSCRIPTION_CHANGED", data, actor=by)
+        writes = writer.writes(made)
+        writes.put(subscription_at, made)
+        return writes
 
-    return answer_of(context.store.transact([UnitOfWork(reads=[subscription_at], decide=change)]))
+    unit = UnitOfWork(reads=[subscription_at, chain_head_key(tenant_id)], decide=change)
+    return answer_of(context.store.transact([unit]))
 
 
 def listed(context: Context, tenant_id: str) -> Sequence[Subscription]:
@@ -53,19 +76,38 @@ def listed(context: Context, tenant_id: str) -> Sequence[Subscription]:
     return context.store.scan(SUBSCRIPTION, tenant_id)
 
 
-def remove(context: Context, tenant_id: str, subscription_id: str) -> Subscription:
+def remove(
+    context: Context, tenant_id: str, subscription_id: str, *, by: str, credential: Credential, now: datetime
+) -> Subscription:
     """It is told nothing more, and what it was told is forgotten. Raises `NotFound`."""
     subscription_at = Key(SUBSCRIPTION, tenant_id, subscription_id)
     outboxes_at = _outbox_keys(tenant_id, subscription_id)
-    finished = context.store.scan(DELIVERY, tenant_id, f"{subscription_id}|")
 
     def change(snapshot: Snapshot) -> Writes[Subscription]:
         stored = _required(snapshot, subscription_at)
-        outboxes = [key for key in outboxes_at if snapshot.get(key) is not None]
-        deliveries = [delivery_key(tenant_id, each) for each in finished]
-        return Writes(answer=stored, deletes=[subscription_at, *outboxes, *deliveries])
+        writer = TenantLedgerWriter(context, snapshot, tenant_id, now)
+        data = subscription_data("REMOVED", stored, by=by, credential=credential)
+        writer.append("SUBSCRIPTION_CHANGED", data, actor=by)
+        writes = writer.writes(stored)
+        writes.deletes += [subscription_at, *(key for key in outboxes_at if snapshot.get(key) is not None)]
+        return writes
 
-    return answer_of(context.store.transact([UnitOfWork(reads=[subscription_at, *outboxes_at], decide=change)]))
+    unit = UnitOfWork(reads=[subscription_at, *outboxes_at, chain_head_key(tenant_id)], decide=change)
+    removed = answer_of(context.store.transact([unit]))
+    _forget_deliveries(context, tenant_id, subscription_id)
+    return removed
+
+
+def _forget_deliveries(context: Context, tenant_id: str, subscription_id: str) -> None:
+    # More than a write may hold. What is left by a process that ends here goes when one of that name is removed.
+    finished = context.store.scan(DELIVERY, tenant_id, f"{subscription_id}|")
+    keys = [delivery_key(tenant_id, each) for each in finished]
+    for start in range(0, len(keys), FORGOTTEN_AT_ONCE):
+        context.store.transact([_forgetting(keys[start : start + FORGOTTEN_AT_ONCE])])
+
+
+def _forgetting(keys: Sequence[Key[Delivery]]) -> UnitOfWork[None]:
+    return UnitOfWork(reads=keys, decide=lambda _: Writes(answer=None, deletes=list(keys)))
 
 
 def test(context: Context, tenant_id: str, subscription_id: str, *, by: str, now: datetime) -> Delivery:

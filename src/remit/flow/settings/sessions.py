@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from remit.core.errors import Unauthenticated
 from remit.core.identity.api_key import parse_key
+from remit.core.identity.credential import Credential
 from remit.core.identity.principal import Principal
 from remit.core.identity.secret_text import SecretText
 from remit.core.identity.session import (
@@ -15,15 +16,16 @@ from remit.core.identity.session import (
     Session,
     SignInLink,
     check_session,
+    link_data,
     new_link,
     new_session,
     use_link,
 )
 from remit.core.records import API_KEY, SESSION, SIGN_IN_LINK, Key
-from remit.flow.context import Context, one
+from remit.flow.context import Context, TenantLedgerWriter, chain_head_key, one
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
-SWEPT_AT_ONCE = 100
+SWEPT_AT_ONCE = 90
 """So many sessions and links that are over are dropped whenever one begins or a link is made."""
 
 
@@ -67,17 +69,40 @@ def make_link(
     secret: str,
     now: datetime,
     lives: timedelta,
+    made_by: str,
+    made_through: Credential,
+    actor: str,
 ) -> SecretText:
-    """A link that signs `principal` in once. Answers its token."""
+    """
+    A link that signs `principal` in once, made at the word of `made_by`. Answers its token.
+
+    `actor` is who the ledger says did it: Remit itself, where it mails what somebody has subscribed to.
+    """
     text = SecretText(LINK_PREFIX, principal.tenant_id, context.new_id(), secret)
-    link = new_link(principal, text, leads_to=leads_to, loopback_only=loopback_only, now=now, lives=lives)
+    link = new_link(
+        principal,
+        text,
+        leads_to=leads_to,
+        loopback_only=loopback_only,
+        now=now,
+        lives=lives,
+        made_by=made_by,
+        made_through=made_through,
+    )
     # Where people come in by mailed links alone, no session begins that would drop what is over.
     over = _over(context, principal.tenant_id, now)
 
-    def change(_: Snapshot) -> Writes[SecretText]:
-        return Writes(answer=text, puts=[(_link_at(text), link)], deletes=over)
+    head_at = chain_head_key(principal.tenant_id)
 
-    return answer_of(context.store.transact([UnitOfWork(reads=[_link_at(text), *over], decide=change)]))
+    def change(snapshot: Snapshot) -> Writes[SecretText]:
+        writer = TenantLedgerWriter(context, snapshot, principal.tenant_id, now)
+        writer.append("LINK_MADE", link_data(link), actor=actor)
+        writes = writer.writes(text)
+        writes.put(_link_at(text), link)
+        writes.deletes += over
+        return writes
+
+    return answer_of(context.store.transact([UnitOfWork(reads=[head_at, _link_at(text), *over], decide=change)]))
 
 
 def redeem(context: Context, token: str, *, on_loopback: bool, secret: str, now: datetime) -> tuple[SecretText, str]:
@@ -101,7 +126,7 @@ def redeem(context: Context, token: str, *, on_loopback: bool, secret: str, now:
 
 
 def _principal(link: SignInLink) -> Principal:
-    return Principal(link.name, link.tenant_id, frozenset(link.roles))
+    return Principal(link.name, link.tenant_id, frozenset(link.roles), link.credential)
 
 
 def _at(text: SecretText) -> Key[Session]:

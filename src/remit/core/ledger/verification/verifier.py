@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, get_args
 
-from remit.core.gate.bounds import BoundsInForce, nothing_set
+from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import Counter
-from remit.core.ledger.config_change import with_changes
+from remit.core.ledger.config_change import before_first, with_changes
 from remit.core.ledger.entries import ENTRY_FIELDS, FORMAT, OF_TENANT, EventType, Head, entry_hash
 from remit.core.ledger.verification.intent_chain import IntentChain
 from remit.core.ledger.verification.report import Report
@@ -133,7 +133,7 @@ class _Verifier:
 
     def _read_config(self, entry: LedgerLine) -> None:
         try:
-            self._config = with_changes(self._config or nothing_set(entry["tenant_id"]).wire(), entry["data"])
+            self._config = with_changes(self._config or before_first(entry["tenant_id"]), entry["data"])
             config = BoundsInForce.from_wire(self._config)
         except _MALFORMED:
             problem = f"entry {entry['sequence']} holds bounds that cannot be read"
@@ -216,8 +216,9 @@ def _right_hash(entry: LedgerLine) -> str | None:
 
 
 def _names_in(data: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """The owners that an entry's data names, itself or in what it carries: an outcome, a scope, bounds."""
-    for part in (data, data.get("outcome"), data.get("scope")):
+    """The owners that an entry's data names, itself or in what it carries: an outcome, a scope, a key, bounds."""
+    carried = ("outcome", "scope", "key", "subscription", "link")
+    for part in (data, *map(data.get, carried)):
         if isinstance(part, Mapping):
             for name in ("tenant_id", "account_id", "action_intent_id"):
                 if name in part:
