@@ -131,11 +131,25 @@ def test_the_second_approvers_call_writes_the_approval(two_needed):
     between = two_needed.remit.status(ACME, "i-1")["status"]
     second = bob.post("/v1/intents/i-1/approve", json=body).json()
 
-    assert first == same == {"action_intent_id": "i-1", "complete": False, "approved_by": ["ann"]}
+    assert first == same
+    assert (first["complete"], first["approved_by"], first["approvals_required"]) == (False, ["ann"], 2)
+    assert [vote["voted_by"] for vote in first["votes"]] == ["ann"]
     assert between == "AWAITING_APPROVAL"
     assert (second["complete"], second["approval"]["approved_by"]) == (True, "bob")
     (approved,) = [e for e in two_needed.remit.ledger(ACME, "i-1") if e["event_type"] == "ACTION_APPROVED"]
     assert approved["data"]["approvers"] == ["ann", "bob"]
+
+
+def test_the_first_vote_is_shown_and_is_out_of_that_persons_queue(two_needed):
+    ann, bob = person(two_needed, "ann"), person(two_needed, "bob")
+    ann.post("/v1/intents/i-1/approve", json={"digest": waiting(two_needed, "i-1")})
+
+    (queued,) = bob.get("/v1/queue").json()["items"]
+    seen = [queued, *(bob.get(f"/v1/intents/i-1{part}").json() for part in ("", "/why"))]
+    own, all_of_it = (ann.get("/v1/queue", params=which).json()["items"] for which in ({}, {"include_voted": True}))
+
+    assert [(each["approvals_required"], each["votes"][0]["voted_by"]) for each in seen] == [(2, "ann")] * 3
+    assert (own, len(all_of_it)) == ([], 1)
 
 
 def test_two_approvers_at_once_are_both_counted(two_needed):

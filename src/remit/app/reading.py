@@ -23,7 +23,7 @@ from remit.flow.reading import timeline as timeline_flow
 from remit.flow.reading import usage as usage_flow
 from remit.flow.reading.pages import PAGE
 from remit.flow.reading.timeline import Followed, TimelineFilter
-from remit.flow.reading.waiting import WaitingFilter, WaitingGroups, waiting_groups
+from remit.flow.reading.waiting import WaitingFilter, WaitingGroups, waiting, waiting_groups
 from remit.ports import CaseFilter
 
 
@@ -78,16 +78,21 @@ class Reading(Part):
         account_id: str | None = None,
         proposed_by: str | None = None,
         reason: str | None = None,
+        answerer: str | None = None,
         after: str | None = None,
         limit: int = PAGE,
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """What needs a person, the soonest to expire first, and the cursor of the next page."""
-        which = WaitingFilter(account_id, proposed_by, reason)
+        """
+        What needs a person, the soonest to expire first, and the cursor of the next page.
+
+        With `answerer` as that person sees it: without what they have approved and which waits for others.
+        """
+        which = WaitingFilter(account_id, proposed_by, reason, answerer)
         return status_flow.queue(self.context, tenant_id, which, after, limit, self.clock.now())
 
-    def queue_groups(self, tenant_id: str) -> WaitingGroups:
-        """How much waits for a person, by who proposed it and by why a person is asked."""
-        return waiting_groups(self.context, tenant_id)
+    def queue_groups(self, tenant_id: str, *, answerer: str | None = None) -> WaitingGroups:
+        """How much waits for a person (or for `answerer`), by who proposed it and by why a person is asked."""
+        return waiting_groups(self.context, tenant_id, answerer)
 
     def usage(self, tenant_id: str, *, account_id: str | None = None) -> dict[str, Any]:
         """Today's budgets: limits, use, what is left, when it resets; and the stops that are pulled."""
@@ -101,9 +106,9 @@ class Reading(Part):
         """Seconds that the oldest approval of any tenant that should have left by now has waited; 0 if none does."""
         return max(measure.publish_lags(self.context, self.clock.now()).values(), default=0.0)
 
-    def waiting(self, tenant_id: str, *, limit: int = PAGE) -> list[Case]:
-        """The cases that need a person, the soonest to expire first; `queue` says more of each."""
-        return self.context.store.waiting(tenant_id, None, None, limit)
+    def waiting(self, tenant_id: str, *, answerer: str | None = None, limit: int = PAGE) -> list[Case]:
+        """The cases that need a person (or `answerer`), the soonest to expire first; `queue` says more of each."""
+        return waiting(self.context, tenant_id, WaitingFilter(answerer=answerer), None, limit)[0]
 
     def history(
         self, tenant_id: str, *, after: str | None = None, limit: int = PAGE

@@ -187,10 +187,15 @@ class _Verbs:
 
     @_verb("GET /v1/queue")
     def queue(
-        self, *, account_id: str | None = None, after: str | None = None, limit: int = 50
+        self,
+        *,
+        account_id: str | None = None,
+        include_voted: bool = False,
+        after: str | None = None,
+        limit: int = 50,
     ) -> _RouteCall[a.QueueAnswer]:
-        """What needs a person, the soonest to expire first."""
-        return _RouteCall(query=_page(account_id, after, limit))
+        """What needs you, the soonest to expire first; with `include_voted` also what you have approved."""
+        return _RouteCall(query={**_page(account_id, after, limit), "include_voted": include_voted or None})
 
     @_verb("POST /v1/intents/{action_intent_id}/approve")
     def approve(self, action_intent_id: str, *, digest: str) -> _RouteCall[a.ApprovedAnswer]:

@@ -79,6 +79,7 @@ class Case(Record, frozen=True):
     `due_at` is when Remit has to look at it again if nothing happens before; `None` if never.
     `chain` is the head of the intent's ledger chain; what stands in its entries stands nowhere else. `connector` is
     that of the tool which executes it, "" where there is none; `queued` says that a worker of this store may take it.
+    `voted_by` are the people who have approved it while it waits for further ones: it is not theirs to answer now.
     """
 
     tenant_id: str
@@ -100,6 +101,7 @@ class Case(Record, frozen=True):
     approval_source: ApprovalSource | None = None
     published: bool = False
     superseded_by: str | None = None
+    voted_by: list[str] = []
     connector: str = ""
     queued: bool = False
     publication: Publication | None = None

@@ -149,7 +149,25 @@ class ResolutionAnswer(TypedDict):
     external_object_refs: list[RefAnswer]
 
 
-class StatusAnswer(IntentLine):
+class VoteAnswer(TypedDict):
+    """One person's approval of an intent that takes several people's."""
+
+    voted_by: str
+    voted_at: str
+
+
+class VotedLine(IntentLine):
+    """
+    Where one intent stands, and who has approved it where that takes several different people.
+
+    `approvals_required` is null where nobody had to vote.
+    """
+
+    approvals_required: int | None
+    votes: list[VoteAnswer]
+
+
+class StatusAnswer(VotedLine):
     """Where one intent stands, and all that came of it."""
 
     approval_id: str | None
@@ -220,7 +238,7 @@ class ClauseAnswer(TypedDict):
     platform: bool
 
 
-class WhyAnswer(IntentLine):
+class WhyAnswer(VotedLine):
     """Why an intent stands where it stands."""
 
     why_proposed: list[str] | None
@@ -273,7 +291,7 @@ class BudgetLeft(TypedDict):
     resets_at: str
 
 
-class QueuedAnswer(IntentLine):
+class QueuedAnswer(VotedLine):
     """What needs a person, and why."""
 
     explanation: str | None
@@ -293,12 +311,14 @@ class QueueAnswer(TypedDict):
 
 
 class ApprovedAnswer(TypedDict):
-    """`complete` is false while further approvers are asked for; then `approved_by` says who has."""
+    """`complete` is false while further approvers are asked for; then `votes` says who has approved, and when."""
 
     action_intent_id: str
     complete: bool
     approval: NotRequired[ApprovalRecord]
     approved_by: NotRequired[list[str]]
+    approvals_required: NotRequired[int]
+    votes: NotRequired[list[VoteAnswer]]
 
 
 class RejectedAnswer(TypedDict):

@@ -60,6 +60,11 @@ class CaseWriter:
             self._changes = {}
         return self._case
 
+    @property
+    def entries(self) -> Sequence[LedgerEntry]:
+        """The entries that it appends."""
+        return self._writes.entries
+
     def append(self, event_type: EventType, data: dict[str, Any] | Record, actor: str = SYSTEM) -> None:
         """Append to the intent's chain."""
         entry = next_entry(

@@ -58,7 +58,7 @@ def approve_unit(
         needed = bounds.approvals_required(intent.action_type)
         votes = [vote] if needed == 1 else _voted(writer, history, vote, needed, bounds)
         if len(votes) < needed:
-            return writer.writes(Votes(digest=intent.digest, approved_by=[each.voted_by for each in votes]))
+            return writer.writes(_so_far(history, writer, needed))
         return _approved(context, writer, history, votes, vote, bounds.config_sequence)
 
     return UnitOfWork(reads=[case_at, chain_at, bounds_key(tenant_id)], decide=change)
@@ -75,7 +75,14 @@ def _voted(writer: CaseWriter, history: IntentHistory, vote: Vote, needed: int, 
     sequence = bounds.config_sequence
     data = vote_data(vote, intent, votes=len(votes), needed=needed, config_sequence=sequence)
     writer.append("APPROVAL_VOTED", data, actor=vote.voted_by)
+    writer.update(voted_by=[each.voted_by for each in votes])
     return votes
+
+
+def _so_far(history: IntentHistory, writer: CaseWriter, needed: int) -> Votes:
+    votes = history.after(writer.entries).votes
+    assert votes is not None
+    return votes.changed(approvals_required=needed)
 
 
 def _approved(
@@ -99,7 +106,11 @@ def _approved(
     )
     writer.move("APPROVED")
     writer.update(
-        approval_id=approval.approval_id, approval_source="HUMAN", published=False, publication=reserved(approval)
+        approval_id=approval.approval_id,
+        approval_source="HUMAN",
+        published=False,
+        publication=reserved(approval),
+        voted_by=[],
     )
     told = {"approvers": [each.voted_by for each in votes], "credential": last.credential.wire()}
     writer.append("ACTION_APPROVED", approved_data(approval, config_sequence, **told), actor=last.voted_by)

@@ -42,6 +42,10 @@ def queue(
     ctx: typer.Context,
     tenant: Tenant,
     account: AccountOption = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="NAME", help="As NAME sees it: without what NAME approved.", show_default=False),
+    ] = None,
     limit: LimitOption = PAGE,
     after: AfterOption = None,
     as_json: AsJson = False,
@@ -53,9 +57,19 @@ def queue(
     Example: remit queue --tenant acme
     """
     with existing(ctx, db, tenant) as remit:
-        items, cursor = remit.queue(tenant, account_id=account, after=after, limit=limit)
+        items, cursor = remit.queue(tenant, account_id=account, answerer=by, after=after, limit=limit)
     if not as_json:
-        columns = ["intent", "account", "action type", "target", "status", "reason", "budget left", "expires"]
+        columns = [
+            "intent",
+            "account",
+            "action type",
+            "target",
+            "status",
+            "reason",
+            "approved",
+            "budget left",
+            "expires",
+        ]
         output.print_table(columns, [_queue_row(item) for item in items])
     output.print_page(items, cursor, as_json=as_json)
 
@@ -69,6 +83,7 @@ def _queue_row(item: dict[str, Any]) -> list[Any]:
         rendering.target(item["target"]),
         output.coloured(item["status"]),
         item["reason"],
+        output.votes(item),
         f"{budget['left']} of {budget['max_autonomous_per_day'] or 0}",
         output.local(item["expires_at"]),
     ]
@@ -98,7 +113,7 @@ def approve(
     if as_json:
         output.print_json(approval.wire())
     elif isinstance(approval, Votes):
-        output.say(f"{intent} still waits for further approvers; so far: {', '.join(approval.approved_by)}")
+        output.say(f"{intent} still waits for further approvers; so far {output.votes(approval.wire())}")
     else:
         output.say(f"{intent} is approved by {approval.approved_by} (approval {approval.approval_id})")
 

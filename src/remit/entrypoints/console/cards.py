@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from remit.core.gate.autonomy import StopScope
+from remit.core.identity.person import is_among
+from remit.core.ledger.history import Votes
 
 Obstacle = Literal["BLOCKED", "UNREGISTERED", "STOPPED"]
 
@@ -28,4 +30,14 @@ def _stops(stop: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
 
 def standing(item: Mapping[str, Any], stops: Iterable[Mapping[str, Any]]) -> str:
     """An intent's id and what its card offers: a card whose text differs from this is shown anew."""
-    return f"{item['action_intent_id']} {item['digest']} {obstacle(item, stops) or 'OPEN'}"
+    return f"{item['action_intent_id']} {item['digest']} {obstacle(item, stops) or 'OPEN'} {len(item['votes'])}"
+
+
+def voted(item: Mapping[str, Any], person: str) -> bool:
+    """Has this person approved it already, while it waits for others?"""
+    return is_among(person, [vote["voted_by"] for vote in item["votes"]])
+
+
+def votes_in_words(votes: Votes) -> str:
+    """`1 of 2: ann`."""
+    return f"{len(votes.approved_by)} of {votes.approvals_required}: {', '.join(votes.approved_by)}"

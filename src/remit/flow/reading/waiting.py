@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from remit.core.identity.person import is_among
 from remit.core.lifecycle import Case
 from remit.flow.context import Context
 from remit.ports import waiting_cursor
@@ -17,16 +18,17 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class WaitingFilter:
-    """Which waiting cases; what is `None` does not matter."""
+    """Which waiting cases; what is `None` does not matter. `answerer` leaves out what that person has approved."""
 
     account_id: str | None = None
     proposed_by: str | None = None
     reason: str | None = None
+    answerer: str | None = None
 
     @property
     def looks_inside(self) -> bool:
         """Must cases be looked at one by one?"""
-        return self.proposed_by is not None or self.reason is not None
+        return not (self.proposed_by is self.reason is self.answerer is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +66,26 @@ def waiting(
 
 
 def _wanted(which: WaitingFilter, case: Case) -> bool:
-    return which.proposed_by in (None, case.proposed_by) and which.reason in (None, case.reason)
+    return (
+        which.proposed_by in (None, case.proposed_by)
+        and which.reason in (None, case.reason)
+        and not has_voted(case, which.answerer)
+    )
 
 
-def waiting_groups(context: Context, tenant_id: str) -> WaitingGroups:
+def has_voted(case: Case, person: str | None) -> bool:
+    """Has this person approved it already, while it waits for others?"""
+    return person is not None and is_among(person, case.voted_by)
+
+
+def waiting_groups(context: Context, tenant_id: str, answerer: str | None = None) -> WaitingGroups:
     cases: list[Case] = []
     complete = False
     while not complete and len(cases) < MOST_GROUPED:
         after = waiting_cursor(cases[-1]) if cases else None
         more = context.store.waiting(tenant_id, None, after, _AT_ONCE)
         cases, complete = cases + more, len(more) < _AT_ONCE
+    cases = [case for case in cases if not has_voted(case, answerer)]
     by_proposer = Counter(case.proposed_by for case in cases)
     by_reason = Counter(case.reason or "" for case in cases)
     return WaitingGroups(len(cases), by_proposer.most_common(), by_reason.most_common(), complete)
