@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 from remit.core.errors import RemitError
 from remit.core.execution.outcome import CallResult
@@ -287,6 +287,15 @@ class Connector(Protocol):
 
     def invoke(self, call: Call) -> CallResult:
         """Carry it out once. Never raises for what the far side did; never retries."""
+        ...
+
+
+@runtime_checkable
+class ForeseesRefusal(Protocol):
+    """A connector that knows of a mapped request, and without a call, that it would refuse it."""
+
+    def refusal(self, request: dict[str, Any], allowed_hosts: Sequence[str]) -> str | None:
+        """Why it would, by what the tenant allows alone; `None` if that is not known."""
         ...
 
 

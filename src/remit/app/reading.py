@@ -30,8 +30,6 @@ from remit.ports import CaseFilter
 class Reading(Part):
     """Nothing here changes an intent; an export writes its seal."""
 
-    status = FlowMethod(status_flow.status)
-    why = FlowMethod(status_flow.why)
     ledger = FlowMethod(status_flow.ledger)
     stops = FlowMethod(status_flow.stops)
     bounds_after = FlowMethod(status_flow.bounds_after)
@@ -39,6 +37,14 @@ class Reading(Part):
     policy_version = FlowMethod(policies_flow.policy_version)
     verify = FlowMethod(export_flow.verify_live)
     require_tenant = FlowMethod(known_flow.require_tenant)
+
+    def status(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+        """One intent as it stands. Raises `NotFound`."""
+        return status_flow.status(self.context, tenant_id, action_intent_id, self.clock.now())
+
+    def why(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+        """The checks in order, the policy clause and its text, what was known, who approved. Raises `NotFound`."""
+        return status_flow.why(self.context, tenant_id, action_intent_id, self.clock.now())
 
     def intent(self, tenant_id: str, action_intent_id: str) -> ActionIntentV1:
         """The stored intent. Raises `NotFound`."""

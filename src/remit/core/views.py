@@ -10,6 +10,7 @@ from typing import Any, Literal, NotRequired, TypeAlias
 # pydantic reads `typing.TypedDict` only from Python 3.12 on.
 from typing_extensions import TypedDict
 
+from remit.core.execution.obstacle import ObstacleCode
 from remit.core.execution.outcome import ErrorClass, OutcomeStatus
 from remit.core.gate.autonomy import StopLevel
 from remit.core.gate.decision import Result
@@ -156,18 +157,27 @@ class VoteAnswer(TypedDict):
     voted_at: str
 
 
-class VotedLine(IntentLine):
-    """
-    Where one intent stands, and who has approved it where that takes several different people.
+class ObstacleAnswer(TypedDict):
+    """Why a waiting intent could not be carried out if somebody approved it now, and what would help."""
 
-    `approvals_required` is null where nobody had to vote.
+    code: ObstacleCode
+    explanation: str
+    way_out: str
+
+
+class AnswerableLine(IntentLine):
+    """
+    Where one intent stands, who has approved it where that takes several different people, and what stands in the way.
+
+    `approvals_required` is null where nobody had to vote, `obstacle` where nothing is seen to stand in the way.
     """
 
     approvals_required: int | None
     votes: list[VoteAnswer]
+    obstacle: ObstacleAnswer | None
 
 
-class StatusAnswer(VotedLine):
+class StatusAnswer(AnswerableLine):
     """Where one intent stands, and all that came of it."""
 
     approval_id: str | None
@@ -238,7 +248,7 @@ class ClauseAnswer(TypedDict):
     platform: bool
 
 
-class WhyAnswer(VotedLine):
+class WhyAnswer(AnswerableLine):
     """Why an intent stands where it stands."""
 
     why_proposed: list[str] | None
@@ -291,7 +301,7 @@ class BudgetLeft(TypedDict):
     resets_at: str
 
 
-class QueuedAnswer(VotedLine):
+class QueuedAnswer(AnswerableLine):
     """What needs a person, and why."""
 
     explanation: str | None

@@ -10,12 +10,14 @@ from typing import Any, TypeVar, cast
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, Approval, Publication, published, released
 from remit.core.execution.outcome import ActionOutcomeV1, Resolution
 from remit.core.execution.publication import gives_back_on_expiry, is_reserved
+from remit.core.gate.action_type import ActionType
 from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import Usage, release, split_window_id
+from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case, Status, moved
-from remit.core.records import BOUNDS, CHAIN, CHAIN_HEAD, THE_ONE, USAGE, Key, case_key, chain_key
+from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, CHAIN_HEAD, THE_ONE, USAGE, Key, case_key, chain_key, type_id
 from remit.core.values import Record, Stored, instant
 from remit.ports import Connector, Notifier, PolicySandbox, Snapshot, Store, UnitOfWork, Writes
 
@@ -261,6 +263,11 @@ def bounds_now(context: Context, tenant_id: str) -> BoundsInForce:
 
 def chain_head_key(tenant_id: str) -> Key[ChainHead]:
     return Key(CHAIN_HEAD, tenant_id, THE_ONE)
+
+
+def pinned_type_key(intent: ActionIntentV1) -> Key[ActionType]:
+    """The version of its action type that an intent was proposed under."""
+    return Key(ACTION_TYPE, intent.tenant_id, type_id(intent.action_type, intent.registry_version or 0))
 
 
 def usage_keys(approval: Approval | None) -> list[Key[Usage]]:

@@ -167,6 +167,12 @@ def votes(item: Mapping[str, Any]) -> str | None:
     return f"{len(cast)} of {required}" + (f": {told}" if told else "")
 
 
+def obstacle(item: Mapping[str, Any]) -> str | None:
+    """Why it could not be carried out if it were approved now, and what would help."""
+    found = item["obstacle"]
+    return found and f"{found['code']}: {found['explanation']}; {found['way_out']}"
+
+
 def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     return Console(file=stream, width=None if stream.isatty() else _PIPE_WIDTH, highlight=False, emoji=False)

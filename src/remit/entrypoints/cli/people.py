@@ -59,17 +59,8 @@ def queue(
     with existing(ctx, db, tenant) as remit:
         items, cursor = remit.queue(tenant, account_id=account, answerer=by, after=after, limit=limit)
     if not as_json:
-        columns = [
-            "intent",
-            "account",
-            "action type",
-            "target",
-            "status",
-            "reason",
-            "approved",
-            "budget left",
-            "expires",
-        ]
+        columns = ["intent", "account", "action type", "target", "status", "reason", "votes", "obstacle"]
+        columns += ["budget left", "expires"]
         output.print_table(columns, [_queue_row(item) for item in items])
     output.print_page(items, cursor, as_json=as_json)
 
@@ -84,6 +75,7 @@ def _queue_row(item: dict[str, Any]) -> list[Any]:
         output.coloured(item["status"]),
         item["reason"],
         output.votes(item),
+        item["obstacle"] and item["obstacle"]["code"],
         f"{budget['left']} of {budget['max_autonomous_per_day'] or 0}",
         output.local(item["expires_at"]),
     ]

@@ -83,9 +83,8 @@ def changes(
     items, _ = remit.queue(visitor.tenant_id, **chosen.group, answerer=visitor.name, after=chosen.after, limit=PAGE)
     waiting = {item["action_intent_id"]: item for item in items}
     on_page = {text.partition(" ")[0]: text for text in shown or [] if text}
-    stops = [stop.wire() for stop in remit.stops(visitor.tenant_id)]
     cards = [_as_it_is(remit, visitor, name, waiting.get(name)) for name in on_page]
-    changed = [card for card in cards if not card.item or standing(card.item, stops) != on_page[card.action_intent_id]]
+    changed = [card for card in cards if not card.item or standing(card.item) != on_page[card.action_intent_id]]
     new = len(waiting.keys() - on_page.keys())
     return page(request, "queue_changes.html", changed=changed, new=new, answers=None)
 
@@ -184,8 +183,7 @@ def _as_it_is(remit: Remit, visitor: Visitor, action_intent_id: str, item: Mappi
         return ChangedCard(action_intent_id, item["status"], item=item)
     stands = remit.status(visitor.tenant_id, action_intent_id)
     if stands["status"] in WAITING:
-        still = {**stands, "registry_version": stands["intent"]["registry_version"]}
-        return ChangedCard(action_intent_id, stands["status"], item=still)
+        return ChangedCard(action_intent_id, stands["status"], item=stands)
     told = _how_it_ended(remit.why(visitor.tenant_id, action_intent_id)) or ""
     return ChangedCard(action_intent_id, stands["status"], told, stands["superseded_by"])
 

@@ -48,7 +48,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["moment"] = _time
     environment.filters["scope"] = lambda scope: str(StopScope.model_validate(scope))
     environment.globals.update(labels=labels, asset=asset, MOST_ROWS=values.MOST_ROWS, MOST_REASONS=5, MOST_GROUPS=8)
-    environment.filters.update(obstacle=cards.obstacle, standing=cards.standing, voted=cards.voted)
+    environment.filters.update(standing=cards.standing, voted=cards.voted)
     return environment
 
 
