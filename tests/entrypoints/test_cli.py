@@ -305,6 +305,18 @@ def test_the_first_of_two_votes_is_shown_and_leaves_that_persons_queue(desk):
     assert ("unsure" in own, "unsure" in bobs) == (False, True)
 
 
+def test_what_waits_is_counted_by_proposer_and_the_limit_on_it_names_the_way_out(desk):
+    line = json.dumps(proposal("more", confidence_score=0.1))
+    done = desk.run("propose", "-", "--json", stdin=line, code=4, REMIT_MOST_WAITING="1")
+    groups = desk.one("queue", "--tenant", "acme", "--groups")
+
+    (told,) = objects(done.stdout)
+    assert (told["error"], told["action_intent_id"]) == ("QueueFull", "more")
+    assert "REMIT_MOST_WAITING" in told["message"] and "supersede one that waits" in told["way_out"]
+    assert groups["by_proposer"][0]["proposed_by"] == "agent"
+    assert "wait" in desk.run("queue", "--tenant", "acme", "--groups").stdout
+
+
 def test_on_a_terminal_a_person_is_asked_before_it_is_approved(desk):
     ours, theirs = pty.openpty()
     words = [sys.executable, "-m", "remit", "approve", "unsure", "--tenant", "acme", "--by", "ann"]

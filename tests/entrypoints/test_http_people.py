@@ -230,3 +230,32 @@ def test_an_admin_s_key_is_named_where_it_makes_and_revokes_keys_and_subscriptio
     own = [line["data"]["change"] for line in told if line["data"]["credential"]["id"] == admin_key]
     assert own == ["CREATED", "REVOKED", "CREATED", "REMOVED"]
     assert made["created_through"]["id"] == admin_key
+
+
+def test_the_queue_is_grouped_and_asked_for_by_proposer(world):
+    for name, proposer in (("a-1", "crm"), ("b-1", "flood"), ("b-2", "flood")):
+        waiting(world, name, proposed_by=proposer)
+    ann = person(world, "ann")
+
+    groups = ann.get("/v1/queue/groups").json()
+    of_one = ann.get("/v1/queue", params={"proposed_by": "flood"}).json()["items"]
+    two = ann.get("/v1/queue", params={"limit": 2}).json()["items"]
+
+    assert (groups["total"], groups["complete"]) == (3, True)
+    assert groups["by_proposer"] == [{"proposed_by": "flood", "count": 2}, {"proposed_by": "crm", "count": 1}]
+    assert [each["count"] for each in groups["by_reason"]] == [3]
+    assert [item["action_intent_id"] for item in of_one] == ["b-1", "b-2"]
+    assert {item["proposed_by"] for item in two} == {"crm", "flood"}
+
+
+def test_what_could_only_fail_takes_no_approval_and_the_card_says_why(world):
+    world.submit("i-1", action_type="SHIP_ORDER")
+    ann = person(world, "ann")
+    (item,) = ann.get("/v1/queue").json()["items"]
+
+    refused = ann.post("/v1/intents/i-1/approve", json={"digest": item["digest"]})
+
+    assert item["obstacle"]["code"] == "UNREGISTERED"
+    assert item["obstacle"] == ann.get("/v1/intents/i-1").json()["obstacle"]
+    assert item["obstacle"]["way_out"] in problem(refused, 409, "conflict")["detail"]
+    assert ann.post("/v1/intents/i-1/reject", json={}).json()["status"] == "REJECTED"

@@ -89,7 +89,7 @@ class Reading(Part):
         limit: int = PAGE,
     ) -> tuple[list[dict[str, Any]], str | None]:
         """
-        What needs a person, the soonest to expire first, and the cursor of the next page.
+        What needs a person, proposers in turns and of each the soonest to expire first, and the next page's cursor.
 
         With `answerer` as that person sees it: without what they have approved and which waits for others.
         """
@@ -113,7 +113,7 @@ class Reading(Part):
         return max(measure.publish_lags(self.context, self.clock.now()).values(), default=0.0)
 
     def waiting(self, tenant_id: str, *, answerer: str | None = None, limit: int = PAGE) -> list[Case]:
-        """The cases that need a person (or `answerer`), the soonest to expire first; `queue` says more of each."""
+        """The cases that need a person (or `answerer`), in the order of `queue`, which says more of each."""
         return waiting(self.context, tenant_id, WaitingFilter(answerer=answerer), None, limit)[0]
 
     def history(

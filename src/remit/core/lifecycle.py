@@ -60,6 +60,8 @@ _STEP_TO: dict[Status, str] = {
 
 WAITING: frozenset[Status] = frozenset({"AWAITING_APPROVAL", "BLOCKED"})
 """In the review queue."""
+UNANSWERED: frozenset[Status] = WAITING | {"PROPOSED"}
+"""In the review queue, or on the way there for all that is known."""
 MOVING: frozenset[Status] = frozenset({"PROPOSED", "APPROVED", "RUNNING"})
 """Remit itself has to do the next step."""
 

@@ -320,6 +320,25 @@ class QueueAnswer(TypedDict):
     next: str | None
 
 
+class ProposerGroup(TypedDict):
+    proposed_by: str
+    count: int
+
+
+class ReasonGroup(TypedDict):
+    reason: str
+    count: int
+
+
+class QueueGroupsAnswer(TypedDict):
+    """How much waits; `complete` is false where more waits than was counted."""
+
+    total: int
+    complete: bool
+    by_proposer: list[ProposerGroup]
+    by_reason: list[ReasonGroup]
+
+
 class ApprovedAnswer(TypedDict):
     """`complete` is false while further approvers are asked for; then `votes` says who has approved, and when."""
 

@@ -21,6 +21,7 @@ from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, CHAIN_HEAD, THE_ONE, 
 from remit.core.values import Record, Stored, instant
 from remit.ports import Connector, Notifier, PolicySandbox, Snapshot, Store, UnitOfWork, Writes
 
+MOST_WAITING = 1000
 T = TypeVar("T")
 S = TypeVar("S")
 R = TypeVar("R", bound=Stored | IntentHistory)
@@ -40,6 +41,8 @@ class Context:
     publishes: bool = False
     """Does a decision publish in its own write? Then this store is the queue that workers take executions from."""
     policy_sandbox: PolicySandbox | None = None
+    most_waiting: int | None = MOST_WAITING
+    """How many intents of one proposer may wait for people; `None` for no limit."""
 
 
 class CaseWriter:

@@ -10,16 +10,18 @@ from fastapi import APIRouter, Query
 
 from remit.core.errors import RemitError
 from remit.core.identity.principal import Principal
+from remit.core.values import Identifier
 from remit.core.views import (
     ApprovedAnswer,
     ApprovedManyAnswer,
     QueueAnswer,
+    QueueGroupsAnswer,
     RejectedAnswer,
     RejectedManyAnswer,
     ResolutionAnswer,
     VerdictAnswer,
 )
-from remit.entrypoints.http.paging import AccountQuery, AfterQuery, LimitQuery, page
+from remit.entrypoints.http.paging import AccountQuery, LimitQuery, page
 from remit.entrypoints.web import answers
 from remit.entrypoints.web.bodies import (
     ApproveBody,
@@ -44,13 +46,35 @@ def queue(
     remit: CurrentRemit,
     caller: ReaderCaller,
     account_id: AccountQuery = None,
+    proposed_by: Annotated[Identifier | None, Query(description="only of this proposer")] = None,
+    reason: Annotated[str | None, Query(pattern="^[A-Z][A-Z0-9_]{0,127}$", description="only for this reason")] = None,
     include_voted: Annotated[bool, Query(description="also what you have approved and which waits for others")] = False,
-    after: AfterQuery = None,
+    after: Annotated[str | None, Query(max_length=8192, description="`next` of the page before")] = None,
     limit: LimitQuery = 50,
 ) -> Any:
-    """What needs you, the soonest to expire first: without what you have approved and which waits for others."""
+    """
+    What needs you: proposers take turns, and of each the soonest to expire comes first.
+
+    Left out is what you have approved and which waits for others.
+    """
     answerer = None if include_voted else caller.name
-    return page(remit.queue(caller.tenant_id, account_id=account_id, answerer=answerer, after=after, limit=limit))
+    return page(
+        remit.queue(
+            caller.tenant_id,
+            account_id=account_id,
+            proposed_by=proposed_by,
+            reason=reason,
+            answerer=answerer,
+            after=after,
+            limit=limit,
+        )
+    )
+
+
+@router.get("/v1/queue/groups", responses=responds_with(QueueGroupsAnswer))
+def queue_groups(remit: CurrentRemit, caller: ReaderCaller) -> Any:
+    """How much needs you, by who proposed it and by why a person is asked: the largest group first."""
+    return remit.queue_groups(caller.tenant_id, answerer=caller.name).wire()
 
 
 @router.post("/v1/intents/{action_intent_id}/approve", responses=responds_with(ApprovedAnswer))

@@ -133,7 +133,7 @@ def intents(
 def queue(
     context: Context, tenant_id: str, which: WaitingFilter, after: str | None, limit: int, now: datetime
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """The review queue, the soonest to expire first: why, what is left of the budget, when it expires."""
+    """The review queue, proposers in turns: why, what is left of the budget, when it expires."""
     cases, following = waiting(context, tenant_id, which, after, page_size(limit))
     keys: list[Key[Any]] = [bounds_key(tenant_id)]
     keys += [chain_key(tenant_id, case.action_intent_id) for case in cases]
