@@ -8,10 +8,10 @@ may ask again after a conflict. Time and ids are always arguments, so a unit may
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 from remit.core.errors import RemitError
 from remit.core.execution.outcome import CallResult
@@ -125,6 +125,24 @@ class CaseFilter:
         )
 
 
+QueuePlace = tuple[datetime, str]
+"""Where a waiting case stands among its proposer's: its `expires_at` and its id."""
+
+
+class QueueLine(NamedTuple):
+    """One waiting case, as far as the order and the groups of a queue need it."""
+
+    expires_at: datetime
+    action_intent_id: str
+    account_id: str
+    proposed_by: str
+    reason: str
+
+    @property
+    def place(self) -> QueuePlace:
+        return self.expires_at, self.action_intent_id
+
+
 class Store(Protocol):
     """
     Where Remit remembers. Passes `remit.testing.store_contract`, or is none.
@@ -183,6 +201,20 @@ class Store(Protocol):
 
     def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:
         """The review queue: waiting cases by `expires_at`, then id. `after` is a `waiting_cursor`."""
+        ...
+
+    def queue_lines(
+        self, tenant_id: str, proposed_by: str | None, after: Mapping[str, QueuePlace], limit: int
+    ) -> list[QueueLine]:
+        """
+        Of each proposer, or of one, the first `limit` waiting cases by `expires_at`, then id, each as a line.
+
+        They come proposer by proposer; of those that `after` names, what is behind that place.
+        """
+        ...
+
+    def unanswered(self, tenant_id: str, proposed_by: str) -> int:
+        """How many cases of one proposer are `PROPOSED` or wait; a store may count what it just wrote a moment late."""
         ...
 
     def cases(self, tenant_id: str, which: CaseFilter, after: str | None, limit: int) -> list[Case]:
@@ -287,6 +319,15 @@ class Connector(Protocol):
 
     def invoke(self, call: Call) -> CallResult:
         """Carry it out once. Never raises for what the far side did; never retries."""
+        ...
+
+
+@runtime_checkable
+class ForeseesRefusal(Protocol):
+    """A connector that knows of a mapped request, and without a call, that it would refuse it."""
+
+    def refusal(self, request: dict[str, Any], allowed_hosts: Sequence[str]) -> str | None:
+        """Why it would, by what the tenant allows alone; `None` if that is not known."""
         ...
 
 

@@ -21,7 +21,7 @@ from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, check_
 from remit.egress.hosts import PRIVATE_HOSTS, PrivateHosts
 from remit.egress.reach import Egress
 from remit.egress.secrets import TOOL_ENVIRONMENT, ListedSecrets, SecretSource
-from remit.flow.context import Context
+from remit.flow.context import MOST_WAITING, Context
 from remit.notifiers.slack import SlackNotifier
 from remit.notifiers.smtp import MailServer, SmtpNotifier
 from remit.notifiers.webhook import WebhookNotifier
@@ -72,6 +72,14 @@ def console_url(settings: Mapping[str, str]) -> str | None:
     return url.rstrip("/") if url else None
 
 
+def most_waiting(settings: Mapping[str, str]) -> int | None:
+    """`REMIT_MOST_WAITING`: how many intents of one proposer may wait for people, 0 for no limit."""
+    text = settings.get("REMIT_MOST_WAITING", str(MOST_WAITING))
+    if not text.isdecimal():
+        raise InvalidInput("REMIT_MOST_WAITING", f"is {text!r}", "set it to a whole number, or to 0 for no limit")
+    return int(text) or None
+
+
 def uuid7() -> str:
     """A new id, in the order of time."""
     return str(uuid_utils.uuid7())
@@ -111,7 +119,8 @@ class Remit(App):
 
         `connectors` are added to `internal` and `http`. `settings` is what the operator sets: for which tenants and
         hosts tools may read which variable of `environ` (`REMIT_TOOL_ENVIRONMENT`), what may be called beside public
-        addresses (`REMIT_PRIVATE_HOSTS`), and how people are told (`notifiers`, `console_url`). Both are this process's
+        addresses (`REMIT_PRIVATE_HOSTS`), how many intents of one proposer may wait (`REMIT_MOST_WAITING`), and how
+        people are told (`notifiers`, `console_url`). Both are this process's
         environment if left out. `secrets` replaces the variables by another source. `sender` (`open_sender`) publishes
         over a wire, in place of the queue that the database itself is. With `publishing` off, and on DynamoDB
         without a `sender`, approvals stay reserved until another process publishes them.
@@ -141,6 +150,7 @@ class Remit(App):
             console_url=links,
             publishes=publishing and queues,
             policy_sandbox=ProcessSandbox(),
+            most_waiting=most_waiting(settings),
         )
         remit = cls(context, clock or SystemClock(), sender=sender, publishing=publishing, on_close=store.close)
         remit.url = url

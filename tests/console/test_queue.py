@@ -290,3 +290,26 @@ def test_what_is_too_long_for_a_card_is_whole_on_its_own_page(look, world):
     whole = page.locator("section", has=page.get_by_role("heading", name="What was proposed"))
     expect(whole).to_contain_text("the end")
     expect(whole).to_contain_text("n099")
+
+
+# --- several approvers ---
+
+
+def test_the_first_vote_stands_on_the_card_and_takes_it_out_of_that_persons_queue(look, world):
+    spec = bounds()["action_types"]
+    spec[EMAIL]["approvals_required"] = 2
+    world.remit.apply(bounds(action_types=spec), by="the test")
+    submit(world, "i-1")
+    page, bobs = look().goes("/console/queue"), look("bob").goes("/console/queue")
+
+    approve(page, "i-1").click()
+    expect(card(page, "i-1").locator(".votes")).to_contain_text("1 of 2 approved: ann")
+    expect(card(bobs, "i-1").locator(".votes")).to_contain_text("1 of 2 approved: ann")
+
+    expect(approve(page, "i-1")).to_have_count(0)
+    expect(page.locator("#waiting")).to_have_text("0")
+    expect(approve(bobs, "i-1")).to_be_visible()
+    page.reload()
+    assert shown(page) == []
+    approve(bobs, "i-1").click()
+    expect(card(bobs, "i-1").locator(".ended")).to_contain_text("bob approved it")

@@ -412,6 +412,9 @@ def plans():
     yield "counts", queries.COUNTS, {"tenant": "t"}
     yield "chain", queries.SEGMENTS_OF_CHAIN, {"tenant": "t", "chain": "c"}
     yield "export", queries.EXPORT, {"tenant": "t"}
+    yield "proposers", queries.PROPOSERS, {"tenant": "t"}
+    yield "queue lines", queries.QUEUE_LINES, {"tenant": "t", "proposer": "p", "at": 1, "id": "i", "limit": 10}
+    yield "unanswered", queries.UNANSWERED, {"tenant": "t", "proposer": "p"}
     yield "scan", queries.scan("usages"), {"tenant": "t", "first": "a", "last": "b"}
     for number, given in enumerate(case_filters):
         sql, parameters = queries.cases(**{"statuses": None, "tenant": "t", **given})
@@ -438,6 +441,8 @@ def test_no_list_is_read_whole_or_sorted(open_store, sqlite_url, sql, parameters
     steps = [row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {sql}", **parameters)]
 
     tables = [step for step in steps if step.startswith(("SCAN", "SEARCH")) and "CONSTANT" not in step]
+    # What a recursion goes through is what it has found itself.
+    tables = [step for step in tables if step != "SCAN hop"]
     assert tables
     assert all("USING" in step for step in tables), steps
     assert not any("ORDER BY" in step for step in steps), steps

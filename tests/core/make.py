@@ -145,6 +145,7 @@ def case(status: Status = "AWAITING_APPROVAL", **changes: Any) -> Case:
         "digest": "0" * 64,
         "trace_id": "t",
         "chain": NO_CHAIN,
+        "proposed_by": "agent",
     }
     return Case(**{**fields, **changes})
 

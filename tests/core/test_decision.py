@@ -77,13 +77,13 @@ REFUSALS = [
 ]
 
 
-def with_faults(faults):
+def with_faults(faults, block=None):
     own = '@id("own") @reason("OWN_RULE") forbid (principal, action, resource) when { context.target_id == "c-1" };'
     seen = bounds(
         allowlist=[] if "unlisted" in faults else [TYPE],
         modes={"default": "DISABLED" if "disabled" in faults else "AUTO_EXECUTE"},
         action_types={TYPE: type_json(risk_tier="HIGH" if "risky" in faults else "LOW")},
-        policies=[rule(own)] if "forbidden" in faults else [],
+        policies=[rule(block or own)] if block or "forbidden" in faults else [],
     )
     return verdict(
         intent(confidence_score=0.1 if "unsure" in faults else 0.9),
@@ -111,17 +111,32 @@ def test_the_first_check_that_fails_decides_whatever_fails_after_it(first):
     answer = with_faults({fault for fault, _, _ in REFUSALS[first:] if fault != "expired" or first == 0})
 
     assert answer.decision.reason == REFUSALS[first][1]
-    assert names(answer) == IN_ORDER[: IN_ORDER.index(REFUSALS[first][2]) + 1]
+    # Expired it goes nowhere; with `policy` the block was seen in its turn.
+    blocked = ["block"] if REFUSALS[first][2] in ("stop_switch", "not_edited", "allowlist") else []
+    assert names(answer) == IN_ORDER[: IN_ORDER.index(REFUSALS[first][2]) + 1] + blocked
 
 
-def test_a_refusal_by_the_allowlist_looks_at_neither_mode_nor_policy_nor_budget():
+@pytest.mark.parametrize("mode", ["AUTO_EXECUTE", "APPROVAL_REQUIRED", "DISABLED"])
+def test_a_refusal_by_the_allowlist_looks_at_mode_and_policy_for_a_block_alone(mode):
     broken = rule("forbid (principal, action, resource) when { context.confidence + 9223372036854775807 > 0 };")
 
-    answer = verdict(seen_bounds=bounds(allowlist=[], modes={"default": "DISABLED"}, policies=[broken], budget=None))
+    answer = verdict(seen_bounds=bounds(allowlist=[], modes={"default": mode}, policies=[broken], budget=None))
 
     assert answer.decision.reason == "ACTION_TYPE_NOT_ALLOWLISTED"
-    assert names(answer) == ["expiry", "stop_switch", "not_edited", "allowlist"]
-    assert (answer.decision.policy_decision, answer.decision.policy_clause) == (None, None)
+    is_blocked = mode == "DISABLED"
+    assert names(answer) == ["expiry", "stop_switch", "not_edited", "allowlist", *(["block"] if is_blocked else [])]
+    assert answer.decision.policy_decision == ("BLOCK" if is_blocked else None)
+
+
+@pytest.mark.parametrize("fault", ["stopped", "edited", "unlisted"])
+def test_what_a_rule_blocks_is_blocked_whatever_refused_it_first(fault):
+    own = '@id("own") @effect("BLOCK") forbid (principal, action, resource) when { context.target_id == "c-1" };'
+
+    answer = with_faults({fault}, own)
+
+    assert answer.decision.reason == next(reason for name, reason, _ in REFUSALS if name == fault)
+    assert (answer.decision.policy_decision, answer.decision.policy_clause) == ("BLOCK", "own")
+    assert check(answer, "block").saw["mode"] == "AUTO_EXECUTE"
 
 
 def test_an_empty_account_list_does_not_fall_through_to_the_tenant_s():
@@ -478,13 +493,14 @@ def test_whatever_the_bounds_and_the_intent_the_verdict_is_the_contract_s(scene)
         now=NOW + timedelta(days=7 if scene["late"] else 0),
     )
 
-    decision = answer.decision
+    decision, has_block = answer.decision, "block" in names(answer)
     assert decision.reason == expected(scene, decision.reason)
     assert (decision.result == "AUTO_EXECUTED") == (decision.reason == "WITHIN_BOUNDS")
     assert bool(answer.charges) == bool(answer.usages) == (decision.result == "AUTO_EXECUTED")
     assert all(c.limit is None or c.used_after <= c.limit for c in answer.charges)
-    assert names(answer) == IN_ORDER[: len(decision.checks)]
-    assert (decision.policy_decision == "BLOCK") == (decision.reason == "ACTION_TYPE_DISABLED")
+    assert [name for name in names(answer) if name != "block"] == IN_ORDER[: len(decision.checks) - has_block]
+    live = decision.reason != "INTENT_EXPIRED"
+    assert (decision.policy_decision == "BLOCK") == (live and expected_mode(scene["modes"]) == "DISABLED")
     canonical(decision.wire())
 
 

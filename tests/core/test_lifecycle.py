@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from remit.core.errors import InvalidInput, NotFound, NotInThatState
+from remit.core.errors import Forbidden, InvalidInput, NotFound, NotInThatState
 from remit.core.execution.approval import PUBLISH_AFTER
 from remit.core.lifecycle import (
     FOLLOWS,
@@ -144,6 +144,14 @@ def test_an_intent_of_another_account_or_action_type_cannot_be_superseded(change
     assert caught.value.field == "supersedes"
 
 
+@pytest.mark.parametrize("change", [{}, {"account_id": "south"}, {"status": "EXPIRED"}])
+def test_anothers_intent_cannot_be_superseded_and_nothing_is_said_of_it(change):
+    with pytest.raises(Forbidden) as caught:
+        check_supersedes(case(**{"proposed_by": "bot-a", **change}), intent(supersedes="i-0"))
+
+    assert str(caught.value).startswith("intent 'i-0' was not proposed by 'agent'; only its proposer")
+
+
 def test_an_intent_that_is_not_there_cannot_be_superseded():
     with pytest.raises(NotFound):
         check_supersedes(None, intent(supersedes="i-0"))
@@ -232,19 +240,21 @@ def test_an_approval_is_due_no_later_than_it_expires():
 
 
 @pytest.mark.parametrize(
-    ("edited_by", "replaced", "editor"),
+    ("edited_by", "replaced", "required"),
     [
-        (None, None, None),
-        ("ann", None, "ann"),
-        (None, case("SUPERSEDED"), None),
-        (None, case("SUPERSEDED", edited_by="ann"), "ann"),
-        ("ben", case("SUPERSEDED", edited_by="ann"), "ben"),
+        (None, None, False),
+        ("ann", None, True),
+        (None, case("SUPERSEDED"), False),
+        (None, case("SUPERSEDED", edited_by="ann", person_required=True), True),
+        (None, case("SUPERSEDED", person_required=True), True),
+        ("ben", case("SUPERSEDED", edited_by="ann", person_required=True), True),
     ],
 )
-def test_what_a_person_has_edited_stays_with_people_whatever_takes_its_place(edited_by, replaced, editor):
+def test_what_a_person_has_edited_stays_with_people_and_is_nobody_elses_edit(edited_by, replaced, required):
     made = new_case(intent(), NOW, connector="internal", edited_by=edited_by, replaced=replaced)
 
-    assert (made.edited_by, made.status, made.decided, made.digest) == (editor, "PROPOSED", False, intent().digest)
+    assert (made.edited_by, made.person_required) == (edited_by, required)
+    assert (made.status, made.decided, made.digest) == ("PROPOSED", False, intent().digest)
 
 
 @pytest.mark.parametrize("status", STATUSES)

@@ -285,6 +285,38 @@ def test_approving_shows_what_is_approved_and_binds_to_it(desk):
     assert late["error"] == "NotInThatState"
 
 
+def test_the_first_of_two_votes_is_shown_and_leaves_that_persons_queue(desk):
+    text = BOUNDS.format(port=1).replace("risk_tier: LOW, tool", "risk_tier: LOW, approvals_required: 2, tool")
+    (desk.folder / "bounds.yaml").write_text(text)
+    desk.run("apply", "bounds.yaml", "--by", "ann")
+    answer = desk.one("approve", "unsure", "--tenant", "acme", "--by", "ann")
+    told = desk.run("approve", "unsure", "--tenant", "acme", "--by", "ann").stdout
+
+    texts = [
+        desk.run(*words, "--tenant", "acme").stdout for words in (["queue"], ["status", "unsure"], ["why", "unsure"])
+    ]
+    own, bobs = (
+        [item["action_intent_id"] for item in desk.json("queue", "--tenant", "acme", "--by", name)]
+        for name in ("ann", "bob")
+    )
+
+    assert (answer["approvals_required"], answer["approved_by"]) == (2, ["ann"])
+    assert all("1 of 2: ann, 20" in text and "JST" in text for text in [told, *texts])
+    assert ("unsure" in own, "unsure" in bobs) == (False, True)
+
+
+def test_what_waits_is_counted_by_proposer_and_the_limit_on_it_names_the_way_out(desk):
+    line = json.dumps(proposal("more", confidence_score=0.1))
+    done = desk.run("propose", "-", "--json", stdin=line, code=4, REMIT_MOST_WAITING="1")
+    groups = desk.one("queue", "--tenant", "acme", "--groups")
+
+    (told,) = objects(done.stdout)
+    assert (told["error"], told["action_intent_id"]) == ("QueueFull", "more")
+    assert "REMIT_MOST_WAITING" in told["message"] and "supersede one that waits" in told["way_out"]
+    assert groups["by_proposer"][0]["proposed_by"] == "agent"
+    assert "wait" in desk.run("queue", "--tenant", "acme", "--groups").stdout
+
+
 def test_on_a_terminal_a_person_is_asked_before_it_is_approved(desk):
     ours, theirs = pty.openpty()
     words = [sys.executable, "-m", "remit", "approve", "unsure", "--tenant", "acme", "--by", "ann"]

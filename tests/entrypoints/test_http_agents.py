@@ -10,6 +10,8 @@ import pytest
 from tests.entrypoints.http_world import (
     ACME,
     EMAIL,
+    http_world,
+    person,
     problem,
     proposal,
 )
@@ -155,3 +157,34 @@ def test_one_proposal_sent_by_many_at_once_is_charged_once(world):
     assert len({answer["approval_id"] for answer in answers}) == 1
     assert {answer["result"] for answer in answers} == {"AUTO_EXECUTED"}
     assert world.remit.usage(ACME)["accounts"][0]["used"] == 1
+
+
+def test_another_agents_intent_is_not_there_to_gate_compare_or_supersede(world):
+    owner, other = person(world, "bot-a", "agent"), person(world, "bot-b", "agent")
+    owner.post("/v1/intents", params={"gate": "false"}, json=proposal("i-1", parameters={"amount": 5}))
+    named = {"action_intent_id": "i-1", "account_id": "acct-1"}
+
+    gated = other.post("/v1/gate", json=named).json()
+    unknown = other.post("/v1/gate", json={**named, "action_intent_id": "i-9"}).json()
+    guesses = [other.post("/v1/intents", json=proposal("i-1", parameters={"amount": n})).json() for n in (5, 6)]
+    superseding = other.post("/v1/intents", json=proposal("i-2", supersedes="i-1", account_id="acct-2"))
+
+    assert gated == {**unknown, "action_intent_id": "i-1", "explanation": unknown["explanation"].replace("i-9", "i-1")}
+    assert guesses[0] == guesses[1] and guesses[0]["status"] == 409
+    assert "acct" not in problem(superseding, 403, "forbidden")["detail"]
+    assert owner.post("/v1/gate", json=named).json()["result"] == "AUTO_EXECUTED"
+
+
+def test_past_the_limit_on_what_waits_an_agent_is_told_429_and_the_others_go_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("REMIT_MOST_WAITING", "2")
+    with http_world(tmp_path) as world:
+        flood, crm = person(world, "flood", "agent"), person(world, "crm", "agent")
+
+        listed = flood.post("/v1/intents", json=[proposal(f"f-{n}", action_type=EMAIL) for n in range(3)]).json()
+        refused = flood.post("/v1/intents", json=proposal("f-9", action_type=EMAIL))
+        ran = flood.post("/v1/intents", json=proposal("f-10")).json()
+        others = crm.post("/v1/intents", json=proposal("c-1", action_type=EMAIL)).json()
+
+    assert [each.get("status") for each in listed["items"]] == ["AWAITING_APPROVAL", "AWAITING_APPROVAL", 429]
+    assert "2 intents of 'flood' wait" in problem(refused, 429, "queue-full")["detail"]
+    assert (ran["result"], others["status"]) == ("AUTO_EXECUTED", "AWAITING_APPROVAL")

@@ -131,11 +131,25 @@ def test_the_second_approvers_call_writes_the_approval(two_needed):
     between = two_needed.remit.status(ACME, "i-1")["status"]
     second = bob.post("/v1/intents/i-1/approve", json=body).json()
 
-    assert first == same == {"action_intent_id": "i-1", "complete": False, "approved_by": ["ann"]}
+    assert first == same
+    assert (first["complete"], first["approved_by"], first["approvals_required"]) == (False, ["ann"], 2)
+    assert [vote["voted_by"] for vote in first["votes"]] == ["ann"]
     assert between == "AWAITING_APPROVAL"
     assert (second["complete"], second["approval"]["approved_by"]) == (True, "bob")
     (approved,) = [e for e in two_needed.remit.ledger(ACME, "i-1") if e["event_type"] == "ACTION_APPROVED"]
     assert approved["data"]["approvers"] == ["ann", "bob"]
+
+
+def test_the_first_vote_is_shown_and_is_out_of_that_persons_queue(two_needed):
+    ann, bob = person(two_needed, "ann"), person(two_needed, "bob")
+    ann.post("/v1/intents/i-1/approve", json={"digest": waiting(two_needed, "i-1")})
+
+    (queued,) = bob.get("/v1/queue").json()["items"]
+    seen = [queued, *(bob.get(f"/v1/intents/i-1{part}").json() for part in ("", "/why"))]
+    own, all_of_it = (ann.get("/v1/queue", params=which).json()["items"] for which in ({}, {"include_voted": True}))
+
+    assert [(each["approvals_required"], each["votes"][0]["voted_by"]) for each in seen] == [(2, "ann")] * 3
+    assert (own, len(all_of_it)) == ([], 1)
 
 
 def test_two_approvers_at_once_are_both_counted(two_needed):
@@ -216,3 +230,32 @@ def test_an_admin_s_key_is_named_where_it_makes_and_revokes_keys_and_subscriptio
     own = [line["data"]["change"] for line in told if line["data"]["credential"]["id"] == admin_key]
     assert own == ["CREATED", "REVOKED", "CREATED", "REMOVED"]
     assert made["created_through"]["id"] == admin_key
+
+
+def test_the_queue_is_grouped_and_asked_for_by_proposer(world):
+    for name, proposer in (("a-1", "crm"), ("b-1", "flood"), ("b-2", "flood")):
+        waiting(world, name, proposed_by=proposer)
+    ann = person(world, "ann")
+
+    groups = ann.get("/v1/queue/groups").json()
+    of_one = ann.get("/v1/queue", params={"proposed_by": "flood"}).json()["items"]
+    two = ann.get("/v1/queue", params={"limit": 2}).json()["items"]
+
+    assert (groups["total"], groups["complete"]) == (3, True)
+    assert groups["by_proposer"] == [{"proposed_by": "flood", "count": 2}, {"proposed_by": "crm", "count": 1}]
+    assert [each["count"] for each in groups["by_reason"]] == [3]
+    assert [item["action_intent_id"] for item in of_one] == ["b-1", "b-2"]
+    assert {item["proposed_by"] for item in two} == {"crm", "flood"}
+
+
+def test_what_could_only_fail_takes_no_approval_and_the_card_says_why(world):
+    world.submit("i-1", action_type="SHIP_ORDER")
+    ann = person(world, "ann")
+    (item,) = ann.get("/v1/queue").json()["items"]
+
+    refused = ann.post("/v1/intents/i-1/approve", json={"digest": item["digest"]})
+
+    assert item["obstacle"]["code"] == "UNREGISTERED"
+    assert item["obstacle"] == ann.get("/v1/intents/i-1").json()["obstacle"]
+    assert item["obstacle"]["way_out"] in problem(refused, 409, "conflict")["detail"]
+    assert ann.post("/v1/intents/i-1/reject", json={}).json()["status"] == "REJECTED"

@@ -20,6 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET /v1/intents/{action_intent_id}/why": {"agent", *READERS},
     "GET /v1/intents/{action_intent_id}/ledger": {"agent", *READERS},
     "GET /v1/queue": READERS,
+    "GET /v1/queue/groups": READERS,
     "GET /v1/timeline": READERS,
     "GET /v1/stream": READERS,
     "GET /v1/usage": READERS,

@@ -137,7 +137,7 @@ def test_what_a_person_edited_stays_with_people_whatever_an_agent_proposes_in_it
 
     replaced = world.app.submit(proposal("i-2", supersedes=edited.action_intent_id))
 
-    assert replaced.reason == "EDITED_BY_PERSON"
+    assert (replaced.result, replaced.reason) == ("REQUIRE_APPROVAL", "PERSON_REQUIRED")
 
 
 def _sealing(world, data):

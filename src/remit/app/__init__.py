@@ -25,15 +25,16 @@ from remit.core.identity.credential import PROCESS, Credential
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.ledger.history import Votes
 from remit.core.ledger.verification import Report, verify
-from remit.core.lifecycle import Case
+from remit.core.lifecycle import UNANSWERED, Case
 from remit.core.values import check_person, check_text
 from remit.flow import gate, propose, publish, reconcile, review
 from remit.flow.context import Context, in_one_write
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
 from remit.flow.publish import IntentRef
+from remit.flow.queue_limit import QueueLimit, unless_full
 from remit.hooks import Hooks
-from remit.ports import Clock, SendingPublisher, answer_of, in_order
+from remit.ports import Clock, SendingPublisher, UnitOfWork, answer_of, in_order
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -78,6 +79,7 @@ class App(Part):
         super().__init__(context, clock)
         self._sender, self._publishing = sender, publishing
         self._policies_ahead = PoliciesAhead()
+        self._queue_limit = QueueLimit(context.most_waiting)
         self.hooks = Hooks()
         self.now, self.close = clock.now, on_close
         self._show_reading(Reading(context, clock))
@@ -156,30 +158,42 @@ class App(Part):
         began_ns, now = self.hooks.begin(), self.clock.now()
         named = [propose.named(self.context, data) for data in proposals]
         self._policies_ahead.proposals(self.context, named, now)
-        both = in_order(named, RemitError, lambda ready: self._submit_ready(ready, now))
+        both = in_order(named, RemitError, lambda ready: self._let_in(ready, self._propose_and_gate, now))
         self.hooks.proposed(began_ns, [each[0] if isinstance(each, tuple) else each for each in both])
         answers = [each[1] if isinstance(each, tuple) else each for each in both]
         self._gated(began_ns, [_request_of(each[0]) if isinstance(each, tuple) else None for each in both], answers)
         return answers
 
-    def _submit_ready(
-        self, proposals: Sequence[Proposal], now: datetime
-    ) -> list[tuple[ActionIntentV1, GateAnswer] | RemitError]:
-        return self.context.store.transact(
-            [
-                in_one_write(
-                    propose.propose_unit(self.context, proposal, now),
-                    gate.gate_unit(self.context, _request_of(proposal), now),
-                )
-                for proposal in proposals
-            ]
+    def _propose_and_gate(self, proposal: Proposal, now: datetime) -> UnitOfWork[tuple[ActionIntentV1, GateAnswer]]:
+        return in_one_write(
+            propose.propose_unit(self.context, proposal, now),
+            gate.gate_unit(self.context, _request_of(proposal), now),
         )
 
+    def _let_in(
+        self, proposals: Sequence[Proposal], unit_of: Callable[[Proposal, datetime], UnitOfWork[T]], now: datetime
+    ) -> list[T | RemitError]:
+        """Carry out each proposal's unit, as far as its proposer may have more waiting."""
+        refusals = self._queue_limit.take(self.context.store, proposals, now)
+        waits = [True] * len(proposals)
+        try:
+            answers = self.context.store.transact(
+                [unless_full(unit_of(each, now), full) for each, full in zip(proposals, refusals, strict=True)]
+            )
+            waits = [_may_wait(answer) for answer in answers]
+            return answers
+        finally:
+            self._queue_limit.settle(proposals, refusals, waits)
+
     def _propose(self, proposals: Sequence[Any]) -> list[ActionIntentV1 | RemitError]:
-        began_ns = self.hooks.begin()
-        answers = propose.propose(self.context, proposals, self.clock.now())
+        began_ns, now = self.hooks.begin(), self.clock.now()
+        named = [propose.named(self.context, data) for data in proposals]
+        answers = in_order(named, RemitError, lambda ready: self._let_in(ready, self._propose_unit, now))
         self.hooks.proposed(began_ns, answers)
         return answers
+
+    def _propose_unit(self, proposal: Proposal, now: datetime) -> UnitOfWork[ActionIntentV1]:
+        return propose.propose_unit(self.context, proposal, now)
 
     @overload
     def gate(self, requests: GateRequest) -> GateAnswer: ...
@@ -251,6 +265,7 @@ class App(Part):
             self.context, tenant_id, action_intent_id, by=by, credential=credential, digest=digest, now=now
         )
         answer = self._one(unit)
+        self._queue_limit.answered(tenant_id)
         if isinstance(answer, Approval):
             self._publish([IntentRef(tenant_id, action_intent_id)])
             self.execution.note_queued()
@@ -280,7 +295,9 @@ class App(Part):
             digest=digest,
             now=self.clock.now(),
         )
-        return self._one(unit)
+        case = self._one(unit)
+        self._queue_limit.answered(tenant_id)
+        return case
 
     def edit(self, tenant_id: str, action_intent_id: str, *, by: str, changes: Mapping[str, Any]) -> GateAnswer:
         """Replace a waiting intent by an edited one, which waits for a person. Answers the gate's word on that."""
@@ -319,6 +336,7 @@ class App(Part):
         now = self.clock.now()
         due = reconcile.due(self.context, now, limit)
         gated = self.gate([GateRequest(c.action_intent_id, c.tenant_id, c.account_id) for c in due.get("gate", [])])
+        self._queue_limit.answered()
         return Reconciled(
             gated=len(gated),
             published=self._publish([_ref(case) for case in due.get("publish", [])])
@@ -353,6 +371,13 @@ def _ref(case: Case) -> IntentRef:
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
     return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
+
+
+def _may_wait(answer: object) -> bool:
+    """May what was answered so be among what waits?"""
+    if isinstance(answer, RemitError):
+        return False
+    return not (isinstance(answer, tuple) and answer[1].status not in UNANSWERED)
 
 
 def _done(answers: Sequence[bool | RemitError]) -> int:

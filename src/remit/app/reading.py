@@ -23,15 +23,13 @@ from remit.flow.reading import timeline as timeline_flow
 from remit.flow.reading import usage as usage_flow
 from remit.flow.reading.pages import PAGE
 from remit.flow.reading.timeline import Followed, TimelineFilter
-from remit.flow.reading.waiting import WaitingFilter, WaitingGroups, waiting_groups
+from remit.flow.reading.waiting import WaitingFilter, WaitingGroups, waiting, waiting_groups
 from remit.ports import CaseFilter
 
 
 class Reading(Part):
     """Nothing here changes an intent; an export writes its seal."""
 
-    status = FlowMethod(status_flow.status)
-    why = FlowMethod(status_flow.why)
     ledger = FlowMethod(status_flow.ledger)
     stops = FlowMethod(status_flow.stops)
     bounds_after = FlowMethod(status_flow.bounds_after)
@@ -39,6 +37,14 @@ class Reading(Part):
     policy_version = FlowMethod(policies_flow.policy_version)
     verify = FlowMethod(export_flow.verify_live)
     require_tenant = FlowMethod(known_flow.require_tenant)
+
+    def status(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+        """One intent as it stands. Raises `NotFound`."""
+        return status_flow.status(self.context, tenant_id, action_intent_id, self.clock.now())
+
+    def why(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+        """The checks in order, the policy clause and its text, what was known, who approved. Raises `NotFound`."""
+        return status_flow.why(self.context, tenant_id, action_intent_id, self.clock.now())
 
     def intent(self, tenant_id: str, action_intent_id: str) -> ActionIntentV1:
         """The stored intent. Raises `NotFound`."""
@@ -78,16 +84,21 @@ class Reading(Part):
         account_id: str | None = None,
         proposed_by: str | None = None,
         reason: str | None = None,
+        answerer: str | None = None,
         after: str | None = None,
         limit: int = PAGE,
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """What needs a person, the soonest to expire first, and the cursor of the next page."""
-        which = WaitingFilter(account_id, proposed_by, reason)
+        """
+        What needs a person, proposers in turns and of each the soonest to expire first, and the next page's cursor.
+
+        With `answerer` as that person sees it: without what they have approved and which waits for others.
+        """
+        which = WaitingFilter(account_id, proposed_by, reason, answerer)
         return status_flow.queue(self.context, tenant_id, which, after, limit, self.clock.now())
 
-    def queue_groups(self, tenant_id: str) -> WaitingGroups:
-        """How much waits for a person, by who proposed it and by why a person is asked."""
-        return waiting_groups(self.context, tenant_id)
+    def queue_groups(self, tenant_id: str, *, answerer: str | None = None) -> WaitingGroups:
+        """How much waits for a person (or for `answerer`), by who proposed it and by why a person is asked."""
+        return waiting_groups(self.context, tenant_id, answerer)
 
     def usage(self, tenant_id: str, *, account_id: str | None = None) -> dict[str, Any]:
         """Today's budgets: limits, use, what is left, when it resets; and the stops that are pulled."""
@@ -101,9 +112,9 @@ class Reading(Part):
         """Seconds that the oldest approval of any tenant that should have left by now has waited; 0 if none does."""
         return max(measure.publish_lags(self.context, self.clock.now()).values(), default=0.0)
 
-    def waiting(self, tenant_id: str, *, limit: int = PAGE) -> list[Case]:
-        """The cases that need a person, the soonest to expire first; `queue` says more of each."""
-        return self.context.store.waiting(tenant_id, None, None, limit)
+    def waiting(self, tenant_id: str, *, answerer: str | None = None, limit: int = PAGE) -> list[Case]:
+        """The cases that need a person (or `answerer`), in the order of `queue`, which says more of each."""
+        return waiting(self.context, tenant_id, WaitingFilter(answerer=answerer), None, limit)[0]
 
     def history(
         self, tenant_id: str, *, after: str | None = None, limit: int = PAGE

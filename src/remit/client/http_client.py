@@ -187,10 +187,23 @@ class _Verbs:
 
     @_verb("GET /v1/queue")
     def queue(
-        self, *, account_id: str | None = None, after: str | None = None, limit: int = 50
+        self,
+        *,
+        account_id: str | None = None,
+        proposed_by: str | None = None,
+        reason: str | None = None,
+        include_voted: bool = False,
+        after: str | None = None,
+        limit: int = 50,
     ) -> _RouteCall[a.QueueAnswer]:
-        """What needs a person, the soonest to expire first."""
-        return _RouteCall(query=_page(account_id, after, limit))
+        """What needs you, proposers in turns; with `include_voted` also what you have approved."""
+        which = {"proposed_by": proposed_by, "reason": reason, "include_voted": include_voted or None}
+        return _RouteCall(query={**_page(account_id, after, limit), **which})
+
+    @_verb("GET /v1/queue/groups")
+    def queue_groups(self) -> _RouteCall[a.QueueGroupsAnswer]:
+        """How much needs you, by who proposed it and by why a person is asked."""
+        return _RouteCall()
 
     @_verb("POST /v1/intents/{action_intent_id}/approve")
     def approve(self, action_intent_id: str, *, digest: str) -> _RouteCall[a.ApprovedAnswer]:

@@ -80,6 +80,17 @@ class IntentIdReused(Conflict):
         )
 
 
+class QueueFull(Conflict):
+    """As much of one proposer waits for people as may; nothing of this proposal was stored."""
+
+    def __init__(self, proposed_by: str, most_waiting: int) -> None:
+        self.proposed_by, self.most_waiting = proposed_by, most_waiting
+        super().__init__(
+            f"{most_waiting} intents of {proposed_by!r} wait for a person, and no more may (REMIT_MOST_WAITING); "
+            "propose again when some have been answered, or supersede one that waits"
+        )
+
+
 class BoundsChanged(Conflict):
     """Somebody changed the bounds after they were looked at."""
 

@@ -267,8 +267,10 @@ def agree(proposal: Proposal, stored: ActionIntentV1) -> None:
     """
     Is this the stored intent proposed again? What the caller left to a default is taken from the stored one.
 
-    Raises `IntentIdReused` naming every field that differs.
+    Raises `IntentIdReused` naming every field that differs; to another proposer it says nothing of the content.
     """
+    if "proposed_by" in proposal.model_fields_set and proposal.proposed_by != stored.proposed_by:
+        raise IntentIdReused(stored.action_intent_id, ["proposed_by"])
     different = [
         name
         for name in sorted(proposal.model_fields_set)

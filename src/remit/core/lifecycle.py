@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from remit.core.errors import InvalidInput, NotFound, NotInThatState
+from remit.core.errors import Forbidden, InvalidInput, NotFound, NotInThatState
 from remit.core.execution.approval import PUBLISH_AFTER, Publication
 from remit.core.execution.outcome import ExecutionAttempt
 from remit.core.gate.decision import INTENT_EXPIRED, Decision
@@ -60,6 +60,8 @@ _STEP_TO: dict[Status, str] = {
 
 WAITING: frozenset[Status] = frozenset({"AWAITING_APPROVAL", "BLOCKED"})
 """In the review queue."""
+UNANSWERED: frozenset[Status] = WAITING | {"PROPOSED"}
+"""In the review queue, or on the way there for all that is known."""
 MOVING: frozenset[Status] = frozenset({"PROPOSED", "APPROVED", "RUNNING"})
 """Remit itself has to do the next step."""
 
@@ -79,6 +81,8 @@ class Case(Record, frozen=True):
     `due_at` is when Remit has to look at it again if nothing happens before; `None` if never.
     `chain` is the head of the intent's ledger chain; what stands in its entries stands nowhere else. `connector` is
     that of the tool which executes it, "" where there is none; `queued` says that a worker of this store may take it.
+    `person_required` says that a person has to answer it: it is an edit, or takes the place of one, however often.
+    `voted_by` are the people who have approved it while it waits for further ones: it is not theirs to answer now.
     """
 
     tenant_id: str
@@ -95,11 +99,13 @@ class Case(Record, frozen=True):
     chain: Head
     proposed_by: str = ""
     edited_by: str | None = None
+    person_required: bool = False
     reason: str | None = None
     approval_id: str | None = None
     approval_source: ApprovalSource | None = None
     published: bool = False
     superseded_by: str | None = None
+    voted_by: list[str] = []
     connector: str = ""
     queued: bool = False
     publication: Publication | None = None
@@ -134,7 +140,7 @@ def new_case(
     """
     The case that a proposal begins with; `edited_by` names the person whose edit it is, if it is one.
 
-    What a person has edited stays with people, whatever an agent proposes in its place.
+    What a person has edited stays with people, whatever its agent proposes in its place; that is nobody's edit.
     """
     return Case(
         tenant_id=intent.tenant_id,
@@ -150,7 +156,8 @@ def new_case(
         trace_id=intent.trace_id,
         chain=NO_CHAIN,
         proposed_by=intent.proposed_by,
-        edited_by=edited_by or (replaced.edited_by if replaced else None),
+        edited_by=edited_by,
+        person_required=edited_by is not None or (replaced is not None and replaced.person_required),
         connector=connector,
     )
 
@@ -218,12 +225,17 @@ def moved(case: Case, status: Status, *, now: datetime, lease_until: datetime | 
 
 def check_supersedes(old: Case | None, intent: ActionIntentV1) -> Case:
     """
-    May `intent` take the place of `old`? Only of one that still waits, of the same account and action type.
+    May `intent` take the place of `old`? Only of one that still waits, of the same proposer, account and action type.
 
-    Raises `NotFound`, `InvalidInput` or `NotInThatState`.
+    A person's edit goes on under the proposer's name. Raises `NotFound`, `Forbidden`, `InvalidInput` or
+    `NotInThatState`.
     """
     if old is None:
         raise NotFound("intent", intent.supersedes or "", intent.tenant_id)
+    # First of all: whose it is not learns nothing of it.
+    if old.proposed_by != intent.proposed_by:
+        problem = f"intent {old.action_intent_id!r} was not proposed by {intent.proposed_by!r}"
+        raise Forbidden(f"{problem}; only its proposer, or a person by editing it, puts another in its place")
     for field in ("account_id", "action_type"):
         if getattr(old, field) != getattr(intent, field):
             way_out = f"propose it with {field} {getattr(old, field)!r}, or as an intent of its own"

@@ -10,6 +10,7 @@ from typing import Any, Literal, NotRequired, TypeAlias
 # pydantic reads `typing.TypedDict` only from Python 3.12 on.
 from typing_extensions import TypedDict
 
+from remit.core.execution.obstacle import ObstacleCode
 from remit.core.execution.outcome import ErrorClass, OutcomeStatus
 from remit.core.gate.autonomy import StopLevel
 from remit.core.gate.decision import Result
@@ -149,7 +150,34 @@ class ResolutionAnswer(TypedDict):
     external_object_refs: list[RefAnswer]
 
 
-class StatusAnswer(IntentLine):
+class VoteAnswer(TypedDict):
+    """One person's approval of an intent that takes several people's."""
+
+    voted_by: str
+    voted_at: str
+
+
+class ObstacleAnswer(TypedDict):
+    """Why a waiting intent could not be carried out if somebody approved it now, and what would help."""
+
+    code: ObstacleCode
+    explanation: str
+    way_out: str
+
+
+class AnswerableLine(IntentLine):
+    """
+    Where one intent stands, who has approved it where that takes several different people, and what stands in the way.
+
+    `approvals_required` is null where nobody had to vote, `obstacle` where nothing is seen to stand in the way.
+    """
+
+    approvals_required: int | None
+    votes: list[VoteAnswer]
+    obstacle: ObstacleAnswer | None
+
+
+class StatusAnswer(AnswerableLine):
     """Where one intent stands, and all that came of it."""
 
     approval_id: str | None
@@ -220,7 +248,7 @@ class ClauseAnswer(TypedDict):
     platform: bool
 
 
-class WhyAnswer(IntentLine):
+class WhyAnswer(AnswerableLine):
     """Why an intent stands where it stands."""
 
     why_proposed: list[str] | None
@@ -273,7 +301,7 @@ class BudgetLeft(TypedDict):
     resets_at: str
 
 
-class QueuedAnswer(IntentLine):
+class QueuedAnswer(AnswerableLine):
     """What needs a person, and why."""
 
     explanation: str | None
@@ -292,13 +320,34 @@ class QueueAnswer(TypedDict):
     next: str | None
 
 
+class ProposerGroup(TypedDict):
+    proposed_by: str
+    count: int
+
+
+class ReasonGroup(TypedDict):
+    reason: str
+    count: int
+
+
+class QueueGroupsAnswer(TypedDict):
+    """How much waits; `complete` is false where more waits than was counted."""
+
+    total: int
+    complete: bool
+    by_proposer: list[ProposerGroup]
+    by_reason: list[ReasonGroup]
+
+
 class ApprovedAnswer(TypedDict):
-    """`complete` is false while further approvers are asked for; then `approved_by` says who has."""
+    """`complete` is false while further approvers are asked for; then `votes` says who has approved, and when."""
 
     action_intent_id: str
     complete: bool
     approval: NotRequired[ApprovalRecord]
     approved_by: NotRequired[list[str]]
+    approvals_required: NotRequired[int]
+    votes: NotRequired[list[VoteAnswer]]
 
 
 class RejectedAnswer(TypedDict):

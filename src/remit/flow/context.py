@@ -10,15 +10,18 @@ from typing import Any, TypeVar, cast
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, Approval, Publication, published, released
 from remit.core.execution.outcome import ActionOutcomeV1, Resolution
 from remit.core.execution.publication import gives_back_on_expiry, is_reserved
+from remit.core.gate.action_type import ActionType
 from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import Usage, release, split_window_id
+from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case, Status, moved
-from remit.core.records import BOUNDS, CHAIN, CHAIN_HEAD, THE_ONE, USAGE, Key, case_key, chain_key
+from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, CHAIN_HEAD, THE_ONE, USAGE, Key, case_key, chain_key, type_id
 from remit.core.values import Record, Stored, instant
 from remit.ports import Connector, Notifier, PolicySandbox, Snapshot, Store, UnitOfWork, Writes
 
+MOST_WAITING = 1000
 T = TypeVar("T")
 S = TypeVar("S")
 R = TypeVar("R", bound=Stored | IntentHistory)
@@ -38,6 +41,8 @@ class Context:
     publishes: bool = False
     """Does a decision publish in its own write? Then this store is the queue that workers take executions from."""
     policy_sandbox: PolicySandbox | None = None
+    most_waiting: int | None = MOST_WAITING
+    """How many intents of one proposer may wait for people; `None` for no limit."""
 
 
 class CaseWriter:
@@ -59,6 +64,11 @@ class CaseWriter:
             self._case = self._case.changed(**{**self._changes, "chain": self._head, "updated_at": self.now})
             self._changes = {}
         return self._case
+
+    @property
+    def entries(self) -> Sequence[LedgerEntry]:
+        """The entries that it appends."""
+        return self._writes.entries
 
     def append(self, event_type: EventType, data: dict[str, Any] | Record, actor: str = SYSTEM) -> None:
         """Append to the intent's chain."""
@@ -256,6 +266,11 @@ def bounds_now(context: Context, tenant_id: str) -> BoundsInForce:
 
 def chain_head_key(tenant_id: str) -> Key[ChainHead]:
     return Key(CHAIN_HEAD, tenant_id, THE_ONE)
+
+
+def pinned_type_key(intent: ActionIntentV1) -> Key[ActionType]:
+    """The version of its action type that an intent was proposed under."""
+    return Key(ACTION_TYPE, intent.tenant_id, type_id(intent.action_type, intent.registry_version or 0))
 
 
 def usage_keys(approval: Approval | None) -> list[Key[Usage]]:

@@ -59,11 +59,12 @@ class GateAnswer:
 
 @dataclass(frozen=True, slots=True)
 class GateRequest:
-    """Which intent to decide. The account must be the intent's."""
+    """Which intent to decide. The account must be the intent's, and its proposer where one is named."""
 
     action_intent_id: str
     tenant_id: str
     account_id: str
+    proposed_by: str | None = None
 
 
 def gate(context: Context, requests: Sequence[GateRequest], now: datetime) -> list[GateAnswer | RemitError]:
@@ -81,7 +82,7 @@ def gate(context: Context, requests: Sequence[GateRequest], now: datetime) -> li
 def _incomplete(request: GateRequest) -> GateAnswer | None:
     if request.action_intent_id and request.tenant_id and request.account_id:
         return None
-    missing = [name for name, value in asdict(request).items() if not value]
+    missing = [name for name, value in asdict(request).items() if not value and name != "proposed_by"]
     return _no_verdict(request, MISSING_INPUT, f"the input lacks {', '.join(missing)}")
 
 
@@ -107,7 +108,7 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> UnitOfWo
     def change(snapshot: Snapshot) -> Writes[GateAnswer]:
         case, history = snapshot.get(case_at), snapshot.get(chain_at)
         intent = history.intent if history else None
-        if history is None or intent is None or case is None or intent.account_id != request.account_id:
+        if history is None or case is None or intent is None or not _is_meant(request, intent):
             nobody = f"no intent {intent_id!r} is known for this tenant and account"
             return Writes(answer=_no_verdict(request, INTENT_NOT_FOUND, nobody))
         if case.decided:
@@ -123,6 +124,7 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> UnitOfWo
                 stops=[stops for stops in map(snapshot.get, stops_at) if stops is not None],
                 usages={usage_id: usage for usage_id, usage in usages.items() if usage is not None},
                 edited_by=case.edited_by,
+                person_required=case.person_required,
                 now=now,
             )
         )
@@ -134,6 +136,11 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> UnitOfWo
         return _ask_a_person(writer, intent, verdict.decision, now)
 
     return UnitOfWork(reads=[case_at, chain_at, bounds_key(tenant_id), *stops_at], decide=change, then_reads=more)
+
+
+def _is_meant(request: GateRequest, intent: ActionIntentV1) -> bool:
+    # Of what is another's, whoever asks learns no more than of what is not there.
+    return intent.account_id == request.account_id and request.proposed_by in (None, intent.proposed_by)
 
 
 def _usage_keys(request: GateRequest, budget: BudgetInForce) -> list[Key[Usage]]:

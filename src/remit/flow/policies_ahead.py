@@ -60,8 +60,8 @@ class PoliciesAhead:
         known = self._bounds(context, {intent.tenant_id for intent in intents}, now)
         for intent in intents:
             bounds = known[intent.tenant_id]
-            # Only what gets as far as the policies; those of the platform alone take no time.
-            if bounds.bounds.policies and intent.action_type in bounds.allowlist(intent.account_id).action_types:
+            # Those of the platform alone take no time.
+            if bounds.bounds.policies:
                 mode = bounds.mode(intent.account_id, intent.action_type)
                 ask_policy(intent, bounds, mode, bounds.budget(intent.account_id, now), now)
 

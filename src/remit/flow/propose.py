@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,22 +10,7 @@ from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_p
 from remit.core.lifecycle import check_supersedes, new_case
 from remit.core.records import Key, case_key, chain_key
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
-from remit.ports import Snapshot, UnitOfWork, Writes, attempt, in_order
-
-
-def propose(context: Context, proposals: Sequence[Any], now: datetime) -> list[ActionIntentV1 | RemitError]:
-    """
-    Store each proposal, or find it stored already.
-
-    Answers in order: the stored intent; `InvalidInput`, `IntentIdReused` or another `RemitError` for
-    those that could not be stored. One that is wrong does not keep the others back.
-    """
-    checked = [named(context, data) for data in proposals]
-    return in_order(
-        checked,
-        RemitError,
-        lambda ready: context.store.transact([propose_unit(context, proposal, now) for proposal in ready]),
-    )
+from remit.ports import Snapshot, UnitOfWork, Writes, attempt
 
 
 def named(context: Context, data: Any) -> Proposal | RemitError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from remit.core.errors import NotFound
 from remit.core.execution.approval import Approval, approve, approved_data, reserved
@@ -22,6 +23,7 @@ from remit.core.ledger.history import IntentHistory, Votes
 from remit.core.lifecycle import Case
 from remit.core.records import Key, case_key, chain_key
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
+from remit.flow.obstacles import of_tool, tool_keys
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
@@ -41,7 +43,7 @@ def approve_unit(
     A second approve returns the first approval. Where the action type asks for several approvers, all but
     the last are answered with the votes so far. Raises `NotFound`, `DigestChanged`, `NotInThatState`,
     `Forbidden` for whoever has no say in it or does not count beside who voted before, or `Conflict` where it has
-    expired or is blocked.
+    expired, is blocked, or has no tool that could carry it out.
     """
     case_at, chain_at = case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)
 
@@ -54,14 +56,20 @@ def approve_unit(
             return Writes(answer=first)
         bounds, vote = bounds_of(snapshot, tenant_id), Vote(voted_by=by, credential=credential)
         check_may_approve(case, intent, bounds, by, now)
+        if (fails := of_tool(context, snapshot, intent, bounds)) is not None:
+            raise fails.refuse(action_intent_id)
         writer = CaseWriter(context, case, now)
         needed = bounds.approvals_required(intent.action_type)
         votes = [vote] if needed == 1 else _voted(writer, history, vote, needed, bounds)
         if len(votes) < needed:
-            return writer.writes(Votes(digest=intent.digest, approved_by=[each.voted_by for each in votes]))
+            return writer.writes(_so_far(history, writer, needed))
         return _approved(context, writer, history, votes, vote, bounds.config_sequence)
 
-    return UnitOfWork(reads=[case_at, chain_at, bounds_key(tenant_id)], decide=change)
+    def tool(snapshot: Snapshot) -> Sequence[Key[Any]]:
+        history = snapshot.get(chain_at)
+        return tool_keys(history.intent if history else None)
+
+    return UnitOfWork(reads=[case_at, chain_at, bounds_key(tenant_id)], decide=change, then_reads=tool)
 
 
 def _voted(writer: CaseWriter, history: IntentHistory, vote: Vote, needed: int, bounds: BoundsInForce) -> list[Vote]:
@@ -75,7 +83,14 @@ def _voted(writer: CaseWriter, history: IntentHistory, vote: Vote, needed: int, 
     sequence = bounds.config_sequence
     data = vote_data(vote, intent, votes=len(votes), needed=needed, config_sequence=sequence)
     writer.append("APPROVAL_VOTED", data, actor=vote.voted_by)
+    writer.update(voted_by=[each.voted_by for each in votes])
     return votes
+
+
+def _so_far(history: IntentHistory, writer: CaseWriter, needed: int) -> Votes:
+    votes = history.after(writer.entries).votes
+    assert votes is not None
+    return votes.changed(approvals_required=needed)
 
 
 def _approved(
@@ -99,7 +114,11 @@ def _approved(
     )
     writer.move("APPROVED")
     writer.update(
-        approval_id=approval.approval_id, approval_source="HUMAN", published=False, publication=reserved(approval)
+        approval_id=approval.approval_id,
+        approval_source="HUMAN",
+        published=False,
+        publication=reserved(approval),
+        voted_by=[],
     )
     told = {"approvers": [each.voted_by for each in votes], "credential": last.credential.wire()}
     writer.append("ACTION_APPROVED", approved_data(approval, config_sequence, **told), actor=last.voted_by)

@@ -8,18 +8,29 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from remit.core.errors import RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
-from remit.core.lifecycle import MOVING, WAITING, Case
+from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case
 from remit.core.records import CASE, CHAIN, KINDS, Key, Kind
 from remit.core.values import Stored
-from remit.ports import CaseFilter, Snapshot, UnitOfWork, Writes, needed
-from remit.stores.units import RecordId, RecordSnapshot, Shown, by_time, check_may_put, cursor_of, in_turns, record_id
+from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, UnitOfWork, Writes, needed
+from remit.stores.units import (
+    RecordId,
+    RecordSnapshot,
+    Shown,
+    by_time,
+    check_may_put,
+    cursor_of,
+    first_of_each,
+    in_turns,
+    queue_line,
+    record_id,
+)
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
@@ -91,6 +102,15 @@ class MemoryStore:
         found.sort(key=_by_expiry)
         start = None if after is None else cursor_of(after)
         return [case for case in found if start is None or _by_expiry(case) > start][:limit]
+
+    def queue_lines(
+        self, tenant_id: str, proposed_by: str | None, after: Mapping[str, QueuePlace], limit: int
+    ) -> list[QueueLine]:
+        every = sorted((case for case in self._cases(tenant_id) if case.status in WAITING), key=_by_expiry)
+        return first_of_each(map(queue_line, every), proposed_by, after, limit)
+
+    def unanswered(self, tenant_id: str, proposed_by: str) -> int:
+        return sum(case.status in UNANSWERED and case.proposed_by == proposed_by for case in self._cases(tenant_id))
 
     def cases(self, tenant_id: str, which: CaseFilter, after: str | None, limit: int) -> list[Case]:
         found = [case for case in self._cases(tenant_id) if which.matches(case)]

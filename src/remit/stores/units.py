@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain, islice, zip_longest
@@ -14,6 +14,7 @@ from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
 from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, KINDS, STOPS, Key
 from remit.core.values import Stored, parse_moment
+from remit.ports import QueueLine, QueuePlace
 
 R = TypeVar("R", bound=Stored | IntentHistory)
 RecordId = tuple[str, str, str]
@@ -79,6 +80,23 @@ def cursor_of(text: str) -> tuple[datetime, str]:
     if not bar or at is None:
         raise InvalidInput("after", f"{text!r} is not a cursor", "send one that a page of this list ended with")
     return at, id
+
+
+def queue_line(case: Case) -> QueueLine:
+    return QueueLine(case.expires_at, case.action_intent_id, case.account_id, case.proposed_by, case.reason or "")
+
+
+def first_of_each(
+    lines: Iterable[QueueLine], proposed_by: str | None, after: Mapping[str, QueuePlace], limit: int
+) -> list[QueueLine]:
+    """`Store.queue_lines` out of all lines of a queue, which come in its order."""
+    found: dict[str, list[QueueLine]] = {}
+    for line in lines:
+        place = after.get(line.proposed_by)
+        if proposed_by in (None, line.proposed_by) and (place is None or line.place > place):
+            own = found.setdefault(line.proposed_by, [])
+            own += [line] if len(own) < limit else []
+    return [line for name in sorted(found) for line in found[name]]
 
 
 def by_time(entry: LedgerEntry) -> tuple[datetime, str]:

@@ -8,7 +8,7 @@ they write, so that a race is forced instead of hoped for.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -18,7 +18,7 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import Key, Kind
 from remit.core.values import Stored
-from remit.ports import CaseFilter, Snapshot, Store, UnitOfWork, Writes
+from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, Store, UnitOfWork, Writes
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
@@ -69,6 +69,14 @@ class StoreWrapper(Store):
 
     def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:
         return self.inner.waiting(tenant_id, account_id, after, limit)
+
+    def queue_lines(
+        self, tenant_id: str, proposed_by: str | None, after: Mapping[str, QueuePlace], limit: int
+    ) -> list[QueueLine]:
+        return self.inner.queue_lines(tenant_id, proposed_by, after, limit)
+
+    def unanswered(self, tenant_id: str, proposed_by: str) -> int:
+        return self.inner.unanswered(tenant_id, proposed_by)
 
     def cases(self, tenant_id: str, which: CaseFilter, after: str | None, limit: int) -> list[Case]:
         return self.inner.cases(tenant_id, which, after, limit)

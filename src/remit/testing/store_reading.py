@@ -9,9 +9,9 @@ import pytest
 
 from remit.core.errors import InvalidInput
 from remit.core.ledger.entries import NO_CHAIN, LedgerEntry
-from remit.core.lifecycle import MOVING, Status
+from remit.core.lifecycle import MOVING, UNANSWERED, Status
 from remit.core.records import CASE, INTERNAL_OBJECT, case_key
-from remit.ports import CaseFilter, Store, case_cursor, entry_cursor, waiting_cursor
+from remit.ports import CaseFilter, QueueLine, Store, case_cursor, entry_cursor, waiting_cursor
 from remit.testing.samples import (
     NOON,
     OTHER,
@@ -141,6 +141,35 @@ class ReadingContract(StoreBase):
         assert ids(store.waiting(TENANT, None, None, 10)) == ["d", "b", "c", "a"]
         assert ids(store.waiting(TENANT, "a-2", None, 10)) == ["a"]
         assert ids(store.waiting(TENANT, None, None, 2)) == ["d", "b"]
+
+    def test_the_queue_is_listed_as_lines_proposer_by_proposer(self, store: Store) -> None:
+        cases = [
+            make_case("b", status="BLOCKED", expires_at=NOON + SECOND, proposed_by="bot", reason="RISK_LEVEL_HIGH"),
+            make_case("a", status="AWAITING_APPROVAL", expires_at=NOON + SECOND, proposed_by="bot", account_id="a-2"),
+            make_case("c", status="AWAITING_APPROVAL", expires_at=NOON, proposed_by="crm"),
+        ]
+        others = [make_case("x", status="APPROVED"), make_case("y", status="BLOCKED", tenant=OTHER)]
+        store.transact([putting_cases(*cases, *others)])
+
+        lines = store.queue_lines(TENANT, None, {}, 10)
+
+        assert lines == [
+            QueueLine(each.expires_at, each.action_intent_id, each.account_id, each.proposed_by, each.reason or "")
+            for each in (cases[1], cases[0], cases[2])
+        ]
+        assert store.queue_lines(TENANT, None, {}, 1) == [lines[0], lines[2]]
+        assert store.queue_lines(TENANT, "bot", {"bot": lines[0].place}, 10) == [lines[1]]
+        assert store.queue_lines(TENANT, None, {"bot": lines[1].place}, 10) == [lines[2]]
+
+    def test_what_is_unanswered_of_a_proposer_is_counted(self, store: Store) -> None:
+        of_bot = [make_case(status, status=status, proposed_by="bot") for status in STATUSES]
+        others = [make_case("o-1", status="BLOCKED"), make_case("o-2", status="BLOCKED", tenant=OTHER)]
+        store.transact([putting_cases(*of_bot, *others)])
+
+        assert store.unanswered(TENANT, "bot") == len(UNANSWERED)
+        store.transact([putting_cases(make_case("PROPOSED", status="APPROVED", proposed_by="bot"))])
+        assert store.unanswered(TENANT, "bot") == len(UNANSWERED) - 1
+        assert store.unanswered(TENANT, "nobody") == 0
 
     def test_the_queue_goes_on_after_a_cursor(self, store: Store) -> None:
         expiries = [NOON, NOON, NOON + timedelta(microseconds=1), NOON + SECOND, NOON + SECOND]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from remit.connectors.http.answer import result_of
 from remit.core.canonical import canonical
 from remit.core.execution.outcome import CallResult
 from remit.core.intent import ActionIntentV1
+from remit.egress.addresses import check_listed
 from remit.egress.failure import Acted, Failure
 from remit.egress.reach import Egress
 from remit.egress.secrets import CallSecrets, SecretSource
@@ -40,6 +42,18 @@ class HttpConnector:
 
     def map(self, tool: dict[str, Any], intent: ActionIntentV1) -> dict[str, Any]:
         return tools.map_intent(tool, intent)
+
+    def refusal(self, request: dict[str, Any], allowed_hosts: Sequence[str]) -> str | None:
+        """A host that the tenant does not list. What the operator lists may differ from process to process."""
+        if not isinstance(request["url"][0], str):
+            return None
+        try:
+            url = parse_url("".join(request["url"]))
+            asked = HttpRequest(request["method"], url, (), None)
+            check_listed(asked.host, asked.port, allowed_hosts)
+        except Failure as failure:
+            return str(failure)
+        return None
 
     def invoke(self, call: Call) -> CallResult:
         secrets = CallSecrets(self._secrets, call.intent.tenant_id)

@@ -9,7 +9,7 @@ from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import ActionOutcomeV1, FoundStatus, Resolution
 from remit.core.execution.votes import may_not_approve
 from remit.core.gate.bounds import BoundsInForce
-from remit.core.gate.decision import ask_policy
+from remit.core.gate.decision import block_now
 from remit.core.identity.person import is_among
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
@@ -47,9 +47,8 @@ def check_may_approve(case: Case, intent: ActionIntentV1, bounds: BoundsInForce,
 
 
 def _refuse_blocked(intent: ActionIntentV1, bounds: BoundsInForce, now: datetime) -> None:
-    mode = bounds.mode(intent.account_id, intent.action_type)
-    _, verdict = ask_policy(intent, bounds, mode, bounds.budget(intent.account_id, now), now)
-    if verdict.policy_decision == "BLOCK":
+    verdict = block_now(intent, bounds, now)
+    if verdict is not None:
         raise Conflict(
             f"intent {intent.action_intent_id!r} is blocked ({verdict.reason}): {verdict.explanation}; "
             "lift the block first"

@@ -106,6 +106,10 @@ class Stops(Document):
         others = [s for s in self.stops if (s.scope, s.level) != (stop.scope, stop.level)]
         return Stops(stops=[*others, stop])
 
+    def of_level(self, level: StopLevel) -> Stops:
+        """Those of one level alone."""
+        return Stops(stops=[stop for stop in self.stops if stop.level == level])
+
     def without(self, scope: StopScope, level: StopLevel) -> Stops:
         return Stops(stops=[s for s in self.stops if (s.scope, s.level) != (scope, level)])
 

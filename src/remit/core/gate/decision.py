@@ -28,6 +28,7 @@ INTENT_EXPIRED = "INTENT_EXPIRED"
 AUTONOMY_STOPPED = "AUTONOMY_STOPPED"
 BOUNDS_UNREADABLE = "BOUNDS_UNREADABLE"
 EDITED_BY_PERSON = "EDITED_BY_PERSON"
+PERSON_REQUIRED = "PERSON_REQUIRED"
 ACTION_TYPE_NOT_ALLOWLISTED = "ACTION_TYPE_NOT_ALLOWLISTED"
 BUDGET_NOT_CONFIGURED = "BUDGET_NOT_CONFIGURED"
 BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
@@ -88,6 +89,7 @@ class GateInput:
     usages: dict[str, Usage]
     edited_by: str | None
     now: datetime
+    person_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ def decide(seen: GateInput) -> Verdict:
         or trail.check_policy()
         or trail.check_budget()
     )
+    if refusal is not None:
+        trail.check_block()
     return trail.verdict(refusal)
 
 
@@ -151,6 +155,13 @@ def ask_policy(
     if problem is not None or isinstance(policies, str):
         return question, _blocked_until_bounds_load(problem or "")
     return question, policies.evaluate(question)
+
+
+def block_now(intent: ActionIntentV1, bounds: BoundsInForce, now: datetime) -> PolicyVerdict | None:
+    """The block of an intent by the bounds as they are: its mode is `DISABLED`, or a rule says `BLOCK`."""
+    mode = bounds.mode(intent.account_id, intent.action_type)
+    _, verdict = ask_policy(intent, bounds, mode, bounds.budget(intent.account_id, now), now)
+    return verdict if verdict.policy_decision == "BLOCK" else None
 
 
 def _blocked_until_bounds_load(problem: str) -> PolicyVerdict:
@@ -198,9 +209,13 @@ class _Trail:
         return None if stop is None else _No(AUTONOMY_STOPPED, _stop_in_words(stop))
 
     def check_edited(self) -> _No | None:
-        person = self.seen.edited_by
-        self._note("not_edited", person is None, edited_by=person)
-        return None if person is None else _No(EDITED_BY_PERSON, f"{person} edited it, so a person approves it")
+        person, required = self.seen.edited_by, self.seen.person_required
+        kept = {"person_required": True} if required and person is None else {}
+        self._note("not_edited", person is None and not required, edited_by=person, **kept)
+        if person is not None:
+            return _No(EDITED_BY_PERSON, f"{person} edited it, so a person approves it")
+        replaces = "it takes the place of one that a person had edited, so a person answers it"
+        return _No(PERSON_REQUIRED, replaces) if required else None
 
     def check_bounds(self) -> _No | None:
         intent = self.seen.intent
@@ -259,6 +274,17 @@ class _Trail:
             return f"{verdict.explanation} (mode {self.mode.mode}, from {self.mode.source})"
         return verdict.explanation
 
+    def check_block(self) -> None:
+        """Whatever refused it first: what is blocked is shown as blocked, and no person can approve it."""
+        intent, bounds = self.seen.intent, self.seen.bounds
+        if self.policy is not None or self.seen.now >= intent.expires_at:
+            return
+        block = block_now(intent, bounds, self.seen.now)
+        if block is not None:
+            mode = bounds.mode(intent.account_id, intent.action_type)
+            self.policy = block
+            self._note("block", False, mode=mode.mode, source=mode.source, reason=block.reason, clauses=block.clauses)
+
     def check_budget(self) -> _No | None:
         seen, intent = self.seen, self.seen.intent
         limits = seen.budget.limits(intent.account_id, intent.action_type)
@@ -284,7 +310,7 @@ class _Trail:
             result="REQUIRE_APPROVAL" if refusal else "AUTO_EXECUTED",
             reason=refusal.reason if refusal else (self.policy.reason if self.policy else ""),
             explanation=refusal.explanation if refusal else self._yes_in_words(),
-            policy_decision=self._policy_decision(),
+            policy_decision=self.policy.policy_decision if self.policy else None,
             policy_version=policy_version(bounds.bounds.policies),
             policy_clause=self.policy.clauses[0] if self.policy and self.policy.clauses else None,
             checks=self.checks,
@@ -293,12 +319,6 @@ class _Trail:
             intent_digest=intent.digest,
         )
         return Verdict(decision=decision, charges=self.charges, usages=self.usages)
-
-    def _policy_decision(self) -> PolicyDecision | None:
-        if self.policy:
-            return self.policy.policy_decision
-        # A rule that is lost may have been a block, whatever else refuses the intent.
-        return "BLOCK" if self.seen.bounds.unreadable(self.seen.intent.account_id) else None
 
     def _yes_in_words(self) -> str:
         today = self.charges[0]

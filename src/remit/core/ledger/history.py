@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from remit.core.execution.approval import Approval
@@ -11,10 +12,17 @@ from remit.core.execution.votes import Vote
 from remit.core.gate.decision import Decision
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.values import Record
+from remit.core.values import Record, UtcTime
 
 R = TypeVar("R", bound=Record)
 _OUTCOMES = frozenset(OUTCOME_EVENT.values())
+
+
+class TimedVote(Record, frozen=True):
+    """One person's approval of an intent that takes more than one approver."""
+
+    voted_by: str
+    voted_at: UtcTime
 
 
 class Votes(Record, frozen=True):
@@ -22,6 +30,8 @@ class Votes(Record, frozen=True):
 
     digest: str
     approved_by: list[str]
+    votes: list[TimedVote] = []
+    approvals_required: int | None = None
 
 
 class IntentHistory:
@@ -73,14 +83,32 @@ class IntentHistory:
 
     @property
     def votes(self) -> Votes | None:
-        """The votes so far, in their order."""
-        voted = [entry.data for entry in self._of("APPROVAL_VOTED")]
-        return Votes(digest=voted[-1]["digest"], approved_by=[each["voted_by"] for each in voted]) if voted else None
+        """The votes since it began to wait, in their order: an approval used up those before it."""
+        return self._votes_before(None)
+
+    def votes_for(self, approval_id: str) -> Votes | None:
+        """The votes that an approval came of; `None` where one approver was enough."""
+        return self._votes_before(approval_id)
+
+    def _votes_before(self, approval_id: str | None) -> Votes | None:
+        cast = self._cast_before(approval_id)
+        return _votes(cast) if cast else None
+
+    def _cast_before(self, approval_id: str | None) -> list[LedgerEntry]:
+        cast: list[LedgerEntry] = []
+        for entry in self.entries:
+            if entry.event_type == "APPROVAL_VOTED":
+                cast.append(entry)
+            elif entry.event_type == "ACTION_APPROVED":
+                if entry.data["approval_id"] == approval_id:
+                    break
+                cast = []
+        return cast
 
     @property
     def ballots(self) -> list[Vote]:
-        """Each vote so far with the credential it came through, in their order."""
-        return [Vote.from_wire(entry.data) for entry in self._of("APPROVAL_VOTED")]
+        """Each vote since it began to wait with the credential it came through, in their order."""
+        return [Vote.from_wire(entry.data) for entry in self._cast_before(None)]
 
     @property
     def rejection(self) -> dict[str, Any] | None:
@@ -97,3 +125,13 @@ class IntentHistory:
             self._found[name] = known if isinstance(known, kind) else entry and kind.from_wire(entry.data)
         record: R | None = self._found[name]
         return record
+
+
+def _votes(cast: Sequence[LedgerEntry]) -> Votes:
+    last = cast[-1].data
+    return Votes(
+        digest=last["digest"],
+        approved_by=[entry.data["voted_by"] for entry in cast],
+        votes=[TimedVote(voted_by=entry.data["voted_by"], voted_at=datetime.fromisoformat(entry.at)) for entry in cast],
+        approvals_required=last["votes_needed"],
+    )

@@ -23,6 +23,7 @@ REASONS: dict[str, str] = {
     "INTENT_EXPIRED": "It expired before it was decided",
     "AUTONOMY_STOPPED": "Autonomy is stopped",
     "EDITED_BY_PERSON": "A person edited it, so a person answers it",
+    "PERSON_REQUIRED": "It takes the place of one that a person edited, so a person answers it",
     "ACTION_TYPE_NOT_ALLOWLISTED": "This kind of action may never run alone here",
     "ACTION_TYPE_DISABLED": "This kind of action is switched off here",
     "PROPOSE_ONLY": "This kind of action is only ever proposed here",

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from remit.core.errors import InvalidInput
-from remit.core.ledger.history import Votes
 from remit.entrypoints.aws_lambda.entry import entry
 from remit.entrypoints.aws_lambda.responses import answered, text
+from remit.entrypoints.web import answers
 from remit.wiring import Remit
 
 
@@ -27,10 +27,7 @@ def review(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _approve(remit: Remit, tenant_id: str, intent_id: str, by: str, event: Mapping[str, Any]) -> dict[str, Any]:
-    answer = remit.approve(tenant_id, intent_id, by=by, digest=text(event, "digest"))
-    if isinstance(answer, Votes):
-        return {"action_intent_id": intent_id, "complete": False, "approved_by": answer.approved_by}
-    return {"action_intent_id": intent_id, "complete": True, "approval": answer.wire()}
+    return answers.approved(intent_id, remit.approve(tenant_id, intent_id, by=by, digest=text(event, "digest")))
 
 
 def _reject(remit: Remit, tenant_id: str, intent_id: str, by: str, event: Mapping[str, Any]) -> dict[str, Any]:

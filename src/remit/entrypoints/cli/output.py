@@ -158,6 +158,21 @@ def local(time: str | None) -> str:
     return to_the_second(in_zone(datetime.fromisoformat(time), None))
 
 
+def votes(item: Mapping[str, Any]) -> str | None:
+    """`1 of 2: ann, 2026-03-10 15:49:00 CET`; `None` where one person is enough."""
+    required, cast = item["approvals_required"], item["votes"]
+    if not cast and (required or 1) < 2:
+        return None
+    told = "; ".join(f"{vote['voted_by']}, {local(vote['voted_at'])}" for vote in cast)
+    return f"{len(cast)} of {required}" + (f": {told}" if told else "")
+
+
+def obstacle(item: Mapping[str, Any]) -> str | None:
+    """Why it could not be carried out if it were approved now, and what would help."""
+    found = item["obstacle"]
+    return found and f"{found['code']}: {found['explanation']}; {found['way_out']}"
+
+
 def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     return Console(file=stream, width=None if stream.isatty() else _PIPE_WIDTH, highlight=False, emoji=False)

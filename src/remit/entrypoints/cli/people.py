@@ -27,6 +27,7 @@ from remit.entrypoints.cli.options import (
     typed_by,
 )
 from remit.flow.reading.pages import PAGE
+from remit.flow.reading.waiting import WaitingGroups
 
 DigestOption = Annotated[
     str | None, typer.Option("--digest", metavar="D", help="The digest of what you saw.", show_default=False)
@@ -42,22 +43,45 @@ def queue(
     ctx: typer.Context,
     tenant: Tenant,
     account: AccountOption = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="NAME", help="As NAME sees it: without what NAME approved.", show_default=False),
+    ] = None,
+    proposed_by: Annotated[
+        str | None, typer.Option("--proposed-by", metavar="P", help="Only of this proposer.", show_default=False)
+    ] = None,
+    groups: Annotated[bool, typer.Option("--groups", help="How much waits, by proposer and by reason.")] = False,
     limit: LimitOption = PAGE,
     after: AfterOption = None,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
     """
-    Show what waits for a person, the soonest to expire first.
+    Show what waits for a person: proposers take turns, and of each the soonest to expire comes first.
 
     Example: remit queue --tenant acme
     """
     with existing(ctx, db, tenant) as remit:
-        items, cursor = remit.queue(tenant, account_id=account, after=after, limit=limit)
+        if groups:
+            _show_groups(remit.queue_groups(tenant, answerer=by), as_json)
+            return
+        items, cursor = remit.queue(
+            tenant, account_id=account, proposed_by=proposed_by, answerer=by, after=after, limit=limit
+        )
     if not as_json:
-        columns = ["intent", "account", "action type", "target", "status", "reason", "budget left", "expires"]
+        columns = ["intent", "account", "action type", "target", "status", "reason", "votes", "obstacle"]
+        columns += ["budget left", "expires"]
         output.print_table(columns, [_queue_row(item) for item in items])
     output.print_page(items, cursor, as_json=as_json)
+
+
+def _show_groups(found: WaitingGroups, as_json: bool) -> None:
+    if as_json:
+        output.print_json(found.wire())
+        return
+    output.print_table(["proposed by", "waiting"], [list(group) for group in found.by_proposer])
+    output.print_table(["reason", "waiting"], [list(group) for group in found.by_reason])
+    output.say(f"{found.total} wait" if found.complete else f"{found.total} wait at least")
 
 
 def _queue_row(item: dict[str, Any]) -> list[Any]:
@@ -69,6 +93,8 @@ def _queue_row(item: dict[str, Any]) -> list[Any]:
         rendering.target(item["target"]),
         output.coloured(item["status"]),
         item["reason"],
+        output.votes(item),
+        item["obstacle"] and item["obstacle"]["code"],
         f"{budget['left']} of {budget['max_autonomous_per_day'] or 0}",
         output.local(item["expires_at"]),
     ]
@@ -98,7 +124,7 @@ def approve(
     if as_json:
         output.print_json(approval.wire())
     elif isinstance(approval, Votes):
-        output.say(f"{intent} still waits for further approvers; so far: {', '.join(approval.approved_by)}")
+        output.say(f"{intent} still waits for further approvers; so far {output.votes(approval.wire())}")
     else:
         output.say(f"{intent} is approved by {approval.approved_by} (approval {approval.approval_id})")
 

@@ -57,6 +57,8 @@ def status(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson =
             "attempts": found["attempt_count"],
             "outcome": _outcome(outcome) if outcome else None,
             "resolved": _resolved(resolution) if resolution else None,
+            "votes": output.votes(found),
+            "obstacle": output.obstacle(found),
             "superseded by": found["superseded_by"],
             "created": output.local(found["created_at"]),
             "expires": output.local(found["expires_at"]),
@@ -117,6 +119,8 @@ def _because(told: dict[str, Any]) -> dict[str, Any]:
         "proposed by": told["proposed_by"],
         "because": "; ".join(map(rendering.value_text, told["why_proposed"] or [])) or None,
         "edited by": told["edited_by"],
+        "votes": output.votes(told),
+        "obstacle": output.obstacle(told),
         "approved": approval and f"by {approval['approved_by']} at {output.local(approval['approved_at'])}",
         "rejected": rejection and f"by {rejection['rejected_by']}: {_reason(rejection['reason'])}",
     }

@@ -27,7 +27,7 @@ def now(request: Request, remit: CurrentRemit, visitor: AnyVisitor) -> Response:
     tenant_id = visitor.tenant_id
     usage = remit.usage(tenant_id)
     told, _ = remit.timeline(tenant_id, limit=MOST_LINES)
-    waiting, _ = remit.queue(tenant_id, limit=5)
+    waiting, _ = remit.queue(tenant_id, answerer=visitor.name, limit=5)
     unknown, _ = remit.intents(tenant_id, CaseFilter(statuses=["UNKNOWN"]), limit=5)
     today = _today(remit, tenant_id)
     return page(

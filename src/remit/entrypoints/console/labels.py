@@ -42,6 +42,7 @@ CHECKS: dict[str, str] = {
     "mode": "The autonomy mode",
     "policy": "The policy",
     "budget": "Room in the budget",
+    "block": "Not blocked",
 }
 
 NOTICES: dict[str, str] = {

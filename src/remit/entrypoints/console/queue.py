@@ -16,7 +16,7 @@ from remit.core.identity.person import same_person
 from remit.core.lifecycle import WAITING
 from remit.core.rendering import quoted
 from remit.entrypoints.console.auth import HOME, AnswererVisitor, FormRoute, ReaderVisitor, Visitor
-from remit.entrypoints.console.cards import standing
+from remit.entrypoints.console.cards import standing, votes_in_words
 from remit.entrypoints.console.render import page
 from remit.entrypoints.console.timeline import ACode, AnId
 from remit.entrypoints.web.callers import CurrentRemit
@@ -80,12 +80,11 @@ def changes(
 
     The page stays in its order: what has come since is counted, and shown when somebody asks for it.
     """
-    items, _ = remit.queue(visitor.tenant_id, **chosen.group, after=chosen.after, limit=PAGE)
+    items, _ = remit.queue(visitor.tenant_id, **chosen.group, answerer=visitor.name, after=chosen.after, limit=PAGE)
     waiting = {item["action_intent_id"]: item for item in items}
     on_page = {text.partition(" ")[0]: text for text in shown or [] if text}
-    stops = [stop.wire() for stop in remit.stops(visitor.tenant_id)]
     cards = [_as_it_is(remit, visitor, name, waiting.get(name)) for name in on_page]
-    changed = [card for card in cards if not card.item or standing(card.item, stops) != on_page[card.action_intent_id]]
+    changed = [card for card in cards if not card.item or standing(card.item) != on_page[card.action_intent_id]]
     new = len(waiting.keys() - on_page.keys())
     return page(request, "queue_changes.html", changed=changed, new=new, answers=None)
 
@@ -99,7 +98,7 @@ def approve(request: Request, remit: CurrentRemit, visitor: AnswererVisitor, ite
             visitor.tenant_id, action_intent_id, by=visitor.name, digest=digest, credential=visitor.credential
         )
         if not isinstance(answer, Approval):
-            return f"approved by {' and '.join(answer.approved_by)}; another approver is needed"
+            return f"approved by {votes_in_words(answer)}; another approver is needed"
         first = same_person(answer.approved_by, visitor.name)
         return "approved; it runs now" if first else f"{answer.approved_by} approved it already"
 
@@ -184,22 +183,23 @@ def _as_it_is(remit: Remit, visitor: Visitor, action_intent_id: str, item: Mappi
         return ChangedCard(action_intent_id, item["status"], item=item)
     stands = remit.status(visitor.tenant_id, action_intent_id)
     if stands["status"] in WAITING:
-        still = {**stands, "registry_version": stands["intent"]["registry_version"]}
-        return ChangedCard(action_intent_id, stands["status"], item=still)
+        return ChangedCard(action_intent_id, stands["status"], item=stands)
     told = _how_it_ended(remit.why(visitor.tenant_id, action_intent_id)) or ""
     return ChangedCard(action_intent_id, stands["status"], told, stands["superseded_by"])
 
 
 def _page(request: Request, remit: Remit, visitor: Visitor, answers: Sequence[Told] | None, chosen: Chosen) -> Response:
     items: list[dict[str, Any]]
-    items, following = remit.queue(visitor.tenant_id, **chosen.group, after=chosen.after, limit=PAGE)
+    items, following = remit.queue(
+        visitor.tenant_id, **chosen.group, answerer=visitor.name, after=chosen.after, limit=PAGE
+    )
     return page(
         request,
         "queue.html",
         items=items,
         after=chosen.after,
         chosen=chosen.group,
-        groups=remit.queue_groups(visitor.tenant_id),
+        groups=remit.queue_groups(visitor.tenant_id, answerer=visitor.name),
         here=_address(chosen.group, chosen.after),
         further=_address(chosen.group, following) if following else None,
         answers=answers,

@@ -48,7 +48,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["moment"] = _time
     environment.filters["scope"] = lambda scope: str(StopScope.model_validate(scope))
     environment.globals.update(labels=labels, asset=asset, MOST_ROWS=values.MOST_ROWS, MOST_REASONS=5, MOST_GROUPS=8)
-    environment.filters.update(obstacle=cards.obstacle, standing=cards.standing)
+    environment.filters.update(standing=cards.standing, voted=cards.voted)
     return environment
 
 
@@ -89,8 +89,12 @@ def _frame(remit: Remit, visitor: Visitor) -> dict[str, Any]:
         "made_at": instant(remit.now()),
         "stops": [stop.wire() for stop in stops],
         "stopped": _stopped(remit, visitor.tenant_id, stops),
-        "waiting": len(remit.waiting(visitor.tenant_id, limit=MOST_COUNTED)) if visitor.may("read") else 0,
+        "waiting": _waiting(remit, visitor) if visitor.may("read") else 0,
     }
+
+
+def _waiting(remit: Remit, visitor: Visitor) -> int:
+    return len(remit.waiting(visitor.tenant_id, answerer=visitor.name, limit=MOST_COUNTED))
 
 
 def _stopped(remit: Remit, tenant_id: str, stops: Sequence[Stop]) -> str | None:

@@ -87,9 +87,9 @@ def _shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> dict[str, Any]
 @router.post("/v1/gate", responses=responds_with(VerdictAnswer))
 def gate(remit: CurrentRemit, caller: ProposerCaller, body: GateBody) -> Any:
     """
-    Decide one stored intent; a decision that exists is returned as it was made.
+    Decide one stored intent of the caller's own; a decision that exists is returned as it was made.
 
-    An unknown intent is answered with `INTENT_NOT_FOUND`, and nothing is stored.
+    An unknown intent, and another's, is answered with `INTENT_NOT_FOUND`, and nothing is stored.
     """
     require_own_tenant(caller, {"tenant_id": body.tenant_id or caller.tenant_id})
-    return remit.gate(GateRequest(body.action_intent_id, caller.tenant_id, body.account_id)).wire()
+    return remit.gate(GateRequest(body.action_intent_id, caller.tenant_id, body.account_id, caller.name)).wire()

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from remit.core.errors import RemitError
 from remit.core.identity.principal import Principal
-from remit.core.ledger.history import Votes
+from remit.core.values import Identifier
 from remit.core.views import (
     ApprovedAnswer,
     ApprovedManyAnswer,
     QueueAnswer,
+    QueueGroupsAnswer,
     RejectedAnswer,
     RejectedManyAnswer,
     ResolutionAnswer,
     VerdictAnswer,
 )
-from remit.entrypoints.http.paging import AccountQuery, AfterQuery, LimitQuery, page
+from remit.entrypoints.http.paging import AccountQuery, LimitQuery, page
+from remit.entrypoints.web import answers
 from remit.entrypoints.web.bodies import (
     ApproveBody,
     BulkApproveBody,
@@ -44,11 +46,35 @@ def queue(
     remit: CurrentRemit,
     caller: ReaderCaller,
     account_id: AccountQuery = None,
-    after: AfterQuery = None,
+    proposed_by: Annotated[Identifier | None, Query(description="only of this proposer")] = None,
+    reason: Annotated[str | None, Query(pattern="^[A-Z][A-Z0-9_]{0,127}$", description="only for this reason")] = None,
+    include_voted: Annotated[bool, Query(description="also what you have approved and which waits for others")] = False,
+    after: Annotated[str | None, Query(max_length=8192, description="`next` of the page before")] = None,
     limit: LimitQuery = 50,
 ) -> Any:
-    """What needs a person, the soonest to expire first."""
-    return page(remit.queue(caller.tenant_id, account_id=account_id, after=after, limit=limit))
+    """
+    What needs you: proposers take turns, and of each the soonest to expire comes first.
+
+    Left out is what you have approved and which waits for others.
+    """
+    answerer = None if include_voted else caller.name
+    return page(
+        remit.queue(
+            caller.tenant_id,
+            account_id=account_id,
+            proposed_by=proposed_by,
+            reason=reason,
+            answerer=answerer,
+            after=after,
+            limit=limit,
+        )
+    )
+
+
+@router.get("/v1/queue/groups", responses=responds_with(QueueGroupsAnswer))
+def queue_groups(remit: CurrentRemit, caller: ReaderCaller) -> Any:
+    """How much needs you, by who proposed it and by why a person is asked: the largest group first."""
+    return remit.queue_groups(caller.tenant_id, answerer=caller.name).wire()
 
 
 @router.post("/v1/intents/{action_intent_id}/approve", responses=responds_with(ApprovedAnswer))
@@ -56,7 +82,7 @@ def approve(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: Inten
     """
     Approve exactly what the digest stands for. A second approve returns the first.
 
-    Where the action type asks for several approvers, all but the last are answered with `approved_by` so far.
+    Where the action type asks for several approvers, all but the last are answered with the `votes` so far.
     """
     return _approved(remit, caller, action_intent_id, body.digest)
 
@@ -65,9 +91,7 @@ def _approved(remit: CurrentRemit, caller: Principal, action_intent_id: str, dig
     answered = remit.approve(
         caller.tenant_id, action_intent_id, by=caller.name, digest=digest, credential=caller.credential
     )
-    if isinstance(answered, Votes):
-        return {"action_intent_id": action_intent_id, "complete": False, "approved_by": answered.approved_by}
-    return {"action_intent_id": action_intent_id, "complete": True, "approval": answered.wire()}
+    return answers.approved(action_intent_id, answered)
 
 
 @router.post("/v1/intents/{action_intent_id}/reject", responses=responds_with(RejectedAnswer))

@@ -23,9 +23,9 @@ from remit.core.gate.action_type import ActionType, Tool
 from remit.core.gate.budget import Usage
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
-from remit.core.records import ACTION_TYPE, STOPS, THE_ONE, Key, case_key, chain_key, type_id
+from remit.core.records import STOPS, THE_ONE, Key, case_key, chain_key
 from remit.core.values import PLATFORM
-from remit.flow.context import CaseWriter, Context, one, usage_keys
+from remit.flow.context import CaseWriter, Context, one, pinned_type_key, usage_keys
 from remit.ports import Call, Clock, Connector, Snapshot, Writes
 
 log = logging.getLogger(__name__)
@@ -178,10 +178,6 @@ def called(connector: Connector, call: Call) -> CallResult:
             error_class="UNKNOWN",
             error_message=f"the connector raised {type(error).__name__}",
         )
-
-
-def pinned_type_key(intent: ActionIntentV1) -> Key[ActionType]:
-    return Key(ACTION_TYPE, intent.tenant_id, type_id(intent.action_type, intent.registry_version or 0))
 
 
 def bound_to(case: Case, approval: Approval) -> dict[str, Any]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
 
 from remit.core.errors import InvalidInput, RemitError
+from remit.core.execution.request import bounded
 from remit.flow.execute.common import Ref, Worker, connector_of, failed, intent_and_tool
 
 log = logging.getLogger(__name__)
-LARGEST_REQUEST_BYTES = 224 * 1024
-"""As JSON with everything but ASCII escaped: engines carry it between steps, and Step Functions at most 256 KiB."""
 
 
 def map_request(worker: Worker, ref_data: Mapping[str, str]) -> dict[str, Any]:
@@ -32,12 +30,3 @@ def map_request(worker: Worker, ref_data: Mapping[str, str]) -> dict[str, Any]:
     except Exception as error:
         log.exception("mapping failed")
         return {"result": failed("MAPPING", "UNKNOWN", type(error).__name__).wire()}
-
-
-def bounded(request: dict[str, Any]) -> dict[str, Any]:
-    """The request, if it can be carried. Raises `InvalidInput`."""
-    size = len(json.dumps(request))
-    if size > LARGEST_REQUEST_BYTES:
-        way_out = f"at most {LARGEST_REQUEST_BYTES} are carried"
-        raise InvalidInput("parameters", f"map to a request of {size} bytes", way_out)
-    return request

@@ -17,13 +17,13 @@ from remit.core.errors import InvalidInput, RemitError
 from remit.core.execution import fulfilment, publication
 from remit.core.execution.approval import PUBLISH_AGAIN_AFTER, Approval, event_data
 from remit.core.execution.outcome import CallResult, Conclusion, ExecutionAttempt, Retry, after_call, lease, tool_hash
+from remit.core.execution.request import bounded
 from remit.core.gate.action_type import Tool
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, writes_expiry
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, bound_to, end_with, failed
-from remit.flow.execute.map import bounded
 from remit.flow.execute.record import late
 from remit.ports import Call, Connector, Snapshot, UnitOfWork, Writes
 

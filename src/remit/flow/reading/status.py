@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from remit.core.errors import NotFound
 from remit.core.execution.approval import is_auto_executed
+from remit.core.execution.obstacle import Obstacle
 from remit.core.gate.autonomy import Stop
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.policy import PLATFORM_POLICIES, find_clause
+from remit.core.intent import ActionIntentV1
 from remit.core.ledger import config_change
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
-from remit.core.lifecycle import Case
+from remit.core.lifecycle import WAITING, Case
 from remit.core.records import POLICY_VERSION, STOPS, THE_ONE, Key, case_key, chain_key
 from remit.core.values import PLATFORM
 from remit.flow.context import Context, bounds_key, bounds_of, one
+from remit.flow.obstacles import obstacle_now, stops_keys, tool_keys
 from remit.flow.reading.pages import page_size
 from remit.flow.reading.usage import account_usage
 from remit.flow.reading.waiting import WaitingFilter, waiting
 from remit.ports import CaseFilter, Snapshot, case_cursor, entry_cursor
 
 
-def status(context: Context, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+def status(context: Context, tenant_id: str, action_intent_id: str, now: datetime) -> dict[str, Any]:
     """One intent as it stands. Raises `NotFound`."""
-    case, history = _case_and_history(context, tenant_id, action_intent_id)
+    case, history, bounds = _case_history_and_bounds(context, tenant_id, action_intent_id)
     outcome, resolution, intent = history.outcome, history.resolution, history.intent
     return {
         **_line(case),
+        **_voting(case, history, bounds),
+        "obstacle": _obstacle(context, case, intent, now),
         "approval_id": case.approval_id,
         "auto_executed": is_auto_executed(case.approval_source) if case.approval_source else None,
         "superseded_by": case.superseded_by,
@@ -39,13 +45,15 @@ def status(context: Context, tenant_id: str, action_intent_id: str) -> dict[str,
     }
 
 
-def _case_and_history(context: Context, tenant_id: str, action_intent_id: str) -> tuple[Case, IntentHistory]:
+def _case_history_and_bounds(
+    context: Context, tenant_id: str, action_intent_id: str
+) -> tuple[Case, IntentHistory, BoundsInForce]:
     case_at, chain_at = case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)
-    seen = context.store.read([case_at, chain_at])
+    seen = context.store.read([case_at, chain_at, bounds_key(tenant_id)])
     case, history = seen.get(case_at), seen.get(chain_at)
     if case is None or history is None:
         raise NotFound("intent", action_intent_id, tenant_id)
-    return case, history
+    return case, history, bounds_of(seen, tenant_id)
 
 
 def _line(case: Case) -> dict[str, Any]:
@@ -55,13 +63,39 @@ def _line(case: Case) -> dict[str, Any]:
     return {name: shown[name] for name in f"{names} {times}".split()}
 
 
-def why(context: Context, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+def _obstacle(context: Context, case: Case, intent: ActionIntentV1 | None, now: datetime) -> dict[str, Any] | None:
+    """What stands in the way of a waiting intent; of one that was answered nobody asks."""
+    if intent is None or case.status not in WAITING:
+        return None
+    keys: list[Key[Any]] = [bounds_key(case.tenant_id), *stops_keys(case.tenant_id), *tool_keys(intent)]
+    found = obstacle_now(context, context.store.read(keys), intent, now)
+    return found.wire() if found else None
+
+
+def _voting(case: Case, history: IntentHistory | None, bounds: BoundsInForce) -> dict[str, Any]:
+    """
+    Who has approved, when, and how many different people have to.
+
+    While it waits the number is that of the bounds as they are; afterwards what the last vote was told.
+    """
+    cast = history.votes if history else None
+    if cast is None and history is not None and case.approval_id:
+        cast = history.votes_for(case.approval_id)
+    needed = cast.approvals_required if cast else None
+    if case.status in WAITING:
+        needed = bounds.approvals_required(case.action_type)
+    return {"approvals_required": needed, "votes": [vote.wire() for vote in cast.votes] if cast else []}
+
+
+def why(context: Context, tenant_id: str, action_intent_id: str, now: datetime) -> dict[str, Any]:
     """The checks in order, the policy clause and its text, what was known, who approved. Raises `NotFound`."""
-    case, history = _case_and_history(context, tenant_id, action_intent_id)
+    case, history, bounds = _case_history_and_bounds(context, tenant_id, action_intent_id)
     intent, decision = history.intent, history.decision
     approval = history.approval(case.approval_id) if case.approval_id else None
     return {
         **_line(case),
+        **_voting(case, history, bounds),
+        "obstacle": _obstacle(context, case, intent, now),
         "why_proposed": intent.why if intent else None,
         "proposed_by": intent.proposed_by if intent else None,
         "edited_by": case.edited_by,
@@ -99,23 +133,39 @@ def intents(
 def queue(
     context: Context, tenant_id: str, which: WaitingFilter, after: str | None, limit: int, now: datetime
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """The review queue, the soonest to expire first: why, what is left of the budget, when it expires."""
+    """The review queue, proposers in turns: why, what is left of the budget, when it expires."""
     cases, following = waiting(context, tenant_id, which, after, page_size(limit))
     keys: list[Key[Any]] = [bounds_key(tenant_id)]
     keys += [chain_key(tenant_id, case.action_intent_id) for case in cases]
     seen = context.store.read(keys)
     bounds = bounds_of(seen, tenant_id)
     left = {name: account_usage(context, bounds, name, now) for name in {case.account_id for case in cases}}
-    items = [_queued(case, seen, left[case.account_id]) for case in cases]
+    obstacles = _obstacles(context, tenant_id, seen, cases, now)
+    items = [_queued(case, seen, bounds, left[case.account_id], obstacles.get(case.action_intent_id)) for case in cases]
     return items, following
 
 
-def _queued(case: Case, seen: Snapshot, left: dict[str, Any]) -> dict[str, Any]:
+def _obstacles(
+    context: Context, tenant_id: str, seen: Snapshot, cases: Sequence[Case], now: datetime
+) -> dict[str, Obstacle]:
+    """By the id of the intent; of those in whose way nothing stands there is none."""
+    histories = [seen.get(chain_key(tenant_id, case.action_intent_id)) for case in cases]
+    intents = [history.intent for history in histories if history is not None and history.intent is not None]
+    tools = dict.fromkeys(key for intent in intents for key in tool_keys(intent))
+    shown = context.store.read([bounds_key(tenant_id), *stops_keys(tenant_id), *tools])
+    found = {intent.action_intent_id: obstacle_now(context, shown, intent, now) for intent in intents}
+    return {name: obstacle for name, obstacle in found.items() if obstacle is not None}
+
+
+def _queued(
+    case: Case, seen: Snapshot, bounds: BoundsInForce, left: dict[str, Any], obstacle: Obstacle | None
+) -> dict[str, Any]:
     history = seen.get(chain_key(case.tenant_id, case.action_intent_id))
     intent, decision = (history.intent, history.decision) if history else (None, None)
     shown = intent.wire() if intent else {}
     return {
         **_line(case),
+        **_voting(case, history, bounds),
         "explanation": decision.explanation if decision else None,
         "target": shown.get("target"),
         "parameters": shown.get("parameters"),
@@ -124,6 +174,7 @@ def _queued(case: Case, seen: Snapshot, left: dict[str, Any]) -> dict[str, Any]:
         "proposed_by": shown.get("proposed_by"),
         "edited_by": case.edited_by,
         "registry_version": shown.get("registry_version"),
+        "obstacle": obstacle.wire() if obstacle else None,
         "budget": left,
     }
 

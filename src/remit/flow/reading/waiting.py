@@ -1,32 +1,46 @@
-"""The cases that wait for a person: those that somebody asks for, and how many there are of each kind."""
+"""The cases that wait for a person: their order, those that somebody asks for, and how many there are of each kind."""
 
 from __future__ import annotations
 
+import base64
+import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Self
 
-from remit.core.lifecycle import Case
+from remit.core.errors import InvalidInput
+from remit.core.identity.person import is_among
+from remit.core.lifecycle import WAITING, Case
+from remit.core.records import case_key
+from remit.core.values import instant, parse_moment
 from remit.flow.context import Context
-from remit.ports import waiting_cursor
+from remit.ports import QueueLine, QueuePlace, waiting_cursor
 
 MOST_GROUPED = 5000
 """So many waiting cases are looked through at once; beyond them counts say that there are more."""
+MOST_LINES = 50_000
+"""So many of each proposer are looked through for what a filter selects."""
+MOST_POSITIONS = 12
+"""Of so many proposers a cursor says where they go on; those of others begin anew."""
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingFilter:
-    """Which waiting cases; what is `None` does not matter."""
+    """Which waiting cases; what is `None` does not matter. `answerer` leaves out what that person has approved."""
 
     account_id: str | None = None
     proposed_by: str | None = None
     reason: str | None = None
+    answerer: str | None = None
 
-    @property
-    def looks_inside(self) -> bool:
-        """Must cases be looked at one by one?"""
-        return self.proposed_by is not None or self.reason is not None
+    def selects(self, line: QueueLine) -> bool:
+        return (
+            self.account_id in (None, line.account_id)
+            and self.proposed_by in (None, line.proposed_by)
+            and self.reason in (None, line.reason)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,42 +52,130 @@ class WaitingGroups:
     by_reason: Sequence[tuple[str, int]]
     complete: bool
 
+    def wire(self) -> dict[str, Any]:
+        return {
+            "total": self.total,
+            "complete": self.complete,
+            "by_proposer": [{"proposed_by": name, "count": count} for name, count in self.by_proposer],
+            "by_reason": [{"reason": name, "count": count} for name, count in self.by_reason],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCursor:
+    """
+    Where a page ended: how many whole turns were taken, and where each proposer's cases go on.
+
+    Positions are those of cases, not numbers of them: what is answered meanwhile makes nobody skip a case.
+    """
+
+    turns: int = 0
+    after: dict[str, QueuePlace] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str | None) -> Self:
+        """Raises `InvalidInput` for what no page ended with."""
+        if text is None:
+            return cls()
+        try:
+            turns, after = json.loads(base64.urlsafe_b64decode(text))
+            return cls(int(turns), {name: (parse_moment(at), str(id)) for name, (at, id) in after.items()})
+        except (ValueError, TypeError, AttributeError):
+            way_out = "send one that a page of this list ended with"
+            raise InvalidInput("after", f"{text[:80]!r} is not a cursor", way_out) from None
+
+    def __str__(self) -> str:
+        after = {name: [instant(at), id] for name, (at, id) in self.after.items()}
+        return base64.urlsafe_b64encode(json.dumps([self.turns, after], separators=(",", ":")).encode()).decode()
+
+
+class _Turns:
+    """
+    The order of one look at the queue: proposers take turns, and of each the soonest to expire comes first.
+
+    However much one of them proposes, the first of every other stands before its second. `lines` are the first `most`
+    of each proposer behind where the cursor says that they go on.
+    """
+
+    def __init__(self, lines: Sequence[QueueLine], cursor: QueueCursor, which: WaitingFilter, most: int) -> None:
+        self._cursor = cursor
+        read = Counter(line.proposed_by for line in lines)
+        self.cut = any(count >= most for count in read.values())
+        """Is there more of somebody than was read?"""
+        self._of: dict[str, list[QueueLine]] = {}
+        for line in filter(which.selects, lines):
+            self._of.setdefault(line.proposed_by, []).append(line)
+        ahead = {name: own for name, own in self._of.items() if self._goes_on(name)}
+        self._left = Counter({name: len(own) for name, own in ahead.items()})
+        numbered = ((turn, line) for own in ahead.values() for turn, line in enumerate(own))
+        self.order = sorted(numbered, key=lambda each: (each[0], each[1].place))
+
+    def _goes_on(self, name: str) -> bool:
+        # Whoever has no more than the turns that were taken, and no place in the cursor, has been shown whole.
+        return name in self._cursor.after or len(self._of[name]) > self._cursor.turns
+
+    def cursor_after(self, count: int) -> QueueCursor | None:
+        """The cursor behind the first `count` of this order; `None` at its end."""
+        if count >= len(self.order):
+            return None
+        turns, after = self._cursor.turns + self.order[count][0], dict(self._cursor.after)
+        left = Counter(self._left)
+        for _, line in self.order[:count]:
+            after[line.proposed_by] = line.place
+            left[line.proposed_by] -= 1
+        known = [name for name in after if name in self._cursor.after or left[name] or len(self._of[name]) > turns]
+        known.sort(key=lambda name: -left[name])
+        return QueueCursor(turns, {name: after[name] for name in known[:MOST_POSITIONS]})
+
 
 def waiting(
     context: Context, tenant_id: str, which: WaitingFilter, after: str | None, limit: int
 ) -> tuple[list[Case], str | None]:
-    """
-    Waiting cases, the soonest to expire first, and where to go on.
+    """Waiting cases, proposers in turns and of each the soonest to expire first, and where to go on."""
+    cursor = QueueCursor.parse(after)
+    most = cursor.turns + limit + 1
+    while True:
+        lines = context.store.queue_lines(tenant_id, which.proposed_by, cursor.after, most)
+        turns = _Turns(lines, cursor, which, most)
+        found, count = _first(context, tenant_id, turns, which.answerer, limit)
+        # Where the filter left much out, there may be more behind what was read.
+        if len(found) == limit or not turns.cut or most >= MOST_LINES:
+            following = turns.cursor_after(count)
+            return found, str(following) if following else None
+        most *= 8
 
-    Where the filter leaves much out, there may be fewer and still more to come.
-    """
-    if not which.looks_inside:
-        cases = context.store.waiting(tenant_id, which.account_id, after, limit)
-        return cases, waiting_cursor(cases[-1]) if len(cases) == limit else None
+
+def _first(context: Context, tenant_id: str, turns: _Turns, answerer: str | None, limit: int) -> tuple[list[Case], int]:
+    """The first cases that still wait, and how many lines were gone through for them."""
     found: list[Case] = []
-    for _ in range(MOST_GROUPED // _AT_ONCE):
-        cases = context.store.waiting(tenant_id, which.account_id, after, _AT_ONCE)
-        for case in cases:
-            after = waiting_cursor(case)
-            found += [case] if _wanted(which, case) else []
-            if len(found) == limit:
-                return found, after
-        if len(cases) < _AT_ONCE:
-            return found, None
-    return found, after
+    count = 0
+    while len(found) < limit and count < len(turns.order):
+        some = [line for _, line in turns.order[count : count + limit - len(found)]]
+        count += len(some)
+        found += _still_waiting(context, tenant_id, some, answerer)
+    return found, count
 
 
-def _wanted(which: WaitingFilter, case: Case) -> bool:
-    return which.proposed_by in (None, case.proposed_by) and which.reason in (None, case.reason)
+def _still_waiting(context: Context, tenant_id: str, lines: Sequence[QueueLine], answerer: str | None) -> list[Case]:
+    keys = [case_key(tenant_id, line.action_intent_id) for line in lines]
+    seen = context.store.read(keys)
+    cases = [case for case in map(seen.get, keys) if case is not None and case.status in WAITING]
+    return [case for case in cases if not has_voted(case, answerer)]
 
 
-def waiting_groups(context: Context, tenant_id: str) -> WaitingGroups:
+def has_voted(case: Case, person: str | None) -> bool:
+    """Has this person approved it already, while it waits for others?"""
+    return person is not None and is_among(person, case.voted_by)
+
+
+def waiting_groups(context: Context, tenant_id: str, answerer: str | None = None) -> WaitingGroups:
     cases: list[Case] = []
     complete = False
     while not complete and len(cases) < MOST_GROUPED:
         after = waiting_cursor(cases[-1]) if cases else None
         more = context.store.waiting(tenant_id, None, after, _AT_ONCE)
         cases, complete = cases + more, len(more) < _AT_ONCE
+    cases = [case for case in cases if not has_voted(case, answerer)]
     by_proposer = Counter(case.proposed_by for case in cases)
     by_reason = Counter(case.reason or "" for case in cases)
     return WaitingGroups(len(cases), by_proposer.most_common(), by_reason.most_common(), complete)

@@ -12,14 +12,16 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.lifecycle import MOVING, WAITING, Case
+from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case
 from remit.core.records import CASE
 from remit.core.values import Stored
+from remit.ports import QueueLine
 from remit.stores.dynamodb.layout import (
     NEVER,
     ItemKey,
     at_place,
     due_part,
+    instant_of,
     moment,
     record_key,
     segment_key,
@@ -67,6 +69,7 @@ def _case_attributes(case: Case) -> dict[str, str | None]:
         "account_id": case.account_id,
         "action_type": case.action_type,
         "reason": case.reason,
+        "proposed_by": (case.proposed_by or None) if case.status in UNANSWERED else None,
         BY_STATUS.partition: status_partition(tenant_id, case.status),
         BY_STATUS.sort: at_place(case.created_at, id),
     }
@@ -137,6 +140,13 @@ def record_of(item: Mapping[str, Any]) -> Stored:
     Raises `RemitError` if this version of Remit cannot read it.
     """
     return parse_record(place_of(item)[0], item[BODY]["S"])
+
+
+def line_of(item: Mapping[str, Any]) -> QueueLine:
+    """The line that an entry of the index of the queue holds."""
+    at, _, id = item[QUEUE.sort]["S"].partition("#")
+    account, proposer, reason = (item.get(name, {}).get("S", "") for name in ("account_id", "proposed_by", "reason"))
+    return QueueLine(instant_of(at), id, account, proposer, reason)
 
 
 def versioned(item: Mapping[str, Any] | None) -> Versioned:

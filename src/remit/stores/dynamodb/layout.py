@@ -109,6 +109,11 @@ def moment(at: datetime) -> str:
     return f"{(at - _FIRST_MOMENT) // _MICROSECOND:018d}"
 
 
+def instant_of(text: str) -> datetime:
+    """The moment that `moment` wrote."""
+    return _FIRST_MOMENT + int(text) * _MICROSECOND
+
+
 def at_place(at: datetime, *names: str) -> str:
     """A sort key: the moment first, then the names."""
     return "#".join((moment(at), *names))

@@ -166,8 +166,19 @@ class TableReading:
         pages = self._table.query((index.partition if index else PARTITION, partition), Limit=1, **where)
         return bool(next(pages)["Items"])
 
-    def count(self, index: Index, partition: str) -> int:
-        pages = self._table.query((index.partition, partition), IndexName=index.name, Select="COUNT")
+    def held(self, index: Index, partition: str) -> Iterator[Item]:
+        """The entries of a partition of an index, in the order of its sort keys, as it holds them."""
+        pages = self._table.query((index.partition, partition), IndexName=index.name)
+        return (item for page in pages for item in page["Items"])
+
+    def count(self, index: Index, partition: str, matching: Filter = _EVERYTHING) -> int:
+        pages = self._table.query(
+            (index.partition, partition),
+            IndexName=index.name,
+            Select="COUNT",
+            ExpressionAttributeValues=matching.values,
+            **matching.parameters(),
+        )
         return sum(page["Count"] for page in pages)
 
 

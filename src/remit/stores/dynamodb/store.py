@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.lifecycle import WAITING, Case
+from remit.core.lifecycle import UNANSWERED, WAITING, Case
 from remit.core.records import BOUNDS, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind
 from remit.core.values import Stored
-from remit.ports import CaseFilter, Snapshot, UnitOfWork
+from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, UnitOfWork
 from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.items import (
     Item,
     entries_of,
     key_of,
+    line_of,
     queue_partition,
     record_of,
     version_of,
@@ -42,7 +43,7 @@ from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, QUEUE
 from remit.stores.dynamodb.versions import Versions, moment_of
 from remit.stores.dynamodb.writer import DynamoWriter
 from remit.stores.group_commit import GroupCommit
-from remit.stores.units import RecordSnapshot, by_time, cursor_of, record_id
+from remit.stores.units import RecordSnapshot, by_time, cursor_of, first_of_each, record_id
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
@@ -123,6 +124,18 @@ class DynamoStore:
         matching = equal(account_id=account_id)
         places = self._reading.listed(QUEUE, [queue_partition(tenant_id)], start, matching=matching)
         return self._reading.cases(places, holds, limit)
+
+    def queue_lines(
+        self, tenant_id: str, proposed_by: str | None, after: Mapping[str, QueuePlace], limit: int
+    ) -> list[QueueLine]:
+        # No index leads to proposers: this reads the queue's own from end to end, which is small a case.
+        entries = self._reading.held(QUEUE, queue_partition(tenant_id))
+        return first_of_each(map(line_of, entries), proposed_by, after, limit)
+
+    def unanswered(self, tenant_id: str, proposed_by: str) -> int:
+        matching = equal(proposed_by=proposed_by)
+        partitions_ = case_partitions(tenant_id, sorted(UNANSWERED))
+        return sum(self._reading.at_once(lambda part: self._reading.count(BY_STATUS, part, matching), partitions_))
 
     def cases(self, tenant_id: str, which: CaseFilter, after: str | None, limit: int) -> list[Case]:
         places = self._reading.listed(

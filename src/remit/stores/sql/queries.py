@@ -102,6 +102,22 @@ def waiting(**wanted: Any) -> tuple[str, dict[str, Any]]:
     return f"SELECT cases.body FROM {_STATE_AND_CASE} WHERE {where} {order}", given
 
 
+PROPOSERS = f"""
+    WITH RECURSIVE hop (proposed_by) AS (
+        SELECT min(proposed_by) FROM {STATES} WHERE tenant_id = :tenant AND proposed_by IS NOT NULL
+        UNION ALL
+        SELECT (SELECT min(proposed_by) FROM {STATES} WHERE tenant_id = :tenant AND proposed_by > hop.proposed_by)
+        FROM hop WHERE hop.proposed_by IS NOT NULL
+    )
+    SELECT proposed_by FROM hop WHERE proposed_by IS NOT NULL"""
+QUEUE_LINES = f"""
+    SELECT state.expires_at_us, state.id, state.account_id, state.proposed_by, cases.reason FROM {_STATE_AND_CASE}
+    WHERE state.tenant_id = :tenant AND state.proposed_by = :proposer
+    AND (state.expires_at_us, state.id) > (:at, :id) AND state.status IN ({listed(WAITING)})
+    ORDER BY state.expires_at_us, state.id LIMIT :limit"""
+UNANSWERED = f"SELECT count(*) FROM {STATES} WHERE tenant_id = :tenant AND proposed_by = :proposer"
+
+
 def cases(statuses: Sequence[Status] | None, **wanted: Any) -> tuple[str, dict[str, Any]]:
     """By their states where all of the wanted statuses have rows there: those are the rarer ones."""
     by_state = statuses is not None and PLAIN not in statuses

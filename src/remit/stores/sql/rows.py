@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from remit.core.lifecycle import Case
+from remit.core.lifecycle import UNANSWERED, Case
 from remit.core.records import CASE, KINDS
 from remit.core.values import Stored
 from remit.stores.segments import Segment
@@ -34,6 +34,7 @@ TABLES[STATES] = (
     "created_at_us",
     "account_id",
     "queue",
+    "proposed_by",
     "tenant_id",
     "id",
 )
@@ -53,6 +54,11 @@ _MICROSECOND = timedelta(microseconds=1)
 def microseconds(moment: datetime) -> int:
     """Since 1970; `moment` is aware."""
     return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(us: int) -> datetime:
+    """The moment that `microseconds` made of it."""
+    return _EPOCH + us * _MICROSECOND
 
 
 def record_row(tenant_id: str, id: str, record: Stored) -> Row:
@@ -91,6 +97,7 @@ def state_row(case: Case) -> Row | None:
         microseconds(case.created_at),
         case.account_id,
         case.connector if case.queued else None,
+        case.proposed_by if case.status in UNANSWERED else None,
         case.tenant_id,
         case.action_intent_id,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import Any, Self, TypeVar, cast
@@ -15,7 +15,7 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import CASE, Key, Kind
 from remit.core.values import Stored
-from remit.ports import CaseFilter, Snapshot, UnitOfWork
+from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, UnitOfWork
 from remit.stores.group_commit import GroupCommit
 from remit.stores.segments import Segment, kinds_of, unpack
 from remit.stores.sql import queries
@@ -23,7 +23,7 @@ from remit.stores.sql.dialect import Dialect, DriverFault, raise_ours
 from remit.stores.sql.loading import loaded
 from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.postgres import Postgres
-from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, segment_at_us
+from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment, segment_at_us
 from remit.stores.sql.sqlite import Sqlite
 from remit.stores.sql.writer import SqlWriter
 from remit.stores.units import RecordSnapshot, by_time, cursor_of, parse_record, record_id
@@ -33,6 +33,7 @@ S = TypeVar("S", bound=Stored)
 
 _READ_TRIES = 3
 _EVERY = 2**62
+_BEFORE_ALL = -(2**62)
 
 
 class SqlStore:
@@ -117,6 +118,27 @@ class SqlStore:
         at, id = (None, None) if after is None else cursor_us(after)
         sql, given = queries.waiting(tenant=tenant_id, account=account_id, at=at, id=id)
         return _cases(self._fetch(sql, **given, limit=limit))
+
+    def queue_lines(
+        self, tenant_id: str, proposed_by: str | None, after: Mapping[str, QueuePlace], limit: int
+    ) -> list[QueueLine]:
+        def lines(driver: Any) -> list[QueueLine]:
+            proposers = [(proposed_by,)] if proposed_by else self._dialect.fetch(driver, queries.PROPOSERS, of_tenant)
+            return [line for (name,) in proposers for line in of_one(driver, name)]
+
+        def of_one(driver: Any, name: str) -> list[QueueLine]:
+            at, id = after.get(name, (None, ""))
+            at_us = _BEFORE_ALL if at is None else microseconds(at)
+            given = {**of_tenant, "proposer": name, "at": at_us, "id": id, "limit": limit}
+            rows = self._dialect.fetch(driver, queries.QUEUE_LINES, given)
+            return [QueueLine(moment(us), id, account, name, reason or "") for us, id, account, _, reason in rows]
+
+        of_tenant = {"tenant": tenant_id}
+        return self._with_reader(lines)
+
+    def unanswered(self, tenant_id: str, proposed_by: str) -> int:
+        ((count,),) = self._fetch(queries.UNANSWERED, tenant=tenant_id, proposer=proposed_by)
+        return int(count)
 
     def cases(self, tenant_id: str, which: CaseFilter, after: str | None, limit: int) -> list[Case]:
         at, id = (None, None) if after is None else cursor_us(after)

@@ -87,6 +87,7 @@ def _case_states() -> None:
         _big("created_at_us"),
         _text("account_id"),
         _text("queue", nullable=True),
+        _text("proposed_by", nullable=True),
         sa.PrimaryKeyConstraint("tenant_id", "id"),
         sqlite_with_rowid=False,
     )
@@ -100,6 +101,8 @@ def _case_states() -> None:
         "queue IS NOT NULL AND status = 'APPROVED'",
     )
     _index("case_states_waiting", "case_states", ["tenant_id", "expires_at_us", "id"], WAITING)
+    proposers = ["tenant_id", "proposed_by", "expires_at_us", "id"]
+    _index("case_states_unanswered", "case_states", proposers, "proposed_by IS NOT NULL")
     _index("case_states_by_status", "case_states", ["tenant_id", "status", "created_at_us", "id"])
 
 

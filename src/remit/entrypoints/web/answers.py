@@ -1,0 +1,17 @@
+"""What HTTP and the functions on AWS answer alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from remit.core.execution.approval import Approval
+from remit.core.ledger.history import Votes
+
+
+def approved(action_intent_id: str, answered: Approval | Votes) -> dict[str, Any]:
+    """The answer to an approval: complete, or with the votes so far and how many it takes."""
+    if isinstance(answered, Approval):
+        return {"action_intent_id": action_intent_id, "complete": True, "approval": answered.wire()}
+    votes = answered.wire()
+    told = {name: votes[name] for name in ("approved_by", "approvals_required", "votes")}
+    return {"action_intent_id": action_intent_id, "complete": False, **told}

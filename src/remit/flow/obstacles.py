@@ -1,0 +1,88 @@
+"""What stands in the way of a waiting intent, found out from its bounds, stops and tool, and without a call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from remit.core.errors import InvalidInput
+from remit.core.execution.obstacle import (
+    Obstacle,
+    blocked,
+    connector_missing,
+    host_not_allowed,
+    not_mapped,
+    over,
+    stopped,
+    unregistered,
+    version_gone,
+)
+from remit.core.execution.request import bounded
+from remit.core.gate.action_type import ActionType
+from remit.core.gate.autonomy import Stops, stop_in_force
+from remit.core.gate.bounds import BoundsInForce
+from remit.core.intent import ActionIntentV1
+from remit.core.records import STOPS, THE_ONE, Key
+from remit.core.values import PLATFORM
+from remit.flow.context import Context, bounds_of, pinned_type_key
+from remit.ports import ForeseesRefusal, Snapshot
+
+
+def stops_keys(tenant_id: str) -> list[Key[Stops]]:
+    return [Key(STOPS, tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE)]
+
+
+def obstacle_now(context: Context, snapshot: Snapshot, intent: ActionIntentV1, now: datetime) -> Obstacle | None:
+    """
+    The first thing that stands in the way of carrying it out; `None` if nothing is seen to.
+
+    `snapshot` was asked for the tenant's bounds and stops, and for what `tool_keys` names.
+    """
+    bounds = bounds_of(snapshot, intent.tenant_id)
+    stops = [found for found in map(snapshot.get, stops_keys(intent.tenant_id)) if found is not None]
+    return (
+        over(intent, now)
+        or blocked(intent, bounds, now)
+        or of_tool(context, snapshot, intent, bounds)
+        or _of_stops(intent, stops)
+    )
+
+
+def tool_keys(intent: ActionIntentV1 | None) -> list[Key[ActionType]]:
+    """The record of the tool that an intent pinned."""
+    return [pinned_type_key(intent)] if intent is not None and intent.registry_version is not None else []
+
+
+def of_tool(context: Context, snapshot: Snapshot, intent: ActionIntentV1, bounds: BoundsInForce) -> Obstacle | None:
+    """What would make its execution fail before anything is called, whenever that is."""
+    if (nothing := unregistered(intent)) is not None:
+        return nothing
+    pinned = snapshot.get(pinned_type_key(intent))
+    if pinned is None:
+        return version_gone(intent)
+    tool = pinned.spec.tool.wire()
+    connector = context.connectors.get(tool["connector"])
+    if connector is None:
+        return connector_missing(tool["connector"])
+    try:
+        request = bounded(connector.map(tool, intent))
+    except InvalidInput as error:
+        return not_mapped(str(error))
+    except Exception as error:
+        # A connector of somebody else's that breaks here breaks when it is executed too.
+        return not_mapped(type(error).__name__)
+    refused = (
+        connector.refusal(request, bounds.bounds.allowed_hosts) if isinstance(connector, ForeseesRefusal) else None
+    )
+    return host_not_allowed(refused) if refused else None
+
+
+def _of_stops(intent: ActionIntentV1, stops: Sequence[Stops]) -> Obstacle | None:
+    """Of level `everything`: that of autonomy leaves what a person approves alone."""
+    stop = stop_in_force(
+        [each.of_level("everything") for each in stops],
+        tenant_id=intent.tenant_id,
+        account_id=intent.account_id,
+        action_type=intent.action_type,
+    )
+    return stopped(stop) if stop is not None else None
