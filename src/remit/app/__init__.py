@@ -7,7 +7,7 @@ Everything that may raise says so in `remit.core.errors`. Being sent to a person
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self, TypeVar, overload
@@ -24,7 +24,7 @@ from remit.core.execution.outcome import Resolution
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.ledger.history import Votes
-from remit.core.ledger.verification import Report, verify
+from remit.core.ledger.verification import KeptHead, Report, verify
 from remit.core.lifecycle import Case
 from remit.core.values import check_person, check_text
 from remit.flow import gate, propose, publish, reconcile, review
@@ -32,6 +32,7 @@ from remit.flow.context import Context, in_one_write
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
 from remit.flow.publish import IntentRef
+from remit.flow.reading.spool import spooled
 from remit.hooks import Hooks
 from remit.ports import Clock, SendingPublisher, answer_of, in_order
 
@@ -337,9 +338,14 @@ class App(Part):
         self.close()
 
 
-def verify_export(entries: Iterator[Mapping[str, Any]]) -> Report:
-    """The invariants over an exported file alone."""
-    return verify(entries, sealed=True)
+def verify_export(entries: Iterable[Mapping[str, Any]], *, kept: Iterable[KeptHead] = ()) -> Report:
+    """
+    The invariants over an exported file alone; `kept` are the heads that an earlier export named.
+
+    The entries are read twice. What can be read only once, a generator say, is written to a temporary file first.
+    """
+    with spooled(entries) as lines:
+        return verify(lines, own_chain=lines, sealed=True, kept=kept)
 
 
 def _request_of(intent: ActionIntentV1 | Proposal) -> GateRequest:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from remit.app import verify_export
 
 from ...flow.world import TENANT
-from . import test_approvals, test_counters, test_digests, test_limits, test_order, test_tenants
+from . import test_approvals, test_counters, test_digests, test_in_force, test_limits, test_order, test_tenants
 from .exports import rehash
 
 
@@ -25,7 +25,7 @@ def test_a_real_export_with_everything_in_it_is_sound(world, exported):
         *("INTENT_PROPOSED", "INTENT_SUPERSEDED", "INTENT_EXPIRED", "GATE_DECIDED", "ACTION_APPROVED"),
         *("ACTION_REJECTED", "ACTION_PUBLISHED", "BUDGET_RELEASED", "EXECUTION_STARTED", "ACTION_EXECUTED"),
         *("ACTION_FAILED", "ACTION_UNKNOWN", "EXECUTION_CANCELLED", "OUTCOME_RESOLVED", "CONFIG_CHANGED"),
-        *("AUTONOMY_STOPPED", "AUTONOMY_RESUMED", "LEDGER_SEALED"),
+        *("AUTONOMY_STOPPED", "AUTONOMY_RESUMED", "LEDGER_SEALED", "APPROVAL_VOTED"),
     }
     world.assert_sound()
 
