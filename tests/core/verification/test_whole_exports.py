@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from remit.app import verify_export
 
 from ...flow.world import TENANT
-from . import test_approvals, test_counters, test_digests, test_in_force, test_limits, test_order, test_tenants
+from . import test_approvals, test_counters, test_digests, test_limits, test_order, test_tenants
 from .exports import rehash
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from remit.core.gate.action_type import ActionTypeSpec
 from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.ledger.config_change import joined, parts_of, same, with_changes
+from remit.core.values import is_identifier
 
 MOST_KEPT = 16
 """How many states are kept whole; any other is put together again from the changes up to it."""
@@ -30,8 +31,9 @@ class ConfigHistory:
         self._types: dict[tuple[str, int], ActionTypeSpec] = {}
         self._since: dict[int, datetime] = {}
         self._whole: Mapping[str, Any] = {}
-        self.latest = nothing_set(tenant_id)
-        self._note(nothing_set(tenant_id).wire(), 0)
+        # The platform, or what an altered file calls a tenant, has no bounds at all.
+        self.latest = nothing_set(tenant_id if is_identifier(tenant_id) else "-")
+        self._note(self.latest.wire(), 0)
         self._keep(0, self.latest)
 
     def __len__(self) -> int:

@@ -11,6 +11,7 @@ from remit.core.ledger.verification import KeptHead, Report, verify
 from remit.core.records import USAGE
 from remit.flow.context import Context
 from remit.flow.reading.export import require_known
+from remit.flow.reading.live_rows import LiveRows
 
 
 def verify_live(context: Context, tenant_id: str, *, kept: Iterable[KeptHead] = ()) -> Report:
@@ -23,15 +24,19 @@ def verify_live(context: Context, tenant_id: str, *, kept: Iterable[KeptHead] = 
     intents = context.store.export(tenant_id)
     # Once the export has begun it holds nothing newer than now: whatever bounds an entry in it names are written.
     begun = chain([*_first(intents)], intents)
+    report = Report()
+    rows = LiveRows(context, tenant_id, report)
     own_chain = [entry.wire() for entry in context.store.chain(tenant_id, None)]
-    report = verify(
-        chain((entry.wire() for entry in begun), own_chain),
+    verify(
+        chain((entry.wire() for entry in rows.beside(begun)), own_chain),
         own_chain=own_chain,
         sealed=False,
         counters=counters,
         counters_after=lambda: _counters(context, tenant_id),
         kept=kept,
+        report=report,
     )
+    rows.compare_others()
     require_known(context, tenant_id, report.entries)
     report.tenant_id = tenant_id
     return report

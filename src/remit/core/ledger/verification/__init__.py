@@ -15,8 +15,8 @@ and the changes of the bounds.
 8 in force   what decided is what the ledger says was in force, and every live row follows from entries
 
 `tenant_chain` reads the tenant's own chain; `verifier` takes the rest apart into chains, `intent_chain` and `in_force`
-read one intent's, `windows`, `seals` and `kept_heads` hold what spans them. No repairing belongs here: what is wrong is
-a finding, never an exception.
+read one intent's, `windows`, `seals` and `kept_heads` hold what spans them, `rows` says what a live row has to be. No
+repairing belongs here: what is wrong is a finding, never an exception.
 """
 
 from remit.core.ledger.verification.kept_heads import KeptHead, heads_of, in_order

@@ -27,6 +27,7 @@ def verify(
     counters: Counters | None = None,
     counters_after: Callable[[], Counters] | None = None,
     kept: Iterable[KeptHead] = (),
+    report: Report | None = None,
 ) -> Report:
     """
     Check entries as exported, or as read from a live store.
@@ -35,21 +36,22 @@ def verify(
     whole export. `counters` are the live counters by window id, read before the entries, and `counters_after` reads
     them again when the entries have been read; without them the counters are rebuilt from the charges. `sealed` says
     whether a seal must stand at the end; `kept` are the heads of an earlier export in its order, which these entries
-    must still hold. Never raises for what is wrong in the entries: that is a finding.
+    must still hold. What is found is added to `report`, or to a new one.
+    Never raises for what is wrong in the entries: that is a finding.
     """
-    verifier = _Verifier(counters, kept)
+    verifier = _Verifier(report or Report(), counters, kept)
     verifier.foresee(own_chain)
     for entry in entries:
         verifier.add(entry)
-    report = verifier.finish(must_be_sealed=sealed)
+    found = verifier.finish(must_be_sealed=sealed)
     if counters is not None:
         verifier.windows.compare_live(counters_after() if counters_after else counters)
-    return report
+    return found
 
 
 class _Verifier:
-    def __init__(self, counters: Counters | None, kept: Iterable[KeptHead]) -> None:
-        self.report = Report()
+    def __init__(self, report: Report, counters: Counters | None, kept: Iterable[KeptHead]) -> None:
+        self.report = report
         self.windows = Windows(self.report.broken, counters)
         self.kept = KeptHeads(kept, self.report.broken)
         self.own: TenantChain | None = None
