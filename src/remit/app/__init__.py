@@ -21,6 +21,7 @@ from remit.core.edit import edited_proposal
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import Resolution
+from remit.core.gate.autonomy import StopScope
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.ledger.history import Votes
@@ -33,6 +34,7 @@ from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
 from remit.flow.publish import IntentRef
 from remit.flow.reading.spool import spooled
+from remit.flow.recover import STOP_REASON, Recovered, recover_tenant
 from remit.hooks import Hooks
 from remit.ports import Clock, SendingPublisher, answer_of, in_order
 
@@ -326,6 +328,20 @@ class App(Part):
             + self._publish([_ref(case) for case in due.get("publish_again", [])], again=True),
             expired=_done(reconcile.expire(self.context, due.get("expire", []), now)),
         )
+
+    def recover(self, *, by: str, kept: Mapping[str, Iterable[KeptHead]] | None = None) -> list[Recovered]:
+        """
+        After a restore from a backup: stop autonomy everywhere, say what is found of each tenant, and end what is open.
+
+        It stays stopped until somebody resumes it. `kept` are heads of exports that may be newer than the backup, by
+        tenant. Run it before any worker or server is started on what was restored.
+        """
+        check_person("by", by)
+        self.settings.stop(StopScope(), by=by, reason=STOP_REASON)
+        return [
+            recover_tenant(self.context, tenant_id, self.clock.now(), by=by, kept=(kept or {}).get(tenant_id, ()))
+            for tenant_id in self.context.store.tenants()
+        ]
 
     def busy(self) -> bool:
         """Is anything left that Remit itself has to do, now or soon?"""

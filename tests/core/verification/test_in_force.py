@@ -116,6 +116,7 @@ def a_decision_claims_bounds_that_were_replaced_long_before(lines):
     for event_type in ("GATE_DECIDED", "ACTION_APPROVED"):
         lines.data("late", event_type)["config_sequence"] = 2
     lines.data("late", "ACTION_APPROVED")["charges"][0]["limit"] = 5
+    lines.entry("late", "GATE_DECIDED")["at"] = "2026-03-10T14:06:00Z"
 
 
 @breaks

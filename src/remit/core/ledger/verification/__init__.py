@@ -19,8 +19,8 @@ read one intent's, `windows`, `seals` and `kept_heads` hold what spans them, `ro
 repairing belongs here: what is wrong is a finding, never an exception.
 """
 
-from remit.core.ledger.verification.kept_heads import KeptHead, heads_of, in_order
+from remit.core.ledger.verification.kept_heads import KeptHead, heads_of
 from remit.core.ledger.verification.report import INVARIANTS, Finding, Report
 from remit.core.ledger.verification.verifier import verify
 
-__all__ = ["INVARIANTS", "Finding", "KeptHead", "Report", "heads_of", "in_order", "verify"]
+__all__ = ["INVARIANTS", "Finding", "KeptHead", "Report", "heads_of", "verify"]

@@ -43,19 +43,22 @@ class KeptHeads:
 
 
 def heads_of(lines: Iterable[Mapping[str, Any]]) -> Iterator[KeptHead]:
-    """The heads of an export that is sound, in its order."""
-    last: Mapping[str, Any] | None = None
+    """The heads of an export that is sound, in the order of their names."""
+    lines = iter(lines)
+    first = next(lines, None)
+    if first is None:
+        return iter(())
+    heads = _heads(first, lines)
+    # Chains of format 1 may stand in any order.
+    return heads if first.get("v", 1) >= 2 else iter(sorted(heads, key=lambda each: _order(each[0])))
+
+
+def _heads(last: Mapping[str, Any], lines: Iterator[Mapping[str, Any]]) -> Iterator[KeptHead]:
     for line in lines:
-        if last is not None and last["action_intent_id"] != line["action_intent_id"]:
+        if last["action_intent_id"] != line["action_intent_id"]:
             yield _head(last)
         last = line
-    if last is not None:
-        yield _head(last)
-
-
-def in_order(kept: Iterable[KeptHead]) -> list[KeptHead]:
-    """Heads of an export of format 1, whose chains may stand in another order."""
-    return sorted(kept, key=lambda each: _order(each[0]))
+    yield _head(last)
 
 
 def _head(line: Mapping[str, Any]) -> KeptHead:
