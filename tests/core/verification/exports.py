@@ -70,7 +70,7 @@ class Lines:
         """Another number for the last state of the bounds, wherever it is told."""
         last = self.entry(None, "CONFIG_CHANGED", -1)
         number = last["data"]["config_sequence"]
-        whole = nothing_set(TENANT).wire()
+        whole = before_first(TENANT)
         for line in self.chain(None):
             if line["event_type"] == "CONFIG_CHANGED":
                 before, whole = whole, with_changes(whole, line["data"])

@@ -10,7 +10,7 @@ from typing import Any
 
 from remit.core.gate.action_type import ActionTypeSpec
 from remit.core.gate.bounds import BoundsInForce, nothing_set
-from remit.core.ledger.config_change import joined, parts_of, same, with_changes
+from remit.core.ledger.config_change import before_first, joined, parts_of, same, with_changes
 from remit.core.values import is_identifier
 
 MOST_KEPT = 16
@@ -32,8 +32,9 @@ class ConfigHistory:
         self._since: dict[int, datetime] = {}
         self._whole: Mapping[str, Any] = {}
         # The platform, or what an altered file calls a tenant, has no bounds at all.
-        self.latest = nothing_set(tenant_id if is_identifier(tenant_id) else "-")
-        self._note(self.latest.wire(), 0)
+        known = tenant_id if is_identifier(tenant_id) else "-"
+        self.latest = nothing_set(known)
+        self._note(before_first(known), 0)
         self._keep(0, self.latest)
 
     def __len__(self) -> int:

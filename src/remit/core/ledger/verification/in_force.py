@@ -12,11 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from remit.core.execution.outcome import tool_hash
+from remit.core.execution.votes import may_not_approve
 from remit.core.gate.autonomy import ResolvedMode, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import DEFAULT_ZONE
 from remit.core.gate.decision import LocalTime, question_of
 from remit.core.gate.policy import PolicyQuestion, PolicyVerdict, policy_version
+from remit.core.identity.person import is_among
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.config_history import ConfigHistory
 from remit.core.ledger.stop_history import StopHistory
@@ -163,7 +165,7 @@ class InForce:
             self._broken(f"{name} is named as an approver and did not vote")
 
     def _refuse_own(self, intent: ActionIntentV1, edited_by: str | None, state: BoundsInForce, by: str) -> None:
-        if by in (intent.proposed_by, edited_by) and not state.bounds.proposer_may_approve:
+        if is_among(by, may_not_approve(intent, edited_by, state.bounds)):
             self._broken(f"{by} approved what is {by}'s own")
 
     def start(self, intent: ActionIntentV1, data: Data, entry: Data) -> None:
