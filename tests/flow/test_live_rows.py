@@ -13,6 +13,7 @@ from remit.core.ledger.verification.rows import COMPARED, EXEMPT
 from remit.core.lifecycle import Case
 from remit.core.records import (
     ACTION_TYPE,
+    API_KEY,
     BOUNDS,
     CHAIN_HEAD,
     KINDS,
@@ -210,6 +211,36 @@ def test_kept_policies_that_were_altered_are_found(eventful):
     altered = kept.changed(version="AutoApprovalPolicyV1@" + "0" * 64)
 
     assert_found(eventful, Key(POLICY_VERSION, TENANT, kept.version), altered, "has another one")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", "mallory"),
+        ("roles", ["admin"]),
+        ("secret_hash", "0" * 64),
+        ("created_by", "mallory"),
+        ("expires_at", None),
+        ("revoked_at", NOON),
+    ],
+)
+def test_a_key_of_which_one_field_was_altered_is_found(eventful, field, value):
+    soon = (NOON + timedelta(days=1)).isoformat()
+    made, _ = eventful.app.create_key(TENANT, {"name": "bob", "roles": ["approver"], "expires_at": soon}, by="ann")
+    key = Key(API_KEY, TENANT, made.key_id)
+
+    assert_found(eventful, key, eventful.record(key).changed(**{field: value}), f"API key {made.key_id}")
+    assert_found(eventful, key, None, f"API key {made.key_id}")
+
+
+def test_a_key_that_nobody_made_or_that_was_revoked_and_put_back_is_found(eventful):
+    made, _ = eventful.app.create_key(TENANT, {"name": "bob", "roles": ["approver"]}, by="ann")
+    key = Key(API_KEY, TENANT, made.key_id)
+    in_use = eventful.record(key)
+    eventful.app.revoke_key(TENANT, made.key_id, by="ann")
+
+    assert_found(eventful, key, in_use, f"API key {made.key_id}")
+    assert_found(eventful, Key(API_KEY, TENANT, "made-up"), in_use.changed(key_id="made-up"), "API key made-up")
 
 
 def test_a_head_that_does_not_name_the_last_entry_is_found(eventful):

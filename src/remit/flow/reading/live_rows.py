@@ -8,22 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
+from typing import Any, TypeVar
 
 from remit.core.errors import RemitError
 from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds import nothing_set
 from remit.core.gate.policy import PLATFORM_POLICIES, policy_version
+from remit.core.identity.api_key import key_data
+from remit.core.identity.credential import PROCESS
 from remit.core.ledger.config_history import ConfigHistory
 from remit.core.ledger.entries import NO_CHAIN, ChainHead, LedgerEntry
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.rows import differences
 from remit.core.ledger.verification.tenant_chain import TenantChain
 from remit.core.lifecycle import Case
-from remit.core.records import ACTION_TYPE, CASE, POLICY_VERSION, STOPS, THE_ONE, Key, case_key, chain_key
-from remit.core.values import PLATFORM
+from remit.core.notifications.subscription import subscription_data
+from remit.core.records import (
+    ACTION_TYPE,
+    API_KEY,
+    CASE,
+    POLICY_VERSION,
+    STOPS,
+    SUBSCRIPTION,
+    THE_ONE,
+    Key,
+    Kind,
+    case_key,
+    chain_key,
+)
+from remit.core.values import PLATFORM, Stored
 from remit.flow.context import Context, bounds_key, chain_head_key
 from remit.ports import Snapshot
 
+S = TypeVar("S", bound=Stored)
 _TRIES = 3
 Problem = tuple[int, str, str]
 """An invariant, where it is broken, and what is wrong there."""
@@ -93,7 +110,8 @@ class LiveRows:
         """All that is not a case: what the store finds records by, and the rows of the tenant's own chain."""
         for problem in self._store.misfiled(self._tenant_id):
             self._broken("the store", problem)
-        for compare in (self._compare_own, self._compare_platform, self._compare_types, self._compare_policies):
+        compared = (self._compare_types, self._compare_policies, self._compare_keys, self._compare_subscriptions)
+        for compare in (self._compare_own, self._compare_platform, *compared):
             try:
                 compare()
             except RemitError as error:
@@ -142,11 +160,47 @@ class LiveRows:
             elif spec != known[name, version]:
                 self._broken(f"action type {name}", f"the row of its version {version} is not what was set")
 
+    def _compare_keys(self) -> None:
+        def look() -> list[Problem]:
+            told = self._last_told("KEY_CHANGED", "key", "key_id")
+            rows = [key_data("CREATED", row, by="", credential=PROCESS) for row in self._scan(API_KEY)]
+            return _told_problems("API key", told, {row["key"]["key_id"]: row["key"] for row in rows})
+
+        self._settled(look)
+
+    def _compare_subscriptions(self) -> None:
+        def look() -> list[Problem]:
+            told = self._last_told("SUBSCRIPTION_CHANGED", "subscription", "subscription_id")
+            rows = [subscription_data("CREATED", row, by="", credential=PROCESS) for row in self._scan(SUBSCRIPTION)]
+            named = {row["subscription"]["subscription_id"]: row["subscription"] for row in rows}
+            return _told_problems("subscription", told, named)
+
+        self._settled(look)
+
+    def _scan(self, kind: Kind[S]) -> list[S]:
+        return self._store.scan(kind, self._tenant_id)
+
+    def _last_told(self, event_type: str, part: str, id: str) -> dict[str, Any]:
+        """The last that the tenant's own chain tells of each; what was removed is left out."""
+        told: dict[str, Any] = {}
+        for entry in self._store.chain(self._tenant_id, None):
+            if entry.event_type == event_type:
+                told[entry.data[part][id]] = None if entry.data["change"] == "REMOVED" else entry.data[part]
+        return {name: value for name, value in told.items() if value is not None}
+
     def _compare_policies(self) -> None:
         for kept in self._store.scan(POLICY_VERSION, self._tenant_id):
             # Of the rules of another release, only its own hash can say whether they are what they were.
             if kept.platform == PLATFORM_POLICIES and kept.version != policy_version(kept.sources):
                 self._broken(f"policies {kept.version}", "what is kept under this hash has another one")
+
+
+def _told_problems(what: str, told: dict[str, Any], rows: dict[str, Any]) -> list[Problem]:
+    return [
+        (8, f"{what} {name}", "its row is not what the tenant's chain tells of it last")
+        for name in sorted({*told, *rows})
+        if told.get(name) != rows.get(name)
+    ]
 
 
 def _read_chain(tenant_id: str, entries: Iterable[LedgerEntry]) -> TenantChain:
