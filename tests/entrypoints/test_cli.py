@@ -558,7 +558,8 @@ def test_a_ledger_that_has_grown_is_held_against_an_export_that_was_kept(desk):
 
 
 def test_an_export_of_another_tenant_is_nothing_to_compare_with(desk):
-    desk.run("apply", "-", "--by", "ann", stdin="tenant: globex")
+    (desk.folder / "globex.yaml").write_text("tenant: globex")
+    desk.run("apply", "globex.yaml", "--by", "ann")
     (desk.folder / "globex.jsonl").write_text(desk.run("export", "--tenant", "globex").stdout)
 
     error = desk.error("verify", "--tenant", "acme", "--against", "globex.jsonl", code=2)
