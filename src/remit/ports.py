@@ -172,6 +172,21 @@ class Store(Protocol):
         """The records of one kind whose id begins with `prefix`, by id."""
         ...
 
+    def each(self, kind: Kind[S], tenant_id: str) -> Iterator[S]:
+        """
+        The same bit by bit, each record as it was when it was read. One that is stored in a form this version cannot
+        read is left out: `misfiled` names it.
+        """
+        ...
+
+    def misfiled(self, tenant_id: str) -> Iterator[str]:
+        """
+        Whatever this store finds a tenant's cases and entries by, a column say, that is not what they say themselves.
+
+        Each is said in words, with where it is. A store that keeps nothing beside its records answers nothing.
+        """
+        ...
+
     def due(self, now: datetime, limit: int) -> list[Case]:
         """Cases of all tenants whose `due_at` has come and that no worker may take, the longest due first.
 

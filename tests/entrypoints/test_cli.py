@@ -571,6 +571,49 @@ def test_an_exported_ledger_proves_itself_without_a_database(desk, tmp_path):
     assert not list(tmp_path.glob("*.db"))
 
 
+def test_a_ledger_that_has_grown_is_held_against_an_export_that_was_kept(desk):
+    kept = desk.run("export", "--tenant", "acme").stdout
+    (desk.folder / "kept.jsonl").write_text(kept)
+    desk.run("propose", "-", stdin=json.dumps(proposal("later")))
+    (desk.folder / "later.jsonl").write_text(desk.run("export", "--tenant", "acme").stdout)
+    _, *rest = kept.splitlines(keepends=True)
+    (desk.folder / "cut.jsonl").write_text("".join(rest))
+
+    live = desk.one("verify", "--tenant", "acme", "--against", "kept.jsonl")
+    file = desk.one("verify", "later.jsonl", "--against", "kept.jsonl")
+    back = desk.one("verify", "kept.jsonl", "--against", "later.jsonl", code=1)
+    unsound = desk.error("verify", "--tenant", "acme", "--against", "cut.jsonl", code=2)
+
+    assert live["ok"] and file["ok"]
+    assert back["first_broken"].endswith("at intent later: the kept export holds it, and it is not here")
+    assert (unsound["field"], unsound["way_out"]) == ("--against", "take another copy")
+
+
+def test_an_export_of_another_tenant_is_nothing_to_compare_with(desk):
+    (desk.folder / "globex.yaml").write_text("tenant: globex")
+    desk.run("apply", "globex.yaml", "--by", "ann")
+    (desk.folder / "globex.jsonl").write_text(desk.run("export", "--tenant", "globex").stdout)
+
+    error = desk.error("verify", "--tenant", "acme", "--against", "globex.jsonl", code=2)
+
+    assert error["field"] == "--against" and "an export of tenant 'globex', not of 'acme'" in error["problem"]
+
+
+def test_recovering_says_what_it_found_and_stops_autonomy_until_somebody_resumes(desk):
+    (desk.folder / "kept.jsonl").write_text(desk.run("export", "--tenant", "acme").stdout)
+
+    told = desk.run("recover", "--by", "ann", "--against", "kept.jsonl").stdout
+    found = desk.json("recover", "--by", "ann")
+    stops = desk.one("usage", "--tenant", "acme")["stops"]
+    desk.run("resume", "--by", "ann", "--reason", "compared with the CRM")
+
+    assert "until: remit resume --by NAME" in told
+    (acme,) = [each for each in found if each["tenant_id"] == "acme"]
+    assert (acme["attempts"], acme["findings"], acme["failed"]) == ([], [], [])
+    assert [(stop["stopped_by"], stop["scope"]["tenant_id"]) for stop in stops] == [("ann", None)]
+    assert desk.one("usage", "--tenant", "acme")["stops"] == []
+
+
 def test_lines_that_are_no_entries_break_the_chain_and_a_file_and_a_tenant_are_one_too_many(desk):
     (desk.folder / "no.jsonl").write_text('{"a": 1}\n\n{"a": 1, "a": 2}\n{"entry_id": "cut o')
 

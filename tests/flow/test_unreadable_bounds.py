@@ -5,8 +5,10 @@ import pytest
 from remit.core.errors import Conflict, InvalidInput
 from remit.core.gate.bounds import Bounds
 from remit.core.gate.policy import PolicySource
+from remit.core.ledger.config_change import config_data
 from remit.core.records import BOUNDS, POLICY_VERSION, THE_ONE, Key
-from remit.ports import UnitOfWork, Writes
+from remit.flow.context import TenantLedgerWriter, chain_head_key
+from remit.ports import UnitOfWork
 
 from .world import ACCOUNT, TENANT, bounds, proposal
 
@@ -42,13 +44,21 @@ def unreadable(request):
 
 
 def store(world, **changes):
-    """Put bounds into the store as nothing here would: as another release, or a hand in the database, left them."""
-    before = world.inner.read([BOUNDS_AT]).get(BOUNDS_AT)
-    assert before is not None
-    after = before.changed(bounds=Bounds.model_validate(bounds() | changes))
-    world.inner.transact(
-        [UnitOfWork(reads=[BOUNDS_AT], decide=lambda _: Writes(answer=None, puts=[(BOUNDS_AT, after)]))]
-    )
+    """Bounds as nothing here would take them: as another release applied them."""
+    chain_at = chain_head_key(TENANT)
+
+    def change(snapshot):
+        before = snapshot.get(BOUNDS_AT)
+        after = before.changed(
+            bounds=Bounds.model_validate(bounds() | changes), config_sequence=before.config_sequence + 1
+        )
+        writer = TenantLedgerWriter(world.app.context, snapshot, TENANT, world.clock.now())
+        writer.append("CONFIG_CHANGED", config_data(before, after), actor="ann")
+        writes = writer.writes(None)
+        writes.put(BOUNDS_AT, after)
+        return writes
+
+    world.inner.transact([UnitOfWork(reads=[BOUNDS_AT, chain_at], decide=change)])
 
 
 def test_what_is_proposed_is_blocked_and_nobody_can_approve_it(world, unreadable):

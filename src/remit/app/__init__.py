@@ -7,7 +7,7 @@ Everything that may raise says so in `remit.core.errors`. Being sent to a person
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self, TypeVar, overload
@@ -21,10 +21,11 @@ from remit.core.edit import edited_proposal
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import Resolution
+from remit.core.gate.autonomy import StopScope
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.ledger.history import Votes
-from remit.core.ledger.verification import Report, verify
+from remit.core.ledger.verification import KeptHead, Report, verify
 from remit.core.lifecycle import UNANSWERED, Case
 from remit.core.values import check_person, check_text
 from remit.flow import gate, propose, publish, reconcile, review
@@ -33,6 +34,8 @@ from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
 from remit.flow.publish import IntentRef
 from remit.flow.queue_limit import QueueLimit, unless_full
+from remit.flow.reading.spool import spooled
+from remit.flow.recover import STOP_REASON, Recovered, recover_tenant
 from remit.hooks import Hooks
 from remit.ports import Clock, SendingPublisher, UnitOfWork, answer_of, in_order
 
@@ -344,6 +347,20 @@ class App(Part):
             expired=_done(reconcile.expire(self.context, due.get("expire", []), now)),
         )
 
+    def recover(self, *, by: str, kept: Mapping[str, Iterable[KeptHead]] | None = None) -> list[Recovered]:
+        """
+        After a restore from a backup: stop autonomy everywhere, say what is found of each tenant, and end what is open.
+
+        It stays stopped until somebody resumes it. `kept` are heads of exports that may be newer than the backup, by
+        tenant. Run it before any worker or server is started on what was restored.
+        """
+        check_person("by", by)
+        self.settings.stop(StopScope(), by=by, reason=STOP_REASON)
+        return [
+            recover_tenant(self.context, tenant_id, self.clock.now(), by=by, kept=(kept or {}).get(tenant_id, ()))
+            for tenant_id in self.context.store.tenants()
+        ]
+
     def busy(self) -> bool:
         """Is anything left that Remit itself has to do, now or soon?"""
         return self.context.store.busy() or bool(self.context.store.due(self.clock.now(), 1))
@@ -355,9 +372,14 @@ class App(Part):
         self.close()
 
 
-def verify_export(entries: Iterator[Mapping[str, Any]]) -> Report:
-    """The invariants over an exported file alone."""
-    return verify(entries, sealed=True)
+def verify_export(entries: Iterable[Mapping[str, Any]], *, kept: Iterable[KeptHead] = ()) -> Report:
+    """
+    The invariants over an exported file alone; `kept` are the heads that an earlier export named.
+
+    The entries are read twice. What can be read only once, a generator say, is written to a temporary file first.
+    """
+    with spooled(entries) as lines:
+        return verify(lines, own_chain=lines, sealed=True, kept=kept)
 
 
 def _request_of(intent: ActionIntentV1 | Proposal) -> GateRequest:

@@ -21,6 +21,7 @@ from remit.flow.reading import policies as policies_flow
 from remit.flow.reading import status as status_flow
 from remit.flow.reading import timeline as timeline_flow
 from remit.flow.reading import usage as usage_flow
+from remit.flow.reading import verify as verify_flow
 from remit.flow.reading.pages import PAGE
 from remit.flow.reading.timeline import Followed, TimelineFilter
 from remit.flow.reading.waiting import WaitingFilter, WaitingGroups, waiting, waiting_groups
@@ -35,7 +36,7 @@ class Reading(Part):
     bounds_after = FlowMethod(status_flow.bounds_after)
     policy_versions = FlowMethod(policies_flow.policy_versions)
     policy_version = FlowMethod(policies_flow.policy_version)
-    verify = FlowMethod(export_flow.verify_live)
+    verify = FlowMethod(verify_flow.verify_live)
     require_tenant = FlowMethod(known_flow.require_tenant)
 
     def status(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:

@@ -29,9 +29,13 @@ PLATFORM = "*"
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 
 
+def is_identifier(value: str) -> bool:
+    return _IDENTIFIER.fullmatch(value) is not None
+
+
 def check_identifier(field: str, value: str) -> str:
     """Raises `InvalidInput` for what is no id."""
-    if not _IDENTIFIER.fullmatch(value):
+    if not is_identifier(value):
         raise InvalidInput(field, f"{value!r} is not an id", "use 1 to 128 of A-Z a-z 0-9 . _ : @ -")
     return value
 

@@ -66,6 +66,13 @@ class MemoryStore:
             ids = sorted(id for tenant, id in of_kind if tenant == tenant_id and id.startswith(prefix))
             return [cast(S, of_kind[tenant_id, id]) for id in ids]
 
+    def each(self, kind: Kind[S], tenant_id: str) -> Iterator[S]:
+        return iter(self.scan(kind, tenant_id))
+
+    def misfiled(self, tenant_id: str) -> Iterator[str]:  # noqa: ARG002 - the port's own
+        """Nothing: records alone are kept."""
+        return iter(())
+
     def due(self, now: datetime, limit: int) -> list[Case]:
         due = [
             case

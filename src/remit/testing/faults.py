@@ -53,6 +53,12 @@ class StoreWrapper(Store):
     def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "") -> list[S]:
         return self.inner.scan(kind, tenant_id, prefix)
 
+    def each(self, kind: Kind[S], tenant_id: str) -> Iterator[S]:
+        return self.inner.each(kind, tenant_id)
+
+    def misfiled(self, tenant_id: str) -> Iterator[str]:
+        return self.inner.misfiled(tenant_id)
+
     def due(self, now: datetime, limit: int) -> list[Case]:
         return self.inner.due(now, limit)
 

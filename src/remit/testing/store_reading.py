@@ -79,7 +79,16 @@ class ReadingContract(StoreBase):
         found = store.scan(INTERNAL_OBJECT, TENANT)
 
         assert [record.object_id for record in found] == sorted(names)
-        assert ids(store.scan(CASE, TENANT)) == ["a"]
+        assert [record.object_id for record in store.each(INTERNAL_OBJECT, TENANT)] == sorted(names)
+        assert ids(store.scan(CASE, TENANT)) == ids(list(store.each(CASE, TENANT))) == ["a"]
+
+    def test_each_record_of_many_is_met_once_and_what_was_written_here_is_found_by_itself(self, store: Store) -> None:
+        names = [f"c-{number:04d}" for number in range(1100)]
+        for start in range(0, len(names), 50):
+            store.transact([putting_cases(*(make_case(name) for name in names[start : start + 50]))])
+
+        assert ids(list(store.each(CASE, TENANT))) == names
+        assert list(store.misfiled(TENANT)) == []
 
     @pytest.mark.parametrize(
         ("prefix", "expected"),

@@ -17,7 +17,7 @@ from remit.stores.memory import MemoryStore
 
 from ...flow.world import NOON, OTHER, TENANT, TYPE, World, bounds, type_of
 
-LATE = "SELDOM_DONE"
+LATE, PAY = "SELDOM_DONE", "PAY"
 WINDOW = "2026-03-10@UTC|account:north|all"
 
 Line = dict[str, Any]
@@ -65,6 +65,20 @@ class Lines:
                 change(state["bounds"])
         for line, before, after in zip(told, [nothing, *states], states, strict=False):
             line["data"] = changes_between(before, after)
+
+    def alter_numbers(self, change: Callable[[int], int]) -> None:
+        """Another number for the last state of the bounds, wherever it is told."""
+        last = self.entry(None, "CONFIG_CHANGED", -1)
+        number = last["data"]["config_sequence"]
+        whole = before_first(TENANT)
+        for line in self.chain(None):
+            if line["event_type"] == "CONFIG_CHANGED":
+                before, whole = whole, with_changes(whole, line["data"])
+        after = {**whole, "config_sequence": change(number)}
+        last["data"] = changes_between(before, after)
+        for line in self.lines:
+            if line["data"].get("config_sequence") == number and line is not last:
+                line["data"]["config_sequence"] = change(number)
 
     def movements(self, window_id: str) -> list[tuple[int, dict[str, Any]]]:
         found = [
@@ -120,14 +134,23 @@ def rehash(lines: list[Line]) -> list[Line]:
     return Lines(lines).rehashed()
 
 
+NOT_FOR_SALE = """
+@id("not_for_sale") @reason("NOT_FOR_SALE") @effect("BLOCK")
+forbid (principal, action, resource)
+when { context.texts.hasTag("text") && context.texts.getTag("text") == "everything must go" };
+"""
+
+
 def own_bounds(**changes: Any) -> dict[str, Any]:
     types = {TYPE: type_of(), OTHER: type_of(honours_idempotency_key=True), LATE: type_of()}
+    types[PAY] = {**type_of(), "approvals_required": 2}
     budget = {"max_autonomous_per_day": 5, "max_per_action_type": {OTHER: 1}}
     return bounds(
         action_types=types,
         allowlist=list(types),
         budget=budget,
         tenant_budget={"max_autonomous_per_day": 50},
+        policies=[{"name": "own.cedar", "text": NOT_FOR_SALE}],
         **changes,
     )
 
@@ -159,6 +182,10 @@ def people(world: World) -> None:
     edited = world.app.edit(TENANT, "edited", by="bob", changes={"parameters.text": "better"}).action_intent_id
     world.approve(edited)
     world.approve("answered")
+    world.queued("paid", account_id="south", action_type=PAY)
+    world.approve("paid")
+    world.approve("paid", by="eve")
+    world.queued("for-sale", account_id="south", parameters={"text": "everything must go"})
     world.submit("superseding", account_id="south", supersedes="superseded")
     world.app.apply(own_bounds(modes={"default": "AUTO_EXECUTE", LATE: "DISABLED"}), by="ann")
     world.submit("blocked", action_type=LATE)

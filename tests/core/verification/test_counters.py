@@ -85,7 +85,7 @@ def live_counters(world):
 def live(world, exported, change):
     counters = live_counters(world)
     counters[WINDOW] = change(counters[WINDOW])
-    return {f.invariant for f in verify(iter(exported), counters=counters, sealed=False).findings}
+    return {f.invariant for f in verify(exported, own_chain=exported, counters=counters, sealed=False).findings}
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,15 @@ def test_a_live_counter_that_is_not_what_its_charges_say_is_found(world, exporte
 def test_a_live_counter_of_a_window_that_nothing_was_charged_to_is_found(world, exported):
     counters = {**live_counters(world), "2026-03-10@UTC|account:west|all": Window(used=1, position=1)}
 
-    assert {f.invariant for f in verify(iter(exported), counters=counters, sealed=False).findings} == {1}
+    assert {f.invariant for f in verify(exported, own_chain=exported, counters=counters, sealed=False).findings} == {1}
 
 
 def test_what_is_charged_while_verification_reads_is_not_taken_for_a_mistake(world, exported):
     """Counters first, entries later: the entries are ahead of the counters, and the counters catch up."""
     before = {name: Window() for name in live_counters(world)}
 
-    report = verify(iter(exported), counters=before, counters_after=lambda: live_counters(world), sealed=False)
+    report = verify(
+        exported, own_chain=exported, counters=before, counters_after=lambda: live_counters(world), sealed=False
+    )
 
     assert report.ok

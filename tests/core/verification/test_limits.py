@@ -69,16 +69,6 @@ def the_ceiling_is_altered_afterwards(lines):
     lines.alter_configs(lambda bounds: bounds["tenant_budget"].update(max_autonomous_per_day=40), only=0)
 
 
-@breaks
-def a_decision_claims_bounds_that_never_were(lines):
-    lines.data("auto-1", "GATE_DECIDED")["config_sequence"] = 17
-
-
-@breaks
-def a_change_of_the_bounds_is_taken_out(lines):
-    lines.lines.remove(lines.entry(None, "CONFIG_CHANGED", 1))
-
-
 @pytest.mark.parametrize("invariant, mutate", breaks)
 def test_what_breaks_one_invariant_is_reported_as_that_one_alone(lines, invariant, mutate):
     assert_that_one_alone(lines, invariant, mutate)

@@ -1,6 +1,10 @@
 """The request is what the pinned version of the action type makes of the intent."""
 
-from ..world import OTHER, TYPE, type_of
+from remit.core.records import ACTION_TYPE, Key, type_id
+
+from ..test_live_rows import write
+from ..world import OTHER, TENANT, TYPE, World, type_of
+from .attempts import begun
 
 
 def test_the_registry_version_that_the_intent_pinned_is_what_runs(world):
@@ -40,3 +44,42 @@ def test_a_mapping_that_breaks_ends_in_a_recorded_failure_and_keeps_its_charge(w
     assert (world.status(), world.used()) == ("FAILED", 1)
     assert "secret" not in str(world.outcome().wire())
     world.assert_sound()
+
+
+def alter_the_tool(world: World) -> None:
+    """In the row of the version that the intent pinned, as somebody who can write the database would."""
+    key = Key(ACTION_TYPE, TENANT, type_id(TYPE, 1))
+    row = world.record(key)
+    tool = row.spec.tool.model_copy(update={"timeout_s": 7.0})
+    write(world, key, row.changed(spec=row.spec.model_copy(update={"tool": tool})))
+
+
+def test_a_tool_that_was_altered_after_the_start_is_not_mapped(world):
+    _, executor, ref, _ = begun(world)
+    alter_the_tool(world)
+
+    mapped = executor.map(ref)
+
+    assert "is another than when the execution was started" in mapped["result"]["error_message"]
+    assert executor.record(ref, mapped) == "FAILED" and world.far.calls == []
+
+
+def test_a_tool_that_was_altered_after_the_mapping_is_not_called(world):
+    _, executor, ref, request = begun(world)
+    alter_the_tool(world)
+
+    called = executor.invoke(ref, request)
+
+    assert executor.record(ref, called) == "FAILED" and world.far.calls == []
+
+
+def test_a_tool_that_was_altered_between_two_calls_is_not_called_again(queueing):
+    queueing.far.script += ["no DOWNSTREAM"]
+    queueing.submit()
+    (taken,) = queueing.app.take(1, "w-1")
+    queueing.app.settle([(taken, queueing.app.carry_out(taken))])
+    alter_the_tool(queueing)
+
+    queueing.clock.pass_(minutes=1)
+
+    assert queueing.work() == ["FAILED"] and queueing.called() == 1

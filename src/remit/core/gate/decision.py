@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Self
 
 from remit.core.gate.action_type import DEFAULT_MIN_CONFIDENCE
 from remit.core.gate.autonomy import ResolvedMode, Stop, Stops, stop_in_force
@@ -133,9 +133,45 @@ def ask_policy(
 
     Where they cannot be read the answer is `BLOCK`: the rule that is lost may have been one.
     """
+    question = question_of(intent, bounds, mode, local_time(now, budget.day.timezone))
+    policies, problem = bounds.policies(), bounds.unreadable(intent.account_id)
+    if problem is not None or isinstance(policies, str):
+        return question, _blocked_until_bounds_load(problem or "")
+    return question, policies.evaluate(question)
+
+
+class LocalTime(NamedTuple):
+    """An hour of an account's own day, as policies see it."""
+
+    date: str
+    weekday: str
+    hour: int
+
+    @classmethod
+    def of(cls, local: datetime) -> Self:
+        return cls(local.date().isoformat(), _WEEKDAYS[local.weekday()], local.hour)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From what `str` wrote. Raises `ValueError`."""
+        date, weekday, hour = text.split(" ")
+        return cls(date, weekday, int(hour))
+
+    def __str__(self) -> str:
+        return f"{self.date} {self.weekday} {self.hour}"
+
+
+def local_time(now: datetime, timezone: str) -> LocalTime:
+    """The hour that the clocks of a zone show, which loads here."""
+    return LocalTime.of(in_zone(now, zone(timezone)))
+
+
+def question_of(
+    intent: ActionIntentV1 | Proposal, bounds: BoundsInForce, mode: ResolvedMode, local: LocalTime
+) -> PolicyQuestion:
+    """The question that the intent puts to policies under these bounds."""
     spec = bounds.action_type(intent.action_type)
-    local = in_zone(now, zone(budget.day.timezone))
-    question = PolicyQuestion(
+    return PolicyQuestion(
         tenant_id=intent.tenant_id,
         account_id=intent.account_id,
         proposed_by=intent.proposed_by,
@@ -146,15 +182,11 @@ def ask_policy(
         min_confidence=ten_thousandths(spec.min_confidence if spec else DEFAULT_MIN_CONFIDENCE, up=True),
         target_type=intent.target.entity_type,
         target_id=intent.target.entity_id,
-        local_date=local.date().isoformat(),
-        local_weekday=_WEEKDAYS[local.weekday()],
+        local_date=local.date,
+        local_weekday=local.weekday,
         local_hour=local.hour,
         parameters=intent.parameters,
     )
-    policies, problem = bounds.policies(), bounds.unreadable(intent.account_id)
-    if problem is not None or isinstance(policies, str):
-        return question, _blocked_until_bounds_load(problem or "")
-    return question, policies.evaluate(question)
 
 
 def block_now(intent: ActionIntentV1, bounds: BoundsInForce, now: datetime) -> PolicyVerdict | None:
@@ -258,7 +290,7 @@ class _Trail:
             proposed_risk=intent.risk_level,
             confidence=question.confidence,
             min_confidence=question.min_confidence,
-            local_time=f"{question.local_date} {question.local_weekday} {question.local_hour}",
+            local_time=str(LocalTime(question.local_date, question.local_weekday, question.local_hour)),
         )
         return None if passed else _No(verdict.reason, self._policy_in_words(question, verdict))
 

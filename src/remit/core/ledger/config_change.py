@@ -35,10 +35,10 @@ def before_first(tenant_id: str) -> dict[str, Any]:
 
 def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """The same of their stored forms."""
-    old, new = (dict(_parts("", dict(state))) for state in (before, after))
+    old, new = parts_of(before), parts_of(after)
     return {
         "config_sequence": after["config_sequence"],
-        "set": {path: value for path, value in new.items() if path not in old or not _same(old[path], value)},
+        "set": {path: value for path, value in new.items() if path not in old or not same(old[path], value)},
         "removed": sorted(set(old) - set(new)),
         "bounds_hash": digest_of(dict(after)),
     }
@@ -52,11 +52,11 @@ def with_changes(whole: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str,
     """
     if "bounds" in data:
         return dict(data)
-    parts = dict(_parts("", whole))
+    parts = parts_of(whole)
     for path in data["removed"]:
         del parts[path]
     parts |= data["set"]
-    after = _joined(parts)
+    after = joined(parts)
     if digest_of(after) != data["bounds_hash"]:
         raise ValueError("the bounds that these changes come to have another hash")
     return after
@@ -73,7 +73,13 @@ def bounds_after(entries: Iterable[LedgerEntry], tenant_id: str) -> dict[str, Bo
     return found
 
 
-def _same(old: Any, new: Any) -> bool:
+def parts_of(whole: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored form of bounds, part by part, each under its JSON pointer; `joined` puts them together again."""
+    return dict(_parts("", dict(whole)))
+
+
+def same(old: Any, new: Any) -> bool:
+    """Is it the same JSON?"""
     # For Python `True == 1`; what is hashed tells them apart.
     return canonical(old) == canonical(new)
 
@@ -88,7 +94,8 @@ def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _joined(parts: Mapping[str, Any]) -> dict[str, Any]:
+def joined(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole that these parts make."""
     whole: dict[str, Any] = {}
     for path, value in sorted(parts.items()):
         place, names = whole, [_unescaped(name) for name in path.split("/")[1:]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Annotated, Any, get_args
 
 import typer
@@ -13,16 +13,14 @@ from remit.app import verify_export
 from remit.core import rendering
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
-from remit.core.ledger.verification import Report
+from remit.core.ledger.verification import KeptHead, Report
 from remit.core.lifecycle import Status
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.lines import batches, source
+from remit.entrypoints.cli.exports import Against, KeptExport, export_lines
 from remit.entrypoints.cli.options import AccountOption, AfterOption, AsJson, Db, Intent, LimitOption, Tenant, existing
 from remit.flow.reading.pages import PAGE
 from remit.ports import CaseFilter
 
-# A configuration's entry holds all its policies.
-LONGEST_ENTRY_BYTES = 64 * 1024 * 1024
 MOST_FINDINGS_SHOWN = 20
 MOST_SAID = 2000
 
@@ -241,40 +239,44 @@ def verify(
         str | None,
         typer.Option("--tenant", metavar="T", help="The ledger and counters in the database.", show_default=False),
     ] = None,
+    against: Against = None,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
     """
     Check the invariants: of an exported file alone, or of a tenant in the database.
 
+    With --against, every chain must also still hold what an export that you kept says of it.
     Ends with exit code 1, naming the first invariant that is broken, if one is.
 
     Example: remit verify ledger.jsonl
     """
     if (file is None) == (tenant is None):
         raise InvalidInput("FILE", "either a file or --tenant is needed, not both", "see 'remit verify --help'")
+    kept = KeptExport.read(against) if against else None
     if tenant is not None:
         with existing(ctx, db, tenant) as remit:
-            report = remit.verify(tenant)
+            report = remit.verify(tenant, kept=_heads(kept, tenant))
     else:
         assert file is not None
-        report = verify_export(_entries(file))
+        report = _verified(file, kept)
     _tell(report, as_json)
     raise typer.Exit(output.DONE if report.ok else output.BROKEN)
 
 
-def _entries(name: str) -> Iterator[dict[str, Any]]:
-    with source(name) as (stream, total), output.progress("verifying", total) as advance:
-        for batch in batches(stream, most=500, longest_bytes=LONGEST_ENTRY_BYTES):
-            for line in batch:
-                try:
-                    # A configuration may be longer than what one caller may send.
-                    entry = line.value(most_parts=None)
-                except InvalidInput:
-                    # Half a line is how a file that was cut off ends: a finding, not a slip of whoever asks.
-                    entry = None
-                yield entry if isinstance(entry, dict) else {}
-                advance(line.size)
+def _verified(file: str, kept: KeptExport | None) -> Report:
+    lines = export_lines(file)
+    report = verify_export(lines, kept=kept.heads() if kept else ())
+    if kept and report.tenant_id not in (None, kept.tenant_id):
+        _heads(kept, str(report.tenant_id))
+    return report
+
+
+def _heads(kept: KeptExport | None, tenant_id: str) -> Iterable[KeptHead]:
+    if kept and kept.tenant_id != tenant_id:
+        problem = f"{kept.name} is an export of tenant {kept.tenant_id!r}, not of {tenant_id!r}"
+        raise InvalidInput("--against", problem, "name an export of the same tenant")
+    return kept.heads() if kept else ()
 
 
 def _tell(report: Report, as_json: bool) -> None:

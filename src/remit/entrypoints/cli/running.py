@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import FrameType
@@ -18,16 +18,20 @@ import typer
 
 from remit.app import BATCH, Reconciled
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.options import AsJson, Db, opened
+from remit.entrypoints.cli.exports import KeptExport
+from remit.entrypoints.cli.options import AsJson, By, Db, existing, opened
 from remit.entrypoints.server import worker as worker_door
 from remit.entrypoints.server.logs import set_up_logs
 from remit.entrypoints.server.process import settle
 from remit.entrypoints.server.telemetry import traced
+from remit.flow.recover import Recovered
 from remit.wiring import Remit
+
+MOST_FINDINGS_SHOWN = 20
 
 
 def register(app: typer.Typer) -> None:
-    for command in (worker, reconcile, demo):
+    for command in (worker, reconcile, recover, demo):
         app.command()(command)
 
 
@@ -119,6 +123,61 @@ def _all_due(remit: Remit) -> dict[str, int]:
         # A full round may have left some; one that moved less has nothing left that can be moved now.
         if one_round.total < BATCH:
             return dict(moved)
+
+
+def recover(
+    ctx: typer.Context,
+    by: By,
+    against: Annotated[
+        list[str],
+        typer.Option("--against", metavar="EXPORT", help="An export, maybe newer than the backup. Repeat."),
+    ] = [],  # noqa: B006
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    After a restore from a backup: stop autonomy, say what is found, and end what may have run since.
+
+    Run it before any server or worker is started. What is open ends UNKNOWN: look at the far sides, resolve it, and
+    then 'remit resume'. Ends with exit code 1 if something contradicts the ledger, or an export that you name.
+
+    Example: remit recover --by ann
+    """
+    kept = {export.tenant_id: export for export in map(KeptExport.read, against)}
+    with existing(ctx, db) as remit:
+        found = remit.recover(by=by, kept={tenant_id: export.heads() for tenant_id, export in kept.items()})
+    for one in found:
+        if as_json:
+            output.print_json(one.wire())
+        else:
+            _tell_recovered(one)
+    if not as_json:
+        output.say("autonomy is stopped everywhere, until: remit resume --by NAME --reason TEXT")
+    broken = any(one.findings or one.failed for one in found)
+    raise typer.Exit(output.BROKEN if broken else output.DONE)
+
+
+def _tell_recovered(found: Recovered) -> None:
+    output.print_fields(
+        {
+            "tenant": found.tenant_id,
+            "running": _names(found.attempts),
+            "published": _names(found.published),
+            "reserved": _names(found.reserved),
+            "not decided": _names(found.proposed),
+            "waiting": found.waiting,
+            "contradicted": len(found.findings) or "nothing",
+            "not ended": _names(found.failed),
+        }
+    )
+    for finding in found.findings[:MOST_FINDINGS_SHOWN]:
+        output.say(finding)
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MOST_FINDINGS_SHOWN])
+    more = len(names) - MOST_FINDINGS_SHOWN
+    return f"{shown} and {more} more (--json shows all)" if more > 0 else shown or "none"
 
 
 def demo() -> None:

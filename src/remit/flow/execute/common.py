@@ -17,6 +17,7 @@ from remit.core.execution.outcome import (
     Conclusion,
     ExecutionAttempt,
     conclude,
+    idempotency_key,
     storable,
 )
 from remit.core.gate.action_type import ActionType, Tool
@@ -139,14 +140,30 @@ def end_with(
 
 
 def intent_and_tool(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, dict[str, Any]]:
-    history = one(worker.context, chain_key(ref.tenant_id, ref.action_intent_id))
+    case_at = case_key(ref.tenant_id, ref.action_intent_id)
+    chain_at = chain_key(ref.tenant_id, ref.action_intent_id)
+    seen = worker.context.store.read([case_at, chain_at])
+    case, history = seen.get(case_at), seen.get(chain_at)
     assert history is not None and history.intent is not None
+    assert case is not None and case.attempt is not None
     intent = history.intent
     if intent.registry_version is None:
         raise InvalidInput("action_type", f"{intent.action_type} had no tool when it was proposed", "register it")
     action_type = one(worker.context, pinned_type_key(intent))
     assert action_type is not None
-    return intent, action_type.spec.tool.wire()
+    tool = action_type.spec.tool.wire()
+    check_same_tool(intent, tool, case.attempt)
+    return intent, tool
+
+
+def check_same_tool(intent: ActionIntentV1, tool: dict[str, Any], attempt: ExecutionAttempt) -> None:
+    """
+    Raises `InvalidInput` for another tool than the one with which the attempt was begun, and that its entry tells of.
+
+    A version of an action type never changes; somebody who can write the database may have changed its row.
+    """
+    if idempotency_key(intent, tool) != attempt.idempotency_key:
+        raise InvalidInput("tool", "is another than when the execution was started", "run 'remit verify --tenant'")
 
 
 def connector_of(worker: Worker, tool: dict[str, Any]) -> Connector:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from remit.core.errors import InvalidInput
 from remit.core.execution.fulfilment import concluded_before, key_is_honoured, lease_after, noted
 from remit.core.execution.outcome import CallResult, Retry, after_call
 from remit.core.intent import ActionIntentV1
 from remit.flow.context import CaseWriter, bounds_now
 from remit.flow.execute import common
-from remit.flow.execute.common import Keys, Ref, Worker, called, connector_of, intent_and_tool
+from remit.flow.execute.common import Keys, Ref, Worker, called, connector_of, failed, intent_and_tool
 from remit.flow.execute.preflight import before_call
 from remit.ports import Call, Connector, Snapshot, UnitOfWork, Writes, answer_of
 
@@ -23,7 +24,10 @@ def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, An
     `{"stop": true}`: the attempt is not ours any more, or has been cancelled.
     """
     ref = Ref(**ref_data)
-    intent, tool = intent_and_tool(worker, ref)
+    try:
+        intent, tool = intent_and_tool(worker, ref)
+    except InvalidInput as error:
+        return {"result": failed("MAPPING", "VALIDATION", str(error)).wire()}
     connector = connector_of(worker, tool)
     honours = key_is_honoured(connector.always_honours_key, bool(tool["honours_idempotency_key"]))
     attempt = worker.attempt(ref)

@@ -125,7 +125,7 @@ class _Taking:
     ) -> Taken | Conclusion:
         """The call, ready to be marked, or what the attempt comes to without one."""
         try:
-            connector, request = self._mapped(intent, tool)
+            connector, request = self._mapped(intent, tool, attempt)
         except _Unmapped as unmapped:
             return fulfilment.conclusion(attempt, "FAILED", unmapped.result)
         assert tool is not None
@@ -150,12 +150,15 @@ class _Taking:
         until = lease(self.now, tool.timeout_s)
         return Taken(self.keys, self.holder, connector, call, honours, tool.max_attempts, until)
 
-    def _mapped(self, intent: ActionIntentV1, tool: Tool | None) -> tuple[Connector, dict[str, Any]]:
+    def _mapped(
+        self, intent: ActionIntentV1, tool: Tool | None, attempt: ExecutionAttempt
+    ) -> tuple[Connector, dict[str, Any]]:
         try:
             if tool is None:
                 problem = f"{intent.action_type} had no tool when it was proposed"
                 raise InvalidInput("action_type", problem, "register it")
             described = tool.wire()
+            common.check_same_tool(intent, described, attempt)
             connector = common.connector_named(self.context, tool.connector)
             return connector, bounded(connector.map(described, intent))
         except InvalidInput as error:

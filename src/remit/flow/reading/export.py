@@ -1,4 +1,4 @@
-"""Export of a tenant's ledger, closed with a seal; and verification of it as it lives in the store."""
+"""Export of a tenant's ledger, closed with a seal."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from remit.core.errors import NotFound
-from remit.core.gate.budget import Counter
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.seal import HeadFold
-from remit.core.ledger.verification import Report, heads_named, verify
-from remit.core.records import USAGE
 from remit.flow.context import Context, TenantLedgerWriter, chain_head_key, one
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
@@ -36,47 +33,17 @@ def export_entries(context: Context, tenant_id: str, now: datetime, *, by: str) 
         yield entry
     if last is not None:
         fold.add(last.action_intent_id or "", last.head)
-    _require_known(context, tenant_id, fold.entries)
+    require_known(context, tenant_id, fold.entries)
     sealed_at = _seal(context, tenant_id, fold, by=by, now=now)
     # What came after the seal, another export's seal among it, belongs to the next export.
     yield from context.store.chain(tenant_id, None)[:sealed_at]
 
 
-def verify_live(context: Context, tenant_id: str) -> Report:
-    """The invariants over the store as it is: its ledger, and its counters against it."""
-    report = verify(
-        _live_entries(context, tenant_id),
-        sealed=False,
-        sealed_heads=heads_named(entry.wire() for entry in context.store.chain(tenant_id, None)),
-        counters=_counters(context, tenant_id),
-        counters_after=lambda: _counters(context, tenant_id),
-    )
-    _require_known(context, tenant_id, report.entries)
-    report.tenant_id = tenant_id
-    return report
-
-
-def _require_known(context: Context, tenant_id: str, entries: int) -> None:
+def require_known(context: Context, tenant_id: str, entries: int) -> None:
+    """Raises `NotFound` for a tenant that has no entry, nor a chain of its own."""
     # A misspelt name would otherwise be a ledger without a flaw.
     if not entries and one(context, chain_head_key(tenant_id)) is None:
         raise NotFound("tenant", tenant_id, tenant_id)
-
-
-def _counters(context: Context, tenant_id: str) -> dict[str, Counter]:
-    """By window id."""
-    return {
-        f"{usage.usage_id}|{name}": counter
-        for usage in context.store.scan(USAGE, tenant_id)
-        for name, counter in usage.counters.items()
-    }
-
-
-def _live_entries(context: Context, tenant_id: str) -> Iterator[dict[str, Any]]:
-    # The tenant's chain last: every configuration that a decision saw was written before the decision.
-    for entry in context.store.export(tenant_id):
-        yield entry.wire()
-    for entry in context.store.chain(tenant_id, None):
-        yield entry.wire()
 
 
 def _seal(context: Context, tenant_id: str, fold: HeadFold, *, by: str, now: datetime) -> int:

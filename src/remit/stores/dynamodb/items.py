@@ -7,10 +7,11 @@ that only what an index is sorted or filtered by, and in a case's item where the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case
 from remit.core.records import CASE
@@ -155,3 +156,28 @@ def versioned(item: Mapping[str, Any] | None) -> Versioned:
         return NOTHING
     firsts = item.get(SEGMENTS, {}).get("NS", ())
     return Versioned(record_of(item), version_of(item), tuple(sorted(map(int, firsts))))
+
+
+def misfiled_attributes(item: Item) -> Iterator[str]:
+    """The attributes of a case's item, or a segment's, that are not what it holds says; each said in words."""
+    where = " ".join(key_of(item))
+    try:
+        due = segment_item(Segment(entries_of(item)), version_of(item)) if "B" in item[BODY] else _case_item(item)
+    except (RemitError, ValueError) as error:
+        yield f"item {where}: {error}"
+        return
+    for name in sorted({*due, *item} - {BODY, SEGMENTS}):
+        found, wanted = item.get(name), due.get(name)
+        if _plain(found) != _plain(wanted):
+            yield f"item {where}: its attribute {name} is {_plain(found)!r}, what it holds says {_plain(wanted)!r}"
+
+
+def _case_item(item: Item) -> Item:
+    case = record_of(item)
+    assert isinstance(case, Case)
+    return record_item((CASE.name, case.tenant_id, case.action_intent_id), case, version_of(item))
+
+
+def _plain(attribute: Any) -> Any:
+    (value,) = attribute.values() if attribute else (None,)
+    return sorted(value) if isinstance(value, list) else value

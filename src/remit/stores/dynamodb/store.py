@@ -5,13 +5,14 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import UNANSWERED, WAITING, Case
-from remit.core.records import BOUNDS, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind
+from remit.core.records import BOUNDS, CASE, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind
 from remit.core.values import Stored
 from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, UnitOfWork
 from remit.stores.dynamodb.client import Table
@@ -20,6 +21,7 @@ from remit.stores.dynamodb.items import (
     entries_of,
     key_of,
     line_of,
+    misfiled_attributes,
     queue_partition,
     record_of,
     version_of,
@@ -91,6 +93,18 @@ class DynamoStore:
 
         parts = self._reading.at_once(of_part, partitions(kind.name, tenant_id))
         return [cast(S, record_of(item)) for item in heapq.merge(*parts, key=_sort_key)]
+
+    def each(self, kind: Kind[S], tenant_id: str) -> Iterator[S]:
+        parts = [self._reading.whole(part) for part in partitions(kind.name, tenant_id)]
+        for item in heapq.merge(*parts, key=_sort_key):
+            with suppress(RemitError):
+                yield cast(S, record_of(item))
+
+    def misfiled(self, tenant_id: str) -> Iterator[str]:
+        own_chain, _ = chain_key(tenant_id, None)
+        for part in [*partitions(CASE.name, tenant_id), own_chain, *partitions(LEDGER, tenant_id)]:
+            for item in self._reading.whole(part):
+                yield from misfiled_attributes(item)
 
     def due(self, now: datetime, limit: int) -> list[Case]:
         # What happens at a moment sorts after the moment alone, and before this sign behind it.

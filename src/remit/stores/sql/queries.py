@@ -90,6 +90,11 @@ def scan(kind: str) -> str:
     return f"SELECT body FROM {kind} WHERE tenant_id = :tenant AND id >= :first AND id < :last ORDER BY id"
 
 
+def page(kind: str) -> str:
+    """The records of one kind after `:after`, by id."""
+    return f"SELECT id, body FROM {kind} WHERE tenant_id = :tenant AND id > :after ORDER BY id LIMIT :limit"
+
+
 def waiting(**wanted: Any) -> tuple[str, dict[str, Any]]:
     where, given = _where(
         wanted,

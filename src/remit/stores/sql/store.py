@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from typing import Any, Self, TypeVar, cast
 
@@ -22,6 +22,7 @@ from remit.stores.sql import queries
 from remit.stores.sql.dialect import Dialect, DriverFault, raise_ours
 from remit.stores.sql.loading import loaded
 from remit.stores.sql.migrations import migrate_with
+from remit.stores.sql.misfiled import PAGE, misfiled
 from remit.stores.sql.postgres import Postgres
 from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment, segment_at_us
 from remit.stores.sql.sqlite import Sqlite
@@ -107,6 +108,17 @@ class SqlStore:
     def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "") -> list[S]:
         rows = self._fetch(queries.scan(kind.name), tenant=tenant_id, first=prefix, last=prefix + chr(0x10FFFF))
         return [cast(S, parse_record(kind.name, body)) for (body,) in rows]
+
+    def each(self, kind: Kind[S], tenant_id: str) -> Iterator[S]:
+        after = ""
+        while rows := self._fetch(queries.page(kind.name), tenant=tenant_id, after=after, limit=PAGE):
+            for _, body in rows:
+                with suppress(RemitError):
+                    yield cast(S, parse_record(kind.name, body))
+            after = rows[-1][0]
+
+    def misfiled(self, tenant_id: str) -> Iterator[str]:
+        return misfiled(self._fetch, tenant_id)
 
     def due(self, now: datetime, limit: int) -> list[Case]:
         return _cases(self._fetch(queries.DUE, now=microseconds(now), limit=limit))

@@ -1,8 +1,9 @@
 """
 Check the invariants of a ledger from its entries alone.
 
-Entries come chain by chain, each chain from its first entry, as `export` writes them. One intent's
-chain is checked and let go; what spans intents (windows, limits, seals) is kept small.
+Entries come chain by chain, each chain from its first entry, as `export` writes them, and the tenant's own chain is
+known before. One intent's chain is checked and let go; of what spans intents little is kept: a few numbers a window,
+and the changes of the bounds.
 
 1 counters   a window's counter equals the unreleased policy approvals charged to it
 2 limits     no charge was made above the limit of the bounds it saw
@@ -11,13 +12,15 @@ chain is checked and let go; what spans intents (windows, limits, seals) is kept
 5 ends       every approval ends released, or published and then in an outcome or still running
 6 chains     every chain is unbroken, and reaches the head that the seal names
 7 tenants    nothing of one tenant or account stands under another
+8 in force   what decided is what the ledger says was in force, and every live row follows from entries
 
-`verifier` takes the file apart into chains, `intent_chain` reads one intent's, `windows` and `seals` hold
-what spans them. No repairing belongs here: what is wrong is a finding, never an exception.
+`tenant_chain` reads the tenant's own chain; `verifier` takes the rest apart into chains, `intent_chain` and `in_force`
+read one intent's, `windows`, `seals` and `kept_heads` hold what spans them, `rows` says what a live row has to be. No
+repairing belongs here: what is wrong is a finding, never an exception.
 """
 
+from remit.core.ledger.verification.kept_heads import KeptHead, heads_of
 from remit.core.ledger.verification.report import INVARIANTS, Finding, Report
-from remit.core.ledger.verification.seals import heads_named
 from remit.core.ledger.verification.verifier import verify
 
-__all__ = ["INVARIANTS", "Finding", "Report", "heads_named", "verify"]
+__all__ = ["INVARIANTS", "Finding", "KeptHead", "Report", "heads_of", "verify"]

@@ -1,15 +1,18 @@
-"""One intent's chain, read from its first entry: invariants 3, 4 and 5, and what it adds to the others."""
+"""One intent's chain, read from its first entry: invariants 3, 4 and 5, and what it adds to 1, 2 and 8."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from remit.core.execution.outcome import OUTCOME_EVENT
 from remit.core.gate.budget import Charge
-from remit.core.intent import digest_of_wire
+from remit.core.intent import ActionIntentV1, digest_of_wire
+from remit.core.ledger.verification.in_force import InForce
 from remit.core.ledger.verification.report import Report
+from remit.core.ledger.verification.tenant_chain import TenantChain
 from remit.core.ledger.verification.windows import Charged, Movement, Windows
 from remit.core.values import utc
 
@@ -24,14 +27,17 @@ class IntentChain:
     carry what its type carries.
     """
 
-    def __init__(self, report: Report, windows: Windows, where: str) -> None:
-        self.report, self.windows, self.where = report, windows, where
+    def __init__(self, report: Report, windows: Windows, own: TenantChain, where: str) -> None:
+        self.report, self.windows, self.configs, self.where = report, windows, own.configs, where
+        self.in_force = InForce(own.configs, own.stops, partial(self.broken, 8))
+        self.proposed: Data = {}
         self.intent: Data = {}
+        self.edited_by: str | None = None
         self.decision: Data = {}
         self.approvals: dict[str, Data] = {}
         self.published: set[str] = set()
         self.released: set[str] = set()
-        self.started: set[str] = set()
+        self.started: dict[str, datetime] = {}
         self.ended: dict[str, Data] = {}
         self.resolved = False
         self.closed: str | None = None
@@ -43,7 +49,7 @@ class IntentChain:
         if chain[0]["event_type"] != "INTENT_PROPOSED":
             self.broken(6, "its chain does not begin with the proposal")
             return
-        self.intent = chain[0]["data"]
+        self.proposed, self.intent = chain[0], chain[0]["data"]
         for entry in chain[1:]:
             reader = _READERS.get(entry["event_type"])
             if reader is None:
@@ -54,12 +60,22 @@ class IntentChain:
         self._check_decision()
         self._check_ends()
 
-    def gate_decided(self, data: Data, _: Data) -> None:
+    @cached_property
+    def action_intent(self) -> ActionIntentV1:
+        """What it proposes as a value. Raises `ValueError` if it is none."""
+        return ActionIntentV1.from_wire(self.intent)
+
+    def gate_decided(self, data: Data, entry: Data) -> None:
         if self.decision:
             self.broken(3, "it was decided twice")
         if data["intent_digest"] != self.intent["digest"]:
             self.broken(4, "what was decided is not what it proposes")
         self.decision = data
+        if names_bounds(entry):
+            self.edited_by = next(
+                (check["saw"]["edited_by"] for check in data["checks"] if check["check"] == "not_edited"), None
+            )
+            self.in_force.decision(self.action_intent, self.proposed, data, entry)
 
     def action_approved(self, data: Data, entry: Data) -> None:
         by_policy = data["approval_source"] == "POLICY"
@@ -75,6 +91,10 @@ class IntentChain:
         if by_policy != bool(charges):
             self.broken(1, "policy approved it and nothing was charged" if by_policy else "a person's approval charged")
         self._charge(charges, entry)
+        if names_bounds(entry) and by_policy:
+            self.in_force.approval_of_policy(self.decision, data)
+        elif names_bounds(entry):
+            self.in_force.approval_of_people(self.action_intent, self.decision, self.edited_by, data, entry)
 
     def _check_source(self, data: Data, by_policy: bool) -> None:
         if set(self.approvals) - self.released:
@@ -93,7 +113,7 @@ class IntentChain:
             Charged(
                 where=self.where,
                 limits={charge.window_id: (charge.limit, charge.used_after) for charge in charges},
-                config_sequence=_of(int, self.decision["config_sequence"]) if self.decision else None,
+                config=self.configs.get(self.decision["config_sequence"]) if self.decision else None,
                 account_id=_of(str, self.intent["account_id"]),
                 action_type=_of(str, self.intent["action_type"]),
                 at=datetime.fromisoformat(entry["at"]),
@@ -110,7 +130,7 @@ class IntentChain:
 
     def _move(self, charges: list[Charge], sign: int) -> None:
         for charge in charges:
-            self.windows.move(charge.window_id, Movement(charge.position, sign, charge.used_after, self.where))
+            self.windows.move(charge.window_id, Movement(charge.position, sign, charge.used_after))
 
     def budget_released(self, data: Data, _: Data) -> None:
         approval_id = data["approval_id"]
@@ -127,9 +147,10 @@ class IntentChain:
         self.released.add(approval_id)
         self._move(charges, -1)
 
-    def approval_voted(self, data: Data, _: Data) -> None:
+    def approval_voted(self, data: Data, entry: Data) -> None:
         if data["digest"] != self.intent["digest"]:
             self.broken(4, "somebody voted for something else than it proposes")
+        self.in_force.vote(self.action_intent, self.edited_by, data, entry)
 
     def action_published(self, data: Data, _: Data) -> None:
         if data["approval_id"] not in self.approvals:
@@ -144,7 +165,7 @@ class IntentChain:
         if set(self.approvals) - self.released:
             self.broken(5, f"{self.closed} stands after an approval that is in force")
 
-    def execution_started(self, data: Data, _: Data) -> None:
+    def execution_started(self, data: Data, entry: Data) -> None:
         approval_id = data["approval_id"]
         if self._execution_of(data) is None:
             return
@@ -154,7 +175,9 @@ class IntentChain:
             self.broken(5, "it was executed on an approval that had been released")
         if self.started:
             self.broken(3, "its execution was started twice")
-        self.started.add(approval_id)
+        self.started[approval_id] = datetime.fromisoformat(entry["at"])
+        if names_bounds(entry):
+            self.in_force.start(self.action_intent, data, entry)
 
     def outcome(self, data: Data, entry: Data) -> None:
         if self.ended:
@@ -173,6 +196,8 @@ class IntentChain:
         if data["approval_id"] in self.released:
             self.broken(5, "it has an outcome after its approval was released")
         self.ended[data["approval_id"]] = outcome
+        if names_bounds(entry) and data["approval_id"] in self.started:
+            self.in_force.outcome(self.action_intent, self.started[data["approval_id"]], outcome, entry)
 
     def outcome_resolved(self, data: Data, _: Data) -> None:
         ended = self.ended.get(data["approval_id"])
@@ -215,6 +240,11 @@ class IntentChain:
                 self.broken(5, "its approval was released although it was executed")
             if cancelled and not released and approval["approval_source"] == "POLICY":
                 self.broken(5, "it was cancelled and its charge was kept")
+
+
+def names_bounds(entry: Data) -> bool:
+    """From format 2 on, whatever was decided by bounds names which."""
+    return bool(entry.get("v", 1) >= 2)
 
 
 def _charges(data: Data) -> list[Charge]:

@@ -14,6 +14,7 @@ INVARIANTS = {
     5: "every approval ends released, or published and then in an outcome or still running",
     6: "every chain is unbroken and reaches the head that the seal names",
     7: "nothing of one tenant stands under another",
+    8: "what decided is what the ledger says was in force",
 }
 
 Broken = Callable[[int, str, str], None]

@@ -34,6 +34,33 @@ class Standing:
 
 
 @dataclass(slots=True)
+class SealedHeads:
+    """
+    The heads of the intents' chains as they come: folded, and kept only where the closing seal has them `named`.
+
+    `fold` is `None` where they did not come in the order of their names.
+    """
+
+    named: bool = False
+    count: int = 0
+    fold: HeadFold | None = field(default_factory=HeadFold)
+    by_name: dict[str, Head] = field(default_factory=dict)
+
+    def add(self, name: str, head: Head) -> bool:
+        """Answers false for a name that is known to have come before."""
+        again = name in self.by_name
+        self.count += not again
+        if self.named:
+            self.by_name[name] = head
+        if self.fold is not None:
+            try:
+                self.fold.add(name, head)
+            except (InvalidInput, ValueError):
+                self.fold = None
+        return not again
+
+
+@dataclass(slots=True)
 class Seals:
     """Collects the seals of the tenant's chain; only the last one covers the whole file."""
 
@@ -60,17 +87,19 @@ class Seals:
         due = [(place + 1, first.sequence + place) for place in range(len(self.closing))]
         return places == due and places[-1][1] == last.sequence
 
-    def check(self, heads: Mapping[str, Head], fold: HeadFold | None, entries: int, broken: Broken) -> None:
-        """
-        Hold the closing seal against the file: `heads` of the intents' chains as found, `fold` of the same, `None` if
-        they did not come in their order; `entries` is how many lines the file holds.
-        """
+    @property
+    def name_heads(self) -> bool:
+        """Does the closing seal name every head, as those of format 1 do?"""
+        return bool(self.closing) and isinstance(self.closing[0].seal, SealPart)
+
+    def check(self, heads: SealedHeads, entries: int, broken: Broken) -> None:
+        """Hold the closing seal against the file: its chains' `heads`, and how many lines it holds."""
         first = self.closing[0]
         if isinstance(first.seal, Seal):
-            _check_root(first.seal, fold, broken)
+            _check_root(first.seal, heads.fold, broken)
         else:
-            _check_heads(heads, [each.seal for each in self.closing if isinstance(each.seal, SealPart)], broken)
-        self._check_counts(first.seal, len(heads), entries - len(self.closing), broken)
+            _check_heads(heads.by_name, [each.seal for each in self.closing if isinstance(each.seal, SealPart)], broken)
+        self._check_counts(first.seal, heads.count, entries - len(self.closing), broken)
         if first.seal.tenant_head != first.before:
             broken(6, "the seal", f"it follows entry {first.before.sequence}, and names another")
 
@@ -106,30 +135,3 @@ def _check_heads(heads: Mapping[str, Head], parts: Iterable[SealPart], broken: B
             broken(6, f"intent {name}", f"it ends at entry {found.sequence}, the seal names {head.wire()}")
     for extra in sorted(set(heads) - set(named)):
         broken(6, f"intent {extra}", "the seal does not name it")
-
-
-def fold_of(heads: Mapping[str, Head]) -> HeadFold | None:
-    """The heads folded in the order in which they came; `None` if that is not the order of their names."""
-    fold = HeadFold()
-    try:
-        for name, head in heads.items():
-            fold.add(name, head)
-    except InvalidInput:
-        return None
-    return fold
-
-
-def heads_named(tenant_chain: Iterable[Mapping[str, Any]]) -> dict[str, Head]:
-    """
-    The head of each intent's chain as the latest seal of format 1 that names it has it; those of format 2 name none.
-    Skips what is not a seal's data.
-    """
-    heads: dict[str, Head] = {}
-    for entry in tenant_chain:
-        if entry["event_type"] == "LEDGER_SEALED":
-            try:
-                seal = seal_of(entry["data"])
-            except (ValueError, TypeError):
-                continue
-            heads |= seal.heads if isinstance(seal, SealPart) else {}
-    return heads

@@ -6,57 +6,71 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, get_args
 
-from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import Counter
-from remit.core.ledger.config_change import before_first, with_changes
-from remit.core.ledger.entries import ENTRY_FIELDS, FORMAT, OF_TENANT, EventType, Head, entry_hash
+from remit.core.ledger.entries import ENTRY_FIELDS, FORMAT, EventType, Head, entry_hash
 from remit.core.ledger.verification.intent_chain import IntentChain
+from remit.core.ledger.verification.kept_heads import KeptHead, KeptHeads
 from remit.core.ledger.verification.report import Report
-from remit.core.ledger.verification.seals import Seals, fold_of
+from remit.core.ledger.verification.seals import SealedHeads
+from remit.core.ledger.verification.tenant_chain import MALFORMED, WHERE, TenantChain
 from remit.core.ledger.verification.windows import Windows
 
 LedgerLine = Mapping[str, Any]
 Counters = Mapping[str, Counter]
-_MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
 
 def verify(
     entries: Iterable[LedgerLine],
     *,
+    own_chain: Iterable[LedgerLine],
     sealed: bool,
     counters: Counters | None = None,
     counters_after: Callable[[], Counters] | None = None,
-    sealed_heads: Mapping[str, Head] | None = None,
+    kept: Iterable[KeptHead] = (),
+    report: Report | None = None,
 ) -> Report:
     """
     Check entries as exported, or as read from a live store.
 
-    `counters` are the live counters by window id, read before the entries, and `counters_after` reads them
-    again when the entries have been read; without them the counters are rebuilt from the charges. `sealed`
-    says whether a seal must stand at the end; `sealed_heads` are what earlier seals name, which a live store must
-    still hold. Never raises for what is wrong in the entries: that is a finding.
+    `own_chain` is read first, and holds the tenant's own chain; other entries in it are skipped, so that it may be the
+    whole export. `counters` are the live counters by window id, read before the entries, and `counters_after` reads
+    them again when the entries have been read; without them the counters are rebuilt from the charges. `sealed` says
+    whether a seal must stand at the end; `kept` are the heads of an earlier export in its order, which these entries
+    must still hold. What is found is added to `report`, or to a new one.
+    Never raises for what is wrong in the entries: that is a finding.
     """
-    verifier = _Verifier(sealed_heads or {})
+    verifier = _Verifier(report or Report(), counters, kept)
+    verifier.foresee(own_chain)
     for entry in entries:
         verifier.add(entry)
-    report = verifier.finish(must_be_sealed=sealed)
-    for missing in sorted(set(verifier.sealed_heads) - set(verifier.heads)):
-        report.broken(6, f"intent {missing}", "a seal names it, the store does not hold it")
+    found = verifier.finish(must_be_sealed=sealed)
     if counters is not None:
-        verifier.windows.compare_live(counters, counters_after() if counters_after else counters)
-    return report
+        verifier.windows.compare_live(counters_after() if counters_after else counters)
+    return found
 
 
 class _Verifier:
-    def __init__(self, sealed_heads: Mapping[str, Head]) -> None:
-        self.sealed_heads = sealed_heads
-        self.report = Report()
-        self.windows = Windows(self.report.broken)
-        self.seals = Seals()
-        self.heads: dict[str | None, Head] = {}
-        self.configs: dict[int, BoundsInForce] = {}
-        self._config: dict[str, Any] = {}
+    def __init__(self, report: Report, counters: Counters | None, kept: Iterable[KeptHead]) -> None:
+        self.report = report
+        self.windows = Windows(self.report.broken, counters)
+        self.kept = KeptHeads(kept, self.report.broken)
+        self.own: TenantChain | None = None
+        self.own_head: Head | None = None
+        self.heads = SealedHeads()
         self._chain: list[LedgerLine] = []
+
+    def foresee(self, entries: Iterable[LedgerLine]) -> None:
+        """Read the tenant's own chain ahead of the intents'."""
+        for entry in entries:
+            if not _malformed(entry) and entry["action_intent_id"] is None and not _newer(entry):
+                self._known_chain(entry).read(entry)
+        if self.own is not None:
+            self.heads.named = self.own.seals.name_heads
+
+    def _known_chain(self, entry: LedgerLine) -> TenantChain:
+        if self.own is None:
+            self.own = TenantChain(self.report, entry["tenant_id"])
+        return self.own
 
     def add(self, entry: LedgerLine) -> None:
         self.report.entries += 1
@@ -73,31 +87,35 @@ class _Verifier:
     def _close_chain(self) -> None:
         chain, self._chain = self._chain, []
         name = chain[0]["action_intent_id"]
-        where = "the tenant's chain" if name is None else f"intent {name}"
-        if name in self.heads:
-            self.report.broken(6, where, "its chain is taken up again later in the file")
-        self.heads[name] = Head(sequence=chain[-1]["sequence"], hash=chain[-1]["hash"])
+        where = WHERE if name is None else f"intent {name}"
+        self._note_head(name, Head(sequence=chain[-1]["sequence"], hash=chain[-1]["hash"]), where)
         self._check_links(chain, where)
-        sealed = self.sealed_heads.get(name)
-        if sealed is not None and (len(chain) < sealed.sequence or chain[sealed.sequence - 1]["hash"] != sealed.hash):
-            self.report.broken(6, where, f"a seal names its entry {sealed.sequence}, which is not there any more")
+        self.kept.check(name, chain, where)
         self._check_owners(chain, where)
-        # Its links hold or do not; what it says is not for this version to judge.
-        if any(_newer(entry) for entry in chain) and name is not None:
+        if name is not None:
             self.report.intents += 1
+            self._read_intent_chain(chain, where)
+
+    def _note_head(self, name: str | None, head: Head, where: str) -> None:
+        if name is None:
+            self.own_head = head
+        elif not self.heads.add(name, head):
+            self.report.broken(6, where, "its chain is taken up again later in the file")
+
+    def _read_intent_chain(self, chain: list[LedgerLine], where: str) -> None:
+        # Its links hold or do not; what it says is not for this version to judge.
+        if any(map(_newer, chain)):
             return
+        own = self._known_chain(chain[0])
         try:
-            if name is None:
-                self._read_tenant_chain(chain)
-            else:
-                self.report.intents += 1
-                IntentChain(self.report, self.windows, where).read(chain)
-        except _MALFORMED as error:
+            IntentChain(self.report, self.windows, own, where).read(chain)
+        except MALFORMED as error:
             problem = f"an entry's data is not what its type carries ({type(error).__name__}: {error})"
             self.report.broken(6, where, problem)
 
     def _check_links(self, chain: list[LedgerLine], where: str) -> None:
         previous: str | None = None
+        format_before = 1
         for number, entry in enumerate(chain, start=1):
             place = f"{where}, entry {number}"
             if entry["sequence"] != number:
@@ -106,7 +124,9 @@ class _Verifier:
                 self.report.broken(6, place, "it does not follow the entry before it")
             if entry["hash"] != _right_hash(entry):
                 self.report.broken(6, place, "its hash is not the hash of its content")
-            previous = entry["hash"]
+            if entry.get("v", 1) < format_before:
+                self.report.broken(6, place, "it is of an older format than the entry before it")
+            previous, format_before = entry["hash"], entry.get("v", 1)
 
     def _check_owners(self, chain: list[LedgerLine], where: str) -> None:
         if self.report.tenant_id is None:
@@ -121,44 +141,19 @@ class _Verifier:
                 if value is not None and value != entry[name] and (name != "account_id" or entry[name] is not None):
                     self.report.broken(7, f"{where}, entry {number}", f"its data speaks of {name} {value!r}")
 
-    def _read_tenant_chain(self, chain: list[LedgerLine]) -> None:
-        for entry in chain:
-            if entry["event_type"] == "CONFIG_CHANGED":
-                self._read_config(entry)
-            elif entry["event_type"] == "LEDGER_SEALED":
-                self.seals.add(entry)
-            elif entry["event_type"] not in OF_TENANT and not _newer(entry):
-                problem = f"an entry of type {entry['event_type']!r} has no place in it"
-                self.report.broken(6, "the tenant's chain", problem)
-
-    def _read_config(self, entry: LedgerLine) -> None:
-        try:
-            self._config = with_changes(self._config or before_first(entry["tenant_id"]), entry["data"])
-            config = BoundsInForce.from_wire(self._config)
-        except _MALFORMED:
-            problem = f"entry {entry['sequence']} holds bounds that cannot be read"
-            self.report.broken(2, "the tenant's chain", problem)
-            return
-        if config.bounds.tenant != entry["tenant_id"]:
-            self.report.broken(7, "the tenant's chain", f"entry {entry['sequence']} holds bounds of another tenant")
-        due = len(self.configs) + 1
-        if config.config_sequence != due:
-            problem = f"config_sequence {config.config_sequence} stands where {due} is due"
-            self.report.broken(2, "the tenant's chain", problem)
-        self.configs[config.config_sequence] = config
-
     def finish(self, *, must_be_sealed: bool) -> Report:
         if self._chain:
             self._close_chain()
-        self.windows.check(self.configs)
+        self.kept.check_rest()
+        self.windows.check()
         self.report.windows = len(self.windows)
-        self.report.sealed = self.seals.complete(self.heads.get(None))
+        seals = self.own.seals if self.own else None
+        self.report.sealed = seals is not None and seals.complete(self.own_head)
         if must_be_sealed and not self.report.sealed:
             problem = "no complete seal stands at its end: the export was cut off"
-            self.report.broken(6, "the tenant's chain", problem)
-        elif must_be_sealed:
-            heads = {name: head for name, head in self.heads.items() if name is not None}
-            self.seals.check(heads, fold_of(heads), self.report.entries, self.report.broken)
+            self.report.broken(6, WHERE, problem)
+        elif must_be_sealed and seals is not None:
+            seals.check(self.heads, self.report.entries, self.report.broken)
         return self.report
 
 
@@ -201,6 +196,8 @@ def _malformed(entry: Any) -> str | None:
             return f"it lacks {name}"
         if type(entry[name]) not in types:
             return f"its {name} is a {type(entry[name]).__name__}"
+    if type(entry.get("v", 1)) is not int:
+        return f"its v is a {type(entry['v']).__name__}"
     try:
         aware = datetime.fromisoformat(entry["at"]).tzinfo is not None
     except ValueError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import Counter, Day
@@ -27,7 +28,40 @@ class Movement:
     position: int
     sign: int
     used_after: int
-    where: str
+
+
+@dataclass(slots=True)
+class Window:
+    """
+    The movements of one window, whatever order they come in, in a few numbers.
+
+    Each leads from one state, (position, use), to the next. They make one line from (0, 0) if and only if the states
+    that are left, without the last, are those that are reached, without the first; so sums of their hashes tell.
+    """
+
+    movements: int = 0
+    used: int = 0
+    watched: int = 0
+    used_at_watched: int = 0
+    _left: int = 0
+    _reached: int = 0
+
+    def add(self, movement: Movement) -> None:
+        self.movements += 1
+        self.used += movement.sign
+        self._left += _state(movement.position - 1, movement.used_after - movement.sign)
+        self._reached += _state(movement.position, movement.used_after)
+        if movement.position == self.watched:
+            self.used_at_watched = movement.used_after
+
+    @property
+    def in_line(self) -> bool:
+        """Do positions follow each other without gaps, and is each use that of all before it?"""
+        return self._left + _state(self.movements, self.used) == self._reached + _state(0, 0)
+
+
+def _state(position: int, used: int) -> int:
+    return int.from_bytes(sha256(b"%d|%d" % (position, used)).digest(), "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +70,7 @@ class Charged:
 
     where: str
     limits: dict[str, tuple[int | None, int]]
-    config_sequence: int | None
+    config: BoundsInForce | None
     account_id: str
     action_type: str
     at: datetime
@@ -50,52 +84,40 @@ class Charged:
 
 
 class Windows:
-    """Collects while chains are read; checked when all of them, and every configuration, have been."""
+    """Collects while chains are read; `watch` are live counters that the charges are held against at the end."""
 
-    def __init__(self, broken: Broken) -> None:
-        self._broken = broken
-        self._movements: dict[str, list[Movement]] = {}
-        self._charged: list[Charged] = []
+    def __init__(self, broken: Broken, watch: Mapping[str, Counter] | None = None) -> None:
+        self._broken, self._watch = broken, watch
+        self._windows: dict[str, Window] = {}
 
     def __len__(self) -> int:
-        return len(self._movements)
+        return len(self._windows)
 
     def move(self, window_id: str, movement: Movement) -> None:
-        self._movements.setdefault(window_id, []).append(movement)
+        window = self._windows.get(window_id)
+        if window is None:
+            live = self._watch.get(window_id, _UNUSED) if self._watch else _UNUSED
+            window = self._windows[window_id] = Window(watched=live.position)
+        window.add(movement)
 
     def charge(self, charged: Charged) -> None:
-        self._charged.append(charged)
-
-    def check(self, configs: Mapping[int, BoundsInForce]) -> None:
-        for window_id, movements in sorted(self._movements.items()):
-            movements.sort(key=lambda movement: movement.position)
-            self._check_order(window_id, movements)
-        for charged in self._charged:
-            self._check_limits(charged, configs.get(charged.config_sequence or 0))
-
-    def _check_order(self, window_id: str, movements: list[Movement]) -> None:
-        used = 0
-        for number, movement in enumerate(movements, start=1):
-            used += movement.sign
-            where = f"window {window_id}, {movement.where}"
-            if movement.position != number:
-                return self._broken(1, where, f"position {movement.position} where {number} is due")
-            if movement.used_after != used:
-                return self._broken(1, where, f"use {movement.used_after} where it is {used}")
-        return None
-
-    def _check_limits(self, charged: Charged, config: BoundsInForce | None) -> None:
+        """Hold a charge against the bounds that it saw; where those are not known, that is another finding."""
         for window_id, (limit, used_after) in charged.limits.items():
             if limit is not None and used_after > limit:
                 self._broken(2, f"window {window_id}, {charged.where}", f"use {used_after} is above the limit {limit}")
-        if config is None:
-            problem = f"the bounds it saw (config_sequence {charged.config_sequence}) are not in the file"
-            return self._broken(2, charged.where, problem)
-        self._compare(charged, _limits_in_force(charged, config))
+        if charged.config is None:
+            return
+        self._compare(charged, _limits_in_force(charged, charged.config))
         for window_id in charged.limits:
             if not _on_its_day(charged.at, window_id, charged.ends.get(window_id)):
                 self._broken(2, f"window {window_id}, {charged.where}", "it was not charged on that day")
-        return None
+
+    def check(self) -> None:
+        """When all chains have been read."""
+        for window_id, window in sorted(self._windows.items()):
+            if not window.in_line:
+                problem = f"its {window.movements} charges and releases do not follow each other to a use of"
+                self._broken(1, f"window {window_id}", f"{problem} {window.used}")
 
     def _compare(self, charged: Charged, limits: dict[str, int | None]) -> None:
         for window_id in sorted(set(limits) - set(charged.limits)):
@@ -107,25 +129,24 @@ class Windows:
             elif limits[window_id] != limit:
                 self._broken(2, where, f"it claims the limit {limit}, the bounds said {limits[window_id]}")
 
-    def compare_live(self, before: Mapping[str, Counter], after: Mapping[str, Counter]) -> None:
+    def compare_live(self, after: Mapping[str, Counter]) -> None:
         """
-        The live counters, read before and after the entries, against what the entries come to.
+        The watched counters, and those `after` the entries were read, against what the entries come to.
 
         Whatever moves in the meantime lies between the two, and is not compared.
         """
-        for window_id in sorted({*self._movements, *before}):
-            movements = self._movements.get(window_id, [])
+        before = self._watch or {}
+        for window_id in sorted({*self._windows, *before}):
+            window = self._windows.get(window_id) or Window()
             then, now = before.get(window_id, _UNUSED), after.get(window_id, _UNUSED)
-            charges = sum(movement.sign for movement in movements[: then.position])
-            if then.position > len(movements):
-                problem = (
-                    f"its counter has seen {then.position} charges and releases, the ledger holds {len(movements)}"
-                )
+            if then.position > window.movements:
+                problem = f"its counter has seen {then.position} charges and releases, the ledger holds"
+                self._broken(1, f"window {window_id}", f"{problem} {window.movements}")
+            elif then.used != window.used_at_watched:
+                problem = f"its counter says {then.used}, its charges say {window.used_at_watched}"
                 self._broken(1, f"window {window_id}", problem)
-            elif then.used != charges:
-                self._broken(1, f"window {window_id}", f"its counter says {then.used}, its charges say {charges}")
-            elif now.position < len(movements):
-                problem = f"its counter has seen {now.position} of {len(movements)} movements"
+            elif now.position < window.movements:
+                problem = f"its counter has seen {now.position} of {window.movements} movements"
                 self._broken(1, f"window {window_id}", problem)
 
 

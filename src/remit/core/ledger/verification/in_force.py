@@ -1,0 +1,255 @@
+"""
+Invariant 8: what decided is what the ledger says was in force.
+
+Each decision, vote, approval and start of format 2 names a state of the bounds. What it says that it saw there is
+worked out again from the `CONFIG_CHANGED` entries, by the functions that the gate uses. No time zone's rules are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from remit.core.execution.outcome import tool_hash
+from remit.core.execution.votes import may_not_approve
+from remit.core.gate.autonomy import ResolvedMode, stop_in_force
+from remit.core.gate.bounds import BoundsInForce
+from remit.core.gate.budget import DEFAULT_ZONE
+from remit.core.gate.decision import LocalTime, question_of
+from remit.core.gate.policy import PolicyQuestion, PolicyVerdict, policy_version
+from remit.core.identity.person import is_among
+from remit.core.intent import ActionIntentV1
+from remit.core.ledger.config_history import ConfigHistory
+from remit.core.ledger.stop_history import StopHistory
+from remit.core.values import shifted, utc
+
+Data = Mapping[str, Any]
+CLOCKS_AGREE = timedelta(minutes=5)
+"""By how much two clocks, and an entry's time and that of its commit, may differ before verification says so."""
+MUST_PASS = ("allowlist", "mode", "policy", "budget")
+_FARTHEST_ZONE_H = 15
+
+
+class InForce:
+    """The checks of one intent's chain against the tenant's own chain; `broken` takes what contradicts it."""
+
+    def __init__(self, configs: ConfigHistory, stops: StopHistory, broken: Callable[[str], None]) -> None:
+        self.configs, self.stops, self._broken = configs, stops, broken
+        self._voters: list[str] = []
+
+    def state(self, data: Data, entry: Data) -> BoundsInForce | None:
+        """The bounds that an entry names; `None`, and a finding, where there never were such."""
+        number = data["config_sequence"]
+        state = self.configs.get(number)
+        if state is None:
+            self._broken(f"the bounds it saw (config_sequence {number}) are not in the file")
+            return None
+        at, (start, end) = _at(entry), self.configs.in_force(number)
+        if start is not None and at < shifted(start, -CLOCKS_AGREE):
+            self._broken(f"it names bounds {number} at {entry['at']}, which were not set before {start.isoformat()}")
+        if end is not None and at > shifted(end, CLOCKS_AGREE):
+            self._broken(f"it names bounds {number} at {entry['at']}, which had been replaced at {end.isoformat()}")
+        return state
+
+    def decision(self, intent: ActionIntentV1, proposed: Data, data: Data, entry: Data) -> None:
+        """A `GATE_DECIDED` entry: lists, mode, risk, confidence, policy and its version, and the stops."""
+        state = self.state(data, entry)
+        checks = {check["check"]: check for check in data["checks"]}
+        self._check_edit(intent, proposed, checks)
+        self._check_stop(intent, checks, _at(entry))
+        if data["result"] == "AUTO_EXECUTED":
+            for name in MUST_PASS:
+                if checks.get(name, {}).get("passed") is not True:
+                    self._broken(f"it was decided AUTO_EXECUTED and its check {name!r} did not pass")
+        if state is None:
+            return
+        if data["policy_version"] != policy_version(state.bounds.policies):
+            self._broken(f"its policy_version is not that of bounds {state.config_sequence}")
+        if "allowlist" in checks:
+            self._compare(checks["allowlist"], _list_facts(intent, state))
+        if "mode" in checks:
+            self._compare(checks["mode"], _mode_facts(intent, state))
+        if "policy" in checks:
+            self._check_policy(intent, state, data, checks["policy"], _at(entry))
+
+    def _check_edit(self, intent: ActionIntentV1, proposed: Data, checks: Mapping[str, Data]) -> None:
+        seen = checks.get("not_edited")
+        if seen and proposed["actor"] not in (intent.proposed_by, seen["saw"]["edited_by"]):
+            self._broken(f"{proposed['actor']} edited it, and its decision saw {seen['saw']['edited_by']!r}")
+
+    def _check_stop(self, intent: ActionIntentV1, checks: Mapping[str, Data], at: datetime) -> None:
+        if "stop_switch" in checks and checks["stop_switch"]["saw"]["stop"] is None:
+            self._refuse_stopped(intent, at, at, "it was decided as if nothing was stopped")
+
+    def _refuse_stopped(self, intent: ActionIntentV1, start: datetime, end: datetime, what: str, *also: str) -> None:
+        stops = self.stops.all_through(shifted(start, -CLOCKS_AGREE), shifted(end, CLOCKS_AGREE))
+        stop = stop_in_force(
+            [stops], tenant_id=intent.tenant_id, account_id=intent.account_id, action_type=intent.action_type
+        )
+        if stop is not None and (not also or stop.level in also):
+            self._broken(f"{what}, and {stop.stopped_by} had stopped {stop.scope} ({stop.level})")
+
+    def _check_policy(
+        self, intent: ActionIntentV1, state: BoundsInForce, data: Data, check: Data, at: datetime
+    ) -> None:
+        local = LocalTime.parse(check["saw"]["local_time"])
+        if not _near(local, at):
+            self._broken(f"its policy saw the local time {local}, at {at.isoformat()}")
+        question = question_of(intent, state, _mode(intent, state), local)
+        self._compare(check, _question_facts(intent, state, question))
+        policies = state.policies()
+        # Cedar may say more in another release of it; what does not load here cannot be asked again.
+        if not isinstance(policies, str):
+            verdict = policies.evaluate(question)
+            self._compare(check, _verdict_facts(verdict))
+            if check["passed"] is False and data["reason"] != verdict.reason:
+                self._broken(f"its reason is {data['reason']}, its policy says {verdict.reason}")
+            if data["policy_decision"] != verdict.policy_decision:
+                self._broken(f"its policy_decision is {data['policy_decision']}, that of its policy is another")
+
+    def _compare(self, check: Data, facts: Mapping[str, Any]) -> None:
+        saw = {**check["saw"], "passed": check["passed"]}
+        for name, due in facts.items():
+            if saw.get(name) != due:
+                self._broken(f"its check {check['check']!r} has {name} {saw.get(name)!r}, the bounds come to {due!r}")
+
+    def vote(self, intent: ActionIntentV1, edited_by: str | None, data: Data, entry: Data) -> None:
+        """An `APPROVAL_VOTED` entry: who, how many of how many."""
+        voter = data["voted_by"]
+        if voter != entry["actor"]:
+            self._broken(f"{entry['actor']} wrote the vote of {voter}")
+        if voter in self._voters:
+            self._broken(f"{voter} voted twice")
+        self._voters.append(voter)
+        # Fewer may count: not everybody who voted does, under the bounds of then.
+        if not 0 < data["votes"] <= len(self._voters):
+            self._broken(f"a vote counts as number {data['votes']}, of {len(self._voters)} votes")
+        state = self.state(data, entry)
+        if state is None:
+            return
+        needed = state.approvals_required(intent.action_type)
+        if data["votes_needed"] != needed:
+            self._broken(f"a vote says that {data['votes_needed']} are needed, the bounds said {needed}")
+        self._refuse_own(intent, edited_by, state, voter)
+
+    def approval_of_policy(self, decision: Data, data: Data) -> None:
+        """An `ACTION_APPROVED` entry by policy: it goes with its decision."""
+        for name in ("config_sequence", "policy_version"):
+            if decision and data[name] != decision[name]:
+                self._broken(f"its approval has {name} {data[name]}, its decision {decision[name]}")
+
+    def approval_of_people(
+        self, intent: ActionIntentV1, decision: Data, edited_by: str | None, data: Data, entry: Data
+    ) -> None:
+        """An `ACTION_APPROVED` entry by people: as many as are needed, and nothing was blocked."""
+        by, approvers = data["approved_by"], data.get("approvers", [data["approved_by"]])
+        if by != entry["actor"]:
+            self._broken(f"{entry['actor']} wrote the approval of {by}")
+        if decision and data["policy_version"] != decision["policy_version"]:
+            self._broken("its approval has another policy_version than its decision")
+        state = self.state(data, entry)
+        if state is None:
+            return
+        needed = state.approvals_required(intent.action_type)
+        self._check_approvers(approvers, by, needed)
+        # An approval that is given back has used its votes up.
+        self._voters = []
+        self._refuse_own(intent, edited_by, state, by)
+        if _is_blocked(intent, state, _at(entry)):
+            self._broken(f"it was approved although bounds {state.config_sequence} block it")
+
+    def _check_approvers(self, approvers: Sequence[str], by: str, needed: int) -> None:
+        if len(set(approvers)) < needed:
+            self._broken(f"{len(set(approvers))} approved it, the bounds asked for {needed}")
+        voted = {*self._voters, *([by] if needed == 1 else [])}
+        for name in sorted({*approvers, by} - voted):
+            self._broken(f"{name} is named as an approver and did not vote")
+
+    def _refuse_own(self, intent: ActionIntentV1, edited_by: str | None, state: BoundsInForce, by: str) -> None:
+        if is_among(by, may_not_approve(intent, edited_by, state.bounds)):
+            self._broken(f"{by} approved what is {by}'s own")
+
+    def start(self, intent: ActionIntentV1, data: Data, entry: Data) -> None:
+        """An `EXECUTION_STARTED` entry: the tool is that of the version that the intent pinned."""
+        self.state(data, entry)
+        version = intent.registry_version
+        spec = self.configs.action_type(intent.action_type, version)
+        if spec is None and version is not None:
+            self._broken(f"it pinned version {version} of {intent.action_type}, which there never was")
+        elif data["tool_hash"] != tool_hash(spec.tool if spec else None):
+            self._broken(f"it was started with another tool than version {version} of {intent.action_type} has")
+
+    def outcome(self, intent: ActionIntentV1, started_at: datetime, outcome: Data, entry: Data) -> None:
+        """An outcome's entry: which tool it says was called, and that nothing was called under a stop."""
+        spec = self.configs.action_type(intent.action_type, intent.registry_version)
+        due = (spec.tool.name if spec else None, intent.registry_version)
+        if (outcome["tool"], outcome["registry_version"]) != due:
+            self._broken(f"its outcome names the tool {outcome['tool']!r} of version {outcome['registry_version']}")
+        if outcome["attempt_count"]:
+            levels = ("autonomy", "everything") if outcome["approval_source"] == "POLICY" else ("everything",)
+            self._refuse_stopped(intent, started_at, _at(entry), "it was called", *levels)
+
+
+def _at(entry: Data) -> datetime:
+    return utc(datetime.fromisoformat(entry["at"]))
+
+
+def _mode(intent: ActionIntentV1, state: BoundsInForce) -> ResolvedMode:
+    return state.mode(intent.account_id, intent.action_type)
+
+
+def _list_facts(intent: ActionIntentV1, state: BoundsInForce) -> dict[str, Any]:
+    allowed = state.allowlist(intent.account_id)
+    listed = intent.action_type in allowed.action_types
+    return {"passed": listed, "level": allowed.level, "entries": len(allowed.action_types)}
+
+
+def _mode_facts(intent: ActionIntentV1, state: BoundsInForce) -> dict[str, Any]:
+    mode = _mode(intent, state)
+    return {"passed": mode.mode == "AUTO_EXECUTE", "mode": mode.mode, "source": mode.source}
+
+
+def _question_facts(intent: ActionIntentV1, state: BoundsInForce, question: PolicyQuestion) -> dict[str, Any]:
+    spec = state.action_type(intent.action_type)
+    return {
+        "effective_risk": question.risk,
+        "risk_tier": spec.risk_tier if spec else None,
+        "pinned_version": intent.registry_version,
+        "current_version": state.type_versions.get(intent.action_type),
+        "proposed_risk": intent.risk_level,
+        "confidence": question.confidence,
+        "min_confidence": question.min_confidence,
+    }
+
+
+def _verdict_facts(verdict: PolicyVerdict) -> dict[str, Any]:
+    return {
+        "passed": verdict.policy_decision == "AUTO_EXECUTE",
+        "policy_decision": verdict.policy_decision,
+        "clauses": verdict.clauses,
+    }
+
+
+def _near(local: LocalTime, at: datetime) -> bool:
+    """Can some clock on earth show that hour at that moment?"""
+    shown = datetime.fromisoformat(local.date).replace(hour=local.hour, tzinfo=at.tzinfo)
+    return LocalTime.of(shown) == local and abs(shown - at) <= timedelta(hours=_FARTHEST_ZONE_H + 1)
+
+
+def _is_blocked(intent: ActionIntentV1, state: BoundsInForce, at: datetime) -> bool:
+    """Do these bounds block it, whatever hour the account's own clock showed?"""
+    policies = state.policies()
+    if isinstance(policies, str):
+        return False
+    mode = _mode(intent, state)
+    return all(
+        policies.evaluate(question_of(intent, state, mode, local)).policy_decision == "BLOCK"
+        for local in _hours_around(at, state.budget_zones(intent.account_id, at)[0])
+    )
+
+
+def _hours_around(at: datetime, zone: str) -> Iterator[LocalTime]:
+    farthest = 0 if zone == DEFAULT_ZONE else _FARTHEST_ZONE_H
+    for offset in range(-farthest, farthest + 1):
+        yield LocalTime.of(shifted(at, timedelta(hours=offset)))

@@ -1,0 +1,73 @@
+"""Exported files as commands read them: line by line, as often as they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+import typer
+
+from remit.app import verify_export
+from remit.core.errors import InvalidInput
+from remit.core.ledger.verification import KeptHead, heads_of
+from remit.entrypoints.cli import output
+from remit.entrypoints.cli.lines import batches, source
+
+# A configuration's entry holds all its policies.
+LONGEST_ENTRY_BYTES = 64 * 1024 * 1024
+
+Against = Annotated[
+    str | None,
+    typer.Option("--against", metavar="EXPORT", help="An export that was kept elsewhere.", show_default=False),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """The entries of a file, read anew each time; a line that is none is an empty object."""
+
+    name: str
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return _entries(self.name)
+
+
+def export_lines(name: str) -> Iterable[dict[str, Any]]:
+    """The entries of a file by that name, or of stdin for `-`, which can be read once alone."""
+    return _entries(name) if name == "-" else ExportFile(name)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptExport:
+    """An export that was kept elsewhere, and is sound by itself."""
+
+    name: str
+    tenant_id: str
+
+    @classmethod
+    def read(cls, name: str) -> Self:
+        """Raises `InvalidInput` for what is no sound export."""
+        if name == "-":
+            raise InvalidInput("--against", "cannot be read from stdin", "name a file")
+        report = verify_export(ExportFile(name))
+        if not report.ok or report.tenant_id is None:
+            raise InvalidInput("--against", f"{name} is no sound export: {report.findings[0]}", "take another copy")
+        return cls(name, report.tenant_id)
+
+    def heads(self) -> Iterator[KeptHead]:
+        return heads_of(ExportFile(self.name))
+
+
+def _entries(name: str) -> Iterator[dict[str, Any]]:
+    with source(name) as (stream, total), output.progress("reading", total) as advance:
+        for batch in batches(stream, most=500, longest_bytes=LONGEST_ENTRY_BYTES):
+            for line in batch:
+                try:
+                    # A configuration may be longer than what one caller may send.
+                    entry = line.value(most_parts=None)
+                except InvalidInput:
+                    # Half a line is how a file that was cut off ends: a finding, not a slip of whoever asks.
+                    entry = None
+                yield entry if isinstance(entry, dict) else {}
+                advance(line.size)

@@ -1,0 +1,36 @@
+"""An export that can be read more than once, though it came as a stream: its lines in a file of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from tempfile import SpooledTemporaryFile
+from typing import Any
+
+IN_MEMORY_BYTES = 8 * 1024 * 1024
+"""A stream up to this long stays in memory; a longer one goes to the directory for temporary files."""
+
+
+class Spool:
+    """The lines of a stream, to be read again and again, one reader after the other."""
+
+    def __init__(self, file: SpooledTemporaryFile[bytes]) -> None:
+        self._file = file
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        self._file.seek(0)
+        for line in self._file:
+            yield json.loads(line)
+
+
+@contextmanager
+def spooled(entries: Iterable[Any]) -> Iterator[Iterable[Any]]:
+    """`entries`, as they are if they can be read twice, else as a `Spool`."""
+    if iter(entries) is not entries:
+        yield entries
+        return
+    with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as file:
+        for entry in entries:
+            file.write(json.dumps(entry).encode() + b"\n")
+        yield Spool(file)

@@ -1,0 +1,57 @@
+"""Verification of a tenant as it lives in the store: its ledger, and what is stored beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from remit.core.gate.budget import Counter
+from remit.core.ledger.verification import KeptHead, Report, verify
+from remit.core.records import USAGE
+from remit.flow.context import Context
+from remit.flow.reading.export import require_known
+from remit.flow.reading.live_rows import LiveRows
+
+
+def verify_live(context: Context, tenant_id: str, *, kept: Iterable[KeptHead] = ()) -> Report:
+    """
+    The invariants over the store as it is: its ledger, and every row that follows from it.
+
+    `kept` are the heads of an earlier export: each must still stand where it stood.
+    """
+    counters = _counters(context, tenant_id)
+    intents = context.store.export(tenant_id)
+    # Once the export has begun it holds nothing newer than now: whatever bounds an entry in it names are written.
+    begun = chain([*_first(intents)], intents)
+    report = Report()
+    rows = LiveRows(context, tenant_id, report)
+    own_chain = [entry.wire() for entry in context.store.chain(tenant_id, None)]
+    verify(
+        chain((entry.wire() for entry in rows.beside(begun)), own_chain),
+        own_chain=own_chain,
+        sealed=False,
+        counters=counters,
+        counters_after=lambda: _counters(context, tenant_id),
+        kept=kept,
+        report=report,
+    )
+    rows.compare_others()
+    require_known(context, tenant_id, report.entries)
+    report.tenant_id = tenant_id
+    return report
+
+
+def _first(stream: Iterator[Any]) -> Iterator[Any]:
+    first = next(stream, None)
+    if first is not None:
+        yield first
+
+
+def _counters(context: Context, tenant_id: str) -> dict[str, Counter]:
+    """By window id."""
+    return {
+        f"{usage.usage_id}|{name}": counter
+        for usage in context.store.scan(USAGE, tenant_id)
+        for name, counter in usage.counters.items()
+    }

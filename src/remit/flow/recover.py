@@ -1,0 +1,151 @@
+"""
+After a restore from a backup: nothing that may have run since the backup runs again on a guess.
+
+What was executed after the backup is not known here, so every approval without an outcome may have been carried out.
+Each ends `UNKNOWN`, keeps its charge, and is a person's to find out about; what was not decided yet goes to people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from remit.core.errors import RemitError
+from remit.core.execution import fulfilment
+from remit.core.execution.outcome import CallResult, Conclusion, tool_hash
+from remit.core.execution.publication import UNFINISHED, is_reserved
+from remit.core.ledger.verification import KeptHead
+from remit.core.lifecycle import WAITING, Case
+from remit.core.records import CASE, Key
+from remit.core.values import PLATFORM
+from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
+from remit.flow.execute.common import Keys, bound_to, end_with
+from remit.flow.gate import GateRequest, gate
+from remit.flow.reading.verify import verify_live
+from remit.ports import Snapshot, UnitOfWork, Writes
+
+RESTORED = "RESTORED"
+"""The error code of an outcome that nobody knows because the database forgot what came after its backup."""
+STOP_REASON = "restored from a backup; resume when what is UNKNOWN or waits was compared with the far sides"
+_BATCH = 100
+_HOLDER = "recover"
+
+
+@dataclass(slots=True)
+class Recovered:
+    """
+    What was found of one tenant, by intent, and what verification found before anything was changed.
+
+    `attempts` were running, `reserved` and `published` were approved and not begun: all of them ended, `UNKNOWN`
+    unless an answer was noted already. `proposed` were not decided yet and wait for a person now; `waiting` is how
+    many did so before.
+    """
+
+    tenant_id: str
+    attempts: list[str] = field(default_factory=list)
+    reserved: list[str] = field(default_factory=list)
+    published: list[str] = field(default_factory=list)
+    proposed: list[str] = field(default_factory=list)
+    waiting: int = 0
+    findings: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    def wire(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def recover_tenant(
+    context: Context, tenant_id: str, now: datetime, *, by: str, kept: Iterable[KeptHead] = ()
+) -> Recovered:
+    """
+    Look at one tenant and end what is open. Autonomy is stopped already. `kept` are the heads of an export that may
+    be newer than the backup: what it holds beyond is among the findings.
+
+    May be run again: what has ended stays as it is.
+    """
+    found = Recovered(tenant_id)
+    if tenant_id != PLATFORM:
+        report = verify_live(context, tenant_id, kept=kept)
+        found.findings = [str(finding) for finding in report.findings]
+    every = context.store.each(CASE, tenant_id)
+    while cases := list(islice(every, _BATCH)):
+        _note(found, cases)
+        _settle(context, found, cases, by, now)
+    return found
+
+
+def _note(found: Recovered, cases: Sequence[Case]) -> None:
+    for case in cases:
+        name = case.action_intent_id
+        if case.status in WAITING:
+            found.waiting += 1
+        elif case.status == "PROPOSED":
+            found.proposed.append(name)
+        elif case.status == "RUNNING":
+            found.attempts.append(name)
+        elif case.status == "APPROVED":
+            (found.reserved if is_reserved(case.publication) else found.published).append(name)
+
+
+def _settle(context: Context, found: Recovered, cases: Sequence[Case], by: str, now: datetime) -> None:
+    ended = [case for case in cases if case.status in UNFINISHED]
+    answers: list[Any] = list(context.store.transact([_end_unit(context, case, by, now) for case in ended]))
+    proposed = [case for case in cases if case.status == "PROPOSED"]
+    answers += gate(context, [GateRequest(c.action_intent_id, c.tenant_id, c.account_id) for c in proposed], now)
+    for case, answer in zip([*ended, *proposed], answers, strict=True):
+        if isinstance(answer, RemitError):
+            found.failed.append(f"{case.action_intent_id}: {answer}")
+
+
+def _end_unit(context: Context, seen: Case, by: str, now: datetime) -> UnitOfWork[str | None]:
+    """Take the one attempt of an approved intent, or take it over, and end it."""
+    keys = Keys(seen.tenant_id, seen.action_intent_id, seen.approval_id or "")
+
+    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
+        return [*keys.pinned_type(snapshot), *keys.charged(snapshot)]
+
+    def decide(snapshot: Snapshot) -> Writes[str | None]:
+        case = snapshot.get(keys.case)
+        if case is None or case.status not in UNFINISHED or case.approval_id != keys.approval_id:
+            return Writes(answer=None)
+        writer = CaseWriter(context, case, now)
+        if case.attempt is None:
+            _take(writer, snapshot, keys, by)
+        attempt = writer.case.attempt
+        assert attempt is not None
+        # An answer that was noted before the backup is known, whatever came after.
+        ending = attempt.conclusion or Conclusion(status="UNKNOWN", result=_nobody_knows())
+        return end_with(writer, snapshot, keys, attempt, ending, ending.status)
+
+    return UnitOfWork([*keys.all(), bounds_key(seen.tenant_id)], decide, more)
+
+
+def _take(writer: CaseWriter, snapshot: Snapshot, keys: Keys, by: str) -> None:
+    """The attempt of what was approved and not begun, so that nothing else may begin it, a late event among that."""
+    case, intent, approval = writer.case, keys.intent(snapshot), keys.approval(snapshot)
+    assert intent is not None and approval is not None
+    if case.publication is not None and is_reserved(case.publication):
+        # It may have left after the backup: that nobody published it cannot be said any more.
+        writer.mark_published(case.publication)
+    tool = keys.tool(snapshot)
+    writer.update(
+        attempt=fulfilment.new_attempt(
+            intent, approval.approval_id, tool, holder=_HOLDER, now=writer.now, until=writer.now
+        )
+    )
+    writer.move("RUNNING", lease_until=writer.now)
+    config_sequence = bounds_of(snapshot, intent.tenant_id).config_sequence
+    seen = {"config_sequence": config_sequence, "tool_hash": tool_hash(tool)}
+    writer.append("EXECUTION_STARTED", {**bound_to(case, approval), **seen, "outcome": None}, actor=by)
+
+
+def _nobody_knows() -> CallResult:
+    return CallResult(
+        acted="unknown",
+        error_code=RESTORED,
+        error_class="UNKNOWN",
+        error_message="the database was restored from a backup: nobody knows whether it ran after the backup was made",
+    )
