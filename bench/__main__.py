@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import dynamodb, isolation, profile
+from bench.idle import idle
 from bench.measure import Measured, by_callers, in_batches, one_by_one, warm
 from bench.over_http import CLIENTS, over_http
 from bench.raw import postgres_loop, sqlite_loop
@@ -28,10 +29,11 @@ from bench.world import open_world, proposed
 from remit import Remit, work
 
 console = Console(width=120)
-GROUPS = ["sqlite", "http", "reading", "postgres", "growth", "worker", "dynamodb", "isolation"]
+GROUPS = ["sqlite", "http", "reading", "postgres", "growth", "worker", "idle", "dynamodb", "isolation"]
 LARGEST_GROWTH = 1.3
 LARGEST_READING = 1.5
 MOST_MEMORY_MB = 300
+MOST_IDLE_PERCENT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +94,18 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
         yield lambda: _against_postgres(folder, options.rounds)
     if "growth" in wanted:
         yield lambda: _growth(folder, 1_000_000 if options.full else 100_000)
-    if "worker" in wanted:
-        yield lambda: _worker(folder)
+    yield from _workers(folder, wanted)
     if "dynamodb" in wanted:
         yield lambda: _on_dynamodb(options.rounds)
     if "isolation" in wanted:
         yield lambda: _isolated(options.rounds)
+
+
+def _workers(folder: Path, wanted: Sequence[str]) -> Iterator[Callable[[], list[Row]]]:
+    if "worker" in wanted:
+        yield lambda: _worker(folder)
+    if "idle" in wanted:
+        yield lambda: _idle(folder)
 
 
 def _isolated(rounds: int) -> list[Row]:
@@ -219,6 +227,19 @@ def _worker(folder: Path) -> list[Row]:
     return [
         Row("SQLite, decided and published, batches of 200", measured=decided),
         Row("SQLite, executed by one worker (internal connector)", measured=executed),
+    ]
+
+
+def _idle(folder: Path) -> list[Row]:
+    return [
+        Row(
+            f"SQLite, an idle worker at {tenants:,} tenants",
+            ratio=100 * share,
+            target=MOST_IDLE_PERCENT,
+            at_most=True,
+            unit="% of a core",
+        )
+        for tenants, share in idle(folder)
     ]
 
 

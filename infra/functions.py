@@ -62,7 +62,7 @@ FUNCTIONS = (
         f"{_HERE}.reconcile.handler",
         "what nobody waits for",
         timeout_s=300,
-        writes=DECIDING | {"policy_versions"},
+        writes=DECIDING,
         publishes=True,
     ),
     Function(
@@ -70,7 +70,9 @@ FUNCTIONS = (
         f"{_HERE}.notify.handler",
         "follows the ledger: counts days, tells people",
         timeout_s=300,
-        writes=frozenset({"consumers", "daily_counts", "notification_states", "outboxes", "deliveries"}),
+        writes=frozenset(
+            {"consumers", "daily_counts", "notification_states", "outboxes", "deliveries", "policy_versions"}
+        ),
         deletes=frozenset({"outboxes", "deliveries"}),
         with_ledger=False,
         reads_secret=True,

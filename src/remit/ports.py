@@ -143,6 +143,28 @@ class QueueLine(NamedTuple):
         return self.expires_at, self.action_intent_id
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerPage:
+    """
+    Entries of a tenant's ledger in the order in which the store took them in, each with the position behind it.
+
+    `position` is behind all that was looked at, and `more` says that there may be more already.
+    """
+
+    entries: Sequence[tuple[LedgerEntry, str]]
+    position: str
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedTenants:
+    """Tenants whose ledgers grew, and the position up to which that was looked at; `more` may be there already."""
+
+    tenants: Sequence[str]
+    position: str
+    more: bool
+
+
 class Store(Protocol):
     """
     Where Remit remembers. Passes `remit.testing.store_contract`, or is none.
@@ -188,10 +210,16 @@ class Store(Protocol):
         ...
 
     def due(self, now: datetime, limit: int) -> list[Case]:
-        """Cases of all tenants whose `due_at` has come and that no worker may take, the longest due first.
-
-        Queued ones that have expired are among them.
         """
+        Cases of all tenants whose `due_at` has come and that no worker may take; queued ones that have expired are
+        among them.
+
+        What moves comes before what rests, tenants take turns, and within one the longest due comes first.
+        """
+        ...
+
+    def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
+        """Records of one kind of all tenants whose `due_at` has come, each with its tenant, the longest due first."""
         ...
 
     def claim(
@@ -244,6 +272,27 @@ class Store(Protocol):
         self, tenant_id: str, event_types: Sequence[str], account_id: str | None, after: str | None, limit: int
     ) -> list[LedgerEntry]:
         """Entries of these types, newest first, then by id downwards. `after` is an `entry_cursor`."""
+        ...
+
+    def ledger_after(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> LedgerPage:
+        """
+        Entries of these types behind the position `after`, of about `limit` entries of any type.
+
+        The order is that in which the store took entries in, whatever times they carry: behind a position that was
+        answered nothing is ever missing, also what was committed late. Positions sort as that order does.
+        """
+        ...
+
+    def ledger_position(self, tenant_id: str, since: datetime | None = None) -> str:
+        """
+        The position of now: what is committed from here on is behind it.
+
+        With `since`, one that every entry is behind that carries this time or a later one.
+        """
+        ...
+
+    def tenants_after(self, after: str, limit: int) -> ChangedTenants:
+        """The tenants of about the next `limit` entries behind a position, in the ledgers of all together."""
         ...
 
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:

@@ -323,7 +323,7 @@ def test_the_policies_of_every_version_are_kept_so_that_old_decisions_can_be_exp
     assert len(world.inner.scan(POLICY_VERSION, TENANT)) == 2
 
 
-def test_policies_that_a_crash_left_unkept_are_kept_when_a_worker_begins(world):
+def test_policies_that_a_crash_left_unkept_are_kept_when_what_they_decided_is_followed(world):
     rule = {"name": "own.cedar", "text": '@id("new") @reason("NEW") forbid (principal, action, resource);'}
     wanted = parse_bounds(bounds(policies=[rule]))
     unit = change_unit(world.app.context, TENANT, lambda _: wanted, by="ann", now=NOON)
@@ -331,6 +331,6 @@ def test_policies_that_a_crash_left_unkept_are_kept_when_a_worker_begins(world):
     world.submit()
     assert world.app.why(TENANT, "i-1")["clause"] is None
 
-    world.app.keep_policies()
+    world.app.follow()
 
     assert world.app.why(TENANT, "i-1")["clause"]["clause_id"] == "new"

@@ -107,7 +107,7 @@ class App(Part):
     def _show_settings(self, settings: Settings) -> None:
         self.settings = settings
         self.apply, self.apply_part, self.bounds = settings.apply, settings.apply_part, settings.bounds
-        self.keep_policies, self.check_policies = settings.keep_policies, settings.check_policies
+        self.check_policies = settings.check_policies
         self.stop, self.resume = settings.stop, settings.resume
         self.create_key, self.keys, self.revoke_key = settings.create_key, settings.keys, settings.revoke_key
         self.authenticate = settings.authenticate

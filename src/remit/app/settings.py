@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,14 +14,13 @@ from remit.core.identity.api_key import ApiKey, parse_new_key
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import LINK_LIVES, csrf_token
-from remit.core.values import PLATFORM, check_person
+from remit.core.values import check_person
 from remit.flow.context import bounds_now, in_one_write
+from remit.flow.kept_policies import keep_policies_unit
 from remit.flow.reading.known import require_seen
 from remit.flow.settings import bounds as bounds_flow
 from remit.flow.settings import keys as keys_flow
 from remit.flow.settings import sessions
-
-log = logging.getLogger(__name__)
 
 
 class Settings(Part):
@@ -75,24 +73,16 @@ class Settings(Part):
         change = bounds_flow.change_unit(
             self.context, tenant_id, wanted, by=by, now=now, expected_sequence=expected_sequence
         )
-        changed, _ = self._one(in_one_write(change, bounds_flow.keep_policies_unit(tenant_id)))
+        # Those before it too: this release may have decided by them, which an earlier one kept as it reads them itself.
+        kept = keep_policies_unit(tenant_id)
+        if before.config_sequence:
+            self._one(kept)
+        changed, _ = self._one(in_one_write(change, kept))
         return changed
 
     def bounds(self, tenant_id: str) -> BoundsInForce:
         """The bounds in force for a tenant."""
         return bounds_now(self.context, tenant_id)
-
-    def keep_policies(self) -> None:
-        """Keep every tenant's policies as this release reads them: a later one has to explain today's decisions."""
-        for tenant_id in self.context.store.tenants():
-            # The platform keeps keys and stops, and has no bounds.
-            if tenant_id == PLATFORM:
-                continue
-            try:
-                self._one(bounds_flow.keep_policies_unit(tenant_id))
-            except Exception:
-                # What one tenant has stored keeps no process from starting for the others.
-                log.exception("the policies of tenant %s could not be kept", tenant_id)
 
     check_policies = FlowMethod(bounds_flow.rules_of)
 

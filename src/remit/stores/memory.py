@@ -16,9 +16,19 @@ from remit.core.errors import RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case
-from remit.core.records import CASE, CHAIN, KINDS, Key, Kind
+from remit.core.records import CASE, CHAIN, KINDS, Key, Kind, due_at
 from remit.core.values import Stored
-from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, UnitOfWork, Writes, needed
+from remit.ports import (
+    CaseFilter,
+    ChangedTenants,
+    LedgerPage,
+    QueueLine,
+    QueuePlace,
+    Snapshot,
+    UnitOfWork,
+    Writes,
+    needed,
+)
 from remit.stores.units import (
     RecordId,
     RecordSnapshot,
@@ -27,9 +37,9 @@ from remit.stores.units import (
     check_may_put,
     cursor_of,
     first_of_each,
-    in_turns,
     queue_line,
     record_id,
+    tenants_in_turn,
 )
 
 T = TypeVar("T")
@@ -47,6 +57,7 @@ class MemoryStore:
         self._lock = threading.RLock()
         self._records: dict[str, dict[tuple[str, str], Stored]] = {name: {} for name in KINDS}
         self._chains: dict[_Chain, list[LedgerEntry]] = {}
+        self._ledger: list[LedgerEntry] = []
 
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         with self._lock:
@@ -80,13 +91,23 @@ class MemoryStore:
             if (case.expires_at <= now and case.status == "APPROVED")
             or (not case.queued and case.due_at is not None and case.due_at <= now)
         ]
-        return sorted(due, key=_by_due)[:limit]
+        due.sort(key=_by_due)
+        moving = tenants_in_turn([case for case in due if case.status in MOVING], limit, _tenant_of)
+        resting = [case for case in due if case.status not in MOVING]
+        return moving + tenants_in_turn(resting, limit - len(moving), _tenant_of)
+
+    def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
+        with self._lock:
+            records = list(self._records[kind.name].items())
+        due = [(at, tenant, id, record) for (tenant, id), record in records if (at := due_at(record)) and at <= now]
+        due.sort(key=lambda each: each[:3])
+        return [(tenant, cast(S, record)) for _, tenant, _, record in due[:limit]]
 
     def claim(
         self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
     ) -> list[T | RemitError]:
         with self._lock:
-            taken = in_turns(sorted(self._queued(now, connectors), key=_by_due), limit)
+            taken = tenants_in_turn(sorted(self._queued(now, connectors), key=_by_due), limit, _tenant_of)
             return self.transact([unit_for(case) for case in taken])
 
     def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:
@@ -139,6 +160,32 @@ class MemoryStore:
         start = None if after is None else cursor_of(after)
         return [entry for entry in found if start is None or by_time(entry) < start][:limit]
 
+    def ledger_after(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> LedgerPage:
+        with self._lock:
+            start, end = int(after or 0), len(self._ledger)
+            places = [n for n in range(start, end) if self._ledger[n].tenant_id == tenant_id]
+            more = len(places) > limit
+            found = [(self._ledger[n], _position(n + 1)) for n in places[:limit]]
+        behind = found[-1][1] if more else _position(max(start, end))
+        return LedgerPage([each for each in found if each[0].event_type in event_types], behind, more)
+
+    def ledger_position(self, tenant_id: str, since: datetime | None = None) -> str:
+        with self._lock:
+            first = (
+                n
+                for n, entry in enumerate(self._ledger)
+                if since is not None and entry.tenant_id == tenant_id and by_time(entry)[0] >= since
+            )
+            return _position(next(first, len(self._ledger)))
+
+    def tenants_after(self, after: str, limit: int) -> ChangedTenants:
+        with self._lock:
+            start = int(after or 0)
+            some = self._ledger[start : start + limit]
+            more = start + len(some) < len(self._ledger)
+        names = list(dict.fromkeys(entry.tenant_id for entry in some))
+        return ChangedTenants(names, _position(start + len(some)), more)
+
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
         with self._lock:
             names = sorted(name for tenant, name in self._chains if tenant == tenant_id and name is not None)
@@ -183,6 +230,7 @@ class MemoryStore:
                 self._records[kind][tenant_id, id] = record
         for entry in call.entries:
             self._chains.setdefault((entry.tenant_id, entry.action_intent_id), []).append(entry)
+        self._ledger += call.entries
 
 
 class _Call:
@@ -223,6 +271,14 @@ class _Call:
         for key, record in [*writes.puts, *((key, None) for key in writes.deletes)]:
             self.written[check_may_put(key, shown)] = record
         self.entries += writes.entries
+
+
+def _position(behind: int) -> str:
+    return f"{behind:012d}"
+
+
+def _tenant_of(case: Case) -> str:
+    return case.tenant_id
 
 
 def _by_due(case: Case) -> tuple[datetime, str, str]:

@@ -18,7 +18,17 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import Key, Kind
 from remit.core.values import Stored
-from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, Store, UnitOfWork, Writes
+from remit.ports import (
+    CaseFilter,
+    ChangedTenants,
+    LedgerPage,
+    QueueLine,
+    QueuePlace,
+    Snapshot,
+    Store,
+    UnitOfWork,
+    Writes,
+)
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
@@ -62,6 +72,9 @@ class StoreWrapper(Store):
     def due(self, now: datetime, limit: int) -> list[Case]:
         return self.inner.due(now, limit)
 
+    def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
+        return self.inner.due_records(kind, now, limit)
+
     def claim(
         self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
     ) -> list[T | RemitError]:
@@ -94,6 +107,15 @@ class StoreWrapper(Store):
         self, tenant_id: str, event_types: Sequence[str], account_id: str | None, after: str | None, limit: int
     ) -> list[LedgerEntry]:
         return self.inner.recent(tenant_id, event_types, account_id, after, limit)
+
+    def ledger_after(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> LedgerPage:
+        return self.inner.ledger_after(tenant_id, event_types, after, limit)
+
+    def ledger_position(self, tenant_id: str, since: datetime | None = None) -> str:
+        return self.inner.ledger_position(tenant_id, since)
+
+    def tenants_after(self, after: str, limit: int) -> ChangedTenants:
+        return self.inner.tenants_after(after, limit)
 
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
         return self.inner.export(tenant_id)

@@ -50,7 +50,6 @@ def work(
     `on_done` is told the status of each execution that this worker ended. `worker_id` names it in the attempts it
     holds, and may never be used again; without one it makes its own.
     """
-    remit.keep_policies()
     with notifying(remit), ThreadPoolExecutor(concurrency, thread_name_prefix="remit-call") as pool:
         loop = WorkerLoop(remit, pool, concurrency, stop or threading.Event(), on_done, worker_id or uuid7())
         loop.run(until_idle=until_idle)

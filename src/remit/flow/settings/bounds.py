@@ -10,9 +10,9 @@ from remit.core.errors import BoundsChanged, InvalidInput
 from remit.core.gate.action_type import ActionType
 from remit.core.gate.autonomy import Stop, StopLevel, Stops, StopScope, check_stop
 from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, check_policy_texts, replace_bounds
-from remit.core.gate.policy import PLATFORM_POLICIES, Clause, PolicySource, clauses_of, load_policies, policy_version
+from remit.core.gate.policy import Clause, PolicySource, clauses_of, load_policies
 from remit.core.ledger.config_change import config_data
-from remit.core.records import ACTION_TYPE, POLICY_VERSION, STOPS, THE_ONE, Key, PolicyVersion, type_id
+from remit.core.records import ACTION_TYPE, STOPS, THE_ONE, Key, type_id
 from remit.flow.context import Context, TenantLedgerWriter, bounds_key, bounds_of, chain_head_key
 from remit.ports import Connector, Snapshot, UnitOfWork, Writes
 
@@ -95,30 +95,6 @@ def next_bounds(before: BoundsInForce, wanted: Bounds, now: datetime, expected_s
     if before.bounds == wanted and before.config_sequence > 0:
         return before
     return replace_bounds(before, wanted, now)
-
-
-def keep_policies_unit(tenant_id: str) -> UnitOfWork[None]:
-    """Keep the policies in force under their content hash, if they are not kept yet."""
-    bounds_at = bounds_key(tenant_id)
-
-    def version_of(snapshot: Snapshot) -> PolicyVersion:
-        in_force = bounds_of(snapshot, tenant_id)
-        return PolicyVersion(
-            version=policy_version(in_force.bounds.policies),
-            platform=PLATFORM_POLICIES,
-            sources=in_force.bounds.policies,
-        )
-
-    def key_of(snapshot: Snapshot) -> Key[PolicyVersion]:
-        return Key(POLICY_VERSION, tenant_id, version_of(snapshot).version)
-
-    def change(snapshot: Snapshot) -> Writes[None]:
-        writes: Writes[None] = Writes(answer=None)
-        if snapshot.get(key_of(snapshot)) is None:
-            writes.put(key_of(snapshot), version_of(snapshot))
-        return writes
-
-    return UnitOfWork(reads=[bounds_at], decide=change, then_reads=lambda snapshot: [key_of(snapshot)])
 
 
 def stop_unit(

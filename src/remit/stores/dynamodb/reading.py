@@ -106,6 +106,19 @@ class TableReading:
         matching: Filter = _EVERYTHING,
     ) -> Iterator[ItemKey]:
         """Where everything is that these partitions of an index hold there, in the order of its sort keys."""
+        found = self.placed(index, partitions, between, backwards=backwards, matching=matching)
+        return (key for _, key in found)
+
+    def placed(
+        self,
+        index: Index,
+        partitions: Sequence[str],
+        between: Between,
+        *,
+        backwards: bool = False,
+        matching: Filter = _EVERYTHING,
+    ) -> Iterator[tuple[str, ItemKey]]:
+        """The same with the sort keys."""
         if between.empty:
             return iter(())
         condition, values = between.condition(index.sort)
@@ -124,7 +137,7 @@ class TableReading:
         # The first page of each at the same time; further ones as they are needed.
         begun = self.at_once(_begun, [_places(index, each) for each in pages])
         merged = heapq.merge(*begun, key=itemgetter(0), reverse=backwards)
-        return (key for sort, key in merged if between.holds(sort))
+        return ((sort, key) for sort, key in merged if between.holds(sort))
 
     def cases(self, places: Iterator[ItemKey], holds: Callable[[Case], bool], limit: int) -> list[Case]:
         """The first `limit` cases, read now, for which `holds` is still true."""

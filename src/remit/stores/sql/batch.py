@@ -123,7 +123,7 @@ class SqlBatch:
             if unread or before is not None:
                 yield target[0], "delete", target[1:]
             return
-        row = record_row(*target[1:], record)
+        row = record_row(*target, record)
         if unread:
             yield target[0], "upsert", row
         elif before is None:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import RowChange
+from remit.stores.sql.ledger_order import LedgerOrder
 from remit.stores.sql.rows import Row
 from remit.stores.units import RecordId
 
@@ -42,6 +43,11 @@ class Dialect(Protocol):
         """As messages call it, without a password."""
         ...
 
+    @property
+    def order(self) -> LedgerOrder:
+        """The order in which it took in the ledger."""
+        ...
+
     def exists(self) -> bool:
         """False where opening would make the database itself."""
         ...
@@ -56,6 +62,10 @@ class Dialect(Protocol):
 
     def lock_for_migration(self, connection: sqlalchemy.Connection) -> None:
         """In the open transaction: nobody else migrates until it ends."""
+        ...
+
+    def prepare(self, connection: sqlalchemy.Connection) -> None:
+        """After a migration, in its transaction: what a database needs that came from elsewhere."""
         ...
 
     def has_table(self, driver: Any, table: str) -> bool: ...

@@ -23,6 +23,7 @@ from remit.core.errors import InvalidInput
 from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import Operation, RowChange
 from remit.stores.sql.dialect import DriverFault, Stale, driver_error, grouped, is_lost
+from remit.stores.sql.ledger_order import TransactionOrder
 from remit.stores.sql.rows import BIGINTS, BLOBS, EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, Row
 from remit.stores.units import RecordId
 
@@ -62,6 +63,8 @@ _CANNOT_BE_OPENED = {
 class Postgres:
     """A `Dialect`."""
 
+    order = TransactionOrder()
+
     def __init__(self, url: sqlalchemy.URL) -> None:
         self._url = url.set(drivername="postgresql+psycopg")
         # A password may stand among the options as well.
@@ -85,6 +88,10 @@ class Postgres:
 
     def lock_for_migration(self, connection: sqlalchemy.Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+
+    def prepare(self, connection: sqlalchemy.Connection) -> None:
+        """A dump that was restored counts on from the numbers that its transactions had where it came from."""
+        connection.exec_driver_sql(_COUNT_ON)
 
     def has_table(self, driver: psycopg.Connection, table: str) -> bool:
         row = driver.execute("SELECT to_regclass(%s)", (table,)).fetchone()
@@ -208,6 +215,22 @@ def _prepare_reader(driver: psycopg.Connection, _record: Any) -> None:
         driver.commit()
     driver.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     driver.read_only = True
+
+
+_NUMBER = "pg_current_xact_id()::text::bigint"
+# The default is evaluated for every row, so it holds the base itself; readers look it up.
+_COUNT_ON = f"""
+DO $$
+DECLARE
+    last bigint := (SELECT max(position) FROM {SEGMENTS});
+    base bigint := (SELECT coalesce(max(known.base), 0) FROM ledger_base AS known);
+BEGIN
+    IF last >= base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN
+        DELETE FROM ledger_base;
+        INSERT INTO ledger_base VALUES (last);
+        EXECUTE 'ALTER TABLE {SEGMENTS} ALTER COLUMN position SET DEFAULT {_NUMBER} + ' || last;
+    END IF;
+END $$"""
 
 
 @lru_cache

@@ -25,35 +25,53 @@ def listed(statuses: frozenset[Status]) -> str:
 
 _OF_CASE = "cases.tenant_id = state.tenant_id AND cases.id = state.id"
 _STATE_AND_CASE = f"{STATES} AS state JOIN cases ON {_OF_CASE}"
-DUE = f"""
-    SELECT cases.body FROM (
-        SELECT tenant_id, id, due_at_us FROM (
-            SELECT tenant_id, id, due_at_us FROM {STATES} WHERE queue IS NULL AND due_at_us <= :now
-            ORDER BY due_at_us, tenant_id, id LIMIT :limit
-        ) AS moving
+
+
+def _longest_due(due_at: str, where: str) -> str:
+    return f"""
+        SELECT tenant_id, id FROM {STATES} WHERE {where} AND {due_at} <= :now
+        ORDER BY {due_at}, tenant_id, id LIMIT :limit"""
+
+
+_MOVING, _WAITING = f"status IN ({listed(MOVING)})", f"status IN ({listed(WAITING)})"
+_UNTAKEN, _EXPIRING = f"queue IS NULL AND {_MOVING}", "queue IS NOT NULL AND status = 'APPROVED'"
+UNTAKEN_DUE, RESTING_DUE = _longest_due("due_at_us", _UNTAKEN), _longest_due("due_at_us", _WAITING)
+EXPIRING_DUE = _longest_due("expires_at_us", _EXPIRING)
+
+
+def _tenants_among(where: str) -> str:
+    """The tenants that have such states, from one on: by hopping along an index, not by reading all of them."""
+    return f"""
+    WITH RECURSIVE hop (tenant_id) AS (
+        SELECT min(tenant_id) FROM {STATES} WHERE {where} AND tenant_id > :after
         UNION ALL
-        SELECT tenant_id, id, expires_at_us FROM (
-            SELECT tenant_id, id, expires_at_us FROM {STATES}
-            WHERE queue IS NOT NULL AND status = 'APPROVED' AND expires_at_us <= :now
-            ORDER BY expires_at_us, tenant_id, id LIMIT :limit
-        ) AS expired
-    ) AS state JOIN cases ON {_OF_CASE}
-    ORDER BY state.due_at_us, state.tenant_id, state.id LIMIT :limit"""
+        SELECT (SELECT min(tenant_id) FROM {STATES} WHERE {where} AND tenant_id > hop.tenant_id)
+        FROM hop WHERE hop.tenant_id IS NOT NULL
+    )
+    SELECT tenant_id FROM hop WHERE tenant_id IS NOT NULL LIMIT :limit"""
+
+
+MOVING_TENANTS, WAITING_TENANTS = _tenants_among(_MOVING), _tenants_among(_WAITING)
+UNTAKEN_TENANTS = _tenants_among(_UNTAKEN)
+# Of one tenant, carried by the index on its moving cases, and by that on its waiting ones.
+UNTAKEN_DUE_OF = f"""
+    SELECT tenant_id, id FROM {STATES} WHERE tenant_id = :tenant AND {_UNTAKEN} AND due_at_us <= :now
+    ORDER BY due_at_us LIMIT :limit"""
+RESTING_DUE_OF = f"""
+    SELECT tenant_id, id FROM {STATES} WHERE tenant_id = :tenant AND {_WAITING} AND expires_at_us <= :now
+    ORDER BY expires_at_us LIMIT :limit"""
+
+
+def due_records(kind: str) -> str:
+    return f"SELECT tenant_id, body FROM {kind} WHERE due_at_us <= :now ORDER BY due_at_us, tenant_id, id LIMIT :limit"
+
+
 BUSY = f"SELECT EXISTS (SELECT 1 FROM {STATES} WHERE status IN ({listed(MOVING)}))"
 # Counted without reading a case: by their states, and what has none by the number of all.
 COUNTS = f"SELECT status, count(*) FROM {STATES} WHERE tenant_id = :tenant GROUP BY status"
 COUNT_ALL = "SELECT count(*) FROM cases WHERE tenant_id = :tenant"
 SEGMENTS_OF_CHAIN = f"SELECT body FROM {SEGMENTS} WHERE tenant_id = :tenant AND chain = :chain ORDER BY first"
 EXPORT = f"SELECT body FROM {SEGMENTS} WHERE tenant_id = :tenant AND chain > '{TENANT_CHAIN}' ORDER BY chain, first"
-QUEUED_TENANTS = f"""
-    WITH RECURSIVE hop (tenant_id) AS (
-        SELECT min(tenant_id) FROM {STATES} WHERE status IN ({listed(MOVING)}) AND tenant_id > :after
-        UNION ALL
-        SELECT (SELECT min(tenant_id) FROM {STATES}
-                WHERE status IN ({listed(MOVING)}) AND tenant_id > hop.tenant_id)
-        FROM hop WHERE hop.tenant_id IS NOT NULL
-    )
-    SELECT tenant_id FROM hop WHERE tenant_id IS NOT NULL LIMIT :limit"""
 QUEUED = f"""
     SELECT cases.body FROM {STATES} AS state JOIN cases ON {_OF_CASE}
     WHERE state.tenant_id = :tenant AND state.status IN ({listed(MOVING)}) AND state.due_at_us <= :now

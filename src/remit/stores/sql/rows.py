@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from remit.core.lifecycle import UNANSWERED, Case
-from remit.core.records import CASE, KINDS
+from remit.core.records import CASE, KINDS, TIMED, due_at
 from remit.core.values import Stored
 from remit.stores.segments import Segment
 from remit.stores.units import cursor_of
@@ -21,6 +21,7 @@ from remit.stores.units import cursor_of
 Row = tuple[Any, ...]
 
 TABLES: dict[str, tuple[str, ...]] = dict.fromkeys(KINDS, ("body", "tenant_id", "id"))
+TABLES |= dict.fromkeys(TIMED, ("body", "due_at_us", "tenant_id", "id"))
 # The key comes last, so that one row serves INSERT and UPDATE alike.
 TABLES[CASE.name] = ("body", "status", "reason", "account_id", "action_type", "created_at_us", "tenant_id", "id")
 # No index names these but that of rare reasons: where the rest stays, PostgreSQL can change a row in its place.
@@ -61,9 +62,12 @@ def moment(us: int) -> datetime:
     return _EPOCH + us * _MICROSECOND
 
 
-def record_row(tenant_id: str, id: str, record: Stored) -> Row:
+def record_row(kind: str, tenant_id: str, id: str, record: Stored) -> Row:
     """In the order of the `TABLES` entry of its kind."""
     body = record.to_json()
+    if kind in TIMED:
+        due = due_at(record)
+        return body, None if due is None else microseconds(due), tenant_id, id
     if isinstance(record, Case):
         created_at_us = microseconds(record.created_at)
         return body, record.status, record.reason, record.account_id, record.action_type, created_at_us, tenant_id, id

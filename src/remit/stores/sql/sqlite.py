@@ -18,6 +18,7 @@ from remit.core.errors import InvalidInput
 from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import Operation, RowChange
 from remit.stores.sql.dialect import DriverFault, Stale, driver_error, grouped
+from remit.stores.sql.ledger_order import RowOrder
 from remit.stores.sql.rows import EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, Row
 from remit.stores.units import RecordId
 
@@ -35,6 +36,8 @@ _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 class Sqlite:
     """A `Dialect`."""
+
+    order = RowOrder()
 
     def __init__(self, url: sqlalchemy.URL) -> None:
         path = url.database
@@ -60,6 +63,9 @@ class Sqlite:
 
     def lock_for_migration(self, connection: sqlalchemy.Connection) -> None:
         """BEGIN IMMEDIATE has done it."""
+
+    def prepare(self, connection: sqlalchemy.Connection) -> None:
+        """The numbers of rows come along with them."""
 
     def has_table(self, driver: sqlite3.Connection, table: str) -> bool:
         found = driver.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
+from functools import partial
 from typing import Any, Self, TypeVar, cast
 
 import sqlalchemy
@@ -15,11 +16,12 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import CASE, Key, Kind
 from remit.core.values import Stored
-from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, UnitOfWork
+from remit.ports import CaseFilter, ChangedTenants, LedgerPage, QueueLine, QueuePlace, Snapshot, UnitOfWork
 from remit.stores.group_commit import GroupCommit
 from remit.stores.segments import Segment, kinds_of, unpack
 from remit.stores.sql import queries
 from remit.stores.sql.dialect import Dialect, DriverFault, raise_ours
+from remit.stores.sql.due import DueCases
 from remit.stores.sql.loading import loaded
 from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.misfiled import PAGE, misfiled
@@ -27,7 +29,7 @@ from remit.stores.sql.postgres import Postgres
 from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment, segment_at_us
 from remit.stores.sql.sqlite import Sqlite
 from remit.stores.sql.writer import SqlWriter
-from remit.stores.units import RecordSnapshot, by_time, cursor_of, parse_record, record_id
+from remit.stores.units import RecordSnapshot, after_each, by_time, cursor_of, parse_record, record_id
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
@@ -46,6 +48,7 @@ class SqlStore:
         self._dialect = dialect
         self._writer = SqlWriter(dialect.writer(), dialect)
         self._last_claimed = ""
+        self._due = DueCases()
         self._group_commit = GroupCommit(self._writer.carry_out)
         self._readers = dialect.readers()
 
@@ -94,7 +97,7 @@ class SqlStore:
     def _queued_tenants(self, driver: Any, limit: int) -> list[str]:
         def after(tenant_id: str) -> list[str]:
             given = {"after": tenant_id, "limit": limit}
-            return [name for (name,) in self._dialect.fetch(driver, queries.QUEUED_TENANTS, given)]
+            return [name for (name,) in self._dialect.fetch(driver, queries.MOVING_TENANTS, given)]
 
         behind = after(self._last_claimed)
         return behind if len(behind) >= limit else list(dict.fromkeys([*behind, *after("")]))[:limit]
@@ -121,7 +124,16 @@ class SqlStore:
         return misfiled(self._fetch, tenant_id)
 
     def due(self, now: datetime, limit: int) -> list[Case]:
-        return _cases(self._fetch(queries.DUE, now=microseconds(now), limit=limit))
+        def find(driver: Any) -> list[Case]:
+            places = self._due.places(partial(self._dialect.fetch, driver), microseconds(now), limit)
+            found = loaded(self._dialect, driver, places, lock=False)
+            return [case for place in places if isinstance(case := found[place], Case)]
+
+        return self._with_reader(find)
+
+    def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
+        rows = self._fetch(queries.due_records(kind.name), now=microseconds(now), limit=limit)
+        return [(tenant_id, cast(S, parse_record(kind.name, body))) for tenant_id, body in rows]
 
     def busy(self) -> bool:
         return bool(self._fetch(queries.BUSY)[0][0])
@@ -195,6 +207,31 @@ class SqlStore:
                 break
             upto = older
         return found[:limit]
+
+    def ledger_after(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> LedgerPage:
+        def read(driver: Any) -> tuple[list[tuple[str, bytes | None]], str]:
+            fetch = partial(self._dialect.fetch, driver)
+            # First: what is committed in between is not behind it.
+            head = self._dialect.order.head(fetch)
+            return self._dialect.order.after(fetch, tenant_id, kinds_of(event_types), after, limit), head
+
+        rows, head = self._with_reader(read)
+        segments = [(position, unpack(body) if body is not None else []) for position, body in rows]
+        more, last = len(rows) >= limit, rows[-1][0] if rows else after
+        return LedgerPage(after_each(segments, after, event_types), last if more else max(last, head), more)
+
+    def ledger_position(self, tenant_id: str, since: datetime | None = None) -> str:
+        order = self._dialect.order
+        if since is None:
+            return self._with_reader(lambda driver: order.head(partial(self._dialect.fetch, driver)))
+        since_us = microseconds(since)
+        return self._with_reader(lambda driver: order.before(partial(self._dialect.fetch, driver), tenant_id, since_us))
+
+    def tenants_after(self, after: str, limit: int) -> ChangedTenants:
+        order = self._dialect.order
+        return ChangedTenants(
+            *self._with_reader(lambda driver: order.tenants(partial(self._dialect.fetch, driver), after, limit))
+        )
 
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
         try:

@@ -14,7 +14,7 @@ import sqlalchemy
 from remit.core.errors import InvalidInput
 from remit.stores.sql.dialect import Dialect, raise_ours
 
-HEAD = "2001"
+HEAD = "2002"
 """The newest revision, known here so that a start that has nothing to do need not load Alembic."""
 FIRST_FORMAT = ("0001", "0002", "0003", "0004")
 VERSION_TABLE = "remit_schema_version"
@@ -24,7 +24,7 @@ _one_at_a_time = threading.Lock()
 
 def migrate(url: str, revision: str = HEAD) -> None:
     """
-    Create or upgrade the schema, in one transaction; does nothing if it is there already.
+    Create or upgrade the schema, in one transaction; hardly does anything if it is there already.
 
     Raises `InvalidInput` if a newer version of Remit has been at work in this database, or if it is not one that
     can be used as it is.
@@ -38,12 +38,13 @@ def migrate_with(dialect: Dialect, revision: str = HEAD) -> None:
     engine = dialect.writer()
     try:
         with engine.begin() as connection:
-            if _revision(dialect, connection) == revision:
-                return
-            dialect.lock_for_migration(connection)
-            # Last, so that whoever holds it waits for no database.
-            with _one_at_a_time:
-                _upgrade(dialect, connection, revision)
+            if _revision(dialect, connection) != revision:
+                dialect.lock_for_migration(connection)
+                # Last, so that whoever holds it waits for no database.
+                with _one_at_a_time:
+                    _upgrade(dialect, connection, revision)
+            if revision == HEAD:
+                dialect.prepare(connection)
     except Exception as error:
         refusal = dialect.refusal(error)
         if refusal is not None:
