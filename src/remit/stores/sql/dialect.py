@@ -60,6 +60,13 @@ class Dialect(Protocol):
 
     def has_table(self, driver: Any, table: str) -> bool: ...
 
+    def data_version(self, driver: Any, /) -> object:
+        """
+        In the writer's open transaction: what is the same as the last time as long as no other connection has
+        committed anything since. `None` where a database does not tell, or others may write while it is open.
+        """
+        ...
+
     def load(self, driver: Any, places: Iterable[RecordId], *, lock: bool) -> list[tuple[str, str, str, Any]]:
         """
         Kind, tenant, id and body of what exists there, a chain as its segments in their order; with `lock`, contended

@@ -90,6 +90,9 @@ class Postgres:
         row = driver.execute("SELECT to_regclass(%s)", (table,)).fetchone()
         return row is not None and row[0] is not None
 
+    def data_version(self, _: psycopg.Connection) -> None:
+        """Others write while a transaction is open."""
+
     def load(
         self, driver: psycopg.Connection, places: Iterable[RecordId], *, lock: bool
     ) -> list[tuple[str, str, str, Any]]:

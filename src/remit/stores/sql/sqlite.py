@@ -65,6 +65,9 @@ class Sqlite:
         found = driver.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
         return found.fetchone() is not None
 
+    def data_version(self, driver: sqlite3.Connection) -> object:
+        return driver.execute("PRAGMA data_version").fetchone()[0]
+
     def load(
         self, driver: sqlite3.Connection, places: Iterable[RecordId], *, lock: bool
     ) -> list[tuple[str, str, str, Any]]:

@@ -12,14 +12,17 @@ from typing import Any
 import sqlalchemy
 
 from remit.core.errors import OutcomeUnknown, TryLater
+from remit.core.values import Stored
 from remit.ports import UnitOfWork
 from remit.stores.group_commit import PendingCall
 from remit.stores.sql.batch import SqlBatch
 from remit.stores.sql.dialect import Dialect, DriverFault, driver_error, raise_ours
+from remit.stores.sql.kept import KeptRecords
 from remit.stores.sql.loading import loaded
 from remit.stores.units import FailsAll, RecordId, Shown
 
 Settlement = Callable[[], None]
+Written = dict[RecordId, Stored | None]
 
 _TRIES = 8
 LONGEST_S = 30.0
@@ -33,6 +36,7 @@ class SqlWriter:
         self._engine = engine
         self._dialect = dialect
         self._connection: sqlalchemy.Connection | None = None
+        self._kept = KeptRecords()
 
     def carry_out(self, calls: list[PendingCall]) -> None:
         """Settles every call, unless interrupted before anything was committed."""
@@ -76,30 +80,37 @@ class SqlWriter:
         connection = self._connected()
         try:
             transaction = connection.begin()
-            settlements, anything = self._write(connection, calls)
-            if anything:
+            settlements, written = self._write(connection, calls)
+            if written is not None:
                 self._commit(transaction, calls, settlements)
+                self._kept.committed(written)
             else:
                 transaction.rollback()
                 _call_all(settlements)
         except BaseException as error:
+            self._kept.forget()
             self._undo(connection, error)
             raise
 
-    def _write(self, connection: sqlalchemy.Connection, calls: list[PendingCall]) -> tuple[list[Settlement], bool]:
-        """How to settle each call once it is committed, and whether there is anything to commit."""
+    def _write(
+        self, connection: sqlalchemy.Connection, calls: list[PendingCall]
+    ) -> tuple[list[Settlement], Written | None]:
+        """How to settle each call once it is committed, and the records as they are then, if anything changes."""
         driver = connection.connection.driver_connection
-        batch = SqlBatch(partial(self._load, driver))
+        known = self._kept.at(self._dialect.data_version(driver))
+        batch = SqlBatch(partial(self._load, driver), known)
         found = [(call, call.units if call.find is None else call.find(driver)) for call in calls]
         batch.prefetch([unit for _, units in found for unit in units])
         settlements = [_carried_out(batch, call, units) for call, units in found]
         changes = batch.changes()
         if changes:
             self._dialect.write(driver, changes)
-        return settlements, bool(changes)
+        return settlements, batch.written() if changes else None
 
     def _load(self, driver: Any, places: Iterable[RecordId]) -> dict[RecordId, Shown]:
-        return loaded(self._dialect, driver, places, lock=True)
+        found = loaded(self._dialect, driver, places, lock=True)
+        self._kept.learn(found)
+        return found
 
     def _commit(
         self, transaction: sqlalchemy.RootTransaction, calls: list[PendingCall], settlements: list[Settlement]
@@ -121,6 +132,8 @@ class SqlWriter:
 
     def _connected(self) -> sqlalchemy.Connection:
         if self._connection is None:
+            # Each connection counts versions of its own.
+            self._kept.forget()
             self._connection = self._engine.connect()
         return self._connection
 
