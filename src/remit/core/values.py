@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, cast
 import msgspec
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
+from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:@-]{1,128}$")]
@@ -117,6 +118,9 @@ WireTime = Annotated[AwareDatetime, BeforeValidator(_from_wire), AfterValidator(
 """A time as a caller sends it: RFC 3339 with an offset, or an aware `datetime`."""
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A value that Remit writes and reads often. Immutable; a change makes a new one with `changed`."""
 
@@ -124,9 +128,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         """As JSON values, `None` kept."""
         return cast(dict[str, Any], msgspec.to_builtins(self))
 
+    def canonical(self) -> bytes:
+        """The RFC 8785 form of `wire`. A kind whose fields are known to be plain says so by writing it faster."""
+        return canonical(self.wire())
+
     def to_json(self) -> str:
         """As it is stored; `from_json` reads it again."""
-        return msgspec.json.encode(self).decode()
+        return _encode(self).decode()
 
     def changed(self, **changes: Any) -> Self:
         """A copy with these fields changed, which are not checked again."""

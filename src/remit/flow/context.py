@@ -61,7 +61,7 @@ class CaseWriter:
     def case(self) -> Case:
         """The case as it is now."""
         if self._changes:
-            self._case = self._case.changed(**{**self._changes, "chain": self._head, "updated_at": self.now})
+            self._case = self._case.changed(**{**self._changes, "updated_at": self.now})
             self._changes = {}
         return self._case
 
@@ -84,8 +84,7 @@ class CaseWriter:
             at=self.now,
         )
         self._writes.entries.append(entry)
-        self._head = entry.head
-        self.update(chain=self._head)
+        self._head = self._changes["chain"] = entry.head
 
     def update(self, **changes: Any) -> None:
         """Change the case."""

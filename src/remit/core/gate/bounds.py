@@ -33,6 +33,7 @@ from remit.core.gate.budget import (
     day_of,
     merge,
 )
+from remit.core.gate.plan import Plans
 from remit.core.gate.policy import PolicySet, PolicySource, check_texts, load_policies
 from remit.core.gate.zones import check_zone, zone_loads
 from remit.core.intent import check_json
@@ -107,6 +108,16 @@ class BoundsInForce(Document):
             if whole["bounds"][name] == unset:
                 del whole["bounds"][name]
         return whole
+
+    @property
+    def plans(self) -> Plans:
+        """All that follows from these bounds, worked out once."""
+        kept: Plans | None = self.__dict__.get("_plans")
+        # A copy that was changed takes along what was kept beside the first.
+        if kept is None or kept.bounds is not self:
+            # Not a field: it is neither compared nor written.
+            kept = self.__dict__["_plans"] = Plans(self)
+        return kept
 
     def account(self, account_id: str) -> AccountBounds:
         return self.bounds.accounts.get(account_id) or _NOTHING_OF_ITS_OWN
