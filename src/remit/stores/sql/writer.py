@@ -14,7 +14,7 @@ import sqlalchemy
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.values import Stored
 from remit.ports import UnitOfWork
-from remit.stores.group_commit import PendingCall
+from remit.stores.group_commit import MOST_DECIDING_S, PendingCall
 from remit.stores.sql.batch import SqlBatch
 from remit.stores.sql.dialect import Dialect, DriverFault, driver_error, raise_ours
 from remit.stores.sql.kept import KeptRecords
@@ -39,12 +39,17 @@ class SqlWriter:
         self._kept = KeptRecords()
 
     def carry_out(self, calls: list[PendingCall]) -> None:
-        """Settles every call, unless interrupted before anything was committed."""
+        """
+        Settles every call, unless interrupted before anything was committed; those for which there was no time are
+        left to the next group.
+        """
         try:
             self._until_committed(calls)
         except FailsAll as failure:
             for call in calls:
-                call.fail(failure.answer(failure.text))
+                # Of a commit whose answer was lost, only what it was to commit has failed, and knows it.
+                if failure.answer is TryLater:
+                    call.fail(failure.answer(failure.text))
         except Exception as error:
             if len(calls) == 1:
                 calls[0].fail(error)
@@ -82,7 +87,7 @@ class SqlWriter:
             transaction = connection.begin()
             settlements, written = self._write(connection, calls)
             if written is not None:
-                self._commit(transaction, calls, settlements)
+                self._commit(transaction, calls[: len(settlements)], settlements)
                 self._kept.committed(written)
             else:
                 transaction.rollback()
@@ -101,7 +106,13 @@ class SqlWriter:
         batch = SqlBatch(partial(self._load, driver), known)
         found = [(call, call.units if call.find is None else call.find(driver)) for call in calls]
         batch.prefetch([unit for _, units in found for unit in units])
-        settlements = [_carried_out(batch, call, units) for call, units in found]
+        settlements: list[Settlement] = []
+        began = time.monotonic()
+        for call, units in found:
+            # Another tenant's call may be waiting for this transaction to end.
+            if settlements and time.monotonic() - began > MOST_DECIDING_S:
+                break
+            settlements.append(_carried_out(batch, call, units))
         changes = batch.changes()
         if changes:
             self._dialect.write(driver, changes)
@@ -123,11 +134,11 @@ class SqlWriter:
             if self._dialect.fault(error) in (DriverFault.AGAIN, DriverFault.REFUSED):
                 raise
             text = f"{self._dialect.name}: the answer to a commit was lost: {driver_error(error)}"
-            if isinstance(error, Exception):
-                raise FailsAll(OutcomeUnknown, text) from error
             for call in calls:
                 if not call.settled:
                     call.fail(OutcomeUnknown(text))
+            if isinstance(error, Exception):
+                raise FailsAll(OutcomeUnknown, text) from error
             raise
 
     def _connected(self) -> sqlalchemy.Connection:
