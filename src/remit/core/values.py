@@ -121,7 +121,8 @@ WireTime = Annotated[AwareDatetime, BeforeValidator(_from_wire), AfterValidator(
 _encode = msgspec.json.Encoder().encode
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+# Immutable values cannot hold each other, so the collector of such circles need not look at them.
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A value that Remit writes and reads often. Immutable; a change makes a new one with `changed`."""
 
     def wire(self) -> dict[str, Any]:
@@ -207,6 +208,7 @@ class Request(BaseModel):
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
+@lru_cache(maxsize=1024)
 def parse_duration(text: str) -> timedelta:
     """`"90d"`, `"12h"`, `"30m"`, `"45s"`, `"2w"`. Raises `ValueError` for anything else, and for none at all."""
     match = re.fullmatch(r"([1-9]\d{0,6})([smhdw])", text)

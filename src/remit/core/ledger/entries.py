@@ -71,7 +71,7 @@ class Head(Record, frozen=True):
 NO_CHAIN = Head(sequence=0, hash=None)
 
 
-class _Before(msgspec.Struct):
+class _Before(msgspec.Struct, gc=False):
     """The fields of a line before its hash, in the order of RFC 8785."""
 
     account_id: str | None
@@ -83,7 +83,7 @@ class _Before(msgspec.Struct):
     event_type: str
 
 
-class _After(msgspec.Struct):
+class _After(msgspec.Struct, gc=False):
     """The fields after it."""
 
     previous_hash: str | None
@@ -92,7 +92,7 @@ class _After(msgspec.Struct):
     v: int
 
 
-class _Line(msgspec.Struct, kw_only=True):
+class _Line(msgspec.Struct, kw_only=True, gc=False):
     account_id: str | None
     action_intent_id: str | None
     actor: str
