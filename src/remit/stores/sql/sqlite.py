@@ -17,7 +17,7 @@ from sqlalchemy import event
 from remit.core.errors import InvalidInput
 from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import Operation, RowChange
-from remit.stores.sql.dialect import DriverFault, Stale, driver_error, grouped
+from remit.stores.sql.dialect import DriverErrors, DriverFault, Stale, driver_error, grouped
 from remit.stores.sql.rows import EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, Row
 from remit.stores.units import RecordId
 
@@ -35,6 +35,8 @@ _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 class Sqlite:
     """A `Dialect`."""
+
+    errors = DriverErrors(sqlite3.Error, sqlite3.DataError, sqlite3.OperationalError)
 
     def __init__(self, url: sqlalchemy.URL) -> None:
         path = url.database

@@ -72,7 +72,7 @@ class SqlWriter:
             except Exception as error:
                 fault = self._dialect.fault(error)
                 if fault is None or fault is DriverFault.REFUSED:
-                    raise_ours(error, self._dialect.name)
+                    raise_ours(error, self._dialect)
                 last = error
             if time.monotonic() - started > LONGEST_S:
                 raise FailsAll(TryLater, f"{self._dialect.name} is held by another writer: {last}") from last
