@@ -7,7 +7,6 @@ tenant's by id. A rule that errors is skipped by the engine, so any error is a n
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from threading import Lock
 from typing import Any, Self
 
 import cedarpy
+import orjson
 from cedarpy import pst
 
 from remit.core.gate.policy.parameters import Tags, read_all, read_named
@@ -72,7 +72,7 @@ class ParametersRead:
 
     @classmethod
     def of(cls, tags: Tags) -> Self:
-        entities = json.dumps(tags.entities(), sort_keys=True)
+        entities = orjson.dumps(tags.entities(), option=orjson.OPT_SORT_KEYS).decode()
         return cls(tags, entities, sha256(f"{entities}{tags.problems}".encode()).hexdigest())
 
 
