@@ -90,26 +90,20 @@ def _options() -> argparse.Namespace:
 
 
 def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], list[Row]]]:
+    rounds, size, many = options.rounds, options.size, 1_000_000 if options.full else 100_000
+    groups: dict[str, list[Callable[[], list[Row]]]] = {
+        "sqlite": [partial(_against_sqlite, folder, options, *row) for row in SQLITE],
+        "policies": [partial(_policies, folder, options)],
+        "http": [partial(_over_http, folder, rounds, size)],
+        "reading": [partial(_reading, folder, many)],
+        "postgres": [partial(_against_postgres, folder, rounds, size)],
+        "growth": [partial(_growth, folder, many)],
+        "worker": [partial(_worker, folder)],
+        "dynamodb": [partial(_on_dynamodb, rounds)],
+        "isolation": [partial(_isolated, rounds)],
+    }
     wanted = options.only.split(",") if options.only else GROUPS
-    if "sqlite" in wanted:
-        for what, count, target, measure in SQLITE:
-            yield partial(_against_sqlite, folder, options, what, count, target, measure)
-    if "policies" in wanted:
-        yield lambda: _policies(folder, options)
-    if "http" in wanted:
-        yield lambda: _over_http(folder, options.rounds, options.size)
-    if "reading" in wanted:
-        yield lambda: _reading(folder, 1_000_000 if options.full else 100_000)
-    if "postgres" in wanted:
-        yield lambda: _against_postgres(folder, options.rounds, options.size)
-    if "growth" in wanted:
-        yield lambda: _growth(folder, 1_000_000 if options.full else 100_000)
-    if "worker" in wanted:
-        yield lambda: _worker(folder)
-    if "dynamodb" in wanted:
-        yield lambda: _on_dynamodb(options.rounds)
-    if "isolation" in wanted:
-        yield lambda: _isolated(options.rounds)
+    return (measure for name in groups if name in wanted for measure in groups[name])
 
 
 def _isolated(rounds: int) -> list[Row]:
