@@ -29,7 +29,7 @@ from bench.reading import reading
 from bench.world import POLICIES, open_world, with_amount, with_new_amount
 from remit import Remit, work
 
-console = Console(width=120)
+console = Console(width=150)
 GROUPS = ["sqlite", "policies", "http", "reading", "postgres", "growth", "worker", "dynamodb", "isolation"]
 RAW_DECISIONS = 600
 """As many of what was measured are committed again by the bare driver."""

@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
-from bench.world import ACCOUNT, BOUNDS, PROPOSAL, TENANT
-from remit import Remit, TryLater
+from bench.world import BOUNDS, PROPOSAL, TENANT
+from remit import IntentIdReused, Remit, TryLater
 from remit.core.gate.autonomy import StopScope
 from remit.core.records import BOUNDS as KIND
 from remit.stores.sql.kept import KEPT_KINDS, MOST_KEPT, KeptRecords
@@ -70,10 +70,30 @@ def test_bounds_and_counters_are_not_read_again_while_nobody_else_writes(remit, 
         return load(self, driver, places, lock=lock)
 
     monkeypatch.setattr(Sqlite, "load", watched)
-    assert remit.submit({**PROPOSAL, "account_id": ACCOUNT}).result == "AUTO_EXECUTED"
+    assert remit.submit({**PROPOSAL, "action_intent_id": "i-1"}).result == "AUTO_EXECUTED"
 
     assert asked
     assert KEPT_KINDS.isdisjoint(asked)
+
+
+def test_a_proposal_under_an_id_made_for_it_reads_nothing_once_bounds_are_known(remit, monkeypatch):
+    remit.submit(PROPOSAL)
+    asked = []
+    monkeypatch.setattr(Sqlite, "load", lambda *_, **__: asked.append(True) or [])
+
+    answers = remit.submit([PROPOSAL, PROPOSAL])
+
+    assert [answer.result for answer in answers] == ["AUTO_EXECUTED"] * 2
+    assert not asked
+
+
+def test_an_id_that_the_caller_sent_is_looked_up(remit):
+    named = {**PROPOSAL, "action_intent_id": "i-1"}
+    remit.submit(named)
+
+    assert remit.submit(named).already_published
+    assert isinstance(remit.submit([{**named, "parameters": {}}])[0], IntentIdReused)
+    assert remit.verify(TENANT).ok
 
 
 def test_of_a_database_that_tells_no_version_nothing_is_kept():

@@ -227,7 +227,8 @@ def in_one_write(first: UnitOfWork[S], second: UnitOfWork[T]) -> UnitOfWork[tupl
             entries=[*before.entries, *then.entries],
         )
 
-    return UnitOfWork(reads=[*dict.fromkeys([*first.reads, *second.reads])], decide=change, then_reads=more)
+    reads = [*dict.fromkeys([*first.reads, *second.reads])]
+    return UnitOfWork(reads=reads, decide=change, then_reads=more, new=first.new)
 
 
 def _once_for_what_it_sees(unit: UnitOfWork[T]) -> Callable[[Snapshot], Writes[T]]:

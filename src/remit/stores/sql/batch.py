@@ -82,6 +82,7 @@ class SqlBatch:
 
     def prefetch(self, units: Sequence[UnitOfWork[Any]]) -> None:
         """Look up in bulk what the units name, and what they will name after seeing that."""
+        self._loaded.update({record_id(key): None for unit in units for key in unit.new})
         named = [list(map(record_id, unit.reads)) for unit in units]
         self._fetch(each for places in named for each in places)
         for unit, places in zip(units, named, strict=True):
