@@ -133,9 +133,14 @@ def _against_sqlite(
         path = folder / f"{target}-{number}.db"
         with open_world(f"sqlite:///{path}") as remit:
             warm(remit)
-            ours = measure(remit, int(count * options.size) // 200 * 200)
+            ours = measure(remit, _sized(count, options))
             seen.append((ours, sqlite_raw(remit, path, ours.ids[:RAW_DECISIONS])))
     return [_median_row(what, target, seen)]
+
+
+def _sized(count: int, options: argparse.Namespace) -> int:
+    """In whole batches, and at least one."""
+    return max(1, round(count * options.size / 200)) * 200
 
 
 def _policies(folder: Path, options: argparse.Namespace) -> list[Row]:
@@ -155,7 +160,7 @@ def _policies(folder: Path, options: argparse.Namespace) -> list[Row]:
 def _with_and_without(
     folder: Path, options: argparse.Namespace, proposals: Callable[[int], dict[str, Any]], name: str
 ) -> tuple[Measured, float]:
-    count = int(4000 * options.size) // 200 * 200
+    count = _sized(4000, options)
     rates = []
     for policies in ([], POLICIES):
         with open_world(f"sqlite:///{folder / f'{name}-{len(policies)}.db'}", policies=policies) as remit:
