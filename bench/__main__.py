@@ -140,7 +140,8 @@ def _against_sqlite(
 
 def _sized(count: int, options: argparse.Namespace) -> int:
     """In whole batches, and at least one."""
-    return max(1, round(count * options.size / 200)) * 200
+    batches: int = max(1, round(count * options.size / 200))
+    return batches * 200
 
 
 def _policies(folder: Path, options: argparse.Namespace) -> list[Row]:

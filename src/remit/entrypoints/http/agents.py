@@ -20,6 +20,7 @@ from remit.entrypoints.web.callers import (
     CurrentRemit,
     ProposerCaller,
     admit,
+    remit_of,
     require_own_tenant,
     require_within_tenant,
 )
@@ -32,7 +33,6 @@ from remit.ports import answer_of, attempt, in_order
 
 router = APIRouter(tags=["agents"], route_class=LeanRoute)
 Submit = RequestBatcher[Any, GateAnswer]
-Decide = RequestBatcher[GateRequest, GateAnswer]
 
 
 class JsonAnswer(JSONResponse):
@@ -107,8 +107,9 @@ async def _gate_one(request: Request, body: Any) -> Response | None:
     if not body.keys() >= _GATE_FIELDS - {"tenant_id"}:
         return None
     caller = require_within_tenant(await admit(request), "propose")
-    decide: Decide = request.app.state.decide
-    return JsonAnswer((await decide.ask(_gate_request(caller, **body))).wire())
+    remit = await remit_of(request)
+    answer: GateAnswer = await run_in_threadpool(remit.gate, _gate_request(caller, **body))
+    return JsonAnswer(answer.wire())
 
 
 def _is_id(value: Any) -> bool:

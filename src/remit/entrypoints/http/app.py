@@ -31,7 +31,7 @@ def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
     app.state.limiter = RateLimiter(settings.requests_per_minute)
     app.state.streams = stream.Streams(settings.streams())
     app.state.credentials = Credentials(remit, settings.oidc)
-    app.state.submit, app.state.decide = agents.Submit(remit.submit, BATCH), agents.Decide(remit.gate, BATCH)
+    app.state.submit = agents.Submit(remit.submit, BATCH)
     app.state.metrics, app.state.metrics_open = Metrics(), settings.metrics_open
     remit.hooks.add(app.state.metrics.happened)
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
