@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from remit.core.canonical import canonical_plain
 from remit.core.errors import InvalidInput, NotInThatState
 from remit.core.gate.budget import Charge
+from remit.core.identity.credential import Credential
 from remit.core.intent import ActionIntentV1
 from remit.core.values import ApprovalSource, Record, UtcTime, instant
 
@@ -47,6 +48,7 @@ class ApprovedData(Approval, frozen=True, kw_only=True):
 
     config_sequence: int
     approvers: list[str] | UnsetType = UNSET
+    credential: Credential | UnsetType = UNSET
 
     def canonical(self) -> bytes:
         # Text, whole numbers, yes and no: nothing of the caller's parameters.
@@ -215,10 +217,16 @@ def event_data(approval: Approval) -> dict[str, Any]:
     }
 
 
-def approved_data(approval: Approval, config_sequence: int, approvers: list[str] | UnsetType = UNSET) -> ApprovedData:
-    """The data of an `ACTION_APPROVED` entry; `approvers` are the people, where several had to approve."""
+def approved_data(
+    approval: Approval,
+    config_sequence: int,
+    *,
+    approvers: list[str] | UnsetType = UNSET,
+    credential: Credential | UnsetType = UNSET,
+) -> ApprovedData:
+    """The data of an `ACTION_APPROVED` entry; a person's has all `approvers`, and the last one's `credential`."""
     fields = {name: getattr(approval, name) for name in approval.__struct_fields__}
-    return ApprovedData(**fields, config_sequence=config_sequence, approvers=approvers)
+    return ApprovedData(**fields, config_sequence=config_sequence, approvers=approvers, credential=credential)
 
 
 def approved_event(approval: Approval, source: str = DEFAULT_SOURCE) -> dict[str, Any]:
