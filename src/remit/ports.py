@@ -93,6 +93,8 @@ class UnitOfWork(Generic[T_co]):
     An `optimistic` unit writes every record it names if it writes at all. Where a request is dear, it may be
     shown what this process last saw of them instead of what is stored: its writes are conditioned on that.
 
+    `new` are keys of records that the unit makes under ids made for it: nothing can be there, so a store need not look.
+
     A store may bound what one unit writes: DynamoDB takes 100 records and entries together, and 4 MB.
     """
 
@@ -100,6 +102,7 @@ class UnitOfWork(Generic[T_co]):
     decide: Callable[[Snapshot], Writes[T_co]]
     then_reads: Callable[[Snapshot], Sequence[Key[Any]]] | None = None
     optimistic: bool = False
+    new: Sequence[Key[Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)

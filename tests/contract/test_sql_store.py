@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy
 
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
+from remit.core.records import case_key
 from remit.ports import UnitOfWork, Writes
 from remit.stores.group_commit import GroupCommit, PendingCall
 from remit.stores.segments import kinds_of
@@ -193,25 +194,34 @@ def test_an_interrupted_caller_leaves_the_store_usable(open_store, store_kind):
     assert there.transact([counting()]) == [1]
 
 
+def unit(name, tenant_id="acme"):
+    """A unit that no store is ever asked to carry out."""
+    return UnitOfWork([case_key(tenant_id, name)], decide=Writes)
+
+
+def named(call):
+    return call.units[0].reads[0].id
+
+
 def test_turns_of_an_interrupted_leader_are_carried_out_by_the_next(waiting):
     carried_out: list[list[str]] = []
     leading, go_on = threading.Event(), threading.Event()
 
     def carry_out(turns):
-        carried_out.append([str(turn.units[0]) for turn in turns])
-        if turns[0].units[0] == "first":
+        carried_out.append([named(turn) for turn in turns])
+        if named(turns[0]) == "first":
             leading.set()
             happened(go_on, what="the leader may go on")
         elif len(turns) > 1:
             raise KeyboardInterrupt
         for turn in turns:
-            turn.answer([f"{turn.units[0]} done"])
+            turn.answer([f"{named(turn)} done"])
 
     combiner = GroupCommit(carry_out)
 
     def submit(name):
         try:
-            return combiner.submit([name])
+            return combiner.submit([unit(name)])
         except KeyboardInterrupt:
             return "interrupted"
 
@@ -230,31 +240,90 @@ def test_a_waiting_caller_that_is_interrupted_hands_its_lead_on(waiting, monkeyp
     leading, go_on = threading.Event(), threading.Event()
 
     def carry_out(turns):
-        if turns[0].units[0] == "first":
+        if named(turns[0]) == "first":
             leading.set()
             happened(go_on, what="the leader may go on")
         for turn in turns:
-            turn.answer([turn.units[0]])
+            turn.answer([named(turn)])
 
     combiner = GroupCommit(carry_out)
     wait = PendingCall.wait
 
     def interrupted(turn):
         wait(turn)
-        if turn.units[0] == "second":
+        if named(turn) == "second":
             raise KeyboardInterrupt
 
     monkeypatch.setattr(PendingCall, "wait", interrupted)
-    first = threading.Thread(target=combiner.submit, args=(["first"],))
+    first = threading.Thread(target=combiner.submit, args=([unit("first")],))
     first.start()
     happened(leading, what="the first one leads")
     set_once_they_wait(go_on, waiting, 1)
 
     with pytest.raises(KeyboardInterrupt):
-        combiner.submit(["second"])
+        combiner.submit([unit("second")])
     first.join()
 
-    assert combiner.submit(["third"]) == ["third"]
+    assert combiner.submit([unit("third")]) == ["third"]
+
+
+def test_a_tenant_with_a_flood_does_not_hold_the_decision_of_another(waiting):
+    carried_out: list[list[str]] = []
+    leading, go_on = threading.Event(), threading.Event()
+
+    def carry_out(turns):
+        carried_out.append([turn.tenant_id for turn in turns])
+        if len(carried_out) == 1:
+            leading.set()
+            happened(go_on, what="the leader may go on")
+        for turn in turns:
+            turn.answer([])
+
+    combiner = GroupCommit(carry_out)
+    flood = [threading.Thread(target=combiner.submit, args=([unit("f", "flood")] * 200,)) for _ in range(9)]
+    flood[0].start()
+    happened(leading, what="the first one leads")
+    for thread in flood[1:]:
+        thread.start()
+    until(lambda: len(waiting) == 8, what="the flood waits")
+    other = threading.Thread(target=combiner.submit, args=([unit("o", "other")],))
+    other.start()
+    set_once_they_wait(go_on, waiting, 9)
+    for thread in (*flood, other):
+        thread.join()
+
+    assert carried_out[1] == ["flood", "other", "flood"]
+    assert sum(map(len, carried_out)) == 10
+
+
+def test_what_a_group_has_no_time_for_comes_first_in_the_next_one(waiting):
+    carried_out: list[list[str]] = []
+    leading, go_on = threading.Event(), threading.Event()
+
+    def carry_out(turns):
+        carried_out.append([named(turn) for turn in turns])
+        if len(carried_out) == 1:
+            leading.set()
+            happened(go_on, what="the leader may go on")
+        turns[0].answer([named(turns[0])])
+
+    combiner = GroupCommit(carry_out)
+    answers = dict.fromkeys(["first", "second", "third"])
+
+    def submit(name):
+        answers[name] = combiner.submit([unit(name, name)])
+
+    threads = [threading.Thread(target=submit, args=(name,)) for name in answers]
+    threads[0].start()
+    happened(leading, what="the first one leads")
+    for thread in threads[1:]:
+        thread.start()
+    set_once_they_wait(go_on, waiting, 2)
+    for thread in threads:
+        thread.join()
+
+    assert answers == {name: [name] for name in answers}
+    assert [len(group) for group in carried_out] == [1, 2, 1]
 
 
 # Broken connections.

@@ -357,7 +357,7 @@ class App(Part):
         check_person("by", by)
         self.settings.stop(StopScope(), by=by, reason=STOP_REASON)
         return [
-            recover_tenant(self.context, tenant_id, self.clock.now(), by=by, kept=(kept or {}).get(tenant_id, ()))
+            recover_tenant(self.context, tenant_id, self.clock.now(), by=by, kept=(kept or {}).get(tenant_id))
             for tenant_id in self.context.store.tenants()
         ]
 

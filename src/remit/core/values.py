@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, cast
 import msgspec
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
+from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:@-]{1,128}$")]
@@ -121,16 +122,24 @@ WireTime = Annotated[AwareDatetime, BeforeValidator(_from_wire), AfterValidator(
 """A time as a caller sends it: RFC 3339 with an offset, or an aware `datetime`."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+_encode = msgspec.json.Encoder().encode
+
+
+# Immutable values cannot hold each other, so the collector of such circles need not look at them.
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A value that Remit writes and reads often. Immutable; a change makes a new one with `changed`."""
 
     def wire(self) -> dict[str, Any]:
         """As JSON values, `None` kept."""
         return cast(dict[str, Any], msgspec.to_builtins(self))
 
+    def canonical(self) -> bytes:
+        """The RFC 8785 form of `wire`. A kind whose fields are known to be plain says so by writing it faster."""
+        return canonical(self.wire())
+
     def to_json(self) -> str:
         """As it is stored; `from_json` reads it again."""
-        return msgspec.json.encode(self).decode()
+        return _encode(self).decode()
 
     def changed(self, **changes: Any) -> Self:
         """A copy with these fields changed, which are not checked again."""
@@ -203,6 +212,7 @@ class Request(BaseModel):
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
+@lru_cache(maxsize=1024)
 def parse_duration(text: str) -> timedelta:
     """`"90d"`, `"12h"`, `"30m"`, `"45s"`, `"2w"`. Raises `ValueError` for anything else, and for none at all."""
     match = re.fullmatch(r"([1-9]\d{0,6})([smhdw])", text)

@@ -7,12 +7,14 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from remit.core.identity.credential import Credential
-from remit.wiring import DEFAULT_URL, Remit
+
+if TYPE_CHECKING:
+    from remit.wiring import Remit
 
 _DB_HELP = "Database: sqlite:///FILE or postgresql://…; else REMIT_DATABASE_URL, else sqlite:///remit.db."
 
@@ -38,6 +40,9 @@ AfterOption = Annotated[
 @contextmanager
 def opened(ctx: typer.Context, db: str | None) -> Iterator[Remit]:
     """The database that the command names, or the whole line, or the environment; made if it is not there."""
+    # Imported here: an option is named long before a database is opened, and mostly none is.
+    from remit.wiring import Remit
+
     with Remit.open(_url(ctx, db)) as remit:
         yield remit
 
@@ -49,6 +54,8 @@ def existing(ctx: typer.Context, db: str | None, tenant: str | None = None) -> I
 
     Raises `NotFound` if it is not there, which makes none, or if nothing of `tenant` is in it.
     """
+    from remit.wiring import Remit
+
     with Remit.open(_url(ctx, db), create=False) as remit:
         if tenant is not None:
             remit.require_tenant(tenant)
@@ -56,6 +63,8 @@ def existing(ctx: typer.Context, db: str | None, tenant: str | None = None) -> I
 
 
 def _url(ctx: typer.Context, db: str | None) -> str:
+    from remit.wiring import DEFAULT_URL
+
     url: str = db or ctx.find_root().obj or os.environ.get("REMIT_DATABASE_URL") or DEFAULT_URL
     return url
 

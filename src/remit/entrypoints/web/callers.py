@@ -92,14 +92,19 @@ CurrentRemit = Annotated[Remit, Depends(remit_of)]
 Caller = Annotated[Principal, Depends(principal_of)]
 
 
+def require_within_tenant(caller: Principal, permission: Permission) -> Principal:
+    """The caller, if it may do this within a tenant. Raises `Forbidden`."""
+    caller.require(permission)
+    if caller.tenant_id == PLATFORM:
+        raise Forbidden("the platform's keys reach no tenant's records; use a key of that tenant")
+    return caller
+
+
 def permitted(permission: Permission) -> Any:
     """A dependency: the caller, if it may do this within a tenant."""
 
     async def check(caller: Caller) -> Principal:
-        caller.require(permission)
-        if caller.tenant_id == PLATFORM:
-            raise Forbidden("the platform's keys reach no tenant's records; use a key of that tenant")
-        return caller
+        return require_within_tenant(caller, permission)
 
     return Depends(check)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NoReturn, Protocol
 
-import psycopg
 import sqlalchemy
 from sqlalchemy.exc import DBAPIError
 
@@ -25,6 +24,15 @@ class DriverFault(Enum):
     AGAIN = "somebody else won: nothing happened, and the same may succeed now"
     LOST = "the connection is gone: nothing happened, unless a commit was on its way"
     REFUSED = "nothing happened, and doing the same again would not help"
+
+
+@dataclass(frozen=True, slots=True)
+class DriverErrors:
+    """The driver's own exceptions (PEP 249): all, those of a record's content, those of the database's condition."""
+
+    any: type[Exception]
+    data: type[Exception]
+    operational: type[Exception]
 
 
 class Rows(Protocol):
@@ -48,6 +56,9 @@ class Dialect(Protocol):
         """The order in which it took in the ledger."""
         ...
 
+    @property
+    def errors(self) -> DriverErrors: ...
+
     def exists(self) -> bool:
         """False where opening would make the database itself."""
         ...
@@ -69,6 +80,13 @@ class Dialect(Protocol):
         ...
 
     def has_table(self, driver: Any, table: str) -> bool: ...
+
+    def data_version(self, driver: Any, /) -> object:
+        """
+        In the writer's open transaction: what is the same as the last time as long as no other connection has
+        committed anything since. `None` where a database does not tell, or others may write while it is open.
+        """
+        ...
 
     def load(self, driver: Any, places: Iterable[RecordId], *, lock: bool) -> list[tuple[str, str, str, Any]]:
         """
@@ -111,35 +129,20 @@ def driver_error(error: BaseException) -> BaseException:
     return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
 
 
-# A server that only reads, as the primary does that a failover has left behind; a session that was ended for its
-# idling or its length; a commit of which the server itself does not know what became.
-_ENDS_A_CONNECTION = ("25006", "25P03", "25P04", "40003")
-
-
-def is_lost(cause: BaseException) -> bool:
-    """Does PostgreSQL say that nothing more comes of this connection, and that another one may serve?"""
-    if not isinstance(cause, psycopg.Error):
-        return False
-    if cause.sqlstate is None:
-        # The server did not say it: the connection broke, or could not be made.
-        return isinstance(cause, psycopg.OperationalError)
-    return cause.sqlstate[:2] in ("08", "57") or cause.sqlstate in _ENDS_A_CONNECTION
-
-
-def raise_ours(error: Exception, name: str) -> NoReturn:
+def raise_ours(error: Exception, dialect: Dialect) -> NoReturn:
     """Raises a driver's or SQLAlchemy's exception as one of ours; any other as it is."""
     cause = driver_error(error)
-    if isinstance(cause, sqlite3.Error | psycopg.Error | sqlalchemy.exc.SQLAlchemyError):
-        raise _ours(cause, name) from error
+    if isinstance(cause, dialect.errors.any | sqlalchemy.exc.SQLAlchemyError):
+        raise _ours(cause, dialect) from error
     raise error
 
 
-def _ours(cause: Exception, name: str) -> RemitError:
-    said = f"{name}: {str(cause).strip() or type(cause).__name__}"
-    if isinstance(cause, sqlite3.DataError | psycopg.DataError):
+def _ours(cause: Exception, dialect: Dialect) -> RemitError:
+    said = f"{dialect.name}: {str(cause).strip() or type(cause).__name__}"
+    if isinstance(cause, dialect.errors.data):
         return InvalidInput("(record)", said, "send what the database can hold")
-    later = sqlite3.OperationalError | psycopg.OperationalError | sqlalchemy.exc.TimeoutError
-    if isinstance(cause, later) or is_lost(cause):
+    later = isinstance(cause, dialect.errors.operational | sqlalchemy.exc.TimeoutError)
+    if later or dialect.fault(cause) is DriverFault.LOST:
         return TryLater(said)
     return RemitError(said)
 

@@ -22,7 +22,7 @@ from sqlalchemy import event
 from remit.core.errors import InvalidInput
 from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import Operation, RowChange
-from remit.stores.sql.dialect import DriverFault, Stale, driver_error, grouped, is_lost
+from remit.stores.sql.dialect import DriverErrors, DriverFault, Stale, driver_error, grouped
 from remit.stores.sql.ledger_order import TransactionOrder
 from remit.stores.sql.rows import BIGINTS, BLOBS, EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, Row
 from remit.stores.units import RecordId
@@ -64,6 +64,7 @@ class Postgres:
     """A `Dialect`."""
 
     order = TransactionOrder()
+    errors = DriverErrors(psycopg.Error, psycopg.DataError, psycopg.OperationalError)
 
     def __init__(self, url: sqlalchemy.URL) -> None:
         self._url = url.set(drivername="postgresql+psycopg")
@@ -96,6 +97,9 @@ class Postgres:
     def has_table(self, driver: psycopg.Connection, table: str) -> bool:
         row = driver.execute("SELECT to_regclass(%s)", (table,)).fetchone()
         return row is not None and row[0] is not None
+
+    def data_version(self, _: psycopg.Connection) -> None:
+        """Others write while a transaction is open."""
 
     def load(
         self, driver: psycopg.Connection, places: Iterable[RecordId], *, lock: bool
@@ -135,7 +139,7 @@ class Postgres:
         cause = driver_error(error)
         if isinstance(cause, (Stale, *_AGAIN)):
             return DriverFault.AGAIN
-        if is_lost(cause):
+        if _is_lost(cause):
             return DriverFault.LOST
         return DriverFault.REFUSED if isinstance(cause, psycopg.Error) else None
 
@@ -173,6 +177,21 @@ class Postgres:
             driver.close()
             raise
         return driver
+
+
+# A server that only reads, as the primary does that a failover has left behind; a session that was ended for its
+# idling or its length; a commit of which the server itself does not know what became.
+_ENDS_A_CONNECTION = ("25006", "25P03", "25P04", "40003")
+
+
+def _is_lost(cause: BaseException) -> bool:
+    """Does PostgreSQL say that nothing more comes of this connection, and that another one may serve?"""
+    if not isinstance(cause, psycopg.Error):
+        return False
+    if cause.sqlstate is None:
+        # The server did not say it: the connection broke, or could not be made.
+        return isinstance(cause, psycopg.OperationalError)
+    return cause.sqlstate[:2] in ("08", "57") or cause.sqlstate in _ENDS_A_CONNECTION
 
 
 def _greet(driver: psycopg.Connection) -> tuple[int, str]:

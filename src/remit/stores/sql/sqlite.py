@@ -17,7 +17,7 @@ from sqlalchemy import event
 from remit.core.errors import InvalidInput
 from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import Operation, RowChange
-from remit.stores.sql.dialect import DriverFault, Stale, driver_error, grouped
+from remit.stores.sql.dialect import DriverErrors, DriverFault, Stale, driver_error, grouped
 from remit.stores.sql.ledger_order import RowOrder
 from remit.stores.sql.rows import EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, Row
 from remit.stores.units import RecordId
@@ -38,6 +38,7 @@ class Sqlite:
     """A `Dialect`."""
 
     order = RowOrder()
+    errors = DriverErrors(sqlite3.Error, sqlite3.DataError, sqlite3.OperationalError)
 
     def __init__(self, url: sqlalchemy.URL) -> None:
         path = url.database
@@ -70,6 +71,9 @@ class Sqlite:
     def has_table(self, driver: sqlite3.Connection, table: str) -> bool:
         found = driver.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
         return found.fetchone() is not None
+
+    def data_version(self, driver: sqlite3.Connection) -> object:
+        return driver.execute("PRAGMA data_version").fetchone()[0]
 
     def load(
         self, driver: sqlite3.Connection, places: Iterable[RecordId], *, lock: bool

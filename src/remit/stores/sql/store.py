@@ -25,7 +25,6 @@ from remit.stores.sql.due import DueCases
 from remit.stores.sql.loading import loaded
 from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.misfiled import PAGE, misfiled
-from remit.stores.sql.postgres import Postgres
 from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment, segment_at_us
 from remit.stores.sql.sqlite import Sqlite
 from remit.stores.sql.writer import SqlWriter
@@ -240,7 +239,7 @@ class SqlStore:
                 with closing(self._dialect.stream(driver, queries.EXPORT, {"tenant": tenant_id})) as rows:
                     yield from _entries(rows)
         except Exception as error:
-            raise_ours(error, self._dialect.name)
+            raise_ours(error, self._dialect)
 
     def counts(self, tenant_id: str) -> dict[str, int]:
         def count(driver: Any) -> dict[str, int]:
@@ -269,7 +268,7 @@ class SqlStore:
             except Exception as error:
                 fault = self._dialect.fault(error)
                 if fault is None or fault is DriverFault.REFUSED:
-                    raise_ours(error, self._dialect.name)
+                    raise_ours(error, self._dialect)
                 last = error
             # The pool may hold more connections to a server that has gone.
             self._readers.dispose()
@@ -286,6 +285,9 @@ def dialect_of(url: str) -> Dialect:
     if parsed is not None and parsed.drivername == "sqlite":
         return Sqlite(parsed)
     if parsed is not None and parsed.drivername == "postgresql":
+        # Imported here: a file needs no server's driver.
+        from remit.stores.sql.postgres import Postgres
+
         return Postgres(parsed)
     raise InvalidInput(
         "url", "is not understood", "send sqlite:///path.db or postgresql://user:password@host:port/database"

@@ -49,7 +49,7 @@ def migrate_with(dialect: Dialect, revision: str = HEAD) -> None:
         refusal = dialect.refusal(error)
         if refusal is not None:
             raise refusal from error
-        raise_ours(error, dialect.name)
+        raise_ours(error, dialect)
     finally:
         engine.dispose()
 
