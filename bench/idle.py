@@ -8,6 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+from bench.world import BOUNDS, PROPOSAL
+from remit import Remit, RemitError
+
 TENANTS = (1_000, 4_000)
 SUBSCRIBED = 10
 """Every tenth tenant has people who want to be told."""
