@@ -232,7 +232,11 @@ class Store(Protocol):
         ...
 
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
-        """Every entry of every intent's chain as of one moment, chain by chain, each from its first entry."""
+        """
+        Every entry of every intent's chain as of one moment, chain by chain, each from its first entry.
+
+        Between two entries no connection is held, nor anything else that others wait for.
+        """
         ...
 
     def counts(self, tenant_id: str) -> dict[str, int]:

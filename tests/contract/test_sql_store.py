@@ -16,12 +16,13 @@ from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.ports import UnitOfWork, Writes
 from remit.stores.group_commit import GroupCommit, PendingCall
 from remit.stores.segments import kinds_of
-from remit.stores.sql import SqlStore, queries, sqlite, store, writer
+from remit.stores.sql import SqlStore, exporting, queries, sqlite, store, writer
 from remit.testing.faults import Crash
 from remit.testing.samples import (
     COUNTER,
     TENANT,
     all_at_once,
+    appending,
     breaking,
     counted,
     counting,
@@ -397,6 +398,53 @@ def test_reading_shows_one_moment_over_all_kinds_of_record(open_store, postgres_
     assert there.read([key]).get(key) != old
 
 
+# Exports: nothing is held while nobody reads on.
+
+
+@ON_SQL
+def test_exports_that_are_left_half_way_keep_nobody_from_reading(open_store, store_kind):
+    there = open_store(store_kind)
+    there.transact([appending(make_entry("i-1"), make_entry("i-2"))])
+
+    begun = [there.export(TENANT) for _ in range(40)]
+    for export in begun:
+        next(export)
+
+    assert there.read([COUNTER]).get(COUNTER) is None
+    assert [len(list(export)) for export in begun] == [1] * 40
+
+
+def test_the_log_of_sqlite_is_emptied_behind_an_export_that_nobody_reads_on(open_store, sqlite_url):
+    there = open_store("sqlite")
+    there.transact([appending(make_entry("i-1"), make_entry("i-2"))])
+    export = there.export(TENANT)
+    next(export)
+
+    there.transact([appending(make_entry("i-3"))])
+
+    assert rows(sqlite_url, "PRAGMA wal_checkpoint(TRUNCATE)") == [(0, 0, 0)]
+
+
+@ON_SQL
+@pytest.mark.parametrize("rows_a_page", [1, 2, 3, 100])
+def test_the_pages_of_an_export_are_of_one_moment(open_store, store_kind, monkeypatch, rows_a_page):
+    monkeypatch.setattr(exporting, "PAGE_ROWS", rows_a_page)
+    there = open_store(store_kind)
+    first, last = make_entry("i-2"), make_entry("i-4")
+    before = [first, make_entry("i-2", after=first.head), make_entry("i-3"), last]
+    there.transact([appending(first, last)])
+    there.transact([appending(*before[1:3])])
+
+    export = there.export(TENANT)
+    seen = [next(export)]
+    for late in (make_entry("i-1"), make_entry("i-3a"), make_entry("i-4", after=last.head), make_entry("i-5")):
+        there.transact([appending(late)])
+    there.transact([appending(make_entry("i-2", after=before[1].head))])
+
+    assert seen + list(export) == before
+    assert len(list(there.export(TENANT))) == 9
+
+
 # Plans: every list is carried by an index, in its order.
 
 
@@ -411,10 +459,11 @@ def plans():
     yield "busy", queries.BUSY, {}
     yield "counts", queries.COUNTS, {"tenant": "t"}
     yield "chain", queries.SEGMENTS_OF_CHAIN, {"tenant": "t", "chain": "c"}
-    yield "export", queries.EXPORT, {"tenant": "t"}
     yield "proposers", queries.PROPOSERS, {"tenant": "t"}
     yield "queue lines", queries.QUEUE_LINES, {"tenant": "t", "proposer": "p", "at": 1, "id": "i", "limit": 10}
     yield "unanswered", queries.UNANSWERED, {"tenant": "t", "proposer": "p"}
+    yield "chain-ends", queries.CHAIN_ENDS, {"tenant": "t"}
+    yield "export", queries.EXPORT_PAGE, {"tenant": "t", "chain": "c", "first": 1, "limit": 10}
     yield "scan", queries.scan("usages"), {"tenant": "t", "first": "a", "last": "b"}
     for number, given in enumerate(case_filters):
         sql, parameters = queries.cases(**{"statuses": None, "tenant": "t", **given})

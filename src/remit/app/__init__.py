@@ -98,7 +98,7 @@ class App(Part):
         self.measure, self.publish_lag_s = reading.measure, reading.publish_lag_s
         self.stops, self.check_ready = reading.stops, reading.check_ready
         self.policy_versions, self.policy_version = reading.policy_versions, reading.policy_version
-        self.export, self.verify = reading.export, reading.verify
+        self.export, self.export_lines, self.verify = reading.export, reading.export_lines, reading.verify
         self.require_tenant, self.accounts_in_sight = reading.require_tenant, reading.accounts_in_sight
 
     def _show_settings(self, settings: Settings) -> None:

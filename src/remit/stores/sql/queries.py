@@ -44,7 +44,12 @@ BUSY = f"SELECT EXISTS (SELECT 1 FROM {STATES} WHERE status IN ({listed(MOVING)}
 COUNTS = f"SELECT status, count(*) FROM {STATES} WHERE tenant_id = :tenant GROUP BY status"
 COUNT_ALL = "SELECT count(*) FROM cases WHERE tenant_id = :tenant"
 SEGMENTS_OF_CHAIN = f"SELECT body FROM {SEGMENTS} WHERE tenant_id = :tenant AND chain = :chain ORDER BY first"
-EXPORT = f"SELECT body FROM {SEGMENTS} WHERE tenant_id = :tenant AND chain > '{TENANT_CHAIN}' ORDER BY chain, first"
+CHAIN_ENDS = f"""
+    SELECT chain, max(first) FROM {SEGMENTS} WHERE tenant_id = :tenant AND chain > '{TENANT_CHAIN}'
+    GROUP BY chain ORDER BY chain"""
+EXPORT_PAGE = f"""
+    SELECT chain, first, body FROM {SEGMENTS} WHERE tenant_id = :tenant AND (chain, first) > (:chain, :first)
+    ORDER BY chain, first LIMIT :limit"""
 QUEUED_TENANTS = f"""
     WITH RECURSIVE hop (tenant_id) AS (
         SELECT min(tenant_id) FROM {STATES} WHERE status IN ({listed(MOVING)}) AND tenant_id > :after

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from datetime import datetime
 from typing import Any, Self, TypeVar, cast
 
 import sqlalchemy
 
-from remit.core.errors import InvalidInput, NoDatabase, RemitError, TryLater
+from remit.core.errors import InvalidInput, NoDatabase, RemitError
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import CASE, Key, Kind
@@ -19,10 +17,12 @@ from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, UnitOfWork
 from remit.stores.group_commit import GroupCommit
 from remit.stores.segments import Segment, kinds_of, unpack
 from remit.stores.sql import queries
-from remit.stores.sql.dialect import Dialect, DriverFault, raise_ours
+from remit.stores.sql.dialect import Dialect
+from remit.stores.sql.exporting import exported
 from remit.stores.sql.loading import loaded
 from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.postgres import Postgres
+from remit.stores.sql.readers import Readers
 from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment, segment_at_us
 from remit.stores.sql.sqlite import Sqlite
 from remit.stores.sql.writer import SqlWriter
@@ -31,7 +31,6 @@ from remit.stores.units import RecordSnapshot, by_time, cursor_of, parse_record,
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
 
-_READ_TRIES = 3
 _EVERY = 2**62
 _BEFORE_ALL = -(2**62)
 
@@ -46,7 +45,9 @@ class SqlStore:
         self._writer = SqlWriter(dialect.writer(), dialect)
         self._last_claimed = ""
         self._group_commit = GroupCommit(self._writer.carry_out)
-        self._readers = dialect.readers()
+        self._readers = Readers(dialect.readers(), dialect)
+        # Of its own: however many exports are read, a look at one record waits for none of them.
+        self._export_readers = Readers(dialect.readers(), dialect)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Self:
@@ -102,7 +103,7 @@ class SqlStore:
         places = list(map(record_id, keys))
         if not places:
             return RecordSnapshot({})
-        return RecordSnapshot(self._with_reader(lambda driver: loaded(self._dialect, driver, places, lock=False)))
+        return RecordSnapshot(self._readers.borrow(lambda driver: loaded(self._dialect, driver, places, lock=False)))
 
     def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "") -> list[S]:
         rows = self._fetch(queries.scan(kind.name), tenant=tenant_id, first=prefix, last=prefix + chr(0x10FFFF))
@@ -134,7 +135,7 @@ class SqlStore:
             return [QueueLine(moment(us), id, account, name, reason or "") for us, id, account, _, reason in rows]
 
         of_tenant = {"tenant": tenant_id}
-        return self._with_reader(lines)
+        return self._readers.borrow(lines)
 
     def unanswered(self, tenant_id: str, proposed_by: str) -> int:
         ((count,),) = self._fetch(queries.UNANSWERED, tenant=tenant_id, proposer=proposed_by)
@@ -185,13 +186,7 @@ class SqlStore:
         return found[:limit]
 
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
-        try:
-            with closing(self._readers.raw_connection()) as connection:
-                driver: Any = connection.driver_connection
-                with closing(self._dialect.stream(driver, queries.EXPORT, {"tenant": tenant_id})) as rows:
-                    yield from _entries(rows)
-        except Exception as error:
-            raise_ours(error, self._dialect.name)
+        return exported(self._dialect, self._export_readers, tenant_id)
 
     def counts(self, tenant_id: str) -> dict[str, int]:
         def count(driver: Any) -> dict[str, int]:
@@ -200,32 +195,18 @@ class SqlStore:
             plain = every - sum(by_state.values()) + by_state.pop(queries.PLAIN, 0)
             return by_state | ({queries.PLAIN: plain} if plain else {})
 
-        return self._with_reader(count)
+        return self._readers.borrow(count)
 
     def tenants(self) -> list[str]:
         return [tenant_id for (tenant_id,) in self._fetch(queries.TENANTS)]
 
     def close(self) -> None:
         self._writer.close()
-        self._readers.dispose()
+        self._readers.close()
+        self._export_readers.close()
 
     def _fetch(self, sql: str, **parameters: Any) -> list[Row]:
-        return self._with_reader(lambda driver: self._dialect.fetch(driver, sql, parameters))
-
-    def _with_reader(self, work: Callable[[Any], T]) -> T:
-        for attempt in range(_READ_TRIES):
-            try:
-                with closing(self._readers.raw_connection()) as connection:
-                    return work(connection.driver_connection)
-            except Exception as error:
-                fault = self._dialect.fault(error)
-                if fault is None or fault is DriverFault.REFUSED:
-                    raise_ours(error, self._dialect.name)
-                last = error
-            # The pool may hold more connections to a server that has gone.
-            self._readers.dispose()
-            time.sleep(0.05 * attempt)
-        raise TryLater(f"{self._dialect.name} cannot be read: {last}")
+        return self._readers.borrow(lambda driver: self._dialect.fetch(driver, sql, parameters))
 
 
 def dialect_of(url: str) -> Dialect:
