@@ -15,6 +15,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast, runtime_ch
 
 from remit.core.errors import RemitError
 from remit.core.execution.outcome import CallResult
+from remit.core.execution.places import Places
 from remit.core.gate.policy import PolicySource
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
@@ -143,6 +144,20 @@ class QueueLine(NamedTuple):
         return self.expires_at, self.action_intent_id
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """
+    What a worker can execute now: at most `limit` cases for one of these connectors, for which `places` has room.
+
+    "" stands for the cases that have no connector.
+    """
+
+    now: datetime
+    connectors: Sequence[str]
+    places: Places
+    limit: int
+
+
 class Store(Protocol):
     """
     Where Remit remembers. Passes `remit.testing.store_contract`, or is none.
@@ -179,19 +194,17 @@ class Store(Protocol):
         """
         ...
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
         """
-        Carry out `unit_for` each of at most `limit` due cases that are `queued` for one of these connectors, in one
-        write; "" stands for those that have none.
+        Carry out `unit_for` each of the due cases that are `queued` and `wanted`, in one write.
 
-        Tenants take turns, and within one the longest due comes first. Two callers at once are given different
-        cases; where the store cannot do that, their units find out. A store that queues nothing answers nothing.
+        Tenants take turns, and within one its tools; of one tool, the longest due comes first. Of none more are
+        taken than there is room for. Two callers at once are given different cases; where the store cannot do that,
+        their units find out. A store that queues nothing answers nothing.
         """
         ...
 
-    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:
+    def has_queued(self, wanted: Claim) -> bool:
         """Would `claim` find anything? May say yes where another one is quicker."""
         ...
 

@@ -458,6 +458,7 @@ def plans():
     ]
     yield "busy", queries.BUSY, {}
     yield "counts", queries.COUNTS, {"tenant": "t"}
+    yield "queued", queries.QUEUED, {"tenant": "t", "queue": "c T", "now": 1, "limit": 10}
     yield "chain", queries.SEGMENTS_OF_CHAIN, {"tenant": "t", "chain": "c"}
     yield "proposers", queries.PROPOSERS, {"tenant": "t"}
     yield "queue lines", queries.QUEUE_LINES, {"tenant": "t", "proposer": "p", "at": 1, "id": "i", "limit": 10}
@@ -482,6 +483,16 @@ def test_what_is_due_is_found_by_two_indexes_and_sorted_only_within_the_limit(op
     by_index = [step for step in steps if "case_states" in step]
     assert ["case_states_due" in by_index[0], "case_states_expiring" in by_index[1]] == [True, True]
     assert len([step for step in steps if "ORDER BY" in step]) == 1, steps
+
+
+def test_the_queued_tools_are_found_by_hopping_along_their_index(open_store, sqlite_url):
+    open_store("sqlite")
+    given = {"tenant": "t", "queue": "c T", "now": 1, "limit": 10}
+    steps = [row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {queries.QUEUED_TOOLS}", **given)]
+
+    looks = [step for step in steps if step.split()[1] in ("next", "due")]
+    assert len(looks) == 5
+    assert all(step.startswith("SEARCH") and "case_states_queued" in step for step in looks), steps
 
 
 @pytest.mark.parametrize(("sql", "parameters"), [plan[1:] for plan in plans()], ids=[plan[0] for plan in plans()])

@@ -123,7 +123,7 @@ class App(Part):
     def _show_execution(self, execution: Execution) -> None:
         self.execution = execution
         self.take, self.carry_out, self.settle = execution.take, execution.carry_out, execution.settle
-        self.has_queued, self.wait_for_queued = execution.has_queued, execution.wait_for_queued
+        self.has_queued, self.waking = execution.has_queued, execution.waking
         self.executor = execution.executor
 
     # --- agents ---

@@ -18,7 +18,8 @@ from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case
 from remit.core.records import CASE, CHAIN, KINDS, Key, Kind
 from remit.core.values import Stored
-from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, UnitOfWork, Writes, needed
+from remit.ports import CaseFilter, Claim, QueueLine, QueuePlace, Snapshot, UnitOfWork, Writes, needed
+from remit.stores.turns import QueuedTool, chosen, in_turns, last_of
 from remit.stores.units import (
     RecordId,
     RecordSnapshot,
@@ -27,7 +28,6 @@ from remit.stores.units import (
     check_may_put,
     cursor_of,
     first_of_each,
-    in_turns,
     queue_line,
     record_id,
 )
@@ -47,6 +47,7 @@ class MemoryStore:
         self._lock = threading.RLock()
         self._records: dict[str, dict[tuple[str, str], Stored]] = {name: {} for name in KINDS}
         self._chains: dict[_Chain, list[LedgerEntry]] = {}
+        self._claimed_last: QueuedTool | None = None
 
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         with self._lock:
@@ -75,22 +76,23 @@ class MemoryStore:
         ]
         return sorted(due, key=_by_due)[:limit]
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
         with self._lock:
-            taken = in_turns(sorted(self._queued(now, connectors), key=_by_due), limit)
+            tools = self._queued(wanted)
+            lists = in_turns(sorted(tools), self._claimed_last)
+            taken = chosen(lists, wanted, lambda tool, limit: tools[tool][:limit])
+            self._claimed_last = last_of(taken, self._claimed_last)
             return self.transact([unit_for(case) for case in taken])
 
-    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:
-        return bool(self._queued(now, connectors))
+    def has_queued(self, wanted: Claim) -> bool:
+        return any(wanted.places.room_for(tool.tenant_id, tool.action_type) for tool in self._queued(wanted))
 
-    def _queued(self, now: datetime, connectors: Sequence[str]) -> list[Case]:
-        return [
-            case
-            for case in self._cases()
-            if case.queued and case.connector in connectors and case.due_at is not None and case.due_at <= now
-        ]
+    def _queued(self, wanted: Claim) -> dict[QueuedTool, list[Case]]:
+        found: dict[QueuedTool, list[Case]] = {}
+        for case in sorted(self._cases(), key=_by_due):
+            if case.queued and case.connector in wanted.connectors and case.due_at and case.due_at <= wanted.now:
+                found.setdefault(QueuedTool.of(case), []).append(case)
+        return found
 
     def busy(self) -> bool:
         return any(case.status in MOVING for case in self._cases())

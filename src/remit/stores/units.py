@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from itertools import chain, islice, zip_longest
 from typing import Any, TypeVar, cast
 
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
@@ -59,15 +58,6 @@ def check_may_put(key: Key[Any], shown: RecordSnapshot) -> RecordId:
     if key.kind.contended and place not in shown.records:
         raise KeyError(f"{key.kind.name} {key.id!r} is contended and was written without being named")
     return place
-
-
-def in_turns(cases: Sequence[Case], limit: int) -> list[Case]:
-    """The first `limit` of them, one of each tenant in turn; within a tenant in their order."""
-    tenants: dict[str, list[Case]] = {}
-    for case in cases:
-        tenants.setdefault(case.tenant_id, []).append(case)
-    rounds = zip_longest(*tenants.values())
-    return list(islice((case for case in chain.from_iterable(rounds) if case is not None), limit))
 
 
 def cursor_of(text: str) -> tuple[datetime, str]:

@@ -18,7 +18,7 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.records import Key, Kind
 from remit.core.values import Stored
-from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, Store, UnitOfWork, Writes
+from remit.ports import CaseFilter, Claim, QueueLine, QueuePlace, Snapshot, Store, UnitOfWork, Writes
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
@@ -56,13 +56,11 @@ class StoreWrapper(Store):
     def due(self, now: datetime, limit: int) -> list[Case]:
         return self.inner.due(now, limit)
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
-        return self.inner.claim(now, connectors, limit, unit_for)
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
+        return self.inner.claim(wanted, unit_for)
 
-    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:
-        return self.inner.has_queued(now, connectors)
+    def has_queued(self, wanted: Claim) -> bool:
+        return self.inner.has_queued(wanted)
 
     def busy(self) -> bool:
         return self.inner.busy()
@@ -132,10 +130,8 @@ class FaultyStore(StoreWrapper):
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         return self._written(lambda: self.inner.transact(units))
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
-        return self._written(lambda: self.inner.claim(now, connectors, limit, unit_for))
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
+        return self._written(lambda: self.inner.claim(wanted, unit_for))
 
     def _written(self, write: Callable[[], list[T | RemitError]]) -> list[T | RemitError]:
         fault = self._fault_now()
@@ -194,10 +190,8 @@ class PausingStore(StoreWrapper):
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         return self.inner.transact([self._pausing(unit) for unit in units])
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
-        return self.inner.claim(now, connectors, limit, lambda case: self._pausing(unit_for(case)))
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
+        return self.inner.claim(wanted, lambda case: self._pausing(unit_for(case)))
 
     def _pausing(self, unit: UnitOfWork[T]) -> UnitOfWork[T]:
         paused = False

@@ -13,7 +13,7 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import UNANSWERED, WAITING, Case
 from remit.core.records import BOUNDS, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind
 from remit.core.values import Stored
-from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, UnitOfWork
+from remit.ports import CaseFilter, Claim, QueueLine, QueuePlace, Snapshot, UnitOfWork
 from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.items import (
     Item,
@@ -101,15 +101,13 @@ class DynamoStore:
 
     def claim(
         self,
-        now: datetime,  # noqa: ARG002 - the port's own
-        connectors: Sequence[str],  # noqa: ARG002
-        limit: int,  # noqa: ARG002
+        wanted: Claim,  # noqa: ARG002 - the port's own
         unit_for: Callable[[Case], UnitOfWork[T]],  # noqa: ARG002
     ) -> list[T | RemitError]:
         """Nothing: no case is queued in DynamoDB."""
         return []
 
-    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:  # noqa: ARG002 - the port's own
+    def has_queued(self, wanted: Claim) -> bool:  # noqa: ARG002 - the port's own
         """False: see `claim`."""
         return False
 

@@ -39,7 +39,9 @@ DUE = f"""
         ) AS expired
     ) AS state JOIN cases ON {_OF_CASE}
     ORDER BY state.due_at_us, state.tenant_id, state.id LIMIT :limit"""
-BUSY = f"SELECT EXISTS (SELECT 1 FROM {STATES} WHERE status IN ({listed(MOVING)}))"
+BUSY = f"""
+    SELECT EXISTS (SELECT 1 FROM {STATES} WHERE queue IS NOT NULL)
+    OR EXISTS (SELECT 1 FROM {STATES} WHERE queue IS NULL AND status IN ({listed(MOVING)}))"""
 # Counted without reading a case: by their states, and what has none by the number of all.
 COUNTS = f"SELECT status, count(*) FROM {STATES} WHERE tenant_id = :tenant GROUP BY status"
 COUNT_ALL = "SELECT count(*) FROM cases WHERE tenant_id = :tenant"
@@ -50,27 +52,32 @@ CHAIN_ENDS = f"""
 EXPORT_PAGE = f"""
     SELECT chain, first, body FROM {SEGMENTS} WHERE tenant_id = :tenant AND (chain, first) > (:chain, :first)
     ORDER BY chain, first LIMIT :limit"""
-QUEUED_TENANTS = f"""
-    WITH RECURSIVE hop (tenant_id) AS (
-        SELECT min(tenant_id) FROM {STATES} WHERE status IN ({listed(MOVING)}) AND tenant_id > :after
-        UNION ALL
-        SELECT (SELECT min(tenant_id) FROM {STATES}
-                WHERE status IN ({listed(MOVING)}) AND tenant_id > hop.tenant_id)
-        FROM hop WHERE hop.tenant_id IS NOT NULL
-    )
-    SELECT tenant_id FROM hop WHERE tenant_id IS NOT NULL LIMIT :limit"""
 QUEUED = f"""
     SELECT cases.body FROM {STATES} AS state JOIN cases ON {_OF_CASE}
-    WHERE state.tenant_id = :tenant AND state.status IN ({listed(MOVING)}) AND state.due_at_us <= :now
-    AND state.queue = ANY_OF(:queues)
+    WHERE state.tenant_id = :tenant AND state.queue = :queue AND state.due_at_us <= :now
     ORDER BY state.due_at_us LIMIT :limit"""
 
 
-HAS_QUEUED = f"""
-    SELECT EXISTS (
-        SELECT 1 FROM {STATES}
-        WHERE status IN ({listed(MOVING)}) AND queue = ANY_OF(:queues) AND due_at_us <= :now
-    )"""
+def _next_tool(column: str, tenant: str, queue: str) -> str:
+    return f"""(
+        SELECT next.{column} FROM {STATES} AS next
+        WHERE next.queue IS NOT NULL AND (next.tenant_id, next.queue) > ({tenant}, {queue})
+        ORDER BY next.tenant_id, next.queue LIMIT 1)"""
+
+
+# By hopping along the index from tool to tool: what is queued of each is not read.
+QUEUED_TOOLS = f"""
+    WITH RECURSIVE tool (tenant_id, queue) AS (
+        SELECT {_next_tool("tenant_id", ":tenant", ":queue")}, {_next_tool("queue", ":tenant", ":queue")}
+        UNION ALL
+        SELECT {_next_tool("tenant_id", "tool.tenant_id", "tool.queue")},
+            {_next_tool("queue", "tool.tenant_id", "tool.queue")}
+        FROM tool WHERE tool.tenant_id IS NOT NULL
+    )
+    SELECT tenant_id, queue FROM tool WHERE EXISTS (
+        SELECT 1 FROM {STATES} AS due
+        WHERE due.tenant_id = tool.tenant_id AND due.queue = tool.queue AND due.due_at_us <= :now)
+    LIMIT :limit"""
 
 
 def _tenants_of(table: str) -> str:

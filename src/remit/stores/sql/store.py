@@ -11,17 +11,18 @@ import sqlalchemy
 from remit.core.errors import InvalidInput, NoDatabase, RemitError
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case
-from remit.core.records import CASE, Key, Kind
+from remit.core.records import Key, Kind
 from remit.core.values import Stored
-from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, UnitOfWork
+from remit.ports import CaseFilter, Claim, QueueLine, QueuePlace, Snapshot, UnitOfWork
 from remit.stores.group_commit import GroupCommit
 from remit.stores.segments import Segment, kinds_of, unpack
 from remit.stores.sql import queries
 from remit.stores.sql.dialect import Dialect
 from remit.stores.sql.exporting import exported
-from remit.stores.sql.loading import loaded
+from remit.stores.sql.loading import cases_of, loaded
 from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.postgres import Postgres
+from remit.stores.sql.queue import Queue
 from remit.stores.sql.readers import Readers
 from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment, segment_at_us
 from remit.stores.sql.sqlite import Sqlite
@@ -43,7 +44,7 @@ class SqlStore:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._writer = SqlWriter(dialect.writer(), dialect)
-        self._last_claimed = ""
+        self._queue = Queue(dialect)
         self._group_commit = GroupCommit(self._writer.carry_out)
         self._readers = Readers(dialect.readers(), dialect)
         # Of its own: however many exports are read, a look at one record waits for none of them.
@@ -67,37 +68,11 @@ class SqlStore:
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         return self._group_commit.submit(units) if units else []
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
-        def find(driver: Any) -> list[UnitOfWork[T]]:
-            return [unit_for(case) for case in self._queued(driver, now, connectors, limit)]
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
+        return self._group_commit.submit((), lambda driver: list(map(unit_for, self._queue.take(driver, wanted))))
 
-        return self._group_commit.submit((), find)
-
-    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:
-        return bool(self._fetch(queries.HAS_QUEUED, now=microseconds(now), queues=list(connectors))[0][0])
-
-    def _queued(self, driver: Any, now: datetime, connectors: Sequence[str], limit: int) -> list[Case]:
-        """In turns by tenant, from the tenant after the one that came last."""
-        tenants = self._queued_tenants(driver, limit)
-        found: list[Case] = []
-        for place, tenant_id in enumerate(tenants):
-            # The later ones share what the earlier have left.
-            share = -(-(limit - len(found)) // (len(tenants) - place))
-            given = {"tenant": tenant_id, "now": microseconds(now), "queues": list(connectors), "limit": share}
-            rows = self._dialect.take(driver, queries.QUEUED, given)
-            self._last_claimed = tenant_id if rows else self._last_claimed
-            found += _cases(rows)
-        return found
-
-    def _queued_tenants(self, driver: Any, limit: int) -> list[str]:
-        def after(tenant_id: str) -> list[str]:
-            given = {"after": tenant_id, "limit": limit}
-            return [name for (name,) in self._dialect.fetch(driver, queries.QUEUED_TENANTS, given)]
-
-        behind = after(self._last_claimed)
-        return behind if len(behind) >= limit else list(dict.fromkeys([*behind, *after("")]))[:limit]
+    def has_queued(self, wanted: Claim) -> bool:
+        return self._readers.borrow(lambda driver: self._queue.has(driver, wanted))
 
     def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
         places = list(map(record_id, keys))
@@ -110,7 +85,7 @@ class SqlStore:
         return [cast(S, parse_record(kind.name, body)) for (body,) in rows]
 
     def due(self, now: datetime, limit: int) -> list[Case]:
-        return _cases(self._fetch(queries.DUE, now=microseconds(now), limit=limit))
+        return cases_of(self._fetch(queries.DUE, now=microseconds(now), limit=limit))
 
     def busy(self) -> bool:
         return bool(self._fetch(queries.BUSY)[0][0])
@@ -118,7 +93,7 @@ class SqlStore:
     def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:
         at, id = (None, None) if after is None else cursor_us(after)
         sql, given = queries.waiting(tenant=tenant_id, account=account_id, at=at, id=id)
-        return _cases(self._fetch(sql, **given, limit=limit))
+        return cases_of(self._fetch(sql, **given, limit=limit))
 
     def queue_lines(
         self, tenant_id: str, proposed_by: str | None, after: Mapping[str, QueuePlace], limit: int
@@ -154,7 +129,7 @@ class SqlStore:
             at=at,
             id=id,
         )
-        return _cases(self._fetch(sql, **given, limit=limit))
+        return cases_of(self._fetch(sql, **given, limit=limit))
 
     def chain(self, tenant_id: str, action_intent_id: str | None) -> list[LedgerEntry]:
         chain = chain_name(action_intent_id)
@@ -222,10 +197,6 @@ def dialect_of(url: str) -> Dialect:
     raise InvalidInput(
         "url", "is not understood", "send sqlite:///path.db or postgresql://user:password@host:port/database"
     )
-
-
-def _cases(rows: Sequence[Row]) -> list[Case]:
-    return [cast(Case, parse_record(CASE.name, body)) for (body,) in rows]
 
 
 def _entries(rows: Iterable[Row]) -> Iterator[LedgerEntry]:
