@@ -9,6 +9,7 @@ may ask again after a conflict. Time and ids are always arguments, so a unit may
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
@@ -206,6 +207,14 @@ class Store(Protocol):
 
     def has_queued(self, wanted: Claim) -> bool:
         """Would `claim` find anything? May say yes where another one is quicker."""
+        ...
+
+    def watch(self, queued: Callable[[], None]) -> AbstractContextManager[None]:
+        """
+        While it is open, `queued` is called, from any thread, soon after another process has queued something.
+
+        A hint that may come for nothing, and may be missing: whoever waits for it still looks now and then.
+        """
         ...
 
     def busy(self) -> bool:

@@ -1,9 +1,10 @@
 """What is true of the store on SQL beyond the contract: sharing commits, broken connections, plans, URLs."""
 
+import itertools
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,19 +14,22 @@ import pytest
 import sqlalchemy
 
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
-from remit.ports import UnitOfWork, Writes
+from remit.core.records import case_key
+from remit.ports import CaseFilter, UnitOfWork, Writes
 from remit.stores.group_commit import GroupCommit, PendingCall
 from remit.stores.segments import kinds_of
-from remit.stores.sql import SqlStore, exporting, queries, sqlite, store, writer
+from remit.stores.sql import SqlStore, exporting, postgres, queries, sqlite, store, watching, writer
 from remit.testing.faults import Crash
 from remit.testing.samples import (
     COUNTER,
+    NOON,
     TENANT,
     all_at_once,
     appending,
     breaking,
     counted,
     counting,
+    make_case,
     make_entry,
     make_object,
     putting,
@@ -445,6 +449,64 @@ def test_the_pages_of_an_export_are_of_one_moment(open_store, store_kind, monkey
     assert len(list(there.export(TENANT))) == 9
 
 
+# Watching: what another process queues wakes a worker.
+
+
+def _queueing(name, **changes):
+    queued = {"status": "APPROVED", "queued": True, "connector": "http", "due_at": NOON, **changes}
+    case = make_case(name, **queued)
+    return UnitOfWork([case_key(TENANT, name)], lambda _: Writes(None, puts=[(case_key(TENANT, name), case)]))
+
+
+@ON_SQL
+def test_who_watches_is_told_of_what_another_process_queues(open_store, store_kind):
+    worker, door, told = open_store(store_kind), open_store(store_kind), threading.Event()
+
+    def queued(name):
+        door.transact([_queueing(name)])
+        return told.wait(0.2)
+
+    with worker.watch(told.set):
+        names = (f"i-{n}" for n in itertools.count())
+        # Who has only begun to watch may miss the first ones.
+        until(lambda: queued(next(names)), what="the watcher is told")
+        told.clear()
+        assert queued(next(names))
+
+
+def test_postgres_is_told_once_for_many_commits_and_after_them(open_store, monkeypatch):
+    monkeypatch.setattr(writer, "ANNOUNCED_EVERY_S", 60.0)
+    there, told = open_store("postgres"), []
+    announcing = postgres.Postgres.announcing
+
+    @contextmanager
+    def noted(self):
+        with announcing(self) as tell:
+            yield lambda: (told.append(len(there.cases(TENANT, CaseFilter(), None, 10))), tell())
+
+    monkeypatch.setattr(postgres.Postgres, "announcing", noted)
+    there = open_store("postgres")
+    there.transact([_queueing("i-0")])
+    until(lambda: told, what="the first is told")
+    for n in range(1, 6):
+        there.transact([_queueing(f"i-{n}")])
+
+    assert told == [1]
+
+
+@ON_SQL
+def test_what_no_worker_takes_is_not_told(open_store, store_kind, monkeypatch):
+    told = []
+    monkeypatch.setattr(watching.Announcer, "announce", lambda _: told.append(1))
+    there = open_store(store_kind)
+
+    there.transact([_queueing("i-1", queued=False)])
+    there.transact([_queueing("i-1", status="RUNNING")])
+    there.transact([_queueing("i-1", status="SUCCEEDED", due_at=None, queued=False)])
+
+    assert told == []
+
+
 # Plans: every list is carried by an index, in its order.
 
 
@@ -490,7 +552,7 @@ def test_the_queued_tools_are_found_by_hopping_along_their_index(open_store, sql
     given = {"tenant": "t", "queue": "c T", "now": 1, "limit": 10}
     steps = [row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {queries.QUEUED_TOOLS}", **given)]
 
-    looks = [step for step in steps if step.split()[1] in ("next", "due")]
+    looks = [step for step in steps if " next " in step or " due " in step]
     assert len(looks) == 5
     assert all(step.startswith("SEARCH") and "case_states_queued" in step for step in looks), steps
 

@@ -54,10 +54,11 @@ class Execution(Part):
 
     @contextmanager
     def waking(self, wake: Callable[[], None]) -> Iterator[None]:
-        """`wake` is called, from any thread, whenever this process may have queued an execution."""
+        """`wake` is called, from any thread, soon after this process, or another, may have queued an execution."""
         self._wakes = (*self._wakes, wake)
         try:
-            yield
+            with self.context.store.watch(wake):
+                yield
         finally:
             self._wakes = tuple(each for each in self._wakes if each is not wake)
 

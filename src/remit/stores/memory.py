@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -93,6 +94,10 @@ class MemoryStore:
             if case.queued and case.connector in wanted.connectors and case.due_at and case.due_at <= wanted.now:
                 found.setdefault(QueuedTool.of(case), []).append(case)
         return found
+
+    def watch(self, queued: Callable[[], None]) -> AbstractContextManager[None]:  # noqa: ARG002 - the port's own
+        """Nothing to tell: no other process sees this store."""
+        return nullcontext()
 
     def busy(self) -> bool:
         return any(case.status in MOVING for case in self._cases())

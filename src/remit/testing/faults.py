@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -61,6 +62,9 @@ class StoreWrapper(Store):
 
     def has_queued(self, wanted: Claim) -> bool:
         return self.inner.has_queued(wanted)
+
+    def watch(self, queued: Callable[[], None]) -> AbstractContextManager[None]:
+        return self.inner.watch(queued)
 
     def busy(self) -> bool:
         return self.inner.busy()

@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.5
 """How often a worker reconciles."""
-LOOK_S = 0.02
-"""How often an idle worker looks for executions that another process has queued."""
+LOOK_S = 0.1
+"""How often an idle worker looks for what nobody woke it for: pauses that are over, and what the store did not tell."""
 CONCURRENCY = 64
 """How many calls of one tool a worker makes at once; `Places` says how many of all."""
 MOST_TAKEN = 64

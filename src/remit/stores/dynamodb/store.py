@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -110,6 +111,10 @@ class DynamoStore:
     def has_queued(self, wanted: Claim) -> bool:  # noqa: ARG002 - the port's own
         """False: see `claim`."""
         return False
+
+    def watch(self, queued: Callable[[], None]) -> AbstractContextManager[None]:  # noqa: ARG002 - the port's own
+        """Nothing to tell: see `claim`."""
+        return nullcontext()
 
     def busy(self) -> bool:
         return any(self._reading.at_once(lambda part: self._reading.anything(part, DUE), MOVING_PARTS))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 from typing import Any, Self, TypeVar, cast
 
 import sqlalchemy
@@ -26,6 +28,7 @@ from remit.stores.sql.queue import Queue
 from remit.stores.sql.readers import Readers
 from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment, segment_at_us
 from remit.stores.sql.sqlite import Sqlite
+from remit.stores.sql.watching import in_thread
 from remit.stores.sql.writer import SqlWriter
 from remit.stores.units import RecordSnapshot, by_time, cursor_of, parse_record, record_id
 
@@ -73,6 +76,9 @@ class SqlStore:
 
     def has_queued(self, wanted: Claim) -> bool:
         return self._readers.borrow(lambda driver: self._queue.has(driver, wanted))
+
+    def watch(self, queued: Callable[[], None]) -> AbstractContextManager[None]:
+        return in_thread("remit-watcher", partial(self._dialect.watch, queued))
 
     def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
         places = list(map(record_id, keys))
