@@ -38,7 +38,7 @@ AfterOption = Annotated[
 @contextmanager
 def opened(ctx: typer.Context, db: str | None) -> Iterator[Remit]:
     """The database that the command names, or the whole line, or the environment; made if it is not there."""
-    with Remit.open(_url(ctx, db)) as remit:
+    with Remit.open(url_of(ctx, db)) as remit:
         yield remit
 
 
@@ -49,13 +49,14 @@ def existing(ctx: typer.Context, db: str | None, tenant: str | None = None) -> I
 
     Raises `NotFound` if it is not there, which makes none, or if nothing of `tenant` is in it.
     """
-    with Remit.open(_url(ctx, db), create=False) as remit:
+    with Remit.open(url_of(ctx, db), create=False) as remit:
         if tenant is not None:
             remit.require_tenant(tenant)
         yield remit
 
 
-def _url(ctx: typer.Context, db: str | None) -> str:
+def url_of(ctx: typer.Context, db: str | None) -> str:
+    """The database that the command names, or the whole line, or the environment."""
     url: str = db or ctx.find_root().obj or os.environ.get("REMIT_DATABASE_URL") or DEFAULT_URL
     return url
 
