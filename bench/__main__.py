@@ -24,6 +24,7 @@ from bench.measure import Measured, by_callers, in_batches, one_by_one, warm
 from bench.over_http import CLIENTS, over_http
 from bench.raw import postgres_loop, sqlite_loop
 from bench.reading import reading
+from bench.starting import p50_ms
 from bench.world import open_world, proposed
 from remit import Remit, work
 
@@ -32,6 +33,7 @@ GROUPS = ["sqlite", "http", "reading", "postgres", "growth", "worker", "dynamodb
 LARGEST_GROWTH = 1.3
 LARGEST_READING = 1.5
 MOST_MEMORY_MB = 300
+MOST_START_MS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +218,11 @@ def _worker(folder: Path) -> list[Row]:
         requests = proposed(remit, 400)
         decided = in_batches(remit, requests, 200)
         executed = _executions(remit)
+        started_ms = p50_ms(remit)
     return [
         Row("SQLite, decided and published, batches of 200", measured=decided),
         Row("SQLite, executed by one worker (internal connector)", measured=executed),
+        Row("SQLite, approval to start in another process, p50", started_ms, MOST_START_MS, at_most=True, unit="ms"),
     ]
 
 
