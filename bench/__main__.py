@@ -27,6 +27,7 @@ from bench.measure import Measured, by_callers, in_batches, one_by_one, warm
 from bench.over_http import CLIENTS, over_http
 from bench.raw import Raw, postgres_raw, sqlite_raw
 from bench.reading import reading
+from bench.starting import p50_ms
 from bench.world import POLICIES, open_world, with_amount, with_new_amount
 from remit import Remit, work
 
@@ -38,6 +39,7 @@ LARGEST_GROWTH = 1.3
 LARGEST_READING = 1.5
 MOST_MEMORY_MB = 300
 MOST_IDLE_PERCENT = 2.0
+MOST_START_MS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +261,11 @@ def _worker(folder: Path) -> list[Row]:
     with open_world(url) as remit:
         in_batches(remit, 400, 200)
         executed = _executions(remit)
-    return [Row("SQLite, executed by one worker (internal connector)", measured=executed)]
+        started_ms = p50_ms(remit)
+    return [
+        Row("SQLite, executed by one worker (internal connector)", measured=executed),
+        Row("SQLite, approval to start in another process, p50", started_ms, MOST_START_MS, at_most=True, unit="ms"),
+    ]
 
 
 def _idle(folder: Path) -> list[Row]:

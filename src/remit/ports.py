@@ -9,12 +9,14 @@ may ask again after a conflict. Time and ids are always arguments, so a unit may
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 from remit.core.errors import RemitError
 from remit.core.execution.outcome import CallResult
+from remit.core.execution.places import Places
 from remit.core.gate.policy import PolicySource
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
@@ -168,6 +170,20 @@ class ChangedTenants:
     more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """
+    What a worker can execute now: at most `limit` cases for one of these connectors, for which `places` has room.
+
+    "" stands for the cases that have no connector.
+    """
+
+    now: datetime
+    connectors: Sequence[str]
+    places: Places
+    limit: int
+
+
 class Store(Protocol):
     """
     Where Remit remembers. Passes `remit.testing.store_contract`, or is none.
@@ -225,20 +241,26 @@ class Store(Protocol):
         """Records of one kind of all tenants whose `due_at` has come, each with its tenant, the longest due first."""
         ...
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
         """
-        Carry out `unit_for` each of at most `limit` due cases that are `queued` for one of these connectors, in one
-        write; "" stands for those that have none.
+        Carry out `unit_for` each of the due cases that are `queued` and `wanted`, in one write.
 
-        Tenants take turns, and within one the longest due comes first. Two callers at once are given different
-        cases; where the store cannot do that, their units find out. A store that queues nothing answers nothing.
+        Tenants take turns, and within one its tools; of one tool, the longest due comes first. Of none more are
+        taken than there is room for. Two callers at once are given different cases; where the store cannot do that,
+        their units find out. A store that queues nothing answers nothing.
         """
         ...
 
-    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:
+    def has_queued(self, wanted: Claim) -> bool:
         """Would `claim` find anything? May say yes where another one is quicker."""
+        ...
+
+    def watch(self, queued: Callable[[], None]) -> AbstractContextManager[None]:
+        """
+        While it is open, `queued` is called, from any thread, soon after another process has queued something.
+
+        A hint that may come for nothing, and may be missing: whoever waits for it still looks now and then.
+        """
         ...
 
     def busy(self) -> bool:
@@ -299,7 +321,11 @@ class Store(Protocol):
         ...
 
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
-        """Every entry of every intent's chain as of one moment, chain by chain, each from its first entry."""
+        """
+        Every entry of every intent's chain as of one moment, chain by chain, each from its first entry.
+
+        Between two entries no connection is held, nor anything else that others wait for.
+        """
         ...
 
     def counts(self, tenant_id: str) -> dict[str, int]:

@@ -101,7 +101,7 @@ class App(Part):
         self.measure, self.publish_lag_s = reading.measure, reading.publish_lag_s
         self.stops, self.check_ready = reading.stops, reading.check_ready
         self.policy_versions, self.policy_version = reading.policy_versions, reading.policy_version
-        self.export, self.verify = reading.export, reading.verify
+        self.export, self.export_lines, self.verify = reading.export, reading.export_lines, reading.verify
         self.require_tenant, self.accounts_in_sight = reading.require_tenant, reading.accounts_in_sight
 
     def _show_settings(self, settings: Settings) -> None:
@@ -126,7 +126,7 @@ class App(Part):
     def _show_execution(self, execution: Execution) -> None:
         self.execution = execution
         self.take, self.carry_out, self.settle = execution.take, execution.carry_out, execution.settle
-        self.has_queued, self.wait_for_queued = execution.has_queued, execution.wait_for_queued
+        self.has_queued, self.waking = execution.has_queued, execution.waking
         self.executor = execution.executor
 
     # --- agents ---

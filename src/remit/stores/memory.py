@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -21,6 +22,7 @@ from remit.core.values import Stored
 from remit.ports import (
     CaseFilter,
     ChangedTenants,
+    Claim,
     LedgerPage,
     QueueLine,
     QueuePlace,
@@ -29,6 +31,7 @@ from remit.ports import (
     Writes,
     needed,
 )
+from remit.stores.turns import QueuedTool, chosen, in_turns, last_of
 from remit.stores.units import (
     RecordId,
     RecordSnapshot,
@@ -58,6 +61,7 @@ class MemoryStore:
         self._records: dict[str, dict[tuple[str, str], Stored]] = {name: {} for name in KINDS}
         self._chains: dict[_Chain, list[LedgerEntry]] = {}
         self._ledger: list[LedgerEntry] = []
+        self._claimed_last: QueuedTool | None = None
 
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         with self._lock:
@@ -103,22 +107,27 @@ class MemoryStore:
         due.sort(key=lambda each: each[:3])
         return [(tenant, cast(S, record)) for _, tenant, _, record in due[:limit]]
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
         with self._lock:
-            taken = tenants_in_turn(sorted(self._queued(now, connectors), key=_by_due), limit, _tenant_of)
+            tools = self._queued(wanted)
+            lists = in_turns(sorted(tools), self._claimed_last)
+            taken = chosen(lists, wanted, lambda tool, limit: tools[tool][:limit])
+            self._claimed_last = last_of(taken, self._claimed_last)
             return self.transact([unit_for(case) for case in taken])
 
-    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:
-        return bool(self._queued(now, connectors))
+    def has_queued(self, wanted: Claim) -> bool:
+        return any(wanted.places.room_for(tool.tenant_id, tool.action_type) for tool in self._queued(wanted))
 
-    def _queued(self, now: datetime, connectors: Sequence[str]) -> list[Case]:
-        return [
-            case
-            for case in self._cases()
-            if case.queued and case.connector in connectors and case.due_at is not None and case.due_at <= now
-        ]
+    def _queued(self, wanted: Claim) -> dict[QueuedTool, list[Case]]:
+        found: dict[QueuedTool, list[Case]] = {}
+        for case in sorted(self._cases(), key=_by_due):
+            if case.queued and case.connector in wanted.connectors and case.due_at and case.due_at <= wanted.now:
+                found.setdefault(QueuedTool.of(case), []).append(case)
+        return found
+
+    def watch(self, queued: Callable[[], None]) -> AbstractContextManager[None]:  # noqa: ARG002 - the port's own
+        """Nothing to tell: no other process sees this store."""
+        return nullcontext()
 
     def busy(self) -> bool:
         return any(case.status in MOVING for case in self._cases())

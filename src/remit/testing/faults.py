@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -21,6 +22,7 @@ from remit.core.values import Stored
 from remit.ports import (
     CaseFilter,
     ChangedTenants,
+    Claim,
     LedgerPage,
     QueueLine,
     QueuePlace,
@@ -75,13 +77,14 @@ class StoreWrapper(Store):
     def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
         return self.inner.due_records(kind, now, limit)
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
-        return self.inner.claim(now, connectors, limit, unit_for)
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
+        return self.inner.claim(wanted, unit_for)
 
-    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:
-        return self.inner.has_queued(now, connectors)
+    def has_queued(self, wanted: Claim) -> bool:
+        return self.inner.has_queued(wanted)
+
+    def watch(self, queued: Callable[[], None]) -> AbstractContextManager[None]:
+        return self.inner.watch(queued)
 
     def busy(self) -> bool:
         return self.inner.busy()
@@ -160,10 +163,8 @@ class FaultyStore(StoreWrapper):
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         return self._written(lambda: self.inner.transact(units))
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
-        return self._written(lambda: self.inner.claim(now, connectors, limit, unit_for))
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
+        return self._written(lambda: self.inner.claim(wanted, unit_for))
 
     def _written(self, write: Callable[[], list[T | RemitError]]) -> list[T | RemitError]:
         fault = self._fault_now()
@@ -222,10 +223,8 @@ class PausingStore(StoreWrapper):
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         return self.inner.transact([self._pausing(unit) for unit in units])
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
-        return self.inner.claim(now, connectors, limit, lambda case: self._pausing(unit_for(case)))
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
+        return self.inner.claim(wanted, lambda case: self._pausing(unit_for(case)))
 
     def _pausing(self, unit: UnitOfWork[T]) -> UnitOfWork[T]:
         paused = False

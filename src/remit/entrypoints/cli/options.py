@@ -43,7 +43,7 @@ def opened(ctx: typer.Context, db: str | None) -> Iterator[Remit]:
     # Imported here: an option is named long before a database is opened, and mostly none is.
     from remit.wiring import Remit
 
-    with Remit.open(_url(ctx, db)) as remit:
+    with Remit.open(url_of(ctx, db)) as remit:
         yield remit
 
 
@@ -56,13 +56,14 @@ def existing(ctx: typer.Context, db: str | None, tenant: str | None = None) -> I
     """
     from remit.wiring import Remit
 
-    with Remit.open(_url(ctx, db), create=False) as remit:
+    with Remit.open(url_of(ctx, db), create=False) as remit:
         if tenant is not None:
             remit.require_tenant(tenant)
         yield remit
 
 
-def _url(ctx: typer.Context, db: str | None) -> str:
+def url_of(ctx: typer.Context, db: str | None) -> str:
+    """The database that the command names, or the whole line, or the environment."""
     from remit.wiring import DEFAULT_URL
 
     url: str = db or ctx.find_root().obj or os.environ.get("REMIT_DATABASE_URL") or DEFAULT_URL

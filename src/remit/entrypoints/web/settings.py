@@ -34,9 +34,9 @@ class HttpSettings:
     `requests_per_minute` is the rate of one credential, `None` for no limit; `largest_body_bytes` of one request.
 
     `most_streams` is how many event streams this process serves at once, for one tenant and for one credential so many
-    of them. `sign_ins_per_minute` is how often one address may try to sign in at the console. With `metrics_open`,
-    `/metrics` asks for no key: for a port that only the monitoring reaches. Without `oidc`, only API keys let anybody
-    in. Without `console`, no web console is served.
+    of them; `most_exports` likewise for exports and verifications of a whole ledger. `sign_ins_per_minute` is how often
+    one address may try to sign in at the console. With `metrics_open`, `/metrics` asks for no key: for a port that only
+    the monitoring reaches. Without `oidc`, only API keys let anybody in. Without `console`, no web console is served.
     """
 
     requests_per_minute: int | None = 6000
@@ -44,6 +44,9 @@ class HttpSettings:
     most_streams: int = 100
     most_streams_of_tenant: int = 50
     most_streams_of_credential: int = 10
+    most_exports: int = 16
+    most_exports_of_tenant: int = 4
+    most_exports_of_credential: int = 2
     sign_ins_per_minute: int | None = 30
     metrics_open: bool = False
     console: bool = True
@@ -52,11 +55,14 @@ class HttpSettings:
     def streams(self) -> Share:
         return Share(self.most_streams, self.most_streams_of_tenant, self.most_streams_of_credential)
 
+    def exports(self) -> Share:
+        return Share(self.most_exports, self.most_exports_of_tenant, self.most_exports_of_credential)
+
 
 def settings_from(environ: Mapping[str, str]) -> HttpSettings:
     """
     From `REMIT_REQUESTS_PER_MINUTE` (0 for no limit), `REMIT_LARGEST_BODY_BYTES`, `REMIT_MOST_STREAMS`,
-    `REMIT_MOST_STREAMS_OF_TENANT`, `REMIT_MOST_STREAMS_OF_CREDENTIAL`, `REMIT_SIGN_INS_PER_MINUTE` (0 for no limit),
+    `…_OF_TENANT` and `…_OF_CREDENTIAL`, the same of `REMIT_MOST_EXPORTS`, `REMIT_SIGN_INS_PER_MINUTE` (0 for no limit),
     `REMIT_METRICS_OPEN` and `REMIT_CONSOLE` (true or false), and for OIDC `REMIT_OIDC_ISSUER`,
     `REMIT_OIDC_AUDIENCE` and, where they differ, `REMIT_OIDC_TENANT_CLAIM`, `…_ROLES_CLAIM`, `…_NAME_CLAIM`,
     for the console `REMIT_OIDC_CLIENT_ID`, `…_CLIENT_SECRET` and `…_SCOPE`.
@@ -64,14 +70,15 @@ def settings_from(environ: Mapping[str, str]) -> HttpSettings:
     Raises `InvalidInput` naming the variable.
     """
     plain = HttpSettings()
+    shares = {
+        name: _whole(environ, f"REMIT_{name.upper()}", getattr(plain, name))
+        for of in ("streams", "exports")
+        for name in (f"most_{of}", f"most_{of}_of_tenant", f"most_{of}_of_credential")
+    }
     return HttpSettings(
+        **shares,
         requests_per_minute=_whole(environ, "REMIT_REQUESTS_PER_MINUTE", plain.requests_per_minute or 0) or None,
         largest_body_bytes=_whole(environ, "REMIT_LARGEST_BODY_BYTES", plain.largest_body_bytes),
-        most_streams=_whole(environ, "REMIT_MOST_STREAMS", plain.most_streams),
-        most_streams_of_tenant=_whole(environ, "REMIT_MOST_STREAMS_OF_TENANT", plain.most_streams_of_tenant),
-        most_streams_of_credential=_whole(
-            environ, "REMIT_MOST_STREAMS_OF_CREDENTIAL", plain.most_streams_of_credential
-        ),
         sign_ins_per_minute=_whole(environ, "REMIT_SIGN_INS_PER_MINUTE", plain.sign_ins_per_minute or 0) or None,
         metrics_open=_yes(environ, "REMIT_METRICS_OPEN", plain.metrics_open),
         console=_yes(environ, "REMIT_CONSOLE", plain.console),

@@ -18,7 +18,7 @@ from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.identity.principal import Principal
 from remit.core.ledger.position import LedgerCursor
 from remit.entrypoints.web.callers import Credentials, CurrentRemit, ReaderCaller
-from remit.entrypoints.web.shares import Full, OverShare, Place, Places, Share
+from remit.entrypoints.web.shares import Place, Places, Share, admitted
 from remit.wiring import Remit
 
 router = APIRouter(tags=["reading"])
@@ -59,16 +59,11 @@ class Streams:
 
     def enter(self, principal: Principal) -> OpenStream:
         """Raises 429 for whoever holds a share already and 503 where all are taken, with `Retry-After`."""
+        if self._closing:
+            raise HTTPException(503, "this process is ending; try again in a moment")
         stream = OpenStream()
-        try:
-            if self._closing:
-                raise Full
-            self._open[stream] = self._places.take(principal, stream.close)
-        except OverShare as error:
-            told = f"{error}; end one, or ask for the timeline now and then"
-            raise HTTPException(429, told, headers={"Retry-After": "10"}) from None
-        except Full:
-            raise HTTPException(503, "this process serves as many streams as it may; try again in a moment") from None
+        told = "end one, or ask for the timeline now and then"
+        self._open[stream] = admitted(self._places, principal, stream.close, of="streams", instead=told)
         return stream
 
     def leave(self, stream: OpenStream) -> None:

@@ -19,10 +19,21 @@ from remit.flow.execute.map import map_request
 from remit.flow.execute.preflight import preflight
 from remit.flow.execute.record import broken, record
 from remit.flow.execute.start import start
-from remit.flow.execute.take import Ended, Taken, carry_out, settle_unit, take
+from remit.flow.execute.take import Ended, Taken, carry_out, claim_of, settle_unit, take
 from remit.ports import Clock
 
-__all__ = ["Ended", "Executor", "Taken", "broken", "carry_out", "reference", "run", "settle_unit", "take"]
+__all__ = [
+    "Ended",
+    "Executor",
+    "Taken",
+    "broken",
+    "carry_out",
+    "claim_of",
+    "reference",
+    "run",
+    "settle_unit",
+    "take",
+]
 
 
 class Executor:

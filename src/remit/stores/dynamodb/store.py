@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar, cast
@@ -15,7 +15,7 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import UNANSWERED, WAITING, Case
 from remit.core.records import BOUNDS, CASE, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind, due_at
 from remit.core.values import Stored
-from remit.ports import CaseFilter, ChangedTenants, LedgerPage, QueueLine, QueuePlace, Snapshot, UnitOfWork
+from remit.ports import CaseFilter, ChangedTenants, Claim, LedgerPage, QueueLine, QueuePlace, Snapshot, UnitOfWork
 from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.feed import Feed
 from remit.stores.dynamodb.items import (
@@ -143,17 +143,19 @@ class DynamoStore:
 
     def claim(
         self,
-        now: datetime,  # noqa: ARG002 - the port's own
-        connectors: Sequence[str],  # noqa: ARG002
-        limit: int,  # noqa: ARG002
+        wanted: Claim,  # noqa: ARG002 - the port's own
         unit_for: Callable[[Case], UnitOfWork[T]],  # noqa: ARG002
     ) -> list[T | RemitError]:
         """Nothing: no case is queued in DynamoDB."""
         return []
 
-    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:  # noqa: ARG002 - the port's own
+    def has_queued(self, wanted: Claim) -> bool:  # noqa: ARG002 - the port's own
         """False: see `claim`."""
         return False
+
+    def watch(self, queued: Callable[[], None]) -> AbstractContextManager[None]:  # noqa: ARG002 - the port's own
+        """Nothing to tell: see `claim`."""
+        return nullcontext()
 
     def busy(self) -> bool:
         return any(self._reading.at_once(lambda part: self._reading.anything(part, DUE), MOVING_PARTS))

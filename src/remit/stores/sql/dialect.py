@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NoReturn, Protocol
@@ -109,6 +110,18 @@ class Dialect(Protocol):
 
     def stream(self, driver: Any, sql: str, parameters: dict[str, Any]) -> Rows:
         """The same, a few rows at a time, as of one moment."""
+        ...
+
+    def watch(self, queued: Callable[[], None], stopped: Callable[[float], bool]) -> None:
+        """Call `queued` soon after another process queued something; until `stopped`, which waits so many seconds."""
+        ...
+
+    def announcing(self) -> AbstractContextManager[Callable[[], None]] | None:
+        """
+        How to tell those who watch, in other processes, that something is queued; `None` where they see it.
+
+        What it answers is called by one thread, and never raises.
+        """
         ...
 
     def fault(self, error: BaseException) -> DriverFault | None:

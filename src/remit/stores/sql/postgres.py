@@ -10,8 +10,10 @@ set beyond a transaction; locks are a transaction's everywhere.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -35,6 +37,9 @@ _AGAIN = (
 )
 _MIGRATION_LOCK = 0x72656D6974  # "remit"
 _LOCK_TIMEOUT = "30s"
+_QUEUED = "remit_queued"
+"""The channel on which a process says that it has queued something."""
+_LISTENED_S = 0.5
 _STREAMED_ROWS = 1000
 _READERS_LIVE_S = 300
 """After a failover, readers whose sessions lived on follow the address to the primary in this time."""
@@ -58,6 +63,9 @@ _CANNOT_BE_OPENED = {
     r"permission denied for schema (?P<name>\S+)": "GRANT CREATE ON SCHEMA {name} to this role",
     r"invalid connection option|invalid port|invalid sslmode": "correct the URL's options",
 }
+
+
+log = logging.getLogger(__name__)
 
 
 class Postgres:
@@ -135,6 +143,45 @@ class Postgres:
             cursor.execute(_translated(sql), parameters)
             yield from cursor
 
+    def watch(self, queued: Callable[[], None], stopped: Callable[[float], bool]) -> None:
+        """Listens. A pooler that gives each transaction another session lets nobody hear; then workers look instead."""
+        while not stopped(0):
+            try:
+                with closing(self._alone()) as driver:
+                    driver.execute(f"LISTEN {_QUEUED}")
+                    while not stopped(0):
+                        for _ in driver.notifies(timeout=_LISTENED_S, stop_after=1):
+                            queued()
+            except Exception as error:
+                log.info("not told of what others queue: %s: %s", self.name, error)
+                stopped(_LISTENED_S)
+
+    @contextmanager
+    def announcing(self) -> Iterator[Callable[[], None]]:
+        """By a connection of its own: commits that notify wait for each other."""
+        alone: list[psycopg.Connection] = []
+
+        def tell() -> None:
+            try:
+                alone[:] = alone or [self._alone()]
+                alone[0].execute(f"NOTIFY {_QUEUED}")
+            except Exception as error:
+                log.info("others are not told of what is queued, and find it by looking: %s: %s", self.name, error)
+                _close(alone)
+
+        try:
+            yield tell
+        finally:
+            _close(alone)
+
+    def _alone(self) -> psycopg.Connection:
+        """A connection outside every pool, that is in no transaction."""
+        dialect = self._engine().dialect
+        arguments, named = dialect.create_connect_args(self._url)
+        driver = self._connect(dialect, None, arguments, named)
+        driver.autocommit = True
+        return driver
+
     def fault(self, error: BaseException) -> DriverFault | None:
         cause = driver_error(error)
         if isinstance(cause, (Stale, *_AGAIN)):
@@ -201,6 +248,11 @@ def _greet(driver: psycopg.Connection) -> tuple[int, str]:
     driver.autocommit = False
     assert row is not None
     return row[0], row[1]
+
+
+def _close(connections: list[psycopg.Connection]) -> None:
+    while connections:
+        connections.pop().close()
 
 
 def _is_pooled(driver: psycopg.Connection) -> bool:

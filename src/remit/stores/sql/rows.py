@@ -100,11 +100,16 @@ def state_row(case: Case) -> Row | None:
         microseconds(case.expires_at),
         microseconds(case.created_at),
         case.account_id,
-        case.connector if case.queued else None,
+        queue_name(case.connector, case.action_type) if case.queued else None,
         case.proposed_by if case.status in UNANSWERED else None,
         case.tenant_id,
         case.action_intent_id,
     )
+
+
+def queue_name(connector: str, action_type: str) -> str:
+    """Stands in the column `queue`: a worker takes what it has a connector for, of one action type at a time."""
+    return f"{connector} {action_type}"
 
 
 def chain_name(action_intent_id: str | None) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from remit.stores.sql.rows import EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLE
 from remit.stores.units import RecordId
 
 BUSY_TIMEOUT_S = 30.0
+WATCH_S = 0.005
+"""How often a worker asks whether another process has written; that reads no page."""
 _CACHE_KIB = 16 * 1024
 _CANNOT_BE_OPENED = {
     sqlite3.SQLITE_READONLY: "let this user write the file and its directory",
@@ -105,6 +108,18 @@ class Sqlite:
     def stream(self, driver: sqlite3.Connection, sql: str, parameters: dict[str, Any]) -> sqlite3.Cursor:
         return driver.execute(_translated(sql), _sent(parameters))
 
+    def watch(self, queued: Callable[[], None], stopped: Callable[[float], bool]) -> None:
+        """By the number that SQLite changes with every commit of another connection, this process's among them."""
+        with closing(sqlite3.connect(self._path, isolation_level=None)) as driver:
+            seen = _data_version(driver)
+            while not stopped(WATCH_S):
+                if (now := _data_version(driver)) != seen:
+                    seen = now
+                    queued()
+
+    def announcing(self) -> None:
+        """Nothing to tell: who watches sees the commit."""
+
     def fault(self, error: BaseException) -> DriverFault | None:
         cause = driver_error(error)
         if isinstance(cause, Stale | sqlite3.IntegrityError):
@@ -136,6 +151,15 @@ class Sqlite:
         )
         event.listen(engine, "connect", _prepare)
         return engine
+
+
+def _data_version(driver: sqlite3.Connection) -> int:
+    try:
+        (version,) = driver.execute("PRAGMA data_version").fetchone()
+    except sqlite3.Error:
+        # Another process changes the schema, say: it is asked again in a moment.
+        return -1
+    return int(version)
 
 
 def _prepare(driver: sqlite3.Connection, _record: Any) -> None:

@@ -15,10 +15,12 @@ from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.values import Stored
 from remit.ports import UnitOfWork
 from remit.stores.group_commit import MOST_DECIDING_S, PendingCall
-from remit.stores.sql.batch import SqlBatch
+from remit.stores.sql.batch import RowChange, SqlBatch
 from remit.stores.sql.dialect import Dialect, DriverFault, driver_error, raise_ours
 from remit.stores.sql.kept import KeptRecords
 from remit.stores.sql.loading import loaded
+from remit.stores.sql.rows import STATES, TABLES
+from remit.stores.sql.watching import Announcer
 from remit.stores.units import FailsAll, RecordId, Shown
 
 Settlement = Callable[[], None]
@@ -26,6 +28,8 @@ Written = dict[RecordId, Stored | None]
 
 _TRIES = 8
 LONGEST_S = 30.0
+ANNOUNCED_EVERY_S = 0.005
+_STATUS, _QUEUE = (TABLES[STATES].index(column) for column in ("status", "queue"))
 _FIRST_PAUSE_S = 0.005
 
 
@@ -37,6 +41,7 @@ class SqlWriter:
         self._dialect = dialect
         self._connection: sqlalchemy.Connection | None = None
         self._kept = KeptRecords()
+        self._announcer = Announcer(dialect.announcing, ANNOUNCED_EVERY_S)
 
     def carry_out(self, calls: list[PendingCall]) -> None:
         """
@@ -63,6 +68,7 @@ class SqlWriter:
             self._connection.close()
             self._connection = None
         self._engine.dispose()
+        self._announcer.close()
 
     def _until_committed(self, calls: list[PendingCall]) -> None:
         started = time.monotonic()
@@ -116,6 +122,8 @@ class SqlWriter:
         changes = batch.changes()
         if changes:
             self._dialect.write(driver, changes)
+        if any(map(_queues, changes)):
+            settlements.append(self._announcer.announce)
         return settlements, batch.written() if changes else None
 
     def _load(self, driver: Any, places: Iterable[RecordId]) -> dict[RecordId, Shown]:
@@ -167,6 +175,13 @@ class SqlWriter:
 def _rollback_driver(connection: sqlalchemy.Connection) -> None:
     driver: Any = connection.connection.driver_connection
     driver.rollback()
+
+
+def _queues(change: RowChange) -> bool:
+    """Is something new among these rows for a worker to take?"""
+    if change.table != STATES or change.operation == "delete":
+        return False
+    return any(row[_STATUS] == "APPROVED" and row[_QUEUE] for row in change.rows)
 
 
 def _call_all(settlements: list[Settlement]) -> None:
