@@ -331,6 +331,19 @@ class ForeseesRefusal(Protocol):
         ...
 
 
+@runtime_checkable
+class PreparingConnector(Connector, Protocol):
+    """A connector that needs something from elsewhere before it can call, such as secrets."""
+
+    def prepare(self, call: Call) -> None:
+        """
+        Fetch what the call needs, and call nobody: asked before the call is marked.
+
+        Raises `TryLater` while it cannot be had. What is wrong for good, `invoke` says.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class OutgoingNotification:
     """
