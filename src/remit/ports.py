@@ -284,6 +284,15 @@ class SendingPublisher(Protocol):
         ...
 
 
+@runtime_checkable
+class CheckedPublisher(SendingPublisher, Protocol):
+    """A publisher that can say, before anything is charged, that nothing could ever leave through it."""
+
+    def check(self) -> None:
+        """Raises `ConfigMissing` if there is no such way out. What cannot be found out passes."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call to the far side: the mapped request, and what the connector needs around it."""

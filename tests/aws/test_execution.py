@@ -7,6 +7,7 @@ import pytest
 from infra.state_machine import STEPS, definition
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.gate.autonomy import StopScope
+from remit.entrypoints.aws_lambda import execution
 from remit.ports import CaseFilter
 from tests.flow.world import OTHER, TENANT, type_of
 
@@ -101,14 +102,17 @@ def test_a_repeated_event_is_a_second_execution_that_does_nothing(deployment):
 
 
 @pytest.mark.parametrize("data", [{}, {"tenant_id": TENANT}, {"approval_id": 7, "tenant_id": [], "extra": "x"}])
-def test_an_approval_event_that_says_too_little_starts_nothing(deployment, data):
+def test_an_approval_event_that_says_too_little_ends_as_failed_and_starts_nothing(deployment, data):
     deployment.cloud.put("ACTION_APPROVED", data)
     deployment.settle()
 
-    assert deployment.paths() == [["Start", "IsThereAnythingToDo", "NothingToDo"]]
+    assert deployment.paths() == [["Start", "NotAnApproval"]]
+    assert [execution["status"] for execution in deployment.cloud.executions()] == ["FAILED"]
 
 
-def test_a_forged_approval_starts_nothing(deployment):
+def test_a_forged_approval_ends_as_failed_is_counted_and_starts_nothing(deployment, monkeypatch):
+    counted = []
+    monkeypatch.setattr(execution, "add", counted.append)
     deployment.propose(confidence_score=0.1)
     deployment.gate()
     digest = deployment.remit.intent(TENANT, "i-1").digest
@@ -117,8 +121,20 @@ def test_a_forged_approval_starts_nothing(deployment):
     deployment.cloud.put("ACTION_APPROVED", forged)
     deployment.settle()
 
-    assert deployment.paths() == [["Start", "IsThereAnythingToDo", "NothingToDo"]]
-    assert deployment.far.calls == []
+    assert deployment.paths() == [["Start", "NotAnApproval"]]
+    assert [each["status"] for each in deployment.cloud.executions()] == ["FAILED"]
+    assert (deployment.far.calls, counted) == ([], ["ApprovalRefused"])
+
+
+def test_an_approval_s_event_with_another_digest_is_forged(deployment):
+    carried_out(deployment)
+    (first,) = _calls(deployment)[:1]
+
+    deployment.cloud.put("ACTION_APPROVED", {**first[1]["data"], "intent_digest": "0" * 64})
+    deployment.settle()
+
+    assert ["Start", "NotAnApproval"] in deployment.paths()
+    assert len(deployment.far.calls) == 1
 
 
 def test_a_stop_ends_it_cancelled_and_gives_the_charge_back(deployment):
@@ -467,8 +483,10 @@ def test_every_step_catches_everything_and_retries_only_what_says_that_it_may_be
 
     assert set(tasks) == {*STEPS, "RecordFailure"}
     for name, task in tasks.items():
-        assert [catch["ErrorEquals"] for catch in task["Catch"]] == [["States.ALL"]]
-        assert task["Catch"][0]["Next"] == ("StepBroke" if name == "RecordFailure" else "RecordFailure")
+        *known, last = task["Catch"]
+        assert [catch["ErrorEquals"] for catch in known] == ([["NotAnApproval"]] if name == "Start" else [])
+        assert last["ErrorEquals"] == ["States.ALL"]
+        assert last["Next"] == ("StepBroke" if name == "RecordFailure" else "RecordFailure")
         (retry,) = task["Retry"]
         assert not {"States.ALL", "States.TaskFailed", "Exception"} & set(retry["ErrorEquals"])
         assert task["TimeoutSeconds"] > 0

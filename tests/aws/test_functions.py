@@ -236,6 +236,16 @@ def test_without_an_authorizer_nobody_is_let_in(deployment):
     assert read(deployment, asked)[0] == 401
 
 
+@pytest.mark.parametrize(
+    ("accounts", "status"), [("north", 200), ("[south north]", 200), ("south", 403), ("", 403), (None, 403)]
+)
+def test_an_account_outside_the_token_s_claim_is_refused(deployment, monkeypatch, accounts, status):
+    monkeypatch.setenv("REMIT_OIDC_ACCOUNTS_CLAIM", "accounts")
+    deployment.propose()
+
+    assert read(deployment, request(**({} if accounts is None else {"accounts": accounts})))[0] == status
+
+
 def test_claims_may_have_other_names(deployment, monkeypatch):
     monkeypatch.setenv("REMIT_OIDC_TENANT_CLAIM", "custom:org")
     deployment.propose()

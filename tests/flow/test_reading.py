@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from remit.app import App, verify_export
 from remit.core.errors import InvalidInput, NotFound
 from remit.core.gate.autonomy import StopScope
+from remit.core.ledger.entries import next_entry
 from remit.core.lifecycle import FOLLOWS
 from remit.core.records import CASE, USAGE, Key
 from remit.flow.reconcile import expire
@@ -454,3 +456,25 @@ def test_more_than_is_counted_at_once_is_said(world, monkeypatch):
     groups = world.app.queue_groups(TENANT)
 
     assert (groups.total, groups.complete) == (4, False)
+
+
+def test_an_entry_written_over_with_every_hash_made_right_is_found_by_its_case(world, monkeypatch):
+    world.submit()
+    entries = list(world.inner.export(TENANT))
+    last = entries[-1]
+    forged = next_entry(
+        entries[-2].head,
+        last.event_type,
+        {**last.data, "approval_id": "another"},
+        entry_id=last.entry_id,
+        tenant_id=last.tenant_id,
+        account_id=last.account_id,
+        action_intent_id=last.action_intent_id,
+        actor=last.actor,
+        at=datetime.fromisoformat(last.at),
+    )
+    monkeypatch.setattr(world.store, "export", lambda tenant_id: iter([*entries[:-1], forged]))
+
+    report = world.app.verify(TENANT)
+
+    assert "its case names another head" in str(report.findings)

@@ -98,10 +98,14 @@ def key_is_honoured(connector_always: bool, tool_says: bool) -> bool:
 
 
 def event_matches(case: Case, intent: ActionIntentV1, approval: Approval, data: Mapping[str, Any]) -> bool:
+    """The event says what is stored, and the approval is the one that the case rests on."""
+    return case.approval_id == approval.approval_id and event_says(intent, approval, data)
+
+
+def event_says(intent: ActionIntentV1, approval: Approval, data: Mapping[str, Any]) -> bool:
     """The event is not trusted by itself: it must say what the stored approval says, of the intent as it is."""
     return (
         approval.action_intent_id == intent.action_intent_id
-        and case.approval_id == approval.approval_id
         and data.get("intent_digest") == approval.intent_digest == intent.digest
         and digest_of_wire(intent.wire()) == intent.digest
     )

@@ -12,14 +12,27 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from remit.core.errors import NotAnApproval
+from remit.entrypoints.aws_lambda.counting import add
 from remit.entrypoints.aws_lambda.entry import entry
 from remit.flow.execute import Executor, reference
 from remit.wiring import Remit
 
 
 def start(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"ref": …}`, or `{"ref": null}` if there is nothing to do."""
-    return {"ref": _executor(remit, event).start(event["data"])}
+    """
+    `{"ref": …}`, or `{"ref": null}` if there is nothing to do.
+
+    Raises `NotAnApproval`, which ends the execution as failed and is counted.
+    """
+    data = event.get("data")
+    try:
+        if not isinstance(data, Mapping):
+            raise NotAnApproval("it holds no data")
+        return {"ref": _executor(remit, event).start(data)}
+    except NotAnApproval:
+        add("ApprovalRefused")
+        raise
 
 
 def preflight(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:

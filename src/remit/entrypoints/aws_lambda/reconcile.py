@@ -41,4 +41,4 @@ def _keep_policies_once(remit: Remit) -> None:
     remit.keep_policies()
 
 
-handler = entry(reconcile)
+handler = entry(reconcile, publishes=True)

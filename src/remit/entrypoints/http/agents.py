@@ -91,5 +91,5 @@ def gate(remit: CurrentRemit, caller: ProposerCaller, body: GateBody) -> Any:
 
     An unknown intent, and another's, is answered with `INTENT_NOT_FOUND`, and nothing is stored.
     """
-    require_own_tenant(caller, {"tenant_id": body.tenant_id or caller.tenant_id})
+    require_own_tenant(caller, {"tenant_id": body.tenant_id or caller.tenant_id, "account_id": body.account_id})
     return remit.gate(GateRequest(body.action_intent_id, caller.tenant_id, body.account_id, caller.name)).wire()

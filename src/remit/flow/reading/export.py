@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, cast
 
 from remit.core.errors import NotFound
 from remit.core.gate.budget import Counter
-from remit.core.ledger.entries import LedgerEntry
+from remit.core.ledger.entries import Head, LedgerEntry
 from remit.core.ledger.seal import HeadFold
 from remit.core.ledger.verification import Report, heads_named, verify
-from remit.core.records import USAGE
+from remit.core.records import USAGE, case_key
 from remit.flow.context import Context, TenantLedgerWriter, chain_head_key, one
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
@@ -50,6 +50,7 @@ def verify_live(context: Context, tenant_id: str) -> Report:
         sealed_heads=heads_named(entry.wire() for entry in context.store.chain(tenant_id, None)),
         counters=_counters(context, tenant_id),
         counters_after=lambda: _counters(context, tenant_id),
+        live_heads=lambda names: _heads(context, tenant_id, names),
     )
     _require_known(context, tenant_id, report.entries)
     report.tenant_id = tenant_id
@@ -69,6 +70,14 @@ def _counters(context: Context, tenant_id: str) -> dict[str, Counter]:
         for usage in context.store.scan(USAGE, tenant_id)
         for name, counter in usage.counters.items()
     }
+
+
+def _heads(context: Context, tenant_id: str, names: Sequence[str]) -> dict[str, Head]:
+    """Where the cases of these intents say that their chains end."""
+    keys = [case_key(tenant_id, name) for name in names]
+    snapshot = context.store.read(keys)
+    cases = [case for case in map(snapshot.get, keys) if case is not None]
+    return {case.action_intent_id: case.chain for case in cases}
 
 
 def _live_entries(context: Context, tenant_id: str) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, get_args
 
@@ -27,6 +27,7 @@ def verify(
     counters: Counters | None = None,
     counters_after: Callable[[], Counters] | None = None,
     sealed_heads: Mapping[str, Head] | None = None,
+    live_heads: Callable[[Sequence[str]], Mapping[str, Head]] | None = None,
 ) -> Report:
     """
     Check entries as exported, or as read from a live store.
@@ -34,7 +35,9 @@ def verify(
     `counters` are the live counters by window id, read before the entries, and `counters_after` reads them
     again when the entries have been read; without them the counters are rebuilt from the charges. `sealed`
     says whether a seal must stand at the end; `sealed_heads` are what earlier seals name, which a live store must
-    still hold. Never raises for what is wrong in the entries: that is a finding.
+    still hold. `live_heads` reads where the cases of some intents say that their chains end, when the entries have been
+    read: one that was written over, with every hash made right again, ends a chain elsewhere. Never raises for what is
+    wrong in the entries: that is a finding.
     """
     verifier = _Verifier(sealed_heads or {})
     for entry in entries:
@@ -42,9 +45,28 @@ def verify(
     report = verifier.finish(must_be_sealed=sealed)
     for missing in sorted(set(verifier.sealed_heads) - set(verifier.heads)):
         report.broken(6, f"intent {missing}", "a seal names it, the store does not hold it")
+    if live_heads is not None:
+        _compare_live_heads(verifier.heads, live_heads, report)
     if counters is not None:
         verifier.windows.compare_live(counters, counters_after() if counters_after else counters)
     return report
+
+
+def _compare_live_heads(
+    found: Mapping[str | None, Head], live_heads: Callable[[Sequence[str]], Mapping[str, Head]], report: Report
+) -> None:
+    names = [name for name in found if name is not None]
+    for start in range(0, len(names), HEADS_AT_ONCE):
+        some = names[start : start + HEADS_AT_ONCE]
+        live = live_heads(some)
+        for name in some:
+            # A chain that has grown since is not what was read, and a later look tells.
+            if name in live and live[name].sequence <= found[name].sequence and live[name] != found[name]:
+                problem = f"it ends at entry {found[name].sequence}, and its case names another head"
+                report.broken(6, f"intent {name}", problem)
+
+
+HEADS_AT_ONCE = 100
 
 
 class _Verifier:
