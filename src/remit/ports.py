@@ -377,6 +377,15 @@ class SendingPublisher(Protocol):
         ...
 
 
+@runtime_checkable
+class CheckedPublisher(SendingPublisher, Protocol):
+    """A publisher that can say, before anything is charged, that nothing could ever leave through it."""
+
+    def check(self) -> None:
+        """Raises `ConfigMissing` if there is no such way out. What cannot be found out passes."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call to the far side: the mapped request, and what the connector needs around it."""
@@ -421,6 +430,19 @@ class ForeseesRefusal(Protocol):
 
     def refusal(self, request: dict[str, Any], allowed_hosts: Sequence[str]) -> str | None:
         """Why it would, by what the tenant allows alone; `None` if that is not known."""
+        ...
+
+
+@runtime_checkable
+class PreparingConnector(Connector, Protocol):
+    """A connector that needs something from elsewhere before it can call, such as secrets."""
+
+    def prepare(self, call: Call) -> None:
+        """
+        Fetch what the call needs, and call nobody: asked before the call is marked.
+
+        Raises `TryLater` while it cannot be had. What is wrong for good, `invoke` says.
+        """
         ...
 
 

@@ -38,6 +38,7 @@ class Role:
         if condition is None:
             return True
         assert condition["Null"] == {"dynamodb:LeadingKeys": "false"}
+        assert condition["StringEquals"] == {"dynamodb:EnclosingOperation": "TransactWriteItems"}
         patterns = condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
         return any(_like(pattern, key) for pattern in _listed(patterns))
 

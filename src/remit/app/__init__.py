@@ -37,7 +37,7 @@ from remit.flow.queue_limit import QueueLimit, unless_full
 from remit.flow.reading.spool import spooled
 from remit.flow.recover import STOP_REASON, Recovered, recover_tenant
 from remit.hooks import Hooks
-from remit.ports import Clock, SendingPublisher, UnitOfWork, answer_of, in_order
+from remit.ports import CheckedPublisher, Clock, SendingPublisher, UnitOfWork, answer_of, in_order
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -158,6 +158,7 @@ class App(Part):
 
     def _submit(self, proposals: Sequence[Any]) -> list[GateAnswer | RemitError]:
         # One write stores the proposal and decides it: nobody waits for two commits, and nothing is left ungated.
+        self._check_way_out()
         began_ns, now = self.hooks.begin(), self.clock.now()
         named = [propose.named(self.context, data) for data in proposals]
         self._policies_ahead.proposals(self.context, named, now)
@@ -212,11 +213,17 @@ class App(Part):
         return answers
 
     def _gate(self, requests: Sequence[GateRequest]) -> list[GateAnswer | RemitError]:
+        self._check_way_out()
         began_ns, now = self.hooks.begin(), self.clock.now()
         self._policies_ahead.requests(self.context, requests, now)
         answers = gate.gate(self.context, requests, now)
         self._gated(began_ns, requests, answers)
         return answers
+
+    def _check_way_out(self) -> None:
+        """Raises `ConfigMissing` before anything is charged for what could never leave."""
+        if self._publishing and isinstance(self._sender, CheckedPublisher):
+            self._sender.check()
 
     def _gated(
         self, began_ns: int, requests: Sequence[GateRequest | None], answers: Sequence[GateAnswer | RemitError]
@@ -338,14 +345,13 @@ class App(Part):
         """
         now = self.clock.now()
         due = reconcile.due(self.context, now, limit)
+        published = self._publish([_ref(case) for case in due.get("publish", [])])
+        published += self._publish([_ref(case) for case in due.get("publish_again", [])], again=True)
+        expired = _done(reconcile.expire(self.context, due.get("expire", []), now))
+        # Last: it is refused where there is no way out, and holds up nothing else then.
         gated = self.gate([GateRequest(c.action_intent_id, c.tenant_id, c.account_id) for c in due.get("gate", [])])
         self._queue_limit.answered()
-        return Reconciled(
-            gated=len(gated),
-            published=self._publish([_ref(case) for case in due.get("publish", [])])
-            + self._publish([_ref(case) for case in due.get("publish_again", [])], again=True),
-            expired=_done(reconcile.expire(self.context, due.get("expire", []), now)),
-        )
+        return Reconciled(gated=len(gated), published=published, expired=expired)
 
     def recover(self, *, by: str, kept: Mapping[str, Iterable[KeptHead]] | None = None) -> list[Recovered]:
         """

@@ -8,7 +8,7 @@ from typing import Any
 
 from remit.app.part import FlowMethod, Part, new_secret
 from remit.core.gate.autonomy import Stop, StopLevel, StopScope
-from remit.core.gate.bounds import Bounds, BoundsInForce, parse_bounds
+from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, parse_bounds
 from remit.core.gate.bounds_parts import BoundsPart
 from remit.core.identity.api_key import ApiKey, parse_new_key
 from remit.core.identity.credential import PROCESS, Credential
@@ -68,10 +68,13 @@ class Settings(Part):
         checked = wanted(before.bounds)
         bounds_flow.check_tools(checked, self.context.connectors)
         bounds_flow.check_policies(self.context, tenant_id, checked.policies)
+        after = bounds_flow.next_bounds(before, checked, now, expected_sequence)
         if dry_run:
-            return before, bounds_flow.next_bounds(before, checked, now, expected_sequence)
+            return before, after
+        many = len(changed_types(before, after)) > bounds_flow.MOST_TYPES_AT_ONCE
+        staged = bounds_flow.stage_types(self.context, tenant_id, wanted, now) if many else None
         change = bounds_flow.change_unit(
-            self.context, tenant_id, wanted, by=by, now=now, expected_sequence=expected_sequence
+            self.context, tenant_id, wanted, by=by, now=now, expected_sequence=expected_sequence, staged=staged
         )
         # Those before it too: this release may have decided by them, which an earlier one kept as it reads them itself.
         kept = keep_policies_unit(tenant_id)

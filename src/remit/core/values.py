@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self, cast
 
 import msgspec
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+)
 
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
@@ -190,13 +200,39 @@ class Document(BaseModel):
 
     @classmethod
     def from_wire(cls, data: Any) -> Self:
-        """From JSON values. Raises `ValueError`."""
-        return cls.model_validate(data)
+        """From JSON values that were stored; fields that a newer version added are left aside. Raises `ValueError`."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            return cls.model_validate(_without_unknown(copy.deepcopy(data), error))
 
     @classmethod
     def from_json(cls, body: str | bytes) -> Self:
-        """From what `to_json` wrote. Raises `ValueError`."""
-        return cls.model_validate_json(body)
+        """From what `to_json` wrote; fields that a newer version added are left aside. Raises `ValueError`."""
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            known = _without_unknown(msgspec.json.decode(body), error)
+            return cls.model_validate_json(msgspec.json.encode(known))
+
+
+def _without_unknown(data: Any, error: ValidationError) -> Any:
+    """The data without the fields that nothing is known of. Raises `error` if something else is wrong with it."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(each["type"] != "extra_forbidden" for each in found):
+        raise error
+    for each in found:
+        _remove(data, each["loc"])
+    return data
+
+
+def _remove(data: Any, path: Sequence[str | int]) -> None:
+    held = data
+    for name in path[:-1]:
+        # Where one of several models fits, the path names the model too.
+        inside = name in held if isinstance(held, dict) else isinstance(held, list) and isinstance(name, int)
+        held = held[name] if inside else held
+    held.pop(path[-1], None)
 
 
 Stored = Record | Document

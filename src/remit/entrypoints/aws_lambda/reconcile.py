@@ -34,4 +34,4 @@ def reconcile(remit: Remit, event: Any) -> dict[str, Any]:
     return {"moved": moved, "oldest_reserved_s": lag_s}
 
 
-handler = entry(reconcile)
+handler = entry(reconcile, publishes=True)

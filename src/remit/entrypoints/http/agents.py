@@ -124,7 +124,7 @@ _ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 def _gate_request(
     caller: Principal, *, action_intent_id: str, account_id: str, tenant_id: str | None = None
 ) -> GateRequest:
-    require_own_tenant(caller, {"tenant_id": tenant_id or caller.tenant_id})
+    require_own_tenant(caller, {"tenant_id": tenant_id or caller.tenant_id, "account_id": account_id})
     return GateRequest(action_intent_id, caller.tenant_id, account_id, caller.name)
 
 

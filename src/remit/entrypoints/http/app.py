@@ -30,7 +30,7 @@ def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
     )
     app.state.remit = remit
     app.state.limiter = RateLimiter(settings.requests_per_minute)
-    app.state.streams = stream.Streams(settings.streams())
+    app.state.streams = stream.Streams(settings.streams(), settings.stream_for_s)
     app.state.ledger_reads = LedgerReads(settings.exports())
     app.state.credentials = Credentials(remit, settings.oidc)
     app.state.submit = agents.Submit(remit.submit, BATCH)

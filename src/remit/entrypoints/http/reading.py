@@ -69,7 +69,8 @@ def ledger(remit: CurrentRemit, caller: OwnReaderCaller, action_intent_id: Inten
 
 
 def _seen(remit: CurrentRemit, caller: Principal, action_intent_id: str, shown: dict[str, Any]) -> dict[str, Any]:
-    caller.require_sight_of(remit.intent(caller.tenant_id, action_intent_id).proposed_by)
+    intent = remit.intent(caller.tenant_id, action_intent_id)
+    caller.require_sight_of(intent.proposed_by, intent.account_id)
     return shown
 
 

@@ -124,8 +124,9 @@ def require_own_tenant(caller: Principal, body: dict[str, Any]) -> dict[str, Any
     """
     The body with the caller's tenant and name filled in.
 
-    Raises `Forbidden` if it names another tenant, or speaks as somebody else.
+    Raises `Forbidden` if it names another tenant or an account that is not the caller's, or speaks as somebody else.
     """
+    caller.require_account(body.get("account_id"))
     for field, own in (("tenant_id", caller.tenant_id), ("proposed_by", caller.name)):
         if body.get(field, own) != own:
             raise Forbidden(f"{field} comes from the credential, which says {own!r}; leave it out")

@@ -29,6 +29,10 @@ HEARTBEAT_S = 15.0
 """How often a quiet stream says that it is there, and every stream asks whether its reader still may read."""
 
 
+COME_AGAIN_MS = 10_000
+"""When the reader of a stream that ends by itself is to come again: it looks now and then, at little cost."""
+
+
 class OpenStream:
     """One stream, until it is told to end: for another's sake, or with all of them."""
 
@@ -52,7 +56,9 @@ class OpenStream:
 class Streams:
     """Which streams are open, in shares by tenant and credential, and whether they are to end."""
 
-    def __init__(self, share: Share) -> None:
+    def __init__(self, share: Share, for_s: float | None = None) -> None:
+        """Each of them ends after `for_s` seconds at most; its reader comes again and misses nothing."""
+        self.for_s = for_s
         self._places = Places(share)
         self._open: dict[OpenStream, Place] = {}
         self._closing = False
@@ -112,7 +118,7 @@ async def stream(
     bookmark = LedgerCursor.parse(last_event_id) if last_event_id else None
     streams: Streams = request.app.state.streams
     opened = streams.enter(caller)
-    told = events(request, remit, caller, bookmark, opened, lambda: _still_may(request, caller))
+    told = events(request, remit, caller, bookmark, opened, lambda: _still_may(request, caller), streams.for_s)
     return EventStream(told, streams, opened)
 
 
@@ -123,16 +129,23 @@ async def events(
     bookmark: LedgerCursor | None,
     opened: OpenStream,
     still_may: Callable[[], bool],
+    for_s: float | None = None,
 ) -> AsyncIterator[bytes]:
-    """A tenant's timeline as it happens; `still_may` is asked now and then whether its reader still may read."""
-    yield b"retry: 1000\n\n"
-    beat = time.monotonic()
+    """
+    A tenant's timeline as it happens; `still_may` is asked now and then whether its reader still may read.
+
+    With `for_s` it ends after so long, or after one look, and says when to come again.
+    """
+    yield b"retry: %d\n\n" % (1000 if for_s is None else COME_AGAIN_MS)
+    beat = began = time.monotonic()
     pause = 0.0
     while await opened.wait(pause) and not await request.is_disconnected():
         started = time.monotonic()
         try:
             followed = await run_in_threadpool(remit.since, caller.tenant_id, bookmark)
         except (TryLater, OutcomeUnknown):
+            if _over(began, for_s):
+                return
             pause = LOOK_S
             continue
         if bookmark is None:
@@ -141,6 +154,8 @@ async def events(
         bookmark = followed.bookmark
         for place, told in followed.told:
             yield b"id: %s\nevent: timeline\ndata: %s\n\n" % (place.encode(), orjson.dumps(told))
+        if not followed.more and _over(began, for_s):
+            return
         now = time.monotonic()
         if now - beat >= HEARTBEAT_S:
             if not await run_in_threadpool(still_may):
@@ -149,6 +164,10 @@ async def events(
             beat = now
         # At most a quarter of the time is spent on looking.
         pause = 0.0 if followed.more else max(LOOK_S, 3 * (now - started))
+
+
+def _over(began: float, for_s: float | None) -> bool:
+    return for_s is not None and time.monotonic() - began >= for_s
 
 
 def _position(bookmark: LedgerCursor) -> bytes:

@@ -128,7 +128,11 @@ class DynamoStore:
         wanted = tenants_in_turn(looked_at, limit, lambda place: place[0].split("#")[1])
         # The index may be behind.
         return self._reading.cases(
-            (key for _, key in wanted), lambda case: case.due_at is not None and case.due_at <= now, limit
+            (key for _, key in wanted),
+            lambda case: case.due_at is not None and case.due_at <= now,
+            limit,
+            # What a newer version wrote is that version's to move on, and must not hold up everybody's.
+            skip_unreadable=True,
         )
 
     def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
