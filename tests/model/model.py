@@ -72,13 +72,17 @@ class Model:
             ("AUTONOMY_STOPPED", self.stopped(intent)),
             ("EDITED_BY_PERSON", intent["edited"]),
             ("ACTION_TYPE_NOT_ALLOWLISTED", intent["type"] not in self.bounds["allowlist"]),
-            ("ACTION_TYPE_DISABLED", "DISABLED" in (mode, self.bounds["modes"]["default"])),
+            ("ACTION_TYPE_DISABLED", self._disabled(intent)),
             ("PROPOSE_ONLY", mode == "PROPOSE_ONLY"),
             ("TENANT_POLICY", mode == "APPROVAL_REQUIRED"),
             ("RISK_LEVEL_HIGH", intent["risk"] in ("MEDIUM", "HIGH")),
             ("CONFIDENCE_BELOW_THRESHOLD", intent["confidence"] < 0.7),
         ]
         return next((reason for reason, applies in nos if applies), None)
+
+    def _disabled(self, intent: dict[str, Any]) -> bool:
+        modes = self.bounds["modes"]
+        return "DISABLED" in (modes.get(intent["type"]), modes["default"])
 
     def _without_room(self, intent: dict[str, Any], now: datetime) -> str | None:
         full = [self.used[window] >= limit for window, limit in self.limits(intent, now).items() if limit is not None]
@@ -104,7 +108,8 @@ class Model:
         elif answer[1] == "INTENT_EXPIRED":
             intent["status"] = "EXPIRED"
         else:
-            intent["status"] = "BLOCKED" if answer[1] == "ACTION_TYPE_DISABLED" else "AWAITING_APPROVAL"
+            # Whatever refused it first.
+            intent["status"] = "BLOCKED" if self._disabled(intent) else "AWAITING_APPROVAL"
 
     def stopped(self, intent: dict[str, Any], *, human: bool = False) -> bool:
         return any(
