@@ -19,6 +19,7 @@ from remit.core.values import Stored
 from remit.ports import QueueLine
 from remit.stores.dynamodb.layout import (
     NEVER,
+    DueGroup,
     ItemKey,
     at_place,
     changed_keys,
@@ -88,7 +89,8 @@ def _case_attributes(case: Case) -> dict[str, str | None]:
         BY_STATUS.sort: at_place(case.created_at, id),
     }
     if moving or case.due_at is not None:
-        found[DUE.partition] = due_part(tenant_id, id, moving=moving)
+        group: DueGroup = "reserved" if case.leaving else "moving" if moving else "resting"
+        found[DUE.partition] = due_part(group, tenant_id, id)
         found[DUE.sort] = "#".join((moment(case.due_at) if case.due_at else NEVER, tenant_id, id))
     if case.status in WAITING:
         found[QUEUE.partition] = queue_partition(tenant_id)
