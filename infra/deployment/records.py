@@ -11,7 +11,7 @@ from constructs import Construct
 from infra.functions import EVERYTHING, Function
 from infra.settings import Settings
 from remit.stores.dynamodb.layout import CHANGED, LEDGER, TENANT_CHAIN, TENANTS
-from remit.stores.dynamodb.table import INDEXES, PARTITION, SORT, Index
+from remit.stores.dynamodb.table import INDEXES, PARTITION, SORT, TIME_TO_LIVE, Index
 
 READING = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"]
 """`TransactGetItems` asks for the first; a condition on what was read is no write."""
@@ -30,6 +30,7 @@ class Records(Construct):
             "Table",
             partition_key=_text(PARTITION),
             sort_key=_text(SORT),
+            time_to_live_attribute=TIME_TO_LIVE,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
             encryption_key=self.key,

@@ -7,6 +7,7 @@ that only what an index is sorted or filtered by, and in a case's item where the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case
-from remit.core.records import CASE, TIMED, due_at
+from remit.core.records import CASE, TIMED, due_at, over_at
 from remit.core.values import Stored
 from remit.ports import QueueLine
 from remit.stores.dynamodb.layout import (
@@ -32,7 +33,7 @@ from remit.stores.dynamodb.layout import (
     timed_part,
 )
 from remit.stores.dynamodb.record_cache import NOTHING, Versioned
-from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, PARTITION, QUEUE, SORT
+from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, PARTITION, QUEUE, SORT, TIME_TO_LIVE
 from remit.stores.dynamodb.versions import moment_of
 from remit.stores.segments import Segment, unpack
 from remit.stores.units import RecordId, parse_record
@@ -67,6 +68,8 @@ def record_item(place: RecordId, record: Stored, version: str) -> Item:
     if place[0] in TIMED and (due := due_at(record)) is not None:
         kind, tenant_id, id = place
         item |= _texts({DUE.partition: timed_part(kind, tenant_id), DUE.sort: at_place(due, tenant_id, id)})
+    if (over := over_at(record)) is not None:
+        item[TIME_TO_LIVE] = {"N": str(math.ceil(over.timestamp()))}
     return item
 
 
