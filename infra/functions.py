@@ -25,8 +25,8 @@ class Function:
     """
     `writes` are the kinds of records it may write beside the ledger, `deletes` those it may delete.
 
-    `publishes` may put events on the bus; `reads_secret` may read tools' secrets. Who writes without the
-    ledger tells nothing of intents and bounds. `reserved` is how many of it may always run at once, and no more.
+    `publishes` may put events on the bus; `reads_secret` may read tools' secrets. Who writes `own_chain_only` tells
+    of a tenant, and nothing of any intent. `reserved` is how many of it may always run at once, and no more.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Function:
     memory_mb: int = 512
     writes: frozenset[str] = frozenset()
     deletes: frozenset[str] = frozenset()
-    with_ledger: bool = True
+    own_chain_only: bool = False
     publishes: bool = False
     reads_secret: bool = False
     reserved: int | None = None
@@ -77,9 +77,11 @@ FUNCTIONS = (
         timeout_s=300,
         writes=frozenset(
             {"consumers", "daily_counts", "notification_states", "outboxes", "deliveries", "policy_versions"}
+            # Links that are mailed, and told in the tenant's chain.
+            | {"sign_in_links", "chain_heads"}
         ),
-        deletes=frozenset({"outboxes", "deliveries"}),
-        with_ledger=False,
+        deletes=frozenset({"outboxes", "deliveries", "sessions", "sign_in_links"}),
+        own_chain_only=True,
         reads_secret=True,
     ),
     Function(
@@ -130,8 +132,9 @@ FUNCTIONS = (
         f"{_HERE}.http_door.stop_handler",
         "the stop switch's own way in",
         memory_mb=1024,
-        # Stops are the tenant's and the platform's; who asks may come with a session that is used again.
-        writes=frozenset({"stops", "chain_heads", "api_keys", "sessions"}),
+        # Stops are the tenant's and the platform's; of a key it is noted that it was used.
+        writes=frozenset({"stops", "chain_heads", "api_keys"}),
+        own_chain_only=True,
         reserved=10,
     ),
 )

@@ -10,8 +10,8 @@ from constructs import Construct
 
 from infra.functions import EVERYTHING, Function
 from infra.settings import Settings
-from remit.stores.dynamodb.layout import TENANTS
-from remit.stores.dynamodb.table import INDEXES, PARTITION, SORT, Index
+from remit.stores.dynamodb.layout import CHANGED, LEDGER, TENANT_CHAIN, TENANTS
+from remit.stores.dynamodb.table import INDEXES, PARTITION, SORT, TIME_TO_LIVE, Index
 
 READING = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"]
 """`TransactGetItems` asks for the first; a condition on what was read is no write."""
@@ -30,6 +30,7 @@ class Records(Construct):
             "Table",
             partition_key=_text(PARTITION),
             sort_key=_text(SORT),
+            time_to_live_attribute=TIME_TO_LIVE,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
             encryption_key=self.key,
@@ -74,25 +75,12 @@ class Records(Construct):
         reading = iam.PolicyStatement(
             sid="ReadRecords", actions=READING, resources=[table, *(f"{table}/index/{index.name}" for index in INDEXES)]
         )
-        writing = [self._of_kinds("WriteOwnKinds", "dynamodb:PutItem", function.writes, function.with_ledger)]
-        deleting = [self._of_kinds("DeleteOwnKinds", "dynamodb:DeleteItem", function.deletes)]
+        written = [*_of(function.writes), *_marks(), *_ledger(function)]
+        writing = [self._under("WriteOwnKinds", "dynamodb:PutItem", written)]
+        deleting = [self._under("DeleteOwnKinds", "dynamodb:DeleteItem", _of(function.deletes))]
         return [reading, *(writing if function.writes else []), *(deleting if function.deletes else [])]
 
-    def _of_kinds(
-        self, sid: str, action: str, kinds: frozenset[str], with_ledger: bool | None = None
-    ) -> iam.PolicyStatement:
-        """
-        Partition keys are `tenant#kind#part`, and no tenant's name has a `#`.
-
-        Who writes anything marks its tenant as one that has something; only with the ledger may that be entries.
-        """
-        keys = ["*#*#*"] if kinds == EVERYTHING else [f"*#{kind}#*" for kind in sorted(kinds)]
-        if with_ledger is not None:
-            # The partition that names the tenants begins with a star of its own.
-            keys.append(f"${{*}}{TENANTS.removeprefix('*')}")
-        if with_ledger and kinds != EVERYTHING:
-            # Nobody updates or deletes an entry: there is no statement that allows it.
-            keys.append("*#ledger#*")
+    def _under(self, sid: str, action: str, keys: list[str]) -> iam.PolicyStatement:
         return iam.PolicyStatement(
             sid=sid,
             actions=[action],
@@ -105,6 +93,21 @@ class Records(Construct):
                 "StringEquals": {"dynamodb:EnclosingOperation": "TransactWriteItems"},
             },
         )
+
+
+def _of(kinds: frozenset[str]) -> list[str]:
+    """Partition keys are `tenant#kind#part`, and no tenant's name has a `#`."""
+    return ["*#*#*"] if kinds == EVERYTHING else [f"*#{kind}#*" for kind in sorted(kinds)]
+
+
+def _ledger(function: Function) -> list[str]:
+    """Nobody updates or deletes an entry: there is no statement that allows it."""
+    return [f"*#{LEDGER}#{TENANT_CHAIN if function.own_chain_only else '*'}"]
+
+
+def _marks() -> list[str]:
+    """Of tenants that have something, and of those whose ledgers change; their partitions begin with a star."""
+    return [f"${{*}}{TENANTS.removeprefix('*')}", f"${{*}}{CHANGED.removeprefix('*')}#*"]
 
 
 def _text(name: str) -> dynamodb.Attribute:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -61,6 +62,25 @@ class Deployment:
     def gate(self, name: str = "i-1", tenant: str = TENANT, account: str = ACCOUNT) -> Any:
         return self.call("gate", action_intent_id=name, tenant_id=tenant, account_id=account)
 
+    def over_http(
+        self, method: str, path: str, key: str | None = None, body: Any = None, *, function: str = "http_door"
+    ) -> tuple[int, Any]:
+        """Status and body that the gateway passes on from one of the functions behind it."""
+        headers = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {})}
+        http = {"method": method, "path": path, "sourceIp": "10.0.0.1"}
+        answer = self.call(
+            function,
+            version="2.0",
+            routeKey="$default",
+            rawPath=path,
+            rawQueryString="",
+            headers=headers,
+            requestContext={"http": http, "stage": "$default"},
+            body=json.dumps(body) if body is not None else None,
+            isBase64Encoded=False,
+        )
+        return answer["statusCode"], json.loads(answer["body"])
+
     def settle(self) -> None:
         self.cloud.settle()
 
@@ -111,3 +131,12 @@ def deployment(
         front.close()
     process.remit.cache_clear()
     process.sender.cache_clear()
+
+
+@pytest.fixture
+def door(deployment: Deployment) -> Deployment:
+    """The deployment with an HTTP door of its own: a process keeps the one that it made."""
+    from remit.entrypoints.aws_lambda import http_door
+
+    http_door.door.cache_clear()
+    return deployment

@@ -270,43 +270,20 @@ def test_what_is_wrong_inside_is_not_told_outside(deployment, monkeypatch, error
 # --- the HTTP door ---
 
 
-def over_http(deployment, method, path, key=None, body=None):
-    event = {
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {})},
-        "requestContext": {"http": {"method": method, "path": path, "sourceIp": "10.0.0.1"}, "stage": "$default"},
-        "body": json.dumps(body) if body is not None else None,
-        "isBase64Encoded": False,
-    }
-    answer = deployment.call("http_door", **event)
-    return answer["statusCode"], json.loads(answer["body"])
-
-
-@pytest.fixture
-def door(deployment):
-    from remit.entrypoints.aws_lambda import http_door
-
-    http_door.door.cache_clear()
-    return deployment
-
-
 def test_the_whole_http_door_answers_behind_the_gateway(door):
     _, agent = door.remit.create_key(TENANT, {"name": "agent-7", "roles": ["agent"]}, by="ann")
     body = {name: value for name, value in proposal().items() if name != "tenant_id"}
 
-    status, verdict = over_http(door, "POST", "/v1/intents", agent, body)
+    status, verdict = door.over_http("POST", "/v1/intents", agent, body)
     door.settle()
-    _, seen = over_http(door, "GET", "/v1/intents/i-1", agent)
+    _, seen = door.over_http("GET", "/v1/intents/i-1", agent)
 
     assert (status, verdict["result"]) == (200, "AUTO_EXECUTED")
     assert (seen["status"], seen["intent"]["proposed_by"]) == ("SUCCEEDED", "agent-7")
 
 
 def test_the_door_lets_nobody_in_without_a_key(door):
-    status, problem = over_http(door, "GET", "/v1/queue")
+    status, problem = door.over_http("GET", "/v1/queue")
 
     assert (status, problem["type"]) == (401, "/problems/unauthenticated")
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 
 from infra.functions import FUNCTIONS
 from remit.core.gate.autonomy import StopScope
+from remit.core.notifications.outbox import GATHER
 from remit.ports import UnitOfWork
+from tests.flow.notified import CONSOLE, Receiver
 from tests.flow.world import OTHER, TENANT, TYPE, proposal, type_of
 
 BY_NAME = {function.name: function for function in FUNCTIONS}
@@ -18,7 +21,7 @@ class Noting:
     def __init__(self, transact):
         self._transact = transact
         self.by = None
-        self.written, self.deleted = defaultdict(set), defaultdict(set)
+        self.written, self.deleted, self.chains = defaultdict(set), defaultdict(set), defaultdict(set)
 
     def transact(self, units):
         return self._transact([self._noting(unit) for unit in units])
@@ -28,6 +31,7 @@ class Noting:
             writes = unit.decide(snapshot)
             self.written[self.by] |= {key.kind.name for key, _ in writes.puts}
             self.deleted[self.by] |= {key.kind.name for key in writes.deletes}
+            self.chains[self.by] |= {entry.action_intent_id for entry in writes.entries}
             return writes
 
         return UnitOfWork(unit.reads, change, unit.then_reads)
@@ -53,6 +57,42 @@ def note(deployment, monkeypatch):
     for name, handler in [*handlers.items()]:
         monkeypatch.setitem(handlers, name, named(name, handler))
     return noting
+
+
+def subscribed(deployment):
+    """A mailbox that is told everything, with links that sign in."""
+    ann = {"name": "ann", "address": "ann@example.com", "roles": ["approver"]}
+    context = deployment.remit.context
+    object.__setattr__(context, "notifiers", {"email": Receiver()})
+    object.__setattr__(context, "console_url", CONSOLE)
+    deployment.remit.set_subscription(TENANT, "ops", {"channel": "email", "recipients": [ann]}, by="ann")
+
+
+def tell(deployment):
+    """What happened is gathered, and then mailed."""
+    deployment.call("notify")
+    deployment.clock.pass_(seconds=GATHER.total_seconds())
+    deployment.call("notify")
+
+
+def stop_by_its_own_door(deployment):
+    _, key = deployment.remit.create_key(TENANT, {"name": "eve", "roles": ["operator"]}, by="ann")
+    for verb in ("stop", "resume"):
+        status, said = deployment.over_http(
+            "POST", f"/v1/{verb}", key, {"reason": "incident", "level": "autonomy"}, function="stop_door"
+        )
+        assert status == 200, said
+
+
+def give_up_after_it_expired(deployment):
+    """A run whose step broke, found when its intent was over."""
+    deployment.front.script.append("unreachable")
+    deployment.call("propose", proposal=proposal("given-up"))
+    run = {"data": json.loads(deployment.front.calls[-1][0]["Detail"])["data"], "holder": "a run"}
+    deployment.call("execution_starter", **run)
+    deployment.clock.pass_(days=30)
+    deployment.call("execution_recorder", **run, error={"Error": "ValueError"})
+    assert deployment.status("given-up") == "CANCELLED"
 
 
 def every_way(deployment, noting):
@@ -120,13 +160,20 @@ def every_way(deployment, noting):
     deployment.far.script.append(stop)
     propose("stopped-between")
     deployment.settle()
-    deployment.call("notify")
+    stop_by_its_own_door(deployment)
+    tell(deployment)
+    give_up_after_it_expired(deployment)
     deployment.clock.pass_(days=200)
     deployment.call("reconcile")
     deployment.call("reconcile")
+    # Links that were mailed before are over by now.
+    propose("late", confidence_score=0.1)
+    tell(deployment)
 
 
-def test_what_each_function_writes_and_deletes_is_what_its_role_may(deployment, monkeypatch):
+def test_what_each_function_writes_and_deletes_is_what_its_role_may(door, monkeypatch):
+    deployment = door
+    subscribed(deployment)
     noting = note(deployment, monkeypatch)
     monkeypatch.setattr("remit.entrypoints.aws_lambda.notify.time.sleep", lambda _: None)
 
@@ -136,9 +183,10 @@ def test_what_each_function_writes_and_deletes_is_what_its_role_may(deployment, 
     for name, function in handlers.items():
         assert noting.written[name] <= function.writes, name
         assert noting.deleted[name] <= function.deletes, name
-    # And hardly more than that: a release may read policies anew, and nobody has subscribed here.
+    # And hardly more than that: only after a release that changed the platform's policies are they kept anew.
     unused = {name: set(function.writes - noting.written[name]) for name, function in handlers.items()}
-    assert {name: kinds for name, kinds in unused.items() if kinds} == {
-        "notify": {"notification_states", "outboxes", "deliveries", "policy_versions"},
-    }
-    assert noting.deleted["reconcile"] == BY_NAME["reconcile"].deletes
+    assert {name: kinds for name, kinds in unused.items() if kinds} == {"notify": {"policy_versions"}}
+    assert noting.deleted["notify"] == {"outboxes", "sign_in_links"}
+    # Entries of intents are written by none that may write to a tenant's own chain alone.
+    beyond = {name for name, chains in noting.chains.items() if chains - {None}}
+    assert not beyond & {name for name, function in handlers.items() if function.own_chain_only}

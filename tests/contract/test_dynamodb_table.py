@@ -1,17 +1,21 @@
 """The table: its shape, where things are in it, and how it is opened."""
 
+import json
 import socket
 import sys
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import pytest
 
 from remit.core.errors import InvalidInput, RemitError
+from remit.core.identity.principal import Principal
 from remit.core.records import KINDS, STOPS, THE_ONE, Key, case_key
 from remit.core.values import PLATFORM
 from remit.ports import DELIVERED, Receipt
 from remit.stores.dynamodb import table_shape
 from remit.stores.dynamodb.layout import parts_of, record_key
+from remit.stores.dynamodb.table import TIME_TO_LIVE
 from remit.testing.samples import NOON, OTHER, TENANT, appending, make_case, make_entry, make_object, putting
 from remit.wiring import Remit
 
@@ -184,3 +188,38 @@ def test_a_case_that_a_newer_version_wrote_does_not_hold_up_what_is_due(store, d
     assert [case.tenant_id for case in store.due(NOON, 10)] == [OTHER]
     with pytest.raises(RemitError, match="version"):
         store.read([case_key(TENANT, "a")])
+
+
+def _kind(item):
+    return item["pk"]["S"].split("#")[1]
+
+
+def _signed_in(remit):
+    """Everything that a record can be of: a decision, a key, a link that was used, and the session it began."""
+    remit.apply(_bounds(), by="ann")
+    remit.submit(proposal())
+    ann = Principal("ann", TENANT, frozenset({"approver"}))
+    remit.create_key(TENANT, {"name": "bot", "roles": ["agent"]}, by="ann")
+    remit.redeem_link(remit.make_link(ann, leads_to="/console/queue"), on_loopback=True)
+
+
+def test_the_service_may_delete_sessions_and_links_when_they_are_over_and_nothing_else(url, items):
+    with Remit.open(url, sender=Arrived()) as remit:
+        _signed_in(remit)
+
+    lives = {_kind(item): item for item in items() if TIME_TO_LIVE in item}
+    assert lives.keys() == {"sessions", "sign_in_links"}
+    for item in lives.values():
+        over = datetime.fromisoformat(json.loads(item["body"]["S"])["expires_at"])
+        assert 0 <= int(item[TIME_TO_LIVE]["N"]) - over.timestamp() < 1
+
+
+def test_what_the_service_has_deleted_is_missed_by_nobody(url, items, dynamodb_client, dynamodb_table):
+    with Remit.open(url, sender=Arrived()) as remit:
+        _signed_in(remit)
+        for item in [item for item in items() if TIME_TO_LIVE in item]:
+            dynamodb_client.delete_item(TableName=dynamodb_table, Key={name: item[name] for name in ("pk", "sk")})
+
+        _signed_in(remit)
+
+        assert remit.verify(TENANT).findings == []

@@ -7,6 +7,7 @@ import pytest
 from remit.core import errors
 from remit.core.errors import (
     CallerMistake,
+    ConfigMissing,
     Conflict,
     DigestChanged,
     IntentIdReused,
@@ -18,7 +19,8 @@ from remit.core.errors import (
     TryLater,
 )
 
-KINDS = (CallerMistake, Conflict, TryLater, OutcomeUnknown)
+# Of the last no caller can do anything: it is the operator's, who reads its name.
+KINDS = (CallerMistake, Conflict, TryLater, OutcomeUnknown, ConfigMissing)
 
 
 def test_every_error_is_of_exactly_one_kind():

@@ -8,11 +8,12 @@ import pytest
 
 from infra.functions import EVERYTHING, FUNCTIONS
 from remit.core.records import KINDS
-from remit.stores.dynamodb.layout import LEDGER, TENANTS, chain_key, record_key, tenant_key
+from remit.stores.dynamodb.layout import LEDGER, TENANTS, chain_key, changed_keys, record_key, tenant_key
 from remit.stores.dynamodb.table import INDEXES
 
 KEYS = {kind: record_key((kind, "acme", "i-1"))[0] for kind in KINDS}
 LEDGER_KEY, TENANTS_KEY = chain_key("acme", "i-1")[0], tenant_key("acme")[0]
+OWN_CHAIN_KEY, MARK_KEY = chain_key("acme", None)[0], changed_keys("acme", "a process")[0][0]
 
 
 class Role:
@@ -83,8 +84,13 @@ def test_nobody_updates_and_nobody_deletes_what_the_ledger_says(role):
 
 
 def test_who_writes_anything_writes_the_ledger_and_who_does_not_does_not(role, function):
-    assert role.allows("dynamodb:PutItem", LEDGER_KEY) == (bool(function.writes) and function.with_ledger)
-    assert role.allows("dynamodb:PutItem", TENANTS_KEY) == bool(function.writes)
+    assert role.allows("dynamodb:PutItem", LEDGER_KEY) == (bool(function.writes) and not function.own_chain_only)
+    for key in (OWN_CHAIN_KEY, MARK_KEY, TENANTS_KEY):
+        assert role.allows("dynamodb:PutItem", key) == bool(function.writes), key
+
+
+def test_who_follows_the_ledger_and_who_stops_write_to_no_intent_s_chain():
+    assert {function.name for function in FUNCTIONS if function.own_chain_only} == {"notify", "stop_door"}
 
 
 def test_a_tenant_s_name_cannot_pass_for_another_kind(role, function):

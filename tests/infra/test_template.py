@@ -16,7 +16,7 @@ from infra.events import RULES
 from infra.functions import FUNCTIONS, STOP_ROUTES
 from infra.settings import Settings, settings_from
 from infra.state_machine import STEPS, definition
-from remit.stores.dynamodb.table import INDEXES, table_shape
+from remit.stores.dynamodb.table import INDEXES, TIME_TO_LIVE, table_shape
 
 from .conftest import AUDIENCE, FULL, ISSUER, Template
 
@@ -46,14 +46,14 @@ def _by(items, name):
     return {item[name]: item for item in items}
 
 
-def test_the_table_is_encrypted_recoverable_and_protected_and_forgets_nothing(template):
+def test_the_table_is_encrypted_recoverable_and_protected_and_forgets_what_is_over_alone(template):
     table, (key,) = template.one("DynamoDB::Table"), template.of("KMS::Key")
 
     assert table["SSESpecification"]["SSEEnabled"] is True
     assert table["SSESpecification"]["KMSMasterKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["DeletionProtectionEnabled"] is True
-    assert "TimeToLiveSpecification" not in table
+    assert table["TimeToLiveSpecification"] == {"AttributeName": TIME_TO_LIVE, "Enabled": True}
     assert template.one("KMS::Key")["EnableKeyRotation"] is True
 
 
@@ -335,11 +335,8 @@ def test_everything_that_needs_somebody_has_an_alarm(template):
     executions = {f"Executions{what}" for what in ("Failed", "TimedOut", "Aborted", "Throttled")}
     ages = {f"{name.removesuffix('Depth')}Age" for name in queues}
     waiting = {f"{name}QueueAge" for name in ("Gate", "Reconcile", "Notify")}
-    indexes = {
-        f"Index{name}{what}Throttles"
-        for name in ("Due", "Queue", "ByStatus", "ByTime", "ByVersion")
-        for what in ("Read", "Write")
-    }
+    names = ("Due", "Queue", "ByStatus", "ByTime", "ByVersion")
+    indexes = {f"Index{name}{what}Throttles" for name in names for what in ("Read", "Write")}
     table = {"TableReadThrottles", "TableWriteThrottles", "TableConflicts"}
     doors = {"StatusApiServerErrors", "HttpDoorServerErrors"}
     counted = {"OldestReserved", "PublishUnconfirmed", "PublishRefused", "OutcomeUnknown", "ApprovalRefused"}

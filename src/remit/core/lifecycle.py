@@ -127,6 +127,11 @@ class Case(Record, frozen=True):
         return self.status != "PROPOSED"
 
     @property
+    def leaving(self) -> bool:
+        """It is approved, and its event is not out for all that is known."""
+        return self.status == "APPROVED" and not self.published
+
+    @property
     def expired(self) -> bool:
         return self.status == "EXPIRED"
 
@@ -253,7 +258,7 @@ def due_step(case: Case, now: datetime) -> Step | None:
     if case.status in WAITING or (case.status == "APPROVED" and case.expires_at <= now):
         return "expire"
     if case.status == "APPROVED":
-        return "publish_again" if case.published else "publish"
+        return "publish" if case.leaving else "publish_again"
     if case.status == "RUNNING":
         return None if case.queued else "publish_again"
     return None

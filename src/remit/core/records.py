@@ -123,6 +123,11 @@ def due_at(record: Stored) -> datetime | None:
     return record.due_at
 
 
+def over_at(record: Stored) -> datetime | None:
+    """From when on a record says nothing to anybody, so that a store may drop it by itself; `None` for never."""
+    return record.expires_at if isinstance(record, Session | SignInLink) else None
+
+
 def type_id(name: str, version: int) -> str:
     """The id of one version of an action type."""
     return f"{name}@{version}"

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 import msgspec
 from pydantic import (
@@ -17,12 +17,14 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    PrivateAttr,
     StringConstraints,
     ValidationError,
 )
 
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
+from remit.core.unknown import UnknownFields, with_unknown
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:@-]{1,128}$")]
 ActionTypeName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")]
@@ -139,6 +141,9 @@ _encode = msgspec.json.Encoder().encode
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A value that Remit writes and reads often. Immutable; a change makes a new one with `changed`."""
 
+    unknown: ClassVar[UnknownFields | None] = None
+    """Of one that a newer version stored: see `keeping`."""
+
     def wire(self) -> dict[str, Any]:
         """As JSON values, `None` kept."""
         return cast(dict[str, Any], msgspec.to_builtins(self))
@@ -155,6 +160,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """A copy with these fields changed, which are not checked again."""
         return msgspec.structs.replace(self, **changes)
 
+    def keeping(self, unknown: UnknownFields) -> Self:
+        """The record with fields that a newer version stored: `to_json` writes them again, also after a change."""
+        fields = {name: getattr(self, name) for name in type(self).__struct_fields__}
+        return cast(Self, _keeping(type(self))(**{**fields, "unknown": unknown}))
+
     @classmethod
     def from_wire(cls, data: Any) -> Self:
         """From JSON values, each of exactly its type. Raises `ValueError`."""
@@ -166,6 +176,31 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """From what `to_json` wrote; fields that a newer version added are left aside. Raises `ValueError`."""
         _prepare(cls)
         return msgspec.json.decode(body, type=cls)
+
+
+@lru_cache(maxsize=256)
+def _keeping(kind: type[Record]) -> Any:
+    """The kind with a field more, which only what is stored shows. Where nothing is unknown, nothing is paid for it."""
+    if "unknown" in kind.__struct_fields__:
+        return kind
+
+    def wire(record: Any) -> dict[str, Any]:
+        return {name: value for name, value in kind.wire(record).items() if name != "unknown"}
+
+    def to_json(record: Any) -> str:
+        known = msgspec.to_builtins(record)
+        del known["unknown"]
+        return _encode(with_unknown(known, record.unknown)).decode()
+
+    return msgspec.defstruct(
+        kind.__name__,
+        [("unknown", UnknownFields)],
+        bases=(kind,),
+        namespace={"wire": wire, "to_json": to_json, "__module__": kind.__module__},
+        frozen=True,
+        kw_only=True,
+        gc=False,
+    )
 
 
 _PREPARED: set[type[Record]] = set()
@@ -185,6 +220,18 @@ class Document(BaseModel):
     """A stored value that holds what people wrote (see `Request`), or is rare. Immutable, as `Record` is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    _unknown: UnknownFields | None = PrivateAttr(default=None)
+
+    @property
+    def unknown(self) -> UnknownFields | None:
+        """Of one that a newer version stored: see `keeping`."""
+        return self._unknown
+
+    def keeping(self, unknown: UnknownFields) -> Self:
+        """As `Record.keeping`."""
+        kept = self.model_copy()
+        kept._unknown = unknown
+        return kept
 
     def wire(self) -> dict[str, Any]:
         """As JSON values, `None` kept."""
@@ -192,7 +239,10 @@ class Document(BaseModel):
 
     def to_json(self) -> str:
         """As it is stored; `from_json` reads it again."""
-        return self.model_dump_json()
+        known = self.model_dump_json()
+        if self._unknown is None:
+            return known
+        return _encode(with_unknown(msgspec.json.decode(known), self._unknown)).decode()
 
     def changed(self, **changes: Any) -> Self:
         """A copy with these fields changed, which are not checked again."""

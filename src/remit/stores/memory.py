@@ -42,6 +42,7 @@ from remit.stores.units import (
     first_of_each,
     queue_line,
     record_id,
+    rewritten,
     tenants_in_turn,
 )
 
@@ -277,8 +278,11 @@ class _Call:
         return history if not own else history.after(own) if history else IntentHistory(own)
 
     def _take(self, writes: Writes[Any], shown: RecordSnapshot) -> None:
-        for key, record in [*writes.puts, *((key, None) for key in writes.deletes)]:
-            self.written[check_may_put(key, shown)] = record
+        for key, record in writes.puts:
+            place = check_may_put(key, shown)
+            self.written[place] = rewritten(record, shown.records.get(place))
+        for key in writes.deletes:
+            self.written[check_may_put(key, shown)] = None
         self.entries += writes.entries
 
 

@@ -8,11 +8,14 @@ from functools import lru_cache
 from itertools import chain, islice, zip_longest
 from typing import Any, TypeVar, cast
 
+import msgspec
+
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
 from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, KINDS, STOPS, Key
+from remit.core.unknown import unknown_in
 from remit.core.values import Stored, parse_moment
 from remit.ports import QueueLine, QueuePlace
 
@@ -147,7 +150,19 @@ def parse_record(kind: str, body: str | bytes) -> Stored:
 
 def _parsed(kind: str, body: str | bytes) -> Stored:
     record: Stored = KINDS[kind].model.from_json(body)
-    return record
+    known = record.to_json()
+    # What this version wrote, it writes the same way again; in all else there may be what it does not know.
+    if known == (body if isinstance(body, str) else body.decode()):
+        return record
+    unknown = unknown_in(msgspec.json.decode(body), msgspec.json.decode(known))
+    return record if unknown is None else record.keeping(unknown)
+
+
+def rewritten(record: Stored, before: Shown) -> Stored:
+    """The record as it takes the place of `before`: with what this version does not know of that one."""
+    if before is None or isinstance(before, IntentHistory) or before.unknown is None or record.unknown is not None:
+        return record
+    return record.keeping(before.unknown)
 
 
 # Read by every decision and rarely changed. Found by their whole text, so never out of date.

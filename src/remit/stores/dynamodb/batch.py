@@ -20,7 +20,7 @@ from remit.stores.dynamodb.items import BODY, Item, record_item
 from remit.stores.dynamodb.layout import home
 from remit.stores.dynamodb.record_cache import CachedBounds, RecordCache, Versioned
 from remit.stores.segments import Segment, segments_of
-from remit.stores.units import RecordId, RecordSnapshot, Shown, check_may_put, record_id
+from remit.stores.units import RecordId, RecordSnapshot, Shown, check_may_put, record_id, rewritten
 
 Chain = tuple[str, str | None]
 """Tenant and intent; without an intent, the tenant's own."""
@@ -175,8 +175,8 @@ class DynamoBatch:
         effect = Effect(looked_at={place for place in map(home, shown.records) if KINDS[place[0]].contended})
         for key, record in writes.puts:
             place = check_may_put(key, shown)
-            effect.records[place] = record
-            effect.items[place] = _small(record_item(place, record, UNVERSIONED), f"{place[0]} {place[2]!r}")
+            whole = effect.records[place] = rewritten(record, shown.records.get(place))
+            effect.items[place] = _small(record_item(place, whole, UNVERSIONED), f"{place[0]} {place[2]!r}")
         for key in writes.deletes:
             place = check_may_put(key, shown)
             effect.items.pop(place, None)

@@ -7,6 +7,7 @@ that only what an index is sorted or filtered by, and in a case's item where the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,11 +15,12 @@ from typing import Any
 from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case
-from remit.core.records import CASE, TIMED, due_at
+from remit.core.records import CASE, TIMED, due_at, over_at
 from remit.core.values import Stored
 from remit.ports import QueueLine
 from remit.stores.dynamodb.layout import (
     NEVER,
+    DueGroup,
     ItemKey,
     at_place,
     changed_keys,
@@ -31,7 +33,7 @@ from remit.stores.dynamodb.layout import (
     timed_part,
 )
 from remit.stores.dynamodb.record_cache import NOTHING, Versioned
-from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, PARTITION, QUEUE, SORT
+from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, PARTITION, QUEUE, SORT, TIME_TO_LIVE
 from remit.stores.dynamodb.versions import moment_of
 from remit.stores.segments import Segment, unpack
 from remit.stores.units import RecordId, parse_record
@@ -66,6 +68,8 @@ def record_item(place: RecordId, record: Stored, version: str) -> Item:
     if place[0] in TIMED and (due := due_at(record)) is not None:
         kind, tenant_id, id = place
         item |= _texts({DUE.partition: timed_part(kind, tenant_id), DUE.sort: at_place(due, tenant_id, id)})
+    if (over := over_at(record)) is not None:
+        item[TIME_TO_LIVE] = {"N": str(math.ceil(over.timestamp()))}
     return item
 
 
@@ -88,7 +92,8 @@ def _case_attributes(case: Case) -> dict[str, str | None]:
         BY_STATUS.sort: at_place(case.created_at, id),
     }
     if moving or case.due_at is not None:
-        found[DUE.partition] = due_part(tenant_id, id, moving=moving)
+        group: DueGroup = "reserved" if case.leaving else "moving" if moving else "resting"
+        found[DUE.partition] = due_part(group, tenant_id, id)
         found[DUE.sort] = "#".join((moment(case.due_at) if case.due_at else NEVER, tenant_id, id))
     if case.status in WAITING:
         found[QUEUE.partition] = queue_partition(tenant_id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zlib
 from datetime import UTC, datetime, timedelta
+from typing import Literal, get_args
 
 from remit.core.records import (
     ACTION_TYPE,
@@ -39,8 +40,12 @@ _PARTS_OF = {
     # One item an account and day, listed by every look at what is left.
     USAGE.name: 4,
 }
-DUE_PARTS = tuple(f"{group}#{part}" for group in ("moving", "resting") for part in range(_PARTS))
-MOVING_PARTS, RESTING_PARTS = DUE_PARTS[:_PARTS], DUE_PARTS[_PARTS:]
+DueGroup = Literal["reserved", "moving", "resting"]
+"""Of cases that are due: approvals that have to leave, what else Remit has to move on, and all others."""
+DUE_GROUPS: tuple[DueGroup, ...] = get_args(DueGroup)
+"""In the order in which they are looked at."""
+CHANGED = f"*changed#{LEDGER}"
+"""The partitions of the marks of tenants whose ledgers changed begin so; no tenant can be called this."""
 CHANGED_PARTS = tuple(f"changed#{part}" for part in range(_PARTS))
 """Of the index of what is due: the marks of tenants whose ledgers changed, by when."""
 
@@ -92,8 +97,7 @@ def tenant_key(tenant_id: str) -> ItemKey:
 def changed_keys(tenant_id: str, process: str) -> tuple[ItemKey, str]:
     """Where the mark is that a tenant's ledger changed, and its part of the index; a few processes share one."""
     number = part(tenant_id, _PARTS)
-    # Whoever may write to the ledger may write it.
-    return (f"*changed#{LEDGER}#{number}", f"{tenant_id}#{part(process, _MARKS)}"), CHANGED_PARTS[number]
+    return (f"{CHANGED}#{number}", f"{tenant_id}#{part(process, _MARKS)}"), CHANGED_PARTS[number]
 
 
 def timed_parts(kind: str) -> list[str]:
@@ -105,9 +109,12 @@ def timed_part(kind: str, tenant_id: str) -> str:
     return f"{kind}#{part(tenant_id, _PARTS)}"
 
 
-def due_part(tenant_id: str, action_intent_id: str, *, moving: bool) -> str:
-    group = MOVING_PARTS if moving else RESTING_PARTS
-    return group[part(f"{tenant_id}#{action_intent_id}", _PARTS)]
+def due_parts(group: DueGroup) -> list[str]:
+    return [f"{group}#{number}" for number in range(_PARTS)]
+
+
+def due_part(group: DueGroup, tenant_id: str, action_intent_id: str) -> str:
+    return due_parts(group)[part(f"{tenant_id}#{action_intent_id}", _PARTS)]
 
 
 def time_partitions(tenant_id: str) -> list[str]:

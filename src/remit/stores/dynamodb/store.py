@@ -29,12 +29,13 @@ from remit.stores.dynamodb.items import (
     version_of,
 )
 from remit.stores.dynamodb.layout import (
+    DUE_GROUPS,
     LEDGER,
-    MOVING_PARTS,
-    RESTING_PARTS,
     TENANTS,
+    DueGroup,
     chain_key,
     cursor_place,
+    due_parts,
     moment,
     partitions,
     record_key,
@@ -85,7 +86,7 @@ class DynamoStore:
         self._versions = Versions(self._table.clock.now_us)
         self._group_commit = GroupCommit(DynamoWriter(self._table, RecordCache(), self._versions).carry_out)
         self._reading = TableReading(self._table)
-        self._looked_to: dict[str, str] = {}
+        self._looked_to: dict[DueGroup, str] = {}
         self._feed = Feed(self._table, self._reading, self._versions)
         self._settle_s, self._on_close = settle_s, on_close
 
@@ -115,16 +116,19 @@ class DynamoStore:
                 yield from misfiled_attributes(item)
 
     def due(self, now: datetime, limit: int) -> list[Case]:
-        moving = self._due(MOVING_PARTS, now, limit)
-        return moving + (self._due(RESTING_PARTS, now, limit - len(moving)) if len(moving) < limit else [])
+        found: list[Case] = []
+        for group in DUE_GROUPS:
+            if len(found) < limit:
+                found += self._due(group, now, limit - len(found))
+        return found
 
-    def _due(self, partitions: Sequence[str], now: datetime, limit: int) -> list[Case]:
+    def _due(self, group: DueGroup, now: datetime, limit: int) -> list[Case]:
         """In turns by tenant among as many as are looked at; where more are due, the next look goes on behind those."""
         # What happens at a moment sorts after the moment alone, and before this sign behind it.
-        between = Between(low=self._looked_to.pop(partitions[0], None), high=f"{moment(now)}~")
-        looked_at = list(islice(self._reading.placed(DUE, partitions, between), MOST_LOOKED_AT))
+        between = Between(low=self._looked_to.pop(group, None), high=f"{moment(now)}~")
+        looked_at = list(islice(self._reading.placed(DUE, due_parts(group), between), MOST_LOOKED_AT))
         if len(looked_at) == MOST_LOOKED_AT:
-            self._looked_to[partitions[0]] = looked_at[-1][0]
+            self._looked_to[group] = looked_at[-1][0]
         wanted = tenants_in_turn(looked_at, limit, lambda place: place[0].split("#")[1])
         # The index may be behind.
         return self._reading.cases(
@@ -162,7 +166,8 @@ class DynamoStore:
         return nullcontext()
 
     def busy(self) -> bool:
-        return any(self._reading.at_once(lambda part: self._reading.anything(part, DUE), MOVING_PARTS))
+        parts = [*due_parts("reserved"), *due_parts("moving")]
+        return any(self._reading.at_once(lambda part: self._reading.anything(part, DUE), parts))
 
     def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:
         def holds(case: Case) -> bool:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 PARTITION, SORT = "pk", "sk"
+TIME_TO_LIVE = "ttl"
+"""Of sessions and links that sign in: a Unix time, from which on they are over, and DynamoDB may delete the item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def table_shape() -> dict[str, Any]:
 
 def create_table(client: Any, name: str) -> None:
     """
-    Make the table. `client` is boto3's for DynamoDB.
+    Make the table. `client` is boto3's for DynamoDB. Its time to live is off: what is over is dropped by Remit then.
 
     Raises the client's own exceptions, `ResourceInUseException` among them if it is there already.
     """

@@ -30,7 +30,7 @@ from remit.stores.sql.rows import (
     segment_row,
     state_row,
 )
-from remit.stores.units import RecordId, RecordSnapshot, Shown, check_may_put, record_id
+from remit.stores.units import RecordId, RecordSnapshot, Shown, check_may_put, record_id, rewritten
 
 Load = Callable[[Iterable[RecordId]], dict[RecordId, Shown]]
 Operation = Literal["insert", "update", "move", "upsert", "delete"]
@@ -55,7 +55,8 @@ class _Written:
 
     def take(self, writes: Writes[Any], shown: RecordSnapshot) -> None:
         for key, record in writes.puts:
-            self.records[check_may_put(key, shown)] = record
+            place = check_may_put(key, shown)
+            self.records[place] = rewritten(record, shown.records.get(place))
         for key in writes.deletes:
             self.records[check_may_put(key, shown)] = None
         for entry in writes.entries:
