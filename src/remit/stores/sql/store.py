@@ -35,6 +35,7 @@ S = TypeVar("S", bound=Stored)
 _READ_TRIES = 3
 _EVERY = 2**62
 _BEFORE_ALL = -(2**62)
+_PAGE = 500
 
 
 class SqlStore:
@@ -120,6 +121,13 @@ class SqlStore:
     def misfiled(self, tenant_id: str) -> Iterator[str]:
         return misfiled(self._fetch, tenant_id)
 
+    def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]:
+        after = ""
+        while rows := self._fetch(queries.page(kind.name), tenant=tenant_id, after=after, limit=_PAGE):
+            for id, body in rows:
+                yield id, cast(S, parse_record(kind.name, body))
+            after = rows[-1][0]
+
     def due(self, now: datetime, limit: int) -> list[Case]:
         return _cases(self._fetch(queries.DUE, now=microseconds(now), limit=limit))
 
@@ -153,6 +161,8 @@ class SqlStore:
         return int(count)
 
     def cases(self, tenant_id: str, which: CaseFilter, after: str | None, limit: int) -> list[Case]:
+        if which.statuses is not None and not which.statuses:
+            return []
         at, id = (None, None) if after is None else cursor_us(after)
         sql, given = queries.cases(
             which.statuses,
