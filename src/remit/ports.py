@@ -9,6 +9,7 @@ may ask again after a conflict. Time and ids are always arguments, so a unit may
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
@@ -187,6 +188,10 @@ class Store(Protocol):
         """
         ...
 
+    def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]:
+        """Every record of one kind with its id, by id. Read as they are asked for, so not of one moment."""
+        ...
+
     def due(self, now: datetime, limit: int) -> list[Case]:
         """Cases of all tenants whose `due_at` has come and that no worker may take, the longest due first.
 
@@ -256,6 +261,63 @@ class Store(Protocol):
 
     def tenants(self) -> list[str]:
         """Every tenant that has anything stored, by name."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class ReadableStore(Protocol):
+    """What a copy reads of a store, each as `Store` says it: also of a database that no `Store` can open any more."""
+
+    def tenants(self) -> list[str]: ...
+    def counts(self, tenant_id: str) -> dict[str, int]: ...
+    def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]: ...
+    def chain(self, tenant_id: str, action_intent_id: str | None) -> list[LedgerEntry]: ...
+    def export(self, tenant_id: str) -> Iterator[LedgerEntry]: ...
+
+    def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
+        """At least cases and chains."""
+        ...
+
+
+class Frozen(Protocol):
+    """A database that nobody else writes to."""
+
+    def move_to(self, migration_id: str, name: str) -> None:
+        """Close it for good: whoever still has it open is refused, and opening it names where everything went."""
+        ...
+
+
+class MigrationSource(Protocol):
+    """The database that a migration copies."""
+
+    name: str
+    store: ReadableStore
+
+    @property
+    def moved_to(self) -> str | None:
+        """The migration that closed it."""
+        ...
+
+    def frozen(self) -> AbstractContextManager[Frozen]:
+        """Nobody else writes until the end of the context; who tries waits, or is told to try later."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class MigrationTarget(Protocol):
+    """The database that a migration fills. Until it is complete it opens for nothing else."""
+
+    name: str
+    store: Store
+    migration_id: str
+    complete: bool
+    is_queue: bool
+    """Do its workers take approvals from the store itself?"""
+
+    def finish(self) -> None:
+        """It is complete: from here on it opens."""
         ...
 
     def close(self) -> None: ...

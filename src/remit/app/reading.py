@@ -36,6 +36,7 @@ class Reading(Part):
     bounds_after = FlowMethod(status_flow.bounds_after)
     policy_versions = FlowMethod(policies_flow.policy_versions)
     policy_version = FlowMethod(policies_flow.policy_version)
+    ledger_entries = FlowMethod(export_flow.ledger_entries)
     verify = FlowMethod(verify_flow.verify_live)
     require_tenant = FlowMethod(known_flow.require_tenant)
 

@@ -73,6 +73,13 @@ class MemoryStore:
         """Nothing: records alone are kept."""
         return iter(())
 
+    def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]:
+        with self._lock:
+            of_kind = self._records[kind.name]
+            ids = sorted(id for tenant, id in of_kind if tenant == tenant_id)
+            found = [(id, cast(S, of_kind[tenant_id, id])) for id in ids]
+        return iter(found)
+
     def due(self, now: datetime, limit: int) -> list[Case]:
         due = [
             case

@@ -59,6 +59,9 @@ class StoreWrapper(Store):
     def misfiled(self, tenant_id: str) -> Iterator[str]:
         return self.inner.misfiled(tenant_id)
 
+    def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]:
+        return self.inner.records(kind, tenant_id)
+
     def due(self, now: datetime, limit: int) -> list[Case]:
         return self.inner.due(now, limit)
 

@@ -100,6 +100,15 @@ class ReadingContract(StoreBase):
 
         assert [record.object_id for record in store.scan(INTERNAL_OBJECT, TENANT, prefix)] == expected
 
+    def test_all_records_of_a_kind_come_with_their_ids(self, store: Store) -> None:
+        objects = [make_object(f"o-{number:04}") for number in range(700)]
+        store.transact([putting(each) for each in objects])
+        store.transact([putting(make_object("o-9", tenant=OTHER))])
+
+        found = list(store.records(INTERNAL_OBJECT, TENANT))
+
+        assert found == [(key.id, record) for key, record in objects]
+
     def test_due_cases_of_all_tenants_come_the_longest_due_first(self, store: Store) -> None:
         store.transact(
             [

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from remit.core.errors import InvalidInput, RemitError
-from remit.entrypoints.cli import agents, bounds, notifications, output, people, reading, running, serving
+from remit.entrypoints.cli import agents, bounds, migrating, notifications, output, people, reading, running, serving
 from remit.entrypoints.cli.options import Db
 
 app = typer.Typer(
@@ -28,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (agents, people, bounds, reading, running, serving, notifications):
+for group in (agents, people, bounds, reading, running, serving, notifications, migrating):
     group.register(app)
 
 

@@ -39,6 +39,7 @@ from remit.stores.dynamodb.layout import (
     time_partitions,
 )
 from remit.stores.dynamodb.lookup import shown
+from remit.stores.dynamodb.migration_mark import MigrationMark
 from remit.stores.dynamodb.reading import Between, TableReading, case_partitions, created, equal, holding
 from remit.stores.dynamodb.record_cache import RecordCache
 from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, QUEUE
@@ -73,19 +74,21 @@ class DynamoStore:
         *,
         settle_s: float = SETTLE_S,
         on_close: Callable[[], None] = lambda: None,
+        mark: MigrationMark | None = None,
     ) -> None:
         self.client = client
-        self._table = Table(client, table)
+        self.table = Table(client, table)
         self._versions = Versions()
-        self._group_commit = GroupCommit(DynamoWriter(self._table, RecordCache(), self._versions).carry_out)
-        self._reading = TableReading(self._table)
+        writer = DynamoWriter(self.table, RecordCache(), self._versions, mark or MigrationMark(table))
+        self._group_commit = GroupCommit(writer.carry_out)
+        self._reading = TableReading(self.table)
         self._settle_s, self._on_close = settle_s, on_close
 
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         return self._group_commit.submit(units) if units else []
 
     def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
-        return RecordSnapshot(shown(self._table, list(map(record_id, keys))))
+        return RecordSnapshot(shown(self.table, list(map(record_id, keys))))
 
     def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "") -> list[S]:
         def of_part(partition: str) -> list[Item]:
@@ -105,6 +108,11 @@ class DynamoStore:
         for part in [*partitions(CASE.name, tenant_id), own_chain, *partitions(LEDGER, tenant_id)]:
             for item in self._reading.whole(part):
                 yield from misfiled_attributes(item)
+
+    def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]:
+        parts = [self._reading.whole(part) for part in partitions(kind.name, tenant_id)]
+        for item in heapq.merge(*parts, key=_sort_key):
+            yield key_of(item)[1], cast(S, record_of(item))
 
     def due(self, now: datetime, limit: int) -> list[Case]:
         # What happens at a moment sorts after the moment alone, and before this sign behind it.
@@ -199,7 +207,7 @@ class DynamoStore:
     def tenants(self) -> list[str]:
         names = [key_of(item)[1] for item in self._reading.whole(TENANTS)]
         usual = {name: [record_key((kind.name, name, THE_ONE)) for kind in _USUAL] for name in names}
-        found = self._table.each([key for keys in usual.values() for key in keys])
+        found = self.table.each([key for keys in usual.values() for key in keys])
         return [name for name in names if any(key in found for key in usual[name]) or self._has_anything(name)]
 
     def _has_anything(self, tenant_id: str) -> bool:

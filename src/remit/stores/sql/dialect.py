@@ -58,6 +58,14 @@ class Dialect(Protocol):
         """In the open transaction: nobody else migrates until it ends."""
         ...
 
+    def freeze(self, connection: sqlalchemy.Connection, tables: Sequence[str]) -> None:
+        """In the open transaction: nobody else writes to these tables until it ends, and everybody may read."""
+        ...
+
+    def refuse_writes(self, connection: sqlalchemy.Connection, tables: Sequence[str], said: str) -> None:
+        """In the open transaction, from its commit on and for good: whoever writes to these tables is told `said`."""
+        ...
+
     def has_table(self, driver: Any, table: str) -> bool: ...
 
     def load(self, driver: Any, places: Iterable[RecordId], *, lock: bool) -> list[tuple[str, str, str, Any]]:
@@ -101,6 +109,9 @@ def driver_error(error: BaseException) -> BaseException:
     return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
 
 
+WAS_MOVED = "was moved to"
+"""Said by the triggers of a database that a migration has closed."""
+
 # A server that only reads, as the primary does that a failover has left behind; a session that was ended for its
 # idling or its length; a commit of which the server itself does not know what became.
 _ENDS_A_CONNECTION = ("25006", "25P03", "25P04", "40003")
@@ -128,6 +139,9 @@ def _ours(cause: Exception, name: str) -> RemitError:
     said = f"{name}: {str(cause).strip() or type(cause).__name__}"
     if isinstance(cause, sqlite3.DataError | psycopg.DataError):
         return InvalidInput("(record)", said, "send what the database can hold")
+    if WAS_MOVED in said:
+        # The triggers' word: somebody who waits, and asks where it is served from now on, is answered.
+        return TryLater(said)
     later = sqlite3.OperationalError | psycopg.OperationalError | sqlalchemy.exc.TimeoutError
     if isinstance(cause, later) or is_lost(cause):
         return TryLater(said)

@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg
 import sqlalchemy
+from psycopg import sql as compose
 from sqlalchemy import event
 
 from remit.core.errors import InvalidInput
@@ -85,6 +86,21 @@ class Postgres:
 
     def lock_for_migration(self, connection: sqlalchemy.Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+
+    def freeze(self, connection: sqlalchemy.Connection, tables: Sequence[str]) -> None:
+        # In this mode nobody may lock a row either: who waits for it has read nothing yet.
+        connection.exec_driver_sql(f"LOCK TABLE {', '.join(tables)} IN EXCLUSIVE MODE")
+
+    def refuse_writes(self, connection: sqlalchemy.Connection, tables: Sequence[str], said: str) -> None:
+        driver: Any = connection.connection.driver_connection
+        refuses = compose.SQL("CREATE FUNCTION remit_moved() RETURNS trigger LANGUAGE plpgsql AS {}")
+        body = f"BEGIN RAISE EXCEPTION USING MESSAGE = {_quoted(said)}; END"
+        driver.execute(refuses.format(compose.Literal(body)))
+        for table in tables:
+            driver.execute(
+                f"CREATE TRIGGER remit_moved BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table} "
+                "FOR EACH STATEMENT EXECUTE FUNCTION remit_moved()"
+            )
 
     def has_table(self, driver: psycopg.Connection, table: str) -> bool:
         row = driver.execute("SELECT to_regclass(%s)", (table,)).fetchone()
@@ -166,6 +182,10 @@ class Postgres:
             driver.close()
             raise
         return driver
+
+
+def _quoted(text: str) -> str:
+    return compose.Literal(text).as_string()
 
 
 def _greet(driver: psycopg.Connection) -> tuple[int, str]:
