@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import dynamodb, isolation, profile
+from bench.lists import lists
 from bench.measure import Measured, by_callers, in_batches, one_by_one, warm
 from bench.over_http import CLIENTS, over_http
 from bench.raw import postgres_loop, sqlite_loop
@@ -28,9 +29,10 @@ from bench.world import open_world, proposed
 from remit import Remit, work
 
 console = Console(width=120)
-GROUPS = ["sqlite", "http", "reading", "postgres", "growth", "worker", "dynamodb", "isolation"]
+GROUPS = ["sqlite", "http", "reading", "postgres", "growth", "lists", "worker", "dynamodb", "isolation"]
 LARGEST_GROWTH = 1.3
 LARGEST_READING = 1.5
+LONGEST_PAGE_MS = 50.0
 MOST_MEMORY_MB = 300
 
 
@@ -92,6 +94,8 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
         yield lambda: _against_postgres(folder, options.rounds)
     if "growth" in wanted:
         yield lambda: _growth(folder, 1_000_000 if options.full else 100_000)
+    if "lists" in wanted:
+        yield lambda: _lists(folder, 1_000_000 if options.full else 100_000)
     if "worker" in wanted:
         yield lambda: _worker(folder)
     if "dynamodb" in wanted:
@@ -152,6 +156,23 @@ def _reading(folder: Path, many: int) -> list[Row]:
         )
         for what, few_s, many_s in reading(folder / "reading.db", many)
     ]
+
+
+def _lists(folder: Path, many: int) -> list[Row]:
+    with _postgres(folder / "pg-lists") as server:
+        places = {"SQLite": f"sqlite:///{folder / 'lists.db'}", "PostgreSQL": _database(server, "lists")}
+        return [
+            Row(
+                f"{name}, {many:,} cases: {what}",
+                ratio=page_ms,
+                target=LONGEST_PAGE_MS,
+                at_most=True,
+                unit="ms",
+                measured=Measured(1000 / page_ms, [page_ms / 1000]),
+            )
+            for name, url in places.items()
+            for what, page_ms in lists(url, many).items()
+        ]
 
 
 def _against_postgres(folder: Path, rounds: int) -> list[Row]:

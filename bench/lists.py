@@ -124,6 +124,7 @@ def pages(store: SqlStore) -> Iterator[tuple[str, Callable[[], Any]]]:
         return lambda: store.cases(TENANT, CaseFilter(**which), after, PAGE)
 
     yield "counts by status", lambda: store.counts(TENANT)
+    yield "counts of what waits", lambda: store.counts(TENANT, ["AWAITING_APPROVAL", "BLOCKED"])
     yield "timeline", timeline(everything)
     yield "timeline, far behind", timeline(everything, after=middle)
     yield "timeline of a rare account", timeline(everything, "rare")

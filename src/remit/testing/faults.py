@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.lifecycle import Case
+from remit.core.lifecycle import Case, Status
 from remit.core.records import Key, Kind
 from remit.core.values import Stored
 from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, Store, UnitOfWork, Writes
@@ -101,8 +101,8 @@ class StoreWrapper(Store):
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
         return self.inner.export(tenant_id)
 
-    def counts(self, tenant_id: str) -> dict[str, int]:
-        return self.inner.counts(tenant_id)
+    def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
+        return self.inner.counts(tenant_id, statuses)
 
     def tenants(self) -> list[str]:
         return self.inner.tenants()

@@ -312,6 +312,8 @@ class ReadingContract(StoreBase):
 
         assert store.counts(TENANT) == {"PROPOSED": 2, "FAILED": 1}
         assert store.counts("nobody") == {}
+        assert store.counts(TENANT, ["FAILED", "UNKNOWN"]) == {"FAILED": 1}
+        assert store.counts(TENANT, ["PROPOSED", "SUCCEEDED"]) == {"PROPOSED": 2}
 
     def test_every_tenant_with_anything_stored_is_named(self, store: Store) -> None:
         assert store.tenants() == []

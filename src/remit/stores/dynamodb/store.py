@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.lifecycle import UNANSWERED, WAITING, Case
+from remit.core.lifecycle import UNANSWERED, WAITING, Case, Status
 from remit.core.records import BOUNDS, CASE, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind
 from remit.core.values import Stored
 from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, UnitOfWork
@@ -199,10 +199,10 @@ class DynamoStore:
             if moment_of(version_of(item)) <= as_of:
                 yield from entries_of(item)
 
-    def counts(self, tenant_id: str) -> dict[str, int]:
-        statuses = case_partitions(tenant_id, None)
-        found = self._reading.at_once(lambda status: self._reading.count(BY_STATUS, status), statuses)
-        return {status.rpartition("#")[2]: n for status, n in zip(statuses, found, strict=True) if n}
+    def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
+        wanted = case_partitions(tenant_id, statuses)
+        found = self._reading.at_once(lambda status: self._reading.count(BY_STATUS, status), wanted)
+        return {status.rpartition("#")[2]: n for status, n in zip(wanted, found, strict=True) if n}
 
     def tenants(self) -> list[str]:
         names = [key_of(item)[1] for item in self._reading.whole(TENANTS)]

@@ -45,6 +45,9 @@ DUE = f"""
 BUSY = f"SELECT EXISTS (SELECT 1 FROM {STATES} WHERE status IN ({listed(MOVING)}))"
 # Counted without reading a case: by their states, and what has none by the number of all.
 COUNTS = f"SELECT status, count(*) FROM {STATES} WHERE tenant_id = :tenant GROUP BY status"
+COUNTS_OF = (
+    f"SELECT status, count(*) FROM {STATES} WHERE tenant_id = :tenant AND status = ANY_OF(:statuses) GROUP BY status"
+)
 COUNT_ALL = "SELECT count(*) FROM cases WHERE tenant_id = :tenant"
 SEGMENTS_OF_CHAIN = f"SELECT body FROM {SEGMENTS} WHERE tenant_id = :tenant AND chain = :chain ORDER BY first"
 EXPORT = f"SELECT body FROM {SEGMENTS} WHERE tenant_id = :tenant AND chain > '{TENANT_CHAIN}' ORDER BY chain, first"

@@ -12,7 +12,7 @@ import sqlalchemy
 
 from remit.core.errors import InvalidInput, NoDatabase, RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.lifecycle import Case
+from remit.core.lifecycle import Case, Status
 from remit.core.records import CASE, Key, Kind
 from remit.core.values import Stored
 from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, UnitOfWork
@@ -215,12 +215,18 @@ class SqlStore:
         except Exception as error:
             raise_ours(error, self._dialect.name)
 
-    def counts(self, tenant_id: str) -> dict[str, int]:
+    def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
+        if statuses is not None and queries.PLAIN not in statuses:
+            return dict(self._fetch(queries.COUNTS_OF, tenant=tenant_id, statuses=list(statuses)))
+        return self._count_all(tenant_id, statuses)
+
+    def _count_all(self, tenant_id: str, statuses: Sequence[Status] | None) -> dict[str, int]:
         def count(driver: Any) -> dict[str, int]:
             by_state: dict[str, int] = dict(self._dialect.fetch(driver, queries.COUNTS, {"tenant": tenant_id}))
             ((every,),) = self._dialect.fetch(driver, queries.COUNT_ALL, {"tenant": tenant_id})
             plain = every - sum(by_state.values()) + by_state.pop(queries.PLAIN, 0)
-            return by_state | ({queries.PLAIN: plain} if plain else {})
+            found = by_state | ({queries.PLAIN: plain} if plain else {})
+            return {status: n for status, n in found.items() if statuses is None or status in statuses}
 
         return self._with_reader(count)
 
