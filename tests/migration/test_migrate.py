@@ -324,7 +324,7 @@ def test_what_the_first_run_left_behind_is_brought_up_to_date(new_place: NewPlac
         move(source, target, stopped=False)
     world.settle()
     world.app.resolve(ACME, "unknown", by="ann", status="FAILED")
-    world.app.remove_subscription(ACME, "hook")
+    world.app.remove_subscription(ACME, "hook", by="ann")
     before = held(world.inner)
 
     move(source, target)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from remit.core.ledger.entries import OF_TENANT
 from remit.core.lifecycle import MOVING, WAITING, Status
 from remit.core.records import KINDS
 from remit.stores.segments import COMMON
@@ -186,11 +185,6 @@ def recent(event_types: Sequence[str], kinds: int, **wanted: Any) -> tuple[str, 
     """
     The segments that hold such entries, newest first: of `moment` alone, or up to `at`, that moment included.
     """
-    if OF_TENANT.issuperset(event_types):
-        # Few among very many: found by their chain and then sorted.
-        where, given = _where(wanted, **_OF_SEGMENTS)
-        source = f"{SEGMENTS} WHERE {where} AND chain = '{TENANT_CHAIN}'"
-        return f"SELECT body FROM {source} ORDER BY +at_us DESC, entry_id DESC LIMIT :limit", given
     if not COMMON.intersection(event_types):
         return _rare(list(event_types), wanted)
     where, given = _where(wanted, **_OF_SEGMENTS)
