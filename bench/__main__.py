@@ -79,29 +79,31 @@ def _options() -> argparse.Namespace:
 
 def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], list[Row]]]:
     wanted = options.only.split(",") if options.only else GROUPS
-    if "sqlite" in wanted:
-        for what, count, target, measure in (
-            ("SQLite, one caller, one decision at a time", 600, 0.35, one_by_one),
-            ("SQLite, batches of 200", 2000, 2.0, lambda remit, ids: in_batches(remit, ids, 200)),
-            ("SQLite, 32 concurrent callers in one process", 1600, 0.5, lambda remit, ids: by_callers(remit, ids, 32)),
-        ):
-            yield lambda w=what, c=count, t=target, m=measure: [_against_sqlite(folder, options.rounds, w, c, t, m)]
-    if "http" in wanted:
-        yield lambda: _over_http(folder, options.rounds)
-    if "reading" in wanted:
-        yield lambda: _reading(folder, 1_000_000 if options.full else 100_000)
-    if "postgres" in wanted:
-        yield lambda: _against_postgres(folder, options.rounds)
-    if "growth" in wanted:
-        yield lambda: _growth(folder, 1_000_000 if options.full else 100_000)
-    if "lists" in wanted:
-        yield lambda: _lists(folder, 1_000_000 if options.full else 100_000)
-    if "worker" in wanted:
-        yield lambda: _worker(folder)
-    if "dynamodb" in wanted:
-        yield lambda: _on_dynamodb(options.rounds)
-    if "isolation" in wanted:
-        yield lambda: _isolated(options.rounds)
+    rounds, many = options.rounds, 1_000_000 if options.full else 100_000
+    plans: dict[str, list[Callable[[], list[Row]]]] = {
+        "sqlite": _on_sqlite(folder, rounds),
+        "http": [lambda: _over_http(folder, rounds)],
+        "reading": [lambda: _reading(folder, many)],
+        "postgres": [lambda: _against_postgres(folder, rounds)],
+        "growth": [lambda: _growth(folder, many)],
+        "lists": [lambda: _lists(folder, many)],
+        "worker": [lambda: _worker(folder)],
+        "dynamodb": [lambda: _on_dynamodb(rounds)],
+        "isolation": [lambda: _isolated(rounds)],
+    }
+    for group in GROUPS:
+        yield from plans[group] if group in wanted else ()
+
+
+def _on_sqlite(folder: Path, rounds: int) -> list[Callable[[], list[Row]]]:
+    def row(what: str, count: int, target: float, measure: Callable[..., Measured]) -> Callable[[], list[Row]]:
+        return lambda: [_against_sqlite(folder, rounds, what, count, target, measure)]
+
+    return [
+        row("SQLite, one caller, one decision at a time", 600, 0.35, one_by_one),
+        row("SQLite, batches of 200", 2000, 2.0, lambda remit, ids: in_batches(remit, ids, 200)),
+        row("SQLite, 32 concurrent callers in one process", 1600, 0.5, lambda remit, ids: by_callers(remit, ids, 32)),
+    ]
 
 
 def _isolated(rounds: int) -> list[Row]:
