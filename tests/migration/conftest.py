@@ -41,12 +41,12 @@ class Place:
 
     def source(self, *, stopped: bool = True) -> MigrationSource:
         if self.kind == "dynamodb":
-            return DynamoSource(for_migration(self.open()), stopped=stopped)  # type: ignore[arg-type]  # it is one
+            return DynamoSource(for_migration(self.open()), stopped=stopped)
         return SqlSource(self.where)
 
     def target(self) -> MigrationTarget:
         if self.kind == "dynamodb":
-            return DynamoTarget(for_migration(self.open()))  # type: ignore[arg-type]  # it is one
+            return DynamoTarget(for_migration(self.open()))
         return SqlTarget(self.where)
 
 

@@ -49,7 +49,7 @@ def first_format(place: Place) -> Place:
             connection.executescript(SQL)
     elif place.kind == "postgres":
         with psycopg.connect(place.where, autocommit=True) as connection:
-            connection.execute(SQL)  # type: ignore[arg-type]  # static text, from a file
+            connection.execute(SQL)
     else:
         _as_items(place)
     return place
