@@ -118,7 +118,8 @@ def _type_of(intent: ActionIntentV1) -> str:
 def _case(body: str, **beside: Any) -> Case:
     case = cast(Case, parse_record(CASE.name, body))
     # When a finished case was due, its publication state was purged.
-    return case.changed(**beside, due_at=None if case.status in ENDED else case.due_at)
+    due_at = None if case.status in ENDED else case.due_at
+    return case.changed(**beside, due_at=due_at, person_required=case.edited_by is not None)
 
 
 R = TypeVar("R", bound=Record)
