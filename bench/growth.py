@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import sys
 import time
 
-from bench.measure import one_by_one, warm
-from bench.world import all_ran, open_world, proposed
+from bench.measure import in_batches, one_by_one, peak_mb, warm
+from bench.world import open_world
 from remit import Remit
 
 FEW = 1_000
@@ -30,20 +29,18 @@ def main(url: str, many: int) -> None:
             "few_s": few,
             "many_s": _median_seconds(remit),
             "loading_s": loading,
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "peak_mb": peak_mb(),
         }
     print(json.dumps(answer))
 
 
 def _load(remit: Remit, count: int) -> None:
     for first in range(0, count, CHUNK):
-        all_ran(remit.gate(proposed(remit, min(CHUNK, count - first))))
+        in_batches(remit, min(CHUNK, count - first), CHUNK)
 
 
 def _median_seconds(remit: Remit) -> float:
-    return statistics.median(
-        statistics.median(one_by_one(remit, proposed(remit, DECISIONS)).calls) for _ in range(ROUNDS)
-    )
+    return statistics.median(statistics.median(one_by_one(remit, DECISIONS).calls) for _ in range(ROUNDS))
 
 
 if __name__ == "__main__":

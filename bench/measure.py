@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from bench.raw import in_threads
-from bench.world import all_ran, proposed
-from remit import GateRequest, Remit
+from bench.world import PROPOSAL, all_ran, same
+from remit import Remit
 from remit.entrypoints.server.process import settle
 
 
@@ -19,6 +21,8 @@ class Measured:
 
     rate: float
     calls: list[float] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    """The intents that were decided."""
 
     def at(self, share: float) -> float:
         """The call time below which `share` of the calls stayed, in milliseconds."""
@@ -26,40 +30,49 @@ class Measured:
         return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
-def one_by_one(remit: Remit, requests: Sequence[GateRequest]) -> Measured:
-    return in_batches(remit, requests, 1)
+def one_by_one(remit: Remit, count: int) -> Measured:
+    return in_batches(remit, count, 1)
 
 
-def in_batches(remit: Remit, requests: Sequence[GateRequest], size: int) -> Measured:
+def in_batches(remit: Remit, count: int, size: int, proposals: Callable[[int], dict[str, Any]] = same) -> Measured:
+    """`count` intents, each proposed, decided and published in one write that `size` of them share."""
     calls, answers = [], []
+    batches = [[proposals(number) for number in range(first, first + size)] for first in range(0, count, size)]
     start = time.perf_counter()
-    for first in range(0, len(requests), size):
+    for batch in batches:
         began = time.perf_counter()
-        answers += remit.gate(requests[first : first + size])
+        answers += remit.submit(batch)
         calls.append(time.perf_counter() - began)
     seconds = time.perf_counter() - start
-    all_ran(answers)
-    return Measured(len(requests) / seconds, calls)
+    return Measured(count / seconds, calls, all_ran(answers))
 
 
-def by_callers(remit: Remit, requests: Sequence[GateRequest], callers: int) -> Measured:
-    """`callers` threads of one process, one decision a call."""
+def by_callers(remit: Remit, count: int, callers: int) -> Measured:
+    """`callers` threads of one process, one intent a call."""
     calls: list[float] = []
-    answers: list[object] = []
+    answers: list[Any] = []
 
-    def loop(mine: Sequence[GateRequest], ready: threading.Barrier) -> None:
+    def loop(mine: int, ready: threading.Barrier) -> None:
         ready.wait()
-        for request in mine:
+        for _ in range(mine):
             began = time.perf_counter()
-            answers.extend(remit.gate([request]))
+            answers.append(remit.submit(PROPOSAL))
             calls.append(time.perf_counter() - began)
 
-    seconds = in_threads(loop, [requests[n::callers] for n in range(callers)])
-    all_ran(answers)
-    return Measured(len(requests) / seconds, calls)
+    seconds = in_threads(loop, [count // callers] * callers)
+    return Measured(count / seconds, calls, all_ran(answers))
 
 
 def warm(remit: Remit) -> None:
     """Statements prepared, policies compiled, pages read, and the collector told as our doors tell it."""
-    all_ran(remit.gate(proposed(remit, 200)))
+    in_batches(remit, 200, 200)
     settle()
+
+
+def peak_mb(process_id: int | str = "self") -> float:
+    """
+    The most memory that a process has taken. Not `ru_maxrss`: that is inherited from whoever started it, so a small
+    child of a large parent had the parent's.
+    """
+    status = Path(f"/proc/{process_id}/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024

@@ -1,15 +1,13 @@
 """
 Deciding over HTTP: a server in a process of its own, and clients in processes of theirs, on the same machine.
 
-Each request proposes one intent and has it decided, so it writes more than the bare driver's loop it is compared with:
-the intent's rows are new and in every index, where the loop changes rows that are there.
+Each request proposes one intent and has it decided and published.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -19,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.measure import Measured
-from bench.raw import sqlite_loop
+from bench.measure import Measured, peak_mb
+from bench.raw import Raw, sqlite_raw
 from bench.world import BOUNDS, PROPOSAL, TENANT
 from remit import Remit
 from remit.entrypoints.server.serve import serve
@@ -40,8 +38,8 @@ class Served:
     peak_mb: float = 0.0
 
 
-def over_http(path: Path, count: int) -> tuple[Measured, float, float]:
-    """Decisions a second of `CLIENTS` keep-alive clients, of the raw loop over the same, and the server's peak MB."""
+def over_http(path: Path, count: int) -> tuple[Measured, Raw, float]:
+    """Decisions a second of `CLIENTS` keep-alive clients, of the raw loops over the same, and the server's peak MB."""
     with Remit.open(f"sqlite:///{path}") as remit:
         remit.apply(BOUNDS, by="bench")
         asked = {"name": PROPOSAL["proposed_by"], "roles": ["agent"]}
@@ -51,7 +49,9 @@ def over_http(path: Path, count: int) -> tuple[Measured, float, float]:
     seconds = max(answer["ended"] for answer in answers) - min(answer["began"] for answer in answers)
     ids = [name for answer in answers for name in answer["ids"]]
     calls = [call for answer in answers for call in answer["calls"]]
-    return Measured(len(ids) / seconds, calls), sqlite_loop(str(path), ids), server.peak_mb
+    with Remit.open(f"sqlite:///{path}") as remit:
+        raw = sqlite_raw(remit, path, ids)
+    return Measured(len(ids) / seconds, calls), raw, server.peak_mb
 
 
 @contextmanager
@@ -89,11 +89,11 @@ def _asked(url: str, key: str, each: int) -> list[dict[str, Any]]:
 
 
 def _serve(url: str) -> None:
-    # As the other rows: decided and not published, and no limit for the one key that all clients share.
-    with Remit.open(url, publishing=False) as remit:
+    # No limit for the one key that all clients share.
+    with Remit.open(url) as remit:
         settings = HttpSettings(requests_per_minute=None)
         serve(remit, port=0, settings=settings, with_worker=False, on_ready=lambda url: print(url, flush=True))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+    print(peak_mb(), flush=True)
 
 
 class _Agent:

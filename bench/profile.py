@@ -10,9 +10,9 @@ from pathlib import Path
 
 from rich.table import Table
 
-from bench.measure import in_batches, one_by_one, warm
-from bench.world import open_world, proposed
-from remit import GateRequest, Remit
+from bench.measure import in_batches, warm
+from bench.world import open_world
+from remit import Remit
 
 DECISIONS = 2000
 # The first that fits, by function, then by file.
@@ -20,8 +20,8 @@ GROUPS: Sequence[tuple[str, Callable[[str, str], bool]]] = (
     ("the commit, waiting for the disk", lambda _, name: "'commit'" in name),
     ("SQLite's own statements", lambda _, name: "sqlite3" in name),
     (
-        "parsing and writing records (pydantic, orjson)",
-        lambda file, name: "pydantic" in file + name or "orjson" in name,
+        "checking, writing and packing records (pydantic, msgspec, orjson, zstandard)",
+        lambda file, name: any(each in file + name for each in ("pydantic", "msgspec", "orjson", "zstandard")),
     ),
     ("canonical form and hashes", lambda file, name: "canonical" in file or "sha256" in name or "hashlib" in name),
     ("the rules (remit.core)", lambda file, _: "/remit/core/" in file),
@@ -44,19 +44,16 @@ def table(folder: Path) -> Table:
 def _shares(path: Path, size: int) -> dict[str, float]:
     with open_world(f"sqlite:///{path}") as remit:
         warm(remit)
-        profile = _profiled(remit, proposed(remit, DECISIONS), size)
+        profile = _profiled(remit, size)
     spent: Counter[str] = Counter()
     for (file, _, name), (_, _, own_s, _, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
         spent[_group_of(file, name)] += own_s
     return {group: spent[group] / spent.total() for group in [*(name for name, _ in GROUPS), REST]}
 
 
-def _profiled(remit: Remit, requests: Sequence[GateRequest], size: int) -> cProfile.Profile:
+def _profiled(remit: Remit, size: int) -> cProfile.Profile:
     with cProfile.Profile() as profile:
-        if size == 1:
-            one_by_one(remit, requests)
-        else:
-            in_batches(remit, requests, size)
+        in_batches(remit, DECISIONS, size)
     return profile
 
 

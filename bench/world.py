@@ -1,4 +1,4 @@
-"""What is measured: one tenant whose bounds let every intent run, and intents proposed before the clock starts."""
+"""What is measured: one tenant whose bounds let every intent run, and what its agents propose."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BOUNDS = {
     "modes": {"default": "APPROVAL_REQUIRED", "CREATE_INTERNAL_NOTE": "AUTO_EXECUTE"},
     "budget": {"max_autonomous_per_day": 10**9, "max_per_action_type": {"CREATE_INTERNAL_NOTE": 10**9}},
 }
-PROPOSAL = {
+PROPOSAL: dict[str, Any] = {
     "tenant_id": TENANT,
     "account_id": ACCOUNT,
     "action_type": "CREATE_INTERNAL_NOTE",
@@ -35,11 +35,37 @@ PROPOSAL = {
 }
 
 
+_LIMIT = 'context.numbers.hasTag("amount") && context.numbers.getTag("amount").greaterThan(decimal("5000.0"))'
+POLICIES = [
+    {"name": "amount.cedar", "text": f'@reason("TOO_MUCH") forbid (principal, action, resource) when {{ {_LIMIT} }};'},
+    {
+        "name": "channel.cedar",
+        "text": '@reason("BY_LETTER") forbid (principal, action, resource) when { context.texts.hasTag("channel") '
+        '&& context.texts.getTag("channel") == "letter" };',
+    },
+]
+"""Rules that read two parameters, as tenants write them."""
+
+
+def same(_: int) -> dict[str, Any]:
+    return PROPOSAL
+
+
+def with_amount(number: int) -> dict[str, Any]:
+    """Half of the amounts are the same few, the other half are all new."""
+    amount = number % 20 if number % 2 else round(20 + number / 100, 2)
+    return {**PROPOSAL, "parameters": {**PROPOSAL["parameters"], "amount": amount}}
+
+
+def with_new_amount(number: int) -> dict[str, Any]:
+    return {**PROPOSAL, "parameters": {**PROPOSAL["parameters"], "amount": round(20 + number / 100, 2)}}
+
+
 @contextmanager
-def open_world(url: str, *, publishing: bool = False) -> Iterator[Remit]:
-    """A Remit that decides and does not publish: the rows of one reservation are what is compared."""
-    with Remit.open(url, publishing=publishing) as remit:
-        remit.apply(BOUNDS, by="bench")
+def open_world(url: str, **bounds: Any) -> Iterator[Remit]:
+    """A Remit that proposes, decides and publishes; nobody executes."""
+    with Remit.open(url) as remit:
+        remit.apply({**BOUNDS, **bounds}, by="bench")
         yield remit
 
 
@@ -52,7 +78,10 @@ def proposed(remit: Remit, count: int) -> list[GateRequest]:
     return requests
 
 
-def all_ran(answers: list[Any]) -> None:
-    """Every measured decision was a clean yes; anything else would be cheaper and not comparable."""
+def all_ran(answers: list[Any]) -> list[str]:
+    """
+    The ids of what was decided. Every one was a clean yes; anything else would be cheaper and not comparable.
+    """
     odd = [answer for answer in answers if isinstance(answer, RemitError) or answer.result != "AUTO_EXECUTED"]
     assert not odd, odd[0]
+    return [answer.action_intent_id for answer in answers]

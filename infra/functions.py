@@ -16,6 +16,8 @@ DECIDING = frozenset({"cases", "usages"})
 ENDING = frozenset({"cases", "usages"})
 """What an execution that ends writes beside the ledger: a charge may be given back."""
 EVERYTHING = frozenset({"*"})
+STEP_RESERVED = 20
+"""Concurrency set aside for each short step of an execution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Function:
     `writes` are the kinds of records it may write beside the ledger, `deletes` those it may delete.
 
     `publishes` may put events on the bus; `reads_secret` may read tools' secrets. Who writes without the
-    ledger tells nothing of intents and bounds.
+    ledger tells nothing of intents and bounds. `reserved` is how many of it may always run at once, and no more.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Function:
     with_ledger: bool = True
     publishes: bool = False
     reads_secret: bool = False
+    reserved: int | None = None
 
 
 FUNCTIONS = (
@@ -62,15 +65,19 @@ FUNCTIONS = (
         f"{_HERE}.reconcile.handler",
         "what nobody waits for",
         timeout_s=300,
-        writes=DECIDING | {"policy_versions"},
+        writes=DECIDING,
         publishes=True,
+        # One comes a minute and takes five at most.
+        reserved=5,
     ),
     Function(
         "notify",
         f"{_HERE}.notify.handler",
         "follows the ledger: counts days, tells people",
         timeout_s=300,
-        writes=frozenset({"consumers", "daily_counts", "notification_states", "outboxes", "deliveries"}),
+        writes=frozenset(
+            {"consumers", "daily_counts", "notification_states", "outboxes", "deliveries", "policy_versions"}
+        ),
         deletes=frozenset({"outboxes", "deliveries"}),
         with_ledger=False,
         reads_secret=True,
@@ -80,9 +87,16 @@ FUNCTIONS = (
         f"{_HERE}.execution.execution_starter",
         "takes the attempt",
         writes=frozenset({"cases"}),
+        reserved=STEP_RESERVED,
     ),
-    Function("preflight_checker", f"{_HERE}.execution.preflight_checker", "may it still run", writes=ENDING),
-    Function("tool_mapper", f"{_HERE}.execution.tool_mapper", "what to send"),
+    Function(
+        "preflight_checker",
+        f"{_HERE}.execution.preflight_checker",
+        "may it still run",
+        writes=ENDING,
+        reserved=STEP_RESERVED,
+    ),
+    Function("tool_mapper", f"{_HERE}.execution.tool_mapper", "what to send", reserved=STEP_RESERVED),
     Function(
         "tool_invoker",
         f"{_HERE}.execution.tool_invoker",
@@ -91,12 +105,16 @@ FUNCTIONS = (
         timeout_s=660,
         writes=ENDING | {"internal_objects"},
         reads_secret=True,
+        # It waits for far sides.
+        reserved=100,
     ),
     Function(
         "execution_recorder",
         f"{_HERE}.execution.execution_recorder",
         "writes the outcome",
-        writes=frozenset({"cases"}),
+        # An attempt that is given up until its intent expired gives its charge back.
+        writes=ENDING,
+        reserved=STEP_RESERVED,
     ),
     Function(
         "http_door",
@@ -107,4 +125,18 @@ FUNCTIONS = (
         deletes=frozenset({"sessions", "sign_in_links", "subscriptions", "outboxes", "deliveries"}),
         publishes=True,
     ),
+    Function(
+        "stop_door",
+        f"{_HERE}.http_door.stop_handler",
+        "the stop switch's own way in",
+        memory_mb=1024,
+        # Stops are the tenant's and the platform's; who asks may come with a session that is used again.
+        writes=frozenset({"stops", "chain_heads", "api_keys", "sessions"}),
+        reserved=10,
+    ),
 )
+
+DOORS = frozenset({"http_door", "stop_door"})
+"""Those behind the HTTP door's address."""
+STOP_ROUTES = ("/v1/stop", "/v1/resume", "/console/stop", "/console/resume")
+"""What the stop switch's own function serves: nobody's flood of proposals takes its place."""

@@ -15,7 +15,11 @@ class Settings:
     With `retain`, the table, its key and the logs outlive the stack, and the table cannot be deleted. Without
     `oidc_issuer` and `oidc_audience` there is no Status API; `http_door` is the whole door on a URL of its own.
     `alarm_email` is written to when an alarm goes off. Days are those of logs and of the bus's archive.
-    `private_hosts` may be called beside public addresses.
+    `private_hosts` may be called beside public addresses. `console_url` is where people reach the console, for links
+    in what they are told; with `oidc_client_id`, a public client of the issuer, they sign in there through it. A token
+    with `oidc_accounts_claim` is for those accounts alone. With `reserve`, concurrency is set aside for what must
+    never wait for anything else. `subnet_ids` and `security_group_ids`, separated by commas, put the functions into
+    a VPC.
     """
 
     name: str = "remit"
@@ -30,12 +34,24 @@ class Settings:
     oidc_tenant_claim: str = "tenant"
     oidc_roles_claim: str = "roles"
     oidc_name_claim: str = "sub"
+    oidc_accounts_claim: str | None = None
+    oidc_client_id: str | None = None
+    console_url: str | None = None
+    reserve: bool = True
+    subnet_ids: str | None = None
+    security_group_ids: str | None = None
     alarm_email: str | None = None
     private_hosts: str | None = None
 
     def __post_init__(self) -> None:
         if bool(self.oidc_issuer) != bool(self.oidc_audience):
             raise ValueError("oidc_issuer and oidc_audience belong together: a token is trusted for one audience")
+        if self.oidc_client_id and not (self.oidc_issuer and self.console_url):
+            raise ValueError("oidc_client_id takes oidc_issuer and console_url: the issuer sends people back there")
+        if self.console_url and not self.console_url.startswith("https://"):
+            raise ValueError(f"console_url is {self.console_url!r}: it takes an https URL")
+        if bool(self.subnet_ids) != bool(self.security_group_ids):
+            raise ValueError("subnet_ids and security_group_ids belong together: a function in a VPC has both")
         if not 30 <= self.state_ttl_days <= 90:
             raise ValueError(f"state_ttl_days is {self.state_ttl_days}: 30 to 90 are allowed")
 

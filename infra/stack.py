@@ -24,11 +24,12 @@ class RemitStack(Stack):
         self.records = Records(self, settings)
         self.events = Events(self, settings)
         self.functions = Functions(self, settings, self.records, self.events, code)
-        by_name = self.functions.by_name
+        by_name, live = self.functions.by_name, self.functions.live
         self.machine = Machine(self, settings, by_name)
-        self.wakers = Wakers(self, settings, self.events, by_name, self.machine.machine)
-        self.status_api = StatusApi(self, settings, by_name["status"]) if settings.oidc_issuer else None
-        self.door = HttpDoor(self, settings, by_name["http_door"]) if settings.http_door else None
+        self.wakers = Wakers(self, settings, self.events, live, self.machine.machine)
+        self.status_api = StatusApi(self, settings, live["status"]) if settings.oidc_issuer else None
+        self.door = HttpDoor(self, settings, live["http_door"], live["stop_door"]) if settings.http_door else None
+        apis = {"StatusApi": self.status_api, "HttpDoor": self.door}
         self.watch = Watch(
             self,
             settings,
@@ -36,6 +37,7 @@ class RemitStack(Stack):
             machine=self.machine.machine,
             table=self.records.table,
             dead_letters=self.events.dead_letters,
+            apis={name: made.api for name, made in apis.items() if made},
         )
         acknowledge(self)
         self._say()
@@ -48,8 +50,8 @@ class RemitStack(Stack):
             "StateMachineArn": self.machine.machine.state_machine_arn,
             "ToolSecretPrefix": self.functions.tool_secret_prefix,
             "AlarmTopicArn": self.watch.topic.topic_arn,
-            "ProposeFunction": self.functions.by_name["propose"].function_name,
-            "ReviewFunction": self.functions.by_name["review"].function_name,
+            "ProposeFunction": self.functions.live["propose"].function_arn,
+            "ReviewFunction": self.functions.live["review"].function_arn,
         }
         if self.status_api:
             said["StatusApiUrl"] = self.status_api.api.api_endpoint

@@ -53,7 +53,7 @@ def definition(function_arns: Mapping[str, str]) -> dict[str, Any]:
             "ResultPath": result,
             "TimeoutSeconds": TIMEOUT_S.get(name, STEP_TIMEOUT_S),
             "Retry": [_retry(attempts=4, longest_s=10)],
-            "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "RecordFailure"}],
+            "Catch": [_caught()],
             "Next": then,
             **more,
         }
@@ -64,7 +64,7 @@ def definition(function_arns: Mapping[str, str]) -> dict[str, Any]:
         "StartAt": "Start",
         "TimeoutSeconds": EXECUTION_TIMEOUT_S,
         "States": {
-            "Start": step("Start", {}, "$.started", "IsThereAnythingToDo"),
+            "Start": step("Start", {}, "$.started", "IsThereAnythingToDo", Catch=[NOT_AN_APPROVAL, _caught()]),
             "IsThereAnythingToDo": _choice([_if_null("$.started.ref", "NothingToDo")], "Preflight"),
             "Preflight": step("Preflight", ref, "$.preflight", "MayItRun"),
             "MayItRun": _choice([_if_true("$.preflight.go", "Map")], "NothingToDo"),
@@ -86,6 +86,11 @@ def definition(function_arns: Mapping[str, str]) -> dict[str, Any]:
                 Retry=[_retry(attempts=8, longest_s=60)],
                 Catch=[{"ErrorEquals": ["States.ALL"], "ResultPath": "$.recorded", "Next": "StepBroke"}],
             ),
+            "NotAnApproval": {
+                "Type": "Fail",
+                "Error": "NotAnApproval",
+                "Cause": "no approval stands behind the event that began this; nothing was started",
+            },
             "Done": {"Type": "Succeed"},
             "NothingToDo": {"Type": "Succeed", "Comment": "it is done, cancelled, released or somebody else's"},
             "StepBroke": {
@@ -95,6 +100,13 @@ def definition(function_arns: Mapping[str, str]) -> dict[str, Any]:
             },
         },
     }
+
+
+NOT_AN_APPROVAL = {"ErrorEquals": ["NotAnApproval"], "ResultPath": "$.error", "Next": "NotAnApproval"}
+
+
+def _caught() -> dict[str, Any]:
+    return {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "RecordFailure"}
 
 
 def _retry(*, attempts: int, longest_s: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.functions import STOP_ROUTES
 from infra.settings import Settings
 
 STATUS_ROUTES = ("/v1/intents/{action_intent_id}", "/v1/intents/{action_intent_id}/why")
@@ -34,7 +35,7 @@ LOGGED = {
 class StatusApi(Construct):
     """Behind a JWT authorizer: tenant and roles come from the token's claims."""
 
-    def __init__(self, scope: Construct, settings: Settings, status: lambda_.Function) -> None:
+    def __init__(self, scope: Construct, settings: Settings, status: lambda_.Alias) -> None:
         super().__init__(scope, "StatusApi")
         assert settings.oidc_issuer and settings.oidc_audience
         authorizer = authorizers.HttpJwtAuthorizer(
@@ -54,7 +55,7 @@ class StatusApi(Construct):
 class HttpDoor(Construct):
     """Everything of the HTTP door; it takes API keys, which no authorizer of the gateway can check, and tokens."""
 
-    def __init__(self, scope: Construct, settings: Settings, door: lambda_.Function) -> None:
+    def __init__(self, scope: Construct, settings: Settings, door: lambda_.Alias, stop: lambda_.Alias) -> None:
         super().__init__(scope, "HttpDoor")
         self.api = _api(self, f"{settings.name}-door", "agents propose, people answer")
         self.api.add_routes(
@@ -62,6 +63,10 @@ class HttpDoor(Construct):
             methods=[apigateway.HttpMethod.ANY],
             integration=integrations.HttpLambdaIntegration("Door", door),
         )
+        # One for all of them: the gateway may then call that function for each.
+        stopping = integrations.HttpLambdaIntegration("Stop", stop)
+        for path in STOP_ROUTES:
+            self.api.add_routes(path=path, methods=[apigateway.HttpMethod.POST], integration=stopping)
         self.stage = _stage(self, self.api, settings)
 
 

@@ -1,4 +1,9 @@
-"""The Lambda functions: one role each, with what `infra.functions` says it touches and nothing else."""
+"""
+The Lambda functions: one role each, with what `infra.functions` says it touches and nothing else.
+
+Each deployment publishes a version of each. Whoever calls a function calls its alias, which moves to the new version
+when that is there; an execution that has begun ends on the versions it began with, which is why they are kept.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +16,22 @@ from constructs import Construct
 
 from infra.deployment.events import Events
 from infra.deployment.records import Records
-from infra.functions import FUNCTIONS, Function
+from infra.functions import DOORS, FUNCTIONS, Function
 from infra.package import ARCHITECTURE, PYTHON
 from infra.settings import Settings
 
 ASYNCHRONOUS = ("gate", "reconcile", "notify")
 """Invoked by events and schedules, which do not wait: Lambda itself tries again, and keeps what it gives up on."""
+LIVE = "live"
+"""The alias that everybody calls."""
+REACH_VPC = [
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+]
 
 
 class Functions(Construct):
@@ -28,11 +43,12 @@ class Functions(Construct):
         self._removal = RemovalPolicy.RETAIN if settings.retain else RemovalPolicy.DESTROY
         # Secrets are made by the operator, one for each tenant and name; nothing of them is in a template.
         self.tool_secret_prefix = settings.name
-        wanted = [function for function in FUNCTIONS if function.name != "http_door" or settings.http_door]
+        wanted = [function for function in FUNCTIONS if function.name not in DOORS or settings.http_door]
         self.by_name = {function.name: self._function(function) for function in wanted}
+        self.live = {name: self._alias(name, function) for name, function in self.by_name.items()}
 
     def _function(self, function: Function) -> lambda_.Function:
-        id_ = "".join(part.capitalize() for part in function.name.split("_"))
+        id_ = _id(function.name)
         log_group = logs.LogGroup(
             self,
             f"{id_}Logs",
@@ -50,14 +66,29 @@ class Functions(Construct):
             role=self._role(id_, function, log_group),
             timeout=Duration.seconds(function.timeout_s),
             memory_size=function.memory_mb,
+            reserved_concurrent_executions=function.reserved if self._settings.reserve else None,
+            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
             environment=self._environment(function),
             tracing=lambda_.Tracing.ACTIVE,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
         )
-        if function.name in ASYNCHRONOUS:
-            self._keep_what_is_given_up(function, made)
+        self._put_into_vpc(made)
         return made
+
+    def _alias(self, name: str, function: lambda_.Function) -> lambda_.Alias:
+        alias = lambda_.Alias(self, f"{_id(name)}Live", alias_name=LIVE, version=function.current_version)
+        if name in ASYNCHRONOUS:
+            self._keep_what_is_given_up(name, alias)
+        return alias
+
+    def _put_into_vpc(self, made: lambda_.Function) -> None:
+        subnets, groups = (_listed(text) for text in (self._settings.subnet_ids, self._settings.security_group_ids))
+        if not subnets:
+            return
+        resource = made.node.default_child
+        assert isinstance(resource, lambda_.CfnFunction)
+        resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(subnet_ids=subnets, security_group_ids=groups)
 
     def _role(self, id_: str, function: Function, log_group: logs.LogGroup) -> iam.Role:
         role = iam.Role(self, f"{id_}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -68,11 +99,15 @@ class Functions(Construct):
                 resources=[log_group.log_group_arn],
             )
         )
+        if self._settings.subnet_ids:
+            # Lambda makes the function's way into the VPC in the role's name, before there is anything to name.
+            role.add_to_policy(iam.PolicyStatement(sid="ReachTheVpc", actions=REACH_VPC, resources=["*"]))
         for statement in self._records.statements(function):
             role.add_to_policy(statement)
         if function.publishes:
             bus = self._events.bus.event_bus_arn
-            role.add_to_policy(iam.PolicyStatement(sid="Publish", actions=["events:PutEvents"], resources=[bus]))
+            publishing = ["events:PutEvents", "events:DescribeEventBus"]
+            role.add_to_policy(iam.PolicyStatement(sid="Publish", actions=publishing, resources=[bus]))
         if function.reads_secret:
             role.add_to_policy(
                 iam.PolicyStatement(
@@ -98,36 +133,50 @@ class Functions(Construct):
             "REMIT_DATABASE_URL": f"dynamodb://{self._records.table.table_name}",
             "REMIT_EVENT_SOURCE": settings.event_source,
             "REMIT_STATE_TTL_DAYS": str(settings.state_ttl_days),
+            "REMIT_DEPLOYMENT": settings.name,
             "POWERTOOLS_LOG_LEVEL": "INFO",
         }
+        if settings.console_url and function.name in (*DOORS, "notify"):
+            said["REMIT_CONSOLE_URL"] = settings.console_url
         if function.publishes:
             said["REMIT_SENDER_URL"] = f"eventbridge://{self._events.bus.event_bus_name}"
         if function.reads_secret:
             said["REMIT_TOOL_SECRET_PREFIX"] = self.tool_secret_prefix
             if settings.private_hosts:
                 said["REMIT_PRIVATE_HOSTS"] = settings.private_hosts
-        if function.name in ("status", "http_door"):
+        if function.name in ("status", *DOORS):
             said |= _oidc(settings)
+        if function.name in DOORS and settings.oidc_client_id:
+            said["REMIT_OIDC_CLIENT_ID"] = settings.oidc_client_id
         return said
 
-    def _keep_what_is_given_up(self, function: Function, made: lambda_.Function) -> None:
-        made.configure_async_invoke(
+    def _keep_what_is_given_up(self, name: str, alias: lambda_.Alias) -> None:
+        alias.configure_async_invoke(
             retry_attempts=2,
             max_event_age=Duration.hours(1),
-            on_failure=destinations.SqsDestination(self._events.dead_letters_of(f"{function.name.capitalize()}Failed")),
+            on_failure=destinations.SqsDestination(self._events.dead_letters_of(f"{name.capitalize()}Failed")),
         )
 
 
 def _oidc(settings: Settings) -> dict[str, str]:
     if not settings.oidc_issuer or not settings.oidc_audience:
         return {}
-    return {
+    said = {
         "REMIT_OIDC_ISSUER": settings.oidc_issuer,
         "REMIT_OIDC_AUDIENCE": settings.oidc_audience,
         "REMIT_OIDC_TENANT_CLAIM": settings.oidc_tenant_claim,
         "REMIT_OIDC_ROLES_CLAIM": settings.oidc_roles_claim,
         "REMIT_OIDC_NAME_CLAIM": settings.oidc_name_claim,
     }
+    return said | ({"REMIT_OIDC_ACCOUNTS_CLAIM": settings.oidc_accounts_claim} if settings.oidc_accounts_claim else {})
+
+
+def _id(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _listed(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
 def _retention(days: int) -> logs.RetentionDays:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -29,12 +29,14 @@ class Machine(Construct):
     def __init__(self, scope: Construct, settings: Settings, functions: Mapping[str, lambda_.Function]) -> None:
         super().__init__(scope, "Machine")
         steps = [functions[name] for name in dict.fromkeys(STEPS.values())]
-        arns = {name: functions[name].function_arn for name in STEPS.values()}
-        # A name that Step Functions may deliver logs to without a policy of their own for each.
+        # Versions and not the alias: an execution ends on the code that it began with.
+        arns = {name: functions[name].current_version.function_arn for name in STEPS.values()}
+        # A name that Step Functions may deliver logs to without a policy of their own for each; and of this stack
+        # alone, for the log group of one that is gone may still be there.
         log_group = logs.LogGroup(
             self,
             "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{settings.name}-execution",
+            log_group_name=f"/aws/vendedlogs/states/{settings.name}-execution-{_stack_s_own(self)}",
             retention=logs.RetentionDays.THREE_MONTHS,
             removal_policy=RemovalPolicy.RETAIN if settings.retain else RemovalPolicy.DESTROY,
         )
@@ -52,7 +54,8 @@ class Machine(Construct):
             iam.PolicyStatement(
                 sid="CallTheSteps",
                 actions=["lambda:InvokeFunction"],
-                resources=[function.function_arn for function in steps],
+                # Earlier versions too: executions that began before this deployment go on.
+                resources=[f"{function.function_arn}:*" for function in steps],
             )
         )
 
@@ -65,7 +68,7 @@ class Wakers(Construct):
         scope: Construct,
         settings: Settings,
         bus: Events,
-        functions: Mapping[str, lambda_.Function],
+        functions: Mapping[str, lambda_.Alias],
         machine: sfn.StateMachine,
     ) -> None:
         super().__init__(scope, "Wakers")
@@ -84,7 +87,7 @@ class Wakers(Construct):
         for name in SCHEDULED:
             self._schedule(bus, name, functions[name])
 
-    def _schedule(self, bus: Events, name: str, function: lambda_.Function) -> None:
+    def _schedule(self, bus: Events, name: str, function: lambda_.Alias) -> None:
         scheduler.Schedule(
             self,
             name.capitalize(),
@@ -99,7 +102,7 @@ class Wakers(Construct):
             ),
         )
 
-    def _gate(self, bus: Events, rule: Rule, gate: lambda_.Function) -> targets.LambdaFunction:
+    def _gate(self, bus: Events, rule: Rule, gate: lambda_.Alias) -> targets.LambdaFunction:
         return targets.LambdaFunction(
             gate,
             dead_letter_queue=bus.dead_letters_of(_id(rule)),
@@ -117,6 +120,11 @@ class Wakers(Construct):
             retry_attempts=TRIES_AT_MOST,
             max_event_age=TRIED_FOR,
         )
+
+
+def _stack_s_own(scope: Construct) -> str:
+    """The part of the stack's id that no other stack ever has."""
+    return Fn.select(2, Fn.split("/", Stack.of(scope).stack_id))
 
 
 def _id(rule: Rule) -> str:

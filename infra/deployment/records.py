@@ -100,6 +100,9 @@ class Records(Construct):
             conditions={
                 "ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys},
                 "Null": {"dynamodb:LeadingKeys": "false"},
+                # The store writes nothing outside of a transaction, whose conditions it always states; IAM knows no
+                # key that would ask for the conditions themselves.
+                "StringEquals": {"dynamodb:EnclosingOperation": "TransactWriteItems"},
             },
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import Duration
+from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_dynamodb as dynamodb
@@ -16,13 +17,20 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.deployment.events import DEAD_LETTERS_KEPT
+from infra.deployment.functions import ASYNCHRONOUS
 from infra.settings import Settings
+from remit.stores.dynamodb.table import INDEXES, Index
 
 NAMESPACE = "Remit"
-DIMENSIONS = {"service": "Remit"}
-"""As the functions count (`remit.entrypoints.aws_lambda.counting`)."""
+"""As the functions count (`remit.entrypoints.aws_lambda.counting`), each deployment by its own name."""
 LONGEST_RESERVED_S = 180
 """Reconciling comes every minute: an approval that is older has been tried more than once."""
+LONGEST_QUEUED_S = 300
+"""What waits for a function so long waits for more than a cold start."""
+LAST_DAYS_OF_DEAD_LETTERS = Duration.days(2)
+MANY_CONFLICTS = 500
+"""Of five minutes. Some are usual: writers in each other's way try again."""
 FIVE_MINUTES = Duration.minutes(5)
 
 
@@ -36,6 +44,7 @@ class Watch(Construct):
         machine: sfn.StateMachine,
         table: dynamodb.Table,
         dead_letters: Mapping[str, sqs.Queue],
+        apis: Mapping[str, apigateway.HttpApi],
     ) -> None:
         super().__init__(scope, "Watch")
         self.topic = sns.Topic(self, "Alarms", display_name=f"{settings.name} alarms", enforce_ssl=True)
@@ -47,6 +56,12 @@ class Watch(Construct):
         for name, queue in dead_letters.items():
             depth = queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="Maximum")
             self._alarm(f"{name}Depth", depth, 1, f"something could not be delivered and is kept in {name}DeadLetters")
+            age = queue.metric_approximate_age_of_oldest_message(period=FIVE_MINUTES, statistic="Maximum")
+            lost_soon = (DEAD_LETTERS_KEPT.to_seconds() or 0) - (LAST_DAYS_OF_DEAD_LETTERS.to_seconds() or 0)
+            self._alarm(f"{name}Age", age, lost_soon, f"what {name}DeadLetters keeps is lost in two days: replay it")
+        for name, api in apis.items():
+            failed = api.metric_server_error(period=FIVE_MINUTES, statistic="Sum")
+            self._alarm(f"{name}ServerErrors", failed, 1, f"{name} answered 5xx: the functions' logs say why")
         self._machine_alarms(machine)
         self._table_alarms(table)
         self._remit_alarms()
@@ -58,6 +73,10 @@ class Watch(Construct):
         self._alarm(f"{id_}Errors", errors, 1, f"{name} raised an error")
         throttles = function.metric_throttles(period=FIVE_MINUTES)
         self._alarm(f"{id_}Throttles", throttles, 1, f"{name} was called more often than the account lets it run")
+        if name in ASYNCHRONOUS:
+            waited = function.metric("AsyncEventAge", period=FIVE_MINUTES, statistic="Maximum")
+            # In milliseconds.
+            self._alarm(f"{id_}QueueAge", waited, LONGEST_QUEUED_S * 1000, f"events wait long for {name}")
 
     def _machine_alarms(self, machine: sfn.StateMachine) -> None:
         for what, metric in {
@@ -72,11 +91,29 @@ class Watch(Construct):
         for what in ("Read", "Write"):
             metric = table.metric(f"{what}ThrottleEvents", period=FIVE_MINUTES, statistic="Sum")
             self._alarm(f"Table{what}Throttles", metric, 1, f"the table throttled {what.lower()}s")
+            for index in INDEXES:
+                self._index_alarm(table, index, what)
+        conflicts = table.metric("TransactionConflict", period=FIVE_MINUTES, statistic="Sum")
+        self._alarm(
+            "TableConflicts", conflicts, MANY_CONFLICTS, "many writes are in each other's way: one hot account?"
+        )
+
+    def _index_alarm(self, table: dynamodb.Table, index: Index, what: str) -> None:
+        metric = cloudwatch.Metric(
+            namespace="AWS/DynamoDB",
+            metric_name=f"{what}ThrottleEvents",
+            dimensions_map={"TableName": table.table_name, "GlobalSecondaryIndexName": index.name},
+            period=FIVE_MINUTES,
+            statistic="Sum",
+        )
+        name = "".join(part.capitalize() for part in index.name.split("_"))
+        text = f"the index {index.name} throttled {what.lower()}s; a write to it that is throttled holds up the table's"
+        self._alarm(f"Index{name}{what}Throttles", metric, 1, text)
 
     def _remit_alarms(self) -> None:
         self._alarm(
             "OldestReserved",
-            _counted("OldestReserved", "Maximum", Duration.minutes(1)),
+            self._counted("OldestReserved", "Maximum", Duration.minutes(1)),
             LONGEST_RESERVED_S,
             "an approval waits to be published; or nobody measures, because reconciling does not run",
             periods=5,
@@ -85,9 +122,10 @@ class Watch(Construct):
         for name, text in {
             "PublishUnconfirmed": "the bus did not confirm an event: is it there, and may we publish?",
             "PublishRefused": "the bus refused an event for good; its charge was given back and a person is asked",
+            "ApprovalRefused": "an event that no approval stands behind was on the bus: who may put events there?",
             "OutcomeUnknown": "nobody knows whether an action happened: a person has to look and resolve it",
         }.items():
-            self._alarm(name, _counted(name, "Sum"), 1, text)
+            self._alarm(name, self._counted(name, "Sum"), 1, text)
 
     def _alarm(
         self,
@@ -119,7 +157,7 @@ class Watch(Construct):
         def graph(title: str, *metrics: Any) -> cloudwatch.GraphWidget:
             return cloudwatch.GraphWidget(title=title, left=list(metrics), width=8)
 
-        outcomes = [_counted(f"Outcome{what}", "Sum") for what in ("Succeeded", "Failed", "Unknown", "Cancelled")]
+        outcomes = [self._counted(f"Outcome{what}", "Sum") for what in ("Succeeded", "Failed", "Unknown", "Cancelled")]
         cloudwatch.Dashboard(
             self,
             "Dashboard",
@@ -128,16 +166,16 @@ class Watch(Construct):
                 [
                     graph(
                         "Decisions",
-                        *(_counted(f"Decided{what}", "Sum") for what in ("AutoExecuted", "RequireApproval")),
+                        *(self._counted(f"Decided{what}", "Sum") for what in ("AutoExecuted", "RequireApproval")),
                     ),
                     graph("Outcomes", *outcomes),
                     graph(
                         "Publication",
-                        *(_counted(name, "Sum") for name in ("Published", "PublishUnconfirmed", "PublishRefused")),
+                        *(self._counted(name, "Sum") for name in ("Published", "PublishUnconfirmed", "PublishRefused")),
                     ),
                 ],
                 [
-                    graph("Oldest reserved, seconds", _counted("OldestReserved", "Maximum")),
+                    graph("Oldest reserved, seconds", self._counted("OldestReserved", "Maximum")),
                     graph("Executions", machine.metric_started(), machine.metric_succeeded(), machine.metric_failed()),
                     graph("Gate, milliseconds", *_percentiles(functions["gate"])),
                 ],
@@ -153,12 +191,12 @@ class Watch(Construct):
             ],
         )
 
+    def _counted(self, name: str, statistic: str, period: Duration = FIVE_MINUTES) -> cloudwatch.Metric:
+        ours = {"service": self._settings.name}
+        return cloudwatch.Metric(
+            namespace=NAMESPACE, metric_name=name, dimensions_map=ours, statistic=statistic, period=period
+        )
+
 
 def _percentiles(function: lambda_.Function) -> list[cloudwatch.Metric]:
     return [function.metric_duration(statistic=statistic) for statistic in ("p50", "p99")]
-
-
-def _counted(name: str, statistic: str, period: Duration = FIVE_MINUTES) -> cloudwatch.Metric:
-    return cloudwatch.Metric(
-        namespace=NAMESPACE, metric_name=name, dimensions_map=DIMENSIONS, statistic=statistic, period=period
-    )

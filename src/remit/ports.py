@@ -16,6 +16,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast, runtime_ch
 
 from remit.core.errors import RemitError
 from remit.core.execution.outcome import CallResult
+from remit.core.execution.places import Places
 from remit.core.gate.policy import PolicySource
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
@@ -94,6 +95,8 @@ class UnitOfWork(Generic[T_co]):
     An `optimistic` unit writes every record it names if it writes at all. Where a request is dear, it may be
     shown what this process last saw of them instead of what is stored: its writes are conditioned on that.
 
+    `new` are keys of records that the unit makes under ids made for it: nothing can be there, so a store need not look.
+
     A store may bound what one unit writes: DynamoDB takes 100 records and entries together, and 4 MB.
     """
 
@@ -101,6 +104,7 @@ class UnitOfWork(Generic[T_co]):
     decide: Callable[[Snapshot], Writes[T_co]]
     then_reads: Callable[[Snapshot], Sequence[Key[Any]]] | None = None
     optimistic: bool = False
+    new: Sequence[Key[Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,42 @@ class QueueLine(NamedTuple):
     @property
     def place(self) -> QueuePlace:
         return self.expires_at, self.action_intent_id
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPage:
+    """
+    Entries of a tenant's ledger in the order in which the store took them in, each with the position behind it.
+
+    `position` is behind all that was looked at, and `more` says that there may be more already.
+    """
+
+    entries: Sequence[tuple[LedgerEntry, str]]
+    position: str
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedTenants:
+    """Tenants whose ledgers grew, and the position up to which that was looked at; `more` may be there already."""
+
+    tenants: Sequence[str]
+    position: str
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """
+    What a worker can execute now: at most `limit` cases for one of these connectors, for which `places` has room.
+
+    "" stands for the cases that have no connector.
+    """
+
+    now: datetime
+    connectors: Sequence[str]
+    places: Places
+    limit: int
 
 
 class Store(Protocol):
@@ -193,26 +233,38 @@ class Store(Protocol):
         ...
 
     def due(self, now: datetime, limit: int) -> list[Case]:
-        """Cases of all tenants whose `due_at` has come and that no worker may take, the longest due first.
+        """
+        Cases of all tenants whose `due_at` has come and that no worker may take; queued ones that have expired are
+        among them.
 
-        Queued ones that have expired are among them.
+        What moves comes before what rests, tenants take turns, and within one the longest due comes first.
         """
         ...
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
-        """
-        Carry out `unit_for` each of at most `limit` due cases that are `queued` for one of these connectors, in one
-        write; "" stands for those that have none.
+    def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
+        """Records of one kind of all tenants whose `due_at` has come, each with its tenant, the longest due first."""
+        ...
 
-        Tenants take turns, and within one the longest due comes first. Two callers at once are given different
-        cases; where the store cannot do that, their units find out. A store that queues nothing answers nothing.
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
+        """
+        Carry out `unit_for` each of the due cases that are `queued` and `wanted`, in one write.
+
+        Tenants take turns, and within one its tools; of one tool, the longest due comes first. Of none more are
+        taken than there is room for. Two callers at once are given different cases; where the store cannot do that,
+        their units find out. A store that queues nothing answers nothing.
         """
         ...
 
-    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:
+    def has_queued(self, wanted: Claim) -> bool:
         """Would `claim` find anything? May say yes where another one is quicker."""
+        ...
+
+    def watch(self, queued: Callable[[], None]) -> AbstractContextManager[None]:
+        """
+        While it is open, `queued` is called, from any thread, soon after another process has queued something.
+
+        A hint that may come for nothing, and may be missing: whoever waits for it still looks now and then.
+        """
         ...
 
     def busy(self) -> bool:
@@ -251,8 +303,33 @@ class Store(Protocol):
         """Entries of these types, newest first, then by id downwards. `after` is an `entry_cursor`."""
         ...
 
+    def ledger_after(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> LedgerPage:
+        """
+        Entries of these types behind the position `after`, of about `limit` entries of any type.
+
+        The order is that in which the store took entries in, whatever times they carry: behind a position that was
+        answered nothing is ever missing, also what was committed late. Positions sort as that order does.
+        """
+        ...
+
+    def ledger_position(self, tenant_id: str, since: datetime | None = None) -> str:
+        """
+        The position of now: what is committed from here on is behind it.
+
+        With `since`, one that every entry is behind that carries this time or a later one.
+        """
+        ...
+
+    def tenants_after(self, after: str, limit: int) -> ChangedTenants:
+        """The tenants of about the next `limit` entries behind a position, in the ledgers of all together."""
+        ...
+
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
-        """Every entry of every intent's chain as of one moment, chain by chain, each from its first entry."""
+        """
+        Every entry of every intent's chain as of one moment, chain by chain, each from its first entry.
+
+        Between two entries no connection is held, nor anything else that others wait for.
+        """
         ...
 
     def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
@@ -365,6 +442,15 @@ class SendingPublisher(Protocol):
         ...
 
 
+@runtime_checkable
+class CheckedPublisher(SendingPublisher, Protocol):
+    """A publisher that can say, before anything is charged, that nothing could ever leave through it."""
+
+    def check(self) -> None:
+        """Raises `ConfigMissing` if there is no such way out. What cannot be found out passes."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call to the far side: the mapped request, and what the connector needs around it."""
@@ -409,6 +495,19 @@ class ForeseesRefusal(Protocol):
 
     def refusal(self, request: dict[str, Any], allowed_hosts: Sequence[str]) -> str | None:
         """Why it would, by what the tenant allows alone; `None` if that is not known."""
+        ...
+
+
+@runtime_checkable
+class PreparingConnector(Connector, Protocol):
+    """A connector that needs something from elsewhere before it can call, such as secrets."""
+
+    def prepare(self, call: Call) -> None:
+        """
+        Fetch what the call needs, and call nobody: asked before the call is marked.
+
+        Raises `TryLater` while it cannot be had. What is wrong for good, `invoke` says.
+        """
         ...
 
 

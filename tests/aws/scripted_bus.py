@@ -27,6 +27,8 @@ class Front:
         self.calls: list[list[dict[str, Any]]] = []
         self.call_error: tuple[int, str] | None = None
         self.call_error_text = "no"
+        self.looked = 0
+        self.look_error: str | None = None
         self._events = emulator.client("events")
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -54,6 +56,15 @@ class Front:
         failed = sum("ErrorCode" in one for one in said)
         return 200, json.dumps({"FailedEntryCount": failed, "Entries": said}).encode()
 
+    def described(self, bus: str) -> tuple[int, bytes]:
+        """Whether the bus is there, as moto knows it."""
+        self.looked += 1
+        if self.look_error:
+            return 400, json.dumps({"__type": self.look_error, "message": "no"}).encode()
+        there = any(each["Name"] == bus for each in self._events.list_event_buses()["EventBuses"])
+        missing = {"__type": "ResourceNotFoundException", "message": f"Event bus {bus} does not exist."}
+        return (200, json.dumps({"Name": bus}).encode()) if there else (400, json.dumps(missing).encode())
+
     def _meet(self, entry: dict[str, Any], fate: Fate) -> dict[str, Any]:
         if fate == "busy":
             return {"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"}
@@ -75,7 +86,8 @@ def _handler_for(front: Front) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            answer = front.answer(body["Entries"])
+            looks = self.headers["X-Amz-Target"].endswith("DescribeEventBus")
+            answer = front.described(body["Name"]) if looks else front.answer(body["Entries"])
             if answer is None:
                 self.close_connection = True
                 return

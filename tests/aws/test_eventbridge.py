@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from infra.local.emulator import REGION
+from remit.core.errors import ConfigMissing
 from remit.ports import DELIVERED, REFUSED, UNCONFIRMED
-from remit.publishers.eventbridge import LARGEST_CALL_BYTES, size_of
+from remit.publishers.eventbridge import LARGEST_CALL_BYTES, EventBridgePublisher, size_of
 from remit.testing.publisher_contract import SendingPublisherContract, message
 
 from .scripted_bus import ScriptedEventBridge
@@ -131,3 +133,33 @@ def test_an_answer_whose_count_of_failures_is_not_that_of_its_lines_is_not_belie
     receipts = bus.publisher.send([message()])
 
     assert [receipt.outcome for receipt in receipts] == [UNCONFIRMED]
+
+
+def test_a_bus_that_is_not_there_is_seen_without_sending(bus, emulator):
+    missing = EventBridgePublisher.open("no-such-bus", region=REGION, endpoint_url=bus.front.url)
+
+    with pytest.raises(ConfigMissing, match=r"CONFIG_MISSING: REMIT_SENDER_URL .*no-such-bus"):
+        missing.check()
+
+    assert bus.front.calls == []
+
+
+def test_a_bus_is_looked_for_once_and_again_after_it_did_not_confirm(bus):
+    bus.publisher.check()
+    bus.publisher.check()
+    before = bus.front.looked
+    bus.meet("busy")
+    bus.publisher.send([message()])
+
+    bus.publisher.check()
+
+    assert (before, bus.front.looked) == (1, 2)
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
+def test_a_bus_that_may_not_be_looked_at_is_left_to_the_sending(bus, code):
+    bus.front.look_error = code
+
+    bus.publisher.check()
+
+    assert bus.publisher.send([message()])[0].outcome == DELIVERED

@@ -16,7 +16,7 @@ from infra.local.emulator import REGION
 from infra.state_machine import STEP_TIMEOUT_S, STEPS, TIMEOUT_S
 from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.gate.action_type import Tool
-from remit.egress.secrets_manager import KEPT_S, SecretsManager
+from remit.egress.secrets_manager import KEPT_ON_S, KEPT_S, SecretsManager
 from remit.wiring import open_secrets
 from tests.flow.world import TENANT, bounds, proposal
 
@@ -236,6 +236,16 @@ def test_without_an_authorizer_nobody_is_let_in(deployment):
     assert read(deployment, asked)[0] == 401
 
 
+@pytest.mark.parametrize(
+    ("accounts", "status"), [("north", 200), ("[south north]", 200), ("south", 403), ("", 403), (None, 403)]
+)
+def test_an_account_outside_the_token_s_claim_is_refused(deployment, monkeypatch, accounts, status):
+    monkeypatch.setenv("REMIT_OIDC_ACCOUNTS_CLAIM", "accounts")
+    deployment.propose()
+
+    assert read(deployment, request(**({} if accounts is None else {"accounts": accounts})))[0] == status
+
+
 def test_claims_may_have_other_names(deployment, monkeypatch):
     monkeypatch.setenv("REMIT_OIDC_TENANT_CLAIM", "custom:org")
     deployment.propose()
@@ -385,6 +395,25 @@ def test_a_secret_that_cannot_be_read_is_worth_another_try(secrets):
         SecretsManager(Denied(), "remit").find("acme", "A")
 
     assert "AccessDenied" in str(raised.value) and "hunter2" not in str(raised.value)
+
+
+def test_a_secret_that_was_read_for_a_call_is_kept_on_while_the_service_is_busy():
+    now, said = [0.0], [{"SecretString": '{"value": "t-1", "hosts": ["h"]}'}]
+
+    class Busy:
+        def get_secret_value(self, **asked):
+            if not said:
+                raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "GetSecretValue")
+            return said.pop()
+
+    reading = SecretsManager(Busy(), "remit", clock=lambda: now[0])
+    reading.find("acme", "A")
+
+    now[0] = KEPT_S
+    assert reading.find("acme", "A").value == "t-1"
+    now[0] = KEPT_S + KEPT_ON_S
+    with pytest.raises(TryLater):
+        reading.find("acme", "A")
 
 
 def test_a_function_reads_its_tenant_s_secrets_where_the_deployment_says(emulator, monkeypatch, prefix, put):

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from remit.core.errors import TryLater
+from remit.core.errors import ConfigMissing, TryLater
 from remit.core.gate.autonomy import StopScope
+from remit.entrypoints.aws_lambda import process
 from remit.entrypoints.aws_lambda.gate import decide
 from remit.stores.memory import MemoryStore
 from tests.flow.world import ACCOUNT, OTHER, TENANT, TYPE, World, both, bounds, proposal
@@ -331,3 +332,32 @@ def test_an_expired_intent_and_a_stopped_tenant_are_not_charged(deployment):
 
     assert [late["reason"], stopped["reason"]] == ["INTENT_EXPIRED", "AUTONOMY_STOPPED"]
     assert deployment.used() == 0
+
+
+def test_without_a_bus_nothing_is_charged_and_the_setting_is_named(deployment, monkeypatch):
+    deployment.propose()
+    deployment.front.look_error = "ResourceNotFoundException"
+
+    with pytest.raises(ConfigMissing, match="REMIT_SENDER_URL"):
+        deployment.gate()
+    before = deployment.status(), deployment.used()
+    deployment.front.look_error = None
+
+    assert before == ("PROPOSED", 0)
+    assert deployment.gate()["result"] == "AUTO_EXECUTED"
+
+
+@pytest.mark.parametrize("name", ["gate", "propose", "review", "reconcile", "http_door"])
+def test_a_function_that_decides_does_not_run_without_its_way_out(deployment, monkeypatch, name):
+    monkeypatch.delenv("REMIT_SENDER_URL")
+
+    with pytest.raises(ConfigMissing, match="CONFIG_MISSING: REMIT_SENDER_URL"):
+        deployment.call(name)
+
+
+def test_a_variable_that_is_missing_is_named(deployment, monkeypatch):
+    process.remit.cache_clear()
+    monkeypatch.delenv("REMIT_DATABASE_URL")
+
+    with pytest.raises(ConfigMissing, match="CONFIG_MISSING: REMIT_DATABASE_URL is not set"):
+        deployment.call("preflight_checker")

@@ -139,7 +139,6 @@ def test_what_each_function_writes_and_deletes_is_what_its_role_may(deployment, 
     # And hardly more than that: a release may read policies anew, and nobody has subscribed here.
     unused = {name: set(function.writes - noting.written[name]) for name, function in handlers.items()}
     assert {name: kinds for name, kinds in unused.items() if kinds} == {
-        "reconcile": {"policy_versions"},
-        "notify": {"notification_states", "outboxes", "deliveries"},
+        "notify": {"notification_states", "outboxes", "deliveries", "policy_versions"},
     }
     assert noting.deleted["reconcile"] == BY_NAME["reconcile"].deletes

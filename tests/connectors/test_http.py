@@ -13,9 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from remit.connectors.http import HttpConnector
+from remit.core.errors import TryLater
 from remit.core.execution.outcome import ExternalObjectRef
 from remit.demo.crm import Crm
 from remit.egress.secrets import ListedSecrets
+from remit.ports import Call
 from tests.far_side import NOW, SECRET, connecting, egress, intent, invoke, says, talking, tool
 from tests.waiting import PATIENCE_S
 
@@ -117,7 +119,7 @@ def test_a_missing_secret_is_named_and_nothing_is_sent(crm):
 
     assert (result.acted, result.error_class, result.error_code) == ("no", "VALIDATION", "VARIABLE_MISSING")
     assert "CRM_TOKEN" in result.error_message
-    assert crm.requests == []
+    assert crm.writes == []
 
 
 def test_where_the_far_side_is_may_come_from_the_environment(crm):
@@ -429,3 +431,29 @@ def test_a_far_side_that_ignores_the_key_writes_twice(connector):
 
         assert [write.key for write in crm.writes] == ["k-1", "k-1"]
     assert not connector.always_honours_key
+
+
+class Unreadable:
+    def find(self, tenant_id, name):
+        raise TryLater(f"the secret {name} cannot be read")
+
+
+def test_a_secret_that_cannot_be_read_now_stops_the_call_before_it_is_marked(crm):
+    connector = HttpConnector(Unreadable(), egress("127.0.0.0/8"))
+    described = tool(crm.url, bearer_token="${CRM_TOKEN}")
+    call = Call(intent(), connector.map(described, intent()), "key", 5.0, [crm.host], NOW)
+
+    with pytest.raises(TryLater, match="CRM_TOKEN"):
+        connector.prepare(call)
+
+    assert crm.writes == []
+
+
+def test_a_secret_that_is_wrong_for_good_is_for_the_call_to_say(crm):
+    connector = HttpConnector(ListedSecrets({}, {}), egress("127.0.0.0/8"))
+    described = tool(crm.url, bearer_token="${CRM_TOKEN}")
+    call = Call(intent(), connector.map(described, intent()), "key", 5.0, [crm.host], NOW)
+
+    connector.prepare(call)
+
+    assert connector.invoke(call).error_code == "SECRET_NOT_LISTED"

@@ -14,9 +14,7 @@ from remit.core.identity.principal import Principal
 from remit.core.identity.session import LINK_LIVES
 from remit.core.records import BOUNDS, THE_ONE, Key
 from remit.entrypoints.console import create_console
-from remit.entrypoints.web.limits import RateLimiter
 from remit.entrypoints.web.settings import HttpSettings
-from remit.entrypoints.web.stream import Streams
 from remit.ports import UnitOfWork, Writes
 from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, bounds, http_world
 from tests.entrypoints.test_http_roles import WEBHOOK
@@ -76,7 +74,7 @@ FORBIDDEN = "it takes the role"
 
 
 def _routes(world):
-    console = create_console(world.remit, HttpSettings(), RateLimiter(None), Streams(HttpSettings().streams()))
+    console = create_console(world.remit, HttpSettings(), world.app.state)
     found: set[str] = set()
     for route in iter_route_contexts(console.routes):
         found |= {f"{method} {route.path}" for method in route.methods or () if method != "HEAD"}

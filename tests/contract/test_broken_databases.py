@@ -109,7 +109,7 @@ def test_what_postgresql_says_is_told_apart_by_its_code(state, fault):
     assert dialect_of(ANYWHERE).fault(error) is fault
     if fault is DriverFault.LOST:
         with pytest.raises(TryLater):
-            raise_ours(error, "PostgreSQL")
+            raise_ours(error, dialect_of(ANYWHERE))
 
 
 # Databases that cannot be used, said when they are opened.

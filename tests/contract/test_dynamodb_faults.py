@@ -10,6 +10,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.core.gate.budget import Counter, Usage
@@ -17,6 +18,7 @@ from remit.core.records import USAGE, Key, case_key
 from remit.ports import UnitOfWork, Writes
 from remit.stores.dynamodb import DynamoStore, client, versions, writer
 from remit.stores.dynamodb import store as dynamodb_store
+from remit.stores.dynamodb.faults import ours, reasons_of
 from remit.stores.dynamodb.layout import part
 from remit.testing.samples import (
     COUNTER,
@@ -571,3 +573,20 @@ def test_a_version_is_later_than_what_its_writer_saw_whatever_its_clock_says(mon
     behind = versions.Versions()
 
     assert behind.now() < right < behind.next([right, None]) < behind.next([]) < behind.now()
+
+
+@pytest.mark.parametrize("failure", [lost_request, unreachable])
+def test_a_read_that_is_never_answered_is_worth_another_try(store, wire, no_pauses, failure):
+    """What breaks on the way carries a response that is `None`."""
+    wire.reads += [failure] * client.TRIES
+
+    with pytest.raises(TryLater):
+        store.read([COUNTER])
+
+
+def test_reasons_are_of_an_answer_and_none_without_one():
+    broken = ReadTimeoutError(endpoint_url="injected")
+    broken.response = None
+
+    assert reasons_of(broken) == []
+    assert isinstance(ours(broken, "remit"), TryLater)

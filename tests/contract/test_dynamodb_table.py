@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from remit.core.errors import InvalidInput
+from remit.core.errors import InvalidInput, RemitError
 from remit.core.records import KINDS, STOPS, THE_ONE, Key, case_key
 from remit.core.values import PLATFORM
 from remit.ports import DELIVERED, Receipt
@@ -171,3 +171,16 @@ def test_the_platform_s_stops_hold_for_every_tenant(store):
 
     assert store.read([stops_at]).get(stops_at) is None
     assert PLATFORM not in store.tenants()
+
+
+def test_a_case_that_a_newer_version_wrote_does_not_hold_up_what_is_due(store, dynamodb_client, dynamodb_table, items):
+    fields = {"status": "APPROVED", "due_at": NOON}
+    cases = [make_case(id, tenant=tenant, **fields) for tenant, id in ((TENANT, "a"), (OTHER, "b"))]
+    store.transact([putting((case_key(case.tenant_id, case.action_intent_id), case)) for case in cases])
+    (newer,) = [item for item in items() if item["sk"]["S"] == "a" and "#cases#" in item["pk"]["S"]]
+    body = newer["body"]["S"].replace("APPROVED", "OF_A_NEWER_VERSION")
+    dynamodb_client.put_item(TableName=dynamodb_table, Item={**newer, "body": {"S": body}})
+
+    assert [case.tenant_id for case in store.due(NOON, 10)] == [OTHER]
+    with pytest.raises(RemitError, match="version"):
+        store.read([case_key(TENANT, "a")])

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 import remit.stores.sql.migrations as migrations
 from remit.core.errors import InvalidInput
 from remit.stores.sql import SqlStore, migrate
-from remit.stores.sql.rows import EVENTS, TABLES
+from remit.stores.sql.rows import EVENTS, TABLES, queue_name
 from remit.testing.samples import TENANT, appending, counted, counting, make_entry, make_object, putting
 
 SCRIPTS = ScriptDirectory(str(Path(migrations.__file__).parent))
@@ -40,6 +40,26 @@ def test_a_database_of_an_earlier_revision_is_upgraded_and_keeps_its_data(revisi
         store.transact([putting((key, record)), counting(), appending(make_entry())])
         assert (store.read([key]).get(key), counted(store)) == (record, 1)
         assert len(store.chain(TENANT, "i-1")) == 1
+
+
+@DATABASES
+def test_what_is_queued_by_connector_is_queued_by_tool(database, request):
+    url = request.getfixturevalue(database)
+    migrate(url, "2001")
+    for name, queue in (("i-1", "'http'"), ("i-2", "''"), ("i-3", "NULL")):
+        _execute_directly(
+            url,
+            "INSERT INTO cases (tenant_id, id, account_id, action_type, status, created_at_us, body) "
+            f"VALUES ('t', '{name}', 'a', 'SEND', 'APPROVED', 1, '-')",
+            "INSERT INTO case_states "
+            "(tenant_id, id, status, due_at_us, expires_at_us, created_at_us, account_id, queue) "
+            f"VALUES ('t', '{name}', 'APPROVED', 1, 1, 1, 'a', {queue})",
+        )
+
+    migrate(url)
+
+    queues = _read_directly(url, "SELECT queue FROM case_states ORDER BY id")
+    assert queues == [(queue_name("http", "SEND"),), (queue_name("", "SEND"),), (None,)]
 
 
 @DATABASES

@@ -1,9 +1,10 @@
 """What is true of the store on SQL beyond the contract: sharing commits, broken connections, plans, URLs."""
 
+import itertools
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,18 +14,23 @@ import pytest
 import sqlalchemy
 
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
-from remit.ports import UnitOfWork, Writes
+from remit.core.records import case_key
+from remit.ports import CaseFilter, UnitOfWork, Writes
 from remit.stores.group_commit import GroupCommit, PendingCall
 from remit.stores.segments import kinds_of
-from remit.stores.sql import SqlStore, queries, sqlite, store, writer
+from remit.stores.sql import SqlStore, exporting, postgres, queries, sqlite, store, watching, writer
+from remit.stores.sql.ledger_order import RowOrder
 from remit.testing.faults import Crash
 from remit.testing.samples import (
     COUNTER,
+    NOON,
     TENANT,
     all_at_once,
+    appending,
     breaking,
     counted,
     counting,
+    make_case,
     make_entry,
     make_object,
     putting,
@@ -192,25 +198,34 @@ def test_an_interrupted_caller_leaves_the_store_usable(open_store, store_kind):
     assert there.transact([counting()]) == [1]
 
 
+def unit(name, tenant_id="acme"):
+    """A unit that no store is ever asked to carry out."""
+    return UnitOfWork([case_key(tenant_id, name)], decide=Writes)
+
+
+def named(call):
+    return call.units[0].reads[0].id
+
+
 def test_turns_of_an_interrupted_leader_are_carried_out_by_the_next(waiting):
     carried_out: list[list[str]] = []
     leading, go_on = threading.Event(), threading.Event()
 
     def carry_out(turns):
-        carried_out.append([str(turn.units[0]) for turn in turns])
-        if turns[0].units[0] == "first":
+        carried_out.append([named(turn) for turn in turns])
+        if named(turns[0]) == "first":
             leading.set()
             happened(go_on, what="the leader may go on")
         elif len(turns) > 1:
             raise KeyboardInterrupt
         for turn in turns:
-            turn.answer([f"{turn.units[0]} done"])
+            turn.answer([f"{named(turn)} done"])
 
     combiner = GroupCommit(carry_out)
 
     def submit(name):
         try:
-            return combiner.submit([name])
+            return combiner.submit([unit(name)])
         except KeyboardInterrupt:
             return "interrupted"
 
@@ -229,31 +244,90 @@ def test_a_waiting_caller_that_is_interrupted_hands_its_lead_on(waiting, monkeyp
     leading, go_on = threading.Event(), threading.Event()
 
     def carry_out(turns):
-        if turns[0].units[0] == "first":
+        if named(turns[0]) == "first":
             leading.set()
             happened(go_on, what="the leader may go on")
         for turn in turns:
-            turn.answer([turn.units[0]])
+            turn.answer([named(turn)])
 
     combiner = GroupCommit(carry_out)
     wait = PendingCall.wait
 
     def interrupted(turn):
         wait(turn)
-        if turn.units[0] == "second":
+        if named(turn) == "second":
             raise KeyboardInterrupt
 
     monkeypatch.setattr(PendingCall, "wait", interrupted)
-    first = threading.Thread(target=combiner.submit, args=(["first"],))
+    first = threading.Thread(target=combiner.submit, args=([unit("first")],))
     first.start()
     happened(leading, what="the first one leads")
     set_once_they_wait(go_on, waiting, 1)
 
     with pytest.raises(KeyboardInterrupt):
-        combiner.submit(["second"])
+        combiner.submit([unit("second")])
     first.join()
 
-    assert combiner.submit(["third"]) == ["third"]
+    assert combiner.submit([unit("third")]) == ["third"]
+
+
+def test_a_tenant_with_a_flood_does_not_hold_the_decision_of_another(waiting):
+    carried_out: list[list[str]] = []
+    leading, go_on = threading.Event(), threading.Event()
+
+    def carry_out(turns):
+        carried_out.append([turn.tenant_id for turn in turns])
+        if len(carried_out) == 1:
+            leading.set()
+            happened(go_on, what="the leader may go on")
+        for turn in turns:
+            turn.answer([])
+
+    combiner = GroupCommit(carry_out)
+    flood = [threading.Thread(target=combiner.submit, args=([unit("f", "flood")] * 200,)) for _ in range(9)]
+    flood[0].start()
+    happened(leading, what="the first one leads")
+    for thread in flood[1:]:
+        thread.start()
+    until(lambda: len(waiting) == 8, what="the flood waits")
+    other = threading.Thread(target=combiner.submit, args=([unit("o", "other")],))
+    other.start()
+    set_once_they_wait(go_on, waiting, 9)
+    for thread in (*flood, other):
+        thread.join()
+
+    assert carried_out[1] == ["flood", "other", "flood"]
+    assert sum(map(len, carried_out)) == 10
+
+
+def test_what_a_group_has_no_time_for_comes_first_in_the_next_one(waiting):
+    carried_out: list[list[str]] = []
+    leading, go_on = threading.Event(), threading.Event()
+
+    def carry_out(turns):
+        carried_out.append([named(turn) for turn in turns])
+        if len(carried_out) == 1:
+            leading.set()
+            happened(go_on, what="the leader may go on")
+        turns[0].answer([named(turns[0])])
+
+    combiner = GroupCommit(carry_out)
+    answers = dict.fromkeys(["first", "second", "third"])
+
+    def submit(name):
+        answers[name] = combiner.submit([unit(name, name)])
+
+    threads = [threading.Thread(target=submit, args=(name,)) for name in answers]
+    threads[0].start()
+    happened(leading, what="the first one leads")
+    for thread in threads[1:]:
+        thread.start()
+    set_once_they_wait(go_on, waiting, 2)
+    for thread in threads:
+        thread.join()
+
+    assert answers == {name: [name] for name in answers}
+    assert [len(group) for group in carried_out] == [1, 2, 1]
 
 
 # Broken connections.
@@ -397,6 +471,111 @@ def test_reading_shows_one_moment_over_all_kinds_of_record(open_store, postgres_
     assert there.read([key]).get(key) != old
 
 
+# Exports: nothing is held while nobody reads on.
+
+
+@ON_SQL
+def test_exports_that_are_left_half_way_keep_nobody_from_reading(open_store, store_kind):
+    there = open_store(store_kind)
+    there.transact([appending(make_entry("i-1"), make_entry("i-2"))])
+
+    begun = [there.export(TENANT) for _ in range(40)]
+    for export in begun:
+        next(export)
+
+    assert there.read([COUNTER]).get(COUNTER) is None
+    assert [len(list(export)) for export in begun] == [1] * 40
+
+
+def test_the_log_of_sqlite_is_emptied_behind_an_export_that_nobody_reads_on(open_store, sqlite_url):
+    there = open_store("sqlite")
+    there.transact([appending(make_entry("i-1"), make_entry("i-2"))])
+    export = there.export(TENANT)
+    next(export)
+
+    there.transact([appending(make_entry("i-3"))])
+
+    assert rows(sqlite_url, "PRAGMA wal_checkpoint(TRUNCATE)") == [(0, 0, 0)]
+
+
+@ON_SQL
+@pytest.mark.parametrize("rows_a_page", [1, 2, 3, 100])
+def test_the_pages_of_an_export_are_of_one_moment(open_store, store_kind, monkeypatch, rows_a_page):
+    monkeypatch.setattr(exporting, "PAGE_ROWS", rows_a_page)
+    there = open_store(store_kind)
+    first, last = make_entry("i-2"), make_entry("i-4")
+    before = [first, make_entry("i-2", after=first.head), make_entry("i-3"), last]
+    there.transact([appending(first, last)])
+    there.transact([appending(*before[1:3])])
+
+    export = there.export(TENANT)
+    seen = [next(export)]
+    for late in (make_entry("i-1"), make_entry("i-3a"), make_entry("i-4", after=last.head), make_entry("i-5")):
+        there.transact([appending(late)])
+    there.transact([appending(make_entry("i-2", after=before[1].head))])
+
+    assert seen + list(export) == before
+    assert len(list(there.export(TENANT))) == 9
+
+
+# Watching: what another process queues wakes a worker.
+
+
+def _queueing(name, **changes):
+    queued = {"status": "APPROVED", "queued": True, "connector": "http", "due_at": NOON, **changes}
+    case = make_case(name, **queued)
+    return UnitOfWork([case_key(TENANT, name)], lambda _: Writes(None, puts=[(case_key(TENANT, name), case)]))
+
+
+@ON_SQL
+def test_who_watches_is_told_of_what_another_process_queues(open_store, store_kind):
+    worker, door, told = open_store(store_kind), open_store(store_kind), threading.Event()
+
+    def queued(name):
+        door.transact([_queueing(name)])
+        return told.wait(0.2)
+
+    with worker.watch(told.set):
+        names = (f"i-{n}" for n in itertools.count())
+        # Who has only begun to watch may miss the first ones.
+        until(lambda: queued(next(names)), what="the watcher is told")
+        told.clear()
+        assert queued(next(names))
+
+
+def test_postgres_is_told_once_for_many_commits_and_after_them(open_store, monkeypatch):
+    monkeypatch.setattr(writer, "ANNOUNCED_EVERY_S", 60.0)
+    there, told = open_store("postgres"), []
+    announcing = postgres.Postgres.announcing
+
+    @contextmanager
+    def noted(self):
+        with announcing(self) as tell:
+            yield lambda: (told.append(len(there.cases(TENANT, CaseFilter(), None, 10))), tell())
+
+    monkeypatch.setattr(postgres.Postgres, "announcing", noted)
+    there = open_store("postgres")
+    there.transact([_queueing("i-0")])
+    until(lambda: told, what="the first is told")
+    for n in range(1, 6):
+        there.transact([_queueing(f"i-{n}")])
+
+    assert told == [1]
+
+
+@ON_SQL
+def test_what_no_worker_takes_is_not_told(open_store, store_kind, monkeypatch):
+    told = []
+    monkeypatch.setattr(watching.Announcer, "announce", lambda _: told.append(1))
+    there = open_store(store_kind)
+
+    there.transact([_queueing("i-1", queued=False)])
+    there.transact([_queueing("i-1", status="RUNNING")])
+    there.transact([_queueing("i-1", status="SUCCEEDED", due_at=None, queued=False)])
+
+    assert told == []
+
+
 # Plans: every list is carried by an index, in its order.
 
 
@@ -412,12 +591,20 @@ def plans():
         {"at": 1, "id": "i"},
     ]
     yield "busy", queries.BUSY, {}
+    yield "due-outboxes", queries.due_records("outboxes"), {"now": 1, "limit": 10}
+    given = {"tenant": "t", "kinds": 1, "after": 1, "limit": 10}
+    yield "ledger-after", RowOrder._AFTER, given
+    yield "ledger-since", RowOrder._SINCE, {"tenant": "t", "since": 1}
+    yield "tenants-after", RowOrder._TENANTS, {"after": 1, "limit": 10}
+    yield "moving-of-one", queries.RESTING_DUE_OF, {"tenant": "t", "now": 1, "limit": 10}
     yield "counts", queries.COUNTS, {"tenant": "t"}
+    yield "queued", queries.QUEUED, {"tenant": "t", "queue": "c T", "now": 1, "limit": 10}
     yield "chain", queries.SEGMENTS_OF_CHAIN, {"tenant": "t", "chain": "c"}
-    yield "export", queries.EXPORT, {"tenant": "t"}
     yield "proposers", queries.PROPOSERS, {"tenant": "t"}
     yield "queue lines", queries.QUEUE_LINES, {"tenant": "t", "proposer": "p", "at": 1, "id": "i", "limit": 10}
     yield "unanswered", queries.UNANSWERED, {"tenant": "t", "proposer": "p"}
+    yield "chain-ends", queries.CHAIN_ENDS, {"tenant": "t"}
+    yield "export", queries.EXPORT_PAGE, {"tenant": "t", "chain": "c", "first": 1, "limit": 10}
     yield "scan", queries.scan("usages"), {"tenant": "t", "first": "a", "last": "b"}
     for number, given in enumerate(case_filters):
         sql, parameters = queries.cases(**{"statuses": None, "tenant": "t", **given})
@@ -431,13 +618,27 @@ def plans():
         yield f"recent-{number}", sql, parameters | {"limit": 10}
 
 
-def test_what_is_due_is_found_by_two_indexes_and_sorted_only_within_the_limit(open_store, sqlite_url):
+def test_what_is_due_is_found_by_its_indexes_and_never_sorted(open_store, sqlite_url):
     open_store("sqlite")
-    steps = [row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {queries.DUE}", now=1, limit=10)]
+    plans = {
+        queries.UNTAKEN_DUE: "case_states_moving_due",
+        queries.EXPIRING_DUE: "case_states_expiring",
+        queries.RESTING_DUE: "case_states_resting_due",
+    }
 
-    by_index = [step for step in steps if "case_states" in step]
-    assert ["case_states_due" in by_index[0], "case_states_expiring" in by_index[1]] == [True, True]
-    assert len([step for step in steps if "ORDER BY" in step]) == 1, steps
+    for sql, index in plans.items():
+        (step,) = [row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {sql}", now=1, limit=10)]
+        assert index in step, step
+
+
+def test_the_queued_tools_are_found_by_hopping_along_their_index(open_store, sqlite_url):
+    open_store("sqlite")
+    given = {"tenant": "t", "queue": "c T", "now": 1, "limit": 10}
+    steps = [row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {queries.QUEUED_TOOLS}", **given)]
+
+    looks = [step for step in steps if " next " in step or " due " in step]
+    assert len(looks) == 5
+    assert all(step.startswith("SEARCH") and "case_states_queued" in step for step in looks), steps
 
 
 @pytest.mark.parametrize(("sql", "parameters"), [plan[1:] for plan in plans()], ids=[plan[0] for plan in plans()])

@@ -90,7 +90,6 @@ def verdict(
         GateInput(
             intent=proposed or intent(),
             bounds=seen_bounds or bounds(),
-            budget=(seen_bounds or bounds()).budget((proposed or intent()).account_id, now),
             stops=[Stops(stops=stops or [])],
             usages=usages or {},
             edited_by=edited_by,

@@ -110,6 +110,23 @@ def test_what_a_role_does_not_grant_is_forbidden_and_says_which_role_would_do():
 def test_an_agent_reads_its_own_intents_and_no_others():
     agent = Principal("bot-1", "acme", frozenset({"agent"}))
 
-    agent.require_sight_of("bot-1")
+    agent.require_sight_of("bot-1", "north")
     with pytest.raises(Forbidden):
-        agent.require_sight_of("bot-2")
+        agent.require_sight_of("bot-2", "north")
+
+
+def test_a_credential_for_single_accounts_reaches_those_and_nothing_of_the_whole_tenant():
+    reader = Principal(
+        "ann", "acme", frozenset({"approver", "operator", "admin", "agent"}), accounts=frozenset({"north"})
+    )
+
+    reader.require_sight_of("bot-1", "north")
+    reader.require_account("north")
+    for account in ("south", None, ""):
+        with pytest.raises(Forbidden):
+            reader.require_account(account)
+    with pytest.raises(Forbidden):
+        reader.require_sight_of("ann", "south")
+    for permission in set(PERMISSIONS) - {"propose", "read_own"}:
+        with pytest.raises(Forbidden):
+            reader.require(permission)

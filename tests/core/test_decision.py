@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.gate.budget import Counter, Usage, charge
-from remit.core.gate.decision import effective_risk
 from remit.core.intent import parse_proposal
 
 from .make import NOW, TYPE, bounds, intent, proposal_json, rule, stop, type_json, verdict
@@ -202,6 +201,10 @@ def test_an_unregistered_type_counts_as_high_whatever_the_agent_says(proposed):
 
     assert answer.decision.reason == "RISK_LEVEL_HIGH"
     assert check(answer, "policy").saw["effective_risk"] == "HIGH"
+
+
+def effective_risk(proposed, seen_bounds):
+    return seen_bounds.type_in_force(proposed.action_type).effective_risk(proposed)
 
 
 def test_a_type_registered_after_the_proposal_or_removed_since_counts_as_high():

@@ -7,7 +7,9 @@ from typing import get_args
 import pytest
 
 from remit.core.execution.fulfilment import (
+    NOBODY,
     Hold,
+    after_break,
     before_call,
     concluded_before,
     conclusion,
@@ -20,6 +22,7 @@ from remit.core.execution.fulfilment import (
     key_is_honoured,
     late_resolution,
     lease_after,
+    left_to_another,
     marked,
     may_record,
     may_start,
@@ -339,3 +342,34 @@ def test_a_late_resolution_is_the_system_s_and_keeps_what_was_made():
 @pytest.mark.parametrize(("always", "says"), list(product([False, True], [False, True])))
 def test_a_key_is_honoured_where_the_connector_knows_or_the_tool_says_so(always, says):
     assert key_is_honoured(always, says) == (always or says)
+
+
+# --- a step that broke ---
+
+BROKE = CallResult(acted="no", error_code="STEP_BROKE", error_class="UNKNOWN", error_message="a step broke")
+NOTED = Conclusion(status="FAILED", result=NO)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expired", "status"),
+    [
+        ({}, False, None),
+        ({}, True, "CANCELLED"),
+        ({"attempt_count": 2}, False, None),
+        ({"attempt_count": 1, "invoking": True}, False, "UNKNOWN"),
+        ({"attempt_count": 1, "in_doubt": True}, True, "UNKNOWN"),
+        ({"attempt_count": 1, "conclusion": NOTED}, False, "FAILED"),
+        ({"attempt_count": 1, "conclusion": NOTED, "in_doubt": True}, True, "FAILED"),
+    ],
+)
+def test_a_step_that_broke_fails_nothing_that_is_not_known_to_have_failed(fields, expired, status):
+    found = after_break(attempt(**fields), BROKE, expired=expired)
+
+    assert (found and found.status) == status
+
+
+def test_what_is_left_to_another_is_nobody_s_and_is_taken_over_by_any_run():
+    left = left_to_another(attempt(holder="run-1"), BROKE, NOW)
+
+    assert left.holder == NOBODY
+    assert [hold_of(left, run, APPROVAL_ID, NOW) for run in ("run-1", "run-2")] == ["lapsed", "lapsed"]

@@ -1,7 +1,17 @@
 """Records: how they are read."""
 
+import json
 import subprocess
 import sys
+
+import pytest
+
+from remit.core.errors import InvalidInput
+from remit.core.gate.autonomy import Stops
+from remit.core.gate.bounds import parse_bounds
+from remit.core.ledger.entries import NO_CHAIN, ChainHead
+
+from .make import approval, attempt, bounds, case, intent, state, stop
 
 TWO_READERS = """
 import threading
@@ -45,3 +55,38 @@ def test_two_threads_may_read_the_first_record_of_a_kind_at_once():
     done = subprocess.run([sys.executable, "-c", TWO_READERS], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+SAMPLES = [
+    case("RUNNING", attempt=attempt(), publication=state("PUBLISHED")),
+    intent(),
+    approval(),
+    bounds(budget={"max_autonomous_per_day": 3}),
+    Stops(stops=[stop()]),
+    ChainHead(chain=NO_CHAIN),
+]
+OBJECTS = {"attempt", "publication", "chain", "bounds", "budget", "target", "scope", "stops"}
+"""The fields that hold an object of ours, and not a map whose names are the caller's."""
+
+
+def with_more(value):
+    """What a newer version would have written: a field more in every object."""
+    if isinstance(value, list):
+        return [with_more(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    inner = {field: with_more(found) if field in OBJECTS else found for field, found in value.items()}
+    return {**inner, "from_a_newer_version": {"a": 1}}
+
+
+@pytest.mark.parametrize("record", SAMPLES, ids=lambda record: type(record).__name__)
+def test_fields_that_a_newer_version_added_are_left_aside(record):
+    kind, stored = type(record), with_more(json.loads(record.to_json()))
+
+    assert kind.from_json(json.dumps(stored)).to_json() == record.to_json()
+    assert kind.from_wire(stored).to_json() == record.to_json()
+
+
+def test_a_door_refuses_what_a_reader_of_stored_records_leaves_aside():
+    with pytest.raises(InvalidInput, match="from_a_newer_version"):
+        parse_bounds({"tenant": "acme", "from_a_newer_version": 1})

@@ -167,7 +167,8 @@ def anchors(text):
 
 
 def commands(group, above=""):
-    for name, command in group.commands.items():
+    for name in group.list_commands(None):
+        command = group.get_command(None, name)
         if hasattr(command, "commands"):
             yield from commands(command, f"{above}{name} ")
         else:

@@ -77,6 +77,10 @@ class Process:
         ended(self._readers[1])
         return self.errors
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def kill(self) -> None:
         """As a power cut would."""
         self._process.send_signal(signal.SIGKILL)

@@ -585,7 +585,9 @@ def test_a_ledger_that_has_grown_is_held_against_an_export_that_was_kept(desk):
     unsound = desk.error("verify", "--tenant", "acme", "--against", "cut.jsonl", code=2)
 
     assert live["ok"] and file["ok"]
-    assert back["first_broken"].endswith("at intent later: the kept export holds it, and it is not here")
+    assert back["first_broken"].endswith(
+        "at intent later: an export or a seal that was kept has it, and it is not here"
+    )
     assert (unsound["field"], unsound["way_out"]) == ("--against", "take another copy")
 
 

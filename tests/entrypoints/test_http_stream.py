@@ -297,3 +297,16 @@ def test_streams_end_cleanly_when_the_server_stops(tmp_path):
             happened(follower.ended, what="the end of the stream")
             ended(reader)
             assert response.is_stream_consumed
+
+
+def test_a_stream_that_is_bounded_tells_what_is_new_ends_and_goes_on_where_it_was(tmp_path):
+    with http_world(tmp_path, HttpSettings(stream_for_s=0)) as world:
+        client = world.client("approver")
+        first = client.get("/v1/stream", timeout=PATIENCE_S).text
+        (place,) = [line.removeprefix("id: ") for line in first.splitlines() if line.startswith("id: ")]
+        ask(world, "i-1")
+        second = client.get("/v1/stream", headers={"Last-Event-ID": place}, timeout=PATIENCE_S).text
+
+    assert first.startswith("retry: 10000")
+    assert "event: timeline" not in first
+    assert "event: timeline" in second

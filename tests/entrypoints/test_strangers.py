@@ -19,7 +19,7 @@ from remit.core.identity.principal import Principal
 from remit.entrypoints.console import create_console
 from remit.entrypoints.console.auth import SAFE_METHODS
 from remit.entrypoints.web import reading_bodies
-from remit.entrypoints.web.limits import RateLimiter, network_of
+from remit.entrypoints.web.limits import network_of
 from remit.entrypoints.web.reading_bodies import BodyAfterCaller
 from remit.entrypoints.web.settings import HttpSettings, settings_from
 from remit.entrypoints.web.shares import Full, OverShare, Place, Places, Share
@@ -69,7 +69,7 @@ def test_a_form_is_not_waited_for_before_its_session_is_known(shared, path):
 
 
 def test_every_route_that_takes_a_body_lets_its_caller_in_first(shared):
-    console = create_console(shared.remit, HttpSettings(), RateLimiter(None), Streams(HttpSettings().streams()))
+    console = create_console(shared.remit, HttpSettings(), shared.app.state)
     routes = [route for app in (shared.app, console) for route in iter_route_contexts(app.routes)]
     taking = [route for route in routes if set(route.methods or ()) - {*SAFE_METHODS}]
 
@@ -263,7 +263,11 @@ def test_streams_of_one_credential_leave_others_theirs(narrow):
 
 
 @pytest.mark.parametrize(
-    "variable", ["REMIT_SIGN_INS_PER_MINUTE", "REMIT_MOST_STREAMS_OF_TENANT", "REMIT_MOST_STREAMS_OF_CREDENTIAL"]
+    "variable",
+    [
+        "REMIT_SIGN_INS_PER_MINUTE",
+        *(f"REMIT_MOST_{of}{whose}" for of in ("STREAMS", "EXPORTS") for whose in ("", "_OF_TENANT", "_OF_CREDENTIAL")),
+    ],
 )
 def test_the_settings_are_read(variable):
     assert settings_from({variable: "7"}) != HttpSettings()

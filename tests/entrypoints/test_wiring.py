@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from remit import InvalidInput, Remit, TryLater
 from remit.connectors.internal import InternalConnector
 from remit.egress.secrets import ListedSecrets
+from remit.entrypoints.cli import COMMANDS, app
 from remit.entrypoints.server.worker import work
 from remit.wiring import SystemClock, console_url, egress_of, notifiers, open_sender
 from tests.waiting import PATIENCE_S
@@ -252,6 +254,44 @@ def test_opening_in_memory_loads_no_database_and_no_engine(tmp_path):
 
     assert loaded.isdisjoint({"sqlalchemy", "alembic", "psycopg"})
     assert list(tmp_path.iterdir()) == []
+
+
+SERVING = {"fastapi", "starlette", "uvicorn", "httpx", "httpcore", "boto3", "botocore", "psycopg", "alembic"}
+"""What a command that reads a file has no use for."""
+
+
+def _run(*line: str) -> str:
+    """Code that runs one command line to its end."""
+    return f"import sys; sys.argv[1:] = {list(line)}\nfrom remit.entrypoints.cli import app\napp(standalone_mode=False)"
+
+
+def test_the_version_is_said_without_a_store_a_server_or_another_command(tmp_path):
+    loaded = _python(_run("--version"), tmp_path)
+
+    assert loaded.isdisjoint(SERVING | {"sqlalchemy", "cedarpy", "remit.wiring", "remit.app"})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [["status", "i-1"], ["why", "i-1"], ["queue"], ["usage"], ["timeline"], ["intents"], ["verify"]],
+    ids=lambda line: line[0],
+)
+def test_a_command_that_reads_loads_no_server_and_no_client(tmp_path, line):
+    url = f"sqlite:///{tmp_path / 'remit.db'}"
+    with Remit.open(url) as remit:
+        remit.apply({"tenant": "acme"}, by="ann")
+        remit.submit(_proposal("i-1"))
+
+    loaded = _python(_run(*line, "--tenant", "acme", "--db", url), tmp_path)
+
+    assert loaded.isdisjoint(SERVING)
+    assert not any(name.startswith("remit.entrypoints.server") for name in loaded)
+
+
+def test_every_command_is_in_the_module_that_is_said_to_have_it():
+    group: Any = typer.main.get_command(app)
+
+    assert [group.get_command(None, name).name for name in COMMANDS] == list(COMMANDS)
 
 
 def test_importing_any_door_creates_nothing(imported, tmp_path):

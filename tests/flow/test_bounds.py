@@ -2,14 +2,16 @@
 
 import pytest
 
-from remit.core.errors import InvalidInput, NeverSeen, NotFound
+from remit.core.errors import InvalidInput, NeverSeen, NotFound, TryLater
 from remit.core.gate import zones
 from remit.core.gate.autonomy import StopScope
 from remit.core.gate.bounds import parse_bounds
 from remit.core.ledger.config_change import before_first, with_changes
 from remit.core.records import ACTION_TYPE, POLICY_VERSION
 from remit.core.values import PLATFORM
-from remit.flow.settings.bounds import change_unit
+from remit.flow.settings.bounds import change_unit, stage_types
+from remit.ports import answer_of
+from remit.stores import units
 from remit.testing.faults import StoreWrapper
 
 from .world import NOON, OTHER, TENANT, TYPE, bounds, type_of
@@ -51,16 +53,21 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(world):
 
 
 @pytest.fixture
-def without_tokyo(monkeypatch):
-    """Makes the zone's rules go away, as another release of the package might."""
+def without_tokyo(monkeypatch, world):
+    """Makes the zone's rules go away, as another release of the package might that is started a little later."""
     names = zones.zone_names()
 
     def take_away():
         monkeypatch.setattr(zones, "zone_names", lambda: names - {"Asia/Tokyo"})
         zones.zone.cache_clear()
+        # What was worked out from bounds is kept for its minute.
+        world.clock.pass_(minutes=1)
 
     yield take_away
     zones.zone.cache_clear()
+    # Nor does another test read the same bounds and find what followed from them without the zone.
+    for read in units._READERS.values():
+        read.cache_clear()
 
 
 def test_a_zone_that_is_gone_stops_what_is_counted_in_it_and_nothing_else(world, without_tokyo):
@@ -324,7 +331,7 @@ def test_the_policies_of_every_version_are_kept_so_that_old_decisions_can_be_exp
     assert len(world.inner.scan(POLICY_VERSION, TENANT)) == 2
 
 
-def test_policies_that_a_crash_left_unkept_are_kept_when_a_worker_begins(world):
+def test_policies_that_a_crash_left_unkept_are_kept_when_what_they_decided_is_followed(world):
     rule = {"name": "own.cedar", "text": '@id("new") @reason("NEW") forbid (principal, action, resource);'}
     wanted = parse_bounds(bounds(policies=[rule]))
     unit = change_unit(world.app.context, TENANT, lambda _: wanted, by="ann", now=NOON)
@@ -332,7 +339,7 @@ def test_policies_that_a_crash_left_unkept_are_kept_when_a_worker_begins(world):
     world.submit()
     assert world.app.why(TENANT, "i-1")["clause"] is None
 
-    world.app.keep_policies()
+    world.app.follow()
 
     assert world.app.why(TENANT, "i-1")["clause"]["clause_id"] == "new"
 
@@ -378,3 +385,42 @@ def test_looking_again_at_the_latest_changes_reads_only_what_is_new(new_world):
     _, newest = applied(world, budget={"max_autonomous_per_day": 500})
     assert list(world.app.bounds_after(TENANT).values())[-1] == newest
     assert world.store.entries == 1
+
+
+# --- more action types than one write holds ---
+
+
+def many_types(count, **spec):
+    return {f"TYPE_{number}": type_of(**spec) for number in range(count)}
+
+
+def registered_types(world):
+    return {(each.name, each.version): each.spec for each in world.inner.scan(ACTION_TYPE, TENANT)}
+
+
+@pytest.mark.parametrize("count", [96, 230])
+def test_a_first_apply_of_many_action_types_puts_them_in_force_in_one_entry(world, count):
+    _, after = applied(world, action_types=many_types(count), allowlist=[])
+
+    assert len(after.bounds.action_types) == count
+    assert tenant_events(world) == ["CONFIG_CHANGED"] * 2
+    stored = registered_types(world)
+    for name, spec in after.bounds.action_types.items():
+        assert stored[name, after.type_versions[name]] == spec
+    world.assert_sound()
+
+
+def test_bounds_that_change_between_the_writes_of_many_types_leave_each_version_with_its_own_content(world):
+    theirs, ours = many_types(96, operation="theirs"), many_types(96, operation="ours")
+    wanted = parse_bounds(bounds(action_types=ours, allowlist=[]))
+    staged = stage_types(world.app.context, TENANT, lambda _: wanted, NOON)
+    _, after = applied(world, action_types=theirs, allowlist=[])
+
+    with pytest.raises(TryLater):
+        unit = change_unit(world.app.context, TENANT, lambda _: wanted, by="bob", now=NOON, staged=staged)
+        answer_of(world.app.context.store.transact([unit]))
+
+    assert registered_types(world)["TYPE_0", after.type_versions["TYPE_0"]].tool.wire()["operation"] == "theirs"
+    _, after = world.app.apply(bounds(action_types=ours, allowlist=[]), by="bob")
+    assert registered_types(world)["TYPE_95", after.type_versions["TYPE_95"]].tool.wire()["operation"] == "ours"
+    world.assert_sound()

@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 
 import remit.flow.consumer as unread_flow
-from remit.core.ledger.position import FOLLOWERS_MARKS, LATEST
 from remit.core.records import DAILY_COUNTS
 from remit.testing.faults import Crash, FaultyStore
 from remit.testing.samples import make_entry, putting
@@ -87,24 +86,24 @@ def test_followed_again_nothing_counts_twice_and_nothing_is_written(world):
     assert faulty.writes == 0
 
 
-def test_what_has_settled_is_left_behind_once_and_not_read_with_every_look(world):
+def test_what_was_counted_is_not_read_with_the_next_look(world):
     put(world, *(decided(f"n-{n}", NOON + timedelta(milliseconds=n)) for n in range(100)))
     world.app.follow()
-    world.clock.pass_(minutes=5)
-    world.store = faulty = FaultyStore(world.inner)
+    put(world, decided("next", NOON))
+    world.store = FaultyStore(world.inner)
     world.restart()
-    read, recent = [], world.inner.recent
+    read, ledger_after = [], world.inner.ledger_after
 
     def counting(*asked):
-        read.append(len(found := recent(*asked)))
-        return found
+        page = ledger_after(*asked)
+        read.append(len(page.entries))
+        return page
 
-    world.store.recent = counting
-    looks = [(world.app.follow(), sum(read), read.clear()) for _ in range(4)]
+    world.store.ledger_after = counting
+    looks = [(world.app.follow(), sum(read), read.clear())[1] for _ in range(3)]
 
-    assert [more for more, _, _ in looks] == [True, False, False, False]
-    assert faulty.writes == 1 and looks[1][1] == looks[3][1] <= 20
-    assert decisions(world) == 100
+    assert looks == [1, 0, 0]
+    assert decisions(world) == 101
 
 
 def test_an_entry_that_is_committed_late_counts_once(world):
@@ -122,25 +121,23 @@ def test_an_entry_that_is_committed_late_counts_once(world):
     assert decisions(world) == 3
 
 
-def test_more_than_a_bookmark_can_name_count_once_late_ones_among_them(world):
-    many = FOLLOWERS_MARKS + 50
+def test_many_at_once_count_once_and_those_that_carry_an_earlier_time_too(world):
+    many = 300
     world.submit("i-1")
     world.app.follow()
     put(world, *(decided(f"n-{n}", NOON + timedelta(milliseconds=n + 1)) for n in range(many)))
-    # Until they have settled there is nothing to do, and nothing to be busy with.
-    assert [world.app.follow() for _ in range(30)][-1] is False
-    put(world, decided("late", NOON + timedelta(milliseconds=7)))
-
-    world.clock.pass_(seconds=LATEST.total_seconds() + 1)
     while world.app.follow():
         pass
+    put(world, decided("late", NOON - timedelta(days=3)))
 
-    assert decisions(world) == many + 2
+    world.app.follow()
+
+    assert decisions(world) == many + 1
+    assert decisions(world, day="2026-03-07") == 1
 
 
 def test_a_ledger_that_was_never_counted_is_counted_in_bounded_parts(world, monkeypatch):
     monkeypatch.setattr(unread_flow, "MOST_UNREAD", 60)
-    monkeypatch.setattr(unread_flow, "FOLLOWERS_MARKS", 50)
     for day in range(5):
         at = NOON - timedelta(days=60 * day)
         put(world, *(decided(f"d-{day}-{n}", at + timedelta(seconds=n)) for n in range(100)))
@@ -222,7 +219,7 @@ def test_days_say_up_to_where_they_are_counted(world):
     world.submit("i-1")
     world.app.follow()
 
-    assert world.app.tally(TENANT, TODAY, TODAY)["counted_to"] == "2026-03-10T11:59:00Z"
+    assert world.app.tally(TENANT, TODAY, TODAY)["counted_to"] == "2026-03-10T12:00:00Z"
 
 
 def test_trouble_with_one_tenant_is_not_the_others(world, monkeypatch):

@@ -60,7 +60,6 @@ def assert_found(world: World, key, record, *said: str, invariant: int = 8) -> N
 @pytest.fixture
 def eventful(world: World) -> World:
     """One done, one waiting, one approved by a person, one rejected, one running."""
-    world.app.keep_policies()
     world.submit("done")
     world.work()
     world.queued("waits")

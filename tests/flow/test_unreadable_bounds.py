@@ -6,7 +6,7 @@ from remit.core.errors import Conflict, InvalidInput
 from remit.core.gate.bounds import Bounds
 from remit.core.gate.policy import PolicySource
 from remit.core.ledger.config_change import config_data
-from remit.core.records import BOUNDS, POLICY_VERSION, THE_ONE, Key
+from remit.core.records import BOUNDS, THE_ONE, Key
 from remit.flow.context import TenantLedgerWriter, chain_head_key
 from remit.ports import UnitOfWork
 
@@ -99,7 +99,7 @@ def test_they_are_read_shown_kept_and_verified_like_others(world, unreadable):
     store(world, **unreadable)
     world.submit("i-1")
 
-    world.app.keep_policies()
+    world.app.follow()
 
     assert world.app.bounds(TENANT).unreadable()
     assert world.app.why(TENANT, "i-1")["decision"]["reason"] == "BOUNDS_UNREADABLE"
@@ -121,18 +121,3 @@ def test_another_tenant_s_go_on(world, unreadable):
 def test_they_cannot_be_applied(world, unreadable):
     with pytest.raises(InvalidInput):
         world.app.apply({**bounds(), **Bounds.model_validate(bounds() | unreadable).model_dump(mode="json")}, by="ann")
-
-
-def test_a_tenant_whose_record_is_broken_keeps_no_other_s_policies_from_being_kept(world, monkeypatch):
-    world.app.apply(bounds(OTHER_TENANT), by="ann")
-    read = type(world.app.context.store).transact
-
-    def broken(self, units):
-        if any(key.kind is POLICY_VERSION or key == BOUNDS_AT for unit in units for key in unit.reads):
-            raise ValueError("not a record")
-        return read(self, units)
-
-    monkeypatch.setattr(type(world.app.context.store), "transact", broken)
-    world.app.keep_policies()
-
-    assert [version["in_force"] for version in world.app.policy_versions(OTHER_TENANT)] == [True]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,13 +20,14 @@ from remit.app import App, verify_export
 from remit.connectors.internal import InternalConnector
 from remit.core.execution.approval import approved_event, auto_exec_state
 from remit.core.execution.outcome import CallResult, ExternalObjectRef
+from remit.core.execution.places import Places
 from remit.core.gate.autonomy import StopScope
 from remit.core.lifecycle import MOVING
 from remit.core.records import CASE, USAGE, Key, case_key, chain_key
 from remit.flow import execute
 from remit.flow.context import Context
 from remit.flow.gate import GateAnswer, GateRequest
-from remit.ports import DELIVERED, Call, CaseFilter, Message, Receipt, Store, UnitOfWork, Writes
+from remit.ports import DELIVERED, Call, CaseFilter, Claim, Message, Receipt, Store, UnitOfWork, Writes
 from remit.testing.faults import Meeting, PausingStore, StoreWrapper
 from tests.waiting import PATIENCE_S, ended
 
@@ -494,13 +496,11 @@ class OneTenant(StoreWrapper):
     def due(self, now: datetime, limit: int) -> list[Any]:
         return [case for case in self.inner.due(now, 100_000) if case.tenant_id == self.tenant][:limit]
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Any], UnitOfWork[Any]]
-    ) -> list[Any]:
+    def claim(self, wanted: Claim, unit_for: Callable[[Any], UnitOfWork[Any]]) -> list[Any]:
         def own(case: Any) -> UnitOfWork[Any]:
             return unit_for(case) if case.tenant_id == self.tenant else UnitOfWork([], lambda _: Writes(_NOT_OURS))
 
-        answers = self.inner.claim(now, connectors, 100_000, own)
+        answers = self.inner.claim(replace(wanted, places=Places(100_000), limit=100_000), own)
         return [answer for answer in answers if answer is not _NOT_OURS]
 
     def busy(self) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from infra.functions import EVERYTHING, FUNCTIONS
 from remit.core.records import KINDS
 from remit.stores.dynamodb.layout import LEDGER, TENANTS, chain_key, record_key, tenant_key
+from remit.stores.dynamodb.table import INDEXES
 
 KEYS = {kind: record_key((kind, "acme", "i-1"))[0] for kind in KINDS}
 LEDGER_KEY, TENANTS_KEY = chain_key("acme", "i-1")[0], tenant_key("acme")[0]
@@ -37,6 +38,7 @@ class Role:
         if condition is None:
             return True
         assert condition["Null"] == {"dynamodb:LeadingKeys": "false"}
+        assert condition["StringEquals"] == {"dynamodb:EnclosingOperation": "TransactWriteItems"}
         patterns = condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
         return any(_like(pattern, key) for pattern in _listed(patterns))
 
@@ -119,7 +121,7 @@ def test_nothing_of_data_is_allowed_on_everything(role):
 def test_reading_is_of_the_table_and_its_indexes(role):
     (reading,) = [each for each in role.statements if each.get("Sid") == "ReadRecords"]
 
-    assert len(reading["Resource"]) == 5
+    assert len(reading["Resource"]) == 1 + len(INDEXES)
     assert not {"dynamodb:Scan", "dynamodb:DeleteTable"} & role.actions()
 
 

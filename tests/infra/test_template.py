@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 import sysconfig
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from infra.events import RULES
-from infra.functions import FUNCTIONS
+from infra.functions import FUNCTIONS, STOP_ROUTES
 from infra.settings import Settings, settings_from
 from infra.state_machine import STEPS, definition
-from remit.stores.dynamodb.table import table_shape
+from remit.stores.dynamodb.table import INDEXES, table_shape
 
 from .conftest import AUDIENCE, FULL, ISSUER, Template
 
@@ -110,13 +112,15 @@ def test_what_nobody_waits_for_is_scheduled_every_minute_with_dead_letters(templ
     schedule = template.named("Scheduler::Schedule", f"Wakers{name}")
 
     assert schedule["ScheduleExpression"] == "rate(1 minute)"
-    assert schedule["Target"]["Arn"]["Fn::GetAtt"][0].startswith(f"Functions{name}")
+    assert schedule["Target"]["Arn"]["Ref"].startswith(f"Functions{name}Live")
     assert schedule["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] in template.of("SQS::Queue")
     assert "MaximumRetryAttempts" in schedule["Target"]["RetryPolicy"]
 
 
 def test_what_functions_give_up_on_is_kept(template):
     configured = template.of("Lambda::EventInvokeConfig").values()
+    # Of the alias: who calls that does not meet the function's own configuration.
+    assert all("Qualifier" in each["Properties"] for each in configured)
 
     assert {each["Properties"]["FunctionName"]["Ref"].removeprefix("Functions")[:-8] for each in configured} == {
         "Gate",
@@ -167,6 +171,36 @@ def test_every_function_runs_on_the_current_python_and_arm_with_its_own_role_and
     assert len(roles) == len(log_groups) == len(FUNCTIONS)
 
 
+def test_everybody_calls_an_alias_of_a_version_that_is_kept(template):
+    versions, aliases = template.of("Lambda::Version"), template.of("Lambda::Alias")
+
+    assert len(versions) == len(aliases) == len(FUNCTIONS)
+    assert {found["DeletionPolicy"] for found in versions.values()} == {"Retain"}
+    for found in aliases.values():
+        assert found["Properties"]["FunctionVersion"]["Fn::GetAtt"][0] in versions
+    called = json.dumps([*template.of("ApiGatewayV2::Integration").values(), *template.of("Events::Rule").values()])
+    for name, function in template.of("Lambda::Function").items():
+        assert f'"{name}"' not in called, function
+    callers = json.dumps([*template.of("IAM::Policy").values()])
+    assert '":*"' in callers
+
+
+def test_what_must_never_wait_for_anything_else_has_concurrency_of_its_own(template, synthesize):
+    reserved = {
+        function_of(name).name: found["Properties"].get("ReservedConcurrentExecutions")
+        for name, found in template.of("Lambda::Function").items()
+    }
+
+    assert {name for name, most in reserved.items() if most} == {"stop_door", "reconcile", *STEPS.values()}
+    routes = {
+        each["Properties"]["RouteKey"]: each["Properties"]["Target"]
+        for each in template.of("ApiGatewayV2::Route").values()
+    }
+    assert {key for key in routes if "StopCE" in json.dumps(routes[key]) or "stopStop" in json.dumps(routes[key])} == {
+        f"POST {path}" for path in STOP_ROUTES
+    }
+
+
 def test_logs_are_not_kept_for_ever(template):
     assert all(each["Properties"]["RetentionInDays"] == 90 for each in template.of("Logs::LogGroup").values())
 
@@ -178,6 +212,7 @@ def test_no_environment_holds_a_secret(template):
         "REMIT_EVENT_SOURCE",
         "REMIT_STATE_TTL_DAYS",
         "REMIT_TOOL_SECRET_PREFIX",
+        "REMIT_DEPLOYMENT",
         "POWERTOOLS_LOG_LEVEL",
         *(f"REMIT_OIDC_{name}" for name in ("ISSUER", "AUDIENCE", "TENANT_CLAIM", "ROLES_CLAIM", "NAME_CLAIM")),
     }
@@ -194,13 +229,21 @@ def test_the_state_machine_is_the_one_that_is_tested(template):
     machine = template.one("StepFunctions::StateMachine")
     arns = {function.name: f"<{id_}>" for id_, function in BY_ID.items() if function.name in STEPS.values()}
 
+    # Of versions: an execution ends on the code that it began with.
     said = "".join(
-        part if isinstance(part, str) else f"<{part['Fn::GetAtt'][0].removeprefix('Functions')[:-8]}>"
+        part if isinstance(part, str) else f"<{part['Ref'].removeprefix('Functions').partition('CurrentVersion')[0]}>"
         for part in machine["DefinitionString"]["Fn::Join"][1]
     )
 
     assert json.loads(said) == definition(arns)
     assert machine.get("StateMachineType", "STANDARD") == "STANDARD"
+
+
+def test_a_second_deployment_of_a_name_meets_no_log_group_of_the_first(template):
+    """They outlive the stack, so that none may have a name that the next stack would give again."""
+    for name, found in template.of("Logs::LogGroup").items():
+        named = found["Properties"].get("LogGroupName")
+        assert named is None or "AWS::StackId" in json.dumps(named), name
 
 
 def test_executions_are_logged_without_what_actions_are_made_of_and_traced(template):
@@ -239,6 +282,29 @@ def test_every_stage_logs_its_requests_without_paths_and_is_throttled(template):
         assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
 
 
+def test_console_client_and_vpc_can_be_set(synthesize):
+    settings = replace(
+        FULL,
+        name="set",
+        console_url="https://remit.example.com",
+        oidc_client_id="remit-console",
+        oidc_accounts_claim="accounts",
+        subnet_ids="subnet-1, subnet-2",
+        security_group_ids="sg-1",
+        reserve=False,
+    )
+    made = Template(synthesize(settings))
+
+    said = {function_of(name).name: found["Properties"] for name, found in made.of("Lambda::Function").items()}
+    door = said["http_door"]["Environment"]["Variables"]
+    assert (door["REMIT_CONSOLE_URL"], door["REMIT_OIDC_CLIENT_ID"]) == ("https://remit.example.com", "remit-console")
+    assert door["REMIT_OIDC_ACCOUNTS_CLAIM"] == "accounts"
+    assert said["notify"]["Environment"]["Variables"]["REMIT_CONSOLE_URL"] == "https://remit.example.com"
+    for properties in said.values():
+        assert properties["VpcConfig"] == {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
+        assert "ReservedConcurrentExecutions" not in properties
+
+
 def test_without_an_issuer_there_is_no_status_api_and_without_the_door_no_api_at_all(synthesize):
     bare = Template(synthesize(Settings(name="bare", http_door=False)))
 
@@ -267,8 +333,26 @@ def test_everything_that_needs_somebody_has_an_alarm(template):
         f"{name.removeprefix('Events')[:-8].removesuffix('DeadLetters')}Depth" for name in template.of("SQS::Queue")
     }
     executions = {f"Executions{what}" for what in ("Failed", "TimedOut", "Aborted", "Throttled")}
-    counted = {"OldestReserved", "PublishUnconfirmed", "PublishRefused", "OutcomeUnknown"}
-    assert alarms == per_function | queues | executions | counted | {"TableReadThrottles", "TableWriteThrottles"}
+    ages = {f"{name.removesuffix('Depth')}Age" for name in queues}
+    waiting = {f"{name}QueueAge" for name in ("Gate", "Reconcile", "Notify")}
+    indexes = {
+        f"Index{name}{what}Throttles" for name in ("Due", "Queue", "ByStatus", "ByTime") for what in ("Read", "Write")
+    }
+    table = {"TableReadThrottles", "TableWriteThrottles", "TableConflicts"}
+    doors = {"StatusApiServerErrors", "HttpDoorServerErrors"}
+    counted = {"OldestReserved", "PublishUnconfirmed", "PublishRefused", "OutcomeUnknown", "ApprovalRefused"}
+    assert alarms == per_function | queues | ages | waiting | executions | counted | table | indexes | doors
+
+
+@pytest.mark.parametrize("index", [index.name for index in INDEXES])
+def test_the_alarm_of_an_index_looks_at_that_index(template, index):
+    watched = [
+        {each["Name"]: each["Value"] for each in alarm["Properties"].get("Dimensions", [])}
+        for alarm in template.of("CloudWatch::Alarm").values()
+    ]
+
+    found = [dimensions for dimensions in watched if dimensions.get("GlobalSecondaryIndexName") == index]
+    assert len(found) == 2 and all(set(dimensions) == {"TableName", "GlobalSecondaryIndexName"} for dimensions in found)
 
 
 def test_alarms_and_dashboard_look_at_what_the_functions_count(template, monkeypatch):
@@ -291,11 +375,25 @@ def test_alarms_and_dashboard_look_at_what_the_functions_count(template, monkeyp
         "PublishUnconfirmed",
         "PublishRefused",
         "OutcomeUnknown",
+        "ApprovalRefused",
     }
     for alarm in ours:
         name = alarm["MetricName"]
         assert f'"{name}"' in text or name in counted
-        assert alarm["Dimensions"] == [{"Name": "service", "Value": counting.SERVICE}]
+        assert alarm["Dimensions"] == [{"Name": "service", "Value": "remit"}]
+
+
+def test_two_deployments_of_one_account_count_apart(template):
+    for found in template.of("Lambda::Function").values():
+        assert found["Properties"]["Environment"]["Variables"]["REMIT_DEPLOYMENT"] == "remit"
+    counted = subprocess.run(
+        [sys.executable, "-c", "from remit.entrypoints.aws_lambda.counting import metrics; print(metrics.service)"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "REMIT_DEPLOYMENT": "remit-eu"},
+        check=True,
+    )
+    assert counted.stdout.strip() == "remit-eu"
 
 
 def test_an_approval_that_waits_is_noticed_also_when_nobody_measures(template):
@@ -346,6 +444,9 @@ def test_context_becomes_settings():
         {"state_ttl_days": "10"},
         {"oidc_issuer": ISSUER},
         {"oidc_audience": AUDIENCE},
+        {"oidc_client_id": "c"},
+        {"console_url": "http://remit.example.com"},
+        {"subnet_ids": "subnet-1"},
     ],
 )
 def test_context_that_is_not_right_is_refused_with_its_name(given):

@@ -37,7 +37,7 @@ from remit.flow.queue_limit import QueueLimit, unless_full
 from remit.flow.reading.spool import spooled
 from remit.flow.recover import STOP_REASON, Recovered, recover_tenant
 from remit.hooks import Hooks
-from remit.ports import Clock, SendingPublisher, UnitOfWork, answer_of, in_order
+from remit.ports import CheckedPublisher, Clock, SendingPublisher, UnitOfWork, answer_of, in_order
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -101,14 +101,14 @@ class App(Part):
         self.measure, self.publish_lag_s = reading.measure, reading.publish_lag_s
         self.stops, self.check_ready = reading.stops, reading.check_ready
         self.policy_versions, self.policy_version = reading.policy_versions, reading.policy_version
-        self.export, self.verify = reading.export, reading.verify
+        self.export, self.export_lines, self.verify = reading.export, reading.export_lines, reading.verify
         self.ledger_entries = reading.ledger_entries
         self.require_tenant, self.accounts_in_sight = reading.require_tenant, reading.accounts_in_sight
 
     def _show_settings(self, settings: Settings) -> None:
         self.settings = settings
         self.apply, self.apply_part, self.bounds = settings.apply, settings.apply_part, settings.bounds
-        self.keep_policies, self.check_policies = settings.keep_policies, settings.check_policies
+        self.check_policies = settings.check_policies
         self.stop, self.resume = settings.stop, settings.resume
         self.create_key, self.keys, self.revoke_key = settings.create_key, settings.keys, settings.revoke_key
         self.authenticate = settings.authenticate
@@ -127,7 +127,7 @@ class App(Part):
     def _show_execution(self, execution: Execution) -> None:
         self.execution = execution
         self.take, self.carry_out, self.settle = execution.take, execution.carry_out, execution.settle
-        self.has_queued, self.wait_for_queued = execution.has_queued, execution.wait_for_queued
+        self.has_queued, self.waking = execution.has_queued, execution.waking
         self.executor = execution.executor
 
     # --- agents ---
@@ -159,6 +159,7 @@ class App(Part):
 
     def _submit(self, proposals: Sequence[Any]) -> list[GateAnswer | RemitError]:
         # One write stores the proposal and decides it: nobody waits for two commits, and nothing is left ungated.
+        self._check_way_out()
         began_ns, now = self.hooks.begin(), self.clock.now()
         named = [propose.named(self.context, data) for data in proposals]
         self._policies_ahead.proposals(self.context, named, now)
@@ -213,11 +214,17 @@ class App(Part):
         return answers
 
     def _gate(self, requests: Sequence[GateRequest]) -> list[GateAnswer | RemitError]:
+        self._check_way_out()
         began_ns, now = self.hooks.begin(), self.clock.now()
         self._policies_ahead.requests(self.context, requests, now)
         answers = gate.gate(self.context, requests, now)
         self._gated(began_ns, requests, answers)
         return answers
+
+    def _check_way_out(self) -> None:
+        """Raises `ConfigMissing` before anything is charged for what could never leave."""
+        if self._publishing and isinstance(self._sender, CheckedPublisher):
+            self._sender.check()
 
     def _gated(
         self, began_ns: int, requests: Sequence[GateRequest | None], answers: Sequence[GateAnswer | RemitError]
@@ -339,14 +346,13 @@ class App(Part):
         """
         now = self.clock.now()
         due = reconcile.due(self.context, now, limit)
+        published = self._publish([_ref(case) for case in due.get("publish", [])])
+        published += self._publish([_ref(case) for case in due.get("publish_again", [])], again=True)
+        expired = _done(reconcile.expire(self.context, due.get("expire", []), now))
+        # Last: it is refused where there is no way out, and holds up nothing else then.
         gated = self.gate([GateRequest(c.action_intent_id, c.tenant_id, c.account_id) for c in due.get("gate", [])])
         self._queue_limit.answered()
-        return Reconciled(
-            gated=len(gated),
-            published=self._publish([_ref(case) for case in due.get("publish", [])])
-            + self._publish([_ref(case) for case in due.get("publish_again", [])], again=True),
-            expired=_done(reconcile.expire(self.context, due.get("expire", []), now)),
-        )
+        return Reconciled(gated=len(gated), published=published, expired=expired)
 
     def recover(self, *, by: str, kept: Mapping[str, Iterable[KeptHead]] | None = None) -> list[Recovered]:
         """
@@ -358,7 +364,7 @@ class App(Part):
         check_person("by", by)
         self.settings.stop(StopScope(), by=by, reason=STOP_REASON)
         return [
-            recover_tenant(self.context, tenant_id, self.clock.now(), by=by, kept=(kept or {}).get(tenant_id, ()))
+            recover_tenant(self.context, tenant_id, self.clock.now(), by=by, kept=(kept or {}).get(tenant_id))
             for tenant_id in self.context.store.tenants()
         ]
 

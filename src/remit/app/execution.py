@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from remit.app.part import Part
 from remit.core.errors import RemitError
 from remit.core.execution.outcome import CallResult
+from remit.core.execution.places import Places
 from remit.flow import execute
 from remit.flow.context import Context
 from remit.ports import Clock, answer_of
@@ -21,13 +22,16 @@ class Execution(Part):
 
     def __init__(self, context: Context, clock: Clock) -> None:
         super().__init__(context, clock)
-        self._queued = threading.Event()
+        self._wakes: tuple[Callable[[], None], ...] = ()
 
-    def take(self, limit: int, holder: str) -> list[execute.Taken | execute.Ended]:
+    def take(self, limit: int, holder: str, places: Places | None = None) -> list[execute.Taken | execute.Ended]:
         """
-        Take executions that this store queues, in one write; their calls are marked. `holder` is never used again.
+        Take at most `limit` executions that this store queues, in one write; their calls are marked.
+
+        `holder` is never used again. With `places`, only what finds one there.
         """
-        taken = execute.take(self.context, list(self.context.connectors), limit, holder, self.clock.now())
+        places, now = places or Places(limit), self.clock.now()
+        taken = execute.take(self.context, list(self.context.connectors), places, limit, holder, now)
         for error in taken:
             if isinstance(error, RemitError):
                 log.warning("an execution could not be taken and is tried again: %s", error)
@@ -43,18 +47,25 @@ class Execution(Part):
         units = [execute.settle_unit(self.context, taken, result, now) for taken, result in results]
         return [answer_of([answer]) for answer in self.context.store.transact(units)]
 
-    def has_queued(self) -> bool:
-        """Is there an execution that `take` would find?"""
-        return self.context.store.has_queued(self.clock.now(), [*self.context.connectors, ""])
+    def has_queued(self, places: Places) -> bool:
+        """Is there an execution that `take` would find, with these places?"""
+        wanted = execute.claim_of(list(self.context.connectors), places, 1, self.clock.now())
+        return self.context.store.has_queued(wanted)
 
-    def wait_for_queued(self, timeout_s: float) -> None:
-        """Until this process has queued an execution, or so long."""
-        self._queued.wait(timeout_s)
-        self._queued.clear()
+    @contextmanager
+    def waking(self, wake: Callable[[], None]) -> Iterator[None]:
+        """`wake` is called, from any thread, soon after this process, or another, may have queued an execution."""
+        self._wakes = (*self._wakes, wake)
+        try:
+            with self.context.store.watch(wake):
+                yield
+        finally:
+            self._wakes = tuple(each for each in self._wakes if each is not wake)
 
     def note_queued(self) -> None:
         """This process may have queued an execution: whoever waits for one looks."""
-        self._queued.set()
+        for wake in self._wakes:
+            wake()
 
     def executor(self, holder: str) -> execute.Executor:
         """The five steps of one execution, for one run of one worker."""

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from typing import Any
 
 from remit.app.part import FlowMethod, Part, new_secret
-from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.identity.principal import Principal
 from remit.core.ledger.entries import SYSTEM
 from remit.core.notifications.outbox import Delivery
 from remit.core.notifications.subscription import Recipient, Subscription, parse_subscription
-from remit.core.values import PLATFORM, check_identifier, check_person
-from remit.flow.notifications import collect, count, deliver
+from remit.core.values import check_identifier, check_person
+from remit.flow.context import Context
+from remit.flow.notifications import count, deliver
 from remit.flow.notifications import subscriptions as subscriptions_flow
 from remit.flow.notifications.deliver import DueOutbox, Links
+from remit.flow.notifications.follow import LedgerFollower
 from remit.flow.notifications.subscriptions import DeliveryFilter
 from remit.flow.settings import sessions
-
-log = logging.getLogger(__name__)
+from remit.ports import Clock
 
 MAILED_LINK_LIVES = timedelta(days=1)
 """How long the link in a mail signs its recipient in, if it was not used before."""
@@ -28,6 +27,10 @@ MAILED_LINK_LIVES = timedelta(days=1)
 
 class Notifications(Part):
     """People set subscriptions; workers follow the ledger and deliver."""
+
+    def __init__(self, context: Context, clock: Clock) -> None:
+        super().__init__(context, clock)
+        self._follower = LedgerFollower()
 
     # --- subscriptions ---
 
@@ -77,30 +80,16 @@ class Notifications(Part):
 
     def follow(self) -> bool:
         """
-        One bounded round over every tenant: count what is new, and put what people want to be told into their
-        outboxes. True if there may be more already.
+        One bounded round over the tenants in whose ledgers something changed: count it, and put what people want to be
+        told into their outboxes. True if there may be more already.
 
         Several processes may do this at once: each entry counts once and is told once.
         """
-        return sum(self._follow(name) for name in self._tenants()) > 0
-
-    def _tenants(self) -> list[str]:
-        return [name for name in self.context.store.tenants() if name != PLATFORM]
-
-    def _follow(self, tenant_id: str) -> bool:
-        now = self.clock.now()
-        try:
-            more = count.count(self.context, tenant_id, now)
-            return collect.collect(self.context, tenant_id, now, counted=not more) or more
-        except (TryLater, OutcomeUnknown) as error:
-            # One tenant's trouble is not the others'; what was not written is found again.
-            log.warning("following tenant %s again in a moment: %s", tenant_id, error)
-            return False
+        return self._follower.follow(self.context, self.clock.now)
 
     def due_deliveries(self) -> list[DueOutbox]:
         """The outboxes that `deliver` may be called with now."""
-        now = self.clock.now()
-        return [each for tenant_id in self._tenants() for each in deliver.due(self.context, tenant_id, now)]
+        return deliver.due(self.context, self.clock.now())
 
     def deliver(self, which: DueOutbox) -> Delivery | None:
         """Try one message once, and answer it as it is afterwards. `None` if it was another's, or nobody's any more."""
@@ -131,7 +120,7 @@ class Notifications(Part):
         """
         Counts of each day from the first to the last, as far as it is counted. Days are ISO dates.
 
-        `counted_to` is the moment before which nothing is missing; where nothing happens, it stays.
+        `counted_to` is the time of the latest entry that is counted.
         Raises `InvalidInput` for more than `LONGEST_SPAN_DAYS`, or what is no day.
         """
         return count.days(self.context, tenant_id, first_day, last_day, self.clock.now())

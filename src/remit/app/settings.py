@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from remit.app.part import FlowMethod, Part, new_secret
 from remit.core.gate.autonomy import Stop, StopLevel, StopScope
-from remit.core.gate.bounds import Bounds, BoundsInForce, parse_bounds
+from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, parse_bounds
 from remit.core.gate.bounds_parts import BoundsPart
 from remit.core.identity.api_key import ApiKey, parse_new_key
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import LINK_LIVES, csrf_token
-from remit.core.values import PLATFORM, check_person
+from remit.core.values import check_person
 from remit.flow.context import bounds_now, in_one_write
+from remit.flow.kept_policies import keep_policies_unit
 from remit.flow.reading.known import require_seen
 from remit.flow.settings import bounds as bounds_flow
 from remit.flow.settings import keys as keys_flow
 from remit.flow.settings import sessions
-
-log = logging.getLogger(__name__)
 
 
 class Settings(Part):
@@ -70,29 +68,24 @@ class Settings(Part):
         checked = wanted(before.bounds)
         bounds_flow.check_tools(checked, self.context.connectors)
         bounds_flow.check_policies(self.context, tenant_id, checked.policies)
+        after = bounds_flow.next_bounds(before, checked, now, expected_sequence)
         if dry_run:
-            return before, bounds_flow.next_bounds(before, checked, now, expected_sequence)
+            return before, after
+        many = len(changed_types(before, after)) > bounds_flow.MOST_TYPES_AT_ONCE
+        staged = bounds_flow.stage_types(self.context, tenant_id, wanted, now) if many else None
         change = bounds_flow.change_unit(
-            self.context, tenant_id, wanted, by=by, now=now, expected_sequence=expected_sequence
+            self.context, tenant_id, wanted, by=by, now=now, expected_sequence=expected_sequence, staged=staged
         )
-        changed, _ = self._one(in_one_write(change, bounds_flow.keep_policies_unit(tenant_id)))
+        # Those before it too: this release may have decided by them, which an earlier one kept as it reads them itself.
+        kept = keep_policies_unit(tenant_id)
+        if before.config_sequence:
+            self._one(kept)
+        changed, _ = self._one(in_one_write(change, kept))
         return changed
 
     def bounds(self, tenant_id: str) -> BoundsInForce:
         """The bounds in force for a tenant."""
         return bounds_now(self.context, tenant_id)
-
-    def keep_policies(self) -> None:
-        """Keep every tenant's policies as this release reads them: a later one has to explain today's decisions."""
-        for tenant_id in self.context.store.tenants():
-            # The platform keeps keys and stops, and has no bounds.
-            if tenant_id == PLATFORM:
-                continue
-            try:
-                self._one(bounds_flow.keep_policies_unit(tenant_id))
-            except Exception:
-                # What one tenant has stored keeps no process from starting for the others.
-                log.exception("the policies of tenant %s could not be kept", tenant_id)
 
     check_policies = FlowMethod(bounds_flow.rules_of)
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import msgspec
 import orjson
 import rfc8785
 
 _LEAVES = frozenset({str, bool, int, type(None)})
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
 def canonical(value: Any) -> bytes:
@@ -34,6 +36,14 @@ def canonical(value: Any) -> bytes:
     except TypeError:  # a key that is not text, an integer that does not fit, a lone surrogate: rfc8785 says which
         pass
     return rfc8785.dumps(value)
+
+
+def canonical_plain(value: Any) -> bytes:
+    """
+    The same for a value of Remit's own that holds only text, yes, no, null, whole numbers that fit, and objects with
+    ASCII keys: several times faster, because nobody has to look. A `msgspec.Raw` in it stands as it is.
+    """
+    return _encode_sorted(value)
 
 
 def _numbers_are_plain(value: Any) -> bool:

@@ -57,6 +57,13 @@ class NeverSeen(NotFound):
         )
 
 
+class NotAnApproval(CallerMistake):
+    """An event that claims to announce an approval, and none stands behind it. Nothing was started."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"the event announces no approval: {problem}")
+
+
 class Unauthenticated(CallerMistake):
     """Nobody known is asking."""
 
@@ -121,6 +128,16 @@ class DigestChanged(Conflict):
             f"intent {action_intent_id!r} has digest {current[:12]}… and you approved {seen[:12]}…; "
             "look at it again and approve what you see"
         )
+
+
+class ConfigMissing(RemitError):
+    """What the operator has to set up is missing, by its `name`; nothing was done."""
+
+    code = "CONFIG_MISSING"
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        super().__init__(f"{self.code}: {name} {problem}")
 
 
 class TryLater(RemitError):

@@ -6,9 +6,10 @@ import math
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
+from msgspec import Raw
 from pydantic import Field, JsonValue, ValidationError
 
-from remit.core.canonical import canonical, digest_of
+from remit.core.canonical import canonical, canonical_plain, digest_of
 from remit.core.errors import IntentIdReused, InvalidInput
 from remit.core.values import (
     ActionTypeName,
@@ -84,6 +85,11 @@ class ActionIntentV1(Record, frozen=True):
     supersedes: str | None
     registry_version: int | None
     digest: Digest
+
+    def canonical(self) -> bytes:
+        # Only these two hold numbers and names of the caller's own.
+        confidence = None if self.confidence_score is None else Raw(canonical(self.confidence_score))
+        return canonical_plain(self.changed(parameters=Raw(canonical(self.parameters)), confidence_score=confidence))
 
 
 def parse_proposal(data: Any) -> Proposal:

@@ -6,6 +6,7 @@ and nothing of what it means.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from remit.core.gate.action_type import ActionType
@@ -51,12 +52,14 @@ class PolicyVersion(Document):
 class Kind(Generic[R]):
     """
     One kind of record. `contended` records are locked, or checked for change, from read to write;
-    the others are written once, or only under a contended one.
+    the others are written once, or only under a contended one. Of `timed` ones each says in its `due_at` when it has to
+    be looked at, and is found by that over all tenants.
     """
 
     name: str
     model: type[R]
     contended: bool = False
+    timed: bool = False
 
 
 class Key(NamedTuple, Generic[R]):
@@ -71,8 +74,8 @@ KINDS: dict[str, Kind[Any]] = {}
 """Every kind by name, in the order in which a store locks them."""
 
 
-def _kind(name: str, model: type[R], *, contended: bool = False) -> Kind[R]:
-    kind = Kind(name, model, contended)
+def _kind(name: str, model: type[R], *, contended: bool = False, timed: bool = False) -> Kind[R]:
+    kind = Kind(name, model, contended, timed)
     KINDS[name] = kind
     return kind
 
@@ -92,10 +95,12 @@ SESSION = _kind("sessions", Session)
 SIGN_IN_LINK = _kind("sign_in_links", SignInLink, contended=True)
 CONSUMER = _kind("consumers", LedgerConsumer, contended=True)
 DAILY_COUNTS = _kind("daily_counts", DailyCounts)
-NOTIFICATION_STATE = _kind("notification_states", NotificationState)
+NOTIFICATION_STATE = _kind("notification_states", NotificationState, timed=True)
 SUBSCRIPTION = _kind("subscriptions", Subscription, contended=True)
-OUTBOX = _kind("outboxes", Outbox, contended=True)
+OUTBOX = _kind("outboxes", Outbox, contended=True, timed=True)
 DELIVERY = _kind("deliveries", Delivery)
+
+TIMED = tuple(kind.name for kind in KINDS.values() if kind.timed)
 
 CHAIN: Kind[IntentHistory] = Kind("chains", IntentHistory)
 """One intent's chain, read as records. It is never put: it grows by a write's entries."""
@@ -112,9 +117,20 @@ def chain_key(tenant_id: str, action_intent_id: str) -> Key[IntentHistory]:
     return Key(CHAIN, tenant_id, action_intent_id)
 
 
+def due_at(record: Stored) -> datetime | None:
+    """When a record of a `timed` kind has to be looked at; `None` for never."""
+    assert isinstance(record, NotificationState | Outbox)
+    return record.due_at
+
+
 def type_id(name: str, version: int) -> str:
     """The id of one version of an action type."""
     return f"{name}@{version}"
+
+
+def start_key(tenant_id: str, subscription_id: str) -> Key[LedgerConsumer]:
+    """From where on in the ledger a subscription is told."""
+    return Key(CONSUMER, tenant_id, f"from|{subscription_id}")
 
 
 def outbox_key(tenant_id: str, subscription_id: str, notice: NoticeKind) -> Key[Outbox]:

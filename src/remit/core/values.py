@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self, cast
 
 import msgspec
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+)
 
+from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:@-]{1,128}$")]
@@ -121,16 +132,24 @@ WireTime = Annotated[AwareDatetime, BeforeValidator(_from_wire), AfterValidator(
 """A time as a caller sends it: RFC 3339 with an offset, or an aware `datetime`."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+_encode = msgspec.json.Encoder().encode
+
+
+# Immutable values cannot hold each other, so the collector of such circles need not look at them.
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A value that Remit writes and reads often. Immutable; a change makes a new one with `changed`."""
 
     def wire(self) -> dict[str, Any]:
         """As JSON values, `None` kept."""
         return cast(dict[str, Any], msgspec.to_builtins(self))
 
+    def canonical(self) -> bytes:
+        """The RFC 8785 form of `wire`. A kind whose fields are known to be plain says so by writing it faster."""
+        return canonical(self.wire())
+
     def to_json(self) -> str:
         """As it is stored; `from_json` reads it again."""
-        return msgspec.json.encode(self).decode()
+        return _encode(self).decode()
 
     def changed(self, **changes: Any) -> Self:
         """A copy with these fields changed, which are not checked again."""
@@ -181,13 +200,39 @@ class Document(BaseModel):
 
     @classmethod
     def from_wire(cls, data: Any) -> Self:
-        """From JSON values. Raises `ValueError`."""
-        return cls.model_validate(data)
+        """From JSON values that were stored; fields that a newer version added are left aside. Raises `ValueError`."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            return cls.model_validate(_without_unknown(copy.deepcopy(data), error))
 
     @classmethod
     def from_json(cls, body: str | bytes) -> Self:
-        """From what `to_json` wrote. Raises `ValueError`."""
-        return cls.model_validate_json(body)
+        """From what `to_json` wrote; fields that a newer version added are left aside. Raises `ValueError`."""
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            known = _without_unknown(msgspec.json.decode(body), error)
+            return cls.model_validate_json(msgspec.json.encode(known))
+
+
+def _without_unknown(data: Any, error: ValidationError) -> Any:
+    """The data without the fields that nothing is known of. Raises `error` if something else is wrong with it."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(each["type"] != "extra_forbidden" for each in found):
+        raise error
+    for each in found:
+        _remove(data, each["loc"])
+    return data
+
+
+def _remove(data: Any, path: Sequence[str | int]) -> None:
+    held = data
+    for name in path[:-1]:
+        # Where one of several models fits, the path names the model too.
+        inside = name in held if isinstance(held, dict) else isinstance(held, list) and isinstance(name, int)
+        held = held[name] if inside else held
+    held.pop(path[-1], None)
 
 
 Stored = Record | Document
@@ -203,6 +248,7 @@ class Request(BaseModel):
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
+@lru_cache(maxsize=1024)
 def parse_duration(text: str) -> timedelta:
     """`"90d"`, `"12h"`, `"30m"`, `"45s"`, `"2w"`. Raises `ValueError` for anything else, and for none at all."""
     match = re.fullmatch(r"([1-9]\d{0,6})([smhdw])", text)

@@ -644,7 +644,7 @@ class DayAnswer(TypedDict):
 
 
 class TallyAnswer(TypedDict):
-    """What each day came to. Before `counted_to` nothing is missing; null before anything was counted."""
+    """Counts of each day. `counted_to` is the time of the latest entry that is counted; null before any was."""
 
     tenant_id: str
     timezone: str

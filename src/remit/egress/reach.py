@@ -7,11 +7,9 @@ import ssl
 from collections.abc import Sequence
 from functools import cached_property
 
-import httpx
-
 from remit.egress.addresses import Resolve, permitted, system_resolve
 from remit.egress.hosts import PrivateHosts
-from remit.egress.wire import Deadline, HttpRequest, HttpResponse, exchange
+from remit.egress.wire import Deadline, HttpRequest, HttpResponse
 
 
 class Egress:
@@ -33,10 +31,15 @@ class Egress:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
+        import httpx
+
         return self._own_tls or httpx.create_ssl_context(trust_env=False)
 
     def ask(self, outgoing: HttpRequest, allowed_hosts: Sequence[str], deadline: Deadline) -> HttpResponse:
         """Send it once; a redirect is an answer. Raises `Failure`."""
+        # Imported here: only who calls somebody needs an HTTP client.
+        from remit.egress.connection import exchange
+
         for secret in outgoing.carries:
             secret.check_destination(outgoing.host, outgoing.port)
         addresses = permitted(outgoing.host, outgoing.port, allowed_hosts, self._private_hosts, self._resolve)

@@ -15,6 +15,7 @@ from remit.egress.hosts import HostPattern
 from remit.egress.redaction import masked
 
 TOOL_ENVIRONMENT = "REMIT_TOOL_ENVIRONMENT"
+SECRET_UNREADABLE = "SECRET_UNREADABLE"  # noqa: S105 - the code of a failure, no password
 LONGEST_MESSAGE = 500
 LONGEST_ID = 512
 SHORTEST_PART = 6
@@ -161,7 +162,7 @@ class CallSecrets:
             secret = self._source.find(self._tenant_id, name)
         except TryLater as error:
             # Nothing was sent, so it can be asked again.
-            raise Failure("DOWNSTREAM", "SECRET_UNREADABLE", str(error)) from None
+            raise Failure("DOWNSTREAM", SECRET_UNREADABLE, str(error)) from None
         except InvalidInput as error:
             raise Failure("VALIDATION", "VARIABLE_UNUSABLE", str(error)) from None
         if secret is None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 KEPT_S = 300.0
 """After this a rotated secret is read anew."""
+KEPT_ON_S = 60.0
+"""And so much longer while it cannot be read."""
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 2, 5
 
 
@@ -47,12 +49,21 @@ class SecretsManager:
         """`None` if there is none. Raises `TryLater` if it cannot be read, `InvalidInput` if it is no such object."""
         secret_id = f"{self._prefix}/{tenant_id.replace(':', '+')}/{name}"
         until, secret = self._kept.get(secret_id, (0.0, None))
-        if secret is None or self._clock() >= until:
+        now = self._clock()
+        if secret is not None and now < until:
+            return secret
+        try:
             text = self._text(secret_id)
-            if text is None:
-                return None
-            secret = Secret(name, *_understood(text, secret_id))
-            self._kept[secret_id] = (self._clock() + KEPT_S, secret)
+        except TryLater:
+            # It may have been read for a call that is marked by now.
+            if secret is not None and now < until + KEPT_ON_S:
+                return secret
+            raise
+        if text is None:
+            self._kept.pop(secret_id, None)
+            return None
+        secret = Secret(name, *_understood(text, secret_id))
+        self._kept[secret_id] = (now + KEPT_S, secret)
         return secret
 
     def _text(self, secret_id: str) -> str | None:

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import NamedTuple
 
 from remit.core.ledger.entries import EventType, LedgerEntry
-from remit.core.ledger.position import FOLLOWERS_MARKS, LATEST, LedgerConsumer, LedgerCursor, LedgerPosition
+from remit.core.ledger.position import FOLLOWERS_MARKS, LedgerConsumer, LedgerCursor, LedgerPosition
 from remit.flow.context import Context
-from remit.ports import entry_cursor
+from remit.ports import LedgerPage, entry_cursor
 
 MOST_UNREAD = 2000
-"""The most entries that one look after a bookmark takes, but for those that may still be joined by late ones."""
+"""About how many entries one look takes."""
 MOST_DAYS = 60
-"""The most different days in one look: a follower that writes something for each has to fit into one write."""
+"""The most different days in one look: a consumer that writes something for each has to fit into one write."""
 _PAGES = (20, 500)
-_INSTANT = timedelta(milliseconds=1)
-_STEP = timedelta(seconds=1)
-"""A stretch: where so much happens that only what settled is read, so much more settles before it is read on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
     """
-    What is new to a follower, in order, and the follower after it.
+    What is new to a consumer, in the order in which it was taken in, and the consumer after it.
 
     Without anything new and `more` there is nothing to write down: looking again finds the same.
     """
@@ -32,62 +30,48 @@ class Unread:
     entries: list[LedgerEntry]
     after: LedgerConsumer
     more: bool
+    positions: dict[datetime, str]
+    """By the moment of entries, the position behind the last of it."""
 
 
-def unread(
-    context: Context, tenant_id: str, event_types: Sequence[EventType], follower: LedgerConsumer, now: datetime
-) -> Unread:
-    """
-    What the follower has not met.
+class Progress(NamedTuple):
+    """What one bounded look at one tenant came to: was anything written down, and may there be more already?"""
 
-    A few entries are told of at once. Of more than a bookmark can name, those are, bit by bit, that are too old
-    for a late one to come between them.
-    """
-    bookmark = LedgerCursor.parse(follower.bookmark, most=FOLLOWERS_MARKS)
-    entries = entries_after(context, tenant_id, event_types, bookmark.place, None, FOLLOWERS_MARKS)
-    if entries is not None and _of_few_days(entries):
-        # What has settled and fills a page is left behind once, or every further look would read it again.
-        settled = sum(LedgerPosition.of(entry).at < now - LATEST for entry in entries) >= _PAGES[0]
-        return _told(entries, bookmark, now - LATEST, follower.stretch_s, more=settled)
-    if bookmark.place.at > now - LATEST - _STEP:
-        return Unread([], follower, more=False)
-    entries, stretch = _stretch(context, tenant_id, event_types, bookmark.place, follower.stretch_s, now - LATEST)
-    upper = bookmark.place.at + stretch
-    # Where little happened, twice as much time is read next.
-    wider = 2 if len(entries) < MOST_UNREAD // 2 else 1
-    return _told(entries, bookmark, upper, stretch.total_seconds() * wider, more=True)
+    moved: bool
+    more: bool
 
 
-def _told(
-    entries: Sequence[LedgerEntry], bookmark: LedgerCursor, upper: datetime, stretch_s: float, *, more: bool
-) -> Unread:
-    new = [entry for entry in entries if not bookmark.has(LedgerPosition.of(entry))]
-    for entry in entries:
-        bookmark.passed(LedgerPosition.of(entry))
-    bookmark.settle(upper)
-    return Unread(new, LedgerConsumer(bookmark=bookmark.text(), stretch_s=stretch_s), more)
+NOTHING_NEW = Progress(moved=False, more=False)
 
 
-def _stretch(
-    context: Context,
-    tenant_id: str,
-    event_types: Sequence[EventType],
-    place: LedgerPosition,
-    stretch_s: float,
-    horizon: datetime,
-) -> tuple[list[LedgerEntry], timedelta]:
-    """The entries of some time after `place`, and how much time that is."""
-    stretch = min(timedelta(seconds=stretch_s), horizon - place.at)
+def unread(context: Context, tenant_id: str, event_types: Sequence[EventType], consumer: LedgerConsumer) -> Unread:
+    """A bounded part of what the consumer has not met."""
+    if consumer.bookmark and not consumer.position:
+        # Written down before anything is read by it: what comes from now on is not what the bookmark speaks of.
+        return Unread([], _carried_over(context, tenant_id, consumer), True, {})
+    page = _page_of_few_days(context, tenant_id, event_types, consumer.position)
+    entries = consumer.unmet(page.entries)
+    positions = {datetime.fromisoformat(entry.at): behind for entry, behind in page.entries}
+    return Unread(entries, consumer.at(page.position, entries), page.more, positions)
+
+
+def _carried_over(context: Context, tenant_id: str, consumer: LedgerConsumer) -> LedgerConsumer:
+    """From a release that remembered a time: read on from there, and leave out what it has met."""
+    read_to = LedgerCursor.parse(consumer.bookmark, most=FOLLOWERS_MARKS).place.at
+    return consumer.changed(
+        bookmark_to=context.store.ledger_position(tenant_id),
+        position=context.store.ledger_position(tenant_id, since=read_to),
+        latest_at=read_to,
+    )
+
+
+def _page_of_few_days(context: Context, tenant_id: str, event_types: Sequence[EventType], after: str) -> LedgerPage:
+    limit = MOST_UNREAD
     while True:
-        most = MOST_UNREAD if stretch > _INSTANT else None
-        entries = entries_after(context, tenant_id, event_types, place, place.at + stretch, most)
-        if entries is not None and _of_few_days(entries):
-            return entries, stretch
-        stretch /= 2
-
-
-def _of_few_days(entries: Sequence[LedgerEntry]) -> bool:
-    return len({entry.at[:10] for entry in entries}) <= MOST_DAYS
+        page = context.store.ledger_after(tenant_id, event_types, after, limit)
+        if limit == 1 or len({entry.at[:10] for entry, _ in page.entries}) <= MOST_DAYS:
+            return page
+        limit //= 2
 
 
 def entries_after(
@@ -98,7 +82,7 @@ def entries_after(
     upper: datetime | None,
     most: int | None,
 ) -> list[LedgerEntry] | None:
-    """The entries after `place` and before `upper`, in order; `None` if they are more than `most`."""
+    """The entries after `place` and before `upper`, in order of time; `None` if they are more than `most`."""
     after = LedgerPosition(upper, "").cursor() if upper else None
     found: list[LedgerEntry] = []
     page = _PAGES[0]

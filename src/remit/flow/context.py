@@ -61,7 +61,7 @@ class CaseWriter:
     def case(self) -> Case:
         """The case as it is now."""
         if self._changes:
-            self._case = self._case.changed(**{**self._changes, "chain": self._head, "updated_at": self.now})
+            self._case = self._case.changed(**{**self._changes, "updated_at": self.now})
             self._changes = {}
         return self._case
 
@@ -84,8 +84,7 @@ class CaseWriter:
             at=self.now,
         )
         self._writes.entries.append(entry)
-        self._head = entry.head
-        self.update(chain=self._head)
+        self._head = self._changes["chain"] = entry.head
 
     def update(self, **changes: Any) -> None:
         """Change the case."""
@@ -228,7 +227,8 @@ def in_one_write(first: UnitOfWork[S], second: UnitOfWork[T]) -> UnitOfWork[tupl
             entries=[*before.entries, *then.entries],
         )
 
-    return UnitOfWork(reads=[*dict.fromkeys([*first.reads, *second.reads])], decide=change, then_reads=more)
+    reads = [*dict.fromkeys([*first.reads, *second.reads])]
+    return UnitOfWork(reads=reads, decide=change, then_reads=more, new=first.new)
 
 
 def _once_for_what_it_sees(unit: UnitOfWork[T]) -> Callable[[Snapshot], Writes[T]]:

@@ -14,7 +14,8 @@ from typing import Any
 from remit.core.errors import RemitError
 from remit.core.execution.approval import Approval, approve, approved_data, reserved
 from remit.core.execution.publication import has_left, is_reserved
-from remit.core.gate.budget import BudgetInForce, Usage
+from remit.core.gate.bounds import BoundsInForce
+from remit.core.gate.budget import Usage
 from remit.core.gate.decision import (
     INTENT_NOT_FOUND,
     MISSING_INPUT,
@@ -103,7 +104,7 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> UnitOfWo
         if case is not None and (case.decided or case.account_id != request.account_id):
             return ()
         # Also where nothing is there: a store may ask ahead, for whatever it may come to.
-        return _usage_keys(request, bounds_of(snapshot, tenant_id).budget(request.account_id, now))
+        return _usage_keys(bounds_of(snapshot, tenant_id), request, now)
 
     def change(snapshot: Snapshot) -> Writes[GateAnswer]:
         case, history = snapshot.get(case_at), snapshot.get(chain_at)
@@ -114,13 +115,11 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> UnitOfWo
         if case.decided:
             return Writes(answer=_earlier_answer(case, history))
         bounds = bounds_of(snapshot, tenant_id)
-        budget = bounds.budget(intent.account_id, now)
-        usages = {key.id: snapshot.get(key) for key in _usage_keys(request, budget)}
+        usages = {key.id: snapshot.get(key) for key in _usage_keys(bounds, request, now)}
         verdict = decide(
             GateInput(
                 intent=intent,
                 bounds=bounds,
-                budget=budget,
                 stops=[stops for stops in map(snapshot.get, stops_at) if stops is not None],
                 usages={usage_id: usage for usage_id, usage in usages.items() if usage is not None},
                 edited_by=case.edited_by,
@@ -143,8 +142,9 @@ def _is_meant(request: GateRequest, intent: ActionIntentV1) -> bool:
     return intent.account_id == request.account_id and request.proposed_by in (None, intent.proposed_by)
 
 
-def _usage_keys(request: GateRequest, budget: BudgetInForce) -> list[Key[Usage]]:
-    return [Key(USAGE, request.tenant_id, usage_id) for usage_id in budget.usage_ids(request.account_id)]
+def _usage_keys(bounds: BoundsInForce, request: GateRequest, now: datetime) -> list[Key[Usage]]:
+    usage_ids = bounds.plans.account(request.account_id, now).usage_ids
+    return [Key(USAGE, request.tenant_id, usage_id) for usage_id in usage_ids]
 
 
 def _reserve(

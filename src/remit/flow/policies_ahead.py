@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 from remit.core.errors import RemitError
 from remit.core.gate.bounds import BoundsInForce
-from remit.core.gate.decision import ask_policy
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.records import chain_key
 from remit.flow.context import Context, bounds_key, bounds_of
@@ -62,8 +61,7 @@ class PoliciesAhead:
             bounds = known[intent.tenant_id]
             # Those of the platform alone take no time.
             if bounds.bounds.policies:
-                mode = bounds.mode(intent.account_id, intent.action_type)
-                ask_policy(intent, bounds, mode, bounds.budget(intent.account_id, now), now)
+                bounds.plans.action(intent.account_id, intent.action_type, now).ask(intent)
 
     def _bounds(self, context: Context, tenants: set[str], now: datetime) -> dict[str, BoundsInForce]:
         known = {name: self._known[name] for name in tenants if name in self._known}

@@ -20,7 +20,10 @@ def named(context: Context, data: Any) -> Proposal | RemitError:
         return proposal
     if proposal.action_intent_id is not None:
         return proposal
-    return proposal.model_copy(update={"action_intent_id": context.new_id()})
+    own = proposal.model_copy(update={"action_intent_id": context.new_id()})
+    # It is not what the caller sent (`_is_made_up`).
+    own.model_fields_set.discard("action_intent_id")
+    return own
 
 
 def propose_unit(
@@ -34,7 +37,8 @@ def propose_unit(
     tenant_id = proposal.tenant_id
     action_intent_id = proposal.action_intent_id or context.new_id()
     chain_at, bounds_at = chain_key(tenant_id, action_intent_id), bounds_key(tenant_id)
-    keys: list[Key[Any]] = [case_key(tenant_id, action_intent_id), chain_at, bounds_at]
+    own: list[Key[Any]] = [case_key(tenant_id, action_intent_id), chain_at]
+    keys = [*own, bounds_at]
     if proposal.supersedes:
         keys.append(case_key(tenant_id, proposal.supersedes))
 
@@ -63,7 +67,12 @@ def propose_unit(
             _supersede(context, snapshot, intent, writes, now, edited_by)
         return writes
 
-    return UnitOfWork(reads=keys, decide=change)
+    return UnitOfWork(reads=keys, decide=change, new=own if _is_made_up(proposal) else ())
+
+
+def _is_made_up(proposal: Proposal) -> bool:
+    """Was its id made for it (`named`)? Then nobody can have used it."""
+    return "action_intent_id" not in proposal.model_fields_set
 
 
 def _supersede(

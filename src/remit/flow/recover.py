@@ -58,7 +58,7 @@ class Recovered:
 
 
 def recover_tenant(
-    context: Context, tenant_id: str, now: datetime, *, by: str, kept: Iterable[KeptHead] = ()
+    context: Context, tenant_id: str, now: datetime, *, by: str, kept: Iterable[KeptHead] | None = None
 ) -> Recovered:
     """
     Look at one tenant and end what is open. Autonomy is stopped already. `kept` are the heads of an export that may

@@ -120,8 +120,9 @@ def _approved(
         publication=reserved(approval),
         voted_by=[],
     )
-    told = {"approvers": [each.voted_by for each in votes], "credential": last.credential.wire()}
-    writer.append("ACTION_APPROVED", approved_data(approval, config_sequence, **told), actor=last.voted_by)
+    approvers = [each.voted_by for each in votes]
+    data = approved_data(approval, config_sequence, approvers=approvers, credential=last.credential)
+    writer.append("ACTION_APPROVED", data, actor=last.voted_by)
     writer.enqueue()
     return writer.writes(approval)
 

@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from remit.core.errors import ConfigMissing
 from remit.ports import DELIVERED, REFUSED, UNCONFIRMED, Message, Receipt
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class EventBridgePublisher:
     def __init__(self, client: EventBridgeClient, bus: str) -> None:
         """`client` must not wait long or retry by itself: `open` makes such a one."""
         self._client, self._bus = client, bus
+        self._is_there = False
 
     @classmethod
     def open(cls, bus: str, *, region: str | None = None, endpoint_url: str | None = None) -> Self:
@@ -56,10 +58,28 @@ class EventBridgePublisher:
         )
         return cls(boto3.client("events", region_name=region, endpoint_url=endpoint_url, config=patience), bus)
 
+    def check(self) -> None:
+        """Raises `ConfigMissing` if there is no such bus; looked at once, and again after it did not confirm."""
+        if self._is_there:
+            return
+        try:
+            self._client.describe_event_bus(Name=self._bus)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code", "") == "ResourceNotFoundException":
+                raise ConfigMissing("REMIT_SENDER_URL", f"names the bus {self._bus!r}, which is not there") from error
+            # Without the right to look, sending will tell.
+        except (BotoCoreError, ResponseParserError) as error:
+            log.warning("whether the bus %s is there could not be found out: %s", self._bus, error)
+            return
+        self._is_there = True
+
     def send(self, messages: Sequence[Message]) -> list[Receipt]:
         """One receipt a message, in order."""
         entries = [self._entry(message) for message in messages]
-        return [receipt for some in _calls(entries) for receipt in self._send(some)]
+        receipts = [receipt for some in _calls(entries) for receipt in self._send(some)]
+        if any(receipt.outcome == UNCONFIRMED for receipt in receipts):
+            self._is_there = False
+        return receipts
 
     def _entry(self, message: Message) -> Entry:
         event = message.event

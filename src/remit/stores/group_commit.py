@@ -1,9 +1,12 @@
 """
 Group commit without a thread of its own: whoever comes first carries out everybody's work.
 
-A caller that finds nobody at work leads: it takes all that is waiting (its own turn first), carries it
+A caller that finds nobody at work leads: it takes what is waiting (its own turn first), carries it
 out in one transaction, wakes the others with their answers, and names the next leader among those who
 came in the meantime. A caller who is alone pays for no hand-over.
+
+Calls wait in one line a tenant, and the lines take turns: however much one tenant sends, another one's call is in the
+next transaction.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from remit.ports import UnitOfWork
 
 MOST_UNITS = 500
 """In one transaction, unless a single call brings more."""
+MOST_DECIDING_S = 0.02
+"""The time after which a transaction begins no further call: what is left of the group waits for the next one."""
 
 
 Find = Callable[[Any], Sequence[UnitOfWork[Any]]]
@@ -26,11 +31,12 @@ Find = Callable[[Any], Sequence[UnitOfWork[Any]]]
 class PendingCall:
     """One call that waits for its answers."""
 
-    __slots__ = ("_answers", "_error", "_wake", "find", "leads", "settled", "units")
+    __slots__ = ("_answers", "_error", "_wake", "find", "leads", "settled", "tenant_id", "units")
 
     def __init__(self, units: Sequence[UnitOfWork[Any]], find: Find | None = None) -> None:
         """With `find`, the units are found when the transaction has begun, each time that it begins."""
         self.units, self.find = units, find
+        self.tenant_id = units[0].reads[0].tenant_id if units and units[0].reads else ""
         self.settled = False
         self.leads = False
         self._answers: list[Any] = []
@@ -56,20 +62,70 @@ class PendingCall:
         self._wake.release()
 
 
+class _Lines:
+    """Calls that wait: one line a tenant, and the lines in turns."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, deque[PendingCall]] = {}
+        self._turns: deque[str] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._turns)
+
+    def first(self) -> PendingCall:
+        """The one whose turn it is."""
+        return self._lines[self._turns[0]][0]
+
+    def add(self, call: PendingCall) -> None:
+        if call.tenant_id not in self._lines:
+            self._lines[call.tenant_id] = deque()
+            self._turns.append(call.tenant_id)
+        self._lines[call.tenant_id].append(call)
+
+    def take(self) -> PendingCall:
+        """The one whose turn it is; its tenant's next one comes after those of all others."""
+        tenant_id = self._turns.popleft()
+        call = self._lines[tenant_id].popleft()
+        if self._lines[tenant_id]:
+            self._turns.append(tenant_id)
+        else:
+            del self._lines[tenant_id]
+        return call
+
+    def put_back(self, calls: Sequence[PendingCall]) -> None:
+        """Taken and not carried out: they come first again, in their order."""
+        for call in reversed(calls):
+            if call.tenant_id in self._lines:
+                self._turns.remove(call.tenant_id)
+            self._turns.appendleft(call.tenant_id)
+            self._lines.setdefault(call.tenant_id, deque()).appendleft(call)
+
+    def remove(self, call: PendingCall) -> None:
+        line = self._lines.get(call.tenant_id, deque())
+        if call in line:
+            line.remove(call)
+            if not line:
+                del self._lines[call.tenant_id]
+                self._turns.remove(call.tenant_id)
+
+
 class GroupCommit:
-    """`carry_out` is given some calls and settles each; it is never called twice at a time."""
+    """
+    `carry_out` is given some calls and settles the first of them at least; what it leaves waits for the next group.
+    It is never called twice at a time.
+    """
 
     def __init__(self, carry_out: Callable[[list[PendingCall]], None]) -> None:
         self._carry_out = carry_out
         self._mutex = threading.Lock()
-        self._waiting: deque[PendingCall] = deque()
+        self._waiting = _Lines()
         self._led = False
 
     def submit(self, units: Sequence[UnitOfWork[Any]], find: Find | None = None) -> list[Any]:
         """The answers. Raises what this caller's own call failed with."""
         call = PendingCall(units, find)
         with self._mutex:
-            self._waiting.append(call)
+            self._waiting.add(call)
             call.leads = not self._led
             self._led = True
         if not call.leads:
@@ -84,8 +140,7 @@ class GroupCommit:
         except BaseException:
             # Interrupted: nobody may wait for a leader who has left.
             with self._mutex:
-                if call in self._waiting:
-                    self._waiting.remove(call)
+                self._waiting.remove(call)
                 if call.leads:
                     self._name_leader()
             raise
@@ -100,18 +155,18 @@ class GroupCommit:
     def _take(self) -> list[PendingCall]:
         """At least one turn; the leader's own is the first."""
         with self._mutex:
-            calls = [self._waiting.popleft()]
+            calls = [self._waiting.take()]
             units = len(calls[0].units)
-            while self._waiting and units + len(self._waiting[0].units) <= MOST_UNITS:
-                calls.append(self._waiting.popleft())
+            while self._waiting and units + len(self._waiting.first().units) <= MOST_UNITS:
+                calls.append(self._waiting.take())
                 units += len(calls[-1].units)
         return calls
 
     def _hand_over(self, calls: list[PendingCall]) -> None:
         others = calls[1:]
         with self._mutex:
-            # Only a leader that was interrupted leaves turns unsettled.
-            self._waiting.extendleft(call for call in reversed(others) if not call.settled)
+            # What took too long, or a leader that was interrupted, leaves some unsettled.
+            self._waiting.put_back([call for call in others if not call.settled])
             self._name_leader()
         for call in others:
             if call.settled:
@@ -120,5 +175,5 @@ class GroupCommit:
     def _name_leader(self) -> None:
         self._led = bool(self._waiting)
         if self._led:
-            self._waiting[0].leads = True
-            self._waiting[0].wake()
+            self._waiting.first().leads = True
+            self._waiting.first().wake()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -16,9 +17,21 @@ from remit.core.errors import RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case, Status
-from remit.core.records import CASE, CHAIN, KINDS, Key, Kind
+from remit.core.records import CASE, CHAIN, KINDS, Key, Kind, due_at
 from remit.core.values import Stored
-from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, UnitOfWork, Writes, needed
+from remit.ports import (
+    CaseFilter,
+    ChangedTenants,
+    Claim,
+    LedgerPage,
+    QueueLine,
+    QueuePlace,
+    Snapshot,
+    UnitOfWork,
+    Writes,
+    needed,
+)
+from remit.stores.turns import QueuedTool, chosen, in_turns, last_of
 from remit.stores.units import (
     RecordId,
     RecordSnapshot,
@@ -27,9 +40,9 @@ from remit.stores.units import (
     check_may_put,
     cursor_of,
     first_of_each,
-    in_turns,
     queue_line,
     record_id,
+    tenants_in_turn,
 )
 
 T = TypeVar("T")
@@ -47,6 +60,8 @@ class MemoryStore:
         self._lock = threading.RLock()
         self._records: dict[str, dict[tuple[str, str], Stored]] = {name: {} for name in KINDS}
         self._chains: dict[_Chain, list[LedgerEntry]] = {}
+        self._ledger: list[LedgerEntry] = []
+        self._claimed_last: QueuedTool | None = None
 
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         with self._lock:
@@ -87,24 +102,39 @@ class MemoryStore:
             if (case.expires_at <= now and case.status == "APPROVED")
             or (not case.queued and case.due_at is not None and case.due_at <= now)
         ]
-        return sorted(due, key=_by_due)[:limit]
+        due.sort(key=_by_due)
+        moving = tenants_in_turn([case for case in due if case.status in MOVING], limit, _tenant_of)
+        resting = [case for case in due if case.status not in MOVING]
+        return moving + tenants_in_turn(resting, limit - len(moving), _tenant_of)
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
+    def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
         with self._lock:
-            taken = in_turns(sorted(self._queued(now, connectors), key=_by_due), limit)
+            records = list(self._records[kind.name].items())
+        due = [(at, tenant, id, record) for (tenant, id), record in records if (at := due_at(record)) and at <= now]
+        due.sort(key=lambda each: each[:3])
+        return [(tenant, cast(S, record)) for _, tenant, _, record in due[:limit]]
+
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
+        with self._lock:
+            tools = self._queued(wanted)
+            lists = in_turns(sorted(tools), self._claimed_last)
+            taken = chosen(lists, wanted, lambda tool, limit: tools[tool][:limit])
+            self._claimed_last = last_of(taken, self._claimed_last)
             return self.transact([unit_for(case) for case in taken])
 
-    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:
-        return bool(self._queued(now, connectors))
+    def has_queued(self, wanted: Claim) -> bool:
+        return any(wanted.places.room_for(tool.tenant_id, tool.action_type) for tool in self._queued(wanted))
 
-    def _queued(self, now: datetime, connectors: Sequence[str]) -> list[Case]:
-        return [
-            case
-            for case in self._cases()
-            if case.queued and case.connector in connectors and case.due_at is not None and case.due_at <= now
-        ]
+    def _queued(self, wanted: Claim) -> dict[QueuedTool, list[Case]]:
+        found: dict[QueuedTool, list[Case]] = {}
+        for case in sorted(self._cases(), key=_by_due):
+            if case.queued and case.connector in wanted.connectors and case.due_at and case.due_at <= wanted.now:
+                found.setdefault(QueuedTool.of(case), []).append(case)
+        return found
+
+    def watch(self, queued: Callable[[], None]) -> AbstractContextManager[None]:  # noqa: ARG002 - the port's own
+        """Nothing to tell: no other process sees this store."""
+        return nullcontext()
 
     def busy(self) -> bool:
         return any(case.status in MOVING for case in self._cases())
@@ -145,6 +175,32 @@ class MemoryStore:
         found.sort(key=by_time, reverse=True)
         start = None if after is None else cursor_of(after)
         return [entry for entry in found if start is None or by_time(entry) < start][:limit]
+
+    def ledger_after(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> LedgerPage:
+        with self._lock:
+            start, end = int(after or 0), len(self._ledger)
+            places = [n for n in range(start, end) if self._ledger[n].tenant_id == tenant_id]
+            more = len(places) > limit
+            found = [(self._ledger[n], _position(n + 1)) for n in places[:limit]]
+        behind = found[-1][1] if more else _position(max(start, end))
+        return LedgerPage([each for each in found if each[0].event_type in event_types], behind, more)
+
+    def ledger_position(self, tenant_id: str, since: datetime | None = None) -> str:
+        with self._lock:
+            first = (
+                n
+                for n, entry in enumerate(self._ledger)
+                if since is not None and entry.tenant_id == tenant_id and by_time(entry)[0] >= since
+            )
+            return _position(next(first, len(self._ledger)))
+
+    def tenants_after(self, after: str, limit: int) -> ChangedTenants:
+        with self._lock:
+            start = int(after or 0)
+            some = self._ledger[start : start + limit]
+            more = start + len(some) < len(self._ledger)
+        names = list(dict.fromkeys(entry.tenant_id for entry in some))
+        return ChangedTenants(names, _position(start + len(some)), more)
 
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
         with self._lock:
@@ -191,6 +247,7 @@ class MemoryStore:
                 self._records[kind][tenant_id, id] = record
         for entry in call.entries:
             self._chains.setdefault((entry.tenant_id, entry.action_intent_id), []).append(entry)
+        self._ledger += call.entries
 
 
 class _Call:
@@ -231,6 +288,14 @@ class _Call:
         for key, record in [*writes.puts, *((key, None) for key in writes.deletes)]:
             self.written[check_may_put(key, shown)] = record
         self.entries += writes.entries
+
+
+def _position(behind: int) -> str:
+    return f"{behind:012d}"
+
+
+def _tenant_of(case: Case) -> str:
+    return case.tenant_id
 
 
 def _by_due(case: Case) -> tuple[datetime, str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain, islice, zip_longest
@@ -17,6 +17,7 @@ from remit.core.values import Stored, parse_moment
 from remit.ports import QueueLine, QueuePlace
 
 R = TypeVar("R", bound=Stored | IntentHistory)
+T = TypeVar("T")
 RecordId = tuple[str, str, str]
 """Kind, tenant, id: a key without the weight of hashing its kind."""
 Shown = Stored | IntentHistory | None
@@ -61,13 +62,38 @@ def check_may_put(key: Key[Any], shown: RecordSnapshot) -> RecordId:
     return place
 
 
-def in_turns(cases: Sequence[Case], limit: int) -> list[Case]:
+def tenants_in_turn(items: Sequence[T], limit: int, tenant_of: Callable[[T], str]) -> list[T]:
     """The first `limit` of them, one of each tenant in turn; within a tenant in their order."""
-    tenants: dict[str, list[Case]] = {}
-    for case in cases:
-        tenants.setdefault(case.tenant_id, []).append(case)
+    tenants: dict[str, list[T]] = {}
+    for item in items:
+        tenants.setdefault(tenant_of(item), []).append(item)
     rounds = zip_longest(*tenants.values())
-    return list(islice((case for case in chain.from_iterable(rounds) if case is not None), limit))
+    return list(islice((item for item in chain.from_iterable(rounds) if item is not None), max(limit, 0)))
+
+
+def position_of(text: str) -> tuple[str, int]:
+    """A position's own part, and how many entries of the segment behind it are before it. See `after_each`."""
+    whole, _, some = text.partition("#")
+    return whole, int(some) if some else 0
+
+
+def after_each(
+    segments: Iterable[tuple[str, Sequence[LedgerEntry]]], before: str, event_types: Container[str]
+) -> list[tuple[LedgerEntry, str]]:
+    """
+    The entries of segments that come in a row from the position `before`, each with the position behind it.
+
+    A segment is given with the position behind all of it; inside of one, the position says how many entries of it
+    are before it, so that whoever was cut off there goes on with the next.
+    """
+    found = []
+    last, skipped = position_of(before)
+    for position, entries in segments:
+        for number, entry in enumerate(entries, 1):
+            if number > skipped and entry.event_type in event_types:
+                found.append((entry, position if number == len(entries) else f"{last}#{number}"))
+        last, skipped = position, 0
+    return found
 
 
 def cursor_of(text: str) -> tuple[datetime, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -18,7 +19,18 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case, Status
 from remit.core.records import Key, Kind
 from remit.core.values import Stored
-from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, Store, UnitOfWork, Writes
+from remit.ports import (
+    CaseFilter,
+    ChangedTenants,
+    Claim,
+    LedgerPage,
+    QueueLine,
+    QueuePlace,
+    Snapshot,
+    Store,
+    UnitOfWork,
+    Writes,
+)
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
@@ -65,13 +77,17 @@ class StoreWrapper(Store):
     def due(self, now: datetime, limit: int) -> list[Case]:
         return self.inner.due(now, limit)
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
-        return self.inner.claim(now, connectors, limit, unit_for)
+    def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
+        return self.inner.due_records(kind, now, limit)
 
-    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:
-        return self.inner.has_queued(now, connectors)
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
+        return self.inner.claim(wanted, unit_for)
+
+    def has_queued(self, wanted: Claim) -> bool:
+        return self.inner.has_queued(wanted)
+
+    def watch(self, queued: Callable[[], None]) -> AbstractContextManager[None]:
+        return self.inner.watch(queued)
 
     def busy(self) -> bool:
         return self.inner.busy()
@@ -97,6 +113,15 @@ class StoreWrapper(Store):
         self, tenant_id: str, event_types: Sequence[str], account_id: str | None, after: str | None, limit: int
     ) -> list[LedgerEntry]:
         return self.inner.recent(tenant_id, event_types, account_id, after, limit)
+
+    def ledger_after(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> LedgerPage:
+        return self.inner.ledger_after(tenant_id, event_types, after, limit)
+
+    def ledger_position(self, tenant_id: str, since: datetime | None = None) -> str:
+        return self.inner.ledger_position(tenant_id, since)
+
+    def tenants_after(self, after: str, limit: int) -> ChangedTenants:
+        return self.inner.tenants_after(after, limit)
 
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
         return self.inner.export(tenant_id)
@@ -141,10 +166,8 @@ class FaultyStore(StoreWrapper):
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         return self._written(lambda: self.inner.transact(units))
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
-        return self._written(lambda: self.inner.claim(now, connectors, limit, unit_for))
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
+        return self._written(lambda: self.inner.claim(wanted, unit_for))
 
     def _written(self, write: Callable[[], list[T | RemitError]]) -> list[T | RemitError]:
         fault = self._fault_now()
@@ -203,10 +226,8 @@ class PausingStore(StoreWrapper):
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         return self.inner.transact([self._pausing(unit) for unit in units])
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
-        return self.inner.claim(now, connectors, limit, lambda case: self._pausing(unit_for(case)))
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
+        return self.inner.claim(wanted, lambda case: self._pausing(unit_for(case)))
 
     def _pausing(self, unit: UnitOfWork[T]) -> UnitOfWork[T]:
         paused = False

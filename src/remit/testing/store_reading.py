@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, get_args
 
 import pytest
@@ -10,7 +10,9 @@ import pytest
 from remit.core.errors import InvalidInput
 from remit.core.ledger.entries import NO_CHAIN, LedgerEntry
 from remit.core.lifecycle import MOVING, UNANSWERED, Status
-from remit.core.records import CASE, INTERNAL_OBJECT, case_key
+from remit.core.notifications.notice import Notice
+from remit.core.notifications.outbox import Outbox
+from remit.core.records import CASE, INTERNAL_OBJECT, OUTBOX, case_key, outbox_key
 from remit.ports import CaseFilter, QueueLine, Store, case_cursor, entry_cursor, waiting_cursor
 from remit.testing.samples import (
     NOON,
@@ -109,7 +111,7 @@ class ReadingContract(StoreBase):
 
         assert found == [(key.id, record) for key, record in objects]
 
-    def test_due_cases_of_all_tenants_come_the_longest_due_first(self, store: Store) -> None:
+    def test_due_cases_come_in_turns_by_tenant_and_of_each_the_longest_due_first(self, store: Store) -> None:
         store.transact(
             [
                 putting_cases(
@@ -122,9 +124,108 @@ class ReadingContract(StoreBase):
             ]
         )
 
-        assert ids(store.due(NOON, 10)) == ["latest", "late", "now"]
-        assert ids(store.due(NOON, 2)) == ["latest", "late"]
-        assert ids(store.due(NOON + SECOND, 10)) == ["latest", "late", "now", "soon"]
+        assert ids(store.due(NOON, 10)) == ["latest", "now", "late"]
+        assert ids(store.due(NOON, 2)) == ["latest", "now"]
+        assert ids(store.due(NOON + SECOND, 10)) == ["latest", "now", "late", "soon"]
+
+    def test_what_moves_is_due_before_what_rests_however_long_that_is(self, store: Store) -> None:
+        ago = NOON - timedelta(hours=1)
+        resting = [make_case(f"w-{n}", status="AWAITING_APPROVAL", due_at=ago, expires_at=ago) for n in range(30)]
+        store.transact([putting_cases(*resting)])
+        store.transact([putting_cases(make_case("reserved", tenant=OTHER, status="APPROVED", due_at=NOON))])
+
+        assert ids(store.due(NOON, 5))[0] == "reserved"
+        assert len(store.due(NOON, 100)) == 31
+
+    def test_one_tenants_many_due_cases_keep_no_others_from_being_due(self, store: Store) -> None:
+        # More than any store looks at in one go.
+        many = [make_case(f"m-{n:04}", due_at=NOON - SECOND) for n in range(2200)]
+        for start in range(0, len(many), 80):
+            store.transact([putting_cases(*many[start : start + 80])])
+        store.transact([putting_cases(make_case("moving", tenant=OTHER, due_at=NOON))])
+
+        # Nobody moves any of them on: each look begins where the one before it ended.
+        assert any("moving" in ids(store.due(NOON, 50)) for _ in range(3))
+
+    def test_entries_come_in_the_order_in_which_they_were_committed_whatever_their_times(self, store: Store) -> None:
+        start = store.ledger_position(TENANT)
+        times = [NOON, NOON - timedelta(days=400), NOON + timedelta(minutes=10), NOON - SECOND]
+        for number, at in enumerate(times):
+            store.transact([appending(make_entry(f"i-{number}", at=at))])
+        store.transact([appending(make_entry("other's", tenant=OTHER))])
+
+        page = store.ledger_after(TENANT, ["INTENT_PROPOSED"], start, 100)
+
+        assert [entry.action_intent_id for entry, _ in page.entries] == ["i-0", "i-1", "i-2", "i-3"]
+        assert not page.more
+        assert store.ledger_after(TENANT, ["INTENT_PROPOSED"], page.position, 100).entries == []
+
+    def test_reading_on_from_each_position_meets_every_entry_once(self, store: Store) -> None:
+        start = store.ledger_position(TENANT)
+        for number in range(7):
+            first = make_entry(f"i-{number}")
+            store.transact([appending(first, make_entry(f"i-{number}", after=first.head, event="GATE_DECIDED"))])
+        met, position, more = [], start, True
+        while more:
+            page = store.ledger_after(TENANT, ["INTENT_PROPOSED", "GATE_DECIDED"], position, 2)
+            met += [entry.entry_id for entry, _ in page.entries]
+            position, more = page.position, page.more
+
+        assert met == [f"i-{number}.{place}" for number in range(7) for place in (1, 2)]
+
+    def test_positions_sort_as_the_order_does_and_the_position_of_now_is_before_what_comes(self, store: Store) -> None:
+        start = store.ledger_position(TENANT)
+        store.transact([appending(make_entry("before"))])
+        now = store.ledger_position(TENANT)
+        store.transact([appending(make_entry("after"))])
+
+        entries = store.ledger_after(TENANT, ["INTENT_PROPOSED"], start, 10).entries
+        behind = store.ledger_after(TENANT, ["INTENT_PROPOSED"], now, 10).entries
+
+        assert [position > now for _, position in entries] == [False, True]
+        assert [entry.action_intent_id for entry, _ in behind] == ["after"]
+
+    def test_every_entry_of_a_time_and_later_is_behind_the_position_since_then(self, store: Store) -> None:
+        for number in (3, 1, 4, 2, 5):
+            store.transact([appending(make_entry(f"i-{number}", at=NOON + number * SECOND))])
+
+        since = store.ledger_position(TENANT, since=NOON + 4 * SECOND)
+        found = {
+            entry.action_intent_id for entry, _ in store.ledger_after(TENANT, ["INTENT_PROPOSED"], since, 9).entries
+        }
+
+        assert found >= {"i-4", "i-5"}
+
+    def test_tenants_whose_ledgers_grew_are_found_and_no_others(self, store: Store) -> None:
+        store.transact([appending(make_entry("i-1")), appending(make_entry("i-1", tenant="quiet"))])
+        between = store.tenants_after("", 100)
+        store.transact([appending(make_entry("i-2", tenant=OTHER)), appending(make_entry("i-2"))])
+
+        after = store.tenants_after(between.position, 100)
+
+        assert set(between.tenants) == {TENANT, "quiet"}
+        assert set(after.tenants) >= {TENANT, OTHER}
+        assert after.position > between.position
+
+    def test_timed_records_are_due_over_all_tenants_the_longest_due_first(self, store: Store) -> None:
+        def outbox(name: str, tenant: str, next_at: datetime) -> tuple[Any, Any]:
+            notice = Notice(notice="TEST", at=next_at, text="x")
+            made = Outbox(subscription_id=name, notice="TEST").gather([notice], delivery_id="d-1", now=next_at)
+            return outbox_key(tenant, name, "TEST"), made
+
+        records = [
+            outbox("b", TENANT, NOON),
+            outbox("a", OTHER, NOON - SECOND),
+            outbox("c", TENANT, NOON + SECOND),
+            outbox("gone", TENANT, NOON),
+        ]
+        store.transact([putting(each) for each in records])
+        store.transact([deleting(records[3][0])])
+
+        due = store.due_records(OUTBOX, NOON, 10)
+
+        assert [(tenant, each.subscription_id) for tenant, each in due] == [(OTHER, "a"), (TENANT, "b")]
+        assert store.due_records(OUTBOX, NOON, 1) == due[:1]
 
     def test_a_case_that_was_put_off_is_due_no_more(self, store: Store) -> None:
         store.transact([putting_cases(make_case(due_at=NOON))])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from remit.core.errors import TryLater
 from remit.flow.execute.common import Ref
 from remit.flow.execute.preflight import before_call
 
@@ -144,3 +145,23 @@ def test_a_worker_that_died_between_two_calls_leaves_the_next_one_free_to_call(w
     assert world.run(message) == "SUCCEEDED"
 
     assert (world.called(), world.written(), world.outcome().attempt_count) == (2, 1, 2)
+
+
+def test_what_a_call_needs_is_fetched_before_it_is_marked(world, monkeypatch):
+    seen = []
+
+    def prepare(call):
+        seen.append((call.intent.action_intent_id, world.attempt().attempt_count))
+        if len(seen) == 1:
+            raise TryLater("the secret cannot be read")
+
+    monkeypatch.setattr(world.far, "prepare", prepare, raising=False)
+    _, executor, ref, request = begun(world)
+
+    with pytest.raises(TryLater):
+        executor.invoke(ref, request)
+    assert (world.called(), world.attempt().unanswered) == (0, False)
+    executor.record(ref, executor.invoke(ref, request))
+
+    assert seen == [("i-1", 0), ("i-1", 0)]
+    assert (world.status(), world.called(), world.outcome().attempt_count) == ("SUCCEEDED", 1, 1)

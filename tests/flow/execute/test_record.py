@@ -6,6 +6,8 @@ import pytest
 
 from remit.core.execution.outcome import LONGEST_MESSAGE, CallResult
 from remit.flow.execute import run
+from remit.flow.execute.common import Ref
+from remit.flow.execute.preflight import before_call
 
 from ..world import TENANT
 from .attempts import begun, delivered
@@ -99,3 +101,60 @@ def test_secrets_of_nobody_are_in_what_an_engine_keeps(new_world):
     *_, request = begun(world)
 
     assert request == {"intent": "i-1", "honours": False, "parameters": {"text": "hello"}, "operation": "do"}
+
+
+# --- an engine that gives a step up ---
+
+
+def test_a_step_that_broke_before_any_call_is_left_to_the_next_delivery(world):
+    message, executor, ref, _ = begun(world)
+
+    assert executor.step_broke(ref, "Lambda.TooManyRequestsException") is None
+
+    assert (world.status(), world.outcome(), world.used()) == ("RUNNING", None, 1)
+    assert "Lambda.TooManyRequestsException" in world.attempt().last_error.error_message
+    assert world.events().count("ACTION_FAILED") == 0
+    another = world.executor()
+    assert run(another, message.data, lambda function, *arguments: function(*arguments), lambda _: None) == "SUCCEEDED"
+    assert world.called() == 1
+    world.assert_sound()
+
+
+def test_a_run_that_gave_up_acts_no_more(world):
+    _, executor, ref, request = begun(world)
+    executor.step_broke(ref, "States.Timeout")
+
+    assert executor.invoke(ref, request) == {"stop": True}
+    assert executor.record(ref, {"result": CallResult(acted="no").wire()}) is None
+    assert (world.status(), world.called()) == ("RUNNING", 0)
+
+
+def test_a_step_that_broke_between_two_calls_loses_neither(world):
+    world.far.script += ["no RATE_LIMIT"]
+    message, executor, ref, request = begun(world)
+    executor.invoke(ref, request)
+
+    executor.step_broke(ref, "States.Timeout")
+    run(world.executor(), message.data, lambda function, *arguments: function(*arguments), lambda _: None)
+
+    assert (world.status(), world.called(), world.outcome().attempt_count) == ("SUCCEEDED", 2, 2)
+    world.assert_sound()
+
+
+def test_what_broke_until_it_expired_ends_cancelled_and_gives_its_charge_back(world):
+    _, executor, ref, _ = begun(world)
+    world.clock.pass_(days=30)
+
+    assert executor.step_broke(ref, "ValueError") == "CANCELLED"
+
+    assert (world.status(), world.outcome().error_code, world.used()) == ("CANCELLED", "STEP_BROKE", 0)
+    world.assert_sound()
+
+
+def test_a_call_without_an_answer_is_unknown_whatever_broke(world):
+    _, executor, ref, _ = begun(world)
+    assert before_call(executor.worker, Ref(**ref), mark_for_s=60)
+
+    assert executor.step_broke(ref, "Sandbox.Timedout") == "UNKNOWN"
+    assert executor.step_broke(ref, "Sandbox.Timedout") == "UNKNOWN"
+    assert world.events().count("ACTION_UNKNOWN") == 1

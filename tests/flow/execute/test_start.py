@@ -2,6 +2,7 @@
 
 import pytest
 
+from remit.core.errors import NotAnApproval
 from remit.core.ledger.history import IntentHistory
 from remit.flow.execute import run
 
@@ -112,7 +113,8 @@ def test_an_event_that_does_not_match_what_is_stored_starts_nothing(world, chang
     world.bus.take()
     message = delivered(world)
 
-    assert world.executor().start({**message.data, **changes}) is None
+    with pytest.raises(NotAnApproval):
+        world.executor().start({**message.data, **changes})
 
     assert world.attempt() is None and world.attempt("i-2") is None
     assert world.run(message) == "SUCCEEDED"
@@ -122,7 +124,8 @@ def test_an_event_of_the_same_intent_in_another_tenant_starts_nothing_here(world
     message = delivered(world)
     world.submit(tenant="globex")
 
-    assert world.executor().start({**message.data, "tenant_id": "globex"}) is None
+    with pytest.raises(NotAnApproval):
+        world.executor().start({**message.data, "tenant_id": "globex"})
 
 
 def test_an_intent_that_was_tampered_with_in_the_store_is_not_executed(world, monkeypatch):
@@ -131,7 +134,8 @@ def test_an_intent_that_was_tampered_with_in_the_store_is_not_executed(world, mo
     tampered = world.history().intent.changed(parameters={"text": "pay"})
     monkeypatch.setattr(IntentHistory, "intent", property(lambda _: tampered))
 
-    assert world.run(message) is None
+    with pytest.raises(NotAnApproval):
+        world.run(message)
     assert world.work() == []
     assert world.written() == 0
 
@@ -139,4 +143,5 @@ def test_an_intent_that_was_tampered_with_in_the_store_is_not_executed(world, mo
 def test_nothing_runs_on_no_event(world):
     world.queued()
 
-    assert world.executor().start({}) is None
+    with pytest.raises(NotAnApproval):
+        world.executor().start({})

@@ -11,12 +11,13 @@ from typing import Any
 from remit.connectors.http import tool as tools
 from remit.connectors.http.answer import result_of
 from remit.core.canonical import canonical
+from remit.core.errors import TryLater
 from remit.core.execution.outcome import CallResult
 from remit.core.intent import ActionIntentV1
 from remit.egress.addresses import check_listed
 from remit.egress.failure import Acted, Failure
 from remit.egress.reach import Egress
-from remit.egress.secrets import CallSecrets, SecretSource
+from remit.egress.secrets import SECRET_UNREADABLE, CallSecrets, SecretSource
 from remit.egress.wire import Deadline, Header, HttpRequest, HttpResponse, host_header, parse_url
 from remit.ports import Call
 
@@ -54,6 +55,13 @@ class HttpConnector:
         except Failure as failure:
             return str(failure)
         return None
+
+    def prepare(self, call: Call) -> None:
+        try:
+            _outgoing(call, CallSecrets(self._secrets, call.intent.tenant_id))
+        except Failure as failure:
+            if failure.error_code == SECRET_UNREADABLE:
+                raise TryLater(str(failure)) from failure
 
     def invoke(self, call: Call) -> CallResult:
         secrets = CallSecrets(self._secrets, call.intent.tenant_id)

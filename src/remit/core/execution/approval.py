@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from msgspec import UNSET, UnsetType
+
+from remit.core.canonical import canonical_plain
 from remit.core.errors import InvalidInput, NotInThatState
 from remit.core.gate.budget import Charge
+from remit.core.identity.credential import Credential
 from remit.core.intent import ActionIntentV1
 from remit.core.values import ApprovalSource, Record, UtcTime, instant
 
@@ -37,6 +41,18 @@ class Approval(Record, frozen=True):
     policy_version: str | None
     trace_id: str
     charges: list[Charge] = []
+
+
+class ApprovedData(Approval, frozen=True, kw_only=True):
+    """An approval as its entry carries it: with its charges, and which state of the bounds it saw."""
+
+    config_sequence: int
+    approvers: list[str] | UnsetType = UNSET
+    credential: Credential | UnsetType = UNSET
+
+    def canonical(self) -> bytes:
+        # Text, whole numbers, yes and no: nothing of the caller's parameters.
+        return canonical_plain(self)
 
 
 class Publication(Record, frozen=True):
@@ -201,9 +217,16 @@ def event_data(approval: Approval) -> dict[str, Any]:
     }
 
 
-def approved_data(approval: Approval, config_sequence: int, **more: Any) -> dict[str, Any]:
-    """The data of an `ACTION_APPROVED` entry: the approval with its charges, and which state of the bounds it saw."""
-    return {**approval.wire(), "config_sequence": config_sequence, **more}
+def approved_data(
+    approval: Approval,
+    config_sequence: int,
+    *,
+    approvers: list[str] | UnsetType = UNSET,
+    credential: Credential | UnsetType = UNSET,
+) -> ApprovedData:
+    """The data of an `ACTION_APPROVED` entry; a person's has all `approvers`, and the last one's `credential`."""
+    fields = {name: getattr(approval, name) for name in approval.__struct_fields__}
+    return ApprovedData(**fields, config_sequence=config_sequence, approvers=approvers, credential=credential)
 
 
 def approved_event(approval: Approval, source: str = DEFAULT_SOURCE) -> dict[str, Any]:

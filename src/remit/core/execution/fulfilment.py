@@ -35,6 +35,8 @@ from remit.core.values import ApprovalSource, instant
 # --- who may act ---
 
 Hold = Literal["nobody", "ours", "another", "lapsed", "ended"]
+NOBODY = ""
+"""The holder of an attempt that was given back: no run has this name."""
 
 
 def hold_of(attempt: ExecutionAttempt | None, holder: str, approval_id: str, now: datetime) -> Hold:
@@ -96,10 +98,14 @@ def key_is_honoured(connector_always: bool, tool_says: bool) -> bool:
 
 
 def event_matches(case: Case, intent: ActionIntentV1, approval: Approval, data: Mapping[str, Any]) -> bool:
+    """The event says what is stored, and the approval is the one that the case rests on."""
+    return case.approval_id == approval.approval_id and event_says(intent, approval, data)
+
+
+def event_says(intent: ActionIntentV1, approval: Approval, data: Mapping[str, Any]) -> bool:
     """The event is not trusted by itself: it must say what the stored approval says, of the intent as it is."""
     return (
         approval.action_intent_id == intent.action_intent_id
-        and case.approval_id == approval.approval_id
         and data.get("intent_digest") == approval.intent_digest == intent.digest
         and digest_of_wire(intent.wire()) == intent.digest
     )
@@ -288,6 +294,31 @@ def conclusion(attempt: ExecutionAttempt, status: OutcomeStatus, result: CallRes
     if status == "FAILED" and attempt.unanswered:
         return Conclusion(status="UNKNOWN", result=in_doubt(attempt, result.error_message or "it could not go on"))
     return Conclusion(status=status, result=result)
+
+
+def after_break(attempt: ExecutionAttempt, broke: CallResult, *, expired: bool) -> Conclusion | None:
+    """
+    The conclusion of an attempt whose engine gave a step up; `None` where it is left to the next delivery.
+
+    | an answer is noted | a call without an answer | the intent has expired | answer        |
+    |--------------------|--------------------------|------------------------|---------------|
+    | yes                |                          |                        | what is noted |
+    | no                 | yes                      |                        | `UNKNOWN`     |
+    | no                 | no                       | yes                    | `CANCELLED`   |
+    | no                 | no                       | no                     | none          |
+
+    A step that broke says nothing about the far side: where nothing is in doubt, nothing has failed.
+    """
+    if attempt.conclusion is not None:
+        return attempt.conclusion
+    if attempt.unanswered:
+        return Conclusion(status="UNKNOWN", result=in_doubt(attempt, broke.error_message or "a step broke"))
+    return Conclusion(status="CANCELLED", result=broke) if expired else None
+
+
+def left_to_another(attempt: ExecutionAttempt, broke: CallResult, now: datetime) -> ExecutionAttempt:
+    """The attempt without a holder: whoever is delivered the approval next takes it over."""
+    return attempt.changed(holder=NOBODY, lease_until=now, last_error=broke)
 
 
 def ended(attempt: ExecutionAttempt, end: Conclusion) -> ExecutionAttempt:

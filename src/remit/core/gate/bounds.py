@@ -33,7 +33,9 @@ from remit.core.gate.budget import (
     day_of,
     merge,
 )
+from remit.core.gate.plan import Plans
 from remit.core.gate.policy import PolicySet, PolicySource, check_texts, load_policies
+from remit.core.gate.policy_input import TypeInForce
 from remit.core.gate.zones import check_zone, zone_loads
 from remit.core.intent import check_json
 from remit.core.values import (
@@ -108,6 +110,16 @@ class BoundsInForce(Document):
                 del whole["bounds"][name]
         return whole
 
+    @property
+    def plans(self) -> Plans:
+        """All that follows from these bounds, worked out once."""
+        kept: Plans | None = self.__dict__.get("_plans")
+        # A copy that was changed takes along what was kept beside the first.
+        if kept is None or kept.bounds is not self:
+            # Not a field: it is neither compared nor written.
+            kept = self.__dict__["_plans"] = Plans(self)
+        return kept
+
     def account(self, account_id: str) -> AccountBounds:
         return self.bounds.accounts.get(account_id) or _NOTHING_OF_ITS_OWN
 
@@ -133,6 +145,9 @@ class BoundsInForce(Document):
 
     def action_type(self, name: str) -> ActionTypeSpec | None:
         return self.bounds.action_types.get(name)
+
+    def type_in_force(self, name: str) -> TypeInForce:
+        return TypeInForce(self.action_type(name), self.type_versions.get(name))
 
     def expires_after(self, action_type: str) -> timedelta:
         """The time that a proposal of this type lives, unless it says so itself."""

@@ -8,26 +8,46 @@ from remit.core.errors import Forbidden
 from remit.core.identity.access import ROLES, Permission, Role, roles_with
 from remit.core.identity.credential import PROCESS, Credential
 
+OF_AN_ACCOUNT: frozenset[Permission] = frozenset({"propose", "read_own"})
+"""What a credential for single accounts may do: each of these names the account that it is about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody at a door: a name, the tenant its credential belongs to, its roles, and which credential it showed."""
+    """
+    Somebody at a door: a name, the tenant its credential belongs to, its roles, and which credential it showed.
+
+    With `accounts`, the credential is for those of the tenant alone: it proposes for them and reads their single
+    intents, and does nothing that is of the whole tenant, whatever its roles.
+    """
 
     name: str
     tenant_id: str
     roles: frozenset[Role]
     credential: Credential = field(default=PROCESS, compare=False)
+    accounts: frozenset[str] | None = None
 
     def may(self, permission: Permission) -> bool:
+        return self._has(permission) and (self.accounts is None or permission in OF_AN_ACCOUNT)
+
+    def _has(self, permission: Permission) -> bool:
         return any(permission in ROLES[role].permissions for role in self.roles)
 
     def require(self, permission: Permission) -> None:
         """Raises `Forbidden` naming the roles that would do."""
+        if self._has(permission) and not self.may(permission):
+            raise Forbidden(f"{self.name} may not do this: its credential is for single accounts of the tenant")
         if not self.may(permission):
             enough = " or ".join(sorted(roles_with(permission)))
             raise Forbidden(f"{self.name} may not do this; it takes the role {enough}")
 
-    def require_sight_of(self, proposed_by: str) -> None:
-        """An agent sees its own intents and no other's. Raises `Forbidden`."""
-        if not self.may("read") and not (self.may("read_own") and proposed_by == self.name):
+    def require_account(self, account_id: object) -> None:
+        """Raises `Forbidden` for an account that the credential is not for."""
+        if self.accounts is not None and account_id not in self.accounts:
+            raise Forbidden(f"the credential of {self.name} is not for the account {account_id!r}")
+
+    def require_sight_of(self, proposed_by: str, account_id: str) -> None:
+        """An agent sees its own intents and no other's, and each those of its accounts. Raises `Forbidden`."""
+        self.require_account(account_id)
+        if not self._has("read") and not (self.may("read_own") and proposed_by == self.name):
             raise Forbidden(f"{self.name} may read the intents it proposed itself, and this is not one of them")

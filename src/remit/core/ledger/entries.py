@@ -71,7 +71,7 @@ class Head(Record, frozen=True):
 NO_CHAIN = Head(sequence=0, hash=None)
 
 
-class _Before(msgspec.Struct):
+class _Before(msgspec.Struct, gc=False):
     """The fields of a line before its hash, in the order of RFC 8785."""
 
     account_id: str | None
@@ -83,7 +83,7 @@ class _Before(msgspec.Struct):
     event_type: str
 
 
-class _After(msgspec.Struct):
+class _After(msgspec.Struct, gc=False):
     """The fields after it."""
 
     previous_hash: str | None
@@ -92,7 +92,7 @@ class _After(msgspec.Struct):
     v: int
 
 
-class _Line(msgspec.Struct, kw_only=True):
+class _Line(msgspec.Struct, kw_only=True, gc=False):
     account_id: str | None
     action_intent_id: str | None
     actor: str
@@ -111,7 +111,6 @@ _encode = msgspec.json.Encoder().encode
 _decode_line = msgspec.json.Decoder(_Line).decode
 ENTRY_FIELDS = tuple(name for name in _Line.__struct_fields__ if name != "v")
 """The fields of every line; from format 2 on, `v` stands beside them."""
-_FIELDS = tuple(name for name in _Line.__struct_fields__ if name != "data")
 
 
 class LedgerEntry:
@@ -121,22 +120,30 @@ class LedgerEntry:
     `record` is what `data` says as a value of Remit's own, where this process wrote it.
     """
 
-    __slots__ = (*_FIELDS, "_data", "_raw", "line", "record")
-    account_id: str | None
-    action_intent_id: str | None
-    actor: str
-    at: str
-    entry_id: str
-    event_type: EventType
-    hash: str
-    previous_hash: str | None
-    sequence: int
-    tenant_id: str
-    v: int
+    __slots__ = (
+        "_data",
+        "_raw",
+        "account_id",
+        "action_intent_id",
+        "actor",
+        "at",
+        "entry_id",
+        "event_type",
+        "hash",
+        "line",
+        "previous_hash",
+        "record",
+        "sequence",
+        "tenant_id",
+        "v",
+    )
 
     def __init__(self, fields: _Line, line: bytes, record: Record | None = None) -> None:
-        for name in _FIELDS:
-            setattr(self, name, getattr(fields, name))
+        self.tenant_id, self.account_id = fields.tenant_id, fields.account_id
+        self.action_intent_id, self.entry_id = fields.action_intent_id, fields.entry_id
+        self.event_type = cast(EventType, fields.event_type)
+        self.actor, self.at, self.v = fields.actor, fields.at, fields.v
+        self.sequence, self.previous_hash, self.hash = fields.sequence, fields.previous_hash, fields.hash
         self.line, self.record = line, record
         self._raw, self._data = fields.data, cast("dict[str, Any] | None", None)
 
@@ -188,13 +195,13 @@ def next_entry(
     at: datetime,
 ) -> LedgerEntry:
     """The entry that follows `head` in its chain."""
-    record, carried = (data, data.wire()) if isinstance(data, Record) else (None, data)
+    record, carried = (data, data.canonical()) if isinstance(data, Record) else (None, canonical(data))
     fields = _Line(
         account_id=account_id,
         action_intent_id=action_intent_id,
         actor=actor,
         at=instant(at),
-        data=msgspec.Raw(canonical(carried)),
+        data=msgspec.Raw(carried),
         entry_id=entry_id,
         event_type=event_type,
         hash="",

@@ -1,14 +1,16 @@
 """
 How far somebody has followed a tenant's ledger, so that what follows is neither lost nor repeated.
 
-Entries are ordered by their time, and one may be committed a little later than another with a later time:
-"everything up to this entry" is not a place to go on from. A bookmark says: everything up to a place, and
+Remit's own consumers follow by a store's positions. Who reads a stream goes on by time, for a position would tell how
+much other tenants do: entries are ordered by their time, and one may be committed a little later than another with a
+later time: "everything up to this entry" is not a place to go on from. A bookmark says: everything up to a place, and
 beyond it just these.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
@@ -16,16 +18,16 @@ from typing import NamedTuple, Self
 from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.values import Record, instant, parse_moment
+from remit.core.values import Record, UtcTime, instant, parse_moment
 
 OVERLAP = timedelta(seconds=10)
 """How late an entry may be committed, after its own time, and still reach those who follow."""
 LATEST = timedelta(seconds=60)
-"""The same for those who count and tell: longer than any store goes on trying to write one."""
+"""How long after a day has ended its last entries may still be on their way."""
 MOST_MARKS = 200
 """How many entries beyond the place a bookmark's text names; of more, the older count as the place."""
 FOLLOWERS_MARKS = 1000
-"""The same for a `LedgerConsumer`, which is stored and not sent with every request."""
+"""The same for what is stored and not sent with every request."""
 _MARK = 12
 
 
@@ -110,18 +112,34 @@ class LedgerCursor:
 
 
 class LedgerConsumer(Record, frozen=True):
-    """How far Remit itself has followed a tenant's ledger: a bookmark's text, and how much time it reads at once."""
+    """
+    How far Remit itself has followed a tenant's ledger: a store's position, which no clock moves.
 
-    bookmark: str
-    stretch_s: float
+    `latest_at` is the time of the latest entry that it met. `bookmark` is what a release before positions left here:
+    of what is before the position `bookmark_to`, it says what has been met.
+    """
 
-    @classmethod
-    def starting(cls, moment: datetime) -> Self:
-        """One that has followed everything before `moment`."""
-        return cls(bookmark=LedgerCursor.at(moment).text(), stretch_s=_FIRST_STRETCH_S)
+    position: str = ""
+    latest_at: UtcTime | None = None
+    bookmark: str = ""
+    bookmark_to: str = ""
 
+    def unmet(self, entries: Sequence[tuple[LedgerEntry, str]]) -> list[LedgerEntry]:
+        """Those, each with its position, that no earlier release has met."""
+        if not self.bookmark:
+            return [entry for entry, _ in entries]
+        met = LedgerCursor.parse(self.bookmark, most=FOLLOWERS_MARKS)
+        return [
+            entry for entry, position in entries if position > self.bookmark_to or not met.has(LedgerPosition.of(entry))
+        ]
 
-_FIRST_STRETCH_S = 24 * 60 * 60.0
+    def at(self, position: str, entries: Sequence[LedgerEntry]) -> LedgerConsumer:
+        """Further on, after it met these; without what an earlier release left once that has no say any more."""
+        moments = [datetime.fromisoformat(entry.at) for entry in entries]
+        latest = max([*moments, *([self.latest_at] if self.latest_at else [])], default=None)
+        if position < self.bookmark_to:
+            return self.changed(position=position, latest_at=latest)
+        return LedgerConsumer(position=position, latest_at=latest)
 
 
 def _mark(place: LedgerPosition) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from remit.core.gate.decision import BUDGET_EXCEEDED, PUBLISH_REJECTED
@@ -16,10 +17,14 @@ from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.lifecycle import Case
 from remit.core.notifications.narration import narrate
 from remit.core.notifications.subscription import NoticeKind
-from remit.core.values import Document, UtcTime, instant
+from remit.core.values import Document, UtcTime, instant, shifted
 
 LONGEST_LEAD = timedelta(hours=1)
 """An intent is about to expire when less than this is left of its life, or less than a tenth of it."""
+MOST_WARNED = 2000
+"""How many intents are remembered as told to be about to expire."""
+_WARNED_KEPT = timedelta(minutes=15)
+"""For so long after it has expired: another worker's clock may be behind."""
 MOST_WINDOWS = 500
 """How many windows of today are remembered as told to be exhausted."""
 LONGEST_TEXT = 1000
@@ -46,13 +51,28 @@ class NotificationState(Document):
     """
     What has been told to a tenant's people beside its entries.
 
-    `warned_to`: whose time to be warned of had come by then was told. `digested`: the last day told. `exhausted`:
-    the windows told to be exhausted, and when they begin anew.
+    `warned`: the intents told to be about to expire, and when they do. `digested`: the last day told. `exhausted`:
+    the windows told to be exhausted, and when they begin anew. `due_at`: when the tenant has to be looked at again,
+    though nothing happens. `warned_to` is an earlier release's: whose time to be warned of had come by then was told.
     """
 
-    warned_to: UtcTime
+    warned: dict[str, UtcTime] = {}
+    warned_to: UtcTime | None = None
     digested: str | None = None
     exhausted: dict[str, UtcTime] = {}
+    due_at: UtcTime | None = None
+
+    def has_warned(self, case: Case) -> bool:
+        return case.action_intent_id in self.warned or (self.warned_to is not None and warn_at(case) <= self.warned_to)
+
+    def warned_after(self, cases: Iterable[Case], now: datetime) -> dict[str, datetime]:
+        """`warned` afterwards; `cases` are the waiting ones that expire soon. Of too many the last to expire."""
+        lasting = {name: ends for name, ends in self.warned.items() if ends > shifted(now, -_WARNED_KEPT)}
+        told = {
+            case.action_intent_id: case.expires_at for case in cases if self.has_warned(case) or _is_near(case, now)
+        }
+        latest = sorted((lasting | told).items(), key=itemgetter(1), reverse=True)
+        return dict(latest[:MOST_WARNED])
 
 
 def notices_of(entry: LedgerEntry, case: Case | None, intent: ActionIntentV1 | None) -> list[Notice]:
@@ -142,8 +162,8 @@ def warn_at(case: Case) -> datetime:
     return case.expires_at - min(LONGEST_LEAD, (case.expires_at - case.created_at) / 10)
 
 
-def expires_soon(cases: Iterable[Case], warned_to: datetime, now: datetime) -> list[Notice]:
-    """What people are told about waiting intents whose time to be warned of came after `warned_to`: once each."""
+def expires_soon(cases: Iterable[Case], state: NotificationState, now: datetime) -> list[Notice]:
+    """What people are told about waiting intents whose time to be warned of has come: once each."""
     return [
         Notice(
             notice="EXPIRES_SOON",
@@ -155,8 +175,12 @@ def expires_soon(cases: Iterable[Case], warned_to: datetime, now: datetime) -> l
             expires_at=case.expires_at,
         )
         for case in cases
-        if case.status == "AWAITING_APPROVAL" and warned_to < warn_at(case) <= now < case.expires_at
+        if _is_near(case, now) and not state.has_warned(case)
     ]
+
+
+def _is_near(case: Case, now: datetime) -> bool:
+    return case.status == "AWAITING_APPROVAL" and warn_at(case) <= now < case.expires_at
 
 
 def _cut(text: str) -> str:

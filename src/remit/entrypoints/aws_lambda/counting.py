@@ -1,16 +1,22 @@
-"""What functions count, as CloudWatch metrics of the namespace `Remit`: written to the log, which calls nobody."""
+"""
+What functions count, as CloudWatch metrics of the namespace `Remit`: written to the log, which calls nobody.
+
+`REMIT_DEPLOYMENT` names whose they are, so that two deployments in one account do not count into each other's.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from remit.hooks import StepEvent
-from remit.ports import DELIVERED, REFUSED, Message, Receipt, SendingPublisher
+from remit.ports import DELIVERED, REFUSED, CheckedPublisher, Message, Receipt, SendingPublisher
 
-NAMESPACE = SERVICE = "Remit"
+NAMESPACE = "Remit"
+SERVICE = os.environ.get("REMIT_DEPLOYMENT") or NAMESPACE
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 
 RECEIPTS = {DELIVERED: "Published", REFUSED: "PublishRefused"}
@@ -37,6 +43,10 @@ class CountedSender:
 
     def __init__(self, sender: SendingPublisher) -> None:
         self._sender = sender
+
+    def check(self) -> None:
+        if isinstance(self._sender, CheckedPublisher):
+            self._sender.check()
 
     def send(self, messages: Sequence[Message]) -> list[Receipt]:
         receipts = self._sender.send(messages)

@@ -20,8 +20,12 @@ tracer = Tracer(service=SERVICE, patch_modules=["botocore"])
 warnings.filterwarnings("ignore", message="No application metrics to publish", category=UserWarning)
 
 
-def entry(function: Callable[[Remit, Any], Any]) -> Handler:
-    """The handler of one function, which is given Remit and the event and answers JSON."""
+def entry(function: Callable[[Remit, Any], Any], *, publishes: bool = False) -> Handler:
+    """
+    The handler of one function, which is given Remit and the event and answers JSON.
+
+    One that `publishes` is not called without a way out: what it charged for would wait.
+    """
 
     # Answers and events stay out of logs and traces: they hold what actions are made of.
     @logger.inject_lambda_context
@@ -29,6 +33,8 @@ def entry(function: Callable[[Remit, Any], Any]) -> Handler:
     @metrics.log_metrics
     def handler(event: Any, context: Any) -> Any:
         del context
+        if publishes:
+            process.required("REMIT_SENDER_URL")
         return function(process.remit(), event)
 
     entered: Handler = handler

@@ -1,5 +1,5 @@
 """
-The steps of one execution, each a function of its own, called by the state machine in `infra/state_machine.json`.
+The steps of one execution, each a function of its own, called by the state machine in `infra/state_machine.py`.
 
 Every event carries `data` (the approval event's) and `holder` (the execution's ARN, one run of the state machine);
 `ref` once it is known. State machine and functions move the work; the attempt record alone says who may act, so each
@@ -12,14 +12,27 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from remit.core.errors import NotAnApproval
+from remit.entrypoints.aws_lambda.counting import add
 from remit.entrypoints.aws_lambda.entry import entry
-from remit.flow.execute import Executor, broken, reference
+from remit.flow.execute import Executor, reference
 from remit.wiring import Remit
 
 
 def start(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"ref": …}`, or `{"ref": null}` if there is nothing to do."""
-    return {"ref": _executor(remit, event).start(event["data"])}
+    """
+    `{"ref": …}`, or `{"ref": null}` if there is nothing to do.
+
+    Raises `NotAnApproval`, which ends the execution as failed and is counted.
+    """
+    data = event.get("data")
+    try:
+        if not isinstance(data, Mapping):
+            raise NotAnApproval("it holds no data")
+        return {"ref": _executor(remit, event).start(data)}
+    except NotAnApproval:
+        add("ApprovalRefused")
+        raise
 
 
 def preflight(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,15 +64,20 @@ def record(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
     `{"status": …}` as recorded, or null where there was nothing to record.
 
     `result` is what `map` or `invoke` answered; or `error`, what the state machine caught in any step: then the
-    attempt that this run holds, if it holds one, ends for that reason.
+    attempt that this run holds, if it holds one, ends for that reason or is left to the next delivery.
     """
     began_ns = remit.hooks.begin()
-    result = broken(_error_name(event["error"])) if "error" in event else event["result"]
     ref = reference(event["data"])
-    status = _executor(remit, event).record(ref, result) if ref else None
+    status = _recorded(_executor(remit, event), ref, event) if ref else None
     if status is not None:
         remit.hooks.executed(began_ns, event["data"], status)
     return {"status": status}
+
+
+def _recorded(executor: Executor, ref: dict[str, str], event: Mapping[str, Any]) -> str | None:
+    if "error" in event:
+        return executor.step_broke(ref, _error_name(event["error"]))
+    return executor.record(ref, event["result"])
 
 
 def _executor(remit: Remit, event: Mapping[str, Any]) -> Executor:

@@ -42,4 +42,4 @@ def _name(named: Mapping[str, Any], field: str) -> str:
         return ""
 
 
-handler = entry(decide)
+handler = entry(decide, publishes=True)

@@ -4,7 +4,8 @@ What one process of a function keeps between its invocations: a Remit, the way o
 All of it comes from the environment, which holds names and no secret:
 
 - `REMIT_DATABASE_URL`: as `remit.wiring` understands it, `dynamodb://TABLE` on AWS;
-- `REMIT_SENDER_URL`: where approvals go, `eventbridge://BUS`; a function without it publishes nothing;
+- `REMIT_SENDER_URL`: where approvals go, `eventbridge://BUS`; a function that decides does not run without it;
+- `REMIT_DEPLOYMENT`: whose metrics and logs these are, the stack's name;
 - `REMIT_EVENT_SOURCE`, `REMIT_STATE_TTL_DAYS`: where they differ from the defaults;
 - `REMIT_TOOL_SECRET_PREFIX`: what the names of tools' secrets begin with, in Secrets Manager;
 - `REMIT_PRIVATE_HOSTS`: what tools may call beside public addresses.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
+from remit.core.errors import ConfigMissing, InvalidInput
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS
 from remit.entrypoints.aws_lambda.counting import CountedSender, count
 from remit.wiring import Remit, open_secrets, open_sender
@@ -25,11 +27,11 @@ def remit() -> Remit:
     """This process's Remit, opened when it is first needed."""
     prefix = os.environ.get("REMIT_TOOL_SECRET_PREFIX")
     opened = Remit.open(
-        os.environ["REMIT_DATABASE_URL"],
+        required("REMIT_DATABASE_URL"),
         environ={},
         secrets=open_secrets(prefix) if prefix else None,
         event_source=event_source(),
-        state_ttl_days=int(os.environ.get("REMIT_STATE_TTL_DAYS", STATE_TTL_DAYS[1])),
+        state_ttl_days=_days("REMIT_STATE_TTL_DAYS", STATE_TTL_DAYS[1]),
         publishing=sender() is not None,
         sender=sender(),
     )
@@ -42,6 +44,21 @@ def sender() -> CountedSender | None:
     """How this function's events leave; `None` if none may."""
     url = os.environ.get("REMIT_SENDER_URL")
     return CountedSender(open_sender(url)) if url else None
+
+
+def required(name: str) -> str:
+    """A variable of the environment. Raises `ConfigMissing` with its name."""
+    found = os.environ.get(name)
+    if not found:
+        raise ConfigMissing(name, "is not set; the deployment sets it for each function that needs it")
+    return found
+
+
+def _days(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidInput(name, f"is {text!r}", "set it to a whole number of days")
+    return int(text)
 
 
 def event_source() -> str:

@@ -65,4 +65,4 @@ def _shown(answer: Any) -> dict[str, Any]:
     return shown
 
 
-handler = entry(propose)
+handler = entry(propose, publishes=True)

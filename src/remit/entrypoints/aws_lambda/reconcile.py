@@ -6,7 +6,6 @@ Two that run at once are harmless: each case is moved on under its own condition
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -22,7 +21,6 @@ MOST_ROUNDS = 20
 def reconcile(remit: Remit, event: Any) -> dict[str, Any]:
     """How many cases were moved on, and how long the oldest approval that should have left has waited."""
     del event
-    _keep_policies_once(remit)
     # Asked first: what the bus does not take now is put off for a few seconds, and no longer due afterwards.
     lag_s = remit.publish_lag_s()
     moved = 0
@@ -36,9 +34,4 @@ def reconcile(remit: Remit, event: Any) -> dict[str, Any]:
     return {"moved": moved, "oldest_reserved_s": lag_s}
 
 
-@cache
-def _keep_policies_once(remit: Remit) -> None:
-    remit.keep_policies()
-
-
-handler = entry(reconcile)
+handler = entry(reconcile, publishes=True)

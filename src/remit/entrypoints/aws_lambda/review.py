@@ -56,4 +56,4 @@ VERBS: dict[str, Callable[[Remit, str, str, str, Mapping[str, Any]], dict[str, A
     "resolve": _resolve,
 }
 
-handler = entry(review)
+handler = entry(review, publishes=True)

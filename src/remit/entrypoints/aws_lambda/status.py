@@ -2,7 +2,8 @@
 The Status API, behind API Gateway's JWT authorizer (HTTP API, payload 2.0): where one intent stands, and why.
 
 The tenant comes from the verified token's claims and from nowhere else. `REMIT_OIDC_TENANT_CLAIM`,
-`REMIT_OIDC_ROLES_CLAIM` and `REMIT_OIDC_NAME_CLAIM` name the claims where they are not `tenant`, `roles` and `sub`.
+`REMIT_OIDC_ROLES_CLAIM` and `REMIT_OIDC_NAME_CLAIM` name the claims where they are not `tenant`, `roles` and `sub`;
+with `REMIT_OIDC_ACCOUNTS_CLAIM` a token is for the accounts that this claim lists, and for no other.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class _SessionClaims:
     tenant_claim: str
     roles_claim: str
     name_claim: str
+    accounts_claim: str | None
 
 
 ROUTES: dict[str, Callable[[Remit, str, str], dict[str, Any]]] = {
@@ -59,7 +61,8 @@ def _read(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
     name = str((event.get("pathParameters") or {}).get("action_intent_id", ""))
     if read is None:
         raise NotFound("path", str(event.get("rawPath")), caller.tenant_id)
-    caller.require_sight_of(remit.intent(caller.tenant_id, name).proposed_by)
+    intent = remit.intent(caller.tenant_id, name)
+    caller.require_sight_of(intent.proposed_by, intent.account_id)
     return read(remit, caller.tenant_id, name)
 
 
@@ -82,6 +85,7 @@ def _claim_names() -> _SessionClaims:
         os.environ.get("REMIT_OIDC_TENANT_CLAIM") or "tenant",
         os.environ.get("REMIT_OIDC_ROLES_CLAIM") or "roles",
         os.environ.get("REMIT_OIDC_NAME_CLAIM") or "sub",
+        os.environ.get("REMIT_OIDC_ACCOUNTS_CLAIM") or None,
     )
 
 

@@ -11,16 +11,70 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from functools import cache
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+import typer.core
+import typer.main
 
 from remit.core.errors import InvalidInput, RemitError
-from remit.entrypoints.cli import agents, bounds, migrating, notifications, output, people, reading, running, serving
+from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import Db
+
+COMMANDS = {
+    "propose": "agents",
+    "gate": "agents",
+    "queue": "people",
+    "approve": "people",
+    "reject": "people",
+    "edit": "people",
+    "resolve": "people",
+    "apply": "bounds",
+    "stop": "bounds",
+    "resume": "bounds",
+    "usage": "bounds",
+    "status": "reading",
+    "why": "reading",
+    "timeline": "reading",
+    "intents": "reading",
+    "export": "reading",
+    "ledger": "reading",
+    "verify": "reading",
+    "worker": "running",
+    "reconcile": "running",
+    "demo": "running",
+    "serve": "serving",
+    "deliveries": "notifications",
+    "key": "serving",
+    "subscription": "notifications",
+    "migrate": "migrating",
+}
+"""Every command in the order of `--help`, and the module here that has it: loaded when it is asked for."""
+
+
+class _Commands(typer.core.TyperGroup):
+    """Commands of modules that are loaded one by one: who reads waits for no server, who serves for no reader."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the same for every line
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - likewise
+        module = COMMANDS.get(cmd_name)
+        return _commands_of(module)[cmd_name] if module else None
+
+
+@cache
+def _commands_of(module: str) -> dict[str, Any]:
+    part = typer.Typer(add_completion=False)
+    import_module(f"{__name__}.{module}").register(part)
+    return dict(typer.main.get_group(part).commands)
+
 
 app = typer.Typer(
     name="remit",
+    cls=_Commands,
     help="Lets agents act on their own within bounds that people set, and asks a person for everything else.",
     epilog="Exit codes: 0 done, 1 verify found something broken, 2 wrong input, 3 not found, 4 conflict, 5 try later.",
     invoke_without_command=True,
@@ -28,8 +82,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (agents, people, bounds, reading, running, serving, notifications, migrating):
-    group.register(app)
 
 
 def _version(wanted: bool) -> None:

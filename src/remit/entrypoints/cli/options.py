@@ -7,12 +7,14 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from remit.core.identity.credential import Credential
-from remit.wiring import DEFAULT_URL, Remit
+
+if TYPE_CHECKING:
+    from remit.wiring import Remit
 
 _DB_HELP = "Database: sqlite:///FILE or postgresql://…; else REMIT_DATABASE_URL, else sqlite:///remit.db."
 
@@ -38,7 +40,10 @@ AfterOption = Annotated[
 @contextmanager
 def opened(ctx: typer.Context, db: str | None) -> Iterator[Remit]:
     """The database that the command names, or the whole line, or the environment; made if it is not there."""
-    with Remit.open(_url(ctx, db)) as remit:
+    # Imported here: an option is named long before a database is opened, and mostly none is.
+    from remit.wiring import Remit
+
+    with Remit.open(url_of(ctx, db)) as remit:
         yield remit
 
 
@@ -49,13 +54,18 @@ def existing(ctx: typer.Context, db: str | None, tenant: str | None = None) -> I
 
     Raises `NotFound` if it is not there, which makes none, or if nothing of `tenant` is in it.
     """
-    with Remit.open(_url(ctx, db), create=False) as remit:
+    from remit.wiring import Remit
+
+    with Remit.open(url_of(ctx, db), create=False) as remit:
         if tenant is not None:
             remit.require_tenant(tenant)
         yield remit
 
 
-def _url(ctx: typer.Context, db: str | None) -> str:
+def url_of(ctx: typer.Context, db: str | None) -> str:
+    """The database that the command names, or the whole line, or the environment."""
+    from remit.wiring import DEFAULT_URL
+
     url: str = db or ctx.find_root().obj or os.environ.get("REMIT_DATABASE_URL") or DEFAULT_URL
     return url
 

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from remit.app import verify_export
 from remit.core import rendering
-from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.ledger.verification import KeptHead, Report
 from remit.core.lifecycle import Status
@@ -247,8 +246,8 @@ def export(
     """
     sys.stdout.flush()
     with existing(ctx, db, tenant) as remit, output.progress("entries", beside_lines=True) as advance:
-        for entry in remit.export(tenant, by=by):
-            sys.stdout.buffer.write(canonical(entry) + b"\n")
+        for line in remit.export_lines(tenant, by=by):
+            sys.stdout.buffer.write(line + b"\n")
             advance()
         sys.stdout.buffer.flush()
 

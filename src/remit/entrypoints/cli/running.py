@@ -17,10 +17,12 @@ from typing import Annotated
 import typer
 
 from remit.app import BATCH, Reconciled
+from remit.core.errors import InvalidInput
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.exports import KeptExport
-from remit.entrypoints.cli.options import AsJson, By, Db, existing, opened
+from remit.entrypoints.cli.options import AsJson, By, Db, existing, opened, url_of
 from remit.entrypoints.server import worker as worker_door
+from remit.entrypoints.server import worker_processes
 from remit.entrypoints.server.logs import set_up_logs
 from remit.entrypoints.server.process import settle
 from remit.entrypoints.server.telemetry import traced
@@ -47,9 +49,13 @@ def worker(
             metavar="N",
             min=1,
             max=1000,
-            help="Calls at once, of this worker.",
+            help="Calls of one tool at once, of this worker.",
         ),
     ] = worker_door.CONCURRENCY,
+    processes: Annotated[
+        int, typer.Option("--processes", metavar="N", min=1, max=64, help="So many workers, each a process of its own.")
+    ] = 1,
+    one_of_many: Annotated[bool, typer.Option("--one-of-many", hidden=True)] = False,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
@@ -62,6 +68,9 @@ def worker(
     """
     if not set_up_logs(os.environ):
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if processes > 1:
+        _report(_work_in_processes(ctx, db, processes, concurrency, until_idle=until_idle), as_json=as_json)
+        return
     done: Counter[str] = Counter()
     with opened(ctx, db) as remit, output.progress("executed") as advance, _told_to_end() as stop:
 
@@ -72,13 +81,33 @@ def worker(
         if not until_idle and not as_json:
             output.note("working; Ctrl-C ends it after what it has begun")
         settle()
+        if one_of_many:
+            worker_processes.end_with_parent(stop)
         with traced(remit, os.environ):
             worker_door.work(remit, until_idle=until_idle, stop=stop, concurrency=concurrency, on_done=count)
+    _report(done, as_json=as_json)
+
+
+def _report(done: Counter[str], *, as_json: bool) -> None:
     if as_json:
         output.print_json({"executed": done.total(), "by_status": dict(done)})
     else:
         named = ", ".join(f"{count} {status}" for status, count in done.items())
         output.say(f"executed {done.total()}" + (f": {named}" if named else ""))
+
+
+def _work_in_processes(
+    ctx: typer.Context, db: str | None, processes: int, concurrency: int, *, until_idle: bool
+) -> Counter[str]:
+    url = url_of(ctx, db)
+    if url.startswith("memory:"):
+        raise InvalidInput("--processes", "shares a database, and memory:// is one process's own", "name another --db")
+    with opened(ctx, db):
+        # What is wrong with it is said once, and it is brought up to date before anybody works.
+        pass
+    arguments = ["--concurrency", str(concurrency), *(["--until-idle"] if until_idle else [])]
+    with _told_to_end() as stop:
+        return worker_processes.run(processes, url, arguments, stop)
 
 
 @contextmanager

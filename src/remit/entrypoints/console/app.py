@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, RedirectResponse, Response
+from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,10 +31,9 @@ from remit.entrypoints.console import (
 from remit.entrypoints.console.auth import COOKIE, HOME
 from remit.entrypoints.console.code_flow import CodeFlow
 from remit.entrypoints.console.render import HTMX, STATIC, page
-from remit.entrypoints.web.limits import RateLimiter, SignInLimiter
+from remit.entrypoints.web.limits import SignInLimiter
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.settings import HttpSettings
-from remit.entrypoints.web.stream import Streams
 from remit.wiring import Remit
 
 SECURITY = {
@@ -49,10 +49,11 @@ ASSETS = {"console.css": STATIC, "console.js": STATIC, "icon.svg": STATIC, "htmx
 FOR_GOOD = {"cache-control": "public, max-age=31536000, immutable"}
 
 
-def create_console(remit: Remit, settings: HttpSettings, limiter: RateLimiter, streams: Streams) -> FastAPI:
-    """An ASGI application to be mounted at `/console`."""
+def create_console(remit: Remit, settings: HttpSettings, beside: State) -> FastAPI:
+    """An ASGI application to be mounted at `/console`, under the same limits as the one it stands beside."""
     console = Console(docs_url=None, redoc_url=None, openapi_url=None)
-    console.state.remit, console.state.limiter, console.state.streams = remit, limiter, streams
+    console.state.remit, console.state.limiter = remit, beside.limiter
+    console.state.streams, console.state.ledger_reads = beside.streams, beside.ledger_reads
     console.state.sign_ins = SignInLimiter(settings.sign_ins_per_minute)
     console.state.code_flow = CodeFlow.of(settings.oidc)
     _install_errors(console)

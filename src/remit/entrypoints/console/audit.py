@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
-
-import orjson
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from remit.core.errors import NotFound
 from remit.core.ledger.verification import INVARIANTS
 from remit.entrypoints.console.auth import ExporterVisitor, FormRoute, VerifierVisitor
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.callers import CurrentRemit
+from remit.entrypoints.web.ledger_reads import WholeLedgers
 
 router = APIRouter(route_class=FormRoute)
 MOST_FINDINGS = 50
@@ -26,10 +23,10 @@ def audit(request: Request, visitor: VerifierVisitor) -> Response:
 
 
 @router.post("/audit/verify")
-def verify(request: Request, remit: CurrentRemit, visitor: VerifierVisitor) -> Response:
+async def verify(request: Request, remit: CurrentRemit, visitor: VerifierVisitor, reads: WholeLedgers) -> Response:
     """The invariants over the live store."""
     try:
-        report = remit.verify(visitor.tenant_id).wire()
+        report = (await reads.verify(remit, visitor.principal)).wire()
     except NotFound:
         report = None
     findings = report["findings"] if report else []
@@ -45,15 +42,8 @@ def verify(request: Request, remit: CurrentRemit, visitor: VerifierVisitor) -> R
 
 
 @router.post("/audit/export")
-def export(remit: CurrentRemit, visitor: ExporterVisitor) -> Response:
+async def export(remit: CurrentRemit, visitor: ExporterVisitor, reads: WholeLedgers) -> Response:
     """Every ledger entry as JSON lines, closed by a seal. A form, because writing the seal changes something."""
-    entries = remit.export(visitor.tenant_id, by=visitor.name)
-    first = next(entries)
-
-    def lines() -> Iterator[bytes]:
-        for entry in chain([first], entries):
-            yield orjson.dumps(entry) + b"\n"
-
     name = f"ledger-{visitor.tenant_id}-{remit.now():%Y%m%dT%H%M%SZ}.jsonl".replace(":", "-")
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(lines(), media_type="application/x-ndjson", headers=headers)
+    return await reads.export(remit, visitor.principal, headers)

@@ -19,7 +19,7 @@ router = APIRouter(route_class=FormRoute)
 @router.get("/intents/{action_intent_id}")
 def intent(request: Request, remit: CurrentRemit, visitor: AnyVisitor, action_intent_id: IntentId) -> Response:
     stands = remit.status(visitor.tenant_id, action_intent_id)
-    visitor.principal.require_sight_of(stands["intent"]["proposed_by"])
+    visitor.principal.require_sight_of(stands["intent"]["proposed_by"], stands["intent"]["account_id"])
     chain = remit.ledger(visitor.tenant_id, action_intent_id)
     usage = remit.usage(visitor.tenant_id, account_id=stands["account_id"])
     return page(

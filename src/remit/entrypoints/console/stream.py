@@ -32,7 +32,9 @@ async def stream(
         bookmark = LedgerCursor.parse(last_event_id)
     streams: Streams = request.app.state.streams
     opened = streams.enter(visitor.principal)
-    told = events(request, remit, visitor.principal, bookmark, opened, lambda: _still_may(remit, visitor))
+    told = events(
+        request, remit, visitor.principal, bookmark, opened, lambda: _still_may(remit, visitor), streams.for_s
+    )
     return EventStream(told, streams, opened)
 
 

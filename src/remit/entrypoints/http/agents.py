@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -15,15 +16,22 @@ from remit.core.identity.principal import Principal
 from remit.core.intent import ActionIntentV1
 from remit.core.views import IntentAnswer, ProposedAnswer, VerdictAnswer
 from remit.entrypoints.web.bodies import MOST_INTENTS, GateBody, ProposalBody
-from remit.entrypoints.web.callers import CurrentRemit, ProposerCaller, require_own_tenant
+from remit.entrypoints.web.callers import (
+    CurrentRemit,
+    ProposerCaller,
+    admit,
+    remit_of,
+    require_own_tenant,
+    require_within_tenant,
+)
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.problems import responds_with
-from remit.entrypoints.web.reading_bodies import JsonRoute
+from remit.entrypoints.web.reading_bodies import LeanRoute, leanly
 from remit.entrypoints.web.request_batcher import RequestBatcher
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.ports import answer_of, attempt, in_order
 
-router = APIRouter(tags=["agents"], route_class=JsonRoute)
+router = APIRouter(tags=["agents"], route_class=LeanRoute)
 Submit = RequestBatcher[Any, GateAnswer]
 
 
@@ -39,7 +47,16 @@ async def submit_of(request: Request) -> Submit:
     return submit
 
 
+async def _propose_one(request: Request, body: Any) -> Response | None:
+    if type(body) is not dict:
+        return None
+    caller = require_within_tenant(await admit(request), "propose")
+    submit = await submit_of(request)
+    return JsonAnswer((await submit.ask(require_own_tenant(caller, body))).wire())
+
+
 @router.post("/v1/intents", responses=responds_with(VerdictAnswer | IntentAnswer | ProposedAnswer))
+@leanly(_propose_one)
 async def propose(
     remit: CurrentRemit,
     submit: Annotated[Submit, Depends(submit_of)],
@@ -84,12 +101,39 @@ def _shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> dict[str, Any]
     return answered.wire()
 
 
+async def _gate_one(request: Request, body: Any) -> Response | None:
+    if type(body) is not dict or not _GATE_FIELDS.issuperset(body) or not all(map(_is_id, body.values())):
+        return None
+    if not body.keys() >= _GATE_FIELDS - {"tenant_id"}:
+        return None
+    caller = require_within_tenant(await admit(request), "propose")
+    remit = await remit_of(request)
+    answer: GateAnswer = await run_in_threadpool(remit.gate, _gate_request(caller, **body))
+    return JsonAnswer(answer.wire())
+
+
+def _is_id(value: Any) -> bool:
+    """An id of the usual kind; whether anything else will do, the declared body says."""
+    return type(value) is str and _ID.fullmatch(value) is not None
+
+
+_GATE_FIELDS = frozenset(GateBody.model_fields)
+_ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
+
+
+def _gate_request(
+    caller: Principal, *, action_intent_id: str, account_id: str, tenant_id: str | None = None
+) -> GateRequest:
+    require_own_tenant(caller, {"tenant_id": tenant_id or caller.tenant_id, "account_id": account_id})
+    return GateRequest(action_intent_id, caller.tenant_id, account_id, caller.name)
+
+
 @router.post("/v1/gate", responses=responds_with(VerdictAnswer))
+@leanly(_gate_one)
 def gate(remit: CurrentRemit, caller: ProposerCaller, body: GateBody) -> Any:
     """
     Decide one stored intent of the caller's own; a decision that exists is returned as it was made.
 
     An unknown intent, and another's, is answered with `INTENT_NOT_FOUND`, and nothing is stored.
     """
-    require_own_tenant(caller, {"tenant_id": body.tenant_id or caller.tenant_id})
-    return remit.gate(GateRequest(body.action_intent_id, caller.tenant_id, body.account_id, caller.name)).wire()
+    return remit.gate(_gate_request(caller, **dict(body))).wire()

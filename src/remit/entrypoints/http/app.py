@@ -11,6 +11,7 @@ from remit.entrypoints.http import agents, bounds, health, notifications, operat
 from remit.entrypoints.http.metrics import Metrics, Timed
 from remit.entrypoints.web import problems, stream
 from remit.entrypoints.web.callers import Credentials
+from remit.entrypoints.web.ledger_reads import LedgerReads
 from remit.entrypoints.web.limits import BodyLimit, RateLimiter
 from remit.entrypoints.web.settings import HttpSettings
 from remit.wiring import Remit
@@ -29,7 +30,8 @@ def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
     )
     app.state.remit = remit
     app.state.limiter = RateLimiter(settings.requests_per_minute)
-    app.state.streams = stream.Streams(settings.streams())
+    app.state.streams = stream.Streams(settings.streams(), settings.stream_for_s)
+    app.state.ledger_reads = LedgerReads(settings.exports())
     app.state.credentials = Credentials(remit, settings.oidc)
     app.state.submit = agents.Submit(remit.submit, BATCH)
     app.state.metrics, app.state.metrics_open = Metrics(), settings.metrics_open

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
@@ -26,6 +23,7 @@ from remit.core.views import (
 from remit.entrypoints.http.paging import AccountQuery, AfterQuery, LimitQuery, page
 from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit, ExporterCaller, OwnReaderCaller, ReaderCaller, VerifierCaller
+from remit.entrypoints.web.ledger_reads import WholeLedgers
 from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.reading_bodies import JsonRoute
 from remit.ports import CaseFilter
@@ -71,7 +69,8 @@ def ledger(remit: CurrentRemit, caller: OwnReaderCaller, action_intent_id: Inten
 
 
 def _seen(remit: CurrentRemit, caller: Principal, action_intent_id: str, shown: dict[str, Any]) -> dict[str, Any]:
-    caller.require_sight_of(remit.intent(caller.tenant_id, action_intent_id).proposed_by)
+    intent = remit.intent(caller.tenant_id, action_intent_id)
+    caller.require_sight_of(intent.proposed_by, intent.account_id)
     return shown
 
 
@@ -109,21 +108,12 @@ def tally(
     response_class=StreamingResponse,
     responses={200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}},
 )
-def export(remit: CurrentRemit, caller: ExporterCaller) -> StreamingResponse:
+async def export(remit: CurrentRemit, caller: ExporterCaller, reads: WholeLedgers) -> Any:
     """Every ledger entry as JSON lines, closed by a seal: keep a copy of it elsewhere."""
-
-    entries = remit.export(caller.tenant_id, by=caller.name)
-    # Read before the answer begins: what is wrong can still be said in its status.
-    first = next(entries)
-
-    def lines() -> Iterator[bytes]:
-        for entry in chain([first], entries):
-            yield orjson.dumps(entry) + b"\n"
-
-    return StreamingResponse(lines(), media_type="application/x-ndjson")
+    return await reads.export(remit, caller)
 
 
 @router.post("/v1/verify", responses=responds_with(ReportAnswer))
-def verify(remit: CurrentRemit, caller: VerifierCaller) -> Any:
+async def verify(remit: CurrentRemit, caller: VerifierCaller, reads: WholeLedgers) -> Any:
     """The invariants over the live store."""
-    return remit.verify(caller.tenant_id).wire()
+    return (await reads.verify(remit, caller)).wire()

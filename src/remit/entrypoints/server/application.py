@@ -16,8 +16,8 @@ def create_app(remit: Remit, settings: HttpSettings | None = None) -> FastAPI:
     settings = settings or HttpSettings()
     app = create_api(remit, settings)
     if settings.console:
-        # One count of requests and one number of streams over both.
-        app.mount("/console", create_console(remit, settings, app.state.limiter, app.state.streams))
+        # One count of requests, of streams and of exports over both.
+        app.mount("/console", create_console(remit, settings, app.state))
         app.add_api_route("/", _to_console, include_in_schema=False)
     return app
 

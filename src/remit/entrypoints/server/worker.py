@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.execution.outcome import CallResult
-from remit.core.execution.places import free_for
+from remit.core.execution.places import Places
 from remit.entrypoints.server.notifications import notifying
 from remit.flow.execute import Ended, Taken
 from remit.wiring import Remit, uuid7
@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.5
 """How often a worker reconciles."""
-LOOK_S = 0.02
-"""How often an idle worker looks for executions that another process has queued."""
+LOOK_S = 0.1
+"""How often an idle worker looks for what nobody woke it for: pauses that are over, and what the store did not tell."""
 CONCURRENCY = 64
-"""How many calls a worker makes at once."""
+"""How many calls of one tool a worker makes at once; `Places` says how many of all."""
 MOST_TAKEN = 64
 """How many executions are taken in one write."""
 GRACE_S = 30
@@ -50,10 +50,11 @@ def work(
     `on_done` is told the status of each execution that this worker ended. `worker_id` names it in the attempts it
     holds, and may never be used again; without one it makes its own.
     """
-    remit.keep_policies()
-    with notifying(remit), ThreadPoolExecutor(concurrency, thread_name_prefix="remit-call") as pool:
-        loop = WorkerLoop(remit, pool, concurrency, stop or threading.Event(), on_done, worker_id or uuid7())
-        loop.run(until_idle=until_idle)
+    places = Places(concurrency)
+    with notifying(remit), ThreadPoolExecutor(places.most, thread_name_prefix="remit-call") as pool:
+        loop = WorkerLoop(remit, pool, places, stop or threading.Event(), on_done, worker_id or uuid7())
+        with remit.waking(loop.wake):
+            loop.run(until_idle=until_idle)
 
 
 class WorkerLoop:
@@ -63,23 +64,27 @@ class WorkerLoop:
         self,
         remit: Remit,
         pool: ThreadPoolExecutor,
-        concurrency: int,
+        places: Places,
         stop: threading.Event,
         on_done: Callable[[str], None],
         worker_id: str,
     ) -> None:
-        self._remit, self._pool, self._concurrency = remit, pool, concurrency
+        self._remit, self._pool, self._places = remit, pool, places
         self._stop, self._on_done = stop, on_done
         self._id = worker_id
         self._takes = 0
         self._called: queue.SimpleQueue[tuple[Taken, CallResult, int]] = queue.SimpleQueue()
-        self._calling = 0
+        self._wake = threading.Event()
         self._next_tick = 0.0
+
+    def wake(self) -> None:
+        """There may be something to do; from any thread."""
+        self._wake.set()
 
     def run(self, *, until_idle: bool) -> None:
         while not self._stop.is_set():
             try:
-                if not self._round(may_take=True) and until_idle and not self._calling and not self._remit.busy():
+                if not self._round(may_take=True) and until_idle and not self._places.held and not self._remit.busy():
                     return
             except (TryLater, OutcomeUnknown) as error:
                 log.warning("working on in a moment: %s", error)
@@ -97,24 +102,23 @@ class WorkerLoop:
         return moved
 
     def _take(self) -> bool:
-        free = self._concurrency - self._calling
-        limit = min(free_for(free), MOST_TAKEN)
-        if limit <= 0 or not self._remit.has_queued():
+        if not self._remit.has_queued(self._places):
             return False
         self._takes += 1
         began_ns = self._remit.hooks.begin()
-        taken = self._remit.take(limit, f"{self._id}/{self._takes}")
+        taken = self._remit.take(MOST_TAKEN, f"{self._id}/{self._takes}", self._places)
         for each in taken:
             if isinstance(each, Ended):
                 self._remit.hooks.ended(began_ns, each)
                 self._on_done(each.status)
             else:
-                self._calling += 1
+                self._places.take(each.tenant_id, each.action_type)
                 self._pool.submit(self._call, each, began_ns)
         return bool(taken)
 
     def _call(self, taken: Taken, began_ns: int) -> None:
         self._called.put((taken, self._remit.carry_out(taken), began_ns))
+        self.wake()
 
     def _settle(self) -> bool:
         called: list[tuple[Taken, CallResult, int]] = []
@@ -133,7 +137,7 @@ class WorkerLoop:
                 self._called.put(each)
             raise
         for (taken, _, began_ns), status in zip(called, statuses, strict=True):
-            self._calling -= 1
+            self._places.give_back(taken.tenant_id, taken.action_type)
             if status is not None:
                 self._remit.hooks.settled(began_ns, taken, status)
                 self._on_done(status)
@@ -148,17 +152,13 @@ class WorkerLoop:
 
     def _wait(self) -> None:
         """Until a call has been answered, something was queued here, or it is time to look again."""
-        if self._calling:
-            try:
-                self._called.put(self._called.get(timeout=LOOK_S))
-            except queue.Empty:
-                return
-        else:
-            self._remit.wait_for_queued(LOOK_S)
+        self._wake.wait(LOOK_S)
+        # Cleared before anything is looked at: what comes meanwhile is not missed.
+        self._wake.clear()
 
     def _finish(self) -> None:
         until = time.monotonic() + GRACE_S
-        while self._calling and time.monotonic() < until:
+        while self._places.held and time.monotonic() < until:
             try:
                 self._round(may_take=False)
             except (TryLater, OutcomeUnknown) as error:

@@ -92,14 +92,19 @@ CurrentRemit = Annotated[Remit, Depends(remit_of)]
 Caller = Annotated[Principal, Depends(principal_of)]
 
 
+def require_within_tenant(caller: Principal, permission: Permission) -> Principal:
+    """The caller, if it may do this within a tenant. Raises `Forbidden`."""
+    caller.require(permission)
+    if caller.tenant_id == PLATFORM:
+        raise Forbidden("the platform's keys reach no tenant's records; use a key of that tenant")
+    return caller
+
+
 def permitted(permission: Permission) -> Any:
     """A dependency: the caller, if it may do this within a tenant."""
 
     async def check(caller: Caller) -> Principal:
-        caller.require(permission)
-        if caller.tenant_id == PLATFORM:
-            raise Forbidden("the platform's keys reach no tenant's records; use a key of that tenant")
-        return caller
+        return require_within_tenant(caller, permission)
 
     return Depends(check)
 
@@ -119,8 +124,9 @@ def require_own_tenant(caller: Principal, body: dict[str, Any]) -> dict[str, Any
     """
     The body with the caller's tenant and name filled in.
 
-    Raises `Forbidden` if it names another tenant, or speaks as somebody else.
+    Raises `Forbidden` if it names another tenant or an account that is not the caller's, or speaks as somebody else.
     """
+    caller.require_account(body.get("account_id"))
     for field, own in (("tenant_id", caller.tenant_id), ("proposed_by", caller.name)):
         if body.get(field, own) != own:
             raise Forbidden(f"{field} comes from the credential, which says {own!r}; leave it out")

@@ -29,27 +29,36 @@ class ClaimNames(Protocol):
     def roles_claim(self) -> str: ...
     @property
     def name_claim(self) -> str: ...
+    @property
+    def accounts_claim(self) -> str | None: ...
 
 
 def principal_of_claims(claims: Mapping[str, Any], names: ClaimNames) -> Principal:
     """Raises `Unauthenticated` for claims that name nobody, `Forbidden` for roles that let nobody do anything."""
     tenant_id = _identifier(claims, names.tenant_claim, "tenant")
     name = _identifier(claims, names.name_claim, "name")
-    named = _claim(claims, names.roles_claim)
-    words = named.split() if isinstance(named, str) else named if isinstance(named, list) else []
-    roles = frozenset(word for word in words if isinstance(word, str) and word in TENANT_ROLES)
+    roles = frozenset(word for word in _words(claims, names.roles_claim) if word in TENANT_ROLES)
     if not roles:
         raise Forbidden(
             f"the claim {names.roles_claim!r} of the access token names no role known here; "
             f"it takes one of {', '.join(sorted(TENANT_ROLES))}"
         )
-    return Principal(name, tenant_id, roles, Credential("oidc", _subject(claims)))
+    # A token without that claim is for no account.
+    accounts = frozenset(_words(claims, names.accounts_claim)) if names.accounts_claim else None
+    return Principal(name, tenant_id, roles, Credential("oidc", _subject(claims)), accounts)
 
 
 def _subject(claims: Mapping[str, Any]) -> str | None:
     """The one claim that an issuer never gives to somebody else (OpenID Connect Core, section 5.7)."""
     subject = claims.get("sub")
     return check_text("sub", subject, most=255) if isinstance(subject, str) and subject else None
+
+
+def _words(claims: Mapping[str, Any], claim: str) -> list[str]:
+    """A list, or a text with spaces between."""
+    named = _claim(claims, claim)
+    words = named.split() if isinstance(named, str) else named if isinstance(named, list) else []
+    return [word for word in words if isinstance(word, str)]
 
 
 def _identifier(claims: Mapping[str, Any], claim: str, what: str) -> str:

@@ -15,7 +15,8 @@ class OidcSettings:
     Whose access tokens let people in, and which claims say their tenant, roles and name.
 
     With a `client_id`, people sign in at the console through the issuer; the console is that client of it, with
-    a `client_secret` or, as a public client, without.
+    a `client_secret` or, as a public client, without. With an `accounts_claim`, a token is for the accounts that this
+    claim lists.
     """
 
     issuer: str
@@ -23,6 +24,7 @@ class OidcSettings:
     tenant_claim: str = "tenant"
     roles_claim: str = "roles"
     name_claim: str = "sub"
+    accounts_claim: str | None = None
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
     scope: str = "openid profile"
@@ -34,7 +36,8 @@ class HttpSettings:
     `requests_per_minute` is the rate of one credential, `None` for no limit; `largest_body_bytes` of one request.
 
     `most_streams` is how many event streams this process serves at once, for one tenant and for one credential so many
-    of them. `sign_ins_per_minute` is how often one address may try to sign in at the console. With `metrics_open`,
+    of them, each for `stream_for_s` at most if that is set; `most_exports` likewise for exports and verifications of a
+    whole ledger. `sign_ins_per_minute` is how often one address may try to sign in at the console. With `metrics_open`,
     `/metrics` asks for no key: for a port that only the monitoring reaches. Without `oidc`, only API keys let anybody
     in. Without `console`, no web console is served.
     """
@@ -44,6 +47,10 @@ class HttpSettings:
     most_streams: int = 100
     most_streams_of_tenant: int = 50
     most_streams_of_credential: int = 10
+    most_exports: int = 16
+    most_exports_of_tenant: int = 4
+    most_exports_of_credential: int = 2
+    stream_for_s: int | None = None
     sign_ins_per_minute: int | None = 30
     metrics_open: bool = False
     console: bool = True
@@ -52,26 +59,33 @@ class HttpSettings:
     def streams(self) -> Share:
         return Share(self.most_streams, self.most_streams_of_tenant, self.most_streams_of_credential)
 
+    def exports(self) -> Share:
+        return Share(self.most_exports, self.most_exports_of_tenant, self.most_exports_of_credential)
+
 
 def settings_from(environ: Mapping[str, str]) -> HttpSettings:
     """
     From `REMIT_REQUESTS_PER_MINUTE` (0 for no limit), `REMIT_LARGEST_BODY_BYTES`, `REMIT_MOST_STREAMS`,
-    `REMIT_MOST_STREAMS_OF_TENANT`, `REMIT_MOST_STREAMS_OF_CREDENTIAL`, `REMIT_SIGN_INS_PER_MINUTE` (0 for no limit),
+    `…_OF_TENANT` and `…_OF_CREDENTIAL`, `REMIT_STREAM_FOR_S`, the same of `REMIT_MOST_EXPORTS`,
+    `REMIT_SIGN_INS_PER_MINUTE` (0 for no limit),
     `REMIT_METRICS_OPEN` and `REMIT_CONSOLE` (true or false), and for OIDC `REMIT_OIDC_ISSUER`,
     `REMIT_OIDC_AUDIENCE` and, where they differ, `REMIT_OIDC_TENANT_CLAIM`, `…_ROLES_CLAIM`, `…_NAME_CLAIM`,
+    `…_ACCOUNTS_CLAIM`,
     for the console `REMIT_OIDC_CLIENT_ID`, `…_CLIENT_SECRET` and `…_SCOPE`.
 
     Raises `InvalidInput` naming the variable.
     """
     plain = HttpSettings()
+    shares = {
+        name: _whole(environ, f"REMIT_{name.upper()}", getattr(plain, name))
+        for of in ("streams", "exports")
+        for name in (f"most_{of}", f"most_{of}_of_tenant", f"most_{of}_of_credential")
+    }
     return HttpSettings(
+        **shares,
         requests_per_minute=_whole(environ, "REMIT_REQUESTS_PER_MINUTE", plain.requests_per_minute or 0) or None,
         largest_body_bytes=_whole(environ, "REMIT_LARGEST_BODY_BYTES", plain.largest_body_bytes),
-        most_streams=_whole(environ, "REMIT_MOST_STREAMS", plain.most_streams),
-        most_streams_of_tenant=_whole(environ, "REMIT_MOST_STREAMS_OF_TENANT", plain.most_streams_of_tenant),
-        most_streams_of_credential=_whole(
-            environ, "REMIT_MOST_STREAMS_OF_CREDENTIAL", plain.most_streams_of_credential
-        ),
+        stream_for_s=_whole(environ, "REMIT_STREAM_FOR_S", 0) if environ.get("REMIT_STREAM_FOR_S") else None,
         sign_ins_per_minute=_whole(environ, "REMIT_SIGN_INS_PER_MINUTE", plain.sign_ins_per_minute or 0) or None,
         metrics_open=_yes(environ, "REMIT_METRICS_OPEN", plain.metrics_open),
         console=_yes(environ, "REMIT_CONSOLE", plain.console),
@@ -100,6 +114,6 @@ def _oidc(environ: Mapping[str, str]) -> OidcSettings | None:
     if not issuer or not audience:
         missing = "REMIT_OIDC_AUDIENCE" if issuer else "REMIT_OIDC_ISSUER"
         raise InvalidInput(missing, "is missing", "an issuer is trusted for one audience; set both")
-    names = ("tenant_claim", "roles_claim", "name_claim", "client_id", "client_secret", "scope")
+    names = ("tenant_claim", "roles_claim", "name_claim", "accounts_claim", "client_id", "client_secret", "scope")
     given = {name: environ.get(f"REMIT_OIDC_{name.upper()}") for name in names}
     return OidcSettings(issuer=issuer, audience=audience, **{name: text for name, text in given.items() if text})

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
+from starlette.exceptions import HTTPException
+
 from remit.core.identity.principal import Principal
 
 
@@ -79,3 +81,19 @@ class Places:
         oldest = next(taken for taken in self._taken if taken.tenant_id == richest)
         self.give_back(oldest)
         oldest.give_up()
+
+
+def admitted(places: Places, principal: Principal, give_up: Callable[[], None], *, of: str, instead: str) -> Place:
+    """
+    A place of these, for a door.
+
+    Raises 429 for whoever holds a share already and 503 where all are taken, with `Retry-After`. `of` says what the
+    places are for, and `instead` what can be done then.
+    """
+    try:
+        return places.take(principal, give_up)
+    except OverShare as error:
+        told = f"{error} ({of}); {instead}"
+        raise HTTPException(429, told, headers={"Retry-After": "10"}) from None
+    except Full:
+        raise HTTPException(503, f"this process serves as many {of} as it may; try again in a moment") from None

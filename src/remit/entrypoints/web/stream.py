@@ -18,7 +18,7 @@ from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.identity.principal import Principal
 from remit.core.ledger.position import LedgerCursor
 from remit.entrypoints.web.callers import Credentials, CurrentRemit, ReaderCaller
-from remit.entrypoints.web.shares import Full, OverShare, Place, Places, Share
+from remit.entrypoints.web.shares import Place, Places, Share, admitted
 from remit.wiring import Remit
 
 router = APIRouter(tags=["reading"])
@@ -27,6 +27,10 @@ LOOK_S = 0.5
 """How often a stream looks for something new; less often where looking takes long."""
 HEARTBEAT_S = 15.0
 """How often a quiet stream says that it is there, and every stream asks whether its reader still may read."""
+
+
+COME_AGAIN_MS = 10_000
+"""When the reader of a stream that ends by itself is to come again: it looks now and then, at little cost."""
 
 
 class OpenStream:
@@ -52,23 +56,20 @@ class OpenStream:
 class Streams:
     """Which streams are open, in shares by tenant and credential, and whether they are to end."""
 
-    def __init__(self, share: Share) -> None:
+    def __init__(self, share: Share, for_s: float | None = None) -> None:
+        """Each of them ends after `for_s` seconds at most; its reader comes again and misses nothing."""
+        self.for_s = for_s
         self._places = Places(share)
         self._open: dict[OpenStream, Place] = {}
         self._closing = False
 
     def enter(self, principal: Principal) -> OpenStream:
         """Raises 429 for whoever holds a share already and 503 where all are taken, with `Retry-After`."""
+        if self._closing:
+            raise HTTPException(503, "this process is ending; try again in a moment")
         stream = OpenStream()
-        try:
-            if self._closing:
-                raise Full
-            self._open[stream] = self._places.take(principal, stream.close)
-        except OverShare as error:
-            told = f"{error}; end one, or ask for the timeline now and then"
-            raise HTTPException(429, told, headers={"Retry-After": "10"}) from None
-        except Full:
-            raise HTTPException(503, "this process serves as many streams as it may; try again in a moment") from None
+        told = "end one, or ask for the timeline now and then"
+        self._open[stream] = admitted(self._places, principal, stream.close, of="streams", instead=told)
         return stream
 
     def leave(self, stream: OpenStream) -> None:
@@ -117,7 +118,7 @@ async def stream(
     bookmark = LedgerCursor.parse(last_event_id) if last_event_id else None
     streams: Streams = request.app.state.streams
     opened = streams.enter(caller)
-    told = events(request, remit, caller, bookmark, opened, lambda: _still_may(request, caller))
+    told = events(request, remit, caller, bookmark, opened, lambda: _still_may(request, caller), streams.for_s)
     return EventStream(told, streams, opened)
 
 
@@ -128,16 +129,23 @@ async def events(
     bookmark: LedgerCursor | None,
     opened: OpenStream,
     still_may: Callable[[], bool],
+    for_s: float | None = None,
 ) -> AsyncIterator[bytes]:
-    """A tenant's timeline as it happens; `still_may` is asked now and then whether its reader still may read."""
-    yield b"retry: 1000\n\n"
-    beat = time.monotonic()
+    """
+    A tenant's timeline as it happens; `still_may` is asked now and then whether its reader still may read.
+
+    With `for_s` it ends after so long, or after one look, and says when to come again.
+    """
+    yield b"retry: %d\n\n" % (1000 if for_s is None else COME_AGAIN_MS)
+    beat = began = time.monotonic()
     pause = 0.0
     while await opened.wait(pause) and not await request.is_disconnected():
         started = time.monotonic()
         try:
             followed = await run_in_threadpool(remit.since, caller.tenant_id, bookmark)
         except (TryLater, OutcomeUnknown):
+            if _over(began, for_s):
+                return
             pause = LOOK_S
             continue
         if bookmark is None:
@@ -146,6 +154,8 @@ async def events(
         bookmark = followed.bookmark
         for place, told in followed.told:
             yield b"id: %s\nevent: timeline\ndata: %s\n\n" % (place.encode(), orjson.dumps(told))
+        if not followed.more and _over(began, for_s):
+            return
         now = time.monotonic()
         if now - beat >= HEARTBEAT_S:
             if not await run_in_threadpool(still_may):
@@ -154,6 +164,10 @@ async def events(
             beat = now
         # At most a quarter of the time is spent on looking.
         pause = 0.0 if followed.more else max(LOOK_S, 3 * (now - started))
+
+
+def _over(began: float, for_s: float | None) -> bool:
+    return for_s is not None and time.monotonic() - began >= for_s
 
 
 def _position(bookmark: LedgerCursor) -> bytes:

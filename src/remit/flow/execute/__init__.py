@@ -17,12 +17,12 @@ from remit.flow.execute.common import Worker, ref_of
 from remit.flow.execute.invoke import invoke
 from remit.flow.execute.map import map_request
 from remit.flow.execute.preflight import preflight
-from remit.flow.execute.record import broken, record
+from remit.flow.execute.record import record, step_broke
 from remit.flow.execute.start import start
-from remit.flow.execute.take import Ended, Taken, carry_out, settle_unit, take
+from remit.flow.execute.take import Ended, Taken, carry_out, claim_of, settle_unit, take
 from remit.ports import Clock
 
-__all__ = ["Ended", "Executor", "Taken", "broken", "carry_out", "reference", "run", "settle_unit", "take"]
+__all__ = ["Ended", "Executor", "Taken", "carry_out", "claim_of", "reference", "run", "settle_unit", "take"]
 
 
 class Executor:
@@ -45,6 +45,9 @@ class Executor:
 
     def record(self, ref_data: Mapping[str, str], result: Mapping[str, Any]) -> str | None:
         return record(self.worker, ref_data, result)
+
+    def step_broke(self, ref_data: Mapping[str, str], error: str) -> str | None:
+        return step_broke(self.worker, ref_data, error)
 
 
 def reference(data: Mapping[str, Any]) -> dict[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from remit.core.errors import InvalidInput
@@ -13,7 +14,7 @@ from remit.flow.context import CaseWriter, bounds_now
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, called, connector_of, failed, intent_and_tool
 from remit.flow.execute.preflight import before_call
-from remit.ports import Call, Connector, Snapshot, UnitOfWork, Writes, answer_of
+from remit.ports import Call, PreparingConnector, Snapshot, UnitOfWork, Writes, answer_of
 
 
 def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,21 +35,24 @@ def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, An
     known = concluded_before(attempt, honours_key=honours, max_attempts=int(tool["max_attempts"]))
     if known is not None:
         return {"result": known.result.wire(), "status": known.status}
+    call = _call(worker, intent, tool, request, attempt.idempotency_key)
+    # Before the mark: what cannot be had is no call, and nothing has failed.
+    if isinstance(connector, PreparingConnector):
+        connector.prepare(call)
     if not before_call(worker, ref, mark_for_s=float(tool["timeout_s"]), calls_seen=attempt.attempt_count):
         return {"stop": True}
-    result = _call(worker, connector, intent, tool, request, attempt.idempotency_key)
+    result = called(connector, replace(call, now=worker.clock.now()))
     return _after_call(worker, ref, result, int(tool["max_attempts"]), honours)
 
 
 def _call(
     worker: Worker,
-    connector: Connector,
     intent: ActionIntentV1,
     tool: dict[str, Any],
     request: Mapping[str, Any],
     key: str,
-) -> CallResult:
-    call = Call(
+) -> Call:
+    return Call(
         intent=intent,
         request=dict(request),
         idempotency_key=key,
@@ -56,7 +60,6 @@ def _call(
         allowed_hosts=tuple(bounds_now(worker.context, intent.tenant_id).bounds.allowed_hosts),
         now=worker.clock.now(),
     )
-    return called(connector, call)
 
 
 def _after_call(worker: Worker, ref: Ref, result: CallResult, max_attempts: int, honours: bool) -> dict[str, Any]:

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from remit.core.execution.fulfilment import conclusion, found_late, late_resolution, may_record, outcome_of
+from remit.core.execution.approval import next_publish
+from remit.core.execution.fulfilment import (
+    after_break,
+    conclusion,
+    found_late,
+    late_resolution,
+    left_to_another,
+    may_record,
+    outcome_of,
+)
 from remit.core.execution.outcome import ActionOutcomeV1, CallResult, OutcomeStatus
 from remit.flow.context import CaseWriter, Context
 from remit.flow.execute.common import Keys, Ref, Worker, end, failed
@@ -42,14 +51,37 @@ def record(worker: Worker, ref_data: Mapping[str, str], result: Mapping[str, Any
     return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change, keys.charged)]))
 
 
-def broken(error: str) -> dict[str, Any]:
+def step_broke(worker: Worker, ref_data: Mapping[str, str], error: str) -> str | None:
     """
-    What to record when an engine gave a step up: `error` is its name for why, cut and made writable.
+    End the attempt of a run whose engine gave a step up, or leave it to the next delivery.
 
-    What an earlier call came to, if it is noted, stands all the same; a call without an answer stays `UNKNOWN`.
+    `error` is the engine's name for why. Answers the status that is recorded: what an earlier call came to, if it is
+    noted, and `UNKNOWN` for a call without an answer. `None` if nothing is: the lease is over, and the approval is
+    delivered again, until the intent expires.
     """
+    ref, now = Ref(**ref_data), worker.clock.now()
+    keys, broke = Keys.of(ref), _broke(error)
+
+    def change(snapshot: Snapshot) -> Writes[str | None]:
+        case, history = snapshot.get(keys.case), snapshot.get(keys.chain)
+        if history is not None and history.outcome is not None:
+            return Writes(answer=history.outcome.status)
+        if case is None or case.attempt is None or worker.hold(case.attempt, ref, now) != "ours":
+            return Writes(answer=None)
+        concluded = after_break(case.attempt, broke, expired=now >= case.expires_at)
+        if concluded is not None:
+            return end(worker, snapshot, keys, concluded, now, answer=concluded.status)
+        writer = CaseWriter(worker.context, case, now)
+        deliveries = case.publication.deliveries if case.publication else 0
+        writer.update(attempt=left_to_another(case.attempt, broke, now), due_at=now + next_publish(deliveries))
+        return writer.writes(None)
+
+    return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change, keys.charged)]))
+
+
+def _broke(error: str) -> CallResult:
     name = error.encode("utf-8", "replace").decode()[:LONGEST_ERROR_NAME] or "an error without a name"
-    return {"result": failed("STEP_BROKE", "UNKNOWN", f"a step could not be finished: {name}").wire()}
+    return failed("STEP_BROKE", "UNKNOWN", f"a step could not be finished: {name}")
 
 
 def late(

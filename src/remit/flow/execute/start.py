@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from remit.core.execution.fulfilment import event_matches, may_start, new_attempt
+from remit.core.errors import NotAnApproval
+from remit.core.execution.fulfilment import event_says, may_start, new_attempt
 from remit.core.execution.outcome import lease, tool_hash
 from remit.flow.context import CaseWriter, bounds_key, bounds_of
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, bound_to, ref_of
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
-
-log = logging.getLogger(__name__)
 
 
 def start(worker: Worker, data: Mapping[str, Any]) -> dict[str, str] | None:
@@ -22,14 +20,14 @@ def start(worker: Worker, data: Mapping[str, Any]) -> dict[str, str] | None:
     Take the attempt that an `ACTION_APPROVED` event's `data` announces, or take over one whose
     lease has run out.
 
-    Answers the reference that the other steps take, or `None`: somebody else has it, it is done, it
-    was released, or the event does not match what is stored. Asked again by the run that has it, it answers
-    the same.
+    Answers the reference that the other steps take, or `None`: somebody else has it, it is done, or it
+    was released. Asked again by the run that has it, it answers the same.
+
+    Raises `NotAnApproval` for an event that says too little, or what no approval stands behind.
     """
     ref = ref_of(data)
     if ref is None:
-        log.warning("ignored an approval event without its ids")
-        return None
+        raise NotAnApproval("it lacks its ids")
     now = worker.clock.now()
     keys = Keys.of(ref)
     reads = [*keys.all(), bounds_key(ref.tenant_id)]
@@ -41,8 +39,12 @@ def _start(
     worker: Worker, snapshot: Snapshot, keys: Keys, ref: Ref, data: Mapping[str, Any], now: datetime
 ) -> Writes[dict[str, str] | None]:
     case, intent, approval = snapshot.get(keys.case), keys.intent(snapshot), keys.approval(snapshot)
-    if case is None or intent is None or approval is None or not event_matches(case, intent, approval, data):
-        log.warning("ignored an approval event that does not match what is stored")
+    if case is None or intent is None or approval is None:
+        raise NotAnApproval("nothing by its ids is stored")
+    if not event_says(intent, approval, data):
+        raise NotAnApproval("it does not say what is stored")
+    if case.approval_id != approval.approval_id:
+        # Released, and maybe approved anew: this one is over.
         return Writes(answer=None)
     to_do = may_start(worker.hold(case.attempt, ref, now), case.publication, approval)
     if to_do == "nothing":

@@ -17,6 +17,7 @@ from remit.core.errors import InvalidInput, RemitError
 from remit.core.execution import fulfilment, publication
 from remit.core.execution.approval import PUBLISH_AGAIN_AFTER, Approval, event_data
 from remit.core.execution.outcome import CallResult, Conclusion, ExecutionAttempt, Retry, after_call, lease, tool_hash
+from remit.core.execution.places import Places
 from remit.core.execution.request import bounded
 from remit.core.gate.action_type import Tool
 from remit.core.intent import ActionIntentV1
@@ -25,7 +26,7 @@ from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, write
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, bound_to, end_with, failed
 from remit.flow.execute.record import late
-from remit.ports import Call, Connector, Snapshot, UnitOfWork, Writes
+from remit.ports import Call, Claim, Connector, Snapshot, UnitOfWork, Writes
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,10 @@ class Taken:
     @property
     def tenant_id(self) -> str:
         return self.keys.case.tenant_id
+
+    @property
+    def action_type(self) -> str:
+        return self.call.intent.action_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +221,10 @@ def settle_unit(context: Context, taken: Taken, result: CallResult, now: datetim
 
 
 def take(
-    context: Context, connectors: Sequence[str], limit: int, holder: str, now: datetime
+    context: Context, connectors: Sequence[str], places: Places, limit: int, holder: str, now: datetime
 ) -> list[Taken | Ended | RemitError | None]:
     """
-    Take at most `limit` executions that are queued for these connectors, in one write.
+    Take at most `limit` executions that are queued for these connectors and find a place, in one write.
 
     Each take has a holder of its own, made of `holder`, which names this call and is never used again.
     """
@@ -230,8 +235,13 @@ def take(
         taken += 1
         return take_unit(context, case, f"{holder}/{taken}", now)
 
+    return context.store.claim(claim_of(connectors, places, limit, now), unit_for)
+
+
+def claim_of(connectors: Sequence[str], places: Places, limit: int, now: datetime) -> Claim:
+    """What a worker with these connectors and places can take."""
     # "" stands for what has no tool: every worker can end that.
-    return context.store.claim(now, [*connectors, ""], limit, unit_for)
+    return Claim(now, [*connectors, ""], places, limit)
 
 
 def carry_out(taken: Taken, now: datetime) -> CallResult:

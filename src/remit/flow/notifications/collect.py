@@ -7,13 +7,13 @@ tells at the same time and whenever one dies.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.ledger.position import LATEST, LedgerConsumer, LedgerCursor
+from remit.core.ledger.position import LATEST, LedgerConsumer
 from remit.core.lifecycle import Case
 from remit.core.notifications.daily_counts import DailyCounts
 from remit.core.notifications.daily_summary import days_to_tell, digest
@@ -27,6 +27,7 @@ from remit.core.notifications.notice import (
     exhausted_after,
     expires_soon,
     notices_of,
+    warn_at,
 )
 from remit.core.notifications.outbox import Outbox
 from remit.core.notifications.subscription import NoticeKind, Subscription
@@ -40,67 +41,107 @@ from remit.core.records import (
     case_key,
     chain_key,
     outbox_key,
+    start_key,
 )
-from remit.core.values import PLATFORM
-from remit.flow.consumer import Unread, unread
+from remit.core.values import PLATFORM, shifted
+from remit.flow.consumer import NOTHING_NEW, Progress, Unread, unread
 from remit.flow.context import Context, bounds_now
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of, waiting_cursor
 
 OWN, OF_PLATFORM = "notices", "platform"
-"""The followers that tell: of the tenant's own ledger, and of the platform's stops."""
+"""The consumers that tell: of the tenant's own ledger, and of the platform's stops."""
+LONGEST_REST = timedelta(days=1)
+"""Who wants to be told is looked at once a day at least."""
 _PAGE = 200
+_NEXT_LOOK = timedelta(minutes=1)
 MOST_EXPIRING = 2000
 """The number of cases, the first to expire, that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The records that a round begins with."""
+    """The records that a round begins with. `starts` are the positions that subscriptions are told from."""
 
     subscriptions: Sequence[Subscription]
     own: LedgerConsumer | None
     platform: LedgerConsumer | None
     teller: NotificationState | None
-    since: datetime
+    starts: Mapping[str, LedgerConsumer]
+
+    def wants(self, notice: NoticeKind) -> bool:
+        return any(notice in each.notices for each in self.subscriptions)
+
+    def wanted_since(self, each: Subscription, notice: Notice, behind: Mapping[datetime, str]) -> bool:
+        """Did it happen after this was asked for? An earlier release noted no position, only a time."""
+        start, position = self.starts.get(each.subscription_id), behind.get(notice.at)
+        if start is None or position is None:
+            return notice.at >= each.told_from
+        return position > start.position
 
 
-def collect(context: Context, tenant_id: str, now: datetime, *, counted: bool) -> bool:
+def collect(context: Context, tenant_id: str, now: datetime, *, counted: bool) -> Progress:
     """
-    One bounded round for one tenant. False if there was nothing to tell; what nobody asked for is not looked at.
+    One bounded round for one tenant; what nobody asked for is not looked at.
 
-    `counted` says that the tally holds everything so far, so that a day that has ended can be told.
+    `counted` says that the days hold everything so far, so that one that has ended can be told.
     """
     seen = _see(context, tenant_id)
-    if seen is None:
-        return False
-    own = unread(context, tenant_id, NOTICED, _started(seen.own, seen.since), now)
-    platform = unread(context, PLATFORM, STOP_EVENTS, _started(seen.platform, seen.since), now)
-    before = seen.teller or NotificationState(warned_to=seen.since - LONGEST_LEAD)
-    expiring = expires_soon(_expiring(context, tenant_id, now), before.warned_to, now)
+    if not seen.subscriptions:
+        return _rested(context, tenant_id, seen)
+    own = unread(context, tenant_id, NOTICED, seen.own or _started(context, tenant_id, seen))
+    platform = unread(context, PLATFORM, STOP_EVENTS, seen.platform or _started(context, PLATFORM, seen))
+    before = seen.teller or NotificationState()
+    waiting = _expiring(context, tenant_id, now) if seen.wants("EXPIRES_SOON") else []
+    expiring = expires_soon(waiting, before, now)
     digests, digested = _digests(context, tenant_id, seen, before, now) if counted else ([], before.digested)
-    if not any((own.entries, own.more, platform.entries, platform.more, expiring, digests)):
-        return False
+    state = NotificationState(
+        warned=before.warned_after(waiting, now),
+        digested=digested,
+        exhausted=exhausted_after(own.entries, before.exhausted, now),
+        due_at=_due_at(context, tenant_id, seen, waiting, now),
+    )
+    more = own.more or platform.more
+    if not any((own.entries, platform.entries, more, expiring, digests)) and _stays(seen, state, now):
+        return NOTHING_NEW
     notices = [
         *_of_entries(context, tenant_id, [*own.entries, *platform.entries]),
         *exhausted(own.entries, before.exhausted, now),
     ]
-    told = _sorted(seen.subscriptions, notices, [*expiring, *digests])
-    teller = NotificationState(
-        warned_to=now if expiring else before.warned_to,
-        digested=digested,
-        exhausted=exhausted_after(own.entries, before.exhausted, now),
-    )
-    return answer_of(context.store.transact([_tell_unit(context, tenant_id, seen, own, platform, teller, told, now)]))
+    told = _sorted(seen, notices, own.positions | platform.positions, [*expiring, *digests])
+    unit = _tell_unit(context, tenant_id, seen, own, platform, state, told, now)
+    ours = answer_of(context.store.transact([unit]))
+    return Progress(moved=True, more=more or not ours)
 
 
-def _see(context: Context, tenant_id: str) -> _Seen | None:
+def _stays(seen: _Seen, state: NotificationState, now: datetime) -> bool:
+    """Is there nothing to write down? When to look again may be earlier than it was, or has come."""
+    before = seen.teller
+    if before is None or before.due_at is None or before.warned_to is not None:
+        return False
+    assert state.due_at is not None
+    return now < before.due_at <= state.due_at
+
+
+def _rested(context: Context, tenant_id: str, seen: _Seen) -> Progress:
+    """Nobody wants to be told any more: nothing has to be looked at."""
+    state_at = _keys(tenant_id)[2]
+
+    def change(snapshot: Snapshot) -> Writes[Progress]:
+        state = snapshot.get(state_at)
+        return Writes(Progress(moved=True, more=False), [(state_at, state.changed(due_at=None))] if state else [])
+
+    if seen.teller is None or seen.teller.due_at is None:
+        return NOTHING_NEW
+    return answer_of(context.store.transact([UnitOfWork(reads=[state_at], decide=change)]))
+
+
+def _see(context: Context, tenant_id: str) -> _Seen:
     subscriptions = [each for each in context.store.scan(SUBSCRIPTION, tenant_id) if each.enabled]
-    if not subscriptions:
-        return None
     own_at, platform_at, teller_at = _keys(tenant_id)
-    found = context.store.read([own_at, platform_at, teller_at])
-    since = min(each.told_from for each in subscriptions)
-    return _Seen(subscriptions, found.get(own_at), found.get(platform_at), found.get(teller_at), since)
+    starts = {each.subscription_id: start_key(tenant_id, each.subscription_id) for each in subscriptions}
+    found = context.store.read([own_at, platform_at, teller_at, *starts.values()])
+    known = {name: start for name, key in starts.items() if (start := found.get(key)) is not None}
+    return _Seen(subscriptions, found.get(own_at), found.get(platform_at), found.get(teller_at), known)
 
 
 def _keys(tenant_id: str) -> tuple[Key[LedgerConsumer], Key[LedgerConsumer], Key[NotificationState]]:
@@ -108,11 +149,27 @@ def _keys(tenant_id: str) -> tuple[Key[LedgerConsumer], Key[LedgerConsumer], Key
     return Key(CONSUMER, tenant_id, OWN), Key(CONSUMER, tenant_id, OF_PLATFORM), state_at
 
 
-def _started(follower: LedgerConsumer | None, since: datetime) -> LedgerConsumer:
+def _started(context: Context, ledger: str, seen: _Seen) -> LedgerConsumer:
     """Of the time when nobody wanted to be told, nothing is read."""
-    if follower is None or LedgerCursor.parse(follower.bookmark).place.at < since:
-        return LedgerConsumer.starting(since)
-    return follower
+    starts = [seen.starts.get(each.subscription_id) for each in seen.subscriptions]
+    positions = [start.position for start in starts if start is not None]
+    if len(positions) == len(starts):
+        return LedgerConsumer(position=min(positions))
+    since = min(each.told_from for each in seen.subscriptions)
+    return LedgerConsumer(position=context.store.ledger_position(ledger, since=since))
+
+
+def _due_at(context: Context, tenant_id: str, seen: _Seen, waiting: Sequence[Case], now: datetime) -> datetime:
+    """When something is to be told though nothing happens: an intent is about to expire, or a day has ended."""
+    moments = [now + LONGEST_REST]
+    if seen.wants("EXPIRES_SOON"):
+        moments += [at for case in waiting if (at := warn_at(case)) > now]
+        later = context.store.waiting(tenant_id, None, waiting_cursor(waiting[-1]) if waiting else None, 1)
+        moments += [max(shifted(case.expires_at, -LONGEST_LEAD), now + _NEXT_LOOK) for case in later]
+    if seen.wants("DAILY_DIGEST"):
+        in_force = bounds_now(context, tenant_id)
+        moments += [in_force.day(at).ends_at + LATEST for at in (now - LATEST, now)]
+    return min(at for at in moments if at > now)
 
 
 def _of_entries(context: Context, tenant_id: str, entries: Sequence[LedgerEntry]) -> list[Notice]:
@@ -165,12 +222,12 @@ def _digests(
 
 
 def _sorted(
-    subscriptions: Sequence[Subscription], happened: Sequence[Notice], current: Sequence[Notice]
+    seen: _Seen, happened: Sequence[Notice], behind: Mapping[datetime, str], current: Sequence[Notice]
 ) -> dict[tuple[str, NoticeKind], list[Notice]]:
     """By subscription and kind. What has happened is told from when it was asked for; what is so now, in any case."""
     told: dict[tuple[str, NoticeKind], list[Notice]] = {}
-    for each in subscriptions:
-        wanted = [notice for notice in happened if notice.at >= each.told_from] + list(current)
+    for each in seen.subscriptions:
+        wanted = [notice for notice in happened if seen.wanted_since(each, notice, behind)] + list(current)
         for notice in wanted:
             if each.covers(notice.notice, notice.account_id):
                 told.setdefault((each.subscription_id, notice.notice), []).append(notice)
@@ -194,7 +251,7 @@ def _tell_unit(
     def change(snapshot: Snapshot) -> Writes[bool]:
         if (snapshot.get(own_at), snapshot.get(platform_at), snapshot.get(teller_at)) != before:
             # Another one has told these meanwhile.
-            return Writes(answer=True)
+            return Writes(answer=False)
         writes = Writes(answer=True)
         writes.put(own_at, own.after)
         writes.put(platform_at, platform.after)

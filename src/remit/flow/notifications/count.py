@@ -1,58 +1,91 @@
 """
-Following the ledger: every day of a tenant is counted, each entry once, whoever follows at the same time.
+Counting: every day of a tenant from its ledger, each entry once, whoever counts at the same time.
 
-Decisions never wait for it: only who follows writes these records, and the follower's own record, read and
-written with them, lets one follower in at a time.
+Decisions never wait for it: only who counts writes these records, and the consumer's own record, read and
+written with them, lets one in at a time.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.ledger.position import LedgerConsumer, LedgerCursor
+from remit.core.ledger.position import LedgerConsumer
 from remit.core.notifications import daily_counts
-from remit.core.notifications.daily_counts import COUNTED, LONGEST_SPAN_DAYS, DailyCounts, days_between
+from remit.core.notifications.daily_counts import COUNTED, LONGEST_SPAN_DAYS, CountRow, DailyCounts, days_between
 from remit.core.records import CONSUMER, DAILY_COUNTS, Key, case_key
-from remit.core.values import instant
-from remit.flow.consumer import unread
+from remit.core.values import instant, shifted
+from remit.flow.consumer import NOTHING_NEW, Progress, Unread, unread
 from remit.flow.context import Context, bounds_key, bounds_of
+from remit.flow.kept_policies import keep_policies_unit
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 COUNTING = "tally"
-"""The follower that counts."""
+"""The consumer that counts."""
+MOST_KEPT = 10_000
 _HISTORY = timedelta(days=LONGEST_SPAN_DAYS)
 
 
-def count(context: Context, tenant_id: str, now: datetime) -> bool:
-    """
-    Count what is new in a tenant's ledger, a bounded part of it at once. False if there was nothing.
+class Counting:
+    """One process's: it remembers which policies it has seen kept."""
 
-    A ledger that was never counted is counted from `LONGEST_SPAN_DAYS` ago.
-    """
-    follower_at = follower_key(tenant_id)
-    seen = context.store.read([follower_at, bounds_key(tenant_id)])
-    before = seen.get(follower_at)
-    found = unread(context, tenant_id, COUNTED, before or LedgerConsumer.starting(now - _HISTORY), now)
-    if not found.entries and not found.more:
-        return False
-    timezone = bounds_of(seen, tenant_id).day(now).timezone
-    days = daily_counts.count(found.entries, _action_types(context, tenant_id, found.entries), timezone)
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], None] = {}
+
+    def count(self, context: Context, tenant_id: str, now: datetime) -> Progress:
+        """
+        Count what is new in a tenant's ledger, a bounded part of it at once.
+
+        A ledger that was never counted is counted from `LONGEST_SPAN_DAYS` ago. The policies that decided are kept as
+        this release reads them: a later one has to explain these decisions.
+        """
+        consumer_at = consumer_key(tenant_id)
+        seen = context.store.read([consumer_at, bounds_key(tenant_id)])
+        before = seen.get(consumer_at)
+        found = unread(context, tenant_id, COUNTED, before or _new(context, tenant_id, now))
+        if not found.entries and not found.more:
+            return NOTHING_NEW
+        self._keep_policies(context, tenant_id, found.entries)
+        timezone = bounds_of(seen, tenant_id).day(now).timezone
+        days = daily_counts.count(found.entries, _action_types(context, tenant_id, found.entries), timezone)
+        ours = answer_of(context.store.transact([_count_unit(tenant_id, before, found, days, timezone)]))
+        return Progress(moved=True, more=found.more or not ours)
+
+    def _keep_policies(self, context: Context, tenant_id: str, entries: Sequence[LedgerEntry]) -> None:
+        decided = (entry.data.get("policy_version") for entry in entries if entry.event_type == "GATE_DECIDED")
+        new = {(tenant_id, version) for version in decided if version} - self._kept.keys()
+        if new:
+            answer_of(context.store.transact([keep_policies_unit(tenant_id)]))
+            if len(self._kept) + len(new) > MOST_KEPT:
+                self._kept.clear()
+            self._kept |= dict.fromkeys(new)
+
+
+def _count_unit(
+    tenant_id: str, before: LedgerConsumer | None, found: Unread, days: Mapping[str, Counter[CountRow]], timezone: str
+) -> UnitOfWork[bool]:
+    """Answers false if another one has followed meanwhile, and counted these."""
+    consumer_at = consumer_key(tenant_id)
     keys = {day: Key(DAILY_COUNTS, tenant_id, day) for day in days}
 
     def change(snapshot: Snapshot) -> Writes[bool]:
-        if snapshot.get(follower_at) != before:
-            # Another one has followed meanwhile, and counted these.
-            return Writes(answer=True)
+        if snapshot.get(consumer_at) != before:
+            return Writes(answer=False)
         writes = Writes(answer=True)
-        writes.put(follower_at, found.after)
+        writes.put(consumer_at, found.after)
         for day, counts in days.items():
             counted = snapshot.get(keys[day]) or DailyCounts(date=day, timezone=timezone)
             writes.put(keys[day], counted.with_counts(counts, timezone))
         return writes
 
-    return answer_of(context.store.transact([UnitOfWork(reads=[follower_at, *keys.values()], decide=change)]))
+    return UnitOfWork(reads=[consumer_at, *keys.values()], decide=change)
+
+
+def _new(context: Context, tenant_id: str, now: datetime) -> LedgerConsumer:
+    return LedgerConsumer(position=context.store.ledger_position(tenant_id, since=shifted(now, -_HISTORY)))
 
 
 def _action_types(context: Context, tenant_id: str, entries: list[LedgerEntry]) -> dict[str, str]:
@@ -63,7 +96,7 @@ def _action_types(context: Context, tenant_id: str, entries: list[LedgerEntry]) 
     return {key.id: case.action_type for key in keys if (case := seen.get(key)) is not None}
 
 
-def follower_key(tenant_id: str) -> Key[LedgerConsumer]:
+def consumer_key(tenant_id: str) -> Key[LedgerConsumer]:
     return Key(CONSUMER, tenant_id, COUNTING)
 
 
@@ -74,15 +107,15 @@ def days(context: Context, tenant_id: str, first_day: str, last_day: str, now: d
     Raises `InvalidInput`.
     """
     wanted = days_between(first_day, last_day)
-    follower_at = follower_key(tenant_id)
+    consumer_at = consumer_key(tenant_id)
     keys = {day: Key(DAILY_COUNTS, tenant_id, day) for day in wanted}
-    seen = context.store.read([bounds_key(tenant_id), follower_at, *keys.values()])
-    today, follower = bounds_of(seen, tenant_id).day(now), seen.get(follower_at)
+    seen = context.store.read([bounds_key(tenant_id), consumer_at, *keys.values()])
+    today, consumer = bounds_of(seen, tenant_id).day(now), seen.get(consumer_at)
     counted = [seen.get(keys[day]) or DailyCounts(date=day, timezone=today.timezone) for day in wanted]
     return {
         "tenant_id": tenant_id,
         "timezone": today.timezone,
         "today": today.date,
-        "counted_to": instant(LedgerCursor.parse(follower.bookmark).place.at) if follower else None,
+        "counted_to": instant(consumer.latest_at) if consumer and consumer.latest_at else None,
         "days": [day.wire() for day in counted],
     }

@@ -46,11 +46,28 @@ class DueOutbox:
     notice: NoticeKind
 
 
-def due(context: Context, tenant_id: str, now: datetime) -> list[DueOutbox]:
-    """Of one tenant, the longest due first."""
-    found = [(box.due_at, box) for box in context.store.scan(OUTBOX, tenant_id) if box.due_at and box.due_at <= now]
-    found.sort(key=lambda pair: pair[0])
-    return [DueOutbox(tenant_id, box.subscription_id, box.notice) for _, box in found]
+MOST_DUE = 1000
+
+
+def due(context: Context, now: datetime) -> list[DueOutbox]:
+    """Of all tenants, the longest due first."""
+    found = context.store.due_records(OUTBOX, now, MOST_DUE)
+    return [DueOutbox(tenant_id, box.subscription_id, box.notice) for tenant_id, box in found]
+
+
+def keep_times(context: Context, tenant_id: str) -> None:
+    """Write outboxes as they are: an earlier release did not note by when they are looked for."""
+    keys = [outbox_key(tenant_id, box.subscription_id, box.notice) for box in context.store.scan(OUTBOX, tenant_id)]
+
+    def keep(key: Key[Outbox]) -> UnitOfWork[None]:
+        def change(snapshot: Snapshot) -> Writes[None]:
+            outbox = snapshot.get(key)
+            return Writes(answer=None, puts=[(key, outbox)] if outbox is not None else [])
+
+        return UnitOfWork(reads=[key], decide=change)
+
+    if keys:
+        context.store.transact([keep(key) for key in keys])
 
 
 def deliver(context: Context, which: DueOutbox, clock: Callable[[], datetime], links: Links) -> Delivery | None:

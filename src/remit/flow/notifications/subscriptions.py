@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 from remit.core.errors import Conflict, InvalidInput, NotFound
 from remit.core.identity.credential import Credential
-from remit.core.notifications.notice import Notice
+from remit.core.ledger.position import LedgerConsumer
+from remit.core.notifications.notice import Notice, NotificationState
 from remit.core.notifications.outbox import Delivery, DeliveryStatus, Outbox
 from remit.core.notifications.subscription import (
     MOST_SUBSCRIPTIONS,
@@ -19,7 +20,17 @@ from remit.core.notifications.subscription import (
     Subscription,
     subscription_data,
 )
-from remit.core.records import DELIVERY, OUTBOX, SUBSCRIPTION, Key, delivery_key, outbox_key
+from remit.core.records import (
+    DELIVERY,
+    NOTIFICATION_STATE,
+    OUTBOX,
+    SUBSCRIPTION,
+    THE_ONE,
+    Key,
+    delivery_key,
+    outbox_key,
+    start_key,
+)
 from remit.flow.context import Context, TenantLedgerWriter, chain_head_key
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
@@ -46,7 +57,12 @@ def set_(
     others = {each.subscription_id for each in context.store.scan(SUBSCRIPTION, tenant_id)} - {subscription_id}
     if len(others) >= MOST_SUBSCRIPTIONS:
         raise InvalidInput("subscription_id", f"would be number {len(others) + 1}", "remove one first")
-    subscription_at = Key(SUBSCRIPTION, tenant_id, subscription_id)
+    subscription_at, state_at = (
+        Key(SUBSCRIPTION, tenant_id, subscription_id),
+        Key(NOTIFICATION_STATE, tenant_id, THE_ONE),
+    )
+    start_at = start_key(tenant_id, subscription_id)
+    start = LedgerConsumer(position=context.store.ledger_position(tenant_id))
 
     def change(snapshot: Snapshot) -> Writes[Subscription]:
         before = snapshot.get(subscription_at)
@@ -65,9 +81,13 @@ def set_(
         writer.append("SUBSCRIPTION_CHANGED", data, actor=by)
         writes = writer.writes(made)
         writes.put(subscription_at, made)
+        # A worker looks at it next, though nothing has happened.
+        writes.put(state_at, (snapshot.get(state_at) or NotificationState()).changed(due_at=now))
+        if not goes_on:
+            writes.put(start_at, start)
         return writes
 
-    unit = UnitOfWork(reads=[subscription_at, chain_head_key(tenant_id)], decide=change)
+    unit = UnitOfWork(reads=[subscription_at, state_at, start_at, chain_head_key(tenant_id)], decide=change)
     return answer_of(context.store.transact([unit]))
 
 
@@ -81,7 +101,7 @@ def remove(
 ) -> Subscription:
     """It is told nothing more, and what it was told is forgotten. Raises `NotFound`."""
     subscription_at = Key(SUBSCRIPTION, tenant_id, subscription_id)
-    outboxes_at = _outbox_keys(tenant_id, subscription_id)
+    start_at, outboxes_at = start_key(tenant_id, subscription_id), _outbox_keys(tenant_id, subscription_id)
 
     def change(snapshot: Snapshot) -> Writes[Subscription]:
         stored = _required(snapshot, subscription_at)
@@ -89,10 +109,11 @@ def remove(
         data = subscription_data("REMOVED", stored, by=by, credential=credential)
         writer.append("SUBSCRIPTION_CHANGED", data, actor=by)
         writes = writer.writes(stored)
-        writes.deletes += [subscription_at, *(key for key in outboxes_at if snapshot.get(key) is not None)]
+        beside: list[Key[Any]] = [start_at, *outboxes_at]
+        writes.deletes += [subscription_at, *(key for key in beside if snapshot.get(key) is not None)]
         return writes
 
-    unit = UnitOfWork(reads=[subscription_at, *outboxes_at, chain_head_key(tenant_id)], decide=change)
+    unit = UnitOfWork(reads=[subscription_at, start_at, *outboxes_at, chain_head_key(tenant_id)], decide=change)
     removed = answer_of(context.store.transact([unit]))
     _forget_deliveries(context, tenant_id, subscription_id)
     return removed

@@ -19,12 +19,17 @@ def export(context: Context, tenant_id: str, now: datetime, *, by: str) -> Itera
 
     The seal is part of the ledger. Who keeps the export can compare it with any later one.
     """
-    for entry in export_entries(context, tenant_id, now, by=by):
+    for entry in _export(context, tenant_id, now, by=by):
         yield entry.wire()
 
 
-def export_entries(context: Context, tenant_id: str, now: datetime, *, by: str) -> Iterator[LedgerEntry]:
-    """The entries of an export; each one's `line` is the exported line."""
+def export_lines(context: Context, tenant_id: str, now: datetime, *, by: str) -> Iterator[bytes]:
+    """The lines of `export`, as they are stored."""
+    for entry in _export(context, tenant_id, now, by=by):
+        yield entry.line
+
+
+def _export(context: Context, tenant_id: str, now: datetime, *, by: str) -> Iterator[LedgerEntry]:
     fold, last = HeadFold(), cast("LedgerEntry | None", None)
     for entry in context.store.export(tenant_id):
         if last is not None and last.action_intent_id != entry.action_intent_id:

@@ -7,18 +7,19 @@ from itertools import chain
 from typing import Any
 
 from remit.core.gate.budget import Counter
-from remit.core.ledger.verification import KeptHead, Report, verify
+from remit.core.ledger.verification import KeptHead, Report, listed_heads, verify
 from remit.core.records import USAGE
 from remit.flow.context import Context
 from remit.flow.reading.export import require_known
 from remit.flow.reading.live_rows import LiveRows
 
 
-def verify_live(context: Context, tenant_id: str, *, kept: Iterable[KeptHead] = ()) -> Report:
+def verify_live(context: Context, tenant_id: str, *, kept: Iterable[KeptHead] | None = None) -> Report:
     """
     The invariants over the store as it is: its ledger, and every row that follows from it.
 
-    `kept` are the heads of an earlier export: each must still stand where it stood.
+    `kept` are the heads of an earlier export: each must still stand where it stood. Without one, so must those that
+    seals of format 1 list.
     """
     counters = _counters(context, tenant_id)
     intents = context.store.export(tenant_id)
@@ -33,7 +34,7 @@ def verify_live(context: Context, tenant_id: str, *, kept: Iterable[KeptHead] = 
         sealed=False,
         counters=counters,
         counters_after=lambda: _counters(context, tenant_id),
-        kept=kept,
+        kept=listed_heads(own_chain) if kept is None else kept,
         report=report,
     )
     rows.compare_others()

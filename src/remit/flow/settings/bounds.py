@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from remit.core.errors import BoundsChanged, InvalidInput
+from remit.core.errors import BoundsChanged, InvalidInput, TryLater
 from remit.core.gate.action_type import ActionType
 from remit.core.gate.autonomy import Stop, StopLevel, Stops, StopScope, check_stop
 from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, check_policy_texts, replace_bounds
-from remit.core.gate.policy import PLATFORM_POLICIES, Clause, PolicySource, clauses_of, load_policies, policy_version
+from remit.core.gate.policy import Clause, PolicySource, clauses_of, load_policies
 from remit.core.ledger.config_change import config_data
-from remit.core.records import ACTION_TYPE, POLICY_VERSION, STOPS, THE_ONE, Key, PolicyVersion, type_id
+from remit.core.ledger.entries import NO_CHAIN, ChainHead, Head
+from remit.core.records import ACTION_TYPE, STOPS, THE_ONE, Key, type_id
 from remit.flow.context import Context, TenantLedgerWriter, bounds_key, bounds_of, chain_head_key
-from remit.ports import Connector, Snapshot, UnitOfWork, Writes
+from remit.ports import Connector, Snapshot, UnitOfWork, Writes, answer_of
+
+MOST_TYPES_AT_ONCE = 50
+"""New versions of action types in the one write that puts bounds in force; DynamoDB holds 100 items in one."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedTypes:
+    """Versions of action types that are written and not in force, and the tenant's chain as it was then."""
+
+    head: Head
+    ids: frozenset[str]
 
 
 def check_tools(bounds: Bounds, connectors: Mapping[str, Connector]) -> None:
@@ -61,9 +74,12 @@ def change_unit(
     by: str,
     now: datetime,
     expected_sequence: int | None = None,
+    staged: StagedTypes | None = None,
 ) -> UnitOfWork[tuple[BoundsInForce, BoundsInForce]]:
     """
     Replace a tenant's whole bounds by what `wanted` makes of those in force; stop switches stay as they are.
+
+    What `staged` has written already, and nothing has changed since, is not written again.
 
     Answers what was and what is. The same bounds again change nothing and write nothing.
     Raises `BoundsChanged` if these are not number `expected_sequence`.
@@ -79,13 +95,65 @@ def change_unit(
         writer.append("CONFIG_CHANGED", config_data(before, after), actor=by)
         writes = writer.writes((before, after))
         writes.put(bounds_at, after)
-        for name in changed_types(before, after):
-            version = after.type_versions[name]
-            registered = ActionType(name=name, version=version, spec=after.bounds.action_types[name])
-            writes.put(Key(ACTION_TYPE, tenant_id, type_id(name, version)), registered)
+        missing = _not_staged(before, after, staged, _head(snapshot, tenant_id))
+        if staged is not None and len(missing) > MOST_TYPES_AT_ONCE:
+            raise TryLater("the bounds were changed by somebody else meanwhile; apply them again")
+        for registered in missing:
+            writes.put(_type_key(tenant_id, registered), registered)
         return writes
 
     return UnitOfWork(reads=[bounds_at, chain_head_key(tenant_id)], decide=change)
+
+
+def stage_types(context: Context, tenant_id: str, wanted: Callable[[Bounds], Bounds], now: datetime) -> StagedTypes:
+    """
+    Write the versions of action types that a change will bring, if they are more than one write holds, before it.
+
+    Nothing refers to them until the change is made; if it never is, whoever makes the next version writes over them.
+    """
+    staged: StagedTypes | None = None
+    while True:
+        further = answer_of(context.store.transact([_stage_unit(tenant_id, wanted, staged, now)]))
+        if further == staged:
+            return further
+        staged = further
+
+
+def _stage_unit(
+    tenant_id: str, wanted: Callable[[Bounds], Bounds], staged: StagedTypes | None, now: datetime
+) -> UnitOfWork[StagedTypes]:
+    bounds_at = bounds_key(tenant_id)
+
+    def change(snapshot: Snapshot) -> Writes[StagedTypes]:
+        before, head = bounds_of(snapshot, tenant_id), _head(snapshot, tenant_id)
+        after = next_bounds(before, wanted(before.bounds), now, None)
+        known = staged.ids if staged is not None and staged.head == head else frozenset()
+        missing = _not_staged(before, after, staged, head)
+        some = missing[:MOST_TYPES_AT_ONCE] if len(missing) > MOST_TYPES_AT_ONCE else []
+        puts = [(_type_key(tenant_id, each), each) for each in some]
+        return Writes(answer=StagedTypes(head, known | {key.id for key, _ in puts}), puts=[*puts])
+
+    # With the chain's head, which each change moves on: what is written is of the bounds that are in force.
+    return UnitOfWork(reads=[bounds_at, chain_head_key(tenant_id)], decide=change)
+
+
+def _not_staged(
+    before: BoundsInForce, after: BoundsInForce, staged: StagedTypes | None, head: Head
+) -> list[ActionType]:
+    known = staged.ids if staged is not None and staged.head == head else frozenset()
+    new = [
+        ActionType(name=name, version=after.type_versions[name], spec=after.bounds.action_types[name])
+        for name in changed_types(before, after)
+    ]
+    return [each for each in new if type_id(each.name, each.version) not in known]
+
+
+def _type_key(tenant_id: str, registered: ActionType) -> Key[ActionType]:
+    return Key(ACTION_TYPE, tenant_id, type_id(registered.name, registered.version))
+
+
+def _head(snapshot: Snapshot, tenant_id: str) -> Head:
+    return (snapshot.get(chain_head_key(tenant_id)) or ChainHead(chain=NO_CHAIN)).chain
 
 
 def next_bounds(before: BoundsInForce, wanted: Bounds, now: datetime, expected_sequence: int | None) -> BoundsInForce:
@@ -95,30 +163,6 @@ def next_bounds(before: BoundsInForce, wanted: Bounds, now: datetime, expected_s
     if before.bounds == wanted and before.config_sequence > 0:
         return before
     return replace_bounds(before, wanted, now)
-
-
-def keep_policies_unit(tenant_id: str) -> UnitOfWork[None]:
-    """Keep the policies in force under their content hash, if they are not kept yet."""
-    bounds_at = bounds_key(tenant_id)
-
-    def version_of(snapshot: Snapshot) -> PolicyVersion:
-        in_force = bounds_of(snapshot, tenant_id)
-        return PolicyVersion(
-            version=policy_version(in_force.bounds.policies),
-            platform=PLATFORM_POLICIES,
-            sources=in_force.bounds.policies,
-        )
-
-    def key_of(snapshot: Snapshot) -> Key[PolicyVersion]:
-        return Key(POLICY_VERSION, tenant_id, version_of(snapshot).version)
-
-    def change(snapshot: Snapshot) -> Writes[None]:
-        writes: Writes[None] = Writes(answer=None)
-        if snapshot.get(key_of(snapshot)) is None:
-            writes.put(key_of(snapshot), version_of(snapshot))
-        return writes
-
-    return UnitOfWork(reads=[bounds_at], decide=change, then_reads=lambda snapshot: [key_of(snapshot)])
 
 
 def stop_unit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from remit.core.errors import Unauthenticated
+from remit.core.errors import Forbidden, Unauthenticated
 from remit.core.identity.api_key import parse_key
 from remit.core.identity.credential import Credential
 from remit.core.identity.principal import Principal
@@ -33,6 +33,8 @@ def begin(
     context: Context, principal: Principal, *, secret: str, now: datetime, by_key: str | None = None
 ) -> SecretText:
     """Begin a session; `by_key` is the text of the API key that let the person in. Answers the cookie's text."""
+    if principal.accounts is not None:
+        raise Forbidden("the console shows a whole tenant, and this token is for single accounts of it")
     text = SecretText(SESSION_PREFIX, principal.tenant_id, context.new_id(), secret)
     session = new_session(principal, text, key_id=parse_key(by_key).id if by_key else None, now=now)
     over = _over(context, principal.tenant_id, now)

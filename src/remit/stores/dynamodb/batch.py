@@ -78,9 +78,15 @@ class Effect:
 
     def fits(self) -> bool:
         segments = self.segments()
-        # One action is kept for each tenant that is written to for the first time.
+        # One action is kept for each tenant that is written to for the first time, and one for the mark of a change.
         tenants = len({place[1] for place in self.records} | {tenant_id for tenant_id, _ in self.entries})
-        actions = len(self.records) + len(segments) + len(self.checked) + tenants
+        actions = (
+            len(self.records)
+            + len(segments)
+            + len(self.checked)
+            + tenants
+            + len({tenant_id for tenant_id, _ in self.entries})
+        )
         sizes = [*map(_size, segments)]
         held = sum(len(item[BODY]["S"]) for item in self.items.values()) + sum(sizes)
         return actions <= MOST_ACTIONS and held <= MOST_BYTES and max(sizes, default=0) <= MOST_ITEM_BYTES

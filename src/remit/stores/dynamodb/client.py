@@ -8,14 +8,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from remit.core.errors import TryLater
 from remit.stores.dynamodb.faults import ServiceFault, fault_of, ours
 from remit.stores.dynamodb.items import Item, key_item, key_of
 from remit.stores.dynamodb.layout import ItemKey
-
-T = TypeVar("T")
+from remit.stores.dynamodb.service_clock import ServiceClock
 
 MOST_AT_ONE_MOMENT = 100
 """Items in one `TransactGetItems`."""
@@ -32,6 +31,7 @@ class Table:
 
     def __init__(self, client: Any, name: str) -> None:
         self.name = name
+        self.clock = ServiceClock()
         self._client = client
 
     def at_one_moment(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Item]:
@@ -81,12 +81,14 @@ class Table:
 
     def write(self, actions: Sequence[dict[str, Any]]) -> None:
         """All of the actions or none, in one request, once. Raises the client's own exceptions."""
-        self._client.transact_write_items(TransactItems=[*actions])
+        self.clock.heard(self._client.transact_write_items(TransactItems=[*actions]))
 
-    def _read(self, ask: Callable[[], T]) -> T:
+    def _read(self, ask: Callable[[], Any]) -> Any:
         for attempt in range(TRIES):
             try:
-                return ask()
+                answer = ask()
+                self.clock.heard(answer)
+                return answer
             except Exception as error:
                 fault = fault_of(error)
                 if fault is None:

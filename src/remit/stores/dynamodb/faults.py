@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -71,10 +71,8 @@ def _cancelled(codes: set[str]) -> ServiceFault:
 
 def reasons_of(error: BaseException) -> list[tuple[str, str]]:
     """Code and message of why each action of a transaction was cancelled, in their order."""
-    response: Any = getattr(error, "response", {})
-    return [
-        (reason.get("Code", "None"), reason.get("Message", "")) for reason in response.get("CancellationReasons", [])
-    ]
+    reasons = _response(error).get("CancellationReasons", [])
+    return [(reason.get("Code", "None"), reason.get("Message", "")) for reason in reasons]
 
 
 def ours(error: BaseException, table: str, actions: Sequence[str] = ()) -> RemitError:
@@ -97,9 +95,13 @@ def ours(error: BaseException, table: str, actions: Sequence[str] = ()) -> Remit
 
 
 def _code(error: BaseException) -> str:
-    response: Any = getattr(error, "response", {})
-    code: str = response.get("Error", {}).get("Code", "")
+    code: str = _response(error).get("Error", {}).get("Code", "")
     return code
+
+
+def _response(error: BaseException) -> Mapping[str, Any]:
+    # What broke on the way carries one too, which is `None` where no answer came.
+    return getattr(error, "response", None) or {}
 
 
 def _sentence(error: BaseException, actions: Sequence[str]) -> str:

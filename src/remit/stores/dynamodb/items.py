@@ -14,22 +14,25 @@ from typing import Any
 from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case
-from remit.core.records import CASE
+from remit.core.records import CASE, TIMED, due_at
 from remit.core.values import Stored
 from remit.ports import QueueLine
 from remit.stores.dynamodb.layout import (
     NEVER,
     ItemKey,
     at_place,
+    changed_keys,
     due_part,
     instant_of,
     moment,
     record_key,
     segment_key,
     time_partition,
+    timed_part,
 )
 from remit.stores.dynamodb.record_cache import NOTHING, Versioned
 from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, PARTITION, QUEUE, SORT
+from remit.stores.dynamodb.versions import moment_of
 from remit.stores.segments import Segment, unpack
 from remit.stores.units import RecordId, parse_record
 
@@ -60,7 +63,17 @@ def record_item(place: RecordId, record: Stored, version: str) -> Item:
     }
     if isinstance(record, Case):
         item |= _texts(_case_attributes(record))
+    if place[0] in TIMED and (due := due_at(record)) is not None:
+        kind, tenant_id, id = place
+        item |= _texts({DUE.partition: timed_part(kind, tenant_id), DUE.sort: at_place(due, tenant_id, id)})
     return item
+
+
+def changed_item(tenant_id: str, process: str, version: str) -> Item:
+    """The mark that a tenant's ledger changes at the moment of this version, and may a little later."""
+    key, partition = changed_keys(tenant_id, process)
+    places = {DUE.partition: partition, DUE.sort: f"{moment_of(version)}#{tenant_id}"}
+    return {**key_item(key), VERSION: {"S": version}, **_texts(places)}
 
 
 def _case_attributes(case: Case) -> dict[str, str | None]:

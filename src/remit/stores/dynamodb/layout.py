@@ -32,6 +32,7 @@ TENANT_CHAIN = "-"
 """The tenant's own chain has a partition of its own, so that an export of the intents never meets it."""
 
 _PARTS = 8
+_MARKS = 4
 _PARTS_OF = {
     **dict.fromkeys((CHAIN_HEAD.name, BOUNDS.name, STOPS.name, ACTION_TYPE.name), 1),
     **dict.fromkeys((POLICY_VERSION.name, API_KEY.name), 1),
@@ -39,7 +40,9 @@ _PARTS_OF = {
     USAGE.name: 4,
 }
 DUE_PARTS = tuple(f"{group}#{part}" for group in ("moving", "resting") for part in range(_PARTS))
-MOVING_PARTS = DUE_PARTS[:_PARTS]
+MOVING_PARTS, RESTING_PARTS = DUE_PARTS[:_PARTS], DUE_PARTS[_PARTS:]
+CHANGED_PARTS = tuple(f"changed#{part}" for part in range(_PARTS))
+"""Of the index of what is due: the marks of tenants whose ledgers changed, by when."""
 
 TENANTS = "*tenants"
 """The partition that names every tenant; no tenant can be called this."""
@@ -86,8 +89,24 @@ def tenant_key(tenant_id: str) -> ItemKey:
     return TENANTS, tenant_id
 
 
+def changed_keys(tenant_id: str, process: str) -> tuple[ItemKey, str]:
+    """Where the mark is that a tenant's ledger changed, and its part of the index; a few processes share one."""
+    number = part(tenant_id, _PARTS)
+    # Whoever may write to the ledger may write it.
+    return (f"*changed#{LEDGER}#{number}", f"{tenant_id}#{part(process, _MARKS)}"), CHANGED_PARTS[number]
+
+
+def timed_parts(kind: str) -> list[str]:
+    """Of the index of what is due: a kind of record that says when it has to be looked at."""
+    return [f"{kind}#{number}" for number in range(_PARTS)]
+
+
+def timed_part(kind: str, tenant_id: str) -> str:
+    return f"{kind}#{part(tenant_id, _PARTS)}"
+
+
 def due_part(tenant_id: str, action_intent_id: str, *, moving: bool) -> str:
-    group = MOVING_PARTS if moving else DUE_PARTS[_PARTS:]
+    group = MOVING_PARTS if moving else RESTING_PARTS
     return group[part(f"{tenant_id}#{action_intent_id}", _PARTS)]
 
 

@@ -6,6 +6,7 @@ looked at once more.
 from __future__ import annotations
 
 import heapq
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, TypeVar, cast, get_args
 
+from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case, Status
 from remit.ports import CaseFilter
@@ -23,6 +25,7 @@ from remit.stores.dynamodb.layout import ItemKey, cursor_place, moment
 from remit.stores.dynamodb.table import PARTITION, SORT, Index
 from remit.stores.units import by_time
 
+log = logging.getLogger(__name__)
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -106,6 +109,19 @@ class TableReading:
         matching: Filter = _EVERYTHING,
     ) -> Iterator[ItemKey]:
         """Where everything is that these partitions of an index hold there, in the order of its sort keys."""
+        found = self.placed(index, partitions, between, backwards=backwards, matching=matching)
+        return (key for _, key in found)
+
+    def placed(
+        self,
+        index: Index,
+        partitions: Sequence[str],
+        between: Between,
+        *,
+        backwards: bool = False,
+        matching: Filter = _EVERYTHING,
+    ) -> Iterator[tuple[str, ItemKey]]:
+        """The same with the sort keys."""
         if between.empty:
             return iter(())
         condition, values = between.condition(index.sort)
@@ -124,10 +140,16 @@ class TableReading:
         # The first page of each at the same time; further ones as they are needed.
         begun = self.at_once(_begun, [_places(index, each) for each in pages])
         merged = heapq.merge(*begun, key=itemgetter(0), reverse=backwards)
-        return (key for sort, key in merged if between.holds(sort))
+        return ((sort, key) for sort, key in merged if between.holds(sort))
 
-    def cases(self, places: Iterator[ItemKey], holds: Callable[[Case], bool], limit: int) -> list[Case]:
-        """The first `limit` cases, read now, for which `holds` is still true."""
+    def cases(
+        self, places: Iterator[ItemKey], holds: Callable[[Case], bool], limit: int, *, skip_unreadable: bool = False
+    ) -> list[Case]:
+        """
+        The first `limit` cases, read now, for which `holds` is still true.
+
+        Raises `RemitError` for one that this version cannot read, unless it is to be left aside.
+        """
         found: list[Case] = []
         # A case that moves on meanwhile may be met twice.
         new = _unique(places)
@@ -136,8 +158,8 @@ class TableReading:
             if not some:
                 break
             items = self._table.each(some)
-            cases = [cast(Case, record_of(items[key])) for key in some if key in items]
-            found += [case for case in cases if holds(case)]
+            cases = [_case(items[key], skip_unreadable) for key in some if key in items]
+            found += [case for case in cases if case is not None and holds(case)]
         return found[:limit]
 
     def entries(self, places: Iterator[ItemKey], holds: Callable[[LedgerEntry], bool], limit: int) -> list[LedgerEntry]:
@@ -180,6 +202,16 @@ class TableReading:
             **matching.parameters(),
         )
         return sum(page["Count"] for page in pages)
+
+
+def _case(item: Item, skip_unreadable: bool) -> Case | None:
+    try:
+        return cast(Case, record_of(item))
+    except RemitError as error:
+        if not skip_unreadable:
+            raise
+        log.error("left aside %s: %s", key_of(item), error)
+        return None
 
 
 def _moment_of(entry: LedgerEntry) -> datetime:

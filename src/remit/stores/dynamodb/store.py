@@ -5,17 +5,19 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from datetime import datetime
+from contextlib import AbstractContextManager, nullcontext, suppress
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import UNANSWERED, WAITING, Case, Status
-from remit.core.records import BOUNDS, CASE, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind
+from remit.core.records import BOUNDS, CASE, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind, due_at
 from remit.core.values import Stored
-from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, UnitOfWork
+from remit.ports import CaseFilter, ChangedTenants, Claim, LedgerPage, QueueLine, QueuePlace, Snapshot, UnitOfWork
 from remit.stores.dynamodb.client import Table
+from remit.stores.dynamodb.feed import Feed
 from remit.stores.dynamodb.items import (
     Item,
     entries_of,
@@ -27,9 +29,9 @@ from remit.stores.dynamodb.items import (
     version_of,
 )
 from remit.stores.dynamodb.layout import (
-    DUE_PARTS,
     LEDGER,
     MOVING_PARTS,
+    RESTING_PARTS,
     TENANTS,
     chain_key,
     cursor_place,
@@ -37,22 +39,26 @@ from remit.stores.dynamodb.layout import (
     partitions,
     record_key,
     time_partitions,
+    timed_parts,
 )
 from remit.stores.dynamodb.lookup import shown
 from remit.stores.dynamodb.migration_mark import MigrationMark
 from remit.stores.dynamodb.reading import Between, TableReading, case_partitions, created, equal, holding
 from remit.stores.dynamodb.record_cache import RecordCache
 from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, QUEUE
-from remit.stores.dynamodb.versions import Versions, moment_of
+from remit.stores.dynamodb.versions import Versions, moment_after, moment_of
 from remit.stores.dynamodb.writer import DynamoWriter
 from remit.stores.group_commit import GroupCommit
-from remit.stores.units import RecordSnapshot, by_time, cursor_of, first_of_each, record_id
+from remit.stores.units import RecordSnapshot, by_time, cursor_of, first_of_each, record_id, tenants_in_turn
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
 
 SETTLE_S = 3.0
 """How long a write may be on its way at most, with a second for clocks that differ."""
+MOST_LOOKED_AT = 2000
+"""How many due cases are looked at for turns by tenant."""
+_EPOCH, _MICROSECOND, _DAY_S = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1), 24 * 60 * 60
 _USUAL = (BOUNDS, CHAIN_HEAD, STOPS)
 """Of these nearly every tenant has one."""
 
@@ -78,10 +84,12 @@ class DynamoStore:
     ) -> None:
         self.client = client
         self.table = Table(client, table)
-        self._versions = Versions()
+        self._versions = Versions(self.table.clock.now_us)
         writer = DynamoWriter(self.table, RecordCache(), self._versions, mark or MigrationMark(table))
         self._group_commit = GroupCommit(writer.carry_out)
         self._reading = TableReading(self.table)
+        self._looked_to: dict[str, str] = {}
+        self._feed = Feed(self.table, self._reading, self._versions)
         self._settle_s, self._on_close = settle_s, on_close
 
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
@@ -115,25 +123,51 @@ class DynamoStore:
             yield key_of(item)[1], cast(S, record_of(item))
 
     def due(self, now: datetime, limit: int) -> list[Case]:
+        moving = self._due(MOVING_PARTS, now, limit)
+        return moving + (self._due(RESTING_PARTS, now, limit - len(moving)) if len(moving) < limit else [])
+
+    def _due(self, partitions: Sequence[str], now: datetime, limit: int) -> list[Case]:
+        """In turns by tenant among as many as are looked at; where more are due, the next look goes on behind those."""
         # What happens at a moment sorts after the moment alone, and before this sign behind it.
-        places = self._reading.listed(DUE, DUE_PARTS, Between(high=f"{moment(now)}~"))
-        return self._reading.cases(places, lambda case: case.due_at is not None and case.due_at <= now, limit)
+        between = Between(low=self._looked_to.pop(partitions[0], None), high=f"{moment(now)}~")
+        looked_at = list(islice(self._reading.placed(DUE, partitions, between), MOST_LOOKED_AT))
+        if len(looked_at) == MOST_LOOKED_AT:
+            self._looked_to[partitions[0]] = looked_at[-1][0]
+        wanted = tenants_in_turn(looked_at, limit, lambda place: place[0].split("#")[1])
+        # The index may be behind.
+        return self._reading.cases(
+            (key for _, key in wanted),
+            lambda case: case.due_at is not None and case.due_at <= now,
+            limit,
+            # What a newer version wrote is that version's to move on, and must not hold up everybody's.
+            skip_unreadable=True,
+        )
+
+    def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
+        places = self._reading.placed(DUE, timed_parts(kind.name), Between(high=f"{moment(now)}~"))
+        found = list(islice(places, limit))
+        items = self.table.each([key for _, key in found])
+        records = [(sort.split("#")[1], record_of(items[key])) for sort, key in found if key in items]
+        # The index may be behind.
+        return [(tenant, cast(S, each)) for tenant, each in records if (at := due_at(each)) and at <= now]
 
     # EventBridge and Step Functions carry approvals to what executes them: this store is nobody's queue.
 
     def claim(
         self,
-        now: datetime,  # noqa: ARG002 - the port's own
-        connectors: Sequence[str],  # noqa: ARG002
-        limit: int,  # noqa: ARG002
+        wanted: Claim,  # noqa: ARG002 - the port's own
         unit_for: Callable[[Case], UnitOfWork[T]],  # noqa: ARG002
     ) -> list[T | RemitError]:
         """Nothing: no case is queued in DynamoDB."""
         return []
 
-    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:  # noqa: ARG002 - the port's own
+    def has_queued(self, wanted: Claim) -> bool:  # noqa: ARG002 - the port's own
         """False: see `claim`."""
         return False
+
+    def watch(self, queued: Callable[[], None]) -> AbstractContextManager[None]:  # noqa: ARG002 - the port's own
+        """Nothing to tell: see `claim`."""
+        return nullcontext()
 
     def busy(self) -> bool:
         return any(self._reading.at_once(lambda part: self._reading.anything(part, DUE), MOVING_PARTS))
@@ -189,6 +223,20 @@ class DynamoStore:
         matching = holding("event_types", event_types, equal(account_id=account_id))
         places = self._reading.listed(BY_TIME, time_partitions(tenant_id), between, backwards=True, matching=matching)
         return self._reading.entries(places, holds, limit)
+
+    def ledger_after(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> LedgerPage:
+        return self._feed.after(tenant_id, event_types, after, limit)
+
+    def ledger_position(self, tenant_id: str, since: datetime | None = None) -> str:  # noqa: ARG002 - the port's own
+        now = moment_after(self._versions.now(), -self._settle_s)
+        if since is None:
+            return now
+        # Written at about its time, and by a day earlier at most by a clock that is ahead.
+        since_us = (since - _EPOCH) // _MICROSECOND
+        return moment_after(min(f"{max(since_us, 0):016d}", now), -_DAY_S)
+
+    def tenants_after(self, after: str, limit: int) -> ChangedTenants:  # noqa: ARG002 - the port's own
+        return self._feed.tenants_after(after)
 
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
         as_of = self._versions.now()

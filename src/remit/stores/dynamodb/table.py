@@ -31,14 +31,17 @@ BY_STATUS = Index("by_status", "status_pk", "status_sk", ("account_id", "action_
 """A tenant's cases in one status, by when they were created."""
 BY_TIME = Index("by_time", "time_pk", "time_sk", ("account_id", "event_types"))
 """A tenant's segments of the ledger, by when they were written."""
-INDEXES = (DUE, QUEUE, BY_STATUS, BY_TIME)
+BY_VERSION = Index("by_version", BY_TIME.partition, "v")
+"""The same by their versions: the order in which the service took them in."""
+INDEXES = (DUE, QUEUE, BY_STATUS, BY_TIME, BY_VERSION)
 
 
 def table_shape() -> dict[str, Any]:
     """Keys and indexes as `CreateTable` takes them, paid per request."""
     keys = [(PARTITION, SORT), *((index.partition, index.sort) for index in INDEXES)]
+    names = dict.fromkeys(name for pair in keys for name in pair)
     return {
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for pair in keys for name in pair],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in names],
         "KeySchema": _key_schema(PARTITION, SORT),
         "GlobalSecondaryIndexes": [_index_shape(index) for index in INDEXES],
         "BillingMode": "PAY_PER_REQUEST",

@@ -19,6 +19,7 @@ from remit.stores.dynamodb.batch import Effect
 from remit.stores.dynamodb.items import (
     VERSION,
     Item,
+    changed_item,
     key_item,
     key_of_segment,
     segment_item,
@@ -41,6 +42,9 @@ class Transaction:
     before: Mapping[RecordId, Versioned]
     version: str
     new_tenants: Sequence[str] = ()
+    changed: Sequence[str] = ()
+    """Tenants that are marked as those whose ledgers change."""
+    process: str = ""
     actions: list[dict[str, Any]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     """What each action is about, for whoever reads an error."""
@@ -67,6 +71,8 @@ class Transaction:
         for tenant_id in self.new_tenants:
             mark = {**key_item(tenant_key(tenant_id)), VERSION: {"S": self.version}}
             self._act("Put", f"tenant {tenant_id!r}", Item=mark)
+        for tenant_id in self.changed:
+            self._act("Put", f"mark of {tenant_id!r}", Item=changed_item(tenant_id, self.process, self.version))
         for action in self.actions:
             next(iter(action.values()))["TableName"] = table
         return self

@@ -7,6 +7,7 @@ answer was lost, what was written tells whether it was done.
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.stores.dynamodb.batch import DynamoBatch, Effect
 from remit.stores.dynamodb.client import TRIES, Table, pause
 from remit.stores.dynamodb.faults import CONDITION_FAILED, ServiceFault, fault_of, ours, reasons_of
+from remit.stores.dynamodb.feed import ChangeMarks
 from remit.stores.dynamodb.lookup import RecordReader
 from remit.stores.dynamodb.migration_mark import MigrationMark
 from remit.stores.dynamodb.record_cache import NOTHING, RecordCache, Versioned
@@ -90,6 +92,7 @@ class DynamoWriter:
     def __init__(self, table: Table, cache: RecordCache, versions: Versions, mark: MigrationMark) -> None:
         self._table, self._cache, self._versions, self._mark = table, cache, versions, mark
         self._known_tenants: set[str] = set()
+        self._marks, self._process = ChangeMarks(time.monotonic), secrets.token_hex(6)
 
     def carry_out(self, calls: list[PendingCall]) -> None:
         """Settles every call."""
@@ -175,7 +178,11 @@ class DynamoWriter:
             seen = [batch.loaded[place].version for place in rests_on if place in batch.loaded]
             new = [name for name in part.effect.tenants() if name not in self._known_tenants]
             version = self._versions.next(seen)
-            transaction = Transaction(part.effect, batch.loaded, version, new).build(self._table.name)
+            changed = self._marks.missing({tenant_id for tenant_id, _ in part.effect.entries})
+            # Before it is sent: so long a mark stands at least.
+            sent_at = time.monotonic()
+            transaction = Transaction(part.effect, batch.loaded, version, new, changed, self._process)
+            transaction.build(self._table.name)
             try:
                 # Nothing is left to do if all it deletes is not there.
                 if transaction.actions:
@@ -183,6 +190,7 @@ class DynamoWriter:
             except OutcomeUnknown as error:
                 part.failed(error)
                 raise FailsAll(TryLater, f"not tried, for an earlier write's answer was lost: {error}") from error
+            self._marks.note(changed, sent_at)
             self._note(transaction, batch)
         part.done()
 

@@ -5,7 +5,7 @@ changes. Nothing here knows a database; `load` is how it looks things up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
@@ -73,14 +73,16 @@ class _Written:
 class SqlBatch:
     """The units of one or more callers, one after the other. One caller's failure leaves no trace of it."""
 
-    def __init__(self, load: Load) -> None:
-        self._load = load
+    def __init__(self, load: Load, known: Mapping[RecordId, Shown]) -> None:
+        """`known` is as last committed, and need not be loaded."""
+        self._load, self._known = load, known
         self._loaded: dict[RecordId, Shown] = {}
         self._written = _Written()
         self._more: dict[int, list[RecordId]] = {}
 
     def prefetch(self, units: Sequence[UnitOfWork[Any]]) -> None:
         """Look up in bulk what the units name, and what they will name after seeing that."""
+        self._loaded.update({record_id(key): None for unit in units for key in unit.new})
         named = [list(map(record_id, unit.reads)) for unit in units]
         self._fetch(each for places in named for each in places)
         for unit, places in zip(units, named, strict=True):
@@ -123,7 +125,7 @@ class SqlBatch:
             if unread or before is not None:
                 yield target[0], "delete", target[1:]
             return
-        row = record_row(*target[1:], record)
+        row = record_row(*target, record)
         if unread:
             yield target[0], "upsert", row
         elif before is None:
@@ -179,7 +181,13 @@ class SqlBatch:
             self._more[id(unit)] = list(map(record_id, needed(unit, shown)))
 
     def _fetch(self, places: Iterable[RecordId]) -> None:
-        missing = {each for each in places if each not in self._loaded}
+        missing: set[RecordId] = set()
+        for place in places:
+            if place not in self._loaded:
+                if place in self._known:
+                    self._loaded[place] = self._known[place]
+                else:
+                    missing.add(place)
         if missing:
             self._loaded.update(self._load(missing))
 

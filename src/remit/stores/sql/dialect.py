@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NoReturn, Protocol
 
-import psycopg
 import sqlalchemy
 from sqlalchemy.exc import DBAPIError
 
 from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import RowChange
+from remit.stores.sql.ledger_order import LedgerOrder
 from remit.stores.sql.rows import Row
 from remit.stores.units import RecordId
 
@@ -24,6 +25,15 @@ class DriverFault(Enum):
     AGAIN = "somebody else won: nothing happened, and the same may succeed now"
     LOST = "the connection is gone: nothing happened, unless a commit was on its way"
     REFUSED = "nothing happened, and doing the same again would not help"
+
+
+@dataclass(frozen=True, slots=True)
+class DriverErrors:
+    """The driver's own exceptions (PEP 249): all, those of a record's content, those of the database's condition."""
+
+    any: type[Exception]
+    data: type[Exception]
+    operational: type[Exception]
 
 
 class Rows(Protocol):
@@ -41,6 +51,14 @@ class Dialect(Protocol):
     def name(self) -> str:
         """As messages call it, without a password."""
         ...
+
+    @property
+    def order(self) -> LedgerOrder:
+        """The order in which it took in the ledger."""
+        ...
+
+    @property
+    def errors(self) -> DriverErrors: ...
 
     def exists(self) -> bool:
         """False where opening would make the database itself."""
@@ -66,7 +84,18 @@ class Dialect(Protocol):
         """In the open transaction, from its commit on and for good: whoever writes to these tables is told `said`."""
         ...
 
+    def prepare(self, connection: sqlalchemy.Connection) -> None:
+        """After a migration, in its transaction: what a database needs that came from elsewhere."""
+        ...
+
     def has_table(self, driver: Any, table: str) -> bool: ...
+
+    def data_version(self, driver: Any, /) -> object:
+        """
+        In the writer's open transaction: what is the same as the last time as long as no other connection has
+        committed anything since. `None` where a database does not tell, or others may write while it is open.
+        """
+        ...
 
     def load(self, driver: Any, places: Iterable[RecordId], *, lock: bool) -> list[tuple[str, str, str, Any]]:
         """
@@ -91,6 +120,18 @@ class Dialect(Protocol):
         """The same, a few rows at a time, as of one moment."""
         ...
 
+    def watch(self, queued: Callable[[], None], stopped: Callable[[float], bool]) -> None:
+        """Call `queued` soon after another process queued something; until `stopped`, which waits so many seconds."""
+        ...
+
+    def announcing(self) -> AbstractContextManager[Callable[[], None]] | None:
+        """
+        How to tell those who watch, in other processes, that something is queued; `None` where they see it.
+
+        What it answers is called by one thread, and never raises.
+        """
+        ...
+
     def fault(self, error: BaseException) -> DriverFault | None:
         """`None` if the error is not the database's."""
         ...
@@ -112,38 +153,24 @@ def driver_error(error: BaseException) -> BaseException:
 WAS_MOVED = "was moved to"
 """Said by the triggers of a database that a migration has closed."""
 
-# A server that only reads, as the primary does that a failover has left behind; a session that was ended for its
-# idling or its length; a commit of which the server itself does not know what became.
-_ENDS_A_CONNECTION = ("25006", "25P03", "25P04", "40003")
 
-
-def is_lost(cause: BaseException) -> bool:
-    """Does PostgreSQL say that nothing more comes of this connection, and that another one may serve?"""
-    if not isinstance(cause, psycopg.Error):
-        return False
-    if cause.sqlstate is None:
-        # The server did not say it: the connection broke, or could not be made.
-        return isinstance(cause, psycopg.OperationalError)
-    return cause.sqlstate[:2] in ("08", "57") or cause.sqlstate in _ENDS_A_CONNECTION
-
-
-def raise_ours(error: Exception, name: str) -> NoReturn:
+def raise_ours(error: Exception, dialect: Dialect) -> NoReturn:
     """Raises a driver's or SQLAlchemy's exception as one of ours; any other as it is."""
     cause = driver_error(error)
-    if isinstance(cause, sqlite3.Error | psycopg.Error | sqlalchemy.exc.SQLAlchemyError):
-        raise _ours(cause, name) from error
+    if isinstance(cause, dialect.errors.any | sqlalchemy.exc.SQLAlchemyError):
+        raise _ours(cause, dialect) from error
     raise error
 
 
-def _ours(cause: Exception, name: str) -> RemitError:
-    said = f"{name}: {str(cause).strip() or type(cause).__name__}"
-    if isinstance(cause, sqlite3.DataError | psycopg.DataError):
+def _ours(cause: Exception, dialect: Dialect) -> RemitError:
+    said = f"{dialect.name}: {str(cause).strip() or type(cause).__name__}"
+    if isinstance(cause, dialect.errors.data):
         return InvalidInput("(record)", said, "send what the database can hold")
     if WAS_MOVED in said:
         # The triggers' word: somebody who waits, and asks where it is served from now on, is answered.
         return TryLater(said)
-    later = sqlite3.OperationalError | psycopg.OperationalError | sqlalchemy.exc.TimeoutError
-    if isinstance(cause, later) or is_lost(cause):
+    later = isinstance(cause, dialect.errors.operational | sqlalchemy.exc.TimeoutError)
+    if later or dialect.fault(cause) is DriverFault.LOST:
         return TryLater(said)
     return RemitError(said)
 

@@ -70,7 +70,7 @@ class SqlFirstFormatRows:
                 with closing(self._dialect.stream(driver, _EXPORT, {"tenant": tenant_id})) as rows:
                     yield from map(_entry, rows)
         except Exception as error:
-            raise_ours(error, self._dialect.name)
+            raise_ours(error, self._dialect)
 
     def close(self) -> None:
         self._readers.dispose()
@@ -86,7 +86,7 @@ class SqlFirstFormatRows:
             with closing(self._readers.raw_connection()) as connection:
                 return work(connection.driver_connection)
         except Exception as error:
-            raise_ours(error, self._dialect.name)
+            raise_ours(error, self._dialect)
 
 
 def _entry(row: Row) -> LedgerEntry:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
-from remit.core.records import CHAIN
+from remit.core.lifecycle import Case
+from remit.core.records import CASE, CHAIN
 from remit.stores.segments import unpack
 from remit.stores.sql.dialect import Dialect
+from remit.stores.sql.rows import Row
 from remit.stores.units import RecordId, Shown, parse_record
+
+
+def cases_of(rows: Iterable[Row]) -> list[Case]:
+    """The cases whose bodies these are."""
+    return [cast(Case, parse_record(CASE.name, body)) for (body,) in rows]
 
 
 def loaded(dialect: Dialect, driver: Any, places: Iterable[RecordId], *, lock: bool) -> dict[RecordId, Shown]:

@@ -175,6 +175,6 @@ def _transaction(dialect: Dialect) -> Iterator[sqlalchemy.Connection]:
         refusal = dialect.refusal(error)
         if refusal is not None:
             raise refusal from error
-        raise_ours(error, dialect.name)
+        raise_ours(error, dialect)
     finally:
         engine.dispose()

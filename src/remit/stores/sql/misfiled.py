@@ -82,7 +82,7 @@ def _case(row: Row, state: Row) -> Iterator[str]:
         yield f"{where}: {error}"
         return
     yield from _different(
-        where, _CASE_COLUMNS[1:], row[1:], record_row(case.tenant_id, case.action_intent_id, case)[1:]
+        where, _CASE_COLUMNS[1:], row[1:], record_row(CASE.name, case.tenant_id, case.action_intent_id, case)[1:]
     )
     yield from _state(f"{STATES} {row[-1]}", None if state[-1] is None else state, state_row(case))
 

@@ -10,8 +10,10 @@ set beyond a transaction; locks are a transaction's everywhere.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -23,7 +25,8 @@ from sqlalchemy import event
 from remit.core.errors import InvalidInput
 from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import Operation, RowChange
-from remit.stores.sql.dialect import DriverFault, Stale, driver_error, grouped, is_lost
+from remit.stores.sql.dialect import DriverErrors, DriverFault, Stale, driver_error, grouped
+from remit.stores.sql.ledger_order import TransactionOrder
 from remit.stores.sql.rows import BIGINTS, BLOBS, EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, Row
 from remit.stores.units import RecordId
 
@@ -35,6 +38,9 @@ _AGAIN = (
 )
 _MIGRATION_LOCK = 0x72656D6974  # "remit"
 _LOCK_TIMEOUT = "30s"
+_QUEUED = "remit_queued"
+"""The channel on which a process says that it has queued something."""
+_LISTENED_S = 0.5
 _STREAMED_ROWS = 1000
 _READERS_LIVE_S = 300
 """After a failover, readers whose sessions lived on follow the address to the primary in this time."""
@@ -60,8 +66,14 @@ _CANNOT_BE_OPENED = {
 }
 
 
+log = logging.getLogger(__name__)
+
+
 class Postgres:
     """A `Dialect`."""
+
+    order = TransactionOrder()
+    errors = DriverErrors(psycopg.Error, psycopg.DataError, psycopg.OperationalError)
 
     def __init__(self, url: sqlalchemy.URL) -> None:
         self._url = url.set(drivername="postgresql+psycopg")
@@ -102,9 +114,16 @@ class Postgres:
                 "FOR EACH STATEMENT EXECUTE FUNCTION remit_moved()"
             )
 
+    def prepare(self, connection: sqlalchemy.Connection) -> None:
+        """A dump that was restored counts on from the numbers that its transactions had where it came from."""
+        connection.exec_driver_sql(_COUNT_ON)
+
     def has_table(self, driver: psycopg.Connection, table: str) -> bool:
         row = driver.execute("SELECT to_regclass(%s)", (table,)).fetchone()
         return row is not None and row[0] is not None
+
+    def data_version(self, _: psycopg.Connection) -> None:
+        """Others write while a transaction is open."""
 
     def load(
         self, driver: psycopg.Connection, places: Iterable[RecordId], *, lock: bool
@@ -140,11 +159,50 @@ class Postgres:
             cursor.execute(_translated(sql), parameters)
             yield from cursor
 
+    def watch(self, queued: Callable[[], None], stopped: Callable[[float], bool]) -> None:
+        """Listens. A pooler that gives each transaction another session lets nobody hear; then workers look instead."""
+        while not stopped(0):
+            try:
+                with closing(self._alone()) as driver:
+                    driver.execute(f"LISTEN {_QUEUED}")
+                    while not stopped(0):
+                        for _ in driver.notifies(timeout=_LISTENED_S, stop_after=1):
+                            queued()
+            except Exception as error:
+                log.info("not told of what others queue: %s: %s", self.name, error)
+                stopped(_LISTENED_S)
+
+    @contextmanager
+    def announcing(self) -> Iterator[Callable[[], None]]:
+        """By a connection of its own: commits that notify wait for each other."""
+        alone: list[psycopg.Connection] = []
+
+        def tell() -> None:
+            try:
+                alone[:] = alone or [self._alone()]
+                alone[0].execute(f"NOTIFY {_QUEUED}")
+            except Exception as error:
+                log.info("others are not told of what is queued, and find it by looking: %s: %s", self.name, error)
+                _close(alone)
+
+        try:
+            yield tell
+        finally:
+            _close(alone)
+
+    def _alone(self) -> psycopg.Connection:
+        """A connection outside every pool, that is in no transaction."""
+        dialect = self._engine().dialect
+        arguments, named = dialect.create_connect_args(self._url)
+        driver = self._connect(dialect, None, arguments, named)
+        driver.autocommit = True
+        return driver
+
     def fault(self, error: BaseException) -> DriverFault | None:
         cause = driver_error(error)
         if isinstance(cause, (Stale, *_AGAIN)):
             return DriverFault.AGAIN
-        if is_lost(cause):
+        if _is_lost(cause):
             return DriverFault.LOST
         return DriverFault.REFUSED if isinstance(cause, psycopg.Error) else None
 
@@ -188,6 +246,21 @@ def _quoted(text: str) -> str:
     return compose.Literal(text).as_string()
 
 
+# A server that only reads, as the primary does that a failover has left behind; a session that was ended for its
+# idling or its length; a commit of which the server itself does not know what became.
+_ENDS_A_CONNECTION = ("25006", "25P03", "25P04", "40003")
+
+
+def _is_lost(cause: BaseException) -> bool:
+    """Does PostgreSQL say that nothing more comes of this connection, and that another one may serve?"""
+    if not isinstance(cause, psycopg.Error):
+        return False
+    if cause.sqlstate is None:
+        # The server did not say it: the connection broke, or could not be made.
+        return isinstance(cause, psycopg.OperationalError)
+    return cause.sqlstate[:2] in ("08", "57") or cause.sqlstate in _ENDS_A_CONNECTION
+
+
 def _greet(driver: psycopg.Connection) -> tuple[int, str]:
     """The number of the server's session, and the database's encoding."""
     driver.autocommit = True
@@ -195,6 +268,11 @@ def _greet(driver: psycopg.Connection) -> tuple[int, str]:
     driver.autocommit = False
     assert row is not None
     return row[0], row[1]
+
+
+def _close(connections: list[psycopg.Connection]) -> None:
+    while connections:
+        connections.pop().close()
 
 
 def _is_pooled(driver: psycopg.Connection) -> bool:
@@ -228,6 +306,22 @@ def _prepare_reader(driver: psycopg.Connection, _record: Any) -> None:
         driver.commit()
     driver.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     driver.read_only = True
+
+
+_NUMBER = "pg_current_xact_id()::text::bigint"
+# The default is evaluated for every row, so it holds the base itself; readers look it up.
+_COUNT_ON = f"""
+DO $$
+DECLARE
+    last bigint := (SELECT max(position) FROM {SEGMENTS});
+    base bigint := (SELECT coalesce(max(known.base), 0) FROM ledger_base AS known);
+BEGIN
+    IF last >= base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN
+        DELETE FROM ledger_base;
+        INSERT INTO ledger_base VALUES (last);
+        EXECUTE 'ALTER TABLE {SEGMENTS} ALTER COLUMN position SET DEFAULT {_NUMBER} + ' || last;
+    END IF;
+END $$"""
 
 
 @lru_cache

@@ -27,21 +27,50 @@ def listed(statuses: frozenset[Status]) -> str:
 
 _OF_CASE = "cases.tenant_id = state.tenant_id AND cases.id = state.id"
 _STATE_AND_CASE = f"{STATES} AS state JOIN cases ON {_OF_CASE}"
-DUE = f"""
-    SELECT cases.body FROM (
-        SELECT tenant_id, id, due_at_us FROM (
-            SELECT tenant_id, id, due_at_us FROM {STATES} WHERE queue IS NULL AND due_at_us <= :now
-            ORDER BY due_at_us, tenant_id, id LIMIT :limit
-        ) AS moving
+
+
+def _longest_due(due_at: str, where: str) -> str:
+    return f"""
+        SELECT tenant_id, id FROM {STATES} WHERE {where} AND {due_at} <= :now
+        ORDER BY {due_at}, tenant_id, id LIMIT :limit"""
+
+
+_MOVING, _WAITING = f"status IN ({listed(MOVING)})", f"status IN ({listed(WAITING)})"
+_UNTAKEN, _EXPIRING = f"queue IS NULL AND {_MOVING}", "queue IS NOT NULL AND status = 'APPROVED'"
+UNTAKEN_DUE, RESTING_DUE = _longest_due("due_at_us", _UNTAKEN), _longest_due("due_at_us", _WAITING)
+EXPIRING_DUE = _longest_due("expires_at_us", _EXPIRING)
+
+
+def _tenants_among(where: str) -> str:
+    """The tenants that have such states, from one on: by hopping along an index, not by reading all of them."""
+    return f"""
+    WITH RECURSIVE hop (tenant_id) AS (
+        SELECT min(tenant_id) FROM {STATES} WHERE {where} AND tenant_id > :after
         UNION ALL
-        SELECT tenant_id, id, expires_at_us FROM (
-            SELECT tenant_id, id, expires_at_us FROM {STATES}
-            WHERE queue IS NOT NULL AND status = 'APPROVED' AND expires_at_us <= :now
-            ORDER BY expires_at_us, tenant_id, id LIMIT :limit
-        ) AS expired
-    ) AS state JOIN cases ON {_OF_CASE}
-    ORDER BY state.due_at_us, state.tenant_id, state.id LIMIT :limit"""
-BUSY = f"SELECT EXISTS (SELECT 1 FROM {STATES} WHERE status IN ({listed(MOVING)}))"
+        SELECT (SELECT min(tenant_id) FROM {STATES} WHERE {where} AND tenant_id > hop.tenant_id)
+        FROM hop WHERE hop.tenant_id IS NOT NULL
+    )
+    SELECT tenant_id FROM hop WHERE tenant_id IS NOT NULL LIMIT :limit"""
+
+
+WAITING_TENANTS = _tenants_among(_WAITING)
+UNTAKEN_TENANTS = _tenants_among(_UNTAKEN)
+# Of one tenant, carried by the index on its moving cases, and by that on its waiting ones.
+UNTAKEN_DUE_OF = f"""
+    SELECT tenant_id, id FROM {STATES} WHERE tenant_id = :tenant AND {_UNTAKEN} AND due_at_us <= :now
+    ORDER BY due_at_us LIMIT :limit"""
+RESTING_DUE_OF = f"""
+    SELECT tenant_id, id FROM {STATES} WHERE tenant_id = :tenant AND {_WAITING} AND expires_at_us <= :now
+    ORDER BY expires_at_us LIMIT :limit"""
+
+
+def due_records(kind: str) -> str:
+    return f"SELECT tenant_id, body FROM {kind} WHERE due_at_us <= :now ORDER BY due_at_us, tenant_id, id LIMIT :limit"
+
+
+BUSY = f"""
+    SELECT EXISTS (SELECT 1 FROM {STATES} WHERE queue IS NOT NULL)
+    OR EXISTS (SELECT 1 FROM {STATES} WHERE queue IS NULL AND status IN ({listed(MOVING)}))"""
 # Counted without reading a case: by their states, and what has none by the number of all.
 COUNTS = f"SELECT status, count(*) FROM {STATES} WHERE tenant_id = :tenant GROUP BY status"
 COUNTS_OF = (
@@ -49,28 +78,38 @@ COUNTS_OF = (
 )
 COUNT_ALL = "SELECT count(*) FROM cases WHERE tenant_id = :tenant"
 SEGMENTS_OF_CHAIN = f"SELECT body FROM {SEGMENTS} WHERE tenant_id = :tenant AND chain = :chain ORDER BY first"
-EXPORT = f"SELECT body FROM {SEGMENTS} WHERE tenant_id = :tenant AND chain > '{TENANT_CHAIN}' ORDER BY chain, first"
-QUEUED_TENANTS = f"""
-    WITH RECURSIVE hop (tenant_id) AS (
-        SELECT min(tenant_id) FROM {STATES} WHERE status IN ({listed(MOVING)}) AND tenant_id > :after
-        UNION ALL
-        SELECT (SELECT min(tenant_id) FROM {STATES}
-                WHERE status IN ({listed(MOVING)}) AND tenant_id > hop.tenant_id)
-        FROM hop WHERE hop.tenant_id IS NOT NULL
-    )
-    SELECT tenant_id FROM hop WHERE tenant_id IS NOT NULL LIMIT :limit"""
+CHAIN_ENDS = f"""
+    SELECT chain, max(first) FROM {SEGMENTS} WHERE tenant_id = :tenant AND chain > '{TENANT_CHAIN}'
+    GROUP BY chain ORDER BY chain"""
+EXPORT_PAGE = f"""
+    SELECT chain, first, body FROM {SEGMENTS} WHERE tenant_id = :tenant AND (chain, first) > (:chain, :first)
+    ORDER BY chain, first LIMIT :limit"""
 QUEUED = f"""
     SELECT cases.body FROM {STATES} AS state JOIN cases ON {_OF_CASE}
-    WHERE state.tenant_id = :tenant AND state.status IN ({listed(MOVING)}) AND state.due_at_us <= :now
-    AND state.queue = ANY_OF(:queues)
+    WHERE state.tenant_id = :tenant AND state.queue = :queue AND state.due_at_us <= :now
     ORDER BY state.due_at_us LIMIT :limit"""
 
 
-HAS_QUEUED = f"""
-    SELECT EXISTS (
-        SELECT 1 FROM {STATES}
-        WHERE status IN ({listed(MOVING)}) AND queue = ANY_OF(:queues) AND due_at_us <= :now
-    )"""
+def _next_tool(column: str, tenant: str, queue: str) -> str:
+    return f"""(
+        SELECT next.{column} FROM {STATES} AS next
+        WHERE next.queue IS NOT NULL AND (next.tenant_id, next.queue) > ({tenant}, {queue})
+        ORDER BY next.tenant_id, next.queue LIMIT 1)"""
+
+
+# By hopping along the index from tool to tool: what is queued of each is not read.
+QUEUED_TOOLS = f"""
+    WITH RECURSIVE tool (tenant_id, queue) AS (
+        SELECT {_next_tool("tenant_id", ":tenant", ":queue")}, {_next_tool("queue", ":tenant", ":queue")}
+        UNION ALL
+        SELECT {_next_tool("tenant_id", "tool.tenant_id", "tool.queue")},
+            {_next_tool("queue", "tool.tenant_id", "tool.queue")}
+        FROM tool WHERE tool.tenant_id IS NOT NULL
+    )
+    SELECT tenant_id, queue FROM tool WHERE EXISTS (
+        SELECT 1 FROM {STATES} AS due
+        WHERE due.tenant_id = tool.tenant_id AND due.queue = tool.queue AND due.due_at_us <= :now)
+    LIMIT :limit"""
 
 
 def tenants_of(table: str) -> str:

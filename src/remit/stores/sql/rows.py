@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from remit.core.lifecycle import UNANSWERED, Case
-from remit.core.records import CASE, KINDS
+from remit.core.records import CASE, KINDS, TIMED, due_at
 from remit.core.values import Stored
 from remit.stores.segments import Segment
 from remit.stores.units import cursor_of
@@ -21,6 +21,7 @@ from remit.stores.units import cursor_of
 Row = tuple[Any, ...]
 
 TABLES: dict[str, tuple[str, ...]] = dict.fromkeys(KINDS, ("body", "tenant_id", "id"))
+TABLES |= dict.fromkeys(TIMED, ("body", "due_at_us", "tenant_id", "id"))
 # The key comes last, so that one row serves INSERT and UPDATE alike.
 TABLES[CASE.name] = ("body", "status", "reason", "account_id", "action_type", "created_at_us", "tenant_id", "id")
 # No index names these but that of rare reasons: where the rest stays, PostgreSQL can change a row in its place.
@@ -61,9 +62,12 @@ def moment(us: int) -> datetime:
     return _EPOCH + us * _MICROSECOND
 
 
-def record_row(tenant_id: str, id: str, record: Stored) -> Row:
+def record_row(kind: str, tenant_id: str, id: str, record: Stored) -> Row:
     """In the order of the `TABLES` entry of its kind."""
     body = record.to_json()
+    if kind in TIMED:
+        due = due_at(record)
+        return body, None if due is None else microseconds(due), tenant_id, id
     if isinstance(record, Case):
         created_at_us = microseconds(record.created_at)
         return body, record.status, record.reason, record.account_id, record.action_type, created_at_us, tenant_id, id
@@ -96,11 +100,16 @@ def state_row(case: Case) -> Row | None:
         microseconds(case.expires_at),
         microseconds(case.created_at),
         case.account_id,
-        case.connector if case.queued else None,
+        queue_name(case.connector, case.action_type) if case.queued else None,
         case.proposed_by if case.status in UNANSWERED else None,
         case.tenant_id,
         case.action_intent_id,
     )
+
+
+def queue_name(connector: str, action_type: str) -> str:
+    """Stands in the column `queue`: a worker takes what it has a connector for, of one action type at a time."""
+    return f"{connector} {action_type}"
 
 
 def chain_name(action_intent_id: str | None) -> str:

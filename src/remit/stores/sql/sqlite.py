@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ from sqlalchemy import event
 from remit.core.errors import InvalidInput
 from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import Operation, RowChange
-from remit.stores.sql.dialect import DriverFault, Stale, driver_error, grouped
+from remit.stores.sql.dialect import DriverErrors, DriverFault, Stale, driver_error, grouped
+from remit.stores.sql.ledger_order import RowOrder
 from remit.stores.sql.rows import EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, Row
 from remit.stores.units import RecordId
 
 BUSY_TIMEOUT_S = 30.0
+WATCH_S = 0.005
+"""How often a worker asks whether another process has written; that reads no page."""
 _CACHE_KIB = 16 * 1024
 _CANNOT_BE_OPENED = {
     sqlite3.SQLITE_READONLY: "let this user write the file and its directory",
@@ -35,6 +39,9 @@ _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 class Sqlite:
     """A `Dialect`."""
+
+    order = RowOrder()
+    errors = DriverErrors(sqlite3.Error, sqlite3.DataError, sqlite3.OperationalError)
 
     def __init__(self, url: sqlalchemy.URL) -> None:
         path = url.database
@@ -73,9 +80,15 @@ class Sqlite:
                     f"BEGIN SELECT RAISE(ABORT, '{quoted}'); END"
                 )
 
+    def prepare(self, connection: sqlalchemy.Connection) -> None:
+        """The numbers of rows come along with them."""
+
     def has_table(self, driver: sqlite3.Connection, table: str) -> bool:
         found = driver.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
         return found.fetchone() is not None
+
+    def data_version(self, driver: sqlite3.Connection) -> object:
+        return driver.execute("PRAGMA data_version").fetchone()[0]
 
     def load(
         self, driver: sqlite3.Connection, places: Iterable[RecordId], *, lock: bool
@@ -106,6 +119,18 @@ class Sqlite:
 
     def stream(self, driver: sqlite3.Connection, sql: str, parameters: dict[str, Any]) -> sqlite3.Cursor:
         return driver.execute(_translated(sql), _sent(parameters))
+
+    def watch(self, queued: Callable[[], None], stopped: Callable[[float], bool]) -> None:
+        """By the number that SQLite changes with every commit of another connection, this process's among them."""
+        with closing(sqlite3.connect(self._path, isolation_level=None)) as driver:
+            seen = _data_version(driver)
+            while not stopped(WATCH_S):
+                if (now := _data_version(driver)) != seen:
+                    seen = now
+                    queued()
+
+    def announcing(self) -> None:
+        """Nothing to tell: who watches sees the commit."""
 
     def fault(self, error: BaseException) -> DriverFault | None:
         cause = driver_error(error)
@@ -140,6 +165,15 @@ class Sqlite:
         )
         event.listen(engine, "connect", _prepare)
         return engine
+
+
+def _data_version(driver: sqlite3.Connection) -> int:
+    try:
+        (version,) = driver.execute("PRAGMA data_version").fetchone()
+    except sqlite3.Error:
+        # Another process changes the schema, say: it is asked again in a moment.
+        return -1
+    return int(version)
 
 
 def _prepare(driver: sqlite3.Connection, _record: Any) -> None:

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
+from functools import partial
 from typing import Any, Self, TypeVar, cast
 
 import sqlalchemy
 
-from remit.core.errors import InvalidInput, NoDatabase, RemitError, TryLater
+from remit.core.errors import InvalidInput, NoDatabase, RemitError
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case, Status
-from remit.core.records import CASE, Key, Kind
+from remit.core.records import Key, Kind
 from remit.core.values import Stored
-from remit.ports import CaseFilter, QueueLine, QueuePlace, Snapshot, UnitOfWork
+from remit.ports import CaseFilter, ChangedTenants, Claim, LedgerPage, QueueLine, QueuePlace, Snapshot, UnitOfWork
 from remit.stores.group_commit import GroupCommit
 from remit.stores.segments import Segment, kinds_of, unpack
 from remit.stores.sql import queries
-from remit.stores.sql.dialect import Dialect, DriverFault, raise_ours
-from remit.stores.sql.loading import loaded
+from remit.stores.sql.dialect import Dialect
+from remit.stores.sql.due import DueCases
+from remit.stores.sql.exporting import exported
+from remit.stores.sql.loading import cases_of, loaded
 from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.misfiled import PAGE, misfiled
-from remit.stores.sql.postgres import Postgres
+from remit.stores.sql.queue import Queue
+from remit.stores.sql.readers import Readers
 from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment, segment_at_us
 from remit.stores.sql.sqlite import Sqlite
+from remit.stores.sql.watching import in_thread
 from remit.stores.sql.writer import SqlWriter
-from remit.stores.units import RecordSnapshot, by_time, cursor_of, parse_record, record_id
+from remit.stores.units import RecordSnapshot, after_each, by_time, cursor_of, parse_record, record_id
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
 
-_READ_TRIES = 3
 _EVERY = 2**62
 _BEFORE_ALL = -(2**62)
 _PAGE = 500
@@ -46,9 +49,12 @@ class SqlStore:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._writer = SqlWriter(dialect.writer(), dialect)
-        self._last_claimed = ""
+        self._queue = Queue(dialect)
+        self._due = DueCases()
         self._group_commit = GroupCommit(self._writer.carry_out)
-        self._readers = dialect.readers()
+        self._readers = Readers(dialect.readers(), dialect)
+        # Of its own: however many exports are read, a look at one record waits for none of them.
+        self._export_readers = Readers(dialect.readers(), dialect)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Self:
@@ -68,43 +74,20 @@ class SqlStore:
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         return self._group_commit.submit(units) if units else []
 
-    def claim(
-        self, now: datetime, connectors: Sequence[str], limit: int, unit_for: Callable[[Case], UnitOfWork[T]]
-    ) -> list[T | RemitError]:
-        def find(driver: Any) -> list[UnitOfWork[T]]:
-            return [unit_for(case) for case in self._queued(driver, now, connectors, limit)]
+    def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
+        return self._group_commit.submit((), lambda driver: list(map(unit_for, self._queue.take(driver, wanted))))
 
-        return self._group_commit.submit((), find)
+    def has_queued(self, wanted: Claim) -> bool:
+        return self._readers.borrow(lambda driver: self._queue.has(driver, wanted))
 
-    def has_queued(self, now: datetime, connectors: Sequence[str]) -> bool:
-        return bool(self._fetch(queries.HAS_QUEUED, now=microseconds(now), queues=list(connectors))[0][0])
-
-    def _queued(self, driver: Any, now: datetime, connectors: Sequence[str], limit: int) -> list[Case]:
-        """In turns by tenant, from the tenant after the one that came last."""
-        tenants = self._queued_tenants(driver, limit)
-        found: list[Case] = []
-        for place, tenant_id in enumerate(tenants):
-            # The later ones share what the earlier have left.
-            share = -(-(limit - len(found)) // (len(tenants) - place))
-            given = {"tenant": tenant_id, "now": microseconds(now), "queues": list(connectors), "limit": share}
-            rows = self._dialect.take(driver, queries.QUEUED, given)
-            self._last_claimed = tenant_id if rows else self._last_claimed
-            found += _cases(rows)
-        return found
-
-    def _queued_tenants(self, driver: Any, limit: int) -> list[str]:
-        def after(tenant_id: str) -> list[str]:
-            given = {"after": tenant_id, "limit": limit}
-            return [name for (name,) in self._dialect.fetch(driver, queries.QUEUED_TENANTS, given)]
-
-        behind = after(self._last_claimed)
-        return behind if len(behind) >= limit else list(dict.fromkeys([*behind, *after("")]))[:limit]
+    def watch(self, queued: Callable[[], None]) -> AbstractContextManager[None]:
+        return in_thread("remit-watcher", partial(self._dialect.watch, queued))
 
     def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
         places = list(map(record_id, keys))
         if not places:
             return RecordSnapshot({})
-        return RecordSnapshot(self._with_reader(lambda driver: loaded(self._dialect, driver, places, lock=False)))
+        return RecordSnapshot(self._readers.borrow(lambda driver: loaded(self._dialect, driver, places, lock=False)))
 
     def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "") -> list[S]:
         rows = self._fetch(queries.scan(kind.name), tenant=tenant_id, first=prefix, last=prefix + chr(0x10FFFF))
@@ -129,7 +112,16 @@ class SqlStore:
             after = rows[-1][0]
 
     def due(self, now: datetime, limit: int) -> list[Case]:
-        return _cases(self._fetch(queries.DUE, now=microseconds(now), limit=limit))
+        def find(driver: Any) -> list[Case]:
+            places = self._due.places(partial(self._dialect.fetch, driver), microseconds(now), limit)
+            found = loaded(self._dialect, driver, places, lock=False)
+            return [case for place in places if isinstance(case := found[place], Case)]
+
+        return self._readers.borrow(find)
+
+    def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
+        rows = self._fetch(queries.due_records(kind.name), now=microseconds(now), limit=limit)
+        return [(tenant_id, cast(S, parse_record(kind.name, body))) for tenant_id, body in rows]
 
     def busy(self) -> bool:
         return bool(self._fetch(queries.BUSY)[0][0])
@@ -137,7 +129,7 @@ class SqlStore:
     def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:
         at, id = (None, None) if after is None else cursor_us(after)
         sql, given = queries.waiting(tenant=tenant_id, account=account_id, at=at, id=id)
-        return _cases(self._fetch(sql, **given, limit=limit))
+        return cases_of(self._fetch(sql, **given, limit=limit))
 
     def queue_lines(
         self, tenant_id: str, proposed_by: str | None, after: Mapping[str, QueuePlace], limit: int
@@ -154,7 +146,7 @@ class SqlStore:
             return [QueueLine(moment(us), id, account, name, reason or "") for us, id, account, _, reason in rows]
 
         of_tenant = {"tenant": tenant_id}
-        return self._with_reader(lines)
+        return self._readers.borrow(lines)
 
     def unanswered(self, tenant_id: str, proposed_by: str) -> int:
         ((count,),) = self._fetch(queries.UNANSWERED, tenant=tenant_id, proposer=proposed_by)
@@ -175,7 +167,7 @@ class SqlStore:
             at=at,
             id=id,
         )
-        return _cases(self._fetch(sql, **given, limit=limit))
+        return cases_of(self._fetch(sql, **given, limit=limit))
 
     def chain(self, tenant_id: str, action_intent_id: str | None) -> list[LedgerEntry]:
         chain = chain_name(action_intent_id)
@@ -206,14 +198,35 @@ class SqlStore:
             upto = older
         return found[:limit]
 
+    def ledger_after(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> LedgerPage:
+        def read(driver: Any) -> tuple[list[tuple[str, bytes | None]], str]:
+            fetch = partial(self._dialect.fetch, driver)
+            # First: what is committed in between is not behind it.
+            head = self._dialect.order.head(fetch)
+            return self._dialect.order.after(fetch, tenant_id, kinds_of(event_types), after, limit), head
+
+        rows, head = self._readers.borrow(read)
+        segments = [(position, unpack(body) if body is not None else []) for position, body in rows]
+        more, last = len(rows) >= limit, rows[-1][0] if rows else after
+        return LedgerPage(after_each(segments, after, event_types), last if more else max(last, head), more)
+
+    def ledger_position(self, tenant_id: str, since: datetime | None = None) -> str:
+        order = self._dialect.order
+        if since is None:
+            return self._readers.borrow(lambda driver: order.head(partial(self._dialect.fetch, driver)))
+        since_us = microseconds(since)
+        return self._readers.borrow(
+            lambda driver: order.before(partial(self._dialect.fetch, driver), tenant_id, since_us)
+        )
+
+    def tenants_after(self, after: str, limit: int) -> ChangedTenants:
+        order = self._dialect.order
+        return ChangedTenants(
+            *self._readers.borrow(lambda driver: order.tenants(partial(self._dialect.fetch, driver), after, limit))
+        )
+
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
-        try:
-            with closing(self._readers.raw_connection()) as connection:
-                driver: Any = connection.driver_connection
-                with closing(self._dialect.stream(driver, queries.EXPORT, {"tenant": tenant_id})) as rows:
-                    yield from _entries(rows)
-        except Exception as error:
-            raise_ours(error, self._dialect.name)
+        return exported(self._dialect, self._export_readers, tenant_id)
 
     def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
         if statuses is not None and queries.PLAIN not in statuses:
@@ -228,32 +241,18 @@ class SqlStore:
             found = by_state | ({queries.PLAIN: plain} if plain else {})
             return {status: n for status, n in found.items() if statuses is None or status in statuses}
 
-        return self._with_reader(count)
+        return self._readers.borrow(count)
 
     def tenants(self) -> list[str]:
         return [tenant_id for (tenant_id,) in self._fetch(queries.TENANTS)]
 
     def close(self) -> None:
         self._writer.close()
-        self._readers.dispose()
+        self._readers.close()
+        self._export_readers.close()
 
     def _fetch(self, sql: str, **parameters: Any) -> list[Row]:
-        return self._with_reader(lambda driver: self._dialect.fetch(driver, sql, parameters))
-
-    def _with_reader(self, work: Callable[[Any], T]) -> T:
-        for attempt in range(_READ_TRIES):
-            try:
-                with closing(self._readers.raw_connection()) as connection:
-                    return work(connection.driver_connection)
-            except Exception as error:
-                fault = self._dialect.fault(error)
-                if fault is None or fault is DriverFault.REFUSED:
-                    raise_ours(error, self._dialect.name)
-                last = error
-            # The pool may hold more connections to a server that has gone.
-            self._readers.dispose()
-            time.sleep(0.05 * attempt)
-        raise TryLater(f"{self._dialect.name} cannot be read: {last}")
+        return self._readers.borrow(lambda driver: self._dialect.fetch(driver, sql, parameters))
 
 
 def dialect_of(url: str) -> Dialect:
@@ -265,14 +264,13 @@ def dialect_of(url: str) -> Dialect:
     if parsed is not None and parsed.drivername == "sqlite":
         return Sqlite(parsed)
     if parsed is not None and parsed.drivername == "postgresql":
+        # Imported here: a file needs no server's driver.
+        from remit.stores.sql.postgres import Postgres
+
         return Postgres(parsed)
     raise InvalidInput(
         "url", "is not understood", "send sqlite:///path.db or postgresql://user:password@host:port/database"
     )
-
-
-def _cases(rows: Sequence[Row]) -> list[Case]:
-    return [cast(Case, parse_record(CASE.name, body)) for (body,) in rows]
 
 
 def _entries(rows: Iterable[Row]) -> Iterator[LedgerEntry]:

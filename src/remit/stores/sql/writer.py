@@ -12,17 +12,24 @@ from typing import Any
 import sqlalchemy
 
 from remit.core.errors import OutcomeUnknown, TryLater
+from remit.core.values import Stored
 from remit.ports import UnitOfWork
-from remit.stores.group_commit import PendingCall
-from remit.stores.sql.batch import SqlBatch
+from remit.stores.group_commit import MOST_DECIDING_S, PendingCall
+from remit.stores.sql.batch import RowChange, SqlBatch
 from remit.stores.sql.dialect import Dialect, DriverFault, driver_error, raise_ours
+from remit.stores.sql.kept import KeptRecords
 from remit.stores.sql.loading import loaded
+from remit.stores.sql.rows import STATES, TABLES
+from remit.stores.sql.watching import Announcer
 from remit.stores.units import FailsAll, RecordId, Shown
 
 Settlement = Callable[[], None]
+Written = dict[RecordId, Stored | None]
 
 _TRIES = 8
 LONGEST_S = 30.0
+ANNOUNCED_EVERY_S = 0.005
+_STATUS, _QUEUE = (TABLES[STATES].index(column) for column in ("status", "queue"))
 _FIRST_PAUSE_S = 0.005
 
 
@@ -33,14 +40,21 @@ class SqlWriter:
         self._engine = engine
         self._dialect = dialect
         self._connection: sqlalchemy.Connection | None = None
+        self._kept = KeptRecords()
+        self._announcer = Announcer(dialect.announcing, ANNOUNCED_EVERY_S)
 
     def carry_out(self, calls: list[PendingCall]) -> None:
-        """Settles every call, unless interrupted before anything was committed."""
+        """
+        Settles every call, unless interrupted before anything was committed; those for which there was no time are
+        left to the next group.
+        """
         try:
             self._until_committed(calls)
         except FailsAll as failure:
             for call in calls:
-                call.fail(failure.answer(failure.text))
+                # Of a commit whose answer was lost, only what it was to commit has failed, and knows it.
+                if failure.answer is TryLater:
+                    call.fail(failure.answer(failure.text))
         except Exception as error:
             if len(calls) == 1:
                 calls[0].fail(error)
@@ -54,6 +68,7 @@ class SqlWriter:
             self._connection.close()
             self._connection = None
         self._engine.dispose()
+        self._announcer.close()
 
     def _until_committed(self, calls: list[PendingCall]) -> None:
         started = time.monotonic()
@@ -63,7 +78,7 @@ class SqlWriter:
             except Exception as error:
                 fault = self._dialect.fault(error)
                 if fault is None or fault is DriverFault.REFUSED:
-                    raise_ours(error, self._dialect.name)
+                    raise_ours(error, self._dialect)
                 last = error
             if time.monotonic() - started > LONGEST_S:
                 raise FailsAll(TryLater, f"{self._dialect.name} is held by another writer: {last}") from last
@@ -76,30 +91,45 @@ class SqlWriter:
         connection = self._connected()
         try:
             transaction = connection.begin()
-            settlements, anything = self._write(connection, calls)
-            if anything:
-                self._commit(transaction, calls, settlements)
+            settlements, written = self._write(connection, calls)
+            if written is not None:
+                self._commit(transaction, calls[: len(settlements)], settlements)
+                self._kept.committed(written)
             else:
                 transaction.rollback()
                 _call_all(settlements)
         except BaseException as error:
+            self._kept.forget()
             self._undo(connection, error)
             raise
 
-    def _write(self, connection: sqlalchemy.Connection, calls: list[PendingCall]) -> tuple[list[Settlement], bool]:
-        """How to settle each call once it is committed, and whether there is anything to commit."""
+    def _write(
+        self, connection: sqlalchemy.Connection, calls: list[PendingCall]
+    ) -> tuple[list[Settlement], Written | None]:
+        """How to settle each call once it is committed, and the records as they are then, if anything changes."""
         driver = connection.connection.driver_connection
-        batch = SqlBatch(partial(self._load, driver))
+        known = self._kept.at(self._dialect.data_version(driver))
+        batch = SqlBatch(partial(self._load, driver), known)
         found = [(call, call.units if call.find is None else call.find(driver)) for call in calls]
         batch.prefetch([unit for _, units in found for unit in units])
-        settlements = [_carried_out(batch, call, units) for call, units in found]
+        settlements: list[Settlement] = []
+        began = time.monotonic()
+        for call, units in found:
+            # Another tenant's call may be waiting for this transaction to end.
+            if settlements and time.monotonic() - began > MOST_DECIDING_S:
+                break
+            settlements.append(_carried_out(batch, call, units))
         changes = batch.changes()
         if changes:
             self._dialect.write(driver, changes)
-        return settlements, bool(changes)
+        if any(map(_queues, changes)):
+            settlements.append(self._announcer.announce)
+        return settlements, batch.written() if changes else None
 
     def _load(self, driver: Any, places: Iterable[RecordId]) -> dict[RecordId, Shown]:
-        return loaded(self._dialect, driver, places, lock=True)
+        found = loaded(self._dialect, driver, places, lock=True)
+        self._kept.learn(found)
+        return found
 
     def _commit(
         self, transaction: sqlalchemy.RootTransaction, calls: list[PendingCall], settlements: list[Settlement]
@@ -112,15 +142,17 @@ class SqlWriter:
             if self._dialect.fault(error) in (DriverFault.AGAIN, DriverFault.REFUSED):
                 raise
             text = f"{self._dialect.name}: the answer to a commit was lost: {driver_error(error)}"
-            if isinstance(error, Exception):
-                raise FailsAll(OutcomeUnknown, text) from error
             for call in calls:
                 if not call.settled:
                     call.fail(OutcomeUnknown(text))
+            if isinstance(error, Exception):
+                raise FailsAll(OutcomeUnknown, text) from error
             raise
 
     def _connected(self) -> sqlalchemy.Connection:
         if self._connection is None:
+            # Each connection counts versions of its own.
+            self._kept.forget()
             self._connection = self._engine.connect()
         return self._connection
 
@@ -143,6 +175,13 @@ class SqlWriter:
 def _rollback_driver(connection: sqlalchemy.Connection) -> None:
     driver: Any = connection.connection.driver_connection
     driver.rollback()
+
+
+def _queues(change: RowChange) -> bool:
+    """Is something new among these rows for a worker to take?"""
+    if change.table != STATES or change.operation == "delete":
+        return False
+    return any(row[_STATUS] == "APPROVED" and row[_QUEUE] for row in change.rows)
 
 
 def _call_all(settlements: list[Settlement]) -> None:

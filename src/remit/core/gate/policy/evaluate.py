@@ -7,15 +7,15 @@ tenant's by id. A rule that errors is skipped by the engine, so any error is a n
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 import cedarpy
+import orjson
 from cedarpy import pst
 
 from remit.core.gate.policy.parameters import Tags, read_all, read_named
@@ -58,6 +58,27 @@ class Rule:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ParametersRead:
+    """
+    The parameters as the rules read them: `entities` for Cedar, `key` for all of it.
+
+    The key is of the text that Cedar is given, never of Python's values: for those `1 == True`.
+    """
+
+    tags: Tags
+    entities: str
+    key: str
+
+    @classmethod
+    def of(cls, tags: Tags) -> Self:
+        entities = orjson.dumps(tags.entities(), option=orjson.OPT_SORT_KEYS).decode()
+        return cls(tags, entities, sha256(f"{entities}{tags.problems}".encode()).hexdigest())
+
+
+_NOTHING_READ = ParametersRead(Tags(), "", "")
+
+
 class KnownAnswers:
     """The latest answers of one set, each by everything that was looked at for it."""
 
@@ -89,31 +110,32 @@ class PolicySet:
     order: dict[str, int]
     answers: KnownAnswers
 
-    def evaluate(self, question: PolicyQuestion) -> PolicyVerdict:
+    def read(self, parameters: dict[str, Any]) -> ParametersRead:
+        """What the rules read of these parameters."""
+        if not self.reads.parameters:
+            return _NOTHING_READ
+        tags = read_named(parameters, self.paths)
+        return ParametersRead.of(read_all(parameters, tags) if self.reads.computed else tags)
+
+    def evaluate(self, question: PolicyQuestion, read: ParametersRead | None = None) -> PolicyVerdict:
         """
-        Never raises on odd input: what cannot be evaluated is `POLICY_ERROR`.
+        Never raises on odd input: what cannot be evaluated is `POLICY_ERROR`. `read` is what `read` said of its
+        parameters, where that is known.
 
         The same question has the same answer, so answers are kept under everything that a rule looks at.
         """
-        tags = self._tags(question)
-        entities = json.dumps(tags.entities(), sort_keys=True) if self.reads.parameters else ""
-        asked = (
-            *question.without_parameters(target=self.reads.target),
-            sha256(f"{entities}{tags.problems}".encode()).hexdigest() if entities else "",
-        )
+        read = self.read(question.parameters) if read is None else read
+        asked = (*question.without_parameters(target=self.reads.target), read.key)
         answer = self.answers.get(asked)
         if answer is None:
-            answer = self._evaluate(question, tags, entities)
+            answer = self._evaluate(question, read)
             self.answers.keep(asked, answer)
         return answer
 
-    def _tags(self, question: PolicyQuestion) -> Tags:
-        tags = read_named(question.parameters, self.paths)
-        return read_all(question.parameters, tags) if self.reads.computed else tags
-
-    def _evaluate(self, question: PolicyQuestion, tags: Tags, entities: str) -> PolicyVerdict:
+    def _evaluate(self, question: PolicyQuestion, read: ParametersRead) -> PolicyVerdict:
+        tags = read.tags
         try:
-            known = cedarpy.Entities.from_json_str(entities) if entities else _NO_ENTITIES
+            known = cedarpy.Entities.from_json_str(read.entities) if read.entities else _NO_ENTITIES
             answer = cedarpy.is_authorized(question.request(), self.engine, known)
         except ValueError as problem:
             return not_evaluated([str(problem)], [])

@@ -21,6 +21,7 @@ repairing belongs here: what is wrong is a finding, never an exception.
 
 from remit.core.ledger.verification.kept_heads import KeptHead, heads_of
 from remit.core.ledger.verification.report import INVARIANTS, Finding, Report
+from remit.core.ledger.verification.seals import listed_heads
 from remit.core.ledger.verification.verifier import verify
 
-__all__ = ["INVARIANTS", "Finding", "KeptHead", "Report", "heads_of", "verify"]
+__all__ = ["INVARIANTS", "Finding", "KeptHead", "Report", "heads_of", "listed_heads", "verify"]

@@ -16,8 +16,8 @@ from remit.core.execution.votes import may_not_approve
 from remit.core.gate.autonomy import ResolvedMode, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import DEFAULT_ZONE
-from remit.core.gate.decision import LocalTime, question_of
 from remit.core.gate.policy import PolicyQuestion, PolicyVerdict, policy_version
+from remit.core.gate.policy_input import LocalTime, question_of
 from remit.core.identity.person import is_among
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.config_history import ConfigHistory
@@ -96,7 +96,7 @@ class InForce:
         local = LocalTime.parse(check["saw"]["local_time"])
         if not _near(local, at):
             self._broken(f"its policy saw the local time {local}, at {at.isoformat()}")
-        question = question_of(intent, state, _mode(intent, state), local)
+        question = question_of(intent, state.type_in_force(intent.action_type), _mode(intent, state).mode, local)
         self._compare(check, _question_facts(intent, state, question))
         policies = state.policies()
         # Cedar may say more in another release of it; what does not load here cannot be asked again.
@@ -242,9 +242,9 @@ def _is_blocked(intent: ActionIntentV1, state: BoundsInForce, at: datetime) -> b
     policies = state.policies()
     if isinstance(policies, str):
         return False
-    mode = _mode(intent, state)
+    known, mode = state.type_in_force(intent.action_type), _mode(intent, state).mode
     return all(
-        policies.evaluate(question_of(intent, state, mode, local)).policy_decision == "BLOCK"
+        policies.evaluate(question_of(intent, known, mode, local)).policy_decision == "BLOCK"
         for local in _hours_around(at, state.budget_zones(intent.account_id, at)[0])
     )
 

@@ -10,6 +10,7 @@ from remit.core.ledger.verification.report import Broken
 
 KeptHead = tuple[str | None, Head]
 """A chain's name (`None` for the tenant's own) and its last entry."""
+ELSEWHERE = "an export or a seal that was kept"
 
 
 class KeptHeads:
@@ -27,9 +28,9 @@ class KeptHeads:
             return
         head = self._next[1]
         if len(chain) < head.sequence:
-            self._broken(6, where, f"the kept export has {head.sequence} entries of it, here are {len(chain)}")
+            self._broken(6, where, f"{ELSEWHERE} has {head.sequence} entries of it, here are {len(chain)}")
         elif head.sequence and chain[head.sequence - 1]["hash"] != head.hash:
-            self._broken(6, where, f"its entry {head.sequence} is another than in the kept export")
+            self._broken(6, where, f"its entry {head.sequence} is another than in {ELSEWHERE}")
         self._next = next(self._kept, None)
 
     def check_rest(self) -> None:
@@ -38,7 +39,7 @@ class KeptHeads:
 
     def _miss(self, kept: KeptHead) -> None:
         where = "the tenant's chain" if kept[0] is None else f"intent {kept[0]}"
-        self._broken(6, where, "the kept export holds it, and it is not here")
+        self._broken(6, where, f"{ELSEWHERE} has it, and it is not here")
         self._next = next(self._kept, None)
 
 

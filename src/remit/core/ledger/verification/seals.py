@@ -114,6 +114,20 @@ def seal_of(data: Any) -> Seal | SealPart:
     return Seal.from_wire(data) if "root" in data else SealPart.from_wire(data)
 
 
+def listed_heads(lines: Iterable[Mapping[str, Any]]) -> list[tuple[str | None, Head]]:
+    """
+    The heads that seals of format 1 in a tenant's chain list, the latest of each, in the order of their names.
+
+    Those of format 2 name a root alone, to which no head of a chain that has grown since leads back.
+    """
+    heads: dict[str, Head] = {}
+    for line in lines:
+        if line["event_type"] == "LEDGER_SEALED" and "heads" in line["data"]:
+            heads |= SealPart.from_wire(line["data"]).heads
+    names = sorted(heads, key=lambda name: name.encode(errors="surrogatepass"))
+    return [(name, heads[name]) for name in names]
+
+
 def _part(seal: Seal | SealPart) -> int:
     return seal.part if isinstance(seal, SealPart) else 1
 

@@ -14,7 +14,7 @@ import sqlalchemy
 from remit.core.errors import InvalidInput
 from remit.stores.sql.dialect import Dialect, raise_ours
 
-HEAD = "2001"
+HEAD = "2004"
 """The newest revision, known here so that a start that has nothing to do need not load Alembic."""
 FIRST_FORMAT = ("0001", "0002", "0003", "0004")
 VERSION_TABLE = "remit_schema_version"
@@ -33,7 +33,7 @@ _one_at_a_time = threading.Lock()
 
 def migrate(url: str, revision: str = HEAD) -> None:
     """
-    Create or upgrade the schema, in one transaction; does nothing if it is there already.
+    Create or upgrade the schema, in one transaction; hardly does anything if it is there already.
 
     Raises `InvalidInput` if a newer version of Remit has been at work in this database, or if it is not one that
     can be used as it is.
@@ -47,15 +47,16 @@ def migrate_with(dialect: Dialect, revision: str = HEAD) -> None:
     engine = dialect.writer()
     try:
         with engine.begin() as connection:
-            if current_revision(dialect, connection) == revision:
-                return
-            dialect.lock_for_migration(connection)
-            upgrade(dialect, connection, revision)
+            if current_revision(dialect, connection) != revision:
+                dialect.lock_for_migration(connection)
+                upgrade(dialect, connection, revision)
+            if revision == HEAD:
+                dialect.prepare(connection)
     except Exception as error:
         refusal = dialect.refusal(error)
         if refusal is not None:
             raise refusal from error
-        raise_ours(error, dialect.name)
+        raise_ours(error, dialect)
     finally:
         engine.dispose()
 

@@ -103,7 +103,6 @@ def _case_states() -> None:
     _index("case_states_waiting", "case_states", ["tenant_id", "expires_at_us", "id"], WAITING)
     proposers = ["tenant_id", "proposed_by", "expires_at_us", "id"]
     _index("case_states_unanswered", "case_states", proposers, "proposed_by IS NOT NULL")
-    _index("case_states_waiting_by_account", "case_states", ["tenant_id", "account_id", "expires_at_us", "id"], WAITING)
     _index("case_states_by_status", "case_states", ["tenant_id", "status", "created_at_us", "id"])
 
 
@@ -128,15 +127,11 @@ def _segments() -> None:
         _text("event_type"),
         _big("at_us"),
         _text("entry_id"),
-        _text("account_id", nullable=True),
         _text("chain"),
         _big("first"),
         sa.PrimaryKeyConstraint("tenant_id", "event_type", "at_us", "entry_id"),
         sqlite_with_rowid=False,
     )
-    by_account = ["tenant_id", "account_id", "event_type", "at_us", "entry_id"]
-    # With all that is asked of a row, or SQLite would rather read every row of the type.
-    _index("rare_events_by_account", "rare_events", [*by_account, "chain", "first"])
 
 
 def downgrade() -> None:

@@ -1,0 +1,216 @@
+"""
+Everything that follows from one version of a tenant's bounds, worked out once and kept beside it.
+
+What follows from the time as well (the day that is charged, the hour that policies see) is kept for the minute in which
+it was worked out, and only where nothing of it changes within. A plan says over which times it holds: a unit of work
+that had to wait still decides by its own time, not by that of whoever was asked last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from remit.core.gate.autonomy import ResolvedMode
+from remit.core.gate.budget import BudgetInForce, Limit
+from remit.core.gate.check import Check, checked
+from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, policy_version
+from remit.core.gate.policy_input import LocalTime, TypeInForce, local_time, question_of
+from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.values import shifted
+
+if TYPE_CHECKING:
+    from remit.core.gate.bounds import BoundsInForce
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+BOUNDS_UNREADABLE = "BOUNDS_UNREADABLE"
+MOST_PLANS, MOST_ANSWERS = 1000, 256
+"""Kept of one version of one tenant's bounds; beyond them, all are worked out again."""
+_MINUTE, _MICROSECOND = timedelta(minutes=1), timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _AtATime:
+    """What of an account's bounds depends on the time: its budget with the days, and the clock of its zone."""
+
+    budget: BudgetInForce
+    local: LocalTime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPlan:
+    """One account, from the moment `holds_from` until before `holds_until`."""
+
+    account_id: str
+    holds_from: datetime
+    holds_until: datetime
+    at: _AtATime
+    usage_ids: list[str]
+    problem: str | None
+    """Why nothing can be decided by these bounds."""
+
+    @property
+    def budget(self) -> BudgetInForce:
+        return self.at.budget
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyAnswer:
+    """The answer of the policies, and the check that says what they were asked."""
+
+    verdict: PolicyVerdict
+    check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class ActionPlan:
+    """One action type in one account, over the same times."""
+
+    holds_from: datetime
+    holds_until: datetime
+    account: AccountPlan
+    action_type: str
+    type_in_force: TypeInForce
+    listed: Check
+    mode: ResolvedMode
+    mode_check: Check
+    limits: list[Limit]
+    policies: PolicySet | str
+    policy_version: str
+    answers: dict[Hashable, PolicyAnswer] = field(repr=False)
+    """The latest answers of the policies, shared by all plans of the same bounds."""
+
+    def ask(self, intent: ActionIntentV1 | Proposal) -> PolicyAnswer:
+        """
+        Put the intent to the tenant's policies as they are now; a proposal as the intent that it would become.
+
+        Where they cannot be read the answer is `BLOCK`: the rule that is lost may have been one.
+        """
+        policies = self.policies
+        if self.account.problem is not None or isinstance(policies, str):
+            return self._answer(self._question(intent), intent, blocked_until_bounds_load(self.account.problem or ""))
+        read = policies.read(intent.parameters)
+        asked = self._asked(intent, read.key, with_target=policies.reads.target)
+        answer = self.answers.get(asked)
+        if answer is None:
+            question = self._question(intent)
+            answer = _kept(
+                self.answers, asked, self._answer(question, intent, policies.evaluate(question, read)), MOST_ANSWERS
+            )
+        return answer
+
+    def _asked(self, intent: ActionIntentV1 | Proposal, read: str, *, with_target: bool) -> Hashable:
+        """Everything that the answer follows from."""
+        # Values of one type each, and parameters as text that Cedar reads: `1 == True` for Python, and not for Cedar.
+        at, target = self.account.at, intent.target
+        return (
+            self.account.account_id,
+            self.action_type,
+            at.local,
+            intent.confidence_score,
+            intent.risk_level,
+            intent.proposed_by,
+            self.type_in_force.pinned_by(intent),
+            (target.entity_type, target.entity_id) if with_target else None,
+            read,
+        )
+
+    def _question(self, intent: ActionIntentV1 | Proposal) -> PolicyQuestion:
+        return question_of(intent, self.type_in_force, self.mode.mode, self.account.at.local)
+
+    def _answer(
+        self, question: PolicyQuestion, intent: ActionIntentV1 | Proposal, verdict: PolicyVerdict
+    ) -> PolicyAnswer:
+        spec, current_version = self.type_in_force
+        check = checked(
+            "policy",
+            verdict.policy_decision == "AUTO_EXECUTE",
+            policy_decision=verdict.policy_decision,
+            clauses=verdict.clauses,
+            errors=verdict.errors,
+            effective_risk=question.risk,
+            risk_tier=spec.risk_tier if spec else None,
+            pinned_version=self.type_in_force.pinned_by(intent),
+            current_version=current_version,
+            proposed_risk=intent.risk_level,
+            confidence=question.confidence,
+            min_confidence=question.min_confidence,
+            local_time=str(self.account.at.local),
+        )
+        return PolicyAnswer(verdict, check)
+
+
+def blocked_until_bounds_load(problem: str) -> PolicyVerdict:
+    return PolicyVerdict(
+        policy_decision="BLOCK",
+        reason=BOUNDS_UNREADABLE,
+        explanation=f"the bounds cannot be read, so nothing is decided or approved until they are set right: {problem}",
+        clauses=[],
+        errors=[problem],
+    )
+
+
+class Plans:
+    """The plans of one version of a tenant's bounds. Safe to share between threads: at worst one is made twice."""
+
+    def __init__(self, bounds: BoundsInForce) -> None:
+        self.bounds = bounds
+        self._accounts: dict[str, AccountPlan] = {}
+        self._actions: dict[tuple[str, str], ActionPlan] = {}
+        self._answers: dict[Hashable, PolicyAnswer] = {}
+
+    def account(self, account_id: str, now: datetime) -> AccountPlan:
+        plan = self._accounts.get(account_id)
+        if plan is None or not plan.holds_from <= now < plan.holds_until:
+            plan = _kept(self._accounts, account_id, self._plan_account(account_id, now), MOST_PLANS)
+        return plan
+
+    def action(self, account_id: str, action_type: str, now: datetime) -> ActionPlan:
+        plan = self._actions.get((account_id, action_type))
+        if plan is None or not plan.holds_from <= now < plan.holds_until:
+            plan = self._plan_action(self.account(account_id, now), action_type)
+            _kept(self._actions, (account_id, action_type), plan, MOST_PLANS)
+        return plan
+
+    def _plan_account(self, account_id: str, now: datetime) -> AccountPlan:
+        at = self._at(account_id, now)
+        first, end = now.replace(second=0, microsecond=0), shifted(now.replace(second=0, microsecond=0), _MINUTE)
+        if not at == self._at(account_id, first) == self._at(account_id, shifted(end, -_MICROSECOND)):
+            first, end = now, shifted(now, _MICROSECOND)
+        problem = self.bounds.unreadable(account_id)
+        return AccountPlan(account_id, first, end, at, at.budget.usage_ids(account_id), problem)
+
+    def _at(self, account_id: str, now: datetime) -> _AtATime:
+        budget = self.bounds.budget(account_id, now)
+        return _AtATime(budget, local_time(now, budget.day.timezone))
+
+    def _plan_action(self, account: AccountPlan, action_type: str) -> ActionPlan:
+        account_id = account.account_id
+        bounds = self.bounds
+        allowed, mode = bounds.allowlist(account_id), bounds.mode(account_id, action_type)
+        listed = action_type in allowed.action_types
+        return ActionPlan(
+            holds_from=account.holds_from,
+            holds_until=account.holds_until,
+            account=account,
+            action_type=action_type,
+            type_in_force=bounds.type_in_force(action_type),
+            # The list itself stands once, in the bounds that the decision names by their sequence.
+            listed=checked("allowlist", listed, level=allowed.level, entries=len(allowed.action_types)),
+            mode=mode,
+            mode_check=checked("mode", mode.mode == "AUTO_EXECUTE", mode=mode.mode, source=mode.source),
+            limits=account.budget.limits(account_id, action_type),
+            policies=bounds.policies(),
+            policy_version=policy_version(bounds.bounds.policies),
+            answers=self._answers,
+        )
+
+
+def _kept(kept: dict[K, V], key: K, value: V, most: int) -> V:
+    if len(kept) >= most:
+        kept.clear()
+    kept[key] = value
+    return value

@@ -1,0 +1,88 @@
+"""The question that an intent puts to policies: its effective risk, its confidence, and the hour of its account."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple, Self
+
+from remit.core.gate.action_type import DEFAULT_MIN_CONFIDENCE, ActionTypeSpec
+from remit.core.gate.autonomy import AutonomyMode
+from remit.core.gate.policy import PolicyQuestion, ten_thousandths
+from remit.core.gate.zones import zone
+from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.values import RISK_ORDER, RiskLevel, in_zone
+
+_WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+
+
+class LocalTime(NamedTuple):
+    """An hour of an account's own day, as policies see it."""
+
+    date: str
+    weekday: str
+    hour: int
+
+    @classmethod
+    def of(cls, local: datetime) -> Self:
+        return cls(local.date().isoformat(), _WEEKDAYS[local.weekday()], local.hour)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From what `str` wrote. Raises `ValueError`."""
+        date, weekday, hour = text.split(" ")
+        return cls(date, weekday, int(hour))
+
+    def __str__(self) -> str:
+        return f"{self.date} {self.weekday} {self.hour}"
+
+
+def local_time(now: datetime, timezone: str) -> LocalTime:
+    """The hour that the clocks of a zone show, which loads here."""
+    return LocalTime.of(in_zone(now, zone(timezone)))
+
+
+class TypeInForce(NamedTuple):
+    """An action type as bounds have it; `spec` and `version` are `None` where it is not registered."""
+
+    spec: ActionTypeSpec | None
+    version: int | None
+
+    @property
+    def min_confidence(self) -> int:
+        """In ten-thousandths, rounded up."""
+        return ten_thousandths(self.spec.min_confidence if self.spec else DEFAULT_MIN_CONFIDENCE, up=True)
+
+    def pinned_by(self, intent: ActionIntentV1 | Proposal) -> int | None:
+        """The version that an intent pins; a proposal will pin the one that is in force."""
+        if isinstance(intent, ActionIntentV1):
+            return intent.registry_version
+        return self.version if self.spec is not None else None
+
+    def effective_risk(self, intent: ActionIntentV1 | Proposal) -> RiskLevel:
+        """The highest of the type's tier and the proposed level. An unregistered type counts as `HIGH`."""
+        # It would run with the tool of the version it pinned: today's tier says nothing about another one.
+        pinned_now = self.spec is not None and self.pinned_by(intent) == self.version
+        tier: RiskLevel = self.spec.risk_tier if self.spec is not None and pinned_now else "HIGH"
+        return max(tier, intent.risk_level or "MINIMAL", key=RISK_ORDER.index)
+
+
+def question_of(
+    intent: ActionIntentV1 | Proposal, type_in_force: TypeInForce, mode: AutonomyMode, local: LocalTime
+) -> PolicyQuestion:
+    """The question at that hour of the account's day, in that mode."""
+    return PolicyQuestion(
+        tenant_id=intent.tenant_id,
+        account_id=intent.account_id,
+        proposed_by=intent.proposed_by,
+        action_type=intent.action_type,
+        mode=mode,
+        risk=type_in_force.effective_risk(intent),
+        confidence=ten_thousandths(intent.confidence_score or 0.0, up=False),
+        min_confidence=type_in_force.min_confidence,
+        target_type=intent.target.entity_type,
+        target_id=intent.target.entity_id,
+        local_date=local.date,
+        local_weekday=local.weekday,
+        local_hour=local.hour,
+        parameters=intent.parameters,
+    )

@@ -1,0 +1,137 @@
+"""
+Following what changed: which tenants have something to count or to tell, and each of them in its turn.
+
+Nobody goes through all tenants for that. The ledgers of all together are looked at from the position up to which every
+tenant was followed, and what is to be told at a time, though nothing happens, is found by that time. Only where no such
+position is stored, in a new database and in one that an earlier release wrote, every tenant is followed once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from remit.core.errors import OutcomeUnknown, TryLater
+from remit.core.ledger.position import LedgerConsumer
+from remit.core.records import CONSUMER, NOTIFICATION_STATE, Key
+from remit.core.values import PLATFORM, shifted
+from remit.flow.context import Context, one
+from remit.flow.notifications import collect, deliver
+from remit.flow.notifications.count import Counting
+from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
+
+log = logging.getLogger(__name__)
+
+FOLLOWED_TO = Key(CONSUMER, PLATFORM, "tenants")
+"""The position up to which the ledgers of all tenants were followed."""
+MOST_ENTRIES, MOST_LOOKS = 5000, 20
+"""How much of the ledgers is looked at for tenants, at once and in one round."""
+MOST_TENANTS = 200
+"""How many tenants are followed in one round; the others come first in the next."""
+NOTED_EVERY = timedelta(seconds=10)
+"""How often the position is noted: who begins anew looks at what happened since then once more."""
+_RETRIED_AFTER = timedelta(seconds=30)
+"""After an error that no later look may clear away, such as a record that nobody can read."""
+
+
+class LedgerFollower:
+    """One process's. Safe to share between threads: one of them follows at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._position = ""
+        self._moved = False
+        self._noted_at: datetime | None = None
+        self._changed: dict[str, None] = {}
+        self._failed: dict[str, datetime] = {}
+        self._counting = Counting()
+
+    def follow(self, context: Context, clock: Callable[[], datetime]) -> bool:
+        """One bounded round. True if there may be more already."""
+        with self._lock:
+            more = self._look(context, clock())
+            moved = [self._follow(context, name, clock()) for name in list(self._changed)[:MOST_TENANTS]]
+            self._note(context, clock())
+            return more or any(moved) or len(self._changed) > len(moved)
+
+    def _look(self, context: Context, now: datetime) -> bool:
+        """Find the tenants whose turn it is. True if not all was looked at."""
+        if not self._position:
+            self._begin(context)
+        more = True
+        for _ in range(MOST_LOOKS):
+            found = context.store.tenants_after(self._position, MOST_ENTRIES)
+            self._add(found.tenants)
+            if PLATFORM in found.tenants:
+                self._add(_told_of_stops(context, now))
+            self._position, more = found.position, found.more
+            if not more:
+                break
+        due = context.store.due_records(NOTIFICATION_STATE, now, MOST_TENANTS)
+        self._add([tenant_id for tenant_id, _ in due])
+        self._add([name for name, at in self._failed.items() if at <= now])
+        return more
+
+    def _begin(self, context: Context) -> None:
+        noted = one(context, FOLLOWED_TO)
+        if noted is not None:
+            self._position = noted.position
+            return
+        # First: whatever is written while tenants are listed comes behind it.
+        position = context.store.ledger_position(PLATFORM)
+        tenants = context.store.tenants()
+        for name in tenants:
+            deliver.keep_times(context, name)
+        self._add(tenants)
+        self._position, self._moved = position, True
+
+    def _add(self, tenants: Iterable[str]) -> None:
+        self._changed |= dict.fromkeys(name for name in tenants if name != PLATFORM)
+
+    def _follow(self, context: Context, tenant_id: str, now: datetime) -> bool:
+        """True if there may be more; it is this tenant's turn again when all others had theirs."""
+        del self._changed[tenant_id]
+        self._failed.pop(tenant_id, None)
+        try:
+            counted = self._counting.count(context, tenant_id, now)
+            told = collect.collect(context, tenant_id, now, counted=not counted.more)
+        except (TryLater, OutcomeUnknown) as error:
+            # One tenant's trouble is not the others'; what was not written is found again.
+            log.warning("following tenant %s again in a moment: %s", tenant_id, error)
+            self._failed[tenant_id] = now
+            return False
+        except Exception:
+            log.exception("following tenant %s failed and is tried again", tenant_id)
+            self._failed[tenant_id] = now + _RETRIED_AFTER
+            return False
+        self._moved = self._moved or counted.moved or told.moved
+        if counted.more or told.more:
+            self._changed[tenant_id] = None
+        return counted.more or told.more
+
+    def _note(self, context: Context, now: datetime) -> None:
+        """Once every tenant has been followed that far; by whom does not matter."""
+        rested = self._noted_at is None or abs(now - self._noted_at) >= NOTED_EVERY
+        if self._changed or self._failed or not (rested and self._moved):
+            return
+        position = self._position
+
+        def change(snapshot: Snapshot) -> Writes[None]:
+            before = snapshot.get(FOLLOWED_TO)
+            if before is not None and before.position >= position:
+                return Writes(answer=None)
+            return Writes(answer=None, puts=[(FOLLOWED_TO, LedgerConsumer(position=position))])
+
+        answer_of(context.store.transact([UnitOfWork(reads=[FOLLOWED_TO], decide=change)]))
+        self._noted_at, self._moved = now, False
+
+
+def _told_of_stops(context: Context, now: datetime) -> list[str]:
+    """Everybody who wants to be told anything: each is looked at within a day."""
+    everybody = context.store.due_records(NOTIFICATION_STATE, shifted(now, 2 * collect.LONGEST_REST), _EVERY)
+    return [tenant_id for tenant_id, _ in everybody]
+
+
+_EVERY = 1_000_000

@@ -1,0 +1,142 @@
+"""
+The order in which a database took in segments of the ledger, whatever times they carry, and positions in it.
+
+SQLite has one writer at a time: the order is that of the rows' numbers. On PostgreSQL several transactions write at
+once, and one that began early may end late. There a segment carries the number of its transaction, and readers go no
+further than all transactions have ended: what turns up later is always behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from remit.stores.sql.rows import SEGMENTS, Row
+from remit.stores.units import position_of
+
+Fetch = Callable[[str, dict[str, Any]], list[Row]]
+"""Reads over one connection; on PostgreSQL within one transaction, which sees one moment."""
+
+
+class LedgerOrder(Protocol):
+    """Positions are text that sorts as the order does, over all tenants."""
+
+    def head(self, fetch: Fetch) -> str:
+        """The position of now."""
+        ...
+
+    def before(self, fetch: Fetch, tenant_id: str, since_us: int) -> str:
+        """The last position that all segments of a tenant are behind that carry this moment or a later one."""
+        ...
+
+    def after(self, fetch: Fetch, tenant_id: str, kinds: int, after: str, limit: int) -> list[tuple[str, bytes | None]]:
+        """
+        The next segments of a tenant, each with the position behind it, without its body where it has none of `kinds`.
+        """
+        ...
+
+    def tenants(self, fetch: Fetch, after: str, limit: int) -> tuple[list[str], str, bool]:
+        """The tenants of the next segments, the position behind those, and whether they were `limit` or more."""
+        ...
+
+
+_BODY = "CASE WHEN kinds & :kinds <> 0 THEN body END"
+
+
+class RowOrder:
+    """By SQLite's own number of a row: rows are never deleted, so no number is given out twice."""
+
+    _HEAD = f"SELECT coalesce(max(rowid), 0) FROM {SEGMENTS}"
+    _SINCE = f"SELECT min(rowid) FROM {SEGMENTS} WHERE tenant_id = :tenant AND at_us >= :since"
+    # Both carried by the index on tenants alone, in which rows of one tenant stand by their numbers.
+    _AFTER = f"""SELECT rowid, {_BODY} FROM {SEGMENTS} INDEXED BY segments_by_tenant
+        WHERE tenant_id = :tenant AND rowid > :after ORDER BY rowid LIMIT :limit"""
+    _TENANTS = f"SELECT rowid, tenant_id FROM {SEGMENTS} WHERE rowid > :after ORDER BY rowid LIMIT :limit"
+
+    def head(self, fetch: Fetch) -> str:
+        return _numbered(fetch(self._HEAD, {})[0][0])
+
+    def before(self, fetch: Fetch, tenant_id: str, since_us: int) -> str:
+        # First, for on SQLite each statement may see a moment of its own: what comes in between is behind it.
+        head = self.head(fetch)
+        ((first,),) = fetch(self._SINCE, {"tenant": tenant_id, "since": since_us})
+        return head if first is None else min(head, _numbered(first - 1))
+
+    def after(self, fetch: Fetch, tenant_id: str, kinds: int, after: str, limit: int) -> list[tuple[str, bytes | None]]:
+        given = {"tenant": tenant_id, "kinds": kinds, "after": _number(after), "limit": limit}
+        return [(_numbered(number), body) for number, body in fetch(self._AFTER, given)]
+
+    def tenants(self, fetch: Fetch, after: str, limit: int) -> tuple[list[str], str, bool]:
+        rows = fetch(self._TENANTS, {"after": _number(after), "limit": limit})
+        behind = _numbered(rows[-1][0]) if rows else after or _numbered(0)
+        return list(dict.fromkeys(name for _, name in rows)), behind, len(rows) >= limit
+
+
+class TransactionOrder:
+    """
+    By PostgreSQL's number of the transaction, and within one by time and id.
+
+    A database that was restored into another server meets smaller numbers there: `ledger_base` holds what is added to
+    them, see `Postgres.prepare`. What an earlier release wrote has the number 0, and is in the order of its times.
+    """
+
+    _BASE = "(SELECT coalesce(max(base), 0) FROM ledger_base)"
+    # Every transaction with a smaller number has ended, and this reader sees what it did.
+    _HORIZON = f"{_BASE} + CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)"
+    _HEAD = f"SELECT {_HORIZON}"
+    _SINCE = f"SELECT min(position) FROM {SEGMENTS} WHERE tenant_id = :tenant AND at_us >= :since"
+    _AFTER = f"""SELECT position, at_us, entry_id, {_BODY} FROM {SEGMENTS}
+        WHERE tenant_id = :tenant AND (position, at_us, entry_id) > (:position, :at, :id) AND position < {_HORIZON}
+        ORDER BY position, at_us, entry_id LIMIT :limit"""
+    _TENANTS = f"""SELECT position, tenant_id FROM {SEGMENTS}
+        WHERE position >= :position AND position < {_HORIZON} ORDER BY position LIMIT :limit"""
+    _TENANTS_OF_ONE = f"SELECT DISTINCT tenant_id FROM {SEGMENTS} WHERE position = :position"
+
+    def head(self, fetch: Fetch) -> str:
+        return _before_transaction(fetch(self._HEAD, {})[0][0])
+
+    def before(self, fetch: Fetch, tenant_id: str, since_us: int) -> str:
+        ((first,),) = fetch(self._SINCE, {"tenant": tenant_id, "since": since_us})
+        # Within a transaction, too, all of that time and later comes behind this.
+        return self.head(fetch) if first is None else _within(first, since_us, "")
+
+    def after(self, fetch: Fetch, tenant_id: str, kinds: int, after: str, limit: int) -> list[tuple[str, bytes | None]]:
+        position, at, id = _parts(after)
+        given = {"tenant": tenant_id, "kinds": kinds, "position": position, "at": at, "id": id, "limit": limit}
+        return [(_within(*place), body) for *place, body in fetch(self._AFTER, given)]
+
+    def tenants(self, fetch: Fetch, after: str, limit: int) -> tuple[list[str], str, bool]:
+        rows = fetch(self._TENANTS, {"position": _parts(after)[0], "limit": limit})
+        if len(rows) < limit:
+            return list(dict.fromkeys(name for _, name in rows)), self.head(fetch), False
+        # Of the last transaction some may be left.
+        last = rows[-1][0]
+        others = fetch(self._TENANTS_OF_ONE, {"position": last})
+        names = dict.fromkeys([*(name for _, name in rows), *(name for (name,) in others)])
+        return list(names), _before_transaction(last + 1), True
+
+
+_FIRST_US = -(2**62)
+"""Before every moment."""
+
+
+def _numbered(number: int) -> str:
+    return f"{number:016d}"
+
+
+def _number(position: str) -> int:
+    return int(position_of(position)[0] or 0)
+
+
+def _before_transaction(number: int) -> str:
+    return f"{number:020d}"
+
+
+def _within(number: int, at_us: int, entry_id: str) -> str:
+    return f"{number:020d}|{at_us - _FIRST_US:019d}|{entry_id}"
+
+
+def _parts(position: str) -> tuple[int, int, str]:
+    number, _, rest = position_of(position)[0].partition("|")
+    at, _, entry_id = rest.partition("|")
+    return int(number or 0), int(at) + _FIRST_US if at else _FIRST_US, entry_id
