@@ -16,6 +16,7 @@ from typing import Any
 
 from remit.core.ledger.entries import NO_CHAIN, EventType, LedgerEntry, next_entry
 from remit.core.lifecycle import Case, Status
+from remit.core.records import CASE
 from remit.ports import CaseFilter
 from remit.stores.segments import Segment
 from remit.stores.sql import SqlStore, migrate
@@ -62,7 +63,7 @@ def fill(url: str, many: int) -> None:
 
 def _add(number: int, tables: dict[str, list[Any]]) -> None:
     case, entries = _case(number)
-    tables["cases"].append(record_row(TENANT, case.action_intent_id, case))
+    tables["cases"].append(record_row(CASE.name, TENANT, case.action_intent_id, case))
     state = state_row(case)
     if state:
         tables[STATES].append(state)
@@ -79,7 +80,8 @@ def _case(number: int) -> tuple[Case, list[LedgerEntry]]:
     events: list[EventType] = ["INTENT_PROPOSED"]
     end = _ENDS[status]
     events += [end] if end else []
-    entries, head = [], NO_CHAIN
+    entries: list[LedgerEntry] = []
+    head = NO_CHAIN
     for later, event in enumerate(events):
         entry = next_entry(
             head,

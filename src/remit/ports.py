@@ -374,6 +374,8 @@ class MigrationSource(Protocol):
 
     name: str
     store: ReadableStore
+    followed: Store | None
+    """The same as the store in whose positions its consumers stand; `None` for a format that knew none."""
 
     @property
     def moved_to(self) -> str | None:
@@ -381,7 +383,11 @@ class MigrationSource(Protocol):
         ...
 
     def frozen(self) -> AbstractContextManager[Frozen]:
-        """Nobody else writes until the end of the context; who tries waits, or is told to try later."""
+        """
+        Nobody else writes until the end of the context; who tries waits, or is told to try later.
+
+        What was written before is behind none of the store's positions. Raises `TryLater` if that is not to be had.
+        """
         ...
 
     def close(self) -> None: ...
@@ -396,6 +402,10 @@ class MigrationTarget(Protocol):
     complete: bool
     is_queue: bool
     """Do its workers take approvals from the store itself?"""
+
+    def settle(self) -> None:
+        """Wait until no position from here on has anything behind it that was copied so far. Raises `TryLater`."""
+        ...
 
     def finish(self) -> None:
         """It is complete: from here on it opens."""

@@ -17,6 +17,7 @@ from remit.stores.dynamodb.migrating import DynamoSource, DynamoTarget, for_migr
 from remit.stores.sql import SqlStore
 from remit.stores.sql.migrating import SqlSource, SqlTarget
 from tests.conftest import database
+from tests.flow.world import SetClock, new_id
 
 
 class Place:
@@ -41,12 +42,12 @@ class Place:
 
     def source(self, *, stopped: bool = True) -> MigrationSource:
         if self.kind == "dynamodb":
-            return DynamoSource(for_migration(self.open()), stopped=stopped)
+            return DynamoSource(for_migration(self.open()), stopped=stopped, settle_s=0)
         return SqlSource(self.where)
 
     def target(self) -> MigrationTarget:
         if self.kind == "dynamodb":
-            return DynamoTarget(for_migration(self.open()))
+            return DynamoTarget(for_migration(self.open()), settle_s=0)
         return SqlTarget(self.where)
 
 
@@ -77,13 +78,15 @@ def no_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     yield lambda _: None
 
 
-def move(source: Place, target: Place, *, progress: Any = no_bar, stopped: bool = True) -> Migrated:
+def move(
+    source: Place, target: Place, *, progress: Any = no_bar, stopped: bool = True, clock: SetClock | None = None
+) -> Migrated:
     """One run of a migration, as a process of its own would do it."""
     here = source.source(stopped=stopped)
     try:
         there = target.target()
         try:
-            return migrate(here, there, progress)
+            return migrate(here, there, progress, clock or SetClock(), new_id)
         finally:
             there.close()
     finally:

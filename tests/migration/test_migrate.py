@@ -12,13 +12,14 @@ import pytest
 
 from remit.core.errors import Conflict, InvalidInput, RemitError, TryLater
 from remit.core.gate.autonomy import StopScope
-from remit.core.records import CASE, CHAIN_HEAD, KINDS, case_key
+from remit.core.records import CASE, CHAIN_HEAD, CONSUMER, KINDS, case_key
 from remit.flow.migrate import migrate
 from remit.ports import MigrationTarget
 from remit.stores.sql import SqlStore
 from remit.testing.faults import Crash, Fault, FaultyStore
 from remit.testing.samples import make_entry, make_object, putting
-from tests.flow.world import OTHER, World, type_of
+from tests.flow.notified import follow
+from tests.flow.world import OTHER, SetClock, World, new_id, type_of
 
 from .conftest import Place, move, no_bar
 
@@ -63,25 +64,27 @@ def filled(place: Place) -> World:
     world.propose("proposed")
     world.reserve("reserved")
     world.submit("published")
-    world.app.follow()
     list(world.app.export(ACME))
     World(place.open, sending=not place.is_queue, tenant=GLOBEX, clock=world.clock).apply()
+    follow(world)
     return world
 
 
 def held(store: Any, *, queue: bool = False) -> dict[str, Any]:
-    """Everything that a store holds, but for who carries approvals."""
+    """Everything that a store holds, but for who carries approvals, and for positions, which are its own."""
     found: dict[str, Any] = {}
     for tenant_id in store.tenants():
         entries = [*store.export(tenant_id), *store.chain(tenant_id, None)]
         found[tenant_id] = {
             "lines": [entry.line for entry in entries],
             "cases": {id: case.changed(queued=queue) for id, case in store.records(CASE, tenant_id)},
-            **{name: dict(store.records(kind, tenant_id)) for name, kind in KINDS.items() if kind is not CASE},
+            "consumers": {id: each.changed(position="") for id, each in store.records(CONSUMER, tenant_id)},
+            **{name: dict(store.records(kind, tenant_id)) for name, kind in KINDS.items() if name not in SHOWN},
         }
     return found
 
 
+SHOWN = (CASE.name, CONSUMER.name)
 PAIRS = [
     ("sqlite", "sqlite"),
     ("sqlite", "postgres"),
@@ -129,7 +132,7 @@ class DyingTarget:
     def __init__(self, inner: MigrationTarget, fault: Fault, at: int) -> None:
         self._inner = inner
         self.name, self.migration_id, self.is_queue = inner.name, inner.migration_id, inner.is_queue
-        self.complete, self.close = inner.complete, inner.close
+        self.complete, self.close, self.settle = inner.complete, inner.close, inner.settle
         self.store: Any = FaultyStore(inner.store, fault, at=at)
 
     def finish(self) -> None:
@@ -140,7 +143,7 @@ def dies(source: Place, target: Place, fault: Fault, at: int) -> bool:
     """Did a run reach its `at`-th write, and end there?"""
     here, there = source.source(), target.target()
     try:
-        migrate(here, DyingTarget(there, fault, at), no_bar)
+        migrate(here, DyingTarget(there, fault, at), no_bar, SetClock(), new_id)
     except Crash:
         return True
     finally:
@@ -186,7 +189,7 @@ def test_killed_between_the_closing_of_one_and_the_opening_of_the_other_it_goes_
     here, there = source.source(), target.target()
     there.finish = lambda: (_ for _ in ()).throw(Crash)  # type: ignore[method-assign]
     with pytest.raises(Crash):
-        migrate(here, there, no_bar)
+        migrate(here, there, no_bar, SetClock(), new_id)
     with pytest.raises(InvalidInput, match="was moved"):
         source.open()
     with pytest.raises(InvalidInput, match="being filled"):

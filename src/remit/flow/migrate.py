@@ -2,8 +2,9 @@
 Migration: everything of one store copied into another, entry by entry as it is, so that every hash stays.
 
 What is finished is copied while FROM is at work. What still moves is copied once FROM is frozen, for an attempt that
-was copied unmarked and is then marked and called in FROM would be called again in TO. TO is compared with FROM and
-verified before FROM is closed, and FROM is closed before TO opens: at no moment do both work.
+was copied unmarked and is then marked and called in FROM would be called again in TO. What nobody has counted or told
+yet in FROM is counted and told in TO. TO is compared with FROM and verified before FROM is closed, and FROM is closed
+before TO opens: at no moment do both work.
 
 Each write brings TO nearer to FROM and can be done again: who was killed starts over, and passes over what is there.
 """
@@ -22,8 +23,9 @@ from remit.core.lifecycle import ENDED, Case
 from remit.core.records import CASE, CHAIN_HEAD, KINDS, Key, Kind, case_key, chain_key
 from remit.core.values import Stored
 from remit.flow.context import Context, chain_head_key
+from remit.flow.migrate_consumers import carry_over
 from remit.flow.reading.verify import verify_live
-from remit.ports import MigrationSource, MigrationTarget, ReadableStore, Snapshot, Store, UnitOfWork, Writes
+from remit.ports import Clock, MigrationSource, MigrationTarget, ReadableStore, Snapshot, Store, UnitOfWork, Writes
 
 S = TypeVar("S", bound=Stored)
 T = TypeVar("T")
@@ -57,7 +59,9 @@ class NotTheSame(Conflict):
         super().__init__(f"tenant {tenant_id!r}: {what}; empty TO and begin again")
 
 
-def migrate(source: MigrationSource, target: MigrationTarget, progress: Progress) -> Migrated:
+def migrate(
+    source: MigrationSource, target: MigrationTarget, progress: Progress, clock: Clock, new_id: Callable[[], str]
+) -> Migrated:
     """
     Copy everything of `source` into `target`, verify it there, close `source`, open `target`.
 
@@ -73,6 +77,9 @@ def migrate(source: MigrationSource, target: MigrationTarget, progress: Progress
         copy.finished_cases()
         with source.frozen() as frozen:
             copy.everything()
+            target.settle()
+            if source.followed is not None:
+                carry_over(source.followed, target.store, copy.tenants, clock.now(), new_id)
             copy.check()
             frozen.move_to(target.migration_id, target.name)
     target.finish()
@@ -90,25 +97,25 @@ def _check_ends(source: MigrationSource, target: MigrationTarget) -> None:
 class _Copy:
     def __init__(self, source: ReadableStore, target: Store, progress: Progress, *, queues: bool) -> None:
         self._from, self._to, self._progress, self._queues = source, target, progress, queues
-        self._tenants = source.tenants()
-        self._intents = sum(sum(source.counts(tenant_id).values()) for tenant_id in self._tenants)
+        self.tenants = source.tenants()
+        self._intents = sum(sum(source.counts(tenant_id).values()) for tenant_id in self.tenants)
         self._entries = 0
 
     def size(self, *, already: bool = False) -> Migrated:
-        return Migrated(len(self._tenants), self._intents, self._entries, already)
+        return Migrated(len(self.tenants), self._intents, self._entries, already)
 
     def finished_cases(self) -> None:
         """While FROM is at work: the cases that are over for good."""
         with self._progress("copying what is finished", self._intents) as advance:
-            for tenant_id in self._tenants:
+            for tenant_id in self.tenants:
                 self._cases(tenant_id, advance, live=True)
 
     def everything(self) -> None:
         """Of a store that nobody else writes to: all that TO lacks, and nothing that it has in excess."""
-        self._tenants = self._from.tenants()
-        self._intents = sum(sum(self._from.counts(tenant_id).values()) for tenant_id in self._tenants)
+        self.tenants = self._from.tenants()
+        self._intents = sum(sum(self._from.counts(tenant_id).values()) for tenant_id in self.tenants)
         with self._progress("copying the rest", self._intents) as advance:
-            for tenant_id in sorted({*self._tenants, *self._to.tenants()}):
+            for tenant_id in sorted({*self.tenants, *self._to.tenants()}):
                 self._cases(tenant_id, advance, live=False)
                 self._tenant_chain(tenant_id)
                 for kind in KINDS.values():
@@ -119,10 +126,10 @@ class _Copy:
         """Raises `Conflict` unless TO holds the ledger of FROM, and nothing in it is broken."""
         self._entries = 0
         with self._progress("comparing", self._intents) as advance:
-            for tenant_id in self._tenants:
+            for tenant_id in self.tenants:
                 self._compare(tenant_id, advance)
-        with self._progress("verifying tenants", len(self._tenants)) as advance:
-            for tenant_id in self._tenants:
+        with self._progress("verifying tenants", len(self.tenants)) as advance:
+            for tenant_id in self.tenants:
                 self._verify(tenant_id)
                 advance(1)
 

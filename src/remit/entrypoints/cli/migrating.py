@@ -11,7 +11,7 @@ from remit.core.errors import InvalidInput
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AsJson
 from remit.flow.migrate import migrate as run
-from remit.wiring import open_source, open_target
+from remit.wiring import SystemClock, open_source, open_target, uuid7
 
 _FORMS = "sqlite:///FILE, postgresql://… or dynamodb://TABLE"
 
@@ -39,7 +39,7 @@ def migrate(
     if source == target:
         raise InvalidInput("TO", "is FROM itself", "name another database")
     with closing(open_source(source, stopped=stopped)) as here, closing(open_target(target)) as there:
-        done = run(here, there, output.progress)
+        done = run(here, there, output.progress, SystemClock(), uuid7)
         names = {"from": here.name, "to": there.name}
     if as_json:
         output.print_json({**names, "tenants": done.tenants, "intents": done.intents, "already": done.already})

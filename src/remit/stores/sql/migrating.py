@@ -8,15 +8,17 @@ learns of it there.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy
 
-from remit.core.errors import Conflict, InvalidInput, NoDatabase
+from remit.core.errors import Conflict, InvalidInput, NoDatabase, TryLater
 from remit.core.records import KINDS
 from remit.ports import ReadableStore, Store
 from remit.stores.first_format import FirstFormat
@@ -26,9 +28,12 @@ from remit.stores.sql.first_format import TABLES as FIRST_TABLES
 from remit.stores.sql.migrations import FILLING, HEAD, MOVED, VERSION_TABLE, current_revision, migrate_with, upgrade
 from remit.stores.sql.migrations import FIRST_FORMAT as FIRST_REVISIONS
 from remit.stores.sql.queries import TENANTS
+from remit.stores.sql.readers import Readers
 from remit.stores.sql.rows import EVENTS, SEGMENTS, STATES
 from remit.stores.sql.store import SqlStore, dialect_of
 
+_SETTLED_WITHIN_S, _LOOK_AGAIN_S = 30.0, 0.1
+_HELD_BACK = "a transaction that began before the last write is open, in this or another database of the server"
 _MIGRATIONS = "remit_migrations"
 FILLED_BY, MOVED_BY = "filled_by", "moved_by"
 _TABLES = (*KINDS, STATES, SEGMENTS, EVENTS)
@@ -49,6 +54,7 @@ class SqlSource:
         if state.revision != MOVED and not state.first_format:
             migrate_with(self._dialect)
         self._open = SqlFirstFormatRows(self._dialect) if state.first_format else SqlStore(self._dialect)
+        self.followed: Store | None = None if isinstance(self._open, SqlFirstFormatRows) else self._open
         self.store: ReadableStore = (
             FirstFormat(self._open) if isinstance(self._open, SqlFirstFormatRows) else self._open
         )
@@ -64,6 +70,8 @@ class SqlSource:
             self._dialect.freeze(connection, tables)
             if _state_of(self._dialect, connection).revision == MOVED:
                 raise Conflict(f"{self.name} was moved meanwhile by another run; run it again to see that it is done")
+            if self.followed is not None:
+                _settle(self._dialect)
             yield _FrozenSql(self._dialect, connection, tables)
 
     def _has(self, table: str) -> bool:
@@ -100,6 +108,9 @@ class SqlTarget:
         self.migration_id = state.migrations.get(FILLED_BY, "")
         self.complete = state.revision != FILLING
         self.store: Store = SqlStore(self._dialect)
+
+    def settle(self) -> None:
+        _settle(self._dialect)
 
     def finish(self) -> None:
         with _transaction(self._dialect) as connection:
@@ -154,6 +165,16 @@ def _revision_filled(connection: sqlalchemy.Connection) -> str | None:
     sql = f"SELECT revision FROM {_MIGRATIONS} WHERE role = '{FILLED_BY}'"
     found: str | None = connection.exec_driver_sql(sql).scalar()
     return found
+
+
+def _settle(dialect: Dialect) -> None:
+    """Wait until positions are behind all segments. Raises `TryLater`."""
+    until = time.monotonic() + _SETTLED_WITHIN_S
+    with closing(Readers(dialect.readers(), dialect)) as readers:
+        while not readers.borrow(lambda driver: dialect.order.is_settled(partial(dialect.fetch, driver))):
+            if time.monotonic() > until:
+                raise TryLater(f"{dialect.name}: {_HELD_BACK}; end it, and run this again")
+            time.sleep(_LOOK_AGAIN_S)
 
 
 def _note(connection: sqlalchemy.Connection, role: str, migration_id: str) -> None:
