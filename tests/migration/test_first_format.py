@@ -16,9 +16,12 @@ from remit.core.errors import InvalidInput
 from remit.core.ledger.entries import ENTRY_FIELDS, entry_hash
 from remit.stores.dynamodb.layout import chain_key, record_key, time_partition
 from remit.stores.sql import SqlStore
+from tests.flow.notified import CONSOLE, Receiver, bring
+from tests.flow.test_count import decisions
 from tests.flow.world import World
 
 from .conftest import Place, move
+from .test_consumers import asked
 
 NewPlace = Callable[[str], Place]
 SQL = (Path(__file__).parents[1] / "first_format" / "database.sql").read_text()
@@ -130,6 +133,23 @@ def test_everything_beside_the_ledger_comes_along(new_place: NewPlace) -> None:
     assert [stop.scope.account_id for stop in world.app.stops(ACME)] == ["south"]
     assert world.used() == 7
     assert world.app.tally(ACME, "2026-03-10", "2026-03-10")["days"][0]["outcomes"]
+
+
+@pytest.mark.parametrize("to_kind", ["sqlite", "postgres", "dynamodb"])
+def test_what_it_had_told_and_counted_is_gone_on_with_from_there(new_place: NewPlace, to_kind: str) -> None:
+    source, target, receiver = first_format(new_place("sqlite")), new_place(to_kind), Receiver()
+    move(source, target)
+    world = World(target.open, sending=not target.is_queue, notifiers={"webhook": receiver}, console_url=CONSOLE)
+
+    bring(world)
+    world.clock.pass_(seconds=1)
+    world.queued("new")
+    bring(world), bring(world)
+
+    assert decisions(world) == sum(entry.event_type == "GATE_DECIDED" for entry in world.inner.export(ACME))
+    edited = world.case("edited").superseded_by
+    # All but the last were in the outbox.
+    assert asked(receiver) == dict.fromkeys(["waiting", "voted", edited, "stopped", "new"], 1)
 
 
 def test_work_goes_on_where_the_first_format_left_it(new_place: NewPlace) -> None:

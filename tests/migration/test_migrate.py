@@ -328,6 +328,7 @@ def test_what_the_first_run_left_behind_is_brought_up_to_date(new_place: NewPlac
     world.settle()
     world.app.resolve(ACME, "unknown", by="ann", status="FAILED")
     world.app.remove_subscription(ACME, "hook", by="ann")
+    follow(world)
     before = held(world.inner)
 
     move(source, target)

@@ -77,10 +77,10 @@ def migrate(
         copy.finished_cases()
         with source.frozen() as frozen:
             copy.everything()
+            copy.check()
             target.settle()
             if source.followed is not None:
                 carry_over(source.followed, target.store, copy.tenants, clock.now(), new_id)
-            copy.check()
             frozen.move_to(target.migration_id, target.name)
     target.finish()
     return copy.size()
