@@ -61,9 +61,11 @@ class Front:
         self.looked += 1
         if self.look_error:
             return 400, json.dumps({"__type": self.look_error, "message": "no"}).encode()
-        there = any(each["Name"] == bus for each in self._events.list_event_buses()["EventBuses"])
-        missing = {"__type": "ResourceNotFoundException", "message": f"Event bus {bus} does not exist."}
-        return (200, json.dumps({"Name": bus}).encode()) if there else (400, json.dumps(missing).encode())
+        try:
+            self._events.describe_event_bus(Name=bus)
+        except self._events.exceptions.ResourceNotFoundException as error:
+            return 400, json.dumps({"__type": "ResourceNotFoundException", "message": str(error)}).encode()
+        return 200, json.dumps({"Name": bus}).encode()
 
     def _meet(self, entry: dict[str, Any], fate: Fate) -> dict[str, Any]:
         if fate == "busy":

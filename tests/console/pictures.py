@@ -17,7 +17,11 @@ REFUNDS = """@id("refund_above_50") @reason("REFUND_ABOVE_50") @effect("REQUIRE_
 @explanation("only refunds of up to 50.00 EUR run without a person")
 forbid (principal, action, resource)
 when { context.action_type == "REFUND_ORDER" }
-unless { context.numbers.hasTag("amount") && context.numbers.getTag("amount").lessThanOrEqual(decimal("50.00")) };
+unless {
+  context.numbers.hasTag("amount")
+  && context.numbers.getTag("amount").greaterThan(decimal("0.00"))
+  && context.numbers.getTag("amount").lessThanOrEqual(decimal("50.00"))
+};
 """
 NOTE_TOOL = {"connector": "internal", "operation": "create_note"}
 BOUNDS = {

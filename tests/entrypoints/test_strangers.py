@@ -22,7 +22,7 @@ from remit.entrypoints.web import reading_bodies
 from remit.entrypoints.web.limits import network_of
 from remit.entrypoints.web.reading_bodies import BodyAfterCaller
 from remit.entrypoints.web.settings import HttpSettings, settings_from
-from remit.entrypoints.web.shares import Full, OverShare, Place, Places, Share
+from remit.entrypoints.web.shares import Full, OverShare, Place, Share, SharedPlaces
 from remit.entrypoints.web.stream import Streams
 from tests.entrypoints.http_world import World, http_world, proposal
 
@@ -189,12 +189,12 @@ def _principal(tenant: str, name: str) -> Principal:
     return Principal(name, tenant, frozenset({"approver"}))
 
 
-def _taken(places: Places, tenant: str, name: str, gone: list[str]) -> Place:
+def _taken(places: SharedPlaces, tenant: str, name: str, gone: list[str]) -> Place:
     return places.take(_principal(tenant, name), lambda: gone.append(f"{tenant} {name}"))
 
 
 def test_a_credential_and_a_tenant_have_a_share():
-    places, gone = Places(Share(most=10, most_of_tenant=3, most_of_credential=2)), []
+    places, gone = SharedPlaces(Share(most=10, most_of_tenant=3, most_of_credential=2)), []
     first = _taken(places, "acme", "ann", gone)
     _taken(places, "acme", "ann", gone)
 
@@ -211,7 +211,7 @@ def test_a_credential_and_a_tenant_have_a_share():
 
 
 def test_where_all_are_taken_the_tenant_with_the_most_gives_up_its_oldest():
-    places, gone = Places(Share(most=4, most_of_tenant=4, most_of_credential=4)), []
+    places, gone = SharedPlaces(Share(most=4, most_of_tenant=4, most_of_credential=4)), []
     for name in ("a", "b", "c", "d"):
         _taken(places, "acme", name, gone)
 

@@ -27,8 +27,8 @@ def permitted(
 
     Raises `Failure` if the host is not listed, has no address, or has one that may not be called.
     """
-    host = host.lower().removesuffix(".")
     listed = check_listed(host, port, allowed_hosts)
+    host = _plain(host)
     addresses = [host] if address_of(host) else _resolved(host, port, resolve)
     for text in addresses:
         if reason := _reason_against(text, host, port, listed, private_hosts):
@@ -38,7 +38,7 @@ def permitted(
 
 def check_listed(host: str, port: int, allowed_hosts: Sequence[str]) -> list[HostPattern]:
     """What the tenant lists, this host among it. Raises `Failure` for one that is not."""
-    host = host.lower().removesuffix(".")
+    host = _plain(host)
     if is_number(host):
         raise Failure("VALIDATION", "HOST_NOT_ALLOWED", f"{host} is no name; write an IPv4 address as 192.0.2.1")
     listed = [pattern for line in allowed_hosts if (pattern := HostPattern.parse(line)) and pattern.is_one_host]
@@ -46,6 +46,11 @@ def check_listed(host: str, port: int, allowed_hosts: Sequence[str]) -> list[Hos
         problem = f"{host}:{port} is not among the tenant's allowed_hosts; list it, or call another host"
         raise Failure("VALIDATION", "HOST_NOT_ALLOWED", problem)
     return listed
+
+
+def _plain(host: str) -> str:
+    """A name without the dot that ends it: one, for a name that ends in two is none."""
+    return host.lower().removesuffix(".")
 
 
 def system_resolve(host: str, port: int) -> Sequence[str]:

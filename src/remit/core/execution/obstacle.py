@@ -15,8 +15,6 @@ from remit.core.values import Record, instant
 ObstacleCode = Literal[
     "INTENT_EXPIRED", "BLOCKED", "UNREGISTERED", "TOOL_MISSING", "MAPPING", "HOST_NOT_ALLOWED", "STOPPED"
 ]
-PASSING: frozenset[ObstacleCode] = frozenset({"STOPPED"})
-"""Obstacles that leave an approval possible: a stop ends it, if it is still pulled when it would run."""
 
 
 class Obstacle(Record, frozen=True):

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from remit.core.identity.principal import Principal
 from remit.core.ledger.verification import Report
-from remit.entrypoints.web.shares import Place, Places, Share, admitted
+from remit.entrypoints.web.shares import Place, Share, SharedPlaces, admitted
 from remit.wiring import Remit
 
 PIECE_BYTES = 64 * 1024
@@ -25,7 +25,7 @@ class LedgerReads:
     """Exports and verifications that are under way, in shares by tenant and credential. For one event loop."""
 
     def __init__(self, share: Share) -> None:
-        self._places = Places(share)
+        self._places = SharedPlaces(share)
         self._threads = CapacityLimiter(MOST_THREADS)
 
     async def export(self, remit: Remit, caller: Principal, headers: Mapping[str, str] | None = None) -> LedgerDownload:

@@ -37,7 +37,7 @@ class Full(Exception):
     """All places are taken, and nobody holds more than the one who asks."""
 
 
-class Places:
+class SharedPlaces:
     """Who holds places. To be used from one event loop."""
 
     def __init__(self, share: Share) -> None:
@@ -83,7 +83,9 @@ class Places:
         oldest.give_up()
 
 
-def admitted(places: Places, principal: Principal, give_up: Callable[[], None], *, of: str, instead: str) -> Place:
+def admitted(
+    places: SharedPlaces, principal: Principal, give_up: Callable[[], None], *, of: str, instead: str
+) -> Place:
     """
     A place of these, for a door.
 

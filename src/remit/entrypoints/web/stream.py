@@ -18,7 +18,7 @@ from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.identity.principal import Principal
 from remit.core.ledger.position import LedgerCursor
 from remit.entrypoints.web.callers import Credentials, CurrentRemit, ReaderCaller
-from remit.entrypoints.web.shares import Place, Places, Share, admitted
+from remit.entrypoints.web.shares import Place, Share, SharedPlaces, admitted
 from remit.wiring import Remit
 
 router = APIRouter(tags=["reading"])
@@ -59,7 +59,7 @@ class Streams:
     def __init__(self, share: Share, for_s: float | None = None) -> None:
         """Each of them ends after `for_s` seconds at most; its reader comes again and misses nothing."""
         self.for_s = for_s
-        self._places = Places(share)
+        self._places = SharedPlaces(share)
         self._open: dict[OpenStream, Place] = {}
         self._closing = False
 

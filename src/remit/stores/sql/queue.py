@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from remit.core.lifecycle import Case
@@ -10,12 +9,11 @@ from remit.ports import Claim
 from remit.stores.sql import queries
 from remit.stores.sql.dialect import Dialect
 from remit.stores.sql.loading import cases_of
-from remit.stores.sql.rows import Row, microseconds, queue_name
+from remit.stores.sql.rows import microseconds, queue_name
 from remit.stores.turns import QueuedTool, chosen, in_turns, last_of
 
 _MOST_TOOLS = 256
 """How many tools one look knows; the next goes on behind them."""
-_Fetch = Callable[[str, dict[str, Any]], list[Row]]
 
 
 class Queue:

@@ -31,7 +31,7 @@ MUST_PASS = ("allowlist", "mode", "policy", "budget")
 _FARTHEST_ZONE_H = 15
 
 
-class InForce:
+class InForceChecks:
     """The checks of one intent's chain against the tenant's own chain; `broken` takes what contradicts it."""
 
     def __init__(self, configs: ConfigHistory, stops: StopHistory, broken: Callable[[str], None]) -> None:

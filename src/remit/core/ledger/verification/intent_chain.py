@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from remit.core.execution.outcome import OUTCOME_EVENT
 from remit.core.gate.budget import Charge
 from remit.core.intent import ActionIntentV1, digest_of_wire
-from remit.core.ledger.verification.in_force import InForce
+from remit.core.ledger.verification.in_force import InForceChecks
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.tenant_chain import TenantChain
 from remit.core.ledger.verification.windows import Charged, Movement, Windows
@@ -29,7 +29,7 @@ class IntentChain:
 
     def __init__(self, report: Report, windows: Windows, own: TenantChain, where: str) -> None:
         self.report, self.windows, self.configs, self.where = report, windows, own.configs, where
-        self.in_force = InForce(own.configs, own.stops, partial(self.broken, 8))
+        self.in_force = InForceChecks(own.configs, own.stops, partial(self.broken, 8))
         self.proposed: Data = {}
         self.intent: Data = {}
         self.edited_by: str | None = None
