@@ -8,11 +8,13 @@ down_revision = "2003"
 branch_labels = None
 depends_on = None
 
+# By code point on both databases, as every other text.
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 WAITING = "status IN ('AWAITING_APPROVAL', 'BLOCKED')"
 
 
 def upgrade() -> None:
-    op.add_column("rare_events", sa.Column("account_id", sa.Text, nullable=True))
+    op.add_column("rare_events", sa.Column("account_id", TEXT, nullable=True))
     op.execute(
         "UPDATE rare_events SET account_id = (SELECT segments.account_id FROM segments WHERE "
         "segments.tenant_id = rare_events.tenant_id AND segments.chain = rare_events.chain "
