@@ -21,7 +21,7 @@ from remit.core.errors import Conflict, InvalidInput, RemitError
 from remit.core.ledger.entries import NO_CHAIN, ChainHead, Head, LedgerEntry
 from remit.core.lifecycle import ENDED, Case
 from remit.core.records import CASE, CHAIN_HEAD, KINDS, Key, Kind, case_key, chain_key
-from remit.core.values import Stored
+from remit.core.values import PLATFORM, Stored
 from remit.flow.context import Context, chain_head_key
 from remit.flow.migrate_consumers import carry_over
 from remit.flow.reading.verify import verify_live
@@ -102,7 +102,8 @@ class _Copy:
         self._entries = 0
 
     def size(self, *, already: bool = False) -> Migrated:
-        return Migrated(len(self.tenants), self._intents, self._entries, already)
+        tenants = [tenant_id for tenant_id in self.tenants if tenant_id != PLATFORM]
+        return Migrated(len(tenants), self._intents, self._entries, already)
 
     def finished_cases(self) -> None:
         """While FROM is at work: the cases that are over for good."""
