@@ -598,7 +598,7 @@ def test_an_export_of_another_tenant_is_nothing_to_compare_with(desk):
 
     error = desk.error("verify", "--tenant", "acme", "--against", "globex.jsonl", code=2)
 
-    assert error["field"] == "--against" and "an export of tenant 'globex', not of 'acme'" in error["problem"]
+    assert error["field"] == "--against" and "an export of tenant 'globex', not of 'acme'" in error["message"]
 
 
 def test_recovering_says_what_it_found_and_stops_autonomy_until_somebody_resumes(desk):

@@ -102,7 +102,8 @@ def test_whatever_is_sent_the_answer_is_as_described(shared, api, everybody, rou
     @given(case=operation.as_strategy(generation_mode=mode))
     def ask(case):
         answer = case.call(base_url=shared.url, headers=everybody)
-        case.validate_response(answer, checks=checks)
+        # Too large to be read, it is refused before anything in it counts.
+        case.validate_response(answer, checks=OF_EVERY_ANSWER if answer.status_code == 413 else checks)
 
     ask()
 

@@ -336,7 +336,9 @@ def test_everything_that_needs_somebody_has_an_alarm(template):
     ages = {f"{name.removesuffix('Depth')}Age" for name in queues}
     waiting = {f"{name}QueueAge" for name in ("Gate", "Reconcile", "Notify")}
     indexes = {
-        f"Index{name}{what}Throttles" for name in ("Due", "Queue", "ByStatus", "ByTime", "ByVersion") for what in ("Read", "Write")
+        f"Index{name}{what}Throttles"
+        for name in ("Due", "Queue", "ByStatus", "ByTime", "ByVersion")
+        for what in ("Read", "Write")
     }
     table = {"TableReadThrottles", "TableWriteThrottles", "TableConflicts"}
     doors = {"StatusApiServerErrors", "HttpDoorServerErrors"}

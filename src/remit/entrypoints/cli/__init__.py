@@ -44,6 +44,7 @@ COMMANDS = {
     "verify": "reading",
     "worker": "running",
     "reconcile": "running",
+    "recover": "running",
     "demo": "running",
     "serve": "serving",
     "deliveries": "notifications",
@@ -56,6 +57,12 @@ COMMANDS = {
 
 class _Commands(typer.core.TyperGroup):
     """Commands of modules that are loaded one by one: who reads waits for no server, who serves for no reader."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        # Their names, for the one that was meant by a mistyped one.
+        names: Any = dict.fromkeys(COMMANDS)
+        self.commands |= names
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the same for every line
         return list(COMMANDS)
