@@ -23,6 +23,7 @@ from rich.table import Table
 
 from bench import dynamodb, isolation, profile
 from bench.idle import idle
+from bench.lists import lists
 from bench.measure import Measured, by_callers, in_batches, one_by_one, warm
 from bench.over_http import CLIENTS, over_http
 from bench.raw import Raw, postgres_raw, sqlite_raw
@@ -32,11 +33,15 @@ from bench.world import POLICIES, open_world, with_amount, with_new_amount
 from remit import Remit, work
 
 console = Console(width=150)
-GROUPS = ["sqlite", "policies", "http", "reading", "postgres", "growth", "worker", "idle", "dynamodb", "isolation"]
+GROUPS = [
+    *("sqlite", "policies", "http", "reading", "postgres", "growth", "lists", "worker", "idle", "dynamodb"),
+    "isolation",
+]
 RAW_DECISIONS = 600
 """As many of what was measured are committed again by the bare driver."""
 LARGEST_GROWTH = 1.3
 LARGEST_READING = 1.5
+LONGEST_PAGE_MS = 50.0
 MOST_MEMORY_MB = 300
 MOST_IDLE_PERCENT = 2.0
 MOST_START_MS = 5
@@ -102,6 +107,7 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
         "reading": [partial(_reading, folder, many)],
         "postgres": [partial(_against_postgres, folder, rounds, size)],
         "growth": [partial(_growth, folder, many)],
+        "lists": [partial(_lists, folder, many)],
         "worker": [partial(_worker, folder)],
         "idle": [partial(_idle, folder)],
         "dynamodb": [partial(_on_dynamodb, rounds)],
@@ -199,6 +205,23 @@ def _reading(folder: Path, many: int) -> list[Row]:
         )
         for what, few_s, many_s in reading(folder / "reading.db", many)
     ]
+
+
+def _lists(folder: Path, many: int) -> list[Row]:
+    with _postgres(folder / "pg-lists") as server:
+        places = {"SQLite": f"sqlite:///{folder / 'lists.db'}", "PostgreSQL": _database(server, "lists")}
+        return [
+            Row(
+                f"{name}, {many:,} cases: {what}",
+                ratio=page_ms,
+                target=LONGEST_PAGE_MS,
+                at_most=True,
+                unit="ms",
+                measured=Measured(1000 / page_ms, [page_ms / 1000]),
+            )
+            for name, url in places.items()
+            for what, page_ms in lists(url, many).items()
+        ]
 
 
 def _against_postgres(folder: Path, rounds: int, size: float) -> list[Row]:

@@ -228,6 +228,10 @@ class Store(Protocol):
         """
         ...
 
+    def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]:
+        """Every record of one kind with its id, by id. Read as they are asked for, so not of one moment."""
+        ...
+
     def due(self, now: datetime, limit: int) -> list[Case]:
         """
         Cases of all tenants whose `due_at` has come and that no worker may take; queued ones that have expired are
@@ -328,12 +332,83 @@ class Store(Protocol):
         """
         ...
 
-    def counts(self, tenant_id: str) -> dict[str, int]:
-        """How many cases the tenant has in each status; statuses without any are left out."""
+    def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
+        """
+        How many cases the tenant has in each of the statuses, or in every one; statuses without any are left out.
+
+        It counts: the fewer cases have the statuses that are asked for, the quicker it answers.
+        """
         ...
 
     def tenants(self) -> list[str]:
         """Every tenant that has anything stored, by name."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class ReadableStore(Protocol):
+    """What a copy reads of a store, each as `Store` says it: also of a database that no `Store` can open any more."""
+
+    def tenants(self) -> list[str]: ...
+    def counts(self, tenant_id: str) -> dict[str, int]: ...
+    def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]: ...
+    def chain(self, tenant_id: str, action_intent_id: str | None) -> list[LedgerEntry]: ...
+    def export(self, tenant_id: str) -> Iterator[LedgerEntry]: ...
+
+    def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
+        """At least cases and chains."""
+        ...
+
+
+class Frozen(Protocol):
+    """A database that nobody else writes to."""
+
+    def move_to(self, migration_id: str, name: str) -> None:
+        """Close it for good: whoever still has it open is refused, and opening it names where everything went."""
+        ...
+
+
+class MigrationSource(Protocol):
+    """The database that a migration copies."""
+
+    name: str
+    store: ReadableStore
+    followed: Store | None
+    """The same as the store in whose positions its consumers stand; `None` for a format that knew none."""
+
+    @property
+    def moved_to(self) -> str | None:
+        """The migration that closed it."""
+        ...
+
+    def frozen(self) -> AbstractContextManager[Frozen]:
+        """
+        Nobody else writes until the end of the context; who tries waits, or is told to try later.
+
+        What was written before is behind none of the store's positions. Raises `TryLater` if that is not to be had.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class MigrationTarget(Protocol):
+    """The database that a migration fills. Until it is complete it opens for nothing else."""
+
+    name: str
+    store: Store
+    migration_id: str
+    complete: bool
+    is_queue: bool
+    """Do its workers take approvals from the store itself?"""
+
+    def settle(self) -> None:
+        """Wait until no position from here on has anything behind it that was copied so far. Raises `TryLater`."""
+        ...
+
+    def finish(self) -> None:
+        """It is complete: from here on it opens."""
         ...
 
     def close(self) -> None: ...

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import uuid_utils
@@ -26,8 +26,11 @@ from remit.notifiers.slack import SlackNotifier
 from remit.notifiers.smtp import MailServer, SmtpNotifier
 from remit.notifiers.webhook import WebhookNotifier
 from remit.policy_sandbox import ProcessSandbox
-from remit.ports import Clock, Connector, Notifier, SendingPublisher, Store
+from remit.ports import Clock, Connector, MigrationSource, MigrationTarget, Notifier, SendingPublisher, Store
 from remit.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from remit.stores.dynamodb import DynamoStore
 
 DEFAULT_URL = "sqlite:///remit.db"
 
@@ -157,6 +160,46 @@ class Remit(App):
         return remit
 
 
+def open_source(url: str, *, stopped: bool = False) -> MigrationSource:
+    """
+    The database that a migration copies. Of one on DynamoDB, `stopped` is the operator's word that nothing writes.
+
+    Raises `InvalidInput`, `TryLater` and `NoDatabase`, as `Remit.open` does.
+    """
+    if url.startswith("dynamodb:"):
+        store = _open_dynamodb(url)
+        from remit.stores.dynamodb.migrating import DynamoSource, for_migration
+
+        return DynamoSource(for_migration(store), stopped=stopped)
+    _check_sql("FROM", url)
+    from remit.stores.sql.migrating import SqlSource
+
+    return SqlSource(url)
+
+
+def open_target(url: str) -> MigrationTarget:
+    """
+    The database that a migration fills: from here on it opens for nothing else until that is done, if it holds nothing.
+
+    A table on DynamoDB is not created. Raises as `open_source` does.
+    """
+    if url.startswith("dynamodb:"):
+        store = _open_dynamodb(url)
+        from remit.stores.dynamodb.migrating import DynamoTarget, for_migration
+
+        return DynamoTarget(for_migration(store))
+    _check_sql("TO", url)
+    from remit.stores.sql.migrating import SqlTarget
+
+    return SqlTarget(url)
+
+
+def _check_sql(field: str, url: str) -> None:
+    if not url.startswith(("sqlite:", "postgresql:")):
+        problem = f"{url.split('://')[0]!r} is not understood"
+        raise InvalidInput(field, problem, "use sqlite:///FILE, postgresql://… or dynamodb://TABLE")
+
+
 def open_sender(url: str) -> SendingPublisher:
     """
     What sends approvals: `eventbridge://BUS`, with `?region=…&endpoint_url=…` where they are not the usual ones.
@@ -198,7 +241,7 @@ def _open_store(url: str, create: bool) -> Store:
     return SqlStore.open(url, create=create)
 
 
-def _open_dynamodb(url: str) -> Store:
+def _open_dynamodb(url: str) -> DynamoStore:
     try:
         from remit.stores.dynamodb import open_store
     except ModuleNotFoundError as error:

@@ -17,6 +17,7 @@ from remit.testing.samples import TENANT, appending, counted, counting, make_ent
 
 SCRIPTS = ScriptDirectory(str(Path(migrations.__file__).parent))
 REVISIONS = [script.revision for script in reversed(list(SCRIPTS.walk_revisions()))]
+BYTES = {"sqlite_url": "BLOB", "empty_postgres_url": "bytea"}
 DATABASES = pytest.mark.parametrize("database", ["sqlite_url", "empty_postgres_url"])
 
 
@@ -60,6 +61,25 @@ def test_what_is_queued_by_connector_is_queued_by_tool(database, request):
 
     queues = _read_directly(url, "SELECT queue FROM case_states ORDER BY id")
     assert queues == [(queue_name("http", "SEND"),), (queue_name("", "SEND"),), (None,)]
+
+
+@DATABASES
+def test_rare_events_from_before_are_found_by_their_account(database, request):
+    url = request.getfixturevalue(database)
+    migrate(url, "2003")
+    for chain, account in (("i-1", "north"), ("i-2", "south")):
+        _execute_directly(
+            url,
+            "INSERT INTO segments (tenant_id, chain, first, entry_id, account_id, at_us, kinds, body) "
+            f"VALUES ('t', '{chain}', 1, 'e-{chain}', '{account}', 1, 1, CAST('-' AS {BYTES[database]}))",
+            "INSERT INTO rare_events (tenant_id, event_type, at_us, entry_id, chain, first) "
+            f"VALUES ('t', 'ACTION_FAILED', 1, 'e-{chain}', '{chain}', 1)",
+        )
+
+    migrate(url)
+
+    found = _read_directly(url, "SELECT entry_id, account_id FROM rare_events ORDER BY entry_id")
+    assert found == [("e-i-1", "north"), ("e-i-2", "south")]
 
 
 @DATABASES

@@ -582,8 +582,11 @@ def test_what_no_worker_takes_is_not_told(open_store, store_kind, monkeypatch):
 def plans():
     case_filters: list[dict[str, Any]] = [
         {"statuses": None},
-        {"statuses": ["FAILED"]},
         {"account": "a"},
+        {"account": "a", "statuses": ["FAILED"]},
+        {"reason": "TENANT_POLICY"},
+        {"reason": "WITHIN_BOUNDS", "account": "a"},
+        {"action_type": "CALL", "statuses": ["SUCCEEDED", "FAILED"]},
         {"created_from": 1, "created_before": 2},
         {"at": 1, "id": "i"},
     ]
@@ -606,6 +609,8 @@ def plans():
     for number, given in enumerate(case_filters):
         sql, parameters = queries.cases(**{"statuses": None, "tenant": "t", **given})
         yield f"cases-{number}", sql, parameters | {"limit": 10}
+    sql, parameters = queries.waiting(tenant="t", account="a")
+    yield "waiting-of-account", sql, parameters | {"limit": 10}
     for number, given in enumerate([{}, {"at": 1, "id": "i"}]):
         sql, parameters = queries.waiting(tenant="t", **given)
         yield f"waiting-{number}", sql, parameters | {"limit": 10}
@@ -641,12 +646,41 @@ def test_no_list_is_read_whole_or_sorted(open_store, sqlite_url, sql, parameters
     open_store("sqlite")
     steps = [row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {sql}", **parameters)]
 
-    tables = [step for step in steps if step.startswith(("SCAN", "SEARCH")) and "CONSTANT" not in step]
+    read = [step for step in steps if step.startswith(("SCAN", "SEARCH"))]
     # What a recursion goes through is what it has found itself.
-    tables = [step for step in tables if step != "SCAN hop"]
+    tables = [step for step in read if "CONSTANT" not in step and "json_each" not in step and step != "SCAN hop"]
     assert tables
     assert all("USING" in step for step in tables), steps
     assert not any("ORDER BY" in step for step in steps), steps
+
+
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        (queries.cases(["FAILED"], tenant="t"), "case_states_by_status (tenant_id=? AND status=?)"),
+        (
+            queries.cases(["FAILED", "UNKNOWN"], tenant="t", at=1, id="i"),
+            "case_states_by_status (tenant_id=? AND status=?",
+        ),
+        (queries.cases(None, tenant="t", reason="RARE"), "cases_by_reason (tenant_id=? AND reason=?)"),
+        (queries.recent(["ACTION_FAILED"], 0, tenant="t"), "PRIMARY KEY (tenant_id=? AND event_type=?)"),
+        (
+            queries.recent(["ACTION_FAILED", "ACTION_UNKNOWN"], 0, tenant="t", account="a"),
+            "rare_events_by_account (tenant_id=? AND account_id=? AND event_type=?)",
+        ),
+        (queries.waiting(tenant="t", account="a"), "case_states_waiting_by_account (tenant_id=? AND account_id=?)"),
+    ],
+    ids=["status", "statuses", "reason", "event", "events-of-account", "waiting-of-account"],
+)
+def test_what_is_rare_is_found_by_the_index_that_has_it_in_order(open_store, sqlite_url, asked, index):
+    open_store("sqlite")
+    sql, parameters = asked
+    steps = [row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {sql}", **parameters, limit=10)]
+
+    assert any(index in step for step in steps), steps
+    looked_at = [step for step in steps if step.startswith(("SCAN", "SEARCH")) and "USING" not in step]
+    # What is sorted or read whole is what the parts begin with.
+    assert all(step.startswith(("SCAN part_", "SCAN found", "SCAN state", "SCAN event")) for step in looked_at), steps
 
 
 # URLs.

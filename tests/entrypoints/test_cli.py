@@ -715,3 +715,27 @@ def test_what_a_command_changes_is_told_with_the_login_that_typed_it(desk):
     assert [line["actor"] for line in changed] == [login, "zoe"]
     assert {line["data"]["credential"]["kind"] for line in changed} == {"command_line"}
     assert made["key"].rpartition(".")[2] not in str(told)
+
+
+def test_the_ledger_is_written_as_it_is_stored_and_grows_by_nothing(desk):
+    lines = desk.run("ledger", "--tenant", "acme").stdout
+    first = json.loads(lines.splitlines()[0])["action_intent_id"]
+    of_intent = desk.run("ledger", "--tenant", "acme", "--intent", first).stdout
+
+    exported = desk.run("export", "--tenant", "acme").stdout.splitlines()
+    assert lines.splitlines() == exported[:-1]
+    assert of_intent.splitlines() == [line for line in exported if json.loads(line)["action_intent_id"] == first]
+    assert desk.run("ledger", "--tenant", "acme", "--intent", "nobody's", code=3).stdout == ""
+
+
+def test_a_database_is_moved_and_says_so(desk):
+    before = desk.run("ledger", "--tenant", "acme").stdout
+
+    moved = desk.one("migrate", "sqlite:///remit.db", "sqlite:///new.db")
+    again = desk.one("migrate", "sqlite:///remit.db", "sqlite:///new.db")
+
+    assert (moved["tenants"], moved["intents"], moved["already"], again["already"]) == (1, 4, False, True)
+    assert desk.run("--db", "sqlite:///new.db", "ledger", "--tenant", "acme").stdout == before
+    assert desk.error("status", "any", "--tenant", "acme", code=2)["field"] == "url"
+    assert desk.error("migrate", "sqlite:///none.db", "sqlite:///other.db", code=3)
+    assert desk.error("migrate", "sqlite:///new.db", "sqlite:///new.db", code=2)["field"] == "TO"

@@ -12,6 +12,7 @@ from remit.core.values import PLATFORM
 from remit.flow.settings.bounds import change_unit, stage_types
 from remit.ports import answer_of
 from remit.stores import units
+from remit.testing.faults import StoreWrapper
 
 from .world import NOON, OTHER, TENANT, TYPE, bounds, type_of
 
@@ -341,6 +342,49 @@ def test_policies_that_a_crash_left_unkept_are_kept_when_what_they_decided_is_fo
     world.app.follow()
 
     assert world.app.why(TENANT, "i-1")["clause"]["clause_id"] == "new"
+
+
+class CountingEntries(StoreWrapper):
+    """Counts the entries that lists and chains hand out."""
+
+    entries = 0
+
+    def recent(self, *asked):
+        return self._counted(self.inner.recent(*asked))
+
+    def chain(self, *asked):
+        return self._counted(self.inner.chain(*asked))
+
+    def _counted(self, found):
+        self.entries += len(found)
+        return found
+
+
+def test_the_states_after_the_latest_changes_are_those_that_were_in_force(new_world):
+    world = new_world(wrap=CountingEntries)
+    after = [applied(world, budget={"max_autonomous_per_day": number})[1] for number in range(1, 4)]
+    world.stop()
+
+    found = world.app.bounds_after(TENANT)
+
+    assert list(found.values()) == after
+    ids = [entry.entry_id for entry in world.inner.chain(TENANT, None) if entry.event_type == "CONFIG_CHANGED"]
+    assert list(found) == ids
+
+
+def test_looking_again_at_the_latest_changes_reads_only_what_is_new(new_world):
+    world = new_world(wrap=CountingEntries)
+    for number in range(1, 121):
+        applied(world, budget={"max_autonomous_per_day": number})
+    assert len(world.app.bounds_after(TENANT)) == 51
+    world.store.entries = 0
+
+    assert len(world.app.bounds_after(TENANT)) == 51
+    assert world.store.entries == 0
+
+    _, newest = applied(world, budget={"max_autonomous_per_day": 500})
+    assert list(world.app.bounds_after(TENANT).values())[-1] == newest
+    assert world.store.entries == 1
 
 
 # --- more action types than one write holds ---

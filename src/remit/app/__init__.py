@@ -102,6 +102,7 @@ class App(Part):
         self.stops, self.check_ready = reading.stops, reading.check_ready
         self.policy_versions, self.policy_version = reading.policy_versions, reading.policy_version
         self.export, self.export_lines, self.verify = reading.export, reading.export_lines, reading.verify
+        self.ledger_entries = reading.ledger_entries
         self.require_tenant, self.accounts_in_sight = reading.require_tenant, reading.accounts_in_sight
 
     def _show_settings(self, settings: Settings) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 
 from remit.app.part import FlowMethod, Part
 from remit.core.errors import NotFound
+from remit.core.gate.bounds import BoundsInForce
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.ledger.position import LedgerCursor
 from remit.core.lifecycle import Case
 from remit.core.records import STOPS, THE_ONE, Key, chain_key
 from remit.core.values import PLATFORM, ApprovalSource
-from remit.flow.context import one
+from remit.flow.context import Context, one
 from remit.flow.reading import export as export_flow
 from remit.flow.reading import known as known_flow
 from remit.flow.reading import measure
@@ -22,10 +23,11 @@ from remit.flow.reading import status as status_flow
 from remit.flow.reading import timeline as timeline_flow
 from remit.flow.reading import usage as usage_flow
 from remit.flow.reading import verify as verify_flow
+from remit.flow.reading.bounds_history import BoundsHistory
 from remit.flow.reading.pages import PAGE
 from remit.flow.reading.timeline import Followed, TimelineFilter
 from remit.flow.reading.waiting import WaitingFilter, WaitingGroups, waiting, waiting_groups
-from remit.ports import CaseFilter
+from remit.ports import CaseFilter, Clock
 
 
 class Reading(Part):
@@ -33,11 +35,19 @@ class Reading(Part):
 
     ledger = FlowMethod(status_flow.ledger)
     stops = FlowMethod(status_flow.stops)
-    bounds_after = FlowMethod(status_flow.bounds_after)
     policy_versions = FlowMethod(policies_flow.policy_versions)
     policy_version = FlowMethod(policies_flow.policy_version)
+    ledger_entries = FlowMethod(export_flow.ledger_entries)
     verify = FlowMethod(verify_flow.verify_live)
     require_tenant = FlowMethod(known_flow.require_tenant)
+
+    def __init__(self, context: Context, clock: Clock) -> None:
+        super().__init__(context, clock)
+        self._bounds_history = BoundsHistory()
+
+    def bounds_after(self, tenant_id: str) -> dict[str, BoundsInForce]:
+        """The bounds as each of their latest changes left them, by the id of its entry, in the order of the changes."""
+        return self._bounds_history.states(self.context, tenant_id)
 
     def status(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
         """One intent as it stands. Raises `NotFound`."""

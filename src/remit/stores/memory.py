@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 from remit.core.errors import RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
-from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case
+from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case, Status
 from remit.core.records import CASE, CHAIN, KINDS, Key, Kind, due_at
 from remit.core.values import Stored
 from remit.ports import (
@@ -88,6 +88,13 @@ class MemoryStore:
     def misfiled(self, tenant_id: str) -> Iterator[str]:  # noqa: ARG002 - the port's own
         """Nothing: records alone are kept."""
         return iter(())
+
+    def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]:
+        with self._lock:
+            of_kind = self._records[kind.name]
+            ids = sorted(id for tenant, id in of_kind if tenant == tenant_id)
+            found = [(id, cast(S, of_kind[tenant_id, id])) for id in ids]
+        return iter(found)
 
     def due(self, now: datetime, limit: int) -> list[Case]:
         due = [
@@ -201,8 +208,9 @@ class MemoryStore:
             names = sorted(name for tenant, name in self._chains if tenant == tenant_id and name is not None)
             return iter([entry for name in names for entry in self._chains[tenant_id, name]])
 
-    def counts(self, tenant_id: str) -> dict[str, int]:
-        return dict(Counter(case.status for case in self._cases(tenant_id)))
+    def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
+        cases = self._cases(tenant_id)
+        return dict(Counter(case.status for case in cases if statuses is None or case.status in statuses))
 
     def tenants(self) -> list[str]:
         with self._lock:

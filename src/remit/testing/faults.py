@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.lifecycle import Case
+from remit.core.lifecycle import Case, Status
 from remit.core.records import Key, Kind
 from remit.core.values import Stored
 from remit.ports import (
@@ -71,6 +71,9 @@ class StoreWrapper(Store):
     def misfiled(self, tenant_id: str) -> Iterator[str]:
         return self.inner.misfiled(tenant_id)
 
+    def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]:
+        return self.inner.records(kind, tenant_id)
+
     def due(self, now: datetime, limit: int) -> list[Case]:
         return self.inner.due(now, limit)
 
@@ -123,8 +126,8 @@ class StoreWrapper(Store):
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
         return self.inner.export(tenant_id)
 
-    def counts(self, tenant_id: str) -> dict[str, int]:
-        return self.inner.counts(tenant_id)
+    def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
+        return self.inner.counts(tenant_id, statuses)
 
     def tenants(self) -> list[str]:
         return self.inner.tenants()

@@ -102,6 +102,15 @@ class ReadingContract(StoreBase):
 
         assert [record.object_id for record in store.scan(INTERNAL_OBJECT, TENANT, prefix)] == expected
 
+    def test_all_records_of_a_kind_come_with_their_ids(self, store: Store) -> None:
+        objects = [make_object(f"o-{number:04}") for number in range(700)]
+        store.transact([putting(each) for each in objects])
+        store.transact([putting(make_object("o-9", tenant=OTHER))])
+
+        found = list(store.records(INTERNAL_OBJECT, TENANT))
+
+        assert found == [(key.id, record) for key, record in objects]
+
     def test_due_cases_come_in_turns_by_tenant_and_of_each_the_longest_due_first(self, store: Store) -> None:
         store.transact(
             [
@@ -404,6 +413,8 @@ class ReadingContract(StoreBase):
 
         assert store.counts(TENANT) == {"PROPOSED": 2, "FAILED": 1}
         assert store.counts("nobody") == {}
+        assert store.counts(TENANT, ["FAILED", "UNKNOWN"]) == {"FAILED": 1}
+        assert store.counts(TENANT, ["PROPOSED", "SUCCEEDED"]) == {"PROPOSED": 2}
 
     def test_every_tenant_with_anything_stored_is_named(self, store: Store) -> None:
         assert store.tenants() == []

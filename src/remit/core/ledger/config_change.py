@@ -7,12 +7,11 @@ parts each by itself, so that what one change costs does not grow with everythin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from remit.core.canonical import canonical, digest_of
 from remit.core.gate.bounds import BoundsInForce, nothing_set
-from remit.core.ledger.entries import LedgerEntry
 
 _SPLIT = frozenset({"bounds", "bounds/accounts", "bounds/action_types", "type_versions", "zones_until"})
 """Objects whose members are parts of their own."""
@@ -60,17 +59,6 @@ def with_changes(whole: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str,
     if digest_of(after) != data["bounds_hash"]:
         raise ValueError("the bounds that these changes come to have another hash")
     return after
-
-
-def bounds_after(entries: Iterable[LedgerEntry], tenant_id: str) -> dict[str, BoundsInForce]:
-    """The bounds after each `CONFIG_CHANGED` of a tenant's own chain, by the entry's id, in the chain's order."""
-    found: dict[str, BoundsInForce] = {}
-    whole: Mapping[str, Any] = before_first(tenant_id)
-    for entry in entries:
-        if entry.event_type == "CONFIG_CHANGED":
-            whole = with_changes(whole, entry.data)
-            found[entry.entry_id] = BoundsInForce.from_json(canonical(whole))
-    return found
 
 
 def parts_of(whole: Mapping[str, Any]) -> dict[str, Any]:

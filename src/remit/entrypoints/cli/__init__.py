@@ -40,6 +40,7 @@ COMMANDS = {
     "timeline": "reading",
     "intents": "reading",
     "export": "reading",
+    "ledger": "reading",
     "verify": "reading",
     "worker": "running",
     "reconcile": "running",
@@ -49,6 +50,7 @@ COMMANDS = {
     "deliveries": "notifications",
     "key": "serving",
     "subscription": "notifications",
+    "migrate": "migrating",
 }
 """Every command in the order of `--help`, and the module here that has it: loaded when it is asked for."""
 

@@ -25,7 +25,7 @@ MOST_SAID = 2000
 
 
 def register(app: typer.Typer) -> None:
-    for command in (status, why, timeline, intents, export, verify):
+    for command in (status, why, timeline, intents, ledger, export, verify):
         app.command()(command)
 
 
@@ -206,6 +206,29 @@ def _intent_row(item: dict[str, Any]) -> list[Any]:
     names = ("action_intent_id", "account_id", "action_type")
     row: list[Any] = [item[name] for name in names]
     return [*row, output.coloured(item["status"]), item["reason"], output.local(item["created_at"])]
+
+
+def ledger(
+    ctx: typer.Context,
+    tenant: Tenant,
+    intent: Annotated[
+        str | None, typer.Option("--intent", metavar="INTENT", help="Only this intent's chain.", show_default=False)
+    ] = None,
+    db: Db = None,
+) -> None:
+    """
+    Write the ledger's lines as they are stored, chain by chain, the tenant's own chain last.
+
+    Nothing is written to the ledger: an export is the same lines and a seal.
+
+    Example: remit ledger --tenant acme --intent i-7
+    """
+    sys.stdout.flush()
+    with existing(ctx, db, tenant) as remit, output.progress("entries", beside_lines=True) as advance:
+        for entry in remit.ledger_entries(tenant, intent):
+            sys.stdout.buffer.write(entry.line + b"\n")
+            advance()
+        sys.stdout.buffer.flush()
 
 
 def export(

@@ -44,6 +44,22 @@ def _export(context: Context, tenant_id: str, now: datetime, *, by: str) -> Iter
     yield from context.store.chain(tenant_id, None)[:sealed_at]
 
 
+def ledger_entries(context: Context, tenant_id: str, action_intent_id: str | None) -> Iterator[LedgerEntry]:
+    """
+    One intent's chain, or all of a tenant's, each from its first entry, its own chain last. Writes nothing.
+
+    Raises `NotFound` where there is none.
+    """
+    if action_intent_id is not None:
+        entries = context.store.chain(tenant_id, action_intent_id)
+        if not entries:
+            raise NotFound("intent", action_intent_id, tenant_id)
+        yield from entries
+    else:
+        yield from context.store.export(tenant_id)
+        yield from context.store.chain(tenant_id, None)
+
+
 def require_known(context: Context, tenant_id: str, entries: int) -> None:
     """Raises `NotFound` for a tenant that has no entry, nor a chain of its own."""
     # A misspelt name would otherwise be a ledger without a flaw.

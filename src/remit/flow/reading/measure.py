@@ -39,7 +39,7 @@ def measure(context: Context, tenant_id: str | None, now: datetime, most_account
     tenants = [tenant_id] if tenant_id else [name for name in context.store.tenants() if name != PLATFORM]
     measured = Measured(left_out=len(tenants[MOST_TENANTS:]))
     for name in tenants[:MOST_TENANTS]:
-        measured.waiting[name] = sum(n for status, n in context.store.counts(name).items() if status in WAITING)
+        measured.waiting[name] = sum(context.store.counts(name, sorted(WAITING)).values())
         first = context.store.waiting(name, None, None, _LOOK_AT) if measured.waiting[name] else []
         measured.oldest_waiting_s[name] = _age_s(min((case.created_at for case in first), default=now), now)
         measured.publish_lag_s[name] = 0.0

@@ -13,7 +13,6 @@ from remit.core.gate.autonomy import Stop
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.policy import PLATFORM_POLICIES, find_clause
 from remit.core.intent import ActionIntentV1
-from remit.core.ledger import config_change
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import WAITING, Case
@@ -184,11 +183,6 @@ def stops(context: Context, tenant_id: str) -> list[Stop]:
     keys = [Key(STOPS, PLATFORM, THE_ONE), Key(STOPS, tenant_id, THE_ONE)]
     seen = context.store.read(keys)
     return [stop for key in keys if (pulled := seen.get(key)) for stop in pulled.stops]
-
-
-def bounds_after(context: Context, tenant_id: str) -> dict[str, BoundsInForce]:
-    """The bounds as each change of them left them, by the id of its entry."""
-    return config_change.bounds_after(context.store.chain(tenant_id, None), tenant_id)
 
 
 def history(context: Context, tenant_id: str, after: str | None, limit: int) -> tuple[list[LedgerEntry], str | None]:

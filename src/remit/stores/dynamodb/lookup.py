@@ -17,11 +17,14 @@ from remit.core.values import PLATFORM
 from remit.stores.dynamodb.client import MOST_AT_ONE_MOMENT, Table
 from remit.stores.dynamodb.items import Item, entries_of, versioned
 from remit.stores.dynamodb.layout import ItemKey, home, record_key, segment_key, tenant_key
+from remit.stores.dynamodb.migration_mark import MigrationMark
 from remit.stores.dynamodb.record_cache import RecordCache, Versioned
 from remit.stores.units import RecordId, Shown
 
 LIKELY_SEGMENTS = (1, 2, 4)
 """Where those of a chain begin that is proposed, decided, or published: read along with a case not seen before."""
+_MOST_PLACES = MOST_AT_ONE_MOMENT - 1
+"""In one request, which may also ask whether the table is open for work."""
 _FEW = 25
 """Places that are read as of one moment where nothing is written: with likely segments, one request holds them."""
 
@@ -72,8 +75,8 @@ def _keys(place: RecordId, firsts: Sequence[int]) -> list[ItemKey]:
 class RecordReader:
     """Looks things up for a batch, and on the way learns which tenants are known."""
 
-    def __init__(self, table: Table, cache: RecordCache, known_tenants: set[str]) -> None:
-        self._table, self._cache, self._known = table, cache, known_tenants
+    def __init__(self, table: Table, cache: RecordCache, known_tenants: set[str], mark: MigrationMark) -> None:
+        self._table, self._cache, self._known, self._mark = table, cache, known_tenants, mark
         self._chains = ChainReader(table)
 
     def read(self, groups: Sequence[Sequence[RecordId]]) -> dict[RecordId, Versioned]:
@@ -96,7 +99,8 @@ class RecordReader:
         chains = [place for place in places if place[0] == CHAIN.name]
         likely = [key for place in chains for key in self._chains.likely(place, self._cache.recall(home(place)))]
         # Only what must be known now counts when requests are filled: of the rest, as much as there is room for.
-        items = self._table.at_one_moment([*keys, *tenants, *likely][:MOST_AT_ONE_MOMENT])
+        items = self._table.at_one_moment([*self._mark.keys(), *keys, *tenants, *likely][:MOST_AT_ONE_MOMENT])
+        self._mark.check(items)
         self._known.update(name for key, name in tenants.items() if key in items)
         self._chains.take(items, likely)
         found = {place: versioned(items.get(key)) for key, place in keys.items()}
@@ -129,9 +133,9 @@ def _packed(groups: Sequence[Sequence[RecordId]]) -> list[list[RecordId]]:
     for group in groups:
         new = [place for place in dict.fromkeys(group) if place not in asked]
         asked.update(new)
-        for start in range(0, len(new), MOST_AT_ONE_MOMENT):
-            some = new[start : start + MOST_AT_ONE_MOMENT]
-            if len(requests[-1]) + len(some) > MOST_AT_ONE_MOMENT:
+        for start in range(0, len(new), _MOST_PLACES):
+            some = new[start : start + _MOST_PLACES]
+            if len(requests[-1]) + len(some) > _MOST_PLACES:
                 requests.append([])
             requests[-1] += some
     return [request for request in requests if request]

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.lifecycle import UNANSWERED, WAITING, Case
+from remit.core.lifecycle import UNANSWERED, WAITING, Case, Status
 from remit.core.records import BOUNDS, CASE, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind, due_at
 from remit.core.values import Stored
 from remit.ports import CaseFilter, ChangedTenants, Claim, LedgerPage, QueueLine, QueuePlace, Snapshot, UnitOfWork
@@ -43,6 +43,7 @@ from remit.stores.dynamodb.layout import (
     timed_parts,
 )
 from remit.stores.dynamodb.lookup import shown
+from remit.stores.dynamodb.migration_mark import MigrationMark
 from remit.stores.dynamodb.reading import Between, TableReading, case_partitions, created, equal, holding
 from remit.stores.dynamodb.record_cache import RecordCache
 from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, QUEUE
@@ -80,21 +81,23 @@ class DynamoStore:
         *,
         settle_s: float = SETTLE_S,
         on_close: Callable[[], None] = lambda: None,
+        mark: MigrationMark | None = None,
     ) -> None:
         self.client = client
-        self._table = Table(client, table)
-        self._versions = Versions(self._table.clock.now_us)
-        self._group_commit = GroupCommit(DynamoWriter(self._table, RecordCache(), self._versions).carry_out)
-        self._reading = TableReading(self._table)
+        self.table = Table(client, table)
+        self._versions = Versions(self.table.clock.now_us)
+        writer = DynamoWriter(self.table, RecordCache(), self._versions, mark or MigrationMark(table))
+        self._group_commit = GroupCommit(writer.carry_out)
+        self._reading = TableReading(self.table)
         self._looked_to: dict[DueGroup, str] = {}
-        self._feed = Feed(self._table, self._reading, self._versions)
+        self._feed = Feed(self.table, self._reading, self._versions)
         self._settle_s, self._on_close = settle_s, on_close
 
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         return self._group_commit.submit(units) if units else []
 
     def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
-        return RecordSnapshot(shown(self._table, list(map(record_id, keys))))
+        return RecordSnapshot(shown(self.table, list(map(record_id, keys))))
 
     def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "") -> list[S]:
         def of_part(partition: str) -> list[Item]:
@@ -114,6 +117,11 @@ class DynamoStore:
         for part in [*partitions(CASE.name, tenant_id), own_chain, *partitions(LEDGER, tenant_id)]:
             for item in self._reading.whole(part):
                 yield from misfiled_attributes(item)
+
+    def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]:
+        parts = [self._reading.whole(part) for part in partitions(kind.name, tenant_id)]
+        for item in heapq.merge(*parts, key=_sort_key):
+            yield key_of(item)[1], cast(S, record_of(item))
 
     def due(self, now: datetime, limit: int) -> list[Case]:
         found: list[Case] = []
@@ -142,7 +150,7 @@ class DynamoStore:
     def due_records(self, kind: Kind[S], now: datetime, limit: int) -> list[tuple[str, S]]:
         places = self._reading.placed(DUE, timed_parts(kind.name), Between(high=f"{moment(now)}~"))
         found = list(islice(places, limit))
-        items = self._table.each([key for _, key in found])
+        items = self.table.each([key for _, key in found])
         records = [(sort.split("#")[1], record_of(items[key])) for sort, key in found if key in items]
         # The index may be behind.
         return [(tenant, cast(S, each)) for tenant, each in records if (at := due_at(each)) and at <= now]
@@ -244,15 +252,15 @@ class DynamoStore:
             if moment_of(version_of(item)) <= as_of:
                 yield from entries_of(item)
 
-    def counts(self, tenant_id: str) -> dict[str, int]:
-        statuses = case_partitions(tenant_id, None)
-        found = self._reading.at_once(lambda status: self._reading.count(BY_STATUS, status), statuses)
-        return {status.rpartition("#")[2]: n for status, n in zip(statuses, found, strict=True) if n}
+    def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
+        wanted = case_partitions(tenant_id, statuses)
+        found = self._reading.at_once(lambda status: self._reading.count(BY_STATUS, status), wanted)
+        return {status.rpartition("#")[2]: n for status, n in zip(wanted, found, strict=True) if n}
 
     def tenants(self) -> list[str]:
         names = [key_of(item)[1] for item in self._reading.whole(TENANTS)]
         usual = {name: [record_key((kind.name, name, THE_ONE)) for kind in _USUAL] for name in names}
-        found = self._table.each([key for keys in usual.values() for key in keys])
+        found = self.table.each([key for keys in usual.values() for key in keys])
         return [name for name in names if any(key in found for key in usual[name]) or self._has_anything(name)]
 
     def _has_anything(self, tenant_id: str) -> bool:

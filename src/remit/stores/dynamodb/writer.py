@@ -19,6 +19,7 @@ from remit.stores.dynamodb.client import TRIES, Table, pause
 from remit.stores.dynamodb.faults import CONDITION_FAILED, ServiceFault, fault_of, ours, reasons_of
 from remit.stores.dynamodb.feed import ChangeMarks
 from remit.stores.dynamodb.lookup import RecordReader
+from remit.stores.dynamodb.migration_mark import MigrationMark
 from remit.stores.dynamodb.record_cache import NOTHING, RecordCache, Versioned
 from remit.stores.dynamodb.transaction import Transaction
 from remit.stores.dynamodb.versions import Versions
@@ -88,8 +89,8 @@ class _Part:
 class DynamoWriter:
     """Not for two threads at once: a `GroupCommit` sees to that."""
 
-    def __init__(self, table: Table, cache: RecordCache, versions: Versions) -> None:
-        self._table, self._cache, self._versions = table, cache, versions
+    def __init__(self, table: Table, cache: RecordCache, versions: Versions, mark: MigrationMark) -> None:
+        self._table, self._cache, self._versions, self._mark = table, cache, versions, mark
         self._known_tenants: set[str] = set()
         self._marks, self._process = ChangeMarks(time.monotonic), secrets.token_hex(6)
 
@@ -163,7 +164,7 @@ class DynamoWriter:
 
     def _attempt(self, work: list[_Progress], until: float, *, trusting: bool, only: int | None = None) -> None:
         """Decide and write what is left. Raises `_Stale` where that has to be done again, for what is left then."""
-        reader = RecordReader(self._table, self._cache, self._known_tenants)
+        reader = RecordReader(self._table, self._cache, self._known_tenants, self._mark)
         batch = DynamoBatch(reader, self._cache, trusting=trusting)
         open_ones = [progress for progress in work if not progress.call.settled]
         left = [(progress, progress.left() if only is None else [only]) for progress in open_ones]

@@ -76,6 +76,14 @@ class Dialect(Protocol):
         """In the open transaction: nobody else migrates until it ends."""
         ...
 
+    def freeze(self, connection: sqlalchemy.Connection, tables: Sequence[str]) -> None:
+        """In the open transaction: nobody else writes to these tables until it ends, and everybody may read."""
+        ...
+
+    def refuse_writes(self, connection: sqlalchemy.Connection, tables: Sequence[str], said: str) -> None:
+        """In the open transaction, from its commit on and for good: whoever writes to these tables is told `said`."""
+        ...
+
     def prepare(self, connection: sqlalchemy.Connection) -> None:
         """After a migration, in its transaction: what a database needs that came from elsewhere."""
         ...
@@ -142,6 +150,10 @@ def driver_error(error: BaseException) -> BaseException:
     return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
 
 
+WAS_MOVED = "was moved to"
+"""Said by the triggers of a database that a migration has closed."""
+
+
 def raise_ours(error: Exception, dialect: Dialect) -> NoReturn:
     """Raises a driver's or SQLAlchemy's exception as one of ours; any other as it is."""
     cause = driver_error(error)
@@ -154,6 +166,9 @@ def _ours(cause: Exception, dialect: Dialect) -> RemitError:
     said = f"{dialect.name}: {str(cause).strip() or type(cause).__name__}"
     if isinstance(cause, dialect.errors.data):
         return InvalidInput("(record)", said, "send what the database can hold")
+    if WAS_MOVED in said:
+        # The triggers' word: somebody who waits, and asks where it is served from now on, is answered.
+        return TryLater(said)
     later = isinstance(cause, dialect.errors.operational | sqlalchemy.exc.TimeoutError)
     if later or dialect.fault(cause) is DriverFault.LOST:
         return TryLater(said)

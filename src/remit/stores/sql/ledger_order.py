@@ -39,6 +39,10 @@ class LedgerOrder(Protocol):
         """The tenants of the next segments, the position behind those, and whether they were `limit` or more."""
         ...
 
+    def is_settled(self, fetch: Fetch) -> bool:
+        """Is the position of now behind every segment that is there?"""
+        ...
+
 
 _BODY = "CASE WHEN kinds & :kinds <> 0 THEN body END"
 
@@ -71,6 +75,9 @@ class RowOrder:
         behind = _numbered(rows[-1][0]) if rows else after or _numbered(0)
         return list(dict.fromkeys(name for _, name in rows)), behind, len(rows) >= limit
 
+    def is_settled(self, fetch: Fetch) -> bool:  # noqa: ARG002 - the port's own
+        return True
+
 
 class TransactionOrder:
     """
@@ -90,6 +97,8 @@ class TransactionOrder:
         ORDER BY position, at_us, entry_id LIMIT :limit"""
     _TENANTS = f"""SELECT position, tenant_id FROM {SEGMENTS}
         WHERE position >= :position AND position < {_HORIZON} ORDER BY position LIMIT :limit"""
+    # A transaction that is still open, in whatever database of the server, holds back what others have committed since.
+    _HELD_BACK = f"SELECT 1 FROM {SEGMENTS} WHERE position >= {_HORIZON} LIMIT 1"
     _TENANTS_OF_ONE = f"SELECT DISTINCT tenant_id FROM {SEGMENTS} WHERE position = :position"
 
     def head(self, fetch: Fetch) -> str:
@@ -114,6 +123,9 @@ class TransactionOrder:
         others = fetch(self._TENANTS_OF_ONE, {"position": last})
         names = dict.fromkeys([*(name for _, name in rows), *(name for (name,) in others)])
         return list(names), _before_transaction(last + 1), True
+
+    def is_settled(self, fetch: Fetch) -> bool:
+        return not fetch(self._HELD_BACK, {})
 
 
 _FIRST_US = -(2**62)

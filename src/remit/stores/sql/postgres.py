@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg
 import sqlalchemy
+from psycopg import sql as compose
 from sqlalchemy import event
 
 from remit.core.errors import InvalidInput
@@ -97,6 +98,21 @@ class Postgres:
 
     def lock_for_migration(self, connection: sqlalchemy.Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+
+    def freeze(self, connection: sqlalchemy.Connection, tables: Sequence[str]) -> None:
+        # In this mode nobody may lock a row either: who waits for it has read nothing yet.
+        connection.exec_driver_sql(f"LOCK TABLE {', '.join(tables)} IN EXCLUSIVE MODE")
+
+    def refuse_writes(self, connection: sqlalchemy.Connection, tables: Sequence[str], said: str) -> None:
+        driver: Any = connection.connection.driver_connection
+        refuses = compose.SQL("CREATE FUNCTION remit_moved() RETURNS trigger LANGUAGE plpgsql AS {}")
+        body = f"BEGIN RAISE EXCEPTION USING MESSAGE = {_quoted(said)}; END"
+        driver.execute(refuses.format(compose.Literal(body)))
+        for table in tables:
+            driver.execute(
+                f"CREATE TRIGGER remit_moved BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table} "
+                "FOR EACH STATEMENT EXECUTE FUNCTION remit_moved()"
+            )
 
     def prepare(self, connection: sqlalchemy.Connection) -> None:
         """A dump that was restored counts on from the numbers that its transactions had where it came from."""
@@ -224,6 +240,10 @@ class Postgres:
             driver.close()
             raise
         return driver
+
+
+def _quoted(text: str) -> str:
+    return compose.Literal(text).as_string()
 
 
 # A server that only reads, as the primary does that a failover has left behind; a session that was ended for its

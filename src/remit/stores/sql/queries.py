@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from remit.core.ledger.entries import OF_TENANT
 from remit.core.lifecycle import MOVING, WAITING, Status
 from remit.core.records import KINDS
 from remit.stores.segments import COMMON
@@ -16,6 +15,9 @@ from remit.stores.sql.rows import EVENTS, SEGMENTS, STATES, TENANT_CHAIN
 
 PLAIN = "SUCCEEDED"
 """The one status that has no row in `case_states`."""
+
+WITHIN_BOUNDS = "WITHIN_BOUNDS"
+"""The one reason that the index of reasons leaves out: that of what ran by itself."""
 
 
 def listed(statuses: frozenset[Status]) -> str:
@@ -71,6 +73,9 @@ BUSY = f"""
     OR EXISTS (SELECT 1 FROM {STATES} WHERE queue IS NULL AND status IN ({listed(MOVING)}))"""
 # Counted without reading a case: by their states, and what has none by the number of all.
 COUNTS = f"SELECT status, count(*) FROM {STATES} WHERE tenant_id = :tenant GROUP BY status"
+COUNTS_OF = (
+    f"SELECT status, count(*) FROM {STATES} WHERE tenant_id = :tenant AND status = ANY_OF(:statuses) GROUP BY status"
+)
 COUNT_ALL = "SELECT count(*) FROM cases WHERE tenant_id = :tenant"
 SEGMENTS_OF_CHAIN = f"SELECT body FROM {SEGMENTS} WHERE tenant_id = :tenant AND chain = :chain ORDER BY first"
 CHAIN_ENDS = f"""
@@ -107,7 +112,7 @@ QUEUED_TOOLS = f"""
     LIMIT :limit"""
 
 
-def _tenants_of(table: str) -> str:
+def tenants_of(table: str) -> str:
     """Every tenant of one table by hopping along its primary key, not by reading all of it."""
     return f"""
         SELECT tenant_id FROM (
@@ -121,7 +126,7 @@ def _tenants_of(table: str) -> str:
         ) AS of_{table}"""
 
 
-TENANTS = " UNION ".join(map(_tenants_of, [*KINDS, SEGMENTS])) + " ORDER BY tenant_id"
+TENANTS = " UNION ".join(map(tenants_of, [*KINDS, SEGMENTS])) + " ORDER BY tenant_id"
 
 
 def scan(kind: str) -> str:
@@ -163,37 +168,62 @@ UNANSWERED = f"SELECT count(*) FROM {STATES} WHERE tenant_id = :tenant AND propo
 
 
 def cases(statuses: Sequence[Status] | None, **wanted: Any) -> tuple[str, dict[str, Any]]:
-    """By their states where all of the wanted statuses have rows there: those are the rarer ones."""
-    by_state = statuses is not None and PLAIN not in statuses
-    table, source = ("state", _STATE_AND_CASE) if by_state else ("cases", "cases")
-    if statuses is not None:
-        # One alone as such: then the index by status also gives the order.
-        wanted |= {"status": statuses[0]} if len(statuses) == 1 else {"statuses": list(statuses)}
+    """
+    By account, reason or type of action where one is asked for; else by their states, where all of the wanted
+    statuses have rows there: those are the rarer ones.
+    """
+    by_case = any(wanted.get(name) is not None for name in ("account", "reason", "action_type"))
+    if statuses is not None and PLAIN not in statuses and not by_case:
+        return _by_states(statuses, wanted)
+    conditions = _OF_CASES
+    if wanted.get("reason") not in (None, WITHIN_BOUNDS):
+        # Said again with its value: the index holds only such reasons, and a parameter could be any.
+        conditions = {**conditions, "reason": f"{conditions['reason']} AND cases.reason <> '{WITHIN_BOUNDS}'"}
+    where, given = _where(wanted | {"statuses": statuses and list(statuses)}, **conditions)
+    order = "ORDER BY cases.created_at_us DESC, cases.id DESC LIMIT :limit"
+    return f"SELECT cases.body FROM cases WHERE {where} {order}", given
+
+
+_OF_CASES = {
+    "tenant": "cases.tenant_id = :tenant",
+    "account": "cases.account_id = :account",
+    "action_type": "cases.action_type = :action_type",
+    "reason": "cases.reason = :reason",
+    "statuses": "cases.status = ANY_OF(:statuses)",
+    "created_from": "cases.created_at_us >= :created_from",
+    "created_before": "cases.created_at_us < :created_before",
+    "at": "(cases.created_at_us, cases.id) < (:at, :id)",
+}
+
+
+def _by_states(statuses: Sequence[Status], wanted: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The newest of each status, for which the index has them in order, and of those the newest."""
     where, given = _where(
         wanted,
-        tenant=f"{table}.tenant_id = :tenant",
-        account="cases.account_id = :account",
-        action_type="cases.action_type = :action_type",
-        reason="cases.reason = :reason",
-        status=f"{table}.status = :status",
-        statuses=f"{table}.status = ANY_OF(:statuses)",
-        created_from=f"{table}.created_at_us >= :created_from",
-        created_before=f"{table}.created_at_us < :created_before",
-        at=f"({table}.created_at_us, {table}.id) < (:at, :id)",
+        tenant="tenant_id = :tenant",
+        created_from="created_at_us >= :created_from",
+        created_before="created_at_us < :created_before",
+        at="(created_at_us, id) < (:at, :id)",
     )
-    order = f"ORDER BY {table}.created_at_us DESC, {table}.id DESC LIMIT :limit"
-    return f"SELECT cases.body FROM {source} WHERE {where} {order}", given
+    states = f"SELECT tenant_id, id, created_at_us FROM {STATES} WHERE {where} AND status ="
+    found = _newest_of([f"{states} '{status}'" for status in dict.fromkeys(statuses)], "created_at_us", "id")
+    order = "ORDER BY state.created_at_us DESC, state.id DESC"
+    return f"SELECT cases.body FROM ({found}) AS state JOIN cases ON {_OF_CASE} {order}", given
+
+
+def _newest_of(selects: Sequence[str], at: str, id: str) -> str:
+    """Of several lists, each in the order of its own index, the first of all: sorted is only what each begins with."""
+    newest = f"ORDER BY {at} DESC, {id} DESC LIMIT :limit"
+    if len(selects) == 1:
+        return f"{selects[0]} {newest}"
+    parts = (f"SELECT * FROM ({select} {newest}) AS part_{number}" for number, select in enumerate(selects))
+    return f"SELECT * FROM ({' UNION '.join(parts)}) AS found {newest}"
 
 
 def recent(event_types: Sequence[str], kinds: int, **wanted: Any) -> tuple[str, dict[str, Any]]:
     """
     The segments that hold such entries, newest first: of `moment` alone, or up to `at`, that moment included.
     """
-    if OF_TENANT.issuperset(event_types):
-        # Few among very many: found by their chain and then sorted.
-        where, given = _where(wanted, **_OF_SEGMENTS)
-        source = f"{SEGMENTS} WHERE {where} AND chain = '{TENANT_CHAIN}'"
-        return f"SELECT body FROM {source} ORDER BY +at_us DESC, entry_id DESC LIMIT :limit", given
     if not COMMON.intersection(event_types):
         return _rare(list(event_types), wanted)
     where, given = _where(wanted, **_OF_SEGMENTS)
@@ -210,19 +240,16 @@ _OF_SEGMENTS = {
 
 
 def _rare(event_types: list[str], wanted: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    where, given = _where(
-        wanted,
-        tenant="event.tenant_id = :tenant",
-        account="segment.account_id = :account",
-        at="event.at_us <= :at",
-        moment="event.at_us = :moment",
-    )
-    source = f"""{EVENTS} AS event JOIN {SEGMENTS} AS segment
-        ON segment.tenant_id = event.tenant_id AND segment.chain = event.chain AND segment.first = event.first"""
-    sql = f"""SELECT DISTINCT segment.body, event.at_us, event.entry_id FROM {source}
-        WHERE {where} AND event.event_type = ANY_OF(:event_types)
-        ORDER BY event.at_us DESC, event.entry_id DESC LIMIT :limit"""
-    return sql, given | {"event_types": event_types}
+    """The newest of each type, for which an index has them in order, and of those the newest."""
+    where, given = _where(wanted, **_OF_SEGMENTS)
+    types = {f"type_{number}": name for number, name in enumerate(dict.fromkeys(event_types))}
+    events = f"SELECT tenant_id, chain, first, at_us, entry_id FROM {EVENTS} WHERE {where} AND event_type ="
+    # A segment may hold two of the types: then it is found once.
+    found = _newest_of([f"{events} :{name}" for name in types], "at_us", "entry_id")
+    sql = f"""SELECT segment.body FROM ({found}) AS event JOIN {SEGMENTS} AS segment
+        ON segment.tenant_id = event.tenant_id AND segment.chain = event.chain AND segment.first = event.first
+        ORDER BY event.at_us DESC, event.entry_id DESC"""
+    return sql, given | types
 
 
 def _where(wanted: dict[str, Any], **conditions: str) -> tuple[str, dict[str, Any]]:

@@ -42,7 +42,7 @@ TABLES[STATES] = (
 SEGMENTS = "segments"
 TABLES[SEGMENTS] = ("tenant_id", "chain", "first", "entry_id", "account_id", "at_us", "kinds", "body")
 EVENTS = "rare_events"
-TABLES[EVENTS] = ("tenant_id", "event_type", "at_us", "entry_id", "chain", "first")
+TABLES[EVENTS] = ("tenant_id", "event_type", "at_us", "entry_id", "account_id", "chain", "first")
 TENANT_CHAIN = ""
 """Stands in the column `chain` for the tenant's own; an intent's chain has the intent's id there."""
 BIGINTS = frozenset({"first", "kinds"})
@@ -134,7 +134,8 @@ def segment_row(segment: Segment) -> Row:
 def event_rows(segment: Segment) -> list[Row]:
     """In the order of `TABLES[EVENTS]`: one for each rare type of event in the segment."""
     first = segment.first
-    place = segment_at_us(segment), first.entry_id, chain_name(first.action_intent_id), first.sequence
+    chain = chain_name(first.action_intent_id)
+    place = segment_at_us(segment), first.entry_id, first.account_id, chain, first.sequence
     return [(first.tenant_id, event_type, *place) for event_type in sorted(segment.rare)]
 
 

@@ -68,6 +68,18 @@ class Sqlite:
     def lock_for_migration(self, connection: sqlalchemy.Connection) -> None:
         """BEGIN IMMEDIATE has done it."""
 
+    def freeze(self, connection: sqlalchemy.Connection, tables: Sequence[str]) -> None:
+        """BEGIN IMMEDIATE has done it."""
+
+    def refuse_writes(self, connection: sqlalchemy.Connection, tables: Sequence[str], said: str) -> None:
+        quoted = said.replace("'", "''")
+        for table in tables:
+            for change in ("INSERT", "UPDATE", "DELETE"):
+                connection.exec_driver_sql(
+                    f"CREATE TRIGGER remit_moved_{table}_{change} BEFORE {change} ON {table} "
+                    f"BEGIN SELECT RAISE(ABORT, '{quoted}'); END"
+                )
+
     def prepare(self, connection: sqlalchemy.Connection) -> None:
         """The numbers of rows come along with them."""
 
@@ -122,6 +134,8 @@ class Sqlite:
 
     def fault(self, error: BaseException) -> DriverFault | None:
         cause = driver_error(error)
+        if getattr(cause, "sqlite_errorcode", 0) == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+            return DriverFault.REFUSED
         if isinstance(cause, Stale | sqlite3.IntegrityError):
             return DriverFault.AGAIN
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF

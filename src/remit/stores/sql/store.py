@@ -12,7 +12,7 @@ import sqlalchemy
 
 from remit.core.errors import InvalidInput, NoDatabase, RemitError
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.lifecycle import Case
+from remit.core.lifecycle import Case, Status
 from remit.core.records import Key, Kind
 from remit.core.values import Stored
 from remit.ports import CaseFilter, ChangedTenants, Claim, LedgerPage, QueueLine, QueuePlace, Snapshot, UnitOfWork
@@ -38,6 +38,7 @@ S = TypeVar("S", bound=Stored)
 
 _EVERY = 2**62
 _BEFORE_ALL = -(2**62)
+_PAGE = 500
 
 
 class SqlStore:
@@ -103,6 +104,13 @@ class SqlStore:
     def misfiled(self, tenant_id: str) -> Iterator[str]:
         return misfiled(self._fetch, tenant_id)
 
+    def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]:
+        after = ""
+        while rows := self._fetch(queries.page(kind.name), tenant=tenant_id, after=after, limit=_PAGE):
+            for id, body in rows:
+                yield id, cast(S, parse_record(kind.name, body))
+            after = rows[-1][0]
+
     def due(self, now: datetime, limit: int) -> list[Case]:
         def find(driver: Any) -> list[Case]:
             places = self._due.places(partial(self._dialect.fetch, driver), microseconds(now), limit)
@@ -145,6 +153,8 @@ class SqlStore:
         return int(count)
 
     def cases(self, tenant_id: str, which: CaseFilter, after: str | None, limit: int) -> list[Case]:
+        if which.statuses is not None and not which.statuses:
+            return []
         at, id = (None, None) if after is None else cursor_us(after)
         sql, given = queries.cases(
             which.statuses,
@@ -218,12 +228,18 @@ class SqlStore:
     def export(self, tenant_id: str) -> Iterator[LedgerEntry]:
         return exported(self._dialect, self._export_readers, tenant_id)
 
-    def counts(self, tenant_id: str) -> dict[str, int]:
+    def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
+        if statuses is not None and queries.PLAIN not in statuses:
+            return dict(self._fetch(queries.COUNTS_OF, tenant=tenant_id, statuses=list(statuses)))
+        return self._count_all(tenant_id, statuses)
+
+    def _count_all(self, tenant_id: str, statuses: Sequence[Status] | None) -> dict[str, int]:
         def count(driver: Any) -> dict[str, int]:
             by_state: dict[str, int] = dict(self._dialect.fetch(driver, queries.COUNTS, {"tenant": tenant_id}))
             ((every,),) = self._dialect.fetch(driver, queries.COUNT_ALL, {"tenant": tenant_id})
             plain = every - sum(by_state.values()) + by_state.pop(queries.PLAIN, 0)
-            return by_state | ({queries.PLAIN: plain} if plain else {})
+            found = by_state | ({queries.PLAIN: plain} if plain else {})
+            return {status: n for status, n in found.items() if statuses is None or status in statuses}
 
         return self._readers.borrow(count)
 

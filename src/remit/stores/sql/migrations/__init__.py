@@ -14,10 +14,19 @@ import sqlalchemy
 from remit.core.errors import InvalidInput
 from remit.stores.sql.dialect import Dialect, raise_ours
 
-HEAD = "2003"
+HEAD = "2004"
 """The newest revision, known here so that a start that has nothing to do need not load Alembic."""
 FIRST_FORMAT = ("0001", "0002", "0003", "0004")
 VERSION_TABLE = "remit_schema_version"
+FILLING, MOVED = "filling", "moved"
+"""Stand in place of a revision in a database that `remit migrate` fills, or has moved into another."""
+_WAYS_OUT = {
+    FILLING: ("is being filled by remit migrate, and is not complete", "run 'remit migrate FROM TO' again"),
+    MOVED: ("was moved into another database by remit migrate", "open that one"),
+    **dict.fromkeys(
+        FIRST_FORMAT, ("is of the first format", "run 'remit migrate FROM TO' to copy it into a new database")
+    ),
+}
 # Alembic keeps the connection it migrates in a global: two threads at once would migrate each other's database.
 _one_at_a_time = threading.Lock()
 
@@ -38,11 +47,9 @@ def migrate_with(dialect: Dialect, revision: str = HEAD) -> None:
     engine = dialect.writer()
     try:
         with engine.begin() as connection:
-            if _revision(dialect, connection) != revision:
+            if current_revision(dialect, connection) != revision:
                 dialect.lock_for_migration(connection)
-                # Last, so that whoever holds it waits for no database.
-                with _one_at_a_time:
-                    _upgrade(dialect, connection, revision)
+                upgrade(dialect, connection, revision)
             if revision == HEAD:
                 dialect.prepare(connection)
     except Exception as error:
@@ -54,19 +61,22 @@ def migrate_with(dialect: Dialect, revision: str = HEAD) -> None:
         engine.dispose()
 
 
+def upgrade(dialect: Dialect, connection: sqlalchemy.Connection, revision: str = HEAD) -> None:
+    """In the open transaction, which holds the lock for migrations. Raises `InvalidInput`."""
+    # Last, so that whoever holds it waits for no database.
+    with _one_at_a_time:
+        _upgrade(dialect, connection, revision)
+
+
 def _upgrade(dialect: Dialect, connection: sqlalchemy.Connection, revision: str) -> None:
     from alembic import command
     from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 
     config = _config(connection)
-    current = _revision(dialect, connection)
-    if current in FIRST_FORMAT:
-        raise InvalidInput(
-            "url",
-            f"{dialect.name} is of the first format, which was never released",
-            "export it with the version that wrote it, and begin with an empty database",
-        )
+    current = current_revision(dialect, connection)
+    if current in _WAYS_OUT:
+        raise InvalidInput("url", f"{dialect.name} {_WAYS_OUT[current][0]}", _WAYS_OUT[current][1])
     if current is not None:
         try:
             ScriptDirectory.from_config(config).get_revision(current)
@@ -77,12 +87,12 @@ def _upgrade(dialect: Dialect, connection: sqlalchemy.Connection, revision: str)
     command.upgrade(config, revision)
 
 
-def _revision(dialect: Dialect, connection: sqlalchemy.Connection) -> str | None:
+def current_revision(dialect: Dialect, connection: sqlalchemy.Connection) -> str | None:
     """Where the schema is now; `None` before its first."""
     if not dialect.has_table(connection.connection.driver_connection, VERSION_TABLE):
         return None
-    revision: str | None = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()
-    return revision
+    found: str | None = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()
+    return found
 
 
 def _config(connection: sqlalchemy.Connection) -> Any:

@@ -1,0 +1,63 @@
+"""
+Consumers of the ledger in a copy of it: their positions are those of FROM, and mean nothing in TO.
+
+Nobody writes to FROM any more. So its consumers are followed to their ends as ever, but what they count and tell is
+written in TO: then everything that TO holds has been met, and TO's own last position says so. What a release before
+positions left behind is a time, which means the same in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from remit.core.ledger.position import LedgerConsumer
+from remit.core.records import CONSUMER, Key
+from remit.core.values import PLATFORM
+from remit.flow.context import Context
+from remit.flow.notifications import collect
+from remit.flow.notifications.count import Counting
+from remit.ports import Store, UnitOfWork, Writes, answer_of
+
+
+class _FollowedIntoTarget:
+    """A store whose ledger and lists are FROM's, and whose records are TO's, where they are written."""
+
+    def __init__(self, source: Store, target: Store) -> None:
+        self._source = source
+        self.read, self.transact = target.read, target.transact
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+
+def carry_over(source: Store, target: Store, tenants: Sequence[str], now: datetime, new_id: Callable[[], str]) -> None:
+    """
+    Count and tell in `target` what nobody has met yet in `source`, and have all consumers stand at its end.
+
+    Of a frozen `source` of which `target` holds every record and entry; done again on such a copy it comes to the
+    same.
+    """
+    followed = cast(Store, _FollowedIntoTarget(source, target))
+    context, counting = Context(store=followed, new_id=new_id, connectors={}), Counting()
+    for tenant_id in tenants:
+        if tenant_id != PLATFORM:
+            _follow_to_the_end(context, counting, tenant_id, now)
+    end = target.ledger_position(PLATFORM)
+    for tenant_id in tenants:
+        for id, consumer in list(target.records(CONSUMER, tenant_id)):
+            if consumer.position:
+                answer_of(target.transact([_standing_at(Key(CONSUMER, tenant_id, id), consumer, end)]))
+
+
+def _follow_to_the_end(context: Context, counting: Counting, tenant_id: str, now: datetime) -> None:
+    while counting.count(context, tenant_id, now).more:
+        pass
+    while collect.collect(context, tenant_id, now, counted=True).more:
+        pass
+
+
+def _standing_at(key: Key[LedgerConsumer], consumer: LedgerConsumer, end: str) -> UnitOfWork[None]:
+    after = LedgerConsumer(position=end, latest_at=consumer.latest_at)
+    return UnitOfWork(reads=[key], decide=lambda _: Writes(answer=None, puts=[(key, after)]))

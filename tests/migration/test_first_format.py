@@ -1,0 +1,181 @@
+"""A database of the first format says how it is moved, and comes into the second with every old hash as it was."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+
+from remit.core.errors import InvalidInput
+from remit.core.ledger.entries import ENTRY_FIELDS, entry_hash
+from remit.stores.dynamodb.layout import chain_key, record_key, time_partition
+from remit.stores.sql import SqlStore
+from tests.flow.notified import CONSOLE, Receiver, bring
+from tests.flow.test_count import decisions
+from tests.flow.world import World
+
+from .conftest import Place, move
+from .test_consumers import asked
+
+NewPlace = Callable[[str], Place]
+SQL = (Path(__file__).parents[1] / "first_format" / "database.sql").read_text()
+ACME = "acme"
+REFUSED = (sqlite3.IntegrityError, psycopg.errors.RaiseException)
+STATUSES = {
+    "done": "SUCCEEDED",
+    "refused": "FAILED",
+    "unknown": "UNKNOWN",
+    "found-out": "SUCCEEDED",
+    "rejected": "REJECTED",
+    "approved-by-bob": "SUCCEEDED",
+    "edited": "SUPERSEDED",
+    "waiting": "AWAITING_APPROVAL",
+    "voted": "AWAITING_APPROVAL",
+    "stopped": "AWAITING_APPROVAL",
+    "proposed": "PROPOSED",
+    "reserved": "APPROVED",
+    "published": "APPROVED",
+    "called": "RUNNING",
+}
+
+
+def first_format(place: Place) -> Place:
+    """The database that `tests/first_format/make_database.py` made."""
+    if place.kind == "sqlite":
+        with sqlite3.connect(place.path) as connection:
+            connection.executescript(SQL)
+    elif place.kind == "postgres":
+        with psycopg.connect(place.where, autocommit=True) as connection:
+            connection.execute(SQL)
+    else:
+        _as_items(place)
+    return place
+
+
+def _as_items(place: Place) -> None:
+    """The same as the items in which DynamoDB held it."""
+    memory = sqlite3.connect(":memory:")
+    memory.executescript(SQL)
+    put = place.client.put_item
+    put(TableName=place.where, Item=_item("*tenants", ACME))
+    tables = [name for (name,) in memory.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    for table in tables:
+        if table not in ("remit_schema_version", "ledger_entries"):
+            for tenant_id, id, body in memory.execute(f"SELECT tenant_id, id, body FROM {table}"):
+                put(TableName=place.where, Item=_item(*record_key((table, tenant_id, id)), body))
+    for entry in entries(memory):
+        partition, prefix = chain_key(entry["tenant_id"], entry["action_intent_id"])
+        item = _item(partition, f"{prefix}{entry['sequence']:016d}", orjson.dumps(entry).decode())
+        time_pk = {"S": time_partition(entry["tenant_id"], entry["entry_id"])}
+        put(TableName=place.where, Item={**item, "time_pk": time_pk, "time_sk": {"S": entry["at"]}})
+
+
+def _item(partition: str, sort: str, body: str | None = None) -> dict[str, Any]:
+    texts = {"pk": partition, "sk": sort, "v": "0" * 16} | ({"body": body} if body else {})
+    return {name: {"S": text} for name, text in texts.items()}
+
+
+def entries(database: sqlite3.Connection) -> list[dict[str, Any]]:
+    """The entries as the first format exported them, chain by chain."""
+    columns = ", ".join("chain" if name == "action_intent_id" else name for name in ENTRY_FIELDS)
+    found = []
+    for row in database.execute(f"SELECT {columns} FROM ledger_entries ORDER BY chain = '', chain, sequence"):
+        fields = dict(zip(ENTRY_FIELDS, row, strict=True))
+        found.append(
+            {**fields, "action_intent_id": fields["action_intent_id"] or None, "data": orjson.loads(fields["data"])}
+        )
+    return found
+
+
+def moved(new_place: NewPlace, from_kind: str, to_kind: str) -> tuple[Place, World]:
+    source, target = first_format(new_place(from_kind)), new_place(to_kind)
+    move(source, target)
+    return source, World(target.open, sending=not target.is_queue)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_opening_one_says_to_move_it(new_place: NewPlace, kind: str) -> None:
+    place = first_format(new_place(kind))
+
+    with pytest.raises(InvalidInput, match="is of the first format; run 'remit migrate FROM TO'"):
+        place.open()
+
+
+@pytest.mark.parametrize(
+    ("from_kind", "to_kind"),
+    [("sqlite", "sqlite"), ("sqlite", "postgres"), ("postgres", "sqlite"), ("dynamodb", "sqlite")],
+)
+def test_every_entry_comes_with_its_old_hash(new_place: NewPlace, from_kind: str, to_kind: str) -> None:
+    before = sqlite3.connect(":memory:")
+    before.executescript(SQL)
+
+    _, world = moved(new_place, from_kind, to_kind)
+
+    found = [*world.inner.export(ACME), *world.inner.chain(ACME, None)]
+    assert [entry.wire() for entry in found] == entries(before)
+    assert all(entry.v == 1 and entry_hash(entry.wire()) == entry.hash for entry in found)
+    statuses = world.statuses()
+    assert {name: statuses[name] for name in STATUSES} == STATUSES
+    world.assert_sound()
+
+
+def test_everything_beside_the_ledger_comes_along(new_place: NewPlace) -> None:
+    _, world = moved(new_place, "sqlite", "sqlite")
+
+    assert [key.name for key in world.app.keys(ACME)] == ["crm-agent"]
+    assert [each.subscription_id for each in world.app.subscriptions(ACME)] == ["hook"]
+    assert [stop.scope.account_id for stop in world.app.stops(ACME)] == ["south"]
+    assert world.used() == 7
+    assert world.app.tally(ACME, "2026-03-10", "2026-03-10")["days"][0]["outcomes"]
+
+
+@pytest.mark.parametrize("to_kind", ["sqlite", "postgres", "dynamodb"])
+def test_what_it_had_told_and_counted_is_gone_on_with_from_there(new_place: NewPlace, to_kind: str) -> None:
+    source, target, receiver = first_format(new_place("sqlite")), new_place(to_kind), Receiver()
+    move(source, target)
+    world = World(target.open, sending=not target.is_queue, notifiers={"webhook": receiver}, console_url=CONSOLE)
+
+    bring(world)
+    world.clock.pass_(seconds=1)
+    world.queued("new")
+    bring(world), bring(world)
+
+    assert decisions(world) == sum(entry.event_type == "GATE_DECIDED" for entry in world.inner.export(ACME))
+    edited = world.case("edited").superseded_by
+    # All but the last were in the outbox.
+    assert asked(receiver) == dict.fromkeys(["waiting", "voted", edited, "stopped", "new"], 1)
+
+
+def test_work_goes_on_where_the_first_format_left_it(new_place: NewPlace) -> None:
+    _, world = moved(new_place, "sqlite", "sqlite")
+
+    world.clock.pass_(minutes=10)
+    world.settle()
+    world.approve("waiting")
+    world.work()
+    world.approve("voted", by="carol")
+
+    assert [world.status(name) for name in ("proposed", "reserved", "published", "waiting")] == ["SUCCEEDED"] * 4
+    # Its call was marked, and the far side does not honour the key.
+    assert world.status("called") == "UNKNOWN"
+    assert world.called("called") == 0
+    # Votes were no entries then: the other one is asked for again.
+    assert world.status("voted") == "AWAITING_APPROVAL"
+    world.assert_sound()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_the_version_that_wrote_it_is_refused_every_write_afterwards(new_place: NewPlace, kind: str) -> None:
+    source, _ = moved(new_place, kind, "sqlite")
+
+    connection: Any = sqlite3.connect(source.path) if kind == "sqlite" else psycopg.connect(source.where)
+    with closing(connection), pytest.raises(REFUSED, match="was moved to"):
+        connection.execute("UPDATE attempts SET body = body")
+    with pytest.raises(InvalidInput, match="was moved"):
+        SqlStore.open(source.where)
