@@ -4,37 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from remit.core.gate.autonomy import StopScope
-from tests.entrypoints.http_world import ACME, EMAIL, NOTE, World, bounds
+from tests.entrypoints.http_world import ACME, EMAIL, NOTE, bounds
 
 from .conftest import Looker, text_of
 
 Look = Callable[..., Looker]
 
 
-def card(page: Page, name: str) -> Any:
+def card(page, name):
     return page.locator(f'[data-card="{name}"]')
 
 
-def approve(page: Page, name: str) -> Any:
+def approve(page, name):
     return card(page, name).get_by_role("button", name="Approve")
 
 
-def shown(page: Page) -> list[str]:
+def shown(page):
     return page.locator("[data-card]").evaluate_all("cards => cards.map(card => card.dataset.card)")
 
 
-def submit(world: World, name: str, day: int = 20, **changes: Any) -> Any:
+def submit(world, name, day=20, **changes):
     """It waits for a person; the lower the day, the sooner it expires."""
     return world.submit(name, action_type=EMAIL, expires_at=datetime(2030, 1, day, tzinfo=UTC), **changes)
 
 
-def status(world: World, *names: str) -> list[str]:
+def status(world, *names):
     return [world.remit.status(ACME, name)["status"] for name in names]
 
 
@@ -219,7 +218,7 @@ def test_a_group_has_as_many_pages_as_it_needs(look, world):
 # --- what is shown is what runs ---
 
 
-def row(page: Page, path: str) -> Any:
+def row(page, path):
     return card(page, "i-1").locator("tr", has=page.locator(f"bdi:text-is({path!r})")).locator("td")
 
 

@@ -4,7 +4,6 @@ import os
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
 import psycopg
 import pytest
@@ -19,13 +18,13 @@ from remit.testing.samples import counted, counting, make_object, putting
 ANYWHERE = "postgresql://ann:secret@db.example.com/remit"
 
 
-def execute(url: str, statement: str) -> list[Any]:
+def execute(url, statement):
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
 
-def writer_of(there: Any) -> Any:
+def writer_of(there):
     """The driver's connection that writes."""
     return there._writer._connected().connection.driver_connection
 
@@ -70,7 +69,7 @@ def test_a_session_that_the_server_ends_for_its_time_is_replaced_and_its_unit_as
     driver.commit()
     unit, session, asked = counting(), driver.info.backend_pid, []
 
-    def decide(snapshot: Any) -> Any:
+    def decide(snapshot):
         asked.append(1)
         if len(asked) == 1:
             # PostgreSQL does not take the end of a pipeline for the beginning of idleness.

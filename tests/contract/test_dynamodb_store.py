@@ -2,10 +2,10 @@
 
 import pytest
 
-from remit.testing.store_contract import OpenIt, StoreContract
+from remit.testing.store_contract import StoreContract
 
 
 class TestDynamoStore(StoreContract):
     @pytest.fixture
-    def open_it(self, open_store) -> OpenIt:
+    def open_it(self, open_store):
         return lambda: open_store("dynamodb")

@@ -2,12 +2,12 @@
 
 import pytest
 
-from remit.testing.store_contract import OpenIt, StoreContract
+from remit.testing.store_contract import StoreContract
 
 
 class TestMemoryStore(StoreContract):
     durable = False
 
     @pytest.fixture
-    def open_it(self, open_store) -> OpenIt:
+    def open_it(self, open_store):
         return lambda: open_store("memory")

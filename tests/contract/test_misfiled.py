@@ -23,7 +23,7 @@ def sql(request, open_store):
     world.queued("waits")
     url = request.getfixturevalue(f"{request.param}_url")
 
-    def execute(statement: str) -> None:
+    def execute(statement):
         if request.param == "sqlite":
             file = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
             file.execute(statement)
@@ -36,7 +36,7 @@ def sql(request, open_store):
     return world, execute
 
 
-def told(world: World) -> list[str]:
+def told(world):
     return list(world.inner.misfiled(TENANT))
 
 

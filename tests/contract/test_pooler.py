@@ -6,10 +6,8 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -18,7 +16,7 @@ import sqlalchemy
 from remit.core.errors import InvalidInput
 from remit.stores.sql import SqlStore, migrate
 from remit.testing.samples import counted, counting
-from remit.testing.store_contract import OpenIt, StoreContract
+from remit.testing.store_contract import StoreContract
 
 SESSIONS = {"transaction": 3, "session": 50}
 """How many the pooler keeps to the server. By transaction they are fewer than its clients, so that they take turns."""
@@ -36,7 +34,7 @@ default_pool_size = {sessions}
 
 
 @pytest.fixture(scope="module", params=sorted(SESSIONS))
-def pooler(request: Any, postgres_server: str) -> Iterator[str]:
+def pooler(request, postgres_server):
     """The URL of a PgBouncer before the server, in one of its modes."""
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
@@ -65,7 +63,7 @@ def pooler(request: Any, postgres_server: str) -> Iterator[str]:
                 process.terminate()
 
 
-def _user(server: str) -> list[str]:
+def _user(server):
     """It does not run as root; the server's socket is open to its owner."""
     if os.geteuid() != 0:
         return []
@@ -73,13 +71,13 @@ def _user(server: str) -> list[str]:
     return ["-u", host.owner() if host.is_dir() else "nobody"]
 
 
-def _target(server: str) -> str:
+def _target(server):
     info = psycopg.conninfo.conninfo_to_dict(server)
     wanted = {name: info[name] for name in ("host", "port", "user", "password") if info.get(name)}
     return " ".join(f"{name}={value}" for name, value in wanted.items())
 
 
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(url, process, log):
     for _ in range(50):
         with suppress(psycopg.OperationalError), psycopg.connect(url, connect_timeout=2):
             return
@@ -89,7 +87,7 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise RuntimeError(f"pgbouncer does not answer: {log.read_text()}")
 
 
-def through(pooler: str, url: str) -> str:
+def through(pooler, url):
     """The database of `url`, by way of the pooler."""
     database = sqlalchemy.make_url(url).database
     return sqlalchemy.make_url(pooler).set(database=database).render_as_string(hide_password=False)
@@ -98,10 +96,10 @@ def through(pooler: str, url: str) -> str:
 @pytest.mark.parametrize("pooler", ["transaction"], indirect=True)
 class TestPooledStore(StoreContract):
     @pytest.fixture
-    def open_it(self, pooler: str, postgres_url: str) -> Iterator[OpenIt]:
+    def open_it(self, pooler, postgres_url):
         opened: list[SqlStore] = []
 
-        def open_() -> SqlStore:
+        def open_():
             opened.append(SqlStore.open(through(pooler, postgres_url)))
             return opened[-1]
 
@@ -120,7 +118,7 @@ def test_the_schema_is_made_through_it(pooler, empty_postgres_url):
 def test_many_stores_share_its_few_sessions_and_lose_nothing(pooler, postgres_url):
     stores = [SqlStore.open(through(pooler, postgres_url)) for _ in range(3)]
 
-    def count(store: SqlStore) -> None:
+    def count(store):
         for _ in range(20):
             store.transact([counting()])
             counted(store)

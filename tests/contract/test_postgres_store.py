@@ -9,13 +9,13 @@ import pytest
 from remit.ports import UnitOfWork, Writes
 from remit.stores.sql import SqlStore
 from remit.testing.samples import TENANT, appending, make_entry, make_object, putting
-from remit.testing.store_contract import OpenIt, StoreContract
+from remit.testing.store_contract import StoreContract
 from tests.waiting import PATIENCE_S, ended
 
 
 class TestPostgresStore(StoreContract):
     @pytest.fixture
-    def open_it(self, open_store) -> OpenIt:
+    def open_it(self, open_store):
         return lambda: open_store("postgres")
 
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import pytest
 
-from remit.ports import DELIVERED, REFUSED, UNCONFIRMED, Message, Receipt
+from remit.ports import DELIVERED, REFUSED, UNCONFIRMED, Receipt
 from remit.testing.publisher_contract import Fate, SendingPublisherContract
 
 
 class SmallBus:
     """Takes lists of at most ten and answers one line a message, `ok`, `no …` or `later`; or breaks."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.script: deque[Fate] = deque()
         self.taken: list[str] = []
 
-    def put(self, messages: Sequence[Message]) -> list[str]:
+    def put(self, messages):
         assert 0 < len(messages) <= 10
         fates = [self.script.popleft() if self.script else "accepted" for _ in messages]
         if "unreachable" in fates:
@@ -36,14 +34,14 @@ class SmallBus:
 class Sound:
     """As short as one that keeps the contract can be."""
 
-    def __init__(self, bus: SmallBus) -> None:
+    def __init__(self, bus):
         self.bus = bus
 
-    def send(self, messages: Sequence[Message]) -> list[Receipt]:
+    def send(self, messages):
         lists = [messages[first : first + 10] for first in range(0, len(messages), 10)]
         return [receipt for some in lists for receipt in self._ten(some)]
 
-    def _ten(self, messages: Sequence[Message]) -> list[Receipt]:
+    def _ten(self, messages):
         try:
             answers = self.bus.put(messages)
         except OSError as error:
@@ -52,27 +50,27 @@ class Sound:
             return [Receipt(UNCONFIRMED, "no answer to rely on")] * len(messages)
         return [self._receipt(answer) for answer in answers]
 
-    def _receipt(self, answer: str) -> Receipt:
+    def _receipt(self, answer):
         if answer.startswith("no "):
             return Receipt(REFUSED, answer)
         return Receipt(DELIVERED if answer == "ok" else UNCONFIRMED, answer)
 
 
 class Bench:
-    def __init__(self, publisher: Callable[[SmallBus], Any]) -> None:
+    def __init__(self, publisher):
         self.bus = SmallBus()
         self.publisher = publisher(self.bus)
 
-    def meet(self, *fates: Fate) -> None:
+    def meet(self, *fates):
         self.bus.script.extend(fates)
 
-    def arrived(self) -> list[str]:
+    def arrived(self):
         return self.bus.taken
 
 
 class TestASoundSender(SendingPublisherContract):
     @pytest.fixture
-    def bus(self) -> Bench:
+    def bus(self):
         return Bench(Sound)
 
 
@@ -82,7 +80,7 @@ class TestASoundSender(SendingPublisherContract):
 class BelievesTheCall(Sound):
     """The call came back, so everything was delivered."""
 
-    def _ten(self, messages: Sequence[Message]) -> list[Receipt]:
+    def _ten(self, messages):
         self.bus.put(messages)
         return [Receipt(DELIVERED)] * len(messages)
 
@@ -90,27 +88,27 @@ class BelievesTheCall(Sound):
 class TakesSilenceForNo(Sound):
     """What was not confirmed is given back, although it may run."""
 
-    def _receipt(self, answer: str) -> Receipt:
+    def _receipt(self, answer):
         return Receipt(DELIVERED if answer == "ok" else REFUSED, answer)
 
 
 class TellsOnlyWhatWentWrong(Sound):
-    def send(self, messages: Sequence[Message]) -> list[Receipt]:
+    def send(self, messages):
         return [receipt for receipt in super().send(messages) if receipt.outcome != DELIVERED]
 
 
 class SortsItsReceipts(Sound):
-    def send(self, messages: Sequence[Message]) -> list[Receipt]:
+    def send(self, messages):
         return sorted(super().send(messages), key=lambda receipt: receipt.outcome)
 
 
 class SendsAllInOneCall(Sound):
-    def send(self, messages: Sequence[Message]) -> list[Receipt]:
+    def send(self, messages):
         return self._ten(messages)
 
 
 class KeepsTheReasonToItself(Sound):
-    def _receipt(self, answer: str) -> Receipt:
+    def _receipt(self, answer):
         return Receipt(super()._receipt(answer).outcome)
 
 

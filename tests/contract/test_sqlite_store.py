@@ -7,12 +7,12 @@ import pytest
 
 from remit.stores.sql import SqlStore
 from remit.testing.samples import TENANT, appending, make_entry
-from remit.testing.store_contract import OpenIt, StoreContract
+from remit.testing.store_contract import StoreContract
 
 
 class TestSqliteStore(StoreContract):
     @pytest.fixture
-    def open_it(self, open_store) -> OpenIt:
+    def open_it(self, open_store):
         return lambda: open_store("sqlite")
 
 

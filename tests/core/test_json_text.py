@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from remit.core.json_text import MOST_DEPTH, MOST_PARTS, NotJson, read_json
     "value",
     [None, True, 0, -1.5, 1e300, "", "é\u2028😀", [], {}, [[]], {"a": [{"b": None}]}, {"": {"": 1}}],
 )
-def test_what_any_reader_takes_alike_is_read(value: Any) -> None:
+def test_what_any_reader_takes_alike_is_read(value):
     for ascii_only in (True, False):
         text = json.dumps(value, ensure_ascii=ascii_only)
 
@@ -34,14 +33,14 @@ def test_what_any_reader_takes_alike_is_read(value: Any) -> None:
         ('{"' + "k" * 500 + '": 1, "' + "k" * 500 + '": 2}', "k" * 100),
     ],
 )
-def test_a_name_that_stands_twice_in_one_object_is_refused_by_that_name(text: str, name: str) -> None:
+def test_a_name_that_stands_twice_in_one_object_is_refused_by_that_name(text, name):
     with pytest.raises(InvalidInput, match="stands twice") as refused:
         read_json(text)
 
     assert refused.value.field == name
 
 
-def test_one_name_in_two_objects_is_not_twice() -> None:
+def test_one_name_in_two_objects_is_not_twice():
     assert read_json('[{"a": 1}, {"a": {"a": 2}}]') == [{"a": 1}, {"a": {"a": 2}}]
 
 
@@ -67,17 +66,17 @@ def test_one_name_in_two_objects_is_not_twice() -> None:
         '"a"'.encode("utf-16"),
     ],
 )
-def test_what_is_no_json_in_utf_8_is_refused(text: Any) -> None:
+def test_what_is_no_json_in_utf_8_is_refused(text):
     with pytest.raises(NotJson):
         read_json(text)
 
 
-def test_a_whole_surrogate_pair_and_an_escaped_backslash_are_text() -> None:
+def test_a_whole_surrogate_pair_and_an_escaped_backslash_are_text():
     assert read_json('["\\ud83d\\ude00", "\\\\ud83d"]') == ["😀", "\\ud83d"]
 
 
 @pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
-def test_nesting_has_an_end(start: str, end: str) -> None:
+def test_nesting_has_an_end(start, end):
     levels = MOST_DEPTH // (1 + len(end) // 2)
 
     read_json(start * levels + "1" + end * levels)
@@ -87,7 +86,7 @@ def test_nesting_has_an_end(start: str, end: str) -> None:
             read_json(start * more + "1" + end * more)
 
 
-def test_more_values_than_anybody_needs_are_refused_before_they_are_made() -> None:
+def test_more_values_than_anybody_needs_are_refused_before_they_are_made():
     with pytest.raises(InvalidInput, match="values"):
         read_json("[" + "0," * MOST_PARTS + "0]")
 

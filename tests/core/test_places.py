@@ -11,7 +11,7 @@ from remit.core.execution.places import Places
 OF_TOOL = 8
 
 
-def filled(*wanting: tuple[str, str]) -> Places:
+def filled(*wanting):
     """Each in its turn takes all that it finds."""
     places = Places(OF_TOOL)
     for tool in wanting:

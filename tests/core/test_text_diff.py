@@ -15,7 +15,7 @@ from remit.core.gate.text_diff import MOST_LINES, lines_of, text_diff
 texts = st.lists(st.sampled_from(["a", "b", "c", ""]), max_size=12).map("\n".join)
 
 
-def applied(before: list[str], diff: list[str]) -> list[str]:
+def applied(before, diff):
     """What the hunks make of a text, each taken where it says that it stands."""
     after, place = [], 0
     for line in diff:
@@ -58,7 +58,7 @@ def test_another_sign_in_the_place_of_a_line_s_end_is_a_change(sign):
     assert list(text_diff(f"// a{sign}b\n", "// a\nb\n", context=1)) != []
 
 
-def shuffled(lines: list[str], seed: int) -> str:
+def shuffled(lines, seed):
     return "\n".join(random.Random(seed).sample(lines, len(lines)))
 
 

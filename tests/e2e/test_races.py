@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -18,7 +18,7 @@ from remit.core.records import case_key, chain_key
 from remit.entrypoints.server.worker import work
 from remit.flow.publish import IntentRef, publish_sent
 from remit.flow.reconcile import expire
-from remit.ports import REFUSED, Message, Receipt
+from remit.ports import REFUSED, Receipt
 from tests.waiting import PATIENCE_S
 
 TENANT, ACCOUNT = "acme", "north"
@@ -32,38 +32,38 @@ Job = Callable[..., Any]
 class Rivals:
     """Two processes; each runs the job it is given as soon as the other one is ready too."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         barrier = SPAWN.Barrier(2)
         self._processes = [
             ProcessPoolExecutor(1, mp_context=SPAWN, initializer=_meet_at, initargs=(barrier,)) for _ in range(2)
         ]
 
-    def run(self, jobs: Sequence[Job], *arguments: Any) -> list[Any]:
+    def run(self, jobs, *arguments):
         """What the two jobs answered. Each is called with the `arguments`."""
         running = [process.submit(job, *arguments) for process, job in zip(self._processes, jobs, strict=True)]
         return [answer.result(PATIENCE_S) for answer in running]
 
-    def close(self) -> None:
+    def close(self):
         for process in self._processes:
             process.shutdown()
 
 
 @pytest.fixture(scope="module")
-def rivals() -> Iterator[Rivals]:
+def rivals():
     rivals = Rivals()
     yield rivals
     rivals.close()
 
 
 @pytest.fixture(params=["sqlite_url", "postgres_url"])
-def url(request: pytest.FixtureRequest) -> str:
+def url(request):
     """The URL of an empty database, of each kind in turn."""
     found: str = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture
-def remit(url: str) -> Iterator[Remit]:
+def remit(url):
     with Remit.open(url) as remit:
         yield remit
 
@@ -171,19 +171,19 @@ def test_processes_that_open_one_fresh_database_at_once_carry_out_what_both_were
 class _Refusing:
     """A bus that takes nothing."""
 
-    def send(self, messages: Sequence[Message]) -> list[Receipt]:
+    def send(self, messages):
         return [Receipt(REFUSED, "no such bus")] * len(messages)
 
 
 _barrier: Any = None
 
 
-def _meet_at(barrier: Any) -> None:
+def _meet_at(barrier):
     global _barrier
     _barrier = barrier
 
 
-def _together(items: Sequence[Any], act: Callable[[Any], Any]) -> list[Any]:
+def _together(items, act):
     """`act` on each item, every time when the other process is there too."""
     answers = []
     for item in items:
@@ -192,43 +192,43 @@ def _together(items: Sequence[Any], act: Callable[[Any], Any]) -> list[Any]:
     return answers
 
 
-def _gate_each(url: str, names: list[str]) -> list[GateAnswer]:
+def _gate_each(url, names):
     with Remit.open(url) as remit:
         return _together(names, lambda name: _gate(remit, name))
 
 
-def _gate_even(url: str, names: list[str]) -> list[GateAnswer]:
+def _gate_even(url, names):
     return _gate_each(url, names[::2])
 
 
-def _gate_odd(url: str, names: list[str]) -> list[GateAnswer]:
+def _gate_odd(url, names):
     return _gate_each(url, names[1::2])
 
 
-def _gate(remit: Remit, name: str) -> GateAnswer:
+def _gate(remit, name):
     (answer,) = remit.gate([GateRequest(name, TENANT, ACCOUNT)])
     assert isinstance(answer, GateAnswer)
     return answer
 
 
-def _approve_each(url: str, names: list[str]) -> list[str]:
+def _approve_each(url, names):
     with Remit.open(url) as remit:
         digests = {name: remit.intent(TENANT, name).digest for name in names}
         return _together(names, lambda n: _told(lambda: remit.approve(TENANT, n, by="bob", digest=digests[n])))
 
 
-def _reject_each(url: str, names: list[str]) -> list[str]:
+def _reject_each(url, names):
     with Remit.open(url) as remit:
         return _together(names, lambda name: _told(lambda: remit.reject(TENANT, name, by="carol")))
 
 
-def _approval_ids(url: str, names: list[str]) -> list[str]:
+def _approval_ids(url, names):
     with Remit.open(url) as remit:
         digests = {name: remit.intent(TENANT, name).digest for name in names}
         return _together(names, lambda n: remit.approve(TENANT, n, by="bob", digest=digests[n]).approval_id)
 
 
-def _told(act: Callable[[], Any]) -> str:
+def _told(act):
     """An error of ours does not cross to another process; its name does."""
     try:
         act()
@@ -237,13 +237,13 @@ def _told(act: Callable[[], Any]) -> str:
     return "done"
 
 
-def _start_each(url: str, names: list[str]) -> list[bool]:
+def _start_each(url, names):
     with Remit.open(url) as remit:
         events = {name: _event(remit, name) for name in names}
         return _together(names, lambda name: remit.executor(f"w/{name}").start(events[name]) is not None)
 
 
-def _event(remit: Remit, name: str) -> dict[str, Any]:
+def _event(remit, name):
     chain_at = chain_key(TENANT, name)
     history = remit.context.store.read([chain_at]).get(chain_at)
     assert history is not None
@@ -253,57 +253,57 @@ def _event(remit: Remit, name: str) -> dict[str, Any]:
     return data
 
 
-def _refuse_each(url: str, names: list[str]) -> list[bool]:
+def _refuse_each(url, names):
     with Remit.open(url) as remit:
 
-        def refuse(name: str) -> bool:
+        def refuse(name):
             (answer,) = publish_sent(remit.context, _Refusing(), [IntentRef(TENANT, name)], remit.now())
             return answer == "released"
 
         return _together(names, refuse)
 
 
-def _expire_each(url: str, names: list[str]) -> list[bool]:
+def _expire_each(url, names):
     # What expires tomorrow has expired for a process whose clock is ahead.
     ahead = timedelta(days=2)
     with Remit.open(url) as remit:
         cases = {name: remit.context.store.read([at]).get(at) for name in names for at in [case_key(TENANT, name)]}
 
-        def expire_one(name: str) -> bool:
+        def expire_one(name):
             (answer,) = expire(remit.context, [cases[name]], remit.now() + ahead)
             return answer is True
 
         return _together(names, expire_one)
 
 
-def _apply_even(url: str) -> list[tuple[int, int]]:
+def _apply_even(url):
     return _apply_each(url, range(0, 2 * ROUNDS, 2))
 
 
-def _apply_odd(url: str) -> list[tuple[int, int]]:
+def _apply_odd(url):
     return _apply_each(url, range(1, 2 * ROUNDS, 2))
 
 
-def _apply_each(url: str, limits: Sequence[int]) -> list[tuple[int, int]]:
+def _apply_each(url, limits):
     """The number that each change got, and the limit that it set."""
     with Remit.open(url) as remit:
 
-        def apply(limit: int) -> tuple[int, int]:
+        def apply(limit):
             _, after = remit.apply(_bounds(budget={"max_autonomous_per_day": limit}), by="ann")
             return after.config_sequence, limit
 
         return _together(limits, apply)
 
 
-def _open_and_work_even(url: str) -> list[str]:
+def _open_and_work_even(url):
     return _open_and_work(url, range(0, 2 * ROUNDS, 2))
 
 
-def _open_and_work_odd(url: str) -> list[str]:
+def _open_and_work_odd(url):
     return _open_and_work(url, range(1, 2 * ROUNDS, 2))
 
 
-def _open_and_work(url: str, numbers: Sequence[int]) -> list[str]:
+def _open_and_work(url, numbers):
     """The status of each execution that this process ended."""
     _barrier.wait(PATIENCE_S)
     done: list[str] = []
@@ -318,7 +318,7 @@ def _open_and_work(url: str, numbers: Sequence[int]) -> list[str]:
 # --- what the tests set up and see ---
 
 
-def _bounds(types: Sequence[str] = ("ADD_NOTE",), budget: dict[str, Any] | None = None) -> dict[str, Any]:
+def _bounds(types=("ADD_NOTE",), budget=None):
     tool = {"connector": "internal", "operation": "create_note"}
     return {
         "tenant": TENANT,
@@ -329,7 +329,7 @@ def _bounds(types: Sequence[str] = ("ADD_NOTE",), budget: dict[str, Any] | None 
     }
 
 
-def _proposal(number: int, action_type: str = "ADD_NOTE", **changes: Any) -> dict[str, Any]:
+def _proposal(number, action_type="ADD_NOTE", **changes):
     return {
         "action_intent_id": f"i-{number:02}",
         "tenant_id": TENANT,
@@ -345,13 +345,13 @@ def _proposal(number: int, action_type: str = "ADD_NOTE", **changes: Any) -> dic
 
 
 def _propose(
-    remit: Remit,
-    count: int,
+    remit,
+    count,
     *,
-    types: Sequence[str] = ("ADD_NOTE",),
-    budget: dict[str, Any] | None = None,
-    **changes: Any,
-) -> list[str]:
+    types=("ADD_NOTE",),
+    budget=None,
+    **changes,
+):
     """Sets bounds and stores so many intents, of each type in turn; their ids."""
     remit.apply(_bounds(types, budget), by="ann")
     stored = remit.propose([_proposal(n, types[n // 2 % len(types)], **changes) for n in range(count)])
@@ -359,7 +359,7 @@ def _propose(
     return [f"i-{number:02}" for number in range(count)]
 
 
-def _submit_unpublished(remit: Remit) -> list[str]:
+def _submit_unpublished(remit):
     """Approved by policy, charged, and not yet published."""
     tomorrow = remit.now() + timedelta(days=1)
     names = _propose(remit, ROUNDS, expires_at=tomorrow.isoformat())
@@ -367,9 +367,7 @@ def _submit_unpublished(remit: Remit) -> list[str]:
     return names
 
 
-def _assert_started_or_released(
-    remit: Remit, names: list[str], started: list[bool], released: list[bool], *, otherwise: str
-) -> None:
+def _assert_started_or_released(remit, names, started, released, *, otherwise):
     assert [sorted(pair) for pair in zip(started, released, strict=True)] == [[False, True]] * ROUNDS
     expected = ["RUNNING" if answer else otherwise for answer in started]
     assert [remit.status(TENANT, name)["status"] for name in names] == expected
@@ -379,21 +377,21 @@ def _assert_started_or_released(
     _assert_sound(remit)
 
 
-def _verdict(answer: GateAnswer) -> dict[str, Any]:
+def _verdict(answer):
     """What is answered, however far its publication was when it was asked for."""
     return asdict(replace(answer, already_published=False, reserved=False, status=None, approval=None))
 
 
-def _used(remit: Remit) -> dict[str, Any]:
+def _used(remit):
     (account,) = remit.usage(TENANT, account_id=ACCOUNT)["accounts"]
     return dict(account)
 
 
-def _entries(remit: Remit, names: Sequence[str], event_type: str) -> list[int]:
+def _entries(remit, names, event_type):
     """How often each intent's chain tells of such an event."""
     return [sum(entry["event_type"] == event_type for entry in remit.ledger(TENANT, name)) for name in names]
 
 
-def _assert_sound(remit: Remit) -> None:
+def _assert_sound(remit):
     report = remit.verify(TENANT)
     assert report.ok, [str(finding) for finding in report.findings]

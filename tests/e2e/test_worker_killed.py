@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from remit import Remit
 from remit.core.errors import NotAnApproval
 from remit.core.execution.approval import approved_event
-from remit.core.execution.outcome import LEASE_MARGIN, ExecutionAttempt
+from remit.core.execution.outcome import LEASE_MARGIN
 from remit.core.records import CASE, case_key, chain_key
 from remit.flow import execute
 from tests.e2e.processes import HoldingCrm, Process, Worker
@@ -28,33 +26,33 @@ SHORT = {"lease_margin_s": 1.0}
 
 
 @pytest.fixture(autouse=True)
-def consent(monkeypatch: pytest.MonkeyPatch) -> None:
+def consent(monkeypatch):
     """An operator's, who lets workers call far sides on this machine."""
     monkeypatch.setenv("REMIT_PRIVATE_HOSTS", "127.0.0.1")
 
 
 @pytest.fixture(params=["sqlite_url", "postgres_url"])
-def url(request: pytest.FixtureRequest) -> str:
+def url(request):
     """The URL of an empty database, of each kind in turn."""
     found: str = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture
-def remit(url: str) -> Iterator[Remit]:
+def remit(url):
     with Remit.open(url) as remit:
         yield remit
 
 
 @pytest.fixture
-def crm() -> Iterator[HoldingCrm]:
+def crm():
     """A far side that honours the key."""
     with HoldingCrm.start() as crm:
         yield crm
 
 
 @pytest.fixture
-def forgetful_crm() -> Iterator[HoldingCrm]:
+def forgetful_crm():
     """A far side that acts as often as it is asked."""
     with HoldingCrm.start(honours_key=False) as crm:
         yield crm
@@ -208,7 +206,7 @@ def test_a_worker_that_is_asked_to_end_finishes_what_it_began(url, remit, forget
 # --- what the tests do and see ---
 
 
-def _set_bounds(remit: Remit, crm: HoldingCrm, timeout_s: float = TIMEOUT_S) -> None:
+def _set_bounds(remit, crm, timeout_s=TIMEOUT_S):
     tool = {
         "connector": "http",
         "method": "POST",
@@ -231,7 +229,7 @@ def _set_bounds(remit: Remit, crm: HoldingCrm, timeout_s: float = TIMEOUT_S) -> 
     )
 
 
-def _submit(remit: Remit, *names: str, **changes: Any) -> None:
+def _submit(remit, *names, **changes):
     proposals = [
         {
             "action_intent_id": name,
@@ -252,12 +250,12 @@ def _submit(remit: Remit, *names: str, **changes: Any) -> None:
 
 
 @contextmanager
-def _two_workers(url: str, **options: Any) -> Iterator[list[Worker]]:
+def _two_workers(url, **options):
     with Worker.working(url, **options) as first, Worker.working(url, **options) as second:
         yield [first, second]
 
 
-def _kill_the_holder(remit: Remit, name: str, workers: list[Worker]) -> tuple[Worker, float]:
+def _kill_the_holder(remit, name, workers):
     """Answers the one that is left, and how long the other one's lease still held when it died."""
     attempt = _attempt(remit, name)
     holder = attempt.holder.split("/")[0]
@@ -267,24 +265,24 @@ def _kill_the_holder(remit: Remit, name: str, workers: list[Worker]) -> tuple[Wo
     return survivor, (attempt.lease_until - datetime.now(UTC)).total_seconds()
 
 
-def _attempt(remit: Remit, name: str) -> ExecutionAttempt:
+def _attempt(remit, name):
     case_at = case_key(TENANT, name)
     case = remit.context.store.read([case_at]).get(case_at)
     assert case is not None and case.attempt is not None
     return case.attempt
 
 
-def _outcome(remit: Remit, name: str) -> tuple[str, int]:
+def _outcome(remit, name):
     outcome = remit.status(TENANT, name)["outcome"]
     return outcome["status"], outcome["attempt_count"]
 
 
-def _assert_sound(remit: Remit) -> None:
+def _assert_sound(remit):
     report = remit.verify(TENANT)
     assert report.ok, [str(finding) for finding in report.findings]
 
 
-def _deliver_again(remit: Remit, name: str, **changes: Any) -> Any:
+def _deliver_again(remit, name, **changes):
     """Carry out the approval's event once more, with `changes`, as an engine that carries events would."""
     chain_at = chain_key(TENANT, name)
     history = remit.context.store.read([chain_at]).get(chain_at)
@@ -296,7 +294,7 @@ def _deliver_again(remit: Remit, name: str, **changes: Any) -> Any:
     return execute.run(executor, data, lambda function, *given: function(*given), time.sleep)
 
 
-def _runs(remit: Remit) -> list[tuple[str, int]]:
+def _runs(remit):
     """Which worker holds each execution, or held it last, and how many calls it has marked."""
     attempts = [case.attempt for case in remit.context.store.scan(CASE, TENANT) if case.attempt]
     return [(attempt.holder.split("/")[0], attempt.attempt_count) for attempt in attempts]

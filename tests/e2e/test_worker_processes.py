@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -19,25 +17,25 @@ TENANT = "acme"
 
 
 @pytest.fixture(autouse=True)
-def consent(monkeypatch: pytest.MonkeyPatch) -> None:
+def consent(monkeypatch):
     """An operator's, who lets workers call far sides on this machine."""
     monkeypatch.setenv("REMIT_PRIVATE_HOSTS", "127.0.0.1")
 
 
 @pytest.fixture
-def crm() -> Iterator[HoldingCrm]:
+def crm():
     with HoldingCrm.start() as crm:
         yield crm
 
 
 @pytest.fixture
-def remit(sqlite_url: str, crm: HoldingCrm) -> Iterator[Remit]:
+def remit(sqlite_url, crm):
     with Remit.open(sqlite_url) as remit:
         remit.apply(_bounds(crm), by="ann")
         yield remit
 
 
-def _bounds(crm: HoldingCrm) -> dict[str, Any]:
+def _bounds(crm):
     tool = {"connector": "http", "method": "POST", "url": f"{crm.url}/notes", "body": "{parameters}"}
     return {
         "tenant": TENANT,
@@ -49,18 +47,18 @@ def _bounds(crm: HoldingCrm) -> dict[str, Any]:
     }
 
 
-def _submit(remit: Remit, *names: str) -> None:
+def _submit(remit, *names):
     plain = {"tenant_id": TENANT, "account_id": "a-1", "action_type": "NOTE", "confidence_score": 0.9}
     target = {"entity_type": "contact", "entity_id": "c-1"}
     remit.submit([{**plain, "action_intent_id": name, "target": target, "proposed_by": "agent"} for name in names])
 
 
-def _workers(of: Process) -> list[int]:
+def _workers(of):
     told = subprocess.run(["ps", "-o", "pid=", "--ppid", str(of.pid)], capture_output=True, text=True, check=False)
     return [int(line) for line in told.stdout.split()]
 
 
-def _gone(pid: int) -> bool:
+def _gone(pid):
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

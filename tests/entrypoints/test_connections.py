@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,16 +35,16 @@ LIMITS = ConnectionLimits(
 class App:
     """Answers with what it read; `/slow` once it is `released`, `/large` with more than a socket takes in."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.released, self.asked = threading.Event(), 0
         self.server: Any = None
         self.state = type("State", (), {"streams": type("None", (), {"close": staticmethod(lambda: None)})})
 
-    def serving(self) -> int:
+    def serving(self):
         """How many connections its server has."""
         return len(self.server.server_state.connections)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
             await receive()
             await send({"type": "lifespan.startup.complete"})
@@ -71,12 +70,12 @@ class App:
 
 
 @contextmanager
-def server(limits: ConnectionLimits = LIMITS) -> Iterator[tuple[Callable[..., socket.socket], App]]:
+def server(limits=LIMITS):
     app, opened = App(), []
     with served(app, limits) as (url, app.server):
         port = int(url.rpartition(":")[2])
 
-        def connect(start: bytes = b"") -> socket.socket:
+        def connect(start=b""):
             connection = socket.create_connection(("127.0.0.1", port), timeout=10)
             opened.append(connection)
             connection.sendall(start)
@@ -90,7 +89,7 @@ def server(limits: ConnectionLimits = LIMITS) -> Iterator[tuple[Callable[..., so
                 connection.close()
 
 
-def heard(connection: socket.socket) -> bytes:
+def heard(connection):
     """All that comes until the server ends the connection."""
     said = b""
     try:
@@ -101,7 +100,7 @@ def heard(connection: socket.socket) -> bytes:
     return said
 
 
-def status(connection: socket.socket) -> int:
+def status(connection):
     """Of the next answer; 0 if the connection ends without one."""
     try:
         said = connection.recv(65_536)
@@ -262,15 +261,15 @@ def test_tls_that_does_not_begin_in_time_ends_the_connection(tmp_path, monkeypat
 class Held(LimitedProtocol):
     """A connection as its group sees it."""
 
-    def __init__(self, phase: Phase, since: float) -> None:
+    def __init__(self, phase, since):
         self.phase, self.since, self.dropped = phase, since, False
         self.cycle = None  # type: ignore[assignment]
 
-    def drop(self) -> None:
+    def drop(self):
         self.dropped = True
 
 
-def held(connections: Connections, address: str, *phases: Phase) -> list[Held]:
+def held(connections, address, *phases):
     made = [Held(phase, since) for since, phase in enumerate(phases)]
     for one in made:
         assert connections.add(one, address)

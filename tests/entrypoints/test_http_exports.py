@@ -5,23 +5,21 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 
 from remit.core.ledger.verification import Report
 from remit.core.values import PLATFORM
 from remit.entrypoints.web.settings import HttpSettings
-from tests.entrypoints.http_world import ACME, GLOBEX, World, http_world, person
+from tests.entrypoints.http_world import ACME, GLOBEX, http_world, person
 from tests.waiting import happened, until
 
 READERS = 16
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path):
     """A ledger larger than what the system takes in for a reader who does not read; shares that let many in."""
     settings = HttpSettings(most_exports=64, most_exports_of_tenant=64, most_exports_of_credential=64)
     with http_world(tmp_path, settings) as world:
@@ -30,7 +28,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def narrow(tmp_path: Path) -> Iterator[World]:
+def narrow(tmp_path):
     """Three places, two of them for one tenant, and one for one credential."""
     settings = HttpSettings(most_exports=3, most_exports_of_tenant=2, most_exports_of_credential=1)
     with http_world(tmp_path, settings) as world:
@@ -39,13 +37,13 @@ def narrow(tmp_path: Path) -> Iterator[World]:
         yield world
 
 
-def _fill(world: World, tenant: str) -> None:
+def _fill(world, tenant):
     for n in range(120):
         world.submit(f"i-{n}", tenant=tenant, parameters={"text": "x" * 60_000}, confidence_score=0.1)
 
 
 @contextmanager
-def _unread(world: World, authorization: str) -> Iterator[socket.socket]:
+def _unread(world, authorization):
     """An export of which nothing is read but its status."""
     host, port = world.url.removeprefix("http://").split(":")
     with socket.socket() as raw:
@@ -57,16 +55,16 @@ def _unread(world: World, authorization: str) -> Iterator[socket.socket]:
         yield raw
 
 
-def _status(raw: socket.socket) -> int:
+def _status(raw):
     return int(raw.recv(12).split()[1])
 
 
-def _export_status(client: object) -> int:
-    with client.stream("GET", "/v1/ledger/export") as response:  # type: ignore[attr-defined]  # an httpx client
+def _export_status(client):
+    with client.stream("GET", "/v1/ledger/export") as response:
         return int(response.status_code)
 
 
-def _others_are_served(world: World) -> None:
+def _others_are_served(world):
     assert world.client("approver", GLOBEX).get("/v1/queue").status_code == 200
     assert world.client(None).get("/readyz").status_code == 200
 
@@ -113,7 +111,7 @@ def test_a_download_beyond_a_tenants_half_makes_room_for_another_tenant(narrow, 
         assert [_status(raw) for raw in unread] == [200, 503]
 
 
-def _second_auditor(world: World):
+def _second_auditor(world):
     _, key = world.remit.create_key(GLOBEX, {"name": "second", "roles": ["auditor"]}, by="the test")
     client = world.client(None)
     client.headers["Authorization"] = f"Bearer {key}"
@@ -135,7 +133,7 @@ def test_an_export_that_makes_room_is_cut_off_where_its_reader_sees_it(tmp_path)
         assert not _whole(held[0])
 
 
-def _whole(raw: socket.socket) -> bool:
+def _whole(raw):
     read = bytearray()
     while piece := raw.recv(1 << 20):
         read += piece
@@ -153,7 +151,7 @@ def test_verification_gives_its_place_back_when_it_is_done(narrow):
 def test_a_verification_that_runs_holds_its_place(narrow, monkeypatch):
     begun, go_on = threading.Event(), threading.Event()
 
-    def slow(tenant_id: str) -> Report:
+    def slow(tenant_id):
         begun.set()
         happened(go_on, what="the end of the verification")
         return Report()

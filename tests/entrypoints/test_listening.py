@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import Any
 
 import pytest
 
@@ -41,7 +40,7 @@ def test_an_address_that_this_machine_has_not_is_named(host):
 
 
 def test_a_port_that_takes_further_rights_is_named(monkeypatch):
-    def refuse(*_: Any) -> None:
+    def refuse(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(listening, "_listening", refuse)

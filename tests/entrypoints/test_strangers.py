@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -22,20 +19,20 @@ from remit.entrypoints.web import reading_bodies
 from remit.entrypoints.web.limits import network_of
 from remit.entrypoints.web.reading_bodies import BodyAfterCaller
 from remit.entrypoints.web.settings import HttpSettings, settings_from
-from remit.entrypoints.web.shares import Full, OverShare, Place, Share, SharedPlaces
+from remit.entrypoints.web.shares import Full, OverShare, Share, SharedPlaces
 from remit.entrypoints.web.stream import Streams
-from tests.entrypoints.http_world import World, http_world, proposal
+from tests.entrypoints.http_world import http_world, proposal
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def shared(tmp_path_factory):
     """One server for the tests that change nothing that another looks at."""
     with http_world(tmp_path_factory.mktemp("shared")) as world:
         yield world
 
 
 @pytest.fixture
-def narrow(tmp_path: Path) -> Iterator[World]:
+def narrow(tmp_path):
     """Few sign-ins and few streams."""
     settings = HttpSettings(
         sign_ins_per_minute=5, most_streams=4, most_streams_of_tenant=3, most_streams_of_credential=2
@@ -44,7 +41,7 @@ def narrow(tmp_path: Path) -> Iterator[World]:
         yield world
 
 
-def _announced(world: World, path: str, *headers: str) -> bytes:
+def _announced(world, path, *headers):
     """The answer to a request whose body was announced and is never sent."""
     host, port = world.url.removeprefix("http://").split(":")
     lines = [f"POST {path} HTTP/1.1", f"Host: {host}:{port}", "Content-Length: 4000000", *headers, "", ""]
@@ -77,7 +74,7 @@ def test_every_route_that_takes_a_body_lets_its_caller_in_first(shared):
     assert [route.path for route in taking if not isinstance(_of(route), BodyAfterCaller)] == []
 
 
-def _of(context: Any) -> Any:
+def _of(context):
     return context if isinstance(context, APIRoute) else context.original_route
 
 
@@ -144,7 +141,7 @@ def test_a_body_in_pieces_has_the_same_limit(tmp_path):
 # --- signing in ---
 
 
-def _sign_in(world: World, key: str) -> int:
+def _sign_in(world, key):
     client = world.client(None)
     client.headers["Origin"] = world.url
     return client.post("/console/sign-in", data={"key": key}).status_code
@@ -185,11 +182,11 @@ def test_a_network_is_what_one_customer_has():
 # --- streams ---
 
 
-def _principal(tenant: str, name: str) -> Principal:
+def _principal(tenant, name):
     return Principal(name, tenant, frozenset({"approver"}))
 
 
-def _taken(places: SharedPlaces, tenant: str, name: str, gone: list[str]) -> Place:
+def _taken(places, tenant, name, gone):
     return places.take(_principal(tenant, name), lambda: gone.append(f"{tenant} {name}"))
 
 
@@ -227,7 +224,7 @@ def test_where_all_are_taken_the_tenant_with_the_most_gives_up_its_oldest():
 
 
 def test_a_stream_ends_for_another_tenant_s_sake_and_all_end_with_the_process():
-    async def play() -> None:
+    async def play():
         streams = Streams(Share(most=2, most_of_tenant=2, most_of_credential=1))
         first, second = (streams.enter(_principal("acme", name)) for name in ("ann", "bob"))
         third = streams.enter(_principal("globex", "zoe"))
@@ -242,14 +239,14 @@ def test_a_stream_ends_for_another_tenant_s_sake_and_all_end_with_the_process():
     asyncio.run(play())
 
 
-def _refused(streams: Streams, tenant: str, name: str) -> int:
+def _refused(streams, tenant, name):
     with pytest.raises(HTTPException) as refused:
         streams.enter(_principal(tenant, name))
     return refused.value.status_code
 
 
 def test_streams_of_one_credential_leave_others_theirs(narrow):
-    def opened(role: str, tenant: str = "acme") -> Any:
+    def opened(role, tenant="acme"):
         client = narrow.client(role, tenant)
         return client.send(client.build_request("GET", "/v1/stream"), stream=True)
 

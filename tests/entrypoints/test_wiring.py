@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -88,7 +87,7 @@ def test_a_closed_database_can_be_opened_again_and_holds_what_was_stored(tmp_pat
 
 
 def test_fresh_databases_that_one_process_opens_at_once_each_get_a_schema_of_their_own(tmp_path):
-    def open_and_use(number: int) -> int:
+    def open_and_use(number):
         with Remit.open(f"sqlite:///{tmp_path}/{number}.db") as remit:
             _, after = remit.apply(_bounds(), by="ann")
             return after.config_sequence
@@ -101,7 +100,7 @@ def test_fresh_databases_that_one_process_opens_at_once_each_get_a_schema_of_the
 
 def test_time_and_source_come_from_where_the_opener_says():
     class Standing:
-        def now(self) -> datetime:
+        def now(self):
             return datetime(2026, 3, 10, tzinfo=UTC)
 
     with Remit.open("memory://", clock=Standing(), event_source="acme.remit") as remit:
@@ -119,7 +118,7 @@ def test_an_own_connector_stands_beside_the_built_in_ones():
     class Fax:
         always_honours_key = False
 
-        def check(self, tool: dict[str, Any]) -> None:
+        def check(self, tool):
             if "number" not in tool:
                 raise InvalidInput("number", "is missing")
 
@@ -133,7 +132,7 @@ def test_an_own_connector_stands_beside_the_built_in_ones():
 # --- what tools may see ---
 
 
-def _secrets(listed: str, **environ: str) -> ListedSecrets:
+def _secrets(listed, **environ):
     return ListedSecrets.parse(environ, listed)
 
 
@@ -236,7 +235,7 @@ def test_with_publishing_off_an_approval_waits_for_another_process(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[set[str], list[Path]]]:
+def imported(tmp_path_factory):
     """The modules that asking for `Remit` loaded, and what it left behind in the directory it ran in."""
     directory = tmp_path_factory.mktemp("import")
     yield _python("from remit import Remit", directory), list(directory.iterdir())
@@ -260,7 +259,7 @@ SERVING = {"fastapi", "starlette", "uvicorn", "httpx", "httpcore", "boto3", "bot
 """What a command that reads a file has no use for."""
 
 
-def _run(*line: str) -> str:
+def _run(*line):
     """Code that runs one command line to its end."""
     return f"import sys; sys.argv[1:] = {list(line)}\nfrom remit.entrypoints.cli import app\napp(standalone_mode=False)"
 
@@ -302,7 +301,7 @@ def test_importing_any_door_creates_nothing(imported, tmp_path):
     assert imported[1] == list(tmp_path.iterdir()) == []
 
 
-def _python(code: str, cwd: Path) -> set[str]:
+def _python(code, cwd):
     """Run it in a fresh interpreter; the modules it had in the end."""
     told = subprocess.run(
         [
@@ -320,7 +319,7 @@ def _python(code: str, cwd: Path) -> set[str]:
     return set(told.stdout.split())
 
 
-def _bounds(**changes: Any) -> dict[str, Any]:
+def _bounds(**changes):
     tool = changes.get("tool", {"connector": "internal", "operation": "create_note"})
     return {
         "tenant": "acme",
@@ -331,7 +330,7 @@ def _bounds(**changes: Any) -> dict[str, Any]:
     }
 
 
-def _proposal(name: str, **changes: Any) -> dict[str, Any]:
+def _proposal(name, **changes):
     return {
         "action_intent_id": name,
         "tenant_id": "acme",

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Queue
-from typing import Any
 
 import pytest
 
@@ -14,7 +12,6 @@ from remit import Remit
 from remit.core.execution.outcome import CallResult
 from remit.core.execution.places import Places
 from remit.entrypoints.server.worker import work
-from remit.ports import Call
 from tests.waiting import ended, happened, received, until
 
 OF_TOOL = 2
@@ -26,18 +23,18 @@ class Far:
 
     always_honours_key = True
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.go_on = threading.Event()
         self.begun: Queue[str] = Queue()
         self.paused: Queue[str] = Queue()
 
-    def check(self, tool: dict[str, Any]) -> None:
+    def check(self, tool):
         """Anything goes."""
 
-    def map(self, tool: dict[str, Any], intent: Any) -> dict[str, Any]:
+    def map(self, tool, intent):
         return {}
 
-    def invoke(self, call: Call) -> CallResult:
+    def invoke(self, call):
         if call.intent.action_type == SLOW:
             self.begun.put(call.intent.action_intent_id)
             happened(self.go_on, what="the end of a slow call")
@@ -48,14 +45,14 @@ class Far:
 
 
 @pytest.fixture
-def far() -> Iterator[Far]:
+def far():
     far = Far()
     yield far
     far.go_on.set()
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
-def remit(request: pytest.FixtureRequest, far: Far) -> Iterator[Remit]:
+def remit(request, far):
     kind: str = request.param
     url = "memory://" if kind == "memory" else request.getfixturevalue(f"{kind}_url")
     with Remit.open(url, connectors={"far": far, "other": far}, environ={}) as remit:
@@ -64,7 +61,7 @@ def remit(request: pytest.FixtureRequest, far: Far) -> Iterator[Remit]:
         yield remit
 
 
-def _bounds(tenant: str) -> dict[str, Any]:
+def _bounds(tenant):
     of = {SLOW: "far", SHORT: "far", AGAIN: "far", OTHER: "other"}
     types = {
         name: {"risk_tier": "LOW", "tool": {"connector": connector, "timeout_s": 600, "max_attempts": 5}}
@@ -74,7 +71,7 @@ def _bounds(tenant: str) -> dict[str, Any]:
     return {**plain, "budget": {"max_autonomous_per_day": 1000}}
 
 
-def _submit(remit: Remit, tenant: str, action_type: str, count: int, name: str = "i") -> list[str]:
+def _submit(remit, tenant, action_type, count, name="i"):
     names = [f"{name}-{action_type}-{n}".lower() for n in range(count)]
     answers = remit.submit(
         [
@@ -95,7 +92,7 @@ def _submit(remit: Remit, tenant: str, action_type: str, count: int, name: str =
 
 
 @contextmanager
-def _working(remit: Remit, far: Far) -> Iterator[None]:
+def _working(remit, far):
     stop = threading.Event()
     worker = threading.Thread(target=work, args=(remit,), kwargs={"stop": stop, "concurrency": OF_TOOL})
     worker.start()
@@ -107,11 +104,11 @@ def _working(remit: Remit, far: Far) -> Iterator[None]:
         ended(worker)
 
 
-def _succeeded(remit: Remit, tenant: str, name: str) -> bool:
+def _succeeded(remit, tenant, name):
     return bool(remit.status(tenant, name)["status"] == "SUCCEEDED")
 
 
-def _begun(far: Far, count: int) -> None:
+def _begun(far, count):
     for _ in range(count):
         received(far.begun, what="a slow call")
 

@@ -28,10 +28,10 @@ from remit.core.records import (
 from remit.core.values import PLATFORM
 from remit.ports import UnitOfWork, Writes
 
-from .world import NOON, TENANT, TYPE, World, type_of
+from .world import NOON, TENANT, TYPE, type_of
 
 
-def write(world: World, key, record) -> None:
+def write(world, key, record):
     """As somebody who can write the database would, without an entry."""
 
     def change(_):
@@ -40,11 +40,11 @@ def write(world: World, key, record) -> None:
     world.inner.transact([UnitOfWork(reads=[key], decide=change)])
 
 
-def findings(world: World) -> list[str]:
+def findings(world):
     return [str(finding) for finding in world.app.verify(TENANT).findings]
 
 
-def assert_found(world: World, key, record, *said: str, invariant: int = 8) -> None:
+def assert_found(world, key, record, *said, invariant=8):
     """The altered record is found, and nothing is when it is put back."""
     before = world.record(key)
 
@@ -58,7 +58,7 @@ def assert_found(world: World, key, record, *said: str, invariant: int = 8) -> N
 
 
 @pytest.fixture
-def eventful(world: World) -> World:
+def eventful(world):
     """One done, one waiting, one approved by a person, one rejected, one running."""
     world.submit("done")
     world.work()

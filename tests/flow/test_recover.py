@@ -1,14 +1,12 @@
 """After a restore from a backup nothing runs again on a guess, on every store."""
 
-from collections.abc import Callable, Iterator
-
 import pytest
 
 from remit.core.ledger.verification import heads_of
 from remit.core.records import CHAIN_HEAD, THE_ONE, USAGE, Key
 
 from ..conftest import QUEUES_NOTHING
-from .backups import Restore, backups
+from .backups import backups
 from .test_live_rows import write
 from .world import TENANT, World
 
@@ -16,19 +14,19 @@ OPEN = ("running", "published", "reserved")
 
 
 @pytest.fixture
-def backup(request, world: World, store_kind: str) -> Iterator[Callable[[], Restore]]:
+def backup(request, world, store_kind):
     with backups(request, store_kind, world.inner) as take:
         yield take
 
 
 @pytest.fixture
-def restored(store_kind: str) -> Callable[[World, Restore], World]:
+def restored(store_kind):
     """A process over what was restored: the same clock, the same far side, nothing else."""
     sending = store_kind in QUEUES_NOTHING
     return lambda before, restore: World(restore, sending=sending, clock=before.clock, far=before.far)
 
 
-def begun(world: World) -> None:
+def begun(world):
     """One done, one whose call is under way, one published, one reserved, one that waits, one not decided."""
     world.submit("done")
     world.work()
@@ -40,7 +38,7 @@ def begun(world: World) -> None:
     world.propose("proposed")
 
 
-def executed_after_all(world: World) -> list[str]:
+def executed_after_all(world):
     """What the database forgets: everything runs. Answers the calls."""
     world.clock.pass_(minutes=5)
     world.settle()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import psycopg
 import pytest
@@ -34,7 +33,7 @@ PAIRS = [
 ]
 
 
-def world_in(place: Place, receiver: Receiver, tenant: str = ACME, **more: Any) -> World:
+def world_in(place, receiver, tenant=ACME, **more):
     return World(
         place.open,
         sending=not place.is_queue,
@@ -45,13 +44,13 @@ def world_in(place: Place, receiver: Receiver, tenant: str = ACME, **more: Any) 
     )
 
 
-def asked(receiver: Receiver) -> Counter[str]:
+def asked(receiver):
     """The intents about which people were asked, each as often as that."""
     letters = [letter.event["data"] for letter in receiver.letters]
     return Counter(item["action_intent_id"] for data in letters for item in data["items"] if item["action_intent_id"])
 
 
-def half_followed(place: Place, receiver: Receiver) -> World:
+def half_followed(place, receiver):
     """
     Of one tenant some is told, some about to be and some not met yet; of another, which asks to be told after all that,
     nothing was ever met.
@@ -85,8 +84,8 @@ def half_followed(place: Place, receiver: Receiver) -> World:
 
 @pytest.mark.parametrize(("from_kind", "to_kind"), PAIRS)
 def test_what_was_not_told_nor_counted_before_is_told_and_counted_afterwards_and_nothing_twice(
-    new_place: NewPlace, from_kind: str, to_kind: str
-) -> None:
+    new_place, from_kind, to_kind
+):
     source, target, before, after = new_place(from_kind), new_place(to_kind), Receiver(), Receiver()
     world = half_followed(source, before)
     assert asked(before) == {f"told-{number}": 1 for number in range(3)}
@@ -106,7 +105,7 @@ def test_what_was_not_told_nor_counted_before_is_told_and_counted_afterwards_and
 
 
 @pytest.mark.parametrize("to_kind", ["sqlite", "postgres", "dynamodb"])
-def test_what_happens_in_the_new_database_is_told_and_counted_once(new_place: NewPlace, to_kind: str) -> None:
+def test_what_happens_in_the_new_database_is_told_and_counted_once(new_place, to_kind):
     source, target, after = new_place("sqlite"), new_place(to_kind), Receiver()
     world = half_followed(source, Receiver())
     move(source, target, clock=world.clock)
@@ -126,7 +125,7 @@ def test_what_happens_in_the_new_database_is_told_and_counted_once(new_place: Ne
     assert decisions(moved) == counted + 2
 
 
-def test_a_run_that_dies_among_its_consumers_leaves_nothing_untold_and_nothing_twice(new_place: NewPlace) -> None:
+def test_a_run_that_dies_among_its_consumers_leaves_nothing_untold_and_nothing_twice(new_place):
     source, target, before, after = new_place("postgres"), new_place("sqlite"), Receiver(), Receiver()
     world = half_followed(source, before)
     at = 1
@@ -144,7 +143,7 @@ def test_a_run_that_dies_among_its_consumers_leaves_nothing_untold_and_nothing_t
     assert decisions(moved) == 13 + len(meanwhile)
 
 
-def test_the_old_database_goes_on_telling_where_nothing_was_moved(new_place: NewPlace) -> None:
+def test_the_old_database_goes_on_telling_where_nothing_was_moved(new_place):
     source, target, before = new_place("sqlite"), new_place("sqlite"), Receiver()
     world = half_followed(source, before)
     consumers = dict(world.inner.records(CONSUMER, ACME))
@@ -156,9 +155,7 @@ def test_the_old_database_goes_on_telling_where_nothing_was_moved(new_place: New
 
 
 @pytest.mark.parametrize("end", ["source", "target"])
-def test_a_transaction_that_holds_back_positions_stops_the_migration(
-    new_place: NewPlace, end: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_transaction_that_holds_back_positions_stops_the_migration(new_place, end, monkeypatch):
     """Otherwise what was committed behind it is never told, or told again where it was copied to."""
     monkeypatch.setattr(migrating, "_SETTLED_WITHIN_S", 0.0)
     kinds = {"source": ("postgres", "sqlite"), "target": ("sqlite", "postgres")}

@@ -45,7 +45,7 @@ STATUSES = {
 }
 
 
-def first_format(place: Place) -> Place:
+def first_format(place):
     """The database that `tests/first_format/make_database.py` made."""
     if place.kind == "sqlite":
         with sqlite3.connect(place.path) as connection:
@@ -58,7 +58,7 @@ def first_format(place: Place) -> Place:
     return place
 
 
-def _as_items(place: Place) -> None:
+def _as_items(place):
     """The same as the items in which DynamoDB held it."""
     memory = sqlite3.connect(":memory:")
     memory.executescript(SQL)
@@ -76,12 +76,12 @@ def _as_items(place: Place) -> None:
         put(TableName=place.where, Item={**item, "time_pk": time_pk, "time_sk": {"S": entry["at"]}})
 
 
-def _item(partition: str, sort: str, body: str | None = None) -> dict[str, Any]:
+def _item(partition, sort, body=None):
     texts = {"pk": partition, "sk": sort, "v": "0" * 16} | ({"body": body} if body else {})
     return {name: {"S": text} for name, text in texts.items()}
 
 
-def entries(database: sqlite3.Connection) -> list[dict[str, Any]]:
+def entries(database):
     """The entries as the first format exported them, chain by chain."""
     columns = ", ".join("chain" if name == "action_intent_id" else name for name in ENTRY_FIELDS)
     found = []
@@ -93,14 +93,14 @@ def entries(database: sqlite3.Connection) -> list[dict[str, Any]]:
     return found
 
 
-def moved(new_place: NewPlace, from_kind: str, to_kind: str) -> tuple[Place, World]:
+def moved(new_place, from_kind, to_kind):
     source, target = first_format(new_place(from_kind)), new_place(to_kind)
     move(source, target)
     return source, World(target.open, sending=not target.is_queue)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_opening_one_says_to_move_it(new_place: NewPlace, kind: str) -> None:
+def test_opening_one_says_to_move_it(new_place, kind):
     place = first_format(new_place(kind))
 
     with pytest.raises(InvalidInput, match="is of the first format; run 'remit migrate FROM TO'"):
@@ -111,7 +111,7 @@ def test_opening_one_says_to_move_it(new_place: NewPlace, kind: str) -> None:
     ("from_kind", "to_kind"),
     [("sqlite", "sqlite"), ("sqlite", "postgres"), ("postgres", "sqlite"), ("dynamodb", "sqlite")],
 )
-def test_every_entry_comes_with_its_old_hash(new_place: NewPlace, from_kind: str, to_kind: str) -> None:
+def test_every_entry_comes_with_its_old_hash(new_place, from_kind, to_kind):
     before = sqlite3.connect(":memory:")
     before.executescript(SQL)
 
@@ -125,7 +125,7 @@ def test_every_entry_comes_with_its_old_hash(new_place: NewPlace, from_kind: str
     world.assert_sound()
 
 
-def test_everything_beside_the_ledger_comes_along(new_place: NewPlace) -> None:
+def test_everything_beside_the_ledger_comes_along(new_place):
     _, world = moved(new_place, "sqlite", "sqlite")
 
     assert [key.name for key in world.app.keys(ACME)] == ["crm-agent"]
@@ -136,7 +136,7 @@ def test_everything_beside_the_ledger_comes_along(new_place: NewPlace) -> None:
 
 
 @pytest.mark.parametrize("to_kind", ["sqlite", "postgres", "dynamodb"])
-def test_what_it_had_told_and_counted_is_gone_on_with_from_there(new_place: NewPlace, to_kind: str) -> None:
+def test_what_it_had_told_and_counted_is_gone_on_with_from_there(new_place, to_kind):
     source, target, receiver = first_format(new_place("sqlite")), new_place(to_kind), Receiver()
     move(source, target)
     world = World(target.open, sending=not target.is_queue, notifiers={"webhook": receiver}, console_url=CONSOLE)
@@ -152,7 +152,7 @@ def test_what_it_had_told_and_counted_is_gone_on_with_from_there(new_place: NewP
     assert asked(receiver) == dict.fromkeys(["waiting", "voted", edited, "stopped", "new"], 1)
 
 
-def test_work_goes_on_where_the_first_format_left_it(new_place: NewPlace) -> None:
+def test_work_goes_on_where_the_first_format_left_it(new_place):
     _, world = moved(new_place, "sqlite", "sqlite")
 
     world.clock.pass_(minutes=10)
@@ -171,7 +171,7 @@ def test_work_goes_on_where_the_first_format_left_it(new_place: NewPlace) -> Non
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_the_version_that_wrote_it_is_refused_every_write_afterwards(new_place: NewPlace, kind: str) -> None:
+def test_the_version_that_wrote_it_is_refused_every_write_afterwards(new_place, kind):
     source, _ = moved(new_place, kind, "sqlite")
 
     connection: Any = sqlite3.connect(source.path) if kind == "sqlite" else psycopg.connect(source.where)

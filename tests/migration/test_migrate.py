@@ -14,8 +14,6 @@ from remit.core.errors import Conflict, InvalidInput, RemitError, TryLater
 from remit.core.gate.autonomy import StopScope
 from remit.core.records import CASE, CHAIN_HEAD, CONSUMER, KINDS, case_key
 from remit.flow.migrate import migrate
-from remit.ports import MigrationTarget
-from remit.stores.sql import SqlStore
 from remit.testing.faults import Crash, Fault, FaultyStore
 from remit.testing.samples import make_entry, make_object, putting
 from tests.flow.notified import follow
@@ -27,18 +25,18 @@ NewPlace = Callable[[str], Place]
 ACME, GLOBEX, PLATFORM = "acme", "globex", "*"
 
 
-def world_in(place: Place, **more: Any) -> World:
+def world_in(place, **more):
     return World(place.open, sending=not place.is_queue, **more)
 
 
 class Unsent:
     """A channel that takes any subscription, and sends nothing."""
 
-    def check(self, asked: Any) -> None:
+    def check(self, asked):
         """Anything goes."""
 
 
-def filled(place: Place) -> World:
+def filled(place):
     """An intent in each status but RUNNING, two tenants, and everything that is kept beside intents."""
     world = world_in(place, notifiers={"webhook": Unsent()})
     world.apply(
@@ -70,7 +68,7 @@ def filled(place: Place) -> World:
     return world
 
 
-def held(store: Any, *, queue: bool = False) -> dict[str, Any]:
+def held(store, *, queue=False):
     """Everything that a store holds, but for who carries approvals, and for positions, which are its own."""
     found: dict[str, Any] = {}
     for tenant_id in store.tenants():
@@ -96,7 +94,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("from_kind", "to_kind"), PAIRS)
-def test_everything_comes_along_as_it_is(new_place: NewPlace, from_kind: str, to_kind: str) -> None:
+def test_everything_comes_along_as_it_is(new_place, from_kind, to_kind):
     source, target = new_place(from_kind), new_place(to_kind)
     filled(source)
     before = held(source.open())
@@ -110,9 +108,7 @@ def test_everything_comes_along_as_it_is(new_place: NewPlace, from_kind: str, to
 
 
 @pytest.mark.parametrize(("from_kind", "to_kind"), PAIRS)
-def test_what_was_approved_is_executed_once_in_the_new_database(
-    new_place: NewPlace, from_kind: str, to_kind: str
-) -> None:
+def test_what_was_approved_is_executed_once_in_the_new_database(new_place, from_kind, to_kind):
     source, target = new_place(from_kind), new_place(to_kind)
     world = filled(source)
     move(source, target)
@@ -129,17 +125,17 @@ def test_what_was_approved_is_executed_once_in_the_new_database(
 class DyingTarget:
     """A target whose process ends at one of its writes, or before it says that it is complete."""
 
-    def __init__(self, inner: MigrationTarget, fault: Fault, at: int) -> None:
+    def __init__(self, inner, fault, at):
         self._inner = inner
         self.name, self.migration_id, self.is_queue = inner.name, inner.migration_id, inner.is_queue
         self.complete, self.close, self.settle = inner.complete, inner.close, inner.settle
         self.store: Any = FaultyStore(inner.store, fault, at=at)
 
-    def finish(self) -> None:
+    def finish(self):
         self._inner.finish()
 
 
-def dies(source: Place, target: Place, fault: Fault, at: int) -> bool:
+def dies(source, target, fault, at):
     """Did a run reach its `at`-th write, and end there?"""
     here, there = source.source(), target.target()
     try:
@@ -152,7 +148,7 @@ def dies(source: Place, target: Place, fault: Fault, at: int) -> bool:
     return False
 
 
-def test_killed_at_any_write_and_started_again_it_ends_the_same(new_place: NewPlace) -> None:
+def test_killed_at_any_write_and_started_again_it_ends_the_same(new_place):
     source = new_place("sqlite")
     filled(source)
     before = held(source.open())
@@ -169,7 +165,7 @@ def test_killed_at_any_write_and_started_again_it_ends_the_same(new_place: NewPl
             assert held(target.open()) == before
 
 
-def test_killed_again_and_again_it_comes_to_its_end(new_place: NewPlace) -> None:
+def test_killed_again_and_again_it_comes_to_its_end(new_place):
     source, target = new_place("postgres"), new_place("dynamodb")
     filled(source)
     before = held(source.open())
@@ -181,13 +177,11 @@ def test_killed_again_and_again_it_comes_to_its_end(new_place: NewPlace) -> None
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_killed_between_the_closing_of_one_and_the_opening_of_the_other_it_goes_on(
-    new_place: NewPlace, kind: str
-) -> None:
+def test_killed_between_the_closing_of_one_and_the_opening_of_the_other_it_goes_on(new_place, kind):
     source, target = new_place(kind), new_place("sqlite")
     filled(source)
     here, there = source.source(), target.target()
-    there.finish = lambda: (_ for _ in ()).throw(Crash)  # type: ignore[method-assign]
+    there.finish = lambda: (_ for _ in ()).throw(Crash)
     with pytest.raises(Crash):
         migrate(here, there, no_bar, SetClock(), new_id)
     with pytest.raises(InvalidInput, match="was moved"):
@@ -200,7 +194,7 @@ def test_killed_between_the_closing_of_one_and_the_opening_of_the_other_it_goes_
     assert target.open().counts(ACME)["SUCCEEDED"] == 2
 
 
-def test_a_second_run_after_the_end_says_that_it_is_done(new_place: NewPlace) -> None:
+def test_a_second_run_after_the_end_says_that_it_is_done(new_place):
     source, target = new_place("sqlite"), new_place("sqlite")
     filled(source)
     move(source, target)
@@ -214,7 +208,7 @@ def test_a_second_run_after_the_end_says_that_it_is_done(new_place: NewPlace) ->
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres", "dynamodb"])
-def test_the_target_refuses_work_until_it_is_complete(new_place: NewPlace, kind: str) -> None:
+def test_the_target_refuses_work_until_it_is_complete(new_place, kind):
     target = new_place(kind)
     target.target().close()
 
@@ -223,7 +217,7 @@ def test_the_target_refuses_work_until_it_is_complete(new_place: NewPlace, kind:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres", "dynamodb"])
-def test_a_database_that_was_moved_refuses_work(new_place: NewPlace, kind: str) -> None:
+def test_a_database_that_was_moved_refuses_work(new_place, kind):
     source = new_place(kind)
     filled(source)
     move(source, new_place("sqlite"))
@@ -233,7 +227,7 @@ def test_a_database_that_was_moved_refuses_work(new_place: NewPlace, kind: str) 
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_whoever_has_the_old_database_open_is_refused_every_write(new_place: NewPlace, kind: str) -> None:
+def test_whoever_has_the_old_database_open_is_refused_every_write(new_place, kind):
     source, target = new_place(kind), new_place("sqlite")
     world = filled(source)
     calls = len(world.far.calls)
@@ -251,24 +245,24 @@ def test_whoever_has_the_old_database_open_is_refused_every_write(new_place: New
 class Meanwhile:
     """A progress bar that has something done in FROM while what is finished is copied."""
 
-    def __init__(self, do: Callable[[], None]) -> None:
+    def __init__(self, do):
         self._do = do
 
-    def __call__(self, what: str, total: int) -> Any:
+    def __call__(self, what, total):
         if what == "copying what is finished":
             self._do()
         return no_bar(what, total)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_an_attempt_that_is_marked_and_called_while_copying_is_not_called_again(new_place: NewPlace, kind: str) -> None:
+def test_an_attempt_that_is_marked_and_called_while_copying_is_not_called_again(new_place, kind):
     source, target = new_place(kind), new_place("sqlite")
     world = filled(source)
     # The call has gone out and was answered by nobody when the database is moved.
     world.far.script.append("lost")
     taken: list[Any] = []
 
-    def call() -> None:
+    def call():
         taken.extend(world.app.take(1, "w-old"))
         world.app.carry_out(taken[0])
 
@@ -282,7 +276,7 @@ def test_an_attempt_that_is_marked_and_called_while_copying_is_not_called_again(
     assert world.far.calls.count(f"{ACME}/{name}") == 1
 
 
-def test_nobody_writes_between_the_last_copy_and_the_closing(new_place: NewPlace) -> None:
+def test_nobody_writes_between_the_last_copy_and_the_closing(new_place):
     """Otherwise an attempt copied unmarked could be marked and called in FROM, and called again in TO."""
     source, target = new_place("postgres"), new_place("sqlite")
     world = filled(source)
@@ -299,14 +293,14 @@ def test_nobody_writes_between_the_last_copy_and_the_closing(new_place: NewPlace
     del world
 
 
-def impatient(store: SqlStore) -> SqlStore:
+def impatient(store):
     """A writer that waits a moment for a lock, and not half a minute."""
     store._writer._connected().exec_driver_sql("SET lock_timeout = '50ms'")
     store._writer._connected().commit()
     return store
 
 
-def test_a_table_on_dynamodb_is_left_as_it_is_until_the_operator_says_that_it_is_stopped(new_place: NewPlace) -> None:
+def test_a_table_on_dynamodb_is_left_as_it_is_until_the_operator_says_that_it_is_stopped(new_place):
     source, target = new_place("dynamodb"), new_place("sqlite")
     world = filled(source)
 
@@ -320,7 +314,7 @@ def test_a_table_on_dynamodb_is_left_as_it_is_until_the_operator_says_that_it_is
     assert target.open().counts(ACME) == world.inner.counts(ACME)
 
 
-def test_what_the_first_run_left_behind_is_brought_up_to_date(new_place: NewPlace) -> None:
+def test_what_the_first_run_left_behind_is_brought_up_to_date(new_place):
     source, target = new_place("dynamodb"), new_place("sqlite")
     world = filled(source)
     with suppress(InvalidInput):
@@ -336,7 +330,7 @@ def test_what_the_first_run_left_behind_is_brought_up_to_date(new_place: NewPlac
     assert held(target.open()) == before
 
 
-def test_a_chain_longer_than_one_write_is_copied_in_parts(new_place: NewPlace) -> None:
+def test_a_chain_longer_than_one_write_is_copied_in_parts(new_place):
     source, target = new_place("sqlite"), new_place("dynamodb")
     world = world_in(source)
     world.apply()
@@ -349,7 +343,7 @@ def test_a_chain_longer_than_one_write_is_copied_in_parts(new_place: NewPlace) -
     assert dict(target.open().records(CHAIN_HEAD, ACME)) == dict(world.inner.records(CHAIN_HEAD, ACME))
 
 
-def test_a_database_in_use_is_never_filled(new_place: NewPlace) -> None:
+def test_a_database_in_use_is_never_filled(new_place):
     source, target = new_place("sqlite"), new_place("sqlite")
     filled(source)
     world_in(target).apply()
@@ -360,7 +354,7 @@ def test_a_database_in_use_is_never_filled(new_place: NewPlace) -> None:
     assert source.open().counts(ACME)["SUCCEEDED"] == 2
 
 
-def test_a_moved_database_moves_nowhere_else(new_place: NewPlace) -> None:
+def test_a_moved_database_moves_nowhere_else(new_place):
     source = new_place("sqlite")
     filled(source)
     move(source, new_place("sqlite"))
@@ -369,7 +363,7 @@ def test_a_moved_database_moves_nowhere_else(new_place: NewPlace) -> None:
         move(source, new_place("sqlite"))
 
 
-def test_a_target_that_another_database_has_begun_to_fill_is_no_target(new_place: NewPlace) -> None:
+def test_a_target_that_another_database_has_begun_to_fill_is_no_target(new_place):
     first, second, target = (new_place("sqlite") for _ in range(3))
     filled(first)
     world = world_in(second)
@@ -383,7 +377,7 @@ def test_a_target_that_another_database_has_begun_to_fill_is_no_target(new_place
     assert world.status("goes-on") == "APPROVED"
 
 
-def test_a_ledger_that_is_broken_is_moved_nowhere(new_place: NewPlace) -> None:
+def test_a_ledger_that_is_broken_is_moved_nowhere(new_place):
     source, target = new_place("sqlite"), new_place("sqlite")
     world = filled(source)
     entry = make_entry("forged", event="ACTION_EXECUTED", data={})

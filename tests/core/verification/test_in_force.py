@@ -9,12 +9,12 @@ from remit.core.execution.outcome import tool_hash
 from remit.core.gate.action_type import Tool
 
 from ...flow.world import OTHER, TYPE, tool
-from .exports import PAY, Lines, Mutations, assert_that_one_alone, found
+from .exports import PAY, Mutations, assert_that_one_alone, found
 
 breaks = Mutations(8)
 
 
-def check(lines: Lines, name: str, which: str) -> dict:
+def check(lines, name, which):
     checks = lines.data(name, "GATE_DECIDED")["checks"]
     return next(each for each in checks if each["check"] == which)
 

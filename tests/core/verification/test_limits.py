@@ -4,12 +4,12 @@ import pytest
 
 from remit.app import verify_export
 
-from .exports import WINDOW, Lines, Mutations, assert_that_one_alone, found
+from .exports import WINDOW, Mutations, assert_that_one_alone, found
 
 breaks = Mutations(2)
 
 
-def renamed(lines: Lines, old: str, new: str) -> None:
+def renamed(lines, old, new):
     """Other windows in every charge and decision, as a writer that mistook the day would have it."""
     for line in lines.lines:
         seen = [limit for check in line["data"].get("checks", []) for limit in check["saw"].get("limits", [])]
@@ -17,7 +17,7 @@ def renamed(lines: Lines, old: str, new: str) -> None:
             each["window_id"] = each["window_id"].replace(old, new)
 
 
-def say_that_it_ends(lines: Lines, name: str, ends: str) -> None:
+def say_that_it_ends(lines, name, ends):
     for limit in lines.data(name, "GATE_DECIDED")["checks"][-1]["saw"]["limits"]:
         limit["resets_at"] = ends
 

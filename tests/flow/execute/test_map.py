@@ -3,7 +3,7 @@
 from remit.core.records import ACTION_TYPE, Key, type_id
 
 from ..test_live_rows import write
-from ..world import OTHER, TENANT, TYPE, World, type_of
+from ..world import OTHER, TENANT, TYPE, type_of
 from .attempts import begun
 
 
@@ -46,7 +46,7 @@ def test_a_mapping_that_breaks_ends_in_a_recorded_failure_and_keeps_its_charge(w
     world.assert_sound()
 
 
-def alter_the_tool(world: World) -> None:
+def alter_the_tool(world):
     """In the row of the version that the intent pinned, as somebody who can write the database would."""
     key = Key(ACTION_TYPE, TENANT, type_id(TYPE, 1))
     row = world.record(key)
