@@ -1,0 +1,187 @@
+"""What lies outside: the clock, the bus, far sides, channels that people read, and where policies are tried out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
+
+from remit.core.execution.outcome import CallResult
+from remit.core.gate.policy import PolicySource
+from remit.core.intent import ActionIntentV1
+from remit.core.notifications.outbox import SendResult
+from remit.core.notifications.subscription import NewSubscription, Recipient, Subscription
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One approval on its way out. `delivery` counts from 1; what ignores repeats ignores them per delivery."""
+
+    event: dict[str, Any]
+    delivery: int
+
+    @property
+    def data(self) -> dict[str, Any]:
+        data: dict[str, Any] = self.event["detail"]["data"]
+        return data
+
+    @property
+    def message_id(self) -> str:
+        return f"{self.data['approval_id']}.{self.delivery}"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one message: `delivered`, `refused` for good, or `unconfirmed`."""
+
+    outcome: str
+    detail: str = ""
+
+
+DELIVERED, REFUSED, UNCONFIRMED = "delivered", "refused", "unconfirmed"
+
+
+class SendingPublisher(Protocol):
+    """
+    Delivers over a wire: what is not known to be delivered stays reserved and is sent again.
+
+    Passes `remit.testing.publisher_contract`, or is none.
+    """
+
+    def send(self, messages: Sequence[Message]) -> list[Receipt]:
+        """One receipt a message, in order. Never raises for what happened on the way: that is `unconfirmed`."""
+        ...
+
+
+@runtime_checkable
+class CheckedPublisher(SendingPublisher, Protocol):
+    """A publisher that can say, before anything is charged, that nothing could ever leave through it."""
+
+    def check(self) -> None:
+        """Raises `ConfigMissing` if there is no such way out. What cannot be found out passes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call to the far side: the mapped request, and what the connector needs around it."""
+
+    intent: ActionIntentV1
+    request: dict[str, Any]
+    idempotency_key: str
+    timeout_s: float
+    allowed_hosts: Sequence[str]
+    now: datetime
+
+
+class Connector(Protocol):
+    """
+    How an action reaches the world.
+
+    `always_honours_key` is true where the same idempotency key can never act twice, whatever the tool says.
+    """
+
+    always_honours_key: bool
+
+    def check(self, tool: dict[str, Any]) -> None:
+        """Raises `InvalidInput` naming the field of the tool's description that is wrong."""
+        ...
+
+    def map(self, tool: dict[str, Any], intent: ActionIntentV1) -> dict[str, Any]:
+        """
+        The request this intent means, as JSON, without any secret in it.
+
+        Pure. Raises `InvalidInput` if the intent lacks what the mapping needs.
+        """
+        ...
+
+    def invoke(self, call: Call) -> CallResult:
+        """Carry it out once. Never raises for what the far side did; never retries."""
+        ...
+
+
+@runtime_checkable
+class ForeseesRefusal(Protocol):
+    """A connector that knows of a mapped request, and without a call, that it would refuse it."""
+
+    def refusal(self, request: dict[str, Any], allowed_hosts: Sequence[str]) -> str | None:
+        """Why it would, by what the tenant allows alone; `None` if that is not known."""
+        ...
+
+
+@runtime_checkable
+class PreparingConnector(Connector, Protocol):
+    """A connector that needs something from elsewhere before it can call, such as secrets."""
+
+    def prepare(self, call: Call) -> None:
+        """
+        Fetch what the call needs, and call nobody: asked before the call is marked.
+
+        Raises `TryLater` while it cannot be had. What is wrong for good, `invoke` says.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingNotification:
+    """
+    One message ready to leave; to `recipient`, where a channel reaches several.
+
+    `event` is the message as a CloudEvent. `lines` are each a text and where it leads, if anywhere. `sign_in` is a
+    link that signs the recipient in once: a secret, for nobody else.
+    """
+
+    delivery_id: str
+    recipient: Recipient | None
+    subject: str
+    lines: Sequence[tuple[str, str | None]]
+    event: dict[str, Any]
+    sign_in: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationBatch:
+    """The letters of one message, and what a notifier needs around them."""
+
+    to: Subscription
+    letters: Sequence[OutgoingNotification]
+    allowed_hosts: Sequence[str]
+    now: datetime
+
+
+class PolicySandbox(Protocol):
+    """Where policy text is tried out that this process has not compiled yet."""
+
+    def try_out(self, tenant_id: str, sources: Sequence[PolicySource]) -> None:
+        """
+        Do with the text what compiling it does, where it can end or hold up nothing else.
+
+        Raises `InvalidInput` naming the file that ends the parser, or takes it too much time or memory, and
+        `TryLater` while other text of this tenant, or of too many others, is being tried. What the parser finds
+        wrong is no matter here: compiling says that better.
+        """
+        ...
+
+
+class Notifier(Protocol):
+    """How people outside are told."""
+
+    def check(self, asked: NewSubscription) -> None:
+        """Raises `InvalidInput` if this installation cannot tell anybody that way, naming what is missing."""
+        ...
+
+    def send(self, mailing: NotificationBatch) -> list[SendResult]:
+        """
+        Try each letter once, and report of each in order, within a bounded time.
+
+        Never raises for what happened on the way; what is not known to have arrived is `failed`. No secret is in a
+        report.
+        """
+        ...
