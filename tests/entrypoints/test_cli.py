@@ -14,11 +14,14 @@ import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from remit.core.gate.zones import zone
+from remit.core.values import in_zone
 from tests.waiting import PATIENCE_S, ended
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -30,11 +33,24 @@ action_types:
   CALL_FAR_SIDE: {{risk_tier: LOW, tool: {{connector: http, method: POST, url: "http://127.0.0.1:{port}/", max_attempts: 1}}}}
 allowlist: [CREATE_NOTE, CALL_FAR_SIDE]
 modes: {{default: APPROVAL_REQUIRED, CREATE_NOTE: AUTO_EXECUTE, CALL_FAR_SIDE: AUTO_EXECUTE}}
-budget: {{max_autonomous_per_day: 20, max_per_action_type: {{CREATE_NOTE: 5}}}}
-tenant_budget: {{max_autonomous_per_day: 500}}
+budget: {{max_autonomous_per_day: 20, max_per_action_type: {{CREATE_NOTE: 5}}, timezone: "{zone}"}}
+tenant_budget: {{max_autonomous_per_day: 500, timezone: "{zone}"}}
 accounts:
   acct-2: {{modes: {{CREATE_NOTE: DISABLED}}}}
 """  # noqa: E501
+
+
+def zone_at_noon():
+    """A zone in which it is about noon: whatever takes its time here, the day does not end in between."""
+    # The sign is turned round in these names.
+    return f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"
+
+
+ZONE = zone_at_noon()
+
+
+def bounds(*, port):
+    return BOUNDS.format(port=port, zone=ZONE)
 
 
 def environment(**more):
@@ -148,7 +164,7 @@ def day(tmp_path_factory):
     folder = tmp_path_factory.mktemp("day")
     desk = Desk(folder)
     with far_side_that_hangs_up() as port:
-        (folder / "bounds.yaml").write_text(BOUNDS.format(port=port))
+        (folder / "bounds.yaml").write_text(bounds(port=port))
         (folder / "intents.jsonl").write_text("\n".join(LINES))
         previewed = desk.run("apply", "bounds.yaml", "--dry-run").stdout
         applied = desk.run("apply", "bounds.yaml", "--by", "ann").stdout
@@ -286,7 +302,7 @@ def test_approving_shows_what_is_approved_and_binds_to_it(desk):
 
 
 def test_the_first_of_two_votes_is_shown_and_leaves_that_persons_queue(desk):
-    text = BOUNDS.format(port=1).replace("risk_tier: LOW, tool", "risk_tier: LOW, approvals_required: 2, tool")
+    text = bounds(port=1).replace("risk_tier: LOW, tool", "risk_tier: LOW, approvals_required: 2, tool")
     (desk.folder / "bounds.yaml").write_text(text)
     desk.run("apply", "bounds.yaml", "--by", "ann")
     answer = desk.one("approve", "unsure", "--tenant", "acme", "--by", "ann")
@@ -544,9 +560,10 @@ def test_usage_tells_what_is_left_and_when_it_resets(desk):
     used = desk.one("usage", "--tenant", "acme", "--account", "acct-1", "--db", "sqlite:///remit.db")
 
     (account,) = used["accounts"]
-    assert (account["used"], account["left"], account["timezone"]) == (2, 18, "UTC")
+    assert (account["used"], account["left"], account["timezone"]) == (2, 18, ZONE)
     assert account["per_action_type"]["CREATE_NOTE"] == {"limit": 5, "used": 1, "left": 4}
-    assert account["resets_at"].endswith("T00:00:00Z")
+    resets_at = in_zone(datetime.fromisoformat(account["resets_at"]), zone(ZONE))
+    assert (resets_at.hour, resets_at.minute) == (0, 0)
     assert (used["ceiling"]["used"], used["ceiling"]["left"], used["stops"]) == (2, 498, [])
 
 
