@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from datetime import UTC, datetime, timedelta
-from typing import Literal, get_args
+from typing import Literal
 
 from remit.core.records import (
     ACTION_TYPE,
@@ -42,8 +42,6 @@ _PARTS_OF = {
 }
 DueGroup = Literal["reserved", "moving", "resting"]
 """Of cases that are due: approvals that have to leave, what else Remit has to move on, and all others."""
-DUE_GROUPS: tuple[DueGroup, ...] = get_args(DueGroup)
-"""In the order in which they are looked at."""
 CHANGED = f"*changed#{LEDGER}"
 """The partitions of the marks of tenants whose ledgers changed begin so; no tenant can be called this."""
 CHANGED_PARTS = tuple(f"changed#{part}" for part in range(_PARTS))

@@ -29,7 +29,6 @@ from remit.stores.dynamodb.items import (
     version_of,
 )
 from remit.stores.dynamodb.layout import (
-    DUE_GROUPS,
     LEDGER,
     TENANTS,
     DueGroup,
@@ -124,11 +123,11 @@ class DynamoStore:
             yield key_of(item)[1], cast(S, record_of(item))
 
     def due(self, now: datetime, limit: int) -> list[Case]:
-        found: list[Case] = []
-        for group in DUE_GROUPS:
-            if len(found) < limit:
-                found += self._due(group, now, limit - len(found))
-        return found
+        reserved = self._due("reserved", now, limit)
+        # Half of it is for what else moves: a bus that is down does not keep what needs no bus.
+        moving = self._due("moving", now, limit - min(len(reserved), -(-limit // 2)))
+        found = [*reserved[: limit - len(moving)], *moving]
+        return found if len(found) == limit else [*found, *self._due("resting", now, limit - len(found))]
 
     def _due(self, group: DueGroup, now: datetime, limit: int) -> list[Case]:
         """In turns by tenant among as many as are looked at; where more are due, the next look goes on behind those."""
