@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 
@@ -90,8 +91,9 @@ def own_approvers(here: Installation, seen: Finding) -> None:
         admin = remit.create_key(HOSTILE, {"name": "mallory", "roles": ["admin", "approver"]}, by="founder")[1]
 
     def made(name: str) -> str:
-        key: str = here.ask("POST", "/v1/keys", admin, json={"name": name, "roles": ["approver"]}).json()["key"]
-        return key
+        """The key's text; nothing that anybody has where a key of that name is refused."""
+        said = here.ask("POST", "/v1/keys", admin, json={"name": name, "roles": ["approver"]})
+        return str(said.json()["key"]) if said.status == 201 else "refused"
 
     bob, same_bob, ann = made("bob"), made("Bob"), made("ann")
     for number, (pair, what) in enumerate(
@@ -105,35 +107,31 @@ def own_approvers(here: Installation, seen: Finding) -> None:
         status = here.ask("GET", f"/v1/intents/{name}", ann).json()["status"]
         seen.must(status == "AWAITING_APPROVAL", f"{what} count as two people")
     told = here.ask_as(HOSTILE, "auditor", "GET", "/v1/ledger/export").text
-    seen.must(told.count("KEY_CHANGED") >= 3, "making a key leaves no entry in the ledger")
+    seen.must(told.count("KEY_CHANGED") >= 2, "making a key leaves no entry in the ledger")
 
 
 @attack("whoever holds the database", "rows changed to let something run, and put back")
 def rows_put_back(here: Installation, seen: Finding) -> None:
-    changed = here.bounds(HOSTILE, allowlist=[NOTE])
-    here.ask_as(HOSTILE, "admin", "PUT", "/v1/bounds", json=changed)
-    path = here.folder / "remit.db"
+    here.ask_as(HOSTILE, "admin", "PUT", "/v1/bounds", json=here.bounds(HOSTILE, allowlist=[NOTE]))
     here.stop()
-    with closing(sqlite3.connect(path)) as database:
-        tables = {name for (name,) in database.execute("select name from sqlite_master where type = 'table'")}
-        columns = {name: kind for _, name, kind, *_ in database.execute("pragma table_info(bounds)")}
-        rows = database.execute("select * from bounds where tenant_id = ?", (HOSTILE,)).fetchall()
-    seen.must("bounds" in tables and rows, "the bounds stand in another table than this attack knows")
-    wider = here.bounds(HOSTILE, allowlist=[NOTE, SEND])
-    with here.remit() as remit, closing(sqlite3.connect(path)) as database:
-        remit.apply(wider, by="founder")
-        wide = database.execute("select * from bounds where tenant_id = ?", (HOSTILE,)).fetchall()
-        remit.apply(changed, by="founder")
-        narrow = database.execute("select * from bounds where tenant_id = ?", (HOSTILE,)).fetchall()
-        _write(database, list(columns), wide)
-        remit.submit([{**intent("smuggled", action_type=SEND), "tenant_id": HOSTILE, "proposed_by": "x"}])
-        _write(database, list(columns), narrow)
-        problems = remit.verify(HOSTILE)
-    seen.must(not problems.ok, "a decision under bounds that the ledger does not know passes `verify`")
+    with closing(sqlite3.connect(here.folder / "remit.db")) as database:
+        (set_last,) = database.execute("select body from bounds where tenant_id = ?", (HOSTILE,)).fetchone()
+        wider = json.loads(set_last)
+        wider["bounds"]["allowlist"] = [NOTE, SEND]
+        _write(database, json.dumps(wider))
+        with here.remit() as remit:
+            proposal = {**intent("smuggled", action_type=SEND), "tenant_id": HOSTILE, "proposed_by": "x"}
+            (answer,) = remit.submit([proposal])
+        _write(database, set_last)
+    with here.remit() as remit:
+        report = remit.verify(HOSTILE)
+    seen.must(
+        answer.result == "AUTO_EXECUTED", "the row that was changed is not what decides: this attack is out of date"
+    )
+    seen.must(not report.ok, "a decision under bounds that the ledger does not know passes `verify`")
     here.start()
 
 
-def _write(database: sqlite3.Connection, columns: list[str], rows: list[tuple[object, ...]]) -> None:
-    marks = ", ".join("?" * len(columns))
-    database.executemany(f"insert or replace into bounds ({', '.join(columns)}) values ({marks})", rows)
+def _write(database: sqlite3.Connection, body: str) -> None:
+    database.execute("update bounds set body = ? where tenant_id = ?", (body, HOSTILE))
     database.commit()
