@@ -109,7 +109,7 @@ QUEUED_TOOLS = f"""
     SELECT tenant_id, queue FROM tool WHERE EXISTS (
         SELECT 1 FROM {STATES} AS due
         WHERE due.tenant_id = tool.tenant_id AND due.queue = tool.queue AND due.due_at_us <= :now)
-    LIMIT :limit"""
+    ORDER BY tenant_id, queue LIMIT :limit"""
 
 
 def tenants_of(table: str) -> str:
