@@ -97,7 +97,8 @@ def _next_tool(column: str, tenant: str, queue: str) -> str:
         ORDER BY next.tenant_id, next.queue LIMIT 1)"""
 
 
-# By hopping along the index from tool to tool: what is queued of each is not read.
+# By hopping along the index from tool to tool: what is queued of each is not read, and no hop goes beyond the limit.
+# Whether one is due is a column, not a condition: a server that joins conditions gives the tools in no order.
 QUEUED_TOOLS = f"""
     WITH RECURSIVE tool (tenant_id, queue) AS (
         SELECT {_next_tool("tenant_id", ":tenant", ":queue")}, {_next_tool("queue", ":tenant", ":queue")}
@@ -106,10 +107,10 @@ QUEUED_TOOLS = f"""
             {_next_tool("queue", "tool.tenant_id", "tool.queue")}
         FROM tool WHERE tool.tenant_id IS NOT NULL
     )
-    SELECT tenant_id, queue FROM tool WHERE EXISTS (
+    SELECT tenant_id, queue, EXISTS (
         SELECT 1 FROM {STATES} AS due
         WHERE due.tenant_id = tool.tenant_id AND due.queue = tool.queue AND due.due_at_us <= :now)
-    ORDER BY tenant_id, queue LIMIT :limit"""
+    FROM tool WHERE tenant_id IS NOT NULL LIMIT :limit"""
 
 
 def tenants_of(table: str) -> str:

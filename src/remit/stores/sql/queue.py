@@ -25,7 +25,7 @@ class Queue:
         self._last_known: QueuedTool | None = None
 
     def has(self, driver: Any, wanted: Claim) -> bool:
-        return any(_has_room(tool, wanted) for tool in self._tools(driver, wanted))
+        return any(_has_room(tool, wanted) for tool in _due(self._known(driver, wanted), wanted))
 
     def take(self, driver: Any, wanted: Claim) -> list[Case]:
         """What is wanted, in turns, and locked where others could take it too."""
@@ -35,25 +35,30 @@ class Queue:
             given = {"tenant": tool.tenant_id, "queue": queue, "now": now, "limit": limit}
             return cases_of(self._dialect.take(driver, queries.QUEUED, given))
 
-        tools = self._tools(driver, wanted)
-        found = chosen(in_turns(tools, self._last), wanted, fetch)
+        known = self._known(driver, wanted)
+        found = chosen(in_turns(_due(known, wanted), self._last), wanted, fetch)
         self._last = last_of(found, self._last)
         # Where not all are known, the next look begins behind these, even if they had nothing that could be taken.
-        self._last_known = tools[-1] if len(tools) >= _MOST_TOOLS else None
+        self._last_known = max(known) if len(known) >= _MOST_TOOLS else None
         return found
 
-    def _tools(self, driver: Any, wanted: Claim) -> list[QueuedTool]:
-        """The tools that have something due, sorted."""
-        behind = self._due(driver, wanted, self._last_known)
-        if len(behind) < _MOST_TOOLS and self._last_known is not None:
-            behind = sorted({*behind, *self._due(driver, wanted, None)})
-        return [tool for tool in behind if tool.connector in wanted.connectors]
+    def _known(self, driver: Any, wanted: Claim) -> dict[QueuedTool, bool]:
+        """The tools that have something queued, as many as one look knows, and whether it is due."""
+        behind = self._behind(driver, wanted, self._last_known)
+        if len(behind) >= _MOST_TOOLS or self._last_known is None:
+            return behind
+        return self._behind(driver, wanted, None) | behind
 
-    def _due(self, driver: Any, wanted: Claim, after: QueuedTool | None) -> list[QueuedTool]:
+    def _behind(self, driver: Any, wanted: Claim, after: QueuedTool | None) -> dict[QueuedTool, bool]:
         tenant, queue = ("", "") if after is None else (after.tenant_id, queue_name(after.connector, after.action_type))
         given = {"tenant": tenant, "queue": queue, "now": microseconds(wanted.now), "limit": _MOST_TOOLS}
         rows = self._dialect.fetch(driver, queries.QUEUED_TOOLS, given)
-        return [_tool(tenant_id, name) for tenant_id, name in rows]
+        return {_tool(tenant_id, name): bool(due) for tenant_id, name, due in rows}
+
+
+def _due(known: dict[QueuedTool, bool], wanted: Claim) -> list[QueuedTool]:
+    """Those of them that can be taken from now, sorted."""
+    return sorted(tool for tool, due in known.items() if due and tool.connector in wanted.connectors)
 
 
 def _has_room(tool: QueuedTool, wanted: Claim) -> bool:
