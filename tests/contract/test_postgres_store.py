@@ -1,5 +1,6 @@
 """The store on PostgreSQL."""
 
+import re
 import threading
 from contextlib import closing
 
@@ -7,7 +8,7 @@ import psycopg
 import pytest
 
 from remit.ports import UnitOfWork, Writes
-from remit.stores.sql import SqlStore
+from remit.stores.sql import SqlStore, queries
 from remit.testing.samples import TENANT, appending, make_entry, make_object, putting
 from remit.testing.store_contract import StoreContract
 from tests.waiting import PATIENCE_S, ended
@@ -63,3 +64,14 @@ def test_a_dump_that_is_restored_into_another_server_counts_on_from_its_position
     assert [entry.action_intent_id for entry, _ in after.entries] == ["i-2"]
     with closing(SqlStore.open(postgres_url)) as store:
         assert store.ledger_after(TENANT, ["INTENT_PROPOSED"], after.position, 10).entries == []
+
+
+def test_a_look_for_queued_tools_joins_nothing_that_would_take_their_order_away(postgres_url):
+    with closing(SqlStore.open(postgres_url)), psycopg.connect(postgres_url) as connection:
+        # The plan of a server that knows its tables to be large.
+        connection.execute("SET enable_nestloop = off")
+        given = {"tenant": "", "queue": "", "now": 1, "limit": 10}
+        sql = re.sub(r"(?<!:):([a-z]+)", r"%(\1)s", queries.QUEUED_TOOLS)
+        plan = "\n".join(step for (step,) in connection.execute(f"EXPLAIN {sql}", given))
+
+    assert "Join" not in plan and "CTE Scan" in plan, plan
