@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -123,6 +124,23 @@ def status(connection):
 def test_a_head_has_a_size(head, expected):
     with server() as (connect, _):
         assert status(connect(head)) == expected
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"GET /" + b"a" * 2000 + b" HTTP/1.1\r\n\r\n", "line-too-long"),
+        (HEAD + b"X: " + b"a" * 5000 + b"\r\n\r\n", "headers-too-large"),
+        (b"\x16\x03\x01", "not-http"),
+    ],
+)
+def test_what_is_wrong_with_a_head_is_said_as_every_error_is(head, kind):
+    with server() as (connect, _):
+        said = heard(connect(head))
+
+    lines, _, body = said.partition(b"\r\n\r\n")
+    assert b"content-type: application/problem+json" in lines
+    assert json.loads(body)["type"] == f"/problems/{kind}"
 
 
 @pytest.mark.parametrize("start", [b"GET /", HEAD + b"X: "])

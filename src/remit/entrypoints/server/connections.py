@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from remit.entrypoints.web.limits import network_of
+from remit.entrypoints.web.problems import answer, refusal
 
 MOST_PIPELINED = 16
 """Requests that may wait on one connection behind the one that is being answered."""
@@ -262,12 +263,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self._leaving = self.loop.call_later(self.limits.stalled_s, self.drop)
 
     def _say(self, status: int, told: str) -> None:
-        """One answer in plain text, and the end; nothing but the end within another answer."""
+        """One problem, as of any route, and the end; nothing but the end within another answer."""
         if self._is_answering():
             self.drop()
             return
-        text = told.encode("ascii", "replace")
-        head = b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(text)
-        self.transport.write(STATUS_LINE[status] + head + text)
+        answered = answer(refusal(status, told))
+        answered.headers["connection"] = "close"
+        head = b"".join(b"%b: %b\r\n" % header for header in answered.raw_headers)
+        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + bytes(answered.body))
         self.transport.close()
         self._expect_progress()

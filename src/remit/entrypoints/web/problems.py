@@ -14,13 +14,19 @@ from remit.core.errors import InvalidInput, RemitError
 from remit.entrypoints.web.problem_details import INTERNAL, KINDS, MEDIA_TYPE, problem_of
 
 REFUSALS: dict[int, tuple[str, str]] = {
+    400: ("not-http", "This is not a request"),
     404: ("not-found", "Not found"),
     405: ("method-not-allowed", "This path is asked otherwise"),
+    408: ("too-slow", "The request did not arrive in time"),
     413: ("too-large", "Too large"),
+    414: ("line-too-long", "The request's line is too long"),
     429: ("too-many-requests", "Too many requests"),
+    431: ("headers-too-large", "The request's head is too large"),
     503: ("try-later", "Nothing happened, send it again"),
 }
 """What is refused before anything of ours is asked."""
+OF_THE_REQUEST = (400, 408, 413, 414, 429, 431)
+"""Those that any route may answer: they are about the request as it arrives, not about what it asks."""
 
 
 def refusal(status: int, detail: str) -> dict[str, Any]:
@@ -77,7 +83,7 @@ def install(app: FastAPI) -> None:
 
 _TITLES = {
     **{status: title for _, status, _, title in reversed(KINDS)},
-    **{status: title for status, (_, title) in REFUSALS.items() if status in (413, 429)},
+    **{status: title for status, (_, title) in REFUSALS.items() if status in OF_THE_REQUEST},
 }
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {
