@@ -56,7 +56,7 @@ def _load(path: Path, tenants: int) -> None:
             remit.apply({**BOUNDS, "tenant": name}, by="bench")
             if number % SUBSCRIBED == 0:
                 asked = {"channel": "webhook", "url": "https://hooks.example.com/x", "signing_secret": "${HOOK_SECRET}"}
-                remit.set_subscription(name, "chat", {**asked, "notices": ["NEEDS_INPUT"]}, by="bench")
+                remit.set_subscription(name, "chat", {**asked, "notices": ["OUTCOME_UNKNOWN"]}, by="bench")
         unsure = {**PROPOSAL, "confidence_score": 0.4}
         answers = remit.submit([{**unsure, "tenant_id": name} for name in names])
         refused = [answer for answer in answers if isinstance(answer, RemitError)]

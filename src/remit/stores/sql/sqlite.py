@@ -24,8 +24,9 @@ from remit.stores.sql.rows import EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLE
 from remit.stores.units import RecordId
 
 BUSY_TIMEOUT_S = 30.0
-WATCH_S = 0.005
-"""How often a worker asks whether another process has written; that reads no page."""
+WATCH_S, QUIET_WATCH_S = 0.003, 0.02
+"""How often a worker asks whether another process has written, and where nobody has for `QUIET_LOOKS`; no page is read."""
+QUIET_LOOKS = 300
 _CACHE_KIB = 16 * 1024
 _CANNOT_BE_OPENED = {
     sqlite3.SQLITE_READONLY: "let this user write the file and its directory",
@@ -123,10 +124,11 @@ class Sqlite:
     def watch(self, queued: Callable[[], None], stopped: Callable[[float], bool]) -> None:
         """By the number that SQLite changes with every commit of another connection, this process's among them."""
         with closing(sqlite3.connect(self._path, isolation_level=None)) as driver:
-            seen = _data_version(driver)
-            while not stopped(WATCH_S):
+            seen, looks = _data_version(driver), 0
+            while not stopped(WATCH_S if looks < QUIET_LOOKS else QUIET_WATCH_S):
+                looks += 1
                 if (now := _data_version(driver)) != seen:
-                    seen = now
+                    seen, looks = now, 0
                     queued()
 
     def announcing(self) -> None:
