@@ -26,7 +26,7 @@ def execute(url, statement):
 
 def writer_of(there):
     """The driver's connection that writes."""
-    return there._writer._connected().connection.driver_connection
+    return there._writer._connected().driver_connection
 
 
 # A server that became a reader, and sessions that it ends.

@@ -150,9 +150,10 @@ def test_nothing_that_it_sets_or_prepares_is_left_to_the_next_in_its_session(poo
 
 def test_the_writers_settings_hold_within_its_transactions(pooler, postgres_url):
     with closing(SqlStore.open(through(pooler, postgres_url))) as store:
-        with store._writer._connected().begin():
-            driver = store._writer._connected().connection.driver_connection
-            row = driver.execute("SELECT current_setting('enable_seqscan'), current_setting('lock_timeout')").fetchone()
+        driver = store._writer._connected().driver_connection
+        store._dialect.begin(driver)
+        row = driver.execute("SELECT current_setting('enable_seqscan'), current_setting('lock_timeout')").fetchone()
+        driver.rollback()
 
         assert row == ("off", "30s")
 
@@ -162,9 +163,7 @@ def test_a_session_of_its_own_is_told_from_a_poolers(pooler, postgres_url):
         closing(SqlStore.open(postgres_url)) as direct,
         closing(SqlStore.open(through(pooler, postgres_url))) as pooled,
     ):
-        thresholds = [
-            each._writer._connected().connection.driver_connection.prepare_threshold for each in (direct, pooled)
-        ]
+        thresholds = [each._writer._connected().driver_connection.prepare_threshold for each in (direct, pooled)]
 
     assert thresholds == [0, None]
 

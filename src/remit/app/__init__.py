@@ -29,13 +29,14 @@ from remit.core.ledger.verification import KeptHead, Report, verify
 from remit.core.lifecycle import UNANSWERED, Case
 from remit.core.values import check_person, check_text
 from remit.flow import gate, propose, publish, reconcile, review
-from remit.flow.context import Context, in_one_write
+from remit.flow.context import Context
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
 from remit.flow.publish import IntentRef
 from remit.flow.queue_limit import QueueLimit, unless_full
 from remit.flow.reading.spool import spooled
 from remit.flow.recover import STOP_REASON, Recovered, recover_tenant
+from remit.flow.submit import SubmitIntent, Submitted
 from remit.hooks import Hooks
 from remit.ports import CheckedPublisher, Clock, SendingPublisher, UnitOfWork, answer_of, in_order
 
@@ -81,6 +82,7 @@ class App(Part):
         """
         super().__init__(context, clock)
         self._sender, self._publishing = sender, publishing
+        self._checked_sender = sender if publishing and isinstance(sender, CheckedPublisher) else None
         self._policies_ahead = PoliciesAhead()
         self._queue_limit = QueueLimit(context.most_waiting)
         self.hooks = Hooks()
@@ -169,11 +171,8 @@ class App(Part):
         self._gated(began_ns, [_request_of(each[0]) if isinstance(each, tuple) else None for each in both], answers)
         return answers
 
-    def _propose_and_gate(self, proposal: Proposal, now: datetime) -> UnitOfWork[tuple[ActionIntentV1, GateAnswer]]:
-        return in_one_write(
-            propose.propose_unit(self.context, proposal, now),
-            gate.gate_unit(self.context, _request_of(proposal), now),
-        )
+    def _propose_and_gate(self, proposal: Proposal, now: datetime) -> UnitOfWork[Submitted]:
+        return SubmitIntent(self.context, proposal, now).unit()
 
     def _let_in(
         self, proposals: Sequence[Proposal], unit_of: Callable[[Proposal, datetime], UnitOfWork[T]], now: datetime
@@ -198,7 +197,7 @@ class App(Part):
         return answers
 
     def _propose_unit(self, proposal: Proposal, now: datetime) -> UnitOfWork[ActionIntentV1]:
-        return propose.propose_unit(self.context, proposal, now)
+        return propose.ProposeIntent(self.context, proposal, now).unit()
 
     @overload
     def gate(self, requests: GateRequest) -> GateAnswer: ...
@@ -223,8 +222,8 @@ class App(Part):
 
     def _check_way_out(self) -> None:
         """Raises `ConfigMissing` before anything is charged for what could never leave."""
-        if self._publishing and isinstance(self._sender, CheckedPublisher):
-            self._sender.check()
+        if self._checked_sender is not None:
+            self._checked_sender.check()
 
     def _gated(
         self, began_ns: int, requests: Sequence[GateRequest | None], answers: Sequence[GateAnswer | RemitError]
@@ -315,7 +314,7 @@ class App(Part):
         check_person("by", by)
         old = self.intent(tenant_id, action_intent_id)
         proposal = edited_proposal(old, changes, new_id=self.context.new_id())
-        edited = self._one(propose.propose_unit(self.context, proposal, self.clock.now(), edited_by=by))
+        edited = self._one(propose.ProposeIntent(self.context, proposal, self.clock.now(), edited_by=by).unit())
         return self.gate(_request_of(edited))
 
     def resolve(

@@ -55,6 +55,7 @@ class CaseWriter:
     def __init__(self, context: Context, case: Case, now: datetime) -> None:
         self.context, self.now = context, now
         self._case, self._changes, self._head = case, dict[str, Any](), case.chain
+        self._key = case_key(case.tenant_id, case.action_intent_id)
         self._writes: Writes[Any] = Writes(answer=None)
 
     @property
@@ -88,18 +89,26 @@ class CaseWriter:
 
     def update(self, **changes: Any) -> None:
         """Change the case."""
-        self._changes |= changes
+        self._changes.update(changes)
 
     def move(self, status: Status, *, lease_until: datetime | None = None) -> None:
         """Move the case on to `status`. Raises `NotInThatState` where the life cycle has no such way."""
-        self.update(**moved(self.case, status, now=self.now, lease_until=lease_until))
+        self._changes.update(moved(self._as_moved(), status, now=self.now, lease_until=lease_until))
+
+    def _as_moved(self) -> Case:
+        """The case with the status that it has now: other changes are not made for that."""
+        return self.case if "status" in self._changes else self._case
+
+    def _publication(self) -> Publication | None:
+        found: Publication | None = self._changes.get("publication", self._case.publication)
+        return found
 
     def put(self, key: Key[Any], record: Any) -> None:
         self._writes.put(key, record)
 
     def mark_published(self, publication: Publication) -> None:
         """Delivered once more; the first time it becomes `PUBLISHED` and the chain says so."""
-        expires_at, ttl_days = self.case.expires_at, self.context.state_ttl_days
+        expires_at, ttl_days = self._case.expires_at, self.context.state_ttl_days
         after = published(publication, expires_at=expires_at, now=self.now, ttl_days=ttl_days)
         if is_reserved(publication):
             self.append("ACTION_PUBLISHED", {"approval_id": publication.approval_id})
@@ -107,7 +116,7 @@ class CaseWriter:
 
     def enqueue(self) -> None:
         """Publish in this write: from its commit on, a worker of this store may take the approval."""
-        publication = self.case.publication
+        publication = self._publication()
         if self.context.publishes and publication is not None and is_reserved(publication):
             self.mark_published(publication)
             self.update(queued=True, due_at=self.now)
@@ -148,13 +157,8 @@ class CaseWriter:
 
     def writes(self, answer: T) -> Writes[T]:
         """Everything told, with the case as it is now."""
-        case_at = case_key(self.case.tenant_id, self.case.action_intent_id)
-        return Writes(
-            answer=answer,
-            puts=[(case_at, self.case), *self._writes.puts],
-            deletes=self._writes.deletes,
-            entries=self._writes.entries,
-        )
+        puts = [(self._key, self.case), *self._writes.puts]
+        return Writes(answer, puts, self._writes.deletes, self._writes.entries)
 
 
 class TenantLedgerWriter:

@@ -14,6 +14,7 @@ from typing import Any
 from remit.core.errors import RemitError
 from remit.core.execution.approval import Approval, approve, approved_data, reserved
 from remit.core.execution.publication import has_left, is_reserved
+from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import Usage
 from remit.core.gate.decision import (
@@ -75,7 +76,9 @@ def gate(context: Context, requests: Sequence[GateRequest], now: datetime) -> li
     An answer with `reserved` has been charged and approved and still has to be published.
     """
     answers: list[GateAnswer | RemitError | None] = [_incomplete(request) for request in requests]
-    units = [gate_unit(context, request, now) for request, no in zip(requests, answers, strict=True) if no is None]
+    units = [
+        GateIntent(context, request, now).unit() for request, no in zip(requests, answers, strict=True) if no is None
+    ]
     decided = iter(context.store.transact(units))
     return [next(decided) if answer is None else answer for answer in answers]
 
@@ -93,58 +96,72 @@ def _no_verdict(request: GateRequest, reason: str, explanation: str) -> GateAnsw
     )
 
 
-def gate_unit(context: Context, request: GateRequest, now: datetime) -> UnitOfWork[GateAnswer]:
+class GateIntent:
     """The one atomic write of a decision."""
-    tenant_id, intent_id = request.tenant_id, request.action_intent_id
-    chain_at, case_at = chain_key(tenant_id, intent_id), case_key(tenant_id, intent_id)
-    stops_at = [Key(STOPS, tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE)]
 
-    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
-        case = snapshot.get(case_at)
-        if case is not None and (case.decided or case.account_id != request.account_id):
+    __slots__ = ("case_at", "chain_at", "context", "now", "request")
+
+    def __init__(self, context: Context, request: GateRequest, now: datetime) -> None:
+        self.context, self.request, self.now = context, request, now
+        self.case_at = case_key(request.tenant_id, request.action_intent_id)
+        self.chain_at = chain_key(request.tenant_id, request.action_intent_id)
+
+    def unit(self) -> UnitOfWork[GateAnswer]:
+        return UnitOfWork(reads=self.reads(), decide=self.decide, then_reads=self.usage_keys)
+
+    def reads(self) -> list[Key[Any]]:
+        return [self.case_at, self.chain_at, bounds_key(self.request.tenant_id), *self._stops_at()]
+
+    def usage_keys(self, snapshot: Snapshot) -> Sequence[Key[Usage]]:
+        """The counters that deciding would charge."""
+        case = snapshot.get(self.case_at)
+        if case is not None and (case.decided or case.account_id != self.request.account_id):
             return ()
         # Also where nothing is there: a store may ask ahead, for whatever it may come to.
-        return _usage_keys(bounds_of(snapshot, tenant_id), request, now)
+        return self._usage_keys(bounds_of(snapshot, self.request.tenant_id))
 
-    def change(snapshot: Snapshot) -> Writes[GateAnswer]:
-        case, history = snapshot.get(case_at), snapshot.get(chain_at)
+    def decide(self, snapshot: Snapshot) -> Writes[GateAnswer]:
+        case, history = snapshot.get(self.case_at), snapshot.get(self.chain_at)
         intent = history.intent if history else None
-        if history is None or case is None or intent is None or not _is_meant(request, intent):
-            nobody = f"no intent {intent_id!r} is known for this tenant and account"
-            return Writes(answer=_no_verdict(request, INTENT_NOT_FOUND, nobody))
+        if history is None or case is None or intent is None or not _is_meant(self.request, intent):
+            nobody = f"no intent {self.request.action_intent_id!r} is known for this tenant and account"
+            return Writes(answer=_no_verdict(self.request, INTENT_NOT_FOUND, nobody))
         if case.decided:
             return Writes(answer=_earlier_answer(case, history))
-        bounds = bounds_of(snapshot, tenant_id)
-        usages = {key.id: snapshot.get(key) for key in _usage_keys(bounds, request, now)}
+        return self.decided(snapshot, CaseWriter(self.context, case, self.now), intent)
+
+    def decided(self, snapshot: Snapshot, writer: CaseWriter, intent: ActionIntentV1) -> Writes[GateAnswer]:
+        """The decision about an intent of which there is none, and all that follows from it."""
+        bounds = bounds_of(snapshot, intent.tenant_id)
+        usages = {key.id: snapshot.get(key) for key in self._usage_keys(bounds)}
         verdict = decide(
             GateInput(
                 intent=intent,
                 bounds=bounds,
-                stops=[stops for stops in map(snapshot.get, stops_at) if stops is not None],
+                stops=[stops for stops in map(snapshot.get, self._stops_at()) if stops is not None],
                 usages={usage_id: usage for usage_id, usage in usages.items() if usage is not None},
-                edited_by=case.edited_by,
-                person_required=case.person_required,
-                now=now,
+                edited_by=writer.case.edited_by,
+                person_required=writer.case.person_required,
+                now=self.now,
             )
         )
-        writer = CaseWriter(context, case, now)
         writer.update(reason=verdict.decision.reason)
         writer.append("GATE_DECIDED", verdict.decision)
         if verdict.decision.approves:
-            return _reserve(context, writer, intent, verdict, now)
-        return _ask_a_person(writer, intent, verdict.decision, now)
+            return _reserve(self.context, writer, intent, verdict, self.now)
+        return _ask_a_person(writer, intent, verdict.decision, self.now)
 
-    return UnitOfWork(reads=[case_at, chain_at, bounds_key(tenant_id), *stops_at], decide=change, then_reads=more)
+    def _stops_at(self) -> list[Key[Stops]]:
+        return [Key(STOPS, self.request.tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE)]
+
+    def _usage_keys(self, bounds: BoundsInForce) -> list[Key[Usage]]:
+        usage_ids = bounds.plans.account(self.request.account_id, self.now).usage_ids
+        return [Key(USAGE, self.request.tenant_id, usage_id) for usage_id in usage_ids]
 
 
 def _is_meant(request: GateRequest, intent: ActionIntentV1) -> bool:
     # Of what is another's, whoever asks learns no more than of what is not there.
     return intent.account_id == request.account_id and request.proposed_by in (None, intent.proposed_by)
-
-
-def _usage_keys(bounds: BoundsInForce, request: GateRequest, now: datetime) -> list[Key[Usage]]:
-    usage_ids = bounds.plans.account(request.account_id, now).usage_ids
-    return [Key(USAGE, request.tenant_id, usage_id) for usage_id in usage_ids]
 
 
 def _reserve(
@@ -166,10 +183,11 @@ def _reserve(
     writer.update(approval_id=approval.approval_id, approval_source="POLICY", publication=reserved(approval))
     writer.append("ACTION_APPROVED", approved_data(approval, decision.config_sequence))
     writer.enqueue()
-    waits = is_reserved(writer.case.publication)
+    case = writer.case
+    waits = is_reserved(case.publication)
     answer = _answer(
         decision,
-        writer.case.status,
+        case.status,
         intent.trace_id,
         approval.approval_id,
         reserved=waits,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from remit.core.errors import RemitError
 from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_proposal
@@ -11,6 +12,8 @@ from remit.core.lifecycle import check_supersedes, new_case
 from remit.core.records import Key, case_key, chain_key
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
 from remit.ports import Snapshot, UnitOfWork, Writes, attempt
+
+T = TypeVar("T")
 
 
 def named(context: Context, data: Any) -> Proposal | RemitError:
@@ -21,78 +24,83 @@ def named(context: Context, data: Any) -> Proposal | RemitError:
     if proposal.action_intent_id is not None:
         return proposal
     own = proposal.model_copy(update={"action_intent_id": context.new_id()})
-    # It is not what the caller sent (`_is_made_up`).
+    # It is not what the caller sent (`ProposeIntent.new`).
     own.model_fields_set.discard("action_intent_id")
     return own
 
 
-def propose_unit(
-    context: Context, proposal: Proposal, now: datetime, edited_by: str | None = None
-) -> UnitOfWork[ActionIntentV1]:
+class ProposeIntent:
     """
     The one write that stores a proposal and, where it supersedes another, closes that one.
 
     `edited_by` names the person whose edit this is.
     """
-    tenant_id = proposal.tenant_id
-    action_intent_id = proposal.action_intent_id or context.new_id()
-    chain_at, bounds_at = chain_key(tenant_id, action_intent_id), bounds_key(tenant_id)
-    own: list[Key[Any]] = [case_key(tenant_id, action_intent_id), chain_at]
-    keys = [*own, bounds_at]
-    if proposal.supersedes:
-        keys.append(case_key(tenant_id, proposal.supersedes))
 
-    def change(snapshot: Snapshot) -> Writes[ActionIntentV1]:
-        history = snapshot.get(chain_at)
+    __slots__ = ("action_intent_id", "case_at", "chain_at", "context", "edited_by", "now", "proposal", "replaced_at")
+
+    def __init__(self, context: Context, proposal: Proposal, now: datetime, edited_by: str | None = None) -> None:
+        self.context, self.proposal, self.now, self.edited_by = context, proposal, now, edited_by
+        self.action_intent_id = proposal.action_intent_id or context.new_id()
+        self.case_at = case_key(proposal.tenant_id, self.action_intent_id)
+        self.chain_at = chain_key(proposal.tenant_id, self.action_intent_id)
+        self.replaced_at = case_key(proposal.tenant_id, proposal.supersedes) if proposal.supersedes else None
+
+    def unit(self) -> UnitOfWork[ActionIntentV1]:
+        return UnitOfWork(reads=self.reads(), decide=self.decide, new=self.new())
+
+    def reads(self) -> list[Key[Any]]:
+        own: list[Key[Any]] = [self.case_at, self.chain_at, bounds_key(self.proposal.tenant_id)]
+        return own if self.replaced_at is None else [*own, self.replaced_at]
+
+    def new(self) -> Sequence[Key[Any]]:
+        """The records that cannot be there: nobody can have used an id that was made for it (`named`)."""
+        return () if "action_intent_id" in self.proposal.model_fields_set else (self.case_at, self.chain_at)
+
+    def decide(self, snapshot: Snapshot) -> Writes[ActionIntentV1]:
+        stored = self.stored(snapshot)
+        if stored is not None:
+            return Writes(answer=stored)
+        writer, intent = self.begin(snapshot)
+        return self.closing(snapshot, intent, writer.writes(intent))
+
+    def stored(self, snapshot: Snapshot) -> ActionIntentV1 | None:
+        """The intent that has this id already. Raises `IntentIdReused` if it is another."""
+        history = snapshot.get(self.chain_at)
         stored = history.intent if history else None
         if stored is not None:
-            agree(proposal, stored)
-            return Writes(answer=stored)
-        bounds = bounds_of(snapshot, tenant_id)
+            agree(self.proposal, stored)
+        return stored
+
+    def begin(self, snapshot: Snapshot) -> tuple[CaseWriter, ActionIntentV1]:
+        """The intent, and its case with the first entry of its chain."""
+        proposal, now = self.proposal, self.now
+        bounds = bounds_of(snapshot, proposal.tenant_id)
         intent = complete(
             proposal,
-            action_intent_id=action_intent_id,
-            trace_id=context.new_id().replace("-", ""),
+            action_intent_id=self.action_intent_id,
+            trace_id=self.context.new_id().replace("-", ""),
             now=now,
             expires_after=bounds.expires_after(proposal.action_type),
             registry_version=bounds.registry_version(proposal.action_type),
         )
-        replaced = snapshot.get(case_key(tenant_id, proposal.supersedes)) if proposal.supersedes else None
+        replaced = snapshot.get(self.replaced_at) if self.replaced_at else None
         connector = bounds.connector(proposal.action_type)
-        case = new_case(intent, now, connector=connector, edited_by=edited_by, replaced=replaced)
-        writer = CaseWriter(context, case, now)
-        writer.append("INTENT_PROPOSED", intent, actor=edited_by or intent.proposed_by)
-        writes = writer.writes(intent)
-        if proposal.supersedes:
-            _supersede(context, snapshot, intent, writes, now, edited_by)
+        case = new_case(intent, now, connector=connector, edited_by=self.edited_by, replaced=replaced)
+        writer = CaseWriter(self.context, case, now)
+        writer.append("INTENT_PROPOSED", intent, actor=self.edited_by or intent.proposed_by)
+        return writer, intent
+
+    def closing(self, snapshot: Snapshot, intent: ActionIntentV1, writes: Writes[T]) -> Writes[T]:
+        """`writes`, and the end of the one whose place the intent takes, if it takes one."""
+        if self.replaced_at is None:
+            return writes
+        old = check_supersedes(snapshot.get(self.replaced_at), intent)
+        writer = CaseWriter(self.context, old, self.now)
+        writer.move("SUPERSEDED")
+        writer.update(superseded_by=intent.action_intent_id)
+        superseded = {"superseded_by": intent.action_intent_id}
+        writer.append("INTENT_SUPERSEDED", superseded, actor=self.edited_by or intent.proposed_by)
+        end = writer.writes(None)
+        writes.puts.extend(end.puts)
+        writes.entries.extend(end.entries)
         return writes
-
-    return UnitOfWork(reads=keys, decide=change, new=own if _is_made_up(proposal) else ())
-
-
-def _is_made_up(proposal: Proposal) -> bool:
-    """Was its id made for it (`named`)? Then nobody can have used it."""
-    return "action_intent_id" not in proposal.model_fields_set
-
-
-def _supersede(
-    context: Context,
-    snapshot: Snapshot,
-    intent: ActionIntentV1,
-    writes: Writes[ActionIntentV1],
-    now: datetime,
-    edited_by: str | None,
-) -> None:
-    names = intent.tenant_id, intent.supersedes or ""
-    old = check_supersedes(snapshot.get(case_key(*names)), intent)
-    writer = CaseWriter(context, old, now)
-    writer.move("SUPERSEDED")
-    writer.update(superseded_by=intent.action_intent_id)
-    writer.append(
-        "INTENT_SUPERSEDED",
-        {"superseded_by": intent.action_intent_id},
-        actor=edited_by or intent.proposed_by,
-    )
-    closing = writer.writes(None)
-    writes.puts.extend(closing.puts)
-    writes.entries.extend(closing.entries)

@@ -138,19 +138,34 @@ class LedgerEntry:
         "v",
     )
 
-    def __init__(self, fields: _Line, line: bytes, record: Record | None = None) -> None:
-        self.tenant_id, self.account_id = fields.tenant_id, fields.account_id
-        self.action_intent_id, self.entry_id = fields.action_intent_id, fields.entry_id
-        self.event_type = cast(EventType, fields.event_type)
-        self.actor, self.at, self.v = fields.actor, fields.at, fields.v
-        self.sequence, self.previous_hash, self.hash = fields.sequence, fields.previous_hash, fields.hash
+    def __init__(
+        self,
+        line: bytes,
+        record: Record | None,
+        # In the order of `_Line`.
+        account_id: str | None,
+        action_intent_id: str | None,
+        actor: str,
+        at: str,
+        data: msgspec.Raw,
+        entry_id: str,
+        event_type: EventType,
+        hash: str,
+        previous_hash: str | None,
+        sequence: int,
+        tenant_id: str,
+        v: int,
+    ) -> None:
         self.line, self.record = line, record
-        self._raw, self._data = fields.data, cast("dict[str, Any] | None", None)
+        self.account_id, self.action_intent_id, self.actor, self.at = account_id, action_intent_id, actor, at
+        self.entry_id, self.event_type, self.hash, self.previous_hash = entry_id, event_type, hash, previous_hash
+        self.sequence, self.tenant_id, self.v = sequence, tenant_id, v
+        self._raw, self._data = data, cast("dict[str, Any] | None", None)
 
     @classmethod
     def parse(cls, line: bytes) -> Self:
         """From a stored line. Raises `ValueError` for what is none."""
-        return cls(_decode_line(line), line)
+        return cls(line, None, *msgspec.structs.astuple(_decode_line(line)))
 
     @property
     def data(self) -> dict[str, Any]:
@@ -195,25 +210,28 @@ def next_entry(
     at: datetime,
 ) -> LedgerEntry:
     """The entry that follows `head` in its chain."""
-    record, carried = (data, data.canonical()) if isinstance(data, Record) else (None, canonical(data))
-    fields = _Line(
-        account_id=account_id,
-        action_intent_id=action_intent_id,
-        actor=actor,
-        at=instant(at),
-        data=msgspec.Raw(carried),
-        entry_id=entry_id,
-        event_type=event_type,
-        hash="",
-        previous_hash=head.hash,
-        sequence=head.sequence + 1,
-        tenant_id=tenant_id,
-        v=FORMAT,
+    record = data if isinstance(data, Record) else None
+    carried = msgspec.Raw(canonical(data) if record is None else record.canonical())
+    sequence, moment = head.sequence + 1, instant(at)
+    before = _encode(_Before(account_id, action_intent_id, actor, moment, carried, entry_id, event_type))[:-1]
+    after = _encode(_After(head.hash, sequence, tenant_id, FORMAT))[1:]
+    hash = sha256_hex(b"%b,%b" % (before, after))
+    return LedgerEntry(
+        b'%b,"hash":"%b",%b' % (before, hash.encode(), after),
+        record,
+        account_id,
+        action_intent_id,
+        actor,
+        moment,
+        carried,
+        entry_id,
+        event_type,
+        hash,
+        head.hash,
+        sequence,
+        tenant_id,
+        FORMAT,
     )
-    before = _encode(_Before(account_id, action_intent_id, actor, fields.at, fields.data, entry_id, event_type))[:-1]
-    after = _encode(_After(head.hash, fields.sequence, tenant_id, FORMAT))[1:]
-    fields.hash = sha256_hex(b"%b,%b" % (before, after))
-    return LedgerEntry(fields, b'%b,"hash":"%b",%b' % (before, fields.hash.encode(), after), record)
 
 
 class ChainHead(Record, frozen=True):

@@ -65,7 +65,7 @@ class Dialect(Protocol):
         ...
 
     def writer(self) -> sqlalchemy.Engine:
-        """Connections for the one who writes; a transaction on them excludes or detects other writers."""
+        """Connections for the one who writes."""
         ...
 
     def readers(self) -> sqlalchemy.Engine:
@@ -89,6 +89,10 @@ class Dialect(Protocol):
         ...
 
     def has_table(self, driver: Any, table: str) -> bool: ...
+
+    def begin(self, driver: Any) -> None:
+        """Of the writer: begin a transaction that excludes or detects other writers."""
+        ...
 
     def data_version(self, driver: Any, /) -> object:
         """

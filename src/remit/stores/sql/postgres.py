@@ -88,7 +88,7 @@ class Postgres:
     def writer(self) -> sqlalchemy.Engine:
         engine = self._engine()
         event.listen(engine, "connect", _prepare_writer)
-        event.listen(engine, "begin", _prepare_transaction)
+        event.listen(engine, "begin", lambda connection: self.begin(connection.connection.driver_connection))
         return engine
 
     def readers(self) -> sqlalchemy.Engine:
@@ -121,6 +121,11 @@ class Postgres:
     def has_table(self, driver: psycopg.Connection, table: str) -> bool:
         row = driver.execute("SELECT to_regclass(%s)", (table,)).fetchone()
         return row is not None and row[0] is not None
+
+    def begin(self, driver: psycopg.Connection) -> None:
+        """The driver begins at the first statement; a session that a pooler lends has to be told how, each time."""
+        if _is_pooled(driver):
+            driver.execute(_SET_TRANSACTION)
 
     def data_version(self, _: psycopg.Connection) -> None:
         """Others write while a transaction is open."""
@@ -292,12 +297,6 @@ def _prepare_writer(driver: psycopg.Connection, _record: Any) -> None:
     if not _is_pooled(driver):
         driver.execute(_SET_SESSION)
         driver.commit()
-
-
-def _prepare_transaction(connection: sqlalchemy.Connection) -> None:
-    driver: Any = connection.connection.driver_connection
-    if _is_pooled(driver):
-        driver.execute(_SET_TRANSACTION)
 
 
 def _prepare_reader(driver: psycopg.Connection, _record: Any) -> None:

@@ -25,7 +25,7 @@ from remit.stores.units import RecordId
 
 BUSY_TIMEOUT_S = 30.0
 WATCH_S, QUIET_WATCH_S = 0.003, 0.02
-"""How often a worker asks whether another process has written, and where nobody has for `QUIET_LOOKS`; no page is read."""
+"""How often a worker asks whether another process has written, which reads no page; and after `QUIET_LOOKS` in vain."""
 QUIET_LOOKS = 300
 _CACHE_KIB = 16 * 1024
 _CANNOT_BE_OPENED = {
@@ -60,7 +60,7 @@ class Sqlite:
 
     def writer(self) -> sqlalchemy.Engine:
         engine = self._engine()
-        event.listen(engine, "begin", _begin_immediate)
+        event.listen(engine, "begin", lambda connection: self.begin(connection.connection.driver_connection))
         return engine
 
     def readers(self) -> sqlalchemy.Engine:
@@ -87,6 +87,9 @@ class Sqlite:
     def has_table(self, driver: sqlite3.Connection, table: str) -> bool:
         found = driver.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
         return found.fetchone() is not None
+
+    def begin(self, driver: sqlite3.Connection) -> None:
+        driver.execute("BEGIN IMMEDIATE")
 
     def data_version(self, driver: sqlite3.Connection) -> object:
         return driver.execute("PRAGMA data_version").fetchone()[0]
@@ -195,11 +198,6 @@ def _use_wal(driver: sqlite3.Connection) -> None:
             if error.sqlite_errorcode & 0xFF not in _BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
-
-
-def _begin_immediate(connection: sqlalchemy.Connection) -> None:
-    driver: Any = connection.connection.driver_connection
-    driver.execute("BEGIN IMMEDIATE")
 
 
 def _json(values: Sequence[Any]) -> str:

@@ -39,7 +39,7 @@ class SqlWriter:
     def __init__(self, engine: sqlalchemy.Engine, dialect: Dialect) -> None:
         self._engine = engine
         self._dialect = dialect
-        self._connection: sqlalchemy.Connection | None = None
+        self._connection: sqlalchemy.PoolProxiedConnection | None = None
         self._kept = KeptRecords()
         self._announcer = Announcer(dialect.announcing, ANNOUNCED_EVERY_S)
 
@@ -90,24 +90,22 @@ class SqlWriter:
     def _once(self, calls: list[PendingCall]) -> None:
         connection = self._connected()
         try:
-            transaction = connection.begin()
-            settlements, written = self._write(connection, calls)
+            driver = connection.driver_connection
+            self._dialect.begin(driver)
+            settlements, written = self._write(driver, calls)
             if written is not None:
-                self._commit(transaction, calls[: len(settlements)], settlements)
+                self._commit(driver, calls[: len(settlements)], settlements)
                 self._kept.committed(written)
             else:
-                transaction.rollback()
+                connection.rollback()
                 _call_all(settlements)
         except BaseException as error:
             self._kept.forget()
             self._undo(connection, error)
             raise
 
-    def _write(
-        self, connection: sqlalchemy.Connection, calls: list[PendingCall]
-    ) -> tuple[list[Settlement], Written | None]:
+    def _write(self, driver: Any, calls: list[PendingCall]) -> tuple[list[Settlement], Written | None]:
         """How to settle each call once it is committed, and the records as they are then, if anything changes."""
-        driver = connection.connection.driver_connection
         known = self._kept.at(self._dialect.data_version(driver))
         batch = SqlBatch(partial(self._load, driver), known)
         found = [(call, call.units if call.find is None else call.find(driver)) for call in calls]
@@ -131,11 +129,9 @@ class SqlWriter:
         self._kept.learn(found)
         return found
 
-    def _commit(
-        self, transaction: sqlalchemy.RootTransaction, calls: list[PendingCall], settlements: list[Settlement]
-    ) -> None:
+    def _commit(self, driver: Any, calls: list[PendingCall], settlements: list[Settlement]) -> None:
         try:
-            transaction.commit()
+            driver.commit()
             _call_all(settlements)
         except BaseException as error:
             # The database's own word that it did not commit.
@@ -149,20 +145,18 @@ class SqlWriter:
                 raise FailsAll(OutcomeUnknown, text) from error
             raise
 
-    def _connected(self) -> sqlalchemy.Connection:
+    def _connected(self) -> sqlalchemy.PoolProxiedConnection:
         if self._connection is None:
             # Each connection counts versions of its own.
             self._kept.forget()
-            self._connection = self._engine.connect()
+            self._connection = self._engine.raw_connection()
         return self._connection
 
-    def _undo(self, connection: sqlalchemy.Connection, error: BaseException) -> None:
+    def _undo(self, connection: sqlalchemy.PoolProxiedConnection, error: BaseException) -> None:
         cause = error.__cause__ if isinstance(error, FailsAll) and error.__cause__ is not None else error
         with suppress(Exception):
             if self._dialect.fault(cause) is not DriverFault.LOST:
                 connection.rollback()
-                # SQLAlchemy takes a commit that failed for the end of the transaction; SQLite does not.
-                _rollback_driver(connection)
                 return
         # Nothing good can come over this connection any more; the next transaction makes a new one.
         self._connection = None
@@ -170,11 +164,6 @@ class SqlWriter:
             connection.invalidate()
         with suppress(Exception):
             connection.close()
-
-
-def _rollback_driver(connection: sqlalchemy.Connection) -> None:
-    driver: Any = connection.connection.driver_connection
-    driver.rollback()
 
 
 def _queues(change: RowChange) -> bool:
