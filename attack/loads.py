@@ -55,9 +55,14 @@ class Hostile:
 
 
 def _for_ever(step: Callable[[httpx.Client], object], client: httpx.Client) -> None:
+    begun = False
     while True:
         with suppress(httpx.HTTPError, ValueError):
             step(client)
+            if not begun:
+                sys.stdout.write("under way\n")
+                sys.stdout.flush()
+                begun = True
 
 
 def _side_by_side(hostile: Hostile, role: str, step: Callable[[httpx.Client], object]) -> None:
@@ -132,11 +137,13 @@ def under(here: Installation, name: str) -> Iterator[None]:
     """With this load, from its first request on until the block ends."""
     keys = {role: key for (tenant, role), key in here.keys.items() if tenant == HOSTILE}
     command = [sys.executable, "-m", "attack.loads", name]
-    load = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    load = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
-        assert load.stdin is not None
+        assert load.stdin is not None and load.stdout is not None
         load.stdin.write(json.dumps({"url": here.url, "keys": keys}).encode())
         load.stdin.close()
+        # It is under way when its first requests have been answered.
+        assert load.stdout.readline(), f"the load {name} has not begun"
         yield
         assert load.poll() is None, f"the load {name} has ended by itself"
     finally:

@@ -186,3 +186,15 @@ def test_a_lost_answer_of_the_store_is_unknown_and_safe_to_repeat():
 
     assert (result.acted, result.error_class) == ("unknown", "DOWNSTREAM")
     assert len(store.scan(INTERNAL_OBJECT, "acme")) == 1
+
+
+def test_many_calls_are_one_write_and_each_has_its_own_result(store, connector, monkeypatch):
+    writes, transact = [], store.transact
+    monkeypatch.setattr(store, "transact", lambda units: writes.append(len(units)) or transact(units))
+
+    results = connector.invoke_all([call(connector, key=key) for key in ("k-1", "k-2", "k-1")])
+
+    assert writes == [3]
+    assert [result.acted for result in results] == ["yes"] * 3
+    assert len({result.external_object_refs[0].object_id for result in results}) == 2
+    assert len(list(store.scan(INTERNAL_OBJECT, "acme"))) == 2

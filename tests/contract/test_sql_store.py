@@ -20,6 +20,7 @@ from remit.stores.group_commit import GroupCommit, PendingCall
 from remit.stores.segments import kinds_of
 from remit.stores.sql import SqlStore, exporting, postgres, queries, sqlite, store, watching, writer
 from remit.stores.sql.ledger_order import RowOrder
+from remit.stores.sql.writer import SqlWriter
 from remit.testing.faults import Crash
 from remit.testing.samples import (
     COUNTER,
@@ -74,16 +75,16 @@ def waiting(monkeypatch):
 
 
 @pytest.fixture
-def commits():
-    """Every commit on any connection."""
-    made: list[sqlalchemy.Connection] = []
+def commits(monkeypatch):
+    """Every commit of a writer, as its driver's connection."""
+    made, commit = [], SqlWriter._commit
 
-    def add(connection):
-        made.append(connection)
+    def counted(writer, driver, *more):
+        made.append(driver)
+        commit(writer, driver, *more)
 
-    sqlalchemy.event.listen(sqlalchemy.Engine, "commit", add)
-    yield made
-    sqlalchemy.event.remove(sqlalchemy.Engine, "commit", add)
+    monkeypatch.setattr(SqlWriter, "_commit", counted)
+    return made
 
 
 def set_once_they_wait(event, waiting, number):

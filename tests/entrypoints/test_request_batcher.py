@@ -89,3 +89,20 @@ def test_who_goes_away_is_not_waited_for_and_the_others_are_answered():
         return answer
 
     assert asyncio.run(ask()) == "STAYS"
+
+
+def test_a_round_that_cannot_take_all_takes_of_everybody_in_turn():
+    rounds = Rounds()
+
+    async def ask():
+        together: RequestBatcher[str, str] = RequestBatcher(rounds, most=3, asked_by=lambda question: question[0])
+        first = asyncio.ensure_future(together.ask("first"))
+        await until_in_loop(lambda: rounds.asked, what="the first round is asked")
+        many = [asyncio.ensure_future(together.ask(question)) for question in ("a1", "a2", "a3", "a4", "b1")]
+        await asyncio.sleep(0)
+        rounds.go.set()
+        await asyncio.gather(first, *many)
+
+    asyncio.run(ask())
+
+    assert rounds.asked == [["first"], ["a1", "b1", "a2"], ["a3", "a4"]]

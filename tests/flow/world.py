@@ -328,7 +328,9 @@ class World:
                 return done
             done += [each.status for each in taken if isinstance(each, execute.Ended)]
             calls = [each for each in taken if isinstance(each, execute.Taken)]
-            statuses = self.app.settle([(each, self.app.carry_out(each)) for each in calls])
+            results = [result for piece in execute.work_of(calls) for result in self.app.carry_out(piece)]
+            calls = [each for piece in execute.work_of(calls) for each in piece]
+            statuses = self.app.settle(list(zip(calls, results, strict=True)))
             for each, status in zip(calls, statuses, strict=True):
                 case = self.record(each.keys.case)
                 if status is None and case.queued:

@@ -42,8 +42,8 @@ from remit.ports import CheckedPublisher, Clock, SendingPublisher, UnitOfWork, a
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-BATCH = 200
-"""How many intents share a transaction, at most."""
+BATCH = 50
+"""How many intents of one call share a transaction, at most: another tenant's decision waits for it to end."""
 
 
 @dataclass(frozen=True, slots=True)

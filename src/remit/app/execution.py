@@ -37,8 +37,8 @@ class Execution(Part):
                 log.warning("an execution could not be taken and is tried again: %s", error)
         return [each for each in taken if isinstance(each, execute.Taken | execute.Ended)]
 
-    def carry_out(self, taken: execute.Taken) -> CallResult:
-        """Make the call of one execution. Never raises for what came of it."""
+    def carry_out(self, taken: Sequence[execute.Taken]) -> list[CallResult]:
+        """Make the calls of one piece of work (`flow.execute.work_of`). Never raises for what came of them."""
         return execute.carry_out(taken, self.clock.now())
 
     def settle(self, results: Sequence[tuple[execute.Taken, CallResult]]) -> list[str | None]:

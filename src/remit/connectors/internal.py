@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import ConfigDict, ValidationError
 
 from remit.core.canonical import sha256_hex
-from remit.core.errors import InvalidInput, OutcomeUnknown, TryLater
+from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.core.execution.outcome import CallResult, ExternalObjectRef
 from remit.core.execution.templates import as_text, check_template, environment_names, fields_of, render
 from remit.core.gate.action_type import Tool
 from remit.core.intent import ActionIntentV1
 from remit.core.records import INTERNAL_OBJECT, InternalObject, Key
 from remit.core.values import explain_invalid
-from remit.ports import Call, Snapshot, Store, UnitOfWork, Writes, answer_of
+from remit.ports import Call, Snapshot, Store, UnitOfWork, Writes
 
 SYSTEM = "remit"
 OBJECT_TYPE = {"create_note": "note", "create_task": "task"}
@@ -53,21 +54,27 @@ class InternalConnector:
         return {"object_type": OBJECT_TYPE[parsed.operation], "fields": _fields(parsed.fields, intent)}
 
     def invoke(self, call: Call) -> CallResult:
+        (result,) = self.invoke_all([call])
+        return result
+
+    def invoke_all(self, calls: Sequence[Call]) -> list[CallResult]:
         try:
-            made = answer_of(self._store.transact([_create_once(call)]))
-        except TryLater as error:
-            return CallResult(
-                acted="no", error_class="DOWNSTREAM", error_code="STORE_BUSY", error_message=str(error)[:500]
-            )
-        except OutcomeUnknown as error:
-            return CallResult(
-                acted="unknown",
-                error_class="DOWNSTREAM",
-                error_code="STORE_ANSWER_LOST",
-                error_message=str(error)[:500],
-            )
-        ref = ExternalObjectRef(system=SYSTEM, object_type=made.object_type, object_id=made.object_id)
-        return CallResult(acted="yes", external_object_refs=[ref])
+            return [_result(made) for made in self._store.transact([_create_once(call) for call in calls])]
+        except (TryLater, OutcomeUnknown) as error:
+            return [_result(error)] * len(calls)
+
+
+def _result(made: InternalObject | RemitError) -> CallResult:
+    if isinstance(made, TryLater):
+        return CallResult(acted="no", error_class="DOWNSTREAM", error_code="STORE_BUSY", error_message=str(made)[:500])
+    if isinstance(made, OutcomeUnknown):
+        return CallResult(
+            acted="unknown", error_class="DOWNSTREAM", error_code="STORE_ANSWER_LOST", error_message=str(made)[:500]
+        )
+    if isinstance(made, RemitError):
+        raise made
+    ref = ExternalObjectRef(system=SYSTEM, object_type=made.object_type, object_id=made.object_id)
+    return CallResult(acted="yes", external_object_refs=[ref])
 
 
 def object_id(object_type: str, idempotency_key: str) -> str:

@@ -93,7 +93,7 @@ class CaseWriter:
 
     def move(self, status: Status, *, lease_until: datetime | None = None) -> None:
         """Move the case on to `status`. Raises `NotInThatState` where the life cycle has no such way."""
-        self._changes.update(moved(self._as_moved(), status, now=self.now, lease_until=lease_until))
+        self.update(**moved(self._as_moved(), status, now=self.now, lease_until=lease_until))
 
     def _as_moved(self) -> Case:
         """The case with the status that it has now: other changes are not made for that."""

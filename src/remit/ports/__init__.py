@@ -11,6 +11,7 @@ from remit.ports.outside import (
     REFUSED,
     UNCONFIRMED,
     Call,
+    CallsTogether,
     CheckedPublisher,
     Clock,
     Connector,
@@ -40,13 +41,14 @@ from remit.ports.store import (
     entry_cursor,
     waiting_cursor,
 )
-from remit.ports.units import Snapshot, UnitOfWork, Writes, answer_of, attempt, in_order, needed
+from remit.ports.units import Snapshot, UnitOfWork, Writes, answer_of, as_answer, attempt, in_order, needed
 
 __all__ = [
     "DELIVERED",
     "REFUSED",
     "UNCONFIRMED",
     "Call",
+    "CallsTogether",
     "CaseFilter",
     "ChangedTenants",
     "CheckedPublisher",
@@ -74,6 +76,7 @@ __all__ = [
     "UnitOfWork",
     "Writes",
     "answer_of",
+    "as_answer",
     "attempt",
     "case_cursor",
     "entry_cursor",

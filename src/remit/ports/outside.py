@@ -108,6 +108,15 @@ class Connector(Protocol):
 
 
 @runtime_checkable
+class CallsTogether(Connector, Protocol):
+    """A connector that waits for no far side: many calls of one tenant are one piece of work."""
+
+    def invoke_all(self, calls: Sequence[Call]) -> list[CallResult]:
+        """`invoke` of each, in order."""
+        ...
+
+
+@runtime_checkable
 class ForeseesRefusal(Protocol):
     """A connector that knows of a mapped request, and without a call, that it would refuse it."""
 

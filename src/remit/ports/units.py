@@ -69,6 +69,16 @@ class UnitOfWork(Generic[T_co]):
     new: Sequence[Key[Any]] = ()
 
 
+def as_answer(error: RemitError) -> RemitError:
+    """
+    The error as one that is answered, not raised: without the frames that it came through.
+
+    They hold what it was raised over, often the error itself: thousands of refusals were rings that only the garbage
+    collector undoes, while everybody waits.
+    """
+    return error.with_traceback(None)
+
+
 def answer_of(answers: Sequence[T | RemitError]) -> T:
     """The answer of the only unit. Raises it if it is an error."""
     (answer,) = answers
@@ -95,7 +105,7 @@ def attempt(step: Callable[[], T]) -> T | RemitError:
     try:
         return step()
     except RemitError as error:
-        return error
+        return as_answer(error)
 
 
 def needed(unit: UnitOfWork[Any], snapshot: Snapshot) -> Iterable[Key[Any]]:

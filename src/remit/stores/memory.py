@@ -29,6 +29,7 @@ from remit.ports import (
     Snapshot,
     UnitOfWork,
     Writes,
+    as_answer,
     needed,
 )
 from remit.stores.turns import QueuedTool, chosen, in_turns, last_of
@@ -267,7 +268,7 @@ class _Call:
             self._show(list(needed(unit, shown)), shown)
             writes = unit.decide(shown)
         except RemitError as error:
-            return error
+            return as_answer(error)
         self._take(writes, shown)
         return writes.answer
 

@@ -82,6 +82,15 @@ class WritingContract(StoreBase):
         shown = store.read([first, second, third])
         assert [shown.get(key) for key in (first, second, third)] == [a, None, c]
 
+    def test_an_error_that_is_answered_holds_nothing_that_it_came_through(self, store: Store) -> None:
+        key, _ = make_object()
+
+        (error,) = store.transact([refusing(key)])
+
+        # Frames hold units and what they were shown: of thousands of refusals the collector would have to undo rings.
+        assert isinstance(error, Conflict)
+        assert error.__traceback__ is None
+
     def test_an_error_that_is_not_ours_reaches_the_caller_and_nothing_of_the_unit_is_written(
         self, store: Store
     ) -> None:

@@ -77,7 +77,7 @@ def test_a_tool_that_was_altered_between_two_calls_is_not_called_again(queueing)
     queueing.far.script += ["no DOWNSTREAM"]
     queueing.submit()
     (taken,) = queueing.app.take(1, "w-1")
-    queueing.app.settle([(taken, queueing.app.carry_out(taken))])
+    queueing.app.settle([(taken, *queueing.app.carry_out([taken]))])
     alter_the_tool(queueing)
 
     queueing.clock.pass_(minutes=1)

@@ -53,6 +53,7 @@ def create_console(remit: Remit, settings: HttpSettings, beside: State) -> FastA
     """An ASGI application to be mounted at `/console`, under the same limits as the one it stands beside."""
     console = Console(docs_url=None, redoc_url=None, openapi_url=None)
     console.state.remit, console.state.limiter = remit, beside.limiter
+    console.state.turns = beside.turns
     console.state.streams, console.state.ledger_reads = beside.streams, beside.ledger_reads
     console.state.sign_ins = SignInLimiter(settings.sign_ins_per_minute)
     console.state.code_flow = CodeFlow.of(settings.oidc)

@@ -79,6 +79,9 @@ class FormRoute(BodyAfterCaller):
     async def let_in(self, request: Request) -> None:
         await seated(request)
 
+    async def tenant_of(self, request: Request) -> str:
+        return (await seated(request)).tenant_id
+
 
 async def _check_token(request: Request, csrf: str) -> None:
     sent = request.headers.get("x-csrf-token") or (await request.form()).get("csrf")

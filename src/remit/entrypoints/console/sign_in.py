@@ -40,6 +40,9 @@ class SignInRoute(BodyAfterCaller):
     async def let_in(self, request: Request) -> None:
         await count_try(request)
 
+    async def tenant_of(self, request: Request) -> None:
+        """Nobody's yet; how often it is tried is limited."""
+
     async def read(self, request: Request) -> Request:
         return Request(request.scope, at_most(LARGEST_FORM_BYTES, request.receive, "this form is too large"))
 

@@ -26,7 +26,7 @@ from remit.entrypoints.web.callers import (
 )
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.problems import responds_with
-from remit.entrypoints.web.reading_bodies import LeanRoute, leanly
+from remit.entrypoints.web.reading_bodies import LeanRoute, leanly, turns_of
 from remit.entrypoints.web.request_batcher import RequestBatcher
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.ports import answer_of, attempt, in_order
@@ -40,6 +40,11 @@ class JsonAnswer(JSONResponse):
 
     def render(self, content: Any) -> bytes:
         return orjson.dumps(content)
+
+
+def tenant_of(proposal: Any) -> str:
+    """Of one whose caller's tenant was filled in; what is no object at all is nobody's."""
+    return str(proposal["tenant_id"]) if isinstance(proposal, dict) else ""
 
 
 async def submit_of(request: Request) -> Submit:
@@ -58,6 +63,7 @@ async def _propose_one(request: Request, body: Any) -> Response | None:
 @router.post("/v1/intents", responses=responds_with(VerdictAnswer | IntentAnswer | ProposedAnswer))
 @leanly(_propose_one)
 async def propose(
+    request: Request,
     remit: CurrentRemit,
     submit: Annotated[Submit, Depends(submit_of)],
     caller: ProposerCaller,
@@ -71,11 +77,13 @@ async def propose(
     the verdict or the problem of that one.
     """
     if isinstance(body, list):
-        return await run_in_threadpool(_each, remit, caller, body, gate)
+        async with turns_of(request).of(caller.tenant_id):
+            return await run_in_threadpool(_each, remit, caller, body, gate)
     proposal = _of_caller(caller, body)
     if gate:
         return JsonAnswer((await submit.ask(proposal)).wire())
-    return JsonAnswer(answer_of(await run_in_threadpool(remit.propose, [proposal])).wire())
+    async with turns_of(request).of(caller.tenant_id):
+        return JsonAnswer(answer_of(await run_in_threadpool(remit.propose, [proposal])).wire())
 
 
 def _each(remit: CurrentRemit, caller: Principal, proposals: list[Any], gate: bool) -> JsonAnswer:
@@ -108,7 +116,8 @@ async def _gate_one(request: Request, body: Any) -> Response | None:
         return None
     caller = require_within_tenant(await admit(request), "propose")
     remit = await remit_of(request)
-    answer: GateAnswer = await run_in_threadpool(remit.gate, _gate_request(caller, **body))
+    async with turns_of(request).of(caller.tenant_id):
+        answer: GateAnswer = await run_in_threadpool(remit.gate, _gate_request(caller, **body))
     return JsonAnswer(answer.wire())
 
 

@@ -14,6 +14,7 @@ from remit.entrypoints.web.callers import Credentials
 from remit.entrypoints.web.ledger_reads import LedgerReads
 from remit.entrypoints.web.limits import BodyLimit, RateLimiter
 from remit.entrypoints.web.settings import HttpSettings
+from remit.entrypoints.web.turns import Turns
 from remit.wiring import Remit
 
 
@@ -30,10 +31,11 @@ def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
     )
     app.state.remit = remit
     app.state.limiter = RateLimiter(settings.requests_per_minute)
+    app.state.turns = Turns()
     app.state.streams = stream.Streams(settings.streams(), settings.stream_for_s)
     app.state.ledger_reads = LedgerReads(settings.exports())
     app.state.credentials = Credentials(remit, settings.oidc)
-    app.state.submit = agents.Submit(remit.submit, BATCH)
+    app.state.submit = agents.Submit(remit.submit, BATCH, agents.tenant_of)
     app.state.metrics, app.state.metrics_open = Metrics(), settings.metrics_open
     remit.hooks.add(app.state.metrics.happened)
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)

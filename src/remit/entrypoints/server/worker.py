@@ -18,7 +18,7 @@ from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.execution.outcome import CallResult
 from remit.core.execution.places import Places
 from remit.entrypoints.server.notifications import notifying
-from remit.flow.execute import Ended, Taken
+from remit.flow.execute import Ended, Taken, work_of
 from remit.wiring import Remit, uuid7
 
 log = logging.getLogger(__name__)
@@ -113,11 +113,13 @@ class WorkerLoop:
                 self._on_done(each.status)
             else:
                 self._places.take(each.tenant_id, each.action_type)
-                self._pool.submit(self._call, each, began_ns)
+        for piece in work_of([each for each in taken if isinstance(each, Taken)]):
+            self._pool.submit(self._call, piece, began_ns)
         return bool(taken)
 
-    def _call(self, taken: Taken, began_ns: int) -> None:
-        self._called.put((taken, self._remit.carry_out(taken), began_ns))
+    def _call(self, piece: list[Taken], began_ns: int) -> None:
+        for taken, result in zip(piece, self._remit.carry_out(piece), strict=True):
+            self._called.put((taken, result, began_ns))
         self.wake()
 
     def _settle(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
+from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
@@ -19,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from remit.core.errors import InvalidInput
 from remit.core.json_text import WHOLE, NotJson, read_json
 from remit.entrypoints.web.callers import admit
+from remit.entrypoints.web.turns import Turns
 
 PARSED_AT_ONCE_BYTES = 32 * 1024
 """Up to here parsing takes less than handing it to a thread."""
@@ -30,11 +32,19 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _parsing = CapacityLimiter(PARSING_TOGETHER)
 
 
+def turns_of(request: Request) -> Turns:
+    turns: Turns = request.app.state.turns
+    return turns
+
+
 class BodyAfterCaller(APIRoute):
-    """A route whose body is read only once `let_in` has let its caller in."""
+    """
+    A route whose body is read only once `let_in` has let its caller in, and whose work in a thread waits for its
+    tenant's turn.
+    """
 
     def get_route_handler(self) -> Handler:
-        handle = super().get_route_handler()
+        handle = self._in_turn(super().get_route_handler())
         if not self.takes_body():
             return handle
 
@@ -47,12 +57,30 @@ class BodyAfterCaller(APIRoute):
 
         return handle_after
 
+    def _in_turn(self, handle: Handler) -> Handler:
+        # One that is a coroutine sees to its threads itself.
+        if iscoroutinefunction(self.endpoint):
+            return handle
+
+        async def handle_in_turn(request: Request) -> Response:
+            tenant_id = await self.tenant_of(request)
+            if tenant_id is None:
+                return await handle(request)
+            async with turns_of(request).of(tenant_id):
+                return await handle(request)
+
+        return handle_in_turn
+
     def takes_body(self) -> bool:
         return self.body_field is not None
 
     @abstractmethod
     async def let_in(self, request: Request) -> None:
         """Raises what its caller is to be told instead."""
+
+    @abstractmethod
+    async def tenant_of(self, request: Request) -> str | None:
+        """The tenant whose turn it takes, if it is known. Raises what its caller is to be told instead."""
 
     async def read(self, request: Request) -> Request:
         """The request as the framework is to read it."""
@@ -64,6 +92,9 @@ class JsonRoute(BodyAfterCaller):
 
     async def let_in(self, request: Request) -> None:
         await admit(request)
+
+    async def tenant_of(self, request: Request) -> str:
+        return (await admit(request)).tenant_id
 
     async def read(self, request: Request) -> Request:
         if isinstance(request, _ReadRequest):

@@ -19,6 +19,7 @@ from remit.core.identity.principal import Principal
 from remit.core.ledger.position import LedgerCursor
 from remit.entrypoints.web.callers import Credentials, CurrentRemit, ReaderCaller
 from remit.entrypoints.web.shares import Place, Share, SharedPlaces, admitted
+from remit.entrypoints.web.turns import Turns
 from remit.wiring import Remit
 
 router = APIRouter(tags=["reading"])
@@ -138,11 +139,13 @@ async def events(
     """
     yield b"retry: %d\n\n" % (1000 if for_s is None else COME_AGAIN_MS)
     beat = began = time.monotonic()
+    turns: Turns = request.app.state.turns
     pause = 0.0
     while await opened.wait(pause) and not await request.is_disconnected():
         started = time.monotonic()
         try:
-            followed = await run_in_threadpool(remit.since, caller.tenant_id, bookmark)
+            async with turns.of(caller.tenant_id):
+                followed = await run_in_threadpool(remit.since, caller.tenant_id, bookmark)
         except (TryLater, OutcomeUnknown):
             if _over(began, for_s):
                 return

@@ -19,10 +19,10 @@ from remit.flow.execute.map import map_request
 from remit.flow.execute.preflight import preflight
 from remit.flow.execute.record import record, step_broke
 from remit.flow.execute.start import start
-from remit.flow.execute.take import Ended, Taken, carry_out, claim_of, settle_unit, take
+from remit.flow.execute.take import Ended, Taken, carry_out, claim_of, settle_unit, take, work_of
 from remit.ports import Clock
 
-__all__ = ["Ended", "Executor", "Taken", "carry_out", "claim_of", "reference", "run", "settle_unit", "take"]
+__all__ = ["Ended", "Executor", "Taken", "carry_out", "claim_of", "reference", "run", "settle_unit", "take", "work_of"]
 
 
 class Executor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -27,7 +27,7 @@ from remit.core.lifecycle import Case
 from remit.core.records import STOPS, THE_ONE, Key, case_key, chain_key
 from remit.core.values import PLATFORM
 from remit.flow.context import CaseWriter, Context, one, pinned_type_key, usage_keys
-from remit.ports import Call, Clock, Connector, Snapshot, Writes
+from remit.ports import Call, CallsTogether, Clock, Connector, Snapshot, Writes
 
 log = logging.getLogger(__name__)
 START_LEASE_S = 15.0
@@ -178,23 +178,26 @@ def connector_named(context: Context, name: str) -> Connector:
     return connector
 
 
-def called(connector: Connector, call: Call) -> CallResult:
+def called(connector: Connector, calls: Sequence[Call]) -> list[CallResult]:
     """
-    One call's result, whatever happens.
+    The results of calls, whatever happens; several are of a connector that `CallsTogether`.
 
     A connector that breaks after it was called leaves nobody knowing whether it acted. Its text may hold anything, so
     only its type is kept.
     """
     try:
-        return storable(connector.invoke(call))
+        if isinstance(connector, CallsTogether):
+            return [storable(result) for result in connector.invoke_all(calls)]
+        return [storable(connector.invoke(call)) for call in calls]
     except Exception as error:
         log.exception("a connector broke")
-        return CallResult(
+        broke = CallResult(
             acted="unknown",
             error_code="CONNECTOR_BROKE",
             error_class="UNKNOWN",
             error_message=f"the connector raised {type(error).__name__}",
         )
+        return [broke] * len(calls)
 
 
 def bound_to(case: Case, approval: Approval) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, An
         connector.prepare(call)
     if not before_call(worker, ref, mark_for_s=float(tool["timeout_s"]), calls_seen=attempt.attempt_count):
         return {"stop": True}
-    result = called(connector, replace(call, now=worker.clock.now()))
+    (result,) = called(connector, [replace(call, now=worker.clock.now())])
     return _after_call(worker, ref, result, int(tool["max_attempts"]), honours)
 
 

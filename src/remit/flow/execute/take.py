@@ -26,7 +26,7 @@ from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, write
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, bound_to, end_with, failed
 from remit.flow.execute.record import late
-from remit.ports import Call, Claim, Connector, Snapshot, UnitOfWork, Writes
+from remit.ports import Call, CallsTogether, Claim, Connector, Snapshot, UnitOfWork, Writes
 
 log = logging.getLogger(__name__)
 
@@ -244,12 +244,25 @@ def claim_of(connectors: Sequence[str], places: Places, limit: int, now: datetim
     return Claim(now, [*connectors, ""], places, limit)
 
 
-def carry_out(taken: Taken, now: datetime) -> CallResult:
+def carry_out(taken: Sequence[Taken], now: datetime) -> list[CallResult]:
     """
-    Make the call. Never raises for what came of it.
+    Make the calls, one after the other or together (`work_of`). Never raises for what came of them.
 
     The lease is looked at just before: whoever waited too long for its turn must not call beside a successor.
     """
-    if now >= taken.lease_until:
-        return failed("LEASE_LOST", "DOWNSTREAM", "the worker came too late to call; nothing was sent")
-    return common.called(taken.connector, taken.call)
+    in_time = [each for each in taken if now < each.lease_until]
+    results = iter(common.called(in_time[0].connector, [each.call for each in in_time]) if in_time else [])
+    return [next(results) if now < each.lease_until else _came_too_late() for each in taken]
+
+
+def _came_too_late() -> CallResult:
+    return failed("LEASE_LOST", "DOWNSTREAM", "the worker came too late to call; nothing was sent")
+
+
+def work_of(taken: Sequence[Taken]) -> list[list[Taken]]:
+    """Pieces of work for `carry_out`: each call for itself, and those of one tenant that wait for nobody as one."""
+    pieces: dict[object, list[Taken]] = {}
+    for each in taken:
+        together = isinstance(each.connector, CallsTogether)
+        pieces.setdefault((each.tenant_id, id(each.connector)) if together else id(each), []).append(each)
+    return list(pieces.values())

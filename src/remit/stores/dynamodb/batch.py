@@ -15,7 +15,7 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.records import CHAIN, KINDS
 from remit.core.values import Stored
-from remit.ports import UnitOfWork, Writes, needed
+from remit.ports import UnitOfWork, Writes, as_answer, needed
 from remit.stores.dynamodb.items import BODY, Item, record_item
 from remit.stores.dynamodb.layout import home
 from remit.stores.dynamodb.record_cache import CachedBounds, RecordCache, Versioned
@@ -155,7 +155,7 @@ class DynamoBatch:
         try:
             return self._counted(*self._asked(unit))
         except RemitError as error:
-            return error, Effect()
+            return as_answer(error), Effect()
 
     def _counted(self, writes: Writes[Any], effect: Effect) -> tuple[Any, Effect]:
         self._written |= effect.records

@@ -16,7 +16,7 @@ from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
 from remit.core.records import CHAIN, KINDS
 from remit.core.values import Stored
-from remit.ports import UnitOfWork, Writes, needed
+from remit.ports import UnitOfWork, Writes, as_answer, needed
 from remit.stores.segments import segments_of
 from remit.stores.sql.rows import (
     EVENTS,
@@ -145,7 +145,7 @@ class SqlBatch:
             shown = self._show(unit, mine)
             writes = unit.decide(shown)
         except RemitError as error:
-            return error
+            return as_answer(error)
         mine.take(writes, shown)
         return writes.answer
 

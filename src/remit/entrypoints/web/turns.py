@@ -1,0 +1,79 @@
+"""
+Turns of tenants at the threads of a door: however much one of them sends, another's request is looked at soon.
+
+Threads of one process share one interpreter. Ten requests of one tenant at work in ten threads make an eleventh wait
+for each of them, at every step that it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+AT_ONCE = 8
+"""How many requests of a process are at work in threads at a time,"""
+AT_ONCE_OF_TENANT = 2
+"""and how many of one tenant's."""
+
+
+class Turns:
+    """Who is at work, and who waits: one line a tenant, and the lines in turns. To be used from one event loop."""
+
+    def __init__(self, most: int = AT_ONCE, most_of_tenant: int = AT_ONCE_OF_TENANT) -> None:
+        self._most, self._most_of_tenant = most, most_of_tenant
+        self._at_work: Counter[str] = Counter()
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+
+    @asynccontextmanager
+    async def of(self, tenant_id: str) -> AsyncIterator[None]:
+        """Begins when it is the tenant's turn."""
+        await self._begin(tenant_id)
+        try:
+            yield
+        finally:
+            self._end(tenant_id)
+
+    async def _begin(self, tenant_id: str) -> None:
+        if tenant_id not in self._waiting and self._has_room(tenant_id):
+            self._at_work[tenant_id] += 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(tenant_id, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            # Gone while it waited, or in the moment in which its turn came.
+            if turn.done() and not turn.cancelled():
+                self._end(tenant_id)
+            else:
+                self._leave(tenant_id, turn)
+            raise
+
+    def _end(self, tenant_id: str) -> None:
+        self._at_work[tenant_id] -= 1
+        if not self._at_work[tenant_id]:
+            del self._at_work[tenant_id]
+        for name in [name for name in self._waiting if self._has_room(name)]:
+            if self._has_room(name):
+                self._at_work[name] += 1
+                self._next(name).set_result(None)
+
+    def _next(self, tenant_id: str) -> asyncio.Future[None]:
+        """The first of a tenant's line, which goes behind all others."""
+        line = self._waiting.pop(tenant_id)
+        turn = line.popleft()
+        if line:
+            self._waiting[tenant_id] = line
+        return turn
+
+    def _leave(self, tenant_id: str, turn: asyncio.Future[None]) -> None:
+        line = self._waiting.get(tenant_id, deque())
+        if turn in line:
+            line.remove(turn)
+            if not line:
+                del self._waiting[tenant_id]
+
+    def _has_room(self, tenant_id: str) -> bool:
+        return self._at_work.total() < self._most and self._at_work[tenant_id] < self._most_of_tenant
