@@ -91,7 +91,7 @@ async def test_who_goes_away_in_the_moment_of_its_turn_gives_it_on():
         here.send("a1", "b1", "c1")
         await here.settled()
         here._end["a1"].set()
-        while not here.turns._at_work.total() == 1 or "a1" in here.at_work:
+        while here.turns._at_work.total() != 1 or "a1" in here.at_work:
             await asyncio.sleep(0)
         here.tasks["b1"].cancel()
         await here.settled()
