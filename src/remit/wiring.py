@@ -18,6 +18,7 @@ from remit.connectors.http import HttpConnector
 from remit.connectors.internal import InternalConnector
 from remit.core.errors import InvalidInput
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, check_ttl_days
+from remit.core.execution.breaker import PAUSE_AFTER, BreakerRules
 from remit.egress.hosts import PRIVATE_HOSTS, PrivateHosts
 from remit.egress.reach import Egress
 from remit.egress.secrets import TOOL_ENVIRONMENT, ListedSecrets, SecretSource
@@ -83,6 +84,14 @@ def most_waiting(settings: Mapping[str, str]) -> int | None:
     return int(text) or None
 
 
+def breaker_rules(settings: Mapping[str, str]) -> BreakerRules | None:
+    """`REMIT_PAUSE_TOOL_AFTER`: how many calls of a tool may fail in a row before it is paused, 0 for never to."""
+    text = settings.get("REMIT_PAUSE_TOOL_AFTER", str(PAUSE_AFTER))
+    if not text.isdecimal():
+        raise InvalidInput("REMIT_PAUSE_TOOL_AFTER", f"is {text!r}", "set it to a whole number, or to 0 for never")
+    return BreakerRules(pause_after=int(text)) if int(text) else None
+
+
 def uuid7() -> str:
     """A new id, in the order of time."""
     return str(uuid_utils.uuid7())
@@ -122,8 +131,9 @@ class Remit(App):
 
         `connectors` are added to `internal` and `http`. `settings` is what the operator sets: for which tenants and
         hosts tools may read which variable of `environ` (`REMIT_TOOL_ENVIRONMENT`), what may be called beside public
-        addresses (`REMIT_PRIVATE_HOSTS`), how many intents of one proposer may wait (`REMIT_MOST_WAITING`), and how
-        people are told (`notifiers`, `console_url`). Both are this process's
+        addresses (`REMIT_PRIVATE_HOSTS`), how many intents of one proposer may wait (`REMIT_MOST_WAITING`), when a
+        tool that keeps failing is paused (`REMIT_PAUSE_TOOL_AFTER`), and how people are told (`notifiers`,
+        `console_url`). Both are this process's
         environment if left out. `secrets` replaces the variables by another source. `sender` (`open_sender`) publishes
         over a wire, in place of the queue that the database itself is. With `publishing` off, and on DynamoDB
         without a `sender`, approvals stay reserved until another process publishes them.
@@ -154,6 +164,7 @@ class Remit(App):
             publishes=publishing and queues,
             policy_sandbox=ProcessSandbox(),
             most_waiting=most_waiting(settings),
+            breaker=breaker_rules(settings),
         )
         remit = cls(context, clock or SystemClock(), sender=sender, publishing=publishing, on_close=store.close)
         remit.url = url

@@ -11,6 +11,7 @@ import pytest
 
 from infra.local.cloud import LocalCloud
 from infra.local.emulator import REGION, Emulator
+from remit.core.records import USAGE
 from remit.entrypoints.aws_lambda import process
 from remit.stores.dynamodb import opening
 from remit.wiring import Remit
@@ -96,6 +97,11 @@ class Deployment:
         (account,) = self.remit.usage(tenant, account_id=ACCOUNT)["accounts"]
         used: int = account["used"]
         return used
+
+    def window(self, tenant: str = TENANT) -> tuple[str, int]:
+        """The one window that was ever charged to the account, and what is charged to it now."""
+        (usage,) = [each for each in self.remit.context.store.scan(USAGE, tenant) if ACCOUNT in each.usage_id]
+        return usage.usage_id, usage.used("all")
 
     def paths(self) -> list[list[str]]:
         """The states that each execution went through."""

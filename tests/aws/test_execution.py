@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from infra.state_machine import STEPS, definition
 from remit.core.errors import OutcomeUnknown, TryLater
+from remit.core.execution.breaker import ToolBreaker
 from remit.core.gate.autonomy import StopScope
+from remit.core.records import breaker_key
 from remit.entrypoints.aws_lambda import execution
 from remit.ports import CaseFilter
-from tests.flow.world import OTHER, TENANT, type_of
+from remit.testing.samples import putting
+from tests.flow.world import OTHER, TENANT, TYPE, type_of
 
 TO_INVOKE = [
     "Start",
@@ -225,6 +230,35 @@ def test_a_stop_between_two_calls_ends_it(deployment):
     deployment.assert_sound()
 
 
+def test_where_the_tool_is_paused_the_execution_waits_and_makes_the_trial(deployment, monkeypatch):
+    now, at = deployment.clock.now(), breaker_key(TENANT, TYPE)
+    paused = ToolBreaker(
+        action_type=TYPE, failures=10, failed_at=now, last_error="DOWNSTREAM", paused_since=now, pauses=1,
+        trial_at=now + timedelta(hours=1),
+    )  # fmt: skip
+    deployment.remit.context.store.transact([putting((at, paused))])
+    handlers, waited = deployment.cloud.emulator.functions.handlers, []
+    invoke = handlers[STEPS["Invoke"]]
+
+    def an_hour_in_a_second(event, context):
+        answer = invoke(event, context)
+        if "retry_in_s" in answer:
+            waited.append((answer["retry_in_s"], deployment.status()))
+            deployment.clock.pass_(hours=1)
+            return {"retry_in_s": 1}
+        return answer
+
+    monkeypatch.setitem(handlers, STEPS["Invoke"], an_hour_in_a_second)
+    carried_out(deployment)
+
+    ((seconds, status),) = waited
+    assert (3500 < seconds <= 3600, status) == (True, "RUNNING")
+    assert deployment.paths() == [[*TO_INVOKE, "Pause", "Invoke", "WhatFollows", "Record", "Done"]]
+    assert (deployment.status(), len(deployment.far.calls)) == ("SUCCEEDED", 1)
+    assert deployment.remit.failing_tools(TENANT) == []
+    deployment.assert_sound()
+
+
 # --- each step broken: before it did anything, and after it had done everything ---
 
 
@@ -318,6 +352,28 @@ def test_what_is_throttled_until_it_expires_ends_cancelled_and_is_paid_back(depl
     deployment.settle()
 
     assert (deployment.status(), deployment.outcome()["error_code"]) == ("CANCELLED", "INTENT_EXPIRED")
+    deployment.assert_sound()
+
+
+def test_a_published_approval_that_never_starts_expires_and_is_paid_back_into_its_day(deployment, monkeypatch):
+    breaks(deployment, monkeypatch, "Start", "before", ZeroDivisionError())
+    carried_out(deployment)
+    day, taken = deployment.window()
+    published = deployment.remit.ledger(TENANT, "i-1")[-1]["event_type"]
+    deployment.clock.pass_(days=8)
+    deployment.call("reconcile")
+    deployment.settle()
+
+    assert (published, taken, deployment.window()) == ("ACTION_PUBLISHED", 1, (day, 0))
+    assert (deployment.status(), deployment.outcome()) == ("EXPIRED", None)
+    events = [entry["event_type"] for entry in deployment.remit.ledger(TENANT, "i-1")]
+    assert events[-2:] == ["BUDGET_RELEASED", "INTENT_EXPIRED"]
+
+    # Whoever starts it now, late, finds that it is over.
+    monkeypatch.undo()
+    deployment.cloud.put("ACTION_APPROVED", _calls(deployment)[0][1]["data"])
+    deployment.settle()
+    assert (deployment.status(), deployment.far.calls, deployment.window()) == ("EXPIRED", [], (day, 0))
     deployment.assert_sound()
 
 

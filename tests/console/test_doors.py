@@ -58,6 +58,7 @@ ALLOWED = {
     "POST /audit/export": {"auditor"},
     "POST /stop": {"operator"},
     "POST /resume": {"operator"},
+    "POST /tools/{action_type}/resume": {"operator"},
     "GET /stream": READERS,
     "POST /sign-out": {"agent", *READERS},
 }
@@ -87,7 +88,13 @@ def _ids(world):
     version = world.remit.policy_versions(ACME)[0]["version"]
     if not world.remit.subscriptions(ACME):
         world.remit.set_subscription(ACME, "hook", WEBHOOK, by="the test")
-    return {"action_intent_id": "i-1", "key_id": made.key_id, "version": version, "subscription_id": "hook"}
+    return {
+        "action_intent_id": "i-1",
+        "key_id": made.key_id,
+        "version": version,
+        "subscription_id": "hook",
+        "action_type": EMAIL,
+    }
 
 
 def _form(world, route):

@@ -25,16 +25,19 @@ from remit.testing.faults import Crash
 from remit.testing.samples import (
     COUNTER,
     NOON,
+    SECOND,
     TENANT,
     all_at_once,
     appending,
     breaking,
     counted,
     counting,
+    ids,
     make_case,
     make_entry,
     make_object,
     putting,
+    putting_cases,
 )
 from tests.waiting import happened, until
 
@@ -577,6 +580,21 @@ def test_what_no_worker_takes_is_not_told(open_store, store_kind, monkeypatch):
     assert told == []
 
 
+@pytest.mark.parametrize("store_kind", ["memory", "sqlite", "postgres"])
+def test_what_is_queued_is_due_when_it_has_expired_and_nobody_calls(open_store, store_kind):
+    there = open_store(store_kind)
+    begun = {"status": "RUNNING", "queued": True, "connector": "far", "expires_at": NOON}
+    cases = [
+        make_case("i-1", **begun, due_at=NOON),
+        make_case("i-2", **begun, due_at=NOON + SECOND),
+        make_case("i-3", **{**begun, "expires_at": NOON + SECOND}, due_at=NOON),
+        make_case("i-4", **{**begun, "status": "APPROVED"}, due_at=NOON + SECOND),
+    ]
+    there.transact([putting_cases(*cases)])
+
+    assert sorted(ids(there.due(NOON, 10))) == ["i-1", "i-4"]
+
+
 # Plans: every list is carried by an index, in its order.
 
 
@@ -593,6 +611,7 @@ def plans():
     ]
     yield "busy", queries.BUSY, {}
     yield "due-outboxes", queries.due_records("outboxes"), {"now": 1, "limit": 10}
+    yield "failing-tools", queries.due_records("tool_breakers"), {"now": 1, "limit": 10}
     given = {"tenant": "t", "kinds": 1, "after": 1, "limit": 10}
     yield "ledger-after", RowOrder._AFTER, given
     yield "ledger-since", RowOrder._SINCE, {"tenant": "t", "since": 1}

@@ -191,6 +191,8 @@ def test_nothing_is_left_to_do_about_what_is_over(status):
 
 def test_a_queued_attempt_is_the_workers_to_take_over():
     assert due_step(case("RUNNING", published=True, queued=True), NOW) is None
+    assert due_step(case("RUNNING", published=True, queued=True, expires_at=NOW), NOW) == "expire_begun"
+    assert due_step(case("RUNNING", published=True, queued=True, expires_at=NOW, due_at=NOW + SECOND), NOW) is None
 
 
 def test_a_status_waits_for_a_person_or_for_remit_or_is_over():

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from remit.core.execution.breaker import PAUSE_AFTER
 from remit.core.execution.outcome import CallResult
 from remit.core.identity.access import ROLES
 from remit.core.values import PLATFORM
@@ -118,6 +119,38 @@ def proposal(action_intent_id: str, **changes: Any) -> dict[str, Any]:
         "confidence_score": 0.9,
         **changes,
     }
+
+
+class Down:
+    """A connector whose far side is down until `up` is set."""
+
+    always_honours_key = True
+    up = False
+
+    def check(self, tool: dict[str, Any]) -> None:
+        """Anything goes."""
+
+    def map(self, tool: dict[str, Any], intent: Any) -> dict[str, Any]:
+        return {}
+
+    def invoke(self, call: Call) -> CallResult:
+        return (
+            CallResult(acted="yes")
+            if self.up
+            else CallResult(acted="no", error_class="DOWNSTREAM", error_code="HTTP_503")
+        )
+
+
+def with_paused_tool(world: World) -> None:
+    """`SILENT`, which `Down` carries out, is paused, and `behind` waits for it."""
+    spec = {"risk_tier": "LOW", "tool": {"connector": "down", "max_attempts": 1}}
+    world.remit.apply(
+        bounds(action_types={SILENT: spec}, allowlist=[SILENT], budget={"max_autonomous_per_day": 100}), by="t"
+    )
+    for number in range(PAUSE_AFTER):
+        world.submit(f"failed-{number}", action_type=SILENT)
+        world.work()
+    world.submit("behind", action_type=SILENT)
 
 
 def waiting(world: World, name: str, **changes: Any) -> str:

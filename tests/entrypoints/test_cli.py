@@ -321,6 +321,33 @@ def test_the_first_of_two_votes_is_shown_and_leaves_that_persons_queue(desk):
     assert ("unsure" in own, "unsure" in bobs) == (False, True)
 
 
+def test_a_tool_that_keeps_failing_is_shown_and_resumed(desk):
+    often = {"REMIT_PAUSE_TOOL_AFTER": "2"}
+    with far_side_that_hangs_up() as port:
+        (desk.folder / "bounds.yaml").write_text(bounds(port=port))
+        desk.run("apply", "bounds.yaml", "--by", "ann")
+        for name in ("call-1", "call-2"):
+            desk.run("propose", "-", stdin=json.dumps(proposal(name, action_type="CALL_FAR_SIDE")))
+            desk.run("worker", "--until-idle", **often)
+    desk.run("propose", "-", stdin=json.dumps(proposal("behind", action_type="CALL_FAR_SIDE")))
+
+    status, why = (desk.run(word, "behind", "--tenant", "acme").stdout for word in ("status", "why"))
+    (tool,) = desk.json("tools", "list", "--tenant", "acme")
+    listed = desk.run("tools", "list", "--tenant", "acme").stdout
+    resume = ["tools", "resume", "CALL_FAR_SIDE", "--tenant", "acme"]
+    first, again = desk.run(*resume, "--by", "ann"), desk.one(*resume)
+
+    waits = "CALL_FAR_SIDE's tool is paused since"
+    assert waits in status and waits in why and waits in tool["explanation"]
+    assert (tool["failures"], tool["last_error"].split()[0]) == (2, "TIMEOUT")
+    assert "next trial" in listed and "JST" in listed
+    assert "called again" in first.stdout and again == {"action_type": "CALL_FAR_SIDE", "resumed": False}
+    assert desk.json("tools", "list", "--tenant", "acme") == []
+    assert desk.error("tools", "list", "--tenant", "acme", code=2, REMIT_PAUSE_TOOL_AFTER="often")["field"] == (
+        "REMIT_PAUSE_TOOL_AFTER"
+    )
+
+
 def test_what_waits_is_counted_by_proposer_and_the_limit_on_it_names_the_way_out(desk):
     line = json.dumps(proposal("more", confidence_score=0.1))
     done = desk.run("propose", "-", "--json", stdin=line, code=4, REMIT_MOST_WAITING="1")

@@ -144,6 +144,7 @@ def test_policies_are_checked_compared_and_kept(ann):
 def test_an_operators_verbs(ann):
     assert ann.stop(reason="an incident", account_id="acct-1", even_if_unknown=True)["level"] == "autonomy"
     assert ann.resume(reason="over", account_id="acct-1")["resumed"]
+    assert (ann.failing_tools(), ann.resume_tool("SEND_EMAIL")["resumed"]) == ([], False)
     made = ann.create_key(name="bot", roles=["agent"])
     listed = ann.keys()
     assert made["key_id"] in {key["key_id"]: key for key in listed}

@@ -12,7 +12,17 @@ from remit.entrypoints.http.metrics import MOST_SERIES, Metrics
 from remit.entrypoints.web.settings import HttpSettings, settings_from
 from remit.flow.reading.measure import Measured
 from remit.hooks import StepEvent
-from tests.entrypoints.http_world import EMAIL, GLOBEX, NOTE, bounds, http_world, proposal
+from tests.entrypoints.http_world import (
+    EMAIL,
+    GLOBEX,
+    NOTE,
+    SILENT,
+    Down,
+    bounds,
+    http_world,
+    proposal,
+    with_paused_tool,
+)
 
 
 class SetClock:
@@ -152,6 +162,16 @@ def test_the_queue_and_the_lag_of_publication_are_shown_with_their_age(tmp_path)
     assert counted["remit_queue_length", "acme"] == 2
     assert 600 <= counted["remit_queue_oldest_seconds", "acme"] < 660
     assert 600 <= counted["remit_publish_lag_seconds", "acme"] < 660
+
+
+def test_how_long_a_tool_is_paused_is_shown_to_its_tenant_alone(tmp_path):
+    with http_world(tmp_path, connectors={"down": Down()}) as world:
+        with_paused_tool(world)
+
+        counted = scraped(world)
+
+        assert 0 < counted["remit_tool_paused_seconds", SILENT, "acme"] < 60
+        assert "tool_paused" not in world.client("operator", GLOBEX).get("/metrics").text
 
 
 def test_requests_are_timed_by_route_and_not_by_what_stands_in_the_path(world):

@@ -7,12 +7,16 @@ import json
 import pytest
 
 from tests.entrypoints.http_world import (
+    GLOBEX,
     NOTE,
+    SILENT,
+    Down,
     Silent,
     bounds,
     http_world,
     problem,
     proposal,
+    with_paused_tool,
 )
 
 
@@ -51,6 +55,27 @@ def test_stopping_and_resuming(world):
     )
     assert asked["reason"] == "AUTONOMY_STOPPED"
     assert (resumed["resumed"], again["resumed"]) == (True, False)
+
+
+def test_a_paused_tool_is_shown_and_resumed(tmp_path):
+    down = Down()
+    with http_world(tmp_path, connectors={"down": down}) as world:
+        with_paused_tool(world)
+        operator, admin = world.client("operator"), world.client("admin")
+
+        (tool,) = admin.get("/v1/tools").json()["items"]
+        waits = admin.get("/v1/intents/behind").json()
+        elsewhere = world.client("operator", GLOBEX).post(f"/v1/tools/{SILENT}/resume").json()
+        resumed = operator.post(f"/v1/tools/{SILENT}/resume").json()
+        again = operator.post(f"/v1/tools/{SILENT}/resume").json()
+
+        assert (tool["action_type"], tool["failures"], tool["last_error"]) == (SILENT, 10, "DOWNSTREAM HTTP_503")
+        assert (waits["status"], waits["paused_tool"]) == ("APPROVED", tool)
+        assert (elsewhere["resumed"], resumed["resumed"], again["resumed"]) == (False, True, False)
+        down.up = True
+        world.work()
+        assert admin.get("/v1/intents/behind").json()["status"] == "SUCCEEDED"
+        assert admin.get("/v1/tools").json() == {"items": []}
 
 
 @pytest.mark.parametrize("scope", [{"account_id": "acct-11"}, {"action_type": "CREATE_NOTES"}])

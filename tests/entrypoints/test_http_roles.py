@@ -50,6 +50,8 @@ ALLOWED: dict[str, set[str]] = {
     "POST /v1/policies/difference": {"admin"},
     "POST /v1/stop": {"operator", "platform"},
     "POST /v1/resume": {"operator", "platform"},
+    "GET /v1/tools": READERS,
+    "POST /v1/tools/{action_type}/resume": {"operator"},
     "POST /v1/keys": {"admin", "platform"},
     "GET /v1/keys": {"admin", "platform"},
     "POST /v1/keys/{key_id}/revoke": {"admin", "platform"},
@@ -125,7 +127,7 @@ def ids_in(world):
     version = world.remit.policy_versions(ACME)[0]["version"]
     told = world.remit.set_subscription(ACME, "some", WEBHOOK, by="the test").subscription_id
     ids = {"action_intent_id": _waiting(world), "key_id": made.key_id, "version": version}
-    return {**ids, "subscription_id": told}
+    return {**ids, "subscription_id": told, "action_type": EMAIL}
 
 
 def _routes(world):

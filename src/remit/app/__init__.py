@@ -28,7 +28,7 @@ from remit.core.ledger.history import Votes
 from remit.core.ledger.verification import KeptHead, Report, verify
 from remit.core.lifecycle import UNANSWERED, Case
 from remit.core.values import check_person, check_text
-from remit.flow import gate, propose, publish, reconcile, review
+from remit.flow import execute, gate, propose, publish, reconcile, review
 from remit.flow.context import Context
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
@@ -102,6 +102,7 @@ class App(Part):
         self.usage, self.counts, self.tenants = reading.usage, reading.counts, reading.tenants
         self.measure, self.publish_lag_s = reading.measure, reading.publish_lag_s
         self.stops, self.check_ready = reading.stops, reading.check_ready
+        self.failing_tools = reading.failing_tools
         self.policy_versions, self.policy_version = reading.policy_versions, reading.policy_version
         self.export, self.export_lines, self.verify = reading.export, reading.export_lines, reading.verify
         self.ledger_entries = reading.ledger_entries
@@ -130,7 +131,7 @@ class App(Part):
         self.execution = execution
         self.take, self.carry_out, self.settle = execution.take, execution.carry_out, execution.settle
         self.has_queued, self.waking = execution.has_queued, execution.waking
-        self.executor = execution.executor
+        self.executor, self.resume_tool = execution.executor, execution.resume_tool
 
     # --- agents ---
 
@@ -348,6 +349,7 @@ class App(Part):
         published = self._publish([_ref(case) for case in due.get("publish", [])])
         published += self._publish([_ref(case) for case in due.get("publish_again", [])], again=True)
         expired = _done(reconcile.expire(self.context, due.get("expire", []), now))
+        expired += _done(execute.expire_begun(self.context, due.get("expire_begun", []), now))
         # Last: it is refused where there is no way out, and holds up nothing else then.
         gated = self.gate([GateRequest(c.action_intent_id, c.tenant_id, c.account_id) for c in due.get("gate", [])])
         self._queue_limit.answered()

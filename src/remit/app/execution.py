@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from remit.app.part import Part
 from remit.core.errors import RemitError
 from remit.core.execution.outcome import CallResult
 from remit.core.execution.places import Places
+from remit.core.values import check_person
 from remit.flow import execute
+from remit.flow.breakers import ToolId, failing_tools, log_uncounted, note_units, resume_unit, room_under
 from remit.flow.context import Context
-from remit.ports import Clock, answer_of
+from remit.ports import Clock, UnitOfWork, answer_of
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +33,8 @@ class Execution(Part):
 
         `holder` is never used again. With `places`, only what finds one there.
         """
-        places, now = places or Places(limit), self.clock.now()
-        taken = execute.take(self.context, list(self.context.connectors), places, limit, holder, now)
+        places, now, breakers = places or Places(limit), self.clock.now(), failing_tools(self.context)
+        taken = execute.take(self.context, list(self.context.connectors), places, limit, holder, now, breakers)
         for error in taken:
             if isinstance(error, RemitError):
                 log.warning("an execution could not be taken and is tried again: %s", error)
@@ -44,13 +47,23 @@ class Execution(Part):
     def settle(self, results: Sequence[tuple[execute.Taken, CallResult]]) -> list[str | None]:
         """Record what calls came to, in one write; answers each recorded status, `None` where there is none yet."""
         now = self.clock.now()
-        units = [execute.settle_unit(self.context, taken, result, now) for taken, result in results]
-        return [answer_of([answer]) for answer in self.context.store.transact(units)]
+        units: list[UnitOfWork[Any]] = [
+            execute.settle_unit(self.context, taken, result, now) for taken, result in results
+        ]
+        units += note_units(self.context, [taken.ended(result) for taken, result in results], now)
+        answers = self.context.store.transact(units)
+        log_uncounted(answers[len(results) :])
+        return [answer_of([answer]) for answer in answers[: len(results)]]
 
     def has_queued(self, places: Places) -> bool:
         """Is there an execution that `take` would find, with these places?"""
-        wanted = execute.claim_of(list(self.context.connectors), places, 1, self.clock.now())
-        return self.context.store.has_queued(wanted)
+        connectors, now = list(self.context.connectors), self.clock.now()
+        # First without a look at what is paused: mostly nothing is queued.
+        if not self.context.store.has_queued(execute.claim_of(connectors, places, 1, now, {})):
+            return False
+        breakers = failing_tools(self.context)
+        wanted = execute.claim_of(connectors, places, 1, now, breakers)
+        return not room_under(breakers, now) or self.context.store.has_queued(wanted)
 
     @contextmanager
     def waking(self, wake: Callable[[], None]) -> Iterator[None]:
@@ -61,6 +74,15 @@ class Execution(Part):
                 yield
         finally:
             self._wakes = tuple(each for each in self._wakes if each is not wake)
+
+    def resume_tool(self, tenant_id: str, action_type: str, *, by: str) -> bool:
+        """End the pause of a tool that kept failing: it is called at once. False if it was not paused."""
+        check_person("by", by)
+        resumed = self._one(resume_unit(ToolId(tenant_id, action_type)))
+        if resumed:
+            log.warning("tenant %s: %s resumed %s's tool", tenant_id, by, action_type)
+            self.note_queued()
+        return resumed
 
     def note_queued(self) -> None:
         """This process may have queued an execution: whoever waits for one looks."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from remit.app.part import FlowMethod, Part
 from remit.core.errors import NotFound
+from remit.core.execution.breaker import described
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
@@ -14,6 +15,7 @@ from remit.core.ledger.position import LedgerCursor
 from remit.core.lifecycle import Case
 from remit.core.records import STOPS, THE_ONE, Key, chain_key
 from remit.core.values import PLATFORM, ApprovalSource
+from remit.flow.breakers import failing_tools_of
 from remit.flow.context import Context, one
 from remit.flow.reading import export as export_flow
 from remit.flow.reading import known as known_flow
@@ -152,6 +154,10 @@ class Reading(Part):
     def export_lines(self, tenant_id: str, *, by: str = "remit") -> Iterator[bytes]:
         """The same as lines, each as it is stored and without its end."""
         return export_flow.export_lines(self.context, tenant_id, self.clock.now(), by=by)
+
+    def failing_tools(self, tenant_id: str) -> list[dict[str, Any]]:
+        """The tools whose latest calls failed, by name; those that are paused say until when."""
+        return [described(breaker) for breaker in failing_tools_of(self.context, tenant_id)]
 
     def check_ready(self) -> None:
         """Raises `TryLater` if the store does not answer."""

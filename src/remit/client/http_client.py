@@ -362,6 +362,16 @@ class _Verbs:
     ) -> _RouteCall[a.ResumedAnswer]:
         return _RouteCall(body={"reason": reason, "level": level, "account_id": account_id, "action_type": action_type})
 
+    @_verb("GET /v1/tools")
+    def failing_tools(self) -> _RouteCall[list[a.FailingToolAnswer]]:
+        """The tools whose latest calls failed, and which of them are paused."""
+        return _RouteCall(read=_items)
+
+    @_verb("POST /v1/tools/{action_type}/resume")
+    def resume_tool(self, action_type: str) -> _RouteCall[a.ToolResumedAnswer]:
+        """End the pause of a tool that kept failing."""
+        return _RouteCall(ids={"action_type": action_type})
+
     @_verb("POST /v1/keys")
     def create_key(
         self, *, name: str, roles: Sequence[str], expires_at: str | None = None

@@ -71,7 +71,7 @@ ENDED: frozenset[Status] = frozenset(status for status in FOLLOWS if status not 
 GATE_AFTER = PUBLISH_AFTER
 """The time that a proposal may wait for its proposer to gate it before Remit does."""
 
-Step = Literal["gate", "publish", "publish_again", "expire"]
+Step = Literal["gate", "publish", "publish_again", "expire", "expire_begun"]
 
 
 class Case(Record, frozen=True):
@@ -259,6 +259,7 @@ def due_step(case: Case, now: datetime) -> Step | None:
         return "expire"
     if case.status == "APPROVED":
         return "publish" if case.leaving else "publish_again"
-    if case.status == "RUNNING":
-        return None if case.queued else "publish_again"
-    return None
+    if case.status == "RUNNING" and case.queued:
+        # Its next call is a worker's to make; once it is over, nobody has to wait until its tool may be called.
+        return "expire_begun" if case.expires_at <= now else None
+    return "publish_again" if case.status == "RUNNING" else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from remit.core.execution.breaker import ToolBreaker
 from remit.core.gate.action_type import ActionType
 from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds import BoundsInForce
@@ -84,6 +85,7 @@ def _kind(name: str, model: type[R], *, contended: bool = False, timed: bool = F
 CHAIN_HEAD = _kind("chain_heads", ChainHead, contended=True)
 CASE = _kind("cases", Case, contended=True)
 USAGE = _kind("usages", Usage, contended=True)
+TOOL_BREAKER = _kind("tool_breakers", ToolBreaker, contended=True, timed=True)
 BOUNDS = _kind("bounds", BoundsInForce)
 STOPS = _kind("stops", Stops)
 ACTION_TYPE = _kind("action_types", ActionType)
@@ -117,9 +119,14 @@ def chain_key(tenant_id: str, action_intent_id: str) -> Key[IntentHistory]:
     return Key(CHAIN, tenant_id, action_intent_id)
 
 
+def breaker_key(tenant_id: str, action_type: str) -> Key[ToolBreaker]:
+    """Of a tool: an action type of a tenant."""
+    return Key(TOOL_BREAKER, tenant_id, action_type)
+
+
 def due_at(record: Stored) -> datetime | None:
     """When a record of a `timed` kind has to be looked at; `None` for never."""
-    assert isinstance(record, NotificationState | Outbox)
+    assert isinstance(record, NotificationState | Outbox | ToolBreaker)
     return record.due_at
 
 

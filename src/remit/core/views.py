@@ -165,16 +165,45 @@ class ObstacleAnswer(TypedDict):
     way_out: str
 
 
+class FailingToolAnswer(TypedDict):
+    """
+    A tool whose latest calls failed, so many in a row.
+
+    It is paused if `paused_since` is not null: one call is tried at `next_trial_at`, and all else waits.
+    """
+
+    action_type: str
+    failures: int
+    failed_at: str
+    last_error: str
+    paused_since: str | None
+    next_trial_at: str | None
+    explanation: str
+
+
+class FailingToolsAnswer(TypedDict):
+    items: list[FailingToolAnswer]
+
+
+class ToolResumedAnswer(TypedDict):
+    """`resumed` is false if the tool was not paused."""
+
+    action_type: str
+    resumed: bool
+
+
 class AnswerableLine(IntentLine):
     """
     Where one intent stands, who has approved it where that takes several different people, and what stands in the way.
 
-    `approvals_required` is null where nobody had to vote, `obstacle` where nothing is seen to stand in the way.
+    `approvals_required` is null where nobody had to vote, `obstacle` where nothing is seen to stand in the way, and
+    `paused_tool` where its tool may be called.
     """
 
     approvals_required: int | None
     votes: list[VoteAnswer]
     obstacle: ObstacleAnswer | None
+    paused_tool: FailingToolAnswer | None
 
 
 class StatusAnswer(AnswerableLine):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, Approval, Publication, published, released
+from remit.core.execution.breaker import DEFAULT_RULES, BreakerRules
 from remit.core.execution.outcome import ActionOutcomeV1, Resolution
 from remit.core.execution.publication import gives_back_on_expiry, is_reserved
 from remit.core.gate.action_type import ActionType
@@ -43,6 +44,8 @@ class Context:
     policy_sandbox: PolicySandbox | None = None
     most_waiting: int | None = MOST_WAITING
     """How many intents of one proposer may wait for people; `None` for no limit."""
+    breaker: BreakerRules | None = DEFAULT_RULES
+    """When a tool that keeps failing is paused; `None` for never."""
 
 
 class CaseWriter:

@@ -102,7 +102,7 @@ class MemoryStore:
             case
             for case in self._cases()
             if (case.expires_at <= now and case.status == "APPROVED")
-            or (not case.queued and case.due_at is not None and case.due_at <= now)
+            or (case.due_at is not None and case.due_at <= now and not (case.queued and case.expires_at > now))
         ]
         due.sort(key=_by_due)
         moving = tenants_in_turn([case for case in due if case.status in MOVING], limit, _tenant_of)

@@ -23,6 +23,8 @@ LEASE_MARGIN = timedelta(seconds=5)
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 LONGEST_MESSAGE = 2000
+LEASE_LOST = "LEASE_LOST"
+"""The error code of a call that was not sent, because its worker came too late."""
 
 
 class ExternalObjectRef(Record, frozen=True):

@@ -9,6 +9,7 @@ even if all places are taken.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 _TIMES_OF_TENANT = 2
 _TIMES_IN_ALL = 4
@@ -33,6 +34,7 @@ class Places:
         self._of_tool = of_tool
         self._tenants: Counter[str] = Counter()
         self._tools: Counter[tuple[str, str]] = Counter()
+        self._at_most: Mapping[tuple[str, str], int] = {}
 
     @property
     def most(self) -> int:
@@ -49,7 +51,8 @@ class Places:
         of_tenant = (_TIMES_IN_ALL * self._of_tool - (self.held - own)) // 2
         of_tool = (of_tenant - (own - held)) // 2
         room = min(of_tenant - own, of_tool - held)
-        return room if room > 0 else int(self._may_begin_first(own, held, of_tenant))
+        room = room if room > 0 else int(self._may_begin_first(own, held, of_tenant))
+        return min(room, self._at_most.get((tenant_id, action_type), room))
 
     def _may_begin_first(self, own: int, held: int, of_tenant: int) -> bool:
         if own == 0:
@@ -72,4 +75,11 @@ class Places:
         """As they are now, to be filled in thought."""
         copied = Places(self._of_tool)
         copied._tenants, copied._tools = self._tenants.copy(), self._tools.copy()
+        copied._at_most = self._at_most
+        return copied
+
+    def at_most(self, of: Mapping[tuple[str, str], int]) -> Places:
+        """As they are now, with no more room for these tools, each a tenant and an action type, than so much."""
+        copied = self.copy()
+        copied._at_most = of
         return copied

@@ -35,6 +35,7 @@ COMMANDS = {
     "stop": "bounds",
     "resume": "bounds",
     "usage": "bounds",
+    "tools": "tools",
     "status": "reading",
     "why": "reading",
     "timeline": "reading",

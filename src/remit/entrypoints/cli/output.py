@@ -173,6 +173,11 @@ def obstacle(item: Mapping[str, Any]) -> str | None:
     return found and f"{found['code']}: {found['explanation']}; {found['way_out']}"
 
 
+def paused_tool(item: Mapping[str, Any]) -> str | None:
+    """Since when its tool is paused, and when one call is tried."""
+    return str(item["paused_tool"]["explanation"]) if item["paused_tool"] else None
+
+
 def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     return Console(file=stream, width=None if stream.isatty() else _PIPE_WIDTH, highlight=False, emoji=False)

@@ -69,7 +69,7 @@ def queue(
             tenant, account_id=account, proposed_by=proposed_by, answerer=by, after=after, limit=limit
         )
     if not as_json:
-        columns = ["intent", "account", "action type", "target", "status", "reason", "votes", "obstacle"]
+        columns = ["intent", "account", "action type", "target", "status", "reason", "votes", "obstacle", "tool"]
         columns += ["budget left", "expires"]
         output.print_table(columns, [_queue_row(item) for item in items])
     output.print_page(items, cursor, as_json=as_json)
@@ -95,6 +95,7 @@ def _queue_row(item: dict[str, Any]) -> list[Any]:
         item["reason"],
         output.votes(item),
         item["obstacle"] and item["obstacle"]["code"],
+        "paused" if item["paused_tool"] else None,
         f"{budget['left']} of {budget['max_autonomous_per_day'] or 0}",
         output.local(item["expires_at"]),
     ]

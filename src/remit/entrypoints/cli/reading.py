@@ -56,6 +56,7 @@ def status(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson =
             "resolved": _resolved(resolution) if resolution else None,
             "votes": output.votes(found),
             "obstacle": output.obstacle(found),
+            "waits for": output.paused_tool(found),
             "superseded by": found["superseded_by"],
             "created": output.local(found["created_at"]),
             "expires": output.local(found["expires_at"]),
@@ -118,6 +119,7 @@ def _because(told: dict[str, Any]) -> dict[str, Any]:
         "edited by": told["edited_by"],
         "votes": output.votes(told),
         "obstacle": output.obstacle(told),
+        "waits for": output.paused_tool(told),
         "approved": approval and f"by {approval['approved_by']} at {output.local(approval['approved_at'])}",
         "rejected": rejection and f"by {rejection['rejected_by']}: {_reason(rejection['reason'])}",
     }

@@ -27,6 +27,7 @@ from remit.entrypoints.console import (
     stops,
     stream,
     timeline,
+    tools,
 )
 from remit.entrypoints.console.auth import COOKIE, HOME
 from remit.entrypoints.console.code_flow import CodeFlow
@@ -71,6 +72,7 @@ def create_console(remit: Remit, settings: HttpSettings, beside: State) -> FastA
         audit,
         notifications,
         stops,
+        tools,
         stream,
     ):
         console.include_router(module.router)

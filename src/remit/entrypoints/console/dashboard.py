@@ -39,6 +39,7 @@ def now(request: Request, remit: CurrentRemit, visitor: AnyVisitor) -> Response:
         items=waiting,
         unknown=unknown,
         today=today,
+        paused=[tool for tool in remit.failing_tools(tenant_id) if tool["paused_since"]],
         is_new=usage["config_sequence"] == 0,
     )
 

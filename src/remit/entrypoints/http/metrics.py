@@ -105,6 +105,14 @@ def _gauges(measured: Measured) -> Iterable[Metric]:
     for (tenant, account), value in measured.budget_left.items():
         left.add_metric([tenant, account], value)
     yield left
+    paused = GaugeMetricFamily(
+        "remit_tool_paused_seconds",
+        "How long a tool that kept failing has been paused.",
+        labels=["tenant", "action_type"],
+    )
+    for (tenant, action_type), value in measured.tool_paused_s.items():
+        paused.add_metric([tenant, action_type], value)
+    yield paused
     yield GaugeMetricFamily("remit_unmeasured", "Tenants and accounts beyond the number measured.", measured.left_out)
 
 

@@ -1,4 +1,4 @@
-"""Operating: the stop switches, and the keys."""
+"""Operating: the stop switches, tools that keep failing, and the keys."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ from remit.core.gate.autonomy import StopScope
 from remit.core.identity.api_key import NewKey
 from remit.core.identity.principal import Principal
 from remit.core.values import PLATFORM
-from remit.core.views import KeyAnswer, KeysAnswer, NewKeyAnswer, ResumedAnswer, StopAnswer
-from remit.entrypoints.web.bodies import KeyId, ResumeBody, StopBody
-from remit.entrypoints.web.callers import Caller, CurrentRemit
+from remit.core.views import (
+    FailingToolsAnswer,
+    KeyAnswer,
+    KeysAnswer,
+    NewKeyAnswer,
+    ResumedAnswer,
+    StopAnswer,
+    ToolResumedAnswer,
+)
+from remit.entrypoints.web.bodies import KeyId, ResumeBody, StopBody, ToolName
+from remit.entrypoints.web.callers import Caller, CurrentRemit, ReaderCaller, StopperCaller
 from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.reading_bodies import JsonRoute
 
@@ -53,6 +61,19 @@ def _scope(caller: Principal, body: ResumeBody) -> StopScope:
         return StopScope()
     caller.require("stop")
     return StopScope(tenant_id=caller.tenant_id, account_id=body.account_id, action_type=body.action_type)
+
+
+@router.get("/v1/tools", responses=responds_with(FailingToolsAnswer))
+def failing_tools(remit: CurrentRemit, caller: ReaderCaller) -> Any:
+    """The tools whose latest calls failed; the paused ones say since when, and when one call is tried."""
+    return {"items": remit.failing_tools(caller.tenant_id)}
+
+
+@router.post("/v1/tools/{action_type}/resume", responses=responds_with(ToolResumedAnswer))
+def resume_tool(remit: CurrentRemit, caller: StopperCaller, action_type: ToolName) -> Any:
+    """End the pause of a tool that kept failing: it is called at once. `resumed` is false if it was not paused."""
+    resumed = remit.resume_tool(caller.tenant_id, action_type, by=caller.name)
+    return {"action_type": action_type, "resumed": resumed}
 
 
 @router.post("/v1/keys", status_code=201, responses=responds_with(NewKeyAnswer, status=201))

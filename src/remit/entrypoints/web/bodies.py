@@ -9,7 +9,7 @@ from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from remit.core.intent import Proposal
-from remit.core.values import Digest, Identifier
+from remit.core.values import ActionTypeName, Digest, Identifier
 
 MOST_INTENTS = 500
 
@@ -32,6 +32,7 @@ _PROPOSAL["examples"] = [PROPOSAL_EXAMPLE]
 
 IntentId = Annotated[Identifier, Path(description="the intent's id")]
 SubscriptionId = Annotated[Identifier, Path(description="the subscription's name")]
+ToolName = Annotated[ActionTypeName, Path(description="the action type whose tool is meant")]
 KeyId = Annotated[Identifier, Path(description="the key's id, as it is listed")]
 PolicyVersionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:@+-]{1,160}$", description="as it is listed")]
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from remit.flow.context import Context
 from remit.flow.execute.common import Worker, ref_of
+from remit.flow.execute.expire import expire_begun
 from remit.flow.execute.invoke import invoke
 from remit.flow.execute.map import map_request
 from remit.flow.execute.preflight import preflight
@@ -22,7 +23,19 @@ from remit.flow.execute.start import start
 from remit.flow.execute.take import Ended, Taken, carry_out, claim_of, settle_unit, take, work_of
 from remit.ports import Clock
 
-__all__ = ["Ended", "Executor", "Taken", "carry_out", "claim_of", "reference", "run", "settle_unit", "take", "work_of"]
+__all__ = [
+    "Ended",
+    "Executor",
+    "Taken",
+    "carry_out",
+    "claim_of",
+    "expire_begun",
+    "reference",
+    "run",
+    "settle_unit",
+    "take",
+    "work_of",
+]
 
 
 class Executor:

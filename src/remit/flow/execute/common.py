@@ -10,6 +10,7 @@ from typing import Any
 
 from remit.core.errors import InvalidInput
 from remit.core.execution.approval import Approval
+from remit.core.execution.breaker import ToolBreaker, may_call, trial_begun
 from remit.core.execution.fulfilment import Hold, ended, gives_back, hold_of
 from remit.core.execution.outcome import (
     OUTCOME_EVENT,
@@ -137,6 +138,23 @@ def end_with(
     if gives_back(status, approval):
         writer.release(approval, snapshot, result.error_code or status)
     return writer.writes(answer)
+
+
+def with_trial(
+    writer: CaseWriter, snapshot: Snapshot, breaker_at: Key[ToolBreaker] | None, holder: str, until: datetime
+) -> datetime | None:
+    """
+    Note in the write that marks a call that it is its tool's trial, if the tool is paused and a trial is due.
+
+    Answers until when to wait where nobody may call now; `breaker_at` is where the tool's breaker is, if it has one.
+    """
+    breaker = snapshot.get(breaker_at) if breaker_at else None
+    may = may_call(breaker, writer.now)
+    if isinstance(may, datetime):
+        return may
+    if may == "trial" and breaker is not None and breaker_at is not None:
+        writer.put(breaker_at, trial_begun(breaker, by=holder, until=until))
+    return None
 
 
 def intent_and_tool(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, dict[str, Any]]:

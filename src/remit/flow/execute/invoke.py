@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from remit.core.errors import InvalidInput
+from remit.core.execution.breaker import Answered, may_call
 from remit.core.execution.fulfilment import concluded_before, key_is_honoured, lease_after, noted
 from remit.core.execution.outcome import CallResult, Retry, after_call
+from remit.core.gate.bounds import BoundsInForce
 from remit.core.intent import ActionIntentV1
-from remit.flow.context import CaseWriter, bounds_now
+from remit.core.records import breaker_key
+from remit.flow.breakers import ToolCall, ToolId, breaker_in, note_calls
+from remit.flow.context import CaseWriter, bounds_key, bounds_of
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, called, connector_of, failed, intent_and_tool
 from remit.flow.execute.preflight import before_call
@@ -21,8 +26,8 @@ def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, An
     """
     One call to the far side, marked before and noted after.
 
-    Answers `{"result": …}` to record, `{"retry_in_s": …}` to call again after that pause, or
-    `{"stop": true}`: the attempt is not ours any more, or has been cancelled.
+    Answers `{"result": …}` to record, `{"retry_in_s": …}` to call again after that pause, which the far side or the
+    tool's own pause asks for, or `{"stop": true}`: the attempt is not ours any more, or has been cancelled.
     """
     ref = Ref(**ref_data)
     try:
@@ -35,14 +40,36 @@ def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, An
     known = concluded_before(attempt, honours_key=honours, max_attempts=int(tool["max_attempts"]))
     if known is not None:
         return {"result": known.result.wire(), "status": known.status}
-    call = _call(worker, intent, tool, request, attempt.idempotency_key)
+    tool_id = ToolId(ref.tenant_id, intent.action_type)
+    seen = worker.context.store.read([bounds_key(ref.tenant_id), breaker_key(*tool_id)])
+    breaker = breaker_in(worker.context, seen, tool_id)
+    go = may_call(breaker, worker.clock.now())
+    if isinstance(go, datetime):
+        return _wait(worker, ref, intent, go)
+    call = _call(worker, intent, tool, request, attempt.idempotency_key, bounds_of(seen, ref.tenant_id))
     # Before the mark: what cannot be had is no call, and nothing has failed.
     if isinstance(connector, PreparingConnector):
         connector.prepare(call)
-    if not before_call(worker, ref, mark_for_s=float(tool["timeout_s"]), calls_seen=attempt.attempt_count):
+    trial_of, timeout_s = tool_id if go == "trial" else None, float(tool["timeout_s"])
+    marked = before_call(worker, ref, mark_for_s=timeout_s, calls_seen=attempt.attempt_count, trial_of=trial_of)
+    if marked.wait_until is not None:
+        return _wait(worker, ref, intent, marked.wait_until)
+    if not marked.go:
         return {"stop": True}
     (result,) = called(connector, [replace(call, now=worker.clock.now())])
-    return _after_call(worker, ref, result, int(tool["max_attempts"]), honours)
+    answer = _after_call(worker, ref, result, int(tool["max_attempts"]), honours)
+    # In a write of its own: many calls of one tool count in one record, and none of them may lose its answer to that.
+    ended = ToolCall(tool_id, Answered(result, worker.holder), known=breaker is not None)
+    note_calls(worker.context, [ended], worker.clock.now())
+    return answer
+
+
+def _wait(worker: Worker, ref: Ref, intent: ActionIntentV1, until: datetime) -> dict[str, Any]:
+    """Come again when the tool may be called, or when the intent has expired; the attempt is held until then."""
+    pause_s = max((min(until, intent.expires_at) - worker.clock.now()).total_seconds(), 0.0)
+    if not before_call(worker, ref, mark_for_s=None, pause_s=pause_s).go:
+        return {"stop": True}
+    return {"retry_in_s": pause_s}
 
 
 def _call(
@@ -51,13 +78,14 @@ def _call(
     tool: dict[str, Any],
     request: Mapping[str, Any],
     key: str,
+    bounds: BoundsInForce,
 ) -> Call:
     return Call(
         intent=intent,
         request=dict(request),
         idempotency_key=key,
         timeout_s=float(tool["timeout_s"]),
-        allowed_hosts=tuple(bounds_now(worker.context, intent.tenant_id).bounds.allowed_hosts),
+        allowed_hosts=tuple(bounds.bounds.allowed_hosts),
         now=worker.clock.now(),
     )
 

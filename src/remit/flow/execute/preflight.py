@@ -3,30 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
 
 from remit.core.execution import fulfilment
 from remit.core.execution.outcome import Conclusion, lease
+from remit.core.records import breaker_key
+from remit.flow.breakers import ToolId
 from remit.flow.context import CaseWriter
 from remit.flow.execute import common
-from remit.flow.execute.common import Keys, Ref, Worker, end
+from remit.flow.execute.common import Keys, Ref, Worker, end, with_trial
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 
 def preflight(worker: Worker, ref_data: Mapping[str, str]) -> bool:
     """May it still run? If not, it has ended `CANCELLED` and a policy's charge has been released."""
-    return before_call(worker, Ref(**ref_data), mark_for_s=None)
+    return before_call(worker, Ref(**ref_data), mark_for_s=None).go
 
 
-def before_call(worker: Worker, ref: Ref, mark_for_s: float | None, calls_seen: int = 0) -> bool:
-    """With `mark_for_s`, also mark the call: the one after the `calls_seen` that were marked when it was decided on."""
+class MayGo(NamedTuple):
+    """Go on, or not; with `wait_until`, not before then."""
+
+    go: bool
+    wait_until: datetime | None = None
+
+
+def before_call(
+    worker: Worker,
+    ref: Ref,
+    mark_for_s: float | None,
+    calls_seen: int = 0,
+    *,
+    pause_s: float = 0.0,
+    trial_of: ToolId | None = None,
+) -> MayGo:
+    """
+    With `mark_for_s`, also mark the call: the one after the `calls_seen` that were marked when it was decided on.
+    Without, the attempt is held over a pause.
+
+    With `trial_of` the call is the one trial of that paused tool. Where another is, nothing is marked.
+    """
     now = worker.clock.now()
     keys = Keys.of(ref)
+    breaker_at = breaker_key(*trial_of) if trial_of else None
 
-    def change(snapshot: Snapshot) -> Writes[bool]:
+    def change(snapshot: Snapshot) -> Writes[MayGo]:
         case, intent, approval = snapshot.get(keys.case), keys.intent(snapshot), keys.approval(snapshot)
         attempt = case.attempt if case else None
         if case is None or attempt is None or intent is None or approval is None:
-            return Writes(answer=False)
+            return Writes(answer=MayGo(False))
         stops = [stops for stops in map(snapshot.get, keys.stops) if stops is not None]
         go = fulfilment.before_call(
             attempt,
@@ -36,13 +61,16 @@ def before_call(worker: Worker, ref: Ref, mark_for_s: float | None, calls_seen: 
             calls_seen=calls_seen,
         )
         if isinstance(go, Conclusion):
-            return end(worker, snapshot, keys, go, now, answer=False)
+            return end(worker, snapshot, keys, go, now, answer=MayGo(False))
         if go == "leave it":
-            return Writes(answer=False)
-        until = lease(now, common.START_LEASE_S if mark_for_s is None else mark_for_s)
+            return Writes(answer=MayGo(False))
+        until = lease(now, common.START_LEASE_S + pause_s if mark_for_s is None else mark_for_s)
         writer = CaseWriter(worker.context, case, now)
+        if (wait_until := with_trial(writer, snapshot, breaker_at, worker.holder, until)) is not None:
+            return Writes(answer=MayGo(False, wait_until))
         goes_on = attempt.changed(lease_until=until) if mark_for_s is None else fulfilment.marked(attempt, until)
         writer.update(attempt=goes_on, due_at=until)
-        return writer.writes(True)
+        return writer.writes(MayGo(True))
 
-    return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change, keys.charged)]))
+    reads = [*keys.all(), *([breaker_at] if breaker_at else [])]
+    return answer_of(worker.context.store.transact([UnitOfWork(reads, change, keys.charged)]))

@@ -16,15 +16,27 @@ from typing import Any
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.execution import fulfilment, publication
 from remit.core.execution.approval import PUBLISH_AGAIN_AFTER, Approval, event_data
-from remit.core.execution.outcome import CallResult, Conclusion, ExecutionAttempt, Retry, after_call, lease, tool_hash
+from remit.core.execution.breaker import Answered, ToolBreaker
+from remit.core.execution.outcome import (
+    LEASE_LOST,
+    CallResult,
+    Conclusion,
+    ExecutionAttempt,
+    Retry,
+    after_call,
+    lease,
+    tool_hash,
+)
 from remit.core.execution.places import Places
 from remit.core.execution.request import bounded
 from remit.core.gate.action_type import Tool
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
+from remit.core.records import Key, breaker_key
+from remit.flow.breakers import Breakers, ToolCall, ToolId, room_under
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, writes_expiry
 from remit.flow.execute import common
-from remit.flow.execute.common import Keys, bound_to, end_with, failed
+from remit.flow.execute.common import Keys, bound_to, end_with, failed, with_trial
 from remit.flow.execute.record import late
 from remit.ports import Call, CallsTogether, Claim, Connector, Snapshot, UnitOfWork, Writes
 
@@ -42,6 +54,8 @@ class Taken:
     honours_key: bool
     max_attempts: int
     lease_until: datetime
+    tool_known: bool = False
+    """Is something known of its tool: that calls of it failed?"""
 
     @property
     def tenant_id(self) -> str:
@@ -50,6 +64,10 @@ class Taken:
     @property
     def action_type(self) -> str:
         return self.call.intent.action_type
+
+    def ended(self, result: CallResult) -> ToolCall:
+        """The call, with what it came to."""
+        return ToolCall(ToolId(self.tenant_id, self.action_type), Answered(result, self.holder), self.tool_known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +80,19 @@ class Ended:
     trace_id: str
 
 
-def take_unit(context: Context, case: Case, holder: str, now: datetime) -> UnitOfWork[Taken | Ended | None]:
+def take_unit(
+    context: Context, case: Case, holder: str, now: datetime, *, tool_known: bool = False
+) -> UnitOfWork[Taken | Ended | None]:
     """
     Take a queued execution and mark its call, or end it where it may not run; `None` if there is nothing to do.
 
-    `holder` names this one take and is never used again.
+    `holder` names this one take and is never used again. With `tool_known` calls of its tool have failed: it may be
+    paused, which is looked at in this write, so that of several workers one makes the trial call.
     """
     keys = Keys(case.tenant_id, case.action_intent_id, case.approval_id or "")
-    taking = _Taking(context, keys, holder, now)
-    reads = [*keys.all(), bounds_key(case.tenant_id)]
+    breaker_at = breaker_key(case.tenant_id, case.action_type) if tool_known else None
+    taking = _Taking(context, keys, holder, now, breaker_at)
+    reads = [*keys.all(), bounds_key(case.tenant_id), *([breaker_at] if breaker_at else [])]
     return UnitOfWork(reads, taking.decide, lambda snapshot: [*keys.pinned_type(snapshot), *keys.charged(snapshot)])
 
 
@@ -80,6 +102,7 @@ class _Taking:
     keys: Keys
     holder: str
     now: datetime
+    breaker_at: Key[ToolBreaker] | None
 
     def decide(self, snapshot: Snapshot) -> Writes[Taken | Ended | None]:
         case, keys = snapshot.get(self.keys.case), self.keys
@@ -118,6 +141,9 @@ class _Taking:
             return end_with(writer, snapshot, self.keys, attempt, prepared, ended)
         marked = fulfilment.marked(attempt, prepared.lease_until)
         writer.update(attempt=marked, due_at=prepared.lease_until)
+        if with_trial(writer, snapshot, self.breaker_at, self.holder, prepared.lease_until) is not None:
+            # Another worker was quicker: it makes the trial call, or has paused the tool. Here nothing has begun.
+            return Writes(answer=None)
         return writer.writes(prepared)
 
     def _prepared(
@@ -153,7 +179,9 @@ class _Taking:
             now=self.now,
         )
         until = lease(self.now, tool.timeout_s)
-        return Taken(self.keys, self.holder, connector, call, honours, tool.max_attempts, until)
+        return Taken(
+            self.keys, self.holder, connector, call, honours, tool.max_attempts, until, self.breaker_at is not None
+        )
 
     def _mapped(
         self, intent: ActionIntentV1, tool: Tool | None, attempt: ExecutionAttempt
@@ -221,27 +249,35 @@ def settle_unit(context: Context, taken: Taken, result: CallResult, now: datetim
 
 
 def take(
-    context: Context, connectors: Sequence[str], places: Places, limit: int, holder: str, now: datetime
+    context: Context,
+    connectors: Sequence[str],
+    places: Places,
+    limit: int,
+    holder: str,
+    now: datetime,
+    breakers: Breakers,
 ) -> list[Taken | Ended | RemitError | None]:
     """
     Take at most `limit` executions that are queued for these connectors and find a place, in one write.
 
-    Each take has a holder of its own, made of `holder`, which names this call and is never used again.
+    Each take has a holder of its own, made of `holder`, which names this call and is never used again. `breakers` say
+    which tools are paused.
     """
     taken = 0
 
     def unit_for(case: Case) -> UnitOfWork[Taken | Ended | None]:
         nonlocal taken
         taken += 1
-        return take_unit(context, case, f"{holder}/{taken}", now)
+        known = ToolId(case.tenant_id, case.action_type) in breakers
+        return take_unit(context, case, f"{holder}/{taken}", now, tool_known=known)
 
-    return context.store.claim(claim_of(connectors, places, limit, now), unit_for)
+    return context.store.claim(claim_of(connectors, places, limit, now, breakers), unit_for)
 
 
-def claim_of(connectors: Sequence[str], places: Places, limit: int, now: datetime) -> Claim:
+def claim_of(connectors: Sequence[str], places: Places, limit: int, now: datetime, breakers: Breakers) -> Claim:
     """What a worker with these connectors and places can take."""
     # "" stands for what has no tool: every worker can end that.
-    return Claim(now, [*connectors, ""], places, limit)
+    return Claim(now, [*connectors, ""], places.at_most(room_under(breakers, now)), limit)
 
 
 def carry_out(taken: Sequence[Taken], now: datetime) -> list[CallResult]:
@@ -256,7 +292,7 @@ def carry_out(taken: Sequence[Taken], now: datetime) -> list[CallResult]:
 
 
 def _came_too_late() -> CallResult:
-    return failed("LEASE_LOST", "DOWNSTREAM", "the worker came too late to call; nothing was sent")
+    return failed(LEASE_LOST, "DOWNSTREAM", "the worker came too late to call; nothing was sent")
 
 
 def work_of(taken: Sequence[Taken]) -> list[list[Taken]]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from remit.core.gate.budget import account_usage_id
 from remit.core.lifecycle import WAITING, due_step
 from remit.core.values import PLATFORM
+from remit.flow.breakers import failing_tools
 from remit.flow.context import Context, bounds_now
 from remit.flow.reading.usage import accounts_of, used_today
 
@@ -20,12 +21,16 @@ _LOOK_AT = 500
 
 @dataclass(slots=True)
 class Measured:
-    """By tenant: how long the queue is, its oldest, the lag of publication; by tenant and account: what is left."""
+    """
+    By tenant: how long the queue is, its oldest, the lag of publication; by tenant and account: what is left; by tenant
+    and action type: how long its tool has been paused.
+    """
 
     waiting: dict[str, int] = field(default_factory=dict)
     oldest_waiting_s: dict[str, float] = field(default_factory=dict)
     publish_lag_s: dict[str, float] = field(default_factory=dict)
     budget_left: dict[tuple[str, str], int] = field(default_factory=dict)
+    tool_paused_s: dict[tuple[str, str], float] = field(default_factory=dict)
     left_out: int = 0
 
 
@@ -48,6 +53,9 @@ def measure(context: Context, tenant_id: str | None, now: datetime, most_account
                 measured.budget_left[name, account] = left
             else:
                 measured.left_out += 1
+    for (tenant, action_type), breaker in failing_tools(context).items():
+        if tenant in measured.waiting and breaker.paused_since is not None:
+            measured.tool_paused_s[tenant, action_type] = _age_s(breaker.paused_since, now)
     for tenant, lag_s in publish_lags(context, now).items():
         if tenant in measured.publish_lag_s:
             measured.publish_lag_s[tenant] = lag_s

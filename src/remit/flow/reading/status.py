@@ -9,6 +9,7 @@ from typing import Any
 from remit.core.errors import NotFound
 from remit.core.execution.approval import is_auto_executed
 from remit.core.execution.obstacle import Obstacle
+from remit.core.execution.publication import UNFINISHED
 from remit.core.gate.autonomy import Stop
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.policy import PLATFORM_POLICIES, find_clause
@@ -18,6 +19,7 @@ from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import WAITING, Case
 from remit.core.records import POLICY_VERSION, STOPS, THE_ONE, Key, case_key, chain_key
 from remit.core.values import PLATFORM
+from remit.flow.breakers import paused_tools
 from remit.flow.context import Context, bounds_key, bounds_of, one
 from remit.flow.obstacles import obstacle_now, stops_keys, tool_keys
 from remit.flow.reading.pages import page_size
@@ -34,6 +36,7 @@ def status(context: Context, tenant_id: str, action_intent_id: str, now: datetim
         **_line(case),
         **_voting(case, history, bounds),
         "obstacle": _obstacle(context, case, intent, now),
+        "paused_tool": _paused_tool(context, case),
         "approval_id": case.approval_id,
         "auto_executed": is_auto_executed(case.approval_source) if case.approval_source else None,
         "superseded_by": case.superseded_by,
@@ -71,6 +74,13 @@ def _obstacle(context: Context, case: Case, intent: ActionIntentV1 | None, now: 
     return found.wire() if found else None
 
 
+def _paused_tool(context: Context, case: Case) -> dict[str, Any] | None:
+    """The pause of its tool, behind which an intent waits that is to be executed, or would be if it were approved."""
+    if case.status not in WAITING | UNFINISHED:
+        return None
+    return paused_tools(context, case.tenant_id, [case]).get(case.action_type)
+
+
 def _voting(case: Case, history: IntentHistory | None, bounds: BoundsInForce) -> dict[str, Any]:
     """
     Who has approved, when, and how many different people have to.
@@ -95,6 +105,7 @@ def why(context: Context, tenant_id: str, action_intent_id: str, now: datetime) 
         **_line(case),
         **_voting(case, history, bounds),
         "obstacle": _obstacle(context, case, intent, now),
+        "paused_tool": _paused_tool(context, case),
         "why_proposed": intent.why if intent else None,
         "proposed_by": intent.proposed_by if intent else None,
         "edited_by": case.edited_by,
@@ -139,8 +150,14 @@ def queue(
     seen = context.store.read(keys)
     bounds = bounds_of(seen, tenant_id)
     left = {name: account_usage(context, bounds, name, now) for name in {case.account_id for case in cases}}
-    obstacles = _obstacles(context, tenant_id, seen, cases, now)
-    items = [_queued(case, seen, bounds, left[case.account_id], obstacles.get(case.action_intent_id)) for case in cases]
+    obstacles, paused = _obstacles(context, tenant_id, seen, cases, now), paused_tools(context, tenant_id, cases)
+    items = [
+        {
+            **_queued(case, seen, bounds, left[case.account_id], obstacles.get(case.action_intent_id)),
+            "paused_tool": paused.get(case.action_type),
+        }
+        for case in cases
+    ]
     return items, following
 
 

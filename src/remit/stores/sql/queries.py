@@ -36,9 +36,10 @@ def _longest_due(due_at: str, where: str) -> str:
 
 
 _MOVING, _WAITING = f"status IN ({listed(MOVING)})", f"status IN ({listed(WAITING)})"
-_UNTAKEN, _EXPIRING = f"queue IS NULL AND {_MOVING}", "queue IS NOT NULL AND status = 'APPROVED'"
+_UNTAKEN, _QUEUED = f"queue IS NULL AND {_MOVING}", "queue IS NOT NULL"
 UNTAKEN_DUE, RESTING_DUE = _longest_due("due_at_us", _UNTAKEN), _longest_due("due_at_us", _WAITING)
-EXPIRING_DUE = _longest_due("expires_at_us", _EXPIRING)
+# What has begun and is not due is being called.
+EXPIRING_DUE = _longest_due("expires_at_us", f"{_QUEUED} AND (status = 'APPROVED' OR due_at_us <= :now)")
 
 
 def _tenants_among(where: str) -> str:
