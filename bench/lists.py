@@ -15,14 +15,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from remit.core.ledger.entries import NO_CHAIN, EventType, LedgerEntry, next_entry
+from remit.core.ledger.position import LedgerConsumer
 from remit.core.lifecycle import Case, Status
-from remit.core.records import CASE
-from remit.ports import CaseFilter
+from remit.core.notifications.status_counts import FINAL, StatusCounts
+from remit.core.records import CASE, Key
+from remit.flow.context import Context
+from remit.flow.notifications import count
+from remit.ports import CaseFilter, answer_of
 from remit.stores.segments import Segment
 from remit.stores.sql import SqlStore, migrate
 from remit.stores.sql.batch import RowChange
 from remit.stores.sql.rows import EVENTS, SEGMENTS, STATES, event_rows, record_row, segment_row, state_row
 from remit.stores.sql.store import dialect_of
+from remit.testing.samples import putting
+from remit.wiring import uuid7
 
 TENANT = "acme"
 RARE = 20_000
@@ -125,7 +131,9 @@ def pages(store: SqlStore) -> Iterator[tuple[str, Callable[[], Any]]]:
     def cases(after: str | None = None, **which: Any) -> Callable[[], Any]:
         return lambda: store.cases(TENANT, CaseFilter(**which), after, PAGE)
 
-    yield "counts by status", lambda: store.counts(TENANT)
+    context = Context(store=store, new_id=uuid7, connectors={})
+    yield "counts by status", lambda: count.counts(context, TENANT)
+    yield "counts by status, of which nobody keeps count", lambda: store.counts(TENANT)
     yield "counts of what waits", lambda: store.counts(TENANT, ["AWAITING_APPROVAL", "BLOCKED"])
     yield "timeline", timeline(everything)
     yield "timeline, far behind", timeline(everything, after=middle)
@@ -161,9 +169,21 @@ def lists(url: str, many: int) -> dict[str, float]:
     fill(url, many)
     store = SqlStore.open(url)
     try:
+        _follow(store)
         return {what: statistics.median(_ms(ask) for _ in range(ASKED)) for what, ask in pages(store)}
     finally:
         store.close()
+
+
+def _follow(store: SqlStore) -> None:
+    """What a worker leaves that has followed the whole ledger."""
+    ended = {str(status): n for status, n in store.counts(TENANT).items() if status in FINAL}
+    consumer = LedgerConsumer(position=store.ledger_position(TENANT))
+    records: list[tuple[Key[Any], Any]] = [
+        (count.consumer_key(TENANT), consumer),
+        (count.statuses_key(TENANT), StatusCounts(counts=ended)),
+    ]
+    answer_of(store.transact([putting(*records)]))
 
 
 def _ms(ask: Callable[[], Any]) -> float:

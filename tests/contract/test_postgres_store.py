@@ -66,12 +66,25 @@ def test_a_dump_that_is_restored_into_another_server_counts_on_from_its_position
         assert store.ledger_after(TENANT, ["INTENT_PROPOSED"], after.position, 10).entries == []
 
 
+def plan_of(connection, sql, given):
+    spelled = re.sub(r"(?<!:):([a-z]+)", r"%(\1)s", sql).replace("ANY_OF(", "ANY(")
+    return "\n".join(step for (step,) in connection.execute(f"EXPLAIN {spelled}", given))
+
+
+def test_statuses_are_counted_in_their_index_alone(postgres_url):
+    with closing(SqlStore.open(postgres_url)), psycopg.connect(postgres_url) as connection:
+        connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+        plan = plan_of(connection, queries.COUNTS_OF, {"tenant": "t", "statuses": ["FAILED", "UNKNOWN"]})
+
+    assert "Index Only Scan using case_states_by_status" in plan, plan
+    assert "Index Cond: ((tenant_id = 't'::text) AND (status = ANY" in plan, plan
+
+
 def test_a_look_for_queued_tools_joins_nothing_that_would_take_their_order_away(postgres_url):
     with closing(SqlStore.open(postgres_url)), psycopg.connect(postgres_url) as connection:
         # The plan of a server that knows its tables to be large.
         connection.execute("SET enable_nestloop = off")
         given = {"tenant": "", "queue": "", "now": 1, "limit": 10}
-        sql = re.sub(r"(?<!:):([a-z]+)", r"%(\1)s", queries.QUEUED_TOOLS)
-        plan = "\n".join(step for (step,) in connection.execute(f"EXPLAIN {sql}", given))
+        plan = plan_of(connection, queries.QUEUED_TOOLS, given)
 
     assert "Join" not in plan and "CTE Scan" in plan, plan

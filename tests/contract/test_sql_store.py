@@ -618,6 +618,7 @@ def plans():
     yield "tenants-after", RowOrder._TENANTS, {"after": 1, "limit": 10}
     yield "moving-of-one", queries.RESTING_DUE_OF, {"tenant": "t", "now": 1, "limit": 10}
     yield "counts", queries.COUNTS, {"tenant": "t"}
+    yield "counts-of", queries.COUNTS_OF, {"tenant": "t", "statuses": ["FAILED"]}
     yield "queued", queries.QUEUED, {"tenant": "t", "queue": "c T", "now": 1, "limit": 10}
     yield "chain", queries.SEGMENTS_OF_CHAIN, {"tenant": "t", "chain": "c"}
     yield "proposers", queries.PROPOSERS, {"tenant": "t"}
@@ -649,6 +650,16 @@ def test_what_is_due_is_found_by_its_indexes_and_never_sorted(open_store, sqlite
     for sql, index in plans.items():
         (step,) = [row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {sql}", now=1, limit=10)]
         assert index in step, step
+
+
+def test_statuses_are_counted_in_their_index_alone(open_store, sqlite_url):
+    open_store("sqlite")
+    steps = [
+        row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {queries.COUNTS_OF}", tenant="t", statuses=["FAILED"])
+    ]
+
+    (counted,) = [step for step in steps if "case_states" in step]
+    assert "COVERING INDEX case_states_by_status (tenant_id=? AND status=?)" in counted, steps
 
 
 def test_the_queued_tools_are_found_by_hopping_along_their_index(open_store, sqlite_url):

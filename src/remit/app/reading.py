@@ -17,6 +17,7 @@ from remit.core.records import STOPS, THE_ONE, Key, chain_key
 from remit.core.values import PLATFORM, ApprovalSource
 from remit.flow.breakers import failing_tools_of
 from remit.flow.context import Context, one
+from remit.flow.notifications import count
 from remit.flow.reading import export as export_flow
 from remit.flow.reading import known as known_flow
 from remit.flow.reading import measure
@@ -144,8 +145,11 @@ class Reading(Part):
         return self.context.store.tenants()
 
     def counts(self, tenant_id: str) -> dict[str, int]:
-        """The number of the tenant's intents in each status."""
-        return self.context.store.counts(tenant_id)
+        """
+        The number of the tenant's intents in each status. Final ones are counted as the ledger is followed, so that it
+        costs little however many there are; what ended in the last moment may be missing.
+        """
+        return count.counts(self.context, tenant_id)
 
     def export(self, tenant_id: str, *, by: str = "remit") -> Iterator[dict[str, Any]]:
         """Every ledger entry of a tenant, closed by a seal that is written when the rest has been read."""

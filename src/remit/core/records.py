@@ -24,6 +24,7 @@ from remit.core.lifecycle import Case
 from remit.core.notifications.daily_counts import DailyCounts
 from remit.core.notifications.notice import NotificationState
 from remit.core.notifications.outbox import Delivery, Outbox
+from remit.core.notifications.status_counts import StatusCounts
 from remit.core.notifications.subscription import NoticeKind, Subscription
 from remit.core.values import Document, Record, Stored, UtcTime
 
@@ -97,6 +98,8 @@ SESSION = _kind("sessions", Session)
 SIGN_IN_LINK = _kind("sign_in_links", SignInLink, contended=True)
 CONSUMER = _kind("consumers", LedgerConsumer, contended=True)
 DAILY_COUNTS = _kind("daily_counts", DailyCounts)
+# Written with its consumer, and read with it.
+STATUS_COUNTS = _kind("status_counts", StatusCounts)
 NOTIFICATION_STATE = _kind("notification_states", NotificationState, timed=True)
 SUBSCRIPTION = _kind("subscriptions", Subscription, contended=True)
 OUTBOX = _kind("outboxes", Outbox, contended=True, timed=True)

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.ledger.position import LedgerConsumer
+from remit.core.ledger.position import LedgerConsumer, LedgerPosition
 from remit.core.notifications import daily_counts
 from remit.core.notifications.daily_counts import COUNTED, LONGEST_SPAN_DAYS, CountRow, DailyCounts, days_between
-from remit.core.records import CONSUMER, DAILY_COUNTS, Key, case_key
+from remit.core.notifications.status_counts import ENDS, OPEN, StatusCounts
+from remit.core.records import CONSUMER, DAILY_COUNTS, STATUS_COUNTS, THE_ONE, Key, case_key
 from remit.core.values import instant, shifted
 from remit.flow.consumer import NOTHING_NEW, Progress, Unread, unread
 from remit.flow.context import Context, bounds_key, bounds_of
@@ -26,6 +27,9 @@ from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 COUNTING = "tally"
 """The consumer that counts."""
 MOST_KEPT = 10_000
+MOST_BEHIND = 2000
+"""About how many entries may be left to count when somebody asks how many intents have which status."""
+_FOLLOWED = tuple(dict.fromkeys([*COUNTED, *ENDS]))
 _HISTORY = timedelta(days=LONGEST_SPAN_DAYS)
 
 
@@ -45,13 +49,15 @@ class Counting:
         consumer_at = consumer_key(tenant_id)
         seen = context.store.read([consumer_at, bounds_key(tenant_id)])
         before = seen.get(consumer_at)
-        found = unread(context, tenant_id, COUNTED, before or _new(context, tenant_id, now))
+        found = unread(context, tenant_id, _FOLLOWED, before or _new(context, tenant_id, now))
         if not found.entries and not found.more:
             return NOTHING_NEW
         self._keep_policies(context, tenant_id, found.entries)
         timezone = bounds_of(seen, tenant_id).day(now).timezone
-        days = daily_counts.count(found.entries, _action_types(context, tenant_id, found.entries), timezone)
-        ours = answer_of(context.store.transact([_count_unit(tenant_id, before, found, days, timezone)]))
+        of_days = [entry for entry in found.entries if entry.event_type in COUNTED]
+        days = daily_counts.count(of_days, _action_types(context, tenant_id, of_days), timezone)
+        whole = before is None and _begins_there(context, tenant_id, now)
+        ours = answer_of(context.store.transact([_count_unit(tenant_id, before, found, days, timezone, whole=whole)]))
         return Progress(moved=True, more=found.more or not ours)
 
     def _keep_policies(self, context: Context, tenant_id: str, entries: Sequence[LedgerEntry]) -> None:
@@ -65,10 +71,20 @@ class Counting:
 
 
 def _count_unit(
-    tenant_id: str, before: LedgerConsumer | None, found: Unread, days: Mapping[str, Counter[CountRow]], timezone: str
+    tenant_id: str,
+    before: LedgerConsumer | None,
+    found: Unread,
+    days: Mapping[str, Counter[CountRow]],
+    timezone: str,
+    *,
+    whole: bool,
 ) -> UnitOfWork[bool]:
-    """Answers false if another one has followed meanwhile, and counted these."""
-    consumer_at = consumer_key(tenant_id)
+    """
+    Answers false if another one has followed meanwhile, and counted these.
+
+    `whole` says that nothing of the ledger is before them: only then do statuses begin to be counted.
+    """
+    consumer_at, statuses_at = consumer_key(tenant_id), statuses_key(tenant_id)
     keys = {day: Key(DAILY_COUNTS, tenant_id, day) for day in days}
 
     def change(snapshot: Snapshot) -> Writes[bool]:
@@ -76,16 +92,25 @@ def _count_unit(
             return Writes(answer=False)
         writes = Writes(answer=True)
         writes.put(consumer_at, found.after)
+        statuses = snapshot.get(statuses_at) or (StatusCounts() if whole else None)
+        if statuses is not None:
+            writes.put(statuses_at, statuses.with_entries(found.entries))
         for day, counts in days.items():
             counted = snapshot.get(keys[day]) or DailyCounts(date=day, timezone=timezone)
             writes.put(keys[day], counted.with_counts(counts, timezone))
         return writes
 
-    return UnitOfWork(reads=[consumer_at, *keys.values()], decide=change)
+    return UnitOfWork(reads=[consumer_at, statuses_at, *keys.values()], decide=change)
 
 
 def _new(context: Context, tenant_id: str, now: datetime) -> LedgerConsumer:
     return LedgerConsumer(position=context.store.ledger_position(tenant_id, since=shifted(now, -_HISTORY)))
+
+
+def _begins_there(context: Context, tenant_id: str, now: datetime) -> bool:
+    """Has no intent ended before what is counted first?"""
+    before = LedgerPosition(shifted(now, -_HISTORY), "").cursor()
+    return not context.store.recent(tenant_id, ENDS, None, before, 1)
 
 
 def _action_types(context: Context, tenant_id: str, entries: list[LedgerEntry]) -> dict[str, str]:
@@ -98,6 +123,29 @@ def _action_types(context: Context, tenant_id: str, entries: list[LedgerEntry]) 
 
 def consumer_key(tenant_id: str) -> Key[LedgerConsumer]:
     return Key(CONSUMER, tenant_id, COUNTING)
+
+
+def statuses_key(tenant_id: str) -> Key[StatusCounts]:
+    return Key(STATUS_COUNTS, tenant_id, THE_ONE)
+
+
+def counts(context: Context, tenant_id: str) -> dict[str, int]:
+    """
+    How many intents the tenant has in each status; statuses without any are left out.
+
+    Final ones are those that were counted when the ledger was followed, and what came since; the others are counted
+    where they stand, a moment later. Where nobody follows the ledger, or not from its beginning, every case is.
+    """
+    consumer_at, statuses_at = consumer_key(tenant_id), statuses_key(tenant_id)
+    seen = context.store.read([consumer_at, statuses_at])
+    consumer, statuses = seen.get(consumer_at), seen.get(statuses_at)
+    if consumer is None or statuses is None:
+        return context.store.counts(tenant_id)
+    standing = context.store.counts(tenant_id, OPEN)
+    page = context.store.ledger_after(tenant_id, ENDS, consumer.position, MOST_BEHIND)
+    if page.more:
+        return context.store.counts(tenant_id)
+    return {**standing, **statuses.with_entries([entry for entry, _ in page.entries]).counts}
 
 
 def days(context: Context, tenant_id: str, first_day: str, last_day: str, now: datetime) -> dict[str, Any]:
