@@ -10,10 +10,10 @@ import sqlalchemy
 from alembic.script import ScriptDirectory
 
 import remit.stores.sql.migrations as migrations
-from remit.core.errors import InvalidInput
-from remit.stores.sql import SqlStore, migrate
+from remit.core.errors import InvalidInput, TryLater
+from remit.stores.sql import SqlStore, migrate, postgres
 from remit.stores.sql.rows import EVENTS, TABLES, queue_name
-from remit.testing.samples import TENANT, appending, counted, counting, make_entry, make_object, putting
+from remit.testing.samples import TENANT, all_at_once, appending, counted, counting, make_entry, make_object, putting
 
 SCRIPTS = ScriptDirectory(str(Path(migrations.__file__).parent))
 REVISIONS = [script.revision for script in reversed(list(SCRIPTS.walk_revisions()))]
@@ -80,6 +80,60 @@ def test_rare_events_from_before_are_found_by_their_account(database, request):
 
     found = _read_directly(url, "SELECT entry_id, account_id FROM rare_events ORDER BY entry_id")
     assert found == [("e-i-1", "north"), ("e-i-2", "south")]
+
+
+def test_an_index_of_a_large_table_is_made_while_others_write_before_the_migration(empty_postgres_url, monkeypatch):
+    migrate(empty_postgres_url, "2004")
+    seen = []
+    upgrade = migrations.upgrade
+    monkeypatch.setattr(
+        migrations, "upgrade", lambda *args: seen.append(_indexes(empty_postgres_url)) or upgrade(*args)
+    )
+
+    migrate(empty_postgres_url)
+
+    (before,) = seen
+    ahead = {name for script in SCRIPTS.walk_revisions() for name in getattr(script.module, "AHEAD", {})}
+    assert ahead and {name: before.get(name) for name in ahead} == dict.fromkeys(ahead, True)
+
+
+def test_an_index_over_which_somebody_died_is_made_anew(empty_postgres_url):
+    migrate(empty_postgres_url, "2004")
+    name, described = next(iter(SCRIPTS.get_revision("2005").module.AHEAD.items()))
+    _execute_directly(
+        empty_postgres_url,
+        f"CREATE INDEX {name} ON {described}",
+        f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass('{name}')",
+    )
+
+    migrate(empty_postgres_url)
+
+    assert _indexes(empty_postgres_url)[name] is True
+
+
+def test_processes_that_start_at_once_upgrade_a_database_once_and_none_waits_for_good(empty_postgres_url):
+    migrate(empty_postgres_url, "2004")
+
+    all_at_once(*[lambda: migrate(empty_postgres_url)] * 4)
+
+    assert _revision(empty_postgres_url) == migrations.HEAD
+    assert False not in _indexes(empty_postgres_url).values()
+
+
+def test_who_waits_too_long_for_another_s_upgrade_is_told_to_come_again(empty_postgres_url, monkeypatch):
+    migrate(empty_postgres_url, "2004")
+    monkeypatch.setattr(postgres, "_LOCKED_WITHIN_S", 0.0)
+    with psycopg.connect(empty_postgres_url) as other:
+        other.execute(f"SELECT pg_advisory_xact_lock({postgres._MIGRATION_LOCK})")
+
+        with pytest.raises(TryLater, match="upgraded by another process"):
+            migrate(empty_postgres_url)
+
+
+def _indexes(url):
+    """Each index by name, and whether it is used."""
+    sql = "SELECT indexrelid::regclass::text, indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid"
+    return dict(_read_directly(url, f"{sql} WHERE relnamespace = 'public'::regnamespace"))
 
 
 @DATABASES

@@ -643,7 +643,7 @@ def test_what_is_due_is_found_by_its_indexes_and_never_sorted(open_store, sqlite
     open_store("sqlite")
     plans = {
         queries.UNTAKEN_DUE: "case_states_moving_due",
-        queries.EXPIRING_DUE: "case_states_expiring",
+        queries.EXPIRING_DUE: "case_states_queued_expiring",
         queries.RESTING_DUE: "case_states_resting_due",
     }
 

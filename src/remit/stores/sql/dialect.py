@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -73,7 +73,15 @@ class Dialect(Protocol):
         ...
 
     def lock_for_migration(self, connection: sqlalchemy.Connection) -> None:
-        """In the open transaction: nobody else migrates until it ends."""
+        """In the open transaction: nobody else migrates until it ends. Raises `TryLater` if that takes too long."""
+        ...
+
+    def make_indexes(self, connection: sqlalchemy.Connection, wanted: Mapping[str, str]) -> None:
+        """
+        Make these indexes while others write, where that can be done: by name the table, columns and condition.
+
+        `connection` holds the lock for migrations, in a transaction that has written nothing yet.
+        """
         ...
 
     def freeze(self, connection: sqlalchemy.Connection, tables: Sequence[str]) -> None:

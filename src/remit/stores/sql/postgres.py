@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from typing import Any
@@ -22,7 +23,7 @@ import sqlalchemy
 from psycopg import sql as compose
 from sqlalchemy import event
 
-from remit.core.errors import InvalidInput
+from remit.core.errors import InvalidInput, TryLater
 from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import Operation, RowChange
 from remit.stores.sql.dialect import DriverErrors, DriverFault, Stale, driver_error, grouped
@@ -37,6 +38,8 @@ _AGAIN = (
     psycopg.errors.LockNotAvailable,
 )
 _MIGRATION_LOCK = 0x72656D6974  # "remit"
+_LOCKED_WITHIN_S, _LOCK_AGAIN_S = 30.0, 0.05
+_IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
 _LOCK_TIMEOUT = "30s"
 _QUEUED = "remit_queued"
 """The channel on which a process says that it has queued something."""
@@ -97,7 +100,28 @@ class Postgres:
         return engine
 
     def lock_for_migration(self, connection: sqlalchemy.Connection) -> None:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+        # Asked for again and again: an index that is made while others write waits for every transaction that has read,
+        # one that waits for this lock among them.
+        driver: Any = connection.connection.driver_connection
+        until = time.monotonic() + _LOCKED_WITHIN_S
+        while not driver.execute(f"SELECT pg_try_advisory_xact_lock({_MIGRATION_LOCK})").fetchone()[0]:
+            driver.rollback()
+            if time.monotonic() > until:
+                raise TryLater(f"{self.name} is being upgraded by another process")
+            time.sleep(_LOCK_AGAIN_S)
+
+    def make_indexes(self, connection: sqlalchemy.Connection, wanted: Mapping[str, str]) -> None:
+        if not wanted:
+            return
+        # What it read last it would hold on to, and an index waits for that as well.
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+        with closing(self._alone()) as driver:
+            for name, described in wanted.items():
+                row = driver.execute(_IS_VALID, (name,)).fetchone()
+                if row is not None and not row[0]:
+                    # Whoever made it died over it: it is kept up to date, and used by nobody.
+                    driver.execute(f"DROP INDEX CONCURRENTLY {name}")
+                driver.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {described}")
 
     def freeze(self, connection: sqlalchemy.Connection, tables: Sequence[str]) -> None:
         # In this mode nobody may lock a row either: who waits for it has read nothing yet.

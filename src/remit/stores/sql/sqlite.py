@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
@@ -68,6 +68,9 @@ class Sqlite:
 
     def lock_for_migration(self, connection: sqlalchemy.Connection) -> None:
         """BEGIN IMMEDIATE has done it."""
+
+    def make_indexes(self, connection: sqlalchemy.Connection, wanted: Mapping[str, str]) -> None:
+        """Nobody else writes anyway: the migration makes them."""
 
     def freeze(self, connection: sqlalchemy.Connection, tables: Sequence[str]) -> None:
         """BEGIN IMMEDIATE has done it."""

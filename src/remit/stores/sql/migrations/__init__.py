@@ -14,7 +14,7 @@ import sqlalchemy
 from remit.core.errors import InvalidInput
 from remit.stores.sql.dialect import Dialect, raise_ours
 
-HEAD = "2006"
+HEAD = "2007"
 """The newest revision, known here so that a start that has nothing to do need not load Alembic."""
 FIRST_FORMAT = ("0001", "0002", "0003", "0004")
 VERSION_TABLE = "remit_schema_version"
@@ -49,6 +49,7 @@ def migrate_with(dialect: Dialect, revision: str = HEAD) -> None:
         with engine.begin() as connection:
             if current_revision(dialect, connection) != revision:
                 dialect.lock_for_migration(connection)
+                dialect.make_indexes(connection, indexes_ahead(current_revision(dialect, connection), revision))
                 upgrade(dialect, connection, revision)
             if revision == HEAD:
                 dialect.prepare(connection)
@@ -85,6 +86,22 @@ def _upgrade(dialect: Dialect, connection: sqlalchemy.Connection, revision: str)
                 "url", f"{dialect.name} is at revision {current}, newer than this version's {HEAD}", "upgrade Remit"
             ) from None
     command.upgrade(config, revision)
+
+
+def indexes_ahead(current: str | None, revision: str) -> dict[str, str]:
+    """The indexes that a database at revision `current` lacks and that are made before it is upgraded."""
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    if current is None:
+        return {}
+    scripts = ScriptDirectory(str(Path(__file__).parent))
+    try:
+        missing = list(scripts.iterate_revisions(revision, current))
+    except CommandError:
+        # Whoever upgrades says what is wrong with it.
+        return {}
+    return {name: each for script in missing for name, each in getattr(script.module, "AHEAD", {}).items()}
 
 
 def current_revision(dialect: Dialect, connection: sqlalchemy.Connection) -> str | None:

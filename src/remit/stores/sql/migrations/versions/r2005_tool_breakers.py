@@ -8,6 +8,7 @@ down_revision = "2004"
 branch_labels = None
 depends_on = None
 
+AHEAD = {"case_states_queued_expiring": "case_states (expires_at_us, tenant_id, id) WHERE queue IS NOT NULL"}
 # By code point on both databases, as every other text.
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
@@ -22,8 +23,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id"),
     )
     _index("tool_breakers_due", "tool_breakers", ["due_at_us", "tenant_id", "id"], "due_at_us IS NOT NULL")
+    for name, described in AHEAD.items():
+        op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {described}")
     op.drop_index("case_states_expiring", "case_states")
-    _index("case_states_expiring", "case_states", ["expires_at_us", "tenant_id", "id"], "queue IS NOT NULL")
 
 
 def _index(name: str, table: str, columns: list[str], where: str) -> None:
