@@ -367,6 +367,14 @@ def test_a_step_goes_on_when_a_person_has_resumed_the_tool(steps):
     assert executor.invoke(ref, request)["status"] == "SUCCEEDED"
 
 
+def test_a_pause_is_shown_and_measured_on_every_store(steps):
+    begun(steps)
+    steps.clock.pass_(seconds=7)
+
+    assert steps.app.measure().tool_paused_s == {(TENANT, TYPE): 7.0}
+    assert steps.app.status(TENANT, "i-1")["paused_tool"] == steps.app.failing_tools(TENANT)[0]
+
+
 def test_an_answer_is_recorded_where_its_call_cannot_be_counted(steps, monkeypatch, caplog):
     steps.app.resume_tool(TENANT, TYPE, by="ann")
     _, executor, ref, request = begun(steps)
