@@ -62,7 +62,7 @@ def test_a_worker_that_forgets_a_noted_answer_is_caught(monkeypatch):
 
 
 def test_a_call_without_a_mark_before_it_is_caught(monkeypatch):
-    def unmarked(worker, ref, mark_for_s, calls_seen):
+    def unmarked(worker, ref, **_):
         return before_call(worker, ref, None)
 
     monkeypatch.setattr(INVOKE, "before_call", unmarked)
