@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from msgspec import Raw
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, PrivateAttr, ValidationError
 
 from remit.core.canonical import canonical, canonical_plain, digest_of
 from remit.core.errors import IntentIdReused, InvalidInput
@@ -54,7 +55,7 @@ class Proposal(Request):
     tenant_id: Identifier
     account_id: Identifier
     action_type: ActionTypeName
-    target: ProposedTarget
+    target: ProposedTarget | None = None
     parameters: dict[str, JsonValue] = {}
     confidence_score: Confidence | None = None
     risk_level: RiskLevel | None = None
@@ -64,16 +65,25 @@ class Proposal(Request):
     expires_at: WireTime | None = None
     trace_id: Identifier | None = None
     supersedes: Identifier | None = None
+    _answered: tuple[object, InvalidInput | None] | None = PrivateAttr(default=None)
+
+    def once(self, asked: object, answer: Callable[[], InvalidInput | None]) -> InvalidInput | None:
+        """The answer of whatever is `asked` about this proposal, worked out the first time that it is asked."""
+        known = self._answered
+        if known is None or known[0] is not asked:
+            known = self._answered = (asked, answer())
+        return known[1]
 
 
-class ActionIntentV1(Record, frozen=True):
+# What came later is left out where it was not given, so that what was stored before is written as it was.
+class ActionIntentV1(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One proposed action, as stored: immutable, and everything that will be executed is under its digest."""
 
     action_intent_id: str
     tenant_id: str
     account_id: str
     action_type: str
-    target: Target
+    target: Target | None = None
     parameters: dict[str, Any]
     confidence_score: float | None
     risk_level: RiskLevel | None
@@ -86,10 +96,16 @@ class ActionIntentV1(Record, frozen=True):
     registry_version: int | None
     digest: Digest
 
+    def wire(self) -> dict[str, Any]:
+        return {**_NOT_GIVEN, **super().wire()}
+
     def canonical(self) -> bytes:
         # Only these two hold numbers and names of the caller's own.
         confidence = None if self.confidence_score is None else Raw(canonical(self.confidence_score))
         return canonical_plain(self.changed(parameters=Raw(canonical(self.parameters)), confidence_score=confidence))
+
+
+_NOT_GIVEN: dict[str, Any] = {"target": None}
 
 
 def parse_proposal(data: Any) -> Proposal:
@@ -175,21 +191,22 @@ def intent_digest(
     tenant_id: str,
     account_id: str,
     action_type: str,
-    target: dict[str, str],
+    target: dict[str, str] | None,
     parameters: dict[str, Any],
     expires_at: str,
     registry_version: int | None,
 ) -> str:
-    """SHA-256, lowercase hex, over the RFC 8785 form of what will be executed."""
+    """SHA-256, lowercase hex, over the RFC 8785 form of what will be executed; what was not given is no key in it."""
+    given = {"target": target}
     return digest_of(
         {
             "tenant_id": tenant_id,
             "account_id": account_id,
             "action_type": action_type,
-            "target": target,
             "parameters": parameters,
             "expires_at": expires_at,
             "registry_version": registry_version,
+            **{name: value for name, value in given.items() if value is not None},
         }
     )
 
@@ -200,7 +217,7 @@ def digest_of_wire(intent: dict[str, Any]) -> str:
         tenant_id=intent["tenant_id"],
         account_id=intent["account_id"],
         action_type=intent["action_type"],
-        target=intent["target"],
+        target=intent.get("target"),
         parameters=intent["parameters"],
         expires_at=intent["expires_at"],
         registry_version=intent["registry_version"],
@@ -233,7 +250,8 @@ def complete(
     expires = proposal.expires_at or _later(created, expires_after)
     if expires <= created:
         raise InvalidInput("expires_at", "is not after created_at", "send a later time, or leave it to the action type")
-    target = Target(entity_type=proposal.target.entity_type, entity_id=proposal.target.entity_id)
+    named = proposal.target
+    target = Target(entity_type=named.entity_type, entity_id=named.entity_id) if named else None
     return ActionIntentV1(
         tenant_id=proposal.tenant_id,
         account_id=proposal.account_id,
@@ -254,7 +272,7 @@ def complete(
             tenant_id=proposal.tenant_id,
             account_id=proposal.account_id,
             action_type=proposal.action_type,
-            target=target.wire(),
+            target=target.wire() if target else None,
             parameters=proposal.parameters,
             expires_at=instant(expires),
             registry_version=registry_version,
@@ -288,7 +306,7 @@ def agree(proposal: Proposal, stored: ActionIntentV1) -> None:
 
 def _same(sent: Any, stored: Any) -> bool:
     if isinstance(sent, ProposedTarget):
-        return (sent.entity_type, sent.entity_id) == (stored.entity_type, stored.entity_id)
+        return stored is not None and sent.model_dump() == stored.wire()
     if isinstance(sent, dict):
         # For Python `True == 1`; what the digest covers tells them apart.
         return canonical(sent) == canonical(stored)

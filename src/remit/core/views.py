@@ -52,7 +52,7 @@ class IntentAnswer(TypedDict):
     tenant_id: str
     account_id: str
     action_type: str
-    target: TargetAnswer
+    target: TargetAnswer | None
     parameters: Json
     confidence_score: float | None
     risk_level: RiskLevel | None
@@ -165,9 +165,18 @@ class ObstacleAnswer(TypedDict):
     way_out: str
 
 
+class AmountAnswer(TypedDict):
+    """A sum among the arguments as decimal text, or `problem`: why it is not known."""
+
+    value: str | None
+    unit: str | None
+    problem: str | None
+
+
 class AnswerableLine(IntentLine):
     """
-    Where one intent stands, who has approved it where that takes several different people, and what stands in the way.
+    Where one intent stands, who has approved it where that takes several different people, what stands in the way, and
+    the amounts that its action type declares.
 
     `approvals_required` is null where nobody had to vote, `obstacle` where nothing is seen to stand in the way.
     """
@@ -175,6 +184,7 @@ class AnswerableLine(IntentLine):
     approvals_required: int | None
     votes: list[VoteAnswer]
     obstacle: ObstacleAnswer | None
+    amounts: dict[str, AmountAnswer]
 
 
 class StatusAnswer(AnswerableLine):

@@ -33,11 +33,12 @@ from remit.core.gate.budget import (
     day_of,
     merge,
 )
+from remit.core.gate.parameters_schema import ParametersSchema, check_schemas
 from remit.core.gate.plan import Plans
-from remit.core.gate.policy import PolicySet, PolicySource, check_texts, load_policies
+from remit.core.gate.policy import PLATFORM_SET, PlatformSet, PolicySet, PolicySource, check_texts, load_policies
 from remit.core.gate.policy_input import TypeInForce
 from remit.core.gate.zones import check_zone, zone_loads
-from remit.core.intent import check_json
+from remit.core.intent import Proposal, check_json
 from remit.core.values import (
     ActionTypeName,
     Document,
@@ -129,19 +130,31 @@ class BoundsInForce(Document):
     def mode(self, account_id: str, action_type: str) -> ResolvedMode:
         return resolve_mode(action_type, dict(self.account(account_id).modes), dict(self.bounds.modes))
 
-    def policies(self) -> PolicySet | str:
-        """The platform's rules, as this release has them, with the tenant's beside them; or why they do not load."""
-        return load_policies(tuple(self.bounds.policies))
+    def policies(self, platform: PlatformSet | None = None) -> PolicySet | str:
+        """
+        The platform's rules, as this release has them or another had, with the tenant's beside them; or why they do
+        not load.
+        """
+        return load_policies(tuple(self.bounds.policies), platform or PLATFORM_SET)
 
     def unreadable(self, account_id: str | None = None) -> str | None:
         """Why nothing can be decided by these bounds, for that account or for any; `None` if it can."""
         policies = self.policies()
         if isinstance(policies, str):
             return f"the policies do not load: {policies}"
+        if account_id is None:
+            found = filter(None, map(self.unreadable_schema, self.bounds.action_types))
+            if (problem := next(found, None)) is not None:
+                return problem
         accounts = [account_id] if account_id else [_UNNAMED, *self.bounds.accounts]
         zones = [_ceiling_zone(self.bounds), *(_account_zone(self.bounds, account) for account in accounts)]
         gone = next((zone for zone in zones if not zone_loads(zone)), None)
         return f"{gone!r} is not a time zone (any more); use an IANA name such as Europe/Berlin" if gone else None
+
+    def unreadable_schema(self, action_type: str) -> str | None:
+        """Why nothing can be decided about actions of that type: its schema cannot be used; `None` if it can."""
+        schema = self.plans.schema(action_type)
+        return f"the schema of {action_type} cannot be used: {schema}" if isinstance(schema, str) else None
 
     def action_type(self, name: str) -> ActionTypeSpec | None:
         return self.bounds.action_types.get(name)
@@ -250,7 +263,7 @@ def parse_bounds(data: Any) -> Bounds:
         bounds = Bounds.model_validate(dict(data))
     except ValidationError as error:
         raise explain_invalid(error) from None
-    check_tools_are_json(bounds.action_types)
+    check_action_types(bounds.action_types)
     check_zones(bounds)
     check_policy_texts(bounds.policies)
     return bounds
@@ -278,10 +291,23 @@ def check_policy_texts(policies: Sequence[PolicySource]) -> None:
         raise InvalidInput("policies", str(error)) from None
 
 
-def check_tools_are_json(action_types: Mapping[str, ActionTypeSpec]) -> None:
-    """Raises `InvalidInput`: a connector's own fields have any shape, and the ledger has to carry them."""
+def check_action_types(action_types: Mapping[str, ActionTypeSpec]) -> None:
+    """Raises `InvalidInput`: connectors' own fields and schemas have any shape, and the ledger has to carry them."""
     for name, spec in action_types.items():
         check_json(spec.tool.wire(), f"action_types.{name}.tool")
+        check_json(spec.parameters, f"action_types.{name}.parameters")
+    check_schemas({f"action_types.{name}.parameters": spec.parameters for name, spec in action_types.items()})
+
+
+def check_arguments(bounds: BoundsInForce, proposal: Proposal) -> None:
+    """
+    Raises `InvalidInput` naming the argument that does not fit the schema of its action type.
+
+    Where the schema itself cannot be used, what is proposed is stored and the gate blocks it (`unreadable_schema`).
+    """
+    schema = bounds.plans.schema(proposal.action_type)
+    if isinstance(schema, ParametersSchema):
+        schema.check(proposal)
 
 
 def replace_bounds(before: BoundsInForce, after: Bounds, now: datetime) -> BoundsInForce:

@@ -18,8 +18,8 @@ from remit.core.gate.bounds import (
     AccountBounds,
     Bounds,
     Modes,
+    check_action_types,
     check_policy_texts,
-    check_tools_are_json,
     check_zone_of,
 )
 from remit.core.gate.budget import Budget, TenantBudget
@@ -165,7 +165,7 @@ def parse_part(kind: type[P], data: Any) -> P:
     except ValidationError as error:
         raise explain_invalid(error) from None
     if isinstance(part, ActionTypes):
-        check_tools_are_json(part.action_types)
+        check_action_types(part.action_types)
     if isinstance(part, Policies):
         check_policy_texts(part.policies)
     return part

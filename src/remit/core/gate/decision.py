@@ -156,7 +156,7 @@ class _Trail:
         return _No(PERSON_REQUIRED, replaces) if required else None
 
     def check_bounds(self) -> _No | None:
-        problem = self.plan.account.problem
+        problem = self.plan.problem
         if problem is None:
             return None
         self.policy = blocked_until_bounds_load(problem)
@@ -183,10 +183,9 @@ class _Trail:
     def _policy_in_words(self, answer: PolicyAnswer) -> str:
         verdict, saw, mode = answer.verdict, answer.check.saw, self.plan.mode
         if verdict.reason == "CONFIDENCE_BELOW_THRESHOLD":
-            return (
-                f"{verdict.explanation} (confidence {saw['confidence'] / 10_000:g}, "
-                f"at least {saw['min_confidence'] / 10_000:g} is asked for)"
-            )
+            said = self.seen.intent.confidence_score is not None
+            confidence = f"confidence {saw['confidence'] / 10_000:g}" if said else "it did not say how sure it is"
+            return f"{verdict.explanation} ({confidence}, at least {saw['min_confidence'] / 10_000:g} is asked for)"
         if verdict.reason == "RISK_LEVEL_HIGH":
             return f"{verdict.explanation} (effective risk {saw['effective_risk']})"
         if verdict.reason in ("TENANT_POLICY", "PROPOSE_ONLY", "ACTION_TYPE_DISABLED"):

@@ -254,7 +254,8 @@ def narrate(entry: LedgerEntry, intent: ActionIntentV1 | None) -> str | None:
     """
     action = ""
     if intent is not None:
-        action = f"{intent.action_type} on {target(intent.target.wire())} for {intent.account_id}"
+        about = f" on {target(intent.target.wire())}" if intent.target else ""
+        action = f"{intent.action_type}{about} for {intent.account_id}"
     sentence = _WORDS[entry.event_type].sentence
     return sentence(entry.data, action, name(entry.actor)) if sentence else None
 

@@ -16,7 +16,7 @@ MOST_INTENTS = 500
 _PROPOSAL: dict[str, Any] = Proposal.model_json_schema(ref_template="#/components/schemas/{model}")
 _TARGET = _PROPOSAL.pop("$defs")["ProposedTarget"]
 _TARGET["title"] = "Target"
-_PROPOSAL["properties"]["target"] = _TARGET
+_PROPOSAL["properties"]["target"] = {"anyOf": [_TARGET, {"type": "null"}], "default": None}
 _PROPOSAL["required"] = [name for name in _PROPOSAL["required"] if name != "tenant_id"]
 _PROPOSAL["title"] = "Proposal"
 PROPOSAL_EXAMPLE = {

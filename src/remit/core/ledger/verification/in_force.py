@@ -16,7 +16,7 @@ from remit.core.execution.votes import may_not_approve
 from remit.core.gate.autonomy import ResolvedMode, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import DEFAULT_ZONE
-from remit.core.gate.policy import PolicyQuestion, PolicyVerdict, policy_version
+from remit.core.gate.policy import PolicyQuestion, PolicyVerdict, platform_set_of
 from remit.core.gate.policy_input import LocalTime, question_of
 from remit.core.identity.person import is_among
 from remit.core.intent import ActionIntentV1
@@ -64,7 +64,7 @@ class InForceChecks:
                     self._broken(f"it was decided AUTO_EXECUTED and its check {name!r} did not pass")
         if state is None:
             return
-        if data["policy_version"] != policy_version(state.bounds.policies):
+        if platform_set_of(data["policy_version"], state.bounds.policies) is None:
             self._broken(f"its policy_version is not that of bounds {state.config_sequence}")
         if "allowlist" in checks:
             self._compare(checks["allowlist"], _list_facts(intent, state))
@@ -98,7 +98,7 @@ class InForceChecks:
             self._broken(f"its policy saw the local time {local}, at {at.isoformat()}")
         question = question_of(intent, state.type_in_force(intent.action_type), _mode(intent, state).mode, local)
         self._compare(check, _question_facts(intent, state, question))
-        policies = state.policies()
+        policies = state.policies(platform_set_of(data["policy_version"], state.bounds.policies))
         # Cedar may say more in another release of it; what does not load here cannot be asked again.
         if not isinstance(policies, str):
             verdict = policies.evaluate(question)
