@@ -27,6 +27,8 @@ from remit.core.paths import NotThere, Path, drop, parse_path, put
 EDITABLE_WHOLE = frozenset({"expires_at"})
 EDITABLE_INSIDE = frozenset({"parameters", "target"})
 REMOVABLE = frozenset({"parameters"})
+WHOSE = ("on_behalf_of", "delegation", "agent_tier")
+"""Whatever a person edits, it stays the principal's, and came as it came."""
 
 
 def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, new_id: str) -> Proposal:
@@ -48,6 +50,7 @@ def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, new_id: 
 
 
 def _proposed_again(old: ActionIntentV1, new_id: str) -> dict[str, Any]:
+    old_wire = old.wire()
     return {
         "action_intent_id": new_id,
         "tenant_id": old.tenant_id,
@@ -62,6 +65,7 @@ def _proposed_again(old: ActionIntentV1, new_id: str) -> dict[str, Any]:
         "expires_at": old.expires_at,
         "trace_id": old.trace_id,
         "supersedes": old.action_intent_id,
+        **{name: old_wire[name] for name in WHOSE if old_wire[name] is not None},
     }
 
 

@@ -11,6 +11,7 @@ from msgspec import Raw
 from pydantic import Field, JsonValue, PrivateAttr, ValidationError
 
 from remit.core.canonical import canonical, canonical_plain, digest_of
+from remit.core.delegation import MOST_HOPS, AgentTier, Hop, ProposedHop, check_delegation
 from remit.core.errors import IntentIdReused, InvalidInput
 from remit.core.values import (
     ActionTypeName,
@@ -65,6 +66,9 @@ class Proposal(Request):
     expires_at: WireTime | None = None
     trace_id: Identifier | None = None
     supersedes: Identifier | None = None
+    on_behalf_of: Identifier | None = None
+    delegation: Annotated[list[ProposedHop], Field(min_length=1, max_length=MOST_HOPS)] | None = None
+    agent_tier: AgentTier | None = None
     _answered: tuple[object, InvalidInput | None] | None = PrivateAttr(default=None)
 
     def once(self, asked: object, answer: Callable[[], InvalidInput | None]) -> InvalidInput | None:
@@ -94,6 +98,9 @@ class ActionIntentV1(Record, frozen=True, kw_only=True, omit_defaults=True):
     trace_id: str
     supersedes: str | None
     registry_version: int | None
+    on_behalf_of: str | None = None
+    delegation: list[Hop] | None = None
+    agent_tier: AgentTier | None = None
     digest: Digest
 
     def wire(self) -> dict[str, Any]:
@@ -105,7 +112,7 @@ class ActionIntentV1(Record, frozen=True, kw_only=True, omit_defaults=True):
         return canonical_plain(self.changed(parameters=Raw(canonical(self.parameters)), confidence_score=confidence))
 
 
-_NOT_GIVEN: dict[str, Any] = {"target": None}
+_NOT_GIVEN: dict[str, Any] = dict.fromkeys(("target", "on_behalf_of", "delegation", "agent_tier"))
 
 
 def parse_proposal(data: Any) -> Proposal:
@@ -195,9 +202,11 @@ def intent_digest(
     parameters: dict[str, Any],
     expires_at: str,
     registry_version: int | None,
+    on_behalf_of: str | None = None,
+    delegation: list[dict[str, Any]] | None = None,
 ) -> str:
     """SHA-256, lowercase hex, over the RFC 8785 form of what will be executed; what was not given is no key in it."""
-    given = {"target": target}
+    given = {"target": target, "on_behalf_of": on_behalf_of, "delegation": delegation}
     return digest_of(
         {
             "tenant_id": tenant_id,
@@ -221,6 +230,8 @@ def digest_of_wire(intent: dict[str, Any]) -> str:
         parameters=intent["parameters"],
         expires_at=intent["expires_at"],
         registry_version=intent["registry_version"],
+        on_behalf_of=intent.get("on_behalf_of"),
+        delegation=intent.get("delegation"),
     )
 
 
@@ -250,6 +261,9 @@ def complete(
     expires = proposal.expires_at or _later(created, expires_after)
     if expires <= created:
         raise InvalidInput("expires_at", "is not after created_at", "send a later time, or leave it to the action type")
+    if proposal.delegation is not None:
+        check_delegation(proposal.delegation, proposal.proposed_by)
+    hops = [Hop(agent=hop.agent, scopes=list(hop.scopes)) for hop in proposal.delegation or ()] or None
     named = proposal.target
     target = Target(entity_type=named.entity_type, entity_id=named.entity_id) if named else None
     return ActionIntentV1(
@@ -268,6 +282,9 @@ def complete(
         created_at=created,
         expires_at=expires,
         registry_version=registry_version,
+        on_behalf_of=proposal.on_behalf_of,
+        delegation=hops,
+        agent_tier=proposal.agent_tier,
         digest=intent_digest(
             tenant_id=proposal.tenant_id,
             account_id=proposal.account_id,
@@ -276,6 +293,8 @@ def complete(
             parameters=proposal.parameters,
             expires_at=instant(expires),
             registry_version=registry_version,
+            on_behalf_of=proposal.on_behalf_of,
+            delegation=[hop.wire() for hop in hops] if hops else None,
         ),
     )
 
@@ -285,6 +304,10 @@ def _later(created: datetime, expires_after: timedelta) -> datetime:
         return created + expires_after
     except OverflowError:
         raise InvalidInput("created_at", "is too close to the end of the year 9999", "send the time") from None
+
+
+# The same proposal may come again through another credential, and came through one of before that said nothing.
+_HOW_IT_CAME = frozenset({"agent_tier"})
 
 
 def agree(proposal: Proposal, stored: ActionIntentV1) -> None:
@@ -297,7 +320,7 @@ def agree(proposal: Proposal, stored: ActionIntentV1) -> None:
         raise IntentIdReused(stored.action_intent_id, ["proposed_by"])
     different = [
         name
-        for name in sorted(proposal.model_fields_set)
+        for name in sorted(proposal.model_fields_set - _HOW_IT_CAME)
         if getattr(proposal, name) is not None and not _same(getattr(proposal, name), getattr(stored, name))
     ]
     if different:
@@ -305,6 +328,8 @@ def agree(proposal: Proposal, stored: ActionIntentV1) -> None:
 
 
 def _same(sent: Any, stored: Any) -> bool:
+    if isinstance(sent, list) and sent and isinstance(sent[0], ProposedHop):
+        return [hop.model_dump() for hop in sent] == [hop.wire() for hop in stored or ()]
     if isinstance(sent, ProposedTarget):
         return stored is not None and sent.model_dump() == stored.wire()
     if isinstance(sent, dict):

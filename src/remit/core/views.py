@@ -10,6 +10,7 @@ from typing import Any, Literal, NotRequired, TypeAlias
 # pydantic reads `typing.TypedDict` only from Python 3.12 on.
 from typing_extensions import TypedDict
 
+from remit.core.delegation import AgentTier
 from remit.core.execution.obstacle import ObstacleCode
 from remit.core.execution.outcome import ErrorClass, OutcomeStatus
 from remit.core.gate.autonomy import StopLevel
@@ -45,6 +46,13 @@ class TargetAnswer(TypedDict):
     entity_id: str
 
 
+class HopAnswer(TypedDict):
+    """One agent through which it came, and the scopes that it was given."""
+
+    agent: str
+    scopes: list[str]
+
+
 class IntentAnswer(TypedDict):
     """A stored intent."""
 
@@ -63,6 +71,9 @@ class IntentAnswer(TypedDict):
     trace_id: str
     supersedes: str | None
     registry_version: int | None
+    on_behalf_of: str | None
+    delegation: list[HopAnswer] | None
+    agent_tier: AgentTier | None
     digest: str
 
 
@@ -263,6 +274,9 @@ class WhyAnswer(AnswerableLine):
 
     why_proposed: list[str] | None
     proposed_by: str | None
+    on_behalf_of: str | None
+    delegation: list[HopAnswer] | None
+    agent_tier: AgentTier | None
     edited_by: str | None
     decision: DecisionAnswer | None
     clause: ClauseAnswer | None
@@ -320,6 +334,9 @@ class QueuedAnswer(AnswerableLine):
     confidence_score: float | None
     why: list[str] | None
     proposed_by: str | None
+    on_behalf_of: str | None
+    delegation: list[HopAnswer] | None
+    agent_tier: AgentTier | None
     edited_by: str | None
     registry_version: int | None
     budget: BudgetLeft
@@ -541,6 +558,8 @@ class KeyAnswer(TypedDict):
     revoked_at: str | None
     last_used_at: str | None
     created_through: CredentialAnswer | None
+    on_behalf_of: str | None
+    tier: AgentTier
 
 
 class NewKeyAnswer(KeyAnswer):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.errors import RemitError
-from remit.core.gate.bounds import check_arguments
+from remit.core.gate.bounds import check_arguments, check_principal
 from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_proposal
 from remit.core.lifecycle import check_supersedes, new_case
 from remit.core.records import Key, case_key, chain_key
@@ -50,6 +50,7 @@ def propose_unit(
             agree(proposal, stored)
             return Writes(answer=stored)
         bounds = bounds_of(snapshot, tenant_id)
+        check_principal(bounds, proposal)
         check_arguments(bounds, proposal)
         intent = complete(
             proposal,

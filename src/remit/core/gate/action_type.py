@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, PlainValidator, WithJsonSchema
 
+from remit.core.delegation import Scopes
 from remit.core.gate.amount import MOST_AMOUNTS, AmountName, AmountSpec
 from remit.core.values import ActionTypeName, Document, Duration, Request, RiskLevel
 
@@ -78,6 +79,8 @@ class ActionTypeSpec(Request):
         default={}, exclude_if=is_empty
     )
     """The sums among its arguments, by name (`amount`)."""
+    required_scopes: Scopes = Field(default=[], exclude_if=is_empty)
+    """Those that the principal must have, and every agent on the way must have been given."""
 
 
 class ActionType(Document):

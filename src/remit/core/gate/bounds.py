@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from remit.core.errors import InvalidInput
-from remit.core.gate.action_type import DEFAULT_EXPIRES_AFTER, ActionTypeSpec
+from remit.core.delegation import Scopes, effective_scopes
+from remit.core.errors import Forbidden, InvalidInput
+from remit.core.gate.action_type import DEFAULT_EXPIRES_AFTER, ActionTypeSpec, is_empty, is_none
 from remit.core.gate.autonomy import (
     DEFAULT,
     AutonomyMode,
@@ -38,7 +39,7 @@ from remit.core.gate.plan import Plans
 from remit.core.gate.policy import PLATFORM_SET, PlatformSet, PolicySet, PolicySource, check_texts, load_policies
 from remit.core.gate.policy_input import TypeInForce
 from remit.core.gate.zones import check_zone, zone_loads
-from remit.core.intent import Proposal, check_json
+from remit.core.intent import ActionIntentV1, Proposal, check_json
 from remit.core.values import (
     ActionTypeName,
     Document,
@@ -60,6 +61,14 @@ class AccountBounds(Request):
     allowlist: list[ActionTypeName] | None = None
     modes: Modes = {}
     budget: Budget | None = None
+    principals: list[Identifier] | None = Field(default=None, exclude_if=is_none)
+    """Those on whose behalf alone anything may be proposed for it; without, anybody, and nobody."""
+
+
+class PrincipalBounds(Request):
+    """A person or service on whose behalf agents act: the scopes it has, of which agents may be given a part."""
+
+    scopes: Scopes = []
 
 
 class Bounds(Request):
@@ -75,6 +84,7 @@ class Bounds(Request):
     policies: list[PolicySource] = []
     proposer_may_approve: bool | None = None
     independent_approvers: bool = True
+    principals: dict[Identifier, PrincipalBounds] = Field(default={}, exclude_if=is_empty)
     accounts: dict[Identifier, AccountBounds] = {}
 
     @model_validator(mode="after")
@@ -175,6 +185,11 @@ class BoundsInForce(Document):
         """The connector that executes a type; "" for one that is not registered."""
         spec = self.action_type(name)
         return spec.tool.connector if spec else ""
+
+    def scopes_of(self, intent: ActionIntentV1 | Proposal) -> tuple[str, ...]:
+        """The scopes of the principal on whose behalf it is, narrowed by every hop; none where there is none."""
+        principal = self.bounds.principals.get(intent.on_behalf_of or "")
+        return effective_scopes(principal.scopes if principal else (), intent.delegation)
 
     def approvals_required(self, action_type: str) -> int:
         """How many different people have to approve an action of this type."""
@@ -297,6 +312,14 @@ def check_action_types(action_types: Mapping[str, ActionTypeSpec]) -> None:
         check_json(spec.tool.wire(), f"action_types.{name}.tool")
         check_json(spec.parameters, f"action_types.{name}.parameters")
     check_schemas({f"action_types.{name}.parameters": spec.parameters for name, spec in action_types.items()})
+
+
+def check_principal(bounds: BoundsInForce, proposal: Proposal) -> None:
+    """Raises `Forbidden` where the account is confined to principals, and the proposal is on behalf of none of them."""
+    allowed, named = bounds.account(proposal.account_id).principals, proposal.on_behalf_of
+    if allowed is not None and named not in allowed:
+        whose = f"{named!r} is not one of them" if named else "none is named (on_behalf_of)"
+        raise Forbidden(f"the account {proposal.account_id!r} is confined to principals, and {whose}")
 
 
 def check_arguments(bounds: BoundsInForce, proposal: Proposal) -> None:

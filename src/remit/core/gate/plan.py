@@ -72,6 +72,7 @@ class ActionPlan:
 
     holds_from: datetime
     holds_until: datetime
+    bounds: BoundsInForce = field(repr=False)
     account: AccountPlan
     action_type: str
     type_in_force: TypeInForce
@@ -117,12 +118,19 @@ class ActionPlan:
             intent.risk_level,
             intent.proposed_by,
             self.type_in_force.pinned_by(intent),
+            intent.agent_tier,
             (target and (target.entity_type, target.entity_id)) if reads.target else None,
+            self._whose(intent) if reads.principal else None,
             read,
         )
 
+    def _whose(self, intent: ActionIntentV1 | Proposal) -> Hashable:
+        hops = tuple(hop.agent for hop in intent.delegation or ())
+        return intent.on_behalf_of, hops, self.bounds.scopes_of(intent)
+
     def _question(self, intent: ActionIntentV1 | Proposal) -> PolicyQuestion:
-        return question_of(intent, self.type_in_force, self.mode.mode, self.account.at.local)
+        at = self.account.at.local
+        return question_of(intent, self.type_in_force, self.mode.mode, at, self.bounds.scopes_of(intent))
 
     def _answer(
         self, question: PolicyQuestion, intent: ActionIntentV1 | Proposal, verdict: PolicyVerdict
@@ -206,6 +214,7 @@ class Plans:
         return ActionPlan(
             holds_from=account.holds_from,
             holds_until=account.holds_until,
+            bounds=bounds,
             account=account,
             action_type=action_type,
             type_in_force=bounds.type_in_force(action_type),

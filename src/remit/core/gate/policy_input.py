@@ -68,9 +68,13 @@ class TypeInForce(NamedTuple):
 
 
 def question_of(
-    intent: ActionIntentV1 | Proposal, type_in_force: TypeInForce, mode: AutonomyMode, local: LocalTime
+    intent: ActionIntentV1 | Proposal,
+    type_in_force: TypeInForce,
+    mode: AutonomyMode,
+    local: LocalTime,
+    scopes: tuple[str, ...],
 ) -> PolicyQuestion:
-    """The question at that hour of the account's day, in that mode."""
+    """The question at that hour of the account's day, in that mode, with those scopes left of the principal's."""
     target = intent.target
     return PolicyQuestion(
         tenant_id=intent.tenant_id,
@@ -88,4 +92,8 @@ def question_of(
         local_weekday=local.weekday,
         local_hour=local.hour,
         parameters=intent.parameters,
+        on_behalf_of=intent.on_behalf_of or "",
+        scopes=scopes,
+        delegation=tuple(hop.agent for hop in intent.delegation or ()),
+        agent_tier=intent.agent_tier or "",
     )

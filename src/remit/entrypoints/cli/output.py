@@ -173,6 +173,16 @@ def amounts(item: Mapping[str, Any]) -> str | None:
     return "; ".join(f"{name} {in_money(amount)}" for name, amount in item["amounts"].items()) or None
 
 
+def whose(item: Mapping[str, Any]) -> dict[str, Any]:
+    """On whose behalf, through which agents with which scopes, and what the credential is for."""
+    hops = [f"{hop['agent']} ({', '.join(hop['scopes']) or 'no scopes'})" for hop in item.get("delegation") or ()]
+    return {
+        "on behalf of": item.get("on_behalf_of"),
+        "through": " > ".join(hops) or None,
+        "agent tier": item.get("agent_tier"),
+    }
+
+
 def obstacle(item: Mapping[str, Any]) -> str | None:
     """Why it could not be carried out if it were approved now, and what would help."""
     found = item["obstacle"]

@@ -149,6 +149,7 @@ def _show(intent: ActionIntentV1, amounts: str | None, as_json: bool) -> str:
                 "confidence": intent.confidence_score,
                 "why": "; ".join(map(rendering.value_text, intent.why or [])) or None,
                 "proposed by": intent.proposed_by,
+                **output.whose(intent.wire()),
                 "expires": output.local(intent.wire()["expires_at"]),
                 "digest": intent.digest,
             }

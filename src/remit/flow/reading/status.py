@@ -103,12 +103,19 @@ def why(context: Context, tenant_id: str, action_intent_id: str, now: datetime) 
         **_as_it_stands(context, case, intent, now),
         "why_proposed": intent.why if intent else None,
         "proposed_by": intent.proposed_by if intent else None,
+        **_whose(intent),
         "edited_by": case.edited_by,
         "decision": decision.wire() if decision else None,
         "clause": _clause(context, tenant_id, decision.policy_version, decision.policy_clause) if decision else None,
         "approval": approval.wire() if approval else None,
         "rejection": history.rejection,
     }
+
+
+def _whose(intent: ActionIntentV1 | None) -> dict[str, Any]:
+    """On whose behalf, through whom, and what for."""
+    shown = intent.wire() if intent else {}
+    return {name: shown.get(name) for name in ("on_behalf_of", "delegation", "agent_tier")}
 
 
 def _clause(context: Context, tenant_id: str, version: str, clause_id: str | None) -> dict[str, Any] | None:
@@ -158,7 +165,7 @@ def _standing(
     intents = [history.intent for history in histories if history is not None and history.intent is not None]
     tools = dict.fromkeys(key for intent in intents for key in tool_keys(intent))
     shown = context.store.read([bounds_key(tenant_id), *stops_keys(tenant_id), *tools])
-    nothing = {case.action_intent_id: {"obstacle": None, "amounts": {}} for case in cases}
+    nothing: dict[str, dict[str, Any]] = {case.action_intent_id: {"obstacle": None, "amounts": {}} for case in cases}
     return nothing | {intent.action_intent_id: _seen_of(context, shown, intent, now) for intent in intents}
 
 
@@ -184,6 +191,7 @@ def _queued(
         "confidence_score": shown.get("confidence_score"),
         "why": shown.get("why"),
         "proposed_by": shown.get("proposed_by"),
+        **_whose(intent),
         "edited_by": case.edited_by,
         "registry_version": shown.get("registry_version"),
         **standing,
