@@ -168,3 +168,18 @@ def test_principals_are_a_part_of_the_bounds_and_no_other_part_is_touched(world)
     assert before.wire().keys() == after.wire().keys() and "principals" not in before.wire()["bounds"]
     assert after.bounds.principals["bob"].scopes == ["crm:read"]
     world.assert_sound()
+
+
+def test_what_waits_on_somebodys_behalf_is_not_replaced_on_anothers(world):
+    world.queued("i-1", **ALICE)
+    world.queued("i-2")
+
+    for changes in ({"on_behalf_of": "bob"}, {}):
+        with pytest.raises(Forbidden, match="another's behalf"):
+            world.submit("i-3", supersedes="i-1", **changes)
+    assert world.status() == "AWAITING_APPROVAL"
+
+    world.submit("i-4", supersedes="i-1", **ALICE)
+    world.submit("i-5", supersedes="i-2", **ALICE)
+
+    assert [world.status(name) for name in ("i-1", "i-2")] == ["SUPERSEDED"] * 2

@@ -41,7 +41,7 @@ def propose_unit(
     own: list[Key[Any]] = [case_key(tenant_id, action_intent_id), chain_at]
     keys = [*own, bounds_at]
     if proposal.supersedes:
-        keys.append(case_key(tenant_id, proposal.supersedes))
+        keys += [case_key(tenant_id, proposal.supersedes), chain_key(tenant_id, proposal.supersedes)]
 
     def change(snapshot: Snapshot) -> Writes[ActionIntentV1]:
         history = snapshot.get(chain_at)
@@ -87,7 +87,9 @@ def _supersede(
     edited_by: str | None,
 ) -> None:
     names = intent.tenant_id, intent.supersedes or ""
-    old = check_supersedes(snapshot.get(case_key(*names)), intent)
+    history = snapshot.get(chain_key(*names))
+    proposed = history.intent if history else None
+    old = check_supersedes(snapshot.get(case_key(*names)), intent, proposed.on_behalf_of if proposed else None)
     writer = CaseWriter(context, old, now)
     writer.move("SUPERSEDED")
     writer.update(superseded_by=intent.action_intent_id)

@@ -270,6 +270,7 @@ def unregistered(bounds: Bounds) -> list[tuple[str, str]]:
 def parse_bounds(data: Any) -> Bounds:
     """Check bounds as people wrote them. Raises `InvalidInput` naming the first field that is wrong."""
     if isinstance(data, Bounds):
+        check_action_types(data.action_types)
         check_zones(data)
         return data
     if not isinstance(data, Mapping):

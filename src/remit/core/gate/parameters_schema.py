@@ -69,12 +69,13 @@ def check_schemas(schemas: Mapping[str, Mapping[str, Any] | None]) -> None:
         if schema is None:
             continue
         try:
+            cost = _cost(schema)
             # Counted first: it is the patterns that take time to compile.
-            patterns += SchemaCost(schema).patterns
+            patterns += cost.patterns
             if patterns > MOST_PATTERNS_IN_ALL:
                 problem = f"brings the patterns of all action types above {MOST_PATTERNS_IN_ALL}"
                 raise InvalidInput("", problem, "use fewer")
-            compile_schema(schema)
+            _compiled(schema, cost)
         except InvalidInput as error:
             place = f"{field}.{error.field}" if error.field else field
             raise InvalidInput(place, error.problem, error.way_out) from None
@@ -98,10 +99,17 @@ def _loaded(text: bytes) -> ParametersSchema | str:
 
 def compile_schema(schema: Mapping[str, Any]) -> ParametersSchema:
     """Raises `InvalidInput` whose field is the place within the schema, "" for the whole of it."""
+    return _compiled(schema, _cost(schema))
+
+
+def _cost(schema: Mapping[str, Any]) -> SchemaCost:
     size = len(canonical(schema))
     if size > LARGEST_SCHEMA_BYTES:
         raise InvalidInput("", f"takes {size} bytes, the most is {LARGEST_SCHEMA_BYTES}", "say it shorter")
-    cost = SchemaCost(schema)
+    return SchemaCost(schema)
+
+
+def _compiled(schema: Mapping[str, Any], cost: SchemaCost) -> ParametersSchema:
     try:
         validator = jsonschema_rs.Draft202012Validator(
             dict(schema),
