@@ -105,6 +105,7 @@ def test_a_schema_may_hold_itself():
         ({"properties": {"a": {"type": "sometimes"}}}, "properties.a.type"),
         ({"properties": {"a": {"pattern": "(?=a)b"}}}, "properties.a.pattern"),
         ({"properties": {"a": {"pattern": r"(a)\1"}}}, "properties.a.pattern"),
+        ({"properties": {"a": {"pattern": ["a"]}}}, "properties.a.pattern"),
         ({"properties": {"a": {"pattern": "(a{1000}){1000}"}}}, "properties.a.pattern"),
         ({"patternProperties": {"(?<!a)b": True}}, "patternProperties.(?<!a)b"),
         ({"$ref": "#"}, "$ref"),
@@ -212,4 +213,13 @@ def test_what_is_stored_and_cannot_be_used_is_told_and_not_raised():
 def test_names_that_exclude_each_other_do_not_add_up():
     schema = {"properties": {f"p{n}": {"enum": ["a", "b", "c"]} for n in range(400)}}
 
-    assert SchemaCost(schema).width < 500
+    assert SchemaCost(schema, lambda _: 1).width < 500
+
+
+def test_a_large_text_beside_a_few_patterns_is_taken():
+    names = {f"p{n}": {"type": "string", "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{12}$"} for n in range(30)}
+
+    accepted(
+        {"properties": {**names, "text": {"type": "string"}}, "required": [*names][:1]},
+        {"p0": "0123abcd-0123-0123456789ab", "text": "x" * 60_000},
+    )

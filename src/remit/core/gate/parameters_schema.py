@@ -24,10 +24,11 @@ from remit.core.intent import Proposal
 from remit.core.paths import below
 
 LARGEST_SCHEMA_BYTES = 32 * 1024
-MOST_WORK = 16_000_000
-"""Bytes of the arguments times checks at one place of them: some tenths of a second at worst."""
+MOST_WORK = 5_000_000
+"""Bytes of the arguments times checks at one place of them: some hundredths of a second at worst."""
 MOST_PATTERNS_IN_ALL = 1_000
-_LARGEST_PATTERN, _LARGEST_MATCHER = 64 * 1024, 64 * 1024
+PATTERN_COST, SMALL_PATTERN_COST = 200, 50
+_LARGEST_PATTERN, _SMALL_PATTERN = 64 * 1024, 4 * 1024
 _MOST_PROBLEM = 300
 
 
@@ -106,7 +107,28 @@ def _cost(schema: Mapping[str, Any]) -> SchemaCost:
     size = len(canonical(schema))
     if size > LARGEST_SCHEMA_BYTES:
         raise InvalidInput("", f"takes {size} bytes, the most is {LARGEST_SCHEMA_BYTES}", "say it shorter")
-    return SchemaCost(schema)
+    return SchemaCost(schema, _pattern_cost)
+
+
+def _pattern_cost(pattern: Any) -> int:
+    """By the size of the machine that matches it: for each letter it may have to look at all of its states."""
+    # What is no text is told by compiling the whole.
+    return _cost_of_text(pattern) if isinstance(pattern, str) else PATTERN_COST
+
+
+@lru_cache(maxsize=4096)
+def _cost_of_text(pattern: str) -> int:
+    small = _matching(_SMALL_PATTERN)
+    try:
+        jsonschema_rs.Draft202012Validator({"pattern": pattern}, offline=True, pattern_options=small)
+    except jsonschema_rs.ValidationError:
+        return PATTERN_COST
+    return SMALL_PATTERN_COST
+
+
+def _matching(largest: int) -> jsonschema_rs.RegexOptions:
+    """In linear time, by a machine of at most so many bytes."""
+    return jsonschema_rs.RegexOptions(size_limit=largest, dfa_size_limit=_LARGEST_PATTERN)
 
 
 def _compiled(schema: Mapping[str, Any], cost: SchemaCost) -> ParametersSchema:
@@ -117,7 +139,7 @@ def _compiled(schema: Mapping[str, Any], cost: SchemaCost) -> ParametersSchema:
             offline=True,
             # What was sent is not said again: errors are logged, and shown to others than who sent it.
             mask="the value",
-            pattern_options=jsonschema_rs.RegexOptions(size_limit=_LARGEST_PATTERN, dfa_size_limit=_LARGEST_MATCHER),
+            pattern_options=_matching(_LARGEST_PATTERN),
         )
     except jsonschema_rs.ValidationError as error:
         raise _unusable(error) from None

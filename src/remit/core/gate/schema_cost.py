@@ -8,7 +8,7 @@ looked at. Places times width is all the work there is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 from urllib.parse import unquote
@@ -20,8 +20,8 @@ MOST_WIDTH = 5_000
 MOST_PATTERNS = 64
 MOST_STEPS = 5_000
 """How many schemas are looked at on the way, each time that it is come to: the check is itself bounded."""
-PATTERN_COST, OBJECT_COST = 200, 10
-"""So much more than a plain comparison a pattern, and an object or list among the values of `enum`, may take."""
+OBJECT_COST = 10
+"""So much more than a plain comparison an object or list among the values of `enum` may take."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _IN_PLACE = ("not", "if", "then", "else")
@@ -43,12 +43,15 @@ Widths = list[int]
 class SchemaCost:
     """One schema, looked through once. Raises `InvalidInput` naming the place in it that asks for too much."""
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._root = schema
+    def __init__(self, schema: Mapping[str, Any], pattern_cost: Callable[[Any], int]) -> None:
+        """`pattern_cost` is how much more than a plain comparison one pattern may take."""
+        self._root, self._pattern_cost = schema, pattern_cost
         self._known: dict[tuple[int, int], Widths] = {}
         self._entered: set[tuple[int, int]] = set()
         self._steps = 0
-        self._patterns: dict[int, int] = {}
+        self._counted: set[int] = set()
+        self.patterns = 0
+        """How many are written in it."""
         try:
             widths = self._widths(schema, "", DEEPEST_PARAMETERS + 1)
         except RecursionError:
@@ -60,13 +63,6 @@ class SchemaCost:
                 f"applies {self.width} checks to one place of a value, the most is {MOST_WIDTH}",
                 "say it with fewer alternatives",
             )
-        if self.patterns > MOST_PATTERNS:
-            raise InvalidInput("", f"holds {self.patterns} patterns, the most is {MOST_PATTERNS}", "use fewer")
-
-    @property
-    def patterns(self) -> int:
-        """How many patterns are written in it."""
-        return sum(self._patterns.values())
 
     def _widths(self, schema: Any, place: str, levels: int) -> Widths:
         """Of a schema with so many levels of the value left, from the place where it applies downwards."""
@@ -100,12 +96,20 @@ class SchemaCost:
 
     def _own(self, schema: Mapping[str, Any]) -> int:
         """The comparisons that the schema itself makes at one place."""
-        patterns = ("pattern" in schema) + len(_items(schema, "patternProperties"))
-        self._patterns[id(schema)] = patterns
+        patterns = [*([schema["pattern"]] if "pattern" in schema else []), *_items(schema, "patternProperties")]
+        self._count_patterns(schema, len(patterns))
         listed = schema.get("enum")
         nested = sum(isinstance(value, list | dict) for value in listed) if isinstance(listed, list) else 0
         counted = sum(len(_items(schema, name)) for name in _COUNTED)
-        return 1 + counted + patterns * PATTERN_COST + nested * OBJECT_COST
+        return 1 + counted + sum(map(self._pattern_cost, patterns)) + nested * OBJECT_COST
+
+    def _count_patterns(self, schema: Mapping[str, Any], count: int) -> None:
+        if id(schema) not in self._counted:
+            self._counted.add(id(schema))
+            self.patterns += count
+        # At once: what a pattern costs takes some time to find out as well.
+        if self.patterns > MOST_PATTERNS:
+            raise InvalidInput("", f"holds more than {MOST_PATTERNS} patterns", "use fewer")
 
     def _in_place(self, schema: Mapping[str, Any], place: str) -> Iterable[tuple[Any, str]]:
         yield from ((schema[name], _below(place, name)) for name in _IN_PLACE if name in schema)
