@@ -501,3 +501,29 @@ def test_a_stream_begins_at_any_moment_of_the_calendar(world, visit, seen_at):
 
     with reader.client.stream("GET", "/console/stream", params={"seen_at": seen_at}) as answer:
         assert answer.status_code == 200
+
+
+def test_what_an_agent_acts_for_and_its_amounts_stand_on_the_card_and_a_type_without_threshold_is_shown(world, visit):
+    types = bounds()["action_types"]
+    own = {"min_confidence": "none", "amounts": {"refund": {"value": "parameters.amount", "unit": "EUR"}}}
+    world.remit.apply(bounds(action_types={**types, EMAIL: {**types[EMAIL], **own}}), by="ann")
+    hop = {"agent": "agent", "scopes": [f"s{n}" for n in range(7)]}
+    whose = {"on_behalf_of": "alice", "delegation": [hop], "agent_tier": "subagent", "target": None}
+    world.submit("i-9", action_type=EMAIL, parameters={"amount": 1250.5}, **whose)
+    ann = visit()
+
+    for path in ("/console/queue", "/console/intents/i-9"):
+        shown = text_of(ann.get(path))
+        assert "refund 1,250.50 EUR" in shown, path
+        assert "on behalf of alice" in shown and "through agent (s0, s1" in shown and "subagent credential" in shown
+    assert "… 2 more" in text_of(ann.get("/console/queue"))
+    assert ann.get("/console/intents/i-9/edit").status_code == 200
+    assert "confidence none" in text_of(visit(roles={"admin"}).get("/console/bounds"))
+
+
+def test_a_key_is_made_for_a_principal_and_a_use(visit):
+    ann = visit(roles={"admin"})
+
+    ann.post("/console/keys", {"name": "bot", "role": "agent", "on_behalf_of": "alice", "tier": "background"})
+
+    assert "on behalf of alice background" in text_of(ann.get("/console/keys"))

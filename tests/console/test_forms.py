@@ -178,3 +178,48 @@ def test_every_code_that_has_a_word_is_one_that_there_is():
     assert set(labels.STATUSES) == set(get_args(Status))
     assert set(labels.NOTICES) == set(get_args(NoticeKind))
     assert labels.reason("REFUND_ABOVE_50") == "Refund above 50"
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "amount": {"type": "number"},
+        "currency": {"enum": ["EUR", "USD"]},
+        "urgent": {"anyOf": [{"type": "boolean"}, {"type": "null"}]},
+        "note": {"$ref": "#/$defs/Note"},
+        "to": {"type": "array"},
+    },
+    "$defs": {"Note": {"type": "string", "maxLength": 500}},
+}
+
+
+def test_the_form_has_the_controls_that_the_schema_declares_also_for_what_is_not_given():
+    shown = fields(_intent(currency="EUR", note="hello"), {}, SCHEMA)
+
+    assert [(field.path, field.control, field.missing) for field in shown[2:]] == [
+        ("parameters.currency", "choice", False),
+        ("parameters.note", "long", False),
+        ("parameters.amount", "number", True),
+        ("parameters.urgent", "yes_no", True),
+        ("parameters.to", "json", True),
+    ]
+    assert shown[2].choices == ('"EUR"', '"USD"') and shown[2].text == '"EUR"'
+
+
+def test_what_was_not_given_is_set_by_an_edit_and_stays_away_where_the_form_says_nothing():
+    found = _intent(currency="EUR")
+    said = {"parameters.currency": '"USD"', "parameters.amount": "12.50", "parameters.urgent": "", "parameters.to": ""}
+
+    assert changes(found, said, SCHEMA) == {"parameters.currency": "USD", "parameters.amount": 12.5}
+
+
+@pytest.mark.parametrize("item", ["GBP", 5, None, ["EUR"]])
+def test_a_value_that_its_schema_does_not_have_is_still_shown_as_it_is(item):
+    (field,) = [each for each in fields(_intent(currency=item), {}, SCHEMA) if each.path == "parameters.currency"]
+
+    assert field.control != "choice" and field.before == item
+
+
+@pytest.mark.parametrize("schema", [{"properties": []}, {"properties": {"a": True}}, {"$defs": 5}, {"enum": []}])
+def test_a_schema_of_any_shape_makes_a_form(schema):
+    assert [field.path for field in fields(_intent(a=1), {}, schema)][2:] == ["parameters.a"]

@@ -8,7 +8,7 @@ import pytest
 from remit.core.errors import Forbidden, InvalidInput, Unauthenticated
 from remit.core.identity.access import PERMISSIONS, ROLES, Permission
 from remit.core.identity.api_key import NewKey, check_key, new_key, parse_key, parse_new_key
-from remit.core.identity.principal import Principal
+from remit.core.identity.principal import NOBODY, Principal
 from remit.core.values import PLATFORM
 from tests.core.make import NOW
 
@@ -130,3 +130,11 @@ def test_a_credential_for_single_accounts_reaches_those_and_nothing_of_the_whole
     for permission in set(PERMISSIONS) - {"propose", "read_own"}:
         with pytest.raises(Forbidden):
             reader.require(permission)
+
+
+def test_a_credential_that_is_bound_to_nobody_acts_on_nobodys_behalf():
+    bound = Principal("crm", "acme", frozenset({"agent"}), on_behalf_of=NOBODY)
+    free = Principal("crm", "acme", frozenset({"agent"}))
+
+    assert bound.of_intents()["on_behalf_of"] is None
+    assert "on_behalf_of" not in free.of_intents()

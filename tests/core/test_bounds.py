@@ -410,3 +410,9 @@ def test_the_first_change_replays_from_the_state_before_it():
     after = bounds(proposer_may_approve=None)
 
     assert with_changes(before_first("acme"), config_data(nothing_set("acme"), after)) == after.wire()
+
+
+@pytest.mark.parametrize("path", ["a", "", "bounds"])
+def test_a_part_that_no_pointer_names_is_a_value_error(path):
+    with pytest.raises(ValueError, match="pointer"):
+        with_changes(before_first("acme"), {"set": {path: 1}, "removed": [], "bounds_hash": ""})

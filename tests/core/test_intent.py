@@ -36,7 +36,7 @@ def test_an_id_of_the_alphabet_is_taken(good):
     assert parse_proposal(proposal_json(action_intent_id=good)).action_intent_id == good
 
 
-@pytest.mark.parametrize("field", ["tenant_id", "account_id", "action_type", "target"])
+@pytest.mark.parametrize("field", ["tenant_id", "account_id", "action_type"])
 def test_a_missing_field_is_named(field):
     sent = proposal_json()
     del sent[field]

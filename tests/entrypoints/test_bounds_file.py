@@ -10,7 +10,7 @@ import pytest
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import nothing_set, parse_bounds, replace_bounds
 from remit.core.gate.bounds_diff import changes, describe_changes
-from remit.entrypoints.bounds_file import BoundsFile, InvalidFile, read_bounds
+from remit.entrypoints.bounds_file import BoundsFile, InvalidFile, as_yaml, read_bounds
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 NOTE = "{risk_tier: LOW, tool: {connector: internal, operation: create_note}}"
@@ -252,3 +252,46 @@ def test_long_names_above_many_values_take_little_memory():
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 60 * 2**20
+
+
+SCHEMA = """
+tenant: acme
+action_types:
+  CREATE_NOTE:
+    risk_tier: LOW
+    min_confidence: none
+    tool: {connector: internal, operation: create_note}
+    parameters:
+      type: object
+      properties:
+        accounts: {}
+        text: {type: [string, "null"], default: null, enum: [null, a]}
+"""
+
+
+def test_a_schema_is_read_as_it_stands_and_written_again(tmp_path):
+    bounds = read_bounds(write(tmp_path, SCHEMA))
+    spec = bounds.action_types["CREATE_NOTE"]
+
+    assert spec.parameters == {
+        "type": "object",
+        "properties": {"accounts": {}, "text": {"type": ["string", "null"], "default": None, "enum": [None, "a"]}},
+    }
+    assert spec.min_confidence == "none"
+    assert BoundsFile.of_text("bounds.yaml", as_yaml(bounds)).bounds == bounds
+
+
+def test_a_schema_that_cannot_be_used_is_named_with_its_line(tmp_path):
+    error = refused(tmp_path, SCHEMA.replace("accounts: {}", "accounts: {type: sometimes}"))
+
+    assert (error.line, error.field) == (11, "action_types.CREATE_NOTE.parameters.properties.accounts.type")
+
+
+def test_a_change_within_a_schema_is_told_by_its_path_also_where_nothing_is_in_it(tmp_path):
+    before = in_force(SCHEMA, tmp_path)
+    after = in_force(SCHEMA.replace("accounts: {}", "modes: {}"), tmp_path, before)
+
+    assert describe_changes(before, after) == [
+        "- action_types.CREATE_NOTE.parameters.properties.accounts: {}",
+        "+ action_types.CREATE_NOTE.parameters.properties.modes: {}",
+    ]

@@ -275,6 +275,23 @@ def test_claims_are_found_by_name_and_along_dots(issuer):
     assert (principal.name, principal.tenant_id, principal.roles) == ("ann@example.com", "globex", {"auditor"})
 
 
+@pytest.mark.parametrize(
+    ("claims", "bound_to"),
+    [({"act_for": "alice"}, "alice"), ({}, ""), ({"act_for": None}, "")],
+)
+def test_with_a_claim_for_it_a_token_is_bound_to_the_principal_that_it_names_or_to_none(issuer, claims, bound_to):
+    door, _ = _door(issuer, on_behalf_of_claim="act_for")
+
+    assert door.authenticate(issuer.token(**claims)).on_behalf_of == bound_to
+
+
+def test_a_token_that_is_bound_to_what_is_no_name_lets_nobody_in(issuer):
+    door, _ = _door(issuer, on_behalf_of_claim="act_for")
+
+    with pytest.raises(Unauthenticated, match="act_for"):
+        door.authenticate(issuer.token(act_for="two words"))
+
+
 # --- what is refused ---
 
 

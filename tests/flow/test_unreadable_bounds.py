@@ -3,14 +3,15 @@
 import pytest
 
 from remit.core.errors import Conflict, InvalidInput
-from remit.core.gate.bounds import Bounds
+from remit.core.gate.action_type import ActionType
+from remit.core.gate.bounds import Bounds, changed_types, replace_bounds
 from remit.core.gate.policy import PolicySource
 from remit.core.ledger.config_change import config_data
-from remit.core.records import BOUNDS, THE_ONE, Key
+from remit.core.records import ACTION_TYPE, BOUNDS, THE_ONE, Key, type_id
 from remit.flow.context import TenantLedgerWriter, chain_head_key
 from remit.ports import UnitOfWork
 
-from .world import ACCOUNT, TENANT, bounds, proposal
+from .world import ACCOUNT, TENANT, TYPE, bounds, proposal
 
 BOUNDS_AT = Key(BOUNDS, TENANT, THE_ONE)
 OTHER_TENANT = "globex"
@@ -25,7 +26,14 @@ def zone(name, **level):
     return {"budget": {"max_autonomous_per_day": 5, "timezone": name}, **level}
 
 
+def schema(**keywords):
+    types = bounds()["action_types"]
+    return {"action_types": {**types, TYPE: {**types[TYPE], "parameters": keywords}}}
+
+
 UNREADABLE = {
+    "a schema that refers outside": schema(**{"$ref": "https://example.com/schema"}),
+    "a pattern that cannot be matched any more": schema(patternProperties={"(?=a)": True}),
     "nesting that would end the process": policy(NESTED),
     "text that is not Cedar": policy("forbid everything"),
     "a rule that no schema fits any more": policy("forbid (principal, action, resource) when { context.gone };"),
@@ -49,13 +57,15 @@ def store(world, **changes):
 
     def change(snapshot):
         before = snapshot.get(BOUNDS_AT)
-        after = before.changed(
-            bounds=Bounds.model_validate(bounds() | changes), config_sequence=before.config_sequence + 1
-        )
+        after = replace_bounds(before, Bounds.model_validate(bounds() | changes), world.clock.now())
         writer = TenantLedgerWriter(world.app.context, snapshot, TENANT, world.clock.now())
         writer.append("CONFIG_CHANGED", config_data(before, after), actor="ann")
         writes = writer.writes(None)
         writes.put(BOUNDS_AT, after)
+        for name in changed_types(before, after):
+            version, spec = after.type_versions[name], after.bounds.action_types[name]
+            kept = ActionType(name=name, version=version, spec=spec)
+            writes.put(Key(ACTION_TYPE, TENANT, type_id(name, version)), kept)
         return writes
 
     world.inner.transact([UnitOfWork(reads=[BOUNDS_AT, chain_at], decide=change)])

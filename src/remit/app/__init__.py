@@ -193,6 +193,7 @@ class App(Part):
     def _propose(self, proposals: Sequence[Any]) -> list[ActionIntentV1 | RemitError]:
         began_ns, now = self.hooks.begin(), self.clock.now()
         named = [propose.named(self.context, data) for data in proposals]
+        self._policies_ahead.proposals(self.context, named, now)
         answers = in_order(named, RemitError, lambda ready: self._let_in(ready, self._propose_unit, now))
         self.hooks.proposed(began_ns, answers)
         return answers
@@ -315,7 +316,9 @@ class App(Part):
         check_person("by", by)
         old = self.intent(tenant_id, action_intent_id)
         proposal = edited_proposal(old, changes, new_id=self.context.new_id())
-        edited = self._one(propose.ProposeIntent(self.context, proposal, self.clock.now(), edited_by=by).unit())
+        now = self.clock.now()
+        self._policies_ahead.proposals(self.context, [proposal], now)
+        edited = self._one(propose.ProposeIntent(self.context, proposal, now, edited_by=by).unit())
         return self.gate(_request_of(edited))
 
     def resolve(

@@ -310,6 +310,8 @@ class _Verbs:
     replace_modes = _verb("PUT /v1/modes")(_replace_part)
     budgets = _verb("GET /v1/budgets")(_read_bounds)
     replace_budgets = _verb("PUT /v1/budgets")(_replace_part)
+    principals = _verb("GET /v1/principals")(_read_bounds)
+    replace_principals = _verb("PUT /v1/principals")(_replace_part)
     policies = _verb("GET /v1/policies")(_read_bounds)
     replace_policies = _verb("PUT /v1/policies")(_replace_part)
 
@@ -374,10 +376,22 @@ class _Verbs:
 
     @_verb("POST /v1/keys")
     def create_key(
-        self, *, name: str, roles: Sequence[str], expires_at: str | None = None
+        self,
+        *,
+        name: str,
+        roles: Sequence[str],
+        expires_at: str | None = None,
+        on_behalf_of: str | None = None,
+        tier: str = "api",
     ) -> _RouteCall[a.NewKeyAnswer]:
-        """Make an API key of the caller's tenant. Its text is in this answer alone."""
-        return _RouteCall(body={"name": name, "roles": list(roles), "expires_at": expires_at})
+        """
+        Make an API key of the caller's tenant. Its text is in this answer alone.
+
+        With `on_behalf_of` it is bound to that principal. `tier` says what it is for: `interactive`, `subagent`,
+        `background` or `api`.
+        """
+        body = {"name": name, "roles": list(roles), "expires_at": expires_at}
+        return _RouteCall(body={**body, "on_behalf_of": on_behalf_of, "tier": tier})
 
     @_verb("GET /v1/keys")
     def keys(self) -> _RouteCall[list[a.KeyAnswer]]:

@@ -94,7 +94,7 @@ def _fields(templates: dict[str, str] | None, intent: ActionIntentV1) -> dict[st
     if templates is not None:
         return {name: as_text(render(template, fields), name) for name, template in templates.items()}
     plain = {k: as_text(v, k) for k, v in intent.parameters.items() if isinstance(v, str | int | float | bool)}
-    return plain | {f"target.{name}": text for name, text in fields["target"].items()}
+    return plain | {f"target.{name}": text for name, text in (fields["target"] or {}).items()}
 
 
 def _create_once(call: Call) -> UnitOfWork[InternalObject]:

@@ -27,6 +27,8 @@ from remit.core.paths import NotThere, Path, drop, parse_path, put
 EDITABLE_WHOLE = frozenset({"expires_at"})
 EDITABLE_INSIDE = frozenset({"parameters", "target"})
 REMOVABLE = frozenset({"parameters"})
+WHOSE = ("on_behalf_of", "delegation", "agent_tier")
+"""Whatever a person edits, it stays the principal's, and came as it came."""
 
 
 def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, new_id: str) -> Proposal:
@@ -39,20 +41,22 @@ def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, new_id: 
     for path, value in changes.items():
         _set(data, path, value)
     proposal = parse_proposal(data)
-    after = [proposal.target.model_dump(), proposal.parameters]
+    before = [old.target and old.target.wire(), old.parameters]
+    after = [proposal.target and proposal.target.model_dump(), proposal.parameters]
     # As JSON: to Python 1 and true are the same.
-    if canonical(after) == canonical([old.target.wire(), old.parameters]) and proposal.expires_at == old.expires_at:
+    if canonical(after) == canonical(before) and proposal.expires_at == old.expires_at:
         raise InvalidInput("changes", "change nothing", "approve it as it is, or set a new value")
     return proposal
 
 
 def _proposed_again(old: ActionIntentV1, new_id: str) -> dict[str, Any]:
+    old_wire = old.wire()
     return {
         "action_intent_id": new_id,
         "tenant_id": old.tenant_id,
         "account_id": old.account_id,
         "action_type": old.action_type,
-        "target": old.target.wire(),
+        **({"target": old.target.wire()} if old.target else {}),
         "parameters": _copied(old.parameters),
         "confidence_score": old.confidence_score,
         "risk_level": old.risk_level,
@@ -61,6 +65,7 @@ def _proposed_again(old: ActionIntentV1, new_id: str) -> dict[str, Any]:
         "expires_at": old.expires_at,
         "trace_id": old.trace_id,
         "supersedes": old.action_intent_id,
+        **{name: old_wire[name] for name in WHOSE if old_wire[name] is not None},
     }
 
 

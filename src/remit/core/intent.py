@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from msgspec import Raw
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, PrivateAttr, ValidationError
 
 from remit.core.canonical import canonical, canonical_plain, digest_of
+from remit.core.delegation import MOST_HOPS, AgentTier, Hop, ProposedHop, check_delegation
 from remit.core.errors import IntentIdReused, InvalidInput
 from remit.core.values import (
     ActionTypeName,
@@ -54,7 +56,7 @@ class Proposal(Request):
     tenant_id: Identifier
     account_id: Identifier
     action_type: ActionTypeName
-    target: ProposedTarget
+    target: ProposedTarget | None = None
     parameters: dict[str, JsonValue] = {}
     confidence_score: Confidence | None = None
     risk_level: RiskLevel | None = None
@@ -64,16 +66,28 @@ class Proposal(Request):
     expires_at: WireTime | None = None
     trace_id: Identifier | None = None
     supersedes: Identifier | None = None
+    on_behalf_of: Identifier | None = None
+    delegation: Annotated[list[ProposedHop], Field(min_length=1, max_length=MOST_HOPS)] | None = None
+    agent_tier: AgentTier | None = None
+    _answered: tuple[object, InvalidInput | None] | None = PrivateAttr(default=None)
+
+    def once(self, asked: object, answer: Callable[[], InvalidInput | None]) -> InvalidInput | None:
+        """The answer of whatever is `asked` about this proposal, worked out the first time that it is asked."""
+        known = self._answered
+        if known is None or known[0] is not asked:
+            known = self._answered = (asked, answer())
+        return known[1]
 
 
-class ActionIntentV1(Record, frozen=True):
+# What came later is left out where it was not given, so that what was stored before is written as it was.
+class ActionIntentV1(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One proposed action, as stored: immutable, and everything that will be executed is under its digest."""
 
     action_intent_id: str
     tenant_id: str
     account_id: str
     action_type: str
-    target: Target
+    target: Target | None = None
     parameters: dict[str, Any]
     confidence_score: float | None
     risk_level: RiskLevel | None
@@ -84,12 +98,21 @@ class ActionIntentV1(Record, frozen=True):
     trace_id: str
     supersedes: str | None
     registry_version: int | None
+    on_behalf_of: str | None = None
+    delegation: list[Hop] | None = None
+    agent_tier: AgentTier | None = None
     digest: Digest
+
+    def wire(self) -> dict[str, Any]:
+        return {**_NOT_GIVEN, **super().wire()}
 
     def canonical(self) -> bytes:
         # Only these two hold numbers and names of the caller's own.
         confidence = None if self.confidence_score is None else Raw(canonical(self.confidence_score))
         return canonical_plain(self.changed(parameters=Raw(canonical(self.parameters)), confidence_score=confidence))
+
+
+_NOT_GIVEN: dict[str, Any] = dict.fromkeys(("target", "on_behalf_of", "delegation", "agent_tier"))
 
 
 def parse_proposal(data: Any) -> Proposal:
@@ -175,21 +198,24 @@ def intent_digest(
     tenant_id: str,
     account_id: str,
     action_type: str,
-    target: dict[str, str],
+    target: dict[str, str] | None,
     parameters: dict[str, Any],
     expires_at: str,
     registry_version: int | None,
+    on_behalf_of: str | None = None,
+    delegation: list[dict[str, Any]] | None = None,
 ) -> str:
-    """SHA-256, lowercase hex, over the RFC 8785 form of what will be executed."""
+    """SHA-256, lowercase hex, over the RFC 8785 form of what will be executed; what was not given is no key in it."""
+    given = {"target": target, "on_behalf_of": on_behalf_of, "delegation": delegation}
     return digest_of(
         {
             "tenant_id": tenant_id,
             "account_id": account_id,
             "action_type": action_type,
-            "target": target,
             "parameters": parameters,
             "expires_at": expires_at,
             "registry_version": registry_version,
+            **{name: value for name, value in given.items() if value is not None},
         }
     )
 
@@ -200,10 +226,12 @@ def digest_of_wire(intent: dict[str, Any]) -> str:
         tenant_id=intent["tenant_id"],
         account_id=intent["account_id"],
         action_type=intent["action_type"],
-        target=intent["target"],
+        target=intent.get("target"),
         parameters=intent["parameters"],
         expires_at=intent["expires_at"],
         registry_version=intent["registry_version"],
+        on_behalf_of=intent.get("on_behalf_of"),
+        delegation=intent.get("delegation"),
     )
 
 
@@ -233,7 +261,11 @@ def complete(
     expires = proposal.expires_at or _later(created, expires_after)
     if expires <= created:
         raise InvalidInput("expires_at", "is not after created_at", "send a later time, or leave it to the action type")
-    target = Target(entity_type=proposal.target.entity_type, entity_id=proposal.target.entity_id)
+    if proposal.delegation is not None:
+        check_delegation(proposal.delegation, proposal.proposed_by)
+    hops = [Hop(agent=hop.agent, scopes=list(hop.scopes)) for hop in proposal.delegation or ()] or None
+    named = proposal.target
+    target = Target(entity_type=named.entity_type, entity_id=named.entity_id) if named else None
     return ActionIntentV1(
         tenant_id=proposal.tenant_id,
         account_id=proposal.account_id,
@@ -250,14 +282,19 @@ def complete(
         created_at=created,
         expires_at=expires,
         registry_version=registry_version,
+        on_behalf_of=proposal.on_behalf_of,
+        delegation=hops,
+        agent_tier=proposal.agent_tier,
         digest=intent_digest(
             tenant_id=proposal.tenant_id,
             account_id=proposal.account_id,
             action_type=proposal.action_type,
-            target=target.wire(),
+            target=target.wire() if target else None,
             parameters=proposal.parameters,
             expires_at=instant(expires),
             registry_version=registry_version,
+            on_behalf_of=proposal.on_behalf_of,
+            delegation=[hop.wire() for hop in hops] if hops else None,
         ),
     )
 
@@ -267,6 +304,10 @@ def _later(created: datetime, expires_after: timedelta) -> datetime:
         return created + expires_after
     except OverflowError:
         raise InvalidInput("created_at", "is too close to the end of the year 9999", "send the time") from None
+
+
+# The same proposal may come again through another credential, and came through one of before that said nothing.
+_HOW_IT_CAME = frozenset({"agent_tier"})
 
 
 def agree(proposal: Proposal, stored: ActionIntentV1) -> None:
@@ -279,7 +320,7 @@ def agree(proposal: Proposal, stored: ActionIntentV1) -> None:
         raise IntentIdReused(stored.action_intent_id, ["proposed_by"])
     different = [
         name
-        for name in sorted(proposal.model_fields_set)
+        for name in sorted(proposal.model_fields_set - _HOW_IT_CAME)
         if getattr(proposal, name) is not None and not _same(getattr(proposal, name), getattr(stored, name))
     ]
     if different:
@@ -287,8 +328,10 @@ def agree(proposal: Proposal, stored: ActionIntentV1) -> None:
 
 
 def _same(sent: Any, stored: Any) -> bool:
+    if isinstance(sent, list) and sent and isinstance(sent[0], ProposedHop):
+        return [hop.model_dump() for hop in sent] == [hop.wire() for hop in stored or ()]
     if isinstance(sent, ProposedTarget):
-        return (sent.entity_type, sent.entity_id) == (stored.entity_type, stored.entity_id)
+        return stored is not None and sent.model_dump() == stored.wire()
     if isinstance(sent, dict):
         # For Python `True == 1`; what the digest covers tells them apart.
         return canonical(sent) == canonical(stored)

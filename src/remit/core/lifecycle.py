@@ -228,9 +228,10 @@ def moved(case: Case, status: Status, *, now: datetime, lease_until: datetime | 
     return changes | ({"queued": False} if status in ENDED else {})
 
 
-def check_supersedes(old: Case | None, intent: ActionIntentV1) -> Case:
+def check_supersedes(old: Case | None, intent: ActionIntentV1, on_behalf_of: str | None = None) -> Case:
     """
-    May `intent` take the place of `old`? Only of one that still waits, of the same proposer, account and action type.
+    May `intent` take the place of `old`, which is on that principal's behalf? Only of one that still waits, of the same
+    proposer, account and action type; what was on somebody's behalf stays so.
 
     A person's edit goes on under the proposer's name. Raises `NotFound`, `Forbidden`, `InvalidInput` or
     `NotInThatState`.
@@ -241,6 +242,9 @@ def check_supersedes(old: Case | None, intent: ActionIntentV1) -> Case:
     if old.proposed_by != intent.proposed_by:
         problem = f"intent {old.action_intent_id!r} was not proposed by {intent.proposed_by!r}"
         raise Forbidden(f"{problem}; only its proposer, or a person by editing it, puts another in its place")
+    if on_behalf_of not in (None, intent.on_behalf_of):
+        problem = f"intent {old.action_intent_id!r} is on another's behalf than this one"
+        raise Forbidden(f"{problem}; propose this one as an intent of its own")
     for field in ("account_id", "action_type"):
         if getattr(old, field) != getattr(intent, field):
             way_out = f"propose it with {field} {getattr(old, field)!r}, or as an intent of its own"

@@ -178,9 +178,9 @@ def name(text: str) -> str:
     return text if len(text) <= MOST_QUOTED and _NAME.fullmatch(text) else quoted(text)
 
 
-def target(entity: Mapping[str, str] | None) -> str:
+def target(entity: Mapping[str, str]) -> str:
     """What an action is about, inside a sentence of ours."""
-    return " ".join(name(entity[part]) for part in ("entity_type", "entity_id")) if entity else "nothing"
+    return " ".join(name(entity[part]) for part in ("entity_type", "entity_id"))
 
 
 def sentence(text: str, *, lines: bool = False) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Literal, NotRequired, TypeAlias
 # pydantic reads `typing.TypedDict` only from Python 3.12 on.
 from typing_extensions import TypedDict
 
+from remit.core.delegation import AgentTier
 from remit.core.execution.obstacle import ObstacleCode
 from remit.core.execution.outcome import ErrorClass, OutcomeStatus
 from remit.core.gate.autonomy import StopLevel
@@ -45,6 +46,13 @@ class TargetAnswer(TypedDict):
     entity_id: str
 
 
+class HopAnswer(TypedDict):
+    """One agent through which it came, and the scopes that it was given."""
+
+    agent: str
+    scopes: list[str]
+
+
 class IntentAnswer(TypedDict):
     """A stored intent."""
 
@@ -52,7 +60,7 @@ class IntentAnswer(TypedDict):
     tenant_id: str
     account_id: str
     action_type: str
-    target: TargetAnswer
+    target: TargetAnswer | None
     parameters: Json
     confidence_score: float | None
     risk_level: RiskLevel | None
@@ -63,6 +71,9 @@ class IntentAnswer(TypedDict):
     trace_id: str
     supersedes: str | None
     registry_version: int | None
+    on_behalf_of: str | None
+    delegation: list[HopAnswer] | None
+    agent_tier: AgentTier | None
     digest: str
 
 
@@ -192,9 +203,18 @@ class ToolResumedAnswer(TypedDict):
     resumed: bool
 
 
+class AmountAnswer(TypedDict):
+    """A sum among the arguments as decimal text, or `problem`: why it is not known."""
+
+    value: str | None
+    unit: str | None
+    problem: str | None
+
+
 class AnswerableLine(IntentLine):
     """
-    Where one intent stands, who has approved it where that takes several different people, and what stands in the way.
+    Where one intent stands, who has approved it where that takes several different people, what stands in the way, and
+    the amounts that its action type declares.
 
     `approvals_required` is null where nobody had to vote, `obstacle` where nothing is seen to stand in the way, and
     `paused_tool` where its tool may be called.
@@ -204,6 +224,7 @@ class AnswerableLine(IntentLine):
     votes: list[VoteAnswer]
     obstacle: ObstacleAnswer | None
     paused_tool: FailingToolAnswer | None
+    amounts: dict[str, AmountAnswer]
 
 
 class StatusAnswer(AnswerableLine):
@@ -282,6 +303,9 @@ class WhyAnswer(AnswerableLine):
 
     why_proposed: list[str] | None
     proposed_by: str | None
+    on_behalf_of: str | None
+    delegation: list[HopAnswer] | None
+    agent_tier: AgentTier | None
     edited_by: str | None
     decision: DecisionAnswer | None
     clause: ClauseAnswer | None
@@ -339,6 +363,9 @@ class QueuedAnswer(AnswerableLine):
     confidence_score: float | None
     why: list[str] | None
     proposed_by: str | None
+    on_behalf_of: str | None
+    delegation: list[HopAnswer] | None
+    agent_tier: AgentTier | None
     edited_by: str | None
     registry_version: int | None
     budget: BudgetLeft
@@ -560,6 +587,8 @@ class KeyAnswer(TypedDict):
     revoked_at: str | None
     last_used_at: str | None
     created_through: CredentialAnswer | None
+    on_behalf_of: str | None
+    tier: AgentTier
 
 
 class NewKeyAnswer(KeyAnswer):

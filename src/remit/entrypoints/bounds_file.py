@@ -28,6 +28,9 @@ _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 _FLOAT = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?")
 
 
+_OF_OTHERS = frozenset({"tool", "parameters"})
+"""A connector's fields and a schema's: there null says something."""
+
 FieldPath = tuple[str, ...]
 """The names that lead to a field. Joined where an error shows them only: they may be long, and stand above many."""
 
@@ -132,10 +135,7 @@ _Dumper.add_representer(
 
 def as_yaml(bounds: Bounds) -> str:
     """The bounds as a file that reads back as the same; policies are written out in it."""
-    data = stated_fields(bounds.model_dump(mode="json"))
-    for name, spec in bounds.action_types.items():
-        # A connector may tell a field that is null from one that is not there.
-        data["action_types"][name]["tool"] = spec.tool.wire()
+    data = stated_fields(bounds)
     if not bounds.policies:
         del data["policies"]
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
@@ -227,7 +227,7 @@ class _Reader:
             if key in values:
                 raise self._wrong(key_node, (*path, key), "stands twice", "keep one of them")
             # "allowlist:" with its items commented out would otherwise be no list, and the tenant's would hold.
-            if value_node.tag == f"{_TAG}null" and "tool" not in path[1:]:
+            if value_node.tag == f"{_TAG}null" and not _OF_OTHERS & {*path[1:]}:
                 raise self._wrong(value_node, (*path, key), "has no value", "write [] for none, or drop it")
             values[key] = self._value(value_node, (*path, key), inside)
         return merged | values

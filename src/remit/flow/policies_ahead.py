@@ -1,9 +1,9 @@
 """
-Policies are evaluated before the write that decides, so that inside it their answer is looked up.
+Arguments are checked and policies evaluated before the write that decides; inside it their answers are looked up.
 
 Where a store carries out one unit at a time, the write is shared by all tenants, and a tenant says how long its
-policies take. The answers are kept by everything that a rule looks at (`core.gate.policy`), so bounds or times that
-changed in between make no wrong answer: they are evaluated in the write, once.
+schemas and policies take. The answers are kept by everything that they follow from (`core.gate.policy`), so bounds or
+times that changed in between make no wrong answer: they are worked out in the write, once.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from remit.core.errors import RemitError
-from remit.core.gate.bounds import BoundsInForce
+from remit.core.errors import InvalidInput, RemitError
+from remit.core.gate.bounds import BoundsInForce, check_arguments
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.records import chain_key
 from remit.flow.context import Context, bounds_key, bounds_of
@@ -59,8 +59,8 @@ class PoliciesAhead:
         known = self._bounds(context, {intent.tenant_id for intent in intents}, now)
         for intent in intents:
             bounds = known[intent.tenant_id]
-            # Those of the platform alone take no time.
-            if bounds.bounds.policies:
+            # What does not fit goes no further; the policies of the platform alone take no time.
+            if _fits(bounds, intent) and bounds.bounds.policies:
                 bounds.plans.action(intent.account_id, intent.action_type, now).ask(intent)
 
     def _bounds(self, context: Context, tenants: set[str], now: datetime) -> dict[str, BoundsInForce]:
@@ -75,3 +75,13 @@ class PoliciesAhead:
             self._known |= {name: (now, bounds) for name, bounds in read.items()}
             fresh |= read
         return fresh
+
+
+def _fits(bounds: BoundsInForce, intent: ActionIntentV1 | Proposal) -> bool:
+    """Do its arguments fit the schema of its type? What is stored was asked when it was proposed."""
+    if isinstance(intent, Proposal):
+        try:
+            check_arguments(bounds, intent)
+        except InvalidInput:
+            return False
+    return True

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from remit.core.errors import RemitError
+from remit.core.gate.bounds import check_arguments, check_principal
 from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_proposal
+from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import check_supersedes, new_case
 from remit.core.records import Key, case_key, chain_key
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
@@ -50,11 +52,14 @@ class ProposeIntent:
 
     def reads(self) -> list[Key[Any]]:
         own: list[Key[Any]] = [self.case_at, self.chain_at, bounds_key(self.proposal.tenant_id)]
-        return own if self.replaced_at is None else [*own, self.replaced_at]
+        return own if self.replaced_at is None else [*own, self.replaced_at, self._replaced_chain()]
 
     def new(self) -> Sequence[Key[Any]]:
         """The records that cannot be there: nobody can have used an id that was made for it (`named`)."""
         return () if "action_intent_id" in self.proposal.model_fields_set else (self.case_at, self.chain_at)
+
+    def _replaced_chain(self) -> Key[IntentHistory]:
+        return chain_key(self.proposal.tenant_id, self.proposal.supersedes or "")
 
     def decide(self, snapshot: Snapshot) -> Writes[ActionIntentV1]:
         stored = self.stored(snapshot)
@@ -75,6 +80,8 @@ class ProposeIntent:
         """The intent, and its case with the first entry of its chain."""
         proposal, now = self.proposal, self.now
         bounds = bounds_of(snapshot, proposal.tenant_id)
+        check_principal(bounds, proposal)
+        check_arguments(bounds, proposal)
         intent = complete(
             proposal,
             action_intent_id=self.action_intent_id,
@@ -94,7 +101,9 @@ class ProposeIntent:
         """`writes`, and the end of the one whose place the intent takes, if it takes one."""
         if self.replaced_at is None:
             return writes
-        old = check_supersedes(snapshot.get(self.replaced_at), intent)
+        history = snapshot.get(self._replaced_chain())
+        proposed = history.intent if history else None
+        old = check_supersedes(snapshot.get(self.replaced_at), intent, proposed.on_behalf_of if proposed else None)
         writer = CaseWriter(self.context, old, self.now)
         writer.move("SUPERSEDED")
         writer.update(superseded_by=intent.action_intent_id)

@@ -17,7 +17,7 @@ from remit.stores.memory import MemoryStore
 
 from ...flow.world import NOON, OTHER, TENANT, TYPE, World, bounds, type_of
 
-LATE, PAY = "SELDOM_DONE", "PAY"
+LATE, PAY, SCOPED = "SELDOM_DONE", "PAY", "TAKES_SCOPES"
 WINDOW = "2026-03-10@UTC|account:north|all"
 
 Line = dict[str, Any]
@@ -144,6 +144,7 @@ when { context.texts.hasTag("text") && context.texts.getTag("text") == "everythi
 def own_bounds(**changes: Any) -> dict[str, Any]:
     types = {TYPE: type_of(), OTHER: type_of(honours_idempotency_key=True), LATE: type_of()}
     types[PAY] = {**type_of(), "approvals_required": 2}
+    types[SCOPED] = {**type_of(), "required_scopes": ["crm:write"], "min_confidence": "none"}
     budget = {"max_autonomous_per_day": 5, "max_per_action_type": {OTHER: 1}}
     return bounds(
         action_types=types,
@@ -151,6 +152,7 @@ def own_bounds(**changes: Any) -> dict[str, Any]:
         budget=budget,
         tenant_budget={"max_autonomous_per_day": 50},
         policies=[{"name": "own.cedar", "text": NOT_FOR_SALE}],
+        principals={"alice": {"scopes": ["crm:read", "crm:write"]}},
         **changes,
     )
 
@@ -168,11 +170,20 @@ def eventful_world() -> World:
     world.far.script += ["no VALIDATION"]
     world.submit("failed")
     world.work()
+    on_behalf(world)
     people(world)
     doubts(world)
     endings(world)
     list(world.app.export(TENANT))
     return world
+
+
+def on_behalf(world: World) -> None:
+    whose = {"account_id": "abroad", "action_type": SCOPED, "on_behalf_of": "alice", "confidence_score": None}
+    hop = {"agent": "agent", "scopes": ["crm:write"]}
+    world.submit("scoped", **whose, target=None, delegation=[hop], agent_tier="subagent")
+    world.submit("narrowed", **whose, delegation=[{**hop, "scopes": ["crm:read"]}])
+    world.work()
 
 
 def people(world: World) -> None:

@@ -9,7 +9,7 @@ from remit.core.execution.outcome import tool_hash
 from remit.core.gate.action_type import Tool
 
 from ...flow.world import OTHER, TYPE, tool
-from .exports import PAY, Mutations, assert_that_one_alone, found
+from .exports import PAY, SCOPED, Mutations, assert_that_one_alone, found
 
 breaks = Mutations(8)
 
@@ -269,6 +269,45 @@ def one_of_two_approved(lines):
 @breaks
 def an_approval_is_another_s(lines):
     lines.entry("answered", "ACTION_APPROVED")["actor"] = "mallory"
+
+
+# --- on whose behalf ---
+
+
+@breaks
+def the_principal_had_not_that_scope(lines):
+    lines.alter_configs(lambda bounds: bounds["principals"]["alice"].update(scopes=["crm:read"]))
+
+
+@breaks
+def the_type_took_another_scope(lines):
+    lines.alter_configs(lambda bounds: bounds["action_types"][SCOPED].update(required_scopes=["crm:admin"]))
+
+
+@breaks
+def the_principal_had_no_scopes_at_all(lines):
+    lines.alter_configs(lambda bounds: bounds.update(principals={}))
+
+
+@breaks
+def a_decision_saw_scopes_that_a_hop_had_not(lines):
+    check(lines, "narrowed", "scopes")["saw"]["effective"] = ["crm:read", "crm:write"]
+
+
+@breaks
+def a_decision_of_policy_did_not_look_at_scopes(lines):
+    checks = lines.data("scoped", "GATE_DECIDED")["checks"]
+    checks.remove(check(lines, "scoped", "scopes"))
+
+
+@breaks
+def a_decision_saw_another_principal(lines):
+    check(lines, "scoped", "scopes")["saw"]["on_behalf_of"] = "mallory"
+
+
+@breaks
+def a_confidence_was_asked_for_after_all(lines):
+    lines.alter_configs(lambda bounds: bounds["action_types"][SCOPED].update(min_confidence=0.1))
 
 
 # --- stops ---

@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, JsonValue, PlainValidator, WithJsonSchema
 
+from remit.core.delegation import Scopes
+from remit.core.gate.amount import MOST_AMOUNTS, AmountName, AmountSpec
 from remit.core.values import ActionTypeName, Document, Duration, Request, RiskLevel
 
 DEFAULT_MIN_CONFIDENCE = 0.7
 DEFAULT_EXPIRES_AFTER = "7d"
+NO_MIN_CONFIDENCE = "none"
+"""The threshold of a type whose agents need not say how sure they are."""
+
+
+def _checked_confidence(value: Any) -> float | str:
+    if value == NO_MIN_CONFIDENCE:
+        return NO_MIN_CONFIDENCE
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"is not a number from 0 to 1, and not {NO_MIN_CONFIDENCE!r}")
+    return float(value)
+
+
+# One validator, not one for each of both: an error is about the field, not about one of its kinds.
+MinConfidence = Annotated[
+    float | Literal["none"],
+    PlainValidator(_checked_confidence),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"const": NO_MIN_CONFIDENCE}]}),
+]
+
+
+# What came later is left out where nobody has set it, so that the hashes of older bounds stay.
+def is_none(value: object) -> bool:
+    return value is None
+
+
+def is_empty(value: object) -> bool:
+    return not value
 
 
 class Tool(Request):
@@ -40,10 +69,18 @@ class ActionTypeSpec(Request):
     """An action type as bounds list it."""
 
     risk_tier: RiskLevel
-    min_confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = DEFAULT_MIN_CONFIDENCE
+    min_confidence: MinConfidence = DEFAULT_MIN_CONFIDENCE
     expires_after: Duration = DEFAULT_EXPIRES_AFTER
     approvals_required: Annotated[int, Field(ge=1, le=10)] = 1
     tool: Tool
+    parameters: dict[str, JsonValue] | None = Field(default=None, exclude_if=is_none)
+    """The JSON Schema (2020-12) that arguments have to fit (`parameters_schema`)."""
+    amounts: Annotated[dict[AmountName, AmountSpec], Field(max_length=MOST_AMOUNTS)] = Field(
+        default={}, exclude_if=is_empty
+    )
+    """The sums among its arguments, by name (`amount`)."""
+    required_scopes: Scopes = Field(default=[], exclude_if=is_empty)
+    """Those that the principal must have, and every agent on the way must have been given."""
 
 
 class ActionType(Document):

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from remit.core.errors import InvalidInput
-from remit.core.gate.action_type import DEFAULT_EXPIRES_AFTER, ActionTypeSpec
+from remit.core.delegation import Scopes, effective_scopes
+from remit.core.errors import Forbidden, InvalidInput
+from remit.core.gate.action_type import DEFAULT_EXPIRES_AFTER, ActionTypeSpec, is_empty, is_none
 from remit.core.gate.autonomy import (
     DEFAULT,
     AutonomyMode,
@@ -33,11 +34,12 @@ from remit.core.gate.budget import (
     day_of,
     merge,
 )
+from remit.core.gate.parameters_schema import ParametersSchema, check_schemas
 from remit.core.gate.plan import Plans
-from remit.core.gate.policy import PolicySet, PolicySource, check_texts, load_policies
+from remit.core.gate.policy import PLATFORM_SET, PlatformSet, PolicySet, PolicySource, check_texts, load_policies
 from remit.core.gate.policy_input import TypeInForce
 from remit.core.gate.zones import check_zone, zone_loads
-from remit.core.intent import check_json
+from remit.core.intent import ActionIntentV1, Proposal, check_json
 from remit.core.values import (
     ActionTypeName,
     Document,
@@ -59,6 +61,14 @@ class AccountBounds(Request):
     allowlist: list[ActionTypeName] | None = None
     modes: Modes = {}
     budget: Budget | None = None
+    principals: list[Identifier] | None = Field(default=None, exclude_if=is_none)
+    """Those on whose behalf alone anything may be proposed for it; without, anybody, and nobody."""
+
+
+class PrincipalBounds(Request):
+    """A person or service on whose behalf agents act: the scopes it has, of which agents may be given a part."""
+
+    scopes: Scopes = []
 
 
 class Bounds(Request):
@@ -74,6 +84,7 @@ class Bounds(Request):
     policies: list[PolicySource] = []
     proposer_may_approve: bool | None = None
     independent_approvers: bool = True
+    principals: dict[Identifier, PrincipalBounds] = Field(default={}, exclude_if=is_empty)
     accounts: dict[Identifier, AccountBounds] = {}
 
     @model_validator(mode="after")
@@ -129,19 +140,31 @@ class BoundsInForce(Document):
     def mode(self, account_id: str, action_type: str) -> ResolvedMode:
         return resolve_mode(action_type, dict(self.account(account_id).modes), dict(self.bounds.modes))
 
-    def policies(self) -> PolicySet | str:
-        """The platform's rules, as this release has them, with the tenant's beside them; or why they do not load."""
-        return load_policies(tuple(self.bounds.policies))
+    def policies(self, platform: PlatformSet | None = None) -> PolicySet | str:
+        """
+        The platform's rules, as this release has them or another had, with the tenant's beside them; or why they do
+        not load.
+        """
+        return load_policies(tuple(self.bounds.policies), platform or PLATFORM_SET)
 
     def unreadable(self, account_id: str | None = None) -> str | None:
         """Why nothing can be decided by these bounds, for that account or for any; `None` if it can."""
         policies = self.policies()
         if isinstance(policies, str):
             return f"the policies do not load: {policies}"
+        if account_id is None:
+            found = filter(None, map(self.unreadable_schema, self.bounds.action_types))
+            if (problem := next(found, None)) is not None:
+                return problem
         accounts = [account_id] if account_id else [_UNNAMED, *self.bounds.accounts]
         zones = [_ceiling_zone(self.bounds), *(_account_zone(self.bounds, account) for account in accounts)]
         gone = next((zone for zone in zones if not zone_loads(zone)), None)
         return f"{gone!r} is not a time zone (any more); use an IANA name such as Europe/Berlin" if gone else None
+
+    def unreadable_schema(self, action_type: str) -> str | None:
+        """Why nothing can be decided about actions of that type: its schema cannot be used; `None` if it can."""
+        schema = self.plans.schema(action_type)
+        return f"the schema of {action_type} cannot be used: {schema}" if isinstance(schema, str) else None
 
     def action_type(self, name: str) -> ActionTypeSpec | None:
         return self.bounds.action_types.get(name)
@@ -162,6 +185,11 @@ class BoundsInForce(Document):
         """The connector that executes a type; "" for one that is not registered."""
         spec = self.action_type(name)
         return spec.tool.connector if spec else ""
+
+    def scopes_of(self, intent: ActionIntentV1 | Proposal) -> tuple[str, ...]:
+        """The scopes of the principal on whose behalf it is, narrowed by every hop; none where there is none."""
+        principal = self.bounds.principals.get(intent.on_behalf_of or "")
+        return effective_scopes(principal.scopes if principal else (), intent.delegation)
 
     def approvals_required(self, action_type: str) -> int:
         """How many different people have to approve an action of this type."""
@@ -242,6 +270,7 @@ def unregistered(bounds: Bounds) -> list[tuple[str, str]]:
 def parse_bounds(data: Any) -> Bounds:
     """Check bounds as people wrote them. Raises `InvalidInput` naming the first field that is wrong."""
     if isinstance(data, Bounds):
+        check_action_types(data.action_types)
         check_zones(data)
         return data
     if not isinstance(data, Mapping):
@@ -250,7 +279,7 @@ def parse_bounds(data: Any) -> Bounds:
         bounds = Bounds.model_validate(dict(data))
     except ValidationError as error:
         raise explain_invalid(error) from None
-    check_tools_are_json(bounds.action_types)
+    check_action_types(bounds.action_types)
     check_zones(bounds)
     check_policy_texts(bounds.policies)
     return bounds
@@ -278,10 +307,31 @@ def check_policy_texts(policies: Sequence[PolicySource]) -> None:
         raise InvalidInput("policies", str(error)) from None
 
 
-def check_tools_are_json(action_types: Mapping[str, ActionTypeSpec]) -> None:
-    """Raises `InvalidInput`: a connector's own fields have any shape, and the ledger has to carry them."""
+def check_action_types(action_types: Mapping[str, ActionTypeSpec]) -> None:
+    """Raises `InvalidInput`: connectors' own fields and schemas have any shape, and the ledger has to carry them."""
     for name, spec in action_types.items():
         check_json(spec.tool.wire(), f"action_types.{name}.tool")
+        check_json(spec.parameters, f"action_types.{name}.parameters")
+    check_schemas({f"action_types.{name}.parameters": spec.parameters for name, spec in action_types.items()})
+
+
+def check_principal(bounds: BoundsInForce, proposal: Proposal) -> None:
+    """Raises `Forbidden` where the account is confined to principals, and the proposal is on behalf of none of them."""
+    allowed, named = bounds.account(proposal.account_id).principals, proposal.on_behalf_of
+    if allowed is not None and named not in allowed:
+        whose = f"{named!r} is not one of them" if named else "none is named (on_behalf_of)"
+        raise Forbidden(f"the account {proposal.account_id!r} is confined to principals, and {whose}")
+
+
+def check_arguments(bounds: BoundsInForce, proposal: Proposal) -> None:
+    """
+    Raises `InvalidInput` naming the argument that does not fit the schema of its action type.
+
+    Where the schema itself cannot be used, what is proposed is stored and the gate blocks it (`unreadable_schema`).
+    """
+    schema = bounds.plans.schema(proposal.action_type)
+    if isinstance(schema, ParametersSchema):
+        schema.check(proposal)
 
 
 def replace_bounds(before: BoundsInForce, after: Bounds, now: datetime) -> BoundsInForce:

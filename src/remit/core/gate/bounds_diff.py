@@ -57,14 +57,23 @@ _EMPTY_SAYS_NOTHING = {"allowed_hosts", "action_types", "modes", "max_per_action
 
 
 def _named(bounds: Bounds) -> dict[str, Any]:
-    data = bounds.model_dump(mode="json")
-    data["policies"] = {source.name: source.text for source in bounds.policies} or None
-    return stated_fields(data)
+    data = stated_fields(bounds)
+    data["policies"] = {source.name: source.text for source in bounds.policies}
+    return data
 
 
-def stated_fields(data: dict[str, Any]) -> dict[str, Any]:
+def stated_fields(bounds: Bounds) -> dict[str, Any]:
     """The fields that somebody set: without those that are empty by default and empty here."""
-    kept = {name: stated_fields(value) if isinstance(value, dict) else value for name, value in data.items()}
+    data = _stated(bounds.model_dump(mode="json"))
+    for name, spec in bounds.action_types.items():
+        # Their fields are a connector's and a schema's own, where what is null or empty says something.
+        own = {"tool": spec.tool.wire(), "parameters": spec.parameters}
+        data["action_types"][name] |= {field: value for field, value in own.items() if value is not None}
+    return data
+
+
+def _stated(data: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: _stated(value) if isinstance(value, dict) else value for name, value in data.items()}
     return {
         name: value
         for name, value in kept.items()

@@ -18,8 +18,9 @@ from remit.core.gate.bounds import (
     AccountBounds,
     Bounds,
     Modes,
+    PrincipalBounds,
+    check_action_types,
     check_policy_texts,
-    check_tools_are_json,
     check_zone_of,
 )
 from remit.core.gate.budget import Budget, TenantBudget
@@ -134,6 +135,27 @@ class Budgets(BoundsPart):
         return self
 
 
+class Principals(BoundsPart):
+    """The principals with their scopes, and for each account that is confined to some: those."""
+
+    route = "/v1/principals"
+    reading = (
+        "The principals on whose behalf agents act, with their scopes, and the accounts that are confined to some."
+    )
+    replacing = "Replace all principals. An account that is not listed, or listed with null, is not confined."
+
+    tenant: dict[Identifier, PrincipalBounds]
+    accounts: dict[Identifier, list[Identifier] | None]
+
+    @classmethod
+    def of(cls, bounds: Bounds) -> Principals:
+        return cls.model_construct(tenant=bounds.principals, accounts=_own(bounds, "principals"))
+
+    def within(self, bounds: Bounds) -> Bounds:
+        accounts = _with_own(bounds, "principals", self.accounts)
+        return bounds.model_copy(update={"principals": self.tenant, "accounts": accounts})
+
+
 class Policies(BoundsPart):
     """The tenant's own Cedar policies, file by file."""
 
@@ -151,7 +173,7 @@ class Policies(BoundsPart):
         return bounds.model_copy(update={"policies": self.policies})
 
 
-PARTS: tuple[type[BoundsPart], ...] = (ActionTypes, Allowlists, AutonomyModes, Budgets, Policies)
+PARTS: tuple[type[BoundsPart], ...] = (ActionTypes, Allowlists, AutonomyModes, Budgets, Principals, Policies)
 
 P = TypeVar("P", bound=BoundsPart)
 
@@ -165,7 +187,7 @@ def parse_part(kind: type[P], data: Any) -> P:
     except ValidationError as error:
         raise explain_invalid(error) from None
     if isinstance(part, ActionTypes):
-        check_tools_are_json(part.action_types)
+        check_action_types(part.action_types)
     if isinstance(part, Policies):
         check_policy_texts(part.policies)
     return part

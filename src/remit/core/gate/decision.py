@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from remit.core.canonical import canonical_plain
+from remit.core.delegation import scopes_seen
 from remit.core.gate.autonomy import Stop, Stops, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import Charge, Limit, Shortfall, Usage, charge
@@ -24,12 +25,15 @@ from remit.core.rendering import quoted
 from remit.core.values import Record, UtcTime, instant
 
 Result = Literal["AUTO_EXECUTED", "REQUIRE_APPROVAL"]
+MOST_NAMED = 5
+"""How many scopes a sentence names."""
 
 INTENT_EXPIRED = "INTENT_EXPIRED"
 AUTONOMY_STOPPED = "AUTONOMY_STOPPED"
 EDITED_BY_PERSON = "EDITED_BY_PERSON"
 PERSON_REQUIRED = "PERSON_REQUIRED"
 ACTION_TYPE_NOT_ALLOWLISTED = "ACTION_TYPE_NOT_ALLOWLISTED"
+SCOPE_MISSING = "SCOPE_MISSING"
 BUDGET_NOT_CONFIGURED = "BUDGET_NOT_CONFIGURED"
 BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
 MISSING_INPUT = "MISSING_INPUT"
@@ -101,6 +105,7 @@ def decide(seen: GateInput) -> Verdict:
         or trail.check_edited()
         or trail.check_bounds()
         or trail.check_allowlist()
+        or trail.check_scopes()
         or trail.check_policy()
         or trail.check_budget()
     )
@@ -156,7 +161,7 @@ class _Trail:
         return _No(PERSON_REQUIRED, replaces) if required else None
 
     def check_bounds(self) -> _No | None:
-        problem = self.plan.account.problem
+        problem = self.plan.problem
         if problem is None:
             return None
         self.policy = blocked_until_bounds_load(problem)
@@ -174,6 +179,14 @@ class _Trail:
             ACTION_TYPE_NOT_ALLOWLISTED, f"{self.seen.intent.action_type} may never run without a person: {whose}"
         )
 
+    def check_scopes(self) -> _No | None:
+        intent, spec = self.seen.intent, self.plan.type_in_force.spec
+        if spec is None or not spec.required_scopes:
+            return None
+        seen = scopes_seen(spec.required_scopes, self.seen.bounds.scopes_of(intent))
+        self._note("scopes", not seen.missing, on_behalf_of=intent.on_behalf_of, **seen.wire())
+        return _No(SCOPE_MISSING, _missing_in_words(intent, seen.missing)) if seen.missing else None
+
     def check_policy(self) -> _No | None:
         answer = self.plan.ask(self.seen.intent)
         self.checks += (self.plan.mode_check, answer.check)
@@ -183,10 +196,9 @@ class _Trail:
     def _policy_in_words(self, answer: PolicyAnswer) -> str:
         verdict, saw, mode = answer.verdict, answer.check.saw, self.plan.mode
         if verdict.reason == "CONFIDENCE_BELOW_THRESHOLD":
-            return (
-                f"{verdict.explanation} (confidence {saw['confidence'] / 10_000:g}, "
-                f"at least {saw['min_confidence'] / 10_000:g} is asked for)"
-            )
+            said = self.seen.intent.confidence_score is not None
+            confidence = f"confidence {saw['confidence'] / 10_000:g}" if said else "it did not say how sure it is"
+            return f"{verdict.explanation} ({confidence}, at least {saw['min_confidence'] / 10_000:g} is asked for)"
         if verdict.reason == "RISK_LEVEL_HIGH":
             return f"{verdict.explanation} (effective risk {saw['effective_risk']})"
         if verdict.reason in ("TENANT_POLICY", "PROPOSE_ONLY", "ACTION_TYPE_DISABLED"):
@@ -274,6 +286,14 @@ def _shortfall_in_words(shortfall: Shortfall, intent: ActionIntentV1) -> str:
         f"the day's limit for {whose} is reached: {shortfall.used} of {limit.limit} used, "
         f"resets at {instant(limit.resets_at)} ({limit.timezone})"
     )
+
+
+def _missing_in_words(intent: ActionIntentV1, missing: Sequence[str]) -> str:
+    what = ", ".join(map(quoted, missing[:MOST_NAMED])) + (" …" if len(missing) > MOST_NAMED else "")
+    if intent.on_behalf_of is None:
+        return f"{intent.action_type} takes a principal with the scopes {what}, and none is named"
+    through = f", as {intent.delegation[-1].agent} was given them," if intent.delegation else ""
+    return f"the scopes of {intent.on_behalf_of}{through} lack {what}"
 
 
 def _stop_in_words(stop: Stop) -> str:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 from remit.core.gate.autonomy import ResolvedMode
 from remit.core.gate.budget import BudgetInForce, Limit
 from remit.core.gate.check import Check, checked
-from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, policy_version
+from remit.core.gate.parameters_schema import ParametersSchema, schema_in_force
+from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, Reads, policy_version
 from remit.core.gate.policy_input import LocalTime, TypeInForce, local_time, question_of
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.values import shifted
@@ -71,6 +72,7 @@ class ActionPlan:
 
     holds_from: datetime
     holds_until: datetime
+    bounds: BoundsInForce = field(repr=False)
     account: AccountPlan
     action_type: str
     type_in_force: TypeInForce
@@ -80,6 +82,8 @@ class ActionPlan:
     limits: list[Limit]
     policies: PolicySet | str
     policy_version: str
+    problem: str | None
+    """Why nothing can be decided about this type here."""
     answers: dict[Hashable, PolicyAnswer] = field(repr=False)
     """The latest answers of the policies, shared by all plans of the same bounds."""
 
@@ -90,10 +94,10 @@ class ActionPlan:
         Where they cannot be read the answer is `BLOCK`: the rule that is lost may have been one.
         """
         policies = self.policies
-        if self.account.problem is not None or isinstance(policies, str):
-            return self._answer(self._question(intent), intent, blocked_until_bounds_load(self.account.problem or ""))
+        if self.problem is not None or isinstance(policies, str):
+            return self._answer(self._question(intent), intent, blocked_until_bounds_load(self.problem or ""))
         read = policies.read(intent.parameters)
-        asked = self._asked(intent, read.key, with_target=policies.reads.target)
+        asked = self._asked(intent, read.key, policies.reads)
         answer = self.answers.get(asked)
         if answer is None:
             question = self._question(intent)
@@ -102,7 +106,7 @@ class ActionPlan:
             )
         return answer
 
-    def _asked(self, intent: ActionIntentV1 | Proposal, read: str, *, with_target: bool) -> Hashable:
+    def _asked(self, intent: ActionIntentV1 | Proposal, read: str, reads: Reads) -> Hashable:
         """Everything that the answer follows from."""
         # Values of one type each, and parameters as text that Cedar reads: `1 == True` for Python, and not for Cedar.
         at, target = self.account.at, intent.target
@@ -114,12 +118,19 @@ class ActionPlan:
             intent.risk_level,
             intent.proposed_by,
             self.type_in_force.pinned_by(intent),
-            (target.entity_type, target.entity_id) if with_target else None,
+            intent.agent_tier,
+            (target and (target.entity_type, target.entity_id)) if reads.target else None,
+            self._whose(intent) if reads.principal else None,
             read,
         )
 
+    def _whose(self, intent: ActionIntentV1 | Proposal) -> Hashable:
+        hops = tuple(hop.agent for hop in intent.delegation or ())
+        return intent.on_behalf_of, hops, self.bounds.scopes_of(intent)
+
     def _question(self, intent: ActionIntentV1 | Proposal) -> PolicyQuestion:
-        return question_of(intent, self.type_in_force, self.mode.mode, self.account.at.local)
+        at = self.account.at.local
+        return question_of(intent, self.type_in_force, self.mode.mode, at, self.bounds.scopes_of(intent))
 
     def _answer(
         self, question: PolicyQuestion, intent: ActionIntentV1 | Proposal, verdict: PolicyVerdict
@@ -161,6 +172,14 @@ class Plans:
         self._accounts: dict[str, AccountPlan] = {}
         self._actions: dict[tuple[str, str], ActionPlan] = {}
         self._answers: dict[Hashable, PolicyAnswer] = {}
+        self._schemas: dict[str, ParametersSchema | str | None] = {}
+
+    def schema(self, action_type: str) -> ParametersSchema | str | None:
+        """The schema of a type's arguments; `None` where it has none, or as text why it cannot be used."""
+        if action_type in self._schemas:
+            return self._schemas[action_type]
+        spec = self.bounds.action_type(action_type)
+        return _kept(self._schemas, action_type, schema_in_force(spec.parameters if spec else None), MOST_PLANS)
 
     def account(self, account_id: str, now: datetime) -> AccountPlan:
         plan = self._accounts.get(account_id)
@@ -195,6 +214,7 @@ class Plans:
         return ActionPlan(
             holds_from=account.holds_from,
             holds_until=account.holds_until,
+            bounds=bounds,
             account=account,
             action_type=action_type,
             type_in_force=bounds.type_in_force(action_type),
@@ -205,6 +225,7 @@ class Plans:
             limits=account.budget.limits(account_id, action_type),
             policies=bounds.policies(),
             policy_version=policy_version(bounds.bounds.policies),
+            problem=account.problem or self.bounds.unreadable_schema(action_type),
             answers=self._answers,
         )
 

@@ -49,8 +49,9 @@ class TypeInForce(NamedTuple):
 
     @property
     def min_confidence(self) -> int:
-        """In ten-thousandths, rounded up."""
-        return ten_thousandths(self.spec.min_confidence if self.spec else DEFAULT_MIN_CONFIDENCE, up=True)
+        """In ten-thousandths, rounded up; 0 where a type asks for none."""
+        asked = self.spec.min_confidence if self.spec else DEFAULT_MIN_CONFIDENCE
+        return 0 if isinstance(asked, str) else ten_thousandths(asked, up=True)
 
     def pinned_by(self, intent: ActionIntentV1 | Proposal) -> int | None:
         """The version that an intent pins; a proposal will pin the one that is in force."""
@@ -67,9 +68,14 @@ class TypeInForce(NamedTuple):
 
 
 def question_of(
-    intent: ActionIntentV1 | Proposal, type_in_force: TypeInForce, mode: AutonomyMode, local: LocalTime
+    intent: ActionIntentV1 | Proposal,
+    type_in_force: TypeInForce,
+    mode: AutonomyMode,
+    local: LocalTime,
+    scopes: tuple[str, ...],
 ) -> PolicyQuestion:
-    """The question at that hour of the account's day, in that mode."""
+    """The question at that hour of the account's day, in that mode, with those scopes left of the principal's."""
+    target = intent.target
     return PolicyQuestion(
         tenant_id=intent.tenant_id,
         account_id=intent.account_id,
@@ -78,11 +84,16 @@ def question_of(
         mode=mode,
         risk=type_in_force.effective_risk(intent),
         confidence=ten_thousandths(intent.confidence_score or 0.0, up=False),
+        confidence_said=intent.confidence_score is not None,
         min_confidence=type_in_force.min_confidence,
-        target_type=intent.target.entity_type,
-        target_id=intent.target.entity_id,
+        target_type=target.entity_type if target else "",
+        target_id=target.entity_id if target else "",
         local_date=local.date,
         local_weekday=local.weekday,
         local_hour=local.hour,
         parameters=intent.parameters,
+        on_behalf_of=intent.on_behalf_of or "",
+        scopes=scopes,
+        delegation=tuple(hop.agent for hop in intent.delegation or ()),
+        agent_tier=intent.agent_tier or "",
     )

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from remit.core.canonical import sha256_hex
+from remit.core.delegation import AgentTier
 from remit.core.errors import InvalidInput, Unauthenticated
 from remit.core.identity.access import PLATFORM_ROLE, Role
 from remit.core.identity.credential import Credential, makers
@@ -22,6 +23,7 @@ from remit.core.identity.secret_text import SecretText
 from remit.core.values import PLATFORM, Digest, Document, Identifier, Request, UtcTime, WireTime, explain_invalid
 
 PREFIX = "rk"
+DEFAULT_TIER: AgentTier = "api"
 
 
 class NewKey(Request):
@@ -30,6 +32,8 @@ class NewKey(Request):
     name: Identifier
     roles: Annotated[list[Role], Field(min_length=1, max_length=6)]
     expires_at: WireTime | None = None
+    on_behalf_of: Identifier | None = None
+    tier: AgentTier = DEFAULT_TIER
 
 
 class ApiKey(Document):
@@ -47,6 +51,14 @@ class ApiKey(Document):
     revoked_at: UtcTime | None = None
     last_used_at: UtcTime | None = None
     created_through: Credential | None = None
+    # What came later is left out where nobody has set it: what the ledger tells of older keys stays as it is.
+    on_behalf_of: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    tier: AgentTier = Field(default=DEFAULT_TIER, exclude_if=lambda value: value == DEFAULT_TIER)
+
+    def shown(self) -> dict[str, Any]:
+        """All of it but its secret, as JSON values."""
+        whole = {**self.wire(), "on_behalf_of": self.on_behalf_of, "tier": self.tier}
+        return {name: value for name, value in whole.items() if name != "secret_hash"}
 
     @property
     def credential(self) -> Credential:
@@ -128,6 +140,8 @@ def new_key(
         created_at=now,
         expires_at=asked.expires_at,
         created_through=created_through,
+        on_behalf_of=asked.on_behalf_of,
+        tier=asked.tier,
     )
     return record, text
 
@@ -149,4 +163,11 @@ def holder(stored: ApiKey, now: datetime) -> Principal:
         raise Unauthenticated("this API key was revoked; ask for a new one")
     if stored.expires_at is not None and now >= stored.expires_at:
         raise Unauthenticated("this API key has expired; ask for a new one")
-    return Principal(stored.name, stored.tenant_id, frozenset(stored.roles), stored.credential)
+    return Principal(
+        stored.name,
+        stored.tenant_id,
+        frozenset(stored.roles),
+        stored.credential,
+        on_behalf_of=stored.on_behalf_of,
+        tier=stored.tier,
+    )

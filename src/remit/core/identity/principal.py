@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from remit.core.delegation import AgentTier
 from remit.core.errors import Forbidden
 from remit.core.identity.access import ROLES, Permission, Role, roles_with
 from remit.core.identity.credential import PROCESS, Credential
 
+NOBODY = ""
+"""Bound to no principal: what names one is refused."""
 OF_AN_ACCOUNT: frozenset[Permission] = frozenset({"propose", "read_own"})
 """What a credential for single accounts may do: each of these names the account that it is about."""
 
@@ -16,6 +19,9 @@ OF_AN_ACCOUNT: frozenset[Permission] = frozenset({"propose", "read_own"})
 class Principal:
     """
     Somebody at a door: a name, the tenant its credential belongs to, its roles, and which credential it showed.
+
+    With `on_behalf_of`, the credential is bound to that principal: whatever it proposes is on its behalf. (`NOBODY`: on
+    nobody's.) `tier` is the kind of use that it is for.
 
     With `accounts`, the credential is for those of the tenant alone: it proposes for them and reads their single
     intents, and does nothing that is of the whole tenant, whatever its roles.
@@ -26,6 +32,8 @@ class Principal:
     roles: frozenset[Role]
     credential: Credential = field(default=PROCESS, compare=False)
     accounts: frozenset[str] | None = None
+    on_behalf_of: str | None = None
+    tier: AgentTier | None = None
 
     def may(self, permission: Permission) -> bool:
         return self._has(permission) and (self.accounts is None or permission in OF_AN_ACCOUNT)
@@ -45,6 +53,11 @@ class Principal:
         """Raises `Forbidden` for an account that the credential is not for."""
         if self.accounts is not None and account_id not in self.accounts:
             raise Forbidden(f"the credential of {self.name} is not for the account {account_id!r}")
+
+    def of_intents(self) -> dict[str, str | None]:
+        """The fields of a proposal that its credential says, whatever the proposal says."""
+        said = {"tenant_id": self.tenant_id, "proposed_by": self.name, "agent_tier": self.tier}
+        return said if self.on_behalf_of is None else {**said, "on_behalf_of": self.on_behalf_of or None}
 
     def require_sight_of(self, proposed_by: str, account_id: str) -> None:
         """An agent sees its own intents and no other's, and each those of its accounts. Raises `Forbidden`."""

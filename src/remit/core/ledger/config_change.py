@@ -13,7 +13,9 @@ from typing import Any
 from remit.core.canonical import canonical, digest_of
 from remit.core.gate.bounds import BoundsInForce, nothing_set
 
-_SPLIT = frozenset({"bounds", "bounds/accounts", "bounds/action_types", "type_versions", "zones_until"})
+_SPLIT = frozenset(
+    {"bounds", "bounds/accounts", "bounds/action_types", "bounds/principals", "type_versions", "zones_until"}
+)
 """Objects whose members are parts of their own."""
 
 
@@ -83,10 +85,12 @@ def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def joined(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole that these parts make."""
+    """The whole that these parts make. Raises `ValueError` or `TypeError` for what are no parts of any."""
     whole: dict[str, Any] = {}
     for path, value in sorted(parts.items()):
         place, names = whole, [_unescaped(name) for name in path.split("/")[1:]]
+        if not names:
+            raise ValueError(f"{path!r} is not a JSON pointer")
         for name in names[:-1]:
             place = place.setdefault(name, {})
         if names[-1]:

@@ -25,6 +25,7 @@ REASONS: dict[str, str] = {
     "EDITED_BY_PERSON": "A person edited it, so a person answers it",
     "PERSON_REQUIRED": "It takes the place of one that a person edited, so a person answers it",
     "ACTION_TYPE_NOT_ALLOWLISTED": "This kind of action may never run alone here",
+    "SCOPE_MISSING": "On whose behalf it acts does not allow this",
     "ACTION_TYPE_DISABLED": "This kind of action is switched off here",
     "PROPOSE_ONLY": "This kind of action is only ever proposed here",
     "TENANT_POLICY": "A person approves every action of this kind here",
@@ -254,7 +255,8 @@ def narrate(entry: LedgerEntry, intent: ActionIntentV1 | None) -> str | None:
     """
     action = ""
     if intent is not None:
-        action = f"{intent.action_type} on {target(intent.target.wire())} for {intent.account_id}"
+        about = f" on {target(intent.target.wire())}" if intent.target else ""
+        action = f"{intent.action_type}{about} for {intent.account_id}"
     sentence = _WORDS[entry.event_type].sentence
     return sentence(entry.data, action, name(entry.actor)) if sentence else None
 

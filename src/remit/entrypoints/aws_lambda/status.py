@@ -33,6 +33,7 @@ class _SessionClaims:
     roles_claim: str
     name_claim: str
     accounts_claim: str | None
+    on_behalf_of_claim: str | None = None
 
 
 ROUTES: dict[str, Callable[[Remit, str, str], dict[str, Any]]] = {

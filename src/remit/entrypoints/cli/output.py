@@ -26,6 +26,7 @@ from remit.core.errors import (
     RemitError,
     TryLater,
 )
+from remit.core.gate.amount import in_money
 from remit.core.rendering import sentence, value_text
 from remit.core.values import in_zone, to_the_second
 
@@ -165,6 +166,21 @@ def votes(item: Mapping[str, Any]) -> str | None:
         return None
     told = "; ".join(f"{vote['voted_by']}, {local(vote['voted_at'])}" for vote in cast)
     return f"{len(cast)} of {required}" + (f": {told}" if told else "")
+
+
+def amounts(item: Mapping[str, Any]) -> str | None:
+    """The sums that its action type declares, as money: `refund 12.50 EUR`."""
+    return "; ".join(f"{name} {in_money(amount)}" for name, amount in item["amounts"].items()) or None
+
+
+def whose(item: Mapping[str, Any]) -> dict[str, Any]:
+    """On whose behalf, through which agents with which scopes, and what the credential is for."""
+    hops = [f"{hop['agent']} ({', '.join(hop['scopes']) or 'no scopes'})" for hop in item.get("delegation") or ()]
+    return {
+        "on behalf of": item.get("on_behalf_of"),
+        "through": " > ".join(hops) or None,
+        "agent tier": item.get("agent_tier"),
+    }
 
 
 def obstacle(item: Mapping[str, Any]) -> str | None:

@@ -69,7 +69,18 @@ def queue(
             tenant, account_id=account, proposed_by=proposed_by, answerer=by, after=after, limit=limit
         )
     if not as_json:
-        columns = ["intent", "account", "action type", "target", "status", "reason", "votes", "obstacle", "tool"]
+        columns = [
+            "intent",
+            "account",
+            "action type",
+            "target",
+            "amounts",
+            "status",
+            "reason",
+            "votes",
+            "obstacle",
+            "tool",
+        ]
         columns += ["budget left", "expires"]
         output.print_table(columns, [_queue_row(item) for item in items])
     output.print_page(items, cursor, as_json=as_json)
@@ -90,7 +101,8 @@ def _queue_row(item: dict[str, Any]) -> list[Any]:
         item["action_intent_id"],
         item["account_id"],
         item["action_type"],
-        rendering.target(item["target"]),
+        item["target"] and rendering.target(item["target"]),
+        output.amounts(item),
         output.coloured(item["status"]),
         item["reason"],
         output.votes(item),
@@ -118,7 +130,7 @@ def approve(
     """
     with existing(ctx, db) as remit:
         if digest is None:
-            digest = _show(remit.intent(tenant, intent), as_json)
+            digest = _show(remit.intent(tenant, intent), output.amounts(remit.status(tenant, intent)), as_json)
             if not yes and sys.stdin.isatty() and not typer.confirm("Approve this?", err=True):
                 raise typer.Abort
         approval = remit.approve(tenant, intent, by=by, digest=digest, credential=typed_by())
@@ -130,7 +142,7 @@ def approve(
         output.say(f"{intent} is approved by {approval.approved_by} (approval {approval.approval_id})")
 
 
-def _show(intent: ActionIntentV1, as_json: bool) -> str:
+def _show(intent: ActionIntentV1, amounts: str | None, as_json: bool) -> str:
     """What would be executed, all of it; beside the answer if that is JSON. Answers its digest."""
     if as_json:
         output.note_json({"approving": intent.wire()})
@@ -139,7 +151,8 @@ def _show(intent: ActionIntentV1, as_json: bool) -> str:
             {
                 "action type": intent.action_type,
                 "account": intent.account_id,
-                "target": rendering.target(intent.target.wire()),
+                "target": intent.target and rendering.target(intent.target.wire()),
+                "amounts": amounts,
                 **{
                     f"parameters.{row.path}": rendering.value_text(row.value)
                     for row in rendering.rows(intent.parameters)
@@ -148,6 +161,7 @@ def _show(intent: ActionIntentV1, as_json: bool) -> str:
                 "confidence": intent.confidence_score,
                 "why": "; ".join(map(rendering.value_text, intent.why or [])) or None,
                 "proposed by": intent.proposed_by,
+                **output.whose(intent.wire()),
                 "expires": output.local(intent.wire()["expires_at"]),
                 "digest": intent.digest,
             }

@@ -49,6 +49,8 @@ def status(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson =
             "account": found["account_id"],
             "action type": found["action_type"],
             "target": rendering.target(proposed["target"]) if proposed.get("target") else None,
+            "amounts": output.amounts(found),
+            **output.whose(proposed),
             "parameters": proposed.get("parameters"),
             "approved by": {"POLICY": "policy", "HUMAN": "a person", None: None}[found["approval_source"]],
             "attempts": found["attempt_count"],

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, get_args
 from urllib.parse import urlsplit
 
 import typer
 
+from remit.core.delegation import AgentTier
 from remit.core.errors import InvalidInput
 from remit.core.identity.access import PLATFORM_ROLE, TENANT_ROLES
-from remit.core.identity.api_key import ApiKey
+from remit.core.identity.api_key import DEFAULT_TIER
 from remit.core.identity.principal import Principal
 from remit.core.values import PLATFORM
 from remit.entrypoints.cli import output
@@ -111,6 +112,13 @@ def create(
     ],
     tenant: KeyTenant = None,
     expires_at: Annotated[str | None, typer.Option("--expires-at", metavar="TIME", help="RFC 3339.")] = None,
+    on_behalf_of: Annotated[
+        str | None,
+        typer.Option("--on-behalf-of", metavar="NAME", help="The one principal that it acts for.", show_default=False),
+    ] = None,
+    tier: Annotated[
+        str, typer.Option("--tier", metavar="TIER", help=f"What it is for: {', '.join(get_args(AgentTier))}.")
+    ] = DEFAULT_TIER,
     by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who makes it; you if left out.")] = None,
     as_json: AsJson = False,
     db: Db = None,
@@ -120,11 +128,11 @@ def create(
 
     Example: remit key create --tenant acme --name crm-agent --role agent
     """
-    asked = {"name": name, "roles": role, **({"expires_at": expires_at} if expires_at else {})}
+    asked = {"name": name, "roles": role, "expires_at": expires_at, "on_behalf_of": on_behalf_of, "tier": tier}
     with opened(ctx, db) as remit:
         made, text = remit.create_key(_owner(tenant, role), asked, by=by or login(), credential=typed_by())
     if as_json:
-        output.print_json({**_shown(made), "key": text})
+        output.print_json({**made.shown(), "key": text})
     else:
         output.say(text)
         output.note("Keep it: it is shown this once.")
@@ -143,12 +151,22 @@ def listed(ctx: typer.Context, tenant: KeyTenant = None, as_json: AsJson = False
     Example: remit key list --tenant acme
     """
     with existing(ctx, db, tenant) as remit:
-        keys = [_shown(key) for key in remit.keys(tenant or PLATFORM)]
+        keys = [key.shown() for key in remit.keys(tenant or PLATFORM)]
     if as_json:
         for key in keys:
             output.print_json(key)
         return
-    names = ["key_id", "name", "roles", "created_at", "expires_at", "last_used_at", "revoked_at"]
+    names = [
+        "key_id",
+        "name",
+        "roles",
+        "tier",
+        "on_behalf_of",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "revoked_at",
+    ]
     output.print_table(names, [[str(key[name] or "") for name in names] for key in keys])
 
 
@@ -168,10 +186,6 @@ def revoke(
     with existing(ctx, db) as remit:
         key = remit.revoke_key(tenant or PLATFORM, key_id, by=by or login(), credential=typed_by())
     if as_json:
-        output.print_json(_shown(key))
+        output.print_json(key.shown())
     else:
         output.say(f"key {key.key_id} of {key.name} is revoked")
-
-
-def _shown(key: ApiKey) -> dict[str, object]:
-    return {name: value for name, value in key.wire().items() if name != "secret_hash"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
@@ -15,24 +15,29 @@ from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
 from remit.core.json_text import NotJson, read_json
 from remit.core.paths import below
-from remit.entrypoints.console.auth import HOME, AnswererVisitor, FormRoute
+from remit.entrypoints.console.auth import HOME, AnswererVisitor, FormRoute, Visitor
+from remit.entrypoints.console.controls import Control, Declared, control_of, declared
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit
+from remit.wiring import Remit
 
 router = APIRouter(route_class=FormRoute)
-Control = Literal["text", "long", "number", "yes_no", "json"]
-LONG_TEXT = 60
+Schema = Mapping[str, Any] | None
+"""That of the arguments of an action type, where it has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class EditedField:
-    """One editable value: its path, how it is edited, what it is now, and what the form says."""
+    """One editable value: its path, its control, what it is now, what the form says, and what there is to choose of."""
 
     path: str
     control: Control
     before: Any
     text: str
+    choices: tuple[str, ...] = ()
+    missing: bool = False
+    """The schema has it, and the intent does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class ValueChange:
     path: str
     before: Any
     after: Any
+    added: bool
     removed: bool
 
 
@@ -53,8 +59,16 @@ Said = Annotated[dict[str, str], Depends(form_fields)]
 
 @router.get("/intents/{action_intent_id}/edit")
 def ask(request: Request, remit: CurrentRemit, visitor: AnswererVisitor, action_intent_id: IntentId) -> Response:
+    found, schema = _found(remit, visitor, action_intent_id)
+    shown = fields(found, {}, schema)
+    return page(request, "edit.html", intent=found.wire(), fields=shown, differences=None, problem=None)
+
+
+def _found(remit: Remit, visitor: Visitor, action_intent_id: str) -> tuple[ActionIntentV1, Schema]:
+    """The intent, and the schema that an edit of it has to fit: that of its type as it is now."""
     found = remit.intent(visitor.tenant_id, action_intent_id)
-    return page(request, "edit.html", intent=found.wire(), fields=fields(found, {}), differences=None, problem=None)
+    spec = remit.bounds(visitor.tenant_id).action_type(found.action_type)
+    return found, spec.parameters if spec else None
 
 
 @router.post("/intents/{action_intent_id}/edit/difference")
@@ -62,8 +76,7 @@ def difference(
     request: Request, remit: CurrentRemit, visitor: AnswererVisitor, action_intent_id: IntentId, said: Said
 ) -> Response:
     """What the form would change; nothing is stored."""
-    found = remit.intent(visitor.tenant_id, action_intent_id)
-    return _shown(request, found, said)
+    return _shown(request, *_found(remit, visitor, action_intent_id), said)
 
 
 @router.post("/intents/{action_intent_id}/edit")
@@ -71,22 +84,29 @@ def edit(
     request: Request, remit: CurrentRemit, visitor: AnswererVisitor, action_intent_id: IntentId, said: Said
 ) -> Response:
     """The edited intent takes the old one's place and waits for a person."""
-    found = remit.intent(visitor.tenant_id, action_intent_id)
+    found, schema = _found(remit, visitor, action_intent_id)
     try:
-        answer = remit.edit(visitor.tenant_id, action_intent_id, by=visitor.name, changes=changes(found, said))
+        changed = changes(found, said, schema)
+        answer = remit.edit(visitor.tenant_id, action_intent_id, by=visitor.name, changes=changed)
     except InvalidInput as error:
-        return _shown(request, found, said, str(error), status=422)
+        return _shown(request, found, schema, said, str(error), status=422)
     return RedirectResponse(f"{HOME}intents/{answer.action_intent_id}", status_code=303)
 
 
 def _shown(
-    request: Request, found: ActionIntentV1, said: Mapping[str, str], problem: str | None = None, status: int = 200
+    request: Request,
+    found: ActionIntentV1,
+    schema: Schema,
+    said: Mapping[str, str],
+    problem: str | None = None,
+    status: int = 200,
 ) -> Response:
-    before = {field.path: field.before for field in fields(found, {})}
+    before = {field.path: field for field in fields(found, {}, schema)}
     differences = []
     try:
         differences = [
-            ValueChange(path, before[path], new, removed=new is None) for path, new in changes(found, said).items()
+            ValueChange(path, before[path].before, new, added=before[path].missing, removed=new is None)
+            for path, new in changes(found, said, schema).items()
         ]
     except InvalidInput as error:
         problem = problem or str(error)
@@ -95,41 +115,48 @@ def _shown(
         "edit.html",
         status=status,
         intent=found.wire(),
-        fields=fields(found, said),
+        fields=fields(found, said, schema),
         differences=differences,
         problem=problem,
     )
 
 
-def fields(intent: ActionIntentV1, said: Mapping[str, str]) -> list[EditedField]:
-    """Every value of the target and the parameters that a path can name."""
-    values = {f"target.{name}": text for name, text in intent.target.wire().items()}
-    values |= {below("parameters", name, in_object=True): item for name, item in intent.parameters.items()}
-    return [EditedField(path, _control(item), item, said.get(path, _text(item))) for path, item in values.items()]
+def fields(intent: ActionIntentV1, said: Mapping[str, str], schema: Schema = None) -> list[EditedField]:
+    """
+    Every value of the target and the parameters that a path can name, and every argument that the schema of its
+    action type has beside them.
+    """
+    target = intent.target.wire() if intent.target else {}
+    found = [_there(f"target.{name}", text, None, said) for name, text in target.items()]
+    known = declared(schema)
+    at = {name: below("parameters", name, in_object=True) for name in (*intent.parameters, *known)}
+    found += [_there(at[name], item, known.get(name), said) for name, item in intent.parameters.items()]
+    return found + [_missing(at[name], known[name], said) for name in known if name not in intent.parameters]
 
 
-def changes(intent: ActionIntentV1, said: Mapping[str, str]) -> dict[str, Any]:
+def _there(path: str, item: Any, as_declared: Declared | None, said: Mapping[str, str]) -> EditedField:
+    control = control_of(item, as_declared)
+    text = json.dumps(item, ensure_ascii=False) if control == "choice" else _text(item)
+    choices = as_declared.choices if as_declared and control == "choice" else ()
+    return EditedField(path, control, item, said.get(path, text), choices)
+
+
+def _missing(path: str, as_declared: Declared, said: Mapping[str, str]) -> EditedField:
+    return EditedField(path, as_declared.control, None, said.get(path, ""), as_declared.choices, missing=True)
+
+
+def changes(intent: ActionIntentV1, said: Mapping[str, str], schema: Schema = None) -> dict[str, Any]:
     """The values that the form says otherwise; `None` for a parameter that is to go. Raises `InvalidInput`."""
     changed: dict[str, Any] = {}
-    for field in fields(intent, {}):
+    for field in fields(intent, {}, schema):
         if f"remove:{field.path}" in said:
             changed[field.path] = None
         elif field.path in said and said[field.path] != field.text:
             new = _parsed(field, said[field.path])
             # Browsers end lines of a text area in their own way; and to Python 1 and true are the same.
-            if canonical(new) != canonical(field.before):
+            if field.missing or canonical(new) != canonical(field.before):
                 changed[field.path] = new
     return changed
-
-
-def _control(item: Any) -> Control:
-    if isinstance(item, bool):
-        return "yes_no"
-    if isinstance(item, int | float):
-        return "number"
-    if isinstance(item, str):
-        return "long" if "\n" in item or len(item) > LONG_TEXT else "text"
-    return "json"
 
 
 def _text(item: Any) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from remit.core.delegation import AgentTier
 from remit.core.errors import InvalidInput
 from remit.core.identity.access import ROLES, TENANT_ROLES
+from remit.core.identity.api_key import DEFAULT_TIER
 from remit.entrypoints.console.auth import HOME, FormRoute, KeyManagerVisitor, Visitor
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import KeyId
@@ -32,13 +34,16 @@ def create(
     visitor: KeyManagerVisitor,
     name: Annotated[str, Form(max_length=128)],
     role: Annotated[list[str] | None, Form()] = None,
+    on_behalf_of: Annotated[str, Form(max_length=128)] = "",
+    tier: Annotated[str, Form(max_length=20)] = DEFAULT_TIER,
 ) -> Response:
     """The new key's text is on the page that answers, and nowhere else ever again."""
     try:
-        asked = {"name": name.strip(), "roles": role or []}
+        asked = {"name": name.strip(), "roles": role or [], "on_behalf_of": on_behalf_of.strip() or None, "tier": tier}
         _, text = remit.create_key(visitor.tenant_id, asked, by=visitor.name, credential=visitor.credential)
     except InvalidInput as error:
-        return _page(request, remit, visitor, status=422, problem=str(error), name=name, ticked=role or [])
+        said: dict[str, Any] = {"name": name, "ticked": role or [], "on_behalf_of": on_behalf_of, "tier": tier}
+        return _page(request, remit, visitor, status=422, problem=str(error), **said)
     return _page(request, remit, visitor, text=text)
 
 
@@ -58,8 +63,11 @@ def _page(
     problem: str | None = None,
     name: str = "",
     ticked: Sequence[str] = (),
+    on_behalf_of: str = "",
+    tier: str = DEFAULT_TIER,
 ) -> Response:
-    listed: list[dict[str, Any]] = [key.wire() for key in remit.keys(visitor.tenant_id)]
+    listed: list[dict[str, Any]] = [key.shown() for key in remit.keys(visitor.tenant_id)]
     listed.sort(key=lambda key: (key["revoked_at"] is not None, key["name"]))
-    asked = {"name": name, "ticked": ticked, "problem": problem}
+    asked = {"name": name, "ticked": ticked, "on_behalf_of": on_behalf_of, "tier": tier, "problem": problem}
+    asked["tiers"] = get_args(AgentTier)
     return page(request, "keys.html", status=status, keys=listed, text=text, roles=TENANT_ROLES, does=DOES, **asked)

@@ -39,6 +39,7 @@ CHECKS: dict[str, str] = {
     "stop_switch": "Not stopped",
     "not_edited": "Not edited by a person",
     "allowlist": "On the allowlist",
+    "scopes": "The scopes it takes",
     "mode": "The autonomy mode",
     "policy": "The policy",
     "budget": "Room in the budget",
@@ -81,6 +82,11 @@ def moment(at: str | datetime) -> dict[str, str]:
 
 def percent(share: float | None) -> str:
     return "not given" if share is None else f"{share:.0%}"
+
+
+def threshold(share: float | str) -> str:
+    """The confidence that an action type asks for."""
+    return share if isinstance(share, str) else percent(share)
 
 
 def stopped_part(stops: Sequence[Stop], accounts: Collection[str], action_types: Collection[str]) -> str:

@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from remit.core import rendering
+from remit.core.gate.amount import in_money
 from remit.core.gate.autonomy import Stop, StopScope, stops_all
 from remit.core.values import instant
 from remit.entrypoints.console import cards, labels, values
@@ -39,13 +40,13 @@ def _environment() -> jinja2.Environment:
         # Whatever a template prints shows all of itself, without the template's having to think of it.
         finalize=values.text,
     )
-    for name in ("reason", "action", "source", "percent", "exact"):
+    for name in ("reason", "action", "source", "percent", "threshold", "exact"):
         environment.filters[name] = getattr(labels, name)
     for name in ("shown", "rows", "typed", "code", "dom_id"):
         environment.filters[name] = getattr(values, name)
     for name in ("quoted", "name", "target", "is_plain"):
         environment.filters[name] = getattr(rendering, name)
-    environment.filters["moment"] = _time
+    environment.filters["moment"], environment.filters["money"] = _time, in_money
     environment.filters["scope"] = lambda scope: str(StopScope.model_validate(scope))
     environment.globals.update(labels=labels, asset=asset, MOST_ROWS=values.MOST_ROWS, MOST_REASONS=5, MOST_GROUPS=8)
     environment.filters.update(standing=cards.standing, voted=cards.voted)

@@ -81,22 +81,18 @@ def create_key(remit: CurrentRemit, caller: Caller, body: NewKey) -> Any:
     """Make a key for the caller's own tenant. `key` is shown in this answer and never again."""
     caller.require("manage_keys")
     made, text = remit.create_key(caller.tenant_id, body.model_dump(), by=caller.name, credential=caller.credential)
-    return {**_shown(made), "key": text}
+    return {**made.shown(), "key": text}
 
 
 @router.get("/v1/keys", responses=responds_with(KeysAnswer))
 def keys(remit: CurrentRemit, caller: Caller) -> Any:
     """The tenant's keys, without their secrets."""
     caller.require("manage_keys")
-    return {"items": [_shown(key) for key in remit.keys(caller.tenant_id)]}
+    return {"items": [key.shown() for key in remit.keys(caller.tenant_id)]}
 
 
 @router.post("/v1/keys/{key_id}/revoke", responses=responds_with(KeyAnswer))
 def revoke_key(remit: CurrentRemit, caller: Caller, key_id: KeyId) -> Any:
     """From now on this key lets nobody in."""
     caller.require("manage_keys")
-    return _shown(remit.revoke_key(caller.tenant_id, key_id, by=caller.name, credential=caller.credential))
-
-
-def _shown(key: Any) -> dict[str, Any]:
-    return {name: value for name, value in key.wire().items() if name != "secret_hash"}
+    return remit.revoke_key(caller.tenant_id, key_id, by=caller.name, credential=caller.credential).shown()

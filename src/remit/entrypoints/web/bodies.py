@@ -14,9 +14,11 @@ from remit.core.values import ActionTypeName, Digest, Identifier
 MOST_INTENTS = 500
 
 _PROPOSAL: dict[str, Any] = Proposal.model_json_schema(ref_template="#/components/schemas/{model}")
-_TARGET = _PROPOSAL.pop("$defs")["ProposedTarget"]
-_TARGET["title"] = "Target"
-_PROPOSAL["properties"]["target"] = _TARGET
+_PARTS = _PROPOSAL.pop("$defs")
+_TARGET, _HOP = _PARTS["ProposedTarget"], _PARTS["ProposedHop"]
+_TARGET["title"], _HOP["title"] = "Target", "Hop"
+_PROPOSAL["properties"]["delegation"]["anyOf"][0]["items"] = _HOP
+_PROPOSAL["properties"]["target"] = {"anyOf": [_TARGET, {"type": "null"}], "default": None}
 _PROPOSAL["required"] = [name for name in _PROPOSAL["required"] if name != "tenant_id"]
 _PROPOSAL["title"] = "Proposal"
 PROPOSAL_EXAMPLE = {

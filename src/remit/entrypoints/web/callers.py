@@ -121,14 +121,19 @@ ExporterCaller = Annotated[Principal, permitted("export")]
 VerifierCaller = Annotated[Principal, permitted("verify")]
 
 
+_MAY_BE_NULL = frozenset({"on_behalf_of", "agent_tier"})
+
+
 def require_own_tenant(caller: Principal, body: dict[str, Any]) -> dict[str, Any]:
     """
-    The body with the caller's tenant and name filled in.
+    The body with what the caller's credential says filled in: tenant, name, tier, and on whose behalf.
 
     Raises `Forbidden` if it names another tenant or an account that is not the caller's, or speaks as somebody else.
     """
     caller.require_account(body.get("account_id"))
-    for field, own in (("tenant_id", caller.tenant_id), ("proposed_by", caller.name)):
-        if body.get(field, own) != own:
+    said = caller.of_intents()
+    for field, own in said.items():
+        sent = body.get(field, own)
+        if sent != own and not (sent is None and field in _MAY_BE_NULL):
             raise Forbidden(f"{field} comes from the credential, which says {own!r}; leave it out")
-    return {**body, "tenant_id": caller.tenant_id, "proposed_by": caller.name}
+    return {**body, **{field: own for field, own in said.items() if own is not None}}

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from remit.core.errors import Forbidden, Unauthenticated
 from remit.core.identity.access import TENANT_ROLES
 from remit.core.identity.credential import Credential
-from remit.core.identity.principal import Principal
+from remit.core.identity.principal import NOBODY, Principal
 from remit.core.values import Identifier, check_text
 
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
@@ -31,6 +31,8 @@ class ClaimNames(Protocol):
     def name_claim(self) -> str: ...
     @property
     def accounts_claim(self) -> str | None: ...
+    @property
+    def on_behalf_of_claim(self) -> str | None: ...
 
 
 def principal_of_claims(claims: Mapping[str, Any], names: ClaimNames) -> Principal:
@@ -45,7 +47,15 @@ def principal_of_claims(claims: Mapping[str, Any], names: ClaimNames) -> Princip
         )
     # A token without that claim is for no account.
     accounts = frozenset(_words(claims, names.accounts_claim)) if names.accounts_claim else None
-    return Principal(name, tenant_id, roles, Credential("oidc", _subject(claims)), accounts)
+    credential, acts_for = Credential("oidc", _subject(claims)), _on_behalf_of(claims, names.on_behalf_of_claim)
+    return Principal(name, tenant_id, roles, credential, accounts, on_behalf_of=acts_for)
+
+
+def _on_behalf_of(claims: Mapping[str, Any], claim: str | None) -> str | None:
+    """The principal that a token is bound to; a token without that claim is for nobody's sake."""
+    if claim is None:
+        return None
+    return NOBODY if _claim(claims, claim) is None else _identifier(claims, claim, "on_behalf_of")
 
 
 def _subject(claims: Mapping[str, Any]) -> str | None:

@@ -16,7 +16,7 @@ class OidcSettings:
 
     With a `client_id`, people sign in at the console through the issuer; the console is that client of it, with
     a `client_secret` or, as a public client, without. With an `accounts_claim`, a token is for the accounts that this
-    claim lists.
+    claim lists; with an `on_behalf_of_claim`, it is bound to the principal that this claim names, or to none.
     """
 
     issuer: str
@@ -25,6 +25,7 @@ class OidcSettings:
     roles_claim: str = "roles"
     name_claim: str = "sub"
     accounts_claim: str | None = None
+    on_behalf_of_claim: str | None = None
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
     scope: str = "openid profile"
@@ -70,7 +71,7 @@ def settings_from(environ: Mapping[str, str]) -> HttpSettings:
     `REMIT_SIGN_INS_PER_MINUTE` (0 for no limit),
     `REMIT_METRICS_OPEN` and `REMIT_CONSOLE` (true or false), and for OIDC `REMIT_OIDC_ISSUER`,
     `REMIT_OIDC_AUDIENCE` and, where they differ, `REMIT_OIDC_TENANT_CLAIM`, `…_ROLES_CLAIM`, `…_NAME_CLAIM`,
-    `…_ACCOUNTS_CLAIM`,
+    `…_ACCOUNTS_CLAIM`, `…_ON_BEHALF_OF_CLAIM`,
     for the console `REMIT_OIDC_CLIENT_ID`, `…_CLIENT_SECRET` and `…_SCOPE`.
 
     Raises `InvalidInput` naming the variable.
@@ -114,6 +115,7 @@ def _oidc(environ: Mapping[str, str]) -> OidcSettings | None:
     if not issuer or not audience:
         missing = "REMIT_OIDC_AUDIENCE" if issuer else "REMIT_OIDC_ISSUER"
         raise InvalidInput(missing, "is missing", "an issuer is trusted for one audience; set both")
-    names = ("tenant_claim", "roles_claim", "name_claim", "accounts_claim", "client_id", "client_secret", "scope")
+    claims = ("tenant_claim", "roles_claim", "name_claim", "accounts_claim", "on_behalf_of_claim")
+    names = (*claims, "client_id", "client_secret", "scope")
     given = {name: environ.get(f"REMIT_OIDC_{name.upper()}") for name in names}
     return OidcSettings(issuer=issuer, audience=audience, **{name: text for name, text in given.items() if text})

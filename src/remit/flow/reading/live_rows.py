@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from remit.core.errors import RemitError
 from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds import nothing_set
-from remit.core.gate.policy import PLATFORM_POLICIES, policy_version
+from remit.core.gate.policy import PLATFORM_POLICIES, platform_set_of
 from remit.core.identity.api_key import key_data
 from remit.core.identity.credential import PROCESS
 from remit.core.ledger.config_history import ConfigHistory
@@ -198,7 +198,7 @@ class LiveRows:
     def _compare_policies(self) -> None:
         for kept in self._store.scan(POLICY_VERSION, self._tenant_id):
             # Of the rules of another release, only its own hash can say whether they are what they were.
-            if kept.platform == PLATFORM_POLICIES and kept.version != policy_version(kept.sources):
+            if kept.platform == PLATFORM_POLICIES and platform_set_of(kept.version, kept.sources) is None:
                 self._broken(f"policies {kept.version}", "what is kept under this hash has another one")
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from remit.core.errors import NotFound
 from remit.core.execution.approval import is_auto_executed
-from remit.core.execution.obstacle import Obstacle
 from remit.core.execution.publication import UNFINISHED
+from remit.core.gate.amount import amount_of
 from remit.core.gate.autonomy import Stop
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.policy import PLATFORM_POLICIES, find_clause
@@ -20,7 +20,7 @@ from remit.core.lifecycle import WAITING, Case
 from remit.core.records import POLICY_VERSION, STOPS, THE_ONE, Key, case_key, chain_key
 from remit.core.values import PLATFORM
 from remit.flow.breakers import paused_tools
-from remit.flow.context import Context, bounds_key, bounds_of, one
+from remit.flow.context import Context, bounds_key, bounds_of, one, pinned_type_key
 from remit.flow.obstacles import obstacle_now, stops_keys, tool_keys
 from remit.flow.reading.pages import page_size
 from remit.flow.reading.usage import account_usage
@@ -35,7 +35,7 @@ def status(context: Context, tenant_id: str, action_intent_id: str, now: datetim
     return {
         **_line(case),
         **_voting(case, history, bounds),
-        "obstacle": _obstacle(context, case, intent, now),
+        **_as_it_stands(context, case, intent, now),
         "paused_tool": _paused_tool(context, case),
         "approval_id": case.approval_id,
         "auto_executed": is_auto_executed(case.approval_source) if case.approval_source else None,
@@ -65,13 +65,19 @@ def _line(case: Case) -> dict[str, Any]:
     return {name: shown[name] for name in f"{names} {times}".split()}
 
 
-def _obstacle(context: Context, case: Case, intent: ActionIntentV1 | None, now: datetime) -> dict[str, Any] | None:
-    """What stands in the way of a waiting intent; of one that was answered nobody asks."""
-    if intent is None or case.status not in WAITING:
-        return None
+def _as_it_stands(context: Context, case: Case, intent: ActionIntentV1 | None, now: datetime) -> dict[str, Any]:
+    """Its amounts, and what stands in the way of a waiting intent; of one that was answered nobody asks."""
+    if intent is None:
+        return {"obstacle": None, "amounts": {}}
     keys: list[Key[Any]] = [bounds_key(case.tenant_id), *stops_keys(case.tenant_id), *tool_keys(intent)]
-    found = obstacle_now(context, context.store.read(keys), intent, now)
-    return found.wire() if found else None
+    return _seen_of(context, context.store.read(keys), intent, now, waits=case.status in WAITING)
+
+
+def _amounts(seen: Snapshot, intent: ActionIntentV1) -> dict[str, Any]:
+    """The amounts that the version of its type declares which the intent pinned."""
+    pinned = seen.get(pinned_type_key(intent)) if intent.registry_version is not None else None
+    declared = pinned.spec.amounts if pinned else {}
+    return {name: amount_of(spec, intent.parameters).wire() for name, spec in declared.items()}
 
 
 def _paused_tool(context: Context, case: Case) -> dict[str, Any] | None:
@@ -104,16 +110,23 @@ def why(context: Context, tenant_id: str, action_intent_id: str, now: datetime) 
     return {
         **_line(case),
         **_voting(case, history, bounds),
-        "obstacle": _obstacle(context, case, intent, now),
+        **_as_it_stands(context, case, intent, now),
         "paused_tool": _paused_tool(context, case),
         "why_proposed": intent.why if intent else None,
         "proposed_by": intent.proposed_by if intent else None,
+        **_whose(intent),
         "edited_by": case.edited_by,
         "decision": decision.wire() if decision else None,
         "clause": _clause(context, tenant_id, decision.policy_version, decision.policy_clause) if decision else None,
         "approval": approval.wire() if approval else None,
         "rejection": history.rejection,
     }
+
+
+def _whose(intent: ActionIntentV1 | None) -> dict[str, Any]:
+    """On whose behalf, through whom, and what for."""
+    shown = intent.wire() if intent else {}
+    return {name: shown.get(name) for name in ("on_behalf_of", "delegation", "agent_tier")}
 
 
 def _clause(context: Context, tenant_id: str, version: str, clause_id: str | None) -> dict[str, Any] | None:
@@ -150,10 +163,10 @@ def queue(
     seen = context.store.read(keys)
     bounds = bounds_of(seen, tenant_id)
     left = {name: account_usage(context, bounds, name, now) for name in {case.account_id for case in cases}}
-    obstacles, paused = _obstacles(context, tenant_id, seen, cases, now), paused_tools(context, tenant_id, cases)
+    standing, paused = _standing(context, tenant_id, seen, cases, now), paused_tools(context, tenant_id, cases)
     items = [
         {
-            **_queued(case, seen, bounds, left[case.account_id], obstacles.get(case.action_intent_id)),
+            **_queued(case, seen, bounds, left[case.account_id], standing[case.action_intent_id]),
             "paused_tool": paused.get(case.action_type),
         }
         for case in cases
@@ -161,20 +174,27 @@ def queue(
     return items, following
 
 
-def _obstacles(
+def _standing(
     context: Context, tenant_id: str, seen: Snapshot, cases: Sequence[Case], now: datetime
-) -> dict[str, Obstacle]:
-    """By the id of the intent; of those in whose way nothing stands there is none."""
+) -> dict[str, dict[str, Any]]:
+    """What stands in the way of each, and its amounts, by the id of the intent."""
     histories = [seen.get(chain_key(tenant_id, case.action_intent_id)) for case in cases]
     intents = [history.intent for history in histories if history is not None and history.intent is not None]
     tools = dict.fromkeys(key for intent in intents for key in tool_keys(intent))
     shown = context.store.read([bounds_key(tenant_id), *stops_keys(tenant_id), *tools])
-    found = {intent.action_intent_id: obstacle_now(context, shown, intent, now) for intent in intents}
-    return {name: obstacle for name, obstacle in found.items() if obstacle is not None}
+    nothing: dict[str, dict[str, Any]] = {case.action_intent_id: {"obstacle": None, "amounts": {}} for case in cases}
+    return nothing | {intent.action_intent_id: _seen_of(context, shown, intent, now) for intent in intents}
+
+
+def _seen_of(
+    context: Context, seen: Snapshot, intent: ActionIntentV1, now: datetime, *, waits: bool = True
+) -> dict[str, Any]:
+    found = obstacle_now(context, seen, intent, now) if waits else None
+    return {"obstacle": found.wire() if found else None, "amounts": _amounts(seen, intent)}
 
 
 def _queued(
-    case: Case, seen: Snapshot, bounds: BoundsInForce, left: dict[str, Any], obstacle: Obstacle | None
+    case: Case, seen: Snapshot, bounds: BoundsInForce, left: dict[str, Any], standing: dict[str, Any]
 ) -> dict[str, Any]:
     history = seen.get(chain_key(case.tenant_id, case.action_intent_id))
     intent, decision = (history.intent, history.decision) if history else (None, None)
@@ -188,9 +208,10 @@ def _queued(
         "confidence_score": shown.get("confidence_score"),
         "why": shown.get("why"),
         "proposed_by": shown.get("proposed_by"),
+        **_whose(intent),
         "edited_by": case.edited_by,
         "registry_version": shown.get("registry_version"),
-        "obstacle": obstacle.wire() if obstacle else None,
+        **standing,
         "budget": left,
     }
 

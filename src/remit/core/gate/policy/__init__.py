@@ -10,28 +10,41 @@ a process.
 
 from remit.core.gate.policy.compile import clauses_of, compile_policies, find_clause, load_policies
 from remit.core.gate.policy.evaluate import POLICY_ERROR, WITHIN_BOUNDS, PolicySet
-from remit.core.gate.policy.platform import PLATFORM_POLICIES, POLICY_NAME, SCHEMA, policy_version
+from remit.core.gate.policy.platform import (
+    PLATFORM_POLICIES,
+    PLATFORM_SET,
+    POLICY_NAME,
+    SCHEMA,
+    platform_set_of,
+    policy_version,
+)
 from remit.core.gate.policy.question import PolicyQuestion, PolicyVerdict, ten_thousandths
+from remit.core.gate.policy.reads import Reads
+from remit.core.gate.policy.shipped import PlatformSet
 from remit.core.gate.policy.source import Clause, PolicyDecision, PolicySource
 from remit.core.gate.policy.text_limits import check_texts
 
 __all__ = [
     "PLATFORM_POLICIES",
+    "PLATFORM_SET",
     "POLICY_ERROR",
     "POLICY_NAME",
     "SCHEMA",
     "WITHIN_BOUNDS",
     "Clause",
+    "PlatformSet",
     "PolicyDecision",
     "PolicyQuestion",
     "PolicySet",
     "PolicySource",
     "PolicyVerdict",
+    "Reads",
     "check_texts",
     "clauses_of",
     "compile_policies",
     "find_clause",
     "load_policies",
+    "platform_set_of",
     "policy_version",
     "ten_thousandths",
 ]

@@ -20,8 +20,9 @@ from cedarpy import pst
 from remit.core.errors import InvalidInput
 from remit.core.gate.policy.evaluate import KnownAnswers, PolicySet, Rule
 from remit.core.gate.policy.parameters import parse_paths
-from remit.core.gate.policy.platform import PLATFORM_POLICIES, SCHEMA, policy_version
+from remit.core.gate.policy.platform import PLATFORM_SET, SCHEMA, policy_version
 from remit.core.gate.policy.reads import reads_of, together
+from remit.core.gate.policy.shipped import PlatformSet
 from remit.core.gate.policy.source import Clause, PolicySource
 from remit.core.gate.policy.text_limits import check_text_of, check_texts, tokens
 
@@ -35,15 +36,15 @@ T = TypeVar("T")
 
 
 @lru_cache(maxsize=256)
-def compile_policies(sources: tuple[PolicySource, ...]) -> PolicySet:
+def compile_policies(sources: tuple[PolicySource, ...], platform: PlatformSet = PLATFORM_SET) -> PolicySet:
     """
-    The platform's set with a tenant's beside it.
+    The platform's set, or one of an earlier release, with a tenant's beside it.
 
     Raises `ValueError` naming the file and the rule: text beyond the limits, that does not parse or does
     not fit the schema, a `permit`, a template, an id used twice, an unknown effect, a path that is none.
     """
     check_texts(sources)
-    own = _rules("platform", PLATFORM_POLICIES, platform=True)
+    own = _rules("platform", platform.policies, platform=True)
     tenants = [rule for source in sources for rule in _rules(source.name, source.text, platform=False)]
     _check_together(own, tenants)
     ordered = [*own, *sorted(tenants, key=lambda rule: rule.clause_id)]
@@ -60,10 +61,10 @@ def compile_policies(sources: tuple[PolicySource, ...]) -> PolicySet:
 
 
 @lru_cache(maxsize=256)
-def load_policies(sources: tuple[PolicySource, ...]) -> PolicySet | str:
+def load_policies(sources: tuple[PolicySource, ...], platform: PlatformSet = PLATFORM_SET) -> PolicySet | str:
     """The same for what is stored: the set, or why it cannot be used. Never raises."""
     try:
-        return compile_policies(sources)
+        return compile_policies(sources, platform)
     except ValueError as error:
         return str(error)
 

@@ -19,7 +19,7 @@ import orjson
 from cedarpy import pst
 
 from remit.core.gate.policy.parameters import Tags, read_all, read_named
-from remit.core.gate.policy.question import PolicyQuestion, PolicyVerdict
+from remit.core.gate.policy.question import Asked, PolicyQuestion, PolicyVerdict
 from remit.core.gate.policy.reads import Reads
 from remit.core.gate.policy.source import Clause, PolicyDecision
 from remit.core.paths import Path
@@ -30,7 +30,6 @@ MOST_ANSWERS = 2000
 """How many questions a policy set remembers the answers to."""
 MOST_NAMED = 20
 """How many clauses, and how many errors, an answer names."""
-Asked = tuple[str | int, ...]
 _MOST_ERROR = 300
 _NO_ENTITIES = cedarpy.Entities.from_json_str("[]")
 
@@ -125,7 +124,7 @@ class PolicySet:
         The same question has the same answer, so answers are kept under everything that a rule looks at.
         """
         read = self.read(question.parameters) if read is None else read
-        asked = (*question.without_parameters(target=self.reads.target), read.key)
+        asked = (*question.without_parameters(self.reads), read.key)
         answer = self.answers.get(asked)
         if answer is None:
             answer = self._evaluate(question, read)

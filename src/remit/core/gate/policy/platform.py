@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from remit.core.canonical import digest_of
+from remit.core.gate.policy.shipped import EARLIER_SETS, PlatformSet
 from remit.core.gate.policy.source import PolicySource
 
 POLICY_NAME = "AutoApprovalPolicyV1"
@@ -26,10 +27,15 @@ action "auto_execute" appliesTo {
     action_type: String,
     mode: String,            // AUTO_EXECUTE, APPROVAL_REQUIRED, PROPOSE_ONLY, DISABLED
     risk: String,            // the effective risk: MINIMAL, LOW, MEDIUM, HIGH
-    confidence: Long,        // ten-thousandths, rounded down
+    confidence: Long,        // ten-thousandths, rounded down; 0 where the agent said none
+    confidence_said: Bool,
     min_confidence: Long,    // ten-thousandths, rounded up
-    target_type: String,
+    target_type: String,     // "" where there is no target; so is the next
     target_id: String,
+    on_behalf_of: String,    // the principal; "" where none is named
+    scopes: Set<String>,     // the principal's, narrowed by every hop of the delegation
+    delegation: Set<String>, // the agents through which it came
+    agent_tier: String,      // interactive, subagent, background or api, of the proposer's credential; or ""
     date: String,            // 2026-11-23, in the account's time zone; so are the next two
     weekday: String,         // MON TUE WED THU FRI SAT SUN
     hour: Long,              // 0 to 23
@@ -71,12 +77,21 @@ forbid (principal, action, resource) when { context.confidence < context.min_con
 """
 
 
+PLATFORM_SET = PlatformSet(SCHEMA, PLATFORM_POLICIES)
+
+
 def policy_version(sources: Sequence[PolicySource]) -> str:
     """The name and the content hash of the platform's set with these beside it."""
-    return _version(tuple(sources))
+    return _version(PLATFORM_SET, tuple(sources))
+
+
+def platform_set_of(version: str, sources: Sequence[PolicySource]) -> PlatformSet | None:
+    """The platform's set, of any that was ever shipped, that has this version with these beside it."""
+    beside = tuple(sources)
+    return next((each for each in (PLATFORM_SET, *EARLIER_SETS) if _version(each, beside) == version), None)
 
 
 @lru_cache(maxsize=256)
-def _version(sources: tuple[PolicySource, ...]) -> str:
-    content = [SCHEMA, PLATFORM_POLICIES, [[source.name, source.text] for source in sources]]
+def _version(platform: PlatformSet, sources: tuple[PolicySource, ...]) -> str:
+    content = [platform.schema, platform.policies, [[source.name, source.text] for source in sources]]
     return f"{POLICY_NAME}@{digest_of(content)}"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from remit.core.gate.autonomy import AutonomyMode
+from remit.core.gate.policy.reads import Reads
 from remit.core.gate.policy.source import PolicyDecision
 from remit.core.values import RiskLevel
+
+Asked = tuple[Hashable, ...]
+"""What an answer is known by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,20 @@ class PolicyQuestion:
     local_weekday: str
     local_hour: int
     parameters: dict[str, Any]
+    confidence_said: bool = True
+    on_behalf_of: str = ""
+    scopes: tuple[str, ...] = ()
+    delegation: tuple[str, ...] = ()
+    agent_tier: str = ""
 
-    def without_parameters(self, *, target: bool) -> tuple[str | int, ...]:
-        """Everything a rule may look at but the parameters, and the target only if asked for."""
-        who = (self.account_id, self.proposed_by, self.action_type, self.mode, self.risk)
-        what = (self.target_type, self.target_id) if target else ()
-        return (*who, self.confidence, self.min_confidence, self.local_date, self.local_weekday, self.local_hour, *what)
+    def without_parameters(self, reads: Reads) -> Asked:
+        """Everything a rule may look at but the parameters; target and principal only if one reads them."""
+        who = (self.account_id, self.proposed_by, self.agent_tier, self.action_type, self.mode, self.risk)
+        how = (self.confidence, self.confidence_said, self.min_confidence)
+        when = (self.local_date, self.local_weekday, self.local_hour)
+        what = (self.target_type, self.target_id) if reads.target else ()
+        whose = (self.on_behalf_of, self.scopes, self.delegation) if reads.principal else ()
+        return (*who, *how, *when, what, whose)
 
     def request(self) -> dict[str, Any]:
         """The question as Cedar takes it."""
@@ -48,9 +61,14 @@ class PolicyQuestion:
                 "mode": self.mode,
                 "risk": self.risk,
                 "confidence": self.confidence,
+                "confidence_said": self.confidence_said,
                 "min_confidence": self.min_confidence,
                 "target_type": self.target_type,
                 "target_id": self.target_id,
+                "on_behalf_of": self.on_behalf_of,
+                "scopes": list(self.scopes),
+                "delegation": list(self.delegation),
+                "agent_tier": self.agent_tier,
                 "date": self.local_date,
                 "weekday": self.local_weekday,
                 "hour": self.local_hour,

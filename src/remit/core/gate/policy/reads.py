@@ -9,6 +9,7 @@ from typing import Any
 from cedarpy import pst
 
 _TARGET = ("target_type", "target_id")
+_PRINCIPAL = ("on_behalf_of", "scopes", "delegation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Reads:
     paths: frozenset[str] = frozenset()
     computed: bool = False
     target: bool = False
+    principal: bool = False
+    """On whose behalf, by which scopes, and through whom."""
     wildcards: int = 0
     """How many characters the patterns of `like` have that can match in more than one way."""
 
@@ -42,6 +45,7 @@ def together(reads: Iterable[Reads]) -> Reads:
         paths=frozenset().union(*(each.paths for each in found)),
         computed=any(each.computed for each in found),
         target=any(each.target for each in found),
+        principal=any(each.principal for each in found),
         wildcards=sum(each.wildcards for each in found),
     )
 
@@ -54,11 +58,13 @@ def _reads(node: Any, alone: bool) -> Reads:
             return Reads(computed=True)
         case pst.GetAttr(base=pst.Var(name="context"), attr=name) if name in _TARGET:
             return Reads(target=True)
+        case pst.GetAttr(base=pst.Var(name="context"), attr=name) if name in _PRINCIPAL:
+            return Reads(principal=True)
         case pst.Like(pattern=pattern):
             return Reads(wildcards=len(pattern))
         case pst.Var(name="context") if alone:
             # Used whole, as in `context == {…}`.
-            return Reads(target=True)
+            return Reads(target=True, principal=True)
     return Reads()
 
 

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from remit.core.delegation import scopes_seen
 from remit.core.execution.outcome import tool_hash
 from remit.core.execution.votes import may_not_approve
 from remit.core.gate.autonomy import ResolvedMode, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import DEFAULT_ZONE
-from remit.core.gate.policy import PolicyQuestion, PolicyVerdict, policy_version
+from remit.core.gate.policy import PolicyQuestion, PolicyVerdict, platform_set_of
 from remit.core.gate.policy_input import LocalTime, question_of
 from remit.core.identity.person import is_among
 from remit.core.intent import ActionIntentV1
@@ -64,10 +65,11 @@ class InForceChecks:
                     self._broken(f"it was decided AUTO_EXECUTED and its check {name!r} did not pass")
         if state is None:
             return
-        if data["policy_version"] != policy_version(state.bounds.policies):
+        if platform_set_of(data["policy_version"], state.bounds.policies) is None:
             self._broken(f"its policy_version is not that of bounds {state.config_sequence}")
         if "allowlist" in checks:
             self._compare(checks["allowlist"], _list_facts(intent, state))
+        self._check_scopes(intent, state, checks.get("scopes"), data["result"])
         if "mode" in checks:
             self._compare(checks["mode"], _mode_facts(intent, state))
         if "policy" in checks:
@@ -90,15 +92,25 @@ class InForceChecks:
         if stop is not None and (not also or stop.level in also):
             self._broken(f"{what}, and {stop.stopped_by} had stopped {stop.scope} ({stop.level})")
 
+    def _check_scopes(self, intent: ActionIntentV1, state: BoundsInForce, check: Data | None, result: str) -> None:
+        spec = state.action_type(intent.action_type)
+        required = spec.required_scopes if spec else []
+        if check is not None:
+            seen = scopes_seen(required, state.scopes_of(intent))
+            self._compare(check, {"passed": not seen.missing, "on_behalf_of": intent.on_behalf_of, **seen.wire()})
+        if required and result == "AUTO_EXECUTED" and (check is None or check["passed"] is not True):
+            self._broken(f"it was decided AUTO_EXECUTED and has not the scopes {', '.join(required)}")
+
     def _check_policy(
         self, intent: ActionIntentV1, state: BoundsInForce, data: Data, check: Data, at: datetime
     ) -> None:
         local = LocalTime.parse(check["saw"]["local_time"])
         if not _near(local, at):
             self._broken(f"its policy saw the local time {local}, at {at.isoformat()}")
-        question = question_of(intent, state.type_in_force(intent.action_type), _mode(intent, state).mode, local)
+        known, scopes = state.type_in_force(intent.action_type), state.scopes_of(intent)
+        question = question_of(intent, known, _mode(intent, state).mode, local, scopes)
         self._compare(check, _question_facts(intent, state, question))
-        policies = state.policies()
+        policies = state.policies(platform_set_of(data["policy_version"], state.bounds.policies))
         # Cedar may say more in another release of it; what does not load here cannot be asked again.
         if not isinstance(policies, str):
             verdict = policies.evaluate(question)
@@ -243,8 +255,9 @@ def _is_blocked(intent: ActionIntentV1, state: BoundsInForce, at: datetime) -> b
     if isinstance(policies, str):
         return False
     known, mode = state.type_in_force(intent.action_type), _mode(intent, state).mode
+    scopes = state.scopes_of(intent)
     return all(
-        policies.evaluate(question_of(intent, known, mode, local)).policy_decision == "BLOCK"
+        policies.evaluate(question_of(intent, known, mode, local, scopes)).policy_decision == "BLOCK"
         for local in _hours_around(at, state.budget_zones(intent.account_id, at)[0])
     )
 

@@ -41,7 +41,7 @@ COMPARED: Mapping[str, Sequence[str]] = {
     "policy_versions": ("version", "platform", "sources"),
     "api_keys": (
         *("key_id", "tenant_id", "name", "roles", "secret_hash", "created_by", "created_at", "expires_at"),
-        *("revoked_by", "revoked_at", "created_through"),
+        *("revoked_by", "revoked_at", "created_through", "on_behalf_of", "tier"),
     ),
     "subscriptions": (
         *("subscription_id", "tenant_id", "channel", "url", "signing_secret", "recipients", "notices", "accounts"),

@@ -1,0 +1,156 @@
+"""
+Amounts that an action type declares: where among its arguments a sum of something stands, and of what.
+
+An amount is an exact decimal above 0 with at most four places, as a JSON number or a text. It is counted in whole
+ten-thousandths, so that sums are exact; nothing is rounded, guessed or converted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from remit.core.errors import InvalidInput
+from remit.core.intent import LARGEST_INTEGER
+from remit.core.paths import find, parse_path
+from remit.core.values import Request
+
+PARAMETERS = "parameters"
+PLACES = 4
+MOST_AMOUNTS = 10
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,20})?")
+_UNIT = re.compile(r"[A-Za-z][A-Za-z0-9_./%-]{0,19}")
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith((f"{PARAMETERS}.", f"{PARAMETERS}["))
+
+
+def _checked_path(text: str) -> str:
+    if not _is_path(text):
+        raise ValueError(f"is not the path of an argument, such as {PARAMETERS}.amount")
+    try:
+        parse_path(text)
+    except InvalidInput as error:
+        raise ValueError(f"{error.problem}; {error.way_out}") from None
+    return text
+
+
+def _checked_unit(text: str) -> str:
+    if _is_path(text):
+        return _checked_path(text)
+    if not _UNIT.fullmatch(text):
+        raise ValueError(f"is neither a unit, such as EUR, nor the path of one, such as {PARAMETERS}.currency")
+    return text
+
+
+AmountName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+
+class AmountSpec(Request):
+    """One amount: the path of its value, and its unit or the path of that."""
+
+    value: Annotated[str, AfterValidator(_checked_path)]
+    unit: Annotated[str, AfterValidator(_checked_unit)]
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """So many ten-thousandths of a unit."""
+
+    ten_thousandths: int
+    unit: str
+
+    @property
+    def value(self) -> str:
+        """As decimal text, without exponent or trailing zeros."""
+        return decimal_text(self.ten_thousandths)
+
+    def wire(self) -> dict[str, Any]:
+        return {"value": self.value, "unit": self.unit, "problem": None}
+
+
+@dataclass(frozen=True, slots=True)
+class AmountUnknown:
+    """The arguments do not say how much it is; `problem` names the path and what is wrong there."""
+
+    problem: str
+
+    def wire(self) -> dict[str, Any]:
+        return {"value": None, "unit": None, "problem": self.problem}
+
+
+def amount_of(spec: AmountSpec, parameters: Mapping[str, Any]) -> Amount | AmountUnknown:
+    """The amount that these arguments say."""
+    try:
+        value = parse_amount(_found(spec.value, parameters), spec.value)
+        unit = _unit(_found(spec.unit, parameters), spec.unit) if _is_path(spec.unit) else spec.unit
+    except InvalidInput as error:
+        return AmountUnknown(f"{error.field} {error.problem}")
+    return Amount(value, unit)
+
+
+def _found(path: str, parameters: Mapping[str, Any]) -> Any:
+    return find(parse_path(path), {PARAMETERS: parameters})
+
+
+def parse_amount(value: Any, field: str) -> int:
+    """
+    The ten-thousandths that a JSON value stands for. Raises `InvalidInput` naming `field`.
+
+    | taken               | refused                                                                   |
+    |---------------------|---------------------------------------------------------------------------|
+    | `12`, `12.5`, `0.1` | yes, no, null, objects, lists, 0 and below                                |
+    | `"12"`, `"12.50"`   | `"1e3"`, `"+1"`, `" 1"`, `"1,5"`, `"01"`, digits of other scripts         |
+    | `"1.00000"`         | more than four places that are not 0; 2^53 ten-thousandths and more       |
+    """
+    if isinstance(value, str):
+        if not _DECIMAL.fullmatch(value):
+            raise InvalidInput(field, "is a text that is no decimal above 0", "send 12.50, or the text 12.50")
+        number = Decimal(value)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        number = Decimal(repr(value))
+    else:
+        raise InvalidInput(field, "is neither a number nor a text", "send 12.50, or the text 12.50")
+    return _in_ten_thousandths(number, field)
+
+
+def _in_ten_thousandths(number: Decimal, field: str) -> int:
+    if not number.is_finite() or number <= 0:
+        raise InvalidInput(field, "is not above 0", "send an amount above 0")
+    # Looked at before it is multiplied, which would round what has more digits than a decimal's context.
+    if number > LARGEST_INTEGER:
+        raise InvalidInput(field, "is beyond 2^53 ten-thousandths", "send a smaller amount")
+    scaled = number.scaleb(PLACES)
+    whole = int(scaled)
+    if whole != scaled:
+        raise InvalidInput(field, f"has more than {PLACES} decimal places", f"round it to {PLACES}")
+    if whole > LARGEST_INTEGER:
+        raise InvalidInput(field, "is beyond 2^53 ten-thousandths", "send a smaller amount")
+    return whole
+
+
+def _unit(value: Any, field: str) -> str:
+    if not isinstance(value, str) or not _UNIT.fullmatch(value):
+        raise InvalidInput(field, "is no unit", "send one such as EUR")
+    return value
+
+
+def decimal_text(ten_thousandths: int) -> str:
+    """`125000` as `12.5`."""
+    whole, part = divmod(abs(ten_thousandths), 10**PLACES)
+    fraction = f".{part:0{PLACES}d}".rstrip("0").rstrip(".")
+    return f"{'-' if ten_thousandths < 0 else ''}{whole}{fraction}"
+
+
+def in_money(amount: Mapping[str, Any]) -> str:
+    """An amount as doors carry it (`wire`), for people: `1,250.50 EUR`, or why it is not known."""
+    if amount["problem"] is not None:
+        return f"not known: {amount['problem']}"
+    whole, _, fraction = amount["value"].partition(".")
+    return f"{int(whole):,}{f'.{fraction:0<2}' if fraction else ''} {amount['unit']}"
