@@ -15,7 +15,7 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
 from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, KINDS, STOPS, Key
-from remit.core.unknown import unknown_in
+from remit.core.unknown import UnknownFields, unknown_in
 from remit.core.values import Stored, parse_moment
 from remit.ports import QueueLine, QueuePlace
 
@@ -155,7 +155,7 @@ def _parsed(kind: str, body: str | bytes) -> Stored:
     if known == (body if isinstance(body, str) else body.decode()):
         return record
     unknown = unknown_in(msgspec.json.decode(body), msgspec.json.decode(known))
-    return record if unknown is None else record.keeping(unknown)
+    return record.keeping(unknown) if isinstance(unknown, UnknownFields) else record
 
 
 def rewritten(record: Stored, before: Shown) -> Stored:
