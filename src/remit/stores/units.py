@@ -16,7 +16,7 @@ from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
 from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, KINDS, STOPS, Key
 from remit.core.unknown import UnknownFields, unknown_in
-from remit.core.values import Stored, parse_moment
+from remit.core.values import Stored, instant, parse_moment
 from remit.ports import QueueLine, QueuePlace
 
 R = TypeVar("R", bound=Stored | IntentHistory)
@@ -97,6 +97,33 @@ def after_each(
                 found.append((entry, position if number == len(entries) else f"{last}#{number}"))
         last, skipped = position, 0
     return found
+
+
+FIRST_POSITION = "0"
+"""The position, as readers are told it, that every entry of a ledger is behind."""
+
+
+def told_after_each(
+    segments: Iterable[tuple[str, Sequence[LedgerEntry]]], passed: int, event_types: Container[str]
+) -> list[str]:
+    """
+    As `after_each` for readers: of the same entries the position behind each, as readers are told it.
+
+    A segment is given with its name; inside of one the position says how many entries of it have been passed, as
+    `passed` does of the first one.
+    """
+    found = []
+    for name, entries in segments:
+        for number, entry in enumerate(entries, 1):
+            if number > passed and entry.event_type in event_types:
+                found.append(name if number == len(entries) else f"{name}#{number}")
+        passed = 0
+    return found
+
+
+def segment_name(at: datetime, entry_id: str) -> str:
+    """A segment as readers are told of it, by its first entry: the same in every database that it is copied to."""
+    return f"{instant(at)}|{entry_id}"
 
 
 def cursor_of(text: str) -> tuple[datetime, str]:
