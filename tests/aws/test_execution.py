@@ -11,6 +11,8 @@ from remit.entrypoints.aws_lambda import execution
 from remit.ports import CaseFilter
 from tests.flow.world import OTHER, TENANT, type_of
 
+from .broken import Broken
+
 TO_INVOKE = [
     "Start",
     "IsThereAnythingToDo",
@@ -229,22 +231,6 @@ def test_a_stop_between_two_calls_ends_it(deployment):
 
 
 THROTTLED = type("Lambda.TooManyRequestsException", (Exception,), {})("Rate Exceeded.")
-
-
-class Broken:
-    """A function that raises instead of, or after, doing what it should; recording a caught failure still works."""
-
-    def __init__(self, handler, when, error, times=None):
-        self.handler, self.when, self.error, self.times = handler, when, error, times
-
-    def __call__(self, event, context):
-        if "error" in event or self.times == 0:
-            return self.handler(event, context)
-        if self.times is not None:
-            self.times -= 1
-        if self.when == "after":
-            self.handler(event, context)
-        raise self.error
 
 
 def breaks(deployment, monkeypatch, step, when, error, times=None):
