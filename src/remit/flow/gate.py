@@ -134,7 +134,9 @@ def gate_unit(context: Context, request: GateRequest, now: datetime) -> UnitOfWo
             return _reserve(context, writer, intent, verdict, now)
         return _ask_a_person(writer, intent, verdict.decision, now)
 
-    return UnitOfWork(reads=[case_at, chain_at, bounds_key(tenant_id), *stops_at], decide=change, then_reads=more)
+    reads: list[Key[Any]] = [case_at, chain_at, bounds_key(tenant_id), *stops_at]
+    # A stop that comes in between is caught by the mark before the call, which reads them as they are.
+    return UnitOfWork(reads, change, more, may_lag=stops_at)
 
 
 def _is_meant(request: GateRequest, intent: ActionIntentV1) -> bool:

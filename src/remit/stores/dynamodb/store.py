@@ -78,7 +78,8 @@ class DynamoStore:
     A store in one DynamoDB table. Share it between threads.
 
     `client` is boto3's low-level client for DynamoDB with its own retries off: see `open_client`. An
-    export waits `settle_s` before it begins, so that no write from before it is still on its way.
+    export waits `settle_s` before it begins, so that no write from before it is still on its way. `seconds` tells how
+    much time has passed.
     """
 
     one_at_a_time = False
@@ -91,11 +92,12 @@ class DynamoStore:
         settle_s: float = SETTLE_S,
         on_close: Callable[[], None] = lambda: None,
         mark: MigrationMark | None = None,
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.client = client
         self.table = Table(client, table)
         self._versions = Versions(self.table.clock.now_us)
-        writer = DynamoWriter(self.table, RecordCache(), self._versions, mark or MigrationMark(table))
+        writer = DynamoWriter(self.table, RecordCache(seconds), self._versions, mark or MigrationMark(table))
         self._group_commit = GroupCommit(writer.carry_out)
         self._reading = TableReading(self.table)
         self._looked_to: dict[DueGroup, str] = {}
