@@ -12,14 +12,14 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
 from infra.events import EXECUTION, GATE, RULES, Rule, pattern_json
 from infra.functions import FUNCTIONS
-from infra.local.emulator import ACCOUNT, REGION, Emulator, function_arn
+from infra.local.emulator import ACCOUNT, REGION, Emulator, Handler, function_arn
 from infra.state_machine import STEPS, definition
 
 log = logging.getLogger(__name__)
@@ -48,10 +48,15 @@ class LocalCloud:
         return f"eventbridge://{self.name}?region={REGION}&endpoint_url={self.emulator.url}"
 
     def _state_machine(self) -> str:
-        steps = definition({function: function_arn(function) for function in STEPS.values()})
-        created = self.states.create_state_machine(name=self.name, definition=json.dumps(steps), roleArn=ROLE)
+        created = self.states.create_state_machine(name=self.name, definition=_definition(""), roleArn=ROLE)
         arn: str = created["stateMachineArn"]
         return arn
+
+    def deploy(self, version: str, package: Mapping[str, Handler]) -> None:
+        """Publish a package's functions under a version; who begins from here on begins on it."""
+        handlers = self.emulator.functions.handlers
+        handlers |= {f"{name}:{version}": handler for name, handler in package.items()} | dict(package)
+        self.states.update_state_machine(stateMachineArn=self.machine, definition=_definition(f":{version}"))
 
     def _queue(self, rule: Rule) -> str:
         """A queue behind the rule, and another for what cannot be delivered."""
@@ -154,6 +159,11 @@ class Deliveries:
     def close(self) -> None:
         self._stop.set()
         self._thread.join()
+
+
+def _definition(version: str) -> str:
+    """The state machine over the functions of one version, which an execution keeps until it ends."""
+    return json.dumps(definition({name: function_arn(name + version) for name in STEPS.values()}))
 
 
 def real_handlers() -> dict[str, Any]:

@@ -61,7 +61,9 @@ class Functions:
     def invoke(self, function_name: str, _qualifier: Any, body: Any, _headers: Any, said: dict[str, str]) -> bytes:
         """In place of moto's own."""
         try:
-            answer = self.call(function_name.rpartition(":")[2], json.loads(body or "{}"))
+            # By name or by ARN, with its version if it has one.
+            name = function_name.rpartition(":function:")[2]
+            answer = self.call(name, json.loads(body or "{}"))
         except Exception as error:
             said["x-amz-function-error"] = "Unhandled"
             answer = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": []}
@@ -110,6 +112,7 @@ class Emulator:
 
 
 def function_arn(name: str) -> str:
+    """`name` may name a version, as in `gate:2`."""
     return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
 
 

@@ -16,6 +16,8 @@ from remit.ports import CaseFilter
 from remit.testing.samples import putting
 from tests.flow.world import OTHER, TENANT, TYPE, type_of
 
+from .broken import Broken
+
 TO_INVOKE = [
     "Start",
     "IsThereAnythingToDo",
@@ -263,22 +265,6 @@ def test_where_the_tool_is_paused_the_execution_waits_and_makes_the_trial(deploy
 
 
 THROTTLED = type("Lambda.TooManyRequestsException", (Exception,), {})("Rate Exceeded.")
-
-
-class Broken:
-    """A function that raises instead of, or after, doing what it should; recording a caught failure still works."""
-
-    def __init__(self, handler, when, error, times=None):
-        self.handler, self.when, self.error, self.times = handler, when, error, times
-
-    def __call__(self, event, context):
-        if "error" in event or self.times == 0:
-            return self.handler(event, context)
-        if self.times is not None:
-            self.times -= 1
-        if self.when == "after":
-            self.handler(event, context)
-        raise self.error
 
 
 def breaks(deployment, monkeypatch, step, when, error, times=None):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -495,12 +496,27 @@ def test_pages_show_what_is_of_the_first_and_the_last_moment_of_the_calendar(wor
     assert "0001-01-01 00:00:00 UTC" in reader.client.get("/console/intents/ever").text
 
 
-@pytest.mark.parametrize("seen_at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
-def test_a_stream_begins_at_any_moment_of_the_calendar(world, visit, seen_at):
+def test_a_page_names_the_stream_behind_which_everything_is_that_it_may_lack(world, visit, monkeypatch):
     reader = visit(roles=READERS)
+    made = world.remit.reading.timeline
 
-    with reader.client.stream("GET", "/console/stream", params={"seen_at": seen_at}) as answer:
-        assert answer.status_code == 200
+    def late(*asked, **how):
+        # While the page is made: it is on the page, or behind its stream's beginning, and here it is both.
+        world.submit("meanwhile", confidence_score=0.1)
+        return made(*asked, **how)
+
+    monkeypatch.setattr(world.remit, "timeline", late)
+    page = reader.client.get("/console/did", headers={"accept": "text/html"}).text
+
+    (after,) = re.findall(r'data-stream="/console/stream\?after=([^"]+)"', page)
+    followed = world.remit.since("acme", world.remit.stream_cursor("acme", unquote(after)))
+    assert "meanwhile" in [told["action_intent_id"] for _, told in followed.told]
+
+
+def test_a_stream_that_is_named_by_nothing_of_the_ledger_is_refused(world, visit):
+    answer = visit(roles=READERS).client.get("/console/stream", params={"after": "nothing"})
+
+    assert answer.status_code == 422
 
 
 def test_what_an_agent_acts_for_and_its_amounts_stand_on_the_card_and_a_type_without_threshold_is_shown(world, visit):

@@ -23,6 +23,7 @@ class Wire:
     def __init__(self, client: Any) -> None:
         self.client = client
         self.requests: Counter[str] = Counter()
+        self.asked: list[tuple[str, dict[str, Any]]] = []
         self.written: list[list[dict[str, Any]]] = []
         self.script: deque[Failure | None] = deque()
         self.reads: deque[Failure | None] = deque()
@@ -44,6 +45,7 @@ class Wire:
             writes = operation == "transact_write_items"
             with self._lock:
                 self.requests[operation] += 1
+                self.asked.append((operation, parameters))
                 if writes:
                     self.written.append(parameters["TransactItems"])
                 script = self.script if writes else self.reads

@@ -25,6 +25,7 @@ from remit.testing.faults import Crash
 from remit.testing.samples import (
     COUNTER,
     NOON,
+    OTHER,
     SECOND,
     TENANT,
     all_at_once,
@@ -595,6 +596,18 @@ def test_what_is_queued_is_due_when_it_has_expired_and_nobody_calls(open_store, 
     assert sorted(ids(there.due(NOON, 10))) == ["i-1", "i-4"]
 
 
+@ON_SQL
+def test_what_readers_are_told_says_nothing_of_other_tenants(open_store, store_kind):
+    store = open_store(store_kind)
+    entry = make_entry("i-1")
+    store.transact([appending(entry)])
+    before = store.reader_position(TENANT)
+
+    store.transact([appending(make_entry(f"i-{number}", tenant=OTHER)) for number in range(3)])
+
+    assert store.reader_position(TENANT) == before == f"{entry.at}|{entry.entry_id}"
+
+
 # Plans: every list is carried by an index, in its order.
 
 
@@ -614,6 +627,8 @@ def plans():
     yield "failing-tools", queries.due_records("tool_breakers"), {"now": 1, "limit": 10}
     given = {"tenant": "t", "kinds": 1, "after": 1, "limit": 10}
     yield "ledger-after", RowOrder._AFTER, given
+    yield "ledger-named", RowOrder._NAMED, {"tenant": "t", "at": 1, "id": "e"}
+    yield "ledger-last", RowOrder._LAST, {"tenant": "t", "upto": 1}
     yield "ledger-since", RowOrder._SINCE, {"tenant": "t", "since": 1}
     yield "tenants-after", RowOrder._TENANTS, {"after": 1, "limit": 10}
     yield "moving-of-one", queries.RESTING_DUE_OF, {"tenant": "t", "now": 1, "limit": 10}

@@ -7,10 +7,10 @@ import json
 import msgspec
 import pytest
 
-from remit.core.gate.autonomy import Stops
+from remit.core.gate.autonomy import Stop, Stops, StopScope
 from remit.core.lifecycle import Case
 from remit.core.records import KINDS, STOPS, THE_ONE, Key, case_key
-from remit.core.unknown import UnknownFields
+from remit.core.unknown import UnknownFields, unknown_in
 from remit.core.values import Record
 from remit.ports import UnitOfWork, Writes
 from remit.testing.samples import NOON, TENANT, make_case
@@ -55,6 +55,23 @@ def test_what_people_wrote_keeps_it_too(any_store):
     write(any_store, key, lambda stops: stops.changed())
 
     assert json.loads(any_store.read([key]).get(key).to_json())["newer"] == 1
+
+
+def test_what_stood_in_an_item_of_a_list_is_there_when_another_item_was_added(any_store):
+    key = Key(STOPS, TENANT, THE_ONE)
+    first, second = make_stop("a"), make_stop("b")
+    in_list = unknown_in({"stops": [{**first.wire(), "newer": 1}]}, {"stops": [first.wire()]})
+    write(any_store, key, lambda _: Stops(stops=[first]).keeping(in_list))
+
+    write(any_store, key, lambda stops: stops.with_stop(second))
+
+    stored = json.loads(any_store.read([key]).get(key).to_json())["stops"]
+    assert [(each["scope"]["account_id"], each.get("newer")) for each in stored] == [("a", 1), ("b", None)]
+
+
+def make_stop(account):
+    scope = StopScope(tenant_id=TENANT, account_id=account)
+    return Stop(scope=scope, level="autonomy", stopped_by="ann", reason="incident", stopped_at=NOON)
 
 
 def test_what_was_inside_of_something_that_is_gone_is_gone_with_it():

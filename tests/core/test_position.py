@@ -21,7 +21,7 @@ places = st.builds(
 
 @given(passed=st.lists(places, max_size=60, unique_by=lambda p: p.entry_id), other=places)
 def test_its_text_means_the_same(passed, other):
-    bookmark = LedgerCursor.at(NOON - timedelta(seconds=1))
+    bookmark = LedgerCursor(LedgerPosition(NOON - timedelta(seconds=1), ""))
     for place in passed:
         bookmark.passed(place)
 
@@ -31,29 +31,8 @@ def test_its_text_means_the_same(passed, other):
     assert again.has(other) == (other.entry_id in {place.entry_id for place in passed})
 
 
-@given(
-    passed=st.lists(places, max_size=40, unique_by=lambda p: p.entry_id),
-    second=st.integers(0, 9),
-    through_text=st.booleans(),
-)
-def test_settling_forgets_nothing_that_comes_after(passed, second, through_text):
-    bookmark = LedgerCursor.at(NOON - timedelta(seconds=1))
-    for place in passed:
-        bookmark.passed(place)
-    if through_text:
-        bookmark = LedgerCursor.parse(bookmark.text())
-        for place in passed:
-            bookmark.passed(place)
-
-    bookmark.settle(NOON + timedelta(seconds=second))
-
-    assert all(bookmark.has(place) for place in passed)
-    assert bookmark.has(LedgerPosition(NOON + timedelta(seconds=second - 1), "late"))
-    assert not bookmark.has(LedgerPosition(NOON + timedelta(seconds=second), "new"))
-
-
 def test_of_very_many_the_older_count_as_its_place():
-    bookmark = LedgerCursor.at(NOON)
+    bookmark = LedgerCursor(LedgerPosition(NOON, ""))
     for number in range(1000):
         bookmark.passed(LedgerPosition(NOON + timedelta(milliseconds=number + 1), f"e-{number}"))
 
@@ -65,7 +44,7 @@ def test_of_very_many_the_older_count_as_its_place():
 
 
 def test_what_is_never_told_is_not_named():
-    bookmark = LedgerCursor.at(NOON)
+    bookmark = LedgerCursor(LedgerPosition(NOON, ""))
     bookmark.passed(LedgerPosition(NOON + timedelta(seconds=1), "e-1"), told=False)
 
     assert bookmark.text() == "2026-03-10T12:00:00Z|"

@@ -14,6 +14,7 @@ import pytest
 
 from remit.core.gate.autonomy import StopScope
 from remit.core.ledger.entries import NO_CHAIN, next_entry
+from remit.core.ledger.position import LedgerCursor, LedgerPosition
 from remit.entrypoints.web import stream
 from remit.entrypoints.web.settings import HttpSettings
 from remit.ports import UnitOfWork, Writes
@@ -225,21 +226,72 @@ def test_from_any_event_on_the_rest_follows_in_the_same_order(world):
 
 
 def test_a_long_absence_is_made_up_for_in_order(world, monkeypatch):
-    monkeypatch.setattr("remit.flow.reading.timeline.MOST_UNREAD", 20)
-    hour_ago = seconds_ago(3600)
+    monkeypatch.setattr("remit.flow.reading.timeline.MOST_AT_ONCE", 20)
+    with following(world) as first:
+        pass
     for number in range(150):
-        # Many at once, then nothing for a while: halving the time between does not halve them.
-        write_late(world, f"i-{number:03}", hour_ago + timedelta(seconds=number // 60 * 900))
+        # Many at once, then nothing for a while, and none of them at the time at which it is committed.
+        write_late(world, f"i-{number:03}", seconds_ago(3600 - number // 60 * 900))
 
-    with following(world, last_event_id=f"{(hour_ago - timedelta(days=3)).isoformat()}|") as follower:
-        follower.wait_to_hear("the test")
+    with following(world, last_event_id=first.last_id) as second:
         ask(world, "now")
-        follower.wait_to_hear("now")
+        second.wait_to_hear("now")
 
-    # The bounds and keys of the test were made in between.
-    intents = [name for name in follower.told if name != "the test"]
-    assert intents == [*(f"i-{number:03}" for number in range(150)), "now"]
-    assert follower.told[:150] == intents[:150]
+    assert second.told == [*(f"i-{number:03}" for number in range(150)), "now"]
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_no_clock_keeps_an_event_from_arriving(world, days):
+    with following(world) as first:
+        write_late(world, "elsewhere", seconds_ago(-86400 * days))
+        first.wait_for(1)
+        ask(world, "i-1")
+        first.wait_for(2)
+
+    with following(world, last_event_id=first.last_id) as second:
+        told_until_now(world, second)
+
+    assert (first.told, second.told) == (["elsewhere", "i-1"], ["last-1", "last-2"])
+
+
+def test_who_comes_with_an_id_of_a_release_that_followed_by_time_gets_what_it_had_not_got(world):
+    moment = seconds_ago(100)
+    for name in ("before", "got", "missed"):
+        write_late(world, name, moment + timedelta(seconds=("before", "got", "missed").index(name)))
+    bookmark = LedgerCursor(LedgerPosition(moment + timedelta(milliseconds=500), ""))
+    bookmark.passed(LedgerPosition(moment + timedelta(seconds=1), "late-got"))
+
+    with following(world, last_event_id=bookmark.text()) as first:
+        first.wait_to_hear("missed")
+        ask(world, "now")
+        first.wait_to_hear("now")
+    with following(world, last_event_id=first.last_id) as second:
+        told_until_now(world, second)
+
+    # The test's own bounds and keys are newer than what was got.
+    assert [name for name in first.told if name != "the test"] == ["missed", "now"]
+    assert second.told == ["last-1", "last-2"]
+
+
+def test_who_is_cut_off_while_an_id_of_that_release_is_made_good_gets_nothing_twice(world, monkeypatch):
+    monkeypatch.setattr("remit.flow.reading.timeline.MOST_AT_ONCE", 1)
+    moment = seconds_ago(100)
+    for number in range(4):
+        write_late(world, f"i-{number}", moment + timedelta(seconds=number))
+    bookmark = LedgerCursor(LedgerPosition(moment - timedelta(seconds=1), ""))
+    bookmark.passed(LedgerPosition(moment + timedelta(seconds=2), "late-i-2"))
+    cursor, more = world.remit.stream_cursor("acme", bookmark.text()), True
+    told = []
+
+    while more:
+        followed = world.remit.since("acme", cursor)
+        told += [sentence["action_intent_id"] for _, sentence in followed.told]
+        cursor, more = followed.cursor, followed.more
+        if followed.told:
+            # Cut off after each event, and back with its id.
+            cursor = world.remit.stream_cursor("acme", followed.told[-1][0])
+
+    assert [name for name in told if name] == ["i-0", "i-1", "i-3"]
 
 
 @pytest.mark.parametrize("last_event_id", ["yesterday", "2026-01-01|x", "2026-01-01T00:00:00Z", "|"])

@@ -266,7 +266,7 @@ def test_an_earlier_release_s_warnings_are_not_repeated(told):
 
 def earlier(world, read_to, *, met, warned_to=None):
     """What an earlier release leaves behind that has read up to a moment, and beyond it the decisions about these."""
-    bookmark = LedgerCursor.at(read_to)
+    bookmark = LedgerCursor(LedgerPosition(read_to, ""))
     for name in met:
         for entry in world.inner.chain(TENANT, name):
             bookmark.passed(LedgerPosition.of(entry))

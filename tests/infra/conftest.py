@@ -26,8 +26,8 @@ def _need_node() -> None:
 
 
 @pytest.fixture(scope="session")
-def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Settings], Path]:
-    """`synthesize(settings)` answers a template's path, and raises what cdk-nag finds."""
+def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`synthesize(settings, package=…)` answers a template's path, and raises what cdk-nag finds."""
     _need_node()
     from aws_cdk import App, Validations
     from aws_cdk import aws_lambda as lambda_
@@ -35,10 +35,10 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Settings],
 
     from infra.stack import RemitStack
 
-    package = tmp_path_factory.mktemp("package")
-    (package / "placeholder.py").write_text("")
+    placeholder = tmp_path_factory.mktemp("package")
+    (placeholder / "placeholder.py").write_text("")
 
-    def synthesized(settings: Settings) -> Path:
+    def synthesized(settings: Settings, package: Path = placeholder) -> Path:
         out = tmp_path_factory.mktemp("cdk.out")
         app = App(outdir=str(out))
         RemitStack(app, settings, lambda_.Code.from_asset(str(package)))
@@ -74,5 +74,5 @@ class Template:
 
 
 @pytest.fixture(scope="session")
-def template(synthesize: Callable[[Settings], Path]) -> Iterator[Template]:
+def template(synthesize: Callable[..., Path]) -> Iterator[Template]:
     yield Template(synthesize(FULL))

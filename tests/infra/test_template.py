@@ -185,6 +185,28 @@ def test_everybody_calls_an_alias_of_a_version_that_is_kept(template):
     assert '":*"' in callers
 
 
+def test_another_package_is_another_version_and_executions_that_began_may_still_call_theirs(synthesize, tmp_path):
+    """What makes a rolling upgrade: nothing of the release that is replaced goes while something may call it."""
+    (tmp_path / "remit.py").write_text("another release")
+    before, after = Template(synthesize(FULL)), Template(synthesize(FULL, package=tmp_path))
+    again = Template(synthesize(FULL))
+
+    versions = [set(each.of("Lambda::Version")) for each in (before, after, again)]
+    assert versions[0] == versions[2] and not versions[0] & versions[1]
+    machines = [json.dumps(each.one("StepFunctions::StateMachine")["DefinitionString"]) for each in (before, after)]
+    for each, machine, own in zip((before, after), machines, versions, strict=False):
+        called = {name for name in own if f'"{name}"' in machine}
+        assert {each.of("Lambda::Version")[name]["Properties"]["FunctionName"]["Ref"] for name in called} == {
+            name for name in each.of("Lambda::Function") if function_of(name).name in STEPS.values()
+        }
+    # The same functions and aliases, so that only what they point to changes.
+    for kind in ("Lambda::Function", "Lambda::Alias", "StepFunctions::StateMachine"):
+        assert set(before.of(kind)) == set(after.of(kind))
+    role = after.named("IAM::Policy", "MachineExecutionRoleDefaultPolicy")["PolicyDocument"]["Statement"]
+    (calling,) = [each for each in role if "lambda:InvokeFunction" in each["Action"]]
+    assert {part["Fn::Join"][1][-1] for part in calling["Resource"]} == {":*"}
+
+
 def test_what_must_never_wait_for_anything_else_has_concurrency_of_its_own(template, synthesize):
     reserved = {
         function_of(name).name: found["Properties"].get("ReservedConcurrentExecutions")

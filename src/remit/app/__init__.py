@@ -97,6 +97,7 @@ class App(Part):
         self.intent, self.intents, self.ledger = reading.intent, reading.intents, reading.ledger
         self.status, self.why = reading.status, reading.why
         self.timeline, self.since, self.history = reading.timeline, reading.since, reading.history
+        self.stream_cursor = reading.stream_cursor
         self.bounds_after = reading.bounds_after
         self.queue, self.queue_groups, self.waiting = reading.queue, reading.queue_groups, reading.waiting
         self.usage, self.counts, self.tenants = reading.usage, reading.counts, reading.tenants

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from remit.app.part import FlowMethod, Part
@@ -11,7 +12,6 @@ from remit.core.execution.breaker import described
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
-from remit.core.ledger.position import LedgerCursor
 from remit.core.lifecycle import Case
 from remit.core.records import STOPS, THE_ONE, Key, chain_key
 from remit.core.values import PLATFORM, ApprovalSource
@@ -28,7 +28,7 @@ from remit.flow.reading import usage as usage_flow
 from remit.flow.reading import verify as verify_flow
 from remit.flow.reading.bounds_history import BoundsHistory
 from remit.flow.reading.pages import PAGE
-from remit.flow.reading.timeline import Followed, TimelineFilter
+from remit.flow.reading.timeline import Followed, StreamCursor, TimelineFilter
 from remit.flow.reading.waiting import WaitingFilter, WaitingGroups, waiting, waiting_groups
 from remit.ports import CaseFilter, Clock
 
@@ -87,9 +87,21 @@ class Reading(Part):
         which = TimelineFilter(account_id, event_types, approval_source)
         return timeline_flow.timeline(self.context, tenant_id, which, after, limit)
 
-    def since(self, tenant_id: str, bookmark: LedgerCursor | None = None) -> Followed:
-        """The timeline since `bookmark`; without one, nothing, and the bookmark of now."""
-        return timeline_flow.since(self.context, tenant_id, bookmark, self.clock.now())
+    def stream_cursor(
+        self, tenant_id: str, last_event_id: str | None = None, since: datetime | None = None
+    ) -> StreamCursor:
+        """
+        The cursor of a reader of the timeline who was last told this.
+
+        Without that, what comes from now on is behind it, or what carries the time `since` or a later one.
+
+        Raises `InvalidInput`.
+        """
+        return timeline_flow.stream_cursor(self.context, tenant_id, last_event_id, since)
+
+    def since(self, tenant_id: str, cursor: StreamCursor) -> Followed:
+        """What the timeline tells behind a cursor, in the order in which it was committed."""
+        return timeline_flow.since(self.context, tenant_id, cursor)
 
     def queue(
         self,

@@ -8,15 +8,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from remit.core.ledger.entries import EventType, LedgerEntry
-from remit.core.ledger.position import FOLLOWERS_MARKS, LedgerConsumer, LedgerCursor, LedgerPosition
+from remit.core.ledger.position import FOLLOWERS_MARKS, LedgerConsumer, LedgerCursor
 from remit.flow.context import Context
-from remit.ports import LedgerPage, entry_cursor
+from remit.ports import LedgerPage
 
 MOST_UNREAD = 2000
 """About how many entries one look takes."""
 MOST_DAYS = 60
 """The most different days in one look: a consumer that writes something for each has to fit into one write."""
-_PAGES = (20, 500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +71,3 @@ def _page_of_few_days(context: Context, tenant_id: str, event_types: Sequence[Ev
         if limit == 1 or len({entry.at[:10] for entry, _ in page.entries}) <= MOST_DAYS:
             return page
         limit //= 2
-
-
-def entries_after(
-    context: Context,
-    tenant_id: str,
-    event_types: Sequence[str],
-    place: LedgerPosition,
-    upper: datetime | None,
-    most: int | None,
-) -> list[LedgerEntry] | None:
-    """The entries after `place` and before `upper`, in order of time; `None` if they are more than `most`."""
-    after = LedgerPosition(upper, "").cursor() if upper else None
-    found: list[LedgerEntry] = []
-    page = _PAGES[0]
-    while most is None or len(found) <= most:
-        entries = context.store.recent(tenant_id, event_types, None, after, page)
-        later = [entry for entry in entries if LedgerPosition.of(entry) > place]
-        found += later
-        if len(later) < page:
-            return found[::-1] if most is None or len(found) <= most else None
-        after, page = entry_cursor(entries[-1]), _PAGES[-1]
-    return None

@@ -235,7 +235,8 @@ def in_one_write(first: UnitOfWork[S], second: UnitOfWork[T]) -> UnitOfWork[tupl
         )
 
     reads = [*dict.fromkeys([*first.reads, *second.reads])]
-    return UnitOfWork(reads=reads, decide=change, then_reads=more, new=first.new)
+    may_lag = [*first.may_lag, *second.may_lag]
+    return UnitOfWork(reads=reads, decide=change, then_reads=more, new=first.new, may_lag=may_lag)
 
 
 def _once_for_what_it_sees(unit: UnitOfWork[T]) -> Callable[[Snapshot], Writes[T]]:

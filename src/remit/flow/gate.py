@@ -107,10 +107,14 @@ class GateIntent:
         self.chain_at = chain_key(request.tenant_id, request.action_intent_id)
 
     def unit(self) -> UnitOfWork[GateAnswer]:
-        return UnitOfWork(reads=self.reads(), decide=self.decide, then_reads=self.usage_keys)
+        return UnitOfWork(self.reads(), self.decide, self.usage_keys, may_lag=self.may_lag())
 
     def reads(self) -> list[Key[Any]]:
         return [self.case_at, self.chain_at, bounds_key(self.request.tenant_id), *self._stops_at()]
+
+    def may_lag(self) -> Sequence[Key[Any]]:
+        """A stop that comes in between is caught by the mark before the call, which reads them as they are."""
+        return self._stops_at()
 
     def usage_keys(self, snapshot: Snapshot) -> Sequence[Key[Usage]]:
         """The counters that deciding would charge."""

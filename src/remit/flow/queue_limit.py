@@ -11,7 +11,7 @@ is reached, further ones an eighth of it each at the worst.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, TypeVar
@@ -125,7 +125,7 @@ def unless_full(unit: UnitOfWork[T], refused: QueueFull | None) -> UnitOfWork[T]
             raise refused
         return writes
 
-    return UnitOfWork(unit.reads, decide, unit.then_reads, unit.optimistic)
+    return replace(unit, decide=decide)
 
 
 def _lets_wait(writes: Writes[Any]) -> bool:

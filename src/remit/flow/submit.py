@@ -25,7 +25,8 @@ class SubmitIntent:
 
     def unit(self) -> UnitOfWork[Submitted]:
         reads = [*dict.fromkeys([*self.propose.reads(), *self.gate.reads()])]
-        return UnitOfWork(reads=reads, decide=self.decide, then_reads=self.gate.usage_keys, new=self.propose.new())
+        new, may_lag = self.propose.new(), self.gate.may_lag()
+        return UnitOfWork(reads, self.decide, self.gate.usage_keys, new=new, may_lag=may_lag)
 
     def decide(self, snapshot: Snapshot) -> Writes[Submitted]:
         stored = self.propose.stored(snapshot)

@@ -75,6 +75,19 @@ class LedgerPage:
 
 
 @dataclass(frozen=True, slots=True)
+class ReaderPage:
+    """
+    The same for a tenant's own readers: beside each entry, and behind the page, the position that they are told.
+
+    Those tell nothing of what other tenants do.
+    """
+
+    page: LedgerPage
+    entries: Sequence[str]
+    position: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChangedTenants:
     """Tenants whose ledgers grew, and the position up to which that was looked at; `more` may be there already."""
 
@@ -231,6 +244,18 @@ class Store(Protocol):
 
         With `since`, one that every entry is behind that carries this time or a later one.
         """
+        ...
+
+    def reader_page(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> ReaderPage | None:
+        """
+        As `ledger_after`, from a position that a reader of this tenant was told; `None` if it is none in this ledger.
+
+        Whoever goes on from what was told with an entry gets each of the following entries once.
+        """
+        ...
+
+    def reader_position(self, tenant_id: str, since: datetime | None = None) -> str:
+        """As `ledger_position`, as a reader of this tenant is told it."""
         ...
 
     def tenants_after(self, after: str, limit: int) -> ChangedTenants:

@@ -57,6 +57,9 @@ class UnitOfWork(Generic[T_co]):
     An `optimistic` unit writes every record it names if it writes at all. Where a request is dear, it may be
     shown what this process last saw of them instead of what is stored: its writes are conditioned on that.
 
+    `may_lag` are keys of which it may be shown what was true a moment ago, a second at most, but never less than what
+    this process wrote: where everybody reads a record, reading it each time is what holds all of them up.
+
     `new` are keys of records that the unit makes under ids made for it: nothing can be there, so a store need not look.
 
     A store may bound what one unit writes: DynamoDB takes 100 records and entries together, and 4 MB.
@@ -67,6 +70,7 @@ class UnitOfWork(Generic[T_co]):
     then_reads: Callable[[Snapshot], Sequence[Key[Any]]] | None = None
     optimistic: bool = False
     new: Sequence[Key[Any]] = ()
+    may_lag: Sequence[Key[Any]] = ()
 
 
 def as_answer(error: RemitError) -> RemitError:

@@ -26,6 +26,7 @@ from remit.ports import (
     LedgerPage,
     QueueLine,
     QueuePlace,
+    ReaderPage,
     Snapshot,
     UnitOfWork,
     Writes,
@@ -34,6 +35,7 @@ from remit.ports import (
 )
 from remit.stores.turns import QueuedTool, chosen, in_turns, last_of
 from remit.stores.units import (
+    FIRST_POSITION,
     RecordId,
     RecordSnapshot,
     Shown,
@@ -44,6 +46,7 @@ from remit.stores.units import (
     queue_line,
     record_id,
     rewritten,
+    segment_name,
     tenants_in_turn,
 )
 
@@ -196,6 +199,22 @@ class MemoryStore:
             )
             return _position(next(first, len(self._ledger)))
 
+    def reader_page(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> ReaderPage | None:
+        with self._lock:
+            places = {_name(entry): n for n, entry in enumerate(self._ledger, 1) if entry.tenant_id == tenant_id}
+        start = 0 if after == FIRST_POSITION else places.get(after)
+        if start is None:
+            return None
+        page = self.ledger_after(tenant_id, event_types, _position(start), limit)
+        behind = [name for name, n in places.items() if start < n <= int(page.position)]
+        return ReaderPage(page, [_name(entry) for entry, _ in page.entries], behind[-1] if behind else after)
+
+    def reader_position(self, tenant_id: str, since: datetime | None = None) -> str:
+        upto = int(self.ledger_position(tenant_id, since))
+        with self._lock:
+            names = [_name(entry) for entry in self._ledger[:upto] if entry.tenant_id == tenant_id]
+        return names[-1] if names else FIRST_POSITION
+
     def tenants_after(self, after: str, limit: int) -> ChangedTenants:
         with self._lock:
             start = int(after or 0)
@@ -297,6 +316,10 @@ class _Call:
 
 def _position(behind: int) -> str:
     return f"{behind:012d}"
+
+
+def _name(entry: LedgerEntry) -> str:
+    return segment_name(*by_time(entry))
 
 
 def _tenant_of(case: Case) -> str:

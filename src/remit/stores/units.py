@@ -15,8 +15,8 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
 from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, KINDS, STOPS, Key
-from remit.core.unknown import unknown_in
-from remit.core.values import Stored, parse_moment
+from remit.core.unknown import UnknownFields, unknown_in
+from remit.core.values import Stored, instant, parse_moment
 from remit.ports import QueueLine, QueuePlace
 
 R = TypeVar("R", bound=Stored | IntentHistory)
@@ -99,6 +99,33 @@ def after_each(
     return found
 
 
+FIRST_POSITION = "0"
+"""The position, as readers are told it, that every entry of a ledger is behind."""
+
+
+def told_after_each(
+    segments: Iterable[tuple[str, Sequence[LedgerEntry]]], passed: int, event_types: Container[str]
+) -> list[str]:
+    """
+    As `after_each` for readers: of the same entries the position behind each, as readers are told it.
+
+    A segment is given with its name; inside of one the position says how many entries of it have been passed, as
+    `passed` does of the first one.
+    """
+    found = []
+    for name, entries in segments:
+        for number, entry in enumerate(entries, 1):
+            if number > passed and entry.event_type in event_types:
+                found.append(name if number == len(entries) else f"{name}#{number}")
+        passed = 0
+    return found
+
+
+def segment_name(at: datetime, entry_id: str) -> str:
+    """A segment as readers are told of it, by its first entry: the same in every database that it is copied to."""
+    return f"{instant(at)}|{entry_id}"
+
+
 def cursor_of(text: str) -> tuple[datetime, str]:
     """The moment and the id that a cursor names. Raises `InvalidInput` if it is none."""
     moment, bar, id = text.partition("|")
@@ -155,7 +182,7 @@ def _parsed(kind: str, body: str | bytes) -> Stored:
     if known == (body if isinstance(body, str) else body.decode()):
         return record
     unknown = unknown_in(msgspec.json.decode(body), msgspec.json.decode(known))
-    return record if unknown is None else record.keeping(unknown)
+    return record.keeping(unknown) if isinstance(unknown, UnknownFields) else record
 
 
 def rewritten(record: Stored, before: Shown) -> Stored:

@@ -26,6 +26,7 @@ from remit.ports import (
     LedgerPage,
     QueueLine,
     QueuePlace,
+    ReaderPage,
     Snapshot,
     Store,
     UnitOfWork,
@@ -119,6 +120,12 @@ class StoreWrapper(Store):
 
     def ledger_position(self, tenant_id: str, since: datetime | None = None) -> str:
         return self.inner.ledger_position(tenant_id, since)
+
+    def reader_page(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> ReaderPage | None:
+        return self.inner.reader_page(tenant_id, event_types, after, limit)
+
+    def reader_position(self, tenant_id: str, since: datetime | None = None) -> str:
+        return self.inner.reader_position(tenant_id, since)
 
     def tenants_after(self, after: str, limit: int) -> ChangedTenants:
         return self.inner.tenants_after(after, limit)

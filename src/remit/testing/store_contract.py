@@ -17,6 +17,7 @@ assertion that fails. Races are forced with `remit.testing.faults`, never hoped 
 
 from __future__ import annotations
 
+from remit.testing.store_following import FollowingContract
 from remit.testing.store_races import RaceContract
 from remit.testing.store_reading import ReadingContract
 from remit.testing.store_writing import OpenIt, WritingContract
@@ -24,5 +25,5 @@ from remit.testing.store_writing import OpenIt, WritingContract
 __all__ = ["OpenIt", "StoreContract"]
 
 
-class StoreContract(WritingContract, RaceContract, ReadingContract):
+class StoreContract(WritingContract, RaceContract, ReadingContract, FollowingContract):
     """Every promise of `remit.ports.Store`."""

@@ -1,15 +1,15 @@
 """
 How far somebody has followed a tenant's ledger, so that what follows is neither lost nor repeated.
 
-Remit's own consumers follow by a store's positions. Who reads a stream goes on by time, for a position would tell how
-much other tenants do: entries are ordered by their time, and one may be committed a little later than another with a
-later time: "everything up to this entry" is not a place to go on from. A bookmark says: everything up to a place, and
-beyond it just these.
+Everybody follows by a store's positions; who reads a stream is told them such that they say nothing of other tenants.
+A release before that followed by time. Entries are ordered by their time, and one may be committed a little later than
+another with a later time, so "everything up to this entry" is not a place to go on from. A bookmark, which readers and
+consumers of that time still come with, says: everything up to a place, and beyond it just these.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,8 +20,6 @@ from remit.core.errors import InvalidInput
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.values import Record, UtcTime, instant, parse_moment
 
-OVERLAP = timedelta(seconds=10)
-"""How late an entry may be committed, after its own time, and still reach those who follow."""
 LATEST = timedelta(seconds=60)
 """How long after a day has ended its last entries may still be on their way."""
 MOST_MARKS = 200
@@ -57,11 +55,6 @@ class LedgerCursor:
     # Named by the text this bookmark was read from, and not met again yet.
     _unmet: set[str] = field(default_factory=set)
     most: int = MOST_MARKS
-
-    @classmethod
-    def at(cls, moment: datetime) -> Self:
-        """Everything before `moment`."""
-        return cls(LedgerPosition(moment, ""))
 
     @classmethod
     def parse(cls, text: str, *, most: int = MOST_MARKS) -> Self:
@@ -100,15 +93,6 @@ class LedgerCursor:
             self._unmet.discard(mark)
             self._marks.add(mark)
             insort(self._beyond, (place, told))
-
-    def settle(self, moment: datetime) -> None:
-        """Everything before `moment` was passed, and nothing more is expected there."""
-        place = LedgerPosition(moment, "")
-        if place <= self.place:
-            return
-        settled = bisect_left(self._beyond, (place, False))
-        self._marks.difference_update(_mark(each) for each, _ in self._beyond[:settled])
-        self.place, self._beyond = place, self._beyond[settled:]
 
 
 class LedgerConsumer(Record, frozen=True):

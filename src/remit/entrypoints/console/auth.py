@@ -65,8 +65,18 @@ async def seated(request: Request) -> Visitor:
         cookie = request.cookies.get(COOKIE, "")
         principal, csrf = await run_in_threadpool(remit.session, cookie)
         request.state.visitor = found = Visitor(principal, csrf, cookie)
+        if principal.may("read") and is_page(request):
+            # Before anything of it is read: what happens from here on may be missing from the page.
+            cursor = await run_in_threadpool(remit.stream_cursor, principal.tenant_id)
+            request.state.made_behind = cursor.text()
         request.app.state.limiter.count(principal)
     return found
+
+
+def is_page(request: Request) -> bool:
+    """Is a whole page asked for, and not a part of one, a file or a stream?"""
+    asked_by_page = "hx-request" in request.headers
+    return request.method == "GET" and not asked_by_page and "text/html" in request.headers.get("accept", "")
 
 
 class FormRoute(BodyAfterCaller):

@@ -17,7 +17,6 @@ from markupsafe import Markup
 from remit.core import rendering
 from remit.core.gate.amount import in_money
 from remit.core.gate.autonomy import Stop, StopScope, stops_all
-from remit.core.values import instant
 from remit.entrypoints.console import cards, labels, values
 from remit.entrypoints.console.auth import HOME, SAFE_METHODS, Visitor, visitor_seen
 from remit.wiring import Remit
@@ -75,7 +74,15 @@ def page(request: Request, template: str, *, status: int = 200, **shown: Any) ->
     text = (
         _environment()
         .get_template(template)
-        .render(visitor=visitor, path=path, back=back, oidc=request.app.state.code_flow is not None, **frame, **shown)
+        .render(
+            visitor=visitor,
+            path=path,
+            back=back,
+            oidc=request.app.state.code_flow is not None,
+            made_behind=getattr(request.state, "made_behind", None),
+            **frame,
+            **shown,
+        )
     )
     return HTMLResponse(text, status_code=status)
 
@@ -87,7 +94,6 @@ def _path(request: Request) -> str:
 def _frame(remit: Remit, visitor: Visitor) -> dict[str, Any]:
     stops = remit.stops(visitor.tenant_id)
     return {
-        "made_at": instant(remit.now()),
         "stops": [stop.wire() for stop in stops],
         "stopped": _stopped(remit, visitor.tenant_id, stops),
         "waiting": _waiting(remit, visitor) if visitor.may("read") else 0,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
+from starlette.concurrency import run_in_threadpool
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
-from remit.core.ledger.position import OVERLAP, LedgerCursor
-from remit.core.values import WireTime, shifted
 from remit.entrypoints.console.auth import FormRoute, ReaderVisitor, Visitor
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.entrypoints.web.stream import EventStream, Streams, events
@@ -22,19 +21,18 @@ async def stream(
     request: Request,
     remit: CurrentRemit,
     visitor: ReaderVisitor,
-    seen_at: Annotated[WireTime | None, Query()] = None,
+    after: Annotated[str | None, Query(max_length=8192)] = None,
     last_event_id: Annotated[str | None, Header(max_length=8192)] = None,
 ) -> Any:
     """What happened since the page was made that asks for it, and from then on."""
-    # What was committed late may have been missing from the page, though its time is earlier.
-    bookmark = LedgerCursor.at(shifted(seen_at, -OVERLAP)) if seen_at else None
-    if last_event_id:
-        bookmark = LedgerCursor.parse(last_event_id)
     streams: Streams = request.app.state.streams
     opened = streams.enter(visitor.principal)
-    told = events(
-        request, remit, visitor.principal, bookmark, opened, lambda: _still_may(remit, visitor), streams.for_s
-    )
+    try:
+        cursor = await run_in_threadpool(remit.stream_cursor, visitor.tenant_id, last_event_id or after)
+    except BaseException:
+        streams.leave(opened)
+        raise
+    told = events(request, remit, visitor.principal, cursor, opened, lambda: _still_may(remit, visitor), streams.for_s)
     return EventStream(told, streams, opened)
 
 

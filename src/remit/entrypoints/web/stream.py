@@ -16,10 +16,10 @@ from starlette.types import Receive, Scope, Send
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.identity.principal import Principal
-from remit.core.ledger.position import LedgerCursor
 from remit.entrypoints.web.callers import Credentials, CurrentRemit, ReaderCaller
 from remit.entrypoints.web.shares import Place, Share, SharedPlaces, admitted
 from remit.entrypoints.web.turns import Turns
+from remit.flow.reading.timeline import StreamCursor
 from remit.wiring import Remit
 
 router = APIRouter(tags=["reading"])
@@ -114,12 +114,17 @@ async def stream(
     """
     The tenant's timeline from now on as server-sent events, each with the JSON that `/v1/timeline` shows.
 
-    Sent again with `Last-Event-ID`, as browsers do by themselves, nothing is lost and nothing repeated.
+    Events come in the order in which they were committed. Sent again with `Last-Event-ID`, as browsers do by
+    themselves, nothing is lost and nothing repeated, whatever any clock says.
     """
-    bookmark = LedgerCursor.parse(last_event_id) if last_event_id else None
     streams: Streams = request.app.state.streams
     opened = streams.enter(caller)
-    told = events(request, remit, caller, bookmark, opened, lambda: _still_may(request, caller), streams.for_s)
+    try:
+        cursor = await run_in_threadpool(remit.stream_cursor, caller.tenant_id, last_event_id or None)
+    except BaseException:
+        streams.leave(opened)
+        raise
+    told = events(request, remit, caller, cursor, opened, lambda: _still_may(request, caller), streams.for_s)
     return EventStream(told, streams, opened)
 
 
@@ -127,7 +132,7 @@ async def events(
     request: Request,
     remit: Remit,
     caller: Principal,
-    bookmark: LedgerCursor | None,
+    cursor: StreamCursor,
     opened: OpenStream,
     still_may: Callable[[], bool],
     for_s: float | None = None,
@@ -138,6 +143,8 @@ async def events(
     With `for_s` it ends after so long, or after one look, and says when to come again.
     """
     yield b"retry: %d\n\n" % (1000 if for_s is None else COME_AGAIN_MS)
+    # Known to the reader before anything happens: cut off now, it misses nothing.
+    yield _position(cursor)
     beat = began = time.monotonic()
     turns: Turns = request.app.state.turns
     pause = 0.0
@@ -145,16 +152,13 @@ async def events(
         started = time.monotonic()
         try:
             async with turns.of(caller.tenant_id):
-                followed = await run_in_threadpool(remit.since, caller.tenant_id, bookmark)
+                followed = await run_in_threadpool(remit.since, caller.tenant_id, cursor)
         except (TryLater, OutcomeUnknown):
             if _over(began, for_s):
                 return
             pause = LOOK_S
             continue
-        if bookmark is None:
-            # Known to the reader before anything happens: cut off now, it misses nothing.
-            yield _position(followed.bookmark)
-        bookmark = followed.bookmark
+        cursor = followed.cursor
         for place, told in followed.told:
             yield b"id: %s\nevent: timeline\ndata: %s\n\n" % (place.encode(), orjson.dumps(told))
         if not followed.more and _over(began, for_s):
@@ -163,7 +167,7 @@ async def events(
         if now - beat >= HEARTBEAT_S:
             if not await run_in_threadpool(still_may):
                 return
-            yield _position(bookmark)
+            yield _position(cursor)
             beat = now
         # At most a quarter of the time is spent on looking.
         pause = 0.0 if followed.more else max(LOOK_S, 3 * (now - started))
@@ -173,8 +177,8 @@ def _over(began: float, for_s: float | None) -> bool:
     return for_s is not None and time.monotonic() - began >= for_s
 
 
-def _position(bookmark: LedgerCursor) -> bytes:
-    return b": still here\nid: %s\n\n" % bookmark.text().encode()
+def _position(cursor: StreamCursor) -> bytes:
+    return b": still here\nid: %s\n\n" % cursor.text().encode()
 
 
 def _still_may(request: Request, caller: Principal) -> bool:

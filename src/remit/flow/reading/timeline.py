@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from remit.core.ledger.entries import EventType, LedgerEntry
-from remit.core.ledger.position import OVERLAP, LedgerCursor, LedgerPosition
+from remit.core.ledger.position import LedgerCursor, LedgerPosition
 from remit.core.notifications.narration import TOLD, narrate
 from remit.core.records import Key, chain_key
 from remit.core.values import ApprovalSource
-from remit.flow.consumer import MOST_UNREAD, entries_after
 from remit.flow.context import Context
 from remit.flow.reading.pages import page_size
 from remit.ports import Snapshot, entry_cursor
 
 _MOST_LOOKS = 10
-_INSTANT = timedelta(milliseconds=1)
+MOST_AT_ONCE = 500
+"""About how many entries one look at a stream takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,54 +64,76 @@ def _known_of(tenant_id: str, entries: Sequence[LedgerEntry]) -> list[Key[Any]]:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamCursor:
+    """
+    How far one reader has followed a tenant's timeline, in the order in which the store took its entries in.
+
+    Who comes with the id of a release that followed by time has `met` some of what is up to `met_to`, one of the
+    store's own positions: `met` says what. It is of use until all of that has been read once.
+    """
+
+    position: str
+    met: LedgerCursor | None = None
+    met_to: str = ""
+
+    def text(self) -> str:
+        """As the reader sends it to go on from here: less than 8 KiB of ASCII, without a line break."""
+        return self.met.text() if self.met else self.position
+
+
+@dataclass(frozen=True, slots=True)
 class Followed:
-    """The sentences since a bookmark, each with the bookmark's text after it, and whether more is there already."""
+    """The sentences behind a cursor, each with the cursor's text after it, and whether more is there already."""
 
     told: list[tuple[str, dict[str, Any]]]
-    bookmark: LedgerCursor
+    cursor: StreamCursor
     more: bool
 
 
-def since(context: Context, tenant_id: str, bookmark: LedgerCursor | None, now: datetime) -> Followed:
+def stream_cursor(
+    context: Context, tenant_id: str, last_event_id: str | None = None, since: datetime | None = None
+) -> StreamCursor:
     """
-    What the timeline tells since the bookmark, which is moved on; without one, nothing yet, and one to go on from.
+    The cursor behind the last event that a reader was told; without one behind everything that is there, or behind what
+    was before `since`.
 
-    In the order of time, but for entries that were committed late: they follow when they are there.
+    Raises `InvalidInput` for an id that no stream has told.
     """
-    horizon = now - OVERLAP
-    if bookmark is None:
-        bookmark = LedgerCursor.at(horizon)
-        for entry in entries_after(context, tenant_id, TOLD, bookmark.place, None, None) or []:
-            bookmark.passed(LedgerPosition.of(entry))
-        return Followed([], bookmark, more=False)
-    entries, upper = _unread(context, tenant_id, bookmark.place, horizon)
-    new = [entry for entry in entries if not bookmark.has(LedgerPosition.of(entry))]
-    seen = context.store.read(_known_of(tenant_id, new))
-    for entry in entries:
-        if bookmark.has(LedgerPosition.of(entry)):
-            bookmark.passed(LedgerPosition.of(entry))
+    store = context.store
+    if last_event_id is None:
+        return StreamCursor(store.reader_position(tenant_id, since))
+    if store.reader_page(tenant_id, [], last_event_id, 1) is not None:
+        return StreamCursor(last_event_id)
+    met = LedgerCursor.parse(last_event_id)
+    # First: what is written from now on is not what the id speaks of.
+    met_to = store.ledger_position(tenant_id)
+    return StreamCursor(store.reader_position(tenant_id, met.place.at), met, met_to)
+
+
+def since(context: Context, tenant_id: str, cursor: StreamCursor) -> Followed:
+    """What the timeline tells behind the cursor, in the order in which it was committed."""
+    found = context.store.reader_page(tenant_id, TOLD, cursor.position, MOST_AT_ONCE)
+    if found is None:
+        # The database was put back to what it was before that.
+        return Followed([], stream_cursor(context, tenant_id), more=False)
+    page = found.page
+    new = [
+        (entry, behind)
+        for (entry, position), behind in zip(page.entries, found.entries, strict=True)
+        if cursor.met is None or position > cursor.met_to or not cursor.met.has(LedgerPosition.of(entry))
+    ]
+    seen = context.store.read(_known_of(tenant_id, [entry for entry, _ in new]))
     told = []
-    for entry in new:
+    for entry, behind in new:
         sentence = _told(entry, seen)
-        bookmark.passed(LedgerPosition.of(entry), told=sentence["text"] is not None)
-        told += [(bookmark.text(), sentence)] if sentence["text"] else []
-    bookmark.settle(upper or horizon)
-    return Followed(told, bookmark, more=upper is not None)
-
-
-def _unread(
-    context: Context, tenant_id: str, place: LedgerPosition, horizon: datetime
-) -> tuple[list[LedgerEntry], datetime | None]:
-    """The entries after `place`; where it is long ago, perhaps only those before the moment answered beside them."""
-    if place.at >= horizon - OVERLAP:
-        return entries_after(context, tenant_id, TOLD, place, None, None) or [], None
-    upper = horizon
-    while True:
-        most = MOST_UNREAD if upper - place.at > _INSTANT else None
-        entries = entries_after(context, tenant_id, TOLD, place, upper, most)
-        if entries is not None:
-            return entries, upper
-        upper = place.at + (upper - place.at) / 2
+        if cursor.met is not None:
+            cursor.met.passed(LedgerPosition.of(entry), told=sentence["text"] is not None)
+        if sentence["text"]:
+            told.append((replace(cursor, position=behind).text(), sentence))
+    after = replace(cursor, position=found.position)
+    if cursor.met is not None and not page.more:
+        after = StreamCursor(found.position)
+    return Followed(told, after, page.more)
 
 
 def _told(entry: LedgerEntry, seen: Snapshot) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from remit.core.records import CHAIN, KINDS
 from remit.core.values import Stored
 from remit.ports import UnitOfWork, Writes, as_answer, needed
 from remit.stores.dynamodb.items import BODY, Item, record_item
-from remit.stores.dynamodb.layout import home
+from remit.stores.dynamodb.layout import copies_of, home
 from remit.stores.dynamodb.record_cache import CachedBounds, RecordCache, Versioned
 from remit.stores.segments import Segment, segments_of
 from remit.stores.units import RecordId, RecordSnapshot, Shown, check_may_put, record_id, rewritten
@@ -81,7 +81,7 @@ class Effect:
         # One action is kept for each tenant that is written to for the first time, and one for the mark of a change.
         tenants = len({place[1] for place in self.records} | {tenant_id for tenant_id, _ in self.entries})
         actions = (
-            len(self.records)
+            sum(len(copies_of(place)) for place in self.records)
             + len(segments)
             + len(self.checked)
             + tenants
@@ -116,10 +116,12 @@ class DynamoBatch:
         self._grown: dict[Chain, tuple[LedgerEntry, ...]] = {}
         self._more: dict[int, list[RecordId]] = {}
         self._guesses: dict[int, dict[RecordId, Versioned]] = {}
+        self._late: set[RecordId] = set()
 
     def gather(self, units: Sequence[UnitOfWork[Any]]) -> None:
         """Look up in bulk what the units name, what they are likely to name, and what they name after seeing that."""
         unknown = [unit for unit in units if not self._recalls(unit)]
+        self._recall_what_may_lag(unknown)
         self._load([[*map(record_id, unit.reads), *self._foreseen(unit)] for unit in unknown])
         for _ in range(2):
             short = [unit for unit in unknown if self._names_more(unit)]
@@ -127,6 +129,16 @@ class DynamoBatch:
                 return
             # Together with what was seen already: what a unit is shown is as of one moment.
             self._load([[*map(record_id, unit.reads), *self._more[id(unit)]] for unit in short], anew=True)
+
+    def _recall_what_may_lag(self, units: Sequence[UnitOfWork[Any]]) -> None:
+        """Of what every unit that names it may be shown a moment late: what was seen a moment ago."""
+        late = {record_id(key) for unit in units for key in unit.may_lag}
+        exact = {record_id(key) for unit in units for key in unit.reads if key not in unit.may_lag}
+        for place in late - exact:
+            seen = self._cache.recall_recent(place)
+            if seen is not None:
+                self.loaded[place] = seen
+                self._late.add(place)
 
     def effects_of(self, units: Sequence[UnitOfWork[Any]]) -> tuple[list[Any], list[Effect]]:
         """One caller's answers, and what each unit leaves behind. If this raises, nothing of these units counts."""
@@ -233,7 +245,8 @@ class DynamoBatch:
         return self._reader.history(place, seen) if place[0] == CHAIN.name else seen.record
 
     def _load(self, groups: Iterable[Sequence[RecordId]], *, anew: bool = False) -> None:
-        wanted = [list(dict.fromkeys(p for p in group if anew or home(p) not in self.loaded)) for group in groups]
+        known = self._late if anew else self.loaded.keys()
+        wanted = [list(dict.fromkeys(place for place in group if home(place) not in known)) for group in groups]
         wanted = [group for group in wanted if group]
         if wanted:
             self.loaded |= self._reader.read(wanted)

@@ -8,13 +8,14 @@ the segments that were met; what is older than any that may still turn up needs 
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from remit.core.canonical import sha256_hex
 from remit.core.ledger.entries import LedgerEntry
-from remit.ports import ChangedTenants, LedgerPage
+from remit.ports import ChangedTenants, LedgerPage, ReaderPage
 from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.items import entries_of
 from remit.stores.dynamodb.layout import CHANGED_PARTS, ItemKey, time_partitions
@@ -28,7 +29,12 @@ LATEST_S = 60
 MARKED_EVERY_S = 30
 """How long the mark that a tenant's ledger changes stands for further changes by the same process."""
 MOST_MARKS = 1000
+MOST_TOLD = 100
+"""Of segments in a page for a reader: with the marks of so many more, its position still fits into a header."""
 _MARK = 12
+_MARK_BYTES = _MARK // 2
+_TOLD = "v"
+"""What a position begins with that a reader is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,9 @@ class _Position:
 
     low: str
     marks: frozenset[str]
+    within: str = ""
+    passed: int = 0
+    """Of the segment with the mark `within`, so many entries were met."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -45,6 +54,31 @@ class _Position:
 
     def text(self) -> str:
         return f"{self.low}|{','.join(sorted(self.marks))}"
+
+    @classmethod
+    def told(cls, text: str) -> Self | None:
+        """What `telling` wrote; `None` for any other text."""
+        try:
+            name, low, marks, rest = text.split("~")
+            packed = base64.urlsafe_b64decode(marks)
+            within, _, passed = rest.partition(".")
+            known = frozenset(packed[n : n + _MARK_BYTES].hex() for n in range(0, len(packed), _MARK_BYTES))
+            return cls(low, known, within, int(passed or 0)) if name == _TOLD else None
+        except ValueError:
+            return None
+
+    def telling(self) -> str:
+        """Less than 8 KiB of ASCII. It speaks of nobody's segments but the reader's own."""
+        marks = base64.urlsafe_b64encode(bytes.fromhex("".join(sorted(self.marks)))).decode()
+        return f"{_TOLD}~{self.low}~{marks}~{f'{self.within}.{self.passed}' if self.within else ''}"
+
+    def having_met(self, mark: str) -> Self:
+        met = replace(self, marks=self.marks | {mark})
+        return replace(met, within="", passed=0) if mark == self.within else met
+
+    def still_within(self, start: Self) -> Self:
+        """As `start` within a segment, unless that was met meanwhile."""
+        return self if start.within in self.marks else replace(self, within=start.within, passed=start.passed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,31 +99,66 @@ class Feed:
 
     def after(self, tenant_id: str, event_types: Container[str], after: str, limit: int) -> LedgerPage:
         """As `Store.ledger_after`. Where more is new than a position can mark, only what has settled."""
-        start, settled = _Position.parse(after), self._versions.before_s(LATEST_S)
+        taken, behind = self._next(tenant_id, _Position.parse(after), limit, MOST_MARKS)
+        entries = after_each(self._segments(taken), "", event_types)
+        return LedgerPage(entries, behind.text(), len(taken) >= limit)
+
+    def reader_page(self, tenant_id: str, event_types: Container[str], after: str, limit: int) -> ReaderPage | None:
+        """As `Store.reader_page`."""
+        start, limit = _Position.told(after), min(limit, MOST_TOLD)
+        if start is None:
+            return None
+        taken, behind = self._next(tenant_id, start, limit, MOST_MARKS - MOST_TOLD)
+        # One that was left half told is told to its end first.
+        taken.sort(key=lambda each: each.mark != start.within)
+        entries: list[tuple[LedgerEntry, str]] = []
+        told: list[str] = []
+        at = start
+        for (version, held), segment in zip(self._segments(taken), taken, strict=True):
+            passed = start.passed if segment.mark == start.within else 0
+            entries += after_each([(version, held)], f"#{passed}", event_types)
+            told += _told_within(at, segment, held, passed, event_types)
+            at = at.having_met(segment.mark)
+        page = LedgerPage(entries, behind.text(), len(taken) >= limit)
+        return ReaderPage(page, told, behind.still_within(start).telling())
+
+    def reader_position(self, tenant_id: str, since: str | None = None) -> str:
+        """As `Store.reader_position`, `since` a moment of a version."""
+        if since is not None:
+            return _Position(since, frozenset()).telling()
+        start = _Position(self._versions.before_s(LATEST_S), frozenset())
+        met = self._found(tenant_id, start, None)
+        # Of more than can be marked, the older ones count as the place.
+        older, marked = met[: -(MOST_MARKS - MOST_TOLD)], met[-(MOST_MARKS - MOST_TOLD) :]
+        low = older[-1].version if older else start.low
+        return _Position(low, frozenset(each.mark for each in marked)).telling()
+
+    def _next(self, tenant_id: str, start: _Position, limit: int, most_marks: int) -> tuple[list[_Found], _Position]:
+        settled = self._versions.before_s(LATEST_S)
         found = self._found(tenant_id, start, limit)
         taken = [each for each in found if each.mark not in start.marks][:limit]
         behind = _behind(start, found, taken, settled)
-        if len(behind.marks) > MOST_MARKS:
+        if len(behind.marks) > most_marks:
             taken = [each for each in taken if each.version <= settled]
             behind = _behind(start, found, taken, settled)
-        return LedgerPage(self._entries(taken, event_types), behind.text(), len(taken) >= limit)
+        return taken, behind
 
-    def _found(self, tenant_id: str, start: _Position, limit: int) -> list[_Found]:
-        """All that is beyond the position, in order, and one more than is wanted of what it has not marked."""
+    def _found(self, tenant_id: str, start: _Position, limit: int | None) -> list[_Found]:
+        """All that is beyond the position, in order, up to one more than `limit` of what it has not marked."""
         between = Between(low=start.low or None)
         found: list[_Found] = []
         new = 0
         for version, key in self._reading.placed(BY_VERSION, time_partitions(tenant_id), between):
             found.append(_Found(version, key))
             new += found[-1].mark not in start.marks
-            if new > limit:
+            if limit is not None and new > limit:
                 break
         return found
 
-    def _entries(self, taken: list[_Found], event_types: Container[str]) -> list[tuple[LedgerEntry, str]]:
+    def _segments(self, taken: list[_Found]) -> list[tuple[str, list[LedgerEntry]]]:
         items = self._table.each([each.key for each in taken])
         # The index says what is there; the table may not have lost it.
-        return after_each(((each.version, entries_of(items[each.key])) for each in taken), "", event_types)
+        return [(each.version, entries_of(items[each.key])) for each in taken]
 
     def tenants_after(self, after: str) -> ChangedTenants:
         """As `Store.tenants_after`: those whose marks may stand for something behind the position."""
@@ -107,7 +176,23 @@ def _behind(start: _Position, found: list[_Found], taken: list[_Found], settled:
     passed = [each.version for each in found if left is None or each.version < left]
     low = settled if left is None else min(max(passed, default=start.low), settled)
     low = max(low, start.low)
-    return _Position(low, frozenset(each.mark for each in found if each.version > low and each.mark in met))
+    # Of what was met before and lies beyond what was looked at now, nothing may be forgotten.
+    unseen = start.marks - {each.mark for each in found} if left is not None else frozenset()
+    return _Position(low, unseen | {each.mark for each in found if each.version > low and each.mark in met})
+
+
+def _told_within(
+    at: _Position, segment: _Found, held: list[LedgerEntry], passed: int, event_types: Container[str]
+) -> list[str]:
+    """The positions behind the entries of one segment that are told, `at` being that before it."""
+    found = []
+    for number, entry in enumerate(held, 1):
+        if number > passed and entry.event_type in event_types:
+            whole = number == len(held)
+            found.append(
+                (at.having_met(segment.mark) if whole else replace(at, within=segment.mark, passed=number)).telling()
+            )
+    return found
 
 
 Clock = Callable[[], float]

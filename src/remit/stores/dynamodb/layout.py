@@ -8,6 +8,7 @@ read from the table itself, consistently, and not from an index that lags behind
 
 from __future__ import annotations
 
+import random
 import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -33,6 +34,7 @@ TENANT_CHAIN = "-"
 """The tenant's own chain has a partition of its own, so that an export of the intents never meets it."""
 
 _PARTS = 8
+STOPS_COPIES = 16
 _MARKS = 4
 _PARTS_OF = {
     **dict.fromkeys((CHAIN_HEAD.name, BOUNDS.name, STOPS.name, ACTION_TYPE.name), 1),
@@ -67,6 +69,23 @@ def partitions(kind: str, tenant_id: str) -> list[str]:
 def record_key(place: RecordId) -> ItemKey:
     kind, tenant_id, id = place
     return f"{tenant_id}#{kind}#{part(id, parts_of(kind))}", id
+
+
+def copies_of(place: RecordId) -> list[ItemKey]:
+    """
+    Every item that a record has, `record_key` first: all of them are written in one transaction.
+
+    Everybody's executions read the stops: so many copies carry so many times what one item does.
+    """
+    first = record_key(place)
+    _, tenant_id, id = place
+    others = range(1, STOPS_COPIES) if place[0] == STOPS.name else ()
+    return [first, *((f"{tenant_id}#{STOPS.name}#{number}", id) for number in others)]
+
+
+def read_key(place: RecordId) -> ItemKey:
+    """One of them, to be read."""
+    return random.choice(copies_of(place)) if place[0] == STOPS.name else record_key(place)  # noqa: S311 - no secret
 
 
 def home(place: RecordId) -> RecordId:

@@ -16,7 +16,7 @@ from remit.core.records import CHAIN
 from remit.core.values import PLATFORM
 from remit.stores.dynamodb.client import MOST_AT_ONE_MOMENT, Table
 from remit.stores.dynamodb.items import Item, entries_of, versioned
-from remit.stores.dynamodb.layout import ItemKey, home, record_key, segment_key, tenant_key
+from remit.stores.dynamodb.layout import ItemKey, home, read_key, segment_key, tenant_key
 from remit.stores.dynamodb.migration_mark import MigrationMark
 from remit.stores.dynamodb.record_cache import RecordCache, Versioned
 from remit.stores.units import RecordId, Shown
@@ -93,25 +93,26 @@ class RecordReader:
         return self._chains.history(place, case)
 
     def _read(self, places: Sequence[RecordId]) -> dict[RecordId, Versioned]:
-        keys = {record_key(home(place)): home(place) for place in places}
+        keys = {read_key(place): place for place in dict.fromkeys(map(home, places))}
         # The platform's stops are read by every decision, and mostly there are none.
         tenants = {tenant_key(name): name for _, name, _ in places if name not in self._known | {PLATFORM}}
         chains = [place for place in places if place[0] == CHAIN.name]
         likely = [key for place in chains for key in self._chains.likely(place, self._cache.recall(home(place)))]
         # Only what must be known now counts when requests are filled: of the rest, as much as there is room for.
+        asked_at = self._cache.now()
         items = self._table.at_one_moment([*self._mark.keys(), *keys, *tenants, *likely][:MOST_AT_ONE_MOMENT])
         self._mark.check(items)
         self._known.update(name for key, name in tenants.items() if key in items)
         self._chains.take(items, likely)
         found = {place: versioned(items.get(key)) for key, place in keys.items()}
         for place, seen in found.items():
-            self._cache.remember(place, seen)
+            self._cache.remember(place, seen, asked_at)
         return found
 
 
 def shown(table: Table, places: Sequence[RecordId]) -> dict[RecordId, Shown]:
     """Records and chains as last written: a few as of one moment, many each as last written."""
-    keys = {record_key(home(place)): home(place) for place in places}
+    keys = {read_key(place): place for place in dict.fromkeys(map(home, places))}
     chains, reader = [place for place in places if place[0] == CHAIN.name], ChainReader(table)
     few = len(places) <= _FEW
     likely = [key for place in chains for key in reader.likely(place, None)] if few else []

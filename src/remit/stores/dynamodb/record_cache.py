@@ -1,24 +1,30 @@
 """
 What this process last saw of a few kinds of record: a hint which keys will be needed, and a first guess for
 units that write everything they read. Never what a decision rests on: a write is conditioned on it, or it is read.
+
+Stops alone are decided upon as they were a moment ago, by units that say so: see `UnitOfWork.may_lag`.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from remit.core.ledger.history import IntentHistory
-from remit.core.records import BOUNDS, CASE, Key
+from remit.core.records import BOUNDS, CASE, STOPS, Key
 from remit.core.values import Stored
 from remit.stores.units import RecordId
 
 R = TypeVar("R", bound=Stored | IntentHistory)
 
 MOST_REMEMBERED = 4096
-_KINDS = (BOUNDS.name, CASE.name)
+RECENT_S = 0.9
+"""So long what was seen may be decided upon where a second is allowed; the rest of that is for deciding."""
+_KINDS = (BOUNDS.name, CASE.name, STOPS.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +44,19 @@ NOTHING = Versioned(None, None)
 
 
 class RecordCache:
-    """Safe to share between threads."""
+    """Safe to share between threads. `clock` answers seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.now = clock
         self._lock = threading.Lock()
-        self._seen: OrderedDict[RecordId, Versioned] = OrderedDict()
+        self._seen: OrderedDict[RecordId, tuple[Versioned, float]] = OrderedDict()
 
-    def remember(self, place: RecordId, seen: Versioned) -> None:
+    def remember(self, place: RecordId, seen: Versioned, at: float) -> None:
+        """`at` is before it was asked for, or before its writing was."""
         if place[0] not in _KINDS:
             return
         with self._lock:
-            self._seen[place] = seen
+            self._seen[place] = seen, at
             self._seen.move_to_end(place)
             if len(self._seen) > MOST_REMEMBERED:
                 self._seen.popitem(last=False)
@@ -56,7 +64,14 @@ class RecordCache:
     def recall(self, place: RecordId) -> Versioned | None:
         """`None` if it was not seen lately."""
         with self._lock:
-            return self._seen.get(place)
+            seen, _ = self._seen.get(place, (None, 0.0))
+        return seen
+
+    def recall_recent(self, place: RecordId) -> Versioned | None:
+        """`None` if it was not seen a moment ago."""
+        with self._lock:
+            seen, at = self._seen.get(place, (None, 0.0))
+        return seen if self.now() - at < RECENT_S else None
 
 
 class CachedBounds:

@@ -15,7 +15,17 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import UNANSWERED, WAITING, Case, Status
 from remit.core.records import BOUNDS, CASE, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind, due_at
 from remit.core.values import Stored
-from remit.ports import CaseFilter, ChangedTenants, Claim, LedgerPage, QueueLine, QueuePlace, Snapshot, UnitOfWork
+from remit.ports import (
+    CaseFilter,
+    ChangedTenants,
+    Claim,
+    LedgerPage,
+    QueueLine,
+    QueuePlace,
+    ReaderPage,
+    Snapshot,
+    UnitOfWork,
+)
 from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.feed import Feed
 from remit.stores.dynamodb.items import (
@@ -68,7 +78,8 @@ class DynamoStore:
     A store in one DynamoDB table. Share it between threads.
 
     `client` is boto3's low-level client for DynamoDB with its own retries off: see `open_client`. An
-    export waits `settle_s` before it begins, so that no write from before it is still on its way.
+    export waits `settle_s` before it begins, so that no write from before it is still on its way. `seconds` tells how
+    much time has passed.
     """
 
     one_at_a_time = False
@@ -81,11 +92,12 @@ class DynamoStore:
         settle_s: float = SETTLE_S,
         on_close: Callable[[], None] = lambda: None,
         mark: MigrationMark | None = None,
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.client = client
         self.table = Table(client, table)
         self._versions = Versions(self.table.clock.now_us)
-        writer = DynamoWriter(self.table, RecordCache(), self._versions, mark or MigrationMark(table))
+        writer = DynamoWriter(self.table, RecordCache(seconds), self._versions, mark or MigrationMark(table))
         self._group_commit = GroupCommit(writer.carry_out)
         self._reading = TableReading(self.table)
         self._looked_to: dict[DueGroup, str] = {}
@@ -238,6 +250,12 @@ class DynamoStore:
         # Written at about its time, and by a day earlier at most by a clock that is ahead.
         since_us = (since - _EPOCH) // _MICROSECOND
         return moment_after(min(f"{max(since_us, 0):016d}", now), -_DAY_S)
+
+    def reader_page(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> ReaderPage | None:
+        return self._feed.reader_page(tenant_id, event_types, after, limit)
+
+    def reader_position(self, tenant_id: str, since: datetime | None = None) -> str:
+        return self._feed.reader_position(tenant_id, self.ledger_position(tenant_id, since) if since else None)
 
     def tenants_after(self, after: str, limit: int) -> ChangedTenants:  # noqa: ARG002 - the port's own
         return self._feed.tenants_after(after)

@@ -26,7 +26,7 @@ from remit.stores.dynamodb.items import (
     segments_attribute,
     version_of,
 )
-from remit.stores.dynamodb.layout import ItemKey, record_key, tenant_key
+from remit.stores.dynamodb.layout import ItemKey, copies_of, record_key, tenant_key
 from remit.stores.dynamodb.record_cache import NOTHING, Versioned
 from remit.stores.dynamodb.table import PARTITION
 from remit.stores.units import RecordId
@@ -53,14 +53,8 @@ class Transaction:
 
     def build(self, table: str) -> Transaction:
         self._sent.add(self.version)
-        for place, record in self.effect.records.items():
-            condition = self._condition(place)
-            if record is not None:
-                named = segments_attribute(self.segments_after(place))
-                item = {**self.effect.items[place], **named, VERSION: {"S": self.version}}
-                self._act("Put", f"{place[0]} {place[2]!r}", Item=item, **condition)
-            elif place not in self.before or self.before[place].version is not None:
-                self._act("Delete", f"{place[0]} {place[2]!r}", Key=key_item(record_key(place)), **condition)
+        for place in self.effect.records:
+            self._write(place)
         for place in sorted(self.effect.checked):
             key = key_item(record_key(place))
             self._act("ConditionCheck", f"{place[0]} {place[2]!r}", Key=key, **self._condition(place))
@@ -76,6 +70,18 @@ class Transaction:
         for action in self.actions:
             next(iter(action.values()))["TableName"] = table
         return self
+
+    def _write(self, place: RecordId) -> None:
+        """Every copy of a record."""
+        name, condition = f"{place[0]} {place[2]!r}", self._condition(place)
+        if self.effect.records[place] is not None:
+            named = segments_attribute(self.segments_after(place))
+            item = {**self.effect.items[place], **named, VERSION: {"S": self.version}}
+            for key in copies_of(place):
+                self._act("Put", name, Item={**item, **key_item(key)}, **condition)
+        elif place not in self.before or self.before[place].version is not None:
+            for key in copies_of(place):
+                self._act("Delete", name, Key=key_item(key), **condition)
 
     def renew(self, table: str, version: str) -> None:
         """For being sent once more."""

@@ -180,7 +180,7 @@ class DynamoWriter:
             version = self._versions.next(seen)
             changed = self._marks.missing({tenant_id for tenant_id, _ in part.effect.entries})
             # Before it is sent: so long a mark stands at least.
-            sent_at = time.monotonic()
+            sent_at, known_at = time.monotonic(), self._cache.now()
             transaction = Transaction(part.effect, batch.loaded, version, new, changed, self._process)
             transaction.build(self._table.name)
             try:
@@ -191,16 +191,16 @@ class DynamoWriter:
                 part.failed(error)
                 raise FailsAll(TryLater, f"not tried, for an earlier write's answer was lost: {error}") from error
             self._marks.note(changed, sent_at)
-            self._note(transaction, batch)
+            self._note(transaction, batch, known_at)
         part.done()
 
-    def _note(self, transaction: Transaction, batch: DynamoBatch) -> None:
+    def _note(self, transaction: Transaction, batch: DynamoBatch, known_at: float) -> None:
         self._known_tenants.update(transaction.new_tenants)
         for place, record in transaction.effect.records.items():
             named = transaction.segments_after(place)
             seen = NOTHING if record is None else Versioned(record, transaction.version, named)
             batch.loaded[place] = seen
-            self._cache.remember(place, seen)
+            self._cache.remember(place, seen, known_at)
 
     def _send(self, transaction: Transaction, until: float) -> None:
         """Until it is done. Raises `_Stale`, `FailsAll`, `OutcomeUnknown`, or what it cannot be written for."""

@@ -9,13 +9,22 @@ further than all transactions have ended: what turns up later is always behind t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from remit.stores.sql.rows import SEGMENTS, Row
 from remit.stores.units import position_of
 
 Fetch = Callable[[str, dict[str, Any]], list[Row]]
 """Reads over one connection; on PostgreSQL within one transaction, which sees one moment."""
+
+
+class OrderedSegment(NamedTuple):
+    """The position behind a segment, its first entry's moment and id, and its body if that holds what was asked for."""
+
+    position: str
+    at_us: int
+    entry_id: str
+    body: bytes | None
 
 
 class LedgerOrder(Protocol):
@@ -29,10 +38,16 @@ class LedgerOrder(Protocol):
         """The last position that all segments of a tenant are behind that carry this moment or a later one."""
         ...
 
-    def after(self, fetch: Fetch, tenant_id: str, kinds: int, after: str, limit: int) -> list[tuple[str, bytes | None]]:
-        """
-        The next segments of a tenant, each with the position behind it, without its body where it has none of `kinds`.
-        """
+    def after(self, fetch: Fetch, tenant_id: str, kinds: int, after: str, limit: int) -> list[OrderedSegment]:
+        """The next segments of a tenant."""
+        ...
+
+    def named(self, fetch: Fetch, tenant_id: str, at_us: int, entry_id: str) -> OrderedSegment | None:
+        """A tenant's segment that begins with this entry."""
+        ...
+
+    def last(self, fetch: Fetch, tenant_id: str, upto: str) -> tuple[str, int, str] | None:
+        """A tenant's last segment up to a position: its own, and its first entry's moment and id."""
         ...
 
     def tenants(self, fetch: Fetch, after: str, limit: int) -> tuple[list[str], str, bool]:
@@ -53,8 +68,11 @@ class RowOrder:
     _HEAD = f"SELECT coalesce(max(rowid), 0) FROM {SEGMENTS}"
     _SINCE = f"SELECT min(rowid) FROM {SEGMENTS} WHERE tenant_id = :tenant AND at_us >= :since"
     # Both carried by the index on tenants alone, in which rows of one tenant stand by their numbers.
-    _AFTER = f"""SELECT rowid, {_BODY} FROM {SEGMENTS} INDEXED BY segments_by_tenant
+    _AFTER = f"""SELECT rowid, at_us, entry_id, {_BODY} FROM {SEGMENTS} INDEXED BY segments_by_tenant
         WHERE tenant_id = :tenant AND rowid > :after ORDER BY rowid LIMIT :limit"""
+    _LAST = f"""SELECT rowid, at_us, entry_id FROM {SEGMENTS} INDEXED BY segments_by_tenant
+        WHERE tenant_id = :tenant AND rowid <= :upto ORDER BY rowid DESC LIMIT 1"""
+    _NAMED = f"SELECT rowid, body FROM {SEGMENTS} WHERE tenant_id = :tenant AND at_us = :at AND entry_id = :id"
     _TENANTS = f"SELECT rowid, tenant_id FROM {SEGMENTS} WHERE rowid > :after ORDER BY rowid LIMIT :limit"
 
     def head(self, fetch: Fetch) -> str:
@@ -66,9 +84,17 @@ class RowOrder:
         ((first,),) = fetch(self._SINCE, {"tenant": tenant_id, "since": since_us})
         return head if first is None else min(head, _numbered(first - 1))
 
-    def after(self, fetch: Fetch, tenant_id: str, kinds: int, after: str, limit: int) -> list[tuple[str, bytes | None]]:
+    def after(self, fetch: Fetch, tenant_id: str, kinds: int, after: str, limit: int) -> list[OrderedSegment]:
         given = {"tenant": tenant_id, "kinds": kinds, "after": _number(after), "limit": limit}
-        return [(_numbered(number), body) for number, body in fetch(self._AFTER, given)]
+        return [OrderedSegment(_numbered(number), *rest) for number, *rest in fetch(self._AFTER, given)]
+
+    def named(self, fetch: Fetch, tenant_id: str, at_us: int, entry_id: str) -> OrderedSegment | None:
+        found = fetch(self._NAMED, {"tenant": tenant_id, "at": at_us, "id": entry_id})
+        return OrderedSegment(_numbered(found[0][0]), at_us, entry_id, found[0][1]) if found else None
+
+    def last(self, fetch: Fetch, tenant_id: str, upto: str) -> tuple[str, int, str] | None:
+        found = fetch(self._LAST, {"tenant": tenant_id, "upto": _number(upto)})
+        return (_numbered(found[0][0]), found[0][1], found[0][2]) if found else None
 
     def tenants(self, fetch: Fetch, after: str, limit: int) -> tuple[list[str], str, bool]:
         rows = fetch(self._TENANTS, {"after": _number(after), "limit": limit})
@@ -95,6 +121,10 @@ class TransactionOrder:
     _AFTER = f"""SELECT position, at_us, entry_id, {_BODY} FROM {SEGMENTS}
         WHERE tenant_id = :tenant AND (position, at_us, entry_id) > (:position, :at, :id) AND position < {_HORIZON}
         ORDER BY position, at_us, entry_id LIMIT :limit"""
+    _LAST = f"""SELECT position, at_us, entry_id FROM {SEGMENTS}
+        WHERE tenant_id = :tenant AND (position, at_us, entry_id) <= (:position, :at, :id)
+        ORDER BY position DESC, at_us DESC, entry_id DESC LIMIT 1"""
+    _NAMED = f"SELECT position, body FROM {SEGMENTS} WHERE tenant_id = :tenant AND at_us = :at AND entry_id = :id"
     _TENANTS = f"""SELECT position, tenant_id FROM {SEGMENTS}
         WHERE position >= :position AND position < {_HORIZON} ORDER BY position LIMIT :limit"""
     # A transaction that is still open, in whatever database of the server, holds back what others have committed since.
@@ -109,10 +139,24 @@ class TransactionOrder:
         # Within a transaction, too, all of that time and later comes behind this.
         return self.head(fetch) if first is None else _within(first, since_us, "")
 
-    def after(self, fetch: Fetch, tenant_id: str, kinds: int, after: str, limit: int) -> list[tuple[str, bytes | None]]:
+    def after(self, fetch: Fetch, tenant_id: str, kinds: int, after: str, limit: int) -> list[OrderedSegment]:
         position, at, id = _parts(after)
         given = {"tenant": tenant_id, "kinds": kinds, "position": position, "at": at, "id": id, "limit": limit}
-        return [(_within(*place), body) for *place, body in fetch(self._AFTER, given)]
+        return [
+            OrderedSegment(_within(number, at_us, entry_id), at_us, entry_id, body)
+            for number, at_us, entry_id, body in fetch(self._AFTER, given)
+        ]
+
+    def named(self, fetch: Fetch, tenant_id: str, at_us: int, entry_id: str) -> OrderedSegment | None:
+        found = fetch(self._NAMED, {"tenant": tenant_id, "at": at_us, "id": entry_id})
+        if not found:
+            return None
+        return OrderedSegment(_within(found[0][0], at_us, entry_id), at_us, entry_id, found[0][1])
+
+    def last(self, fetch: Fetch, tenant_id: str, upto: str) -> tuple[str, int, str] | None:
+        position, at, id = _parts(upto)
+        found = fetch(self._LAST, {"tenant": tenant_id, "position": position, "at": at, "id": id})
+        return (_within(*found[0]), found[0][1], found[0][2]) if found else None
 
     def tenants(self, fetch: Fetch, after: str, limit: int) -> tuple[list[str], str, bool]:
         rows = fetch(self._TENANTS, {"position": _parts(after)[0], "limit": limit})

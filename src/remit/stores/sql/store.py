@@ -15,17 +15,29 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case, Status
 from remit.core.records import Key, Kind
 from remit.core.values import Stored
-from remit.ports import CaseFilter, ChangedTenants, Claim, LedgerPage, QueueLine, QueuePlace, Snapshot, UnitOfWork
+from remit.ports import (
+    CaseFilter,
+    ChangedTenants,
+    Claim,
+    LedgerPage,
+    QueueLine,
+    QueuePlace,
+    ReaderPage,
+    Snapshot,
+    UnitOfWork,
+)
 from remit.stores.group_commit import GroupCommit
 from remit.stores.segments import Segment, kinds_of, unpack
 from remit.stores.sql import queries
 from remit.stores.sql.dialect import Dialect
 from remit.stores.sql.due import DueCases
 from remit.stores.sql.exporting import exported
+from remit.stores.sql.ledger_order import OrderedSegment
 from remit.stores.sql.loading import cases_of, loaded
 from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.misfiled import PAGE, misfiled
 from remit.stores.sql.queue import Queue
+from remit.stores.sql.reader_positions import reader_page, reader_position
 from remit.stores.sql.readers import Readers
 from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment, segment_at_us
 from remit.stores.sql.sqlite import Sqlite
@@ -199,15 +211,15 @@ class SqlStore:
         return found[:limit]
 
     def ledger_after(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> LedgerPage:
-        def read(driver: Any) -> tuple[list[tuple[str, bytes | None]], str]:
+        def read(driver: Any) -> tuple[list[OrderedSegment], str]:
             fetch = partial(self._dialect.fetch, driver)
             # First: what is committed in between is not behind it.
             head = self._dialect.order.head(fetch)
             return self._dialect.order.after(fetch, tenant_id, kinds_of(event_types), after, limit), head
 
         rows, head = self._readers.borrow(read)
-        segments = [(position, unpack(body) if body is not None else []) for position, body in rows]
-        more, last = len(rows) >= limit, rows[-1][0] if rows else after
+        segments = [(row.position, unpack(row.body) if row.body is not None else []) for row in rows]
+        more, last = len(rows) >= limit, rows[-1].position if rows else after
         return LedgerPage(after_each(segments, after, event_types), last if more else max(last, head), more)
 
     def ledger_position(self, tenant_id: str, since: datetime | None = None) -> str:
@@ -218,6 +230,21 @@ class SqlStore:
         return self._readers.borrow(
             lambda driver: order.before(partial(self._dialect.fetch, driver), tenant_id, since_us)
         )
+
+    def reader_page(self, tenant_id: str, event_types: Sequence[str], after: str, limit: int) -> ReaderPage | None:
+        def read(driver: Any) -> ReaderPage | None:
+            fetch = partial(self._dialect.fetch, driver)
+            return reader_page(fetch, self._dialect.order, tenant_id, event_types, after, limit)
+
+        return self._readers.borrow(read)
+
+    def reader_position(self, tenant_id: str, since: datetime | None = None) -> str:
+        upto = self.ledger_position(tenant_id, since)
+
+        def read(driver: Any) -> str:
+            return reader_position(partial(self._dialect.fetch, driver), self._dialect.order, tenant_id, upto)
+
+        return self._readers.borrow(read)
 
     def tenants_after(self, after: str, limit: int) -> ChangedTenants:
         order = self._dialect.order
