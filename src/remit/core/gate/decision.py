@@ -26,6 +26,8 @@ from remit.core.values import Record, UtcTime, instant
 Result = Literal["AUTO_EXECUTED", "REQUIRE_APPROVAL"]
 
 INTENT_EXPIRED = "INTENT_EXPIRED"
+INTENT_WITHDRAWN = "INTENT_WITHDRAWN"
+"""No decision has it: what was taken back before the gate saw it is never decided."""
 AUTONOMY_STOPPED = "AUTONOMY_STOPPED"
 EDITED_BY_PERSON = "EDITED_BY_PERSON"
 PERSON_REQUIRED = "PERSON_REQUIRED"

@@ -8,7 +8,7 @@ from remit.core.errors import Forbidden
 from remit.core.identity.access import ROLES, Permission, Role, roles_with
 from remit.core.identity.credential import PROCESS, Credential
 
-OF_AN_ACCOUNT: frozenset[Permission] = frozenset({"propose", "read_own"})
+OF_AN_ACCOUNT: frozenset[Permission] = frozenset({"propose", "read_own", "act_on_own"})
 """What a credential for single accounts may do: each of these names the account that it is about."""
 
 
@@ -17,8 +17,8 @@ class Principal:
     """
     Somebody at a door: a name, the tenant its credential belongs to, its roles, and which credential it showed.
 
-    With `accounts`, the credential is for those of the tenant alone: it proposes for them and reads their single
-    intents, and does nothing that is of the whole tenant, whatever its roles.
+    With `accounts`, the credential is for those of the tenant alone: it proposes for them, reads their single
+    intents and takes its own back, and does nothing that is of the whole tenant, whatever its roles.
     """
 
     name: str
