@@ -107,11 +107,16 @@ class CaseWriter:
         self.update(publication=after, published=True)
 
     def enqueue(self) -> None:
-        """Publish in this write: from its commit on, a worker of this store may take the approval."""
+        """
+        Publish in this write: from its commit on, a worker of this store may take the approval, or its caller begin it.
+        """
         publication = self.case.publication
         if self.context.publishes and publication is not None and is_reserved(publication):
             self.mark_published(publication)
-            self.update(queued=True, due_at=self.now)
+            if self.case.by_caller:
+                self.update(due_at=self.case.expires_at)
+            else:
+                self.update(queued=True, due_at=self.now)
 
     def release(self, approval: Approval, snapshot: Snapshot, why: str) -> None:
         """Make the approval `RELEASED` and give its charges back into the windows they were taken from."""
@@ -211,11 +216,14 @@ def in_one_write(first: UnitOfWork[S], second: UnitOfWork[T]) -> UnitOfWork[tupl
     """
     Both, one after the other, or neither: `second` sees what `first` wrote. Answers both answers.
 
-    What `first` refuses, `second` is not asked about. Neither may delete, and `first` names no further keys.
+    What `first` refuses, `second` is not asked about. Neither may delete. Where `first` names further keys, `second`
+    names its own by what was there before `first`.
     """
-    change_first = _once_for_what_it_sees(first)
+    change_first = first.decide if first.then_reads else _once_for_what_it_sees(first)
 
     def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
+        if first.then_reads:
+            return [*first.then_reads(snapshot), *(second.then_reads(snapshot) if second.then_reads else ())]
         after = _After(snapshot, change_first(snapshot))
         return second.then_reads(after) if second.then_reads else ()
 
@@ -230,6 +238,16 @@ def in_one_write(first: UnitOfWork[S], second: UnitOfWork[T]) -> UnitOfWork[tupl
 
     reads = [*dict.fromkeys([*first.reads, *second.reads])]
     return UnitOfWork(reads=reads, decide=change, then_reads=more, new=first.new)
+
+
+def answering(unit: UnitOfWork[S], answer: Callable[[S], T]) -> UnitOfWork[T]:
+    """The unit, with what `answer` makes of its answer."""
+
+    def decide(snapshot: Snapshot) -> Writes[T]:
+        writes = unit.decide(snapshot)
+        return Writes(answer(writes.answer), writes.puts, writes.deletes, writes.entries)
+
+    return UnitOfWork(unit.reads, decide, unit.then_reads, unit.optimistic, unit.new)
 
 
 def _once_for_what_it_sees(unit: UnitOfWork[T]) -> Callable[[Snapshot], Writes[T]]:

@@ -21,9 +21,8 @@ class Proposer:
     def require_own(self, case: Case) -> None:
         """Raises `Forbidden` for another's intent, and for one of an account that the credential is not for."""
         if case.proposed_by != self.name:
-            raise Forbidden(
-                f"intent {case.action_intent_id!r} was not proposed by {self.name!r}; only its proposer may"
-            )
+            problem = f"intent {case.action_intent_id!r} was not proposed by {self.name!r}"
+            raise Forbidden(f"{problem}; only its proposer may do this")
         if self.accounts is not None and case.account_id not in self.accounts:
             raise Forbidden(f"the credential of {self.name} is not for the account {case.account_id!r}")
 

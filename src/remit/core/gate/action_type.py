@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -10,6 +10,12 @@ from remit.core.values import ActionTypeName, Document, Duration, Request, RiskL
 
 DEFAULT_MIN_CONFIDENCE = 0.7
 DEFAULT_EXPIRES_AFTER = "7d"
+CALLER = "caller"
+"""The connector of what its proposer executes itself."""
+
+
+def is_unset(value: object) -> bool:
+    return value is None
 
 
 class Tool(Request):
@@ -37,13 +43,20 @@ class Tool(Request):
 
 
 class ActionTypeSpec(Request):
-    """An action type as bounds list it."""
+    """
+    An action type as bounds list it.
+
+    `if_nobody_waits` says what becomes of an approved action whose caller waited and has gone: `execute` it, which is
+    what holds where nothing is said, or let it `expire`.
+    """
 
     risk_tier: RiskLevel
     min_confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = DEFAULT_MIN_CONFIDENCE
     expires_after: Duration = DEFAULT_EXPIRES_AFTER
     approvals_required: Annotated[int, Field(ge=1, le=10)] = 1
     tool: Tool
+    # What came later is left out where nobody has set it, so that the hashes of older bounds stay.
+    if_nobody_waits: Literal["execute", "expire"] | None = Field(default=None, exclude_if=is_unset)
 
 
 class ActionType(Document):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from remit.core.execution import fulfilment
 from remit.core.execution.outcome import Conclusion, lease
+from remit.core.records import Key
 from remit.flow.context import CaseWriter
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, end
@@ -28,10 +30,13 @@ def before_call(worker: Worker, ref: Ref, mark_for_s: float | None, calls_seen: 
         if case is None or attempt is None or intent is None or approval is None:
             return Writes(answer=False)
         stops = [stops for stops in map(snapshot.get, keys.stops) if stops is not None]
+        refusal = fulfilment.forbidden(intent, approval.approval_source, stops, now)
+        if refusal is None and case.waited_until is not None:
+            refusal = fulfilment.left_alone(keys.spec(snapshot), case.waited_until, now)
         go = fulfilment.before_call(
             attempt,
             worker.hold(attempt, ref, now),
-            fulfilment.forbidden(intent, approval.approval_source, stops, now),
+            refusal,
             marking=mark_for_s is not None,
             calls_seen=calls_seen,
         )
@@ -45,4 +50,7 @@ def before_call(worker: Worker, ref: Ref, mark_for_s: float | None, calls_seen: 
         writer.update(attempt=goes_on, due_at=until)
         return writer.writes(True)
 
-    return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change, keys.charged)]))
+    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
+        return [*keys.charged(snapshot), *keys.if_waited(snapshot)]
+
+    return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change, more)]))
