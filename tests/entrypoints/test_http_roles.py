@@ -28,6 +28,10 @@ ALLOWED: dict[str, set[str]] = {
     "POST /v1/intents/{action_intent_id}/reject": {"approver"},
     "POST /v1/intents/{action_intent_id}/edit": {"approver"},
     "POST /v1/intents/{action_intent_id}/resolve": {"operator"},
+    "POST /v1/intents/{action_intent_id}/withdraw": {"agent"},
+    "POST /v1/intents/{action_intent_id}/begin": {"agent"},
+    "POST /v1/intents/{action_intent_id}/finish": {"agent"},
+    "POST /v1/intents/{action_intent_id}/renew": {"agent"},
     "POST /v1/approve": {"approver"},
     "POST /v1/reject": {"approver"},
     "GET /v1/ledger/export": {"auditor"},
@@ -96,6 +100,10 @@ def body_for(world, route, intent):
         "POST /v1/gate": {"action_intent_id": intent, "account_id": "acct-1"},
         "POST /v1/intents/{action_intent_id}/approve": {"digest": digest},
         "POST /v1/intents/{action_intent_id}/reject": {},
+        "POST /v1/intents/{action_intent_id}/withdraw": {},
+        "POST /v1/intents/{action_intent_id}/begin": {},
+        "POST /v1/intents/{action_intent_id}/finish": {"approval_id": "none", "acted": "yes"},
+        "POST /v1/intents/{action_intent_id}/renew": {"approval_id": "none"},
         "POST /v1/intents/{action_intent_id}/edit": {"changes": {"parameters.text": "changed"}},
         "POST /v1/intents/{action_intent_id}/resolve": {"status": "FAILED"},
         "POST /v1/approve": {"items": [{"action_intent_id": intent, "digest": digest}]},
@@ -158,7 +166,7 @@ def test_a_route_answers_the_roles_it_is_for_and_no_other(shared, route, role):
     elif role == "platform" and route == "POST /v1/keys":
         # It may make keys, of the platform's own role.
         assert answer.json()["field"] == "roles"
-    elif "resolve" in route:
+    elif route.endswith(("/resolve", "/finish", "/renew")):
         assert answer.status_code == 409
     else:
         assert answer.is_success

@@ -10,10 +10,11 @@ from typing import Any, TypeVar, cast
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, Approval, Publication, published, released
 from remit.core.execution.breaker import DEFAULT_RULES, BreakerRules
 from remit.core.execution.outcome import ActionOutcomeV1, Resolution
-from remit.core.execution.publication import gives_back_on_expiry, is_reserved
+from remit.core.execution.publication import gives_back_unstarted, is_reserved
 from remit.core.gate.action_type import ActionType
 from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import Usage, release, split_window_id
+from remit.core.gate.decision import INTENT_EXPIRED
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry
 from remit.core.ledger.history import IntentHistory
@@ -118,11 +119,16 @@ class CaseWriter:
         self.update(publication=after, published=True)
 
     def enqueue(self) -> None:
-        """Publish in this write: from its commit on, a worker of this store may take the approval."""
+        """
+        Publish in this write: from its commit on, a worker of this store may take the approval, or its caller begin it.
+        """
         publication = self._publication()
         if self.context.publishes and publication is not None and is_reserved(publication):
             self.mark_published(publication)
-            self.update(queued=True, due_at=self.now)
+            if self._case.by_caller:
+                self.update(due_at=self._case.expires_at)
+            else:
+                self.update(queued=True, due_at=self.now)
 
     def release(self, approval: Approval, snapshot: Snapshot, why: str) -> None:
         """Make the approval `RELEASED` and give its charges back into the windows they were taken from."""
@@ -217,11 +223,14 @@ def in_one_write(first: UnitOfWork[S], second: UnitOfWork[T]) -> UnitOfWork[tupl
     """
     Both, one after the other, or neither: `second` sees what `first` wrote. Answers both answers.
 
-    What `first` refuses, `second` is not asked about. Neither may delete, and `first` names no further keys.
+    What `first` refuses, `second` is not asked about. Neither may delete. Where `first` names further keys, `second`
+    names its own by what was there before `first`.
     """
-    change_first = _once_for_what_it_sees(first)
+    change_first = first.decide if first.then_reads else _once_for_what_it_sees(first)
 
     def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
+        if first.then_reads:
+            return [*first.then_reads(snapshot), *(second.then_reads(snapshot) if second.then_reads else ())]
         after = _After(snapshot, change_first(snapshot))
         return second.then_reads(after) if second.then_reads else ()
 
@@ -235,8 +244,19 @@ def in_one_write(first: UnitOfWork[S], second: UnitOfWork[T]) -> UnitOfWork[tupl
         )
 
     reads = [*dict.fromkeys([*first.reads, *second.reads])]
-    may_lag = [*first.may_lag, *second.may_lag]
+    exact = {key for unit in (first, second) for key in unit.reads if key not in unit.may_lag}
+    may_lag = [key for key in (*first.may_lag, *second.may_lag) if key not in exact]
     return UnitOfWork(reads=reads, decide=change, then_reads=more, new=first.new, may_lag=may_lag)
+
+
+def answering(unit: UnitOfWork[S], answer: Callable[[S], T]) -> UnitOfWork[T]:
+    """The unit, with what `answer` makes of its answer."""
+
+    def decide(snapshot: Snapshot) -> Writes[T]:
+        writes = unit.decide(snapshot)
+        return Writes(answer(writes.answer), writes.puts, writes.deletes, writes.entries)
+
+    return UnitOfWork(unit.reads, decide, unit.then_reads, unit.optimistic, unit.new, unit.may_lag)
 
 
 def _once_for_what_it_sees(unit: UnitOfWork[T]) -> Callable[[Snapshot], Writes[T]]:
@@ -310,7 +330,7 @@ def writes_expiry(
     """The end of a case that is over before anybody answered or began it; what it cost is given back."""
     writer = CaseWriter(context, case, now)
     writer.move("EXPIRED")
-    if approval is not None and case.publication is not None and gives_back_on_expiry(case, case.publication):
-        writer.release(approval, snapshot, "INTENT_EXPIRED")
+    if approval is not None and gives_back_unstarted(case):
+        writer.release(approval, snapshot, INTENT_EXPIRED)
     writer.append("INTENT_EXPIRED", {"expired_at": instant(now)})
     return writer.writes(answer)

@@ -7,18 +7,20 @@ A decision that exists is final and is returned as it was made.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from remit.core.errors import RemitError
 from remit.core.execution.approval import Approval, approve, approved_data, reserved
+from remit.core.execution.permit import Begun
 from remit.core.execution.publication import has_left, is_reserved
 from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import Usage
 from remit.core.gate.decision import (
     INTENT_NOT_FOUND,
+    INTENT_WITHDRAWN,
     MISSING_INPUT,
     Decision,
     GateInput,
@@ -41,7 +43,8 @@ class GateAnswer:
     """
     What the gate says. `already_published` is true when an earlier call had finished all of it.
 
-    `approval` is what still has to be published, where it is at hand: publishing need not look it up.
+    `approval` is what still has to be published, where it is at hand: publishing need not look it up. `begun` is the
+    answer to a begin in the same write, where that was asked for.
     """
 
     action_intent_id: str
@@ -54,9 +57,15 @@ class GateAnswer:
     approval_id: str | None = None
     trace_id: str | None = None
     approval: Approval | None = None
+    begun: Begun | None = None
 
     def wire(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__ if name not in ("reserved", "approval")}
+        shown = {name: getattr(self, name) for name in self.__slots__ if name not in ("reserved", "approval", "begun")}
+        return {**shown, "begun": self.begun.wire()} if self.begun else shown
+
+    def with_begun(self, begun: Begun) -> GateAnswer:
+        """With the answer to a begin, which published it if it began."""
+        return replace(self, status=begun.status, reserved=False, approval=None, begun=begun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +220,7 @@ def _ask_a_person(writer: CaseWriter, intent: ActionIntentV1, decision: Decision
 def _earlier_answer(case: Case, history: IntentHistory) -> GateAnswer:
     decision = history.decision
     if decision is None:
-        raise AssertionError(f"intent {case.action_intent_id!r} is {case.status} without a decision")
+        return _never_decided(case)
     publication = case.publication
     waits = publication is not None and is_reserved(publication)
     return _answer(
@@ -222,6 +231,19 @@ def _earlier_answer(case: Case, history: IntentHistory) -> GateAnswer:
         reserved=waits,
         already_published=has_left(decision, case),
         approval=history.approval(publication.approval_id) if publication and waits else None,
+    )
+
+
+def _never_decided(case: Case) -> GateAnswer:
+    if case.status != "WITHDRAWN":
+        raise AssertionError(f"intent {case.action_intent_id!r} is {case.status} without a decision")
+    return GateAnswer(
+        action_intent_id=case.action_intent_id,
+        result="REQUIRE_APPROVAL",
+        reason=INTENT_WITHDRAWN,
+        explanation="its proposer took it back before it was decided",
+        status=case.status,
+        trace_id=case.trace_id,
     )
 
 
