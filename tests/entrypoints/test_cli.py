@@ -322,13 +322,13 @@ def test_the_first_of_two_votes_is_shown_and_leaves_that_persons_queue(desk):
 
 
 def test_a_tool_that_keeps_failing_is_shown_and_resumed(desk):
-    often = {"REMIT_PAUSE_TOOL_AFTER": "2"}
+    # One call of that day has failed already.
+    twice = {"REMIT_PAUSE_TOOL_AFTER": "2"}
     with far_side_that_hangs_up() as port:
         (desk.folder / "bounds.yaml").write_text(bounds(port=port))
         desk.run("apply", "bounds.yaml", "--by", "ann")
-        for name in ("call-1", "call-2"):
-            desk.run("propose", "-", stdin=json.dumps(proposal(name, action_type="CALL_FAR_SIDE")))
-            desk.run("worker", "--until-idle", **often)
+        desk.run("propose", "-", stdin=json.dumps(proposal("again", action_type="CALL_FAR_SIDE")))
+        desk.run("worker", "--until-idle", **twice)
     desk.run("propose", "-", stdin=json.dumps(proposal("behind", action_type="CALL_FAR_SIDE")))
 
     status, why = (desk.run(word, "behind", "--tenant", "acme").stdout for word in ("status", "why"))
@@ -339,7 +339,7 @@ def test_a_tool_that_keeps_failing_is_shown_and_resumed(desk):
 
     waits = "CALL_FAR_SIDE's tool is paused since"
     assert waits in status and waits in why and waits in tool["explanation"]
-    assert (tool["failures"], tool["last_error"].split()[0]) == (2, "TIMEOUT")
+    assert (tool["failures"], tool["last_error"].split()[0]) == (2, "DOWNSTREAM")
     assert "next trial" in listed and "JST" in listed
     assert "called again" in first.stdout and again == {"action_type": "CALL_FAR_SIDE", "resumed": False}
     assert desk.json("tools", "list", "--tenant", "acme") == []

@@ -11,6 +11,7 @@ import pytest
 from remit.core.errors import TryLater
 from remit.core.gate.autonomy import StopScope
 from remit.core.records import CONSUMER
+from remit.flow.notifications.count import statuses_key
 from remit.stores.sql import migrating
 from tests.flow.notified import CONSOLE, Receiver, bring, follow, subscribe
 from tests.flow.test_count import decisions
@@ -102,6 +103,8 @@ def test_what_was_not_told_nor_counted_before_is_told_and_counted_afterwards_and
     assert decisions(moved, GLOBEX) == 1
     outcomes = moved.app.tally(ACME, "2026-03-10", "2026-03-10")["days"][0]["outcomes"]
     assert sum(row["count"] for row in outcomes) == 3 + 1 + 3
+    ended = moved.record(statuses_key(ACME)).counts
+    assert ended == {"SUCCEEDED": 3 + 1 + 3} and moved.app.counts(ACME) == moved.inner.counts(ACME)
 
 
 @pytest.mark.parametrize("to_kind", ["sqlite", "postgres", "dynamodb"])

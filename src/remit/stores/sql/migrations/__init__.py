@@ -89,19 +89,21 @@ def _upgrade(dialect: Dialect, connection: sqlalchemy.Connection, revision: str)
 
 
 def indexes_ahead(current: str | None, revision: str) -> dict[str, str]:
-    """The indexes that a database at revision `current` lacks and that are made before it is upgraded."""
-    from alembic.script import ScriptDirectory
-    from alembic.util import CommandError
+    """
+    The indexes that a database at revision `current` lacks and that are made before it is upgraded.
 
-    if current is None:
+    None for one that cannot be upgraded: whoever tries says what is wrong with it.
+    """
+    from alembic.script import ScriptDirectory
+
+    scripts = {each.revision: each for each in ScriptDirectory(str(Path(__file__).parent)).walk_revisions()}
+    if current not in scripts or revision not in scripts:
         return {}
-    scripts = ScriptDirectory(str(Path(__file__).parent))
-    try:
-        missing = list(scripts.iterate_revisions(revision, current))
-    except CommandError:
-        # Whoever upgrades says what is wrong with it.
-        return {}
-    return {name: each for script in missing for name, each in getattr(script.module, "AHEAD", {}).items()}
+    newest_first = list(scripts)
+    missing = newest_first[newest_first.index(revision) : newest_first.index(current)]
+    return {
+        name: each for found in reversed(missing) for name, each in getattr(scripts[found].module, "AHEAD", {}).items()
+    }
 
 
 def current_revision(dialect: Dialect, connection: sqlalchemy.Connection) -> str | None:
