@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remit.core.gate.policy import (
+    PLATFORM_SET,
     POLICY_ERROR,
     PolicySource,
     clauses_of,
     compile_policies,
+    platform_set_of,
     policy_version,
     ten_thousandths,
 )
@@ -474,3 +476,20 @@ def test_no_parameters_make_it_raise_or_answer_differently_in_another_key_order(
     assert answer == turned
     assert mode == "AUTO_EXECUTE" or answer.policy_decision != "AUTO_EXECUTE"
     assert mode != "DISABLED" or answer.policy_decision == "BLOCK"
+
+
+SHIPPED = ("AutoApprovalPolicyV1@2e1b89137ec4ee0218a00543916fa740894ebd349251d9006bc6353ebeda02e2",)
+"""The version of each platform set that was ever in use, with no policies beside it."""
+
+
+@pytest.mark.parametrize("version", SHIPPED)
+def test_every_platform_set_that_was_in_use_is_known_by_its_hash(version):
+    assert platform_set_of(version, []) is not None
+
+
+def test_a_set_that_never_was_is_not_known():
+    assert platform_set_of("AutoApprovalPolicyV1@0", []) is None
+
+
+def test_todays_set_is_no_earlier_one():
+    assert platform_set_of(policy_version([]), []) == PLATFORM_SET

@@ -5,11 +5,14 @@ import copy
 import pytest
 
 from remit.app import verify_export
+from remit.core.canonical import digest_of
 from remit.core.execution.outcome import tool_hash
 from remit.core.gate.action_type import Tool
+from remit.core.gate.policy import POLICY_NAME
+from remit.core.gate.policy.shipped import EARLIER_SETS
 
 from ...flow.world import OTHER, TYPE, tool
-from .exports import PAY, SCOPED, Mutations, assert_that_one_alone, found
+from .exports import NOT_FOR_SALE, PAY, SCOPED, Mutations, assert_that_one_alone, found
 
 breaks = Mutations(8)
 
@@ -379,3 +382,14 @@ def test_an_export_is_read_as_a_stream_too(lines):
     report = verify_export(line for line in lines.lines)
 
     assert report.ok and report.sealed
+
+
+@pytest.mark.parametrize("earlier", EARLIER_SETS)
+def test_what_was_decided_by_rules_that_an_earlier_release_shipped_verifies(lines, earlier):
+    beside = [["own.cedar", NOT_FOR_SALE]]
+    version = f"{POLICY_NAME}@{digest_of([earlier.schema, earlier.policies, beside])}"
+    for line in lines.lines:
+        if line["data"].get("policy_version"):
+            line["data"]["policy_version"] = version
+
+    assert found(lines.rehashed()) == set()

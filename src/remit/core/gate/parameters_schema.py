@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
 import msgspec
-from jsonschema_rs import ValidationErrorKind as Kind
 
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.gate.schema_cost import SchemaCost
 from remit.core.intent import Proposal
 from remit.core.paths import below
+
+if TYPE_CHECKING:
+    import jsonschema_rs
 
 LARGEST_SCHEMA_BYTES = 32 * 1024
 MOST_WORK = 5_000_000
@@ -30,6 +31,14 @@ MOST_PATTERNS_IN_ALL = 1_000
 PATTERN_COST, SMALL_PATTERN_COST = 200, 50
 _LARGEST_PATTERN, _SMALL_PATTERN = 64 * 1024, 4 * 1024
 _MOST_PROBLEM = 300
+
+
+@cache
+def _library() -> Any:
+    # A large one that only bounds with a schema need: no command and no worker waits for it at its start.
+    import jsonschema_rs
+
+    return jsonschema_rs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +66,7 @@ class ParametersSchema:
             return InvalidInput("parameters", problem, "send less, or have the schema made simpler")
         try:
             self.validator.validate(parameters)
-        except jsonschema_rs.ValidationError as error:
+        except _library().ValidationError as error:
             way_out = f"the schema of its action type asks for that at {_pointer(error.schema_path)}"
             return InvalidInput(_place(error), _problem(error), way_out)
         return None
@@ -120,20 +129,21 @@ def _pattern_cost(pattern: Any) -> int:
 def _cost_of_text(pattern: str) -> int:
     small = _matching(_SMALL_PATTERN)
     try:
-        jsonschema_rs.Draft202012Validator({"pattern": pattern}, offline=True, pattern_options=small)
-    except jsonschema_rs.ValidationError:
+        _library().Draft202012Validator({"pattern": pattern}, offline=True, pattern_options=small)
+    except _library().ValidationError:
         return PATTERN_COST
     return SMALL_PATTERN_COST
 
 
 def _matching(largest: int) -> jsonschema_rs.RegexOptions:
     """In linear time, by a machine of at most so many bytes."""
-    return jsonschema_rs.RegexOptions(size_limit=largest, dfa_size_limit=_LARGEST_PATTERN)
+    matching: jsonschema_rs.RegexOptions = _library().RegexOptions(size_limit=largest, dfa_size_limit=_LARGEST_PATTERN)
+    return matching
 
 
 def _compiled(schema: Mapping[str, Any], cost: SchemaCost) -> ParametersSchema:
     try:
-        validator = jsonschema_rs.Draft202012Validator(
+        validator = _library().Draft202012Validator(
             dict(schema),
             validate_formats=False,
             offline=True,
@@ -141,7 +151,7 @@ def _compiled(schema: Mapping[str, Any], cost: SchemaCost) -> ParametersSchema:
             mask="the value",
             pattern_options=_matching(_LARGEST_PATTERN),
         )
-    except jsonschema_rs.ValidationError as error:
+    except _library().ValidationError as error:
         raise _unusable(error) from None
     except ValueError as error:
         raise InvalidInput("", f"cannot be used: {error}", "write it as JSON Schema 2020-12") from None
@@ -159,10 +169,11 @@ def _unusable(error: jsonschema_rs.ValidationError) -> InvalidInput:
 def _place(error: jsonschema_rs.ValidationError) -> str:
     """The path of the argument that is wrong, also where what is wrong is its name, or that it is missing."""
     steps = list(error.instance_path)
+    kinds = _library().ValidationErrorKind
     match error.kind:
-        case Kind.Required(property=name):
+        case kinds.Required(property=name):
             steps.append(name)
-        case Kind.AdditionalProperties(unexpected=[name, *_]) | Kind.UnevaluatedProperties(unexpected=[name, *_]):
+        case kinds.AdditionalProperties(unexpected=[name, *_]) | kinds.UnevaluatedProperties(unexpected=[name, *_]):
             steps.append(name)
     place = "parameters"
     for step in steps:
@@ -171,10 +182,11 @@ def _place(error: jsonschema_rs.ValidationError) -> str:
 
 
 def _problem(error: jsonschema_rs.ValidationError) -> str:
+    kinds = _library().ValidationErrorKind
     match error.kind:
-        case Kind.Required():
+        case kinds.Required():
             return "is missing"
-        case Kind.AdditionalProperties() | Kind.UnevaluatedProperties():
+        case kinds.AdditionalProperties() | kinds.UnevaluatedProperties():
             return "is not among the arguments of this action type"
     text = error.message.removeprefix("the value ")
     return text if len(text) <= _MOST_PROBLEM else f"{text[:_MOST_PROBLEM]}…"
