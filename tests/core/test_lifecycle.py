@@ -24,7 +24,7 @@ from remit.core.lifecycle import (
 from .make import NOW, bounds, case, intent, stop, verdict
 
 STATUSES = get_args(Status)
-FINAL = {"REJECTED", "EXPIRED", "SUPERSEDED", "SUCCEEDED", "FAILED", "CANCELLED"}
+FINAL = {"REJECTED", "EXPIRED", "SUPERSEDED", "SUCCEEDED", "FAILED", "CANCELLED", "WITHDRAWN"}
 SECOND = timedelta(seconds=1)
 
 
@@ -76,6 +76,7 @@ def test_nothing_becomes_a_proposal_again_or_stays_where_it_is():
         ("SUCCEEDED", {"RUNNING", "UNKNOWN"}),
         ("FAILED", {"RUNNING", "UNKNOWN"}),
         ("EXPIRED", {"PROPOSED", "AWAITING_APPROVAL", "BLOCKED", "APPROVED"}),
+        ("WITHDRAWN", {"PROPOSED", "AWAITING_APPROVAL", "BLOCKED", "APPROVED"}),
         ("BLOCKED", {"PROPOSED"}),
         ("AWAITING_APPROVAL", {"PROPOSED", "APPROVED"}),
     ],

@@ -226,6 +226,10 @@ def edit(run: Run) -> None:
     run.world.app.edit(run.tenant, "i-1", by="bob", changes={"parameters.text": "better"})
 
 
+def withdraw(run: Run) -> None:
+    run.world.app.withdraw(run.tenant, "i-1", by="agent")
+
+
 def edit_again(run: Run) -> None:
     """The person who gets no answer tries again, and is told if the first edit was taken."""
     try:
@@ -304,6 +308,10 @@ STEPS = [
     Step("approve, sent", queued, approve, ends=f"{ENDED} AWAITING_APPROVAL", charged=(0,), sending=True),
     Step("reject", queued, reject, ends="REJECTED AWAITING_APPROVAL", charged=(0,)),
     Step("edit", queued, edit, ends="SUPERSEDED AWAITING_APPROVAL", charged=(0,), again=edit_again),
+    Step("withdraw, waiting", queued, withdraw, ends="WITHDRAWN AWAITING_APPROVAL", charged=(0,)),
+    Step("withdraw, undecided", propose, withdraw, ends=f"WITHDRAWN {ENDED}", charged=(0, 1)),
+    Step("withdraw, reserved", reserved, withdraw, ends=f"WITHDRAWN {ENDED}", charged=(0, 1)),
+    Step("withdraw, published", in_the_queue, withdraw, ends=f"WITHDRAWN {ENDED}", charged=(0, 1)),
     Step("supersede", queued, supersede, ends="SUPERSEDED AWAITING_APPROVAL", charged=(0, 1)),
     Step("resolve", in_doubt, resolve, ends="SUCCEEDED UNKNOWN"),
     Step("start", delivered, start),

@@ -52,6 +52,16 @@ def test_storing_without_the_gate_is_no_way_around_it(limited):
         limited.queued("more")
 
 
+def test_taking_one_back_makes_room_for_another(limited):
+    fill(limited)
+    with pytest.raises(QueueFull):
+        limited.queued("more")
+
+    limited.app.withdraw(TENANT, "i-0", by="agent")
+
+    assert limited.queued("more").status == "AWAITING_APPROVAL"
+
+
 def test_each_proposer_has_a_limit_of_its_own(limited):
     fill(limited, proposed_by="flood")
 

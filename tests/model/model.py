@@ -16,7 +16,7 @@ from typing import Any
 from remit.core.gate.zones import zone as rules_of
 
 WAITING = ("AWAITING_APPROVAL", "BLOCKED")
-ENDED = ("REJECTED", "EXPIRED", "SUPERSEDED", "SUCCEEDED", "FAILED", "CANCELLED")
+ENDED = ("REJECTED", "EXPIRED", "SUPERSEDED", "SUCCEEDED", "FAILED", "CANCELLED", "WITHDRAWN")
 MAY_FOLLOW = {
     "PROPOSED": ("AWAITING_APPROVAL", "BLOCKED", "APPROVED", "EXPIRED"),
     "AWAITING_APPROVAL": ("APPROVED", "REJECTED", "EXPIRED", "SUPERSEDED"),
@@ -118,6 +118,14 @@ class Model:
             and (level == "everything" or not human)
             for account, action_type, level in self.stops
         )
+
+    def withdrawn(self, name: str) -> None:
+        """Taken back: what was charged for it goes back."""
+        intent = self.intents[name]
+        intent["status"] = "WITHDRAWN"
+        if intent["answer"] is None:
+            intent["answer"] = "REQUIRE_APPROVAL", "INTENT_WITHDRAWN"
+        self._given_back(intent)
 
     def blocked(self, intent: dict[str, Any]) -> bool:
         modes = self.bounds["modes"]

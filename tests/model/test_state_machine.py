@@ -37,6 +37,8 @@ from ..flow.crash_matrix import Shared
 from ..flow.world import NOON, OTHER, TYPE, both, bounds, proposal, type_of
 from .model import ENDED, WAITING, Model
 
+NEVER_RAN = ("CANCELLED", "EXPIRED", "REJECTED", "SUPERSEDED", "WITHDRAWN")
+UNSTARTED = ("PROPOSED", "APPROVED", *WAITING)
 THOROUGH = os.environ.get("REMIT_HYPOTHESIS") == "thorough"
 EXAMPLES = {"memory": 120, "sqlite": 40, "postgres": 20, "dynamodb": 6}
 
@@ -285,6 +287,20 @@ class Life(RuleBasedStateMachine):
         self.model.decided(answer.action_intent_id, self.now)
         assert (answer.result, answer.reason) == self.model.intents[answer.action_intent_id]["answer"]
 
+    @precondition(lambda self: self.model.intents)
+    @rule(data=st.data())
+    def withdraw(self, data):
+        name = self._one(data, "PROPOSED", "APPROVED", *WAITING)
+        status = self.model.intents[name]["status"]
+        try:
+            self.world.app.withdraw(self.world.tenant, name, by="agent")
+        except Conflict:
+            assert status not in (*UNSTARTED, "WITHDRAWN")
+            return
+        assert status in (*UNSTARTED, "WITHDRAWN")
+        if status in UNSTARTED:
+            self.model.withdrawn(name)
+
     @precondition(lambda self: self._in("UNKNOWN"))
     @rule(data=st.data(), status=st.sampled_from(["SUCCEEDED", "FAILED"]))
     def resolve(self, data, status):
@@ -414,7 +430,7 @@ class Life(RuleBasedStateMachine):
             times, status = self.world.written(name), intent["status"]
             assert times <= 1, f"{name} was done {times} times"
             assert times == 1 or status != "SUCCEEDED" or intent.get("resolved"), name
-            assert times == 0 or status not in ("CANCELLED", "EXPIRED", "REJECTED", "SUPERSEDED"), (name, status)
+            assert times == 0 or status not in NEVER_RAN, (name, status)
 
 
 def _settings(kind):

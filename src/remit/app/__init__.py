@@ -14,6 +14,7 @@ from typing import Any, Literal, Self, TypeVar, overload
 
 from remit.app.execution import Execution
 from remit.app.notifications import Notifications
+from remit.app.own import OwnIntents
 from remit.app.part import Part
 from remit.app.reading import Reading
 from remit.app.settings import Settings
@@ -91,6 +92,7 @@ class App(Part):
         self._show_settings(Settings(context, clock))
         self._show_notifications(Notifications(context, clock))
         self._show_execution(Execution(context, clock))
+        self._show_own(OwnIntents(context, clock, self._queue_limit.answered))
 
     def _show_reading(self, reading: Reading) -> None:
         self.reading = reading
@@ -133,6 +135,10 @@ class App(Part):
         self.take, self.carry_out, self.settle = execution.take, execution.carry_out, execution.settle
         self.has_queued, self.waking = execution.has_queued, execution.waking
         self.executor, self.resume_tool = execution.executor, execution.resume_tool
+
+    def _show_own(self, own: OwnIntents) -> None:
+        self.own = own
+        self.withdraw = own.withdraw
 
     # --- agents ---
 

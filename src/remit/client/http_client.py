@@ -184,6 +184,11 @@ class _Verbs:
         """Decide a stored intent; a decision that exists is answered as it was made."""
         return _RouteCall(body={"action_intent_id": action_intent_id, "account_id": account_id})
 
+    @_verb("POST /v1/intents/{action_intent_id}/withdraw")
+    def withdraw(self, action_intent_id: str, *, reason: str | None = None) -> _RouteCall[a.WithdrawnAnswer]:
+        """Take back an intent of the caller's own that nobody has started."""
+        return _of_intent(action_intent_id, {"reason": reason})
+
     # --- people ---
 
     @_verb("GET /v1/queue")

@@ -32,14 +32,15 @@ Status = Literal[
     "FAILED",
     "UNKNOWN",
     "CANCELLED",
+    "WITHDRAWN",
 ]
 
 FOLLOWS: dict[Status, frozenset[Status]] = {
-    "PROPOSED": frozenset({"AWAITING_APPROVAL", "BLOCKED", "APPROVED", "EXPIRED"}),
-    "AWAITING_APPROVAL": frozenset({"APPROVED", "REJECTED", "EXPIRED", "SUPERSEDED"}),
-    "BLOCKED": frozenset({"APPROVED", "REJECTED", "EXPIRED", "SUPERSEDED"}),
+    "PROPOSED": frozenset({"AWAITING_APPROVAL", "BLOCKED", "APPROVED", "EXPIRED", "WITHDRAWN"}),
+    "AWAITING_APPROVAL": frozenset({"APPROVED", "REJECTED", "EXPIRED", "SUPERSEDED", "WITHDRAWN"}),
+    "BLOCKED": frozenset({"APPROVED", "REJECTED", "EXPIRED", "SUPERSEDED", "WITHDRAWN"}),
     # Back to the queue when the bus refused the event and the charge was released.
-    "APPROVED": frozenset({"RUNNING", "AWAITING_APPROVAL", "EXPIRED"}),
+    "APPROVED": frozenset({"RUNNING", "AWAITING_APPROVAL", "EXPIRED", "WITHDRAWN"}),
     "RUNNING": frozenset({"SUCCEEDED", "FAILED", "UNKNOWN", "CANCELLED"}),
     # A resolution: what was found out about an unknown outcome.
     "UNKNOWN": frozenset({"SUCCEEDED", "FAILED"}),
@@ -49,6 +50,7 @@ FOLLOWS: dict[Status, frozenset[Status]] = {
     "SUCCEEDED": frozenset(),
     "FAILED": frozenset(),
     "CANCELLED": frozenset(),
+    "WITHDRAWN": frozenset(),
 }
 
 _STEP_TO: dict[Status, str] = {
@@ -123,7 +125,7 @@ class Case(Record, frozen=True):
 
     @property
     def decided(self) -> bool:
-        """The gate has made its decision, which is final."""
+        """The gate has made its decision, which is final; or never will, as its proposer took it back first."""
         return self.status != "PROPOSED"
 
     @property

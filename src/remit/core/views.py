@@ -311,6 +311,7 @@ class WhyAnswer(AnswerableLine):
     clause: ClauseAnswer | None
     approval: ApprovalRecord | None
     rejection: Json | None
+    withdrawal: Json | None
 
 
 class EntryAnswer(TypedDict):
@@ -407,6 +408,11 @@ class ApprovedAnswer(TypedDict):
 
 
 class RejectedAnswer(TypedDict):
+    action_intent_id: str
+    status: Status
+
+
+class WithdrawnAnswer(TypedDict):
     action_intent_id: str
     status: Status
 
@@ -690,7 +696,7 @@ class OutcomesAnswer(TypedDict):
 class AnswersAnswer(TypedDict):
     action_type: str
     count: int
-    answer: Literal["APPROVED", "REJECTED", "EXPIRED"]
+    answer: Literal["APPROVED", "REJECTED", "EXPIRED", "WITHDRAWN"]
 
 
 class DayAnswer(TypedDict):

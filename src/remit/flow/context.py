@@ -10,10 +10,11 @@ from typing import Any, TypeVar, cast
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, Approval, Publication, published, released
 from remit.core.execution.breaker import DEFAULT_RULES, BreakerRules
 from remit.core.execution.outcome import ActionOutcomeV1, Resolution
-from remit.core.execution.publication import gives_back_on_expiry, is_reserved
+from remit.core.execution.publication import gives_back_unstarted, is_reserved
 from remit.core.gate.action_type import ActionType
 from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import Usage, release, split_window_id
+from remit.core.gate.decision import INTENT_EXPIRED
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry
 from remit.core.ledger.history import IntentHistory
@@ -310,7 +311,7 @@ def writes_expiry(
     """The end of a case that is over before anybody answered or began it; what it cost is given back."""
     writer = CaseWriter(context, case, now)
     writer.move("EXPIRED")
-    if approval is not None and case.publication is not None and gives_back_on_expiry(case, case.publication):
-        writer.release(approval, snapshot, "INTENT_EXPIRED")
+    if approval is not None and gives_back_unstarted(case):
+        writer.release(approval, snapshot, INTENT_EXPIRED)
     writer.append("INTENT_EXPIRED", {"expired_at": instant(now)})
     return writer.writes(answer)

@@ -19,6 +19,7 @@ from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import Usage
 from remit.core.gate.decision import (
     INTENT_NOT_FOUND,
+    INTENT_WITHDRAWN,
     MISSING_INPUT,
     Decision,
     GateInput,
@@ -211,7 +212,7 @@ def _ask_a_person(writer: CaseWriter, intent: ActionIntentV1, decision: Decision
 def _earlier_answer(case: Case, history: IntentHistory) -> GateAnswer:
     decision = history.decision
     if decision is None:
-        raise AssertionError(f"intent {case.action_intent_id!r} is {case.status} without a decision")
+        return _never_decided(case)
     publication = case.publication
     waits = publication is not None and is_reserved(publication)
     return _answer(
@@ -222,6 +223,19 @@ def _earlier_answer(case: Case, history: IntentHistory) -> GateAnswer:
         reserved=waits,
         already_published=has_left(decision, case),
         approval=history.approval(publication.approval_id) if publication and waits else None,
+    )
+
+
+def _never_decided(case: Case) -> GateAnswer:
+    if case.status != "WITHDRAWN":
+        raise AssertionError(f"intent {case.action_intent_id!r} is {case.status} without a decision")
+    return GateAnswer(
+        action_intent_id=case.action_intent_id,
+        result="REQUIRE_APPROVAL",
+        reason=INTENT_WITHDRAWN,
+        explanation="its proposer took it back before it was decided",
+        status=case.status,
+        trace_id=case.trace_id,
     )
 
 

@@ -174,6 +174,7 @@ def eventful_world() -> World:
     people(world)
     doubts(world)
     endings(world)
+    taken_back(world)
     list(world.app.export(TENANT))
     return world
 
@@ -232,6 +233,15 @@ def endings(world: World) -> None:
     world.submit("running", account_id="east")
     message = world.bus.take()
     world.executor().start(message.data)
+
+
+def taken_back(world: World) -> None:
+    """What waited, and what policy had approved and charged."""
+    world.queued("withdrawn", account_id="south")
+    world.bus.script += [UNCONFIRMED]
+    world.submit("withdrawn-reserved", account_id="east")
+    for name in ("withdrawn", "withdrawn-reserved"):
+        world.app.withdraw(TENANT, name, by="agent", reason="no longer needed")
 
 
 def found(lines: list[Line]) -> set[int]:

@@ -19,6 +19,20 @@ def check(lines, name, which):
     return next(each for each in checks if each["check"] == which)
 
 
+# --- somebody else took it back ---
+
+
+@breaks
+def another_agent_took_it_back(lines):
+    entry = lines.entry("withdrawn", "INTENT_WITHDRAWN")
+    entry["actor"] = entry["data"]["withdrawn_by"] = "another-agent"
+
+
+@breaks
+def it_was_taken_back_in_the_name_of_its_proposer(lines):
+    lines.entry("withdrawn", "INTENT_WITHDRAWN")["actor"] = "another-agent"
+
+
 # --- the bounds were others than they are said to have been ---
 
 

@@ -49,6 +49,29 @@ def it_expired_and_its_approval_stayed_in_force(lines):
 
 
 @breaks
+def it_was_taken_back_and_its_approval_stayed_in_force(lines):
+    lines.drop("withdrawn-reserved", "BUDGET_RELEASED")
+    lines.renumbered()
+
+
+@breaks
+def it_was_taken_back_after_it_was_cancelled(lines):
+    """Its charge came back, so that nothing but the order is wrong."""
+    withdrawn = copy.deepcopy(lines.entry("withdrawn", "INTENT_WITHDRAWN"))
+    last = lines.chain("stopped")[-1]
+    withdrawn |= {"action_intent_id": "stopped", "account_id": last["account_id"]}
+    lines.insert_after(last, withdrawn)
+
+
+@breaks
+def it_was_approved_after_it_was_taken_back(lines):
+    approved = copy.deepcopy(lines.entry("answered", "ACTION_APPROVED"))
+    approved["action_intent_id"] = approved["data"]["action_intent_id"] = "withdrawn"
+    approved["data"]["intent_digest"] = lines.data("withdrawn", "INTENT_PROPOSED")["digest"]
+    lines.insert_after(lines.entry("withdrawn", "INTENT_WITHDRAWN"), approved)
+
+
+@breaks
 def it_ended_without_having_started(lines):
     lines.drop("auto-1", "EXECUTION_STARTED")
 

@@ -84,6 +84,7 @@ def may_expire(case: Case, attempt: ExecutionAttempt | None, now: datetime) -> b
     return unanswered and attempt is None and now >= case.expires_at
 
 
-def gives_back_on_expiry(case: Case, state: Publication) -> bool:
-    """An approval that expires has its charge given back; once."""
-    return case.status == "APPROVED" and state.status != "RELEASED"
+def gives_back_unstarted(case: Case) -> bool:
+    """An approval that expires, or is withdrawn, has its charge given back; once."""
+    state = case.publication
+    return case.status == "APPROVED" and state is not None and state.status != "RELEASED"

@@ -29,6 +29,8 @@ MOST_NAMED = 5
 """How many scopes a sentence names."""
 
 INTENT_EXPIRED = "INTENT_EXPIRED"
+INTENT_WITHDRAWN = "INTENT_WITHDRAWN"
+"""No decision has it: what was taken back before the gate saw it is never decided."""
 AUTONOMY_STOPPED = "AUTONOMY_STOPPED"
 EDITED_BY_PERSON = "EDITED_BY_PERSON"
 PERSON_REQUIRED = "PERSON_REQUIRED"

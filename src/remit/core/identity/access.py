@@ -10,6 +10,7 @@ Role = Literal["agent", "approver", "operator", "admin", "auditor", "platform"]
 Permission = Literal[
     "propose",
     "read_own",
+    "act_on_own",
     "read",
     "answer",
     "resolve",
@@ -26,6 +27,7 @@ Permission = Literal[
 PERMISSIONS: dict[Permission, str] = {
     "propose": "propose and ask the gate",
     "read_own": "read the intents it proposed itself",
+    "act_on_own": "withdraw the intents it proposed itself",
     "read": "read all of the tenant's records",
     "answer": "approve, reject and edit",
     "resolve": "resolve unknown outcomes",
@@ -63,7 +65,7 @@ class RoleSpec:
 
 
 ROLES: dict[Role, RoleSpec] = {
-    "agent": RoleSpec(("propose", "read_own")),
+    "agent": RoleSpec(("propose", "read_own", "act_on_own")),
     "approver": RoleSpec(("read", "answer"), implied=("read_own",)),
     "operator": RoleSpec(("read", "stop", "resolve", "read_metrics"), implied=("read_own",)),
     "admin": RoleSpec(("read", "set_bounds", "manage_keys", "subscribe"), implied=("read_own",)),

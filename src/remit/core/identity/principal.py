@@ -11,7 +11,7 @@ from remit.core.identity.credential import PROCESS, Credential
 
 NOBODY = ""
 """Bound to no principal: what names one is refused."""
-OF_AN_ACCOUNT: frozenset[Permission] = frozenset({"propose", "read_own"})
+OF_AN_ACCOUNT: frozenset[Permission] = frozenset({"propose", "read_own", "act_on_own"})
 """What a credential for single accounts may do: each of these names the account that it is about."""
 
 
@@ -23,8 +23,8 @@ class Principal:
     With `on_behalf_of`, the credential is bound to that principal: whatever it proposes is on its behalf. (`NOBODY`: on
     nobody's.) `tier` is the kind of use that it is for.
 
-    With `accounts`, the credential is for those of the tenant alone: it proposes for them and reads their single
-    intents, and does nothing that is of the whole tenant, whatever its roles.
+    With `accounts`, the credential is for those of the tenant alone: it proposes for them, reads their single
+    intents and acts on its own, and does nothing that is of the whole tenant, whatever its roles.
     """
 
     name: str

@@ -115,6 +115,11 @@ class IntentHistory:
         """Who said no, and why."""
         return next((entry.data for entry in self._of("ACTION_REJECTED")), None)
 
+    @property
+    def withdrawal(self) -> dict[str, Any] | None:
+        """By whom it was taken back, and why."""
+        return next((entry.data for entry in self._of("INTENT_WITHDRAWN")), None)
+
     def _of(self, event_type: str) -> Iterator[LedgerEntry]:
         return (entry for entry in self.entries if entry.event_type == event_type)
 

@@ -26,7 +26,7 @@ MOST_TYPES = 500
 OTHER_TYPES = "*"
 """The action type under which the rest of a day's types count; not in the alphabet of their names."""
 
-AnsweredAs = Literal["APPROVED", "REJECTED", "EXPIRED"]
+AnsweredAs = Literal["APPROVED", "REJECTED", "EXPIRED", "WITHDRAWN"]
 
 
 class Counted(Document):
@@ -51,7 +51,7 @@ class Outcomes(Counted):
 
 
 class Answers(Counted):
-    """How often people answered, and how many intents nobody answered or began in time."""
+    """How often people answered, how many nobody answered or began in time, and how many were taken back before."""
 
     answer: AnsweredAs
 
@@ -102,6 +102,7 @@ COUNTED: tuple[EventType, ...] = (
     "ACTION_APPROVED",
     "ACTION_REJECTED",
     "INTENT_EXPIRED",
+    "INTENT_WITHDRAWN",
     "ACTION_EXECUTED",
     "ACTION_FAILED",
     "ACTION_UNKNOWN",
@@ -136,6 +137,8 @@ def _counted_as(entry: LedgerEntry) -> CountRow | None:
             return Answers, "REJECTED"
         case "INTENT_EXPIRED":
             return Answers, "EXPIRED"
+        case "INTENT_WITHDRAWN":
+            return Answers, "WITHDRAWN"
     return Outcomes, data["outcome"]["status"], data["approval_source"]
 
 

@@ -45,7 +45,12 @@ def _went_wrong(day: DailyCounts) -> list[tuple[str, Counter[str]]]:
 
 def _answered(day: DailyCounts) -> list[str]:
     counts = _summed((row.answer, row.count) for row in day.answers)
-    words = {"APPROVED": "approved", "REJECTED": "rejected", "EXPIRED": "expired without an answer or a start"}
+    words = {
+        "APPROVED": "approved",
+        "REJECTED": "rejected",
+        "EXPIRED": "expired without an answer or a start",
+        "WITHDRAWN": "taken back by who proposed it",
+    }
     told = [f"{counts[answer]} {word}" for answer, word in words.items() if counts[answer]]
     return [f"Of what waited: {', '.join(told)}."] if told else []
 

@@ -21,6 +21,7 @@ AUTOPILOT = "Autopilot"
 REASONS: dict[str, str] = {
     "WITHIN_BOUNDS": "Within the bounds",
     "INTENT_EXPIRED": "It expired before it was decided",
+    "INTENT_WITHDRAWN": "Its proposer took it back before it was decided",
     "AUTONOMY_STOPPED": "Autonomy is stopped",
     "EDITED_BY_PERSON": "A person edited it, so a person answers it",
     "PERSON_REQUIRED": "It takes the place of one that a person edited, so a person answers it",
@@ -184,6 +185,11 @@ _WORDS: dict[EventType, _EventWords] = {
     ),
     "INTENT_EXPIRED": _EventWords(
         "Expired", sentence=lambda _, action, __: f"{action} expired before it was answered or begun"
+    ),
+    "INTENT_WITHDRAWN": _EventWords(
+        "Taken back",
+        lambda data, _: f"by {name(data['withdrawn_by'])}{_because(data)}",
+        sentence=lambda data, action, actor: f"{actor} took back {action}{_because(data)}",
     ),
     "ACTION_REJECTED": _EventWords(
         "Rejected",

@@ -1,4 +1,4 @@
-"""What agents do: propose intents, and have them decided."""
+"""What agents do: propose intents, have them decided, and take them back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from remit.core.gate.decision import INTENT_NOT_FOUND, MISSING_INPUT
 from remit.core.intent import ActionIntentV1
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.lines import Line, batches, source
-from remit.entrypoints.cli.options import AsJson, Db, Tenant, existing, opened
+from remit.entrypoints.cli.options import AsJson, Db, Intent, Tenant, existing, opened, typed_by
 from remit.entrypoints.server.process import settle
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.ports import attempt, in_order
@@ -31,6 +31,7 @@ LONGEST_LINE_BYTES = 1024 * 1024
 def register(app: typer.Typer) -> None:
     app.command()(propose)
     app.command()(gate)
+    app.command()(withdraw)
 
 
 def propose(
@@ -153,6 +154,34 @@ def gate(
         answers = remit.gate([GateRequest(name, tenant, account) for name in intents])
     codes = [_tell_answer(answer, as_json) for answer in answers]
     raise typer.Exit(max(codes))
+
+
+def withdraw(
+    ctx: typer.Context,
+    intent: Intent,
+    tenant: Tenant,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="PROPOSER", help="Only if PROPOSER proposed it.", show_default=False),
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why.", show_default=False)] = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Take back an intent that nobody has started, in the name of who proposed it.
+
+    The ledger names the login of whoever typed this.
+
+    Example: remit withdraw i-7 --tenant acme --reason "no longer needed"
+    """
+    with existing(ctx, db) as remit:
+        by = by or remit.intent(tenant, intent).proposed_by
+        case = remit.withdraw(tenant, intent, by=by, reason=reason, credential=typed_by())
+    if as_json:
+        output.print_json({"action_intent_id": intent, "tenant_id": tenant, "status": case.status, "withdrawn_by": by})
+    else:
+        output.say(f"{intent} is taken back")
 
 
 def _tell_answer(answer: GateAnswer | RemitError, as_json: bool) -> int:

@@ -25,6 +25,7 @@ STATUSES: dict[str, str] = {
     "FAILED": "Failed",
     "UNKNOWN": "Nobody knows",
     "CANCELLED": "Cancelled",
+    "WITHDRAWN": "Taken back",
 }
 
 MODES: dict[str, str] = {

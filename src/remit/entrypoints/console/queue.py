@@ -174,6 +174,8 @@ def _how_it_ended(seen: Mapping[str, Any]) -> str | None:
         return f"{seen['rejection']['rejected_by']} rejected it{why}"
     if seen["status"] == "SUPERSEDED":
         return "another one took its place"
+    if seen["withdrawal"] is not None:
+        return f"{seen['withdrawal']['withdrawn_by']} took it back"
     return "it expired before it was answered" if seen["status"] == "EXPIRED" else None
 
 

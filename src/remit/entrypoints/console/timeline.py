@@ -23,7 +23,7 @@ EventGroup = Literal["done", "asked", "answered", "bounds"]
 EVENTS: dict[EventGroup, tuple[EventType, ...]] = {
     "done": ("ACTION_EXECUTED", "ACTION_FAILED", "ACTION_UNKNOWN", "EXECUTION_CANCELLED", "OUTCOME_RESOLVED"),
     "asked": ("GATE_DECIDED",),
-    "answered": ("ACTION_APPROVED", "ACTION_REJECTED", "INTENT_SUPERSEDED", "INTENT_EXPIRED"),
+    "answered": ("ACTION_APPROVED", "ACTION_REJECTED", "INTENT_SUPERSEDED", "INTENT_EXPIRED", "INTENT_WITHDRAWN"),
     "bounds": ("CONFIG_CHANGED", "AUTONOMY_STOPPED", "AUTONOMY_RESUMED"),
 }
 CHART_DAYS = 14

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from remit.app import BATCH
-from remit.entrypoints.http import agents, bounds, health, notifications, operating, people, policies, reading
+from remit.entrypoints.http import agents, bounds, health, notifications, operating, own, people, policies, reading
 from remit.entrypoints.http.metrics import Metrics, Timed
 from remit.entrypoints.web import problems, stream
 from remit.entrypoints.web.callers import Credentials
@@ -41,7 +41,7 @@ def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
     app.add_middleware(Timed, answered=app.state.metrics.answered)
     problems.install(app)
-    for module in (agents, people, reading, stream, bounds, policies, operating, notifications, health):
+    for module in (agents, own, people, reading, stream, bounds, policies, operating, notifications, health):
         app.include_router(module.router)
     return app
 

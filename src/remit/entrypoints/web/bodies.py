@@ -76,6 +76,10 @@ class RejectBody(Body):
     reason: Annotated[str, Field(max_length=2000)] | None = None
 
 
+class WithdrawBody(Body):
+    reason: Annotated[str, Field(max_length=2000)] | None = None
+
+
 class EditBody(Body):
     """Paths such as `parameters.amount` or `target.entity_id`, and their new values; null removes a parameter."""
 

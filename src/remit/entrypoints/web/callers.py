@@ -111,6 +111,7 @@ def permitted(permission: Permission) -> Any:
 
 ProposerCaller = Annotated[Principal, permitted("propose")]
 OwnReaderCaller = Annotated[Principal, permitted("read_own")]
+OwnerCaller = Annotated[Principal, permitted("act_on_own")]
 ReaderCaller = Annotated[Principal, permitted("read")]
 AnswererCaller = Annotated[Principal, permitted("answer")]
 ResolverCaller = Annotated[Principal, permitted("resolve")]

@@ -120,6 +120,7 @@ def why(context: Context, tenant_id: str, action_intent_id: str, now: datetime) 
         "clause": _clause(context, tenant_id, decision.policy_version, decision.policy_clause) if decision else None,
         "approval": approval.wire() if approval else None,
         "rejection": history.rejection,
+        "withdrawal": history.withdrawal,
     }
 
 

@@ -160,10 +160,18 @@ class IntentChain:
         self.published.add(data["approval_id"])
 
     def closing(self, _: Data, entry: Data) -> None:
-        """Rejected, superseded or expired: whatever approved it must have been given back."""
+        """Rejected, superseded, expired or withdrawn: never begun, and whatever approved it was given back."""
         self.closed = entry["event_type"]
+        if self.started:
+            self.broken(5, f"{self.closed} stands after its execution was started")
         if set(self.approvals) - self.released:
             self.broken(5, f"{self.closed} stands after an approval that is in force")
+
+    def withdrawn(self, data: Data, entry: Data) -> None:
+        """Only its proposer takes it back."""
+        for name in sorted({entry["actor"], data["withdrawn_by"]} - {self.intent["proposed_by"]}):
+            self.broken(8, f"{name} took back what {self.intent['proposed_by']} had proposed")
+        self.closing(data, entry)
 
     def execution_started(self, data: Data, entry: Data) -> None:
         approval_id = data["approval_id"]
@@ -275,6 +283,7 @@ _READERS: dict[str, Callable[[IntentChain, Data, Data], None]] = {
     "ACTION_REJECTED": IntentChain.closing,
     "INTENT_SUPERSEDED": IntentChain.closing,
     "INTENT_EXPIRED": IntentChain.closing,
+    "INTENT_WITHDRAWN": IntentChain.withdrawn,
     "EXECUTION_STARTED": IntentChain.execution_started,
     **dict.fromkeys(OUTCOME_EVENTS, IntentChain.outcome),
     "OUTCOME_RESOLVED": IntentChain.outcome_resolved,

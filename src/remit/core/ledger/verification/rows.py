@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.execution.outcome import OUTCOME_EVENT, idempotency_key
-from remit.core.gate.decision import INTENT_EXPIRED, PUBLISH_REJECTED, Decision
+from remit.core.gate.decision import INTENT_EXPIRED, INTENT_WITHDRAWN, PUBLISH_REJECTED, Decision
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.config_history import ConfigHistory
 from remit.core.ledger.entries import Head, LedgerEntry
@@ -183,8 +183,8 @@ class CaseOf:
         if self.publication is not None:
             self.publication |= {"status": "RELEASED", "released_at": at}
         why = str(entry.data["why"]).partition(":")[0]
-        # What is given back because it expired goes nowhere else before it says so.
-        if self.case["status"] == "APPROVED" and why != INTENT_EXPIRED:
+        # What is given back because it ends goes nowhere else before it says so.
+        if self.case["status"] == "APPROVED" and why not in (INTENT_EXPIRED, INTENT_WITHDRAWN):
             refused = why == PUBLISH_REJECTED
             self.case |= dict.fromkeys(("approval_id", "approval_source"), None if refused else _UNKNOWN)
             self.case |= {"status": "AWAITING_APPROVAL", "reason": why if refused else _UNKNOWN}
@@ -196,6 +196,10 @@ class CaseOf:
     def _expired(self, entry: LedgerEntry, at: datetime) -> None:
         del entry, at
         self.case["status"] = "EXPIRED"
+
+    def _withdrawn(self, entry: LedgerEntry, at: datetime) -> None:
+        del entry, at
+        self.case["status"] = "WITHDRAWN"
 
     def _superseded(self, entry: LedgerEntry, at: datetime) -> None:
         del at
@@ -236,6 +240,7 @@ _READERS: dict[str, Callable[[CaseOf, LedgerEntry, datetime], None]] = {
     "ACTION_REJECTED": CaseOf._rejected,
     "INTENT_EXPIRED": CaseOf._expired,
     "INTENT_SUPERSEDED": CaseOf._superseded,
+    "INTENT_WITHDRAWN": CaseOf._withdrawn,
     "EXECUTION_STARTED": CaseOf._started,
     **dict.fromkeys(OUTCOME_EVENT.values(), CaseOf._ended),
     "OUTCOME_RESOLVED": CaseOf._resolved,
