@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from remit.core.errors import RemitError
 from remit.core.execution.approval import Approval
+from remit.core.execution.permit import Begun, Finished
 from remit.core.intent import ActionIntentV1
 from remit.flow.execute import Ended, Taken
 from remit.flow.gate import GateAnswer, GateRequest
@@ -79,6 +80,19 @@ class Hooks:
         intent = taken.call.intent
         names = intent.tenant_id, intent.action_intent_id, intent.trace_id
         self._tell(StepEvent("execute", *names, status, None, began_ns, time.time_ns()))
+
+    def begun(self, began_ns: int, begun: Begun | None) -> None:
+        """A begin; one that found that the action may not run has ended it."""
+        outcome = begun.outcome if begun is not None and begun.ended_now else None
+        if begun is not None and outcome is not None:
+            names = outcome.tenant_id, begun.action_intent_id, outcome.trace_id
+            self._tell(StepEvent("execute", *names, outcome.status, None, began_ns, time.time_ns()))
+
+    def finished(self, began_ns: int, tenant_id: str, finished: Finished) -> None:
+        """What a caller said of its execution, where it was recorded."""
+        if finished.recorded:
+            names = tenant_id, finished.action_intent_id, finished.trace_id
+            self._tell(StepEvent("execute", *names, finished.status, None, began_ns, time.time_ns()))
 
     def _tell(self, happened: StepEvent) -> None:
         for watcher in self._each:

@@ -14,11 +14,13 @@ from urllib.parse import parse_qsl, urlsplit
 import uuid_utils
 
 from remit.app import App
+from remit.connectors.caller import CallerConnector
 from remit.connectors.http import HttpConnector
 from remit.connectors.internal import InternalConnector
 from remit.core.errors import InvalidInput
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, check_ttl_days
 from remit.core.execution.breaker import PAUSE_AFTER, BreakerRules
+from remit.core.gate.action_type import CALLER
 from remit.egress.hosts import PRIVATE_HOSTS, PrivateHosts
 from remit.egress.reach import Egress
 from remit.egress.secrets import TOOL_ENVIRONMENT, ListedSecrets, SecretSource
@@ -129,11 +131,11 @@ class Remit(App):
         A table on DynamoDB is opened and never created: `dynamodb://TABLE?region=…&endpoint_url=…`, where what is
         left out comes from the environment.
 
-        `connectors` are added to `internal` and `http`. `settings` is what the operator sets: for which tenants and
-        hosts tools may read which variable of `environ` (`REMIT_TOOL_ENVIRONMENT`), what may be called beside public
-        addresses (`REMIT_PRIVATE_HOSTS`), how many intents of one proposer may wait (`REMIT_MOST_WAITING`), when a
-        tool that keeps failing is paused (`REMIT_PAUSE_TOOL_AFTER`), and how people are told (`notifiers`,
-        `console_url`). Both are this process's
+        `connectors` are added to `internal`, `http` and `caller`. `settings` is what the operator sets: for which
+        tenants and hosts tools may read which variable of `environ` (`REMIT_TOOL_ENVIRONMENT`), what may be called
+        beside public addresses (`REMIT_PRIVATE_HOSTS`), how many intents of one proposer may wait
+        (`REMIT_MOST_WAITING`), when a tool that keeps failing is paused (`REMIT_PAUSE_TOOL_AFTER`), and how people are
+        told (`notifiers`, `console_url`). Both are this process's
         environment if left out. `secrets` replaces the variables by another source. `sender` (`open_sender`) publishes
         over a wire, in place of the queue that the database itself is. With `publishing` off, and on DynamoDB
         without a `sender`, approvals stay reserved until another process publishes them.
@@ -155,6 +157,7 @@ class Remit(App):
             connectors={
                 "internal": InternalConnector(store),
                 "http": HttpConnector(secrets, egress),
+                CALLER: CallerConnector(),
                 **(connectors or {}),
             },
             event_source=event_source,

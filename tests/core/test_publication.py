@@ -10,7 +10,7 @@ from remit.core.execution.approval import PUBLISH_AFTER, next_publish
 from remit.core.execution.publication import (
     due_when_published,
     due_when_unconfirmed,
-    gives_back_on_expiry,
+    gives_back_unstarted,
     has_left,
     is_reserved,
     may_expire,
@@ -128,5 +128,5 @@ def test_what_is_over_expires_if_it_waits_or_was_approved_and_has_not_begun(stat
         ("AWAITING_APPROVAL", "RESERVED", False),
     ],
 )
-def test_only_an_approval_that_expires_gives_its_charge_back_and_once(status, kept, gives):
-    assert gives_back_on_expiry(case(status), state(kept)) == gives
+def test_only_an_approval_that_ends_unstarted_gives_its_charge_back_and_once(status, kept, gives):
+    assert gives_back_unstarted(case(status, publication=state(kept))) == gives

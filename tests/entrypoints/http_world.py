@@ -34,6 +34,8 @@ from tests.waiting import PATIENCE_S, ended, received
 
 ACME, GLOBEX = "acme", "globex"
 NOTE, EMAIL = "CREATE_INTERNAL_NOTE", "SEND_EMAIL"
+OWN = "REFUND_ORDER"
+"""What its proposer executes itself."""
 SILENT = "ASK_THE_SILENT"
 """What `Silent` carries out, where bounds have it."""
 
@@ -94,14 +96,22 @@ class Silent:
 
 
 def bounds(tenant: str = ACME, *, silent: bool = False, **changes: Any) -> dict[str, Any]:
-    """Autonomy for notes, ten a day for every account; e-mails need a person. With `silent`, also that type."""
+    """
+    Autonomy for notes, ten a day for every account; e-mails need a person. With `silent`, also that type.
+
+    What its proposer executes itself runs alone, too.
+    """
     tool = {"connector": "internal", "operation": "create_note"}
     more = {SILENT: {"risk_tier": "LOW", "tool": {"connector": "silent"}}} if silent else {}
-    own = {NOTE: {"risk_tier": "MINIMAL", "tool": tool}, EMAIL: {"risk_tier": "HIGH", "tool": tool}}
+    own = {
+        NOTE: {"risk_tier": "MINIMAL", "tool": tool},
+        EMAIL: {"risk_tier": "HIGH", "tool": tool},
+        OWN: {"risk_tier": "LOW", "tool": {"connector": "caller", "operation": "refund"}},
+    }
     return {
         "tenant": tenant,
         "action_types": {**own, **more},
-        "allowlist": [NOTE, *more],
+        "allowlist": [NOTE, OWN, *more],
         "modes": {"default": "AUTO_EXECUTE"},
         "budget": {"max_autonomous_per_day": 10},
         **changes,

@@ -416,6 +416,18 @@ def test_an_edited_intent_replaces_the_one_it_was_made_of(desk):
     assert queue[0]["digest"] == edited["digest"]
 
 
+def test_what_waits_is_taken_back_in_its_proposer_s_name_by_whoever_has_the_database(desk):
+    other = desk.error("withdraw", "unsure", "--tenant", "acme", "--by", "another-agent", code=2)
+    back = desk.one("withdraw", "unsure", "--tenant", "acme", "--reason", "found it")
+    late = desk.error("reject", "unsure", "--tenant", "acme", "--by", "bob", code=4)
+
+    assert "only its proposer may" in other["message"]
+    assert (back["status"], back["withdrawn_by"]) == ("WITHDRAWN", "agent")
+    assert "is WITHDRAWN" in late["message"]
+    told = desk.one("why", "unsure", "--tenant", "acme")["withdrawal"]
+    assert (told["reason"], told["credential"]["kind"]) == ("found it", "command_line")
+
+
 def test_a_blocked_intent_cannot_be_approved_and_can_be_rejected(desk):
     by = ["--tenant", "acme", "--by", "ann"]
 

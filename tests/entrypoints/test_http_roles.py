@@ -29,6 +29,9 @@ ALLOWED: dict[str, set[str]] = {
     "POST /v1/intents/{action_intent_id}/edit": {"approver"},
     "POST /v1/intents/{action_intent_id}/resolve": {"operator"},
     "POST /v1/intents/{action_intent_id}/withdraw": {"agent"},
+    "POST /v1/intents/{action_intent_id}/begin": {"agent"},
+    "POST /v1/intents/{action_intent_id}/finish": {"agent"},
+    "POST /v1/intents/{action_intent_id}/renew": {"agent"},
     "POST /v1/approve": {"approver"},
     "POST /v1/reject": {"approver"},
     "GET /v1/ledger/export": {"auditor"},
@@ -98,6 +101,9 @@ def body_for(world, route, intent):
         "POST /v1/intents/{action_intent_id}/approve": {"digest": digest},
         "POST /v1/intents/{action_intent_id}/reject": {},
         "POST /v1/intents/{action_intent_id}/withdraw": {},
+        "POST /v1/intents/{action_intent_id}/begin": {},
+        "POST /v1/intents/{action_intent_id}/finish": {"approval_id": "none", "acted": "yes"},
+        "POST /v1/intents/{action_intent_id}/renew": {"approval_id": "none"},
         "POST /v1/intents/{action_intent_id}/edit": {"changes": {"parameters.text": "changed"}},
         "POST /v1/intents/{action_intent_id}/resolve": {"status": "FAILED"},
         "POST /v1/approve": {"items": [{"action_intent_id": intent, "digest": digest}]},
@@ -160,7 +166,7 @@ def test_a_route_answers_the_roles_it_is_for_and_no_other(shared, route, role):
     elif role == "platform" and route == "POST /v1/keys":
         # It may make keys, of the platform's own role.
         assert answer.json()["field"] == "roles"
-    elif "resolve" in route:
+    elif route.endswith(("/resolve", "/finish", "/renew")):
         assert answer.status_code == 409
     else:
         assert answer.is_success

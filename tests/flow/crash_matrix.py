@@ -23,8 +23,7 @@ from typing import Any, get_args
 
 from infra.local.servers import LOCAL_CREDENTIALS, dynamodb_local
 from remit.core.errors import Conflict, OutcomeUnknown, TryLater
-from remit.core.lifecycle import MOVING
-from remit.core.records import INTERNAL_OBJECT
+from remit.core.records import CASE, INTERNAL_OBJECT
 from remit.flow.execute.common import Ref
 from remit.flow.execute.preflight import before_call
 from remit.ports import REFUSED, UNCONFIRMED, Store
@@ -32,7 +31,7 @@ from remit.stores.memory import MemoryStore
 from remit.stores.sql import SqlStore
 from remit.testing.faults import Crash, Fault, FaultyStore
 
-from .world import NOON, OTHER, TYPE, OneTenant, World, bounds, proposal, type_of
+from .world import NOON, OTHER, OWN, TYPE, OneTenant, World, bounds, own_type, proposal, type_of
 
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 INTERNAL = "ADD_NOTE"
@@ -180,7 +179,7 @@ def waits_until_too_late(run: Run) -> None:
 
 
 def reserved_until_too_late(run: Run) -> None:
-    run.world.reserve(expires_at=SOON)
+    run.world.reserve(expires_at=SOON, action_type=run.action_type)
     run.world.clock.pass_(hours=2)
 
 
@@ -188,6 +187,29 @@ def published_until_too_late(run: Run) -> None:
     run.submit(expires_at=SOON)
     run.notes["message"] = run.world.bus.take()
     run.world.clock.pass_(hours=2)
+
+
+def begun(run: Run) -> None:
+    """Its caller was permitted to act, and did."""
+    run.submit()
+    run.notes["permit"] = run.world.app.begin(run.tenant, "i-1", by="agent", key="call-1").permit
+    run.world.far.written[f"{run.tenant}/i-1"] += 1
+
+
+def over(run: Run) -> None:
+    """The permit's lease is over."""
+    begun(run)
+    run.world.clock.pass_(seconds=60)
+
+
+def lapsed(run: Run) -> None:
+    over(run)
+    run.world.app.reconcile()
+
+
+def stopped_approved(run: Run) -> None:
+    run.submit()
+    run.world.stop()
 
 
 # --- the steps ---
@@ -228,6 +250,53 @@ def edit(run: Run) -> None:
 
 def withdraw(run: Run) -> None:
     run.world.app.withdraw(run.tenant, "i-1", by="agent")
+
+
+def begin(run: Run) -> None:
+    run.world.app.begin(run.tenant, "i-1", by="agent", key="call-1")
+
+
+def submit_and_begin(run: Run) -> None:
+    run.world.app.submit_and_begin(proposal("i-1", run.tenant, action_type=OWN), key="call-1")
+
+
+def finish(run: Run) -> None:
+    approval_id = run.notes["permit"].approval_id
+    run.world.app.finish(run.tenant, "i-1", by="agent", approval_id=approval_id, acted="yes")
+
+
+def renew(run: Run) -> None:
+    run.world.app.renew(run.tenant, "i-1", by="agent", approval_id=run.notes["permit"].approval_id)
+
+
+def renew_again(run: Run) -> None:
+    """Who gets no answer tries again, and is told if it lapsed meanwhile."""
+    try:
+        renew(run)
+    except Conflict:
+        assert run.world.status() == "UNKNOWN"
+
+
+def execute_own(run: Run, key: str = "call-1") -> None:
+    """As a caller does that asks again for what it got no answer to, under the same key."""
+    app = run.world.app
+    permit = _until_answered(lambda: app.begin(run.tenant, "i-1", by="agent", key=key)).permit
+    if permit is not None:
+        run.world.far.written[f"{run.tenant}/i-1"] += 1
+        run.notes["permit"] = permit
+        _until_answered(lambda: finish(run))
+
+
+def execute_own_anew(run: Run) -> None:
+    """Another process of the caller's, which knows nothing of the first."""
+    execute_own(run, "call-2")
+
+
+def _until_answered(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except (TryLater, OutcomeUnknown):
+        return ask()
 
 
 def edit_again(run: Run) -> None:
@@ -294,6 +363,7 @@ def export(run: Run) -> None:
 
 
 ENDED = "SUCCEEDED"
+OWN_ENDS = "SUCCEEDED UNKNOWN APPROVED"
 STEPS = [
     Step("propose", nothing, propose, ends=f"{ENDED} none", charged=(0, 1)),
     Step("gate", propose, gate),
@@ -335,6 +405,19 @@ STEPS = [
     Step("expire, waiting", waits_until_too_late, reconcile, ends="EXPIRED", charged=(0,)),
     Step("expire, reserved", reserved_until_too_late, reconcile, ends="EXPIRED", charged=(0,)),
     Step("expire, published", published_until_too_late, reconcile, ends="EXPIRED", charged=(0,)),
+    Step("withdraw, its caller's", in_the_queue, withdraw, "WITHDRAWN APPROVED", (0, 1), action_type=OWN),
+    Step("begin", in_the_queue, begin, "UNKNOWN APPROVED", action_type=OWN),
+    Step("begin, reserved", reserved, begin, "UNKNOWN APPROVED", action_type=OWN),
+    Step("begin, sent", delivered, begin, "UNKNOWN APPROVED", sending=True, action_type=OWN),
+    Step("begin, stopped", stopped_approved, begin, "CANCELLED APPROVED", (0, 1), action_type=OWN),
+    Step("begin, expired", reserved_until_too_late, begin, "EXPIRED", (0,), action_type=OWN),
+    Step("propose, gate and begin", nothing, submit_and_begin, "UNKNOWN none", (0, 1), action_type=OWN),
+    Step("finish", begun, finish, "SUCCEEDED UNKNOWN", action_type=OWN),
+    Step("finish, late", over, finish, "SUCCEEDED UNKNOWN", action_type=OWN),
+    Step("finish, lapsed", lapsed, finish, "SUCCEEDED UNKNOWN", action_type=OWN),
+    Step("renew", begun, renew, "UNKNOWN", again=renew_again, action_type=OWN),
+    Step("lapse", over, reconcile, "UNKNOWN", action_type=OWN),
+    Step("begin, act and finish", in_the_queue, execute_own, OWN_ENDS, again=execute_own_anew, action_type=OWN),
     Step("apply", nothing, apply, ends="none", charged=(0,)),
     Step("stop", delivered, stop, ends="SUCCEEDED CANCELLED", charged=(0, 1)),
     Step("resume", lambda run: (stopped(run), run.world.work()), resume, ends="CANCELLED SUCCEEDED", charged=(0, 1)),
@@ -346,6 +429,7 @@ def _bounds(run: Run, **changes: Any) -> dict[str, Any]:
     types = {
         TYPE: type_of(),
         OTHER: type_of(honours_idempotency_key=True),
+        OWN: own_type(),
         INTERNAL: {"risk_tier": "LOW", "tool": {"connector": "internal", "operation": "create_note"}},
     }
     return bounds(run.tenant, action_types=types, allowlist=list(types), **changes)
@@ -426,7 +510,7 @@ def _send_again(step: Step, run: Run) -> None:
 def _assert_nothing_lost_or_done_twice(step: Step, run: Run) -> None:
     world = run.world
     statuses = world.statuses()
-    assert not [name for name, status in statuses.items() if status in MOVING], statuses
+    assert not [case for case in world.inner.scan(CASE, run.tenant) if case.moving], statuses
     assert statuses.get("i-1", "none") in step.ends.split(), statuses
     assert world.used() in step.charged, world.used()
     for name, status in statuses.items():

@@ -34,9 +34,10 @@ def lived(world):
     world.stop()
     world.work()
     world.resume()
-    for name in ("waiting", "rejected", "edited", "expired"):
+    for name in ("waiting", "rejected", "edited", "expired", "withdrawn"):
         world.queued(name, expires_at=SOON if name == "expired" else None)
     world.app.reject(TENANT, "rejected", by="bob", reason="no")
+    world.app.withdraw(TENANT, "withdrawn", by="agent")
     world.app.edit(TENANT, "edited", by="bob", changes={"parameters.text": "better"})
     world.apply(modes={"default": "AUTO_EXECUTE", OTHER: "DISABLED"})
     world.submit("blocked", action_type=OTHER)
@@ -51,7 +52,7 @@ def lived(world):
 # --- status ---
 
 
-def test_every_status_is_one_of_the_twelve_and_says_what_belongs_to_it(world):
+def test_every_status_is_one_of_the_table_s_and_says_what_belongs_to_it(world):
     lived(world)
 
     seen = {name: world.app.status(TENANT, name) for name in world.statuses()}

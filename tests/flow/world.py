@@ -17,6 +17,7 @@ from typing import Any
 import uuid_utils
 
 from remit.app import App, verify_export
+from remit.connectors.caller import CallerConnector
 from remit.connectors.internal import InternalConnector
 from remit.core.execution.approval import approved_event, auto_exec_state
 from remit.core.execution.outcome import CallResult, ExternalObjectRef
@@ -33,6 +34,8 @@ from tests.waiting import PATIENCE_S, ended
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TYPE, OTHER = "UPDATE_CONTACT", "SEND_EMAIL"
+OWN = "RUN_OWN_TOOL"
+"""What its proposer executes itself, where bounds have it (`own_type`)."""
 TENANT, ACCOUNT = "acme", "north"
 
 OpenStore = Callable[[], Store]
@@ -170,6 +173,10 @@ def type_of(*, tier: str = "LOW", **tool_changes: Any) -> dict[str, Any]:
     return {"risk_tier": tier, "tool": tool(**tool_changes)}
 
 
+def own_type(**changes: Any) -> dict[str, Any]:
+    return {"risk_tier": "LOW", "tool": {"connector": "caller", "operation": "run", "timeout_s": 55.0}, **changes}
+
+
 def bounds(tenant: str = TENANT, **changes: Any) -> dict[str, Any]:
     """Bounds under which everything that `proposal` makes is a clean yes, ten times a day."""
     return {
@@ -222,7 +229,8 @@ class World:
         self.app = self._app(sending)
 
     def _app(self, sending: bool, connectors: dict[str, Any] | None = None) -> App:
-        known = {"far": self.far, "internal": InternalConnector(self.store)} if connectors is None else connectors
+        own = {"far": self.far, "internal": InternalConnector(self.store), "caller": CallerConnector()}
+        known = own if connectors is None else connectors
         sender = self.bus if isinstance(self.bus, Bus) and sending else None
         return App(Context(self.store, new_id, known, publishes=not sending, **self._told), self.clock, sender=sender)
 
@@ -245,18 +253,12 @@ class World:
         second: Any = self._open_store()
         first, second = (PausingStore(store, meeting) for store in (self.inner, second))
         sender: Any = self.bus if sending else None
-        return (
-            App(
-                Context(first, new_id, {"far": self.far}, publishes=not sending, **self._told),
-                self.clock,
-                sender=sender,
-            ),
-            App(
-                Context(second, new_id, {"far": self.far}, publishes=not sending, **self._told),
-                self.clock,
-                sender=sender,
-            ),
-        )
+        known = {"far": self.far, "caller": CallerConnector()}
+
+        def process(store: Store) -> App:
+            return App(Context(store, new_id, known, publishes=not sending, **self._told), self.clock, sender=sender)
+
+        return process(first), process(second)
 
     def race(self, one: Callable[[App], Any], other: Callable[[App], Any]) -> tuple[Any, Any]:
         """What each answers, or raises."""
@@ -507,7 +509,8 @@ class OneTenant(StoreWrapper):
         return [answer for answer in answers if answer is not _NOT_OURS]
 
     def busy(self) -> bool:
-        return bool(self.inner.cases(self.tenant, CaseFilter(statuses=sorted(MOVING)), None, 1))
+        found = self.inner.cases(self.tenant, CaseFilter(statuses=sorted(MOVING)), None, 1000)
+        return any(case.moving for case in found)
 
 
 def both(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]:

@@ -127,6 +127,39 @@ class Model:
             intent["answer"] = "REQUIRE_APPROVAL", "INTENT_WITHDRAWN"
         self._given_back(intent)
 
+    def newest(self, name: str) -> str:
+        """The intent that took the place of this one, or of the one that did; itself if none did."""
+        while self.intents[name].get("replaced_by"):
+            name = self.intents[name]["replaced_by"]
+        return name
+
+    def begun(self, name: str, holder: str, now: datetime, *, own: str, lease: timedelta) -> bool | None:
+        """Does this begin of the newest give a permit? `None` for what its proposer does not execute itself."""
+        intent = self.intents[name]
+        status, over = intent["status"], now >= intent["expires_at"]
+        if status in ("APPROVED", *WAITING) and over:
+            self._moved(intent, "EXPIRED", now)
+            return False
+        if status == "APPROVED" and intent["type"] != own:
+            return None
+        if status == "APPROVED" and self.stopped(intent, human=intent["human"] is not None):
+            self._moved(intent, "CANCELLED", now)
+            return False
+        if status == "APPROVED":
+            intent |= {"status": "RUNNING", "holder": holder, "lease": now + lease}
+            return True
+        return status == "RUNNING" and intent.get("holder") == holder and now < intent["lease"]
+
+    def finished(self, name: str, acted: str) -> str:
+        """The status after its caller's word."""
+        intent = self.intents[name]
+        if intent["status"] == "RUNNING":
+            intent["status"] = {"yes": "SUCCEEDED", "no": "FAILED", "unknown": "UNKNOWN"}[acted]
+        elif intent["status"] == "UNKNOWN" and acted != "unknown":
+            intent |= {"status": {"yes": "SUCCEEDED", "no": "FAILED"}[acted], "resolved": True}
+        status: str = intent["status"]
+        return status
+
     def blocked(self, intent: dict[str, Any]) -> bool:
         modes = self.bounds["modes"]
         return "DISABLED" in (modes["default"], modes.get(intent["type"]))

@@ -34,9 +34,12 @@ from remit.testing.faults import Crash
 
 from ..conftest import QUEUES_NOTHING, STORES
 from ..flow.crash_matrix import Shared
-from ..flow.world import NOON, OTHER, TYPE, both, bounds, proposal, type_of
+from ..flow.world import NOON, OTHER, OWN, TYPE, both, bounds, own_type, proposal, type_of
 from .model import ENDED, WAITING, Model
 
+TYPES = [TYPE, OTHER, OWN]
+LEASE = timedelta(seconds=60)
+"""What a permit of `OWN` lives for."""
 NEVER_RAN = ("CANCELLED", "EXPIRED", "REJECTED", "SUPERSEDED", "WITHDRAWN")
 UNSTARTED = ("PROPOSED", "APPROVED", *WAITING)
 THOROUGH = os.environ.get("REMIT_HYPOTHESIS") == "thorough"
@@ -46,16 +49,16 @@ modes = st.sampled_from(["AUTO_EXECUTE", "AUTO_EXECUTE", "APPROVAL_REQUIRED", "P
 modes = st.just("AUTO_EXECUTE") | modes
 some_bounds = st.fixed_dictionaries(
     {
-        "allowlist": st.sampled_from([[TYPE, OTHER], [TYPE, OTHER], [TYPE, OTHER], [TYPE], []]),
-        "modes": st.fixed_dictionaries({"default": modes}, optional={TYPE: modes, OTHER: modes}),
+        "allowlist": st.sampled_from([TYPES, TYPES, TYPES, [TYPE], [OWN], []]),
+        "modes": st.fixed_dictionaries({"default": modes}, optional=dict.fromkeys(TYPES, modes)),
         "daily": st.integers(0, 5),
-        "per_type": st.dictionaries(st.sampled_from([TYPE, OTHER]), st.integers(0, 3)),
+        "per_type": st.dictionaries(st.sampled_from(TYPES), st.integers(0, 3)),
         "ceiling": st.none() | st.integers(0, 6),
         "zone": st.sampled_from(["UTC", "UTC", "Pacific/Auckland", "America/Los_Angeles"]),
     }
 )
 WIDE = {
-    "allowlist": [TYPE, OTHER],
+    "allowlist": TYPES,
     "modes": {"default": "AUTO_EXECUTE"},
     "daily": 6,
     "per_type": {TYPE: 4},
@@ -104,7 +107,11 @@ class Life(RuleBasedStateMachine):
         self.world.app.apply(
             bounds(
                 self.world.tenant,
-                action_types={TYPE: type_of(), OTHER: type_of(honours_idempotency_key=True, max_attempts=3)},
+                action_types={
+                    TYPE: type_of(),
+                    OTHER: type_of(honours_idempotency_key=True, max_attempts=3),
+                    OWN: own_type(),
+                },
                 allowlist=wanted["allowlist"],
                 modes=wanted["modes"],
                 budget=budget,
@@ -133,7 +140,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(
         account=st.sampled_from(["north", "south"]),
-        action_type=st.sampled_from([TYPE, OTHER]),
+        action_type=st.sampled_from(TYPES),
         confidence=st.sampled_from([0.9, 0.9, 0.7, 0.9, 0.6999]),
         risk=st.sampled_from(["LOW", "LOW", "MINIMAL", "LOW", "MEDIUM"]),
         hours=st.sampled_from([1, 30, 24 * 7, 24 * 200]),
@@ -165,9 +172,7 @@ class Life(RuleBasedStateMachine):
             self._gate(name)
 
     @rule(
-        kinds=st.lists(
-            st.tuples(st.sampled_from(["north", "south"]), st.sampled_from([TYPE, OTHER])), min_size=2, max_size=5
-        )
+        kinds=st.lists(st.tuples(st.sampled_from(["north", "south"]), st.sampled_from(TYPES)), min_size=2, max_size=5)
     )
     def submit_some(self, kinds):
         """A batch that is a clean yes but for the bounds: decided as if one by one."""
@@ -237,6 +242,88 @@ class Life(RuleBasedStateMachine):
         if fault == "crash_after":
             self.model.decided(name, self.now)
 
+    @precondition(lambda self: self.model.intents)
+    @rule(data=st.data(), key=st.sampled_from("ab"))
+    def begin_one(self, data, key):
+        self._begin(self._own(data, "APPROVED"), key)
+
+    @precondition(lambda self: self._owned("APPROVED"))
+    @rule(data=st.data(), fault=st.sampled_from(["crash_before", "crash_after"]))
+    def begin_and_die(self, data, fault):
+        name = data.draw(st.sampled_from(self._owned("APPROVED")))
+        self.world.store.arm(fault)
+        with suppress(Crash):
+            self.world.app.begin(self.world.tenant, name, by="agent", key="dead")
+        self.world.store.disarm()
+        if fault == "crash_after":
+            self.model.begun(name, "dead", self.now, own=OWN, lease=LEASE)
+
+    @precondition(lambda self: self._owned("APPROVED"))
+    @rule(data=st.data())
+    def begin_two_at_once(self, data):
+        name = data.draw(st.sampled_from(self._owned("APPROVED")))
+        before = self._copied()
+        begins = [partial(self.world.app.begin, self.world.tenant, name, by="agent", key=key) for key in "xy"]
+        permits = [begun.permit is not None for begun in both(*begins)]
+        for order in ("xy", "yx"):
+            given = {key: self.model.begun(name, key, self.now, own=OWN, lease=LEASE) for key in order}
+            if permits == [given["x"], given["y"]]:
+                return
+            self._restore(before)
+        raise AssertionError(f"{permits} is the outcome of no order")
+
+    @rule(account=st.sampled_from(["north", "south"]), confidence=st.sampled_from([0.9, 0.9, 0.1]))
+    def propose_and_begin(self, account, confidence):
+        self.names += 1
+        name, expires_at = f"i-{self.names}", self.now + timedelta(hours=30)
+        fields = {"account": account, "type": OWN, "confidence": confidence, "risk": "LOW"}
+        self.model.propose(name, **fields, expires_at=expires_at, edited=False)
+        proposed = proposal(
+            name,
+            self.world.tenant,
+            account_id=account,
+            action_type=OWN,
+            confidence_score=confidence,
+            expires_at=expires_at,
+        )
+        answer = self.world.app.submit_and_begin(proposed, key="a")
+        self.model.decided(name, self.now)
+        assert (answer.result, answer.reason) == self.model.intents[name]["answer"]
+        permitted = self.model.begun(name, "a", self.now, own=OWN, lease=LEASE)
+        assert (answer.begun.permit is not None) == permitted
+
+    def _begin(self, name, key):
+        newest = self.model.newest(name)
+        permitted = self.model.begun(newest, key, self.now, own=OWN, lease=LEASE)
+        try:
+            begun = self.world.app.begin(self.world.tenant, name, by="agent", key=key)
+        except Conflict:
+            assert permitted is None
+            return
+        assert begun.action_intent_id == newest
+        assert (begun.permit is not None) == permitted, self.model.intents[newest]
+
+    @precondition(lambda self: self._owned("RUNNING", "UNKNOWN", "SUCCEEDED", "FAILED"))
+    @rule(data=st.data(), acted=st.sampled_from(["yes", "yes", "no", "unknown"]))
+    def finish(self, data, acted):
+        name = data.draw(st.sampled_from(self._owned("RUNNING", "UNKNOWN", "SUCCEEDED", "FAILED")))
+        approval_id = self.world.case(name).attempt.approval_id
+        status = self.model.finished(name, acted)
+        if status == "SUCCEEDED":
+            self.world.far.written[f"{self.world.tenant}/{name}"] = 1
+        finished = self.world.app.finish(self.world.tenant, name, by="agent", approval_id=approval_id, acted=acted)
+        assert finished.status == status
+
+    @precondition(lambda self: self._owned("RUNNING"))
+    @rule(data=st.data())
+    def renew(self, data):
+        name = data.draw(st.sampled_from(self._owned("RUNNING")))
+        approval_id = self.world.case(name).attempt.approval_id
+        permit = self.world.app.renew(self.world.tenant, name, by="agent", approval_id=approval_id)
+        intent = self.model.intents[name]
+        intent["lease"] = max(intent["lease"], self.now + LEASE)
+        assert permit.lease_until == intent["lease"]
+
     # --- people ---
 
     @precondition(lambda self: self.model.intents)
@@ -281,7 +368,7 @@ class Life(RuleBasedStateMachine):
             assert old["status"] not in WAITING or self.now >= old["expires_at"]
             return
         assert old["status"] in WAITING and self.now < old["expires_at"]
-        old["status"] = "SUPERSEDED"
+        old |= {"status": "SUPERSEDED", "replaced_by": answer.action_intent_id}
         fields = {field: old[field] for field in ("account", "type", "confidence", "risk", "expires_at")}
         self.model.propose(answer.action_intent_id, **fields, edited=True)
         self.model.decided(answer.action_intent_id, self.now)
@@ -388,6 +475,15 @@ class Life(RuleBasedStateMachine):
         names = likely if likely and data.draw(st.integers(0, 4)) else list(self.model.intents)
         return data.draw(st.sampled_from(names))
 
+    def _owned(self, *statuses):
+        return [name for name in self._in(*statuses) if self.model.intents[name]["type"] == OWN]
+
+    def _own(self, data, *rather):
+        """An intent, mostly one that its proposer executes itself, in a status where the step makes sense."""
+        likely = self._owned(*rather)
+        names = likely if likely and data.draw(st.integers(0, 4)) else list(self.model.intents)
+        return data.draw(st.sampled_from(names))
+
     @invariant()
     def the_counters_are_the_model_s(self):
         if not hasattr(self, "model"):
@@ -398,7 +494,7 @@ class Life(RuleBasedStateMachine):
         day = self.model.day(self.now)
         for account in ("north", "south"):
             assert self.world.used(account=account) == self.model.used[(*day, account, "all")]
-            for action_type in (TYPE, OTHER):
+            for action_type in TYPES:
                 window = (*day, account, action_type)
                 assert self.world.of_type(action_type, account=account) == self.model.used[window]
         ceiling = self.world.app.usage(self.world.tenant)["ceiling"]
@@ -421,7 +517,9 @@ class Life(RuleBasedStateMachine):
         self.world.assert_sound()
         for name, status in self.world.statuses().items():
             self.model.saw(name, status, self.now)
-            assert status in (*ENDED, *WAITING, "UNKNOWN"), (name, status)
+            # What its caller has not begun waits for it.
+            waits = status == "APPROVED" and self.model.intents[name]["type"] == OWN
+            assert waits or status in (*ENDED, *WAITING, "UNKNOWN"), (name, status)
         self._assert_the_far_side_agrees()
 
     def _assert_the_far_side_agrees(self):

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, Self, TypeVar, overload
 
 from remit.app.execution import Execution
@@ -22,6 +23,7 @@ from remit.core.edit import edited_proposal
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import Resolution
+from remit.core.execution.proposer import Proposer
 from remit.core.gate.autonomy import StopScope
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.intent import ActionIntentV1, Proposal
@@ -37,12 +39,13 @@ from remit.flow.publish import IntentRef
 from remit.flow.queue_limit import QueueLimit, unless_full
 from remit.flow.reading.spool import spooled
 from remit.flow.recover import STOP_REASON, Recovered, recover_tenant
-from remit.flow.submit import SubmitIntent, Submitted
+from remit.flow.submit import SubmitAndBegin, SubmitIntent, Submitted
 from remit.hooks import Hooks
 from remit.ports import CheckedPublisher, Clock, SendingPublisher, UnitOfWork, answer_of, in_order
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+_UnitOf = Callable[[Proposal, datetime], UnitOfWork[Submitted]]
 BATCH = 50
 """How many intents of one call share a transaction, at most: another tenant's decision waits for it to end."""
 
@@ -54,10 +57,11 @@ class Reconciled:
     gated: int = 0
     published: int = 0
     expired: int = 0
+    lapsed: int = 0
 
     @property
     def total(self) -> int:
-        return self.gated + self.published + self.expired
+        return self.gated + self.published + self.expired + self.lapsed
 
 
 class App(Part):
@@ -92,7 +96,7 @@ class App(Part):
         self._show_settings(Settings(context, clock))
         self._show_notifications(Notifications(context, clock))
         self._show_execution(Execution(context, clock))
-        self._show_own(OwnIntents(context, clock, self._queue_limit.answered))
+        self._show_own(OwnIntents(context, clock, self.hooks, self._queue_limit.answered))
 
     def _show_reading(self, reading: Reading) -> None:
         self.reading = reading
@@ -139,6 +143,8 @@ class App(Part):
     def _show_own(self, own: OwnIntents) -> None:
         self.own = own
         self.withdraw = own.withdraw
+        self.begin, self.finish, self.renew = own.begin, own.finish, own.renew
+        self.mark_waiting = own.mark_waiting
 
     # --- agents ---
 
@@ -168,16 +174,60 @@ class App(Part):
         return [answer for batch in _batches(proposals) for answer in self._submit(batch)]
 
     def _submit(self, proposals: Sequence[Any]) -> list[GateAnswer | RemitError]:
+        both = self._submitted(proposals, self._propose_and_gate)
+        return [each[1] if isinstance(each, tuple) else each for each in both]
+
+    def _submitted(self, proposals: Sequence[Any], unit_of: _UnitOf) -> list[Submitted | RemitError]:
         # One write stores the proposal and decides it: nobody waits for two commits, and nothing is left ungated.
         self._check_way_out()
         began_ns, now = self.hooks.begin(), self.clock.now()
         named = [propose.named(self.context, data) for data in proposals]
         self._policies_ahead.proposals(self.context, named, now)
-        both = in_order(named, RemitError, lambda ready: self._let_in(ready, self._propose_and_gate, now))
+        both = in_order(named, RemitError, lambda ready: self._let_in(ready, unit_of, now))
         self.hooks.proposed(began_ns, [each[0] if isinstance(each, tuple) else each for each in both])
         answers = [each[1] if isinstance(each, tuple) else each for each in both]
         self._gated(began_ns, [_request_of(each[0]) if isinstance(each, tuple) else None for each in both], answers)
-        return answers
+        return both
+
+    @overload
+    def submit_and_begin(
+        self, proposals: Mapping[str, Any] | Proposal, *, key: str | None = None, credential: Credential = PROCESS
+    ) -> GateAnswer: ...
+    @overload
+    def submit_and_begin(
+        self, proposals: Sequence[Any], *, key: str | None = None, credential: Credential = PROCESS
+    ) -> list[GateAnswer | RemitError]: ...
+    def submit_and_begin(self, proposals: Any, *, key: str | None = None, credential: Credential = PROCESS) -> Any:
+        """
+        Propose, gate, and begin in one write what policy approves, answered as `submit` does: `begun` is what `begin`
+        answers, with the permit or why there is none.
+
+        Of an action that a worker executes nothing is stored: it is a `Conflict`.
+        """
+        if isinstance(proposals, Mapping | Proposal):
+            return answer_of(self.submit_and_begin([proposals], key=key, credential=credential))
+        began_ns, unit_of = self.hooks.begin(), partial(self._propose_gate_and_begin, key, credential)
+        both = [each for batch in _batches(proposals) for each in self._submitted(batch, unit_of)]
+        return [self._told_begun(began_ns, each, key, credential) for each in both]
+
+    def _propose_gate_and_begin(
+        self, key: str | None, credential: Credential, proposal: Proposal, now: datetime
+    ) -> UnitOfWork[Submitted]:
+        proposer = Proposer(proposal.proposed_by, credential)
+        return SubmitAndBegin(self.context, proposal, now, proposer, self.own.holder(proposer, key)).unit()
+
+    def _told_begun(
+        self, began_ns: int, both: tuple[ActionIntentV1, GateAnswer] | RemitError, key: str | None, through: Credential
+    ) -> GateAnswer | RemitError:
+        """The answer; where the intent had been replaced before, with what becomes of the newest."""
+        if isinstance(both, RemitError):
+            return both
+        intent, answer = both
+        if answer.begun is None or answer.begun.superseded_by is None:
+            self.hooks.begun(began_ns, answer.begun)
+            return answer
+        newest, by = answer.begun.superseded_by, intent.proposed_by
+        return answer.with_begun(self.own.begin(intent.tenant_id, newest, by=by, key=key, credential=through))
 
     def _propose_and_gate(self, proposal: Proposal, now: datetime) -> UnitOfWork[Submitted]:
         return SubmitIntent(self.context, proposal, now).unit()
@@ -352,7 +402,7 @@ class App(Part):
     def reconcile(self, limit: int = BATCH) -> Reconciled:
         """
         One round: gate what its proposer left, publish what is reserved, publish again what nobody started or
-        whose worker is gone, expire.
+        whose worker is gone, expire, and end what its caller began and did not finish in time.
         """
         now = self.clock.now()
         due = reconcile.due(self.context, now, limit)
@@ -360,10 +410,11 @@ class App(Part):
         published += self._publish([_ref(case) for case in due.get("publish_again", [])], again=True)
         expired = _done(reconcile.expire(self.context, due.get("expire", []), now))
         expired += _done(execute.expire_begun(self.context, due.get("expire_begun", []), now))
+        lapsed = _done(execute.lapse(self.context, due.get("lapse", []), now))
         # Last: it is refused where there is no way out, and holds up nothing else then.
         gated = self.gate([GateRequest(c.action_intent_id, c.tenant_id, c.account_id) for c in due.get("gate", [])])
         self._queue_limit.answered()
-        return Reconciled(gated=len(gated), published=published, expired=expired)
+        return Reconciled(gated=len(gated), published=published, expired=expired, lapsed=lapsed)
 
     def recover(self, *, by: str, kept: Mapping[str, Iterable[KeptHead]] | None = None) -> list[Recovered]:
         """

@@ -1,25 +1,35 @@
-"""What a proposer does with its own intents after it has proposed them."""
+"""What a proposer does with its own intents after it has proposed them: take back, begin, finish."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from remit.app.part import Part
+from remit.core.execution import permit
+from remit.core.execution.outcome import ErrorClass, ExternalObjectRef
+from remit.core.execution.permit import Acted, Begun, Finished, Permit
 from remit.core.execution.proposer import Proposer
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.lifecycle import Case
 from remit.core.values import check_person, check_text
-from remit.flow import withdraw
+from remit.flow import execute, waiting_mark, withdraw
 from remit.flow.context import Context
+from remit.hooks import Hooks
 from remit.ports import Clock
 
 
 class OwnIntents(Part):
-    """The verbs of a proposer. `answered` is told the tenant of whatever may wait for people no more."""
+    """
+    The verbs of a proposer, each for `by`, who proposed it, through `credential`. One for single `accounts`, or bound
+    to a principal (`on_behalf_of`), is for what is theirs alone.
 
-    def __init__(self, context: Context, clock: Clock, answered: Callable[[str], None]) -> None:
+    `answered` is told the tenant of whatever may wait for people no more.
+    """
+
+    def __init__(self, context: Context, clock: Clock, hooks: Hooks, answered: Callable[[str], None]) -> None:
         super().__init__(context, clock)
-        self._answered = answered
+        self._hooks, self._answered = hooks, answered
 
     def withdraw(
         self,
@@ -30,18 +40,139 @@ class OwnIntents(Part):
         reason: str | None = None,
         credential: Credential = PROCESS,
         accounts: frozenset[str] | None = None,
+        on_behalf_of: str | None = None,
     ) -> Case:
         """
-        Take back an intent of `by`'s own that nobody has started; a charge that was taken for it is given back.
+        Take back an intent that nobody has started; a charge that was taken for it is given back.
 
-        `accounts` are those that the credential is for, if it is not for all. A second time returns the first. Raises
-        `NotFound`, `Forbidden` for another's intent, or `NotInThatState` for one that was started or has ended.
+        A second time returns the first. Raises `NotFound`, `Forbidden` for another's intent, or `NotInThatState` for
+        one that was started or has ended.
         """
-        check_person("by", by)
         check_text("reason", reason or "")
-        proposer, now = Proposer(by, credential, accounts), self.clock.now()
+        proposer, now = _proposer(by, credential, accounts, on_behalf_of), self.clock.now()
         case = self._one(
             withdraw.withdraw_unit(self.context, tenant_id, action_intent_id, proposer=proposer, reason=reason, now=now)
         )
         self._answered(tenant_id)
         return case
+
+    def begin(
+        self,
+        tenant_id: str,
+        action_intent_id: str,
+        *,
+        by: str,
+        key: str | None = None,
+        credential: Credential = PROCESS,
+        accounts: frozenset[str] | None = None,
+        on_behalf_of: str | None = None,
+    ) -> Begun:
+        """
+        The permit to execute an approved intent oneself, once; or why there is none.
+
+        Asked again under the same `key` while the permit lives, the same one is answered; without a key it cannot be
+        had again. An intent that was replaced is followed to the newest. Raises `NotFound`, `Forbidden` for another's
+        intent, or `Conflict` for one that a worker executes.
+        """
+        proposer, began_ns = _proposer(by, credential, accounts, on_behalf_of), self._hooks.begin()
+        begun = execute.begin(
+            self.context,
+            tenant_id,
+            action_intent_id,
+            proposer=proposer,
+            holder=self.holder(proposer, key),
+            now=self.clock.now(),
+        )
+        self._hooks.begun(began_ns, begun)
+        return begun
+
+    def holder(self, proposer: Proposer, key: str | None) -> str:
+        """The holder of what this proposer begins under that key. Raises `InvalidInput` for a key that is none."""
+        permit.check_key(key)
+        return permit.holder_of(proposer, self.context.new_id() if key is None else key)
+
+    def finish(
+        self,
+        tenant_id: str,
+        action_intent_id: str,
+        *,
+        by: str,
+        approval_id: str,
+        acted: Acted,
+        external_object_refs: Sequence[ExternalObjectRef] = (),
+        error_code: str | None = None,
+        error_class: ErrorClass | None = None,
+        error_message: str | None = None,
+        credential: Credential = PROCESS,
+        accounts: frozenset[str] | None = None,
+        on_behalf_of: str | None = None,
+    ) -> Finished:
+        """
+        Say what came of a permit: `acted` is `yes`, `no`, or `unknown` where nobody can tell.
+
+        Only what certainly did not happen is a `no`. Lapsed or not, it is recorded; a lapsed one's outcome is resolved
+        by it. Twice is once. Raises `NotFound`, `Forbidden` for another's intent, `NotInThatState` for one that was
+        not begun, `Conflict` for another's permit, or `InvalidInput`.
+        """
+        result = permit.finish_result(
+            acted,
+            external_object_refs=external_object_refs,
+            error_code=error_code,
+            error_class=error_class,
+            error_message=error_message,
+        )
+        proposer, began_ns = _proposer(by, credential, accounts, on_behalf_of), self._hooks.begin()
+        finished = self._one(
+            execute.finish_unit(
+                self.context,
+                tenant_id,
+                action_intent_id,
+                approval_id=approval_id,
+                proposer=proposer,
+                result=result,
+                now=self.clock.now(),
+            )
+        )
+        self._hooks.finished(began_ns, tenant_id, finished)
+        return finished
+
+    def renew(
+        self,
+        tenant_id: str,
+        action_intent_id: str,
+        *,
+        by: str,
+        approval_id: str,
+        credential: Credential = PROCESS,
+        accounts: frozenset[str] | None = None,
+        on_behalf_of: str | None = None,
+    ) -> Permit:
+        """
+        Prolong a permit by the time that it was first given for.
+
+        Raises as `finish` does, and `NotInThatState` for one whose outcome is recorded.
+        """
+        proposer = _proposer(by, credential, accounts, on_behalf_of)
+        return self._one(
+            execute.renew_unit(
+                self.context,
+                tenant_id,
+                action_intent_id,
+                approval_id=approval_id,
+                proposer=proposer,
+                now=self.clock.now(),
+            )
+        )
+
+    def mark_waiting(self, tenant_id: str, action_intent_id: str, until: datetime) -> None:
+        """
+        Note that somebody waits for this intent until then, at least; a mark is never set back.
+
+        Raises `NotFound`.
+        """
+        self._one(waiting_mark.mark_waiting_unit(tenant_id, action_intent_id, until))
+
+
+def _proposer(by: str, credential: Credential, accounts: frozenset[str] | None, on_behalf_of: str | None) -> Proposer:
+    check_person("by", by)
+    return Proposer(by, credential, accounts, on_behalf_of)

@@ -13,12 +13,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar, cast, overload
 from urllib.parse import quote
 
 import httpx
 
+from remit.client.permit import Permit, Proposed, permit_of
 from remit.core.errors import (
     CallerMistake,
     Conflict,
@@ -135,6 +136,16 @@ def _of_intent(action_intent_id: str, body: Any = None) -> _RouteCall[Any]:
     return _RouteCall(ids={"action_intent_id": action_intent_id}, body=body)
 
 
+def _permitted(client: Any, response: httpx.Response) -> Permit:
+    return permit_of(client, response.json())
+
+
+def _proposed(client: Any, response: httpx.Response) -> Proposed:
+    verdict: a.VerdictAnswer = response.json()
+    permit = verdict["begun"]["permit"]
+    return Proposed(verdict, Permit(permit, client) if permit else None)
+
+
 def _page(account_id: str | None, after: str | None, limit: int) -> dict[str, Any]:
     return {"account_id": account_id, "after": after, "limit": limit}
 
@@ -183,6 +194,46 @@ class _Verbs:
     def gate(self, action_intent_id: str, account_id: str) -> _RouteCall[a.VerdictAnswer]:
         """Decide a stored intent; a decision that exists is answered as it was made."""
         return _RouteCall(body={"action_intent_id": action_intent_id, "account_id": account_id})
+
+    @_verb("POST /v1/intents")
+    def propose_and_begin(self, proposal: JsonObject, *, key: str | None = None) -> _RouteCall[Proposed]:
+        """Propose one intent, have it decided, and begin in the same write what policy approves."""
+        return _RouteCall(body=proposal, query={"begin": True, "key": key}, read=partial(_proposed, self))
+
+    @_verb("POST /v1/intents/{action_intent_id}/begin")
+    def begin(self, action_intent_id: str, *, key: str | None = None) -> _RouteCall[Permit]:
+        """
+        The permit to execute an approved intent oneself, once. Raises `NotBegun` where there is none.
+
+        Asked again under the same `key` while the permit lives, it is the same one.
+        """
+        return replace(_of_intent(action_intent_id, {"key": key}), read=partial(_permitted, self))
+
+    @_verb("POST /v1/intents/{action_intent_id}/finish")
+    def finish(
+        self,
+        action_intent_id: str,
+        *,
+        approval_id: str,
+        acted: Literal["yes", "no", "unknown"],
+        external_object_refs: Sequence[a.RefAnswer] = (),
+        error_code: str | None = None,
+        error_class: str | None = None,
+        error_message: str | None = None,
+    ) -> _RouteCall[a.FinishedAnswer]:
+        """Say what came of a permit, once; `no` only for what certainly did not happen."""
+        error = {"error_code": error_code, "error_class": error_class, "error_message": error_message}
+        refs = list(external_object_refs)
+        body = {"approval_id": approval_id, "acted": acted, "external_object_refs": refs, **error}
+        return _of_intent(action_intent_id, body)
+
+    @_verb("POST /v1/intents/{action_intent_id}/renew")
+    def renew(self, action_intent_id: str, *, approval_id: str) -> _RouteCall[Permit]:
+        """Prolong a permit by the time that it was first given for."""
+        return replace(
+            _of_intent(action_intent_id, {"approval_id": approval_id}),
+            read=lambda response: Permit(response.json(), self),
+        )
 
     @_verb("POST /v1/intents/{action_intent_id}/withdraw")
     def withdraw(self, action_intent_id: str, *, reason: str | None = None) -> _RouteCall[a.WithdrawnAnswer]:

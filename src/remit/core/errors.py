@@ -119,6 +119,14 @@ class NotInThatState(Conflict):
         )
 
 
+class NotBegun(NotInThatState):
+    """There is no permit to execute this; `explanation` says why in words. It must not run."""
+
+    def __init__(self, action_intent_id: str, status: str, explanation: str) -> None:
+        self.explanation = explanation
+        super().__init__(action_intent_id, status, "begun", explanation)
+
+
 class DigestChanged(Conflict):
     """The person saw something other than what would be executed."""
 

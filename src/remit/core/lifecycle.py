@@ -14,6 +14,7 @@ from typing import Any, Literal
 from remit.core.errors import Forbidden, InvalidInput, NotFound, NotInThatState
 from remit.core.execution.approval import PUBLISH_AFTER, Publication
 from remit.core.execution.outcome import ExecutionAttempt
+from remit.core.gate.action_type import CALLER
 from remit.core.gate.decision import INTENT_EXPIRED, Decision
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import NO_CHAIN, Head
@@ -73,7 +74,7 @@ ENDED: frozenset[Status] = frozenset(status for status in FOLLOWS if status not 
 GATE_AFTER = PUBLISH_AFTER
 """The time that a proposal may wait for its proposer to gate it before Remit does."""
 
-Step = Literal["gate", "publish", "publish_again", "expire", "expire_begun"]
+Step = Literal["gate", "publish", "publish_again", "expire", "expire_begun", "lapse"]
 
 
 class Case(Record, frozen=True):
@@ -85,6 +86,7 @@ class Case(Record, frozen=True):
     that of the tool which executes it, "" where there is none; `queued` says that a worker of this store may take it.
     `person_required` says that a person has to answer it: it is an edit, or takes the place of one, however often.
     `voted_by` are the people who have approved it while it waits for further ones: it is not theirs to answer now.
+    `waited_until` is until when somebody said to wait for it; `None` if nobody ever did.
     """
 
     tenant_id: str
@@ -112,6 +114,7 @@ class Case(Record, frozen=True):
     queued: bool = False
     publication: Publication | None = None
     attempt: ExecutionAttempt | None = None
+    waited_until: UtcTime | None = None
 
     def require(self, status: Status, step: str) -> None:
         """Raises `NotInThatState` unless the case may move on to `status`."""
@@ -136,6 +139,16 @@ class Case(Record, frozen=True):
     @property
     def expired(self) -> bool:
         return self.status == "EXPIRED"
+
+    @property
+    def by_caller(self) -> bool:
+        """Its proposer executes it itself."""
+        return self.connector == CALLER
+
+    @property
+    def moving(self) -> bool:
+        """Remit itself has to do the next step: not so where an approval is due only when it expires."""
+        return self.status in MOVING and not (self.status == "APPROVED" and self.due_at == self.expires_at)
 
     def _hint(self) -> str:
         return f"look at {self.superseded_by!r}, which replaced it" if self.superseded_by else ""
@@ -202,7 +215,8 @@ def due_in(
     | `PROPOSED`           | soon                                        | gate it, if its proposer does not |
     | in the review queue  | when it expires                             | expire it                         |
     | `APPROVED`           | soon, and no later than when it expires     | publish it, or expire it          |
-    | `RUNNING`            | when the attempt's lease runs out           | publish it again                  |
+    | `RUNNING`            | when the attempt's lease runs out           | publish it again, or end it where |
+    |                      |                                             | its caller did not finish         |
     | any other            | never                                       |                                   |
     """
     if status == "PROPOSED":
@@ -263,9 +277,16 @@ def due_step(case: Case, now: datetime) -> Step | None:
         return "gate"
     if case.status in WAITING or (case.status == "APPROVED" and case.expires_at <= now):
         return "expire"
-    if case.status == "APPROVED":
-        return "publish" if case.leaving else "publish_again"
+    if case.status == "APPROVED" and case.leaving:
+        return "publish"
+    return _step_of_begun(case, now) if case.status in ("APPROVED", "RUNNING") else None
+
+
+def _step_of_begun(case: Case, now: datetime) -> Step | None:
+    """Of what is out, or runs: who takes queued work finds it, and a caller is told once."""
+    if case.by_caller:
+        return "lapse" if case.status == "RUNNING" else None
     if case.status == "RUNNING" and case.queued:
         # Its next call is a worker's to make; once it is over, nobody has to wait until its tool may be called.
         return "expire_begun" if case.expires_at <= now else None
-    return "publish_again" if case.status == "RUNNING" else None
+    return "publish_again"

@@ -77,8 +77,52 @@ class IntentAnswer(TypedDict):
     digest: str
 
 
+class PermitAnswer(TypedDict):
+    """The permission to act once: what to run, with what, and until when its outcome is awaited."""
+
+    action_intent_id: str
+    approval_id: str
+    account_id: str
+    action_type: str
+    target: TargetAnswer | None
+    parameters: Json
+    digest: str
+    idempotency_key: str
+    lease_until: str
+
+
+class BegunAnswer(TypedDict):
+    """
+    A permit, or `permit` null and in `explanation` why there is none.
+
+    `action_intent_id` is the intent that runs, or would: of one that was replaced, the newest.
+    """
+
+    action_intent_id: str
+    status: Status
+    explanation: str
+    permit: PermitAnswer | None
+    outcome: OutcomeAnswer | None
+    resolution: ResolutionAnswer | None
+    superseded_by: str | None
+
+
+class FinishedAnswer(TypedDict):
+    """`recorded` is false where what came of it had been recorded already."""
+
+    action_intent_id: str
+    approval_id: str
+    status: Status
+    recorded: bool
+    trace_id: str
+
+
 class VerdictAnswer(TypedDict):
-    """The gate's word. `already_published` is true when an earlier call had finished all of it."""
+    """
+    The gate's word. `already_published` is true when an earlier call had finished all of it.
+
+    `begun` is there where it was asked for with `begin=true`.
+    """
 
     action_intent_id: str
     result: Result
@@ -88,6 +132,7 @@ class VerdictAnswer(TypedDict):
     status: Status | None
     approval_id: str | None
     trace_id: str | None
+    begun: NotRequired[BegunAnswer]
 
 
 class ProposedAnswer(TypedDict):

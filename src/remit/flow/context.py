@@ -119,11 +119,16 @@ class CaseWriter:
         self.update(publication=after, published=True)
 
     def enqueue(self) -> None:
-        """Publish in this write: from its commit on, a worker of this store may take the approval."""
+        """
+        Publish in this write: from its commit on, a worker of this store may take the approval, or its caller begin it.
+        """
         publication = self._publication()
         if self.context.publishes and publication is not None and is_reserved(publication):
             self.mark_published(publication)
-            self.update(queued=True, due_at=self.now)
+            if self._case.by_caller:
+                self.update(due_at=self._case.expires_at)
+            else:
+                self.update(queued=True, due_at=self.now)
 
     def release(self, approval: Approval, snapshot: Snapshot, why: str) -> None:
         """Make the approval `RELEASED` and give its charges back into the windows they were taken from."""
@@ -193,7 +198,7 @@ class TenantLedgerWriter:
         return Writes(answer=answer, puts=[(self.key, ChainHead(chain=self.head))], entries=self.entries)
 
 
-class _After:
+class SnapshotAfter:
     """A snapshot as it will be when some writes are done."""
 
     def __init__(self, snapshot: Snapshot, writes: Writes[Any]) -> None:
@@ -223,12 +228,12 @@ def in_one_write(first: UnitOfWork[S], second: UnitOfWork[T]) -> UnitOfWork[tupl
     change_first = _once_for_what_it_sees(first)
 
     def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
-        after = _After(snapshot, change_first(snapshot))
+        after = SnapshotAfter(snapshot, change_first(snapshot))
         return second.then_reads(after) if second.then_reads else ()
 
     def change(snapshot: Snapshot) -> Writes[tuple[S, T]]:
         before = change_first(snapshot)
-        then = second.decide(_After(snapshot, before))
+        then = second.decide(SnapshotAfter(snapshot, before))
         return Writes(
             answer=(before.answer, then.answer),
             puts=[*before.puts, *then.puts],

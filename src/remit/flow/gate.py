@@ -7,12 +7,13 @@ A decision that exists is final and is returned as it was made.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from remit.core.errors import RemitError
 from remit.core.execution.approval import Approval, approve, approved_data, reserved
+from remit.core.execution.permit import Begun
 from remit.core.execution.publication import has_left, is_reserved
 from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds import BoundsInForce
@@ -42,7 +43,8 @@ class GateAnswer:
     """
     What the gate says. `already_published` is true when an earlier call had finished all of it.
 
-    `approval` is what still has to be published, where it is at hand: publishing need not look it up.
+    `approval` is what still has to be published, where it is at hand: publishing need not look it up. `begun` is the
+    answer to a begin in the same write, where that was asked for.
     """
 
     action_intent_id: str
@@ -55,9 +57,15 @@ class GateAnswer:
     approval_id: str | None = None
     trace_id: str | None = None
     approval: Approval | None = None
+    begun: Begun | None = None
 
     def wire(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__ if name not in ("reserved", "approval")}
+        shown = {name: getattr(self, name) for name in self.__slots__ if name not in ("reserved", "approval", "begun")}
+        return {**shown, "begun": self.begun.wire()} if self.begun else shown
+
+    def with_begun(self, begun: Begun) -> GateAnswer:
+        """With the answer to a begin, which published it if it began."""
+        return replace(self, status=begun.status, reserved=False, approval=None, begun=begun)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,14 @@ from itertools import islice
 from typing import Any
 
 from remit.core.errors import RemitError
-from remit.core.execution import fulfilment
-from remit.core.execution.outcome import CallResult, Conclusion, tool_hash
+from remit.core.execution.outcome import CallResult, Conclusion
 from remit.core.execution.publication import UNFINISHED, is_reserved
 from remit.core.ledger.verification import KeptHead
 from remit.core.lifecycle import WAITING, Case
 from remit.core.records import CASE, Key
 from remit.core.values import PLATFORM
-from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
-from remit.flow.execute.common import Keys, bound_to, end_with
+from remit.flow.context import CaseWriter, Context
+from remit.flow.execute.common import Keys, end_with, take_attempt
 from remit.flow.gate import GateRequest, gate
 from remit.flow.reading.verify import verify_live
 from remit.ports import Snapshot, UnitOfWork, Writes
@@ -120,26 +119,16 @@ def _end_unit(context: Context, seen: Case, by: str, now: datetime) -> UnitOfWor
         ending = attempt.conclusion or Conclusion(status="UNKNOWN", result=_nobody_knows())
         return end_with(writer, snapshot, keys, attempt, ending, ending.status)
 
-    return UnitOfWork([*keys.all(), bounds_key(seen.tenant_id)], decide, more)
+    return UnitOfWork(keys.begun(), decide, more)
 
 
 def _take(writer: CaseWriter, snapshot: Snapshot, keys: Keys, by: str) -> None:
     """The attempt of what was approved and not begun, so that nothing else may begin it, a late event among that."""
-    case, intent, approval = writer.case, keys.intent(snapshot), keys.approval(snapshot)
-    assert intent is not None and approval is not None
-    if case.publication is not None and is_reserved(case.publication):
+    publication = writer.case.publication
+    if publication is not None and is_reserved(publication):
         # It may have left after the backup: that nobody published it cannot be said any more.
-        writer.mark_published(case.publication)
-    tool = keys.tool(snapshot)
-    writer.update(
-        attempt=fulfilment.new_attempt(
-            intent, approval.approval_id, tool, holder=_HOLDER, now=writer.now, until=writer.now
-        )
-    )
-    writer.move("RUNNING", lease_until=writer.now)
-    config_sequence = bounds_of(snapshot, intent.tenant_id).config_sequence
-    seen = {"config_sequence": config_sequence, "tool_hash": tool_hash(tool)}
-    writer.append("EXECUTION_STARTED", {**bound_to(case, approval), **seen, "outcome": None}, actor=by)
+        writer.mark_published(publication)
+    take_attempt(writer, snapshot, keys, holder=_HOLDER, until=writer.now, by=by)
 
 
 def _nobody_knows() -> CallResult:

@@ -194,7 +194,7 @@ class Store(Protocol):
         ...
 
     def busy(self) -> bool:
-        """Is there a case, of any tenant, that Remit itself has to move on?"""
+        """Is there a case, of any tenant, that Remit itself has to move on (`Case.moving`)?"""
         ...
 
     def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:

@@ -142,7 +142,7 @@ class MemoryStore:
         return nullcontext()
 
     def busy(self) -> bool:
-        return any(case.status in MOVING for case in self._cases())
+        return any(case.moving for case in self._cases())
 
     def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:
         found = [

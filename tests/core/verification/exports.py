@@ -15,7 +15,7 @@ from remit.core.ledger.verification import INVARIANTS
 from remit.ports import REFUSED, UNCONFIRMED
 from remit.stores.memory import MemoryStore
 
-from ...flow.world import NOON, OTHER, TENANT, TYPE, World, bounds, type_of
+from ...flow.world import NOON, OTHER, OWN, TENANT, TYPE, World, bounds, own_type, type_of
 
 LATE, PAY, SCOPED = "SELDOM_DONE", "PAY", "TAKES_SCOPES"
 WINDOW = "2026-03-10@UTC|account:north|all"
@@ -145,6 +145,7 @@ def own_bounds(**changes: Any) -> dict[str, Any]:
     types = {TYPE: type_of(), OTHER: type_of(honours_idempotency_key=True), LATE: type_of()}
     types[PAY] = {**type_of(), "approvals_required": 2}
     types[SCOPED] = {**type_of(), "required_scopes": ["crm:write"], "min_confidence": "none"}
+    types[OWN] = own_type()
     budget = {"max_autonomous_per_day": 5, "max_per_action_type": {OTHER: 1}}
     return bounds(
         action_types=types,
@@ -175,6 +176,7 @@ def eventful_world() -> World:
     doubts(world)
     endings(world)
     taken_back(world)
+    callers(world)
     list(world.app.export(TENANT))
     return world
 
@@ -242,6 +244,18 @@ def taken_back(world: World) -> None:
     world.submit("withdrawn-reserved", account_id="east")
     for name in ("withdrawn", "withdrawn-reserved"):
         world.app.withdraw(TENANT, name, by="agent", reason="no longer needed")
+
+
+def callers(world: World) -> None:
+    """What its proposer executed itself: done, and never heard of again."""
+    for name in ("own", "own-lapsed"):
+        world.submit(name, account_id="south", action_type=OWN)
+        permit = world.app.begin(TENANT, name, by="agent").permit
+        assert permit is not None
+        if name == "own":
+            world.app.finish(TENANT, name, by="agent", approval_id=permit.approval_id, acted="yes")
+    world.clock.pass_(seconds=60)
+    world.app.reconcile()
 
 
 def found(lines: list[Line]) -> set[int]:

@@ -51,6 +51,20 @@ def it_was_started_twice(lines):
 
 
 @breaks
+def its_caller_was_given_a_second_permit(lines):
+    started = lines.entry("own", "EXECUTION_STARTED")
+    lines.insert_after(started, started)
+
+
+@breaks
+def its_caller_finished_it_twice(lines):
+    done = lines.entry("own", "ACTION_EXECUTED")
+    second = copy.deepcopy(done)
+    second["event_type"], second["data"]["outcome"]["status"] = "ACTION_FAILED", "FAILED"
+    lines.insert_after(done, second)
+
+
+@breaks
 def it_was_decided_twice(lines):
     decided = lines.entry("auto-1", "GATE_DECIDED")
     lines.insert_after(decided, decided)

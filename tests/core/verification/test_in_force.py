@@ -19,6 +19,29 @@ def check(lines, name, which):
     return next(each for each in checks if each["check"] == which)
 
 
+# --- somebody else said that it was done ---
+
+
+@breaks
+def a_worker_said_what_its_caller_did(lines):
+    lines.entry("own", "ACTION_EXECUTED")["actor"] = "remit"
+
+
+@breaks
+def another_agent_said_what_its_caller_did(lines):
+    lines.entry("own", "ACTION_EXECUTED")["actor"] = "another-agent"
+
+
+@breaks
+def its_proposer_said_what_a_worker_did(lines):
+    lines.entry("auto-1", "ACTION_EXECUTED")["actor"] = "agent"
+
+
+@breaks
+def its_proposer_said_that_a_worker_failed(lines):
+    lines.entry("spill", "ACTION_FAILED")["actor"] = "agent"
+
+
 # --- somebody else took it back ---
 
 

@@ -49,6 +49,24 @@ def it_expired_and_its_approval_stayed_in_force(lines):
 
 
 @breaks
+def it_was_published_twice(lines):
+    published = lines.entry("own", "ACTION_PUBLISHED")
+    lines.insert_after(published, published)
+
+
+@breaks
+def its_caller_began_what_was_never_published(lines):
+    lines.drop("own", "ACTION_PUBLISHED")
+
+
+@breaks
+def it_was_taken_back_when_its_caller_had_begun_it(lines):
+    withdrawn = copy.deepcopy(lines.entry("withdrawn", "INTENT_WITHDRAWN"))
+    withdrawn["action_intent_id"] = "own"
+    lines.insert_after(lines.entry("own", "EXECUTION_STARTED"), withdrawn)
+
+
+@breaks
 def it_was_taken_back_and_its_approval_stayed_in_force(lines):
     lines.drop("withdrawn-reserved", "BUDGET_RELEASED")
     lines.renumbered()

@@ -25,7 +25,7 @@ from remit.core.execution.outcome import (
     idempotency_key,
     lease,
 )
-from remit.core.gate.action_type import Tool
+from remit.core.gate.action_type import ActionTypeSpec, Tool
 from remit.core.gate.autonomy import Stops, stop_in_force, stopped_for
 from remit.core.intent import ActionIntentV1, digest_of_wire
 from remit.core.ledger.entries import SYSTEM
@@ -157,6 +157,22 @@ def forbidden(intent: ActionIntentV1, source: ApprovalSource, stops: Iterable[St
     if stop is not None and stopped_for(source, stop):
         return Refusal("AUTONOMY_STOPPED", f"{stop.stopped_by} stopped {stop.scope} ({stop.level}): {stop.reason}")
     return None
+
+
+def left_alone(spec: ActionTypeSpec | None, waited_until: datetime | None, now: datetime) -> Refusal | None:
+    """
+    | its type says `if_nobody_waits` | somebody waited | and still does | answer          |
+    |---------------------------------|-----------------|----------------|-----------------|
+    | `expire`                        | yes             | no             | `NOBODY_WAITS`  |
+    | any other                       | any             | any            | may run         |
+
+    Who never waited never left.
+    """
+    if spec is None or spec.if_nobody_waits != "expire" or waited_until is None or now < waited_until:
+        return None
+    return Refusal(
+        "NOBODY_WAITS", f"whoever waited for it left at {instant(waited_until)}, and its type lets it expire"
+    )
 
 
 def before_call(
@@ -353,13 +369,15 @@ def found_late(
     return "FAILED" if result.acted == "no" and called and not attempt.in_doubt else None
 
 
-def late_resolution(outcome: ActionOutcomeV1, found: FoundStatus, result: CallResult, now: datetime) -> Resolution:
-    """The system's own resolution of an unknown outcome, from an answer that arrived late."""
+def late_resolution(
+    outcome: ActionOutcomeV1, found: FoundStatus, result: CallResult, now: datetime, *, by: str = SYSTEM
+) -> Resolution:
+    """The resolution of an unknown outcome by an answer that arrived late: the system's own, or its caller's."""
     return Resolution(
         action_intent_id=outcome.action_intent_id,
         tenant_id=outcome.tenant_id,
         status=found,
-        resolved_by=SYSTEM,
+        resolved_by=by,
         resolved_at=now,
         note=result.error_message or "the far side's answer arrived late",
         external_object_refs=result.external_object_refs,

@@ -42,15 +42,21 @@ def may_publish(case: Case, state: Publication, *, again: bool) -> bool:
     | its state   | the intent           | first time | again |
     |-------------|----------------------|------------|-------|
     | `RESERVED`  | any                  | yes        | yes   |
+    | `PUBLISHED` | its caller's         | no         | no    |
     | `PUBLISHED` | without an outcome   | no         | yes   |
     | `PUBLISHED` | any other            | no         | no    |
     | `RELEASED`  | any                  | no         | no    |
     """
-    return is_reserved(state) or (again and state.status == "PUBLISHED" and case.status in UNFINISHED)
+    if is_reserved(state):
+        return True
+    return again and not case.by_caller and state.status == "PUBLISHED" and case.status in UNFINISHED
 
 
 def due_when_published(case: Case, state: Publication, now: datetime) -> datetime | None:
     """The moment to look again at a case whose approval is delivered now; `state` is that from before."""
+    if case.by_caller and case.status == "APPROVED":
+        # Its caller is told once; from here on it is begun, or expires.
+        return case.expires_at
     return _on_time(case, now + next_publish(state.deliveries)) if case.status in MOVING else case.due_at
 
 

@@ -12,6 +12,8 @@ from remit.core.values import ActionTypeName, Document, Duration, Request, RiskL
 
 DEFAULT_MIN_CONFIDENCE = 0.7
 DEFAULT_EXPIRES_AFTER = "7d"
+CALLER = "caller"
+"""The connector of what its proposer executes itself."""
 NO_MIN_CONFIDENCE = "none"
 """The threshold of a type whose agents need not say how sure they are."""
 
@@ -66,7 +68,12 @@ class Tool(Request):
 
 
 class ActionTypeSpec(Request):
-    """An action type as bounds list it."""
+    """
+    An action type as bounds list it.
+
+    `if_nobody_waits` says what becomes of an approved action whose caller waited and has gone: `execute` it, which is
+    what holds where nothing is said, or let it `expire`.
+    """
 
     risk_tier: RiskLevel
     min_confidence: MinConfidence = DEFAULT_MIN_CONFIDENCE
@@ -81,6 +88,7 @@ class ActionTypeSpec(Request):
     """The sums among its arguments, by name (`amount`)."""
     required_scopes: Scopes = Field(default=[], exclude_if=is_empty)
     """Those that the principal must have, and every agent on the way must have been given."""
+    if_nobody_waits: Literal["execute", "expire"] | None = Field(default=None, exclude_if=is_none)
 
 
 class ActionType(Document):

@@ -27,7 +27,7 @@ Permission = Literal[
 PERMISSIONS: dict[Permission, str] = {
     "propose": "propose and ask the gate",
     "read_own": "read the intents it proposed itself",
-    "act_on_own": "withdraw the intents it proposed itself",
+    "act_on_own": "withdraw, begin and finish the intents it proposed itself",
     "read": "read all of the tenant's records",
     "answer": "approve, reject and edit",
     "resolve": "resolve unknown outcomes",

@@ -26,6 +26,7 @@ from remit.entrypoints.cli.options import Db
 COMMANDS = {
     "propose": "agents",
     "gate": "agents",
+    "withdraw": "agents",
     "queue": "people",
     "approve": "people",
     "reject": "people",

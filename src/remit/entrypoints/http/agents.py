@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from remit.core.errors import InvalidInput, RemitError
 from remit.core.identity.principal import Principal
 from remit.core.intent import ActionIntentV1
 from remit.core.views import IntentAnswer, ProposedAnswer, VerdictAnswer
-from remit.entrypoints.web.bodies import MOST_INTENTS, GateBody, ProposalBody
+from remit.entrypoints.web.bodies import MOST_INTENTS, CallerKey, GateBody, ProposalBody
 from remit.entrypoints.web.callers import (
     CurrentRemit,
     ProposerCaller,
@@ -29,7 +30,8 @@ from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.reading_bodies import LeanRoute, leanly, turns_of
 from remit.entrypoints.web.request_batcher import RequestBatcher
 from remit.flow.gate import GateAnswer, GateRequest
-from remit.ports import answer_of, attempt, in_order
+from remit.ports import attempt, in_order
+from remit.wiring import Remit
 
 router = APIRouter(tags=["agents"], route_class=LeanRoute)
 Submit = RequestBatcher[Any, GateAnswer]
@@ -69,32 +71,51 @@ async def propose(
     caller: ProposerCaller,
     body: ProposalBody,
     gate: Annotated[bool, Query(description="false only stores the proposal")] = True,
+    begin: Annotated[bool, Query(description="also begin what policy approves, in the same write")] = False,
+    key: Annotated[CallerKey | None, Query(description="with `begin`: the key to ask for the permit again")] = None,
 ) -> Any:
     """
-    Propose one intent, or up to 500, and have each decided.
+    Propose one intent, or up to 500, and have each decided; with `begin=true` also begun, where policy approves it.
 
     One proposal is answered with its verdict or a problem; a list with `items` in the same order, each
     the verdict or the problem of that one.
     """
+    verb = _verb_for(remit, caller, gate=gate, begin=begin, key=key)
     if isinstance(body, list):
         async with turns_of(request).of(caller.tenant_id):
-            return await run_in_threadpool(_each, remit, caller, body, gate)
+            return await run_in_threadpool(_each, verb, caller, body)
     proposal = _of_caller(caller, body)
-    if gate:
+    if gate and not begin:
         return JsonAnswer((await submit.ask(proposal)).wire())
     async with turns_of(request).of(caller.tenant_id):
-        return JsonAnswer(answer_of(await run_in_threadpool(remit.propose, [proposal])).wire())
+        (answered,) = await run_in_threadpool(verb, [proposal])
+    if isinstance(answered, RemitError):
+        raise answered
+    return JsonAnswer(answered.wire())
 
 
-def _each(remit: CurrentRemit, caller: Principal, proposals: list[Any], gate: bool) -> JsonAnswer:
+_ProposalVerb = Callable[[list[Any]], Sequence[GateAnswer | ActionIntentV1 | RemitError]]
+
+
+def _verb_for(remit: Remit, caller: Principal, *, gate: bool, begin: bool, key: str | None) -> _ProposalVerb:
+    if not begin:
+        return remit.submit if gate else remit.propose
+    if not gate:
+        raise InvalidInput("begin", "goes with the gate", "leave out gate=false")
+    # What is begun is the caller's own to execute.
+    caller.require("act_on_own")
+    return lambda proposals: remit.submit_and_begin(proposals, key=key, credential=caller.credential)
+
+
+def _each(verb: _ProposalVerb, caller: Principal, proposals: list[Any]) -> JsonAnswer:
     if not 1 <= len(proposals) <= MOST_INTENTS:
         raise InvalidInput("(body)", f"holds {len(proposals)} intents", f"send 1 to {MOST_INTENTS}")
-    return JsonAnswer({"items": _decided(remit, caller, proposals, gate)})
+    return JsonAnswer({"items": _decided(verb, caller, proposals)})
 
 
-def _decided(remit: CurrentRemit, caller: Principal, proposals: list[Any], gate: bool) -> list[dict[str, Any]]:
+def _decided(verb: _ProposalVerb, caller: Principal, proposals: list[Any]) -> list[dict[str, Any]]:
     checked = [attempt(partial(_of_caller, caller, proposal)) for proposal in proposals]
-    answers = in_order(checked, RemitError, remit.submit if gate else remit.propose)
+    answers = in_order(checked, RemitError, verb)
     return [_shown(answer) for answer in answers]
 
 

@@ -1,13 +1,16 @@
-"""What agents do with the intents that they proposed."""
+"""What agents do with the intents that they proposed: take them back, or execute them themselves."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 from fastapi import APIRouter
 
-from remit.core.views import WithdrawnAnswer
-from remit.entrypoints.web.bodies import IntentId, WithdrawBody
+from remit.core.execution.outcome import ExternalObjectRef
+from remit.core.identity.credential import Credential
+from remit.core.identity.principal import Principal
+from remit.core.views import BegunAnswer, FinishedAnswer, PermitAnswer, WithdrawnAnswer
+from remit.entrypoints.web.bodies import BeginBody, FinishBody, IntentId, PermitBody, WithdrawBody
 from remit.entrypoints.web.callers import CurrentRemit, OwnerCaller
 from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.reading_bodies import JsonRoute
@@ -15,15 +18,57 @@ from remit.entrypoints.web.reading_bodies import JsonRoute
 router = APIRouter(tags=["agents"], route_class=JsonRoute)
 
 
+class _Owner(TypedDict):
+    by: str
+    credential: Credential
+    accounts: frozenset[str] | None
+    on_behalf_of: str | None
+
+
+def _owner(caller: Principal) -> _Owner:
+    return {
+        "by": caller.name,
+        "credential": caller.credential,
+        "accounts": caller.accounts,
+        "on_behalf_of": caller.on_behalf_of,
+    }
+
+
+@router.post("/v1/intents/{action_intent_id}/begin", responses=responds_with(BegunAnswer))
+def begin(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: BeginBody) -> Any:
+    """
+    Be permitted to execute an approved intent of the caller's own, once and for good; or be told why not.
+
+    Of an intent that was replaced, the newest is begun.
+    """
+    return remit.begin(caller.tenant_id, action_intent_id, key=body.key, **_owner(caller)).wire()
+
+
+@router.post("/v1/intents/{action_intent_id}/finish", responses=responds_with(FinishedAnswer))
+def finish(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: FinishBody) -> Any:
+    """Say what came of a permit; twice is once. After it has lapsed, this resolves what nobody knew."""
+    finished = remit.finish(
+        caller.tenant_id,
+        action_intent_id,
+        approval_id=body.approval_id,
+        acted=body.acted,
+        external_object_refs=[ExternalObjectRef(**dict(ref)) for ref in body.external_object_refs],
+        error_code=body.error_code,
+        error_class=body.error_class,
+        error_message=body.error_message,
+        **_owner(caller),
+    )
+    return finished.wire()
+
+
+@router.post("/v1/intents/{action_intent_id}/renew", responses=responds_with(PermitAnswer))
+def renew(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: PermitBody) -> Any:
+    """Prolong a permit by the time that it was first given for."""
+    return remit.renew(caller.tenant_id, action_intent_id, approval_id=body.approval_id, **_owner(caller)).wire()
+
+
 @router.post("/v1/intents/{action_intent_id}/withdraw", responses=responds_with(WithdrawnAnswer))
 def withdraw(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: WithdrawBody) -> Any:
     """Take back an intent of the caller's own that nobody has started; what was charged for it is given back."""
-    case = remit.withdraw(
-        caller.tenant_id,
-        action_intent_id,
-        by=caller.name,
-        reason=body.reason,
-        credential=caller.credential,
-        accounts=caller.accounts,
-    )
+    case = remit.withdraw(caller.tenant_id, action_intent_id, reason=body.reason, **_owner(caller))
     return {"action_intent_id": action_intent_id, "status": case.status}

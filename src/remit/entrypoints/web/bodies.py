@@ -8,6 +8,8 @@ from fastapi import Body as JsonBody
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
+from remit.core.execution.outcome import LONGEST_MESSAGE, ErrorClass
+from remit.core.execution.permit import LONGEST_KEY, MOST_REFS, Acted
 from remit.core.intent import Proposal
 from remit.core.values import ActionTypeName, Digest, Identifier
 
@@ -32,6 +34,7 @@ PROPOSAL_EXAMPLE = {
 }
 _PROPOSAL["examples"] = [PROPOSAL_EXAMPLE]
 
+CallerKey = Annotated[str, Field(pattern=r"\S", min_length=1, max_length=LONGEST_KEY)]
 IntentId = Annotated[Identifier, Path(description="the intent's id")]
 SubscriptionId = Annotated[Identifier, Path(description="the subscription's name")]
 ToolName = Annotated[ActionTypeName, Path(description="the action type whose tool is meant")]
@@ -78,6 +81,37 @@ class RejectBody(Body):
 
 class WithdrawBody(Body):
     reason: Annotated[str, Field(max_length=2000)] | None = None
+
+
+class BeginBody(Body):
+    """Asked again under the same `key` while the permit lives, the same one is answered; without, it is gone."""
+
+    key: CallerKey | None = None
+
+
+class PermitBody(Body):
+    """`approval_id` is the permit's."""
+
+    approval_id: Identifier
+
+
+class RefBody(Body):
+    """An object of another system that the action made or touched."""
+
+    system: Annotated[str, Field(min_length=1, max_length=200)]
+    object_type: Annotated[str, Field(min_length=1, max_length=200)]
+    object_id: Annotated[str, Field(min_length=1, max_length=1000)]
+    object_url: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+
+
+class FinishBody(PermitBody):
+    """`acted` is `no` only for what certainly did not happen, and `unknown` where nobody can tell."""
+
+    acted: Acted
+    external_object_refs: Annotated[list[RefBody], Field(max_length=MOST_REFS)] = []
+    error_code: Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]{0,127}$")] | None = None
+    error_class: ErrorClass | None = None
+    error_message: Annotated[str, Field(max_length=LONGEST_MESSAGE)] | None = None
 
 
 class EditBody(Body):

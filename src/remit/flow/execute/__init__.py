@@ -1,7 +1,8 @@
 """
 Execution: start, preflight, map, invoke, record. It never decides again; it fulfils.
 
-Where the store is the queue, a worker takes many executions in one write (`take`) and settles them in another.
+Where the store is the queue, a worker takes many executions in one write (`take`) and settles them in another. What
+its proposer executes itself is begun in one write and finished in another (`begin`, `finish`), and no worker takes it.
 Otherwise each step takes and returns plain JSON, so that any durable engine can carry it between processes. Whatever
 moves the work: the attempt record alone says who may act, so a step that runs twice, late or in two places does
 nothing the second time.
@@ -13,8 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from remit.flow.context import Context
+from remit.flow.execute.begin import BeginIntent, begin
 from remit.flow.execute.common import Worker, ref_of
 from remit.flow.execute.expire import expire_begun
+from remit.flow.execute.finish import finish_unit, lapse, renew_unit
 from remit.flow.execute.invoke import invoke
 from remit.flow.execute.map import map_request
 from remit.flow.execute.preflight import preflight
@@ -24,13 +27,18 @@ from remit.flow.execute.take import Ended, Taken, carry_out, claim_of, settle_un
 from remit.ports import Clock
 
 __all__ = [
+    "BeginIntent",
     "Ended",
     "Executor",
     "Taken",
+    "begin",
     "carry_out",
     "claim_of",
     "expire_begun",
+    "finish_unit",
+    "lapse",
     "reference",
+    "renew_unit",
     "run",
     "settle_unit",
     "take",

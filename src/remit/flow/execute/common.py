@@ -11,7 +11,7 @@ from typing import Any
 from remit.core.errors import InvalidInput
 from remit.core.execution.approval import Approval
 from remit.core.execution.breaker import ToolBreaker, may_call, trial_begun
-from remit.core.execution.fulfilment import Hold, ended, gives_back, hold_of
+from remit.core.execution.fulfilment import Hold, ended, gives_back, hold_of, new_attempt
 from remit.core.execution.outcome import (
     OUTCOME_EVENT,
     CallResult,
@@ -20,14 +20,16 @@ from remit.core.execution.outcome import (
     conclude,
     idempotency_key,
     storable,
+    tool_hash,
 )
-from remit.core.gate.action_type import ActionType, Tool
+from remit.core.gate.action_type import ActionType, ActionTypeSpec, Tool
 from remit.core.gate.budget import Usage
 from remit.core.intent import ActionIntentV1
+from remit.core.ledger.entries import SYSTEM
 from remit.core.lifecycle import Case
 from remit.core.records import STOPS, THE_ONE, Key, case_key, chain_key
 from remit.core.values import PLATFORM
-from remit.flow.context import CaseWriter, Context, one, pinned_type_key, usage_keys
+from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, one, pinned_type_key, usage_keys
 from remit.ports import Call, CallsTogether, Clock, Connector, Snapshot, Writes
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,10 @@ class Keys:
     def all(self) -> list[Key[Any]]:
         return [self.case, self.chain, *self.stops]
 
+    def begun(self) -> list[Key[Any]]:
+        """All that taking an attempt needs, but for what follows from the intent."""
+        return [*self.all(), bounds_key(self.case.tenant_id)]
+
     def intent(self, snapshot: Snapshot) -> ActionIntentV1 | None:
         history = snapshot.get(self.chain)
         return history.intent if history else None
@@ -82,9 +88,18 @@ class Keys:
     def charged(self, snapshot: Snapshot) -> list[Key[Usage]]:
         return usage_keys(self.approval(snapshot))
 
-    def tool(self, snapshot: Snapshot) -> Tool | None:
+    def spec(self, snapshot: Snapshot) -> ActionTypeSpec | None:
         found = [snapshot.get(key) for key in self.pinned_type(snapshot)]
-        return found[0].spec.tool if found and found[0] else None
+        return found[0].spec if found and found[0] else None
+
+    def tool(self, snapshot: Snapshot) -> Tool | None:
+        spec = self.spec(snapshot)
+        return spec.tool if spec else None
+
+    def if_waited(self, snapshot: Snapshot) -> list[Key[ActionType]]:
+        """What says what becomes of an action whose caller waited and has gone; nothing where nobody ever waited."""
+        case = snapshot.get(self.case)
+        return self.pinned_type(snapshot) if case is not None and case.waited_until is not None else []
 
     @classmethod
     def of(cls, ref: Ref) -> Keys:
@@ -115,6 +130,20 @@ class Worker:
         return case.attempt
 
 
+def take_attempt(
+    writer: CaseWriter, snapshot: Snapshot, keys: Keys, *, holder: str, until: datetime, by: str = SYSTEM
+) -> ExecutionAttempt:
+    """Take the one attempt of an approval that nobody has begun, in a write that has begun."""
+    intent, approval, tool = keys.intent(snapshot), keys.approval(snapshot), keys.tool(snapshot)
+    assert intent is not None and approval is not None
+    attempt = new_attempt(intent, approval.approval_id, tool, holder=holder, now=writer.now, until=until)
+    writer.move("RUNNING", lease_until=until)
+    writer.update(attempt=attempt)
+    seen = {"config_sequence": bounds_of(snapshot, intent.tenant_id).config_sequence, "tool_hash": tool_hash(tool)}
+    writer.append("EXECUTION_STARTED", {**bound_to(writer.case, approval), **seen, "outcome": None}, actor=by)
+    return attempt
+
+
 def end(
     worker: Worker, snapshot: Snapshot, keys: Keys, concluded: Conclusion, now: datetime, answer: Any
 ) -> Writes[Any]:
@@ -125,16 +154,23 @@ def end(
 
 
 def end_with(
-    writer: CaseWriter, snapshot: Snapshot, keys: Keys, attempt: ExecutionAttempt, concluded: Conclusion, answer: Any
+    writer: CaseWriter,
+    snapshot: Snapshot,
+    keys: Keys,
+    attempt: ExecutionAttempt,
+    concluded: Conclusion,
+    answer: Any,
+    *,
+    by: str = SYSTEM,
 ) -> Writes[Any]:
-    """The same in a write that has begun; `attempt` is as it is then."""
+    """The same in a write that has begun, at the word of `by`; `attempt` is as it is then."""
     intent, approval = keys.intent(snapshot), keys.approval(snapshot)
     assert intent is not None and approval is not None
     status, result = concluded.status, concluded.result
     outcome = conclude(intent, approval, attempt, status, result, writer.now)
     writer.update(attempt=ended(attempt, concluded))
     writer.move(status)
-    writer.append(OUTCOME_EVENT[status], {**bound_to(writer.case, approval), "outcome": outcome.wire()})
+    writer.append(OUTCOME_EVENT[status], {**bound_to(writer.case, approval), "outcome": outcome.wire()}, actor=by)
     if gives_back(status, approval):
         writer.release(approval, snapshot, result.error_code or status)
     return writer.writes(answer)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from remit.core.execution import fulfilment
 from remit.core.execution.outcome import Conclusion, lease
-from remit.core.records import breaker_key
+from remit.core.records import Key, breaker_key
 from remit.flow.breakers import ToolId
 from remit.flow.context import CaseWriter
 from remit.flow.execute import common
@@ -53,10 +53,13 @@ def before_call(
         if case is None or attempt is None or intent is None or approval is None:
             return Writes(answer=MayGo(False))
         stops = [stops for stops in map(snapshot.get, keys.stops) if stops is not None]
+        refusal = fulfilment.forbidden(intent, approval.approval_source, stops, now)
+        if refusal is None and case.waited_until is not None:
+            refusal = fulfilment.left_alone(keys.spec(snapshot), case.waited_until, now)
         go = fulfilment.before_call(
             attempt,
             worker.hold(attempt, ref, now),
-            fulfilment.forbidden(intent, approval.approval_source, stops, now),
+            refusal,
             marking=mark_for_s is not None,
             calls_seen=calls_seen,
         )
@@ -72,5 +75,8 @@ def before_call(
         writer.update(attempt=goes_on, due_at=until)
         return writer.writes(MayGo(True))
 
+    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
+        return [*keys.charged(snapshot), *keys.if_waited(snapshot)]
+
     reads = [*keys.all(), *([breaker_at] if breaker_at else [])]
-    return answer_of(worker.context.store.transact([UnitOfWork(reads, change, keys.charged)]))
+    return answer_of(worker.context.store.transact([UnitOfWork(reads, change, more)]))

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.errors import NotAnApproval
-from remit.core.execution.fulfilment import event_says, may_start, new_attempt
-from remit.core.execution.outcome import lease, tool_hash
-from remit.flow.context import CaseWriter, bounds_key, bounds_of
+from remit.core.execution.fulfilment import event_says, may_start
+from remit.core.execution.outcome import lease
+from remit.flow.context import CaseWriter
 from remit.flow.execute import common
-from remit.flow.execute.common import Keys, Ref, Worker, bound_to, ref_of
+from remit.flow.execute.common import Keys, Ref, Worker, ref_of
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 
@@ -20,8 +20,8 @@ def start(worker: Worker, data: Mapping[str, Any]) -> dict[str, str] | None:
     Take the attempt that an `ACTION_APPROVED` event's `data` announces, or take over one whose
     lease has run out.
 
-    Answers the reference that the other steps take, or `None`: somebody else has it, it is done, or it
-    was released. Asked again by the run that has it, it answers the same.
+    Answers the reference that the other steps take, or `None`: somebody else has it, it is done, it was
+    released or taken back, or its caller executes it. Asked again by the run that has it, it answers the same.
 
     Raises `NotAnApproval` for an event that says too little, or what no approval stands behind.
     """
@@ -30,8 +30,7 @@ def start(worker: Worker, data: Mapping[str, Any]) -> dict[str, str] | None:
         raise NotAnApproval("it lacks its ids")
     now = worker.clock.now()
     keys = Keys.of(ref)
-    reads = [*keys.all(), bounds_key(ref.tenant_id)]
-    unit = UnitOfWork(reads, lambda snapshot: _start(worker, snapshot, keys, ref, data, now), keys.pinned_type)
+    unit = UnitOfWork(keys.begun(), lambda snapshot: _start(worker, snapshot, keys, ref, data, now), keys.pinned_type)
     return answer_of(worker.context.store.transact([unit]))
 
 
@@ -43,8 +42,8 @@ def _start(
         raise NotAnApproval("nothing by its ids is stored")
     if not event_says(intent, approval, data):
         raise NotAnApproval("it does not say what is stored")
-    if case.approval_id != approval.approval_id:
-        # Released, and maybe approved anew: this one is over.
+    if case.by_caller or case.approval_id != approval.approval_id:
+        # Its caller's alone; or released, and maybe approved anew: this one is over.
         return Writes(answer=None)
     to_do = may_start(worker.hold(case.attempt, ref, now), case.publication, approval)
     if to_do == "nothing":
@@ -56,10 +55,5 @@ def _start(
         return writer.writes(ref.wire())
     if case.publication is not None and to_do == "publish and take":
         writer.mark_published(case.publication)
-    tool = keys.tool(snapshot)
-    taken = new_attempt(intent, ref.approval_id, tool, holder=worker.holder, now=now, until=until)
-    writer.move("RUNNING", lease_until=until)
-    writer.update(attempt=taken)
-    started = {"config_sequence": bounds_of(snapshot, ref.tenant_id).config_sequence, "tool_hash": tool_hash(tool)}
-    writer.append("EXECUTION_STARTED", {**bound_to(case, approval), **started, "outcome": None})
+    common.take_attempt(writer, snapshot, keys, holder=worker.holder, until=until)
     return writer.writes(ref.wire())

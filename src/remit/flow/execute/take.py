@@ -11,9 +11,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from remit.core.errors import InvalidInput, RemitError
+from remit.core.errors import RemitError
 from remit.core.execution import fulfilment, publication
 from remit.core.execution.approval import PUBLISH_AGAIN_AFTER, Approval, event_data
 from remit.core.execution.breaker import Answered, ToolBreaker
@@ -25,18 +24,17 @@ from remit.core.execution.outcome import (
     Retry,
     after_call,
     lease,
-    tool_hash,
 )
 from remit.core.execution.places import Places
-from remit.core.execution.request import bounded
-from remit.core.gate.action_type import Tool
+from remit.core.gate.action_type import CALLER, Tool
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 from remit.core.records import Key, breaker_key
 from remit.flow.breakers import Breakers, ToolCall, ToolId, room_under
-from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, writes_expiry
+from remit.flow.context import CaseWriter, Context, bounds_of, writes_expiry
 from remit.flow.execute import common
-from remit.flow.execute.common import Keys, bound_to, end_with, failed, with_trial
+from remit.flow.execute.common import Keys, end_with, failed, with_trial
+from remit.flow.execute.map import Unmapped, mapped
 from remit.flow.execute.record import late
 from remit.ports import Call, CallsTogether, Claim, Connector, Snapshot, UnitOfWork, Writes
 
@@ -92,7 +90,7 @@ def take_unit(
     keys = Keys(case.tenant_id, case.action_intent_id, case.approval_id or "")
     breaker_at = breaker_key(case.tenant_id, case.action_type) if tool_known else None
     taking = _Taking(context, keys, holder, now, breaker_at)
-    reads = [*keys.all(), bounds_key(case.tenant_id), *([breaker_at] if breaker_at else [])]
+    reads = [*keys.begun(), *([breaker_at] if breaker_at else [])]
     return UnitOfWork(reads, taking.decide, lambda snapshot: [*keys.pinned_type(snapshot), *keys.charged(snapshot)])
 
 
@@ -107,7 +105,7 @@ class _Taking:
     def decide(self, snapshot: Snapshot) -> Writes[Taken | Ended | None]:
         case, keys = snapshot.get(self.keys.case), self.keys
         intent, approval = keys.intent(snapshot), keys.approval(snapshot)
-        if case is None or not case.queued or intent is None or approval is None:
+        if case is None or not case.queued or case.by_caller or intent is None or approval is None:
             return Writes(answer=None)
         if publication.may_expire(case, case.attempt, self.now):
             return writes_expiry(self.context, case, approval, snapshot, self.now, answer=None)
@@ -126,16 +124,10 @@ class _Taking:
         tool, until = self.keys.tool(snapshot), lease(self.now, common.START_LEASE_S)
         writer = CaseWriter(self.context, case, self.now)
         if case.attempt is None:
-            attempt = fulfilment.new_attempt(
-                intent, approval.approval_id, tool, holder=self.holder, now=self.now, until=until
-            )
-            writer.move("RUNNING", lease_until=until)
-            config_sequence = bounds_of(snapshot, case.tenant_id).config_sequence
-            seen = {"config_sequence": config_sequence, "tool_hash": tool_hash(tool)}
-            writer.append("EXECUTION_STARTED", {**bound_to(case, approval), **seen, "outcome": None})
+            attempt = common.take_attempt(writer, snapshot, self.keys, holder=self.holder, until=until)
         else:
             attempt = case.attempt.changed(holder=self.holder, lease_until=until)
-        prepared = self._prepared(snapshot, attempt, intent, approval, tool)
+        prepared = self._prepared(snapshot, attempt, intent, approval, tool, case.waited_until)
         if isinstance(prepared, Conclusion):
             ended = Ended(case.tenant_id, case.action_intent_id, prepared.status, case.trace_id)
             return end_with(writer, snapshot, self.keys, attempt, prepared, ended)
@@ -153,11 +145,12 @@ class _Taking:
         intent: ActionIntentV1,
         approval: Approval,
         tool: Tool | None,
+        waited_until: datetime | None,
     ) -> Taken | Conclusion:
         """The call, ready to be marked, or what the attempt comes to without one."""
         try:
-            connector, request = self._mapped(intent, tool, attempt)
-        except _Unmapped as unmapped:
+            connector, request = mapped(self.context, intent, tool, attempt)
+        except Unmapped as unmapped:
             return fulfilment.conclusion(attempt, "FAILED", unmapped.result)
         assert tool is not None
         honours = fulfilment.key_is_honoured(connector.always_honours_key, tool.honours_idempotency_key)
@@ -165,7 +158,9 @@ class _Taking:
         if known is not None:
             return known
         stops = [stops for stops in map(snapshot.get, self.keys.stops) if stops is not None]
-        refusal = fulfilment.forbidden(intent, approval.approval_source, stops, self.now)
+        refusal = fulfilment.forbidden(intent, approval.approval_source, stops, self.now) or fulfilment.left_alone(
+            self.keys.spec(snapshot), waited_until, self.now
+        )
         calls_seen = attempt.attempt_count
         go = fulfilment.before_call(attempt, "ours", refusal, marking=True, calls_seen=calls_seen)
         if isinstance(go, Conclusion):
@@ -182,33 +177,6 @@ class _Taking:
         return Taken(
             self.keys, self.holder, connector, call, honours, tool.max_attempts, until, self.breaker_at is not None
         )
-
-    def _mapped(
-        self, intent: ActionIntentV1, tool: Tool | None, attempt: ExecutionAttempt
-    ) -> tuple[Connector, dict[str, Any]]:
-        try:
-            if tool is None:
-                problem = f"{intent.action_type} had no tool when it was proposed"
-                raise InvalidInput("action_type", problem, "register it")
-            described = tool.wire()
-            common.check_same_tool(intent, described, attempt)
-            connector = common.connector_named(self.context, tool.connector)
-            return connector, bounded(connector.map(described, intent))
-        except InvalidInput as error:
-            raise _Unmapped(failed("MAPPING", "VALIDATION", str(error))) from error
-        except RemitError:
-            raise
-        except Exception as error:
-            log.exception("mapping failed")
-            raise _Unmapped(failed("MAPPING", "UNKNOWN", type(error).__name__)) from error
-
-
-class _Unmapped(Exception):
-    """The intent cannot be made into a request."""
-
-    def __init__(self, result: CallResult) -> None:
-        self.result = result
-        super().__init__(result.error_message)
 
 
 def settle_unit(context: Context, taken: Taken, result: CallResult, now: datetime) -> UnitOfWork[str | None]:
@@ -276,8 +244,9 @@ def take(
 
 def claim_of(connectors: Sequence[str], places: Places, limit: int, now: datetime, breakers: Breakers) -> Claim:
     """What a worker with these connectors and places can take."""
-    # "" stands for what has no tool: every worker can end that.
-    return Claim(now, [*connectors, ""], places.at_most(room_under(breakers, now)), limit)
+    # "" stands for what has no tool: every worker can end that. What callers execute is no worker's.
+    wanted = [*(name for name in connectors if name != CALLER), ""]
+    return Claim(now, wanted, places.at_most(room_under(breakers, now)), limit)
 
 
 def carry_out(taken: Sequence[Taken], now: datetime) -> list[CallResult]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case
+from remit.core.lifecycle import UNANSWERED, WAITING, Case
 from remit.core.records import CASE, TIMED, due_at, over_at
 from remit.core.values import Stored
 from remit.ports import QueueLine
@@ -82,7 +82,7 @@ def changed_item(tenant_id: str, process: str, version: str) -> Item:
 
 def _case_attributes(case: Case) -> dict[str, str | None]:
     tenant_id, id = case.tenant_id, case.action_intent_id
-    moving = case.status in MOVING
+    moving = case.moving
     found: dict[str, str | None] = {
         "account_id": case.account_id,
         "action_type": case.action_type,

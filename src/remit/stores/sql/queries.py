@@ -71,7 +71,10 @@ def due_records(kind: str) -> str:
 
 BUSY = f"""
     SELECT EXISTS (SELECT 1 FROM {STATES} WHERE queue IS NOT NULL)
-    OR EXISTS (SELECT 1 FROM {STATES} WHERE queue IS NULL AND status IN ({listed(MOVING)}))"""
+    OR EXISTS (
+        SELECT 1 FROM {STATES} WHERE queue IS NULL AND status IN ({listed(MOVING)})
+        AND (status <> 'APPROVED' OR due_at_us IS NULL OR due_at_us <> expires_at_us)
+    )"""
 # Counted without reading a case: by their states, and what has none by the number of all.
 COUNTS = f"SELECT status, count(*) FROM {STATES} WHERE tenant_id = :tenant GROUP BY status"
 COUNTS_OF = (

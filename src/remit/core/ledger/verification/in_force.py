@@ -14,6 +14,7 @@ from typing import Any
 from remit.core.delegation import scopes_seen
 from remit.core.execution.outcome import tool_hash
 from remit.core.execution.votes import may_not_approve
+from remit.core.gate.action_type import CALLER, ActionTypeSpec
 from remit.core.gate.autonomy import ResolvedMode, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import DEFAULT_ZONE
@@ -22,6 +23,7 @@ from remit.core.gate.policy_input import LocalTime, question_of
 from remit.core.identity.person import is_among
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.config_history import ConfigHistory
+from remit.core.ledger.entries import SYSTEM
 from remit.core.ledger.stop_history import StopHistory
 from remit.core.values import shifted, utc
 
@@ -199,8 +201,16 @@ class InForceChecks:
         if (outcome["tool"], outcome["registry_version"]) != due:
             self._broken(f"its outcome names the tool {outcome['tool']!r} of version {outcome['registry_version']}")
         if outcome["attempt_count"]:
+            self._check_reporter(intent, spec, outcome, entry)
             levels = ("autonomy", "everything") if outcome["approval_source"] == "POLICY" else ("everything",)
             self._refuse_stopped(intent, started_at, _at(entry), "it was called", *levels)
+
+    def _check_reporter(self, intent: ActionIntentV1, spec: ActionTypeSpec | None, outcome: Data, entry: Data) -> None:
+        """Whether it was done, only whoever executed it knows."""
+        by_caller = spec is not None and spec.tool.connector == CALLER
+        executed_by = intent.proposed_by if by_caller else SYSTEM
+        if outcome["status"] in ("SUCCEEDED", "FAILED") and entry["actor"] != executed_by:
+            self._broken(f"{entry['actor']} said that it {outcome['status']}, and {executed_by} executes it")
 
 
 def _at(entry: Data) -> datetime:

@@ -152,11 +152,13 @@ class IntentChain:
             self.broken(4, "somebody voted for something else than it proposes")
         self.in_force.vote(self.action_intent, self.edited_by, data, entry)
 
-    def action_published(self, data: Data, _: Data) -> None:
+    def action_published(self, data: Data, entry: Data) -> None:
         if data["approval_id"] not in self.approvals:
             self.broken(5, "something was published that nobody approved")
         if data["approval_id"] in self.released:
             self.broken(5, "an approval was published that had been released")
+        if names_bounds(entry) and data["approval_id"] in self.published:
+            self.broken(5, "its approval was published twice")
         self.published.add(data["approval_id"])
 
     def closing(self, _: Data, entry: Data) -> None:

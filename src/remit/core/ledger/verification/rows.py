@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.execution.outcome import OUTCOME_EVENT, idempotency_key
+from remit.core.gate.action_type import CALLER
 from remit.core.gate.decision import INTENT_EXPIRED, INTENT_WITHDRAWN, PUBLISH_REJECTED, Decision
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.config_history import ConfigHistory
@@ -51,7 +52,10 @@ COMPARED: Mapping[str, Sequence[str]] = {
 """By kind of record, the fields that are held against the ledger. `publication` and `attempt` are parts of a case."""
 
 EXEMPT: Mapping[str, Mapping[str, str]] = {
-    "cases": {"updated_at": "when it was last written, also where no entry tells of it"},
+    "cases": {
+        "updated_at": "when it was last written, also where no entry tells of it",
+        "waited_until": "how long somebody waits for it, which no entry tells",
+    },
     "publication": {
         "deliveries": "how often it was delivered; an entry tells of the first time",
         "expires_at": "set by a setting of the process",
@@ -126,8 +130,10 @@ class CaseOf:
 
     def _settle(self) -> None:
         status: Status = self.case["status"]
-        self.case["due_at"] = None if status in ENDED else self.case["expires_at"] if status in WAITING else _UNKNOWN
-        self.case["queued"] = False if status in ENDED | WAITING else _UNKNOWN
+        by_caller = self.case["connector"] == CALLER
+        resting = status in WAITING or (by_caller and status == "APPROVED" and self.case["published"])
+        self.case["due_at"] = None if status in ENDED else self.case["expires_at"] if resting else _UNKNOWN
+        self.case["queued"] = False if by_caller or status in ENDED | WAITING else _UNKNOWN
 
     def _proposed(self, entry: LedgerEntry, at: datetime) -> None:
         del at
