@@ -32,20 +32,20 @@ from remit.core.ledger.verification import KeptHead, Report, verify
 from remit.core.lifecycle import UNANSWERED, Case
 from remit.core.values import check_person, check_text
 from remit.flow import execute, gate, propose, publish, reconcile, review
-from remit.flow.context import Context, answering, in_one_write
+from remit.flow.context import Context
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
 from remit.flow.publish import IntentRef
 from remit.flow.queue_limit import QueueLimit, unless_full
 from remit.flow.reading.spool import spooled
 from remit.flow.recover import STOP_REASON, Recovered, recover_tenant
-from remit.flow.submit import SubmitIntent, Submitted
+from remit.flow.submit import SubmitAndBegin, SubmitIntent, Submitted
 from remit.hooks import Hooks
 from remit.ports import CheckedPublisher, Clock, SendingPublisher, UnitOfWork, answer_of, in_order
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-_UnitOfProposal = Callable[[Proposal, datetime], UnitOfWork[Submitted]]
+_UnitOf = Callable[[Proposal, datetime], UnitOfWork[Submitted]]
 BATCH = 50
 """How many intents of one call share a transaction, at most: another tenant's decision waits for it to end."""
 
@@ -177,7 +177,7 @@ class App(Part):
         both = self._submitted(proposals, self._propose_and_gate)
         return [each[1] if isinstance(each, tuple) else each for each in both]
 
-    def _submitted(self, proposals: Sequence[Any], unit_of: _UnitOfProposal) -> list[Submitted | RemitError]:
+    def _submitted(self, proposals: Sequence[Any], unit_of: _UnitOf) -> list[Submitted | RemitError]:
         # One write stores the proposal and decides it: nobody waits for two commits, and nothing is left ungated.
         self._check_way_out()
         began_ns, now = self.hooks.begin(), self.clock.now()
@@ -213,18 +213,11 @@ class App(Part):
     def _propose_gate_and_begin(
         self, key: str | None, credential: Credential, proposal: Proposal, now: datetime
     ) -> UnitOfWork[Submitted]:
-        request, proposer = _request_of(proposal), Proposer(proposal.proposed_by, credential)
-        holder = self.own.holder(proposer, key)
-        names = request.tenant_id, request.action_intent_id
-        decided_and_begun = in_one_write(
-            gate.GateIntent(self.context, request, now).unit(),
-            execute.begin_unit(self.context, *names, proposer=proposer, holder=holder, now=now),
-        )
-        stored = propose.ProposeIntent(self.context, proposal, now).unit()
-        return in_one_write(stored, answering(decided_and_begun, lambda both: both[0].with_begun(both[1])))
+        proposer = Proposer(proposal.proposed_by, credential)
+        return SubmitAndBegin(self.context, proposal, now, proposer, self.own.holder(proposer, key)).unit()
 
     def _told_begun(
-        self, began_ns: int, both: Submitted | RemitError, key: str | None, through: Credential
+        self, began_ns: int, both: tuple[ActionIntentV1, GateAnswer] | RemitError, key: str | None, through: Credential
     ) -> GateAnswer | RemitError:
         """The answer; where the intent had been replaced before, with what becomes of the newest."""
         if isinstance(both, RemitError):

@@ -21,8 +21,8 @@ from remit.ports import Clock
 
 class OwnIntents(Part):
     """
-    The verbs of a proposer, each for `by`, who proposed it, through `credential`; of one for single `accounts`, for
-    those alone.
+    The verbs of a proposer, each for `by`, who proposed it, through `credential`. One for single `accounts`, or bound
+    to a principal (`on_behalf_of`), is for what is theirs alone.
 
     `answered` is told the tenant of whatever may wait for people no more.
     """
@@ -40,6 +40,7 @@ class OwnIntents(Part):
         reason: str | None = None,
         credential: Credential = PROCESS,
         accounts: frozenset[str] | None = None,
+        on_behalf_of: str | None = None,
     ) -> Case:
         """
         Take back an intent that nobody has started; a charge that was taken for it is given back.
@@ -48,7 +49,7 @@ class OwnIntents(Part):
         one that was started or has ended.
         """
         check_text("reason", reason or "")
-        proposer, now = _proposer(by, credential, accounts), self.clock.now()
+        proposer, now = _proposer(by, credential, accounts, on_behalf_of), self.clock.now()
         case = self._one(
             withdraw.withdraw_unit(self.context, tenant_id, action_intent_id, proposer=proposer, reason=reason, now=now)
         )
@@ -64,6 +65,7 @@ class OwnIntents(Part):
         key: str | None = None,
         credential: Credential = PROCESS,
         accounts: frozenset[str] | None = None,
+        on_behalf_of: str | None = None,
     ) -> Begun:
         """
         The permit to execute an approved intent oneself, once; or why there is none.
@@ -72,7 +74,7 @@ class OwnIntents(Part):
         had again. An intent that was replaced is followed to the newest. Raises `NotFound`, `Forbidden` for another's
         intent, or `Conflict` for one that a worker executes.
         """
-        proposer, began_ns = _proposer(by, credential, accounts), self._hooks.begin()
+        proposer, began_ns = _proposer(by, credential, accounts, on_behalf_of), self._hooks.begin()
         begun = execute.begin(
             self.context,
             tenant_id,
@@ -103,6 +105,7 @@ class OwnIntents(Part):
         error_message: str | None = None,
         credential: Credential = PROCESS,
         accounts: frozenset[str] | None = None,
+        on_behalf_of: str | None = None,
     ) -> Finished:
         """
         Say what came of a permit: `acted` is `yes`, `no`, or `unknown` where nobody can tell.
@@ -118,7 +121,7 @@ class OwnIntents(Part):
             error_class=error_class,
             error_message=error_message,
         )
-        proposer, began_ns = _proposer(by, credential, accounts), self._hooks.begin()
+        proposer, began_ns = _proposer(by, credential, accounts, on_behalf_of), self._hooks.begin()
         finished = self._one(
             execute.finish_unit(
                 self.context,
@@ -142,13 +145,14 @@ class OwnIntents(Part):
         approval_id: str,
         credential: Credential = PROCESS,
         accounts: frozenset[str] | None = None,
+        on_behalf_of: str | None = None,
     ) -> Permit:
         """
         Prolong a permit by the time that it was first given for.
 
         Raises as `finish` does, and `NotInThatState` for one whose outcome is recorded.
         """
-        proposer = _proposer(by, credential, accounts)
+        proposer = _proposer(by, credential, accounts, on_behalf_of)
         return self._one(
             execute.renew_unit(
                 self.context,
@@ -169,6 +173,6 @@ class OwnIntents(Part):
         self._one(waiting_mark.mark_waiting_unit(tenant_id, action_intent_id, until))
 
 
-def _proposer(by: str, credential: Credential, accounts: frozenset[str] | None) -> Proposer:
+def _proposer(by: str, credential: Credential, accounts: frozenset[str] | None, on_behalf_of: str | None) -> Proposer:
     check_person("by", by)
-    return Proposer(by, credential, accounts)
+    return Proposer(by, credential, accounts, on_behalf_of)

@@ -279,9 +279,7 @@ def due_step(case: Case, now: datetime) -> Step | None:
         return "expire"
     if case.status == "APPROVED" and case.leaving:
         return "publish"
-    if case.status in ("APPROVED", "RUNNING"):
-        return _step_of_begun(case, now)
-    return None
+    return _step_of_begun(case, now) if case.status in ("APPROVED", "RUNNING") else None
 
 
 def _step_of_begun(case: Case, now: datetime) -> Step | None:

@@ -198,7 +198,7 @@ class TenantLedgerWriter:
         return Writes(answer=answer, puts=[(self.key, ChainHead(chain=self.head))], entries=self.entries)
 
 
-class _After:
+class SnapshotAfter:
     """A snapshot as it will be when some writes are done."""
 
     def __init__(self, snapshot: Snapshot, writes: Writes[Any]) -> None:
@@ -223,20 +223,17 @@ def in_one_write(first: UnitOfWork[S], second: UnitOfWork[T]) -> UnitOfWork[tupl
     """
     Both, one after the other, or neither: `second` sees what `first` wrote. Answers both answers.
 
-    What `first` refuses, `second` is not asked about. Neither may delete. Where `first` names further keys, `second`
-    names its own by what was there before `first`.
+    What `first` refuses, `second` is not asked about. Neither may delete, and `first` names no further keys.
     """
-    change_first = first.decide if first.then_reads else _once_for_what_it_sees(first)
+    change_first = _once_for_what_it_sees(first)
 
     def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
-        if first.then_reads:
-            return [*first.then_reads(snapshot), *(second.then_reads(snapshot) if second.then_reads else ())]
-        after = _After(snapshot, change_first(snapshot))
+        after = SnapshotAfter(snapshot, change_first(snapshot))
         return second.then_reads(after) if second.then_reads else ()
 
     def change(snapshot: Snapshot) -> Writes[tuple[S, T]]:
         before = change_first(snapshot)
-        then = second.decide(_After(snapshot, before))
+        then = second.decide(SnapshotAfter(snapshot, before))
         return Writes(
             answer=(before.answer, then.answer),
             puts=[*before.puts, *then.puts],
@@ -244,19 +241,8 @@ def in_one_write(first: UnitOfWork[S], second: UnitOfWork[T]) -> UnitOfWork[tupl
         )
 
     reads = [*dict.fromkeys([*first.reads, *second.reads])]
-    exact = {key for unit in (first, second) for key in unit.reads if key not in unit.may_lag}
-    may_lag = [key for key in (*first.may_lag, *second.may_lag) if key not in exact]
+    may_lag = [*first.may_lag, *second.may_lag]
     return UnitOfWork(reads=reads, decide=change, then_reads=more, new=first.new, may_lag=may_lag)
-
-
-def answering(unit: UnitOfWork[S], answer: Callable[[S], T]) -> UnitOfWork[T]:
-    """The unit, with what `answer` makes of its answer."""
-
-    def decide(snapshot: Snapshot) -> Writes[T]:
-        writes = unit.decide(snapshot)
-        return Writes(answer(writes.answer), writes.puts, writes.deletes, writes.entries)
-
-    return UnitOfWork(unit.reads, decide, unit.then_reads, unit.optimistic, unit.new, unit.may_lag)
 
 
 def _once_for_what_it_sees(unit: UnitOfWork[T]) -> Callable[[Snapshot], Writes[T]]:

@@ -1,11 +1,16 @@
-"""Propose, then gate, in one write: nobody waits for two commits, and nothing is left ungated."""
+"""Propose, then gate, and then begin, in one write: nobody waits for two commits, and nothing is left ungated."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
+from remit.core.execution.proposer import Proposer
 from remit.core.intent import ActionIntentV1, Proposal
-from remit.flow.context import Context
+from remit.core.records import ACTION_TYPE, Key, type_id
+from remit.flow.context import Context, SnapshotAfter, bounds_of
+from remit.flow.execute.begin import BeginIntent
 from remit.flow.gate import GateAnswer, GateIntent, GateRequest
 from remit.flow.propose import ProposeIntent
 from remit.ports import Snapshot, UnitOfWork, Writes
@@ -36,3 +41,38 @@ class SubmitIntent:
         writer, intent = self.propose.begin(snapshot)
         writes = self.propose.closing(snapshot, intent, self.gate.decided(snapshot, writer, intent))
         return Writes((intent, writes.answer), writes.puts, writes.deletes, writes.entries)
+
+
+class SubmitAndBegin:
+    """All three steps, or none: what policy approves is begun in the write that proposes it."""
+
+    __slots__ = ("begin", "context", "proposal", "submit")
+
+    def __init__(self, context: Context, proposal: Proposal, now: datetime, proposer: Proposer, holder: str) -> None:
+        self.context, self.proposal = context, proposal
+        self.submit = SubmitIntent(context, proposal, now)
+        name = self.submit.propose.action_intent_id
+        self.begin = BeginIntent(context, proposal.tenant_id, name, proposer, holder, now)
+
+    def unit(self) -> UnitOfWork[Submitted]:
+        # The stops do not lag: what is begun may run at once.
+        submitting = self.submit.unit()
+        reads = [*dict.fromkeys([*submitting.reads, *self.begin.reads()])]
+        return UnitOfWork(reads, self.decide, self.then_reads, new=submitting.new)
+
+    def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
+        """The counters, and the tool: of a new intent that of the version it will pin."""
+        named = self.submit.gate.usage_keys(snapshot), self.begin.then_reads(snapshot), self._pinned(snapshot)
+        return [*dict.fromkeys(key for keys in named for key in keys)]
+
+    def _pinned(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
+        tenant_id, name = self.proposal.tenant_id, self.proposal.action_type
+        version = bounds_of(snapshot, tenant_id).registry_version(name)
+        return [] if version is None else [Key(ACTION_TYPE, tenant_id, type_id(name, version))]
+
+    def decide(self, snapshot: Snapshot) -> Writes[Submitted]:
+        before = self.submit.decide(snapshot)
+        then = self.begin.decide(SnapshotAfter(snapshot, before))
+        intent, decided = before.answer
+        answer = intent, decided.with_begun(then.answer)
+        return Writes(answer, [*before.puts, *then.puts], before.deletes, [*before.entries, *then.entries])

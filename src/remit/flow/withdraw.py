@@ -32,9 +32,10 @@ def withdraw_unit(
 
     def change(snapshot: Snapshot) -> Writes[Case]:
         case, approval = snapshot.get(case_at), current_approval(snapshot, *names)
-        if case is None:
+        history = snapshot.get(chain_at)
+        if case is None or history is None:
             raise NotFound("intent", action_intent_id, tenant_id)
-        if not check_may_withdraw(case, proposer):
+        if not check_may_withdraw(case, history.intent, proposer):
             return Writes(answer=case)
         writer = CaseWriter(context, case, now)
         if approval is not None and gives_back_unstarted(case):

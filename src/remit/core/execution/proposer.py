@@ -7,38 +7,47 @@ from typing import Any
 
 from remit.core.errors import Forbidden
 from remit.core.identity.credential import PROCESS, Credential
+from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 
 
 @dataclass(frozen=True, slots=True)
 class Proposer:
-    """Somebody who deals with what it proposed. A credential with `accounts` is for those alone."""
+    """
+    Somebody who deals with what it proposed. A credential with `accounts` is for those alone, and one with
+    `on_behalf_of` for what is on that principal's behalf (`NOBODY`: on nobody's).
+    """
 
     name: str
     credential: Credential = PROCESS
     accounts: frozenset[str] | None = None
+    on_behalf_of: str | None = None
 
-    def require_own(self, case: Case) -> None:
-        """Raises `Forbidden` for another's intent, and for one of an account that the credential is not for."""
+    def require_own(self, case: Case, intent: ActionIntentV1 | None) -> None:
+        """Raises `Forbidden` for another's intent (`intent` is the case's), and for one the credential is not for."""
         if case.proposed_by != self.name:
             problem = f"intent {case.action_intent_id!r} was not proposed by {self.name!r}"
             raise Forbidden(f"{problem}; only its proposer may do this")
         if self.accounts is not None and case.account_id not in self.accounts:
             raise Forbidden(f"the credential of {self.name} is not for the account {case.account_id!r}")
+        behalf = intent.on_behalf_of if intent else None
+        if self.on_behalf_of is not None and (self.on_behalf_of or None) != behalf:
+            problem = f"intent {case.action_intent_id!r} is on another's behalf"
+            raise Forbidden(f"{problem} than the credential of {self.name}")
 
 
-def check_may_withdraw(case: Case, proposer: Proposer) -> bool:
+def check_may_withdraw(case: Case, intent: ActionIntentV1 | None, proposer: Proposer) -> bool:
     """
     Refuse to take back what may not be. The first row that applies:
 
     | the intent                                           | answer                   |
     |------------------------------------------------------|--------------------------|
-    | is another's, or not of an account of the credential | raises `Forbidden`       |
+    | is another's, or not one the credential is for       | raises `Forbidden`       |
     | is withdrawn already                                 | false: return that       |
     | is not answered yet, or approved and not started     | true: withdraw it        |
     | is anything else                                     | raises `NotInThatState`  |
     """
-    proposer.require_own(case)
+    proposer.require_own(case, intent)
     if case.status == "WITHDRAWN":
         return False
     case.require("WITHDRAWN", "withdrawn")

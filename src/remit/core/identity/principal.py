@@ -24,7 +24,7 @@ class Principal:
     nobody's.) `tier` is the kind of use that it is for.
 
     With `accounts`, the credential is for those of the tenant alone: it proposes for them, reads their single
-    intents and takes its own back, and does nothing that is of the whole tenant, whatever its roles.
+    intents and acts on its own, and does nothing that is of the whole tenant, whatever its roles.
     """
 
     name: str

@@ -27,6 +27,7 @@ _ENTERED_BY: dict[EventType, Status] = {
     "ACTION_REJECTED": "REJECTED",
     "INTENT_EXPIRED": "EXPIRED",
     "INTENT_SUPERSEDED": "SUPERSEDED",
+    "INTENT_WITHDRAWN": "WITHDRAWN",
 }
 ENDS: tuple[EventType, ...] = (*_ENTERED_BY, "OUTCOME_RESOLVED")
 """The entries by which intents end. What is found out about an unknown outcome says itself how."""

@@ -22,10 +22,16 @@ class _Owner(TypedDict):
     by: str
     credential: Credential
     accounts: frozenset[str] | None
+    on_behalf_of: str | None
 
 
 def _owner(caller: Principal) -> _Owner:
-    return {"by": caller.name, "credential": caller.credential, "accounts": caller.accounts}
+    return {
+        "by": caller.name,
+        "credential": caller.credential,
+        "accounts": caller.accounts,
+        "on_behalf_of": caller.on_behalf_of,
+    }
 
 
 @router.post("/v1/intents/{action_intent_id}/begin", responses=responds_with(BegunAnswer))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from remit.flow.context import Context
-from remit.flow.execute.begin import begin, begin_unit
+from remit.flow.execute.begin import BeginIntent, begin
 from remit.flow.execute.common import Worker, ref_of
 from remit.flow.execute.expire import expire_begun
 from remit.flow.execute.finish import finish_unit, lapse, renew_unit
@@ -27,11 +27,11 @@ from remit.flow.execute.take import Ended, Taken, carry_out, claim_of, settle_un
 from remit.ports import Clock
 
 __all__ = [
+    "BeginIntent",
     "Ended",
     "Executor",
     "Taken",
     "begin",
-    "begin_unit",
     "carry_out",
     "claim_of",
     "expire_begun",

@@ -41,23 +41,17 @@ def begin(
     """
     name = action_intent_id
     while True:
-        unit = begin_unit(context, tenant_id, name, proposer=proposer, holder=holder, now=now)
+        unit = BeginIntent(context, tenant_id, name, proposer, holder, now).unit()
         begun = answer_of(context.store.transact([unit]))
         if begun.superseded_by is None:
             return begun
         name = begun.superseded_by
 
 
-def begin_unit(
-    context: Context, tenant_id: str, action_intent_id: str, *, proposer: Proposer, holder: str, now: datetime
-) -> UnitOfWork[Begun]:
-    """The one write of a begin; of an intent that was replaced it answers by which."""
-    beginning = _Beginning(context, tenant_id, action_intent_id, proposer, holder, now)
-    return UnitOfWork(beginning.keys("").begun(), beginning.decide, beginning.more)
-
-
 @dataclass(frozen=True, slots=True)
-class _Beginning:
+class BeginIntent:
+    """The one write of a begin; of an intent that was replaced it answers by which."""
+
     context: Context
     tenant_id: str
     action_intent_id: str
@@ -65,10 +59,16 @@ class _Beginning:
     holder: str
     now: datetime
 
+    def unit(self) -> UnitOfWork[Begun]:
+        return UnitOfWork(self.reads(), self.decide, self.then_reads)
+
+    def reads(self) -> list[Key[Any]]:
+        return self.keys("").begun()
+
     def keys(self, approval_id: str | None) -> Keys:
         return Keys(self.tenant_id, self.action_intent_id, approval_id or "")
 
-    def more(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
+    def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
         case = snapshot.get(self.keys("").case)
         keys = self.keys(case.approval_id if case else None)
         return [*keys.pinned_type(snapshot), *keys.charged(snapshot)]
@@ -77,7 +77,7 @@ class _Beginning:
         case, history = snapshot.get(self.keys("").case), snapshot.get(self.keys("").chain)
         if case is None or history is None or history.intent is None:
             raise NotFound("intent", self.action_intent_id, self.tenant_id)
-        self.proposer.require_own(case)
+        self.proposer.require_own(case, history.intent)
         keys, intent = self.keys(case.approval_id), history.intent
         to_do = may_begin(case, self.holder, self.now)
         if to_do == "expire":

@@ -127,5 +127,5 @@ def _own(snapshot: Snapshot, keys: Keys, proposer: Proposer) -> tuple[Case, Inte
     case, history = snapshot.get(keys.case), snapshot.get(keys.chain)
     if case is None or history is None:
         raise NotFound("intent", keys.case.id, keys.case.tenant_id)
-    proposer.require_own(case)
+    proposer.require_own(case, history.intent)
     return case, history

@@ -245,8 +245,8 @@ def take(
 def claim_of(connectors: Sequence[str], places: Places, limit: int, now: datetime, breakers: Breakers) -> Claim:
     """What a worker with these connectors and places can take."""
     # "" stands for what has no tool: every worker can end that. What callers execute is no worker's.
-    names = [*(name for name in connectors if name != CALLER), ""]
-    return Claim(now, names, places.at_most(room_under(breakers, now)), limit)
+    wanted = [*(name for name in connectors if name != CALLER), ""]
+    return Claim(now, wanted, places.at_most(room_under(breakers, now)), limit)
 
 
 def carry_out(taken: Sequence[Taken], now: datetime) -> list[CallResult]:
