@@ -76,7 +76,15 @@ FUNCTIONS = (
         "follows the ledger: counts days, tells people",
         timeout_s=300,
         writes=frozenset(
-            {"consumers", "daily_counts", "notification_states", "outboxes", "deliveries", "policy_versions"}
+            {
+                "consumers",
+                "daily_counts",
+                "status_counts",
+                "notification_states",
+                "outboxes",
+                "deliveries",
+                "policy_versions",
+            }
             # Links that are mailed, and told in the tenant's chain.
             | {"sign_in_links", "chain_heads"}
         ),
