@@ -21,7 +21,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import dynamodb, isolation, profile
+from bench import contention, dynamodb, isolation, profile
 from bench.idle import idle
 from bench.lists import lists
 from bench.measure import Measured, by_callers, in_batches, one_by_one, warm
@@ -126,8 +126,9 @@ def _isolated(rounds: int) -> list[Row]:
 
 
 def _on_dynamodb(rounds: int) -> list[Row]:
-    ways, rates = dynamodb.measured(rounds)
+    ways, rates, contended = dynamodb.measured(rounds)
     console.print(dynamodb.table(ways))
+    console.print(contention.table(contended))
     return [Row(what, measured=measured) for what, measured in rates]
 
 

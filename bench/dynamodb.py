@@ -14,15 +14,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rich.table import Table
 
+from bench.contention import Contended, contention
 from bench.measure import Measured, by_callers
 from bench.world import BOUNDS, PROPOSAL, all_ran, proposed
 from infra.local.servers import LOCAL_CREDENTIALS, dynamodb_local
 from remit import Remit
-from remit.ports import DELIVERED, Message, Receipt
+from remit.core.execution.outcome import CallResult
+from remit.core.intent import ActionIntentV1
+from remit.ports import DELIVERED, Call, Connector, Message, Receipt
 from remit.stores.dynamodb import INDEXES, Index, create_table, open_client
 from remit.stores.dynamodb.table import PARTITION, SORT
 
@@ -37,6 +40,7 @@ class Counting:
 
     requests: Counter[str] = field(default_factory=Counter)
     units: Counter[str] = field(default_factory=Counter)
+    sent: list[Message] = field(default_factory=list)
     indexed: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     """What the indexes hold of each item, as far as it was written here."""
 
@@ -44,6 +48,7 @@ class Counting:
         # PutEvents takes ten entries at most.
         self.requests["PutEvents"] += -(-len(messages) // 10)
         self.units["events"] += len(messages)
+        self.sent += messages
         return [Receipt(DELIVERED) for _ in messages]
 
     def hook(self, client: Any) -> None:
@@ -92,6 +97,21 @@ def _replaced(before: tuple[Any, ...] | None, after: tuple[Any, ...] | None) -> 
     return 2 if before and after and before[:2] != after[:2] else 1
 
 
+class Nowhere:
+    """A connector whose far side takes no time, and nothing of DynamoDB."""
+
+    always_honours_key = False
+
+    def check(self, tool: dict[str, Any]) -> None:
+        """Anything goes."""
+
+    def map(self, tool: dict[str, Any], intent: ActionIntentV1) -> dict[str, Any]:  # noqa: ARG002 - the port's own
+        return {}
+
+    def invoke(self, call: Call) -> CallResult:  # noqa: ARG002
+        return CallResult(acted="yes")
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """One path: what one decision on it takes."""
@@ -113,27 +133,37 @@ class Way:
 def _opened() -> Iterator[tuple[Remit, Counting]]:
     os.environ.update(LOCAL_CREDENTIALS)
     with dynamodb_local(NODE_MODULES) as endpoint:
+        os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint
         maker = open_client(endpoint_url=endpoint, answer_within_s=30)
         create_table(maker, "bench")
         counting = Counting()
-        with Remit.open(f"dynamodb://bench?endpoint_url={endpoint}&settle_s=0", sender=counting) as remit:
-            store: Any = remit.context.store
-            counting.hook(store.client)
+        with Remit.open(_url(), sender=counting) as remit:
+            _count(remit, counting)
             remit.apply(BOUNDS, by="bench")
             all_ran([remit.submit(PROPOSAL)])
             yield remit, counting
 
 
-def measured(rounds: int) -> tuple[list[Way], list[tuple[str, Measured]]]:
-    """Every path, and how many decisions a second one and sixteen callers get."""
+def _url() -> str:
+    return f"dynamodb://bench?endpoint_url={os.environ['AWS_ENDPOINT_URL_DYNAMODB']}&settle_s=0"
+
+
+def _count(remit: Remit, counting: Counting) -> None:
+    store: Any = remit.context.store
+    counting.hook(store.client)
+
+
+def measured(rounds: int) -> tuple[list[Way], list[tuple[str, Measured]], list[Contended]]:
+    """Every path, how many decisions a second one and sixteen callers get, and what several processes get."""
     with _opened() as (remit, counting):
         paths = [_path(counting, *each) for each in _paths(remit)]
+        paths.append(_executed(remit, counting))
         rates = []
         for callers in (1, 16):
             seen = [by_callers(remit, 25 * callers, callers) for _ in range(rounds)]
             seen.sort(key=lambda measured: measured.rate)
             rates.append((f"DynamoDB Local, gated and published, callers: {callers}", seen[rounds // 2]))
-    return paths, rates
+        return paths, rates, contention(_url())
 
 
 def _paths(remit: Remit) -> Iterator[tuple[str, Callable[[], Any], int]]:
@@ -150,6 +180,16 @@ def _paths(remit: Remit) -> Iterator[tuple[str, Callable[[], Any], int]]:
     yield "gated again: reserved, published now", lambda: remit.gate(reserved), 1
     ten = proposed(remit, 10)
     yield "ten of one account gated in one call", lambda: remit.gate(ten), 10
+
+
+def _executed(remit: Remit, counting: Counting) -> Way:
+    """The last approval's execution, in a function's process that has seen nothing yet."""
+    remit.submit(PROPOSAL)
+    with Remit.open(_url(), sender=counting) as function:
+        _count(function, counting)
+        cast("dict[str, Connector]", function.context.connectors)["internal"] = Nowhere()
+        run = function.executor("a run of the state machine")
+        return _path(counting, "executed, by one function", lambda: run.at_once(counting.sent[-1].data), 1)
 
 
 def _path(counting: Counting, what: str, act: Callable[[], Any], decisions: int) -> Way:

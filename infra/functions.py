@@ -15,9 +15,9 @@ DECIDING = frozenset({"cases", "usages"})
 """What a decision and its publication write beside the ledger."""
 ENDING = frozenset({"cases", "usages"})
 """What an execution that ends writes beside the ledger: a charge may be given back."""
+CALLING = ENDING | {"internal_objects", "tool_breakers"}
+"""What an execution that calls writes: a tool's failures are counted, and forgotten when it answers."""
 EVERYTHING = frozenset({"*"})
-STEP_RESERVED = 20
-"""Concurrency set aside for each short step of an execution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,15 @@ FUNCTIONS = (
         "follows the ledger: counts days, tells people",
         timeout_s=300,
         writes=frozenset(
-            {"consumers", "daily_counts", "notification_states", "outboxes", "deliveries", "policy_versions"}
+            {
+                "consumers",
+                "daily_counts",
+                "status_counts",
+                "notification_states",
+                "outboxes",
+                "deliveries",
+                "policy_versions",
+            }
             # Links that are mailed, and told in the tenant's chain.
             | {"sign_in_links", "chain_heads"}
         ),
@@ -85,38 +93,35 @@ FUNCTIONS = (
         reads_secret=True,
     ),
     Function(
-        "execution_starter",
-        f"{_HERE}.execution.execution_starter",
-        "takes the attempt",
-        writes=frozenset({"cases"}),
-        reserved=STEP_RESERVED,
+        "executor",
+        f"{_HERE}.execution.executor",
+        "carries out an execution whose tool answers soon",
+        # Half a minute is the longest that such a tool may take.
+        timeout_s=60,
+        writes=CALLING,
+        deletes=frozenset({"tool_breakers"}),
+        reads_secret=True,
+        # They wait for far sides.
+        reserved=100,
     ),
     Function(
-        "preflight_checker",
-        f"{_HERE}.execution.preflight_checker",
-        "may it still run",
-        writes=ENDING,
-        reserved=STEP_RESERVED,
-    ),
-    Function("tool_mapper", f"{_HERE}.execution.tool_mapper", "what to send", reserved=STEP_RESERVED),
-    Function(
-        "tool_invoker",
-        f"{_HERE}.execution.tool_invoker",
-        "one call to the far side",
+        "patient_executor",
+        f"{_HERE}.execution.patient_executor",
+        "carries out one whose tool may take long",
         # Ten minutes are the longest that a tool may take.
         timeout_s=660,
-        writes=ENDING | {"internal_objects"},
+        writes=CALLING,
+        deletes=frozenset({"tool_breakers"}),
         reads_secret=True,
-        # It waits for far sides.
-        reserved=100,
+        reserved=60,
     ),
     Function(
         "execution_recorder",
         f"{_HERE}.execution.execution_recorder",
-        "writes the outcome",
+        "records what broke",
         # An attempt that is given up until its intent expired gives its charge back.
         writes=ENDING,
-        reserved=STEP_RESERVED,
+        reserved=20,
     ),
     Function(
         "http_door",
@@ -124,7 +129,7 @@ FUNCTIONS = (
         "the whole HTTP door",
         memory_mb=1024,
         writes=EVERYTHING,
-        deletes=frozenset({"sessions", "sign_in_links", "subscriptions", "outboxes", "deliveries"}),
+        deletes=frozenset({"sessions", "sign_in_links", "subscriptions", "outboxes", "deliveries", "tool_breakers"}),
         publishes=True,
     ),
     Function(

@@ -1,10 +1,13 @@
 """
 The execution of one approval as a state machine (Amazon States Language), from data: what Step Functions is given.
 
-Every step is a function and may be repeated, because the attempt record says who may act; so a step is retried for
-whatever says that the step itself did not get through. Whether the far side is called again is never decided here.
-Whatever a step gives up on is caught, recorded as the intent's outcome, and ends the execution as failed, so that
-somebody looks. If even recording fails, the attempt's lease runs out and reconciling delivers the approval again.
+One function carries out all of it where the tool answers in time. Where it may take longer, a function with more time
+is called instead; where the far side has to be asked again, the state machine waits, which costs nothing.
+
+Every call of a function may be repeated, because the attempt record says who may act; so one is retried for whatever
+says that it did not get through. Whether the far side is called again is never decided here. Whatever is given up on is
+caught, recorded as the intent's outcome, and ends the execution as failed, so that somebody looks. If even recording
+fails, the attempt's lease runs out and reconciling delivers the approval again.
 """
 
 from __future__ import annotations
@@ -13,16 +16,14 @@ from collections.abc import Mapping
 from typing import Any
 
 STEPS = {
-    "Start": "execution_starter",
-    "Preflight": "preflight_checker",
-    "Map": "tool_mapper",
-    "Invoke": "tool_invoker",
-    "Record": "execution_recorder",
+    "Execute": "executor",
+    "ExecutePatiently": "patient_executor",
+    "RecordFailure": "execution_recorder",
 }
 """The function of each step."""
 
-TIMEOUT_S = {"Invoke": 690}
-"""A step's, where it is not `STEP_TIMEOUT_S`: a tool may take ten minutes."""
+TIMEOUT_S = {"Execute": 90, "ExecutePatiently": 690}
+"""A step's, where it is not `STEP_TIMEOUT_S`; a tool may take ten minutes."""
 STEP_TIMEOUT_S = 60
 EXECUTION_TIMEOUT_S = 24 * 3600
 
@@ -45,46 +46,42 @@ RETRYABLE = [
 def definition(function_arns: Mapping[str, str]) -> dict[str, Any]:
     """The state machine; `function_arns` are by the names in `STEPS`."""
 
-    def step(name: str, arguments: dict[str, Any], result: str, then: str, **more: Any) -> dict[str, Any]:
+    def step(name: str, then: str, **more: Any) -> dict[str, Any]:
         return {
             "Type": "Task",
             "Resource": function_arns[STEPS[name]],
-            "Parameters": {"data.$": "$.data", "holder.$": "$$.Execution.Id", **arguments},
-            "ResultPath": result,
+            "Parameters": {"data.$": "$.data", "holder.$": "$$.Execution.Id"},
+            "ResultPath": "$.executed",
             "TimeoutSeconds": TIMEOUT_S.get(name, STEP_TIMEOUT_S),
             "Retry": [_retry(attempts=4, longest_s=10)],
-            "Catch": [_caught()],
+            "Catch": [NOT_AN_APPROVAL, _caught()],
             "Next": then,
             **more,
         }
 
-    ref = {"ref.$": "$.started.ref"}
     return {
-        "Comment": "Carries out one approved intent: start, preflight, map, invoke, record.",
-        "StartAt": "Start",
+        "Comment": "Carries out one approved intent.",
+        "StartAt": "Execute",
         "TimeoutSeconds": EXECUTION_TIMEOUT_S,
         "States": {
-            "Start": step("Start", {}, "$.started", "IsThereAnythingToDo", Catch=[NOT_AN_APPROVAL, _caught()]),
-            "IsThereAnythingToDo": _choice([_if_null("$.started.ref", "NothingToDo")], "Preflight"),
-            "Preflight": step("Preflight", ref, "$.preflight", "MayItRun"),
-            "MayItRun": _choice([_if_true("$.preflight.go", "Map")], "NothingToDo"),
-            "Map": step("Map", ref, "$.mapped", "IsThereARequest"),
-            "IsThereARequest": _choice([_if_present("$.mapped.request", "Invoke")], "MappingFailed"),
-            # Recording takes what a call came to from one place, and this is what it came to.
-            "MappingFailed": {"Type": "Pass", "InputPath": "$.mapped", "ResultPath": "$.called", "Next": "Record"},
-            "Invoke": step("Invoke", {**ref, "request.$": "$.mapped.request"}, "$.called", "WhatFollows"),
-            "WhatFollows": _choice(
-                [_if_present("$.called.retry_in_s", "Pause"), _if_present("$.called.stop", "NothingToDo")], "Record"
-            ),
-            "Pause": {"Type": "Wait", "SecondsPath": "$.called.retry_in_s", "Next": "Invoke"},
-            "Record": step("Record", {"result.$": "$.called"}, "$.recorded", "Done"),
+            "Execute": step("Execute", "WhatFollows"),
+            "WhatFollows": {
+                "Type": "Choice",
+                "Choices": [
+                    _if_present("$.executed.retry_in_s", "Pause"),
+                    _if_present("$.executed.needs_s", "ExecutePatiently"),
+                    _if_null("$.executed.status", "NothingToDo"),
+                ],
+                "Default": "Done",
+            },
+            "Pause": {"Type": "Wait", "SecondsPath": "$.executed.retry_in_s", "Next": "Execute"},
+            "ExecutePatiently": step("ExecutePatiently", "WhatFollows"),
             "RecordFailure": step(
-                "Record",
-                {"error.$": "$.error"},
-                "$.recorded",
+                "RecordFailure",
                 "StepBroke",
+                Parameters={"data.$": "$.data", "holder.$": "$$.Execution.Id", "error.$": "$.error"},
                 Retry=[_retry(attempts=8, longest_s=60)],
-                Catch=[{"ErrorEquals": ["States.ALL"], "ResultPath": "$.recorded", "Next": "StepBroke"}],
+                Catch=[{"ErrorEquals": ["States.ALL"], "ResultPath": "$.executed", "Next": "StepBroke"}],
             ),
             "NotAnApproval": {
                 "Type": "Fail",
@@ -120,16 +117,8 @@ def _retry(*, attempts: int, longest_s: int) -> dict[str, Any]:
     }
 
 
-def _choice(choices: list[dict[str, Any]], otherwise: str) -> dict[str, Any]:
-    return {"Type": "Choice", "Choices": choices, "Default": otherwise}
-
-
 def _if_null(variable: str, then: str) -> dict[str, Any]:
     return {"Variable": variable, "IsNull": True, "Next": then}
-
-
-def _if_true(variable: str, then: str) -> dict[str, Any]:
-    return {"Variable": variable, "BooleanEquals": True, "Next": then}
 
 
 def _if_present(variable: str, then: str) -> dict[str, Any]:

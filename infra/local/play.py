@@ -106,9 +106,8 @@ def _carry_out(console: Console, cloud: LocalCloud, crm: Crm, told: set[str], ti
 
 
 def _steps(cloud: LocalCloud, execution: dict[str, Any]) -> list[str]:
-    """Its states, without those that only look at what another said."""
-    looking = ("IsThereAnythingToDo", "MayItRun", "IsThereARequest", "WhatFollows")
-    return [state for state in cloud.states_of(execution) if state not in looking]
+    """Its states, without the one that only looks at what another said."""
+    return [state for state in cloud.states_of(execution) if state != "WhatFollows"]
 
 
 def _people(console: Console, cloud: LocalCloud, remit: Remit) -> None:

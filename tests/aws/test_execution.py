@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import count
+from typing import Any
 
 import pytest
 
@@ -10,24 +12,16 @@ from infra.state_machine import STEPS, definition
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.execution.breaker import ToolBreaker
 from remit.core.gate.autonomy import StopScope
-from remit.core.records import breaker_key
+from remit.core.records import CASE, Key, breaker_key
 from remit.entrypoints.aws_lambda import execution
+from remit.entrypoints.aws_lambda.execution import QUICK_S
 from remit.ports import CaseFilter
 from remit.testing.samples import putting
 from tests.flow.world import OTHER, TENANT, TYPE, type_of
 
 from .broken import Broken
 
-TO_INVOKE = [
-    "Start",
-    "IsThereAnythingToDo",
-    "Preflight",
-    "MayItRun",
-    "Map",
-    "IsThereARequest",
-    "Invoke",
-    "WhatFollows",
-]
+ONCE = ["Execute", "WhatFollows"]
 BROKE = ["RecordFailure", "StepBroke"]
 
 
@@ -51,7 +45,7 @@ def test_from_a_proposal_s_event_to_a_written_outcome_that_says_who_approved(dep
     assert (outcome["status"], outcome["approval_source"], outcome["auto_executed"]) == ("SUCCEEDED", "POLICY", True)
     (execution,) = deployment.cloud.executions()
     assert execution["status"] == "SUCCEEDED"
-    assert deployment.cloud.states_of(execution) == [*TO_INVOKE, "Record", "Done"]
+    assert deployment.cloud.states_of(execution) == [*ONCE, "Done"]
     deployment.assert_sound()
 
 
@@ -78,7 +72,7 @@ def test_the_execution_s_input_is_the_approval_s_data(deployment, source):
         deployment.remit.approve(TENANT, "i-1", by="bob", digest=digest)
     deployment.settle()
 
-    ((name, event, _),) = [call for call in _calls(deployment) if call[0] == "execution_starter"]
+    ((name, event, _),) = [call for call in _calls(deployment) if call[0] == "executor"]
     data = event["data"]
     assert (data["approval_source"], data["auto_executed"]) == (source, source == "POLICY")
     assert data["intent_digest"] == deployment.remit.intent(TENANT, "i-1").digest
@@ -101,10 +95,7 @@ def test_a_repeated_event_is_a_second_execution_that_does_nothing(deployment):
     deployment.cloud.put("ACTION_APPROVED", first[1]["data"])
     deployment.settle()
 
-    assert sorted(deployment.paths(), key=len) == [
-        ["Start", "IsThereAnythingToDo", "NothingToDo"],
-        [*TO_INVOKE, "Record", "Done"],
-    ]
+    assert sorted(deployment.paths()) == [[*ONCE, "Done"], [*ONCE, "NothingToDo"]]
     assert deployment.far.written[f"{TENANT}/i-1"] == 1
 
 
@@ -113,7 +104,7 @@ def test_an_approval_event_that_says_too_little_ends_as_failed_and_starts_nothin
     deployment.cloud.put("ACTION_APPROVED", data)
     deployment.settle()
 
-    assert deployment.paths() == [["Start", "NotAnApproval"]]
+    assert deployment.paths() == [["Execute", "NotAnApproval"]]
     assert [execution["status"] for execution in deployment.cloud.executions()] == ["FAILED"]
 
 
@@ -128,7 +119,7 @@ def test_a_forged_approval_ends_as_failed_is_counted_and_starts_nothing(deployme
     deployment.cloud.put("ACTION_APPROVED", forged)
     deployment.settle()
 
-    assert deployment.paths() == [["Start", "NotAnApproval"]]
+    assert deployment.paths() == [["Execute", "NotAnApproval"]]
     assert [each["status"] for each in deployment.cloud.executions()] == ["FAILED"]
     assert (deployment.far.calls, counted) == ([], ["ApprovalRefused"])
 
@@ -140,7 +131,7 @@ def test_an_approval_s_event_with_another_digest_is_forged(deployment):
     deployment.cloud.put("ACTION_APPROVED", {**first[1]["data"], "intent_digest": "0" * 64})
     deployment.settle()
 
-    assert ["Start", "NotAnApproval"] in deployment.paths()
+    assert ["Execute", "NotAnApproval"] in deployment.paths()
     assert len(deployment.far.calls) == 1
 
 
@@ -152,7 +143,7 @@ def test_a_stop_ends_it_cancelled_and_gives_the_charge_back(deployment):
     deployment.gate()
     deployment.settle()
 
-    assert deployment.paths() == [["Start", "IsThereAnythingToDo", "Preflight", "MayItRun", "NothingToDo"]]
+    assert deployment.paths() == [[*ONCE, "Done"]]
     assert (deployment.status(), deployment.used()) == ("CANCELLED", 0)
     deployment.assert_sound()
 
@@ -164,7 +155,6 @@ def test_a_mapping_that_fails_is_recorded(deployment, monkeypatch):
     monkeypatch.setattr(deployment.far, "map", unmapped)
     carried_out(deployment)
 
-    assert deployment.paths() == [[*TO_INVOKE[:6], "MappingFailed", "Record", "Done"]]
     assert (deployment.status(), deployment.outcome()["error_code"]) == ("FAILED", "MAPPING")
 
 
@@ -186,7 +176,7 @@ def test_a_refusal_that_may_pass_is_tried_again_after_a_pause(deployment):
     deployment.far.script.append("no RATE_LIMIT")
     carried_out(deployment)
 
-    assert deployment.paths() == [[*TO_INVOKE, "Pause", "Invoke", "WhatFollows", "Record", "Done"]]
+    assert deployment.paths() == [[*ONCE, "Pause", *ONCE, "Done"]]
     assert deployment.status() == "SUCCEEDED"
     assert deployment.outcome()["attempt_count"] == len(deployment.far.calls) == 2
 
@@ -196,7 +186,7 @@ def test_a_refusal_that_stays_is_recorded_and_not_tried_again(deployment, answer
     deployment.far.script.append(answer)
     carried_out(deployment)
 
-    assert deployment.paths() == [[*TO_INVOKE, "Record", "Done"]]
+    assert deployment.paths() == [[*ONCE, "Done"]]
     assert (deployment.status(), len(deployment.far.calls)) == ("FAILED", 1)
 
 
@@ -227,7 +217,7 @@ def test_a_stop_between_two_calls_ends_it(deployment):
     deployment.far.script.append(refuse_and_stop)
     carried_out(deployment)
 
-    assert deployment.paths() == [[*TO_INVOKE, "Pause", "Invoke", "WhatFollows", "NothingToDo"]]
+    assert deployment.paths() == [[*ONCE, "Pause", *ONCE, "Done"]]
     assert deployment.status() == "CANCELLED"
     deployment.assert_sound()
 
@@ -240,24 +230,36 @@ def test_where_the_tool_is_paused_the_execution_waits_and_makes_the_trial(deploy
     )  # fmt: skip
     deployment.remit.context.store.transact([putting((at, paused))])
     handlers, waited = deployment.cloud.emulator.functions.handlers, []
-    invoke = handlers[STEPS["Invoke"]]
+    execute = handlers[STEPS["Execute"]]
 
     def an_hour_in_a_second(event, context):
-        answer = invoke(event, context)
+        answer = execute(event, context)
         if "retry_in_s" in answer:
             waited.append((answer["retry_in_s"], deployment.status()))
             deployment.clock.pass_(hours=1)
             return {"retry_in_s": 1}
         return answer
 
-    monkeypatch.setitem(handlers, STEPS["Invoke"], an_hour_in_a_second)
+    monkeypatch.setitem(handlers, STEPS["Execute"], an_hour_in_a_second)
     carried_out(deployment)
 
     ((seconds, status),) = waited
     assert (3500 < seconds <= 3600, status) == (True, "RUNNING")
-    assert deployment.paths() == [[*TO_INVOKE, "Pause", "Invoke", "WhatFollows", "Record", "Done"]]
+    assert deployment.paths() == [[*ONCE, "Pause", *ONCE, "Done"]]
     assert (deployment.status(), len(deployment.far.calls)) == ("SUCCEEDED", 1)
     assert deployment.remit.failing_tools(TENANT) == []
+    deployment.assert_sound()
+
+
+def test_a_tool_that_may_take_long_is_left_to_the_function_that_has_the_time(deployment):
+    deployment.apply(action_types={TYPE: type_of(timeout_s=QUICK_S + 1)}, allowlist=[TYPE])
+    deployment.far.script.append("no RATE_LIMIT")
+
+    carried_out(deployment)
+
+    waiting = [*ONCE, "ExecutePatiently", "WhatFollows"]
+    assert deployment.paths() == [[*waiting, "Pause", *waiting, "Done"]]
+    assert (deployment.status(), len(deployment.far.calls)) == ("SUCCEEDED", 2)
     deployment.assert_sound()
 
 
@@ -272,17 +274,8 @@ def breaks(deployment, monkeypatch, step, when, error, times=None):
     monkeypatch.setitem(handlers, STEPS[step], Broken(handlers[STEPS[step]], when, error, times))
 
 
-@pytest.mark.parametrize(
-    ("step", "when"),
-    [
-        # The call was made and its answer is noted: that is what is recorded, not what broke afterwards.
-        ("Invoke", "after"),
-        ("Record", "before"),
-        ("Record", "after"),
-    ],
-)
-def test_a_step_that_breaks_after_the_call_ends_in_what_the_call_came_to(deployment, monkeypatch, step, when):
-    breaks(deployment, monkeypatch, step, when, ZeroDivisionError("secret-in-a-stack-trace"))
+def test_a_step_that_breaks_after_the_call_ends_in_what_the_call_came_to(deployment, monkeypatch):
+    breaks(deployment, monkeypatch, "Execute", "after", ZeroDivisionError("secret-in-a-stack-trace"))
 
     carried_out(deployment)
 
@@ -290,30 +283,45 @@ def test_a_step_that_breaks_after_the_call_ends_in_what_the_call_came_to(deploym
     assert (outcome["status"], len(deployment.far.calls)) == ("SUCCEEDED", 1)
     assert (outcome["approval_source"], outcome["auto_executed"]) == ("POLICY", True)
     assert "secret" not in str(outcome)
-    (path,) = deployment.paths()
-    assert path[-2:] == BROKE
+    assert deployment.paths() == [["Execute", *BROKE]]
     assert [execution["status"] for execution in deployment.cloud.executions()] == ["FAILED"]
     deployment.assert_sound()
 
 
-@pytest.mark.parametrize(
-    ("step", "when"),
-    [
-        ("Start", "before"),
-        ("Start", "after"),
-        ("Preflight", "before"),
-        ("Preflight", "after"),
-        ("Map", "before"),
-        ("Map", "after"),
-        ("Invoke", "before"),
-    ],
-)
-@pytest.mark.parametrize("error", [ZeroDivisionError("secret-in-a-stack-trace"), THROTTLED], ids=["bug", "throttled"])
-def test_a_step_that_breaks_before_the_first_mark_fails_nothing_and_is_delivered_again(
-    deployment, monkeypatch, step, when, error
+def fails_to_write(monkeypatch, deployment, *, which, times):
+    """The store has no time for some writes of executions, counted from the first."""
+    store, writes = deployment.remit.context.store, count()
+    transact = store.transact
+
+    def busy(units):
+        executing = any(isinstance(key, Key) and key.kind is CASE for unit in units for key in unit.reads)
+        if executing and which <= next(writes) < which + times:
+            raise TryLater("busy")
+        return transact(units)
+
+    monkeypatch.setattr(store, "transact", busy)
+
+
+@pytest.mark.parametrize(("times", "status"), [(2, "SUCCEEDED"), (3, "UNKNOWN")])
+def test_an_answer_that_cannot_be_written_down_is_written_again_before_nobody_knows_it(
+    deployment, monkeypatch, times, status
 ):
+    def from_here_on(call):
+        fails_to_write(monkeypatch, deployment, which=0, times=times)
+        return "yes"
+
+    deployment.far.script.append(from_here_on)
+    carried_out(deployment)
+
+    assert (deployment.status(), len(deployment.far.calls)) == (status, 1)
+    assert [execution["status"] for execution in deployment.cloud.executions()] == ["SUCCEEDED"]
+    deployment.assert_sound()
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("secret-in-a-stack-trace"), THROTTLED], ids=["bug", "throttled"])
+def test_a_step_that_breaks_before_the_first_mark_fails_nothing_and_is_delivered_again(deployment, monkeypatch, error):
     with monkeypatch.context() as broken:
-        breaks(deployment, broken, step, when, error)
+        breaks(deployment, broken, "Execute", "before", error)
         carried_out(deployment)
     before = deployment.remit.status(TENANT, "i-1")
     broke = [execution["status"] for execution in deployment.cloud.executions()]
@@ -321,28 +329,43 @@ def test_a_step_that_breaks_before_the_first_mark_fails_nothing_and_is_delivered
     deployment.call("reconcile")
     deployment.settle()
 
-    taken = (step, when) != ("Start", "before")
-    assert (before["status"], before["outcome"]) == ("RUNNING" if taken else "APPROVED", None)
+    assert (before["status"], before["outcome"]) == ("APPROVED", None)
     assert broke == ["FAILED"]
     assert "secret" not in str(before)
     assert (deployment.status(), deployment.far.calls) == ("SUCCEEDED", [f"{TENANT}/i-1"])
     deployment.assert_sound()
 
 
-def test_what_is_throttled_until_it_expires_ends_cancelled_and_is_paid_back(deployment, monkeypatch):
-    breaks(deployment, monkeypatch, "Map", "before", THROTTLED)
-    carried_out(deployment)
-    deployment.clock.pass_(days=8)
+def breaks_after_a_pause(deployment, monkeypatch, error):
+    """The first call is refused for a while, and after the pause the function breaks."""
+    deployment.far.script.append("no RATE_LIMIT")
+    handlers = deployment.cloud.emulator.functions.handlers
+    execute, calls = handlers["executor"], count()
 
+    def once(event, context):
+        if next(calls):
+            raise error
+        return execute(event, context)
+
+    monkeypatch.setitem(handlers, "executor", once)
+
+
+def test_a_step_that_breaks_between_two_calls_gives_the_attempt_back_and_is_delivered_again(deployment, monkeypatch):
+    with monkeypatch.context() as broken:
+        breaks_after_a_pause(deployment, broken, ZeroDivisionError())
+        carried_out(deployment)
+    before = deployment.status()
+    deployment.clock.pass_(minutes=11)
     deployment.call("reconcile")
     deployment.settle()
 
-    assert (deployment.status(), deployment.outcome()["error_code"]) == ("CANCELLED", "INTENT_EXPIRED")
+    assert (before, deployment.status()) == ("RUNNING", "SUCCEEDED")
+    assert (len(deployment.far.calls), deployment.far.written[f"{TENANT}/i-1"]) == (2, 1)
     deployment.assert_sound()
 
 
 def test_a_published_approval_that_never_starts_expires_and_is_paid_back_into_its_day(deployment, monkeypatch):
-    breaks(deployment, monkeypatch, "Start", "before", ZeroDivisionError())
+    breaks(deployment, monkeypatch, "Execute", "before", ZeroDivisionError())
     carried_out(deployment)
     day, taken = deployment.window()
     published = deployment.remit.ledger(TENANT, "i-1")[-1]["event_type"]
@@ -364,7 +387,7 @@ def test_a_published_approval_that_never_starts_expires_and_is_paid_back_into_it
 
 
 def test_a_start_that_never_took_the_attempt_leaves_the_approval_to_the_next_delivery(deployment, monkeypatch):
-    breaks(deployment, monkeypatch, "Start", "before", ZeroDivisionError(), times=1)
+    breaks(deployment, monkeypatch, "Execute", "before", ZeroDivisionError(), times=1)
 
     carried_out(deployment)
     before = deployment.status()
@@ -379,21 +402,16 @@ def test_a_start_that_never_took_the_attempt_leaves_the_approval_to_the_next_del
 @pytest.mark.parametrize(
     ("error", "shown"), [("x" * 5_000, "x" * 200), ("", "an error without a name"), ("ha\ud83dlf", "ha?lf"), (None, "")]
 )
-def test_a_failure_of_any_shape_is_noted(deployment, error, shown):
-    deployment.propose()
-    deployment.gate()
-    state = {"data": None}
-
-    def stop_before_map(event, context):
-        state.update(event)
-        raise ZeroDivisionError
-
+def test_a_failure_of_any_shape_is_noted(deployment, monkeypatch, error, shown):
+    breaks_after_a_pause(deployment, monkeypatch, ZeroDivisionError())
     handlers = deployment.cloud.emulator.functions.handlers
-    kept, handlers["tool_mapper"] = handlers["tool_mapper"], stop_before_map
     recorder = handlers["execution_recorder"]
-    handlers["execution_recorder"] = lambda event, context: recorder({**event, "error": {"Error": error}}, context)
-    deployment.settle()
-    handlers |= {"tool_mapper": kept, "execution_recorder": recorder}
+    told = {"Error": error}
+    monkeypatch.setitem(
+        handlers, "execution_recorder", lambda event, context: recorder({**event, "error": told}, context)
+    )
+
+    carried_out(deployment)
 
     assert deployment.outcome() is None
     (case,) = deployment.remit.context.store.cases(TENANT, CaseFilter(), None, 1)
@@ -408,26 +426,25 @@ def test_an_invocation_that_dies_in_mid_call_is_unknown(deployment, monkeypatch)
 
     deployment.far.script.append(dies)
     handlers = deployment.cloud.emulator.functions.handlers
-    invoke = handlers["tool_invoker"]
+    execute = handlers["executor"]
 
     def as_lambda_says_it(event, context):
         try:
-            return invoke(event, context)
+            return execute(event, context)
         except KeyboardInterrupt:
-            raise type("Timedout", (Exception,), {})("Task timed out after 660.00 seconds") from None
+            raise type("Timedout", (Exception,), {})("Task timed out after 60.00 seconds") from None
 
-    monkeypatch.setitem(handlers, "tool_invoker", as_lambda_says_it)
+    monkeypatch.setitem(handlers, "executor", as_lambda_says_it)
     carried_out(deployment)
 
     assert (deployment.status(), len(deployment.far.calls)) == ("UNKNOWN", 1)
     deployment.assert_sound()
 
 
-@pytest.mark.parametrize("step", list(STEPS))
 @pytest.mark.parametrize("error", [TryLater("busy"), OutcomeUnknown("the answer was lost")])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_step_that_may_be_repeated_is_and_carries_on(deployment, monkeypatch, step, error, when):
-    breaks(deployment, monkeypatch, step, when, error, times=1)
+def test_a_step_that_may_be_repeated_is_and_carries_on(deployment, monkeypatch, error, when):
+    breaks(deployment, monkeypatch, "Execute", when, error, times=1)
 
     carried_out(deployment)
 
@@ -437,14 +454,14 @@ def test_a_step_that_may_be_repeated_is_and_carries_on(deployment, monkeypatch, 
     deployment.assert_sound()
 
 
-def test_recording_twice_changes_nothing(deployment):
+def test_executing_twice_changes_nothing(deployment):
     carried_out(deployment)
-    ((name, event, first),) = [call for call in _calls(deployment) if call[0] == "execution_recorder"]
+    ((name, event, first),) = [call for call in _calls(deployment) if call[0] == "executor"]
     entries = deployment.remit.ledger(TENANT, "i-1")
 
     second = deployment.call(name, **event)
 
-    assert second == first == {"status": "SUCCEEDED"}
+    assert (first, second) == ({"status": "SUCCEEDED"}, {"status": None})
     assert deployment.remit.ledger(TENANT, "i-1") == entries
 
 
@@ -456,18 +473,31 @@ def test_where_even_recording_fails_the_next_delivery_records(deployment, monkey
 
     with monkeypatch.context() as broken:
         broken.setitem(handlers, "execution_recorder", gone)
+
+        def from_here_on(call):
+            fails_to_write(broken, deployment, which=0, times=10**6)
+            return "yes"
+
+        deployment.far.script.append(from_here_on)
         carried_out(deployment)
     before = deployment.status()
     deployment.clock.pass_(minutes=11)
     deployment.call("reconcile")
     deployment.settle()
 
-    assert (before, deployment.status()) == ("RUNNING", "SUCCEEDED")
+    assert (before, deployment.status()) == ("RUNNING", "UNKNOWN")
     assert len(deployment.far.calls) == 1
     deployment.assert_sound()
 
 
 # --- traps of the contract that reach execution ---
+
+
+def requested(deployment):
+    """What the far side is asked by its next call, when that was made."""
+    requests: list[dict[str, Any]] = []
+    deployment.far.script.append(lambda call: (requests.append(dict(call.request)), "yes")[1])
+    return requests
 
 
 def test_approving_an_edited_intent_executes_what_was_edited_and_twice_is_once(deployment):
@@ -479,6 +509,7 @@ def test_approving_an_edited_intent_executes_what_was_edited_and_twice_is_once(d
     answer = {"verb": "approve", "tenant_id": TENANT, "action_intent_id": edited, "by": "carol"}
     digest = deployment.remit.intent(TENANT, edited).digest
 
+    requests = requested(deployment)
     first = deployment.call("review", **answer, digest=digest)
     second = deployment.call("review", **answer, digest=digest)
     deployment.settle()
@@ -486,8 +517,7 @@ def test_approving_an_edited_intent_executes_what_was_edited_and_twice_is_once(d
     assert first == second
     assert deployment.status() == "SUPERSEDED"
     assert deployment.far.calls == [f"{TENANT}/{edited}"]
-    (request,) = [event["request"] for name, event, _ in _calls(deployment) if name == "tool_invoker"]
-    assert request["parameters"] == {"text": "new"}
+    assert [request["parameters"] for request in requests] == [{"text": "new"}]
 
 
 def test_a_late_duplicate_event_does_nothing_whatever_has_expired(deployment):
@@ -509,11 +539,11 @@ def test_the_version_of_the_tool_that_the_intent_pinned_is_what_runs(deployment)
     digest = deployment.remit.queue(TENANT)[0][0]["digest"]
     deployment.apply(action_types={"UPDATE_CONTACT": type_of(operation="other"), OTHER: type_of()})
 
+    requests = requested(deployment)
     deployment.remit.approve(TENANT, "i-1", by="bob", digest=digest)
     deployment.settle()
 
-    (request,) = [event["request"] for name, event, _ in _calls(deployment) if name == "tool_invoker"]
-    assert request["operation"] == "do"
+    assert [request["operation"] for request in requests] == ["do"]
 
 
 # --- the definition itself ---
@@ -523,10 +553,10 @@ def test_every_step_catches_everything_and_retries_only_what_says_that_it_may_be
     states = definition(dict.fromkeys(STEPS.values(), "arn"))["States"]
     tasks = {name: state for name, state in states.items() if state["Type"] == "Task"}
 
-    assert set(tasks) == {*STEPS, "RecordFailure"}
+    assert set(tasks) == set(STEPS)
     for name, task in tasks.items():
         *known, last = task["Catch"]
-        assert [catch["ErrorEquals"] for catch in known] == ([["NotAnApproval"]] if name == "Start" else [])
+        assert [catch["ErrorEquals"] for catch in known] == ([] if name == "RecordFailure" else [["NotAnApproval"]])
         assert last["ErrorEquals"] == ["States.ALL"]
         assert last["Next"] == ("StepBroke" if name == "RecordFailure" else "RecordFailure")
         (retry,) = task["Retry"]

@@ -17,6 +17,7 @@ from infra.state_machine import STEP_TIMEOUT_S, STEPS, TIMEOUT_S
 from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.gate.action_type import Tool
 from remit.egress.secrets_manager import KEPT_ON_S, KEPT_S, SecretsManager
+from remit.entrypoints.aws_lambda.execution import QUICK_S
 from remit.wiring import open_secrets
 from tests.flow.world import TENANT, bounds, proposal
 
@@ -432,9 +433,10 @@ def test_answers_and_events_are_not_in_the_logs(deployment, capsys):
     assert '"OutcomeSucceeded":[1.0]' in printed.out
 
 
-def test_each_step_has_longer_than_its_function_and_the_invoker_longer_than_the_slowest_tool():
+def test_each_step_has_longer_than_its_function_and_each_executor_longer_than_its_slowest_tool():
     functions = {function.name: function.timeout_s for function in FUNCTIONS}
     (slowest,) = [limit.le for limit in Tool.model_fields["timeout_s"].metadata if hasattr(limit, "le")]
 
-    assert functions["tool_invoker"] > slowest
+    assert functions["patient_executor"] > slowest
+    assert functions["executor"] >= 2 * QUICK_S
     assert all(TIMEOUT_S.get(step, STEP_TIMEOUT_S) > functions[name] for step, name in STEPS.items())

@@ -360,4 +360,4 @@ def test_a_variable_that_is_missing_is_named(deployment, monkeypatch):
     monkeypatch.delenv("REMIT_DATABASE_URL")
 
     with pytest.raises(ConfigMissing, match="CONFIG_MISSING: REMIT_DATABASE_URL is not set"):
-        deployment.call("preflight_checker")
+        deployment.call("executor")

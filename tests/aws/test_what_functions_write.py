@@ -89,7 +89,7 @@ def give_up_after_it_expired(deployment):
     deployment.front.script.append("unreachable")
     deployment.call("propose", proposal=proposal("given-up"))
     run = {"data": json.loads(deployment.front.calls[-1][0]["Detail"])["data"], "holder": "a run"}
-    deployment.call("execution_starter", **run)
+    deployment.remit.executor(run["holder"]).start(run["data"])
     deployment.clock.pass_(days=30)
     deployment.call("execution_recorder", **run, error={"Error": "ValueError"})
     assert deployment.status("given-up") == "CANCELLED"
@@ -101,8 +101,15 @@ def every_way(deployment, noting):
         action_types={
             TYPE: type_of(),
             OTHER: {"risk_tier": "LOW", "tool": {"connector": "internal", "operation": "create_note"}},
+            "SLOW": type_of(timeout_s=60),
+            "SLOW_NOTE": {
+                "risk_tier": "LOW",
+                "tool": {"connector": "internal", "operation": "create_note", "timeout_s": 60},
+            },
             "TWO_MUST_AGREE": {**type_of(), "approvals_required": 2},
         },
+        allowlist=[TYPE, OTHER, "SLOW", "SLOW_NOTE"],
+        budget={"max_autonomous_per_day": 20},
     )
     answer = {"tenant_id": TENANT, "by": "bob"}
 
@@ -115,6 +122,7 @@ def every_way(deployment, noting):
 
     propose("auto")
     propose("internal", action_type=OTHER)
+    propose("slow-internal", action_type="SLOW_NOTE")
     propose("unsure", confidence_score=0.1)
     approve("unsure")
     propose("two", action_type="TWO_MUST_AGREE")
@@ -134,6 +142,11 @@ def every_way(deployment, noting):
     deployment.far.script.append("lost")
     propose("lost")
     deployment.settle()
+    # Tools that fail once and then answer, so that nothing has to be known of them any more.
+    for name, action_type in {"fails": TYPE, "slow-fails": "SLOW"}.items():
+        deployment.far.script.append("no DOWNSTREAM")
+        propose(name, action_type=action_type)
+        deployment.settle()
     deployment.call("review", verb="resolve", **answer, action_intent_id="lost", status="SUCCEEDED")
     deployment.propose("by-gate")
     deployment.gate("by-gate")
@@ -142,11 +155,14 @@ def every_way(deployment, noting):
     deployment.call("reconcile")
     deployment.settle()
 
-    deployment.front.script.append("unreachable")
-    deployment.propose("stopped")
-    deployment.gate("stopped")
+    stopped = {"stopped": TYPE, "slow-stopped": "SLOW"}
+    for name, action_type in stopped.items():
+        deployment.front.script.append("unreachable")
+        deployment.propose(name, action_type=action_type)
+        deployment.gate(name)
     deployment.remit.stop(StopScope(tenant_id=TENANT), by="ann", reason="incident")
-    deployment.gate("stopped")
+    for name in stopped:
+        deployment.gate(name)
     deployment.settle()
     deployment.remit.resume(StopScope(tenant_id=TENANT), by="ann", reason="over")
 
@@ -187,6 +203,7 @@ def test_what_each_function_writes_and_deletes_is_what_its_role_may(door, monkey
     unused = {name: set(function.writes - noting.written[name]) for name, function in handlers.items()}
     assert {name: kinds for name, kinds in unused.items() if kinds} == {"notify": {"policy_versions"}}
     assert noting.deleted["notify"] == {"outboxes", "sign_in_links"}
+    assert noting.deleted["executor"] == noting.deleted["patient_executor"] == {"tool_breakers"}
     # Entries of intents are written by none that may write to a tenant's own chain alone.
     beyond = {name for name, chains in noting.chains.items() if chains - {None}}
     assert not beyond & {name for name, function in handlers.items() if function.own_chain_only}

@@ -336,10 +336,23 @@ def execute(run: Run) -> None:
 
 
 def execute_after_refusals(run: Run) -> None:
+    _refuse_twice(run)
+    run.world.run(run.message)
+
+
+def at_once(run: Run) -> None:
+    run.world.run_at_once(run.message)
+
+
+def at_once_after_refusals(run: Run) -> None:
+    _refuse_twice(run)
+    run.world.run_at_once(run.message)
+
+
+def _refuse_twice(run: Run) -> None:
     if not run.notes:
         run.world.far.script += ["no RATE_LIMIT", "no DOWNSTREAM"]
         run.notes["scripted"] = True
-    run.world.run(run.message)
 
 
 def take_and_settle(run: Run) -> None:
@@ -394,6 +407,13 @@ STEPS = [
     Step("execute, key honoured", delivered, execute, action_type=OTHER),
     Step("execute, refused twice", delivered, execute_after_refusals, ends="SUCCEEDED UNKNOWN"),
     Step("execute, internal note", delivered, execute, action_type=INTERNAL),
+    Step("at once", delivered, at_once, ends="SUCCEEDED UNKNOWN"),
+    Step("at once, key honoured", delivered, at_once, action_type=OTHER),
+    Step("at once, refused twice", delivered, at_once_after_refusals, ends="SUCCEEDED UNKNOWN"),
+    Step("at once, internal note", delivered, at_once, action_type=INTERNAL),
+    Step("at once, stopped", stopped, at_once, ends="CANCELLED", charged=(0,)),
+    Step("at once, of a dead run", abandoned, at_once, ends="UNKNOWN"),
+    Step("at once, of a dead run, key honoured", abandoned, at_once, action_type=OTHER),
     Step("take over, call unanswered", abandoned, execute, ends="UNKNOWN"),
     Step("take over, key honoured", abandoned, execute, action_type=OTHER),
     Step("take over, answer noted", noted, execute),
@@ -519,7 +539,7 @@ def _assert_nothing_lost_or_done_twice(step: Step, run: Run) -> None:
         assert world.written(name) <= 1, f"{name} was written {world.written(name)} times"
         if step.act is not resolve and status == "SUCCEEDED" and step.action_type != INTERNAL:
             assert world.written(name) == 1
-        if step.action_type == TYPE and step.act is not execute_after_refusals:
+        if step.action_type == TYPE and step.act not in (execute_after_refusals, at_once_after_refusals):
             assert world.called(name) <= 1, "a call to a far side that keeps no keys was repeated"
     if step.action_type == INTERNAL:
         assert len(world.inner.scan(INTERNAL_OBJECT, run.tenant)) == 1

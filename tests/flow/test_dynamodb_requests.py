@@ -4,6 +4,9 @@ How many requests a decision takes on DynamoDB: each of them is paid for, and ea
 Counted on the client; a bus that sends counts as the one request that it is, however many events it takes.
 """
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from remit.flow.gate import GateRequest
@@ -178,3 +181,76 @@ def _marked_by_another(counted):
     elsewhere = DynamoStore(counted.wire.client, counted.table, settle_s=0)
     World(lambda: elsewhere, sending=True).gate()
     elsewhere.close()
+
+
+# --- one account, many callers ---
+
+
+def test_sixteen_callers_in_one_process_share_writes_and_none_is_told_to_try_later(counted):
+    counted.world.apply(budget={"max_autonomous_per_day": 1000})
+    counted.world.submit("first")
+    ready, before = threading.Barrier(16), counted.wire.requests["transact_write_items"]
+
+    def submit(caller):
+        ready.wait()
+        return [counted.world.submit(f"i-{caller}-{number}").result for number in range(5)]
+
+    with ThreadPoolExecutor(16) as pool:
+        results = [result for of_caller in pool.map(submit, range(16)) for result in of_caller]
+
+    assert results == ["AUTO_EXECUTED"] * 80
+    assert counted.world.used() == 81
+    assert counted.wire.requests["transact_write_items"] - before < 2 * 80
+    counted.world.assert_sound()
+
+
+# --- an execution ---
+
+
+def executed(counted, message):
+    """An execution as the function on AWS carries it out, in a process that has seen nothing yet; and what it took."""
+    function = Counted(counted.wire.client, counted.table)
+    function.world.far = counted.world.far
+    function.world.restart()
+    answer, requests = function.requests(lambda: function.world.executor().at_once(message.data))
+    function.stores[0].close()
+    return answer, requests
+
+
+def test_an_executed_intent_takes_at_most_twelve_requests_from_its_proposal_to_its_outcome(bounded):
+    _, decided = bounded.requests(bounded.world.submit)
+    answer, taken = executed(bounded, bounded.world.bus.arrived[-1])
+
+    assert (answer, bounded.world.status()) == ({"status": "SUCCEEDED"}, "SUCCEEDED")
+    assert (decided, taken) == (4, 6)
+    bounded.world.assert_sound()
+
+
+def test_what_a_person_approved_takes_as_many(bounded):
+    bounded.world.queued()
+    bounded.world.approve()
+
+    answer, taken = executed(bounded, bounded.world.bus.arrived[-1])
+
+    assert answer == {"status": "SUCCEEDED"}
+    assert taken <= 8
+
+
+def test_a_repeated_event_takes_one_request_or_two(bounded):
+    bounded.world.submit()
+    message = bounded.world.bus.arrived[-1]
+    executed(bounded, message)
+
+    answer, taken = executed(bounded, message)
+
+    assert answer == {"status": None}
+    assert taken <= 2
+
+
+def test_an_execution_does_not_look_at_the_counter_that_decisions_write(bounded):
+    bounded.world.submit()
+    before = len(bounded.wire.asked)
+
+    bounded.world.executor().at_once(bounded.world.bus.arrived[-1].data)
+
+    assert "#usages#" not in str(bounded.wire.asked[before:])

@@ -311,6 +311,14 @@ class World:
     def run(self, message: Message, step: Callable[..., Any] | None = None) -> str | None:
         return execute.run(self.executor(), message.data, step or _plain_step, lambda s: self.clock.pass_(seconds=s))
 
+    def run_at_once(self, message: Message) -> str | None:
+        """As a function does it that is called, and called again after each pause."""
+        executor = self.executor()
+        while "retry_in_s" in (answer := executor.at_once(message.data)):
+            self.clock.pass_(seconds=answer["retry_in_s"])
+        status: str | None = answer["status"]
+        return status
+
     def work(self) -> list[str | None]:
         """Carry out everything that was delivered, or is queued."""
         if isinstance(self.bus, StoreQueue):

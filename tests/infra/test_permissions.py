@@ -103,7 +103,7 @@ def test_a_tenant_s_name_cannot_pass_for_another_kind(role, function):
 def test_only_who_publishes_may_and_only_who_reaches_out_reads_what_tools_are_told(role, function):
     assert ("events:PutEvents" in role.actions()) == function.publishes
     assert ("secretsmanager:GetSecretValue" in role.actions()) == function.reads_secret
-    assert function.reads_secret == (function.name in ("tool_invoker", "notify"))
+    assert function.reads_secret == (function.name in ("executor", "patient_executor", "notify"))
 
 
 def test_who_reads_tools_secrets_reads_those_of_this_deployment_and_no_others(role, function):

@@ -90,5 +90,5 @@ class Execution(Part):
             wake()
 
     def executor(self, holder: str) -> execute.Executor:
-        """The five steps of one execution, for one run of one worker."""
+        """One execution, at once or by its five steps, for one run of one worker."""
         return execute.Executor(self.context, self.clock, holder)

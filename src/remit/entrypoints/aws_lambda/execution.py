@@ -1,9 +1,10 @@
 """
-The steps of one execution, each a function of its own, called by the state machine in `infra/state_machine.py`.
+The execution of one approval, called by the state machine in `infra/state_machine.py`.
 
-Every event carries `data` (the approval event's) and `holder` (the execution's ARN, one run of the state machine);
-`ref` once it is known. State machine and functions move the work; the attempt record alone says who may act, so each
-step may be repeated.
+Every event carries `data` (the approval event's) and `holder` (the execution's ARN, one run of the state machine).
+One function carries out all of it: it takes the attempt and marks the call, calls, and writes down what that came to.
+The state machine waits between two calls, hands on what may take long to a function that has the time, and has recorded
+what broke. The attempt record alone says who may act, so each function may be called again.
 """
 
 from __future__ import annotations
@@ -18,66 +19,55 @@ from remit.entrypoints.aws_lambda.entry import entry
 from remit.flow.execute import Executor, reference
 from remit.wiring import Remit
 
+QUICK_S = 30.0
+"""The longest that a tool may take which the quick function calls: it has twice that time for everything."""
 
-def start(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
+
+def execute(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
     """
-    `{"ref": …}`, or `{"ref": null}` if there is nothing to do.
+    `{"status": …}` as recorded, null where there is nothing to do; `{"retry_in_s": …}`; or `{"needs_s": …}`, to be
+    handed on to `execute_patiently`.
 
     Raises `NotAnApproval`, which ends the execution as failed and is counted.
     """
-    data = event.get("data")
+    return _at_once(remit, event, QUICK_S)
+
+
+def execute_patiently(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, however long the tool may take."""
+    return _at_once(remit, event, None)
+
+
+def _at_once(remit: Remit, event: Mapping[str, Any], within_s: float | None) -> dict[str, Any]:
+    began_ns, data = remit.hooks.begin(), event.get("data")
     try:
         if not isinstance(data, Mapping):
             raise NotAnApproval("it holds no data")
-        return {"ref": _executor(remit, event).start(data)}
+        came_to = _executor(remit, event).at_once(data, within_s=within_s)
     except NotAnApproval:
         add("ApprovalRefused")
         raise
-
-
-def preflight(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"go": true}`; else it has ended, or is not ours any more."""
-    go = _executor(remit, event).preflight(event["ref"])
-    if not go:
-        _tell_how_it_ended(remit, event)
-    return {"go": go}
-
-
-def map_request(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"request": …}`, or `{"result": …}` to record."""
-    return _executor(remit, event).map(event["ref"])
-
-
-def invoke(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"result": …}` to record, `{"retry_in_s": …}` or `{"stop": true}`."""
-    called = _executor(remit, event).invoke(event["ref"], event["request"])
-    if called.get("stop"):
-        _tell_how_it_ended(remit, event)
-    if "retry_in_s" in called:
+    if "retry_in_s" in came_to:
         # The state machine waits whole seconds.
-        called["retry_in_s"] = math.ceil(called["retry_in_s"])
-    return called
+        return {"retry_in_s": math.ceil(came_to["retry_in_s"])}
+    if came_to.get("status") is not None:
+        remit.hooks.executed(began_ns, data, came_to["status"])
+    return came_to
 
 
-def record(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
+def record_failure(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
     """
     `{"status": …}` as recorded, or null where there was nothing to record.
 
-    `result` is what `map` or `invoke` answered; or `error`, what the state machine caught in any step: then the
-    attempt that this run holds, if it holds one, ends for that reason or is left to the next delivery.
+    `error` is what the state machine caught: the attempt that this run holds, if it holds one, ends for that reason, or
+    is left to the next delivery.
     """
     began_ns = remit.hooks.begin()
     ref = reference(event["data"])
-    status = _recorded(_executor(remit, event), ref, event) if ref else None
+    status = _executor(remit, event).step_broke(ref, _error_name(event["error"])) if ref else None
     if status is not None:
         remit.hooks.executed(began_ns, event["data"], status)
     return {"status": status}
-
-
-def _recorded(executor: Executor, ref: dict[str, str], event: Mapping[str, Any]) -> str | None:
-    if "error" in event:
-        return executor.step_broke(ref, _error_name(event["error"]))
-    return executor.record(ref, event["result"])
 
 
 def _executor(remit: Remit, event: Mapping[str, Any]) -> Executor:
@@ -89,15 +79,6 @@ def _error_name(error: Any) -> str:
     return str(error.get("Error", "")) if isinstance(error, Mapping) else ""
 
 
-def _tell_how_it_ended(remit: Remit, event: Mapping[str, Any]) -> None:
-    data = event["data"]
-    status = remit.status(data["tenant_id"], data["action_intent_id"])["status"]
-    if status in ("CANCELLED", "UNKNOWN"):
-        remit.hooks.executed(remit.hooks.begin(), data, status)
-
-
-execution_starter = entry(start)
-preflight_checker = entry(preflight)
-tool_mapper = entry(map_request)
-tool_invoker = entry(invoke)
-execution_recorder = entry(record)
+executor = entry(execute)
+patient_executor = entry(execute_patiently)
+execution_recorder = entry(record_failure)

@@ -3,7 +3,8 @@ Execution: start, preflight, map, invoke, record. It never decides again; it ful
 
 Where the store is the queue, a worker takes many executions in one write (`take`) and settles them in another. What
 its proposer executes itself is begun in one write and finished in another (`begin`, `finish`), and no worker takes it.
-Otherwise each step takes and returns plain JSON, so that any durable engine can carry it between processes. Whatever
+An engine that calls functions has an execution carried out `at_once`; for any other durable engine each step takes and
+returns plain JSON, so that it can be carried between processes. Whatever
 moves the work: the attempt record alone says who may act, so a step that runs twice, late or in two places does
 nothing the second time.
 """
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from remit.flow.context import Context
+from remit.flow.execute.at_once import at_once
 from remit.flow.execute.begin import BeginIntent, begin
 from remit.flow.execute.common import Worker, ref_of
 from remit.flow.execute.expire import expire_begun
@@ -47,10 +49,13 @@ __all__ = [
 
 
 class Executor:
-    """The five steps, as one run of one worker takes them; `holder` is as `Worker` says."""
+    """The five steps, or all at once, as one run of one worker takes them; `holder` is as `Worker` says."""
 
     def __init__(self, context: Context, clock: Clock, holder: str) -> None:
         self.worker = Worker(context, clock, holder)
+
+    def at_once(self, data: Mapping[str, Any], *, within_s: float | None = None) -> dict[str, Any]:
+        return at_once(self.worker, data, within_s=within_s)
 
     def start(self, data: Mapping[str, Any]) -> dict[str, str] | None:
         return start(self.worker, data)

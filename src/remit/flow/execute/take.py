@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from remit.core.errors import RemitError
 from remit.core.execution import fulfilment, publication
@@ -31,7 +32,7 @@ from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 from remit.core.records import Key, breaker_key
 from remit.flow.breakers import Breakers, ToolCall, ToolId, room_under
-from remit.flow.context import CaseWriter, Context, bounds_of, writes_expiry
+from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, writes_expiry
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, end_with, failed, with_trial
 from remit.flow.execute.map import Unmapped, mapped
@@ -94,6 +95,27 @@ def take_unit(
     return UnitOfWork(reads, taking.decide, lambda snapshot: [*keys.pinned_type(snapshot), *keys.charged(snapshot)])
 
 
+def take_delivered_unit(
+    context: Context,
+    keys: Keys,
+    known: Snapshot,
+    holder: str,
+    now: datetime,
+    *,
+    trial_at: Key[ToolBreaker] | None = None,
+) -> UnitOfWork[Taken | Ended | None]:
+    """
+    The same for an approval that an engine delivers. `known` is what was read before of what never changes; with
+    `trial_at` the call is the one trial of a paused tool, and where another one is, nothing is taken.
+
+    Counters are named only where a charge may go back: whoever names them is in the way of every decision.
+    """
+    taking = _Taking(context, keys, holder, now, trial_at, delivered=True)
+    reads: list[Key[Any]] = [*keys.all(), bounds_key(keys.case.tenant_id), *keys.pinned_type(known)]
+    reads += [trial_at] if trial_at else []
+    return UnitOfWork(reads, taking.decide, lambda snapshot: keys.charged(snapshot) if taking.is_over(snapshot) else ())
+
+
 @dataclass(frozen=True, slots=True)
 class _Taking:
     context: Context
@@ -101,11 +123,40 @@ class _Taking:
     holder: str
     now: datetime
     breaker_at: Key[ToolBreaker] | None
+    delivered: bool = False
+
+    def is_over(self, snapshot: Snapshot) -> bool:
+        """May it no longer be called?"""
+        case, intent, approval = (
+            snapshot.get(self.keys.case),
+            self.keys.intent(snapshot),
+            self.keys.approval(snapshot),
+        )
+        if case is None or intent is None or approval is None:
+            return False
+        return bool(
+            publication.may_expire(case, case.attempt, self.now)
+            or self._refusal(snapshot, intent, approval, case.waited_until)
+        )
+
+    def _refusal(
+        self, snapshot: Snapshot, intent: ActionIntentV1, approval: Approval, waited_until: datetime | None
+    ) -> fulfilment.Refusal | None:
+        stops = [stops for stops in map(snapshot.get, self.keys.stops) if stops is not None]
+        return fulfilment.forbidden(intent, approval.approval_source, stops, self.now) or fulfilment.left_alone(
+            self.keys.spec(snapshot), waited_until, self.now
+        )
+
+    def _is_meant(self, case: Case) -> bool:
+        if case.by_caller:
+            return False
+        # Of what an engine delivers, another approval may have taken the place.
+        return case.approval_id == self.keys.approval_id if self.delivered else case.queued
 
     def decide(self, snapshot: Snapshot) -> Writes[Taken | Ended | None]:
         case, keys = snapshot.get(self.keys.case), self.keys
         intent, approval = keys.intent(snapshot), keys.approval(snapshot)
-        if case is None or not case.queued or case.by_caller or intent is None or approval is None:
+        if case is None or not self._is_meant(case) or intent is None or approval is None:
             return Writes(answer=None)
         if publication.may_expire(case, case.attempt, self.now):
             return writes_expiry(self.context, case, approval, snapshot, self.now, answer=None)
@@ -114,15 +165,18 @@ class _Taking:
             put_off = case.changed(due_at=self.now + PUBLISH_AGAIN_AFTER)
             return Writes(answer=None, puts=[(keys.case, put_off)])
         hold = fulfilment.hold_of(case.attempt, self.holder, approval.approval_id, self.now)
-        if fulfilment.may_start(hold, case.publication, approval) == "nothing":
+        to_do = fulfilment.may_start(hold, case.publication, approval)
+        if to_do == "nothing":
             return Writes(answer=None)
-        return self._begun(snapshot, case, intent, approval)
+        return self._begun(snapshot, case, intent, approval, to_do)
 
     def _begun(
-        self, snapshot: Snapshot, case: Case, intent: ActionIntentV1, approval: Approval
+        self, snapshot: Snapshot, case: Case, intent: ActionIntentV1, approval: Approval, to_do: fulfilment.Start
     ) -> Writes[Taken | Ended | None]:
         tool, until = self.keys.tool(snapshot), lease(self.now, common.START_LEASE_S)
         writer = CaseWriter(self.context, case, self.now)
+        if to_do == "publish and take" and case.publication is not None:
+            writer.mark_published(case.publication)
         if case.attempt is None:
             attempt = common.take_attempt(writer, snapshot, self.keys, holder=self.holder, until=until)
         else:
@@ -157,10 +211,7 @@ class _Taking:
         known = fulfilment.concluded_before(attempt, honours_key=honours, max_attempts=tool.max_attempts)
         if known is not None:
             return known
-        stops = [stops for stops in map(snapshot.get, self.keys.stops) if stops is not None]
-        refusal = fulfilment.forbidden(intent, approval.approval_source, stops, self.now) or fulfilment.left_alone(
-            self.keys.spec(snapshot), waited_until, self.now
-        )
+        refusal = self._refusal(snapshot, intent, approval, waited_until)
         calls_seen = attempt.attempt_count
         go = fulfilment.before_call(attempt, "ours", refusal, marking=True, calls_seen=calls_seen)
         if isinstance(go, Conclusion):
@@ -179,11 +230,14 @@ class _Taking:
         )
 
 
-def settle_unit(context: Context, taken: Taken, result: CallResult, now: datetime) -> UnitOfWork[str | None]:
+def settle_unit(
+    context: Context, taken: Taken, result: CallResult, now: datetime, *, spare_s: float = 0.0
+) -> UnitOfWork[str | None]:
     """
     Note a call's answer, and record the outcome or queue the next call; answers the status that was recorded.
 
-    Whoever lost its lease meanwhile changes nothing, but for a success, which is the truth all the same.
+    Whoever lost its lease meanwhile changes nothing, but for a success, which is the truth all the same. `spare_s` is
+    the time that an engine may take to come back after a pause.
     """
     keys = taken.keys
 
@@ -206,7 +260,7 @@ def settle_unit(context: Context, taken: Taken, result: CallResult, now: datetim
         writer = CaseWriter(context, case, now)
         if isinstance(follows, Retry):
             # A pause holds no place: whoever claims it when it is over makes the next call.
-            until = now + timedelta(seconds=follows.pause_s)
+            until = now + timedelta(seconds=follows.pause_s + spare_s)
             writer.update(attempt=fulfilment.noted(case.attempt, result, follows, until), due_at=until)
             return writer.writes(None)
         concluded = Conclusion(status=follows, result=result)
