@@ -1,5 +1,6 @@
 """The internal connector: one object per idempotency key, in the tenant's own store."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -186,3 +187,10 @@ def test_a_lost_answer_of_the_store_is_unknown_and_safe_to_repeat():
 
     assert (result.acted, result.error_class) == ("unknown", "DOWNSTREAM")
     assert len(store.scan(INTERNAL_OBJECT, "acme")) == 1
+
+
+def test_what_was_made_is_answered_as_json(store, connector):
+    answer = connector.invoke(call(connector)).answer
+
+    (note,) = store.scan(INTERNAL_OBJECT, "acme")
+    assert (answer.media_type, json.loads(answer.content)) == ("application/json", note.wire())

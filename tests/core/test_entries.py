@@ -69,6 +69,7 @@ def test_the_event_types_are_the_contract_s():
         "ACTION_UNKNOWN",
         "EXECUTION_CANCELLED",
         "OUTCOME_RESOLVED",
+        "CONTENT_ERASED",
         "CONFIG_CHANGED",
         "AUTONOMY_STOPPED",
         "AUTONOMY_RESUMED",

@@ -26,6 +26,7 @@ def test_every_event_type_has_a_title_of_its_own():
         "explanation": "a person decides",
         "auto_executed": True,
         "rejected_by": "bob",
+        "content": "result",
         "superseded_by": "i-2",
         "voted_by": "bob",
         "votes": 1,

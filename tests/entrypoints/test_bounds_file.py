@@ -10,7 +10,7 @@ import pytest
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import nothing_set, parse_bounds, replace_bounds
 from remit.core.gate.bounds_diff import changes, describe_changes
-from remit.entrypoints.bounds_file import BoundsFile, InvalidFile, read_bounds
+from remit.entrypoints.bounds_file import BoundsFile, InvalidFile, as_yaml, read_bounds
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 NOTE = "{risk_tier: LOW, tool: {connector: internal, operation: create_note}}"
@@ -252,3 +252,30 @@ def test_long_names_above_many_values_take_little_memory():
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 60 * 2**20
+
+
+def test_what_is_kept_of_results_is_a_mode_or_settings_and_reads_back(tmp_path):
+    types = f"""
+  A: {NOTE[:-1]}, result: none}}
+  B: {NOTE[:-1]}, result: {{keep: 30d, drop_paths: [customer.email], people: true}}}}
+"""
+    bounds = read_bounds(write(tmp_path, f"tenant: acme\naction_types:{types}"))
+
+    said = {name: spec.results for name, spec in bounds.action_types.items()}
+    assert (said["A"].mode, said["B"].keep, said["B"].drop_paths) == ("none", "30d", ["customer.email"])
+    assert BoundsFile.of_text("bounds.yaml", as_yaml(bounds)).bounds == bounds
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ("some", "result.mode"),
+        ("{keep: 2y}", "result.keep"),
+        ("{drop_paths: [a..b]}", "result.drop_paths.0"),
+        ("{kept: 7d}", "result.kept"),
+    ],
+)
+def test_what_is_wrong_with_it_is_named_with_its_line(tmp_path, said, field):
+    error = refused(tmp_path, f"tenant: acme\naction_types:\n  A: {NOTE[:-1]}, result: {said}}}")
+
+    assert (error.field, error.line) == (f"action_types.A.{field}", 3)

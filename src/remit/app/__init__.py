@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self, TypeVar, overload
 
+from remit.app.answers import Answers
 from remit.app.execution import Execution
 from remit.app.notifications import Notifications
 from remit.app.part import Part
 from remit.app.reading import Reading
+from remit.app.results import Results
 from remit.app.settings import Settings
 from remit.core.edit import edited_proposal
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
@@ -52,10 +54,12 @@ class Reconciled:
     gated: int = 0
     published: int = 0
     expired: int = 0
+    erased: int = 0
+    """Results whose time is over."""
 
     @property
     def total(self) -> int:
-        return self.gated + self.published + self.expired
+        return self.gated + self.published + self.expired + self.erased
 
 
 class App(Part):
@@ -89,6 +93,9 @@ class App(Part):
         self._show_settings(Settings(context, clock))
         self._show_notifications(Notifications(context, clock))
         self._show_execution(Execution(context, clock))
+        self._show_results(Results(context, clock))
+        self.answers = Answers(context, clock)
+        self.answer, self.wait = self.answers.answer, self.answers.wait
 
     def _show_reading(self, reading: Reading) -> None:
         self.reading = reading
@@ -129,6 +136,11 @@ class App(Part):
         self.take, self.carry_out, self.settle = execution.take, execution.carry_out, execution.settle
         self.has_queued, self.waking = execution.has_queued, execution.waking
         self.executor = execution.executor
+
+    def _show_results(self, results: Results) -> None:
+        self.results = results
+        self.result, self.result_settings = results.result, results.result_settings
+        self.erase_result = results.erase_result
 
     # --- agents ---
 
@@ -342,7 +354,7 @@ class App(Part):
     def reconcile(self, limit: int = BATCH) -> Reconciled:
         """
         One round: gate what its proposer left, publish what is reserved, publish again what nobody started or
-        whose worker is gone, expire.
+        whose worker is gone, expire, and erase results whose time is over.
         """
         now = self.clock.now()
         due = reconcile.due(self.context, now, limit)
@@ -352,7 +364,7 @@ class App(Part):
         # Last: it is refused where there is no way out, and holds up nothing else then.
         gated = self.gate([GateRequest(c.action_intent_id, c.tenant_id, c.account_id) for c in due.get("gate", [])])
         self._queue_limit.answered()
-        return Reconciled(gated=len(gated), published=published, expired=expired)
+        return Reconciled(gated=len(gated), published=published, expired=expired, erased=self.results.erase_over())
 
     def recover(self, *, by: str, kept: Mapping[str, Iterable[KeptHead]] | None = None) -> list[Recovered]:
         """

@@ -39,7 +39,7 @@ class Execution(Part):
 
     def carry_out(self, taken: execute.Taken) -> CallResult:
         """Make the call of one execution. Never raises for what came of it."""
-        return execute.carry_out(taken, self.clock.now())
+        return execute.carry_out(taken, self.clock)
 
     def settle(self, results: Sequence[tuple[execute.Taken, CallResult]]) -> list[str | None]:
         """Record what calls came to, in one write; answers each recorded status, `None` where there is none yet."""

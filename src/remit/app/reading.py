@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from remit.app.part import FlowMethod, Part
@@ -11,6 +11,7 @@ from remit.core.gate.bounds import BoundsInForce
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.ledger.position import LedgerCursor
+from remit.core.ledger.verification import KeptHead, Report
 from remit.core.lifecycle import Case
 from remit.core.records import STOPS, THE_ONE, Key, chain_key
 from remit.core.values import PLATFORM, ApprovalSource
@@ -38,7 +39,6 @@ class Reading(Part):
     policy_versions = FlowMethod(policies_flow.policy_versions)
     policy_version = FlowMethod(policies_flow.policy_version)
     ledger_entries = FlowMethod(export_flow.ledger_entries)
-    verify = FlowMethod(verify_flow.verify_live)
     require_tenant = FlowMethod(known_flow.require_tenant)
 
     def __init__(self, context: Context, clock: Clock) -> None:
@@ -152,6 +152,14 @@ class Reading(Part):
     def export_lines(self, tenant_id: str, *, by: str = "remit") -> Iterator[bytes]:
         """The same as lines, each as it is stored and without its end."""
         return export_flow.export_lines(self.context, tenant_id, self.clock.now(), by=by)
+
+    def verify(self, tenant_id: str, *, kept: Iterable[KeptHead] | None = None) -> Report:
+        """
+        The invariants over the store as it is: its ledger, and every row that follows from it.
+
+        `kept` are the heads of an earlier export: each must still stand where it stood.
+        """
+        return verify_flow.verify_live(self.context, tenant_id, self.clock.now(), kept=kept)
 
     def check_ready(self) -> None:
         """Raises `TryLater` if the store does not answer."""

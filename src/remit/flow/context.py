@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, Approval, Publication, published, released
 from remit.core.execution.outcome import ActionOutcomeV1, Resolution
 from remit.core.execution.publication import gives_back_on_expiry, is_reserved
+from remit.core.execution.result import StoredResult, ToolResult
 from remit.core.gate.action_type import ActionType
 from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import Usage, release, split_window_id
@@ -17,7 +18,19 @@ from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case, Status, moved
-from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, CHAIN_HEAD, THE_ONE, USAGE, Key, case_key, chain_key, type_id
+from remit.core.records import (
+    ACTION_TYPE,
+    BOUNDS,
+    CHAIN,
+    CHAIN_HEAD,
+    THE_ONE,
+    USAGE,
+    Key,
+    case_key,
+    chain_key,
+    result_key,
+    type_id,
+)
 from remit.core.values import Record, Stored, instant
 from remit.ports import Connector, Notifier, PolicySandbox, Snapshot, Store, UnitOfWork, Writes
 
@@ -131,9 +144,24 @@ class CaseWriter:
             },
         )
 
-    def resolve(self, outcome: ActionOutcomeV1, resolution: Resolution) -> None:
-        """Write down what was found out about an unknown outcome."""
+    def stage(self, answer: ToolResult | None) -> None:
+        """Store the content of what the tool answered, where it is kept: final as soon as an entry tells its hash."""
+        if answer is None or answer.content is None or answer.erase_at is None:
+            return
+        case = self._case
+        stored = StoredResult(
+            action_intent_id=case.action_intent_id,
+            account_id=case.account_id,
+            sha256=answer.sha256,
+            erase_at=answer.erase_at,
+            content=answer.content,
+        )
+        self.put(result_key(case.tenant_id, case.action_intent_id), stored)
+
+    def resolve(self, outcome: ActionOutcomeV1, resolution: Resolution, answer: ToolResult | None = None) -> None:
+        """Write down what was found out about an unknown outcome, with what a late answer said."""
         self.move(resolution.status)
+        self.stage(answer)
         self.append(
             "OUTCOME_RESOLVED",
             {
@@ -142,6 +170,7 @@ class CaseWriter:
                 "approval_source": outcome.approval_source,
                 "auto_executed": outcome.auto_executed,
                 "outcome": resolution.wire(),
+                **told_result(answer),
             },
             actor=resolution.resolved_by,
         )
@@ -155,6 +184,11 @@ class CaseWriter:
             deletes=self._writes.deletes,
             entries=self._writes.entries,
         )
+
+
+def told_result(answer: ToolResult | None) -> dict[str, Any]:
+    """The part of an entry that tells of what the tool answered."""
+    return {"result": answer.facts()} if answer else {}
 
 
 class TenantLedgerWriter:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from remit.core.gate.result_settings import BY_DEFAULT, ResultSetting, ResultSettings
 from remit.core.values import ActionTypeName, Document, Duration, Request, RiskLevel
 
 DEFAULT_MIN_CONFIDENCE = 0.7
@@ -44,6 +45,12 @@ class ActionTypeSpec(Request):
     expires_after: Duration = DEFAULT_EXPIRES_AFTER
     approvals_required: Annotated[int, Field(ge=1, le=10)] = 1
     tool: Tool
+    result: ResultSetting | None = None
+
+    @property
+    def results(self) -> ResultSettings:
+        """What holds of its results, whether or not the bounds say it."""
+        return self.result or BY_DEFAULT
 
 
 class ActionType(Document):

@@ -26,6 +26,7 @@ from remit.entrypoints.cli.options import Db
 COMMANDS = {
     "propose": "agents",
     "gate": "agents",
+    "wait": "agents",
     "queue": "people",
     "approve": "people",
     "reject": "people",
@@ -38,6 +39,8 @@ COMMANDS = {
     "status": "reading",
     "why": "reading",
     "timeline": "reading",
+    "result": "results",
+    "erase-result": "results",
     "intents": "reading",
     "export": "reading",
     "ledger": "reading",

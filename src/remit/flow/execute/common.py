@@ -20,13 +20,15 @@ from remit.core.execution.outcome import (
     idempotency_key,
     storable,
 )
+from remit.core.execution.result import kept_result
 from remit.core.gate.action_type import ActionType, Tool
 from remit.core.gate.budget import Usage
+from remit.core.gate.result_settings import BY_DEFAULT, ResultSettings
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
-from remit.core.records import STOPS, THE_ONE, Key, case_key, chain_key
+from remit.core.records import STOPS, THE_ONE, Key, case_key, chain_key, result_key
 from remit.core.values import PLATFORM
-from remit.flow.context import CaseWriter, Context, one, pinned_type_key, usage_keys
+from remit.flow.context import CaseWriter, Context, one, pinned_type_key, told_result, usage_keys
 from remit.ports import Call, Clock, Connector, Snapshot, Writes
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,7 @@ class Keys:
     def __init__(self, tenant_id: str, intent_id: str, approval_id: str) -> None:
         self.approval_id = approval_id
         self.case, self.chain = case_key(tenant_id, intent_id), chain_key(tenant_id, intent_id)
+        self.result = result_key(tenant_id, intent_id)
         self.stops = (Key(STOPS, tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE))
 
     def all(self) -> list[Key[Any]]:
@@ -82,8 +85,17 @@ class Keys:
         return usage_keys(self.approval(snapshot))
 
     def tool(self, snapshot: Snapshot) -> Tool | None:
+        found = self._pinned(snapshot)
+        return found.spec.tool if found else None
+
+    def results(self, snapshot: Snapshot) -> ResultSettings:
+        """What holds of the results of this type."""
+        found = self._pinned(snapshot)
+        return found.spec.results if found else BY_DEFAULT
+
+    def _pinned(self, snapshot: Snapshot) -> ActionType | None:
         found = [snapshot.get(key) for key in self.pinned_type(snapshot)]
-        return found[0].spec.tool if found and found[0] else None
+        return found[0] if found else None
 
     @classmethod
     def of(cls, ref: Ref) -> Keys:
@@ -133,13 +145,15 @@ def end_with(
     outcome = conclude(intent, approval, attempt, status, result, writer.now)
     writer.update(attempt=ended(attempt, concluded))
     writer.move(status)
-    writer.append(OUTCOME_EVENT[status], {**bound_to(writer.case, approval), "outcome": outcome.wire()})
+    writer.stage(result.answer)
+    told = {**bound_to(writer.case, approval), "outcome": outcome.wire(), **told_result(result.answer)}
+    writer.append(OUTCOME_EVENT[status], told)
     if gives_back(status, approval):
         writer.release(approval, snapshot, result.error_code or status)
     return writer.writes(answer)
 
 
-def intent_and_tool(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, dict[str, Any]]:
+def intent_and_type(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, ActionType]:
     case_at = case_key(ref.tenant_id, ref.action_intent_id)
     chain_at = chain_key(ref.tenant_id, ref.action_intent_id)
     seen = worker.context.store.read([case_at, chain_at])
@@ -151,9 +165,8 @@ def intent_and_tool(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, dict[str,
         raise InvalidInput("action_type", f"{intent.action_type} had no tool when it was proposed", "register it")
     action_type = one(worker.context, pinned_type_key(intent))
     assert action_type is not None
-    tool = action_type.spec.tool.wire()
-    check_same_tool(intent, tool, case.attempt)
-    return intent, tool
+    check_same_tool(intent, action_type.spec.tool.wire(), case.attempt)
+    return intent, action_type
 
 
 def check_same_tool(intent: ActionIntentV1, tool: dict[str, Any], attempt: ExecutionAttempt) -> None:
@@ -178,15 +191,16 @@ def connector_named(context: Context, name: str) -> Connector:
     return connector
 
 
-def called(connector: Connector, call: Call) -> CallResult:
+def called(connector: Connector, call: Call, results: ResultSettings, clock: Clock) -> CallResult:
     """
-    One call's result, whatever happens.
+    One call's result, whatever happens, with what is kept of the answer.
 
     A connector that breaks after it was called leaves nobody knowing whether it acted. Its text may hold anything, so
     only its type is kept.
     """
     try:
-        return storable(connector.invoke(call))
+        result = storable(connector.invoke(call))
+        return result.changed(answer=kept_result(results, result.answer, clock.now()))
     except Exception as error:
         log.exception("a connector broke")
         return CallResult(

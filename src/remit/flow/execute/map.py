@@ -8,7 +8,7 @@ from typing import Any
 
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.execution.request import bounded
-from remit.flow.execute.common import Ref, Worker, connector_of, failed, intent_and_tool
+from remit.flow.execute.common import Ref, Worker, connector_of, failed, intent_and_type
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,8 @@ def map_request(worker: Worker, ref_data: Mapping[str, str]) -> dict[str, Any]:
     """
     ref = Ref(**ref_data)
     try:
-        intent, tool = intent_and_tool(worker, ref)
+        intent, action_type = intent_and_type(worker, ref)
+        tool = action_type.spec.tool.wire()
         connector = connector_of(worker, tool)
         return {"request": bounded(connector.map(tool, intent))}
     except InvalidInput as error:

@@ -20,13 +20,14 @@ from remit.core.execution.outcome import CallResult, Conclusion, ExecutionAttemp
 from remit.core.execution.places import Places
 from remit.core.execution.request import bounded
 from remit.core.gate.action_type import Tool
+from remit.core.gate.result_settings import ResultSettings
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, writes_expiry
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, bound_to, end_with, failed
 from remit.flow.execute.record import late
-from remit.ports import Call, Claim, Connector, Snapshot, UnitOfWork, Writes
+from remit.ports import Call, Claim, Clock, Connector, Snapshot, UnitOfWork, Writes
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Taken:
     call: Call
     honours_key: bool
     max_attempts: int
+    results: ResultSettings
     lease_until: datetime
 
     @property
@@ -153,7 +155,8 @@ class _Taking:
             now=self.now,
         )
         until = lease(self.now, tool.timeout_s)
-        return Taken(self.keys, self.holder, connector, call, honours, tool.max_attempts, until)
+        results = self.keys.results(snapshot)
+        return Taken(self.keys, self.holder, connector, call, honours, tool.max_attempts, results, until)
 
     def _mapped(
         self, intent: ActionIntentV1, tool: Tool | None, attempt: ExecutionAttempt
@@ -244,12 +247,12 @@ def claim_of(connectors: Sequence[str], places: Places, limit: int, now: datetim
     return Claim(now, [*connectors, ""], places, limit)
 
 
-def carry_out(taken: Taken, now: datetime) -> CallResult:
+def carry_out(taken: Taken, clock: Clock) -> CallResult:
     """
     Make the call. Never raises for what came of it.
 
     The lease is looked at just before: whoever waited too long for its turn must not call beside a successor.
     """
-    if now >= taken.lease_until:
+    if clock.now() >= taken.lease_until:
         return failed("LEASE_LOST", "DOWNSTREAM", "the worker came too late to call; nothing was sent")
-    return common.called(taken.connector, taken.call)
+    return common.called(taken.connector, taken.call, taken.results, clock)
