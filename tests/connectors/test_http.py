@@ -16,6 +16,7 @@ from remit.connectors.http import HttpConnector
 from remit.core.errors import TryLater
 from remit.core.execution.outcome import ExternalObjectRef
 from remit.demo.crm import Crm
+from remit.egress.connection import LARGEST_ANSWER_BYTES
 from remit.egress.secrets import ListedSecrets
 from remit.ports import Call
 from tests.far_side import NOW, SECRET, connecting, egress, intent, invoke, says, talking, tool
@@ -457,3 +458,62 @@ def test_a_secret_that_is_wrong_for_good_is_for_the_call_to_say(crm):
     connector.prepare(call)
 
     assert connector.invoke(call).error_code == "SECRET_NOT_LISTED"
+
+
+# --- what the far side answered, as a result ---
+
+
+def test_what_the_far_side_answers_is_handed_over_as_it_came(connector):
+    body = '{"id": "o-17",  "total": 12.50}'
+
+    with talking(says(200, "Content-Type: application/json; charset=utf-8", body=body)) as server:
+        answer = invoke(connector, tool(server.url), allowed=[server.host]).answer
+
+    assert (answer.media_type, answer.content) == ("application/json; charset=utf-8", body.encode())
+    assert (answer.size, answer.sha256) == (len(body), hashlib.sha256(body.encode()).hexdigest())
+
+
+@pytest.mark.parametrize("status", [200, 404, 422, 500])
+def test_a_refusal_s_answer_is_handed_over_as_well(connector, status):
+    with talking(says(status, body="why it is so")) as server:
+        answer = invoke(connector, tool(server.url), allowed=[server.host]).answer
+
+    assert (answer.content, answer.media_type) == (b"why it is so", "")
+
+
+def test_secrets_in_an_answer_are_masked_before_anybody_has_it(connector):
+    body = json.dumps({"token": SECRET, "of": [f"https://crm.example.com/?t={SECRET}"]})
+
+    with talking(says(200, "Content-Type: application/json", body=body)) as server:
+        described = tool(server.url, bearer_token="${CRM_TOKEN}")
+        answer = invoke(connector, described, allowed=[server.host]).answer
+
+    assert json.loads(answer.content) == {"token": "${CRM_TOKEN}", "of": ["https://crm.example.com/?t=${CRM_TOKEN}"]}
+    assert answer.sha256 == hashlib.sha256(answer.content).hexdigest()
+
+
+def test_an_answer_that_broke_off_is_not_taken_for_the_answer(connector):
+    said = b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"id": 1'
+
+    with talking(lambda connection, _: connection.sendall(said)) as server:
+        result = invoke(connector, tool(server.url), allowed=[server.host])
+
+    assert result.acted == "yes"
+    assert (result.answer.content, result.answer.not_kept, result.answer.size) == (None, "INCOMPLETE", 8)
+
+
+@pytest.mark.parametrize(("size", "complete"), [(LARGEST_ANSWER_BYTES, True), (LARGEST_ANSWER_BYTES + 1, False)])
+def test_of_more_than_is_read_only_the_beginning_is_known(connector, size, complete):
+    with talking(says(200, body="x" * size)) as server:
+        answer = invoke(connector, tool(server.url), allowed=[server.host]).answer
+
+    assert answer.size == LARGEST_ANSWER_BYTES
+    assert answer.not_kept == (None if complete else "INCOMPLETE")
+
+
+def test_where_nothing_answered_there_is_no_answer(connector):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+
+    assert invoke(connector, tool(f"http://127.0.0.1:{port}"), allowed=[f"127.0.0.1:{port}"]).answer is None

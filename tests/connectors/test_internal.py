@@ -1,5 +1,6 @@
 """The internal connector: one object per idempotency key, in the tenant's own store."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -198,3 +199,10 @@ def test_many_calls_are_one_write_and_each_has_its_own_result(store, connector, 
     assert [result.acted for result in results] == ["yes"] * 3
     assert len({result.external_object_refs[0].object_id for result in results}) == 2
     assert len(list(store.scan(INTERNAL_OBJECT, "acme"))) == 2
+
+
+def test_what_was_made_is_answered_as_json(store, connector):
+    answer = connector.invoke(call(connector)).answer
+
+    (note,) = store.scan(INTERNAL_OBJECT, "acme")
+    assert (answer.media_type, json.loads(answer.content)) == ("application/json", note.wire())

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import BoundsInForce, changed_types, nothing_set, parse_bounds, replace_bounds, unregistered
+from remit.core.gate.bounds_diff import describe_changes
 from remit.core.gate.bounds_parts import PARTS, BoundsPart
 from remit.core.ledger.config_change import before_first, config_data, with_changes
 
@@ -416,3 +417,28 @@ def test_the_first_change_replays_from_the_state_before_it():
 def test_a_part_that_no_pointer_names_is_a_value_error(path):
     with pytest.raises(ValueError, match="pointer"):
         with_changes(before_first("acme"), {"set": {path: 1}, "removed": [], "bounds_hash": ""})
+
+
+# --- what types say of results ---
+
+
+def test_where_no_type_says_anything_of_results_bounds_hash_as_they_always_did():
+    silent, said = bounds(), bounds(action_types={TYPE: type_json(result="refs")})
+
+    assert "result" not in silent.wire()["bounds"]["action_types"][TYPE]
+    assert said.wire()["bounds"]["action_types"][TYPE]["result"]["mode"] == "refs"
+    for state in (silent, said):
+        assert BoundsInForce.from_wire(state.wire()) == state
+
+
+def test_a_change_of_what_is_kept_makes_a_new_version_and_says_what_changes():
+    before = bounds(action_types={TYPE: type_json(result={"keep": "7d"})})
+    after = replace_bounds(
+        before, parse_bounds(bounds_json(action_types={TYPE: type_json(result={"keep": "30d", "people": True})})), NOW
+    )
+
+    assert after.type_versions[TYPE] == before.type_versions[TYPE] + 1
+    assert describe_changes(before, after) == [
+        f"~ action_types.{TYPE}.result.keep: 7d -> 30d",
+        f"~ action_types.{TYPE}.result.people: false -> true",
+    ]

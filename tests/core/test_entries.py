@@ -70,6 +70,7 @@ def test_the_event_types_are_the_contract_s():
         "EXECUTION_CANCELLED",
         "OUTCOME_RESOLVED",
         "INTENT_WITHDRAWN",
+        "CONTENT_ERASED",
         "CONFIG_CHANGED",
         "AUTONOMY_STOPPED",
         "AUTONOMY_RESUMED",

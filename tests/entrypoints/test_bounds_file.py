@@ -295,3 +295,30 @@ def test_a_change_within_a_schema_is_told_by_its_path_also_where_nothing_is_in_i
         "- action_types.CREATE_NOTE.parameters.properties.accounts: {}",
         "+ action_types.CREATE_NOTE.parameters.properties.modes: {}",
     ]
+
+
+def test_what_is_kept_of_results_is_a_mode_or_settings_and_reads_back(tmp_path):
+    types = f"""
+  A: {NOTE[:-1]}, result: none}}
+  B: {NOTE[:-1]}, result: {{keep: 30d, drop_paths: [customer.email], people: true}}}}
+"""
+    bounds = read_bounds(write(tmp_path, f"tenant: acme\naction_types:{types}"))
+
+    said = {name: spec.results for name, spec in bounds.action_types.items()}
+    assert (said["A"].mode, said["B"].keep, said["B"].drop_paths) == ("none", "30d", ["customer.email"])
+    assert BoundsFile.of_text("bounds.yaml", as_yaml(bounds)).bounds == bounds
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ("some", "result.mode"),
+        ("{keep: 2y}", "result.keep"),
+        ("{drop_paths: [a..b]}", "result.drop_paths.0"),
+        ("{kept: 7d}", "result.kept"),
+    ],
+)
+def test_what_is_wrong_with_it_is_named_with_its_line(tmp_path, said, field):
+    error = refused(tmp_path, f"tenant: acme\naction_types:\n  A: {NOTE[:-1]}, result: {said}}}")
+
+    assert (error.field, error.line) == (f"action_types.A.{field}", 3)

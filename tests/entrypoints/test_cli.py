@@ -279,6 +279,33 @@ def test_an_executed_intent_is_shown_and_explained(desk, day):
     assert "forbid" in shown and "CONFIDENCE_BELOW_THRESHOLD" in shown and " JST" in shown
 
 
+def test_waiting_says_what_became_of_an_intent_in_words(desk):
+    done = desk.run("wait", "note", "--tenant", "acme").stdout
+    unknown = desk.one("wait", "call", "--tenant", "acme")
+    waits = desk.run("wait", "unsure", "--tenant", "acme", "--timeout", "0", code=5).stdout
+
+    assert done.startswith("CREATE_NOTE on contact c-1 was done")
+    assert unknown["settled"]
+    assert "Do NOT do it again" in unknown["text"]
+    assert "has not answered yet" in waits
+
+
+def test_what_a_tool_answered_is_shown_and_erased(desk):
+    read = desk.one("result", "note", "--tenant", "acme")
+    shown = desk.run("result", "note", "--tenant", "acme").stdout
+    raw = desk.run("result", "note", "--tenant", "acme", "--raw").stdout
+    none = desk.error("result", "call", "--tenant", "acme", code=3)
+    erased = desk.run("erase-result", "note", "--tenant", "acme", "--by", "ann", "--reason", "asked for").stdout
+    gone = desk.one("result", "note", "--tenant", "acme")
+
+    assert raw == read["content"]
+    assert json.loads(raw)["fields"]["text"] == "hello"
+    assert "kept" in shown and " JST" in shown and raw in shown
+    assert none["error"] == "NotFound"
+    assert read["sha256"] in erased
+    assert (gone["state"], gone["content"]) == ("ERASED", None)
+
+
 def test_what_is_not_known_is_not_found(desk):
     told = desk.error("status", "note", "--tenant", "other", code=3)
     line = desk.run("why", "nobody", "--tenant", "acme", code=3).stderr

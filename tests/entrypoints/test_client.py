@@ -101,6 +101,19 @@ def test_a_persons_verbs(ann, world):
         ann.resolve("i-1", status="FAILED", note="seen")
 
 
+def test_what_a_tool_answered_is_read_and_erased(ann, world):
+    ann.propose(proposal("i-1"))
+    with pytest.raises(NotFound):
+        ann.result("i-1")
+    world.work()
+
+    read = ann.result("i-1")
+    erased = ann.erase_result("i-1", reason="asked for")
+
+    assert (read["state"], erased["sha256"]) == ("KEPT", read["sha256"])
+    assert ann.result("i-1")["state"] == "ERASED"
+
+
 def test_a_readers_verbs(ann):
     ann.propose(proposal("i-1"))
 

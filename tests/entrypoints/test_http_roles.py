@@ -9,7 +9,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from remit.core.identity.access import ROLES
-from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, http_world, proposal
+from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, bounds, http_world, proposal
 
 READERS = {"approver", "operator", "admin", "auditor"}
 ALLOWED: dict[str, set[str]] = {
@@ -19,6 +19,9 @@ ALLOWED: dict[str, set[str]] = {
     "GET /v1/intents/{action_intent_id}": {"agent", *READERS},
     "GET /v1/intents/{action_intent_id}/why": {"agent", *READERS},
     "GET /v1/intents/{action_intent_id}/ledger": {"agent", *READERS},
+    "GET /v1/intents/{action_intent_id}/answer": {"agent", *READERS},
+    "GET /v1/intents/{action_intent_id}/result": {"agent", *READERS},
+    "DELETE /v1/intents/{action_intent_id}/result": {"admin"},
     "GET /v1/queue": READERS,
     "GET /v1/queue/groups": READERS,
     "GET /v1/timeline": READERS,
@@ -77,7 +80,14 @@ PUBLIC = {"GET /", "GET /openapi.json", "GET /healthz", "GET /readyz"}
 def shared(tmp_path_factory):
     """One world for the whole table: what a row does must not matter to the others."""
     with http_world(tmp_path_factory.mktemp("roles")) as world:
+        people_read_results(world)
         yield world
+
+
+def people_read_results(world):
+    """From here on people read results, as `ALLOWED` says."""
+    types = {name: {**spec, "result": {"people": True}} for name, spec in bounds()["action_types"].items()}
+    world.remit.apply(bounds(action_types=types), by="the test")
 
 
 _names = (f"i-{number}" for number in count())
@@ -171,6 +181,9 @@ def test_a_route_answers_the_roles_it_is_for_and_no_other(shared, route, role):
         assert answer.json()["field"] == "roles"
     elif route.endswith(("/resolve", "/finish", "/renew")):
         assert answer.status_code == 409
+    elif route.endswith("/result"):
+        # Nothing has answered yet.
+        assert answer.status_code == 404
     else:
         assert answer.is_success
 

@@ -22,6 +22,7 @@ from remit.connectors.internal import InternalConnector
 from remit.core.execution.approval import approved_event, auto_exec_state
 from remit.core.execution.outcome import CallResult, ExternalObjectRef
 from remit.core.execution.places import Places
+from remit.core.execution.result import answered
 from remit.core.gate.autonomy import StopScope
 from remit.core.lifecycle import MOVING
 from remit.core.records import CASE, USAGE, Key, case_key, chain_key
@@ -61,7 +62,8 @@ class FarSide:
 
     `script` holds what the next calls come to: `yes`, `no CLASS`, `lost` (did it, answer lost), `nothing`
     (did not, answer lost), `break` (raises), or a function of the call that answers one of these. An
-    empty script means `yes`. It keeps idempotency keys if the tool says that it honours them.
+    empty script means `yes`. It keeps idempotency keys if the tool says that it honours them. `says` is what it
+    answers beside, where it is known what it did: a content with its media type.
     """
 
     always_honours_key = False
@@ -71,6 +73,7 @@ class FarSide:
         self.calls: list[str] = []
         self.written: Counter[str] = Counter()
         self.honoured: set[str] = set()
+        self.says: tuple[str, bytes] | None = None
         self._lock = threading.Lock()
 
     def check(self, tool: dict[str, Any]) -> None:
@@ -94,7 +97,9 @@ class FarSide:
             self.act(call)
         if step == "break":
             raise RuntimeError("secret-in-a-stack-trace")
-        return _answer(step, name)
+        answer = _answer(step, name)
+        known = self.says is not None and answer.acted != "unknown"
+        return answer.changed(answer=answered(*self.says)) if known else answer
 
     def act(self, call: Call) -> None:
         """Do it, unless it was done under this key and keys are honoured."""

@@ -13,11 +13,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal, Self, TypeVar, overload
 
+from remit.app.answers import Answers
 from remit.app.execution import Execution
 from remit.app.notifications import Notifications
 from remit.app.own import OwnIntents
 from remit.app.part import Part
 from remit.app.reading import Reading
+from remit.app.results import Results
 from remit.app.settings import Settings
 from remit.core.edit import edited_proposal
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
@@ -58,10 +60,12 @@ class Reconciled:
     published: int = 0
     expired: int = 0
     lapsed: int = 0
+    erased: int = 0
+    """Results whose time is over."""
 
     @property
     def total(self) -> int:
-        return self.gated + self.published + self.expired + self.lapsed
+        return self.gated + self.published + self.expired + self.lapsed + self.erased
 
 
 class App(Part):
@@ -97,6 +101,9 @@ class App(Part):
         self._show_notifications(Notifications(context, clock))
         self._show_execution(Execution(context, clock))
         self._show_own(OwnIntents(context, clock, self.hooks, self._queue_limit.answered))
+        self._show_results(Results(context, clock))
+        self.answers = Answers(context, clock)
+        self.answer, self.wait = self.answers.answer, self.answers.wait
 
     def _show_reading(self, reading: Reading) -> None:
         self.reading = reading
@@ -145,6 +152,11 @@ class App(Part):
         self.withdraw = own.withdraw
         self.begin, self.finish, self.renew = own.begin, own.finish, own.renew
         self.mark_waiting = own.mark_waiting
+
+    def _show_results(self, results: Results) -> None:
+        self.results = results
+        self.result, self.result_settings = results.result, results.result_settings
+        self.erase_result = results.erase_result
 
     # --- agents ---
 
@@ -402,7 +414,8 @@ class App(Part):
     def reconcile(self, limit: int = BATCH) -> Reconciled:
         """
         One round: gate what its proposer left, publish what is reserved, publish again what nobody started or
-        whose worker is gone, expire, and end what its caller began and did not finish in time.
+        whose worker is gone, expire, end what its caller began and did not finish in time, and erase results whose time
+        is over.
         """
         now = self.clock.now()
         due = reconcile.due(self.context, now, limit)
@@ -414,7 +427,8 @@ class App(Part):
         # Last: it is refused where there is no way out, and holds up nothing else then.
         gated = self.gate([GateRequest(c.action_intent_id, c.tenant_id, c.account_id) for c in due.get("gate", [])])
         self._queue_limit.answered()
-        return Reconciled(gated=len(gated), published=published, expired=expired, lapsed=lapsed)
+        erased = self.results.erase_over()
+        return Reconciled(gated=len(gated), published=published, expired=expired, lapsed=lapsed, erased=erased)
 
     def recover(self, *, by: str, kept: Mapping[str, Iterable[KeptHead]] | None = None) -> list[Recovered]:
         """

@@ -42,7 +42,7 @@ class Execution(Part):
 
     def carry_out(self, taken: Sequence[execute.Taken]) -> list[CallResult]:
         """Make the calls of one piece of work (`flow.execute.work_of`). Never raises for what came of them."""
-        return execute.carry_out(taken, self.clock.now())
+        return execute.carry_out(taken, self.clock)
 
     def settle(self, results: Sequence[tuple[execute.Taken, CallResult]]) -> list[str | None]:
         """Record what calls came to, in one write; answers each recorded status, `None` where there is none yet."""

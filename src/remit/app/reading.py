@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from remit.core.execution.breaker import described
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
+from remit.core.ledger.verification import KeptHead, Report
 from remit.core.lifecycle import Case
 from remit.core.records import STOPS, THE_ONE, Key, chain_key
 from remit.core.values import PLATFORM, ApprovalSource
@@ -41,7 +42,6 @@ class Reading(Part):
     policy_versions = FlowMethod(policies_flow.policy_versions)
     policy_version = FlowMethod(policies_flow.policy_version)
     ledger_entries = FlowMethod(export_flow.ledger_entries)
-    verify = FlowMethod(verify_flow.verify_live)
     require_tenant = FlowMethod(known_flow.require_tenant)
 
     def __init__(self, context: Context, clock: Clock) -> None:
@@ -174,6 +174,14 @@ class Reading(Part):
     def failing_tools(self, tenant_id: str) -> list[dict[str, Any]]:
         """The tools whose latest calls failed, by name; those that are paused say until when."""
         return [described(breaker) for breaker in failing_tools_of(self.context, tenant_id)]
+
+    def verify(self, tenant_id: str, *, kept: Iterable[KeptHead] | None = None) -> Report:
+        """
+        The invariants over the store as it is: its ledger, and every row that follows from it.
+
+        `kept` are the heads of an earlier export: each must still stand where it stood.
+        """
+        return verify_flow.verify_live(self.context, tenant_id, self.clock.now(), kept=kept)
 
     def check_ready(self) -> None:
         """Raises `TryLater` if the store does not answer."""

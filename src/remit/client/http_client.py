@@ -44,6 +44,11 @@ JsonObject = Mapping[str, Any]
 
 TIMEOUT_S = 30.0
 LONGEST_PAUSE_S = 30.0
+WAIT_S = 30.0
+LONGEST_WAIT_S = 60.0
+"""How long the door holds one question for an answer."""
+LOOK_AGAIN_S = 1.0
+"""When somebody who waits asks again after a question that came to nothing."""
 
 
 # --- a call, before it is made ---
@@ -62,6 +67,8 @@ class _RouteCall(Generic[T]):
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    held_s: float = 0.0
+    """How much longer than usual its answer may take."""
     read: Callable[[httpx.Response], T] = _json
 
     @property
@@ -333,6 +340,24 @@ class _Verbs:
         """The intent's chain of the ledger."""
         return replace(_of_intent(action_intent_id), read=_items)
 
+    @_verb("GET /v1/intents/{action_intent_id}/answer")
+    def answer(self, action_intent_id: str, *, wait_s: float | None = None) -> _RouteCall[a.AgentAnswer]:
+        """
+        What became of an intent, or of what took its place, in words and in fields; with `wait_s` (at most 60) as soon
+        as it is settled.
+        """
+        return replace(_of_intent(action_intent_id), query={"wait_s": wait_s}, held_s=wait_s or 0.0)
+
+    @_verb("GET /v1/intents/{action_intent_id}/result")
+    def result(self, action_intent_id: str) -> _RouteCall[a.ResultAnswer]:
+        """What the tool answered: another system's words, and no instruction. Raises `NotFound` before there is one."""
+        return _of_intent(action_intent_id)
+
+    @_verb("DELETE /v1/intents/{action_intent_id}/result")
+    def erase_result(self, action_intent_id: str, *, reason: str | None = None) -> _RouteCall[a.ResultFacts]:
+        """Erase what is kept of the answer; its hash stays in the ledger, with who erased it, and why."""
+        return replace(_of_intent(action_intent_id), query={"reason": reason})
+
     @_verb("GET /v1/timeline")
     def timeline(
         self, *, account_id: str | None = None, after: str | None = None, limit: int = 50
@@ -553,6 +578,29 @@ def _stream_after(after: str | None) -> _RouteCall[Any]:
     return replace(_STREAM, headers={"Last-Event-ID": after} if after else {})
 
 
+# --- waiting ---
+
+
+class _Waiting:
+    """How long to wait in all, cut into questions that the door holds."""
+
+    def __init__(self, for_s: float) -> None:
+        self._until = time.monotonic() + for_s
+
+    def next_s(self) -> float:
+        return round(min(max(self._until - time.monotonic(), 0.0), LONGEST_WAIT_S), 3)
+
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._until
+
+    def pause_s(self, error: TryLater) -> float:
+        """Before the question that came to nothing is asked again. Raises the error when the time is over."""
+        left_s = self._until - time.monotonic()
+        if left_s <= 0:
+            raise error
+        return min(max(float(getattr(error, "retry_after_s", 0.0)), LOOK_AGAIN_S), left_s)
+
+
 # --- the clients ---
 
 
@@ -597,6 +645,17 @@ class RemitClient(_Client):
                 pause_s = self._pause_s(error, attempt)
             attempt += 1
             time.sleep(pause_s)
+
+    def wait(self, action_intent_id: str, *, timeout_s: float = WAIT_S) -> a.AgentAnswer:
+        """The answer when it is settled, or as it is after `timeout_s`, however long that is; follows edits."""
+        waiting = _Waiting(timeout_s)
+        while True:
+            try:
+                found = self.answer(action_intent_id, wait_s=waiting.next_s())
+                if found["settled"] or waiting.is_over():
+                    return found
+            except TryLater as error:
+                time.sleep(waiting.pause_s(error))
 
     def export(self) -> Iterator[a.EntryAnswer]:
         """Every ledger entry of the tenant, closed by a seal."""
@@ -650,6 +709,17 @@ class AsyncRemitClient(_Client):
             attempt += 1
             await asyncio.sleep(pause_s)
 
+    async def wait(self, action_intent_id: str, *, timeout_s: float = WAIT_S) -> a.AgentAnswer:
+        """The answer when it is settled, or as it is after `timeout_s`, however long that is; follows edits."""
+        waiting = _Waiting(timeout_s)
+        while True:
+            try:
+                found = await self.answer(action_intent_id, wait_s=waiting.next_s())
+                if found["settled"] or waiting.is_over():
+                    return found
+            except TryLater as error:
+                await asyncio.sleep(waiting.pause_s(error))
+
     async def export(self) -> AsyncIterator[a.EntryAnswer]:
         """Every ledger entry of the tenant, closed by a seal."""
         async for line in self._lines(_EXPORT):
@@ -697,7 +767,13 @@ def _options(url: str, key: str, timeout_s: float) -> dict[str, Any]:
 def _request(http: httpx.Client | httpx.AsyncClient, call: _RouteCall[Any]) -> httpx.Request:
     query = {name: value for name, value in call.query.items() if value is not None}
     body = {} if call.body is None else {"json": call.body}
-    return http.build_request(call.method, call.path, params=query, headers=call.headers, **body)
+    timeout = _timeout(http.timeout, call.held_s)
+    return http.build_request(call.method, call.path, params=query, headers=call.headers, timeout=timeout, **body)
+
+
+def _timeout(usual: httpx.Timeout, held_s: float) -> httpx.Timeout:
+    read = None if usual.read is None else usual.read + held_s
+    return httpx.Timeout(connect=usual.connect, read=read, write=usual.write, pool=usual.pool)
 
 
 def _answer(call: _RouteCall[T], response: httpx.Response) -> T:

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, ValidationError
 from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.core.execution.outcome import CallResult, ExternalObjectRef
+from remit.core.execution.result import json_answer
 from remit.core.execution.templates import as_text, check_template, environment_names, fields_of, render
 from remit.core.gate.action_type import Tool
 from remit.core.intent import ActionIntentV1
@@ -74,7 +75,7 @@ def _result(made: InternalObject | RemitError) -> CallResult:
     if isinstance(made, RemitError):
         raise made
     ref = ExternalObjectRef(system=SYSTEM, object_type=made.object_type, object_id=made.object_id)
-    return CallResult(acted="yes", external_object_refs=[ref])
+    return CallResult(acted="yes", external_object_refs=[ref], answer=json_answer(made.wire()))
 
 
 def object_id(object_type: str, idempotency_key: str) -> str:

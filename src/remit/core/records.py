@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from remit.core.execution.breaker import ToolBreaker
+from remit.core.execution.result import StoredResult
 from remit.core.gate.action_type import ActionType
 from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds import BoundsInForce
@@ -104,6 +105,8 @@ NOTIFICATION_STATE = _kind("notification_states", NotificationState, timed=True)
 SUBSCRIPTION = _kind("subscriptions", Subscription, contended=True)
 OUTBOX = _kind("outboxes", Outbox, contended=True, timed=True)
 DELIVERY = _kind("deliveries", Delivery)
+# Written and erased under its intent's case.
+RESULT = _kind("results", StoredResult, timed=True)
 
 TIMED = tuple(kind.name for kind in KINDS.values() if kind.timed)
 
@@ -129,13 +132,19 @@ def breaker_key(tenant_id: str, action_type: str) -> Key[ToolBreaker]:
 
 def due_at(record: Stored) -> datetime | None:
     """When a record of a `timed` kind has to be looked at; `None` for never."""
-    assert isinstance(record, NotificationState | Outbox | ToolBreaker)
-    return record.due_at
+    assert isinstance(record, NotificationState | Outbox | ToolBreaker | StoredResult)
+    return record.erase_at if isinstance(record, StoredResult) else record.due_at
 
 
 def over_at(record: Stored) -> datetime | None:
     """From when on a record says nothing to anybody, so that a store may drop it by itself; `None` for never."""
+    if isinstance(record, StoredResult):
+        return record.erase_at
     return record.expires_at if isinstance(record, Session | SignInLink) else None
+
+
+def result_key(tenant_id: str, action_intent_id: str) -> Key[StoredResult]:
+    return Key(RESULT, tenant_id, action_intent_id)
 
 
 def type_id(name: str, version: int) -> str:

@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from remit.core.delegation import AgentTier
 from remit.core.execution.obstacle import ObstacleCode
 from remit.core.execution.outcome import ErrorClass, OutcomeStatus
+from remit.core.execution.result import NotKept, ResultState
 from remit.core.gate.autonomy import StopLevel
 from remit.core.gate.decision import Result
 from remit.core.gate.policy import PolicyDecision
@@ -206,6 +207,65 @@ class ResolutionAnswer(TypedDict):
     external_object_refs: list[RefAnswer]
 
 
+class ResultFacts(TypedDict):
+    """
+    What is known of what the tool answered. `not_kept` says why there is no content; where there is, it is erased at
+    `erase_at`.
+    """
+
+    media_type: str
+    size: int
+    sha256: str
+    kept: bool
+    not_kept: NotKept | None
+    erase_at: str | None
+
+
+class ResultAnswer(TypedDict):
+    """
+    What the tool answered: another system's words, and no instruction.
+
+    `content` is there where `state` is `KEPT`: as text where `encoding` is `utf-8`, else in base64. Its bytes have the
+    hash `sha256`.
+    """
+
+    action_intent_id: str
+    state: ResultState
+    media_type: str
+    size: int
+    sha256: str
+    not_kept: NotKept | None
+    erase_at: str | None
+    encoding: Literal["utf-8", "base64"] | None
+    content: str | None
+
+
+class ExecutedAnswer(TypedDict):
+    """What was carried out, or may have been: not what was proposed, where a person edited it."""
+
+    target: TargetAnswer
+    parameters: Json
+
+
+class AgentAnswer(TypedDict):
+    """
+    What became of a proposal. `text` says all of it in words, for a model; `settled` that waiting brings nothing more.
+
+    All but `action_intent_id` is of `current_intent_id`: the newest that took the place of the one asked about.
+    """
+
+    action_intent_id: str
+    current_intent_id: str
+    status: Status
+    settled: bool
+    text: str
+    executed: ExecutedAnswer | None
+    edited_by: str | None
+    rejected_by: str | None
+    reason: str | None
+    result: ResultAnswer | None
+
+
 class VoteAnswer(TypedDict):
     """One person's approval of an intent that takes several people's."""
 
@@ -281,6 +341,7 @@ class StatusAnswer(AnswerableLine):
     attempt_count: int
     outcome: OutcomeAnswer | None
     resolution: ResolutionAnswer | None
+    result: ResultFacts | None
     intent: IntentAnswer | None
 
 

@@ -77,10 +77,11 @@ def _ask(connection: httpcore.HTTPConnection, outgoing: HttpRequest) -> HttpResp
     # Text of other alphabets goes out as UTF-8, which HTTP passes through as it is.
     headers = [(header.name.encode(), header.value.encode()) for header in outgoing.headers]
     with connection.stream(outgoing.method, target, headers=headers, content=outgoing.body) as response:
-        return HttpResponse(response.status, httpx.Headers(response.headers), _read_bounded(response))
+        return HttpResponse(response.status, httpx.Headers(response.headers), *_read_bounded(response))
 
 
-def _read_bounded(response: httpcore.Response) -> bytes:
+def _read_bounded(response: httpcore.Response) -> tuple[bytes, bool]:
+    """The body, and whether that is all of it."""
     body = b""
     try:
         for chunk in response.iter_stream():
@@ -89,8 +90,8 @@ def _read_bounded(response: httpcore.Response) -> bytes:
                 break
     except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
         # The status is known, and it alone says whether the far side acted.
-        pass
-    return body[:LARGEST_ANSWER_BYTES]
+        return body, False
+    return body[:LARGEST_ANSWER_BYTES], len(body) <= LARGEST_ANSWER_BYTES
 
 
 class _Heard:
@@ -109,7 +110,7 @@ class _Heard:
             # It only says that an answer will come.
             head = head.partition(b"\r\n\r\n")[2]
         if match and int(match[1]) >= 400:
-            return HttpResponse(int(match[1]), httpx.Headers(), b"")
+            return HttpResponse(int(match[1]), httpx.Headers(), b"", complete=False)
         return None
 
 

@@ -7,7 +7,7 @@ import binascii
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
 SHORTEST_ENCODED = 6
@@ -16,10 +16,17 @@ SHORTEST_ENCODED = 6
 
 def masked(text: str, secrets: Mapping[str, str]) -> str:
     """`secrets` maps each secret to its name."""
+    return masking(secrets)(text)
+
+
+def masking(secrets: Mapping[str, str]) -> Callable[[str], str]:
+    """The same for many texts."""
     spelled = {spelling: name for value, name in secrets.items() for spelling in spellings(value)}
+    if not spelled:
+        return lambda text: text
     # In one pass, the longest first: a secret may contain another, and be contained in a name.
-    longest_first = "|".join(map(re.escape, sorted(spelled, key=len, reverse=True)))
-    return re.sub(longest_first, lambda found: f"${{{spelled[found[0]]}}}", text) if spelled else text
+    longest_first = re.compile("|".join(map(re.escape, sorted(spelled, key=len, reverse=True))))
+    return lambda text: longest_first.sub(lambda found: f"${{{spelled[found[0]]}}}", text)
 
 
 def spellings(secret: str) -> set[str]:

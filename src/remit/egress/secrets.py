@@ -9,10 +9,11 @@ from typing import Protocol, Self
 
 from remit.core.errors import InvalidInput, TryLater
 from remit.core.execution.outcome import CallResult
+from remit.core.execution.result import masked_answer
 from remit.core.execution.templates import ENV
 from remit.egress.failure import Failure
 from remit.egress.hosts import HostPattern
-from remit.egress.redaction import masked
+from remit.egress.redaction import masked, masking
 
 TOOL_ENVIRONMENT = "REMIT_TOOL_ENVIRONMENT"
 SECRET_UNREADABLE = "SECRET_UNREADABLE"  # noqa: S105 - the code of a failure, no password
@@ -181,7 +182,10 @@ class CallSecrets:
             for ref in result.external_object_refs
         ]
         message = result.error_message and self.mask(result.error_message)[:LONGEST_MESSAGE]
-        return result.changed(external_object_refs=refs, error_message=message)
+        answer = result.answer
+        if answer is not None and self._masked:
+            answer = masked_answer(answer, masking(self._masked))
+        return result.changed(external_object_refs=refs, error_message=message, answer=answer)
 
     def mask(self, text: str) -> str:
         """The text with every secret that was read replaced by its name."""

@@ -54,11 +54,15 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What the far side said. `body` ends where the answer, the limit, the time or the connection did."""
+    """
+    What the far side said. `body` ends where the answer, the limit, the time or the connection did; `complete` says
+    that it was the answer.
+    """
 
     status: int
     headers: httpx.Headers
     body: bytes
+    complete: bool = True
 
     def retry_after_s(self, now: datetime) -> float | None:
         """How long the far side asks to be left alone, within a year; `None` if it does not say so plainly."""

@@ -8,6 +8,7 @@ The path, in the order in which the data moves:
 - `review`: a person's approval, rejection, or finding about an unknown outcome.
 - `publish`: hand an approval over to whatever executes it.
 - `execute`: a package with a file for each of start, preflight, map, invoke and record.
+- `erase`: what is kept of results goes, on time or on demand.
 - `reconcile`: find what is due and nobody waits for; expire it.
 
 Beside it, a package each:

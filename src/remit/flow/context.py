@@ -11,6 +11,7 @@ from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, Approv
 from remit.core.execution.breaker import DEFAULT_RULES, BreakerRules
 from remit.core.execution.outcome import ActionOutcomeV1, Resolution
 from remit.core.execution.publication import gives_back_unstarted, is_reserved
+from remit.core.execution.result import StoredResult, ToolResult
 from remit.core.gate.action_type import ActionType
 from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import Usage, release, split_window_id
@@ -19,7 +20,19 @@ from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case, Status, moved
-from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, CHAIN_HEAD, THE_ONE, USAGE, Key, case_key, chain_key, type_id
+from remit.core.records import (
+    ACTION_TYPE,
+    BOUNDS,
+    CHAIN,
+    CHAIN_HEAD,
+    THE_ONE,
+    USAGE,
+    Key,
+    case_key,
+    chain_key,
+    result_key,
+    type_id,
+)
 from remit.core.values import Record, Stored, instant
 from remit.ports import Connector, Notifier, PolicySandbox, Snapshot, Store, UnitOfWork, Writes
 
@@ -149,9 +162,24 @@ class CaseWriter:
             },
         )
 
-    def resolve(self, outcome: ActionOutcomeV1, resolution: Resolution) -> None:
-        """Write down what was found out about an unknown outcome."""
+    def stage(self, answer: ToolResult | None) -> None:
+        """Store the content of what the tool answered, where it is kept: final as soon as an entry tells its hash."""
+        if answer is None or answer.content is None or answer.erase_at is None:
+            return
+        case = self._case
+        stored = StoredResult(
+            action_intent_id=case.action_intent_id,
+            account_id=case.account_id,
+            sha256=answer.sha256,
+            erase_at=answer.erase_at,
+            content=answer.content,
+        )
+        self.put(result_key(case.tenant_id, case.action_intent_id), stored)
+
+    def resolve(self, outcome: ActionOutcomeV1, resolution: Resolution, answer: ToolResult | None = None) -> None:
+        """Write down what was found out about an unknown outcome, with what a late answer said."""
         self.move(resolution.status)
+        self.stage(answer)
         self.append(
             "OUTCOME_RESOLVED",
             {
@@ -160,6 +188,7 @@ class CaseWriter:
                 "approval_source": outcome.approval_source,
                 "auto_executed": outcome.auto_executed,
                 "outcome": resolution.wire(),
+                **told_result(answer),
             },
             actor=resolution.resolved_by,
         )
@@ -168,6 +197,11 @@ class CaseWriter:
         """Everything told, with the case as it is now."""
         puts = [(self._key, self.case), *self._writes.puts]
         return Writes(answer, puts, self._writes.deletes, self._writes.entries)
+
+
+def told_result(answer: ToolResult | None) -> dict[str, Any]:
+    """The part of an entry that tells of what the tool answered."""
+    return {"result": answer.facts()} if answer else {}
 
 
 class TenantLedgerWriter:

@@ -69,7 +69,7 @@ def migrate(
     what was copied is not the same or breaks an invariant: then `source` stays as it was.
     """
     _check_ends(source, target)
-    copy = _Copy(source.store, target.store, progress, queues=target.is_queue)
+    copy = _Copy(source.store, target.store, progress, clock, queues=target.is_queue)
     if target.complete:
         return copy.size(already=True)
     # FROM is closed only after TO was found to be the same: then all that is left is to open it.
@@ -95,8 +95,9 @@ def _check_ends(source: MigrationSource, target: MigrationTarget) -> None:
 
 
 class _Copy:
-    def __init__(self, source: ReadableStore, target: Store, progress: Progress, *, queues: bool) -> None:
+    def __init__(self, source: ReadableStore, target: Store, progress: Progress, clock: Clock, *, queues: bool) -> None:
         self._from, self._to, self._progress, self._queues = source, target, progress, queues
+        self._clock = clock
         self.tenants = source.tenants()
         self._intents = sum(sum(source.counts(tenant_id).values()) for tenant_id in self.tenants)
         self._entries = 0
@@ -184,7 +185,8 @@ class _Copy:
     def _verify(self, tenant_id: str) -> None:
         if not self._to.chain(tenant_id, None) and not any(True for _ in self._to.export(tenant_id)):
             return
-        report = verify_live(Context(store=self._to, new_id=_no_id, connectors={}), tenant_id)
+        context = Context(store=self._to, new_id=_no_id, connectors={})
+        report = verify_live(context, tenant_id, self._clock.now())
         if not report.ok:
             problem = f"its ledger is broken, in FROM as in TO: {report.findings[0]}"
             raise Conflict(f"tenant {tenant_id!r}: {problem}; nothing was moved")

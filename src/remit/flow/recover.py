@@ -67,7 +67,7 @@ def recover_tenant(
     """
     found = Recovered(tenant_id)
     if tenant_id != PLATFORM:
-        report = verify_live(context, tenant_id, kept=kept)
+        report = verify_live(context, tenant_id, now, kept=kept)
         found.findings = [str(finding) for finding in report.findings]
     every = context.store.each(CASE, tenant_id)
     while cases := list(islice(every, _BATCH)):

@@ -174,6 +174,7 @@ def eventful_world() -> World:
     on_behalf(world)
     people(world)
     doubts(world)
+    results(world)
     endings(world)
     taken_back(world)
     callers(world)
@@ -220,6 +221,16 @@ def doubts(world: World) -> None:
     world.submit("refused", account_id="south")
     world.approve("refused")
     world.work()
+
+
+def results(world: World) -> None:
+    world.far.says = ("application/json", b'{"id": 17}')
+    for name in ("answered-by-tool", "erased"):
+        world.queued(name, account_id="west")
+        world.approve(name)
+        world.work()
+    world.far.says = None
+    world.app.erase_result(TENANT, "erased", by="ann", reason="asked for")
 
 
 def endings(world: World) -> None:

@@ -26,6 +26,7 @@ def test_a_real_export_with_everything_in_it_is_sound(world, exported):
         *("ACTION_REJECTED", "ACTION_PUBLISHED", "BUDGET_RELEASED", "EXECUTION_STARTED", "ACTION_EXECUTED"),
         *("ACTION_FAILED", "ACTION_UNKNOWN", "EXECUTION_CANCELLED", "OUTCOME_RESOLVED", "CONFIG_CHANGED"),
         *("AUTONOMY_STOPPED", "AUTONOMY_RESUMED", "LEDGER_SEALED", "APPROVAL_VOTED", "INTENT_WITHDRAWN"),
+        "CONTENT_ERASED",
     }
     world.assert_sound()
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from remit.core.errors import InvalidInput
 from remit.core.execution.outcome import CallResult, ErrorClass, ExternalObjectRef
+from remit.core.execution.result import ToolResult, answered
 from remit.core.execution.templates import look_up, render_url
 from remit.egress.failure import Acted
 from remit.egress.wire import HttpRequest, HttpResponse
@@ -34,7 +35,8 @@ def result_of(
 ) -> CallResult:
     """`outgoing` is the request that was answered, after any redirect."""
     if 200 <= answer.status < 300:
-        return CallResult(acted="yes", external_object_refs=_objects(answer, outgoing, external))
+        refs = _objects(answer, outgoing, external)
+        return CallResult(acted="yes", external_object_refs=refs, answer=_answer(answer))
     acted, error_class = _meaning(answer.status)
     return CallResult(
         acted=acted,
@@ -42,7 +44,12 @@ def result_of(
         error_code=f"HTTP_{answer.status}",
         error_message=_message(answer, outgoing),
         retry_after_s=answer.retry_after_s(now) if answer.status in (429, 503) else None,
+        answer=_answer(answer),
     )
+
+
+def _answer(answer: HttpResponse) -> ToolResult:
+    return answered(answer.headers.get("content-type", ""), answer.body, complete=answer.complete)
 
 
 def _meaning(status: int) -> tuple[Acted, ErrorClass]:

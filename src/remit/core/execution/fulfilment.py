@@ -256,7 +256,7 @@ def noted(
     An answer that ends it is noted as its conclusion: whoever takes over before the outcome is recorded must not
     call again.
     """
-    concluded = {} if isinstance(follows, Retry) else {"conclusion": Conclusion(status=follows, result=result)}
+    concluded = {} if isinstance(follows, Retry) else {"conclusion": Conclusion(status=follows, result=result.known)}
     return attempt.changed(
         invoking=False,
         in_doubt=attempt.in_doubt or result.acted == "unknown",
@@ -272,7 +272,7 @@ def lease_after(follows: OutcomeStatus | Retry, now: datetime, seconds: float) -
 
 
 def _error_of(result: CallResult) -> CallResult | None:
-    return None if result.acted == "yes" else result
+    return None if result.acted == "yes" else result.changed(answer=None)
 
 
 # --- the record ---

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from remit.core.canonical import digest_of
 from remit.core.execution.approval import Approval
+from remit.core.execution.result import ToolResult
 from remit.core.gate.action_type import Tool
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType
@@ -40,7 +41,8 @@ class CallResult(Record, frozen=True):
     """
     What one call to the far side came to.
 
-    `acted` is whether the far side did it: `yes`, `no`, or `unknown` where the answer was lost.
+    `acted` is whether the far side did it: `yes`, `no`, or `unknown` where the answer was lost. `answer` is what it
+    said, with its content only on its way to being stored: `known` is what attempts and steps of an engine hold.
     """
 
     acted: Literal["yes", "no", "unknown"]
@@ -49,6 +51,12 @@ class CallResult(Record, frozen=True):
     error_class: ErrorClass | None = None
     error_message: str | None = None
     retry_after_s: float | None = None
+    answer: ToolResult | None = None
+
+    @property
+    def known(self) -> CallResult:
+        """The result without the content of the answer."""
+        return self if self.answer is None else self.changed(answer=self.answer.known)
 
 
 class Conclusion(Record, frozen=True):
@@ -60,7 +68,7 @@ class Conclusion(Record, frozen=True):
 
 def storable(result: CallResult) -> CallResult:
     """The result with every text such that it can be written down: what the far side says may hold half a character."""
-    return CallResult.from_wire(_whole(result.wire()))
+    return CallResult.from_wire(_whole(result.changed(answer=None).wire())).changed(answer=result.answer)
 
 
 def _whole(value: Any) -> Any:

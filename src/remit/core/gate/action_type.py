@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, JsonValue, PlainValidator, WithJsonSchem
 
 from remit.core.delegation import Scopes
 from remit.core.gate.amount import MOST_AMOUNTS, AmountName, AmountSpec
+from remit.core.gate.result_settings import BY_DEFAULT, ResultSetting, ResultSettings
 from remit.core.values import ActionTypeName, Document, Duration, Request, RiskLevel
 
 DEFAULT_MIN_CONFIDENCE = 0.7
@@ -89,6 +90,12 @@ class ActionTypeSpec(Request):
     required_scopes: Scopes = Field(default=[], exclude_if=is_empty)
     """Those that the principal must have, and every agent on the way must have been given."""
     if_nobody_waits: Literal["execute", "expire"] | None = Field(default=None, exclude_if=is_none)
+    result: ResultSetting | None = Field(default=None, exclude_if=is_none)
+
+    @property
+    def results(self) -> ResultSettings:
+        """What holds of its results, whether or not the bounds say it."""
+        return self.result or BY_DEFAULT
 
 
 class ActionType(Document):

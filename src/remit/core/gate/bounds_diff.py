@@ -53,7 +53,10 @@ def describe_changes(before: BoundsInForce, after: BoundsInForce) -> list[str]:
 
 
 # What is empty by default says nothing when it is empty.
-_EMPTY_SAYS_NOTHING = {"allowed_hosts", "action_types", "modes", "max_per_action_type", "accounts"}
+_EMPTY_SAYS_NOTHING = {
+    *("allowed_hosts", "action_types", "modes", "max_per_action_type", "accounts"),
+    *("keep_paths", "drop_paths"),
+}
 
 
 def _named(bounds: Bounds) -> dict[str, Any]:

@@ -64,3 +64,14 @@ class Principal:
         self.require_account(account_id)
         if not self._has("read") and not (self.may("read_own") and proposed_by == self.name):
             raise Forbidden(f"{self.name} may read the intents it proposed itself, and this is not one of them")
+
+    def may_read_result_of(self, proposed_by: str, *, people: bool) -> bool:
+        """Its proposer reads a result; people where its action type says so (`people`)."""
+        return proposed_by == self.name or (people and self.may("read"))
+
+    def require_result_of(self, proposed_by: str, account_id: str, *, people: bool) -> None:
+        """Raises `Forbidden`."""
+        self.require_sight_of(proposed_by, account_id)
+        if not self.may_read_result_of(proposed_by, people=people):
+            problem = f"{self.name} may not read what the tool answered: who proposed it does"
+            raise Forbidden(f"{problem}, and people where the action type says so (result: {{people: true}})")

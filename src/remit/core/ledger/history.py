@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import OUTCOME_EVENT, ActionOutcomeV1, Resolution
+from remit.core.execution.result import ToolResult
 from remit.core.execution.votes import Vote
 from remit.core.gate.decision import Decision
 from remit.core.intent import ActionIntentV1
@@ -16,6 +17,9 @@ from remit.core.values import Record, UtcTime
 
 R = TypeVar("R", bound=Record)
 _OUTCOMES = frozenset(OUTCOME_EVENT.values())
+_TELL_RESULTS = _OUTCOMES | {"OUTCOME_RESOLVED"}
+RESULT_CONTENT = "result"
+"""The content that a `CONTENT_ERASED` entry speaks of, where it is the result."""
 
 
 class TimedVote(Record, frozen=True):
@@ -75,6 +79,21 @@ class IntentHistory:
             self._found["outcome"] = ActionOutcomeV1.from_wire(ended.data["outcome"]) if ended else None
         outcome: ActionOutcomeV1 | None = self._found["outcome"]
         return outcome
+
+    @property
+    def result(self) -> ToolResult | None:
+        """What is known of what the tool answered: told with the outcome, or with an answer that came late."""
+        if "result" not in self._found:
+            told = (entry.data.get("result") for entry in self.entries if entry.event_type in _TELL_RESULTS)
+            facts = next(filter(None, told), None)
+            self._found["result"] = ToolResult.of_facts(facts) if facts else None
+        result: ToolResult | None = self._found["result"]
+        return result
+
+    @property
+    def result_erased(self) -> bool:
+        """Did somebody have the result erased before its time?"""
+        return any(entry.data.get("content") == RESULT_CONTENT for entry in self._of("CONTENT_ERASED"))
 
     @property
     def resolution(self) -> Resolution | None:

@@ -232,6 +232,11 @@ _WORDS: dict[EventType, _EventWords] = {
         lambda data: "good" if _outcome(data)["status"] == "SUCCEEDED" else "bad",
         lambda data, action, actor: f"{actor} found out: {action} {_status(data)}",
     ),
+    "CONTENT_ERASED": _EventWords(
+        "Content erased",
+        lambda data, actor: f"the {name(data['content'])}, by {actor}{_because(data)}",
+        sentence=lambda data, action, actor: f"{actor} erased the {name(data['content'])} of {action}{_because(data)}",
+    ),
     "CONFIG_CHANGED": _EventWords(
         "Bounds changed",
         sentence=lambda data, _, actor: f"{actor} changed the bounds (now number {data['config_sequence']})",

@@ -1,5 +1,6 @@
 """
-The Status API, behind API Gateway's JWT authorizer (HTTP API, payload 2.0): where one intent stands, and why.
+The Status API, behind API Gateway's JWT authorizer (HTTP API, payload 2.0): where one intent stands, why, and what its
+tool answered.
 
 The tenant comes from the verified token's claims and from nowhere else. `REMIT_OIDC_TENANT_CLAIM`,
 `REMIT_OIDC_ROLES_CLAIM` and `REMIT_OIDC_NAME_CLAIM` name the claims where they are not `tenant`, `roles` and `sub`;
@@ -36,9 +37,11 @@ class _SessionClaims:
     on_behalf_of_claim: str | None = None
 
 
+RESULT = "GET /v1/intents/{action_intent_id}/result"
 ROUTES: dict[str, Callable[[Remit, str, str], dict[str, Any]]] = {
     "GET /v1/intents/{action_intent_id}": lambda remit, tenant_id, name: remit.status(tenant_id, name),
     "GET /v1/intents/{action_intent_id}/why": lambda remit, tenant_id, name: remit.why(tenant_id, name),
+    RESULT: lambda remit, tenant_id, name: remit.result(tenant_id, name),
 }
 
 
@@ -64,6 +67,9 @@ def _read(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
         raise NotFound("path", str(event.get("rawPath")), caller.tenant_id)
     intent = remit.intent(caller.tenant_id, name)
     caller.require_sight_of(intent.proposed_by, intent.account_id)
+    if event.get("routeKey") == RESULT:
+        people = remit.result_settings(caller.tenant_id, name).people
+        caller.require_result_of(intent.proposed_by, intent.account_id, people=people)
     return read(remit, caller.tenant_id, name)
 
 

@@ -11,6 +11,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from remit.app import BATCH
+from remit.app.answers import WAIT_S
+from remit.core import rendering
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.gate.decision import INTENT_NOT_FOUND, MISSING_INPUT
 from remit.core.intent import ActionIntentV1
@@ -32,6 +34,7 @@ def register(app: typer.Typer) -> None:
     app.command()(propose)
     app.command()(gate)
     app.command()(withdraw)
+    app.command()(wait)
 
 
 def propose(
@@ -193,3 +196,29 @@ def _tell_answer(answer: GateAnswer | RemitError, as_json: bool) -> int:
     else:
         output.say(_sentence(answer))
     return {INTENT_NOT_FOUND: output.NOT_FOUND, MISSING_INPUT: output.WRONG_INPUT}.get(answer.reason, output.DONE)
+
+
+def wait(
+    ctx: typer.Context,
+    intent: Intent,
+    tenant: Tenant,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="S", min=0, help="How many seconds to wait at most.")
+    ] = WAIT_S,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Wait for what becomes of an intent, or of what takes its place, and say it in words.
+
+    Exit code 5: it is not settled yet. Ask again.
+
+    Example: remit wait i-7 --tenant acme --timeout 60
+    """
+    with existing(ctx, db) as remit:
+        found = remit.wait(tenant, intent, timeout_s=timeout)
+    if as_json:
+        output.print_json(found)
+    else:
+        output.say(rendering.sentence(found["text"], lines=True))
+    raise typer.Exit(output.DONE if found["settled"] else output.TRY_LATER)

@@ -149,8 +149,9 @@ def _all_due(remit: Remit) -> dict[str, int]:
     while True:
         one_round = remit.reconcile()
         moved.update(asdict(one_round))
-        # A full round may have left some; one that moved less has nothing left that can be moved now.
-        if one_round.total < BATCH:
+        # A full round may have left some; one that moved less has nothing left that can be moved now. Results go a few
+        # at a time.
+        if one_round.total < BATCH and not one_round.erased:
             return dict(moved)
 
 

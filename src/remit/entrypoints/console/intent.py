@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from remit.core.notifications.narration import story
-from remit.entrypoints.console.auth import HOME, AnyVisitor, FormRoute, ResolverVisitor
+from remit.entrypoints.console.auth import HOME, AnyVisitor, FormRoute, ResolverVisitor, Visitor
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit
+from remit.wiring import Remit
 
 router = APIRouter(route_class=FormRoute)
 
@@ -31,8 +33,19 @@ def intent(request: Request, remit: CurrentRemit, visitor: AnyVisitor, action_in
         steps=story(chain),
         chain=chain,
         budget=usage["accounts"][0],
+        result=_result(remit, visitor, stands),
         waits=stands["status"] in ("AWAITING_APPROVAL", "BLOCKED"),
     )
+
+
+def _result(remit: Remit, visitor: Visitor, stands: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the tool answered; without a `state` where the visitor may only see what is known of it."""
+    known, name = stands["result"], stands["action_intent_id"]
+    if known is None:
+        return None
+    people = remit.result_settings(visitor.tenant_id, name).people
+    may = visitor.principal.may_read_result_of(stands["intent"]["proposed_by"], people=people)
+    return remit.result(visitor.tenant_id, name) if may else {**known, "state": None, "content": None}
 
 
 @router.post("/intents/{action_intent_id}/resolve")

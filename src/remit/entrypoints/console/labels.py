@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from remit.core.execution.result import NO_CONTENT
 from remit.core.gate.autonomy import Stop
 from remit.core.notifications.narration import AUTOPILOT, REASONS
 from remit.core.notifications.narration import reason_in_words as reason
@@ -57,6 +58,14 @@ NOTICES: dict[str, str] = {
     "DAILY_DIGEST": "the day's digest",
     "TEST": "a test",
 }
+
+
+RESULTS: dict[str | None, str] = {
+    **{code: f"{words[0].upper()}{words[1:]}." for code, words in NO_CONTENT.items()},
+    "KEPT": "It is no text.",
+    None: "Its content is for whoever proposed the action.",
+}
+"""What stands in the place of a result's content."""
 
 
 def action(name: str | None) -> str:

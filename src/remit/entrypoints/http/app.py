@@ -7,7 +7,18 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from remit.app import BATCH
-from remit.entrypoints.http import agents, bounds, health, notifications, operating, own, people, policies, reading
+from remit.entrypoints.http import (
+    agents,
+    bounds,
+    health,
+    notifications,
+    operating,
+    own,
+    people,
+    policies,
+    reading,
+    results,
+)
 from remit.entrypoints.http.metrics import Metrics, Timed
 from remit.entrypoints.web import problems, stream
 from remit.entrypoints.web.callers import Credentials
@@ -15,6 +26,7 @@ from remit.entrypoints.web.ledger_reads import LedgerReads
 from remit.entrypoints.web.limits import BodyLimit, RateLimiter
 from remit.entrypoints.web.settings import HttpSettings
 from remit.entrypoints.web.turns import Turns
+from remit.entrypoints.web.waits import Waits
 from remit.wiring import Remit
 
 
@@ -33,6 +45,7 @@ def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
     app.state.limiter = RateLimiter(settings.requests_per_minute)
     app.state.turns = Turns()
     app.state.streams = stream.Streams(settings.streams(), settings.stream_for_s)
+    app.state.waits = Waits(settings.waits())
     app.state.ledger_reads = LedgerReads(settings.exports())
     app.state.credentials = Credentials(remit, settings.oidc)
     app.state.submit = agents.Submit(remit.submit, BATCH, agents.tenant_of)
@@ -41,7 +54,7 @@ def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
     app.add_middleware(Timed, answered=app.state.metrics.answered)
     problems.install(app)
-    for module in (agents, own, people, reading, stream, bounds, policies, operating, notifications, health):
+    for module in (agents, own, people, reading, results, stream, bounds, policies, operating, notifications, health):
         app.include_router(module.router)
     return app
 

@@ -157,6 +157,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         # A stream has no end of its own, and uvicorn waits for every answer to end.
         self._app.state.streams.close()
+        self._app.state.waits.close()
         await super().shutdown(sockets)
 
 

@@ -37,10 +37,10 @@ class HttpSettings:
     `requests_per_minute` is the rate of one credential, `None` for no limit; `largest_body_bytes` of one request.
 
     `most_streams` is how many event streams this process serves at once, for one tenant and for one credential so many
-    of them, each for `stream_for_s` at most if that is set; `most_exports` likewise for exports and verifications of a
-    whole ledger. `sign_ins_per_minute` is how often one address may try to sign in at the console. With `metrics_open`,
-    `/metrics` asks for no key: for a port that only the monitoring reaches. Without `oidc`, only API keys let anybody
-    in. Without `console`, no web console is served.
+    of them, each for `stream_for_s` at most if that is set; `most_waits` likewise for those who wait for an answer, and
+    `most_exports` for exports and verifications of a whole ledger. `sign_ins_per_minute` is how often one address may
+    try to sign in at the console. With `metrics_open`, `/metrics` asks for no key: for a port that only the monitoring
+    reaches. Without `oidc`, only API keys let anybody in. Without `console`, no web console is served.
     """
 
     requests_per_minute: int | None = 6000
@@ -48,6 +48,9 @@ class HttpSettings:
     most_streams: int = 100
     most_streams_of_tenant: int = 50
     most_streams_of_credential: int = 10
+    most_waits: int = 800
+    most_waits_of_tenant: int = 400
+    most_waits_of_credential: int = 200
     most_exports: int = 16
     most_exports_of_tenant: int = 4
     most_exports_of_credential: int = 2
@@ -60,6 +63,9 @@ class HttpSettings:
     def streams(self) -> Share:
         return Share(self.most_streams, self.most_streams_of_tenant, self.most_streams_of_credential)
 
+    def waits(self) -> Share:
+        return Share(self.most_waits, self.most_waits_of_tenant, self.most_waits_of_credential)
+
     def exports(self) -> Share:
         return Share(self.most_exports, self.most_exports_of_tenant, self.most_exports_of_credential)
 
@@ -67,7 +73,7 @@ class HttpSettings:
 def settings_from(environ: Mapping[str, str]) -> HttpSettings:
     """
     From `REMIT_REQUESTS_PER_MINUTE` (0 for no limit), `REMIT_LARGEST_BODY_BYTES`, `REMIT_MOST_STREAMS`,
-    `…_OF_TENANT` and `…_OF_CREDENTIAL`, `REMIT_STREAM_FOR_S`, the same of `REMIT_MOST_EXPORTS`,
+    `…_OF_TENANT` and `…_OF_CREDENTIAL`, `REMIT_STREAM_FOR_S`, the same of `REMIT_MOST_WAITS` and `REMIT_MOST_EXPORTS`,
     `REMIT_SIGN_INS_PER_MINUTE` (0 for no limit),
     `REMIT_METRICS_OPEN` and `REMIT_CONSOLE` (true or false), and for OIDC `REMIT_OIDC_ISSUER`,
     `REMIT_OIDC_AUDIENCE` and, where they differ, `REMIT_OIDC_TENANT_CLAIM`, `…_ROLES_CLAIM`, `…_NAME_CLAIM`,
@@ -79,7 +85,7 @@ def settings_from(environ: Mapping[str, str]) -> HttpSettings:
     plain = HttpSettings()
     shares = {
         name: _whole(environ, f"REMIT_{name.upper()}", getattr(plain, name))
-        for of in ("streams", "exports")
+        for of in ("streams", "waits", "exports")
         for name in (f"most_{of}", f"most_{of}_of_tenant", f"most_{of}_of_credential")
     }
     return HttpSettings(

@@ -77,7 +77,7 @@ def at_once(worker: Worker, data: Mapping[str, Any], *, within_s: float | None =
 
 def _called(worker: Worker, taken: Taken, *, known: bool) -> dict[str, Any]:
     """Call, and write down what that came to; with `known` something was known of the tool."""
-    (result,) = carry_out([taken], worker.clock.now())
+    (result,) = carry_out([taken], worker.clock)
     came_to = _settled(worker, taken, result)
     # In a write of its own: many calls of one tool count in one record, and none of them may lose its answer to that.
     note_calls(worker.context, [taken.ended(result)._replace(known=known)], worker.clock.now())

@@ -22,14 +22,16 @@ from remit.core.execution.outcome import (
     storable,
     tool_hash,
 )
+from remit.core.execution.result import kept_result
 from remit.core.gate.action_type import ActionType, ActionTypeSpec, Tool
 from remit.core.gate.budget import Usage
+from remit.core.gate.result_settings import BY_DEFAULT, ResultSettings
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import SYSTEM
 from remit.core.lifecycle import Case
-from remit.core.records import STOPS, THE_ONE, Key, case_key, chain_key
+from remit.core.records import STOPS, THE_ONE, Key, case_key, chain_key, result_key
 from remit.core.values import PLATFORM
-from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, one, pinned_type_key, usage_keys
+from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, one, pinned_type_key, told_result, usage_keys
 from remit.ports import Call, CallsTogether, Clock, Connector, Snapshot, Writes
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ class Keys:
     def __init__(self, tenant_id: str, intent_id: str, approval_id: str) -> None:
         self.approval_id = approval_id
         self.case, self.chain = case_key(tenant_id, intent_id), chain_key(tenant_id, intent_id)
+        self.result = result_key(tenant_id, intent_id)
         self.stops = (Key(STOPS, tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE))
 
     def all(self) -> list[Key[Any]]:
@@ -95,6 +98,11 @@ class Keys:
     def tool(self, snapshot: Snapshot) -> Tool | None:
         spec = self.spec(snapshot)
         return spec.tool if spec else None
+
+    def results(self, snapshot: Snapshot) -> ResultSettings:
+        """What holds of the results of this type."""
+        spec = self.spec(snapshot)
+        return spec.results if spec else BY_DEFAULT
 
     def if_waited(self, snapshot: Snapshot) -> list[Key[ActionType]]:
         """What says what becomes of an action whose caller waited and has gone; nothing where nobody ever waited."""
@@ -170,7 +178,9 @@ def end_with(
     outcome = conclude(intent, approval, attempt, status, result, writer.now)
     writer.update(attempt=ended(attempt, concluded))
     writer.move(status)
-    writer.append(OUTCOME_EVENT[status], {**bound_to(writer.case, approval), "outcome": outcome.wire()}, actor=by)
+    writer.stage(result.answer)
+    told = {**bound_to(writer.case, approval), "outcome": outcome.wire(), **told_result(result.answer)}
+    writer.append(OUTCOME_EVENT[status], told, actor=by)
     if gives_back(status, approval):
         writer.release(approval, snapshot, result.error_code or status)
     return writer.writes(answer)
@@ -193,7 +203,7 @@ def with_trial(
     return None
 
 
-def intent_and_tool(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, dict[str, Any]]:
+def intent_and_type(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, ActionType]:
     case_at = case_key(ref.tenant_id, ref.action_intent_id)
     chain_at = chain_key(ref.tenant_id, ref.action_intent_id)
     seen = worker.context.store.read([case_at, chain_at])
@@ -205,9 +215,8 @@ def intent_and_tool(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, dict[str,
         raise InvalidInput("action_type", f"{intent.action_type} had no tool when it was proposed", "register it")
     action_type = one(worker.context, pinned_type_key(intent))
     assert action_type is not None
-    tool = action_type.spec.tool.wire()
-    check_same_tool(intent, tool, case.attempt)
-    return intent, tool
+    check_same_tool(intent, action_type.spec.tool.wire(), case.attempt)
+    return intent, action_type
 
 
 def check_same_tool(intent: ActionIntentV1, tool: dict[str, Any], attempt: ExecutionAttempt) -> None:
@@ -232,17 +241,26 @@ def connector_named(context: Context, name: str) -> Connector:
     return connector
 
 
-def called(connector: Connector, calls: Sequence[Call]) -> list[CallResult]:
+CallOfType = tuple[Call, ResultSettings]
+
+
+def called(connector: Connector, calls: Sequence[CallOfType], clock: Clock) -> list[CallResult]:
     """
-    The results of calls, whatever happens; several are of a connector that `CallsTogether`.
+    The results of calls, whatever happens, with what is kept of each answer; several are of one that `CallsTogether`.
 
     A connector that breaks after it was called leaves nobody knowing whether it acted. Its text may hold anything, so
     only its type is kept.
     """
     try:
         if isinstance(connector, CallsTogether):
-            return [storable(result) for result in connector.invoke_all(calls)]
-        return [storable(connector.invoke(call)) for call in calls]
+            results = connector.invoke_all([call for call, _ in calls])
+        else:
+            results = [connector.invoke(call) for call, _ in calls]
+        now = clock.now()
+        return [
+            storable(result).changed(answer=kept_result(settings, result.answer, now))
+            for result, (_, settings) in zip(results, calls, strict=True)
+        ]
     except Exception as error:
         log.exception("a connector broke")
         broke = CallResult(

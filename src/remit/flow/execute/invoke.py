@@ -11,13 +11,14 @@ from remit.core.errors import InvalidInput
 from remit.core.execution.breaker import Answered, may_call
 from remit.core.execution.fulfilment import concluded_before, key_is_honoured, lease_after, noted
 from remit.core.execution.outcome import CallResult, Retry, after_call
+from remit.core.execution.result import not_kept
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.intent import ActionIntentV1
-from remit.core.records import breaker_key
+from remit.core.records import Key, breaker_key
 from remit.flow.breakers import ToolCall, ToolId, breaker_in, note_calls
 from remit.flow.context import CaseWriter, bounds_key, bounds_of
 from remit.flow.execute import common
-from remit.flow.execute.common import Keys, Ref, Worker, called, connector_of, failed, intent_and_tool
+from remit.flow.execute.common import Keys, Ref, Worker, called, connector_of, failed, intent_and_type
 from remit.flow.execute.preflight import before_call
 from remit.ports import Call, PreparingConnector, Snapshot, UnitOfWork, Writes, answer_of
 
@@ -31,9 +32,10 @@ def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, An
     """
     ref = Ref(**ref_data)
     try:
-        intent, tool = intent_and_tool(worker, ref)
+        intent, action_type = intent_and_type(worker, ref)
     except InvalidInput as error:
         return {"result": failed("MAPPING", "VALIDATION", str(error)).wire()}
+    tool = action_type.spec.tool.wire()
     connector = connector_of(worker, tool)
     honours = key_is_honoured(connector.always_honours_key, bool(tool["honours_idempotency_key"]))
     attempt = worker.attempt(ref)
@@ -56,7 +58,7 @@ def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, An
         return _wait(worker, ref, intent, marked.wait_until)
     if not marked.go:
         return {"stop": True}
-    (result,) = called(connector, [replace(call, now=worker.clock.now())])
+    ((result),) = called(connector, [(replace(call, now=worker.clock.now()), action_type.spec.results)], worker.clock)
     answer = _after_call(worker, ref, result, int(tool["max_attempts"]), honours)
     # In a write of its own: many calls of one tool count in one record, and none of them may lose its answer to that.
     ended = ToolCall(tool_id, Answered(result, worker.holder), known=breaker is not None)
@@ -99,7 +101,7 @@ def _after_call(worker: Worker, ref: Ref, result: CallResult, max_attempts: int,
         attempt = case.attempt if case else None
         if case is None or attempt is None or worker.hold(attempt, ref, now) != "ours":
             # Somebody took over while we were waiting; what came back is still worth recording.
-            return Writes(answer={"result": result.wire(), "late": True})
+            return _late(worker, snapshot, keys, result, now)
         follows = after_call(
             result,
             attempt_count=attempt.attempt_count,
@@ -112,6 +114,26 @@ def _after_call(worker: Worker, ref: Ref, result: CallResult, max_attempts: int,
         writer.update(attempt=noted(attempt, result, follows, until), due_at=until)
         if isinstance(follows, Retry):
             return writer.writes({"retry_in_s": follows.pause_s})
-        return writer.writes({"result": result.wire(), "status": follows})
+        # Before the outcome: who records it, here or after a take-over, has the hash alone.
+        writer.stage(result.answer)
+        return writer.writes({"result": result.known.wire(), "status": follows})
 
-    return answer_of(worker.context.store.transact([UnitOfWork([keys.case], change)]))
+    def staged(snapshot: Snapshot) -> list[Key[Any]]:
+        case = snapshot.get(keys.case)
+        ours = case is not None and worker.hold(case.attempt, ref, now) == "ours"
+        return [] if ours else [keys.result]
+
+    return answer_of(worker.context.store.transact([UnitOfWork([keys.case], change, staged)]))
+
+
+def _late(worker: Worker, snapshot: Snapshot, keys: Keys, result: CallResult, now: datetime) -> Writes[dict[str, Any]]:
+    """What a run brings that lost its attempt; its answer is stored where no other one is."""
+    case, staged = snapshot.get(keys.case), snapshot.get(keys.result)
+    if staged is not None and result.answer is not None and staged.sha256 != result.answer.sha256:
+        result = result.changed(answer=not_kept(result.answer, "ANOTHER_KEPT"))
+    answer = {"result": result.known.wire(), "late": True}
+    if case is None or staged is not None or result.answer is None:
+        return Writes(answer=answer)
+    writer = CaseWriter(worker.context, case, now)
+    writer.stage(result.answer)
+    return writer.writes(answer)

@@ -20,7 +20,7 @@ from remit.flow.execute.common import (
     connector_named,
     connector_of,
     failed,
-    intent_and_tool,
+    intent_and_type,
 )
 from remit.ports import Connector
 
@@ -43,7 +43,8 @@ def map_request(worker: Worker, ref_data: Mapping[str, str]) -> dict[str, Any]:
     ref = Ref(**ref_data)
     try:
         with _mapping():
-            intent, tool = intent_and_tool(worker, ref)
+            intent, action_type = intent_and_type(worker, ref)
+            tool = action_type.spec.tool.wire()
             return {"request": bounded(connector_of(worker, tool).map(tool, intent))}
     except Unmapped as unmapped:
         return {"result": unmapped.result.wire()}

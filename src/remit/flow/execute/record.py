@@ -100,5 +100,8 @@ def late(
     if found is None or case is None:
         return Writes(answer=outcome.status)
     writer = CaseWriter(context, case, now)
-    writer.resolve(outcome, late_resolution(outcome, found, result, now))
+    history = snapshot.get(keys.chain)
+    # One result an intent: what was told with the outcome stays.
+    answer = result.answer if history is not None and history.result is None else None
+    writer.resolve(outcome, late_resolution(outcome, found, result, now), answer)
     return writer.writes(found)

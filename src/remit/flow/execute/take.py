@@ -28,6 +28,7 @@ from remit.core.execution.outcome import (
 )
 from remit.core.execution.places import Places
 from remit.core.gate.action_type import CALLER, Tool
+from remit.core.gate.result_settings import ResultSettings
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 from remit.core.records import Key, breaker_key
@@ -37,7 +38,7 @@ from remit.flow.execute import common
 from remit.flow.execute.common import Keys, end_with, failed, with_trial
 from remit.flow.execute.map import Unmapped, mapped
 from remit.flow.execute.record import late
-from remit.ports import Call, CallsTogether, Claim, Connector, Snapshot, UnitOfWork, Writes
+from remit.ports import Call, CallsTogether, Claim, Clock, Connector, Snapshot, UnitOfWork, Writes
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class Taken:
     call: Call
     honours_key: bool
     max_attempts: int
+    results: ResultSettings
     lease_until: datetime
     tool_known: bool = False
     """Is something known of its tool: that calls of it failed?"""
@@ -225,8 +227,9 @@ class _Taking:
             now=self.now,
         )
         until = lease(self.now, tool.timeout_s)
+        results, tool_known = self.keys.results(snapshot), self.breaker_at is not None
         return Taken(
-            self.keys, self.holder, connector, call, honours, tool.max_attempts, until, self.breaker_at is not None
+            self.keys, self.holder, connector, call, honours, tool.max_attempts, results, until, tool_known=tool_known
         )
 
 
@@ -303,14 +306,16 @@ def claim_of(connectors: Sequence[str], places: Places, limit: int, now: datetim
     return Claim(now, wanted, places.at_most(room_under(breakers, now)), limit)
 
 
-def carry_out(taken: Sequence[Taken], now: datetime) -> list[CallResult]:
+def carry_out(taken: Sequence[Taken], clock: Clock) -> list[CallResult]:
     """
     Make the calls, one after the other or together (`work_of`). Never raises for what came of them.
 
     The lease is looked at just before: whoever waited too long for its turn must not call beside a successor.
     """
+    now = clock.now()
     in_time = [each for each in taken if now < each.lease_until]
-    results = iter(common.called(in_time[0].connector, [each.call for each in in_time]) if in_time else [])
+    calls = [(each.call, each.results) for each in in_time]
+    results = iter(common.called(in_time[0].connector, calls, clock) if in_time else [])
     return [next(results) if now < each.lease_until else _came_too_late() for each in taken]
 
 

@@ -7,6 +7,7 @@ Rows and entries are read at different moments, so what does not agree is looked
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -18,8 +19,9 @@ from remit.core.identity.api_key import key_data
 from remit.core.identity.credential import PROCESS
 from remit.core.ledger.config_history import ConfigHistory
 from remit.core.ledger.entries import NO_CHAIN, ChainHead, LedgerEntry
+from remit.core.ledger.history import IntentHistory
 from remit.core.ledger.verification.report import Report
-from remit.core.ledger.verification.rows import differences
+from remit.core.ledger.verification.rows import differences, result_differences
 from remit.core.ledger.verification.tenant_chain import TenantChain
 from remit.core.lifecycle import Case
 from remit.core.notifications.subscription import subscription_data
@@ -28,6 +30,7 @@ from remit.core.records import (
     API_KEY,
     CASE,
     POLICY_VERSION,
+    RESULT,
     STOPS,
     SUBSCRIPTION,
     THE_ONE,
@@ -35,6 +38,7 @@ from remit.core.records import (
     Kind,
     case_key,
     chain_key,
+    result_key,
 )
 from remit.core.values import PLATFORM, Stored
 from remit.flow.context import Context, bounds_key, chain_head_key
@@ -49,17 +53,21 @@ Problem = tuple[int, str, str]
 class LiveRows:
     """The rows of one tenant. Whatever is not what the ledger says is added to `report`."""
 
-    def __init__(self, context: Context, tenant_id: str, report: Report) -> None:
+    def __init__(self, context: Context, tenant_id: str, report: Report, now: datetime) -> None:
         self._context, self._store, self._tenant_id, self._report = context, context.store, tenant_id, report
+        self._now = now
         self._configs = self._known_configs()
 
     def _broken(self, where: str, problem: str, invariant: int = 8) -> None:
         self._report.broken(invariant, where, problem)
 
     def beside(self, entries: Iterable[LedgerEntry]) -> Iterator[LedgerEntry]:
-        """The entries of all intents' chains, passed on; each chain's case is compared when its last one has passed."""
-        cases = self._store.each(CASE, self._tenant_id)
-        case = next(cases, None)
+        """
+        The entries of all intents' chains, passed on; each chain's case, and its result, is compared when its last one
+        has passed.
+        """
+        cases, results = (self._store.each(kind, self._tenant_id) for kind in (CASE, RESULT))
+        case, result = next(cases, None), next(results, None)
         for name, chain in groupby(entries, key=lambda entry: entry.action_intent_id or ""):
             passed: list[LedgerEntry] = []
             for entry in chain:
@@ -68,6 +76,13 @@ class LiveRows:
             while case is not None and case.action_intent_id < name:
                 self._look_again(case.action_intent_id, known=False)
                 case = next(cases, None)
+            while result is not None and result.action_intent_id < name:
+                self._look_at_result(result.action_intent_id)
+                result = next(results, None)
+            own = result if result is not None and result.action_intent_id == name else None
+            if any(result_differences(own, IntentHistory(passed), self._now)):
+                self._look_at_result(name)
+            result = next(results, None) if own is not None else result
             if case is None or case.action_intent_id > name:
                 self._look_again(name, known=True)
                 continue
@@ -77,6 +92,24 @@ class LiveRows:
         while case is not None:
             self._look_again(case.action_intent_id, known=False)
             case = next(cases, None)
+        while result is not None:
+            self._look_at_result(result.action_intent_id)
+            result = next(results, None)
+
+    def _look_at_result(self, name: str) -> None:
+        """The result and its intent's chain as of one moment."""
+        chain_at, result_at = chain_key(self._tenant_id, name), result_key(self._tenant_id, name)
+        try:
+            seen = self._store.read([chain_at, result_at])
+        except RemitError as error:
+            self._broken(f"intent {name}", str(error))
+            return
+        history, stored = seen.get(chain_at), seen.get(result_at)
+        if history is not None:
+            for problem in result_differences(stored, history, self._now):
+                self._broken(f"intent {name}", problem)
+        elif stored is not None:
+            self._broken(f"intent {name}", "there is a result of it, and no such intent")
 
     def _look_again(self, name: str, *, known: bool) -> None:
         """The case and its chain as of one moment; `known` if there is a chain for certain."""

@@ -43,6 +43,7 @@ def status(context: Context, tenant_id: str, action_intent_id: str, now: datetim
         "attempt_count": case.attempt.attempt_count if case.attempt else 0,
         "outcome": outcome.wire() if outcome else None,
         "resolution": resolution.wire() if resolution else None,
+        "result": history.result.facts() if history.result else None,
         "intent": intent.wire() if intent else None,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -14,7 +15,7 @@ from remit.flow.reading.export import require_known
 from remit.flow.reading.live_rows import LiveRows
 
 
-def verify_live(context: Context, tenant_id: str, *, kept: Iterable[KeptHead] | None = None) -> Report:
+def verify_live(context: Context, tenant_id: str, now: datetime, *, kept: Iterable[KeptHead] | None = None) -> Report:
     """
     The invariants over the store as it is: its ledger, and every row that follows from it.
 
@@ -26,7 +27,7 @@ def verify_live(context: Context, tenant_id: str, *, kept: Iterable[KeptHead] | 
     # Once the export has begun it holds nothing newer than now: whatever bounds an entry in it names are written.
     begun = chain([*_first(intents)], intents)
     report = Report()
-    rows = LiveRows(context, tenant_id, report)
+    rows = LiveRows(context, tenant_id, report, now)
     own_chain = [entry.wire() for entry in context.store.chain(tenant_id, None)]
     verify(
         chain((entry.wire() for entry in rows.beside(begun)), own_chain),

@@ -13,6 +13,7 @@ from typing import Any
 
 from remit.core.delegation import scopes_seen
 from remit.core.execution.outcome import tool_hash
+from remit.core.execution.result import ToolResult
 from remit.core.execution.votes import may_not_approve
 from remit.core.gate.action_type import CALLER, ActionTypeSpec
 from remit.core.gate.autonomy import ResolvedMode, stop_in_force
@@ -20,6 +21,7 @@ from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import DEFAULT_ZONE
 from remit.core.gate.policy import PolicyQuestion, PolicyVerdict, platform_set_of
 from remit.core.gate.policy_input import LocalTime, question_of
+from remit.core.gate.result_settings import BY_DEFAULT, ResultSettings
 from remit.core.identity.person import is_among
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.config_history import ConfigHistory
@@ -211,6 +213,19 @@ class InForceChecks:
         executed_by = intent.proposed_by if by_caller else SYSTEM
         if outcome["status"] in ("SUCCEEDED", "FAILED") and entry["actor"] != executed_by:
             self._broken(f"{entry['actor']} said that it {outcome['status']}, and {executed_by} executes it")
+
+    def result(self, intent: ActionIntentV1, known: ToolResult, entry: Data) -> None:
+        """What an entry tells of the tool's answer: kept as the pinned version of the type says, and no longer."""
+        spec = self.configs.action_type(intent.action_type, intent.registry_version)
+        settings = spec.results if spec else BY_DEFAULT
+        if settings.mode == "none" or (known.kept and settings.mode != "kept"):
+            self._broken(f"it tells of an answer, and version {intent.registry_version} of its type says otherwise")
+        if known.kept and (known.erase_at is None or known.erase_at > shifted(_at(entry), _longest(settings))):
+            self._broken("its answer is kept for longer than its action type says")
+
+
+def _longest(settings: ResultSettings) -> timedelta:
+    return settings.kept_for + CLOCKS_AGREE
 
 
 def _at(entry: Data) -> datetime:

@@ -8,8 +8,10 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from remit.core.execution.outcome import OUTCOME_EVENT
+from remit.core.execution.result import ToolResult
 from remit.core.gate.budget import Charge
 from remit.core.intent import ActionIntentV1, digest_of_wire
+from remit.core.ledger.history import RESULT_CONTENT
 from remit.core.ledger.verification.in_force import InForceChecks
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.tenant_chain import TenantChain
@@ -40,6 +42,8 @@ class IntentChain:
         self.started: dict[str, datetime] = {}
         self.ended: dict[str, Data] = {}
         self.resolved = False
+        self.result: ToolResult | None = None
+        self.erased: set[str] = set()
         self.closed: str | None = None
 
     def broken(self, invariant: int, problem: str) -> None:
@@ -208,8 +212,28 @@ class IntentChain:
         self.ended[data["approval_id"]] = outcome
         if names_bounds(entry) and data["approval_id"] in self.started:
             self.in_force.outcome(self.action_intent, self.started[data["approval_id"]], outcome, entry)
+        self._read_result(data, entry)
 
-    def outcome_resolved(self, data: Data, _: Data) -> None:
+    def _read_result(self, data: Data, entry: Data) -> None:
+        if "result" not in data:
+            return
+        if self.result is not None:
+            self.broken(3, "it has more than one result")
+        self.result = ToolResult.of_facts(data["result"])
+        if names_bounds(entry):
+            self.in_force.result(self.action_intent, self.result, entry)
+
+    def content_erased(self, data: Data, _: Data) -> None:
+        content = data["content"]
+        if content != RESULT_CONTENT:
+            self.broken(6, f"it tells of an erased {content}, which no intent has")
+        elif self.result is None or not self.result.kept or data["sha256"] != self.result.sha256:
+            self.broken(6, "something was erased that was never kept")
+        elif content in self.erased:
+            self.broken(6, "its result was erased twice")
+        self.erased.add(content)
+
+    def outcome_resolved(self, data: Data, entry: Data) -> None:
         ended = self.ended.get(data["approval_id"])
         if self._execution_of(data) is None:
             return
@@ -220,6 +244,7 @@ class IntentChain:
         if data["outcome"]["status"] not in ("SUCCEEDED", "FAILED"):
             self.broken(3, f"its outcome was resolved as {data['outcome']['status']}")
         self.resolved = True
+        self._read_result(data, entry)
 
     def _execution_of(self, data: Data) -> Data | None:
         approval = self.approvals.get(data["approval_id"])
@@ -290,4 +315,5 @@ _READERS: dict[str, Callable[[IntentChain, Data, Data], None]] = {
     **dict.fromkeys(OUTCOME_EVENTS, IntentChain.outcome),
     "OUTCOME_RESOLVED": IntentChain.outcome_resolved,
     "APPROVAL_VOTED": IntentChain.approval_voted,
+    "CONTENT_ERASED": IntentChain.content_erased,
 }

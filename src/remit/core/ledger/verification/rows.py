@@ -11,11 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.execution.outcome import OUTCOME_EVENT, idempotency_key
+from remit.core.execution.result import StoredResult, is_readable
 from remit.core.gate.action_type import CALLER
 from remit.core.gate.decision import INTENT_EXPIRED, INTENT_WITHDRAWN, PUBLISH_REJECTED, Decision
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.config_history import ConfigHistory
 from remit.core.ledger.entries import Head, LedgerEntry
+from remit.core.ledger.history import IntentHistory
 from remit.core.ledger.verification.tenant_chain import MALFORMED
 from remit.core.lifecycle import ENDED, WAITING, Case, Status, after_gate
 from remit.core.values import utc
@@ -35,6 +37,7 @@ COMPARED: Mapping[str, Sequence[str]] = {
     ),
     "publication": (*("status", "approval_id", "approval_source", "reserved_at", "published_at", "released_at"),),
     "attempt": ("approval_id", "status", "attempt_count", "tool", "idempotency_key", "started_at"),
+    "results": ("action_intent_id", "account_id", "sha256", "erase_at", "content"),
     "usages": ("usage_id", "counters"),
     "bounds": ("config_sequence", "bounds", "type_versions", "zones_until"),
     "stops": ("stops",),
@@ -87,6 +90,24 @@ def differences(case: Case, entries: Sequence[LedgerEntry], configs: ConfigHisto
     yield from _unlike("", case, due.case)
     yield from _part("publication", case.publication, due.publication)
     yield from _part("attempt", case.attempt, due.attempt)
+
+
+def result_differences(stored: StoredResult | None, history: IntentHistory, now: datetime) -> Iterator[str]:
+    """What is wrong with the stored result of an intent, by its chain; what is staged, and not told yet, is its own."""
+    known, erased = history.result, history.result_erased
+    readable = known is not None and is_readable(known, now, erased=erased)
+    if stored is None:
+        if readable:
+            yield "the content of its result is missing before its time"
+        return
+    if not stored.is_whole:
+        yield "the content of its result is not what its hash says"
+    if stored.account_id != history.entries[0].account_id:
+        yield f"its result is filed under account {_shown(stored.account_id)}"
+    if erased:
+        yield "the content of its result was erased, and is there"
+    elif known is not None and readable and (stored.sha256, stored.erase_at) != (known.sha256, known.erase_at):
+        yield "its result is stored under another hash, or for another time, than the ledger tells"
 
 
 def _part(name: str, found: Any, due: Fields | None) -> Iterator[str]:

@@ -1,0 +1,77 @@
+"""Answers: what became of a proposal, at once or as soon as it is known."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Self
+
+from remit.app.answer_feed import AnswerFeed, Waiter
+from remit.app.part import Part
+from remit.core.execution.answer import Answered
+from remit.core.identity.principal import Principal
+from remit.flow.context import Context
+from remit.flow.reading.answer import answer
+from remit.ports import Clock
+
+WAIT_S = 30.0
+
+
+class Watch:
+    """One who waits for an intent, as long as the context is open."""
+
+    def __init__(self, waiter: Waiter, action_intent_id: str, read: Callable[[str, str], Answered]) -> None:
+        self._waiter, self._asked, self._read = waiter, action_intent_id, read
+
+    def look(self) -> Answered:
+        """Where it stands; from here on, whatever changes wakes. Raises `NotFound`, and `Forbidden`."""
+        self._waiter.follow(self._asked)
+        found = self._read(self._waiter.tenant_id, self._asked)
+        # To one that took its place something may have happened before it was followed.
+        while self._waiter.follow(found.case.action_intent_id):
+            found = self._read(self._waiter.tenant_id, self._asked)
+        return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waiter.leave()
+
+
+class Answers(Part):
+    """For agents. Waiting reads nothing while nothing happens."""
+
+    def __init__(self, context: Context, clock: Clock) -> None:
+        super().__init__(context, clock)
+        self._feed = AnswerFeed(lambda: context.store)
+
+    def answer(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+        """What became of an intent, or of what took its place, in words and in fields. Raises `NotFound`."""
+        return self.read(tenant_id, action_intent_id).wire()
+
+    def wait(self, tenant_id: str, action_intent_id: str, *, timeout_s: float = WAIT_S) -> dict[str, Any]:
+        """
+        The same when it is `settled`, or after `timeout_s` as it is then. Follows edits. Raises `NotFound`.
+        """
+        woken, until = threading.Event(), time.monotonic() + timeout_s
+        with self.watch(tenant_id, action_intent_id, woken.set) as watch:
+            while True:
+                woken.clear()
+                found = watch.look()
+                left_s = until - time.monotonic()
+                if found.settled or left_s <= 0:
+                    return found.wire()
+                woken.wait(left_s)
+
+    def watch(
+        self, tenant_id: str, action_intent_id: str, wake: Callable[[], None], reader: Principal | None = None
+    ) -> Watch:
+        """For whoever waits in a way of its own: `wake` is called, from another thread, when it is time to look."""
+        return Watch(self._feed.enter(tenant_id, wake), action_intent_id, partial(self.read, reader=reader))
+
+    def read(self, tenant_id: str, action_intent_id: str, reader: Principal | None = None) -> Answered:
+        """The same for a door: what `reader` may see of it. Raises `NotFound`, and `Forbidden` for whose it is not."""
+        return answer(self.context, tenant_id, action_intent_id, self.clock.now(), reader)

@@ -1,0 +1,68 @@
+"""Results: what tools answered, read by those who may, and erased on time or on demand."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from remit.app.part import FlowMethod, Part
+from remit.core.execution.result import ToolResult
+from remit.core.identity.credential import PROCESS, Credential
+from remit.core.values import check_person, check_text
+from remit.flow import erase
+from remit.flow.context import Context
+from remit.flow.reading import result as result_flow
+from remit.ports import Clock
+
+ERASED_EVERY = timedelta(seconds=30)
+"""How often a process looks for results whose time is over: nobody reads them from that moment on."""
+
+
+class Results(Part):
+    """What is kept of answers. Whether somebody may read one, doors ask: `settings` says whom its type lets."""
+
+    result_settings = FlowMethod(result_flow.result_settings)
+
+    def __init__(self, context: Context, clock: Clock) -> None:
+        super().__init__(context, clock)
+        self._looked_at: datetime | None = None
+
+    def result(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
+        """
+        What the tool answered: the bytes that every reader gets, checked against the ledger's hash; or why there are
+        none. Raises `NotFound` for an intent without an answer.
+        """
+        return result_flow.result(self.context, tenant_id, action_intent_id, self.clock.now())
+
+    def erase_result(
+        self,
+        tenant_id: str,
+        action_intent_id: str,
+        *,
+        by: str,
+        reason: str | None = None,
+        credential: Credential = PROCESS,
+    ) -> ToolResult:
+        """Erase what is kept of an answer; the ledger says who did, and why. Raises `NotFound`."""
+        check_person("by", by)
+        check_text("reason", reason or "")
+        unit = erase.erase_unit(
+            self.context,
+            tenant_id,
+            action_intent_id,
+            by=by,
+            credential=credential,
+            reason=reason,
+            now=self.clock.now(),
+        )
+        return self._one(unit)
+
+    def erase_over(self) -> int:
+        """Erase results whose time is over, now and then; answers how many. Asked too soon, it looks at nothing."""
+        now = self.clock.now()
+        if self._looked_at is not None and abs(now - self._looked_at) < ERASED_EVERY:
+            return 0
+        erased = sum(answer is True for answer in erase.erase_over(self.context, now))
+        # There may be more, which the next round finds.
+        self._looked_at = None if erased else now
+        return erased

@@ -1,0 +1,60 @@
+"""What became of a proposal: read along what took its place, to the newest."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from remit.core.errors import NotFound
+from remit.core.execution.answer import Answered
+from remit.core.execution.result import ReadResult
+from remit.core.gate.result_settings import BY_DEFAULT
+from remit.core.identity.principal import Principal
+from remit.core.ledger.history import IntentHistory
+from remit.core.lifecycle import Case
+from remit.core.records import case_key, chain_key, result_key
+from remit.flow.context import Context, one, pinned_type_key
+from remit.flow.reading.result import read_result
+
+MOST_FOLLOWED = 100
+"""How many that took each other's place are followed."""
+
+
+def answer(
+    context: Context, tenant_id: str, action_intent_id: str, now: datetime, reader: Principal | None = None
+) -> Answered:
+    """
+    Where an intent stands, or the newest that took its place, as far as `reader` may see it; a program sees all.
+
+    Raises `NotFound`, and `Forbidden` for whose it is not.
+    """
+    name, edited_by = action_intent_id, None
+    for _ in range(MOST_FOLLOWED):
+        case, history, result = _read(context, tenant_id, name, now)
+        if reader is not None:
+            reader.require_sight_of(case.proposed_by, case.account_id)
+        edited_by = case.edited_by or edited_by
+        if case.superseded_by is None:
+            break
+        name = case.superseded_by
+    return Answered(action_intent_id, case, history, edited_by, _for(context, reader, case, history, result))
+
+
+def _read(context: Context, tenant_id: str, name: str, now: datetime) -> tuple[Case, IntentHistory, ReadResult | None]:
+    case_at, chain_at, result_at = case_key(tenant_id, name), chain_key(tenant_id, name), result_key(tenant_id, name)
+    seen = context.store.read([case_at, chain_at, result_at])
+    case, history = seen.get(case_at), seen.get(chain_at)
+    if case is None or history is None:
+        raise NotFound("intent", name, tenant_id)
+    return case, history, read_result(history, seen.get(result_at), now)
+
+
+def _for(
+    context: Context, reader: Principal | None, case: Case, history: IntentHistory, result: ReadResult | None
+) -> ReadResult | None:
+    """The result, if the reader may have its content."""
+    if result is None or reader is None or reader.may_read_result_of(case.proposed_by, people=False):
+        return result
+    assert history.intent is not None
+    pinned = one(context, pinned_type_key(history.intent))
+    people = (pinned.spec.results if pinned else BY_DEFAULT).people
+    return result if reader.may_read_result_of(case.proposed_by, people=people) else None

@@ -1,0 +1,51 @@
+"""What a tool answered, at the console: for those whom its type lets read it, as text and nothing else."""
+
+from tests.entrypoints.http_world import NOTE, bounds
+
+from .conftest import text_of
+
+SHOWN = {"risk_tier": "MINIMAL", "tool": {"connector": "internal", "operation": "create_note"}}
+
+
+def done(world, **result):
+    types = {NOTE: {**SHOWN, "result": result}}
+    world.remit.apply(bounds(action_types=types), by="the test")
+    world.submit("i-1", proposed_by="agent-1", parameters={"text": "<b>bold</b> \u202e and hidden"})
+    world.work()
+
+
+def test_people_whom_the_type_lets_read_see_the_content_as_text(world, visit):
+    done(world, people=True)
+
+    page = visit(roles={"auditor"}).get("/console/intents/i-1")
+
+    assert "What the tool answered" in page.text
+    assert "&lt;b&gt;bold&lt;/b&gt;" in page.text
+    assert "<b>bold</b>" not in page.text
+    assert "U+202E" in text_of(page)
+
+
+def test_others_see_what_is_known_of_it(world, visit):
+    done(world)
+
+    page = visit(roles={"auditor"}).get("/console/intents/i-1")
+
+    assert "Its content is for whoever proposed the action." in text_of(page)
+    assert "created_at&#34;" not in page.text
+    assert world.remit.status("acme", "i-1")["result"]["sha256"] in page.text
+
+
+def test_what_is_erased_or_not_kept_is_said(world, visit):
+    done(world, people=True, mode="refs")
+
+    assert "only the hash is kept" in text_of(visit().get("/console/intents/i-1"))
+
+
+def test_what_was_erased_says_so(world, visit):
+    done(world, people=True)
+    world.remit.erase_result("acme", "i-1", by="ann", reason="asked for")
+
+    text = text_of(visit().get("/console/intents/i-1"))
+
+    assert "It was erased; its hash stays." in text
+    assert "Content erased" in text
