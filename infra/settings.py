@@ -17,9 +17,9 @@ class Settings:
     `alarm_email` is written to when an alarm goes off. Days are those of logs and of the bus's archive.
     `private_hosts` may be called beside public addresses. `console_url` is where people reach the console, for links
     in what they are told; with `oidc_client_id`, a public client of the issuer, they sign in there through it. A token
-    with `oidc_accounts_claim` is for those accounts alone. With `reserve`, concurrency is set aside for what must
-    never wait for anything else. `subnet_ids` and `security_group_ids`, separated by commas, put the functions into
-    a VPC.
+    with `oidc_accounts_claim` is for those accounts alone, one with `oidc_on_behalf_of_claim` bound to that principal.
+    With `reserve`, concurrency is set aside for what must never wait for anything else. `subnet_ids` and
+    `security_group_ids`, separated by commas, put the functions into a VPC.
     """
 
     name: str = "remit"
@@ -35,6 +35,7 @@ class Settings:
     oidc_roles_claim: str = "roles"
     oidc_name_claim: str = "sub"
     oidc_accounts_claim: str | None = None
+    oidc_on_behalf_of_claim: str | None = None
     oidc_client_id: str | None = None
     console_url: str | None = None
     reserve: bool = True

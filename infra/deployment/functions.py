@@ -168,7 +168,11 @@ def _oidc(settings: Settings) -> dict[str, str]:
         "REMIT_OIDC_ROLES_CLAIM": settings.oidc_roles_claim,
         "REMIT_OIDC_NAME_CLAIM": settings.oidc_name_claim,
     }
-    return said | ({"REMIT_OIDC_ACCOUNTS_CLAIM": settings.oidc_accounts_claim} if settings.oidc_accounts_claim else {})
+    further = {
+        "REMIT_OIDC_ACCOUNTS_CLAIM": settings.oidc_accounts_claim,
+        "REMIT_OIDC_ON_BEHALF_OF_CLAIM": settings.oidc_on_behalf_of_claim,
+    }
+    return said | {name: claim for name, claim in further.items() if claim}
 
 
 def _id(name: str) -> str:

@@ -312,6 +312,7 @@ def test_console_client_and_vpc_can_be_set(synthesize):
         console_url="https://remit.example.com",
         oidc_client_id="remit-console",
         oidc_accounts_claim="accounts",
+        oidc_on_behalf_of_claim="act_for",
         subnet_ids="subnet-1, subnet-2",
         security_group_ids="sg-1",
         reserve=False,
@@ -321,7 +322,7 @@ def test_console_client_and_vpc_can_be_set(synthesize):
     said = {function_of(name).name: found["Properties"] for name, found in made.of("Lambda::Function").items()}
     door = said["http_door"]["Environment"]["Variables"]
     assert (door["REMIT_CONSOLE_URL"], door["REMIT_OIDC_CLIENT_ID"]) == ("https://remit.example.com", "remit-console")
-    assert door["REMIT_OIDC_ACCOUNTS_CLAIM"] == "accounts"
+    assert door["REMIT_OIDC_ACCOUNTS_CLAIM"] == "accounts" and door["REMIT_OIDC_ON_BEHALF_OF_CLAIM"] == "act_for"
     assert said["notify"]["Environment"]["Variables"]["REMIT_CONSOLE_URL"] == "https://remit.example.com"
     for properties in said.values():
         assert properties["VpcConfig"] == {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
