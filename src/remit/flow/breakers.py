@@ -25,8 +25,8 @@ from remit.flow.context import Context
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 log = logging.getLogger(__name__)
-MOST_KNOWN = 10_000
-"""Of all tenants together, the longest failing first; a tool beyond them is called as if nothing were known of it."""
+MOST_KNOWN = 1000
+"""Of all tenants together, paused ones first; a tool beyond them is called as if nothing were known of it."""
 
 
 class ToolId(NamedTuple):

@@ -11,6 +11,7 @@ from remit.app import App
 from remit.core.execution.breaker import FIRST_PAUSE_S, PAUSE_AFTER
 from remit.core.execution.places import Places
 from remit.core.records import TOOL_BREAKER
+from remit.flow import breakers as breakers_flow
 from remit.flow import execute
 from remit.flow.breakers import failing_tools
 
@@ -132,6 +133,18 @@ def test_a_process_that_is_told_to_pause_nothing_calls_on(desk):
 
     assert len(taken(off)) == 3 and off.failing_tools(TENANT) == []
     assert off.status(TENANT, "i-0")["paused_tool"] is None
+
+
+def test_what_only_fails_takes_no_place_among_the_tools_that_are_known_to_be_paused(desk, monkeypatch):
+    monkeypatch.setattr(breakers_flow, "MOST_KNOWN", 1)
+    desk.far.script += [DOWN]
+    submit(desk, 1, "other", action_type=OTHER)
+    desk.work()
+    desk.clock.pass_(seconds=60)
+    fail_often(desk)
+    submit(desk, 1)
+
+    assert len(breakers(desk)) == 2 and taken(desk.app) == []
 
 
 # --- the trial ---

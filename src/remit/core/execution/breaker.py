@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from remit.core.execution.outcome import LEASE_LOST, CallResult
-from remit.core.values import Record, UtcTime, instant, is_identifier
+from remit.core.values import LAST_MOMENT, Record, UtcTime, instant, is_identifier
 
 PAUSE_AFTER = 10
 FIRST_PAUSE_S = 10.0
@@ -56,8 +56,8 @@ class ToolBreaker(Record, frozen=True):
 
     @property
     def due_at(self) -> datetime:
-        """By this a store finds it, over all tenants."""
-        return self.trial_at or self.failed_at
+        """By this a store finds it, over all tenants: what is paused before what only fails."""
+        return self.trial_at or LAST_MOMENT
 
 
 Heard = Literal["answered", "failed", "nothing"]
