@@ -111,8 +111,7 @@ def take_delivered_unit(
     Counters are named only where a charge may go back: whoever names them is in the way of every decision.
     """
     taking = _Taking(context, keys, holder, now, trial_at, delivered=True)
-    reads: list[Key[Any]] = [*keys.all(), bounds_key(keys.case.tenant_id), *keys.pinned_type(known)]
-    reads += [trial_at] if trial_at else []
+    reads = [*keys.begun(), *keys.pinned_type(known), *([trial_at] if trial_at else [])]
     return UnitOfWork(reads, taking.decide, lambda snapshot: keys.charged(snapshot) if taking.is_over(snapshot) else ())
 
 
