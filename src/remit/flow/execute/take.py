@@ -11,7 +11,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from remit.core.errors import RemitError
 from remit.core.execution import fulfilment, publication
@@ -32,7 +31,7 @@ from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 from remit.core.records import Key, breaker_key
 from remit.flow.breakers import Breakers, ToolCall, ToolId, room_under
-from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, writes_expiry
+from remit.flow.context import CaseWriter, Context, bounds_of, writes_expiry
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, end_with, failed, with_trial
 from remit.flow.execute.map import Unmapped, mapped
