@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 
 from remit.core.errors import NotAnApproval, TryLater
+from remit.core.execution.approval import event_data
 from remit.core.execution.breaker import FIRST_PAUSE_S, PAUSE_AFTER, ToolBreaker
 from remit.core.records import TOOL_BREAKER, breaker_key
 from remit.testing.samples import putting
 
-from ..world import OTHER, TENANT, TYPE, type_of
+from ..world import OTHER, OWN, TENANT, TYPE, own_type, type_of
 
 
 @pytest.fixture
@@ -65,10 +66,8 @@ def test_the_approval_s_publication_is_marked_if_the_event_was_quicker(sending):
     sending.reserve()
     history = sending.history()
     approval_id = sending.case().approval_id
-    approval = history.approval(approval_id)
-    data = {**approval.wire(), "intent_digest": approval.intent_digest}
 
-    answer = at_once(sending, data)
+    answer = at_once(sending, event_data(history.approval(approval_id)))
 
     assert (answer, sending.state().status) == ({"status": "SUCCEEDED"}, "PUBLISHED")
     sending.assert_sound()
@@ -148,6 +147,16 @@ def test_a_pause_is_held_until_the_engine_comes_back(sending, approved):
     # Whoever is delivered it meanwhile leaves it alone.
     assert at_once(sending, data) == {"status": None}
     assert executor.at_once(data) == {"status": "SUCCEEDED"}
+
+
+def test_what_its_caller_executes_is_left_to_it(sending):
+    sending.apply(action_types={OWN: own_type()}, allowlist=[OWN])
+    sending.submit(action_type=OWN)
+    approval = sending.history().approval(sending.case().approval_id)
+
+    answer = at_once(sending, event_data(approval))
+
+    assert (answer, sending.attempt()) == ({"status": None}, None)
 
 
 # --- a tool that is paused ---

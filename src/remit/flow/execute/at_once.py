@@ -12,20 +12,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from remit.core.errors import InvalidInput, NotAnApproval, OutcomeUnknown, RemitError, TryLater
+from remit.core.errors import NotAnApproval, OutcomeUnknown, TryLater
 from remit.core.execution.approval import Approval
 from remit.core.execution.breaker import ToolBreaker, may_call
-from remit.core.execution.fulfilment import event_says, may_start
-from remit.core.execution.outcome import CallResult, idempotency_key
-from remit.core.execution.request import bounded
+from remit.core.execution.fulfilment import event_says, may_start, new_attempt
+from remit.core.execution.outcome import CallResult
 from remit.core.gate.action_type import Tool
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 from remit.core.records import breaker_key
 from remit.flow.breakers import ToolId, breaker_in, note_calls
-from remit.flow.context import bounds_key, bounds_of, one, pinned_type_key
+from remit.flow.context import bounds_of, one, pinned_type_key
 from remit.flow.execute import common
-from remit.flow.execute.common import Keys, Ref, Worker, connector_named, ref_of
+from remit.flow.execute.common import Keys, Ref, Worker, ref_of
+from remit.flow.execute.map import Unmapped, mapped
 from remit.flow.execute.preflight import before_call
 from remit.flow.execute.start import start
 from remit.flow.execute.take import Taken, carry_out, settle_unit, take_delivered_unit
@@ -53,7 +53,7 @@ def at_once(worker: Worker, data: Mapping[str, Any], *, within_s: float | None =
     if ref is None:
         raise NotAnApproval("it lacks its ids")
     keys = Keys.of(ref)
-    known = worker.context.store.read([*keys.all(), bounds_key(ref.tenant_id)])
+    known = worker.context.store.read(keys.begun())
     case, intent, approval = _announced(known, keys, data)
     if not _is_to_do(worker, case, approval, ref):
         return {"status": None}
@@ -63,7 +63,7 @@ def at_once(worker: Worker, data: Mapping[str, Any], *, within_s: float | None =
     go = may_call(breaker, worker.clock.now())
     if isinstance(go, datetime):
         return _held(worker, data, intent, go)
-    _prepare(worker, known, intent, tool)
+    _prepare(worker, known, keys, tool)
     trial_at = breaker_key(*ToolId(ref.tenant_id, intent.action_type)) if go == "trial" else None
     now = worker.clock.now()
     unit = take_delivered_unit(worker.context, keys, known, worker.holder, now, trial_at=trial_at)
@@ -135,28 +135,25 @@ def _tool(worker: Worker, intent: ActionIntentV1) -> tuple[Tool | None, ToolBrea
     return pinned.spec.tool if pinned else None, breaker_in(worker.context, seen, tool_id)
 
 
-def _prepare(worker: Worker, known: Snapshot, intent: ActionIntentV1, tool: Tool | None) -> None:
+def _prepare(worker: Worker, known: Snapshot, keys: Keys, tool: Tool | None) -> None:
     """Before the mark: what cannot be had is no call, and nothing has failed. What is wrong for good, the take says."""
-    if tool is None:
+    case, intent, now = known.get(keys.case), keys.intent(known), worker.clock.now()
+    connector = worker.context.connectors.get(tool.connector) if tool else None
+    if case is None or intent is None or tool is None or not isinstance(connector, PreparingConnector):
         return
+    attempt = case.attempt or new_attempt(intent, keys.approval_id, tool, holder=worker.holder, now=now, until=now)
     try:
-        connector = connector_named(worker.context, tool.connector)
-        if not isinstance(connector, PreparingConnector):
-            return
-        described = tool.wire()
-        request = bounded(connector.map(described, intent))
-    except Exception as error:
-        if isinstance(error, RemitError) and not isinstance(error, InvalidInput):
-            raise
+        _, request = mapped(worker.context, intent, tool, attempt)
+    except Unmapped:
         return
     connector.prepare(
         Call(
             intent=intent,
             request=request,
-            idempotency_key=idempotency_key(intent, described),
+            idempotency_key=attempt.idempotency_key,
             timeout_s=tool.timeout_s,
             allowed_hosts=tuple(bounds_of(known, intent.tenant_id).bounds.allowed_hosts),
-            now=worker.clock.now(),
+            now=now,
         )
     )
 

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from remit.core.errors import RemitError
 from remit.core.execution import fulfilment, publication
@@ -33,7 +32,7 @@ from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 from remit.core.records import Key, breaker_key
 from remit.flow.breakers import Breakers, ToolCall, ToolId, room_under
-from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, writes_expiry
+from remit.flow.context import CaseWriter, Context, bounds_of, writes_expiry
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, end_with, failed, with_trial
 from remit.flow.execute.map import Unmapped, mapped
@@ -113,8 +112,7 @@ def take_delivered_unit(
     Counters are named only where a charge may go back: whoever names them is in the way of every decision.
     """
     taking = _Taking(context, keys, holder, now, trial_at, delivered=True)
-    reads: list[Key[Any]] = [*keys.all(), bounds_key(keys.case.tenant_id), *keys.pinned_type(known)]
-    reads += [trial_at] if trial_at else []
+    reads = [*keys.begun(), *keys.pinned_type(known), *([trial_at] if trial_at else [])]
     return UnitOfWork(reads, taking.decide, lambda snapshot: keys.charged(snapshot) if taking.is_over(snapshot) else ())
 
 
