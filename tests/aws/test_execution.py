@@ -14,7 +14,7 @@ from remit.core.records import breaker_key
 from remit.entrypoints.aws_lambda import execution
 from remit.ports import CaseFilter
 from remit.testing.samples import putting
-from tests.flow.world import OTHER, TENANT, TYPE, type_of
+from tests.flow.world import OTHER, OWN, TENANT, TYPE, own_type, type_of
 
 from .broken import Broken
 
@@ -258,6 +258,43 @@ def test_where_the_tool_is_paused_the_execution_waits_and_makes_the_trial(deploy
     assert deployment.paths() == [[*TO_INVOKE, "Pause", "Invoke", "WhatFollows", "Record", "Done"]]
     assert (deployment.status(), len(deployment.far.calls)) == ("SUCCEEDED", 1)
     assert deployment.remit.failing_tools(TENANT) == []
+    deployment.assert_sound()
+
+
+NOTHING_TO_DO = ["Start", "IsThereAnythingToDo", "NothingToDo"]
+
+
+def test_what_its_proposer_took_back_is_not_started_by_its_event(deployment):
+    deployment.propose()
+    deployment.gate()
+    deployment.remit.withdraw(TENANT, "i-1", by="agent")
+
+    deployment.settle()
+
+    assert deployment.paths() == [NOTHING_TO_DO]
+    assert (deployment.status(), deployment.used(), deployment.far.calls) == ("WITHDRAWN", 0, [])
+    deployment.call("reconcile")
+    deployment.settle()
+    assert deployment.paths() == [NOTHING_TO_DO]
+    deployment.assert_sound()
+
+
+def test_what_its_caller_executes_is_announced_once_and_started_by_nobody_else(deployment):
+    deployment.apply(action_types={OWN: own_type()}, allowlist=[OWN])
+    carried_out(deployment, action_type=OWN)
+    deployment.clock.pass_(hours=1)
+    deployment.call("reconcile")
+    deployment.settle()
+    assert deployment.paths() == [NOTHING_TO_DO]
+
+    permit = deployment.remit.begin(TENANT, "i-1", by="agent", key="call-1").permit
+    deployment.clock.pass_(minutes=2)
+    moved = deployment.call("reconcile")
+    deployment.settle()
+
+    assert (moved["moved"], deployment.status(), deployment.paths()) == (1, "UNKNOWN", [NOTHING_TO_DO])
+    deployment.remit.finish(TENANT, "i-1", by="agent", approval_id=permit.approval_id, acted="yes")
+    assert deployment.status() == "SUCCEEDED"
     deployment.assert_sound()
 
 
