@@ -95,13 +95,6 @@ class Bounds(Request):
 
 
 _LATER = {"independent_approvers": True}
-_LATER_OF_TYPES = {"result": None}
-
-
-def _drop_unset(fields: dict[str, Any], later: Mapping[str, Any]) -> None:
-    for name, unset in later.items():
-        if fields[name] == unset:
-            del fields[name]
 
 
 class ZoneUntil(Document):
@@ -123,9 +116,9 @@ class BoundsInForce(Document):
     def wire(self) -> dict[str, Any]:
         """As JSON values. What came to bounds later is left out where nobody has set it, so that old hashes stay."""
         whole = super().wire()
-        _drop_unset(whole["bounds"], _LATER)
-        for spec in whole["bounds"]["action_types"].values():
-            _drop_unset(spec, _LATER_OF_TYPES)
+        for name, unset in _LATER.items():
+            if whole["bounds"][name] == unset:
+                del whole["bounds"][name]
         return whole
 
     @property
