@@ -8,13 +8,14 @@ from typing import get_args
 import pytest
 
 from remit.app.answer_feed import AnswerFeed
+from remit.app.answers import ASKS_AGAIN
 from remit.core.errors import NotFound, TryLater
 from remit.core.execution.answer import _WORDS
 from remit.core.lifecycle import Status
 from remit.testing.faults import StoreWrapper
 from tests.waiting import PATIENCE_S, ended, until
 
-from .world import TENANT, TYPE, type_of
+from .world import OWN, TENANT, TYPE, own_type, type_of
 
 
 def answer(world, name="i-1"):
@@ -187,6 +188,51 @@ def test_of_what_is_not_there_nothing_is_told(world):
         answer(world, "nobody")
     with pytest.raises(NotFound):
         world.app.wait(TENANT, "nobody", timeout_s=PATIENCE_S)
+
+
+# --- what its proposer executes itself ---
+
+
+@pytest.fixture
+def own(world):
+    types = {OWN: own_type(), TYPE: {**type_of(), "if_nobody_waits": "expire"}}
+    world.apply(action_types=types, allowlist=list(types))
+    return world
+
+
+def test_what_was_approved_for_its_caller_is_its_turn_and_what_was_taken_back_is_over(own):
+    own.submit("approved", action_type=OWN)
+    own.queued("back", action_type=OWN)
+    own.app.withdraw(TENANT, "back", by="agent")
+
+    approved, back = answer(own, "approved"), answer(own, "back")
+
+    assert (approved["status"], approved["settled"]) == ("APPROVED", True)
+    assert "Begin it now" in approved["text"]
+    assert (back["status"], back["settled"]) == ("WITHDRAWN", True)
+    assert "taken back" in back["text"] and "Nothing was done" in back["text"]
+
+
+def test_taking_it_back_wakes_who_waits(own):
+    own.queued()
+    thread, told = waited(own)
+
+    own.racers()[1].withdraw(TENANT, "i-1", by="agent")
+    ended(thread)
+
+    assert told[0]["status"] == "WITHDRAWN"
+
+
+def test_waiting_marks_that_somebody_waits_where_that_matters(own):
+    own.queued("matters")
+    own.queued("does-not", action_type=OWN)
+    now = own.clock.now()
+
+    for name in ("matters", "does-not"):
+        own.app.wait(TENANT, name, timeout_s=0)
+
+    assert own.case("matters").waited_until == now + ASKS_AGAIN
+    assert own.case("does-not").waited_until is None
 
 
 # --- waiting ---

@@ -33,6 +33,7 @@ WAKING: tuple[EventType, ...] = (
     "ACTION_REJECTED",
     "INTENT_EXPIRED",
     "INTENT_SUPERSEDED",
+    "INTENT_WITHDRAWN",
 )
 """The events that may end somebody's waiting."""
 

@@ -5,33 +5,49 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any, Self
 
 from remit.app.answer_feed import AnswerFeed, Waiter
 from remit.app.part import Part
-from remit.core.execution.answer import Answered
+from remit.core.execution.answer import ProposalAnswer
 from remit.core.identity.principal import Principal
+from remit.core.values import shifted
 from remit.flow.context import Context
 from remit.flow.reading.answer import answer
+from remit.flow.waiting_mark import mark_waiting
 from remit.ports import Clock
 
 WAIT_S = 30.0
+ASKS_AGAIN = timedelta(seconds=10)
+"""How long somebody whose question was answered still counts as waiting: it asks again."""
 
 
 class Watch:
     """One who waits for an intent, as long as the context is open."""
 
-    def __init__(self, waiter: Waiter, action_intent_id: str, read: Callable[[str, str], Answered]) -> None:
-        self._waiter, self._asked, self._read = waiter, action_intent_id, read
+    def __init__(
+        self,
+        waiter: Waiter,
+        action_intent_id: str,
+        read: Callable[[str, str], ProposalAnswer],
+        mark: Callable[[ProposalAnswer], None],
+    ) -> None:
+        """`mark` notes of each intent that is followed that somebody waits for it."""
+        self._waiter, self._asked, self._read, self._mark = waiter, action_intent_id, read, mark
+        self._marked: set[str] = set()
 
-    def look(self) -> Answered:
+    def look(self) -> ProposalAnswer:
         """Where it stands; from here on, whatever changes wakes. Raises `NotFound`, and `Forbidden`."""
         self._waiter.follow(self._asked)
         found = self._read(self._waiter.tenant_id, self._asked)
         # To one that took its place something may have happened before it was followed.
         while self._waiter.follow(found.case.action_intent_id):
             found = self._read(self._waiter.tenant_id, self._asked)
+        if not found.settled and found.case.action_intent_id not in self._marked:
+            self._marked.add(found.case.action_intent_id)
+            self._mark(found)
         return found
 
     def __enter__(self) -> Self:
@@ -57,7 +73,7 @@ class Answers(Part):
         The same when it is `settled`, or after `timeout_s` as it is then. Follows edits. Raises `NotFound`.
         """
         woken, until = threading.Event(), time.monotonic() + timeout_s
-        with self.watch(tenant_id, action_intent_id, woken.set) as watch:
+        with self.watch(tenant_id, action_intent_id, woken.set, timeout_s) as watch:
             while True:
                 woken.clear()
                 found = watch.look()
@@ -67,11 +83,21 @@ class Answers(Part):
                 woken.wait(left_s)
 
     def watch(
-        self, tenant_id: str, action_intent_id: str, wake: Callable[[], None], reader: Principal | None = None
+        self,
+        tenant_id: str,
+        action_intent_id: str,
+        wake: Callable[[], None],
+        for_s: float,
+        reader: Principal | None = None,
     ) -> Watch:
-        """For whoever waits in a way of its own: `wake` is called, from another thread, when it is time to look."""
-        return Watch(self._feed.enter(tenant_id, wake), action_intent_id, partial(self.read, reader=reader))
+        """
+        For whoever waits in a way of its own, for so long: `wake` is called, from another thread, when it is time to
+        look.
+        """
+        until = shifted(self.clock.now(), timedelta(seconds=for_s) + ASKS_AGAIN)
+        mark = partial(mark_waiting, self.context, until=until)
+        return Watch(self._feed.enter(tenant_id, wake), action_intent_id, partial(self.read, reader=reader), mark)
 
-    def read(self, tenant_id: str, action_intent_id: str, reader: Principal | None = None) -> Answered:
+    def read(self, tenant_id: str, action_intent_id: str, reader: Principal | None = None) -> ProposalAnswer:
         """The same for a door: what `reader` may see of it. Raises `NotFound`, and `Forbidden` for whose it is not."""
         return answer(self.context, tenant_id, action_intent_id, self.clock.now(), reader)

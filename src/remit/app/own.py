@@ -10,6 +10,7 @@ from remit.core.execution import permit
 from remit.core.execution.outcome import ErrorClass, ExternalObjectRef
 from remit.core.execution.permit import Acted, Begun, Finished, Permit
 from remit.core.execution.proposer import Proposer
+from remit.core.execution.result import ToolResult
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.lifecycle import Case
 from remit.core.values import check_person, check_text
@@ -103,6 +104,7 @@ class OwnIntents(Part):
         error_code: str | None = None,
         error_class: ErrorClass | None = None,
         error_message: str | None = None,
+        result: ToolResult | None = None,
         credential: Credential = PROCESS,
         accounts: frozenset[str] | None = None,
         on_behalf_of: str | None = None,
@@ -110,16 +112,18 @@ class OwnIntents(Part):
         """
         Say what came of a permit: `acted` is `yes`, `no`, or `unknown` where nobody can tell.
 
-        Only what certainly did not happen is a `no`. Lapsed or not, it is recorded; a lapsed one's outcome is resolved
-        by it. Twice is once. Raises `NotFound`, `Forbidden` for another's intent, `NotInThatState` for one that was
+        `result` is what the tool answered (`answered`, `json_answer`), kept as its type says. Only what certainly did
+        not happen is a `no`. Lapsed or not, it is recorded; a lapsed one's outcome is resolved by it. Twice is once.
+        Raises `NotFound`, `Forbidden` for another's intent, `NotInThatState` for one that was
         not begun, `Conflict` for another's permit, or `InvalidInput`.
         """
-        result = permit.finish_result(
+        told = permit.finish_result(
             acted,
             external_object_refs=external_object_refs,
             error_code=error_code,
             error_class=error_class,
             error_message=error_message,
+            answer=result,
         )
         proposer, began_ns = _proposer(by, credential, accounts, on_behalf_of), self._hooks.begin()
         finished = self._one(
@@ -129,7 +133,7 @@ class OwnIntents(Part):
                 action_intent_id,
                 approval_id=approval_id,
                 proposer=proposer,
-                result=result,
+                result=told,
                 now=self.clock.now(),
             )
         )

@@ -8,6 +8,7 @@ Problems are raised as the errors of `remit.core.errors`, sorted by what to do n
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -153,6 +154,16 @@ def _proposed(client: Any, response: httpx.Response) -> Proposed:
     return Proposed(verdict, Permit(permit, client) if permit else None)
 
 
+def _tool_answer(result: Any, media_type: str | None) -> dict[str, str]:
+    """What a tool answered, as the door takes it."""
+    if isinstance(result, bytes):
+        content = base64.b64encode(result).decode()
+        return {"media_type": media_type or "application/octet-stream", "encoding": "base64", "content": content}
+    if isinstance(result, str):
+        return {"media_type": media_type or "text/plain", "content": result}
+    return {"media_type": media_type or "application/json", "content": json.dumps(result, ensure_ascii=False)}
+
+
 def _page(account_id: str | None, after: str | None, limit: int) -> dict[str, Any]:
     return {"account_id": account_id, "after": after, "limit": limit}
 
@@ -227,11 +238,17 @@ class _Verbs:
         error_code: str | None = None,
         error_class: str | None = None,
         error_message: str | None = None,
+        result: Any = None,
+        media_type: str | None = None,
     ) -> _RouteCall[a.FinishedAnswer]:
-        """Say what came of a permit, once; `no` only for what certainly did not happen."""
+        """
+        Say what came of a permit, once; `no` only for what certainly did not happen. `result` is what the tool
+        answered: bytes, a text, or any JSON value; it is kept as the action type says.
+        """
         error = {"error_code": error_code, "error_class": error_class, "error_message": error_message}
         refs = list(external_object_refs)
-        body = {"approval_id": approval_id, "acted": acted, "external_object_refs": refs, **error}
+        body: dict[str, Any] = {"approval_id": approval_id, "acted": acted, "external_object_refs": refs, **error}
+        body |= {} if result is None else {"result": _tool_answer(result, media_type)}
         return _of_intent(action_intent_id, body)
 
     @_verb("POST /v1/intents/{action_intent_id}/renew")

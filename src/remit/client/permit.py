@@ -61,8 +61,14 @@ class Permit:
         error_code: str | None = None,
         error_class: str | None = None,
         error_message: str | None = None,
+        result: Any = None,
+        media_type: str | None = None,
     ) -> Any:
-        """Say what came of it: `no` only for what certainly did not happen. Answers a `FinishedAnswer`."""
+        """
+        Say what came of it: `no` only for what certainly did not happen. Answers a `FinishedAnswer`.
+
+        `result` is what the tool answered: bytes, a text, or any JSON value.
+        """
         return self._client.finish(
             self.action_intent_id,
             approval_id=self.approval_id,
@@ -71,6 +77,8 @@ class Permit:
             error_code=error_code,
             error_class=error_class,
             error_message=error_message,
+            result=result,
+            media_type=media_type,
         )
 
     def renew(self) -> Any:

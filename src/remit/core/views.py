@@ -243,7 +243,7 @@ class ResultAnswer(TypedDict):
 class ExecutedAnswer(TypedDict):
     """What was carried out, or may have been: not what was proposed, where a person edited it."""
 
-    target: TargetAnswer
+    target: TargetAnswer | None
     parameters: Json
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from remit.core.errors import NotFound
+from remit.core.execution.answer import ProposalAnswer
 from remit.core.lifecycle import ENDED, Case
 from remit.core.records import case_key
-from remit.ports import Snapshot, UnitOfWork, Writes
+from remit.flow.context import Context, one, pinned_type_key
+from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 
 def mark_waiting_unit(tenant_id: str, action_intent_id: str, until: datetime) -> UnitOfWork[Case]:
@@ -27,3 +29,13 @@ def mark_waiting_unit(tenant_id: str, action_intent_id: str, until: datetime) ->
         return Writes(answer=marked, puts=[(case_at, marked)])
 
     return UnitOfWork(reads=[case_at], decide=change)
+
+
+def mark_waiting(context: Context, found: ProposalAnswer, *, until: datetime) -> None:
+    """Note that somebody waits until then for an intent that is not settled, where its type lets it matter."""
+    intent = found.intent
+    if intent.registry_version is None:
+        return
+    pinned = one(context, pinned_type_key(intent))
+    if pinned is not None and pinned.spec.if_nobody_waits == "expire":
+        answer_of(context.store.transact([mark_waiting_unit(intent.tenant_id, intent.action_intent_id, until)]))

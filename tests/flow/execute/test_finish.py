@@ -4,6 +4,7 @@ import pytest
 
 from remit.core.errors import Conflict, Forbidden, InvalidInput, NotFound, NotInThatState
 from remit.core.execution.outcome import ExternalObjectRef
+from remit.core.execution.result import json_answer
 
 from ..world import NOON, OWN, TENANT, TYPE, own_type, type_of
 
@@ -255,3 +256,49 @@ def test_of_a_renewal_and_a_lapse_at_once_one_holds(own):
 
 def lapsing(app):
     return app.reconcile()
+
+
+# --- what the tool answered ---
+
+
+def test_what_the_tool_answered_is_kept_as_its_type_says(own):
+    permit = begun(own)
+
+    finish(own, permit, result=json_answer({"order": "o-17"}))
+
+    assert own.app.result(TENANT, "i-1")["content"] == '{"order":"o-17"}'
+    assert own.app.answer(TENANT, "i-1")["result"]["state"] == "KEPT"
+    own.assert_sound()
+
+
+def test_a_type_s_settings_hold_for_what_its_caller_reports(own):
+    types = {OWN: {**own_type(), "result": {"drop_paths": ["email"]}}, TYPE: type_of()}
+    own.apply(action_types=types, allowlist=list(types))
+
+    finish(own, begun(own), "no", result=json_answer({"id": 7, "email": "a@b"}))
+
+    assert own.app.result(TENANT, "i-1")["content"] == '{"id":7}'
+    own.assert_sound()
+
+
+def test_a_late_report_brings_its_result_and_a_second_one_changes_nothing(own):
+    permit = begun(own)
+    lapse(own)
+
+    finish(own, permit, result=json_answer("first"))
+    finish(own, permit, result=json_answer("second"))
+
+    assert own.status() == "SUCCEEDED"
+    assert own.app.result(TENANT, "i-1")["content"] == '"first"'
+    own.assert_sound()
+
+
+def test_a_report_after_an_outcome_that_told_of_a_result_leaves_that(own):
+    permit = begun(own)
+    finish(own, permit, "unknown", result=json_answer("in doubt"))
+
+    finish(own, permit, "yes", result=json_answer("found"))
+
+    assert own.status() == "SUCCEEDED"
+    assert own.app.result(TENANT, "i-1")["content"] == '"in doubt"'
+    own.assert_sound()

@@ -14,12 +14,11 @@ from typing import Any
 from remit.core import rendering
 from remit.core.execution.outcome import ActionOutcomeV1
 from remit.core.execution.result import NO_CONTENT, ReadResult
+from remit.core.gate.action_type import CALLER
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import ENDED, Case
 
-CALLER = "caller"
-"""The connector of what its proposer executes itself."""
 LONGEST_CONTENT = 4000
 """So much of an answer stands in the text; all of it is in the result."""
 _LONGEST_SAID = 1000
@@ -27,7 +26,7 @@ _CARRIED_OUT = frozenset({"SUCCEEDED", "FAILED", "UNKNOWN"})
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ProposalAnswer:
     """
     An intent that was asked about, and where it stands: `case` and `history` are of the newest that took its place.
 
@@ -74,7 +73,7 @@ class Answered:
         return {"target": intent["target"], "parameters": intent["parameters"]}
 
 
-def _reason(about: Answered) -> str | None:
+def _reason(about: ProposalAnswer) -> str | None:
     """Why it stands where it stands, in the words of whoever said it."""
     outcome, decision = about.history.outcome, about.history.decision
     if about.case.status == "REJECTED":
@@ -84,7 +83,7 @@ def _reason(about: Answered) -> str | None:
     return decision.explanation if decision and about.case.status in ("AWAITING_APPROVAL", "BLOCKED") else None
 
 
-def text_of(about: Answered) -> str:
+def text_of(about: ProposalAnswer) -> str:
     """All of it in words, ready for a model."""
     words = _WORDS.get(about.case.status)
     first = words(about, _action(about.intent)) if words else f"{_action(about.intent)} is {about.case.status}."
@@ -93,19 +92,18 @@ def text_of(about: Answered) -> str:
 
 
 def _action(intent: ActionIntentV1) -> str:
-    target = intent.wire()["target"]
-    return f"{intent.action_type} on {rendering.target(target)}" if target else intent.action_type
+    return f"{intent.action_type} on {rendering.target(intent.target.wire())}" if intent.target else intent.action_type
 
 
 def _said(text: str | None, *, otherwise: str) -> str:
     return rendering.quoted(text, _LONGEST_SAID) if text else otherwise
 
 
-def _proposed(_: Answered, action: str) -> str:
+def _proposed(_: ProposalAnswer, action: str) -> str:
     return f"{action} is stored and not decided yet. Nothing has been done. Wait for the answer."
 
 
-def _awaiting(about: Answered, action: str) -> str:
+def _awaiting(about: ProposalAnswer, action: str) -> str:
     why = f" ({about.history.decision.explanation})" if about.history.decision else ""
     return (
         f"A person is asked about {action}{why} and has not answered yet. Nothing has been done. Wait for the answer; "
@@ -113,7 +111,7 @@ def _awaiting(about: Answered, action: str) -> str:
     )
 
 
-def _blocked(about: Answered, action: str) -> str:
+def _blocked(about: ProposalAnswer, action: str) -> str:
     why = f" ({about.history.decision.explanation})" if about.history.decision else ""
     return (
         f"{action} is blocked{why}, and nobody can approve it before people lift that. Nothing has been done. Do not "
@@ -121,29 +119,29 @@ def _blocked(about: Answered, action: str) -> str:
     )
 
 
-def _rejected(about: Answered, action: str) -> str:
+def _rejected(about: ProposalAnswer, action: str) -> str:
     rejection = about.history.rejection or {}
     who, why = rendering.name(str(rejection.get("rejected_by") or "A person")), rejection.get("reason")
     because = f": {_said(why, otherwise='')}" if why else ", without a reason"
     return f"{who} rejected {action}{because}. Nothing was done. Do not propose the same again."
 
 
-def _expired(_: Answered, action: str) -> str:
+def _expired(_: ProposalAnswer, action: str) -> str:
     return (
         f"{action} expired before it was answered or begun. Nothing was done. If it is still wanted, propose it again "
         "under a new id."
     )
 
 
-def _withdrawn(_: Answered, action: str) -> str:
+def _withdrawn(_: ProposalAnswer, action: str) -> str:
     return f"{action} was taken back before it began. Nothing was done."
 
 
-def _superseded(about: Answered, action: str) -> str:
+def _superseded(about: ProposalAnswer, action: str) -> str:
     return f"{action} was replaced by intent {about.case.superseded_by}. It was not done itself."
 
 
-def _approved(about: Answered, action: str) -> str:
+def _approved(about: ProposalAnswer, action: str) -> str:
     approval = about.history.approval(about.case.approval_id) if about.case.approval_id else None
     by = rendering.name(approval.approved_by) if approval and not approval.auto_executed else "Policy"
     if about.case.connector == CALLER:
@@ -151,11 +149,11 @@ def _approved(about: Answered, action: str) -> str:
     return f"{by} approved {action}. It is about to be carried out. Do not do it yourself; wait for its outcome."
 
 
-def _running(_: Answered, action: str) -> str:
+def _running(_: ProposalAnswer, action: str) -> str:
     return f"{action} is being carried out, and its outcome is not known yet. Do not do it again; wait for its outcome."
 
 
-def _succeeded(about: Answered, action: str) -> str:
+def _succeeded(about: ProposalAnswer, action: str) -> str:
     outcome = about.history.outcome
     refs = outcome.external_object_refs if outcome else []
     parts = ((ref.system, ref.object_type, ref.object_id) for ref in refs)
@@ -163,18 +161,18 @@ def _succeeded(about: Answered, action: str) -> str:
     return f"{action} was done{f' ({objects})' if objects else ''}."
 
 
-def _failed(about: Answered, action: str) -> str:
+def _failed(about: ProposalAnswer, action: str) -> str:
     return f"{action} was tried and did not happen: {_error(about.history.outcome)}."
 
 
-def _unknown(about: Answered, action: str) -> str:
+def _unknown(about: ProposalAnswer, action: str) -> str:
     return (
         f"{action} may have happened, and nobody knows whether it did: {_error(about.history.outcome)}. Do NOT do it "
         "again, in this way or in another; a person is looking."
     )
 
 
-def _cancelled(about: Answered, action: str) -> str:
+def _cancelled(about: ProposalAnswer, action: str) -> str:
     return f"{action} was cancelled before it ran: {_error(about.history.outcome)}. Nothing was done."
 
 
@@ -182,7 +180,7 @@ def _error(outcome: ActionOutcomeV1 | None) -> str:
     return _said(outcome.error_message or outcome.error_code if outcome else None, otherwise="no reason was given")
 
 
-_WORDS: dict[str, Callable[[Answered, str], str]] = {
+_WORDS: dict[str, Callable[[ProposalAnswer, str], str]] = {
     "PROPOSED": _proposed,
     "AWAITING_APPROVAL": _awaiting,
     "BLOCKED": _blocked,
@@ -199,7 +197,7 @@ _WORDS: dict[str, Callable[[Answered, str], str]] = {
 }
 
 
-def _finding(about: Answered) -> str:
+def _finding(about: ProposalAnswer) -> str:
     """What somebody found out about an outcome that nobody had known."""
     found = about.history.resolution
     if found is None:
@@ -208,7 +206,7 @@ def _finding(about: Answered) -> str:
     return f"Nobody knew at first; {rendering.name(found.resolved_by)} found out{note}."
 
 
-def _edit(about: Answered) -> str:
+def _edit(about: ProposalAnswer) -> str:
     """What a person made of it, where that is what was done or waits."""
     if about.edited_by is None or about.case.status in ("REJECTED", "EXPIRED", "CANCELLED", "WITHDRAWN"):
         return ""
@@ -221,7 +219,7 @@ def _edit(about: Answered) -> str:
     return f"{who} edited it: it has the parameters {reads} now."
 
 
-def _tool_said(about: Answered) -> str:
+def _tool_said(about: ProposalAnswer) -> str:
     result = about.result
     if result is None:
         return ""

@@ -26,6 +26,7 @@ from remit.core.execution.outcome import (
 )
 from remit.core.execution.proposer import Proposer
 from remit.core.execution.publication import may_expire
+from remit.core.execution.result import ToolResult
 from remit.core.gate.action_type import CALLER
 from remit.core.intent import ActionIntentV1, Target
 from remit.core.lifecycle import Case, Status
@@ -207,6 +208,7 @@ def finish_result(
     error_code: str | None = None,
     error_class: ErrorClass | None = None,
     error_message: str | None = None,
+    answer: ToolResult | None = None,
 ) -> CallResult:
     """The result that a caller reports. Raises `InvalidInput` for what is none."""
     if acted not in OUTCOME_OF:
@@ -221,6 +223,7 @@ def finish_result(
             error_code=error_code,
             error_class=error_class,
             error_message=error_message,
+            answer=answer,
         )
     )
 

@@ -56,6 +56,7 @@ def finish(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId,
         error_code=body.error_code,
         error_class=body.error_class,
         error_message=body.error_message,
+        result=body.result.answer() if body.result else None,
         **_owner(caller),
     )
     return finished.wire()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from remit.core.execution.answer import Answered
+from remit.core.execution.answer import ProposalAnswer
 from remit.core.identity.principal import Principal
 from remit.core.views import AgentAnswer, ResultAnswer, ResultFacts
 from remit.entrypoints.web.bodies import IntentId
@@ -49,13 +49,14 @@ async def answer(
     if not wait_s:
         return (await run_in_threadpool(remit.answers.read, caller.tenant_id, action_intent_id, caller)).wire()
     with waits.enter(caller) as wakening:
-        return (await _awaited(request, remit, caller, action_intent_id, wakening, time.monotonic() + wait_s)).wire()
+        return (await _awaited(request, remit, caller, action_intent_id, wakening, wait_s)).wire()
 
 
 async def _awaited(
-    request: Request, remit: Remit, caller: Principal, name: str, wakening: Wakening, until: float
-) -> Answered:
-    watch = await run_in_threadpool(remit.answers.watch, caller.tenant_id, name, wakening.wake, caller)
+    request: Request, remit: Remit, caller: Principal, name: str, wakening: Wakening, wait_s: float
+) -> ProposalAnswer:
+    until = time.monotonic() + wait_s
+    watch = await run_in_threadpool(remit.answers.watch, caller.tenant_id, name, wakening.wake, wait_s, caller)
     with watch:
         while True:
             wakening.rest()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated, Any, Literal
 
 from fastapi import Body as JsonBody
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
+from remit.core.errors import InvalidInput
 from remit.core.execution.outcome import LONGEST_MESSAGE, ErrorClass
 from remit.core.execution.permit import LONGEST_KEY, MOST_REFS, Acted
+from remit.core.execution.result import JSON, LONGEST_MEDIA_TYPE, ToolResult, answered
 from remit.core.intent import Proposal
 from remit.core.values import ActionTypeName, Digest, Identifier
 
@@ -104,14 +107,35 @@ class RefBody(Body):
     object_url: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
 
 
+class ToolAnswerBody(Body):
+    """What a tool answered: text, or bytes in base64."""
+
+    media_type: Annotated[str, Field(min_length=1, max_length=LONGEST_MEDIA_TYPE)] = JSON
+    encoding: Literal["utf-8", "base64"] = "utf-8"
+    content: str
+
+    def answer(self) -> ToolResult:
+        """Raises `InvalidInput` for what is no base64."""
+        if self.encoding == "utf-8":
+            return answered(self.media_type, self.content.encode())
+        try:
+            return answered(self.media_type, base64.b64decode(self.content, validate=True))
+        except ValueError:
+            raise InvalidInput("result.content", "is no base64", "send base64, or text as utf-8") from None
+
+
 class FinishBody(PermitBody):
-    """`acted` is `no` only for what certainly did not happen, and `unknown` where nobody can tell."""
+    """
+    `acted` is `no` only for what certainly did not happen, and `unknown` where nobody can tell; `result` is what the
+    tool answered.
+    """
 
     acted: Acted
     external_object_refs: Annotated[list[RefBody], Field(max_length=MOST_REFS)] = []
     error_code: Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]{0,127}$")] | None = None
     error_class: ErrorClass | None = None
     error_message: Annotated[str, Field(max_length=LONGEST_MESSAGE)] | None = None
+    result: ToolAnswerBody | None = None
 
 
 class EditBody(Body):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from remit.core.errors import NotFound, NotInThatState, RemitError
 from remit.core.execution import fulfilment
@@ -19,8 +20,10 @@ from remit.core.execution.permit import (
     renewed,
 )
 from remit.core.execution.proposer import Proposer
+from remit.core.execution.result import kept_result
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case, Status
+from remit.core.records import Key
 from remit.flow.context import CaseWriter, Context
 from remit.flow.execute.common import Keys, end_with
 from remit.flow.execute.map import mapped
@@ -49,24 +52,38 @@ def finish_unit(
         case, history = _own(snapshot, keys, proposer)
         attempt = check_permit(case, approval_id, "finished")
         writer = CaseWriter(context, case, now)
+        told = _with_what_is_kept(result, keys, snapshot, now)
         if history.outcome is not None:
-            return _late(writer, history.outcome, result, proposer)
-        concluded = Conclusion(status=OUTCOME_OF[result.acted], result=result)
-        noted = fulfilment.noted(attempt, result, concluded.status, attempt.lease_until)
+            return _late(writer, history, history.outcome, told, proposer)
+        concluded = Conclusion(status=OUTCOME_OF[result.acted], result=told)
+        noted = fulfilment.noted(attempt, told, concluded.status, attempt.lease_until)
         answer = _finished(case, approval_id, concluded.status, recorded=True)
         return end_with(writer, snapshot, keys, noted, concluded, answer, by=proposer.name)
 
-    return UnitOfWork(keys.all(), decide, keys.charged)
+    def more(snapshot: Snapshot) -> list[Key[Any]]:
+        return [*keys.charged(snapshot), *(keys.pinned_type(snapshot) if result.answer else [])]
+
+    return UnitOfWork(keys.all(), decide, more)
 
 
-def _late(writer: CaseWriter, outcome: ActionOutcomeV1, result: CallResult, proposer: Proposer) -> Writes[Finished]:
+def _with_what_is_kept(result: CallResult, keys: Keys, snapshot: Snapshot, now: datetime) -> CallResult:
+    if result.answer is None:
+        return result
+    return result.changed(answer=kept_result(keys.results(snapshot), result.answer, now))
+
+
+def _late(
+    writer: CaseWriter, history: IntentHistory, outcome: ActionOutcomeV1, result: CallResult, proposer: Proposer
+) -> Writes[Finished]:
     case = writer.case
     # There is one call, and this is its answer: that it was in doubt says nothing of any other.
     attempt = case.attempt.changed(in_doubt=False) if case.attempt else None
     found = fulfilment.found_late(outcome, case, attempt, result, called=True)
     if found is None:
         return Writes(_finished(case, outcome.approval_id, case.status, recorded=False))
-    writer.resolve(outcome, fulfilment.late_resolution(outcome, found, result, writer.now, by=proposer.name))
+    resolution = fulfilment.late_resolution(outcome, found, result, writer.now, by=proposer.name)
+    # One result an intent: what was told with the outcome stays.
+    writer.resolve(outcome, resolution, result.answer if history.result is None else None)
     return writer.writes(_finished(case, outcome.approval_id, found, recorded=True))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from remit.core.errors import NotFound
-from remit.core.execution.answer import Answered
+from remit.core.execution.answer import ProposalAnswer
 from remit.core.execution.result import ReadResult
 from remit.core.gate.result_settings import BY_DEFAULT
 from remit.core.identity.principal import Principal
@@ -21,7 +21,7 @@ MOST_FOLLOWED = 100
 
 def answer(
     context: Context, tenant_id: str, action_intent_id: str, now: datetime, reader: Principal | None = None
-) -> Answered:
+) -> ProposalAnswer:
     """
     Where an intent stands, or the newest that took its place, as far as `reader` may see it; a program sees all.
 
@@ -36,7 +36,7 @@ def answer(
         if case.superseded_by is None:
             break
         name = case.superseded_by
-    return Answered(action_intent_id, case, history, edited_by, _for(context, reader, case, history, result))
+    return ProposalAnswer(action_intent_id, case, history, edited_by, _for(context, reader, case, history, result))
 
 
 def _read(context: Context, tenant_id: str, name: str, now: datetime) -> tuple[Case, IntentHistory, ReadResult | None]:
