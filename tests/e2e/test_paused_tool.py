@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from remit import Remit
-from remit.demo.crm import Asked, Crm, Reply
+from remit.demo.crm import Crm, Reply
 from tests.e2e.processes import Process
 from tests.waiting import until
 
@@ -19,11 +19,11 @@ class DownCrm(Crm):
 
     up = False
 
-    def answer(self, asked: Asked) -> Reply | None:
+    def answer(self, asked):
         answer = super().answer(asked)
         return answer if self.up or not asked.path.startswith("/notes") else Reply(503, {"error": "down"})
 
-    def asked_for_notes(self) -> int:
+    def asked_for_notes(self):
         return sum(asked.path.startswith("/notes") for asked in list(self.requests))
 
 
