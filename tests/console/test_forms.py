@@ -94,7 +94,8 @@ WHOLE = parse_bounds(
 
 
 def test_a_form_sent_back_as_it_was_shown_changes_nothing():
-    said = {"list": "own", f"allow:{NOTE}": "on", "mode:default": "AUTO_EXECUTE", f"mode:{NOTE}": "", "limit": "10"}
+    said = {"list": "own", "mode:default": "AUTO_EXECUTE", f"mode:{NOTE}": "", "limit": "10"}
+    said |= {f"allow:{name}": "on" for name in WHOLE.allowlist}
 
     wanted = with_form(WHOLE, None, {**said, f"limit:{NOTE}": "", "timezone": "", "ceiling": "50"})
 
