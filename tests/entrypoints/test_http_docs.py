@@ -14,7 +14,7 @@ import pytest
 from remit.core.identity.access import ROLES
 from remit.entrypoints.web import problems
 from remit.entrypoints.web.problem_details import KINDS
-from tests.entrypoints.http_world import ACME, EMAIL, SILENT, Silent, bounds, http_world
+from tests.entrypoints.http_world import ACME, EMAIL, OWN, SILENT, Silent, bounds, http_world
 from tests.entrypoints.test_http_roles import ALLOWED, PUBLIC, WEBHOOK
 
 PAGE = (Path(__file__).parents[2] / "docs" / "http.md").read_text(encoding="utf-8")
@@ -58,15 +58,19 @@ def shop(tmp_path_factory):
 
 
 def _prepared(world, place, line):
-    """The line, about an intent that is where the line needs it to be."""
+    """The line, about an intent that is where the line needs it to be; what acts on one's own, about the reader's."""
     name = f"doc-{place}"
     if "SUBSCRIPTION" in line:
         world.remit.set_subscription(ACME, name, WEBHOOK, by="the test")
     if "/resolve" in line:
         world.submit(name, action_type=SILENT)
         world.work()
+    elif "/begin " in line or "/finish " in line or "/renew " in line:
+        world.submit(name, action_type=OWN, proposed_by="reader")
+        begun = world.remit.begin(ACME, name, by="reader") if "/begin " not in line else None
+        line = line.replace('"approval_id":"…"', f'"approval_id":"{begun.permit.approval_id}"') if begun else line
     elif 'd \'{"action_intent_id":"ID","account_id":"acct-1","action_type"' not in line:
-        world.submit(name, action_type=EMAIL)
+        world.submit(name, action_type=EMAIL, proposed_by="reader" if "/withdraw " in line else "agent")
         line = line.replace('"digest":"…"', f'"digest":"{world.remit.intent(ACME, name).digest}"')
     _, key = world.remit.create_key(ACME, {"name": name, "roles": ["agent"]}, by="the test")
     line = line.replace("SUBSCRIPTION", name)

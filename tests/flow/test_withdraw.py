@@ -208,7 +208,7 @@ def test_of_taking_back_and_a_worker_s_take_at_once_one_holds(queueing):
     first, second = queueing.racers()
 
     taken, withdrawn = both(lambda: first.take(1, "w-1"), lambda: second.withdraw(TENANT, "i-1", by="agent"))
-    queueing.app.settle([(each, queueing.app.carry_out(each)) for each in taken])
+    queueing.app.settle([(each, *queueing.app.carry_out([each])) for each in taken])
 
     assert bool(taken) == isinstance(withdrawn, NotInThatState)
     assert queueing.status() == ("SUCCEEDED" if taken else "WITHDRAWN")
