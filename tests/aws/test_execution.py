@@ -17,7 +17,7 @@ from remit.entrypoints.aws_lambda import execution
 from remit.entrypoints.aws_lambda.execution import QUICK_S
 from remit.ports import CaseFilter
 from remit.testing.samples import putting
-from tests.flow.world import OTHER, TENANT, TYPE, type_of
+from tests.flow.world import OTHER, OWN, TENANT, TYPE, own_type, type_of
 
 from .broken import Broken
 
@@ -260,6 +260,43 @@ def test_a_tool_that_may_take_long_is_left_to_the_function_that_has_the_time(dep
     waiting = [*ONCE, "ExecutePatiently", "WhatFollows"]
     assert deployment.paths() == [[*waiting, "Pause", *waiting, "Done"]]
     assert (deployment.status(), len(deployment.far.calls)) == ("SUCCEEDED", 2)
+    deployment.assert_sound()
+
+
+NOTHING_TO_DO = [*ONCE, "NothingToDo"]
+
+
+def test_what_its_proposer_took_back_is_not_started_by_its_event(deployment):
+    deployment.propose()
+    deployment.gate()
+    deployment.remit.withdraw(TENANT, "i-1", by="agent")
+
+    deployment.settle()
+
+    assert deployment.paths() == [NOTHING_TO_DO]
+    assert (deployment.status(), deployment.used(), deployment.far.calls) == ("WITHDRAWN", 0, [])
+    deployment.call("reconcile")
+    deployment.settle()
+    assert deployment.paths() == [NOTHING_TO_DO]
+    deployment.assert_sound()
+
+
+def test_what_its_caller_executes_is_announced_once_and_started_by_nobody_else(deployment):
+    deployment.apply(action_types={OWN: own_type()}, allowlist=[OWN])
+    carried_out(deployment, action_type=OWN)
+    deployment.clock.pass_(hours=1)
+    deployment.call("reconcile")
+    deployment.settle()
+    assert deployment.paths() == [NOTHING_TO_DO]
+
+    permit = deployment.remit.begin(TENANT, "i-1", by="agent", key="call-1").permit
+    deployment.clock.pass_(minutes=2)
+    moved = deployment.call("reconcile")
+    deployment.settle()
+
+    assert (moved["moved"], deployment.status(), deployment.paths()) == (1, "UNKNOWN", [NOTHING_TO_DO])
+    deployment.remit.finish(TENANT, "i-1", by="agent", approval_id=permit.approval_id, acted="yes")
+    assert deployment.status() == "SUCCEEDED"
     deployment.assert_sound()
 
 

@@ -243,6 +243,14 @@ class ReadingContract(StoreBase):
 
         assert store.busy() == (status in MOVING)
 
+    def test_a_store_is_not_busy_with_an_approval_that_is_due_only_when_it_expires(self, store: Store) -> None:
+        waits = make_case(status="APPROVED", connector="caller", published=True, due_at=NOON + SECOND * 60)
+        store.transact([putting_cases(waits.changed(expires_at=NOON + SECOND * 60))])
+
+        assert not store.busy()
+        assert store.due(NOON, 10) == []
+        assert ids(store.due(NOON + SECOND * 60, 10)) == ["i-1"]
+
     def test_waiting_cases_come_by_expiry_then_id(self, store: Store) -> None:
         store.transact(
             [
