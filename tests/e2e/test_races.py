@@ -16,6 +16,7 @@ from remit import GateAnswer, GateRequest, Remit, RemitError
 from remit.core.execution.approval import approved_event
 from remit.core.records import case_key, chain_key
 from remit.entrypoints.server.worker import work
+from remit.flow.execute import lapse
 from remit.flow.publish import IntentRef, publish_sent
 from remit.flow.reconcile import expire
 from remit.ports import REFUSED, Receipt
@@ -140,6 +141,58 @@ def test_of_a_start_and_an_expiry_at_once_one_holds(url, rivals):
         started, released = rivals.run([_start_each, _expire_each], url, names)
 
         _assert_started_or_released(remit, names, started, released, otherwise="EXPIRED")
+
+
+def test_of_two_who_begin_at_once_one_is_permitted_and_of_two_under_one_key_both_are_the_same(url, remit, rivals):
+    names = _submit_own(remit)
+
+    first, second = rivals.run([_begin_even, _begin_odd], url, names)
+
+    assert [(one is None) != (other is None) for one, other in zip(first, second, strict=True)] == [True] * ROUNDS
+    assert _entries(remit, names, "EXECUTION_STARTED") == [1] * ROUNDS
+    again = _submit_own(remit, first=ROUNDS)
+    first, second = rivals.run([_begin_even, _begin_even], url, again)
+    assert first == second and None not in first
+    _assert_sound(remit)
+
+
+def test_of_a_withdrawal_and_a_begin_at_once_one_holds(url, remit, rivals):
+    names = _submit_own(remit)
+
+    withdrawn, begun = rivals.run([_withdraw_each, _begin_even], url, names)
+
+    assert [answer == "done" for answer in withdrawn] == [permit is None for permit in begun]
+    assert {answer for answer in withdrawn if answer != "done"} <= {"NotInThatState"}
+    expected = ["WITHDRAWN" if permit is None else "RUNNING" for permit in begun]
+    assert [remit.status(TENANT, name)["status"] for name in names] == expected
+    assert _used(remit)["used"] == sum(permit is not None for permit in begun)
+    _assert_sound(remit)
+
+
+def test_of_a_withdrawal_and_a_worker_at_once_one_holds(url, remit, rivals):
+    names = _propose(remit, ROUNDS)
+    remit.gate([GateRequest(name, TENANT, ACCOUNT) for name in names])
+
+    withdrawn, taken = rivals.run([_withdraw_each, _start_each], url, names)
+
+    assert [answer == "done" for answer in withdrawn] == [not started for started in taken]
+    expected = ["RUNNING" if started else "WITHDRAWN" for started in taken]
+    assert [remit.status(TENANT, name)["status"] for name in names] == expected
+    assert _used(remit)["used"] == sum(taken)
+    _assert_sound(remit)
+
+
+def test_of_a_finish_and_a_lapse_at_once_its_caller_s_word_stands(url, remit, rivals):
+    names = _submit_own(remit)
+    for name in names:
+        assert remit.begin(TENANT, name, by="agent").permit
+
+    finished, lapsed = rivals.run([_finish_each, _lapse_each], url, names)
+
+    assert finished == ["SUCCEEDED"] * ROUNDS
+    assert [remit.status(TENANT, name)["status"] for name in names] == finished
+    assert _entries(remit, names, "ACTION_UNKNOWN") == _entries(remit, names, "OUTCOME_RESOLVED") == [*map(int, lapsed)]
+    _assert_sound(remit)
 
 
 def test_bounds_that_are_applied_at_once_are_numbered_without_gaps(url, remit, rivals):
@@ -276,6 +329,53 @@ def _expire_each(url, names):
         return _together(names, expire_one)
 
 
+def _begin_even(url, names):
+    return _begin_each(url, names, "even")
+
+
+def _begin_odd(url, names):
+    return _begin_each(url, names, "odd")
+
+
+def _begin_each(url, names, key):
+    """The idempotency key and the lease of each permit; `None` where there is none."""
+    with Remit.open(url) as remit:
+
+        def begin(name):
+            permit = remit.begin(TENANT, name, by="agent", key=key).permit
+            return permit and (permit.idempotency_key, permit.lease_until)
+
+        return _together(names, begin)
+
+
+def _withdraw_each(url, names):
+    with Remit.open(url) as remit:
+        return _together(names, lambda name: _told(lambda: remit.withdraw(TENANT, name, by="agent")))
+
+
+def _finish_each(url, names):
+    with Remit.open(url) as remit:
+        approvals = {name: remit.status(TENANT, name)["approval_id"] for name in names}
+
+        def finish(name):
+            return remit.finish(TENANT, name, by="agent", approval_id=approvals[name], acted="yes").status
+
+        return _together(names, finish)
+
+
+def _lapse_each(url, names):
+    # What lapses in half a minute has lapsed for a process whose clock is ahead.
+    ahead = timedelta(minutes=2)
+    with Remit.open(url) as remit:
+        cases = {name: remit.context.store.read([at]).get(at) for name in names for at in [case_key(TENANT, name)]}
+
+        def lapse_one(name):
+            (answer,) = lapse(remit.context, [cases[name]], remit.now() + ahead)
+            return answer is True
+
+        return _together(names, lapse_one)
+
+
 def _apply_even(url):
     return _apply_each(url, range(0, 2 * ROUNDS, 2))
 
@@ -316,6 +416,18 @@ def _open_and_work(url, numbers):
 
 
 # --- what the tests set up and see ---
+
+
+def _submit_own(remit, first=0):
+    """Approved intents that their proposer executes itself."""
+    own = {"risk_tier": "LOW", "tool": {"connector": "caller"}}
+    remit.apply({**_bounds(types=["OWN"]), "action_types": {"OWN": own}}, by="ann")
+    names = [f"own-{first + number}" for number in range(ROUNDS)]
+    answers = remit.submit(
+        [{**_proposal(number), "action_intent_id": name, "action_type": "OWN"} for number, name in enumerate(names)]
+    )
+    assert {answer.status for answer in answers} == {"APPROVED"}
+    return names
 
 
 def _bounds(types=("ADD_NOTE",), budget=None):
