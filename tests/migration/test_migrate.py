@@ -17,7 +17,7 @@ from remit.flow.migrate import migrate
 from remit.testing.faults import Crash, Fault, FaultyStore
 from remit.testing.samples import make_entry, make_object, putting
 from tests.flow.notified import follow
-from tests.flow.world import OTHER, SetClock, World, new_id, type_of
+from tests.flow.world import OTHER, OWN, SetClock, World, new_id, own_type, type_of
 
 from .conftest import Place, move, no_bar
 
@@ -40,7 +40,8 @@ def filled(place):
     """An intent in each status but RUNNING, two tenants, and everything that is kept beside intents."""
     world = world_in(place, notifiers={"webhook": Unsent()})
     world.apply(
-        action_types={"UPDATE_CONTACT": type_of(), OTHER: {**type_of(), "approvals_required": 2}},
+        action_types={"UPDATE_CONTACT": type_of(), OTHER: {**type_of(), "approvals_required": 2}, OWN: own_type()},
+        allowlist=["UPDATE_CONTACT", OTHER, OWN],
         budget={"max_autonomous_per_day": 50},
     )
     for step, name in (("yes", "done"), ("no VALIDATION", "refused"), ("lost", "unknown"), ("lost", "found-out")):
@@ -62,6 +63,9 @@ def filled(place):
     world.propose("proposed")
     world.reserve("reserved")
     world.submit("published")
+    world.queued("withdrawn")
+    world.app.withdraw(ACME, "withdrawn", by="agent")
+    world.submit("own", action_type=OWN), world.submit("own-begun", action_type=OWN)
     list(world.app.export(ACME))
     World(place.open, sending=not place.is_queue, tenant=GLOBEX, clock=world.clock).apply()
     follow(world)
@@ -119,6 +123,23 @@ def test_what_was_approved_is_executed_once_in_the_new_database(new_place, from_
 
     assert [after.status(name) for name in ("reserved", "published", "proposed")] == ["SUCCEEDED"] * 3
     assert [world.far.written[f"{ACME}/{name}"] for name in ("done", "reserved", "published", "proposed")] == [1] * 4
+    after.assert_sound()
+
+
+@pytest.mark.parametrize(("from_kind", "to_kind"), PAIRS)
+def test_what_its_caller_executes_stays_its_caller_s_in_the_new_database(new_place, from_kind, to_kind):
+    source, target = new_place(from_kind), new_place(to_kind)
+    world = filled(source)
+    permit = world.app.begin(ACME, "own-begun", by="agent", key="call-1").permit
+    move(source, target)
+
+    after = world_in(target, clock=world.clock, far=world.far)
+    assert after.app.begin(ACME, "own-begun", by="agent", key="call-1").permit == permit
+    after.clock.pass_(minutes=2)
+    after.settle()
+
+    assert (after.status("own-begun"), after.status("own")) == ("UNKNOWN", "APPROVED")
+    assert after.app.begin(ACME, "own", by="agent").permit
     after.assert_sound()
 
 

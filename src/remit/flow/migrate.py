@@ -159,7 +159,8 @@ class _Copy:
 
     def _as_there(self, case: Case) -> Case:
         """The case in TO: a worker takes what was published, or it is published again where no worker looks."""
-        queued = self._queues and case.published and case.status in ("APPROVED", "RUNNING")
+        carried = case.status in ("APPROVED", "RUNNING") and not case.by_caller
+        queued = self._queues and case.published and carried
         return case if case.queued == queued else case.changed(queued=queued)
 
     def _tenant_chain(self, tenant_id: str) -> None:
