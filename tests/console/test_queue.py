@@ -55,6 +55,18 @@ def test_a_click_answers_the_card_that_was_there_whatever_came_meanwhile(look, w
     assert status(world, "i-1", "i-2") == ["AWAITING_APPROVAL", "APPROVED"]
 
 
+def test_a_card_that_its_proposer_took_back_says_so_and_is_answered_no_more(look, world):
+    submit(world, "i-1")
+    page = look().goes("/console/queue")
+    approve(page, "i-1").hover()
+
+    world.remit.withdraw(ACME, "i-1", by="agent")
+
+    expect(card(page, "i-1").locator(".ended")).to_contain_text("agent took it back")
+    expect(approve(page, "i-1")).not_to_be_visible()
+    assert status(world, "i-1") == ["WITHDRAWN"]
+
+
 def test_a_second_click_at_the_same_place_answers_nothing(look, world):
     for day in (1, 2, 3):
         submit(world, f"i-{day}", day)

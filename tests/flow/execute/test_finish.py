@@ -199,7 +199,15 @@ def test_a_person_is_told_of_what_nobody_knows(own):
     begun(own)
     lapse(own)
 
-    assert "nobody knows whether it happened" in own.app.timeline(TENANT)[0][0]["text"]
+    assert own.app.timeline(TENANT)[0][0]["text"].startswith("Whoever began RUN_OWN_TOOL on contact c-1")
+
+
+def test_what_a_person_approved_is_told_as_its_caller_s_doing(own):
+    own.queued(action_type=OWN)
+    own.approve()
+    finish(own, own.app.begin(TENANT, "i-1", by="agent").permit)
+
+    assert own.app.timeline(TENANT)[0][0]["text"].startswith("On a person's approval, agent did RUN_OWN_TOOL")
 
 
 # --- renew ---

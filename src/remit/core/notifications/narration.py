@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from remit.core.execution.permit import PERMIT_LAPSED
 from remit.core.intent import ActionIntentV1
-from remit.core.ledger.entries import EventType, LedgerEntry
+from remit.core.ledger.entries import SYSTEM, EventType, LedgerEntry
 from remit.core.rendering import name, quoted, target
 
 Tone = Literal["good", "bad", "waiting", "plain"]
@@ -75,8 +76,10 @@ class _EventWords:
     sentence: Callable[[_Data, str, str], str | None] | None = None
 
 
-def _performer(data: _Data) -> str:
-    return AUTOPILOT if data.get("auto_executed") else "On a person's approval, Remit"
+def _performer(data: _Data, actor: str) -> str:
+    if data.get("auto_executed"):
+        return AUTOPILOT
+    return f"On a person's approval, {'Remit' if actor == SYSTEM else actor}"
 
 
 def _outcome(data: _Data) -> _Data:
@@ -110,6 +113,12 @@ def _because(data: _Data) -> str:
 def _ended(data: _Data, actor: str) -> str:
     del actor
     return _objects(data) or _failure(data)
+
+
+def _unknown(data: _Data, action: str, actor: str) -> str:
+    if _outcome(data).get("error_code") == PERMIT_LAPSED:
+        return f"Whoever began {action} never said whether it happened, and nobody knows"
+    return f"{_performer(data, actor)} tried {action}, and nobody knows whether it happened"
 
 
 def _status(data: _Data) -> str:
@@ -206,19 +215,19 @@ _WORDS: dict[EventType, _EventWords] = {
         "Done",
         _ended,
         _good,
-        lambda data, action, _: f"{_performer(data)} did {action}{_in_brackets(_objects(data))}",
+        lambda data, action, actor: f"{_performer(data, actor)} did {action}{_in_brackets(_objects(data))}",
     ),
     "ACTION_FAILED": _EventWords(
         "Failed",
         _ended,
         _bad,
-        lambda data, action, _: f"{_performer(data)} tried {action} and failed: {_why_failed(data)}",
+        lambda data, action, actor: f"{_performer(data, actor)} tried {action} and failed: {_why_failed(data)}",
     ),
     "ACTION_UNKNOWN": _EventWords(
         "Nobody knows whether it happened",
         _ended,
         _bad,
-        lambda data, action, _: f"{_performer(data)} tried {action}, and nobody knows whether it happened",
+        _unknown,
     ),
     "EXECUTION_CANCELLED": _EventWords(
         "Cancelled",
