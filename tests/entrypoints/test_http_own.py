@@ -93,6 +93,35 @@ def test_from_a_permit_to_an_outcome(world, agent):
     assert world.client("auditor").post("/v1/verify").json()["ok"] is True
 
 
+@pytest.mark.parametrize(
+    ("sent", "media_type", "read"),
+    [
+        ({"content": '{"id":7}'}, "application/json", ("utf-8", '{"id":7}')),
+        ({"media_type": "text/plain", "content": "wörd"}, "text/plain", ("utf-8", "wörd")),
+        ({"media_type": "image/png", "encoding": "base64", "content": "iVBOR/8="}, "image/png", ("base64", "iVBOR/8=")),
+    ],
+)
+def test_what_the_tool_answered_is_read_back_as_it_was_reported(agent, sent, media_type, read):
+    approved(agent)
+    permit = begun(agent)["permit"]
+
+    agent.post("/v1/intents/i-1/finish", json={"approval_id": permit["approval_id"], "acted": "yes", "result": sent})
+
+    told = agent.get("/v1/intents/i-1/result").json()
+    assert (told["state"], told["media_type"], (told["encoding"], told["content"])) == ("KEPT", media_type, read)
+
+
+def test_what_is_no_base64_is_refused_and_nothing_is_recorded(agent):
+    approved(agent)
+    permit = begun(agent)["permit"]
+    body = {"approval_id": permit["approval_id"], "acted": "yes", "result": {"encoding": "base64", "content": "%"}}
+
+    told = problem(agent.post("/v1/intents/i-1/finish", json=body), 422)
+
+    assert told["field"] == "result.content"
+    assert agent.get("/v1/intents/i-1").json()["status"] == "RUNNING"
+
+
 def test_a_permit_is_answered_again_under_its_key_and_to_nobody_else(world, agent):
     approved(agent)
     first = begun(agent, key="call-1")
@@ -202,7 +231,8 @@ def test_a_client_is_permitted_and_says_what_came_of_it(client):
 
     permit = client.begin("i-1", key="call-1")
     longer = permit.renew()
-    finished = permit.finish(acted="no", error_code="OUT_OF_STOCK", error_message="nothing left")
+    said = {"left": 0}
+    finished = permit.finish(acted="no", error_code="OUT_OF_STOCK", error_message="nothing left", result=said)
 
     assert (permit.action_intent_id, permit.parameters, permit.target["entity_id"]) == ("i-1", {"text": "hello"}, "c-1")
     assert permit.digest == client.status("i-1")["digest"] and len(permit.idempotency_key) == 64
