@@ -306,7 +306,7 @@ def test_ledger_timeline_export_and_a_stored_proposal_show_private_values_to_nob
     for path in ("/v1/intents/private-2/ledger", "/v1/timeline", "/v1/ledger/export", "/v1/intents"):
         answer = auditor.get(path).text
         assert "private-2" in answer and IBAN not in answer and "for alice" not in answer
-        assert "c-1" not in answer
+        assert '"c-1"' not in answer and "contact c-1" not in answer
     proposed = {
         "action_intent_id": "private-3",
         "account_id": "acct-1",

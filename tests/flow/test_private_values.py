@@ -342,7 +342,7 @@ def test_what_the_far_side_repeats_is_not_written_down(private):
 
 
 def test_what_a_mapping_or_a_connector_says_when_it_breaks_is_neither_written_down_nor_logged(private, caplog):
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="remit")
 
     def broken(*_):
         raise RuntimeError(f"cannot send {EMAIL}")
