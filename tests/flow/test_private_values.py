@@ -13,7 +13,7 @@ from remit.core.records import KINDS, PRIVATE_VALUES, Key, private_key
 from remit.ports import UnitOfWork, Writes
 
 from .notified import bring, notifying_world, subscribe
-from .world import TENANT, TYPE, proposal, type_of
+from .world import OWN, TENANT, TYPE, own_type, proposal, type_of
 
 EMAIL, PHONE, NAME, REASON = "alice@example.org", "+49 30 1234567", "customer-4711", "alice asked for it"
 PRIVATE = ["parameters.customer", "target.entity_id", "why"]
@@ -393,6 +393,23 @@ def test_an_engine_s_step_fails_where_a_value_was_erased_after_it_was_mapped(pri
     assert private.called() == 0
 
 
+@pytest.mark.parametrize(("gone", "status"), [(False, "SUCCEEDED"), (True, "FAILED")])
+def test_an_engine_that_has_it_carried_out_at_once_brings_no_value_and_needs_none(new_world, gone, status):
+    world = new_world(sending=True)
+    world.apply(action_types={TYPE: {**type_of(), "private": PRIVATE}})
+    seen = []
+    world.far.script.append(lambda call: seen.append(call.request["parameters"]) or "yes")
+    submit(world)
+    data = world.bus.take().data
+    erase(world) if gone else None
+
+    answer = world.executor().at_once(data)
+
+    assert (answer, world.status()) == ({"status": status}, status)
+    assert seen == ([] if gone else [PARAMETERS])
+    world.assert_sound()
+
+
 def test_timeline_and_notices_say_that_something_is_private(private):
     queued(private)
     erase(private, paths=["why"])
@@ -415,6 +432,62 @@ def test_people_outside_are_told_no_private_value(new_world):
     assert text.startswith(f"A person is asked about {TYPE} on contact (private) for north: ")
     assert not [secret for secret in SECRETS if secret in str(receiver.mailings)]
     assert_unsaid(world)
+
+
+# --- who proposes executes ---
+
+
+@pytest.fixture
+def own(world):
+    """Intents with private values that their proposer executes itself."""
+    world.apply(action_types={OWN: {**own_type(), "private": PRIVATE}}, allowlist=[OWN], policies=[ALICE_ALONE])
+    return world
+
+
+def begin(world, name="i-1"):
+    return world.app.begin(TENANT, name, by="agent", key="call-1")
+
+
+def test_a_permit_has_the_values_and_what_its_caller_says_of_them_is_not_written_down(own):
+    submit(own, action_type=OWN)
+
+    permit = begin(own).permit
+
+    assert (permit.parameters, permit.target.entity_id) == (PARAMETERS, NAME)
+    assert begin(own).permit == permit
+    said = {"error_code": "NO", "error_class": "VALIDATION", "error_message": f"no user {EMAIL}"}
+    own.app.finish(TENANT, "i-1", by="agent", approval_id=permit.approval_id, acted="no", **said)
+    assert own.outcome().error_message == "no user (private)"
+    assert_unsaid(own)
+    own.assert_sound()
+
+
+def test_a_proposal_is_begun_in_its_own_write_with_its_values(own):
+    answer = own.app.submit_and_begin(proposal("i-1", **{**ASKED, "action_type": OWN}), key="call-1")
+
+    assert answer.begun.permit.parameters == PARAMETERS
+    again = own.app.submit_and_begin(proposal("i-1", **{**ASKED, "action_type": OWN}), key="call-1")
+    assert again.begun.permit == answer.begun.permit
+    own.assert_sound()
+
+
+def test_what_is_erased_before_it_is_begun_fails_and_afterwards_the_permit_is_not_given_again(own):
+    submit(own, "early", action_type=OWN)
+    erase(own, "early")
+    submit(own, "late", action_type=OWN)
+    permit = begin(own, "late").permit
+    erase(own, "late")
+
+    early = begin(own, "early")
+
+    assert (early.permit, early.status, own.outcome("early").error_code) == (None, "FAILED", "MAPPING")
+    with pytest.raises(Conflict, match="cannot be given again"):
+        begin(own, "late")
+    with pytest.raises(Conflict, match="cannot be given again"):
+        own.app.renew(TENANT, "late", by="agent", approval_id=permit.approval_id)
+    own.app.finish(TENANT, "late", by="agent", approval_id=permit.approval_id, acted="yes")
+    assert own.status("late") == "SUCCEEDED"
+    own.assert_sound()
 
 
 # --- verification ---
