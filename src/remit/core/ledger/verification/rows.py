@@ -73,6 +73,8 @@ EXEMPT: Mapping[str, Mapping[str, str]] = {
     "sign_in_links": {"*": _HASHED},
     "consumers": {"*": _DERIVED},
     "daily_counts": {"*": _DERIVED},
+    "status_counts": {"*": _DERIVED},
+    "tool_breakers": {"*": "how the latest calls of a tool went, of which outcomes tell only a part"},
     "notification_states": {"*": _DELIVERY},
     "outboxes": {"*": _DELIVERY},
     "deliveries": {"*": _DELIVERY},
