@@ -111,6 +111,14 @@ def test_an_approval_of_another_digest_is_a_conflict(deployment):
     assert deployment.status() == "AWAITING_APPROVAL"
 
 
+def test_a_person_erases_private_values(deployment):
+    asked = waiting(deployment)
+
+    answer = deployment.call("review", verb="erase", **asked, reason="asked for")
+
+    assert answer == {"action_intent_id": "i-1", "paths": []}
+
+
 def test_an_unknown_outcome_is_resolved_by_a_person(deployment):
     deployment.far.script.append("lost")
     deployment.propose()
@@ -134,6 +142,7 @@ def test_an_unknown_outcome_is_resolved_by_a_person(deployment):
         ({"verb": "approve", "tenant_id": 7}, "tenant_id"),
         ({"verb": "edit"}, "changes"),
         ({"verb": "resolve", "status": "FINE"}, "status"),
+        ({"verb": "erase", "reason": "asked for", "paths": "why"}, "paths"),
     ],
 )
 def test_an_answer_that_is_not_right_names_the_field(deployment, changes, field):

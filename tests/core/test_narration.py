@@ -33,6 +33,7 @@ def test_every_event_type_has_a_title_of_its_own():
         "votes": 1,
         "votes_needed": 2,
         "why": "CANCELLED",
+        "paths": ["why"],
         "outcome": {"status": "FAILED"},
     }
 

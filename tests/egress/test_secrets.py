@@ -11,8 +11,8 @@ import pytest
 
 from remit.connectors.http import HttpConnector
 from remit.core.errors import InvalidInput, TryLater
+from remit.core.redaction import masked
 from remit.demo.crm import Crm
-from remit.egress.redaction import masked
 from remit.egress.secrets import ListedSecrets
 from remit.notifiers.slack import SlackNotifier
 from remit.notifiers.webhook import WebhookNotifier

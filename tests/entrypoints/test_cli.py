@@ -477,6 +477,32 @@ def test_a_person_resolves_what_nobody_could_know(desk):
     assert (resolved["status"], resolved["note"]) == ("SUCCEEDED", "seen there")
 
 
+def test_private_values_are_shown_until_they_are_erased(desk):
+    (desk.folder / "private.yaml").write_text(
+        """tenant: clinic
+action_types:
+  SEND_MAIL: {risk_tier: HIGH, private: [parameters.iban, why], tool: {connector: internal, operation: create_note}}
+"""
+    )
+    desk.run("apply", "private.yaml", "--by", "ann")
+    sent = {"parameters": {"iban": "DE02", "text": "x"}, "why": ["for alice"], "action_type": "SEND_MAIL"}
+    desk.run("propose", "-", stdin=json.dumps(proposal("private", tenant_id="clinic", **sent)))
+    about = ["private", "--tenant", "clinic"]
+
+    shown = desk.run("status", *about).stdout + desk.run("why", *about).stdout
+    erased = desk.run("erase", *about, "--by", "dora", "--reason", "asked for")
+    again = desk.one("erase", *about, "--by", "dora", "--reason", "asked for")
+    after = desk.run("status", *about).stdout + desk.run("why", *about).stdout
+    lines = desk.run("ledger", "--tenant", "clinic").stdout
+
+    assert "DE02" in shown and "for alice" in shown
+    assert "private: erased parameters.iban, why" in erased.stdout
+    assert again == {"action_intent_id": "private", "paths": []}
+    assert "ERASED" in after and "(erased)" in after
+    assert not any(value in after + lines for value in ("DE02", "for alice"))
+    assert desk.run("verify", "--tenant", "clinic").returncode == 0
+
+
 def test_a_stop_holds_until_it_is_resumed_and_outlives_new_bounds(desk):
     (desk.folder / "less.yaml").write_text("tenant: acme\nallowlist: [CREATE_NOTE]\n")
     who = ["--by", "ann", "--reason", "odd notes"]

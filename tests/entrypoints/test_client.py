@@ -99,6 +99,7 @@ def test_a_persons_verbs(ann, world):
     assert isinstance(also[1], NotFound)
     with pytest.raises(Conflict):
         ann.resolve("i-1", status="FAILED", note="seen")
+    assert ann.erase("i-1", reason="asked for") == {"action_intent_id": "i-1", "paths": []}
 
 
 def test_what_a_tool_answered_is_read_and_erased(ann, world):

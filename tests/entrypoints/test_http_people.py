@@ -259,3 +259,61 @@ def test_what_could_only_fail_takes_no_approval_and_the_card_says_why(world):
     assert item["obstacle"] == ann.get("/v1/intents/i-1").json()["obstacle"]
     assert item["obstacle"]["way_out"] in problem(refused, 409, "conflict")["detail"]
     assert ann.post("/v1/intents/i-1/reject", json={}).json()["status"] == "REJECTED"
+
+
+IBAN = "DE02120300000000202051"
+
+
+def privately(world, name):
+    types = {**bounds()["action_types"]}
+    types[EMAIL] = {**types[EMAIL], "private": ["parameters.iban", "target.entity_id", "why"]}
+    world.remit.apply(bounds(action_types=types), by="the test")
+    world.submit(name, action_type=EMAIL, parameters={"iban": IBAN, "text": "hello"}, why=["for alice"])
+
+
+def test_who_may_see_an_intent_sees_its_private_values_until_an_admin_erases_them(world):
+    privately(world, "private-1")
+    reader, agent = world.client("approver"), world.client("agent")
+
+    shown = reader.get("/v1/intents/private-1").json()["intent"]
+    assert (shown["parameters"]["iban"], shown["target"]["entity_id"], shown["why"]) == (IBAN, "c-1", ["for alice"])
+    (queued,) = reader.get("/v1/queue").json()["items"]
+    assert (queued["parameters"]["iban"], queued["why"]) == (IBAN, ["for alice"])
+    assert reader.get("/v1/intents/private-1/why").json()["why_proposed"] == ["for alice"]
+    problem(agent.get("/v1/intents/private-1"), 403, "forbidden")
+    problem(reader.post("/v1/intents/private-1/erase", json={"reason": "no"}), 403, "forbidden")
+
+    admin = world.client("admin")
+    assert problem(admin.post("/v1/intents/private-1/erase", json={}), 422)["field"] == "reason"
+    unknown = admin.post("/v1/intents/private-1/erase", json={"reason": "x", "paths": ["parameters.text"]})
+    assert "parameters.iban" in problem(unknown, 422)["way_out"]
+    erased = admin.post("/v1/intents/private-1/erase", json={"reason": "asked for by the customer"}).json()
+
+    assert erased == {"action_intent_id": "private-1", "paths": ["parameters.iban", "target.entity_id", "why"]}
+    gone = reader.get("/v1/intents/private-1").json()
+    assert gone["intent"]["parameters"]["iban"]["state"] == "ERASED"
+    assert gone["obstacle"]["code"] == "MAPPING"
+    entry = reader.get("/v1/intents/private-1/ledger").json()["items"][-1]
+    assert (entry["event_type"], entry["actor"]) == ("CONTENT_ERASED", "admin-1")
+    assert entry["data"]["credential"]["kind"] == "key"
+    assert world.client("auditor").post("/v1/verify").json()["ok"]
+
+
+def test_ledger_timeline_export_and_a_stored_proposal_show_private_values_to_nobody_but_who_may(world):
+    privately(world, "private-2")
+    auditor = world.client("auditor")
+
+    for path in ("/v1/intents/private-2/ledger", "/v1/timeline", "/v1/ledger/export", "/v1/intents"):
+        answer = auditor.get(path).text
+        assert "private-2" in answer and IBAN not in answer and "for alice" not in answer
+        assert '"c-1"' not in answer and "contact c-1" not in answer
+    proposed = {
+        "action_intent_id": "private-3",
+        "account_id": "acct-1",
+        "action_type": EMAIL,
+        "target": {"entity_type": "contact", "entity_id": "c-1"},
+        "parameters": {"iban": IBAN},
+    }
+    stored = world.client("agent").post("/v1/intents?gate=false", json=proposed).json()
+    assert stored["parameters"] == {"iban": IBAN}
+    assert world.client("agent").get("/v1/intents/private-3").json()["digest"] == stored["digest"]

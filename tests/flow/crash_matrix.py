@@ -23,7 +23,7 @@ from typing import Any, get_args
 
 from infra.local.servers import LOCAL_CREDENTIALS, dynamodb_local
 from remit.core.errors import Conflict, OutcomeUnknown, TryLater
-from remit.core.records import CASE, INTERNAL_OBJECT
+from remit.core.records import CASE, INTERNAL_OBJECT, PRIVATE_VALUES
 from remit.flow.execute.common import Ref
 from remit.flow.execute.preflight import before_call
 from remit.ports import REFUSED, UNCONFIRMED, Store
@@ -35,6 +35,7 @@ from .world import NOON, OTHER, OWN, TYPE, OneTenant, World, bounds, own_type, p
 
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 INTERNAL = "ADD_NOTE"
+PRIVATE = "WRITE_TO_CUSTOMER"
 SOON = NOON.replace(hour=13).isoformat()
 NODE_MODULES = Path(__file__).parents[2] / "requirements" / "npm" / "node_modules"
 _tenants = count(1)
@@ -311,6 +312,15 @@ def supersede(run: Run) -> None:
     run.world.submit("i-2", supersedes="i-1")
 
 
+def submit(run: Run) -> None:
+    run.submit()
+
+
+def erase(run: Run) -> None:
+    run.world.app.erase(run.tenant, "i-1", by="bob", reason="asked for")
+    assert not list(run.world.inner.records(PRIVATE_VALUES, run.tenant))
+
+
 def resolve(run: Run) -> None:
     run.world.app.resolve(run.tenant, "i-1", by="bob", status="SUCCEEDED")
 
@@ -382,6 +392,9 @@ STEPS = [
     Step("gate", propose, gate),
     Step("gate, to a person", lambda run: run.world.propose(confidence_score=0.1), gate, "AWAITING_APPROVAL", (0,)),
     Step("propose and gate three", nothing, submit_many, ends=f"{ENDED} none", charged=(0, 2)),
+    Step("propose, private", nothing, propose, ends=f"{ENDED} none", charged=(0, 1), action_type=PRIVATE),
+    Step("propose and gate, private", nothing, submit, ends=f"{ENDED} none", charged=(0, 1), action_type=PRIVATE),
+    Step("gate, private", propose, gate, action_type=PRIVATE),
     Step("publish in the store", reserved, reconcile),
     Step("publish, sent", reserved, reconcile, sending=True),
     Step("publish, sent, unconfirmed", unreachable, reconcile, sending=True),
@@ -397,6 +410,7 @@ STEPS = [
     Step("withdraw, published", in_the_queue, withdraw, ends=f"WITHDRAWN {ENDED}", charged=(0, 1)),
     Step("supersede", queued, supersede, ends="SUPERSEDED AWAITING_APPROVAL", charged=(0, 1)),
     Step("resolve", in_doubt, resolve, ends="SUCCEEDED UNKNOWN"),
+    Step("erase", queued, erase, ends="AWAITING_APPROVAL", charged=(0,), action_type=PRIVATE),
     Step("start", delivered, start),
     Step("preflight", started, preflight),
     Step("cancel, stopped", stopped, execute, ends="CANCELLED", charged=(0,)),
@@ -450,6 +464,7 @@ def _bounds(run: Run, **changes: Any) -> dict[str, Any]:
         TYPE: type_of(),
         OTHER: type_of(honours_idempotency_key=True),
         OWN: own_type(),
+        PRIVATE: {**type_of(), "private": ["parameters.text", "target.entity_id"]},
         INTERNAL: {"risk_tier": "LOW", "tool": {"connector": "internal", "operation": "create_note"}},
     }
     return bounds(run.tenant, action_types=types, allowlist=list(types), **changes)

@@ -13,7 +13,7 @@ from remit.flow.gate import GateRequest
 from remit.stores.dynamodb import DynamoStore
 
 from ..contract.dynamodb_wire import Wire
-from .world import ACCOUNT, OTHER, TENANT, TYPE, Bus, World, proposal
+from .world import ACCOUNT, OTHER, TENANT, TYPE, Bus, World, proposal, type_of
 
 PLAIN = {}
 ALL_LEVELS = {
@@ -109,6 +109,20 @@ def test_asking_a_person_takes_one_read_and_one_transaction(bounded, reason, way
 
     assert (answer.result, answer.reason) == ("REQUIRE_APPROVAL", reason)
     assert requests == 2
+
+
+@pytest.mark.parametrize(("way", "taken"), [("gate", 5), ("submit", 4)])
+def test_private_values_are_looked_up_once_more_where_nobody_knew_that_there_are_any(counted, way, taken):
+    counted.world.apply(action_types={TYPE: {**type_of(), "private": ["parameters.text"]}})
+    counted.world.submit("first")
+    if way == "gate":
+        counted.world.propose()
+        answer, requests = counted.requests(counted.world.gate)
+    else:
+        answer, requests = counted.requests(counted.world.submit)
+
+    assert (answer.result, requests) == ("AUTO_EXECUTED", taken)
+    counted.world.assert_sound()
 
 
 def test_a_budget_that_is_used_up_takes_one_read_and_one_transaction(counted):

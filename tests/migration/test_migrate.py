@@ -12,7 +12,7 @@ import pytest
 
 from remit.core.errors import Conflict, InvalidInput, RemitError, TryLater
 from remit.core.gate.autonomy import StopScope
-from remit.core.records import CASE, CHAIN_HEAD, CONSUMER, KINDS, case_key
+from remit.core.records import CASE, CHAIN_HEAD, CONSUMER, KINDS, PRIVATE_VALUES, case_key
 from remit.flow.migrate import migrate
 from remit.testing.faults import Crash, Fault, FaultyStore
 from remit.testing.samples import make_entry, make_object, putting
@@ -40,7 +40,11 @@ def filled(place):
     """An intent in each status but RUNNING, two tenants, and everything that is kept beside intents."""
     world = world_in(place, notifiers={"webhook": Unsent()})
     world.apply(
-        action_types={"UPDATE_CONTACT": type_of(), OTHER: {**type_of(), "approvals_required": 2}, OWN: own_type()},
+        action_types={
+            "UPDATE_CONTACT": {**type_of(), "private": ["parameters.iban"]},
+            OTHER: {**type_of(), "approvals_required": 2},
+            OWN: own_type(),
+        },
         allowlist=["UPDATE_CONTACT", OTHER, OWN],
         budget={"max_autonomous_per_day": 50},
     )
@@ -54,6 +58,9 @@ def filled(place):
     world.app.reject(ACME, "rejected", by="bob", reason="no")
     world.approve("voted")
     world.app.edit(ACME, "edited", by="bob", changes={"parameters.text": "goodbye"})
+    for name in ("private", "erased"):
+        world.queued(name, parameters={"iban": "DE02120300000000202051"})
+    world.app.erase(ACME, "erased", by="dora", reason="asked for")
     world.stop(account_id="south")
     world.app.stop(StopScope(), by="ann", reason="incident", level="everything", even_if_unknown=True)
     world.app.resume(StopScope(), by="ann", reason="over", level="everything")
@@ -140,6 +147,19 @@ def test_what_its_caller_executes_stays_its_caller_s_in_the_new_database(new_pla
 
     assert (after.status("own-begun"), after.status("own")) == ("UNKNOWN", "APPROVED")
     assert after.app.begin(ACME, "own", by="agent").permit
+    after.assert_sound()
+
+
+def test_private_values_come_along_and_what_was_erased_stays_so(new_place):
+    source, target = new_place("sqlite"), new_place("sqlite")
+    filled(source)
+    move(source, target)
+
+    after = world_in(target)
+
+    assert after.app.intent(ACME, "private").parameters == {"iban": "DE02120300000000202051"}
+    assert after.app.intent(ACME, "erased").missing == {"parameters.iban": "ERASED"}
+    assert [id for id, _ in target.open().records(PRIVATE_VALUES, ACME)] == ["private"]
     after.assert_sound()
 
 

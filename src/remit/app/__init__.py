@@ -22,6 +22,7 @@ from remit.app.reading import Reading
 from remit.app.results import Results
 from remit.app.settings import Settings
 from remit.core.edit import edited_proposal
+from remit.core.erasure import Erased, check_erasure
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import Resolution
@@ -33,7 +34,7 @@ from remit.core.ledger.history import Votes
 from remit.core.ledger.verification import KeptHead, Report, verify
 from remit.core.lifecycle import UNANSWERED, Case
 from remit.core.values import check_person, check_text
-from remit.flow import execute, gate, propose, publish, reconcile, review
+from remit.flow import erase_private, execute, gate, propose, publish, reconcile, review
 from remit.flow.context import Context
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
@@ -408,6 +409,30 @@ class App(Part):
         return self._one(
             review.resolve_unit(self.context, tenant_id, action_intent_id, status=status, by=by, note=note, now=now)
         )
+
+    def erase(
+        self,
+        tenant_id: str,
+        action_intent_id: str,
+        *,
+        by: str,
+        reason: str,
+        paths: Sequence[str] | None = None,
+        credential: Credential = PROCESS,
+    ) -> Erased:
+        """Forget private values of an intent for good: those at `paths`, or all. Answers which went now."""
+        check_erasure(by, reason)
+        unit = erase_private.erase_private_unit(
+            self.context,
+            tenant_id,
+            action_intent_id,
+            paths=paths,
+            by=by,
+            credential=credential,
+            reason=reason,
+            now=self.clock.now(),
+        )
+        return self._one(unit)
 
     # --- what nobody waits for ---
 

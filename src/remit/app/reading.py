@@ -19,6 +19,7 @@ from remit.core.values import PLATFORM, ApprovalSource
 from remit.flow.breakers import failing_tools_of
 from remit.flow.context import Context, one
 from remit.flow.notifications import count
+from remit.flow.private_values import opened_now
 from remit.flow.reading import export as export_flow
 from remit.flow.reading import known as known_flow
 from remit.flow.reading import measure
@@ -61,11 +62,12 @@ class Reading(Part):
         return status_flow.why(self.context, tenant_id, action_intent_id, self.clock.now())
 
     def intent(self, tenant_id: str, action_intent_id: str) -> ActionIntentV1:
-        """The stored intent. Raises `NotFound`."""
+        """The stored intent, with its private values as far as they are there. Raises `NotFound`."""
         history = one(self.context, chain_key(tenant_id, action_intent_id))
-        if history is None or history.intent is None:
+        (intent,) = opened_now(self.context.store, [history])
+        if intent is None:
             raise NotFound("intent", action_intent_id, tenant_id)
-        return history.intent
+        return intent
 
     def intents(
         self, tenant_id: str, which: CaseFilter | None = None, *, after: str | None = None, limit: int = PAGE

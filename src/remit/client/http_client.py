@@ -307,6 +307,13 @@ class _Verbs:
         """Say what became of an intent whose outcome is `UNKNOWN`."""
         return _of_intent(action_intent_id, {"status": status, "note": note})
 
+    @_verb("POST /v1/intents/{action_intent_id}/erase")
+    def erase(
+        self, action_intent_id: str, *, reason: str, paths: Sequence[str] | None = None
+    ) -> _RouteCall[a.ErasedAnswer]:
+        """Forget private values of an intent for good: those at `paths`, or all."""
+        return _of_intent(action_intent_id, {"reason": reason, "paths": None if paths is None else list(paths)})
+
     @_verb("POST /v1/approve")
     def approve_many(self, digests: Mapping[str, str]) -> _RouteCall[list[a.ApprovedAnswer | RemitError]]:
         """Approve several, by id the digest that was seen; each is answered by itself, in order."""

@@ -23,6 +23,7 @@ from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1, Proposal, parse_proposal
 from remit.core.paths import NotThere, Path, drop, parse_path, put
+from remit.core.private_values import commitments_in
 
 EDITABLE_WHOLE = frozenset({"expires_at"})
 EDITABLE_INSIDE = frozenset({"parameters", "target"})
@@ -40,6 +41,8 @@ def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, new_id: 
     data = _proposed_again(old, new_id)
     for path, value in changes.items():
         _set(data, path, value)
+    for path, _ in commitments_in({"target": data.get("target"), "parameters": data["parameters"]}):
+        raise InvalidInput(path, "was private and is not to be had any more", "set it anew, or leave the parameter out")
     proposal = parse_proposal(data)
     before = [old.target and old.target.wire(), old.parameters]
     after = [proposal.target and proposal.target.model_dump(), proposal.parameters]
@@ -60,13 +63,18 @@ def _proposed_again(old: ActionIntentV1, new_id: str) -> dict[str, Any]:
         "parameters": _copied(old.parameters),
         "confidence_score": old.confidence_score,
         "risk_level": old.risk_level,
-        "why": old.why,
+        "why": _reasons(old),
         "proposed_by": old.proposed_by,
         "expires_at": old.expires_at,
         "trace_id": old.trace_id,
         "supersedes": old.action_intent_id,
         **{name: old_wire[name] for name in WHOSE if old_wire[name] is not None},
     }
+
+
+def _reasons(old: ActionIntentV1) -> list[Any] | None:
+    """Those that are still there."""
+    return [reason for reason in old.why if isinstance(reason, str)] if isinstance(old.why, list) else None
 
 
 def _editable(text: str) -> Path | None:

@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue, PrivateAttr, ValidationError
 from remit.core.canonical import canonical, canonical_plain, digest_of
 from remit.core.delegation import MOST_HOPS, AgentTier, Hop, ProposedHop, check_delegation
 from remit.core.errors import IntentIdReused, InvalidInput
+from remit.core.private_values import Commitment, may_hold_commitments, refuse_commitments
 from remit.core.values import (
     ActionTypeName,
     Digest,
@@ -36,10 +37,10 @@ Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Target(Record, frozen=True):
-    """The thing that an action is about."""
+    """The thing that an action is about; a part of it that is private stands as its commitment."""
 
-    entity_type: str
-    entity_id: str
+    entity_type: str | Commitment
+    entity_id: str | Commitment
 
 
 class ProposedTarget(Request):
@@ -81,7 +82,11 @@ class Proposal(Request):
 
 # What came later is left out where it was not given, so that what was stored before is written as it was.
 class ActionIntentV1(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """One proposed action, as stored: immutable, and everything that will be executed is under its digest."""
+    """
+    One proposed action, as stored: immutable, and everything that will be executed is under its digest.
+
+    What its action type calls private stands as a commitment (`core.private_values`); see `core.opened_intent`.
+    """
 
     action_intent_id: str
     tenant_id: str
@@ -91,7 +96,7 @@ class ActionIntentV1(Record, frozen=True, kw_only=True, omit_defaults=True):
     parameters: dict[str, Any]
     confidence_score: float | None
     risk_level: RiskLevel | None
-    why: list[str] | None
+    why: list[Any] | Commitment | None
     proposed_by: str
     created_at: UtcTime
     expires_at: UtcTime
@@ -102,6 +107,11 @@ class ActionIntentV1(Record, frozen=True, kw_only=True, omit_defaults=True):
     delegation: list[Hop] | None = None
     agent_tier: AgentTier | None = None
     digest: Digest
+
+    @property
+    def as_committed(self) -> ActionIntentV1:
+        """As the ledger has it, and as its digest covers it."""
+        return self
 
     def wire(self) -> dict[str, Any]:
         return {**_NOT_GIVEN, **super().wire()}
@@ -132,19 +142,22 @@ def parse_proposal(data: Any) -> Proposal:
 def check_json(value: Any, field: str) -> None:
     """
     Refuse what canonical JSON cannot carry, naming the place: integers beyond 2^53, NaN, text that is
-    not Unicode, more than `DEEPEST_PARAMETERS` levels, more than `LARGEST_PARAMETERS_BYTES`.
+    not Unicode, more than `DEEPEST_PARAMETERS` levels, more than `LARGEST_PARAMETERS_BYTES`; and what would be taken
+    for a commitment.
     """
     _check_value(value, field, 0)
     try:
-        size = len(canonical(value))
+        written = canonical(value)
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(field, f"cannot be written as canonical JSON ({error})", "send plain JSON") from None
-    if size > LARGEST_PARAMETERS_BYTES:
+    if len(written) > LARGEST_PARAMETERS_BYTES:
         raise InvalidInput(
             field,
-            f"takes {size} bytes, the most is {LARGEST_PARAMETERS_BYTES}",
+            f"takes {len(written)} bytes, the most is {LARGEST_PARAMETERS_BYTES}",
             "store the bulk elsewhere and refer to it",
         )
+    if may_hold_commitments(written):
+        refuse_commitments(value, field)
 
 
 def _check_value(value: Any, field: str, depth: int) -> None:

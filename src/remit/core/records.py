@@ -27,6 +27,7 @@ from remit.core.notifications.notice import NotificationState
 from remit.core.notifications.outbox import Delivery, Outbox
 from remit.core.notifications.status_counts import StatusCounts
 from remit.core.notifications.subscription import NoticeKind, Subscription
+from remit.core.private_values import PrivateValues
 from remit.core.values import Document, Record, Stored, UtcTime
 
 R = TypeVar("R", bound=Stored | IntentHistory)
@@ -107,6 +108,8 @@ OUTBOX = _kind("outboxes", Outbox, contended=True, timed=True)
 DELIVERY = _kind("deliveries", Delivery)
 # Written and erased under its intent's case.
 RESULT = _kind("results", StoredResult, timed=True)
+# Likewise.
+PRIVATE_VALUES = _kind("private_values", PrivateValues)
 
 TIMED = tuple(kind.name for kind in KINDS.values() if kind.timed)
 
@@ -128,6 +131,10 @@ def chain_key(tenant_id: str, action_intent_id: str) -> Key[IntentHistory]:
 def breaker_key(tenant_id: str, action_type: str) -> Key[ToolBreaker]:
     """Of a tool: an action type of a tenant."""
     return Key(TOOL_BREAKER, tenant_id, action_type)
+
+
+def private_key(tenant_id: str, action_intent_id: str) -> Key[PrivateValues]:
+    return Key(PRIVATE_VALUES, tenant_id, action_intent_id)
 
 
 def due_at(record: Stored) -> datetime | None:

@@ -20,6 +20,7 @@ from itertools import groupby
 from typing import Any
 
 from remit.core.canonical import canonical
+from remit.core.private_values import in_words, is_commitment
 
 MOST_QUOTED = 200
 """So much of a text is quoted inside a sentence; of the rest it says how much there is."""
@@ -144,8 +145,8 @@ def isolated(text: str) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Any JSON value on one line, as canonical JSON writes it and tools send it."""
-    return isolated(visible(json_text(value)))
+    """Any JSON value on one line, as canonical JSON writes it and tools send it; a private one as a word."""
+    return in_words(value) if is_commitment(value) else isolated(visible(json_text(value)))
 
 
 def json_text(value: Any) -> str:
@@ -178,9 +179,14 @@ def name(text: str) -> str:
     return text if len(text) <= MOST_QUOTED and _NAME.fullmatch(text) else quoted(text)
 
 
-def target(entity: Mapping[str, str]) -> str:
+def target(entity: Mapping[str, Any]) -> str:
     """What an action is about, inside a sentence of ours."""
-    return " ".join(name(entity[part]) for part in ("entity_type", "entity_id"))
+    return " ".join(_part(entity[part]) for part in ("entity_type", "entity_id"))
+
+
+def _part(said: Any) -> str:
+    # Brackets stand in no plain word, so no name of an agent's looks like this.
+    return in_words(said) if is_commitment(said) else name(said)
 
 
 def sentence(text: str, *, lines: bool = False) -> str:
@@ -225,10 +231,10 @@ def _json_name(text: str) -> str:
 
 
 def rows(record: Mapping[str, Any], above: Sequence[str] = ()) -> Iterator[Row]:
-    """Every value of `record` by its path; lists, and objects with nothing in them, are values."""
+    """Every value of `record` by its path; lists, objects with nothing in them, and private values are values."""
     for key, value in record.items():
         steps = [*above, key]
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping) and value and not is_commitment(value):
             yield from rows(value, steps)
         else:
             yield Row(path_of(steps), value)

@@ -42,9 +42,15 @@ class Problem(TypedDict):
 # --- intents ---
 
 
+PrivateAnswer = TypedDict(
+    "PrivateAnswer", {"$committed": str, "state": NotRequired[Literal["ERASED", "DIFFERENT"]]}, total=True
+)
+"""What stands in the place of a private value that is not to be had: it was erased, or is not what was committed."""
+
+
 class TargetAnswer(TypedDict):
-    entity_type: str
-    entity_id: str
+    entity_type: str | PrivateAnswer
+    entity_id: str | PrivateAnswer
 
 
 class HopAnswer(TypedDict):
@@ -65,7 +71,7 @@ class IntentAnswer(TypedDict):
     parameters: Json
     confidence_score: float | None
     risk_level: RiskLevel | None
-    why: list[str] | None
+    why: list[str | PrivateAnswer] | None
     proposed_by: str
     created_at: str
     expires_at: str
@@ -193,6 +199,13 @@ class OutcomeAnswer(TypedDict):
     trace_id: str
     approval_source: ApprovalSource
     auto_executed: bool
+
+
+class ErasedAnswer(TypedDict):
+    """The paths of the private values that this call erased: those that were gone before are not among them."""
+
+    action_intent_id: str
+    paths: list[str]
 
 
 class ResolutionAnswer(TypedDict):
@@ -407,7 +420,7 @@ class ClauseAnswer(TypedDict):
 class WhyAnswer(AnswerableLine):
     """Why an intent stands where it stands."""
 
-    why_proposed: list[str] | None
+    why_proposed: list[str | PrivateAnswer] | None
     proposed_by: str | None
     on_behalf_of: str | None
     delegation: list[HopAnswer] | None
@@ -468,7 +481,7 @@ class QueuedAnswer(AnswerableLine):
     target: TargetAnswer | None
     parameters: Json | None
     confidence_score: float | None
-    why: list[str] | None
+    why: list[str | PrivateAnswer] | None
     proposed_by: str | None
     on_behalf_of: str | None
     delegation: list[HopAnswer] | None

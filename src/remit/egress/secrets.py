@@ -11,9 +11,9 @@ from remit.core.errors import InvalidInput, TryLater
 from remit.core.execution.outcome import CallResult
 from remit.core.execution.result import masked_answer
 from remit.core.execution.templates import ENV
+from remit.core.redaction import masked, masking
 from remit.egress.failure import Failure
 from remit.egress.hosts import HostPattern
-from remit.egress.redaction import masked, masking
 
 TOOL_ENVIRONMENT = "REMIT_TOOL_ENVIRONMENT"
 SECRET_UNREADABLE = "SECRET_UNREADABLE"  # noqa: S105 - the code of a failure, no password

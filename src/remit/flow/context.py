@@ -34,6 +34,7 @@ from remit.core.records import (
     type_id,
 )
 from remit.core.values import Record, Stored, instant
+from remit.flow.private_values import new_seed
 from remit.ports import Connector, Notifier, PolicySandbox, Snapshot, Store, UnitOfWork, Writes
 
 MOST_WAITING = 1000
@@ -56,6 +57,8 @@ class Context:
     publishes: bool = False
     """Does a decision publish in its own write? Then this store is the queue that workers take executions from."""
     policy_sandbox: PolicySandbox | None = None
+    new_seed: Callable[[], bytes] = new_seed
+    """32 random bytes, of which the salts of one intent's private values are made."""
     most_waiting: int | None = MOST_WAITING
     """How many intents of one proposer may wait for people; `None` for no limit."""
     breaker: BreakerRules | None = DEFAULT_RULES
@@ -122,6 +125,9 @@ class CaseWriter:
 
     def put(self, key: Key[Any], record: Any) -> None:
         self._writes.put(key, record)
+
+    def delete(self, key: Key[Any]) -> None:
+        self._writes.deletes.append(key)
 
     def mark_published(self, publication: Publication) -> None:
         """Delivered once more; the first time it becomes `PUBLISHED` and the chain says so."""

@@ -35,6 +35,7 @@ from remit.core.lifecycle import Case, Status, after_gate
 from remit.core.records import STOPS, THE_ONE, USAGE, Key, case_key, chain_key
 from remit.core.values import PLATFORM, instant
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
+from remit.flow.private_values import opened_in, private_keys
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
@@ -116,7 +117,7 @@ class GateIntent:
         self.chain_at = chain_key(request.tenant_id, request.action_intent_id)
 
     def unit(self) -> UnitOfWork[GateAnswer]:
-        return UnitOfWork(self.reads(), self.decide, self.usage_keys, may_lag=self.may_lag())
+        return UnitOfWork(self.reads(), self.decide, self.then_reads, may_lag=self.may_lag())
 
     def reads(self) -> list[Key[Any]]:
         return [self.case_at, self.chain_at, bounds_key(self.request.tenant_id), *self._stops_at()]
@@ -125,26 +126,28 @@ class GateIntent:
         """A stop that comes in between is caught by the mark before the call, which reads them as they are."""
         return self._stops_at()
 
-    def usage_keys(self, snapshot: Snapshot) -> Sequence[Key[Usage]]:
-        """The counters that deciding would charge."""
+    def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
+        """The counters that deciding would charge, and the private values that it would look at."""
         case = snapshot.get(self.case_at)
         if case is not None and (case.decided or case.account_id != self.request.account_id):
             return ()
         # Also where nothing is there: a store may ask ahead, for whatever it may come to.
-        return self._usage_keys(bounds_of(snapshot, self.request.tenant_id))
+        usages = self._usage_keys(bounds_of(snapshot, self.request.tenant_id))
+        return [*usages, *private_keys(snapshot.get(self.chain_at))]
 
     def decide(self, snapshot: Snapshot) -> Writes[GateAnswer]:
         case, history = snapshot.get(self.case_at), snapshot.get(self.chain_at)
-        intent = history.intent if history else None
-        if history is None or case is None or intent is None or not _is_meant(self.request, intent):
+        stored = history.intent if history else None
+        if history is None or case is None or stored is None or not _is_meant(self.request, stored):
             nobody = f"no intent {self.request.action_intent_id!r} is known for this tenant and account"
             return Writes(answer=_no_verdict(self.request, INTENT_NOT_FOUND, nobody))
         if case.decided:
             return Writes(answer=_earlier_answer(case, history))
+        intent = opened_in(snapshot, history) or stored
         return self.decided(snapshot, CaseWriter(self.context, case, self.now), intent)
 
     def decided(self, snapshot: Snapshot, writer: CaseWriter, intent: ActionIntentV1) -> Writes[GateAnswer]:
-        """The decision about an intent of which there is none, and all that follows from it."""
+        """The decision about an intent of which there is none, and all that follows; it has its private values."""
         bounds = bounds_of(snapshot, intent.tenant_id)
         usages = {key.id: snapshot.get(key) for key in self._usage_keys(bounds)}
         verdict = decide(

@@ -17,14 +17,15 @@ from remit.core.execution.obstacle import (
     unregistered,
     version_gone,
 )
-from remit.core.execution.request import bounded
 from remit.core.gate.action_type import ActionType
 from remit.core.gate.autonomy import Stops, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.intent import ActionIntentV1
+from remit.core.opened_intent import redacted
 from remit.core.records import STOPS, THE_ONE, Key
 from remit.core.values import PLATFORM
 from remit.flow.context import Context, bounds_of, pinned_type_key
+from remit.flow.private_values import mapped
 from remit.ports import ForeseesRefusal, Snapshot
 
 
@@ -65,9 +66,9 @@ def of_tool(context: Context, snapshot: Snapshot, intent: ActionIntentV1, bounds
     if connector is None:
         return connector_missing(tool["connector"])
     try:
-        request = bounded(connector.map(tool, intent))
+        request = mapped(connector, tool, intent)
     except InvalidInput as error:
-        return not_mapped(str(error))
+        return not_mapped(redacted(str(error), intent))
     except Exception as error:
         # A connector of somebody else's that breaks here breaks when it is executed too.
         return not_mapped(type(error).__name__)

@@ -18,6 +18,7 @@ from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.records import chain_key
 from remit.flow.context import Context, bounds_key, bounds_of
 from remit.flow.gate import GateRequest
+from remit.flow.private_values import opened_now
 
 BOUNDS_LIVE = timedelta(seconds=1)
 """How old the bounds may be that are looked at ahead: reading them again for every batch would cost each a request."""
@@ -53,7 +54,7 @@ class PoliciesAhead:
         ]
         snapshot = context.store.read(keys) if keys else None
         histories = [snapshot.get(key) for key in keys] if snapshot else []
-        return [history.intent for history in histories if history is not None and history.intent is not None]
+        return [intent for intent in opened_now(context.store, histories) if intent is not None]
 
     def _evaluate(self, context: Context, intents: Sequence[ActionIntentV1 | Proposal], now: datetime) -> None:
         known = self._bounds(context, {intent.tenant_id for intent in intents}, now)

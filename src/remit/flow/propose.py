@@ -11,8 +11,10 @@ from remit.core.gate.bounds import check_arguments, check_principal
 from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_proposal
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import check_supersedes, new_case
-from remit.core.records import Key, case_key, chain_key
+from remit.core.opened_intent import commit_private, open_intent
+from remit.core.records import Key, case_key, chain_key, private_key
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
+from remit.flow.private_values import opened_in, private_keys
 from remit.ports import Snapshot, UnitOfWork, Writes, attempt
 
 T = TypeVar("T")
@@ -38,21 +40,30 @@ class ProposeIntent:
     `edited_by` names the person whose edit this is.
     """
 
-    __slots__ = ("action_intent_id", "case_at", "chain_at", "context", "edited_by", "now", "proposal", "replaced_at")
+    __slots__ = (
+        *("action_intent_id", "case_at", "chain_at", "context", "edited_by", "now", "proposal", "replaced_at"),
+        "seed",
+    )
 
     def __init__(self, context: Context, proposal: Proposal, now: datetime, edited_by: str | None = None) -> None:
         self.context, self.proposal, self.now, self.edited_by = context, proposal, now, edited_by
         self.action_intent_id = proposal.action_intent_id or context.new_id()
+        # Not made where it is used: asked again after a conflict, the salts are the same.
+        self.seed = context.new_seed()
         self.case_at = case_key(proposal.tenant_id, self.action_intent_id)
         self.chain_at = chain_key(proposal.tenant_id, self.action_intent_id)
         self.replaced_at = case_key(proposal.tenant_id, proposal.supersedes) if proposal.supersedes else None
 
     def unit(self) -> UnitOfWork[ActionIntentV1]:
-        return UnitOfWork(reads=self.reads(), decide=self.decide, new=self.new())
+        return UnitOfWork(reads=self.reads(), decide=self.decide, then_reads=self.then_reads, new=self.new())
 
     def reads(self) -> list[Key[Any]]:
         own: list[Key[Any]] = [self.case_at, self.chain_at, bounds_key(self.proposal.tenant_id)]
         return own if self.replaced_at is None else [*own, self.replaced_at, self._replaced_chain()]
+
+    def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
+        """The private values of the intent that has this id already."""
+        return private_keys(snapshot.get(self.chain_at))
 
     def new(self) -> Sequence[Key[Any]]:
         """The records that cannot be there: nobody can have used an id that was made for it (`named`)."""
@@ -70,19 +81,18 @@ class ProposeIntent:
 
     def stored(self, snapshot: Snapshot) -> ActionIntentV1 | None:
         """The intent that has this id already. Raises `IntentIdReused` if it is another."""
-        history = snapshot.get(self.chain_at)
-        stored = history.intent if history else None
+        stored = opened_in(snapshot, snapshot.get(self.chain_at))
         if stored is not None:
             agree(self.proposal, stored)
         return stored
 
     def begin(self, snapshot: Snapshot) -> tuple[CaseWriter, ActionIntentV1]:
-        """The intent, and its case with the first entry of its chain."""
+        """The intent with its private values, and its case with the first entry of its chain, which has none."""
         proposal, now = self.proposal, self.now
         bounds = bounds_of(snapshot, proposal.tenant_id)
         check_principal(bounds, proposal)
         check_arguments(bounds, proposal)
-        intent = complete(
+        proposed = complete(
             proposal,
             action_intent_id=self.action_intent_id,
             trace_id=self.context.new_id().replace("-", ""),
@@ -90,12 +100,16 @@ class ProposeIntent:
             expires_after=bounds.expires_after(proposal.action_type),
             registry_version=bounds.registry_version(proposal.action_type),
         )
+        intent, values = commit_private(proposed, bounds.private(proposal.action_type), self.seed)
         replaced = snapshot.get(self.replaced_at) if self.replaced_at else None
         connector = bounds.connector(proposal.action_type)
         case = new_case(intent, now, connector=connector, edited_by=self.edited_by, replaced=replaced)
         writer = CaseWriter(self.context, case, now)
         writer.append("INTENT_PROPOSED", intent, actor=self.edited_by or intent.proposed_by)
-        return writer, intent
+        if values is None:
+            return writer, intent
+        writer.put(private_key(proposal.tenant_id, self.action_intent_id), values)
+        return writer, open_intent(intent, values)
 
     def closing(self, snapshot: Snapshot, intent: ActionIntentV1, writes: Writes[T]) -> Writes[T]:
         """`writes`, and the end of the one whose place the intent takes, if it takes one."""

@@ -24,6 +24,7 @@ from remit.core.lifecycle import Case
 from remit.core.records import Key, case_key, chain_key
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
 from remit.flow.obstacles import of_tool, tool_keys
+from remit.flow.private_values import opened_in, private_keys
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
@@ -49,7 +50,7 @@ def approve_unit(
 
     def change(snapshot: Snapshot) -> Writes[Approval | Votes]:
         case, history = _found(snapshot, case_at), _history(snapshot, chain_at)
-        intent = history.intent
+        intent = opened_in(snapshot, history)
         assert intent is not None
         earlier = history.approval(case.approval_id) if case.approval_id else None
         if (first := approved_before(intent, earlier, digest)) is not None:
@@ -67,7 +68,7 @@ def approve_unit(
 
     def tool(snapshot: Snapshot) -> Sequence[Key[Any]]:
         history = snapshot.get(chain_at)
-        return tool_keys(history.intent if history else None)
+        return [*tool_keys(history.intent if history else None), *private_keys(history)]
 
     return UnitOfWork(reads=[case_at, chain_at, bounds_key(tenant_id)], decide=change, then_reads=tool)
 

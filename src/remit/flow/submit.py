@@ -31,7 +31,10 @@ class SubmitIntent:
     def unit(self) -> UnitOfWork[Submitted]:
         reads = [*dict.fromkeys([*self.propose.reads(), *self.gate.reads()])]
         new, may_lag = self.propose.new(), self.gate.may_lag()
-        return UnitOfWork(reads, self.decide, self.gate.usage_keys, new=new, may_lag=may_lag)
+        return UnitOfWork(reads, self.decide, self.then_reads, new=new, may_lag=may_lag)
+
+    def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
+        return [*dict.fromkeys([*self.propose.then_reads(snapshot), *self.gate.then_reads(snapshot)])]
 
     def decide(self, snapshot: Snapshot) -> Writes[Submitted]:
         stored = self.propose.stored(snapshot)
@@ -61,8 +64,8 @@ class SubmitAndBegin:
         return UnitOfWork(reads, self.decide, self.then_reads, new=submitting.new)
 
     def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
-        """The counters, and the tool: of a new intent that of the version it will pin."""
-        named = self.submit.gate.usage_keys(snapshot), self.begin.then_reads(snapshot), self._pinned(snapshot)
+        """The counters, private values, and the tool: of a new intent that of the version it will pin."""
+        named = self.submit.then_reads(snapshot), self.begin.then_reads(snapshot), self._pinned(snapshot)
         return [*dict.fromkeys(key for keys in named for key in keys)]
 
     def _pinned(self, snapshot: Snapshot) -> Sequence[Key[Any]]:

@@ -19,8 +19,8 @@ from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput
 from remit.core.notifications.outbox import SendResult
 from remit.core.notifications.subscription import NewSubscription, Recipient
+from remit.core.redaction import masked
 from remit.core.rendering import sentence
-from remit.egress.redaction import masked
 from remit.ports import NotificationBatch, OutgoingNotification
 
 TIMEOUT_S = 30.0

@@ -107,7 +107,7 @@ def event_says(intent: ActionIntentV1, approval: Approval, data: Mapping[str, An
     return (
         approval.action_intent_id == intent.action_intent_id
         and data.get("intent_digest") == approval.intent_digest == intent.digest
-        and digest_of_wire(intent.wire()) == intent.digest
+        and digest_of_wire(intent.as_committed.wire()) == intent.digest
     )
 
 

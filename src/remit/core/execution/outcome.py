@@ -156,7 +156,9 @@ class Retry(Record, frozen=True):
 
 def idempotency_key(intent: ActionIntentV1, tool: dict[str, Any] | None) -> str:
     """SHA-256, lowercase hex: the same for every call of one intent, different for anything else."""
-    return digest_of([intent.tenant_id, intent.action_intent_id, tool, intent.parameters, intent.registry_version])
+    # Of private parameters the commitments: the key stands in the attempt, and outlives the values.
+    parameters = intent.as_committed.parameters
+    return digest_of([intent.tenant_id, intent.action_intent_id, tool, parameters, intent.registry_version])
 
 
 def tool_hash(tool: Tool | None) -> str | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, JsonValue, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, PlainValidator, WithJsonSchema, model_validator
 
 from remit.core.delegation import Scopes
 from remit.core.gate.amount import MOST_AMOUNTS, AmountName, AmountSpec
 from remit.core.gate.result_settings import BY_DEFAULT, ResultSetting, ResultSettings
+from remit.core.private_values import check_private, private_path_at
 from remit.core.values import ActionTypeName, Document, Duration, Request, RiskLevel
 
 DEFAULT_MIN_CONFIDENCE = 0.7
@@ -68,6 +69,11 @@ class Tool(Request):
         return self.model_dump(mode="json")
 
 
+def _checked_private(paths: list[str]) -> list[str]:
+    check_private(paths)
+    return paths
+
+
 class ActionTypeSpec(Request):
     """
     An action type as bounds list it.
@@ -91,6 +97,17 @@ class ActionTypeSpec(Request):
     """Those that the principal must have, and every agent on the way must have been given."""
     if_nobody_waits: Literal["execute", "expire"] | None = Field(default=None, exclude_if=is_none)
     result: ResultSetting | None = Field(default=None, exclude_if=is_none)
+    private: Annotated[list[str], AfterValidator(_checked_private)] = Field(default=[], exclude_if=is_empty)
+    """The paths of an intent's private values (`private_values`)."""
+
+    @model_validator(mode="after")
+    def _no_amount_is_private(self) -> ActionTypeSpec:
+        for name, amount in self.amounts.items():
+            for path in amount.paths:
+                # Sums of them stand in the ledger.
+                if (private := private_path_at(path, self.private)) is not None:
+                    raise ValueError(f"amounts.{name} is at {path}, and {private} is private; an amount cannot be")
+        return self
 
     @property
     def results(self) -> ResultSettings:

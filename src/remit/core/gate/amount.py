@@ -58,6 +58,10 @@ class AmountSpec(Request):
     value: Annotated[str, AfterValidator(_checked_path)]
     unit: Annotated[str, AfterValidator(_checked_unit)]
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (self.value, self.unit) if _is_path(self.unit) else (self.value,)
+
 
 @dataclass(frozen=True, slots=True)
 class Amount:

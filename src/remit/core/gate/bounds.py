@@ -191,6 +191,11 @@ class BoundsInForce(Document):
         principal = self.bounds.principals.get(intent.on_behalf_of or "")
         return effective_scopes(principal.scopes if principal else (), intent.delegation)
 
+    def private(self, action_type: str) -> Sequence[str]:
+        """The paths of an intent of this type whose values are private."""
+        spec = self.action_type(action_type)
+        return spec.private if spec else ()
+
     def approvals_required(self, action_type: str) -> int:
         """How many different people have to approve an action of this type."""
         spec = self.action_type(action_type)

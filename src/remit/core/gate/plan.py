@@ -17,9 +17,10 @@ from remit.core.gate.autonomy import ResolvedMode
 from remit.core.gate.budget import BudgetInForce, Limit
 from remit.core.gate.check import Check, checked
 from remit.core.gate.parameters_schema import ParametersSchema, schema_in_force
-from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, Reads, policy_version
+from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, Reads, policy_version, without_details
 from remit.core.gate.policy_input import LocalTime, TypeInForce, local_time, question_of
 from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.opened_intent import OpenedIntent
 from remit.core.values import shifted
 
 if TYPE_CHECKING:
@@ -96,6 +97,21 @@ class ActionPlan:
         policies = self.policies
         if self.problem is not None or isinstance(policies, str):
             return self._answer(self._question(intent), intent, blocked_until_bounds_load(self.problem or ""))
+        if isinstance(intent, OpenedIntent):
+            return self._ask_about_private(intent, policies)
+        return self._ask(intent, policies)
+
+    def _ask_about_private(self, intent: OpenedIntent, policies: PolicySet) -> PolicyAnswer:
+        """No value of it, and nothing that Cedar says of one, leaves by the answer."""
+        question = self._question(intent)
+        if intent.missing_for_execution:
+            paths = ", ".join(intent.missing_for_execution)
+            verdict = policies.evaluate_blindly(question, f"{paths}: private, and erased or not what was committed")
+        else:
+            verdict = without_details(policies.evaluate(question))
+        return self._answer(question, intent, verdict)
+
+    def _ask(self, intent: ActionIntentV1 | Proposal, policies: PolicySet) -> PolicyAnswer:
         read = policies.read(intent.parameters)
         asked = self._asked(intent, read.key, policies.reads)
         answer = self.answers.get(asked)

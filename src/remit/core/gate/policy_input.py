@@ -10,6 +10,7 @@ from remit.core.gate.autonomy import AutonomyMode
 from remit.core.gate.policy import PolicyQuestion, ten_thousandths
 from remit.core.gate.zones import zone
 from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.private_values import Commitment
 from remit.core.values import RISK_ORDER, RiskLevel, in_zone
 
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
@@ -86,8 +87,8 @@ def question_of(
         confidence=ten_thousandths(intent.confidence_score or 0.0, up=False),
         confidence_said=intent.confidence_score is not None,
         min_confidence=type_in_force.min_confidence,
-        target_type=target.entity_type if target else "",
-        target_id=target.entity_id if target else "",
+        target_type=_text(target.entity_type) if target else "",
+        target_id=_text(target.entity_id) if target else "",
         local_date=local.date,
         local_weekday=local.weekday,
         local_hour=local.hour,
@@ -97,3 +98,8 @@ def question_of(
         delegation=tuple(hop.agent for hop in intent.delegation or ()),
         agent_tier=intent.agent_tier or "",
     )
+
+
+def _text(part: str | Commitment) -> str:
+    # Where it is not to be had, no rule that looks at it is asked.
+    return part if isinstance(part, str) else ""

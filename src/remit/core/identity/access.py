@@ -32,7 +32,7 @@ PERMISSIONS: dict[Permission, str] = {
     "read": "read all of the tenant's records",
     "answer": "approve, reject and edit",
     "resolve": "resolve unknown outcomes",
-    "erase": "erase what is kept of results",
+    "erase": "erase results and private values",
     "stop": "stop and resume",
     "set_bounds": "set bounds and policies",
     "manage_keys": "manage keys",

@@ -13,6 +13,7 @@ from remit.core.execution.votes import Vote
 from remit.core.gate.decision import Decision
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
+from remit.core.private_values import may_hold_commitments
 from remit.core.values import Record, UtcTime
 
 R = TypeVar("R", bound=Record)
@@ -57,7 +58,15 @@ class IntentHistory:
 
     @property
     def intent(self) -> ActionIntentV1 | None:
+        """As it stands in the ledger: what is private of it is a commitment."""
         return self._record("intent", ActionIntentV1, "INTENT_PROPOSED")
+
+    @property
+    def has_private_values(self) -> bool:
+        """Does it have commitments for which values are kept elsewhere, or were?"""
+        proposed = next(self._of("INTENT_PROPOSED"), None)
+        # The first format knew of none: whatever looks like one there is the caller's own.
+        return proposed is not None and proposed.v > 1 and may_hold_commitments(proposed.line)
 
     @property
     def decision(self) -> Decision | None:

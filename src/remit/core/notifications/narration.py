@@ -141,6 +141,10 @@ def _switched(verb: str) -> Callable[[_Data, str, str], str]:
     return lambda data, _, actor: f"{actor} {verb} {_scope(data)} ({data['level']}){_because(data)}"
 
 
+def _erased(data: _Data) -> str:
+    return ", ".join(map(name, data["paths"])) if "paths" in data else f"the {name(data['content'])}"
+
+
 _VERBS = {"CREATED": "made", "CHANGED": "changed", "REMOVED": "removed", "REVOKED": "revoked"}
 
 
@@ -243,8 +247,8 @@ _WORDS: dict[EventType, _EventWords] = {
     ),
     "CONTENT_ERASED": _EventWords(
         "Content erased",
-        lambda data, actor: f"the {name(data['content'])}, by {actor}{_because(data)}",
-        sentence=lambda data, action, actor: f"{actor} erased the {name(data['content'])} of {action}{_because(data)}",
+        lambda data, actor: f"{_erased(data)}, by {actor}{_because(data)}",
+        sentence=lambda data, action, actor: f"{actor} erased {_erased(data)} of {action}{_because(data)}",
     ),
     "CONFIG_CHANGED": _EventWords(
         "Bounds changed",

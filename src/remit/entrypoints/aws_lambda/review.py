@@ -1,9 +1,10 @@
 """
-A person's answers: `{"verb": "approve" | "reject" | "edit" | "resolve", "tenant_id", "action_intent_id", "by", …}`.
+A person's answers: `{"verb", "tenant_id", "action_intent_id", "by", …}`; verbs are `approve`, `reject`, `edit`,
+`resolve` and `erase`.
 
 `approve` takes the `digest` that the person saw, `reject` a `reason`, `edit` the `changes`, `resolve` a `status` and a
-`note`. Whoever may invoke this function speaks for every person of every tenant: it is for a trusted back end. People
-themselves come through the HTTP door.
+`note`, `erase` a `reason` and `paths`. Whoever may invoke this function speaks for every person of every tenant: it is
+for a trusted back end. People themselves come through the HTTP door.
 """
 
 from __future__ import annotations
@@ -49,11 +50,19 @@ def _resolve(remit: Remit, tenant_id: str, intent_id: str, by: str, event: Mappi
     return remit.resolve(tenant_id, intent_id, by=by, status=status, note=note).wire()
 
 
+def _erase(remit: Remit, tenant_id: str, intent_id: str, by: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    paths = event.get("paths")
+    if paths is not None and not (isinstance(paths, list) and all(isinstance(path, str) for path in paths)):
+        raise InvalidInput("paths", "is not a list of paths", "send paths such as parameters.customer.email")
+    return remit.erase(tenant_id, intent_id, by=by, reason=text(event, "reason"), paths=paths).wire()
+
+
 VERBS: dict[str, Callable[[Remit, str, str, str, Mapping[str, Any]], dict[str, Any]]] = {
     "approve": _approve,
     "reject": _reject,
     "edit": _edit,
     "resolve": _resolve,
+    "erase": _erase,
 }
 
 handler = entry(review, publishes=True)

@@ -33,6 +33,7 @@ COMMANDS = {
     "reject": "people",
     "edit": "people",
     "resolve": "people",
+    "erase": "people",
     "apply": "bounds",
     "stop": "bounds",
     "resume": "bounds",

@@ -1,4 +1,4 @@
-"""What people do: look at the queue, approve, reject, edit, and resolve what nobody could know."""
+"""What people do: look at the queue, approve, reject, edit, resolve what nobody could know, and erase."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DigestOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    for command in (queue, approve, reject, edit, resolve):
+    for command in (queue, approve, reject, edit, resolve, erase):
         app.command()(command)
 
 
@@ -272,3 +272,30 @@ def resolve(
         output.print_json(resolution.wire())
     else:
         output.say(f"{intent} is resolved: {status}")
+
+
+def erase(
+    ctx: typer.Context,
+    intent: Intent,
+    tenant: Tenant,
+    by: By,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the ledger.")],
+    path: Annotated[
+        list[str], typer.Option("--path", metavar="PATH", help="Only this private value. Repeat for more.")
+    ] = [],  # noqa: B006
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Forget private values of an intent for good; its ledger stays as it is, and verifies.
+
+    Example: remit erase i-7 --tenant acme --by ann --reason "asked for by the customer"
+    """
+    with existing(ctx, db) as remit:
+        erased = remit.erase(tenant, intent, by=by, reason=reason, paths=path or None, credential=typed_by())
+    if as_json:
+        output.print_json(erased.wire())
+    elif erased.paths:
+        output.say(f"{intent}: erased {', '.join(erased.paths)}")
+    else:
+        output.say(f"{intent} has no private value that is not erased already")

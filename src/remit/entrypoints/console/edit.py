@@ -15,6 +15,7 @@ from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1
 from remit.core.json_text import NotJson, read_json
 from remit.core.paths import below
+from remit.core.private_values import is_commitment
 from remit.entrypoints.console.auth import HOME, AnswererVisitor, FormRoute, Visitor
 from remit.entrypoints.console.controls import Control, Declared, control_of, declared
 from remit.entrypoints.console.render import page
@@ -160,6 +161,8 @@ def changes(intent: ActionIntentV1, said: Mapping[str, str], schema: Schema = No
 
 
 def _text(item: Any) -> str:
+    if is_commitment(item):
+        return ""
     return item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
 
 

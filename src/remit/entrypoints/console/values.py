@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from remit.core import rendering
+from remit.core.private_values import in_words, is_commitment
 
 MOST_CHARACTERS, MOST_LINES = 400, 10
 """So much of a value stands on a page at once; the rest opens below it."""
@@ -40,10 +41,13 @@ def code(said: str) -> Markup:
 
 def shown(value: Any, whole_at: str | None = None) -> Markup:
     """
-    A value with its type: text in quotation marks and with its own lines, anything else as the JSON that is sent.
+    A value with its type: text in quotation marks and with its own lines, anything else as the JSON that is sent, and
+    a private one that is not to be had as a word.
 
     A long one is opened below; with `whole_at` a very long one is led to there.
     """
+    if is_commitment(value):
+        return Markup('<bdi class="value json">{}</bdi>').format(in_words(value))
     is_text = isinstance(value, str)
     source = value if is_text else rendering.json_text(value)
     at = _end_of_beginning(source)

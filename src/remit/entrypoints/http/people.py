@@ -1,4 +1,4 @@
-"""What people do: look at the queue, approve, reject, edit, resolve."""
+"""What people do: look at the queue, approve, reject, edit, resolve, erase."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from remit.core.values import Identifier
 from remit.core.views import (
     ApprovedAnswer,
     ApprovedManyAnswer,
+    ErasedAnswer,
     QueueAnswer,
     QueueGroupsAnswer,
     RejectedAnswer,
@@ -28,11 +29,12 @@ from remit.entrypoints.web.bodies import (
     BulkApproveBody,
     BulkRejectBody,
     EditBody,
+    EraseBody,
     IntentId,
     RejectBody,
     ResolveBody,
 )
-from remit.entrypoints.web.callers import AnswererCaller, CurrentRemit, ReaderCaller, ResolverCaller
+from remit.entrypoints.web.callers import AnswererCaller, CurrentRemit, EraserCaller, ReaderCaller, ResolverCaller
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.reading_bodies import JsonRoute
@@ -116,6 +118,20 @@ def resolve(remit: CurrentRemit, caller: ResolverCaller, action_intent_id: Inten
     """Say what became of an intent whose outcome is `UNKNOWN`."""
     resolution = remit.resolve(caller.tenant_id, action_intent_id, by=caller.name, status=body.status, note=body.note)
     return resolution.wire()
+
+
+@router.post("/v1/intents/{action_intent_id}/erase", responses=responds_with(ErasedAnswer))
+def erase(remit: CurrentRemit, caller: EraserCaller, action_intent_id: IntentId, body: EraseBody) -> Any:
+    """Forget private values of an intent for good. Its ledger keeps their commitments, and says who erased them."""
+    erased = remit.erase(
+        caller.tenant_id,
+        action_intent_id,
+        by=caller.name,
+        reason=body.reason,
+        paths=body.paths,
+        credential=caller.credential,
+    )
+    return erased.wire()
 
 
 @router.post("/v1/approve", responses=responds_with(ApprovedManyAnswer))

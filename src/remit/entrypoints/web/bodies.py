@@ -149,6 +149,13 @@ class ResolveBody(Body):
     note: Annotated[str, Field(max_length=2000)] | None = None
 
 
+class EraseBody(Body):
+    """Paths such as `parameters.customer.email`; without them, every private value of the intent."""
+
+    paths: Annotated[list[Annotated[str, Field(min_length=1, max_length=1000)]], Field(min_length=1)] | None = None
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
 class BulkApproveItem(ApproveBody):
     action_intent_id: Identifier
 

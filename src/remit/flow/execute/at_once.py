@@ -21,6 +21,7 @@ from remit.core.gate.action_type import Tool
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 from remit.core.records import breaker_key
+from remit.flow import private_values
 from remit.flow.breakers import ToolId, breaker_in, note_calls
 from remit.flow.context import bounds_of, one, pinned_type_key
 from remit.flow.execute import common
@@ -142,13 +143,15 @@ def _prepare(worker: Worker, known: Snapshot, keys: Keys, tool: Tool | None) -> 
     if case is None or intent is None or tool is None or not isinstance(connector, PreparingConnector):
         return
     attempt = case.attempt or new_attempt(intent, keys.approval_id, tool, holder=worker.holder, now=now, until=now)
+    (opened,) = private_values.opened_now(worker.context.store, [known.get(keys.chain)])
+    assert opened is not None
     try:
-        _, request = mapped(worker.context, intent, tool, attempt)
+        _, request = mapped(worker.context, opened, tool, attempt)
     except Unmapped:
         return
     connector.prepare(
         Call(
-            intent=intent,
+            intent=opened,
             request=request,
             idempotency_key=attempt.idempotency_key,
             timeout_s=tool.timeout_s,

@@ -26,7 +26,7 @@ from remit.core.records import Key
 from remit.flow.context import CaseWriter, Context, writes_expiry
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, end_with
-from remit.flow.execute.map import Unmapped, mapped
+from remit.flow.execute.map import Unmapped, mapped, mapped_again
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 
@@ -71,7 +71,7 @@ class BeginIntent:
     def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
         case = snapshot.get(self.keys("").case)
         keys = self.keys(case.approval_id if case else None)
-        return [*keys.pinned_type(snapshot), *keys.charged(snapshot)]
+        return [*keys.pinned_type(snapshot), *keys.charged(snapshot), *keys.private(snapshot)]
 
     def decide(self, snapshot: Snapshot) -> Writes[Begun]:
         case, history = snapshot.get(self.keys("").case), snapshot.get(self.keys("").chain)
@@ -83,7 +83,7 @@ class BeginIntent:
         if to_do == "expire":
             return self._expired(case, keys, snapshot, history)
         if to_do == "give again" and case.attempt is not None:
-            return Writes(self._permitted(snapshot, keys, intent, case.attempt))
+            return Writes(self._permitted(snapshot, keys, case.attempt))
         if to_do == "begin":
             return self._begun(snapshot, keys, case, intent)
         return Writes(self._recorded(case, history))
@@ -116,7 +116,7 @@ class BeginIntent:
         ends = self._refused(snapshot, keys, intent, approval, attempt)
         if ends is None:
             try:
-                return self._marked(writer, intent, tool, attempt, until)
+                return self._marked(writer, snapshot, keys, tool, attempt, until)
             except Unmapped as unmapped:
                 ends = fulfilment.conclusion(attempt, "FAILED", unmapped.result)
         return self._ended(writer, snapshot, keys, attempt, ends)
@@ -139,16 +139,25 @@ class BeginIntent:
         return go if isinstance(go, Conclusion) else None
 
     def _marked(
-        self, writer: CaseWriter, intent: ActionIntentV1, tool: Tool, attempt: ExecutionAttempt, until: datetime
+        self,
+        writer: CaseWriter,
+        snapshot: Snapshot,
+        keys: Keys,
+        tool: Tool,
+        attempt: ExecutionAttempt,
+        until: datetime,
     ) -> Writes[Begun]:
-        permit = _permit(self.context, intent, tool, attempt)
+        intent = keys.opened(snapshot)
+        assert intent is not None
+        _, request = mapped(self.context, intent, tool, attempt)
         writer.update(attempt=fulfilment.marked(attempt, until), due_at=until)
-        return writer.writes(_given(permit))
+        return writer.writes(_given(permit_of(intent, attempt, request["parameters"])))
 
-    def _permitted(self, snapshot: Snapshot, keys: Keys, intent: ActionIntentV1, attempt: ExecutionAttempt) -> Begun:
-        tool = keys.tool(snapshot)
-        assert tool is not None
-        return _given(_permit(self.context, intent, tool, attempt))
+    def _permitted(self, snapshot: Snapshot, keys: Keys, attempt: ExecutionAttempt) -> Begun:
+        intent = keys.opened(snapshot)
+        assert intent is not None
+        request = mapped_again(self.context, intent, keys.tool(snapshot), attempt)
+        return _given(permit_of(intent, attempt, request["parameters"]))
 
     def _ended(
         self, writer: CaseWriter, snapshot: Snapshot, keys: Keys, attempt: ExecutionAttempt, ends: Conclusion
@@ -158,11 +167,6 @@ class BeginIntent:
         assert history is not None
         ended = self._recorded(writer.case, history.after(writes.entries)).changed(ended_now=True)
         return Writes(ended, writes.puts, writes.deletes, writes.entries)
-
-
-def _permit(context: Context, intent: ActionIntentV1, tool: Tool, attempt: ExecutionAttempt) -> Permit:
-    _, request = mapped(context, intent, tool, attempt)
-    return permit_of(intent, attempt, request["parameters"])
 
 
 def _given(permit: Permit) -> Begun:

@@ -29,8 +29,11 @@ from remit.core.gate.result_settings import BY_DEFAULT, ResultSettings
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import SYSTEM
 from remit.core.lifecycle import Case
+from remit.core.opened_intent import OpenedIntent, redacted
+from remit.core.private_values import PrivateValues
 from remit.core.records import STOPS, THE_ONE, Key, case_key, chain_key, result_key
 from remit.core.values import PLATFORM
+from remit.flow import private_values
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, one, pinned_type_key, told_result, usage_keys
 from remit.ports import Call, CallsTogether, Clock, Connector, Snapshot, Writes
 
@@ -76,8 +79,16 @@ class Keys:
         return [*self.all(), bounds_key(self.case.tenant_id)]
 
     def intent(self, snapshot: Snapshot) -> ActionIntentV1 | None:
+        """As it was approved: what is private of it is a commitment."""
         history = snapshot.get(self.chain)
         return history.intent if history else None
+
+    def private(self, snapshot: Snapshot) -> list[Key[PrivateValues]]:
+        return private_values.private_keys(snapshot.get(self.chain))
+
+    def opened(self, snapshot: Snapshot) -> ActionIntentV1 | None:
+        """As it is carried out, in a snapshot that was asked for `private`."""
+        return private_values.opened_in(snapshot, snapshot.get(self.chain))
 
     def approval(self, snapshot: Snapshot) -> Approval | None:
         history = snapshot.get(self.chain)
@@ -204,13 +215,14 @@ def with_trial(
 
 
 def intent_and_type(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, ActionType]:
+    """The intent as it is carried out, and its type. Raises `InvalidInput`."""
     case_at = case_key(ref.tenant_id, ref.action_intent_id)
     chain_at = chain_key(ref.tenant_id, ref.action_intent_id)
     seen = worker.context.store.read([case_at, chain_at])
     case, history = seen.get(case_at), seen.get(chain_at)
-    assert history is not None and history.intent is not None
     assert case is not None and case.attempt is not None
-    intent = history.intent
+    (intent,) = private_values.opened_now(worker.context.store, [history])
+    assert intent is not None
     if intent.registry_version is None:
         raise InvalidInput("action_type", f"{intent.action_type} had no tool when it was proposed", "register it")
     action_type = one(worker.context, pinned_type_key(intent))
@@ -258,11 +270,11 @@ def called(connector: Connector, calls: Sequence[CallOfType], clock: Clock) -> l
             results = [connector.invoke(call) for call, _ in calls]
         now = clock.now()
         return [
-            storable(result).changed(answer=kept_result(settings, result.answer, now))
-            for result, (_, settings) in zip(results, calls, strict=True)
+            without_private(storable(result), call.intent).changed(answer=kept_result(settings, result.answer, now))
+            for result, (call, settings) in zip(results, calls, strict=True)
         ]
     except Exception as error:
-        log.exception("a connector broke")
+        log_broken("a connector broke", error, *(call.intent for call, _ in calls))
         broke = CallResult(
             acted="unknown",
             error_code="CONNECTOR_BROKE",
@@ -270,6 +282,27 @@ def called(connector: Connector, calls: Sequence[CallOfType], clock: Clock) -> l
             error_message=f"the connector raised {type(error).__name__}",
         )
         return [broke] * len(calls)
+
+
+def without_private(result: CallResult, intent: ActionIntentV1 | None) -> CallResult:
+    """What came of a call, without the private values of the intent in what the far side or its caller says."""
+    if not isinstance(intent, OpenedIntent):
+        return result
+    refs = [
+        ref.changed(
+            object_id=redacted(ref.object_id, intent),
+            object_url=ref.object_url and redacted(ref.object_url, intent),
+        )
+        for ref in result.external_object_refs
+    ]
+    message = result.error_message and redacted(result.error_message, intent)
+    return result.changed(external_object_refs=refs, error_message=message)
+
+
+def log_broken(what: str, error: Exception, *intents: ActionIntentV1) -> None:
+    """What an exception says may hold anything: where it is about an intent with private values it is left out."""
+    said = f": {type(error).__name__}" if any(isinstance(intent, OpenedIntent) for intent in intents) else ""
+    log.error("%s%s", what, said, exc_info=None if said else error)
 
 
 def bound_to(case: Case, approval: Approval) -> dict[str, Any]:

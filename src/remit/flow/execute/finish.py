@@ -25,8 +25,8 @@ from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case, Status
 from remit.core.records import Key
 from remit.flow.context import CaseWriter, Context
-from remit.flow.execute.common import Keys, end_with
-from remit.flow.execute.map import mapped
+from remit.flow.execute.common import Keys, end_with, without_private
+from remit.flow.execute.map import mapped_again
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
@@ -52,7 +52,7 @@ def finish_unit(
         case, history = _own(snapshot, keys, proposer)
         attempt = check_permit(case, approval_id, "finished")
         writer = CaseWriter(context, case, now)
-        told = _with_what_is_kept(result, keys, snapshot, now)
+        told = _with_what_is_kept(without_private(result, keys.opened(snapshot)), keys, snapshot, now)
         if history.outcome is not None:
             return _late(writer, history, history.outcome, told, proposer)
         concluded = Conclusion(status=OUTCOME_OF[result.acted], result=told)
@@ -61,7 +61,8 @@ def finish_unit(
         return end_with(writer, snapshot, keys, noted, concluded, answer, by=proposer.name)
 
     def more(snapshot: Snapshot) -> list[Key[Any]]:
-        return [*keys.charged(snapshot), *(keys.pinned_type(snapshot) if result.answer else [])]
+        pinned = keys.pinned_type(snapshot) if result.answer else []
+        return [*keys.charged(snapshot), *keys.private(snapshot), *pinned]
 
     return UnitOfWork(keys.all(), decide, more)
 
@@ -108,18 +109,18 @@ def renew_unit(
     keys = Keys(tenant_id, action_intent_id, approval_id)
 
     def decide(snapshot: Snapshot) -> Writes[Permit]:
-        case, history = _own(snapshot, keys, proposer)
-        attempt, tool, intent = check_permit(case, approval_id, "renewed"), keys.tool(snapshot), history.intent
+        case, _ = _own(snapshot, keys, proposer)
+        attempt, tool, intent = check_permit(case, approval_id, "renewed"), keys.tool(snapshot), keys.opened(snapshot)
         if attempt.status != "RUNNING":
             raise NotInThatState(action_intent_id, case.status, "renewed")
         assert tool is not None and intent is not None
         longer = renewed(attempt, lease(now, tool.timeout_s))
-        _, request = mapped(context, intent, tool, attempt)
+        request = mapped_again(context, intent, tool, attempt)
         writer = CaseWriter(context, case, now)
         writer.update(attempt=longer, due_at=longer.lease_until)
         return writer.writes(permit_of(intent, longer, request["parameters"]))
 
-    return UnitOfWork(keys.all(), decide, keys.pinned_type)
+    return UnitOfWork(keys.all(), decide, lambda snapshot: [*keys.pinned_type(snapshot), *keys.private(snapshot)])
 
 
 def lapse(context: Context, cases: Sequence[Case], now: datetime) -> list[bool | RemitError]:

@@ -14,11 +14,13 @@ from remit.core.execution.outcome import CallResult, Retry, after_call
 from remit.core.execution.result import not_kept
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.intent import ActionIntentV1
+from remit.core.opened_intent import OpenedIntent
 from remit.core.records import Key, breaker_key
 from remit.flow.breakers import ToolCall, ToolId, breaker_in, note_calls
 from remit.flow.context import CaseWriter, bounds_key, bounds_of
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, called, connector_of, failed, intent_and_type
+from remit.flow.execute.map import Unmapped, request_of
 from remit.flow.execute.preflight import before_call
 from remit.ports import Call, PreparingConnector, Snapshot, UnitOfWork, Writes, answer_of
 
@@ -42,13 +44,18 @@ def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, An
     known = concluded_before(attempt, honours_key=honours, max_attempts=int(tool["max_attempts"]))
     if known is not None:
         return {"result": known.result.wire(), "status": known.status}
+    # No step carries private values: what is sent is made of them here.
+    try:
+        wanted = request_of(connector, tool, intent) if isinstance(intent, OpenedIntent) else request
+    except Unmapped as unmapped:
+        return {"result": unmapped.result.wire()}
     tool_id = ToolId(ref.tenant_id, intent.action_type)
     seen = worker.context.store.read([bounds_key(ref.tenant_id), breaker_key(*tool_id)])
     breaker = breaker_in(worker.context, seen, tool_id)
     go = may_call(breaker, worker.clock.now())
     if isinstance(go, datetime):
         return _wait(worker, ref, intent, go)
-    call = _call(worker, intent, tool, request, attempt.idempotency_key, bounds_of(seen, ref.tenant_id))
+    call = _call(worker, intent, tool, wanted, attempt.idempotency_key, bounds_of(seen, ref.tenant_id))
     # Before the mark: what cannot be had is no call, and nothing has failed.
     if isinstance(connector, PreparingConnector):
         connector.prepare(call)

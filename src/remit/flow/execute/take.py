@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from remit.core.errors import RemitError
 from remit.core.execution import fulfilment, publication
@@ -93,7 +94,11 @@ def take_unit(
     breaker_at = breaker_key(case.tenant_id, case.action_type) if tool_known else None
     taking = _Taking(context, keys, holder, now, breaker_at)
     reads = [*keys.begun(), *([breaker_at] if breaker_at else [])]
-    return UnitOfWork(reads, taking.decide, lambda snapshot: [*keys.pinned_type(snapshot), *keys.charged(snapshot)])
+
+    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
+        return [*keys.pinned_type(snapshot), *keys.charged(snapshot), *keys.private(snapshot)]
+
+    return UnitOfWork(reads, taking.decide, more)
 
 
 def take_delivered_unit(
@@ -112,7 +117,7 @@ def take_delivered_unit(
     Counters are named only where a charge may go back: whoever names them is in the way of every decision.
     """
     taking = _Taking(context, keys, holder, now, trial_at, delivered=True)
-    reads = [*keys.begun(), *keys.pinned_type(known), *([trial_at] if trial_at else [])]
+    reads = [*keys.begun(), *keys.pinned_type(known), *keys.private(known), *([trial_at] if trial_at else [])]
     return UnitOfWork(reads, taking.decide, lambda snapshot: keys.charged(snapshot) if taking.is_over(snapshot) else ())
 
 
@@ -202,8 +207,10 @@ class _Taking:
         waited_until: datetime | None,
     ) -> Taken | Conclusion:
         """The call, ready to be marked, or what the attempt comes to without one."""
+        opened = self.keys.opened(snapshot)
+        assert opened is not None
         try:
-            connector, request = mapped(self.context, intent, tool, attempt)
+            connector, request = mapped(self.context, opened, tool, attempt)
         except Unmapped as unmapped:
             return fulfilment.conclusion(attempt, "FAILED", unmapped.result)
         assert tool is not None
@@ -217,7 +224,7 @@ class _Taking:
         if isinstance(go, Conclusion):
             return go
         call = Call(
-            intent=intent,
+            intent=opened,
             request=request,
             idempotency_key=attempt.idempotency_key,
             timeout_s=tool.timeout_s,

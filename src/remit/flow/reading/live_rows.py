@@ -42,6 +42,7 @@ from remit.core.records import (
 )
 from remit.core.values import PLATFORM, Stored
 from remit.flow.context import Context, bounds_key, chain_head_key
+from remit.flow.reading.private_rows import PrivateRows
 from remit.ports import Snapshot
 
 S = TypeVar("S", bound=Stored)
@@ -57,6 +58,7 @@ class LiveRows:
         self._context, self._store, self._tenant_id, self._report = context, context.store, tenant_id, report
         self._now = now
         self._configs = self._known_configs()
+        self._private = PrivateRows(context.store, tenant_id, self._broken)
 
     def _broken(self, where: str, problem: str, invariant: int = 8) -> None:
         self._report.broken(invariant, where, problem)
@@ -73,6 +75,7 @@ class LiveRows:
             for entry in chain:
                 passed.append(entry)
                 yield entry
+            self._private.passed(name, passed)
             while case is not None and case.action_intent_id < name:
                 self._look_again(case.action_intent_id, known=False)
                 case = next(cases, None)
@@ -92,6 +95,7 @@ class LiveRows:
         while case is not None:
             self._look_again(case.action_intent_id, known=False)
             case = next(cases, None)
+        self._private.finish()
         while result is not None:
             self._look_at_result(result.action_intent_id)
             result = next(results, None)

@@ -22,6 +22,7 @@ from remit.core.values import PLATFORM
 from remit.flow.breakers import paused_tools
 from remit.flow.context import Context, bounds_key, bounds_of, one, pinned_type_key
 from remit.flow.obstacles import obstacle_now, stops_keys, tool_keys
+from remit.flow.private_values import opened_now
 from remit.flow.reading.pages import page_size
 from remit.flow.reading.usage import account_usage
 from remit.flow.reading.waiting import WaitingFilter, waiting
@@ -31,7 +32,7 @@ from remit.ports import CaseFilter, Snapshot, case_cursor, entry_cursor
 def status(context: Context, tenant_id: str, action_intent_id: str, now: datetime) -> dict[str, Any]:
     """One intent as it stands. Raises `NotFound`."""
     case, history, bounds = _case_history_and_bounds(context, tenant_id, action_intent_id)
-    outcome, resolution, intent = history.outcome, history.resolution, history.intent
+    outcome, resolution, (intent,) = history.outcome, history.resolution, opened_now(context.store, [history])
     return {
         **_line(case),
         **_voting(case, history, bounds),
@@ -106,7 +107,7 @@ def _voting(case: Case, history: IntentHistory | None, bounds: BoundsInForce) ->
 def why(context: Context, tenant_id: str, action_intent_id: str, now: datetime) -> dict[str, Any]:
     """The checks in order, the policy clause and its text, what was known, who approved. Raises `NotFound`."""
     case, history, bounds = _case_history_and_bounds(context, tenant_id, action_intent_id)
-    intent, decision = history.intent, history.decision
+    (intent,), decision = opened_now(context.store, [history]), history.decision
     approval = history.approval(case.approval_id) if case.approval_id else None
     return {
         **_line(case),
@@ -164,28 +165,31 @@ def queue(
     keys += [chain_key(tenant_id, case.action_intent_id) for case in cases]
     seen = context.store.read(keys)
     bounds = bounds_of(seen, tenant_id)
+    histories = [seen.get(chain_key(tenant_id, case.action_intent_id)) for case in cases]
+    intents = {it.action_intent_id: it for it in opened_now(context.store, histories) if it is not None}
     left = {name: account_usage(context, bounds, name, now) for name in {case.account_id for case in cases}}
-    standing, paused = _standing(context, tenant_id, seen, cases, now), paused_tools(context, tenant_id, cases)
+    standing = _standing(context, tenant_id, list(intents.values()), now)
+    paused = paused_tools(context, tenant_id, cases)
+    nothing: dict[str, Any] = {"obstacle": None, "amounts": {}}
     items = [
         {
-            **_queued(case, seen, bounds, left[case.account_id], standing[case.action_intent_id]),
+            **_queued(case, history, intents.get(case.action_intent_id), bounds),
+            **standing.get(case.action_intent_id, nothing),
+            "budget": left[case.account_id],
             "paused_tool": paused.get(case.action_type),
         }
-        for case in cases
+        for case, history in zip(cases, histories, strict=True)
     ]
     return items, following
 
 
 def _standing(
-    context: Context, tenant_id: str, seen: Snapshot, cases: Sequence[Case], now: datetime
+    context: Context, tenant_id: str, intents: Sequence[ActionIntentV1], now: datetime
 ) -> dict[str, dict[str, Any]]:
-    """What stands in the way of each, and its amounts, by the id of the intent."""
-    histories = [seen.get(chain_key(tenant_id, case.action_intent_id)) for case in cases]
-    intents = [history.intent for history in histories if history is not None and history.intent is not None]
+    """What stands in the way of each, and its amounts, by its id."""
     tools = dict.fromkeys(key for intent in intents for key in tool_keys(intent))
     shown = context.store.read([bounds_key(tenant_id), *stops_keys(tenant_id), *tools])
-    nothing: dict[str, dict[str, Any]] = {case.action_intent_id: {"obstacle": None, "amounts": {}} for case in cases}
-    return nothing | {intent.action_intent_id: _seen_of(context, shown, intent, now) for intent in intents}
+    return {intent.action_intent_id: _seen_of(context, shown, intent, now) for intent in intents}
 
 
 def _seen_of(
@@ -196,10 +200,12 @@ def _seen_of(
 
 
 def _queued(
-    case: Case, seen: Snapshot, bounds: BoundsInForce, left: dict[str, Any], standing: dict[str, Any]
+    case: Case,
+    history: IntentHistory | None,
+    intent: ActionIntentV1 | None,
+    bounds: BoundsInForce,
 ) -> dict[str, Any]:
-    history = seen.get(chain_key(case.tenant_id, case.action_intent_id))
-    intent, decision = (history.intent, history.decision) if history else (None, None)
+    decision = history.decision if history else None
     shown = intent.wire() if intent else {}
     return {
         **_line(case),
@@ -213,8 +219,6 @@ def _queued(
         **_whose(intent),
         "edited_by": case.edited_by,
         "registry_version": shown.get("registry_version"),
-        **standing,
-        "budget": left,
     }
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from remit.core.gate.budget import Counter
 from remit.core.ledger.verification import KeptHead, Report, listed_heads, verify
-from remit.core.records import USAGE
-from remit.flow.context import Context
+from remit.core.records import USAGE, private_key
+from remit.flow.context import Context, one
 from remit.flow.reading.export import require_known
 from remit.flow.reading.live_rows import LiveRows
 
@@ -37,6 +37,7 @@ def verify_live(context: Context, tenant_id: str, now: datetime, *, kept: Iterab
         counters_after=lambda: _counters(context, tenant_id),
         kept=listed_heads(own_chain) if kept is None else kept,
         report=report,
+        private=lambda name: one(context, private_key(tenant_id, name)),
     )
     rows.compare_others()
     require_known(context, tenant_id, report.entries)

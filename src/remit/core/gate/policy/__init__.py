@@ -9,7 +9,7 @@ a process.
 """
 
 from remit.core.gate.policy.compile import clauses_of, compile_policies, find_clause, load_policies
-from remit.core.gate.policy.evaluate import POLICY_ERROR, WITHIN_BOUNDS, PolicySet
+from remit.core.gate.policy.evaluate import POLICY_ERROR, WITHIN_BOUNDS, PolicySet, without_details
 from remit.core.gate.policy.platform import (
     PLATFORM_POLICIES,
     PLATFORM_SET,
@@ -47,4 +47,5 @@ __all__ = [
     "platform_set_of",
     "policy_version",
     "ten_thousandths",
+    "without_details",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from threading import Lock
 from typing import Any, Self
@@ -143,6 +143,16 @@ class PolicySet:
         clauses = [rule for rule in self._determining(answer) if not self._is_blind(rule, tags)]
         return _verdict(answer.allowed and not tags.problems, clauses, errors)
 
+    def evaluate_blindly(self, question: PolicyQuestion, why: str) -> PolicyVerdict:
+        """
+        The answer where some value of the parameters or the target is not to be had, for the reason `why`.
+
+        It is never a yes. What forbids without looking at either holds, and so does a block of it.
+        """
+        answer = cedarpy.is_authorized(question.request(), self.engine, _NO_ENTITIES)
+        seeing = [rule for rule in self._determining(answer) if not (rule.reads.parameters or rule.reads.target)]
+        return _verdict(False, seeing, [why])
+
     def _determining(self, answer: Any) -> list[Rule]:
         return sorted((self.rules[i] for i in answer.diagnostics.reasons), key=lambda rule: self.order[rule.clause_id])
 
@@ -178,10 +188,25 @@ def not_evaluated(errors: Sequence[str], forbidding: Sequence[Rule]) -> PolicyVe
         # A rule that failed does not lift a block that another rule holds.
         policy_decision=_strictest(forbidding),
         reason=POLICY_ERROR,
-        explanation=f"a policy could not be evaluated, so a person decides: {'; '.join(shown)}",
+        explanation=_not_evaluated_in_words(shown),
         clauses=_named(forbidding),
         errors=shown,
     )
+
+
+def without_details(verdict: PolicyVerdict) -> PolicyVerdict:
+    """The answer about private values: what an error says of a value would stand in the ledger."""
+    if not verdict.errors:
+        return verdict
+    errors = ["a rule that looks at private values could not be evaluated"]
+    explanation = verdict.explanation
+    if verdict.reason == POLICY_ERROR:
+        explanation = _not_evaluated_in_words(errors)
+    return replace(verdict, explanation=explanation, errors=errors)
+
+
+def _not_evaluated_in_words(errors: Sequence[str]) -> str:
+    return f"a policy could not be evaluated, so a person decides: {'; '.join(errors)}"
 
 
 def _strictest(rules: Sequence[Rule]) -> PolicyDecision:

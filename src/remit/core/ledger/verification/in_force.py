@@ -19,7 +19,7 @@ from remit.core.gate.action_type import CALLER, ActionTypeSpec
 from remit.core.gate.autonomy import ResolvedMode, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import DEFAULT_ZONE
-from remit.core.gate.policy import PolicyQuestion, PolicyVerdict, platform_set_of
+from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, platform_set_of
 from remit.core.gate.policy_input import LocalTime, question_of
 from remit.core.gate.result_settings import BY_DEFAULT, ResultSettings
 from remit.core.identity.person import is_among
@@ -27,6 +27,7 @@ from remit.core.intent import ActionIntentV1
 from remit.core.ledger.config_history import ConfigHistory
 from remit.core.ledger.entries import SYSTEM
 from remit.core.ledger.stop_history import StopHistory
+from remit.core.opened_intent import OpenedIntent
 from remit.core.values import shifted, utc
 
 Data = Mapping[str, Any]
@@ -117,12 +118,22 @@ class InForceChecks:
         policies = state.policies(platform_set_of(data["policy_version"], state.bounds.policies))
         # Cedar may say more in another release of it; what does not load here cannot be asked again.
         if not isinstance(policies, str):
-            verdict = policies.evaluate(question)
+            verdict = _evaluated(policies, question, intent)
+            if not _is_whole(intent):
+                self._check_without_values(verdict, check)
+                return
             self._compare(check, _verdict_facts(verdict))
             if check["passed"] is False and data["reason"] != verdict.reason:
                 self._broken(f"its reason is {data['reason']}, its policy says {verdict.reason}")
             if data["policy_decision"] != verdict.policy_decision:
                 self._broken(f"its policy_decision is {data['policy_decision']}, that of its policy is another")
+
+    def _check_without_values(self, known: PolicyVerdict, check: Data) -> None:
+        """Of rules that look at values which are not here nothing is known; the others hold all the same."""
+        if check["passed"] and known.clauses:
+            self._broken(
+                f"its policy passed it, and {', '.join(known.clauses)} forbid it whatever its private values are"
+            )
 
     def _compare(self, check: Data, facts: Mapping[str, Any]) -> None:
         saw = {**check["saw"], "passed": check["passed"]}
@@ -268,6 +279,14 @@ def _verdict_facts(verdict: PolicyVerdict) -> dict[str, Any]:
     }
 
 
+def _is_whole(intent: ActionIntentV1) -> bool:
+    return not (isinstance(intent, OpenedIntent) and intent.missing_for_execution)
+
+
+def _evaluated(policies: PolicySet, question: PolicyQuestion, intent: ActionIntentV1) -> PolicyVerdict:
+    return policies.evaluate(question) if _is_whole(intent) else policies.evaluate_blindly(question, "")
+
+
 def _near(local: LocalTime, at: datetime) -> bool:
     """Can some clock on earth show that hour at that moment?"""
     shown = datetime.fromisoformat(local.date).replace(hour=local.hour, tzinfo=at.tzinfo)
@@ -282,7 +301,7 @@ def _is_blocked(intent: ActionIntentV1, state: BoundsInForce, at: datetime) -> b
     known, mode = state.type_in_force(intent.action_type), _mode(intent, state).mode
     scopes = state.scopes_of(intent)
     return all(
-        policies.evaluate(question_of(intent, known, mode, local, scopes)).policy_decision == "BLOCK"
+        _evaluated(policies, question_of(intent, known, mode, local, scopes), intent).policy_decision == "BLOCK"
         for local in _hours_around(at, state.budget_zones(intent.account_id, at)[0])
     )
 

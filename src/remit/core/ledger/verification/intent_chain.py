@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
+from remit.core.erasure import PRIVATE_CONTENT
 from remit.core.execution.outcome import OUTCOME_EVENT
 from remit.core.execution.result import ToolResult
 from remit.core.gate.budget import Charge
@@ -16,11 +17,19 @@ from remit.core.ledger.verification.in_force import InForceChecks
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.tenant_chain import TenantChain
 from remit.core.ledger.verification.windows import Charged, Movement, Windows
+from remit.core.opened_intent import open_intent, private_paths
+from remit.core.private_values import PrivateValues
 from remit.core.values import utc
 
 Data = Mapping[str, Any]
 T = TypeVar("T")
+KeptPrivate = Callable[[str], PrivateValues | None]
+"""The private values that are kept for an intent, by its id."""
 OUTCOME_EVENTS = {event: status for status, event in OUTCOME_EVENT.items()}
+
+
+def nothing_kept(_: str) -> None:
+    """An exported file holds no private value."""
 
 
 class IntentChain:
@@ -29,8 +38,11 @@ class IntentChain:
     carry what its type carries.
     """
 
-    def __init__(self, report: Report, windows: Windows, own: TenantChain, where: str) -> None:
+    def __init__(
+        self, report: Report, windows: Windows, own: TenantChain, where: str, private: KeptPrivate = nothing_kept
+    ) -> None:
         self.report, self.windows, self.configs, self.where = report, windows, own.configs, where
+        self.private = private
         self.in_force = InForceChecks(own.configs, own.stops, partial(self.broken, 8))
         self.proposed: Data = {}
         self.intent: Data = {}
@@ -66,8 +78,18 @@ class IntentChain:
 
     @cached_property
     def action_intent(self) -> ActionIntentV1:
-        """What it proposes as a value. Raises `ValueError` if it is none."""
+        """What it proposes as a value, with the private values that are at hand. Raises `ValueError` if it is none."""
+        kept = self.private(self.stored.action_intent_id) if self.private_paths else None
+        return open_intent(self.stored, kept) if self.private_paths else self.stored
+
+    @cached_property
+    def stored(self) -> ActionIntentV1:
         return ActionIntentV1.from_wire(self.intent)
+
+    @cached_property
+    def private_paths(self) -> set[str]:
+        """The paths that are committed to; the first format knew of none."""
+        return {path for path, _ in private_paths(self.stored)} if names_bounds(self.proposed) else set()
 
     def gate_decided(self, data: Data, entry: Data) -> None:
         if self.decision:
@@ -223,15 +245,27 @@ class IntentChain:
         if names_bounds(entry):
             self.in_force.result(self.action_intent, self.result, entry)
 
-    def content_erased(self, data: Data, _: Data) -> None:
+    def content_erased(self, data: Data, entry: Data) -> None:
         content = data["content"]
-        if content != RESULT_CONTENT:
+        if data["erased_by"] != entry["actor"]:
+            self.broken(8, f"{entry['actor']} wrote that {data['erased_by']} erased something")
+        if content == PRIVATE_CONTENT:
+            self._values_erased(data["paths"])
+        elif content != RESULT_CONTENT:
             self.broken(6, f"it tells of an erased {content}, which no intent has")
         elif self.result is None or not self.result.kept or data["sha256"] != self.result.sha256:
             self.broken(6, "something was erased that was never kept")
         elif content in self.erased:
             self.broken(6, "its result was erased twice")
         self.erased.add(content)
+
+    def _values_erased(self, paths: Sequence[str]) -> None:
+        for path in paths:
+            if path not in self.private_paths:
+                self.broken(8, f"{path} is said to be erased, and is not private in it")
+            if path in self.erased:
+                self.broken(8, f"{path} was erased twice")
+            self.erased.add(path)
 
     def outcome_resolved(self, data: Data, entry: Data) -> None:
         ended = self.ended.get(data["approval_id"])

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from remit.core.gate.budget import Counter
 from remit.core.ledger.entries import ENTRY_FIELDS, FORMAT, EventType, Head, entry_hash
-from remit.core.ledger.verification.intent_chain import IntentChain
+from remit.core.ledger.verification.intent_chain import IntentChain, KeptPrivate, nothing_kept
 from remit.core.ledger.verification.kept_heads import KeptHead, KeptHeads
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.seals import SealedHeads
@@ -28,6 +28,7 @@ def verify(
     counters_after: Callable[[], Counters] | None = None,
     kept: Iterable[KeptHead] = (),
     report: Report | None = None,
+    private: KeptPrivate = nothing_kept,
 ) -> Report:
     """
     Check entries as exported, or as read from a live store.
@@ -36,10 +37,11 @@ def verify(
     whole export. `counters` are the live counters by window id, read before the entries, and `counters_after` reads
     them again when the entries have been read; without them the counters are rebuilt from the charges. `sealed` says
     whether a seal must stand at the end; `kept` are the heads of an earlier export in its order, which these entries
-    must still hold. What is found is added to `report`, or to a new one.
+    must still hold. `private` answers the private values that are kept for an intent. What is found is added to
+    `report`, or to a new one.
     Never raises for what is wrong in the entries: that is a finding.
     """
-    verifier = _Verifier(report or Report(), counters, kept)
+    verifier = _Verifier(report or Report(), counters, kept, private)
     verifier.foresee(own_chain)
     for entry in entries:
         verifier.add(entry)
@@ -50,8 +52,10 @@ def verify(
 
 
 class _Verifier:
-    def __init__(self, report: Report, counters: Counters | None, kept: Iterable[KeptHead]) -> None:
-        self.report = report
+    def __init__(
+        self, report: Report, counters: Counters | None, kept: Iterable[KeptHead], private: KeptPrivate
+    ) -> None:
+        self.report, self._private = report, private
         self.windows = Windows(self.report.broken, counters)
         self.kept = KeptHeads(kept, self.report.broken)
         self.own: TenantChain | None = None
@@ -108,7 +112,7 @@ class _Verifier:
             return
         own = self._known_chain(chain[0])
         try:
-            IntentChain(self.report, self.windows, own, where).read(chain)
+            IntentChain(self.report, self.windows, own, where, self._private).read(chain)
         except MALFORMED as error:
             problem = f"an entry's data is not what its type carries ({type(error).__name__}: {error})"
             self.report.broken(6, where, problem)

@@ -1,4 +1,7 @@
-"""Redaction: texts in which a secret is replaced by its name, in whatever common spelling it stands there."""
+"""
+Redaction: texts in which a secret is replaced by its name, in whatever common spelling it stands there, and private
+values by a word that says so.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,52 @@ import binascii
 import html
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 from urllib.parse import quote, quote_plus
+
+from remit.core.canonical import canonical
 
 SHORTEST_ENCODED = 6
 """An encoding of fewer characters is a word that any text may hold."""
+
+SHORTEST_TEXT = 4
+"""A private text of fewer characters, and a number, is told from other words only where it stands alone."""
+_PRIVATE = "(private)"
+
+
+def without_values(text: str, values: Iterable[Any]) -> str:
+    """
+    `text` without the texts and numbers in these JSON values, in whatever common spelling and case.
+
+    Where it was cut in the middle of one, its beginning goes as well.
+    """
+    leaves = {leaf for value in values for leaf in _leaves(value)}
+    spelled = {spelling for leaf in leaves if len(leaf) >= SHORTEST_TEXT for spelling in spellings(leaf)}
+    alone = {leaf for leaf in leaves if len(leaf) < SHORTEST_TEXT}
+    patterns = [
+        *map(re.escape, sorted(spelled, key=len, reverse=True)),
+        *(rf"(?<!\w){re.escape(it)}(?!\w)" for it in alone),
+    ]
+    whole = re.sub("|".join(patterns), _PRIVATE, text, flags=re.IGNORECASE) if patterns else text
+    cut = max((_beginning_at_end(whole, spelling) for spelling in spelled), default=0)
+    return f"{whole[:-cut]}{_PRIVATE}" if cut else whole
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(inner)
+    elif isinstance(value, str) and value.strip():
+        yield value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield canonical(value).decode()
+
+
+def _beginning_at_end(text: str, spelling: str) -> int:
+    """How many characters at the end of a text are the beginning of this, if more than a few."""
+    lengths = range(min(len(text), len(spelling) - 1), SHORTEST_TEXT - 1, -1)
+    return next((length for length in lengths if text.endswith(spelling[:length])), 0)
 
 
 def masked(text: str, secrets: Mapping[str, str]) -> str:
