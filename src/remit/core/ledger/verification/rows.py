@@ -68,8 +68,6 @@ EXEMPT: Mapping[str, Mapping[str, str]] = {
     "usages": {"ends_at": "when its day ends, by rules of time zones that verification does not ask"},
     "internal_objects": {"*": "the far side of the connector `internal`, as any other system's objects"},
     "sessions": {"*": "who is signed in at the console"},
-    "tool_breakers": {"*": "how the latest calls of a tool went, of which no entry tells"},
-    "status_counts": {"*": _DERIVED},
     "sign_in_links": {"*": _HASHED},
     "consumers": {"*": _DERIVED},
     "daily_counts": {"*": _DERIVED},
