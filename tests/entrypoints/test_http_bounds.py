@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.entrypoints.http_world import EMAIL, GLOBEX, NOTE, bounds, proposal
+from tests.entrypoints.http_world import EMAIL, GLOBEX, NOTE, OWN, bounds, proposal
 
-PARTS = ["action-types", "allowlists", "modes", "budgets", "policies"]
+PARTS = ["action-types", "allowlists", "modes", "budgets", "principals", "policies"]
 QUIET_HOURS = '@id("quiet_hours") forbid (principal, action, resource) when { context.hour < 7 };'
 
 
@@ -34,7 +34,7 @@ def test_bounds_are_read_with_their_number_as_etag_and_go_back_as_they_came(admi
     again = put(admin, "/v1/bounds", read.json())
 
     assert read.headers["ETag"] == '"1"'
-    assert read.json()["allowlist"] == [NOTE]
+    assert read.json()["allowlist"] == [NOTE, OWN]
     assert (again["changed"], again["config_sequence"], again["changes"]) == (False, 1, [])
 
 
@@ -61,13 +61,13 @@ def test_a_tenant_without_bounds_has_number_zero_and_sets_its_first(world):
 
 
 def test_a_dry_run_answers_what_would_change_and_changes_nothing(admin):
-    body = bounds(allowlist=[NOTE, EMAIL])
+    body = bounds(allowlist=[NOTE, OWN, EMAIL])
 
     would = put(admin, "/v1/bounds", body, params={"dry_run": "true"})
 
     assert (would["dry_run"], would["changed"], would["config_sequence"]) == (True, True, 1)
     assert would["changes"] == [{"path": "allowlist", "kind": "added", "before": None, "after": EMAIL}]
-    assert admin.get("/v1/bounds").json()["allowlist"] == [NOTE]
+    assert admin.get("/v1/bounds").json()["allowlist"] == [NOTE, OWN]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_changed_action_type_gets_its_next_version(admin):
 
     changed = put(admin, "/v1/action-types", types)
 
-    assert changed["type_versions"] == {NOTE: 2, EMAIL: 1}
+    assert changed["type_versions"] == {NOTE: 2, EMAIL: 1, OWN: 1}
 
 
 def test_a_tighter_part_holds_for_the_next_decision(world, admin):
