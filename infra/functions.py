@@ -15,8 +15,8 @@ DECIDING = frozenset({"cases", "usages"})
 """What a decision and its publication write beside the ledger."""
 ENDING = frozenset({"cases", "usages"})
 """What an execution that ends writes beside the ledger: a charge may be given back."""
-CALLING = ENDING | {"internal_objects", "tool_breakers"}
-"""What an execution that calls writes: a tool's failures are counted, and forgotten when it answers."""
+CALLING = ENDING | {"internal_objects", "results", "tool_breakers"}
+"""What an execution that calls writes: also what the tool answered, and that it failed until it answers again."""
 EVERYTHING = frozenset({"*"})
 
 
@@ -66,6 +66,8 @@ FUNCTIONS = (
         "what nobody waits for",
         timeout_s=300,
         writes=DECIDING,
+        # Results whose time is over.
+        deletes=frozenset({"results"}),
         publishes=True,
         # One comes a minute and takes five at most.
         reserved=5,
@@ -129,7 +131,9 @@ FUNCTIONS = (
         "the whole HTTP door",
         memory_mb=1024,
         writes=EVERYTHING,
-        deletes=frozenset({"sessions", "sign_in_links", "subscriptions", "outboxes", "deliveries", "tool_breakers"}),
+        deletes=frozenset(
+            {"sessions", "sign_in_links", "subscriptions", "outboxes", "deliveries", "tool_breakers", "results"}
+        ),
         publishes=True,
     ),
     Function(

@@ -97,6 +97,7 @@ def give_up_after_it_expired(deployment):
 
 def every_way(deployment, noting):
     """One intent at least for each way that ends differently."""
+    deployment.far.says = ("application/json", b"{}")
     deployment.apply(
         action_types={
             TYPE: type_of(),
@@ -203,6 +204,7 @@ def test_what_each_function_writes_and_deletes_is_what_its_role_may(door, monkey
     unused = {name: set(function.writes - noting.written[name]) for name, function in handlers.items()}
     assert {name: kinds for name, kinds in unused.items() if kinds} == {"notify": {"policy_versions"}}
     assert noting.deleted["notify"] == {"outboxes", "sign_in_links"}
+    assert noting.deleted["reconcile"] == {"results"}
     assert noting.deleted["executor"] == noting.deleted["patient_executor"] == {"tool_breakers"}
     # Entries of intents are written by none that may write to a tenant's own chain alone.
     beyond = {name for name, chains in noting.chains.items() if chains - {None}}

@@ -159,6 +159,16 @@ def test_what_its_caller_executes_is_left_to_it(sending):
     assert (answer, sending.attempt()) == ({"status": None}, None)
 
 
+def test_what_the_tool_answered_is_kept_with_the_outcome_and_goes_through_no_engine(sending, approved):
+    sending.far.says = ("application/json", b'{"order": "o-17"}')
+
+    answer = at_once(sending, approved())
+
+    assert answer == {"status": "SUCCEEDED"}
+    assert sending.app.result(TENANT, "i-1")["content"] == '{"order": "o-17"}'
+    sending.assert_sound()
+
+
 # --- a tool that is paused ---
 
 
