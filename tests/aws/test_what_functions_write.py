@@ -107,6 +107,7 @@ def every_way(deployment, noting):
                 "risk_tier": "LOW",
                 "tool": {"connector": "internal", "operation": "create_note", "timeout_s": 60},
             },
+            "PRIVATE": {**type_of(), "private": ["parameters.text"]},
             "TWO_MUST_AGREE": {**type_of(), "approvals_required": 2},
         },
         allowlist=[TYPE, OTHER, "SLOW", "SLOW_NOTE"],
@@ -133,6 +134,8 @@ def every_way(deployment, noting):
     deployment.call("review", verb="reject", **answer, action_intent_id="no")
     propose("edited", confidence_score=0.1)
     deployment.call("review", verb="edit", **answer, action_intent_id="edited", changes={"parameters.text": "better"})
+    propose("private", action_type="PRIVATE")
+    deployment.call("review", verb="edit", **answer, action_intent_id="private", changes={"parameters.text": "unsaid"})
     deployment.settle()
     deployment.front.script.append("refused")
     propose("refused")

@@ -169,6 +169,17 @@ def test_what_the_tool_answered_is_kept_with_the_outcome_and_goes_through_no_eng
     sending.assert_sound()
 
 
+def test_private_values_are_there_for_what_prepares_the_call_and_for_the_call(sending, approved, monkeypatch):
+    sending.apply(action_types={TYPE: {**type_of(), "private": ["parameters.text"]}})
+    seen = []
+    monkeypatch.setattr(sending.far, "prepare", lambda call: seen.append(call.request["parameters"]), raising=False)
+    sending.far.script.append(lambda call: (seen.append(call.request["parameters"]), "yes")[1])
+
+    assert at_once(sending, approved()) == {"status": "SUCCEEDED"}
+    assert seen == [{"text": "hello"}] * 2
+    sending.assert_sound()
+
+
 # --- a tool that is paused ---
 
 
