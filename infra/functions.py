@@ -13,10 +13,12 @@ _HERE = "remit.entrypoints.aws_lambda"
 
 DECIDING = frozenset({"cases", "usages"})
 """What a decision and its publication write beside the ledger."""
+PROPOSING = frozenset({"private_values"})
+"""What is stored of some proposals beside their case."""
 ENDING = frozenset({"cases", "usages"})
 """What an execution that ends writes beside the ledger: a charge may be given back."""
-CALLING = ENDING | {"internal_objects", "tool_breakers"}
-"""What an execution that calls writes: a tool's failures are counted, and forgotten when it answers."""
+CALLING = ENDING | {"internal_objects", "results", "tool_breakers"}
+"""What an execution that calls writes: also what the tool answered, and that it failed until it answers again."""
 EVERYTHING = frozenset({"*"})
 
 
@@ -48,15 +50,15 @@ FUNCTIONS = (
         "propose",
         f"{_HERE}.propose.handler",
         "stores and decides proposals",
-        writes=DECIDING,
+        writes=DECIDING | PROPOSING,
         publishes=True,
     ),
     Function(
         "review",
         f"{_HERE}.review.handler",
         "a person's answers, from a back end",
-        # What a person approves or edits is charged to nobody.
-        writes=DECIDING - {"usages"},
+        # What a person approves or edits is charged to nobody; an edit is a proposal.
+        writes=DECIDING - {"usages"} | PROPOSING,
         publishes=True,
     ),
     Function("status", f"{_HERE}.status.handler", "the Status API"),
@@ -66,6 +68,8 @@ FUNCTIONS = (
         "what nobody waits for",
         timeout_s=300,
         writes=DECIDING,
+        # Results whose time is over.
+        deletes=frozenset({"results"}),
         publishes=True,
         # One comes a minute and takes five at most.
         reserved=5,
@@ -129,7 +133,11 @@ FUNCTIONS = (
         "the whole HTTP door",
         memory_mb=1024,
         writes=EVERYTHING,
-        deletes=frozenset({"sessions", "sign_in_links", "subscriptions", "outboxes", "deliveries", "tool_breakers"}),
+        deletes=frozenset(
+            {"sessions", "sign_in_links", "subscriptions", "outboxes", "deliveries", "tool_breakers"}
+            # What is erased on demand.
+            | {"results", "private_values"}
+        ),
         publishes=True,
     ),
     Function(

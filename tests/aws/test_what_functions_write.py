@@ -97,6 +97,7 @@ def give_up_after_it_expired(deployment):
 
 def every_way(deployment, noting):
     """One intent at least for each way that ends differently."""
+    deployment.far.says = ("application/json", b"{}")
     deployment.apply(
         action_types={
             TYPE: type_of(),
@@ -106,6 +107,7 @@ def every_way(deployment, noting):
                 "risk_tier": "LOW",
                 "tool": {"connector": "internal", "operation": "create_note", "timeout_s": 60},
             },
+            "PRIVATE": {**type_of(), "private": ["parameters.text"]},
             "TWO_MUST_AGREE": {**type_of(), "approvals_required": 2},
         },
         allowlist=[TYPE, OTHER, "SLOW", "SLOW_NOTE"],
@@ -132,6 +134,8 @@ def every_way(deployment, noting):
     deployment.call("review", verb="reject", **answer, action_intent_id="no")
     propose("edited", confidence_score=0.1)
     deployment.call("review", verb="edit", **answer, action_intent_id="edited", changes={"parameters.text": "better"})
+    propose("private", action_type="PRIVATE")
+    deployment.call("review", verb="edit", **answer, action_intent_id="private", changes={"parameters.text": "unsaid"})
     deployment.settle()
     deployment.front.script.append("refused")
     propose("refused")
@@ -203,6 +207,7 @@ def test_what_each_function_writes_and_deletes_is_what_its_role_may(door, monkey
     unused = {name: set(function.writes - noting.written[name]) for name, function in handlers.items()}
     assert {name: kinds for name, kinds in unused.items() if kinds} == {"notify": {"policy_versions"}}
     assert noting.deleted["notify"] == {"outboxes", "sign_in_links"}
+    assert noting.deleted["reconcile"] == {"results"}
     assert noting.deleted["executor"] == noting.deleted["patient_executor"] == {"tool_breakers"}
     # Entries of intents are written by none that may write to a tenant's own chain alone.
     beyond = {name for name, chains in noting.chains.items() if chains - {None}}

@@ -159,6 +159,27 @@ def test_what_its_caller_executes_is_left_to_it(sending):
     assert (answer, sending.attempt()) == ({"status": None}, None)
 
 
+def test_what_the_tool_answered_is_kept_with_the_outcome_and_goes_through_no_engine(sending, approved):
+    sending.far.says = ("application/json", b'{"order": "o-17"}')
+
+    answer = at_once(sending, approved())
+
+    assert answer == {"status": "SUCCEEDED"}
+    assert sending.app.result(TENANT, "i-1")["content"] == '{"order": "o-17"}'
+    sending.assert_sound()
+
+
+def test_private_values_are_there_for_what_prepares_the_call_and_for_the_call(sending, approved, monkeypatch):
+    sending.apply(action_types={TYPE: {**type_of(), "private": ["parameters.text"]}})
+    seen = []
+    monkeypatch.setattr(sending.far, "prepare", lambda call: seen.append(call.request["parameters"]), raising=False)
+    sending.far.script.append(lambda call: (seen.append(call.request["parameters"]), "yes")[1])
+
+    assert at_once(sending, approved()) == {"status": "SUCCEEDED"}
+    assert seen == [{"text": "hello"}] * 2
+    sending.assert_sound()
+
+
 # --- a tool that is paused ---
 
 
