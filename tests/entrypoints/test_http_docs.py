@@ -14,7 +14,7 @@ import pytest
 from remit.core.identity.access import ROLES
 from remit.entrypoints.web import problems
 from remit.entrypoints.web.problem_details import KINDS
-from tests.entrypoints.http_world import ACME, EMAIL, OWN, SILENT, Silent, bounds, http_world
+from tests.entrypoints.http_world import ACME, EMAIL, NOTE, OWN, SILENT, Silent, bounds, http_world
 from tests.entrypoints.test_http_roles import ALLOWED, PUBLIC, WEBHOOK
 
 PAGE = (Path(__file__).parents[2] / "docs" / "http.md").read_text(encoding="utf-8")
@@ -64,6 +64,9 @@ def _prepared(world, place, line):
         world.remit.set_subscription(ACME, name, WEBHOOK, by="the test")
     if "/resolve" in line:
         world.submit(name, action_type=SILENT)
+        world.work()
+    elif "/answer" in line or "/result" in line:
+        world.submit(name, action_type=NOTE, proposed_by="reader")
         world.work()
     elif "/begin " in line or "/finish " in line or "/renew " in line:
         world.submit(name, action_type=OWN, proposed_by="reader")

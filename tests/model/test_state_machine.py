@@ -451,10 +451,14 @@ class Life(RuleBasedStateMachine):
     @rule()
     def reconcile(self):
         # What nobody gated is gated now, one after the other, in the order in which it fell due.
-        due = [case for case in self.world.inner.due(self.now, 1000) if case.status == "PROPOSED"]
+        due = [case.action_intent_id for case in self.world.inner.due(self.now, 1000) if case.status == "PROPOSED"]
         self.world.app.reconcile()
-        for case in due:
-            self.model.decided(case.action_intent_id, self.now)
+        # Last of all: what the bus refused, and what has expired, was given back before.
+        for name, status in self.world.statuses().items():
+            if name not in due:
+                self.model.saw(name, status, self.now)
+        for name in due:
+            self.model.decided(name, self.now)
 
     @rule()
     def the_process_is_restarted(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Self
 
@@ -95,8 +95,13 @@ class Answers(Part):
         look.
         """
         until = shifted(self.clock.now(), timedelta(seconds=for_s) + ASKS_AGAIN)
-        mark = partial(mark_waiting, self.context, until=until)
+        mark = partial(self._mark, reader, until)
         return Watch(self._feed.enter(tenant_id, wake), action_intent_id, partial(self.read, reader=reader), mark)
+
+    def _mark(self, reader: Principal | None, until: datetime, found: ProposalAnswer) -> None:
+        # People who look on, and whoever else may read it, would keep alive what its own agent has left.
+        if reader is None or reader.name == found.intent.proposed_by:
+            mark_waiting(self.context, found, until=until)
 
     def read(self, tenant_id: str, action_intent_id: str, reader: Principal | None = None) -> ProposalAnswer:
         """The same for a door: what `reader` may see of it. Raises `NotFound`, and `Forbidden` for whose it is not."""

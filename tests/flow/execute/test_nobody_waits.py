@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from remit.core.errors import NotFound
+from remit.core.identity.principal import Principal
 
 from ..world import NOON, OWN, TENANT, TYPE, own_type, type_of
 
@@ -134,3 +135,14 @@ def test_waiting_and_an_answer_at_once_lose_neither(world):
 
     assert (world.status(), world.case().waited_until) == ("APPROVED", NOON + MINUTE)
     world.assert_sound()
+
+
+@pytest.mark.parametrize(("name", "waits"), [("eve", False), ("agent", True)])
+def test_only_its_proposer_s_waiting_counts(expiring, name, waits):
+    expiring.queued()
+    reader = Principal(name, TENANT, frozenset({"auditor"}))
+
+    with expiring.app.answers.watch(TENANT, "i-1", lambda: None, 30, reader) as watch:
+        watch.look()
+
+    assert (expiring.case().waited_until is not None) is waits
