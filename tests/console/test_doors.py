@@ -34,6 +34,7 @@ ALLOWED = {
     "POST /queue/reject": {"approver"},
     "GET /intents": READERS,
     "GET /intents/{action_intent_id}": {"agent", *READERS},
+    "POST /intents/{action_intent_id}/question": {"approver"},
     "POST /intents/{action_intent_id}/resolve": {"operator"},
     "GET /intents/{action_intent_id}/edit": {"approver"},
     "POST /intents/{action_intent_id}/edit": {"approver"},
@@ -104,6 +105,7 @@ def _form(world, route):
     return {
         "POST /queue/approve": {"item": item},
         "POST /queue/reject": {"item": item},
+        "POST /intents/{action_intent_id}/question": {"text": "which one?"},
         "POST /intents/{action_intent_id}/resolve": {"status": "FAILED"},
         "POST /intents/{action_intent_id}/edit": {"parameters.text": "changed"},
         "POST /bounds/form": {"sequence": "1", "list": "inherit"},

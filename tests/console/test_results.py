@@ -1,6 +1,6 @@
 """What a tool answered, at the console: for those whom its type lets read it, as text and nothing else."""
 
-from tests.entrypoints.http_world import NOTE, bounds
+from tests.entrypoints.http_world import EMAIL, NOTE, bounds
 
 from .conftest import text_of
 
@@ -49,3 +49,17 @@ def test_what_was_erased_says_so(world, visit):
 
     assert "It was erased; its hash stays." in text
     assert "Content erased" in text
+
+
+def test_a_person_asks_back_from_the_card_and_the_supplement_is_shown_as_text(world, visit):
+    world.submit("i-1", action_type=EMAIL, proposed_by="agent-1")
+    ann = visit(roles={"approver"})
+
+    ann.post("/console/intents/i-1/question", {"text": "Which order?"})
+    waits = text_of(ann.get("/console/queue"))
+    world.remit.supplement("acme", "i-1", by="agent-1", text="<b>17</b> \u202e")
+    answered = ann.get("/console/queue")
+
+    assert "asked" in waits and "Which order?" in waits and "not answered yet" in waits
+    assert "&lt;b&gt;17&lt;/b&gt;" in answered.text
+    assert "U+202E" in answered.text

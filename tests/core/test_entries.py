@@ -71,6 +71,8 @@ def test_the_event_types_are_the_contract_s():
         "OUTCOME_RESOLVED",
         "INTENT_WITHDRAWN",
         "CONTENT_ERASED",
+        "QUESTION_ASKED",
+        "QUESTION_ANSWERED",
         "CONFIG_CHANGED",
         "AUTONOMY_STOPPED",
         "AUTONOMY_RESUMED",

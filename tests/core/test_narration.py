@@ -28,6 +28,7 @@ def test_every_event_type_has_a_title_of_its_own():
         "rejected_by": "bob",
         "withdrawn_by": "agent",
         "content": "result",
+        "text": "which one?",
         "superseded_by": "i-2",
         "voted_by": "bob",
         "votes": 1,

@@ -209,3 +209,37 @@ def _reject_all(world, names):
     is_waited(world, len(names))
     for name in names:
         world.client("approver").post(f"/v1/intents/{name}/reject", json={})
+
+
+# --- asking back ---
+
+
+def test_a_person_asks_back_and_the_agent_answers(world):
+    path = waiting(world)
+    agent, approver = world.client("agent"), world.client("approver")
+
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(agent.get, path, params={"wait_s": LONG_S})
+        is_waited(world)
+        approver.post("/v1/intents/i-1/question", json={"text": "Which order?"})
+        told = asked.result().json()
+    said = agent.post("/v1/intents/i-1/supplement", json={"text": "Order 17."}).json()
+
+    assert told["settled"]
+    assert [each["text"] for each in told["questions"]] == ["Which order?"]
+    (shown,) = said["items"]
+    assert (shown["asked_by"], shown["supplement"]) == ("approver-1", "Order 17.")
+    (item,) = approver.get("/v1/queue").json()["items"]
+    assert item["questions"] == said["items"]
+    assert world.client("auditor").post("/v1/verify").json()["ok"]
+
+
+def test_another_agent_says_nothing_about_it(world):
+    waiting(world)
+    world.client("approver").post("/v1/intents/i-1/question", json={"text": "Which order?"})
+    _, key = world.remit.create_key(ACME, {"name": "agent-2", "roles": ["agent"]}, by="the test")
+    other = world.client(None)
+    other.headers["Authorization"] = f"Bearer {key}"
+
+    problem(other.post("/v1/intents/i-1/supplement", json={"text": "mine"}), 403, "forbidden")
+    problem(world.client("agent").post("/v1/intents/i-1/question", json={"text": "?"}), 403, "forbidden")

@@ -30,6 +30,8 @@ ALLOWED: dict[str, set[str]] = {
     "POST /v1/intents/{action_intent_id}/approve": {"approver"},
     "POST /v1/intents/{action_intent_id}/reject": {"approver"},
     "POST /v1/intents/{action_intent_id}/edit": {"approver"},
+    "POST /v1/intents/{action_intent_id}/question": {"approver"},
+    "POST /v1/intents/{action_intent_id}/supplement": {"agent"},
     "POST /v1/intents/{action_intent_id}/resolve": {"operator"},
     "POST /v1/intents/{action_intent_id}/withdraw": {"agent"},
     "POST /v1/intents/{action_intent_id}/begin": {"agent"},
@@ -116,6 +118,8 @@ def body_for(world, route, intent):
         "POST /v1/intents/{action_intent_id}/finish": {"approval_id": "none", "acted": "yes"},
         "POST /v1/intents/{action_intent_id}/renew": {"approval_id": "none"},
         "POST /v1/intents/{action_intent_id}/edit": {"changes": {"parameters.text": "changed"}},
+        "POST /v1/intents/{action_intent_id}/question": {"text": "which one?"},
+        "POST /v1/intents/{action_intent_id}/supplement": {"text": "this one"},
         "POST /v1/intents/{action_intent_id}/resolve": {"status": "FAILED"},
         "POST /v1/intents/{action_intent_id}/erase": {"reason": "a test"},
         "POST /v1/approve": {"items": [{"action_intent_id": intent, "digest": digest}]},
@@ -181,7 +185,7 @@ def test_a_route_answers_the_roles_it_is_for_and_no_other(shared, route, role):
     elif role == "platform" and route == "POST /v1/keys":
         # It may make keys, of the platform's own role.
         assert answer.json()["field"] == "roles"
-    elif route.endswith(("/resolve", "/finish", "/renew")):
+    elif route.endswith(("/resolve", "/finish", "/renew", "/supplement")):
         assert answer.status_code == 409
     elif route.endswith("/result"):
         # Nothing has answered yet.

@@ -27,6 +27,7 @@ from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import Resolution
 from remit.core.execution.proposer import Proposer
+from remit.core.execution.question import Question, checked_words
 from remit.core.gate.autonomy import StopScope
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.intent import ActionIntentV1, Proposal
@@ -34,7 +35,7 @@ from remit.core.ledger.history import Votes
 from remit.core.ledger.verification import KeptHead, Report, verify
 from remit.core.lifecycle import UNANSWERED, Case
 from remit.core.values import check_person, check_text
-from remit.flow import erase_private, execute, gate, propose, publish, reconcile, review
+from remit.flow import ask, erase_private, execute, gate, propose, publish, reconcile, review
 from remit.flow.context import Context
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
@@ -150,7 +151,7 @@ class App(Part):
 
     def _show_own(self, own: OwnIntents) -> None:
         self.own = own
-        self.withdraw = own.withdraw
+        self.withdraw, self.supplement = own.withdraw, own.supplement
         self.begin, self.finish, self.renew = own.begin, own.finish, own.renew
         self.mark_waiting = own.mark_waiting
 
@@ -390,6 +391,21 @@ class App(Part):
         self._policies_ahead.proposals(self.context, [proposal], now)
         edited = self._one(propose.ProposeIntent(self.context, proposal, now, edited_by=by).unit())
         return self.gate(_request_of(edited))
+
+    def ask(
+        self, tenant_id: str, action_intent_id: str, *, by: str, text: str, credential: Credential = PROCESS
+    ) -> list[Question]:
+        """
+        Ask the agent something about an intent, instead of answering: it waits on. Answers all that was asked so far.
+
+        Raises `NotFound`, `NotInThatState` for what does not wait, `Conflict` where enough was asked, `InvalidInput`.
+        """
+        check_person("by", by)
+        checked_words("text", text)
+        now = self.clock.now()
+        return self._one(
+            ask.ask_unit(self.context, tenant_id, action_intent_id, by=by, credential=credential, text=text, now=now)
+        )
 
     def resolve(
         self,

@@ -34,6 +34,7 @@ WAKING: tuple[EventType, ...] = (
     "INTENT_EXPIRED",
     "INTENT_SUPERSEDED",
     "INTENT_WITHDRAWN",
+    "QUESTION_ASKED",
 )
 """The events that may end somebody's waiting."""
 

@@ -10,11 +10,12 @@ from remit.core.execution import permit
 from remit.core.execution.outcome import ErrorClass, ExternalObjectRef
 from remit.core.execution.permit import Acted, Begun, Finished, Permit
 from remit.core.execution.proposer import Proposer
+from remit.core.execution.question import Question, checked_words
 from remit.core.execution.result import ToolResult
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.lifecycle import Case
 from remit.core.values import check_person, check_text
-from remit.flow import execute, waiting_mark, withdraw
+from remit.flow import ask, execute, waiting_mark, withdraw
 from remit.flow.context import Context
 from remit.hooks import Hooks
 from remit.ports import Clock
@@ -166,6 +167,29 @@ class OwnIntents(Part):
                 proposer=proposer,
                 now=self.clock.now(),
             )
+        )
+
+    def supplement(
+        self,
+        tenant_id: str,
+        action_intent_id: str,
+        *,
+        by: str,
+        text: str,
+        credential: Credential = PROCESS,
+        accounts: frozenset[str] | None = None,
+        on_behalf_of: str | None = None,
+    ) -> list[Question]:
+        """
+        Answer what people asked about an intent that waits. Answers all that was asked so far.
+
+        Raises `NotFound`, `Forbidden` for another's intent, `NotInThatState`, `Conflict` where no question is open, or
+        `InvalidInput`.
+        """
+        checked_words("text", text)
+        proposer, now = _proposer(by, credential, accounts, on_behalf_of), self.clock.now()
+        return self._one(
+            ask.supplement_unit(self.context, tenant_id, action_intent_id, proposer=proposer, text=text, now=now)
         )
 
     def mark_waiting(self, tenant_id: str, action_intent_id: str, until: datetime) -> None:

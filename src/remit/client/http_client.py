@@ -295,6 +295,16 @@ class _Verbs:
     def reject(self, action_intent_id: str, *, reason: str | None = None) -> _RouteCall[a.RejectedAnswer]:
         return _of_intent(action_intent_id, {"reason": reason})
 
+    @_verb("POST /v1/intents/{action_intent_id}/question")
+    def ask(self, action_intent_id: str, *, text: str) -> _RouteCall[list[a.QuestionAnswer]]:
+        """Ask the agent something about a waiting intent instead of answering."""
+        return replace(_of_intent(action_intent_id, {"text": text}), read=_items)
+
+    @_verb("POST /v1/intents/{action_intent_id}/supplement")
+    def supplement(self, action_intent_id: str, *, text: str) -> _RouteCall[list[a.QuestionAnswer]]:
+        """Answer what people asked about an intent of the caller's own; it waits on."""
+        return replace(_of_intent(action_intent_id, {"text": text}), read=_items)
+
     @_verb("POST /v1/intents/{action_intent_id}/edit")
     def edit(self, action_intent_id: str, changes: JsonObject) -> _RouteCall[a.VerdictAnswer]:
         """Replace a waiting intent: `changes` maps paths such as `parameters.amount` to new values."""

@@ -253,6 +253,22 @@ class ResultAnswer(TypedDict):
     content: str | None
 
 
+class QuestionAnswer(TypedDict):
+    """What a person wanted to know before answering, and what the agent said to that, once it has."""
+
+    asked_by: str
+    asked_at: str
+    text: str
+    supplement: str | None
+    answered_at: str | None
+
+
+class QuestionsAnswer(TypedDict):
+    """All that was asked about an intent, in order."""
+
+    items: list[QuestionAnswer]
+
+
 class ExecutedAnswer(TypedDict):
     """What was carried out, or may have been: not what was proposed, where a person edited it."""
 
@@ -276,6 +292,7 @@ class AgentAnswer(TypedDict):
     edited_by: str | None
     rejected_by: str | None
     reason: str | None
+    questions: list[QuestionAnswer]
     result: ResultAnswer | None
 
 
@@ -343,6 +360,7 @@ class AnswerableLine(IntentLine):
     obstacle: ObstacleAnswer | None
     paused_tool: FailingToolAnswer | None
     amounts: dict[str, AmountAnswer]
+    questions: list[QuestionAnswer]
 
 
 class StatusAnswer(AnswerableLine):

@@ -6,6 +6,7 @@ The path, in the order in which the data moves:
 - `propose`: store the proposal and the first entry of its chain.
 - `gate`: decide; charge, approve and reserve it, or put it in the queue.
 - `review`: a person's approval, rejection, or finding about an unknown outcome.
+- `ask`: a person's question to the agent, and its supplement.
 - `publish`: hand an approval over to whatever executes it.
 - `execute`: a package with a file for each of start, preflight, map, invoke and record.
 - `erase`: what is kept of results goes, on time or on demand.

@@ -174,6 +174,7 @@ def eventful_world() -> World:
     on_behalf(world)
     people(world)
     doubts(world)
+    questions(world)
     results(world)
     endings(world)
     taken_back(world)
@@ -221,6 +222,15 @@ def doubts(world: World) -> None:
     world.submit("refused", account_id="south")
     world.approve("refused")
     world.work()
+
+
+def questions(world: World) -> None:
+    for name in ("asked", "asked-in-vain"):
+        world.queued(name, account_id="west")
+        world.app.ask(TENANT, name, by="bob", text="which one?")
+    world.app.supplement(TENANT, "asked", by="agent", text="this one")
+    for name in ("asked", "asked-in-vain"):
+        world.app.reject(TENANT, name, by="bob")
 
 
 def results(world: World) -> None:

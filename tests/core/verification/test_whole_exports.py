@@ -27,6 +27,8 @@ def test_a_real_export_with_everything_in_it_is_sound(world, exported):
         *("ACTION_FAILED", "ACTION_UNKNOWN", "EXECUTION_CANCELLED", "OUTCOME_RESOLVED", "CONFIG_CHANGED"),
         *("AUTONOMY_STOPPED", "AUTONOMY_RESUMED", "LEDGER_SEALED", "APPROVAL_VOTED", "INTENT_WITHDRAWN"),
         "CONTENT_ERASED",
+        "QUESTION_ASKED",
+        "QUESTION_ANSWERED",
     }
     world.assert_sound()
 

@@ -13,11 +13,12 @@ from typing import Any
 
 from remit.core import rendering
 from remit.core.execution.outcome import ActionOutcomeV1
+from remit.core.execution.question import Question, open_questions
 from remit.core.execution.result import NO_CONTENT, ReadResult
 from remit.core.gate.action_type import CALLER
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.history import IntentHistory
-from remit.core.lifecycle import ENDED, Case
+from remit.core.lifecycle import ENDED, WAITING, Case
 
 LONGEST_CONTENT = 4000
 """So much of an answer stands in the text; all of it is in the result."""
@@ -43,7 +44,12 @@ class ProposalAnswer:
     def settled(self) -> bool:
         """Will waiting bring nothing more that its agent does not have to act upon first?"""
         begins_itself = self.case.connector == CALLER and self.case.status == "APPROVED"
-        return self.case.status in ENDED or begins_itself
+        return self.case.status in ENDED or begins_itself or bool(self.asked_back)
+
+    @property
+    def asked_back(self) -> list[Question]:
+        """What people want to know of its agent before they answer."""
+        return open_questions(self.history.questions) if self.case.status in WAITING else []
 
     @property
     def intent(self) -> ActionIntentV1:
@@ -63,6 +69,7 @@ class ProposalAnswer:
             "edited_by": self.edited_by,
             "rejected_by": rejection.get("rejected_by"),
             "reason": _reason(self),
+            "questions": [question.wire() for question in self.asked_back],
             "result": self.result.wire(self.case.action_intent_id) if self.result else None,
         }
 
@@ -87,7 +94,7 @@ def text_of(about: ProposalAnswer) -> str:
     """All of it in words, ready for a model."""
     words = _WORDS.get(about.case.status)
     first = words(about, _action(about.intent)) if words else f"{_action(about.intent)} is {about.case.status}."
-    parts = [first, _finding(about), _edit(about), _tool_said(about)]
+    parts = [first, _asked(about), _finding(about), _edit(about), _tool_said(about)]
     return " ".join(part for part in parts if part)
 
 
@@ -195,6 +202,12 @@ _WORDS: dict[str, Callable[[ProposalAnswer, str], str]] = {
     "UNKNOWN": _unknown,
     "CANCELLED": _cancelled,
 }
+
+
+def _asked(about: ProposalAnswer) -> str:
+    """What people ask its agent, and how that is answered."""
+    asked = [f"{rendering.name(each.asked_by)} asks: {_said(each.text, otherwise='')}." for each in about.asked_back]
+    return " ".join([*asked, "Answer with a supplement, then wait on."]) if asked else ""
 
 
 def _finding(about: ProposalAnswer) -> str:

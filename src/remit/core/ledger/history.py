@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import OUTCOME_EVENT, ActionOutcomeV1, Resolution
+from remit.core.execution.question import Question
 from remit.core.execution.result import ToolResult
 from remit.core.execution.votes import Vote
 from remit.core.gate.decision import Decision
@@ -98,6 +99,19 @@ class IntentHistory:
             self._found["result"] = ToolResult.of_facts(facts) if facts else None
         result: ToolResult | None = self._found["result"]
         return result
+
+    @property
+    def questions(self) -> list[Question]:
+        """What people asked its agent, with what that said; a supplement answers all that is open."""
+        found: list[Question] = []
+        for entry in self.entries:
+            at = datetime.fromisoformat(entry.at)
+            if entry.event_type == "QUESTION_ASKED":
+                found.append(Question(asked_by=entry.data["asked_by"], asked_at=at, text=entry.data["text"]))
+            elif entry.event_type == "QUESTION_ANSWERED":
+                said = {"supplement": entry.data["text"], "answered_at": at}
+                found = [each if each.supplement is not None else each.changed(**said) for each in found]
+        return found
 
     @property
     def result_erased(self) -> bool:

@@ -245,6 +245,17 @@ _WORDS: dict[EventType, _EventWords] = {
         lambda data: "good" if _outcome(data)["status"] == "SUCCEEDED" else "bad",
         lambda data, action, actor: f"{actor} found out: {action} {_status(data)}",
     ),
+    "QUESTION_ASKED": _EventWords(
+        "Asked about",
+        lambda data, actor: f"by {actor}: {quoted(data['text'])}",
+        lambda _: "waiting",
+        lambda data, action, actor: f"{actor} asks about {action}: {quoted(data['text'])}",
+    ),
+    "QUESTION_ANSWERED": _EventWords(
+        "Supplemented",
+        lambda data, actor: f"by {actor}: {quoted(data['text'])}",
+        sentence=lambda data, action, actor: f"{actor} says about {action}: {quoted(data['text'])}",
+    ),
     "CONTENT_ERASED": _EventWords(
         "Content erased",
         lambda data, actor: f"{_erased(data)}, by {actor}{_because(data)}",

@@ -18,7 +18,7 @@ from remit.core.gate.decision import INTENT_NOT_FOUND, MISSING_INPUT
 from remit.core.intent import ActionIntentV1
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.lines import Line, batches, source
-from remit.entrypoints.cli.options import AsJson, Db, Intent, Tenant, existing, opened, typed_by
+from remit.entrypoints.cli.options import AsJson, By, Db, Intent, Tenant, existing, opened, typed_by
 from remit.entrypoints.server.process import settle
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.ports import attempt, in_order
@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
     app.command()(gate)
     app.command()(withdraw)
     app.command()(wait)
+    app.command()(supplement)
 
 
 def propose(
@@ -222,3 +223,25 @@ def wait(
     else:
         output.say(rendering.sentence(found["text"], lines=True))
     raise typer.Exit(output.DONE if found["settled"] else output.TRY_LATER)
+
+
+def supplement(
+    ctx: typer.Context,
+    intent: Intent,
+    tenant: Tenant,
+    by: By,
+    text: Annotated[str, typer.Option("--text", metavar="TEXT", help="What there is to say.")],
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Answer what people asked about an intent, as its proposer; it waits on.
+
+    Example: remit supplement i-7 --tenant acme --by agent --text "Order 17."
+    """
+    with existing(ctx, db) as remit:
+        asked = remit.supplement(tenant, intent, by=by, text=text, credential=typed_by())
+    if as_json:
+        output.print_json({"action_intent_id": intent, "questions": [each.wire() for each in asked]})
+    else:
+        output.say(f"{intent} waits on; what was asked is answered")

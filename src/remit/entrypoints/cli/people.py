@@ -35,7 +35,7 @@ DigestOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    for command in (queue, approve, reject, edit, resolve, erase):
+    for command in (queue, approve, reject, edit, ask, resolve, erase):
         app.command()(command)
 
 
@@ -243,6 +243,28 @@ def _assignment(text: str) -> tuple[str, Any]:
     if parsed is None:
         raise InvalidInput(path, "cannot be set to null", f"use --unset {path}")
     return path, parsed
+
+
+def ask(
+    ctx: typer.Context,
+    intent: Intent,
+    tenant: Tenant,
+    by: By,
+    text: Annotated[str, typer.Option("--text", metavar="TEXT", help="What you want to know.")],
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Ask the agent something about an intent instead of answering; it waits on.
+
+    Example: remit ask i-7 --tenant acme --by ann --text "Which order is it about?"
+    """
+    with existing(ctx, db) as remit:
+        asked = remit.ask(tenant, intent, by=by, text=text, credential=typed_by())
+    if as_json:
+        output.print_json({"action_intent_id": intent, "questions": [each.wire() for each in asked]})
+    else:
+        output.say(f"{intent} waits on; its agent is asked")
 
 
 def resolve(

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from remit.core.notifications.narration import story
-from remit.entrypoints.console.auth import HOME, AnyVisitor, FormRoute, ResolverVisitor, Visitor
+from remit.entrypoints.console.auth import HOME, AnswererVisitor, AnyVisitor, FormRoute, ResolverVisitor, Visitor
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit
@@ -58,4 +58,16 @@ def resolve(
 ) -> Response:
     """Write down what a person found out."""
     remit.resolve(visitor.tenant_id, action_intent_id, by=visitor.name, status=status, note=note.strip() or None)
+    return RedirectResponse(f"{HOME}intents/{action_intent_id}", status_code=303)
+
+
+@router.post("/intents/{action_intent_id}/question")
+def question(
+    remit: CurrentRemit,
+    visitor: AnswererVisitor,
+    action_intent_id: IntentId,
+    text: Annotated[str, Form(min_length=1, max_length=2000)],
+) -> Response:
+    """Ask the agent something instead of answering."""
+    remit.ask(visitor.tenant_id, action_intent_id, by=visitor.name, text=text, credential=visitor.credential)
     return RedirectResponse(f"{HOME}intents/{action_intent_id}", status_code=303)

@@ -9,8 +9,9 @@ from fastapi import APIRouter
 from remit.core.execution.outcome import ExternalObjectRef
 from remit.core.identity.credential import Credential
 from remit.core.identity.principal import Principal
-from remit.core.views import BegunAnswer, FinishedAnswer, PermitAnswer, WithdrawnAnswer
-from remit.entrypoints.web.bodies import BeginBody, FinishBody, IntentId, PermitBody, WithdrawBody
+from remit.core.views import BegunAnswer, FinishedAnswer, PermitAnswer, QuestionsAnswer, WithdrawnAnswer
+from remit.entrypoints.web.answers import questions_shown
+from remit.entrypoints.web.bodies import BeginBody, FinishBody, IntentId, PermitBody, QuestionBody, WithdrawBody
 from remit.entrypoints.web.callers import CurrentRemit, OwnerCaller
 from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.reading_bodies import JsonRoute
@@ -66,6 +67,12 @@ def finish(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId,
 def renew(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: PermitBody) -> Any:
     """Prolong a permit by the time that it was first given for."""
     return remit.renew(caller.tenant_id, action_intent_id, approval_id=body.approval_id, **_owner(caller)).wire()
+
+
+@router.post("/v1/intents/{action_intent_id}/supplement", responses=responds_with(QuestionsAnswer))
+def supplement(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: QuestionBody) -> Any:
+    """Answer what people asked about an intent of the caller's own; it waits on."""
+    return questions_shown(remit.supplement(caller.tenant_id, action_intent_id, text=body.text, **_owner(caller)))
 
 
 @router.post("/v1/intents/{action_intent_id}/withdraw", responses=responds_with(WithdrawnAnswer))

@@ -15,6 +15,7 @@ from remit.core.views import (
     ApprovedAnswer,
     ApprovedManyAnswer,
     ErasedAnswer,
+    QuestionsAnswer,
     QueueAnswer,
     QueueGroupsAnswer,
     RejectedAnswer,
@@ -31,6 +32,7 @@ from remit.entrypoints.web.bodies import (
     EditBody,
     EraseBody,
     IntentId,
+    QuestionBody,
     RejectBody,
     ResolveBody,
 )
@@ -105,6 +107,14 @@ def reject(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: Intent
 def _rejected(remit: CurrentRemit, caller: Principal, action_intent_id: str, reason: str | None) -> dict[str, Any]:
     case = remit.reject(caller.tenant_id, action_intent_id, by=caller.name, reason=reason, credential=caller.credential)
     return {"action_intent_id": action_intent_id, "status": case.status}
+
+
+@router.post("/v1/intents/{action_intent_id}/question", responses=responds_with(QuestionsAnswer))
+def question(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: IntentId, body: QuestionBody) -> Any:
+    """Ask the agent something instead of answering: it is told, and the intent waits on."""
+    return answers.questions_shown(
+        remit.ask(caller.tenant_id, action_intent_id, by=caller.name, text=body.text, credential=caller.credential)
+    )
 
 
 @router.post("/v1/intents/{action_intent_id}/edit", responses=responds_with(VerdictAnswer))

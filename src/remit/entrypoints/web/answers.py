@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from remit.core.execution.approval import Approval
+from remit.core.execution.question import Question
 from remit.core.ledger.history import Votes
 
 
@@ -15,3 +17,8 @@ def approved(action_intent_id: str, answered: Approval | Votes) -> dict[str, Any
     votes = answered.wire()
     told = {name: votes[name] for name in ("approved_by", "approvals_required", "votes")}
     return {"action_intent_id": action_intent_id, "complete": False, **told}
+
+
+def questions_shown(questions: Sequence[Question]) -> dict[str, Any]:
+    """All that was asked about an intent."""
+    return {"items": [question.wire() for question in questions]}

@@ -144,6 +144,12 @@ class EditBody(Body):
     changes: Annotated[dict[str, JsonValue], Field(min_length=1, max_length=200)]
 
 
+class QuestionBody(Body):
+    """What is said: a person's question, or its agent's supplement."""
+
+    text: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
 class ResolveBody(Body):
     status: Literal["SUCCEEDED", "FAILED"]
     note: Annotated[str, Field(max_length=2000)] | None = None

@@ -36,6 +36,7 @@ def status(context: Context, tenant_id: str, action_intent_id: str, now: datetim
     return {
         **_line(case),
         **_voting(case, history, bounds),
+        "questions": [question.wire() for question in history.questions] if history else [],
         **_as_it_stands(context, case, intent, now),
         "paused_tool": _paused_tool(context, case),
         "approval_id": case.approval_id,
@@ -112,6 +113,7 @@ def why(context: Context, tenant_id: str, action_intent_id: str, now: datetime) 
     return {
         **_line(case),
         **_voting(case, history, bounds),
+        "questions": [question.wire() for question in history.questions] if history else [],
         **_as_it_stands(context, case, intent, now),
         "paused_tool": _paused_tool(context, case),
         "why_proposed": intent.why if intent else None,
@@ -210,6 +212,7 @@ def _queued(
     return {
         **_line(case),
         **_voting(case, history, bounds),
+        "questions": [question.wire() for question in history.questions] if history else [],
         "explanation": decision.explanation if decision else None,
         "target": shown.get("target"),
         "parameters": shown.get("parameters"),

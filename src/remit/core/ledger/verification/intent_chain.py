@@ -56,6 +56,7 @@ class IntentChain:
         self.resolved = False
         self.result: ToolResult | None = None
         self.erased: set[str] = set()
+        self.asked = 0
         self.closed: str | None = None
 
     def broken(self, invariant: int, problem: str) -> None:
@@ -245,6 +246,24 @@ class IntentChain:
         if names_bounds(entry):
             self.in_force.result(self.action_intent, self.result, entry)
 
+    def question_asked(self, data: Data, _: Data) -> None:
+        self._check_waits(data)
+        self.asked += 1
+
+    def question_answered(self, data: Data, entry: Data) -> None:
+        self._check_waits(data)
+        if not self.asked:
+            self.broken(6, "a question was answered that nobody had asked")
+        if entry["actor"] != self.intent["proposed_by"]:
+            self.broken(6, f"{entry['actor']} answered for its proposer")
+        self.asked = 0
+
+    def _check_waits(self, data: Data) -> None:
+        if self.closed or set(self.approvals) - self.released:
+            self.broken(6, "a question was asked or answered that no longer mattered")
+        if data["digest"] != self.intent["digest"]:
+            self.broken(4, "a question was asked or answered about something else than it proposes")
+
     def content_erased(self, data: Data, entry: Data) -> None:
         content = data["content"]
         if data["erased_by"] != entry["actor"]:
@@ -350,4 +369,6 @@ _READERS: dict[str, Callable[[IntentChain, Data, Data], None]] = {
     "OUTCOME_RESOLVED": IntentChain.outcome_resolved,
     "APPROVAL_VOTED": IntentChain.approval_voted,
     "CONTENT_ERASED": IntentChain.content_erased,
+    "QUESTION_ASKED": IntentChain.question_asked,
+    "QUESTION_ANSWERED": IntentChain.question_answered,
 }
