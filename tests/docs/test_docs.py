@@ -310,7 +310,8 @@ def test_pages_name_no_place_of_one_machine(page):
     assert re.findall(r"(?<![\w:/.])/(?:home|work|tmp|root|Users)/\S*", PAGES[page]) == []
 
 
-PUBLIC_PACKAGES = {"remit", "remit.testing", "remit.stores.dynamodb"}
+ADAPTERS = {f"remit.agents.{name}" for name in ("langchain", "openai_agents", "pydantic_ai")}
+PUBLIC_PACKAGES = {"remit", "remit.agents", *ADAPTERS, "remit.testing", "remit.stores.dynamodb"}
 
 
 def test_no_document_and_no_example_sends_anybody_inside():
