@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from remit.demo.crm import Asked, Crm, Reply
+from remit.demo.crm import Crm, CrmRequest, Reply
 from tests.waiting import PATIENCE_S, ended, happened, received
 
 ROOT = Path(__file__).parents[2]
@@ -139,10 +139,10 @@ class HoldingCrm(Crm):
 
     def __init__(self, port: int, *, honours_key: bool) -> None:
         super().__init__(port, honours_key=honours_key)
-        self.acted: queue.Queue[Asked] = queue.Queue()
+        self.acted: queue.Queue[CrmRequest] = queue.Queue()
         self.go_on = threading.Event()
 
-    def answer(self, asked: Asked) -> Reply | None:
+    def answer(self, asked: CrmRequest) -> Reply | None:
         answer = super().answer(asked)
         self.acted.put(asked)
         happened(self.go_on, what="the far side may answer")

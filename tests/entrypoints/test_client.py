@@ -14,7 +14,10 @@ from importlib import resources
 import httpx
 import pytest
 
-from remit.client.http_client import ROUTES, AsyncRemitClient, RemitClient, Verb, _Lines
+from remit.client.calls import Verb
+from remit.client.http_client import AsyncRemitClient, RemitClient
+from remit.client.lines import Lines
+from remit.client.verbs import ROUTES
 from remit.core.errors import (
     CallerMistake,
     Conflict,
@@ -210,7 +213,7 @@ def test_what_others_take_for_ends_of_lines_ends_neither_an_entry_nor_an_event(a
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
 def test_lines_are_cut_alike_however_they_arrive(size):
     whole = "one\u2028\n\ntwo\x85\r\nthree".encode()
-    lines = _Lines()
+    lines = Lines()
 
     cut = [line for at in range(0, len(whole), size) for line in lines.ended_by(whole[at : at + size])]
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal, Self, TypeVar, overload
 
-from remit.app.answers import Answers
+from remit.app.answers import AgentAnswers
 from remit.app.execution import Execution
 from remit.app.notifications import Notifications
 from remit.app.own import OwnIntents
@@ -104,7 +104,7 @@ class App(Part):
         self._show_execution(Execution(context, clock))
         self._show_own(OwnIntents(context, clock, self.hooks, self._queue_limit.answered))
         self._show_results(Results(context, clock))
-        self.answers = Answers(context, clock)
+        self.answers = AgentAnswers(context, clock)
         self.answer, self.wait = self.answers.answer, self.answers.wait
 
     def _show_reading(self, reading: Reading) -> None:

@@ -1,4 +1,4 @@
-"""Answers: what became of a proposal, at once or as soon as it is known."""
+"""Answers for agents: what became of a proposal, at once or as soon as it is known."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Watch:
         self._waiter.leave()
 
 
-class Answers(Part):
+class AgentAnswers(Part):
     """For agents. Waiting reads nothing while nothing happens."""
 
     def __init__(self, context: Context, clock: Clock) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from remit.app.part import Part
 from remit.core.execution import permit
 from remit.core.execution.outcome import ErrorClass, ExternalObjectRef
-from remit.core.execution.permit import Acted, Begun, Finished, Permit
+from remit.core.execution.permit import Acted, Begun, Finished, PermitRecord
 from remit.core.execution.proposer import Proposer
 from remit.core.execution.question import Question, checked_words
 from remit.core.execution.result import ToolResult
@@ -151,7 +151,7 @@ class OwnIntents(Part):
         credential: Credential = PROCESS,
         accounts: frozenset[str] | None = None,
         on_behalf_of: str | None = None,
-    ) -> Permit:
+    ) -> PermitRecord:
         """
         Prolong a permit by the time that it was first given for.
 

@@ -44,7 +44,7 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CrmRequest:
     """One request as it came in."""
 
     method: str
@@ -92,7 +92,7 @@ class Crm:
     def __init__(self, port: int, *, honours_key: bool) -> None:
         self.honours_key = honours_key
         self.writes: list[Write] = []
-        self.requests: list[Asked] = []
+        self.requests: list[CrmRequest] = []
         self._books = _Books()
         self._faults: list[Misbehaviour] = []
         self._fault_uses: Counter[tuple[Misbehaviour, str]] = Counter()
@@ -140,7 +140,7 @@ class Crm:
         with self._lock:
             self._faults.clear()
 
-    def answer(self, asked: Asked) -> Reply | None:
+    def answer(self, asked: CrmRequest) -> Reply | None:
         """What to say; `None` is to drop the connection. A fault is met before the write, except for a drop."""
         with self._lock:
             self.requests.append(asked)
@@ -156,7 +156,7 @@ class Crm:
         answer = self._once(asked)
         return None if any(fault.kind == "drop" for fault in faults) else answer
 
-    def _faults_for(self, asked: Asked) -> Iterator[Misbehaviour]:
+    def _faults_for(self, asked: CrmRequest) -> Iterator[Misbehaviour]:
         if asked.path in _CONTROLS:
             return
         with self._lock:
@@ -167,14 +167,14 @@ class Crm:
             if text:
                 yield parse_fault(str(text))
 
-    def _takes_effect(self, fault: Misbehaviour, asked: Asked) -> bool:
+    def _takes_effect(self, fault: Misbehaviour, asked: CrmRequest) -> bool:
         # Set for a path, it counts what comes there; sent with a request, that request's repetitions.
         counted = (fault, "" if fault.prefix else asked.key or asked.path)
         with self._lock:
             self._fault_uses[counted] += 1
             return fault.times is None or self._fault_uses[counted] <= fault.times
 
-    def _once(self, asked: Asked) -> Reply:
+    def _once(self, asked: CrmRequest) -> Reply:
         key = asked.key if self.honours_key and asked.method != "GET" else None
         with self._lock:
             waits_its_turn = self._key_locks[key] if key else nullcontext()
@@ -186,7 +186,7 @@ class Crm:
                 self._answers[key] = answer
             return answer
 
-    def _carry_out(self, asked: Asked) -> Reply:
+    def _carry_out(self, asked: CrmRequest) -> Reply:
         for method, pattern, action in _ROUTES:
             match = re.fullmatch(pattern, asked.path)
             if match and method == asked.method:
@@ -194,7 +194,7 @@ class Crm:
                     return action(self, asked, *(group and unquote(group) for group in match.groups()))
         return Reply(404, {"error": f"there is no {asked.method} {asked.path}"})
 
-    def _read(self, asked: Asked, collection: str, record_id: str | None) -> Reply:
+    def _read(self, asked: CrmRequest, collection: str, record_id: str | None) -> Reply:
         records: dict[str, dict[str, Any]] = getattr(self._books, collection)
         if record_id is None:
             return Reply(200, list(records.values()))
@@ -202,51 +202,51 @@ class Crm:
             return Reply(404, {"error": f"there is nothing at {asked.path}"})
         return Reply(200, records[record_id])
 
-    def _update_contact(self, asked: Asked, contact_id: str) -> Reply:
+    def _update_contact(self, asked: CrmRequest, contact_id: str) -> Reply:
         if not isinstance(asked.body, dict):
             return Reply(422, {"error": "send a JSON object with the fields to change"})
         contact = {**self._books.contacts.get(contact_id, {}), **asked.body, "id": contact_id}
         self._books.contacts[contact_id] = contact
         return self._written(asked, 200, contact)
 
-    def _move_order(self, asked: Asked, order_id: str, verb: str) -> Reply:
+    def _move_order(self, asked: CrmRequest, order_id: str, verb: str) -> Reply:
         order = self._books.orders.setdefault(order_id, {"id": order_id, "history": []})
         moved = {**order, "last": verb, "history": [*order["history"], verb]}
         self._books.orders[order_id] = moved
         return self._written(asked, 200, moved)
 
-    def _add_note(self, asked: Asked) -> Reply:
+    def _add_note(self, asked: CrmRequest) -> Reply:
         if not isinstance(asked.body, dict):
             return Reply(422, {"error": "send a JSON object"})
         note_id = f"note-{len(self._books.notes) + 1}"
         self._books.notes[note_id] = {**asked.body, "id": note_id}
         return self._written(asked, 201, self._books.notes[note_id])
 
-    def _delete_contact(self, asked: Asked, contact_id: str) -> Reply:
+    def _delete_contact(self, asked: CrmRequest, contact_id: str) -> Reply:
         gone = self._books.contacts.pop(contact_id, {})
         return self._written(asked, 200, {**gone, "id": contact_id})
 
-    def _merge_contacts(self, asked: Asked) -> Reply:
+    def _merge_contacts(self, asked: CrmRequest) -> Reply:
         return self._written(asked, 200, {"id": f"merge-{len(self.writes) + 1}"})
 
-    def _begin(self, asked: Asked, what: str) -> Reply:
+    def _begin(self, asked: CrmRequest, what: str) -> Reply:
         return self._written(asked, 202, {"id": f"{what}-{len(self.writes) + 1}"})
 
-    def _written(self, asked: Asked, status: int, record: dict[str, Any]) -> Reply:
+    def _written(self, asked: CrmRequest, status: int, record: dict[str, Any]) -> Reply:
         self.writes.append(Write(asked.key, asked.method, asked.path, asked.body))
         return Reply(status, {**record, "url": f"{self.url}{asked.path}"})
 
-    def _list_writes(self, _: Asked) -> Reply:
+    def _list_writes(self, _: CrmRequest) -> Reply:
         return Reply(200, [asdict(write) for write in self.writes])
 
-    def _set_fault(self, asked: Asked) -> Reply:
+    def _set_fault(self, asked: CrmRequest) -> Reply:
         try:
             self._faults.append(parse_fault(str(asked.body["fault"]), str(asked.body["prefix"])))
         except (KeyError, TypeError, ValueError) as error:
             return Reply(422, {"error": f'send {{"prefix": "/orders", "fault": "drop"}}: {error}'})
         return Reply(201, asked.body)
 
-    def _clear_faults(self, _: Asked) -> Reply:
+    def _clear_faults(self, _: CrmRequest) -> Reply:
         self._faults.clear()
         return Reply(200, {})
 
@@ -302,7 +302,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         path = self.path.partition("?")[0]
-        answer = self.server.crm.answer(Asked(self.command, path, headers.get("idempotency-key"), body, headers))
+        answer = self.server.crm.answer(CrmRequest(self.command, path, headers.get("idempotency-key"), body, headers))
         if answer:
             self._say(answer)
         else:

@@ -37,7 +37,7 @@ class ToolId(NamedTuple):
 Breakers = Mapping[ToolId, ToolBreaker]
 
 
-class ToolCall(NamedTuple):
+class CalledTool(NamedTuple):
     """A call that was made; `known` if something was known of its tool when it was marked."""
 
     tool: ToolId
@@ -77,14 +77,14 @@ def room_under(breakers: Breakers, now: datetime) -> dict[tuple[str, str], int]:
     return {tool: int(may_call(breaker, now) == "trial") for tool, breaker in paused}
 
 
-def note_units(context: Context, calls: Iterable[ToolCall], now: datetime) -> list[UnitOfWork[None]]:
+def note_units(context: Context, calls: Iterable[CalledTool], now: datetime) -> list[UnitOfWork[None]]:
     """
     What calls say of their tools, in the order in which they ended: one unit a tool, and none for one whose calls
     succeed and of which nothing is known.
     """
     if context.breaker is None:
         return []
-    by_tool: dict[ToolId, list[ToolCall]] = {}
+    by_tool: dict[ToolId, list[CalledTool]] = {}
     for call in calls:
         by_tool.setdefault(call.tool, []).append(call)
     return [
@@ -94,7 +94,7 @@ def note_units(context: Context, calls: Iterable[ToolCall], now: datetime) -> li
     ]
 
 
-def _says_something(call: ToolCall) -> bool:
+def _says_something(call: CalledTool) -> bool:
     heard = heard_in(call.answered.result)
     return heard == "failed" or (heard == "answered" and call.known)
 
@@ -120,7 +120,7 @@ def _log_change(tool: ToolId, before: ToolBreaker | None, after: ToolBreaker | N
         log.warning("tenant %s: %s's tool answers again and is called as before", tool.tenant_id, tool.action_type)
 
 
-def note_calls(context: Context, calls: Iterable[ToolCall], now: datetime) -> None:
+def note_calls(context: Context, calls: Iterable[CalledTool], now: datetime) -> None:
     """The same in a write of its own. Where that fails, the calls are not counted: what they came to is recorded."""
     units = note_units(context, calls, now)
     try:

@@ -41,7 +41,7 @@ LONGEST_KEY = 200
 MOST_REFS = 100
 
 
-class Permit(Record, frozen=True):
+class PermitRecord(Record, frozen=True):
     """
     The permission to act once: what to run, with what, and until when its outcome is awaited.
 
@@ -71,7 +71,7 @@ class Begun(Record, frozen=True):
     action_intent_id: str
     status: Status
     explanation: str
-    permit: Permit | None = None
+    permit: PermitRecord | None = None
     outcome: ActionOutcomeV1 | None = None
     resolution: Resolution | None = None
     superseded_by: str | None = None
@@ -148,8 +148,8 @@ def check_is_callers(case: Case, connector: str) -> None:
         )
 
 
-def permit_of(intent: ActionIntentV1, attempt: ExecutionAttempt, parameters: dict[str, Any]) -> Permit:
-    return Permit(
+def permit_of(intent: ActionIntentV1, attempt: ExecutionAttempt, parameters: dict[str, Any]) -> PermitRecord:
+    return PermitRecord(
         action_intent_id=intent.action_intent_id,
         approval_id=attempt.approval_id,
         account_id=intent.account_id,

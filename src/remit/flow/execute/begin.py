@@ -15,7 +15,7 @@ from remit.core.errors import Conflict, NotFound
 from remit.core.execution import fulfilment
 from remit.core.execution.approval import Approval, event_data
 from remit.core.execution.outcome import Conclusion, ExecutionAttempt, lease
-from remit.core.execution.permit import Begun, Permit, check_is_callers, explained, may_begin, permit_of
+from remit.core.execution.permit import Begun, PermitRecord, check_is_callers, explained, may_begin, permit_of
 from remit.core.execution.proposer import Proposer
 from remit.core.execution.publication import is_reserved
 from remit.core.gate.action_type import Tool
@@ -169,7 +169,7 @@ class BeginIntent:
         return Writes(ended, writes.puts, writes.deletes, writes.entries)
 
 
-def _given(permit: Permit) -> Begun:
+def _given(permit: PermitRecord) -> Begun:
     return Begun(
         action_intent_id=permit.action_intent_id,
         status="RUNNING",

@@ -12,7 +12,7 @@ from remit.core.execution.outcome import ActionOutcomeV1, CallResult, Conclusion
 from remit.core.execution.permit import (
     OUTCOME_OF,
     Finished,
-    Permit,
+    PermitRecord,
     check_permit,
     has_lapsed,
     lapsed,
@@ -100,7 +100,7 @@ def _finished(case: Case, approval_id: str, status: Status, *, recorded: bool) -
 
 def renew_unit(
     context: Context, tenant_id: str, action_intent_id: str, *, approval_id: str, proposer: Proposer, now: datetime
-) -> UnitOfWork[Permit]:
+) -> UnitOfWork[PermitRecord]:
     """
     Prolong the lease of a permit by the time that it was first given for; a lapsed one lives again until it has ended.
 
@@ -108,7 +108,7 @@ def renew_unit(
     """
     keys = Keys(tenant_id, action_intent_id, approval_id)
 
-    def decide(snapshot: Snapshot) -> Writes[Permit]:
+    def decide(snapshot: Snapshot) -> Writes[PermitRecord]:
         case, _ = _own(snapshot, keys, proposer)
         attempt, tool, intent = check_permit(case, approval_id, "renewed"), keys.tool(snapshot), keys.opened(snapshot)
         if attempt.status != "RUNNING":

@@ -16,7 +16,7 @@ from remit.core.gate.bounds import BoundsInForce
 from remit.core.intent import ActionIntentV1
 from remit.core.opened_intent import OpenedIntent
 from remit.core.records import Key, breaker_key
-from remit.flow.breakers import ToolCall, ToolId, breaker_in, note_calls
+from remit.flow.breakers import CalledTool, ToolId, breaker_in, note_calls
 from remit.flow.context import CaseWriter, bounds_key, bounds_of
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, called, connector_of, failed, intent_and_type
@@ -68,7 +68,7 @@ def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, An
     ((result),) = called(connector, [(replace(call, now=worker.clock.now()), action_type.spec.results)], worker.clock)
     answer = _after_call(worker, ref, result, int(tool["max_attempts"]), honours)
     # In a write of its own: many calls of one tool count in one record, and none of them may lose its answer to that.
-    ended = ToolCall(tool_id, Answered(result, worker.holder), known=breaker is not None)
+    ended = CalledTool(tool_id, Answered(result, worker.holder), known=breaker is not None)
     note_calls(worker.context, [ended], worker.clock.now())
     return answer
 

@@ -32,7 +32,7 @@ from remit.core.gate.result_settings import ResultSettings
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 from remit.core.records import Key, breaker_key
-from remit.flow.breakers import Breakers, ToolCall, ToolId, room_under
+from remit.flow.breakers import Breakers, CalledTool, ToolId, room_under
 from remit.flow.context import CaseWriter, Context, bounds_of, writes_expiry
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, end_with, failed, with_trial
@@ -66,9 +66,9 @@ class Taken:
     def action_type(self) -> str:
         return self.call.intent.action_type
 
-    def ended(self, result: CallResult) -> ToolCall:
+    def ended(self, result: CallResult) -> CalledTool:
         """The call, with what it came to."""
-        return ToolCall(ToolId(self.tenant_id, self.action_type), Answered(result, self.holder), self.tool_known)
+        return CalledTool(ToolId(self.tenant_id, self.action_type), Answered(result, self.holder), self.tool_known)
 
 
 @dataclass(frozen=True, slots=True)
