@@ -773,7 +773,7 @@ def test_a_worker_that_is_told_to_end_ends(desk):
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=PATIENCE_S)
 
-    assert reconciled == {"gated": 0, "published": 0, "expired": 0}
+    assert reconciled == {"gated": 0, "published": 0, "expired": 0, "lapsed": 0, "erased": 0}
     assert started.startswith("working")
     assert (process.returncode, out, err) == (0, "executed 0\n", "")
 
