@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from remit.core.gate.autonomy import StopScope
-from tests.entrypoints.http_world import ACME, EMAIL, NOTE, SILENT, bounds
+from tests.entrypoints.http_world import ACME, EMAIL, NOTE, OWN, SILENT, bounds
 from tests.waiting import until
 
 from .conftest import Looker
@@ -300,7 +300,7 @@ def test_bounds_are_changed_after_a_look_at_what_changes(look, world):
 
     expect(page.get_by_text("ann changed the bounds (now number 2)")).to_be_visible()
     in_force = world.remit.bounds(ACME).bounds
-    assert in_force.allowlist == [NOTE, EMAIL]
+    assert in_force.allowlist == [NOTE, OWN, EMAIL]
     assert in_force.budget is not None and in_force.budget.max_per_action_type == {NOTE: 3}
 
 

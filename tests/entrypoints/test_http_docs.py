@@ -73,7 +73,10 @@ def _prepared(world, place, line):
         begun = world.remit.begin(ACME, name, by="reader") if "/begin " not in line else None
         line = line.replace('"approval_id":"…"', f'"approval_id":"{begun.permit.approval_id}"') if begun else line
     elif 'd \'{"action_intent_id":"ID","account_id":"acct-1","action_type"' not in line:
-        world.submit(name, action_type=EMAIL, proposed_by="reader" if "/withdraw " in line else "agent")
+        own = "/withdraw " in line or "/supplement " in line
+        world.submit(name, action_type=EMAIL, proposed_by="reader" if own else "agent")
+        if "/supplement " in line:
+            world.remit.ask(ACME, name, by="bob", text="Which order?")
         line = line.replace('"digest":"…"', f'"digest":"{world.remit.intent(ACME, name).digest}"')
     _, key = world.remit.create_key(ACME, {"name": name, "roles": ["agent"]}, by="the test")
     line = line.replace("SUBSCRIPTION", name)
