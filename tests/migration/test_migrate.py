@@ -305,7 +305,7 @@ def test_an_attempt_that_is_marked_and_called_while_copying_is_not_called_again(
 
     def call():
         taken.extend(world.app.take(1, "w-old"))
-        world.app.carry_out(taken[0])
+        world.app.carry_out(taken)
 
     move(source, target, progress=Meanwhile(call))
     after = world_in(target, clock=world.clock, far=world.far)
@@ -336,8 +336,9 @@ def test_nobody_writes_between_the_last_copy_and_the_closing(new_place):
 
 def impatient(store):
     """A writer that waits a moment for a lock, and not half a minute."""
-    store._writer._connected().exec_driver_sql("SET lock_timeout = '50ms'")
-    store._writer._connected().commit()
+    driver = store._writer._connected().driver_connection
+    driver.execute("SET lock_timeout = '50ms'")
+    driver.commit()
     return store
 
 
