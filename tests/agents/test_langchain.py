@@ -1,5 +1,8 @@
 """A LangChain agent with a scripted model: each call of its tool runs once, within bounds or when a person says yes."""
 
+import asyncio
+from typing import Any
+
 import pytest
 from langchain.agents import create_agent
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
@@ -8,7 +11,7 @@ from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from remit import RemitClient
+from remit import AsyncRemitClient, RemitClient
 from remit.agents.langchain import RemitMiddleware
 from remit.agents.tools import GuardedTools, ToolSpec
 from tests.entrypoints.http_world import ACME, OWN
@@ -53,7 +56,7 @@ class Chat:
         return self.agent(AIMessage("done")).invoke(Command(resume=value), THREAD)
 
 
-THREAD = {"configurable": {"thread_id": "t-1"}}
+THREAD: Any = {"configurable": {"thread_id": "t-1"}}
 NAME = "t-1:call-1"
 
 
@@ -132,3 +135,22 @@ def test_without_a_thread_a_guarded_tool_is_refused(agents):
 
     with pytest.raises(RuntimeError, match="needs a thread_id"):
         chat.agent(AIMessage("", tool_calls=[call]), AIMessage("done")).invoke({"messages": [("user", "refund it")]})
+
+
+def test_in_an_event_loop_it_pauses_and_runs_once_as_well(agents):
+    chat = Chat(agents, 0.1)
+    call = {"name": "refund", "args": {"order_id": "o-1", "amount": 5}, "id": "call-1"}
+
+    async def run(asked, *said):
+        async with AsyncRemitClient(agents.world.url, agents.world.keys[ACME, "agent"]) as client:
+            guarded = RemitMiddleware(GuardedTools("acct-1", {"refund": chat.spec}), async_client=client)
+            model = Scripted(messages=iter(said))
+            agent = create_agent(model, [tool(refund_of(chat))], middleware=[guarded], checkpointer=chat.kept)
+            return await agent.ainvoke(asked, config=THREAD)
+
+    paused = asyncio.run(run({"messages": [("user", "refund it")]}, AIMessage("", tool_calls=[call])))
+    assert "__interrupt__" in paused
+    agents.approve(NAME)
+
+    assert told(asyncio.run(run(Command(resume=True), AIMessage("done")))) == ["refunded 5"]
+    assert chat.ran == [("o-1", 5)]
