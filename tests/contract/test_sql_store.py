@@ -286,7 +286,7 @@ def test_a_tenant_with_a_flood_does_not_hold_the_decision_of_another(waiting):
             leading.set()
             happened(go_on, what="the leader may go on")
         for turn in turns:
-            turn.answer([])
+            turn.answer([None] * len(turn.units))
 
     combiner = GroupCommit(carry_out)
     flood = [threading.Thread(target=combiner.submit, args=([unit("f", "flood")] * 200,)) for _ in range(9)]
@@ -303,6 +303,39 @@ def test_a_tenant_with_a_flood_does_not_hold_the_decision_of_another(waiting):
 
     assert carried_out[1] == ["flood", "other", "flood"]
     assert sum(map(len, carried_out)) == 10
+
+
+def test_a_long_call_lets_another_tenants_in_before_its_rest(waiting):
+    carried_out: list[list[str]] = []
+    leading, go_on = threading.Event(), threading.Event()
+
+    def carry_out(turns):
+        carried_out.append([turn.tenant_id for turn in turns])
+        if len(carried_out) == 1:
+            assert not turns[0].pressed()
+            leading.set()
+            happened(go_on, what="the leader may go on")
+            assert turns[0].pressed()
+        for turn in turns:
+            turn.answer([f"{turn.tenant_id} {len(turn.units)}"] if turn.pressed() else ["the rest"] * len(turn.units))
+
+    group_commit = GroupCommit(carry_out)
+    answers = {}
+
+    def submit(tenant_id, units):
+        answers[tenant_id] = group_commit.submit([unit("u", tenant_id)] * units)
+
+    long = threading.Thread(target=submit, args=("long", 3))
+    long.start()
+    happened(leading, what="the long one leads")
+    short = threading.Thread(target=submit, args=("short", 1))
+    short.start()
+    set_once_they_wait(go_on, waiting, 1)
+    long.join()
+    short.join()
+
+    assert carried_out == [["long"], ["short", "long"], ["long"]]
+    assert answers == {"long": ["long 3", "long 2", "the rest"], "short": ["short 1"]}
 
 
 def test_what_a_group_has_no_time_for_comes_first_in_the_next_one(waiting):
@@ -378,10 +411,10 @@ def test_a_connection_lost_at_the_commit_leaves_the_outcome_unknown_and_is_not_t
     there, asked = open_store("postgres"), []
     commit = writer.SqlWriter._commit
 
-    def lose(self, transaction, calls, settlements):
+    def lose(self, transaction, calls):
         asked.append(1)
         kill_writer(postgres_url)
-        commit(self, transaction, calls, settlements)
+        commit(self, transaction, calls)
 
     with monkeypatch.context() as patch, pytest.raises(OutcomeUnknown):
         patch.setattr(writer.SqlWriter, "_commit", lose)

@@ -6,7 +6,7 @@ out in one transaction, wakes the others with their answers, and names the next 
 came in the meantime. A caller who is alone pays for no hand-over.
 
 Calls wait in one line a tenant, and the lines take turns: however much one tenant sends, another one's call is in the
-next transaction.
+next transaction. While another tenant's waits, a long call is carried out in several transactions.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from remit.ports import UnitOfWork
+from remit.core.errors import RemitError
+from remit.ports import UnitOfWork, as_answer
 
 MOST_UNITS = 500
 """In one transaction, unless a single call brings more."""
-MOST_DECIDING_S = 0.02
-"""The time after which a transaction begins no further call: what is left of the group waits for the next one."""
+MOST_DECIDING_S = 0.005
+"""The time after which a transaction begins no further unit of a tenant's if another tenant's call waits for its end."""
 
 
 Find = Callable[[Any], Sequence[UnitOfWork[Any]]]
@@ -31,7 +33,7 @@ Find = Callable[[Any], Sequence[UnitOfWork[Any]]]
 class PendingCall:
     """One call that waits for its answers."""
 
-    __slots__ = ("_answers", "_error", "_wake", "find", "leads", "settled", "tenant_id", "units")
+    __slots__ = ("_answers", "_error", "_wake", "find", "leads", "pressed", "settled", "tenant_id", "units")
 
     def __init__(self, units: Sequence[UnitOfWork[Any]], find: Find | None = None) -> None:
         """With `find`, the units are found when the transaction has begun, each time that it begins."""
@@ -39,16 +41,31 @@ class PendingCall:
         self.tenant_id = units[0].reads[0].tenant_id if units and units[0].reads else ""
         self.settled = False
         self.leads = False
+        self.pressed: Callable[[], bool] = lambda: False
+        """Does another tenant's call wait for the transaction that carries this one out to end?"""
         self._answers: list[Any] = []
         self._error: BaseException | None = None
         self._wake = threading.Lock()
         self._wake.acquire()
 
+    @property
+    def begun(self) -> bool:
+        """Are the first of its units committed, and not all?"""
+        return bool(self._answers) and not self.settled
+
     def answer(self, answers: list[Any]) -> None:
-        self._answers, self.settled = answers, True
+        """What the units that are left come to. The first of them alone: the others wait for the next transaction."""
+        self._answers += answers
+        self.units = self.units[len(answers) :]
+        self.settled = not self.units or self.find is not None
 
     def fail(self, error: BaseException) -> None:
-        self._error, self.settled = error, True
+        """The units that are left were not carried out, or nobody knows."""
+        if self._answers and isinstance(error, RemitError):
+            self._answers += [as_answer(error)] * len(self.units)
+        else:
+            self._error = error
+        self.settled = True
 
     def result(self) -> list[Any]:
         if self._error is not None:
@@ -100,6 +117,16 @@ class _Lines:
             self._turns.appendleft(call.tenant_id)
             self._lines.setdefault(call.tenant_id, deque()).appendleft(call)
 
+    def put_behind(self, call: PendingCall) -> None:
+        """Begun and not done: the first of its tenant's line, which comes after all others."""
+        if call.tenant_id in self._lines:
+            self._turns.remove(call.tenant_id)
+        self._turns.append(call.tenant_id)
+        self._lines.setdefault(call.tenant_id, deque()).appendleft(call)
+
+    def others_than(self, tenant_id: str) -> bool:
+        return len(self._lines) > (tenant_id in self._lines)
+
     def remove(self, call: PendingCall) -> None:
         line = self._lines.get(call.tenant_id, deque())
         if call in line:
@@ -111,27 +138,30 @@ class _Lines:
 
 class GroupCommit:
     """
-    `carry_out` is given some calls and settles the first of them at least; what it leaves waits for the next group.
-    It is never called twice at a time.
+    `carry_out` is given some calls and answers units of the first of them at least; what it leaves waits for the next
+    group. It is never called twice at a time.
     """
 
     def __init__(self, carry_out: Callable[[list[PendingCall]], None]) -> None:
         self._carry_out = carry_out
         self._mutex = threading.Lock()
         self._waiting = _Lines()
+        self._group: list[PendingCall] = []
         self._led = False
 
     def submit(self, units: Sequence[UnitOfWork[Any]], find: Find | None = None) -> list[Any]:
         """The answers. Raises what this caller's own call failed with."""
         call = PendingCall(units, find)
+        call.pressed = partial(self._others_wait, call.tenant_id)
         with self._mutex:
             self._waiting.add(call)
-            call.leads = not self._led
-            self._led = True
-        if not call.leads:
-            self._wait(call)
-        if call.leads:
+            leads, self._led = not self._led, True
+        if leads:
             self._lead()
+        while not call.settled:
+            self._wait(call)
+            if call.leads:
+                self._lead()
         return call.result()
 
     def _wait(self, call: PendingCall) -> None:
@@ -149,8 +179,11 @@ class GroupCommit:
         calls = self._take()
         try:
             self._carry_out(calls)
-        finally:
-            self._hand_over(calls)
+        except BaseException:
+            # It leaves, and takes its own call along.
+            self._hand_over(calls[1:])
+            raise
+        self._hand_over(calls)
 
     def _take(self) -> list[PendingCall]:
         """At least one turn; the leader's own is the first."""
@@ -160,15 +193,24 @@ class GroupCommit:
             while self._waiting and units + len(self._waiting.first().units) <= MOST_UNITS:
                 calls.append(self._waiting.take())
                 units += len(calls[-1].units)
+            calls[0].leads, self._group = False, calls
         return calls
 
-    def _hand_over(self, calls: list[PendingCall]) -> None:
-        others = calls[1:]
+    def _others_wait(self, tenant_id: str) -> bool:
         with self._mutex:
+            return self._waiting.others_than(tenant_id) or any(call.tenant_id != tenant_id for call in self._group)
+
+    def _hand_over(self, calls: list[PendingCall]) -> None:
+        with self._mutex:
+            self._group = []
             # What took too long, or a leader that was interrupted, leaves some unsettled.
-            self._waiting.put_back([call for call in others if not call.settled])
+            left = [call for call in calls if not call.settled]
+            self._waiting.put_back([call for call in left if not call.begun])
+            for call in left:
+                if call.begun:
+                    self._waiting.put_behind(call)
             self._name_leader()
-        for call in others:
+        for call in calls:
             if call.settled:
                 call.wake()
 

@@ -91,10 +91,13 @@ class SqlBatch:
                 self._predict_keys(unit, places)
         self._fetch(each for places in self._more.values() for each in places)
 
-    def carry_out(self, units: Sequence[UnitOfWork[Any]]) -> list[Any]:
-        """One caller's answers. If this raises, nothing of these units counts."""
-        mine = _Written()
-        answers = [self._answer(unit, mine) for unit in units]
+    def carry_out(self, units: Sequence[UnitOfWork[Any]], enough: Callable[[], bool] = lambda: False) -> list[Any]:
+        """One caller's answers, of the first units alone if that is `enough`. If this raises, none of them counts."""
+        mine, answers = _Written(), []
+        for unit in units:
+            answers.append(self._answer(unit, mine))
+            if enough():
+                break
         self._written.add(mine)
         return answers
 

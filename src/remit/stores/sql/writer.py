@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -31,6 +32,39 @@ LONGEST_S = 30.0
 ANNOUNCED_EVERY_S = 0.005
 _STATUS, _QUEUE = (TABLES[STATES].index(column) for column in ("status", "queue"))
 _FIRST_PAUSE_S = 0.005
+
+
+@dataclass(slots=True)
+class _CarriedOut:
+    """What one transaction carries out: each tenant's calls, or the first units of them, until its time is over."""
+
+    until: dict[str, float] = field(default_factory=dict)
+    calls: list[PendingCall] = field(default_factory=list)
+    settlements: list[Settlement] = field(default_factory=list)
+
+    def add(self, batch: SqlBatch, call: PendingCall, units: Sequence[UnitOfWork[Any]]) -> None:
+        if call.tenant_id not in self.until:
+            self.until[call.tenant_id] = time.monotonic() + MOST_DECIDING_S
+        elif self.enough(call):
+            return
+        self.calls.append(call)
+        try:
+            answers = batch.carry_out(units, partial(self.enough, call))
+        except KeyboardInterrupt:
+            # Meant for this thread, not for whoever's unit it was busy with.
+            raise
+        except BaseException as error:
+            self.settlements.append(partial(call.fail, error))
+        else:
+            self.settlements.append(partial(call.answer, answers))
+
+    def enough(self, call: PendingCall) -> bool:
+        # What a claim found is taken whole: whose turn comes next is reckoned from all of it.
+        return call.find is None and time.monotonic() > self.until[call.tenant_id] and call.pressed()
+
+    def settle(self) -> None:
+        for settle in self.settlements:
+            settle()
 
 
 class SqlWriter:
@@ -92,53 +126,49 @@ class SqlWriter:
         try:
             driver = connection.driver_connection
             self._dialect.begin(driver)
-            settlements, written = self._write(driver, calls)
+            carried_out, written = self._write(driver, calls)
             if written is not None:
-                self._commit(driver, calls[: len(settlements)], settlements)
+                self._commit(driver, carried_out)
                 self._kept.committed(written)
             else:
                 connection.rollback()
-                _call_all(settlements)
+                carried_out.settle()
         except BaseException as error:
             self._kept.forget()
             self._undo(connection, error)
             raise
 
-    def _write(self, driver: Any, calls: list[PendingCall]) -> tuple[list[Settlement], Written | None]:
-        """How to settle each call once it is committed, and the records as they are then, if anything changes."""
+    def _write(self, driver: Any, calls: list[PendingCall]) -> tuple[_CarriedOut, Written | None]:
+        """How to settle the calls once this is committed, and the records as they are then, if anything changes."""
         known = self._kept.at(self._dialect.data_version(driver))
         batch = SqlBatch(partial(self._load, driver), known)
         found = [(call, call.units if call.find is None else call.find(driver)) for call in calls]
         batch.prefetch([unit for _, units in found for unit in units])
-        settlements: list[Settlement] = []
-        began = time.monotonic()
+        carried_out = _CarriedOut()
         for call, units in found:
-            # Another tenant's call may be waiting for this transaction to end.
-            if settlements and time.monotonic() - began > MOST_DECIDING_S:
-                break
-            settlements.append(_carried_out(batch, call, units))
+            carried_out.add(batch, call, units)
         changes = batch.changes()
         if changes:
             self._dialect.write(driver, changes)
         if any(map(_queues, changes)):
-            settlements.append(self._announcer.announce)
-        return settlements, batch.written() if changes else None
+            carried_out.settlements.append(self._announcer.announce)
+        return carried_out, batch.written() if changes else None
 
     def _load(self, driver: Any, places: Iterable[RecordId]) -> dict[RecordId, Shown]:
         found = loaded(self._dialect, driver, places, lock=True)
         self._kept.learn(found)
         return found
 
-    def _commit(self, driver: Any, calls: list[PendingCall], settlements: list[Settlement]) -> None:
+    def _commit(self, driver: Any, carried_out: _CarriedOut) -> None:
         try:
             driver.commit()
-            _call_all(settlements)
+            carried_out.settle()
         except BaseException as error:
             # The database's own word that it did not commit.
             if self._dialect.fault(error) in (DriverFault.AGAIN, DriverFault.REFUSED):
                 raise
             text = f"{self._dialect.name}: the answer to a commit was lost: {driver_error(error)}"
-            for call in calls:
+            for call in carried_out.calls:
                 if not call.settled:
                     call.fail(OutcomeUnknown(text))
             if isinstance(error, Exception):
@@ -171,19 +201,3 @@ def _queues(change: RowChange) -> bool:
     if change.table != STATES or change.operation == "delete":
         return False
     return any(row[_STATUS] == "APPROVED" and row[_QUEUE] for row in change.rows)
-
-
-def _call_all(settlements: list[Settlement]) -> None:
-    for settle in settlements:
-        settle()
-
-
-def _carried_out(batch: SqlBatch, call: PendingCall, units: Sequence[UnitOfWork[Any]]) -> Settlement:
-    """How this call is settled once the transaction is committed."""
-    try:
-        return partial(call.answer, batch.carry_out(units))
-    except KeyboardInterrupt:
-        # Meant for this thread, not for whoever's unit it was busy with.
-        raise
-    except BaseException as error:
-        return partial(call.fail, error)
