@@ -23,7 +23,7 @@ from remit.ports import UnitOfWork, as_answer
 MOST_UNITS = 500
 """In one transaction, unless a single call brings more."""
 MOST_DECIDING_S = 0.005
-"""The time after which a transaction begins no further unit of a tenant's if another tenant's call waits for its end."""
+"""The time after which a transaction begins no further unit of a tenant's if another tenant's call waits for it."""
 
 
 Find = Callable[[Any], Sequence[UnitOfWork[Any]]]

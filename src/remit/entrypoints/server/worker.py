@@ -29,8 +29,10 @@ LOOK_S = 0.1
 """How often an idle worker looks for what nobody woke it for: pauses that are over, and what the store did not tell."""
 CONCURRENCY = 64
 """How many calls of one tool a worker makes at once; `Places` says how many of all."""
-MOST_TAKEN = 64
-"""How many executions are taken in one write."""
+MOST_TAKEN, FEWEST_TAKEN = 64, 8
+"""How many executions are taken, or settled, in one write,"""
+MOST_WRITING_S = 0.015
+"""and about how long that is to take: whoever else writes waits for it."""
 GRACE_S = 30
 """How long a worker that was asked to stop waits for the calls it has begun."""
 
@@ -57,6 +59,18 @@ def work(
             loop.run(until_idle=until_idle)
 
 
+class _Pace:
+    """How many executions go into one write, as writes have gone so far."""
+
+    def __init__(self) -> None:
+        self.most = MOST_TAKEN
+
+    def wrote(self, count: int, seconds: float) -> None:
+        if count:
+            fitting = int(count * MOST_WRITING_S / seconds) if seconds else MOST_TAKEN
+            self.most = max(FEWEST_TAKEN, min(fitting, 2 * self.most, MOST_TAKEN))
+
+
 class WorkerLoop:
     """One thread takes and settles; calls run beside it, so that none waits for another's answer."""
 
@@ -73,6 +87,7 @@ class WorkerLoop:
         self._stop, self._on_done = stop, on_done
         self._id = worker_id
         self._takes = 0
+        self._taking, self._settling = _Pace(), _Pace()
         self._called: queue.SimpleQueue[tuple[Taken, CallResult, int]] = queue.SimpleQueue()
         self._wake = threading.Event()
         self._next_tick = 0.0
@@ -106,7 +121,9 @@ class WorkerLoop:
             return False
         self._takes += 1
         began_ns = self._remit.hooks.begin()
-        taken = self._remit.take(MOST_TAKEN, f"{self._id}/{self._takes}", self._places)
+        began = time.monotonic()
+        taken = self._remit.take(self._taking.most, f"{self._id}/{self._takes}", self._places)
+        self._taking.wrote(len(taken), time.monotonic() - began)
         for each in taken:
             if isinstance(each, Ended):
                 self._remit.hooks.ended(began_ns, each)
@@ -124,13 +141,14 @@ class WorkerLoop:
 
     def _settle(self) -> bool:
         called: list[tuple[Taken, CallResult, int]] = []
-        while len(called) < MOST_TAKEN and not self._called.empty():
+        while len(called) < self._settling.most and not self._called.empty():
             called.append(self._called.get())
         return self._record(called)
 
     def _record(self, called: list[tuple[Taken, CallResult, int]]) -> bool:
         if not called:
             return False
+        began = time.monotonic()
         try:
             statuses = self._remit.settle([(taken, result) for taken, result, _ in called])
         except (TryLater, OutcomeUnknown):
@@ -138,6 +156,7 @@ class WorkerLoop:
             for each in called:
                 self._called.put(each)
             raise
+        self._settling.wrote(len(called), time.monotonic() - began)
         for (taken, _, began_ns), status in zip(called, statuses, strict=True):
             self._places.give_back(taken.tenant_id, taken.action_type)
             if status is not None:

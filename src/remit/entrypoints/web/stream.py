@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
+from weakref import WeakValueDictionary
 
 import orjson
 from fastapi import APIRouter, Header, Request
@@ -54,12 +56,71 @@ class OpenStream:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is behind a place: the events, as they are sent, and where to go on."""
+
+    events: bytes
+    cursor: StreamCursor
+    more: bool
+
+
+class SharedLooks:
+    """
+    Looks at tenants' timelines, one for all streams that ask what is behind the same place.
+
+    A tenant's come one after the other, with rests between them, so that however many streams it has, however far
+    behind, they take at most a quarter of one thread's time.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: dict[tuple[str, str], asyncio.Task[_Seen]] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def look(self, remit: Remit, turns: Turns, tenant_id: str, cursor: StreamCursor) -> _Seen:
+        """Raises what the store raises."""
+        if cursor.met is not None:
+            # What it has met is its own.
+            return await self._look(remit, turns, tenant_id, cursor)
+        place = (tenant_id, cursor.position)
+        if place not in self._under_way:
+            look = self._under_way[place] = asyncio.create_task(self._look(remit, turns, tenant_id, cursor))
+            look.add_done_callback(lambda done: self._done(place, done))
+        # Whoever leaves ends nobody else's look.
+        return await asyncio.shield(self._under_way[place])
+
+    def _done(self, place: tuple[str, str], look: asyncio.Task[_Seen]) -> None:
+        del self._under_way[place]
+        if not look.cancelled():
+            # Asked for, because everybody who waited for it may have left.
+            look.exception()
+
+    async def _look(self, remit: Remit, turns: Turns, tenant_id: str, cursor: StreamCursor) -> _Seen:
+        turn = self._turns.setdefault(tenant_id, asyncio.Lock())
+        await turn.acquire()
+        began = time.monotonic()
+        try:
+            async with turns.of(tenant_id):
+                return await run_in_threadpool(_see, remit, tenant_id, cursor)
+        finally:
+            asyncio.get_running_loop().call_later(3 * (time.monotonic() - began), turn.release)
+
+
+def _see(remit: Remit, tenant_id: str, cursor: StreamCursor) -> _Seen:
+    followed = remit.since(tenant_id, cursor)
+    events = b"".join(
+        b"id: %s\nevent: timeline\ndata: %s\n\n" % (place.encode(), orjson.dumps(told)) for place, told in followed.told
+    )
+    return _Seen(events, followed.cursor, followed.more)
+
+
 class Streams:
     """Which streams are open, in shares by tenant and credential, and whether they are to end."""
 
     def __init__(self, share: Share, for_s: float | None = None) -> None:
         """Each of them ends after `for_s` seconds at most; its reader comes again and misses nothing."""
         self.for_s = for_s
+        self.looks = SharedLooks()
         self._places = SharedPlaces(share)
         self._open: dict[OpenStream, Place] = {}
         self._closing = False
@@ -147,21 +208,20 @@ async def events(
     yield _position(cursor)
     beat = began = time.monotonic()
     turns: Turns = request.app.state.turns
+    looks: SharedLooks = request.app.state.streams.looks
     pause = 0.0
     while await opened.wait(pause) and not await request.is_disconnected():
-        started = time.monotonic()
         try:
-            async with turns.of(caller.tenant_id):
-                followed = await run_in_threadpool(remit.since, caller.tenant_id, cursor)
+            seen = await looks.look(remit, turns, caller.tenant_id, cursor)
         except (TryLater, OutcomeUnknown):
             if _over(began, for_s):
                 return
             pause = LOOK_S
             continue
-        cursor = followed.cursor
-        for place, told in followed.told:
-            yield b"id: %s\nevent: timeline\ndata: %s\n\n" % (place.encode(), orjson.dumps(told))
-        if not followed.more and _over(began, for_s):
+        cursor = seen.cursor
+        if seen.events:
+            yield seen.events
+        if not seen.more and _over(began, for_s):
             return
         now = time.monotonic()
         if now - beat >= HEARTBEAT_S:
@@ -169,8 +229,8 @@ async def events(
                 return
             yield _position(cursor)
             beat = now
-        # At most a quarter of the time is spent on looking.
-        pause = 0.0 if followed.more else max(LOOK_S, 3 * (now - started))
+        # All streams of this process look at the same moments, to share what they see.
+        pause = 0.0 if seen.more else LOOK_S - now % LOOK_S
 
 
 def _over(began: float, for_s: float | None) -> bool:

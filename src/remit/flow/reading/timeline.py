@@ -17,8 +17,8 @@ from remit.flow.reading.pages import page_size
 from remit.ports import Snapshot, entry_cursor
 
 _MOST_LOOKS = 10
-MOST_AT_ONCE = 500
-"""About how many entries one look at a stream takes."""
+MOST_AT_ONCE = 100
+"""About how many entries one look at a stream takes: what it made of them is freed in one go, which holds others up."""
 
 
 @dataclass(frozen=True, slots=True)
