@@ -145,10 +145,12 @@ def test_the_account_s_own_limit_is_named_first():
 def test_a_charge_names_its_window_its_limit_the_use_after_it_and_its_position():
     charges, _ = charge(limits_of(per_type={"A": 2}, ceiling=5), {})
 
+    also = {"used_after": 1, "position": 1, "unit": None, "taken": 1}
+    also |= {"starts_at": datetime(2026, 3, 10, tzinfo=UTC), "ends_at": datetime(2026, 3, 11, tzinfo=UTC)}
     assert charges == [
-        Charge(window_id="2026-03-10@UTC|account:north|all", limit=10, used_after=1, position=1),
-        Charge(window_id="2026-03-10@UTC|account:north|type:A", limit=2, used_after=1, position=1),
-        Charge(window_id="2026-03-10@UTC|tenant|all", limit=5, used_after=1, position=1),
+        Charge(window_id="2026-03-10@UTC|account:north|all", limit=10, **also),
+        Charge(window_id="2026-03-10@UTC|account:north|type:A", limit=2, **also),
+        Charge(window_id="2026-03-10@UTC|tenant|all", limit=5, **also),
     ]
 
 

@@ -71,7 +71,7 @@ def test_a_story_says_who_and_why():
 
     assert [(step.title, step.told, step.tone) for step in story(chain)] == [
         ("Proposed", "by agent", "plain"),
-        ("Decided", "Today's budget is used up: 10 of 10 used", "waiting"),
+        ("Decided", "A budget or limit has no room for it: 10 of 10 used", "waiting"),
         ("Rejected", 'by bob: "not now"', "bad"),
     ]
 

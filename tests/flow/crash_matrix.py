@@ -36,6 +36,7 @@ from .world import NOON, OTHER, OWN, TYPE, OneTenant, World, bounds, own_type, p
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 INTERNAL = "ADD_NOTE"
 PRIVATE = "WRITE_TO_CUSTOMER"
+PAY = "PAY"
 SOON = NOON.replace(hour=13).isoformat()
 NODE_MODULES = Path(__file__).parents[2] / "requirements" / "npm" / "node_modules"
 _tenants = count(1)
@@ -57,8 +58,14 @@ class Run:
     def tenant(self) -> str:
         return self.world.tenant
 
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What a proposal of this run's says."""
+        paid = {"parameters": {"text": "hello", "amount": "12.50"}} if self.action_type == PAY else {}
+        return {"action_type": self.action_type, **paid}
+
     def submit(self, **changes: Any) -> Any:
-        return self.world.submit(action_type=self.action_type, **changes)
+        return self.world.submit(**self.fields, **changes)
 
 
 @dataclass(frozen=True)
@@ -89,11 +96,11 @@ def nothing(_: Run) -> None:
 
 
 def queued(run: Run) -> None:
-    run.world.queued(action_type=run.action_type)
+    run.world.queued(**run.fields)
 
 
 def reserved(run: Run) -> None:
-    run.world.reserve(action_type=run.action_type)
+    run.world.reserve(**run.fields)
     run.world.clock.pass_(seconds=5)
 
 
@@ -180,7 +187,7 @@ def waits_until_too_late(run: Run) -> None:
 
 
 def reserved_until_too_late(run: Run) -> None:
-    run.world.reserve(expires_at=SOON, action_type=run.action_type)
+    run.world.reserve(expires_at=SOON, **run.fields)
     run.world.clock.pass_(hours=2)
 
 
@@ -217,7 +224,7 @@ def stopped_approved(run: Run) -> None:
 
 
 def propose(run: Run) -> None:
-    run.world.propose(action_type=run.action_type)
+    run.world.propose(**run.fields)
 
 
 def gate(run: Run) -> None:
@@ -385,6 +392,14 @@ def export(run: Run) -> None:
     list(run.world.app.export(run.tenant))
 
 
+LIMITS = [
+    {"name": "busy", "most": 50, "per": "minute", "of": "account"},
+    {
+        **{"name": "money", "sum": "amount", "unit": "EUR", "most": 30, "per": "month", "of": "tenant"},
+        "action_types": [PAY],
+    },
+]
+"""One that everything counts against, and a sum that has room for two payments."""
 ENDED = "SUCCEEDED"
 OWN_ENDS = "SUCCEEDED UNKNOWN APPROVED"
 STEPS = [
@@ -395,6 +410,12 @@ STEPS = [
     Step("propose, private", nothing, propose, ends=f"{ENDED} none", charged=(0, 1), action_type=PRIVATE),
     Step("propose and gate, private", nothing, submit, ends=f"{ENDED} none", charged=(0, 1), action_type=PRIVATE),
     Step("gate, private", propose, gate, action_type=PRIVATE),
+    Step("gate, a sum", propose, gate, action_type=PAY),
+    Step("propose and gate, a sum", nothing, submit, ends=f"{ENDED} none", charged=(0, 1), action_type=PAY),
+    Step("release a sum after a refusal", refused, reconcile, "AWAITING_APPROVAL", (0,), sending=True, action_type=PAY),
+    Step("withdraw, a sum", reserved, withdraw, ends=f"WITHDRAWN {ENDED}", charged=(0, 1), action_type=PAY),
+    Step("expire, a sum", reserved_until_too_late, reconcile, ends="EXPIRED", charged=(0,), action_type=PAY),
+    Step("cancel a sum, stopped", stopped, execute, ends="CANCELLED", charged=(0,), action_type=PAY),
     Step("publish in the store", reserved, reconcile),
     Step("publish, sent", reserved, reconcile, sending=True),
     Step("publish, sent, unconfirmed", unreachable, reconcile, sending=True),
@@ -467,7 +488,8 @@ def _bounds(run: Run, **changes: Any) -> dict[str, Any]:
         PRIVATE: {**type_of(), "private": ["parameters.text", "target.entity_id"]},
         INTERNAL: {"risk_tier": "LOW", "tool": {"connector": "internal", "operation": "create_note"}},
     }
-    return bounds(run.tenant, action_types=types, allowlist=list(types), **changes)
+    types[PAY] = {**type_of(), "amounts": {"amount": {"value": "parameters.amount", "unit": "EUR"}}}
+    return bounds(run.tenant, **{"action_types": types, "allowlist": list(types), "limits": LIMITS, **changes})
 
 
 class Shared:

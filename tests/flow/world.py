@@ -438,10 +438,10 @@ class World:
             if publication and publication.approval_source == "POLICY" and publication.status != "RELEASED":
                 history = self.record(chain_key(tenant, case.action_intent_id))
                 approval = history.approval(publication.approval_id)
-                charged.update(charge.window_id for charge in approval.charges)
+                charged.update({charge.window_id: charge.units_taken for charge in approval.charges})
         counted: Counter[str] = Counter()
         for usage in self.inner.scan(USAGE, tenant):
-            counted.update({f"{usage.usage_id}|{name}": counter.used for name, counter in usage.counters.items()})
+            counted.update({window_id: counter.used for window_id, counter in usage.windows().items()})
         for window in set(charged) | set(counted):
             assert counted[window] == charged[window], window
 

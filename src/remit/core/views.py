@@ -16,6 +16,7 @@ from remit.core.execution.outcome import ErrorClass, OutcomeStatus
 from remit.core.execution.result import NotKept, ResultState
 from remit.core.gate.autonomy import StopLevel
 from remit.core.gate.decision import Result
+from remit.core.gate.period import Period
 from remit.core.gate.policy import PolicyDecision
 from remit.core.identity.access import Role
 from remit.core.identity.credential import CredentialKind
@@ -377,10 +378,22 @@ class StatusAnswer(AnswerableLine):
 
 
 class ChargeAnswer(TypedDict):
+    """
+    One window that it was charged to. Sums are decimal text, counts whole numbers.
+
+    What came later is absent in older approvals, each of which took one. `would_be_limit` is there where the limit only
+    watches.
+    """
+
     window_id: str
-    limit: int | None
-    used_after: int
+    limit: int | str | None
+    used_after: int | str
     position: int
+    unit: NotRequired[str | None]
+    taken: NotRequired[int | str]
+    starts_at: NotRequired[str]
+    ends_at: NotRequired[str]
+    would_be_limit: NotRequired[int | str]
 
 
 class ApprovalRecord(TypedDict):
@@ -480,8 +493,35 @@ class OfTypeAnswer(TypedDict):
     left: int | None
 
 
+class LimitLeft(TypedDict):
+    """
+    What is left of a limit in its window of now. Sums are decimal text with their `unit`, counts whole numbers.
+
+    One with `log_only` refuses nothing.
+    """
+
+    name: str
+    per: Period
+    unit: str | None
+    limit: int | str
+    used: int | str
+    left: int | str
+    action_types: list[str] | None
+    log_only: bool
+    timezone: str
+    starts_at: str
+    resets_at: str
+
+
+class PrincipalLeft(TypedDict):
+    """What is left for one principal, whatever agents act for it."""
+
+    principal: str
+    limits: list[LimitLeft]
+
+
 class BudgetLeft(TypedDict):
-    """One account's budget of today."""
+    """One account's budget of today, and its limits of now."""
 
     account_id: str
     max_autonomous_per_day: int | None
@@ -490,6 +530,7 @@ class BudgetLeft(TypedDict):
     per_action_type: dict[str, OfTypeAnswer]
     timezone: str
     resets_at: str
+    limits: list[LimitLeft]
 
 
 class QueuedAnswer(AnswerableLine):
@@ -616,12 +657,14 @@ class CeilingAnswer(TypedDict):
 
 
 class UsageAnswer(TypedDict):
-    """Today's budgets, and the stops that are pulled."""
+    """Today's budgets, the limits of now (`limits`: of all accounts together), and the stops that are pulled."""
 
     tenant_id: str
     config_sequence: int
     accounts: list[BudgetLeft]
     ceiling: CeilingAnswer | None
+    limits: list[LimitLeft]
+    principals: list[PrincipalLeft]
     stops: list[StopAnswer]
 
 
@@ -668,6 +711,7 @@ class BoundsChangedAnswer(TypedDict):
     changes: list[ChangeAnswer]
     type_versions: dict[str, int]
     zones_until: Json
+    limits_from_zero: list[str]
 
 
 class ValidatedAnswer(TypedDict):

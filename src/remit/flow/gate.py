@@ -28,7 +28,7 @@ from remit.core.gate.decision import (
     Verdict,
     decide,
 )
-from remit.core.intent import ActionIntentV1
+from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.ledger.entries import SYSTEM
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case, Status, after_gate
@@ -107,12 +107,16 @@ def _no_verdict(request: GateRequest, reason: str, explanation: str) -> GateAnsw
 
 
 class GateIntent:
-    """The one atomic write of a decision."""
+    """
+    The one atomic write of a decision.
 
-    __slots__ = ("case_at", "chain_at", "context", "now", "request")
+    `proposal` is what the intent will be that is stored in the same write, if it is not stored already.
+    """
 
-    def __init__(self, context: Context, request: GateRequest, now: datetime) -> None:
-        self.context, self.request, self.now = context, request, now
+    __slots__ = ("case_at", "chain_at", "context", "now", "proposal", "request")
+
+    def __init__(self, context: Context, request: GateRequest, now: datetime, proposal: Proposal | None = None) -> None:
+        self.context, self.request, self.now, self.proposal = context, request, now, proposal
         self.case_at = case_key(request.tenant_id, request.action_intent_id)
         self.chain_at = chain_key(request.tenant_id, request.action_intent_id)
 
@@ -131,9 +135,10 @@ class GateIntent:
         case = snapshot.get(self.case_at)
         if case is not None and (case.decided or case.account_id != self.request.account_id):
             return ()
-        # Also where nothing is there: a store may ask ahead, for whatever it may come to.
-        usages = self._usage_keys(bounds_of(snapshot, self.request.tenant_id))
-        return [*usages, *private_keys(snapshot.get(self.chain_at))]
+        history = snapshot.get(self.chain_at)
+        stored = history.intent if history else None
+        usages = self._usage_keys(bounds_of(snapshot, self.request.tenant_id), stored or self.proposal)
+        return [*usages, *private_keys(history)]
 
     def decide(self, snapshot: Snapshot) -> Writes[GateAnswer]:
         case, history = snapshot.get(self.case_at), snapshot.get(self.chain_at)
@@ -149,7 +154,7 @@ class GateIntent:
     def decided(self, snapshot: Snapshot, writer: CaseWriter, intent: ActionIntentV1) -> Writes[GateAnswer]:
         """The decision about an intent of which there is none, and all that follows; it has its private values."""
         bounds = bounds_of(snapshot, intent.tenant_id)
-        usages = {key.id: snapshot.get(key) for key in self._usage_keys(bounds)}
+        usages = {key.id: snapshot.get(key) for key in self._usage_keys(bounds, intent)}
         verdict = decide(
             GateInput(
                 intent=intent,
@@ -170,8 +175,13 @@ class GateIntent:
     def _stops_at(self) -> list[Key[Stops]]:
         return [Key(STOPS, self.request.tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE)]
 
-    def _usage_keys(self, bounds: BoundsInForce) -> list[Key[Usage]]:
-        usage_ids = bounds.plans.account(self.request.account_id, self.now).usage_ids
+    def _usage_keys(self, bounds: BoundsInForce, intent: ActionIntentV1 | Proposal | None) -> list[Key[Usage]]:
+        """Of what is to be decided; of what nothing is known, for a store may ask ahead, whatever it may come to."""
+        plans, account_id = bounds.plans, self.request.account_id
+        if intent is None:
+            usage_ids = plans.account(account_id, self.now).usage_ids
+        else:
+            usage_ids = plans.action(account_id, intent.action_type, self.now).usage_ids(intent.on_behalf_of)
         return [Key(USAGE, self.request.tenant_id, usage_id) for usage_id in usage_ids]
 
 

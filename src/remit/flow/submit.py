@@ -26,7 +26,7 @@ class SubmitIntent:
     def __init__(self, context: Context, proposal: Proposal, now: datetime) -> None:
         self.propose = ProposeIntent(context, proposal, now)
         request = GateRequest(self.propose.action_intent_id, proposal.tenant_id, proposal.account_id)
-        self.gate = GateIntent(context, request, now)
+        self.gate = GateIntent(context, request, now, proposal)
 
     def unit(self) -> UnitOfWork[Submitted]:
         reads = [*dict.fromkeys([*self.propose.reads(), *self.gate.reads()])]

@@ -8,6 +8,7 @@ from typing import Any, Self
 import pytest
 
 from remit.app import verify_export
+from remit.core.gate.amount import in_units, on_wire
 from remit.core.ledger.config_change import before_first, changes_between, with_changes
 from remit.core.ledger.entries import Head, entry_hash
 from remit.core.ledger.seal import HeadFold
@@ -17,8 +18,23 @@ from remit.stores.memory import MemoryStore
 
 from ...flow.world import NOON, OTHER, OWN, TENANT, TYPE, World, bounds, own_type, type_of
 
-LATE, PAY, SCOPED = "SELDOM_DONE", "PAY", "TAKES_SCOPES"
+LATE, PAY, SCOPED, REFUND = "SELDOM_DONE", "PAY", "TAKES_SCOPES", "REFUND"
 WINDOW = "2026-03-10@UTC|account:north|all"
+MONEY = "2026-03-10T00:00:00Z|day|UTC|account:shop|money"
+EACH = "2026-03-08T23:00:00Z|week|Europe/Berlin|principal:alice|each"
+WATCHED = "2026-03-01T00:00:00Z|month|UTC|account:shop|watched"
+LIMITS = [
+    {
+        **{"name": "money", "sum": "amount", "unit": "EUR", "most": 100, "per": "day", "of": "account"},
+        "action_types": [REFUND],
+    },
+    {
+        **{"name": "each", "most": 5, "per": "week", "of": "principal", "timezone": "Europe/Berlin"},
+        "action_types": [REFUND],
+    },
+    {"name": "busy", "most": 50, "per": "hour", "of": "tenant", "timezone": "Asia/Kathmandu"},
+    {"name": "watched", "most": 1, "per": "month", "of": "account", "action_types": [REFUND], "log_only": True},
+]
 
 Line = dict[str, Any]
 Mutate = Callable[[Any], None]
@@ -97,8 +113,8 @@ class Lines:
         for window_id in windows:
             used = 0
             for position, (sign, charge) in enumerate(self.movements(window_id), start=1):
-                used += sign
-                charge |= {"position": position, "used_after": used}
+                used += sign * in_units(charge.get("taken", 1))
+                charge |= {"position": position, "used_after": on_wire(used, charge.get("unit"))}
         return self
 
     def rehashed(self) -> list[Line]:
@@ -146,12 +162,14 @@ def own_bounds(**changes: Any) -> dict[str, Any]:
     types[PAY] = {**type_of(), "approvals_required": 2}
     types[SCOPED] = {**type_of(), "required_scopes": ["crm:write"], "min_confidence": "none"}
     types[OWN] = own_type()
+    types[REFUND] = {**type_of(), "amounts": {"amount": {"value": "parameters.amount", "unit": "parameters.currency"}}}
     budget = {"max_autonomous_per_day": 5, "max_per_action_type": {OTHER: 1}}
     return bounds(
         action_types=types,
         allowlist=list(types),
         budget=budget,
         tenant_budget={"max_autonomous_per_day": 50},
+        limits=LIMITS,
         policies=[{"name": "own.cedar", "text": NOT_FOR_SALE}],
         principals={"alice": {"scopes": ["crm:read", "crm:write"]}},
         **changes,
@@ -176,6 +194,7 @@ def eventful_world() -> World:
     doubts(world)
     questions(world)
     results(world)
+    refunds(world)
     endings(world)
     taken_back(world)
     callers(world)
@@ -277,6 +296,23 @@ def callers(world: World) -> None:
             world.app.finish(TENANT, name, by="agent", approval_id=permit.approval_id, acted="yes")
     world.clock.pass_(seconds=60)
     world.app.reconcile()
+
+
+def refunds(world: World) -> None:
+    """What counts against limits with names: room for all, none for one, and what is given back."""
+    for name, amount in {"refund-1": "30.50", "refund-2": 60, "refund-over": 20}.items():
+        refund(world, name, amount)
+    refund(world, "refund-unknown", "many")
+    world.bus.script += [UNCONFIRMED]
+    refund(world, "refund-back", 9.5)
+    world.app.withdraw(TENANT, "refund-back", by="agent")
+    refund(world, "refund-3", "9")
+    world.work()
+
+
+def refund(world: World, name: str, amount: Any) -> None:
+    parameters = {"amount": amount, "currency": "EUR"}
+    world.submit(name, account_id="shop", action_type=REFUND, on_behalf_of="alice", parameters=parameters)
 
 
 def found(lines: list[Line]) -> set[int]:

@@ -75,11 +75,8 @@ def test_what_breaks_one_invariant_is_reported_as_that_one_alone(lines, invarian
 
 
 def live_counters(world):
-    return {
-        f"{usage.usage_id}|{name}": counter
-        for usage in world.inner.scan(USAGE, TENANT)
-        for name, counter in usage.counters.items()
-    }
+    usages = world.inner.scan(USAGE, TENANT)
+    return {window_id: counter for usage in usages for window_id, counter in usage.windows().items()}
 
 
 def live(world, exported, change):

@@ -24,6 +24,7 @@ PARAMETERS = "parameters"
 PLACES = 4
 MOST_AMOUNTS = 10
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,20})?")
+_SUM = re.compile(r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,4})?")
 _UNIT = re.compile(r"[A-Za-z][A-Za-z0-9_./%-]{0,19}")
 
 
@@ -49,6 +50,13 @@ def _checked_unit(text: str) -> str:
     return text
 
 
+def _checked_fixed_unit(text: str) -> str:
+    if not _UNIT.fullmatch(text):
+        raise ValueError("is not a unit, such as EUR")
+    return text
+
+
+Unit = Annotated[str, AfterValidator(_checked_fixed_unit)]
 AmountName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
@@ -61,6 +69,11 @@ class AmountSpec(Request):
     @property
     def paths(self) -> tuple[str, ...]:
         return (self.value, self.unit) if _is_path(self.unit) else (self.value,)
+
+    @property
+    def fixed_unit(self) -> str | None:
+        """The unit that all of its amounts have; `None` where each says its own."""
+        return None if _is_path(self.unit) else self.unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +140,10 @@ def parse_amount(value: Any, field: str) -> int:
 def _in_ten_thousandths(number: Decimal, field: str) -> int:
     if not number.is_finite() or number <= 0:
         raise InvalidInput(field, "is not above 0", "send an amount above 0")
+    return _exact(number, field)
+
+
+def _exact(number: Decimal, field: str) -> int:
     # Looked at before it is multiplied, which would round what has more digits than a decimal's context.
     if number > LARGEST_INTEGER:
         raise InvalidInput(field, "is beyond 2^53 ten-thousandths", "send a smaller amount")
@@ -137,6 +154,32 @@ def _in_ten_thousandths(number: Decimal, field: str) -> int:
     if whole > LARGEST_INTEGER:
         raise InvalidInput(field, "is beyond 2^53 ten-thousandths", "send a smaller amount")
     return whole
+
+
+def parse_most(value: Any, field: str) -> int:
+    """The most that a sum may come to, in ten-thousandths: as `parse_amount`, and 0 for nothing."""
+    is_nothing = value in (0, "0") and not isinstance(value, bool)
+    return 0 if is_nothing else parse_amount(value, field)
+
+
+def on_wire(units: int, unit: str | None) -> int | str:
+    """So much as records and doors carry it: counts as they are, sums of a unit as decimal text."""
+    return units if unit is None else decimal_text(units)
+
+
+def in_units(value: int | str) -> int:
+    """What `on_wire` wrote, as a whole number. Raises `ValueError` for text that it would not write."""
+    if isinstance(value, int):
+        return value
+    units = int(Decimal(value).scaleb(PLACES)) if _SUM.fullmatch(value) else 0
+    if decimal_text(units) != value:
+        raise ValueError(f"{value[:40]!r} is not a sum as records carry it")
+    return units
+
+
+def so_much(units: int, unit: str | None) -> str:
+    """For people: `5`, or `1,250.50 EUR`."""
+    return str(units) if unit is None else in_money({"value": decimal_text(units), "unit": unit, "problem": None})
 
 
 def _unit(value: Any, field: str) -> str:

@@ -34,7 +34,17 @@ from remit.core.gate.budget import (
     day_of,
     merge,
 )
+from remit.core.gate.limit import (
+    MOST_LIMITS,
+    LimitInForce,
+    LimitSpec,
+    RetiredLimit,
+    check_limits,
+    check_unchanged,
+    retired_limits,
+)
 from remit.core.gate.parameters_schema import ParametersSchema, check_schemas
+from remit.core.gate.period import window_of
 from remit.core.gate.plan import Plans
 from remit.core.gate.policy import PLATFORM_SET, PlatformSet, PolicySet, PolicySource, check_texts, load_policies
 from remit.core.gate.policy_input import TypeInForce
@@ -81,6 +91,7 @@ class Bounds(Request):
     modes: Modes = {}
     budget: Budget | None = None
     tenant_budget: TenantBudget | None = None
+    limits: Annotated[list[LimitSpec], Field(max_length=MOST_LIMITS)] = Field(default=[], exclude_if=is_empty)
     policies: list[PolicySource] = []
     proposer_may_approve: bool | None = None
     independent_approvers: bool = True
@@ -112,6 +123,8 @@ class BoundsInForce(Document):
     type_versions: dict[str, int]
     # Accounts by id; "*" for every account that is named nowhere; "*tenant" for the ceiling.
     zones_until: dict[str, ZoneUntil] = {}
+    retired_limits: dict[str, RetiredLimit] = Field(default={}, exclude_if=is_empty)
+    """Those that are gone and whose windows still stand, by name."""
 
     def wire(self) -> dict[str, Any]:
         """As JSON values. What came to bounds later is left out where nobody has set it, so that old hashes stay."""
@@ -158,6 +171,7 @@ class BoundsInForce(Document):
                 return problem
         accounts = [account_id] if account_id else [_UNNAMED, *self.bounds.accounts]
         zones = [_ceiling_zone(self.bounds), *(_account_zone(self.bounds, account) for account in accounts)]
+        zones += [limit.timezone for limit in self.bounds.limits]
         gone = next((zone for zone in zones if not zone_loads(zone)), None)
         return f"{gone!r} is not a time zone (any more); use an IANA name such as Europe/Berlin" if gone else None
 
@@ -219,6 +233,13 @@ class BoundsInForce(Document):
             tenant_day=tenant_day,
         )
 
+    def limits_at(self, now: datetime) -> list[LimitInForce]:
+        """The limits in their order, each in its window of that moment."""
+        limits = self.bounds.limits
+        kinds = {(limit.per, limit.timezone) for limit in limits}
+        windows = {(per, zone): window_of(now, per, _zone_that_loads(zone)) for per, zone in kinds}
+        return [LimitInForce(limit, windows[limit.per, limit.timezone]) for limit in limits]
+
     def day(self, now: datetime) -> Day:
         """The tenant's day: that of the accounts which the bounds do not name."""
         return day_of(now, _zone_that_loads(self._zone(_UNNAMED, now)))
@@ -269,6 +290,7 @@ def unregistered(bounds: Bounds) -> list[tuple[str, str]]:
         named += [(f"{prefix}modes", name) for name in level.modes if name != DEFAULT]
         if level.budget:
             named += [(f"{prefix}budget.max_per_action_type", name) for name in level.budget.max_per_action_type]
+    named += [(f"limits.{limit.name}", name) for limit in bounds.limits for name in limit.action_types or []]
     return [(path, name) for path, name in named if name not in bounds.action_types]
 
 
@@ -277,6 +299,7 @@ def parse_bounds(data: Any) -> Bounds:
     if isinstance(data, Bounds):
         check_action_types(data.action_types)
         check_zones(data)
+        check_limits(data.limits, data.action_types)
         return data
     if not isinstance(data, Mapping):
         raise InvalidInput("(bounds)", "are not a mapping", "start with 'tenant: NAME'")
@@ -286,6 +309,7 @@ def parse_bounds(data: Any) -> Bounds:
         raise explain_invalid(error) from None
     check_action_types(bounds.action_types)
     check_zones(bounds)
+    check_limits(bounds.limits, bounds.action_types)
     check_policy_texts(bounds.policies)
     return bounds
 
@@ -345,7 +369,10 @@ def replace_bounds(before: BoundsInForce, after: Bounds, now: datetime) -> Bound
 
     An action type whose text changed gets its next version, and a type that comes back never gets a
     version that was used before. A changed time zone takes effect when its current day has ended.
+    Raises `InvalidInput` for limits that cannot be counted, or that would count something else under the same name.
     """
+    check_limits(after.limits, after.action_types)
+    check_unchanged(before.retired_limits, before.bounds.limits, after.limits, now)
     versions = dict(before.type_versions)
     for name, spec in after.action_types.items():
         if before.bounds.action_types.get(name) != spec:
@@ -355,6 +382,7 @@ def replace_bounds(before: BoundsInForce, after: Bounds, now: datetime) -> Bound
         bounds=after,
         type_versions=versions,
         zones_until=_zones_running_out(before, after, now),
+        retired_limits=retired_limits(before.retired_limits, before.bounds.limits, after.limits, now),
     )
 
 

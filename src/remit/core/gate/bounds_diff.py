@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from remit.core.gate.bounds import Bounds, BoundsInForce
+from remit.core.gate.limit import from_zero
 from remit.core.gate.policy import PolicySource
 from remit.core.gate.text_diff import lines_of, text_diff
 from remit.core.values import instant
@@ -49,7 +50,12 @@ def describe_changes(before: BoundsInForce, after: BoundsInForce) -> list[str]:
         if before.zones_until.get(name) != zone:
             whose = {"*": "the other accounts", "*tenant": "all accounts together"}.get(name, name)
             told.append(f"! the day of {whose} stays that of {zone.timezone} until {instant(zone.until)}")
-    return told
+    return told + [f"! limits.{name} counts from zero" for name in limits_from_zero(before, after)]
+
+
+def limits_from_zero(before: BoundsInForce, after: BoundsInForce) -> list[str]:
+    """The limits that a change brings and for which nothing is counted yet."""
+    return from_zero(before.retired_limits, before.bounds.limits, after.bounds.limits)
 
 
 # What is empty by default says nothing when it is empty.
@@ -62,6 +68,8 @@ _EMPTY_SAYS_NOTHING = {
 def _named(bounds: Bounds) -> dict[str, Any]:
     data = stated_fields(bounds)
     data["policies"] = {source.name: source.text for source in bounds.policies}
+    if bounds.limits:
+        data["limits"] = {limit["name"]: _stated(limit) for limit in data["limits"]}
     return data
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.action_type import ActionTypeSpec
@@ -24,6 +24,7 @@ from remit.core.gate.bounds import (
     check_zone_of,
 )
 from remit.core.gate.budget import Budget, TenantBudget
+from remit.core.gate.limit import MOST_LIMITS, LimitSpec
 from remit.core.gate.policy import PolicySource
 from remit.core.values import ActionTypeName, Identifier, Request, explain_invalid
 
@@ -135,6 +136,26 @@ class Budgets(BoundsPart):
         return self
 
 
+class Limits(BoundsPart):
+    """The tenant's limits in their order: the first that has no room says why a person is asked."""
+
+    route = "/v1/limits"
+    reading = "The limits with names, in their order: counts and sums, for each account or principal or the tenant."
+    replacing = (
+        "Replace all limits. What one is over (amount, unit, action types, period, whose, zone) does not change under "
+        "its name: a changed limit gets a new one, and counts from zero."
+    )
+
+    limits: Annotated[list[LimitSpec], Field(max_length=MOST_LIMITS)]
+
+    @classmethod
+    def of(cls, bounds: Bounds) -> Limits:
+        return cls.model_construct(limits=bounds.limits)
+
+    def within(self, bounds: Bounds) -> Bounds:
+        return bounds.model_copy(update={"limits": self.limits})
+
+
 class Principals(BoundsPart):
     """The principals with their scopes, and for each account that is confined to some: those."""
 
@@ -173,7 +194,7 @@ class Policies(BoundsPart):
         return bounds.model_copy(update={"policies": self.policies})
 
 
-PARTS: tuple[type[BoundsPart], ...] = (ActionTypes, Allowlists, AutonomyModes, Budgets, Principals, Policies)
+PARTS: tuple[type[BoundsPart], ...] = (ActionTypes, Allowlists, AutonomyModes, Budgets, Limits, Principals, Policies)
 
 P = TypeVar("P", bound=BoundsPart)
 

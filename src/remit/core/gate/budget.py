@@ -1,9 +1,10 @@
 """
-The autonomy budget: how many actions a day may run on policy's approval alone.
+The autonomy budget: how many actions a day may run on policy's approval alone. And what every limit comes to: charges.
 
 A day is a day of the budget's time zone. Each account has one `Usage` record a day with a counter for
 everything and one for every action type that was charged; a tenant with a ceiling has one more. A
-window is one such counter: its id is the usage record's id, `|`, and the counter's name.
+window is one such counter: its id is the usage record's id, `|`, and the counter's name. The window of a limit with a
+name of its own (`limit`) is a usage record by itself, whose id is the window's.
 
 Every charge counts under its type even where the type has no limit, so that a limit set at noon
 counts the morning.
@@ -15,11 +16,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
+from msgspec import UNSET, UnsetType
 from pydantic import Field, StringConstraints
 
+from remit.core.gate.amount import in_units, on_wire
 from remit.core.gate.zones import zone
+from remit.core.intent import LARGEST_INTEGER
 from remit.core.values import FIRST_MOMENT, LAST_MOMENT, ActionTypeName, Record, Request, UtcTime, in_zone, utc
 
 # Checked where bounds are written (`bounds.parse_bounds`), not where they are read: a stored zone that is gone
@@ -27,6 +31,11 @@ from remit.core.values import FIRST_MOMENT, LAST_MOMENT, ActionTypeName, Record,
 TimeZone = Annotated[str, StringConstraints(max_length=128)]
 Count = Annotated[int, Field(ge=0, le=10**9)]
 DEFAULT_ZONE = "UTC"
+
+BUDGET_EXCEEDED: Final = "BUDGET_EXCEEDED"
+PRINCIPAL_MISSING: Final = "PRINCIPAL_MISSING"
+AMOUNT_UNKNOWN: Final = "AMOUNT_UNKNOWN"
+Refusal = Literal["BUDGET_EXCEEDED", "PRINCIPAL_MISSING", "AMOUNT_UNKNOWN"]
 
 
 class Budget(Request):
@@ -59,11 +68,12 @@ def merge(default: Budget | None, own: Budget | None) -> Budget | None:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day of one zone, and when the next one begins."""
+    """One day of one zone, when it begins, and when the next one does."""
 
     date: str
     timezone: str
     ends_at: datetime
+    starts_at: datetime
 
     def __str__(self) -> str:
         return f"{self.date}@{self.timezone}"
@@ -81,13 +91,17 @@ def _day(today: date, timezone: str) -> Day:
     except (OverflowError, ValueError):
         # The calendar's last day, or one that ends before its first moment in UTC.
         ends_at = LAST_MOMENT if today.year > 1 else FIRST_MOMENT
-    return Day(date=today.isoformat(), timezone=timezone, ends_at=ends_at)
+    try:
+        starts_at = utc(datetime.combine(today, time(0), zone(timezone)))
+    except (OverflowError, ValueError):
+        starts_at = FIRST_MOMENT
+    return Day(date=today.isoformat(), timezone=timezone, ends_at=ends_at, starts_at=starts_at)
 
 
 class Counter(Record, frozen=True):
     """
-    One window's counter: `used` is how many unreleased charges it holds, `position` how many charges
-    and releases it has seen.
+    One window's counter: `used` is how many unreleased charges it holds, or the ten-thousandths that they sum up to,
+    `position` how many charges and releases it has seen.
     """
 
     used: int = 0
@@ -95,11 +109,15 @@ class Counter(Record, frozen=True):
 
 
 class Usage(Record, frozen=True):
-    """The counters of one account, or of a tenant's ceiling, on one day."""
+    """The counters of one account, or of a tenant's ceiling, on one day; or of one window of a limit its only one."""
 
     usage_id: str
     ends_at: UtcTime
     counters: dict[str, Counter] = {}
+
+    def windows(self) -> dict[str, Counter]:
+        """Its counters by window id."""
+        return {window_id_of(self.usage_id, name): counter for name, counter in self.counters.items()}
 
     def used(self, name: str) -> int:
         return self.counters.get(name, _UNUSED).used
@@ -114,6 +132,8 @@ class Usage(Record, frozen=True):
 
 _UNUSED = Counter()
 ALL = "all"
+ONLY = ""
+"""The counter of a record that is one window by itself."""
 _TYPE_PREFIX = "type:"
 
 
@@ -135,19 +155,54 @@ def tenant_usage_id(day: Day) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """One limit that applies to an intent. `limit` is `None` where nothing bounds this counter."""
+class Unmeasured:
+    """Why it cannot be said what an action takes of a limit, or of whose."""
 
-    scope: Literal["account", "account_type", "tenant"]
+    reason: Refusal
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """
+    One limit that applies to an intent, and how much the intent takes of it. `limit` is `None` where nothing bounds
+    this counter.
+
+    With a `unit` it is a sum of that, and all numbers are ten-thousandths. `would_be_limit` is that of one that only
+    watches: it is counted as far as it can be, and refuses nothing.
+    """
+
+    scope: Literal["account", "account_type", "principal", "tenant"]
     usage_id: str
     counter: str
     limit: int | None
     timezone: str
+    starts_at: datetime
     resets_at: datetime
+    name: str | None = None
+    unit: str | None = None
+    taken: int = 1
+    would_be_limit: int | None = None
+    unmeasured: Unmeasured | None = None
 
     @property
     def window_id(self) -> str:
-        return f"{self.usage_id}|{self.counter}"
+        return window_id_of(self.usage_id, self.counter)
+
+    @property
+    def only_watches(self) -> bool:
+        return self.would_be_limit is not None
+
+    def refusal(self, used: int) -> Refusal | None:
+        """The reason for which it has no room for this action; what a limit that only watches would say."""
+        if self.unmeasured is not None:
+            return self.unmeasured.reason
+        most = self.limit if self.would_be_limit is None else self.would_be_limit
+        return BUDGET_EXCEEDED if most is not None and used + self.taken > most else None
+
+    def counts(self, used: int) -> bool:
+        """Can what this takes be added?"""
+        return self.unmeasured is None and used + self.taken <= LARGEST_INTEGER
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,87 +261,149 @@ class BudgetInForce:
         limit = self.tenant_budget.max_autonomous_per_day if self.tenant_budget else None
         return remaining(limit, usage.used(ALL) if usage else 0, unlimited=None)
 
-    def limits(self, account_id: str, action_type: str) -> list[Limit]:
+    @property
+    def has_daily(self) -> bool:
+        """Does the budget bound the account's day as a whole?"""
+        return self.budget is not None and self.budget.max_autonomous_per_day is not None
+
+    def limits(self, account_id: str, action_type: str, *, bounded_otherwise: bool = False) -> list[Limit]:
         """
-        Every limit over one action, the account's first. Empty if the account has no budget: a
-        ceiling alone gives nobody autonomy.
+        Every limit of the budget over one action, the account's first. Empty if the account has no budget: a
+        ceiling alone gives nobody autonomy. `bounded_otherwise` says that another limit of the account's or the
+        principal's does; then what there is of a budget holds beside it, and counts.
         """
-        if self.budget is None or self.budget.max_autonomous_per_day is None:
+        if not self.has_daily and not bounded_otherwise:
             return []
-        usage_id, zone, end = account_usage_id(self.day, account_id), self.day.timezone, self.day.ends_at
-        daily, of_type = self.budget.max_autonomous_per_day, self.budget.max_per_action_type.get(action_type)
+        usage_id, budget = account_usage_id(self.day, account_id), self.budget or _NO_BUDGET
+        of_type = budget.max_per_action_type.get(action_type)
         limits = [
-            Limit("account", usage_id, ALL, daily, zone, end),
-            Limit("account_type", usage_id, type_counter(action_type), of_type, zone, end),
+            _on_day(self.day, "account", usage_id, ALL, budget.max_autonomous_per_day),
+            _on_day(self.day, "account_type", usage_id, type_counter(action_type), of_type),
         ]
         if self.tenant_budget is not None:
-            limits.append(
-                Limit(
-                    scope="tenant",
-                    usage_id=tenant_usage_id(self.tenant_day),
-                    counter=ALL,
-                    limit=self.tenant_budget.max_autonomous_per_day,
-                    timezone=self.tenant_day.timezone,
-                    resets_at=self.tenant_day.ends_at,
-                )
-            )
+            ceiling, usage_id = self.tenant_budget.max_autonomous_per_day, tenant_usage_id(self.tenant_day)
+            limits.append(_on_day(self.tenant_day, "tenant", usage_id, ALL, ceiling))
         return limits
 
 
+_NO_BUDGET = Budget()
+
+
+def _on_day(
+    day: Day, scope: Literal["account", "account_type", "tenant"], usage_id: str, counter: str, limit: int | None
+) -> Limit:
+    return Limit(scope, usage_id, counter, limit, day.timezone, day.starts_at, day.ends_at)
+
+
 class Charge(Record, frozen=True):
-    """One window charged, or given back, by one approval; what the ledger needs to prove it."""
+    """
+    One window charged, or given back, by one approval; what the ledger needs to prove it.
+
+    Sums are decimal text, counts whole numbers. What came later is absent in older entries, each of which took one.
+    """
 
     window_id: str
-    limit: int | None
-    used_after: int
+    limit: int | str | None
+    used_after: int | str
     position: int
+    unit: str | UnsetType | None = UNSET
+    taken: int | str | UnsetType = UNSET
+    starts_at: UtcTime | UnsetType = UNSET
+    ends_at: UtcTime | UnsetType = UNSET
+    would_be_limit: int | str | UnsetType = UNSET
+
+    @property
+    def units_taken(self) -> int:
+        return 1 if self.taken is UNSET else in_units(self.taken)
+
+    @property
+    def unit_counted(self) -> str | None:
+        """`None` for a count."""
+        return None if self.unit is UNSET else self.unit
 
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """The limit that has no room left, and when it has again."""
+    """The limit that has no room left, and when it has again; or of which it is not known what is taken."""
 
     limit: Limit
     used: int
+    reason: Refusal
 
 
 def charge(limits: Sequence[Limit], usages: dict[str, Usage]) -> tuple[list[Charge], dict[str, Usage]] | Shortfall:
     """
-    Take one unit of every limit, or none of any.
+    Take what the action takes of every limit, or nothing of any.
 
     `usages` maps a usage id to its record; a missing one counts as unused. Returns the charges and the
-    changed records, or the first limit that is full.
+    changed records, or the first limit that has no room. A limit that only watches is charged where it can be.
     """
     for limit in limits:
-        used = _usage(usages, limit).used(limit.counter)
-        if limit.limit is not None and used >= limit.limit:
-            return Shortfall(limit=limit, used=used)
+        used = used_of(limit, usages)
+        reason = None if limit.only_watches else limit.refusal(used)
+        if reason is not None:
+            return Shortfall(limit=limit, used=used, reason=reason)
     changed: dict[str, Usage] = {}
     charges = []
     for limit in limits:
-        usage = changed.get(limit.usage_id) or _usage(usages, limit)
-        changed[limit.usage_id], counter = _moved(usage, limit.counter, +1)
-        charges.append(
-            Charge(window_id=limit.window_id, limit=limit.limit, used_after=counter.used, position=counter.position)
-        )
+        if limit.counts(used_of(limit, usages)):
+            usage = changed.get(limit.usage_id) or _usage(usages, limit)
+            changed[limit.usage_id], counter = _moved(usage, limit.counter, limit.taken)
+            charges.append(_charged(limit, counter))
     return charges, changed
 
 
+def _charged(limit: Limit, counter: Counter) -> Charge:
+    unit, watched = limit.unit, limit.would_be_limit
+    return Charge(
+        window_id=limit.window_id,
+        limit=None if limit.limit is None else on_wire(limit.limit, unit),
+        used_after=on_wire(counter.used, unit),
+        position=counter.position,
+        unit=unit,
+        taken=on_wire(limit.taken, unit),
+        starts_at=limit.starts_at,
+        ends_at=limit.resets_at,
+        would_be_limit=UNSET if watched is None else on_wire(watched, unit),
+    )
+
+
 def release(charges: Sequence[Charge], usages: dict[str, Usage]) -> tuple[list[Charge], dict[str, Usage]]:
-    """Give charges back into the windows they were taken from, whatever day it is now."""
+    """Give back exactly what was taken into the windows it was taken from, whatever time it is now."""
     changed: dict[str, Usage] = {}
     released = []
     for taken in charges:
         usage_id, name = split_window_id(taken.window_id)
-        changed[usage_id], counter = _moved(changed.get(usage_id) or usages[usage_id], name, -1)
-        released.append(taken.changed(used_after=counter.used, position=counter.position))
+        usage = changed.get(usage_id) or usages[usage_id]
+        changed[usage_id], counter = _moved(usage, name, -taken.units_taken)
+        used = on_wire(counter.used, taken.unit_counted)
+        released.append(taken.changed(used_after=used, position=counter.position))
     return released, changed
+
+
+def window_id_of(usage_id: str, counter: str) -> str:
+    return usage_id if counter == ONLY else f"{usage_id}|{counter}"
+
+
+_BARS_IN_NAMED = 4
+"""In `start instant|period|zone|scope|limit name`; those of budgets have fewer."""
+
+
+def is_of_named_limit(window_id: str) -> bool:
+    return window_id.count("|") == _BARS_IN_NAMED
 
 
 def split_window_id(window_id: str) -> tuple[str, str]:
     """The usage record's id and the counter's name."""
+    if is_of_named_limit(window_id):
+        return window_id, ONLY
     usage_id, _, counter = window_id.rpartition("|")
     return usage_id, counter
+
+
+def used_of(limit: Limit, usages: dict[str, Usage]) -> int:
+    usage = usages.get(limit.usage_id)
+    return usage.used(limit.counter) if usage else 0
 
 
 def _usage(usages: dict[str, Usage], limit: Limit) -> Usage:

@@ -14,9 +14,19 @@ from typing import Any, Literal
 
 from remit.core.canonical import canonical_plain
 from remit.core.delegation import scopes_seen
+from remit.core.gate.amount import on_wire, so_much
 from remit.core.gate.autonomy import Stop, Stops, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
-from remit.core.gate.budget import Charge, Limit, Shortfall, Usage, charge
+from remit.core.gate.budget import (
+    AMOUNT_UNKNOWN,
+    PRINCIPAL_MISSING,
+    Charge,
+    Limit,
+    Shortfall,
+    Usage,
+    charge,
+    used_of,
+)
 from remit.core.gate.check import Check, Plain
 from remit.core.gate.plan import PolicyAnswer, blocked_until_bounds_load
 from remit.core.gate.policy import PolicyDecision, PolicyVerdict
@@ -37,7 +47,6 @@ PERSON_REQUIRED = "PERSON_REQUIRED"
 ACTION_TYPE_NOT_ALLOWLISTED = "ACTION_TYPE_NOT_ALLOWLISTED"
 SCOPE_MISSING = "SCOPE_MISSING"
 BUDGET_NOT_CONFIGURED = "BUDGET_NOT_CONFIGURED"
-BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
 MISSING_INPUT = "MISSING_INPUT"
 INTENT_NOT_FOUND = "INTENT_NOT_FOUND"
 PUBLISH_REJECTED = "PUBLISH_REJECTED"
@@ -220,15 +229,16 @@ class _Trail:
 
     def check_budget(self) -> _No | None:
         seen, intent = self.seen, self.seen.intent
-        limits = self.plan.limits
+        limits = self.plan.limits(intent)
         if not limits:
             self._note("budget", False, limits=[])
-            return _No(BUDGET_NOT_CONFIGURED, f"account {intent.account_id} has no autonomy budget")
-        before = {limit.window_id: _used(seen.usages, limit) for limit in limits}
+            return _No(BUDGET_NOT_CONFIGURED, _unbounded_in_words(intent, limited=bool(seen.bounds.bounds.limits)))
+        before = {limit.window_id: used_of(limit, seen.usages) for limit in limits}
         outcome = charge(limits, seen.usages)
         if isinstance(outcome, Shortfall):
-            self._note("budget", False, limits=[_limit_seen(limit, before, None) for limit in limits])
-            return _No(BUDGET_EXCEEDED, _shortfall_in_words(outcome, intent))
+            without = {} if outcome.limit.name is None else {"refused_by": outcome.limit.name}
+            self._note("budget", False, limits=[_limit_seen(limit, before, {}) for limit in limits], **without)
+            return _No(outcome.reason, _shortfall_in_words(outcome, intent))
         self.charges, self.usages = outcome
         after = {taken.window_id: taken.used_after for taken in self.charges}
         self._note("budget", True, limits=[_limit_seen(limit, before, after) for limit in limits])
@@ -255,39 +265,83 @@ class _Trail:
 
     def _yes_in_words(self) -> str:
         today = self.charges[0]
-        return (
-            f"{self.seen.intent.action_type} is on the list, its mode, risk and confidence allow it, and it is "
-            f"number {today.used_after} of {today.limit} today"
-        )
+        if today.limit is None:
+            # No budget: what lets it run are limits with names.
+            room = f"every limit has room for it ({', '.join(_named(self.plan.limits(self.seen.intent)))})"
+        else:
+            room = f"it is number {today.used_after} of {today.limit} today"
+        return f"{self.seen.intent.action_type} is on the list, its mode, risk and confidence allow it, and {room}"
 
 
-def _used(usages: dict[str, Usage], limit: Limit) -> int:
-    usage = usages.get(limit.usage_id)
-    return usage.used(limit.counter) if usage else 0
+def _named(limits: Sequence[Limit]) -> list[str]:
+    return [limit.name for limit in limits if limit.name and not limit.only_watches]
 
 
-def _limit_seen(limit: Limit, before: dict[str, int], after: dict[str, int] | None) -> dict[str, Any]:
-    return {
+def _limit_seen(limit: Limit, before: dict[str, int], after: dict[str, int | str]) -> dict[str, Any]:
+    used = before[limit.window_id]
+    seen = {
         "scope": limit.scope,
-        "window_id": limit.window_id,
-        "limit": limit.limit,
-        "used_before": before[limit.window_id],
-        "used_after": (after or before)[limit.window_id],
+        "window_id": limit.window_id or None,
+        "limit": None if limit.limit is None else on_wire(limit.limit, limit.unit),
+        "used_before": on_wire(used, limit.unit),
+        "used_after": after.get(limit.window_id, on_wire(used, limit.unit)),
         "resets_at": instant(limit.resets_at),
     }
+    return seen if limit.name is None else {**seen, **_named_limit_seen(limit, used)}
+
+
+def _named_limit_seen(limit: Limit, used: int) -> dict[str, Any]:
+    """What a limit with a name says of itself; one that only watches says what it would have said."""
+    problem = limit.unmeasured and limit.unmeasured.problem
+    seen = {
+        "name": limit.name,
+        "unit": limit.unit,
+        "taken": None if problem else on_wire(limit.taken, limit.unit),
+        "starts_at": instant(limit.starts_at),
+        **({"problem": problem} if problem else {}),
+    }
+    if limit.would_be_limit is None:
+        return seen
+    said = limit.refusal(used) or (None if limit.counts(used) else AMOUNT_UNKNOWN)
+    return {**seen, "would_be_limit": on_wire(limit.would_be_limit, limit.unit), "would_say": said}
+
+
+def _unbounded_in_words(intent: ActionIntentV1, *, limited: bool) -> str:
+    beside = f", and no limit of an account or principal is over {intent.action_type}" if limited else ""
+    return f"account {intent.account_id} has no autonomy budget{beside}"
 
 
 def _shortfall_in_words(shortfall: Shortfall, intent: ActionIntentV1) -> str:
     limit = shortfall.limit
-    whose = {
-        "account": f"account {intent.account_id}",
-        "account_type": f"{intent.action_type} in account {intent.account_id}",
-        "tenant": "all accounts together",
-    }[limit.scope]
-    return (
-        f"the day's limit for {whose} is reached: {shortfall.used} of {limit.limit} used, "
-        f"resets at {instant(limit.resets_at)} ({limit.timezone})"
-    )
+    if limit.unmeasured is not None:
+        return f"{_unknown_in_words(shortfall)}: {limit.unmeasured.problem}"
+    resets = f"resets at {instant(limit.resets_at)} ({limit.timezone})"
+    if limit.name is not None:
+        return f"the limit {limit.name} for {_whose(limit, intent)} {_room_in_words(limit, shortfall.used)}, {resets}"
+    whose = f"{intent.action_type} in account {intent.account_id}"
+    whose = whose if limit.scope == "account_type" else _whose(limit, intent)
+    return f"the day's limit for {whose} is reached: {shortfall.used} of {limit.limit} used, {resets}"
+
+
+def _whose(limit: Limit, intent: ActionIntentV1) -> str:
+    if limit.scope == "principal":
+        return f"principal {intent.on_behalf_of}"
+    return "all accounts together" if limit.scope == "tenant" else f"account {intent.account_id}"
+
+
+def _room_in_words(limit: Limit, used: int) -> str:
+    most = limit.limit or 0
+    if limit.unit is None:
+        return f"is reached: {used} of {most} used"
+    left = so_much(max(0, most - used), limit.unit)
+    return f"has {left} left of {so_much(most, limit.unit)}, and this takes {so_much(limit.taken, limit.unit)}"
+
+
+def _unknown_in_words(shortfall: Shortfall) -> str:
+    limit = shortfall.limit
+    if shortfall.reason == PRINCIPAL_MISSING:
+        return f"the limit {limit.name} is counted for each principal"
+    return f"the limit {limit.name} adds up {limit.unit}, and how much this is, is not known"
 
 
 def _missing_in_words(intent: ActionIntentV1, missing: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from remit.core.gate.autonomy import ResolvedMode
 from remit.core.gate.budget import BudgetInForce, Limit
 from remit.core.gate.check import Check, checked
+from remit.core.gate.limit import LimitInForce, give_autonomy
 from remit.core.gate.parameters_schema import ParametersSchema, schema_in_force
 from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, Reads, policy_version, without_details
 from remit.core.gate.policy_input import LocalTime, TypeInForce, local_time, question_of
@@ -36,9 +37,10 @@ _MINUTE, _MICROSECOND = timedelta(minutes=1), timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class _AtATime:
-    """What of an account's bounds depends on the time: its budget with the days, and the clock of its zone."""
+    """What of an account's bounds depends on the time: budget and limits in their windows, the clock of its zone."""
 
     budget: BudgetInForce
+    limits: list[LimitInForce]
     local: LocalTime
 
 
@@ -50,13 +52,18 @@ class AccountPlan:
     holds_from: datetime
     holds_until: datetime
     at: _AtATime
-    usage_ids: list[str]
     problem: str | None
     """Why nothing can be decided by these bounds."""
 
     @property
     def budget(self) -> BudgetInForce:
         return self.at.budget
+
+    @property
+    def usage_ids(self) -> list[str]:
+        """The records that an action of some type may be charged to, but for those of its principal."""
+        own = (limit.usage_id(self.account_id, None) for limit in self.at.limits)
+        return [*self.budget.usage_ids(self.account_id), *(usage_id for usage_id in own if usage_id)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +87,26 @@ class ActionPlan:
     listed: Check
     mode: ResolvedMode
     mode_check: Check
-    limits: list[Limit]
+    budget_limits: list[Limit]
+    """Empty where nothing bounds the account or the principal, so that nothing may run alone."""
+    named_limits: list[LimitInForce]
     policies: PolicySet | str
     policy_version: str
     problem: str | None
     """Why nothing can be decided about this type here."""
     answers: dict[Hashable, PolicyAnswer] = field(repr=False)
     """The latest answers of the policies, shared by all plans of the same bounds."""
+
+    def limits(self, intent: ActionIntentV1) -> list[Limit]:
+        """Every limit that applies to the intent, in order; empty where there is no autonomy."""
+        named = [limit.on(intent, self.type_in_force.spec) for limit in self.named_limits]
+        return [*self.budget_limits, *named] if self.budget_limits else []
+
+    def usage_ids(self, principal: str | None) -> list[str]:
+        """The records that an intent on behalf of that principal would be charged to."""
+        account_id = self.account.account_id
+        named = (limit.usage_id(account_id, principal) for limit in self.named_limits)
+        return [*self.account.budget.usage_ids(account_id), *(usage_id for usage_id in named if usage_id)]
 
     def ask(self, intent: ActionIntentV1 | Proposal) -> PolicyAnswer:
         """
@@ -216,17 +236,19 @@ class Plans:
         if not at == self._at(account_id, first) == self._at(account_id, shifted(end, -_MICROSECOND)):
             first, end = now, shifted(now, _MICROSECOND)
         problem = self.bounds.unreadable(account_id)
-        return AccountPlan(account_id, first, end, at, at.budget.usage_ids(account_id), problem)
+        return AccountPlan(account_id, first, end, at, problem)
 
     def _at(self, account_id: str, now: datetime) -> _AtATime:
         budget = self.bounds.budget(account_id, now)
-        return _AtATime(budget, local_time(now, budget.day.timezone))
+        return _AtATime(budget, self.bounds.limits_at(now), local_time(now, budget.day.timezone))
 
     def _plan_action(self, account: AccountPlan, action_type: str) -> ActionPlan:
         account_id = account.account_id
         bounds = self.bounds
         allowed, mode = bounds.allowlist(account_id), bounds.mode(account_id, action_type)
         listed = action_type in allowed.action_types
+        named = [limit for limit in account.at.limits if limit.spec.concerns(action_type)]
+        bounded = give_autonomy([limit.spec for limit in named])
         return ActionPlan(
             holds_from=account.holds_from,
             holds_until=account.holds_until,
@@ -238,7 +260,8 @@ class Plans:
             listed=checked("allowlist", listed, level=allowed.level, entries=len(allowed.action_types)),
             mode=mode,
             mode_check=checked("mode", mode.mode == "AUTO_EXECUTE", mode=mode.mode, source=mode.source),
-            limits=account.budget.limits(account_id, action_type),
+            budget_limits=account.budget.limits(account_id, action_type, bounded_otherwise=bounded),
+            named_limits=named,
             policies=bounds.policies(),
             policy_version=policy_version(bounds.bounds.policies),
             problem=account.problem or self.bounds.unreadable_schema(action_type),

@@ -36,7 +36,9 @@ REASONS: dict[str, str] = {
     "POLICY_ERROR": "A policy could not be evaluated",
     "BOUNDS_UNREADABLE": "The bounds cannot be read",
     "BUDGET_NOT_CONFIGURED": "The account has no budget",
-    "BUDGET_EXCEEDED": "Today's budget is used up",
+    "PRINCIPAL_MISSING": "A limit is counted for each principal, and none is named",
+    "AMOUNT_UNKNOWN": "How much it is cannot be known, so no limit can count it",
+    "BUDGET_EXCEEDED": "A budget or limit has no room for it",
     "PUBLISH_REJECTED": "The event bus refused it; its charge was given back",
 }
 

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
-from remit.core.gate.decision import BUDGET_EXCEEDED, PUBLISH_REJECTED
+from remit.core.gate.budget import BUDGET_EXCEEDED
+from remit.core.gate.decision import PUBLISH_REJECTED
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.lifecycle import Case
@@ -131,7 +132,7 @@ def exhausted(entries: Iterable[LedgerEntry], told: Mapping[str, datetime], now:
             yield Notice(
                 notice="BUDGET_EXHAUSTED",
                 at=datetime.fromisoformat(entry.at),
-                text=_cut(f"From now on a person is asked: {entry.data['explanation']}"),
+                text=_cut(f"{_from_when(window)} a person is asked: {entry.data['explanation']}"),
                 account_id=None if window["scope"] == "tenant" else entry.account_id,
                 expires_at=resets_at,
             )
@@ -152,9 +153,23 @@ def _full_window(entry: LedgerEntry) -> dict[str, Any] | None:
     """The window without room because of which this decision asks a person."""
     if entry.event_type != "GATE_DECIDED" or entry.data["reason"] != BUDGET_EXCEEDED:
         return None
-    limits: Sequence[dict[str, Any]] = entry.data["checks"][-1]["saw"]["limits"]
-    full = (limit for limit in limits if limit["limit"] is not None and limit["used_before"] >= limit["limit"])
-    return next(full, None)
+    saw = _budget_check(entry)
+    limits: Sequence[dict[str, Any]] = saw["limits"]
+    named = saw.get("refused_by")
+    if named is not None:
+        return next((limit for limit in limits if limit.get("name") == named), None)
+    full = (limit for limit in limits if "name" not in limit and limit["limit"] is not None)
+    return next((limit for limit in full if limit["used_before"] >= limit["limit"]), None)
+
+
+def _budget_check(entry: LedgerEntry) -> dict[str, Any]:
+    found: dict[str, Any] = next(check["saw"] for check in entry.data["checks"] if check["check"] == "budget")
+    return found
+
+
+def _from_when(window: Mapping[str, Any]) -> str:
+    # A smaller amount may still have room.
+    return "For lack of room" if window.get("unit") else "From now on"
 
 
 def warn_at(case: Case) -> datetime:

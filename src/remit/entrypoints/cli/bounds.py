@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from remit.core.errors import InvalidInput
 from remit.core.gate.autonomy import StopLevel, StopScope
 from remit.core.gate.bounds import BoundsInForce, unregistered
-from remit.core.gate.bounds_diff import changes, describe_changes
+from remit.core.gate.bounds_diff import changes, describe_changes, limits_from_zero
 from remit.entrypoints.bounds_file import BoundsFile
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AccountOption, AsJson, By, Db, Tenant, existing, login, opened
@@ -75,6 +76,7 @@ def _applied(before: BoundsInForce, after: BoundsInForce, dry_run: bool) -> dict
         "config_sequence": before.config_sequence if dry_run else after.config_sequence,
         "changes": [change.wire() for change in changes(before, after)],
         "zones_until": after.wire()["zones_until"],
+        "limits_from_zero": limits_from_zero(before, after),
     }
 
 
@@ -156,7 +158,7 @@ def usage(
     db: Db = None,
 ) -> None:
     """
-    Show today's budgets: what is used, what is left, when they reset, and which stops are pulled.
+    Show budgets and limits: what is used, what is left, when they reset, and which stops are pulled.
 
     Example: remit usage --tenant acme
     """
@@ -169,6 +171,9 @@ def usage(
     rows = [row for item in used["accounts"] for row in _account_rows(item)]
     if used["ceiling"]:
         rows.append(["(all accounts)", *_limit_row(used["ceiling"])])
+    rows += _named_rows("(all accounts)", used["limits"])
+    for principal in used["principals"]:
+        rows += _named_rows(f"principal {principal['principal']}", principal["limits"])
     output.print_table(["account", "counts", "used", "limit", "left", "resets"], rows)
     if problem:
         output.say(f"BOUNDS UNREADABLE, so nothing is decided or approved: {problem}")
@@ -183,6 +188,18 @@ def _account_rows(item: dict[str, Any]) -> list[list[Any]]:
     for name, of_type in item["per_action_type"].items():
         limit = "no limit of its own" if of_type["limit"] is None else of_type["limit"]
         rows.append(["", name, of_type["used"], limit, of_type["left"], ""])
+    return rows + _named_rows("", item["limits"])
+
+
+def _named_rows(whose: str, limits: Sequence[dict[str, Any]]) -> list[list[Any]]:
+    """The rows of limits with names; the first says whose they are."""
+    rows: list[list[Any]] = []
+    for limit in limits:
+        types = f" of {', '.join(limit['action_types'])}" if limit["action_types"] else ""
+        counts = f"{limit['name']}: {limit['unit'] or 'actions'} a {limit['per']}{types}"
+        most = f"{limit['limit']} (only watches)" if limit["log_only"] else limit["limit"]
+        resets = f"{output.local(limit['resets_at'])} ({limit['timezone']})"
+        rows.append(["" if rows else whose, counts, limit["used"], most, limit["left"], resets])
     return rows
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from remit.core.gate.amount import in_units
 from remit.entrypoints.console import charts
 from remit.entrypoints.console.auth import AnyVisitor, FormRoute
 from remit.entrypoints.console.render import page
@@ -35,6 +36,7 @@ def now(request: Request, remit: CurrentRemit, visitor: AnyVisitor) -> Response:
         "dashboard.html",
         usage=usage,
         meters=_meters(usage),
+        principals=_principals(usage),
         told=told,
         items=waiting,
         unknown=unknown,
@@ -64,12 +66,26 @@ def last_days(remit: Remit, tenant_id: str, days: int) -> dict[str, Any]:
 
 
 def _meters(usage: dict[str, Any]) -> list[dict[str, Any]]:
-    """The budgets that are the most used up, first."""
-    with_budget = [account for account in usage["accounts"] if account["max_autonomous_per_day"] is not None]
-    with_budget.sort(key=lambda account: (-_share(account), account["account_id"]))
-    return with_budget[:MOST_METERS]
+    """The accounts whose budgets and limits are the most used up, first."""
+    bounded = [each for each in usage["accounts"] if each["max_autonomous_per_day"] is not None or each["limits"]]
+    bounded.sort(key=lambda account: (-_share(account), account["account_id"]))
+    return bounded[:MOST_METERS]
+
+
+def _principals(usage: dict[str, Any]) -> list[dict[str, Any]]:
+    """The principals whose limits are the most used up, first."""
+    principals = sorted(usage["principals"], key=lambda each: (-_share_of_limits(each), each["principal"]))
+    return principals[:MOST_METERS]
 
 
 def _share(account: dict[str, Any]) -> float:
     limit = account["max_autonomous_per_day"]
-    return account["used"] / limit if limit else 1.0
+    if limit is None:
+        return _share_of_limits(account)
+    return max(account["used"] / limit if limit else 1.0, _share_of_limits(account))
+
+
+def _share_of_limits(of: dict[str, Any]) -> float:
+    """Of the limit that is the most used up."""
+    used = ((in_units(limit["used"]), in_units(limit["limit"])) for limit in of["limits"])
+    return max((amount / most if most else 1.0 for amount, most in used), default=0.0)

@@ -44,14 +44,14 @@ CHECKS: dict[str, str] = {
     "scopes": "The scopes it takes",
     "mode": "The autonomy mode",
     "policy": "The policy",
-    "budget": "Room in the budget",
+    "budget": "Room in the budget and every limit",
     "block": "Not blocked",
 }
 
 NOTICES: dict[str, str] = {
     "NEEDS_INPUT": "needs your input",
     "EXPIRES_SOON": "about to expire",
-    "BUDGET_EXHAUSTED": "a budget is used up",
+    "BUDGET_EXHAUSTED": "a budget or limit has no room",
     "STOPPED": "stopped",
     "RESUMED": "resumed",
     "OUTCOME_UNKNOWN": "nobody knows whether it happened",

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from remit.core import rendering
-from remit.core.gate.amount import in_money
+from remit.core.gate.amount import in_money, in_units, so_much
 from remit.core.gate.autonomy import Stop, StopScope, stops_all
 from remit.entrypoints.console import cards, labels, values
 from remit.entrypoints.console.auth import HOME, SAFE_METHODS, Visitor, visitor_seen
@@ -46,6 +46,7 @@ def _environment() -> jinja2.Environment:
     for name in ("quoted", "name", "target", "is_plain"):
         environment.filters[name] = getattr(rendering, name)
     environment.filters["moment"], environment.filters["money"] = _time, in_money
+    environment.filters["quantity"] = lambda value, unit: so_much(in_units(value), unit)
     environment.filters["scope"] = lambda scope: str(StopScope.model_validate(scope))
     environment.globals.update(labels=labels, asset=asset, MOST_ROWS=values.MOST_ROWS, MOST_REASONS=5, MOST_GROUPS=8)
     environment.filters.update(standing=cards.standing, voted=cards.voted)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, WithJsonSchema
 
 from remit.core.errors import Forbidden, InvalidInput
 from remit.core.gate.bounds import Bounds, BoundsInForce
-from remit.core.gate.bounds_diff import changes
+from remit.core.gate.bounds_diff import changes, limits_from_zero
 from remit.core.gate.bounds_parts import PARTS, BoundsPart, parse_part
 from remit.core.identity.principal import Principal
 from remit.core.views import BoundsChangedAnswer
@@ -155,4 +155,5 @@ def _changed(response: Response, before: BoundsInForce, after: BoundsInForce, *,
         "changes": [change.wire() for change in changes(before, after)],
         "type_versions": shown["type_versions"],
         "zones_until": shown["zones_until"],
+        "limits_from_zero": limits_from_zero(before, after),
     }

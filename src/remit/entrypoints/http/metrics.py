@@ -105,6 +105,14 @@ def _gauges(measured: Measured) -> Iterable[Metric]:
     for (tenant, account), value in measured.budget_left.items():
         left.add_metric([tenant, account], value)
     yield left
+    limits = GaugeMetricFamily(
+        "remit_limit_left",
+        "What a limit leaves in its window of now: actions, or so much of its unit.",
+        labels=["tenant", "limit", "unit", "of"],
+    )
+    for labels, value in measured.limit_left.items():
+        limits.add_metric(labels, value)
+    yield limits
     paused = GaugeMetricFamily(
         "remit_tool_paused_seconds",
         "How long a tool that kept failing has been paused.",
@@ -113,7 +121,9 @@ def _gauges(measured: Measured) -> Iterable[Metric]:
     for (tenant, action_type), value in measured.tool_paused_s.items():
         paused.add_metric([tenant, action_type], value)
     yield paused
-    yield GaugeMetricFamily("remit_unmeasured", "Tenants and accounts beyond the number measured.", measured.left_out)
+    yield GaugeMetricFamily(
+        "remit_unmeasured", "Tenants, accounts and limits beyond the number measured.", measured.left_out
+    )
 
 
 class Timed:

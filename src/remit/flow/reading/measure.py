@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from remit.core.gate.amount import PLACES
 from remit.core.gate.budget import account_usage_id
 from remit.core.lifecycle import WAITING, due_step
 from remit.core.values import PLATFORM
 from remit.flow.breakers import failing_tools
 from remit.flow.context import Context, bounds_now
-from remit.flow.reading.usage import accounts_of, used_today
+from remit.flow.reading.usage import accounts_of, limits_left, used_today
 
 MOST_ACCOUNTS = 1000
 MOST_TENANTS = 200
@@ -30,6 +31,8 @@ class Measured:
     oldest_waiting_s: dict[str, float] = field(default_factory=dict)
     publish_lag_s: dict[str, float] = field(default_factory=dict)
     budget_left: dict[tuple[str, str], int] = field(default_factory=dict)
+    limit_left: dict[tuple[str, str, str, str], float] = field(default_factory=dict)
+    """By tenant, limit, unit and whose it is: `account:north`, `principal:alice`, `tenant`."""
     tool_paused_s: dict[tuple[str, str], float] = field(default_factory=dict)
     left_out: int = 0
 
@@ -53,6 +56,7 @@ def measure(context: Context, tenant_id: str | None, now: datetime, most_account
                 measured.budget_left[name, account] = left
             else:
                 measured.left_out += 1
+        _measure_limits(context, name, measured, now, most_accounts)
     for (tenant, action_type), breaker in failing_tools(context).items():
         if tenant in measured.waiting and breaker.paused_since is not None:
             measured.tool_paused_s[tenant, action_type] = _age_s(breaker.paused_since, now)
@@ -60,6 +64,14 @@ def measure(context: Context, tenant_id: str | None, now: datetime, most_account
         if tenant in measured.publish_lag_s:
             measured.publish_lag_s[tenant] = lag_s
     return measured
+
+
+def _measure_limits(context: Context, tenant_id: str, measured: Measured, now: datetime, most: int) -> None:
+    for name, unit, owner, left in limits_left(context, bounds_now(context, tenant_id), now):
+        if len(measured.limit_left) < most:
+            measured.limit_left[tenant_id, name, unit or "", owner] = left / 10**PLACES if unit else left
+        else:
+            measured.left_out += 1
 
 
 def publish_lags(context: Context, now: datetime) -> dict[str, float]:

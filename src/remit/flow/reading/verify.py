@@ -53,8 +53,5 @@ def _first(stream: Iterator[Any]) -> Iterator[Any]:
 
 def _counters(context: Context, tenant_id: str) -> dict[str, Counter]:
     """By window id."""
-    return {
-        f"{usage.usage_id}|{name}": counter
-        for usage in context.store.scan(USAGE, tenant_id)
-        for name, counter in usage.counters.items()
-    }
+    usages = context.store.scan(USAGE, tenant_id)
+    return {window_id: counter for usage in usages for window_id, counter in usage.windows().items()}

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from remit.core.erasure import PRIVATE_CONTENT
 from remit.core.execution.outcome import OUTCOME_EVENT
 from remit.core.execution.result import ToolResult
-from remit.core.gate.budget import Charge
+from remit.core.gate.budget import AMOUNT_UNKNOWN, Charge, is_of_named_limit
 from remit.core.intent import ActionIntentV1, digest_of_wire
 from remit.core.ledger.history import RESULT_CONTENT
 from remit.core.ledger.verification.in_force import InForceChecks
@@ -139,25 +139,27 @@ class IntentChain:
         self.windows.charge(
             Charged(
                 where=self.where,
-                limits={charge.window_id: (charge.limit, charge.used_after) for charge in charges},
+                charges=charges,
                 config=self.configs.get(self.decision["config_sequence"]) if self.decision else None,
                 account_id=_of(str, self.intent["account_id"]),
                 action_type=_of(str, self.intent["action_type"]),
                 at=datetime.fromisoformat(entry["at"]),
                 ends=_ends(self.decision),
+                intent=lambda: self.stored,
+                uncounted=_uncounted(self.decision),
             )
         )
 
     def _charged_elsewhere(self, charges: list[Charge]) -> bool:
-        own = (f"account:{self.intent['account_id']}", "tenant")
-        owners = {charge.window_id.rpartition("|")[0].partition("|")[2] for charge in charges}
+        own = (f"account:{self.intent['account_id']}", f"principal:{self.intent.get('on_behalf_of')}", "tenant")
+        owners = {_owner(charge.window_id) for charge in charges}
         for owner in sorted(owners - {*own}):
             self.broken(7, f"it was charged to {owner}")
         return bool(owners - {*own})
 
     def _move(self, charges: list[Charge], sign: int) -> None:
         for charge in charges:
-            self.windows.move(charge.window_id, Movement(charge.position, sign, charge.used_after))
+            self.windows.move(charge.window_id, Movement.of(charge, sign))
 
     def budget_released(self, data: Data, _: Data) -> None:
         approval_id = data["approval_id"]
@@ -168,9 +170,8 @@ class IntentChain:
         if data["approval_source"] != approval["approval_source"]:
             self.broken(3, "a release and its approval do not agree in approval_source")
         charges = _charges(data)
-        taken = [(charge.window_id, charge.limit) for charge in _charges(approval)]
-        if [(charge.window_id, charge.limit) for charge in charges] != taken:
-            self.broken(1, "a charge was released into another window than it was taken from")
+        if list(map(_as_taken, charges)) != list(map(_as_taken, _charges(approval))):
+            self.broken(1, "a charge was released into another window than it was taken from, or another one was")
         self.released.add(approval_id)
         self._move(charges, -1)
 
@@ -339,10 +340,31 @@ def _charges(data: Data) -> list[Charge]:
     return [Charge.from_wire(charge) for charge in data["charges"]]
 
 
+def _as_taken(charge: Charge) -> Charge:
+    """What of a charge its release repeats."""
+    return charge.changed(used_after=0, position=0)
+
+
+def _owner(window_id: str) -> str:
+    """Whose window it is, by its id."""
+    if is_of_named_limit(window_id):
+        return window_id.split("|")[3]
+    return window_id.rpartition("|")[0].partition("|")[2]
+
+
+def _seen_limits(decision: Data) -> list[Data]:
+    """The limits that a decision looked at, as it says itself."""
+    return [limit for check in decision.get("checks", ()) for limit in check["saw"].get("limits", ())]
+
+
+def _uncounted(decision: Data) -> frozenset[str]:
+    """Those that only watch and could not count it."""
+    return frozenset(limit["name"] for limit in _seen_limits(decision) if limit.get("would_say") == AMOUNT_UNKNOWN)
+
+
 def _ends(decision: Data) -> dict[str, datetime]:
     """When the windows that a decision looked at end, as it says itself."""
-    limits = (limit for check in decision.get("checks", ()) for limit in check["saw"].get("limits", ()))
-    return {limit["window_id"]: utc(datetime.fromisoformat(limit["resets_at"])) for limit in limits}
+    return {limit["window_id"]: utc(datetime.fromisoformat(limit["resets_at"])) for limit in _seen_limits(decision)}
 
 
 def _of(kind: type[T], value: Any) -> T:

@@ -7,27 +7,51 @@ one release of them verifies under any other, and under none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from hashlib import sha256
+from itertools import pairwise
+from typing import Any
 
+from msgspec import UNSET
+
+from remit.core.gate.amount import in_units, on_wire
 from remit.core.gate.bounds import BoundsInForce
-from remit.core.gate.budget import Counter, Day
+from remit.core.gate.budget import Charge, Counter, Day, Unmeasured, is_of_named_limit
+from remit.core.gate.limit import LimitSpec, give_autonomy
+from remit.core.gate.period import LENGTHS
+from remit.core.intent import ActionIntentV1
 from remit.core.ledger.verification.report import Broken
-from remit.core.values import utc
+from remit.core.values import instant, utc
 
-LONGEST_DAY = timedelta(hours=28)
-"""A day with a change of its zone's clock is at most this long."""
+_, LONGEST_DAY = LENGTHS["day"]
+Span = tuple[datetime, datetime]
+"""From when, and until before when, a window is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One charge (`sign` 1) or release (-1) in one window."""
+    """One charge, which adds `by`, or release, which takes it away again, in one window."""
 
     position: int
-    sign: int
+    by: int
     used_after: int
+    span: Span | None = None
+
+    @classmethod
+    def of(cls, charge: Charge, sign: int) -> Movement:
+        """Raises `ValueError` for what are no numbers."""
+        return cls(charge.position, sign * charge.units_taken, in_units(charge.used_after), _span(charge))
+
+
+def _span(charge: Charge) -> Span | None:
+    """Those of budgets name their day; where it begins and ends, rules of time zones say."""
+    starts_at, ends_at = charge.starts_at, charge.ends_at
+    if starts_at is UNSET or ends_at is UNSET or not is_of_named_limit(charge.window_id):
+        return None
+    return starts_at, ends_at
 
 
 @dataclass(slots=True)
@@ -43,13 +67,18 @@ class Window:
     used: int = 0
     watched: int = 0
     used_at_watched: int = 0
+    span: Span | None = None
+    differs: bool = False
+    """Do its charges say different things of when it begins and ends?"""
     _left: int = 0
     _reached: int = 0
 
     def add(self, movement: Movement) -> None:
+        self.differs |= self.movements > 0 and self.span != movement.span
+        self.span = movement.span
         self.movements += 1
-        self.used += movement.sign
-        self._left += _state(movement.position - 1, movement.used_after - movement.sign)
+        self.used += movement.by
+        self._left += _state(movement.position - 1, movement.used_after - movement.by)
         self._reached += _state(movement.position, movement.used_after)
         if movement.position == self.watched:
             self.used_at_watched = movement.used_after
@@ -66,21 +95,34 @@ def _state(position: int, used: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """One policy approval: what it charged, by window with the limit it claims, and what it saw."""
+    """One policy approval: what it charged, and what it saw."""
 
     where: str
-    limits: dict[str, tuple[int | None, int]]
+    charges: Sequence[Charge]
     config: BoundsInForce | None
     account_id: str
     action_type: str
     at: datetime
     # When each window ends, as the decision saw it.
     ends: Mapping[str, datetime]
+    intent: Callable[[], ActionIntentV1]
+    # The limits that only watch and could not count it, as the decision says.
+    uncounted: frozenset[str] = frozenset()
 
     def day_of(self, owner: str, zone: str) -> Day:
         """The day that the charged window of this owner names; without one, UTC's."""
-        dates = (name.partition("@")[0] for name in self.limits if name.rpartition("|")[0].partition("|")[2] == owner)
-        return Day(date=next(dates, self.at.date().isoformat()), timezone=zone, ends_at=self.at)
+        ids = [charge.window_id for charge in self.of_budget()]
+        dates = (name.partition("@")[0] for name in ids if name.rpartition("|")[0].partition("|")[2] == owner)
+        date = next(dates, self.at.date().isoformat())
+        return Day(date=date, timezone=zone, starts_at=self.at, ends_at=self.at)
+
+    def of_budget(self) -> list[Charge]:
+        return [charge for charge in self.charges if not is_of_named_limit(charge.window_id)]
+
+    def of_limits(self) -> dict[str, Charge]:
+        """By what of a window's id does not depend on the time: `period|zone|scope|limit name`."""
+        named = (charge for charge in self.charges if is_of_named_limit(charge.window_id))
+        return {charge.window_id.partition("|")[2]: charge for charge in named}
 
 
 class Windows:
@@ -102,15 +144,17 @@ class Windows:
 
     def charge(self, charged: Charged) -> None:
         """Hold a charge against the bounds that it saw; where those are not known, that is another finding."""
-        for window_id, (limit, used_after) in charged.limits.items():
-            if limit is not None and used_after > limit:
-                self._broken(2, f"window {window_id}, {charged.where}", f"use {used_after} is above the limit {limit}")
+        for charge in charged.charges:
+            if charge.limit is not None and in_units(charge.used_after) > in_units(charge.limit):
+                problem = f"use {charge.used_after} is above the limit {charge.limit}"
+                self._broken(2, _window_of(charge, charged), problem)
         if charged.config is None:
             return
         self._compare(charged, _limits_in_force(charged, charged.config))
-        for window_id in charged.limits:
-            if not _on_its_day(charged.at, window_id, charged.ends.get(window_id)):
-                self._broken(2, f"window {window_id}, {charged.where}", "it was not charged on that day")
+        self._compare_named(charged, charged.config)
+        for charge in charged.charges:
+            if not _is_in_time(charge, charged):
+                self._broken(2, _window_of(charge, charged), "it was not charged on that day, or in that window")
 
     def check(self) -> None:
         """When all chains have been read."""
@@ -118,16 +162,64 @@ class Windows:
             if not window.in_line:
                 problem = f"its {window.movements} charges and releases do not follow each other to a use of"
                 self._broken(1, f"window {window_id}", f"{problem} {window.used}")
+            if window.differs:
+                self._broken(2, f"window {window_id}", "its charges disagree about when it begins and ends")
+        self._check_spans()
+
+    def _check_spans(self) -> None:
+        """The windows of one limit and owner do not overlap: two at once would let twice as much run."""
+        spans: dict[str, list[tuple[Span, str]]] = defaultdict(list)
+        for window_id, window in self._windows.items():
+            if window.span is not None:
+                spans[window_id.partition("|")[2]].append((window.span, window_id))
+        for of_one in spans.values():
+            for ((_, ends), _), ((starts, _), window_id) in pairwise(sorted(of_one)):
+                if starts < ends:
+                    self._broken(2, f"window {window_id}", "it begins before the one before it has ended")
 
     def _compare(self, charged: Charged, limits: dict[str, int | None]) -> None:
-        for window_id in sorted(set(limits) - set(charged.limits)):
+        found = {charge.window_id: charge for charge in charged.of_budget()}
+        for window_id in sorted(set(limits) - set(found)):
             self._broken(1, charged.where, f"it was not charged to window {window_id}")
-        for window_id, (limit, _) in charged.limits.items():
-            where = f"window {window_id}, {charged.where}"
+        for window_id, charge in found.items():
+            where = _window_of(charge, charged)
             if window_id not in limits:
                 self._broken(2, where, "the bounds it saw have no such window")
-            elif limits[window_id] != limit:
-                self._broken(2, where, f"it claims the limit {limit}, the bounds said {limits[window_id]}")
+            elif limits[window_id] != charge.limit:
+                self._broken(2, where, f"it claims the limit {charge.limit}, the bounds said {limits[window_id]}")
+            if (charge.units_taken, charge.unit_counted) != (1, None):
+                self._broken(1, where, f"it took {charge.taken} of what counts actions")
+
+    def _compare_named(self, charged: Charged, config: BoundsInForce) -> None:
+        concerned = [spec for spec in config.bounds.limits if spec.concerns(charged.action_type)]
+        found = charged.of_limits()
+        for spec in concerned:
+            taken = spec.measure(charged.intent(), config.action_type(charged.action_type))
+            owner = spec.owner_of(charged.account_id, charged.intent().on_behalf_of)
+            charge = found.pop(f"{spec.per}|{spec.timezone}|{owner}|{spec.name}", None)
+            if charge is None:
+                self._check_uncharged(charged, spec, taken)
+            elif isinstance(taken, Unmeasured):
+                self._broken(2, _window_of(charge, charged), f"it was charged, and {taken.problem}")
+            else:
+                self._compare_charge(charged, spec, charge, taken)
+        for charge in found.values():
+            self._broken(2, _window_of(charge, charged), "the bounds it saw have no such window")
+
+    def _check_uncharged(self, charged: Charged, spec: LimitSpec, taken: int | Unmeasured) -> None:
+        if isinstance(taken, Unmeasured):
+            if not spec.log_only:
+                self._broken(2, charged.where, f"it ran alone under the limit {spec.name}, and {taken.problem}")
+        elif not (spec.log_only and spec.name in charged.uncounted):
+            self._broken(1, charged.where, f"it was not charged to the limit {spec.name}")
+
+    def _compare_charge(self, charged: Charged, spec: LimitSpec, charge: Charge, taken: int) -> None:
+        where, claimed = _window_of(charge, charged), (charge.limit, charge.would_be_limit, charge.unit)
+        due = (None, spec.most, spec.unit) if spec.log_only else (spec.most, UNSET, spec.unit)
+        if claimed != due:
+            self._broken(2, where, f"it claims the limit {_told(*claimed)}, the bounds said {_told(*due)}")
+        if charge.taken != on_wire(taken, spec.unit):
+            self._broken(1, where, f"it took {charge.taken}, and it takes {on_wire(taken, spec.unit)}")
 
     def compare_live(self, after: Mapping[str, Counter]) -> None:
         """
@@ -150,12 +242,41 @@ class Windows:
                 self._broken(1, f"window {window_id}", problem)
 
 
+def _window_of(charge: Charge, charged: Charged) -> str:
+    return f"window {charge.window_id}, {charged.where}"
+
+
+def _told(limit: Any, would_be: Any, unit: Any) -> str:
+    watched = "" if would_be is UNSET else f", which would be {would_be}"
+    return f"{limit}{watched} ({unit or 'a count'})"
+
+
 def _limits_in_force(charged: Charged, config: BoundsInForce) -> dict[str, int | None]:
-    """By window id, on the days that were charged."""
+    """Those of the budget by window id, on the days that were charged."""
     zone, tenant_zone = config.budget_zones(charged.account_id, charged.at)
     day, tenant_day = charged.day_of(f"account:{charged.account_id}", zone), charged.day_of("tenant", tenant_zone)
     in_force = config.budget_on(charged.account_id, day, tenant_day)
-    return {limit.window_id: limit.limit for limit in in_force.limits(charged.account_id, charged.action_type)}
+    concerned = [spec for spec in config.bounds.limits if spec.concerns(charged.action_type)]
+    limits = in_force.limits(charged.account_id, charged.action_type, bounded_otherwise=give_autonomy(concerned))
+    return {limit.window_id: limit.limit for limit in limits}
+
+
+def _is_in_time(charge: Charge, charged: Charged) -> bool:
+    if is_of_named_limit(charge.window_id):
+        return _in_its_window(charged.at, charge)
+    ends = charged.ends.get(charge.window_id)
+    agrees = charge.ends_at in (UNSET, ends) and (charge.starts_at is UNSET or charge.starts_at <= charged.at)
+    return agrees and _on_its_day(charged.at, charge.window_id, ends)
+
+
+def _in_its_window(at: datetime, charge: Charge) -> bool:
+    """Is it as long as windows of its period are, and was the charge in it? Rules of time zones would say no more."""
+    begins, period = charge.window_id.split("|")[:2]
+    if charge.starts_at is UNSET or charge.ends_at is UNSET or period not in LENGTHS:
+        return False
+    shortest, longest = LENGTHS[period]
+    long_enough = shortest <= charge.ends_at - charge.starts_at <= longest
+    return begins == instant(charge.starts_at) and charge.starts_at <= at < charge.ends_at and long_enough
 
 
 def _on_its_day(at: datetime, window_id: str, ends: datetime | None) -> bool:
