@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from remit.core.execution.publication import not_taken_since
 from remit.core.gate.budget import account_usage_id
 from remit.core.lifecycle import WAITING, due_step
 from remit.core.values import PLATFORM
 from remit.flow.breakers import failing_tools
 from remit.flow.context import Context, bounds_now
 from remit.flow.reading.usage import accounts_of, used_today
+from remit.ports import CaseFilter
 
 MOST_ACCOUNTS = 1000
 MOST_TENANTS = 200
@@ -23,7 +25,7 @@ _LOOK_AT = 500
 class Measured:
     """
     By tenant: how long the queue is, its oldest, the lag of publication; by tenant and account: what is left; by tenant
-    and action type: how long its tool has been paused.
+    and action type: how long its tool has been paused, and how long the oldest approval has waited for a worker.
     """
 
     waiting: dict[str, int] = field(default_factory=dict)
@@ -31,6 +33,7 @@ class Measured:
     publish_lag_s: dict[str, float] = field(default_factory=dict)
     budget_left: dict[tuple[str, str], int] = field(default_factory=dict)
     tool_paused_s: dict[tuple[str, str], float] = field(default_factory=dict)
+    not_taken_s: dict[tuple[str, str], float] = field(default_factory=dict)
     left_out: int = 0
 
 
@@ -39,7 +42,7 @@ def measure(context: Context, tenant_id: str | None, now: datetime, most_account
     Of one tenant, or of all.
 
     The oldest in the queue is looked for among the `_LOOK_AT` that expire first. The lag is that of what
-    should have been published by now and is not.
+    should have been published by now and is not; of what no worker takes, the newest `_LOOK_AT` are looked at.
     """
     tenants = [tenant_id] if tenant_id else [name for name in context.store.tenants() if name != PLATFORM]
     measured = Measured(left_out=len(tenants[MOST_TENANTS:]))
@@ -48,6 +51,7 @@ def measure(context: Context, tenant_id: str | None, now: datetime, most_account
         first = context.store.waiting(name, None, None, _LOOK_AT) if measured.waiting[name] else []
         measured.oldest_waiting_s[name] = _age_s(min((case.created_at for case in first), default=now), now)
         measured.publish_lag_s[name] = 0.0
+        measured.not_taken_s |= _not_taken(context, name, now)
         for account, left in _budgets_left(context, name, now):
             if len(measured.budget_left) < most_accounts:
                 measured.budget_left[name, account] = left
@@ -60,6 +64,16 @@ def measure(context: Context, tenant_id: str | None, now: datetime, most_account
         if tenant in measured.publish_lag_s:
             measured.publish_lag_s[tenant] = lag_s
     return measured
+
+
+def _not_taken(context: Context, tenant_id: str, now: datetime) -> dict[tuple[str, str], float]:
+    longest: dict[tuple[str, str], float] = {}
+    for case in context.store.cases(tenant_id, CaseFilter(statuses=["APPROVED"]), None, _LOOK_AT):
+        since = not_taken_since(case, now)
+        if since is not None:
+            tool = tenant_id, case.action_type
+            longest[tool] = max(longest.get(tool, 0.0), _age_s(since, now))
+    return longest
 
 
 def publish_lags(context: Context, now: datetime) -> dict[str, float]:
