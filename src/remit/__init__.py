@@ -11,6 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from remit.agents.decorator import action, calling
+    from remit.agents.endings import Asked, Expired, Failed, NotRun, Rejected, Unknown, Withdrawn
+    from remit.agents.running import idempotency_key
     from remit.app import verify_export
     from remit.client.http_client import AsyncRemitClient, RemitClient
     from remit.core.errors import (
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
         Forbidden,
         IntentIdReused,
         InvalidInput,
+        NotActed,
         NotBegun,
         NotFound,
         NotInThatState,
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     from remit.wiring import Remit
 
 __all__ = [
+    "Asked",
     "AsyncRemitClient",
     "BoundsChanged",
     "CallResult",
@@ -45,28 +50,39 @@ __all__ = [
     "CaseFilter",
     "Conflict",
     "DigestChanged",
+    "Expired",
+    "Failed",
     "Forbidden",
     "GateAnswer",
     "GateRequest",
     "IntentIdReused",
     "InvalidInput",
+    "NotActed",
     "NotBegun",
     "NotFound",
     "NotInThatState",
+    "NotRun",
     "OutcomeUnknown",
+    "Rejected",
     "Remit",
     "RemitClient",
     "RemitError",
     "StopScope",
     "TryLater",
     "Unauthenticated",
+    "Unknown",
+    "Withdrawn",
+    "action",
+    "calling",
+    "idempotency_key",
     "read_bounds",
     "verify_export",
     "work",
 ]
 
-_ERRORS = "remit.core.errors"
+_ERRORS, _ENDINGS = "remit.core.errors", "remit.agents.endings"
 _HOMES = {
+    "Asked": _ENDINGS,
     "AsyncRemitClient": "remit.client.http_client",
     "BoundsChanged": _ERRORS,
     "CallResult": "remit.core.execution.outcome",
@@ -74,21 +90,31 @@ _HOMES = {
     "CaseFilter": "remit.ports",
     "Conflict": _ERRORS,
     "DigestChanged": _ERRORS,
+    "Expired": _ENDINGS,
+    "Failed": _ENDINGS,
     "Forbidden": _ERRORS,
     "GateAnswer": "remit.flow.gate",
     "GateRequest": "remit.flow.gate",
     "IntentIdReused": _ERRORS,
     "InvalidInput": _ERRORS,
+    "NotActed": _ERRORS,
     "NotBegun": _ERRORS,
     "NotFound": _ERRORS,
     "NotInThatState": _ERRORS,
+    "NotRun": _ENDINGS,
     "OutcomeUnknown": _ERRORS,
+    "Rejected": _ENDINGS,
     "Remit": "remit.wiring",
     "RemitClient": "remit.client.http_client",
     "RemitError": _ERRORS,
     "StopScope": "remit.core.gate.autonomy",
     "TryLater": _ERRORS,
     "Unauthenticated": _ERRORS,
+    "Unknown": _ENDINGS,
+    "Withdrawn": _ENDINGS,
+    "action": "remit.agents.decorator",
+    "calling": "remit.agents.decorator",
+    "idempotency_key": "remit.agents.running",
     "read_bounds": "remit.entrypoints.bounds_file",
     "verify_export": "remit.app",
     "work": "remit.entrypoints.server.worker",

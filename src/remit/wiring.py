@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qsl, urlsplit
@@ -15,12 +15,13 @@ import uuid_utils
 
 from remit.app import App
 from remit.connectors.caller import CallerConnector
+from remit.connectors.function import FunctionConnector
 from remit.connectors.http import HttpConnector
 from remit.connectors.internal import InternalConnector
 from remit.core.errors import InvalidInput
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, check_ttl_days
 from remit.core.execution.breaker import PAUSE_AFTER, BreakerRules
-from remit.core.gate.action_type import CALLER
+from remit.core.gate.action_type import CALLER, FUNCTION
 from remit.egress.hosts import PRIVATE_HOSTS, PrivateHosts
 from remit.egress.reach import Egress
 from remit.egress.secrets import TOOL_ENVIRONMENT, ListedSecrets, SecretSource
@@ -29,7 +30,16 @@ from remit.notifiers.slack import SlackNotifier
 from remit.notifiers.smtp import MailServer, SmtpNotifier
 from remit.notifiers.webhook import WebhookNotifier
 from remit.policy_sandbox import ProcessSandbox
-from remit.ports import Clock, Connector, MigrationSource, MigrationTarget, Notifier, SendingPublisher, Store
+from remit.ports import (
+    Clock,
+    Connector,
+    MigrationSource,
+    MigrationTarget,
+    Notifier,
+    SendingPublisher,
+    Store,
+    WorkerFunction,
+)
 from remit.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -117,6 +127,7 @@ class Remit(App):
         *,
         clock: Clock | None = None,
         connectors: Mapping[str, Connector] | None = None,
+        functions: Iterable[WorkerFunction] = (),
         environ: Mapping[str, str] | None = None,
         secrets: SecretSource | None = None,
         settings: Mapping[str, str] | None = None,
@@ -131,11 +142,12 @@ class Remit(App):
         A table on DynamoDB is opened and never created: `dynamodb://TABLE?region=…&endpoint_url=…`, where what is
         left out comes from the environment.
 
-        `connectors` are added to `internal`, `http` and `caller`. `settings` is what the operator sets: for which
-        tenants and hosts tools may read which variable of `environ` (`REMIT_TOOL_ENVIRONMENT`), what may be called
-        beside public addresses (`REMIT_PRIVATE_HOSTS`), how many intents of one proposer may wait
-        (`REMIT_MOST_WAITING`), when a tool that keeps failing is paused (`REMIT_PAUSE_TOOL_AFTER`), and how people are
-        told (`notifiers`, `console_url`). Both are this process's
+        `connectors` are added to `internal`, `http`, `function` and `caller`; `functions` are what a worker of this
+        process runs (`remit.action` with `execute="worker"`). `settings` is what the operator sets: for which tenants
+        and hosts tools may read which variable of `environ` (`REMIT_TOOL_ENVIRONMENT`), what may be called beside
+        public addresses (`REMIT_PRIVATE_HOSTS`), how many intents of one proposer may wait (`REMIT_MOST_WAITING`),
+        when a tool that keeps failing is paused (`REMIT_PAUSE_TOOL_AFTER`), and how people are told (`notifiers`,
+        `console_url`). Both are this process's
         environment if left out. `secrets` replaces the variables by another source. `sender` (`open_sender`) publishes
         over a wire, in place of the queue that the database itself is. With `publishing` off, and on DynamoDB
         without a `sender`, approvals stay reserved until another process publishes them.
@@ -157,6 +169,7 @@ class Remit(App):
             connectors={
                 "internal": InternalConnector(store),
                 "http": HttpConnector(secrets, egress),
+                FUNCTION: FunctionConnector(functions),
                 CALLER: CallerConnector(),
                 **(connectors or {}),
             },

@@ -34,16 +34,24 @@ class Agents:
     def __init__(self, world: World, kind: str) -> None:
         self.world, self.kind, self.shop = world, kind, Shop()
 
-    def run(self, call: ToolCall, act: Callable[[dict[str, Any]], Any] | None = None, *, wait_s: float = 0.0) -> Any:
+    def run(
+        self,
+        call: ToolCall,
+        act: Callable[[dict[str, Any]], Any] | None = None,
+        *,
+        wait_s: float = 0.0,
+        worker_s: float = 0.0,
+    ) -> Any:
         url, key, act = self.world.url, self.world.keys[ACME, "agent"], act or self.shop.refund
         if self.kind == "blocking":
             with RemitClient(url, key, timeout_s=PATIENCE_S) as client:
-                return Guard(client, wait_s=wait_s).call(call, act)
-        return asyncio.run(self._awaited(url, key, call, act, wait_s))
+                return Guard(client, wait_s=wait_s, worker_s=worker_s).call(call, act)
 
-    async def _awaited(self, url: str, key: str, call: ToolCall, act: Callable[..., Any], wait_s: float) -> Any:
-        async with AsyncRemitClient(url, key, timeout_s=PATIENCE_S) as client:
-            return await AsyncGuard(client, wait_s=wait_s).call(call, act)
+        async def awaited() -> Any:
+            async with AsyncRemitClient(url, key, timeout_s=PATIENCE_S) as client:
+                return await AsyncGuard(client, wait_s=wait_s, worker_s=worker_s).call(call, act)
+
+        return asyncio.run(awaited())
 
     def digest(self, name: str) -> str:
         return str(self.world.remit.intent(ACME, name).digest)

@@ -159,8 +159,22 @@ def test_what_a_worker_executes_is_waited_for_and_its_answer_comes_back(agents):
     note = call(action_type=NOTE, arguments={"text": "hello"})
     with pytest.raises(Asked, match="about to be carried out"):
         agents.run(note)
+    made = []
+    thread = threading.Thread(target=lambda: made.append(agents.run(note, worker_s=60)))
+    thread.start()
     agents.world.work()
+    thread.join(60)
 
-    made = agents.run(note)
+    assert made[0]["object_type"] == "note" and agents.shop.refunds == []
+    assert agents.run(note) == made[0]
 
-    assert made["object_type"] == "note" and agents.shop.refunds == []
+
+def test_while_a_worker_is_at_it_the_call_waits_and_may_not_be_made_here(agents):
+    agents.world.submit(NAME, action_type=NOTE, parameters={"text": "hello"}, target=None, proposed_by="agent-1")
+    (taken,) = agents.world.remit.take(1, "w-1")
+
+    with pytest.raises(Asked, match="is being carried out") as waits:
+        agents.run(call(action_type=NOTE, arguments={"text": "hello"}, target=None))
+
+    assert (waits.value.status, agents.shop.refunds) == ("RUNNING", [])
+    agents.world.remit.settle([(taken, agents.world.remit.carry_out([taken])[0])])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from tests.entrypoints.http_world import ACME, SILENT, Down, http_world, with_paused_tool
+from tests.entrypoints.http_world import ACME, SILENT, Down, bounds, http_world, with_paused_tool
 
 from .conftest import Visit, text_of
 
@@ -47,3 +49,24 @@ def test_who_may_not_stop_sees_the_pause_and_no_button(paused):
     reader.client.close()
 
     assert "its tool is paused" in text_of(page) and "/console/tools/" not in page.text
+
+
+class LaterClock:
+    ahead = timedelta()
+
+    def now(self):
+        return datetime.now(UTC) + self.ahead
+
+
+def test_what_no_worker_takes_says_so_on_its_page(tmp_path):
+    types = {SILENT: {"risk_tier": "LOW", "tool": {"connector": "function"}}}
+    clock = LaterClock()
+    with http_world(tmp_path, clock=clock) as world:
+        world.remit.apply(bounds(action_types=types, allowlist=[SILENT]), by="the test")
+        world.submit("lies-there", action_type=SILENT)
+        clock.ahead = timedelta(minutes=1)
+        visit = Visit(world)
+        text = text_of(visit.get("/console/intents/lies-there"))
+        visit.client.close()
+
+    assert "No worker has taken it" in text and f"one that imports a function for {SILENT}" in text

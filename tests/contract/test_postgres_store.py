@@ -67,7 +67,7 @@ def test_a_dump_that_is_restored_into_another_server_counts_on_from_its_position
 
 
 def plan_of(connection, sql, given):
-    spelled = re.sub(r"(?<!:):([a-z]+)", r"%(\1)s", sql).replace("ANY_OF(", "ANY(")
+    spelled = re.sub(r"(?<!:):([a-z]\w*)", r"%(\1)s", sql).replace("ANY_OF(", "ANY(")
     return "\n".join(step for (step,) in connection.execute(f"EXPLAIN {spelled}", given))
 
 
@@ -84,7 +84,12 @@ def test_a_look_for_queued_tools_joins_nothing_that_would_take_their_order_away(
     with closing(SqlStore.open(postgres_url)), psycopg.connect(postgres_url) as connection:
         # The plan of a server that knows its tables to be large.
         connection.execute("SET enable_nestloop = off")
-        given = {"tenant": "", "queue": "", "now": 1, "limit": 10}
-        plan = plan_of(connection, queries.QUEUED_TOOLS, given)
+        connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+        spans = {f"{name}_{n}": f"c{n} " for n in range(2) for name in ("queue", "tenant", "last")}
+        plan = plan_of(connection, queries.queued_tools(2), {**spans, "now": 1, "limit": 10})
 
     assert "Join" not in plan and "CTE Scan" in plan, plan
+    assert "Seq Scan" not in plan and plan.count("Index Only Scan using case_states_queues") == 3, plan
+    # From the place where the last hop ended to the end of the span, and nothing beyond.
+    hop = r"Index Cond: \(\(queue <= \S+\) AND \(ROW\(queue, tenant_id\) > ROW\("
+    assert len(re.findall(hop, plan)) == 2, plan

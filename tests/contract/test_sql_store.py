@@ -656,6 +656,7 @@ def plans():
         {"at": 1, "id": "i"},
     ]
     yield "busy", queries.BUSY, {}
+    yield "busy with some", queries.busy_with(1), {"queue_0": "c T", "last_0": "c T"}
     yield "due-outboxes", queries.due_records("outboxes"), {"now": 1, "limit": 10}
     yield "failing-tools", queries.due_records("tool_breakers"), {"now": 1, "limit": 10}
     given = {"tenant": "t", "kinds": 1, "after": 1, "limit": 10}
@@ -712,12 +713,15 @@ def test_statuses_are_counted_in_their_index_alone(open_store, sqlite_url):
 
 def test_the_queued_tools_are_found_by_hopping_along_their_index(open_store, sqlite_url):
     open_store("sqlite")
-    given = {"tenant": "t", "queue": "c T", "now": 1, "limit": 10}
-    steps = [row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {queries.QUEUED_TOOLS}", **given)]
+    spans = {f"{name}_{n}": f"c{n} " for n in range(2) for name in ("queue", "tenant", "last")}
+    steps = [
+        row[3] for row in rows(sqlite_url, f"EXPLAIN QUERY PLAN {queries.queued_tools(2)}", **spans, now=1, limit=10)
+    ]
 
     looks = [step for step in steps if " next " in step or " due " in step]
     assert len(looks) == 5
-    assert all(step.startswith("SEARCH") and "case_states_queued" in step for step in looks), steps
+    assert all(step.startswith("SEARCH") and "case_states_queues" in step for step in looks), steps
+    assert sum("queue>? AND queue<?" in step or "(queue,tenant_id)>" in step for step in looks) == 4, steps
 
 
 @pytest.mark.parametrize(("sql", "parameters"), [plan[1:] for plan in plans()], ids=[plan[0] for plan in plans()])

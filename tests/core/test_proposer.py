@@ -25,8 +25,8 @@ OTHERS = [
 def test_what_was_not_started_may_be_taken_back_once_and_nothing_else_may(status):
     own = case(status, proposed_by="bot")
 
-    if status in UNSTARTED | {"WITHDRAWN"}:
-        assert check_may_withdraw(own, intent(), Proposer("bot")) is (status != "WITHDRAWN")
+    if status in UNSTARTED | {"WITHDRAWN", "SUPERSEDED"}:
+        assert check_may_withdraw(own, intent(), Proposer("bot")) is (status in UNSTARTED)
     else:
         with pytest.raises(NotInThatState, match=f"is {status}: it cannot be withdrawn"):
             check_may_withdraw(own, intent(), Proposer("bot"))

@@ -20,7 +20,7 @@ from typing import Any, get_args
 import pytest
 import typer
 
-from remit.connectors.caller import CallerTool
+from remit.connectors.arguments import ArgumentsTool
 from remit.connectors.http.tool import HttpTool
 from remit.connectors.internal import InternalTool
 from remit.core.gate import decision, policy
@@ -220,7 +220,8 @@ FIELDS: dict[str, Any] = {
     "An action type: `ActionTypeSpec`": ActionTypeSpec,
     "A tool: `Tool`": Tool,
     "`connector: internal` (`InternalTool`)": InternalTool,
-    "`connector: caller` (`CallerTool`)": CallerTool,
+    "`connector: caller` (`ArgumentsTool`)": ArgumentsTool,
+    "`connector: function` (`ArgumentsTool`)": ArgumentsTool,
     "`connector: http` (`HttpTool`)": HttpTool,
 }
 

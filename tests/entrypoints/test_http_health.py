@@ -174,6 +174,19 @@ def test_how_long_a_tool_is_paused_is_shown_to_its_tenant_alone(tmp_path):
         assert "tool_paused" not in world.client("operator", GLOBEX).get("/metrics").text
 
 
+def test_how_long_no_worker_has_taken_what_is_approved_is_shown_to_its_tenant_alone(tmp_path):
+    clock = SetClock()
+    with http_world(tmp_path, clock=clock) as world:
+        world.submit("i-1")
+        clock.ahead = timedelta(minutes=10)
+
+        counted = scraped(world)
+        assert 600 <= counted["remit_not_taken_seconds", NOTE, "acme"] < 660
+        assert "not_taken" not in world.client("operator", GLOBEX).get("/metrics").text
+        world.work()
+        assert ("remit_not_taken_seconds", NOTE, "acme") not in scraped(world)
+
+
 def test_requests_are_timed_by_route_and_not_by_what_stands_in_the_path(world):
     reader = world.client("approver")
     world.submit("i-1")

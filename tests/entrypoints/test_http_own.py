@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from remit import AsyncRemitClient, Conflict, NotBegun, RemitClient, TryLater
+from remit import AsyncRemitClient, NotBegun, RemitClient, TryLater
 from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, OWN, at_once, person, problem, proposal
 
 
@@ -258,8 +258,10 @@ def test_a_client_proposes_and_begins_at_once(client):
 
     assert ran.permit.finish(acted="yes")["status"] == "SUCCEEDED"
     assert (asked.permit, asked.verdict["result"]) == (None, "REQUIRE_APPROVAL")
-    with pytest.raises(Conflict):
-        client.propose_and_begin(proposal("i-3"))
+    left = client.propose_and_begin(proposal("i-3"))
+    assert (left.permit, left.verdict["status"], left.verdict["executed_by"]) == (None, "APPROVED", "worker")
+    with pytest.raises(NotBegun, match="executed by a worker"):
+        client.begin("i-3")
 
 
 def test_of_an_event_loop_s_client_the_permit_is_awaited(world):

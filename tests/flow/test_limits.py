@@ -25,9 +25,8 @@ FOR_ALICE = {"on_behalf_of": "alice"}
 
 
 def limit(world, *limits, **changes):
-    limits = list(limits or (MONEY, BURST, EACH, TOGETHER))
-    principals = {"alice": {}, "bob": {}}
-    world.apply(action_types=TYPES, allowlist=[TYPE, PAY], principals=principals, limits=limits, **changes)
+    named, principals = list(limits or (MONEY, BURST, EACH, TOGETHER)), {"alice": {}, "bob": {}}
+    world.apply(action_types=TYPES, allowlist=[TYPE, PAY], principals=principals, limits=named, **changes)
 
 
 def payment(amount, name="i-1", **changes):

@@ -113,11 +113,23 @@ def test_what_has_ended_or_was_answered_no_is_not_taken_back(world):
     world.app.reject(TENANT, "no", by="bob")
     world.work()
 
-    for name, status in (("done", "SUCCEEDED"), ("no", "REJECTED")):
+    for name, status in (("done", "SUCCEEDED"), ("no", "REJECTED"), ("old", "SUCCEEDED")):
         with pytest.raises(NotInThatState, match=f"is {status}: it cannot be withdrawn"):
             withdraw(world, name)
-    with pytest.raises(NotInThatState, match="look at 'new', which replaced it"):
-        withdraw(world, "old")
+
+
+def test_of_one_that_people_have_edited_the_newest_is_taken_back_and_nobody_else_s(world):
+    world.queued()
+    edited = world.app.edit(TENANT, "i-1", by="bob", changes={"parameters.text": "better"}).action_intent_id
+    again = world.app.edit(TENANT, edited, by="bob", changes={"parameters.text": "best"}).action_intent_id
+
+    with pytest.raises(Forbidden):
+        withdraw(world, by="another-agent")
+    first, second = withdraw(world), withdraw(world)
+
+    assert (first.action_intent_id, first.status, second) == (again, "WITHDRAWN", first)
+    assert (world.status(), world.status(edited), world.status(again)) == ("SUPERSEDED", "SUPERSEDED", "WITHDRAWN")
+    world.assert_sound()
 
 
 def test_what_runs_is_not_taken_back(sending):
@@ -183,6 +195,9 @@ def test_taking_back_and_an_answer_at_once_exclude_each_other(world, other):
     if other == "approve" and closing == ["ACTION_APPROVED", "INTENT_WITHDRAWN"]:
         # Approved first, and taken back before anybody started it.
         assert world.events()[-2] == "BUDGET_RELEASED" and world.status() == "WITHDRAWN" and world.written() == 0
+    elif closing == ["INTENT_SUPERSEDED"]:
+        # Edited first, and what the person made of it is taken back.
+        assert world.status(world.case().superseded_by) == "WITHDRAWN" and answers[0].status == "WITHDRAWN"
     else:
         assert len(closing) == 1
         assert other == "withdraw" or any(isinstance(answer, Conflict) for answer in answers)

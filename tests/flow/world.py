@@ -29,7 +29,7 @@ from remit.core.records import CASE, USAGE, Key, case_key, chain_key
 from remit.flow import execute
 from remit.flow.context import Context
 from remit.flow.gate import GateAnswer, GateRequest
-from remit.ports import DELIVERED, Call, CaseFilter, Claim, Message, Receipt, Store, UnitOfWork, Writes
+from remit.ports import DELIVERED, Call, CaseFilter, Claim, Message, Receipt, Runnable, Store, UnitOfWork, Writes
 from remit.testing.faults import Meeting, PausingStore, StoreWrapper
 from tests.waiting import PATIENCE_S, ended
 
@@ -521,7 +521,7 @@ class OneTenant(StoreWrapper):
         answers = self.inner.claim(replace(wanted, places=Places(100_000), limit=100_000), own)
         return [answer for answer in answers if answer is not _NOT_OURS]
 
-    def busy(self) -> bool:
+    def busy(self, runnable: Runnable | None = None) -> bool:
         found = self.inner.cases(self.tenant, CaseFilter(statuses=sorted(MOVING)), None, 1000)
         return any(case.moving for case in found)
 

@@ -8,6 +8,7 @@ from remit.agents.call import ToolCall
 from remit.agents.decorator import Action, action, calling
 from remit.agents.endings import Asked, Expired, Failed, NotActed, NotRun, Rejected, Unknown, Withdrawn
 from remit.agents.guard import AsyncGuard, Guard
+from remit.agents.running import idempotency_key
 from remit.agents.tools import GuardedTools, ToolSpec
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "Withdrawn",
     "action",
     "calling",
+    "idempotency_key",
 ]

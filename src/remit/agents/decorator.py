@@ -1,23 +1,25 @@
-"""`@action`: a function of one's own that runs within bounds, with the schema of its arguments for them."""
+"""`@action`: a function of one's own that runs within bounds, here or on a worker, with the schema of its arguments."""
 
 from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import update_wrapper
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, get_args
 from uuid import uuid4
 
 from remit.agents.call import ToolCall, target_of
-from remit.agents.guard import AsyncGuard, Guard
+from remit.agents.guard import WAIT_S, WORKER_S, AsyncGuard, Guard
+from remit.agents.running import run
 from remit.agents.schema import schema_of
 from remit.client.http_client import AsyncRemitClient, RemitClient
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Where = Literal["here", "worker"]
 
 _CALL: ContextVar[tuple[str, str] | None] = ContextVar("remit_call", default=None)
 
@@ -36,6 +38,8 @@ class Action(Generic[P, R]):
     """
     A function that runs within bounds. Called, it answers what the function does, or raises an ending
     (`remit.agents.endings`); a person's edit changes the arguments that the function is given.
+
+    With `execute="worker"` calling it runs nothing here: a worker that imports it (`remit worker --import`) does.
     """
 
     def __init__(
@@ -46,11 +50,14 @@ class Action(Generic[P, R]):
         target: tuple[str, str] | None,
         account_id: str | None,
         client: RemitClient | AsyncRemitClient | None,
+        execute: Where,
         wait_s: float,
+        worker_s: float,
         **more: Any,
     ) -> None:
-        self.function, self.action_type = function, action_type
-        self._target, self._account_id, self._wait_s, self._more = target, account_id, wait_s, more
+        self.function, self.action_type, self.execute = function, action_type, execute
+        self._target, self._account_id, self._more = target, account_id, more
+        self._patience = {"wait_s": wait_s, "worker_s": worker_s}
         self._client = client
         self._signature = inspect.signature(function)
         self.parameters = schema_of(function)
@@ -58,18 +65,27 @@ class Action(Generic[P, R]):
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        call = self._call(*args, **kwargs)
-        if inspect.iscoroutinefunction(self.function):
-            guarded: Any = AsyncGuard(self._connected(AsyncRemitClient), wait_s=self._wait_s)
-        else:
-            guarded = Guard(self._connected(RemitClient), wait_s=self._wait_s)
-        function: Any = self.function
-        answer: R = guarded.call(call, lambda arguments: function(**arguments))
-        return answer
+        call, guard, function = self._call(*args, **kwargs), self._guard(), cast(Any, self.function)
+        # Of an asynchronous function it is awaited, as the function would be.
+        answer = guard.call(call, lambda arguments: function(**arguments)) if self._here else guard.at_worker(call)
+        return cast(R, answer)
+
+    def run(self, arguments: Mapping[str, Any], *, idempotency_key: str, timeout_s: float) -> Any:
+        """Run the function, as a worker does: what is approved, for the one call that this key names."""
+        return run(self.function, arguments, key=idempotency_key, timeout_s=timeout_s)
 
     def action_type_bounds(self) -> dict[str, Any]:
-        """The action type's entry in bounds, as far as the function says it: whoever calls it executes it."""
-        return {"tool": {"connector": "caller"}, "parameters": self.parameters}
+        """The action type's entry in bounds, as far as the function says it: what executes it, and its arguments."""
+        return {"tool": {"connector": "caller" if self._here else "function"}, "parameters": self.parameters}
+
+    @property
+    def _here(self) -> bool:
+        return self.execute == "here"
+
+    def _guard(self) -> Any:
+        if inspect.iscoroutinefunction(self.function):
+            return AsyncGuard(self._connected(AsyncRemitClient), **self._patience)
+        return Guard(self._connected(RemitClient), **self._patience)
 
     def _call(self, *args: P.args, **kwargs: P.kwargs) -> ToolCall:
         bound = self._signature.bind(*args, **kwargs)
@@ -99,20 +115,35 @@ def action(
     target: tuple[str, str] | None = None,
     account_id: str | None = None,
     client: RemitClient | AsyncRemitClient | None = None,
-    wait_s: float = 0.0,
+    execute: Where = "here",
+    wait_s: float = WAIT_S,
+    worker_s: float = WORKER_S,
     **more: Any,
 ) -> Callable[[Callable[P, R]], Action[P, R]]:
     """
     Put Remit before a function, plain or asynchronous, that takes JSON values.
 
     `target` is a type and the name of the argument that identifies it. Without `client` and `account_id`, those of
-    `REMIT_URL`, `REMIT_KEY` and `REMIT_ACCOUNT` are taken at the first call. A call that a person is asked about is
-    held for `wait_s` seconds. `more` are further fields of every proposal, `confidence_score` say.
+    `REMIT_URL`, `REMIT_KEY` and `REMIT_ACCOUNT` are taken at the first call. With `execute="worker"` a worker that
+    imports the function runs it, and its answer comes back. A call that a person is asked about is held for `wait_s`
+    seconds, and one that a worker carries out for `worker_s`. `more` are further fields of every proposal,
+    `confidence_score` say.
     """
+    if execute not in get_args(Where):
+        raise ValueError(f"execute is {execute!r}; say one of {', '.join(get_args(Where))}")
 
     def guard(function: Callable[P, R]) -> Action[P, R]:
-        named = {"target": target, "account_id": account_id, "client": client, "wait_s": wait_s}
-        return Action(function, action_type, **named, **more)  # type: ignore[arg-type]  # Each by its own name.
+        return Action(
+            function,
+            action_type,
+            target=target,
+            account_id=account_id,
+            client=client,
+            execute=execute,
+            wait_s=wait_s,
+            worker_s=worker_s,
+            **more,
+        )
 
     return guard
 

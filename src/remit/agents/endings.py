@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-
-class NotActed(Exception):
-    """Raised by a tool that certainly did nothing. Any other exception leaves it open whether it acted."""
+from remit.core.errors import NotActed
 
 
 class NotRun(Exception):
@@ -73,4 +71,25 @@ _BY_STATUS: dict[str, type[NotRun]] = {
 
 def ending_of(answer: Mapping[str, Any]) -> NotRun:
     """The error that an answer stands for; of one that waits, `Asked`."""
+    if is_with_a_worker(answer):
+        return Asked(answer)
     return _BY_STATUS.get(answer["status"], Asked)(answer)
+
+
+def is_with_a_worker(answer: Mapping[str, Any]) -> bool:
+    """Is a worker to carry it out now, or doing so?"""
+    return answer["executed_by"] == "worker" and answer["status"] in ("APPROVED", "RUNNING")
+
+
+__all__ = [
+    "Asked",
+    "Expired",
+    "Failed",
+    "NotActed",
+    "NotRun",
+    "Rejected",
+    "Unknown",
+    "Withdrawn",
+    "ending_of",
+    "is_with_a_worker",
+]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from remit.agents.call import ToolCall
-from remit.agents.steps import Act, Ask, Steps, steps_of
+from remit.agents.running import called_under
+from remit.agents.steps import Act, Ask, Patience, Steps, proposing, steps_at_worker, steps_of
 from remit.client.http_client import AsyncRemitClient, RemitClient
 
 WAIT_S = 0.0
 """How long a call is held for a person's answer, unless somebody says: an agent's framework can wait better."""
+WORKER_S = 30.0
+"""How long it is held for a worker that carries it out: nobody has to be asked for that."""
+_TO_THE_END = frozenset({"finish", "withdraw"})
+"""What says how it ended is said also by whoever is cancelled over it."""
 
 
 def _whole(answer: Any) -> Any:
@@ -20,38 +26,56 @@ def _whole(answer: Any) -> Any:
 class Guard:
     """Runs tools within bounds. Safe to share between threads."""
 
-    def __init__(self, client: RemitClient, *, wait_s: float = WAIT_S) -> None:
-        """A call that a person is asked about is held for `wait_s` seconds, then it is `Asked`."""
-        self.client, self.wait_s = client, wait_s
+    def __init__(self, client: RemitClient, *, wait_s: float = WAIT_S, worker_s: float = WORKER_S) -> None:
+        """
+        A call that a person is asked about is held for `wait_s` seconds, and one that a worker carries out for
+        `worker_s`; then it is `Asked`.
+        """
+        self.client, self.patience = client, Patience(wait_s, worker_s)
 
     def call(self, call: ToolCall, act: Callable[[dict[str, Any]], Any], *, kept: Callable[[Any], Any] = _whole) -> Any:
         """
         What `act` answers to the arguments that were approved, or had answered when this call ran before: `kept` says
-        what of an answer Remit keeps for that.
+        what of an answer Remit keeps for that. Where the bounds have a worker execute it, what the worker was answered.
 
         Raises a `NotRun` for every other ending, and `NotActed` where `act` does. If Remit cannot be reached, `act` is
-        not called.
+        not called. Whoever is interrupted before `act` was called takes the call back.
         """
-        steps = steps_of(call, self.wait_s, kept)
-        return _driven(steps, lambda step: self._taken(step, act))
+        return _driven(steps_of(call, self.patience, kept), lambda step: self._taken(step, act))
+
+    def at_worker(self, call: ToolCall) -> Any:
+        """The same of a call that a worker makes, and nobody here."""
+        return _driven(steps_at_worker(call, self.patience), lambda step: self._taken(step, _nobody))
 
     def _taken(self, step: Ask | Act, act: Callable[[dict[str, Any]], Any]) -> Any:
-        if isinstance(step, Act):
+        if not isinstance(step, Act):
+            return _asked(self.client, step)
+        with called_under(step.idempotency_key):
             return act(step.arguments)
-        return _asked(self.client, step)
 
 
 class AsyncGuard:
     """`Guard` for an event loop: `act` may be a coroutine function."""
 
-    def __init__(self, client: AsyncRemitClient, *, wait_s: float = WAIT_S) -> None:
-        self.client, self.wait_s = client, wait_s
+    def __init__(self, client: AsyncRemitClient, *, wait_s: float = WAIT_S, worker_s: float = WORKER_S) -> None:
+        self.client, self.patience = client, Patience(wait_s, worker_s)
 
     async def call(
         self, call: ToolCall, act: Callable[[dict[str, Any]], Any], *, kept: Callable[[Any], Any] = _whole
     ) -> Any:
-        """As `Guard.call`."""
-        steps = steps_of(call, self.wait_s, kept)
+        """As `Guard.call`; whoever is cancelled before `act` was called takes the call back."""
+        return await self._awaited(steps_of(call, self.patience, kept), act)
+
+    async def at_worker(self, call: ToolCall) -> Any:
+        """As `Guard.at_worker`."""
+        return await self._awaited(steps_at_worker(call, self.patience), _nobody)
+
+    async def propose(self, call: ToolCall) -> Mapping[str, Any]:
+        """The gate's word on a call that goes on later. Whoever is cancelled over it takes it back."""
+        verdict: Mapping[str, Any] = await self._awaited(proposing(call), _nobody)
+        return verdict
+
+    async def _awaited(self, steps: Steps, act: Callable[[dict[str, Any]], Any]) -> Any:
         move, given = steps.send, None
         while True:
             try:
@@ -59,10 +83,36 @@ class AsyncGuard:
             except StopIteration as done:
                 return done.value
             try:
-                taken = act(step.arguments) if isinstance(step, Act) else _asked(self.client, step)
-                move, given = steps.send, await taken if isinstance(taken, Awaitable) else taken
+                move, given = steps.send, await self._taken(step, act)
             except BaseException as error:
                 move, given = steps.throw, error
+
+    async def _taken(self, step: Ask | Act, act: Callable[[dict[str, Any]], Any]) -> Any:
+        if not isinstance(step, Act):
+            asked = _asked(self.client, step)
+            return await (to_the_end(asked) if step.verb in _TO_THE_END else asked)
+        with called_under(step.idempotency_key):
+            taken = act(step.arguments)
+            return await taken if isinstance(taken, Awaitable) else taken
+
+
+_ending: set[asyncio.Future[Any]] = set()
+
+
+async def to_the_end(asked: Any) -> Any:
+    """Await it; who is cancelled over it leaves it to go on by itself."""
+    task = asyncio.ensure_future(asked)
+    # An event loop alone would let go of it.
+    _ending.add(task)
+    task.add_done_callback(_has_ended)
+    return await asyncio.shield(task)
+
+
+def _has_ended(task: asyncio.Future[Any]) -> None:
+    _ending.discard(task)
+    if not task.cancelled():
+        # Looked at, so that of what nobody awaits any more nothing is complained about.
+        task.exception()
 
 
 def _driven(steps: Steps, take: Callable[[Ask | Act], Any]) -> Any:
@@ -76,6 +126,10 @@ def _driven(steps: Steps, take: Callable[[Ask | Act], Any]) -> Any:
             move, given = steps.send, take(step)
         except BaseException as error:
             move, given = steps.throw, error
+
+
+def _nobody(arguments: dict[str, Any]) -> Any:
+    raise AssertionError(f"called here with {sorted(arguments)}, and a worker was to be")
 
 
 def _asked(client: Any, step: Ask) -> Any:

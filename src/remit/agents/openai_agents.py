@@ -49,7 +49,7 @@ class _Guarded:
     async def _waits(self, context: RunContextWrapper[Any], arguments: dict[str, Any], call_id: str) -> bool:
         """Propose it. True if it waits for somebody, so that the run pauses."""
         call = self._call(context, arguments, call_id)
-        verdict = await self._guard.client.propose(call.proposal())
+        verdict = await self._guard.propose(call)
         return bool(verdict["status"] == "AWAITING_APPROVAL")
 
     async def _invoke(self, context: ToolContext[Any], arguments: str) -> Any:

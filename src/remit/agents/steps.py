@@ -3,6 +3,7 @@ Steps of one guarded call, in their order, whoever carries them out: a thread th
 
 Propose and begin in one write; where a person is asked, wait and begin then; act; say what came of it. The key under
 which it begins is made here, for this one run: another run that goes on with the same call finds that it has begun.
+What the bounds let a worker execute is waited for instead. Who is broken off before it may act takes the call back.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import json
 import logging
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from remit.agents.call import ToolCall
-from remit.agents.endings import NotActed, Unknown, ending_of
+from remit.agents.endings import NotActed, Unknown, ending_of, is_with_a_worker
 from remit.client.permit import Permit, Proposed
-from remit.core.errors import Conflict, NotBegun, RemitError
+from remit.core.errors import NotBegun, NotInThatState, RemitError
 
 log = logging.getLogger(__name__)
 
@@ -36,40 +37,60 @@ class Act:
     """The tool itself, with the arguments that are approved."""
 
     arguments: dict[str, Any]
+    idempotency_key: str
 
 
+T = TypeVar("T")
 Steps = Generator[Ask | Act, Any, Any]
 
 
-def steps_of(call: ToolCall, wait_s: float, kept: Callable[[Any], Any]) -> Steps:
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a call is held: for a person's answer, and for a worker that carries it out."""
+
+    person_s: float
+    worker_s: float
+
+
+def steps_of(call: ToolCall, patience: Patience, kept: Callable[[Any], Any]) -> Steps:
     """
     Answers the tool's result, of which `kept` is what Remit keeps. Raises an ending that is none (`endings`), or what
     the tool raised as `NotActed`.
     """
     key = uuid4().hex
-    permit = (yield from _proposed(call, key)) or (yield from _approved_later(call, key, wait_s))
-    if isinstance(permit, Permit):
-        return (yield from _carried_out(permit, kept))
-    if permit["status"] == "SUCCEEDED":
-        return value_of(permit)
-    raise ending_of(permit)
+    found = yield from _or_taken_back(call, key, _permitted(call, key, patience))
+    if isinstance(found, Permit):
+        return (yield from _carried_out(found, kept))
+    return _result_in(found)
 
 
-def _proposed(call: ToolCall, key: str) -> Generator[Ask | Act, Any, Permit | None]:
-    """The permit, where policy says yes at once."""
-    try:
-        proposed: Proposed = yield Ask("propose_and_begin", (call.proposal(),), {"key": key})
-        return proposed.permit
-    except Conflict:
-        # Bounds may have a worker execute it. Anything else that stands in the way is said again.
-        yield Ask("propose", (call.proposal(),))
-        return None
+def steps_at_worker(call: ToolCall, patience: Patience) -> Steps:
+    """
+    The same of a call that a worker makes, and nobody here. Raises `RuntimeError` where the bounds say that its caller
+    does.
+    """
+    answer = yield from _or_taken_back(call, None, _left_to_a_worker(call, patience))
+    return _result_in(answer)
 
 
-def _approved_later(call: ToolCall, key: str, wait_s: float) -> Generator[Ask | Act, Any, Permit | Mapping[str, Any]]:
+def proposing(call: ToolCall) -> Steps:
+    """Propose it, and answer the gate's word: nobody begins it here."""
+    return (yield from _or_taken_back(call, None, _proposed(call)))
+
+
+def _result_in(answer: Mapping[str, Any]) -> Any:
+    if answer["status"] == "SUCCEEDED":
+        return value_of(answer)
+    raise ending_of(answer)
+
+
+def _permitted(call: ToolCall, key: str, patience: Patience) -> Generator[Ask | Act, Any, Permit | Mapping[str, Any]]:
     """The permit, or the answer that there is instead."""
-    answer: Mapping[str, Any] = yield Ask("wait", (call.action_intent_id,), {"timeout_s": wait_s})
-    if answer["status"] != "APPROVED" or not answer["settled"]:
+    proposed: Proposed = yield Ask("propose_and_begin", (call.proposal(),), {"key": key})
+    if proposed.permit is not None:
+        return proposed.permit
+    answer: Mapping[str, Any] = yield from _waited(call, patience)
+    if answer["status"] != "APPROVED" or answer["executed_by"] != "caller":
         return answer
     try:
         permit: Permit = yield Ask("begin", (call.action_intent_id,), {"key": key})
@@ -80,9 +101,72 @@ def _approved_later(call: ToolCall, key: str, wait_s: float) -> Generator[Ask | 
         return answer
 
 
+def _left_to_a_worker(call: ToolCall, patience: Patience) -> Generator[Ask | Act, Any, Mapping[str, Any]]:
+    verdict = yield from _proposed(call)
+    if verdict["executed_by"] == "caller":
+        yield from _taken_back(call, None)
+        raise RuntimeError(
+            f"the bounds say that the caller of {call.action_type} executes it; put the function's "
+            "action_type_bounds() into them to have a worker run it"
+        )
+    return (yield from _waited(call, patience))
+
+
+def _proposed(call: ToolCall) -> Generator[Ask | Act, Any, Mapping[str, Any]]:
+    verdict: Mapping[str, Any] = yield Ask("propose", (call.proposal(),))
+    return verdict
+
+
+def _waited(call: ToolCall, patience: Patience) -> Generator[Ask | Act, Any, Mapping[str, Any]]:
+    """The answer, when a person's part of it is over; and a worker's, if one carries it out."""
+    answer: Mapping[str, Any] = yield Ask("wait", (call.action_intent_id,), {"timeout_s": patience.person_s})
+    if is_with_a_worker(answer) and patience.worker_s > 0:
+        answer = yield Ask("wait", (call.action_intent_id,), {"timeout_s": patience.worker_s})
+    return answer
+
+
+# --- broken off ---
+
+
+def _or_taken_back(
+    call: ToolCall, key: str | None, steps: Generator[Ask | Act, Any, T]
+) -> Generator[Ask | Act, Any, T]:
+    """The same steps; whoever is broken off in them (cancelled, or by Ctrl-C) waits no more, and it must not run."""
+    try:
+        return (yield from steps)
+    except (Exception, GeneratorExit):
+        raise
+    except BaseException:
+        yield from _taken_back(call, key)
+        raise
+
+
+def _taken_back(call: ToolCall, key: str | None) -> Generator[Ask | Act, Any, None]:
+    """Withdraw it. A permit that was given under `key`, and whose answer was lost, is finished: nobody acted."""
+    try:
+        yield Ask("withdraw", (call.action_intent_id,), {"reason": "its caller stopped waiting"})
+    except NotInThatState:
+        if key is not None:
+            yield from _given_up(call, key)
+    except RemitError as error:
+        log.warning("intent %s could not be taken back: %s", call.action_intent_id, error)
+
+
+def _given_up(call: ToolCall, key: str) -> Generator[Ask | Act, Any, None]:
+    try:
+        permit: Permit = yield Ask("begin", (call.action_intent_id,), {"key": key})
+    except RemitError:
+        # It has ended, or somebody else has begun it.
+        return
+    yield from _finished(permit, acted="no", error_code="NOT_ACTED", error_message="its caller stopped waiting")
+
+
+# --- acting ---
+
+
 def _carried_out(permit: Permit, kept: Callable[[Any], Any]) -> Steps:
     try:
-        result = yield Act(permit.parameters)
+        result = yield Act(permit.parameters, permit.idempotency_key)
     except NotActed as error:
         yield from _finished(permit, acted="no", error_code="NOT_ACTED", error_message=_said(error))
         raise

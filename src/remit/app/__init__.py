@@ -214,9 +214,7 @@ class App(Part):
     def submit_and_begin(self, proposals: Any, *, key: str | None = None, credential: Credential = PROCESS) -> Any:
         """
         Propose, gate, and begin in one write what policy approves, answered as `submit` does: `begun` is what `begin`
-        answers, with the permit or why there is none.
-
-        Of an action that a worker executes nothing is stored: it is a `Conflict`.
+        answers, with the permit or why there is none: of what is not `executed_by` its caller, a worker makes the call.
         """
         if isinstance(proposals, Mapping | Proposal):
             return answer_of(self.submit_and_begin([proposals], key=key, credential=credential))
@@ -487,7 +485,7 @@ class App(Part):
 
     def busy(self) -> bool:
         """Is anything left that Remit itself has to do, now or soon?"""
-        return self.context.store.busy() or bool(self.context.store.due(self.clock.now(), 1))
+        return self.context.store.busy(self.context.runnable) or bool(self.context.store.due(self.clock.now(), 1))
 
     def __enter__(self) -> Self:
         return self

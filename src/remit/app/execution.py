@@ -34,7 +34,7 @@ class Execution(Part):
         `holder` is never used again. With `places`, only what finds one there.
         """
         places, now, breakers = places or Places(limit), self.clock.now(), failing_tools(self.context)
-        taken = execute.take(self.context, list(self.context.connectors), places, limit, holder, now, breakers)
+        taken = execute.take(self.context, places, limit, holder, now, breakers)
         for error in taken:
             if isinstance(error, RemitError):
                 log.warning("an execution could not be taken and is tried again: %s", error)
@@ -57,12 +57,12 @@ class Execution(Part):
 
     def has_queued(self, places: Places) -> bool:
         """Is there an execution that `take` would find, with these places?"""
-        connectors, now = list(self.context.connectors), self.clock.now()
+        now = self.clock.now()
         # First without a look at what is paused: mostly nothing is queued.
-        if not self.context.store.has_queued(execute.claim_of(connectors, places, 1, now, {})):
+        if not self.context.store.has_queued(execute.claim_of(self.context, places, 1, now, {})):
             return False
         breakers = failing_tools(self.context)
-        wanted = execute.claim_of(connectors, places, 1, now, breakers)
+        wanted = execute.claim_of(self.context, places, 1, now, breakers)
         return not room_under(breakers, now) or self.context.store.has_queued(wanted)
 
     @contextmanager

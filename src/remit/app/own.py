@@ -45,16 +45,15 @@ class OwnIntents(Part):
         on_behalf_of: str | None = None,
     ) -> Case:
         """
-        Take back an intent that nobody has started; a charge that was taken for it is given back.
+        Take back an intent that nobody has started; a charge that was taken for it is given back. One that was
+        replaced, by a person's edit say, is followed to the newest. Answers the case of what was taken back.
 
         A second time returns the first. Raises `NotFound`, `Forbidden` for another's intent, or `NotInThatState` for
         one that was started or has ended.
         """
         check_text("reason", reason or "")
         proposer, now = _proposer(by, credential, accounts, on_behalf_of), self.clock.now()
-        case = self._one(
-            withdraw.withdraw_unit(self.context, tenant_id, action_intent_id, proposer=proposer, reason=reason, now=now)
-        )
+        case = withdraw.withdraw(self.context, tenant_id, action_intent_id, proposer=proposer, reason=reason, now=now)
         self._answered(tenant_id)
         return case
 
@@ -73,8 +72,8 @@ class OwnIntents(Part):
         The permit to execute an approved intent oneself, once; or why there is none.
 
         Asked again under the same `key` while the permit lives, the same one is answered; without a key it cannot be
-        had again. An intent that was replaced is followed to the newest. Raises `NotFound`, `Forbidden` for another's
-        intent, or `Conflict` for one that a worker executes.
+        had again. An intent that was replaced is followed to the newest. For one that a worker executes there is none.
+        Raises `NotFound`, or `Forbidden` for another's intent.
         """
         proposer, began_ns = _proposer(by, credential, accounts, on_behalf_of), self._hooks.begin()
         begun = execute.begin(

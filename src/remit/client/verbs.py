@@ -163,7 +163,7 @@ class Verbs:
 
     @verb("POST /v1/intents/{action_intent_id}/withdraw")
     def withdraw(self, action_intent_id: str, *, reason: str | None = None) -> RouteCall[a.WithdrawnAnswer]:
-        """Take back an intent of the caller's own that nobody has started."""
+        """Take back an intent of the caller's own that nobody has started, or the newest that took its place."""
         return _of_intent(action_intent_id, {"reason": reason})
 
     # --- people ---

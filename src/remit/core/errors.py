@@ -152,5 +152,9 @@ class TryLater(RemitError):
     """Nothing happened; the same request may be sent again."""
 
 
+class NotActed(Exception):
+    """Raised by a tool that certainly did nothing. Any other exception leaves it open whether it acted."""
+
+
 class OutcomeUnknown(RemitError):
     """The answer was lost: it may have happened. Read the record, then send it again if it is not there."""

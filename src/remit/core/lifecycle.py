@@ -74,6 +74,7 @@ ENDED: frozenset[Status] = frozenset(status for status in FOLLOWS if status not 
 GATE_AFTER = PUBLISH_AFTER
 """The time that a proposal may wait for its proposer to gate it before Remit does."""
 
+ExecutedBy = Literal["caller", "worker"]
 Step = Literal["gate", "publish", "publish_again", "expire", "expire_begun", "lapse"]
 
 
@@ -139,6 +140,13 @@ class Case(Record, frozen=True):
     @property
     def expired(self) -> bool:
         return self.status == "EXPIRED"
+
+    @property
+    def executed_by(self) -> ExecutedBy | None:
+        """Whoever carries it out; nobody does where it has no tool."""
+        if not self.connector:
+            return None
+        return "caller" if self.by_caller else "worker"
 
     @property
     def by_caller(self) -> bool:

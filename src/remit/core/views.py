@@ -21,7 +21,7 @@ from remit.core.gate.policy import PolicyDecision
 from remit.core.identity.access import Role
 from remit.core.identity.credential import CredentialKind
 from remit.core.ledger.entries import EventType
-from remit.core.lifecycle import Status
+from remit.core.lifecycle import ExecutedBy, Status
 from remit.core.notifications.outbox import DeliveryStatus
 from remit.core.notifications.subscription import Channel, NoticeKind, PersonRole
 from remit.core.values import ApprovalSource, RiskLevel
@@ -129,7 +129,8 @@ class VerdictAnswer(TypedDict):
     """
     The gate's word. `already_published` is true when an earlier call had finished all of it.
 
-    `begun` is there where it was asked for with `begin=true`.
+    `executed_by` is null where nobody carries it out: it has no tool. `begun` is there where it was asked for with
+    `begin=true`.
     """
 
     action_intent_id: str
@@ -140,6 +141,7 @@ class VerdictAnswer(TypedDict):
     status: Status | None
     approval_id: str | None
     trace_id: str | None
+    executed_by: ExecutedBy | None
     begun: NotRequired[BegunAnswer]
 
 
@@ -295,6 +297,7 @@ class AgentAnswer(TypedDict):
     reason: str | None
     questions: list[QuestionAnswer]
     result: ResultAnswer | None
+    executed_by: ExecutedBy | None
 
 
 class VoteAnswer(TypedDict):
@@ -364,9 +367,20 @@ class AnswerableLine(IntentLine):
     questions: list[QuestionAnswer]
 
 
-class StatusAnswer(AnswerableLine):
-    """Where one intent stands, and all that came of it."""
+class NotTakenAnswer(TypedDict):
+    """Since when an approved intent waits for a worker that can run it, and which one to start."""
 
+    since: str
+    connector: str
+    explanation: str
+
+
+class StatusAnswer(AnswerableLine):
+    """
+    Where one intent stands, and all that came of it. `not_taken` is null but for what is approved and no worker takes.
+    """
+
+    not_taken: NotTakenAnswer | None
     approval_id: str | None
     auto_executed: bool | None
     superseded_by: str | None
@@ -449,8 +463,9 @@ class ClauseAnswer(TypedDict):
 
 
 class WhyAnswer(AnswerableLine):
-    """Why an intent stands where it stands."""
+    """Why an intent stands where it stands. `not_taken` is as its status says it."""
 
+    not_taken: NotTakenAnswer | None
     why_proposed: list[str | PrivateAnswer] | None
     proposed_by: str | None
     on_behalf_of: str | None
@@ -591,6 +606,8 @@ class RejectedAnswer(TypedDict):
 
 
 class WithdrawnAnswer(TypedDict):
+    """The intent that was taken back: of one that was replaced, the newest."""
+
     action_intent_id: str
     status: Status
 

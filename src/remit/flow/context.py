@@ -12,7 +12,7 @@ from remit.core.execution.breaker import DEFAULT_RULES, BreakerRules
 from remit.core.execution.outcome import ActionOutcomeV1, Resolution
 from remit.core.execution.publication import gives_back_unstarted, is_reserved
 from remit.core.execution.result import StoredResult, ToolResult
-from remit.core.gate.action_type import ActionType
+from remit.core.gate.action_type import CALLER, ActionType
 from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import Usage, release, split_window_id
 from remit.core.gate.decision import INTENT_EXPIRED
@@ -35,7 +35,17 @@ from remit.core.records import (
 )
 from remit.core.values import Record, Stored, instant
 from remit.flow.private_values import new_seed
-from remit.ports import Connector, Notifier, PolicySandbox, Snapshot, Store, UnitOfWork, Writes
+from remit.ports import (
+    Connector,
+    Notifier,
+    PolicySandbox,
+    Runnable,
+    RunsNamedTypes,
+    Snapshot,
+    Store,
+    UnitOfWork,
+    Writes,
+)
 
 MOST_WAITING = 1000
 T = TypeVar("T")
@@ -63,6 +73,26 @@ class Context:
     """How many intents of one proposer may wait for people; `None` for no limit."""
     breaker: BreakerRules | None = DEFAULT_RULES
     """When a tool that keeps failing is paused; `None` for never."""
+    runnable: Runnable = field(init=False)
+    """What a worker with these connectors can run."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "runnable", _runnable(self.connectors))
+
+    def runs(self, case: Case) -> bool:
+        """Can a worker with these connectors run it?"""
+        return self.runnable.runs(case.connector, case.action_type)
+
+
+def _runnable(connectors: Mapping[str, Connector]) -> Runnable:
+    named = {
+        name: connector.action_types if isinstance(connector, RunsNamedTypes) else None
+        for name, connector in connectors.items()
+        # What callers execute is no worker's.
+        if name != CALLER
+    }
+    # "" stands for what has no tool: every worker can end that.
+    return Runnable({**named, "": None})
 
 
 class CaseWriter:

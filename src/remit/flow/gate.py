@@ -31,7 +31,7 @@ from remit.core.gate.decision import (
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.ledger.entries import SYSTEM
 from remit.core.ledger.history import IntentHistory
-from remit.core.lifecycle import Case, Status, after_gate
+from remit.core.lifecycle import Case, ExecutedBy, Status, after_gate
 from remit.core.records import STOPS, THE_ONE, USAGE, Key, case_key, chain_key
 from remit.core.values import PLATFORM, instant
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
@@ -45,7 +45,7 @@ class GateAnswer:
     What the gate says. `already_published` is true when an earlier call had finished all of it.
 
     `approval` is what still has to be published, where it is at hand: publishing need not look it up. `begun` is the
-    answer to a begin in the same write, where that was asked for.
+    answer to a begin in the same write, where that was asked for. `executed_by` is who carries it out, if anybody does.
     """
 
     action_intent_id: str
@@ -59,13 +59,16 @@ class GateAnswer:
     trace_id: str | None = None
     approval: Approval | None = None
     begun: Begun | None = None
+    executed_by: ExecutedBy | None = None
 
     def wire(self) -> dict[str, Any]:
         shown = {name: getattr(self, name) for name in self.__slots__ if name not in ("reserved", "approval", "begun")}
         return {**shown, "begun": self.begun.wire()} if self.begun else shown
 
     def with_begun(self, begun: Begun) -> GateAnswer:
-        """With the answer to a begin, which published it if it began."""
+        """With the answer to a begin, which published what is its caller's if it began."""
+        if self.executed_by != "caller":
+            return replace(self, status=begun.status, begun=begun)
         return replace(self, status=begun.status, reserved=False, approval=None, begun=begun)
 
 
@@ -170,7 +173,7 @@ class GateIntent:
         writer.append("GATE_DECIDED", verdict.decision)
         if verdict.decision.approves:
             return _reserve(self.context, writer, intent, verdict, self.now)
-        return _ask_a_person(writer, intent, verdict.decision, self.now)
+        return _ask_a_person(writer, verdict.decision, self.now)
 
     def _stops_at(self) -> list[Key[Stops]]:
         return [Key(STOPS, self.request.tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE)]
@@ -211,23 +214,16 @@ def _reserve(
     writer.enqueue()
     case = writer.case
     waits = is_reserved(case.publication)
-    answer = _answer(
-        decision,
-        case.status,
-        intent.trace_id,
-        approval.approval_id,
-        reserved=waits,
-        approval=approval if waits else None,
-    )
+    answer = _answer(decision, case, approval.approval_id, reserved=waits, approval=approval if waits else None)
     return writer.writes(answer)
 
 
-def _ask_a_person(writer: CaseWriter, intent: ActionIntentV1, decision: Decision, now: datetime) -> Writes[GateAnswer]:
+def _ask_a_person(writer: CaseWriter, decision: Decision, now: datetime) -> Writes[GateAnswer]:
     status = after_gate(decision)
     writer.move(status)
     if writer.case.expired:
         writer.append("INTENT_EXPIRED", {"expired_at": instant(now)})
-    return writer.writes(_answer(decision, status, intent.trace_id, None))
+    return writer.writes(_answer(decision, writer.case, None))
 
 
 def _earlier_answer(case: Case, history: IntentHistory) -> GateAnswer:
@@ -238,8 +234,7 @@ def _earlier_answer(case: Case, history: IntentHistory) -> GateAnswer:
     waits = publication is not None and is_reserved(publication)
     return _answer(
         decision,
-        case.status,
-        case.trace_id,
+        case,
         publication.approval_id if publication else None,
         reserved=waits,
         already_published=has_left(decision, case),
@@ -257,13 +252,13 @@ def _never_decided(case: Case) -> GateAnswer:
         explanation="its proposer took it back before it was decided",
         status=case.status,
         trace_id=case.trace_id,
+        executed_by=case.executed_by,
     )
 
 
 def _answer(
     decision: Decision,
-    status: Status,
-    trace_id: str,
+    case: Case,
     approval_id: str | None,
     *,
     reserved: bool = False,
@@ -277,8 +272,9 @@ def _answer(
         explanation=decision.explanation,
         already_published=already_published,
         reserved=reserved,
-        status=status,
+        status=case.status,
         approval_id=approval_id,
-        trace_id=trace_id,
+        trace_id=case.trace_id,
         approval=approval,
+        executed_by=case.executed_by,
     )

@@ -13,17 +13,30 @@ from remit.core.gate.decision import INTENT_WITHDRAWN
 from remit.core.lifecycle import Case
 from remit.core.records import Key, case_key, chain_key
 from remit.flow.context import CaseWriter, Context, current_approval, usage_keys
-from remit.ports import Snapshot, UnitOfWork, Writes
+from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 
-def withdraw_unit(
+def withdraw(
     context: Context, tenant_id: str, action_intent_id: str, *, proposer: Proposer, reason: str | None, now: datetime
-) -> UnitOfWork[Case]:
+) -> Case:
     """
-    Take an intent back. A second time returns the first.
+    Take an intent back, or the newest that took its place. A second time returns the first.
 
     Raises `NotFound`, `Forbidden` for another's intent, or `NotInThatState` for one that was started or has ended.
     """
+    name = action_intent_id
+    while True:
+        unit = _withdraw_unit(context, tenant_id, name, proposer=proposer, reason=reason, now=now)
+        case = answer_of(context.store.transact([unit]))
+        if case.superseded_by is None:
+            return case
+        name = case.superseded_by
+
+
+def _withdraw_unit(
+    context: Context, tenant_id: str, action_intent_id: str, *, proposer: Proposer, reason: str | None, now: datetime
+) -> UnitOfWork[Case]:
+    """Of one that was replaced nothing is written, and the answer says by which."""
     names = tenant_id, action_intent_id
     case_at, chain_at = case_key(*names), chain_key(*names)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
@@ -113,6 +113,28 @@ class CallsTogether(Connector, Protocol):
 
     def invoke_all(self, calls: Sequence[Call]) -> list[CallResult]:
         """`invoke` of each, in order."""
+        ...
+
+
+@runtime_checkable
+class RunsNamedTypes(Connector, Protocol):
+    """A connector that can run the tools of some action types, and leaves those of others to other workers."""
+
+    @property
+    def action_types(self) -> Collection[str]: ...
+
+
+class WorkerFunction(Protocol):
+    """A function that a worker runs as the tool of one action type."""
+
+    @property
+    def action_type(self) -> str: ...
+
+    def run(self, arguments: Mapping[str, Any], *, idempotency_key: str, timeout_s: float) -> Any:
+        """
+        What the function answers, after at most `timeout_s` where it can be broken off. Raises what it raises:
+        `NotActed` where it certainly did nothing.
+        """
         ...
 
 

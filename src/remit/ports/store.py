@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -97,15 +97,28 @@ class ChangedTenants:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Runnable:
     """
-    What a worker can execute now: at most `limit` cases for one of these connectors, for which `places` has room.
+    The tools that a worker can run: by connector the action types that it can, `None` for every one.
 
     "" stands for the cases that have no connector.
     """
 
+    action_types: Mapping[str, Collection[str] | None]
+
+    def runs(self, connector: str, action_type: str) -> bool:
+        if connector not in self.action_types:
+            return False
+        named = self.action_types[connector]
+        return named is None or action_type in named
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a worker can execute now: at most `limit` cases of what is `runnable`, for which `places` has room."""
+
     now: datetime
-    connectors: Sequence[str]
+    runnable: Runnable
     places: Places
     limit: int
 
@@ -173,7 +186,8 @@ class Store(Protocol):
 
     def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
         """
-        Carry out `unit_for` each of the due cases that are `queued` and `wanted`, in one write.
+        Carry out `unit_for` each of the due cases that are `queued` and `wanted`, in one write; whatever is queued that
+        is not `wanted` is not read.
 
         Tenants take turns, and within one its tools; of one tool, the longest due comes first. Of none more are
         taken than there is room for. Two callers at once are given different cases; where the store cannot do that,
@@ -193,8 +207,12 @@ class Store(Protocol):
         """
         ...
 
-    def busy(self) -> bool:
-        """Is there a case, of any tenant, that Remit itself has to move on (`Case.moving`)?"""
+    def busy(self, runnable: Runnable | None = None) -> bool:
+        """
+        Is there a case, of any tenant, that Remit itself has to move on (`Case.moving`)?
+
+        With `runnable`, what is queued for other tools is left out.
+        """
         ...
 
     def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:

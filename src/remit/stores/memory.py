@@ -27,6 +27,7 @@ from remit.ports import (
     QueueLine,
     QueuePlace,
     ReaderPage,
+    Runnable,
     Snapshot,
     UnitOfWork,
     Writes,
@@ -133,7 +134,8 @@ class MemoryStore:
     def _queued(self, wanted: Claim) -> dict[QueuedTool, list[Case]]:
         found: dict[QueuedTool, list[Case]] = {}
         for case in sorted(self._cases(), key=_by_due):
-            if case.queued and case.connector in wanted.connectors and case.due_at and case.due_at <= wanted.now:
+            can_run = case.queued and wanted.runnable.runs(case.connector, case.action_type)
+            if can_run and case.due_at and case.due_at <= wanted.now:
                 found.setdefault(QueuedTool.of(case), []).append(case)
         return found
 
@@ -141,8 +143,11 @@ class MemoryStore:
         """Nothing to tell: no other process sees this store."""
         return nullcontext()
 
-    def busy(self) -> bool:
-        return any(case.moving for case in self._cases())
+    def busy(self, runnable: Runnable | None = None) -> bool:
+        def counts(case: Case) -> bool:
+            return not case.queued or runnable is None or runnable.runs(case.connector, case.action_type)
+
+        return any(case.moving and counts(case) for case in self._cases())
 
     def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:
         found = [

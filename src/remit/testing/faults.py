@@ -27,6 +27,7 @@ from remit.ports import (
     QueueLine,
     QueuePlace,
     ReaderPage,
+    Runnable,
     Snapshot,
     Store,
     UnitOfWork,
@@ -90,8 +91,8 @@ class StoreWrapper(Store):
     def watch(self, queued: Callable[[], None]) -> AbstractContextManager[None]:
         return self.inner.watch(queued)
 
-    def busy(self) -> bool:
-        return self.inner.busy()
+    def busy(self, runnable: Runnable | None = None) -> bool:
+        return self.inner.busy(runnable)
 
     def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:
         return self.inner.waiting(tenant_id, account_id, after, limit)

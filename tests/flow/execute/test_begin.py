@@ -271,9 +271,9 @@ def test_another_s_intent_is_not_begun(own):
 def test_what_a_worker_executes_is_not_begun_by_its_caller(own):
     own.submit()
 
-    with pytest.raises(Conflict, match="executed by a worker"):
-        begin(own)
+    begun = begin(own)
 
+    assert (begun.permit, begun.status) == (None, "APPROVED") and "executed by a worker" in begun.explanation
     own.settle()
     assert (own.status(), own.written()) == ("SUCCEEDED", 1)
 
@@ -459,11 +459,21 @@ def test_what_a_person_edited_is_begun_when_the_first_is_proposed_again(own):
     assert (begun.action_intent_id, begun.permit.parameters) == (edited, {"text": "better"})
 
 
-def test_of_what_a_worker_executes_nothing_is_stored_where_it_was_to_be_begun(own):
-    with pytest.raises(Conflict, match="executed by a worker"):
-        submit_and_begin(own, action_type=TYPE)
+def test_what_a_worker_executes_is_proposed_all_the_same_and_says_who_executes_it(own):
+    answer = submit_and_begin(own, action_type=TYPE)
 
-    assert own.statuses() == {} and own.used() == 0
+    assert (answer.executed_by, answer.status, answer.begun.permit) == ("worker", "APPROVED", None)
+    assert "executed by a worker" in answer.begun.explanation and answer.wire()["executed_by"] == "worker"
+    own.settle()
+    assert (own.status(), own.written(), own.used()) == ("SUCCEEDED", 1, 1)
+    assert submit_and_begin(own, action_type=TYPE).executed_by == "worker"
+    own.assert_sound()
+
+
+def test_what_has_no_tool_is_executed_by_nobody(own):
+    answer = submit_and_begin(own, action_type="UNREGISTERED")
+
+    assert (answer.executed_by, answer.begun.permit) == (None, None)
 
 
 def test_while_autonomy_is_stopped_a_person_is_asked_and_nothing_is_begun(own):
@@ -478,10 +488,10 @@ def test_while_autonomy_is_stopped_a_person_is_asked_and_nothing_is_begun(own):
 def test_many_are_begun_each_by_itself(own):
     proposals = [proposal(f"i-{n}", action_type=kind) for n, kind in enumerate((OWN, TYPE, OWN))]
 
-    first, refused, third = own.app.submit_and_begin(proposals, key="batch")
+    first, second, third = own.app.submit_and_begin(proposals, key="batch")
 
-    assert first.begun.permit and third.begun.permit and isinstance(refused, Conflict)
-    assert own.statuses() == {"i-0": "RUNNING", "i-2": "RUNNING"}
+    assert first.begun.permit and third.begun.permit and second.begun.permit is None
+    assert own.statuses() == {"i-0": "RUNNING", "i-1": "APPROVED", "i-2": "RUNNING"}
     own.assert_sound()
 
 

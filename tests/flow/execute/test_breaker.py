@@ -186,7 +186,7 @@ def test_of_two_workers_that_see_a_trial_due_at_once_one_makes_it(desk):
     seen_due = failing_tools(second.context)
 
     assert len(taken(desk.app)) == 1
-    late = execute.take(second.context, ["far"], Places(10), 10, "w-late", desk.clock.now(), seen_due)
+    late = execute.take(second.context, Places(10), 10, "w-late", desk.clock.now(), seen_due)
 
     assert late == [None]
     assert sorted(name for name, status in desk.statuses().items() if status == "APPROVED") == ["i-1", "i-2"]

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from remit.core import rendering
 from remit.core.execution.outcome import ActionOutcomeV1
 from remit.core.execution.question import Question, open_questions
 from remit.core.execution.result import NO_CONTENT, ReadResult
-from remit.core.gate.action_type import CALLER
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import ENDED, WAITING, Case
+from remit.core.values import instant
 
 LONGEST_CONTENT = 4000
 """So much of an answer stands in the text; all of it is in the result."""
@@ -31,7 +32,8 @@ class ProposalAnswer:
     """
     An intent that was asked about, and where it stands: `case` and `history` are of the newest that took its place.
 
-    `edited_by` is who edited any of them, `result` what can be read of the tool's answer by whoever asks.
+    `edited_by` is who edited any of them, `result` what can be read of the tool's answer by whoever asks, and
+    `not_taken_since` from when on no worker has taken what is approved.
     """
 
     asked: str
@@ -39,11 +41,12 @@ class ProposalAnswer:
     history: IntentHistory
     edited_by: str | None = None
     result: ReadResult | None = None
+    not_taken_since: datetime | None = None
 
     @property
     def settled(self) -> bool:
         """Will waiting bring nothing more that its agent does not have to act upon first?"""
-        begins_itself = self.case.connector == CALLER and self.case.status == "APPROVED"
+        begins_itself = self.case.by_caller and self.case.status == "APPROVED"
         return self.case.status in ENDED or begins_itself or bool(self.asked_back)
 
     @property
@@ -71,6 +74,7 @@ class ProposalAnswer:
             "reason": _reason(self),
             "questions": [question.wire() for question in self.asked_back],
             "result": self.result.wire(self.case.action_intent_id) if self.result else None,
+            "executed_by": self.case.executed_by,
         }
 
     def _executed(self) -> dict[str, Any] | None:
@@ -151,9 +155,13 @@ def _superseded(about: ProposalAnswer, action: str) -> str:
 def _approved(about: ProposalAnswer, action: str) -> str:
     approval = about.history.approval(about.case.approval_id) if about.case.approval_id else None
     by = rendering.name(approval.approved_by) if approval and not approval.auto_executed else "Policy"
-    if about.case.connector == CALLER:
+    if about.case.by_caller:
         return f"{by} approved {action}. Begin it now: it may be carried out once, as it is approved."
-    return f"{by} approved {action}. It is about to be carried out. Do not do it yourself; wait for its outcome."
+    if about.not_taken_since is not None:
+        soon = f"No worker has taken it since {instant(about.not_taken_since)}"
+    else:
+        soon = "It is about to be carried out"
+    return f"{by} approved {action}. {soon}. Do not do it yourself; wait for its outcome."
 
 
 def _running(_: ProposalAnswer, action: str) -> str:

@@ -123,7 +123,7 @@ def may_begin(case: Case, holder: str, now: datetime) -> Beginning:
     | the intent                                             | answer       |
     |--------------------------------------------------------|--------------|
     | waits or is approved, is not started, and has expired  | `expire`     |
-    | is approved and not started                            | `begin`      |
+    | is approved and not started, and is its caller's       | `begin`      |
     | was begun by this holder, whose lease lives            | `give again` |
     | any other                                              | `say`        |
 
@@ -133,7 +133,7 @@ def may_begin(case: Case, holder: str, now: datetime) -> Beginning:
     if may_expire(case, attempt, now):
         return "expire"
     if attempt is None:
-        return "begin" if case.status == "APPROVED" else "say"
+        return "begin" if case.status == "APPROVED" and case.by_caller else "say"
     alive = attempt.status == "RUNNING" and now < attempt.lease_until
     return "give again" if alive and attempt.holder == holder else "say"
 
@@ -179,10 +179,18 @@ _TOLD: Mapping[Status, str] = {
 }
 
 
-def explained(status: Status, outcome: ActionOutcomeV1 | None) -> str:
+def explained(case: Case, outcome: ActionOutcomeV1 | None) -> str:
     """Why there is no permit, in words that a model may read."""
+    if case.status in ("APPROVED", "RUNNING") and not case.by_caller:
+        return _not_its_callers(case)
     said = outcome.error_message if outcome is not None else None
-    return f"{_TOLD[status]} ({said})" if said else _TOLD[status]
+    return f"{_TOLD[case.status]} ({said})" if said else _TOLD[case.status]
+
+
+def _not_its_callers(case: Case) -> str:
+    if case.executed_by is None:
+        return "nobody executes it: it had no tool when it was proposed"
+    return f"it is executed by a worker (connector {case.connector!r}); it must not run here, wait for its outcome"
 
 
 # --- finish, renew and lapse ---

@@ -44,11 +44,12 @@ def check_may_withdraw(case: Case, intent: ActionIntentV1 | None, proposer: Prop
     |------------------------------------------------------|--------------------------|
     | is another's, or not one the credential is for       | raises `Forbidden`       |
     | is withdrawn already                                 | false: return that       |
+    | was replaced                                         | false: look at that one  |
     | is not answered yet, or approved and not started     | true: withdraw it        |
     | is anything else                                     | raises `NotInThatState`  |
     """
     proposer.require_own(case, intent)
-    if case.status == "WITHDRAWN":
+    if case.status in ("WITHDRAWN", "SUPERSEDED"):
         return False
     case.require("WITHDRAWN", "withdrawn")
     return True

@@ -6,12 +6,15 @@ Until an attempt begins, publication and what undoes it exclude each other by th
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from remit.core.execution.approval import PUBLISH_AFTER, Publication, next_publish
 from remit.core.execution.outcome import ExecutionAttempt
+from remit.core.gate.action_type import FUNCTION
 from remit.core.gate.decision import Decision
 from remit.core.lifecycle import MOVING, WAITING, Case, Status
+from remit.core.values import instant
 
 UNFINISHED: frozenset[Status] = frozenset({"APPROVED", "RUNNING"})
 """Approved, and without an outcome."""
@@ -79,6 +82,33 @@ def _on_time(case: Case, at: datetime) -> datetime:
 def may_release_refused(state: Publication, attempt: ExecutionAttempt | None) -> bool:
     """Only what was never delivered and never began is released on refusal: an earlier delivery can still start."""
     return is_reserved(state) and attempt is None
+
+
+NOT_TAKEN_AFTER = timedelta(seconds=10)
+"""How long an approval that is out may wait for a worker before it is said: one that is there takes it at once."""
+
+
+def not_taken_since(case: Case, now: datetime) -> datetime | None:
+    """Since when an approval that is out waits and no worker has taken it; `None` if one has, or it is its caller's."""
+    state = case.publication
+    if case.status != "APPROVED" or case.by_caller or state is None or state.published_at is None:
+        return None
+    waits = case.published and now >= state.published_at + NOT_TAKEN_AFTER
+    return state.published_at if waits else None
+
+
+def not_taken(case: Case, now: datetime) -> dict[str, Any] | None:
+    """The same as it is shown: JSON values."""
+    since = not_taken_since(case, now)
+    if since is None:
+        return None
+    needed = f"a function for {case.action_type}" if case.connector == FUNCTION else f"the connector {case.connector!r}"
+    start = "remit worker --import MODULE" if case.connector == FUNCTION else "remit worker"
+    return {
+        "since": instant(since),
+        "connector": case.connector,
+        "explanation": f"no worker has taken it since {instant(since)}; start one that has {needed} ({start})",
+    }
 
 
 # --- what nobody answered or started ---

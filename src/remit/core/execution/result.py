@@ -8,6 +8,7 @@ the same bytes as every later one. The ledger and the steps of an engine carry w
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -24,7 +25,7 @@ from remit.core.values import Record, UtcTime, shifted
 MOST_KEPT_BYTES = 256 * 1024
 LONGEST_MEDIA_TYPE = 128
 UNNAMED = "application/octet-stream"
-JSON = "application/json"
+JSON, TEXT = "application/json", "text/plain"
 
 NotKept = Literal[
     # More than `MOST_KEPT_BYTES`.
@@ -187,6 +188,26 @@ def not_kept(answer: ToolResult, reason: NotKept) -> ToolResult:
 def json_answer(value: Any) -> ToolResult:
     """The same of a JSON value."""
     return answered(JSON, msgspec.json.encode(value))
+
+
+def function_answer(value: Any) -> ToolResult:
+    """
+    The same of what a function answered: bytes and text as they are, all else as JSON; what JSON cannot carry as its
+    words.
+    """
+    if isinstance(value, bytes):
+        return answered(UNNAMED, value)
+    if isinstance(value, str):
+        return answered(TEXT, _encoded(value))
+    try:
+        return answered(JSON, _encoded(json.dumps(value, ensure_ascii=False, allow_nan=False)))
+    except (TypeError, ValueError, RecursionError):
+        return answered(TEXT, _encoded(str(value)))
+
+
+def _encoded(text: str) -> bytes:
+    # Half a character cannot be written down.
+    return text.encode(errors="replace")
 
 
 def _media_type(text: str) -> str:

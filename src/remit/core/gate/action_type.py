@@ -16,6 +16,8 @@ DEFAULT_MIN_CONFIDENCE = 0.7
 DEFAULT_EXPIRES_AFTER = "7d"
 CALLER = "caller"
 """The connector of what its proposer executes itself."""
+FUNCTION = "function"
+"""The connector of what a worker runs that has a function for it."""
 NO_MIN_CONFIDENCE = "none"
 """The threshold of a type whose agents need not say how sure they are."""
 

@@ -173,7 +173,7 @@ def withdraw(
     db: Db = None,
 ) -> None:
     """
-    Take back an intent that nobody has started, in the name of who proposed it.
+    Take back an intent that nobody has started, or the newest in its place, in the name of who proposed it.
 
     The ledger names the login of whoever typed this.
 
@@ -183,9 +183,10 @@ def withdraw(
         by = by or remit.intent(tenant, intent).proposed_by
         case = remit.withdraw(tenant, intent, by=by, reason=reason, credential=typed_by())
     if as_json:
-        output.print_json({"action_intent_id": intent, "tenant_id": tenant, "status": case.status, "withdrawn_by": by})
+        named = {"action_intent_id": case.action_intent_id, "tenant_id": tenant}
+        output.print_json({**named, "status": case.status, "withdrawn_by": by})
     else:
-        output.say(f"{intent} is taken back")
+        output.say(f"{case.action_intent_id} is taken back")
 
 
 def _tell_answer(answer: GateAnswer | RemitError, as_json: bool) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,7 @@ import typer
 from remit.core.identity.credential import Credential
 
 if TYPE_CHECKING:
+    from remit.ports import WorkerFunction
     from remit.wiring import Remit
 
 _DB_HELP = "Database: sqlite:///FILE or postgresql://…; else REMIT_DATABASE_URL, else sqlite:///remit.db."
@@ -29,6 +30,12 @@ ByOrYou = Annotated[
     str | None,
     typer.Option("--by", metavar="NAME", help="Who does it; you if left out. It stands in the ledger."),
 ]
+Imports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import", metavar="MODULE", help='Run its functions with execute="worker"; repeatable.', show_default=False
+    ),
+]
 Intent = Annotated[str, typer.Argument(metavar="INTENT", help="The intent's id.", show_default=False)]
 LimitOption = Annotated[int, typer.Option("--limit", metavar="N", help="How many, at most 500.")]
 AfterOption = Annotated[
@@ -38,12 +45,12 @@ AfterOption = Annotated[
 
 
 @contextmanager
-def opened(ctx: typer.Context, db: str | None) -> Iterator[Remit]:
+def opened(ctx: typer.Context, db: str | None, functions: Iterable[WorkerFunction] = ()) -> Iterator[Remit]:
     """The database that the command names, or the whole line, or the environment; made if it is not there."""
     # Imported here: an option is named long before a database is opened, and mostly none is.
     from remit.wiring import Remit
 
-    with Remit.open(url_of(ctx, db)) as remit:
+    with Remit.open(url_of(ctx, db), functions=functions) as remit:
         yield remit
 
 

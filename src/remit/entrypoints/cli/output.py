@@ -189,9 +189,10 @@ def obstacle(item: Mapping[str, Any]) -> str | None:
     return found and f"{found['code']}: {found['explanation']}; {found['way_out']}"
 
 
-def paused_tool(item: Mapping[str, Any]) -> str | None:
-    """Since when its tool is paused, and when one call is tried."""
-    return str(item["paused_tool"]["explanation"]) if item["paused_tool"] else None
+def waits_for(item: Mapping[str, Any]) -> str | None:
+    """Since when its tool is paused, and when one call is tried; or that no worker has taken it."""
+    found = item["paused_tool"] or item["not_taken"]
+    return str(found["explanation"]) if found else None
 
 
 def console(*, stderr: bool = False) -> Console:

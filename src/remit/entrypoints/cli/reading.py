@@ -58,7 +58,7 @@ def status(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson =
             "resolved": _resolved(resolution) if resolution else None,
             "votes": output.votes(found),
             "obstacle": output.obstacle(found),
-            "waits for": output.paused_tool(found),
+            "waits for": output.waits_for(found),
             "superseded by": found["superseded_by"],
             "created": output.local(found["created_at"]),
             "expires": output.local(found["expires_at"]),
@@ -75,7 +75,7 @@ def _outcome(outcome: dict[str, Any]) -> str:
     ]
     said = [rendering.quoted(outcome["error_message"], MOST_SAID)] if outcome["error_message"] else []
     error = " ".join(filter(None, [outcome["error_class"], outcome["error_code"], *said]))
-    details = [*refs, *([error] if outcome["error_class"] else [])]
+    details = [*refs, *([error] if error else [])]
     return f"{outcome['status']} at {output.local(outcome['completed_at'])}" + "".join(f"; {it}" for it in details)
 
 
@@ -121,7 +121,7 @@ def _because(told: dict[str, Any]) -> dict[str, Any]:
         "edited by": told["edited_by"],
         "votes": output.votes(told),
         "obstacle": output.obstacle(told),
-        "waits for": output.paused_tool(told),
+        "waits for": output.waits_for(told),
         "approved": approval and f"by {approval['approved_by']} at {output.local(approval['approved_at'])}",
         "rejected": rejection and f"by {rejection['rejected_by']}: {_reason(rejection['reason'])}",
     }

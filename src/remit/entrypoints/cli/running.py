@@ -20,7 +20,8 @@ from remit.app import BATCH, Reconciled
 from remit.core.errors import InvalidInput
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.exports import KeptExport
-from remit.entrypoints.cli.options import AsJson, By, Db, existing, opened, url_of
+from remit.entrypoints.cli.functions import imported_functions
+from remit.entrypoints.cli.options import AsJson, By, Db, Imports, existing, opened, url_of
 from remit.entrypoints.server import worker as worker_door
 from remit.entrypoints.server import worker_processes
 from remit.entrypoints.server.logs import set_up_logs
@@ -55,6 +56,7 @@ def worker(
     processes: Annotated[
         int, typer.Option("--processes", metavar="N", min=1, max=64, help="So many workers, each a process of its own.")
     ] = 1,
+    imports: Imports = None,
     one_of_many: Annotated[bool, typer.Option("--one-of-many", hidden=True)] = False,
     as_json: AsJson = False,
     db: Db = None,
@@ -69,10 +71,15 @@ def worker(
     if not set_up_logs(os.environ):
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if processes > 1:
-        _report(_work_in_processes(ctx, db, processes, concurrency, until_idle=until_idle), as_json=as_json)
+        arguments = _arguments(concurrency, imports or [], until_idle=until_idle)
+        _report(_work_in_processes(ctx, db, processes, arguments), as_json=as_json)
         return
     done: Counter[str] = Counter()
-    with opened(ctx, db) as remit, output.progress("executed") as advance, _told_to_end() as stop:
+    with (
+        opened(ctx, db, imported_functions(imports or [])) as remit,
+        output.progress("executed") as advance,
+        _told_to_end() as stop,
+    ):
 
         def count(status: str) -> None:
             done[status] += 1
@@ -96,16 +103,20 @@ def _report(done: Counter[str], *, as_json: bool) -> None:
         output.say(f"executed {done.total()}" + (f": {named}" if named else ""))
 
 
-def _work_in_processes(
-    ctx: typer.Context, db: str | None, processes: int, concurrency: int, *, until_idle: bool
-) -> Counter[str]:
+def _arguments(concurrency: int, imports: Sequence[str], *, until_idle: bool) -> list[str]:
+    """The options of each of several workers. Raises `InvalidInput` for functions that are not there."""
+    imported_functions(imports)
+    named = [each for module in imports for each in ("--import", module)]
+    return ["--concurrency", str(concurrency), *named, *(["--until-idle"] if until_idle else [])]
+
+
+def _work_in_processes(ctx: typer.Context, db: str | None, processes: int, arguments: Sequence[str]) -> Counter[str]:
     url = url_of(ctx, db)
     if url.startswith("memory:"):
         raise InvalidInput("--processes", "shares a database, and memory:// is one process's own", "name another --db")
     with opened(ctx, db):
         # What is wrong with it is said once, and it is brought up to date before anybody works.
         pass
-    arguments = ["--concurrency", str(concurrency), *(["--until-idle"] if until_idle else [])]
     with _told_to_end() as stop:
         return worker_processes.run(processes, url, arguments, stop)
 

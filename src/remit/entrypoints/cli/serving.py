@@ -15,7 +15,8 @@ from remit.core.identity.api_key import DEFAULT_TIER
 from remit.core.identity.principal import Principal
 from remit.core.values import PLATFORM
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.options import AsJson, Db, existing, login, opened, typed_by
+from remit.entrypoints.cli.functions import imported_functions
+from remit.entrypoints.cli.options import AsJson, Db, Imports, existing, login, opened, typed_by
 from remit.entrypoints.server.logs import set_up_logs
 from remit.entrypoints.server.telemetry import traced
 from remit.wiring import Remit
@@ -50,6 +51,7 @@ def serve(
         str | None, typer.Option("--trusted-proxy", metavar="ADDRESS", help="The proxy in front that ends TLS.")
     ] = None,
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Only the door; workers run elsewhere.")] = False,
+    imports: Imports = None,
     tenant: Annotated[
         str | None,
         typer.Option("--tenant", metavar="T", help="Whose console the printed link opens.", show_default=False),
@@ -69,9 +71,11 @@ def serve(
     from remit.entrypoints.server.settings import connection_limits
     from remit.entrypoints.web.settings import settings_from
 
+    if no_worker and imports:
+        raise InvalidInput("--import", "goes with a worker", "leave out --no-worker, or give it to 'remit worker'")
     json_logs = set_up_logs(os.environ)
     check_binding(host, certificate=tls_certificate, trusted_proxy=trusted_proxy)
-    with opened(ctx, db) as remit, traced(remit, os.environ):
+    with opened(ctx, db, imported_functions(imports or [])) as remit, traced(remit, os.environ):
         serve_http(
             remit,
             host=host,

@@ -113,14 +113,19 @@ def _gauges(measured: Measured) -> Iterable[Metric]:
     for labels, value in measured.limit_left.items():
         limits.add_metric(labels, value)
     yield limits
-    paused = GaugeMetricFamily(
-        "remit_tool_paused_seconds",
-        "How long a tool that kept failing has been paused.",
-        labels=["tenant", "action_type"],
-    )
-    for (tenant, action_type), value in measured.tool_paused_s.items():
-        paused.add_metric([tenant, action_type], value)
-    yield paused
+    by_tool: list[tuple[str, str, Mapping[tuple[str, str], float]]] = [
+        ("remit_tool_paused_seconds", "How long a tool that kept failing has been paused.", measured.tool_paused_s),
+        (
+            "remit_not_taken_seconds",
+            "How long the oldest approval has waited that no worker takes.",
+            measured.not_taken_s,
+        ),
+    ]
+    for name, text, of_tools in by_tool:
+        gauge = GaugeMetricFamily(name, text, labels=["tenant", "action_type"])
+        for tool, value in of_tools.items():
+            gauge.add_metric(list(tool), value)
+        yield gauge
     yield GaugeMetricFamily(
         "remit_unmeasured", "Tenants, accounts and limits beyond the number measured.", measured.left_out
     )

@@ -77,6 +77,9 @@ def supplement(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: Inten
 
 @router.post("/v1/intents/{action_intent_id}/withdraw", responses=responds_with(WithdrawnAnswer))
 def withdraw(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: WithdrawBody) -> Any:
-    """Take back an intent of the caller's own that nobody has started; what was charged for it is given back."""
+    """
+    Take back an intent of the caller's own that nobody has started, or the newest that took its place; what was charged
+    for it is given back.
+    """
     case = remit.withdraw(caller.tenant_id, action_intent_id, reason=body.reason, **_owner(caller))
-    return {"action_intent_id": action_intent_id, "status": case.status}
+    return {"action_intent_id": case.action_intent_id, "status": case.status}

@@ -36,8 +36,8 @@ def begin(
     """
     The permit of an approved intent, or of the newest that took its place; or what is recorded.
 
-    `holder` names who asks (`holder_of`). Raises `NotFound`, `Forbidden` for another's intent, or `Conflict` for an
-    action that a worker executes.
+    `holder` names who asks (`holder_of`). Raises `NotFound`, `Forbidden` for another's intent, or `Conflict` for one
+    whose approval or tool is not what is recorded.
     """
     name = action_intent_id
     while True:
@@ -93,7 +93,7 @@ class BeginIntent:
         return Begun(
             action_intent_id=case.action_intent_id,
             status=case.status,
-            explanation=explained(case.status, outcome),
+            explanation=explained(case, outcome),
             outcome=outcome,
             resolution=history.resolution,
             superseded_by=case.superseded_by,

@@ -21,7 +21,8 @@ def start(worker: Worker, data: Mapping[str, Any]) -> dict[str, str] | None:
     lease has run out.
 
     Answers the reference that the other steps take, or `None`: somebody else has it, it is done, it was
-    released or taken back, or its caller executes it. Asked again by the run that has it, it answers the same.
+    released or taken back, or it is not for this worker: its caller executes it, or only a worker with other connectors
+    can. Asked again by the run that has it, it answers the same.
 
     Raises `NotAnApproval` for an event that says too little, or what no approval stands behind.
     """
@@ -42,8 +43,8 @@ def _start(
         raise NotAnApproval("nothing by its ids is stored")
     if not event_says(intent, approval, data):
         raise NotAnApproval("it does not say what is stored")
-    if case.by_caller or case.approval_id != approval.approval_id:
-        # Its caller's alone; or released, and maybe approved anew: this one is over.
+    if not worker.context.runs(case) or case.approval_id != approval.approval_id:
+        # Its caller's alone, or another worker's; or released, and maybe approved anew: this one is over.
         return Writes(answer=None)
     to_do = may_start(worker.hold(case.attempt, ref, now), case.publication, approval)
     if to_do == "nothing":

@@ -27,7 +27,7 @@ from remit.core.execution.outcome import (
     lease,
 )
 from remit.core.execution.places import Places
-from remit.core.gate.action_type import CALLER, Tool
+from remit.core.gate.action_type import Tool
 from remit.core.gate.result_settings import ResultSettings
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
@@ -153,7 +153,7 @@ class _Taking:
         )
 
     def _is_meant(self, case: Case) -> bool:
-        if case.by_caller:
+        if not self.context.runs(case):
             return False
         # Of what an engine delivers, another approval may have taken the place.
         return case.approval_id == self.keys.approval_id if self.delivered else case.queued
@@ -279,16 +279,10 @@ def settle_unit(
 
 
 def take(
-    context: Context,
-    connectors: Sequence[str],
-    places: Places,
-    limit: int,
-    holder: str,
-    now: datetime,
-    breakers: Breakers,
+    context: Context, places: Places, limit: int, holder: str, now: datetime, breakers: Breakers
 ) -> list[Taken | Ended | RemitError | None]:
     """
-    Take at most `limit` executions that are queued for these connectors and find a place, in one write.
+    Take at most `limit` executions that are queued, that can be run here and find a place, in one write.
 
     Each take has a holder of its own, made of `holder`, which names this call and is never used again. `breakers` say
     which tools are paused.
@@ -301,14 +295,12 @@ def take(
         known = ToolId(case.tenant_id, case.action_type) in breakers
         return take_unit(context, case, f"{holder}/{taken}", now, tool_known=known)
 
-    return context.store.claim(claim_of(connectors, places, limit, now, breakers), unit_for)
+    return context.store.claim(claim_of(context, places, limit, now, breakers), unit_for)
 
 
-def claim_of(connectors: Sequence[str], places: Places, limit: int, now: datetime, breakers: Breakers) -> Claim:
-    """What a worker with these connectors and places can take."""
-    # "" stands for what has no tool: every worker can end that. What callers execute is no worker's.
-    wanted = [*(name for name in connectors if name != CALLER), ""]
-    return Claim(now, wanted, places.at_most(room_under(breakers, now)), limit)
+def claim_of(context: Context, places: Places, limit: int, now: datetime, breakers: Breakers) -> Claim:
+    """What a worker with these places can take."""
+    return Claim(now, context.runnable, places.at_most(room_under(breakers, now)), limit)
 
 
 def carry_out(taken: Sequence[Taken], clock: Clock) -> list[CallResult]:

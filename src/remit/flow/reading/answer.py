@@ -6,6 +6,7 @@ from datetime import datetime
 
 from remit.core.errors import NotFound
 from remit.core.execution.answer import ProposalAnswer
+from remit.core.execution.publication import not_taken_since
 from remit.core.execution.result import ReadResult
 from remit.core.gate.result_settings import BY_DEFAULT
 from remit.core.identity.principal import Principal
@@ -36,7 +37,8 @@ def answer(
         if case.superseded_by is None:
             break
         name = case.superseded_by
-    return ProposalAnswer(action_intent_id, case, history, edited_by, _for(context, reader, case, history, result))
+    readable, since = _for(context, reader, case, history, result), not_taken_since(case, now)
+    return ProposalAnswer(action_intent_id, case, history, edited_by, readable, since)
 
 
 def _read(context: Context, tenant_id: str, name: str, now: datetime) -> tuple[Case, IntentHistory, ReadResult | None]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from remit.core.execution.publication import not_taken_since
 from remit.core.gate.amount import PLACES
 from remit.core.gate.budget import account_usage_id
 from remit.core.lifecycle import WAITING, due_step
@@ -13,6 +14,7 @@ from remit.core.values import PLATFORM
 from remit.flow.breakers import failing_tools
 from remit.flow.context import Context, bounds_now
 from remit.flow.reading.usage import accounts_of, limits_left, used_today
+from remit.ports import CaseFilter
 
 MOST_ACCOUNTS = 1000
 MOST_TENANTS = 200
@@ -24,7 +26,7 @@ _LOOK_AT = 500
 class Measured:
     """
     By tenant: how long the queue is, its oldest, the lag of publication; by tenant and account: what is left; by tenant
-    and action type: how long its tool has been paused.
+    and action type: how long its tool has been paused, and how long the oldest approval has waited for a worker.
     """
 
     waiting: dict[str, int] = field(default_factory=dict)
@@ -34,6 +36,7 @@ class Measured:
     limit_left: dict[tuple[str, str, str, str], float] = field(default_factory=dict)
     """By tenant, limit, unit and whose it is: `account:north`, `principal:alice`, `tenant`."""
     tool_paused_s: dict[tuple[str, str], float] = field(default_factory=dict)
+    not_taken_s: dict[tuple[str, str], float] = field(default_factory=dict)
     left_out: int = 0
 
 
@@ -42,7 +45,7 @@ def measure(context: Context, tenant_id: str | None, now: datetime, most_account
     Of one tenant, or of all.
 
     The oldest in the queue is looked for among the `_LOOK_AT` that expire first. The lag is that of what
-    should have been published by now and is not.
+    should have been published by now and is not; of what no worker takes, the newest `_LOOK_AT` are looked at.
     """
     tenants = [tenant_id] if tenant_id else [name for name in context.store.tenants() if name != PLATFORM]
     measured = Measured(left_out=len(tenants[MOST_TENANTS:]))
@@ -51,6 +54,7 @@ def measure(context: Context, tenant_id: str | None, now: datetime, most_account
         first = context.store.waiting(name, None, None, _LOOK_AT) if measured.waiting[name] else []
         measured.oldest_waiting_s[name] = _age_s(min((case.created_at for case in first), default=now), now)
         measured.publish_lag_s[name] = 0.0
+        measured.not_taken_s |= _not_taken(context, name, now)
         for account, left in _budgets_left(context, name, now):
             if len(measured.budget_left) < most_accounts:
                 measured.budget_left[name, account] = left
@@ -72,6 +76,16 @@ def _measure_limits(context: Context, tenant_id: str, measured: Measured, now: d
             measured.limit_left[tenant_id, name, unit or "", owner] = left / 10**PLACES if unit else left
         else:
             measured.left_out += 1
+
+
+def _not_taken(context: Context, tenant_id: str, now: datetime) -> dict[tuple[str, str], float]:
+    longest: dict[tuple[str, str], float] = {}
+    for case in context.store.cases(tenant_id, CaseFilter(statuses=["APPROVED"]), None, _LOOK_AT):
+        since = not_taken_since(case, now)
+        if since is not None:
+            tool = tenant_id, case.action_type
+            longest[tool] = max(longest.get(tool, 0.0), _age_s(since, now))
+    return longest
 
 
 def publish_lags(context: Context, now: datetime) -> dict[str, float]:

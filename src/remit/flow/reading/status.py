@@ -8,7 +8,7 @@ from typing import Any
 
 from remit.core.errors import NotFound
 from remit.core.execution.approval import is_auto_executed
-from remit.core.execution.publication import UNFINISHED
+from remit.core.execution.publication import UNFINISHED, not_taken
 from remit.core.gate.amount import amount_of
 from remit.core.gate.autonomy import Stop
 from remit.core.gate.bounds import BoundsInForce
@@ -38,7 +38,7 @@ def status(context: Context, tenant_id: str, action_intent_id: str, now: datetim
         **_voting(case, history, bounds),
         "questions": [question.wire() for question in history.questions] if history else [],
         **_as_it_stands(context, case, intent, now),
-        "paused_tool": _paused_tool(context, case),
+        **_waits_for(context, case, now),
         "approval_id": case.approval_id,
         "auto_executed": is_auto_executed(case.approval_source) if case.approval_source else None,
         "superseded_by": case.superseded_by,
@@ -83,11 +83,15 @@ def _amounts(seen: Snapshot, intent: ActionIntentV1) -> dict[str, Any]:
     return {name: amount_of(spec, intent.parameters).wire() for name, spec in declared.items()}
 
 
-def _paused_tool(context: Context, case: Case) -> dict[str, Any] | None:
-    """The pause of its tool, behind which an intent waits that is to be executed, or would be if it were approved."""
+def _waits_for(context: Context, case: Case, now: datetime) -> dict[str, Any]:
+    """
+    The pause of its tool, behind which an intent waits that is to be executed, or would be if it were approved; and
+    that no worker has taken it, where that is not why.
+    """
     if case.status not in WAITING | UNFINISHED:
-        return None
-    return paused_tools(context, case.tenant_id, [case]).get(case.action_type)
+        return {"paused_tool": None, "not_taken": None}
+    paused = paused_tools(context, case.tenant_id, [case]).get(case.action_type)
+    return {"paused_tool": paused, "not_taken": None if paused else not_taken(case, now)}
 
 
 def _voting(case: Case, history: IntentHistory | None, bounds: BoundsInForce) -> dict[str, Any]:
@@ -115,7 +119,7 @@ def why(context: Context, tenant_id: str, action_intent_id: str, now: datetime) 
         **_voting(case, history, bounds),
         "questions": [question.wire() for question in history.questions] if history else [],
         **_as_it_stands(context, case, intent, now),
-        "paused_tool": _paused_tool(context, case),
+        **_waits_for(context, case, now),
         "why_proposed": intent.why if intent else None,
         "proposed_by": intent.proposed_by if intent else None,
         **_whose(intent),

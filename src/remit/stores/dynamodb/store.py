@@ -23,6 +23,7 @@ from remit.ports import (
     QueueLine,
     QueuePlace,
     ReaderPage,
+    Runnable,
     Snapshot,
     UnitOfWork,
 )
@@ -184,7 +185,7 @@ class DynamoStore:
         """Nothing to tell: see `claim`."""
         return nullcontext()
 
-    def busy(self) -> bool:
+    def busy(self, runnable: Runnable | None = None) -> bool:  # noqa: ARG002 - nothing is queued: see `claim`
         parts = [*due_parts("reserved"), *due_parts("moving")]
         return any(self._reading.at_once(lambda part: self._reading.anything(part, DUE), parts))
 

@@ -6,6 +6,7 @@ dialect puts its own spelling there. Every one of them is carried by an index of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from remit.core.lifecycle import MOVING, WAITING, Status
@@ -69,12 +70,11 @@ def due_records(kind: str) -> str:
     return f"SELECT tenant_id, body FROM {kind} WHERE due_at_us <= :now ORDER BY due_at_us, tenant_id, id LIMIT :limit"
 
 
-BUSY = f"""
-    SELECT EXISTS (SELECT 1 FROM {STATES} WHERE queue IS NOT NULL)
-    OR EXISTS (
+_UNQUEUED_IS_BUSY = f"""EXISTS (
         SELECT 1 FROM {STATES} WHERE queue IS NULL AND status IN ({listed(MOVING)})
         AND (status <> 'APPROVED' OR due_at_us IS NULL OR due_at_us <> expires_at_us)
     )"""
+BUSY = f"SELECT EXISTS (SELECT 1 FROM {STATES} WHERE queue IS NOT NULL) OR {_UNQUEUED_IS_BUSY}"
 # Counted without reading a case: by their states, and what has none by the number of all.
 COUNTS = f"SELECT status, count(*) FROM {STATES} WHERE tenant_id = :tenant GROUP BY status"
 COUNTS_OF = (
@@ -94,27 +94,46 @@ QUEUED = f"""
     ORDER BY state.due_at_us LIMIT :limit"""
 
 
-def _next_tool(column: str, tenant: str, queue: str) -> str:
-    return f"""(
-        SELECT next.{column} FROM {STATES} AS next
-        WHERE next.queue IS NOT NULL AND (next.tenant_id, next.queue) > ({tenant}, {queue})
-        ORDER BY next.tenant_id, next.queue LIMIT 1)"""
-
-
-# By hopping along the index from tool to tool: what is queued of each is not read, and no hop goes beyond the limit.
-# Whether one is due is a column, not a condition: a server that joins conditions gives the tools in no order.
-QUEUED_TOOLS = f"""
-    WITH RECURSIVE tool (tenant_id, queue) AS (
-        SELECT {_next_tool("tenant_id", ":tenant", ":queue")}, {_next_tool("queue", ":tenant", ":queue")}
+@cache
+def queued_tools(spans: int) -> str:
+    """
+    The tools for which something is queued in so many spans of queues, each from one place on to its last name: span by
+    span in turns, with the number of the span.
+    """
+    places = ", ".join(f"({n}, :queue_{n}, :tenant_{n}, :last_{n})" for n in range(spans))
+    # By hopping along the index from tool to tool: what is queued of each is not read, nor what is between the spans,
+    # and no hop goes beyond the limit. Whether one is due is a column, not a condition: a server that joins conditions
+    # gives the tools in no order.
+    return f"""
+    WITH RECURSIVE span (number, queue, tenant_id, last) AS (VALUES {places}),
+    tool (number, last, queue, tenant_id) AS (
+        SELECT number, last, {_next_tool("queue", "span")}, {_next_tool("tenant_id", "span")} FROM span
         UNION ALL
-        SELECT {_next_tool("tenant_id", "tool.tenant_id", "tool.queue")},
-            {_next_tool("queue", "tool.tenant_id", "tool.queue")}
+        SELECT number, last, {_next_tool("queue", "tool")}, {_next_tool("tenant_id", "tool")}
         FROM tool WHERE tool.tenant_id IS NOT NULL
     )
-    SELECT tenant_id, queue, EXISTS (
+    SELECT number, tenant_id, queue, EXISTS (
         SELECT 1 FROM {STATES} AS due
         WHERE due.tenant_id = tool.tenant_id AND due.queue = tool.queue AND due.due_at_us <= :now)
     FROM tool WHERE tenant_id IS NOT NULL LIMIT :limit"""
+
+
+def _next_tool(column: str, after: str) -> str:
+    return f"""(
+        SELECT next.{column} FROM {STATES} AS next
+        WHERE next.queue IS NOT NULL AND next.queue <= {after}.last
+        AND (next.queue, next.tenant_id) > ({after}.queue, {after}.tenant_id)
+        ORDER BY next.queue, next.tenant_id LIMIT 1)"""
+
+
+@cache
+def busy_with(spans: int) -> str:
+    """Is anything queued in so many spans of queues, or does anything else have to be moved on?"""
+    queued = " OR ".join(
+        f"EXISTS (SELECT 1 FROM {STATES} WHERE queue IS NOT NULL AND queue >= :queue_{n} AND queue <= :last_{n})"
+        for n in range(spans)
+    )
+    return f"SELECT {queued} OR {_UNQUEUED_IS_BUSY}" if queued else f"SELECT {_UNQUEUED_IS_BUSY}"
 
 
 def tenants_of(table: str) -> str:

@@ -1,19 +1,38 @@
-"""The workers' queue: the rows of `case_states` that have a `queue`, which names a tool."""
+"""
+The workers' queue: the rows of `case_states` that have a `queue`, which names a tool.
+
+They are indexed by queue, then by tenant: what a worker can run is a few spans of that index, and whatever else is
+queued lies between them, unread.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from remit.core.lifecycle import Case
-from remit.ports import Claim
+from remit.ports import Claim, Runnable
 from remit.stores.sql import queries
 from remit.stores.sql.dialect import Dialect
 from remit.stores.sql.loading import cases_of
-from remit.stores.sql.rows import microseconds, queue_name
+from remit.stores.sql.rows import microseconds, queue_name, queue_span
 from remit.stores.turns import QueuedTool, chosen, in_turns, last_of
 
 _MOST_TOOLS = 256
 """How many tools one look knows; the next goes on behind them."""
+
+
+class Span(NamedTuple):
+    """Queues that a worker can run all of: from the `first` name to the `last`."""
+
+    first: str
+    last: str
+
+
+class Place(NamedTuple):
+    """A tool's place in the index."""
+
+    queue: str
+    tenant_id: str
 
 
 class Queue:
@@ -22,10 +41,10 @@ class Queue:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._last: QueuedTool | None = None
-        self._last_known: QueuedTool | None = None
+        self._known_upto: dict[Span, Place] = {}
 
     def has(self, driver: Any, wanted: Claim) -> bool:
-        return any(_has_room(tool, wanted) for tool in _due(self._known(driver, wanted), wanted))
+        return any(_has_room(tool, wanted) for tool in _due(self._known(driver, wanted)))
 
     def take(self, driver: Any, wanted: Claim) -> list[Case]:
         """What is wanted, in turns, and locked where others could take it too."""
@@ -36,35 +55,65 @@ class Queue:
             return cases_of(self._dialect.take(driver, queries.QUEUED, given))
 
         known = self._known(driver, wanted)
-        found = chosen(in_turns(_due(known, wanted), self._last), wanted, fetch)
+        found = chosen(in_turns(_due(known), self._last), wanted, fetch)
         self._last = last_of(found, self._last)
         # Where not all are known, the next look begins behind these, even if they had nothing that could be taken.
-        self._last_known = max(known) if len(known) >= _MOST_TOOLS else None
+        self._known_upto = _furthest(known) if len(known) >= _MOST_TOOLS else {}
         return found
 
-    def _known(self, driver: Any, wanted: Claim) -> dict[QueuedTool, bool]:
+    def _known(self, driver: Any, wanted: Claim) -> dict[tuple[Span, Place], bool]:
         """The tools that have something queued, as many as one look knows, and whether it is due."""
-        behind = self._behind(driver, wanted, self._last_known)
-        if len(behind) >= _MOST_TOOLS or self._last_known is None:
+        upto = self._known_upto
+        behind = self._behind(driver, wanted, upto)
+        if len(behind) >= _MOST_TOOLS or not upto:
             return behind
-        return self._behind(driver, wanted, None) | behind
+        return self._behind(driver, wanted, {}) | behind
 
-    def _behind(self, driver: Any, wanted: Claim, after: QueuedTool | None) -> dict[QueuedTool, bool]:
-        tenant, queue = ("", "") if after is None else (after.tenant_id, queue_name(after.connector, after.action_type))
-        given = {"tenant": tenant, "queue": queue, "now": microseconds(wanted.now), "limit": _MOST_TOOLS}
-        rows = self._dialect.fetch(driver, queries.QUEUED_TOOLS, given)
-        return {_tool(tenant_id, name): bool(due) for tenant_id, name, due in rows}
+    def _behind(self, driver: Any, wanted: Claim, upto: dict[Span, Place]) -> dict[tuple[Span, Place], bool]:
+        spans = spans_of(wanted.runnable)
+        if not spans:
+            return {}
+        given: dict[str, Any] = {"now": microseconds(wanted.now), "limit": _MOST_TOOLS}
+        for number, span in enumerate(spans):
+            place = upto.get(span, Place(span.first, ""))
+            given |= {f"queue_{number}": place.queue, f"tenant_{number}": place.tenant_id, f"last_{number}": span.last}
+        rows = self._dialect.fetch(driver, queries.queued_tools(len(spans)), given)
+        return {(spans[number], Place(queue, tenant_id)): bool(due) for number, tenant_id, queue, due in rows}
 
 
-def _due(known: dict[QueuedTool, bool], wanted: Claim) -> list[QueuedTool]:
+def spans_of(runnable: Runnable) -> list[Span]:
+    """What a worker can run, as spans of queues."""
+    return [
+        Span(*queue_span(connector, action_type))
+        for connector, named in runnable.action_types.items()
+        for action_type in ([None] if named is None else sorted(named))
+    ]
+
+
+def busy_query(runnable: Runnable | None) -> tuple[str, dict[str, str]]:
+    """The statement that says whether anything has to be moved on, with what it is given."""
+    if runnable is None:
+        return queries.BUSY, {}
+    spans, given = spans_of(runnable), dict[str, str]()
+    for number, span in enumerate(spans):
+        given |= {f"queue_{number}": span.first, f"last_{number}": span.last}
+    return queries.busy_with(len(spans)), given
+
+
+def _due(known: dict[tuple[Span, Place], bool]) -> list[QueuedTool]:
     """Those of them that can be taken from now, sorted."""
-    return sorted(tool for tool, due in known.items() if due and tool.connector in wanted.connectors)
+    return sorted(_tool(place) for (_, place), due in known.items() if due)
 
 
 def _has_room(tool: QueuedTool, wanted: Claim) -> bool:
     return wanted.places.room_for(tool.tenant_id, tool.action_type) > 0
 
 
-def _tool(tenant_id: str, queue: str) -> QueuedTool:
-    connector, _, action_type = queue.rpartition(" ")
-    return QueuedTool(tenant_id, connector, action_type)
+def _furthest(known: dict[tuple[Span, Place], bool]) -> dict[Span, Place]:
+    """The last place that is known of each span."""
+    return dict(sorted(known))
+
+
+def _tool(place: Place) -> QueuedTool:
+    connector, _, action_type = place.queue.rpartition(" ")
+    return QueuedTool(place.tenant_id, connector, action_type)

@@ -112,6 +112,13 @@ def queue_name(connector: str, action_type: str) -> str:
     return f"{connector} {action_type}"
 
 
+def queue_span(connector: str, action_type: str | None) -> tuple[str, str]:
+    """The first and the last name that a queue of this connector can have, or of this action type alone."""
+    name = queue_name(connector, action_type or "")
+    # An action type is in UPPER_SNAKE, all of which sorts before this.
+    return (name, name) if action_type else (name, f"{name}~")
+
+
 def chain_name(action_intent_id: str | None) -> str:
     return TENANT_CHAIN if action_intent_id is None else action_intent_id
 

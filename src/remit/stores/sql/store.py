@@ -23,6 +23,7 @@ from remit.ports import (
     QueueLine,
     QueuePlace,
     ReaderPage,
+    Runnable,
     Snapshot,
     UnitOfWork,
 )
@@ -36,7 +37,7 @@ from remit.stores.sql.ledger_order import OrderedSegment
 from remit.stores.sql.loading import cases_of, loaded
 from remit.stores.sql.migrations import migrate_with
 from remit.stores.sql.misfiled import PAGE, misfiled
-from remit.stores.sql.queue import Queue
+from remit.stores.sql.queue import Queue, busy_query
 from remit.stores.sql.reader_positions import reader_page, reader_position
 from remit.stores.sql.readers import Readers
 from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment, segment_at_us
@@ -135,8 +136,9 @@ class SqlStore:
         rows = self._fetch(queries.due_records(kind.name), now=microseconds(now), limit=limit)
         return [(tenant_id, cast(S, parse_record(kind.name, body))) for tenant_id, body in rows]
 
-    def busy(self) -> bool:
-        return bool(self._fetch(queries.BUSY)[0][0])
+    def busy(self, runnable: Runnable | None = None) -> bool:
+        sql, given = busy_query(runnable)
+        return bool(self._fetch(sql, **given)[0][0])
 
     def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:
         at, id = (None, None) if after is None else cursor_us(after)

@@ -14,7 +14,7 @@ import sqlalchemy
 from remit.core.errors import InvalidInput
 from remit.stores.sql.dialect import Dialect, raise_ours
 
-HEAD = "2009"
+HEAD = "2010"
 """The newest revision, known here so that a start that has nothing to do need not load Alembic."""
 FIRST_FORMAT = ("0001", "0002", "0003", "0004")
 VERSION_TABLE = "remit_schema_version"
