@@ -120,7 +120,7 @@ def _announced(known: Snapshot, keys: Keys, data: Mapping[str, Any]) -> tuple[Ca
 
 def _is_to_do(worker: Worker, case: Case, approval: Approval, ref: Ref) -> bool:
     """As it was when it was read; the write that takes it looks again."""
-    if not worker.context.runs(case) or case.approval_id != approval.approval_id:
+    if not worker.may_take(case) or case.approval_id != approval.approval_id:
         return False
     hold = worker.hold(case.attempt, ref, worker.clock.now())
     return may_start(hold, case.publication, approval) != "nothing"

@@ -143,6 +143,10 @@ class Worker:
     def hold(self, attempt: ExecutionAttempt | None, ref: Ref, now: datetime) -> Hold:
         return hold_of(attempt, self.holder, ref.approval_id, now)
 
+    def may_take(self, case: Case) -> bool:
+        """Is it for this worker to begin? What another one has begun needs no connector to be ended."""
+        return not case.by_caller and (case.attempt is not None or self.context.runs(case))
+
     def attempt(self, ref: Ref) -> ExecutionAttempt:
         case = one(self.context, case_key(ref.tenant_id, ref.action_intent_id))
         assert case is not None and case.attempt is not None

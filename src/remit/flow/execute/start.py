@@ -43,7 +43,7 @@ def _start(
         raise NotAnApproval("nothing by its ids is stored")
     if not event_says(intent, approval, data):
         raise NotAnApproval("it does not say what is stored")
-    if not worker.context.runs(case) or case.approval_id != approval.approval_id:
+    if not worker.may_take(case) or case.approval_id != approval.approval_id:
         # Its caller's alone, or another worker's; or released, and maybe approved anew: this one is over.
         return Writes(answer=None)
     to_do = may_start(worker.hold(case.attempt, ref, now), case.publication, approval)
