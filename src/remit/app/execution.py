@@ -48,7 +48,7 @@ class Execution(Part):
         """Record what calls came to, in one write; answers each recorded status, `None` where there is none yet."""
         now = self.clock.now()
         units: list[UnitOfWork[Any]] = [
-            execute.settle_unit(self.context, taken, result, now) for taken, result in results
+            execute.SettleCall(self.context, taken, result, now).unit() for taken, result in results
         ]
         units += note_units(self.context, [taken.ended(result) for taken, result in results], now)
         answers = self.context.store.transact(units)

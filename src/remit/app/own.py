@@ -126,17 +126,8 @@ class OwnIntents(Part):
             answer=result,
         )
         proposer, began_ns = _proposer(by, credential, accounts, on_behalf_of), self._hooks.begin()
-        finished = self._one(
-            execute.finish_unit(
-                self.context,
-                tenant_id,
-                action_intent_id,
-                approval_id=approval_id,
-                proposer=proposer,
-                result=told,
-                now=self.clock.now(),
-            )
-        )
+        keys = execute.Keys(tenant_id, action_intent_id, approval_id)
+        finished = self._one(execute.FinishIntent(self.context, keys, proposer, told, self.clock.now()).unit())
         self._hooks.finished(began_ns, tenant_id, finished)
         return finished
 
@@ -157,16 +148,8 @@ class OwnIntents(Part):
         Raises as `finish` does, and `NotInThatState` for one whose outcome is recorded.
         """
         proposer = _proposer(by, credential, accounts, on_behalf_of)
-        return self._one(
-            execute.renew_unit(
-                self.context,
-                tenant_id,
-                action_intent_id,
-                approval_id=approval_id,
-                proposer=proposer,
-                now=self.clock.now(),
-            )
-        )
+        keys = execute.Keys(tenant_id, action_intent_id, approval_id)
+        return self._one(execute.RenewPermit(self.context, keys, proposer, self.clock.now()).unit())
 
     def supplement(
         self,

@@ -7,10 +7,12 @@ Finding says which step each case needs; `remit.app` hands them to the steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from remit.core.errors import RemitError
+from remit.core.execution.approval import Approval
 from remit.core.execution.publication import may_expire
 from remit.core.lifecycle import Case, Step, due_step
 from remit.core.records import Key, case_key, chain_key
@@ -30,20 +32,32 @@ def due(context: Context, now: datetime, limit: int) -> dict[Step, list[Case]]:
 
 def expire(context: Context, cases: Sequence[Case], now: datetime) -> list[bool | RemitError]:
     """End what expired before it was answered or started; a charge that was taken for it is given back."""
-    return context.store.transact([_expire_unit(context, case, now) for case in cases])
+    return context.store.transact(
+        [ExpireIntent(context, case.tenant_id, case.action_intent_id, now).unit() for case in cases]
+    )
 
 
-def _expire_unit(context: Context, seen: Case, now: datetime) -> UnitOfWork[bool]:
-    names = seen.tenant_id, seen.action_intent_id
-    case_at, chain_at = case_key(*names), chain_key(*names)
+@dataclass(frozen=True, slots=True)
+class ExpireIntent:
+    """End one of them, unless it was answered or started meanwhile."""
 
-    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
-        return usage_keys(current_approval(snapshot, *names))
+    context: Context
+    tenant_id: str
+    action_intent_id: str
+    now: datetime
 
-    def change(snapshot: Snapshot) -> Writes[bool]:
-        case, approval = snapshot.get(case_at), current_approval(snapshot, *names)
-        if case is None or not may_expire(case, case.attempt, now):
+    def unit(self) -> UnitOfWork[bool]:
+        names = self.tenant_id, self.action_intent_id
+        return UnitOfWork([case_key(*names), chain_key(*names)], self.decide, self.then_reads)
+
+    def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
+        return usage_keys(self._approval(snapshot))
+
+    def decide(self, snapshot: Snapshot) -> Writes[bool]:
+        case = snapshot.get(case_key(self.tenant_id, self.action_intent_id))
+        if case is None or not may_expire(case, case.attempt, self.now):
             return Writes(answer=False)
-        return writes_expiry(context, case, approval, snapshot, now, answer=True)
+        return writes_expiry(self.context, case, self._approval(snapshot), snapshot, self.now, answer=True)
 
-    return UnitOfWork(reads=[case_at, chain_at], decide=change, then_reads=more)
+    def _approval(self, snapshot: Snapshot) -> Approval | None:
+        return current_approval(snapshot, self.tenant_id, self.action_intent_id)

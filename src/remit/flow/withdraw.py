@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -26,35 +27,42 @@ def withdraw(
     """
     name = action_intent_id
     while True:
-        unit = _withdraw_unit(context, tenant_id, name, proposer=proposer, reason=reason, now=now)
+        unit = WithdrawIntent(context, tenant_id, name, proposer, reason, now).unit()
         case = answer_of(context.store.transact([unit]))
         if case.superseded_by is None:
             return case
         name = case.superseded_by
 
 
-def _withdraw_unit(
-    context: Context, tenant_id: str, action_intent_id: str, *, proposer: Proposer, reason: str | None, now: datetime
-) -> UnitOfWork[Case]:
-    """Of one that was replaced nothing is written, and the answer says by which."""
-    names = tenant_id, action_intent_id
-    case_at, chain_at = case_key(*names), chain_key(*names)
+@dataclass(frozen=True, slots=True)
+class WithdrawIntent:
+    """Take one intent back. Of one that was replaced nothing is written, and the answer says by which."""
 
-    def charged(snapshot: Snapshot) -> Sequence[Key[Any]]:
-        return usage_keys(current_approval(snapshot, *names))
+    context: Context
+    tenant_id: str
+    action_intent_id: str
+    proposer: Proposer
+    reason: str | None
+    now: datetime
 
-    def change(snapshot: Snapshot) -> Writes[Case]:
-        case, approval = snapshot.get(case_at), current_approval(snapshot, *names)
-        history = snapshot.get(chain_at)
+    def unit(self) -> UnitOfWork[Case]:
+        names = self.tenant_id, self.action_intent_id
+        return UnitOfWork([case_key(*names), chain_key(*names)], self.decide, self.then_reads)
+
+    def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
+        return usage_keys(current_approval(snapshot, self.tenant_id, self.action_intent_id))
+
+    def decide(self, snapshot: Snapshot) -> Writes[Case]:
+        names = self.tenant_id, self.action_intent_id
+        case, history = snapshot.get(case_key(*names)), snapshot.get(chain_key(*names))
         if case is None or history is None:
-            raise NotFound("intent", action_intent_id, tenant_id)
-        if not check_may_withdraw(case, history.intent, proposer):
+            raise NotFound("intent", self.action_intent_id, self.tenant_id)
+        if not check_may_withdraw(case, history.intent, self.proposer):
             return Writes(answer=case)
-        writer = CaseWriter(context, case, now)
+        writer, approval = CaseWriter(self.context, case, self.now), current_approval(snapshot, *names)
         if approval is not None and gives_back_unstarted(case):
             writer.release(approval, snapshot, INTENT_WITHDRAWN)
         writer.move("WITHDRAWN")
-        writer.append("INTENT_WITHDRAWN", withdrawn_data(case, proposer, reason), actor=proposer.name)
+        data = withdrawn_data(case, self.proposer, self.reason)
+        writer.append("INTENT_WITHDRAWN", data, actor=self.proposer.name)
         return writer.writes(writer.case)
-
-    return UnitOfWork(reads=[case_at, chain_at], decide=change, then_reads=charged)

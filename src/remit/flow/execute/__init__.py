@@ -17,32 +17,33 @@ from typing import Any
 from remit.flow.context import Context
 from remit.flow.execute.at_once import at_once
 from remit.flow.execute.begin import BeginIntent, begin
-from remit.flow.execute.common import Worker, ref_of
+from remit.flow.execute.common import Keys, Worker, ref_of
 from remit.flow.execute.expire import expire_begun
-from remit.flow.execute.finish import finish_unit, lapse, renew_unit
+from remit.flow.execute.finish import FinishIntent, RenewPermit, lapse
 from remit.flow.execute.invoke import invoke
 from remit.flow.execute.map import map_request
 from remit.flow.execute.preflight import preflight
 from remit.flow.execute.record import record, step_broke
 from remit.flow.execute.start import start
-from remit.flow.execute.take import Ended, Taken, carry_out, claim_of, settle_unit, take, work_of
+from remit.flow.execute.take import Ended, SettleCall, Taken, carry_out, claim_of, take, work_of
 from remit.ports import Clock
 
 __all__ = [
     "BeginIntent",
     "Ended",
     "Executor",
+    "FinishIntent",
+    "Keys",
+    "RenewPermit",
+    "SettleCall",
     "Taken",
     "begin",
     "carry_out",
     "claim_of",
     "expire_begun",
-    "finish_unit",
     "lapse",
     "reference",
-    "renew_unit",
     "run",
-    "settle_unit",
     "take",
     "work_of",
 ]

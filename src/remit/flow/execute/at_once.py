@@ -29,7 +29,7 @@ from remit.flow.execute.common import Keys, Ref, Worker, ref_of
 from remit.flow.execute.map import Unmapped, mapped
 from remit.flow.execute.preflight import before_call
 from remit.flow.execute.start import start
-from remit.flow.execute.take import Taken, carry_out, settle_unit, take_delivered_unit
+from remit.flow.execute.take import SettleCall, Taken, carry_out, take_delivered_unit
 from remit.ports import Call, PreparingConnector, Snapshot, UnitOfWork, Writes, answer_of
 
 log = logging.getLogger(__name__)
@@ -165,7 +165,8 @@ def _settled(worker: Worker, taken: Taken, result: CallResult) -> dict[str, Any]
     """Write down what the call came to: what is not written, nobody knows."""
     for tries in range(1, SETTLE_TRIES + 1):
         now = worker.clock.now()
-        unit = _with_its_pause(settle_unit(worker.context, taken, result, now, spare_s=common.START_LEASE_S), taken)
+        settling = SettleCall(worker.context, taken, result, now, common.START_LEASE_S)
+        unit = _with_its_pause(settling.unit(), taken)
         try:
             status, again_at = answer_of(worker.context.store.transact([unit]))
         except (TryLater, OutcomeUnknown):

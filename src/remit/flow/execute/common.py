@@ -124,6 +124,11 @@ class Keys:
     def of(cls, ref: Ref) -> Keys:
         return cls(ref.tenant_id, ref.action_intent_id, ref.approval_id)
 
+    @classmethod
+    def of_case(cls, case: Case) -> Keys:
+        """Of the approval that stands for it."""
+        return cls(case.tenant_id, case.action_intent_id, case.approval_id or "")
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:

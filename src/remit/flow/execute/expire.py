@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from remit.core.errors import RemitError
@@ -16,24 +17,31 @@ from remit.ports import Snapshot, UnitOfWork, Writes
 
 def expire_begun(context: Context, cases: Sequence[Case], now: datetime) -> list[bool | RemitError]:
     """End those of them that are queued, expired and nobody's: as the next worker would that takes them."""
-    return context.store.transact([_expire_unit(context, case, now) for case in cases])
+    return context.store.transact([ExpireBegun(context, Keys.of_case(case), now).unit() for case in cases])
 
 
-def _expire_unit(context: Context, seen: Case, now: datetime) -> UnitOfWork[bool]:
-    keys = Keys(seen.tenant_id, seen.action_intent_id, seen.approval_id or "")
+@dataclass(frozen=True, slots=True)
+class ExpireBegun:
+    """End one of them, unless it was taken meanwhile."""
 
-    def change(snapshot: Snapshot) -> Writes[bool]:
+    context: Context
+    keys: Keys
+    now: datetime
+
+    def unit(self) -> UnitOfWork[bool]:
+        return UnitOfWork(self.keys.all(), self.decide, self.keys.charged)
+
+    def decide(self, snapshot: Snapshot) -> Writes[bool]:
+        keys = self.keys
         case, intent, approval = snapshot.get(keys.case), keys.intent(snapshot), keys.approval(snapshot)
         attempt = case.attempt if case else None
         if case is None or attempt is None or intent is None or approval is None:
             return Writes(answer=False)
-        if due_step(case, now) != "expire_begun" or now < attempt.lease_until:
+        if due_step(case, self.now) != "expire_begun" or self.now < attempt.lease_until:
             return Writes(answer=False)
-        refusal = fulfilment.forbidden(intent, approval.approval_source, (), now)
+        refusal = fulfilment.forbidden(intent, approval.approval_source, (), self.now)
         go = fulfilment.before_call(attempt, "ours", refusal, marking=False, calls_seen=0)
         ends = go if isinstance(go, Conclusion) else attempt.conclusion
         if ends is None:
             return Writes(answer=False)
-        return end_with(CaseWriter(context, case, now), snapshot, keys, attempt, ends, answer=True)
-
-    return UnitOfWork(keys.all(), change, keys.charged)
+        return end_with(CaseWriter(self.context, case, self.now), snapshot, keys, attempt, ends, answer=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -30,41 +31,41 @@ from remit.flow.execute.map import mapped_again
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
-def finish_unit(
-    context: Context,
-    tenant_id: str,
-    action_intent_id: str,
-    *,
-    approval_id: str,
-    proposer: Proposer,
-    result: CallResult,
-    now: datetime,
-) -> UnitOfWork[Finished]:
+@dataclass(frozen=True, slots=True)
+class FinishIntent:
     """
     Record what came of an action, as its caller says. Lapsed or not: whoever acted knows best.
 
     Where an outcome is recorded already, an answer to what nobody knew becomes a resolution, unless there is one. Twice
     is once, and is answered with what is recorded. Raises as `check_permit` does, `NotFound` and `Forbidden`.
     """
-    keys = Keys(tenant_id, action_intent_id, approval_id)
 
-    def decide(snapshot: Snapshot) -> Writes[Finished]:
-        case, history = _own(snapshot, keys, proposer)
-        attempt = check_permit(case, approval_id, "finished")
-        writer = CaseWriter(context, case, now)
-        told = _with_what_is_kept(without_private(result, keys.opened(snapshot)), keys, snapshot, now)
-        if history.outcome is not None:
-            return _late(writer, history, history.outcome, told, proposer)
-        concluded = Conclusion(status=OUTCOME_OF[result.acted], result=told)
-        noted = fulfilment.noted(attempt, told, concluded.status, attempt.lease_until)
-        answer = _finished(case, approval_id, concluded.status, recorded=True)
-        return end_with(writer, snapshot, keys, noted, concluded, answer, by=proposer.name)
+    context: Context
+    keys: Keys
+    proposer: Proposer
+    result: CallResult
+    now: datetime
 
-    def more(snapshot: Snapshot) -> list[Key[Any]]:
-        pinned = keys.pinned_type(snapshot) if result.answer else []
+    def unit(self) -> UnitOfWork[Finished]:
+        return UnitOfWork(self.keys.all(), self.decide, self.then_reads)
+
+    def then_reads(self, snapshot: Snapshot) -> list[Key[Any]]:
+        keys = self.keys
+        pinned = keys.pinned_type(snapshot) if self.result.answer else []
         return [*keys.charged(snapshot), *keys.private(snapshot), *pinned]
 
-    return UnitOfWork(keys.all(), decide, more)
+    def decide(self, snapshot: Snapshot) -> Writes[Finished]:
+        keys, approval_id = self.keys, self.keys.approval_id
+        case, history = _own(snapshot, keys, self.proposer)
+        attempt = check_permit(case, approval_id, "finished")
+        writer = CaseWriter(self.context, case, self.now)
+        told = _with_what_is_kept(without_private(self.result, keys.opened(snapshot)), keys, snapshot, self.now)
+        if history.outcome is not None:
+            return _late(writer, history, history.outcome, told, self.proposer)
+        concluded = Conclusion(status=OUTCOME_OF[self.result.acted], result=told)
+        noted = fulfilment.noted(attempt, told, concluded.status, attempt.lease_until)
+        answer = _finished(case, approval_id, concluded.status, recorded=True)
+        return end_with(writer, snapshot, keys, noted, concluded, answer, by=self.proposer.name)
 
 
 def _with_what_is_kept(result: CallResult, keys: Keys, snapshot: Snapshot, now: datetime) -> CallResult:
@@ -98,47 +99,62 @@ def _finished(case: Case, approval_id: str, status: Status, *, recorded: bool) -
     )
 
 
-def renew_unit(
-    context: Context, tenant_id: str, action_intent_id: str, *, approval_id: str, proposer: Proposer, now: datetime
-) -> UnitOfWork[PermitRecord]:
+@dataclass(frozen=True, slots=True)
+class RenewPermit:
     """
     Prolong the lease of a permit by the time that it was first given for; a lapsed one lives again until it has ended.
 
     Raises as `check_permit` does, `NotFound`, `Forbidden`, and `NotInThatState` for one that has ended.
     """
-    keys = Keys(tenant_id, action_intent_id, approval_id)
 
-    def decide(snapshot: Snapshot) -> Writes[PermitRecord]:
-        case, _ = _own(snapshot, keys, proposer)
-        attempt, tool, intent = check_permit(case, approval_id, "renewed"), keys.tool(snapshot), keys.opened(snapshot)
+    context: Context
+    keys: Keys
+    proposer: Proposer
+    now: datetime
+
+    def unit(self) -> UnitOfWork[PermitRecord]:
+        return UnitOfWork(self.keys.all(), self.decide, self.then_reads)
+
+    def then_reads(self, snapshot: Snapshot) -> list[Key[Any]]:
+        return [*self.keys.pinned_type(snapshot), *self.keys.private(snapshot)]
+
+    def decide(self, snapshot: Snapshot) -> Writes[PermitRecord]:
+        keys = self.keys
+        case, _ = _own(snapshot, keys, self.proposer)
+        attempt = check_permit(case, keys.approval_id, "renewed")
+        tool, intent = keys.tool(snapshot), keys.opened(snapshot)
         if attempt.status != "RUNNING":
-            raise NotInThatState(action_intent_id, case.status, "renewed")
+            raise NotInThatState(case.action_intent_id, case.status, "renewed")
         assert tool is not None and intent is not None
-        longer = renewed(attempt, lease(now, tool.timeout_s))
-        request = mapped_again(context, intent, tool, attempt)
-        writer = CaseWriter(context, case, now)
+        longer = renewed(attempt, lease(self.now, tool.timeout_s))
+        request = mapped_again(self.context, intent, tool, attempt)
+        writer = CaseWriter(self.context, case, self.now)
         writer.update(attempt=longer, due_at=longer.lease_until)
         return writer.writes(permit_of(intent, longer, request["parameters"]))
-
-    return UnitOfWork(keys.all(), decide, lambda snapshot: [*keys.pinned_type(snapshot), *keys.private(snapshot)])
 
 
 def lapse(context: Context, cases: Sequence[Case], now: datetime) -> list[bool | RemitError]:
     """End what its caller has begun and not finished in time: nobody knows whether it happened."""
-    return context.store.transact([_lapse_unit(context, case, now) for case in cases])
+    return context.store.transact([LapsePermit(context, Keys.of_case(case), now).unit() for case in cases])
 
 
-def _lapse_unit(context: Context, seen: Case, now: datetime) -> UnitOfWork[bool]:
-    keys = Keys(seen.tenant_id, seen.action_intent_id, seen.approval_id or "")
+@dataclass(frozen=True, slots=True)
+class LapsePermit:
+    """End one of them, unless it was finished or renewed meanwhile."""
 
-    def decide(snapshot: Snapshot) -> Writes[bool]:
-        case = snapshot.get(keys.case)
-        if case is None or case.attempt is None or not has_lapsed(case, now):
+    context: Context
+    keys: Keys
+    now: datetime
+
+    def unit(self) -> UnitOfWork[bool]:
+        return UnitOfWork(self.keys.all(), self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[bool]:
+        case = snapshot.get(self.keys.case)
+        if case is None or case.attempt is None or not has_lapsed(case, self.now):
             return Writes(answer=False)
-        writer = CaseWriter(context, case, now)
-        return end_with(writer, snapshot, keys, case.attempt, lapsed(case.attempt), answer=True)
-
-    return UnitOfWork(keys.all(), decide)
+        writer = CaseWriter(self.context, case, self.now)
+        return end_with(writer, snapshot, self.keys, case.attempt, lapsed(case.attempt), answer=True)
 
 
 def _own(snapshot: Snapshot, keys: Keys, proposer: Proposer) -> tuple[Case, IntentHistory]:

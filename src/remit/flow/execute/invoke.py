@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from remit.core.execution.outcome import CallResult, Retry, after_call
 from remit.core.execution.result import not_kept
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.intent import ActionIntentV1
+from remit.core.lifecycle import Case
 from remit.core.opened_intent import OpenedIntent
 from remit.core.records import Key, breaker_key
 from remit.flow.breakers import CalledTool, ToolId, breaker_in, note_calls
@@ -66,7 +67,8 @@ def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, An
     if not marked.go:
         return {"stop": True}
     ((result),) = called(connector, [(replace(call, now=worker.clock.now()), action_type.spec.results)], worker.clock)
-    answer = _after_call(worker, ref, result, int(tool["max_attempts"]), honours)
+    unit = NoteAnswer(worker, ref, result, int(tool["max_attempts"]), honours, worker.clock.now()).unit()
+    answer = answer_of(worker.context.store.transact([unit]))
     # In a write of its own: many calls of one tool count in one record, and none of them may lose its answer to that.
     ended = CalledTool(tool_id, Answered(result, worker.holder), known=breaker is not None)
     note_calls(worker.context, [ended], worker.clock.now())
@@ -99,25 +101,40 @@ def _call(
     )
 
 
-def _after_call(worker: Worker, ref: Ref, result: CallResult, max_attempts: int, honours: bool) -> dict[str, Any]:
-    now = worker.clock.now()
-    keys = Keys.of(ref)
+@dataclass(frozen=True, slots=True)
+class NoteAnswer:
+    """What a call came to, noted before anything follows from it: another call, or the outcome."""
 
-    def change(snapshot: Snapshot) -> Writes[dict[str, Any]]:
+    worker: Worker
+    ref: Ref
+    result: CallResult
+    max_attempts: int
+    honours_key: bool
+    now: datetime
+
+    def unit(self) -> UnitOfWork[dict[str, Any]]:
+        return UnitOfWork([Keys.of(self.ref).case], self.decide, self.then_reads)
+
+    def then_reads(self, snapshot: Snapshot) -> list[Key[Any]]:
+        keys = Keys.of(self.ref)
+        return [] if self._ours(snapshot.get(keys.case)) else [keys.result]
+
+    def decide(self, snapshot: Snapshot) -> Writes[dict[str, Any]]:
+        keys, result, now = Keys.of(self.ref), self.result, self.now
         case = snapshot.get(keys.case)
-        attempt = case.attempt if case else None
-        if case is None or attempt is None or worker.hold(attempt, ref, now) != "ours":
+        if case is None or case.attempt is None or not self._ours(case):
             # Somebody took over while we were waiting; what came back is still worth recording.
-            return _late(worker, snapshot, keys, result, now)
+            return _late(self.worker, snapshot, keys, result, now)
+        attempt = case.attempt
         follows = after_call(
             result,
             attempt_count=attempt.attempt_count,
-            max_attempts=max_attempts,
-            honours_key=honours,
+            max_attempts=self.max_attempts,
+            honours_key=self.honours_key,
             in_doubt=attempt.in_doubt,
         )
         until = lease_after(follows, now, common.START_LEASE_S)
-        writer = CaseWriter(worker.context, case, now)
+        writer = CaseWriter(self.worker.context, case, now)
         writer.update(attempt=noted(attempt, result, follows, until), due_at=until)
         if isinstance(follows, Retry):
             return writer.writes({"retry_in_s": follows.pause_s})
@@ -125,12 +142,8 @@ def _after_call(worker: Worker, ref: Ref, result: CallResult, max_attempts: int,
         writer.stage(result.answer)
         return writer.writes({"result": result.known.wire(), "status": follows})
 
-    def staged(snapshot: Snapshot) -> list[Key[Any]]:
-        case = snapshot.get(keys.case)
-        ours = case is not None and worker.hold(case.attempt, ref, now) == "ours"
-        return [] if ours else [keys.result]
-
-    return answer_of(worker.context.store.transact([UnitOfWork([keys.case], change, staged)]))
+    def _ours(self, case: Case | None) -> bool:
+        return case is not None and self.worker.hold(case.attempt, self.ref, self.now) == "ours"
 
 
 def _late(worker: Worker, snapshot: Snapshot, keys: Keys, result: CallResult, now: datetime) -> Writes[dict[str, Any]]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from remit.core.execution import fulfilment
-from remit.core.execution.outcome import Conclusion, lease
+from remit.core.execution.breaker import ToolBreaker
+from remit.core.execution.outcome import Conclusion, ExecutionAttempt, lease
+from remit.core.lifecycle import Case
 from remit.core.records import Key, breaker_key
 from remit.flow.breakers import ToolId
 from remit.flow.context import CaseWriter
@@ -43,11 +46,33 @@ def before_call(
 
     With `trial_of` the call is the one trial of that paused tool. Where another is, nothing is marked.
     """
-    now = worker.clock.now()
-    keys = Keys.of(ref)
     breaker_at = breaker_key(*trial_of) if trial_of else None
+    unit = MarkCall(worker, ref, mark_for_s, calls_seen, pause_s, breaker_at, worker.clock.now()).unit()
+    return answer_of(worker.context.store.transact([unit]))
 
-    def change(snapshot: Snapshot) -> Writes[MayGo]:
+
+@dataclass(frozen=True, slots=True)
+class MarkCall:
+    """The last look before a call, and its mark; without `mark_for_s`, the look alone."""
+
+    worker: Worker
+    ref: Ref
+    mark_for_s: float | None
+    calls_seen: int
+    pause_s: float
+    breaker_at: Key[ToolBreaker] | None
+    now: datetime
+
+    def unit(self) -> UnitOfWork[MayGo]:
+        reads = [*Keys.of(self.ref).all(), *([self.breaker_at] if self.breaker_at else [])]
+        return UnitOfWork(reads, self.decide, self.then_reads)
+
+    def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
+        keys = Keys.of(self.ref)
+        return [*keys.charged(snapshot), *keys.if_waited(snapshot)]
+
+    def decide(self, snapshot: Snapshot) -> Writes[MayGo]:
+        keys, now, marking = Keys.of(self.ref), self.now, self.mark_for_s is not None
         case, intent, approval = snapshot.get(keys.case), keys.intent(snapshot), keys.approval(snapshot)
         attempt = case.attempt if case else None
         if case is None or attempt is None or intent is None or approval is None:
@@ -56,27 +81,18 @@ def before_call(
         refusal = fulfilment.forbidden(intent, approval.approval_source, stops, now)
         if refusal is None and case.waited_until is not None:
             refusal = fulfilment.left_alone(keys.spec(snapshot), case.waited_until, now)
-        go = fulfilment.before_call(
-            attempt,
-            worker.hold(attempt, ref, now),
-            refusal,
-            marking=mark_for_s is not None,
-            calls_seen=calls_seen,
-        )
+        hold = self.worker.hold(attempt, self.ref, now)
+        go = fulfilment.before_call(attempt, hold, refusal, marking=marking, calls_seen=self.calls_seen)
         if isinstance(go, Conclusion):
-            return end(worker, snapshot, keys, go, now, answer=MayGo(False))
-        if go == "leave it":
-            return Writes(answer=MayGo(False))
-        until = lease(now, common.START_LEASE_S + pause_s if mark_for_s is None else mark_for_s)
-        writer = CaseWriter(worker.context, case, now)
-        if (wait_until := with_trial(writer, snapshot, breaker_at, worker.holder, until)) is not None:
+            return end(self.worker, snapshot, keys, go, now, answer=MayGo(False))
+        return Writes(answer=MayGo(False)) if go == "leave it" else self._goes_on(snapshot, case, attempt)
+
+    def _goes_on(self, snapshot: Snapshot, case: Case, attempt: ExecutionAttempt) -> Writes[MayGo]:
+        mark_for_s = self.mark_for_s
+        until = lease(self.now, common.START_LEASE_S + self.pause_s if mark_for_s is None else mark_for_s)
+        writer = CaseWriter(self.worker.context, case, self.now)
+        if (wait_until := with_trial(writer, snapshot, self.breaker_at, self.worker.holder, until)) is not None:
             return Writes(answer=MayGo(False, wait_until))
         goes_on = attempt.changed(lease_until=until) if mark_for_s is None else fulfilment.marked(attempt, until)
         writer.update(attempt=goes_on, due_at=until)
         return writer.writes(MayGo(True))
-
-    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
-        return [*keys.charged(snapshot), *keys.if_waited(snapshot)]
-
-    reads = [*keys.all(), *([breaker_at] if breaker_at else [])]
-    return answer_of(worker.context.store.transact([UnitOfWork(reads, change, more)]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -32,23 +33,38 @@ def record(worker: Worker, ref_data: Mapping[str, str], result: Mapping[str, Any
     worker that lost its attempt, it changes nothing, except that an answer to a call whose
     outcome is `UNKNOWN` becomes a resolution by the system.
     """
-    ref = Ref(**ref_data)
-    now = worker.clock.now()
-    keys = Keys.of(ref)
-    came_back = CallResult.from_wire(result["result"])
+    came_back, now = CallResult.from_wire(result["result"]), worker.clock.now()
     status: OutcomeStatus = result.get("status") or outcome_of(came_back)
+    called_late = bool(result.get("late"))
+    unit = RecordOutcome(worker, Ref(**ref_data), came_back, status, called_late, now).unit()
+    return answer_of(worker.context.store.transact([unit]))
 
-    def change(snapshot: Snapshot) -> Writes[str | None]:
+
+@dataclass(frozen=True, slots=True)
+class RecordOutcome:
+    """The outcome, or what a late answer makes of one."""
+
+    worker: Worker
+    ref: Ref
+    result: CallResult
+    status: OutcomeStatus
+    called_late: bool
+    now: datetime
+
+    def unit(self) -> UnitOfWork[str | None]:
+        keys = Keys.of(self.ref)
+        return UnitOfWork(keys.all(), self.decide, keys.charged)
+
+    def decide(self, snapshot: Snapshot) -> Writes[str | None]:
+        worker, keys = self.worker, Keys.of(self.ref)
         case, history = snapshot.get(keys.case), snapshot.get(keys.chain)
         outcome, attempt = history.outcome if history else None, case.attempt if case else None
         if outcome is not None:
-            return late(worker.context, snapshot, keys, outcome, came_back, now, called=bool(result.get("late")))
-        if attempt is None or not may_record(worker.hold(attempt, ref, now), came_back):
+            return late(worker.context, snapshot, keys, outcome, self.result, self.now, called=self.called_late)
+        if attempt is None or not may_record(worker.hold(attempt, self.ref, self.now), self.result):
             return Writes(answer=None)
-        concluded = conclusion(attempt, status, came_back)
-        return end(worker, snapshot, keys, concluded, now, answer=concluded.status)
-
-    return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change, keys.charged)]))
+        concluded = conclusion(attempt, self.status, self.result)
+        return end(worker, snapshot, keys, concluded, self.now, answer=concluded.status)
 
 
 def step_broke(worker: Worker, ref_data: Mapping[str, str], error: str) -> str | None:
@@ -59,24 +75,37 @@ def step_broke(worker: Worker, ref_data: Mapping[str, str], error: str) -> str |
     noted, and `UNKNOWN` for a call without an answer. `None` if nothing is: the lease is over, and the approval is
     delivered again, until the intent expires.
     """
-    ref, now = Ref(**ref_data), worker.clock.now()
-    keys, broke = Keys.of(ref), _broke(error)
+    unit = RecordBreak(worker, Ref(**ref_data), _broke(error), worker.clock.now()).unit()
+    return answer_of(worker.context.store.transact([unit]))
 
-    def change(snapshot: Snapshot) -> Writes[str | None]:
+
+@dataclass(frozen=True, slots=True)
+class RecordBreak:
+    """The outcome of a run that was given up, or its lease given up."""
+
+    worker: Worker
+    ref: Ref
+    broke: CallResult
+    now: datetime
+
+    def unit(self) -> UnitOfWork[str | None]:
+        keys = Keys.of(self.ref)
+        return UnitOfWork(keys.all(), self.decide, keys.charged)
+
+    def decide(self, snapshot: Snapshot) -> Writes[str | None]:
+        worker, keys, now = self.worker, Keys.of(self.ref), self.now
         case, history = snapshot.get(keys.case), snapshot.get(keys.chain)
         if history is not None and history.outcome is not None:
             return Writes(answer=history.outcome.status)
-        if case is None or case.attempt is None or worker.hold(case.attempt, ref, now) != "ours":
+        if case is None or case.attempt is None or worker.hold(case.attempt, self.ref, now) != "ours":
             return Writes(answer=None)
-        concluded = after_break(case.attempt, broke, expired=now >= case.expires_at)
+        concluded = after_break(case.attempt, self.broke, expired=now >= case.expires_at)
         if concluded is not None:
             return end(worker, snapshot, keys, concluded, now, answer=concluded.status)
         writer = CaseWriter(worker.context, case, now)
         deliveries = case.publication.deliveries if case.publication else 0
-        writer.update(attempt=left_to_another(case.attempt, broke, now), due_at=now + next_publish(deliveries))
+        writer.update(attempt=left_to_another(case.attempt, self.broke, now), due_at=now + next_publish(deliveries))
         return writer.writes(None)
-
-    return answer_of(worker.context.store.transact([UnitOfWork(keys.all(), change, keys.charged)]))
 
 
 def _broke(error: str) -> CallResult:

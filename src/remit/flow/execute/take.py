@@ -238,23 +238,31 @@ class _Taking:
         )
 
 
-def settle_unit(
-    context: Context, taken: Taken, result: CallResult, now: datetime, *, spare_s: float = 0.0
-) -> UnitOfWork[str | None]:
+@dataclass(frozen=True, slots=True)
+class SettleCall:
     """
     Note a call's answer, and record the outcome or queue the next call; answers the status that was recorded.
 
     Whoever lost its lease meanwhile changes nothing, but for a success, which is the truth all the same. `spare_s` is
     the time that an engine may take to come back after a pause.
     """
-    keys = taken.keys
 
-    def decide(snapshot: Snapshot) -> Writes[str | None]:
+    context: Context
+    taken: Taken
+    result: CallResult
+    now: datetime
+    spare_s: float = 0.0
+
+    def unit(self) -> UnitOfWork[str | None]:
+        return UnitOfWork(self.taken.keys.all(), self.decide, self.taken.keys.charged)
+
+    def decide(self, snapshot: Snapshot) -> Writes[str | None]:
+        taken, keys, result, now = self.taken, self.taken.keys, self.result, self.now
         case, history = snapshot.get(keys.case), snapshot.get(keys.chain)
         if case is None or history is None or case.attempt is None:
             return Writes(answer=None)
         if history.outcome is not None:
-            return late(context, snapshot, keys, history.outcome, result, now, called=True)
+            return late(self.context, snapshot, keys, history.outcome, result, now, called=True)
         hold = fulfilment.hold_of(case.attempt, taken.holder, keys.approval_id, now)
         if not fulfilment.may_record(hold, result):
             return Writes(answer=None)
@@ -265,17 +273,15 @@ def settle_unit(
             honours_key=taken.honours_key,
             in_doubt=case.attempt.in_doubt,
         )
-        writer = CaseWriter(context, case, now)
+        writer = CaseWriter(self.context, case, now)
         if isinstance(follows, Retry):
             # A pause holds no place: whoever claims it when it is over makes the next call.
-            until = now + timedelta(seconds=follows.pause_s + spare_s)
+            until = now + timedelta(seconds=follows.pause_s + self.spare_s)
             writer.update(attempt=fulfilment.noted(case.attempt, result, follows, until), due_at=until)
             return writer.writes(None)
         concluded = Conclusion(status=follows, result=result)
         noted = fulfilment.noted(case.attempt, result, follows, case.attempt.lease_until)
         return end_with(writer, snapshot, keys, noted, concluded, concluded.status)
-
-    return UnitOfWork(keys.all(), decide, keys.charged)
 
 
 def take(
