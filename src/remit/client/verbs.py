@@ -189,9 +189,15 @@ class Verbs:
         return RouteCall()
 
     @verb("POST /v1/intents/{action_intent_id}/approve")
-    def approve(self, action_intent_id: str, *, digest: str) -> RouteCall[a.ApprovedAnswer]:
-        """Approve what was seen under `digest`."""
-        return _of_intent(action_intent_id, {"digest": digest})
+    def approve(self, action_intent_id: str, *, digest: str, undo_for_s: float = 0) -> RouteCall[a.ApprovedAnswer]:
+        """Approve what was seen under `digest`; for `undo_for_s` it can be taken back (`undo`), and nothing begins."""
+        more = {"undo_for_s": undo_for_s} if undo_for_s else {}
+        return _of_intent(action_intent_id, {"digest": digest, **more})
+
+    @verb("POST /v1/intents/{action_intent_id}/undo")
+    def undo(self, action_intent_id: str) -> RouteCall[a.UndoneAnswer]:
+        """Take back one's own approval in time: the intent waits again."""
+        return _of_intent(action_intent_id, {})
 
     @verb("POST /v1/intents/{action_intent_id}/reject")
     def reject(self, action_intent_id: str, *, reason: str | None = None) -> RouteCall[a.RejectedAnswer]:

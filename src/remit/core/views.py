@@ -411,7 +411,7 @@ class ChargeAnswer(TypedDict):
 
 
 class ApprovalRecord(TypedDict):
-    """The permission to execute one intent."""
+    """The permission to execute one intent. Before `not_before` nothing of it begins, and it may be taken back."""
 
     approval_id: str
     tenant_id: str
@@ -425,6 +425,7 @@ class ApprovalRecord(TypedDict):
     policy_version: str | None
     trace_id: str
     charges: list[ChargeAnswer]
+    not_before: NotRequired[str]
 
 
 class CheckAnswer(TypedDict):
@@ -601,6 +602,11 @@ class ApprovedAnswer(TypedDict):
 
 
 class RejectedAnswer(TypedDict):
+    action_intent_id: str
+    status: Status
+
+
+class UndoneAnswer(TypedDict):
     action_intent_id: str
     status: Status
 

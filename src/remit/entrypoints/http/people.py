@@ -21,6 +21,7 @@ from remit.core.views import (
     RejectedAnswer,
     RejectedManyAnswer,
     ResolutionAnswer,
+    UndoneAnswer,
     VerdictAnswer,
 )
 from remit.entrypoints.http.paging import AccountQuery, LimitQuery, page
@@ -88,14 +89,26 @@ def approve(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: Inten
 
     Where the action type asks for several approvers, all but the last are answered with the `votes` so far.
     """
-    return _approved(remit, caller, action_intent_id, body.digest)
+    return _approved(remit, caller, action_intent_id, body)
 
 
-def _approved(remit: CurrentRemit, caller: Principal, action_intent_id: str, digest: str) -> dict[str, Any]:
+def _approved(remit: CurrentRemit, caller: Principal, action_intent_id: str, body: ApproveBody) -> dict[str, Any]:
     answered = remit.approve(
-        caller.tenant_id, action_intent_id, by=caller.name, digest=digest, credential=caller.credential
+        caller.tenant_id,
+        action_intent_id,
+        by=caller.name,
+        digest=body.digest,
+        credential=caller.credential,
+        undo_for_s=body.undo_for_s,
     )
     return answers.approved(action_intent_id, answered)
+
+
+@router.post("/v1/intents/{action_intent_id}/undo", responses=responds_with(UndoneAnswer))
+def undo(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: IntentId) -> Any:
+    """Take back one's own approval, while its `not_before` lies ahead: the intent waits again."""
+    case = remit.undo(caller.tenant_id, action_intent_id, by=caller.name, credential=caller.credential)
+    return {"action_intent_id": action_intent_id, "status": case.status}
 
 
 @router.post("/v1/intents/{action_intent_id}/reject", responses=responds_with(RejectedAnswer))
@@ -147,9 +160,7 @@ def erase(remit: CurrentRemit, caller: EraserCaller, action_intent_id: IntentId,
 @router.post("/v1/approve", responses=responds_with(ApprovedManyAnswer))
 def approve_many(remit: CurrentRemit, caller: AnswererCaller, body: BulkApproveBody) -> Any:
     """Approve several; each is answered by itself, in the same order."""
-    return {
-        "items": [_each(partial(_approved, remit, caller, item.action_intent_id, item.digest)) for item in body.items]
-    }
+    return {"items": [_each(partial(_approved, remit, caller, item.action_intent_id, item)) for item in body.items]}
 
 
 @router.post("/v1/reject", responses=responds_with(RejectedManyAnswer))
