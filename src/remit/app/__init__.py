@@ -115,6 +115,8 @@ class App(Part):
         self.stream_cursor = reading.stream_cursor
         self.bounds_after = reading.bounds_after
         self.queue, self.queue_groups, self.waiting = reading.queue, reading.queue_groups, reading.waiting
+        self.waiting_count = reading.waiting_count
+        self.report, self.moment_of = reading.report, reading.moment_of
         self.usage, self.counts, self.tenants = reading.usage, reading.counts, reading.tenants
         self.measure, self.publish_lag_s = reading.measure, reading.publish_lag_s
         self.stops, self.check_ready = reading.stops, reading.check_ready

@@ -175,13 +175,15 @@ class Verbs:
         account_id: str | None = None,
         proposed_by: str | None = None,
         reason: str | None = None,
+        action_type: str | None = None,
+        order: Literal["turns", "expiry", "amount"] | None = None,
         include_voted: bool = False,
         after: str | None = None,
         limit: int = 50,
     ) -> RouteCall[a.QueueAnswer]:
         """What needs you, proposers in turns; with `include_voted` also what you have approved."""
-        which = {"proposed_by": proposed_by, "reason": reason, "include_voted": include_voted or None}
-        return RouteCall(query={**_page(account_id, after, limit), **which})
+        which = {"proposed_by": proposed_by, "reason": reason, "action_type": action_type, "order": order}
+        return RouteCall(query={**_page(account_id, after, limit), **which, "include_voted": include_voted or None})
 
     @verb("GET /v1/queue/groups")
     def queue_groups(self) -> RouteCall[a.QueueGroupsAnswer]:

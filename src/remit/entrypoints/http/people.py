@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 
 from remit.core.errors import RemitError
 from remit.core.identity.principal import Principal
-from remit.core.values import Identifier
+from remit.core.values import ActionTypeName, Identifier
 from remit.core.views import (
     ApprovedAnswer,
     ApprovedManyAnswer,
@@ -41,6 +41,7 @@ from remit.entrypoints.web.callers import AnswererCaller, CurrentRemit, EraserCa
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.reading_bodies import JsonRoute
+from remit.flow.reading.status import QueueOrder
 from remit.ports import attempt
 
 router = APIRouter(tags=["people"], route_class=JsonRoute)
@@ -53,6 +54,8 @@ def queue(
     account_id: AccountQuery = None,
     proposed_by: Annotated[Identifier | None, Query(description="only of this proposer")] = None,
     reason: Annotated[str | None, Query(pattern="^[A-Z][A-Z0-9_]{0,127}$", description="only for this reason")] = None,
+    action_type: Annotated[ActionTypeName | None, Query(description="only of this type")] = None,
+    order: Annotated[QueueOrder, Query(description="only `turns` has further pages")] = "turns",
     include_voted: Annotated[bool, Query(description="also what you have approved and which waits for others")] = False,
     after: Annotated[str | None, Query(max_length=8192, description="`next` of the page before")] = None,
     limit: LimitQuery = 50,
@@ -69,6 +72,8 @@ def queue(
             account_id=account_id,
             proposed_by=proposed_by,
             reason=reason,
+            action_type=action_type,
+            order=order,
             answerer=answerer,
             after=after,
             limit=limit,
@@ -78,7 +83,7 @@ def queue(
 
 @router.get("/v1/queue/groups", responses=responds_with(QueueGroupsAnswer))
 def queue_groups(remit: CurrentRemit, caller: ReaderCaller) -> Any:
-    """How much needs you, by who proposed it and by why a person is asked: the largest group first."""
+    """How much needs you, by who proposed it, why a person is asked, type and account: the largest group first."""
     return remit.queue_groups(caller.tenant_id, answerer=caller.name).wire()
 
 
