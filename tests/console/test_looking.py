@@ -75,9 +75,10 @@ def test_approving_in_the_queue(look, world):
 
     card(page, "i-1").get_by_role("button", name="Approve").click()
 
-    expect(page.locator("#became")).to_contain_text("i-1: approved; it runs now")
+    expect(page.locator("#became")).to_contain_text("i-1: approved; it begins in 5 seconds")
     expect(card(page, "i-1").locator(".ended")).to_contain_text("ann approved it")
-    expect(card(page, "i-1").get_by_role("button")).to_have_count(0)
+    for name in ("Approve", "Reject"):
+        expect(card(page, "i-1").get_by_role("button", name=name)).to_have_count(0)
     assert world.remit.why(ACME, "i-1")["approval"]["approved_by"] == "ann"
 
 
@@ -120,11 +121,11 @@ def test_selecting_many_and_answering_them_together(look, world):
 
     for name in ("i-1", "i-3"):
         card(page, name).get_by_role("checkbox").check()
-    page.get_by_role("button", name="Approve selected").click()
+    page.get_by_role("button", name="Approve 2").click()
     expect(page.locator("#became").locator("li")).to_have_count(2)
     page.get_by_label("Select all here").check()
     page.get_by_label("Reason").fill("enough")
-    page.get_by_role("button", name="Reject selected").click()
+    page.get_by_role("button", name="Reject 1").click()
 
     expect(page.locator(".answers.ended")).to_have_count(3)
     assert [world.remit.status(ACME, name)["status"] for name in ("i-1", "i-2", "i-3")] == [
@@ -152,6 +153,7 @@ def test_the_queue_is_answered_from_the_keyboard_alone(look, world):
     expect(page.locator("#became")).to_contain_text("i-1: approved")
     # The card that took its place has the focus: the next answer needs no hand on the mouse.
     expect(card(page, "i-2")).to_be_focused()
+    expect(card(page, "i-2").get_by_text("Reject…")).to_be_visible()
     keys.press("r")
     keys.type("no")
     keys.press("Enter")
@@ -159,8 +161,12 @@ def test_the_queue_is_answered_from_the_keyboard_alone(look, world):
     keys.press("x")
     expect(card(page, "i-3").get_by_role("checkbox")).to_be_checked()
     keys.press("j")
+    expect(card(page, "i-4").get_by_role("link", name="Edit…")).to_be_visible()
     keys.press("e")
-    expect(page).to_have_url(f"{world.url}/console/intents/i-4/edit")
+    expect(card(page, "i-4").locator(".in-place [name^=parameters]").first).to_be_focused()
+    keys.press("Escape")
+    expect(card(page, "i-4").get_by_role("button", name="Approve")).to_be_visible()
+    expect(card(page, "i-4")).to_be_focused()
 
     assert world.remit.why(ACME, "i-2")["rejection"]["reason"] == "no"
 
@@ -173,7 +179,7 @@ def test_enter_in_the_reason_for_rejecting_many_approves_nothing(look, world):
     page.get_by_label("Reason").fill("not this customer")
     page.get_by_label("Reason").press("Enter")
     card(page, "i-1").get_by_role("checkbox").press("Enter")
-    page.get_by_role("button", name="Reject selected").click()
+    page.get_by_role("button", name="Reject 1").click()
 
     expect(page.locator("#became")).to_contain_text("i-1: rejected")
     assert world.remit.why(ACME, "i-1")["rejection"]["reason"] == "not this customer"
@@ -235,7 +241,7 @@ def test_of_two_who_answer_at_once_one_wins_and_the_other_is_told_who(look, worl
         looker.page.reload()
 
     card(ann.page, "i-1").get_by_role("button", name="Approve").click()
-    expect(ann.page.locator("#became")).to_contain_text("approved; it runs now")
+    expect(ann.page.locator("#became")).to_contain_text("approved; it begins in 5 seconds")
     card(bob.page, "i-1").get_by_text("Reject…").click()
     card(bob.page, "i-1").get_by_role("button", name="Reject", exact=True).click()
 

@@ -73,11 +73,11 @@ def test_whose_the_attempt_is(found, hold):
     [("RESERVED", "publish and take"), ("PUBLISHED", "take"), ("RELEASED", "nothing"), ("gone", "nothing")],
 )
 def test_an_attempt_that_nobody_has_is_taken_under_an_approval_that_was_not_released(kept, to_do):
-    assert may_start("nobody", state(kept), approval()) == to_do
+    assert may_start("nobody", state(kept), approval(), NOW) == to_do
 
 
 def test_nothing_begins_under_the_state_of_another_approval():
-    assert may_start("nobody", state("PUBLISHED").changed(approval_id="another"), approval()) == "nothing"
+    assert may_start("nobody", state("PUBLISHED").changed(approval_id="another"), approval(), NOW) == "nothing"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_nothing_begins_under_the_state_of_another_approval():
 )
 @pytest.mark.parametrize("kept", ["RESERVED", "PUBLISHED", "RELEASED", "gone"])
 def test_an_attempt_that_exists_is_taken_over_only_if_it_is_ours_or_its_lease_is_over(hold, kept, to_do):
-    assert may_start(hold, state(kept), approval()) == to_do
+    assert may_start(hold, state(kept), approval(), NOW) == to_do
 
 
 def test_an_event_matches_what_is_stored_or_nothing_begins():

@@ -105,7 +105,7 @@ def test_what_a_worker_executes_is_not_begun_by_its_caller(of_case, of_tool):
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_there_are_words_for_every_status_which_forbid_to_run_what_must_not(status):
-    told = explained(status, None)
+    told = explained(own(status), None, NOW)
 
     assert told
     assert ("must not run" in told) == (status not in ("PROPOSED", "APPROVED", "FAILED"))
@@ -119,8 +119,8 @@ def test_a_caller_s_approval_is_delivered_until_it_is_out_and_then_never_again(m
     leaving, out = own(due_at=NOW), own(due_at=NOW, published=True)
 
     assert due_step(leaving, moment) == "publish" and due_step(out, moment) is None
-    assert may_publish(leaving, state("RESERVED"), again=True)
-    assert not may_publish(out, state("PUBLISHED"), again=True)
+    assert may_publish(leaving, state("RESERVED"), NOW, again=True)
+    assert not may_publish(out, state("PUBLISHED"), NOW, again=True)
 
 
 def test_a_caller_s_approval_that_is_out_is_due_when_it_expires_and_then_expires():

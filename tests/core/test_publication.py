@@ -28,18 +28,18 @@ DAY = timedelta(days=1)
 
 @pytest.mark.parametrize(("status", "again"), list(product(STATUSES, [False, True])))
 def test_what_is_reserved_is_published_whatever_the_intent_s_status(status, again):
-    assert may_publish(case(status), state("RESERVED"), again=again)
+    assert may_publish(case(status), state("RESERVED"), NOW, again=again)
 
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_what_is_published_is_published_again_only_on_request_and_without_an_outcome(status):
-    assert may_publish(case(status), state("PUBLISHED"), again=True) == (status in ("APPROVED", "RUNNING"))
-    assert not may_publish(case(status), state("PUBLISHED"), again=False)
+    assert may_publish(case(status), state("PUBLISHED"), NOW, again=True) == (status in ("APPROVED", "RUNNING"))
+    assert not may_publish(case(status), state("PUBLISHED"), NOW, again=False)
 
 
 @pytest.mark.parametrize(("status", "again"), list(product(STATUSES, [False, True])))
 def test_what_is_released_is_never_published(status, again):
-    assert not may_publish(case(status), state("RELEASED"), again=again)
+    assert not may_publish(case(status), state("RELEASED"), NOW, again=again)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def test_rejecting_and_editing(shared):
         ("/v1/intents/x/approve", {}, "digest"),
         ("/v1/intents/x/approve", {"digest": "short"}, "digest"),
         ("/v1/intents/x/approve", {"digest": "0" * 64, "by": "somebody"}, "by"),
+        ("/v1/intents/x/approve", {"digest": "0" * 64, "undo_for_s": 61}, "undo_for_s"),
         ("/v1/intents/x/reject", {"reason": "x" * 2001}, "reason"),
         ("/v1/intents/x/edit", {"changes": {}}, "changes"),
         ("/v1/intents/a b/reject", {}, "action_intent_id"),
@@ -52,6 +53,20 @@ def test_a_persons_wrong_field_is_named(shared, path, body, field):
 
     assert told["field"] == field
     assert told["way_out"]
+
+
+def test_an_approval_is_taken_back_in_time_by_whoever_gave_it(shared):
+    approver = shared.client("approver")
+    waiting(shared, "undo-1")
+    digest = approver.get("/v1/intents/undo-1").json()["digest"]
+
+    approval = approver.post("/v1/intents/undo-1/approve", json={"digest": digest, "undo_for_s": 60}).json()["approval"]
+    undone = approver.post("/v1/intents/undo-1/undo")
+
+    assert approval["not_before"] > approval["approved_at"]
+    assert undone.json() == {"action_intent_id": "undo-1", "status": "AWAITING_APPROVAL"}
+    assert approver.get("/v1/intents/undo-1").json()["status"] == "AWAITING_APPROVAL"
+    problem(approver.post("/v1/intents/undo-1/undo"), 409, "conflict")
 
 
 def test_what_was_not_seen_cannot_be_approved(shared):

@@ -28,6 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET /v1/stream": READERS,
     "GET /v1/usage": READERS,
     "POST /v1/intents/{action_intent_id}/approve": {"approver"},
+    "POST /v1/intents/{action_intent_id}/undo": {"approver"},
     "POST /v1/intents/{action_intent_id}/reject": {"approver"},
     "POST /v1/intents/{action_intent_id}/edit": {"approver"},
     "POST /v1/intents/{action_intent_id}/question": {"approver"},
@@ -185,7 +186,7 @@ def test_a_route_answers_the_roles_it_is_for_and_no_other(shared, route, role):
     elif role == "platform" and route == "POST /v1/keys":
         # It may make keys, of the platform's own role.
         assert answer.json()["field"] == "roles"
-    elif route.endswith(("/resolve", "/finish", "/renew", "/supplement")):
+    elif route.endswith(("/resolve", "/finish", "/renew", "/supplement", "/undo")):
         assert answer.status_code == 409
     elif route.endswith("/result"):
         # Nothing has answered yet.

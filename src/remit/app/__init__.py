@@ -24,7 +24,7 @@ from remit.app.settings import Settings
 from remit.core.edit import edited_proposal
 from remit.core.erasure import Erased, check_erasure
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
-from remit.core.execution.approval import Approval
+from remit.core.execution.approval import Approval, check_undo_for
 from remit.core.execution.outcome import Resolution
 from remit.core.execution.proposer import Proposer
 from remit.core.execution.question import Question, checked_words
@@ -115,6 +115,8 @@ class App(Part):
         self.stream_cursor = reading.stream_cursor
         self.bounds_after = reading.bounds_after
         self.queue, self.queue_groups, self.waiting = reading.queue, reading.queue_groups, reading.waiting
+        self.waiting_count = reading.waiting_count
+        self.report, self.moment_of = reading.report, reading.moment_of
         self.usage, self.counts, self.tenants = reading.usage, reading.counts, reading.tenants
         self.measure, self.publish_lag_s = reading.measure, reading.publish_lag_s
         self.stops, self.check_ready = reading.stops, reading.check_ready
@@ -332,10 +334,17 @@ class App(Part):
     # --- people ---
 
     def approve(
-        self, tenant_id: str, action_intent_id: str, *, by: str, digest: str, credential: Credential = PROCESS
+        self,
+        tenant_id: str,
+        action_intent_id: str,
+        *,
+        by: str,
+        digest: str,
+        credential: Credential = PROCESS,
+        undo_for_s: float = 0,
     ) -> Approval | Votes:
         """
-        Approve what was seen under `digest`, and publish it.
+        Approve what was seen under `digest`, and publish it after `undo_for_s`, in which it can be taken back (`undo`).
 
         `credential` is the one through which the person answers. Answers `Votes` while the action type asks for
         further approvers.
@@ -343,7 +352,14 @@ class App(Part):
         check_person("by", by)
         began_ns, now = self.hooks.begin(), self.clock.now()
         unit = review.approve_unit(
-            self.context, tenant_id, action_intent_id, by=by, credential=credential, digest=digest, now=now
+            self.context,
+            tenant_id,
+            action_intent_id,
+            by=by,
+            credential=credential,
+            digest=digest,
+            now=now,
+            undo_for=check_undo_for(undo_for_s),
         )
         answer = self._one(unit)
         self._queue_limit.answered(tenant_id)
@@ -352,6 +368,18 @@ class App(Part):
             self.execution.note_queued()
             self.hooks.approved(began_ns, answer)
         return answer
+
+    def undo(self, tenant_id: str, action_intent_id: str, *, by: str, credential: Credential = PROCESS) -> Case:
+        """
+        Take back an approval that was given with `undo_for_s`, while that is not over: the intent waits again.
+
+        Raises `NotFound`, `NotInThatState`, `Forbidden` for another's approval, or `Conflict` when it is too late.
+        """
+        check_person("by", by)
+        now = self.clock.now()
+        return self._one(
+            review.undo_unit(self.context, tenant_id, action_intent_id, by=by, credential=credential, now=now)
+        )
 
     def reject(
         self,

@@ -33,10 +33,13 @@ class Watch:
         action_intent_id: str,
         read: Callable[[str, str], ProposalAnswer],
         mark: Callable[[ProposalAnswer], None],
+        now: Callable[[], datetime],
     ) -> None:
         """`mark` notes of each intent that is followed that somebody waits for it."""
         self._waiter, self._asked, self._read, self._mark = waiter, action_intent_id, read, mark
+        self._now = now
         self._marked: set[str] = set()
+        self._alarm: threading.Timer | None = None
 
     def look(self) -> ProposalAnswer:
         """Where it stands; from here on, whatever changes wakes. Raises `NotFound`, and `Forbidden`."""
@@ -48,12 +51,26 @@ class Watch:
         if not found.settled and found.case.action_intent_id not in self._marked:
             self._marked.add(found.case.action_intent_id)
             self._mark(found)
+        if found.held_until is not None:
+            self._wake_at(found.held_until)
         return found
+
+    def _wake_at(self, moment: datetime) -> None:
+        """No entry tells that the time is over in which an approval can be taken back."""
+        self._stop_alarm()
+        self._alarm = threading.Timer((moment - self._now()).total_seconds(), self._waiter.wake)
+        self._alarm.daemon = True
+        self._alarm.start()
+
+    def _stop_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stop_alarm()
         self._waiter.leave()
 
 
@@ -96,7 +113,8 @@ class AgentAnswers(Part):
         """
         until = shifted(self.clock.now(), timedelta(seconds=for_s) + ASKS_AGAIN)
         mark = partial(self._mark, reader, until)
-        return Watch(self._feed.enter(tenant_id, wake), action_intent_id, partial(self.read, reader=reader), mark)
+        waiter, read = self._feed.enter(tenant_id, wake), partial(self.read, reader=reader)
+        return Watch(waiter, action_intent_id, read, mark, self.clock.now)
 
     def _mark(self, reader: Principal | None, until: datetime, found: ProposalAnswer) -> None:
         # People who look on, and whoever else may read it, would keep alive what its own agent has left.

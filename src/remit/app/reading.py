@@ -24,6 +24,7 @@ from remit.flow.reading import export as export_flow
 from remit.flow.reading import known as known_flow
 from remit.flow.reading import measure
 from remit.flow.reading import policies as policies_flow
+from remit.flow.reading import report as report_flow
 from remit.flow.reading import status as status_flow
 from remit.flow.reading import timeline as timeline_flow
 from remit.flow.reading import usage as usage_flow
@@ -31,7 +32,7 @@ from remit.flow.reading import verify as verify_flow
 from remit.flow.reading.bounds_history import BoundsHistory
 from remit.flow.reading.pages import PAGE
 from remit.flow.reading.timeline import Followed, StreamCursor, TimelineFilter
-from remit.flow.reading.waiting import WaitingFilter, WaitingGroups, waiting, waiting_groups
+from remit.flow.reading.waiting import WaitingFilter, WaitingGroups, waiting, waiting_count, waiting_groups
 from remit.ports import CaseFilter, Clock
 
 
@@ -82,11 +83,13 @@ class Reading(Part):
         account_id: str | None = None,
         event_types: Sequence[EventType] | None = None,
         approval_source: ApprovalSource | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
         after: str | None = None,
         limit: int = PAGE,
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """What happened, newest first, and the cursor of the next page."""
-        which = TimelineFilter(account_id, event_types, approval_source)
+        """What happened from `since` on and before `before`, newest first, and the cursor of the next page."""
+        which = TimelineFilter(account_id, event_types, approval_source, since, before)
         return timeline_flow.timeline(self.context, tenant_id, which, after, limit)
 
     def stream_cursor(
@@ -112,17 +115,24 @@ class Reading(Part):
         account_id: str | None = None,
         proposed_by: str | None = None,
         reason: str | None = None,
+        action_type: str | None = None,
         answerer: str | None = None,
+        order: status_flow.QueueOrder = "turns",
         after: str | None = None,
         limit: int = PAGE,
     ) -> tuple[list[dict[str, Any]], str | None]:
         """
         What needs a person, proposers in turns and of each the soonest to expire first, and the next page's cursor.
 
-        With `answerer` as that person sees it: without what they have approved and which waits for others.
+        With `answerer` as that person sees it: without what they have approved and which waits for others. By
+        `expiry` or `amount` there is one page.
         """
-        which = WaitingFilter(account_id, proposed_by, reason, answerer)
-        return status_flow.queue(self.context, tenant_id, which, after, limit, self.clock.now())
+        which = WaitingFilter(account_id, proposed_by, reason, answerer, action_type)
+        return status_flow.queue(self.context, tenant_id, which, after, limit, self.clock.now(), order)
+
+    def waiting_count(self, tenant_id: str, *, answerer: str | None = None) -> int:
+        """How many intents wait for a person, or for `answerer`."""
+        return waiting_count(self.context, tenant_id, answerer)
 
     def queue_groups(self, tenant_id: str, *, answerer: str | None = None) -> WaitingGroups:
         """How much waits for a person (or for `answerer`), by who proposed it and by why a person is asked."""
@@ -164,6 +174,19 @@ class Reading(Part):
         costs little however many there are; what ended in the last moment may be missing.
         """
         return count.counts(self.context, tenant_id)
+
+    def moment_of(self, tenant_id: str, field: str, text: str) -> datetime:
+        """The moment that a day of the tenant's, or an RFC 3339 time, names. Raises `InvalidInput` naming `field`."""
+        return report_flow.moment_of(self.context, tenant_id, field, text, self.clock.now())
+
+    def report(
+        self, tenant_id: str, first: datetime, before: datetime, *, verified: Report | None = None
+    ) -> dict[str, Any]:
+        """
+        What happened from `first` on and before `before`: what ran alone and why, what people answered and how fast,
+        what failed, and every change of bounds, stops and keys. `verified` is what `verify` said, to stand in it.
+        """
+        return report_flow.report(self.context, tenant_id, first, before, self.clock.now(), verified)
 
     def export(self, tenant_id: str, *, by: str = "remit") -> Iterator[dict[str, Any]]:
         """Every ledger entry of a tenant, closed by a seal that is written when the rest has been read."""

@@ -175,13 +175,15 @@ class Verbs:
         account_id: str | None = None,
         proposed_by: str | None = None,
         reason: str | None = None,
+        action_type: str | None = None,
+        order: Literal["turns", "expiry", "amount"] | None = None,
         include_voted: bool = False,
         after: str | None = None,
         limit: int = 50,
     ) -> RouteCall[a.QueueAnswer]:
         """What needs you, proposers in turns; with `include_voted` also what you have approved."""
-        which = {"proposed_by": proposed_by, "reason": reason, "include_voted": include_voted or None}
-        return RouteCall(query={**_page(account_id, after, limit), **which})
+        which = {"proposed_by": proposed_by, "reason": reason, "action_type": action_type, "order": order}
+        return RouteCall(query={**_page(account_id, after, limit), **which, "include_voted": include_voted or None})
 
     @verb("GET /v1/queue/groups")
     def queue_groups(self) -> RouteCall[a.QueueGroupsAnswer]:
@@ -189,9 +191,15 @@ class Verbs:
         return RouteCall()
 
     @verb("POST /v1/intents/{action_intent_id}/approve")
-    def approve(self, action_intent_id: str, *, digest: str) -> RouteCall[a.ApprovedAnswer]:
-        """Approve what was seen under `digest`."""
-        return _of_intent(action_intent_id, {"digest": digest})
+    def approve(self, action_intent_id: str, *, digest: str, undo_for_s: float = 0) -> RouteCall[a.ApprovedAnswer]:
+        """Approve what was seen under `digest`; for `undo_for_s` it can be taken back (`undo`), and nothing begins."""
+        more = {"undo_for_s": undo_for_s} if undo_for_s else {}
+        return _of_intent(action_intent_id, {"digest": digest, **more})
+
+    @verb("POST /v1/intents/{action_intent_id}/undo")
+    def undo(self, action_intent_id: str) -> RouteCall[a.UndoneAnswer]:
+        """Take back one's own approval in time: the intent waits again."""
+        return _of_intent(action_intent_id, {})
 
     @verb("POST /v1/intents/{action_intent_id}/reject")
     def reject(self, action_intent_id: str, *, reason: str | None = None) -> RouteCall[a.RejectedAnswer]:

@@ -352,13 +352,14 @@ class AmountAnswer(TypedDict):
 
 class AnswerableLine(IntentLine):
     """
-    Where one intent stands, who has approved it where that takes several different people, what stands in the way, and
-    the amounts that its action type declares.
+    Where one intent stands, its headline, who has approved it where that takes several different people, what stands in
+    the way, and the amounts that its action type declares.
 
     `approvals_required` is null where nobody had to vote, `obstacle` where nothing is seen to stand in the way, and
     `paused_tool` where its tool may be called.
     """
 
+    title: str
     approvals_required: int | None
     votes: list[VoteAnswer]
     obstacle: ObstacleAnswer | None
@@ -411,7 +412,7 @@ class ChargeAnswer(TypedDict):
 
 
 class ApprovalRecord(TypedDict):
-    """The permission to execute one intent."""
+    """The permission to execute one intent. Before `not_before` nothing of it begins, and it may be taken back."""
 
     approval_id: str
     tenant_id: str
@@ -425,6 +426,7 @@ class ApprovalRecord(TypedDict):
     policy_version: str | None
     trace_id: str
     charges: list[ChargeAnswer]
+    not_before: NotRequired[str]
 
 
 class CheckAnswer(TypedDict):
@@ -580,6 +582,16 @@ class ReasonGroup(TypedDict):
     count: int
 
 
+class TypeGroup(TypedDict):
+    action_type: str
+    count: int
+
+
+class AccountGroup(TypedDict):
+    account_id: str
+    count: int
+
+
 class QueueGroupsAnswer(TypedDict):
     """How much waits; `complete` is false where more waits than was counted."""
 
@@ -587,6 +599,8 @@ class QueueGroupsAnswer(TypedDict):
     complete: bool
     by_proposer: list[ProposerGroup]
     by_reason: list[ReasonGroup]
+    by_type: list[TypeGroup]
+    by_account: list[AccountGroup]
 
 
 class ApprovedAnswer(TypedDict):
@@ -601,6 +615,11 @@ class ApprovedAnswer(TypedDict):
 
 
 class RejectedAnswer(TypedDict):
+    action_intent_id: str
+    status: Status
+
+
+class UndoneAnswer(TypedDict):
     action_intent_id: str
     status: Status
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import socket
 import threading
 import time
 from datetime import timedelta
@@ -15,33 +17,85 @@ from rich.table import Table
 from remit.app import verify_export
 from remit.core.errors import RemitError
 from remit.core.gate.autonomy import StopScope
+from remit.core.identity.access import TENANT_ROLES
+from remit.core.identity.principal import Principal
+from remit.demo import short
 from remit.demo.crm import Crm
 from remit.demo.intents import TENANT, stream
 from remit.entrypoints.bounds_file import read_bounds
+from remit.entrypoints.server.serve import serve
 from remit.entrypoints.server.worker import work
+from remit.entrypoints.web.settings import HttpSettings
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.wiring import Remit
 
 DEFAULT_FILE = "remit-demo.db"
+PORT = 8000
 FARSIDE_MOODS = (("/contacts/c-flaky", "fail=503*1"), ("/orders/o-drop", "drop*1"), ("/notes", "drop*1"))
 
 
-def main(url: str | None = None, console: Console | None = None) -> int:
-    """Play the story on a fresh database (`remit-demo.db` here, unless `url` names one). 0 if the proof holds."""
+def main(url: str | None = None, console: Console | None = None, *, full: bool = False, serves: bool = False) -> int:
+    """
+    Play the story on a fresh database (`remit-demo.db` here, unless `url` names one). 0 if the proof holds.
+
+    It is told in some fifteen lines, with `full` in all of them. With `serves` its console is open until it is told to
+    end.
+    """
     console = console or Console()
-    started = time.monotonic()
     with Crm.start() as crm, _opened(url or _fresh_file(), crm) as remit:
-        for path, fault in FARSIDE_MOODS:
-            crm.misbehave(path, fault)
-        set_bounds(console, remit)
-        _decide(console, remit)
-        _execute(console, remit, crm, "3  A worker carries out what was approved")
-        _people(console, remit)
-        _execute(console, remit, crm, "5  The worker carries on")
-        read(console, remit)
-        sound = prove(console, remit, crm)
-        _what_next(console, remit, time.monotonic() - started)
+        sound = _played(console, remit, crm, full=full)
+        if serves:
+            _serve(console, remit)
     return 0 if sound else 1
+
+
+def _played(console: Console, remit: Remit, crm: Crm, *, full: bool) -> bool:
+    told, shown = _console_for(console, told=full), _console_for(console, told=not full)
+    started = time.monotonic()
+    for path, fault in FARSIDE_MOODS:
+        crm.misbehave(path, fault)
+    set_bounds(told, remit)
+    _decide(told, remit)
+    short.decided(shown, remit)
+    _execute(told, remit, crm, "3  A worker carries out what was approved")
+    short.executed(shown, remit, crm)
+    _people(told, remit)
+    _execute(told, remit, crm, "5  The worker carries on")
+    short.answered(shown, remit)
+    read(told, remit)
+    sound = prove(told, remit, crm)
+    short.proved(shown, remit, crm, sound=sound)
+    _what_next(told, remit, time.monotonic() - started)
+    short.what_next(shown, time.monotonic() - started)
+    return sound
+
+
+def _console_for(console: Console, *, told: bool) -> Console:
+    """The console, or one that nobody sees."""
+    return console if told else Console(file=io.StringIO())
+
+
+def _serve(console: Console, remit: Remit) -> None:
+    """The console, with the worker and the CRM beside it, until it is told to end."""
+
+    roles = frozenset(TENANT_ROLES) - {"agent"}
+
+    def ready(url: str) -> None:
+        token = remit.make_link(Principal("you", TENANT, roles), leads_to="/console/queue", loopback_only=True)
+        console.print("\nIts console, signed in, once (Ctrl-C ends it):", highlight=False)
+        console.print(f"  {url}/console/link/{token}", highlight=False, soft_wrap=True)
+
+    serve(remit, port=_port(), settings=HttpSettings(), on_ready=ready)
+
+
+def _port() -> int:
+    """The usual one, if it is free."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", PORT))
+        except OSError:
+            return 0
+    return PORT
 
 
 def _opened(url: str, crm: Crm) -> Remit:

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
-from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, Approval, Publication, published, released
+from remit.core.execution.approval import (
+    DEFAULT_SOURCE,
+    STATE_TTL_DAYS,
+    Approval,
+    Publication,
+    held_until,
+    published,
+    released,
+)
 from remit.core.execution.breaker import DEFAULT_RULES, BreakerRules
 from remit.core.execution.outcome import ActionOutcomeV1, Resolution
 from remit.core.execution.publication import gives_back_unstarted, is_reserved
@@ -170,16 +178,23 @@ class CaseWriter:
     def enqueue(self) -> None:
         """
         Publish in this write: from its commit on, a worker of this store may take the approval, or its caller begin it.
+
+        What may still be taken back is put off until that is over.
         """
         publication = self._publication()
-        if self.context.publishes and publication is not None and is_reserved(publication):
+        if publication is None or not is_reserved(publication):
+            return
+        if (until := held_until(publication, self.now)) is not None:
+            # Whoever takes it then publishes it with that; nobody has to come by in between.
+            self.update(queued=self.context.publishes and not self._case.by_caller, due_at=until)
+        elif self.context.publishes:
             self.mark_published(publication)
             if self._case.by_caller:
                 self.update(due_at=self._case.expires_at)
             else:
                 self.update(queued=True, due_at=self.now)
 
-    def release(self, approval: Approval, snapshot: Snapshot, why: str) -> None:
+    def release(self, approval: Approval, snapshot: Snapshot, why: str, actor: str = SYSTEM, **told: Any) -> None:
         """Make the approval `RELEASED` and give its charges back into the windows they were taken from."""
         publication = self.case.publication
         assert publication is not None
@@ -195,7 +210,9 @@ class CaseWriter:
                 "approval_source": approval.approval_source,
                 "why": why,
                 "charges": [taken.wire() for taken in charges],
+                **told,
             },
+            actor,
         )
 
     def stage(self, answer: ToolResult | None) -> None:

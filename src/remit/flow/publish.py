@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from remit.core.errors import RemitError
-from remit.core.execution.approval import Approval, approved_event
+from remit.core.execution.approval import Approval, approved_event, held_until
 from remit.core.execution.publication import (
     due_when_published,
     due_when_unconfirmed,
@@ -56,6 +56,8 @@ def _enqueue_unit(context: Context, ref: IntentRef, now: datetime) -> UnitOfWork
         case = snapshot.get(case_at)
         if case is None or case.publication is None or not is_reserved(case.publication):
             return Writes(answer="already")
+        if not may_publish(case, case.publication, now, again=False):
+            return Writes(answer="waiting")
         writer = CaseWriter(context, case, now)
         writer.enqueue()
         return writer.writes("published")
@@ -67,7 +69,7 @@ def publish_sent(
     context: Context, publisher: SendingPublisher, intents: Sequence[IntentRef], now: datetime, *, again: bool = False
 ) -> list[Published | RemitError]:
     """Publish over a wire: send first, then mark what was delivered and release what was refused."""
-    messages = [_message(context, ref, again) for ref in intents]
+    messages = [_message(context, ref, now, again) for ref in intents]
     receipts = iter(publisher.send([message for message in messages if message]))
     answers: list[Published | RemitError] = []
     units: list[UnitOfWork[Published]] = []
@@ -106,13 +108,15 @@ def _later_unit(ref: IntentRef, now: datetime) -> UnitOfWork[Published]:
     return UnitOfWork(reads=[case_at], decide=change)
 
 
-def _message(context: Context, ref: IntentRef, again: bool) -> Message | None:
+def _message(context: Context, ref: IntentRef, now: datetime, again: bool) -> Message | None:
     if ref.approval is not None:
+        if held_until(ref.approval, now):
+            return None
         return Message(approved_event(ref.approval, context.event_source), FIRST_DELIVERY)
     case_at, chain_at = case_key(*_names(ref)), chain_key(*_names(ref))
     seen = context.store.read([case_at, chain_at])
     case = seen.get(case_at)
-    if case is None or case.publication is None or not may_publish(case, case.publication, again=again):
+    if case is None or case.publication is None or not may_publish(case, case.publication, now, again=again):
         return None
     approval = current_approval(seen, *_names(ref))
     if approval is None:
@@ -125,7 +129,7 @@ def _mark_unit(context: Context, ref: IntentRef, now: datetime, *, again: bool) 
 
     def change(snapshot: Snapshot) -> Writes[Published]:
         case = snapshot.get(case_at)
-        if case is None or case.publication is None or not may_publish(case, case.publication, again=again):
+        if case is None or case.publication is None or not may_publish(case, case.publication, now, again=again):
             return Writes(answer="already")
         writer = CaseWriter(context, case, now)
         writer.mark_published(case.publication)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from remit.core.errors import NotFound
-from remit.core.execution.approval import Approval, approve, approved_data, reserved
+from remit.core.execution.approval import UNDONE, Approval, approve, approved_data, reserved
 from remit.core.execution.outcome import FoundStatus, Resolution
 from remit.core.execution.review import (
     approved_before,
     check_may_approve,
     check_may_reject,
     check_may_resolve,
+    check_may_undo,
     resolved_before,
 )
 from remit.core.execution.votes import Vote, counted, is_new, vote_data
@@ -22,7 +23,7 @@ from remit.core.identity.credential import Credential
 from remit.core.ledger.history import IntentHistory, Votes
 from remit.core.lifecycle import Case
 from remit.core.records import Key, case_key, chain_key
-from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
+from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, current_approval
 from remit.flow.obstacles import of_tool, tool_keys
 from remit.flow.private_values import opened_in, private_keys
 from remit.ports import Snapshot, UnitOfWork, Writes
@@ -37,9 +38,10 @@ def approve_unit(
     credential: Credential,
     digest: str,
     now: datetime,
+    undo_for: timedelta | None = None,
 ) -> UnitOfWork[Approval | Votes]:
     """
-    Approve what the person saw: `digest` is the one they were shown.
+    Approve what the person saw: `digest` is the one they were shown. For `undo_for` they may take it back.
 
     A second approve returns the first approval. Where the action type asks for several approvers, all but
     the last are answered with the votes so far. Raises `NotFound`, `DigestChanged`, `NotInThatState`,
@@ -64,7 +66,7 @@ def approve_unit(
         votes = [vote] if needed == 1 else _voted(writer, history, vote, needed, bounds)
         if len(votes) < needed:
             return writer.writes(_so_far(history, writer, needed))
-        return _approved(context, writer, history, votes, vote, bounds.config_sequence)
+        return _approved(context, writer, history, votes, vote, bounds.config_sequence, undo_for)
 
     def tool(snapshot: Snapshot) -> Sequence[Key[Any]]:
         history = snapshot.get(chain_at)
@@ -101,6 +103,7 @@ def _approved(
     votes: Sequence[Vote],
     last: Vote,
     config_sequence: int,
+    undo_for: timedelta | None,
 ) -> Writes[Approval | Votes]:
     intent, decision = history.intent, history.decision
     assert intent is not None
@@ -112,6 +115,7 @@ def _approved(
         policy_version=decision.policy_version if decision else None,
         charges=[],
         now=writer.now,
+        undo_for=undo_for,
     )
     writer.move("APPROVED")
     writer.update(
@@ -126,6 +130,28 @@ def _approved(
     writer.append("ACTION_APPROVED", data, actor=last.voted_by)
     writer.enqueue()
     return writer.writes(approval)
+
+
+def undo_unit(
+    context: Context, tenant_id: str, action_intent_id: str, *, by: str, credential: Credential, now: datetime
+) -> UnitOfWork[Case]:
+    """
+    Take back an approval of one's own while nothing has left; the intent waits again, as it did before.
+
+    Raises `NotFound`, `NotInThatState` where none is in force, `Forbidden` for another's, or `Conflict` when too late.
+    """
+    case_at, chain_at = case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)
+
+    def change(snapshot: Snapshot) -> Writes[Case]:
+        case = _found(snapshot, case_at)
+        approval = check_may_undo(case, current_approval(snapshot, tenant_id, action_intent_id), by, now)
+        writer = CaseWriter(context, case, now)
+        writer.release(approval, snapshot, UNDONE, by, credential=credential.wire())
+        writer.move("AWAITING_APPROVAL")
+        writer.update(approval_id=None, approval_source=None, queued=False)
+        return writer.writes(writer.case)
+
+    return UnitOfWork(reads=[case_at, chain_at], decide=change)
 
 
 def reject_unit(

@@ -42,11 +42,13 @@ class ProposalAnswer:
     edited_by: str | None = None
     result: ReadResult | None = None
     not_taken_since: datetime | None = None
+    held_until: datetime | None = None
+    """Until then its approval may be taken back, and nothing begins."""
 
     @property
     def settled(self) -> bool:
         """Will waiting bring nothing more that its agent does not have to act upon first?"""
-        begins_itself = self.case.by_caller and self.case.status == "APPROVED"
+        begins_itself = self.case.by_caller and self.case.status == "APPROVED" and not self.held_until
         return self.case.status in ENDED or begins_itself or bool(self.asked_back)
 
     @property
@@ -155,6 +157,8 @@ def _superseded(about: ProposalAnswer, action: str) -> str:
 def _approved(about: ProposalAnswer, action: str) -> str:
     approval = about.history.approval(about.case.approval_id) if about.case.approval_id else None
     by = rendering.name(approval.approved_by) if approval and not approval.auto_executed else "Policy"
+    if about.held_until is not None:
+        return f"{by} approved {action}, and may take that back until {instant(about.held_until)}. Wait for the answer."
     if about.case.by_caller:
         return f"{by} approved {action}. Begin it now: it may be carried out once, as it is approved."
     if about.not_taken_since is not None:

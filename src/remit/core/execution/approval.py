@@ -25,9 +25,17 @@ PUBLISH_AFTER = timedelta(seconds=3)
 PUBLISH_AGAIN_AFTER = timedelta(seconds=30)
 LONGEST_PUBLISH_PAUSE = timedelta(minutes=10)
 
+UNDONE = "UNDONE"
+"""Why an approval was released: whoever gave it took it back before anything began."""
+LONGEST_UNDO = timedelta(minutes=1)
+
 
 class Approval(Record, frozen=True):
-    """The permission to execute one intent, bound to its digest: the data of an `ACTION_APPROVED` entry."""
+    """
+    The permission to execute one intent, bound to its digest: the data of an `ACTION_APPROVED` entry.
+
+    Before `not_before` nothing is published or begun, and a person may take back what they approved.
+    """
 
     approval_id: str
     tenant_id: str
@@ -41,6 +49,7 @@ class Approval(Record, frozen=True):
     policy_version: str | None
     trace_id: str
     charges: list[Charge] = []
+    not_before: UtcTime | UnsetType = UNSET
 
 
 class ApprovedData(Approval, frozen=True, kw_only=True):
@@ -56,7 +65,11 @@ class ApprovedData(Approval, frozen=True, kw_only=True):
 
 
 class Publication(Record, frozen=True):
-    """How far the approval of an intent has got on its way out; a part of the intent's case."""
+    """
+    How far the approval of an intent has got on its way out; a part of the intent's case.
+
+    Until `not_before` it stays where it is.
+    """
 
     status: PublicationStatus
     approval_id: str
@@ -66,6 +79,7 @@ class Publication(Record, frozen=True):
     released_at: UtcTime | None = None
     deliveries: int = 0
     expires_at: UtcTime | None = None
+    not_before: UtcTime | UnsetType = UNSET
 
     @property
     def auto_executed(self) -> bool:
@@ -107,8 +121,9 @@ def approve(
     policy_version: str | None,
     charges: list[Charge],
     now: datetime,
+    undo_for: timedelta | None = None,
 ) -> Approval:
-    """An approval of exactly what `intent` says."""
+    """An approval of exactly what `intent` says; for `undo_for` it may be taken back, and nothing begins."""
     return Approval(
         approval_id=approval_id,
         tenant_id=intent.tenant_id,
@@ -122,7 +137,21 @@ def approve(
         policy_version=policy_version,
         trace_id=intent.trace_id,
         charges=charges,
+        not_before=_not_before(now, undo_for, intent.expires_at),
     )
+
+
+def _not_before(now: datetime, undo_for: timedelta | None, expires_at: datetime) -> datetime | UnsetType:
+    # What would expire meanwhile has no time to think it over.
+    return now + undo_for if undo_for and now + undo_for < expires_at else UNSET
+
+
+def check_undo_for(seconds: float) -> timedelta:
+    """Raises `InvalidInput` for a time to think it over that nobody should wait for."""
+    longest = LONGEST_UNDO.total_seconds()
+    if not 0 <= seconds <= longest:
+        raise InvalidInput("undo_for_s", f"is {seconds:g}", f"choose 0 to {longest:g}")
+    return timedelta(seconds=seconds)
 
 
 def reserved(approval: Approval) -> Publication:
@@ -132,7 +161,14 @@ def reserved(approval: Approval) -> Publication:
         approval_id=approval.approval_id,
         approval_source=approval.approval_source,
         reserved_at=approval.approved_at,
+        not_before=approval.not_before,
     )
+
+
+def held_until(approval: Approval | Publication | None, now: datetime) -> datetime | None:
+    """The moment before which nothing of an approval leaves or begins, while that lies ahead."""
+    not_before = approval.not_before if approval is not None else UNSET
+    return not_before if not_before is not UNSET and now < not_before else None
 
 
 def published(publication: Publication, *, expires_at: datetime, now: datetime, ttl_days: int) -> Publication:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from remit.core.execution.approval import Approval, Publication, PublicationStatus
+from remit.core.execution.approval import Approval, Publication, PublicationStatus, held_until
 from remit.core.execution.outcome import (
     ActionOutcomeV1,
     CallResult,
@@ -79,15 +79,15 @@ LATER_START: dict[Hold, Start] = {
 }
 
 
-def may_start(hold: Hold, state: Publication | None, approval: Approval) -> Start:
+def may_start(hold: Hold, state: Publication | None, approval: Approval, now: datetime) -> Start:
     """
     The answer to a start: `FIRST_START` where nobody has begun, by the approval's state; else `LATER_START`.
 
-    Without a state, or with that of another approval, nothing begins.
+    Without a state, or with that of another approval, nothing begins; nor while whoever approved it may take it back.
     """
     if hold != "nobody":
         return LATER_START[hold]
-    if state is None or state.approval_id != approval.approval_id:
+    if state is None or state.approval_id != approval.approval_id or held_until(approval, now):
         return "nothing"
     return FIRST_START[state.status]
 

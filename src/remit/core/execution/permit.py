@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from remit.core.canonical import digest_of
 from remit.core.errors import Conflict, InvalidInput, NotInThatState
+from remit.core.execution.approval import held_until
 from remit.core.execution.fulfilment import in_doubt
 from remit.core.execution.outcome import (
     ActionOutcomeV1,
@@ -30,7 +31,7 @@ from remit.core.execution.result import ToolResult
 from remit.core.gate.action_type import CALLER
 from remit.core.intent import ActionIntentV1, Target
 from remit.core.lifecycle import Case, Status
-from remit.core.values import Record, UtcTime, check_text
+from remit.core.values import Record, UtcTime, check_text, instant
 
 Acted = Literal["yes", "no", "unknown"]
 OUTCOME_OF: Mapping[Acted, OutcomeStatus] = {"yes": "SUCCEEDED", "no": "FAILED", "unknown": "UNKNOWN"}
@@ -123,6 +124,7 @@ def may_begin(case: Case, holder: str, now: datetime) -> Beginning:
     | the intent                                             | answer       |
     |--------------------------------------------------------|--------------|
     | waits or is approved, is not started, and has expired  | `expire`     |
+    | is approved, and that may still be taken back          | `say`        |
     | is approved and not started, and is its caller's       | `begin`      |
     | was begun by this holder, whose lease lives            | `give again` |
     | any other                                              | `say`        |
@@ -133,7 +135,8 @@ def may_begin(case: Case, holder: str, now: datetime) -> Beginning:
     if may_expire(case, attempt, now):
         return "expire"
     if attempt is None:
-        return "begin" if case.status == "APPROVED" and case.by_caller else "say"
+        held = held_until(case.publication, now) is not None
+        return "begin" if case.status == "APPROVED" and case.by_caller and not held else "say"
     alive = attempt.status == "RUNNING" and now < attempt.lease_until
     return "give again" if alive and attempt.holder == holder else "say"
 
@@ -179,10 +182,12 @@ _TOLD: Mapping[Status, str] = {
 }
 
 
-def explained(case: Case, outcome: ActionOutcomeV1 | None) -> str:
+def explained(case: Case, outcome: ActionOutcomeV1 | None, now: datetime) -> str:
     """Why there is no permit, in words that a model may read."""
     if case.status in ("APPROVED", "RUNNING") and not case.by_caller:
         return _not_its_callers(case)
+    if case.status == "APPROVED" and (until := held_until(case.publication, now)) is not None:
+        return f"it is approved, which may be taken back until {instant(until)}; begin it then"
     said = outcome.error_message if outcome is not None else None
     return f"{_TOLD[case.status]} ({said})" if said else _TOLD[case.status]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from remit.core.execution.approval import PUBLISH_AFTER, Publication, next_publish
+from remit.core.execution.approval import PUBLISH_AFTER, Publication, held_until, next_publish
 from remit.core.execution.outcome import ExecutionAttempt
 from remit.core.gate.action_type import FUNCTION
 from remit.core.gate.decision import Decision
@@ -38,18 +38,21 @@ def has_left(decision: Decision, case: Case) -> bool:
     return decision.approves and case.published
 
 
-def may_publish(case: Case, state: Publication, *, again: bool) -> bool:
+def may_publish(case: Case, state: Publication, now: datetime, *, again: bool) -> bool:
     """
     May the approval be delivered? `again` delivers once more what has been.
 
     | its state   | the intent           | first time | again |
     |-------------|----------------------|------------|-------|
+    | is held     | any                  | no         | no    |
     | `RESERVED`  | any                  | yes        | yes   |
     | `PUBLISHED` | its caller's         | no         | no    |
     | `PUBLISHED` | without an outcome   | no         | yes   |
     | `PUBLISHED` | any other            | no         | no    |
     | `RELEASED`  | any                  | no         | no    |
     """
+    if held_until(state, now):
+        return False
     if is_reserved(state):
         return True
     return again and not case.by_caller and state.status == "PUBLISHED" and case.status in UNFINISHED

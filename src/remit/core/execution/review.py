@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from remit.core.errors import Conflict, DigestChanged, Forbidden, NotInThatState
-from remit.core.execution.approval import Approval
+from remit.core.execution.approval import Approval, held_until
 from remit.core.execution.outcome import ActionOutcomeV1, FoundStatus, Resolution
+from remit.core.execution.publication import is_reserved
 from remit.core.execution.votes import may_not_approve
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.decision import block_now
-from remit.core.identity.person import is_among
+from remit.core.identity.person import is_among, same_person
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 from remit.core.values import instant
@@ -73,6 +74,27 @@ def check_may_reject(case: Case, seen: str | None) -> bool:
         return False
     case.require_waiting("rejected")
     return True
+
+
+def check_may_undo(case: Case, approval: Approval | None, by: str, now: datetime) -> Approval:
+    """
+    The approval that `by` may take back. The first row that applies:
+
+    | the approval                                             | raises           |
+    |----------------------------------------------------------|------------------|
+    | is not in force                                          | `NotInThatState` |
+    | is not `by`'s own                                        | `Forbidden`      |
+    | has left or begun, or its time to be taken back is over  | `Conflict`       |
+    """
+    if approval is None or case.status != "APPROVED":
+        raise NotInThatState(case.action_intent_id, case.status, "taken back")
+    if approval.approval_source != "HUMAN" or not same_person(approval.approved_by, by):
+        raise Forbidden(
+            f"{approval.approved_by} approved intent {case.action_intent_id!r} and alone may take that back"
+        )
+    if case.attempt is not None or not is_reserved(case.publication) or not held_until(approval, now):
+        raise Conflict(f"it is too late to take back the approval of intent {case.action_intent_id!r}: it is under way")
+    return approval
 
 
 def resolved_before(earlier: Resolution | None, status: FoundStatus) -> Resolution | None:

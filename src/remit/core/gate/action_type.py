@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue, PlainValidato
 from remit.core.delegation import Scopes
 from remit.core.gate.amount import MOST_AMOUNTS, AmountName, AmountSpec
 from remit.core.gate.result_settings import BY_DEFAULT, ResultSetting, ResultSettings
+from remit.core.headline import Title
 from remit.core.private_values import check_private, private_path_at
 from remit.core.values import ActionTypeName, Document, Duration, Request, RiskLevel
 
@@ -101,6 +102,8 @@ class ActionTypeSpec(Request):
     result: ResultSetting | None = Field(default=None, exclude_if=is_none)
     private: Annotated[list[str], AfterValidator(_checked_private)] = Field(default=[], exclude_if=is_empty)
     """The paths of an intent's private values (`private_values`)."""
+    title: Title | None = Field(default=None, exclude_if=is_none)
+    """What people read of an intent on one line (`headline`)."""
 
     @model_validator(mode="after")
     def _no_amount_is_private(self) -> ActionTypeSpec:

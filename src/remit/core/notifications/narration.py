@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from remit.core.execution.approval import UNDONE
 from remit.core.execution.permit import PERMIT_LAPSED
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import SYSTEM, EventType, LedgerEntry
@@ -163,6 +164,12 @@ def _link_made(data: _Data, _: str, actor: str) -> str | None:
     return f"{actor} made a link that signs {name(data['link']['name'])} in once"
 
 
+def _given_back(data: _Data, action: str, actor: str) -> str:
+    if data["why"] == UNDONE:
+        return f"{actor} took back the approval of {action}: it waits again"
+    return f"The charge for {action} was given back ({data['why']})"
+
+
 def _good(_: _Data) -> Tone:
     return "good"
 
@@ -213,9 +220,9 @@ _WORDS: dict[EventType, _EventWords] = {
         lambda data, action, actor: f"{actor} rejected {action}{_because(data)}",
     ),
     "BUDGET_RELEASED": _EventWords(
-        "Charge given back",
-        lambda data, _: str(data["why"]),
-        sentence=lambda data, action, _: f"The charge for {action} was given back ({data['why']})",
+        "Given back",
+        lambda data, actor: f"the approval, by {actor}" if data["why"] == UNDONE else f"the charge: {data['why']}",
+        sentence=_given_back,
     ),
     "ACTION_EXECUTED": _EventWords(
         "Done",

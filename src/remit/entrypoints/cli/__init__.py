@@ -48,6 +48,7 @@ COMMANDS = {
     "erase-result": "results",
     "intents": "reading",
     "export": "reading",
+    "report": "reading",
     "ledger": "reading",
     "verify": "reading",
     "worker": "running",

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,6 +43,14 @@ AfterOption = Annotated[
     str | None,
     typer.Option("--after", metavar="CURSOR", help="Go on after the page that named this.", show_default=False),
 ]
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", metavar="DAY", help="From this day, or RFC 3339 moment, on.", show_default=False),
+]
+ToOption = Annotated[
+    str | None,
+    typer.Option("--to", metavar="DAY", help="Before this day, or RFC 3339 moment.", show_default=False),
+]
 
 
 @contextmanager
@@ -52,6 +61,16 @@ def opened(ctx: typer.Context, db: str | None, functions: Iterable[WorkerFunctio
 
     with Remit.open(url_of(ctx, db), functions=functions) as remit:
         yield remit
+
+
+def moments(
+    remit: Remit, tenant: str, first: str | None, before: str | None
+) -> tuple[datetime | None, datetime | None]:
+    """What `--from` and `--to` say, in the tenant's own days. Raises `InvalidInput`."""
+    return (
+        remit.moment_of(tenant, "--from", first) if first else None,
+        remit.moment_of(tenant, "--to", before) if before else None,
+    )
 
 
 @contextmanager

@@ -16,7 +16,20 @@ from remit.core.ledger.verification import KeptHead, Report
 from remit.core.lifecycle import Status
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.exports import Against, KeptExport, export_lines
-from remit.entrypoints.cli.options import AccountOption, AfterOption, AsJson, Db, Intent, LimitOption, Tenant, existing
+from remit.entrypoints.cli.options import (
+    AccountOption,
+    AfterOption,
+    AsJson,
+    Db,
+    FromOption,
+    Intent,
+    LimitOption,
+    Tenant,
+    ToOption,
+    existing,
+    moments,
+)
+from remit.entrypoints.report_files import as_csv, as_html
 from remit.flow.reading.pages import PAGE
 from remit.ports import CaseFilter
 
@@ -25,7 +38,7 @@ MOST_SAID = 2000
 
 
 def register(app: typer.Typer) -> None:
-    for command in (status, why, timeline, intents, ledger, export, verify):
+    for command in (status, why, timeline, intents, ledger, export, verify, report):
         app.command()(command)
 
 
@@ -143,6 +156,8 @@ def timeline(
     ctx: typer.Context,
     tenant: Tenant,
     account: AccountOption = None,
+    first: FromOption = None,
+    before: ToOption = None,
     limit: LimitOption = PAGE,
     after: AfterOption = None,
     as_json: AsJson = False,
@@ -151,10 +166,11 @@ def timeline(
     """
     Tell what happened, newest first.
 
-    Example: remit timeline --tenant acme --limit 20
+    Example: remit timeline --tenant acme --from 2026-10-01 --limit 20
     """
     with existing(ctx, db, tenant) as remit:
-        items, cursor = remit.timeline(tenant, account_id=account, after=after, limit=limit)
+        since, until = moments(remit, tenant, first, before)
+        items, cursor = remit.timeline(tenant, account_id=account, since=since, before=until, after=after, limit=limit)
     if not as_json:
         rows = [[output.local(item["at"]), item["text"], item["action_intent_id"]] for item in items]
         output.print_table(["when", "what", "intent"], rows)
@@ -174,6 +190,8 @@ def intents(
     action_type: Annotated[
         str | None, typer.Option("--action-type", metavar="X", help="Only this action type.", show_default=False)
     ] = None,
+    first: FromOption = None,
+    before: ToOption = None,
     limit: LimitOption = PAGE,
     after: AfterOption = None,
     as_json: AsJson = False,
@@ -184,13 +202,10 @@ def intents(
 
     Example: remit intents --tenant acme --status FAILED --status UNKNOWN
     """
-    which = CaseFilter(
-        statuses=[_known_status(name) for name in status] or None,
-        account_id=account,
-        reason=reason,
-        action_type=action_type,
-    )
+    statuses = [_known_status(name) for name in status] or None
     with existing(ctx, db, tenant) as remit:
+        created_from, created_before = moments(remit, tenant, first, before)
+        which = CaseFilter(statuses, account, action_type, reason, created_from, created_before)
         items, cursor = remit.intents(tenant, which, after=after, limit=limit)
     if not as_json:
         columns = ["intent", "account", "action type", "status", "reason", "created"]
@@ -327,3 +342,57 @@ def _tell(report: Report, as_json: bool) -> None:
             "sealed": "yes" if report.sealed else "no",
         }
     )
+
+
+def report(
+    ctx: typer.Context,
+    tenant: Tenant,
+    first: Annotated[str, typer.Option("--from", metavar="DAY", help="From this day, or moment, on.")],
+    before: ToOption = None,
+    html: Annotated[bool, typer.Option("--html", help="A page for paper, to stdout.")] = False,
+    as_lines: Annotated[bool, typer.Option("--csv", help="One line an action, answer and change.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it as one JSON object.")] = False,
+    verified: Annotated[bool, typer.Option("--verify/--no-verify", help="Verify the whole ledger for it.")] = True,
+    db: Db = None,
+) -> None:
+    """
+    Report a time: what ran alone and why, who answered how fast, what failed, what was changed, and what proves it.
+
+    Days are the tenant's own; --to is the first one that is left out, now if nothing is said.
+
+    Example: remit report --tenant acme --from 2026-10-01 --to 2026-11-01 --html > october.html
+    """
+    if html + as_lines + as_json > 1:
+        raise InvalidInput("--html", "--csv and --json exclude each other", "ask for one of them")
+    with existing(ctx, db, tenant) as remit:
+        since, until = moments(remit, tenant, first, before)
+        assert since is not None
+        told = remit.report(tenant, since, until or remit.now(), verified=remit.verify(tenant) if verified else None)
+    if as_json:
+        output.print_json(told)
+    elif html or as_lines:
+        sys.stdout.write(as_html(told) if html else as_csv(told))
+    else:
+        _say_report(told)
+
+
+def _say_report(told: dict[str, Any]) -> None:
+    proof, people = told["verified"], told["people"]
+    sums = [f"{each['value']} {each['unit']}" for of_type in told["alone"]["by_type"] for each in of_type["sums"]]
+    output.print_fields(
+        {
+            "from": output.local(told["from"]),
+            "to": output.local(told["to"]),
+            "ran alone": told["alone"]["count"],
+            "in sums": ", ".join(sums) or None,
+            "answered by people": people["count"],
+            "expired": people["expired"],
+            "failed or unknown": len(told["troubles"]),
+            "changes": len(told["changes"]),
+            "verified": "not asked" if proof is None else "holds" if proof["ok"] else "DOES NOT HOLD",
+            "last export": told["last_seal"] and f"{output.local(told['last_seal']['at'])} {told['last_seal']['hash']}",
+        }
+    )
+    columns = ("by", "approved", "rejected", "edited", "median_s")
+    output.print_table([*columns], [[each[column] for column in columns] for each in people["by_person"]])
+    output.note("All of it: --html, --csv or --json.")

@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import signal
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -221,11 +222,17 @@ def _names(names: Sequence[str]) -> str:
     return f"{shown} and {more} more (--json shows all)" if more > 0 else shown or "none"
 
 
-def demo() -> None:
+def demo(
+    full: Annotated[bool, typer.Option("--full", help="Every decision, every check, and the tables.")] = False,
+    no_serve: Annotated[
+        bool, typer.Option("--no-serve", help="End with the story, as it does without a terminal.")
+    ] = False,
+) -> None:
     """
-    Watch Remit decide, execute, ask and prove, against a small CRM of its own.
+    Watch Remit decide, execute, ask and prove, against a small CRM of its own; then look at it in its console.
 
-    Example: remit demo
+    Example: remit demo --full
     """
+    serves = not no_serve and sys.stdin.isatty() and sys.stdout.isatty() and not os.environ.get("CI")
     # By name: the demonstration stands above the doors and uses them.
-    raise typer.Exit(importlib.import_module("remit.demo.story").main())
+    raise typer.Exit(importlib.import_module("remit.demo.story").main(full=full, serves=serves))

@@ -1,12 +1,58 @@
-"""Cards of the queue: how a page tells that a card is not what it was, and who has voted."""
+"""Cards of the queue: all that one shows, how a page tells that it is not what it was, and how it ended."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from remit.core.canonical import canonical
+from remit.core.comparisons import comparisons, refused_limits
+from remit.core.errors import NotFound
 from remit.core.identity.person import is_among
 from remit.core.ledger.history import Votes
+from remit.core.rendering import name, quoted, rows
+from remit.entrypoints.console.auth import HOME
+from remit.wiring import Remit
+
+_SETTINGS = {
+    **dict.fromkeys(("RISK_LEVEL_HIGH", "CONFIDENCE_BELOW_THRESHOLD", "POLICY_ERROR"), f"{HOME}bounds/file"),
+    **dict.fromkeys(("ACTION_TYPE_NOT_ALLOWLISTED", "ACTION_TYPE_DISABLED", "PROPOSE_ONLY"), f"{HOME}bounds"),
+    **dict.fromkeys(("TENANT_POLICY", "BUDGET_NOT_CONFIGURED", "BUDGET_EXCEEDED"), f"{HOME}bounds"),
+    **dict.fromkeys(("PRINCIPAL_MISSING", "AMOUNT_UNKNOWN"), f"{HOME}bounds/file"),
+}
+"""The page with the setting that said no, by its reason; a tenant's own reasons come from its policies."""
+_LIMITS = ("BUDGET_EXCEEDED", "AMOUNT_UNKNOWN", "PRINCIPAL_MISSING")
+"""The reasons that a limit gives."""
+_NEVER_AUTOMATIC = frozenset({"EDITED_BY_PERSON", "PERSON_REQUIRED", "AUTONOMY_STOPPED", "INTENT_EXPIRED"})
+
+
+@dataclass(frozen=True, slots=True)
+class ValueChange:
+    """One value that an edit changed, or would; `after` is `None` where it is left out."""
+
+    path: str
+    before: Any
+    after: Any
+    added: bool
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a card ended: its status, who answered it, what came of that, and for how long that can be taken back."""
+
+    action_intent_id: str
+    status: str
+    answered: str = ""
+    outcome: str = ""
+    superseded_by: str | None = None
+    undo_for_s: float = 0
+
+    @property
+    def standing(self) -> str:
+        return f"{self.action_intent_id} ENDED {self.status}"
 
 
 def standing(item: Mapping[str, Any]) -> str:
@@ -23,3 +69,95 @@ def voted(item: Mapping[str, Any], person: str) -> bool:
 def votes_in_words(votes: Votes) -> str:
     """`1 of 2: ann`."""
     return f"{len(votes.approved_by)} of {votes.approvals_required}: {', '.join(votes.approved_by)}"
+
+
+def card_of(remit: Remit, stands: Mapping[str, Any], why: Mapping[str, Any]) -> dict[str, Any]:
+    """All that a card shows of a waiting intent."""
+    tenant_id, intent, decision = stands["tenant_id"], stands["intent"], why["decision"]
+    fields = ("target", "parameters", "confidence_score", "why", "proposed_by", "risk_level", "supersedes")
+    return {
+        **why,
+        **{field: intent[field] for field in fields},
+        "explanation": decision["explanation"] if decision else "",
+        "compared": comparisons(decision, why["clause"], intent["parameters"]) if decision else [],
+        "refused": _refused(decision),
+        "budget": remit.usage(tenant_id, account_id=stands["account_id"])["accounts"][0],
+        "edits": _edits(remit, tenant_id, intent) if why["edited_by"] else [],
+        "setting": _setting(why["reason"]),
+    }
+
+
+def _refused(decision: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+    return refused_limits(decision) if decision and decision["reason"] in _LIMITS else []
+
+
+def _setting(reason: str | None) -> str | None:
+    if reason is None or reason in _NEVER_AUTOMATIC:
+        return None
+    return _SETTINGS.get(reason, f"{HOME}policies")
+
+
+def _edits(remit: Remit, tenant_id: str, intent: Mapping[str, Any]) -> list[ValueChange]:
+    """The values that differ from those of the intent in whose place it stands."""
+    try:
+        old = remit.intent(tenant_id, intent["supersedes"] or "").wire()
+    except NotFound:
+        return []
+    parts = ("target", "parameters")
+    return list(changed_values(*({part: each[part] or {} for part in parts} for each in (old, intent))))
+
+
+def changed_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[ValueChange]:
+    old, new = ({row.path: row.value for row in rows(record)} for record in (before, after))
+    for path in {**old, **new}:
+        added, removed = path not in old, path not in new
+        if added or removed or canonical(old[path]) != canonical(new[path]):
+            yield ValueChange(path, old.get(path), new.get(path), added, removed)
+
+
+def ending_of(stands: Mapping[str, Any], why: Mapping[str, Any], now: datetime) -> Ending:
+    """How an intent that no longer waits ended."""
+    undo_for_s = _undo_for_s(stands, why, now)
+    return Ending(
+        stands["action_intent_id"],
+        stands["status"],
+        answered(why) or "",
+        _outcome(stands, undo_for_s > 0),
+        stands["superseded_by"],
+        undo_for_s,
+    )
+
+
+def answered(why: Mapping[str, Any]) -> str | None:
+    """Who answered an intent, in words; `None` if nobody did."""
+    if why["approval"] is not None and why["approval"]["approval_source"] == "HUMAN":
+        return f"{why['approval']['approved_by']} approved it"
+    if why["rejection"] is not None:
+        because = f" ({quoted(why['rejection']['reason'])})" if why["rejection"]["reason"] else ""
+        return f"{why['rejection']['rejected_by']} rejected it{because}"
+    if why["status"] == "SUPERSEDED":
+        return "another one took its place"
+    if why["withdrawal"] is not None:
+        return f"{why['withdrawal']['withdrawn_by']} took it back"
+    return "it expired before it was answered" if why["status"] == "EXPIRED" else None
+
+
+def _outcome(stands: Mapping[str, Any], held: bool) -> str:
+    outcome, status = stands["outcome"], stands["status"]
+    if status in ("APPROVED", "RUNNING"):
+        return "it is being carried out" if status == "RUNNING" else "it begins in a moment" if held else "it is sent"
+    if outcome is None:
+        return ""
+    said = outcome["error_message"] or outcome["error_code"]
+    if status == "SUCCEEDED":
+        refs = [[ref["system"], ref["object_type"], ref["object_id"]] for ref in outcome["external_object_refs"]]
+        return ", ".join(["done", *(" ".join(map(name, ref)) for ref in refs)])
+    words = {"FAILED": "it failed", "CANCELLED": "it was cancelled"}.get(status, "nobody knows whether it happened")
+    return f"{words}: {quoted(said)}" if said else words
+
+
+def _undo_for_s(stands: Mapping[str, Any], why: Mapping[str, Any], now: datetime) -> float:
+    until = (why["approval"] or {}).get("not_before")
+    if stands["status"] != "APPROVED" or until is None:
+        return 0
+    return max((datetime.fromisoformat(until) - now).total_seconds(), 0)

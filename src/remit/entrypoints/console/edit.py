@@ -11,12 +11,14 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from remit.core.canonical import canonical
-from remit.core.errors import InvalidInput
+from remit.core.errors import InvalidInput, RemitError
 from remit.core.intent import ActionIntentV1
 from remit.core.json_text import NotJson, read_json
 from remit.core.paths import below
 from remit.core.private_values import is_commitment
+from remit.entrypoints.console import values
 from remit.entrypoints.console.auth import HOME, AnswererVisitor, FormRoute, Visitor
+from remit.entrypoints.console.cards import ValueChange, card_of
 from remit.entrypoints.console.controls import Control, Declared, control_of, declared
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
@@ -24,6 +26,8 @@ from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
 router = APIRouter(route_class=FormRoute)
+BESIDE = "beside"
+"""The parameter that says so of a form."""
 Schema = Mapping[str, Any] | None
 """That of the arguments of an action type, where it has one."""
 
@@ -41,15 +45,6 @@ class EditedField:
     """The schema has it, and the intent does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class ValueChange:
-    path: str
-    before: Any
-    after: Any
-    added: bool
-    removed: bool
-
-
 async def form_fields(request: Request) -> dict[str, str]:
     """What a form of any shape says."""
     return {name: text for name, text in (await request.form()).items() if isinstance(text, str)}
@@ -61,8 +56,8 @@ Said = Annotated[dict[str, str], Depends(form_fields)]
 @router.get("/intents/{action_intent_id}/edit")
 def ask(request: Request, remit: CurrentRemit, visitor: AnswererVisitor, action_intent_id: IntentId) -> Response:
     found, schema = _found(remit, visitor, action_intent_id)
-    shown = fields(found, {}, schema)
-    return page(request, "edit.html", intent=found.wire(), fields=shown, differences=None, problem=None)
+    shown, place = fields(found, {}, schema), _place(request, found)
+    return page(request, "edit.html", intent=found.wire(), fields=shown, differences=None, problem=None, **place)
 
 
 def _found(remit: Remit, visitor: Visitor, action_intent_id: str) -> tuple[ActionIntentV1, Schema]:
@@ -89,9 +84,37 @@ def edit(
     try:
         changed = changes(found, said, schema)
         answer = remit.edit(visitor.tenant_id, action_intent_id, by=visitor.name, changes=changed)
-    except InvalidInput as error:
+    except RemitError as error:
+        if not isinstance(error, InvalidInput) and not in_place(request):
+            raise
+        return _not_saved(request, found, schema, said, error)
+    if not in_place(request):
+        return RedirectResponse(f"{HOME}intents/{answer.action_intent_id}", status_code=303)
+    return _in_its_place(request, remit, visitor, answer.action_intent_id)
+
+
+def in_place(request: Request) -> bool:
+    """Is it edited beside the list, and not on a page of its own?"""
+    return BESIDE in request.query_params
+
+
+def _not_saved(
+    request: Request, found: ActionIntentV1, schema: Schema, said: Mapping[str, str], error: RemitError
+) -> Response:
+    """The form as it was sent, with what is wrong; beside the list it stays where it is."""
+    if not in_place(request):
         return _shown(request, found, schema, said, str(error), status=422)
-    return RedirectResponse(f"{HOME}intents/{answer.action_intent_id}", status_code=303)
+    response = _shown(request, found, schema, said, str(error))
+    place = f'[data-card="{found.action_intent_id}"] .detail'
+    response.headers.update({"hx-retarget": place, "hx-reselect": ".in-place", "hx-reswap": "innerHTML"})
+    return response
+
+
+def _in_its_place(request: Request, remit: Remit, visitor: Visitor, action_intent_id: str) -> Response:
+    """The line of the edited intent, which takes that of the old one."""
+    stands = remit.status(visitor.tenant_id, action_intent_id)
+    item = card_of(remit, stands, remit.why(visitor.tenant_id, action_intent_id))
+    return page(request, "queue_row.html", item=item)
 
 
 def _shown(
@@ -119,7 +142,14 @@ def _shown(
         fields=fields(found, said, schema),
         differences=differences,
         problem=problem,
+        **_place(request, found),
     )
+
+
+def _place(request: Request, found: ActionIntentV1) -> dict[str, Any]:
+    """Beside the list several forms may stand on one page: names in it are of one intent."""
+    here = in_place(request)
+    return {"here_in_place": here, "uid": f"e{values.dom_id(found.action_intent_id)}-" if here else ""}
 
 
 def fields(intent: ActionIntentV1, said: Mapping[str, str], schema: Schema = None) -> list[EditedField]:

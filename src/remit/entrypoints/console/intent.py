@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from remit.core.lifecycle import WAITING
 from remit.core.notifications.narration import story
 from remit.entrypoints.console.auth import HOME, AnswererVisitor, AnyVisitor, FormRoute, ResolverVisitor, Visitor
+from remit.entrypoints.console.cards import card_of, ending_of
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit
@@ -23,18 +25,20 @@ def intent(request: Request, remit: CurrentRemit, visitor: AnyVisitor, action_in
     stands = remit.status(visitor.tenant_id, action_intent_id)
     visitor.principal.require_sight_of(stands["intent"]["proposed_by"], stands["intent"]["account_id"])
     chain = remit.ledger(visitor.tenant_id, action_intent_id)
-    usage = remit.usage(visitor.tenant_id, account_id=stands["account_id"])
+    why = remit.why(visitor.tenant_id, action_intent_id)
+    waits = stands["status"] in WAITING
     return page(
         request,
         "intent.html",
         stands=stands,
         intent=stands["intent"],
-        why=remit.why(visitor.tenant_id, action_intent_id),
+        why=why,
+        card=card_of(remit, stands, why) if waits else None,
+        ending=None if waits else ending_of(stands, why, remit.now()),
         steps=story(chain),
         chain=chain,
-        budget=usage["accounts"][0],
         result=_result(remit, visitor, stands),
-        waits=stands["status"] in ("AWAITING_APPROVAL", "BLOCKED"),
+        waits=waits,
     )
 
 

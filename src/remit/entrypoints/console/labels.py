@@ -68,6 +68,13 @@ RESULTS: dict[str | None, str] = {
 """What stands in the place of a result's content."""
 
 
+ORDERS: dict[str, str] = {"turns": "proposers in turns", "expiry": "soonest to expire", "amount": "largest amount"}
+
+
+def as_it_is(name: str) -> str:
+    return name
+
+
 def action(name: str | None) -> str:
     """`UPDATE_CONTACT` as people say it."""
     return (name or "").replace("_", " ").capitalize()

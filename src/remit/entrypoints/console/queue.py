@@ -1,10 +1,11 @@
-"""Needs your input: the queue, and the answers to one or many of it."""
+"""Needs your input: the triage list, the card of one of it, and the answers to one or many."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request
@@ -14,77 +15,130 @@ from remit.core.errors import Conflict, DigestChanged, InvalidInput, NotFound, R
 from remit.core.execution.approval import Approval
 from remit.core.identity.person import same_person
 from remit.core.lifecycle import WAITING
-from remit.core.rendering import quoted
 from remit.entrypoints.console.auth import HOME, AnswererVisitor, FormRoute, ReaderVisitor, Visitor
-from remit.entrypoints.console.cards import standing, votes_in_words
+from remit.entrypoints.console.cards import Ending, answered, card_of, ending_of, standing, votes_in_words
 from remit.entrypoints.console.render import page
 from remit.entrypoints.console.timeline import ACode, AnId
+from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
 router = APIRouter(route_class=FormRoute)
-PAGE = 25
-MOST_AT_ONCE = 100
+PAGE = 50
+MOST_AT_ONCE = 200
+"""So many are answered at once, and stand on the page of one group."""
+UNDO_S = 5.0
+"""How long an approval that is given here can be taken back."""
+Order = Literal["turns", "expiry", "amount"]
 Items = Annotated[list[str] | None, Form(alias="item", max_length=MOST_AT_ONCE)]
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What became of one answer, to be shown above the queue."""
+    """What became of one answer."""
 
     action_intent_id: str
     good: bool
     text: str
     known: bool = True
+    undoable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The part of the queue that is looked at: one group's, or all, from `after` on."""
+    """The part of the queue that is looked at, its order, and from `after` on."""
 
     proposed_by: AnId = None
     reason: ACode = None
+    action_type: ACode = None
+    account_id: AnId = None
+    order: Order = "turns"
     after: str | None = None
 
     @property
     def group(self) -> dict[str, str | None]:
-        return {"proposed_by": self.proposed_by or None, "reason": self.reason or None}
+        names = ("proposed_by", "reason", "action_type", "account_id")
+        return {name: getattr(self, name) or None for name in names}
+
+    @property
+    def query(self) -> dict[str, str | None]:
+        """What leads back to it, but for `after`."""
+        return {**self.group, "order": None if self.order == "turns" else self.order}
+
+    @property
+    def limit(self) -> int:
+        return MOST_AT_ONCE if any(self.group.values()) else PAGE
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedCard:
-    """What a card offers now: with `item` it still waits, otherwise `told` says how it ended."""
+    """A card as it is now: with `item` it waits, else `ending` says how it ended. `told` is of one's own answer."""
 
     action_intent_id: str
-    status: str
-    told: str = ""
-    superseded_by: str | None = None
     item: Mapping[str, Any] | None = None
+    ending: Ending | None = None
+    told: Told | None = None
+
+    @property
+    def standing(self) -> str:
+        return standing(self.item) if self.item is not None else self.ending.standing if self.ending else ""
 
 
 Group = Annotated[Chosen, Depends()]
-Shown = Annotated[list[str] | None, Query(max_length=MOST_AT_ONCE)]
+Names = Annotated[list[str] | None, Query(max_length=MOST_AT_ONCE * 2)]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What stays of a page that is made anew: endings that nobody has dismissed, and the card that has the focus."""
+
+    kept: list[str] = field(default_factory=list)
+    focused: str | None = None
+
+
+def _kept(kept: Names = None, focused: AnId = None) -> Kept:
+    return Kept(kept or [], focused or None)
 
 
 @router.get("/queue")
-def queue(request: Request, remit: CurrentRemit, visitor: ReaderVisitor, chosen: Group) -> Response:
-    return _page(request, remit, visitor, None, chosen)
+def queue(
+    request: Request,
+    remit: CurrentRemit,
+    visitor: ReaderVisitor,
+    chosen: Group,
+    kept: Annotated[Kept, Depends(_kept)],
+) -> Response:
+    return _page(request, remit, visitor, None, chosen, kept)
+
+
+@router.get("/queue/cards/{action_intent_id}")
+def card(request: Request, remit: CurrentRemit, visitor: ReaderVisitor, action_intent_id: IntentId) -> Response:
+    """All of one card, for the place beside the list."""
+    return page(request, "queue_card.html", **shown_card(remit, visitor, action_intent_id))
+
+
+def shown_card(remit: Remit, visitor: Visitor, action_intent_id: str) -> dict[str, Any]:
+    stands = remit.status(visitor.tenant_id, action_intent_id)
+    why = remit.why(visitor.tenant_id, action_intent_id)
+    if stands["status"] not in WAITING:
+        return {"item": None, "ending": ending_of(stands, why, remit.now()), "title": stands["title"]}
+    return {"item": card_of(remit, stands, why), "ending": None, "title": stands["title"]}
 
 
 @router.get("/queue/changes")
 def changes(
-    request: Request, remit: CurrentRemit, visitor: ReaderVisitor, chosen: Group, shown: Shown = None
+    request: Request, remit: CurrentRemit, visitor: ReaderVisitor, chosen: Group, shown: Names = None
 ) -> Response:
     """
     What has changed on a page of the queue since it was made; `shown` says what stands on its cards.
 
     The page stays in its order: what has come since is counted, and shown when somebody asks for it.
     """
-    items, _ = remit.queue(visitor.tenant_id, **chosen.group, answerer=visitor.name, after=chosen.after, limit=PAGE)
+    items, _ = _items(remit, visitor, chosen)
     waiting = {item["action_intent_id"]: item for item in items}
     on_page = {text.partition(" ")[0]: text for text in shown or [] if text}
     cards = [_as_it_is(remit, visitor, name, waiting.get(name)) for name in on_page]
-    changed = [card for card in cards if not card.item or standing(card.item) != on_page[card.action_intent_id]]
+    changed = [card for card in cards if card.standing != on_page[card.action_intent_id]]
     new = len(waiting.keys() - on_page.keys())
     return page(request, "queue_changes.html", changed=changed, new=new, answers=None)
 
@@ -93,14 +147,34 @@ def changes(
 def approve(request: Request, remit: CurrentRemit, visitor: AnswererVisitor, items: Items = None) -> Response:
     """Each item is an intent's id and the digest under which the visitor saw it; each is answered by itself."""
 
-    def one(action_intent_id: str, digest: str) -> str:
+    def one(action_intent_id: str, digest: str) -> Told:
         answer = remit.approve(
-            visitor.tenant_id, action_intent_id, by=visitor.name, digest=digest, credential=visitor.credential
+            visitor.tenant_id,
+            action_intent_id,
+            by=visitor.name,
+            digest=digest,
+            credential=visitor.credential,
+            undo_for_s=UNDO_S,
         )
         if not isinstance(answer, Approval):
-            return f"approved by {votes_in_words(answer)}; another approver is needed"
-        first = same_person(answer.approved_by, visitor.name)
-        return "approved; it runs now" if first else f"{answer.approved_by} approved it already"
+            text = f"approved by {votes_in_words(answer)}; another approver is needed"
+            return Told(action_intent_id, True, text)
+        if not same_person(answer.approved_by, visitor.name):
+            return Told(action_intent_id, True, f"{answer.approved_by} approved it already")
+        held = isinstance(answer.not_before, datetime)
+        text = f"approved; it begins in {UNDO_S:g} seconds" if held else "approved; it runs now"
+        return Told(action_intent_id, True, text, undoable=held)
+
+    return _answered_page(request, remit, visitor, items, one)
+
+
+@router.post("/queue/undo")
+def undo(request: Request, remit: CurrentRemit, visitor: AnswererVisitor, items: Items = None) -> Response:
+    """Take back approvals of one's own before anything of them has begun."""
+
+    def one(action_intent_id: str, _: str) -> Told:
+        remit.undo(visitor.tenant_id, action_intent_id, by=visitor.name, credential=visitor.credential)
+        return Told(action_intent_id, True, "the approval is taken back; it waits again")
 
     return _answered_page(request, remit, visitor, items, one)
 
@@ -113,7 +187,7 @@ def reject(
     items: Items = None,
     reason: Annotated[str, Form(max_length=2000)] = "",
 ) -> Response:
-    def one(action_intent_id: str, digest: str) -> str:
+    def one(action_intent_id: str, digest: str) -> Told:
         # An intent never changes under its id, so this cannot be outrun.
         current = remit.intent(visitor.tenant_id, action_intent_id).digest
         if digest != current:
@@ -125,7 +199,7 @@ def reject(
             reason=reason.strip() or None,
             credential=visitor.credential,
         )
-        return "rejected"
+        return Told(action_intent_id, True, "rejected")
 
     return _answered_page(request, remit, visitor, items, one)
 
@@ -135,24 +209,34 @@ def _answered_page(
     remit: Remit,
     visitor: Visitor,
     items: Sequence[str] | None,
-    answer: Callable[[str, str], str],
+    answer: Callable[[str, str], Told],
 ) -> Response:
     """What became of each answer: in place for a page that is looked at, or with the queue as it is now."""
     if not items:
         raise InvalidInput("item", "is missing", "select what is to be answered")
     answers = [_answered(remit, visitor, *item.partition(" ")[::2], answer) for item in items]
     if "hx-request" not in request.headers:
-        return _page(request, remit, visitor, answers, Chosen())
+        return _page(request, remit, visitor, answers, Chosen(), Kept())
     # Of what nobody has stored there is no card.
-    cards = [_as_it_is(remit, visitor, told.action_intent_id, None) for told in answers if told.known]
-    return page(request, "queue_changes.html", changed=cards, new=None, answers=answers, swapped=True)
+    cards = [_as_it_is(remit, visitor, told.action_intent_id, None, told) for told in answers if told.known]
+    undoable = [card.action_intent_id for card in cards if card.told and card.told.undoable]
+    return page(
+        request,
+        "queue_changes.html",
+        changed=cards,
+        new=None,
+        answers=answers,
+        swapped=True,
+        undoable=undoable,
+        undo_for_s=UNDO_S,
+    )
 
 
 def _answered(
-    remit: Remit, visitor: Visitor, action_intent_id: str, digest: str, answer: Callable[[str, str], str]
+    remit: Remit, visitor: Visitor, action_intent_id: str, digest: str, answer: Callable[[str, str], Told]
 ) -> Told:
     try:
-        return Told(action_intent_id, True, answer(action_intent_id, digest))
+        return answer(action_intent_id, digest)
     except Conflict as error:
         return Told(action_intent_id, False, first_answer(remit, visitor, action_intent_id) or str(error))
     except RemitError as error:
@@ -161,55 +245,75 @@ def _answered(
 
 def first_answer(remit: Remit, visitor: Visitor, action_intent_id: str) -> str | None:
     """Who answered it before, in words; `None` if nobody did."""
-    ended = _how_it_ended(remit.why(visitor.tenant_id, action_intent_id))
+    ended = answered(remit.why(visitor.tenant_id, action_intent_id))
     return f"{ended} first, so nothing changed" if ended else None
 
 
-def _how_it_ended(seen: Mapping[str, Any]) -> str | None:
-    """Who answered an intent, in words; `None` if nobody did."""
-    if seen["approval"] is not None and seen["approval"]["approval_source"] == "HUMAN":
-        return f"{seen['approval']['approved_by']} approved it"
-    if seen["rejection"] is not None:
-        why = f" ({quoted(seen['rejection']['reason'])})" if seen["rejection"]["reason"] else ""
-        return f"{seen['rejection']['rejected_by']} rejected it{why}"
-    if seen["status"] == "SUPERSEDED":
-        return "another one took its place"
-    if seen["withdrawal"] is not None:
-        return f"{seen['withdrawal']['withdrawn_by']} took it back"
-    return "it expired before it was answered" if seen["status"] == "EXPIRED" else None
-
-
-def _as_it_is(remit: Remit, visitor: Visitor, action_intent_id: str, item: Mapping[str, Any] | None) -> ChangedCard:
+def _as_it_is(
+    remit: Remit, visitor: Visitor, name: str, item: Mapping[str, Any] | None, told: Told | None = None
+) -> ChangedCard:
     """The card of an intent; `item` is what the queue says of it, if it was just read."""
     if item is not None:
-        return ChangedCard(action_intent_id, item["status"], item=item)
-    stands = remit.status(visitor.tenant_id, action_intent_id)
+        return ChangedCard(name, item, told=told)
+    stands = remit.status(visitor.tenant_id, name)
     if stands["status"] in WAITING:
-        return ChangedCard(action_intent_id, stands["status"], item=stands)
-    told = _how_it_ended(remit.why(visitor.tenant_id, action_intent_id)) or ""
-    return ChangedCard(action_intent_id, stands["status"], told, stands["superseded_by"])
+        return ChangedCard(name, stands, told=told)
+    return ChangedCard(name, ending=ending_of(stands, remit.why(visitor.tenant_id, name), remit.now()), told=told)
 
 
-def _page(request: Request, remit: Remit, visitor: Visitor, answers: Sequence[Told] | None, chosen: Chosen) -> Response:
-    items: list[dict[str, Any]]
-    items, following = remit.queue(
-        visitor.tenant_id, **chosen.group, answerer=visitor.name, after=chosen.after, limit=PAGE
+def _items(remit: Remit, visitor: Visitor, chosen: Chosen) -> tuple[list[dict[str, Any]], str | None]:
+    return remit.queue(
+        visitor.tenant_id,
+        proposed_by=chosen.proposed_by or None,
+        reason=chosen.reason or None,
+        action_type=chosen.action_type or None,
+        account_id=chosen.account_id or None,
+        answerer=visitor.name,
+        order=chosen.order,
+        after=chosen.after,
+        limit=chosen.limit,
     )
+
+
+def _page(
+    request: Request,
+    remit: Remit,
+    visitor: Visitor,
+    answers: Sequence[Told] | None,
+    chosen: Chosen,
+    kept: Kept,
+) -> Response:
+    items, following = _items(remit, visitor, chosen)
+    waiting = [item["action_intent_id"] for item in items]
+    ended = [each for name in kept.kept if name not in waiting and (each := _ended(remit, visitor, name))]
+    focused = kept.focused if kept.focused in waiting else next(iter(waiting), None)
     return page(
         request,
         "queue.html",
         items=items,
+        ended=ended,
+        focused=focused,
+        detail=shown_card(remit, visitor, focused)["item"] if focused else None,
         after=chosen.after,
-        chosen=chosen.group,
+        chosen=chosen.query,
         groups=remit.queue_groups(visitor.tenant_id, answerer=visitor.name),
-        here=_address(chosen.group, chosen.after),
-        further=_address(chosen.group, following) if following else None,
+        here=_address(chosen.query, chosen.after),
+        further=_address(chosen.query, following) if following else None,
         answers=answers,
         address=_address,
     )
 
 
-def _address(group: Mapping[str, str | None], after: str | None = None) -> str:
-    """The page of the queue that shows this group from there on."""
-    query = urlencode({name: value for name, value in {**group, "after": after}.items() if value})
-    return f"{HOME}queue" + (f"?{query}" if query else "")
+def _ended(remit: Remit, visitor: Visitor, name: str) -> dict[str, Any] | None:
+    """A card that stays where it is not waited for any more, until it is dismissed."""
+    try:
+        shown = shown_card(remit, visitor, name)
+    except (NotFound, InvalidInput):
+        return None
+    return shown if shown["ending"] is not None else None
+
+
+def _address(query: Mapping[str, str | None], after: str | None = None) -> str:
+    """The page of the queue that shows this part from there on."""
+    text = urlencode({name: value for name, value in {**query, "after": after}.items() if value})
+    return f"{HOME}queue" + (f"?{text}" if text else "")

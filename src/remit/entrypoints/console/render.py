@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from remit.core import rendering
+from remit.core.comparisons import limit_name, limit_use
 from remit.core.gate.amount import in_money, in_units, so_much
 from remit.core.gate.autonomy import Stop, StopScope, stops_all
 from remit.entrypoints.console import cards, labels, values
@@ -24,8 +25,6 @@ from remit.wiring import Remit
 FOLDER = Path(str(resources.files("remit.entrypoints.console")))
 STATIC = FOLDER / "static"
 HTMX = Path(str(resources.files("js_lib_htmx"))) / "static" / "htmx" / "htmx.min.js"
-MOST_COUNTED = 100
-"""Beyond so many, what waits is shown as "99+": counting on would take the longer the more there is."""
 
 
 @cache
@@ -48,7 +47,8 @@ def _environment() -> jinja2.Environment:
     environment.filters["moment"], environment.filters["money"] = _time, in_money
     environment.filters["quantity"] = lambda value, unit: so_much(in_units(value), unit)
     environment.filters["scope"] = lambda scope: str(StopScope.model_validate(scope))
-    environment.globals.update(labels=labels, asset=asset, MOST_ROWS=values.MOST_ROWS, MOST_REASONS=5, MOST_GROUPS=8)
+    environment.filters.update(due=_due, limit_name=limit_name, limit_use=limit_use)
+    environment.globals.update(labels=labels, asset=asset, MOST_ROWS=values.MOST_ROWS, MOST_REASONS=5)
     environment.filters.update(standing=cards.standing, voted=cards.voted)
     return environment
 
@@ -56,6 +56,12 @@ def _environment() -> jinja2.Environment:
 def _time(at: Any) -> Markup:
     shown = labels.moment(at)
     return Markup('<time datetime="{0}" title="{1}">{1}</time>').format(shown["datetime"], shown["text"])
+
+
+def _due(at: Any) -> Markup:
+    """A moment that pages tell from now on: `in 4 h`."""
+    shown = labels.moment(at)
+    return Markup('<time datetime="{0}" title="{1}" data-due>{1}</time>').format(shown["datetime"], shown["text"])
 
 
 @cache
@@ -97,12 +103,8 @@ def _frame(remit: Remit, visitor: Visitor) -> dict[str, Any]:
     return {
         "stops": [stop.wire() for stop in stops],
         "stopped": _stopped(remit, visitor.tenant_id, stops),
-        "waiting": _waiting(remit, visitor) if visitor.may("read") else 0,
+        "waiting": remit.waiting_count(visitor.tenant_id, answerer=visitor.name) if visitor.may("read") else 0,
     }
-
-
-def _waiting(remit: Remit, visitor: Visitor) -> int:
-    return len(remit.waiting(visitor.tenant_id, answerer=visitor.name, limit=MOST_COUNTED))
 
 
 def _stopped(remit: Remit, tenant_id: str, stops: Sequence[Stop]) -> str | None:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 
 from remit.core.errors import RemitError
 from remit.core.identity.principal import Principal
-from remit.core.values import Identifier
+from remit.core.values import ActionTypeName, Identifier
 from remit.core.views import (
     ApprovedAnswer,
     ApprovedManyAnswer,
@@ -21,6 +21,7 @@ from remit.core.views import (
     RejectedAnswer,
     RejectedManyAnswer,
     ResolutionAnswer,
+    UndoneAnswer,
     VerdictAnswer,
 )
 from remit.entrypoints.http.paging import AccountQuery, LimitQuery, page
@@ -40,6 +41,7 @@ from remit.entrypoints.web.callers import AnswererCaller, CurrentRemit, EraserCa
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.reading_bodies import JsonRoute
+from remit.flow.reading.status import QueueOrder
 from remit.ports import attempt
 
 router = APIRouter(tags=["people"], route_class=JsonRoute)
@@ -52,6 +54,8 @@ def queue(
     account_id: AccountQuery = None,
     proposed_by: Annotated[Identifier | None, Query(description="only of this proposer")] = None,
     reason: Annotated[str | None, Query(pattern="^[A-Z][A-Z0-9_]{0,127}$", description="only for this reason")] = None,
+    action_type: Annotated[ActionTypeName | None, Query(description="only of this type")] = None,
+    order: Annotated[QueueOrder, Query(description="only `turns` has further pages")] = "turns",
     include_voted: Annotated[bool, Query(description="also what you have approved and which waits for others")] = False,
     after: Annotated[str | None, Query(max_length=8192, description="`next` of the page before")] = None,
     limit: LimitQuery = 50,
@@ -68,6 +72,8 @@ def queue(
             account_id=account_id,
             proposed_by=proposed_by,
             reason=reason,
+            action_type=action_type,
+            order=order,
             answerer=answerer,
             after=after,
             limit=limit,
@@ -77,7 +83,7 @@ def queue(
 
 @router.get("/v1/queue/groups", responses=responds_with(QueueGroupsAnswer))
 def queue_groups(remit: CurrentRemit, caller: ReaderCaller) -> Any:
-    """How much needs you, by who proposed it and by why a person is asked: the largest group first."""
+    """How much needs you, by who proposed it, why a person is asked, type and account: the largest group first."""
     return remit.queue_groups(caller.tenant_id, answerer=caller.name).wire()
 
 
@@ -88,14 +94,26 @@ def approve(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: Inten
 
     Where the action type asks for several approvers, all but the last are answered with the `votes` so far.
     """
-    return _approved(remit, caller, action_intent_id, body.digest)
+    return _approved(remit, caller, action_intent_id, body)
 
 
-def _approved(remit: CurrentRemit, caller: Principal, action_intent_id: str, digest: str) -> dict[str, Any]:
+def _approved(remit: CurrentRemit, caller: Principal, action_intent_id: str, body: ApproveBody) -> dict[str, Any]:
     answered = remit.approve(
-        caller.tenant_id, action_intent_id, by=caller.name, digest=digest, credential=caller.credential
+        caller.tenant_id,
+        action_intent_id,
+        by=caller.name,
+        digest=body.digest,
+        credential=caller.credential,
+        undo_for_s=body.undo_for_s,
     )
     return answers.approved(action_intent_id, answered)
+
+
+@router.post("/v1/intents/{action_intent_id}/undo", responses=responds_with(UndoneAnswer))
+def undo(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: IntentId) -> Any:
+    """Take back one's own approval, while its `not_before` lies ahead: the intent waits again."""
+    case = remit.undo(caller.tenant_id, action_intent_id, by=caller.name, credential=caller.credential)
+    return {"action_intent_id": action_intent_id, "status": case.status}
 
 
 @router.post("/v1/intents/{action_intent_id}/reject", responses=responds_with(RejectedAnswer))
@@ -147,9 +165,7 @@ def erase(remit: CurrentRemit, caller: EraserCaller, action_intent_id: IntentId,
 @router.post("/v1/approve", responses=responds_with(ApprovedManyAnswer))
 def approve_many(remit: CurrentRemit, caller: AnswererCaller, body: BulkApproveBody) -> Any:
     """Approve several; each is answered by itself, in the same order."""
-    return {
-        "items": [_each(partial(_approved, remit, caller, item.action_intent_id, item.digest)) for item in body.items]
-    }
+    return {"items": [_each(partial(_approved, remit, caller, item.action_intent_id, item)) for item in body.items]}
 
 
 @router.post("/v1/reject", responses=responds_with(RejectedManyAnswer))

@@ -79,11 +79,15 @@ def timeline(
     remit: CurrentRemit,
     caller: ReaderCaller,
     account_id: AccountQuery = None,
+    since: Annotated[WireTime | None, Query(strict=True, description="not what is older")] = None,
+    before: Annotated[WireTime | None, Query(strict=True, description="only what is older")] = None,
     after: AfterQuery = None,
     limit: LimitQuery = 50,
 ) -> Any:
     """What happened, newest first; what policy approved reads "Autopilot did …"."""
-    return page(remit.timeline(caller.tenant_id, account_id=account_id, after=after, limit=limit))
+    return page(
+        remit.timeline(caller.tenant_id, account_id=account_id, since=since, before=before, after=after, limit=limit)
+    )
 
 
 @router.get("/v1/usage", responses=responds_with(UsageAnswer))

@@ -73,9 +73,13 @@ class GateBody(Body):
 
 
 class ApproveBody(Body):
-    """`digest` is that of the intent as the approver saw it."""
+    """
+    `digest` is that of the intent as the approver saw it. For `undo_for_s` nothing of it begins, and they may take it
+    back.
+    """
 
     digest: Digest
+    undo_for_s: Annotated[float, Field(ge=0, le=60)] = 0
 
 
 class RejectBody(Body):

@@ -122,8 +122,8 @@ def _is_to_do(worker: Worker, case: Case, approval: Approval, ref: Ref) -> bool:
     """As it was when it was read; the write that takes it looks again."""
     if not worker.may_take(case) or case.approval_id != approval.approval_id:
         return False
-    hold = worker.hold(case.attempt, ref, worker.clock.now())
-    return may_start(hold, case.publication, approval) != "nothing"
+    now = worker.clock.now()
+    return may_start(worker.hold(case.attempt, ref, now), case.publication, approval, now) != "nothing"
 
 
 def _tool(worker: Worker, intent: ActionIntentV1) -> tuple[Tool | None, ToolBreaker | None]:

@@ -93,7 +93,7 @@ class BeginIntent:
         return Begun(
             action_intent_id=case.action_intent_id,
             status=case.status,
-            explanation=explained(case, outcome),
+            explanation=explained(case, outcome, self.now),
             outcome=outcome,
             resolution=history.resolution,
             superseded_by=case.superseded_by,
@@ -127,7 +127,7 @@ class BeginIntent:
                 f"the approval of intent {case.action_intent_id!r} does not match what is stored, and it is not begun; "
                 "run 'remit verify --tenant'"
             )
-        if fulfilment.may_start("nobody", case.publication, approval) == "nothing":
+        if fulfilment.may_start("nobody", case.publication, approval, self.now) == "nothing":
             raise Conflict(f"the approval of intent {case.action_intent_id!r} was given back; look at it again")
 
     def _refused(

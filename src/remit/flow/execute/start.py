@@ -46,7 +46,7 @@ def _start(
     if not worker.may_take(case) or case.approval_id != approval.approval_id:
         # Its caller's alone, or another worker's; or released, and maybe approved anew: this one is over.
         return Writes(answer=None)
-    to_do = may_start(worker.hold(case.attempt, ref, now), case.publication, approval)
+    to_do = may_start(worker.hold(case.attempt, ref, now), case.publication, approval, now)
     if to_do == "nothing":
         return Writes(answer=None)
     writer = CaseWriter(worker.context, case, now)

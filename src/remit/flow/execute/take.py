@@ -170,7 +170,7 @@ class _Taking:
             put_off = case.changed(due_at=self.now + PUBLISH_AGAIN_AFTER)
             return Writes(answer=None, puts=[(keys.case, put_off)])
         hold = fulfilment.hold_of(case.attempt, self.holder, approval.approval_id, self.now)
-        to_do = fulfilment.may_start(hold, case.publication, approval)
+        to_do = fulfilment.may_start(hold, case.publication, approval, self.now)
         if to_do == "nothing":
             return Writes(answer=None)
         return self._begun(snapshot, case, intent, approval, to_do)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from remit.core.errors import NotFound
 from remit.core.execution.answer import ProposalAnswer
+from remit.core.execution.approval import held_until
 from remit.core.execution.publication import not_taken_since
 from remit.core.execution.result import ReadResult
 from remit.core.gate.result_settings import BY_DEFAULT
@@ -38,7 +39,8 @@ def answer(
             break
         name = case.superseded_by
     readable, since = _for(context, reader, case, history, result), not_taken_since(case, now)
-    return ProposalAnswer(action_intent_id, case, history, edited_by, readable, since)
+    held = held_until(case.publication, now)
+    return ProposalAnswer(action_intent_id, case, history, edited_by, readable, since, held)
 
 
 def _read(context: Context, tenant_id: str, name: str, now: datetime) -> tuple[Case, IntentHistory, ReadResult | None]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, Literal
 
 from remit.core.errors import NotFound
 from remit.core.execution.approval import is_auto_executed
@@ -13,6 +14,7 @@ from remit.core.gate.amount import amount_of
 from remit.core.gate.autonomy import Stop
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.policy import PLATFORM_POLICIES, find_clause
+from remit.core.headline import headline
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
@@ -25,8 +27,12 @@ from remit.flow.obstacles import obstacle_now, stops_keys, tool_keys
 from remit.flow.private_values import opened_now
 from remit.flow.reading.pages import page_size
 from remit.flow.reading.usage import account_usage
-from remit.flow.reading.waiting import WaitingFilter, waiting
+from remit.flow.reading.waiting import WaitingFilter, soonest, waiting
 from remit.ports import CaseFilter, Snapshot, case_cursor, entry_cursor
+
+QueueOrder = Literal["turns", "expiry", "amount"]
+MOST_SORTED = 500
+"""Of so many, the soonest to expire, the largest amounts are sought."""
 
 
 def status(context: Context, tenant_id: str, action_intent_id: str, now: datetime) -> dict[str, Any]:
@@ -71,7 +77,7 @@ def _line(case: Case) -> dict[str, Any]:
 def _as_it_stands(context: Context, case: Case, intent: ActionIntentV1 | None, now: datetime) -> dict[str, Any]:
     """Its amounts, and what stands in the way of a waiting intent; of one that was answered nobody asks."""
     if intent is None:
-        return {"obstacle": None, "amounts": {}}
+        return {"obstacle": None, "amounts": {}, "title": _untitled(case)}
     keys: list[Key[Any]] = [bounds_key(case.tenant_id), *stops_keys(case.tenant_id), *tool_keys(intent)]
     return _seen_of(context, context.store.read(keys), intent, now, waits=case.status in WAITING)
 
@@ -163,10 +169,30 @@ def intents(
 
 
 def queue(
-    context: Context, tenant_id: str, which: WaitingFilter, after: str | None, limit: int, now: datetime
+    context: Context,
+    tenant_id: str,
+    which: WaitingFilter,
+    after: str | None,
+    limit: int,
+    now: datetime,
+    order: QueueOrder = "turns",
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """The review queue, proposers in turns: why, what is left of the budget, when it expires."""
-    cases, following = waiting(context, tenant_id, which, after, page_size(limit))
+    """The review queue: why, what is left of the budget, when it expires. Only in turns there are further pages."""
+    if order == "turns":
+        cases, following = waiting(context, tenant_id, which, after, page_size(limit))
+        return _items(context, tenant_id, cases, now), following
+    found = soonest(context, tenant_id, which, MOST_SORTED if order == "amount" else page_size(limit))
+    items = _items(context, tenant_id, found, now)
+    return (sorted(items, key=_by_amount)[: page_size(limit)] if order == "amount" else items), None
+
+
+def _by_amount(item: Mapping[str, Any]) -> Decimal:
+    """The largest first, whatever it is of; without one last."""
+    known = [Decimal(amount["value"]) for amount in item["amounts"].values() if amount["problem"] is None]
+    return -max(known, default=Decimal(-1))
+
+
+def _items(context: Context, tenant_id: str, cases: Sequence[Case], now: datetime) -> list[dict[str, Any]]:
     keys: list[Key[Any]] = [bounds_key(tenant_id)]
     keys += [chain_key(tenant_id, case.action_intent_id) for case in cases]
     seen = context.store.read(keys)
@@ -176,17 +202,15 @@ def queue(
     left = {name: account_usage(context, bounds, name, now) for name in {case.account_id for case in cases}}
     standing = _standing(context, tenant_id, list(intents.values()), now)
     paused = paused_tools(context, tenant_id, cases)
-    nothing: dict[str, Any] = {"obstacle": None, "amounts": {}}
-    items = [
+    return [
         {
             **_queued(case, history, intents.get(case.action_intent_id), bounds),
-            **standing.get(case.action_intent_id, nothing),
+            **(standing.get(case.action_intent_id) or {"obstacle": None, "amounts": {}, "title": _untitled(case)}),
             "budget": left[case.account_id],
             "paused_tool": paused.get(case.action_type),
         }
         for case, history in zip(cases, histories, strict=True)
     ]
-    return items, following
 
 
 def _standing(
@@ -202,7 +226,15 @@ def _seen_of(
     context: Context, seen: Snapshot, intent: ActionIntentV1, now: datetime, *, waits: bool = True
 ) -> dict[str, Any]:
     found = obstacle_now(context, seen, intent, now) if waits else None
-    return {"obstacle": found.wire() if found else None, "amounts": _amounts(seen, intent)}
+    amounts = _amounts(seen, intent)
+    spec = bounds_of(seen, intent.tenant_id).action_type(intent.action_type)
+    title = headline(spec.title if spec else None, intent.wire(), amounts)
+    return {"obstacle": found.wire() if found else None, "amounts": amounts, "title": title}
+
+
+def _untitled(case: Case) -> str:
+    """The headline of an intent whose content cannot be read."""
+    return headline(None, {"action_type": case.action_type}, {})
 
 
 def _queued(

@@ -11,7 +11,7 @@ from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.ledger.position import LedgerCursor, LedgerPosition
 from remit.core.notifications.narration import TOLD, narrate
 from remit.core.records import Key, chain_key
-from remit.core.values import ApprovalSource
+from remit.core.values import ApprovalSource, instant
 from remit.flow.context import Context
 from remit.flow.reading.pages import page_size
 from remit.ports import Snapshot, entry_cursor
@@ -28,6 +28,17 @@ class TimelineFilter:
     account_id: str | None = None
     event_types: Sequence[EventType] | None = None
     approval_source: ApprovalSource | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+
+    def is_past(self, entry: LedgerEntry) -> bool:
+        """Is it, and all that comes after it, older than what is asked for?"""
+        return self.since is not None and datetime.fromisoformat(entry.at) < self.since
+
+    @property
+    def begins(self) -> str | None:
+        """The cursor of its first page."""
+        return f"{instant(self.before)}|" if self.before is not None else None
 
     def wants(self, told: dict[str, Any]) -> bool:
         return bool(told["text"]) and self.approval_source in (None, told["approval_source"])
@@ -42,11 +53,14 @@ def timeline(
     Where the filter leaves much out, a page may hold fewer and still have a next one.
     """
     told: list[dict[str, Any]] = []
+    after = after or which.begins
     types = TOLD if which.event_types is None else [name for name in TOLD if name in which.event_types]
     for _ in range(_MOST_LOOKS):
         entries = context.store.recent(tenant_id, types, which.account_id, after, page_size(limit))
         seen = context.store.read(_known_of(tenant_id, entries))
         for entry in entries:
+            if which.is_past(entry):
+                return told, None
             after = entry_cursor(entry)
             sentence = _told(entry, seen)
             told += [sentence] if which.wants(sentence) else []

@@ -14,8 +14,8 @@ from remit.core.identity.person import is_among
 from remit.core.lifecycle import WAITING, Case
 from remit.core.records import case_key
 from remit.core.values import instant, parse_moment
-from remit.flow.context import Context
-from remit.ports import QueueLine, QueuePlace, waiting_cursor
+from remit.flow.context import Context, bounds_now
+from remit.ports import CaseFilter, QueueLine, QueuePlace, waiting_cursor
 
 MOST_GROUPED = 5000
 """So many waiting cases are looked through at once; beyond them counts say that there are more."""
@@ -34,6 +34,7 @@ class WaitingFilter:
     proposed_by: str | None = None
     reason: str | None = None
     answerer: str | None = None
+    action_type: str | None = None
 
     def selects(self, line: QueueLine) -> bool:
         return (
@@ -41,6 +42,11 @@ class WaitingFilter:
             and self.proposed_by in (None, line.proposed_by)
             and self.reason in (None, line.reason)
         )
+
+    def has(self, case: Case) -> bool:
+        """Does a case that was read still wait, and is it one of those? Its line does not say of which type it is."""
+        is_meant = self.action_type in (None, case.action_type)
+        return case.status in WAITING and is_meant and not has_voted(case, self.answerer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class WaitingGroups:
     by_proposer: Sequence[tuple[str, int]]
     by_reason: Sequence[tuple[str, int]]
     complete: bool
+    by_type: Sequence[tuple[str, int]] = ()
+    by_account: Sequence[tuple[str, int]] = ()
 
     def wire(self) -> dict[str, Any]:
         return {
@@ -58,6 +66,8 @@ class WaitingGroups:
             "complete": self.complete,
             "by_proposer": [{"proposed_by": name, "count": count} for name, count in self.by_proposer],
             "by_reason": [{"reason": name, "count": count} for name, count in self.by_reason],
+            "by_type": [{"action_type": name, "count": count} for name, count in self.by_type],
+            "by_account": [{"account_id": name, "count": count} for name, count in self.by_account],
         }
 
 
@@ -137,7 +147,7 @@ def waiting(
     while True:
         lines = context.store.queue_lines(tenant_id, which.proposed_by, cursor.after, most)
         turns = _Turns(lines, cursor, which, most)
-        found, count = _first(context, tenant_id, turns, which.answerer, limit)
+        found, count = _first(context, tenant_id, [line for _, line in turns.order], which, limit)
         # Where the filter left much out, there may be more behind what was read.
         if len(found) == limit or not turns.cut or most >= MOST_LINES:
             following = turns.cursor_after(count)
@@ -145,22 +155,30 @@ def waiting(
         most *= 8
 
 
-def _first(context: Context, tenant_id: str, turns: _Turns, answerer: str | None, limit: int) -> tuple[list[Case], int]:
+def soonest(context: Context, tenant_id: str, which: WaitingFilter, limit: int) -> list[Case]:
+    """Waiting cases, the soonest to expire first, whoever proposed them."""
+    lines = context.store.queue_lines(tenant_id, which.proposed_by, {}, MOST_GROUPED)
+    ordered = sorted(filter(which.selects, lines), key=lambda line: line.place)
+    return _first(context, tenant_id, ordered, which, limit)[0]
+
+
+def _first(
+    context: Context, tenant_id: str, lines: Sequence[QueueLine], which: WaitingFilter, limit: int
+) -> tuple[list[Case], int]:
     """The first cases that still wait, and how many lines were gone through for them."""
     found: list[Case] = []
     count = 0
-    while len(found) < limit and count < len(turns.order):
-        some = [line for _, line in turns.order[count : count + limit - len(found)]]
+    while len(found) < limit and count < len(lines):
+        some = lines[count : count + limit - len(found)]
         count += len(some)
-        found += _still_waiting(context, tenant_id, some, answerer)
+        found += _still_waiting(context, tenant_id, some, which)
     return found, count
 
 
-def _still_waiting(context: Context, tenant_id: str, lines: Sequence[QueueLine], answerer: str | None) -> list[Case]:
+def _still_waiting(context: Context, tenant_id: str, lines: Sequence[QueueLine], which: WaitingFilter) -> list[Case]:
     keys = [case_key(tenant_id, line.action_intent_id) for line in lines]
     seen = context.store.read(keys)
-    cases = [case for case in map(seen.get, keys) if case is not None and case.status in WAITING]
-    return [case for case in cases if not has_voted(case, answerer)]
+    return [case for case in map(seen.get, keys) if case is not None and which.has(case)]
 
 
 def has_voted(case: Case, person: str | None) -> bool:
@@ -178,4 +196,28 @@ def waiting_groups(context: Context, tenant_id: str, answerer: str | None = None
     cases = [case for case in cases if not has_voted(case, answerer)]
     by_proposer = Counter(case.proposed_by for case in cases)
     by_reason = Counter(case.reason or "" for case in cases)
-    return WaitingGroups(len(cases), by_proposer.most_common(), by_reason.most_common(), complete)
+    by_type = Counter(case.action_type for case in cases)
+    by_account = Counter(case.account_id for case in cases)
+    return WaitingGroups(
+        len(cases),
+        by_proposer.most_common(),
+        by_reason.most_common(),
+        complete,
+        by_type.most_common(),
+        by_account.most_common(),
+    )
+
+
+def waiting_count(context: Context, tenant_id: str, answerer: str | None) -> int:
+    """How many cases wait for `answerer`, however many there are."""
+    total = sum(context.store.counts(tenant_id, sorted(WAITING)).values())
+    if answerer is None or not total:
+        return total
+    types = bounds_now(context, tenant_id).bounds.action_types
+    several = [name for name, spec in types.items() if spec.approvals_required > 1]
+    return total - sum(_voted_count(context, tenant_id, name, answerer) for name in several)
+
+
+def _voted_count(context: Context, tenant_id: str, action_type: str, answerer: str) -> int:
+    which = CaseFilter(statuses=sorted(WAITING), action_type=action_type)
+    return sum(has_voted(case, answerer) for case in context.store.cases(tenant_id, which, None, MOST_GROUPED))

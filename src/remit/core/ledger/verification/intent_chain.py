@@ -8,9 +8,11 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from remit.core.erasure import PRIVATE_CONTENT
+from remit.core.execution.approval import UNDONE
 from remit.core.execution.outcome import OUTCOME_EVENT
 from remit.core.execution.result import ToolResult
 from remit.core.gate.budget import AMOUNT_UNKNOWN, Charge, is_of_named_limit
+from remit.core.identity.person import same_person
 from remit.core.intent import ActionIntentV1, digest_of_wire
 from remit.core.ledger.history import RESULT_CONTENT
 from remit.core.ledger.verification.in_force import InForceChecks
@@ -161,7 +163,22 @@ class IntentChain:
         for charge in charges:
             self.windows.move(charge.window_id, Movement.of(charge, sign))
 
-    def budget_released(self, data: Data, _: Data) -> None:
+    def _check_not_held(self, data: Data, entry: Data, what: str) -> None:
+        """Nothing leaves or begins while its approval may be taken back."""
+        approval = self.approvals.get(data["approval_id"], {})
+        if "not_before" in approval and _moment(entry["at"]) < _moment(approval["not_before"]):
+            self.broken(5, f"its approval was {what} before it might have been")
+
+    def _check_undo(self, approval: Data, entry: Data) -> None:
+        """Only who approved it takes that back, in time, and nothing has left."""
+        if not same_person(entry["actor"], approval["approved_by"]):
+            self.broken(8, f"{entry['actor']} took back what {approval['approved_by']} had approved")
+        if "not_before" not in approval or _moment(entry["at"]) >= _moment(approval["not_before"]):
+            self.broken(5, "its approval was taken back when it was too late")
+        if approval["approval_id"] in self.published:
+            self.broken(5, "its approval was taken back after it had been published")
+
+    def budget_released(self, data: Data, entry: Data) -> None:
         approval_id = data["approval_id"]
         approval = self.approvals.get(approval_id)
         if approval is None or approval_id in self.released:
@@ -172,6 +189,8 @@ class IntentChain:
         charges = _charges(data)
         if list(map(_as_taken, charges)) != list(map(_as_taken, _charges(approval))):
             self.broken(1, "a charge was released into another window than it was taken from, or another one was")
+        if data["why"] == UNDONE:
+            self._check_undo(approval, entry)
         self.released.add(approval_id)
         self._move(charges, -1)
 
@@ -187,6 +206,7 @@ class IntentChain:
             self.broken(5, "an approval was published that had been released")
         if names_bounds(entry) and data["approval_id"] in self.published:
             self.broken(5, "its approval was published twice")
+        self._check_not_held(data, entry, "published")
         self.published.add(data["approval_id"])
 
     def closing(self, _: Data, entry: Data) -> None:
@@ -213,6 +233,7 @@ class IntentChain:
             self.broken(5, "it was executed on an approval that had been released")
         if self.started:
             self.broken(3, "its execution was started twice")
+        self._check_not_held(data, entry, "begun")
         self.started[approval_id] = datetime.fromisoformat(entry["at"])
         if names_bounds(entry):
             self.in_force.start(self.action_intent, data, entry)
@@ -334,6 +355,10 @@ class IntentChain:
 def names_bounds(entry: Data) -> bool:
     """From format 2 on, whatever was decided by bounds names which."""
     return bool(entry.get("v", 1) >= 2)
+
+
+def _moment(text: str) -> datetime:
+    return utc(datetime.fromisoformat(text))
 
 
 def _charges(data: Data) -> list[Charge]:

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from msgspec import UNSET
+
+from remit.core.execution.approval import UNDONE
 from remit.core.execution.outcome import OUTCOME_EVENT, idempotency_key
 from remit.core.execution.result import StoredResult, is_readable
 from remit.core.gate.action_type import CALLER
@@ -35,7 +38,9 @@ COMPARED: Mapping[str, Sequence[str]] = {
         *("digest", "trace_id", "chain", "proposed_by", "edited_by", "reason", "approval_id", "approval_source"),
         *("published", "superseded_by", "connector", "queued", "publication", "attempt", "voted_by", "person_required"),
     ),
-    "publication": (*("status", "approval_id", "approval_source", "reserved_at", "published_at", "released_at"),),
+    "publication": (
+        *("status", "approval_id", "approval_source", "reserved_at", "published_at", "released_at", "not_before"),
+    ),
     "attempt": ("approval_id", "status", "attempt_count", "tool", "idempotency_key", "started_at"),
     "results": ("action_intent_id", "account_id", "sha256", "erase_at", "content"),
     "usages": ("usage_id", "counters"),
@@ -201,6 +206,7 @@ class CaseOf:
             **same,
             "reserved_at": at,
             **dict.fromkeys(("published_at", "released_at")),
+            "not_before": utc(datetime.fromisoformat(data["not_before"])) if "not_before" in data else UNSET,
         }
 
     def _published(self, entry: LedgerEntry, at: datetime) -> None:
@@ -215,9 +221,11 @@ class CaseOf:
         why = str(entry.data["why"]).partition(":")[0]
         # What is given back because it ends goes nowhere else before it says so.
         if self.case["status"] == "APPROVED" and why not in (INTENT_EXPIRED, INTENT_WITHDRAWN):
-            refused = why == PUBLISH_REJECTED
-            self.case |= dict.fromkeys(("approval_id", "approval_source"), None if refused else _UNKNOWN)
-            self.case |= {"status": "AWAITING_APPROVAL", "reason": why if refused else _UNKNOWN}
+            known = why in (PUBLISH_REJECTED, UNDONE)
+            self.case |= dict.fromkeys(("approval_id", "approval_source"), None if known else _UNKNOWN)
+            self.case["status"] = "AWAITING_APPROVAL"
+            if why != UNDONE:
+                self.case["reason"] = why if known else _UNKNOWN
 
     def _rejected(self, entry: LedgerEntry, at: datetime) -> None:
         del entry, at
