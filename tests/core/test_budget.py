@@ -1,6 +1,7 @@
 """The budget: merging, days and their ends, charging all or nothing, and giving back to the right window."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -145,7 +146,7 @@ def test_the_account_s_own_limit_is_named_first():
 def test_a_charge_names_its_window_its_limit_the_use_after_it_and_its_position():
     charges, _ = charge(limits_of(per_type={"A": 2}, ceiling=5), {})
 
-    also = {"used_after": 1, "position": 1, "unit": None, "taken": 1}
+    also: dict[str, Any] = {"used_after": 1, "position": 1, "unit": None, "taken": 1}
     also |= {"starts_at": datetime(2026, 3, 10, tzinfo=UTC), "ends_at": datetime(2026, 3, 11, tzinfo=UTC)}
     assert charges == [
         Charge(window_id="2026-03-10@UTC|account:north|all", limit=10, **also),

@@ -1,6 +1,7 @@
 """Calendar windows: each moment is in one, they follow each other without a gap, whatever zones do to their clocks."""
 
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 from hypothesis import example, given
@@ -10,7 +11,7 @@ from remit.core.gate.period import LENGTHS, Period, window_of
 from remit.core.gate.zones import zone, zone_names
 from remit.core.values import FIRST_MOMENT, LAST_MOMENT, instant
 
-PERIODS = Period.__args__
+PERIODS = get_args(Period)
 MICROSECOND = timedelta(microseconds=1)
 
 

@@ -25,9 +25,9 @@ FOR_ALICE = {"on_behalf_of": "alice"}
 
 
 def limit(world, *limits, **changes):
-    limits = list(limits or (MONEY, BURST, EACH, TOGETHER))
+    own = list(limits or (MONEY, BURST, EACH, TOGETHER))
     principals = {"alice": {}, "bob": {}}
-    world.apply(action_types=TYPES, allowlist=[TYPE, PAY], principals=principals, limits=limits, **changes)
+    world.apply(action_types=TYPES, allowlist=[TYPE, PAY], principals=principals, limits=own, **changes)
 
 
 def payment(amount, name="i-1", **changes):
