@@ -21,8 +21,9 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import contention, dynamodb, isolation, profile
+from bench import contention, dynamodb, isolation, profile, races
 from bench.idle import idle
+from bench.limits import with_and_without
 from bench.lists import lists
 from bench.measure import Measured, by_callers, in_batches, one_by_one, warm
 from bench.over_http import CLIENTS, over_http
@@ -35,12 +36,13 @@ from remit import Remit, work
 console = Console(width=150)
 GROUPS = [
     *("sqlite", "policies", "http", "reading", "postgres", "growth", "lists", "worker", "idle", "dynamodb"),
-    "isolation",
+    *("limits", "races", "isolation"),
 ]
 RAW_DECISIONS = 600
 """As many of what was measured are committed again by the bare driver."""
 LARGEST_GROWTH = 1.3
 LARGEST_READING = 1.5
+LARGEST_LIMITS = 1.25
 LONGEST_PAGE_MS = 50.0
 MOST_MEMORY_MB = 300
 MOST_IDLE_PERCENT = 2.0
@@ -111,6 +113,8 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
         "worker": [partial(_worker, folder)],
         "idle": [partial(_idle, folder)],
         "dynamodb": [partial(_on_dynamodb, rounds)],
+        "limits": [partial(_limits, folder, options)],
+        "races": [partial(_races, folder, 1_000_000 if options.full else 20_000)],
         "isolation": [partial(_isolated, rounds)],
     }
     wanted = options.only.split(",") if options.only else GROUPS
@@ -168,6 +172,36 @@ def _policies(folder: Path, options: argparse.Namespace) -> list[Row]:
         row = f"SQLite, batches of 200, policies that read parameters, {what}, against none"
         rows.append(Row(row, ours.rate / plain, target, unit="x without", measured=ours))
     return rows
+
+
+def _limits(folder: Path, options: argparse.Namespace) -> list[Row]:
+    """Decisions with four limits, against the same under a budget alone."""
+    rows = []
+    for what, count, size in (("one intent at a time", 600, 1), ("batches of 200", 4000, 200)):
+        seen = [
+            with_and_without(folder, f"limits-{size}-{number}", _sized(count, options), size)
+            for number in range(options.rounds)
+        ]
+        ours, without = sorted(seen, key=lambda pair: pair[1] / pair[0].rate)[len(seen) // 2]
+        name = f"SQLite, {what}, four limits, against a budget alone"
+        rows.append(Row(name, without / ours.rate, LARGEST_LIMITS, at_most=True, unit="x the time", measured=ours))
+    return rows
+
+
+def _races(folder: Path, decisions: int) -> list[Row]:
+    """Half of the decisions on each of the stores that several processes share."""
+    with _postgres(folder / "pg-races") as server:
+        places = {"SQLite": f"sqlite:///{folder / 'races.db'}", "PostgreSQL": _database(server, "races")}
+        return [_raced(name, url, decisions // len(places)) for name, url in places.items()]
+
+
+def _raced(name: str, url: str, decisions: int) -> Row:
+    with open_world(url, **races.RACE_BOUNDS):
+        began = time.perf_counter()
+        raced = races.races(url, decisions)
+    rate = raced.decided / (time.perf_counter() - began)
+    what = f"{name}, {raced.decided:,} racing decisions over two processes, {raced.ran:,} ran: overruns"
+    return Row(what, raced.overrun, 0, at_most=True, unit="", measured=Measured(rate))
 
 
 def _with_and_without(

@@ -10,7 +10,7 @@ from remit import GateRequest, Remit, RemitError
 
 TENANT = "bench"
 ACCOUNT = "acct-1"
-BOUNDS = {
+BOUNDS: dict[str, Any] = {
     "tenant": TENANT,
     "action_types": {
         "CREATE_INTERNAL_NOTE": {

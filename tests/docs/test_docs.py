@@ -27,6 +27,7 @@ from remit.core.gate import decision, policy
 from remit.core.gate.action_type import ActionTypeSpec, Tool
 from remit.core.gate.bounds import AccountBounds, Bounds
 from remit.core.gate.budget import Budget
+from remit.core.gate.limit import LimitSpec
 from remit.core.gate.policy import PLATFORM_POLICIES, SCHEMA
 from remit.core.identity.access import ROLES
 from remit.core.ledger.entries import ENTRY_FIELDS, EventType
@@ -131,7 +132,8 @@ def test_what_a_page_shows_is_what_happens(page, played):
 
 
 def test_the_pages_that_show_something_are_run():
-    named = ["command-line", "ledger", "limits", "operations", "policies", "python-api", "notifications"]
+    named = ["command-line", "ledger", "operations", "policies", "python-api", "notifications"]
+    named += ["known-limits", "limits-and-amounts"]
 
     assert set(RUN) >= {"README.md", *(f"docs/{name}.md" for name in named)}
 
@@ -217,6 +219,7 @@ FIELDS: dict[str, Any] = {
     "The tenant: `Bounds`": Bounds,
     "An account: `AccountBounds`": AccountBounds,
     "A budget: `Budget`": Budget,
+    "A limit: `LimitSpec`": LimitSpec,
     "An action type: `ActionTypeSpec`": ActionTypeSpec,
     "A tool: `Tool`": Tool,
     "`connector: internal` (`InternalTool`)": InternalTool,

@@ -34,6 +34,17 @@ ALL_LEVELS = {
 }
 
 
+WITH_LIMITS = {
+    "limits": [
+        {"name": f"{per}-{number}", "most": 90, "per": per, "of": "account"}
+        for number in range(6)
+        for per in ("minute", "hour", "day", "week", "month")
+    ]
+}
+"""Thirty windows of the account beside its budget."""
+FOR_EACH = {"name": "each", "most": 9, "per": "day", "of": "principal"}
+
+
 class CountedBus(Bus):
     def __init__(self):
         super().__init__()
@@ -67,7 +78,9 @@ def counted(dynamodb_client, dynamodb_table):
     counted.stores[0].close()
 
 
-@pytest.fixture(params=[PLAIN, ALL_LEVELS], ids=["the tenant's bounds", "bounds at every level"])
+@pytest.fixture(
+    params=[PLAIN, ALL_LEVELS, WITH_LIMITS], ids=["the tenant's bounds", "bounds at every level", "thirty limits"]
+)
 def bounded(counted, request):
     """Bounds in force, and one decision made under them: a process learns a tenant's days from its first."""
     counted.world.apply(**request.param)
@@ -123,6 +136,34 @@ def test_private_values_are_looked_up_once_more_where_nobody_knew_that_there_are
 
     assert (answer.result, requests) == ("AUTO_EXECUTED", taken)
     counted.world.assert_sound()
+
+
+@pytest.mark.parametrize(("way", "taken"), [("gate", 5), ("submit", 4)])
+def test_a_principal_s_windows_are_looked_up_once_more_where_nobody_knew_whose_they_are(counted, way, taken):
+    counted.world.apply(limits=[FOR_EACH, {**FOR_EACH, "name": "together", "of": "tenant"}])
+    counted.world.submit("first", on_behalf_of="alice")
+    if way == "gate":
+        counted.world.propose(on_behalf_of="alice")
+        answer, requests = counted.requests(counted.world.gate)
+    else:
+        answer, requests = counted.requests(lambda: counted.world.submit(on_behalf_of="alice"))
+
+    assert (answer.result, requests) == ("AUTO_EXECUTED", taken)
+    counted.world.assert_sound()
+
+
+def test_a_decision_writes_and_checks_no_window_of_a_limit_that_is_over_other_types(counted):
+    own = {"name": "own", "most": 9, "per": "day", "of": "tenant", "action_types": [TYPE]}
+    counted.world.apply(limits=[own, {**own, "name": "other", "action_types": [OTHER]}])
+    counted.world.submit("first")
+    counted.world.propose()
+    before = len(counted.wire.asked)
+
+    counted.world.gate()
+
+    written = [str(asked) for asked in counted.wire.asked[before:] if "transact_write" in str(asked)]
+    assert any("tenant|own" in asked for asked in written)
+    assert not any("tenant|other" in asked for asked in written)
 
 
 def test_a_budget_that_is_used_up_takes_one_read_and_one_transaction(counted):

@@ -25,8 +25,9 @@ FOR_ALICE = {"on_behalf_of": "alice"}
 
 
 def limit(world, *limits, **changes):
-    named, principals = list(limits or (MONEY, BURST, EACH, TOGETHER)), {"alice": {}, "bob": {}}
-    world.apply(action_types=TYPES, allowlist=[TYPE, PAY], principals=principals, limits=named, **changes)
+    own = list(limits or (MONEY, BURST, EACH, TOGETHER))
+    principals = {"alice": {}, "bob": {}}
+    world.apply(action_types=TYPES, allowlist=[TYPE, PAY], principals=principals, limits=own, **changes)
 
 
 def payment(amount, name="i-1", **changes):

@@ -15,6 +15,8 @@ from typing import Any
 
 from remit.core.gate.zones import zone as rules_of
 
+Applied = tuple[tuple[str, ...] | None, int | None, int | None]
+"""One limit over an intent: window, most, taken. No window: no principal is named; nothing taken: nobody knows it."""
 WAITING = ("AWAITING_APPROVAL", "BLOCKED")
 ENDED = ("REJECTED", "EXPIRED", "SUPERSEDED", "SUCCEEDED", "FAILED", "CANCELLED", "WITHDRAWN")
 MAY_FOLLOW = {
@@ -57,7 +59,8 @@ class Model:
     # --- the gate ---
 
     def propose(self, name: str, **fields: Any) -> None:
-        self.intents[name] = {"status": "PROPOSED", "answer": None, "charge": None, "human": None, **fields}
+        new = {"status": "PROPOSED", "answer": None, "charge": None, "human": None, "amount": None, "principal": None}
+        self.intents[name] = {**new, **fields}
 
     def expected(self, name: str, now: datetime) -> tuple[str, str]:
         """The gate's result and reason, for one that is not decided."""
@@ -85,25 +88,49 @@ class Model:
         return "DISABLED" in (modes.get(intent["type"]), modes["default"])
 
     def _without_room(self, intent: dict[str, Any], now: datetime) -> str | None:
-        full = [self.used[window] >= limit for window, limit in self.limits(intent, now).items() if limit is not None]
-        return "BUDGET_EXCEEDED" if any(full) else None
+        for window, limit, taken in self.limits(intent, now):
+            if window is None:
+                return "PRINCIPAL_MISSING"
+            if taken is None:
+                return "AMOUNT_UNKNOWN"
+            if limit is not None and self.used[window] + taken > limit:
+                return "BUDGET_EXCEEDED"
+        return None
 
-    def limits(self, intent: dict[str, Any], now: datetime) -> dict[tuple[str, ...], int | None]:
+    def limits(self, intent: dict[str, Any], now: datetime) -> list[Applied]:
+        """In order, each with its window, the most that it holds, and what the intent takes of it."""
         account, day = intent["account"], self.day(now)
-        limits: dict[tuple[str, ...], int | None] = {
-            (*day, account, "all"): self.bounds["daily"],
-            (*day, account, intent["type"]): self.bounds["per_type"].get(intent["type"]),
-        }
+        limits: list[Applied] = [
+            ((*day, account, "all"), self.bounds["daily"], 1),
+            ((*day, account, intent["type"]), self.bounds["per_type"].get(intent["type"]), 1),
+        ]
         if self.bounds["ceiling"] is not None:
-            limits[(*self.ceiling_day(now), "ceiling")] = self.bounds["ceiling"]
-        return limits
+            limits.append(((*self.ceiling_day(now), "ceiling"), self.bounds["ceiling"], 1))
+        named = {name: self._named(name, intent, now) for name in self.bounds["limits"]}
+        return [*limits, *(limit for limit in named.values() if limit is not None)]
+
+    def _named(self, name: str, intent: dict[str, Any], now: datetime) -> Applied | None:
+        """`None` for a limit that is not over this type."""
+        most = self.bounds["limits"][name]
+        if name == "money":
+            monday = (now - timedelta(days=now.weekday())).date().isoformat()
+            amount = intent["amount"]
+            taken = None if amount is None else round(amount * 10_000)
+            over = intent["type"] in self.bounds["money_types"]
+            return ((name, monday, intent["account"]), most * 10_000, taken) if over else None
+        if name == "each":
+            month = now.astimezone(rules_of("Pacific/Auckland")).strftime("%Y-%m")
+            return (name, month, intent["principal"]) if intent["principal"] else None, most, 1
+        # `watched` refuses nothing.
+        return (name, now.strftime("%Y-%m-%dT%H")), most if name == "burst" else None, 1
 
     def decided(self, name: str, now: datetime) -> None:
         intent = self.intents[name]
         intent["answer"] = answer = self.expected(name, now)
         if answer[0] == "AUTO_EXECUTED":
-            intent["charge"] = tuple(self.limits(intent, now))
-            self.used.update(intent["charge"])
+            charge = {window: taken for window, _, taken in self.limits(intent, now) if window and taken}
+            intent["charge"] = charge
+            self.used.update(charge)
             intent["status"] = "APPROVED"
         elif answer[1] == "INTENT_EXPIRED":
             intent["status"] = "EXPIRED"
@@ -163,6 +190,14 @@ class Model:
     def blocked(self, intent: dict[str, Any]) -> bool:
         modes = self.bounds["modes"]
         return "DISABLED" in (modes["default"], modes.get(intent["type"]))
+
+    def used_of_limits(self) -> Counter[tuple[str, str]]:
+        """What each limit with a name holds, by limit and owner, in whatever windows."""
+        found: Counter[tuple[str, str]] = Counter()
+        for window, used in self.used.items():
+            if window[0] in ("money", "each", "burst", "watched"):
+                found[window[0], window[2] if len(window) > 2 else ""] += used
+        return +found
 
     # --- what moved by itself ---
 

@@ -10,9 +10,11 @@ end when all that can end has ended, the ledger proves it.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -28,6 +30,7 @@ from hypothesis.stateful import (
 
 from remit.core.errors import Conflict, InvalidInput
 from remit.core.gate.autonomy import StopScope
+from remit.core.records import USAGE
 from remit.flow.gate import GateRequest
 from remit.ports import DELIVERED, REFUSED, UNCONFIRMED
 from remit.testing.faults import Crash
@@ -38,6 +41,8 @@ from ..flow.world import NOON, OTHER, OWN, TYPE, both, bounds, own_type, proposa
 from .model import ENDED, WAITING, Model
 
 TYPES = [TYPE, OTHER, OWN]
+MONEY_TYPES = [TYPE, OTHER]
+"""Those whose amounts are summed."""
 LEASE = timedelta(seconds=60)
 """What a permit of `OWN` lives for."""
 NEVER_RAN = ("CANCELLED", "EXPIRED", "REJECTED", "SUPERSEDED", "WITHDRAWN")
@@ -55,6 +60,16 @@ some_bounds = st.fixed_dictionaries(
         "per_type": st.dictionaries(st.sampled_from(TYPES), st.integers(0, 3)),
         "ceiling": st.none() | st.integers(0, 6),
         "zone": st.sampled_from(["UTC", "UTC", "Pacific/Auckland", "America/Los_Angeles"]),
+        "limits": st.fixed_dictionaries(
+            {},
+            optional={
+                "money": st.integers(0, 40),
+                "burst": st.integers(0, 5),
+                "each": st.integers(0, 4),
+                "watched": st.integers(0, 2),
+            },
+        ),
+        "money_types": st.just(MONEY_TYPES),
     }
 )
 WIDE = {
@@ -64,7 +79,18 @@ WIDE = {
     "per_type": {TYPE: 4},
     "ceiling": 10,
     "zone": "UTC",
+    "limits": {"money": 40, "burst": 9},
+    "money_types": MONEY_TYPES,
 }
+LIMITS: dict[str, dict[str, Any]] = {
+    "money": {"sum": "amount", "unit": "EUR", "per": "week", "of": "account", "action_types": MONEY_TYPES},
+    "burst": {"per": "hour", "of": "tenant"},
+    "each": {"per": "month", "of": "principal", "timezone": "Pacific/Auckland"},
+    "watched": {"per": "hour", "of": "tenant", "log_only": True},
+}
+AMOUNTS = {"amount": {"value": "parameters.amount", "unit": "EUR"}}
+amounts = st.sampled_from([5, 12.5, "12.50", 20, "0.0001", 5, 12.5, "many", None])
+principals = st.sampled_from(["alice", "alice", "bob", None])
 scopes = st.tuples(
     st.sampled_from([None, "north", "south"]),
     st.sampled_from([None, TYPE]),
@@ -74,6 +100,16 @@ answers_of_the_far_side = st.sampled_from(
     ["yes", "yes", "yes", "lost", "nothing", "break", "no RATE_LIMIT", "no AUTH", "no TIMEOUT"]
 )
 receipts = st.sampled_from([DELIVERED, DELIVERED, UNCONFIRMED, "arrived, unconfirmed", REFUSED])
+
+
+def _known(amount):
+    return None if amount in ("many", None) else float(amount)
+
+
+def _told(amount, principal):
+    """The part of a proposal that says how much, and for whom."""
+    parameters = {"text": "hello"} if amount is None else {"text": "hello", "amount": amount}
+    return {"parameters": parameters, "on_behalf_of": principal}
 
 
 class Life(RuleBasedStateMachine):
@@ -108,10 +144,11 @@ class Life(RuleBasedStateMachine):
             bounds(
                 self.world.tenant,
                 action_types={
-                    TYPE: type_of(),
-                    OTHER: type_of(honours_idempotency_key=True, max_attempts=3),
+                    TYPE: {**type_of(), "amounts": AMOUNTS},
+                    OTHER: {**type_of(honours_idempotency_key=True, max_attempts=3), "amounts": AMOUNTS},
                     OWN: own_type(),
                 },
+                limits=[{"name": name, "most": most} | LIMITS[name] for name, most in wanted["limits"].items()],
                 allowlist=wanted["allowlist"],
                 modes=wanted["modes"],
                 budget=budget,
@@ -144,9 +181,11 @@ class Life(RuleBasedStateMachine):
         confidence=st.sampled_from([0.9, 0.9, 0.7, 0.9, 0.6999]),
         risk=st.sampled_from(["LOW", "LOW", "MINIMAL", "LOW", "MEDIUM"]),
         hours=st.sampled_from([1, 30, 24 * 7, 24 * 200]),
+        amount=amounts,
+        principal=principals,
         gated=st.booleans(),
     )
-    def propose(self, account, action_type, confidence, risk, hours, gated):
+    def propose(self, account, action_type, confidence, risk, hours, amount, principal, gated):
         self.names += 1
         name, expires_at = f"i-{self.names}", self.now + timedelta(hours=hours)
         proposed = proposal(
@@ -157,6 +196,7 @@ class Life(RuleBasedStateMachine):
             confidence_score=confidence,
             risk_level=risk,
             expires_at=expires_at,
+            **_told(amount, principal),
         )
         self.model.propose(
             name,
@@ -166,25 +206,31 @@ class Life(RuleBasedStateMachine):
             risk=risk,
             expires_at=expires_at,
             edited=False,
+            amount=_known(amount),
+            principal=principal,
         )
         self.world.app.propose([proposed])
         if gated:
             self._gate(name)
 
     @rule(
-        kinds=st.lists(st.tuples(st.sampled_from(["north", "south"]), st.sampled_from(TYPES)), min_size=2, max_size=5)
+        kinds=st.lists(
+            st.tuples(st.sampled_from(["north", "south"]), st.sampled_from(TYPES), amounts, principals),
+            min_size=2,
+            max_size=5,
+        )
     )
     def submit_some(self, kinds):
         """A batch that is a clean yes but for the bounds: decided as if one by one."""
         proposals, expires_at = [], self.now + timedelta(days=30)
-        for account, action_type in kinds:
+        for account, action_type, amount, principal in kinds:
             self.names += 1
             name = f"i-{self.names}"
             fields = {"account": account, "type": action_type, "confidence": 0.9, "risk": "LOW"}
+            fields |= {"amount": _known(amount), "principal": principal}
             self.model.propose(name, **fields, expires_at=expires_at, edited=False)
-            proposals.append(
-                proposal(name, self.world.tenant, account_id=account, action_type=action_type, expires_at=expires_at)
-            )
+            told = {"account_id": account, "action_type": action_type, "expires_at": expires_at}
+            proposals.append(proposal(name, self.world.tenant, **told, **_told(amount, principal)))
         for answer in self.world.app.submit(proposals):
             self.model.decided(answer.action_intent_id, self.now)
             assert (answer.result, answer.reason) == self.model.intents[answer.action_intent_id]["answer"]
@@ -369,7 +415,8 @@ class Life(RuleBasedStateMachine):
             return
         assert old["status"] in WAITING and self.now < old["expires_at"]
         old |= {"status": "SUPERSEDED", "replaced_by": answer.action_intent_id}
-        fields = {field: old[field] for field in ("account", "type", "confidence", "risk", "expires_at")}
+        same = ("account", "type", "confidence", "risk", "expires_at", "amount", "principal")
+        fields = {field: old[field] for field in same}
         self.model.propose(answer.action_intent_id, **fields, edited=True)
         self.model.decided(answer.action_intent_id, self.now)
         assert (answer.result, answer.reason) == self.model.intents[answer.action_intent_id]["answer"]
@@ -504,10 +551,20 @@ class Life(RuleBasedStateMachine):
         ceiling = self.world.app.usage(self.world.tenant)["ceiling"]
         if ceiling:
             assert ceiling["used"] == self.model.used[(*self.model.ceiling_day(self.now), "ceiling")]
+        assert self._used_of_limits() == self.model.used_of_limits()
         assert all(count >= 0 for count in self.model.used.values())
         self._assert_the_far_side_agrees()
         if self.steps % 10 == 0:
             self.world.assert_sound(export=False)
+
+    def _used_of_limits(self):
+        """What each limit holds, by limit and owner, in whatever windows."""
+        found = Counter()
+        for usage in self.world.inner.scan(USAGE, self.world.tenant):
+            if usage.usage_id.count("|") == 4:
+                _, _, _, owner, name = usage.usage_id.split("|")
+                found[name, owner.partition(":")[2]] += usage.counters[""].used
+        return +found
 
     def teardown(self):
         if not hasattr(self, "model"):

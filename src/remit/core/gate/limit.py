@@ -210,7 +210,7 @@ def check_unchanged(
             if _comparable(old, field) != _comparable(spec, field):
                 raise InvalidInput(
                     f"limits.{index}.{field}",
-                    f"is {_said(spec, field)}, and the limit {spec.name!r} counts with {_said(old, field)}",
+                    f"changes from {_said(old, field)} to {_said(spec, field)} under the name {spec.name!r}",
                     "give the changed limit a new name; it counts from zero",
                 )
 
