@@ -21,7 +21,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import contention, dynamodb, isolation, profile, races
+from bench import agents, contention, dynamodb, isolation, profile, races
 from bench.idle import idle
 from bench.limits import with_and_without
 from bench.lists import lists
@@ -36,7 +36,7 @@ from remit import Remit, work
 console = Console(width=150)
 GROUPS = [
     *("sqlite", "policies", "http", "reading", "postgres", "growth", "lists", "worker", "idle", "dynamodb"),
-    *("limits", "races", "isolation"),
+    *("limits", "races", "isolation", "agents"),
 ]
 RAW_DECISIONS = 600
 """As many of what was measured are committed again by the bare driver."""
@@ -47,6 +47,8 @@ LONGEST_PAGE_MS = 50.0
 MOST_MEMORY_MB = 300
 MOST_IDLE_PERCENT = 2.0
 MOST_START_MS = 5
+MOST_CALL = 3.0
+MOST_WAITING_MB = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
         "limits": [partial(_limits, folder, options)],
         "races": [partial(_races, folder, 1_000_000 if options.full else 20_000)],
         "isolation": [partial(_isolated, rounds)],
+        "agents": [partial(_agents, folder)],
     }
     wanted = options.only.split(",") if options.only else GROUPS
     return (measure for name in groups if name in wanted for measure in groups[name])
@@ -127,6 +130,26 @@ def _isolated(rounds: int) -> list[Row]:
     worst = max(rows, key=lambda row: row.beside_s / row.allowed_s)
     what = f"quiet tenant's {worst.probe} beside {worst.load}, the worst, p99 against what is allowed"
     return [Row(what, worst.beside_s / worst.allowed_s, 1.0, at_most=True, unit="x allowed")]
+
+
+def _agents(folder: Path) -> list[Row]:
+    calls, held = agents.automatic(folder), agents.waiting(folder)
+    ours = [call.ours for call in calls]
+    bare = statistics.median(call.bare for call in calls)
+    waiting = f"{agents.WAITING:,} calls that wait while nothing happens"
+    return [
+        Row(
+            f"SQLite over HTTP, a decorated function's automatic call, p50, against 2 commits + 2 round trips "
+            f"({bare * 1000:.2f} ms)",
+            agents.p50_ratio(calls),
+            MOST_CALL,
+            at_most=True,
+            unit="x bare",
+            measured=Measured(1 / statistics.mean(ours), ours),
+        ),
+        Row(f"{waiting}, memory", held.memory_mb, MOST_WAITING_MB, at_most=True, unit="MB"),
+        Row(f"{waiting}, processor", 100 * held.share, MOST_IDLE_PERCENT, at_most=True, unit="% of a core"),
+    ]
 
 
 def _on_dynamodb(rounds: int) -> list[Row]:

@@ -35,15 +35,15 @@ def _share(path: Path, tenants: int) -> float:
     worker = subprocess.Popen([sys.executable, "-c", _WORKER, f"sqlite:///{path}"])
     try:
         time.sleep(WARM_S)
-        before, began = _used_s(worker.pid), time.perf_counter()
+        before, began = used_s(worker.pid), time.perf_counter()
         time.sleep(MEASURED_S)
-        return (_used_s(worker.pid) - before) / (time.perf_counter() - began)
+        return (used_s(worker.pid) - before) / (time.perf_counter() - began)
     finally:
         worker.terminate()
         worker.wait()
 
 
-def _used_s(pid: int) -> float:
+def used_s(pid: int) -> float:
     """Processor time of a process, its own and the kernel's for it (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

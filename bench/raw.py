@@ -70,12 +70,12 @@ _ADDED = (("cases", "id"), (STATES, "id"), (SEGMENTS, "chain"))
 def sqlite_raw(remit: Remit, path: Path, ids: Sequence[str]) -> Raw:
     """Both loops on SQLite, over the decisions `ids` that are in the database at `path`."""
     old = FirstReleaseRows(remit, ids)
-    with _sqlite(path.with_suffix(".first")) as first:
+    with sqlite_connection(path.with_suffix(".first")) as first:
         for text in SCHEMA:
             first.execute(text)
         _commit(first, old.before)
         first_rate = len(ids) / _sqlite_seconds(first, old.work)
-    with _sqlite(path) as own:
+    with sqlite_connection(path) as own:
         rows = OwnRows(own.execute, ids, "?")
         own.execute("BEGIN IMMEDIATE")
         rows.undo(ids)
@@ -83,7 +83,7 @@ def sqlite_raw(remit: Remit, path: Path, ids: Sequence[str]) -> Raw:
         return Raw(first_rate, len(ids) / _sqlite_seconds(own, rows.work))
 
 
-def _sqlite(path: Path) -> Any:
+def sqlite_connection(path: Path) -> Any:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")

@@ -124,7 +124,14 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(_HOMES[name]), name)
+    try:
+        home = import_module(_HOMES[name])
+    except ModuleNotFoundError as error:
+        if not f"{_HOMES[name]}.".startswith(f"{error.name}."):
+            raise
+        # Of the light client alone.
+        raise ImportError(f"{name} is of the whole package: pip install remit") from error
+    found = getattr(home, name)
     globals()[name] = found
     return found
 

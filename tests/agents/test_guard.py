@@ -1,11 +1,11 @@
-"""A guarded call runs once, within bounds or when a person says yes, and says every other ending."""
+"""A guarded call in what every adapter rests on, beside what each of them does (`suite`)."""
 
 import threading
 
 import pytest
 
-from remit.agents import Asked, Expired, Failed, NotActed, Rejected, Unknown, Withdrawn
-from remit.core.errors import OutcomeUnknown, RemitError, TryLater
+from remit.agents import Asked, Expired, Withdrawn
+from remit.core.errors import RemitError
 from tests.entrypoints.http_world import ACME, NOTE
 from tests.waiting import until
 
@@ -20,27 +20,10 @@ def agents(request, tmp_path):
         yield here
 
 
-def test_what_is_within_bounds_runs_at_once_and_its_answer_comes_back(agents):
-    assert agents.run(call()) == {"refunded": 5}
-
-    assert agents.shop.refunds == [{"order_id": "o-1", "amount": 5}]
-    assert agents.status(NAME) == "SUCCEEDED"
-
-
 def test_the_same_call_made_again_answers_what_it_had_answered_and_runs_no_more(agents):
     agents.run(call())
 
     assert agents.run(call()) == {"refunded": 5}
-    assert len(agents.shop.refunds) == 1
-
-
-def test_what_is_asked_waits_and_runs_once_when_it_is_made_again_after_a_yes(agents):
-    with pytest.raises(Asked, match="has not answered yet") as waits:
-        agents.run(asked())
-    assert (agents.shop.refunds, waits.value.action_intent_id, waits.value.status) == ([], NAME, "AWAITING_APPROVAL")
-    agents.approve(NAME)
-
-    assert [agents.run(asked()), agents.run(asked())] == [{"refunded": 5}] * 2
     assert len(agents.shop.refunds) == 1
 
 
@@ -54,26 +37,6 @@ def test_a_call_that_is_held_goes_on_when_a_person_has_said_yes(agents):
     thread.join(60)
 
     assert said == [{"refunded": 5}]
-
-
-def test_a_persons_no_is_told_with_who_and_why(agents):
-    with pytest.raises(Asked):
-        agents.run(asked())
-    agents.world.remit.reject(ACME, NAME, by="bob", reason="already refunded")
-
-    with pytest.raises(Rejected, match=r"bob.* rejected REFUND_ORDER .*already refunded"):
-        agents.run(asked())
-    assert agents.shop.refunds == []
-
-
-def test_what_a_person_made_of_it_is_what_runs(agents):
-    with pytest.raises(Asked):
-        agents.run(asked())
-    edited = agents.world.remit.edit(ACME, NAME, by="bob", changes={"parameters.amount": 3})
-    agents.approve(edited.action_intent_id)
-
-    assert agents.run(asked()) == {"refunded": 3}
-    assert agents.shop.refunds == [{"order_id": "o-1", "amount": 3}]
 
 
 @pytest.mark.parametrize(("ending", "error"), [("expired", Expired), ("withdrawn", Withdrawn)])
@@ -91,62 +54,12 @@ def test_what_is_over_before_it_began_is_said_and_does_not_run(agents, ending, e
     assert agents.shop.refunds == []
 
 
-def test_only_the_tool_may_say_that_it_did_not_act(agents):
-    agents.shop.fails = NotActed("the shop is closed")
-    with pytest.raises(NotActed):
-        agents.run(call())
-    with pytest.raises(Failed, match="did not happen"):
-        agents.run(call())
-
-    assert (agents.status(NAME), len(agents.shop.refunds)) == ("FAILED", 1)
-
-
-def test_any_other_error_leaves_it_open_and_nobody_tries_again(agents):
-    agents.shop.fails = ValueError("no answer")
-    for _ in range(2):
-        with pytest.raises(Unknown, match="Do NOT do it again"):
-            agents.run(call())
-
-    assert (agents.status(NAME), len(agents.shop.refunds)) == ("UNKNOWN", 1)
-
-
 def test_who_is_broken_off_has_perhaps_acted(agents):
     agents.shop.fails = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         agents.run(call())
 
     assert agents.status(NAME) == "UNKNOWN"
-
-
-def test_of_two_that_go_on_with_one_call_one_runs(agents):
-    with pytest.raises(Asked):
-        agents.run(asked())
-    agents.approve(NAME)
-    inside, go_on = threading.Event(), threading.Event()
-
-    def slow(arguments):
-        inside.set()
-        go_on.wait(60)
-        return agents.shop.refund(arguments)
-
-    first = threading.Thread(target=agents.run, args=(asked(), slow))
-    first.start()
-    assert inside.wait(60)
-    with pytest.raises(Unknown, match="is being carried out"):
-        agents.run(asked())
-    go_on.set()
-    first.join(60)
-
-    assert (agents.status(NAME), len(agents.shop.refunds)) == ("SUCCEEDED", 1)
-
-
-def test_where_remit_cannot_be_reached_nothing_runs(agents):
-    agents.world.stop()
-    agents.world.url = "http://127.0.0.1:9"
-
-    with pytest.raises((TryLater, OutcomeUnknown)):
-        agents.run(call())
-    assert agents.shop.refunds == []
 
 
 def test_what_the_bounds_refuse_as_wrong_is_an_error_of_the_call(agents):

@@ -125,8 +125,7 @@ def test_a_server_that_ends_answers_whoever_waits(world):
     assert told["status"] == "AWAITING_APPROVAL"
 
 
-def test_who_has_gone_holds_no_place(world, monkeypatch):
-    monkeypatch.setattr("remit.entrypoints.http.results.LOOKED_AFTER_S", 0.05)
+def test_who_has_gone_holds_no_place(world):
     path = waiting(world)
     agent = world.client("agent")
 

@@ -75,6 +75,10 @@ class AsyncGuard:
         verdict: Mapping[str, Any] = await self._awaited(proposing(call), _nobody)
         return verdict
 
+    def paused(self, call: ToolCall) -> PausedCall:
+        """For a framework that runs the tool itself, between two hooks."""
+        return PausedCall(self.client, steps_of(call, self.patience, _whole))
+
     async def _awaited(self, steps: Steps, act: Callable[[dict[str, Any]], Any]) -> Any:
         move, given = steps.send, None
         while True:
@@ -89,11 +93,53 @@ class AsyncGuard:
 
     async def _taken(self, step: Ask | Act, act: Callable[[dict[str, Any]], Any]) -> Any:
         if not isinstance(step, Act):
-            asked = _asked(self.client, step)
-            return await (to_the_end(asked) if step.verb in _TO_THE_END else asked)
+            return await _answered(self.client, step)
         with called_under(step.idempotency_key):
             taken = act(step.arguments)
             return await taken if isinstance(taken, Awaitable) else taken
+
+
+class PausedCall:
+    """A guarded call that stops where the tool runs, until somebody says what came of it."""
+
+    def __init__(self, client: AsyncRemitClient, steps: Steps) -> None:
+        self._client, self._steps = client, steps
+        self.answer: Any = None
+        """What the tool answered, or had answered."""
+
+    async def until_act(self) -> Act | None:
+        """
+        The arguments that the tool is to be given now, once; `None` if it had run before, and `answer` is what it had
+        answered. Raises a `NotRun` for every other ending.
+        """
+        return await self._until_act(self._steps.send, None)
+
+    async def acted(self, result: Any) -> None:
+        """The tool answered."""
+        await self._until_act(self._steps.send, result)
+
+    async def failed(self, error: BaseException) -> None:
+        """The tool broke off. Raises what that is: `NotActed` of one that says so, else `Unknown`."""
+        await self._until_act(self._steps.throw, error)
+
+    async def _until_act(self, move: Callable[[Any], Ask | Act], given: Any) -> Act | None:
+        while True:
+            try:
+                step = move(given)
+            except StopIteration as done:
+                self.answer = done.value
+                return None
+            if isinstance(step, Act):
+                return step
+            try:
+                move, given = self._steps.send, await _answered(self._client, step)
+            except BaseException as error:
+                move, given = self._steps.throw, error
+
+
+async def _answered(client: AsyncRemitClient, step: Ask) -> Any:
+    asked = _asked(client, step)
+    return await (to_the_end(asked) if step.verb in _TO_THE_END else asked)
 
 
 _ending: set[asyncio.Future[Any]] = set()

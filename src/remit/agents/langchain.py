@@ -1,25 +1,28 @@
 """
 Remit before the tools of a LangChain or LangGraph agent: `create_agent(..., middleware=[RemitMiddleware(...)])`.
 
-It has to be the last middleware of the list: what is approved is what runs, and nobody changes it in between. A call
-that a person is asked about pauses the graph (`langgraph.types.interrupt`), over a restart too; whatever value it is
-resumed with, Remit says what may run.
+It has to be the last middleware of the list: what is approved is what runs, and a call that another one changes in
+between is refused. A call that a person is asked about pauses the graph (`langgraph.types.interrupt`), over a restart
+too; whatever value it is resumed with, Remit says what may run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware
+from langchain_core.messages import ToolCall as ToolCallMessage
 from langchain_core.messages import ToolMessage
+from langchain_core.tools import BaseTool
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command, interrupt
 
 from remit.agents.call import ToolCall
-from remit.agents.endings import Asked, NotRun
+from remit.agents.endings import Asked, NotActed, NotRun
 from remit.agents.guard import AsyncGuard, Guard
 from remit.agents.tools import GuardedTools
 from remit.client.http_client import AsyncRemitClient, RemitClient
@@ -114,7 +117,36 @@ def _accepted(request: ToolCallRequest) -> bool:
 
 
 def _with(request: ToolCallRequest, arguments: Mapping[str, Any]) -> ToolCallRequest:
-    return request.override(tool_call={**request.tool_call, "args": dict(arguments)})
+    assert request.tool is not None
+    call = ToolCallMessage(**{**request.tool_call, "args": dict(arguments)})
+    return replace(request, tool_call=call, tool=_AsApproved.of(request.tool, arguments))
+
+
+class _AsApproved(BaseTool):
+    """The tool, given what was approved or nothing: whatever is between Remit and it may have changed the call."""
+
+    tool: BaseTool
+    approved: dict[str, Any]
+
+    @classmethod
+    def of(cls, tool: BaseTool, approved: Mapping[str, Any]) -> _AsApproved:
+        known = {"name": tool.name, "description": tool.description, "args_schema": tool.args_schema}
+        return cls(**known, tool=tool, approved=dict(approved))
+
+    def invoke(self, input: Any, config: Any = None, **more: Any) -> Any:
+        return self.tool.invoke(self._checked(input), config, **more)
+
+    async def ainvoke(self, input: Any, config: Any = None, **more: Any) -> Any:
+        return await self.tool.ainvoke(self._checked(input), config, **more)
+
+    def _run(self, **arguments: Any) -> Any:
+        raise NotImplementedError("it is invoked")
+
+    def _checked(self, input: Any) -> Any:
+        # What the graph adds itself (its state, its store) is not the model's to say.
+        if {name: value for name, value in input["args"].items() if name in self.tool.args} != self.approved:
+            raise NotActed("a middleware changed the approved call; RemitMiddleware has to be the last of the list")
+        return input
 
 
 def _acted(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic_ai import RunContext
-from pydantic_ai.capabilities import AbstractCapability
+from pydantic_ai.capabilities import AbstractCapability, CapabilityOrdering
 from pydantic_ai.exceptions import ApprovalRequired
 from pydantic_ai.messages import ToolCallPart
 from pydantic_ai.tools import ToolDefinition
@@ -34,6 +34,10 @@ class RemitCapability(AbstractCapability[Any]):
     tools: GuardedTools
     client: AsyncRemitClient
     session: Callable[[RunContext[Any]], str]
+
+    def get_ordering(self) -> CapabilityOrdering:
+        """Innermost, wherever it stands in the list: what is approved is what runs."""
+        return CapabilityOrdering(position="innermost")
 
     async def wrap_tool_execute(
         self,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from remit.core.execution.answer import ProposalAnswer
+from remit.app.answers import Watch
 from remit.core.identity.principal import Principal
 from remit.core.views import AgentAnswer, ResultAnswer, ResultFacts
 from remit.entrypoints.web.bodies import IntentId
@@ -19,8 +22,6 @@ from remit.entrypoints.web.waits import Waits, Wakening
 from remit.wiring import Remit
 
 LONGEST_WAIT_S = 60
-LOOKED_AFTER_S = 5.0
-"""How often it is seen whether somebody who waits is still there."""
 
 router = APIRouter(tags=["results"], route_class=JsonRoute)
 
@@ -49,30 +50,48 @@ async def answer(
     if not wait_s:
         return (await run_in_threadpool(remit.answers.read, caller.tenant_id, action_intent_id, caller)).wire()
     with waits.enter(caller) as wakening:
-        return (await _awaited(request, remit, caller, action_intent_id, wakening, wait_s)).wire()
+        return await _awaited(request, remit, caller, action_intent_id, wakening, wait_s)
 
 
 async def _awaited(
     request: Request, remit: Remit, caller: Principal, name: str, wakening: Wakening, wait_s: float
-) -> ProposalAnswer:
+) -> dict[str, Any]:
     until = time.monotonic() + wait_s
     watch = await run_in_threadpool(remit.answers.watch, caller.tenant_id, name, wakening.wake, wait_s, caller)
-    with watch:
+    with watch, _ended_by_hanging_up(request, wakening):
         while True:
             wakening.rest()
-            found = await run_in_threadpool(watch.look)
-            if found.settled or not await _woken(request, wakening, until):
-                return found
+            settled, told = await run_in_threadpool(_looked, watch)
+            if settled or not await _woken(wakening, until):
+                return told
 
 
-async def _woken(request: Request, wakening: Wakening, until: float) -> bool:
+def _looked(watch: Watch) -> tuple[bool, dict[str, Any]]:
+    # Kept while it is waited, and so without the history that it is made of.
+    found = watch.look()
+    return found.settled, found.wire()
+
+
+async def _woken(wakening: Wakening, until: float) -> bool:
     """Wait to be woken. False when there is no more time, or nobody who waits."""
-    while True:
-        left_s = until - time.monotonic()
-        if wakening.over or left_s <= 0 or await request.is_disconnected():
-            return False
-        if await wakening.wait(min(left_s, LOOKED_AFTER_S)):
-            return not wakening.over
+    left_s = until - time.monotonic()
+    return not wakening.over and left_s > 0 and await wakening.wait(left_s) and not wakening.over
+
+
+@contextmanager
+def _ended_by_hanging_up(request: Request, wakening: Wakening) -> Iterator[None]:
+    """Whoever has gone keeps no place. Told by the connection: nobody is looked after while nothing happens."""
+
+    async def listen() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            """The rest of a body that nobody reads."""
+        wakening.end()
+
+    listening = asyncio.create_task(listen())
+    try:
+        yield
+    finally:
+        listening.cancel()
 
 
 @router.get("/v1/intents/{action_intent_id}/result", responses=responds_with(ResultAnswer))

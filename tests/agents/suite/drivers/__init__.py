@@ -1,0 +1,1 @@
+"""Drivers (`tests.agents.suite.jobs.Driver`), each one framework with a scripted model, in a file of its own."""
