@@ -100,6 +100,30 @@ def test_processes_that_gate_at_once_exceed_no_limit_and_leave_no_room_unused(ur
     _assert_sound(remit)
 
 
+def test_processes_that_gate_at_once_exceed_no_sum_and_no_shared_window(url, remit, rivals):
+    """Sixty of 2.5 each: the sum has room for 13, the principal for 12, and all accounts together for as many."""
+    limits = [
+        {"name": "money", "sum": "amount", "unit": "EUR", "most": "32.5", "per": "month", "of": "account"},
+        {"name": "each", "most": 12, "per": "month", "of": "principal"},
+        {"name": "together", "sum": "amount", "unit": "EUR", "most": "31", "per": "month", "of": "tenant"},
+    ]
+    paid = {"parameters": {"amount": "2.50"}, "on_behalf_of": "alice"}
+    names = _propose(remit, 60, limits=limits, **paid)
+
+    first, second = rivals.run([_gate_even, _gate_odd], url, names)
+
+    ran = [answer for answer in first + second if answer.result == "AUTO_EXECUTED"]
+    told = remit.usage(TENANT, account_id=ACCOUNT)
+    left = [*told["accounts"][0]["limits"], *told["principals"][0]["limits"], *told["limits"]]
+    assert len(ran) == 12
+    assert {limit["name"]: (limit["used"], limit["left"]) for limit in left} == {
+        "money": ("30", "2.5"),
+        "each": (12, 0),
+        "together": ("30", "1"),
+    }
+    _assert_sound(remit)
+
+
 def test_of_an_approval_and_a_rejection_at_once_one_holds(url, remit, rivals):
     names = _propose(remit, ROUNDS, confidence_score=0.1)
     remit.gate([GateRequest(name, TENANT, ACCOUNT) for name in names])
@@ -430,11 +454,13 @@ def _submit_own(remit, first=0):
     return names
 
 
-def _bounds(types=("ADD_NOTE",), budget=None):
+def _bounds(types=("ADD_NOTE",), budget=None, limits=()):
     tool = {"connector": "internal", "operation": "create_note"}
+    amounts = {"amount": {"value": "parameters.amount", "unit": "EUR"}} if limits else {}
     return {
         "tenant": TENANT,
-        "action_types": {name: {"risk_tier": "LOW", "tool": tool} for name in types},
+        "action_types": {name: {"risk_tier": "LOW", "tool": tool, "amounts": amounts} for name in types},
+        "limits": list(limits),
         "allowlist": list(types),
         "modes": {"default": "AUTO_EXECUTE"},
         "budget": budget or {"max_autonomous_per_day": 100},
@@ -462,10 +488,11 @@ def _propose(
     *,
     types=("ADD_NOTE",),
     budget=None,
+    limits=(),
     **changes,
 ):
     """Sets bounds and stores so many intents, of each type in turn; their ids."""
-    remit.apply(_bounds(types, budget), by="ann")
+    remit.apply(_bounds(types, budget, limits), by="ann")
     stored = remit.propose([_proposal(n, types[n // 2 % len(types)], **changes) for n in range(count)])
     assert not any(isinstance(answer, RemitError) for answer in stored)
     return [f"i-{number:02}" for number in range(count)]

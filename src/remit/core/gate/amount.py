@@ -190,9 +190,10 @@ def _unit(value: Any, field: str) -> str:
 
 def decimal_text(ten_thousandths: int) -> str:
     """`125000` as `12.5`."""
-    whole, part = divmod(abs(ten_thousandths), 10**PLACES)
-    fraction = f".{part:0{PLACES}d}".rstrip("0").rstrip(".")
-    return f"{'-' if ten_thousandths < 0 else ''}{whole}{fraction}"
+    if ten_thousandths < 0:
+        return f"-{decimal_text(-ten_thousandths)}"
+    whole, part = divmod(ten_thousandths, 10_000)
+    return f"{whole}.{part:04d}".rstrip("0") if part else str(whole)
 
 
 def in_money(amount: Mapping[str, Any]) -> str:

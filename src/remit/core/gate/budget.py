@@ -162,8 +162,7 @@ class Unmeasured:
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Record, frozen=True):
     """
     One limit that applies to an intent, and how much the intent takes of it. `limit` is `None` where nothing bounds
     this counter.
@@ -175,6 +174,7 @@ class Limit:
     scope: Literal["account", "account_type", "principal", "tenant"]
     usage_id: str
     counter: str
+    window_id: str
     limit: int | None
     timezone: str
     starts_at: datetime
@@ -184,10 +184,6 @@ class Limit:
     taken: int = 1
     would_be_limit: int | None = None
     unmeasured: Unmeasured | None = None
-
-    @property
-    def window_id(self) -> str:
-        return window_id_of(self.usage_id, self.counter)
 
     @property
     def only_watches(self) -> bool:
@@ -292,7 +288,16 @@ _NO_BUDGET = Budget()
 def _on_day(
     day: Day, scope: Literal["account", "account_type", "tenant"], usage_id: str, counter: str, limit: int | None
 ) -> Limit:
-    return Limit(scope, usage_id, counter, limit, day.timezone, day.starts_at, day.ends_at)
+    return Limit(
+        scope=scope,
+        usage_id=usage_id,
+        counter=counter,
+        window_id=window_id_of(usage_id, counter),
+        limit=limit,
+        timezone=day.timezone,
+        starts_at=day.starts_at,
+        resets_at=day.ends_at,
+    )
 
 
 class Charge(Record, frozen=True):
@@ -338,15 +343,15 @@ def charge(limits: Sequence[Limit], usages: dict[str, Usage]) -> tuple[list[Char
     `usages` maps a usage id to its record; a missing one counts as unused. Returns the charges and the
     changed records, or the first limit that has no room. A limit that only watches is charged where it can be.
     """
-    for limit in limits:
-        used = used_of(limit, usages)
+    before = [used_of(limit, usages) for limit in limits]
+    for limit, used in zip(limits, before, strict=True):
         reason = None if limit.only_watches else limit.refusal(used)
         if reason is not None:
             return Shortfall(limit=limit, used=used, reason=reason)
     changed: dict[str, Usage] = {}
     charges = []
-    for limit in limits:
-        if limit.counts(used_of(limit, usages)):
+    for limit, used in zip(limits, before, strict=True):
+        if limit.counts(used):
             usage = changed.get(limit.usage_id) or _usage(usages, limit)
             changed[limit.usage_id], counter = _moved(usage, limit.counter, limit.taken)
             charges.append(_charged(limit, counter))

@@ -278,32 +278,30 @@ def _named(limits: Sequence[Limit]) -> list[str]:
 
 
 def _limit_seen(limit: Limit, before: dict[str, int], after: dict[str, int | str]) -> dict[str, Any]:
-    used = before[limit.window_id]
+    used, unit = before[limit.window_id], limit.unit
+    used_before = on_wire(used, unit)
     seen = {
         "scope": limit.scope,
         "window_id": limit.window_id or None,
-        "limit": None if limit.limit is None else on_wire(limit.limit, limit.unit),
-        "used_before": on_wire(used, limit.unit),
-        "used_after": after.get(limit.window_id, on_wire(used, limit.unit)),
+        "limit": None if limit.limit is None else on_wire(limit.limit, unit),
+        "used_before": used_before,
+        "used_after": after.get(limit.window_id, used_before),
         "resets_at": instant(limit.resets_at),
     }
-    return seen if limit.name is None else {**seen, **_named_limit_seen(limit, used)}
+    if limit.name is not None:
+        _note_named(limit, used, seen)
+    return seen
 
 
-def _named_limit_seen(limit: Limit, used: int) -> dict[str, Any]:
+def _note_named(limit: Limit, used: int, seen: dict[str, Any]) -> None:
     """What a limit with a name says of itself; one that only watches says what it would have said."""
-    problem = limit.unmeasured and limit.unmeasured.problem
-    seen = {
-        "name": limit.name,
-        "unit": limit.unit,
-        "taken": None if problem else on_wire(limit.taken, limit.unit),
-        "starts_at": instant(limit.starts_at),
-        **({"problem": problem} if problem else {}),
-    }
-    if limit.would_be_limit is None:
-        return seen
-    said = limit.refusal(used) or (None if limit.counts(used) else AMOUNT_UNKNOWN)
-    return {**seen, "would_be_limit": on_wire(limit.would_be_limit, limit.unit), "would_say": said}
+    seen["name"], seen["unit"] = limit.name, limit.unit
+    seen["taken"] = None if limit.unmeasured else on_wire(limit.taken, limit.unit)
+    if limit.unmeasured is not None:
+        seen["problem"] = limit.unmeasured.problem
+    if limit.would_be_limit is not None:
+        seen["would_be_limit"] = on_wire(limit.would_be_limit, limit.unit)
+        seen["would_say"] = limit.refusal(used) or (None if limit.counts(used) else AMOUNT_UNKNOWN)
 
 
 def _unbounded_in_words(intent: ActionIntentV1, *, limited: bool) -> str:

@@ -104,25 +104,34 @@ class LimitSpec(Request):
             return f"principal:{principal}" if principal else None
         return f"account:{account_id}" if self.of == "account" else "tenant"
 
-    def measure(self, intent: ActionIntentV1 | Proposal, action_type: ActionTypeSpec | None) -> int | Unmeasured:
-        """How much the intent takes of it; 1 of a count."""
+    def measure(
+        self, intent: ActionIntentV1 | Proposal, action_type: ActionTypeSpec | None, amounts: Amounts | None = None
+    ) -> int | Unmeasured:
+        """How much the intent takes of it; 1 of a count. `amounts` keeps what was found, for the next limit."""
         if self.of == "principal" and not intent.on_behalf_of:
             return Unmeasured(PRINCIPAL_MISSING, "no principal is named (on_behalf_of)")
         if self.sum is None:
             return 1
-        found = self._amount(intent, action_type)
+        amounts = {} if amounts is None else amounts
+        if self.sum not in amounts:
+            amounts[self.sum] = _amount(self.sum, intent, action_type)
+        found = amounts[self.sum]
         if isinstance(found, AmountUnknown):
             return Unmeasured(AMOUNT_UNKNOWN, found.problem)
+        if found.unit != self.unit:
+            return Unmeasured(AMOUNT_UNKNOWN, f"it is in {found.unit}, the limit in {self.unit}")
         return found.ten_thousandths
 
-    def _amount(self, intent: ActionIntentV1 | Proposal, action_type: ActionTypeSpec | None) -> Amount | AmountUnknown:
-        spec = action_type.amounts.get(self.sum or "") if action_type else None
-        if spec is None:
-            return AmountUnknown(f"{intent.action_type} declares no amount {self.sum}")
-        found = amount_of(spec, intent.parameters)
-        if isinstance(found, Amount) and found.unit != self.unit:
-            return AmountUnknown(f"{spec.value} is in {found.unit}, the limit in {self.unit}")
-        return found
+
+Amounts = dict[str, Amount | AmountUnknown]
+"""What is known of an intent's amounts, by name."""
+
+
+def _amount(name: str, intent: ActionIntentV1 | Proposal, action_type: ActionTypeSpec | None) -> Amount | AmountUnknown:
+    spec = action_type.amounts.get(name) if action_type else None
+    if spec is None:
+        return AmountUnknown(f"{intent.action_type} declares no amount {name}")
+    return amount_of(spec, intent.parameters)
 
 
 def _most_of_a_sum(value: Any) -> str:
@@ -144,23 +153,46 @@ class LimitInForce:
         owner = self.spec.owner_of(account_id, principal)
         return None if owner is None else f"{self.window}|{owner}|{self.spec.name}"
 
-    def on(self, intent: ActionIntentV1 | Proposal, action_type: ActionTypeSpec | None) -> Limit:
-        """As it applies to that intent, which is of a type that it concerns."""
-        spec, taken = self.spec, self.spec.measure(intent, action_type)
-        return Limit(
+    def over(self, account_id: str) -> LimitOverAccount:
+        """As it is over one account, worked out once."""
+        spec, window, usage_id = self.spec, self.window, self.usage_id(account_id, None) or ""
+        most, watches = spec.most_units, spec.log_only
+        limit = Limit(
             scope=spec.of,
-            usage_id=self.usage_id(intent.account_id, intent.on_behalf_of) or "",
+            usage_id=usage_id,
             counter=ONLY,
-            limit=None if spec.log_only else spec.most_units,
-            timezone=self.window.timezone,
-            starts_at=self.window.starts_at,
-            resets_at=self.window.ends_at,
+            window_id=usage_id,
+            limit=None if watches else most,
+            timezone=window.timezone,
+            starts_at=window.starts_at,
+            resets_at=window.ends_at,
             name=spec.name,
             unit=spec.unit,
-            taken=0 if isinstance(taken, Unmeasured) else taken,
-            would_be_limit=spec.most_units if spec.log_only else None,
-            unmeasured=taken if isinstance(taken, Unmeasured) else None,
+            would_be_limit=most if watches else None,
         )
+        return LimitOverAccount(self, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitOverAccount:
+    """A limit in its window as it is over one account; `limit` takes 1, and names no principal."""
+
+    in_force: LimitInForce
+    limit: Limit
+
+    def usage_id(self, principal: str | None) -> str | None:
+        """The record that what is on behalf of that principal would be charged to."""
+        return self.limit.usage_id or self.in_force.usage_id("", principal)
+
+    def on(self, intent: ActionIntentV1, action_type: ActionTypeSpec | None, amounts: Amounts) -> Limit:
+        """As it applies to that intent, which is of a type that it concerns."""
+        spec, taken = self.in_force.spec, self.in_force.spec.measure(intent, action_type, amounts)
+        if isinstance(taken, Unmeasured):
+            return self.limit.changed(taken=0, unmeasured=taken)
+        if spec.of != "principal":
+            return self.limit if taken == 1 else self.limit.changed(taken=taken)
+        usage_id = self.in_force.usage_id("", intent.on_behalf_of)
+        return self.limit.changed(taken=taken, usage_id=usage_id, window_id=usage_id)
 
 
 def give_autonomy(limits: Sequence[LimitSpec]) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from remit.core.gate.autonomy import ResolvedMode
 from remit.core.gate.budget import BudgetInForce, Limit
 from remit.core.gate.check import Check, checked
-from remit.core.gate.limit import LimitInForce, give_autonomy
+from remit.core.gate.limit import Amounts, LimitInForce, LimitOverAccount, give_autonomy
 from remit.core.gate.parameters_schema import ParametersSchema, schema_in_force
 from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, Reads, policy_version, without_details
 from remit.core.gate.policy_input import LocalTime, TypeInForce, local_time, question_of
@@ -87,9 +87,10 @@ class ActionPlan:
     listed: Check
     mode: ResolvedMode
     mode_check: Check
+    budget_usage_ids: list[str]
     budget_limits: list[Limit]
     """Empty where nothing bounds the account or the principal, so that nothing may run alone."""
-    named_limits: list[LimitInForce]
+    named_limits: list[LimitOverAccount]
     policies: PolicySet | str
     policy_version: str
     problem: str | None
@@ -99,14 +100,15 @@ class ActionPlan:
 
     def limits(self, intent: ActionIntentV1) -> list[Limit]:
         """Every limit that applies to the intent, in order; empty where there is no autonomy."""
-        named = [limit.on(intent, self.type_in_force.spec) for limit in self.named_limits]
-        return [*self.budget_limits, *named] if self.budget_limits else []
+        if not self.budget_limits:
+            return []
+        spec, amounts = self.type_in_force.spec, Amounts()
+        return [*self.budget_limits, *(limit.on(intent, spec, amounts) for limit in self.named_limits)]
 
     def usage_ids(self, principal: str | None) -> list[str]:
         """The records that an intent on behalf of that principal would be charged to."""
-        account_id = self.account.account_id
-        named = (limit.usage_id(account_id, principal) for limit in self.named_limits)
-        return [*self.account.budget.usage_ids(account_id), *(usage_id for usage_id in named if usage_id)]
+        named = (limit.usage_id(principal) for limit in self.named_limits)
+        return [*self.budget_usage_ids, *(usage_id for usage_id in named if usage_id)]
 
     def ask(self, intent: ActionIntentV1 | Proposal) -> PolicyAnswer:
         """
@@ -260,8 +262,9 @@ class Plans:
             listed=checked("allowlist", listed, level=allowed.level, entries=len(allowed.action_types)),
             mode=mode,
             mode_check=checked("mode", mode.mode == "AUTO_EXECUTE", mode=mode.mode, source=mode.source),
+            budget_usage_ids=account.budget.usage_ids(account_id),
             budget_limits=account.budget.limits(account_id, action_type, bounded_otherwise=bounded),
-            named_limits=named,
+            named_limits=[limit.over(account_id) for limit in named],
             policies=bounds.policies(),
             policy_version=policy_version(bounds.bounds.policies),
             problem=account.problem or self.bounds.unreadable_schema(action_type),
