@@ -3,10 +3,11 @@
 import pytest
 
 from remit.core.errors import Conflict, DigestChanged, Forbidden, InvalidInput, NotFound, NotInThatState
+from remit.core.execution.votes import Vote
 from remit.core.identity.credential import PROCESS
 from remit.core.records import case_key
 from remit.flow.reconcile import expire
-from remit.flow.review import approve_unit
+from remit.flow.review import ApproveIntent
 from remit.ports import REFUSED
 
 from .world import ACCOUNT, NOON, TENANT, TYPE, bounds, type_of
@@ -50,8 +51,8 @@ def test_a_person_s_approval_is_executed_and_charges_no_budget(world):
 
 def test_approving_writes_approval_entry_and_state_in_one_write(world):
     world.queued()
-    unit = approve_unit(world.app.context, TENANT, "i-1", by="bob", credential=PROCESS, digest=digest(world), now=NOON)
-    world.inner.transact([unit])
+    vote = Vote(voted_by="bob", credential=PROCESS)
+    world.inner.transact([ApproveIntent(world.app.context, TENANT, "i-1", vote, digest(world), NOON).unit()])
 
     published = world.app.context.publishes
     assert world.events()[2:] == ["ACTION_APPROVED", *(["ACTION_PUBLISHED"] if published else [])]

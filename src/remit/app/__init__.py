@@ -28,6 +28,7 @@ from remit.core.execution.approval import Approval, check_undo_for
 from remit.core.execution.outcome import Resolution
 from remit.core.execution.proposer import Proposer
 from remit.core.execution.question import Question, checked_words
+from remit.core.execution.votes import Vote
 from remit.core.gate.autonomy import StopScope
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.intent import ActionIntentV1, Proposal
@@ -351,17 +352,9 @@ class App(Part):
         """
         check_person("by", by)
         began_ns, now = self.hooks.begin(), self.clock.now()
-        unit = review.approve_unit(
-            self.context,
-            tenant_id,
-            action_intent_id,
-            by=by,
-            credential=credential,
-            digest=digest,
-            now=now,
-            undo_for=check_undo_for(undo_for_s),
-        )
-        answer = self._one(unit)
+        vote, undo_for = Vote(voted_by=by, credential=credential), check_undo_for(undo_for_s)
+        approving = review.ApproveIntent(self.context, tenant_id, action_intent_id, vote, digest, now, undo_for)
+        answer = self._one(approving.unit())
         self._queue_limit.answered(tenant_id)
         if isinstance(answer, Approval):
             self._publish([IntentRef(tenant_id, action_intent_id)])
@@ -377,9 +370,8 @@ class App(Part):
         """
         check_person("by", by)
         now = self.clock.now()
-        return self._one(
-            review.undo_unit(self.context, tenant_id, action_intent_id, by=by, credential=credential, now=now)
-        )
+        undoing = review.UndoApproval(self.context, tenant_id, action_intent_id, by, credential, now)
+        return self._one(undoing.unit())
 
     def reject(
         self,
@@ -394,17 +386,9 @@ class App(Part):
         """Reject an intent; with `digest`, only if that is what it has."""
         check_person("by", by)
         check_text("reason", reason or "")
-        unit = review.reject_unit(
-            self.context,
-            tenant_id,
-            action_intent_id,
-            by=by,
-            credential=credential,
-            reason=reason,
-            digest=digest,
-            now=self.clock.now(),
-        )
-        case = self._one(unit)
+        now = self.clock.now()
+        rejecting = review.RejectIntent(self.context, tenant_id, action_intent_id, by, credential, reason, digest, now)
+        case = self._one(rejecting.unit())
         self._queue_limit.answered(tenant_id)
         return case
 
@@ -448,9 +432,8 @@ class App(Part):
             raise InvalidInput("status", f"is {status!r}", "say SUCCEEDED or FAILED")
         check_text("note", note or "")
         now = self.clock.now()
-        return self._one(
-            review.resolve_unit(self.context, tenant_id, action_intent_id, status=status, by=by, note=note, now=now)
-        )
+        resolving = review.ResolveUnknown(self.context, tenant_id, action_intent_id, status, by, note, now)
+        return self._one(resolving.unit())
 
     def erase(
         self,

@@ -22,6 +22,8 @@ from remit.core.execution.publication import (
     may_release_refused,
 )
 from remit.core.gate.decision import PUBLISH_REJECTED
+from remit.core.ledger.history import IntentHistory
+from remit.core.lifecycle import Case
 from remit.core.records import Key, case_key, chain_key
 from remit.flow.context import CaseWriter, Context, current_approval, usage_keys
 from remit.ports import DELIVERED, REFUSED, Message, Receipt, SendingPublisher, Snapshot, UnitOfWork, Writes
@@ -43,26 +45,44 @@ class IntentRef:
     action_intent_id: str
     approval: Approval | None = None
 
+    @property
+    def case_at(self) -> Key[Case]:
+        return case_key(self.tenant_id, self.action_intent_id)
+
+    @property
+    def chain_at(self) -> Key[IntentHistory]:
+        return chain_key(self.tenant_id, self.action_intent_id)
+
+    def approval_in(self, snapshot: Snapshot) -> Approval | None:
+        """The one that stands, in a snapshot that was asked for case and chain."""
+        return current_approval(snapshot, self.tenant_id, self.action_intent_id)
+
 
 def enqueue(context: Context, intents: Sequence[IntentRef], now: datetime) -> list[Published | RemitError]:
     """Publish in the store itself, where it is the queue: each approval that still has to leave is a worker's now."""
-    return context.store.transact([_enqueue_unit(context, ref, now) for ref in intents])
+    return context.store.transact([EnqueueApproval(context, ref, now).unit() for ref in intents])
 
 
-def _enqueue_unit(context: Context, ref: IntentRef, now: datetime) -> UnitOfWork[Published]:
-    case_at = case_key(*_names(ref))
+@dataclass(frozen=True, slots=True)
+class EnqueueApproval:
+    """An approval becomes a worker's, when nobody may take it back any more."""
 
-    def change(snapshot: Snapshot) -> Writes[Published]:
-        case = snapshot.get(case_at)
+    context: Context
+    ref: IntentRef
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Published]:
+        return UnitOfWork([self.ref.case_at], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Published]:
+        case = snapshot.get(self.ref.case_at)
         if case is None or case.publication is None or not is_reserved(case.publication):
             return Writes(answer="already")
-        if not may_publish(case, case.publication, now, again=False):
+        if not may_publish(case, case.publication, self.now, again=False):
             return Writes(answer="waiting")
-        writer = CaseWriter(context, case, now)
+        writer = CaseWriter(self.context, case, self.now)
         writer.enqueue()
         return writer.writes("published")
-
-    return UnitOfWork(reads=[case_at], decide=change)
 
 
 def publish_sent(
@@ -89,23 +109,13 @@ def publish_sent(
 def _unit_after(
     context: Context, ref: IntentRef, receipt: Receipt | None, now: datetime, again: bool
 ) -> UnitOfWork[Published] | None:
-    if receipt is not None and receipt.outcome == DELIVERED:
-        return _mark_unit(context, ref, now, again=again)
-    if receipt is not None and receipt.outcome == REFUSED:
-        return _release_unit(context, ref, receipt.detail, now)
-    return _later_unit(ref, now) if receipt is not None else None
-
-
-def _later_unit(ref: IntentRef, now: datetime) -> UnitOfWork[Published]:
-    case_at = case_key(*_names(ref))
-
-    def change(snapshot: Snapshot) -> Writes[Published]:
-        case = snapshot.get(case_at)
-        if case is None or (due_at := due_when_unconfirmed(case, now)) == case.due_at:
-            return Writes(answer="waiting")
-        return Writes(answer="waiting", puts=[(case_at, case.changed(due_at=due_at))])
-
-    return UnitOfWork(reads=[case_at], decide=change)
+    if receipt is None:
+        return None
+    if receipt.outcome == DELIVERED:
+        return MarkPublished(context, ref, now, again).unit()
+    if receipt.outcome == REFUSED:
+        return ReleaseRefused(context, ref, receipt.detail, now).unit()
+    return DeferPublication(ref, now).unit()
 
 
 def _message(context: Context, ref: IntentRef, now: datetime, again: bool) -> Message | None:
@@ -113,53 +123,79 @@ def _message(context: Context, ref: IntentRef, now: datetime, again: bool) -> Me
         if held_until(ref.approval, now):
             return None
         return Message(approved_event(ref.approval, context.event_source), FIRST_DELIVERY)
-    case_at, chain_at = case_key(*_names(ref)), chain_key(*_names(ref))
-    seen = context.store.read([case_at, chain_at])
-    case = seen.get(case_at)
+    seen = context.store.read([ref.case_at, ref.chain_at])
+    case = seen.get(ref.case_at)
     if case is None or case.publication is None or not may_publish(case, case.publication, now, again=again):
         return None
-    approval = current_approval(seen, *_names(ref))
+    approval = ref.approval_in(seen)
     if approval is None:
         raise AssertionError(f"approval {case.publication.approval_id!r} is missing in the chain")
     return Message(approved_event(approval, context.event_source), case.publication.deliveries + 1)
 
 
-def _mark_unit(context: Context, ref: IntentRef, now: datetime, *, again: bool) -> UnitOfWork[Published]:
-    case_at = case_key(*_names(ref))
+@dataclass(frozen=True, slots=True)
+class MarkPublished:
+    """An approval has left."""
 
-    def change(snapshot: Snapshot) -> Writes[Published]:
-        case = snapshot.get(case_at)
-        if case is None or case.publication is None or not may_publish(case, case.publication, now, again=again):
+    context: Context
+    ref: IntentRef
+    now: datetime
+    again: bool
+
+    def unit(self) -> UnitOfWork[Published]:
+        # Whoever sent it has mostly just seen it.
+        return UnitOfWork([self.ref.case_at], self.decide, optimistic=True)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Published]:
+        case, now = snapshot.get(self.ref.case_at), self.now
+        if case is None or case.publication is None or not may_publish(case, case.publication, now, again=self.again):
             return Writes(answer="already")
-        writer = CaseWriter(context, case, now)
+        writer = CaseWriter(self.context, case, now)
         writer.mark_published(case.publication)
         writer.update(due_at=due_when_published(case, case.publication, now))
         return writer.writes("published")
 
-    # Whoever sent it has mostly just seen it.
-    return UnitOfWork(reads=[case_at], decide=change, optimistic=True)
+
+@dataclass(frozen=True, slots=True)
+class DeferPublication:
+    """Nobody confirmed it: it is sent again when it is due."""
+
+    ref: IntentRef
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Published]:
+        return UnitOfWork([self.ref.case_at], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Published]:
+        case = snapshot.get(self.ref.case_at)
+        if case is None or (due_at := due_when_unconfirmed(case, self.now)) == case.due_at:
+            return Writes(answer="waiting")
+        return Writes(answer="waiting", puts=[(self.ref.case_at, case.changed(due_at=due_at))])
 
 
-def _release_unit(context: Context, ref: IntentRef, detail: str, now: datetime) -> UnitOfWork[Published]:
-    case_at, chain_at = case_key(*_names(ref)), chain_key(*_names(ref))
+@dataclass(frozen=True, slots=True)
+class ReleaseRefused:
+    """What was refused for good gives its charge back, and goes to a person."""
 
-    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
-        return usage_keys(current_approval(snapshot, *_names(ref)))
+    context: Context
+    ref: IntentRef
+    detail: str
+    now: datetime
 
-    def change(snapshot: Snapshot) -> Writes[Published]:
-        case, approval = snapshot.get(case_at), current_approval(snapshot, *_names(ref))
+    def unit(self) -> UnitOfWork[Published]:
+        return UnitOfWork([self.ref.case_at, self.ref.chain_at], self.decide, self.then_reads)
+
+    def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
+        return usage_keys(self.ref.approval_in(snapshot))
+
+    def decide(self, snapshot: Snapshot) -> Writes[Published]:
+        case, approval = snapshot.get(self.ref.case_at), self.ref.approval_in(snapshot)
         if case is None or approval is None or case.publication is None:
             return Writes(answer="already")
         if not may_release_refused(case.publication, case.attempt):
             return Writes(answer="already")
-        writer = CaseWriter(context, case, now)
-        writer.release(approval, snapshot, f"{PUBLISH_REJECTED}: {detail}" if detail else PUBLISH_REJECTED)
+        writer = CaseWriter(self.context, case, self.now)
+        writer.release(approval, snapshot, f"{PUBLISH_REJECTED}: {self.detail}" if self.detail else PUBLISH_REJECTED)
         writer.move("AWAITING_APPROVAL")
         writer.update(reason=PUBLISH_REJECTED, approval_id=None, approval_source=None)
         return writer.writes("released")
-
-    return UnitOfWork(reads=[case_at, chain_at], decide=change, then_reads=more)
-
-
-def _names(ref: IntentRef) -> tuple[str, str]:
-    return ref.tenant_id, ref.action_intent_id

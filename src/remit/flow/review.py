@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,17 +30,8 @@ from remit.flow.private_values import opened_in, private_keys
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
-def approve_unit(
-    context: Context,
-    tenant_id: str,
-    action_intent_id: str,
-    *,
-    by: str,
-    credential: Credential,
-    digest: str,
-    now: datetime,
-    undo_for: timedelta | None = None,
-) -> UnitOfWork[Approval | Votes]:
+@dataclass(frozen=True, slots=True)
+class ApproveIntent:
     """
     Approve what the person saw: `digest` is the one they were shown. For `undo_for` they may take it back.
 
@@ -48,31 +40,71 @@ def approve_unit(
     `Forbidden` for whoever has no say in it or does not count beside who voted before, or `Conflict` where it has
     expired, is blocked, or has no tool that could carry it out.
     """
-    case_at, chain_at = case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)
 
-    def change(snapshot: Snapshot) -> Writes[Approval | Votes]:
-        case, history = _found(snapshot, case_at), _history(snapshot, chain_at)
+    context: Context
+    tenant_id: str
+    action_intent_id: str
+    vote: Vote
+    digest: str
+    now: datetime
+    undo_for: timedelta | None = None
+
+    def unit(self) -> UnitOfWork[Approval | Votes]:
+        names = self.tenant_id, self.action_intent_id
+        return UnitOfWork(
+            [case_key(*names), chain_key(*names), bounds_key(self.tenant_id)], self.decide, self.then_reads
+        )
+
+    def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
+        history = snapshot.get(chain_key(self.tenant_id, self.action_intent_id))
+        return [*tool_keys(history.intent if history else None), *private_keys(history)]
+
+    def decide(self, snapshot: Snapshot) -> Writes[Approval | Votes]:
+        case, history = _found(snapshot, self.tenant_id, self.action_intent_id)
         intent = opened_in(snapshot, history)
         assert intent is not None
         earlier = history.approval(case.approval_id) if case.approval_id else None
-        if (first := approved_before(intent, earlier, digest)) is not None:
+        if (first := approved_before(intent, earlier, self.digest)) is not None:
             return Writes(answer=first)
-        bounds, vote = bounds_of(snapshot, tenant_id), Vote(voted_by=by, credential=credential)
-        check_may_approve(case, intent, bounds, by, now)
-        if (fails := of_tool(context, snapshot, intent, bounds)) is not None:
-            raise fails.refuse(action_intent_id)
-        writer = CaseWriter(context, case, now)
+        bounds = bounds_of(snapshot, self.tenant_id)
+        check_may_approve(case, intent, bounds, self.vote.voted_by, self.now)
+        if (fails := of_tool(self.context, snapshot, intent, bounds)) is not None:
+            raise fails.refuse(self.action_intent_id)
+        writer = CaseWriter(self.context, case, self.now)
         needed = bounds.approvals_required(intent.action_type)
-        votes = [vote] if needed == 1 else _voted(writer, history, vote, needed, bounds)
+        votes = [self.vote] if needed == 1 else _voted(writer, history, self.vote, needed, bounds)
         if len(votes) < needed:
             return writer.writes(_so_far(history, writer, needed))
-        return _approved(context, writer, history, votes, vote, bounds.config_sequence, undo_for)
+        return self._approved(writer, history, votes, bounds.config_sequence)
 
-    def tool(snapshot: Snapshot) -> Sequence[Key[Any]]:
-        history = snapshot.get(chain_at)
-        return [*tool_keys(history.intent if history else None), *private_keys(history)]
-
-    return UnitOfWork(reads=[case_at, chain_at, bounds_key(tenant_id)], decide=change, then_reads=tool)
+    def _approved(
+        self, writer: CaseWriter, history: IntentHistory, votes: Sequence[Vote], config_sequence: int
+    ) -> Writes[Approval | Votes]:
+        intent, decision, last = history.intent, history.decision, self.vote
+        assert intent is not None
+        approval = approve(
+            intent,
+            "HUMAN",
+            approval_id=self.context.new_id(),
+            approved_by=last.voted_by,
+            policy_version=decision.policy_version if decision else None,
+            charges=[],
+            now=writer.now,
+            undo_for=self.undo_for,
+        )
+        writer.move("APPROVED")
+        writer.update(
+            approval_id=approval.approval_id,
+            approval_source="HUMAN",
+            published=False,
+            publication=reserved(approval),
+            voted_by=[],
+        )
+        approvers = [each.voted_by for each in votes]
+        data = approved_data(approval, config_sequence, approvers=approvers, credential=last.credential)
+        writer.append("ACTION_APPROVED", data, actor=last.voted_by)
+        writer.enqueue()
+        return writer.writes(approval)
 
 
 def _voted(writer: CaseWriter, history: IntentHistory, vote: Vote, needed: int, bounds: BoundsInForce) -> list[Vote]:
@@ -96,142 +128,114 @@ def _so_far(history: IntentHistory, writer: CaseWriter, needed: int) -> Votes:
     return votes.changed(approvals_required=needed)
 
 
-def _approved(
-    context: Context,
-    writer: CaseWriter,
-    history: IntentHistory,
-    votes: Sequence[Vote],
-    last: Vote,
-    config_sequence: int,
-    undo_for: timedelta | None,
-) -> Writes[Approval | Votes]:
-    intent, decision = history.intent, history.decision
-    assert intent is not None
-    approval = approve(
-        intent,
-        "HUMAN",
-        approval_id=context.new_id(),
-        approved_by=last.voted_by,
-        policy_version=decision.policy_version if decision else None,
-        charges=[],
-        now=writer.now,
-        undo_for=undo_for,
-    )
-    writer.move("APPROVED")
-    writer.update(
-        approval_id=approval.approval_id,
-        approval_source="HUMAN",
-        published=False,
-        publication=reserved(approval),
-        voted_by=[],
-    )
-    approvers = [each.voted_by for each in votes]
-    data = approved_data(approval, config_sequence, approvers=approvers, credential=last.credential)
-    writer.append("ACTION_APPROVED", data, actor=last.voted_by)
-    writer.enqueue()
-    return writer.writes(approval)
-
-
-def undo_unit(
-    context: Context, tenant_id: str, action_intent_id: str, *, by: str, credential: Credential, now: datetime
-) -> UnitOfWork[Case]:
+@dataclass(frozen=True, slots=True)
+class UndoApproval:
     """
     Take back an approval of one's own while nothing has left; the intent waits again, as it did before.
 
     Raises `NotFound`, `NotInThatState` where none is in force, `Forbidden` for another's, or `Conflict` when too late.
     """
-    case_at, chain_at = case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)
 
-    def change(snapshot: Snapshot) -> Writes[Case]:
-        case = _found(snapshot, case_at)
-        approval = check_may_undo(case, current_approval(snapshot, tenant_id, action_intent_id), by, now)
-        writer = CaseWriter(context, case, now)
-        writer.release(approval, snapshot, UNDONE, by, credential=credential.wire())
+    context: Context
+    tenant_id: str
+    action_intent_id: str
+    by: str
+    credential: Credential
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Case]:
+        names = self.tenant_id, self.action_intent_id
+        return UnitOfWork([case_key(*names), chain_key(*names)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Case]:
+        names = self.tenant_id, self.action_intent_id
+        case, _ = _found(snapshot, *names)
+        approval = check_may_undo(case, current_approval(snapshot, *names), self.by, self.now)
+        writer = CaseWriter(self.context, case, self.now)
+        writer.release(approval, snapshot, UNDONE, self.by, credential=self.credential.wire())
         writer.move("AWAITING_APPROVAL")
         writer.update(approval_id=None, approval_source=None, queued=False)
         return writer.writes(writer.case)
 
-    return UnitOfWork(reads=[case_at, chain_at], decide=change)
 
-
-def reject_unit(
-    context: Context,
-    tenant_id: str,
-    action_intent_id: str,
-    *,
-    by: str,
-    credential: Credential,
-    reason: str | None,
-    digest: str | None,
-    now: datetime,
-) -> UnitOfWork[Case]:
+@dataclass(frozen=True, slots=True)
+class RejectIntent:
     """
     Say no, to what was seen under `digest` if that is given. A second reject returns the first.
 
     Raises `NotFound`, `NotInThatState` if it was answered otherwise, or `Conflict` for another digest.
     """
-    case_at = case_key(tenant_id, action_intent_id)
 
-    def change(snapshot: Snapshot) -> Writes[Case]:
-        case = _found(snapshot, case_at)
-        if not check_may_reject(case, digest):
+    context: Context
+    tenant_id: str
+    action_intent_id: str
+    by: str
+    credential: Credential
+    reason: str | None
+    digest: str | None
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Case]:
+        return UnitOfWork([case_key(self.tenant_id, self.action_intent_id)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Case]:
+        case = snapshot.get(case_key(self.tenant_id, self.action_intent_id))
+        if case is None:
+            raise NotFound("intent", self.action_intent_id, self.tenant_id)
+        if not check_may_reject(case, self.digest):
             return Writes(answer=case)
-        writer = CaseWriter(context, case, now)
+        writer = CaseWriter(self.context, case, self.now)
         writer.move("REJECTED")
-        answered = {"rejected_by": by, "credential": credential.wire(), "reason": reason, "digest": case.digest}
-        writer.append("ACTION_REJECTED", answered, actor=by)
+        who = {"rejected_by": self.by, "credential": self.credential.wire()}
+        answered = {**who, "reason": self.reason, "digest": case.digest}
+        writer.append("ACTION_REJECTED", answered, actor=self.by)
         return writer.writes(writer.case)
 
-    return UnitOfWork(reads=[case_at], decide=change)
 
-
-def resolve_unit(
-    context: Context,
-    tenant_id: str,
-    action_intent_id: str,
-    *,
-    status: FoundStatus,
-    by: str,
-    note: str | None,
-    now: datetime,
-) -> UnitOfWork[Resolution]:
+@dataclass(frozen=True, slots=True)
+class ResolveUnknown:
     """
     Write down what was found out about an `UNKNOWN` outcome; the outcome stays as it is.
 
     The same finding again returns the first. Raises `NotFound`, or `NotInThatState` for an intent
     whose outcome is known, or was resolved otherwise.
     """
-    case_at, chain_at = case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)
 
-    def change(snapshot: Snapshot) -> Writes[Resolution]:
-        case, history = _found(snapshot, case_at), _history(snapshot, chain_at)
+    context: Context
+    tenant_id: str
+    action_intent_id: str
+    status: FoundStatus
+    by: str
+    note: str | None
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Resolution]:
+        names = self.tenant_id, self.action_intent_id
+        return UnitOfWork([case_key(*names), chain_key(*names)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Resolution]:
+        case, history = _found(snapshot, self.tenant_id, self.action_intent_id)
         earlier = history.resolution
-        if (first := resolved_before(earlier, status)) is not None:
+        if (first := resolved_before(earlier, self.status)) is not None:
             return Writes(answer=first)
-        outcome = check_may_resolve(case, history.outcome, earlier, status)
+        outcome = check_may_resolve(case, history.outcome, earlier, self.status)
         resolution = Resolution(
-            action_intent_id=action_intent_id,
-            tenant_id=tenant_id,
-            status=status,
-            resolved_by=by,
-            resolved_at=now,
-            note=note,
+            action_intent_id=self.action_intent_id,
+            tenant_id=self.tenant_id,
+            status=self.status,
+            resolved_by=self.by,
+            resolved_at=self.now,
+            note=self.note,
         )
-        writer = CaseWriter(context, case, now)
+        writer = CaseWriter(self.context, case, self.now)
         writer.resolve(outcome, resolution)
         return writer.writes(resolution)
 
-    return UnitOfWork(reads=[case_at, chain_at], decide=change)
 
-
-def _found(snapshot: Snapshot, case_at: Key[Case]) -> Case:
-    case = snapshot.get(case_at)
+def _found(snapshot: Snapshot, tenant_id: str, action_intent_id: str) -> tuple[Case, IntentHistory]:
+    case = snapshot.get(case_key(tenant_id, action_intent_id))
+    history = snapshot.get(chain_key(tenant_id, action_intent_id))
     if case is None:
-        raise NotFound("intent", case_at.id, case_at.tenant_id)
-    return case
-
-
-def _history(snapshot: Snapshot, chain_at: Key[IntentHistory]) -> IntentHistory:
-    history = snapshot.get(chain_at)
+        raise NotFound("intent", action_intent_id, tenant_id)
     assert history is not None
-    return history
+    return case, history
