@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from remit import AsyncRemitClient, RemitClient
 from remit.agents import AsyncGuard, Guard, ToolCall
-from tests.entrypoints.http_world import ACME, OWN, World, http_world
-from tests.waiting import PATIENCE_S
+from remit.entrypoints.server.worker import work
+from tests.entrypoints.http_world import ACME, OWN, World, bounds, http_world
+from tests.waiting import PATIENCE_S, until
 
 
 class Shop:
@@ -61,6 +63,25 @@ class Agents:
 
     def approve(self, name: str, by: str = "bob") -> None:
         self.world.remit.approve(ACME, name, by=by, digest=self.digest(name))
+
+    def at_worker(self) -> None:
+        """From here on a worker executes what its proposer executed."""
+        note = {"risk_tier": "LOW", "tool": {"connector": "internal", "operation": "create_note"}}
+        self.world.remit.apply(bounds(action_types={OWN: note}, allowlist=[OWN]), by="ann")
+
+    def working(self) -> threading.Event:
+        """A worker that runs until the event that is answered is set."""
+        stop = threading.Event()
+        threading.Thread(target=work, args=(self.world.remit,), kwargs={"stop": stop}).start()
+        return stop
+
+    async def cancelled(self, run: Any, *, when: Callable[[], Any]) -> None:
+        """Cancel what is run, when it is time."""
+        task = asyncio.ensure_future(run)
+        await asyncio.to_thread(until, lambda: when() or task.done(), what="it waits")
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            raise AssertionError(f"it answered {await task!r}")
 
 
 def call(call_id: str = "call-1", **changes: Any) -> ToolCall:

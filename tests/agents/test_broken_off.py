@@ -27,11 +27,7 @@ def broken_off(agents, begin, *, when):
 
     async def run():
         async with AsyncRemitClient(agents.world.url, agents.world.keys[ACME, "agent"]) as client:
-            task = asyncio.ensure_future(begin(client))
-            await asyncio.to_thread(until, lambda: when() or task.done(), what="it waits")
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
+            await agents.cancelled(begin(client), when=when)
 
     asyncio.run(run())
 

@@ -18,7 +18,7 @@ ran = []
 
 
 @remit.action(OWN, target=("order", "order_id"), account_id="acct-1", execute="worker", confidence_score=0.9)
-def refund(order_id: str, amount: float, fails: str = "") -> dict:
+def refund(order_id, amount, fails=""):
     """Give the money back."""
     ran.append((order_id, amount))
     if fails == "before":
@@ -29,7 +29,7 @@ def refund(order_id: str, amount: float, fails: str = "") -> dict:
 
 
 @remit.action("REFUND_LATER", account_id="acct-1", execute="worker", confidence_score=0.9)
-async def refund_later(amount: float) -> dict:
+async def refund_later(amount):
     await asyncio.sleep(0)
     ran.append(amount)
     return {"refunded": amount}

@@ -111,6 +111,14 @@ def test_there_are_words_for_every_status_which_forbid_to_run_what_must_not(stat
     assert ("must not run" in told) == (status not in ("PROPOSED", "APPROVED", "FAILED"))
 
 
+@pytest.mark.parametrize("status", ["APPROVED", "RUNNING"])
+def test_what_is_not_its_caller_s_says_who_executes_it(status):
+    at_worker, nobodys = (case(status, connector=name) for name in ("http", ""))
+
+    assert "executed by a worker (connector 'http'); it must not run here" in explained(at_worker, None, NOW)
+    assert explained(nobodys, None, NOW) == "nobody executes it: it had no tool when it was proposed"
+
+
 # --- what workers and publishers leave alone ---
 
 

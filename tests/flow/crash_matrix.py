@@ -256,6 +256,11 @@ def edit(run: Run) -> None:
     run.world.app.edit(run.tenant, "i-1", by="bob", changes={"parameters.text": "better"})
 
 
+def edited(run: Run) -> None:
+    queued(run)
+    edit(run)
+
+
 def withdraw(run: Run) -> None:
     run.world.app.withdraw(run.tenant, "i-1", by="agent")
 
@@ -265,7 +270,7 @@ def begin(run: Run) -> None:
 
 
 def submit_and_begin(run: Run) -> None:
-    run.world.app.submit_and_begin(proposal("i-1", run.tenant, action_type=OWN), key="call-1")
+    run.world.app.submit_and_begin(proposal("i-1", run.tenant, action_type=run.action_type), key="call-1")
 
 
 def finish(run: Run) -> None:
@@ -429,6 +434,7 @@ STEPS = [
     Step("withdraw, undecided", propose, withdraw, ends=f"WITHDRAWN {ENDED}", charged=(0, 1)),
     Step("withdraw, reserved", reserved, withdraw, ends=f"WITHDRAWN {ENDED}", charged=(0, 1)),
     Step("withdraw, published", in_the_queue, withdraw, ends=f"WITHDRAWN {ENDED}", charged=(0, 1)),
+    Step("withdraw, edited", edited, withdraw, ends="SUPERSEDED", charged=(0,)),
     Step("supersede", queued, supersede, ends="SUPERSEDED AWAITING_APPROVAL", charged=(0, 1)),
     Step("resolve", in_doubt, resolve, ends="SUCCEEDED UNKNOWN"),
     Step("erase", queued, erase, ends="AWAITING_APPROVAL", charged=(0,), action_type=PRIVATE),
@@ -467,6 +473,7 @@ STEPS = [
     Step("begin, stopped", stopped_approved, begin, "CANCELLED APPROVED", (0, 1), action_type=OWN),
     Step("begin, expired", reserved_until_too_late, begin, "EXPIRED", (0,), action_type=OWN),
     Step("propose, gate and begin", nothing, submit_and_begin, "UNKNOWN none", (0, 1), action_type=OWN),
+    Step("propose, gate and begin, a worker's", nothing, submit_and_begin, f"{ENDED} none", (0, 1)),
     Step("finish", begun, finish, "SUCCEEDED UNKNOWN", action_type=OWN),
     Step("finish, late", over, finish, "SUCCEEDED UNKNOWN", action_type=OWN),
     Step("finish, lapsed", lapsed, finish, "SUCCEEDED UNKNOWN", action_type=OWN),

@@ -18,7 +18,7 @@ from uuid import uuid4
 from remit.agents.call import ToolCall
 from remit.agents.endings import NotActed, Unknown, ending_of, is_with_a_worker
 from remit.client.permit import Permit, Proposed
-from remit.core.errors import NotBegun, NotInThatState, RemitError
+from remit.core.errors import Conflict, NotBegun, RemitError
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ def _taken_back(call: ToolCall, key: str | None) -> Generator[Ask | Act, Any, No
     """Withdraw it. A permit that was given under `key`, and whose answer was lost, is finished: nobody acted."""
     try:
         yield Ask("withdraw", (call.action_intent_id,), {"reason": "its caller stopped waiting"})
-    except NotInThatState:
+    except Conflict:
         if key is not None:
             yield from _given_up(call, key)
     except RemitError as error:

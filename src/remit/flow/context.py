@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -56,6 +56,8 @@ from remit.ports import (
 )
 
 MOST_WAITING = 1000
+NO_CONNECTOR = ""
+"""Of what has no tool: every worker can end that."""
 T = TypeVar("T")
 S = TypeVar("S")
 R = TypeVar("R", bound=Stored | IntentHistory)
@@ -81,26 +83,23 @@ class Context:
     """How many intents of one proposer may wait for people; `None` for no limit."""
     breaker: BreakerRules | None = DEFAULT_RULES
     """When a tool that keeps failing is paused; `None` for never."""
-    runnable: Runnable = field(init=False)
-    """What a worker with these connectors can run."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "runnable", _runnable(self.connectors))
+    @property
+    def runnable(self) -> Runnable:
+        """What a worker with these connectors can run. What callers execute is no worker's."""
+        known = {name: _types_of(connector) for name, connector in self.connectors.items() if name != CALLER}
+        return Runnable({**known, NO_CONNECTOR: None})
 
     def runs(self, case: Case) -> bool:
         """Can a worker with these connectors run it?"""
-        return self.runnable.runs(case.connector, case.action_type)
+        known = self.connectors.get(case.connector)
+        own = Runnable({NO_CONNECTOR: None} if known is None else {case.connector: _types_of(known)})
+        return not case.by_caller and own.runs(case.connector, case.action_type)
 
 
-def _runnable(connectors: Mapping[str, Connector]) -> Runnable:
-    named = {
-        name: connector.action_types if isinstance(connector, RunsNamedTypes) else None
-        for name, connector in connectors.items()
-        # What callers execute is no worker's.
-        if name != CALLER
-    }
-    # "" stands for what has no tool: every worker can end that.
-    return Runnable({**named, "": None})
+def _types_of(connector: Connector) -> Collection[str] | None:
+    """The action types that it runs; `None` for every one."""
+    return connector.action_types if isinstance(connector, RunsNamedTypes) else None
 
 
 class CaseWriter:
