@@ -24,6 +24,7 @@ from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import Db
 
 COMMANDS = {
+    "init": "starting",
     "propose": "agents",
     "gate": "agents",
     "withdraw": "agents",

@@ -1,0 +1,153 @@
+"""The first steps: bounds to begin with, a database, an agent's key, and what to paste."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from remit.core.errors import InvalidInput
+from remit.core.values import check_identifier
+from remit.entrypoints.cli import output
+from remit.entrypoints.cli.options import AsJson, Db, login, opened, typed_by
+
+BOUNDS = "bounds.yaml"
+DEFAULT_TENANT, ACCOUNT, AGENT = "acme", "acct-1", "agent"
+PORT = 8000
+Directory = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where to write; made if it is not there.")]
+_TEMPLATE = """\
+# What agents of this tenant may do on their own; everything else asks a person.
+# 'remit apply bounds.yaml --dry-run' shows what it would change, 'remit apply bounds.yaml' puts it in force.
+# Every field is described in docs/configuration.md.
+tenant: {tenant}
+
+# What agents may propose at all, and what executes it.
+action_types:
+  REFUND_ORDER:
+    risk_tier: LOW # MINIMAL and LOW may run without a person; MEDIUM and HIGH never do
+    min_confidence: 0.8 # an agent that is less sure asks a person
+    expires_after: 1d # nobody's answer is no yes: it expires
+    # caller: whoever proposes it executes it (@remit.action). function: a worker that imports it does.
+    # http: a request to a host of allowed_hosts. internal: a note or a task in Remit's own database.
+    tool: {{connector: caller}}
+    # JSON Schema: arguments that do not fit are the agent's mistake, and never a card for a person.
+    parameters:
+      type: object
+      properties:
+        order_id: {{type: string}}
+        amount: {{type: number, exclusiveMinimum: 0}}
+      required: [order_id, amount]
+      additionalProperties: false
+
+# What may ever run without a person: a hard stop, looked at before anything else.
+allowlist: [REFUND_ORDER]
+
+# AUTO_EXECUTE, APPROVAL_REQUIRED (a person answers), PROPOSE_ONLY or DISABLED; what is not named asks a person.
+modes:
+  default: APPROVAL_REQUIRED
+  REFUND_ORDER: AUTO_EXECUTE
+
+# How often a day, for each account. No budget is no autonomy.
+budget:
+  max_autonomous_per_day: 20
+  max_per_action_type: {{REFUND_ORDER: 10}}
+  timezone: UTC
+
+# Where the http connector and webhooks may send requests.
+# allowed_hosts: [crm.example.com]
+
+# Rules of your own, in Cedar; they can only narrow what is said above (docs/policies.md).
+# policies: [refunds.cedar]
+"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(init)
+
+
+def init(
+    ctx: typer.Context,
+    tenant: Annotated[
+        str | None,
+        typer.Option("--tenant", metavar="T", help="Also make a database and an agent's key.", show_default=False),
+    ] = None,
+    directory: Directory = Path(),
+    port: Annotated[int, typer.Option("--port", metavar="N", min=1, max=65535, help="Of the server to come.")] = PORT,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Write bounds to begin with, and say what to paste; no file is ever overwritten.
+
+    With --tenant it also makes a database, in DIR unless another is named, and an agent's key, shown this once.
+
+    Example: remit init --tenant acme
+    """
+    owner = tenant or DEFAULT_TENANT
+    check_identifier("--tenant", owner)
+    written = _written(directory, owner)
+    url = _database(ctx, db, directory)
+    key = _made_key(ctx, url, owner) if tenant else None
+    lines = _lines(written, _remit(url), port, _quoted(url, owner, key))
+    if as_json:
+        output.print_json({"bounds": str(written), "key": key, "lines": lines})
+        return
+    output.note(f"wrote {written}: read it, and change it to what your agents do; then paste")
+    for line in lines:
+        output.say(line)
+    if key is not None:
+        output.note("Keep the key: it is shown this once.")
+
+
+def _database(ctx: typer.Context, db: str | None, directory: Path) -> str | None:
+    """The database that the lines have to name; `None` for the one that every command takes by itself."""
+    named: str | None = db or ctx.find_root().obj
+    if named or os.environ.get("REMIT_DATABASE_URL") or directory == Path():
+        return named
+    return f"sqlite:///{directory / 'remit.db'}"
+
+
+def _made_key(ctx: typer.Context, url: str | None, tenant: str) -> str:
+    asked = {"name": AGENT, "roles": ["agent"]}
+    with opened(ctx, url) as remit:
+        return remit.create_key(tenant, asked, by=login(), credential=typed_by())[1]
+
+
+def _written(directory: Path, tenant: str) -> Path:
+    """The bounds, in a file that was not there. Raises `InvalidInput`."""
+    path = directory / BOUNDS
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(_TEMPLATE.format(tenant=tenant))
+    except FileExistsError as error:
+        way_out = "name another --dir, or go on with what is there"
+        raise InvalidInput("--dir", f"{error.filename} is there already, and is not overwritten", way_out) from None
+    except OSError as error:
+        raise InvalidInput("--dir", f"{path} cannot be written: {error.strerror}", "name another --dir") from None
+    return path
+
+
+def _remit(url: str | None) -> list[str]:
+    return ["remit", *(["--db", url] if url else [])]
+
+
+def _quoted(url: str | None, tenant: str, key: str | None) -> str:
+    """The key as a shell takes it; where there is none yet, the command that makes it."""
+    if key is not None:
+        return shlex.quote(key)
+    made = shlex.join([*_remit(url), "key", "create", "--tenant", tenant, "--name", AGENT, "--role", "agent"])
+    return f'"$({made})"'
+
+
+def _lines(bounds: Path, remit: list[str], port: int, key: str) -> list[str]:
+    """Three lines of a shell: put the bounds in force, serve, and tell the agent where and who it is."""
+    serve = [*remit, "serve", *(["--port", str(port)] if port != PORT else [])]
+    return [
+        shlex.join([*remit, "apply", str(bounds)]),
+        f"{shlex.join(serve)} &",
+        f"export REMIT_URL=http://127.0.0.1:{port} REMIT_KEY={key} REMIT_ACCOUNT={ACCOUNT}",
+    ]
