@@ -28,8 +28,8 @@ from remit.core.private_values import commitments_in
 EDITABLE_WHOLE = frozenset({"expires_at"})
 EDITABLE_INSIDE = frozenset({"parameters", "target"})
 REMOVABLE = frozenset({"parameters"})
-WHOSE = ("on_behalf_of", "delegation", "agent_tier")
-"""Whatever a person edits, it stays the principal's, and came as it came."""
+WHOSE = ("on_behalf_of", "delegation", "agent_tier", "on_end")
+"""Whatever a person edits, it stays the principal's, came as it came, and is told of where its agent wants it."""
 
 
 def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, new_id: str) -> Proposal:

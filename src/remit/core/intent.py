@@ -70,6 +70,7 @@ class Proposal(Request):
     on_behalf_of: Identifier | None = None
     delegation: Annotated[list[ProposedHop], Field(min_length=1, max_length=MOST_HOPS)] | None = None
     agent_tier: AgentTier | None = None
+    on_end: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
     _answered: tuple[object, InvalidInput | None] | None = PrivateAttr(default=None)
 
     def once(self, asked: object, answer: Callable[[], InvalidInput | None]) -> InvalidInput | None:
@@ -106,6 +107,7 @@ class ActionIntentV1(Record, frozen=True, kw_only=True, omit_defaults=True):
     on_behalf_of: str | None = None
     delegation: list[Hop] | None = None
     agent_tier: AgentTier | None = None
+    on_end: str | None = None
     digest: Digest
 
     @property
@@ -122,7 +124,7 @@ class ActionIntentV1(Record, frozen=True, kw_only=True, omit_defaults=True):
         return canonical_plain(self.changed(parameters=Raw(canonical(self.parameters)), confidence_score=confidence))
 
 
-_NOT_GIVEN: dict[str, Any] = dict.fromkeys(("target", "on_behalf_of", "delegation", "agent_tier"))
+_NOT_GIVEN: dict[str, Any] = dict.fromkeys(("target", "on_behalf_of", "delegation", "agent_tier", "on_end"))
 
 
 def parse_proposal(data: Any) -> Proposal:
@@ -298,6 +300,7 @@ def complete(
         on_behalf_of=proposal.on_behalf_of,
         delegation=hops,
         agent_tier=proposal.agent_tier,
+        on_end=proposal.on_end,
         digest=intent_digest(
             tenant_id=proposal.tenant_id,
             account_id=proposal.account_id,

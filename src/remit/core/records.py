@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from remit.core.canonical import sha256_hex
 from remit.core.execution.breaker import ToolBreaker
 from remit.core.execution.result import StoredResult
 from remit.core.gate.action_type import ActionType
@@ -26,7 +27,7 @@ from remit.core.notifications.daily_counts import DailyCounts
 from remit.core.notifications.notice import NotificationState
 from remit.core.notifications.outbox import Delivery, Outbox
 from remit.core.notifications.status_counts import StatusCounts
-from remit.core.notifications.subscription import NoticeKind, Subscription
+from remit.core.notifications.subscription import ENDED, NoticeKind, Subscription
 from remit.core.private_values import PrivateValues
 from remit.core.values import Document, Record, Stored, UtcTime
 
@@ -166,6 +167,16 @@ def start_key(tenant_id: str, subscription_id: str) -> Key[LedgerConsumer]:
 
 def outbox_key(tenant_id: str, subscription_id: str, notice: NoticeKind) -> Key[Outbox]:
     return Key(OUTBOX, tenant_id, f"{subscription_id}|{notice}")
+
+
+def callback_key(tenant_id: str, subscription_id: str, url: str) -> Key[Outbox]:
+    """Of what is on its way to one URL of agents."""
+    return Key(OUTBOX, tenant_id, f"{callbacks_of(subscription_id)}{sha256_hex(url.encode())[:32]}")
+
+
+def callbacks_of(subscription_id: str) -> str:
+    """The beginning of the ids of all of them."""
+    return f"{subscription_id}|{ENDED}|"
 
 
 def delivery_key(tenant_id: str, delivery: Delivery) -> Key[Delivery]:

@@ -82,6 +82,7 @@ class IntentAnswer(TypedDict):
     on_behalf_of: str | None
     delegation: list[HopAnswer] | None
     agent_tier: AgentTier | None
+    on_end: str | None
     digest: str
 
 
@@ -856,7 +857,10 @@ class SubscriptionsAnswer(TypedDict):
 
 
 class NoticeAnswer(TypedDict):
-    """One thing that people are told."""
+    """
+    One thing that people are told. Of `INTENT_ENDED` also its `status`, and `proposed_as` where a person's edit took
+    the place of what its agent had proposed.
+    """
 
     notice: NoticeKind
     at: str
@@ -865,6 +869,8 @@ class NoticeAnswer(TypedDict):
     action_intent_id: str | None
     action_type: str | None
     expires_at: str | None
+    status: NotRequired[Status]
+    proposed_as: NotRequired[str]
 
 
 class LastResultAnswer(TypedDict):
@@ -874,7 +880,9 @@ class LastResultAnswer(TypedDict):
 
 
 class DeliveryAnswer(TypedDict):
-    """One message to a subscription. `more` is how many notices it holds beyond its `items`."""
+    """
+    One message to a subscription. `more` is how many notices it holds beyond its `items`, `url` where a callback goes.
+    """
 
     delivery_id: str
     subscription_id: str
@@ -887,6 +895,7 @@ class DeliveryAnswer(TypedDict):
     next_at: str | None
     last_result: LastResultAnswer | None
     delivered_at: str | None
+    url: str | None
 
 
 class DeliveriesAnswer(TypedDict):

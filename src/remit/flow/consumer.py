@@ -34,10 +34,14 @@ class Unread:
 
 
 class Progress(NamedTuple):
-    """What one bounded look at one tenant came to: was anything written down, and may there be more already?"""
+    """
+    What one bounded look at one tenant came to: was anything written down, and may there be more already? `held_up`
+    says that there may be more once what was written down before is done with.
+    """
 
     moved: bool
     more: bool
+    held_up: bool = False
 
 
 NOTHING_NEW = Progress(moved=False, more=False)

@@ -16,9 +16,11 @@ from remit.core.ledger.position import LedgerConsumer
 from remit.core.records import CONSUMER, Key
 from remit.core.values import PLATFORM
 from remit.flow.context import Context
-from remit.flow.notifications import collect
+from remit.flow.notifications import call_back, collect
 from remit.flow.notifications.count import Counting
 from remit.ports import Store, UnitOfWork, Writes, answer_of
+
+_EVERY = 1_000_000
 
 
 class _FollowedIntoTarget:
@@ -55,6 +57,8 @@ def _follow_to_the_end(context: Context, counting: Counting, tenant_id: str, now
     while counting.count(context, tenant_id, now).more:
         pass
     while collect.collect(context, tenant_id, now, counted=True).more:
+        pass
+    while call_back.call_back(context, tenant_id, now, most_undelivered=_EVERY).more:
         pass
 
 

@@ -11,9 +11,10 @@ from remit.core.gate.bounds import check_arguments, check_principal
 from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_proposal
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import check_supersedes, new_case
+from remit.core.notifications.subscription import check_callback
 from remit.core.opened_intent import commit_private, open_intent
-from remit.core.records import Key, case_key, chain_key, private_key
-from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
+from remit.core.records import SUBSCRIPTION, Key, case_key, chain_key, private_key
+from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, one
 from remit.flow.private_values import opened_in, private_keys
 from remit.ports import Snapshot, UnitOfWork, Writes, attempt
 
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 def named(context: Context, data: Any) -> Proposal | RemitError:
     """A checked proposal that has its id, or why it is none."""
-    proposal = attempt(lambda: parse_proposal(data))
+    proposal = attempt(lambda: _with_checked_callback(context, parse_proposal(data)))
     if isinstance(proposal, RemitError):
         return proposal
     if proposal.action_intent_id is not None:
@@ -31,6 +32,17 @@ def named(context: Context, data: Any) -> Proposal | RemitError:
     # It is not what the caller sent (`ProposeIntent.new`).
     own.model_fields_set.discard("action_intent_id")
     return own
+
+
+def _with_checked_callback(context: Context, proposal: Proposal) -> Proposal:
+    """Raises `InvalidInput` for an `on_end` that nobody in charge allows. What is stored already stays as it is."""
+    if proposal.on_end is None:
+        return proposal
+    known = proposal.action_intent_id and one(context, case_key(proposal.tenant_id, proposal.action_intent_id))
+    if not known:
+        subscriptions = context.store.scan(SUBSCRIPTION, proposal.tenant_id)
+        check_callback(subscriptions, proposal.on_end, proposal.account_id)
+    return proposal
 
 
 class ProposeIntent:

@@ -11,13 +11,16 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
+from pydantic import Field
+
+from remit.core.gate.action_type import is_none
 from remit.core.gate.budget import BUDGET_EXCEEDED
 from remit.core.gate.decision import PUBLISH_REJECTED
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
-from remit.core.lifecycle import Case
+from remit.core.lifecycle import Case, Status
 from remit.core.notifications.narration import narrate
-from remit.core.notifications.subscription import NoticeKind
+from remit.core.notifications.subscription import ENDED, NoticeKind
 from remit.core.values import Document, UtcTime, instant, shifted
 
 LONGEST_LEAD = timedelta(hours=1)
@@ -34,6 +37,16 @@ LONGEST_TEXT = 1000
 STOP_EVENTS: tuple[EventType, ...] = ("AUTONOMY_STOPPED", "AUTONOMY_RESUMED")
 NOTICED: tuple[EventType, ...] = ("GATE_DECIDED", "BUDGET_RELEASED", "ACTION_UNKNOWN", *STOP_EVENTS)
 """The event types of which a notice may come."""
+ENDS: dict[EventType, Status] = {
+    "ACTION_EXECUTED": "SUCCEEDED",
+    "ACTION_FAILED": "FAILED",
+    "ACTION_UNKNOWN": "UNKNOWN",
+    "EXECUTION_CANCELLED": "CANCELLED",
+    "ACTION_REJECTED": "REJECTED",
+    "INTENT_EXPIRED": "EXPIRED",
+    "INTENT_WITHDRAWN": "WITHDRAWN",
+}
+"""The event types that end an intent, and how. What takes its place goes on for it."""
 
 
 class Notice(Document):
@@ -46,6 +59,10 @@ class Notice(Document):
     action_intent_id: str | None = None
     action_type: str | None = None
     expires_at: UtcTime | None = None
+    status: Status | None = Field(default=None, exclude_if=is_none)
+    """Of `INTENT_ENDED`: how."""
+    proposed_as: str | None = Field(default=None, exclude_if=is_none)
+    """Likewise: the id under which its agent had proposed it, where a person's edit took its place."""
 
 
 class NotificationState(Document):
@@ -112,6 +129,20 @@ def _of_intent(kind: NoticeKind, entry: LedgerEntry, case: Case, intent: ActionI
         action_intent_id=case.action_intent_id,
         action_type=case.action_type,
         expires_at=case.expires_at if kind == "NEEDS_INPUT" else None,
+    )
+
+
+def ended_notice(entry: LedgerEntry, intent: ActionIntentV1, proposed_as: str) -> Notice:
+    """What a callback says of one entry of a type in `ENDS`."""
+    return Notice(
+        notice=ENDED,
+        at=datetime.fromisoformat(entry.at),
+        text=_cut(narrate(entry, intent) or ""),
+        account_id=intent.account_id,
+        action_intent_id=intent.action_intent_id,
+        action_type=intent.action_type,
+        status=ENDS[entry.event_type],
+        proposed_as=proposed_as if proposed_as != intent.action_intent_id else None,
     )
 
 

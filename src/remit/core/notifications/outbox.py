@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from remit.core.notifications.notice import Notice
-from remit.core.notifications.subscription import NoticeKind
+from remit.core.notifications.subscription import ENDED, TEST, NoticeKind
 from remit.core.rendering import sentence
 from remit.core.values import Document, UtcTime, instant
 
@@ -56,7 +56,7 @@ class Delivery(Document):
     One message of a subscription. However often it is tried, its id stays, so that receivers can ignore repeats.
 
     `done` holds the addresses that need no further try: it was `delivered` there, or `refused` for good. `in_hand`
-    while somebody tries it.
+    while somebody tries it. `url` is where a callback goes, in place of the subscription's own.
     """
 
     delivery_id: str
@@ -72,6 +72,7 @@ class Delivery(Document):
     done: dict[str, Literal["delivered", "refused"]] = {}
     last_result: LastResult | None = None
     delivered_at: UtcTime | None = None
+    url: str | None = None
 
     def with_notices(self, notices: Sequence[Notice]) -> Delivery:
         room = max(0, MOST_ITEMS - len(self.items))
@@ -87,16 +88,20 @@ class Delivery(Document):
 
 
 class Outbox(Document):
-    """What is on its way to one subscription about one kind of notice, and what gathers behind it."""
+    """
+    What is on its way to one subscription about one kind of notice, and what gathers behind it; of callbacks, to one
+    `url`.
+    """
 
     subscription_id: str
     notice: NoticeKind
+    url: str | None = None
     trying: Delivery | None = None
     gathering: Delivery | None = None
 
     def gather(self, notices: Sequence[Notice], *, delivery_id: str, now: datetime) -> Outbox:
         """With these notices; `delivery_id` is used if none is gathering yet."""
-        leaves_at = now if self.notice == "TEST" else now + GATHER
+        leaves_at = now if self.notice in (TEST, ENDED) else now + GATHER
         gathering = self.gathering or Delivery(
             delivery_id=delivery_id,
             subscription_id=self.subscription_id,
@@ -104,6 +109,7 @@ class Outbox(Document):
             items=[],
             created_at=now,
             next_at=leaves_at,
+            url=self.url,
         )
         if gathering.next_at is not None and gathering.next_at > leaves_at:
             # The clock of who began it was ahead.
@@ -168,6 +174,7 @@ _SUBJECTS: dict[NoticeKind, tuple[str, str]] = {
     "OUTCOME_UNKNOWN": ("Nobody knows whether an action happened", "Nobody knows whether {} actions happened"),
     "DAILY_DIGEST": ("What Autopilot did", "What Autopilot did on {} days"),
     "TEST": ("A test of this subscription", "{} tests of this subscription"),
+    "INTENT_ENDED": ("An action has ended", "{} actions have ended"),
 }
 
 

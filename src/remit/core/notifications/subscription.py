@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
@@ -20,10 +22,14 @@ NoticeKind = Literal[
     "OUTCOME_UNKNOWN",
     "DAILY_DIGEST",
     "TEST",
+    "INTENT_ENDED",
 ]
 TEST: NoticeKind = "TEST"
-NOTICES: tuple[NoticeKind, ...] = tuple(kind for kind in get_args(NoticeKind) if kind != TEST)
-"""What can be subscribed to; a test is sent by asking for one."""
+ENDED: NoticeKind = "INTENT_ENDED"
+NOTICES: tuple[NoticeKind, ...] = tuple(kind for kind in get_args(NoticeKind) if kind not in (TEST, ENDED))
+"""What everybody is told who does not choose. A test is sent by asking for one."""
+ON_REQUEST: tuple[NoticeKind, ...] = (ENDED,)
+"""What a webhook is told only if it is chosen: agents' callbacks, each of which names a URL under the webhook's own."""
 Channel = Literal["webhook", "slack", "email"]
 PersonRole = Literal["approver", "operator", "admin", "auditor"]
 
@@ -57,14 +63,15 @@ class NewSubscription(Request):
     A subscription as people write it.
 
     `url` says where a webhook is; it may begin with `${NAME}`, which is no secret. Where Slack listens is one, so
-    there it is exactly `${NAME}`. `recipients` get mail. `accounts` narrows it to what happens to these.
+    there it is exactly `${NAME}`. `recipients` get mail. `accounts` narrows it to what happens to these. A webhook with
+    `INTENT_ENDED` takes callbacks (`on_end` of an intent) at URLs under its own.
     """
 
     channel: Channel
     url: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
     signing_secret: SecretReference | None = None
     recipients: Annotated[list[Recipient], Field(max_length=20)] = []
-    notices: Annotated[list[NoticeKind], Field(min_length=1, max_length=len(NOTICES))] = list(NOTICES)
+    notices: Annotated[list[NoticeKind], Field(min_length=1, max_length=len(NOTICES + ON_REQUEST))] = list(NOTICES)
     accounts: Annotated[list[Identifier], Field(min_length=1, max_length=200)] | None = None
     enabled: bool = True
 
@@ -95,6 +102,15 @@ class Subscription(Document):
         """Is this one told? What is about no account in particular is told to everybody who wants that notice."""
         return notice in self.notices and (account_id is None or self.accounts is None or account_id in self.accounts)
 
+    def takes_callback(self, url: str, account_id: str) -> bool:
+        """May an intent of this account name this URL?"""
+        return self.enabled and self.covers(ENDED, account_id) and self.takes_callback_at(url)
+
+    def takes_callback_at(self, url: str) -> bool:
+        """Does it take callbacks, at its own URL and at those under it, this one?"""
+        own = (self.url or "").rstrip("/")
+        return ENDED in self.notices and (url == self.url or url.startswith(f"{own}/"))
+
 
 def subscription_data(
     change: Literal["CREATED", "CHANGED", "REMOVED"], subscription: Subscription, *, by: str, credential: Credential
@@ -118,6 +134,25 @@ def parse_subscription(data: Any) -> NewSubscription:
     _CHECKS[asked.channel](asked)
     _check_notices(asked)
     return asked
+
+
+def callback_of(subscriptions: Sequence[Subscription], url: str, account_id: str) -> Subscription | None:
+    """The first subscription, by name, through which an intent's callback goes."""
+    return next((each for each in subscriptions if each.takes_callback(url, account_id)), None)
+
+
+def check_callback(subscriptions: Sequence[Subscription], url: str, account_id: str) -> None:
+    """Raises `InvalidInput` for a URL at which nobody in charge lets intents of this account be told of."""
+    if not _URL.fullmatch(url) or _climbs(url):
+        raise InvalidInput("on_end", "is not an http or https URL without user name, query and fragment", "send one")
+    if callback_of(subscriptions, url, account_id) is None:
+        way_out = "have an admin subscribe a webhook with the notice INTENT_ENDED, and name a URL under it"
+        raise InvalidInput("on_end", "is under no webhook of this tenant that takes callbacks", way_out)
+
+
+def _climbs(url: str) -> bool:
+    """Would a part of its path lead out of the webhook's own, as some server may read it?"""
+    return any(part in (".", "..") for part in re.split(r"[/\\]", unquote(unquote(url))))
 
 
 def _check_webhook(asked: NewSubscription) -> None:
@@ -156,6 +191,8 @@ def _without(asked: NewSubscription, channel: str, *fields: str) -> None:
 
 
 def _check_notices(asked: NewSubscription) -> None:
+    if ENDED in asked.notices and asked.channel != "webhook":
+        raise InvalidInput("notices", f"hold {ENDED}, which means nothing to {asked.channel}", "leave it out")
     if TEST in asked.notices:
         raise InvalidInput("notices", "hold TEST, which is sent when it is asked for", "leave it out")
     if len(set(asked.notices)) < len(asked.notices):

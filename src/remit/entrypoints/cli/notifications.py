@@ -79,7 +79,8 @@ def add(
         typer.Option("--mail", metavar="NAME=ADDRESS[:ROLE,…]", help="Who gets mail. Repeat for more."),
     ] = [],  # noqa: B006
     notice: Annotated[
-        list[str], typer.Option("--notice", metavar="KIND", help="Just these. Repeat for more; all if left out.")
+        list[str],
+        typer.Option("--notice", metavar="KIND", help="Just these. Repeat for more; all but INTENT_ENDED if left out."),
     ] = [],  # noqa: B006
     account: Annotated[
         list[str], typer.Option("--account", metavar="A", help="Just of these accounts. Repeat for more.")

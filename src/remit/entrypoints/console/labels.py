@@ -57,6 +57,7 @@ NOTICES: dict[str, str] = {
     "OUTCOME_UNKNOWN": "nobody knows whether it happened",
     "DAILY_DIGEST": "the day's digest",
     "TEST": "a test",
+    "INTENT_ENDED": "an agent's callback",
 }
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
-from remit.core.notifications.subscription import NOTICES, Channel
+from remit.core.notifications.subscription import NOTICES, ON_REQUEST, Channel
 from remit.entrypoints.console.auth import HOME, FormRoute, ReaderVisitor, SubscriberVisitor, Visitor
 from remit.entrypoints.console.edit import Said
 from remit.entrypoints.console.render import page
@@ -101,7 +101,7 @@ def _page(
         subscriptions=[each.wire() for each in remit.subscriptions(visitor.tenant_id)],
         deliveries=remit.deliveries(visitor.tenant_id, limit=SHOWN),
         channels=CHANNELS,
-        notices=NOTICES,
+        notices=[*NOTICES, *ON_REQUEST],
         said=said or {},
         ticked=ticked,
         problem=problem,

@@ -16,7 +16,7 @@ from typing import get_args
 from remit.core.notifications.notice import Notice
 from remit.core.notifications.outbox import KEPT, Delivery, Outbox, SendResult, cloud_event, subject
 from remit.core.notifications.subscription import NoticeKind, Recipient, Subscription
-from remit.core.records import DELIVERY, OUTBOX, SUBSCRIPTION, Key, delivery_key, outbox_key
+from remit.core.records import DELIVERY, OUTBOX, SUBSCRIPTION, Key, callback_key, delivery_key, outbox_key
 from remit.flow.context import Context, bounds_now
 from remit.ports import NotificationBatch, Notifier, OutgoingNotification, Snapshot, UnitOfWork, Writes, answer_of
 
@@ -44,6 +44,7 @@ class DueOutbox:
     tenant_id: str
     subscription_id: str
     notice: NoticeKind
+    url: str | None = None
 
 
 MOST_DUE = 1000
@@ -52,12 +53,13 @@ MOST_DUE = 1000
 def due(context: Context, now: datetime) -> list[DueOutbox]:
     """Of all tenants, the longest due first."""
     found = context.store.due_records(OUTBOX, now, MOST_DUE)
-    return [DueOutbox(tenant_id, box.subscription_id, box.notice) for tenant_id, box in found]
+    return [DueOutbox(tenant_id, box.subscription_id, box.notice, box.url) for tenant_id, box in found]
 
 
 def keep_times(context: Context, tenant_id: str) -> None:
     """Write outboxes as they are: an earlier release did not note by when they are looked for."""
-    keys = [outbox_key(tenant_id, box.subscription_id, box.notice) for box in context.store.scan(OUTBOX, tenant_id)]
+    found = context.store.scan(OUTBOX, tenant_id)
+    keys = [_outbox_key(DueOutbox(tenant_id, box.subscription_id, box.notice, box.url)) for box in found]
 
     def keep(key: Key[Outbox]) -> UnitOfWork[None]:
         def change(snapshot: Snapshot) -> Writes[None]:
@@ -107,14 +109,20 @@ def _claim_unit(which: DueOutbox, now: datetime) -> UnitOfWork[tuple[Subscriptio
         outbox, subscription = snapshot.get(outbox_at), snapshot.get(subscription_at)
         if outbox is None:
             return Writes(answer=None)
-        if subscription is None or not subscription.enabled:
+        if subscription is None or not _takes(subscription, outbox):
             return Writes(answer=None, deletes=[outbox_at])
         claimed = outbox.claim(now)
         if claimed is None or claimed.trying is None:
             return Writes(answer=None)
-        return Writes(answer=(subscription, claimed.trying), puts=[(outbox_at, claimed)])
+        told = subscription if outbox.url is None else subscription.changed(url=outbox.url)
+        return Writes(answer=(told, claimed.trying), puts=[(outbox_at, claimed)])
 
     return UnitOfWork(reads=[outbox_at, subscription_at], decide=change)
+
+
+def _takes(subscription: Subscription, outbox: Outbox) -> bool:
+    """Is it still told? A callback is checked again: its subscription may lead elsewhere by now."""
+    return subscription.enabled and (outbox.url is None or subscription.takes_callback_at(outbox.url))
 
 
 def _allowed_hosts(context: Context, tenant_id: str) -> Sequence[str]:
@@ -215,4 +223,6 @@ def _together(letters: Sequence[OutgoingNotification], reports: Sequence[SendRes
 
 
 def _outbox_key(which: DueOutbox) -> Key[Outbox]:
+    if which.url is not None:
+        return callback_key(which.tenant_id, which.subscription_id, which.url)
     return outbox_key(which.tenant_id, which.subscription_id, which.notice)

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.ledger.position import LedgerConsumer
 from remit.core.records import CONSUMER, NOTIFICATION_STATE, Key
 from remit.core.values import PLATFORM, shifted
+from remit.flow.consumer import Progress
 from remit.flow.context import Context, one
-from remit.flow.notifications import collect, deliver
+from remit.flow.notifications import call_back, collect, deliver
 from remit.flow.notifications.count import Counting
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
@@ -34,6 +35,8 @@ NOTED_EVERY = timedelta(seconds=10)
 """How often the position is noted: who begins anew looks at what happened since then once more."""
 _RETRIED_AFTER = timedelta(seconds=30)
 """After an error that no later look may clear away, such as a record that nobody can read."""
+_HELD_UP_FOR = timedelta(seconds=5)
+"""Before it is looked whether what was told has been delivered."""
 
 
 class LedgerFollower:
@@ -97,6 +100,7 @@ class LedgerFollower:
         try:
             counted = self._counting.count(context, tenant_id, now)
             told = collect.collect(context, tenant_id, now, counted=not counted.more)
+            called = call_back.call_back(context, tenant_id, now)
         except (TryLater, OutcomeUnknown) as error:
             # One tenant's trouble is not the others'; what was not written is found again.
             log.warning("following tenant %s again in a moment: %s", tenant_id, error)
@@ -106,10 +110,16 @@ class LedgerFollower:
             log.exception("following tenant %s failed and is tried again", tenant_id)
             self._failed[tenant_id] = now + _RETRIED_AFTER
             return False
-        self._moved = self._moved or counted.moved or told.moved
-        if counted.more or told.more:
+        return self._followed(tenant_id, [counted, told, called], now)
+
+    def _followed(self, tenant_id: str, progress: Sequence[Progress], now: datetime) -> bool:
+        self._moved = self._moved or any(each.moved for each in progress)
+        if any(each.held_up for each in progress):
+            self._failed[tenant_id] = now + _HELD_UP_FOR
+        more = any(each.more for each in progress)
+        if more:
             self._changed[tenant_id] = None
-        return counted.more or told.more
+        return more
 
     def _note(self, context: Context, now: datetime) -> None:
         """Once every tenant has been followed that far; by whom does not matter."""
