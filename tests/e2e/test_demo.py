@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
@@ -46,11 +47,9 @@ class Terminal:
         return until(lambda: re.search(pattern, self._read()), what=f"{pattern} at the terminal")[1]
 
     def _read(self):
-        try:
+        # Nothing new, or it has ended.
+        with contextlib.suppress(OSError):
             self._shown += os.read(self._ours, 65536).decode(errors="replace")
-        except OSError:
-            # Nothing new, or it has ended.
-            pass
         return self._shown
 
     def end(self):
