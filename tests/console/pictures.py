@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from remit.entrypoints.server.worker import work
 from tests.console.conftest import ARGUMENTS, Looker, looker
@@ -28,7 +29,13 @@ BOUNDS = {
     "tenant": ACME,
     "action_types": {
         "UPDATE_CONTACT": {"risk_tier": "LOW", "tool": NOTE_TOOL},
-        "REFUND_ORDER": {"risk_tier": "LOW", "min_confidence": 0.8, "tool": NOTE_TOOL},
+        "REFUND_ORDER": {
+            "risk_tier": "LOW",
+            "min_confidence": 0.8,
+            "tool": NOTE_TOOL,
+            "amounts": {"refund": {"value": "parameters.amount", "unit": "EUR"}},
+            "title": "Refund {amounts.refund} · {target.entity_id}",
+        },
         "RESTART_SERVICE": {"risk_tier": "HIGH", "tool": NOTE_TOOL},
         "SEND_EMAIL": {"risk_tier": "LOW", "tool": NOTE_TOOL},
     },
@@ -82,11 +89,15 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=[*ARGUMENTS, "--no-sandbox"])
             with looker(browser, world, "ann", width=1200) as ann:
                 _picture(ann, "/console/", "now")
-                _picture(ann, "/console/queue", "queue")
+                _picture(ann, "/console/report?from=2020-01-01&to=2035-01-01", "report")
+            with looker(browser, world, "ann", width=1440) as ann:
+                _picture(ann, "/console/queue", "queue", _select_refunds)
             with looker(browser, world, "ann", width=1200, scheme="dark") as ann:
                 _picture(ann, "/console/did", "did-dark")
             with looker(browser, world, "ann", width=390, scheme="dark") as ann:
                 _picture(ann, "/console/intents/today-2", "intent-phone-dark")
+            with looker(browser, world, "ann", width=390) as ann:
+                _picture(ann, "/console/queue", "queue-phone")
             browser.close()
 
 
@@ -124,8 +135,14 @@ def _propose(world: World, name: str, number: int) -> None:
     )
 
 
-def _picture(somebody: Looker, path: str, name: str) -> None:
+def _select_refunds(page: Page) -> None:
+    for box in reversed(page.locator(".row", has_text="Refund 240").locator(".line > input").all()):
+        box.check()
+
+
+def _picture(somebody: Looker, path: str, name: str, then: Callable[[Page], None] = lambda _: None) -> None:
     page = somebody.goes(path)
+    then(page)
     page.wait_for_timeout(500)
     page.screenshot(path=FOLDER / f"{name}.png")
 

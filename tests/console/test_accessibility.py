@@ -26,6 +26,8 @@ PAGES = (
     "/console/telling",
     "/console/keys",
     "/console/audit",
+    "/console/report",
+    "/console/report?from=2020-01-01&to=2035-01-01",
 )
 LOOKS = [(1200, "light"), (1200, "dark"), (390, "light"), (390, "dark")]
 

@@ -51,6 +51,35 @@ def test_what_was_erased_says_so(world, visit):
     assert "Content erased" in text
 
 
+def test_who_may_erase_what_the_tool_answered_does_so_on_its_page_and_nobody_else_is_offered_it(world, visit):
+    done(world, people=True)
+    ann = visit(roles={"admin", "auditor"})
+    assert "Erase what the tool answered" in text_of(ann.get("/console/intents/i-1"))
+    assert "Erase" not in text_of(visit(roles={"approver"}).get("/console/intents/i-1"))
+
+    answer = ann.post("/console/intents/i-1/erase", {"what": "result", "reason": "asked for"})
+
+    assert answer.status_code == 303
+    text = text_of(ann.get("/console/intents/i-1"))
+    assert "It was erased; its hash stays." in text and "Erase what the tool answered" not in text
+    (told,) = [entry for entry in world.remit.ledger("acme", "i-1") if entry["event_type"] == "CONTENT_ERASED"]
+    assert (told["actor"], told["data"]["reason"]) == ("ann", "asked for")
+
+
+def test_private_values_are_erased_on_their_page_once(world, visit):
+    types = bounds()["action_types"]
+    private = {**types[EMAIL], "private": ["parameters.text"]}
+    world.remit.apply(bounds(action_types={**types, EMAIL: private}), by="the test")
+    world.submit("i-1", action_type=EMAIL, parameters={"text": "secret-words"})
+    ann = visit(roles={"admin", "approver"})
+    assert "secret-words" in ann.get("/console/intents/i-1").text
+
+    ann.post("/console/intents/i-1/erase", {"what": "private", "reason": "asked for"})
+
+    page = ann.get("/console/intents/i-1")
+    assert "secret-words" not in page.text and "Erase its private values" not in text_of(page)
+
+
 def test_a_person_asks_back_from_the_card_and_the_supplement_is_shown_as_text(world, visit):
     world.submit("i-1", action_type=EMAIL, proposed_by="agent-1")
     ann = visit(roles={"approver"})

@@ -119,6 +119,7 @@ KeyManagerVisitor = Annotated[Visitor, permitted("manage_keys")]
 SubscriberVisitor = Annotated[Visitor, permitted("subscribe")]
 ExporterVisitor = Annotated[Visitor, permitted("export")]
 VerifierVisitor = Annotated[Visitor, permitted("verify")]
+EraserVisitor = Annotated[Visitor, permitted("erase")]
 
 
 async def own_page(request: Request) -> None:

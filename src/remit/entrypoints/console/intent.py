@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from remit.core.ledger.history import RESULT_CONTENT
 from remit.core.lifecycle import WAITING
 from remit.core.notifications.narration import story
-from remit.entrypoints.console.auth import HOME, AnswererVisitor, AnyVisitor, FormRoute, ResolverVisitor, Visitor
+from remit.core.private_values import is_commitment
+from remit.core.rendering import rows
+from remit.entrypoints.console.auth import (
+    HOME,
+    AnswererVisitor,
+    AnyVisitor,
+    EraserVisitor,
+    FormRoute,
+    ResolverVisitor,
+    Visitor,
+)
 from remit.entrypoints.console.cards import card_of, ending_of
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
@@ -26,7 +37,7 @@ def intent(request: Request, remit: CurrentRemit, visitor: AnyVisitor, action_in
     visitor.principal.require_sight_of(stands["intent"]["proposed_by"], stands["intent"]["account_id"])
     chain = remit.ledger(visitor.tenant_id, action_intent_id)
     why = remit.why(visitor.tenant_id, action_intent_id)
-    waits = stands["status"] in WAITING
+    waits, result = stands["status"] in WAITING, _result(remit, visitor, stands)
     return page(
         request,
         "intent.html",
@@ -37,7 +48,8 @@ def intent(request: Request, remit: CurrentRemit, visitor: AnyVisitor, action_in
         ending=None if waits else ending_of(stands, why, remit.now()),
         steps=story(chain),
         chain=chain,
-        result=_result(remit, visitor, stands),
+        result=result,
+        erasable=_erasable(stands, result, chain) if visitor.may("erase") else [],
         waits=waits,
     )
 
@@ -63,6 +75,36 @@ def resolve(
     """Write down what a person found out."""
     remit.resolve(visitor.tenant_id, action_intent_id, by=visitor.name, status=status, note=note.strip() or None)
     return RedirectResponse(f"{HOME}intents/{action_intent_id}", status_code=303)
+
+
+@router.post("/intents/{action_intent_id}/erase")
+def erase(
+    remit: CurrentRemit,
+    visitor: EraserVisitor,
+    action_intent_id: IntentId,
+    what: Annotated[Literal["result", "private"], Form()],
+    reason: Annotated[str, Form(min_length=1, max_length=2000)],
+) -> Response:
+    """Forget for good what the tool answered, or the intent's private values; the ledger keeps what they hashed to."""
+    act = remit.erase_result if what == "result" else remit.erase
+    act(visitor.tenant_id, action_intent_id, by=visitor.name, reason=reason, credential=visitor.credential)
+    return RedirectResponse(f"{HOME}intents/{action_intent_id}", status_code=303)
+
+
+def _erasable(
+    stands: Mapping[str, Any], result: Mapping[str, Any] | None, chain: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """What of it is kept and can be erased: its result, its private values."""
+    gone = {entry["data"]["content"] for entry in chain if entry["event_type"] == "CONTENT_ERASED"}
+    is_kept = result is not None and result["not_kept"] is None and result["state"] in (None, "KEPT")
+    there = {"result": is_kept and RESULT_CONTENT not in gone, "private": _has_private_values(stands, chain)}
+    return [name for name, is_there in there.items() if is_there]
+
+
+def _has_private_values(stands: Mapping[str, Any], chain: Sequence[Mapping[str, Any]]) -> bool:
+    """Is one to be read of those that stand as commitments in the ledger?"""
+    committed = {row.path for row in rows(chain[0]["data"]) if is_commitment(row.value)}
+    return any(row.path in committed and not is_commitment(row.value) for row in rows(stands["intent"]))
 
 
 @router.post("/intents/{action_intent_id}/question")
