@@ -314,7 +314,7 @@ def test_pages_name_no_place_of_one_machine(page):
     assert re.findall(r"(?<![\w:/.])/(?:home|work|tmp|root|Users)/\S*", PAGES[page]) == []
 
 
-ADAPTERS = {f"remit.agents.{name}" for name in ("langchain", "openai_agents", "pydantic_ai")}
+ADAPTERS = {f"remit.agents.{name}" for name in ("claude", "langchain", "openai_agents", "pydantic_ai")}
 PUBLIC_PACKAGES = {"remit", "remit.agents", *ADAPTERS, "remit.testing", "remit.stores.dynamodb"}
 
 

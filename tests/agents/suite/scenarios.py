@@ -142,7 +142,7 @@ def three_at_once(desk: Desk) -> Told:
     return Told(heard=tuple(each.words for each in told))
 
 
-@scenario("cancelled while it waits, and approved afterwards", effects=0)
+@scenario("cancelled while it waits", effects=0)
 def cancelled(desk: Desk) -> Told:
     return desk.start(wait_s=60.0, cancelled=True)
 

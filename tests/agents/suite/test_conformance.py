@@ -132,11 +132,11 @@ def test_of_three_processes_that_resume_one_pause_one_runs(desk):
     assert all("is being carried out" in words for words in others), others
 
 
-def test_who_is_cancelled_while_it_waits_runs_nothing(desk):
+def test_what_is_cancelled_while_it_waits_is_taken_back(desk):
     told = played(scenarios.cancelled, desk)
 
     assert "Cancelled" in told.words or "KeyboardInterrupt" in told.words
-    assert desk.effects() == []
+    assert (desk.effects(), desk.statuses()) == ([], ["WITHDRAWN"])
 
 
 def test_what_broke_off_may_have_happened_and_is_not_done_again(desk):
