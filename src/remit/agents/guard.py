@@ -8,7 +8,7 @@ from typing import Any
 
 from remit.agents.call import ToolCall
 from remit.agents.running import called_under
-from remit.agents.steps import Act, Ask, Patience, Steps, proposing, steps_at_worker, steps_of
+from remit.agents.steps import Act, Ask, Patience, Steps, proposing, steps_after, steps_at_worker, steps_of
 from remit.client.http_client import AsyncRemitClient, RemitClient
 
 WAIT_S = 0.0
@@ -65,6 +65,15 @@ class AsyncGuard:
     ) -> Any:
         """As `Guard.call`; whoever is cancelled before `act` was called takes the call back."""
         return await self._awaited(steps_of(call, self.patience, kept), act)
+
+    async def go_on(
+        self, action_intent_id: str, act: Callable[[dict[str, Any]], Any], *, kept: Callable[[Any], Any] = _whole
+    ) -> Any:
+        """
+        As `call`, for one that was proposed before, by this process or by one that has gone. Whoever is cancelled
+        leaves it to whoever comes next.
+        """
+        return await self._awaited(steps_after(action_intent_id, self.patience, kept), act)
 
     async def at_worker(self, call: ToolCall) -> Any:
         """As `Guard.at_worker`."""
