@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import re
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from remit.entrypoints.bounds_file import BoundsFile
 from remit.entrypoints.cli import app, output
+from remit.entrypoints.gateway.settings import read_settings
 from tests.entrypoints.http_world import ACME
 from tests.waiting import PATIENCE_S, until
 
@@ -227,6 +229,17 @@ def test_a_file_that_is_there_stays(gate, tmp_path):
 
 
 # --- the file ---
+
+
+def test_the_file_that_the_documentation_shows_can_be_read(tmp_path):
+    page = (ROOT / "docs" / "agents.md").read_text()
+    (shown,) = re.findall(r"<!-- gateway -->\n```yaml\n(.*?)```", page, re.DOTALL)
+    file = tmp_path / "gateway.yaml"
+    file.write_text(shown)
+
+    settings = read_settings(file)
+
+    assert len(shown.splitlines()) < 15 and settings.rule("shop__refund").risk == "MEDIUM"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from remit.entrypoints.gateway.waiting import WaitingCalls
 FIRST_LIST_WITHIN_S = 10.0
 MOST_CALLERS = 100
 """Keys whose connections to Remit are kept."""
-REMIT_TIMEOUT_S = 10.0
+ASKED_WITHIN_S = 10.0
 
 
 class Gateway:
@@ -71,7 +71,7 @@ class Gateway:
         key = key or self._key
         name = credential_name(key)
         if name not in self._callers:
-            client = AsyncRemitClient(self.settings.remit.url, key, timeout_s=REMIT_TIMEOUT_S)
+            client = AsyncRemitClient(self.settings.remit.url, key, timeout_s=ASKED_WITHIN_S)
             self._callers[name] = Caller(client, name, is_gateway=key == self._key)
         self._callers.move_to_end(name)
         self._forget_some()
