@@ -42,9 +42,9 @@ async def serve_http(gateway: Gateway, version: str, host: str, port: int, on_re
 
 class _Server(uvicorn.Server):
     def __init__(self, app: Any, on_ready: Callable[[str], None]) -> None:
-        super().__init__(
-            uvicorn.Config(app, ws="none", log_level="warning", server_header=False, timeout_graceful_shutdown=5)
-        )
+        # h11 takes away the spaces around a header's value, as HTTP has it; the protocol compares these values.
+        options: dict[str, Any] = {"http": "h11", "ws": "none", "log_level": "warning", "server_header": False}
+        super().__init__(uvicorn.Config(app, timeout_graceful_shutdown=5, **options))
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[Any] | None = None) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+from mcp_types import HEADER_MISMATCH
 
 from remit.agents.endings import NotRun
 from remit.agents.steps import outcome_of
@@ -15,6 +17,8 @@ from remit.entrypoints.gateway.calls import CANCELLED, Caller, still_waits
 from remit.entrypoints.gateway.gateway import Gateway
 from remit.entrypoints.gateway.replies import result_of
 from remit.entrypoints.gateway.tasks import TaskParams, ended, intent_of, no_such_task, require_tasks, waiting
+
+NAME_HEADER = "Mcp-Name"
 
 Context = ServerRequestContext[Any, Any]
 
@@ -66,4 +70,7 @@ class TaskMethods:
 
     def _asked(self, ctx: Context, params: TaskParams) -> tuple[Caller, str]:
         require_tasks(ctx.session.client_capabilities)
+        if ctx.request is not None and ctx.request.headers.get(NAME_HEADER) != params.task_id:
+            # What stands between may have routed it by that name.
+            raise MCPError(HEADER_MISMATCH, f"the header {NAME_HEADER} has to be the task's id")
         return self._caller_of(ctx), intent_of(self._gateway.secret, params.task_id)
