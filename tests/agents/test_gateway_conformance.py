@@ -80,9 +80,9 @@ def url(tmp_path_factory):
     # Each scenario calls anew, some in the words of another.
     rules = {name: {"action_type": "REFUND" if name in ASKED else "NOTE", "read_only": True} for name in ANSWERS}
     directory = tmp_path_factory.mktemp("conformance")
-    with gateway_world(directory, servers={"one": {**server, **own}}, tools=rules, free=[]) as gate:
-        with gate.gateway() as listens, Approver(gate):
-            yield listens
+    behind = {"servers": {"one": {**server, **own}}, "tools": rules, "free": []}
+    with gateway_world(directory, **behind) as gate, gate.gateway() as listens, Approver(gate):
+        yield listens
 
 
 @pytest.mark.parametrize(("scenario", "version"), SCENARIOS)

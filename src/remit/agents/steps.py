@@ -34,10 +34,14 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The tool itself, with the arguments that are approved."""
+    """The tool itself, with the arguments that are approved. Its permit lives for a while, and can be renewed."""
 
     arguments: dict[str, Any]
-    idempotency_key: str
+    permit: Permit
+
+    @property
+    def idempotency_key(self) -> str:
+        return self.permit.idempotency_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +200,7 @@ def _given_up(call: ToolCall, key: str) -> Generator[Ask | Act, Any, None]:
 
 def _carried_out(permit: Permit, kept: Callable[[Any], Any]) -> Steps:
     try:
-        result = yield Act(permit.parameters, permit.idempotency_key)
+        result = yield Act(permit.parameters, permit)
     except NotActed as error:
         yield from _finished(permit, acted="no", error_code="NOT_ACTED", error_message=_said(error))
         raise
