@@ -9,7 +9,7 @@ from mcp.shared.exceptions import MCPError, UrlElicitationRequiredError
 
 from remit.entrypoints.gateway.dialect import LAST_ROUND
 from tests.entrypoints.http_world import ACME
-from tests.waiting import until
+from tests.waiting import until, until_in_loop
 
 from .gateway_world import ended, gateway_world
 from .mcp_tasks import Tasks, of_task
@@ -241,3 +241,56 @@ def test_an_approval_while_its_server_is_away_is_carried_out_when_it_is_back(gat
         gate.becomes(intent_of(waits), "SUCCEEDED")
 
     assert gate.effects == ["refund o-1 5"]
+
+
+def test_a_gateway_that_is_killed_while_a_tool_runs_makes_no_second_call(gate):
+    async def asks(url):
+        async with gate.at(url, mode="legacy") as client:
+            return await client.call_tool("slow", meta=KEY)
+
+    async def killed(url, process):
+        async with gate.at(url, mode="legacy") as client:
+            call = asyncio.create_task(client.call_tool("slow", meta=KEY))
+            await until_in_loop(lambda: gate.effects, what="the tool runs")
+            process.kill()
+            call.cancel()
+
+    first = gate.started()
+    asyncio.run(killed(gate.url_of(first), first))
+    ended(first)
+    (gate.directory / "go").touch()
+
+    with gate.gateway() as url:
+        again = asyncio.run(asks(url))
+
+    assert again.is_error and "Do not do it again" in text_of(again)
+    assert gate.effects == ["slow"]
+
+
+def test_a_tool_that_is_cancelled_while_it_runs_leaves_it_open(gate):
+    async def conversation():
+        async with gate.client("stdio", mode="legacy") as client:
+            call = asyncio.create_task(client.call_tool("slow", meta=KEY))
+            await until_in_loop(lambda: gate.effects, what="the tool runs")
+            call.cancel()
+            await until_in_loop(lambda: gate.statuses() == ["UNKNOWN"], what="nobody knows")
+
+    asyncio.run(conversation())
+
+    assert gate.effects == ["slow"]
+
+
+def test_a_client_of_today_that_leaves_while_it_is_asked_takes_its_call_back(gate):
+    gate.settings["hold_s"] = 60
+
+    async def leaves(url):
+        async with gate.at(url) as client:
+            call = asyncio.create_task(client.call_tool("refund", ORDER))
+            await until_in_loop(lambda: gate.world.remit.waiting(ACME), what="a person is asked")
+            call.cancel()
+            await until_in_loop(lambda: gate.statuses() == ["WITHDRAWN"], what="it is taken back")
+
+    with gate.gateway() as url:
+        asyncio.run(leaves(url))
+
+    assert gate.effects == []

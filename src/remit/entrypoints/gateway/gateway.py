@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -43,6 +44,7 @@ class Gateway:
         }
         self.calls = Calls(self.tool, settings.server_of, self.upstreams, WaitingCalls(state))
         self.closing = False
+        self._began = time.monotonic()
         self._callers: OrderedDict[str, Caller] = OrderedDict()
 
     def tools(self) -> list[GatewayTool]:
@@ -57,12 +59,19 @@ class Gateway:
     def tool(self, name: str) -> GatewayTool | None:
         return next((tool for tool in self.tools() if tool.name == name), None)
 
+    async def found(self, name: str) -> GatewayTool | None:
+        """The tool, also of a server that is only just starting."""
+        if self.tool(name) is None:
+            await self.all_listed()
+        return self.tool(name)
+
     async def all_listed(self) -> None:
-        """Return once every server has listed its tools, or has had the time to."""
+        """Return once every server has listed its tools, or has had the time to since the gateway began."""
+        within_s = max(self._began + FIRST_LIST_WITHIN_S - time.monotonic(), 0.0)
 
         async def listed(upstream: Upstream) -> None:
             with suppress(UpstreamDown):
-                await upstream.ready(FIRST_LIST_WITHIN_S)
+                await upstream.ready(within_s)
 
         await asyncio.gather(*(listed(each) for each in self.upstreams.values() if not each.tools))
 

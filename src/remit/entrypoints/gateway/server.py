@@ -19,7 +19,7 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, Too
 from mcp.shared.exceptions import MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from remit.core.errors import NotFound, RemitError
+from remit.core.errors import NotFound, RemitError, TryLater
 from remit.entrypoints.gateway import dialect
 from remit.entrypoints.gateway.calls import Caller, RunningCall
 from remit.entrypoints.gateway.dialect import TASKS, Round
@@ -31,6 +31,7 @@ from remit.entrypoints.gateway.tasks import created, task_id
 from remit.entrypoints.gateway.tools import ANSWER_TOOL, GatewayTool
 
 NAME = "remit-gateway"
+NAMED_WITHIN_S = 2.0
 STATE_FOR_S = 24 * 3600.0
 MOST_SESSIONS = 1000
 _NOT_YET = "Remit has not answered yet. Nothing has been done."
@@ -99,8 +100,7 @@ class GatewayServer(Server[Any]):
         arguments = params.arguments or {}
         if params.name == ANSWER_TOOL:
             return await self._answer(ctx, arguments, until)
-        await self._gateway.all_listed()
-        tool = self._gateway.tool(params.name)
+        tool = await self._gateway.found(params.name)
         if tool is None:
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name}")
         if tool.is_free:
@@ -126,7 +126,11 @@ class GatewayServer(Server[Any]):
 
     async def _proposed(self, ctx: Context, tool: GatewayTool, arguments: dict[str, Any]) -> RunningCall:
         caller = self._caller(ctx)
-        name = await self._name(ctx, caller, tool, arguments)
+        try:
+            async with asyncio.timeout(NAMED_WITHIN_S):
+                name = await self._name(ctx, caller, tool, arguments)
+        except TimeoutError:
+            raise TryLater("it does not answer") from None
         return self._gateway.calls.propose(caller, tool.call(arguments, name), tool)
 
     async def _name(self, ctx: Context, caller: Caller, tool: GatewayTool, arguments: dict[str, Any]) -> CallName:
