@@ -6,7 +6,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 
 from remit.entrypoints.gateway.replies import INTENT_META_KEY
-from tests.entrypoints.http_world import ACME
+from tests.entrypoints.http_world import ACME, bounds
 from tests.waiting import until_in_loop
 
 from .gateway_world import gateway_world
@@ -300,3 +300,22 @@ def test_a_server_may_raise_a_risk(gate, talk):
 
     assert "RISK" in text_of(result) or "risk" in text_of(result)
     assert gate.effects == []
+
+
+def test_what_a_worker_carries_out_is_waited_for_and_told(gate, talk):
+    tool = {"connector": "internal", "operation": "create_note"}
+    types = {"NOTE": {"risk_tier": "LOW", "min_confidence": "none", "tool": tool}}
+    gate.world.remit.apply(bounds(action_types=types, allowlist=["NOTE"]), by="the test")
+
+    async def conversation(client):
+        waits = await client.call_tool("note", {"text": "hello"})
+        await asyncio.to_thread(gate.world.work)
+        result = waits
+        while "about to be carried out" in text_of(result) or "is being carried out" in text_of(result):
+            result = await asked_again(client, waits)
+        return waits, result
+
+    waits, result = talk(conversation)
+
+    assert "about to be carried out" in text_of(waits)
+    assert '"object_type"' in text_of(result) and gate.effects == []

@@ -194,7 +194,7 @@ class Calls:
             return await self._later(running)
         act = self._act(running, tool.name, tool.sha256)
         try:
-            return await AsyncGuard(running.caller.client).call(call, act, kept=kept_of)
+            return await AsyncGuard(running.caller.client, worker_s=0).call(call, act, kept=kept_of)
         except NotRun as ending:
             running.waits = _waiting(ending)
         if running.cancelled:
@@ -209,9 +209,9 @@ class Calls:
         while True:
             try:
                 running.waits = answer = await client.wait(name, timeout_s=ONE_WAIT_S)
-                if answer["status"] == "APPROVED":
+                if answer["status"] == "APPROVED" and answer["executed_by"] == "caller":
                     act = await self._approved(running)
-                    return await AsyncGuard(client).go_on(name, act, kept=kept_of)
+                    return await AsyncGuard(client, worker_s=0).go_on(name, act, kept=kept_of)
                 return outcome_of(answer)
             except NotRun as ending:
                 running.waits = _waiting(ending)

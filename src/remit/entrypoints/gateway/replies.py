@@ -49,13 +49,15 @@ def result_of(outcome: Any, action_intent_id: str, *, owes_structure: bool) -> d
     The result that a call ended with: the tool's, or words. `owes_structure` says that the tool has an output schema,
     which words do not fit.
     """
-    if isinstance(outcome, Mapping):
+    if _is_result(outcome):
         return dict(outcome)
     if isinstance(outcome, NotRun) and (stored := _stored(outcome.answer)) is not None:
         return stored
     if isinstance(outcome, BaseException):
         return words(_said(outcome), action_intent_id)
-    return words(str(outcome), action_intent_id, is_error=owes_structure)
+    # The words of one whose content is not kept, or what a worker was answered.
+    said = outcome if isinstance(outcome, str) else json.dumps(outcome, ensure_ascii=False)
+    return words(said, action_intent_id, is_error=owes_structure)
 
 
 def waiting_words(text: str, action_intent_id: str) -> dict[str, Any]:
@@ -92,7 +94,11 @@ def _stored(answer: Mapping[str, Any]) -> dict[str, Any] | None:
         value = json.loads(content)
     except ValueError:
         return None
-    return value if isinstance(value, dict) and isinstance(value.get("content"), list) else None
+    return value if _is_result(value) else None
+
+
+def _is_result(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("content"), list)
 
 
 def own_of(answer: Mapping[str, Any]) -> dict[str, Any]:
