@@ -1,12 +1,15 @@
 """A guarded call in what every adapter rests on, beside what each of them does (`suite`)."""
 
+import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
 
 from remit.agents import Asked, Expired, Withdrawn
+from remit.client.permit import Permit
 from remit.core.errors import RemitError
-from tests.entrypoints.http_world import ACME, NOTE
+from tests.entrypoints.http_world import ACME, NOTE, OWN, bounds
 from tests.waiting import until
 
 from .guarded import agents_world, asked, call
@@ -91,3 +94,28 @@ def test_while_a_worker_is_at_it_the_call_waits_and_may_not_be_made_here(agents)
 
     assert (waits.value.status, agents.shop.refunds) == ("RUNNING", [])
     agents.world.remit.settle([(taken, agents.world.remit.carry_out([taken])[0])])
+
+
+def test_the_permit_of_a_tool_that_runs_long_is_renewed_while_it_does(tmp_path, monkeypatch):
+    renewed = []
+
+    async def renew(permit):
+        renewed.append(permit.lease_until)
+        return replace(permit, answer=await real(permit))
+
+    async def real(permit):
+        return (await permit._client.renew(permit.action_intent_id, approval_id=permit.approval_id)).answer
+
+    async def slow(arguments):
+        while not renewed:
+            await asyncio.sleep(0)
+        return "done"
+
+    with agents_world(tmp_path, "awaited") as agents:
+        tool = {"connector": "caller", "timeout_s": 0.01}
+        short = {OWN: {"risk_tier": "LOW", "tool": tool}}
+        agents.world.remit.apply(bounds(action_types=short, allowlist=[OWN]), by="the test")
+        monkeypatch.setattr(Permit, "renew", renew)
+
+        assert agents.run(call(), slow) == "done"
+        assert agents.status(NAME) == "SUCCEEDED"

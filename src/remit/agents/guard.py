@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from remit.agents.call import ToolCall
 from remit.agents.running import called_under
-from remit.agents.steps import Act, Ask, Patience, Steps, proposing, steps_at_worker, steps_of
+from remit.agents.steps import Act, Ask, Patience, Steps, proposing, steps_after, steps_at_worker, steps_of
 from remit.client.http_client import AsyncRemitClient, RemitClient
+from remit.client.permit import Permit
+from remit.core.errors import OutcomeUnknown, RemitError, TryLater
+
+log = logging.getLogger(__name__)
 
 WAIT_S = 0.0
 """How long a call is held for a person's answer, unless somebody says: an agent's framework can wait better."""
 WORKER_S = 30.0
 """How long it is held for a worker that carries it out: nobody has to be asked for that."""
+SOONEST_RENEWAL_S = 1.0
 _TO_THE_END = frozenset({"finish", "withdraw"})
 """What says how it ended is said also by whoever is cancelled over it."""
 
@@ -55,7 +62,7 @@ class Guard:
 
 
 class AsyncGuard:
-    """`Guard` for an event loop: `act` may be a coroutine function."""
+    """`Guard` for an event loop: `act` may be a coroutine function, whose permit is renewed while it runs."""
 
     def __init__(self, client: AsyncRemitClient, *, wait_s: float = WAIT_S, worker_s: float = WORKER_S) -> None:
         self.client, self.patience = client, Patience(wait_s, worker_s)
@@ -65,6 +72,15 @@ class AsyncGuard:
     ) -> Any:
         """As `Guard.call`; whoever is cancelled before `act` was called takes the call back."""
         return await self._awaited(steps_of(call, self.patience, kept), act)
+
+    async def go_on(
+        self, action_intent_id: str, act: Callable[[dict[str, Any]], Any], *, kept: Callable[[Any], Any] = _whole
+    ) -> Any:
+        """
+        As `call`, for one that was proposed before, by this process or by one that has gone. Whoever is cancelled
+        leaves it to whoever comes next.
+        """
+        return await self._awaited(steps_after(action_intent_id, self.patience, kept), act)
 
     async def at_worker(self, call: ToolCall) -> Any:
         """As `Guard.at_worker`."""
@@ -96,7 +112,7 @@ class AsyncGuard:
             return await _answered(self.client, step)
         with called_under(step.idempotency_key):
             taken = act(step.arguments)
-            return await taken if isinstance(taken, Awaitable) else taken
+            return await _kept_alive(taken, step.permit) if isinstance(taken, Awaitable) else taken
 
 
 class PausedCall:
@@ -135,6 +151,28 @@ class PausedCall:
                 move, given = self._steps.send, await _answered(self._client, step)
             except BaseException as error:
                 move, given = self._steps.throw, error
+
+
+async def _kept_alive(tool: Awaitable[Any], permit: Permit) -> Any:
+    renewing = asyncio.create_task(_renewed(permit))
+    try:
+        return await tool
+    finally:
+        renewing.cancel()
+
+
+async def _renewed(permit: Permit) -> None:
+    """Prolong a permit for as long as its tool runs: one that lapses would end as `UNKNOWN`."""
+    while True:
+        left_s = (datetime.fromisoformat(permit.lease_until) - datetime.now(UTC)).total_seconds()
+        await asyncio.sleep(max(left_s / 2, SOONEST_RENEWAL_S))
+        try:
+            permit = await permit.renew()
+        except (TryLater, OutcomeUnknown) as error:
+            log.warning("the permit of intent %s was not renewed yet: %s", permit.action_intent_id, error)
+        except RemitError as error:
+            log.warning("the permit of intent %s cannot be renewed: %s", permit.action_intent_id, error)
+            return
 
 
 async def _answered(client: AsyncRemitClient, step: Ask) -> Any:

@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
 from remit.agents.call import ToolCall
@@ -34,10 +34,24 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The tool itself, with the arguments that are approved."""
+    """The tool itself, with the arguments that are approved. Its permit lives for a while, and can be renewed."""
 
     arguments: dict[str, Any]
-    idempotency_key: str
+    permit: Permit
+
+    @property
+    def idempotency_key(self) -> str:
+        return self.permit.idempotency_key
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A tool's answer that says itself whether the tool acted. What is kept of it has to be JSON, a text, or bytes."""
+
+    answer: Any
+    acted: Literal["yes", "no", "unknown"]
+    error_code: str | None = None
+    error_message: str | None = None
 
 
 T = TypeVar("T")
@@ -58,10 +72,15 @@ def steps_of(call: ToolCall, patience: Patience, kept: Callable[[Any], Any]) -> 
     the tool raised as `NotActed`.
     """
     key = uuid4().hex
-    found = yield from _or_taken_back(call, key, _permitted(call, key, patience))
-    if isinstance(found, Permit):
-        return (yield from _carried_out(found, kept))
-    return _result_in(found)
+    return (yield from _ended(_or_taken_back(call, key, _permitted(call, key, patience)), kept))
+
+
+def steps_after(action_intent_id: str, patience: Patience, kept: Callable[[Any], Any]) -> Steps:
+    """
+    `steps_of` for an intent that was proposed before, by this process or by one that has gone. Who is broken off leaves
+    it to whoever comes next.
+    """
+    return (yield from _ended(_begun(action_intent_id, uuid4().hex, patience), kept))
 
 
 def steps_at_worker(call: ToolCall, patience: Patience) -> Steps:
@@ -70,7 +89,7 @@ def steps_at_worker(call: ToolCall, patience: Patience) -> Steps:
     does.
     """
     answer = yield from _or_taken_back(call, None, _left_to_a_worker(call, patience))
-    return _result_in(answer)
+    return outcome_of(answer)
 
 
 def proposing(call: ToolCall) -> Steps:
@@ -78,7 +97,15 @@ def proposing(call: ToolCall) -> Steps:
     return (yield from _or_taken_back(call, None, _proposed(call)))
 
 
-def _result_in(answer: Mapping[str, Any]) -> Any:
+def _ended(found: Generator[Ask | Act, Any, Permit | Mapping[str, Any]], kept: Callable[[Any], Any]) -> Steps:
+    permit = yield from found
+    if isinstance(permit, Permit):
+        return (yield from _carried_out(permit, kept))
+    return outcome_of(permit)
+
+
+def outcome_of(answer: Mapping[str, Any]) -> Any:
+    """The tool's result that an answer tells of. Raises the ending that it tells of else."""
     if answer["status"] == "SUCCEEDED":
         return value_of(answer)
     raise ending_of(answer)
@@ -89,15 +116,22 @@ def _permitted(call: ToolCall, key: str, patience: Patience) -> Generator[Ask | 
     proposed: Proposed = yield Ask("propose_and_begin", (call.proposal(),), {"key": key})
     if proposed.permit is not None:
         return proposed.permit
-    answer: Mapping[str, Any] = yield from _waited(call, patience)
+    return (yield from _begun(call.action_intent_id, key, patience))
+
+
+def _begun(
+    action_intent_id: str, key: str, patience: Patience
+) -> Generator[Ask | Act, Any, Permit | Mapping[str, Any]]:
+    """The permit of an intent that waits, or the answer that there is instead."""
+    answer: Mapping[str, Any] = yield from _waited(action_intent_id, patience)
     if answer["status"] != "APPROVED" or answer["executed_by"] != "caller":
         return answer
     try:
-        permit: Permit = yield Ask("begin", (call.action_intent_id,), {"key": key})
+        permit: Permit = yield Ask("begin", (action_intent_id,), {"key": key})
         return permit
     except NotBegun:
         # Somebody else was first, or it ended meanwhile: what is recorded says which.
-        answer = yield Ask("answer", (call.action_intent_id,))
+        answer = yield Ask("answer", (action_intent_id,))
         return answer
 
 
@@ -109,7 +143,7 @@ def _left_to_a_worker(call: ToolCall, patience: Patience) -> Generator[Ask | Act
             f"the bounds say that the caller of {call.action_type} executes it; put the function's "
             "action_type_bounds() into them to have a worker run it"
         )
-    return (yield from _waited(call, patience))
+    return (yield from _waited(call.action_intent_id, patience))
 
 
 def _proposed(call: ToolCall) -> Generator[Ask | Act, Any, Mapping[str, Any]]:
@@ -117,11 +151,11 @@ def _proposed(call: ToolCall) -> Generator[Ask | Act, Any, Mapping[str, Any]]:
     return verdict
 
 
-def _waited(call: ToolCall, patience: Patience) -> Generator[Ask | Act, Any, Mapping[str, Any]]:
+def _waited(action_intent_id: str, patience: Patience) -> Generator[Ask | Act, Any, Mapping[str, Any]]:
     """The answer, when a person's part of it is over; and a worker's, if one carries it out."""
-    answer: Mapping[str, Any] = yield Ask("wait", (call.action_intent_id,), {"timeout_s": patience.person_s})
+    answer: Mapping[str, Any] = yield Ask("wait", (action_intent_id,), {"timeout_s": patience.person_s})
     if is_with_a_worker(answer) and patience.worker_s > 0:
-        answer = yield Ask("wait", (call.action_intent_id,), {"timeout_s": patience.worker_s})
+        answer = yield Ask("wait", (action_intent_id,), {"timeout_s": patience.worker_s})
     return answer
 
 
@@ -166,7 +200,7 @@ def _given_up(call: ToolCall, key: str) -> Generator[Ask | Act, Any, None]:
 
 def _carried_out(permit: Permit, kept: Callable[[Any], Any]) -> Steps:
     try:
-        result = yield Act(permit.parameters, permit.idempotency_key)
+        result = yield Act(permit.parameters, permit)
     except NotActed as error:
         yield from _finished(permit, acted="no", error_code="NOT_ACTED", error_message=_said(error))
         raise
@@ -177,6 +211,10 @@ def _carried_out(permit: Permit, kept: Callable[[Any], Any]) -> Steps:
             raise
         answer = yield Ask("answer", (permit.action_intent_id,))
         raise Unknown(answer) from error
+    if isinstance(result, Reply):
+        said = {"acted": result.acted, "error_code": result.error_code, "error_message": result.error_message}
+        yield from _finished(permit, **said, result=kept(result.answer))
+        return result.answer
     yield from _finished(permit, acted="yes", result=_as_json(kept(result)))
     return result
 

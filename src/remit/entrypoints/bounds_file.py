@@ -114,13 +114,13 @@ class BoundsFile:
         try:
             return cls(reader.file, parse_bounds(data), reader.lines)
         except InvalidInput as error:
-            raise _located(reader.file, reader.lines, error) from None
+            raise located(reader.file, reader.lines, error) from None
 
     def located(self, error: InvalidInput) -> InvalidInput:
         """`error` with this file and the line, if it is about a field of the bounds."""
         if error.field.split(".")[0] not in Bounds.model_fields:
             return error
-        return _located(self.name, self.lines, error)
+        return located(self.name, self.lines, error)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -146,7 +146,14 @@ def read_bounds(path: Path) -> Bounds:
     return BoundsFile.read(path).bounds
 
 
-def _located(file: str, lines: Lines, error: InvalidInput) -> InvalidFile:
+def read_yaml(path: Path) -> tuple[Any, Lines]:
+    """The value in another file of this kind, read without YAML's surprises as well, and its lines."""
+    reader = _Reader(path.name)
+    return reader._read(_read_text(path, path.name, None, "(file)")), reader.lines
+
+
+def located(file: str, lines: Lines, error: InvalidInput) -> InvalidFile:
+    """`error` with the file and the line of its field."""
     return InvalidFile(file, lines.of(error.field), error.field, error.problem, error.way_out)
 
 

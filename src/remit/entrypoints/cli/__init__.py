@@ -57,6 +57,8 @@ COMMANDS = {
     "recover": "running",
     "demo": "running",
     "serve": "serving",
+    "gateway": "gateway",
+    "mcp": "gateway",
     "deliveries": "notifications",
     "key": "serving",
     "subscription": "notifications",

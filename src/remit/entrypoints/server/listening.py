@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from ipaddress import ip_address
 from typing import Any
 
 from remit.core.errors import InvalidInput
@@ -18,6 +19,15 @@ _WRONG = {
 }
 
 _MISSING = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

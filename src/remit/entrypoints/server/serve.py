@@ -7,7 +7,6 @@ import math
 import ssl
 import threading
 from collections.abc import Callable
-from ipaddress import ip_address
 from socket import socket
 from types import FrameType
 from typing import Any
@@ -19,7 +18,7 @@ from uvicorn.config import LOGGING_CONFIG
 from remit.core.errors import InvalidInput
 from remit.entrypoints.server.application import create_app
 from remit.entrypoints.server.connections import ConnectionLimits, Connections, LimitedProtocol
-from remit.entrypoints.server.listening import listen
+from remit.entrypoints.server.listening import is_loopback, listen
 from remit.entrypoints.server.process import settle
 from remit.entrypoints.server.worker import work
 from remit.entrypoints.web.settings import HttpSettings
@@ -34,7 +33,7 @@ def check_binding(host: str, *, certificate: str | None, trusted_proxy: str | No
 
     Raises `InvalidInput` for any other address without TLS or a proxy in front that speaks it.
     """
-    if _is_loopback(host) or certificate or trusted_proxy:
+    if is_loopback(host) or certificate or trusted_proxy:
         return
     raise InvalidInput(
         "host",
@@ -57,15 +56,6 @@ def check_certificate(certificate: str | None, key: str | None) -> None:
         raise InvalidInput(
             "--tls-certificate", f"{files} cannot be used: {error}", "name PEM files that belong together"
         ) from None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def serve(
