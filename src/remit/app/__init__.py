@@ -24,7 +24,7 @@ from remit.app.settings import Settings
 from remit.core.edit import edited_proposal
 from remit.core.erasure import Erased, check_erasure
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
-from remit.core.execution.approval import Approval, check_undo_for
+from remit.core.execution.approval import Approval, check_undo_for, held_until
 from remit.core.execution.outcome import Resolution
 from remit.core.execution.proposer import Proposer
 from remit.core.execution.question import Question, checked_words
@@ -357,7 +357,8 @@ class App(Part):
         answer = self._one(approving.unit())
         self._queue_limit.answered(tenant_id)
         if isinstance(answer, Approval):
-            self._publish([IntentRef(tenant_id, action_intent_id)])
+            if held_until(answer, now) is None:
+                self._publish([IntentRef(tenant_id, action_intent_id)])
             self.execution.note_queued()
             self.hooks.approved(began_ns, answer)
         return answer

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
 
 from remit.core.errors import Conflict, DigestChanged, InvalidInput, NotFound, RemitError
-from remit.core.execution.approval import Approval
+from remit.core.execution.approval import LONGEST_UNDO, Approval
 from remit.core.identity.person import same_person
 from remit.core.lifecycle import WAITING
 from remit.entrypoints.console.auth import HOME, AnswererVisitor, FormRoute, ReaderVisitor, Visitor
@@ -27,8 +27,8 @@ router = APIRouter(route_class=FormRoute)
 PAGE = 50
 MOST_AT_ONCE = 200
 """So many are answered at once, and stand on the page of one group."""
-UNDO_S = 5.0
-"""How long an approval that is given here can be taken back."""
+UNDO_S, UNDO_S_EACH = 5.0, 0.1
+"""How long an approval that is given here can be taken back, and of many how much longer for each of them."""
 Order = Literal["turns", "expiry", "amount"]
 Items = Annotated[list[str] | None, Form(alias="item", max_length=MOST_AT_ONCE)]
 
@@ -147,6 +147,9 @@ def changes(
 def approve(request: Request, remit: CurrentRemit, visitor: AnswererVisitor, items: Items = None) -> Response:
     """Each item is an intent's id and the digest under which the visitor saw it; each is answered by itself."""
 
+    # They are given one after the other: the first must not begin before the last has been seen to be given.
+    undo_for_s = min(UNDO_S + UNDO_S_EACH * (len(items or ()) - 1), LONGEST_UNDO.total_seconds())
+
     def one(action_intent_id: str, digest: str) -> Told:
         answer = remit.approve(
             visitor.tenant_id,
@@ -154,7 +157,7 @@ def approve(request: Request, remit: CurrentRemit, visitor: AnswererVisitor, ite
             by=visitor.name,
             digest=digest,
             credential=visitor.credential,
-            undo_for_s=UNDO_S,
+            undo_for_s=undo_for_s,
         )
         if not isinstance(answer, Approval):
             text = f"approved by {votes_in_words(answer)}; another approver is needed"
@@ -162,7 +165,7 @@ def approve(request: Request, remit: CurrentRemit, visitor: AnswererVisitor, ite
         if not same_person(answer.approved_by, visitor.name):
             return Told(action_intent_id, True, f"{answer.approved_by} approved it already")
         held = isinstance(answer.not_before, datetime)
-        text = f"approved; it begins in {UNDO_S:g} seconds" if held else "approved; it runs now"
+        text = f"approved; it begins in {undo_for_s:.0f} seconds" if held else "approved; it runs now"
         return Told(action_intent_id, True, text, undoable=held)
 
     return _answered_page(request, remit, visitor, items, one)
