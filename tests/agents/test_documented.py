@@ -80,6 +80,15 @@ def test_functions(world, page):
     assert (page["ran"], status(world)) == ([12.5], "SUCCEEDED")
 
 
+def test_functions_on_a_worker(page):
+    refund = shown("Functions on a worker", page)["refund"]
+
+    refund.run({"order_id": "o-1", "amount": 12.5}, idempotency_key="k-1", timeout_s=60)
+
+    assert page["ran"] == [12.5]
+    assert refund.action_type_bounds()["tool"] == {"connector": "function"}
+
+
 def test_langchain_and_langgraph(world, page, job):
     call = {"name": "refund", "args": {"order_id": "o-1", "amount": 5}, "id": "call-1"}
     page |= {"model": langgraph.Scripted(messages=iter(()), call=call), "checkpointer": InMemorySaver()}
