@@ -11,7 +11,7 @@ from remit.agents import Asked, AsyncGuard, Expired, Withdrawn
 from remit.client.permit import Permit
 from remit.core.errors import RemitError
 from tests.entrypoints.http_world import ACME, NOTE, OWN, bounds
-from tests.waiting import until
+from tests.waiting import until, until_in_loop
 
 from .guarded import agents_world, asked, call
 
@@ -121,8 +121,7 @@ def test_the_permit_of_a_tool_that_runs_long_is_renewed_while_it_does(tmp_path, 
         return (await permit._client.renew(permit.action_intent_id, approval_id=permit.approval_id)).answer
 
     async def slow(arguments):
-        while not renewed:
-            await asyncio.sleep(0)
+        await until_in_loop(lambda: renewed, what="its permit is renewed")
         return "done"
 
     with agents_world(tmp_path, "awaited") as agents:
