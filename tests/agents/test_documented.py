@@ -16,6 +16,8 @@ from tests.agents.suite.drivers import langgraph, openai_agents, pydantic
 from tests.agents.suite.jobs import SESSION, Job
 from tests.entrypoints.http_world import ACME, OWN, http_world
 
+from .signatures import refund_of, search
+
 PAGE = (Path(__file__).parents[2] / "docs" / "agents.md").read_text(encoding="utf-8")
 CONTEXT = SimpleNamespace(conversation=SESSION)
 set_tracing_disabled(True)
@@ -41,21 +43,12 @@ def page(world):
     """The names that the page takes as given, and `ran`, which the tool fills."""
     ran = []
 
-    def refund(order_id: str, amount: float) -> str:
-        """Refund an order."""
-        ran.append(amount)
-        return f"refunded {amount}"
-
-    def search(words: str) -> str:
-        """Search."""
-        return words
-
     sure = {"confidence_score": 0.9}
     tools = GuardedTools("acct-1", {"refund": ToolSpec(OWN, ("order", "order_id"), sure)})
     shop = SimpleNamespace(refund=lambda order_id, amount: {"refunded": ran.append(amount)})
     return {
         **{"url": world.url, "key": world.keys[ACME, "agent"], "shop": shop, "tools": tools, "ran": ran},
-        **{"refund": refund, "search": search},
+        **{"refund": refund_of(ran), "search": search},
     }
 
 
@@ -78,6 +71,15 @@ def test_functions(world, page):
     shown("Functions", page)
 
     assert (page["ran"], status(world)) == ([12.5], "SUCCEEDED")
+
+
+def test_functions_on_a_worker(page):
+    refund = shown("Functions on a worker", page)["refund"]
+
+    refund.run({"order_id": "o-1", "amount": 12.5}, idempotency_key="k-1", timeout_s=60)
+
+    assert page["ran"] == [12.5]
+    assert refund.action_type_bounds()["tool"] == {"connector": "function"}
 
 
 def test_langchain_and_langgraph(world, page, job):

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from remit.agents import Asked, Expired, Withdrawn
+from remit import AsyncRemitClient
+from remit.agents import Asked, AsyncGuard, Expired, Withdrawn
 from remit.client.permit import Permit
 from remit.core.errors import RemitError
 from tests.entrypoints.http_world import ACME, NOTE, OWN, bounds
-from tests.waiting import until
+from tests.waiting import until, until_in_loop
 
 from .guarded import agents_world, asked, call
 
@@ -96,7 +97,20 @@ def test_while_a_worker_is_at_it_the_call_waits_and_may_not_be_made_here(agents)
     agents.world.remit.settle([(taken, agents.world.remit.carry_out([taken])[0])])
 
 
-def test_the_permit_of_a_tool_that_runs_long_is_renewed_while_it_does(tmp_path, monkeypatch):
+async def at_once(client, slow):
+    return await AsyncGuard(client).call(call(), slow)
+
+
+async def between_two_hooks(client, slow):
+    """As a framework does that runs the tool itself."""
+    paused = AsyncGuard(client).paused(call())
+    step = await paused.until_act()
+    await paused.acted(await slow(step.arguments))
+    return paused.answer
+
+
+@pytest.mark.parametrize("runs", [at_once, between_two_hooks])
+def test_the_permit_of_a_tool_that_runs_long_is_renewed_while_it_does(tmp_path, monkeypatch, runs):
     renewed = []
 
     async def renew(permit):
@@ -107,8 +121,7 @@ def test_the_permit_of_a_tool_that_runs_long_is_renewed_while_it_does(tmp_path, 
         return (await permit._client.renew(permit.action_intent_id, approval_id=permit.approval_id)).answer
 
     async def slow(arguments):
-        while not renewed:
-            await asyncio.sleep(0)
+        await until_in_loop(lambda: renewed, what="its permit is renewed")
         return "done"
 
     with agents_world(tmp_path, "awaited") as agents:
@@ -117,5 +130,9 @@ def test_the_permit_of_a_tool_that_runs_long_is_renewed_while_it_does(tmp_path, 
         agents.world.remit.apply(bounds(action_types=short, allowlist=[OWN]), by="the test")
         monkeypatch.setattr(Permit, "renew", renew)
 
-        assert agents.run(call(), slow) == "done"
+        async def connected():
+            async with AsyncRemitClient(agents.world.url, agents.world.keys[ACME, "agent"]) as client:
+                return await runs(client, slow)
+
+        assert asyncio.run(connected()) == "done"
         assert agents.status(NAME) == "SUCCEEDED"

@@ -45,7 +45,8 @@ def wheels(tmp_path_factory):
     """The files of both wheels by distribution, and where the wheels are."""
     folder = tmp_path_factory.mktemp("wheels")
     for project in (ROOT, ROOT / "packages" / "client"):
-        run(UV, "build", "--wheel", "--quiet", "--out-dir", folder, project)
+        # The wheel is built from the source distribution, as it is where that is all there is.
+        run(UV, "build", "--quiet", "--out-dir", folder, project)
     return {path.name.partition("-")[0]: path for path in folder.glob("*.whl")}
 
 
@@ -84,5 +85,6 @@ def test_the_whole_package_asks_for_the_light_one_of_its_own_version():
 
     assert f"{light['name']}=={whole['version']}" in whole["dependencies"]
     assert light["version"] == whole["version"]
+    assert (ROOT / "packages" / "client" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
     for name in light["optional-dependencies"]:
         assert whole["optional-dependencies"][name] == [f"{light['name']}[{name}]"]

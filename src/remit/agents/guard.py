@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,8 @@ WAIT_S = 0.0
 WORKER_S = 30.0
 """How long it is held for a worker that carries it out: nobody has to be asked for that."""
 SOONEST_RENEWAL_S = 1.0
+LONGEST_S = 3600.0
+"""How long a permit is renewed for a tool of which nobody has said yet what came of it."""
 _TO_THE_END = frozenset({"finish", "withdraw"})
 """What says how it ended is said also by whoever is cancelled over it."""
 
@@ -116,10 +119,14 @@ class AsyncGuard:
 
 
 class PausedCall:
-    """A guarded call that stops where the tool runs, until somebody says what came of it."""
+    """
+    A guarded call that stops where the tool runs, until somebody says what came of it. Meanwhile its permit is renewed,
+    for `LONGEST_S` at most: of a tool that was dropped nobody may ever say it.
+    """
 
     def __init__(self, client: AsyncRemitClient, steps: Steps) -> None:
         self._client, self._steps = client, steps
+        self._renewing: asyncio.Task[None] | None = None
         self.answer: Any = None
         """What the tool answered, or had answered."""
 
@@ -128,7 +135,10 @@ class PausedCall:
         The arguments that the tool is to be given now, once; `None` if it had run before, and `answer` is what it had
         answered. Raises a `NotRun` for every other ending.
         """
-        return await self._until_act(self._steps.send, None)
+        step = await self._until_act(self._steps.send, None)
+        if step is not None:
+            self._renewing = asyncio.create_task(_renewed_at_most(step.permit, LONGEST_S))
+        return step
 
     async def acted(self, result: Any) -> None:
         """The tool answered."""
@@ -139,6 +149,8 @@ class PausedCall:
         await self._until_act(self._steps.throw, error)
 
     async def _until_act(self, move: Callable[[Any], Ask | Act], given: Any) -> Act | None:
+        if self._renewing is not None:
+            self._renewing.cancel()
         while True:
             try:
                 step = move(given)
@@ -159,6 +171,11 @@ async def _kept_alive(tool: Awaitable[Any], permit: Permit) -> Any:
         return await tool
     finally:
         renewing.cancel()
+
+
+async def _renewed_at_most(permit: Permit, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(_renewed(permit), seconds)
 
 
 async def _renewed(permit: Permit) -> None:
