@@ -18,7 +18,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
 from tests.entrypoints.http_world import ACME, World, bounds, http_world
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
 ALONE = ("NOTE", "FAIL", "DIE", "SLOW", "PICTURE", "LARGE", "STRUCTURED", "CHANGE", "WIPE")
@@ -136,6 +136,7 @@ def gateway_world(directory: Path, **settings: Any) -> Iterator[GatewayWorld]:
             "free": ["search"],
             "tools": {"refund": {"action_type": ASKED}},
             "hold_s": 0,
+            "answer_within_s": PATIENCE_S,
         }
         environ = {"SHOP_KEY": world.keys[ACME, "agent"], "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
         yield GatewayWorld(world, directory, {**known, **settings}, environ)

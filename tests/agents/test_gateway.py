@@ -197,6 +197,8 @@ def test_a_server_that_dies_in_the_middle_leaves_it_open_and_is_started_again(ga
 
 def test_a_server_that_does_not_start_is_said_and_nothing_is_proposed(gate, talk):
     gate.settings["servers"]["gone"] = {"command": "/nowhere/at-all"}
+    # Its tools are waited for so long.
+    gate.settings["answer_within_s"] = 15
     gate.settings["tools"]["shop__note"] = {"action_type": "NOTE"}
 
     async def conversation(client):

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-READY_WITHIN_S = 2.0
-"""So long a call waits for its server before it is proposed; one that is approved waits for as long as it takes."""
-FIRST_WORD_WITHIN_S = 3.5
 ONE_WAIT_S = 24 * 3600.0
 AGAIN_S = 5.0
 """Between two looks at a call that Remit cannot be asked about, or that people want to know something of first."""
@@ -57,7 +54,8 @@ class Caller:
 class RunningCall:
     """One call on its way. `waits` is Remit's answer as it stood when a person was asked."""
 
-    def __init__(self, action_intent_id: str, caller: Caller, call: ToolCall | None) -> None:
+    def __init__(self, action_intent_id: str, caller: Caller, call: ToolCall | None, within_s: float) -> None:
+        self._within_s = within_s
         self.action_intent_id, self.caller, self.call = action_intent_id, caller, call
         self.acting = asyncio.Event()
         self.cancelled = False
@@ -77,12 +75,12 @@ class RunningCall:
 
     async def held(self, until: float) -> bool:
         """
-        Has it ended by then? Remit's first word is waited for in any case, `FIRST_WORD_WITHIN_S` at most, and a tool
+        Has it ended by then? Remit's first word is waited for in any case, `within_s` at most, and a tool
         that runs is waited for as it would be itself.
         """
         told = asyncio.ensure_future(self._told.wait())
         try:
-            await asyncio.wait({self.task, told}, timeout=FIRST_WORD_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({self.task, told}, timeout=self._within_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             told.cancel()
         await asyncio.wait({self.task}, timeout=max(until - time.monotonic(), 0.0))
@@ -103,7 +101,9 @@ class RunningCall:
 class Calls:
     """
     `tool_of` finds a tool by the name that clients call it, `server_of` says whose it would be. What waits with the
-    gateway's own key is `kept` for the time after a restart; other keys are nowhere stored.
+    gateway's own key is `kept` for the time after a restart; other keys are nowhere stored. `within_s` is how long a
+    call waits for its server before it is proposed, and for Remit's first word; one that is approved waits for as long
+    as it takes.
     """
 
     def __init__(
@@ -112,7 +112,9 @@ class Calls:
         server_of: Callable[[str], str],
         upstreams: Mapping[str, Upstream],
         kept: WaitingCalls,
+        within_s: float,
     ) -> None:
+        self._within_s = within_s
         self._tool_of, self._server_of, self._upstreams = tool_of, server_of, upstreams
         self._kept = kept
         self._running: dict[tuple[str, str], RunningCall] = {}
@@ -125,7 +127,7 @@ class Calls:
             if known.call is not None and known.call != call:
                 raise IntentIdReused(call.action_intent_id, ["parameters"])
             return known
-        running = RunningCall(call.action_intent_id, caller, call)
+        running = RunningCall(call.action_intent_id, caller, call, self._within_s)
         return self._started(running, self._proposed(running, call, tool))
 
     def go_on(self, caller: Caller, action_intent_id: str) -> RunningCall:
@@ -133,7 +135,7 @@ class Calls:
         known = self.find(caller, action_intent_id)
         if known is not None:
             return known
-        running = RunningCall(action_intent_id, caller, None)
+        running = RunningCall(action_intent_id, caller, None, self._within_s)
         return self._started(running, self._later(running))
 
     def resume(self, caller: Caller) -> None:
@@ -188,7 +190,7 @@ class Calls:
 
     async def _proposed(self, running: RunningCall, call: ToolCall, tool: GatewayTool) -> Any:
         try:
-            await self._upstreams[tool.server].ready(READY_WITHIN_S)
+            await self._upstreams[tool.server].ready(self._within_s)
         except UpstreamDown as down:
             await _require_known(running, down)
             return await self._later(running)

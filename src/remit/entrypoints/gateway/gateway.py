@@ -42,7 +42,7 @@ class Gateway:
             name: Upstream(name, server.with_variables(environ), self._changed)
             for name, server in settings.servers.items()
         }
-        self.calls = Calls(self.tool, settings.server_of, self.upstreams, WaitingCalls(state))
+        self.calls = Calls(self.tool, settings.server_of, self.upstreams, WaitingCalls(state), settings.answer_within_s)
         self.closing = False
         self._began = time.monotonic()
         self._callers: OrderedDict[str, Caller] = OrderedDict()
@@ -67,7 +67,8 @@ class Gateway:
 
     async def all_listed(self) -> None:
         """Return once every server has listed its tools, or has had the time to since the gateway began."""
-        within_s = max(self._began + FIRST_LIST_WITHIN_S - time.monotonic(), 0.0)
+        first_s = max(FIRST_LIST_WITHIN_S, self.settings.answer_within_s)
+        within_s = max(self._began + first_s - time.monotonic(), 0.0)
 
         async def listed(upstream: Upstream) -> None:
             with suppress(UpstreamDown):

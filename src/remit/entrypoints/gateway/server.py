@@ -31,7 +31,6 @@ from remit.entrypoints.gateway.tasks import created, task_id
 from remit.entrypoints.gateway.tools import ANSWER_TOOL, GatewayTool
 
 NAME = "remit-gateway"
-NAMED_WITHIN_S = 2.0
 STATE_FOR_S = 24 * 3600.0
 MOST_SESSIONS = 1000
 _NOT_YET = "Remit has not answered yet. Nothing has been done."
@@ -127,7 +126,7 @@ class GatewayServer(Server[Any]):
     async def _proposed(self, ctx: Context, tool: GatewayTool, arguments: dict[str, Any]) -> RunningCall:
         caller = self._caller(ctx)
         try:
-            async with asyncio.timeout(NAMED_WITHIN_S):
+            async with asyncio.timeout(self._gateway.settings.answer_within_s):
                 name = await self._name(ctx, caller, tool, arguments)
         except TimeoutError:
             raise TryLater("it does not answer") from None

@@ -16,7 +16,7 @@ from remit.entrypoints.bounds_file import located, read_yaml
 
 SEPARATOR = "__"
 """Between the name of a server and its tool's, where there are several. No server's name holds it."""
-HOLD_S = 3.0
+HOLD_S, ANSWER_WITHIN_S = 3.0, 3.5
 CALL_IDS = ("claudecode/toolUseId", "remit/callId")
 """Names in a call's `_meta` under which clients say which call it is."""
 
@@ -88,6 +88,8 @@ class GatewaySettings(_Part):
     """Over HTTP each client has to send a Remit key of its own."""
     hold_s: Annotated[float, Field(ge=0, le=600)] = HOLD_S
     """How long a call that waits is held before its client is told: most clients give up after 5 s and more."""
+    answer_within_s: Annotated[float, Field(gt=0, le=600)] = ANSWER_WITHIN_S
+    """How long Remit's first word, and a server that is not there, are waited for before a call's client is told."""
     call_ids: list[str] = [*CALL_IDS]
     state: str | None = None
     """Directory with what waits; without it, one beside the file, `gateway.waiting` for `gateway.yaml`."""
