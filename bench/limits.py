@@ -22,7 +22,7 @@ def with_and_without(folder: Path, name: str, count: int, size: int) -> tuple[Me
     seen = []
     for limits in ([], FOUR_LIMITS):
         with open_world(f"sqlite:///{folder / f'{name}-{len(limits)}.db'}", **_bounds(limits)) as remit:
-            warm(remit)
+            warm(remit, with_amount_above_0)
             seen.append(in_batches(remit, count, size, with_amount_above_0))
     without, measured = seen
     return measured, without.rate

@@ -63,9 +63,9 @@ def by_callers(remit: Remit, count: int, callers: int) -> Measured:
     return Measured(count / seconds, calls, all_ran(answers))
 
 
-def warm(remit: Remit) -> None:
+def warm(remit: Remit, proposals: Callable[[int], dict[str, Any]] = same) -> None:
     """Statements prepared, policies compiled, pages read, and the collector told as our doors tell it."""
-    in_batches(remit, 200, 200)
+    in_batches(remit, 200, 200, proposals)
     settle()
 
 

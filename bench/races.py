@@ -88,7 +88,8 @@ def _racer(url: str) -> Iterator[subprocess.Popen[str]]:
 
 def _proposal(round_: int, number: int) -> dict[str, Any]:
     amount = f"{1 + number % 9}.{number * 37 % 10_000:04d}"
-    whose = {"account_id": f"race-{round_}", "on_behalf_of": f"person-{round_}"}
+    # An agent of its own: of one, no more than a thousand may wait.
+    whose = {"account_id": f"race-{round_}", "on_behalf_of": f"person-{round_}", "proposed_by": f"agent-{round_}"}
     return {**PROPOSAL, **whose, "parameters": {**PROPOSAL["parameters"], "amount": amount}}
 
 

@@ -132,7 +132,7 @@ def test_a_readers_verbs(ann):
     assert [entry["event_type"] for entry in ann.export()][-1] == "LEDGER_SEALED"
 
 
-@pytest.mark.parametrize("part", ["bounds", "action_types", "allowlists", "modes", "budgets", "policies"])
+@pytest.mark.parametrize("part", ["bounds", "action_types", "allowlists", "modes", "budgets", "limits", "policies"])
 def test_bounds_are_changed_as_they_were_looked_at_or_not_at_all(ann, part):
     in_force = getattr(ann, part)()
     put = getattr(ann, f"replace_{part}")

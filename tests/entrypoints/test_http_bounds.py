@@ -9,7 +9,7 @@ import pytest
 
 from tests.entrypoints.http_world import EMAIL, GLOBEX, NOTE, OWN, bounds, proposal
 
-PARTS = ["action-types", "allowlists", "modes", "budgets", "principals", "policies"]
+PARTS = ["action-types", "allowlists", "modes", "budgets", "limits", "principals", "policies"]
 QUIET_HOURS = '@id("quiet_hours") forbid (principal, action, resource) when { context.hour < 7 };'
 
 
@@ -206,6 +206,21 @@ def test_parts_that_are_replaced_at_once_are_all_replaced(world):
     assert whole.json()["modes"] == {"default": "PROPOSE_ONLY"}
     assert whole.json()["budget"]["max_autonomous_per_day"] == 1
     assert whole.json()["policies"][0]["name"] == "quiet.cedar"
+
+
+def test_limits_are_read_and_replaced_by_themselves_and_what_counts_from_zero_is_told(world):
+    admin, path = world.client("admin"), "/v1/limits"
+    limit = {"name": "burst", "most": 5, "per": "minute", "of": "account", "timezone": "UTC"}
+
+    changed = put(admin, path, {"limits": [limit]})
+    refused = admin.put(path, json={"limits": [{**limit, "per": "hour"}]})
+
+    assert changed["limits_from_zero"] == ["burst"]
+    assert admin.get(path).json() == {"limits": [limit]}
+    assert (refused.status_code, refused.json()["field"]) == (422, "limits.0.per")
+    assert "new name" in refused.json()["way_out"]
+    (told,) = admin.get("/v1/usage", params={"account_id": "acct-1"}).json()["accounts"]
+    assert [(each["name"], each["used"], each["left"]) for each in told["limits"]] == [("burst", 0, 5)]
 
 
 # --- who may ---

@@ -335,6 +335,8 @@ class Verbs:
     replace_modes = verb("PUT /v1/modes")(_replace_part)
     budgets = verb("GET /v1/budgets")(_read_bounds)
     replace_budgets = verb("PUT /v1/budgets")(_replace_part)
+    limits = verb("GET /v1/limits")(_read_bounds)
+    replace_limits = verb("PUT /v1/limits")(_replace_part)
     principals = verb("GET /v1/principals")(_read_bounds)
     replace_principals = verb("PUT /v1/principals")(_replace_part)
     policies = verb("GET /v1/policies")(_read_bounds)
