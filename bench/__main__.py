@@ -23,6 +23,7 @@ from rich.table import Table
 
 from bench import agents, contention, dynamodb, isolation, profile, races
 from bench.idle import idle
+from bench.lab import lab
 from bench.limits import with_and_without
 from bench.lists import lists
 from bench.measure import Measured, by_callers, in_batches, one_by_one, warm
@@ -36,7 +37,7 @@ from remit import Remit, work
 console = Console(width=150)
 GROUPS = [
     *("sqlite", "policies", "http", "reading", "postgres", "growth", "lists", "worker", "idle", "dynamodb"),
-    *("limits", "races", "isolation", "agents"),
+    *("limits", "races", "lab", "isolation", "agents"),
 ]
 RAW_DECISIONS = 600
 """As many of what was measured are committed again by the bare driver."""
@@ -49,6 +50,8 @@ MOST_IDLE_PERCENT = 2.0
 MOST_START_MS = 5
 MOST_CALL = 3.0
 MOST_WAITING_MB = 50
+LONGEST_REPLAY_S = 60.0
+"""Of 100,000 intents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,20 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
         "dynamodb": [partial(_on_dynamodb, rounds)],
         "limits": [partial(_limits, folder, options)],
         "races": [partial(_races, folder, 1_000_000 if options.full else 20_000)],
+        "lab": [partial(_lab, folder, _sized(100_000, options))],
         "isolation": [partial(_isolated, rounds)],
         "agents": [partial(_agents, folder)],
     }
     wanted = options.only.split(",") if options.only else GROUPS
     return (measure for name in groups if name in wanted for measure in groups[name])
+
+
+def _lab(folder: Path, intents: int) -> list[Row]:
+    seen = lab(folder, intents)
+    return [
+        Row(f"replay of {intents:,} intents {where}", took_s, LONGEST_REPLAY_S * intents / 100_000, True, "s")
+        for where, took_s in (("from SQLite", seen.from_store_s), ("from an exported file", seen.from_file_s))
+    ] + [Row("peak memory of that process", seen.peak_mb, MOST_MEMORY_MB, at_most=True, unit="MB")]
 
 
 def _isolated(rounds: int) -> list[Row]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from remit.agents.decorator import action, calling
     from remit.agents.endings import Asked, Expired, Failed, NotRun, Rejected, Unknown, Withdrawn
     from remit.agents.running import idempotency_key
-    from remit.app import verify_export
+    from remit.app import replay_export, verify_export
     from remit.client.http_client import AsyncRemitClient, RemitClient
     from remit.core.errors import (
         BoundsChanged,
@@ -76,6 +76,7 @@ __all__ = [
     "calling",
     "idempotency_key",
     "read_bounds",
+    "replay_export",
     "verify_export",
     "work",
 ]
@@ -116,6 +117,7 @@ _HOMES = {
     "calling": "remit.agents.decorator",
     "idempotency_key": "remit.agents.running",
     "read_bounds": "remit.entrypoints.bounds_file",
+    "replay_export": "remit.app",
     "verify_export": "remit.app",
     "work": "remit.entrypoints.server.worker",
 }

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from remit.core.gate.bounds import parse_bounds, replace_bounds
 from remit.core.gate.plan import MOST_ANSWERS, MOST_PLANS, Plans
 
-from .make import NOW, TYPE, bounds, intent, rule, verdict
+from .make import NOW, TYPE, bounds, bounds_json, intent, rule, verdict
 
 MIDNIGHT = datetime(2026, 3, 11, tzinfo=UTC)
 JUST_BEFORE = timedelta(microseconds=1)
@@ -20,11 +21,28 @@ def account(seen, now):
     return seen.plans.account("north", now)
 
 
-def test_a_plan_is_kept_for_the_minute_in_which_it_was_made():
+def test_a_plan_is_kept_for_the_hour_that_policies_see():
     seen = bounds()
 
-    assert account(seen, NOW) is account(seen, NOW + timedelta(seconds=30))
-    assert account(seen, NOW) is not account(seen, NOW + timedelta(minutes=1))
+    assert account(seen, NOW) is account(seen, NOW + timedelta(minutes=59))
+    assert account(seen, NOW) is not account(seen, NOW + timedelta(minutes=60))
+
+
+def test_a_plan_ends_with_the_first_window_that_ends():
+    burst = {"name": "burst", "most": 3, "per": "minute", "of": "account"}
+    seen = bounds(limits=[burst])
+
+    assert account(seen, NOW) is account(seen, NOW + timedelta(seconds=59))
+    assert account(seen, NOW) is not account(seen, NOW + timedelta(seconds=60))
+
+
+def test_a_plan_ends_when_a_zone_that_was_replaced_has_run_out():
+    before = bounds(budget={"max_autonomous_per_day": 10, "timezone": "Asia/Kathmandu"})
+    after = replace_bounds(before, parse_bounds(bounds_json()), NOW)
+    runs_out = after.zones_until["*"].until
+
+    assert account(after, runs_out - JUST_BEFORE).budget.day.timezone == "Asia/Kathmandu"
+    assert account(after, runs_out).budget.day.timezone == "UTC"
 
 
 def test_a_unit_that_waited_over_midnight_is_charged_to_its_own_day():

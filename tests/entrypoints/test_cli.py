@@ -904,3 +904,48 @@ def test_a_database_is_moved_and_says_so(desk):
     assert desk.error("status", "any", "--tenant", "acme", code=2)["field"] == "url"
     assert desk.error("migrate", "sqlite:///none.db", "sqlite:///other.db", code=3)
     assert desk.error("migrate", "sqlite:///new.db", "sqlite:///new.db", code=2)["field"] == "TO"
+
+
+# --- replays ---
+
+
+@pytest.fixture
+def tighter(desk):
+    """The same bounds with no autonomy for notes, in a file beside."""
+    text = (desk.folder / "bounds.yaml").read_text().replace("CREATE_NOTE: AUTO_EXECUTE", "CREATE_NOTE: PROPOSE_ONLY")
+    (desk.folder / "tighter.yaml").write_text(text)
+    return "tighter.yaml"
+
+
+def test_a_replay_shows_what_the_history_would_have_been(desk, tighter):
+    shown = desk.run("apply", tighter, "--dry-run", "--replay", "1d").stdout
+
+    assert "nothing was changed" in shown
+    assert "would now ask" in shown
+    assert "PROPOSE_ONLY" in shown
+    _, _, replay = shown.partition("replay of ")
+    assert max(map(len, replay.splitlines())) <= 80, replay
+
+
+def test_a_replay_of_an_export_needs_no_database_and_says_the_same(desk, tighter):
+    stored = json.loads(desk.run("apply", tighter, "--dry-run", "--replay", "1d", "--json").stdout)["replay"]
+    exported = desk.run("export", "--tenant", "acme").stdout
+    for file in desk.folder.glob("remit.db*"):
+        file.unlink()
+    (desk.folder / "export.jsonl").write_text(exported)
+
+    by_file = desk.run("apply", tighter, "--dry-run", "--replay-file", "export.jsonl", "--json").stdout
+    by_pipe = desk.run("apply", tighter, "--dry-run", "--replay-file", "-", "--json", stdin=exported).stdout
+
+    told = ("decisions", "unchanged", "would_run", "would_ask", "would_be_blocked", "telling", "not_judged")
+    for answer in (by_file, by_pipe):
+        assert {name: json.loads(answer)["replay"][name] for name in told} == {name: stored[name] for name in told}
+    assert stored["would_ask"]["count"] > 0
+    assert not list(desk.folder.glob("remit.db*"))
+
+
+@pytest.mark.parametrize("words", [("--replay", "1d"), ("--replay-file", "export.jsonl")])
+def test_a_replay_goes_with_a_dry_run(desk, words):
+    refused = desk.run("apply", "bounds.yaml", *words, code=2).stderr
+
+    assert f"{words[0]}: goes with --dry-run" in refused

@@ -392,3 +392,13 @@ def test_a_key_is_not_carried_to_where_a_redirect_leads():
 
 def test_a_client_does_not_show_its_key(world):
     assert "rk." not in repr(RemitClient(world.url, world.keys[ACME, "agent"]))
+
+
+def test_a_replay_says_what_the_history_would_have_been(ann):
+    ann.propose(proposal("i-1"))
+    in_force = ann.bounds()
+
+    replay = ann.replay({**in_force.value, "allowlist": []}, period="1d", expected_sequence=in_force.sequence)
+
+    assert (replay["decisions"], replay["would_ask"]["count"]) == (1, 1)
+    assert ann.bounds() == in_force

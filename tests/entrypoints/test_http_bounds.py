@@ -312,3 +312,60 @@ def test_the_difference_shows_each_file_as_a_unified_diff(admin):
     assert "+" + proposed[0]["text"] in answered["difference"].splitlines()
     same = admin.post("/v1/policies/difference", json=admin.get("/v1/policies").json()).json()
     assert same == {"changed": False, "difference": ""}
+
+
+# --- what they would have done ---
+
+
+def test_a_dry_run_with_a_replay_says_what_the_history_would_have_been(world, admin):
+    world.submit("ran")
+    world.submit("asked", action_type=EMAIL)
+
+    would = put(admin, "/v1/bounds", bounds(allowlist=[]), params={"dry_run": "true", "replay": "1d"})
+
+    replay = would["replay"]
+    assert (replay["decisions"], replay["unchanged"]) == (2, 1)
+    assert [(item["action_intent_id"], item["change"], item["would_be"]) for item in replay["telling"]] == [
+        ("ran", "would_ask", "ACTION_TYPE_NOT_ALLOWLISTED")
+    ]
+    assert admin.get("/v1/bounds").json()["allowlist"] == [NOTE, OWN]
+
+
+def test_a_replay_shows_nothing_of_another_tenant(world, admin):
+    put(world.client("admin", GLOBEX), "/v1/bounds", {"allowlist": [NOTE]})
+    world.submit("theirs", tenant=GLOBEX)
+
+    would = put(admin, "/v1/bounds", bounds(), params={"dry_run": "true", "replay": "1d"})
+
+    assert would["replay"]["decisions"] == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "field"),
+    [
+        ({"replay": "1d"}, 422, "replay"),
+        ({"replay": "soon", "dry_run": "true"}, 422, "replay"),
+    ],
+)
+def test_a_replay_that_cannot_be_is_refused_and_nothing_changes(admin, asked, status, field):
+    refused = admin.put("/v1/bounds", json=bounds(allowlist=[]), params=asked)
+
+    assert (refused.status_code, refused.json()["field"]) == (status, field)
+    assert admin.get("/v1/bounds").headers["ETag"] == '"1"'
+
+
+@pytest.mark.parametrize("role", ["agent", "approver", "operator", "auditor"])
+def test_only_who_may_set_bounds_replays(world, role):
+    refused = world.client(role).put("/v1/bounds", json=bounds(), params={"dry_run": "true", "replay": "1d"})
+
+    assert refused.status_code == 403
+
+
+def test_a_replay_that_takes_too_long_says_so(world, admin, monkeypatch):
+    world.submit("ran")
+    monkeypatch.setattr("remit.entrypoints.web.ledger_reads.LONGEST_REPLAY_S", -1)
+
+    refused = admin.put("/v1/bounds", json=bounds(), params={"dry_run": "true", "replay": "1d"})
+
+    assert (refused.status_code, refused.json()["field"]) == (422, "replay")
+    assert "longer than" in refused.json()["detail"]

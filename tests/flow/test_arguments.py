@@ -91,7 +91,7 @@ def test_a_changed_schema_is_a_new_version_of_its_type(world):
 def test_arguments_are_checked_before_the_write_that_is_everybody_s(world, monkeypatch):
     world.apply(**typed())
     inside, places = [], []
-    transact, misfit = type(world.app.context.store).transact, ParametersSchema._misfit
+    transact, misfit = type(world.app.context.store).transact, ParametersSchema.misfit
 
     def writing(self, units):
         inside.append(True)
@@ -105,7 +105,7 @@ def test_arguments_are_checked_before_the_write_that_is_everybody_s(world, monke
         return misfit(self, parameters)
 
     monkeypatch.setattr(type(world.app.context.store), "transact", writing)
-    monkeypatch.setattr(ParametersSchema, "_misfit", watched)
+    monkeypatch.setattr(ParametersSchema, "misfit", watched)
     world.clock.pass_(seconds=2)
     answers = world.app.submit([proposal("i-1"), proposal("i-2", **wrong())])
     world.app.propose([proposal("i-3")])

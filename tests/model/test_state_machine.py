@@ -610,6 +610,30 @@ def test_whatever_happens_in_whatever_order_the_bounds_hold(open_store, kind):
     run_state_machine_as_test(lambda: Life(shared), settings=_settings(kind))
 
 
+class LifeUnderOneSetOfBounds(Life):
+    """In which a replay under the very bounds that were in force changes nothing."""
+
+    def change_the_bounds(self):
+        """No rule here: nobody does."""
+
+    def teardown(self):
+        super().teardown()
+        if not hasattr(self, "model"):
+            return
+        in_force = self.world.app.bounds(self.world.tenant).bounds
+        answer = self.world.app.replay(in_force, period="3650d")
+        gated = sum("GATE_DECIDED" in self.world.events(name) for name in self.world.statuses())
+        assert (answer["not_judged"], answer["other_reason"]) == ([], 0), answer
+        assert (answer["decisions"], answer["unchanged"]) == (gated, gated), answer
+
+
+@pytest.mark.parametrize("kind", ["memory"])
+def test_a_replay_under_the_bounds_that_were_in_force_changes_nothing(open_store, kind):
+    shared = Shared(partial(open_store, kind), queues=kind not in QUEUES_NOTHING)
+
+    run_state_machine_as_test(lambda: LifeUnderOneSetOfBounds(shared), settings=_settings(kind))
+
+
 def test_the_model_s_day_is_a_day():
     model = Model(WIDE)
 

@@ -30,6 +30,7 @@ from remit.core.execution.proposer import Proposer
 from remit.core.execution.question import Question, checked_words
 from remit.core.execution.votes import Vote
 from remit.core.gate.autonomy import StopScope
+from remit.core.gate.bounds import parse_bounds
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.ledger.history import Votes
@@ -42,7 +43,8 @@ from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
 from remit.flow.publish import IntentRef
 from remit.flow.queue_limit import QueueLimit, unless_full
-from remit.flow.reading.spool import spooled
+from remit.flow.reading.replay import Advance, no_progress, replay_lines
+from remit.flow.reading.spool import spooled, spooled_lines
 from remit.flow.recover import STOP_REASON, Recovered, recover_tenant
 from remit.flow.submit import SubmitAndBegin, SubmitIntent, Submitted
 from remit.hooks import Hooks
@@ -130,6 +132,7 @@ class App(Part):
     def _show_settings(self, settings: Settings) -> None:
         self.settings = settings
         self.apply, self.apply_part, self.bounds = settings.apply, settings.apply_part, settings.bounds
+        self.replay, self.replay_change = settings.replay, settings.replay_change
         self.check_policies = settings.check_policies
         self.stop, self.resume = settings.stop, settings.resume
         self.create_key, self.keys, self.revoke_key = settings.create_key, settings.keys, settings.revoke_key
@@ -514,6 +517,19 @@ def verify_export(entries: Iterable[Mapping[str, Any]], *, kept: Iterable[KeptHe
     """
     with spooled(entries) as lines:
         return verify(lines, own_chain=lines, sealed=True, kept=kept)
+
+
+def replay_export(
+    lines: Iterable[bytes], bounds: Any, *, period: str | None = None, advance: Advance = no_progress
+) -> dict[str, Any]:
+    """
+    What an exported history would have been with these bounds in force: all of it, or its last `period`.
+
+    The lines are read twice. What can be read only once, a generator say, is written to a temporary file first.
+    Raises `InvalidInput` for bounds or lines that cannot be read, or are of different tenants.
+    """
+    with spooled_lines(lines) as kept:
+        return replay_lines(kept, parse_bounds(bounds), period, advance)
 
 
 def _request_of(intent: ActionIntentV1 | Proposal) -> GateRequest:

@@ -17,10 +17,15 @@ from remit.core.identity.session import LINK_LIVES, csrf_token
 from remit.core.values import check_person
 from remit.flow.context import bounds_now, in_one_write
 from remit.flow.kept_policies import keep_policies_unit
+from remit.flow.reading import replay as replay_flow
 from remit.flow.reading.known import require_seen
+from remit.flow.reading.replay import Advance, no_progress
 from remit.flow.settings import bounds as bounds_flow
 from remit.flow.settings import keys as keys_flow
 from remit.flow.settings import sessions
+
+REPLAYED_BY = "replay"
+"""Named where a change asks who makes it; a replay writes nothing."""
 
 
 class Settings(Part):
@@ -53,6 +58,23 @@ class Settings(Part):
     ) -> tuple[BoundsInForce, BoundsInForce]:
         """The same for one part of them; the others stay as they are, whoever changes them meanwhile."""
         return self._change_bounds(tenant_id, part.within, by=by, dry_run=dry_run, expected_sequence=expected_sequence)
+
+    def replay(
+        self, bounds: Any, *, period: str = "30d", expected_sequence: int | None = None, advance: Advance = no_progress
+    ) -> dict[str, Any]:
+        """
+        What the tenant's last `period` would have been with these bounds in force, from its ledger. Writes nothing.
+
+        Raises as `apply` does, and `InvalidInput` for a period that is none.
+        """
+        before, after = self.apply(bounds, by=REPLAYED_BY, dry_run=True, expected_sequence=expected_sequence)
+        return self.replay_change(before, after, period=period, advance=advance)
+
+    def replay_change(
+        self, before: BoundsInForce, after: BoundsInForce, *, period: str, advance: Advance = no_progress
+    ) -> dict[str, Any]:
+        """The same of a change that `apply` or `apply_part` answered with `dry_run`."""
+        return replay_flow.replay_store(self.context, before, after, period, self.clock.now(), advance)
 
     def _change_bounds(
         self,

@@ -34,6 +34,10 @@ def _in_force(response: httpx.Response) -> InForce:
     return InForce(int(response.headers["ETag"].strip('"')), response.json())
 
 
+def _replayed(response: httpx.Response) -> Any:
+    return response.json()["replay"]
+
+
 def _items(response: httpx.Response) -> Any:
     return response.json()["items"]
 
@@ -327,6 +331,16 @@ class Verbs:
 
     bounds = verb("GET /v1/bounds")(_read_bounds)
     replace_bounds = verb("PUT /v1/bounds")(_replace_bounds)
+
+    @verb("PUT /v1/bounds")
+    def replay(
+        self, bounds: JsonObject, *, period: str = "30d", expected_sequence: int | None = None
+    ) -> RouteCall[a.ReplayAnswer]:
+        """The last `period` of the history under these whole bounds, which are not put in force."""
+        asked = _replace_bounds(self, bounds, expected_sequence=expected_sequence, dry_run=True)
+        query = {**asked.query, "replay": period}
+        return RouteCall(query=query, body=bounds, headers=asked.headers, read=_replayed)
+
     action_types = verb("GET /v1/action-types")(_read_bounds)
     replace_action_types = verb("PUT /v1/action-types")(_replace_part)
     allowlists = verb("GET /v1/allowlists")(_read_bounds)

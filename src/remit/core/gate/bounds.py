@@ -344,7 +344,7 @@ def check_action_types(action_types: Mapping[str, ActionTypeSpec]) -> None:
     check_schemas({f"action_types.{name}.parameters": spec.parameters for name, spec in action_types.items()})
 
 
-def check_principal(bounds: BoundsInForce, proposal: Proposal) -> None:
+def check_principal(bounds: BoundsInForce, proposal: Proposal | ActionIntentV1) -> None:
     """Raises `Forbidden` where the account is confined to principals, and the proposal is on behalf of none of them."""
     allowed, named = bounds.account(proposal.account_id).principals, proposal.on_behalf_of
     if allowed is not None and named not in allowed:

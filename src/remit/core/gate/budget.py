@@ -419,3 +419,8 @@ def _moved(usage: Usage, name: str, by: int) -> tuple[Usage, Counter]:
     before = usage.counters.get(name, _UNUSED)
     after = Counter(used=before.used + by, position=before.position + 1)
     return usage.changed(counters={**usage.counters, name: after}), after
+
+
+def add_to_window(usage: Usage, counter: str, units: int) -> Usage:
+    """The usage with so much more in one of its windows, which is counted outside of any charge."""
+    return _moved(usage, counter, units)[0]

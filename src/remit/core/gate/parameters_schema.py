@@ -55,11 +55,12 @@ class ParametersSchema:
 
         The answer is kept beside the proposal: asked again, as a write does, it costs nothing.
         """
-        misfit = proposal.once(self, lambda: self._misfit(proposal.parameters))
+        misfit = proposal.once(self, lambda: self.misfit(proposal.parameters))
         if misfit is not None:
             raise misfit
 
-    def _misfit(self, parameters: dict[str, Any]) -> InvalidInput | None:
+    def misfit(self, parameters: dict[str, Any]) -> InvalidInput | None:
+        """The argument that does not fit, and why; `None` where all do."""
         size = len(canonical(parameters))
         if size * self.width > MOST_WORK:
             problem = f"take {size} bytes, and the schema of this action type allows {MOST_WORK // self.width}"

@@ -1,16 +1,16 @@
 """
 Everything that follows from one version of a tenant's bounds, worked out once and kept beside it.
 
-What follows from the time as well (the day that is charged, the hour that policies see) is kept for the minute in which
-it was worked out, and only where nothing of it changes within. A plan says over which times it holds: a unit of work
-that had to wait still decides by its own time, not by that of whoever was asked last.
+What follows from the time as well (the day that is charged, the windows of limits, the hour that policies see) is kept
+for as long as nothing of it changes. A plan says over which times it holds: a unit of work that had to wait still
+decides by its own time, not by that of whoever was asked last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from remit.core.gate.autonomy import ResolvedMode
@@ -18,11 +18,11 @@ from remit.core.gate.budget import BudgetInForce, Limit
 from remit.core.gate.check import Check, checked
 from remit.core.gate.limit import Amounts, LimitInForce, LimitOverAccount, give_autonomy
 from remit.core.gate.parameters_schema import ParametersSchema, schema_in_force
+from remit.core.gate.period import window_of
 from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, Reads, policy_version, without_details
 from remit.core.gate.policy_input import LocalTime, TypeInForce, local_time, question_of
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.opened_intent import OpenedIntent
-from remit.core.values import shifted
 
 if TYPE_CHECKING:
     from remit.core.gate.bounds import BoundsInForce
@@ -32,7 +32,6 @@ V = TypeVar("V")
 BOUNDS_UNREADABLE = "BOUNDS_UNREADABLE"
 MOST_PLANS, MOST_ANSWERS = 1000, 256
 """Kept of one version of one tenant's bounds; beyond them, all are worked out again."""
-_MINUTE, _MICROSECOND = timedelta(minutes=1), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,11 +233,18 @@ class Plans:
 
     def _plan_account(self, account_id: str, now: datetime) -> AccountPlan:
         at = self._at(account_id, now)
-        first, end = now.replace(second=0, microsecond=0), shifted(now.replace(second=0, microsecond=0), _MINUTE)
-        if not at == self._at(account_id, first) == self._at(account_id, shifted(end, -_MICROSECOND)):
-            first, end = now, shifted(now, _MICROSECOND)
+        first, end = self._while_it_holds(at, now)
         problem = self.bounds.unreadable(account_id)
         return AccountPlan(account_id, first, end, at, problem)
+
+    def _while_it_holds(self, at: _AtATime, now: datetime) -> tuple[datetime, datetime]:
+        """Within the hour of both zones, which says their dates as well, every limit's window, and their zones."""
+        hours = [window_of(now, "hour", zone) for zone in {at.budget.day.timezone, at.budget.tenant_day.timezone}]
+        windows = [*hours, *(limit.window for limit in at.limits)]
+        changes = [zone.until for zone in self.bounds.zones_until.values()]
+        first = max([*(window.starts_at for window in windows), *(each for each in changes if each <= now)])
+        end = min([*(window.ends_at for window in windows), *(each for each in changes if each > now)])
+        return first, end
 
     def _at(self, account_id: str, now: datetime) -> _AtATime:
         budget = self.bounds.budget(account_id, now)

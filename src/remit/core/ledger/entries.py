@@ -179,6 +179,11 @@ class LedgerEntry:
         return self._data
 
     @property
+    def data_json(self) -> bytes:
+        """The same as it stands in the line: canonical JSON."""
+        return bytes(self._raw)
+
+    @property
     def head(self) -> Head:
         return Head(sequence=self.sequence, hash=self.hash)
 

@@ -13,8 +13,9 @@ from remit.core.gate.autonomy import StopLevel, StopScope
 from remit.core.gate.bounds import BoundsInForce, unregistered
 from remit.core.gate.bounds_diff import changes, describe_changes, limits_from_zero
 from remit.entrypoints.bounds_file import BoundsFile
-from remit.entrypoints.cli import output
+from remit.entrypoints.cli import output, replaying
 from remit.entrypoints.cli.options import AccountOption, AsJson, By, Db, Tenant, existing, login, opened
+from remit.entrypoints.cli.replaying import ReplayFileOption, ReplayOption
 
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the ledger.")]
 OnlyTenant = Annotated[
@@ -41,6 +42,8 @@ def apply(
         typer.Option("--by", metavar="NAME", help="Who does it; the login name if left out.", show_default=False),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    replay: ReplayOption = None,
+    replay_file: ReplayFileOption = None,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
@@ -49,16 +52,21 @@ def apply(
 
     The file is everything: what it does not list any more goes. Stop switches stay as they are.
 
-    Example: remit apply bounds.yaml --dry-run
+    Example: remit apply bounds.yaml --dry-run --replay 30d
     """
+    replaying.require_dry_run(dry_run, replay, replay_file)
     read = BoundsFile.read(file)
+    if replay_file is not None:
+        _print_replayed({"tenant_id": read.bounds.tenant, "dry_run": True}, as_json, replay_file, read, replay)
+        return
     with opened(ctx, db) as remit:
         try:
             before, after = remit.apply(read.bounds, by=login() if by is None else by, dry_run=dry_run)
         except InvalidInput as error:
             raise read.located(error) from None
+        replayed = None if replay is None else replaying.replay_stored(remit, before, after, replay)
     if as_json:
-        output.print_json(_applied(before, after, dry_run))
+        output.print_json({**_applied(before, after, dry_run), **({"replay": replayed} if replayed else {})})
         return
     for line in describe_changes(before, after):
         output.say(line)
@@ -66,6 +74,18 @@ def apply(
     for path, name in unregistered(after.bounds):
         output.say(f"! {path}: {name} is not a registered action type")
     output.say(_verdict(before, after, dry_run))
+    if replayed:
+        replaying.print_replay(replayed)
+
+
+def _print_replayed(
+    about: dict[str, Any], as_json: bool, replay_file: str, read: BoundsFile, period: str | None
+) -> None:
+    replayed = replaying.replay_file(replay_file, read, period)
+    if as_json:
+        output.print_json({**about, "replay": replayed})
+    else:
+        replaying.print_replay(replayed)
 
 
 def _applied(before: BoundsInForce, after: BoundsInForce, dry_run: bool) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from anyio import to_thread
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi import Body as JsonBody
 from pydantic import BaseModel, WithJsonSchema
 
@@ -16,12 +18,17 @@ from remit.core.gate.bounds_parts import PARTS, BoundsPart, parse_part
 from remit.core.identity.principal import Principal
 from remit.core.views import BoundsChangedAnswer
 from remit.entrypoints.web.callers import BoundsSetterCaller, CurrentRemit, ReaderCaller
+from remit.entrypoints.web.ledger_reads import WholeLedgers
 from remit.entrypoints.web.problems import responds_with
-from remit.entrypoints.web.reading_bodies import JsonRoute
+from remit.entrypoints.web.reading_bodies import JsonRoute, turns_of
 from remit.wiring import Remit
 
 router = APIRouter(tags=["bounds"], route_class=JsonRoute)
 DryRun = Annotated[bool, Query(description="Only answer what would change.")]
+ReplayPeriod = Annotated[
+    str | None,
+    Query(description="With `dry_run`: how much of the history is decided again under these bounds, such as `30d`."),
+]
 IfMatch = Annotated[
     str | None, Header(description="The `ETag` of what was looked at: if the bounds have changed since, 409.")
 ]
@@ -58,19 +65,28 @@ def bounds(remit: CurrentRemit, caller: ReaderCaller, response: Response) -> Any
 
 
 @router.put("/v1/bounds", responses=responds_with(BoundsChangedAnswer))
-def replace_bounds(
+async def replace_bounds(
+    request: Request,
     remit: CurrentRemit,
     caller: BoundsSetterCaller,
+    reads: WholeLedgers,
     body: BoundsBody,
     response: Response,
     if_match: IfMatch = None,
     dry_run: DryRun = False,
+    replay: ReplayPeriod = None,
 ) -> Any:
     """Replace the whole bounds: what is not listed any more goes. Stop switches stay as they are."""
-    changed = remit.apply(
-        _of_own_tenant(caller, body), by=caller.name, dry_run=dry_run, expected_sequence=_expected(if_match)
-    )
-    return _changed(response, *changed, dry_run=dry_run)
+    if replay is not None and not dry_run:
+        raise InvalidInput("replay", "goes with dry_run", "add dry_run=true; nothing is changed then")
+    wanted, expected = _of_own_tenant(caller, body), _expected(if_match)
+    apply = partial(remit.apply, wanted, by=caller.name, dry_run=dry_run, expected_sequence=expected)
+    async with turns_of(request).of(caller.tenant_id):
+        changed = await to_thread.run_sync(apply)
+    answer = _changed(response, *changed, dry_run=dry_run)
+    # Not in the tenant's turn at the threads: it takes long, and has places of its own.
+    replayed = {} if replay is None else {"replay": await reads.replay(remit, caller, changed, replay)}
+    return {**answer, **replayed}
 
 
 def _add_routes(kind: type[BoundsPart]) -> None:

@@ -1,15 +1,20 @@
-"""Reads of a tenant's whole ledger: exports as downloads, and verification; a process serves so many at once."""
+"""Reads of a tenant's whole ledger: exports as downloads, verification, replays; a process serves so many at once."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
-from typing import Annotated
+from functools import partial
+from time import monotonic
+from typing import Annotated, Any
 
 from anyio import CancelScope, CapacityLimiter, to_thread
 from fastapi import Depends, Request
 from fastapi.responses import StreamingResponse
+from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
+from remit.core.errors import InvalidInput
+from remit.core.gate.bounds import BoundsInForce
 from remit.core.identity.principal import Principal
 from remit.core.ledger.verification import Report
 from remit.entrypoints.web.shares import Place, Share, SharedPlaces, admitted
@@ -17,6 +22,7 @@ from remit.wiring import Remit
 
 PIECE_BYTES = 64 * 1024
 """How much of an export is read at once: no thread waits for a reader."""
+LONGEST_REPLAY_S = 60
 MOST_THREADS = 8
 """How many exports read at the same time; of their own, so that other requests find theirs."""
 
@@ -53,6 +59,22 @@ class LedgerReads:
         finally:
             self._places.give_back(place)
 
+    async def replay(
+        self, remit: Remit, caller: Principal, changed: tuple[BoundsInForce, BoundsInForce], period: str
+    ) -> dict[str, Any]:
+        """The caller's last `period` under a change of its bounds. Raises as `export` does, and `InvalidInput`."""
+        within = _Within(LONGEST_REPLAY_S)
+        scope = CancelScope()
+        place = self._enter(caller, scope)
+        replay = partial(remit.replay_change, *changed, period=period, advance=within)
+        try:
+            with scope:
+                return await to_thread.run_sync(replay, abandon_on_cancel=True, limiter=self._threads)
+            raise HTTPException(503, "it had to make room for another tenant's; try again in a moment")
+        finally:
+            within.end()
+            self._places.give_back(place)
+
     def _enter(self, caller: Principal, scope: CancelScope) -> Place:
         return admitted(
             self._places, caller, scope.cancel, of="exports and verifications", instead="wait until one has ended"
@@ -69,6 +91,21 @@ class LedgerReads:
 
     def leave(self, place: Place) -> None:
         self._places.give_back(place)
+
+
+class _Within:
+    """Told how a replay gets on, it ends one that takes too long, or that nobody waits for any more."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = monotonic() + seconds
+
+    def __call__(self, _: int = 1) -> None:
+        if monotonic() > self._until:
+            way_out = "ask for a shorter period, or use remit apply --dry-run --replay"
+            raise InvalidInput("replay", f"takes longer than {LONGEST_REPLAY_S} s here", way_out)
+
+    def end(self) -> None:
+        self._until = 0.0
 
 
 async def _reads_of(request: Request) -> LedgerReads:

@@ -12,16 +12,25 @@ IN_MEMORY_BYTES = 8 * 1024 * 1024
 """A stream up to this long stays in memory; a longer one goes to the directory for temporary files."""
 
 
-class Spool:
+class SpooledLines:
     """The lines of a stream, to be read again and again, one reader after the other."""
 
     def __init__(self, file: SpooledTemporaryFile[bytes]) -> None:
         self._file = file
 
-    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+    def __iter__(self) -> Iterator[bytes]:
         self._file.seek(0)
-        for line in self._file:
-            yield json.loads(line)
+        yield from self._file
+
+
+class Spool:
+    """The same as the JSON in them."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._lines = lines
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        return map(json.loads, self._lines)
 
 
 @contextmanager
@@ -30,7 +39,17 @@ def spooled(entries: Iterable[Any]) -> Iterator[Iterable[Any]]:
     if iter(entries) is not entries:
         yield entries
         return
+    with spooled_lines(json.dumps(entry).encode() for entry in entries) as lines:
+        yield Spool(lines)
+
+
+@contextmanager
+def spooled_lines(lines: Iterable[bytes]) -> Iterator[Iterable[bytes]]:
+    """`lines`, as they are if they can be read twice, else as `SpooledLines`."""
+    if iter(lines) is not lines:
+        yield lines
+        return
     with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as file:
-        for entry in entries:
-            file.write(json.dumps(entry).encode() + b"\n")
-        yield Spool(file)
+        for line in lines:
+            file.write(line.rstrip(b"\n") + b"\n")
+        yield SpooledLines(file)

@@ -1,0 +1,147 @@
+"""The lab: a replay of a long history under other bounds, from a store and from an exported file."""
+
+from __future__ import annotations
+
+import random
+import resource
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bench.world import TENANT
+from remit import Remit, RemitError
+from remit.app import replay_export
+
+DAYS = 30
+ACCOUNTS = 50
+_END = datetime(2026, 3, 31, tzinfo=UTC)
+_TYPES = ("REFUND", "SEND_EMAIL", "UPDATE_CONTACT")
+_LIMIT = 'context.numbers.hasTag("amount") && context.numbers.getTag("amount").greaterThan(decimal("180.0"))'
+POLICY = {
+    "name": "amount.cedar",
+    "text": f'@reason("TOO_MUCH") forbid (principal, action, resource) when {{ {_LIMIT} }};',
+}
+
+
+def bounds(*, most: int, daily: int) -> dict[str, Any]:
+    """Three types, a rule that reads the amount, a budget, and limits by the day and the month."""
+    tool = {"connector": "internal", "operation": "create_note"}
+    amount = {"amounts": {"amount": {"value": "parameters.amount", "unit": "EUR"}}}
+    return {
+        "tenant": TENANT,
+        "action_types": {
+            name: {"risk_tier": "LOW", "tool": tool, **(amount if name == "REFUND" else {})} for name in _TYPES
+        },
+        "allowlist": list(_TYPES),
+        "modes": {"default": "AUTO_EXECUTE"},
+        "budget": {"max_autonomous_per_day": daily, "timezone": "Europe/Berlin"},
+        "limits": [
+            {
+                "name": "refunds-a-day",
+                "sum": "amount",
+                "unit": "EUR",
+                "most": most,
+                "per": "day",
+                "of": "account",
+                "action_types": ["REFUND"],
+            },
+            {
+                "name": "refunds-a-month",
+                "sum": "amount",
+                "unit": "EUR",
+                "most": most * 20,
+                "per": "month",
+                "of": "account",
+                "action_types": ["REFUND"],
+            },
+            {"name": "burst", "most": 10, "per": "minute", "of": "account"},
+        ],
+        "policies": [POLICY],
+    }
+
+
+@dataclass(slots=True)
+class Clock:
+    """Set by whoever makes a history."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at
+
+
+def _proposals(count: int) -> Iterator[tuple[datetime, dict[str, Any]]]:
+    chance = random.Random(17)
+    step = timedelta(days=DAYS) / count
+    for number in range(count):
+        name = _TYPES[number % 3]
+        parameters: dict[str, Any] = {"text": f"order {number}"}
+        if name == "REFUND":
+            parameters["amount"] = round(chance.uniform(1, 200), 2)
+        yield (
+            _END - timedelta(days=DAYS) + step * number,
+            {
+                "tenant_id": TENANT,
+                "account_id": f"acct-{chance.randrange(ACCOUNTS)}",
+                "action_type": name,
+                "target": {"entity_type": "contact", "entity_id": f"c-{number % 997}"},
+                "parameters": parameters,
+                "confidence_score": chance.choice([0.65, 0.9, 0.95]),
+                "risk_level": "LOW",
+                "proposed_by": "bench-agent",
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How long replays of so many intents took, and how much memory the process had in the end."""
+
+    from_store_s: float
+    from_file_s: float
+    peak_mb: float
+
+
+def lab(folder: Path, intents: int) -> Replayed:
+    """Make a history, and replay it under a tighter and wider candidate."""
+    clock = Clock(_END)
+    with Remit.open(f"sqlite:///{folder / 'lab.db'}", clock=clock, settings={"REMIT_MOST_WAITING": "0"}) as remit:
+        make_history(remit, clock, intents)
+        candidate = bounds(most=300, daily=100)
+        began = time.perf_counter()
+        answer = remit.replay(candidate, period=f"{DAYS}d")
+        from_store_s = time.perf_counter() - began
+        assert answer["decisions"] >= intents * 0.99, answer["decisions"]
+        file = folder / "lab.jsonl"
+        with file.open("wb") as lines:
+            lines.writelines(line + b"\n" for line in remit.export_lines(TENANT))
+    began = time.perf_counter()
+    with file.open("rb") as lines:
+        again = replay_export(lines, candidate)
+    from_file_s = time.perf_counter() - began
+    assert again["decisions"] >= answer["decisions"], again["decisions"]
+    return Replayed(from_store_s, from_file_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def make_history(remit: Remit, clock: Clock, count: int) -> None:
+    """Decided as they come, in small batches of one moment; every third that waits is answered by a person."""
+    clock.at = _END - timedelta(days=DAYS)
+    remit.apply(bounds(most=500, daily=60), by="bench")
+    batch: list[dict[str, Any]] = []
+    for at, proposal in _proposals(count):
+        clock.at = at
+        batch.append(proposal)
+        if len(batch) == 20:
+            _decide(remit, batch)
+            batch = []
+    clock.at = _END
+
+
+def _decide(remit: Remit, batch: list[dict[str, Any]]) -> None:
+    answers = [answer for answer in remit.submit(batch) if not isinstance(answer, RemitError)]
+    asked = [answer for answer in answers if answer.result == "REQUIRE_APPROVAL"]
+    for answer in asked[::3]:
+        remit.reject(TENANT, answer.action_intent_id, by="ann", reason="not this one")

@@ -1,0 +1,143 @@
+"""Replay of a tenant's history under bounds that are not in force, from its store or from an exported file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from remit.core.errors import InvalidInput
+from remit.core.gate.bounds import Bounds, BoundsInForce, replace_bounds
+from remit.core.ledger.config_history import ConfigHistory
+from remit.core.ledger.entries import LedgerEntry
+from remit.core.values import parse_duration, shifted, utc
+from remit.flow.context import Context
+from remit.flow.reading.export import require_known
+from remit.flow.reading.sorted_events import sorted_events
+from remit.lab.history import MALFORMED, past_events
+from remit.lab.order import in_order
+from remit.lab.replay import Replay, span_of
+
+Advance = Callable[[int], None]
+"""Told now and then how many entries more have been read. What it raises ends the replay."""
+_TOLD_EVERY = 500
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def no_progress(_: int) -> None:
+    """For who does not ask how far it is."""
+
+
+def parse_period(period: str) -> timedelta:
+    """`30d`, say. Raises `InvalidInput`."""
+    try:
+        return parse_duration(period)
+    except ValueError as error:
+        raise InvalidInput("replay", str(error), "say how much of the history, such as 30d") from None
+
+
+def replay_store(
+    context: Context,
+    before: BoundsInForce,
+    after: BoundsInForce,
+    period: str,
+    now: datetime,
+    advance: Advance = no_progress,
+) -> dict[str, Any]:
+    """
+    What the last `period` would have been with `after` in force, where `before` is. Writes nothing.
+
+    Raises `InvalidInput` for a period that is none, and `NotFound` where the tenant has no history.
+    """
+    span, tenant_id = parse_period(period), before.bounds.tenant
+    require_known(context, tenant_id, before.config_sequence)
+    entries = context.store.export(tenant_id)
+    until = shifted(now, _MICROSECOND)
+    return _replay(entries, _candidate(before, after), shifted(now, -span), until, advance)
+
+
+def replay_lines(
+    lines: Iterable[bytes], bounds: Bounds, period: str | None, advance: Advance = no_progress
+) -> dict[str, Any]:
+    """
+    The same of an exported ledger's lines, which are read twice; the period ends with its last entry.
+
+    Without a period, all of it. Raises `InvalidInput` for lines that are no entries of that tenant.
+    """
+    span = None if period is None else parse_period(period)
+    about = _About(bounds.tenant)
+    for entry in _told(_parsed(lines), advance):
+        about.read(entry)
+    if about.first is None or about.last is None:
+        raise InvalidInput("FILE", "holds no ledger entry", "name a file that remit export wrote")
+    until = shifted(about.last, _MICROSECOND)
+    before = about.configs.latest
+    after = before if before.bounds == bounds else replace_bounds(before, bounds, until)
+    since = about.first if span is None else shifted(about.last, -span)
+    return _replay(_parsed(lines), _candidate(before, after), since, until, advance)
+
+
+def _candidate(before: BoundsInForce, after: BoundsInForce) -> BoundsInForce:
+    """The bounds as if they had been in force for good: no zone of others runs out under them first."""
+    return before if after == before else after.model_copy(update={"zones_until": {}})
+
+
+def _replay(
+    entries: Iterable[LedgerEntry], candidate: BoundsInForce, since: datetime, until: datetime, advance: Advance
+) -> dict[str, Any]:
+    problem = candidate.unreadable()
+    if problem is not None:
+        raise InvalidInput("(bounds)", problem)
+    span = span_of(candidate, since, until)
+    replay = Replay(candidate, span)
+    with sorted_events(past_events(_told(entries, advance), span)) as events:
+        # They were counted when they were read; whoever sets a limit of time still has a say.
+        for event in in_order(_told(events, lambda _: advance(0))):
+            replay.add(event)
+    return {"tenant_id": candidate.bounds.tenant, **replay.findings.wire()}
+
+
+def _told(things: Iterable[Any], advance: Advance) -> Iterator[Any]:
+    """`things`, of which `advance` is told."""
+    read = iter(things)
+    while some := list(islice(read, _TOLD_EVERY)):
+        yield from some
+        advance(len(some))
+
+
+def _parsed(lines: Iterable[bytes]) -> Iterator[LedgerEntry]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield LedgerEntry.parse(line)
+        except ValueError as error:
+            problem = f"line {number} is no ledger entry ({error})"
+            raise InvalidInput("FILE", problem, "name a file that remit export wrote") from None
+
+
+@dataclass(slots=True)
+class _About:
+    """What is to be known of an exported file before it is replayed: its bounds, and from when until when it tells."""
+
+    tenant_id: str
+    first: datetime | None = None
+    last: datetime | None = None
+    configs: ConfigHistory = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.configs = ConfigHistory(self.tenant_id)
+
+    def read(self, entry: LedgerEntry) -> None:
+        if entry.tenant_id != self.tenant_id:
+            problem = f"holds entries of {entry.tenant_id!r}, and the bounds are those of {self.tenant_id!r}"
+            raise InvalidInput("FILE", problem, "name an export of the same tenant")
+        try:
+            at = utc(datetime.fromisoformat(entry.at))
+            if entry.event_type == "CONFIG_CHANGED":
+                self.configs.add(entry.data, at)
+        except MALFORMED as error:
+            problem = f"entry {entry.entry_id} cannot be read ({error})"
+            raise InvalidInput("FILE", problem, "verify the file with remit verify --file") from None
+        self.first = at if self.first is None else min(self.first, at)
+        self.last = at if self.last is None else max(self.last, at)
