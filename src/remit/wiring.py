@@ -16,7 +16,7 @@ import uuid_utils
 from remit.app import App
 from remit.connectors.caller import CallerConnector
 from remit.connectors.function import FunctionConnector
-from remit.connectors.http import HttpConnector
+from remit.connectors.http import HttpConnector, HttpFacts
 from remit.connectors.internal import InternalConnector
 from remit.core.errors import InvalidInput
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, check_ttl_days
@@ -179,6 +179,7 @@ class Remit(App):
             console_url=links,
             publishes=publishing and queues,
             policy_sandbox=ProcessSandbox(),
+            fact_source=HttpFacts(secrets, egress),
             most_waiting=most_waiting(settings),
             breaker=breaker_rules(settings),
         )

@@ -222,9 +222,14 @@ class World:
         tenant: str = TENANT,
         notifiers: dict[str, Any] | None = None,
         console_url: str | None = None,
+        fact_source: Any = None,
     ) -> None:
         self.tenant = tenant
-        self._told = {"notifiers": notifiers or {}, "console_url": console_url}
+        self._told: dict[str, Any] = {
+            "notifiers": notifiers or {},
+            "console_url": console_url,
+            "fact_source": fact_source,
+        }
         self.clock, self.far = clock or SetClock(), far or FarSide()
         self._open_store = open_store
         self.inner: Any = open_store()

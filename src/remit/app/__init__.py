@@ -39,6 +39,7 @@ from remit.core.lifecycle import UNANSWERED, Case
 from remit.core.values import check_person, check_text
 from remit.flow import ask, erase_private, execute, gate, propose, publish, reconcile, review
 from remit.flow.context import Context
+from remit.flow.facts import CallFacts, FactLookups
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
 from remit.flow.publish import IntentRef
@@ -52,7 +53,7 @@ from remit.ports import CheckedPublisher, Clock, SendingPublisher, UnitOfWork, a
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-_UnitOf = Callable[[Proposal, datetime], UnitOfWork[Submitted]]
+_UnitOf = Callable[[Proposal, CallFacts, datetime], UnitOfWork[Submitted]]
 BATCH = 50
 """How many intents of one call share a transaction, at most: another tenant's decision waits for it to end."""
 
@@ -98,6 +99,7 @@ class App(Part):
         self._sender, self._publishing = sender, publishing
         self._checked_sender = sender if publishing and isinstance(sender, CheckedPublisher) else None
         self._policies_ahead = PoliciesAhead()
+        self._lookups = FactLookups(context, clock)
         self._queue_limit = QueueLimit(context.most_waiting)
         self.hooks = Hooks()
         self.now, self.close = clock.now, on_close
@@ -191,19 +193,39 @@ class App(Part):
         """Propose and gate, one or many, answered as `propose` does: with the gate's word on each."""
         if isinstance(proposals, Mapping | Proposal):
             return answer_of(self.submit([proposals]))
-        return [answer for batch in _batches(proposals) for answer in self._submit(batch)]
+        facts = CallFacts(self._lookups)
+        return [answer for batch in _batches(proposals) for answer in self._submit(batch, facts)]
 
-    def _submit(self, proposals: Sequence[Any]) -> list[GateAnswer | RemitError]:
-        both = self._submitted(proposals, self._propose_and_gate)
+    def submit_at_once(self, proposals: Sequence[Any]) -> list[GateAnswer | RemitError]:
+        """
+        `submit` without waiting for anybody outside: what needs facts is answered with `FactsOutdated`, and nothing
+        was done.
+        """
+        facts = CallFacts(self._lookups, looks_up=False)
+        return [answer for batch in _batches(proposals) for answer in self._submit(batch, facts)]
+
+    def looks_up_facts(self, tenant_id: str, action_type: str | None = None) -> bool:
+        """Does this process know that deciding such an action, or some action, waits for others? Asks nobody."""
+        return self._lookups.known_to_ask(tenant_id, action_type)
+
+    def _submit(self, proposals: Sequence[Any], facts: CallFacts) -> list[GateAnswer | RemitError]:
+        both = self._submitted(proposals, self._propose_and_gate, facts)
         return [each[1] if isinstance(each, tuple) else each for each in both]
 
-    def _submitted(self, proposals: Sequence[Any], unit_of: _UnitOf) -> list[Submitted | RemitError]:
+    def _submitted(self, proposals: Sequence[Any], unit_of: _UnitOf, facts: CallFacts) -> list[Submitted | RemitError]:
         # One write stores the proposal and decides it: nobody waits for two commits, and nothing is left ungated.
         self._check_way_out()
-        began_ns, now = self.hooks.begin(), self.clock.now()
+        began_ns = self.hooks.begin()
         named = [propose.named(self.context, data) for data in proposals]
-        self._policies_ahead.proposals(self.context, named, now)
-        both = in_order(named, RemitError, lambda ready: self._let_in(ready, unit_of, now))
+        facts.for_proposals(named)
+        # Of after the lookups: what expired meanwhile has expired.
+        now = self.clock.now()
+        self._policies_ahead.proposals(self.context, named, facts, now)
+
+        def let_in(ready: Sequence[Proposal]) -> list[Submitted | RemitError]:
+            return self._let_in(ready, lambda each: unit_of(each, facts, now), facts.transact, now)
+
+        both = in_order(named, RemitError, let_in)
         self.hooks.proposed(began_ns, [each[0] if isinstance(each, tuple) else each for each in both])
         answers = [each[1] if isinstance(each, tuple) else each for each in both]
         self._gated(began_ns, [_request_of(each[0]) if isinstance(each, tuple) else None for each in both], answers)
@@ -225,14 +247,16 @@ class App(Part):
         if isinstance(proposals, Mapping | Proposal):
             return answer_of(self.submit_and_begin([proposals], key=key, credential=credential))
         began_ns, unit_of = self.hooks.begin(), partial(self._propose_gate_and_begin, key, credential)
-        both = [each for batch in _batches(proposals) for each in self._submitted(batch, unit_of)]
+        facts = CallFacts(self._lookups)
+        both = [each for batch in _batches(proposals) for each in self._submitted(batch, unit_of, facts)]
         return [self._told_begun(began_ns, each, key, credential) for each in both]
 
     def _propose_gate_and_begin(
-        self, key: str | None, credential: Credential, proposal: Proposal, now: datetime
+        self, key: str | None, credential: Credential, proposal: Proposal, facts: CallFacts, now: datetime
     ) -> UnitOfWork[Submitted]:
         proposer = Proposer(proposal.proposed_by, credential)
-        return SubmitAndBegin(self.context, proposal, now, proposer, self.own.holder(proposer, key)).unit()
+        holder = self.own.holder(proposer, key)
+        return SubmitAndBegin(self.context, proposal, facts, now, proposer, holder).unit()
 
     def _told_begun(
         self, began_ns: int, both: tuple[ActionIntentV1, GateAnswer] | RemitError, key: str | None, through: Credential
@@ -247,18 +271,22 @@ class App(Part):
         newest, by = answer.begun.superseded_by, intent.proposed_by
         return answer.with_begun(self.own.begin(intent.tenant_id, newest, by=by, key=key, credential=through))
 
-    def _propose_and_gate(self, proposal: Proposal, now: datetime) -> UnitOfWork[Submitted]:
-        return SubmitIntent(self.context, proposal, now).unit()
+    def _propose_and_gate(self, proposal: Proposal, facts: CallFacts, now: datetime) -> UnitOfWork[Submitted]:
+        return SubmitIntent(self.context, proposal, facts, now).unit()
 
     def _let_in(
-        self, proposals: Sequence[Proposal], unit_of: Callable[[Proposal, datetime], UnitOfWork[T]], now: datetime
+        self,
+        proposals: Sequence[Proposal],
+        unit_of: Callable[[Proposal], UnitOfWork[T]],
+        transact: Callable[[Sequence[UnitOfWork[T]]], list[T | RemitError]],
+        now: datetime,
     ) -> list[T | RemitError]:
         """Carry out each proposal's unit, as far as its proposer may have more waiting."""
         refusals = self._queue_limit.take(self.context.store, proposals, now)
         waits = [True] * len(proposals)
         try:
-            answers = self.context.store.transact(
-                [unless_full(unit_of(each, now), full) for each, full in zip(proposals, refusals, strict=True)]
+            answers = transact(
+                [unless_full(unit_of(each), full) for each, full in zip(proposals, refusals, strict=True)]
             )
             waits = [_may_wait(answer) for answer in answers]
             return answers
@@ -268,8 +296,12 @@ class App(Part):
     def _propose(self, proposals: Sequence[Any]) -> list[ActionIntentV1 | RemitError]:
         began_ns, now = self.hooks.begin(), self.clock.now()
         named = [propose.named(self.context, data) for data in proposals]
-        self._policies_ahead.proposals(self.context, named, now)
-        answers = in_order(named, RemitError, lambda ready: self._let_in(ready, self._propose_unit, now))
+        self._policies_ahead.proposals(self.context, named, None, now)
+
+        def let_in(ready: Sequence[Proposal]) -> list[ActionIntentV1 | RemitError]:
+            return self._let_in(ready, lambda each: self._propose_unit(each, now), self.context.store.transact, now)
+
+        answers = in_order(named, RemitError, let_in)
         self.hooks.proposed(began_ns, answers)
         return answers
 
@@ -283,17 +315,20 @@ class App(Part):
     def gate(self, requests: Any) -> Any:
         """Decide intents, one or many, and publish what was approved."""
         if isinstance(requests, GateRequest):
-            return answer_of(self._gate([requests]))
+            return answer_of(self._gate([requests], CallFacts(self._lookups)))
         answers: list[GateAnswer | RemitError] = []
+        facts = CallFacts(self._lookups)
         for batch in _batches(requests):
-            answers += self._gate(batch)
+            answers += self._gate(batch, facts)
         return answers
 
-    def _gate(self, requests: Sequence[GateRequest]) -> list[GateAnswer | RemitError]:
+    def _gate(self, requests: Sequence[GateRequest], facts: CallFacts) -> list[GateAnswer | RemitError]:
         self._check_way_out()
-        began_ns, now = self.hooks.begin(), self.clock.now()
-        self._policies_ahead.requests(self.context, requests, now)
-        answers = gate.gate(self.context, requests, now)
+        began_ns = self.hooks.begin()
+        facts.for_requests([(each.tenant_id, each.action_intent_id) for each in requests])
+        now = self.clock.now()
+        self._policies_ahead.requests(self.context, requests, facts, now)
+        answers = gate.gate(self.context, requests, facts, now)
         self._gated(began_ns, requests, answers)
         return answers
 
@@ -402,7 +437,7 @@ class App(Part):
         old = self.intent(tenant_id, action_intent_id)
         proposal = edited_proposal(old, changes, new_id=self.context.new_id())
         now = self.clock.now()
-        self._policies_ahead.proposals(self.context, [proposal], now)
+        self._policies_ahead.proposals(self.context, [proposal], None, now)
         edited = self._one(propose.ProposeIntent(self.context, proposal, now, edited_by=by).unit())
         return self.gate(_request_of(edited))
 

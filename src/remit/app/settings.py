@@ -89,6 +89,7 @@ class Settings(Part):
         before, now = self.bounds(tenant_id), self.clock.now()
         checked = wanted(before.bounds)
         bounds_flow.check_tools(checked, self.context.connectors)
+        bounds_flow.check_facts(checked, self.context.fact_source)
         bounds_flow.check_policies(self.context, tenant_id, checked.policies)
         after = bounds_flow.next_bounds(before, checked, now, expected_sequence)
         if dry_run:

@@ -351,10 +351,19 @@ class AmountAnswer(TypedDict):
     problem: str | None
 
 
+class FactAnswer(TypedDict, total=False):
+    """What the gate looked up before it decided: the kept fields, when, and the hash of the answer; or `problem`."""
+
+    had_at: str
+    sha256: str
+    kept: dict[str, str | int | float | bool | None]
+    problem: str
+
+
 class AnswerableLine(IntentLine):
     """
     Where one intent stands, its headline, who has approved it where that takes several different people, what stands in
-    the way, and the amounts that its action type declares.
+    the way, the amounts that its action type declares, and the facts that its decision rests on.
 
     `approvals_required` is null where nobody had to vote, `obstacle` where nothing is seen to stand in the way, and
     `paused_tool` where its tool may be called.
@@ -366,6 +375,7 @@ class AnswerableLine(IntentLine):
     obstacle: ObstacleAnswer | None
     paused_tool: FailingToolAnswer | None
     amounts: dict[str, AmountAnswer]
+    facts: dict[str, FactAnswer]
     questions: list[QuestionAnswer]
 
 
@@ -452,6 +462,7 @@ class DecisionAnswer(TypedDict):
     config_sequence: int
     decided_at: str
     intent_digest: str
+    facts: NotRequired[dict[str, FactAnswer]]
 
 
 class ClauseAnswer(TypedDict):

@@ -45,6 +45,7 @@ from remit.core.values import Record, Stored, instant
 from remit.flow.private_values import new_seed
 from remit.ports import (
     Connector,
+    FactSource,
     Notifier,
     PolicySandbox,
     Runnable,
@@ -77,6 +78,8 @@ class Context:
     publishes: bool = False
     """Does a decision publish in its own write? Then this store is the queue that workers take executions from."""
     policy_sandbox: PolicySandbox | None = None
+    fact_source: FactSource | None = None
+    """Where facts are looked up; without, none can be had."""
     new_seed: Callable[[], bytes] = new_seed
     """32 random bytes, of which the salts of one intent's private values are made."""
     most_waiting: int | None = MOST_WAITING

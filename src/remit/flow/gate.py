@@ -28,6 +28,7 @@ from remit.core.gate.decision import (
     Verdict,
     decide,
 )
+from remit.core.gate.fact import NO_FACTS
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.ledger.entries import SYSTEM
 from remit.core.ledger.history import IntentHistory
@@ -35,6 +36,7 @@ from remit.core.lifecycle import Case, ExecutedBy, Status, after_gate
 from remit.core.records import STOPS, THE_ONE, USAGE, Key, case_key, chain_key
 from remit.core.values import PLATFORM, instant
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
+from remit.flow.facts import CallFacts
 from remit.flow.private_values import opened_in, private_keys
 from remit.ports import Snapshot, UnitOfWork, Writes
 
@@ -82,17 +84,22 @@ class GateRequest:
     proposed_by: str | None = None
 
 
-def gate(context: Context, requests: Sequence[GateRequest], now: datetime) -> list[GateAnswer | RemitError]:
+def gate(
+    context: Context, requests: Sequence[GateRequest], facts: CallFacts | None, now: datetime
+) -> list[GateAnswer | RemitError]:
     """
-    Decide each intent as if one by one, in this order; each is atomic by itself.
+    Decide each intent as if one by one, in this order, with the facts that were looked up, if any were; each is
+    atomic by itself.
 
     An answer with `reserved` has been charged and approved and still has to be published.
     """
     answers: list[GateAnswer | RemitError | None] = [_incomplete(request) for request in requests]
     units = [
-        GateIntent(context, request, now).unit() for request, no in zip(requests, answers, strict=True) if no is None
+        GateIntent(context, request, facts, now).unit()
+        for request, no in zip(requests, answers, strict=True)
+        if no is None
     ]
-    decided = iter(context.store.transact(units))
+    decided = iter(facts.transact(units) if facts is not None else context.store.transact(units))
     return [next(decided) if answer is None else answer for answer in answers]
 
 
@@ -116,10 +123,18 @@ class GateIntent:
     `proposal` is what the intent will be that is stored in the same write, if it is not stored already.
     """
 
-    __slots__ = ("case_at", "chain_at", "context", "now", "proposal", "request")
+    __slots__ = ("case_at", "chain_at", "context", "facts", "now", "proposal", "request")
 
-    def __init__(self, context: Context, request: GateRequest, now: datetime, proposal: Proposal | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        request: GateRequest,
+        facts: CallFacts | None,
+        now: datetime,
+        proposal: Proposal | None = None,
+    ) -> None:
         self.context, self.request, self.now, self.proposal = context, request, now, proposal
+        self.facts = facts
         self.case_at = case_key(request.tenant_id, request.action_intent_id)
         self.chain_at = chain_key(request.tenant_id, request.action_intent_id)
 
@@ -166,6 +181,7 @@ class GateIntent:
                 usages={usage_id: usage for usage_id, usage in usages.items() if usage is not None},
                 edited_by=writer.case.edited_by,
                 person_required=writer.case.person_required,
+                facts=self.facts.of(bounds, intent) if self.facts is not None else NO_FACTS,
                 now=self.now,
             )
         )

@@ -20,6 +20,7 @@ from remit.core.execution.obstacle import (
 from remit.core.gate.action_type import ActionType
 from remit.core.gate.autonomy import Stops, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
+from remit.core.gate.fact import Facts
 from remit.core.intent import ActionIntentV1
 from remit.core.opened_intent import redacted
 from remit.core.records import STOPS, THE_ONE, Key
@@ -33,9 +34,12 @@ def stops_keys(tenant_id: str) -> list[Key[Stops]]:
     return [Key(STOPS, tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE)]
 
 
-def obstacle_now(context: Context, snapshot: Snapshot, intent: ActionIntentV1, now: datetime) -> Obstacle | None:
+def obstacle_now(
+    context: Context, snapshot: Snapshot, intent: ActionIntentV1, facts: Facts, now: datetime
+) -> Obstacle | None:
     """
-    The first thing that stands in the way of carrying it out; `None` if nothing is seen to.
+    The first thing that stands in the way of carrying it out, by the facts that were recorded; `None` if nothing is
+    seen to.
 
     `snapshot` was asked for the tenant's bounds and stops, and for what `tool_keys` names.
     """
@@ -43,7 +47,7 @@ def obstacle_now(context: Context, snapshot: Snapshot, intent: ActionIntentV1, n
     stops = [found for found in map(snapshot.get, stops_keys(intent.tenant_id)) if found is not None]
     return (
         over(intent, now)
-        or blocked(intent, bounds, now)
+        or blocked(intent, bounds, now, facts)
         or of_tool(context, snapshot, intent, bounds)
         or _of_stops(intent, stops)
     )

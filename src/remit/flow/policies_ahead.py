@@ -14,9 +14,11 @@ from datetime import datetime, timedelta
 
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.gate.bounds import BoundsInForce, check_arguments
+from remit.core.gate.fact import NO_FACTS
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.records import chain_key
 from remit.flow.context import Context, bounds_key, bounds_of
+from remit.flow.facts import CallFacts
 from remit.flow.gate import GateRequest
 from remit.flow.private_values import opened_now
 
@@ -31,19 +33,19 @@ class PoliciesAhead:
     def __init__(self) -> None:
         self._known: dict[str, tuple[datetime, BoundsInForce]] = {}
 
-    def proposals(self, context: Context, proposals: Iterable[object], now: datetime) -> None:
+    def proposals(self, context: Context, proposals: Iterable[object], facts: CallFacts | None, now: datetime) -> None:
         """Evaluate what these would be asked; what is no proposal is left aside."""
         if not context.store.one_at_a_time:
             return
         with suppress(RemitError, ValueError):
-            self._evaluate(context, [each for each in proposals if isinstance(each, Proposal)], now)
+            self._evaluate(context, [each for each in proposals if isinstance(each, Proposal)], facts, now)
 
-    def requests(self, context: Context, requests: Sequence[GateRequest], now: datetime) -> None:
+    def requests(self, context: Context, requests: Sequence[GateRequest], facts: CallFacts, now: datetime) -> None:
         """The same for intents that are stored, where their tenants have policies of their own."""
         if not context.store.one_at_a_time:
             return
         with suppress(RemitError, ValueError):
-            self._evaluate(context, self._stored(context, requests, now), now)
+            self._evaluate(context, self._stored(context, requests, now), facts, now)
 
     def _stored(self, context: Context, requests: Sequence[GateRequest], now: datetime) -> list[ActionIntentV1]:
         known = self._bounds(context, {request.tenant_id for request in requests if request.tenant_id}, now)
@@ -56,13 +58,21 @@ class PoliciesAhead:
         histories = [snapshot.get(key) for key in keys] if snapshot else []
         return [intent for intent in opened_now(context.store, histories) if intent is not None]
 
-    def _evaluate(self, context: Context, intents: Sequence[ActionIntentV1 | Proposal], now: datetime) -> None:
+    def _evaluate(
+        self,
+        context: Context,
+        intents: Sequence[ActionIntentV1 | Proposal],
+        facts: CallFacts | None,
+        now: datetime,
+    ) -> None:
         known = self._bounds(context, {intent.tenant_id for intent in intents}, now)
         for intent in intents:
             bounds = known[intent.tenant_id]
             # What does not fit goes no further; the policies of the platform alone take no time.
             if _fits(bounds, intent) and bounds.bounds.policies:
-                bounds.plans.action(intent.account_id, intent.action_type, now).ask(intent)
+                bounds.plans.action(intent.account_id, intent.action_type, now).ask(
+                    intent, facts.known(intent) if facts is not None else NO_FACTS
+                )
 
     def _bounds(self, context: Context, tenants: set[str], now: datetime) -> dict[str, BoundsInForce]:
         known = {name: self._known[name] for name in tenants if name in self._known}

@@ -93,7 +93,8 @@ def _settle(context: Context, found: Recovered, cases: Sequence[Case], by: str, 
     ended = [case for case in cases if case.status in UNFINISHED]
     answers: list[Any] = list(context.store.transact([_end_unit(context, case, by, now) for case in ended]))
     proposed = [case for case in cases if case.status == "PROPOSED"]
-    answers += gate(context, [GateRequest(c.action_intent_id, c.tenant_id, c.account_id) for c in proposed], now)
+    # Autonomy is stopped, so that nothing has to be looked up.
+    answers += gate(context, [GateRequest(c.action_intent_id, c.tenant_id, c.account_id) for c in proposed], None, now)
     for case, answer in zip([*ended, *proposed], answers, strict=True):
         if isinstance(answer, RemitError):
             found.failed.append(f"{case.action_intent_id}: {answer}")

@@ -67,7 +67,7 @@ class ApproveIntent:
         if (first := approved_before(intent, earlier, self.digest)) is not None:
             return Writes(answer=first)
         bounds = bounds_of(snapshot, self.tenant_id)
-        check_may_approve(case, intent, bounds, self.vote.voted_by, self.now)
+        check_may_approve(case, intent, bounds, self.vote.voted_by, self.now, history.facts)
         if (fails := of_tool(self.context, snapshot, intent, bounds)) is not None:
             raise fails.refuse(self.action_intent_id)
         writer = CaseWriter(self.context, case, self.now)

@@ -11,6 +11,7 @@ from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.records import ACTION_TYPE, Key, type_id
 from remit.flow.context import Context, SnapshotAfter, bounds_of
 from remit.flow.execute.begin import BeginIntent
+from remit.flow.facts import CallFacts
 from remit.flow.gate import GateAnswer, GateIntent, GateRequest
 from remit.flow.propose import ProposeIntent
 from remit.ports import Snapshot, UnitOfWork, Writes
@@ -23,10 +24,10 @@ class SubmitIntent:
 
     __slots__ = ("gate", "propose")
 
-    def __init__(self, context: Context, proposal: Proposal, now: datetime) -> None:
+    def __init__(self, context: Context, proposal: Proposal, facts: CallFacts, now: datetime) -> None:
         self.propose = ProposeIntent(context, proposal, now)
         request = GateRequest(self.propose.action_intent_id, proposal.tenant_id, proposal.account_id)
-        self.gate = GateIntent(context, request, now, proposal)
+        self.gate = GateIntent(context, request, facts, now, proposal)
 
     def unit(self) -> UnitOfWork[Submitted]:
         reads = [*dict.fromkeys([*self.propose.reads(), *self.gate.reads()])]
@@ -51,9 +52,11 @@ class SubmitAndBegin:
 
     __slots__ = ("begin", "context", "proposal", "submit")
 
-    def __init__(self, context: Context, proposal: Proposal, now: datetime, proposer: Proposer, holder: str) -> None:
+    def __init__(
+        self, context: Context, proposal: Proposal, facts: CallFacts, now: datetime, proposer: Proposer, holder: str
+    ) -> None:
         self.context, self.proposal = context, proposal
-        self.submit = SubmitIntent(context, proposal, now)
+        self.submit = SubmitIntent(context, proposal, facts, now)
         name = self.submit.propose.action_intent_id
         self.begin = BeginIntent(context, proposal.tenant_id, name, proposer, holder, now)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from remit.core.execution.outcome import CallResult
+from remit.core.gate.fact import FactSpec
 from remit.core.gate.policy import PolicySource
 from remit.core.intent import ActionIntentV1
 from remit.core.notifications.outbox import SendResult
@@ -122,6 +123,40 @@ class RunsNamedTypes(Connector, Protocol):
 
     @property
     def action_types(self) -> Collection[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FactLookup:
+    """One lookup: the mapped request, and what is needed around it."""
+
+    tenant_id: str
+    request: dict[str, Any]
+    timeout_s: float
+    allowed_hosts: Sequence[str]
+
+
+class FactSource(Protocol):
+    """Where the gate looks up facts: the tenants' own systems, which are read and never changed."""
+
+    def check(self, fact: FactSpec, allowed_hosts: Sequence[str]) -> None:
+        """Raises `InvalidInput` naming the field that is wrong."""
+        ...
+
+    def map(self, fact: FactSpec, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        The request that a fact means for an intent with these fields, as JSON, without any secret in it.
+
+        Pure. Raises `InvalidInput` if the intent lacks what the templates name.
+        """
+        ...
+
+    def get(self, lookup: FactLookup) -> bytes:
+        """
+        The whole answer, within `timeout_s`. Raises `FactNotHad` saying why there is none, without any secret.
+
+        Never retries.
+        """
+        ...
 
 
 class WorkerFunction(Protocol):

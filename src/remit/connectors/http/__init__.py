@@ -7,5 +7,6 @@ sends it once, and is the only place where secrets are expanded.
 """
 
 from remit.connectors.http.connector import HttpConnector
+from remit.connectors.http.facts import HttpFacts
 
-__all__ = ["HttpConnector"]
+__all__ = ["HttpConnector", "HttpFacts"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
@@ -14,6 +15,7 @@ from remit.core.execution.templates import (
     check_template,
     check_url_template,
     environment_names,
+    field_names,
     fields_of,
     render,
     render_parts,
@@ -45,7 +47,8 @@ def _reference(value: Any) -> Any:
 
 
 ToolSecretReference = Annotated[str, BeforeValidator(_reference)]
-HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$")]
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
+HeaderName = Annotated[str, StringConstraints(pattern=f"^{_HEADER_NAME.pattern}$")]
 
 
 class ExternalObject(Request):
@@ -123,19 +126,41 @@ def _check_body(tool: HttpTool) -> None:
 
 
 def _check_header(name: str, template: str, tool: HttpTool) -> None:
-    field = f"headers.{name}"
-    lower = name.lower()
+    if name.lower() == "authorization" and tool.bearer_token:
+        raise InvalidInput(f"headers.{name}", "is there beside bearer_token", "write one of them")
+    _check_template_of_header(name, template, tool.headers)
+
+
+def _check_template_of_header(name: str, template: str, beside: Iterable[str]) -> None:
+    field, lower = f"headers.{name}", name.lower()
     if _SET_BY_REMIT.fullmatch(lower):
         raise InvalidInput(field, "is set by Remit itself", "leave it out")
-    if [other.lower() for other in tool.headers].count(lower) > 1:
+    if [other.lower() for other in beside].count(lower) > 1:
         raise InvalidInput(field, "is there twice", "write it once")
-    if lower == "authorization" and tool.bearer_token:
-        raise InvalidInput(field, "is there beside bearer_token", "write one of them")
     check_template(template, field)
     if _CONTROL.search(template):
         raise InvalidInput(field, "holds a control character", "write one line of text")
     if _CARRIES_A_SECRET.fullmatch(lower) and not environment_names(template):
         raise InvalidInput(field, "carries a secret and does not refer to one", "write ${NAME} where the secret stands")
+
+
+def checked_get(url: str, headers: Mapping[str, str], *, without: Collection[str]) -> None:
+    """Raises `InvalidInput` naming what is wrong with a `GET` of these templates, which may not name `without`."""
+    check_url_template(url, "url")
+    base = url_base(url)
+    _no_secret(url.removeprefix(f"${{{base}}}"), "url")
+    for name, template in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise InvalidInput(f"headers.{name}", "is not the name of a header", "write one such as Authorization")
+        _check_template_of_header(name, template, headers)
+    for field, template in (("url", url), *((f"headers.{name}", text) for name, text in headers.items())):
+        for path in sorted(field_names(template) & set(without)):
+            raise InvalidInput(field, f"names {{{path}}}, which a proposal does not have yet", "leave it out")
+
+
+def mapped_get(url: str, headers: Mapping[str, str], fields: dict[str, Any]) -> dict[str, Any]:
+    """A `GET` of these templates as JSON, as `map_intent` writes it. Raises `InvalidInput`."""
+    return {"url": _url(url, fields), "headers": {name: _header(name, text, fields) for name, text in headers.items()}}
 
 
 def _check_object_url(external: ExternalObject | None) -> None:

@@ -9,6 +9,7 @@ from remit.core.errors import Conflict
 from remit.core.gate.autonomy import Stop
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.decision import block_now
+from remit.core.gate.fact import NO_FACTS, Facts
 from remit.core.intent import ActionIntentV1
 from remit.core.values import Record, instant
 
@@ -36,9 +37,9 @@ def over(intent: ActionIntentV1, now: datetime) -> Obstacle | None:
     )
 
 
-def blocked(intent: ActionIntentV1, bounds: BoundsInForce, now: datetime) -> Obstacle | None:
-    """A block of the bounds as they are now."""
-    verdict = block_now(intent, bounds, now)
+def blocked(intent: ActionIntentV1, bounds: BoundsInForce, now: datetime, facts: Facts = NO_FACTS) -> Obstacle | None:
+    """A block of the bounds as they are now, with the facts that were recorded."""
+    verdict = block_now(intent, bounds, now, facts)
     if verdict is None:
         return None
     why = f"it is blocked ({verdict.reason}): {verdict.explanation}"

@@ -11,6 +11,7 @@ from remit.core.execution.publication import is_reserved
 from remit.core.execution.votes import may_not_approve
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.decision import block_now
+from remit.core.gate.fact import Facts
 from remit.core.identity.person import is_among, same_person
 from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
@@ -28,9 +29,11 @@ def approved_before(intent: ActionIntentV1, earlier: Approval | None, seen: str)
     return earlier if earlier is not None and earlier.approval_source == "HUMAN" else None
 
 
-def check_may_approve(case: Case, intent: ActionIntentV1, bounds: BoundsInForce, by: str, now: datetime) -> None:
+def check_may_approve(
+    case: Case, intent: ActionIntentV1, bounds: BoundsInForce, by: str, now: datetime, facts: Facts
+) -> None:
     """
-    Refuse an approval that may not be given. The first row that applies:
+    Refuse an approval that may not be given; `facts` are those that its decision recorded. The first row that applies:
 
     | the intent                                                              | raises           |
     |-------------------------------------------------------------------------|------------------|
@@ -42,13 +45,13 @@ def check_may_approve(case: Case, intent: ActionIntentV1, bounds: BoundsInForce,
     case.require_waiting("approved")
     if now >= intent.expires_at:
         raise Conflict(f"intent {intent.action_intent_id!r} expired at {instant(intent.expires_at)}; propose it again")
-    _refuse_blocked(intent, bounds, now)
+    _refuse_blocked(intent, bounds, now, facts)
     if is_among(by, may_not_approve(intent, case.edited_by, bounds.bounds)):
         raise Forbidden(f"intent {intent.action_intent_id!r} is {by}'s own, so somebody else has to approve it")
 
 
-def _refuse_blocked(intent: ActionIntentV1, bounds: BoundsInForce, now: datetime) -> None:
-    verdict = block_now(intent, bounds, now)
+def _refuse_blocked(intent: ActionIntentV1, bounds: BoundsInForce, now: datetime, facts: Facts) -> None:
+    verdict = block_now(intent, bounds, now, facts)
     if verdict is not None:
         raise Conflict(
             f"intent {intent.action_intent_id!r} is blocked ({verdict.reason}): {verdict.explanation}; "

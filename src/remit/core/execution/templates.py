@@ -207,6 +207,11 @@ def environment_names(template: Any) -> set[str]:
     return {piece.name for text in _texts(template) for piece in parse(text) if isinstance(piece, EnvironmentReference)}
 
 
+def field_names(template: str) -> set[str]:
+    """The first names of the fields that a text which is sound (`check_template`) refers to."""
+    return {parse_path(piece.path).steps[0].name for piece in parse(template) if isinstance(piece, Field)}
+
+
 def check_template(template: Any, field: str) -> None:
     """
     Would this template make sense for some intent? What is under `parameters` is known only with one.

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue, PlainValidato
 
 from remit.core.delegation import Scopes
 from remit.core.gate.amount import MOST_AMOUNTS, AmountName, AmountSpec
+from remit.core.gate.fact import MOST_FACTS, FactName, FactSpec
 from remit.core.gate.result_settings import BY_DEFAULT, ResultSetting, ResultSettings
 from remit.core.headline import Title
 from remit.core.private_values import check_private, private_path_at
@@ -96,6 +97,8 @@ class ActionTypeSpec(Request):
         default={}, exclude_if=is_empty
     )
     """The sums among its arguments, by name (`amount`)."""
+    facts: Annotated[dict[FactName, FactSpec], Field(max_length=MOST_FACTS)] = Field(default={}, exclude_if=is_empty)
+    """What the gate looks up itself before it decides, by name (`fact`)."""
     required_scopes: Scopes = Field(default=[], exclude_if=is_empty)
     """Those that the principal must have, and every agent on the way must have been given."""
     if_nobody_waits: Literal["execute", "expire"] | None = Field(default=None, exclude_if=is_none)

@@ -8,11 +8,11 @@ and answers. It looks no further than the first check that fails.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from remit.core.canonical import canonical_plain
+from remit.core.canonical import canonical, canonical_plain
 from remit.core.delegation import scopes_seen
 from remit.core.gate.amount import on_wire, so_much
 from remit.core.gate.autonomy import Stop, Stops, stop_in_force
@@ -28,6 +28,7 @@ from remit.core.gate.budget import (
     used_of,
 )
 from remit.core.gate.check import Check, Plain
+from remit.core.gate.fact import NO_FACTS, Fact, Facts, facts_due, lacking
 from remit.core.gate.plan import PolicyAnswer, blocked_until_bounds_load
 from remit.core.gate.policy import PolicyDecision, PolicyVerdict
 from remit.core.intent import ActionIntentV1
@@ -46,14 +47,15 @@ EDITED_BY_PERSON = "EDITED_BY_PERSON"
 PERSON_REQUIRED = "PERSON_REQUIRED"
 ACTION_TYPE_NOT_ALLOWLISTED = "ACTION_TYPE_NOT_ALLOWLISTED"
 SCOPE_MISSING = "SCOPE_MISSING"
+FACT_UNAVAILABLE = "FACT_UNAVAILABLE"
 BUDGET_NOT_CONFIGURED = "BUDGET_NOT_CONFIGURED"
 MISSING_INPUT = "MISSING_INPUT"
 INTENT_NOT_FOUND = "INTENT_NOT_FOUND"
 PUBLISH_REJECTED = "PUBLISH_REJECTED"
 
 
-class Decision(Record, frozen=True):
-    """The gate's answer about one intent. Made once."""
+class Decision(Record, frozen=True, omit_defaults=True):
+    """The gate's answer about one intent, with the facts that it rests on. Made once."""
 
     action_intent_id: str
     tenant_id: str
@@ -68,10 +70,11 @@ class Decision(Record, frozen=True):
     config_sequence: int
     decided_at: UtcTime
     intent_digest: str
+    facts: dict[str, Fact] = {}
 
     def canonical(self) -> bytes:
-        # What checks saw is `Plain`: nothing of the caller's parameters stands in a decision.
-        return canonical_plain(self)
+        # What checks saw is `Plain`: nothing of the caller's parameters stands in a decision. Facts may be fractions.
+        return canonical(self.wire()) if self.facts else canonical_plain(self)
 
     @property
     def approves(self) -> bool:
@@ -99,6 +102,8 @@ class GateInput:
     edited_by: str | None
     now: datetime
     person_required: bool = False
+    facts: Facts = field(default_factory=lambda: NO_FACTS)
+    """What was looked up for it, by the names of its type's facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,7 @@ def decide(seen: GateInput) -> Verdict:
         or trail.check_bounds()
         or trail.check_allowlist()
         or trail.check_scopes()
+        or trail.check_facts()
         or trail.check_policy()
         or trail.check_budget()
     )
@@ -125,9 +131,15 @@ def decide(seen: GateInput) -> Verdict:
     return trail.verdict(refusal)
 
 
-def block_now(intent: ActionIntentV1, bounds: BoundsInForce, now: datetime) -> PolicyVerdict | None:
-    """The block of an intent by the bounds as they are: its mode is `DISABLED`, or a rule says `BLOCK`."""
-    verdict = bounds.plans.action(intent.account_id, intent.action_type, now).ask(intent).verdict
+def block_now(
+    intent: ActionIntentV1, bounds: BoundsInForce, now: datetime, facts: Facts = NO_FACTS
+) -> PolicyVerdict | None:
+    """
+    The block of an intent by the bounds as they are: its mode is `DISABLED`, or a rule says `BLOCK`.
+
+    `facts` are those that its decision recorded.
+    """
+    verdict = bounds.plans.action(intent.account_id, intent.action_type, now).ask(intent, facts).verdict
     return verdict if verdict.policy_decision == "BLOCK" else None
 
 
@@ -137,6 +149,8 @@ class _Trail:
     def __init__(self, seen: GateInput) -> None:
         self.seen = seen
         self.plan = seen.bounds.plans.action(seen.intent.account_id, seen.intent.action_type, seen.now)
+        spec = self.plan.type_in_force.spec
+        self.facts = facts_due(spec.facts, seen.facts) if spec is not None and spec.facts else {}
         self.checks: list[Check] = []
         self.policy: PolicyVerdict | None = None
         self.charges: list[Charge] = []
@@ -198,8 +212,15 @@ class _Trail:
         self._note("scopes", not seen.missing, on_behalf_of=intent.on_behalf_of, **seen.wire())
         return _No(SCOPE_MISSING, _missing_in_words(intent, seen.missing)) if seen.missing else None
 
+    def check_facts(self) -> _No | None:
+        if not self.facts:
+            return None
+        without = lacking(self.facts)
+        self._note("facts", not without, lacking=without)
+        return _No(FACT_UNAVAILABLE, _without_facts_in_words(without)) if without else None
+
     def check_policy(self) -> _No | None:
-        answer = self.plan.ask(self.seen.intent)
+        answer = self.plan.ask(self.seen.intent, self.facts)
         self.checks += (self.plan.mode_check, answer.check)
         self.policy = answer.verdict
         return None if answer.check.passed else _No(answer.verdict.reason, self._policy_in_words(answer))
@@ -221,7 +242,7 @@ class _Trail:
         intent, bounds = self.seen.intent, self.seen.bounds
         if self.policy is not None or self.seen.now >= intent.expires_at:
             return
-        block = block_now(intent, bounds, self.seen.now)
+        block = block_now(intent, bounds, self.seen.now, self.facts)
         if block is not None:
             mode = self.plan.mode
             self.policy = block
@@ -260,6 +281,7 @@ class _Trail:
             config_sequence=bounds.config_sequence,
             decided_at=self.seen.now,
             intent_digest=intent.digest,
+            facts=self.facts,
         )
         return Verdict(decision=decision, charges=self.charges, usages=self.usages)
 
@@ -348,6 +370,10 @@ def _missing_in_words(intent: ActionIntentV1, missing: Sequence[str]) -> str:
         return f"{intent.action_type} takes a principal with the scopes {what}, and none is named"
     through = f", as {intent.delegation[-1].agent} was given them," if intent.delegation else ""
     return f"the scopes of {intent.on_behalf_of}{through} lack {what}"
+
+
+def _without_facts_in_words(without: dict[str, str]) -> str:
+    return "; ".join(f"the fact {name} could not be had: {why}" for name, why in without.items())
 
 
 def _stop_in_words(stop: Stop) -> str:

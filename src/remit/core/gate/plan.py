@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from remit.core.gate.autonomy import ResolvedMode
 from remit.core.gate.budget import BudgetInForce, Limit
 from remit.core.gate.check import Check, checked
+from remit.core.gate.fact import NO_FACTS, Facts
 from remit.core.gate.limit import Amounts, LimitInForce, LimitOverAccount, give_autonomy
 from remit.core.gate.parameters_schema import ParametersSchema, schema_in_force
 from remit.core.gate.period import window_of
@@ -109,22 +110,23 @@ class ActionPlan:
         named = (limit.usage_id(principal) for limit in self.named_limits)
         return [*self.budget_usage_ids, *(usage_id for usage_id in named if usage_id)]
 
-    def ask(self, intent: ActionIntentV1 | Proposal) -> PolicyAnswer:
+    def ask(self, intent: ActionIntentV1 | Proposal, facts: Facts = NO_FACTS) -> PolicyAnswer:
         """
-        Put the intent to the tenant's policies as they are now; a proposal as the intent that it would become.
+        Put the intent to the tenant's policies as they are now, with the facts that were looked up for it; a proposal
+        as the intent that it would become.
 
         Where they cannot be read the answer is `BLOCK`: the rule that is lost may have been one.
         """
         policies = self.policies
         if self.problem is not None or isinstance(policies, str):
-            return self._answer(self._question(intent), intent, blocked_until_bounds_load(self.problem or ""))
+            return self._answer(self._question(intent, facts), intent, blocked_until_bounds_load(self.problem or ""))
         if isinstance(intent, OpenedIntent):
-            return self._ask_about_private(intent, policies)
-        return self._ask(intent, policies)
+            return self._ask_about_private(intent, facts, policies)
+        return self._ask(intent, facts, policies)
 
-    def _ask_about_private(self, intent: OpenedIntent, policies: PolicySet) -> PolicyAnswer:
+    def _ask_about_private(self, intent: OpenedIntent, facts: Facts, policies: PolicySet) -> PolicyAnswer:
         """No value of it, and nothing that Cedar says of one, leaves by the answer."""
-        question = self._question(intent)
+        question = self._question(intent, facts)
         if intent.missing_for_execution:
             paths = ", ".join(intent.missing_for_execution)
             verdict = policies.evaluate_blindly(question, f"{paths}: private, and erased or not what was committed")
@@ -132,12 +134,12 @@ class ActionPlan:
             verdict = without_details(policies.evaluate(question))
         return self._answer(question, intent, verdict)
 
-    def _ask(self, intent: ActionIntentV1 | Proposal, policies: PolicySet) -> PolicyAnswer:
-        read = policies.read(intent.parameters)
+    def _ask(self, intent: ActionIntentV1 | Proposal, facts: Facts, policies: PolicySet) -> PolicyAnswer:
+        read = policies.read(intent.parameters, facts)
         asked = self._asked(intent, read.key, policies.reads)
         answer = self.answers.get(asked)
         if answer is None:
-            question = self._question(intent)
+            question = self._question(intent, facts)
             answer = _kept(
                 self.answers, asked, self._answer(question, intent, policies.evaluate(question, read)), MOST_ANSWERS
             )
@@ -165,9 +167,9 @@ class ActionPlan:
         hops = tuple(hop.agent for hop in intent.delegation or ())
         return intent.on_behalf_of, hops, self.bounds.scopes_of(intent)
 
-    def _question(self, intent: ActionIntentV1 | Proposal) -> PolicyQuestion:
+    def _question(self, intent: ActionIntentV1 | Proposal, facts: Facts) -> PolicyQuestion:
         at = self.account.at.local
-        return question_of(intent, self.type_in_force, self.mode.mode, at, self.bounds.scopes_of(intent))
+        return question_of(intent, self.type_in_force, self.mode.mode, at, self.bounds.scopes_of(intent), facts)
 
     def _answer(
         self, question: PolicyQuestion, intent: ActionIntentV1 | Proposal, verdict: PolicyVerdict

@@ -7,6 +7,7 @@ from typing import NamedTuple, Self
 
 from remit.core.gate.action_type import DEFAULT_MIN_CONFIDENCE, ActionTypeSpec
 from remit.core.gate.autonomy import AutonomyMode
+from remit.core.gate.fact import NO_FACTS, Facts
 from remit.core.gate.policy import PolicyQuestion, ten_thousandths
 from remit.core.gate.zones import zone
 from remit.core.intent import ActionIntentV1, Proposal
@@ -74,8 +75,12 @@ def question_of(
     mode: AutonomyMode,
     local: LocalTime,
     scopes: tuple[str, ...],
+    facts: Facts = NO_FACTS,
 ) -> PolicyQuestion:
-    """The question at that hour of the account's day, in that mode, with those scopes left of the principal's."""
+    """
+    The question at that hour of the account's day, in that mode, with those scopes left of the principal's, and with
+    those facts.
+    """
     target = intent.target
     return PolicyQuestion(
         tenant_id=intent.tenant_id,
@@ -97,6 +102,7 @@ def question_of(
         scopes=scopes,
         delegation=tuple(hop.agent for hop in intent.delegation or ()),
         agent_tier=intent.agent_tier or "",
+        facts=facts,
     )
 
 

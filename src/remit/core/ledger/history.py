@@ -12,6 +12,7 @@ from remit.core.execution.question import Question
 from remit.core.execution.result import ToolResult
 from remit.core.execution.votes import Vote
 from remit.core.gate.decision import Decision
+from remit.core.gate.fact import NO_FACTS, Facts
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.private_values import may_hold_commitments
@@ -72,6 +73,12 @@ class IntentHistory:
     @property
     def decision(self) -> Decision | None:
         return self._record("decision", Decision, "GATE_DECIDED")
+
+    @property
+    def facts(self) -> Facts:
+        """Those that its decision recorded."""
+        decision = self.decision
+        return decision.facts if decision is not None else NO_FACTS
 
     def approval(self, approval_id: str) -> Approval | None:
         """The approval of that id; an intent may have had several, one after the other."""

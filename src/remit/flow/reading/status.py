@@ -13,6 +13,7 @@ from remit.core.execution.publication import UNFINISHED, not_taken
 from remit.core.gate.amount import amount_of
 from remit.core.gate.autonomy import Stop
 from remit.core.gate.bounds import BoundsInForce
+from remit.core.gate.fact import NO_FACTS, Facts
 from remit.core.gate.policy import PLATFORM_POLICIES, find_clause
 from remit.core.headline import headline
 from remit.core.intent import ActionIntentV1
@@ -43,7 +44,7 @@ def status(context: Context, tenant_id: str, action_intent_id: str, now: datetim
         **_line(case),
         **_voting(case, history, bounds),
         "questions": [question.wire() for question in history.questions] if history else [],
-        **_as_it_stands(context, case, intent, now),
+        **_as_it_stands(context, case, history, intent, now),
         **_waits_for(context, case, now),
         "approval_id": case.approval_id,
         "auto_executed": is_auto_executed(case.approval_source) if case.approval_source else None,
@@ -74,12 +75,14 @@ def _line(case: Case) -> dict[str, Any]:
     return {name: shown[name] for name in f"{names} {times}".split()}
 
 
-def _as_it_stands(context: Context, case: Case, intent: ActionIntentV1 | None, now: datetime) -> dict[str, Any]:
-    """Its amounts, and what stands in the way of a waiting intent; of one that was answered nobody asks."""
+def _as_it_stands(
+    context: Context, case: Case, history: IntentHistory, intent: ActionIntentV1 | None, now: datetime
+) -> dict[str, Any]:
+    """Its amounts and facts, and what stands in the way of a waiting intent; of one that was answered nobody asks."""
     if intent is None:
-        return {"obstacle": None, "amounts": {}, "title": _untitled(case)}
+        return _unreadable(case)
     keys: list[Key[Any]] = [bounds_key(case.tenant_id), *stops_keys(case.tenant_id), *tool_keys(intent)]
-    return _seen_of(context, context.store.read(keys), intent, now, waits=case.status in WAITING)
+    return _seen_of(context, context.store.read(keys), intent, history.facts, now, waits=case.status in WAITING)
 
 
 def _amounts(seen: Snapshot, intent: ActionIntentV1) -> dict[str, Any]:
@@ -124,7 +127,7 @@ def why(context: Context, tenant_id: str, action_intent_id: str, now: datetime) 
         **_line(case),
         **_voting(case, history, bounds),
         "questions": [question.wire() for question in history.questions] if history else [],
-        **_as_it_stands(context, case, intent, now),
+        **_as_it_stands(context, case, history, intent, now),
         **_waits_for(context, case, now),
         "why_proposed": intent.why if intent else None,
         "proposed_by": intent.proposed_by if intent else None,
@@ -200,12 +203,16 @@ def _items(context: Context, tenant_id: str, cases: Sequence[Case], now: datetim
     histories = [seen.get(chain_key(tenant_id, case.action_intent_id)) for case in cases]
     intents = {it.action_intent_id: it for it in opened_now(context.store, histories) if it is not None}
     left = {name: account_usage(context, bounds, name, now) for name in {case.account_id for case in cases}}
-    standing = _standing(context, tenant_id, list(intents.values()), now)
+    facts = {
+        case.action_intent_id: history.facts if history else NO_FACTS
+        for case, history in zip(cases, histories, strict=True)
+    }
+    standing = _standing(context, tenant_id, list(intents.values()), facts, now)
     paused = paused_tools(context, tenant_id, cases)
     return [
         {
             **_queued(case, history, intents.get(case.action_intent_id), bounds),
-            **(standing.get(case.action_intent_id) or {"obstacle": None, "amounts": {}, "title": _untitled(case)}),
+            **(standing.get(case.action_intent_id) or _unreadable(case)),
             "budget": left[case.account_id],
             "paused_tool": paused.get(case.action_type),
         }
@@ -214,22 +221,38 @@ def _items(context: Context, tenant_id: str, cases: Sequence[Case], now: datetim
 
 
 def _standing(
-    context: Context, tenant_id: str, intents: Sequence[ActionIntentV1], now: datetime
+    context: Context,
+    tenant_id: str,
+    intents: Sequence[ActionIntentV1],
+    facts: Mapping[str, Facts],
+    now: datetime,
 ) -> dict[str, dict[str, Any]]:
-    """What stands in the way of each, and its amounts, by its id."""
+    """What stands in the way of each, its amounts and its facts, by its id."""
     tools = dict.fromkeys(key for intent in intents for key in tool_keys(intent))
     shown = context.store.read([bounds_key(tenant_id), *stops_keys(tenant_id), *tools])
-    return {intent.action_intent_id: _seen_of(context, shown, intent, now) for intent in intents}
+    return {
+        intent.action_intent_id: _seen_of(context, shown, intent, facts[intent.action_intent_id], now)
+        for intent in intents
+    }
 
 
 def _seen_of(
-    context: Context, seen: Snapshot, intent: ActionIntentV1, now: datetime, *, waits: bool = True
+    context: Context, seen: Snapshot, intent: ActionIntentV1, facts: Facts, now: datetime, *, waits: bool = True
 ) -> dict[str, Any]:
-    found = obstacle_now(context, seen, intent, now) if waits else None
+    found = obstacle_now(context, seen, intent, facts, now) if waits else None
     amounts = _amounts(seen, intent)
     spec = bounds_of(seen, intent.tenant_id).action_type(intent.action_type)
     title = headline(spec.title if spec else None, intent.wire(), amounts)
-    return {"obstacle": found.wire() if found else None, "amounts": amounts, "title": title}
+    return {
+        "obstacle": found.wire() if found else None,
+        "amounts": amounts,
+        "facts": {name: fact.wire() for name, fact in facts.items()},
+        "title": title,
+    }
+
+
+def _unreadable(case: Case) -> dict[str, Any]:
+    return {"obstacle": None, "amounts": {}, "facts": {}, "title": _untitled(case)}
 
 
 def _untitled(case: Case) -> str:

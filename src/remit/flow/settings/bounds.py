@@ -16,7 +16,7 @@ from remit.core.ledger.config_change import config_data
 from remit.core.ledger.entries import NO_CHAIN, ChainHead, Head
 from remit.core.records import ACTION_TYPE, STOPS, THE_ONE, Key, type_id
 from remit.flow.context import Context, TenantLedgerWriter, bounds_key, bounds_of, chain_head_key
-from remit.ports import Connector, Snapshot, UnitOfWork, Writes, answer_of
+from remit.ports import Connector, FactSource, Snapshot, UnitOfWork, Writes, answer_of
 
 MOST_TYPES_AT_ONCE = 50
 """New versions of action types in the one write that puts bounds in force; DynamoDB holds 100 items in one."""
@@ -28,6 +28,19 @@ class StagedTypes:
 
     head: Head
     ids: frozenset[str]
+
+
+def check_facts(bounds: Bounds, source: FactSource | None) -> None:
+    """Raises `InvalidInput` naming the action type and its fact that cannot be looked up here."""
+    for name, spec in bounds.action_types.items():
+        for fact, asked in spec.facts.items():
+            field = f"action_types.{name}.facts.{fact}"
+            if source is None:
+                raise InvalidInput(field, "cannot be looked up here, where nothing is called", "leave it out")
+            try:
+                source.check(asked, bounds.allowed_hosts)
+            except InvalidInput as error:
+                raise InvalidInput(f"{field}.{error.field}", error.problem, error.way_out) from None
 
 
 def check_tools(bounds: Bounds, connectors: Mapping[str, Connector]) -> None:

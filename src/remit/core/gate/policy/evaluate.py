@@ -18,7 +18,8 @@ import cedarpy
 import orjson
 from cedarpy import pst
 
-from remit.core.gate.policy.parameters import Tags, read_all, read_named
+from remit.core.gate.fact import NO_FACTS, Facts, lacking
+from remit.core.gate.policy.parameters import Tags, fact_entities, read_all, read_named
 from remit.core.gate.policy.question import Asked, PolicyQuestion, PolicyVerdict
 from remit.core.gate.policy.reads import Reads
 from remit.core.gate.policy.source import Clause, PolicyDecision
@@ -60,7 +61,8 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class ParametersRead:
     """
-    The parameters as the rules read them: `entities` for Cedar, `key` for all of it.
+    Parameters and facts as the rules read them: `entities` for Cedar, `key` for all of it. `lacking` are the facts
+    that were not had, each with why.
 
     The key is of the text that Cedar is given, never of Python's values: for those `1 == True`.
     """
@@ -68,14 +70,17 @@ class ParametersRead:
     tags: Tags
     entities: str
     key: str
+    lacking: dict[str, str]
 
     @classmethod
-    def of(cls, tags: Tags) -> Self:
-        entities = orjson.dumps(tags.entities(), option=orjson.OPT_SORT_KEYS).decode()
-        return cls(tags, entities, sha256(f"{entities}{tags.problems}".encode()).hexdigest())
+    def of(cls, tags: Tags, facts: Facts) -> Self:
+        seen = [*tags.entities(), *fact_entities(facts)] if facts else tags.entities()
+        entities = orjson.dumps(seen, option=orjson.OPT_SORT_KEYS).decode()
+        problems = lacking(facts)
+        return cls(tags, entities, sha256(f"{entities}{tags.problems}{problems}".encode()).hexdigest(), problems)
 
 
-_NOTHING_READ = ParametersRead(Tags(), "", "")
+_NOTHING_READ = ParametersRead(Tags(), "", "", {})
 
 
 class KnownAnswers:
@@ -109,21 +114,22 @@ class PolicySet:
     order: dict[str, int]
     answers: KnownAnswers
 
-    def read(self, parameters: dict[str, Any]) -> ParametersRead:
-        """What the rules read of these parameters."""
-        if not self.reads.parameters:
+    def read(self, parameters: dict[str, Any], facts: Facts = NO_FACTS) -> ParametersRead:
+        """What the rules read of these parameters and facts."""
+        facts = facts if self.reads.facts else NO_FACTS
+        if not (self.reads.parameters or facts):
             return _NOTHING_READ
         tags = read_named(parameters, self.paths)
-        return ParametersRead.of(read_all(parameters, tags) if self.reads.computed else tags)
+        return ParametersRead.of(read_all(parameters, tags) if self.reads.computed else tags, facts)
 
     def evaluate(self, question: PolicyQuestion, read: ParametersRead | None = None) -> PolicyVerdict:
         """
         Never raises on odd input: what cannot be evaluated is `POLICY_ERROR`. `read` is what `read` said of its
-        parameters, where that is known.
+        parameters and facts, where that is known.
 
         The same question has the same answer, so answers are kept under everything that a rule looks at.
         """
-        read = self.read(question.parameters) if read is None else read
+        read = self.read(question.parameters, question.facts) if read is None else read
         asked = (*question.without_parameters(self.reads), read.key)
         answer = self.answers.get(asked)
         if answer is None:
@@ -138,26 +144,29 @@ class PolicySet:
             answer = cedarpy.is_authorized(question.request(), self.engine, known)
         except ValueError as problem:
             return not_evaluated([str(problem)], [])
-        errors = [*sorted(tags.problems.values()), *sorted(answer.diagnostics.errors)]
+        lost = [f"the fact {name} was not had: {why}" for name, why in sorted(read.lacking.items())]
+        errors = [*lost, *sorted(tags.problems.values()), *sorted(answer.diagnostics.errors)]
         # A rule that could not see what it reads did not decide; the others hold, and a block of theirs is not lifted.
-        clauses = [rule for rule in self._determining(answer) if not self._is_blind(rule, tags)]
-        return _verdict(answer.allowed and not tags.problems, clauses, errors)
+        clauses = [rule for rule in self._determining(answer) if not self._is_blind(rule, read)]
+        return _verdict(answer.allowed and not errors, clauses, errors)
 
     def evaluate_blindly(self, question: PolicyQuestion, why: str) -> PolicyVerdict:
         """
         The answer where some value of the parameters or the target is not to be had, for the reason `why`.
 
-        It is never a yes. What forbids without looking at either holds, and so does a block of it.
+        It is never a yes. What forbids without looking at either, or at facts, holds, and so does a block of it.
         """
         answer = cedarpy.is_authorized(question.request(), self.engine, _NO_ENTITIES)
-        seeing = [rule for rule in self._determining(answer) if not (rule.reads.parameters or rule.reads.target)]
+        seeing = [rule for rule in self._determining(answer) if not rule.reads.of_intent]
         return _verdict(False, seeing, [why])
 
     def _determining(self, answer: Any) -> list[Rule]:
         return sorted((self.rules[i] for i in answer.diagnostics.reasons), key=lambda rule: self.order[rule.clause_id])
 
-    def _is_blind(self, rule: Rule, tags: Tags) -> bool:
-        return tags.could_not_read(rule.reads.paths, rule.reads.computed)
+    def _is_blind(self, rule: Rule, read: ParametersRead) -> bool:
+        if rule.reads.facts and read.lacking:
+            return True
+        return read.tags.could_not_read(rule.reads.paths, rule.reads.computed)
 
 
 def _verdict(allowed: bool, clauses: list[Rule], errors: list[str]) -> PolicyVerdict:

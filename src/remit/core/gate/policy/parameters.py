@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from remit.core.errors import InvalidInput
+from remit.core.gate.fact import Facts
 from remit.core.paths import COUNT, NotThere, Path, below, find, parse_path
 
 MOST_TEXT = 8 * 1024
@@ -77,6 +78,26 @@ def read_all(parameters: dict[str, Any], tags: Tags) -> Tags:
     except InvalidInput as error:
         tags.problems[_ANY] = _in_parameters(error)
     return tags
+
+
+def fact_entities(facts: Facts) -> list[dict[str, Any]]:
+    """The kept fields of facts as Cedar takes them, each as `name.path`; what is null has no tag."""
+    texts: dict[str, Any] = {}
+    numbers: dict[str, Any] = {}
+    booleans: dict[str, Any] = {}
+    for name, fact in facts.items():
+        for path, value in (fact.kept or {}).items():
+            tag = f"{name}.{path}"
+            if isinstance(value, bool):
+                booleans[tag] = value
+            elif isinstance(value, str):
+                texts[tag] = value
+            elif value is not None:
+                numbers[tag] = {"__extn": {"fn": "decimal", "arg": _decimal(tag, value)}}
+    kinds = {"FactTexts": texts, "FactNumbers": numbers, "FactBooleans": booleans}
+    return [
+        {"uid": {"type": kind, "id": "facts"}, "attrs": {}, "parents": [], "tags": it} for kind, it in kinds.items()
+    ]
 
 
 def _in_parameters(error: InvalidInput) -> str:

@@ -20,6 +20,10 @@ entity Agent, Account;
 // Text and yes/no parameters by dotted path; numbers likewise, and the length of a list as "path.count".
 entity Texts tags String;
 entity Numbers tags decimal;
+// Facts, as name.path: kinds of their own, so that no rule can take a parameter for one.
+entity FactTexts tags String;
+entity FactNumbers tags decimal;
+entity FactBooleans tags Bool;
 action "auto_execute" appliesTo {
   principal: Agent,
   resource: Account,
@@ -40,7 +44,10 @@ action "auto_execute" appliesTo {
     weekday: String,         // MON TUE WED THU FRI SAT SUN
     hour: Long,              // 0 to 23
     texts: Texts,
-    numbers: Numbers
+    numbers: Numbers,
+    facts_texts: FactTexts,
+    facts_numbers: FactNumbers,
+    facts_booleans: FactBooleans
   }
 };
 """

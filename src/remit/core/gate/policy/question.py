@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from remit.core.gate.autonomy import AutonomyMode
+from remit.core.gate.fact import NO_FACTS, Facts
 from remit.core.gate.policy.reads import Reads
 from remit.core.gate.policy.source import PolicyDecision
 from remit.core.values import RiskLevel
@@ -40,9 +41,10 @@ class PolicyQuestion:
     scopes: tuple[str, ...] = ()
     delegation: tuple[str, ...] = ()
     agent_tier: str = ""
+    facts: Facts = field(default_factory=lambda: NO_FACTS)
 
     def without_parameters(self, reads: Reads) -> Asked:
-        """Everything a rule may look at but the parameters; target and principal only if one reads them."""
+        """Everything a rule may look at but the parameters and facts; target and principal only if one reads them."""
         who = (self.account_id, self.proposed_by, self.agent_tier, self.action_type, self.mode, self.risk)
         how = (self.confidence, self.confidence_said, self.min_confidence)
         when = (self.local_date, self.local_weekday, self.local_hour)
@@ -74,12 +76,18 @@ class PolicyQuestion:
                 "hour": self.local_hour,
                 "texts": _TEXTS,
                 "numbers": _NUMBERS,
+                **_FACTS,
             },
         }
 
 
 _TEXTS = {"__entity": {"type": "Texts", "id": "parameters"}}
 _NUMBERS = {"__entity": {"type": "Numbers", "id": "parameters"}}
+_FACTS = {
+    "facts_texts": {"__entity": {"type": "FactTexts", "id": "facts"}},
+    "facts_numbers": {"__entity": {"type": "FactNumbers", "id": "facts"}},
+    "facts_booleans": {"__entity": {"type": "FactBooleans", "id": "facts"}},
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from cedarpy import pst
 
 _TARGET = ("target_type", "target_id")
 _PRINCIPAL = ("on_behalf_of", "scopes", "delegation")
+_FACTS = ("facts_texts", "facts_numbers", "facts_booleans")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,19 @@ class Reads:
     target: bool = False
     principal: bool = False
     """On whose behalf, by which scopes, and through whom."""
+    facts: bool = False
+    """What the gate looked up: all of it, which is little."""
     wildcards: int = 0
     """How many characters the patterns of `like` have that can match in more than one way."""
 
     @property
     def parameters(self) -> bool:
         return bool(self.paths) or self.computed
+
+    @property
+    def of_intent(self) -> bool:
+        """Anything that private values may be part of, or what is looked up by them."""
+        return self.parameters or self.target or self.facts
 
 
 def reads_of(rule: pst.Template) -> Reads:
@@ -46,12 +54,17 @@ def together(reads: Iterable[Reads]) -> Reads:
         computed=any(each.computed for each in found),
         target=any(each.target for each in found),
         principal=any(each.principal for each in found),
+        facts=any(each.facts for each in found),
         wildcards=sum(each.wildcards for each in found),
     )
 
 
 def _reads(node: Any, alone: bool) -> Reads:
     match node:
+        case pst.BinaryOp(op="has_tag" | "get_tag", left=pst.GetAttr(base=pst.Var(name="context"), attr=name)) if (
+            name in _FACTS
+        ):
+            return Reads(facts=True)
         case pst.BinaryOp(op="has_tag" | "get_tag", right=pst.StringLit(value=path)):
             return Reads(paths=frozenset({path}))
         case pst.BinaryOp(op="has_tag" | "get_tag"):
@@ -60,11 +73,13 @@ def _reads(node: Any, alone: bool) -> Reads:
             return Reads(target=True)
         case pst.GetAttr(base=pst.Var(name="context"), attr=name) if name in _PRINCIPAL:
             return Reads(principal=True)
+        case pst.GetAttr(base=pst.Var(name="context"), attr=name) if name in _FACTS:
+            return Reads(facts=True)
         case pst.Like(pattern=pattern):
             return Reads(wildcards=len(pattern))
         case pst.Var(name="context") if alone:
             # Used whole, as in `context == {…}`.
-            return Reads(target=True, principal=True)
+            return Reads(target=True, principal=True, facts=True)
     return Reads()
 
 

@@ -72,4 +72,37 @@ forbid (principal, action, resource) when { context.risk == "MEDIUM" || context.
 forbid (principal, action, resource) when { context.confidence < context.min_confidence };
 """
 
-EARLIER_SETS = (PlatformSet(_SCHEMA_OF_2025, _POLICIES_OF_2025),)
+_SCHEMA_BEFORE_FACTS = """
+entity Agent, Account;
+// Text and yes/no parameters by dotted path; numbers likewise, and the length of a list as "path.count".
+entity Texts tags String;
+entity Numbers tags decimal;
+action "auto_execute" appliesTo {
+  principal: Agent,
+  resource: Account,
+  context: {
+    action_type: String,
+    mode: String,            // AUTO_EXECUTE, APPROVAL_REQUIRED, PROPOSE_ONLY, DISABLED
+    risk: String,            // the effective risk: MINIMAL, LOW, MEDIUM, HIGH
+    confidence: Long,        // ten-thousandths, rounded down; 0 where the agent said none
+    confidence_said: Bool,
+    min_confidence: Long,    // ten-thousandths, rounded up
+    target_type: String,     // "" where there is no target; so is the next
+    target_id: String,
+    on_behalf_of: String,    // the principal; "" where none is named
+    scopes: Set<String>,     // the principal's, narrowed by every hop of the delegation
+    delegation: Set<String>, // the agents through which it came
+    agent_tier: String,      // interactive, subagent, background or api, of the proposer's credential; or ""
+    date: String,            // 2026-11-23, in the account's time zone; so are the next two
+    weekday: String,         // MON TUE WED THU FRI SAT SUN
+    hour: Long,              // 0 to 23
+    texts: Texts,
+    numbers: Numbers
+  }
+};
+"""
+
+EARLIER_SETS = (
+    PlatformSet(_SCHEMA_OF_2025, _POLICIES_OF_2025),
+    PlatformSet(_SCHEMA_BEFORE_FACTS, _POLICIES_OF_2025),
+)

@@ -19,6 +19,7 @@ from remit.core.gate.action_type import CALLER, ActionTypeSpec
 from remit.core.gate.autonomy import ResolvedMode, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import DEFAULT_ZONE
+from remit.core.gate.fact import Facts, lacking
 from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, platform_set_of
 from remit.core.gate.policy_input import LocalTime, question_of
 from remit.core.gate.result_settings import BY_DEFAULT, ResultSettings
@@ -26,6 +27,7 @@ from remit.core.identity.person import is_among
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.config_history import ConfigHistory
 from remit.core.ledger.entries import SYSTEM
+from remit.core.ledger.recorded_facts import facts_problems, recorded_facts
 from remit.core.ledger.stop_history import StopHistory
 from remit.core.opened_intent import OpenedIntent
 from remit.core.values import shifted, utc
@@ -75,6 +77,7 @@ class InForceChecks:
         if "allowlist" in checks:
             self._compare(checks["allowlist"], _list_facts(intent, state))
         self._check_scopes(intent, state, checks.get("scopes"), data["result"])
+        self._check_facts(intent, state, data, checks.get("facts"))
         if "mode" in checks:
             self._compare(checks["mode"], _mode_facts(intent, state))
         if "policy" in checks:
@@ -106,6 +109,17 @@ class InForceChecks:
         if required and result == "AUTO_EXECUTED" and (check is None or check["passed"] is not True):
             self._broken(f"it was decided AUTO_EXECUTED and has not the scopes {', '.join(required)}")
 
+    def _check_facts(self, intent: ActionIntentV1, state: BoundsInForce, data: Data, check: Data | None) -> None:
+        """Those that the bounds name were had as they say; with others, or with none, nothing runs alone."""
+        spec, facts = state.action_type(intent.action_type), recorded_facts(data)
+        for problem in facts_problems(spec.facts if spec else {}, facts, _at({"at": data["decided_at"]})):
+            self._broken(problem)
+        if check is not None:
+            without = lacking(facts)
+            self._compare(check, {"passed": not without, "lacking": without})
+        if facts and data["result"] == "AUTO_EXECUTED" and (check is None or check["passed"] is not True):
+            self._broken("it was decided AUTO_EXECUTED without the facts that its type asks for")
+
     def _check_policy(
         self, intent: ActionIntentV1, state: BoundsInForce, data: Data, check: Data, at: datetime
     ) -> None:
@@ -113,7 +127,7 @@ class InForceChecks:
         if not _near(local, at):
             self._broken(f"its policy saw the local time {local}, at {at.isoformat()}")
         known, scopes = state.type_in_force(intent.action_type), state.scopes_of(intent)
-        question = question_of(intent, known, _mode(intent, state).mode, local, scopes)
+        question = question_of(intent, known, _mode(intent, state).mode, local, scopes, recorded_facts(data))
         self._compare(check, _question_facts(intent, state, question))
         policies = state.policies(platform_set_of(data["policy_version"], state.bounds.policies))
         # Cedar may say more in another release of it; what does not load here cannot be asked again.
@@ -183,7 +197,7 @@ class InForceChecks:
         # An approval that is given back has used its votes up.
         self._voters = []
         self._refuse_own(intent, edited_by, state, by)
-        if _is_blocked(intent, state, _at(entry)):
+        if _is_blocked(intent, state, _at(entry), recorded_facts(decision)):
             self._broken(f"it was approved although bounds {state.config_sequence} block it")
 
     def _check_approvers(self, approvers: Sequence[str], by: str, needed: int) -> None:
@@ -293,7 +307,7 @@ def _near(local: LocalTime, at: datetime) -> bool:
     return LocalTime.of(shown) == local and abs(shown - at) <= timedelta(hours=_FARTHEST_ZONE_H + 1)
 
 
-def _is_blocked(intent: ActionIntentV1, state: BoundsInForce, at: datetime) -> bool:
+def _is_blocked(intent: ActionIntentV1, state: BoundsInForce, at: datetime, facts: Facts) -> bool:
     """Do these bounds block it, whatever hour the account's own clock showed?"""
     policies = state.policies()
     if isinstance(policies, str):
@@ -301,7 +315,7 @@ def _is_blocked(intent: ActionIntentV1, state: BoundsInForce, at: datetime) -> b
     known, mode = state.type_in_force(intent.action_type), _mode(intent, state).mode
     scopes = state.scopes_of(intent)
     return all(
-        _evaluated(policies, question_of(intent, known, mode, local, scopes), intent).policy_decision == "BLOCK"
+        _evaluated(policies, question_of(intent, known, mode, local, scopes, facts), intent).policy_decision == "BLOCK"
         for local in _hours_around(at, state.budget_zones(intent.account_id, at)[0])
     )
 

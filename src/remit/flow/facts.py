@@ -1,0 +1,332 @@
+"""
+Facts are looked up before the write that decides, and never inside of it.
+
+`FactLookups` is a process's: which tenants ask for facts, what may still be used of earlier answers, and how many
+lookups of one tenant are under way. `CallFacts` is of one call: its lookups, shared by all decisions in it.
+
+Where a write finds other bounds than the lookups were made by, it decides nothing (`FactsOutdated`); they are made once
+more, and the fact counts as not had if the bounds have changed again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from remit.core.canonical import digest_of
+from remit.core.errors import InvalidInput, RemitError
+from remit.core.gate.bounds import BoundsInForce, check_arguments, check_principal
+from remit.core.gate.fact import NO_FACTS, Fact, FactNotHad, Facts, FactSpec, not_had, read_fact
+from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.records import case_key, chain_key
+from remit.flow.context import Context, bounds_key, bounds_of
+from remit.flow.private_values import opened_now
+from remit.ports import Clock, FactLookup, Store, UnitOfWork
+
+T = TypeVar("T")
+MOST_SECONDS = 10.0
+"""How long the lookups of one call may take together; what is not had by then is not had."""
+AT_ONCE = 8
+"""How many lookups of one tenant are under way in a process at a time."""
+MOST_LOOKUPS = 2
+"""For one decision: with the bounds as they were, and as they are."""
+MOST_TENANTS, MOST_REMEMBERED = 1000, 2000
+IntentName = tuple[str, str]
+
+
+class FactsOutdated(RemitError):
+    """The bounds ask for other facts than were looked up. Nothing was decided; see `CallFacts.transact`."""
+
+    def __init__(self, asked: FactsAsked) -> None:
+        self.asked = asked
+        super().__init__("the bounds ask for other facts than were looked up; ask again")
+
+
+@dataclass(frozen=True, slots=True)
+class FactsAsked:
+    """The facts that bounds ask for about one intent, and its fields, by which they are looked up."""
+
+    name: IntentName
+    specs: Mapping[str, FactSpec]
+    allowed_hosts: Sequence[str]
+    fields: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def by(cls, bounds: BoundsInForce, intent: ActionIntentV1 | Proposal) -> FactsAsked:
+        spec = bounds.action_type(intent.action_type)
+        name = intent.tenant_id, intent.action_intent_id or ""
+        return cls(name, spec.facts if spec else {}, bounds.bounds.allowed_hosts, _fields(intent))
+
+    def agrees(self, other: FactsAsked) -> bool:
+        """Is the same asked for? Of one intent the fields are the same."""
+        return self.specs == other.specs and self.allowed_hosts == other.allowed_hosts
+
+
+def _fields(intent: ActionIntentV1 | Proposal) -> dict[str, Any]:
+    names = "action_intent_id tenant_id account_id action_type parameters confidence_score risk_level proposed_by"
+    target = intent.target
+    parts = {"entity_type": target.entity_type, "entity_id": target.entity_id} if target else None
+    return {"target": parts, **{name: getattr(intent, name) for name in names.split()}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One request and what is kept of its answer; by its key it is made once."""
+
+    key: str
+    spec: FactSpec
+    lookup: FactLookup = field(repr=False)
+
+
+class FactLookups:
+    """What a process knows and has under way. Safe to share between threads."""
+
+    def __init__(self, context: Context, clock: Clock) -> None:
+        self.context, self.clock = context, clock
+        self._bounds: dict[str, BoundsInForce] = {}
+        self._answers: OrderedDict[str, Fact] = OrderedDict()
+        self._under_way: dict[str, tuple[threading.Semaphore, int]] = {}
+        self._lock = threading.Lock()
+
+    def bounds(self, tenants: set[str]) -> dict[str, BoundsInForce]:
+        """The bounds that were last seen of these: a write that sees others says so (`forget`)."""
+        known = {name: self._bounds[name] for name in tenants if name in self._bounds}
+        if missing := tenants - known.keys():
+            snapshot = self.context.store.read([bounds_key(name) for name in missing])
+            read = {name: bounds_of(snapshot, name) for name in missing}
+            if len(self._bounds) + len(read) > MOST_TENANTS:
+                self._bounds.clear()
+            self._bounds |= read
+            known |= read
+        return known
+
+    def forget(self, tenant_id: str) -> None:
+        self._bounds.pop(tenant_id, None)
+
+    def known_to_ask(self, tenant_id: str, action_type: str | None) -> bool:
+        """Does this process know that facts are looked up for this type, or for any? Asks nobody."""
+        bounds = self._bounds.get(tenant_id)
+        if action_type is None:
+            return _any_asks(bounds)
+        spec = bounds.action_type(action_type) if bounds else None
+        return bool(spec and spec.facts)
+
+    def remembered(self, job: _Job) -> Fact | None:
+        """An earlier answer that is not too old yet."""
+        if not job.spec.max_age_s:
+            return None
+        with self._lock:
+            fact = self._answers.get(job.key)
+        oldest = self.clock.now() - timedelta(seconds=job.spec.max_age_s)
+        return fact if fact is not None and fact.had_at is not None and fact.had_at >= oldest else None
+
+    def look_up(self, job: _Job, ends: float) -> Fact:
+        """One lookup, before `ends` (of `time.monotonic`)."""
+        source, lookup = self.context.fact_source, job.lookup
+        if source is None:
+            return not_had("nothing is looked up here")
+        try:
+            with self._place(lookup.tenant_id, min(ends, time.monotonic() + lookup.timeout_s)) as left_s:
+                had_at = self.clock.now()
+                body = source.get(FactLookup(lookup.tenant_id, lookup.request, left_s, lookup.allowed_hosts))
+            fact = read_fact(job.spec, body, had_at)
+        except FactNotHad as error:
+            return not_had(str(error))
+        self._remember(job, fact)
+        return fact
+
+    def _remember(self, job: _Job, fact: Fact) -> None:
+        if job.spec.max_age_s:
+            with self._lock:
+                self._answers[job.key] = fact
+                if len(self._answers) > MOST_REMEMBERED:
+                    self._answers.popitem(last=False)
+
+    @contextmanager
+    def _place(self, tenant_id: str, ends: float) -> Iterator[float]:
+        """Among a tenant's lookups; answers the seconds that are left. Raises `FactNotHad` where none gets free."""
+        with self._lock:
+            places, users = self._under_way.get(tenant_id) or (threading.Semaphore(AT_ONCE), 0)
+            self._under_way[tenant_id] = places, users + 1
+        try:
+            if not places.acquire(timeout=max(ends - time.monotonic(), 0)):
+                raise FactNotHad("there was no time left for it beside other lookups of this tenant")
+            try:
+                yield max(ends - time.monotonic(), 0.001)
+            finally:
+                places.release()
+        finally:
+            self._leave(tenant_id)
+
+    def _leave(self, tenant_id: str) -> None:
+        with self._lock:
+            places, users = self._under_way[tenant_id]
+            if users == 1:
+                del self._under_way[tenant_id]
+            else:
+                self._under_way[tenant_id] = places, users - 1
+
+
+class CallFacts:
+    """
+    The facts of one call. `looks_up` is false where nobody may be waited for: then a write that needs facts answers
+    `FactsOutdated`.
+    """
+
+    def __init__(self, lookups: FactLookups, *, looks_up: bool = True) -> None:
+        self._lookups, self._looks_up = lookups, looks_up
+        self._seen: dict[IntentName, tuple[FactsAsked, Facts, int]] = {}
+        self._had: dict[str, Fact] = {}
+        self._left_s = MOST_SECONDS
+
+    # --- before the write ---
+
+    def for_proposals(self, named: Iterable[object]) -> None:
+        """Look up what these will need; what cannot be found out here, the write says."""
+        with suppress(RemitError, ValueError):
+            proposals = [each for each in named if isinstance(each, Proposal)]
+            bounds = self._lookups.bounds({each.tenant_id for each in proposals})
+            asking = [each for each in proposals if _asks(bounds[each.tenant_id], each)]
+            if self._looks_up and asking:
+                self._look_up(self._undecided(asking, bounds))
+
+    def for_requests(self, names: Sequence[IntentName]) -> None:
+        """Look up what these stored intents will need, where they are not decided yet."""
+        with suppress(RemitError, ValueError):
+            bounds = self._lookups.bounds({tenant_id for tenant_id, _ in names if tenant_id})
+            asking = [name for name in names if name[1] and _any_asks(bounds.get(name[0]))]
+            if not asking:
+                return
+            snapshot = self._store.read([key for name in asking for key in (case_key(*name), chain_key(*name))])
+            cases = {name: snapshot.get(case_key(*name)) for name in asking}
+            open_ = [name for name in asking if (case := cases[name]) is not None and not case.decided]
+            intents = opened_now(self._store, [snapshot.get(chain_key(*name)) for name in open_])
+            asked = [FactsAsked.by(bounds[each.tenant_id], each) for each in intents if each is not None]
+            self._look_up([each for each in asked if each.specs])
+
+    @property
+    def _store(self) -> Store:
+        return self._lookups.context.store
+
+    def _undecided(self, proposals: Sequence[Proposal], bounds: Mapping[str, BoundsInForce]) -> list[FactsAsked]:
+        """Of those that a caller named some may be decided already: then nothing is looked up."""
+        keys = {
+            id(each): case_key(each.tenant_id, each.action_intent_id or "")
+            for each in proposals
+            if "action_intent_id" in each.model_fields_set
+        }
+        snapshot = self._store.read([*dict.fromkeys(keys.values())]) if keys else None
+        asked = []
+        for each in proposals:
+            case = snapshot.get(keys[id(each)]) if snapshot is not None and id(each) in keys else None
+            if case is None or not case.decided:
+                asked.append(FactsAsked.by(bounds[each.tenant_id], each))
+        return asked
+
+    # --- the write ---
+
+    def of(self, bounds: BoundsInForce, intent: ActionIntentV1 | Proposal) -> Facts:
+        """
+        The facts that were looked up for an intent by these bounds. Calls nobody: it is asked within a write.
+
+        Raises `FactsOutdated` where others are asked for.
+        """
+        asked = FactsAsked.by(bounds, intent)
+        seen, facts, times = self._seen.get(asked.name, (None, NO_FACTS, 0))
+        if not asked.specs or (seen is not None and seen.agrees(asked)):
+            return facts if asked.specs else NO_FACTS
+        if times >= MOST_LOOKUPS:
+            return {name: not_had("the bounds were changed while it was looked up") for name in asked.specs}
+        raise FactsOutdated(asked)
+
+    def known(self, intent: ActionIntentV1 | Proposal) -> Facts:
+        """Those that were looked up so far."""
+        _, facts, _ = self._seen.get((intent.tenant_id, intent.action_intent_id or ""), (None, NO_FACTS, 0))
+        return facts
+
+    def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
+        """As the store does, and again for those whose facts were looked up by bounds that are not in force."""
+        answers: list[T | RemitError] = [*self._store.transact(units)]
+        while self._looks_up and (outdated := [n for n, each in enumerate(answers) if isinstance(each, FactsOutdated)]):
+            asked = [each.asked for each in answers if isinstance(each, FactsOutdated)]
+            for each in asked:
+                self._lookups.forget(each.name[0])
+            self._look_up(asked)
+            again = self._store.transact([units[n] for n in outdated])
+            for n, answer in zip(outdated, again, strict=True):
+                answers[n] = answer
+        return answers
+
+    # --- lookups ---
+
+    def _look_up(self, asked: Sequence[FactsAsked]) -> None:
+        if not asked or not self._looks_up:
+            return
+        wanted = [{name: self._job(each, name) for name in each.specs} for each in asked]
+        jobs = {job.key: job for named in wanted for job in named.values() if isinstance(job, _Job)}
+        had: dict[str, Fact] = {}
+        # Twice: what was young enough may have grown too old while others were looked up.
+        for _ in range(2):
+            had = {key: known for key, job in jobs.items() if (known := self._known(job)) is not None}
+            self._run([job for key, job in jobs.items() if key not in had])
+        had = {key: self._known(job) or had[key] for key, job in jobs.items()}
+        for each, named in zip(asked, wanted, strict=True):
+            facts = {name: job if isinstance(job, Fact) else had[job.key] for name, job in named.items()}
+            _, _, times = self._seen.get(each.name, (None, NO_FACTS, 0))
+            self._seen[each.name] = each, facts, times + 1
+
+    def _job(self, asked: FactsAsked, name: str) -> _Job | Fact:
+        spec, source, tenant_id = asked.specs[name], self._lookups.context.fact_source, asked.name[0]
+        try:
+            request = source.map(spec, asked.fields) if source is not None else {}
+        except (InvalidInput, UnicodeError, ValueError) as error:
+            return not_had(_without_values(error))
+        key = digest_of([tenant_id, request, spec.model_dump(mode="json"), [*asked.allowed_hosts]])
+        return _Job(key, spec, FactLookup(tenant_id, request, spec.timeout_s, asked.allowed_hosts))
+
+    def _known(self, job: _Job) -> Fact | None:
+        return self._had.get(job.key) or self._lookups.remembered(job)
+
+    def _run(self, jobs: Sequence[_Job]) -> None:
+        if not jobs:
+            return
+        began = time.monotonic()
+        ends = began + self._left_s
+        if len(jobs) == 1:
+            facts = [self._lookups.look_up(jobs[0], ends)]
+        else:
+            with ThreadPoolExecutor(min(len(jobs), AT_ONCE), thread_name_prefix="remit-facts") as threads:
+                facts = [*threads.map(lambda job: self._lookups.look_up(job, ends), jobs)]
+        self._left_s = max(self._left_s - (time.monotonic() - began), 0.0)
+        self._had |= {job.key: fact for job, fact in zip(jobs, facts, strict=True)}
+
+
+def _without_values(error: Exception) -> str:
+    """Why no request can be made, and nothing of what stands in the intent."""
+    if isinstance(error, InvalidInput):
+        return f"{error.field}: {error.problem}"
+    return "a value in it cannot be part of a request"
+
+
+def _any_asks(bounds: BoundsInForce | None) -> bool:
+    return bounds is not None and any(spec.facts for spec in bounds.bounds.action_types.values())
+
+
+def _asks(bounds: BoundsInForce, proposal: Proposal) -> bool:
+    """Are facts looked up for it? Not for what is refused."""
+    spec = bounds.action_type(proposal.action_type)
+    if spec is None or not spec.facts:
+        return False
+    try:
+        check_principal(bounds, proposal)
+        check_arguments(bounds, proposal)
+    except RemitError:
+        return False
+    return True
