@@ -31,6 +31,7 @@ from remit.core.execution.question import Question, checked_words
 from remit.core.execution.votes import Vote
 from remit.core.gate.autonomy import StopScope
 from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.fact import Fact
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.ledger.history import Votes
@@ -39,7 +40,7 @@ from remit.core.lifecycle import UNANSWERED, Case
 from remit.core.values import check_person, check_text
 from remit.flow import ask, erase_private, execute, gate, propose, publish, reconcile, review
 from remit.flow.context import Context
-from remit.flow.facts import CallFacts, FactLookups
+from remit.flow.facts import CallFacts, FactLookups, facts_now
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
 from remit.flow.publish import IntentRef
@@ -203,6 +204,10 @@ class App(Part):
         """
         facts = CallFacts(self._lookups, looks_up=False)
         return [answer for batch in _batches(proposals) for answer in self._submit(batch, facts)]
+
+    def facts_now(self, tenant_id: str, action_intent_id: str) -> dict[str, Fact]:
+        """The facts of an intent as they are now, within a few seconds. Raises `NotFound`."""
+        return dict(facts_now(self._lookups, tenant_id, action_intent_id))
 
     def looks_up_facts(self, tenant_id: str, action_type: str | None = None) -> bool:
         """Does this process know that deciding such an action, or some action, waits for others? Asks nobody."""

@@ -21,7 +21,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from remit.core.canonical import digest_of
-from remit.core.errors import InvalidInput, RemitError
+from remit.core.errors import InvalidInput, NotFound, RemitError
 from remit.core.gate.bounds import BoundsInForce, check_arguments, check_principal
 from remit.core.gate.fact import NO_FACTS, Fact, FactNotHad, Facts, FactSpec, not_had, read_fact
 from remit.core.intent import ActionIntentV1, Proposal
@@ -35,6 +35,8 @@ MOST_SECONDS = 10.0
 """How long the lookups of one call may take together; what is not had by then is not had."""
 AT_ONCE = 8
 """How many lookups of one tenant are under way in a process at a time."""
+MOST_SECONDS_OF_PAGE = 3.0
+"""The same for a page that shows facts anew."""
 MOST_LOOKUPS = 2
 """For one decision: with the bounds as they were, and as they are."""
 MOST_TENANTS, MOST_REMEMBERED = 1000, 2000
@@ -177,14 +179,14 @@ class FactLookups:
 class CallFacts:
     """
     The facts of one call. `looks_up` is false where nobody may be waited for: then a write that needs facts answers
-    `FactsOutdated`.
+    `FactsOutdated`. With `anew` no earlier answer will do, whatever its age.
     """
 
-    def __init__(self, lookups: FactLookups, *, looks_up: bool = True) -> None:
-        self._lookups, self._looks_up = lookups, looks_up
+    def __init__(self, lookups: FactLookups, *, looks_up: bool = True, anew: bool = False) -> None:
+        self._lookups, self._looks_up, self._anew = lookups, looks_up, anew
         self._seen: dict[IntentName, tuple[FactsAsked, Facts, int]] = {}
         self._had: dict[str, Fact] = {}
-        self._left_s = MOST_SECONDS
+        self._left_s = MOST_SECONDS_OF_PAGE if anew else MOST_SECONDS
 
     # --- before the write ---
 
@@ -195,7 +197,7 @@ class CallFacts:
             bounds = self._lookups.bounds({each.tenant_id for each in proposals})
             asking = [each for each in proposals if _asks(bounds[each.tenant_id], each)]
             if self._looks_up and asking:
-                self._look_up(self._undecided(asking, bounds))
+                self.look_up(self._undecided(asking, bounds))
 
     def for_requests(self, names: Sequence[IntentName]) -> None:
         """Look up what these stored intents will need, where they are not decided yet."""
@@ -209,7 +211,7 @@ class CallFacts:
             open_ = [name for name in asking if (case := cases[name]) is not None and not case.decided]
             intents = opened_now(self._store, [snapshot.get(chain_key(*name)) for name in open_])
             asked = [FactsAsked.by(bounds[each.tenant_id], each) for each in intents if each is not None]
-            self._look_up([each for each in asked if each.specs])
+            self.look_up([each for each in asked if each.specs])
 
     @property
     def _store(self) -> Store:
@@ -258,7 +260,7 @@ class CallFacts:
             asked = [each.asked for each in answers if isinstance(each, FactsOutdated)]
             for each in asked:
                 self._lookups.forget(each.name[0])
-            self._look_up(asked)
+            self.look_up(asked)
             again = self._store.transact([units[n] for n in outdated])
             for n, answer in zip(outdated, again, strict=True):
                 answers[n] = answer
@@ -266,7 +268,8 @@ class CallFacts:
 
     # --- lookups ---
 
-    def _look_up(self, asked: Sequence[FactsAsked]) -> None:
+    def look_up(self, asked: Sequence[FactsAsked]) -> None:
+        """Look up what is asked, each request once."""
         if not asked or not self._looks_up:
             return
         wanted = [{name: self._job(each, name) for name in each.specs} for each in asked]
@@ -292,7 +295,7 @@ class CallFacts:
         return _Job(key, spec, FactLookup(tenant_id, request, spec.timeout_s, asked.allowed_hosts))
 
     def _known(self, job: _Job) -> Fact | None:
-        return self._had.get(job.key) or self._lookups.remembered(job)
+        return self._had.get(job.key) or (None if self._anew else self._lookups.remembered(job))
 
     def _run(self, jobs: Sequence[_Job]) -> None:
         if not jobs:
@@ -306,6 +309,18 @@ class CallFacts:
                 facts = [*threads.map(lambda job: self._lookups.look_up(job, ends), jobs)]
         self._left_s = max(self._left_s - (time.monotonic() - began), 0.0)
         self._had |= {job.key: fact for job, fact in zip(jobs, facts, strict=True)}
+
+
+def facts_now(lookups: FactLookups, tenant_id: str, action_intent_id: str) -> Facts:
+    """The facts of an intent as they are now, by the bounds as they are; a decision that stands is not touched."""
+    snapshot = lookups.context.store.read([chain_key(tenant_id, action_intent_id), bounds_key(tenant_id)])
+    (intent,) = opened_now(lookups.context.store, [snapshot.get(chain_key(tenant_id, action_intent_id))])
+    if intent is None:
+        raise NotFound("intent", action_intent_id, tenant_id)
+    call = CallFacts(lookups, anew=True)
+    asked = FactsAsked.by(bounds_of(snapshot, tenant_id), intent)
+    call.look_up([asked] if asked.specs else [])
+    return call.known(intent)
 
 
 def _without_values(error: Exception) -> str:

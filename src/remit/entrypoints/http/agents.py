@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from remit.app import BATCH
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.identity.principal import Principal
 from remit.core.intent import ActionIntentV1
@@ -25,16 +27,18 @@ from remit.entrypoints.web.callers import (
     require_own_tenant,
     require_within_tenant,
 )
+from remit.entrypoints.web.fact_waits import FactWaits
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.reading_bodies import LeanRoute, leanly, turns_of
 from remit.entrypoints.web.request_batcher import RequestBatcher
+from remit.flow.facts import FactsOutdated
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.ports import attempt, in_order
 from remit.wiring import Remit
 
+T = TypeVar("T")
 router = APIRouter(tags=["agents"], route_class=LeanRoute)
-Submit = RequestBatcher[Any, GateAnswer]
 
 
 class JsonAnswer(JSONResponse):
@@ -42,6 +46,24 @@ class JsonAnswer(JSONResponse):
 
     def render(self, content: Any) -> bytes:
         return orjson.dumps(content)
+
+
+class Submit:
+    """Single proposals: those that wait for nobody share a commit, and those that need facts wait by themselves."""
+
+    def __init__(self, remit: Remit, waits: FactWaits) -> None:
+        self._remit, self._waits = remit, waits
+        self._together: RequestBatcher[Any, GateAnswer] = RequestBatcher(remit.submit_at_once, BATCH, tenant_of)
+
+    async def ask(self, proposal: Any) -> GateAnswer:
+        if not self._looks_up_facts(proposal):
+            with suppress(FactsOutdated):
+                return await self._together.ask(proposal)
+        return await self._waits.carry_out(tenant_of(proposal), lambda: self._remit.submit(proposal))
+
+    def _looks_up_facts(self, proposal: Any) -> bool:
+        named = proposal.get("action_type") if isinstance(proposal, dict) else None
+        return isinstance(named, str) and self._remit.looks_up_facts(tenant_of(proposal), named)
 
 
 def tenant_of(proposal: Any) -> str:
@@ -82,13 +104,11 @@ async def propose(
     """
     verb = _verb_for(remit, caller, gate=gate, begin=begin, key=key)
     if isinstance(body, list):
-        async with turns_of(request).of(caller.tenant_id):
-            return await run_in_threadpool(_each, verb, caller, body)
+        return await _at_work(request, remit, caller, partial(_each, verb, caller, body))
     proposal = _of_caller(caller, body)
     if gate and not begin:
         return JsonAnswer((await submit.ask(proposal)).wire())
-    async with turns_of(request).of(caller.tenant_id):
-        (answered,) = await run_in_threadpool(verb, [proposal])
+    (answered,) = await _at_work(request, remit, caller, lambda: verb([proposal]))
     if isinstance(answered, RemitError):
         raise answered
     return JsonAnswer(answered.wire())
@@ -137,9 +157,18 @@ async def _gate_one(request: Request, body: Any) -> Response | None:
         return None
     caller = require_within_tenant(await admit(request), "propose")
     remit = await remit_of(request)
-    async with turns_of(request).of(caller.tenant_id):
-        answer: GateAnswer = await run_in_threadpool(remit.gate, _gate_request(caller, **body))
+    asked = _gate_request(caller, **body)
+    answer = await _at_work(request, remit, caller, lambda: remit.gate(asked))
     return JsonAnswer(answer.wire())
+
+
+async def _at_work(request: Request, remit: Remit, caller: Principal, work: Callable[[], T]) -> T:
+    """In a thread in the tenant's turn; where it may wait for facts, among those who wait."""
+    if remit.looks_up_facts(caller.tenant_id):
+        waits: FactWaits = request.app.state.fact_waits
+        return await waits.carry_out(caller.tenant_id, work)
+    async with turns_of(request).of(caller.tenant_id):
+        return await run_in_threadpool(work)
 
 
 def _is_id(value: Any) -> bool:

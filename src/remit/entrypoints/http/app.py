@@ -6,7 +6,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
-from remit.app import BATCH
 from remit.entrypoints.http import (
     agents,
     bounds,
@@ -22,6 +21,7 @@ from remit.entrypoints.http import (
 from remit.entrypoints.http.metrics import Metrics, Timed
 from remit.entrypoints.web import problems, stream
 from remit.entrypoints.web.callers import Credentials
+from remit.entrypoints.web.fact_waits import FactWaits
 from remit.entrypoints.web.ledger_reads import LedgerReads
 from remit.entrypoints.web.limits import BodyLimit, RateLimiter
 from remit.entrypoints.web.settings import HttpSettings
@@ -48,7 +48,8 @@ def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
     app.state.waits = Waits(settings.waits())
     app.state.ledger_reads = LedgerReads(settings.exports())
     app.state.credentials = Credentials(remit, settings.oidc)
-    app.state.submit = agents.Submit(remit.submit, BATCH, agents.tenant_of)
+    app.state.fact_waits = FactWaits()
+    app.state.submit = agents.Submit(remit, app.state.fact_waits)
     app.state.metrics, app.state.metrics_open = Metrics(), settings.metrics_open
     remit.hooks.add(app.state.metrics.happened)
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
