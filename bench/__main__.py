@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import agents, contention, dynamodb, isolation, profile, races
+from bench.facts import fact_cost
 from bench.idle import idle
 from bench.lab import lab
 from bench.limits import with_and_without
@@ -37,13 +38,14 @@ from remit import Remit, work
 console = Console(width=150)
 GROUPS = [
     *("sqlite", "policies", "http", "reading", "postgres", "growth", "lists", "worker", "idle", "dynamodb"),
-    *("limits", "races", "lab", "isolation", "agents"),
+    *("limits", "facts", "races", "lab", "isolation", "agents"),
 ]
 RAW_DECISIONS = 600
 """As many of what was measured are committed again by the bare driver."""
 LARGEST_GROWTH = 1.3
 LARGEST_READING = 1.5
 LARGEST_LIMITS = 1.25
+MOST_FACT_MS = 1.0
 LONGEST_PAGE_MS = 50.0
 MOST_MEMORY_MB = 300
 MOST_IDLE_PERCENT = 2.0
@@ -119,6 +121,7 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
         "idle": [partial(_idle, folder)],
         "dynamodb": [partial(_on_dynamodb, rounds)],
         "limits": [partial(_limits, folder, options)],
+        "facts": [partial(_facts, folder, options)],
         "races": [partial(_races, folder, 1_000_000 if options.full else 20_000)],
         "lab": [partial(_lab, folder, _sized(100_000, options))],
         "isolation": [partial(_isolated, rounds)],
@@ -221,6 +224,17 @@ def _limits(folder: Path, options: argparse.Namespace) -> list[Row]:
         name = f"SQLite, {what}, four limits, against a budget alone"
         rows.append(Row(name, without / ours.rate, LARGEST_LIMITS, at_most=True, unit="x the time", measured=ours))
     return rows
+
+
+def _facts(folder: Path, options: argparse.Namespace) -> list[Row]:
+    """A decision that looks a fact up, without the lookup itself."""
+    seen = [fact_cost(folder / f"facts-{number}", _sized(400, options)) for number in range(options.rounds)]
+    cost = sorted(seen, key=lambda each: each.beyond_its_lookup)[len(seen) // 2]
+    name = (
+        f"SQLite, one intent at a time, a fact beside its lookup ({cost.with_fact:.2f} ms; without a fact "
+        f"{cost.without:.2f} ms, a bare GET {cost.bare_get:.2f} ms)"
+    )
+    return [Row(name, cost.beyond_its_lookup, MOST_FACT_MS, at_most=True, unit="ms")]
 
 
 def _races(folder: Path, decisions: int) -> list[Row]:

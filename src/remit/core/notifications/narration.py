@@ -29,6 +29,7 @@ REASONS: dict[str, str] = {
     "PERSON_REQUIRED": "It takes the place of one that a person edited, so a person answers it",
     "ACTION_TYPE_NOT_ALLOWLISTED": "This kind of action may never run alone here",
     "SCOPE_MISSING": "On whose behalf it acts does not allow this",
+    "FACT_UNAVAILABLE": "What it depends on could not be looked up",
     "ACTION_TYPE_DISABLED": "This kind of action is switched off here",
     "PROPOSE_ONLY": "This kind of action is only ever proposed here",
     "TENANT_POLICY": "A person approves every action of this kind here",

@@ -173,6 +173,16 @@ def amounts(item: Mapping[str, Any]) -> str | None:
     return "; ".join(f"{name} {in_money(amount)}" for name, amount in item["amounts"].items()) or None
 
 
+def facts(item: Mapping[str, Any]) -> str | None:
+    """What the gate looked up before it decided: `order.total 12.5, order.currency "EUR"`."""
+    told = []
+    for name, fact in item["facts"].items():
+        kept = fact.get("kept") or {}
+        told += [f"{name}.{path} {value_text(value)}" for path, value in kept.items()]
+        told += [f"{name} could not be had: {fact['problem']}"] if "problem" in fact else []
+    return ", ".join(told) or None
+
+
 def whose(item: Mapping[str, Any]) -> dict[str, Any]:
     """On whose behalf, through which agents with which scopes, and what the credential is for."""
     hops = [f"{hop['agent']} ({', '.join(hop['scopes']) or 'no scopes'})" for hop in item.get("delegation") or ()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -130,7 +131,7 @@ def approve(
     """
     with existing(ctx, db) as remit:
         if digest is None:
-            digest = _show(remit.intent(tenant, intent), output.amounts(remit.status(tenant, intent)), as_json)
+            digest = _show(remit.intent(tenant, intent), remit.status(tenant, intent), as_json)
             if not yes and sys.stdin.isatty() and not typer.confirm("Approve this?", err=True):
                 raise typer.Abort
         approval = remit.approve(tenant, intent, by=by, digest=digest, credential=typed_by())
@@ -142,7 +143,7 @@ def approve(
         output.say(f"{intent} is approved by {approval.approved_by} (approval {approval.approval_id})")
 
 
-def _show(intent: ActionIntentV1, amounts: str | None, as_json: bool) -> str:
+def _show(intent: ActionIntentV1, stands: Mapping[str, Any], as_json: bool) -> str:
     """What would be executed, all of it; beside the answer if that is JSON. Answers its digest."""
     if as_json:
         output.note_json({"approving": intent.wire()})
@@ -152,7 +153,8 @@ def _show(intent: ActionIntentV1, amounts: str | None, as_json: bool) -> str:
                 "action type": intent.action_type,
                 "account": intent.account_id,
                 "target": intent.target and rendering.target(intent.target.wire()),
-                "amounts": amounts,
+                "amounts": output.amounts(stands),
+                "facts": output.facts(stands),
                 **{
                     f"parameters.{row.path}": rendering.value_text(row.value)
                     for row in rendering.rows(intent.parameters)

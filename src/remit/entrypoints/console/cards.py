@@ -17,7 +17,9 @@ from remit.entrypoints.console.auth import HOME
 from remit.wiring import Remit
 
 _SETTINGS = {
-    **dict.fromkeys(("RISK_LEVEL_HIGH", "CONFIDENCE_BELOW_THRESHOLD", "POLICY_ERROR"), f"{HOME}bounds/file"),
+    **dict.fromkeys(
+        ("RISK_LEVEL_HIGH", "CONFIDENCE_BELOW_THRESHOLD", "POLICY_ERROR", "FACT_UNAVAILABLE"), f"{HOME}bounds/file"
+    ),
     **dict.fromkeys(("ACTION_TYPE_NOT_ALLOWLISTED", "ACTION_TYPE_DISABLED", "PROPOSE_ONLY"), f"{HOME}bounds"),
     **dict.fromkeys(("TENANT_POLICY", "BUDGET_NOT_CONFIGURED", "BUDGET_EXCEEDED"), f"{HOME}bounds"),
     **dict.fromkeys(("PRINCIPAL_MISSING", "AMOUNT_UNKNOWN"), f"{HOME}bounds/file"),
@@ -84,7 +86,51 @@ def card_of(remit: Remit, stands: Mapping[str, Any], why: Mapping[str, Any]) -> 
         "budget": remit.usage(tenant_id, account_id=stands["account_id"])["accounts"][0],
         "edits": _edits(remit, tenant_id, intent) if why["edited_by"] else [],
         "setting": _setting(why["reason"]),
+        "facts_now": facts_beside(why["facts"], _facts_now(remit, tenant_id, stands["action_intent_id"], why)),
     }
+
+
+def _facts_now(remit: Remit, tenant_id: str, action_intent_id: str, why: Mapping[str, Any]) -> Mapping[str, Any]:
+    # Nothing is asked for where nothing was recorded.
+    if not why["facts"]:
+        return {}
+    return {name: fact.wire() for name, fact in remit.facts_now(tenant_id, action_intent_id).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class FactLine:
+    """One kept field as the decision recorded it, and as it is now; `None` where it is not there."""
+
+    path: str
+    recorded: Any
+    now: Any
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FactBeside:
+    """One fact as it was recorded, and as it is now, or why it could not be had."""
+
+    name: str
+    had_at: str | None
+    problem: str | None
+    problem_now: str | None
+    lines: Sequence[FactLine]
+
+
+def facts_beside(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[FactBeside]:
+    """Each recorded fact beside what is had now."""
+    return [_beside(name, fact, now.get(name, {})) for name, fact in recorded.items()]
+
+
+def _beside(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> FactBeside:
+    old, new = then.get("kept") or {}, now.get("kept") or {}
+    lines = [
+        # Of what is not had now nobody says that it differs.
+        FactLine(path, old.get(path), new.get(path), bool(new) and canonical(old.get(path)) != canonical(new.get(path)))
+        for path in {**old, **new}
+    ]
+    return FactBeside(name, then.get("had_at"), then.get("problem"), now.get("problem"), lines)
 
 
 def _refused(decision: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:

@@ -22,7 +22,7 @@ from remit.entrypoints.console.auth import (
     ResolverVisitor,
     Visitor,
 )
-from remit.entrypoints.console.cards import card_of, ending_of
+from remit.entrypoints.console.cards import card_of, ending_of, facts_beside
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit
@@ -45,6 +45,7 @@ def intent(request: Request, remit: CurrentRemit, visitor: AnyVisitor, action_in
         intent=stands["intent"],
         why=why,
         card=card_of(remit, stands, why) if waits else None,
+        recorded_facts=facts_beside(stands["facts"], {}),
         ending=None if waits else ending_of(stands, why, remit.now()),
         steps=story(chain),
         chain=chain,

@@ -45,6 +45,7 @@ def _environment() -> jinja2.Environment:
     for name in ("quoted", "name", "target", "is_plain"):
         environment.filters[name] = getattr(rendering, name)
     environment.filters["moment"], environment.filters["money"] = _time, in_money
+    environment.filters["value"] = rendering.value_text
     environment.filters["quantity"] = lambda value, unit: so_much(in_units(value), unit)
     environment.filters["scope"] = lambda scope: str(StopScope.model_validate(scope))
     environment.filters.update(due=_due, limit_name=limit_name, limit_use=limit_use)
