@@ -23,7 +23,7 @@ SECOND = timedelta(seconds=1)
 
 
 def may(by="ann", status="AWAITING_APPROVAL", now=NOW, edited_by=None, **of_bounds):
-    check_may_approve(case(status, edited_by=edited_by), intent(proposed_by="bot"), bounds(**of_bounds), by, now)
+    check_may_approve(case(status, edited_by=edited_by), intent(proposed_by="bot"), bounds(**of_bounds), by, now, {})
 
 
 @pytest.mark.parametrize("status", STATUSES)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
@@ -27,7 +26,7 @@ def keeper(world):
         yield keeper
 
 
-def asking(keeper, tenant: str = ACME) -> dict[str, Any]:
+def asking(keeper, tenant=ACME):
     fact = {"url": f"{keeper.url}/accounts/{{account_id}}", "keep": ["tier"], "timeout_s": 10.0}
     types = bounds()["action_types"]
     types[NOTE] = {**types[NOTE], "facts": {"account": fact}}

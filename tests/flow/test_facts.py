@@ -41,11 +41,11 @@ ORDER = {"total": 12.5, "currency": "EUR", "paid": True, "customer": {"id": "c-7
 class NoLookupInside(StoreWrapper):
     """A store that knows whether this thread is within one of its writes."""
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner):
         super().__init__(inner)
         self.within = threading.local()
 
-    def transact(self, units: Any) -> Any:
+    def transact(self, units):
         self.within.now = True
         try:
             return self.inner.transact(units)
@@ -58,7 +58,7 @@ class Watched(HttpFacts):
 
     store: Any = None
 
-    def get(self, lookup: Any) -> bytes:
+    def get(self, lookup):
         assert not getattr(self.store.within, "now", False), "looked up within a write"
         return super().get(lookup)
 
@@ -79,7 +79,7 @@ def world(new_world, keeper):
     return world
 
 
-def asking(keeper, **changes: Any) -> dict[str, Any]:
+def asking(keeper, **changes):
     order = {
         "url": "${SHOP_URL}/orders/{target.entity_id}",
         "headers": {"Authorization": "Bearer ${SHOP_TOKEN}"},
@@ -89,7 +89,7 @@ def asking(keeper, **changes: Any) -> dict[str, Any]:
     return {**type_of(), "facts": {"order": order}}
 
 
-def apply(world, keeper, *, rule: str = UP_TO_50, **changes: Any) -> None:
+def apply(world, keeper, *, rule=UP_TO_50, **changes):
     world.apply(
         allowed_hosts=[keeper.host],
         action_types={TYPE: asking(keeper, **changes), OTHER: type_of(honours_idempotency_key=True)},
@@ -97,7 +97,7 @@ def apply(world, keeper, *, rule: str = UP_TO_50, **changes: Any) -> None:
     )
 
 
-def decision(world, name: str = "i-1") -> dict[str, Any]:
+def decision(world, name="i-1"):
     return dict(world.app.why(TENANT, name)["decision"])
 
 
@@ -291,7 +291,7 @@ def test_bounds_that_change_with_every_lookup_leave_the_fact_unknown(world, keep
     apply(world, keeper, keep=["total"], rule="")
     world.submit("i-0")
 
-    def changing(*keep: str) -> Any:
+    def changing(*keep):
         return lambda: (apply(world, keeper, keep=[*keep], rule=""), (200, {}, json.dumps(ORDER).encode()))[1]
 
     keeper.says += [changing("total", "paid"), changing("total", "currency")]
@@ -327,7 +327,7 @@ def test_a_slow_source_of_one_tenant_does_not_hold_up_another(world, keeper):
         waiting.join()
 
 
-def _source_of(world, keeper, tenant: str) -> Any:
+def _source_of(world, keeper, tenant):
     """The same app, with what the operator lists for another tenant."""
     source = world.app.context.fact_source
     source._secrets._hosts.update({(tenant, name): hosts for (_, name), hosts in [*source._secrets._hosts.items()]})
@@ -347,7 +347,7 @@ def test_a_fact_that_was_changed_afterwards_is_found(world, keeper):
     world.submit()
     lines = [dict(line) for line in world.app.export(TENANT)]
 
-    def forge(line: dict[str, Any]) -> None:
+    def forge(line):
         line["data"]["facts"]["order"]["kept"]["total"] = 1
 
     report = verify_export(_forged(lines, forge))
@@ -355,7 +355,7 @@ def test_a_fact_that_was_changed_afterwards_is_found(world, keeper):
     assert any("policy" in str(finding) for finding in report.findings)
 
 
-def _forged(lines: list[dict[str, Any]], forge: Any) -> list[dict[str, Any]]:
+def _forged(lines, forge):
     """The lines with a decision changed, and every hash after it worked out again."""
     before = None
     for line in lines:

@@ -588,7 +588,7 @@ def test_decisions_of_a_tenant_without_a_ceiling_share_no_record(world):
 
     context = Context(Watched(), new_id, {})
     for name, account in (("i-1", "north"), ("i-2", "south")):
-        gate(context, [GateRequest(name, TENANT, account)], NOON)
+        gate(context, [GateRequest(name, TENANT, account)], None, NOON)
 
     assert len(written) >= 2 and not written[0] & written[-1]
 
