@@ -46,8 +46,8 @@ IntentName = tuple[str, str]
 class FactsOutdated(RemitError):
     """The bounds ask for other facts than were looked up. Nothing was decided; see `CallFacts.transact`."""
 
-    def __init__(self, asked: FactsAsked) -> None:
-        self.asked = asked
+    def __init__(self, asked: FactsAsked, bounds: BoundsInForce) -> None:
+        self.asked, self.bounds = asked, bounds
         super().__init__("the bounds ask for other facts than were looked up; ask again")
 
 
@@ -97,20 +97,23 @@ class FactLookups:
         self._under_way: dict[str, tuple[threading.Semaphore, int]] = {}
         self._lock = threading.Lock()
 
-    def bounds(self, tenants: set[str]) -> dict[str, BoundsInForce]:
-        """The bounds that were last seen of these: a write that sees others says so (`forget`)."""
+    def bounds(self, tenants: set[str], *, read: bool) -> dict[str, BoundsInForce]:
+        """The bounds that were last seen of these: a write that sees others says so. Unless to `read`, only those."""
         known = {name: self._bounds[name] for name in tenants if name in self._bounds}
-        if missing := tenants - known.keys():
+        if read and (missing := tenants - known.keys()):
             snapshot = self.context.store.read([bounds_key(name) for name in missing])
-            read = {name: bounds_of(snapshot, name) for name in missing}
-            if len(self._bounds) + len(read) > MOST_TENANTS:
+            found = {name: bounds_of(snapshot, name) for name in missing}
+            if len(self._bounds) + len(found) > MOST_TENANTS:
                 self._bounds.clear()
-            self._bounds |= read
-            known |= read
+            self._bounds |= found
+            known |= found
         return known
 
-    def forget(self, tenant_id: str) -> None:
-        self._bounds.pop(tenant_id, None)
+    def learn(self, tenant_id: str, bounds: BoundsInForce) -> None:
+        """The bounds as a write saw them."""
+        if len(self._bounds) >= MOST_TENANTS:
+            self._bounds.clear()
+        self._bounds[tenant_id] = bounds
 
     def known_to_ask(self, tenant_id: str, action_type: str | None) -> bool:
         """Does this process know that facts are looked up for this type, or for any? Asks nobody."""
@@ -194,15 +197,16 @@ class CallFacts:
         """Look up what these will need; what cannot be found out here, the write says."""
         with suppress(RemitError, ValueError):
             proposals = [each for each in named if isinstance(each, Proposal)]
-            bounds = self._lookups.bounds({each.tenant_id for each in proposals})
-            asking = [each for each in proposals if _asks(bounds[each.tenant_id], each)]
+            # One alone is told by its write; of several, none may be decided before another's facts are had.
+            bounds = self._lookups.bounds({each.tenant_id for each in proposals}, read=len(proposals) > 1)
+            asking = [each for each in proposals if each.tenant_id in bounds and _asks(bounds[each.tenant_id], each)]
             if self._looks_up and asking:
                 self.look_up(self._undecided(asking, bounds))
 
     def for_requests(self, names: Sequence[IntentName]) -> None:
         """Look up what these stored intents will need, where they are not decided yet."""
         with suppress(RemitError, ValueError):
-            bounds = self._lookups.bounds({tenant_id for tenant_id, _ in names if tenant_id})
+            bounds = self._lookups.bounds({tenant_id for tenant_id, _ in names if tenant_id}, read=len(names) > 1)
             asking = [name for name in names if name[1] and _any_asks(bounds.get(name[0]))]
             if not asking:
                 return
@@ -246,7 +250,7 @@ class CallFacts:
             return facts if asked.specs else NO_FACTS
         if times >= MOST_LOOKUPS:
             return {name: not_had("the bounds were changed while it was looked up") for name in asked.specs}
-        raise FactsOutdated(asked)
+        raise FactsOutdated(asked, bounds)
 
     def known(self, intent: ActionIntentV1 | Proposal) -> Facts:
         """Those that were looked up so far."""
@@ -256,15 +260,19 @@ class CallFacts:
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         """As the store does, and again for those whose facts were looked up by bounds that are not in force."""
         answers: list[T | RemitError] = [*self._store.transact(units)]
+        self._learn([each for each in answers if isinstance(each, FactsOutdated)])
         while self._looks_up and (outdated := [n for n, each in enumerate(answers) if isinstance(each, FactsOutdated)]):
-            asked = [each.asked for each in answers if isinstance(each, FactsOutdated)]
-            for each in asked:
-                self._lookups.forget(each.name[0])
-            self.look_up(asked)
+            errors = [each for each in answers if isinstance(each, FactsOutdated)]
+            self._learn(errors)
+            self.look_up([each.asked for each in errors])
             again = self._store.transact([units[n] for n in outdated])
             for n, answer in zip(outdated, again, strict=True):
                 answers[n] = answer
         return answers
+
+    def _learn(self, errors: Sequence[FactsOutdated]) -> None:
+        for each in errors:
+            self._lookups.learn(each.asked.name[0], each.bounds)
 
     # --- lookups ---
 
