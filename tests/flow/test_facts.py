@@ -89,12 +89,16 @@ def asking(keeper, **changes):
     return {**type_of(), "facts": {"order": order}}
 
 
+def in_force(keeper, rule=UP_TO_50, **changes):
+    return {
+        "allowed_hosts": [keeper.host],
+        "action_types": {TYPE: asking(keeper, **changes), OTHER: type_of(honours_idempotency_key=True)},
+        "policies": [{"name": "orders.cedar", "text": rule}] if rule else [],
+    }
+
+
 def apply(world, keeper, *, rule=UP_TO_50, **changes):
-    world.apply(
-        allowed_hosts=[keeper.host],
-        action_types={TYPE: asking(keeper, **changes), OTHER: type_of(honours_idempotency_key=True)},
-        policies=[{"name": "orders.cedar", "text": rule}] if rule else [],
-    )
+    world.apply(**in_force(keeper, rule, **changes))
 
 
 def decision(world, name="i-1"):
@@ -454,3 +458,24 @@ def test_kinds_of_kept_fields_are_held_against_the_answer(world, keeper):
     answer = world.submit()
 
     assert "total of its answer is not a text" in answer.explanation
+
+
+def test_a_replay_decides_by_the_facts_that_were_recorded_and_asks_nobody(world, keeper):
+    world.submit("small")
+    keeper.records["/orders/c-1"] = {**ORDER, "total": 70}
+    world.submit("large")
+    world.clock.pass_(seconds=1)
+    asked = len(keeper.asked)
+
+    def replayed(limit, **order):
+        candidate = in_force(keeper, UP_TO_50.replace("50.00", limit), **order)
+        return world.app.replay(bounds(TENANT, **candidate), period="30d")
+
+    same, wider, narrower = replayed("50.00"), replayed("100.00"), replayed("10.00")
+    other = replayed("50.00", keep=["total", "currency", "paid", "weight"])
+
+    assert (same["decisions"], same["unchanged"]) == (2, 2)
+    assert (wider["would_run"]["count"], wider["would_ask"]["count"]) == (1, 0)
+    assert (narrower["would_run"]["count"], narrower["would_ask"]["count"]) == (0, 1)
+    assert [(each["reason"], each["count"]) for each in other["not_judged"]] == [("FACTS_NOT_RECORDED", 2)]
+    assert len(keeper.asked) == asked

@@ -29,6 +29,7 @@ NOT_JUDGED = {
     "NOT_READABLE": "an entry does not carry what its type carries; verify the ledger",
     "NEWER_FORMAT": "a newer version wrote its entries",
     "PRIVATE_VALUES": "a rule, or an amount, looks at values that are private: they are not in the ledger",
+    "FACTS_NOT_RECORDED": "a rule rests on facts, and its decision recorded other ones, or none",
     "ARGUMENTS_REFUSED": "its arguments do not fit the schema of its type, so it would be refused before the gate",
     "PRINCIPAL_REFUSED": "its account is confined to other principals, so it would be refused before the gate",
     "REPLACES_WHAT_WOULD_RUN": "it took the place of an intent that would have run alone",

@@ -78,6 +78,7 @@ class PastDecision(msgspec.Struct, tag="decision", array_like=True, gc=False, om
     stale: bool = False
     private: bool = False
     seen: list[SeenWindow] = []
+    facts: dict[str, Any] = {}
     given_back: bool = False
     answer: Answer | None = None
     ended: str | None = None
@@ -272,6 +273,7 @@ class _Chain:
             stale=_is_stale(saw.get("policy")),
             private=proposed.v > 1 and may_hold_commitments(proposed.line),
             seen=[self._seen(limit) for limit in saw.get("budget", {}).get("limits", ()) if limit.get("window_id")],
+            facts=data.get("facts", {}),
             given_back=bool(self.releases),
             answer=None if ran and self._answer == "waiting" else self._answer,
             ended=self._ended,

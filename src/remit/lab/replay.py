@@ -14,20 +14,25 @@ limit of the candidate what it takes, in the order in which things happened.
 - Where an intent would have run alone, nothing could have taken its place: what did is not judged.
 - Decisions before the asked period, from the start of the earliest candidate window that contains its beginning, are
   decided for the counters alone. A window that began earlier still is taken up where the ledger says that it stood.
+- Facts are those that the decision recorded. Where the candidate asks for others, and comes to look at them, it is not
+  judged.
 - What cannot be judged is named with why, and counts as it was decided, as far as what it takes is known.
 """
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import datetime
 
 from remit.core.errors import Forbidden
 from remit.core.gate.autonomy import Stop, Stops
 from remit.core.gate.bounds import BoundsInForce, check_principal
 from remit.core.gate.budget import Charge, Limit, Usage, add_to_window, day_of, release, split_window_id
-from remit.core.gate.decision import GateInput, Verdict, decide
+from remit.core.gate.decision import FACT_UNAVAILABLE, Decision, GateInput, Verdict, decide
+from remit.core.gate.fact import Facts
 from remit.core.gate.parameters_schema import ParametersSchema
 from remit.core.intent import ActionIntentV1
+from remit.core.ledger.recorded_facts import facts_as_recorded
 from remit.lab.ends import ByEnd
 from remit.lab.findings import Findings
 from remit.lab.history import PastDecision, PastEvent, PastRelease, Span, microseconds, moment_of
@@ -105,17 +110,18 @@ class Replay:
         if refused is not None:
             self._unjudged(past, refused)
             return
-        seen = self._input(past, intent if hidden is None else hidden.for_policies)
+        spec = self._bounds.action_type(intent.action_type)
+        facts, unknown = facts_as_recorded(spec.facts if spec is not None else {}, past.facts)
+        seen = self._input(past, intent if hidden is None else hidden.for_policies, facts)
         self._take_up(past, seen)
         verdict = decide(seen)
-        if hidden is not None and hidden.decided(verdict.decision):
-            self._unjudged(past, "PRIVATE_VALUES")
+        if (unjudged := _cannot_judge(verdict.decision, hidden, unknown)) is not None:
+            self._unjudged(past, unjudged)
             self._charge_as_it_was(past, seen)
             return
         self._charge(past, verdict)
         if past.at >= self._since:
             blocked = verdict.decision.policy_decision == "BLOCK" or (hidden is not None and hidden.may_block(past))
-            spec = self._bounds.action_type(intent.action_type)
             self.findings.judged(past, intent, spec, verdict.decision, blocked=blocked)
 
     def _refused_before(self, intent: ActionIntentV1, hidden: Hidden | None) -> str | None:
@@ -129,7 +135,7 @@ class Replay:
             return None
         return "ARGUMENTS_REFUSED" if schema.misfit(intent.parameters) else None
 
-    def _input(self, past: PastDecision, intent: ActionIntentV1) -> GateInput:
+    def _input(self, past: PastDecision, intent: ActionIntentV1, facts: Facts) -> GateInput:
         stops = [] if past.stop is None else [Stops(stops=[Stop.from_wire(past.stop)])]
         return GateInput(
             intent=intent,
@@ -139,6 +145,7 @@ class Replay:
             edited_by=past.edited_by,
             now=moment_of(past.at),
             person_required=past.person_required,
+            facts=facts,
         )
 
     def _unjudged(self, past: PastDecision, reason: str) -> None:
@@ -209,3 +216,10 @@ class Replay:
             usage = self._usages.get(usage_id)
             if usage is not None and self._taken_up.get(window_id):
                 self._keep(add_to_window(usage, counter, -units))
+
+
+def _cannot_judge(decision: Decision, hidden: Hidden | None, unknown: Set[str]) -> str | None:
+    """Why what was decided says nothing: it looked at what is not in the ledger. `unknown` are facts that are not."""
+    if unknown and decision.reason == FACT_UNAVAILABLE:
+        return "FACTS_NOT_RECORDED"
+    return "PRIVATE_VALUES" if hidden is not None and hidden.decided(decision) else None

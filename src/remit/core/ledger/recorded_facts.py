@@ -19,6 +19,23 @@ def recorded_facts(decision: Mapping[str, Any]) -> Facts:
     return {name: Fact.from_wire(fact) for name, fact in decision.get("facts", {}).items()}
 
 
+def facts_as_recorded(specs: Mapping[str, FactSpec], recorded: Mapping[str, Any]) -> tuple[Facts, set[str]]:
+    """
+    What a decision under these specifications would have seen, as far as another one recorded it, and the names of
+    those of which it recorded too little. Raises `ValueError` for what is no fact.
+    """
+    known = {name: _as_asked(spec, Fact.from_wire(recorded[name])) for name, spec in specs.items() if name in recorded}
+    facts = {name: fact for name, fact in known.items() if fact is not None}
+    return facts, specs.keys() - facts.keys()
+
+
+def _as_asked(spec: FactSpec, fact: Fact) -> Fact | None:
+    if fact.kept is None:
+        return fact
+    kept = {path: fact.kept[path] for path in spec.keep if path in fact.kept}
+    return fact.changed(kept=kept) if kept.keys() == spec.keep.keys() and kept_fits(spec, kept) else None
+
+
 def facts_problems(specs: Mapping[str, FactSpec], facts: Facts, decided_at: datetime) -> Iterator[str]:
     """Each thing about recorded facts that contradicts what the bounds ask for."""
     if facts.keys() != specs.keys():
