@@ -27,8 +27,9 @@ class Function:
     """
     `writes` are the kinds of records it may write beside the ledger, `deletes` those it may delete.
 
-    `publishes` may put events on the bus; `reads_secret` may read tools' secrets. Who writes `own_chain_only` tells
-    of a tenant, and nothing of any intent. `reserved` is how many of it may always run at once, and no more.
+    `publishes` may put events on the bus; `reads_secret` may read the secrets of tools and facts. Who writes
+    `own_chain_only` tells of a tenant, and nothing of any intent. `reserved` is how many of it may always run at once,
+    and no more.
     """
 
     name: str
@@ -45,13 +46,15 @@ class Function:
 
 
 FUNCTIONS = (
-    Function("gate", f"{_HERE}.gate.handler", "decides one intent", writes=DECIDING, publishes=True),
+    # What decides looks facts up, whose URLs and headers may name secrets.
+    Function("gate", f"{_HERE}.gate.handler", "decides one intent", writes=DECIDING, publishes=True, reads_secret=True),
     Function(
         "propose",
         f"{_HERE}.propose.handler",
         "stores and decides proposals",
         writes=DECIDING | PROPOSING,
         publishes=True,
+        reads_secret=True,
     ),
     Function(
         "review",
@@ -60,6 +63,7 @@ FUNCTIONS = (
         # What a person approves or edits is charged to nobody; an edit is a proposal.
         writes=DECIDING - {"usages"} | PROPOSING,
         publishes=True,
+        reads_secret=True,
     ),
     Function("status", f"{_HERE}.status.handler", "the Status API"),
     Function(
@@ -71,6 +75,7 @@ FUNCTIONS = (
         # Results whose time is over.
         deletes=frozenset({"results"}),
         publishes=True,
+        reads_secret=True,
         # One comes a minute and takes five at most.
         reserved=5,
     ),
@@ -139,6 +144,7 @@ FUNCTIONS = (
             | {"results", "private_values"}
         ),
         publishes=True,
+        reads_secret=True,
     ),
     Function(
         "stop_door",

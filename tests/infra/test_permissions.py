@@ -100,10 +100,12 @@ def test_a_tenant_s_name_cannot_pass_for_another_kind(role, function):
             assert not role.allows("dynamodb:PutItem", f"{next(iter(function.writes), 'cases')}#{kind}#0")
 
 
-def test_only_who_publishes_may_and_only_who_reaches_out_reads_what_tools_are_told(role, function):
+def test_only_who_publishes_may_and_only_who_reaches_out_for_tools_people_or_facts_reads_secrets(role, function):
     assert ("events:PutEvents" in role.actions()) == function.publishes
     assert ("secretsmanager:GetSecretValue" in role.actions()) == function.reads_secret
-    assert function.reads_secret == (function.name in ("executor", "patient_executor", "notify"))
+    calling = {"executor", "patient_executor", "notify"}
+    deciding = {"gate", "propose", "review", "reconcile", "http_door"}
+    assert function.reads_secret == (function.name in calling | deciding)
 
 
 def test_who_reads_tools_secrets_reads_those_of_this_deployment_and_no_others(role, function):
