@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from remit.demo.crm import Crm, CrmRequest, Reply
+from remit.demo.crm import Crm, CrmAnswer, CrmRequest
 from tests.waiting import PATIENCE_S, ended, happened, received
 
 ROOT = Path(__file__).parents[2]
@@ -142,7 +142,7 @@ class HoldingCrm(Crm):
         self.acted: queue.Queue[CrmRequest] = queue.Queue()
         self.go_on = threading.Event()
 
-    def answer(self, asked: CrmRequest) -> Reply | None:
+    def answer(self, asked: CrmRequest) -> CrmAnswer | None:
         answer = super().answer(asked)
         self.acted.put(asked)
         happened(self.go_on, what="the far side may answer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from remit import Remit
-from remit.demo.crm import Crm, Reply
+from remit.demo.crm import Crm, CrmAnswer
 from tests.e2e.processes import Process
 from tests.waiting import until
 
@@ -21,7 +21,7 @@ class DownCrm(Crm):
 
     def answer(self, asked):
         answer = super().answer(asked)
-        return answer if self.up or not asked.path.startswith("/notes") else Reply(503, {"error": "down"})
+        return answer if self.up or not asked.path.startswith("/notes") else CrmAnswer(503, {"error": "down"})
 
     def asked_for_notes(self):
         return sum(asked.path.startswith("/notes") for asked in list(self.requests))

@@ -55,7 +55,7 @@ class CrmRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class CrmAnswer:
     status: int
     body: Any
 
@@ -96,7 +96,7 @@ class Crm:
         self._books = _Books()
         self._faults: list[Misbehaviour] = []
         self._fault_uses: Counter[tuple[Misbehaviour, str]] = Counter()
-        self._answers: dict[str, Reply] = {}
+        self._answers: dict[str, CrmAnswer] = {}
         self._key_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -140,19 +140,19 @@ class Crm:
         with self._lock:
             self._faults.clear()
 
-    def answer(self, asked: CrmRequest) -> Reply | None:
+    def answer(self, asked: CrmRequest) -> CrmAnswer | None:
         """What to say; `None` is to drop the connection. A fault is met before the write, except for a drop."""
         with self._lock:
             self.requests.append(asked)
         try:
             faults = [fault for fault in self._faults_for(asked) if self._takes_effect(fault, asked)]
         except ValueError as error:
-            return Reply(400, {"error": str(error)})
+            return CrmAnswer(400, {"error": str(error)})
         for fault in faults:
             if fault.kind == "slow":
                 self._stopping.wait(fault.value)
             elif fault.kind == "fail":
-                return Reply(int(fault.value), {"error": "failing because it was told to"})
+                return CrmAnswer(int(fault.value), {"error": "failing because it was told to"})
         answer = self._once(asked)
         return None if any(fault.kind == "drop" for fault in faults) else answer
 
@@ -174,7 +174,7 @@ class Crm:
             self._fault_uses[counted] += 1
             return fault.times is None or self._fault_uses[counted] <= fault.times
 
-    def _once(self, asked: CrmRequest) -> Reply:
+    def _once(self, asked: CrmRequest) -> CrmAnswer:
         key = asked.key if self.honours_key and asked.method != "GET" else None
         with self._lock:
             waits_its_turn = self._key_locks[key] if key else nullcontext()
@@ -186,73 +186,73 @@ class Crm:
                 self._answers[key] = answer
             return answer
 
-    def _carry_out(self, asked: CrmRequest) -> Reply:
+    def _carry_out(self, asked: CrmRequest) -> CrmAnswer:
         for method, pattern, action in _ROUTES:
             match = re.fullmatch(pattern, asked.path)
             if match and method == asked.method:
                 with self._lock:
                     return action(self, asked, *(group and unquote(group) for group in match.groups()))
-        return Reply(404, {"error": f"there is no {asked.method} {asked.path}"})
+        return CrmAnswer(404, {"error": f"there is no {asked.method} {asked.path}"})
 
-    def _read(self, asked: CrmRequest, collection: str, record_id: str | None) -> Reply:
+    def _read(self, asked: CrmRequest, collection: str, record_id: str | None) -> CrmAnswer:
         records: dict[str, dict[str, Any]] = getattr(self._books, collection)
         if record_id is None:
-            return Reply(200, list(records.values()))
+            return CrmAnswer(200, list(records.values()))
         if record_id not in records:
-            return Reply(404, {"error": f"there is nothing at {asked.path}"})
-        return Reply(200, records[record_id])
+            return CrmAnswer(404, {"error": f"there is nothing at {asked.path}"})
+        return CrmAnswer(200, records[record_id])
 
-    def _update_contact(self, asked: CrmRequest, contact_id: str) -> Reply:
+    def _update_contact(self, asked: CrmRequest, contact_id: str) -> CrmAnswer:
         if not isinstance(asked.body, dict):
-            return Reply(422, {"error": "send a JSON object with the fields to change"})
+            return CrmAnswer(422, {"error": "send a JSON object with the fields to change"})
         contact = {**self._books.contacts.get(contact_id, {}), **asked.body, "id": contact_id}
         self._books.contacts[contact_id] = contact
         return self._written(asked, 200, contact)
 
-    def _move_order(self, asked: CrmRequest, order_id: str, verb: str) -> Reply:
+    def _move_order(self, asked: CrmRequest, order_id: str, verb: str) -> CrmAnswer:
         order = self._books.orders.setdefault(order_id, {"id": order_id, "history": []})
         moved = {**order, "last": verb, "history": [*order["history"], verb]}
         self._books.orders[order_id] = moved
         return self._written(asked, 200, moved)
 
-    def _add_note(self, asked: CrmRequest) -> Reply:
+    def _add_note(self, asked: CrmRequest) -> CrmAnswer:
         if not isinstance(asked.body, dict):
-            return Reply(422, {"error": "send a JSON object"})
+            return CrmAnswer(422, {"error": "send a JSON object"})
         note_id = f"note-{len(self._books.notes) + 1}"
         self._books.notes[note_id] = {**asked.body, "id": note_id}
         return self._written(asked, 201, self._books.notes[note_id])
 
-    def _delete_contact(self, asked: CrmRequest, contact_id: str) -> Reply:
+    def _delete_contact(self, asked: CrmRequest, contact_id: str) -> CrmAnswer:
         gone = self._books.contacts.pop(contact_id, {})
         return self._written(asked, 200, {**gone, "id": contact_id})
 
-    def _merge_contacts(self, asked: CrmRequest) -> Reply:
+    def _merge_contacts(self, asked: CrmRequest) -> CrmAnswer:
         return self._written(asked, 200, {"id": f"merge-{len(self.writes) + 1}"})
 
-    def _begin(self, asked: CrmRequest, what: str) -> Reply:
+    def _begin(self, asked: CrmRequest, what: str) -> CrmAnswer:
         return self._written(asked, 202, {"id": f"{what}-{len(self.writes) + 1}"})
 
-    def _written(self, asked: CrmRequest, status: int, record: dict[str, Any]) -> Reply:
+    def _written(self, asked: CrmRequest, status: int, record: dict[str, Any]) -> CrmAnswer:
         self.writes.append(Write(asked.key, asked.method, asked.path, asked.body))
-        return Reply(status, {**record, "url": f"{self.url}{asked.path}"})
+        return CrmAnswer(status, {**record, "url": f"{self.url}{asked.path}"})
 
-    def _list_writes(self, _: CrmRequest) -> Reply:
-        return Reply(200, [asdict(write) for write in self.writes])
+    def _list_writes(self, _: CrmRequest) -> CrmAnswer:
+        return CrmAnswer(200, [asdict(write) for write in self.writes])
 
-    def _set_fault(self, asked: CrmRequest) -> Reply:
+    def _set_fault(self, asked: CrmRequest) -> CrmAnswer:
         try:
             self._faults.append(parse_fault(str(asked.body["fault"]), str(asked.body["prefix"])))
         except (KeyError, TypeError, ValueError) as error:
-            return Reply(422, {"error": f'send {{"prefix": "/orders", "fault": "drop"}}: {error}'})
-        return Reply(201, asked.body)
+            return CrmAnswer(422, {"error": f'send {{"prefix": "/orders", "fault": "drop"}}: {error}'})
+        return CrmAnswer(201, asked.body)
 
-    def _clear_faults(self, _: CrmRequest) -> Reply:
+    def _clear_faults(self, _: CrmRequest) -> CrmAnswer:
         self._faults.clear()
-        return Reply(200, {})
+        return CrmAnswer(200, {})
 
 
 _CONTROLS = ("/faults", "/writes")
-_ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
+_ROUTES: list[tuple[str, str, Callable[..., CrmAnswer]]] = [
     ("GET", r"/(contacts|orders|notes)(?:/([^/]+))?", Crm._read),
     ("PATCH", r"/contacts/([^/]+)", Crm._update_contact),
     ("DELETE", r"/contacts/([^/]+)", Crm._delete_contact),
@@ -292,13 +292,13 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         if length > LARGEST_BODY_BYTES:
             self.close_connection = True
-            self._say(Reply(413, {"error": "too long"}))
+            self._say(CrmAnswer(413, {"error": "too long"}))
             return
         raw = self.rfile.read(length)
         try:
             body = json.loads(raw) if raw else None
         except ValueError:
-            self._say(Reply(400, {"error": "the body is not JSON"}))
+            self._say(CrmAnswer(400, {"error": "the body is not JSON"}))
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         path = self.path.partition("?")[0]
@@ -310,7 +310,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve
 
-    def _say(self, answer: Reply) -> None:
+    def _say(self, answer: CrmAnswer) -> None:
         data = json.dumps(answer.body).encode()
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json")

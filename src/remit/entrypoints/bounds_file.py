@@ -45,7 +45,7 @@ class InvalidFile(InvalidInput):
         self.args = (f"{place}: {self.args[0]}",)
 
 
-class Lines:
+class YamlLines:
     """On which line each field of a text stands: looked up where it is asked for, for aliases make many of few."""
 
     def __init__(self, root: yaml.Node | None) -> None:
@@ -89,7 +89,7 @@ class BoundsFile:
 
     name: str
     bounds: Bounds
-    lines: Lines = field(repr=False)
+    lines: YamlLines = field(repr=False)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -146,13 +146,13 @@ def read_bounds(path: Path) -> Bounds:
     return BoundsFile.read(path).bounds
 
 
-def read_yaml(path: Path) -> tuple[Any, Lines]:
+def read_yaml(path: Path) -> tuple[Any, YamlLines]:
     """The value in another file of this kind, read without YAML's surprises as well, and its lines."""
     reader = _Reader(path.name)
     return reader._read(_read_text(path, path.name, None, "(file)")), reader.lines
 
 
-def located(file: str, lines: Lines, error: InvalidInput) -> InvalidFile:
+def located(file: str, lines: YamlLines, error: InvalidInput) -> InvalidFile:
     """`error` with the file and the line of its field."""
     return InvalidFile(file, lines.of(error.field), error.field, error.problem, error.way_out)
 
@@ -183,7 +183,7 @@ class _Reader:
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.lines = Lines(None)
+        self.lines = YamlLines(None)
         self._values = 0
 
     def read_mapping(self, text: str) -> dict[str, Any]:
@@ -205,7 +205,7 @@ class _Reader:
         if root is None:
             return None
         value = self._value(root, (), ())
-        self.lines = Lines(root)
+        self.lines = YamlLines(root)
         return value
 
     def _value(self, node: yaml.Node, path: FieldPath, inside: tuple[yaml.Node, ...]) -> Any:

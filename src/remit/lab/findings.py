@@ -13,7 +13,7 @@ from remit.core.gate.amount import Amount, amount_of, decimal_text
 from remit.core.gate.decision import Decision
 from remit.core.intent import ActionIntentV1
 from remit.core.values import instant
-from remit.lab.history import PastDecision, Span, moment_of
+from remit.lab.history import PastDecision, ReplaySpan, moment_of
 
 Course = Literal["RAN", "ASKED", "BLOCKED"]
 """What a decision comes to: it runs alone, a person is asked, or a person is asked and cannot approve it."""
@@ -180,7 +180,7 @@ def _weight(past: PastDecision, change: Change) -> int:
 class Findings:
     """Collects what a replay comes to, in memory that does not grow with how long the history is."""
 
-    span: Span
+    span: ReplaySpan
     decisions: int = 0
     unchanged: int = 0
     other_reason: int = 0

@@ -107,7 +107,7 @@ PastEvent = PastDecision | PastRelease
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ReplaySpan:
     """From when the counters are worked out, and from when until before when decisions are reported."""
 
     counted_from: datetime
@@ -117,7 +117,7 @@ class Span:
     """When the last window has ended that began before `counted_from`."""
 
 
-def past_events(entries: Iterable[LedgerEntry], span: Span) -> Iterator[PastEvent]:
+def past_events(entries: Iterable[LedgerEntry], span: ReplaySpan) -> Iterator[PastEvent]:
     """The decisions of a span and their releases, chain by chain; `entries` come chain by chain as well."""
     reader = _ChainReader(microseconds(span.counted_from), microseconds(span.until))
     chain: list[LedgerEntry] = []

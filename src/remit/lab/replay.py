@@ -35,7 +35,7 @@ from remit.core.intent import ActionIntentV1
 from remit.core.ledger.recorded_facts import facts_as_recorded
 from remit.lab.ends import ByEnd
 from remit.lab.findings import Findings
-from remit.lab.history import PastDecision, PastEvent, PastRelease, Span, microseconds, moment_of
+from remit.lab.history import PastDecision, PastEvent, PastRelease, ReplaySpan, microseconds, moment_of
 from remit.lab.order import CLOCKS_AGREE
 from remit.lab.private import Hidden
 
@@ -43,12 +43,12 @@ _NO_VERSION = 0
 """Of an action type: none that was ever in force."""
 
 
-def span_of(candidate: BoundsInForce, since: datetime, until: datetime) -> Span:
+def span_of(candidate: BoundsInForce, since: datetime, until: datetime) -> ReplaySpan:
     """The span of a replay that reports what was decided from `since` until before `until`."""
     days = (day_of(since, zone).starts_at for zone in candidate.zones(since))
     windows = (limit.window.starts_at for limit in candidate.limits_at(since))
     counted_from = min([since, *days, *windows])
-    return Span(counted_from, since, until, _last_end(candidate, counted_from))
+    return ReplaySpan(counted_from, since, until, _last_end(candidate, counted_from))
 
 
 def _last_end(candidate: BoundsInForce, counted_from: datetime) -> datetime:
@@ -66,7 +66,7 @@ class Replay:
     forgotten.
     """
 
-    def __init__(self, candidate: BoundsInForce, span: Span) -> None:
+    def __init__(self, candidate: BoundsInForce, span: ReplaySpan) -> None:
         self.findings = Findings(span)
         self._bounds, self._span, self._since = candidate, span, microseconds(span.since)
         self._usages = ByEnd[Usage]()

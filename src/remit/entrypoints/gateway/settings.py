@@ -41,7 +41,7 @@ class RemitServer(_Part):
         return f"{base.rstrip('/')}/intents/{action_intent_id}"
 
 
-class Server(_Part):
+class UpstreamServer(_Part):
     """One MCP server behind: a command that speaks over stdio, or the URL of one that speaks HTTP."""
 
     command: str | None = None
@@ -56,7 +56,7 @@ class Server(_Part):
             raise ValueError("needs either a command or a url")
         return self
 
-    def with_variables(self, environ: Mapping[str, str]) -> Server:
+    def with_variables(self, environ: Mapping[str, str]) -> UpstreamServer:
         """`${NAME}` in `env` and `headers` replaced. Raises `InvalidInput` for a variable that is not set."""
         filled = {
             name: {key: _filled(text, environ) for key, text in getattr(self, name).items()}
@@ -80,7 +80,7 @@ class ToolRule(_Part):
 class GatewaySettings(_Part):
     remit: RemitServer
     account_id: Identifier
-    servers: Annotated[dict[ServerName, Server], Field(min_length=1)]
+    servers: Annotated[dict[ServerName, UpstreamServer], Field(min_length=1)]
     tools: dict[str, ToolRule] = {}
     free: list[str] = []
     """Patterns (`get_*`) of tools that are called without asking: reads."""

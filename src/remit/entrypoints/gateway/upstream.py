@@ -18,7 +18,7 @@ from mcp.shared.dispatcher import ProgressFnT
 from mcp.shared.exceptions import MCPError
 from pydantic import TypeAdapter
 
-from remit.entrypoints.gateway.settings import Server
+from remit.entrypoints.gateway.settings import UpstreamServer
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class UpstreamDown(Exception):
 class Upstream:
     """One server. `on_change` is awaited when its tools are others than before."""
 
-    def __init__(self, name: str, server: Server, on_change: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, name: str, server: UpstreamServer, on_change: Callable[[], Awaitable[None]]) -> None:
         self.name, self._server, self._on_change = name, server, on_change
         self.tools: dict[str, dict[str, Any]] = {}
         """Its tools by their names, as it listed them last; kept while it is away."""

@@ -21,14 +21,14 @@ _MOST_TOOLS = 256
 """How many tools one look knows; the next goes on behind them."""
 
 
-class Span(NamedTuple):
+class QueueSpan(NamedTuple):
     """Queues that a worker can run all of: from the `first` name to the `last`."""
 
     first: str
     last: str
 
 
-class Place(NamedTuple):
+class QueuePlace(NamedTuple):
     """A tool's place in the index."""
 
     queue: str
@@ -41,7 +41,7 @@ class Queue:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._last: QueuedTool | None = None
-        self._known_upto: dict[Span, Place] = {}
+        self._known_upto: dict[QueueSpan, QueuePlace] = {}
 
     def has(self, driver: Any, wanted: Claim) -> bool:
         return any(_has_room(tool, wanted) for tool in _due(self._known(driver, wanted)))
@@ -61,7 +61,7 @@ class Queue:
         self._known_upto = _furthest(known) if len(known) >= _MOST_TOOLS else {}
         return found
 
-    def _known(self, driver: Any, wanted: Claim) -> dict[tuple[Span, Place], bool]:
+    def _known(self, driver: Any, wanted: Claim) -> dict[tuple[QueueSpan, QueuePlace], bool]:
         """The tools that have something queued, as many as one look knows, and whether it is due."""
         upto = self._known_upto
         behind = self._behind(driver, wanted, upto)
@@ -69,22 +69,24 @@ class Queue:
             return behind
         return self._behind(driver, wanted, {}) | behind
 
-    def _behind(self, driver: Any, wanted: Claim, upto: dict[Span, Place]) -> dict[tuple[Span, Place], bool]:
+    def _behind(
+        self, driver: Any, wanted: Claim, upto: dict[QueueSpan, QueuePlace]
+    ) -> dict[tuple[QueueSpan, QueuePlace], bool]:
         spans = spans_of(wanted.runnable)
         if not spans:
             return {}
         given: dict[str, Any] = {"now": microseconds(wanted.now), "limit": _MOST_TOOLS}
         for number, span in enumerate(spans):
-            place = upto.get(span, Place(span.first, ""))
+            place = upto.get(span, QueuePlace(span.first, ""))
             given |= {f"queue_{number}": place.queue, f"tenant_{number}": place.tenant_id, f"last_{number}": span.last}
         rows = self._dialect.fetch(driver, queries.queued_tools(len(spans)), given)
-        return {(spans[number], Place(queue, tenant_id)): bool(due) for number, tenant_id, queue, due in rows}
+        return {(spans[number], QueuePlace(queue, tenant_id)): bool(due) for number, tenant_id, queue, due in rows}
 
 
-def spans_of(runnable: Runnable) -> list[Span]:
+def spans_of(runnable: Runnable) -> list[QueueSpan]:
     """What a worker can run, as spans of queues."""
     return [
-        Span(*queue_span(connector, action_type))
+        QueueSpan(*queue_span(connector, action_type))
         for connector, named in runnable.action_types.items()
         for action_type in ([None] if named is None else sorted(named))
     ]
@@ -100,7 +102,7 @@ def busy_query(runnable: Runnable | None) -> tuple[str, dict[str, str]]:
     return queries.busy_with(len(spans)), given
 
 
-def _due(known: dict[tuple[Span, Place], bool]) -> list[QueuedTool]:
+def _due(known: dict[tuple[QueueSpan, QueuePlace], bool]) -> list[QueuedTool]:
     """Those of them that can be taken from now, sorted."""
     return sorted(_tool(place) for (_, place), due in known.items() if due)
 
@@ -109,11 +111,11 @@ def _has_room(tool: QueuedTool, wanted: Claim) -> bool:
     return wanted.places.room_for(tool.tenant_id, tool.action_type) > 0
 
 
-def _furthest(known: dict[tuple[Span, Place], bool]) -> dict[Span, Place]:
+def _furthest(known: dict[tuple[QueueSpan, QueuePlace], bool]) -> dict[QueueSpan, QueuePlace]:
     """The last place that is known of each span."""
     return dict(sorted(known))
 
 
-def _tool(place: Place) -> QueuedTool:
+def _tool(place: QueuePlace) -> QueuedTool:
     connector, _, action_type = place.queue.rpartition(" ")
     return QueuedTool(place.tenant_id, connector, action_type)

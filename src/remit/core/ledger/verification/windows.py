@@ -27,7 +27,7 @@ from remit.core.ledger.verification.report import Broken
 from remit.core.values import instant, utc
 
 _, LONGEST_DAY = LENGTHS["day"]
-Span = tuple[datetime, datetime]
+WindowBounds = tuple[datetime, datetime]
 """From when, and until before when, a window is."""
 
 
@@ -38,7 +38,7 @@ class Movement:
     position: int
     by: int
     used_after: int
-    span: Span | None = None
+    span: WindowBounds | None = None
 
     @classmethod
     def of(cls, charge: Charge, sign: int) -> Movement:
@@ -46,7 +46,7 @@ class Movement:
         return cls(charge.position, sign * charge.units_taken, in_units(charge.used_after), _span(charge))
 
 
-def _span(charge: Charge) -> Span | None:
+def _span(charge: Charge) -> WindowBounds | None:
     """Those of budgets name their day; where it begins and ends, rules of time zones say."""
     starts_at, ends_at = charge.starts_at, charge.ends_at
     if starts_at is UNSET or ends_at is UNSET or not is_of_named_limit(charge.window_id):
@@ -67,7 +67,7 @@ class Window:
     used: int = 0
     watched: int = 0
     used_at_watched: int = 0
-    span: Span | None = None
+    span: WindowBounds | None = None
     differs: bool = False
     """Do its charges say different things of when it begins and ends?"""
     _left: int = 0
@@ -168,7 +168,7 @@ class Windows:
 
     def _check_spans(self) -> None:
         """The windows of one limit and owner do not overlap: two at once would let twice as much run."""
-        spans: dict[str, list[tuple[Span, str]]] = defaultdict(list)
+        spans: dict[str, list[tuple[WindowBounds, str]]] = defaultdict(list)
         for window_id, window in self._windows.items():
             if window.span is not None:
                 spans[window_id.partition("|")[2]].append((window.span, window_id))
