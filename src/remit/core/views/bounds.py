@@ -1,0 +1,142 @@
+"""Bounds: what a change would do, what it did, and their history."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired
+
+# pydantic reads `typing.TypedDict` only from Python 3.12 on.
+from typing_extensions import TypedDict
+
+from remit.core.views.base import Json
+from remit.core.views.decisions import ClauseAnswer
+
+
+class ChangeAnswer(TypedDict):
+    path: str
+    kind: Literal["added", "removed", "changed"]
+    before: Any
+    after: Any
+
+
+class SumAnswer(TypedDict):
+    name: str
+    unit: str
+    sum: str
+
+
+class TallyLine(TypedDict):
+    """How many of one action type, reason or account, which is named beside."""
+
+    count: int
+    amounts: list[SumAnswer]
+    action_type: NotRequired[str]
+    reason: NotRequired[str]
+    account_id: NotRequired[str]
+
+
+class ReplayGroup(TypedDict):
+    """Decisions that would have gone otherwise in one way, with what people had said and how they ended."""
+
+    count: int
+    amounts: list[SumAnswer]
+    by_action_type: list[TallyLine]
+    by_reason: list[TallyLine]
+    by_account: list[TallyLine]
+    people: dict[str, int]
+    ended: dict[str, int]
+    went_wrong: dict[str, int]
+
+
+class ReplayedAmount(TypedDict):
+    name: str
+    unit: str
+    value: str
+
+
+class TellingAnswer(TypedDict):
+    """One decision that would have gone otherwise: `was` and `would_be` are its reasons."""
+
+    action_intent_id: str
+    account_id: str
+    action_type: str
+    decided_at: str
+    change: Literal["would_run", "would_ask", "would_be_blocked", "no_longer_blocked"]
+    was: str
+    would_be: str
+    explanation: str
+    people: str | None
+    ended: str | None
+    amounts: list[ReplayedAmount]
+
+
+class NotJudgedAnswer(TypedDict):
+    reason: str
+    explanation: str
+    count: int
+    intents: list[str]
+
+
+class ReplayAnswer(TypedDict):
+    """What a part of the history would have been under other bounds."""
+
+    tenant_id: str
+    since: str
+    until: str
+    counted_from: str
+    decisions: int
+    unchanged: int
+    other_reason: int
+    would_run: ReplayGroup
+    would_ask: ReplayGroup
+    would_be_blocked: ReplayGroup
+    no_longer_blocked: ReplayGroup
+    telling: list[TellingAnswer]
+    not_judged: list[NotJudgedAnswer]
+
+
+class BoundsChangedAnswer(TypedDict):
+    """What a change of the bounds did, or with `dry_run` would do; with `replay` to the history as well."""
+
+    tenant_id: str
+    dry_run: bool
+    changed: bool
+    config_sequence: int
+    changes: list[ChangeAnswer]
+    type_versions: dict[str, int]
+    zones_until: Json
+    limits_from_zero: list[str]
+    replay: NotRequired[ReplayAnswer]
+
+
+class ValidatedAnswer(TypedDict):
+    version: str
+    rules: list[ClauseAnswer]
+
+
+class DifferenceAnswer(TypedDict):
+    changed: bool
+    difference: str
+
+
+class VersionLine(TypedDict):
+    version: str
+    in_force: bool
+    files: list[str]
+
+
+class VersionsAnswer(TypedDict):
+    items: list[VersionLine]
+
+
+class SourceAnswer(TypedDict):
+    name: str
+    text: str
+
+
+class VersionAnswer(TypedDict):
+    """One kept version of a tenant's policies, and the platform's rules beside them."""
+
+    version: str
+    in_force: bool
+    policies: list[SourceAnswer]
+    platform: str

@@ -1,0 +1,150 @@
+"""The queue, what is left of budgets and limits, and what people answered."""
+
+from __future__ import annotations
+
+from typing import NotRequired
+
+# pydantic reads `typing.TypedDict` only from Python 3.12 on.
+from typing_extensions import TypedDict
+
+from remit.core.delegation import AgentTier
+from remit.core.gate.period import Period
+from remit.core.lifecycle import Status
+from remit.core.views.base import Json, Problem
+from remit.core.views.decisions import AnswerableLine, ApprovalRecord, VoteAnswer
+from remit.core.views.intents import HopAnswer, PrivateAnswer, TargetAnswer
+
+
+class OfTypeAnswer(TypedDict):
+    limit: int | None
+    used: int
+    left: int | None
+
+
+class LimitLeft(TypedDict):
+    """
+    What is left of a limit in its window of now. Sums are decimal text with their `unit`, counts whole numbers.
+
+    One with `log_only` refuses nothing.
+    """
+
+    name: str
+    per: Period
+    unit: str | None
+    limit: int | str
+    used: int | str
+    left: int | str
+    action_types: list[str] | None
+    log_only: bool
+    timezone: str
+    starts_at: str
+    resets_at: str
+
+
+class PrincipalLeft(TypedDict):
+    """What is left for one principal, whatever agents act for it."""
+
+    principal: str
+    limits: list[LimitLeft]
+
+
+class BudgetLeft(TypedDict):
+    """One account's budget of today, and its limits of now."""
+
+    account_id: str
+    max_autonomous_per_day: int | None
+    used: int
+    left: int
+    per_action_type: dict[str, OfTypeAnswer]
+    timezone: str
+    resets_at: str
+    limits: list[LimitLeft]
+
+
+class QueuedAnswer(AnswerableLine):
+    """What needs a person, and why."""
+
+    explanation: str | None
+    target: TargetAnswer | None
+    parameters: Json | None
+    confidence_score: float | None
+    why: list[str | PrivateAnswer] | None
+    proposed_by: str | None
+    on_behalf_of: str | None
+    delegation: list[HopAnswer] | None
+    agent_tier: AgentTier | None
+    edited_by: str | None
+    registry_version: int | None
+    budget: BudgetLeft
+
+
+class QueueAnswer(TypedDict):
+    items: list[QueuedAnswer]
+    next: str | None
+
+
+class ProposerGroup(TypedDict):
+    proposed_by: str
+    count: int
+
+
+class ReasonGroup(TypedDict):
+    reason: str
+    count: int
+
+
+class TypeGroup(TypedDict):
+    action_type: str
+    count: int
+
+
+class AccountGroup(TypedDict):
+    account_id: str
+    count: int
+
+
+class QueueGroupsAnswer(TypedDict):
+    """How much waits; `complete` is false where more waits than was counted."""
+
+    total: int
+    complete: bool
+    by_proposer: list[ProposerGroup]
+    by_reason: list[ReasonGroup]
+    by_type: list[TypeGroup]
+    by_account: list[AccountGroup]
+
+
+class ApprovedAnswer(TypedDict):
+    """`complete` is false while further approvers are asked for; then `votes` says who has approved, and when."""
+
+    action_intent_id: str
+    complete: bool
+    approval: NotRequired[ApprovalRecord]
+    approved_by: NotRequired[list[str]]
+    approvals_required: NotRequired[int]
+    votes: NotRequired[list[VoteAnswer]]
+
+
+class RejectedAnswer(TypedDict):
+    action_intent_id: str
+    status: Status
+
+
+class UndoneAnswer(TypedDict):
+    action_intent_id: str
+    status: Status
+
+
+class WithdrawnAnswer(TypedDict):
+    """The intent that was taken back: of one that was replaced, the newest."""
+
+    action_intent_id: str
+    status: Status
+
+
+class ApprovedManyAnswer(TypedDict):
+    items: list[ApprovedAnswer | Problem]
+
+
+class RejectedManyAnswer(TypedDict):
+    items: list[RejectedAnswer | Problem]
