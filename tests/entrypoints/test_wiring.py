@@ -123,7 +123,7 @@ def test_an_own_connector_stands_beside_the_built_in_ones():
                 raise InvalidInput("number", "is missing")
 
     with Remit.open("memory://", connectors={"fax": Fax()}) as remit:  # type: ignore[dict-item]
-        assert set(remit.context.connectors) == {"internal", "http", "caller", "fax"}
+        assert set(remit.context.connectors) == {"internal", "http", "caller", "function", "fax"}
         assert isinstance(remit.context.connectors["internal"], InternalConnector)
         with pytest.raises(InvalidInput, match="is missing"):
             remit.apply(_bounds(tool={"connector": "fax"}), by="ann")
