@@ -63,8 +63,8 @@ def without_tokyo(monkeypatch, world):
     def take_away():
         monkeypatch.setattr(zones, "zone_names", lambda: names - {"Asia/Tokyo"})
         zones.zone.cache_clear()
-        # What was worked out from bounds is kept for its minute.
-        world.clock.pass_(minutes=1)
+        # What was worked out from bounds is kept for its hour.
+        world.clock.pass_(hours=1)
 
     yield take_away
     zones.zone.cache_clear()
