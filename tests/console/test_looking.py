@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -417,7 +418,10 @@ def test_times_are_in_the_viewers_zone_and_exact_on_hover(look, world):
     world.submit("i-1", action_type=EMAIL, expires_at=datetime(2030, 1, 2, 18, 30, tzinfo=UTC))
     page = look().goes("/console/queue")
 
-    expires = card(page, "i-1").locator(".expires time")
+    due = card(page, "i-1").locator(".expires time")
+    expires = page.locator("li", has_text="expires").locator("time")
 
+    expect(due).to_have_text(re.compile(r"in [0-9,]+ days"))
+    expect(due).to_have_attribute("title", "2030-01-02 18:30:00 UTC")
     expect(expires).to_have_text("3 Jan 2030, 03:30")
     expect(expires).to_have_attribute("title", "2030-01-02 18:30:00 UTC")
