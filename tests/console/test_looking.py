@@ -419,7 +419,7 @@ def test_times_are_in_the_viewers_zone_and_exact_on_hover(look, world):
     page = look().goes("/console/queue")
 
     due = card(page, "i-1").locator(".expires time")
-    expires = page.locator("li", has_text="expires").locator("time")
+    expires = page.locator(".facts li", has_text="expires").locator("time")
 
     expect(due).to_have_text(re.compile(r"in [0-9,]+ days"))
     expect(due).to_have_attribute("title", "2030-01-02 18:30:00 UTC")
