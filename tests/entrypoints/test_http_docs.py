@@ -75,9 +75,12 @@ def _prepared(world, place, line):
     elif 'd \'{"action_intent_id":"ID","account_id":"acct-1","action_type"' not in line:
         own = "/withdraw " in line or "/supplement " in line
         world.submit(name, action_type=EMAIL, proposed_by="reader" if own else "agent")
+        digest = world.remit.intent(ACME, name).digest
         if "/supplement " in line:
             world.remit.ask(ACME, name, by="bob", text="Which order?")
-        line = line.replace('"digest":"…"', f'"digest":"{world.remit.intent(ACME, name).digest}"')
+        elif line.endswith("/undo"):
+            world.remit.approve(ACME, name, by="reader", digest=digest, undo_for_s=60)
+        line = line.replace('"digest":"…"', f'"digest":"{digest}"')
     _, key = world.remit.create_key(ACME, {"name": name, "roles": ["agent"]}, by="the test")
     line = line.replace("SUBSCRIPTION", name)
     line = line.replace("KEY_ID", key.split(".")[2]).replace("/ID", f"/{name}").replace('"ID"', f'"{name}"')
