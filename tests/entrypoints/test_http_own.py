@@ -153,12 +153,13 @@ def test_what_is_not_approved_is_told_and_is_no_error(world, agent):
     assert "a person is asked" in answer["explanation"]
 
 
-def test_what_a_worker_executes_is_refused(agent):
+def test_what_a_worker_executes_gives_no_permit(agent):
     agent.post("/v1/intents", json=proposal("i-1"))
 
-    told = problem(agent.post("/v1/intents/i-1/begin", json={}), 409, "conflict")
+    begun = agent.post("/v1/intents/i-1/begin", json={}).json()
 
-    assert "connector 'caller'" in told["detail"]
+    assert (begun["status"], begun["permit"]) == ("APPROVED", None)
+    assert "executed by a worker" in begun["explanation"]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,8 @@ def test_many_proposals_are_begun_each_by_itself(agent):
     items = agent.post("/v1/intents?begin=true", json=proposals).json()["items"]
 
     assert items[0]["begun"]["permit"]
-    assert items[1]["type"] == "/problems/conflict" and items[2]["field"] == "account_id"
+    assert (items[1]["executed_by"], items[1]["begun"]["permit"]) == ("worker", None)
+    assert items[2]["field"] == "account_id"
 
 
 def test_without_the_gate_nothing_is_begun(agent):
