@@ -165,6 +165,14 @@ def test_bounds_that_were_altered_are_found(eventful):
     assert_found(eventful, key, row.changed(type_versions={}), "their type_versions in the row")
 
 
+def test_a_limit_that_went_and_still_counts_cannot_be_taken_out_of_the_row(eventful):
+    eventful.apply(limits=[{"name": "gone", "most": 9, "per": "day", "of": "tenant"}])
+    eventful.apply(limits=[])
+    key = Key(BOUNDS, TENANT, THE_ONE)
+
+    assert_found(eventful, key, eventful.record(key).changed(retired_limits={}), "their retired_limits in the row")
+
+
 def test_an_older_state_of_the_bounds_put_back_is_found(eventful):
     key = Key(BOUNDS, TENANT, THE_ONE)
     older = eventful.record(key)

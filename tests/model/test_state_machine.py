@@ -422,7 +422,8 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data())
     def withdraw(self, data):
         name = self._one(data, "PROPOSED", "APPROVED", *WAITING)
-        status = self.model.intents[name]["status"]
+        newest = self.model.newest(name)
+        status = self.model.intents[newest]["status"]
         try:
             self.world.app.withdraw(self.world.tenant, name, by="agent")
         except Conflict:
@@ -430,7 +431,7 @@ class Life(RuleBasedStateMachine):
             return
         assert status in (*UNSTARTED, "WITHDRAWN")
         if status in UNSTARTED:
-            self.model.withdrawn(name)
+            self.model.withdrawn(newest)
 
     @precondition(lambda self: self._in("UNKNOWN"))
     @rule(data=st.data(), status=st.sampled_from(["SUCCEEDED", "FAILED"]))

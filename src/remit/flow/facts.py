@@ -111,9 +111,10 @@ class FactLookups:
 
     def learn(self, tenant_id: str, bounds: BoundsInForce) -> None:
         """The bounds as a write saw them."""
-        if len(self._bounds) >= MOST_TENANTS:
-            self._bounds.clear()
-        self._bounds[tenant_id] = bounds
+        if self._bounds.get(tenant_id) is not bounds:
+            if len(self._bounds) >= MOST_TENANTS:
+                self._bounds.clear()
+            self._bounds[tenant_id] = bounds
 
     def known_to_ask(self, tenant_id: str, action_type: str | None) -> bool:
         """Does this process know that facts are looked up for this type, or for any? Asks nobody."""
@@ -244,10 +245,14 @@ class CallFacts:
 
         Raises `FactsOutdated` where others are asked for.
         """
+        self._lookups.learn(intent.tenant_id, bounds)
+        spec = bounds.action_type(intent.action_type)
+        if spec is None or not spec.facts:
+            return NO_FACTS
         asked = FactsAsked.by(bounds, intent)
         seen, facts, times = self._seen.get(asked.name, (None, NO_FACTS, 0))
-        if not asked.specs or (seen is not None and seen.agrees(asked)):
-            return facts if asked.specs else NO_FACTS
+        if seen is not None and seen.agrees(asked):
+            return facts
         if times >= MOST_LOOKUPS:
             return {name: not_had("the bounds were changed while it was looked up") for name in asked.specs}
         raise FactsOutdated(asked, bounds)
@@ -260,19 +265,13 @@ class CallFacts:
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
         """As the store does, and again for those whose facts were looked up by bounds that are not in force."""
         answers: list[T | RemitError] = [*self._store.transact(units)]
-        self._learn([each for each in answers if isinstance(each, FactsOutdated)])
         while self._looks_up and (outdated := [n for n, each in enumerate(answers) if isinstance(each, FactsOutdated)]):
             errors = [each for each in answers if isinstance(each, FactsOutdated)]
-            self._learn(errors)
             self.look_up([each.asked for each in errors])
             again = self._store.transact([units[n] for n in outdated])
             for n, answer in zip(outdated, again, strict=True):
                 answers[n] = answer
         return answers
-
-    def _learn(self, errors: Sequence[FactsOutdated]) -> None:
-        for each in errors:
-            self._lookups.learn(each.asked.name[0], each.bounds)
 
     # --- lookups ---
 

@@ -44,7 +44,7 @@ COMPARED: Mapping[str, Sequence[str]] = {
     "attempt": ("approval_id", "status", "attempt_count", "tool", "idempotency_key", "started_at"),
     "results": ("action_intent_id", "account_id", "sha256", "erase_at", "content"),
     "usages": ("usage_id", "counters"),
-    "bounds": ("config_sequence", "bounds", "type_versions", "zones_until"),
+    "bounds": ("config_sequence", "bounds", "type_versions", "zones_until", "retired_limits"),
     "stops": ("stops",),
     "action_types": ("name", "version", "spec"),
     "policy_versions": ("version", "platform", "sources"),
