@@ -431,14 +431,15 @@ class World:
             exported = verify_export(self.app.export(tenant))
             assert exported.ok, [str(finding) for finding in exported.findings]
             assert exported.sealed
-        self._assert_counters(tenant)
-        for case in self.inner.scan(CASE, tenant):
+        cases = self.inner.scan(CASE, tenant)
+        self._assert_counters(tenant, cases)
+        for case in cases:
             self._assert_told(case)
 
-    def _assert_counters(self, tenant: str) -> None:
+    def _assert_counters(self, tenant: str, cases: list[Any]) -> None:
         """Counted anew from the approvals, by nothing but addition."""
         charged: Counter[str] = Counter()
-        for case in self.inner.scan(CASE, tenant):
+        for case in cases:
             publication = case.publication
             if publication and publication.approval_source == "POLICY" and publication.status != "RELEASED":
                 history = self.record(chain_key(tenant, case.action_intent_id))
