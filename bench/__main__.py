@@ -21,7 +21,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import agents, contention, dynamodb, isolation, profile, races
+from bench import agents, contention, dynamodb, gateway, isolation, profile, races
 from bench.facts import fact_cost
 from bench.idle import idle
 from bench.lab import lab
@@ -125,7 +125,7 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
         "races": [partial(_races, folder, 1_000_000 if options.full else 20_000)],
         "lab": [partial(_lab, folder, _sized(100_000, options))],
         "isolation": [partial(_isolated, rounds)],
-        "agents": [partial(_agents, folder)],
+        "agents": [partial(_agents, folder), *(partial(_gateway, folder, over) for over in gateway.TRANSPORTS)],
     }
     wanted = options.only.split(",") if options.only else GROUPS
     return (measure for name in groups if name in wanted for measure in groups[name])
@@ -165,6 +165,15 @@ def _agents(folder: Path) -> list[Row]:
         Row(f"{waiting}, memory", held.memory_mb, MOST_WAITING_MB, at_most=True, unit="MB"),
         Row(f"{waiting}, processor", 100 * held.share, MOST_IDLE_PERCENT, at_most=True, unit="% of a core"),
     ]
+
+
+def _gateway(folder: Path, over: gateway.Transport) -> list[Row]:
+    seen = gateway.added(folder / f"gateway-{over}", over)
+    what = (
+        f"an automatic call through the MCP gateway over {over}, p50: what it adds ({seen.gateway * 1000:.1f} ms), "
+        f"against {MOST_CALL:.0f} x bare ({seen.bare * 1000:.2f} ms) and one hop of a proxy ({seen.hop * 1000:.1f} ms)"
+    )
+    return [Row(what, seen.ratio(MOST_CALL), 1.0, at_most=True, unit="x allowed")]
 
 
 def _on_dynamodb(rounds: int) -> list[Row]:

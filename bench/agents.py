@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,25 +58,42 @@ class Call:
 
 def automatic(folder: Path, calls: int = CALLS) -> list[Call]:
     """Each call is proposed, decided and begun in one request, and finished in another."""
-    key = _prepared(folder / "agents.db")
+    key = prepared(folder / "agents.db")
     with (
-        _server("serve", f"sqlite:///{folder / 'agents.db'}") as (url, _),
-        _server("bare") as (bare_url, _),
+        process_of("bench.agents", "serve", f"sqlite:///{folder / 'agents.db'}") as (url, _),
+        bare_parts(folder) as bare,
         RemitClient(url, key) as client,
-        httpx.Client(base_url=bare_url, trust_env=False) as bare,
     ):
         refund = action(ACTION, account_id=ACCOUNT, client=client, confidence_score=0.9)(_refund)
-        commit = _commits(folder / "bare.db")
-        measured = [_call(lambda: refund("o-1", 5), commit, bare) for _ in range(WARM_UP + calls)]
+        ours = (_seconds(lambda: refund("o-1", 5)) for _ in range(WARM_UP + calls))
+        measured = [Call(each, bare.commits_s(), bare.round_trips_s()) for each in ours]
     return measured[WARM_UP:]
 
 
-def _call(ours: Callable[[], Any], commit: Callable[[], Any], bare: httpx.Client) -> Call:
-    return Call(
-        _seconds(ours),
-        _seconds(commit) + _seconds(commit),
-        _seconds(lambda: bare.post("/", json=PROPOSAL)) + _seconds(lambda: bare.post("/", json=PROPOSAL)),
-    )
+@dataclass(frozen=True, slots=True)
+class BareParts:
+    """What no way around can do without: two durable commits of the bare driver, two round trips to a bare server."""
+
+    _commit: Callable[[], None]
+    _client: httpx.Client
+
+    def commits_s(self) -> float:
+        return _seconds(self._commit) + _seconds(self._commit)
+
+    def round_trips_s(self) -> float:
+        return _seconds(self._round_trip) + _seconds(self._round_trip)
+
+    def _round_trip(self) -> None:
+        self._client.post("/", json=PROPOSAL)
+
+
+@contextmanager
+def bare_parts(folder: Path) -> Iterator[BareParts]:
+    with (
+        process_of("bench.agents", "bare") as (url, _),
+        httpx.Client(base_url=url, trust_env=False) as client,
+    ):
+        yield BareParts(_commits(folder / "bare.db"), client)
 
 
 def _seconds(act: Callable[[], Any]) -> float:
@@ -110,13 +128,13 @@ class Held:
 
 def waiting(folder: Path) -> Held:
     """While nothing happens to any of them."""
-    key = _prepared(folder / "waiting.db")
+    key = prepared(folder / "waiting.db")
     with Remit.open(f"sqlite:///{folder / 'waiting.db'}", publishing=False) as remit:
         unsure = {**PROPOSAL, "action_type": ACTION, "confidence_score": 0.1}
         names = [answer.action_intent_id for answer in remit.submit([unsure] * WAITING)]  # type: ignore[union-attr]  # asked
     files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(files, _ROOM), most), most))
-    with _server("serve", f"sqlite:///{folder / 'waiting.db'}") as (url, pid):
+    with process_of("bench.agents", "serve", f"sqlite:///{folder / 'waiting.db'}") as (url, pid):
         asyncio.run(_asked(url, key, names[:WARM_UP], 0, lambda: None))
         before_mb = _memory_mb(pid)
         held: Held = asyncio.run(_asked(url, key, names, WAIT_S, lambda: _held(pid, before_mb)))
@@ -153,9 +171,9 @@ def _memory_mb(pid: int) -> float:
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
-def _prepared(path: Path) -> str:
-    """The text of an agent's key."""
-    own = {"risk_tier": "LOW", "tool": {"connector": "caller"}}
+def prepared(path: Path, action_type: Mapping[str, Any] | None = None) -> str:
+    """The text of an agent's key. `action_type` says more of what is called."""
+    own = {"risk_tier": "LOW", "tool": {"connector": "caller"}, **(action_type or {})}
     budget = {"max_autonomous_per_day": 10**9}
     bounds = {"tenant": TENANT, "action_types": {ACTION: own}, "allowlist": [ACTION], "budget": budget}
     with Remit.open(f"sqlite:///{path}") as remit:
@@ -165,10 +183,11 @@ def _prepared(path: Path) -> str:
 
 
 @contextmanager
-def _server(*arguments: str) -> Iterator[tuple[str, int]]:
-    """The URL and the process id of a server, as long as the context."""
-    command = [sys.executable, "-m", "bench.agents", *arguments]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def process_of(module: str, *arguments: str, environ: Mapping[str, str] | None = None) -> Iterator[tuple[str, int]]:
+    """The line that says where a server listens, and its process id, as long as the context."""
+    command = [sys.executable, "-m", module, *arguments]
+    environment = {**os.environ, **(environ or {})}
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert server.stdout is not None
         yield server.stdout.readline().strip(), server.pid

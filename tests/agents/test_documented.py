@@ -14,19 +14,28 @@ from agents import Runner, set_tracing_disabled
 from remit.agents import GuardedTools, ToolSpec
 from tests.agents.suite.drivers import langgraph, openai_agents, pydantic
 from tests.agents.suite.jobs import SESSION, Job
+from tests.agents.suite.processes import DRIVERS, is_there
+from tests.agents.suite.scenarios import SCENARIOS
+from tests.agents.suite.table import columns, heads, playable, reasons
 from tests.entrypoints.http_world import ACME, OWN, http_world
 
 from .signatures import refund_of, search
 
-PAGE = (Path(__file__).parents[2] / "docs" / "agents.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTEXT = SimpleNamespace(conversation=SESSION)
 set_tracing_disabled(True)
 
 
-def block(section):
+def section_of(page, section):
+    _, _, rest = page.partition(f"\n## {section}\n")
+    return rest.partition("\n## ")[0]
+
+
+def block(section, page=PAGE):
     """The one block of Python of a section."""
-    _, _, rest = PAGE.partition(f"\n## {section}\n")
-    (text,) = re.findall(r"```python\n(.*?)```", rest.partition("\n## ")[0], re.DOTALL)
+    (text,) = re.findall(r"```python\n(.*?)```", section_of(page, section), re.DOTALL)
     return text
 
 
@@ -65,6 +74,32 @@ def shown(section, page):
 def status(world):
     ((line,), _) = world.remit.intents(ACME)
     return line["status"]
+
+
+def test_what_the_readme_puts_before_a_tool_runs_and_takes_under_fifteen_lines(world, page):
+    exec(compile(block("Put it before a tool", README), "README.md", "exec"), page)
+
+    assert page["refund"]("o-1", 12.5) == {"refunded": None}
+    assert (page["ran"], status(world)) == ([12.5], "SUCCEEDED")
+    assert len(section_of(README, "Put it before a tool").strip().splitlines()) < 15
+
+
+def test_every_section_of_an_adapter_shows_under_fifteen_lines():
+    sections = re.findall(r"^## (.*)$", PAGE, re.MULTILINE)
+    shown = [text for name in sections for text in re.findall(r"```\w+\n(.*?)```", section_of(PAGE, name), re.DOTALL)]
+
+    assert max(len(text.splitlines()) for text in shown) < 15
+
+
+def test_the_table_has_every_scenario_and_every_way_and_says_why_a_number_is_missing():
+    shown = re.search(r"<!-- table:begin -->\n(.*)<!-- table:end -->", PAGE, re.DOTALL)[1]
+    names = columns()
+
+    lines = [line.strip("|\n").split("|")[0].strip() for line in shown.splitlines() if line.startswith("|")]
+    assert lines[2:] == [SCENARIOS[name].what for name in playable(names)]
+    assert set(heads(names)) <= {head.strip() for head in shown.splitlines()[0].strip("|").split("|")}
+    # Without some driver's package its name is not in the lines that it shares with others.
+    assert not all(map(is_there, DRIVERS)) or set(reasons(names)) <= set(shown.splitlines())
 
 
 def test_functions(world, page):

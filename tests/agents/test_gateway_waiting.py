@@ -260,10 +260,18 @@ def test_a_gateway_that_is_killed_while_a_tool_runs_makes_no_second_call(gate):
     ended(first)
     (gate.directory / "go").touch()
 
+    async def answer(url, name):
+        async with gate.at(url, mode="legacy") as client:
+            return await client.call_tool("remit_answer", {"intent_id": name})
+
+    gate.settings["answer_within_s"] = 5
+    (line,) = gate.world.client("auditor").get("/v1/intents").json()["items"]
     with gate.gateway() as url:
+        told = asyncio.run(answer(url, line["action_intent_id"]))
         again = asyncio.run(asks(url))
 
     assert again.is_error and "Do not do it again" in text_of(again)
+    assert "is being carried out" in text_of(told) and "Nothing has been done" not in text_of(told)
     assert gate.effects == ["slow"]
 
 

@@ -12,10 +12,17 @@ from typing import Any, Protocol
 
 from tests.agents.suite.jobs import Decision, Job, Told, effects
 from tests.agents.suite.processes import Run, at_once, barrier
-from tests.entrypoints.http_world import ACME, World, bounds, http_world
+from tests.entrypoints.http_world import ACME, OWN, World, bounds, http_world
 
 NOWHERE = "http://127.0.0.1:9"
 """Where nobody listens."""
+
+
+def suite_bounds(**changes: Any) -> dict[str, Any]:
+    """A person is asked about what is of some risk, however sure a model is: not every client says that."""
+    known = bounds(**changes)
+    own = {**known["action_types"][OWN], "min_confidence": "none"}
+    return {**known, "action_types": {**known["action_types"], OWN: own}}
 
 
 class Desk(Protocol):
@@ -101,7 +108,7 @@ class RemitDesk(_Runs):
         self.world.remit.reconcile()
 
     def use_up_the_budget(self) -> None:
-        self.world.remit.apply(bounds(budget={"max_autonomous_per_day": 0}), by="the test")
+        self.world.remit.apply(suite_bounds(budget={"max_autonomous_per_day": 0}), by="the test")
 
     def stop_the_gate(self) -> None:
         self.job = replace(self.job, url=NOWHERE)
@@ -160,6 +167,7 @@ def remit_desk(driver: str, folder: Path) -> Iterator[RemitDesk]:
     """`remit verify` holds afterwards."""
     clock = MovingClock()
     with http_world(folder, clock=clock) as world:
+        world.remit.apply(suite_bounds(), by="the test")
         job = Job(folder=folder, url=world.url, key=world.keys[ACME, "agent"])
         yield RemitDesk(driver, job, world, clock)
         report = world.client("auditor").post("/v1/verify").raise_for_status().json()

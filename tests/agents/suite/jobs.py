@@ -68,8 +68,13 @@ class Job:
     def guarded(self) -> bool:
         return self.url is not None
 
+    @property
+    def risk_level(self) -> str:
+        """Every way to put Remit before a tool can say a risk; not every one, how sure a model is."""
+        return "MEDIUM" if self.asks else "LOW"
+
     def tools(self, tool: str = "refund") -> GuardedTools:
-        more = {"confidence_score": 0.1 if self.asks else 0.9, **self.more}
+        more = {"confidence_score": 0.9, "risk_level": self.risk_level, **self.more}
         return GuardedTools("acct-1", {tool: ToolSpec(OWN, ("order", "order_id"), more)})
 
 
@@ -96,10 +101,11 @@ class Driver(Protocol):
     `ForcedClient(job)` or `ForcedAsyncClient(job)` (`forced`), or, from a process that the driver starts (a gateway),
     at the job's URL. `cannot` names the scenarios that it has no way to do, each with the reason; `alone` says whether
     the framework has a pause of its own to compare with, and `cannot_alone` what that has no way to do. `shortens`: it
-    passes a large result on as a part of it, whoever is before the tool.
+    passes a large result on as a part of it, whoever is before the tool. `in_table`: it has columns in the table.
     """
 
     alone: bool
+    in_table: bool
     shortens: bool
     cannot: Mapping[str, str]
     cannot_alone: Mapping[str, str]

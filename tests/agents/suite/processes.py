@@ -27,6 +27,8 @@ DRIVERS = {
     "OpenAI Agents": "openai_agents:OpenAIAgents",
     "Pydantic AI": "pydantic:PydanticAI",
     "Claude Agent SDK": "claude:Claude",
+    "MCP gateway, stdio": "mcp_gateway:OverStdio",
+    "MCP gateway, HTTP": "mcp_gateway:OverHttp",
 }
 _HERE = "tests.agents.suite.drivers."
 NEEDS = {"Claude Agent SDK": "claude_agent_sdk"}

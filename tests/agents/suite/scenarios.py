@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tests.agents.suite.desk import Desk
 from tests.agents.suite.jobs import Point, Told
 
-HOUR_S = 3600.0
+MINUTE_S, HOUR_S = 60.0, 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,10 @@ def automatic(desk: Desk) -> Told:
     return desk.start(asks=False)
 
 
-@scenario("asked, approved in another process, resumed", effects=1)
+@scenario("asked, approved by another process a minute later, resumed", effects=1)
 def approved(desk: Desk) -> Told:
     _asked(desk)
+    desk.later(MINUTE_S)
     desk.approve()
     return desk.resume()
 
@@ -155,6 +156,11 @@ def unknown(desk: Desk) -> Told:
     desk.resume(answers="breaks off")
     desk.put_back()
     return desk.resume()
+
+
+@scenario("the tool says that it did not act", effects=0)
+def did_not_act(desk: Desk) -> Told:
+    return desk.start(asks=False, answers="did not act")
 
 
 @scenario("a result of 1 MiB", effects=1)

@@ -16,24 +16,64 @@ from tests.agents.suite.desk import Desk, bare_desk, remit_desk
 from tests.agents.suite.processes import DRIVERS, driver, is_there
 from tests.agents.suite.scenarios import SCENARIOS, Scenario, rewritten
 
-MEANINGLESS_ALONE = frozenset(
-    {"expired", "budget_used_up", "gate_down", "killed_after_the_mark", "killed_after_finish", "cancelled"}
-)
-"""What a framework alone has no notion of: an expiry, a budget, a gate, a mark, a recorded outcome."""
+MEANINGLESS_ALONE = {
+    "expired": "a pause never expires",
+    "budget_used_up": "it has no budget",
+    "gate_down": "it has no gate",
+    "killed_after_the_mark": "it has no permit",
+    "killed_after_finish": "it records no outcome",
+    "did_not_act": "it has no word for it",
+    "cancelled": "its pause holds no process: there is nobody to cancel",
+}
+"""What a framework alone has no notion of."""
+ALONE = "alone"
 
 
 def main() -> int:
-    names = [name for name in DRIVERS if is_there(name) and driver(name).alone]
-    heads = ["", "should", *(head for name in names for head in (f"{name} alone", "with Remit"))]
-    print(_line(heads))
-    print(_line(["---"] * len(heads)))
+    names = columns()
+    print(_line(heads(names)))
+    print(_line(["---"] * len(heads(names))))
     with ThreadPoolExecutor(2) as pool:
-        for line in pool.map(lambda name: _row(name, names), _playable(names)):
+        for line in pool.map(lambda name: _row(name, names), playable(names)):
             print(line, flush=True)
+    print("\nA dash, because:\n")
+    print("\n".join(reasons(names)))
     return 0
 
 
-def _playable(drivers: Sequence[str]) -> list[str]:
+def columns() -> list[str]:
+    """Drivers that are shown, of those whose packages are there."""
+    return [name for name in DRIVERS if is_there(name) and driver(name).in_table]
+
+
+def heads(names: Sequence[str]) -> list[str]:
+    return ["", "should", *(head for name in names for head in _heads(name))]
+
+
+def _heads(name: str) -> list[str]:
+    return [f"{name} {ALONE}", "with Remit"] if driver(name).alone else [name]
+
+
+def reasons(names: Sequence[str]) -> list[str]:
+    """Why there is no number: a line for each reason, with the scenarios and whom it is said of."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for name in playable(names):
+        for whose, reason in _missing(name, names):
+            said.setdefault((SCENARIOS[name].what, reason), []).append(whose)
+    return [f"- *{what}*, {', '.join(whose)}: {reason}" for (what, reason), whose in said.items()]
+
+
+def _missing(name: str, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    if name in MEANINGLESS_ALONE:
+        yield f"all {ALONE}", MEANINGLESS_ALONE[name]
+    for each in names:
+        if driver(each).alone and name in driver(each).cannot_alone:
+            yield f"{each} {ALONE}", driver(each).cannot_alone[name]
+        if name in driver(each).cannot:
+            yield each, driver(each).cannot[name]
+
+
+def playable(drivers: Sequence[str]) -> list[str]:
     """The scenarios that somebody has a way to do."""
     return [name for name in SCENARIOS if any(name not in driver(each).cannot for each in drivers)]
 
@@ -46,7 +86,8 @@ def _row(name: str, drivers: Sequence[str]) -> str:
 def _cells(name: str, drivers: Sequence[str]) -> Iterator[str]:
     scenario = SCENARIOS[name]
     for each in drivers:
-        yield "-" if name in MEANINGLESS_ALONE or name in driver(each).cannot_alone else _alone(each, scenario)
+        if driver(each).alone:
+            yield "-" if name in MEANINGLESS_ALONE or name in driver(each).cannot_alone else _alone(each, scenario)
         yield "-" if name in driver(each).cannot else _with_remit(each, scenario)
 
 

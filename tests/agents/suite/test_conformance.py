@@ -147,7 +147,7 @@ def test_what_broke_off_may_have_happened_and_is_not_done_again(desk):
 
 
 def test_only_the_tool_says_that_it_did_not_act(desk):
-    told = desk.start(asks=False, answers="did not act")
+    told = played(scenarios.did_not_act, desk)
 
     assert "the shop is closed" in told.words
     assert (desk.effects(), desk.statuses()) == ([], ["FAILED"])

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.shared.dispatcher import ProgressFnT
 
 from remit.agents.call import ToolCall
-from remit.agents.endings import Asked, NotActed, NotRun
+from remit.agents.endings import Asked, NotActed, NotRun, ending_of
 from remit.agents.guard import AsyncGuard
 from remit.agents.steps import outcome_of
 from remit.client.http_client import AsyncRemitClient
@@ -210,6 +210,7 @@ class Calls:
             self._kept.add(name)
         while True:
             try:
+                await _hear(running)
                 running.waits = answer = await client.wait(name, timeout_s=ONE_WAIT_S)
                 if answer["status"] == "APPROVED" and answer["executed_by"] == "caller":
                     act = await self._approved(running)
@@ -274,6 +275,13 @@ def _waiting(ending: NotRun) -> Mapping[str, Any]:
     if not still_waits(ending):
         raise ending
     return ending.answer
+
+
+async def _hear(running: RunningCall) -> None:
+    """What is recorded now is what its client is told meanwhile: waiting says nothing before it is over."""
+    answer = await running.caller.client.answer(running.action_intent_id)
+    if answer["status"] != "SUCCEEDED" and still_waits(ending_of(answer)):
+        running.waits = answer
 
 
 async def _withdrawn(running: RunningCall, reason: str) -> None:

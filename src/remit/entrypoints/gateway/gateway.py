@@ -81,11 +81,14 @@ class Gateway:
         key = key or self._key
         name = credential_name(key)
         if name not in self._callers:
-            client = AsyncRemitClient(self.settings.remit.url, key, timeout_s=ASKED_WITHIN_S)
-            self._callers[name] = Caller(client, name, is_gateway=key == self._key)
+            self._callers[name] = Caller(self.connected(key), name, is_gateway=key == self._key)
         self._callers.move_to_end(name)
         self._forget_some()
         return self._callers[name]
+
+    def connected(self, key: str) -> AsyncRemitClient:
+        """A client of Remit with that key."""
+        return AsyncRemitClient(self.settings.remit.url, key, timeout_s=ASKED_WITHIN_S)
 
     def _forget_some(self) -> None:
         own = credential_name(self._key)

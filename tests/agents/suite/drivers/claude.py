@@ -36,6 +36,7 @@ _OF_TOKENS = re.compile(r"<system-reminder>\s*<total_tokens>.*?</system-reminder
 
 class Claude:
     alone = True
+    in_table = True
     shortens = True
     """Its command line keeps what is large in a file, and tells hooks and model where."""
     cannot: Mapping[str, str] = {"cancelled": "its pause holds no process: there is nobody to cancel"}

@@ -18,6 +18,7 @@ _INSIDE = "a function is innermost: nothing is between Remit and it"
 
 class Function:
     alone = False
+    in_table = True
     shortens = False
     cannot: Mapping[str, str] = {"rewritten": _INSIDE}
     cannot_alone: Mapping[str, str] = {}
@@ -43,6 +44,8 @@ class Function:
 
 
 class CoroutineFunction(Function):
+    in_table = False
+
     def _answer(self, job: Job) -> str:
         return asyncio.run(self._awaited(job))
 

@@ -89,6 +89,7 @@ def _rewritten(request: Any) -> Any:
 
 class Blocking:
     alone = True
+    in_table = True
     shortens = False
     cannot: Mapping[str, str] = {"cancelled": _PAUSES}
     cannot_alone: Mapping[str, str] = {}
@@ -107,6 +108,7 @@ class Blocking:
 
 class Awaited(Blocking):
     alone = False
+    in_table = False
 
     def _run(self, job: Job, asked: Any) -> Told:
         return asyncio.run(self._awaited(job, asked))

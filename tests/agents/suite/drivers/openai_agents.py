@@ -47,6 +47,7 @@ class Scripted(Model):
 
 class OpenAIAgents:
     alone = True
+    in_table = True
     shortens = False
     cannot: Mapping[str, str] = {
         "cancelled": "its pause holds no process: there is nobody to cancel",

@@ -28,6 +28,7 @@ class Rewriter(AbstractCapability[Any]):
 
 class PydanticAI:
     alone = True
+    in_table = True
     shortens = False
     cannot: Mapping[str, str] = {"cancelled": "its pause holds no process: there is nobody to cancel"}
     cannot_alone: Mapping[str, str] = {}
