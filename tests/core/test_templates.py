@@ -1,7 +1,7 @@
 """Templates: values keep their type and their place, and nothing an intent says can become a secret."""
 
 import json
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from hypothesis import given
@@ -175,6 +175,27 @@ def test_a_value_that_would_make_another_path_is_refused(value):
 def test_dots_that_only_two_values_make_together_are_refused():
     with pytest.raises(InvalidInput):
         url(".", "https://crm.example.com/{target.entity_id}{target.entity_id}/x")
+
+
+def test_a_list_is_its_canonical_json_in_a_query_and_nothing_in_a_path():
+    fields = {"parameters": {"flights": [{"to": "SEA", "on": "20&5"}]}}
+
+    rendered = render_url("https://air.example.com/quote?flights={parameters.flights}&x=1", fields)
+
+    assert parse_qs(urlsplit(rendered).query) == {"flights": ['[{"on":"20&5","to":"SEA"}]'], "x": ["1"]}
+    with pytest.raises(InvalidInput, match=r"parameters\.flights"):
+        render_url("https://air.example.com/{parameters.flights}", fields)
+
+
+def test_a_list_too_long_for_a_query_is_refused():
+    with pytest.raises(InvalidInput, match="the most is 4096"):
+        render_url("https://air.example.com/?all={parameters.all}", {"parameters": {"all": ["x" * 5000]}})
+
+
+def test_the_length_of_a_list_is_a_value_and_a_name_count_stays_one():
+    fields = {"parameters": {"people": [1, 2], "order": {"count": 7}}}
+
+    assert render("{parameters.people.count} of {parameters.order.count}", fields) == "2 of 7"
 
 
 def test_dots_and_nothing_are_fine_in_a_query():

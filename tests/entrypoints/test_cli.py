@@ -328,6 +328,18 @@ def test_approving_shows_what_is_approved_and_binds_to_it(desk):
     assert late["error"] == "NotInThatState"
 
 
+def test_a_person_reads_what_waits_why_and_what_runs(desk):
+    queued = desk.run("queue", "--tenant", "acme").stdout
+    explained = desk.run("why", "unsure", "--tenant", "acme").stdout
+    shown = desk.run("approve", "unsure", "--tenant", "acme", "--by", "ann").stdout
+
+    assert 'n 1, text "hi \\u001b[31mred"' in queued
+    for text in (explained, shown):
+        said = {" ".join(line.split()) for line in text.splitlines()}
+        assert said >= {"runs internal create_note", "target contact c-1", "parameters.n 1", "action type CREATE_NOTE"}
+    assert "why it asks CONFIDENCE_BELOW_THRESHOLD: " in " ".join(shown.split())
+
+
 def test_the_first_of_two_votes_is_shown_and_leaves_that_persons_queue(desk):
     text = bounds(port=1).replace("risk_tier: LOW, tool", "risk_tier: LOW, approvals_required: 2, tool")
     (desk.folder / "bounds.yaml").write_text(text)

@@ -134,20 +134,20 @@ def _is_plain(name: str, *, at_top: bool) -> bool:
     return bool(name) and not re.search(r"[.\[\]\"'\\]", name) and (at_top or not is_list_s)
 
 
-def find(path: Path, root: Any, *, lengths: bool = False) -> Any:
+def find(path: Path, root: Any, *, lengths: bool = False, counts: bool = False) -> Any:
     """
-    The value at `path`; a list's items by number, and with `lengths` its length as `count`.
+    The value at `path`; a list's items by number, and with `lengths` or `counts` its length as `count`.
 
     Raises `NotThere` naming what exists instead, and `AmbiguousPath` where a name with a dot in it could be
     meant, or with `lengths` where an object below the top has a name that reads as what a list has.
     """
     here = root
     for at in range(len(path.steps)):
-        here = _value(here, path, at, lengths)
+        here = _value(here, path, at, lengths, counts or lengths)
     return here
 
 
-def _value(here: Any, path: Path, at: int, lengths: bool) -> Any:
+def _value(here: Any, path: Path, at: int, lengths: bool, counts: bool) -> Any:
     step = path.steps[at]
     if isinstance(here, Mapping):
         refuse_dotted_name(here, path, at)
@@ -161,7 +161,7 @@ def _value(here: Any, path: Path, at: int, lengths: bool) -> Any:
             return here[step.name]
     elif isinstance(here, list) and step.index is not None and step.index < len(here):
         return here[step.index]
-    elif isinstance(here, list) and lengths and step.plain and step.name == COUNT and at == len(path.steps) - 1:
+    elif isinstance(here, list) and counts and step.plain and step.name == COUNT and at == len(path.steps) - 1:
         return len(here)
     raise NotThere(path.text, f"is not there: nothing is called {step.name!r}", f"there is: {_names(here)}")
 

@@ -35,6 +35,9 @@ INTENT_FIELDS = (
     "expires_at",
 )
 
+LONGEST_IN_QUERY = 4096
+"""How many characters a list or an object may take in a URL: servers refuse lines of more than 8,000."""
+
 ENV = "env"
 """The one key of an environment reference among the parts of a rendered text."""
 
@@ -145,17 +148,18 @@ def render_parts(template: str, fields: Mapping[str, Any]) -> list[str | dict[st
 
 def render_url(template: str, fields: Mapping[str, Any]) -> str:
     """
-    A URL whose values stay in their places: each is percent-encoded with nothing safe.
+    A URL whose values stay in their places: each is percent-encoded with nothing safe. In the query a list or an object
+    is its canonical JSON, so that a far side can be asked about all of it.
 
     Instead of scheme and host it may begin with `${NAME}`, which stays as it is (`url_base`).
     Raises `InvalidInput` for a placeholder before the path, for a value that would leave a path segment
     empty, and for one that would make a segment `.` or `..`, also where a server decodes `%2F` first.
     """
     origin, path, query = _url_parts(template)
-    rendered = "".join(_url_text(piece, fields, empty_is_fine=False) for piece in parse(path))
+    rendered = "".join(_path_text(piece, fields) for piece in parse(path))
     if any(segment in (".", "..") for segment in re.split(r"[/\\]", unquote(rendered))):
         raise InvalidInput(template, "would have '.' or '..' as a path segment", "send an id that is a plain name")
-    return origin + rendered + "".join(_url_text(piece, fields, empty_is_fine=True) for piece in parse(query))
+    return origin + rendered + "".join(_query_text(piece, fields) for piece in parse(query))
 
 
 def url_base(template: str) -> str | None:
@@ -164,14 +168,27 @@ def url_base(template: str) -> str | None:
     return match[0][2:-1] if match else None
 
 
-def _url_text(piece: Piece, fields: Mapping[str, Any], *, empty_is_fine: bool) -> str:
+def _path_text(piece: Piece, fields: Mapping[str, Any]) -> str:
     text = _text_of_piece(piece, fields)
     if not isinstance(piece, Field):
         return text
     # `/contacts/{id}` without an id is another resource: all contacts.
-    if not (text or empty_is_fine):
+    if not text:
         raise InvalidInput(piece.path, "is empty and stands in the path of a URL", "send a value")
     return quote(text, safe="")
+
+
+def _query_text(piece: Piece, fields: Mapping[str, Any]) -> str:
+    if not isinstance(piece, Field):
+        return _text_of_piece(piece, fields)
+    value = look_up(piece.path, fields)
+    if not isinstance(value, list | dict):
+        return quote(as_text(value, piece.path), safe="")
+    text = quote(canonical(value), safe="")
+    if len(text) > LONGEST_IN_QUERY:
+        problem = f"is {len(text)} characters in a URL, the most is {LONGEST_IN_QUERY}"
+        raise InvalidInput(piece.path, problem, "name one of its fields, or send it in the body")
+    return text
 
 
 def _url_parts(template: str) -> tuple[str, str, str]:
@@ -189,8 +206,8 @@ def _url_parts(template: str) -> tuple[str, str, str]:
 
 
 def look_up(path: str, fields: Any) -> Any:
-    """The value at a path (`core.paths`). Raises `InvalidInput` naming what exists instead."""
-    return find(parse_path(path), fields)
+    """The value at a path (`core.paths`), or a list's length. Raises `InvalidInput` naming what exists instead."""
+    return find(parse_path(path), fields, counts=True)
 
 
 def as_text(value: Any, path: str) -> str:

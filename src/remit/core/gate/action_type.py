@@ -69,6 +69,11 @@ class Tool(Request):
         extra = self.model_extra or {}
         return " ".join([self.connector, *(str(extra[key]) for key in ("operation", "method") if key in extra)])
 
+    @property
+    def summary(self) -> str:
+        """Its name and where it goes, as the bounds say it: `http PATCH ${CRM_URL}/contacts/{target.entity_id}`."""
+        return " ".join([self.name, *(str(extra) for extra in [(self.model_extra or {}).get("url")] if extra)])
+
     def wire(self) -> dict[str, Any]:
         return self.model_dump(mode="json")
 

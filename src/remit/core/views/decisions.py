@@ -88,13 +88,15 @@ class FactAnswer(TypedDict, total=False):
 class AnswerableLine(IntentLine):
     """
     Where one intent stands, its headline, who has approved it where that takes several different people, what stands in
-    the way, the amounts that its action type declares, and the facts that its decision rests on.
+    the way, the amounts that its action type declares, the facts that its decision rests on, and the tool that carries
+    it out as the bounds say it (null where none is registered).
 
     `approvals_required` is null where nobody had to vote, `obstacle` where nothing is seen to stand in the way, and
     `paused_tool` where its tool may be called.
     """
 
     title: str
+    tool: str | None
     approvals_required: int | None
     votes: list[VoteAnswer]
     obstacle: ObstacleAnswer | None

@@ -12,7 +12,6 @@ from io import TextIOWrapper
 from typing import Any, Protocol, TextIO
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from remit.core.errors import (
@@ -27,8 +26,10 @@ from remit.core.errors import (
     TryLater,
 )
 from remit.core.gate.amount import in_money
-from remit.core.rendering import sentence, value_text
+from remit.core.rendering import quoted, rows, sentence, value_text
 from remit.core.values import in_zone, to_the_second
+from remit.entrypoints.cli.layout import fields as fields_grid
+from remit.entrypoints.cli.layout import laid_out
 
 DONE, BROKEN, WRONG_INPUT, NOT_FOUND, CONFLICT, TRY_LATER = 0, 1, 2, 3, 4, 5
 INTERRUPTED, NOBODY_READS = 130, 141
@@ -51,6 +52,7 @@ _WAYS_OUT: list[tuple[type[RemitError], str]] = [
 
 # Wide enough that a table in a pipe is not folded.
 _PIPE_WIDTH = 240
+MOST_PARAMETERS, MOST_OF_A_TEXT = 4, 60
 _LINE_BREAK = re.compile(r"\s*[\r\n\t]\s*")
 
 
@@ -193,6 +195,22 @@ def whose(item: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def parameters(values: Mapping[str, Any] | None) -> dict[str, str]:
+    """Each parameter by its path: `parameters.amount`, as it is sent."""
+    return {f"parameters.{row.path}": value_text(row.value) for row in rows(values or {})}
+
+
+def parameters_line(item: Mapping[str, Any]) -> str | None:
+    """The first parameters, each by its name: `amount 12.5, note "…"`; how many more there are."""
+    found = [f"{row.path} {_shortly(row.value)}" for row in rows(item["parameters"] or {})]
+    more = [f"and {len(found) - MOST_PARAMETERS} more"] if len(found) > MOST_PARAMETERS else []
+    return ", ".join([*found[:MOST_PARAMETERS], *more]) or None
+
+
+def _shortly(value: Any) -> str:
+    return quoted(value, MOST_OF_A_TEXT) if isinstance(value, str) else value_text(value)
+
+
 def obstacle(item: Mapping[str, Any]) -> str | None:
     """Why it could not be carried out if it were approved now, and what would help."""
     found = item["obstacle"]
@@ -211,23 +229,14 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
-    """`rows` are values, or `Text` where a colour is meant."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
-    console().print(table)
+    """`rows` are values, or `Text` where a colour is meant. On a narrow terminal each row is a card."""
+    to = console()
+    to.print(laid_out(columns, [[_cell(value) for value in row] for row in rows], to.width, title=title))
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:
-    """Names and values below each other."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold")
-    grid.add_column(overflow="fold")
-    for name, value in fields.items():
-        grid.add_row(name, _cell(value))
-    console().print(grid)
+    """Names and values below each other; what is not there (`None`) is left out."""
+    console().print(fields_grid({name: _cell(value) for name, value in fields.items() if value is not None}))
 
 
 def _cell(value: Any) -> Text:

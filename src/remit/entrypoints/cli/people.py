@@ -70,18 +70,7 @@ def queue(
             tenant, account_id=account, proposed_by=proposed_by, answerer=by, after=after, limit=limit
         )
     if not as_json:
-        columns = [
-            "intent",
-            "account",
-            "action type",
-            "target",
-            "amounts",
-            "status",
-            "reason",
-            "votes",
-            "obstacle",
-            "tool",
-        ]
+        columns = ["intent", "what", "parameters", "account", "status", "why it asks", "votes", "obstacle", "tool"]
         columns += ["budget left", "expires"]
         output.print_table(columns, [_queue_row(item) for item in items])
     output.print_page(items, cursor, as_json=as_json)
@@ -100,10 +89,9 @@ def _queue_row(item: dict[str, Any]) -> list[Any]:
     budget = item["budget"]
     return [
         item["action_intent_id"],
+        item["title"],
+        output.parameters_line(item),
         item["account_id"],
-        item["action_type"],
-        item["target"] and rendering.target(item["target"]),
-        output.amounts(item),
         output.coloured(item["status"]),
         item["reason"],
         output.votes(item),
@@ -131,7 +119,7 @@ def approve(
     """
     with existing(ctx, db) as remit:
         if digest is None:
-            digest = _show(remit.intent(tenant, intent), remit.status(tenant, intent), as_json)
+            digest = _show(remit.intent(tenant, intent), remit.why(tenant, intent), as_json)
             if not yes and sys.stdin.isatty() and not typer.confirm("Approve this?", err=True):
                 raise typer.Abort
         approval = remit.approve(tenant, intent, by=by, digest=digest, credential=typed_by())
@@ -143,22 +131,21 @@ def approve(
         output.say(f"{intent} is approved by {approval.approved_by} (approval {approval.approval_id})")
 
 
-def _show(intent: ActionIntentV1, stands: Mapping[str, Any], as_json: bool) -> str:
-    """What would be executed, all of it; beside the answer if that is JSON. Answers its digest."""
+def _show(intent: ActionIntentV1, told: Mapping[str, Any], as_json: bool) -> str:
+    """Why it asks and what would be executed, all of it; beside the answer if that is JSON. Answers its digest."""
     if as_json:
         output.note_json({"approving": intent.wire()})
     else:
         output.print_fields(
             {
+                "why it asks": f"{told['reason']}: {told['decision']['explanation']}" if told["decision"] else None,
+                "runs": told["tool"] or "nothing: no tool is registered for it",
                 "action type": intent.action_type,
                 "account": intent.account_id,
                 "target": intent.target and rendering.target(intent.target.wire()),
-                "amounts": output.amounts(stands),
-                "facts": output.facts(stands),
-                **{
-                    f"parameters.{row.path}": rendering.value_text(row.value)
-                    for row in rendering.rows(intent.parameters)
-                },
+                "amounts": output.amounts(told),
+                "facts": output.facts(told),
+                **output.parameters(intent.parameters),
                 "risk": intent.risk_level,
                 "confidence": intent.confidence_score,
                 "why": "; ".join(map(rendering.value_text, intent.why or [])) or None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, get_args
 
 import typer
@@ -105,11 +105,11 @@ def why(ctx: typer.Context, intent: Intent, tenant: Tenant, as_json: AsJson = Fa
     Example: remit why i-7 --tenant acme
     """
     with existing(ctx, db) as remit:
-        told = remit.why(tenant, intent)
+        told, content = remit.why(tenant, intent), remit.status(tenant, intent)["intent"]
     if as_json:
         output.print_json(told)
         return
-    output.print_fields(_because(told))
+    output.print_fields({**_because(told), **_content(content or {})})
     decision, clause = told["decision"], told["clause"]
     if decision:
         rows = [[_mark(check["passed"]), check["check"], _saw(check["saw"])] for check in decision["checks"]]
@@ -123,6 +123,8 @@ def _because(told: dict[str, Any]) -> dict[str, Any]:
     decision, approval, rejection = told["decision"] or {}, told["approval"], told["rejection"]
     return {
         "intent": told["action_intent_id"],
+        "action type": told["action_type"],
+        "runs": told["tool"],
         "status": output.coloured(told["status"]),
         "decision": output.coloured(decision["result"]) if decision else "not decided yet",
         "reason": decision.get("reason"),
@@ -140,6 +142,12 @@ def _because(told: dict[str, Any]) -> dict[str, Any]:
         "approved": approval and f"by {approval['approved_by']} at {output.local(approval['approved_at'])}",
         "rejected": rejection and f"by {rejection['rejected_by']}: {_reason(rejection['reason'])}",
     }
+
+
+def _content(intent: Mapping[str, Any]) -> dict[str, Any]:
+    """What it is about, as `approve` shows it."""
+    named = {"target": rendering.target(intent["target"]) if intent.get("target") else None}
+    return {**named, **output.parameters(intent.get("parameters"))}
 
 
 def _reason(given: str | None) -> str:

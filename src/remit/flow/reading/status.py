@@ -10,6 +10,7 @@ from typing import Any, Literal
 from remit.core.errors import NotFound
 from remit.core.execution.approval import is_auto_executed
 from remit.core.execution.publication import UNFINISHED, not_taken
+from remit.core.gate.action_type import ActionType
 from remit.core.gate.amount import amount_of
 from remit.core.gate.autonomy import Stop
 from remit.core.gate.bounds import BoundsInForce
@@ -85,9 +86,8 @@ def _as_it_stands(
     return _seen_of(context, context.store.read(keys), intent, history.facts, now, waits=case.status in WAITING)
 
 
-def _amounts(seen: Snapshot, intent: ActionIntentV1) -> dict[str, Any]:
+def _amounts(pinned: ActionType | None, intent: ActionIntentV1) -> dict[str, Any]:
     """The amounts that the version of its type declares which the intent pinned."""
-    pinned = seen.get(pinned_type_key(intent)) if intent.registry_version is not None else None
     declared = pinned.spec.amounts if pinned else {}
     return {name: amount_of(spec, intent.parameters).wire() for name, spec in declared.items()}
 
@@ -240,7 +240,8 @@ def _seen_of(
     context: Context, seen: Snapshot, intent: ActionIntentV1, facts: Facts, now: datetime, *, waits: bool = True
 ) -> dict[str, Any]:
     found = obstacle_now(context, seen, intent, facts, now) if waits else None
-    amounts = _amounts(seen, intent)
+    pinned = seen.get(pinned_type_key(intent)) if intent.registry_version is not None else None
+    amounts = _amounts(pinned, intent)
     spec = bounds_of(seen, intent.tenant_id).action_type(intent.action_type)
     title = headline(spec.title if spec else None, intent.wire(), amounts)
     return {
@@ -248,11 +249,12 @@ def _seen_of(
         "amounts": amounts,
         "facts": {name: fact.wire() for name, fact in facts.items()},
         "title": title,
+        "tool": pinned.spec.tool.summary if pinned else None,
     }
 
 
 def _unreadable(case: Case) -> dict[str, Any]:
-    return {"obstacle": None, "amounts": {}, "facts": {}, "title": _untitled(case)}
+    return {"obstacle": None, "amounts": {}, "facts": {}, "title": _untitled(case), "tool": None}
 
 
 def _untitled(case: Case) -> str:
