@@ -207,6 +207,13 @@ def test_the_form_has_the_controls_that_the_schema_declares_also_for_what_is_not
     assert shown[2].choices == ('"EUR"', '"USD"') and shown[2].text == '"EUR"'
 
 
+@pytest.mark.parametrize("currency", [{"enum": ["EUR", None]}, {"anyOf": [{"enum": ["EUR"]}, {"type": "null"}]}])
+def test_a_choice_does_not_offer_null_which_would_take_the_argument_away(currency):
+    (field,) = fields(_intent(currency="EUR"), {}, {"properties": {"currency": currency}})[2:]
+
+    assert (field.control, field.choices) == ("choice", ('"EUR"',))
+
+
 def test_what_was_not_given_is_set_by_an_edit_and_stays_away_where_the_form_says_nothing():
     found = _intent(currency="EUR")
     said = {"parameters.currency": '"USD"', "parameters.amount": "12.50", "parameters.urgent": "", "parameters.to": ""}

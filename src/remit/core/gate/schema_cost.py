@@ -129,12 +129,18 @@ class SchemaCost:
     def _referred(self, reference: Any, place: str) -> tuple[Any, str]:
         if not isinstance(reference, str) or not (reference == "#" or reference.startswith("#/")):
             raise InvalidInput(place, "refers to something outside", "write it into $defs and refer to #/$defs/NAME")
-        found: Any = self._root
-        for step in reference.split("/")[1:]:
-            found = _step(found, unquote(step).replace("~1", "/").replace("~0", "~"))
-            if found is None:
-                raise InvalidInput(place, f"refers to {reference[:200]!r}, which is not there", "correct it")
+        found = find_reference(self._root, reference)
+        if found is None:
+            raise InvalidInput(place, f"refers to {reference[:200]!r}, which is not there", "correct it")
         return found, place
+
+
+def find_reference(root: Mapping[str, Any], reference: str) -> Any:
+    """What `#/$defs/NAME`, or another pointer into `root`, stands for; `None` where nothing is there."""
+    found: Any = root if reference.startswith("#") else None
+    for step in reference.split("/")[1:]:
+        found = _step(found, unquote(step).replace("~1", "/").replace("~0", "~"))
+    return found
 
 
 def _items(schema: Mapping[str, Any], name: str) -> Sequence[Any] | Mapping[str, Any]:

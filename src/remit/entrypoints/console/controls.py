@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from remit.core.gate.declared_parameters import DeclaredParameter, declared_parameters
+
 Control = Literal["text", "long", "number", "yes_no", "choice", "json"]
 LONG_TEXT = 60
-MOST_CHOICES = 200
-_BY_TYPE: dict[str, Control] = {"string": "text", "number": "number", "integer": "number", "boolean": "yes_no"}
+_BY_KIND: dict[str, Control] = {"string": "text", "number": "number", "integer": "number", "boolean": "yes_no"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,36 +24,15 @@ class Declared:
 
 def declared(schema: Mapping[str, Any] | None) -> dict[str, Declared]:
     """The arguments that a schema names, by name, in its order."""
-    properties = (schema or {}).get("properties")
-    named = properties.items() if isinstance(properties, Mapping) else ()
-    return {name: _declared(inner, schema or {}) for name, inner in named}
+    return {each.name: _declared(each) for each in declared_parameters(schema) if each.level == 1}
 
 
-def _declared(inner: Any, root: Mapping[str, Any]) -> Declared:
-    found = _without_null(_referred(inner, root), root)
-    choices = found.get("enum")
-    if isinstance(choices, list) and 0 < len(choices) <= MOST_CHOICES:
-        return Declared("choice", tuple(json.dumps(choice, ensure_ascii=False) for choice in choices))
-    kind = found.get("type")
-    control = _BY_TYPE.get(kind, "json") if isinstance(kind, str) else "json"
-    long = control == "text" and isinstance(most := found.get("maxLength"), int) and most > LONG_TEXT
-    return Declared("long" if long else control)
-
-
-def _referred(inner: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What `#/$defs/NAME` stands for, one step; a longer way is edited as JSON."""
-    inner = inner if isinstance(inner, Mapping) else {}
-    name = str(inner.get("$ref", "")).removeprefix("#/$defs/")
-    definitions = root.get("$defs")
-    found = definitions.get(name) if isinstance(definitions, Mapping) else None
-    return found if isinstance(found, Mapping) else inner
-
-
-def _without_null(inner: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of what may also be null: the other that it may be, if there is just one."""
-    either = inner.get("anyOf")
-    others = [each for each in either if each != {"type": "null"}] if isinstance(either, list) else []
-    return _referred(others[0], root) if len(others) == 1 else inner
+def _declared(of: DeclaredParameter) -> Declared:
+    if of.choices:
+        # Without null: an edit to that takes the argument away, and there is a box for it.
+        return Declared("choice", tuple(json.dumps(choice, ensure_ascii=False) for choice in of.choices))
+    control = _BY_KIND.get(of.kind, "json")
+    return Declared("long" if control == "text" and (of.longest or 0) > LONG_TEXT else control)
 
 
 def control_of(item: Any, as_declared: Declared | None) -> Control:
