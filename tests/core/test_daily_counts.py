@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remit.core.errors import InvalidInput
-from remit.core.notifications.daily_counts import MOST_TYPES, OTHER_TYPES, DailyCounts, Decisions, count, days_between
+from remit.core.gate.amount import Amount, AmountUnknown
+from remit.core.notifications.daily_counts import (
+    MOST_SUMS,
+    MOST_TYPES,
+    OTHER_TYPES,
+    DailyCounts,
+    Decisions,
+    Sums,
+    count,
+    days_between,
+)
 from remit.testing.samples import make_entry
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -93,6 +103,52 @@ def test_counted_in_parts_it_is_the_same_as_counted_at_once(parts):
 
     assert day == empty.with_counts(Counter(row for part in parts for row in part), "UTC")
     assert DailyCounts.model_validate_json(day.model_dump_json()) == day
+
+
+def test_an_approval_that_was_taken_back_is_no_answer_of_the_day():
+    given = entry("ACTION_APPROVED", auto_executed=False)
+    taken_back = entry("BUDGET_RELEASED", why="UNDONE")
+    refused = entry("BUDGET_RELEASED", why="PUBLISH_REJECTED: the bus said no")
+
+    day = tallied([given, taken_back, given, given, refused])["2026-03-10"]
+    after_midnight = tallied([taken_back])["2026-03-10"]
+
+    assert [(row.answer, row.count) for row in day.answers] == [("APPROVED", 3), ("UNDONE", 1)]
+    assert day.answered["APPROVED"] == 2
+    assert after_midnight.answered["APPROVED"] == 0
+
+
+def test_what_was_done_on_policy_s_word_is_summed_by_type_name_and_unit():
+    done = {"outcome": {"status": "SUCCEEDED"}}
+    entries = [
+        entry("ACTION_EXECUTED", intent="i-1", approval_source="POLICY", **done),
+        entry("ACTION_EXECUTED", intent="i-2", approval_source="POLICY", **done),
+        entry("ACTION_EXECUTED", intent="i-3", approval_source="HUMAN", **done),
+        entry("ACTION_FAILED", intent="i-1", approval_source="POLICY", outcome={"status": "FAILED"}),
+    ]
+    amounts = {
+        "i-1": {"refund": Amount(125_000, "EUR"), "fee": AmountUnknown("parameters.fee is missing")},
+        "i-2": {"refund": Amount(1, "EUR")},
+        "i-3": {"refund": Amount(990_000, "EUR")},
+    }
+
+    (counts,) = count(entries, dict.fromkeys(amounts, "REFUND"), "UTC", amounts).values()
+    day = DailyCounts(date="2026-03-10", timezone="UTC").with_counts(counts, "UTC").with_counts(counts, "UTC")
+
+    assert [row.wire() for row in day.sums] == [
+        {"action_type": "REFUND", "name": "refund", "unit": "EUR", "value": "25.0002"}
+    ]
+    assert DailyCounts.model_validate_json(day.model_dump_json()) == day
+
+
+def test_no_agent_makes_a_day_longer_by_naming_units():
+    counts = Counter({(Sums, "REFUND", "refund", f"U{number}"): 1 for number in range(MOST_SUMS + 5)})
+
+    day = DailyCounts(date="2026-03-10", timezone="UTC").with_counts(counts, "UTC")
+    more = day.with_counts(Counter({(Sums, "REFUND", "refund", "U0"): 1, (Sums, "REFUND", "refund", "NEW"): 1}), "UTC")
+
+    assert len(day.sums) == len(more.sums) == MOST_SUMS
+    assert next(row for row in more.sums if row.unit == "U0").value == "0.0002"
 
 
 def test_a_span_is_both_its_ends_and_every_day_between():

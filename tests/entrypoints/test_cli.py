@@ -671,6 +671,15 @@ def test_usage_tells_what_is_left_and_when_it_resets(desk):
     assert (used["ceiling"]["used"], used["ceiling"]["left"], used["stops"]) == (2, 498, [])
 
 
+def test_overview_says_what_ran_alone_what_waits_and_what_is_the_fullest(desk):
+    seen = desk.one("overview", "--tenant", "acme")
+    shown = desk.run("overview", "--tenant", "acme").stdout
+
+    assert (seen["waiting"]["count"], seen["unknown"]) == (1, 1)
+    assert {each["of"] for each in seen["most_used"]} == {"account:acct-1", "tenant"}
+    assert "nobody knows" in shown and "CREATE_NOTE" in shown and "the oldest since" in shown
+
+
 def test_an_exported_ledger_proves_itself_without_a_database(desk, tmp_path):
     ledger = desk.run("export", "--tenant", "acme").stdout
     elsewhere = Desk(tmp_path)

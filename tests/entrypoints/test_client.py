@@ -180,6 +180,19 @@ def test_the_verbs_of_telling_people(ann):
     assert (ann.subscriptions(), ann.deliveries()) == ([], [])
 
 
+def test_the_verbs_of_one_look_and_of_described_lists(ann):
+    ann.propose(proposal("i-1"))
+    ann.propose(proposal("i-2", action_type=EMAIL))
+
+    seen = ann.overview()
+    described, plain = ann.intents(describe=True)["items"], ann.intents()["items"]
+
+    assert (seen["waiting"]["count"], seen["config_sequence"]) == (1, 1)
+    assert seen["most_used"][0]["used"] == 1
+    assert described[0]["title"] == 'Send email · text "hello" · contact c-1'
+    assert "title" not in plain[0] and plain[0]["action_intent_id"] == described[0]["action_intent_id"]
+
+
 def test_the_verb_of_days(ann, world):
     ann.propose(proposal("i-1"))
     world.remit.follow()

@@ -75,6 +75,7 @@ ALLOWED: dict[str, set[str]] = {
     "DELETE /v1/subscriptions/{subscription_id}": {"admin"},
     "POST /v1/subscriptions/{subscription_id}/test": {"admin"},
     "GET /v1/deliveries": READERS,
+    "GET /v1/overview": READERS,
     "GET /v1/tally": READERS,
     "GET /metrics": {"operator", "platform"},
 }

@@ -107,13 +107,18 @@ def test_only_the_time_asked_for_is_told_and_days_are_the_tenant_s_own(new_world
     assert [line["action_intent_id"] for line in reported(world, "2026-03-10", "2026-03-11")["actions"]] == ["before"]
 
 
-def test_an_approval_that_was_taken_back_is_one_answer_more(world):
+def test_an_approval_that_was_taken_back_is_told_and_counts_as_no_answer(world):
     world.queued()
     digest = world.app.intent(TENANT, "i-1").digest
     world.app.approve(TENANT, "i-1", by="bob", digest=digest, undo_for_s=5)
     world.app.undo(TENANT, "i-1", by="bob")
 
-    assert [line["answer"] for line in reported(world)["answers"]] == ["APPROVED", "UNDONE"]
+    told = reported(world)
+    assert [line["answer"] for line in told["answers"]] == ["APPROVED", "UNDONE"]
+    assert told["people"]["count"] == 0
+    (bob,) = told["people"]["by_person"]
+    assert (bob["approved"], bob["undone"], bob["median_s"]) == (0, 1, None)
+    assert "0 answers" in as_html(told)
 
 
 @pytest.mark.parametrize(

@@ -116,12 +116,13 @@ class App(Part):
     def _show_reading(self, reading: Reading) -> None:
         self.reading = reading
         self.intent, self.intents, self.ledger = reading.intent, reading.intents, reading.ledger
+        self.names_in_use = reading.names_in_use
         self.status, self.why = reading.status, reading.why
         self.timeline, self.since, self.history = reading.timeline, reading.since, reading.history
         self.stream_cursor = reading.stream_cursor
         self.bounds_after = reading.bounds_after
         self.queue, self.queue_groups, self.waiting = reading.queue, reading.queue_groups, reading.waiting
-        self.waiting_count = reading.waiting_count
+        self.waiting_count, self.overview = reading.waiting_count, reading.overview
         self.report, self.moment_of = reading.report, reading.moment_of
         self.usage, self.counts, self.tenants = reading.usage, reading.counts, reading.tenants
         self.measure, self.publish_lag_s = reading.measure, reading.publish_lag_s

@@ -23,6 +23,7 @@ from remit.flow.private_values import opened_now
 from remit.flow.reading import export as export_flow
 from remit.flow.reading import known as known_flow
 from remit.flow.reading import measure
+from remit.flow.reading import overview as overview_flow
 from remit.flow.reading import policies as policies_flow
 from remit.flow.reading import report as report_flow
 from remit.flow.reading import status as status_flow
@@ -71,10 +72,24 @@ class Reading(Part):
         return intent
 
     def intents(
-        self, tenant_id: str, which: CaseFilter | None = None, *, after: str | None = None, limit: int = PAGE
+        self,
+        tenant_id: str,
+        which: CaseFilter | None = None,
+        *,
+        after: str | None = None,
+        limit: int = PAGE,
+        describe: bool = False,
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """Intents, the newest first, and the cursor of the next page."""
-        return status_flow.intents(self.context, tenant_id, which or CaseFilter(), after, limit)
+        """
+        Intents, the newest first, and the cursor of the next page.
+
+        With `describe`, each with its headline, target, proposer, amounts, and why it failed or was refused.
+        """
+        return status_flow.intents(self.context, tenant_id, which or CaseFilter(), after, limit, describe=describe)
+
+    def names_in_use(self, tenant_id: str) -> dict[str, list[str]]:
+        """The accounts, action types and reasons that there are, as far as counters and the bounds tell them."""
+        return known_flow.names_in_use(self.context, tenant_id, self.clock.now())
 
     def timeline(
         self,
@@ -129,6 +144,10 @@ class Reading(Part):
         """
         which = WaitingFilter(account_id, proposed_by, reason, answerer, action_type)
         return status_flow.queue(self.context, tenant_id, which, after, limit, self.clock.now(), order)
+
+    def overview(self, tenant_id: str, *, answerer: str | None = None) -> dict[str, Any]:
+        """What ran alone today, what waits (for `answerer`), what went wrong, and what is nearly used up."""
+        return overview_flow.overview(self.context, tenant_id, self.clock.now(), answerer=answerer)
 
     def waiting_count(self, tenant_id: str, *, answerer: str | None = None) -> int:
         """How many intents wait for a person, or for `answerer`."""

@@ -262,16 +262,18 @@ class Verbs:
         reason: str | None = None,
         created_from: str | None = None,
         created_before: str | None = None,
+        describe: bool = False,
         after: str | None = None,
         limit: int = 50,
     ) -> RouteCall[a.IntentLinesAnswer]:
-        """Intents, the newest first. Times are RFC 3339."""
+        """Intents, the newest first. Times are RFC 3339. `describe` adds title, target, amounts, and why it failed."""
         which = {
             "action_type": action_type,
             "status": list(status),
             "reason": reason,
             "created_from": created_from,
             "created_before": created_before,
+            "describe": "true" if describe else None,
         }
         return RouteCall(query={**which, **_page(account_id, after, limit)})
 
@@ -316,6 +318,11 @@ class Verbs:
     @verb("GET /v1/usage")
     def usage(self, *, account_id: str | None = None) -> RouteCall[a.UsageAnswer]:
         return RouteCall(query={"account_id": account_id})
+
+    @verb("GET /v1/overview")
+    def overview(self) -> RouteCall[a.OverviewAnswer]:
+        """What ran alone today, what waits, what went wrong, what is nearly used up, and what is stopped."""
+        return RouteCall()
 
     @verb("GET /v1/tally")
     def tally(self, first_day: str, last_day: str) -> RouteCall[a.TallyAnswer]:

@@ -150,7 +150,7 @@ class ReportBuilder:
         return {
             "alone": {"count": sum(each["count"] for each in by_type), "by_type": by_type},
             "people": {
-                "count": len(self.answers),
+                "count": sum(_stands(line) for line in self.answers),
                 "by_person": _by_person(self.answers),
                 **{word: self._unanswered[word] for word in ENDED_UNANSWERED.values()},
             },
@@ -190,7 +190,13 @@ def _answer(entry: LedgerEntry, about: About) -> dict[str, Any]:
         "why": data.get("reason"),
         "asked_because": decision.reason if decision else None,
         "after_s": round((utc(datetime.fromisoformat(entry.at)) - asked).total_seconds(), 3),
+        "taken_back": entry.event_type == "ACTION_APPROVED" and data["approval_id"] in about.history.undone,
     }
+
+
+def _stands(line: Mapping[str, Any]) -> bool:
+    """Is it an answer that was given for good?"""
+    return not line["taken_back"] and line["answer"] != "UNDONE"
 
 
 def _by_person(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -201,8 +207,8 @@ def _by_person(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _person(name: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    counted = Counter(line["answer"] for line in lines)
-    seconds = [line["after_s"] for line in lines if line["answer"] != "UNDONE"]
+    counted = Counter(line["answer"] for line in lines if not line["taken_back"])
+    seconds = [line["after_s"] for line in lines if _stands(line)]
     return {
         "by": name,
         **{answer.lower(): counted[answer] for answer in ANSWERS.values()},

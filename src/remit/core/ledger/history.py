@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from remit.core.execution.approval import Approval
+from remit.core.execution.approval import UNDONE, Approval
 from remit.core.execution.outcome import OUTCOME_EVENT, ActionOutcomeV1, Resolution
 from remit.core.execution.question import Question
 from remit.core.execution.result import ToolResult
@@ -168,6 +168,12 @@ class IntentHistory:
     def withdrawal(self) -> dict[str, Any] | None:
         """By whom it was taken back, and why."""
         return next((entry.data for entry in self._of("INTENT_WITHDRAWN")), None)
+
+    @property
+    def undone(self) -> frozenset[str]:
+        """The approvals that their approvers took back."""
+        released = self._of("BUDGET_RELEASED")
+        return frozenset(entry.data["approval_id"] for entry in released if entry.data["why"] == UNDONE)
 
     def _of(self, event_type: str) -> Iterator[LedgerEntry]:
         return (entry for entry in self.entries if entry.event_type == event_type)

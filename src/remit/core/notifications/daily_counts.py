@@ -8,12 +8,14 @@ their budgets run. Each entry counts once, on the day that its time falls on in 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from remit.core.errors import InvalidInput
+from remit.core.execution.approval import UNDONE
 from remit.core.execution.outcome import OutcomeStatus
+from remit.core.gate.amount import Amount, AmountUnknown, decimal_text, in_units
 from remit.core.gate.budget import day_of
 from remit.core.gate.decision import Result
 from remit.core.ledger.entries import EventType, LedgerEntry
@@ -26,13 +28,21 @@ MOST_TYPES = 500
 OTHER_TYPES = "*"
 """The action type under which the rest of a day's types count; not in the alphabet of their names."""
 
-AnsweredAs = Literal["APPROVED", "REJECTED", "EXPIRED", "WITHDRAWN"]
+MOST_SUMS = 1000
+"""How many sums a day has: units may be the agent's words. Of further ones nothing is summed."""
+
+AnsweredAs = Literal["APPROVED", "REJECTED", "EXPIRED", "WITHDRAWN", "UNDONE"]
 
 
-class Counted(Document):
-    """One line of a day: how often one thing happened to actions of one type."""
+class Line(Document):
+    """One line of a day, of actions of one type."""
 
     action_type: str
+
+
+class Counted(Line):
+    """How often one thing happened."""
+
     count: int
 
 
@@ -51,9 +61,21 @@ class Outcomes(Counted):
 
 
 class Answers(Counted):
-    """How often people answered, how many nobody answered or began in time, and how many were taken back before."""
+    """
+    How often people answered, how many nobody answered or began in time, and how many were taken back before.
+
+    An approval that its approver took back stays one of `APPROVED`, and is one of `UNDONE` too.
+    """
 
     answer: AnsweredAs
+
+
+class Sums(Line):
+    """What all that was done on policy's word came to, in one unit of one amount that the type declares."""
+
+    name: str
+    unit: str
+    value: str
 
 
 class DailyCounts(Document):
@@ -64,16 +86,34 @@ class DailyCounts(Document):
     decisions: list[Decisions] = []
     outcomes: list[Outcomes] = []
     answers: list[Answers] = []
+    sums: list[Sums] = []
+
+    @property
+    def answered(self) -> Counter[AnsweredAs]:
+        """How many ended in each way; an approval that was taken back is none."""
+        counts: Counter[AnsweredAs] = Counter()
+        for row in self.answers:
+            counts[row.answer] += row.count
+        # It may have been given just before midnight.
+        counts["APPROVED"] = max(0, counts["APPROVED"] - counts["UNDONE"])
+        return counts
 
     def with_counts(self, counts: Counter[CountRow], timezone: str) -> DailyCounts:
         """This day with so many more of each."""
         rows: list[Counted] = [*self.decisions, *self.outcomes, *self.answers]
         total = Counter({_row(row): row.count for row in rows})
+        total |= Counter({_row(row): in_units(row.value) for row in self.sums})
         known = {action_type for _, action_type, *_ in total}
+        sums = len(self.sums)
         for (model, action_type, *rest), count in counts.items():
             named = action_type if action_type in known or len(known) < MOST_TYPES else OTHER_TYPES
+            row = (model, named, *rest)
+            if model is Sums and row not in total:
+                if sums >= MOST_SUMS:
+                    continue
+                sums += 1
             known.add(named)
-            total[model, named, *rest] += count
+            total[row] += count
         return DailyCounts(
             date=self.date,
             timezone=timezone,
@@ -83,18 +123,26 @@ class DailyCounts(Document):
 
 CountRow = tuple[Any, ...]
 """What is counted: the model of its line, the action type, and that model's own fields."""
+Amounts = Mapping[str, Amount | AmountUnknown]
+"""What one intent's arguments come to, by name."""
 
-_LISTS: dict[str, type[Counted]] = {"decisions": Decisions, "outcomes": Outcomes, "answers": Answers}
+_LISTS: dict[str, type[Line]] = {"decisions": Decisions, "outcomes": Outcomes, "answers": Answers, "sums": Sums}
+_TOTALS = ("count", "value")
+"""The fields that grow."""
 
 
-def _row(line: Counted) -> CountRow:
-    return (type(line), *(value for name, value in line if name != "count"))
+def _row(line: Line) -> CountRow:
+    return (type(line), *(value for name, value in line if name not in _TOTALS))
 
 
-def _rows(model: type[Counted], total: Counter[CountRow]) -> list[Any]:
-    names = [name for name in model.model_fields if name != "count"]
+def _rows(model: type[Line], total: Counter[CountRow]) -> list[Any]:
+    names = [name for name in model.model_fields if name not in _TOTALS]
     of_model = sorted(row[1:] for row in total if row[0] is model)
-    return [model(**dict(zip(names, row, strict=True)), count=total[model, *row]) for row in of_model]
+    return [model(**dict(zip(names, row, strict=True)), **_total(model, total[model, *row])) for row in of_model]
+
+
+def _total(model: type[Line], number: int) -> dict[str, Any]:
+    return {"value": decimal_text(number)} if model is Sums else {"count": number}
 
 
 COUNTED: tuple[EventType, ...] = (
@@ -103,6 +151,7 @@ COUNTED: tuple[EventType, ...] = (
     "ACTION_REJECTED",
     "INTENT_EXPIRED",
     "INTENT_WITHDRAWN",
+    "BUDGET_RELEASED",
     "ACTION_EXECUTED",
     "ACTION_FAILED",
     "ACTION_UNKNOWN",
@@ -111,21 +160,37 @@ COUNTED: tuple[EventType, ...] = (
 
 
 def count(
-    entries: Iterable[LedgerEntry], action_types: Mapping[str, str], timezone: str
+    entries: Iterable[LedgerEntry],
+    action_types: Mapping[str, str],
+    timezone: str,
+    amounts: Mapping[str, Amounts] | None = None,
 ) -> dict[str, Counter[CountRow]]:
-    """Entries of types in `COUNTED` by day. `action_types` is by intent."""
+    """Entries of types in `COUNTED` by day. `action_types` is by intent, and so are `amounts`, for `ran_alone`."""
     days: dict[str, Counter[CountRow]] = {}
     for entry in entries:
-        what = _counted_as(entry)
-        if what is not None:
+        name = entry.action_intent_id or ""
+        for (model, *rest), more in _counted_as(entry, (amounts or {}).get(name, {})):
             day = day_of(datetime.fromisoformat(entry.at), timezone).date
-            model, *rest = what
-            action_type = action_types.get(entry.action_intent_id or "", OTHER_TYPES)
-            days.setdefault(day, Counter())[model, action_type, *rest] += 1
+            days.setdefault(day, Counter())[model, action_types.get(name, OTHER_TYPES), *rest] += more
     return days
 
 
-def _counted_as(entry: LedgerEntry) -> CountRow | None:
+def ran_alone(entry: LedgerEntry) -> bool:
+    """Does it say that something was done on policy's word?"""
+    return entry.event_type == "ACTION_EXECUTED" and entry.data["approval_source"] == "POLICY"
+
+
+def _counted_as(entry: LedgerEntry, amounts: Amounts) -> Iterator[tuple[CountRow, int]]:
+    what = _happened(entry)
+    if what is not None:
+        yield what, 1
+    if ran_alone(entry):
+        for name, amount in amounts.items():
+            if isinstance(amount, Amount):
+                yield (Sums, name, amount.unit), amount.ten_thousandths
+
+
+def _happened(entry: LedgerEntry) -> CountRow | None:
     data = entry.data
     match entry.event_type:
         case "GATE_DECIDED":
@@ -139,6 +204,8 @@ def _counted_as(entry: LedgerEntry) -> CountRow | None:
             return Answers, "EXPIRED"
         case "INTENT_WITHDRAWN":
             return Answers, "WITHDRAWN"
+        case "BUDGET_RELEASED":
+            return (Answers, "UNDONE") if data["why"] == UNDONE else None
     return Outcomes, data["outcome"]["status"], data["approval_source"]
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 
 from remit.core.gate.budget import day_of
 from remit.core.gate.zones import zone
-from remit.core.notifications.daily_counts import DailyCounts
+from remit.core.notifications.daily_counts import AnsweredAs, DailyCounts
 
 MOST_DAYS = 7
 """After a longer silence only so many days are told."""
@@ -44,8 +44,8 @@ def _went_wrong(day: DailyCounts) -> list[tuple[str, Counter[str]]]:
 
 
 def _answered(day: DailyCounts) -> list[str]:
-    counts = _summed((row.answer, row.count) for row in day.answers)
-    words = {
+    counts = day.answered
+    words: dict[AnsweredAs, str] = {
         "APPROVED": "approved",
         "REJECTED": "rejected",
         "EXPIRED": "expired without an answer or a start",

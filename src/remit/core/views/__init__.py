@@ -3,7 +3,7 @@ The JSON that the HTTP door answers, as types: the door's OpenAPI document is ma
 gives them back. Times are RFC 3339 text.
 """
 
-from remit.core.views.base import Json, Problem
+from remit.core.views.base import AmountAnswer, Json, Problem
 from remit.core.views.bounds import (
     BoundsChangedAnswer,
     ChangeAnswer,
@@ -21,9 +21,15 @@ from remit.core.views.bounds import (
     VersionLine,
     VersionsAnswer,
 )
-from remit.core.views.days import AnswersAnswer, DayAnswer, DecisionsAnswer, OutcomesAnswer, TallyAnswer
+from remit.core.views.days import (
+    AnswersAnswer,
+    DayAnswer,
+    DecisionsAnswer,
+    OutcomesAnswer,
+    SumsAnswer,
+    TallyAnswer,
+)
 from remit.core.views.decisions import (
-    AmountAnswer,
     AnswerableLine,
     ApprovalRecord,
     ChainAnswer,
@@ -52,6 +58,7 @@ from remit.core.views.intents import (
     IntentAnswer,
     IntentLine,
     IntentLinesAnswer,
+    ListedIntent,
     OutcomeAnswer,
     PermitAnswer,
     PrivateAnswer,
@@ -74,6 +81,13 @@ from remit.core.views.notifications import (
     RecipientAnswer,
     SubscriptionAnswer,
     SubscriptionsAnswer,
+)
+from remit.core.views.overview import (
+    AloneAnswer,
+    MostUsedAnswer,
+    OverviewAnswer,
+    TodayAnswer,
+    WaitingAnswer,
 )
 from remit.core.views.people import (
     AccountGroup,
@@ -109,6 +123,7 @@ from remit.core.views.reading import (
 __all__ = [
     "AccountGroup",
     "AgentAnswer",
+    "AloneAnswer",
     "AmountAnswer",
     "AnswerableLine",
     "AnswersAnswer",
@@ -148,6 +163,8 @@ __all__ = [
     "KeysAnswer",
     "LastResultAnswer",
     "LimitLeft",
+    "ListedIntent",
+    "MostUsedAnswer",
     "NewKeyAnswer",
     "NotJudgedAnswer",
     "NotTakenAnswer",
@@ -156,6 +173,7 @@ __all__ = [
     "OfTypeAnswer",
     "OutcomeAnswer",
     "OutcomesAnswer",
+    "OverviewAnswer",
     "PermitAnswer",
     "PrincipalLeft",
     "PrivateAnswer",
@@ -187,11 +205,13 @@ __all__ = [
     "SubscriptionAnswer",
     "SubscriptionsAnswer",
     "SumAnswer",
+    "SumsAnswer",
     "TallyAnswer",
     "TallyLine",
     "TargetAnswer",
     "TellingAnswer",
     "TimelineAnswer",
+    "TodayAnswer",
     "ToldAnswer",
     "ToolResumedAnswer",
     "TypeGroup",
@@ -203,6 +223,7 @@ __all__ = [
     "VersionLine",
     "VersionsAnswer",
     "VoteAnswer",
+    "WaitingAnswer",
     "WhyAnswer",
     "WithdrawnAnswer",
 ]

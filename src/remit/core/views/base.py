@@ -19,3 +19,11 @@ class Problem(TypedDict):
     detail: str
     field: NotRequired[str]
     way_out: NotRequired[str]
+
+
+class AmountAnswer(TypedDict):
+    """A sum among the arguments as decimal text, or `problem`: why it is not known."""
+
+    value: str | None
+    unit: str | None
+    problem: str | None

@@ -29,7 +29,16 @@ class OutcomesAnswer(TypedDict):
 class AnswersAnswer(TypedDict):
     action_type: str
     count: int
-    answer: Literal["APPROVED", "REJECTED", "EXPIRED", "WITHDRAWN"]
+    answer: Literal["APPROVED", "REJECTED", "EXPIRED", "WITHDRAWN", "UNDONE"]
+
+
+class SumsAnswer(TypedDict):
+    """What all that was done on policy's word came to, in one unit of one amount that its type declares."""
+
+    action_type: str
+    name: str
+    unit: str
+    value: str
 
 
 class DayAnswer(TypedDict):
@@ -38,6 +47,7 @@ class DayAnswer(TypedDict):
     decisions: list[DecisionsAnswer]
     outcomes: list[OutcomesAnswer]
     answers: list[AnswersAnswer]
+    sums: list[SumsAnswer]
 
 
 class TallyAnswer(TypedDict):

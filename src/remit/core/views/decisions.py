@@ -13,7 +13,7 @@ from remit.core.gate.decision import Result
 from remit.core.gate.policy import PolicyDecision
 from remit.core.ledger.entries import EventType
 from remit.core.values import ApprovalSource
-from remit.core.views.base import Json
+from remit.core.views.base import AmountAnswer, Json
 from remit.core.views.intents import (
     HopAnswer,
     IntentAnswer,
@@ -66,14 +66,6 @@ class ToolResumedAnswer(TypedDict):
 
     action_type: str
     resumed: bool
-
-
-class AmountAnswer(TypedDict):
-    """A sum among the arguments as decimal text, or `problem`: why it is not known."""
-
-    value: str | None
-    unit: str | None
-    problem: str | None
 
 
 class FactAnswer(TypedDict, total=False):

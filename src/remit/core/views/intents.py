@@ -13,7 +13,7 @@ from remit.core.execution.result import NotKept, ResultState
 from remit.core.gate.decision import Result
 from remit.core.lifecycle import ExecutedBy, Status
 from remit.core.values import ApprovalSource, RiskLevel
-from remit.core.views.base import Json, Problem
+from remit.core.views.base import AmountAnswer, Json, Problem
 
 PrivateAnswer = TypedDict(
     "PrivateAnswer", {"$committed": str, "state": NotRequired[Literal["ERASED", "DIFFERENT"]]}, total=True
@@ -141,10 +141,23 @@ class IntentLine(TypedDict):
     trace_id: str
 
 
+class ListedIntent(IntentLine):
+    """
+    One line of a list. What it is about is there where it was asked for (`describe=true`), null where its content
+    cannot be read; `cause` says why it failed or was refused.
+    """
+
+    title: NotRequired[str | None]
+    target: NotRequired[TargetAnswer | None]
+    proposed_by: NotRequired[str | None]
+    amounts: NotRequired[dict[str, AmountAnswer]]
+    cause: NotRequired[str | None]
+
+
 class IntentLinesAnswer(TypedDict):
     """A page; `next` is what to send as `after` to go on, null at the end."""
 
-    items: list[IntentLine]
+    items: list[ListedIntent]
     next: str | None
 
 

@@ -41,6 +41,7 @@ COMMANDS = {
     "stop": "bounds",
     "resume": "bounds",
     "usage": "bounds",
+    "overview": "overview",
     "tools": "tools",
     "status": "reading",
     "why": "reading",

@@ -13,55 +13,12 @@ from remit.core.errors import InvalidInput
 from remit.core.values import check_identifier
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AsJson, Db, login, opened, typed_by
+from remit.entrypoints.starter_bounds import TEMPLATE
 
 BOUNDS = "bounds.yaml"
 DEFAULT_TENANT, ACCOUNT, AGENT = "acme", "acct-1", "agent"
 PORT = 8000
 Directory = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where to write; made if it is not there.")]
-_TEMPLATE = """\
-# What agents of this tenant may do on their own; everything else asks a person.
-# 'remit apply bounds.yaml --dry-run' shows what it would change, 'remit apply bounds.yaml' puts it in force.
-# Every field is described in docs/configuration.md.
-tenant: {tenant}
-
-# What agents may propose at all, and what executes it.
-action_types:
-  REFUND_ORDER:
-    risk_tier: LOW # MINIMAL and LOW may run without a person; MEDIUM and HIGH never do
-    min_confidence: 0.8 # an agent that is less sure asks a person
-    expires_after: 1d # nobody's answer is no yes: it expires
-    # caller: whoever proposes it executes it (@remit.action). function: a worker that imports it does.
-    # http: a request to a host of allowed_hosts. internal: a note or a task in Remit's own database.
-    tool: {{connector: caller}}
-    # JSON Schema: arguments that do not fit are the agent's mistake, and never a card for a person.
-    parameters:
-      type: object
-      properties:
-        order_id: {{type: string}}
-        amount: {{type: number, exclusiveMinimum: 0}}
-      required: [order_id, amount]
-      additionalProperties: false
-
-# What may ever run without a person: a hard stop, looked at before anything else.
-allowlist: [REFUND_ORDER]
-
-# AUTO_EXECUTE, APPROVAL_REQUIRED (a person answers), PROPOSE_ONLY or DISABLED; what is not named asks a person.
-modes:
-  default: APPROVAL_REQUIRED
-  REFUND_ORDER: AUTO_EXECUTE
-
-# How often a day, for each account. No budget is no autonomy.
-budget:
-  max_autonomous_per_day: 20
-  max_per_action_type: {{REFUND_ORDER: 10}}
-  timezone: UTC
-
-# Where the http connector and webhooks may send requests.
-# allowed_hosts: [crm.example.com]
-
-# Rules of your own, in Cedar; they can only narrow what is said above (docs/policies.md).
-# policies: [refunds.cedar]
-"""
 
 
 def register(app: typer.Typer) -> None:
@@ -122,7 +79,7 @@ def _written(directory: Path, tenant: str) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(_TEMPLATE.format(tenant=tenant))
+            file.write(TEMPLATE.format(tenant=tenant))
     except FileExistsError as error:
         way_out = "name another --dir, or go on with what is there"
         raise InvalidInput("--dir", f"{error.filename} is there already, and is not overwritten", way_out) from None

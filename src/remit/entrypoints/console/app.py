@@ -16,6 +16,8 @@ from remit.core.errors import RemitError, Unauthenticated
 from remit.entrypoints.console import (
     audit,
     bounds,
+    bounds_rules,
+    bounds_types,
     dashboard,
     edit,
     intent,
@@ -68,6 +70,8 @@ def create_console(remit: Remit, settings: HttpSettings, beside: State) -> FastA
         intent,
         edit,
         bounds,
+        bounds_types,
+        bounds_rules,
         policies,
         keys,
         audit,

@@ -12,7 +12,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.autonomy import AutonomyMode
-from remit.core.gate.bounds import AccountBounds, Bounds, unregistered
+from remit.core.gate.bounds import AccountBounds, Bounds, parse_bounds, unregistered
+from remit.core.gate.bounds_conflicts import conflicts
 from remit.core.gate.bounds_diff import describe_changes
 from remit.core.json_text import read_json
 from remit.core.notifications.narration import narrate
@@ -21,6 +22,7 @@ from remit.entrypoints.console.auth import HOME, BoundsSetterVisitor, FormRoute,
 from remit.entrypoints.console.bounds_form import fields_of, is_count, with_form
 from remit.entrypoints.console.edit import Said
 from remit.entrypoints.console.render import page
+from remit.entrypoints.starter_bounds import TEMPLATE
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
@@ -43,7 +45,9 @@ def _page(
     account_id: str | None,
     *,
     said: Mapping[str, str] | None = None,
+    wanted: Bounds | None = None,
     problem: str | None = None,
+    slip: str | None = None,
 ) -> Response:
     in_force = remit.bounds(visitor.tenant_id)
     whole = in_force.bounds
@@ -60,10 +64,19 @@ def _page(
         types=_types(whole),
         mode_names=MODES,
         history=_history(remit, visitor),
+        in_use=_others_in_use(remit, visitor, whole),
+        conflicts=conflicts(whole if wanted is None else wanted),
         unregistered=unregistered(whole),
         unreadable=in_force.unreadable(),
         problem=problem,
+        slip=slip,
     )
+
+
+def _others_in_use(remit: Remit, visitor: Visitor, whole: Bounds) -> list[str]:
+    """Accounts that agents name and the bounds do not."""
+    found = remit.names_in_use(visitor.tenant_id)["accounts"]
+    return [name for name in found if name not in whole.accounts]
 
 
 def _types(whole: Bounds) -> list[str]:
@@ -88,9 +101,28 @@ def by_form(request: Request, remit: CurrentRemit, visitor: BoundsSetterVisitor,
     account_id = said.get("account_id") or None
     try:
         wanted = with_form(remit.bounds(visitor.tenant_id).bounds, account_id, said)
-        return preview(request, remit, visitor, wanted, _sequence(said))
+        return preview(request, remit, visitor, wanted, sequence_of(said))
     except InvalidInput as error:
         return _page(request, remit, visitor, account_id, said=said, problem=str(error))
+
+
+@router.post("/bounds/conflicts")
+def conflicts_of_form(request: Request, remit: CurrentRemit, visitor: BoundsSetterVisitor, said: Said) -> Response:
+    """What in the form does not do what it looks like, said while it is written."""
+    account_id = said.get("account_id") or None
+    try:
+        wanted = parse_bounds(with_form(remit.bounds(visitor.tenant_id).bounds, account_id, said))
+        return _page(request, remit, visitor, account_id, said=said, wanted=wanted)
+    except InvalidInput as error:
+        # It is asked for while somebody still writes: half a form is no mistake of theirs.
+        return _page(request, remit, visitor, account_id, said=said, slip=str(error))
+
+
+@router.post("/bounds/template")
+def begin(request: Request, remit: CurrentRemit, visitor: BoundsSetterVisitor) -> Response:
+    """Bounds to begin with, as `remit init` writes them, to be looked at before they are in force."""
+    template = BoundsFile.of_text("bounds.yaml", TEMPLATE.format(tenant=visitor.tenant_id)).bounds
+    return preview(request, remit, visitor, template.model_dump(mode="json"), 0)
 
 
 @router.get("/bounds/file")
@@ -128,6 +160,7 @@ def preview(
         "bounds_preview.html",
         lines=describe_changes(before, after),
         unregistered=unregistered(after.bounds),
+        conflicts=conflicts(after.bounds),
         wanted=orjson.dumps(wanted).decode(),
         sequence=before.config_sequence,
     )
@@ -148,7 +181,7 @@ def apply(
     return RedirectResponse(f"{HOME}bounds", status_code=303)
 
 
-def _sequence(said: Mapping[str, str]) -> int:
+def sequence_of(said: Mapping[str, str]) -> int:
     text = said.get("sequence", "")
     if not is_count(text):
         raise InvalidInput("sequence", "is missing", "reload the page and send the form again")

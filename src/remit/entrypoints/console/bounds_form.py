@@ -46,8 +46,8 @@ def _names(said: Mapping[str, str], prefix: str) -> list[str]:
 
 
 def _budget(said: Mapping[str, str]) -> dict[str, Any] | None:
-    daily = _count(said, "limit")
-    limits = {name: count for name in _names(said, "limit:") if (count := _count(said, f"limit:{name}")) is not None}
+    daily = count_in(said, "limit")
+    limits = {name: count for name in _names(said, "limit:") if (count := count_in(said, f"limit:{name}")) is not None}
     timezone = said.get("timezone", "").strip() or None
     if daily is None and not limits and timezone is None:
         return None
@@ -55,7 +55,7 @@ def _budget(said: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def _ceiling(before: dict[str, Any] | None, said: Mapping[str, str]) -> dict[str, Any] | None:
-    count = _count(said, "ceiling")
+    count = count_in(said, "ceiling")
     return None if count is None else {**(before or {}), "max_autonomous_per_day": count}
 
 
@@ -64,7 +64,8 @@ def is_count(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 10
 
 
-def _count(said: Mapping[str, str], field: str) -> int | None:
+def count_in(said: Mapping[str, str], field: str) -> int | None:
+    """The whole number that the form says there; `None` where it says nothing. Raises `InvalidInput`."""
     text = said.get(field, "").strip()
     if not text:
         return None

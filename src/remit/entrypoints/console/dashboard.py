@@ -1,4 +1,4 @@
-"""Now: the budgets, what Autopilot did today, what waits, and what nobody knows."""
+"""Now: what ran alone today, what waits, what went wrong, and what is nearly used up, on one screen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from remit.core.gate.amount import in_units
 from remit.entrypoints.console import charts
 from remit.entrypoints.console.auth import AnyVisitor, FormRoute
 from remit.entrypoints.console.render import page
@@ -17,8 +16,10 @@ from remit.ports import CaseFilter
 from remit.wiring import Remit
 
 router = APIRouter(route_class=FormRoute)
-MOST_METERS = 12
-MOST_LINES = 8
+CHART_DAYS = 14
+MOST_LINES = 5
+NEARLY = 0.8
+"""From this share on a budget or a limit is nearly used up."""
 
 
 @router.get("/")
@@ -26,35 +27,26 @@ def now(request: Request, remit: CurrentRemit, visitor: AnyVisitor) -> Response:
     if not visitor.may("read"):
         return page(request, "nothing_to_see.html")
     tenant_id = visitor.tenant_id
-    usage = remit.usage(tenant_id)
+    seen = remit.overview(tenant_id, answerer=visitor.name)
     told, _ = remit.timeline(tenant_id, limit=MOST_LINES)
-    waiting, _ = remit.queue(tenant_id, answerer=visitor.name, limit=5)
-    unknown, _ = remit.intents(tenant_id, CaseFilter(statuses=["UNKNOWN"]), limit=5)
-    today = _today(remit, tenant_id)
+    waiting, _ = remit.queue(tenant_id, answerer=visitor.name, order="expiry", limit=MOST_LINES)
+    unknown, _ = remit.intents(tenant_id, CaseFilter(statuses=["UNKNOWN"]), limit=MOST_LINES)
+    days = last_days(remit, tenant_id, CHART_DAYS)["days"]
     return page(
         request,
         "dashboard.html",
-        usage=usage,
-        meters=_meters(usage),
-        principals=_principals(usage),
+        seen=seen,
+        today=seen["today"],
+        nearly=[each for each in seen["most_used"] if each["share"] >= NEARLY],
         told=told,
         items=waiting,
         unknown=unknown,
-        today=today,
+        bars=charts.bars(days),
+        by_reason=charts.by_reason(days[-1:], MOST_LINES),
+        height=charts.HEIGHT,
         paused=[tool for tool in remit.failing_tools(tenant_id) if tool["paused_since"]],
-        is_new=usage["config_sequence"] == 0,
+        is_new=seen["config_sequence"] == 0,
     )
-
-
-def _today(remit: Remit, tenant_id: str) -> dict[str, int]:
-    """What this day came to so far, in the zone in which the tenant's days are counted."""
-    day = last_days(remit, tenant_id, 1)["days"][-1]
-    autonomous, asked = charts.counted(day)
-    outcomes = dict.fromkeys(("SUCCEEDED", "FAILED", "UNKNOWN", "CANCELLED"), 0)
-    for line in day["outcomes"]:
-        if line["approval_source"] == "POLICY":
-            outcomes[line["status"]] += line["count"]
-    return {"autonomous": autonomous, "asked": asked, **outcomes}
 
 
 def last_days(remit: Remit, tenant_id: str, days: int) -> dict[str, Any]:
@@ -63,29 +55,3 @@ def last_days(remit: Remit, tenant_id: str, days: int) -> dict[str, Any]:
     utc_today = remit.now().date()
     today = date.fromisoformat(remit.tally(tenant_id, str(utc_today), str(utc_today))["today"])
     return remit.tally(tenant_id, str(today - timedelta(days=days - 1)), str(today))
-
-
-def _meters(usage: dict[str, Any]) -> list[dict[str, Any]]:
-    """The accounts whose budgets and limits are the most used up, first."""
-    bounded = [each for each in usage["accounts"] if each["max_autonomous_per_day"] is not None or each["limits"]]
-    bounded.sort(key=lambda account: (-_share(account), account["account_id"]))
-    return bounded[:MOST_METERS]
-
-
-def _principals(usage: dict[str, Any]) -> list[dict[str, Any]]:
-    """The principals whose limits are the most used up, first."""
-    principals = sorted(usage["principals"], key=lambda each: (-_share_of_limits(each), each["principal"]))
-    return principals[:MOST_METERS]
-
-
-def _share(account: dict[str, Any]) -> float:
-    limit = account["max_autonomous_per_day"]
-    if limit is None:
-        return _share_of_limits(account)
-    return max(account["used"] / limit if limit else 1.0, _share_of_limits(account))
-
-
-def _share_of_limits(of: dict[str, Any]) -> float:
-    """Of the limit that is the most used up."""
-    used = ((in_units(limit["used"]), in_units(limit["limit"])) for limit in of["limits"])
-    return max((amount / most if most else 1.0 for amount, most in used), default=0.0)

@@ -36,6 +36,14 @@ MODES: dict[str, str] = {
     "DISABLED": "Switched off",
 }
 
+CONNECTORS: dict[str, str] = {
+    "caller": "whoever proposes it executes it",
+    "function": "a function of a worker",
+    "http": "an HTTP request",
+    "internal": "a note or a task in Remit itself",
+    "mcp": "a server behind the gateway",
+}
+
 CHECKS: dict[str, str] = {
     "expiry": "Not expired",
     "stop_switch": "Not stopped",
@@ -79,6 +87,12 @@ def as_it_is(name: str) -> str:
 def action(name: str | None) -> str:
     """`UPDATE_CONTACT` as people say it."""
     return (name or "").replace("_", " ").capitalize()
+
+
+def whose(owner: str) -> str:
+    """The owner of a budget or a limit: `account:north`, `principal:alice`, `tenant`."""
+    kind, _, name = owner.partition(":")
+    return {"account": name, "principal": f"on behalf of {name}"}.get(kind, "all accounts together")
 
 
 def source(approval_source: str | None) -> str:

@@ -38,7 +38,7 @@ def _environment() -> jinja2.Environment:
         # Whatever a template prints shows all of itself, without the template's having to think of it.
         finalize=values.text,
     )
-    for name in ("reason", "action", "source", "percent", "threshold", "exact"):
+    for name in ("reason", "action", "source", "percent", "threshold", "exact", "whose"):
         environment.filters[name] = getattr(labels, name)
     for name in ("shown", "rows", "typed", "code", "dom_id"):
         environment.filters[name] = getattr(values, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -13,6 +13,7 @@ from remit.core.errors import NotFound
 from remit.core.ledger.verification import Report
 from remit.entrypoints.console.auth import FormRoute, VerifierVisitor, Visitor
 from remit.entrypoints.console.dashboard import last_days
+from remit.entrypoints.console.periods import AskedPeriod, Period
 from remit.entrypoints.console.render import page
 from remit.entrypoints.report_files import as_csv, as_html, body
 from remit.entrypoints.web.callers import CurrentRemit
@@ -20,7 +21,6 @@ from remit.entrypoints.web.ledger_reads import WholeLedgers
 from remit.wiring import Remit
 
 router = APIRouter(route_class=FormRoute)
-Day = Annotated[str | None, Query(max_length=40)]
 Form = Literal["page", "html", "csv", "json"]
 
 
@@ -30,16 +30,16 @@ async def report(
     remit: CurrentRemit,
     visitor: VerifierVisitor,
     reads: WholeLedgers,
-    first: Annotated[Day, Query(alias="from")] = None,
-    last: Annotated[Day, Query(alias="to")] = None,
+    period: AskedPeriod,
     form: Annotated[Form, Query(alias="as")] = "page",
 ) -> Response:
     """What happened from one day up to and with another."""
+    first, last = period.first, period.last
     if not first or not last:
         begin, today = await run_in_threadpool(_this_month, remit, visitor)
         return page(request, "report.html", told=None, first=begin, last=today)
     verified = await _verified(remit, visitor, reads)
-    told = await run_in_threadpool(_told, remit, visitor, first, last, verified)
+    told = await run_in_threadpool(_told, remit, visitor, period, verified)
     name = f"report-{visitor.tenant_id}-{first}-{last}".replace(":", "-")
     if form == "csv":
         return Response(as_csv(told), media_type="text/csv; charset=utf-8", headers=_file(f"{name}.csv"))
@@ -50,22 +50,10 @@ async def report(
     return page(request, "report.html", told=body(told), first=first, last=last)
 
 
-def _told(remit: Remit, visitor: Visitor, first: str, last: str, verified: Report | None) -> dict[str, Any]:
-    begin = remit.moment_of(visitor.tenant_id, "from", first)
-    # A day that is named as the last one belongs to the time.
-    until = remit.moment_of(visitor.tenant_id, "to", _day_after(last) if _is_day(last) else last)
-    return remit.report(visitor.tenant_id, begin, until, verified=verified)
-
-
-def _day_after(text: str) -> str:
-    try:
-        return str(date.fromisoformat(text) + timedelta(days=1))
-    except (ValueError, OverflowError):
-        return text
-
-
-def _is_day(text: str) -> bool:
-    return len(text) <= len("2026-10-01")
+def _told(remit: Remit, visitor: Visitor, asked: Period, verified: Report | None) -> dict[str, Any]:
+    first, before = asked.moments(remit, visitor.tenant_id)
+    assert first is not None and before is not None
+    return remit.report(visitor.tenant_id, first, before, verified=verified)
 
 
 async def _verified(remit: Remit, visitor: Visitor, reads: WholeLedgers) -> Report | None:

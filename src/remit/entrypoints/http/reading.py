@@ -13,6 +13,7 @@ from remit.core.values import ActionTypeName, WireTime
 from remit.core.views import (
     ChainAnswer,
     IntentLinesAnswer,
+    OverviewAnswer,
     ReportAnswer,
     StatusAnswer,
     TallyAnswer,
@@ -42,12 +43,13 @@ def intents(
     reason: Annotated[str | None, Query(pattern="^[A-Z][A-Z0-9_]{0,127}$")] = None,
     created_from: Annotated[WireTime | None, Query(strict=True)] = None,
     created_before: Annotated[WireTime | None, Query(strict=True)] = None,
+    describe: Annotated[bool, Query(description="with headline, target, amounts, and why it failed")] = False,
     after: AfterQuery = None,
     limit: LimitQuery = 50,
 ) -> Any:
     """Intents, the newest first."""
     which = CaseFilter(status, account_id, action_type, reason, created_from, created_before)
-    return page(remit.intents(caller.tenant_id, which, after=after, limit=limit))
+    return page(remit.intents(caller.tenant_id, which, after=after, limit=limit, describe=describe))
 
 
 @router.get("/v1/intents/{action_intent_id}", responses=responds_with(StatusAnswer))
@@ -94,6 +96,12 @@ def timeline(
 def usage(remit: CurrentRemit, caller: ReaderCaller, account_id: AccountQuery = None) -> Any:
     """Today's budgets: limits, use, what is left, when it resets; and the stops that are pulled."""
     return remit.usage(caller.tenant_id, account_id=account_id)
+
+
+@router.get("/v1/overview", responses=responds_with(OverviewAnswer))
+def overview(remit: CurrentRemit, caller: ReaderCaller) -> Any:
+    """What ran alone today, what waits, what went wrong, what is nearly used up, and what is stopped."""
+    return remit.overview(caller.tenant_id)
 
 
 @router.get("/v1/tally", responses=responds_with(TallyAnswer))

@@ -12,13 +12,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from remit.core.gate.bounds import BoundsInForce
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.position import LedgerConsumer, LedgerPosition
 from remit.core.notifications import daily_counts
-from remit.core.notifications.daily_counts import COUNTED, LONGEST_SPAN_DAYS, CountRow, DailyCounts, days_between
+from remit.core.notifications.daily_counts import (
+    COUNTED,
+    LONGEST_SPAN_DAYS,
+    Amounts,
+    CountRow,
+    DailyCounts,
+    days_between,
+    ran_alone,
+)
 from remit.core.notifications.status_counts import ENDS, OPEN, StatusCounts
-from remit.core.records import CONSUMER, DAILY_COUNTS, STATUS_COUNTS, THE_ONE, Key, case_key
+from remit.core.records import CONSUMER, DAILY_COUNTS, STATUS_COUNTS, THE_ONE, Key, case_key, chain_key
 from remit.core.values import instant, shifted
+from remit.flow.amounts import amounts_in, pinned_keys
 from remit.flow.consumer import NOTHING_NEW, Progress, Unread, unread
 from remit.flow.context import Context, bounds_key, bounds_of
 from remit.flow.kept_policies import keep_policies_unit
@@ -55,7 +65,9 @@ class Counting:
         self._keep_policies(context, tenant_id, found.entries)
         timezone = bounds_of(seen, tenant_id).day(now).timezone
         of_days = [entry for entry in found.entries if entry.event_type in COUNTED]
-        days = daily_counts.count(of_days, _action_types(context, tenant_id, of_days), timezone)
+        action_types = _action_types(context, tenant_id, of_days)
+        amounts = _amounts(context, bounds_of(seen, tenant_id), of_days, action_types)
+        days = daily_counts.count(of_days, action_types, timezone, amounts)
         whole = before is None and _begins_there(context, tenant_id, now)
         ours = answer_of(context.store.transact([_count_unit(tenant_id, before, found, days, timezone, whole=whole)]))
         return Progress(moved=True, more=found.more or not ours)
@@ -119,6 +131,22 @@ def _action_types(context: Context, tenant_id: str, entries: list[LedgerEntry]) 
     keys = [case_key(tenant_id, name) for name in sorted(named)]
     seen = context.store.read(keys)
     return {key.id: case.action_type for key in keys if (case := seen.get(key)) is not None}
+
+
+def _amounts(
+    context: Context, bounds: BoundsInForce, entries: Sequence[LedgerEntry], action_types: Mapping[str, str]
+) -> dict[str, Amounts]:
+    """Of what was done on policy's word, by intent; of a type that declares none any more nothing is looked up."""
+    tenant_id = bounds.bounds.tenant
+    declaring = {name for name, spec in bounds.bounds.action_types.items() if spec.amounts}
+    done = {entry.action_intent_id for entry in entries if ran_alone(entry) and entry.action_intent_id}
+    keys = [chain_key(tenant_id, name) for name in sorted(done) if action_types.get(name) in declaring]
+    if not keys:
+        return {}
+    seen = context.store.read(keys)
+    intents = [history.intent for key in keys if (history := seen.get(key)) and history.intent]
+    pinned = context.store.read(pinned_keys(intents))
+    return {intent.action_intent_id: amounts_in(pinned, intent) for intent in intents}
 
 
 def consumer_key(tenant_id: str) -> Key[LedgerConsumer]:

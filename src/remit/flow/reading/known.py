@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from remit.core.errors import NeverSeen, NotFound
 from remit.core.gate.autonomy import StopScope
 from remit.core.gate.bounds import names_account, names_action_type
+from remit.core.notifications.daily_counts import OTHER_TYPES, DailyCounts
+from remit.core.records import DAILY_COUNTS, Key
 from remit.core.values import check_identifier
 from remit.flow.context import Context, bounds_now, chain_head_key, one
 from remit.flow.reading.pages import LARGEST_PAGE
 from remit.flow.reading.usage import accounts_of, used_today
 from remit.ports import CaseFilter
+
+COUNTED_DAYS = 14
+MOST_NAMES = 500
 
 
 def require_tenant(context: Context, tenant_id: str) -> None:
@@ -40,6 +45,31 @@ def accounts_in_sight(context: Context, tenant_id: str, now: datetime) -> set[st
     bounds = bounds_now(context, tenant_id)
     waiting = context.store.waiting(tenant_id, None, None, LARGEST_PAGE)
     return {*accounts_of(bounds, used_today(context, bounds, now)), *(case.account_id for case in waiting)}
+
+
+def names_in_use(context: Context, tenant_id: str, now: datetime) -> dict[str, list[str]]:
+    """
+    The accounts, action types and reasons that there are, to choose from: what the bounds name, and what was decided in
+    the last `COUNTED_DAYS`. No intent is read for it; of very many accounts the first `MOST_NAMES` are named.
+    """
+    bounds = bounds_now(context, tenant_id)
+    days = _counted_days(context, tenant_id, now)
+    lines = [line for day in days for line in day.decisions]
+    policies = bounds.policies()
+    own = set() if isinstance(policies, str) else {rule.reason for rule in policies.rules.values()}
+    types = {*bounds.bounds.action_types, *(line.action_type for line in lines)} - {OTHER_TYPES}
+    return {
+        "accounts": sorted(accounts_in_sight(context, tenant_id, now))[:MOST_NAMES],
+        "action_types": sorted(types)[:MOST_NAMES],
+        "reasons": sorted({*own, *(line.reason for line in lines)})[:MOST_NAMES],
+    }
+
+
+def _counted_days(context: Context, tenant_id: str, now: datetime) -> list[DailyCounts]:
+    first = now.date() - timedelta(days=COUNTED_DAYS)
+    keys = [Key(DAILY_COUNTS, tenant_id, str(first + timedelta(days=n))) for n in range(COUNTED_DAYS + 2)]
+    seen = context.store.read(keys)
+    return [day for key in keys if (day := seen.get(key)) is not None]
 
 
 def _is_known(context: Context, tenant_id: str) -> bool:

@@ -14,6 +14,7 @@ from remit.core.values import PLATFORM
 from remit.flow.breakers import failing_tools
 from remit.flow.context import Context, bounds_now
 from remit.flow.reading.usage import accounts_of, limits_left, used_today
+from remit.flow.reading.waiting import first_waiting
 from remit.ports import CaseFilter
 
 MOST_ACCOUNTS = 1000
@@ -51,7 +52,7 @@ def measure(context: Context, tenant_id: str | None, now: datetime, most_account
     measured = Measured(left_out=len(tenants[MOST_TENANTS:]))
     for name in tenants[:MOST_TENANTS]:
         measured.waiting[name] = sum(context.store.counts(name, sorted(WAITING)).values())
-        first = context.store.waiting(name, None, None, _LOOK_AT) if measured.waiting[name] else []
+        first = first_waiting(context, name) if measured.waiting[name] else []
         measured.oldest_waiting_s[name] = _age_s(min((case.created_at for case in first), default=now), now)
         measured.publish_lag_s[name] = 0.0
         measured.not_taken_s |= _not_taken(context, name, now)

@@ -10,8 +10,6 @@ from typing import Any, Literal
 from remit.core.errors import NotFound
 from remit.core.execution.approval import is_auto_executed
 from remit.core.execution.publication import UNFINISHED, not_taken
-from remit.core.gate.action_type import ActionType
-from remit.core.gate.amount import amount_of
 from remit.core.gate.autonomy import Stop
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.fact import NO_FACTS, Facts
@@ -23,10 +21,12 @@ from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import WAITING, Case
 from remit.core.records import POLICY_VERSION, STOPS, THE_ONE, Key, case_key, chain_key
 from remit.core.values import PLATFORM
+from remit.flow.amounts import amounts_in, pinned_type
 from remit.flow.breakers import paused_tools
-from remit.flow.context import Context, bounds_key, bounds_of, one, pinned_type_key
+from remit.flow.context import Context, bounds_key, bounds_of, one
 from remit.flow.obstacles import obstacle_now, stops_keys, tool_keys
 from remit.flow.private_values import opened_now
+from remit.flow.reading.described import described
 from remit.flow.reading.pages import page_size
 from remit.flow.reading.usage import account_usage
 from remit.flow.reading.waiting import WaitingFilter, soonest, waiting
@@ -84,12 +84,6 @@ def _as_it_stands(
         return _unreadable(case)
     keys: list[Key[Any]] = [bounds_key(case.tenant_id), *stops_keys(case.tenant_id), *tool_keys(intent)]
     return _seen_of(context, context.store.read(keys), intent, history.facts, now, waits=case.status in WAITING)
-
-
-def _amounts(pinned: ActionType | None, intent: ActionIntentV1) -> dict[str, Any]:
-    """The amounts that the version of its type declares which the intent pinned."""
-    declared = pinned.spec.amounts if pinned else {}
-    return {name: amount_of(spec, intent.parameters).wire() for name, spec in declared.items()}
 
 
 def _waits_for(context: Context, case: Case, now: datetime) -> dict[str, Any]:
@@ -164,11 +158,14 @@ def ledger(context: Context, tenant_id: str, action_intent_id: str) -> list[dict
 
 
 def intents(
-    context: Context, tenant_id: str, which: CaseFilter, after: str | None, limit: int
+    context: Context, tenant_id: str, which: CaseFilter, after: str | None, limit: int, *, describe: bool = False
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Intents, newest first, and the cursor of the next page."""
+    """Intents, newest first, and the cursor of the next page; with `describe`, each as `described` says it."""
     found = context.store.cases(tenant_id, which, after, page_size(limit))
-    return [_line(case) for case in found], case_cursor(found[-1]) if len(found) == limit else None
+    lines = [_line(case) for case in found]
+    if describe:
+        lines = [{**line, **more} for line, more in zip(lines, described(context, tenant_id, found), strict=True)]
+    return lines, case_cursor(found[-1]) if len(found) == limit else None
 
 
 def queue(
@@ -240,8 +237,8 @@ def _seen_of(
     context: Context, seen: Snapshot, intent: ActionIntentV1, facts: Facts, now: datetime, *, waits: bool = True
 ) -> dict[str, Any]:
     found = obstacle_now(context, seen, intent, facts, now) if waits else None
-    pinned = seen.get(pinned_type_key(intent)) if intent.registry_version is not None else None
-    amounts = _amounts(pinned, intent)
+    pinned = pinned_type(seen, intent)
+    amounts = {name: amount.wire() for name, amount in amounts_in(seen, intent).items()}
     spec = bounds_of(seen, intent.tenant_id).action_type(intent.action_type)
     title = headline(spec.title if spec else None, intent.wire(), amounts)
     return {

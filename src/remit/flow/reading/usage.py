@@ -102,6 +102,15 @@ def limits_left(context: Context, bounds: BoundsInForce, now: datetime) -> Itera
     Of each limit its name, unit, whose it is and what is left, in ten-thousandths where it has a unit: for those whom
     the bounds name, or for whom anything ran in its window of now.
     """
+    for limit, owner, usage in charged_limits(context, bounds, now):
+        spec = limit.spec
+        yield spec.name, spec.unit, owner, max(0, spec.most_units - (usage.used(ONLY) if usage else 0))
+
+
+def charged_limits(
+    context: Context, bounds: BoundsInForce, now: datetime
+) -> Iterator[tuple[LimitInForce, str, Usage | None]]:
+    """Each limit with each of whom the bounds name, or for whom anything ran in its window of now, and its counter."""
     limits = bounds.limits_at(now)
     used = _scanned(context, bounds, {f"{limit.window}|" for limit in limits})
     owners: dict[Scope, set[str]] = {
@@ -110,11 +119,10 @@ def limits_left(context: Context, bounds: BoundsInForce, now: datetime) -> Itera
         "tenant": {"tenant"},
     }
     for limit in limits:
-        name, unit, most = limit.spec.name, limit.spec.unit, limit.spec.most_units
+        name = limit.spec.name
         charged = {parts[3] for parts in map(_parts, used) if (parts[:3], parts[4]) == (_parts(limit.window), name)}
         for owner in sorted(owners[limit.spec.of] | charged):
-            usage = used.get(f"{limit.window}|{owner}|{name}")
-            yield name, unit, owner, max(0, most - (usage.used(ONLY) if usage else 0))
+            yield limit, owner, used.get(f"{limit.window}|{owner}|{name}")
 
 
 def _parts(window: object) -> list[str]:

@@ -208,6 +208,11 @@ def waiting_groups(context: Context, tenant_id: str, answerer: str | None = None
     )
 
 
+def first_waiting(context: Context, tenant_id: str) -> list[Case]:
+    """Some of what waits, the soonest to expire first: enough to tell the oldest where not very many wait."""
+    return context.store.waiting(tenant_id, None, None, _AT_ONCE)
+
+
 def waiting_count(context: Context, tenant_id: str, answerer: str | None) -> int:
     """How many cases wait for `answerer`, however many there are."""
     total = sum(context.store.counts(tenant_id, sorted(WAITING)).values())

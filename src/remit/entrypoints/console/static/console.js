@@ -386,6 +386,48 @@ document.addEventListener("change", (event) => {
   countChosen();
 });
 
+// --- views that somebody keeps: the address of a filtered list under a name, in this browser alone ---
+
+function keptViews(nav) {
+  try {
+    return JSON.parse(localStorage.getItem(nav.dataset.views)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+function keepViews(nav, views) {
+  localStorage.setItem(nav.dataset.views, JSON.stringify(views));
+  showViews(nav);
+}
+
+function showViews(nav) {
+  for (const old of nav.querySelectorAll("[data-kept]")) old.remove();
+  const form = nav.querySelector("[data-keep-view]");
+  form.hidden = !location.search;
+  for (const { name, query } of keptViews(nav)) {
+    const link = Object.assign(document.createElement("a"), { href: nav.dataset.views + query, textContent: name });
+    if (query === location.search) link.setAttribute("aria-current", "page");
+    const forget = Object.assign(document.createElement("button"), { type: "button", className: "plain forget", textContent: "×" });
+    forget.setAttribute("aria-label", `Forget the view ${name}`);
+    forget.addEventListener("click", () => keepViews(nav, keptViews(nav).filter((each) => each.name !== name)));
+    for (const made of [link, forget]) {
+      made.dataset.kept = "";
+      form.before(made);
+    }
+  }
+}
+
+for (const nav of document.querySelectorAll("[data-views]")) {
+  showViews(nav);
+  nav.querySelector("[data-keep-view]").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const name = new FormData(event.target).get("name").trim();
+    if (name) keepViews(nav, [...keptViews(nav).filter((each) => each.name !== name), { name, query: location.search }]);
+    event.target.reset();
+  });
+}
+
 localTimes(document);
 countChosen();
 watch();

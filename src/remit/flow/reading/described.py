@@ -1,0 +1,56 @@
+"""Lines of intents as people read them: what each is about, what it comes to, and what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from remit.core.gate.bounds import BoundsInForce
+from remit.core.headline import headline
+from remit.core.intent import ActionIntentV1
+from remit.core.ledger.history import IntentHistory
+from remit.core.lifecycle import Case
+from remit.core.records import chain_key
+from remit.flow.amounts import amounts_in, pinned_keys
+from remit.flow.context import Context, bounds_key, bounds_of
+from remit.flow.private_values import opened_now
+from remit.ports import Snapshot
+
+_NOTHING: dict[str, Any] = {"title": None, "target": None, "proposed_by": None, "amounts": {}, "cause": None}
+
+
+def described(context: Context, tenant_id: str, cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """
+    Of each case its headline, target, proposer, amounts, and why it failed or was refused (`cause`), in their order.
+
+    Chains, private values and pinned types are read together, whatever the length of the page.
+    """
+    keys = [chain_key(tenant_id, case.action_intent_id) for case in cases]
+    seen = context.store.read([bounds_key(tenant_id), *keys])
+    bounds, histories = bounds_of(seen, tenant_id), [seen.get(key) for key in keys]
+    intents = opened_now(context.store, histories)
+    pinned = context.store.read(pinned_keys(intent for intent in intents if intent is not None))
+    return [_one(bounds, pinned, *each) for each in zip(histories, intents, strict=True)]
+
+
+def _one(
+    bounds: BoundsInForce, pinned: Snapshot, history: IntentHistory | None, intent: ActionIntentV1 | None
+) -> dict[str, Any]:
+    if history is None or intent is None:
+        return _NOTHING
+    amounts = {name: amount.wire() for name, amount in amounts_in(pinned, intent).items()}
+    spec, shown = bounds.action_type(intent.action_type), intent.wire()
+    return {
+        "title": headline(spec.title if spec else None, shown, amounts),
+        "target": shown.get("target"),
+        "proposed_by": intent.proposed_by,
+        "amounts": amounts,
+        "cause": _cause(history),
+    }
+
+
+def _cause(history: IntentHistory) -> str | None:
+    if history.outcome is not None:
+        return history.outcome.error_message or history.outcome.error_code
+    refusal = history.rejection or history.withdrawal
+    return refusal.get("reason") if refusal else None

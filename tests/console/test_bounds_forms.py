@@ -1,0 +1,232 @@
+"""Bounds for people who write no file: types, rules and limits by form, and what they do not do said at once."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.entrypoints.http_world import ACME, EMAIL, NOTE, OWN, bounds
+
+from .conftest import text_of
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "amount": {"type": "number"},
+        "currency": {"type": "string"},
+        "cause": {"enum": ["lost", "damaged"]},
+    },
+}
+REFUND = {
+    "risk_tier": "LOW",
+    "tool": {"connector": "caller"},
+    "parameters": SCHEMA,
+    "amounts": {"refund": {"value": "parameters.amount", "unit": "parameters.currency"}},
+}
+
+
+@pytest.fixture
+def with_refunds(world):
+    world.remit.apply(bounds(action_types={**bounds()["action_types"], OWN: REFUND}), by="ann")
+    return world
+
+
+def put_in_force(somebody, shown):
+    """What the page that shows a change would put in force."""
+    assert shown.status_code == 200, text_of(shown)
+    field = {name: re.search(f'name="{name}" value="([^"]*)"', shown.text)[1] for name in ("sequence", "wanted")}
+    answer = somebody.post("/console/bounds/apply", {name: unescape(value) for name, value in field.items()})
+    assert answer.status_code == 303, text_of(answer)
+
+
+def now(world):
+    return world.remit.bounds(ACME).bounds
+
+
+def test_all_of_an_action_type_is_changed_by_a_form_and_what_the_form_does_not_say_stays(visit, with_refunds):
+    ann = visit()
+    opened = ann.get(f"/console/bounds/types/{OWN}").text
+    assert '<option value="caller" selected>' in opened
+
+    said = {"sequence": "2", "risk_tier": "MINIMAL", "min_confidence": "0.9", "expires_after": "2h"}
+    more = {
+        "approvals_required": "2",
+        "title": "Refund {amounts.refund}",
+        "connector": "caller",
+        "more": '{"timeout_s": 9}',
+    }
+    put_in_force(ann, ann.post(f"/console/bounds/types/{OWN}", {**said, **more}))
+
+    spec = now(with_refunds).action_types[OWN]
+    assert (spec.risk_tier, spec.min_confidence, spec.approvals_required) == ("MINIMAL", 0.9, 2)
+    assert (spec.title, spec.tool.timeout_s, spec.parameters) == ("Refund {amounts.refund}", 9, SCHEMA)
+    assert "refund" in spec.amounts
+
+
+def test_a_new_type_is_registered_and_one_is_taken_out(visit, world):
+    ann = visit()
+    said = {"sequence": "1", "risk_tier": "LOW", "connector": "internal", "operation": "create_task", "more": "{}"}
+
+    put_in_force(ann, ann.post("/console/bounds/types/new", {**said, "name": "MAKE_TASK"}))
+    assert now(world).action_types["MAKE_TASK"].tool.name == "internal create_task"
+    put_in_force(ann, ann.post("/console/bounds/types/MAKE_TASK", {"sequence": "2", "remove": "on"}))
+    assert "MAKE_TASK" not in now(world).action_types
+
+
+WRONG_TYPES = (
+    ({"name": NOTE}, "is registered already"),
+    ({"name": "lower case"}, "lower case"),
+    ({"min_confidence": "85"}, "min_confidence"),
+    ({"expires_after": "soon"}, "expires_after"),
+    ({"risk_tier": "SMALL"}, "risk_tier"),
+    ({"approvals_required": "many"}, "approvals_required"),
+    ({"more": "[1]"}, "more"),
+    ({"more": "{"}, "more"),
+    ({"connector": "carrier"}, "carrier"),
+)
+
+
+def test_what_is_wrong_with_a_type_is_said_by_its_field_and_nothing_typed_is_lost(visit):
+    ann, said = visit(), {"sequence": "1", "name": "MAKE_TASK", "risk_tier": "LOW", "connector": "internal"}
+
+    for wrong, told in WRONG_TYPES:
+        sent = {**said, "operation": "create_task", "title": "kept", "more": "{}", **wrong}
+        answer = ann.post("/console/bounds/types/new", sent)
+        assert answer.status_code == 422 and told in text_of(answer), wrong
+        assert 'value="kept"' in answer.text
+
+
+def test_a_rule_by_form_is_cedar_that_holds_at_the_next_decision(visit, with_refunds):
+    ann = visit()
+    said = {"sequence": "2", "action_type": OWN, "kind": "amount", "path": "amount", "least": "0.01", "most": "50"}
+
+    shown = ann.post("/console/bounds/rule/text", {**said, "unit": "EUR"})
+    assert "getTag(&#34;currency&#34;) == &#34;EUR&#34;" in shown.text
+    put_in_force(ann, ann.post("/console/bounds/rule", {**said, "unit": "EUR"}))
+    for name, amount, currency in (
+        ("fine", 50, "EUR"),
+        ("much", 51, "EUR"),
+        ("dollars", 5, "USD"),
+        ("less", -1, "EUR"),
+    ):
+        with_refunds.submit(name, action_type=OWN, parameters={"amount": amount, "currency": currency})
+
+    reasons = {name: with_refunds.remit.status(ACME, name)["reason"] for name in ("fine", "much", "dollars", "less")}
+    assert reasons == {"fine": "WITHIN_BOUNDS", **dict.fromkeys(("much", "dollars", "less"), "REFUND_ORDER_AMOUNT")}
+
+
+def test_a_second_rule_stands_beside_the_first_in_one_file(visit, with_refunds):
+    ann = visit()
+    hours = {"action_type": OWN, "kind": "hours", "day:MON": "on", "first": "8", "until": "18"}
+    cause = {"action_type": OWN, "kind": "choice", "path": "cause", "values": "lost\ndamaged"}
+    for sequence, said in (("2", hours), ("3", hours), ("4", cause)):
+        put_in_force(ann, ann.post("/console/bounds/rule", {"sequence": sequence, **said}))
+
+    (source,) = now(with_refunds).policies
+    assert source.name == "rules.cedar"
+    assert re.findall('@id\\("(.*)"\\)', source.text) == [
+        "refund_order_hours",
+        "refund_order_hours_2",
+        "refund_order_choice",
+    ]
+
+
+def test_not_above_so_many_a_day_writes_a_limit(visit, with_refunds):
+    ann = visit()
+    counted = {"action_type": OWN, "kind": "limit", "most": "3", "per": "day", "of": "account"}
+    summed = {**counted, "sum": "refund", "unit": "EUR", "most": "200.50", "name": "spent"}
+    put_in_force(ann, ann.post("/console/bounds/rule", {"sequence": "2", **counted}))
+    put_in_force(ann, ann.post("/console/bounds/rule", {"sequence": "3", **summed}))
+
+    first, second = now(with_refunds).limits
+    assert (first.name, first.most, first.per, first.of, first.action_types) == (
+        "refund_order-day",
+        3,
+        "day",
+        "account",
+        [OWN],
+    )
+    assert (second.name, second.sum, second.unit, second.most) == ("spent", "refund", "EUR", "200.5")
+
+
+AMOUNT = {"kind": "amount", "path": "amount", "least": "0.01", "most": "50"}
+
+WRONG_RULES = (
+    ({**AMOUNT, "unit": ""}, "write the unit that stands at currency"),
+    ({**AMOUNT, "unit": "EUR", "least": ""}, "least: is missing"),
+    ({**AMOUNT, "path": "cause", "unit": "EUR"}, "cause is string in the schema"),
+    ({**AMOUNT, "path": "discount", "unit": "EUR"}, "say at which parameter it stands"),
+    ({**AMOUNT, "path": ""}, "choose a parameter"),
+    ({"kind": "choice", "path": "cause", "values": "stolen"}, "its schema allows lost, damaged"),
+    ({"kind": "choice", "path": "amount", "values": "5"}, "amount is number in the schema"),
+    ({"kind": "hours", "first": "9"}, "days"),
+    ({"kind": "limit", "most": "many"}, "most"),
+    ({"kind": "limit", "most": "5", "sum": "refund"}, "unit"),
+    ({"kind": "limit", "most": "5", "per": "year"}, "per"),
+    ({"kind": "other"}, "choose one of"),
+)
+
+
+def test_what_could_never_hold_or_is_missing_is_said_at_once(visit, with_refunds):
+    ann = visit()
+
+    for said, told in WRONG_RULES:
+        answer = ann.post("/console/bounds/rule/text", {"sequence": "2", "action_type": OWN, **said})
+        assert answer.status_code == 200 and told in text_of(answer), said
+
+
+def test_ticking_a_type_whose_risk_asks_says_so_before_anything_is_sent(look, world):
+    page = look().goes("/console/bounds")
+    told = page.locator("#conflicts")
+    expect(told).not_to_contain_text("its risk still asks")
+
+    page.get_by_label(f"{EMAIL} may run alone").check()
+    expect(told).to_contain_text(f"{EMAIL} may run alone by the list, but its risk still asks")
+    page.get_by_label(f"Mode of {NOTE}").select_option("APPROVAL_REQUIRED")
+    expect(told).to_contain_text(f"{NOTE} may run alone by the list, but its mode still asks a person")
+    page.get_by_label("All together a day at most").fill("ten")
+    page.get_by_label("All together a day at most").blur()
+
+    expect(told).to_contain_text("write a whole number")
+    assert world.remit.bounds(ACME).config_sequence == 1
+
+
+def test_a_rule_is_written_while_one_chooses_and_put_in_force_by_hand(look, with_refunds):
+    page = look().goes(f"/console/bounds/rule?action_type={OWN}")
+    page.locator("summary", has_text="only on some days").click()
+    form = page.locator("details[open]")
+
+    form.get_by_label("from (hour)").fill("8")
+    form.get_by_label("until (hour)").fill("18")
+    form.get_by_label("until (hour)").blur()
+    expect(page.locator("#written")).to_contain_text("context.hour < 18")
+    form.get_by_role("button", name="Show what changes").click()
+    page.get_by_role("button", name="Put in force").click()
+
+    expect(page.get_by_role("link", name="Policies (1)")).to_be_visible()
+
+
+def test_a_tenant_without_bounds_begins_with_a_template(visit, world):
+    bob = visit(tenant="fresh", roles={"admin", "operator"})
+    assert "Begin with a template" in bob.get("/console/bounds").text
+
+    put_in_force(bob, bob.post("/console/bounds/template"))
+
+    assert world.remit.bounds("fresh").bounds.allowlist == ["REFUND_ORDER"]
+
+
+def test_accounts_that_agents_name_are_offered(visit, world):
+    world.submit("i-1", account_id="shop-7")
+
+    assert '<option value="shop-7">' in visit().get("/console/bounds").text
+
+
+def test_who_may_only_read_sees_a_type_and_changes_nothing(visit):
+    bob = visit(roles={"auditor"})
+
+    assert "takes the role admin" in text_of(bob.get(f"/console/bounds/types/{NOTE}"))
+    for path in (f"types/{NOTE}", "rule", "rule/text", "conflicts", "template"):
+        assert bob.post(f"/console/bounds/{path}", {"sequence": "1"}).status_code == 403
