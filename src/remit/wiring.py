@@ -26,7 +26,7 @@ from remit.egress.hosts import PRIVATE_HOSTS, PrivateHosts
 from remit.egress.reach import Egress
 from remit.egress.secrets import TOOL_ENVIRONMENT, ListedSecrets, SecretSource
 from remit.flow.context import MOST_WAITING, Context
-from remit.notifiers.slack import SlackNotifier
+from remit.notifiers.slack import API_URL, SlackNotifier
 from remit.notifiers.smtp import MailServer, SmtpNotifier
 from remit.notifiers.webhook import WebhookNotifier
 from remit.policy_sandbox import ProcessSandbox
@@ -73,7 +73,7 @@ def notifiers(secrets: SecretSource, egress: Egress, settings: Mapping[str, str]
     """
     channels: dict[str, Notifier] = {
         "webhook": WebhookNotifier(secrets, egress),
-        "slack": SlackNotifier(secrets, egress),
+        "slack": SlackNotifier(secrets, egress, slack_api_url(settings)),
     }
     if url := settings.get("REMIT_SMTP_URL"):
         channels["email"] = SmtpNotifier(MailServer.parse(url, settings.get("REMIT_MAIL_FROM", "")))
@@ -86,6 +86,14 @@ def console_url(settings: Mapping[str, str]) -> str | None:
     if url and not re.fullmatch(r"https?://[^\s?#@<>|]+", url):
         raise InvalidInput("REMIT_CONSOLE_URL", "is not an http or https URL", "write https://remit.example.com")
     return url.rstrip("/") if url else None
+
+
+def slack_api_url(settings: Mapping[str, str]) -> str:
+    """`REMIT_SLACK_API_URL`: where Slack's Web API is, if not at slack.com. Raises `InvalidInput`."""
+    url = settings.get("REMIT_SLACK_API_URL", API_URL)
+    if not re.fullmatch(r"https?://[^\s?#@<>|]+", url):
+        raise InvalidInput("REMIT_SLACK_API_URL", "is not an http or https URL", f"write {API_URL}")
+    return url.rstrip("/")
 
 
 def most_waiting(settings: Mapping[str, str]) -> int | None:

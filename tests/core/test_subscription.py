@@ -84,3 +84,21 @@ def test_an_account_narrows_what_is_about_accounts_and_not_what_is_about_all():
 
     assert subscription.covers("NEEDS_INPUT", "north") and subscription.covers("STOPPED", None)
     assert not subscription.covers("NEEDS_INPUT", "south") and not subscription.covers("RESUMED", None)
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "field"),
+    [
+        ({"action_types": ["refund"]}, "action_types.0"),
+        ({"reasons": ["too risky"]}, "reasons.0"),
+        ({"amounts": [{"above": "1,5", "unit": "EUR"}]}, "amounts.0.above"),
+        ({"amounts": [{"above": "200", "unit": "1 EUR"}]}, "amounts.0.unit"),
+        ({"fields": ["proposed_by"]}, "fields.0"),
+        ({"fields": ["parameters..amount"]}, "fields.0"),
+    ],
+)
+def test_what_narrows_it_is_checked(narrowed, field):
+    with pytest.raises(InvalidInput) as refused:
+        parse_subscription({**WEBHOOK, **narrowed})
+
+    assert refused.value.field == field

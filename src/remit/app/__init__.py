@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Literal, Self, TypeVar, overload
 
 from remit.app.answers import AgentAnswers
+from remit.app.chat import ChatAnswers
 from remit.app.execution import Execution
 from remit.app.notifications import Notifications
 from remit.app.own import OwnIntents
@@ -110,6 +111,7 @@ class App(Part):
         self._show_execution(Execution(context, clock))
         self._show_own(OwnIntents(context, clock, self.hooks, self._queue_limit.answered))
         self._show_results(Results(context, clock))
+        self.chat = ChatAnswers(context, clock, self.approve, self.reject)
         self.answers = AgentAnswers(context, clock)
         self.answer, self.wait = self.answers.answer, self.answers.wait
 

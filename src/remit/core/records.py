@@ -27,7 +27,7 @@ from remit.core.notifications.daily_counts import DailyCounts
 from remit.core.notifications.notice import NotificationState
 from remit.core.notifications.outbox import Delivery, Outbox
 from remit.core.notifications.status_counts import StatusCounts
-from remit.core.notifications.subscription import ENDED, NoticeKind, Subscription
+from remit.core.notifications.subscription import CARD, ENDED, NoticeKind, Subscription
 from remit.core.private_values import PrivateValues
 from remit.core.values import Document, Record, Stored, UtcTime
 
@@ -177,6 +177,11 @@ def callback_key(tenant_id: str, subscription_id: str, url: str) -> Key[Outbox]:
 def callbacks_of(subscription_id: str) -> str:
     """The beginning of the ids of all of them."""
     return f"{subscription_id}|{ENDED}|"
+
+
+def card_key(tenant_id: str, subscription_id: str, action_intent_id: str) -> Key[Outbox]:
+    """Of a card, and what is on its way to it."""
+    return Key(OUTBOX, tenant_id, f"{subscription_id}|{CARD}|{action_intent_id}")
 
 
 def delivery_key(tenant_id: str, delivery: Delivery) -> Key[Delivery]:

@@ -31,6 +31,19 @@ def post(
 
     Raises `Failure` if there was no answer.
     """
+    return report(*send(egress, url, headers, body, secrets, allowed_hosts), now)
+
+
+def send(
+    egress: Egress,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    secrets: CallSecrets,
+    allowed_hosts: Sequence[str],
+    timeout_s: float | None = None,
+) -> tuple[str, HttpResponse]:
+    """The host and its whole answer, within `timeout_s` if that is shorter than usual. Raises `Failure` for none."""
     target = parse_url(url)
     usual = {
         "Accept-Encoding": "identity",
@@ -41,10 +54,11 @@ def post(
     }
     all_headers = (host_header(target), *(Header(*each) for each in usual.items()))
     sent = HttpRequest("POST", target, all_headers, body, carries=secrets.read)
-    return _report(sent.host, egress.ask(sent, allowed_hosts, Deadline(TIMEOUT_S)), now)
+    return sent.host, egress.ask(sent, allowed_hosts, Deadline(timeout_s or TIMEOUT_S))
 
 
-def _report(host: str, answer: HttpResponse, now: datetime) -> SendResult:
+def report(host: str, answer: HttpResponse, now: datetime) -> SendResult:
+    """What a receiver's answer means by its status."""
     # Without path and query, which may be a secret.
     detail = f"{host} answered {answer.status}"
     if 200 <= answer.status < 300:
@@ -57,10 +71,10 @@ def _report(host: str, answer: HttpResponse, now: datetime) -> SendResult:
     )
 
 
-def redacted(report: SendResult | Failure, secrets: CallSecrets) -> SendResult:
+def redacted(result: SendResult | Failure, secrets: CallSecrets) -> SendResult:
     """As it may be written down: no secret in it, and not longer than it needs to be."""
-    if isinstance(report, Failure):
-        report = SendResult(outcome="failed", detail=str(report))
+    if isinstance(result, Failure):
+        result = SendResult(outcome="failed", detail=str(result))
     # Masked last, so that nothing that is taken out puts a secret together.
-    detail = report.detail.encode("utf-8", "replace").decode().replace("\0", "")
-    return report.changed(detail=secrets.mask(detail)[:_SAID])
+    detail = result.detail.encode("utf-8", "replace").decode().replace("\0", "")
+    return result.changed(detail=secrets.mask(detail)[:_SAID])

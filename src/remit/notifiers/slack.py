@@ -1,116 +1,178 @@
-"""Messages for Slack, and for whatever takes what Slack's incoming webhooks take."""
+"""Messages for Slack: through an incoming webhook, or by an app that posts cards and takes what is pressed on them."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from remit.core.execution.templates import ENV
-from remit.core.notifications.outbox import SendResult
-from remit.core.notifications.subscription import NewSubscription
+from remit.core.notifications.outbox import Posted, SendResult
+from remit.core.notifications.press import Press, SignedRequest
+from remit.core.notifications.subscription import NewSubscription, Subscription
 from remit.core.rendering import sentence
 from remit.egress.failure import Failure
-from remit.egress.post import post, redacted
+from remit.egress.post import post, redacted, send
 from remit.egress.reach import Egress
 from remit.egress.secrets import CallSecrets, SecretSource
+from remit.egress.wire import HttpResponse
+from remit.notifiers.slack_blocks import LONGEST_SECTION, message, within
+from remit.notifiers.slack_cards import REASON, card_message, reason_view
+from remit.notifiers.slack_presses import press_of
 from remit.ports import NotificationBatch, OutgoingNotification
 
-MOST_BLOCKS = 50
-LONGEST_HEADER = 150
-LONGEST_SECTION = 3000
-MOST_FIELDS = 10
-LONGEST_FIELD = 2000
-"""What Slack takes; anything beyond is `invalid_blocks` for all of the message."""
-_PLAIN_ANSWERS = {"mrkdwn": False, "parse": "none", "link_names": 0, "unfurl_links": False, "unfurl_media": False}
+log = logging.getLogger(__name__)
+API_URL = "https://slack.com/api"
+AT_ONCE_TIMEOUT_S = 2.5
+"""For what somebody waits for in front of a screen; a trigger is good for three seconds."""
+_FOR_GOOD = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+"""Errors after which a card stays as it is; every other may be mended: a token, a channel, an invitation."""
 
-Line = tuple[str, str | None]
+
+class _Refused(Exception):
+    """Slack took the request and said no."""
+
+    def __init__(self, error: str, retry_after_s: float | None = None) -> None:
+        super().__init__(error)
+        self.error, self.retry_after_s = error, retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Bot:
+    """The app in one tenant's workspace, for one batch of calls."""
+
+    notifier: SlackNotifier
+    to: Subscription
+    allowed_hosts: Sequence[str]
+    secrets: CallSecrets
+    now: datetime
+
+    def call(self, method: str, arguments: Mapping[str, Any], timeout_s: float | None = None) -> dict[str, Any]:
+        """What the Web API answered. Raises `Failure`, and `_Refused` where it says that it is not ok."""
+        token = self.secrets.value({ENV: (self.to.bot_token or "")[2:-1]})
+        headers = {"Content-Type": "application/json; charset=utf-8", "Authorization": f"Bearer {token}"}
+        url, body = f"{self.notifier.api_url}/{method}", json.dumps(arguments).encode()
+        host, answer = send(self.notifier.egress, url, headers, body, self.secrets, self.allowed_hosts, timeout_s)
+        return _said(host, answer, self.now)
+
+
+def _said(host: str, answer: HttpResponse, now: datetime) -> dict[str, Any]:
+    try:
+        said = json.loads(answer.body) if answer.status == 200 and answer.complete else None
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise _Refused(f"{host} answered {answer.status}", answer.retry_after_s(now))
+    if said.get("ok") is not True:
+        raise _Refused(str(said.get("error") or "it did not say why"))
+    return said
 
 
 class SlackNotifier:
-    """Posts each letter once. `secrets` says what a tenant's subscriptions may refer to."""
+    """
+    Posts each letter once. `secrets` says what a tenant's subscriptions may refer to; `api_url` is where Slack's Web
+    API is, for whose host a bot's token and its signing secret are listed.
+    """
 
-    def __init__(self, secrets: SecretSource, egress: Egress) -> None:
-        self._secrets, self._egress = secrets, egress
+    def __init__(self, secrets: SecretSource, egress: Egress, api_url: str = API_URL) -> None:
+        self._secrets, self.egress, self.api_url = secrets, egress, api_url
 
     def check(self, asked: NewSubscription) -> None:
         """Anything goes: whether the URL is there is known where a worker sends."""
 
     def send(self, mailing: NotificationBatch) -> list[SendResult]:
-        return [self._send(letter, mailing) for letter in mailing.letters]
+        if mailing.to.slack_channel is None:
+            return [self._sent_by_webhook(letter, mailing) for letter in mailing.letters]
+        results: list[SendResult] = []
+        for letter in mailing.letters:
+            # Whoever is told to wait waits, with all that is left.
+            waits = bool(results) and results[-1].retry_after_s is not None
+            results.append(results[-1] if waits else self._sent_by_bot(letter, mailing))
+        return results
 
-    def _send(self, letter: OutgoingNotification, mailing: NotificationBatch) -> SendResult:
+    def _sent_by_webhook(self, letter: OutgoingNotification, mailing: NotificationBatch) -> SendResult:
         secrets = CallSecrets(self._secrets, mailing.to.tenant_id)
         body = json.dumps(message(letter)).encode()
         try:
             url = secrets.secret_url({ENV: (mailing.to.url or "")[2:-1]})
             headers = {"Content-Type": "application/json; charset=utf-8"}
-            answer = post(self._egress, url, headers, body, secrets, mailing.allowed_hosts, mailing.now)
+            answer = post(self.egress, url, headers, body, secrets, mailing.allowed_hosts, mailing.now)
             return redacted(answer, secrets)
         except Failure as failure:
             return redacted(failure, secrets)
 
+    def _sent_by_bot(self, letter: OutgoingNotification, mailing: NotificationBatch) -> SendResult:
+        bot = self._bot(mailing.to, mailing.allowed_hosts, mailing.now)
+        try:
+            return redacted(_post(bot, letter), bot.secrets)
+        except Failure as failure:
+            return redacted(failure, bot.secrets)
+        except _Refused as refused:
+            outcome = "refused" if refused.error in _FOR_GOOD else "failed"
+            said = SendResult(outcome=outcome, detail=f"Slack says {refused}", retry_after_s=refused.retry_after_s)
+            return redacted(said, bot.secrets)
 
-def message(letter: OutgoingNotification) -> dict[str, Any]:
-    """
-    A header, and the lines in as few sections as hold them: https://docs.slack.dev/reference/block-kit
+    def _bot(self, to: Subscription, allowed_hosts: Sequence[str], now: datetime) -> _Bot:
+        return _Bot(self, to, allowed_hosts, CallSecrets(self._secrets, to.tenant_id), now)
 
-    Lines are `plain_text`: nothing that an agent wrote is formatted, linked, or calls a channel. Ours alone are the
-    links beside them.
-    """
-    subject = sentence(letter.subject)
-    lines = [(sentence(text), url) for text, url in letter.lines]
-    if len(subject) > LONGEST_HEADER:
-        lines.insert(0, (subject, None))
-    header = {"type": "header", "text": _plain(_within(subject, LONGEST_HEADER))}
-    return {"text": _escaped(subject), **_PLAIN_ANSWERS, "blocks": [header, *_blocks(lines)]}
+    # --- what is pressed ---
 
+    def signed(self, to: Subscription, request: SignedRequest) -> bool:
+        """https://docs.slack.dev/authentication/verifying-requests-from-slack: HMAC-SHA256 over `v0:time:body`."""
+        secrets = CallSecrets(self._secrets, to.tenant_id)
+        try:
+            key = secrets.value({ENV: (to.signing_secret or "")[2:-1]})
+            host = urlsplit(self.api_url)
+            for secret in secrets.read:
+                secret.check_destination(host.hostname or "", host.port or (443 if host.scheme == "https" else 80))
+        except Failure as failure:
+            log.warning("what is pressed in Slack cannot be checked for %s: %s", to.subscription_id, failure)
+            return False
+        told = b"v0:" + request.timestamp.encode() + b":" + request.body
+        expected = "v0=" + hmac.new(key.encode(), told, hashlib.sha256).hexdigest()
+        return hmac.compare_digest(expected.encode(), request.signature.encode())
 
-def _blocks(lines: Sequence[Line]) -> list[dict[str, Any]]:
-    sections = list(_sections(lines))
-    if len(sections) < MOST_BLOCKS:
-        return [section for section, _ in sections]
-    kept = sections[: MOST_BLOCKS - 2]
-    rest = len(lines) - sum(count for _, count in kept)
-    return [*(section for section, _ in kept), {"type": "section", "text": _plain(f"and {rest} more")}]
+    def read(self, request: SignedRequest) -> Press | None:
+        return press_of(request)
 
+    def ask_reason(self, to: Subscription, press: Press, text: str, allowed_hosts: Sequence[str]) -> None:
+        view = reason_view(press.card, text)
+        self._at_once(to, allowed_hosts, "views.open", {"trigger_id": press.trigger, "view": view})
 
-def _sections(lines: Sequence[Line]) -> Iterator[tuple[dict[str, Any], int]]:
-    """Each with the number of lines in it."""
-    numbered = [(f"{number}. {text}" if len(lines) > 1 else text, url) for number, (text, url) in enumerate(lines, 1)]
-    texts: list[str] = []
-    links: list[dict[str, Any]] = []
-    for number, (text, url) in enumerate(numbered, 1):
-        line = _within(text, LONGEST_SECTION)
-        if texts and (len(links) == MOST_FIELDS or len("\n".join([*texts, line])) > LONGEST_SECTION):
-            yield _section(texts, links), len(texts)
-            texts, links = [], []
-        texts.append(line)
-        links += _link(url, f"Look at {number}" if len(lines) > 1 else "Look at it")
-    if texts:
-        yield _section(texts, links), len(texts)
+    def reply(self, to: Subscription, press: Press, text: str, allowed_hosts: Sequence[str]) -> None:
+        told = {"channel": press.place[0] if press.place else to.slack_channel, "user": press.user}
+        said = within(sentence(text), LONGEST_SECTION)
+        plain = {"blocks": [{"type": "section", "text": {"type": "plain_text", "text": said, "emoji": False}}]}
+        self._at_once(to, allowed_hosts, "chat.postEphemeral", {**told, **plain, "text": "It was not answered"})
 
+    def _at_once(
+        self, to: Subscription, allowed_hosts: Sequence[str], method: str, arguments: Mapping[str, Any]
+    ) -> None:
+        bot = self._bot(to, allowed_hosts, datetime.now(UTC))
+        try:
+            bot.call(method, arguments, AT_ONCE_TIMEOUT_S)
+        except (Failure, _Refused) as error:
+            # Nothing was answered, and the message stays: whoever pressed presses again.
+            log.warning(
+                "Slack's %s came to nothing for %s: %s", method, to.subscription_id, bot.secrets.mask(str(error))
+            )
 
-def _section(texts: Sequence[str], links: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return {"type": "section", "text": _plain("\n".join(texts)), **({"fields": list(links)} if links else {})}
-
-
-def _link(url: str | None, label: str) -> list[dict[str, Any]]:
-    text = f"<{_escaped(url)}|{label}>" if url else ""
-    return [{"type": "mrkdwn", "text": text, "verbatim": True}] if 0 < len(text) <= LONGEST_FIELD else []
-
-
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text, "emoji": False}
+    def problem(self, text: str) -> dict[str, Any]:
+        return {"response_action": "errors", "errors": {REASON: within(sentence(text), LONGEST_SECTION)}}
 
 
-def _within(text: str, most: int) -> str:
-    if len(text) <= most:
-        return text
-    kept = most - 40
-    return f"{text[:kept]}… {len(text) - kept:,} more characters"
-
-
-def _escaped(text: str) -> str:
-    """Text for mrkdwn: `&`, `<` and `>` are its control characters."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _post(bot: _Bot, letter: OutgoingNotification) -> SendResult:
+    content = message(letter) if letter.card is None else card_message(letter, letter.card)
+    if letter.posted is not None:
+        place = {"channel": letter.posted.channel, "ts": letter.posted.message}
+        bot.call("chat.update", {**place, **content})
+        return SendResult(outcome="delivered", detail="the card shows it")
+    said = bot.call("chat.postMessage", {"channel": bot.to.slack_channel, **content})
+    posted = Posted(channel=str(said.get("channel")), message=str(said.get("ts")))
+    return SendResult(outcome="delivered", detail="Slack took it", posted=posted if letter.card is not None else None)

@@ -11,7 +11,9 @@ from remit.core.execution.outcome import CallResult
 from remit.core.gate.fact import FactSpec
 from remit.core.gate.policy import PolicySource
 from remit.core.intent import ActionIntentV1
-from remit.core.notifications.outbox import SendResult
+from remit.core.notifications.card import Card
+from remit.core.notifications.outbox import Posted, SendResult
+from remit.core.notifications.press import Press, SignedRequest
 from remit.core.notifications.subscription import NewSubscription, Recipient, Subscription
 
 
@@ -201,7 +203,8 @@ class OutgoingNotification:
     One message ready to leave; to `recipient`, where a channel reaches several.
 
     `event` is the message as a CloudEvent. `lines` are each a text and where it leads, if anywhere. `sign_in` is a
-    link that signs the recipient in once: a secret, for nobody else.
+    link that signs the recipient in once: a secret, for nobody else. `part` is this letter's name where a message
+    becomes several: an address, or the intent of a `card`. With `posted`, the card that stands there changes.
     """
 
     delivery_id: str
@@ -210,6 +213,9 @@ class OutgoingNotification:
     lines: Sequence[tuple[str, str | None]]
     event: dict[str, Any]
     sign_in: str | None = field(default=None, repr=False)
+    part: str | None = None
+    card: Card | None = None
+    posted: Posted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,4 +256,29 @@ class Notifier(Protocol):
         Never raises for what happened on the way; what is not known to have arrived is `failed`. No secret is in a
         report.
         """
+        ...
+
+
+@runtime_checkable
+class ChatApp(Notifier, Protocol):
+    """A notifier whose messages people answer where they stand."""
+
+    def signed(self, to: Subscription, request: SignedRequest) -> bool:
+        """Did the chat's server sign it for this subscription? Whatever keeps that from being known is a no."""
+        ...
+
+    def read(self, request: SignedRequest) -> Press | None:
+        """What was pressed; `None` for what is no button of ours. Asked only of what is signed."""
+        ...
+
+    def ask_reason(self, to: Subscription, press: Press, text: str, allowed_hosts: Sequence[str]) -> None:
+        """Ask whoever pressed for words to go with it; what they send is a press of its own. Never raises."""
+        ...
+
+    def reply(self, to: Subscription, press: Press, text: str, allowed_hosts: Sequence[str]) -> None:
+        """Tell whoever pressed, and nobody else. Never raises."""
+        ...
+
+    def problem(self, text: str) -> dict[str, Any]:
+        """The answer to a press that was sent with words, where it came to nothing."""
         ...

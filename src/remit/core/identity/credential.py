@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from remit.core.identity.person import person_of
 
-CredentialKind = Literal["key", "oidc", "link", "subscription", "command_line", "process"]
+CredentialKind = Literal["key", "oidc", "link", "subscription", "slack", "command_line", "process"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Credential:
     | `oidc`         | the subject of the access token, as its issuer calls it                    |
     | `link`         | that of the one-use link, which began a session                            |
     | `subscription` | the subscription's, whose mail carries a link                              |
+    | `slack`        | those of the team and the user in Slack, who pressed a button there        |
     | `command_line` | the login of whoever typed the command: with the database at hand          |
     | `process`      | none: a program that has the database opened says who it acts for          |
 
@@ -35,7 +36,7 @@ class Credential:
     @property
     def names_holder(self) -> bool:
         """Does its id stand for one holder? A command line and a program speak for whom they say."""
-        return self.id is not None and self.kind in ("key", "oidc", "link")
+        return self.id is not None and self.kind in ("key", "oidc", "link", "slack")
 
     def wire(self) -> dict[str, Any]:
         """As JSON values, without the secret, which it does not know."""

@@ -149,6 +149,13 @@ def _erased(data: _Data) -> str:
     return ", ".join(map(name, data["paths"])) if "paths" in data else f"the {name(data['content'])}"
 
 
+def _from(data: _Data) -> str:
+    """The channel of an answer, where it is not one of Remit's own doors."""
+    credential = data.get("credential") or {}
+    return _CHANNELS.get(credential.get("kind", ""), "")
+
+
+_CHANNELS = {"slack": " from Slack"}
 _VERBS = {"CREATED": "made", "CHANGED": "changed", "REMOVED": "removed", "REVOKED": "revoked"}
 
 
@@ -189,15 +196,17 @@ _WORDS: dict[EventType, _EventWords] = {
     ),
     "ACTION_APPROVED": _EventWords(
         "Approved",
-        lambda data, _: f"by {AUTOPILOT if data['auto_executed'] else name(data['approved_by'])}",
+        lambda data, _: f"by {AUTOPILOT if data['auto_executed'] else name(data['approved_by'])}{_from(data)}",
         _good,
-        lambda data, action, actor: None if data["auto_executed"] else f"{actor} approved {action}",
+        lambda data, action, actor: None if data["auto_executed"] else f"{actor} approved {action}{_from(data)}",
     ),
     "APPROVAL_VOTED": _EventWords(
         "Approved by one of several",
-        lambda data, _: f"by {data['voted_by']}, {data['votes']} of {data['votes_needed']}",
+        lambda data, _: f"by {data['voted_by']}{_from(data)}, {data['votes']} of {data['votes_needed']}",
         _good,
-        lambda data, action, actor: f"{actor} approved {action} ({data['votes']} of {data['votes_needed']})",
+        lambda data, action, actor: (
+            f"{actor} approved {action}{_from(data)} ({data['votes']} of {data['votes_needed']})"
+        ),
     ),
     "ACTION_PUBLISHED": _EventWords("Sent to execution"),
     "EXECUTION_STARTED": _EventWords("Execution began"),
@@ -216,9 +225,9 @@ _WORDS: dict[EventType, _EventWords] = {
     ),
     "ACTION_REJECTED": _EventWords(
         "Rejected",
-        lambda data, _: f"by {name(data['rejected_by'])}{_because(data)}",
+        lambda data, _: f"by {name(data['rejected_by'])}{_from(data)}{_because(data)}",
         _bad,
-        lambda data, action, actor: f"{actor} rejected {action}{_because(data)}",
+        lambda data, action, actor: f"{actor} rejected {action}{_from(data)}{_because(data)}",
     ),
     "BUDGET_RELEASED": _EventWords(
         "Given back",

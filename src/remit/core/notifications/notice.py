@@ -1,7 +1,8 @@
 """
 Which ledger entry becomes which notice, in which words.
 
-A notice says that something wants a person's eye. It never holds parameters, and nothing that opens it decides.
+A notice says that something wants a person's eye. It holds those fields of an intent that its subscription asks for,
+and nothing that opens it decides.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from typing import Any
 
 from pydantic import Field
 
-from remit.core.gate.action_type import is_none
+from remit.core.gate.action_type import is_empty, is_none
 from remit.core.gate.budget import BUDGET_EXCEEDED
 from remit.core.gate.decision import PUBLISH_REJECTED
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.lifecycle import Case, Status
+from remit.core.notifications.about import FieldShown
 from remit.core.notifications.narration import narrate
 from remit.core.notifications.subscription import ENDED, NoticeKind
 from remit.core.values import Document, UtcTime, instant, shifted
@@ -63,6 +65,14 @@ class Notice(Document):
     """Of `INTENT_ENDED`: how."""
     proposed_as: str | None = Field(default=None, exclude_if=is_none)
     """Likewise: the id under which its agent had proposed it, where a person's edit took its place."""
+    fields: list[FieldShown] = Field(default=[], exclude_if=is_empty)
+    """Of the intent, those that the subscription asks for."""
+
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        shown = "; ".join(f"{each.path}: {each.text}" for each in self.fields)
+        return f"{self.text} ({shown})" if shown else self.text
 
 
 class NotificationState(Document):
@@ -115,7 +125,7 @@ def _of_stop(entry: LedgerEntry) -> Notice:
     return Notice(
         notice=kind,
         at=datetime.fromisoformat(entry.at),
-        text=_cut(narrate(entry, None) or ""),
+        text=cut(narrate(entry, None) or ""),
         account_id=entry.data["scope"].get("account_id"),
     )
 
@@ -124,7 +134,7 @@ def _of_intent(kind: NoticeKind, entry: LedgerEntry, case: Case, intent: ActionI
     return Notice(
         notice=kind,
         at=datetime.fromisoformat(entry.at),
-        text=_cut(narrate(entry, intent) or ""),
+        text=cut(narrate(entry, intent) or ""),
         account_id=case.account_id,
         action_intent_id=case.action_intent_id,
         action_type=case.action_type,
@@ -137,7 +147,7 @@ def ended_notice(entry: LedgerEntry, intent: ActionIntentV1, proposed_as: str) -
     return Notice(
         notice=ENDED,
         at=datetime.fromisoformat(entry.at),
-        text=_cut(narrate(entry, intent) or ""),
+        text=cut(narrate(entry, intent) or ""),
         account_id=intent.account_id,
         action_intent_id=intent.action_intent_id,
         action_type=intent.action_type,
@@ -163,7 +173,7 @@ def exhausted(entries: Iterable[LedgerEntry], told: Mapping[str, datetime], now:
             yield Notice(
                 notice="BUDGET_EXHAUSTED",
                 at=datetime.fromisoformat(entry.at),
-                text=_cut(f"{_from_when(window)} a person is asked: {entry.data['explanation']}"),
+                text=cut(f"{_from_when(window)} a person is asked: {entry.data['explanation']}"),
                 account_id=None if window["scope"] == "tenant" else entry.account_id,
                 expires_at=resets_at,
             )
@@ -229,7 +239,8 @@ def _is_near(case: Case, now: datetime) -> bool:
     return case.status == "AWAITING_APPROVAL" and warn_at(case) <= now < case.expires_at
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """A sentence, not longer than messages hold."""
     if len(text) <= LONGEST_TEXT:
         return text
     return f"{text[:LONGEST_TEXT]}… {len(text) - LONGEST_TEXT:,} more characters on its page"

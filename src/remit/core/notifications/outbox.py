@@ -12,8 +12,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from pydantic import Field
+
+from remit.core.gate.action_type import is_none
+from remit.core.notifications.card import CardPlace
 from remit.core.notifications.notice import Notice
-from remit.core.notifications.subscription import ENDED, TEST, NoticeKind
+from remit.core.notifications.subscription import CARD, ENDED, TEST, NoticeKind
 from remit.core.rendering import sentence
 from remit.core.values import Document, UtcTime, instant
 
@@ -35,12 +39,20 @@ LONGEST_DETAIL = 300
 DeliveryStatus = Literal["PENDING", "DELIVERED", "FAILED"]
 
 
+class Posted(Document):
+    """Where a message stands that can be changed: its channel, and its own name there."""
+
+    channel: str
+    message: str
+
+
 class SendResult(Document):
-    """What one try came to: `failed` may be tried again, `refused` is for good."""
+    """What one try came to: `failed` may be tried again, `refused` is for good. `posted` is where a card stands now."""
 
     outcome: Literal["delivered", "failed", "refused"]
     detail: str
     retry_after_s: float | None = None
+    posted: Posted | None = Field(default=None, exclude_if=is_none)
 
 
 class LastResult(Document):
@@ -55,8 +67,8 @@ class Delivery(Document):
     """
     One message of a subscription. However often it is tried, its id stays, so that receivers can ignore repeats.
 
-    `done` holds the addresses that need no further try: it was `delivered` there, or `refused` for good. `in_hand`
-    while somebody tries it. `url` is where a callback goes, in place of the subscription's own.
+    `done` holds its parts, by address or intent, that need no further try: `delivered`, or `refused` for good.
+    `in_hand` while somebody tries it. `url` is where a callback goes, in place of the subscription's own.
     """
 
     delivery_id: str
@@ -90,7 +102,7 @@ class Delivery(Document):
 class Outbox(Document):
     """
     What is on its way to one subscription about one kind of notice, and what gathers behind it; of callbacks, to one
-    `url`.
+    `url`; of changes to a card, to one `card`, whose place it remembers as long as it may change.
     """
 
     subscription_id: str
@@ -98,10 +110,11 @@ class Outbox(Document):
     url: str | None = None
     trying: Delivery | None = None
     gathering: Delivery | None = None
+    card: CardPlace | None = Field(default=None, exclude_if=is_none)
 
     def gather(self, notices: Sequence[Notice], *, delivery_id: str, now: datetime) -> Outbox:
         """With these notices; `delivery_id` is used if none is gathering yet."""
-        leaves_at = now if self.notice in (TEST, ENDED) else now + GATHER
+        leaves_at = now if self.notice in (TEST, ENDED, CARD) else now + GATHER
         gathering = self.gathering or Delivery(
             delivery_id=delivery_id,
             subscription_id=self.subscription_id,
@@ -131,10 +144,10 @@ class Outbox(Document):
         taken = message.changed(tries=message.tries + 1, in_hand=True, next_at=now + IN_HAND)
         return self.changed(trying=taken, gathering=behind)
 
-    def note(self, report: SendResult, by_address: Mapping[str, SendResult], now: datetime) -> tuple[Outbox, Delivery]:
+    def note(self, report: SendResult, by_part: Mapping[str, SendResult], now: datetime) -> tuple[Outbox, Delivery]:
         """Without what was tried if it is done, or with it to be tried again; and it, as it is now."""
         assert self.trying is not None
-        noted = _noted(self.trying, report, by_address, now)
+        noted = _noted(self.trying, report, by_part, now)
         return self.changed(trying=noted if noted.status == "PENDING" else None), noted
 
     def hasten(self, now: datetime) -> Outbox:
@@ -144,12 +157,12 @@ class Outbox(Document):
 
     @property
     def is_empty(self) -> bool:
-        return self.trying is None and self.gathering is None
+        return self.trying is None and self.gathering is None and self.card is None
 
 
-def _noted(message: Delivery, report: SendResult, by_address: Mapping[str, SendResult], now: datetime) -> Delivery:
+def _noted(message: Delivery, report: SendResult, by_part: Mapping[str, SendResult], now: datetime) -> Delivery:
     result = LastResult(at=now, outcome=report.outcome, detail=report.detail[:LONGEST_DETAIL])
-    ended = {address: each.outcome for address, each in by_address.items() if each.outcome != "failed"}
+    ended = {part: each.outcome for part, each in by_part.items() if each.outcome != "failed"}
     noted = message.changed(in_hand=False, last_result=result, done={**message.done, **ended})
     if report.outcome == "delivered" and "refused" not in noted.done.values():
         return noted.changed(status="DELIVERED", delivered_at=now, next_at=None)
@@ -175,6 +188,7 @@ _SUBJECTS: dict[NoticeKind, tuple[str, str]] = {
     "DAILY_DIGEST": ("What Autopilot did", "What Autopilot did on {} days"),
     "TEST": ("A test of this subscription", "{} tests of this subscription"),
     "INTENT_ENDED": ("An action has ended", "{} actions have ended"),
+    "CARD_CHANGED": ("An action was answered", "An action was answered"),
 }
 
 
@@ -191,7 +205,7 @@ def cloud_event(message: Delivery, *, tenant_id: str, source: str, urls: Sequenc
     `urls` lead to the items, in their order; https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
     """
     items = [
-        {**item.wire(), "text": sentence(item.text), "url": url} for item, url in zip(message.items, urls, strict=True)
+        {**item.wire(), "text": sentence(item.line), "url": url} for item, url in zip(message.items, urls, strict=True)
     ]
     only = message.items[0].action_intent_id if message.count == 1 else None
     return {

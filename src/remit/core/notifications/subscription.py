@@ -10,8 +10,11 @@ from urllib.parse import unquote
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from remit.core.errors import InvalidInput
+from remit.core.gate.action_type import is_empty, is_none
 from remit.core.identity.credential import Credential, makers
-from remit.core.values import Document, Identifier, Request, UtcTime, explain_invalid
+from remit.core.identity.principal import Principal
+from remit.core.notifications.about import MOST_FIELDS, AboutIntent, AmountAbove, ShownField
+from remit.core.values import ActionTypeName, Document, Identifier, Request, UtcTime, explain_invalid
 
 NoticeKind = Literal[
     "NEEDS_INPUT",
@@ -23,11 +26,13 @@ NoticeKind = Literal[
     "DAILY_DIGEST",
     "TEST",
     "INTENT_ENDED",
+    "CARD_CHANGED",
 ]
 TEST: NoticeKind = "TEST"
 ENDED: NoticeKind = "INTENT_ENDED"
-NOTICES: tuple[NoticeKind, ...] = tuple(kind for kind in get_args(NoticeKind) if kind not in (TEST, ENDED))
-"""What everybody is told who does not choose. A test is sent by asking for one."""
+CARD: NoticeKind = "CARD_CHANGED"
+NOTICES: tuple[NoticeKind, ...] = tuple(kind for kind in get_args(NoticeKind) if kind not in (TEST, ENDED, CARD))
+"""What everybody is told who does not choose. A test is sent by asking for one, a card's change to the card."""
 ON_REQUEST: tuple[NoticeKind, ...] = (ENDED,)
 """What a webhook is told only if it is chosen: agents' callbacks, each of which names a URL under the webhook's own."""
 Channel = Literal["webhook", "slack", "email"]
@@ -36,6 +41,7 @@ PersonRole = Literal["approver", "operator", "admin", "auditor"]
 MOST_SUBSCRIPTIONS = 50
 """Of one tenant."""
 
+ReasonCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")]
 SecretReference = Annotated[str, StringConstraints(pattern=r"^\$\{[A-Z_][A-Z0-9_]*\}$")]
 _URL = re.compile(r"(https?://[A-Za-z0-9.\-\[\]:]+|\$\{[A-Z_][A-Z0-9_]*\})(/[A-Za-z0-9._~!&'()*+,;=:@%/-]*)?")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
@@ -58,21 +64,40 @@ class Recipient(Request):
     roles: Annotated[list[PersonRole], Field(max_length=4)] = []
 
 
+class SlackPerson(Request):
+    """A person in Slack, by the ids of team and user: under `name` they answer there, as far as `roles` let them."""
+
+    team: Annotated[str, StringConstraints(pattern=r"^[TE][A-Z0-9]{1,30}$")]
+    user: Annotated[str, StringConstraints(pattern=r"^[UW][A-Z0-9]{1,30}$")]
+    name: Identifier
+    roles: Annotated[list[PersonRole], Field(max_length=4)] = []
+
+
 class NewSubscription(Request):
     """
     A subscription as people write it.
 
     `url` says where a webhook is; it may begin with `${NAME}`, which is no secret. Where Slack listens is one, so
-    there it is exactly `${NAME}`. `recipients` get mail. `accounts` narrows it to what happens to these. A webhook with
-    `INTENT_ENDED` takes callbacks (`on_end` of an intent) at URLs under its own.
+    there it is exactly `${NAME}`. `recipients` get mail. `accounts` narrows it to what happens to these. What is about
+    an intent is narrowed by `action_types`, `reasons` (why a person is asked) and `amounts` (any of these), and shows
+    its `fields`. An app of Slack's posts into `slack_channel` with its `bot_token`; its `people` answer there, in
+    requests that its `signing_secret` signs. A webhook with `INTENT_ENDED` takes callbacks (`on_end` of an intent) at
+    URLs under its own.
     """
 
     channel: Channel
     url: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
     signing_secret: SecretReference | None = None
     recipients: Annotated[list[Recipient], Field(max_length=20)] = []
+    slack_channel: Annotated[str, StringConstraints(pattern=r"^[CGD][A-Z0-9]{1,30}$")] | None = None
+    bot_token: SecretReference | None = None
+    people: Annotated[list[SlackPerson], Field(max_length=200)] = []
     notices: Annotated[list[NoticeKind], Field(min_length=1, max_length=len(NOTICES + ON_REQUEST))] = list(NOTICES)
     accounts: Annotated[list[Identifier], Field(min_length=1, max_length=200)] | None = None
+    action_types: Annotated[list[ActionTypeName], Field(min_length=1, max_length=200)] | None = None
+    reasons: Annotated[list[ReasonCode], Field(min_length=1, max_length=50)] | None = None
+    amounts: Annotated[list[AmountAbove], Field(min_length=1, max_length=10)] | None = None
+    fields: Annotated[list[ShownField], Field(max_length=MOST_FIELDS)] = []
     enabled: bool = True
 
 
@@ -92,6 +117,13 @@ class Subscription(Document):
     set_at: UtcTime
     told_from: UtcTime
     set_through: Credential | None = None
+    action_types: list[str] | None = Field(default=None, exclude_if=is_none)
+    reasons: list[str] | None = Field(default=None, exclude_if=is_none)
+    amounts: list[AmountAbove] | None = Field(default=None, exclude_if=is_none)
+    fields: list[str] = Field(default=[], exclude_if=is_empty)
+    slack_channel: str | None = Field(default=None, exclude_if=is_none)
+    bot_token: str | None = Field(default=None, exclude_if=is_none)
+    people: list[SlackPerson] = Field(default=[], exclude_if=is_empty)
 
     @property
     def credential(self) -> Credential:
@@ -101,6 +133,29 @@ class Subscription(Document):
     def covers(self, notice: NoticeKind, account_id: str | None) -> bool:
         """Is this one told? What is about no account in particular is told to everybody who wants that notice."""
         return notice in self.notices and (account_id is None or self.accounts is None or account_id in self.accounts)
+
+    def wants(self, about: AboutIntent | None) -> bool:
+        """Is it told what is about this intent? What is about none is not narrowed."""
+        return about is None or about.wanted(self.action_types, self.reasons, self.amounts)
+
+    @property
+    def looks_at_intents(self) -> bool:
+        """Does it have to be known what a notice is about?"""
+        return bool(self.action_types or self.reasons or self.amounts or self.fields)
+
+    @property
+    def has_cards(self) -> bool:
+        """Does it show what waits as cards, which people answer where they stand?"""
+        return self.enabled and self.slack_channel is not None
+
+    def person_in_slack(self, team: str, user: str) -> Principal | None:
+        """Whoever this is here, by an admin's word; what somebody calls themselves there is no name."""
+        person = next((each for each in self.people if (each.team, each.user) == (team, user)), None)
+        if person is None:
+            return None
+        # Whoever set the subscription chose the name and the user.
+        credential = Credential("slack", f"{team}:{user}", made_by=makers(self.set_by, self.set_through))
+        return Principal(person.name, self.tenant_id, frozenset(person.roles), credential)
 
     def takes_callback(self, url: str, account_id: str) -> bool:
         """May an intent of this account name this URL?"""
@@ -128,7 +183,7 @@ def parse_subscription(data: Any) -> NewSubscription:
         asked = NewSubscription.model_validate(data)
     except ValidationError as error:
         found = explain_invalid(error)
-        if found.field.split(".")[0] in ("signing_secret", "url"):
+        if found.field.split(".")[0] in ("signing_secret", "url", "bot_token"):
             raise InvalidInput(found.field, found.problem, "write ${NAME} and set NAME where Remit runs") from None
         raise found from None
     _CHECKS[asked.channel](asked)
@@ -160,13 +215,30 @@ def _check_webhook(asked: NewSubscription) -> None:
         raise InvalidInput("url", "is not an http or https URL without user name, query and fragment", "send one")
     if asked.signing_secret is None:
         raise InvalidInput("signing_secret", "is missing", "write ${NAME} and set NAME where Remit runs")
-    _without(asked, "webhook", "recipients")
+    _without(asked, "webhook", "recipients", *_OF_SLACK_APP)
+
+
+_OF_SLACK_APP = ("slack_channel", "bot_token", "people")
 
 
 def _check_slack(asked: NewSubscription) -> None:
+    if asked.slack_channel is not None:
+        _check_slack_app(asked)
+        return
     if not asked.url or not re.fullmatch(r"\$\{[A-Z_][A-Z0-9_]*\}", asked.url):
         raise InvalidInput("url", "is a secret and does not refer to one", "write ${NAME} and set NAME to the URL")
     _without(asked, "slack", "signing_secret", "recipients")
+    _without(asked, "an incoming webhook", "bot_token", "people")
+
+
+def _check_slack_app(asked: NewSubscription) -> None:
+    for field in ("bot_token", "signing_secret"):
+        if getattr(asked, field) is None:
+            raise InvalidInput(field, "is missing", "write ${NAME} and set NAME where Remit runs")
+    ids = [(person.team, person.user) for person in asked.people]
+    if len(set(ids)) < len(ids):
+        raise InvalidInput("people", "name one user of a team twice", "name each once")
+    _without(asked, "an app in a channel", "url", "recipients")
 
 
 def _check_email(asked: NewSubscription) -> None:
@@ -178,7 +250,7 @@ def _check_email(asked: NewSubscription) -> None:
             raise InvalidInput(f"recipients.{place}.address", "has a dot where none may be", "write ann@example.com")
     if len(set(addresses)) < len(addresses):
         raise InvalidInput("recipients", "name one address twice", "name each once")
-    _without(asked, "email", "url", "signing_secret")
+    _without(asked, "email", "url", "signing_secret", *_OF_SLACK_APP)
 
 
 _CHECKS = {"webhook": _check_webhook, "slack": _check_slack, "email": _check_email}
@@ -193,8 +265,9 @@ def _without(asked: NewSubscription, channel: str, *fields: str) -> None:
 def _check_notices(asked: NewSubscription) -> None:
     if ENDED in asked.notices and asked.channel != "webhook":
         raise InvalidInput("notices", f"hold {ENDED}, which means nothing to {asked.channel}", "leave it out")
-    if TEST in asked.notices:
-        raise InvalidInput("notices", "hold TEST, which is sent when it is asked for", "leave it out")
+    if TEST in asked.notices or CARD in asked.notices:
+        kind = TEST if TEST in asked.notices else CARD
+        raise InvalidInput("notices", f"hold {kind}, which is sent when there is something of it", "leave it out")
     if len(set(asked.notices)) < len(asked.notices):
         raise InvalidInput("notices", "name one twice", "name each once")
     if asked.accounts is not None and "DAILY_DIGEST" in asked.notices:

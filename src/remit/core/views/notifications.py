@@ -19,6 +19,21 @@ class RecipientAnswer(TypedDict):
     roles: list[PersonRole]
 
 
+class SlackPersonAnswer(TypedDict):
+    team: str
+    user: str
+    name: str
+    roles: list[PersonRole]
+
+
+class AmountAboveAnswer(TypedDict):
+    """More than so much of a unit, of the amount called `name` or of any."""
+
+    above: str
+    unit: str
+    name: str | None
+
+
 class SubscriptionAnswer(TypedDict):
     """Who is told what outside. Secrets are shown as the references that they are."""
 
@@ -35,16 +50,30 @@ class SubscriptionAnswer(TypedDict):
     set_at: str
     told_from: str
     set_through: CredentialAnswer | None
+    action_types: NotRequired[list[str]]
+    reasons: NotRequired[list[str]]
+    amounts: NotRequired[list[AmountAboveAnswer]]
+    fields: NotRequired[list[str]]
+    slack_channel: NotRequired[str]
+    bot_token: NotRequired[str]
+    people: NotRequired[list[SlackPersonAnswer]]
 
 
 class SubscriptionsAnswer(TypedDict):
     items: list[SubscriptionAnswer]
 
 
+class FieldAnswer(TypedDict):
+    """One field of an intent as people see it."""
+
+    path: str
+    text: str
+
+
 class NoticeAnswer(TypedDict):
     """
     One thing that people are told. Of `INTENT_ENDED` also its `status`, and `proposed_as` where a person's edit took
-    the place of what its agent had proposed.
+    the place of what its agent had proposed; and those `fields` of the intent that the subscription asks for.
     """
 
     notice: NoticeKind
@@ -56,6 +85,7 @@ class NoticeAnswer(TypedDict):
     expires_at: str | None
     status: NotRequired[Status]
     proposed_as: NotRequired[str]
+    fields: NotRequired[list[FieldAnswer]]
 
 
 class LastResultAnswer(TypedDict):

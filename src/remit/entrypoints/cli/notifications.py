@@ -50,7 +50,11 @@ def listed(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db =
 
 
 def _where(subscription: dict[str, Any]) -> str:
-    return subscription["url"] or ", ".join(recipient["address"] for recipient in subscription["recipients"])
+    return (
+        subscription["url"]
+        or subscription.get("slack_channel")
+        or ", ".join(recipient["address"] for recipient in subscription["recipients"])
+    )
 
 
 def _what(subscription: dict[str, Any]) -> list[str]:
@@ -74,6 +78,17 @@ def add(
     slack: Annotated[
         str | None, typer.Option("--slack", metavar="REF", help="'${NAME}' of where Slack listens.", show_default=False)
     ] = None,
+    slack_channel: Annotated[
+        str | None,
+        typer.Option("--slack-channel", metavar="ID", help="Where a Slack app posts cards.", show_default=False),
+    ] = None,
+    bot_token: Annotated[
+        str | None, typer.Option("--bot-token", metavar="REF", help="'${NAME}' of its token.", show_default=False)
+    ] = None,
+    person: Annotated[
+        list[str],
+        typer.Option("--person", metavar="NAME=TEAM/USER[:ROLE,…]", help="Who answers in Slack. Repeat for more."),
+    ] = [],  # noqa: B006
     mail: Annotated[
         list[str],
         typer.Option("--mail", metavar="NAME=ADDRESS[:ROLE,…]", help="Who gets mail. Repeat for more."),
@@ -85,6 +100,20 @@ def add(
     account: Annotated[
         list[str], typer.Option("--account", metavar="A", help="Just of these accounts. Repeat for more.")
     ] = [],  # noqa: B006
+    action_type: Annotated[
+        list[str], typer.Option("--type", metavar="TYPE", help="Just about actions of these. Repeat for more.")
+    ] = [],  # noqa: B006
+    reason: Annotated[
+        list[str], typer.Option("--reason", metavar="CODE", help="Just what is asked for these. Repeat for more.")
+    ] = [],  # noqa: B006
+    above: Annotated[
+        list[str],
+        typer.Option("--above", metavar="AMOUNT", help="Just above this, such as '200 EUR'. Any of several is enough."),
+    ] = [],  # noqa: B006
+    field: Annotated[
+        list[str],
+        typer.Option("--field", metavar="PATH", help="Show this of the action, such as parameters.amount. Repeat."),
+    ] = [],  # noqa: B006
     disabled: Annotated[bool, typer.Option("--disabled", help="Keep it, and tell it nothing.")] = False,
     as_json: AsJson = False,
     db: Db = None,
@@ -94,8 +123,18 @@ def add(
 
     Example: remit subscription add ops --tenant acme --by ann --slack '${SLACK_URL}'
     """
-    asked: dict[str, Any] = {**_channel(webhook, slack, mail), "enabled": not disabled}
-    more = {"signing_secret": signing_secret, "notices": notice or None, "accounts": account or None}
+    asked: dict[str, Any] = {**_channel(webhook, slack, slack_channel, mail), "enabled": not disabled}
+    more = {
+        "signing_secret": signing_secret,
+        "bot_token": bot_token,
+        "people": [_person(text) for text in person] or None,
+        "notices": notice or None,
+        "accounts": account or None,
+        "action_types": action_type or None,
+        "reasons": reason or None,
+        "amounts": [_above(text) for text in above] or None,
+        "fields": field or None,
+    }
     asked |= {field: value for field, value in more.items() if value is not None}
     with opened(ctx, db) as remit:
         made = remit.set_subscription(tenant, name, asked, by=by, credential=typed_by())
@@ -105,9 +144,12 @@ def add(
         output.say(f"{name} is told by {made.channel}: {', '.join(made.notices)}")
 
 
-def _channel(webhook: str | None, slack: str | None, mail: list[str]) -> dict[str, Any]:
-    if sum(map(bool, (webhook, slack, mail))) != 1:
-        raise InvalidInput("--webhook", "either this, --slack or --mail is needed, and one of them", "name one channel")
+def _channel(webhook: str | None, slack: str | None, slack_channel: str | None, mail: list[str]) -> dict[str, Any]:
+    if sum(map(bool, (webhook, slack, slack_channel, mail))) != 1:
+        problem = "either this, --slack, --slack-channel or --mail is needed, and one of them"
+        raise InvalidInput("--webhook", problem, "name one channel")
+    if slack_channel:
+        return {"channel": "slack", "slack_channel": slack_channel}
     if mail:
         return {"channel": "email", "recipients": [_recipient(text) for text in mail]}
     return {"channel": "webhook", "url": webhook} if webhook else {"channel": "slack", "url": slack}
@@ -119,6 +161,22 @@ def _recipient(text: str) -> dict[str, Any]:
         raise InvalidInput("--mail", f"{text!r} has no '='", "write --mail ann=ann@example.com:approver")
     address, _, roles = rest.partition(":")
     return {"name": name, "address": address, "roles": roles.split(",") if roles else []}
+
+
+def _above(text: str) -> dict[str, Any]:
+    above, *rest = text.split()
+    if len(rest) not in (1, 2):
+        raise InvalidInput("--above", f"{text!r} is no amount", "write --above '200 EUR', or '200 EUR total'")
+    return {"above": above, "unit": rest[0], "name": rest[1] if rest[1:] else None}
+
+
+def _person(text: str) -> dict[str, Any]:
+    name, _, rest = text.partition("=")
+    ids, _, roles = rest.partition(":")
+    team, slash, user = ids.partition("/")
+    if not slash:
+        raise InvalidInput("--person", f"{text!r} names no team and user", "write --person ann=T0123/U0456:approver")
+    return {"team": team, "user": user, "name": name, "roles": roles.split(",") if roles else []}
 
 
 def remove(

@@ -66,6 +66,7 @@ NOTICES: dict[str, str] = {
     "DAILY_DIGEST": "the day's digest",
     "TEST": "a test",
     "INTENT_ENDED": "an agent's callback",
+    "CARD_CHANGED": "what became of a card",
 }
 
 

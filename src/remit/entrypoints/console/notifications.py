@@ -72,9 +72,16 @@ def _asked(said: Mapping[str, str], notices: list[str]) -> dict[str, Any]:
         "channel": said.get("channel"),
         "url": said.get("url", "").strip() or None,
         "signing_secret": said.get("signing_secret", "").strip() or None,
+        "slack_channel": said.get("slack_channel", "").strip() or None,
+        "bot_token": said.get("bot_token", "").strip() or None,
+        "people": [_person(line) for line in said.get("people", "").split("\n") if line.strip()],
         "recipients": [_recipient(line) for line in said.get("recipients", "").split("\n") if line.strip()],
         "notices": notices,
         "accounts": accounts or None,
+        "action_types": said.get("action_types", "").split() or None,
+        "reasons": said.get("reasons", "").split() or None,
+        "amounts": [_above(line) for line in said.get("amounts", "").split("\n") if line.strip()] or None,
+        "fields": said.get("fields", "").split(),
     }
 
 
@@ -83,6 +90,18 @@ def _recipient(line: str) -> dict[str, Any]:
     name, _, rest = line.strip().partition(" ")
     address, *roles = rest.split() or [""]
     return {"name": name, "address": address, "roles": roles}
+
+
+def _person(line: str) -> dict[str, Any]:
+    """`name team user role role`: one line of the form."""
+    name, team, user, *roles = [*line.split(), "", "", ""]
+    return {"name": name, "team": team, "user": user, "roles": [role for role in roles if role]}
+
+
+def _above(line: str) -> dict[str, Any]:
+    """`200 EUR`, or `200 EUR total` of the amount of that name: one line of the form."""
+    above, unit, name = [*line.split(maxsplit=2), "", ""][:3]
+    return {"above": above, "unit": unit, "name": name.strip() or None}
 
 
 def _page(

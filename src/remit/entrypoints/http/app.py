@@ -17,13 +17,14 @@ from remit.entrypoints.http import (
     policies,
     reading,
     results,
+    slack,
 )
 from remit.entrypoints.http.metrics import Metrics, Timed
 from remit.entrypoints.web import problems, stream
 from remit.entrypoints.web.callers import Credentials
 from remit.entrypoints.web.fact_waits import FactWaits
 from remit.entrypoints.web.ledger_reads import LedgerReads
-from remit.entrypoints.web.limits import BodyLimit, RateLimiter
+from remit.entrypoints.web.limits import BodyLimit, RateLimiter, SignInLimiter
 from remit.entrypoints.web.settings import HttpSettings
 from remit.entrypoints.web.turns import Turns
 from remit.entrypoints.web.waits import Waits
@@ -43,6 +44,7 @@ def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
     )
     app.state.remit = remit
     app.state.limiter = RateLimiter(settings.requests_per_minute)
+    app.state.presses = SignInLimiter(settings.requests_per_minute)
     app.state.turns = Turns()
     app.state.streams = stream.Streams(settings.streams(), settings.stream_for_s)
     app.state.waits = Waits(settings.waits())
@@ -55,7 +57,20 @@ def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
     app.add_middleware(Timed, answered=app.state.metrics.answered)
     problems.install(app)
-    for module in (agents, own, people, reading, results, stream, bounds, policies, operating, notifications, health):
+    for module in (
+        agents,
+        own,
+        people,
+        reading,
+        results,
+        stream,
+        bounds,
+        policies,
+        operating,
+        notifications,
+        slack,
+        health,
+    ):
         app.include_router(module.router)
     return app
 

@@ -48,7 +48,7 @@ class SignInLimiter:
     def _count(self, *of: str) -> None:
         if self._limit and not self._windows.hit(self._limit, *of):
             raise HTTPException(
-                429, "too many sign-ins in the last minute; wait and try again", headers={"Retry-After": "30"}
+                429, "too many tries in the last minute; wait and try again", headers={"Retry-After": "30"}
             )
 
 

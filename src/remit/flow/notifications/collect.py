@@ -15,6 +15,7 @@ from typing import Any
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.position import LATEST, LedgerConsumer
 from remit.core.lifecycle import Case
+from remit.core.notifications.about import AboutIntent
 from remit.core.notifications.daily_counts import DailyCounts
 from remit.core.notifications.daily_summary import days_to_tell, digest
 from remit.core.notifications.notice import (
@@ -46,6 +47,7 @@ from remit.core.records import (
 from remit.core.values import PLATFORM, shifted
 from remit.flow.consumer import NOTHING_NEW, Progress, Unread, unread
 from remit.flow.context import Context, bounds_now
+from remit.flow.notifications.about import about_intents
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of, waiting_cursor
 
 OWN, OF_PLATFORM = "notices", "platform"
@@ -107,7 +109,8 @@ def collect(context: Context, tenant_id: str, now: datetime, *, counted: bool) -
         *_of_entries(context, tenant_id, [*own.entries, *platform.entries]),
         *exhausted(own.entries, before.exhausted, now),
     ]
-    told = _sorted(seen, notices, own.positions | platform.positions, [*expiring, *digests])
+    about = _about(context, tenant_id, seen, [*notices, *expiring])
+    told = _sorted(seen, notices, own.positions | platform.positions, [*expiring, *digests], about)
     unit = _tell_unit(context, tenant_id, seen, own, platform, state, told, now)
     ours = answer_of(context.store.transact([unit]))
     return Progress(moved=True, more=more or not ours)
@@ -221,16 +224,28 @@ def _digests(
     return notices, ended[-1][0] if ended else before.digested
 
 
+def _about(context: Context, tenant_id: str, seen: _Seen, notices: Sequence[Notice]) -> dict[str, AboutIntent]:
+    if not any(each.looks_at_intents for each in seen.subscriptions):
+        return {}
+    return about_intents(context, tenant_id, [each.action_intent_id for each in notices if each.action_intent_id])
+
+
 def _sorted(
-    seen: _Seen, happened: Sequence[Notice], behind: Mapping[datetime, str], current: Sequence[Notice]
+    seen: _Seen,
+    happened: Sequence[Notice],
+    behind: Mapping[datetime, str],
+    current: Sequence[Notice],
+    about: Mapping[str, AboutIntent],
 ) -> dict[tuple[str, NoticeKind], list[Notice]]:
     """By subscription and kind. What has happened is told from when it was asked for; what is so now, in any case."""
     told: dict[tuple[str, NoticeKind], list[Notice]] = {}
     for each in seen.subscriptions:
         wanted = [notice for notice in happened if seen.wanted_since(each, notice, behind)] + list(current)
         for notice in wanted:
-            if each.covers(notice.notice, notice.account_id):
-                told.setdefault((each.subscription_id, notice.notice), []).append(notice)
+            intent = about.get(notice.action_intent_id or "")
+            if each.covers(notice.notice, notice.account_id) and each.wants(intent):
+                shown = notice.changed(fields=intent.shown(each.fields)) if intent and each.fields else notice
+                told.setdefault((each.subscription_id, notice.notice), []).append(shown)
     return told
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import get_args
+from typing import Self, get_args
 
+from remit.core.notifications.card import MOST_CARDS
 from remit.core.notifications.notice import Notice
-from remit.core.notifications.outbox import KEPT, Delivery, Outbox, SendResult, cloud_event, subject
-from remit.core.notifications.subscription import NoticeKind, Recipient, Subscription
-from remit.core.records import DELIVERY, OUTBOX, SUBSCRIPTION, Key, callback_key, delivery_key, outbox_key
-from remit.flow.context import Context, bounds_now
+from remit.core.notifications.outbox import KEPT, Delivery, Outbox, Posted, SendResult, cloud_event, subject
+from remit.core.notifications.subscription import CARD, NoticeKind, Recipient, Subscription
+from remit.core.records import DELIVERY, OUTBOX, SUBSCRIPTION, Key, callback_key, card_key, delivery_key, outbox_key
+from remit.flow.context import Context, bounds_now, one
+from remit.flow.notifications import cards
 from remit.ports import NotificationBatch, Notifier, OutgoingNotification, Snapshot, UnitOfWork, Writes, answer_of
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,8 @@ class Links:
     sign_in: Callable[[Subscription, Recipient, str], str | None]
 
 
+REST = "rest"
+"""The part of a message that tells what is beyond its cards."""
 QUEUE = "/console/queue"
 
 
@@ -45,6 +49,13 @@ class DueOutbox:
     subscription_id: str
     notice: NoticeKind
     url: str | None = None
+    card_of: str | None = None
+    """The intent of the card that changes."""
+
+    @classmethod
+    def of(cls, tenant_id: str, box: Outbox) -> Self:
+        card_of = box.card.action_intent_id if box.card else None
+        return cls(tenant_id, box.subscription_id, box.notice, box.url, card_of)
 
 
 MOST_DUE = 1000
@@ -53,13 +64,13 @@ MOST_DUE = 1000
 def due(context: Context, now: datetime) -> list[DueOutbox]:
     """Of all tenants, the longest due first."""
     found = context.store.due_records(OUTBOX, now, MOST_DUE)
-    return [DueOutbox(tenant_id, box.subscription_id, box.notice, box.url) for tenant_id, box in found]
+    return [DueOutbox.of(tenant_id, box) for tenant_id, box in found]
 
 
 def keep_times(context: Context, tenant_id: str) -> None:
     """Write outboxes as they are: an earlier release did not note by when they are looked for."""
     found = context.store.scan(OUTBOX, tenant_id)
-    keys = [_outbox_key(DueOutbox(tenant_id, box.subscription_id, box.notice, box.url)) for box in found]
+    keys = [_outbox_key(DueOutbox.of(tenant_id, box)) for box in found]
 
     def keep(key: Key[Outbox]) -> UnitOfWork[None]:
         def change(snapshot: Snapshot) -> Writes[None]:
@@ -79,7 +90,7 @@ def deliver(context: Context, which: DueOutbox, clock: Callable[[], datetime], l
     if claimed is None:
         return None
     subscription, message = claimed
-    letters = _letters(context, subscription, message, links)
+    letters = _letters(context, subscription, message, which, links)
     notifier = context.notifiers.get(subscription.channel)
     if notifier is None:
         gone = SendResult(outcome="failed", detail=f"{subscription.channel} is not set up where this worker runs")
@@ -129,17 +140,52 @@ def _allowed_hosts(context: Context, tenant_id: str) -> Sequence[str]:
     return bounds_now(context, tenant_id).bounds.allowed_hosts
 
 
-def _letters(context: Context, to: Subscription, message: Delivery, links: Links) -> list[OutgoingNotification]:
-    """One for everybody who does not have it yet."""
+def _letters(
+    context: Context, to: Subscription, message: Delivery, which: DueOutbox, links: Links
+) -> list[OutgoingNotification]:
+    """One for everybody who does not have it yet, or one a card."""
+    if which.card_of is not None:
+        return _changed_card(context, to, message, which.card_of, links)
+    if to.has_cards and message.notice == "NEEDS_INPUT":
+        return _new_cards(context, to, message, links)
     recipients = [each for each in to.recipients if each.address not in message.done] if to.recipients else [None]
     return [_letter(context, to, message, recipient, links) for recipient in recipients]
+
+
+def _changed_card(
+    context: Context, to: Subscription, message: Delivery, action_intent_id: str, links: Links
+) -> list[OutgoingNotification]:
+    found = cards.find(context, to, [action_intent_id], links.page)
+    place = one(context, card_key(to.tenant_id, to.subscription_id, action_intent_id))
+    if not found or not to.has_cards or place is None or place.card is None:
+        return []
+    posted = Posted(channel=place.card.channel, message=place.card.message)
+    letter = _letter(context, to, message, None, links)
+    return [replace(letter, card=found[0], posted=posted, part=action_intent_id)]
+
+
+def _new_cards(context: Context, to: Subscription, message: Delivery, links: Links) -> list[OutgoingNotification]:
+    """A card for each of the first, as far as it waits still; the rest are told in one more letter."""
+    first, rest = message.items[:MOST_CARDS], message.items[MOST_CARDS:]
+    wanted = [
+        each.action_intent_id for each in first if each.action_intent_id and each.action_intent_id not in message.done
+    ]
+    letter = _letter(context, to, message, None, links)
+    letters = [
+        replace(letter, card=card, part=card.action_intent_id)
+        for card in cards.find(context, to, wanted, links.page)
+        if card.is_open
+    ]
+    if rest and REST not in message.done:
+        letters.append(replace(letter, lines=letter.lines[MOST_CARDS:], part=REST))
+    return letters
 
 
 def _letter(
     context: Context, to: Subscription, message: Delivery, recipient: Recipient | None, links: Links
 ) -> OutgoingNotification:
     urls = [links.page(_place(item)) for item in message.items]
-    lines: list[tuple[str, str | None]] = list(zip((item.text for item in message.items), urls, strict=True))
+    lines: list[tuple[str, str | None]] = list(zip((item.line for item in message.items), urls, strict=True))
     if message.more:
         lines.append((f"and {message.more} more", links.page(QUEUE)))
     # One for all of them: whoever has signed in by it can follow the others.
@@ -151,6 +197,7 @@ def _letter(
         lines=lines,
         event=cloud_event(message, tenant_id=to.tenant_id, source=context.event_source, urls=urls),
         sign_in=links.sign_in(to, recipient, first) if recipient else None,
+        part=recipient.address if recipient else None,
     )
 
 
@@ -167,9 +214,8 @@ def _noted(
     now: datetime,
 ) -> Delivery | None:
     report = _together(letters, reports)
-    by_address = {
-        letter.recipient.address: each for letter, each in zip(letters, reports, strict=True) if letter.recipient
-    }
+    by_part = {letter.part: each for letter, each in zip(letters, reports, strict=True) if letter.part}
+    standing = cards.StandingCards(which.tenant_id, which.subscription_id, letters, reports)
     surplus = context.store.scan(DELIVERY, which.tenant_id, f"{which.subscription_id}|")[: -(KEPT - 1)]
     kinds: tuple[NoticeKind, ...] = get_args(NoticeKind)
     others = [outbox_key(which.tenant_id, which.subscription_id, kind) for kind in kinds if kind != which.notice]
@@ -180,20 +226,22 @@ def _noted(
         if outbox is None or outbox.trying is None or outbox.trying.delivery_id != message.delivery_id:
             # Removed meanwhile, or another one took over and noted the end of it.
             return Writes(answer=None)
-        after, noted = outbox.note(report, by_address, now)
-        writes = Writes[Delivery | None](answer=noted)
+        after, noted = outbox.note(report, by_part, now)
+        after = cards.kept(after, letters)
+        writes = Writes[Delivery | None](answer=noted, puts=standing.puts(context, snapshot, now))
         if after.is_empty:
             writes.deletes.append(outbox_at)
         else:
             writes.put(outbox_at, after)
-        if noted.status != "PENDING":
+        # A card says itself what became of it.
+        if noted.status != "PENDING" and not (which.notice == CARD and noted.status == "DELIVERED"):
             writes.put(delivery_key(which.tenant_id, noted), noted)
             writes.deletes += [delivery_key(which.tenant_id, old) for old in surplus]
         if noted.status == "DELIVERED":
             _hasten(snapshot, others, writes, now)
         return writes
 
-    return answer_of(context.store.transact([UnitOfWork(reads=[outbox_at, *others], decide=change)]))
+    return answer_of(context.store.transact([UnitOfWork(reads=[outbox_at, *others, *standing.reads], decide=change)]))
 
 
 def _hasten(snapshot: Snapshot, others: Sequence[Key[Outbox]], writes: Writes[Delivery | None], now: datetime) -> None:
@@ -211,18 +259,24 @@ def _together(letters: Sequence[OutgoingNotification], reports: Sequence[SendRes
         return reports[0]
     outcomes = {report.outcome for report in reports}
     details = [
-        f"{letter.recipient.name}: {report.detail}"
+        f"{letter.recipient.name if letter.recipient else letter.part}: {report.detail}"
         for letter, report in zip(letters, reports, strict=True)
-        if letter.recipient and report.outcome != "delivered"
+        if report.outcome != "delivered"
     ]
     reached = sum(report.outcome == "delivered" for report in reports)
     return SendResult(
         outcome="failed" if "failed" in outcomes else "refused" if "refused" in outcomes else "delivered",
-        detail="; ".join([f"{reached} of {len(reports)} recipients have it", *details]),
+        detail="; ".join([f"{reached} of {len(reports)} {_parts(letters)}", *details]),
     )
 
 
+def _parts(letters: Sequence[OutgoingNotification]) -> str:
+    return "recipients have it" if any(letter.recipient for letter in letters) else "cards and messages are there"
+
+
 def _outbox_key(which: DueOutbox) -> Key[Outbox]:
+    if which.card_of is not None:
+        return card_key(which.tenant_id, which.subscription_id, which.card_of)
     if which.url is not None:
         return callback_key(which.tenant_id, which.subscription_id, which.url)
     return outbox_key(which.tenant_id, which.subscription_id, which.notice)

@@ -19,7 +19,7 @@ from remit.core.records import CONSUMER, NOTIFICATION_STATE, Key
 from remit.core.values import PLATFORM, shifted
 from remit.flow.consumer import Progress
 from remit.flow.context import Context, one
-from remit.flow.notifications import call_back, collect, deliver
+from remit.flow.notifications import call_back, cards, collect, deliver
 from remit.flow.notifications.count import Counting
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
@@ -101,6 +101,7 @@ class LedgerFollower:
             counted = self._counting.count(context, tenant_id, now)
             told = collect.collect(context, tenant_id, now, counted=not counted.more)
             called = call_back.call_back(context, tenant_id, now)
+            shown = cards.follow_cards(context, tenant_id, now)
         except (TryLater, OutcomeUnknown) as error:
             # One tenant's trouble is not the others'; what was not written is found again.
             log.warning("following tenant %s again in a moment: %s", tenant_id, error)
@@ -110,7 +111,7 @@ class LedgerFollower:
             log.exception("following tenant %s failed and is tried again", tenant_id)
             self._failed[tenant_id] = now + _RETRIED_AFTER
             return False
-        return self._followed(tenant_id, [counted, told, called], now)
+        return self._followed(tenant_id, [counted, told, called, shown], now)
 
     def _followed(self, tenant_id: str, progress: Sequence[Progress], now: datetime) -> bool:
         self._moved = self._moved or any(each.moved for each in progress)

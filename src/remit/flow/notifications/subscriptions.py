@@ -13,6 +13,7 @@ from remit.core.ledger.position import LedgerConsumer
 from remit.core.notifications.notice import Notice, NotificationState
 from remit.core.notifications.outbox import Delivery, DeliveryStatus, Outbox
 from remit.core.notifications.subscription import (
+    CARD,
     MOST_SUBSCRIPTIONS,
     TEST,
     NewSubscription,
@@ -27,6 +28,7 @@ from remit.core.records import (
     SUBSCRIPTION,
     THE_ONE,
     Key,
+    card_key,
     delivery_key,
     outbox_key,
     start_key,
@@ -115,19 +117,22 @@ def remove(
 
     unit = UnitOfWork(reads=[subscription_at, start_at, *outboxes_at, chain_head_key(tenant_id)], decide=change)
     removed = answer_of(context.store.transact([unit]))
-    _forget_deliveries(context, tenant_id, subscription_id)
+    _forget(context, tenant_id, subscription_id)
     return removed
 
 
-def _forget_deliveries(context: Context, tenant_id: str, subscription_id: str) -> None:
+def _forget(context: Context, tenant_id: str, subscription_id: str) -> None:
+    """Forget its deliveries and its cards, which stay as they are where they stand."""
     # More than a write may hold. What is left by a process that ends here goes when one of that name is removed.
     finished = context.store.scan(DELIVERY, tenant_id, f"{subscription_id}|")
-    keys = [delivery_key(tenant_id, each) for each in finished]
+    boxes = context.store.scan(OUTBOX, tenant_id, f"{subscription_id}|{CARD}|")
+    cards = [card_key(tenant_id, subscription_id, box.card.action_intent_id) for box in boxes if box.card]
+    keys: list[Key[Any]] = [*(delivery_key(tenant_id, each) for each in finished), *cards]
     for start in range(0, len(keys), FORGOTTEN_AT_ONCE):
         context.store.transact([_forgetting(keys[start : start + FORGOTTEN_AT_ONCE])])
 
 
-def _forgetting(keys: Sequence[Key[Delivery]]) -> UnitOfWork[None]:
+def _forgetting(keys: Sequence[Key[Any]]) -> UnitOfWork[None]:
     return UnitOfWork(reads=keys, decide=lambda _: Writes(answer=None, deletes=list(keys)))
 
 
