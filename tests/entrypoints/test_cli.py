@@ -970,3 +970,17 @@ def test_a_replay_goes_with_a_dry_run(desk, words):
     refused = desk.run("apply", "bounds.yaml", *words, code=2).stderr
 
     assert f"{words[0]}: goes with --dry-run" in refused
+
+
+def test_a_log_only_policy_is_watched_and_promoted(desk):
+    (desk.folder / "none.cedar").write_text('@id("no_notes") forbid (principal, action, resource);')
+    with (desk.folder / "bounds.yaml").open("a") as file:
+        file.write("policies: [{name: none.cedar, log_only: true}]\n")
+    desk.run("apply", "bounds.yaml", "--by", "ann")
+
+    would = desk.run("promote", "none.cedar", "--tenant", "acme", "--dry-run", "--replay", "1d").stdout
+    did = desk.run("promote", "none.cedar", "--tenant", "acme", "--by", "ann").stdout
+
+    assert "- policies.none.cedar.log_only: true" in would and "would now ask" in would
+    assert "in force for tenant acme" in did
+    assert desk.error("promote", "other.cedar", "--tenant", "acme", code=2)["field"] == "name"

@@ -369,3 +369,28 @@ def test_a_replay_that_takes_too_long_says_so(world, admin, monkeypatch):
 
     assert (refused.status_code, refused.json()["field"]) == (422, "replay")
     assert "longer than" in refused.json()["detail"]
+
+
+# --- log_only ---
+
+WATCHING = {"name": "none.cedar", "text": '@id("no_notes") forbid (principal, action, resource);', "log_only": True}
+
+
+def test_a_log_only_policy_is_shown_and_promoted(world, admin):
+    put(admin, "/v1/policies", {"policies": [WATCHING]})
+    world.submit("ran")
+
+    why = admin.get("/v1/intents/ran/why").json()
+    would = admin.post("/v1/bounds/promote?dry_run=true&replay=1d", json={"name": "none.cedar"}).json()
+    did = admin.post("/v1/bounds/promote", json={"name": "none.cedar"}, headers={"If-Match": '"2"'}).json()
+
+    assert (why["status"], why["log_only"][0]["would_say"]) == ("APPROVED", "NO_NOTES")
+    assert (would["dry_run"], would["replay"]["would_ask"]["count"]) == (True, 1)
+    assert [(each["path"], each["kind"]) for each in did["changes"]] == [("policies.none.cedar.log_only", "removed")]
+    assert admin.get("/v1/policies").json() == {"policies": [{key: WATCHING[key] for key in ("name", "text")}]}
+
+
+def test_a_name_that_nothing_bears_is_not_promoted(admin):
+    refused = admin.post("/v1/bounds/promote", json={"name": "none.cedar"})
+
+    assert (refused.status_code, refused.json()["field"]) == (422, "name")

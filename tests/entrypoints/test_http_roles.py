@@ -54,6 +54,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET /v1/policies/versions": READERS,
     "GET /v1/policies/versions/{version}": READERS,
     "PUT /v1/bounds": {"admin"},
+    "POST /v1/bounds/promote": {"admin"},
     "PUT /v1/action-types": {"admin"},
     "PUT /v1/allowlists": {"admin"},
     "PUT /v1/modes": {"admin"},

@@ -138,6 +138,7 @@ class App(Part):
     def _show_settings(self, settings: Settings) -> None:
         self.settings = settings
         self.apply, self.apply_part, self.bounds = settings.apply, settings.apply_part, settings.bounds
+        self.promote = settings.promote
         self.replay, self.replay_change = settings.replay, settings.replay_change
         self.check_policies = settings.check_policies
         self.stop, self.resume = settings.stop, settings.resume

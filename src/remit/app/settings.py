@@ -10,6 +10,7 @@ from remit.app.part import FlowMethod, Part, new_secret
 from remit.core.gate.autonomy import Stop, StopLevel, StopScope
 from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, parse_bounds
 from remit.core.gate.bounds_parts import BoundsPart
+from remit.core.gate.log_only import promoted
 from remit.core.identity.api_key import ApiKey, parse_new_key
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.identity.principal import Principal
@@ -58,6 +59,22 @@ class Settings(Part):
     ) -> tuple[BoundsInForce, BoundsInForce]:
         """The same for one part of them; the others stay as they are, whoever changes them meanwhile."""
         return self._change_bounds(tenant_id, part.within, by=by, dry_run=dry_run, expected_sequence=expected_sequence)
+
+    def promote(
+        self, tenant_id: str, name: str, *, by: str, dry_run: bool = False, expected_sequence: int | None = None
+    ) -> tuple[BoundsInForce, BoundsInForce]:
+        """
+        Make a `log_only` policy file or limit count. Answers what was in force and what is, or would be.
+
+        Raises `InvalidInput` for a name that neither bears, and `BoundsChanged` as `apply` does.
+        """
+        return self._change_bounds(
+            tenant_id,
+            lambda bounds: promoted(bounds, name),
+            by=by,
+            dry_run=dry_run,
+            expected_sequence=expected_sequence,
+        )
 
     def replay(
         self, bounds: Any, *, period: str = "30d", expected_sequence: int | None = None, advance: Advance = no_progress

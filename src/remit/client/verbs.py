@@ -348,6 +348,13 @@ class Verbs:
         query = {**asked.query, "replay": period}
         return RouteCall(query=query, body=bounds, headers=asked.headers, read=_replayed)
 
+    @verb("POST /v1/bounds/promote")
+    def promote(
+        self, name: str, *, expected_sequence: int | None = None, dry_run: bool = False
+    ) -> RouteCall[a.BoundsChangedAnswer]:
+        """Make the `log_only` policy file or limit of that name count."""
+        return _replace_bounds(self, {"name": name}, expected_sequence=expected_sequence, dry_run=dry_run)
+
     action_types = verb("GET /v1/action-types")(_read_bounds)
     replace_action_types = verb("PUT /v1/action-types")(_replace_part)
     allowlists = verb("GET /v1/allowlists")(_read_bounds)

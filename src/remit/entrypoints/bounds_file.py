@@ -158,7 +158,9 @@ def located(file: str, lines: YamlLines, error: InvalidInput) -> InvalidFile:
 
 
 def _policy(bounds_path: Path, line: int | None, index: int, entry: Any) -> Any:
-    # Anything but a path is left to the check of the bounds, which also takes {name, text}.
+    # Anything else is left to the check of the bounds, which also takes {name, text}.
+    if isinstance(entry, dict) and isinstance(entry.get("name"), str) and "text" not in entry:
+        return {**entry, **_policy(bounds_path, line, index, entry["name"])}
     if not isinstance(entry, str):
         return entry
     text = _read_text(bounds_path.parent / entry, bounds_path.name, line, f"policies.{index}")

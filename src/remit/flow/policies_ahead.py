@@ -70,9 +70,10 @@ class PoliciesAhead:
             bounds = known[intent.tenant_id]
             # What does not fit goes no further; the policies of the platform alone take no time.
             if _fits(bounds, intent) and bounds.bounds.policies:
-                bounds.plans.action(intent.account_id, intent.action_type, now).ask(
-                    intent, facts.known(intent) if facts is not None else NO_FACTS
-                )
+                plan = bounds.plans.action(intent.account_id, intent.action_type, now)
+                known_facts = facts.known(intent) if facts is not None else NO_FACTS
+                plan.ask(intent, known_facts)
+                plan.ask_log_only(intent, known_facts)
 
     def _bounds(self, context: Context, tenants: set[str], now: datetime) -> dict[str, BoundsInForce]:
         known = {name: self._known[name] for name in tenants if name in self._known}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from typing import Any, Literal
 from remit.core.gate.action_type import ActionTypeSpec
 from remit.core.gate.amount import Amount, amount_of, decimal_text
 from remit.core.gate.decision import Decision
+from remit.core.gate.log_only import would_have_said
 from remit.core.intent import ActionIntentV1
 from remit.core.values import instant
 from remit.lab.history import PastDecision, ReplaySpan, moment_of
@@ -101,15 +102,10 @@ class Group:
     went_wrong: Counter[str] = field(default_factory=Counter)
     """Of those that people answered so, how many failed, or ended unknown."""
 
-    def add(self, case: _Case) -> None:
-        past = case.past
-        for tally in (
-            self.all,
-            self.types.of(case.intent.action_type),
-            self.reasons.of(case.reason),
-            self.accounts.of(past.account_id),
-        ):
-            tally.add(case.amounts)
+    def add(self, past: PastDecision, action_type: str, reason: str, amounts: Sequence[tuple[str, Amount]]) -> None:
+        tallies = (self.all, self.types.of(action_type), self.reasons.of(reason), self.accounts.of(past.account_id))
+        for tally in tallies:
+            tally.add(amounts)
         if past.answer is not None:
             self.answers[past.answer] += 1
         if past.ended is not None:
@@ -185,6 +181,8 @@ class Findings:
     unchanged: int = 0
     other_reason: int = 0
     groups: dict[Change, Group] = field(default_factory=lambda: {change: Group() for change in CHANGES})
+    log_only: dict[tuple[str, str], Group] = field(default_factory=dict)
+    """What would run alone, by the kind and name of each policy or limit that decides nothing and would refuse it."""
     not_judged: Counter[str] = field(default_factory=Counter)
     _examples: dict[str, list[str]] = field(default_factory=dict)
     _telling: list[tuple[tuple[int, int, int, str], _Case]] = field(default_factory=list)
@@ -194,17 +192,27 @@ class Findings:
     ) -> None:
         """A decision, and what it would be; `blocked` says whether a person could approve it."""
         self.decisions += 1
+        if now.approves:
+            self._note_log_only(past, intent, spec, now)
         change = _change(past, now, blocked=blocked)
         if change is None:
             self.unchanged += 1
             self.other_reason += past.reason != now.reason
             return
         case = _Case(past, intent, change, now, _amounts(intent, spec))
-        self.groups[change].add(case)
+        self.groups[change].add(past, intent.action_type, case.reason, case.amounts)
         if len(self._telling) < MOST_TELLING:
             heappush(self._telling, (case.rank, case))
         elif case.rank > self._telling[0][0]:
             heappushpop(self._telling, (case.rank, case))
+
+    def _note_log_only(
+        self, past: PastDecision, intent: ActionIntentV1, spec: ActionTypeSpec | None, now: Decision
+    ) -> None:
+        for said in would_have_said(now):
+            group = self.log_only.setdefault((said.kind, said.name), Group())
+            if said.would_say is not None:
+                group.add(past, intent.action_type, said.would_say, _amounts(intent, spec))
 
     def unjudged(self, past: PastDecision, reason: str) -> None:
         """`reason` is one of `NOT_JUDGED`."""
@@ -223,6 +231,10 @@ class Findings:
             "unchanged": self.unchanged,
             "other_reason": self.other_reason,
             **{change: group.wire() for change, group in self.groups.items()},
+            "log_only": [
+                {"kind": kind, "name": name, "would_refuse": group.wire()}
+                for (kind, name), group in self.log_only.items()
+            ],
             "telling": [case.wire() for _, case in sorted(self._telling, key=lambda each: each[0], reverse=True)],
             "not_judged": [
                 {"reason": name, "explanation": NOT_JUDGED[name], "count": count, "intents": self._examples[name]}

@@ -157,6 +157,9 @@ when { context.texts.hasTag("text") && context.texts.getTag("text") == "everythi
 """
 
 
+WATCHES = '@id("watched") forbid (principal, action, resource) when { context.action_type == "REFUND" };'
+
+
 def own_bounds(**changes: Any) -> dict[str, Any]:
     types = {TYPE: type_of(), OTHER: type_of(honours_idempotency_key=True), LATE: type_of()}
     types[PAY] = {**type_of(), "approvals_required": 2}
@@ -170,7 +173,10 @@ def own_bounds(**changes: Any) -> dict[str, Any]:
         budget=budget,
         tenant_budget={"max_autonomous_per_day": 50},
         limits=LIMITS,
-        policies=[{"name": "own.cedar", "text": NOT_FOR_SALE}],
+        policies=[
+            {"name": "own.cedar", "text": NOT_FOR_SALE},
+            {"name": "watch.cedar", "text": WATCHES, "log_only": True},
+        ],
         principals={"alice": {"scopes": ["crm:read", "crm:write"]}},
         **changes,
     )

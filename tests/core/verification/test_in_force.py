@@ -12,7 +12,7 @@ from remit.core.gate.policy import POLICY_NAME
 from remit.core.gate.policy.shipped import EARLIER_SETS
 
 from ...flow.world import OTHER, TYPE, tool
-from .exports import NOT_FOR_SALE, PAY, SCOPED, Mutations, assert_that_one_alone, found
+from .exports import NOT_FOR_SALE, PAY, SCOPED, WATCHES, Mutations, assert_that_one_alone, found
 
 breaks = Mutations(8)
 
@@ -230,6 +230,34 @@ def a_rule_that_blocked_is_left_out(lines):
 
 
 @breaks
+def a_log_only_policy_is_left_out_of_a_decision(lines):
+    checks = lines.data("refund-1", "GATE_DECIDED")["checks"]
+    checks.remove(check(lines, "refund-1", "log_only"))
+
+
+@breaks
+def a_log_only_policy_is_told_to_have_said_nothing(lines):
+    check(lines, "refund-1", "log_only")["saw"]["policies"] = [{"name": "watch.cedar", "would_say": None}]
+
+
+@breaks
+def a_log_only_policy_is_told_to_have_asked_by_another_rule(lines):
+    check(lines, "refund-1", "log_only")["saw"]["policies"][0]["clauses"] = ["another"]
+
+
+@breaks
+def a_decision_tells_of_a_log_only_policy_that_there_was_not(lines):
+    said = check(lines, "refund-1", "log_only")["saw"]["policies"]
+    said.append({"name": "more.cedar", "would_say": None})
+
+
+@breaks
+def a_log_only_policy_counted(lines):
+    saw = check(lines, "refund-1", "policy")["saw"]
+    saw["clauses"] = [*saw["clauses"], "watched"]
+
+
+@breaks
 def a_decision_gives_another_reason_than_its_policy(lines):
     lines.data("for-sale", "GATE_DECIDED")["reason"] = "TENANT_POLICY"
 
@@ -386,7 +414,7 @@ def test_an_export_is_read_as_a_stream_too(lines):
 
 @pytest.mark.parametrize("earlier", EARLIER_SETS)
 def test_what_was_decided_by_rules_that_an_earlier_release_shipped_verifies(lines, earlier):
-    beside = [["own.cedar", NOT_FOR_SALE]]
+    beside = [["own.cedar", NOT_FOR_SALE], ["watch.cedar", WATCHES, "log_only"]]
     version = f"{POLICY_NAME}@{digest_of([earlier.schema, earlier.policies, beside])}"
     for line in lines.lines:
         if line["data"].get("policy_version"):

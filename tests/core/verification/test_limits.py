@@ -18,7 +18,8 @@ def renamed(lines, old, new):
 
 
 def say_that_it_ends(lines, name, ends):
-    for limit in lines.data(name, "GATE_DECIDED")["checks"][-1]["saw"]["limits"]:
+    checks = {each["check"]: each["saw"] for each in lines.data(name, "GATE_DECIDED")["checks"]}
+    for limit in checks["budget"]["limits"]:
         limit["resets_at"] = ends
 
 

@@ -68,6 +68,7 @@ _EMPTY_SAYS_NOTHING = {
 def _named(bounds: Bounds) -> dict[str, Any]:
     data = stated_fields(bounds)
     data["policies"] = {source.name: source.text for source in bounds.policies}
+    data["policies"] |= {f"{source.name}.log_only": True for source in bounds.policies if source.log_only}
     if bounds.limits:
         data["limits"] = {limit["name"]: _stated(limit) for limit in data["limits"]}
     return data
@@ -145,10 +146,16 @@ def policy_difference(before: Sequence[PolicySource], after: Sequence[PolicySour
 
 
 def _policy_lines(before: Sequence[PolicySource], after: Sequence[PolicySource]) -> Iterator[str]:
-    old = {source.name: source.text for source in before}
-    new = {source.name: source.text for source in after}
+    old, new = ({source.name: source for source in sources} for sources in (before, after))
     for name in sorted({*old, *new}):
-        if old.get(name) != new.get(name):
-            yield f"--- {name if name in old else '/dev/null'}"
-            yield f"+++ {name if name in new else '/dev/null'}"
-            yield from text_diff(old.get(name, ""), new.get(name, ""), context=3)
+        was, becomes = old.get(name), new.get(name)
+        if was != becomes:
+            yield f"--- {_file_line(was)}"
+            yield f"+++ {_file_line(becomes)}"
+            yield from text_diff(was.text if was else "", becomes.text if becomes else "", context=3)
+
+
+def _file_line(source: PolicySource | None) -> str:
+    if source is None:
+        return "/dev/null"
+    return f"{source.name} (log_only)" if source.log_only else source.name

@@ -128,6 +128,7 @@ def decide(seen: GateInput) -> Verdict:
     )
     if refusal is not None:
         trail.check_block()
+    trail.note_log_only()
     return trail.verdict(refusal)
 
 
@@ -247,6 +248,14 @@ class _Trail:
             mode = self.plan.mode
             self.policy = block
             self._note("block", False, mode=mode.mode, source=mode.source, reason=block.reason, clauses=block.clauses)
+
+    def note_log_only(self) -> None:
+        """Whatever decided it: what the policies would have said that decide nothing."""
+        if self.seen.now >= self.seen.intent.expires_at:
+            return
+        said = self.plan.ask_log_only(self.seen.intent, self.facts)
+        if said is not None:
+            self.checks.append(said)
 
     def check_budget(self) -> _No | None:
         seen, intent = self.seen, self.seen.intent

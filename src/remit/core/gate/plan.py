@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from remit.core.gate.autonomy import ResolvedMode
 from remit.core.gate.budget import BudgetInForce, Limit
-from remit.core.gate.check import Check, checked
+from remit.core.gate.check import Check, Plain, checked
 from remit.core.gate.fact import NO_FACTS, Facts
 from remit.core.gate.limit import Amounts, LimitInForce, LimitOverAccount, give_autonomy
 from remit.core.gate.parameters_schema import ParametersSchema, schema_in_force
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 BOUNDS_UNREADABLE = "BOUNDS_UNREADABLE"
+LOG_ONLY = "log_only"
+"""The check of a decision that says what would have been said by the policies that decide nothing."""
 MOST_PLANS, MOST_ANSWERS = 1000, 256
 """Kept of one version of one tenant's bounds; beyond them, all are worked out again."""
 
@@ -124,15 +126,20 @@ class ActionPlan:
             return self._ask_about_private(intent, facts, policies)
         return self._ask(intent, facts, policies)
 
+    def ask_log_only(self, intent: ActionIntentV1 | Proposal, facts: Facts = NO_FACTS) -> Check | None:
+        """Each policy that decides nothing, with what it would have said; `None` where there is none."""
+        if self.problem is not None or isinstance(self.policies, str) or not self.policies.log_only:
+            return None
+        question = self._question(intent, facts)
+        said = [
+            would_say(policies.version, evaluated(policies, question, intent)) for policies in self.policies.log_only
+        ]
+        return checked(LOG_ONLY, True, policies=said, local_time=str(self.account.at.local))
+
     def _ask_about_private(self, intent: OpenedIntent, facts: Facts, policies: PolicySet) -> PolicyAnswer:
         """No value of it, and nothing that Cedar says of one, leaves by the answer."""
         question = self._question(intent, facts)
-        if intent.missing_for_execution:
-            paths = ", ".join(intent.missing_for_execution)
-            verdict = policies.evaluate_blindly(question, f"{paths}: private, and erased or not what was committed")
-        else:
-            verdict = without_details(policies.evaluate(question))
-        return self._answer(question, intent, verdict)
+        return self._answer(question, intent, evaluated(policies, question, intent))
 
     def _ask(self, intent: ActionIntentV1 | Proposal, facts: Facts, policies: PolicySet) -> PolicyAnswer:
         read = policies.read(intent.parameters, facts)
@@ -191,6 +198,30 @@ class ActionPlan:
             local_time=str(self.account.at.local),
         )
         return PolicyAnswer(verdict, check)
+
+
+def evaluated(policies: PolicySet, question: PolicyQuestion, intent: ActionIntentV1 | Proposal) -> PolicyVerdict:
+    """The verdict about an intent, which says no more of its private values than may stand in the ledger."""
+    if not isinstance(intent, OpenedIntent):
+        return policies.evaluate(question)
+    if intent.missing_for_execution:
+        paths = ", ".join(intent.missing_for_execution)
+        return policies.evaluate_blindly(question, f"{paths}: private, and erased or not what was committed")
+    return without_details(policies.evaluate(question))
+
+
+def would_say(name: str, verdict: PolicyVerdict) -> dict[str, Plain]:
+    """What a decision records of a policy that decides nothing: `would_say` is its reason, `None` if it is silent."""
+    if verdict.policy_decision == "AUTO_EXECUTE":
+        return {"name": name, "would_say": None}
+    return {
+        "name": name,
+        "would_say": verdict.reason,
+        "policy_decision": verdict.policy_decision,
+        "clauses": verdict.clauses,
+        "errors": verdict.errors,
+        "explanation": verdict.explanation,
+    }
 
 
 def blocked_until_bounds_load(problem: str) -> PolicyVerdict:

@@ -76,6 +76,14 @@ class NotJudgedAnswer(TypedDict):
     intents: list[str]
 
 
+class LogOnlyGroup(TypedDict):
+    """Decisions that would run alone, and that a `log_only` policy or limit of these bounds would have refused."""
+
+    kind: Literal["policy", "limit"]
+    name: str
+    would_refuse: ReplayGroup
+
+
 class ReplayAnswer(TypedDict):
     """What a part of the history would have been under other bounds."""
 
@@ -90,6 +98,7 @@ class ReplayAnswer(TypedDict):
     would_ask: ReplayGroup
     would_be_blocked: ReplayGroup
     no_longer_blocked: ReplayGroup
+    log_only: list[LogOnlyGroup]
     telling: list[TellingAnswer]
     not_judged: list[NotJudgedAnswer]
 

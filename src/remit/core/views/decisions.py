@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NotRequired
+from typing import Literal, NotRequired
 
 # pydantic reads `typing.TypedDict` only from Python 3.12 on.
 from typing_extensions import TypedDict
@@ -195,8 +195,20 @@ class ClauseAnswer(TypedDict):
     platform: bool
 
 
+class LogOnlyAnswer(TypedDict):
+    """A policy or limit that decides nothing: the reason that it would have given, or null if it would have none."""
+
+    kind: Literal["policy", "limit"]
+    name: str
+    would_say: str | None
+    explanation: str | None
+
+
 class WhyAnswer(AnswerableLine):
-    """Why an intent stands where it stands. `not_taken` is as its status says it."""
+    """
+    Why an intent stands where it stands. `not_taken` is as its status says it; `log_only` is what would have been said
+    by the policies and limits that decide nothing.
+    """
 
     not_taken: NotTakenAnswer | None
     why_proposed: list[str | PrivateAnswer] | None
@@ -206,6 +218,7 @@ class WhyAnswer(AnswerableLine):
     agent_tier: AgentTier | None
     edited_by: str | None
     decision: DecisionAnswer | None
+    log_only: list[LogOnlyAnswer]
     clause: ClauseAnswer | None
     approval: ApprovalRecord | None
     rejection: Json | None

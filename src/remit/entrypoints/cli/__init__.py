@@ -38,6 +38,7 @@ COMMANDS = {
     "resolve": "people",
     "erase": "people",
     "apply": "bounds",
+    "promote": "bounds",
     "stop": "bounds",
     "resume": "bounds",
     "usage": "bounds",

@@ -14,7 +14,7 @@ from remit.core.gate.bounds import BoundsInForce, unregistered
 from remit.core.gate.bounds_diff import changes, describe_changes, limits_from_zero
 from remit.entrypoints.bounds_file import BoundsFile
 from remit.entrypoints.cli import output, replaying
-from remit.entrypoints.cli.options import AccountOption, AsJson, By, Db, Tenant, existing, login, opened
+from remit.entrypoints.cli.options import AccountOption, AsJson, By, ByOrYou, Db, Tenant, existing, login, opened
 from remit.entrypoints.cli.replaying import ReplayFileOption, ReplayOption
 
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the ledger.")]
@@ -30,7 +30,7 @@ Everything = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    for command in (apply, stop, resume, usage):
+    for command in (apply, promote, stop, resume, usage):
         app.command()(command)
 
 
@@ -65,6 +65,34 @@ def apply(
         except InvalidInput as error:
             raise read.located(error) from None
         replayed = None if replay is None else replaying.replay_stored(remit, before, after, replay)
+    _print_change(before, after, dry_run, replayed, as_json=as_json)
+
+
+def promote(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A policy file or a limit.", show_default=False)],
+    tenant: Tenant,
+    by: ByOrYou = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    replay: ReplayOption = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Make a log_only policy or limit count, and show what that changes.
+
+    Example: remit promote burst --tenant acme --dry-run --replay 30d
+    """
+    replaying.require_dry_run(dry_run, replay, None)
+    with existing(ctx, db, tenant) as remit:
+        before, after = remit.promote(tenant, name, by=login() if by is None else by, dry_run=dry_run)
+        replayed = None if replay is None else replaying.replay_stored(remit, before, after, replay)
+    _print_change(before, after, dry_run, replayed, as_json=as_json)
+
+
+def _print_change(
+    before: BoundsInForce, after: BoundsInForce, dry_run: bool, replayed: dict[str, Any] | None, *, as_json: bool
+) -> None:
     if as_json:
         output.print_json({**_applied(before, after, dry_run), **({"replay": replayed} if replayed else {})})
         return

@@ -185,6 +185,12 @@ def facts(item: Mapping[str, Any]) -> str | None:
     return ", ".join(told) or None
 
 
+def log_only(item: Mapping[str, Any]) -> str | None:
+    """What would have been said by policies and limits that decide nothing: `burst would say BUDGET_EXCEEDED`."""
+    said = [f"{each['name']} would say {each['would_say']}" for each in item["log_only"] if each["would_say"]]
+    return ", ".join(said) or None
+
+
 def whose(item: Mapping[str, Any]) -> dict[str, Any]:
     """On whose behalf, through which agents with which scopes, and what the credential is for."""
     hops = [f"{hop['agent']} ({', '.join(hop['scopes']) or 'no scopes'})" for hop in item.get("delegation") or ()]

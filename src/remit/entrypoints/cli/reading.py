@@ -130,6 +130,7 @@ def _because(told: dict[str, Any]) -> dict[str, Any]:
         "reason": decision.get("reason"),
         "explanation": decision.get("explanation"),
         "facts": output.facts(told),
+        "log only": output.log_only(told),
         "decided": output.local(decision.get("decided_at")),
         "bounds number": decision.get("config_sequence"),
         "policy": decision.get("policy_version"),

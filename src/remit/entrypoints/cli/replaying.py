@@ -90,12 +90,24 @@ def print_replay(replay: Mapping[str, Any]) -> None:
             _print_group(words, replay[change])
     if (would_run := replay["would_run"])["count"]:
         output.say(f"of those that would now run alone: {_people(would_run)}")
+    for said in replay["log_only"]:
+        _print_log_only(said)
     for item in replay["telling"]:
         _print_telling(item)
     for item in replay["not_judged"]:
         output.say(f"not judged: {item['count']} {item['reason']}")
         output.say(f"  {item['explanation']}")
         output.say(f"  {', '.join(item['intents'][:MOST_LINES])}")
+
+
+def _print_log_only(said: Mapping[str, Any]) -> None:
+    """What would run alone, and would not if this counted."""
+    group = said["would_refuse"]
+    if group["count"]:
+        _print_group(f"{said['name']} (log_only) would refuse", group)
+        output.say(f"of those: {_people(group)}")
+    else:
+        output.say(f"{said['name']} (log_only) would refuse nothing that runs alone")
 
 
 def _unchanged(replay: Mapping[str, Any]) -> str:
@@ -120,7 +132,7 @@ def _sums(tally: Mapping[str, Any]) -> str:
 
 
 def _people(group: Mapping[str, Any]) -> str:
-    answers = ", ".join(f"{count} {answer}" for answer, count in group["people"].items())
+    answers = ", ".join(f"{count} {answer}" for answer, count in group["people"].items()) or "no person was asked"
     wrong = sum(group["went_wrong"].values())
     return answers + (f"; {wrong} of them failed or ended unknown" if wrong else "")
 

@@ -54,6 +54,7 @@ CHECKS: dict[str, str] = {
     "policy": "The policy",
     "budget": "Room in the budget and every limit",
     "block": "Not blocked",
+    "log_only": "Policies that decide nothing",
 }
 
 NOTICES: dict[str, str] = {

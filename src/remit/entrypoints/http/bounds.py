@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -17,8 +18,9 @@ from remit.core.gate.bounds_diff import changes, limits_from_zero
 from remit.core.gate.bounds_parts import PARTS, BoundsPart, parse_part
 from remit.core.identity.principal import Principal
 from remit.core.views import BoundsChangedAnswer
+from remit.entrypoints.web.bodies import PromoteBody
 from remit.entrypoints.web.callers import BoundsSetterCaller, CurrentRemit, ReaderCaller
-from remit.entrypoints.web.ledger_reads import WholeLedgers
+from remit.entrypoints.web.ledger_reads import LedgerReads, WholeLedgers
 from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.reading_bodies import JsonRoute, turns_of
 from remit.wiring import Remit
@@ -77,16 +79,47 @@ async def replace_bounds(
     replay: ReplayPeriod = None,
 ) -> Any:
     """Replace the whole bounds: what is not listed any more goes. Stop switches stay as they are."""
+    change = partial(remit.apply, _of_own_tenant(caller, body), by=caller.name)
+    return await _change(request, caller, remit, reads, change, response, (if_match, dry_run, replay))
+
+
+async def _change(
+    request: Request,
+    caller: Principal,
+    remit: Remit,
+    reads: LedgerReads,
+    change: Callable[..., tuple[BoundsInForce, BoundsInForce]],
+    response: Response,
+    asked: tuple[str | None, bool, str | None],
+) -> dict[str, Any]:
+    """The change, and what it would have done to the history where that is `asked`: If-Match, dry run, replay."""
+    if_match, dry_run, replay = asked
     if replay is not None and not dry_run:
         raise InvalidInput("replay", "goes with dry_run", "add dry_run=true; nothing is changed then")
-    wanted, expected = _of_own_tenant(caller, body), _expected(if_match)
-    apply = partial(remit.apply, wanted, by=caller.name, dry_run=dry_run, expected_sequence=expected)
+    expected = _expected(if_match)
     async with turns_of(request).of(caller.tenant_id):
-        changed = await to_thread.run_sync(apply)
+        changed = await to_thread.run_sync(partial(change, dry_run=dry_run, expected_sequence=expected))
     answer = _changed(response, *changed, dry_run=dry_run)
     # Not in the tenant's turn at the threads: it takes long, and has places of its own.
     replayed = {} if replay is None else {"replay": await reads.replay(remit, caller, changed, replay)}
     return {**answer, **replayed}
+
+
+@router.post("/v1/bounds/promote", responses=responds_with(BoundsChangedAnswer))
+async def promote(
+    request: Request,
+    remit: CurrentRemit,
+    caller: BoundsSetterCaller,
+    reads: WholeLedgers,
+    body: PromoteBody,
+    response: Response,
+    if_match: IfMatch = None,
+    dry_run: DryRun = False,
+    replay: ReplayPeriod = None,
+) -> Any:
+    """Make a `log_only` policy file or limit count, by its name. What counts already stays so."""
+    change = partial(remit.promote, caller.tenant_id, body.name, by=caller.name)
+    return await _change(request, caller, remit, reads, change, response, (if_match, dry_run, replay))
 
 
 def _add_routes(kind: type[BoundsPart]) -> None:

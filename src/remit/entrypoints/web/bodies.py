@@ -154,6 +154,12 @@ class QuestionBody(Body):
     text: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
+class PromoteBody(Body):
+    """The name of a policy file or a limit; `policies.NAME` or `limits.NAME` where both bear it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=220)]
+
+
 class ResolveBody(Body):
     status: Literal["SUCCEEDED", "FAILED"]
     note: Annotated[str, Field(max_length=2000)] | None = None

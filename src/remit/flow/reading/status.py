@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from remit.core.execution.publication import UNFINISHED, not_taken
 from remit.core.gate.autonomy import Stop
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.fact import NO_FACTS, Facts
+from remit.core.gate.log_only import would_have_said
 from remit.core.gate.policy import PLATFORM_POLICIES, find_clause
 from remit.core.headline import headline
 from remit.core.intent import ActionIntentV1
@@ -128,6 +130,7 @@ def why(context: Context, tenant_id: str, action_intent_id: str, now: datetime) 
         **_whose(intent),
         "edited_by": case.edited_by,
         "decision": decision.wire() if decision else None,
+        "log_only": [asdict(said) for said in would_have_said(decision)] if decision else [],
         "clause": _clause(context, tenant_id, decision.policy_version, decision.policy_clause) if decision else None,
         "approval": approval.wire() if approval else None,
         "rejection": history.rejection,

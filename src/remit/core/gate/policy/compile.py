@@ -32,6 +32,7 @@ MOST_PATHS = 256
 MOST_WILDCARDS = 4096
 """How many characters the patterns of all `like` may have together: each is tried along a text's whole length."""
 _MOST_ID, _MOST_REASON, _MOST_EXPLANATION = 200, 100, 1000
+_PERMIT = '@id("permitted unless a rule of its file forbids it") permit (principal, action, resource);'
 T = TypeVar("T")
 
 
@@ -45,19 +46,34 @@ def compile_policies(sources: tuple[PolicySource, ...], platform: PlatformSet = 
     """
     check_texts(sources)
     own = _rules("platform", platform.policies, platform=True)
-    tenants = [rule for source in sources for rule in _rules(source.name, source.text, platform=False)]
-    _check_together(own, tenants)
+    files = [(source, _rules(source.name, source.text, platform=False)) for source in sources]
+    # All of them together: one that decides nothing yet is sound when it does.
+    _check_together(own, [rule for _, rules in files for rule in rules])
+    counting = [rule for source, rules in files if not source.log_only for rule in rules]
+    log_only = [_unless_forbidden(source.name, rules) for source, rules in files if source.log_only]
+    return _set(policy_version(sources), own, counting, log_only)
+
+
+def _set(version: str, own: Sequence[Rule], tenants: Sequence[Rule], log_only: Sequence[PolicySet] = ()) -> PolicySet:
     ordered = [*own, *sorted(tenants, key=lambda rule: rule.clause_id)]
     reads = together(rule.reads for rule in tenants)
     return PolicySet(
-        version=policy_version(sources),
+        version=version,
         rules={rule.clause_id: rule for rule in ordered},
         engine=_engine(ordered),
         reads=reads,
         paths=parse_paths(reads.paths),
         order={rule.clause_id: place for place, rule in enumerate(ordered)},
         answers=KnownAnswers(),
+        log_only=tuple(log_only),
     )
+
+
+def _unless_forbidden(file: str, rules: Sequence[Rule]) -> PolicySet:
+    """The rules of one file that decides nothing, asked by themselves."""
+    permit = _rules("platform", _PERMIT, platform=True)
+    _check_together(permit, rules)
+    return _set(file, permit, rules)
 
 
 @lru_cache(maxsize=256)

@@ -104,7 +104,11 @@ class KnownAnswers:
 
 @dataclass(frozen=True, slots=True)
 class PolicySet:
-    """Compiled once, evaluated often."""
+    """
+    Compiled once, evaluated often.
+
+    `log_only` are the files that decide nothing, each a set of its own whose `version` is the file's name.
+    """
 
     version: str
     rules: dict[str, Rule]
@@ -113,6 +117,7 @@ class PolicySet:
     paths: tuple[Path, ...]
     order: dict[str, int]
     answers: KnownAnswers
+    log_only: tuple[PolicySet, ...] = ()
 
     def read(self, parameters: dict[str, Any], facts: Facts = NO_FACTS) -> ParametersRead:
         """What the rules read of these parameters and facts."""

@@ -100,5 +100,5 @@ def platform_set_of(version: str, sources: Sequence[PolicySource]) -> PlatformSe
 
 @lru_cache(maxsize=256)
 def _version(platform: PlatformSet, sources: tuple[PolicySource, ...]) -> str:
-    content = [platform.schema, platform.policies, [[source.name, source.text] for source in sources]]
+    content = [platform.schema, platform.policies, [source.content for source in sources]]
     return f"{POLICY_NAME}@{digest_of(content)}"

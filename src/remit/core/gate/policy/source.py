@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from remit.core.gate.action_type import is_empty
 from remit.core.values import Document, Request
 
 PolicyDecision = Literal["AUTO_EXECUTE", "REQUIRE_APPROVAL", "BLOCK"]
 
 
 class PolicySource(Request):
-    """One file of a tenant's policies."""
+    """
+    One file of a tenant's policies.
+
+    With `log_only` it says what it would have said, and refuses nothing.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/@ -]{1,200}$")]
     text: Annotated[str, Field(min_length=1, max_length=64 * 1024)]
+    log_only: bool = Field(default=False, exclude_if=is_empty)
+
+    @property
+    def content(self) -> list[Any]:
+        """All that makes one version of it differ from another; the mark came later, so that old hashes stay."""
+        return [self.name, self.text, *(["log_only"] if self.log_only else [])]
 
 
 class Clause(Document):

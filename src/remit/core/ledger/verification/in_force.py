@@ -20,6 +20,7 @@ from remit.core.gate.autonomy import ResolvedMode, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import DEFAULT_ZONE
 from remit.core.gate.fact import Facts, lacking
+from remit.core.gate.plan import LOG_ONLY, would_say
 from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, platform_set_of
 from remit.core.gate.policy_input import LocalTime, question_of
 from remit.core.gate.result_settings import BY_DEFAULT, ResultSettings
@@ -82,6 +83,7 @@ class InForceChecks:
             self._compare(checks["mode"], _mode_facts(intent, state))
         if "policy" in checks:
             self._check_policy(intent, state, data, checks["policy"], _at(entry))
+        self._check_log_only(intent, state, data, checks, _at(entry))
 
     def _check_edit(self, intent: ActionIntentV1, proposed: Data, checks: Mapping[str, Data]) -> None:
         seen = checks.get("not_edited")
@@ -123,11 +125,7 @@ class InForceChecks:
     def _check_policy(
         self, intent: ActionIntentV1, state: BoundsInForce, data: Data, check: Data, at: datetime
     ) -> None:
-        local = LocalTime.parse(check["saw"]["local_time"])
-        if not _near(local, at):
-            self._broken(f"its policy saw the local time {local}, at {at.isoformat()}")
-        known, scopes = state.type_in_force(intent.action_type), state.scopes_of(intent)
-        question = question_of(intent, known, _mode(intent, state).mode, local, scopes, recorded_facts(data))
+        question = self._question(intent, state, data, check, at)
         self._compare(check, _question_facts(intent, state, question))
         policies = state.policies(platform_set_of(data["policy_version"], state.bounds.policies))
         # Cedar may say more in another release of it; what does not load here cannot be asked again.
@@ -141,6 +139,49 @@ class InForceChecks:
                 self._broken(f"its reason is {data['reason']}, its policy says {verdict.reason}")
             if data["policy_decision"] != verdict.policy_decision:
                 self._broken(f"its policy_decision is {data['policy_decision']}, that of its policy is another")
+
+    def _question(
+        self, intent: ActionIntentV1, state: BoundsInForce, data: Data, check: Data, at: datetime
+    ) -> PolicyQuestion:
+        """As its policies were asked, at the hour that the check says."""
+        local = LocalTime.parse(check["saw"]["local_time"])
+        if not _near(local, at):
+            self._broken(f"its policy saw the local time {local}, at {at.isoformat()}")
+        known, scopes = state.type_in_force(intent.action_type), state.scopes_of(intent)
+        return question_of(intent, known, _mode(intent, state).mode, local, scopes, recorded_facts(data))
+
+    def _check_log_only(
+        self, intent: ActionIntentV1, state: BoundsInForce, data: Data, checks: Mapping[str, Data], at: datetime
+    ) -> None:
+        """Policies that decide nothing: what each would have said stands in the decision, and nothing else."""
+        policies, check = (
+            state.policies(platform_set_of(data["policy_version"], state.bounds.policies)),
+            checks.get(LOG_ONLY),
+        )
+        if isinstance(policies, str):
+            return
+        if check is None:
+            looked = checks["expiry"]["passed"] and "bounds" not in checks
+            if policies.log_only and looked:
+                self._broken("it does not say what its log_only policies would have said")
+            return
+        question = self._question(intent, state, data, check, at)
+        said = {each["name"]: each for each in check["saw"]["policies"]}
+        if [*said] != [each.version for each in policies.log_only]:
+            self._broken(f"its log_only policies are {[*said]}, those of its bounds are others")
+            return
+        for policy in policies.log_only:
+            self._check_would_say(said[policy.version], _evaluated(policy, question, intent), whole=_is_whole(intent))
+
+    def _check_would_say(self, said: Data, verdict: PolicyVerdict, *, whole: bool) -> None:
+        due = would_say(said["name"], verdict)
+        if whole:
+            differs = any(said.get(name) != due.get(name) for name in ("would_say", "policy_decision", "clauses"))
+        else:
+            # Those that look at no private value are known all the same.
+            differs = not set(verdict.clauses) <= set(said.get("clauses", ()))
+        if differs:
+            self._broken(f"its log_only policy {said['name']!r} would have said otherwise than {said['would_say']!r}")
 
     def _check_without_values(self, known: PolicyVerdict, check: Data) -> None:
         """Of rules that look at values which are not here nothing is known; the others hold all the same."""
