@@ -1,0 +1,257 @@
+"""The questions put to the solver, and each of its examples put to the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, TypeVar
+
+import z3
+
+from remit.core.gate.bounds import BoundsInForce
+from remit.core.gate.never import never_source
+from remit.core.gate.policy import PolicySet, compile_policies
+from remit.lab.proof.any_action import ABSENT, SOME_AGENT, UNREADABLE, AnyAction
+from remit.lab.proof.example import RANK, Example
+from remit.lab.proof.growth import limit_changes
+from remit.lab.proof.logic import Logic, Truth
+from remit.lab.proof.rules import name_all
+from remit.lab.proof.side import Side, SideBuilder
+from remit.lab.proof.verdict import Comparison, Difference, Direction, NeverAnswer, NotProved
+from remit.lab.proof.writer import NoExample, Writer, ZoneOf
+
+MOST_EXAMPLES = 8
+"""How many of the solver's examples are put to the gate before it is said that nothing is proved."""
+TIMEOUT_S = 10.0
+_ANY_TIME = datetime(2026, 3, 2, tzinfo=UTC)
+_SMALL = 10_000 * 1000
+F = TypeVar("F")
+Confirm = Callable[[Example], F | None]
+"""What the gate says of an example, if it is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What came of a question: nothing can be like that, or the solver's examples failed, or it gave up."""
+
+    answer: Any = None
+    why_not: str | None = None
+
+
+class Prover:
+    """The two sides of one question, and a solver that knows what holds of every action."""
+
+    def __init__(self, sides: Sequence[BoundsInForce], never: Sequence[str] = (), timeout_s: float = TIMEOUT_S) -> None:
+        """The last of `sides` is what properties are about. Raises `ValueError` for bounds that cannot be read."""
+        self._logic = Logic()
+        self._any = AnyAction(self._logic)
+        self._until = monotonic() + timeout_s
+        self._bounds = dict(zip(("before", "after"), [_for_good(each) for each in sides], strict=False))
+        policies = {name: _policies(bounds) for name, bounds in self._bounds.items()}
+        properties = [compile_policies((never_source(number, text),)) for number, text in enumerate(never, start=1)]
+        self._never = [_own_rule(each) for each in properties]
+        for each in policies.values():
+            name_all(each.rules.values(), self._any)
+        name_all(self._never, self._any)
+        builders = {name: SideBuilder(name, bounds, policies[name], self._any) for name, bounds in self._bounds.items()}
+        for builder in builders.values():
+            builder.name_amounts()
+        self.sides = {name: builder.build() for name, builder in builders.items()}
+        last = [*builders][-1]
+        self._broken = [self._logic.all((self.sides[last].runs, builders[last].forbids(rule))) for rule in self._never]
+        self._solver = self._logic.solver(timeout_s)
+        self._constrain()
+
+    def _constrain(self) -> None:
+        for each in (*self._any.constraints(), *self._same_clocks()):
+            if each is not True:
+                self._solver.add(each)
+
+    def _same_clocks(self) -> Iterator[Truth]:
+        """In one zone, both sides see one hour."""
+        if len(self._bounds) < 2:
+            return
+        before, after = self._bounds.values()
+        clocks = self._any.clocks["before"], self._any.clocks["after"]
+        shared = self._logic.all(
+            getattr(clocks[0], part) == getattr(clocks[1], part) for part in ("date", "weekday", "hour")
+        )
+        accounts = dict.fromkeys([*before.bounds.accounts, *after.bounds.accounts])
+        zones = {name: (_zone_of(before)(name), _zone_of(after)(name)) for name in accounts}
+        moved = [self._any.account == self._any.text(name) for name, (old, new) in zones.items() if old != new]
+        if _zone_of(before)("") == _zone_of(after)(""):
+            yield self._logic.any((shared, *moved))
+        else:
+            stayed = [self._any.account == self._any.text(name) for name, (old, new) in zones.items() if old == new]
+            yield self._logic.implies(self._logic.any(stayed), shared)
+
+    # --- questions ---
+
+    def compare(self) -> Comparison:
+        before, after = self.sides["before"], self.sides["after"]
+        limits = limit_changes(before.bounds.bounds, after.bounds.bounds)
+        return Comparison(self._direction(before, after), self._direction(after, before), limits)
+
+    def _direction(self, strict: Side, lax: Side) -> Direction:
+        """An action that the one lets through, or people approve, and the other does not."""
+        closed = self._logic.any((strict.blocked, strict.refused))
+        opened = self._logic.no(self._logic.any((lax.blocked, lax.refused)))
+        problems: list[NotProved] = []
+        goals = ((lax.runs, self._logic.no(strict.runs)), (opened, closed))
+        for goal in goals:
+            found = self._find(self._logic.all(goal), lambda example: self._differs(example, strict, lax))
+            if found.answer is not None:
+                answer: Difference = found.answer
+                return answer
+            if found.why_not is not None:
+                problems += self._problems(found.why_not)
+        return tuple(dict.fromkeys(problems)) or None
+
+    def _differs(self, example: Example, strict: Side, lax: Side) -> Difference | None:
+        said = {side.name: example.said_by(side.bounds) for side in (strict, lax)}
+        if RANK[said[lax.name].course] <= RANK[said[strict.name].course]:
+            return None
+        return Difference(example, said["before"], said["after"])
+
+    def never(self, properties: Sequence[str]) -> list[NeverAnswer]:
+        return [
+            self._never_answer(number, text, broken)
+            for number, (text, broken) in enumerate(zip(properties, self._broken, strict=True), start=1)
+        ]
+
+    def _never_answer(self, number: int, text: str, broken: Truth) -> NeverAnswer:
+        bounds = [*self._bounds.values()][-1]
+        also = [*bounds.bounds.policies, never_source(number, text)]
+        with_it = bounds.model_copy(update={"bounds": bounds.bounds.model_copy(update={"policies": also})})
+
+        def breaks(example: Example) -> Example | None:
+            courses = example.said_by(bounds).course, example.said_by(with_it).course
+            return example if courses[0] == "RUNS" and courses[1] != "RUNS" else None
+
+        found = self._find(broken, breaks)
+        return NeverAnswer(text, found.answer, self._problems(found.why_not) if found.why_not else ())
+
+    # --- the solver ---
+
+    def _find(self, goal: Truth, confirm: Confirm[Any]) -> _Found:
+        if goal is False:
+            return _Found()
+        self._solver.push()
+        try:
+            self._solver.add(goal)
+            return self._search(confirm)
+        finally:
+            self._solver.pop()
+
+    def _search(self, confirm: Confirm[Any]) -> _Found:
+        for tried in range(MOST_EXAMPLES):
+            known = self._check()
+            if known == z3.unsat:
+                return _Found(why_not=_NO_EXAMPLE if tried else None)
+            if known != z3.sat:
+                return _Found(why_not=_TOO_LONG)
+            model = self._most_plain()
+            answer = self._confirmed(model, confirm)
+            if answer is not None:
+                return _Found(answer)
+            self._exclude(model)
+        return _Found(why_not=_NO_EXAMPLE)
+
+    def _check(self, *wanted: Truth) -> Any:
+        left_s = self._until - monotonic()
+        if left_s <= 0:
+            return z3.unknown
+        self._solver.set("timeout", max(1, int(left_s * 1000)))
+        return self._solver.check(*wanted)
+
+    def _most_plain(self) -> Any:
+        """An example that says as little as it can."""
+        model, kept = self._solver.model(), list[Truth]()
+        for wish in self._wishes():
+            if isinstance(wish, bool) or z3.is_true(model.eval(wish)):
+                kept += [] if isinstance(wish, bool) else [wish]
+            elif self._check(*kept, wish) == z3.sat:
+                kept.append(wish)
+                model = self._solver.model()
+        return model
+
+    def _wishes(self) -> Iterator[Truth]:
+        any_action, nothing = self._any, self._any.text("")
+        values = [*any_action.parameters.values()][:_MOST_WISHES]
+        yield from (value.kind != UNREADABLE for value in values)
+        yield any_action.proposed_by == any_action.text(SOME_AGENT)
+        yield self._logic.any(any_action.action_type == any_action.text(name) for name in self._types())
+        yield any_action.account >= 0
+        yield self._logic.no(any_action.delegated)
+        yield any_action.on_behalf_of == nothing
+        yield any_action.target_type == nothing
+        yield any_action.agent_tier == nothing
+        yield any_action.risk == 0
+        yield self._logic.all((any_action.confidence_said, any_action.confidence >= 9000))
+        for value in values:
+            yield value.kind == ABSENT
+            yield self._logic.all((value.number >= 0, value.number <= _SMALL))
+            yield value.number % 10_000 == 0
+
+    def _types(self) -> set[str]:
+        return {name for bounds in self._bounds.values() for name in bounds.bounds.action_types}
+
+    def _confirmed(self, model: Any, confirm: Confirm[Any]) -> Any:
+        tenant_id = next(iter(self._bounds.values())).bounds.tenant
+        zones = {name: _zone_of(bounds) for name, bounds in self._bounds.items()}
+        schemas = [bounds.bounds.action_types for bounds in self._bounds.values()]
+        try:
+            return confirm(Writer(self._any, model).write(tenant_id, zones, schemas))
+        except NoExample:
+            return None
+
+    def _exclude(self, model: Any) -> None:
+        """Not this one again."""
+        unknowns = [each for each in self._logic.unknowns if model[each] is not None]
+        self._solver.add(self._logic.any(each != model[each] for each in unknowns))
+
+    # --- what stood in the way ---
+
+    def _problems(self, why: str) -> tuple[NotProved, ...]:
+        if why == _TOO_LONG:
+            return (NotProved(why),)
+        found = [
+            NotProved(f"the rule {rule} uses {construct}, which is not translated", rule, construct)
+            for side in self.sides.values()
+            for rule, constructs in side.not_translated.items()
+            for construct in sorted(constructs)
+        ]
+        found += [
+            NotProved(f"the schema of {name} is not translated as a whole", construct="schema")
+            for side in self.sides.values()
+            for name in side.schemas
+        ]
+        return tuple(dict.fromkeys(found)) or (NotProved(why),)
+
+
+_TOO_LONG = f"it would take longer than {TIMEOUT_S:g} s"
+_NO_EXAMPLE = "what the solver found is nothing that the gate would see so"
+_MOST_WISHES = 20
+
+
+def _for_good(bounds: BoundsInForce) -> BoundsInForce:
+    """As if they had always been in force: no zone of others runs out under them first."""
+    return bounds.model_copy(update={"zones_until": {}})
+
+
+def _zone_of(bounds: BoundsInForce) -> ZoneOf:
+    return lambda account: bounds.budget_zones(account, _ANY_TIME)[0]
+
+
+def _policies(bounds: BoundsInForce) -> PolicySet:
+    problem = bounds.unreadable()
+    policies = bounds.policies()
+    if problem is not None or isinstance(policies, str):
+        raise ValueError(problem or str(policies))
+    return policies
+
+
+def _own_rule(policies: PolicySet) -> Any:
+    return next(rule for rule in policies.rules.values() if not rule.platform)

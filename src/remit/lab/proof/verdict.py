@@ -1,0 +1,96 @@
+"""The answers of a proof: wider or narrower, by which example, and what stood in its way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from remit.lab.proof.example import Example, Said
+from remit.lab.proof.growth import LimitChange
+
+Verdict = Literal["EQUAL", "NARROWER", "WIDER", "INCOMPARABLE", "NOT_PROVED"]
+
+
+@dataclass(frozen=True, slots=True)
+class NotProved:
+    """Why a question has no answer; `rule` and `construct` where it is what could not be translated."""
+
+    problem: str
+    rule: str | None = None
+    construct: str | None = None
+
+    def wire(self) -> dict[str, Any]:
+        return {"rule": self.rule, "construct": self.construct, "problem": self.problem}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One action that goes otherwise, as the gate itself says."""
+
+    example: Example
+    before: Said
+    after: Said
+
+    def wire(self) -> dict[str, Any]:
+        return {**self.example.wire(), "before": self.before.wire(), "after": self.after.wire()}
+
+
+Direction = Difference | tuple[NotProved, ...] | None
+"""An example, or why there may be one; `None` where it is proved that there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How one tenant's bounds stand to others of it, over all actions that could be proposed, counters aside."""
+
+    wider: Direction
+    narrower: Direction
+    limits: list[LimitChange] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict:
+        if isinstance(self.wider, tuple) or isinstance(self.narrower, tuple):
+            return "NOT_PROVED"
+        if self.wider and self.narrower:
+            return "INCOMPARABLE"
+        return "WIDER" if self.wider else "NARROWER" if self.narrower else "EQUAL"
+
+    @property
+    def not_proved(self) -> list[NotProved]:
+        found = [each for each in (self.wider, self.narrower) if isinstance(each, tuple)]
+        return list(dict.fromkeys(problem for problems in found for problem in problems))
+
+    def wire(self) -> dict[str, Any]:
+        return {
+            "verdict": self.verdict,
+            "wider": _wire(self.wider),
+            "narrower": _wire(self.narrower),
+            "not_proved": [problem.wire() for problem in self.not_proved],
+            "limits": [limit.wire() for limit in self.limits],
+        }
+
+
+def _wire(direction: Direction) -> Mapping[str, Any] | None:
+    return direction.wire() if isinstance(direction, Difference) else None
+
+
+@dataclass(frozen=True, slots=True)
+class NeverAnswer:
+    """Whether nothing that a property describes ever runs alone. Without an example and a problem it is proved."""
+
+    never: str
+    example: Example | None = None
+    not_proved: tuple[NotProved, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        return self.example is None and not self.not_proved
+
+    def wire(self) -> dict[str, Any]:
+        return {
+            "never": self.never,
+            "holds": self.holds,
+            "example": None if self.example is None else self.example.wire(),
+            "not_proved": [problem.wire() for problem in self.not_proved],
+        }
