@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 
 import pytest
 
@@ -179,9 +180,7 @@ def _run(number, calls, label, gold=()):
 def measure():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(EXAMPLE))
-        import measure
-
-        yield measure.main
+        yield import_module("measure").main
 
 
 @pytest.fixture
