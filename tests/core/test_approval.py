@@ -20,7 +20,7 @@ from remit.core.execution.approval import (
     state_expiry,
     state_key,
 )
-from remit.core.gate.budget import Charge
+from remit.core.gate.charging import Charge
 
 from .make import APPROVAL_ID, NOW, approval, intent
 

@@ -10,19 +10,16 @@ from hypothesis import strategies as st
 from remit.core.gate.budget import (
     Budget,
     BudgetInForce,
-    Charge,
     Counter,
-    Shortfall,
     TenantBudget,
     Usage,
     account_of,
     account_usage_id,
-    charge,
     day_of,
     merge,
-    release,
     split_window_id,
 )
+from remit.core.gate.charging import Charge, Shortfall, charge, release
 from remit.core.gate.zones import zone, zone_names
 from remit.core.values import instant
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
-from remit.core.gate.budget import Counter, Usage, charge
+from remit.core.gate.budget import Counter, Usage
+from remit.core.gate.charging import charge
 from remit.core.intent import parse_proposal
 
 from .make import NOW, TYPE, bounds, intent, proposal_json, rule, stop, type_json, verdict

@@ -10,7 +10,7 @@ from remit.core.errors import InvalidInput
 from remit.core.gate.amount import decimal_text, in_units
 from remit.core.gate.bounds import BoundsInForce, nothing_set, parse_bounds, replace_bounds
 from remit.core.gate.bounds_diff import describe_changes, limits_from_zero
-from remit.core.gate.budget import release
+from remit.core.gate.charging import release
 from remit.core.gate.limit import MOST_LIMITS
 
 from .make import NOW, TYPE, bounds, bounds_json, intent, type_json, verdict

@@ -22,7 +22,8 @@ from remit.core.execution.publication import gives_back_unstarted, is_reserved
 from remit.core.execution.result import StoredResult, ToolResult
 from remit.core.gate.action_type import CALLER, ActionType
 from remit.core.gate.bounds import BoundsInForce, nothing_set
-from remit.core.gate.budget import Usage, release, split_window_id
+from remit.core.gate.budget import Usage, split_window_id
+from remit.core.gate.charging import release
 from remit.core.gate.decision import INTENT_EXPIRED
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import NO_CHAIN, SYSTEM, ChainHead, EventType, Head, LedgerEntry, next_entry

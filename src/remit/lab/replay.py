@@ -27,7 +27,8 @@ from datetime import datetime
 from remit.core.errors import Forbidden
 from remit.core.gate.autonomy import Stop, Stops
 from remit.core.gate.bounds import BoundsInForce, check_principal
-from remit.core.gate.budget import Charge, Limit, Usage, add_to_window, day_of, release, split_window_id
+from remit.core.gate.budget import Limit, Usage, day_of, split_window_id
+from remit.core.gate.charging import Charge, add_to_window, release
 from remit.core.gate.decision import FACT_UNAVAILABLE, Decision, GateInput, Verdict, decide
 from remit.core.gate.fact import Facts
 from remit.core.gate.parameters_schema import ParametersSchema

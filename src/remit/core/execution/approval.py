@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from remit.core.canonical import canonical_plain
 from remit.core.errors import InvalidInput, NotInThatState
-from remit.core.gate.budget import Charge
+from remit.core.gate.charging import Charge
 from remit.core.identity.credential import Credential
 from remit.core.intent import ActionIntentV1
 from remit.core.values import ApprovalSource, Record, UtcTime, instant

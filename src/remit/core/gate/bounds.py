@@ -24,16 +24,7 @@ from remit.core.gate.autonomy import (
     resolve_allowlist,
     resolve_mode,
 )
-from remit.core.gate.budget import (
-    DEFAULT_ZONE,
-    Budget,
-    BudgetInForce,
-    Day,
-    TenantBudget,
-    TimeZone,
-    day_of,
-    merge,
-)
+from remit.core.gate.budget import DEFAULT_ZONE, Budget, BudgetInForce, Day, TenantBudget, TimeZone, day_of, merge
 from remit.core.gate.limit import (
     MOST_LIMITS,
     LimitInForce,

@@ -1,27 +1,24 @@
 """
-The autonomy budget: how many actions a day may run on policy's approval alone. And what every limit comes to: charges.
+The autonomy budget: how many actions a day may run on policy's approval alone, and the windows it is counted in.
 
 A day is a day of the budget's time zone. Each account has one `Usage` record a day with a counter for
 everything and one for every action type that was charged; a tenant with a ceiling has one more. A
 window is one such counter: its id is the usage record's id, `|`, and the counter's name. The window of a limit with a
 name of its own (`limit`) is a usage record by itself, whose id is the window's.
 
-Every charge counts under its type even where the type has no limit, so that a limit set at noon
+Every charge (`charging.py`) counts under its type even where the type has no limit, so that a limit set at noon
 counts the morning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated, Final, Literal
 
-from msgspec import UNSET, UnsetType
 from pydantic import Field, StringConstraints
 
-from remit.core.gate.amount import in_units, on_wire
 from remit.core.gate.zones import zone
 from remit.core.intent import LARGEST_INTEGER
 from remit.core.values import FIRST_MOMENT, LAST_MOMENT, ActionTypeName, Record, Request, UtcTime, in_zone, utc
@@ -120,7 +117,8 @@ class Usage(Record, frozen=True):
         return {window_id_of(self.usage_id, name): counter for name, counter in self.counters.items()}
 
     def used(self, name: str) -> int:
-        return self.counters.get(name, _UNUSED).used
+        counter = self.counters.get(name)
+        return counter.used if counter else 0
 
     def used_per_action_type(self) -> dict[str, int]:
         return {
@@ -130,7 +128,6 @@ class Usage(Record, frozen=True):
         }
 
 
-_UNUSED = Counter()
 ALL = "all"
 ONLY = ""
 """The counter of a record that is one window by itself."""
@@ -300,92 +297,6 @@ def _on_day(
     )
 
 
-class Charge(Record, frozen=True):
-    """
-    One window charged, or given back, by one approval; what the ledger needs to prove it.
-
-    Sums are decimal text, counts whole numbers. What came later is absent in older entries, each of which took one.
-    """
-
-    window_id: str
-    limit: int | str | None
-    used_after: int | str
-    position: int
-    unit: str | UnsetType | None = UNSET
-    taken: int | str | UnsetType = UNSET
-    starts_at: UtcTime | UnsetType = UNSET
-    ends_at: UtcTime | UnsetType = UNSET
-    would_be_limit: int | str | UnsetType = UNSET
-
-    @property
-    def units_taken(self) -> int:
-        return 1 if self.taken is UNSET else in_units(self.taken)
-
-    @property
-    def unit_counted(self) -> str | None:
-        """`None` for a count."""
-        return None if self.unit is UNSET else self.unit
-
-
-@dataclass(frozen=True, slots=True)
-class Shortfall:
-    """The limit that has no room left, and when it has again; or of which it is not known what is taken."""
-
-    limit: Limit
-    used: int
-    reason: Refusal
-
-
-def charge(limits: Sequence[Limit], usages: dict[str, Usage]) -> tuple[list[Charge], dict[str, Usage]] | Shortfall:
-    """
-    Take what the action takes of every limit, or nothing of any.
-
-    `usages` maps a usage id to its record; a missing one counts as unused. Returns the charges and the
-    changed records, or the first limit that has no room. A limit that only watches is charged where it can be.
-    """
-    before = [used_of(limit, usages) for limit in limits]
-    for limit, used in zip(limits, before, strict=True):
-        reason = None if limit.only_watches else limit.refusal(used)
-        if reason is not None:
-            return Shortfall(limit=limit, used=used, reason=reason)
-    changed: dict[str, Usage] = {}
-    charges = []
-    for limit, used in zip(limits, before, strict=True):
-        if limit.counts(used):
-            usage = changed.get(limit.usage_id) or _usage(usages, limit)
-            changed[limit.usage_id], counter = _moved(usage, limit.counter, limit.taken)
-            charges.append(_charged(limit, counter))
-    return charges, changed
-
-
-def _charged(limit: Limit, counter: Counter) -> Charge:
-    unit, watched = limit.unit, limit.would_be_limit
-    return Charge(
-        window_id=limit.window_id,
-        limit=None if limit.limit is None else on_wire(limit.limit, unit),
-        used_after=on_wire(counter.used, unit),
-        position=counter.position,
-        unit=unit,
-        taken=on_wire(limit.taken, unit),
-        starts_at=limit.starts_at,
-        ends_at=limit.resets_at,
-        would_be_limit=UNSET if watched is None else on_wire(watched, unit),
-    )
-
-
-def release(charges: Sequence[Charge], usages: dict[str, Usage]) -> tuple[list[Charge], dict[str, Usage]]:
-    """Give back exactly what was taken into the windows it was taken from, whatever time it is now."""
-    changed: dict[str, Usage] = {}
-    released = []
-    for taken in charges:
-        usage_id, name = split_window_id(taken.window_id)
-        usage = changed.get(usage_id) or usages[usage_id]
-        changed[usage_id], counter = _moved(usage, name, -taken.units_taken)
-        used = on_wire(counter.used, taken.unit_counted)
-        released.append(taken.changed(used_after=used, position=counter.position))
-    return released, changed
-
-
 def window_id_of(usage_id: str, counter: str) -> str:
     return usage_id if counter == ONLY else f"{usage_id}|{counter}"
 
@@ -404,23 +315,3 @@ def split_window_id(window_id: str) -> tuple[str, str]:
         return window_id, ONLY
     usage_id, _, counter = window_id.rpartition("|")
     return usage_id, counter
-
-
-def used_of(limit: Limit, usages: dict[str, Usage]) -> int:
-    usage = usages.get(limit.usage_id)
-    return usage.used(limit.counter) if usage else 0
-
-
-def _usage(usages: dict[str, Usage], limit: Limit) -> Usage:
-    return usages.get(limit.usage_id) or Usage(usage_id=limit.usage_id, ends_at=limit.resets_at)
-
-
-def _moved(usage: Usage, name: str, by: int) -> tuple[Usage, Counter]:
-    before = usage.counters.get(name, _UNUSED)
-    after = Counter(used=before.used + by, position=before.position + 1)
-    return usage.changed(counters={**usage.counters, name: after}), after
-
-
-def add_to_window(usage: Usage, counter: str, units: int) -> Usage:
-    """The usage with so much more in one of its windows, which is counted outside of any charge."""
-    return _moved(usage, counter, units)[0]

@@ -17,16 +17,8 @@ from remit.core.delegation import scopes_seen
 from remit.core.gate.amount import on_wire, so_much
 from remit.core.gate.autonomy import Stop, Stops, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
-from remit.core.gate.budget import (
-    AMOUNT_UNKNOWN,
-    PRINCIPAL_MISSING,
-    Charge,
-    Limit,
-    Shortfall,
-    Usage,
-    charge,
-    used_of,
-)
+from remit.core.gate.budget import AMOUNT_UNKNOWN, PRINCIPAL_MISSING, Limit, Usage
+from remit.core.gate.charging import Charge, Shortfall, charge, used_of
 from remit.core.gate.check import Check, Plain
 from remit.core.gate.fact import NO_FACTS, Fact, Facts, facts_due, lacking
 from remit.core.gate.plan import PolicyAnswer, blocked_until_bounds_load

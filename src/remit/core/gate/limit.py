@@ -27,15 +27,7 @@ from remit.core.gate.amount import (
     in_units,
     parse_most,
 )
-from remit.core.gate.budget import (
-    AMOUNT_UNKNOWN,
-    DEFAULT_ZONE,
-    ONLY,
-    PRINCIPAL_MISSING,
-    Limit,
-    TimeZone,
-    Unmeasured,
-)
+from remit.core.gate.budget import AMOUNT_UNKNOWN, DEFAULT_ZONE, ONLY, PRINCIPAL_MISSING, Limit, TimeZone, Unmeasured
 from remit.core.gate.period import CalendarWindow, Period, window_of
 from remit.core.gate.zones import check_zone, zone_loads
 from remit.core.intent import ActionIntentV1, Proposal

@@ -11,7 +11,8 @@ from remit.core.erasure import PRIVATE_CONTENT
 from remit.core.execution.approval import UNDONE
 from remit.core.execution.outcome import OUTCOME_EVENT
 from remit.core.execution.result import ToolResult
-from remit.core.gate.budget import AMOUNT_UNKNOWN, Charge, is_of_named_limit
+from remit.core.gate.budget import AMOUNT_UNKNOWN, is_of_named_limit
+from remit.core.gate.charging import Charge
 from remit.core.identity.person import same_person
 from remit.core.intent import ActionIntentV1, digest_of_wire
 from remit.core.ledger.history import RESULT_CONTENT

@@ -19,7 +19,8 @@ from msgspec import UNSET
 
 from remit.core.gate.amount import in_units, on_wire
 from remit.core.gate.bounds import BoundsInForce
-from remit.core.gate.budget import Charge, Counter, Day, Unmeasured, is_of_named_limit
+from remit.core.gate.budget import Counter, Day, Unmeasured, is_of_named_limit
+from remit.core.gate.charging import Charge
 from remit.core.gate.limit import LimitSpec, give_autonomy
 from remit.core.gate.period import LENGTHS
 from remit.core.intent import ActionIntentV1

@@ -1,0 +1,122 @@
+"""
+Charging: what one approval takes of every limit that applies, all of it or nothing, and what it gives back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msgspec import UNSET, UnsetType
+
+from remit.core.gate.amount import in_units, on_wire
+from remit.core.gate.budget import Counter, Limit, Refusal, Usage, split_window_id
+from remit.core.values import Record, UtcTime
+
+_UNUSED = Counter()
+
+
+class Charge(Record, frozen=True):
+    """
+    One window charged, or given back, by one approval; what the ledger needs to prove it.
+
+    Sums are decimal text, counts whole numbers. What came later is absent in older entries, each of which took one.
+    """
+
+    window_id: str
+    limit: int | str | None
+    used_after: int | str
+    position: int
+    unit: str | UnsetType | None = UNSET
+    taken: int | str | UnsetType = UNSET
+    starts_at: UtcTime | UnsetType = UNSET
+    ends_at: UtcTime | UnsetType = UNSET
+    would_be_limit: int | str | UnsetType = UNSET
+
+    @property
+    def units_taken(self) -> int:
+        return 1 if self.taken is UNSET else in_units(self.taken)
+
+    @property
+    def unit_counted(self) -> str | None:
+        """`None` for a count."""
+        return None if self.unit is UNSET else self.unit
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """The limit that has no room left, and when it has again; or of which it is not known what is taken."""
+
+    limit: Limit
+    used: int
+    reason: Refusal
+
+
+def charge(limits: Sequence[Limit], usages: dict[str, Usage]) -> tuple[list[Charge], dict[str, Usage]] | Shortfall:
+    """
+    Take what the action takes of every limit, or nothing of any.
+
+    `usages` maps a usage id to its record; a missing one counts as unused. Returns the charges and the
+    changed records, or the first limit that has no room. A limit that only watches is charged where it can be.
+    """
+    before = [used_of(limit, usages) for limit in limits]
+    for limit, used in zip(limits, before, strict=True):
+        reason = None if limit.only_watches else limit.refusal(used)
+        if reason is not None:
+            return Shortfall(limit=limit, used=used, reason=reason)
+    changed: dict[str, Usage] = {}
+    charges = []
+    for limit, used in zip(limits, before, strict=True):
+        if limit.counts(used):
+            usage = changed.get(limit.usage_id) or _usage(usages, limit)
+            changed[limit.usage_id], counter = _moved(usage, limit.counter, limit.taken)
+            charges.append(_charged(limit, counter))
+    return charges, changed
+
+
+def _charged(limit: Limit, counter: Counter) -> Charge:
+    unit, watched = limit.unit, limit.would_be_limit
+    return Charge(
+        window_id=limit.window_id,
+        limit=None if limit.limit is None else on_wire(limit.limit, unit),
+        used_after=on_wire(counter.used, unit),
+        position=counter.position,
+        unit=unit,
+        taken=on_wire(limit.taken, unit),
+        starts_at=limit.starts_at,
+        ends_at=limit.resets_at,
+        would_be_limit=UNSET if watched is None else on_wire(watched, unit),
+    )
+
+
+def release(charges: Sequence[Charge], usages: dict[str, Usage]) -> tuple[list[Charge], dict[str, Usage]]:
+    """Give back exactly what was taken into the windows it was taken from, whatever time it is now."""
+    changed: dict[str, Usage] = {}
+    released = []
+    for taken in charges:
+        usage_id, name = split_window_id(taken.window_id)
+        usage = changed.get(usage_id) or usages[usage_id]
+        changed[usage_id], counter = _moved(usage, name, -taken.units_taken)
+        used = on_wire(counter.used, taken.unit_counted)
+        released.append(taken.changed(used_after=used, position=counter.position))
+    return released, changed
+
+
+def used_of(limit: Limit, usages: dict[str, Usage]) -> int:
+    usage = usages.get(limit.usage_id)
+    return usage.used(limit.counter) if usage else 0
+
+
+def _usage(usages: dict[str, Usage], limit: Limit) -> Usage:
+    return usages.get(limit.usage_id) or Usage(usage_id=limit.usage_id, ends_at=limit.resets_at)
+
+
+def _moved(usage: Usage, name: str, by: int) -> tuple[Usage, Counter]:
+    before = usage.counters.get(name, _UNUSED)
+    after = Counter(used=before.used + by, position=before.position + 1)
+    return usage.changed(counters={**usage.counters, name: after}), after
+
+
+def add_to_window(usage: Usage, counter: str, units: int) -> Usage:
+    """The usage with so much more in one of its windows, which is counted outside of any charge."""
+    return _moved(usage, counter, units)[0]
