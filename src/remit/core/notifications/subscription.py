@@ -56,12 +56,23 @@ def _plain_address(text: str) -> str:
     return text
 
 
+Links = Literal["sign_in", "answer"]
+
+
+def _is_sign_in(links: object) -> bool:
+    return links == "sign_in"
+
+
 class Recipient(Request):
-    """A person who gets mail: with roles, the link in it signs them in under this name, once."""
+    """
+    A person who gets mail: with roles, the link in it signs them in under this name, once; with `links: answer`, there
+    is one for each action that waits, which shows that and takes an answer to it, once.
+    """
 
     name: Identifier
     address: Annotated[str, AfterValidator(_plain_address)]
     roles: Annotated[list[PersonRole], Field(max_length=4)] = []
+    links: Links = Field(default="sign_in", exclude_if=_is_sign_in)
 
 
 class SlackPerson(Request):

@@ -17,6 +17,7 @@ class RecipientAnswer(TypedDict):
     name: str
     address: str
     roles: list[PersonRole]
+    links: NotRequired[Literal["answer"]]
 
 
 class SlackPersonAnswer(TypedDict):

@@ -93,6 +93,9 @@ def add(
         list[str],
         typer.Option("--mail", metavar="NAME=ADDRESS[:ROLE,…]", help="Who gets mail. Repeat for more."),
     ] = [],  # noqa: B006
+    answer_links: Annotated[
+        bool, typer.Option("--answer-links", help="In mails, a link an action, which answers that and nothing else.")
+    ] = False,
     notice: Annotated[
         list[str],
         typer.Option("--notice", metavar="KIND", help="Just these. Repeat for more; all but INTENT_ENDED if left out."),
@@ -124,6 +127,8 @@ def add(
     Example: remit subscription add ops --tenant acme --by ann --slack '${SLACK_URL}'
     """
     asked: dict[str, Any] = {**_channel(webhook, slack, slack_channel, mail), "enabled": not disabled}
+    for recipient in asked.get("recipients", []) if answer_links else []:
+        recipient["links"] = "answer"
     more = {
         "signing_secret": signing_secret,
         "bot_token": bot_token,

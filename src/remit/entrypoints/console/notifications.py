@@ -75,7 +75,7 @@ def _asked(said: Mapping[str, str], notices: list[str]) -> dict[str, Any]:
         "slack_channel": said.get("slack_channel", "").strip() or None,
         "bot_token": said.get("bot_token", "").strip() or None,
         "people": [_person(line) for line in said.get("people", "").split("\n") if line.strip()],
-        "recipients": [_recipient(line) for line in said.get("recipients", "").split("\n") if line.strip()],
+        "recipients": [_recipient(line, said) for line in said.get("recipients", "").split("\n") if line.strip()],
         "notices": notices,
         "accounts": accounts or None,
         "action_types": said.get("action_types", "").split() or None,
@@ -85,11 +85,12 @@ def _asked(said: Mapping[str, str], notices: list[str]) -> dict[str, Any]:
     }
 
 
-def _recipient(line: str) -> dict[str, Any]:
+def _recipient(line: str, said: Mapping[str, str]) -> dict[str, Any]:
     """`name address role role`: one line of the form."""
     name, _, rest = line.strip().partition(" ")
     address, *roles = rest.split() or [""]
-    return {"name": name, "address": address, "roles": roles}
+    links = "answer" if said.get("answer_links") else "sign_in"
+    return {"name": name, "address": address, "roles": roles, "links": links}
 
 
 def _person(line: str) -> dict[str, Any]:

@@ -13,11 +13,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self, get_args
 
+from remit.core.lifecycle import Case
 from remit.core.notifications.card import MOST_CARDS
 from remit.core.notifications.notice import Notice
 from remit.core.notifications.outbox import KEPT, Delivery, Outbox, Posted, SendResult, cloud_event, subject
 from remit.core.notifications.subscription import CARD, NoticeKind, Recipient, Subscription
-from remit.core.records import DELIVERY, OUTBOX, SUBSCRIPTION, Key, callback_key, card_key, delivery_key, outbox_key
+from remit.core.records import (
+    DELIVERY,
+    OUTBOX,
+    SUBSCRIPTION,
+    Key,
+    callback_key,
+    card_key,
+    case_key,
+    delivery_key,
+    outbox_key,
+)
 from remit.flow.context import Context, bounds_now, one
 from remit.flow.notifications import cards
 from remit.ports import NotificationBatch, Notifier, OutgoingNotification, Snapshot, UnitOfWork, Writes, answer_of
@@ -28,12 +39,13 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Links:
     """
-    Where a page of the console is, and one-use links that sign a recipient in and lead to it. `None` without a
-    console, or for somebody without roles.
+    Where a page of the console is, and one-use links that sign a recipient in and lead to it, or take their answer to
+    one intent. `None` without a console, or for somebody without roles.
     """
 
     page: Callable[[str], str | None]
     sign_in: Callable[[Subscription, Recipient, str], str | None]
+    answer: Callable[[Subscription, Recipient, Case], str | None]
 
 
 REST = "rest"
@@ -185,7 +197,9 @@ def _letter(
     context: Context, to: Subscription, message: Delivery, recipient: Recipient | None, links: Links
 ) -> OutgoingNotification:
     urls = [links.page(_place(item)) for item in message.items]
-    lines: list[tuple[str, str | None]] = list(zip((item.line for item in message.items), urls, strict=True))
+    answers = recipient is not None and recipient.links == "answer"
+    reached = _answer_links(context, to, message, recipient, links, urls) if recipient and answers else urls
+    lines: list[tuple[str, str | None]] = list(zip((item.line for item in message.items), reached, strict=True))
     if message.more:
         lines.append((f"and {message.more} more", links.page(QUEUE)))
     # One for all of them: whoever has signed in by it can follow the others.
@@ -196,9 +210,23 @@ def _letter(
         subject=subject(message, to.tenant_id),
         lines=lines,
         event=cloud_event(message, tenant_id=to.tenant_id, source=context.event_source, urls=urls),
-        sign_in=links.sign_in(to, recipient, first) if recipient else None,
+        sign_in=links.sign_in(to, recipient, first) if recipient and not answers else None,
         part=recipient.address if recipient else None,
     )
+
+
+def _answer_links(
+    context: Context, to: Subscription, message: Delivery, recipient: Recipient, links: Links, urls: list[str | None]
+) -> list[str | None]:
+    """The same URLs, but for the first of what waits a link that takes the recipient's answer to it."""
+    first = [each.action_intent_id for each in message.items[:MOST_CARDS] if each.action_intent_id]
+    seen = context.store.read([case_key(to.tenant_id, name) for name in first])
+    reached = list(urls)
+    for place, item in enumerate(message.items[:MOST_CARDS]):
+        case = seen.get(case_key(to.tenant_id, item.action_intent_id)) if item.action_intent_id else None
+        if case is not None and case.status == "AWAITING_APPROVAL":
+            reached[place] = links.answer(to, recipient, case) or urls[place]
+    return reached
 
 
 def _place(item: Notice) -> str:
