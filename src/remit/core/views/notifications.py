@@ -20,6 +20,17 @@ class RecipientAnswer(TypedDict):
     links: NotRequired[Literal["answer"]]
 
 
+class QuietHoursAnswer(TypedDict):
+    begins: str
+    ends: str
+    timezone: str
+
+
+class EscalationAnswer(TypedDict):
+    after_min: int
+    to: str
+
+
 class SlackPersonAnswer(TypedDict):
     team: str
     user: str
@@ -58,6 +69,8 @@ class SubscriptionAnswer(TypedDict):
     slack_channel: NotRequired[str]
     bot_token: NotRequired[str]
     people: NotRequired[list[SlackPersonAnswer]]
+    quiet_hours: NotRequired[QuietHoursAnswer]
+    escalation: NotRequired[EscalationAnswer]
 
 
 class SubscriptionsAnswer(TypedDict):

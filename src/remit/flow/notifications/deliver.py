@@ -17,7 +17,7 @@ from remit.core.lifecycle import Case
 from remit.core.notifications.card import MOST_CARDS
 from remit.core.notifications.notice import Notice
 from remit.core.notifications.outbox import KEPT, Delivery, Outbox, Posted, SendResult, cloud_event, subject
-from remit.core.notifications.subscription import CARD, NoticeKind, Recipient, Subscription
+from remit.core.notifications.subscription import CARD, NOTICES, NoticeKind, Recipient, Subscription
 from remit.core.records import (
     DELIVERY,
     OUTBOX,
@@ -134,6 +134,9 @@ def _claim_unit(which: DueOutbox, now: datetime) -> UnitOfWork[tuple[Subscriptio
             return Writes(answer=None)
         if subscription is None or not _takes(subscription, outbox):
             return Writes(answer=None, deletes=[outbox_at])
+        quiet_until = _quiet_until(subscription, outbox, now)
+        if quiet_until is not None:
+            return Writes(answer=None, puts=[(outbox_at, outbox.put_off(quiet_until))])
         claimed = outbox.claim(now)
         if claimed is None or claimed.trying is None:
             return Writes(answer=None)
@@ -141,6 +144,14 @@ def _claim_unit(which: DueOutbox, now: datetime) -> UnitOfWork[tuple[Subscriptio
         return Writes(answer=(told, claimed.trying), puts=[(outbox_at, claimed)])
 
     return UnitOfWork(reads=[outbox_at, subscription_at], decide=change)
+
+
+def _quiet_until(subscription: Subscription, outbox: Outbox, now: datetime) -> datetime | None:
+    """When it may be told what is due now, if not now. A test, a callback and a card that changes disturb nobody."""
+    is_due = outbox.due_at is not None and outbox.due_at <= now
+    if subscription.quiet_hours is None or not is_due or outbox.notice not in NOTICES:
+        return None
+    return subscription.quiet_hours.until(now)
 
 
 def _takes(subscription: Subscription, outbox: Outbox) -> bool:
