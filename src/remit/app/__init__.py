@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal, Self, TypeVar, overload
 
+from remit.app.answer_links import AnswerLinks
 from remit.app.answers import AgentAnswers
 from remit.app.chat import ChatAnswers
 from remit.app.execution import Execution
@@ -40,7 +41,7 @@ from remit.core.ledger.verification import KeptHead, Report, verify
 from remit.core.lifecycle import UNANSWERED, Case
 from remit.core.values import check_person, check_text
 from remit.flow import ask, erase_private, execute, gate, propose, publish, reconcile, review
-from remit.flow.context import Context
+from remit.flow.context import Context, in_one_write
 from remit.flow.facts import CallFacts, FactLookups, facts_now
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
@@ -112,6 +113,7 @@ class App(Part):
         self._show_own(OwnIntents(context, clock, self.hooks, self._queue_limit.answered))
         self._show_results(Results(context, clock))
         self.chat = ChatAnswers(context, clock, self.approve, self.reject)
+        self.answer_links = AnswerLinks(context, clock, self._approve, self._reject)
         self.answers = AgentAnswers(context, clock)
         self.answer, self.wait = self.answers.answer, self.answers.wait
 
@@ -398,14 +400,20 @@ class App(Part):
         further approvers.
         """
         check_person("by", by)
-        began_ns, now = self.hooks.begin(), self.clock.now()
+        now = self.clock.now()
         vote, undo_for = Vote(voted_by=by, credential=credential), check_undo_for(undo_for_s)
-        approving = review.ApproveIntent(self.context, tenant_id, action_intent_id, vote, digest, now, undo_for)
-        answer = self._one(approving.unit())
-        self._queue_limit.answered(tenant_id)
+        return self._approve(
+            review.ApproveIntent(self.context, tenant_id, action_intent_id, vote, digest, now, undo_for)
+        )
+
+    def _approve(self, approving: review.ApproveIntent, once: UnitOfWork[None] | None = None) -> Approval | Votes:
+        """In one write with `once`, if that is to be used up by it."""
+        began_ns, unit = self.hooks.begin(), approving.unit()
+        answer = self._one(unit) if once is None else self._one(in_one_write(once, unit))[1]
+        self._queue_limit.answered(approving.tenant_id)
         if isinstance(answer, Approval):
-            if held_until(answer, now) is None:
-                self._publish([IntentRef(tenant_id, action_intent_id)])
+            if held_until(answer, approving.now) is None:
+                self._publish([IntentRef(approving.tenant_id, approving.action_intent_id)])
             self.execution.note_queued()
             self.hooks.approved(began_ns, answer)
         return answer
@@ -435,9 +443,14 @@ class App(Part):
         check_person("by", by)
         check_text("reason", reason or "")
         now = self.clock.now()
-        rejecting = review.RejectIntent(self.context, tenant_id, action_intent_id, by, credential, reason, digest, now)
-        case = self._one(rejecting.unit())
-        self._queue_limit.answered(tenant_id)
+        return self._reject(
+            review.RejectIntent(self.context, tenant_id, action_intent_id, by, credential, reason, digest, now)
+        )
+
+    def _reject(self, rejecting: review.RejectIntent, once: UnitOfWork[None] | None = None) -> Case:
+        unit = rejecting.unit()
+        case = self._one(unit) if once is None else self._one(in_one_write(once, unit))[1]
+        self._queue_limit.answered(rejecting.tenant_id)
         return case
 
     def edit(self, tenant_id: str, action_intent_id: str, *, by: str, changes: Mapping[str, Any]) -> GateAnswer:

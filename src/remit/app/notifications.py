@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from remit.app.part import FlowMethod, Part, new_secret
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.identity.principal import Principal
+from remit.core.identity.session import LinkedIntent
 from remit.core.ledger.entries import SYSTEM
+from remit.core.lifecycle import Case
 from remit.core.notifications.outbox import Delivery
 from remit.core.notifications.subscription import Recipient, Subscription, parse_subscription
 from remit.core.values import check_identifier, check_person
@@ -93,28 +95,47 @@ class Notifications(Part):
 
     def deliver(self, which: DueOutbox) -> Delivery | None:
         """Try one message once, and answer it as it is afterwards. `None` if it was another's, or nobody's any more."""
-        return deliver.deliver(self.context, which, self.clock.now, Links(self._page, self._sign_in))
+        return deliver.deliver(self.context, which, self.clock.now, Links(self._page, self._sign_in, self._answer))
 
     def _page(self, place: str) -> str | None:
         return f"{self.context.console_url}{place}" if self.context.console_url else None
 
     def _sign_in(self, to: Subscription, recipient: Recipient, place: str) -> str | None:
+        return self._link("link", to, recipient, place, MAILED_LINK_LIVES, self.clock.now())
+
+    def _answer(self, to: Subscription, recipient: Recipient, case: Case) -> str | None:
+        now = self.clock.now()
+        lives, place = min(MAILED_LINK_LIVES, case.expires_at - now), f"/console/intents/{case.action_intent_id}"
+        answers = LinkedIntent(action_intent_id=case.action_intent_id, digest=case.digest)
+        return self._link("answer", to, recipient, place, lives, now, answers)
+
+    def _link(
+        self,
+        page: str,
+        to: Subscription,
+        recipient: Recipient,
+        leads_to: str,
+        lives: timedelta,
+        now: datetime,
+        answers: LinkedIntent | None = None,
+    ) -> str | None:
         if not (self.context.console_url and recipient.roles):
             return None
         token = sessions.make_link(
             self.context,
             Principal(recipient.name, to.tenant_id, frozenset(recipient.roles)),
-            leads_to=place,
+            leads_to=leads_to,
             loopback_only=False,
             secret=new_secret(),
-            now=self.clock.now(),
-            lives=MAILED_LINK_LIVES,
+            now=now,
+            lives=lives,
             # Whoever set the subscription chose the name and the mailbox.
             made_by=to.set_by,
             made_through=to.credential,
             actor=SYSTEM,
+            answers=answers,
         )
-        return self._page(f"/console/link/{token}")
+        return self._page(f"/console/{page}/{token}")
 
     def tally(self, tenant_id: str, first_day: str, last_day: str) -> dict[str, Any]:
         """

@@ -210,7 +210,7 @@ class OutgoingNotification:
     delivery_id: str
     recipient: Recipient | None
     subject: str
-    lines: Sequence[tuple[str, str | None]]
+    lines: Sequence[tuple[str, str | None]] = field(repr=False)
     event: dict[str, Any]
     sign_in: str | None = field(default=None, repr=False)
     part: str | None = None

@@ -1,8 +1,8 @@
 """
 Who is signed in at the console: sessions, and links that sign in once.
 
-A session's cookie is `rs.<tenant>.<session id>.<secret>`, a link's token `rl.<tenant>.<link id>.<secret>`;
-see `remit.core.identity.secret_text`.
+A session's cookie is `rs.<tenant>.<session id>.<secret>`, a link's token `rl.<tenant>.<link id>.<secret>`, or with `ra`
+where the link answers one intent and signs nobody in; see `remit.core.identity.secret_text`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import Field
+
 from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput, Unauthenticated
+from remit.core.gate.action_type import is_none
 from remit.core.identity.access import Role
 from remit.core.identity.api_key import ApiKey, holder
 from remit.core.identity.credential import PROCESS, Credential, makers
@@ -22,6 +25,7 @@ from remit.core.values import PLATFORM, Digest, Document, UtcTime
 
 SESSION_PREFIX = "rs"
 LINK_PREFIX = "rl"
+ANSWER_LINK_PREFIX = "ra"
 SESSION_LIVES = timedelta(hours=12)
 LINK_LIVES = timedelta(hours=1)
 LINK_LIVES_AT_MOST = timedelta(days=7)
@@ -46,8 +50,18 @@ class Session(Document):
     credential: Credential = PROCESS
 
 
+class LinkedIntent(Document):
+    """The one intent that a link answers, as it was when the link was made."""
+
+    action_intent_id: str
+    digest: Digest
+
+
 class SignInLink(Document):
-    """A link that signs one person in once, and leads to a page. It decides nothing by being opened."""
+    """
+    A link that signs one person in once, and leads to a page; or that shows them one intent and takes their answer to
+    it, once. It decides nothing by being opened.
+    """
 
     link_id: str
     tenant_id: str
@@ -61,6 +75,7 @@ class SignInLink(Document):
     used_at: UtcTime | None = None
     made_by: str | None = None
     made_through: Credential | None = None
+    answers: LinkedIntent | None = Field(default=None, exclude_if=is_none)
 
     @property
     def credential(self) -> Credential:
@@ -133,6 +148,7 @@ def new_link(
     lives: timedelta,
     made_by: str,
     made_through: Credential,
+    answers: LinkedIntent | None = None,
 ) -> SignInLink:
     """A link that `made_by` makes for `principal`. Raises `InvalidInput` for a link out of the console."""
     if not leads_to.startswith("/console/") or "//" in leads_to or "\\" in leads_to:
@@ -149,13 +165,29 @@ def new_link(
         expires_at=now + min(lives, LINK_LIVES_AT_MOST),
         made_by=made_by,
         made_through=made_through,
+        answers=answers,
     )
 
 
 def use_link(stored: SignInLink | None, shown: SecretText, now: datetime, *, on_loopback: bool) -> SignInLink:
     """The link as it is when it has been used. Raises `Unauthenticated`, in the same words whatever is wrong."""
+    link = _in_force(stored, shown, now)
+    if link.answers is not None or (link.loopback_only and not on_loopback):
+        raise Unauthenticated(UNKNOWN_LINK)
+    return link.changed(used_at=now)
+
+
+def check_answer_link(stored: SignInLink | None, shown: SecretText, now: datetime) -> tuple[SignInLink, LinkedIntent]:
+    """The link and what it answers, if it may still be used for that. Raises `Unauthenticated`, likewise."""
+    link = _in_force(stored, shown, now)
+    if link.answers is None:
+        raise Unauthenticated(UNKNOWN_LINK)
+    return link, link.answers
+
+
+def _in_force(stored: SignInLink | None, shown: SecretText, now: datetime) -> SignInLink:
     if not shown.fits(stored.secret_hash if stored else None) or stored is None:
         raise Unauthenticated(UNKNOWN_LINK)
-    if stored.used_at is not None or now >= stored.expires_at or (stored.loopback_only and not on_loopback):
+    if stored.used_at is not None or now >= stored.expires_at:
         raise Unauthenticated(UNKNOWN_LINK)
-    return stored.changed(used_at=now)
+    return stored

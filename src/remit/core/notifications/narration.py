@@ -152,10 +152,11 @@ def _erased(data: _Data) -> str:
 def _from(data: _Data) -> str:
     """The channel of an answer, where it is not one of Remit's own doors."""
     credential = data.get("credential") or {}
-    return _CHANNELS.get(credential.get("kind", ""), "")
+    if credential.get("kind") == "link" and credential.get("session_id") is None:
+        return " by a mailed link"
+    return " from Slack" if credential.get("kind") == "slack" else ""
 
 
-_CHANNELS = {"slack": " from Slack"}
 _VERBS = {"CREATED": "made", "CHANGED": "changed", "REMOVED": "removed", "REVOKED": "revoked"}
 
 

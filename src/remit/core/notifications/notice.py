@@ -80,7 +80,8 @@ class NotificationState(Document):
     What has been told to a tenant's people beside its entries.
 
     `warned`: the intents told to be about to expire, and when they do. `digested`: the last day told. `exhausted`:
-    the windows told to be exhausted, and when they begin anew. `due_at`: when the tenant has to be looked at again,
+    the windows told to be exhausted, and when they begin anew. `unanswered`: by subscription and intent, when somebody
+    else is told. `due_at`: when the tenant has to be looked at again,
     though nothing happens. `warned_to` is an earlier release's: whose time to be warned of had come by then was told.
     """
 
@@ -88,6 +89,7 @@ class NotificationState(Document):
     warned_to: UtcTime | None = None
     digested: str | None = None
     exhausted: dict[str, UtcTime] = {}
+    unanswered: dict[str, UtcTime] = Field(default={}, exclude_if=is_empty)
     due_at: UtcTime | None = None
 
     def has_warned(self, case: Case) -> bool:

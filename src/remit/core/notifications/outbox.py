@@ -155,6 +155,12 @@ class Outbox(Document):
         waits = self.trying is not None and not self.trying.in_hand
         return self.changed(trying=self.trying.changed(next_at=now)) if self.trying and waits else self
 
+    def put_off(self, until: datetime) -> Outbox:
+        """Not tried before then."""
+        name = "trying" if self.trying else "gathering"
+        first = self.trying or self.gathering
+        return self.changed(**{name: first.changed(next_at=until)}) if first else self
+
     @property
     def is_empty(self) -> bool:
         return self.trying is None and self.gathering is None and self.card is None

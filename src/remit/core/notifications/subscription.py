@@ -14,6 +14,7 @@ from remit.core.gate.action_type import is_empty, is_none
 from remit.core.identity.credential import Credential, makers
 from remit.core.identity.principal import Principal
 from remit.core.notifications.about import MOST_FIELDS, AboutIntent, AmountAbove, ShownField
+from remit.core.notifications.timing import Escalation, QuietHours
 from remit.core.values import ActionTypeName, Document, Identifier, Request, UtcTime, explain_invalid
 
 NoticeKind = Literal[
@@ -56,12 +57,23 @@ def _plain_address(text: str) -> str:
     return text
 
 
+Links = Literal["sign_in", "answer"]
+
+
+def _is_sign_in(links: object) -> bool:
+    return links == "sign_in"
+
+
 class Recipient(Request):
-    """A person who gets mail: with roles, the link in it signs them in under this name, once."""
+    """
+    A person who gets mail: with roles, the link in it signs them in under this name, once; with `links: answer`, there
+    is one for each action that waits, which shows that and takes an answer to it, once.
+    """
 
     name: Identifier
     address: Annotated[str, AfterValidator(_plain_address)]
     roles: Annotated[list[PersonRole], Field(max_length=4)] = []
+    links: Links = Field(default="sign_in", exclude_if=_is_sign_in)
 
 
 class SlackPerson(Request):
@@ -82,7 +94,8 @@ class NewSubscription(Request):
     an intent is narrowed by `action_types`, `reasons` (why a person is asked) and `amounts` (any of these), and shows
     its `fields`. An app of Slack's posts into `slack_channel` with its `bot_token`; its `people` answer there, in
     requests that its `signing_secret` signs. A webhook with `INTENT_ENDED` takes callbacks (`on_end` of an intent) at
-    URLs under its own.
+    URLs under its own. In `quiet_hours` it is told nothing; what nobody answers in time goes to the one that
+    its `escalation` names.
     """
 
     channel: Channel
@@ -98,6 +111,8 @@ class NewSubscription(Request):
     reasons: Annotated[list[ReasonCode], Field(min_length=1, max_length=50)] | None = None
     amounts: Annotated[list[AmountAbove], Field(min_length=1, max_length=10)] | None = None
     fields: Annotated[list[ShownField], Field(max_length=MOST_FIELDS)] = []
+    quiet_hours: QuietHours | None = None
+    escalation: Escalation | None = None
     enabled: bool = True
 
 
@@ -124,6 +139,8 @@ class Subscription(Document):
     slack_channel: str | None = Field(default=None, exclude_if=is_none)
     bot_token: str | None = Field(default=None, exclude_if=is_none)
     people: list[SlackPerson] = Field(default=[], exclude_if=is_empty)
+    quiet_hours: QuietHours | None = Field(default=None, exclude_if=is_none)
+    escalation: Escalation | None = Field(default=None, exclude_if=is_none)
 
     @property
     def credential(self) -> Credential:
@@ -260,6 +277,22 @@ def _without(asked: NewSubscription, channel: str, *fields: str) -> None:
     for field in fields:
         if getattr(asked, field):
             raise InvalidInput(field, f"means nothing to {channel}", "leave it out")
+
+
+def check_escalation(
+    subscriptions: Sequence[Subscription], subscription_id: str, escalation: Escalation | None
+) -> None:
+    """Raises `InvalidInput` where it leads to nobody, or back to where it began."""
+    by_name = {each.subscription_id: each for each in subscriptions}
+    step = escalation
+    while step is not None:
+        if step.to == subscription_id:
+            raise InvalidInput(
+                "escalation.to", f"leads back to {subscription_id!r}", "name one that it does not come from"
+            )
+        if step.to not in by_name:
+            raise InvalidInput("escalation.to", f"names {step.to!r}, which is no subscription", "make that one first")
+        step = by_name.pop(step.to).escalation
 
 
 def _check_notices(asked: NewSubscription) -> None:

@@ -17,6 +17,18 @@ class RecipientAnswer(TypedDict):
     name: str
     address: str
     roles: list[PersonRole]
+    links: NotRequired[Literal["answer"]]
+
+
+class QuietHoursAnswer(TypedDict):
+    begins: str
+    ends: str
+    timezone: str
+
+
+class EscalationAnswer(TypedDict):
+    after_min: int
+    to: str
 
 
 class SlackPersonAnswer(TypedDict):
@@ -57,6 +69,8 @@ class SubscriptionAnswer(TypedDict):
     slack_channel: NotRequired[str]
     bot_token: NotRequired[str]
     people: NotRequired[list[SlackPersonAnswer]]
+    quiet_hours: NotRequired[QuietHoursAnswer]
+    escalation: NotRequired[EscalationAnswer]
 
 
 class SubscriptionsAnswer(TypedDict):

@@ -93,6 +93,9 @@ def add(
         list[str],
         typer.Option("--mail", metavar="NAME=ADDRESS[:ROLE,…]", help="Who gets mail. Repeat for more."),
     ] = [],  # noqa: B006
+    answer_links: Annotated[
+        bool, typer.Option("--answer-links", help="In mails, a link an action, which answers that and nothing else.")
+    ] = False,
     notice: Annotated[
         list[str],
         typer.Option("--notice", metavar="KIND", help="Just these. Repeat for more; all but INTENT_ENDED if left out."),
@@ -114,6 +117,14 @@ def add(
         list[str],
         typer.Option("--field", metavar="PATH", help="Show this of the action, such as parameters.amount. Repeat."),
     ] = [],  # noqa: B006
+    quiet: Annotated[
+        str | None,
+        typer.Option("--quiet", metavar="HOURS", help="Not then: '22:00-07:00 Europe/Berlin'.", show_default=False),
+    ] = None,
+    escalate: Annotated[
+        str | None,
+        typer.Option("--escalate", metavar="MIN:NAME", help="Unanswered so long, tell that one.", show_default=False),
+    ] = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Keep it, and tell it nothing.")] = False,
     as_json: AsJson = False,
     db: Db = None,
@@ -124,6 +135,8 @@ def add(
     Example: remit subscription add ops --tenant acme --by ann --slack '${SLACK_URL}'
     """
     asked: dict[str, Any] = {**_channel(webhook, slack, slack_channel, mail), "enabled": not disabled}
+    for recipient in asked.get("recipients", []) if answer_links else []:
+        recipient["links"] = "answer"
     more = {
         "signing_secret": signing_secret,
         "bot_token": bot_token,
@@ -134,6 +147,8 @@ def add(
         "reasons": reason or None,
         "amounts": [_above(text) for text in above] or None,
         "fields": field or None,
+        "quiet_hours": _quiet(quiet) if quiet else None,
+        "escalation": _escalation(escalate) if escalate else None,
     }
     asked |= {field: value for field, value in more.items() if value is not None}
     with opened(ctx, db) as remit:
@@ -161,6 +176,21 @@ def _recipient(text: str) -> dict[str, Any]:
         raise InvalidInput("--mail", f"{text!r} has no '='", "write --mail ann=ann@example.com:approver")
     address, _, roles = rest.partition(":")
     return {"name": name, "address": address, "roles": roles.split(",") if roles else []}
+
+
+def _quiet(text: str) -> dict[str, Any]:
+    hours, _, timezone = text.strip().partition(" ")
+    begins, dash, ends = hours.partition("-")
+    if not dash:
+        raise InvalidInput("--quiet", f"{text!r} is no part of a day", "write --quiet '22:00-07:00 Europe/Berlin'")
+    return {"begins": begins, "ends": ends, "timezone": timezone.strip() or "UTC"}
+
+
+def _escalation(text: str) -> dict[str, Any]:
+    minutes, _, to = text.partition(":")
+    if not (minutes.isascii() and minutes.isdigit() and to):
+        raise InvalidInput("--escalate", f"{text!r} is not understood", "write --escalate 30:lead")
+    return {"after_min": int(minutes), "to": to}
 
 
 def _above(text: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from remit.core.errors import RemitError, Unauthenticated
 from remit.entrypoints.console import (
+    answer_link,
     audit,
     bounds,
     bounds_rules,
@@ -64,6 +65,7 @@ def create_console(remit: Remit, settings: HttpSettings, beside: State) -> FastA
     _install_errors(console)
     for module in (
         sign_in,
+        answer_link,
         dashboard,
         timeline,
         queue,

@@ -75,21 +75,38 @@ def _asked(said: Mapping[str, str], notices: list[str]) -> dict[str, Any]:
         "slack_channel": said.get("slack_channel", "").strip() or None,
         "bot_token": said.get("bot_token", "").strip() or None,
         "people": [_person(line) for line in said.get("people", "").split("\n") if line.strip()],
-        "recipients": [_recipient(line) for line in said.get("recipients", "").split("\n") if line.strip()],
+        "recipients": [_recipient(line, said) for line in said.get("recipients", "").split("\n") if line.strip()],
         "notices": notices,
         "accounts": accounts or None,
         "action_types": said.get("action_types", "").split() or None,
         "reasons": said.get("reasons", "").split() or None,
         "amounts": [_above(line) for line in said.get("amounts", "").split("\n") if line.strip()] or None,
         "fields": said.get("fields", "").split(),
+        "quiet_hours": _quiet(said),
+        "escalation": _escalation(said),
     }
 
 
-def _recipient(line: str) -> dict[str, Any]:
+def _recipient(line: str, said: Mapping[str, str]) -> dict[str, Any]:
     """`name address role role`: one line of the form."""
     name, _, rest = line.strip().partition(" ")
     address, *roles = rest.split() or [""]
-    return {"name": name, "address": address, "roles": roles}
+    links = "answer" if said.get("answer_links") else "sign_in"
+    return {"name": name, "address": address, "roles": roles, "links": links}
+
+
+def _quiet(said: Mapping[str, str]) -> dict[str, Any] | None:
+    hours = {name: said.get(f"quiet_{name}", "").strip() for name in ("begins", "ends", "timezone")}
+    if not hours["begins"] and not hours["ends"]:
+        return None
+    return {**hours, "timezone": hours["timezone"] or "UTC"}
+
+
+def _escalation(said: Mapping[str, str]) -> dict[str, Any] | None:
+    after, to = said.get("escalate_after_min", "").strip(), said.get("escalate_to", "").strip()
+    if not after and not to:
+        return None
+    return {"after_min": int(after) if after.isascii() and after.isdigit() else after, "to": to}
 
 
 def _person(line: str) -> dict[str, Any]:

@@ -47,6 +47,7 @@ from remit.core.records import (
 from remit.core.values import PLATFORM, shifted
 from remit.flow.consumer import NOTHING_NEW, Progress, Unread, unread
 from remit.flow.context import Context, bounds_now
+from remit.flow.notifications import escalations
 from remit.flow.notifications.about import about_intents
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of, waiting_cursor
 
@@ -111,6 +112,10 @@ def collect(context: Context, tenant_id: str, now: datetime, *, counted: bool) -
     ]
     about = _about(context, tenant_id, seen, [*notices, *expiring])
     told = _sorted(seen, notices, own.positions | platform.positions, [*expiring, *digests], about)
+    for place, escalated in escalations.due(context, tenant_id, seen.subscriptions, before, now).items():
+        told.setdefault(place, []).extend(escalated)
+    unanswered = escalations.unanswered_after(seen.subscriptions, before, told, now)
+    state = state.changed(unanswered=unanswered, due_at=min([state.due_at or now, *unanswered.values()]))
     unit = _tell_unit(context, tenant_id, seen, own, platform, state, told, now)
     ours = answer_of(context.store.transact([unit]))
     return Progress(moved=True, more=more or not ours)

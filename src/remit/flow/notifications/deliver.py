@@ -13,11 +13,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self, get_args
 
+from remit.core.lifecycle import Case
 from remit.core.notifications.card import MOST_CARDS
 from remit.core.notifications.notice import Notice
 from remit.core.notifications.outbox import KEPT, Delivery, Outbox, Posted, SendResult, cloud_event, subject
-from remit.core.notifications.subscription import CARD, NoticeKind, Recipient, Subscription
-from remit.core.records import DELIVERY, OUTBOX, SUBSCRIPTION, Key, callback_key, card_key, delivery_key, outbox_key
+from remit.core.notifications.subscription import CARD, NOTICES, NoticeKind, Recipient, Subscription
+from remit.core.records import (
+    DELIVERY,
+    OUTBOX,
+    SUBSCRIPTION,
+    Key,
+    callback_key,
+    card_key,
+    case_key,
+    delivery_key,
+    outbox_key,
+)
 from remit.flow.context import Context, bounds_now, one
 from remit.flow.notifications import cards
 from remit.ports import NotificationBatch, Notifier, OutgoingNotification, Snapshot, UnitOfWork, Writes, answer_of
@@ -28,12 +39,13 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Links:
     """
-    Where a page of the console is, and one-use links that sign a recipient in and lead to it. `None` without a
-    console, or for somebody without roles.
+    Where a page of the console is, and one-use links that sign a recipient in and lead to it, or take their answer to
+    one intent. `None` without a console, or for somebody without roles.
     """
 
     page: Callable[[str], str | None]
     sign_in: Callable[[Subscription, Recipient, str], str | None]
+    answer: Callable[[Subscription, Recipient, Case], str | None]
 
 
 REST = "rest"
@@ -122,6 +134,9 @@ def _claim_unit(which: DueOutbox, now: datetime) -> UnitOfWork[tuple[Subscriptio
             return Writes(answer=None)
         if subscription is None or not _takes(subscription, outbox):
             return Writes(answer=None, deletes=[outbox_at])
+        quiet_until = _quiet_until(subscription, outbox, now)
+        if quiet_until is not None:
+            return Writes(answer=None, puts=[(outbox_at, outbox.put_off(quiet_until))])
         claimed = outbox.claim(now)
         if claimed is None or claimed.trying is None:
             return Writes(answer=None)
@@ -129,6 +144,14 @@ def _claim_unit(which: DueOutbox, now: datetime) -> UnitOfWork[tuple[Subscriptio
         return Writes(answer=(told, claimed.trying), puts=[(outbox_at, claimed)])
 
     return UnitOfWork(reads=[outbox_at, subscription_at], decide=change)
+
+
+def _quiet_until(subscription: Subscription, outbox: Outbox, now: datetime) -> datetime | None:
+    """When it may be told what is due now, if not now. A test, a callback and a card that changes disturb nobody."""
+    is_due = outbox.due_at is not None and outbox.due_at <= now
+    if subscription.quiet_hours is None or not is_due or outbox.notice not in NOTICES:
+        return None
+    return subscription.quiet_hours.until(now)
 
 
 def _takes(subscription: Subscription, outbox: Outbox) -> bool:
@@ -185,7 +208,9 @@ def _letter(
     context: Context, to: Subscription, message: Delivery, recipient: Recipient | None, links: Links
 ) -> OutgoingNotification:
     urls = [links.page(_place(item)) for item in message.items]
-    lines: list[tuple[str, str | None]] = list(zip((item.line for item in message.items), urls, strict=True))
+    answers = recipient is not None and recipient.links == "answer"
+    reached = _answer_links(context, to, message, recipient, links, urls) if recipient and answers else urls
+    lines: list[tuple[str, str | None]] = list(zip((item.line for item in message.items), reached, strict=True))
     if message.more:
         lines.append((f"and {message.more} more", links.page(QUEUE)))
     # One for all of them: whoever has signed in by it can follow the others.
@@ -196,9 +221,23 @@ def _letter(
         subject=subject(message, to.tenant_id),
         lines=lines,
         event=cloud_event(message, tenant_id=to.tenant_id, source=context.event_source, urls=urls),
-        sign_in=links.sign_in(to, recipient, first) if recipient else None,
+        sign_in=links.sign_in(to, recipient, first) if recipient and not answers else None,
         part=recipient.address if recipient else None,
     )
+
+
+def _answer_links(
+    context: Context, to: Subscription, message: Delivery, recipient: Recipient, links: Links, urls: list[str | None]
+) -> list[str | None]:
+    """The same URLs, but for the first of what waits a link that takes the recipient's answer to it."""
+    first = [each.action_intent_id for each in message.items[:MOST_CARDS] if each.action_intent_id]
+    seen = context.store.read([case_key(to.tenant_id, name) for name in first])
+    reached = list(urls)
+    for place, item in enumerate(message.items[:MOST_CARDS]):
+        case = seen.get(case_key(to.tenant_id, item.action_intent_id)) if item.action_intent_id else None
+        if case is not None and case.status == "AWAITING_APPROVAL":
+            reached[place] = links.answer(to, recipient, case) or urls[place]
+    return reached
 
 
 def _place(item: Notice) -> str:

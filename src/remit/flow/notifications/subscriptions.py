@@ -19,6 +19,7 @@ from remit.core.notifications.subscription import (
     NewSubscription,
     NoticeKind,
     Subscription,
+    check_escalation,
     subscription_data,
 )
 from remit.core.records import (
@@ -56,7 +57,9 @@ def set_(
     if notifier is None:
         raise InvalidInput("channel", f"{asked.channel!r} is not set up here", f"use {' or '.join(context.notifiers)}")
     notifier.check(asked)
-    others = {each.subscription_id for each in context.store.scan(SUBSCRIPTION, tenant_id)} - {subscription_id}
+    stored = context.store.scan(SUBSCRIPTION, tenant_id)
+    check_escalation(stored, subscription_id, asked.escalation)
+    others = {each.subscription_id for each in stored} - {subscription_id}
     if len(others) >= MOST_SUBSCRIPTIONS:
         raise InvalidInput("subscription_id", f"would be number {len(others) + 1}", "remove one first")
     subscription_at, state_at = (

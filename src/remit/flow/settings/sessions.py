@@ -10,11 +10,14 @@ from remit.core.identity.credential import Credential
 from remit.core.identity.principal import Principal
 from remit.core.identity.secret_text import SecretText
 from remit.core.identity.session import (
+    ANSWER_LINK_PREFIX,
     LINK_PREFIX,
     SESSION_PREFIX,
     UNKNOWN_LINK,
+    LinkedIntent,
     Session,
     SignInLink,
+    check_answer_link,
     check_session,
     link_data,
     new_link,
@@ -74,13 +77,16 @@ def make_link(
     made_by: str,
     made_through: Credential,
     actor: str,
+    answers: LinkedIntent | None = None,
 ) -> SecretText:
     """
-    A link that signs `principal` in once, made at the word of `made_by`. Answers its token.
+    A link that signs `principal` in once, made at the word of `made_by`; or that takes their answer to what it
+    `answers`. Answers its token.
 
     `actor` is who the ledger says did it: Remit itself, where it mails what somebody has subscribed to.
     """
-    text = SecretText(LINK_PREFIX, principal.tenant_id, context.new_id(), secret)
+    prefix = LINK_PREFIX if answers is None else ANSWER_LINK_PREFIX
+    text = SecretText(prefix, principal.tenant_id, context.new_id(), secret)
     link = new_link(
         principal,
         text,
@@ -90,6 +96,7 @@ def make_link(
         lives=lives,
         made_by=made_by,
         made_through=made_through,
+        answers=answers,
     )
     # Where people come in by mailed links alone, no session begins that would drop what is over.
     over = _over(context, principal.tenant_id, now)
@@ -125,6 +132,32 @@ def redeem(context: Context, token: str, *, on_loopback: bool, secret: str, now:
         return Writes(answer=(text, used.leads_to), puts=[(link_at, used), (_at(text), session)])
 
     return answer_of(context.store.transact([UnitOfWork(reads=[link_at], decide=change)]))
+
+
+def answer_link(context: Context, token: str, now: datetime) -> tuple[Principal, LinkedIntent]:
+    """For whom a link is that answers one intent, and which. It stays as it is. Raises `Unauthenticated`."""
+    shown = _answer_token(token)
+    link, answers = check_answer_link(one(context, _link_at(shown)), shown, now)
+    return _principal(link), answers
+
+
+def use_answer_link_unit(token: str, now: datetime) -> UnitOfWork[None]:
+    """Use such a link up: in the write that answers. Raises `Unauthenticated`."""
+    shown = _answer_token(token)
+    link_at = _link_at(shown)
+
+    def change(snapshot: Snapshot) -> Writes[None]:
+        link, _ = check_answer_link(snapshot.get(link_at), shown, now)
+        return Writes(answer=None, puts=[(link_at, link.changed(used_at=now))])
+
+    return UnitOfWork(reads=[link_at], decide=change)
+
+
+def _answer_token(token: str) -> SecretText:
+    shown = SecretText.parse(ANSWER_LINK_PREFIX, token)
+    if shown is None:
+        raise Unauthenticated(UNKNOWN_LINK)
+    return shown
 
 
 def _principal(link: SignInLink) -> Principal:

@@ -1,0 +1,64 @@
+"""Answers by a link that was mailed to one person, about one intent: it shows that, and a press answers, once."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from remit.app.part import Part
+from remit.core.execution.approval import Approval
+from remit.core.execution.votes import Vote
+from remit.core.identity.principal import Principal
+from remit.core.identity.session import LinkedIntent
+from remit.core.ledger.history import Votes
+from remit.core.lifecycle import Case
+from remit.core.values import check_text
+from remit.flow.context import Context
+from remit.flow.review import ApproveIntent, RejectIntent
+from remit.flow.settings import sessions
+from remit.ports import Clock, UnitOfWork
+
+
+class Approves(Protocol):
+    """Carries an approval out, in one write with `once`."""
+
+    def __call__(self, approving: ApproveIntent, once: UnitOfWork[None]) -> Approval | Votes: ...
+
+
+class Rejects(Protocol):
+    """Carries a rejection out, likewise."""
+
+    def __call__(self, rejecting: RejectIntent, once: UnitOfWork[None]) -> Case: ...
+
+
+class AnswerLinks(Part):
+    """
+    The person that a link was mailed to, its digest, and the rules of every other door. What is refused uses none up.
+    """
+
+    def __init__(self, context: Context, clock: Clock, approve: Approves, reject: Rejects) -> None:
+        super().__init__(context, clock)
+        self._approve, self._reject = approve, reject
+
+    def read(self, token: str) -> tuple[Principal, LinkedIntent]:
+        """For whom it is, and what it answers. Raises `Unauthenticated`, and `Forbidden` for who may not answer."""
+        principal, answers = sessions.answer_link(self.context, token, self.clock.now())
+        principal.require("answer")
+        return principal, answers
+
+    def approve(self, token: str) -> Approval | Votes:
+        """Approve what it shows. Raises as `read` and `App.approve` do."""
+        (principal, answers), now = self.read(token), self.clock.now()
+        vote = Vote(voted_by=principal.name, credential=principal.credential)
+        names = principal.tenant_id, answers.action_intent_id
+        approving = ApproveIntent(self.context, *names, vote, answers.digest, now)
+        return self._approve(approving, once=sessions.use_answer_link_unit(token, now))
+
+    def reject(self, token: str, *, reason: str | None = None) -> Case:
+        """Reject what it shows. Raises as `read` and `App.reject` do."""
+        (principal, answers), now = self.read(token), self.clock.now()
+        check_text("reason", reason or "")
+        names = principal.tenant_id, answers.action_intent_id
+        rejecting = RejectIntent(
+            self.context, *names, principal.name, principal.credential, reason, answers.digest, now
+        )
+        return self._reject(rejecting, once=sessions.use_answer_link_unit(token, now))
