@@ -47,6 +47,13 @@ ALLOWED = {
     "GET /bounds/file": READERS,
     "POST /bounds/file": {"admin"},
     "POST /bounds/apply": {"admin"},
+    "POST /bounds/conflicts": {"admin"},
+    "POST /bounds/template": {"admin"},
+    "GET /bounds/types/{name}": READERS,
+    "POST /bounds/types/{name}": {"admin"},
+    "GET /bounds/rule": {"admin"},
+    "POST /bounds/rule": {"admin"},
+    "POST /bounds/rule/text": {"admin"},
     "GET /policies": READERS,
     "POST /policies": {"admin"},
     "POST /policies/check": {"admin"},
@@ -103,6 +110,7 @@ def _ids(world):
         "version": version,
         "subscription_id": "hook",
         "action_type": EMAIL,
+        "name": EMAIL,
     }
 
 
@@ -120,6 +128,8 @@ def _form(world, route):
         "POST /bounds/form": {"sequence": "1", "list": "inherit"},
         "POST /bounds/file": {"sequence": "1", "text": "tenant: acme"},
         "POST /bounds/apply": {"sequence": "1", "wanted": '{"tenant": "acme"}'},
+        "POST /bounds/types/{name}": {"sequence": "1", "remove": "on"},
+        "POST /bounds/rule": {"sequence": "1", "action_type": EMAIL, "kind": "hours", "day:MON": "on"},
         "POST /policies": {"name": "a.cedar", "text": "", "sequence": "1"},
         "POST /policies/check": {"name": "a.cedar", "text": ""},
         "POST /keys": {"name": "new", "role": "agent"},
@@ -468,7 +478,7 @@ def test_a_fault_of_ours_is_told_on_a_page_that_stands_in_no_frame(world, visit,
         raise RuntimeError("a secret")
 
     ann = visit()
-    monkeypatch.setattr(world.remit, "usage", broken)
+    monkeypatch.setattr(world.remit, "overview", broken)
     answer = ann.get("/console/")
 
     assert (answer.status_code, "a secret" in answer.text) == (500, False)

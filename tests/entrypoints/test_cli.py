@@ -680,6 +680,16 @@ def test_overview_says_what_ran_alone_what_waits_and_what_is_the_fullest(desk):
     assert "nobody knows" in shown and "CREATE_NOTE" in shown and "the oldest since" in shown
 
 
+def test_a_part_of_the_ledger_is_that_of_some_days_and_has_no_seal(desk):
+    tenant = ("export", "--tenant", "acme")
+
+    part = objects(desk.run(*tenant, "--from", "2020-01-01").stdout)
+
+    assert len(part) > 5 and "LEDGER_SEALED" not in {entry["event_type"] for entry in part}
+    assert desk.run(*tenant, "--to", "2020-01-01").stdout == ""
+    assert "is no day" in desk.run(*tenant, "--from", "soon", code=2).stderr
+
+
 def test_an_exported_ledger_proves_itself_without_a_database(desk, tmp_path):
     ledger = desk.run("export", "--tenant", "acme").stdout
     elsewhere = Desk(tmp_path)

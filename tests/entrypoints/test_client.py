@@ -180,6 +180,15 @@ def test_the_verbs_of_telling_people(ann):
     assert (ann.subscriptions(), ann.deliveries()) == ([], [])
 
 
+def test_a_part_of_the_ledger_is_that_of_a_time_and_has_no_seal(ann):
+    ann.propose(proposal("i-1"))
+
+    part = [entry["event_type"] for entry in ann.export(since="2020-01-01T00:00:00Z")]
+
+    assert "ACTION_APPROVED" in part and "LEDGER_SEALED" not in part
+    assert list(ann.export(before="2020-01-01T00:00:00Z")) == []
+
+
 def test_the_verbs_of_one_look_and_of_described_lists(ann):
     ann.propose(proposal("i-1"))
     ann.propose(proposal("i-2", action_type=EMAIL))
@@ -189,7 +198,7 @@ def test_the_verbs_of_one_look_and_of_described_lists(ann):
 
     assert (seen["waiting"]["count"], seen["config_sequence"]) == (1, 1)
     assert seen["most_used"][0]["used"] == 1
-    assert described[0]["title"] == 'Send email · text "hello" · contact c-1'
+    assert described[0]["title"] == "Send email · text hello · contact c-1"
     assert "title" not in plain[0] and plain[0]["action_intent_id"] == described[0]["action_intent_id"]
 
 

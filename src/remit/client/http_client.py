@@ -18,7 +18,7 @@ import httpx
 from remit.client.answered_errors import error_of_answer, our_errors
 from remit.client.calls import RouteCall
 from remit.client.lines import Events, Lines, Streamed, stream_after
-from remit.client.verbs import EXPORT, Verbs
+from remit.client.verbs import Verbs, export_of
 from remit.core.errors import TryLater
 
 if TYPE_CHECKING:
@@ -108,9 +108,9 @@ class RemitClient(_Client):
             except TryLater as error:
                 time.sleep(waiting.pause_s(error))
 
-    def export(self) -> Iterator[a.EntryAnswer]:
-        """Every ledger entry of the tenant, closed by a seal."""
-        return (json.loads(line) for line in self._lines(EXPORT))
+    def export(self, *, since: str | None = None, before: str | None = None) -> Iterator[a.EntryAnswer]:
+        """Every ledger entry of the tenant, closed by a seal; with RFC 3339 times those between, without one."""
+        return (json.loads(line) for line in self._lines(export_of(since, before)))
 
     def stream(self, *, after: str | None = None) -> Iterator[Streamed]:
         """The timeline as it happens, from now or from after an event that was streamed."""
@@ -171,9 +171,9 @@ class AsyncRemitClient(_Client):
             except TryLater as error:
                 await asyncio.sleep(waiting.pause_s(error))
 
-    async def export(self) -> AsyncIterator[a.EntryAnswer]:
-        """Every ledger entry of the tenant, closed by a seal."""
-        async for line in self._lines(EXPORT):
+    async def export(self, *, since: str | None = None, before: str | None = None) -> AsyncIterator[a.EntryAnswer]:
+        """Every ledger entry of the tenant, closed by a seal; with RFC 3339 times those between, without one."""
+        async for line in self._lines(export_of(since, before)):
             yield json.loads(line)
 
     async def stream(self, *, after: str | None = None) -> AsyncIterator[Streamed]:

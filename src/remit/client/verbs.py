@@ -485,6 +485,13 @@ class Verbs:
 
 
 EXPORT: RouteCall[Any] = RouteCall(route="GET /v1/ledger/export")
+
+
+def export_of(since: str | None, before: str | None) -> RouteCall[Any]:
+    """The whole ledger, or the entries of a time."""
+    return replace(EXPORT, query={"since": since, "before": before})
+
+
 STREAM: RouteCall[Any] = RouteCall(route="GET /v1/stream")
 ROUTES = {verb.route for verb in vars(Verbs).values() if isinstance(verb, Verb)} | {EXPORT.route, STREAM.route}
 """Every route that a client asks."""

@@ -9,7 +9,7 @@ once, as a line: the line is hashed, stored and exported as it is.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self, cast, get_args
 
 import msgspec
 
@@ -44,6 +44,8 @@ EventType = Literal[
     "LINK_MADE",
     "LEDGER_SEALED",
 ]
+
+EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 
 OF_TENANT: frozenset[EventType] = frozenset(
     {

@@ -265,18 +265,23 @@ def export(
     ctx: typer.Context,
     tenant: Tenant,
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who seals it.")] = "remit",
+    first: FromOption = None,
+    before: ToOption = None,
     db: Db = None,
 ) -> None:
     """
     Write a tenant's whole ledger to stdout, one entry a line, sealed at the end.
 
-    Keep the file: what it says can be compared with any later one.
+    Keep the file: what it says can be compared with any later one. With --from or --to it is a part to read: without a
+    seal, and nothing that verify could check.
 
     Example: remit export --tenant acme > ledger.jsonl
     """
     sys.stdout.flush()
     with existing(ctx, db, tenant) as remit, output.progress("entries", beside_lines=True) as advance:
-        for line in remit.export_lines(tenant, by=by):
+        since, until = moments(remit, tenant, first, before)
+        whole = first is None and before is None
+        for line in remit.export_lines(tenant, by=by) if whole else remit.extract_lines(tenant, since, until):
             sys.stdout.buffer.write(line + b"\n")
             advance()
         sys.stdout.buffer.flush()

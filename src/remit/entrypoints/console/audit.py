@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
 
 from remit.core.errors import NotFound
 from remit.core.ledger.verification import INVARIANTS
 from remit.entrypoints.console.auth import ExporterVisitor, FormRoute, VerifierVisitor
+from remit.entrypoints.console.periods import Period
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.entrypoints.web.ledger_reads import WholeLedgers
@@ -42,8 +46,20 @@ async def verify(request: Request, remit: CurrentRemit, visitor: VerifierVisitor
 
 
 @router.post("/audit/export")
-async def export(remit: CurrentRemit, visitor: ExporterVisitor, reads: WholeLedgers) -> Response:
-    """Every ledger entry as JSON lines, closed by a seal. A form, because writing the seal changes something."""
+async def export(
+    remit: CurrentRemit,
+    visitor: ExporterVisitor,
+    reads: WholeLedgers,
+    first: Annotated[str, Form(alias="from", max_length=40)] = "",
+    last: Annotated[str, Form(alias="to", max_length=40)] = "",
+) -> Response:
+    """
+    Every ledger entry as JSON lines, closed by a seal, or without one those of some days.
+
+    A form, because writing the seal changes something.
+    """
+    period = Period(first.strip() or None, last.strip() or None)
+    begin, end = await run_in_threadpool(period.moments, remit, visitor.tenant_id)
     name = f"ledger-{visitor.tenant_id}-{remit.now():%Y%m%dT%H%M%SZ}.jsonl".replace(":", "-")
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return await reads.export(remit, visitor.principal, headers)
+    return await reads.export(remit, visitor.principal, headers, first=begin, before=end)

@@ -17,14 +17,13 @@ from remit.entrypoints.console.auth import HOME
 from remit.wiring import Remit
 
 _SETTINGS = {
-    **dict.fromkeys(
-        ("RISK_LEVEL_HIGH", "CONFIDENCE_BELOW_THRESHOLD", "POLICY_ERROR", "FACT_UNAVAILABLE"), f"{HOME}bounds/file"
-    ),
+    **dict.fromkeys(("RISK_LEVEL_HIGH", "CONFIDENCE_BELOW_THRESHOLD"), f"{HOME}bounds/types/{{}}"),
+    **dict.fromkeys(("POLICY_ERROR", "FACT_UNAVAILABLE"), f"{HOME}bounds/file"),
     **dict.fromkeys(("ACTION_TYPE_NOT_ALLOWLISTED", "ACTION_TYPE_DISABLED", "PROPOSE_ONLY"), f"{HOME}bounds"),
     **dict.fromkeys(("TENANT_POLICY", "BUDGET_NOT_CONFIGURED", "BUDGET_EXCEEDED"), f"{HOME}bounds"),
     **dict.fromkeys(("PRINCIPAL_MISSING", "AMOUNT_UNKNOWN"), f"{HOME}bounds/file"),
 }
-"""The page with the setting that said no, by its reason; a tenant's own reasons come from its policies."""
+"""The page with the setting that said no, of that type, by its reason; a tenant's own reasons are its policies'."""
 _LIMITS = ("BUDGET_EXCEEDED", "AMOUNT_UNKNOWN", "PRINCIPAL_MISSING")
 """The reasons that a limit gives."""
 _NEVER_AUTOMATIC = frozenset({"EDITED_BY_PERSON", "PERSON_REQUIRED", "AUTONOMY_STOPPED", "INTENT_EXPIRED"})
@@ -85,7 +84,7 @@ def card_of(remit: Remit, stands: Mapping[str, Any], why: Mapping[str, Any]) -> 
         "refused": _refused(decision),
         "budget": remit.usage(tenant_id, account_id=stands["account_id"])["accounts"][0],
         "edits": _edits(remit, tenant_id, intent) if why["edited_by"] else [],
-        "setting": _setting(why["reason"]),
+        "setting": _setting(remit, why),
         "facts_now": facts_beside(why["facts"], _facts_now(remit, tenant_id, stands["action_intent_id"], why)),
     }
 
@@ -137,10 +136,13 @@ def _refused(decision: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
     return refused_limits(decision) if decision and decision["reason"] in _LIMITS else []
 
 
-def _setting(reason: str | None) -> str | None:
+def _setting(remit: Remit, why: Mapping[str, Any]) -> str | None:
+    reason, action_type = why["reason"], why["action_type"]
     if reason is None or reason in _NEVER_AUTOMATIC:
         return None
-    return _SETTINGS.get(reason, f"{HOME}policies")
+    # What is not registered has no page of its own: registering it is what helps.
+    is_registered = action_type in remit.bounds(why["tenant_id"]).bounds.action_types
+    return _SETTINGS.get(reason, f"{HOME}policies").format(action_type if is_registered else "new")
 
 
 def _edits(remit: Remit, tenant_id: str, intent: Mapping[str, Any]) -> list[ValueChange]:

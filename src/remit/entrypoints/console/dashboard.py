@@ -29,7 +29,7 @@ def now(request: Request, remit: CurrentRemit, visitor: AnyVisitor) -> Response:
     tenant_id = visitor.tenant_id
     seen = remit.overview(tenant_id, answerer=visitor.name)
     told, _ = remit.timeline(tenant_id, limit=MOST_LINES)
-    waiting, _ = remit.queue(tenant_id, answerer=visitor.name, order="expiry", limit=MOST_LINES)
+    waiting, _ = remit.queue(tenant_id, answerer=visitor.name, limit=MOST_LINES)
     unknown, _ = remit.intents(tenant_id, CaseFilter(statuses=["UNKNOWN"]), limit=MOST_LINES)
     days = last_days(remit, tenant_id, CHART_DAYS)["days"]
     return page(

@@ -120,9 +120,15 @@ def tally(
     response_class=StreamingResponse,
     responses={200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}},
 )
-async def export(remit: CurrentRemit, caller: ExporterCaller, reads: WholeLedgers) -> Any:
-    """Every ledger entry as JSON lines, closed by a seal: keep a copy of it elsewhere."""
-    return await reads.export(remit, caller)
+async def export(
+    remit: CurrentRemit,
+    caller: ExporterCaller,
+    reads: WholeLedgers,
+    since: Annotated[WireTime | None, Query(strict=True, description="a part, from then on, without a seal")] = None,
+    before: Annotated[WireTime | None, Query(strict=True, description="a part, before then, without a seal")] = None,
+) -> Any:
+    """Every ledger entry as JSON lines, closed by a seal: keep a copy of it elsewhere. Or those of a time."""
+    return await reads.export(remit, caller, first=since, before=before)
 
 
 @router.post("/v1/verify", responses=responds_with(ReportAnswer))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from datetime import datetime
 from functools import partial
 from time import monotonic
 from typing import Annotated, Any
@@ -34,21 +35,35 @@ class LedgerReads:
         self._places = SharedPlaces(share)
         self._threads = CapacityLimiter(MOST_THREADS)
 
-    async def export(self, remit: Remit, caller: Principal, headers: Mapping[str, str] | None = None) -> LedgerDownload:
+    async def export(
+        self,
+        remit: Remit,
+        caller: Principal,
+        headers: Mapping[str, str] | None = None,
+        *,
+        first: datetime | None = None,
+        before: datetime | None = None,
+    ) -> LedgerDownload:
         """
         Begin a download, of which the first piece has been read: what is wrong can still be said in its status.
 
-        Raises 429 for whoever holds a share already and 503 where all are taken, with `Retry-After`.
+        With `first` or `before` it is a part, without a seal. Raises 429 for whoever holds a share already and 503
+        where all are taken, with `Retry-After`.
         """
         scope = CancelScope()
         place = self._enter(caller, scope)
-        pieces = _pieces(remit.export_lines(caller.tenant_id, by=caller.name))
+        whole = first is None and before is None
+        pieces = _pieces(
+            remit.export_lines(caller.tenant_id, by=caller.name)
+            if whole
+            else remit.extract_lines(caller.tenant_id, first, before)
+        )
         try:
-            first = await self._read(pieces)
+            begun = await self._read(pieces)
         except BaseException:
             self._places.give_back(place)
             raise
-        return LedgerDownload(self, place, scope, first, pieces, headers)
+        return LedgerDownload(self, place, scope, begun, pieces, headers)
 
     async def verify(self, remit: Remit, caller: Principal) -> Report:
         """The invariants over the live store. Raises as `export` does."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from remit.core.errors import NotFound
-from remit.core.ledger.entries import LedgerEntry
+from remit.core.ledger.entries import EVENT_TYPES, LedgerEntry
 from remit.core.ledger.seal import HeadFold
 from remit.flow.context import Context, TenantLedgerWriter, chain_head_key, one
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
+
+_AT_ONCE = 500
+_BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before anything that a ledger holds."""
 
 
 def export(context: Context, tenant_id: str, now: datetime, *, by: str) -> Iterator[dict[str, Any]]:
@@ -27,6 +31,24 @@ def export_lines(context: Context, tenant_id: str, now: datetime, *, by: str) ->
     """The lines of `export`, as they are stored."""
     for entry in _export(context, tenant_id, now, by=by):
         yield entry.line
+
+
+def extract_lines(context: Context, tenant_id: str, first: datetime | None, before: datetime | None) -> Iterator[bytes]:
+    """
+    The entries from `first` on and before `before`, as they are stored, in the order in which the store took them in.
+
+    A part to read and to count: without a seal, and with chains that began before it. A proof is of the whole alone.
+    Raises `NotFound`.
+    """
+    require_known(context, tenant_id, 0)
+    position, more = context.store.ledger_position(tenant_id, since=first or _BEFORE_ALL), True
+    while more:
+        found = context.store.ledger_after(tenant_id, EVENT_TYPES, position, _AT_ONCE)
+        for entry, _ in found.entries:
+            at = datetime.fromisoformat(entry.at)
+            if (first is None or at >= first) and (before is None or at < before):
+                yield entry.line
+        position, more = found.position, found.more
 
 
 def _export(context: Context, tenant_id: str, now: datetime, *, by: str) -> Iterator[LedgerEntry]:

@@ -35,12 +35,15 @@ setInterval(() => {
 const COLLECT_MS = 400;
 const LOOK_MS = 10_000;
 let pending = null;
+let told = -Infinity;
 
+// The first of several at once, and then what was collected meanwhile.
 function happened() {
   pending ??= setTimeout(() => {
     pending = null;
+    told = performance.now();
     document.body.dispatchEvent(new Event("happened"));
-  }, COLLECT_MS);
+  }, Math.max(0, told + COLLECT_MS - performance.now()));
 }
 
 function listen() {
@@ -306,6 +309,7 @@ const ACTS = {
     cardOf(button)?.focus();
     button?.click();
   },
+  n: () => document.querySelector(".news:not([hidden]) button")?.click(),
   d: (card) => card?.querySelector("[data-dismiss]")?.click(),
   r: (card) => {
     const reject = card?.querySelector("details.reject");
