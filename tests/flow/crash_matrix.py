@@ -261,6 +261,17 @@ def edited(run: Run) -> None:
     edit(run)
 
 
+def asked_under_tighter_bounds(run: Run) -> None:
+    """What waits, and would run under the bounds as they are now."""
+    run.world.app.apply(_bounds(run, modes={}), by="ann")
+    run.submit()
+    run.world.app.apply(_bounds(run), by="ann")
+
+
+def decide_again(run: Run) -> None:
+    run.world.app.decide_again(run.tenant, ["i-1"], by="bob")
+
+
 def withdraw(run: Run) -> None:
     run.world.app.withdraw(run.tenant, "i-1", by="agent")
 
@@ -436,6 +447,7 @@ STEPS = [
     Step("withdraw, published", in_the_queue, withdraw, ends=f"WITHDRAWN {ENDED}", charged=(0, 1)),
     Step("withdraw, edited", edited, withdraw, ends="SUPERSEDED", charged=(0,)),
     Step("supersede", queued, supersede, ends="SUPERSEDED AWAITING_APPROVAL", charged=(0, 1)),
+    Step("decide again", asked_under_tighter_bounds, decide_again, "SUPERSEDED AWAITING_APPROVAL", (0, 1)),
     Step("resolve", in_doubt, resolve, ends="SUCCEEDED UNKNOWN"),
     Step("erase", queued, erase, ends="AWAITING_APPROVAL", charged=(0,), action_type=PRIVATE),
     Step("start", delivered, start),

@@ -418,6 +418,28 @@ class Life(RuleBasedStateMachine):
         self.model.decided(answer.action_intent_id, self.now)
         assert (answer.result, answer.reason) == self.model.intents[answer.action_intent_id]["answer"]
 
+    @precondition(lambda self: self._in(*WAITING))
+    @rule(data=st.data())
+    def decide_again(self, data):
+        name = data.draw(st.sampled_from(self._in(*WAITING)))
+        old, before = self.model.intents[name], self._copied()
+        (answer,) = self.world.app.decide_again(self.world.tenant, [name], by="bob")
+        if self.now >= old["expires_at"]:
+            assert isinstance(answer, Conflict)
+            return
+        new = answer.superseded_by or "looked at"
+        same = ("account", "type", "confidence", "risk", "expires_at", "amount", "principal", "edited")
+        self.model.propose(new, **{field: old[field] for field in same})
+        self.model.decided(new, self.now)
+        expected = self.model.intents[new]["answer"]
+        assert (expected[0] == "AUTO_EXECUTED") is (answer.superseded_by is not None)
+        # What takes the place of an edit is nobody's edit, and a person answers it all the same.
+        assert old["edited"] or answer.reason == expected[1]
+        if answer.superseded_by is None:
+            self._restore(before)
+        else:
+            old |= {"status": "SUPERSEDED", "replaced_by": answer.superseded_by}
+
     @precondition(lambda self: self.model.intents)
     @rule(data=st.data())
     def withdraw(self, data):

@@ -23,9 +23,9 @@ from remit.app.part import Part
 from remit.app.reading import Reading
 from remit.app.results import Results
 from remit.app.settings import Settings
-from remit.core.edit import edited_proposal
+from remit.core.edit import edited_proposal, same_proposal
 from remit.core.erasure import Erased, check_erasure
-from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
+from remit.core.errors import InvalidInput, NotInThatState, OutcomeUnknown, RemitError, TryLater
 from remit.core.execution.approval import Approval, check_undo_for, held_until
 from remit.core.execution.outcome import Resolution
 from remit.core.execution.proposer import Proposer
@@ -42,9 +42,11 @@ from remit.core.lifecycle import UNANSWERED, Case
 from remit.core.values import check_person, check_text
 from remit.flow import ask, erase_private, execute, gate, propose, publish, reconcile, review
 from remit.flow.context import Context, in_one_write
+from remit.flow.decide_again import DecideAgain, DecidedAgain
 from remit.flow.facts import CallFacts, FactLookups, facts_now
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
+from remit.flow.propose import DecidedAgainBy
 from remit.flow.publish import IntentRef
 from remit.flow.queue_limit import QueueLimit, unless_full
 from remit.flow.reading.replay import Advance, no_progress, replay_lines
@@ -52,7 +54,7 @@ from remit.flow.reading.spool import spooled, spooled_lines
 from remit.flow.recover import STOP_REASON, Recovered, recover_tenant
 from remit.flow.submit import SubmitAndBegin, SubmitIntent, Submitted
 from remit.hooks import Hooks
-from remit.ports import CheckedPublisher, Clock, SendingPublisher, UnitOfWork, answer_of, in_order
+from remit.ports import CheckedPublisher, Clock, SendingPublisher, UnitOfWork, answer_of, attempt, in_order
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -140,7 +142,7 @@ class App(Part):
     def _show_settings(self, settings: Settings) -> None:
         self.settings = settings
         self.apply, self.apply_part, self.bounds = settings.apply, settings.apply_part, settings.bounds
-        self.promote = settings.promote
+        self.promote, self.automate = settings.promote, settings.automate
         self.replay, self.replay_change = settings.replay, settings.replay_change
         self.check_policies = settings.check_policies
         self.stop, self.resume = settings.stop, settings.resume
@@ -462,6 +464,53 @@ class App(Part):
         self._policies_ahead.proposals(self.context, [proposal], None, now)
         edited = self._one(propose.ProposeIntent(self.context, proposal, now, edited_by=by).unit())
         return self.gate(_request_of(edited))
+
+    def decide_again(
+        self, tenant_id: str, action_intent_ids: Sequence[str], *, by: str, credential: Credential = PROCESS
+    ) -> list[DecidedAgain | RemitError]:
+        """
+        Have waiting intents decided again by the bounds as they are, each by itself, in this order.
+
+        What runs now is superseded by the same, charged and approved as any other. What a person is asked about all the
+        same waits on as it did. Answers `NotFound` or `NotInThatState` for what does not wait.
+        """
+        check_person("by", by)
+        again = DecidedAgainBy(by, credential)
+        facts = CallFacts(self._lookups)
+        return [
+            answer
+            for batch in _batches(action_intent_ids)
+            for answer in self._decide_again(tenant_id, batch, facts, again)
+        ]
+
+    def _decide_again(
+        self, tenant_id: str, names: Sequence[str], facts: CallFacts, again: DecidedAgainBy
+    ) -> list[DecidedAgain | RemitError]:
+        self._check_way_out()
+        began_ns = self.hooks.begin()
+        named = [attempt(partial(self._same_again, tenant_id, name)) for name in names]
+        facts.for_proposals(named)
+        now = self.clock.now()
+        self._policies_ahead.proposals(self.context, named, facts, now)
+
+        def look(ready: Sequence[Proposal]) -> list[tuple[DecidedAgain, GateAnswer | None] | RemitError]:
+            return facts.transact([DecideAgain(self.context, each, facts, again, now).unit() for each in ready])
+
+        both = in_order(named, RemitError, look)
+        self._queue_limit.answered(tenant_id)
+        ran = [
+            (_request_of(proposal), each[1])
+            for proposal, each in zip(named, both, strict=True)
+            if isinstance(proposal, Proposal) and isinstance(each, tuple) and each[1] is not None
+        ]
+        self._gated(began_ns, [request for request, _ in ran], [answer for _, answer in ran])
+        return [each[0] if isinstance(each, tuple) else each for each in both]
+
+    def _same_again(self, tenant_id: str, action_intent_id: str) -> Proposal:
+        intent = self.intent(tenant_id, action_intent_id)
+        if intent.expires_at <= self.clock.now():
+            raise NotInThatState(action_intent_id, "EXPIRED", "decided again")
+        return same_proposal(intent, new_id=self.context.new_id())
 
     def ask(
         self, tenant_id: str, action_intent_id: str, *, by: str, text: str, credential: Credential = PROCESS

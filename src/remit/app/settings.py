@@ -19,11 +19,13 @@ from remit.core.values import check_person
 from remit.flow.context import bounds_now, in_one_write
 from remit.flow.kept_policies import keep_policies_unit
 from remit.flow.reading import replay as replay_flow
+from remit.flow.reading.automate import automation, candidate_wire
 from remit.flow.reading.known import require_seen
 from remit.flow.reading.replay import Advance, no_progress
 from remit.flow.settings import bounds as bounds_flow
 from remit.flow.settings import keys as keys_flow
 from remit.flow.settings import sessions
+from remit.lab.automate import Candidate
 
 REPLAYED_BY = "replay"
 """Named where a change asks who makes it; a replay writes nothing."""
@@ -92,6 +94,36 @@ class Settings(Part):
     ) -> dict[str, Any]:
         """The same of a change that `apply` or `apply_part` answered with `dry_run`."""
         return replay_flow.replay_store(self.context, before, after, period, self.clock.now(), advance)
+
+    def automate(
+        self,
+        tenant_id: str,
+        action_intent_id: str,
+        *,
+        period: str | None = "30d",
+        advance: Advance = no_progress,
+    ) -> dict[str, Any]:
+        """
+        The smallest changes of bounds under which a waiting intent would have run alone, each confirmed by the gate's
+        own `decide`, with its replay over the last `period` (without one, none). Writes nothing.
+
+        Raises `NotFound`, and `NotInThatState` for what does not wait for a person.
+        """
+        before, found = automation(self.context, tenant_id, action_intent_id)
+
+        def shown(candidate: Candidate) -> dict[str, Any]:
+            after = candidate.after
+            replayed = period and self.replay_change(before, after, period=period, advance=advance)
+            return {**candidate_wire(before, candidate), "replay": replayed or None}
+
+        return {
+            "tenant_id": tenant_id,
+            "action_intent_id": action_intent_id,
+            "config_sequence": before.config_sequence,
+            "already": found.already,
+            "cannot": found.cannot and {"reason": found.cannot.reason, "explanation": found.cannot.explanation},
+            "candidates": [shown(candidate) for candidate in found.candidates],
+        }
 
     def _change_bounds(
         self,

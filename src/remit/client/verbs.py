@@ -250,6 +250,11 @@ class Verbs:
     ) -> RouteCall[list[a.RejectedAnswer | RemitError]]:
         return RouteCall(body={"action_intent_ids": list(action_intent_ids), "reason": reason}, read=_each)
 
+    @verb("POST /v1/decide-again")
+    def decide_again(self, action_intent_ids: Sequence[str]) -> RouteCall[list[a.DecidedAgainAnswer | RemitError]]:
+        """Have waiting intents decided again by the bounds as they are; what a person is asked about waits on."""
+        return RouteCall(body={"action_intent_ids": list(action_intent_ids)}, read=_each)
+
     # --- reading ---
 
     @verb("GET /v1/intents")
@@ -347,6 +352,11 @@ class Verbs:
         asked = _replace_bounds(self, bounds, expected_sequence=expected_sequence, dry_run=True)
         query = {**asked.query, "replay": period}
         return RouteCall(query=query, body=bounds, headers=asked.headers, read=_replayed)
+
+    @verb("GET /v1/intents/{action_intent_id}/automate")
+    def automate(self, action_intent_id: str, *, replay: str = "30d") -> RouteCall[a.AutomateAnswer]:
+        """The smallest changes of the bounds under which a waiting intent would have run; `replay=""` for no replay."""
+        return RouteCall(ids={"action_intent_id": action_intent_id}, query={"replay": replay})
 
     @verb("POST /v1/bounds/promote")
     def promote(

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from remit.core import rendering
@@ -110,18 +112,36 @@ def limit_name(limit: Mapping[str, Any]) -> str:
 
 
 def _of_rule(text: str, parameters: Mapping[str, Any]) -> Iterator[str]:
+    for found in comparisons_in(text, parameters):
+        sign = _OPERATORS[found.how][0 if found.holds else 1]
+        yield f"{rendering.visible(found.path)} {_shown(found.value)} {sign} {found.bound}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A number that a rule compared: `holds` says what came out, `bound_at` where its bound stands in the text."""
+
+    path: str
+    value: Decimal
+    how: str
+    bound: str
+    holds: bool
+    bound_at: tuple[int, int]
+
+
+def comparisons_in(text: str, parameters: Mapping[str, Any]) -> Iterator[Comparison]:
     """
     The comparisons of a `forbid` that made it hold: those that are true after `when`, and false after `unless`.
 
     What the rule combines otherwise is left to its text.
     """
-    for condition in re.split(r"\b(?=(?:when|unless)\s*\{)", text)[1:]:
-        wanted = condition.startswith("when")
-        for found in _COMPARED.finditer(condition):
+    starts = [found.start() for found in re.finditer(r"\b(?:when|unless)\s*\{", text)]
+    for start, end in pairwise([*starts, len(text)]):
+        wanted = text.startswith("when", start)
+        for found in _COMPARED.finditer(text, start, end):
             value = _number(found["path"], parameters)
             if value is not None and _holds(value, found["how"], Decimal(found["bound"])) is wanted:
-                sign = _OPERATORS[found["how"]][0 if wanted else 1]
-                yield f"{rendering.visible(found['path'])} {_shown(value)} {sign} {found['bound']}"
+                yield Comparison(found["path"], value, found["how"], found["bound"], wanted, found.span("bound"))
 
 
 def _number(path: str, parameters: Mapping[str, Any]) -> Decimal | None:

@@ -41,8 +41,7 @@ def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, new_id: 
     data = _proposed_again(old, new_id)
     for path, value in changes.items():
         _set(data, path, value)
-    for path, _ in commitments_in({"target": data.get("target"), "parameters": data["parameters"]}):
-        raise InvalidInput(path, "was private and is not to be had any more", "set it anew, or leave the parameter out")
+    _require_whole(data, "set it anew, or leave the parameter out")
     proposal = parse_proposal(data)
     before = [old.target and old.target.wire(), old.parameters]
     after = [proposal.target and proposal.target.model_dump(), proposal.parameters]
@@ -50,6 +49,18 @@ def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, new_id: 
     if canonical(after) == canonical(before) and proposal.expires_at == old.expires_at:
         raise InvalidInput("changes", "change nothing", "approve it as it is, or set a new value")
     return proposal
+
+
+def same_proposal(old: ActionIntentV1, *, new_id: str) -> Proposal:
+    """The proposal of the same once more, in the place of `old`. Raises `InvalidInput` for what is not to be had."""
+    data = _proposed_again(old, new_id)
+    _require_whole(data, "have it proposed again, or answer it")
+    return parse_proposal(data)
+
+
+def _require_whole(data: Mapping[str, Any], way_out: str) -> None:
+    for path, _ in commitments_in({"target": data.get("target"), "parameters": data["parameters"]}):
+        raise InvalidInput(path, "was private and is not to be had any more", way_out)
 
 
 def _proposed_again(old: ActionIntentV1, new_id: str) -> dict[str, Any]:

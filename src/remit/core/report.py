@@ -21,7 +21,7 @@ from remit.core.gate.amount import Amount, amount_of, decimal_text
 from remit.core.headline import headline
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
-from remit.core.ledger.history import IntentHistory
+from remit.core.ledger.history import DECIDED_AGAIN, IntentHistory
 from remit.core.notifications.narration import narrate, reason_in_words
 from remit.core.values import instant, utc
 
@@ -175,8 +175,9 @@ def _is_persons(entry: LedgerEntry, about: About) -> bool:
         return not data["auto_executed"]
     if entry.event_type == "BUDGET_RELEASED":
         return bool(data["why"] == UNDONE)
-    # What its agent itself puts in its place is nobody's answer.
-    return entry.event_type != "INTENT_SUPERSEDED" or entry.actor != about.intent.proposed_by
+    # What its agent itself puts in its place is nobody's answer, nor is what a person had decided again.
+    again = data.get("why") == DECIDED_AGAIN
+    return entry.event_type != "INTENT_SUPERSEDED" or not (again or entry.actor == about.intent.proposed_by)
 
 
 def _answer(entry: LedgerEntry, about: About) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 from remit.core.errors import RemitError
 from remit.core.gate.bounds import check_arguments, check_principal
+from remit.core.identity.credential import Credential
 from remit.core.intent import ActionIntentV1, Proposal, agree, complete, parse_proposal
-from remit.core.ledger.history import IntentHistory
+from remit.core.ledger.history import DECIDED_AGAIN, IntentHistory
 from remit.core.lifecycle import check_supersedes, new_case
 from remit.core.notifications.subscription import check_callback
 from remit.core.opened_intent import commit_private, open_intent
@@ -45,20 +47,39 @@ def _with_checked_callback(context: Context, proposal: Proposal) -> Proposal:
     return proposal
 
 
+@dataclass(frozen=True, slots=True)
+class DecidedAgainBy:
+    """Who had a waiting intent decided again, and through which credential."""
+
+    by: str
+    credential: Credential
+
+    def wire(self) -> dict[str, Any]:
+        return {"why": DECIDED_AGAIN, "credential": self.credential.wire()}
+
+
 class ProposeIntent:
     """
     The one write that stores a proposal and, where it supersedes another, closes that one.
 
-    `edited_by` names the person whose edit this is.
+    `edited_by` names the person whose edit this is; `decided_again` who had the same looked at anew.
     """
 
     __slots__ = (
         *("action_intent_id", "case_at", "chain_at", "context", "edited_by", "now", "proposal", "replaced_at"),
-        "seed",
+        *("decided_again", "seed"),
     )
 
-    def __init__(self, context: Context, proposal: Proposal, now: datetime, edited_by: str | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        proposal: Proposal,
+        now: datetime,
+        edited_by: str | None = None,
+        decided_again: DecidedAgainBy | None = None,
+    ) -> None:
         self.context, self.proposal, self.now, self.edited_by = context, proposal, now, edited_by
+        self.decided_again = decided_again
         self.action_intent_id = proposal.action_intent_id or context.new_id()
         # Not made where it is used: asked again after a conflict, the salts are the same.
         self.seed = context.new_seed()
@@ -133,8 +154,9 @@ class ProposeIntent:
         writer = CaseWriter(self.context, old, self.now)
         writer.move("SUPERSEDED")
         writer.update(superseded_by=intent.action_intent_id)
-        superseded = {"superseded_by": intent.action_intent_id}
-        writer.append("INTENT_SUPERSEDED", superseded, actor=self.edited_by or intent.proposed_by)
+        superseded, again = {"superseded_by": intent.action_intent_id}, self.decided_again
+        told = superseded if again is None else {**superseded, **again.wire()}
+        writer.append("INTENT_SUPERSEDED", told, actor=again.by if again else self.edited_by or intent.proposed_by)
         end = writer.writes(None)
         writes.puts.extend(end.puts)
         writes.entries.extend(end.entries)

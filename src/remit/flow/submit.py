@@ -13,7 +13,7 @@ from remit.flow.context import Context, SnapshotAfter, bounds_of
 from remit.flow.execute.begin import BeginIntent
 from remit.flow.facts import CallFacts
 from remit.flow.gate import GateAnswer, GateIntent, GateRequest
-from remit.flow.propose import ProposeIntent
+from remit.flow.propose import DecidedAgainBy, ProposeIntent
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 Submitted = tuple[ActionIntentV1, GateAnswer]
@@ -24,8 +24,15 @@ class SubmitIntent:
 
     __slots__ = ("gate", "propose")
 
-    def __init__(self, context: Context, proposal: Proposal, facts: CallFacts, now: datetime) -> None:
-        self.propose = ProposeIntent(context, proposal, now)
+    def __init__(
+        self,
+        context: Context,
+        proposal: Proposal,
+        facts: CallFacts,
+        now: datetime,
+        decided_again: DecidedAgainBy | None = None,
+    ) -> None:
+        self.propose = ProposeIntent(context, proposal, now, decided_again=decided_again)
         request = GateRequest(self.propose.action_intent_id, proposal.tenant_id, proposal.account_id)
         self.gate = GateIntent(context, request, facts, now, proposal)
 

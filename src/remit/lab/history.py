@@ -18,10 +18,11 @@ from remit.core.execution.outcome import OUTCOME_EVENT
 from remit.core.gate.amount import in_units
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import FORMAT, EventType, LedgerEntry
+from remit.core.ledger.history import DECIDED_AGAIN
 from remit.core.private_values import may_hold_commitments
 from remit.core.values import utc
 
-Answer = Literal["approved", "rejected", "edited", "replaced", "withdrawn", "expired", "waiting"]
+Answer = Literal["approved", "rejected", "edited", "decided_again", "replaced", "withdrawn", "expired", "waiting"]
 """The end of a question to people: what one of them, its proposer, or nobody did about it."""
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 INTENT_MISSING, NOT_READABLE, NEWER = "INTENT_MISSING", "NOT_READABLE", "NEWER_FORMAT"
@@ -220,7 +221,9 @@ class _Chain:
 
     def _read_replacement(self, entry: LedgerEntry) -> None:
         by_proposer = self._proposed is not None and entry.actor == self._proposed.data["proposed_by"]
-        self._answer, self._replaced_by = "replaced" if by_proposer else "edited", entry.data["superseded_by"]
+        again = entry.data.get("why") == DECIDED_AGAIN
+        self._answer = "decided_again" if again else "replaced" if by_proposer else "edited"
+        self._replaced_by = entry.data["superseded_by"]
 
     def _read_withdrawal(self, _: LedgerEntry) -> None:
         self._answer = "withdrawn"

@@ -13,6 +13,7 @@ Permission = Literal[
     "act_on_own",
     "read",
     "answer",
+    "decide_again",
     "resolve",
     "erase",
     "stop",
@@ -31,6 +32,7 @@ PERMISSIONS: dict[Permission, str] = {
     "act_on_own": "withdraw, begin and finish the intents it proposed itself",
     "read": "read all of the tenant's records",
     "answer": "approve, reject and edit",
+    "decide_again": "have waiting intents decided again",
     "resolve": "resolve unknown outcomes",
     "erase": "erase results and private values",
     "stop": "stop and resume",
@@ -68,9 +70,11 @@ class RoleSpec:
 
 ROLES: dict[Role, RoleSpec] = {
     "agent": RoleSpec(("propose", "read_own", "act_on_own")),
-    "approver": RoleSpec(("read", "answer"), implied=("read_own",)),
+    "approver": RoleSpec(("read", "answer", "decide_again"), implied=("read_own",)),
     "operator": RoleSpec(("read", "stop", "resolve", "read_metrics"), implied=("read_own",)),
-    "admin": RoleSpec(("read", "set_bounds", "manage_keys", "subscribe", "erase"), implied=("read_own",)),
+    "admin": RoleSpec(
+        ("read", "set_bounds", "decide_again", "manage_keys", "subscribe", "erase"), implied=("read_own",)
+    ),
     "auditor": RoleSpec(("read", "export", "verify"), implied=("read_own",)),
     # Over all tenants, and of none: it stops everything, counts and manages keys; it reads nobody's intents.
     "platform": RoleSpec(("stop_platform", "manage_keys", "read_metrics")),

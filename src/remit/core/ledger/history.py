@@ -21,6 +21,8 @@ from remit.core.values import Record, UtcTime
 R = TypeVar("R", bound=Record)
 _OUTCOMES = frozenset(OUTCOME_EVENT.values())
 _TELL_RESULTS = _OUTCOMES | {"OUTCOME_RESOLVED"}
+DECIDED_AGAIN = "DECIDED_AGAIN"
+"""Why an intent was superseded, where the same was put in its place to be decided by other bounds."""
 RESULT_CONTENT = "result"
 """The content that a `CONTENT_ERASED` entry speaks of, where it is the result."""
 
@@ -158,6 +160,11 @@ class IntentHistory:
     def ballots(self) -> list[Vote]:
         """Each vote since it began to wait with the credential it came through, in their order."""
         return [Vote.from_wire(entry.data) for entry in self._cast_before(None)]
+
+    @property
+    def decided_again(self) -> bool:
+        """Did a person have it decided again, so that the same stands in its place?"""
+        return any(entry.data.get("why") == DECIDED_AGAIN for entry in self._of("INTENT_SUPERSEDED"))
 
     @property
     def rejection(self) -> dict[str, Any] | None:

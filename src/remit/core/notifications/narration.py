@@ -15,6 +15,7 @@ from remit.core.execution.approval import UNDONE
 from remit.core.execution.permit import PERMIT_LAPSED
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import SYSTEM, EventType, LedgerEntry
+from remit.core.ledger.history import DECIDED_AGAIN
 from remit.core.rendering import name, quoted, target
 
 Tone = Literal["good", "bad", "waiting", "plain"]
@@ -112,6 +113,10 @@ def _why_failed(data: _Data) -> str:
 
 def _because(data: _Data) -> str:
     return f": {quoted(data['reason'])}" if data.get("reason") else ""
+
+
+def _replaced(data: _Data) -> str:
+    return "who had it decided again as intent" if data.get("why") == DECIDED_AGAIN else "with intent"
 
 
 def _ended(data: _Data, actor: str) -> str:
@@ -213,8 +218,12 @@ _WORDS: dict[EventType, _EventWords] = {
     "EXECUTION_STARTED": _EventWords("Execution began"),
     "INTENT_SUPERSEDED": _EventWords(
         "Replaced",
-        lambda data, actor: f"by {actor}, with intent {data['superseded_by']}",
-        sentence=lambda data, action, actor: f"{actor} replaced {action} by intent {data['superseded_by']}",
+        lambda data, actor: f"by {actor}, {_replaced(data)} {data['superseded_by']}",
+        sentence=lambda data, action, actor: (
+            f"{actor} had {action} decided again as intent {data['superseded_by']}"
+            if data.get("why") == DECIDED_AGAIN
+            else f"{actor} replaced {action} by intent {data['superseded_by']}"
+        ),
     ),
     "INTENT_EXPIRED": _EventWords(
         "Expired", sentence=lambda _, action, __: f"{action} expired before it was answered or begun"

@@ -117,6 +117,37 @@ class BoundsChangedAnswer(TypedDict):
     replay: NotRequired[ReplayAnswer]
 
 
+class CannotAnswer(TypedDict):
+    """The refusal that no change of bounds is known to turn."""
+
+    reason: str
+    explanation: str
+
+
+class CandidateAnswer(TypedDict):
+    """One change of the bounds under which the intent would have run: its settings, the bounds with it, its replay."""
+
+    kinds: list[Literal["list", "mode", "threshold", "limit", "rule", "scopes"]]
+    changes: list[ChangeAnswer]
+    bounds: Json
+    replay: ReplayAnswer | None
+
+
+class AutomateAnswer(TypedDict):
+    """
+    The smallest changes of the bounds number `config_sequence` under which a waiting intent would have run alone.
+
+    `already` says that it would run under them as they are; `cannot` is null unless nothing is known to help.
+    """
+
+    tenant_id: str
+    action_intent_id: str
+    config_sequence: int
+    already: bool
+    cannot: CannotAnswer | None
+    candidates: list[CandidateAnswer]
+
+
 class ValidatedAnswer(TypedDict):
     version: str
     rules: list[ClauseAnswer]

@@ -142,6 +142,23 @@ class WithdrawnAnswer(TypedDict):
     status: Status
 
 
+class DecidedAgainAnswer(TypedDict):
+    """
+    The gate's word of now on an intent that waits: where it runs, `superseded_by` is the intent that took its place,
+    whose `status` it is; where a person is asked again, nothing was written and it waits on.
+    """
+
+    action_intent_id: str
+    superseded_by: str | None
+    status: Status
+    reason: str
+    explanation: str
+
+
+class DecidedAgainManyAnswer(TypedDict):
+    items: list[DecidedAgainAnswer | Problem]
+
+
 class ApprovedManyAnswer(TypedDict):
     items: list[ApprovedAnswer | Problem]
 

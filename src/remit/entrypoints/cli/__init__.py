@@ -35,6 +35,8 @@ COMMANDS = {
     "reject": "people",
     "edit": "people",
     "ask": "people",
+    "automate": "automating",
+    "decide-again": "automating",
     "resolve": "people",
     "erase": "people",
     "apply": "bounds",

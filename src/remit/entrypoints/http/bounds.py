@@ -17,8 +17,8 @@ from remit.core.gate.bounds import Bounds, BoundsInForce
 from remit.core.gate.bounds_diff import changes, limits_from_zero
 from remit.core.gate.bounds_parts import PARTS, BoundsPart, parse_part
 from remit.core.identity.principal import Principal
-from remit.core.views import BoundsChangedAnswer
-from remit.entrypoints.web.bodies import PromoteBody
+from remit.core.views import AutomateAnswer, BoundsChangedAnswer
+from remit.entrypoints.web.bodies import IntentId, PromoteBody
 from remit.entrypoints.web.callers import BoundsSetterCaller, CurrentRemit, ReaderCaller
 from remit.entrypoints.web.ledger_reads import LedgerReads, WholeLedgers
 from remit.entrypoints.web.problems import responds_with
@@ -120,6 +120,23 @@ async def promote(
     """Make a `log_only` policy file or limit count, by its name. What counts already stays so."""
     change = partial(remit.promote, caller.tenant_id, body.name, by=caller.name)
     return await _change(request, caller, remit, reads, change, response, (if_match, dry_run, replay))
+
+
+@router.get("/v1/intents/{action_intent_id}/automate", responses=responds_with(AutomateAnswer))
+async def automate(
+    remit: CurrentRemit,
+    caller: BoundsSetterCaller,
+    reads: WholeLedgers,
+    action_intent_id: IntentId,
+    replay: Annotated[str | None, Query(description="How much of the history each is replayed over.")] = "30d",
+) -> Any:
+    """
+    The smallest changes of the bounds under which a waiting intent would have run, each confirmed by the gate.
+
+    Each comes with the whole bounds, to be put in force with `If-Match` of `config_sequence`.
+    """
+    work = partial(remit.automate, caller.tenant_id, action_intent_id, period=replay or None)
+    return await reads.within_time(caller, work)
 
 
 def _add_routes(kind: type[BoundsPart]) -> None:

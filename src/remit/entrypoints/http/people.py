@@ -14,6 +14,7 @@ from remit.core.values import ActionTypeName, Identifier
 from remit.core.views import (
     ApprovedAnswer,
     ApprovedManyAnswer,
+    DecidedAgainManyAnswer,
     ErasedAnswer,
     QuestionsAnswer,
     QueueAnswer,
@@ -30,6 +31,7 @@ from remit.entrypoints.web.bodies import (
     ApproveBody,
     BulkApproveBody,
     BulkRejectBody,
+    DecideAgainBody,
     EditBody,
     EraseBody,
     IntentId,
@@ -37,7 +39,14 @@ from remit.entrypoints.web.bodies import (
     RejectBody,
     ResolveBody,
 )
-from remit.entrypoints.web.callers import AnswererCaller, CurrentRemit, EraserCaller, ReaderCaller, ResolverCaller
+from remit.entrypoints.web.callers import (
+    AnswererCaller,
+    CurrentRemit,
+    DecidingAgainCaller,
+    EraserCaller,
+    ReaderCaller,
+    ResolverCaller,
+)
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.reading_bodies import JsonRoute
@@ -172,6 +181,19 @@ def approve_many(remit: CurrentRemit, caller: AnswererCaller, body: BulkApproveB
 def reject_many(remit: CurrentRemit, caller: AnswererCaller, body: BulkRejectBody) -> Any:
     """Reject several; each is answered by itself, in the same order."""
     return {"items": [_each(partial(_rejected, remit, caller, name, body.reason)) for name in body.action_intent_ids]}
+
+
+@router.post("/v1/decide-again", responses=responds_with(DecidedAgainManyAnswer))
+def decide_again(remit: CurrentRemit, caller: DecidingAgainCaller, body: DecideAgainBody) -> Any:
+    """
+    Have waiting intents decided again by the bounds as they are; each is answered by itself, in the same order.
+
+    What runs now is superseded by the same, charged and approved as any other. The rest waits on as it did.
+    """
+    answered = remit.decide_again(
+        caller.tenant_id, body.action_intent_ids, by=caller.name, credential=caller.credential
+    )
+    return {"items": [problem_of(each) if isinstance(each, RemitError) else each.wire() for each in answered]}
 
 
 def _each(carry_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:

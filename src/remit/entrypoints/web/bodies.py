@@ -154,6 +154,10 @@ class QuestionBody(Body):
     text: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
+class DecideAgainBody(Body):
+    action_intent_ids: Annotated[list[Identifier], Field(min_length=1, max_length=MOST_INTENTS)]
+
+
 class PromoteBody(Body):
     """The name of a policy file or a limit; `policies.NAME` or `limits.NAME` where both bear it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from time import monotonic
@@ -78,13 +78,18 @@ class LedgerReads:
         self, remit: Remit, caller: Principal, changed: tuple[BoundsInForce, BoundsInForce], period: str
     ) -> dict[str, Any]:
         """The caller's last `period` under a change of its bounds. Raises as `export` does, and `InvalidInput`."""
+        return await self.within_time(caller, partial(remit.replay_change, *changed, period=period))
+
+    async def within_time(self, caller: Principal, work: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+        """Work that reads a whole ledger, and tells how it gets on (`advance`). Raises as `replay` does."""
         within = _Within(LONGEST_REPLAY_S)
         scope = CancelScope()
         place = self._enter(caller, scope)
-        replay = partial(remit.replay_change, *changed, period=period, advance=within)
         try:
             with scope:
-                return await to_thread.run_sync(replay, abandon_on_cancel=True, limiter=self._threads)
+                return await to_thread.run_sync(
+                    partial(work, advance=within), abandon_on_cancel=True, limiter=self._threads
+                )
             raise HTTPException(503, "it had to make room for another tenant's; try again in a moment")
         finally:
             within.end()

@@ -127,7 +127,7 @@ def _intents(context: Context, tenant_id: str, entries: Sequence[LedgerEntry]) -
 
 
 def _proposed_as(context: Context, intent: ActionIntentV1) -> str:
-    """The id that its agent knows: back over the edits that people made."""
+    """The id that its agent knows: back over the edits that people made, and what they had decided again."""
     for _ in range(MOST_EDITS):
         if intent.supersedes is None:
             break
@@ -137,7 +137,7 @@ def _proposed_as(context: Context, intent: ActionIntentV1) -> str:
         )
         seen = context.store.read([case_at, before_at])
         case, before = seen.get(case_at), seen.get(before_at)
-        if case is None or case.edited_by is None or before is None or before.intent is None:
+        if case is None or before is None or before.intent is None or not (case.edited_by or before.decided_again):
             break
         intent = before.intent
     return intent.action_intent_id

@@ -1,0 +1,101 @@
+"""Make this automatic next time: changes of bounds that would have let an intent run, and deciding it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from remit.core.errors import InvalidInput, RemitError
+from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.bounds_diff import Difference
+from remit.entrypoints.bounds_file import as_yaml
+from remit.entrypoints.cli import output, replaying
+from remit.entrypoints.cli.options import AsJson, By, Db, Intent, Tenant, existing, typed_by
+
+Intents = Annotated[list[str], typer.Argument(metavar="INTENT...", help="Waiting intents.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(automate)
+    app.command("decide-again")(decide_again)
+
+
+def automate(
+    ctx: typer.Context,
+    intent: Intent,
+    tenant: Tenant,
+    replay: Annotated[
+        str, typer.Option("--replay", metavar="30d", help="Replay each over so much of the history; '' for none.")
+    ] = "30d",
+    write: Annotated[
+        Path | None,
+        typer.Option("--write", metavar="FILE", help="Write the bounds with the chosen change.", show_default=False),
+    ] = None,
+    choose: Annotated[int, typer.Option("--choose", metavar="N", help="Which change --write is of.")] = 1,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Show the smallest changes of the bounds under which a waiting intent would have run, and what each would have done.
+
+    Example: remit automate i-7 --tenant acme --write wider.yaml
+    """
+    with existing(ctx, db) as remit, output.progress("replaying") as advance:
+        told = remit.automate(tenant, intent, period=replay or None, advance=advance)
+    if write is not None:
+        _write(told, choose, write)
+    if as_json:
+        output.print_json(told)
+    else:
+        _print(told)
+
+
+def _write(told: Mapping[str, Any], choose: int, file: Path) -> None:
+    found = told["candidates"]
+    if not 1 <= choose <= len(found):
+        raise InvalidInput("--choose", f"is {choose}", f"there are {len(found)} changes")
+    file.write_text(as_yaml(parse_bounds(found[choose - 1]["bounds"])), encoding="utf-8")
+
+
+def _print(told: Mapping[str, Any]) -> None:
+    name = told["action_intent_id"]
+    if told["already"]:
+        output.say(f"{name} would run under the bounds as they are: remit decide-again {name}")
+    elif told["cannot"] is not None:
+        output.say(f"no change of bounds is known to let {name} run: {told['cannot']['reason']}")
+        output.say(f"  {told['cannot']['explanation']}")
+    for number, candidate in enumerate(told["candidates"], start=1):
+        output.say(f"{number}. {', '.join(candidate['kinds'])}")
+        for change in candidate["changes"]:
+            for line in Difference(**change).lines():
+                output.say(f"  {line}")
+        if candidate["replay"]:
+            replaying.print_replay(candidate["replay"])
+
+
+def decide_again(
+    ctx: typer.Context, intents: Intents, tenant: Tenant, by: By, as_json: AsJson = False, db: Db = None
+) -> None:
+    """
+    Have waiting intents decided again by the bounds as they are; what a person is asked about all the same waits on.
+
+    Example: remit decide-again i-7 i-8 --tenant acme --by ann
+    """
+    with existing(ctx, db) as remit:
+        answers = remit.decide_again(tenant, intents, by=by, credential=typed_by())
+    failed: RemitError | None = None
+    for name, answer in zip(intents, answers, strict=True):
+        if isinstance(answer, RemitError):
+            output.print_error(answer, as_json=as_json)
+            failed = failed or answer
+        elif as_json:
+            output.print_json({"tenant_id": tenant, **answer.wire()})
+        elif answer.superseded_by is not None:
+            output.say(f"{name} runs now, as {answer.superseded_by} ({answer.status})")
+        else:
+            output.say(f"{name} waits on: {answer.reason}")
+    if failed is not None:
+        raise typer.Exit(output.exit_code(failed))
