@@ -13,7 +13,7 @@ from remit.core.gate.autonomy import StopLevel, StopScope
 from remit.core.gate.bounds import BoundsInForce, unregistered
 from remit.core.gate.bounds_diff import changes, describe_changes, limits_from_zero
 from remit.entrypoints.bounds_file import BoundsFile
-from remit.entrypoints.cli import output, replaying
+from remit.entrypoints.cli import output, proving, replaying
 from remit.entrypoints.cli.options import AccountOption, AsJson, By, Db, Tenant, existing, login, opened
 from remit.entrypoints.cli.replaying import ReplayFileOption, ReplayOption
 
@@ -64,9 +64,12 @@ def apply(
             before, after = remit.apply(read.bounds, by=login() if by is None else by, dry_run=dry_run)
         except InvalidInput as error:
             raise read.located(error) from None
+        proof = remit.prove_change(before, after) if dry_run and before != after else None
         replayed = None if replay is None else replaying.replay_stored(remit, before, after, replay)
     if as_json:
-        output.print_json({**_applied(before, after, dry_run), **({"replay": replayed} if replayed else {})})
+        beside = {"proof": proof, "replay": replayed}
+        said = {name: value for name, value in beside.items() if value is not None}
+        output.print_json({**_applied(before, after, dry_run), **said})
         return
     for line in describe_changes(before, after):
         output.say(line)
@@ -74,6 +77,8 @@ def apply(
     for path, name in unregistered(after.bounds):
         output.say(f"! {path}: {name} is not a registered action type")
     output.say(_verdict(before, after, dry_run))
+    if proof:
+        proving.print_proof(proof)
     if replayed:
         replaying.print_replay(replayed)
 

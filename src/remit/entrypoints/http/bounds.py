@@ -29,6 +29,9 @@ ReplayPeriod = Annotated[
     str | None,
     Query(description="With `dry_run`: how much of the history is decided again under these bounds, such as `30d`."),
 ]
+ProofWanted = Annotated[
+    bool, Query(description="With `dry_run`: whether the bounds become wider or narrower, over all possible actions.")
+]
 IfMatch = Annotated[
     str | None, Header(description="The `ETag` of what was looked at: if the bounds have changed since, 409.")
 ]
@@ -75,15 +78,16 @@ async def replace_bounds(
     if_match: IfMatch = None,
     dry_run: DryRun = False,
     replay: ReplayPeriod = None,
+    proof: ProofWanted = False,
 ) -> Any:
     """Replace the whole bounds: what is not listed any more goes. Stop switches stay as they are."""
-    if replay is not None and not dry_run:
-        raise InvalidInput("replay", "goes with dry_run", "add dry_run=true; nothing is changed then")
+    _require_dry_run(dry_run, replay=replay is not None, proof=proof)
     wanted, expected = _of_own_tenant(caller, body), _expected(if_match)
     apply = partial(remit.apply, wanted, by=caller.name, dry_run=dry_run, expected_sequence=expected)
     async with turns_of(request).of(caller.tenant_id):
         changed = await to_thread.run_sync(apply)
-    answer = _changed(response, *changed, dry_run=dry_run)
+        proved = await to_thread.run_sync(partial(_proved, remit, changed, proof))
+    answer = {**_changed(response, *changed, dry_run=dry_run), **proved}
     # Not in the tenant's turn at the threads: it takes long, and has places of its own.
     replayed = {} if replay is None else {"replay": await reads.replay(remit, caller, changed, replay)}
     return {**answer, **replayed}
@@ -102,8 +106,10 @@ def _add_routes(kind: type[BoundsPart]) -> None:
         response: Response,
         if_match: IfMatch = None,
         dry_run: DryRun = False,
+        proof: ProofWanted = False,
     ) -> Any:
-        return _replaced(kind, remit, caller, body, response, if_match, dry_run)
+        _require_dry_run(dry_run, proof=proof)
+        return _replaced(kind, remit, caller, body, response, if_match, dry_run, proof)
 
     # Checked by `parse_part`; the OpenAPI document shows it whole.
     replace.__annotations__["body"] = Annotated[Any, WithJsonSchema(schema_of(kind)), JsonBody()]
@@ -131,10 +137,21 @@ def _replaced(
     response: Response,
     if_match: str | None,
     dry_run: bool,
+    proof: bool,
 ) -> dict[str, Any]:
     part, expected = parse_part(kind, body), _expected(if_match)
     changed = remit.apply_part(caller.tenant_id, part, by=caller.name, dry_run=dry_run, expected_sequence=expected)
-    return _changed(response, *changed, dry_run=dry_run)
+    return {**_changed(response, *changed, dry_run=dry_run), **_proved(remit, changed, proof)}
+
+
+def _require_dry_run(dry_run: bool, **asked: bool) -> None:
+    for name, wanted in asked.items():
+        if wanted and not dry_run:
+            raise InvalidInput(name, "goes with dry_run", "add dry_run=true; nothing is changed then")
+
+
+def _proved(remit: Remit, changed: tuple[BoundsInForce, BoundsInForce], wanted: bool) -> dict[str, Any]:
+    return {"proof": remit.prove_change(*changed)} if wanted else {}
 
 
 def _of_own_tenant(caller: Principal, body: Any) -> Any:
