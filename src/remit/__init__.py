@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from remit.agents.decorator import action, calling
     from remit.agents.endings import Asked, Expired, Failed, NotRun, Rejected, Unknown, Withdrawn
     from remit.agents.running import idempotency_key
-    from remit.app import replay_export, verify_export
+    from remit.app import prove_bounds, replay_export, verify_export
     from remit.client.http_client import AsyncRemitClient, RemitClient
     from remit.core.errors import (
         BoundsChanged,
@@ -75,6 +75,7 @@ __all__ = [
     "action",
     "calling",
     "idempotency_key",
+    "prove_bounds",
     "read_bounds",
     "replay_export",
     "verify_export",
@@ -116,6 +117,7 @@ _HOMES = {
     "action": "remit.agents.decorator",
     "calling": "remit.agents.decorator",
     "idempotency_key": "remit.agents.running",
+    "prove_bounds": "remit.app",
     "read_bounds": "remit.entrypoints.bounds_file",
     "replay_export": "remit.app",
     "verify_export": "remit.app",

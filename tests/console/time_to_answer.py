@@ -2,8 +2,9 @@
 `python -m tests.console.time_to_answer`: how long the machine takes from an intent's arrival until its answer counts.
 
 Of each of thirty: from its arrival until it is offered on an open page, and from the key that approves it until the
-answer is stored, shown, and the next line has the focus. Between the two a person reads; a card that just appeared takes
-no answer for a second, which is theirs. Ends with 1 if the two together take a second or more, at the 95th percentile.
+answer is stored, shown, and the next line has the focus. Between the two a person reads; a card that just appeared
+takes no answer for a second, which is theirs. Ends with 1 if the two together take a second or more, at the 95th
+percentile.
 """
 
 from __future__ import annotations

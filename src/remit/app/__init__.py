@@ -52,6 +52,7 @@ from remit.flow.queue_limit import QueueLimit, unless_full
 from remit.flow.reading.replay import Advance, no_progress, replay_lines
 from remit.flow.reading.spool import spooled, spooled_lines
 from remit.flow.recover import STOP_REASON, Recovered, recover_tenant
+from remit.flow.settings.proof import prove_written
 from remit.flow.submit import SubmitAndBegin, SubmitIntent, Submitted
 from remit.hooks import Hooks
 from remit.ports import CheckedPublisher, Clock, SendingPublisher, UnitOfWork, answer_of, attempt, in_order
@@ -144,6 +145,7 @@ class App(Part):
         self.apply, self.apply_part, self.bounds = settings.apply, settings.apply_part, settings.bounds
         self.promote, self.automate = settings.promote, settings.automate
         self.replay, self.replay_change = settings.replay, settings.replay_change
+        self.prove, self.prove_change = settings.prove, settings.prove_change
         self.check_policies = settings.check_policies
         self.stop, self.resume = settings.stop, settings.resume
         self.create_key, self.keys, self.revoke_key = settings.create_key, settings.keys, settings.revoke_key
@@ -636,6 +638,14 @@ def replay_export(
     """
     with spooled_lines(lines) as kept:
         return replay_lines(kept, parse_bounds(bounds), period, advance)
+
+
+def prove_bounds(bounds: Any, against: Any, *, never: Sequence[str] = ()) -> dict[str, Any]:
+    """
+    Whether bounds are wider or narrower than others of the same tenant, without a database, and what never runs alone
+    by them. Raises `InvalidInput` for bounds that cannot be read.
+    """
+    return prove_written(parse_bounds(bounds), parse_bounds(against), never)
 
 
 def _request_of(intent: ActionIntentV1 | Proposal) -> GateRequest:

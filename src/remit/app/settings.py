@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from remit.app.part import FlowMethod, Part, new_secret
@@ -24,6 +24,7 @@ from remit.flow.reading.known import require_seen
 from remit.flow.reading.replay import Advance, no_progress
 from remit.flow.settings import bounds as bounds_flow
 from remit.flow.settings import keys as keys_flow
+from remit.flow.settings import proof as proof_flow
 from remit.flow.settings import sessions
 from remit.lab.automate import Candidate
 
@@ -125,6 +126,20 @@ class Settings(Part):
             "candidates": [shown(candidate) for candidate in found.candidates],
         }
 
+    def prove(self, bounds: Any, *, never: Sequence[str] = ()) -> dict[str, Any]:
+        """
+        Whether these bounds are wider or narrower than those in force, over all actions that could be proposed, and
+        whether their properties, and these, hold of them. Writes nothing.
+
+        Raises as `apply` does, but for properties that do not hold.
+        """
+        checked = parse_bounds(bounds)
+        proof_flow.check_never(self.context, checked.tenant, never)
+        before, after = self._candidate(checked.tenant, lambda _: checked, self.clock.now(), None)
+        return proof_flow.prove_change(before, after, never)
+
+    prove_change = staticmethod(proof_flow.prove_change)
+
     def _change_bounds(
         self,
         tenant_id: str,
@@ -135,18 +150,23 @@ class Settings(Part):
         expected_sequence: int | None,
     ) -> tuple[BoundsInForce, BoundsInForce]:
         check_person("by", by)
-        before, now = self.bounds(tenant_id), self.clock.now()
-        checked = wanted(before.bounds)
-        bounds_flow.check_tools(checked, self.context.connectors)
-        bounds_flow.check_facts(checked, self.context.fact_source)
-        bounds_flow.check_policies(self.context, tenant_id, checked.policies)
-        after = bounds_flow.next_bounds(before, checked, now, expected_sequence)
+        now = self.clock.now()
+        before, after = self._candidate(tenant_id, wanted, now, expected_sequence)
+        if after != before:
+            proof_flow.require_never(after)
         if dry_run:
             return before, after
         many = len(changed_types(before, after)) > bounds_flow.MOST_TYPES_AT_ONCE
         staged = bounds_flow.stage_types(self.context, tenant_id, wanted, now) if many else None
         change = bounds_flow.change_unit(
-            self.context, tenant_id, wanted, by=by, now=now, expected_sequence=expected_sequence, staged=staged
+            self.context,
+            tenant_id,
+            wanted,
+            by=by,
+            now=now,
+            expected_sequence=expected_sequence,
+            staged=staged,
+            proved=after.bounds,
         )
         # Those before it too: this release may have decided by them, which an earlier one kept as it reads them itself.
         kept = keep_policies_unit(tenant_id)
@@ -154,6 +174,18 @@ class Settings(Part):
             self._one(kept)
         changed, _ = self._one(in_one_write(change, kept))
         return changed
+
+    def _candidate(
+        self, tenant_id: str, wanted: Callable[[Bounds], Bounds], now: datetime, expected_sequence: int | None
+    ) -> tuple[BoundsInForce, BoundsInForce]:
+        """What is in force and what would be, checked but for its properties."""
+        before = self.bounds(tenant_id)
+        checked = wanted(before.bounds)
+        bounds_flow.check_tools(checked, self.context.connectors)
+        bounds_flow.check_facts(checked, self.context.fact_source)
+        bounds_flow.check_policies(self.context, tenant_id, checked.policies)
+        proof_flow.check_never(self.context, tenant_id, checked.never)
+        return before, bounds_flow.next_bounds(before, checked, now, expected_sequence)
 
     def bounds(self, tenant_id: str) -> BoundsInForce:
         """The bounds in force for a tenant."""

@@ -38,6 +38,10 @@ def _replayed(response: httpx.Response) -> Any:
     return response.json()["replay"]
 
 
+def _proved(response: httpx.Response) -> Any:
+    return response.json()["proof"]
+
+
 def _items(response: httpx.Response) -> Any:
     return response.json()["items"]
 
@@ -364,6 +368,13 @@ class Verbs:
     ) -> RouteCall[a.BoundsChangedAnswer]:
         """Make the `log_only` policy file or limit of that name count."""
         return _replace_bounds(self, {"name": name}, expected_sequence=expected_sequence, dry_run=dry_run)
+
+    @verb("PUT /v1/bounds")
+    def prove(self, bounds: JsonObject, *, expected_sequence: int | None = None) -> RouteCall[a.ProofAnswer]:
+        """Whether these whole bounds are wider or narrower than those in force. They are not put in force."""
+        asked = _replace_bounds(self, bounds, expected_sequence=expected_sequence, dry_run=True)
+        query = {**asked.query, "proof": "true"}
+        return RouteCall(query=query, body=bounds, headers=asked.headers, read=_proved)
 
     action_types = verb("GET /v1/action-types")(_read_bounds)
     replace_action_types = verb("PUT /v1/action-types")(_replace_part)

@@ -34,6 +34,7 @@ from remit.core.gate.limit import (
     check_unchanged,
     retired_limits,
 )
+from remit.core.gate.never import MOST_NEVER, Never, never_sources
 from remit.core.gate.parameters_schema import ParametersSchema, check_schemas
 from remit.core.gate.period import window_of
 from remit.core.gate.plan import Plans
@@ -84,6 +85,8 @@ class Bounds(Request):
     tenant_budget: TenantBudget | None = None
     limits: Annotated[list[LimitSpec], Field(max_length=MOST_LIMITS)] = Field(default=[], exclude_if=is_empty)
     policies: list[PolicySource] = []
+    never: Annotated[list[Never], Field(max_length=MOST_NEVER)] = Field(default=[], exclude_if=is_empty)
+    """Conditions under which nothing may ever run alone: bounds of which that is not proved are refused (`never`)."""
     proposer_may_approve: bool | None = None
     independent_approvers: bool = True
     principals: dict[Identifier, PrincipalBounds] = Field(default={}, exclude_if=is_empty)
@@ -302,6 +305,7 @@ def parse_bounds(data: Any) -> Bounds:
     check_zones(bounds)
     check_limits(bounds.limits, bounds.action_types)
     check_policy_texts(bounds.policies)
+    check_never_texts(bounds.never)
     return bounds
 
 
@@ -325,6 +329,15 @@ def check_policy_texts(policies: Sequence[PolicySource]) -> None:
         check_texts(policies)
     except ValueError as error:
         raise InvalidInput("policies", str(error)) from None
+
+
+def check_never_texts(properties: Sequence[str]) -> None:
+    """The same for properties. Whether they are conditions, compiling says."""
+    for number, source in enumerate(never_sources(properties)):
+        try:
+            check_texts([source])
+        except ValueError as error:
+            raise InvalidInput(f"never.{number}", str(error)) from None
 
 
 def check_action_types(action_types: Mapping[str, ActionTypeSpec]) -> None:

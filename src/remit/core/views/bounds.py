@@ -103,8 +103,65 @@ class ReplayAnswer(TypedDict):
     not_judged: list[NotJudgedAnswer]
 
 
+class SaidAnswer(TypedDict):
+    """What becomes of an action by some bounds: `REFUSED` is what no door would store."""
+
+    course: Literal["RUNS", "ASKS", "BLOCKED", "REFUSED"]
+    reason: str
+    explanation: str
+
+
+class ExampleAnswer(TypedDict):
+    """An action that could be proposed, when it would be decided, and what its facts would say; null was not had."""
+
+    action: dict[str, Any]
+    at: str
+    facts: dict[str, Any]
+
+
+class DifferentAnswer(ExampleAnswer):
+    """One that goes otherwise, as the gate itself says."""
+
+    before: SaidAnswer
+    after: SaidAnswer
+
+
+class NotProvedAnswer(TypedDict):
+    rule: str | None
+    construct: str | None
+    problem: str
+
+
+class LimitChangeAnswer(TypedDict):
+    path: str
+    change: Literal["WIDER", "NARROWER"]
+    before: int | str | None
+    after: int | str | None
+
+
+class NeverProvedAnswer(TypedDict):
+    never: str
+    holds: bool
+    example: ExampleAnswer | None
+    not_proved: list[NotProvedAnswer]
+
+
+class ProofAnswer(TypedDict):
+    """How bounds stand to others over all actions that could be proposed, counters aside, with one that shows it."""
+
+    verdict: Literal["EQUAL", "NARROWER", "WIDER", "INCOMPARABLE", "NOT_PROVED"]
+    wider: DifferentAnswer | None
+    narrower: DifferentAnswer | None
+    not_proved: list[NotProvedAnswer]
+    limits: list[LimitChangeAnswer]
+    never: list[NeverProvedAnswer]
+
+
 class BoundsChangedAnswer(TypedDict):
-    """What a change of the bounds did, or with `dry_run` would do; with `replay` to the history as well."""
+    """
+    What a change of the bounds did, or with `dry_run` would do; with `proof` over all possible actions, with `replay`
+    to the history as well.
+    """
 
     tenant_id: str
     dry_run: bool
@@ -114,6 +171,7 @@ class BoundsChangedAnswer(TypedDict):
     type_versions: dict[str, int]
     zones_until: Json
     limits_from_zero: list[str]
+    proof: NotRequired[ProofAnswer]
     replay: NotRequired[ReplayAnswer]
 
 

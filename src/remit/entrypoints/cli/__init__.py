@@ -3,7 +3,7 @@ The command line: translates words into one call of the app, and its answer into
 
 Belongs here: options, output, exit codes. Does not: any rule; what may be done is decided behind the app.
 
-Exit codes: 0 done, 1 `verify` found something broken, 2 wrong input, 3 not found, 4 conflict,
+Exit codes: 0 done, 1 `verify` found something broken or `prove` no proof, 2 wrong input, 3 not found, 4 conflict,
 5 try later (or: it may have happened, look first), 130 interrupted, 141 nobody reads the output any more.
 """
 
@@ -41,6 +41,7 @@ COMMANDS = {
     "erase": "people",
     "apply": "bounds",
     "promote": "bounds",
+    "prove": "proving",
     "stop": "bounds",
     "resume": "bounds",
     "usage": "bounds",
@@ -99,7 +100,8 @@ app = typer.Typer(
     name="remit",
     cls=_Commands,
     help="Lets agents act on their own within bounds that people set, and asks a person for everything else.",
-    epilog="Exit codes: 0 done, 1 verify found something broken, 2 wrong input, 3 not found, 4 conflict, 5 try later.",
+    epilog="Exit codes: 0 done, 1 verify found something broken or prove no proof, "
+    "2 wrong input, 3 not found, 4 conflict, 5 try later.",
     invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -13,9 +13,10 @@ from remit.core.gate.autonomy import StopLevel, StopScope
 from remit.core.gate.bounds import BoundsInForce, unregistered
 from remit.core.gate.bounds_diff import changes, describe_changes, limits_from_zero
 from remit.entrypoints.bounds_file import BoundsFile
-from remit.entrypoints.cli import output, replaying
+from remit.entrypoints.cli import output, proving, replaying
 from remit.entrypoints.cli.options import AccountOption, AsJson, By, ByOrYou, Db, Tenant, existing, login, opened
 from remit.entrypoints.cli.replaying import ReplayFileOption, ReplayOption
+from remit.wiring import Remit
 
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the ledger.")]
 OnlyTenant = Annotated[
@@ -64,8 +65,8 @@ def apply(
             before, after = remit.apply(read.bounds, by=login() if by is None else by, dry_run=dry_run)
         except InvalidInput as error:
             raise read.located(error) from None
-        replayed = None if replay is None else replaying.replay_stored(remit, before, after, replay)
-    _print_change(before, after, dry_run, replayed, as_json=as_json)
+        beside = _shown_beside(remit, before, after, dry_run, replay)
+    _print_change(before, after, dry_run, beside, as_json=as_json)
 
 
 def promote(
@@ -86,15 +87,27 @@ def promote(
     replaying.require_dry_run(dry_run, replay, None)
     with existing(ctx, db, tenant) as remit:
         before, after = remit.promote(tenant, name, by=login() if by is None else by, dry_run=dry_run)
-        replayed = None if replay is None else replaying.replay_stored(remit, before, after, replay)
-    _print_change(before, after, dry_run, replayed, as_json=as_json)
+        beside = _shown_beside(remit, before, after, dry_run, replay)
+    _print_change(before, after, dry_run, beside, as_json=as_json)
+
+
+def _shown_beside(
+    remit: Remit, before: BoundsInForce, after: BoundsInForce, dry_run: bool, replay: str | None
+) -> dict[str, Any]:
+    """What a change that is only looked at is shown with: its proof, and the history under it."""
+    beside: dict[str, Any] = {}
+    if dry_run and before != after:
+        beside["proof"] = remit.prove_change(before, after)
+    if replay is not None:
+        beside["replay"] = replaying.replay_stored(remit, before, after, replay)
+    return beside
 
 
 def _print_change(
-    before: BoundsInForce, after: BoundsInForce, dry_run: bool, replayed: dict[str, Any] | None, *, as_json: bool
+    before: BoundsInForce, after: BoundsInForce, dry_run: bool, beside: dict[str, Any], *, as_json: bool
 ) -> None:
     if as_json:
-        output.print_json({**_applied(before, after, dry_run), **({"replay": replayed} if replayed else {})})
+        output.print_json({**_applied(before, after, dry_run), **beside})
         return
     for line in describe_changes(before, after):
         output.say(line)
@@ -102,8 +115,10 @@ def _print_change(
     for path, name in unregistered(after.bounds):
         output.say(f"! {path}: {name} is not a registered action type")
     output.say(_verdict(before, after, dry_run))
-    if replayed:
-        replaying.print_replay(replayed)
+    if "proof" in beside:
+        proving.print_proof(beside["proof"])
+    if "replay" in beside:
+        replaying.print_replay(beside["replay"])
 
 
 def _print_replayed(

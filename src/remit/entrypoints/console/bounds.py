@@ -24,6 +24,7 @@ from remit.entrypoints.console.edit import Said
 from remit.entrypoints.console.render import page
 from remit.entrypoints.starter_bounds import TEMPLATE
 from remit.entrypoints.web.callers import CurrentRemit
+from remit.lab.proof import COURSES, VERDICTS
 from remit.wiring import Remit
 
 router = APIRouter(route_class=FormRoute)
@@ -159,6 +160,9 @@ def preview(
         request,
         "bounds_preview.html",
         lines=describe_changes(before, after),
+        verdicts=VERDICTS,
+        courses=COURSES,
+        proof=remit.prove_change(before, after) if before != after else None,
         unregistered=unregistered(after.bounds),
         conflicts=conflicts(after.bounds),
         wanted=orjson.dumps(wanted).decode(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
@@ -30,6 +31,9 @@ DryRun = Annotated[bool, Query(description="Only answer what would change.")]
 ReplayPeriod = Annotated[
     str | None,
     Query(description="With `dry_run`: how much of the history is decided again under these bounds, such as `30d`."),
+]
+ProofWanted = Annotated[
+    bool, Query(description="With `dry_run`: whether the bounds become wider or narrower, over all possible actions.")
 ]
 IfMatch = Annotated[
     str | None, Header(description="The `ETag` of what was looked at: if the bounds have changed since, 409.")
@@ -77,10 +81,22 @@ async def replace_bounds(
     if_match: IfMatch = None,
     dry_run: DryRun = False,
     replay: ReplayPeriod = None,
+    proof: ProofWanted = False,
 ) -> Any:
     """Replace the whole bounds: what is not listed any more goes. Stop switches stay as they are."""
     change = partial(remit.apply, _of_own_tenant(caller, body), by=caller.name)
-    return await _change(request, caller, remit, reads, change, response, (if_match, dry_run, replay))
+    asked = _Asked(if_match, dry_run, replay, proof)
+    return await _change(request, caller, remit, reads, change, response, asked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a caller asks of a change beside the change itself."""
+
+    if_match: str | None
+    dry_run: bool
+    replay: str | None
+    proof: bool
 
 
 async def _change(
@@ -90,19 +106,19 @@ async def _change(
     reads: LedgerReads,
     change: Callable[..., tuple[BoundsInForce, BoundsInForce]],
     response: Response,
-    asked: tuple[str | None, bool, str | None],
+    asked: _Asked,
 ) -> dict[str, Any]:
-    """The change, and what it would have done to the history where that is `asked`: If-Match, dry run, replay."""
-    if_match, dry_run, replay = asked
-    if replay is not None and not dry_run:
-        raise InvalidInput("replay", "goes with dry_run", "add dry_run=true; nothing is changed then")
-    expected = _expected(if_match)
+    """The change, with its proof and what it would have done to the history, where they are asked for."""
+    _require_dry_run(asked.dry_run, replay=asked.replay is not None, proof=asked.proof)
+    expected = _expected(asked.if_match)
     async with turns_of(request).of(caller.tenant_id):
-        changed = await to_thread.run_sync(partial(change, dry_run=dry_run, expected_sequence=expected))
-    answer = _changed(response, *changed, dry_run=dry_run)
+        changed = await to_thread.run_sync(partial(change, dry_run=asked.dry_run, expected_sequence=expected))
+        proved = await to_thread.run_sync(partial(_proved, remit, changed, asked.proof))
+    answer = {**_changed(response, *changed, dry_run=asked.dry_run), **proved}
     # Not in the tenant's turn at the threads: it takes long, and has places of its own.
-    replayed = {} if replay is None else {"replay": await reads.replay(remit, caller, changed, replay)}
-    return {**answer, **replayed}
+    if asked.replay is not None:
+        answer["replay"] = await reads.replay(remit, caller, changed, asked.replay)
+    return answer
 
 
 @router.post("/v1/bounds/promote", responses=responds_with(BoundsChangedAnswer))
@@ -116,10 +132,12 @@ async def promote(
     if_match: IfMatch = None,
     dry_run: DryRun = False,
     replay: ReplayPeriod = None,
+    proof: ProofWanted = False,
 ) -> Any:
     """Make a `log_only` policy file or limit count, by its name. What counts already stays so."""
     change = partial(remit.promote, caller.tenant_id, body.name, by=caller.name)
-    return await _change(request, caller, remit, reads, change, response, (if_match, dry_run, replay))
+    asked = _Asked(if_match, dry_run, replay, proof)
+    return await _change(request, caller, remit, reads, change, response, asked)
 
 
 @router.get("/v1/intents/{action_intent_id}/automate", responses=responds_with(AutomateAnswer))
@@ -152,8 +170,10 @@ def _add_routes(kind: type[BoundsPart]) -> None:
         response: Response,
         if_match: IfMatch = None,
         dry_run: DryRun = False,
+        proof: ProofWanted = False,
     ) -> Any:
-        return _replaced(kind, remit, caller, body, response, if_match, dry_run)
+        _require_dry_run(dry_run, proof=proof)
+        return _replaced(kind, remit, caller, body, response, if_match, dry_run, proof)
 
     # Checked by `parse_part`; the OpenAPI document shows it whole.
     replace.__annotations__["body"] = Annotated[Any, WithJsonSchema(schema_of(kind)), JsonBody()]
@@ -181,10 +201,21 @@ def _replaced(
     response: Response,
     if_match: str | None,
     dry_run: bool,
+    proof: bool,
 ) -> dict[str, Any]:
     part, expected = parse_part(kind, body), _expected(if_match)
     changed = remit.apply_part(caller.tenant_id, part, by=caller.name, dry_run=dry_run, expected_sequence=expected)
-    return _changed(response, *changed, dry_run=dry_run)
+    return {**_changed(response, *changed, dry_run=dry_run), **_proved(remit, changed, proof)}
+
+
+def _require_dry_run(dry_run: bool, **asked: bool) -> None:
+    for name, wanted in asked.items():
+        if wanted and not dry_run:
+            raise InvalidInput(name, "goes with dry_run", "add dry_run=true; nothing is changed then")
+
+
+def _proved(remit: Remit, changed: tuple[BoundsInForce, BoundsInForce], wanted: bool) -> dict[str, Any]:
+    return {"proof": remit.prove_change(*changed)} if wanted else {}
 
 
 def _of_own_tenant(caller: Principal, body: Any) -> Any:

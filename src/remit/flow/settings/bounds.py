@@ -88,9 +88,12 @@ def change_unit(
     now: datetime,
     expected_sequence: int | None = None,
     staged: StagedTypes | None = None,
+    proved: Bounds | None = None,
 ) -> UnitOfWork[tuple[BoundsInForce, BoundsInForce]]:
     """
     Replace a tenant's whole bounds by what `wanted` makes of those in force; stop switches stay as they are.
+
+    Bounds with properties (`never`) are put in force only if they are those that were `proved`.
 
     What `staged` has written already, and nothing has changed since, is not written again.
 
@@ -104,6 +107,10 @@ def change_unit(
         after = next_bounds(before, wanted(before.bounds), now, expected_sequence)
         if after == before:
             return Writes(answer=(before, before))
+        if after.bounds.never and after.bounds != proved:
+            raise TryLater(
+                "the bounds were changed by somebody else meanwhile, and have to be proved anew; send it again"
+            )
         writer = TenantLedgerWriter(context, snapshot, tenant_id, now)
         writer.append("CONFIG_CHANGED", config_data(before, after), actor=by)
         writes = writer.writes((before, after))

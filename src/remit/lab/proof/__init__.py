@@ -13,9 +13,11 @@ from importlib.util import find_spec
 
 from remit.core.gate.bounds import BoundsInForce
 from remit.lab.proof.growth import limit_changes
-from remit.lab.proof.verdict import Comparison, Difference, NeverAnswer, NotProved, Verdict
+from remit.lab.proof.verdict import COURSES, VERDICTS, Comparison, Difference, NeverAnswer, NotProved, Verdict
 
 __all__ = [
+    "COURSES",
+    "VERDICTS",
     "Comparison",
     "Difference",
     "NeverAnswer",
@@ -34,6 +36,8 @@ def prover_missing() -> str | None:
 
 def compare(before: BoundsInForce, after: BoundsInForce) -> Comparison:
     """How `after` stands to `before`, each as if it had always been in force."""
+    if before.bounds == after.bounds and before.type_versions == after.type_versions:
+        return Comparison(None, None)
     problem = prover_missing()
     if problem is not None:
         return _not_proved(before, after, problem)

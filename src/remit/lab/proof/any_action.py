@@ -10,7 +10,7 @@ A text is a number: below 0 those that the bounds write, from 0 on all others. N
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import get_args
@@ -30,7 +30,6 @@ LARGEST_DECIMAL = 9_223_372_036_854_775_807
 """Cedar's, in ten-thousandths."""
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 SOME_AGENT = "agent"
-SIDES = ("before", "after")
 _TIERS = get_args(AgentTier)
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 _ACTION_TYPE = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
@@ -70,7 +69,7 @@ class Clock:
 class AnyAction:
     """Every action at once."""
 
-    def __init__(self, logic: Logic) -> None:
+    def __init__(self, logic: Logic, sides: Iterable[str]) -> None:
         self.logic = logic
         self.texts: dict[str, int] = {}
         self.parameters: dict[str, ParameterValue] = {}
@@ -88,7 +87,7 @@ class AnyAction:
         self.delegated, self.other_agents = logic.truth("delegated"), logic.truth("other_agents")
         self.other_unreadable = logic.truth("other_unreadable")
         """A path that only a rule knows which works it out cannot be read."""
-        self.clocks = {side: self._clock(side) for side in SIDES}
+        self.clocks = {side: self._clock(side) for side in sides}
         self._measured: set[str] = set()
         for text in ("", "true", "false", SOME_AGENT, *_TIERS, *WEEKDAYS):
             self.text(text)
@@ -149,6 +148,7 @@ class AnyAction:
             yield from self._times(clock)
         for value in self.parameters.values():
             yield from self._values(value)
+        yield from self._amounts()
         yield from self._nested()
         for fact in self.facts.values():
             yield from self._fact_values(fact)
@@ -205,6 +205,15 @@ class AnyAction:
             yield logic.all((value.amount >= 0, value.amount <= LARGEST_INTEGER))
             for known, name in self.texts.items():
                 yield logic.implies(value.text == name, value.amount == amount_of_text(known))
+
+    def _amounts(self) -> Iterator[Truth]:
+        """One text is one amount, and a date or the name of a type is none."""
+        measured = [self.parameters[name] for name in sorted(self._measured)]
+        words = [self.action_type, *(clock.date for clock in self.clocks.values())]
+        for place, value in enumerate(measured):
+            yield self.logic.any((value.amount == 0, self.logic.all(value.text != word for word in words)))
+            for other in measured[:place]:
+                yield self.logic.any((value.text != other.text, value.amount == other.amount))
 
     def _nested(self) -> Iterator[Truth]:
         """What stands below a path makes the path an object or a list."""

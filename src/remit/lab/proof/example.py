@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from remit.core.canonical import canonical
 from remit.core.errors import Forbidden, InvalidInput
 from remit.core.gate.bounds import BoundsInForce, check_principal
 from remit.core.gate.decision import Decision, GateInput, decide
@@ -46,6 +47,15 @@ class Example:
         said = self.proposal.model_dump(mode="json", exclude_none=True, exclude={"tenant_id"})
         return {"action": said, "at": instant(self.now), "facts": dict(self.facts)}
 
+    def in_words(self) -> str:
+        """What somebody would propose, on one line."""
+        said = self.proposal.model_dump(
+            mode="json", exclude_none=True, exclude={"tenant_id", "account_id", "action_type"}
+        )
+        facts = f", facts {_json(dict(self.facts))}" if self.facts else ""
+        proposal = self.proposal
+        return f"{proposal.action_type} in account {proposal.account_id} at {instant(self.now)}: {_json(said)}{facts}"
+
     def said_by(self, bounds: BoundsInForce) -> Said:
         """What the gate says, with nothing used of any budget or limit."""
         try:
@@ -79,6 +89,10 @@ class Example:
         of_kind: dict[KeptKind, KeptValue] = {"text": "", "number": 0, "boolean": False, "any": None}
         kept = {path: said.get(path, of_kind[kind]) for path, kind in spec.keep.items()}
         return Fact(had_at=self.now, sha256=_SHA, kept=kept)
+
+
+def _json(value: Any) -> str:
+    return canonical(value).decode()
 
 
 def _said(decision: Decision) -> Said:

@@ -22,18 +22,14 @@ class Logic:
 
     def __init__(self) -> None:
         self.context = z3.Context()
-        self.unknowns: list[Any] = []
-        """Everything that is open, in the order in which it was named."""
+        self.unknowns: dict[str, Any] = {}
+        """Everything that is open, by its name."""
 
     def truth(self, name: str) -> Truth:
-        return self._known(z3.Bool(name, self.context))
+        return self.unknowns.setdefault(name, z3.Bool(name, self.context))
 
     def whole(self, name: str) -> Whole:
-        return self._known(z3.Int(name, self.context))
-
-    def _known(self, unknown: Any) -> Any:
-        self.unknowns.append(unknown)
-        return unknown
+        return self.unknowns.setdefault(name, z3.Int(name, self.context))
 
     def all(self, parts: Iterable[Truth]) -> Truth:
         left = []

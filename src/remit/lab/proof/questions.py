@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -13,19 +12,19 @@ import z3
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.never import never_source
 from remit.core.gate.policy import PolicySet, compile_policies
-from remit.lab.proof.any_action import ABSENT, SOME_AGENT, UNREADABLE, AnyAction
+from remit.lab.proof.any_action import ABSENT, SOME_AGENT, TEXT, UNREADABLE, AnyAction
+from remit.lab.proof.clocks import Clocks, zone_of
 from remit.lab.proof.example import RANK, Example
 from remit.lab.proof.growth import limit_changes
 from remit.lab.proof.logic import Logic, Truth
 from remit.lab.proof.rules import name_all
 from remit.lab.proof.side import Side, SideBuilder
 from remit.lab.proof.verdict import Comparison, Difference, Direction, NeverAnswer, NotProved
-from remit.lab.proof.writer import NoExample, Writer, ZoneOf
+from remit.lab.proof.writer import NoExample, Writer
 
 MOST_EXAMPLES = 8
 """How many of the solver's examples are put to the gate before it is said that nothing is proved."""
 TIMEOUT_S = 10.0
-_ANY_TIME = datetime(2026, 3, 2, tzinfo=UTC)
 _SMALL = 10_000 * 1000
 F = TypeVar("F")
 Confirm = Callable[[Example], F | None]
@@ -46,9 +45,9 @@ class Prover:
     def __init__(self, sides: Sequence[BoundsInForce], never: Sequence[str] = (), timeout_s: float = TIMEOUT_S) -> None:
         """The last of `sides` is what properties are about. Raises `ValueError` for bounds that cannot be read."""
         self._logic = Logic()
-        self._any = AnyAction(self._logic)
         self._until = monotonic() + timeout_s
         self._bounds = dict(zip(("before", "after"), [_for_good(each) for each in sides], strict=False))
+        self._any = AnyAction(self._logic, self._bounds)
         policies = {name: _policies(bounds) for name, bounds in self._bounds.items()}
         properties = [compile_policies((never_source(number, text),)) for number, text in enumerate(never, start=1)]
         self._never = [_own_rule(each) for each in properties]
@@ -61,31 +60,14 @@ class Prover:
         self.sides = {name: builder.build() for name, builder in builders.items()}
         last = [*builders][-1]
         self._broken = [self._logic.all((self.sides[last].runs, builders[last].forbids(rule))) for rule in self._never]
+        self._clocks = Clocks(self._any, *self._bounds.values()) if len(self._bounds) == 2 else None
         self._solver = self._logic.solver(timeout_s)
         self._constrain()
 
     def _constrain(self) -> None:
-        for each in (*self._any.constraints(), *self._same_clocks()):
+        for each in (*self._any.constraints(), *(self._clocks.constraints() if self._clocks else ())):
             if each is not True:
                 self._solver.add(each)
-
-    def _same_clocks(self) -> Iterator[Truth]:
-        """In one zone, both sides see one hour."""
-        if len(self._bounds) < 2:
-            return
-        before, after = self._bounds.values()
-        clocks = self._any.clocks["before"], self._any.clocks["after"]
-        shared = self._logic.all(
-            getattr(clocks[0], part) == getattr(clocks[1], part) for part in ("date", "weekday", "hour")
-        )
-        accounts = dict.fromkeys([*before.bounds.accounts, *after.bounds.accounts])
-        zones = {name: (_zone_of(before)(name), _zone_of(after)(name)) for name in accounts}
-        moved = [self._any.account == self._any.text(name) for name, (old, new) in zones.items() if old != new]
-        if _zone_of(before)("") == _zone_of(after)(""):
-            yield self._logic.any((shared, *moved))
-        else:
-            stayed = [self._any.account == self._any.text(name) for name, (old, new) in zones.items() if old == new]
-            yield self._logic.implies(self._logic.any(stayed), shared)
 
     # --- questions ---
 
@@ -181,6 +163,7 @@ class Prover:
         any_action, nothing = self._any, self._any.text("")
         values = [*any_action.parameters.values()][:_MOST_WISHES]
         yield from (value.kind != UNREADABLE for value in values)
+        yield from self._clocks.wishes() if self._clocks else ()
         yield any_action.proposed_by == any_action.text(SOME_AGENT)
         yield self._logic.any(any_action.action_type == any_action.text(name) for name in self._types())
         yield any_action.account >= 0
@@ -191,6 +174,7 @@ class Prover:
         yield any_action.risk == 0
         yield self._logic.all((any_action.confidence_said, any_action.confidence >= 9000))
         for value in values:
+            yield value.kind != TEXT
             yield value.kind == ABSENT
             yield self._logic.all((value.number >= 0, value.number <= _SMALL))
             yield value.number % 10_000 == 0
@@ -200,7 +184,7 @@ class Prover:
 
     def _confirmed(self, model: Any, confirm: Confirm[Any]) -> Any:
         tenant_id = next(iter(self._bounds.values())).bounds.tenant
-        zones = {name: _zone_of(bounds) for name, bounds in self._bounds.items()}
+        zones = {name: zone_of(bounds) for name, bounds in self._bounds.items()}
         schemas = [bounds.bounds.action_types for bounds in self._bounds.values()]
         try:
             return confirm(Writer(self._any, model).write(tenant_id, zones, schemas))
@@ -208,9 +192,12 @@ class Prover:
             return None
 
     def _exclude(self, model: Any) -> None:
-        """Not this one again."""
-        unknowns = [each for each in self._logic.unknowns if model[each] is not None]
-        self._solver.add(self._logic.any(each != model[each] for each in unknowns))
+        """Not one like this again: another type or account, or other things in its parameters."""
+        unknowns = [self._any.account, self._any.action_type, *(clock.date for clock in self._any.clocks.values())]
+        for value in self._any.parameters.values():
+            unknowns += [value.kind, value.text]
+        known = [(each, model.eval(each, model_completion=True)) for each in unknowns]
+        self._solver.add(self._logic.any(each != value for each, value in known))
 
     # --- what stood in the way ---
 
@@ -239,10 +226,6 @@ _MOST_WISHES = 20
 def _for_good(bounds: BoundsInForce) -> BoundsInForce:
     """As if they had always been in force: no zone of others runs out under them first."""
     return bounds.model_copy(update={"zones_until": {}})
-
-
-def _zone_of(bounds: BoundsInForce) -> ZoneOf:
-    return lambda account: bounds.budget_zones(account, _ANY_TIME)[0]
 
 
 def _policies(bounds: BoundsInForce) -> PolicySet:

@@ -6,10 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from remit.lab.proof.example import Example, Said
+from remit.lab.proof.example import Course, Example, Said
 from remit.lab.proof.growth import LimitChange
 
 Verdict = Literal["EQUAL", "NARROWER", "WIDER", "INCOMPARABLE", "NOT_PROVED"]
+VERDICTS: Mapping[Verdict, str] = {
+    "EQUAL": "equal: the same runs alone, and the same can be approved",
+    "NARROWER": "narrower: nothing runs alone or can be approved that could not before",
+    "WIDER": "wider: something runs alone or can be approved that could not before",
+    "INCOMPARABLE": "neither: wider for some actions and narrower for others",
+    "NOT_PROVED": "not proved",
+}
+COURSES: Mapping[Course, str] = {
+    "RUNS": "runs alone",
+    "ASKS": "asks a person",
+    "BLOCKED": "is blocked",
+    "REFUSED": "is refused",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,10 @@ from remit.lab.proof.any_action import (
     amount_of_text,
     is_count,
 )
+from remit.lab.proof.clocks import ZoneOf
 from remit.lab.proof.example import Example
 from remit.lab.proof.schema import filled
 
-ZoneOf = Callable[[str], str]
-"""The time zone of an account by its id."""
 _SOME_DAY = date(2026, 3, 2)
 _MOST_DAYS = 400
 _ANOTHER_AGENT = -1_000_000_000
@@ -57,6 +56,7 @@ class Writer:
     def write(self, tenant_id: str, zones: dict[str, ZoneOf], types: Sequence[Mapping[str, ActionTypeSpec]]) -> Example:
         """`zones` are those of accounts on each side, `types` the action types there. Raises `NoExample`."""
         any_action = self._any
+        self._write_amounts()
         action_type = self._text(any_action.action_type, "OTHER_TYPE")
         account = self._text(any_action.account, "some-account")
         now = self._moment({side: zone_of(account) for side, zone_of in zones.items()})
@@ -174,11 +174,15 @@ class Writer:
             return _number(self._whole(value.number))
         if kind != TEXT:
             return _UNREADABLE
-        number, amount = self._whole(value.text), self._whole(value.amount)
-        if number >= 0 and amount > 0:
-            self._others.setdefault(number, self._amount(amount))
         text = self._text(value.text)
         return text == "true" if text in ("true", "false") else text
+
+    def _write_amounts(self) -> None:
+        """Before all other texts, which may be any."""
+        for value in self._any.parameters.values():
+            number, amount = self._whole(value.text), self._whole(value.amount)
+            if number >= 0 and amount > 0 and self._whole(value.kind) == TEXT:
+                self._others[number] = self._amount(amount)
 
     def _amount(self, amount: int) -> str:
         """A text for an amount that no rule names."""
