@@ -10,7 +10,8 @@ from remit.core.errors import NotFound, NotInThatState
 from remit.core.gate.amount import in_units
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.bounds_diff import changes
-from remit.core.gate.budget import Usage, add_to_window, split_window_id
+from remit.core.gate.budget import Usage, split_window_id
+from remit.core.gate.charging import add_to_window
 from remit.core.gate.decision import Decision, GateInput
 from remit.core.intent import ActionIntentV1
 from remit.core.records import USAGE, Key, case_key, chain_key
