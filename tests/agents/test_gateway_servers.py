@@ -12,9 +12,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from remit.core.errors import InvalidInput
 from remit.entrypoints.bounds_file import BoundsFile
 from remit.entrypoints.cli import app, output
-from remit.entrypoints.gateway.settings import read_settings
+from remit.entrypoints.gateway.discover import bounds_text
+from remit.entrypoints.gateway.settings import read_settings, settings_of
+from remit.entrypoints.gateway.tools import GatewayTool
 from tests.entrypoints.http_world import ACME
 from tests.waiting import PATIENCE_S, until
 
@@ -192,6 +195,37 @@ def test_a_read_only_hint_is_told_and_lowers_nothing(gate):
 
     assert yaml.safe_load(text)["action_types"]["SEARCH"]["risk_tier"] == "MEDIUM"
     assert "says that it only reads" in text
+
+
+DRAFT = {"$schema": "http://json-schema.org/draft-07/schema#"}
+OF_A_SERVER = {
+    "older": {**DRAFT, "type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]},
+    "tuple": {**DRAFT, "type": "object", "properties": {"a": {"type": "array", "items": [{"type": "string"}]}}},
+    "around": {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(?!x)"}}},
+}
+
+
+def tools_named(**schemas):
+    settings = settings_of({"remit": {"url": "http://x"}, "account_id": "a", "servers": {"shop": {"command": "x"}}})
+    return [
+        GatewayTool(name, name, "shop", {"name": name, "inputSchema": it}, settings) for name, it in schemas.items()
+    ]
+
+
+def test_tools_of_an_older_draft_or_with_a_schema_that_bounds_cannot_check_do_not_keep_others_from_being_applied():
+    text = bounds_text(tools_named(**OF_A_SERVER), ACME)
+
+    types = BoundsFile.of_text("bounds.yaml", text).bounds.action_types
+    assert types["OLDER"].parameters == {
+        name: OF_A_SERVER["older"][name] for name in ("type", "properties", "required")
+    }
+    assert [types[name].parameters for name in ("TUPLE", "AROUND")] == [{"type": "object"}] * 2
+    assert "read as 2020-12" in text and text.count("not checked by bounds") == 2
+
+
+def test_a_tool_whose_name_makes_no_action_type_is_said_with_the_place_to_name_one():
+    with pytest.raises(InvalidInput, match=r"tools\.2fa: .*action_type in the gateway's file"):
+        bounds_text(tools_named(**{"2fa": {"type": "object"}}), ACME)
 
 
 def test_discovered_bounds_pin_what_was_reviewed(gate):

@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 from remit.core.errors import InvalidInput
+from remit.core.gate.parameters_schema import compile_schema
+from remit.core.gate.schema_cost import DIALECT
 from remit.entrypoints.gateway.gateway import Gateway
 from remit.entrypoints.gateway.tools import ARGUMENTS, DEFINITION, GatewayTool, highest, says_read_only
 from remit.entrypoints.gateway.upstream import UpstreamDown
@@ -60,6 +62,7 @@ def bounds_text(tools: Sequence[GatewayTool], tenant: str) -> str:
 
 
 def _entry(tool: GatewayTool) -> str:
+    schema, of_schema = _arguments(tool)
     spec = {
         "risk_tier": highest(tool.risk, LEAST_RISK),
         # No client of the protocol says how sure its model is.
@@ -69,33 +72,61 @@ def _entry(tool: GatewayTool) -> str:
             "operation": tool.name,
             "parameters": {DEFINITION: tool.sha256, ARGUMENTS: "{parameters}"},
         },
-        "parameters": dict(tool.definition.get("inputSchema") or {"type": "object"}),
+        "parameters": schema,
     }
     body = yaml.safe_dump(spec, sort_keys=False, allow_unicode=True, default_flow_style=None, width=1000)
-    comments = "".join(f"\n  # {line}" for line in _comments(tool))
+    comments = "".join(f"\n  # {line}" for line in [*_comments(tool), *of_schema])
     lines = "".join(f"\n    {line}" for line in body.rstrip("\n").split("\n"))
     return f"{comments}\n  {tool.action_type}:{lines}"
+
+
+def _arguments(tool: GatewayTool) -> tuple[dict[str, Any], list[str]]:
+    """
+    The schema of its arguments, and what is to be said of it.
+
+    Many servers name an older draft and write what means the same in this one, so that name is left out. What bounds
+    cannot check is left to the server, which does so anyway: one such tool must not keep the others from being applied.
+    """
+    listed = dict(tool.definition.get("inputSchema") or {"type": "object"})
+    draft = str(listed.pop("$schema", DIALECT)).rstrip("#")
+    try:
+        compile_schema(listed)
+    except InvalidInput as error:
+        return {"type": "object"}, [_shown(f"Its arguments are not checked by bounds: its schema {error}")]
+    return listed, [] if draft == DIALECT else [_shown(f"Its schema names {draft}; here it is read as 2020-12.")]
 
 
 def _comments(tool: GatewayTool) -> list[str]:
     words = " ".join(str(tool.definition.get("description") or "").split())
     said = f"{tool.name}: {words}" if words else tool.name
-    shown = "".join(char if char.isprintable() else "?" for char in said)[:LONGEST_COMMENT]
+    shown = _shown(said)
     if says_read_only(tool.definition):
         return [shown, "Its server says that it only reads. If you believe it: a lower tier, or `free` in the gateway."]
     return [shown]
 
 
+def _shown(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)[:LONGEST_COMMENT]
+
+
 def _require_own_types(tools: Sequence[GatewayTool]) -> None:
     seen: dict[str, str] = {}
     for tool in tools:
-        other = seen.setdefault(tool.action_type, tool.name)
+        other = seen.setdefault(_type_of(tool), tool.name)
         if other != tool.name:
             raise InvalidInput(
                 f"tools.{tool.name}",
                 f"would be the action type {tool.action_type}, as {other} is",
                 "give one of them an action_type in the gateway's file",
             )
+
+
+def _type_of(tool: GatewayTool) -> str:
+    try:
+        return tool.action_type
+    except InvalidInput as error:
+        way_out = "give it an action_type in the gateway's file, or list it in free"
+        raise InvalidInput(f"tools.{tool.name}", error.problem, way_out) from None
 
 
 def _scalar(text: str) -> str:
