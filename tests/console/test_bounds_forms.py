@@ -134,6 +134,28 @@ def test_a_second_rule_stands_beside_the_first_in_one_file(visit, with_refunds):
     ]
 
 
+def test_a_rule_or_limit_that_only_watches_refuses_nothing_and_editing_its_file_keeps_it_so(visit, with_refunds):
+    ann = visit()
+    never = {"action_type": OWN, "kind": "choice", "path": "cause", "values": "lost", "log_only": "on"}
+    few = {"action_type": OWN, "kind": "limit", "most": "0", "log_only": "on"}
+    counts = {key: value for key, value in never.items() if key != "log_only"}
+    for sequence, said in (("2", never), ("3", few), ("4", counts)):
+        put_in_force(ann, ann.post("/console/bounds/rule", {"sequence": sequence, **said}))
+    with_refunds.submit("damaged", action_type=OWN, parameters={"cause": "damaged"})
+    with_refunds.submit("lost", action_type=OWN, parameters={"cause": "lost"})
+    (watching, counting), (limit,) = now(with_refunds).policies, now(with_refunds).limits
+    edited = {"sequence": "5", "name": watching.name, "text": f"// looked at\n{watching.text}"}
+    put_in_force(ann, ann.post("/console/policies", edited))
+
+    assert (watching.name, watching.log_only, counting.name, counting.log_only) == (
+        *("rules-watching.cedar", True),
+        *("rules.cedar", False),
+    )
+    assert limit.log_only and with_refunds.remit.status(ACME, "lost")["reason"] == "WITHIN_BOUNDS"
+    assert with_refunds.remit.status(ACME, "damaged")["reason"] == "REFUND_ORDER_CHOICE_2"
+    assert now(with_refunds).policies[0].text.startswith("// looked at") and now(with_refunds).policies[0].log_only
+
+
 def test_not_above_so_many_a_day_writes_a_limit(visit, with_refunds):
     ann = visit()
     counted = {"action_type": OWN, "kind": "limit", "most": "3", "per": "day", "of": "account"}

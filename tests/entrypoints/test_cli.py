@@ -675,7 +675,7 @@ def test_overview_says_what_ran_alone_what_waits_and_what_is_the_fullest(desk):
     seen = desk.one("overview", "--tenant", "acme")
     shown = desk.run("overview", "--tenant", "acme").stdout
 
-    assert (seen["waiting"]["count"], seen["unknown"]) == (1, 1)
+    assert (seen["waiting"]["count"], seen["unknown"]) == (2, 1)
     assert {each["of"] for each in seen["most_used"]} == {"account:acct-1", "tenant"}
     assert "nobody knows" in shown and "CREATE_NOTE" in shown and "the oldest since" in shown
 

@@ -26,8 +26,8 @@ from remit.entrypoints.web.callers import CurrentRemit
 from remit.wiring import Remit
 
 router = APIRouter(route_class=FormRoute)
-FILE = "rules.cedar"
-"""The file to which rules are added."""
+FILES = {False: "rules.cedar", True: "rules-watching.cedar"}
+"""The file to which rules are added: those that count, and those that only watch."""
 KINDS = {
     "amount": "only while a number is from … to …",
     "choice": "only while a text is one of …",
@@ -107,32 +107,35 @@ def written_by(bounds: Bounds, said: Mapping[str, str]) -> Written:
     action_type = said.get("action_type", "")
     if action_type not in bounds.action_types:
         raise InvalidInput("action_type", f"{action_type[:128]!r} is not registered", "choose one that is")
-    whole = bounds.model_dump(mode="json")
+    whole, watches = bounds.model_dump(mode="json"), bool(said.get("log_only"))
     if said.get("kind") == "limit":
-        limit = _limit(bounds, action_type, said)
+        limit = {**_limit(bounds, action_type, said), **({"log_only": True} if watches else {})}
         wanted = {**whole, "limits": [*whole.get("limits", []), limit]}
         made = parse_bounds(wanted).limits[-1]
         unit = f" {made.unit}" if made.unit else ""
         return Written(wanted, f"{made.name}: {action_type} at most {made.most}{unit} a {made.per}, of each {made.of}")
     text = rule_text(action_type, _condition(bounds, action_type, said), taken=_ids(bounds))
-    return Written({**whole, "policies": _with_rule(whole["policies"], text)}, text)
+    return Written({**whole, "policies": _with_rule(whole["policies"], text, watches)}, text)
 
 
 def _ids(bounds: Bounds) -> frozenset[str]:
     policies = BoundsInForce(config_sequence=0, bounds=bounds, type_versions={}).policies()
     if isinstance(policies, str):
         raise InvalidInput("policies", f"do not load: {policies}", "set them right first")
-    return frozenset(policies.rules)
+    return frozenset(rule for each in (policies, *policies.log_only) for rule in each.rules)
 
 
-def _with_rule(policies: Sequence[Mapping[str, Any]], text: str) -> list[dict[str, Any]]:
+def _with_rule(policies: Sequence[Mapping[str, Any]], text: str, log_only: bool) -> list[dict[str, Any]]:
     """The files with the rule at the end of the one for rules that are made here."""
-    kept = [dict(source) for source in policies]
+    kept, name = [dict(source) for source in policies], FILES[log_only]
     for source in kept:
-        if source["name"] == FILE:
+        if source["name"] == name and bool(source.get("log_only")) == log_only:
             source["text"] = f"{source['text'].rstrip()}\n\n{text}"
             return kept
-    return [*kept, {"name": FILE, "text": text}]
+    taken = {source["name"] for source in kept}
+    # Somebody else has made a file of that name into one of the other kind.
+    free = next(each for number in count(1) if (each := name if number == 1 else f"{number}-{name}") not in taken)
+    return [*kept, {"name": free, "text": text, **({"log_only": True} if log_only else {})}]
 
 
 def _condition(bounds: Bounds, action_type: str, said: Mapping[str, str]) -> Condition:

@@ -78,7 +78,8 @@ def _with(remit: Remit, visitor: Visitor, name: str, text: str) -> list[dict[str
     sources = [source.model_dump() for source in remit.bounds(visitor.tenant_id).bounds.policies]
     new = {"name": name.strip(), "text": text.replace("\r\n", "\n")}
     if any(source["name"] == new["name"] for source in sources):
-        sources = [new if source["name"] == new["name"] else source for source in sources]
+        # Whether it only watches is no part of its text, and stays.
+        sources = [{**source, **new} if source["name"] == new["name"] else source for source in sources]
     else:
         sources.append(new)
     kept = [source for source in sources if source["text"].strip()]
@@ -112,6 +113,7 @@ def _page(
         "policies.html",
         status=status,
         files=[source.name for source in in_force.bounds.policies],
+        watching=[source.name for source in in_force.bounds.policies if source.log_only],
         name=name,
         text=text,
         sequence=in_force.config_sequence,
