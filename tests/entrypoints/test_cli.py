@@ -247,6 +247,18 @@ def test_an_intent_is_stored_first_and_gated_later(desk):
     assert [answer["reason"] for answer in answers] == ["CONFIDENCE_BELOW_THRESHOLD", "INTENT_NOT_FOUND"]
 
 
+@pytest.mark.parametrize("text", [json.dumps, lambda items: "\n".join(json.dumps(each, indent=2) for each in items)])
+def test_a_list_and_objects_over_several_lines_are_proposed_as_lines_are(desk, text):
+    items = [proposal("p-1"), proposal("p-2", risk_level="low"), proposal("p-3")]
+
+    done = desk.run("propose", "-", "--json", stdin=text(items), code=2)
+
+    answers = objects(done.stdout)
+    assert [each["action_intent_id"] for each in answers] == ["p-1", "p-2", "p-3"]
+    assert [each.get("field") for each in answers] == [None, "risk_level", None]
+    assert answers[1]["line"] == text(items[:1]).count("\n") + 1 + ("\n" in text(items))
+
+
 def test_a_slow_writer_is_answered_line_by_line(desk):
     with subprocess.Popen(
         [sys.executable, "-m", "remit", "propose", "-", "--json"],
