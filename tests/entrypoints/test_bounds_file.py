@@ -102,7 +102,8 @@ def test_what_is_wrong_is_told_with_file_line_and_field(tmp_path, text, line, fi
 
     assert (error.file, error.line, error.field) == ("bounds.yaml", line, field)
     assert problem in error.problem
-    assert str(error).startswith(f"bounds.yaml:{line}: {field}: " if line else f"bounds.yaml: {field}: ")
+    place = ":".join(str(each) for each in ("bounds.yaml", line, error.column) if each is not None)
+    assert str(error).startswith(f"{place}: {field}: ")
 
 
 def test_aliases_that_multiply_are_refused(tmp_path):
@@ -136,8 +137,30 @@ def test_what_the_app_finds_wrong_is_located_in_the_file(tmp_path):
     about_the_file = file.located(InvalidInput("action_types.NOTE.tool.operation", "is unknown", "use another"))
     about_something_else = file.located(InvalidInput("by", "is empty"))
 
-    assert str(about_the_file) == "bounds.yaml:4: action_types.NOTE.tool.operation: is unknown; use another"
+    assert str(about_the_file) == "bounds.yaml:4:50: action_types.NOTE.tool.operation: is unknown; use another"
     assert str(about_something_else) == "by: is empty"
+
+
+def test_everything_that_is_wrong_is_told_in_its_order_in_the_file(tmp_path):
+    (tmp_path / "sound.cedar").write_text("forbid (principal, action, resource);")
+    text = (
+        "tenant: acme\npolicies: [sound.cedar, missing.cedar]\naction_types:\n"
+        "  A: {risk_tier: HIHG, tool: {connector: x}}\n"
+        "  B: {risk_tier: LOW, tool: {connector: x}}\nmodes: {default: AUTO}\nbudget: {timezone: Nowhere}\nbugdet: {}\n"
+    )
+
+    error = refused(tmp_path, text)
+
+    places = [(each.line, each.column, each.field) for each in error.all]
+    assert places == [
+        (2, None, "policies.1"),
+        (4, 7, "action_types.A.risk_tier"),
+        (6, 9, "modes.default"),
+        (7, 10, "budget.timezone"),
+        (8, 1, "bugdet"),
+    ]
+    assert [*error.rest.action_types] == ["B"]
+    assert [each.name for each in error.rest.policies] == ["sound.cedar"]
 
 
 def test_first_bounds_are_told_as_added(tmp_path):
@@ -246,11 +269,12 @@ def test_long_names_above_many_values_take_little_memory():
     text = f"tenant: acme\naction_types: &few {{x: [{', '.join('a' * 400)}]}}\nsurprise: {{{long}: [{aliases}]}}\n"
     tracemalloc.start()
 
-    with pytest.raises(InvalidFile, match="unknown field"):
+    with pytest.raises(InvalidFile) as caught:
         BoundsFile.of_text("bounds.yaml", text)
 
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
+    assert "unknown field" in [each.problem for each in caught.value.all]
     assert most < 60 * 2**20
 
 

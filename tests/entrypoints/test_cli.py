@@ -247,6 +247,18 @@ def test_an_intent_is_stored_first_and_gated_later(desk):
     assert [answer["reason"] for answer in answers] == ["CONFIDENCE_BELOW_THRESHOLD", "INTENT_NOT_FOUND"]
 
 
+@pytest.mark.parametrize("text", [json.dumps, lambda items: "\n".join(json.dumps(each, indent=2) for each in items)])
+def test_a_list_and_objects_over_several_lines_are_proposed_as_lines_are(desk, text):
+    items = [proposal("p-1"), proposal("p-2", risk_level="low"), proposal("p-3")]
+
+    done = desk.run("propose", "-", "--json", stdin=text(items), code=2)
+
+    answers = objects(done.stdout)
+    assert [each["action_intent_id"] for each in answers] == ["p-1", "p-2", "p-3"]
+    assert [each.get("field") for each in answers] == [None, "risk_level", None]
+    assert answers[1]["line"] == text(items[:1]).count("\n") + 1 + ("\n" in text(items))
+
+
 def test_a_slow_writer_is_answered_line_by_line(desk):
     with subprocess.Popen(
         [sys.executable, "-m", "remit", "propose", "-", "--json"],
@@ -546,8 +558,8 @@ def test_a_policy_that_is_not_sound_is_refused_with_its_line_in_the_file(desk):
 
     refused = desk.error("apply", "mine.yaml", code=2)
 
-    assert refused["field"] == "policies"
-    assert "mine.yaml:2" in refused["message"] and "mine.cedar is not Cedar" in refused["message"]
+    assert (refused["field"], refused["file"], refused["line"], refused["column"]) == ("policies", "mine.cedar", 1, 8)
+    assert "is not Cedar" in refused["message"]
 
 
 def test_a_stop_of_what_was_never_seen_is_not_found(desk):
@@ -642,7 +654,34 @@ def test_wrong_bounds_change_nothing_and_name_the_line(desk):
     tool = desk.run("apply", "tool.yaml", "--dry-run", code=2).stderr
 
     assert (wrong["file"], wrong["line"], wrong["field"]) == ("wrong.yaml", 3, "modes.CREATE_NOTE")
-    assert tool.startswith("error: tool.yaml:3: action_types.X.tool.connector: 'pigeon' is not known; use one of ")
+    assert tool.startswith("error: tool.yaml:3:30: action_types.X.tool.connector: 'pigeon' is not known; use one of ")
+
+
+def test_everything_that_is_wrong_with_a_file_is_told_at_once_and_makes_no_database(tmp_path):
+    desk = Desk(tmp_path)
+    (tmp_path / "mine.cedar").write_text("forbid (principal, action, resource)\nwhen { context.nope == 1 };")
+    (tmp_path / "wrong.yaml").write_text(
+        "tenant: acme\nmodes: {default: AUTO}\npolicies: [mine.cedar]\n"
+        "action_types:\n  X: {risk_tier: LOW, tool: {connector: pigeon}}\n"
+    )
+
+    told = desk.run("apply", "wrong.yaml", code=2).stderr
+
+    places = [line.split(": ")[1] for line in told.splitlines()]
+    assert places == ["wrong.yaml:2:9", "wrong.yaml:5:30", "mine.cedar:2:16"]
+    assert not (tmp_path / "remit.db").exists()
+
+
+def test_a_tool_whose_host_is_not_listed_is_said_when_it_is_applied(desk):
+    text = bounds(port=1).replace("http://127.0.0.1:1/", "https://crm.example.com/{target.entity_id}")
+    (desk.folder / "unlisted.yaml").write_text(text)
+
+    said = desk.run("apply", "unlisted.yaml", "--dry-run").stdout
+    told = desk.one("apply", "unlisted.yaml", "--dry-run")
+
+    (warning,) = told["warnings"]
+    assert warning.startswith("action_types.CALL_FAR_SIDE.tool: crm.example.com:443 is not among")
+    assert f"! {warning}" in said
 
 
 def test_lists_are_read_page_by_page(desk):

@@ -265,10 +265,13 @@ def test_nobody_sets_or_reads_another_tenants_bounds(world):
             "deep in each other",
         ),
         ("forbid (principal, action, resource) when { context has a" + ".a" * 4000 + " };", "deep"),
-        ('@id("odd") forbid (principal, action, resource) when { context.nope == 1 };', "rule 'odd' does not fit"),
+        (
+            '@id("odd") forbid (principal, action, resource) when { context.nope == 1 };',
+            "rule 'odd': context has no nope",
+        ),
         (
             QUIET_HOURS + "\nforbid (principal, action, resource) when { context.nope == 1 };",
-            "rule 'mine.2' does not fit",
+            "rule 'mine.2': context has no nope",
         ),
     ],
 )
@@ -279,6 +282,21 @@ def test_a_policy_that_is_wrong_is_named_with_its_file_and_rule(admin, path, tex
     assert (refused.status_code, refused.json()["field"]) == (422, "policies")
     assert "mine.cedar" in refused.json()["detail"]
     assert says in refused.json()["detail"]
+
+
+def test_everything_that_is_wrong_with_bounds_is_told_at_once(admin):
+    wrong = bounds("acme") | {
+        "modes": {"default": "AUTO"},
+        "policies": [
+            {"name": "mine.cedar", "text": "forbid (principal, action, resource)\nwhen { context.nope == 1 };"}
+        ],
+    }
+
+    problem = admin.put("/v1/bounds", json=wrong).json()
+
+    assert [each["field"] for each in problem["errors"]] == ["modes.default", "policies"]
+    assert problem["detail"] == problem["errors"][0]["detail"]
+    assert problem["errors"][1]["detail"].startswith("mine.cedar:2:16: ")
 
 
 def test_checking_a_policy_answers_its_rules_and_saves_nothing(admin):

@@ -147,6 +147,7 @@ class App(Part):
         self.replay, self.replay_change = settings.replay, settings.replay_change
         self.prove, self.prove_change = settings.prove, settings.prove_change
         self.check_policies = settings.check_policies
+        self.mistakes_in, self.warnings = settings.mistakes_in, settings.warnings
         self.stop, self.resume = settings.stop, settings.resume
         self.create_key, self.keys, self.revoke_key = settings.create_key, settings.keys, settings.revoke_key
         self.authenticate = settings.authenticate

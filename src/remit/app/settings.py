@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from remit.app.part import FlowMethod, Part, new_secret
+from remit.core.errors import InvalidInput, mistakes_of, raise_together
 from remit.core.gate.autonomy import Stop, StopLevel, StopScope
-from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, parse_bounds
+from remit.core.gate.bounds import Bounds, BoundsInForce, InvalidBounds, changed_types, parse_bounds, unregistered
 from remit.core.gate.bounds_parts import BoundsPart
 from remit.core.gate.log_only import promoted
 from remit.core.identity.api_key import ApiKey, parse_new_key
@@ -46,10 +47,34 @@ class Settings(Part):
         Raises `InvalidInput` naming the field, and `BoundsChanged` if the bounds in force are not number
         `expected_sequence`; then nothing changed.
         """
-        checked = parse_bounds(bounds)
+        checked = self._parsed(bounds)
         return self._change_bounds(
             checked.tenant, lambda _: checked, by=by, dry_run=dry_run, expected_sequence=expected_sequence
         )
+
+    def _parsed(self, bounds: Any) -> Bounds:
+        """Raises with what is wrong in the sound rest as well, so that all of it is corrected at once."""
+        try:
+            return parse_bounds(bounds)
+        except InvalidBounds as error:
+            rest = self.mistakes_in(error.rest) if error.rest else []
+            raise_together([*error.all, *rest])
+            raise
+
+    def mistakes_in(self, bounds: Bounds) -> list[InvalidInput]:
+        """What cannot be put in force here of sound bounds. Changes nothing."""
+        return self._mistakes_in(bounds.tenant, bounds)
+
+    def _mistakes_in(self, tenant_id: str, bounds: Bounds) -> list[InvalidInput]:
+        return [
+            *bounds_flow.mistakes_in(self.context, tenant_id, bounds),
+            *mistakes_of(lambda: proof_flow.check_never(self.context, tenant_id, bounds.never)),
+        ]
+
+    def warnings(self, bounds: Bounds) -> list[str]:
+        """What is allowed, and likely a slip: names that nothing bears, and tools whose host is not listed."""
+        unknown = [f"{path}: {name} is not a registered action type" for path, name in unregistered(bounds)]
+        return unknown + bounds_flow.unlisted_hosts(bounds, self.context.connectors)
 
     def apply_part(
         self,
@@ -133,7 +158,7 @@ class Settings(Part):
 
         Raises as `apply` does, but for properties that do not hold.
         """
-        checked = parse_bounds(bounds)
+        checked = self._parsed(bounds)
         proof_flow.check_never(self.context, checked.tenant, never)
         before, after = self._candidate(checked.tenant, lambda _: checked, self.clock.now(), None)
         return proof_flow.prove_change(before, after, never)
@@ -181,10 +206,7 @@ class Settings(Part):
         """What is in force and what would be, checked but for its properties."""
         before = self.bounds(tenant_id)
         checked = wanted(before.bounds)
-        bounds_flow.check_tools(checked, self.context.connectors)
-        bounds_flow.check_facts(checked, self.context.fact_source)
-        bounds_flow.check_policies(self.context, tenant_id, checked.policies)
-        proof_flow.check_never(self.context, tenant_id, checked.never)
+        raise_together(self._mistakes_in(tenant_id, checked))
         return before, bounds_flow.next_bounds(before, checked, now, expected_sequence)
 
     def bounds(self, tenant_id: str) -> BoundsInForce:

@@ -10,6 +10,8 @@ Being sent to a person is an answer, not an error.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 
 class RemitError(Exception):
     """Everything Remit raises on purpose."""
@@ -26,7 +28,49 @@ class InvalidInput(CallerMistake):
         self.field = field
         self.problem = problem
         self.way_out = way_out
+        self.others: tuple[InvalidInput, ...] = ()
         super().__init__(f"{field}: {problem}" + (f"; {way_out}" if way_out else ""))
+
+    @property
+    def all(self) -> tuple[InvalidInput, ...]:
+        """This one, and the other mistakes that were found with it."""
+        return (self, *self.others)
+
+    @property
+    def in_lines(self) -> str:
+        """A line for each mistake."""
+        return "\n".join(str(each) for each in self.all)
+
+
+class PlacedMistake(InvalidInput):
+    """A mistake in a text: `file`, and `line` and `column` from 1 where they are known."""
+
+    def __init__(
+        self, file: str, line: int | None, column: int | None, field: str, problem: str, way_out: str = ""
+    ) -> None:
+        self.file, self.line, self.column = file, line, column
+        super().__init__(field, problem, way_out)
+        place = ":".join(str(each) for each in (file, line, column) if each is not None)
+        self.args = (f"{place}: {self.args[0]}",)
+
+
+def mistakes_of(*checks: Callable[[], object]) -> list[InvalidInput]:
+    """Every mistake that these checks raise, in their order."""
+    found: list[InvalidInput] = []
+    for check in checks:
+        try:
+            check()
+        except InvalidInput as error:
+            found += error.all
+    return found
+
+
+def raise_together(mistakes: Sequence[InvalidInput]) -> None:
+    """Raises the first, which carries the others; nothing where there is none."""
+    if mistakes:
+        first, *others = mistakes
+        first.others = tuple(others)
+        raise first
 
 
 class NotFound(CallerMistake):

@@ -8,15 +8,15 @@ refused with its line instead of becoming something else than it looks like.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 
-from remit.core.errors import InvalidInput
-from remit.core.gate.bounds import Bounds, parse_bounds
+from remit.core.errors import InvalidInput, PlacedMistake
+from remit.core.gate.bounds import Bounds, InvalidBounds, parse_bounds
 from remit.core.gate.bounds_diff import stated_fields
 
 LARGEST_FILE_BYTES = 4 * 1024 * 1024
@@ -35,14 +35,20 @@ FieldPath = tuple[str, ...]
 """The names that lead to a field. Joined where an error shows them only: they may be long, and stand above many."""
 
 
-class InvalidFile(InvalidInput):
-    """A bounds file that cannot be applied: `file` and `line` (if known) say where, `field` the path in it."""
+class InvalidFile(PlacedMistake):
+    """
+    A bounds file that cannot be applied: its place says where, `field` the path in it.
 
-    def __init__(self, file: str, line: int | None, field: str, problem: str, way_out: str = "") -> None:
-        self.file, self.line = file, line
-        super().__init__(field, problem, way_out)
-        place = f"{file}:{line}" if line else file
-        self.args = (f"{place}: {self.args[0]}",)
+    `rest` is what is sound of it, if its fields were looked at and some is.
+    """
+
+    rest: Bounds | None = None
+    lines: YamlLines | None = None
+
+    def with_mistakes(self, mistakes: Sequence[InvalidInput]) -> InvalidInput:
+        """This and the others in their order in the file, with further mistakes that were found in `rest`."""
+        placed = [_located(self.file, self.lines, each) if self.lines else each for each in mistakes]
+        return in_order([*self.all, *placed])
 
 
 class YamlLines:
@@ -53,34 +59,42 @@ class YamlLines:
 
     def of(self, field: str) -> int | None:
         """The line of the field, or of the innermost that is there of what holds it."""
+        return self.place(field)[0]
+
+    def place(self, field: str) -> tuple[int | None, int | None]:
+        """Its line and its column, from 1."""
         if self._root is None:
-            return None
-        return _line(self._root, field.split("."))
+            return None, None
+        return _place(self._root, field.split(".")) or (None, None)
 
 
-def _line(node: yaml.Node, names: Sequence[str]) -> int | None:
+def _place(node: yaml.Node, names: Sequence[str]) -> tuple[int, int] | None:
     """Of the names below `node`; a name of the text may hold dots itself."""
     for length in range(1, len(names) + 1):
         found = _below(node, ".".join(names[:length]))
         if found is not None:
-            line, value = found
-            return _line(value, names[length:]) or line
+            place, value = found
+            return _place(value, names[length:]) or place
     return None
 
 
-def _below(node: yaml.Node, name: str) -> tuple[int, yaml.Node] | None:
-    """The line on which a name stands in a mapping or a list, and its value."""
+def _below(node: yaml.Node, name: str) -> tuple[tuple[int, int], yaml.Node] | None:
+    """The place at which a name stands in a mapping or a list, and its value."""
     if isinstance(node, yaml.SequenceNode):
         there = name.isdecimal() and int(name) < len(node.value)
-        return (node.value[int(name)].start_mark.line + 1, node.value[int(name)]) if there else None
+        return (_start(node.value[int(name)]), node.value[int(name)]) if there else None
     if not isinstance(node, yaml.MappingNode):
         return None
     for key, value in node.value:
         if key.value == name:
-            return key.start_mark.line + 1, value
+            return _start(key), value
     merged = [value for key, value in node.value if key.tag == f"{_TAG}merge"]
     parts = [part for each in merged for part in (each.value if isinstance(each, yaml.SequenceNode) else [each])]
     return next((found for part in parts if (found := _below(part, name))), None)
+
+
+def _start(node: yaml.Node) -> tuple[int, int]:
+    return node.start_mark.line + 1, node.start_mark.column + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +110,11 @@ class BoundsFile:
         """Policies are named relative to the file and read as well. Raises `InvalidFile`."""
         reader = _Reader(path.name)
         data = reader.read_mapping(_read_text(path, path.name, None, "(file)"))
+        missing: list[InvalidFile] = []
         if isinstance(data.get("policies"), list):
-            data["policies"] = [
-                _policy(path, reader.lines.of(f"policies.{index}"), index, entry)
-                for index, entry in enumerate(data["policies"])
-            ]
+            data["policies"], missing = _policies(path, reader.lines, data["policies"])
+        if missing:
+            raise _with_missing(missing, reader.lines, lambda: cls._checked(reader, data).bounds)
         return cls._checked(reader, data)
 
     @classmethod
@@ -117,7 +131,7 @@ class BoundsFile:
             raise located(reader.file, reader.lines, error) from None
 
     def located(self, error: InvalidInput) -> InvalidInput:
-        """`error` with this file and the line, if it is about a field of the bounds."""
+        """`error` with this file and its place, and the others with theirs, if it is about a field of the bounds."""
         if error.field.split(".")[0] not in Bounds.model_fields:
             return error
         return located(self.name, self.lines, error)
@@ -152,9 +166,56 @@ def read_yaml(path: Path) -> tuple[Any, YamlLines]:
     return reader._read(_read_text(path, path.name, None, "(file)")), reader.lines
 
 
-def located(file: str, lines: YamlLines, error: InvalidInput) -> InvalidFile:
-    """`error` with the file and the line of its field."""
-    return InvalidFile(file, lines.of(error.field), error.field, error.problem, error.way_out)
+def located(file: str, lines: YamlLines, error: InvalidInput) -> InvalidInput:
+    """`error` and the others that it carries, each with the file and the place of its field, in their order there."""
+    first = in_order([_located(file, lines, each) for each in error.all])
+    if isinstance(first, InvalidFile) and isinstance(error, InvalidBounds):
+        first.rest, first.lines = error.rest, lines
+    return first
+
+
+def in_order(mistakes: Sequence[InvalidInput]) -> InvalidInput:
+    """The first of them down the file, which carries the others; those of policies' own files come last."""
+    first, *others = sorted(mistakes, key=_by_place)
+    first.others = tuple(others)
+    return first
+
+
+def _located(file: str, lines: YamlLines, error: InvalidInput) -> InvalidInput:
+    if isinstance(error, PlacedMistake):
+        return error
+    return InvalidFile(file, *lines.place(error.field), error.field, error.problem, error.way_out)
+
+
+def _by_place(error: InvalidInput) -> tuple[bool, int]:
+    """This file's own first, down the file; those of policies after them, as they are."""
+    own = isinstance(error, InvalidFile)
+    return (not own, (error.line or 0) if own and isinstance(error, InvalidFile) else 0)
+
+
+def _with_missing(missing: list[InvalidFile], lines: YamlLines, checked: Callable[[], Bounds]) -> InvalidInput:
+    """Files that cannot be read, with what else is wrong, and what is sound beside them."""
+    found: list[InvalidInput] = [*missing]
+    try:
+        rest: Bounds | None = checked()
+    except InvalidInput as error:
+        found, rest = [*found, *error.all], error.rest if isinstance(error, InvalidFile) else None
+    first = in_order(found)
+    if isinstance(first, InvalidFile):
+        first.rest, first.lines = rest, lines
+    return first
+
+
+def _policies(bounds_path: Path, lines: YamlLines, entries: list[Any]) -> tuple[list[Any], list[InvalidFile]]:
+    """The entries with the texts that they name, and what is wrong with those that cannot be read."""
+    read: list[Any] = []
+    missing: list[InvalidFile] = []
+    for index, entry in enumerate(entries):
+        try:
+            read.append(_policy(bounds_path, lines.of(f"policies.{index}"), index, entry))
+        except InvalidFile as error:
+            missing.append(error)
+    return read, missing
 
 
 def _policy(bounds_path: Path, line: int | None, index: int, entry: Any) -> Any:
@@ -174,9 +235,13 @@ def _read_text(path: Path, file: str, line: int | None, field: str) -> str:
         text = content.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InvalidFile(file, line, field, f"{path} cannot be read: {why}", "name a readable UTF-8 file") from None
+        raise InvalidFile(
+            file, line, None, field, f"{path} cannot be read: {why}", "name a readable UTF-8 file"
+        ) from None
     if len(content) > LARGEST_FILE_BYTES:
-        raise InvalidFile(file, line, field, f"{path} is larger than {LARGEST_FILE_BYTES} bytes", "split it by tenant")
+        raise InvalidFile(
+            file, line, None, field, f"{path} is larger than {LARGEST_FILE_BYTES} bytes", "split it by tenant"
+        )
     return text
 
 
@@ -191,19 +256,22 @@ class _Reader:
     def read_mapping(self, text: str) -> dict[str, Any]:
         data = self._read(text)
         if not isinstance(data, dict):
-            raise InvalidFile(self.file, None, "(bounds)", "are not a mapping", "start with 'tenant: NAME'")
+            raise InvalidFile(self.file, None, None, "(bounds)", "are not a mapping", "start with 'tenant: NAME'")
         return data
 
     def _read(self, text: str) -> Any:
         try:
             root = yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else None
-            raise InvalidFile(self.file, line, "(yaml)", error.problem or "cannot be read", "correct it") from None
+            mark = error.problem_mark
+            line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+            raise InvalidFile(
+                self.file, line, column, "(yaml)", error.problem or "cannot be read", "correct it"
+            ) from None
         except (yaml.YAMLError, ValueError) as error:
-            raise InvalidFile(self.file, None, "(yaml)", str(error).split("\n")[0], "correct it") from None
+            raise InvalidFile(self.file, None, None, "(yaml)", str(error).split("\n")[0], "correct it") from None
         except RecursionError:
-            raise InvalidFile(self.file, None, "(yaml)", "is nested too deeply", "flatten it") from None
+            raise InvalidFile(self.file, None, None, "(yaml)", "is nested too deeply", "flatten it") from None
         if root is None:
             return None
         value = self._value(root, (), ())
@@ -275,4 +343,4 @@ class _Reader:
         raise self._wrong(node, path, f"{text!r} is read as {what.get(kind, kind)}", "put it in quotes, or write 1.5")
 
     def _wrong(self, node: yaml.Node, path: FieldPath, problem: str, way_out: str) -> InvalidFile:
-        return InvalidFile(self.file, node.start_mark.line + 1, ".".join(path) or "(bounds)", problem, way_out)
+        return InvalidFile(self.file, *_start(node), ".".join(path) or "(bounds)", problem, way_out)

@@ -185,6 +185,15 @@ class ForeseesRefusal(Protocol):
 
 
 @runtime_checkable
+class ForeseesHost(Protocol):
+    """A connector that knows of a tool, before there is any intent, that it would refuse every request of it."""
+
+    def refusal_of_tool(self, tool: dict[str, Any], allowed_hosts: Sequence[str]) -> str | None:
+        """Why it would, by what the tenant allows alone; `None` if that is not known."""
+        ...
+
+
+@runtime_checkable
 class PreparingConnector(Connector, Protocol):
     """A connector that needs something from elsewhere before it can call, such as secrets."""
 

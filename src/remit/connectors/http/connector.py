@@ -13,6 +13,7 @@ from remit.connectors.http.answer import result_of
 from remit.core.canonical import canonical
 from remit.core.errors import TryLater
 from remit.core.execution.outcome import CallResult
+from remit.core.execution.templates import url_base
 from remit.core.intent import ActionIntentV1
 from remit.egress.addresses import check_listed
 from remit.egress.failure import Acted, Failure
@@ -55,6 +56,11 @@ class HttpConnector:
         except Failure as failure:
             return str(failure)
         return None
+
+    def refusal_of_tool(self, tool: dict[str, Any], allowed_hosts: Sequence[str]) -> str | None:
+        """The same of a URL that names its host itself: placeholders stand behind that only."""
+        url = tools.checked(tool).url
+        return None if url_base(url) else self.refusal({"method": "GET", "url": [url.partition("{")[0]]}, allowed_hosts)
 
     def prepare(self, call: Call) -> None:
         try:

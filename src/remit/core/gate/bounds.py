@@ -7,14 +7,15 @@ A tenant's bounds: everything people set, in one value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from remit.core.delegation import Scopes, effective_scopes
-from remit.core.errors import Forbidden, InvalidInput
+from remit.core.errors import Forbidden, InvalidInput, mistakes_of, raise_together
 from remit.core.gate.action_type import DEFAULT_EXPIRES_AFTER, ActionTypeSpec, is_empty, is_none
 from remit.core.gate.autonomy import (
     DEFAULT,
@@ -288,33 +289,63 @@ def unregistered(bounds: Bounds) -> list[tuple[str, str]]:
     return [(path, name) for path, name in named if name not in bounds.action_types]
 
 
+class InvalidBounds(InvalidInput):
+    """Bounds that are not sound; `rest` is what is left without the parts that are wrong, to be checked further."""
+
+    def __init__(self, first: InvalidInput, rest: Bounds | None) -> None:
+        super().__init__(first.field, first.problem, first.way_out)
+        self.args, self.others, self.rest = first.args, first.others, rest
+
+
 def parse_bounds(data: Any) -> Bounds:
-    """Check bounds as people wrote them. Raises `InvalidInput` naming the first field that is wrong."""
+    """Check bounds as people wrote them. Raises `InvalidBounds` naming every field that is wrong."""
     if isinstance(data, Bounds):
-        check_action_types(data.action_types)
-        check_zones(data)
-        check_limits(data.limits, data.action_types)
+        raise_together(mistakes_of(*_checks_of_parts(data), lambda: check_limits(data.limits, data.action_types)))
         return data
     if not isinstance(data, Mapping):
         raise InvalidInput("(bounds)", "are not a mapping", "start with 'tenant: NAME'")
     try:
         bounds = Bounds.model_validate(dict(data))
     except ValidationError as error:
-        raise explain_invalid(error) from None
-    check_action_types(bounds.action_types)
-    check_zones(bounds)
-    check_limits(bounds.limits, bounds.action_types)
-    check_policy_texts(bounds.policies)
-    check_never_texts(bounds.never)
+        wrong = explain_invalid(error)
+        rest = _without(data, error)
+        wrong.others += tuple(mistakes_of(*_checks_of_parts(rest))) if rest else ()
+        raise InvalidBounds(wrong, rest) from None
+    found = mistakes_of(
+        *_checks_of_parts(bounds),
+        lambda: check_limits(bounds.limits, bounds.action_types),
+        lambda: check_policy_texts(bounds.policies),
+        lambda: check_never_texts(bounds.never),
+    )
+    raise_together(found)
     return bounds
+
+
+def _checks_of_parts(bounds: Bounds) -> tuple[Callable[[], None], ...]:
+    """What each part has to be by itself."""
+    return lambda: check_action_types(bounds.action_types), lambda: check_zones(bounds)
+
+
+def _without(data: Mapping[str, Any], error: ValidationError) -> Bounds | None:
+    """The bounds without the parts that `error` is about: without an action type, or a field of the whole."""
+    rest = dict(data)
+    for first, *below in {each["loc"][:2] for each in error.errors(include_url=False)}:
+        inside = rest.get(str(first))
+        if below and isinstance(inside, Mapping):
+            rest[str(first)] = {name: value for name, value in inside.items() if name != below[0]}
+        elif first != "tenant":
+            rest.pop(str(first), None)
+    try:
+        return Bounds.model_validate({**rest, "tenant": rest.get("tenant", "tenant")})
+    except ValidationError:
+        return None
 
 
 def check_zones(bounds: Bounds) -> None:
     """Raises `InvalidInput` for a time zone that nobody knows."""
-    check_zone_of("budget", bounds.budget)
-    check_zone_of("tenant_budget", bounds.tenant_budget)
-    for name, own in bounds.accounts.items():
-        check_zone_of(f"accounts.{name}.budget", own.budget)
+    budgets = {f"accounts.{name}.budget": own.budget for name, own in bounds.accounts.items()}
+    named = {"budget": bounds.budget, "tenant_budget": bounds.tenant_budget, **budgets}
+    raise_together(mistakes_of(*(partial(check_zone_of, field, budget) for field, budget in named.items())))
 
 
 def check_zone_of(field: str, budget: Budget | TenantBudget | None) -> None:
@@ -342,10 +373,10 @@ def check_never_texts(properties: Sequence[str]) -> None:
 
 def check_action_types(action_types: Mapping[str, ActionTypeSpec]) -> None:
     """Raises `InvalidInput`: connectors' own fields and schemas have any shape, and the ledger has to carry them."""
-    for name, spec in action_types.items():
-        check_json(spec.tool.wire(), f"action_types.{name}.tool")
-        check_json(spec.parameters, f"action_types.{name}.parameters")
-    check_schemas({f"action_types.{name}.parameters": spec.parameters for name, spec in action_types.items()})
+    schemas = {f"action_types.{name}.parameters": spec.parameters for name, spec in action_types.items()}
+    tools = {f"action_types.{name}.tool": spec.tool.wire() for name, spec in action_types.items()}
+    as_json = [partial(check_json, value, field) for field, value in (*tools.items(), *schemas.items())]
+    raise_together(mistakes_of(*as_json, partial(check_schemas, schemas)))
 
 
 def check_principal(bounds: BoundsInForce, proposal: Proposal | ActionIntentV1) -> None:

@@ -10,8 +10,19 @@ from typing_extensions import TypedDict
 Json: TypeAlias = dict[str, Any]
 
 
+class Mistake(TypedDict):
+    """One of several things that are wrong with a request."""
+
+    detail: str
+    field: str
+    way_out: NotRequired[str]
+
+
 class Problem(TypedDict):
-    """Why something was not done (RFC 9457): `field` names the place that is wrong, `way_out` what to send."""
+    """
+    Why something was not done (RFC 9457): `field` names the place that is wrong, `way_out` what to send. Where several
+    places are wrong, `errors` are all of them.
+    """
 
     type: str
     title: str
@@ -19,6 +30,7 @@ class Problem(TypedDict):
     detail: str
     field: NotRequired[str]
     way_out: NotRequired[str]
+    errors: NotRequired[list[Mistake]]
 
 
 class AmountAnswer(TypedDict):

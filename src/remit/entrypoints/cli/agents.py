@@ -17,7 +17,8 @@ from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.gate.decision import INTENT_NOT_FOUND, MISSING_INPUT
 from remit.core.intent import ActionIntentV1
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.lines import Line, batches, source
+from remit.entrypoints.cli.json_line import Line
+from remit.entrypoints.cli.lines import batches, source
 from remit.entrypoints.cli.options import AsJson, By, Db, Intent, Tenant, existing, opened, typed_by
 from remit.entrypoints.server.process import settle
 from remit.flow.gate import GateAnswer, GateRequest
@@ -40,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 def propose(
     ctx: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE.jsonl|-", help="One intent a line.", show_default=False)],
+    file: Annotated[str, typer.Argument(metavar="FILE.jsonl|-", help="Intents as JSON.", show_default=False)],
     tenant: Default = None,
     account: Default = None,
     proposed_by: Default = None,
@@ -49,8 +50,9 @@ def propose(
     db: Db = None,
 ) -> None:
     """
-    Propose the intents in a file, one JSON object a line, and have each decided.
+    Propose the intents in a file, and have each decided.
 
+    The file is one JSON object a line, or one JSON list, or objects over several lines each.
     A line that is wrong is told with its number and field, and the others go through: then the exit code is 2,
     or 4 if nothing but conflicts was wrong. If the database fails on the way, it stops there with exit code 5.
 

@@ -10,9 +10,9 @@ import typer
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.autonomy import StopLevel, StopScope
-from remit.core.gate.bounds import BoundsInForce, unregistered
+from remit.core.gate.bounds import Bounds, BoundsInForce
 from remit.core.gate.bounds_diff import changes, describe_changes, limits_from_zero
-from remit.entrypoints.bounds_file import BoundsFile
+from remit.entrypoints.bounds_file import BoundsFile, InvalidFile
 from remit.entrypoints.cli import output, proving, replaying
 from remit.entrypoints.cli.options import AccountOption, AsJson, By, ByOrYou, Db, Tenant, existing, login, opened
 from remit.entrypoints.cli.replaying import ReplayFileOption, ReplayOption
@@ -56,7 +56,7 @@ def apply(
     Example: remit apply bounds.yaml --dry-run --replay 30d
     """
     replaying.require_dry_run(dry_run, replay, replay_file)
-    read = BoundsFile.read(file)
+    read = _read(file)
     if replay_file is not None:
         _print_replayed({"tenant_id": read.bounds.tenant, "dry_run": True}, as_json, replay_file, read, replay)
         return
@@ -94,8 +94,8 @@ def promote(
 def _shown_beside(
     remit: Remit, before: BoundsInForce, after: BoundsInForce, dry_run: bool, replay: str | None
 ) -> dict[str, Any]:
-    """What a change that is only looked at is shown with: its proof, and the history under it."""
-    beside: dict[str, Any] = {}
+    """What a change is shown with: warnings, and where it is only looked at its proof, and the history under it."""
+    beside: dict[str, Any] = {"warnings": remit.warnings(after.bounds)}
     if dry_run and before != after:
         beside["proof"] = remit.prove_change(before, after)
     if replay is not None:
@@ -112,13 +112,29 @@ def _print_change(
     for line in describe_changes(before, after):
         output.say(line)
     # Said every time, changed or not: a limit on a name that nothing bears limits nothing.
-    for path, name in unregistered(after.bounds):
-        output.say(f"! {path}: {name} is not a registered action type")
+    for warning in beside["warnings"]:
+        output.say(f"! {warning}")
     output.say(_verdict(before, after, dry_run))
     if "proof" in beside:
         proving.print_proof(beside["proof"])
     if "replay" in beside:
         replaying.print_replay(beside["replay"])
+
+
+def _read(file: Path) -> BoundsFile:
+    """The file. What is wrong with it is told whole: also what only putting its sound rest in force would show."""
+    try:
+        return BoundsFile.read(file)
+    except InvalidFile as error:
+        if error.rest is None:
+            raise
+        raise error.with_mistakes(_mistakes_of_rest(error.rest)) from None
+
+
+def _mistakes_of_rest(rest: Bounds) -> list[InvalidInput]:
+    # Nothing of it is stored anywhere: tools, facts and policies are what is asked about.
+    with Remit.open("memory://") as remit:
+        return remit.mistakes_in(rest)
 
 
 def _print_replayed(

@@ -1,35 +1,21 @@
-"""JSON lines as they come, each with its number; nothing is loaded whole."""
+"""JSON as it comes, each value with the number of its line; nothing is loaded whole."""
 
 from __future__ import annotations
 
 import os
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from remit.core.errors import InvalidInput
-from remit.core.json_text import MOST_PARTS, read_json
+from remit.entrypoints.cli.documents import is_document, values
+from remit.entrypoints.cli.json_line import Line
 
 _CHUNK_BYTES = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line: its number from 1, its length with the line's end, and its text; `None` if it was too long."""
-
-    number: int
-    size: int
-    text: bytes | None
-
-    def value(self, *, most_parts: int | None = MOST_PARTS) -> Any:
-        """The JSON in it, as `read_json` reads it. Raises `InvalidInput`."""
-        if self.text is None:
-            raise InvalidInput("(json)", f"takes {self.size} bytes", "keep what is bulky elsewhere and refer to it")
-        return read_json(self.text, most_parts=most_parts)
 
 
 @contextmanager
@@ -49,12 +35,12 @@ def source(name: str) -> Iterator[tuple[BinaryIO, int | None]]:
 
 def batches(stream: BinaryIO, *, most: int, longest_bytes: int) -> Iterator[list[Line]]:
     """
-    Lines that are not blank, at most `most` together.
+    Values that are not blank, at most `most` together: a line each, or those of a list, or objects over several lines.
 
     A slow writer is not made to wait until a batch is full: what is there goes.
     """
     batch: list[Line] = []
-    for line in _lines(stream, longest_bytes):
+    for line in _read(stream, longest_bytes):
         if line is not None and (line.text is None or line.text.strip()):
             batch.append(line)
         if batch and (line is None or len(batch) == most):
@@ -62,11 +48,32 @@ def batches(stream: BinaryIO, *, most: int, longest_bytes: int) -> Iterator[list
             batch = []
 
 
-def _lines(stream: BinaryIO, longest_bytes: int) -> Iterator[Line | None]:
-    """`None` where the next line would have to be waited for, and at the end."""
-    number, held, dropped = 0, b"", 0
-    descriptor = stream.fileno()
+def _read(stream: BinaryIO, longest_bytes: int) -> Iterator[Line | None]:
+    """`None` where the next one would have to be waited for, and at the end."""
+    chunks = _chunks(stream.fileno())
+    begun = b""
+    for chunk in chunks:
+        begun += chunk or b""
+        if b"\n" in begun.lstrip() or len(begun) > longest_bytes:
+            break
+    first_line = begun.lstrip().partition(b"\n")[0].rstrip()
+    read = values if is_document(first_line) else _lines
+    return read(chain([begun], chunks), longest_bytes)
+
+
+def _chunks(descriptor: int) -> Iterator[bytes | None]:
     while chunk := os.read(descriptor, _CHUNK_BYTES):
+        yield chunk
+        if not select.select([descriptor], [], [], 0)[0]:
+            yield None
+
+
+def _lines(chunks: Iterable[bytes | None], longest_bytes: int) -> Iterator[Line | None]:
+    number, held, dropped = 0, b"", 0
+    for chunk in chunks:
+        if chunk is None:
+            yield None
+            continue
         *ended, rest = (held + chunk).split(b"\n")
         for text in ended:
             number += 1
@@ -74,8 +81,6 @@ def _lines(stream: BinaryIO, longest_bytes: int) -> Iterator[Line | None]:
             dropped = 0
         # Of a line without end only its length is kept.
         held, dropped = (b"", dropped + len(rest)) if dropped or len(rest) > longest_bytes else (rest, 0)
-        if not select.select([descriptor], [], [], 0)[0]:
-            yield None
     if held or dropped:
         yield _line(number + 1, held, dropped, longest_bytes)
     yield None

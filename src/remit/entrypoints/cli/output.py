@@ -22,6 +22,7 @@ from remit.core.errors import (
     NoDatabase,
     NotFound,
     OutcomeUnknown,
+    PlacedMistake,
     RemitError,
     TryLater,
 )
@@ -80,14 +81,18 @@ def error_wire(error: RemitError) -> dict[str, Any]:
         "message": problem,
         "way_out": hint or None,
     }
-    for name in ("file", "line"):
-        if hasattr(error, name):
-            wire[name] = getattr(error, name)
+    if isinstance(error, PlacedMistake):
+        wire |= {"file": error.file, "line": error.line, "column": error.column}
     return wire
 
 
 def print_error(error: RemitError, *, as_json: bool, line: int | None = None) -> None:
-    """One line on stderr; `line` is the input's, if it is about one."""
+    """A line on stderr for it and for each mistake found with it; `line` is the input's, if it is about one."""
+    for each in error.all if isinstance(error, InvalidInput) else (error,):
+        _print_one(each, as_json, line)
+
+
+def _print_one(error: RemitError, as_json: bool, line: int | None) -> None:
     wire = error_wire(error)
     if as_json:
         note_json(wire if line is None else {"line": line, **wire})

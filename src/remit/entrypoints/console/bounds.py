@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.autonomy import AutonomyMode
-from remit.core.gate.bounds import AccountBounds, Bounds, parse_bounds, unregistered
+from remit.core.gate.bounds import AccountBounds, Bounds, parse_bounds
 from remit.core.gate.bounds_conflicts import conflicts
 from remit.core.gate.bounds_diff import describe_changes
 from remit.core.json_text import read_json
@@ -67,7 +67,7 @@ def _page(
         history=_history(remit, visitor),
         in_use=_others_in_use(remit, visitor, whole),
         conflicts=conflicts(whole if wanted is None else wanted),
-        unregistered=unregistered(whole),
+        warnings=remit.warnings(whole),
         unreadable=in_force.unreadable(),
         problem=problem,
         slip=slip,
@@ -104,7 +104,7 @@ def by_form(request: Request, remit: CurrentRemit, visitor: BoundsSetterVisitor,
         wanted = with_form(remit.bounds(visitor.tenant_id).bounds, account_id, said)
         return preview(request, remit, visitor, wanted, sequence_of(said))
     except InvalidInput as error:
-        return _page(request, remit, visitor, account_id, said=said, problem=str(error))
+        return _page(request, remit, visitor, account_id, said=said, problem=error.in_lines)
 
 
 @router.post("/bounds/conflicts")
@@ -148,7 +148,7 @@ def by_file(
             raise InvalidInput("tenant", f"is {wanted.tenant!r}", f"leave it at {visitor.tenant_id!r}")
         return preview(request, remit, visitor, wanted.model_dump(mode="json"), sequence)
     except InvalidInput as error:
-        return page(request, "bounds_file.html", status=422, text=text, sequence=sequence, problem=str(error))
+        return page(request, "bounds_file.html", status=422, text=text, sequence=sequence, problem=error.in_lines)
 
 
 def preview(
@@ -163,8 +163,8 @@ def preview(
         verdicts=VERDICTS,
         courses=COURSES,
         proof=remit.prove_change(before, after) if before != after else None,
-        unregistered=unregistered(after.bounds),
         conflicts=conflicts(after.bounds),
+        warnings=remit.warnings(after.bounds),
         wanted=orjson.dumps(wanted).decode(),
         sequence=before.config_sequence,
     )

@@ -53,7 +53,7 @@ def save(request: Request, remit: CurrentRemit, visitor: BoundsSetterVisitor, na
         wanted = with_type(remit.bounds(visitor.tenant_id).bounds, name, said)
         return preview(request, remit, visitor, wanted, sequence_of(said))
     except InvalidInput as error:
-        return _page(request, remit, visitor, name, said, problem=str(error))
+        return _page(request, remit, visitor, name, said, problem=error.in_lines)
 
 
 def _page(

@@ -93,7 +93,8 @@ def _checked(remit: Remit, visitor: Visitor, name: str, text: str) -> dict[str, 
         sources = [PolicySource(**source) for source in _with(remit, visitor, name, text)]
         rules = remit.check_policies(visitor.tenant_id, sources)
     except (InvalidInput, TryLater) as error:
-        return {"problem": str(error), "rules": [], "difference": ""}
+        problem = error.in_lines if isinstance(error, InvalidInput) else str(error)
+        return {"problem": problem, "rules": [], "difference": ""}
     return {"problem": None, "rules": rules, "difference": policy_difference(in_force, sources)}
 
 

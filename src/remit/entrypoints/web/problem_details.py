@@ -58,7 +58,11 @@ def problem_of(error: RemitError) -> dict[str, Any]:
         "detail": str(error),
     }
     if isinstance(error, InvalidInput):
-        problem["field"] = error.field
-        if error.way_out:
-            problem["way_out"] = error.way_out
+        problem |= _mistake(error)
+        if error.others:
+            problem["errors"] = [{"detail": str(each), **_mistake(each)} for each in error.all]
     return problem
+
+
+def _mistake(error: InvalidInput) -> dict[str, Any]:
+    return {"field": error.field, **({"way_out": error.way_out} if error.way_out else {})}

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from remit.core.errors import BoundsChanged, InvalidInput, TryLater
-from remit.core.gate.action_type import ActionType
+from remit.core.errors import BoundsChanged, InvalidInput, TryLater, mistakes_of, raise_together
+from remit.core.gate.action_type import ActionType, Tool
 from remit.core.gate.autonomy import Stop, StopLevel, Stops, StopScope, check_stop
 from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, check_policy_texts, replace_bounds
-from remit.core.gate.policy import Clause, PolicySource, clauses_of, load_policies
+from remit.core.gate.fact import FactSpec
+from remit.core.gate.policy import Clause, PolicySource, clauses_of, find_mistakes, load_policies
 from remit.core.ledger.config_change import config_data
 from remit.core.ledger.entries import NO_CHAIN, ChainHead, Head
 from remit.core.records import ACTION_TYPE, STOPS, THE_ONE, Key, type_id
 from remit.flow.context import Context, TenantLedgerWriter, bounds_key, bounds_of, chain_head_key
-from remit.ports import Connector, FactSource, Snapshot, UnitOfWork, Writes, answer_of
+from remit.ports import Connector, FactSource, ForeseesHost, Snapshot, UnitOfWork, Writes, answer_of
 
 MOST_TYPES_AT_ONCE = 50
 """New versions of action types in the one write that puts bounds in force; DynamoDB holds 100 items in one."""
@@ -30,39 +32,72 @@ class StagedTypes:
     ids: frozenset[str]
 
 
+def mistakes_in(context: Context, tenant_id: str, bounds: Bounds) -> list[InvalidInput]:
+    """Everything in sound bounds that cannot be put in force here: tools, facts, policies. Raises `TryLater`."""
+    return mistakes_of(
+        lambda: check_tools(bounds, context.connectors),
+        lambda: check_facts(bounds, context.fact_source),
+        lambda: check_policies(context, tenant_id, bounds.policies),
+    )
+
+
 def check_facts(bounds: Bounds, source: FactSource | None) -> None:
-    """Raises `InvalidInput` naming the action type and its fact that cannot be looked up here."""
-    for name, spec in bounds.action_types.items():
-        for fact, asked in spec.facts.items():
-            field = f"action_types.{name}.facts.{fact}"
-            if source is None:
-                raise InvalidInput(field, "cannot be looked up here, where nothing is called", "leave it out")
-            try:
-                source.check(asked, bounds.allowed_hosts)
-            except InvalidInput as error:
-                raise InvalidInput(f"{field}.{error.field}", error.problem, error.way_out) from None
+    """Raises `InvalidInput` naming each action type and its fact that cannot be looked up here."""
+    asked = {
+        f"action_types.{name}.facts.{fact}": each
+        for name, spec in bounds.action_types.items()
+        for fact, each in spec.facts.items()
+    }
+    raise_together(mistakes_of(*(partial(_check_fact, field, fact, bounds, source) for field, fact in asked.items())))
+
+
+def _check_fact(field: str, fact: FactSpec, bounds: Bounds, source: FactSource | None) -> None:
+    if source is None:
+        raise InvalidInput(field, "cannot be looked up here, where nothing is called", "leave it out")
+    try:
+        source.check(fact, bounds.allowed_hosts)
+    except InvalidInput as error:
+        raise_together([_below(field, each) for each in error.all])
 
 
 def check_tools(bounds: Bounds, connectors: Mapping[str, Connector]) -> None:
-    """Raises `InvalidInput` naming the action type whose tool no connector here can carry out."""
+    """Raises `InvalidInput` naming each action type whose tool no connector here can carry out."""
+    tools = {f"action_types.{name}.tool": spec.tool for name, spec in bounds.action_types.items()}
+    raise_together(mistakes_of(*(partial(_check_tool, field, tool, connectors) for field, tool in tools.items())))
+
+
+def _check_tool(field: str, tool: Tool, connectors: Mapping[str, Connector]) -> None:
+    connector = connectors.get(tool.connector)
+    if connector is None:
+        known = ", ".join(sorted(connectors))
+        raise InvalidInput(f"{field}.connector", f"{tool.connector!r} is not known", f"use one of {known}")
+    try:
+        connector.check(tool.wire())
+    except InvalidInput as error:
+        raise_together([_below(field, each) for each in error.all])
+
+
+def unlisted_hosts(bounds: Bounds, connectors: Mapping[str, Connector]) -> list[str]:
+    """Of each tool whose host is known from its URL and is not listed: every call of it would be refused."""
+    told: list[str] = []
     for name, spec in bounds.action_types.items():
         connector = connectors.get(spec.tool.connector)
-        if connector is None:
-            known = ", ".join(sorted(connectors))
-            raise InvalidInput(
-                f"action_types.{name}.tool.connector", f"{spec.tool.connector!r} is not known", f"use one of {known}"
-            )
-        try:
-            connector.check(spec.tool.wire())
-        except InvalidInput as error:
-            raise InvalidInput(f"action_types.{name}.tool.{error.field}", error.problem, error.way_out) from None
+        if isinstance(connector, ForeseesHost) and (
+            refused := connector.refusal_of_tool(spec.tool.wire(), bounds.allowed_hosts)
+        ):
+            told.append(f"action_types.{name}.tool: {refused}")
+    return told
+
+
+def _below(field: str, error: InvalidInput) -> InvalidInput:
+    return InvalidInput(f"{field}.{error.field}", error.problem, error.way_out)
 
 
 def check_policies(context: Context, tenant_id: str, policies: Sequence[PolicySource]) -> None:
     """
     Compile the text, first where a crash or a hang of the parser ends nothing else.
 
-    Raises `InvalidInput` naming the file and the rule, or `TryLater` where other text is being tried.
+    Raises `InvalidInput` naming the file and the place of every mistake, or `TryLater` where other text is being tried.
     """
     sources = tuple(policies)
     check_policy_texts(sources)
@@ -70,7 +105,7 @@ def check_policies(context: Context, tenant_id: str, policies: Sequence[PolicySo
         context.policy_sandbox.try_out(tenant_id, sources)
     loaded = load_policies(sources)
     if isinstance(loaded, str):
-        raise InvalidInput("policies", loaded)
+        raise_together(find_mistakes(sources) or [InvalidInput("policies", loaded)])
 
 
 def rules_of(context: Context, tenant_id: str, policies: Sequence[PolicySource]) -> list[Clause]:

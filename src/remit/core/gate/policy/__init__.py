@@ -10,6 +10,7 @@ a process.
 
 from remit.core.gate.policy.compile import clauses_of, compile_policies, find_clause, load_policies
 from remit.core.gate.policy.evaluate import POLICY_ERROR, WITHIN_BOUNDS, PolicySet, without_details
+from remit.core.gate.policy.mistakes import find_mistakes
 from remit.core.gate.policy.platform import (
     PLATFORM_POLICIES,
     PLATFORM_SET,
@@ -43,6 +44,7 @@ __all__ = [
     "clauses_of",
     "compile_policies",
     "find_clause",
+    "find_mistakes",
     "load_policies",
     "platform_set_of",
     "policy_version",

@@ -110,7 +110,7 @@ def find_clause(platform: str, sources: Sequence[PolicySource], clause_id: str) 
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class PolicyFile:
     """One file, parsed: its rules by Cedar's id for them, in the order in which they are written."""
 
     name: str
@@ -125,22 +125,27 @@ class _File:
 @lru_cache(maxsize=512)
 def _rules(name: str, text: str, *, platform: bool) -> list[Rule]:
     file = _parsed(name, text)
-    return [_rule(file, rule, platform) for rule in file.rules.values()]
+    return [rule_of(file, rule, platform) for rule in file.rules.values()]
 
 
-def _parsed(name: str, text: str) -> _File:
+def _parsed(name: str, text: str) -> PolicyFile:
     check_text_of(name, text)
     try:
-        found = _asked(lambda: cedarpy.PolicySet.from_str(text, release_gil=True).to_pst())
-        valid = _asked(lambda: cedarpy.validate_policies(text, _schema(), release_gil=True))
+        found = asked(lambda: cedarpy.PolicySet.from_str(text, release_gil=True).to_pst())
+        valid = asked(lambda: cedarpy.validate_policies(text, _schema(), release_gil=True))
     except ValueError as error:
         raise ValueError(f"{name} is not Cedar: {error}") from None
-    file = _File(name, dict(sorted(found.static_policies.items(), key=lambda rule: _number(rule[0]))))
+    file = file_of(name, found)
     if not valid.validation_passed:
         raise ValueError(_misfit(file, valid.errors[0]))
     if found.templates:
         raise ValueError(f"{name} holds a template; write the rule out")
     return file
+
+
+def file_of(name: str, found: pst.PolicySet) -> PolicyFile:
+    """The rules that Cedar found in one file, in the order in which they are written."""
+    return PolicyFile(name, dict(sorted(found.static_policies.items(), key=lambda rule: _number(rule[0]))))
 
 
 def _number(cedars_id: str) -> int:
@@ -153,7 +158,7 @@ def _schema() -> cedarpy.Schema:
     return cedarpy.Schema.from_str(SCHEMA)
 
 
-def _asked(question: Callable[[], T]) -> T:
+def asked(question: Callable[[], T]) -> T:
     """Cedar's answer. A panic inside the binding is no `Exception`, and ends nothing here."""
     try:
         return question()
@@ -163,7 +168,7 @@ def _asked(question: Callable[[], T]) -> T:
         raise ValueError(f"Cedar gave up: {error}") from None
 
 
-def _misfit(file: _File, error: Any) -> str:
+def _misfit(file: PolicyFile, error: Any) -> str:
     rule = file.rules.get(error.policy_id)
     if rule is None:
         return f"{file.name} does not fit the schema: {error.error}"
@@ -171,7 +176,8 @@ def _misfit(file: _File, error: Any) -> str:
     return f"{file.name}: rule {file.clause_id(rule)!r} does not fit the schema: {problem}"
 
 
-def _rule(file: _File, rule: pst.Template, platform: bool) -> Rule:
+def rule_of(file: PolicyFile, rule: pst.Template, platform: bool) -> Rule:
+    """One of its rules. Raises `ValueError` for what a tenant may not say."""
     clause_id = file.clause_id(rule)
     called = f"{file.name}: rule {clause_id[:_MOST_ID]!r}"
     if rule.effect == "permit" and not platform:
@@ -228,7 +234,7 @@ def _check_together(own: Sequence[Rule], tenants: Sequence[Rule]) -> None:
 def _engine(rules: Sequence[Rule]) -> cedarpy.PolicySet:
     """One set under our own ids: what Cedar names as determining, and in its errors, is the rule's id."""
     named = {rule.clause_id: replace(rule.tree, id=rule.clause_id) for rule in rules}
-    return _asked(lambda: cedarpy.PolicySet.from_pst(_set_of(named), release_gil=True))
+    return asked(lambda: cedarpy.PolicySet.from_pst(_set_of(named), release_gil=True))
 
 
 def _set_of(rules: dict[str, pst.Template]) -> pst.PolicySet:
