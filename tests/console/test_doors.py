@@ -10,10 +10,12 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
+from remit.core.gate.bounds import parse_bounds
 from remit.core.gate.policy import PolicySource
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import LINK_LIVES
 from remit.core.records import BOUNDS, THE_ONE, Key
+from remit.entrypoints.bounds_file import as_yaml
 from remit.entrypoints.console import create_console
 from remit.entrypoints.web.settings import HttpSettings
 from remit.ports import UnitOfWork, Writes
@@ -248,6 +250,17 @@ def test_bounds_of_another_tenant_cannot_be_put_in_force(world, visit):
 
     assert (by_form.status_code, by_file.status_code) == (422, 422)
     assert world.remit.bounds(GLOBEX).config_sequence == 0
+
+
+def test_a_change_is_shown_with_a_proof_and_what_breaks_a_property_is_refused(visit):
+    ann = visit()
+
+    narrower = ann.post("/console/bounds/file", {"sequence": "1", "text": "tenant: acme"})
+    broken = as_yaml(parse_bounds(bounds(never=["confidence_said"])))
+    refused = ann.post("/console/bounds/file", {"sequence": "1", "text": broken})
+
+    assert "Over all possible actions: narrower" in narrower.text and "Narrower, such as" in narrower.text
+    assert refused.status_code == 422 and "would run alone" in refused.text
 
 
 def test_bounds_that_somebody_changed_meanwhile_are_not_overwritten(world, visit):

@@ -1033,3 +1033,40 @@ def test_a_log_only_policy_is_watched_and_promoted(desk):
     assert "- policies.none.cedar.log_only: true" in would and "would now ask" in would
     assert "in force for tenant acme" in did
     assert desk.error("promote", "other.cedar", "--tenant", "acme", code=2)["field"] == "name"
+
+
+# --- proofs ---
+
+
+def test_a_dry_run_says_whether_bounds_become_narrower_and_shows_an_action(desk, tighter):
+    shown = desk.run("apply", tighter, "--dry-run").stdout
+
+    assert "proof: narrower: " in shown
+    assert "narrower, such as CREATE_NOTE in " in shown
+    assert "runs alone (WITHIN_BOUNDS) -> asks a person (PROPOSE_ONLY)" in shown
+    said = json.loads(desk.run("apply", tighter, "--dry-run", "--json").stdout)["proof"]
+    assert (said["verdict"], said["wider"]) == ("NARROWER", None)
+
+
+def test_bounds_are_proved_against_those_in_force_and_against_a_file(desk, tighter):
+    live = json.loads(desk.run("prove", tighter, "--json").stdout)
+    by_file = json.loads(desk.run("prove", "bounds.yaml", "--against", tighter, "--json").stdout)
+
+    assert (live["tenant_id"], live["verdict"], by_file["verdict"]) == ("acme", "NARROWER", "WIDER")
+
+
+def test_what_never_runs_alone_is_proved_or_shown_with_exit_code_1(desk):
+    proved = desk.run("prove", "bounds.yaml", "--never", 'risk == "HIGH"').stdout
+    broken = desk.run("prove", "bounds.yaml", "--never", 'action_type == "CREATE_NOTE"', code=1).stdout
+
+    assert 'never risk == "HIGH": proved' in proved
+    assert 'never action_type == "CREATE_NOTE": broken' in broken and "runs alone: CREATE_NOTE in" in broken
+
+
+def test_a_file_that_breaks_a_property_is_refused_with_its_line(desk):
+    text = (desk.folder / "bounds.yaml").read_text()
+    (desk.folder / "broken.yaml").write_text(f"{text}\nnever:\n  - confidence_said\n")
+
+    refused = desk.run("apply", "broken.yaml", code=2).stderr
+
+    assert "broken.yaml:" in refused and "never.0: confidence_said would run alone: " in refused

@@ -424,3 +424,12 @@ def test_a_replay_says_what_the_history_would_have_been(ann):
 
     assert (replay["decisions"], replay["would_ask"]["count"]) == (1, 1)
     assert ann.bounds() == in_force
+
+
+def test_a_proof_says_how_bounds_stand_to_those_in_force(ann):
+    in_force = ann.bounds()
+
+    proof = ann.prove({**in_force.value, "allowlist": []}, expected_sequence=in_force.sequence)
+
+    assert (proof["verdict"], proof["narrower"]["before"]["course"]) == ("NARROWER", "RUNS")
+    assert ann.bounds() == in_force

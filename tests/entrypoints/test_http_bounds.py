@@ -349,6 +349,25 @@ def test_a_dry_run_with_a_replay_says_what_the_history_would_have_been(world, ad
     assert admin.get("/v1/bounds").json()["allowlist"] == [NOTE, OWN]
 
 
+def test_a_dry_run_with_a_proof_says_whether_bounds_become_narrower(admin):
+    asked = {"dry_run": "true", "proof": "true"}
+
+    whole = put(admin, "/v1/bounds", bounds(allowlist=[]), params=asked)["proof"]
+    part = put(admin, "/v1/allowlists", {"tenant": [], "accounts": {}}, params=asked)["proof"]
+
+    assert whole["verdict"] == part["verdict"] == "NARROWER"
+    assert whole["narrower"]["after"]["reason"] == "ACTION_TYPE_NOT_ALLOWLISTED"
+    refused = admin.put("/v1/allowlists", json={"tenant": [], "accounts": {}}, params={"proof": "true"})
+    assert (refused.status_code, refused.json()["field"]) == (422, "proof")
+
+
+def test_bounds_that_break_a_property_are_refused_with_what_would_run_alone(admin):
+    refused = admin.put("/v1/bounds", json=bounds(never=[f'action_type == "{NOTE}"']))
+
+    assert (refused.status_code, refused.json()["field"]) == (422, "never.0")
+    assert f"would run alone: {NOTE}" in refused.json()["detail"]
+
+
 def test_a_replay_shows_nothing_of_another_tenant(world, admin):
     put(world.client("admin", GLOBEX), "/v1/bounds", {"allowlist": [NOTE]})
     world.submit("theirs", tenant=GLOBEX)
