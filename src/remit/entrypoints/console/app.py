@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from remit.core.errors import RemitError, Unauthenticated
 from remit.entrypoints.console import (
     audit,
+    automate,
     bounds,
     bounds_rules,
     bounds_types,
@@ -68,6 +69,7 @@ def create_console(remit: Remit, settings: HttpSettings, beside: State) -> FastA
         timeline,
         queue,
         intent,
+        automate,
         edit,
         bounds,
         bounds_types,

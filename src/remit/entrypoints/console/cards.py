@@ -85,9 +85,14 @@ def card_of(remit: Remit, stands: Mapping[str, Any], why: Mapping[str, Any]) -> 
         "refused": _refused(decision),
         "budget": remit.usage(tenant_id, account_id=stands["account_id"])["accounts"][0],
         "edits": _edits(remit, tenant_id, intent) if why["edited_by"] else [],
-        "setting": _setting(why["reason"]),
+        "bounds_changed": bool(decision) and _bounds_changed(remit, tenant_id, decision),
+        "setting": setting_of(why["reason"]),
         "facts_now": facts_beside(why["facts"], _facts_now(remit, tenant_id, stands["action_intent_id"], why)),
     }
+
+
+def _bounds_changed(remit: Remit, tenant_id: str, decision: Mapping[str, Any]) -> bool:
+    return bool(remit.bounds(tenant_id).config_sequence != decision["config_sequence"])
 
 
 def _facts_now(remit: Remit, tenant_id: str, action_intent_id: str, why: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -137,7 +142,7 @@ def _refused(decision: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
     return refused_limits(decision) if decision and decision["reason"] in _LIMITS else []
 
 
-def _setting(reason: str | None) -> str | None:
+def setting_of(reason: str | None) -> str | None:
     if reason is None or reason in _NEVER_AUTOMATIC:
         return None
     return _SETTINGS.get(reason, f"{HOME}policies")
