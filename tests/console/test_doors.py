@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html import unescape
 from urllib.parse import unquote
 
 import httpx
@@ -44,6 +45,9 @@ ALLOWED = {
     "GET /intents/{action_intent_id}/edit": {"approver"},
     "POST /intents/{action_intent_id}/edit": {"approver"},
     "POST /intents/{action_intent_id}/edit/difference": {"approver"},
+    "GET /intents/{action_intent_id}/automate": {"admin"},
+    "POST /intents/{action_intent_id}/automate": {"admin"},
+    "POST /intents/{action_intent_id}/decide-again": {"approver", "admin"},
     "GET /bounds": READERS,
     "POST /bounds/form": {"admin"},
     "GET /bounds/file": READERS,
@@ -129,6 +133,7 @@ def _form(world, route):
         "POST /intents/{action_intent_id}/edit": {"parameters.text": "changed"},
         "POST /bounds/form": {"sequence": "1", "list": "inherit"},
         "POST /bounds/file": {"sequence": "1", "text": "tenant: acme"},
+        "POST /intents/{action_intent_id}/automate": {"sequence": "1", "wanted": '{"tenant": "acme"}'},
         "POST /bounds/apply": {"sequence": "1", "wanted": '{"tenant": "acme"}'},
         "POST /bounds/types/{name}": {"sequence": "1", "remove": "on"},
         "POST /bounds/rule": {"sequence": "1", "action_type": EMAIL, "kind": "hours", "day:MON": "on"},
@@ -577,3 +582,23 @@ def test_a_key_is_made_for_a_principal_and_a_use(visit):
     ann.post("/console/keys", {"name": "bot", "role": "agent", "on_behalf_of": "alice", "tier": "background"})
 
     assert "on behalf of alice background" in text_of(ann.get("/console/keys"))
+
+
+def test_what_waits_is_made_automatic_and_decided_again(world, visit):
+    world.submit("i-1", action_type=EMAIL)
+    admin = visit()
+
+    page = admin.client.get("/console/intents/i-1/automate")
+    wanted = re.search(r'name="wanted" value="([^"]*)"', page.text)
+    sequence = re.search(r'name="sequence" value="([0-9]+)"', page.text)
+    assert wanted and sequence, page.text
+    form = {"csrf": admin.csrf, "wanted": unescape(wanted[1]), "sequence": sequence[1]}
+    admin.client.post("/console/intents/i-1/automate", data=form)
+    card = admin.client.get("/console/intents/i-1").text
+    admin.client.post("/console/intents/i-1/decide-again", data={"csrf": admin.csrf})
+
+    assert "would have run alone besides" in page.text
+    assert "The bounds have changed since it was decided." in card
+    stands = world.remit.status(ACME, "i-1")
+    assert stands["status"] == "SUPERSEDED"
+    assert world.remit.status(ACME, stands["superseded_by"])["approval_source"] == "POLICY"

@@ -55,6 +55,8 @@ ALLOWED: dict[str, set[str]] = {
     "GET /v1/policies/versions/{version}": READERS,
     "PUT /v1/bounds": {"admin"},
     "POST /v1/bounds/promote": {"admin"},
+    "GET /v1/intents/{action_intent_id}/automate": {"admin"},
+    "POST /v1/decide-again": {"approver", "admin"},
     "PUT /v1/action-types": {"admin"},
     "PUT /v1/allowlists": {"admin"},
     "PUT /v1/modes": {"admin"},

@@ -28,6 +28,7 @@ from remit.flow.settings import keys as keys_flow
 from remit.flow.settings import proof as proof_flow
 from remit.flow.settings import sessions
 from remit.lab.automate import Candidate
+from remit.lab.proof import compare
 
 REPLAYED_BY = "replay"
 """Named where a change asks who makes it; a replay writes nothing."""
@@ -131,7 +132,8 @@ class Settings(Part):
     ) -> dict[str, Any]:
         """
         The smallest changes of bounds under which a waiting intent would have run alone, each confirmed by the gate's
-        own `decide`, with its replay over the last `period` (without one, none). Writes nothing.
+        own `decide`, with its replay over the last `period` (without one, none), and whether it is wider by more than
+        that. Writes nothing.
 
         Raises `NotFound`, and `NotInThatState` for what does not wait for a person.
         """
@@ -140,7 +142,11 @@ class Settings(Part):
         def shown(candidate: Candidate) -> dict[str, Any]:
             after = candidate.after
             replayed = period and self.replay_change(before, after, period=period, advance=advance)
-            return {**candidate_wire(before, candidate), "replay": replayed or None}
+            return {
+                **candidate_wire(before, candidate),
+                "replay": replayed or None,
+                "proof": compare(before, after).wire(),
+            }
 
         return {
             "tenant_id": tenant_id,

@@ -183,12 +183,13 @@ class CannotAnswer(TypedDict):
 
 
 class CandidateAnswer(TypedDict):
-    """One change of the bounds under which the intent would have run: its settings, the bounds with it, its replay."""
+    """One change of the bounds under which the intent would have run: the whole bounds with it, replay and proof."""
 
     kinds: list[Literal["list", "mode", "threshold", "limit", "rule", "scopes"]]
     changes: list[ChangeAnswer]
     bounds: Json
     replay: ReplayAnswer | None
+    proof: Json
 
 
 class AutomateAnswer(TypedDict):

@@ -72,8 +72,14 @@ def _print(told: Mapping[str, Any]) -> None:
         for change in candidate["changes"]:
             for line in Difference(**change).lines():
                 output.say(f"  {line}")
+        output.say(f"  proof: {_proof(candidate['proof'])}")
         if candidate["replay"]:
             replaying.print_replay(candidate["replay"])
+
+
+def _proof(proof: Mapping[str, Any]) -> str:
+    problems = "; ".join(each["problem"] for each in proof["not_proved"])
+    return f"{proof['verdict']}" + (f" ({problems})" if problems else "")
 
 
 def decide_again(

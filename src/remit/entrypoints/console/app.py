@@ -16,6 +16,7 @@ from remit.core.errors import RemitError, Unauthenticated
 from remit.entrypoints.console import (
     answer_link,
     audit,
+    automate,
     bounds,
     bounds_rules,
     bounds_types,
@@ -70,6 +71,7 @@ def create_console(remit: Remit, settings: HttpSettings, beside: State) -> FastA
         timeline,
         queue,
         intent,
+        automate,
         edit,
         bounds,
         bounds_types,

@@ -84,9 +84,14 @@ def card_of(remit: Remit, stands: Mapping[str, Any], why: Mapping[str, Any]) -> 
         "refused": _refused(decision),
         "budget": remit.usage(tenant_id, account_id=stands["account_id"])["accounts"][0],
         "edits": _edits(remit, tenant_id, intent) if why["edited_by"] else [],
-        "setting": _setting(remit, why),
+        "bounds_changed": bool(decision) and _bounds_changed(remit, tenant_id, decision),
+        "setting": setting_of(remit, tenant_id, why["action_type"], why["reason"]),
         "facts_now": facts_beside(why["facts"], _facts_now(remit, tenant_id, stands["action_intent_id"], why)),
     }
+
+
+def _bounds_changed(remit: Remit, tenant_id: str, decision: Mapping[str, Any]) -> bool:
+    return bool(remit.bounds(tenant_id).config_sequence != decision["config_sequence"])
 
 
 def _facts_now(remit: Remit, tenant_id: str, action_intent_id: str, why: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -136,12 +141,12 @@ def _refused(decision: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
     return refused_limits(decision) if decision and decision["reason"] in _LIMITS else []
 
 
-def _setting(remit: Remit, why: Mapping[str, Any]) -> str | None:
-    reason, action_type = why["reason"], why["action_type"]
+def setting_of(remit: Remit, tenant_id: str, action_type: str, reason: str | None) -> str | None:
+    """The console's page of what said no; `None` where nothing that is set would let it run alone."""
     if reason is None or reason in _NEVER_AUTOMATIC:
         return None
     # What is not registered has no page of its own: registering it is what helps.
-    is_registered = action_type in remit.bounds(why["tenant_id"]).bounds.action_types
+    is_registered = action_type in remit.bounds(tenant_id).bounds.action_types
     return _SETTINGS.get(reason, f"{HOME}policies").format(action_type if is_registered else "new")
 
 

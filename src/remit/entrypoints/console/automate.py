@@ -1,0 +1,77 @@
+"""Make this automatic next time: the changes of bounds that would have let an intent run, one of them put in force."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from remit.core.errors import InvalidInput, RemitError
+from remit.core.gate.bounds_diff import Difference
+from remit.core.json_text import read_json
+from remit.entrypoints.console.auth import HOME, BoundsSetterVisitor, DecidingAgainVisitor, FormRoute
+from remit.entrypoints.console.cards import setting_of
+from remit.entrypoints.console.render import page
+from remit.entrypoints.web.bodies import IntentId
+from remit.entrypoints.web.callers import CurrentRemit
+from remit.entrypoints.web.ledger_reads import WholeLedgers
+
+router = APIRouter(route_class=FormRoute)
+PERIOD = "30d"
+
+
+@router.get("/intents/{action_intent_id}/automate")
+async def automate(
+    request: Request, remit: CurrentRemit, visitor: BoundsSetterVisitor, reads: WholeLedgers, action_intent_id: IntentId
+) -> Response:
+    """Each change with what it would have done."""
+    work = partial(remit.automate, visitor.tenant_id, action_intent_id, period=PERIOD)
+    told = await reads.within_time(visitor.principal, work)
+    return page(
+        request,
+        "automate.html",
+        told=told,
+        candidates=[_shown(candidate) for candidate in told["candidates"]],
+        setting=_setting(remit, told) if told["cannot"] else None,
+    )
+
+
+def _setting(remit: Remit, told: dict[str, Any]) -> str | None:
+    """Where to look by hand: what says no once everything is changed that is known to help."""
+    stands = remit.status(told["tenant_id"], told["action_intent_id"])
+    return setting_of(remit, stands["tenant_id"], stands["action_type"], told["cannot"]["reason"])
+
+
+def _shown(candidate: dict[str, Any]) -> dict[str, Any]:
+    lines = [line for change in candidate["changes"] for line in Difference(**change).lines()]
+    return {**candidate, "lines": lines, "wanted": orjson.dumps(candidate["bounds"]).decode()}
+
+
+@router.post("/intents/{action_intent_id}/automate")
+def put_in_force(
+    remit: CurrentRemit,
+    visitor: BoundsSetterVisitor,
+    action_intent_id: IntentId,
+    wanted: Annotated[str, Form(max_length=4 * 1024 * 1024)],
+    sequence: Annotated[int, Form()],
+) -> Response:
+    """The change that was looked at, unless somebody has changed the bounds meanwhile."""
+    parsed = read_json(wanted)
+    if not isinstance(parsed, dict) or parsed.get("tenant") != visitor.tenant_id:
+        raise InvalidInput("tenant", "is not this one", "go back and send the form again")
+    remit.apply(parsed, by=visitor.name, expected_sequence=sequence)
+    return RedirectResponse(f"{HOME}intents/{action_intent_id}", status_code=303)
+
+
+@router.post("/intents/{action_intent_id}/decide-again")
+def decide_again(remit: CurrentRemit, visitor: DecidingAgainVisitor, action_intent_id: IntentId) -> Response:
+    """By the bounds as they are; the page that follows is that of the intent which took its place, if one did."""
+    (answer,) = remit.decide_again(
+        visitor.tenant_id, [action_intent_id], by=visitor.name, credential=visitor.credential
+    )
+    if isinstance(answer, RemitError):
+        raise answer
+    return RedirectResponse(f"{HOME}intents/{answer.superseded_by or action_intent_id}", status_code=303)
