@@ -18,6 +18,7 @@ from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.entrypoints.web.ledger_reads import WholeLedgers
+from remit.wiring import Remit
 
 router = APIRouter(route_class=FormRoute)
 PERIOD = "30d"
