@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from remit.app.part import Part
+from remit.app.people import People
 from remit.core.execution.approval import Approval
 from remit.core.execution.votes import Vote
 from remit.core.identity.principal import Principal
@@ -15,19 +14,7 @@ from remit.core.values import check_text
 from remit.flow.context import Context
 from remit.flow.review import ApproveIntent, RejectIntent
 from remit.flow.settings import sessions
-from remit.ports import Clock, UnitOfWork
-
-
-class Approves(Protocol):
-    """Carries an approval out, in one write with `once`."""
-
-    def __call__(self, approving: ApproveIntent, once: UnitOfWork[None]) -> Approval | Votes: ...
-
-
-class Rejects(Protocol):
-    """Carries a rejection out, likewise."""
-
-    def __call__(self, rejecting: RejectIntent, once: UnitOfWork[None]) -> Case: ...
+from remit.ports import Clock
 
 
 class AnswerLinks(Part):
@@ -35,9 +22,9 @@ class AnswerLinks(Part):
     The person that a link was mailed to, its digest, and the rules of every other door. What is refused uses none up.
     """
 
-    def __init__(self, context: Context, clock: Clock, approve: Approves, reject: Rejects) -> None:
+    def __init__(self, context: Context, clock: Clock, people: People) -> None:
         super().__init__(context, clock)
-        self._approve, self._reject = approve, reject
+        self._people = people
 
     def read(self, token: str) -> tuple[Principal, LinkedIntent]:
         """For whom it is, and what it answers. Raises `Unauthenticated`, and `Forbidden` for who may not answer."""
@@ -46,19 +33,19 @@ class AnswerLinks(Part):
         return principal, answers
 
     def approve(self, token: str) -> Approval | Votes:
-        """Approve what it shows. Raises as `read` and `App.approve` do."""
+        """Approve what it shows. Raises as `read` and `People.approve` do."""
         (principal, answers), now = self.read(token), self.clock.now()
         vote = Vote(voted_by=principal.name, credential=principal.credential)
         names = principal.tenant_id, answers.action_intent_id
         approving = ApproveIntent(self.context, *names, vote, answers.digest, now)
-        return self._approve(approving, once=sessions.use_answer_link_unit(token, now))
+        return self._people.carry_out_approval(approving, once=sessions.use_answer_link_unit(token, now))
 
     def reject(self, token: str, *, reason: str | None = None) -> Case:
-        """Reject what it shows. Raises as `read` and `App.reject` do."""
+        """Reject what it shows. Raises as `read` and `People.reject` do."""
         (principal, answers), now = self.read(token), self.clock.now()
         check_text("reason", reason or "")
         names = principal.tenant_id, answers.action_intent_id
         rejecting = RejectIntent(
             self.context, *names, principal.name, principal.credential, reason, answers.digest, now
         )
-        return self._reject(rejecting, once=sessions.use_answer_link_unit(token, now))
+        return self._people.carry_out_rejection(rejecting, once=sessions.use_answer_link_unit(token, now))

@@ -6,15 +6,12 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from remit.app.part import Part
+from remit.app.people import People
 from remit.core.errors import Forbidden, RemitError, Unauthenticated
-from remit.core.execution.approval import Approval
-from remit.core.identity.credential import Credential
 from remit.core.identity.principal import Principal
-from remit.core.ledger.history import Votes
-from remit.core.lifecycle import Case
 from remit.core.notifications.press import NOT_SIGNED, Press, SignedRequest
 from remit.core.notifications.subscription import Subscription
 from remit.core.records import SUBSCRIPTION
@@ -24,29 +21,6 @@ from remit.flow.notifications.cards import find, press_unit
 from remit.ports import ChatApp, Clock
 
 log = logging.getLogger(__name__)
-
-
-class Approves(Protocol):
-    """`App.approve`."""
-
-    def __call__(
-        self, tenant_id: str, action_intent_id: str, *, by: str, digest: str, credential: Credential
-    ) -> Approval | Votes: ...
-
-
-class Rejects(Protocol):
-    """`App.reject`."""
-
-    def __call__(
-        self,
-        tenant_id: str,
-        action_intent_id: str,
-        *,
-        by: str,
-        reason: str | None,
-        digest: str,
-        credential: Credential,
-    ) -> Case: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +46,9 @@ class ChatAnswers(Part):
     answer is the card's digest.
     """
 
-    def __init__(self, context: Context, clock: Clock, approve: Approves, reject: Rejects) -> None:
+    def __init__(self, context: Context, clock: Clock, people: People) -> None:
         super().__init__(context, clock)
-        self._approve, self._reject = approve, reject
+        self._people = people
 
     def known(self, tenant_id: str, request: SignedRequest) -> KnownPress | None:
         """
@@ -125,9 +99,9 @@ class ChatAnswers(Part):
         names = to.tenant_id, card.action_intent_id
         if press.wish == "approve":
             self._check_shown(to, card.action_intent_id)
-            self._approve(*names, by=by, digest=card.digest, credential=credential)
+            self._people.approve(*names, by=by, digest=card.digest, credential=credential)
         else:
-            self._reject(*names, by=by, reason=press.reason, digest=card.digest, credential=credential)
+            self._people.reject(*names, by=by, reason=press.reason, digest=card.digest, credential=credential)
         return Reaction()
 
     def _check_shown(self, to: Subscription, action_intent_id: str) -> None:

@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from remit.app import BATCH
 from remit.app.answers import WAIT_S
+from remit.app.gating import BATCH
 from remit.core import rendering
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.gate.decision import INTENT_NOT_FOUND, MISSING_INPUT

@@ -17,7 +17,8 @@ from typing import Annotated
 
 import typer
 
-from remit.app import BATCH, Reconciled
+from remit.app import Reconciled
+from remit.app.gating import BATCH
 from remit.core.errors import InvalidInput
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.exports import KeptExport

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from remit.app import BATCH
+from remit.app.gating import BATCH
 from remit.core.errors import InvalidInput, RemitError
 from remit.core.identity.principal import Principal
 from remit.core.intent import ActionIntentV1

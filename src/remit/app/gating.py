@@ -1,0 +1,330 @@
+"""What an agent asks for: propose, gate, both in one write, and what was approved on its way."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar, overload
+
+from remit.app.execution import Execution
+from remit.app.own import OwnIntents
+from remit.app.part import Part
+from remit.app.reading import Reading
+from remit.core.edit import same_proposal
+from remit.core.errors import NotInThatState, OutcomeUnknown, RemitError, TryLater
+from remit.core.execution.proposer import Proposer
+from remit.core.gate.fact import Fact
+from remit.core.identity.credential import PROCESS, Credential
+from remit.core.intent import ActionIntentV1, Proposal
+from remit.core.lifecycle import UNANSWERED
+from remit.core.values import check_person
+from remit.flow import gate, propose, publish
+from remit.flow.decide_again import DecideAgain, DecidedAgain
+from remit.flow.facts import CallFacts, FactLookups, facts_now
+from remit.flow.gate import GateAnswer, GateRequest
+from remit.flow.policies_ahead import PoliciesAhead
+from remit.flow.propose import DecidedAgainBy
+from remit.flow.publish import IntentRef
+from remit.flow.queue_limit import QueueLimit, unless_full
+from remit.flow.submit import SubmitAndBegin, SubmitIntent, Submitted
+from remit.hooks import Hooks
+from remit.ports import CheckedPublisher, SendingPublisher, UnitOfWork, answer_of, attempt, in_order
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+_UnitOf = Callable[[Proposal, CallFacts, datetime], UnitOfWork[Submitted]]
+BATCH = 50
+"""How many intents of one call share a transaction, at most: another tenant's decision waits for it to end."""
+
+
+class Gating(Part):
+    """Decides what is proposed, once or again, and publishes what was approved."""
+
+    def __init__(
+        self,
+        execution: Execution,
+        own: OwnIntents,
+        reading: Reading,
+        hooks: Hooks,
+        queue_limit: QueueLimit,
+        *,
+        sender: SendingPublisher | None,
+        publishing: bool,
+    ) -> None:
+        """`sender` and `publishing` are those of `App`."""
+        super().__init__(reading.context, reading.clock)
+        self._execution, self._own, self._reading = execution, own, reading
+        self._hooks, self._queue_limit = hooks, queue_limit
+        self._sender, self._publishing = sender, publishing
+        self._checked_sender = sender if publishing and isinstance(sender, CheckedPublisher) else None
+        self.policies_ahead = PoliciesAhead()
+        self._lookups = FactLookups(self.context, self.clock)
+
+    @overload
+    def propose(self, proposals: Mapping[str, Any] | Proposal) -> ActionIntentV1: ...
+    @overload
+    def propose(self, proposals: Sequence[Any]) -> list[ActionIntentV1 | RemitError]: ...
+    def propose(self, proposals: Any) -> Any:
+        """
+        Store proposals without gating them.
+
+        One is answered with the stored intent, or raises. A list is answered with a list in the same order,
+        each the intent or the error of that one: one that is wrong holds no other back.
+        """
+        if isinstance(proposals, Mapping | Proposal):
+            return answer_of(self.propose([proposals]))
+        return [answer for batch in _batches(proposals) for answer in self._propose(batch)]
+
+    @overload
+    def submit(self, proposals: Mapping[str, Any] | Proposal) -> GateAnswer: ...
+    @overload
+    def submit(self, proposals: Sequence[Any]) -> list[GateAnswer | RemitError]: ...
+    def submit(self, proposals: Any) -> Any:
+        """Propose and gate, one or many, answered as `propose` does: with the gate's word on each."""
+        if isinstance(proposals, Mapping | Proposal):
+            return answer_of(self.submit([proposals]))
+        facts = CallFacts(self._lookups)
+        return [answer for batch in _batches(proposals) for answer in self._submit(batch, facts)]
+
+    def submit_at_once(self, proposals: Sequence[Any]) -> list[GateAnswer | RemitError]:
+        """
+        `submit` without waiting for anybody outside: what needs facts is answered with `FactsOutdated`, and nothing
+        was done.
+        """
+        facts = CallFacts(self._lookups, looks_up=False)
+        return [answer for batch in _batches(proposals) for answer in self._submit(batch, facts)]
+
+    def facts_now(self, tenant_id: str, action_intent_id: str) -> dict[str, Fact]:
+        """The facts of an intent as they are now, within a few seconds. Raises `NotFound`."""
+        return dict(facts_now(self._lookups, tenant_id, action_intent_id))
+
+    def looks_up_facts(self, tenant_id: str, action_type: str | None = None) -> bool:
+        """Does this process know that deciding such an action, or some action, waits for others? Asks nobody."""
+        return self._lookups.known_to_ask(tenant_id, action_type)
+
+    def _submit(self, proposals: Sequence[Any], facts: CallFacts) -> list[GateAnswer | RemitError]:
+        both = self._submitted(proposals, self._propose_and_gate, facts)
+        return [each[1] if isinstance(each, tuple) else each for each in both]
+
+    def _submitted(self, proposals: Sequence[Any], unit_of: _UnitOf, facts: CallFacts) -> list[Submitted | RemitError]:
+        # One write stores the proposal and decides it: nobody waits for two commits, and nothing is left ungated.
+        self._check_way_out()
+        began_ns = self._hooks.begin()
+        named = [propose.named(self.context, data) for data in proposals]
+        facts.for_proposals(named)
+        # Of after the lookups: what expired meanwhile has expired.
+        now = self.clock.now()
+        self.policies_ahead.proposals(self.context, named, facts, now)
+
+        def let_in(ready: Sequence[Proposal]) -> list[Submitted | RemitError]:
+            return self._let_in(ready, lambda each: unit_of(each, facts, now), facts.transact, now)
+
+        both = in_order(named, RemitError, let_in)
+        self._hooks.proposed(began_ns, [each[0] if isinstance(each, tuple) else each for each in both])
+        answers = [each[1] if isinstance(each, tuple) else each for each in both]
+        self._gated(began_ns, [request_of(each[0]) if isinstance(each, tuple) else None for each in both], answers)
+        return both
+
+    @overload
+    def submit_and_begin(
+        self, proposals: Mapping[str, Any] | Proposal, *, key: str | None = None, credential: Credential = PROCESS
+    ) -> GateAnswer: ...
+    @overload
+    def submit_and_begin(
+        self, proposals: Sequence[Any], *, key: str | None = None, credential: Credential = PROCESS
+    ) -> list[GateAnswer | RemitError]: ...
+    def submit_and_begin(self, proposals: Any, *, key: str | None = None, credential: Credential = PROCESS) -> Any:
+        """
+        Propose, gate, and begin in one write what policy approves, answered as `submit` does: `begun` is what `begin`
+        answers, with the permit or why there is none: of what is not `executed_by` its caller, a worker makes the call.
+        """
+        if isinstance(proposals, Mapping | Proposal):
+            return answer_of(self.submit_and_begin([proposals], key=key, credential=credential))
+        began_ns, unit_of = self._hooks.begin(), partial(self._propose_gate_and_begin, key, credential)
+        facts = CallFacts(self._lookups)
+        both = [each for batch in _batches(proposals) for each in self._submitted(batch, unit_of, facts)]
+        return [self._told_begun(began_ns, each, key, credential) for each in both]
+
+    def _propose_gate_and_begin(
+        self, key: str | None, credential: Credential, proposal: Proposal, facts: CallFacts, now: datetime
+    ) -> UnitOfWork[Submitted]:
+        proposer = Proposer(proposal.proposed_by, credential)
+        holder = self._own.holder(proposer, key)
+        return SubmitAndBegin(self.context, proposal, facts, now, proposer, holder).unit()
+
+    def _told_begun(
+        self, began_ns: int, both: tuple[ActionIntentV1, GateAnswer] | RemitError, key: str | None, through: Credential
+    ) -> GateAnswer | RemitError:
+        """The answer; where the intent had been replaced before, with what becomes of the newest."""
+        if isinstance(both, RemitError):
+            return both
+        intent, answer = both
+        if answer.begun is None or answer.begun.superseded_by is None:
+            self._hooks.begun(began_ns, answer.begun)
+            return answer
+        newest, by = answer.begun.superseded_by, intent.proposed_by
+        return answer.with_begun(self._own.begin(intent.tenant_id, newest, by=by, key=key, credential=through))
+
+    def _propose_and_gate(self, proposal: Proposal, facts: CallFacts, now: datetime) -> UnitOfWork[Submitted]:
+        return SubmitIntent(self.context, proposal, facts, now).unit()
+
+    def _let_in(
+        self,
+        proposals: Sequence[Proposal],
+        unit_of: Callable[[Proposal], UnitOfWork[T]],
+        transact: Callable[[Sequence[UnitOfWork[T]]], list[T | RemitError]],
+        now: datetime,
+    ) -> list[T | RemitError]:
+        """Carry out each proposal's unit, as far as its proposer may have more waiting."""
+        refusals = self._queue_limit.take(self.context.store, proposals, now)
+        waits = [True] * len(proposals)
+        try:
+            answers = transact(
+                [unless_full(unit_of(each), full) for each, full in zip(proposals, refusals, strict=True)]
+            )
+            waits = [_may_wait(answer) for answer in answers]
+            return answers
+        finally:
+            self._queue_limit.settle(proposals, refusals, waits)
+
+    def _propose(self, proposals: Sequence[Any]) -> list[ActionIntentV1 | RemitError]:
+        began_ns, now = self._hooks.begin(), self.clock.now()
+        named = [propose.named(self.context, data) for data in proposals]
+        self.policies_ahead.proposals(self.context, named, None, now)
+
+        def let_in(ready: Sequence[Proposal]) -> list[ActionIntentV1 | RemitError]:
+            return self._let_in(ready, lambda each: self._propose_unit(each, now), self.context.store.transact, now)
+
+        answers = in_order(named, RemitError, let_in)
+        self._hooks.proposed(began_ns, answers)
+        return answers
+
+    def _propose_unit(self, proposal: Proposal, now: datetime) -> UnitOfWork[ActionIntentV1]:
+        return propose.ProposeIntent(self.context, proposal, now).unit()
+
+    @overload
+    def gate(self, requests: GateRequest) -> GateAnswer: ...
+    @overload
+    def gate(self, requests: Sequence[GateRequest]) -> list[GateAnswer | RemitError]: ...
+    def gate(self, requests: Any) -> Any:
+        """Decide intents, one or many, and publish what was approved."""
+        if isinstance(requests, GateRequest):
+            return answer_of(self._gate([requests], CallFacts(self._lookups)))
+        answers: list[GateAnswer | RemitError] = []
+        facts = CallFacts(self._lookups)
+        for batch in _batches(requests):
+            answers += self._gate(batch, facts)
+        return answers
+
+    def _gate(self, requests: Sequence[GateRequest], facts: CallFacts) -> list[GateAnswer | RemitError]:
+        self._check_way_out()
+        began_ns = self._hooks.begin()
+        facts.for_requests([(each.tenant_id, each.action_intent_id) for each in requests])
+        now = self.clock.now()
+        self.policies_ahead.requests(self.context, requests, facts, now)
+        answers = gate.gate(self.context, requests, facts, now)
+        self._gated(began_ns, requests, answers)
+        return answers
+
+    def _check_way_out(self) -> None:
+        """Raises `ConfigMissing` before anything is charged for what could never leave."""
+        if self._checked_sender is not None:
+            self._checked_sender.check()
+
+    def _gated(
+        self, began_ns: int, requests: Sequence[GateRequest | None], answers: Sequence[GateAnswer | RemitError]
+    ) -> None:
+        """Publish what was approved; a proposal that was refused has no request."""
+        self._execution.note_queued()
+        asked = [(request, answer) for request, answer in zip(requests, answers, strict=True) if request is not None]
+        self.publish(
+            [
+                IntentRef(request.tenant_id, request.action_intent_id, answer.approval)
+                for request, answer in asked
+                if isinstance(answer, GateAnswer) and answer.reserved
+            ]
+        )
+        self._hooks.gated(began_ns, [request for request, _ in asked], [answer for _, answer in asked])
+
+    def publish(self, intents: Sequence[IntentRef], *, again: bool = False) -> int:
+        """Answers how many were published. What was not stays reserved; reconciling tries it again."""
+        if not intents or not self._publishing:
+            return 0
+        try:
+            answers = self._sent_or_queued(intents, again=again)
+        except (TryLater, OutcomeUnknown) as error:
+            # What was decided stands, and its caller has the answer: only the way out is closed for now.
+            log.warning("%d approvals stay reserved until they can be published: %s", len(intents), error)
+            return 0
+        return sum(answer == "published" for answer in answers)
+
+    def _sent_or_queued(self, intents: Sequence[IntentRef], *, again: bool) -> Sequence[object]:
+        now = self.clock.now()
+        if self._sender is not None:
+            return publish.publish_sent(self.context, self._sender, intents, now, again=again)
+        return publish.enqueue(self.context, intents, now)
+
+    def decide_again(
+        self, tenant_id: str, action_intent_ids: Sequence[str], *, by: str, credential: Credential = PROCESS
+    ) -> list[DecidedAgain | RemitError]:
+        """
+        Have waiting intents decided again by the bounds as they are, each by itself, in this order.
+
+        What runs now is superseded by the same, charged and approved as any other. What a person is asked about all the
+        same waits on as it did. Answers `NotFound` or `NotInThatState` for what does not wait.
+        """
+        check_person("by", by)
+        again = DecidedAgainBy(by, credential)
+        facts = CallFacts(self._lookups)
+        return [
+            answer
+            for batch in _batches(action_intent_ids)
+            for answer in self._decide_again(tenant_id, batch, facts, again)
+        ]
+
+    def _decide_again(
+        self, tenant_id: str, names: Sequence[str], facts: CallFacts, again: DecidedAgainBy
+    ) -> list[DecidedAgain | RemitError]:
+        self._check_way_out()
+        began_ns = self._hooks.begin()
+        named = [attempt(partial(self._same_again, tenant_id, name)) for name in names]
+        facts.for_proposals(named)
+        now = self.clock.now()
+        self.policies_ahead.proposals(self.context, named, facts, now)
+
+        def look(ready: Sequence[Proposal]) -> list[tuple[DecidedAgain, GateAnswer | None] | RemitError]:
+            return facts.transact([DecideAgain(self.context, each, facts, again, now).unit() for each in ready])
+
+        both = in_order(named, RemitError, look)
+        self._queue_limit.answered(tenant_id)
+        ran = [
+            (request_of(proposal), each[1])
+            for proposal, each in zip(named, both, strict=True)
+            if isinstance(proposal, Proposal) and isinstance(each, tuple) and each[1] is not None
+        ]
+        self._gated(began_ns, [request for request, _ in ran], [answer for _, answer in ran])
+        return [each[0] if isinstance(each, tuple) else each for each in both]
+
+    def _same_again(self, tenant_id: str, action_intent_id: str) -> Proposal:
+        intent = self._reading.intent(tenant_id, action_intent_id)
+        if intent.expires_at <= self.clock.now():
+            raise NotInThatState(action_intent_id, "EXPIRED", "decided again")
+        return same_proposal(intent, new_id=self.context.new_id())
+
+
+def request_of(intent: ActionIntentV1 | Proposal) -> GateRequest:
+    """`intent` has its id by now."""
+    return GateRequest(intent.action_intent_id or "", intent.tenant_id, intent.account_id)
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
+
+
+def _may_wait(answer: object) -> bool:
+    """May what was answered so be among what waits?"""
+    if isinstance(answer, RemitError):
+        return False
+    return not (isinstance(answer, tuple) and answer[1].status not in UNANSWERED)
