@@ -135,6 +135,7 @@ def body_for(world, route, intent):
         "POST /v1/approve": {"items": [{"action_intent_id": intent, "digest": digest}]},
         "POST /v1/reject": {"action_intent_ids": [intent]},
         "POST /v1/bounds/promote": {"name": "watched"},
+        "POST /v1/decide-again": {"action_intent_ids": [intent]},
         "POST /v1/stop": {"reason": "a test", "account_id": None},
         "POST /v1/resume": {"reason": "a test", "account_id": None},
         "POST /v1/keys": {"name": "new", "roles": ["agent"]},
