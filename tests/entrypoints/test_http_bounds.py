@@ -431,3 +431,21 @@ def test_a_name_that_nothing_bears_is_not_promoted(admin):
     refused = admin.post("/v1/bounds/promote", json={"name": "none.cedar"})
 
     assert (refused.status_code, refused.json()["field"]) == (422, "name")
+
+
+# --- made automatic ---
+
+
+def test_what_waits_is_made_automatic_and_decided_again(world, admin):
+    world.submit("asked", action_type=EMAIL)
+
+    told = admin.get("/v1/intents/asked/automate").json()
+    wanted = told["candidates"][0]
+    put(admin, "/v1/bounds", wanted["bounds"], headers={"If-Match": f'"{told["config_sequence"]}"'})
+    answer = admin.post("/v1/decide-again", json={"action_intent_ids": ["asked", "none"]}).json()["items"]
+
+    assert wanted["replay"]["would_run"]["people"] == {"waiting": 1}
+    assert wanted["proof"]["verdict"] in ("WIDER", "NOT_PROVED")
+    assert answer[0]["superseded_by"] and answer[1]["type"] == "/problems/not-found"
+    again = admin.get(f"/v1/intents/{answer[0]['superseded_by']}").json()
+    assert (again["approval_source"], again["intent"]["supersedes"]) == ("POLICY", "asked")

@@ -97,9 +97,10 @@ def shared(tmp_path_factory):
 
 
 def people_read_results(world):
-    """From here on people read results, as `ALLOWED` says."""
+    """From here on people read results, as `ALLOWED` says; and there is a limit that may be promoted."""
     types = {name: {**spec, "result": {"people": True}} for name, spec in bounds()["action_types"].items()}
-    world.remit.apply(bounds(action_types=types), by="the test")
+    watched = {"name": "watched", "most": 1000, "per": "day", "of": "account", "log_only": True}
+    world.remit.apply(bounds(action_types=types, limits=[watched]), by="the test")
 
 
 _names = (f"i-{number}" for number in count())
@@ -133,6 +134,8 @@ def body_for(world, route, intent):
         "POST /v1/intents/{action_intent_id}/erase": {"reason": "a test"},
         "POST /v1/approve": {"items": [{"action_intent_id": intent, "digest": digest}]},
         "POST /v1/reject": {"action_intent_ids": [intent]},
+        "POST /v1/bounds/promote": {"name": "watched"},
+        "POST /v1/decide-again": {"action_intent_ids": [intent]},
         "POST /v1/stop": {"reason": "a test", "account_id": None},
         "POST /v1/resume": {"reason": "a test", "account_id": None},
         "POST /v1/keys": {"name": "new", "roles": ["agent"]},

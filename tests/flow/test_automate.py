@@ -176,6 +176,24 @@ def test_each_comes_with_its_replay(world):
     assert replay["would_run"]["people"] == {"rejected": 1, "waiting": 1}
 
 
+def test_what_would_break_a_property_of_the_bounds_is_not_offered(world):
+    pytest.importorskip("z3")
+    world.apply(modes={}, never=[f'action_type == "{TYPE}"'])
+
+    told = asked(world)
+
+    assert (told["candidates"], told["cannot"]["reason"]) == ([], "NEVER")
+
+
+def test_each_comes_with_its_proof(world):
+    pytest.importorskip("z3")
+    world.apply(modes={})
+
+    told = asked(world)
+
+    assert [candidate["proof"]["verdict"] for candidate in told["candidates"]] == ["WIDER", "WIDER"]
+
+
 def test_a_disabled_default_is_not_switched_on_for_one_type(world):
     world.apply(modes={"default": "DISABLED", TYPE: "AUTO_EXECUTE"})
 

@@ -20,7 +20,7 @@ from remit.core.values import check_person
 from remit.flow.context import bounds_now, in_one_write
 from remit.flow.kept_policies import keep_policies_unit
 from remit.flow.reading import replay as replay_flow
-from remit.flow.reading.automate import automation, candidate_wire
+from remit.flow.reading.automate import automation, candidate_wire, cannot_wire
 from remit.flow.reading.known import require_seen
 from remit.flow.reading.replay import Advance, no_progress
 from remit.flow.settings import bounds as bounds_flow
@@ -28,7 +28,6 @@ from remit.flow.settings import keys as keys_flow
 from remit.flow.settings import proof as proof_flow
 from remit.flow.settings import sessions
 from remit.lab.automate import Candidate
-from remit.lab.proof import compare
 
 REPLAYED_BY = "replay"
 """Named where a change asks who makes it; a replay writes nothing."""
@@ -139,22 +138,20 @@ class Settings(Part):
         """
         before, found = automation(self.context, tenant_id, action_intent_id)
 
-        def shown(candidate: Candidate) -> dict[str, Any]:
-            after = candidate.after
-            replayed = period and self.replay_change(before, after, period=period, advance=advance)
-            return {
-                **candidate_wire(before, candidate),
-                "replay": replayed or None,
-                "proof": compare(before, after).wire(),
-            }
+        def shown(candidate: Candidate, proof: dict[str, Any]) -> dict[str, Any]:
+            replayed = period and self.replay_change(before, candidate.after, period=period, advance=advance)
+            return {**candidate_wire(before, candidate), "replay": replayed or None, "proof": proof}
 
+        proofs = [(candidate, proof_flow.prove_change(before, candidate.after)) for candidate in found.candidates]
+        # Properties that do not hold of it: no door would put it in force.
+        allowed = [(each, proof) for each, proof in proofs if all(never["holds"] for never in proof["never"])]
         return {
             "tenant_id": tenant_id,
             "action_intent_id": action_intent_id,
             "config_sequence": before.config_sequence,
             "already": found.already,
-            "cannot": found.cannot and {"reason": found.cannot.reason, "explanation": found.cannot.explanation},
-            "candidates": [shown(candidate) for candidate in found.candidates],
+            "cannot": cannot_wire(found, any_allowed=bool(allowed)),
+            "candidates": [shown(each, proof) for each, proof in allowed],
         }
 
     def prove(self, bounds: Any, *, never: Sequence[str] = ()) -> dict[str, Any]:

@@ -189,7 +189,7 @@ class CandidateAnswer(TypedDict):
     changes: list[ChangeAnswer]
     bounds: Json
     replay: ReplayAnswer | None
-    proof: Json
+    proof: ProofAnswer
 
 
 class AutomateAnswer(TypedDict):

@@ -19,6 +19,9 @@ from remit.flow.context import Context, bounds_key, bounds_of
 from remit.flow.private_values import opened_now
 from remit.lab.automate import Automation, Candidate, automate
 
+NEVER = "NEVER"
+"""The reason for which there is no candidate where every one would break a property of the bounds."""
+
 
 def automation(context: Context, tenant_id: str, action_intent_id: str) -> tuple[BoundsInForce, Automation]:
     """
@@ -53,6 +56,18 @@ def candidate_wire(before: BoundsInForce, candidate: Candidate) -> dict[str, Any
         "kinds": list(candidate.kinds),
         "changes": [change.wire() for change in changes(before, candidate.after)],
         "bounds": candidate.after.bounds.model_dump(mode="json"),
+    }
+
+
+def cannot_wire(found: Automation, *, any_allowed: bool) -> dict[str, str] | None:
+    """Why there is no candidate; `any_allowed` says whether one keeps the properties that the bounds have."""
+    if found.cannot is not None:
+        return {"reason": found.cannot.reason, "explanation": found.cannot.explanation}
+    if found.already or any_allowed:
+        return None
+    return {
+        "reason": NEVER,
+        "explanation": "no change that would let it run keeps the properties of the bounds (never)",
     }
 
 
