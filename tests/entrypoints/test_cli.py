@@ -1070,3 +1070,15 @@ def test_a_file_that_breaks_a_property_is_refused_with_its_line(desk):
     refused = desk.run("apply", "broken.yaml", code=2).stderr
 
     assert "broken.yaml:" in refused and "never.0: confidence_said would run alone: " in refused
+
+
+def test_the_doctor_finds_what_is_wrong_and_says_what_helps(desk, tmp_path):
+    sound = desk.json("doctor", "--no-connect")
+    missing = Desk(tmp_path).json("doctor", code=1)
+
+    assert {each["check"] for each in sound} >= {"versions", "zone rules", "database", "clock", "bounds", "keys"}
+    assert {each["state"] for each in sound} <= {"ok", "look"}, sound
+    assert desk.error("doctor", "--tenant", "nobody", code=3)["error"] == "NotFound"
+    (database,) = [each for each in missing if each["check"] == "database"]
+    assert (database["state"], database["way_out"]) == ("wrong", "name it with --db, or begin with 'remit apply'")
+    assert not (tmp_path / "remit.db").exists()

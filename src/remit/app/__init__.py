@@ -115,6 +115,7 @@ class App(Part):
         self.policy_versions, self.policy_version = reading.policy_versions, reading.policy_version
         self.export, self.export_lines, self.verify = reading.export, reading.export_lines, reading.verify
         self.ledger_entries, self.extract_lines = reading.ledger_entries, reading.extract_lines
+        self.diagnose = reading.diagnose
         self.require_tenant, self.accounts_in_sight = reading.require_tenant, reading.accounts_in_sight
 
     def _show_settings(self, settings: Settings) -> None:

@@ -31,6 +31,7 @@ from remit.flow.reading import timeline as timeline_flow
 from remit.flow.reading import usage as usage_flow
 from remit.flow.reading import verify as verify_flow
 from remit.flow.reading.bounds_history import BoundsHistory
+from remit.flow.reading.diagnose import Finding, diagnose
 from remit.flow.reading.pages import PAGE
 from remit.flow.reading.timeline import Followed, StreamCursor, TimelineFilter
 from remit.flow.reading.waiting import WaitingFilter, WaitingGroups, waiting, waiting_count, waiting_groups
@@ -236,6 +237,10 @@ class Reading(Part):
         `kept` are the heads of an earlier export: each must still stand where it stood.
         """
         return verify_flow.verify_live(self.context, tenant_id, self.clock.now(), kept=kept)
+
+    def diagnose(self, tenant_id: str, *, connect: bool = True) -> Iterator[Finding]:
+        """What keeps a tenant's actions from being decided or executed, check by check; nothing is changed or sent."""
+        return diagnose(self.context, tenant_id, self.clock.now(), connect=connect)
 
     def check_ready(self) -> None:
         """Raises `TryLater` if the store does not answer."""

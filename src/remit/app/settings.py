@@ -19,6 +19,7 @@ from remit.core.identity.session import LINK_LIVES, csrf_token
 from remit.core.values import check_person
 from remit.flow.context import bounds_now, in_one_write
 from remit.flow.kept_policies import keep_policies_unit
+from remit.flow.obstacles import unlisted_hosts
 from remit.flow.reading import replay as replay_flow
 from remit.flow.reading.automate import automation, candidate_wire, cannot_wire
 from remit.flow.reading.known import require_seen
@@ -74,7 +75,7 @@ class Settings(Part):
     def warnings(self, bounds: Bounds) -> list[str]:
         """What is allowed, and likely a slip: names that nothing bears, and tools whose host is not listed."""
         unknown = [f"{path}: {name} is not a registered action type" for path, name in unregistered(bounds)]
-        return unknown + bounds_flow.unlisted_hosts(bounds, self.context.connectors)
+        return unknown + unlisted_hosts(bounds, self.context.connectors)
 
     def apply_part(
         self,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 from collections.abc import Sequence
 from functools import cached_property
 
 from remit.egress.addresses import Resolve, permitted, system_resolve
+from remit.egress.failure import Failure
 from remit.egress.hosts import PrivateHosts
 from remit.egress.wire import Deadline, HttpRequest, HttpResponse
 
@@ -44,3 +46,15 @@ class Egress:
             secret.check_destination(outgoing.host, outgoing.port)
         addresses = permitted(outgoing.host, outgoing.port, allowed_hosts, self._private_hosts, self._resolve)
         return exchange(outgoing, addresses, deadline, self._tls)
+
+    def connect(self, host: str, port: int, allowed_hosts: Sequence[str], deadline: Deadline) -> None:
+        """Connect to a checked address and hang up; nothing is sent. Raises `Failure`."""
+        problem: OSError | None = None
+        for address in permitted(host, port, allowed_hosts, self._private_hosts, self._resolve):
+            try:
+                socket.create_connection((address, port), deadline.left()).close()
+            except OSError as error:
+                problem = error
+            else:
+                return
+        raise Failure("DOWNSTREAM", "CONNECT_FAILED", f"no connection to {host}:{port} ({problem})")

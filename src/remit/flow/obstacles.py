@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from remit.core.errors import InvalidInput
@@ -19,7 +19,7 @@ from remit.core.execution.obstacle import (
 )
 from remit.core.gate.action_type import ActionType
 from remit.core.gate.autonomy import Stops, stop_in_force
-from remit.core.gate.bounds import BoundsInForce
+from remit.core.gate.bounds import Bounds, BoundsInForce
 from remit.core.gate.fact import Facts
 from remit.core.intent import ActionIntentV1
 from remit.core.opened_intent import redacted
@@ -27,7 +27,7 @@ from remit.core.records import STOPS, THE_ONE, Key
 from remit.core.values import PLATFORM
 from remit.flow.context import Context, bounds_of, pinned_type_key
 from remit.flow.private_values import mapped
-from remit.ports import ForeseesRefusal, Snapshot
+from remit.ports import Connector, ForeseesHost, ForeseesRefusal, Snapshot
 
 
 def stops_keys(tenant_id: str) -> list[Key[Stops]]:
@@ -91,3 +91,15 @@ def _of_stops(intent: ActionIntentV1, stops: Sequence[Stops]) -> Obstacle | None
         action_type=intent.action_type,
     )
     return stopped(stop) if stop is not None else None
+
+
+def unlisted_hosts(bounds: Bounds, connectors: Mapping[str, Connector]) -> list[str]:
+    """Of each tool whose host is known from its URL and is not listed: every call of it would be refused."""
+    told: list[str] = []
+    for name, spec in bounds.action_types.items():
+        connector = connectors.get(spec.tool.connector)
+        if isinstance(connector, ForeseesHost) and (
+            refused := connector.refusal_of_tool(spec.tool.wire(), bounds.allowed_hosts)
+        ):
+            told.append(f"action_types.{name}.tool: {refused}")
+    return told

@@ -29,6 +29,8 @@ from remit.ports.outside import (
     Receipt,
     RunsNamedTypes,
     SendingPublisher,
+    TriedHost,
+    TriesHost,
     WorkerFunction,
 )
 from remit.ports.store import (
@@ -88,6 +90,8 @@ __all__ = [
     "SendingPublisher",
     "Snapshot",
     "Store",
+    "TriedHost",
+    "TriesHost",
     "UnitOfWork",
     "WorkerFunction",
     "Writes",

@@ -193,6 +193,21 @@ class ForeseesHost(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class TriedHost:
+    """A tool's host, and why no connection to it is to be had; `problem` is `None` where one is."""
+
+    host: str
+    problem: str | None
+
+
+@runtime_checkable
+class TriesHost(Protocol):
+    """A connector that can connect to where a tool's calls go, and send nothing."""
+
+    def try_host(self, tenant_id: str, tool: dict[str, Any], allowed_hosts: Sequence[str]) -> TriedHost: ...
+
+
 @runtime_checkable
 class PreparingConnector(Connector, Protocol):
     """A connector that needs something from elsewhere before it can call, such as secrets."""

@@ -13,16 +13,17 @@ from remit.connectors.http.answer import result_of
 from remit.core.canonical import canonical
 from remit.core.errors import TryLater
 from remit.core.execution.outcome import CallResult
-from remit.core.execution.templates import url_base
+from remit.core.execution.templates import ENV, url_base
 from remit.core.intent import ActionIntentV1
 from remit.egress.addresses import check_listed
 from remit.egress.failure import Acted, Failure
 from remit.egress.reach import Egress
 from remit.egress.secrets import SECRET_UNREADABLE, CallSecrets, SecretSource
 from remit.egress.wire import Deadline, Header, HttpRequest, HttpResponse, host_header, parse_url
-from remit.ports import Call
+from remit.ports import Call, TriedHost
 
 MOST_REDIRECTS = 3
+TRY_S = 3.0
 _SAME_REQUEST_ELSEWHERE = (307, 308)
 _ELSEWHERE = (301, 302, 303, *_SAME_REQUEST_ELSEWHERE)
 
@@ -61,6 +62,20 @@ class HttpConnector:
         """The same of a URL that names its host itself: placeholders stand behind that only."""
         url = tools.checked(tool).url
         return None if url_base(url) else self.refusal({"method": "GET", "url": [url.partition("{")[0]]}, allowed_hosts)
+
+    def try_host(self, tenant_id: str, tool: dict[str, Any], allowed_hosts: Sequence[str]) -> TriedHost:
+        """The host of its URL, and why no connection is to be had; the URL is the environment's where it says so."""
+        template, secrets = tools.checked(tool).url, CallSecrets(self._secrets, tenant_id)
+        name = url_base(template)
+        try:
+            url = parse_url(secrets.base_url({ENV: name}) if name else template.partition("{")[0])
+            asked = HttpRequest("GET", url, (), None, carries=secrets.read)
+            for secret in asked.carries:
+                secret.check_destination(asked.host, asked.port)
+            self._egress.connect(asked.host, asked.port, allowed_hosts, Deadline(TRY_S))
+        except Failure as failure:
+            return TriedHost(f"${{{name}}}" if name else template.partition("{")[0], str(failure))
+        return TriedHost(f"{asked.host}:{asked.port}", None)
 
     def prepare(self, call: Call) -> None:
         try:

@@ -67,6 +67,7 @@ COMMANDS = {
     "deliveries": "notifications",
     "key": "serving",
     "subscription": "notifications",
+    "doctor": "doctor",
     "migrate": "migrating",
 }
 """Every command in the order of `--help`, and the module here that has it: loaded when it is asked for."""

@@ -18,7 +18,7 @@ from remit.core.ledger.config_change import config_data
 from remit.core.ledger.entries import NO_CHAIN, ChainHead, Head
 from remit.core.records import ACTION_TYPE, STOPS, THE_ONE, Key, type_id
 from remit.flow.context import Context, TenantLedgerWriter, bounds_key, bounds_of, chain_head_key
-from remit.ports import Connector, FactSource, ForeseesHost, Snapshot, UnitOfWork, Writes, answer_of
+from remit.ports import Connector, FactSource, Snapshot, UnitOfWork, Writes, answer_of
 
 MOST_TYPES_AT_ONCE = 50
 """New versions of action types in the one write that puts bounds in force; DynamoDB holds 100 items in one."""
@@ -75,18 +75,6 @@ def _check_tool(field: str, tool: Tool, connectors: Mapping[str, Connector]) -> 
         connector.check(tool.wire())
     except InvalidInput as error:
         raise_together([_below(field, each) for each in error.all])
-
-
-def unlisted_hosts(bounds: Bounds, connectors: Mapping[str, Connector]) -> list[str]:
-    """Of each tool whose host is known from its URL and is not listed: every call of it would be refused."""
-    told: list[str] = []
-    for name, spec in bounds.action_types.items():
-        connector = connectors.get(spec.tool.connector)
-        if isinstance(connector, ForeseesHost) and (
-            refused := connector.refusal_of_tool(spec.tool.wire(), bounds.allowed_hosts)
-        ):
-            told.append(f"action_types.{name}.tool: {refused}")
-    return told
 
 
 def _below(field: str, error: InvalidInput) -> InvalidInput:

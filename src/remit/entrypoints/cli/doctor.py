@@ -1,0 +1,117 @@
+"""What an operator asks when something does not work: one look at database, clock, zones, keys, hosts and versions."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from remit.core.errors import NotFound, RemitError
+from remit.core.gate.zones import RULES
+from remit.core.values import PLATFORM
+from remit.entrypoints.cli import output
+from remit.entrypoints.cli.options import AsJson, Db, existing, url_of
+
+if TYPE_CHECKING:
+    from remit.flow.reading.diagnose import Finding
+    from remit.wiring import Remit
+
+MOST_TENANTS = 20
+SLOW_S = 1.0
+LATE_S = 60.0
+_PACKAGES = ("cedarpy", "msgspec", "pydantic", "psycopg", "boto3", "fastapi")
+_COLOURS = {"ok": "green", "look": "yellow", "wrong": "red"}
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(doctor)
+
+
+def doctor(
+    ctx: typer.Context,
+    tenant: Annotated[
+        str | None,
+        typer.Option("--tenant", metavar="T", help="Only this tenant; else all, at most 20.", show_default=False),
+    ] = None,
+    connect: Annotated[bool, typer.Option("--connect/--no-connect", help="Try the hosts that tools call.")] = True,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Look for what keeps actions from being decided or executed: database, clock, zones, keys, hosts, versions.
+
+    It changes nothing, and sends nothing to the hosts that it connects to. Ends with 1 if something is wrong.
+
+    Example: remit doctor --tenant acme
+    """
+    from remit.flow.reading.diagnose import Finding
+
+    found = [("", each) for each in _versions(Finding)]
+    try:
+        with existing(ctx, db, tenant) as remit:
+            found += [("", each) for each in _database(Finding, remit)]
+            found += _tenants(Finding, remit, tenant, connect)
+    except RemitError as error:
+        if isinstance(error, NotFound) and error.what == "tenant":
+            raise
+        told = output.error_wire(error)
+        name = url_of(ctx, db).partition("@")[2] or url_of(ctx, db)
+        found.append(("", Finding("database", "wrong", f"{name}: {told['message']}", told["way_out"] or "")))
+    _tell(found, as_json)
+    raise typer.Exit(output.BROKEN if any(each.state == "wrong" for _, each in found) else output.DONE)
+
+
+def _versions(finding: type[Finding]) -> Iterator[Finding]:
+    known = {name: found for name in ("remit", *_PACKAGES) if (found := _version(name))}
+    told = ", ".join(f"{name} {found}" for name, found in known.items())
+    yield finding("versions", "ok", f"{told}, Python {platform.python_version()}")
+    yield finding("zone rules", "ok", RULES)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _database(finding: type[Finding], remit: Remit) -> Iterator[Finding]:
+    began = time.monotonic()
+    remit.check_ready()
+    took = time.monotonic() - began
+    says = f"answers in {took * 1000:.0f} ms, its format is this release's"
+    yield finding("database", "ok" if took < SLOW_S else "look", says, "" if took < SLOW_S else "look at its load")
+    lag = remit.publish_lag_s()
+    if lag > LATE_S:
+        says = f"an approval has waited {lag:.0f} s to be published or taken"
+        yield finding("workers", "look", says, "start one with 'remit worker', or run 'remit reconcile'")
+
+
+def _tenants(finding: type[Finding], remit: Remit, tenant: str | None, connect: bool) -> Iterator[tuple[str, Finding]]:
+    names = [tenant] if tenant is not None else [name for name in remit.tenants() if name != PLATFORM]
+    for name in names[:MOST_TENANTS]:
+        for each in remit.diagnose(name, connect=connect):
+            yield name, each
+    if len(names) > MOST_TENANTS:
+        says = f"{len(names) - MOST_TENANTS} more were not looked at"
+        yield "", finding("tenants", "look", says, "name one with --tenant")
+    if not names:
+        yield "", finding("tenants", "look", "none is known", "begin with 'remit init' and 'remit apply'")
+
+
+def _tell(found: list[tuple[str, Finding]], as_json: bool) -> None:
+    if as_json:
+        for tenant, each in found:
+            output.print_json({"tenant_id": tenant or None, **asdict(each)})
+        return
+    rows = [
+        [Text(each.state, style=_COLOURS[each.state]), each.check, tenant or None, each.says, each.way_out or None]
+        for tenant, each in found
+    ]
+    output.print_table(["", "check", "tenant", "says", "do"], rows)

@@ -1,0 +1,114 @@
+"""Looks at one tenant's settings and at what is stored for what keeps its actions from being decided or executed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from remit.core.gate.bounds import BoundsInForce
+from remit.core.gate.zones import RULES
+from remit.core.identity.access import roles_with
+from remit.core.identity.api_key import ApiKey
+from remit.core.records import API_KEY, STOPS, THE_ONE, Key
+from remit.core.values import PLATFORM
+from remit.flow.breakers import failing_tools_of
+from remit.flow.context import Context, bounds_now
+from remit.flow.obstacles import unlisted_hosts
+from remit.ports import CaseFilter, TriesHost
+
+State = Literal["ok", "look", "wrong"]
+CLOCK_SLACK = timedelta(seconds=2)
+EXPIRES_SOON = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found: `look` is worth a look, `wrong` keeps something from working; `way_out` says what helps."""
+
+    check: str
+    state: State
+    says: str
+    way_out: str = ""
+
+
+def diagnose(context: Context, tenant_id: str, now: datetime, *, connect: bool = True) -> Iterator[Finding]:
+    """Each check of one tenant in turn. With `connect` its tools' hosts are connected to, and nothing is sent."""
+    bounds = bounds_now(context, tenant_id)
+    yield _clock(context, tenant_id, now)
+    yield _bounds(bounds)
+    yield _keys(context.store.scan(API_KEY, tenant_id), now)
+    yield from _stops(context, tenant_id)
+    yield from _paused(context, tenant_id)
+    if connect:
+        yield from _hosts(context, tenant_id, bounds)
+    else:
+        for each in unlisted_hosts(bounds.bounds, context.connectors):
+            yield Finding("connectivity", "wrong", each, "list the host under allowed_hosts")
+
+
+def _clock(context: Context, tenant_id: str, now: datetime) -> Finding:
+    """A clock that is behind what was recorded decides by another day than others do."""
+    newest = context.store.cases(tenant_id, CaseFilter(), None, 1)
+    behind = max((case.created_at - now for case in newest), default=timedelta())
+    if behind > CLOCK_SLACK:
+        stored = f"intent {newest[0].action_intent_id!r} was stored {behind} later"
+        says = f"it is {now:%Y-%m-%d %H:%M:%S} UTC here, and {stored}"
+        return Finding("clock", "wrong", says, "set this machine's clock by NTP, or that of the one that stored it")
+    return Finding("clock", "ok", f"{now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _bounds(bounds: BoundsInForce) -> Finding:
+    if not bounds.config_sequence:
+        return Finding("bounds", "look", "none are in force, so a person decides everything", "run 'remit apply FILE'")
+    problem = bounds.unreadable()
+    if problem:
+        return Finding(
+            "bounds", "wrong", f"cannot be read: {problem}", "apply sound bounds, or upgrade this installation"
+        )
+    return Finding("bounds", "ok", f"number {bounds.config_sequence}, read by the zones of {RULES}")
+
+
+def _keys(keys: Sequence[ApiKey], now: datetime) -> Finding:
+    live = [key for key in keys if key.revoked_at is None and (key.expires_at is None or key.expires_at > now)]
+    soon = [key.name for key in live if key.expires_at is not None and key.expires_at - now < EXPIRES_SOON]
+    says = f"{len(live)} in force of {len(keys)}"
+    if soon:
+        return Finding("keys", "look", f"{says}; {', '.join(soon)} end within two weeks", "make new ones in time")
+    setters = {*roles_with("set_bounds")}
+    if live and not any(setters & {*key.roles} for key in live):
+        return Finding("keys", "look", f"{says}; none may set bounds over HTTP", "make one with the role admin")
+    return Finding("keys", "ok", says)
+
+
+def _stops(context: Context, tenant_id: str) -> Iterator[Finding]:
+    asked = [Key(STOPS, PLATFORM, THE_ONE), Key(STOPS, tenant_id, THE_ONE)]
+    seen = context.store.read(asked)
+    for stop in [stop for key in asked if (pulled := seen.get(key)) for stop in pulled.stops]:
+        says = f"{stop.level} is stopped for {stop.scope} by {stop.stopped_by}: {stop.reason}"
+        yield Finding("stops", "look", says, "put it back with 'remit resume' when its cause is gone")
+
+
+def _paused(context: Context, tenant_id: str) -> Iterator[Finding]:
+    for tool in failing_tools_of(context, tenant_id):
+        says = f"{tool.action_type}: {tool.failures} calls failed in a row ({tool.last_error})"
+        yield Finding("tool", "look", says, "see 'remit tools list', and resume it when its cause is gone")
+
+
+def _hosts(context: Context, tenant_id: str, bounds: BoundsInForce) -> Iterator[Finding]:
+    """The far sides of its tools, each once."""
+    tried: set[str] = set()
+    for name, spec in bounds.bounds.action_types.items():
+        connector = context.connectors.get(spec.tool.connector)
+        if isinstance(connector, TriesHost):
+            found = connector.try_host(tenant_id, spec.tool.wire(), bounds.bounds.allowed_hosts)
+            if found.host not in tried:
+                yield _reached(name, found.host, found.problem)
+            tried.add(found.host)
+
+
+def _reached(action_type: str, host: str, problem: str | None) -> Finding:
+    if problem is None:
+        return Finding("connectivity", "ok", f"{host} takes connections")
+    return Finding("connectivity", "wrong", f"{host}: {problem}", f"mend it, or the tool of {action_type}")
