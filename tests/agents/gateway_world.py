@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -17,6 +16,8 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
+from tests.agents import mcp_shop
+from tests.agents.forked import Remit, over_stdio, remit_over_stdio
 from tests.entrypoints.http_world import ACME, World, bounds, http_world
 from tests.waiting import PATIENCE_S, until
 
@@ -53,21 +54,28 @@ class GatewayWorld:
         path.write_text(yaml.safe_dump(self.settings))
         return path
 
-    def command(self, *more: str) -> list[str]:
-        return [sys.executable, "-m", "remit", "gateway", str(self.file), *more]
+    def arguments(self, *more: str) -> list[str]:
+        return ["gateway", str(self.file), *more]
 
     @asynccontextmanager
     async def client(self, over: str, **options: Any) -> AsyncIterator[Client]:
         """A client over `stdio`, which starts a gateway of its own, or over `http`, to one that it starts first."""
         if over == "stdio":
-            command, *arguments = self.command()
-            started = StdioServerParameters(command=command, args=arguments, env=self.environ, cwd=ROOT)
-            async with Client(started, **options) as client:
-                yield client
+            with remit_over_stdio(self.arguments(), self.environ) as (command, *arguments):
+                async with Client(StdioServerParameters(command=command, args=arguments), **options) as client:
+                    yield client
         else:
             with self.gateway() as url:
                 async with self.at(url, **options) as client:
                     yield client
+
+    @asynccontextmanager
+    async def by_its_command(self) -> AsyncIterator[Client]:
+        """A client that starts a gateway by itself, in a process that has loaded nothing yet."""
+        environ = {**self.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+        arguments = ["-m", "remit", *self.arguments()]
+        async with Client(StdioServerParameters(command=sys.executable, args=arguments, env=environ)) as client:
+            yield client
 
     @asynccontextmanager
     async def at(self, url: str, *, headers: Mapping[str, str] | None = None, **options: Any) -> AsyncIterator[Client]:
@@ -84,16 +92,13 @@ class GatewayWorld:
         try:
             yield self.url_of(process)
         finally:
-            ended(process)
+            process.ended()
 
-    def started(self) -> subprocess.Popen[str]:
-        environ = {**os.environ, **self.environ}
-        command = self.command("--http", "127.0.0.1:0")
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ, cwd=ROOT)
+    def started(self) -> Remit:
+        return Remit(self.arguments("--http", "127.0.0.1:0"), self.environ)
 
-    def url_of(self, process: subprocess.Popen[str]) -> str:
-        assert process.stdout is not None
-        return process.stdout.readline().split()[-1]
+    def url_of(self, process: Remit) -> str:
+        return process.first_line().split()[-1]
 
     # --- Remit ---
 
@@ -116,29 +121,27 @@ class GatewayWorld:
         return [line["status"] for line in lines]
 
 
-def ended(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    process.wait(60)
-    if process.stdout is not None:
-        process.stdout.close()
+def shop_command(directory: Path, **environ: str) -> dict[str, Any]:
+    """The shop as a gateway's file starts it by itself, in a process that has loaded nothing yet."""
+    arguments = ["-m", "tests.agents.mcp_shop", str(directory)]
+    return {"command": sys.executable, "args": arguments, "env": {"PYTHONPATH": str(ROOT), **environ}}
 
 
 @contextmanager
 def gateway_world(directory: Path, **settings: Any) -> Iterator[GatewayWorld]:
     """Before one shop over stdio, unless `settings` say otherwise. What was recorded is verified in the end."""
-    with http_world(directory) as world:
+    with http_world(directory) as world, over_stdio(mcp_shop.main, str(directory)) as shop:
         world.remit.apply(shop_bounds(), by="the test")
-        shop = {"command": sys.executable, "args": ["-m", "tests.agents.mcp_shop", str(directory)]}
         known = {
             "remit": {"url": world.url, "key_env": "SHOP_KEY"},
             "account_id": "acct-1",
-            "servers": {"shop": {**shop, "env": {"PYTHONPATH": str(ROOT)}}},
+            "servers": {"shop": {"command": shop[0], "args": shop[1:]}},
             "free": ["search"],
             "tools": {"refund": {"action_type": ASKED}},
             "hold_s": 0,
             "answer_within_s": PATIENCE_S,
         }
-        environ = {"SHOP_KEY": world.keys[ACME, "agent"], "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+        environ = {"SHOP_KEY": world.keys[ACME, "agent"]}
         yield GatewayWorld(world, directory, {**known, **settings}, environ)
         report = world.remit.verify(ACME)
         assert report.ok, report.findings

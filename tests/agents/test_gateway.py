@@ -9,7 +9,7 @@ from remit.entrypoints.gateway.replies import INTENT_META_KEY
 from tests.entrypoints.http_world import ACME, bounds
 from tests.waiting import until_in_loop
 
-from .gateway_world import gateway_world
+from .gateway_world import gateway_world, shop_command
 from .mcp_shop import MEBIBYTE, PICTURE
 
 ORDER = {"order_id": "o-1", "amount": 5}
@@ -60,6 +60,17 @@ def test_what_is_within_bounds_is_forwarded_at_once(gate, talk):
     result = talk(lambda client: client.call_tool("note"))
 
     assert (text_of(result), result.is_error) == ("note done", False)
+    assert (gate.effects, gate.statuses()) == (["note"], ["SUCCEEDED"])
+
+
+def test_the_command_alone_starts_its_servers_and_forwards_a_call(gate):
+    gate.settings["servers"]["shop"] = shop_command(gate.directory)
+
+    async def conversation():
+        async with gate.by_its_command() as client:
+            return await client.call_tool("note")
+
+    assert text_of(asyncio.run(conversation())) == "note done"
     assert (gate.effects, gate.statuses()) == (["note"], ["SUCCEEDED"])
 
 

@@ -11,7 +11,7 @@ from remit.entrypoints.gateway.dialect import LAST_ROUND
 from tests.entrypoints.http_world import ACME
 from tests.waiting import until, until_in_loop
 
-from .gateway_world import ended, gateway_world
+from .gateway_world import gateway_world, shop_command
 from .mcp_tasks import Tasks, of_task
 from .test_gateway import KEY, ORDER, intent_of, settled, text_of
 
@@ -157,7 +157,7 @@ def test_what_waited_when_a_gateway_ended_is_carried_out_by_the_next(gate, how):
     first = gate.started()
     waits = asyncio.run(asks(gate.url_of(first)))
     getattr(first, how)()
-    ended(first)
+    first.ended()
     gate.approve(intent_of(waits))
     assert gate.status(intent_of(waits)) == "APPROVED" and gate.effects == []
 
@@ -228,10 +228,9 @@ def test_an_approval_while_its_server_is_away_is_carried_out_when_it_is_back(gat
 
     first = gate.started()
     waits = asyncio.run(asks(gate.url_of(first)))
-    ended(first)
+    first.ended()
     away = gate.directory / "away"
-    command = gate.settings["servers"]["shop"]
-    gate.settings["servers"]["shop"] = {**command, "env": {**command["env"], "SHOP_AWAY": str(away)}}
+    gate.settings["servers"]["shop"] = shop_command(gate.directory, SHOP_AWAY=str(away))
     away.touch()
     gate.approve(intent_of(waits))
     with gate.gateway():
@@ -257,7 +256,7 @@ def test_a_gateway_that_is_killed_while_a_tool_runs_makes_no_second_call(gate):
 
     first = gate.started()
     asyncio.run(killed(gate.url_of(first), first))
-    ended(first)
+    first.ended()
     (gate.directory / "go").touch()
 
     async def answer(url, name):

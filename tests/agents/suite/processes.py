@@ -51,7 +51,8 @@ def driver(name: str) -> Driver:
 
 
 @cache
-def _context() -> Any:
+def processes() -> Any:
+    """Where processes are forked from: one that has loaded every framework, for all tests of this process."""
     context = get_context("forkserver")
     modules = {place.partition(":")[0] for name, place in DRIVERS.items() if is_there(name)}
     context.set_forkserver_preload([_HERE + module for module in sorted(modules)])
@@ -59,15 +60,15 @@ def _context() -> Any:
 
 
 def barrier(parties: int) -> Any:
-    return _context().Barrier(parties)
+    return processes().Barrier(parties)
 
 
 class Run:
     """One that was started."""
 
     def __init__(self, name: str, verb: str, job: Job) -> None:
-        self._reader, writer = _context().Pipe(duplex=False)
-        self._process = _context().Process(target=_run, args=(name, verb, job, writer))
+        self._reader, writer = processes().Pipe(duplex=False)
+        self._process = processes().Process(target=_run, args=(name, verb, job, writer))
         self._process.start()
         writer.close()
 
