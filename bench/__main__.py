@@ -29,6 +29,7 @@ from bench.limits import with_and_without
 from bench.lists import lists
 from bench.measure import Measured, by_callers, in_batches, one_by_one, warm
 from bench.over_http import CLIENTS, over_http
+from bench.proof import proof
 from bench.raw import Raw, postgres_raw, sqlite_raw
 from bench.reading import reading
 from bench.starting import p50_ms
@@ -54,6 +55,7 @@ MOST_CALL = 3.0
 MOST_WAITING_MB = 50
 LONGEST_REPLAY_S = 60.0
 """Of 100,000 intents."""
+PROVED_RULES, LONGEST_PROOF_S = 200, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
         "limits": [partial(_limits, folder, options)],
         "facts": [partial(_facts, folder, options)],
         "races": [partial(_races, folder, 1_000_000 if options.full else 20_000)],
-        "lab": [partial(_lab, folder, _sized(100_000, options))],
+        "lab": [partial(_lab, folder, _sized(100_000, options)), _proof],
         "isolation": [partial(_isolated, rounds)],
         "agents": [partial(_agents, folder), *(partial(_gateway, folder, over) for over in gateway.TRANSPORTS)],
     }
@@ -137,6 +139,13 @@ def _lab(folder: Path, intents: int) -> list[Row]:
         Row(f"replay of {intents:,} intents {where}", took_s, LONGEST_REPLAY_S * intents / 100_000, True, "s")
         for where, took_s in (("from SQLite", seen.from_store_s), ("from an exported file", seen.from_file_s))
     ] + [Row("peak memory of that process", seen.peak_mb, MOST_MEMORY_MB, at_most=True, unit="MB")]
+
+
+def _proof() -> list[Row]:
+    took_s = proof(PROVED_RULES)
+    slowest = max(took_s, key=lambda verdict: took_s[verdict])
+    what = f"proof over {PROVED_RULES} rules, the slowest ({slowest}) of {', '.join(took_s)}"
+    return [Row(what, took_s[slowest], LONGEST_PROOF_S, at_most=True, unit="s")]
 
 
 def _isolated(rounds: int) -> list[Row]:

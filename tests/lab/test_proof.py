@@ -199,6 +199,15 @@ def test_a_schema_that_changes_is_not_translated_as_a_whole():
     assert {each.construct for each in found.not_proved} == {"schema"}
 
 
+def test_a_fact_that_is_looked_up_elsewhere_may_say_something_else():
+    before, after = ({"order": {"url": f"https://{host}/orders", "keep": ["total"]}} for host in ("old", "new"))
+
+    found = compare(bounds(action_types=of_type(facts=before)), bounds(action_types=of_type(facts=after)))
+
+    assert found.verdict == "NOT_PROVED"
+    assert {each.problem for each in found.not_proved} == {"the fact order of REFUND is looked up elsewhere"}
+
+
 def test_a_question_that_takes_too_long_has_no_answer():
     found = Prover((bounds(), bounds(over(100))), timeout_s=0).compare()
 

@@ -8,7 +8,7 @@ import z3
 from remit.lab.proof.questions import Prover
 from tests.lab.proof_world import Assignment, Dice, in_force
 
-QUESTIONS = int(os.environ.get("REMIT_PROOF_QUESTIONS", "20000"))
+QUESTIONS = int(os.environ.get("REMIT_TEST_PROOF_QUESTIONS", "20000"))
 """A million in the nightly run."""
 PER_SET = 400
 SHARES = 4

@@ -89,7 +89,16 @@ class Prover:
                 return answer
             if found.why_not is not None:
                 problems += self._problems(found.why_not)
-        return tuple(dict.fromkeys(problems)) or None
+        return tuple(dict.fromkeys([*problems, *self._facts_elsewhere()])) or None
+
+    def _facts_elsewhere(self) -> Iterator[NotProved]:
+        """The unknowns of a fact are one for both sides: where it is looked up elsewhere, it may say something else."""
+        before, after = (side.bounds.bounds.action_types for side in self.sides.values())
+        for name in before.keys() & after.keys():
+            old, new = before[name].facts, after[name].facts
+            for fact in old.keys() & new.keys():
+                if (old[fact].url, old[fact].headers) != (new[fact].url, new[fact].headers):
+                    yield NotProved(f"the fact {fact} of {name} is looked up elsewhere", construct="facts")
 
     def _differs(self, example: Example, strict: Side, lax: Side) -> Difference | None:
         said = {side.name: example.said_by(side.bounds) for side in (strict, lax)}
