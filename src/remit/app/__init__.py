@@ -15,6 +15,7 @@ from typing import Any, Literal, Self, TypeVar, overload
 
 from remit.app.answer_links import AnswerLinks
 from remit.app.answers import AgentAnswers
+from remit.app.assignments import Assignments
 from remit.app.chat import ChatAnswers
 from remit.app.execution import Execution
 from remit.app.notifications import Notifications
@@ -116,6 +117,7 @@ class App(Part):
         self._show_own(OwnIntents(context, clock, self.hooks, self._queue_limit.answered))
         self._show_results(Results(context, clock))
         self.chat = ChatAnswers(context, clock, self.approve, self.reject)
+        self._show_assignments(Assignments(context, clock))
         self.answer_links = AnswerLinks(context, clock, self._approve, self._reject)
         self.answers = AgentAnswers(context, clock)
         self.answer, self.wait = self.answers.answer, self.answers.wait
@@ -162,6 +164,10 @@ class App(Part):
         self.test_subscription = notifications.test_subscription
         self.deliveries, self.due_deliveries = notifications.deliveries, notifications.due_deliveries
         self.follow, self.deliver, self.tally = notifications.follow, notifications.deliver, notifications.tally
+
+    def _show_assignments(self, assignments: Assignments) -> None:
+        self.assign, self.hand_over = assignments.assign, assignments.hand_over
+        self.handovers = assignments.handovers
 
     def _show_execution(self, execution: Execution) -> None:
         self.execution = execution

@@ -136,6 +136,7 @@ def _page(
         status=422 if problem else 200,
         subscriptions=[each.wire() for each in remit.subscriptions(visitor.tenant_id)],
         deliveries=remit.deliveries(visitor.tenant_id, limit=SHOWN),
+        handovers=[each.wire() for each in remit.handovers(visitor.tenant_id)],
         channels=CHANNELS,
         notices=[*NOTICES, *ON_REQUEST],
         said=said or {},
