@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from remit.entrypoints.cli import app
 from .http_world import ACME, http_world
 
 TEAM_USER = "T1/U1"
-APP = {
+APP: dict[str, Any] = {
     "channel": "slack",
     "slack_channel": "C1",
     "bot_token": "${SLACK_BOT_TOKEN}",
