@@ -73,12 +73,14 @@ def test_the_event_types_are_the_contract_s():
         "CONTENT_ERASED",
         "QUESTION_ASKED",
         "QUESTION_ANSWERED",
+        "CARD_ASSIGNED",
         "CONFIG_CHANGED",
         "AUTONOMY_STOPPED",
         "AUTONOMY_RESUMED",
         "KEY_CHANGED",
         "SUBSCRIPTION_CHANGED",
         "LINK_MADE",
+        "QUEUE_HANDED_OVER",
         "LEDGER_SEALED",
     }
 

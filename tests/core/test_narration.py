@@ -31,6 +31,7 @@ def test_every_event_type_has_a_title_of_its_own():
         "text": "which one?",
         "superseded_by": "i-2",
         "voted_by": "bob",
+        "assigned_to": "zoe",
         "votes": 1,
         "votes_needed": 2,
         "why": "CANCELLED",

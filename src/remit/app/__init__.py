@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from remit.app.answer_links import AnswerLinks
 from remit.app.answers import AgentAnswers
+from remit.app.assignments import Assignments
 from remit.app.chat import ChatAnswers
 from remit.app.execution import Execution
 from remit.app.gating import BATCH, Gating
@@ -94,6 +95,7 @@ class App(Part):
         self._show_people(People(self.gating, self.execution, self.reading, hooks, limit))
         self.chat = ChatAnswers(context, clock, self.people)
         self.answer_links = AnswerLinks(context, clock, self.people)
+        self._show_assignments(Assignments(context, clock))
         self.answers = AgentAnswers(context, clock)
         self.answer, self.wait = self.answers.answer, self.answers.wait
 
@@ -140,6 +142,10 @@ class App(Part):
         self.test_subscription = notifications.test_subscription
         self.deliveries, self.due_deliveries = notifications.deliveries, notifications.due_deliveries
         self.follow, self.deliver, self.tally = notifications.follow, notifications.deliver, notifications.tally
+
+    def _show_assignments(self, assignments: Assignments) -> None:
+        self.assign, self.hand_over = assignments.assign, assignments.hand_over
+        self.handovers = assignments.handovers
 
     def _show_execution(self, execution: Execution) -> None:
         self.execution = execution

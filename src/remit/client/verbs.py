@@ -218,6 +218,21 @@ class Verbs:
         """Ask the agent something about a waiting intent instead of answering."""
         return replace(_of_intent(action_intent_id, {"text": text}), read=_items)
 
+    @verb("POST /v1/intents/{action_intent_id}/assign")
+    def assign(self, action_intent_id: str, *, to: str | None) -> RouteCall[a.AssignedAnswer]:
+        """Make a waiting intent somebody's to answer, or nobody's; it gives no right."""
+        return _of_intent(action_intent_id, {"to": to})
+
+    @verb("GET /v1/queue/handovers")
+    def handovers(self) -> RouteCall[list[a.HandoverAnswer]]:
+        """Whose assigned cards are whose at the moment."""
+        return RouteCall(read=_items)
+
+    @verb("POST /v1/queue/handovers")
+    def hand_over(self, *, to: str | None = None, until: str | None = None) -> RouteCall[a.HandoverAnswer]:
+        """Hand the cards assigned to the caller to another until then (RFC 3339); without both, take them back."""
+        return RouteCall(body={"to": to, "until": until})
+
     @verb("POST /v1/intents/{action_intent_id}/supplement")
     def supplement(self, action_intent_id: str, *, text: str) -> RouteCall[list[a.QuestionAnswer]]:
         """Answer what people asked about an intent of the caller's own; it waits on."""

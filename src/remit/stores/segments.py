@@ -50,6 +50,8 @@ KIND_BITS: tuple[EventType, ...] = (
     "CONTENT_ERASED",
     "QUESTION_ASKED",
     "QUESTION_ANSWERED",
+    "CARD_ASSIGNED",
+    "QUEUE_HANDED_OVER",
 )
 """The bit of each type of event, by its place. Stored: a new type is added at the end, and none ever moves."""
 _BITS: dict[str, int] = {name: 1 << place for place, name in enumerate(KIND_BITS)}

@@ -3,6 +3,7 @@
 import copy
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Self
 
 import pytest
@@ -254,6 +255,8 @@ def questions(world: World) -> None:
         world.queued(name, account_id="west")
         world.app.ask(TENANT, name, by="bob", text="which one?")
     world.app.supplement(TENANT, "asked", by="agent", text="this one")
+    world.app.assign(TENANT, "asked-in-vain", by="bob", to="zoe")
+    world.app.hand_over(TENANT, by="zoe", to="bob", until=world.clock.at + timedelta(days=1))
     for name in ("asked", "asked-in-vain"):
         world.app.reject(TENANT, name, by="bob")
 

@@ -32,6 +32,22 @@ def it_was_asked_about_what_was_answered_already(lines):
     lines.insert_after(lines.entry("asked-in-vain", "ACTION_REJECTED"), asked)
 
 
+@breaks
+def it_was_assigned_after_it_was_answered(lines):
+    assigned = copy.deepcopy(lines.entry("asked-in-vain", "CARD_ASSIGNED"))
+    lines.insert_after(lines.entry("asked-in-vain", "ACTION_REJECTED"), assigned)
+
+
+@breaks
+def somebody_else_assigned_it(lines):
+    lines.data("asked-in-vain", "CARD_ASSIGNED")["assigned_by"] = "eve"
+
+
+@breaks_digest
+def something_else_was_assigned(lines):
+    lines.data("asked-in-vain", "CARD_ASSIGNED")["digest"] = "0" * 64
+
+
 @breaks_digest
 def it_was_asked_about_something_else(lines):
     lines.data("asked-in-vain", "QUESTION_ASKED")["digest"] = "0" * 64

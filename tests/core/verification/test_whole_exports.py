@@ -29,6 +29,8 @@ def test_a_real_export_with_everything_in_it_is_sound(world, exported):
         "CONTENT_ERASED",
         "QUESTION_ASKED",
         "QUESTION_ANSWERED",
+        "CARD_ASSIGNED",
+        "QUEUE_HANDED_OVER",
     }
     world.assert_sound()
 

@@ -36,12 +36,14 @@ EventType = Literal[
     "CONTENT_ERASED",
     "QUESTION_ASKED",
     "QUESTION_ANSWERED",
+    "CARD_ASSIGNED",
     "CONFIG_CHANGED",
     "AUTONOMY_STOPPED",
     "AUTONOMY_RESUMED",
     "KEY_CHANGED",
     "SUBSCRIPTION_CHANGED",
     "LINK_MADE",
+    "QUEUE_HANDED_OVER",
     "LEDGER_SEALED",
 ]
 
@@ -55,6 +57,7 @@ OF_TENANT: frozenset[EventType] = frozenset(
         "KEY_CHANGED",
         "SUBSCRIPTION_CHANGED",
         "LINK_MADE",
+        "QUEUE_HANDED_OVER",
         "LEDGER_SEALED",
     }
 )

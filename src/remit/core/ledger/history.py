@@ -123,6 +123,12 @@ class IntentHistory:
         return found
 
     @property
+    def assigned_to(self) -> str | None:
+        """Whose card it is, where somebody said so last."""
+        said = next((entry for entry in reversed(self.entries) if entry.event_type == "CARD_ASSIGNED"), None)
+        return said.data["assigned_to"] if said is not None else None
+
+    @property
     def result_erased(self) -> bool:
         """Did somebody have the result erased before its time?"""
         return any(entry.data.get("content") == RESULT_CONTENT for entry in self._of("CONTENT_ERASED"))

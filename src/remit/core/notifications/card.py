@@ -24,6 +24,7 @@ ANSWERS: tuple[EventType, ...] = (
     "INTENT_SUPERSEDED",
     "INTENT_WITHDRAWN",
     "BUDGET_RELEASED",
+    "CARD_ASSIGNED",
 )
 """The event types after which a card does not show what is so any more."""
 _ASKED: tuple[EventType, ...] = ("GATE_DECIDED", "BUDGET_RELEASED")

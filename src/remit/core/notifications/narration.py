@@ -165,6 +165,12 @@ def _from(data: _Data) -> str:
 _VERBS = {"CREATED": "made", "CHANGED": "changed", "REMOVED": "removed", "REVOKED": "revoked"}
 
 
+def _handed_over(data: _Data, _: str, actor: str) -> str:
+    if data["handed_to"] is None:
+        return f"{actor} took their queue back"
+    return f"{actor} handed their queue to {name(data['handed_to'])} until {data['until']}"
+
+
 def _key_changed(data: _Data, _: str, actor: str) -> str:
     key = data["key"]
     roles = f" with {' and '.join(key['roles'])}" if data["change"] == "CREATED" else ""
@@ -285,6 +291,14 @@ _WORDS: dict[EventType, _EventWords] = {
         lambda data, actor: f"by {actor}: {quoted(data['text'])}",
         sentence=lambda data, action, actor: f"{actor} says about {action}: {quoted(data['text'])}",
     ),
+    "CARD_ASSIGNED": _EventWords(
+        "Assigned",
+        lambda data, actor: f"to {name(data['assigned_to']) if data['assigned_to'] else 'nobody'}, by {actor}",
+        lambda _: "waiting",
+        lambda data, action, actor: (
+            f"{actor} assigned {action} to {name(data['assigned_to']) if data['assigned_to'] else 'nobody'}"
+        ),
+    ),
     "CONTENT_ERASED": _EventWords(
         "Content erased",
         lambda data, actor: f"{_erased(data)}, by {actor}{_because(data)}",
@@ -304,6 +318,7 @@ _WORDS: dict[EventType, _EventWords] = {
         ),
     ),
     "LINK_MADE": _EventWords("Sign-in link made", sentence=_link_made),
+    "QUEUE_HANDED_OVER": _EventWords("Queue handed over", sentence=_handed_over),
     "LEDGER_SEALED": _EventWords("Sealed"),
 }
 

@@ -96,6 +96,8 @@ class AnswerableLine(IntentLine):
     amounts: dict[str, AmountAnswer]
     facts: dict[str, FactAnswer]
     questions: list[QuestionAnswer]
+    assigned_to: str | None
+    deputy: str | None
 
 
 class NotTakenAnswer(TypedDict):

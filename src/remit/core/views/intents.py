@@ -258,6 +258,25 @@ class QuestionsAnswer(TypedDict):
     items: list[QuestionAnswer]
 
 
+class AssignedAnswer(TypedDict):
+    """Whose card it is now; `null` is nobody's."""
+
+    action_intent_id: str
+    assigned_to: str | None
+
+
+class HandoverAnswer(TypedDict):
+    """Whose cards are whose until when; with nobody in `handed_to` their own again."""
+
+    handed_from: str
+    handed_to: str | None
+    until: str
+
+
+class HandoversAnswer(TypedDict):
+    items: list[HandoverAnswer]
+
+
 class ExecutedAnswer(TypedDict):
     """What was carried out, or may have been: not what was proposed, where a person edited it."""
 

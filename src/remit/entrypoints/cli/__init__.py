@@ -37,6 +37,8 @@ COMMANDS = {
     "ask": "people",
     "automate": "automating",
     "decide-again": "automating",
+    "assign": "people",
+    "hand-over": "people",
     "resolve": "people",
     "erase": "people",
     "apply": "bounds",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from remit.core.intent import ActionIntentV1
 from remit.core.json_text import NotJson, read_json
 from remit.core.ledger.history import Votes
 from remit.core.paths import split_assignment
+from remit.core.values import instant, parse_moment
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import (
     AccountOption,
@@ -36,7 +38,7 @@ DigestOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    for command in (queue, approve, reject, edit, ask, resolve, erase):
+    for command in (queue, approve, reject, edit, ask, assign, hand_over, resolve, erase):
         app.command()(command)
 
 
@@ -254,6 +256,63 @@ def ask(
         output.print_json({"action_intent_id": intent, "questions": [each.wire() for each in asked]})
     else:
         output.say(f"{intent} waits on; its agent is asked")
+
+
+def assign(
+    ctx: typer.Context,
+    intent: Intent,
+    tenant: Tenant,
+    by: By,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="NAME", help="Whose it is; nobody's without.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Make a waiting intent somebody's to answer, or nobody's; it gives no right.
+
+    Example: remit assign i-7 --tenant acme --by ann --to bob
+    """
+    with existing(ctx, db) as remit:
+        remit.assign(tenant, intent, by=by, to=to, credential=typed_by())
+    if as_json:
+        output.print_json({"action_intent_id": intent, "assigned_to": to})
+    else:
+        output.say(f"{intent} is {to or 'nobody'}'s to answer")
+
+
+def hand_over(
+    ctx: typer.Context,
+    tenant: Tenant,
+    by: By,
+    to: Annotated[str | None, typer.Option("--to", metavar="NAME", help="Whose they are.", show_default=False)] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="How long, RFC 3339.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Hand the cards assigned to you to another for a time; without both, take them back.
+
+    Example: remit hand-over --tenant acme --by ann --to bob --until 2026-12-24T08:00:00Z
+    """
+    with existing(ctx, db) as remit:
+        handed = remit.hand_over(tenant, by=by, to=to, until=_moment(until), credential=typed_by())
+    if as_json:
+        output.print_json(handed.wire())
+    else:
+        told = f"are {to}'s until {output.local(instant(handed.until))}" if to else "are their own again"
+        output.say(f"the cards assigned to {by} {told}")
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return parse_moment(text) if text is not None else None
+    except ValueError:
+        raise InvalidInput("--until", f"{text!r} is no time", "write 2026-12-24T08:00:00Z") from None
 
 
 def resolve(

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from remit.core.errors import RemitError, Unauthenticated
 from remit.entrypoints.console import (
     answer_link,
+    assignments,
     audit,
     automate,
     bounds,
@@ -80,6 +81,7 @@ def create_console(remit: Remit, settings: HttpSettings, beside: State) -> FastA
         keys,
         audit,
         report,
+        assignments,
         notifications,
         stops,
         tools,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from remit.core.errors import InvalidInput
-from remit.core.notifications.subscription import NOTICES, ON_REQUEST, Channel
+from remit.core.notifications.subscription import NOTICES, ON_REQUEST, Channel, Subscription
 from remit.entrypoints.console.auth import HOME, FormRoute, ReaderVisitor, SubscriberVisitor, Visitor
 from remit.entrypoints.console.edit import Said
 from remit.entrypoints.console.render import page
@@ -95,6 +95,11 @@ def _recipient(line: str, said: Mapping[str, str]) -> dict[str, Any]:
     return {"name": name, "address": address, "roles": roles, "links": links}
 
 
+def _shown(subscription: Subscription) -> dict[str, Any]:
+    """All of its fields: on the wire what is not set is left out."""
+    return {**dict.fromkeys(Subscription.model_fields), **subscription.wire()}
+
+
 def _quiet(said: Mapping[str, str]) -> dict[str, Any] | None:
     hours = {name: said.get(f"quiet_{name}", "").strip() for name in ("begins", "ends", "timezone")}
     if not hours["begins"] and not hours["ends"]:
@@ -134,8 +139,9 @@ def _page(
         request,
         "notifications.html",
         status=422 if problem else 200,
-        subscriptions=[each.wire() for each in remit.subscriptions(visitor.tenant_id)],
+        subscriptions=[_shown(each) for each in remit.subscriptions(visitor.tenant_id)],
         deliveries=remit.deliveries(visitor.tenant_id, limit=SHOWN),
+        handovers=[each.wire() for each in remit.handovers(visitor.tenant_id)],
         channels=CHANNELS,
         notices=[*NOTICES, *ON_REQUEST],
         said=said or {},

@@ -14,8 +14,11 @@ from remit.core.values import ActionTypeName, Identifier
 from remit.core.views import (
     ApprovedAnswer,
     ApprovedManyAnswer,
+    AssignedAnswer,
     DecidedAgainManyAnswer,
     ErasedAnswer,
+    HandoverAnswer,
+    HandoversAnswer,
     QuestionsAnswer,
     QueueAnswer,
     QueueGroupsAnswer,
@@ -29,11 +32,13 @@ from remit.entrypoints.http.paging import AccountQuery, LimitQuery, page
 from remit.entrypoints.web import answers
 from remit.entrypoints.web.bodies import (
     ApproveBody,
+    AssignBody,
     BulkApproveBody,
     BulkRejectBody,
     DecideAgainBody,
     EditBody,
     EraseBody,
+    HandoverBody,
     IntentId,
     QuestionBody,
     RejectBody,
@@ -142,6 +147,28 @@ def question(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: Inte
     return answers.questions_shown(
         remit.ask(caller.tenant_id, action_intent_id, by=caller.name, text=body.text, credential=caller.credential)
     )
+
+
+@router.post("/v1/intents/{action_intent_id}/assign", responses=responds_with(AssignedAnswer))
+def assign(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: IntentId, body: AssignBody) -> Any:
+    """Make a waiting intent somebody's to answer, or nobody's. It gives no right, and others may still answer it."""
+    remit.assign(caller.tenant_id, action_intent_id, by=caller.name, to=body.to, credential=caller.credential)
+    return {"action_intent_id": action_intent_id, "assigned_to": body.to}
+
+
+@router.get("/v1/queue/handovers", responses=responds_with(HandoversAnswer))
+def handovers(remit: CurrentRemit, caller: ReaderCaller) -> Any:
+    """Whose cards are whose at the moment."""
+    return {"items": [each.wire() for each in remit.handovers(caller.tenant_id)]}
+
+
+@router.post("/v1/queue/handovers", responses=responds_with(HandoverAnswer))
+def hand_over(remit: CurrentRemit, caller: AnswererCaller, body: HandoverBody) -> Any:
+    """Hand the cards assigned to you to another until then, or, with neither named, take them back."""
+    handed = remit.hand_over(
+        caller.tenant_id, by=caller.name, to=body.to, until=body.until, credential=caller.credential
+    )
+    return handed.wire()
 
 
 @router.post("/v1/intents/{action_intent_id}/edit", responses=responds_with(VerdictAnswer))

@@ -14,7 +14,7 @@ from remit.core.execution.outcome import LONGEST_MESSAGE, ErrorClass
 from remit.core.execution.permit import LONGEST_KEY, MOST_REFS, Acted
 from remit.core.execution.result import JSON, LONGEST_MEDIA_TYPE, ToolResult, answered
 from remit.core.intent import Proposal
-from remit.core.values import ActionTypeName, Digest, Identifier
+from remit.core.values import ActionTypeName, Digest, Identifier, WireTime
 
 MOST_INTENTS = 500
 
@@ -162,6 +162,19 @@ class PromoteBody(Body):
     """The name of a policy file or a limit; `policies.NAME` or `limits.NAME` where both bear it."""
 
     name: Annotated[str, Field(min_length=1, max_length=220)]
+
+
+class AssignBody(Body):
+    """Whose card it is to be; `null` is nobody's."""
+
+    to: Identifier | None
+
+
+class HandoverBody(Body):
+    """To whom, and until when (RFC 3339); without both, the queue is taken back."""
+
+    to: Identifier | None = None
+    until: WireTime | None = None
 
 
 class ResolveBody(Body):

@@ -28,6 +28,7 @@ from remit.flow.breakers import paused_tools
 from remit.flow.context import Context, bounds_key, bounds_of, one
 from remit.flow.obstacles import obstacle_now, stops_keys, tool_keys
 from remit.flow.private_values import opened_now
+from remit.flow.reading.deputies import assigned
 from remit.flow.reading.described import described
 from remit.flow.reading.pages import page_size
 from remit.flow.reading.usage import account_usage
@@ -47,6 +48,7 @@ def status(context: Context, tenant_id: str, action_intent_id: str, now: datetim
         **_line(case),
         **_voting(case, history, bounds),
         "questions": [question.wire() for question in history.questions] if history else [],
+        **assigned(context, tenant_id, [history], now)[0],
         **_as_it_stands(context, case, history, intent, now),
         **_waits_for(context, case, now),
         "approval_id": case.approval_id,
@@ -123,6 +125,7 @@ def why(context: Context, tenant_id: str, action_intent_id: str, now: datetime) 
         **_line(case),
         **_voting(case, history, bounds),
         "questions": [question.wire() for question in history.questions] if history else [],
+        **assigned(context, tenant_id, [history], now)[0],
         **_as_it_stands(context, case, history, intent, now),
         **_waits_for(context, case, now),
         "why_proposed": intent.why if intent else None,
@@ -208,15 +211,16 @@ def _items(context: Context, tenant_id: str, cases: Sequence[Case], now: datetim
         for case, history in zip(cases, histories, strict=True)
     }
     standing = _standing(context, tenant_id, list(intents.values()), facts, now)
-    paused = paused_tools(context, tenant_id, cases)
+    paused, assigned_to = paused_tools(context, tenant_id, cases), assigned(context, tenant_id, histories, now)
     return [
         {
             **_queued(case, history, intents.get(case.action_intent_id), bounds),
             **(standing.get(case.action_intent_id) or _unreadable(case)),
+            **whose,
             "budget": left[case.account_id],
             "paused_tool": paused.get(case.action_type),
         }
-        for case, history in zip(cases, histories, strict=True)
+        for case, history, whose in zip(cases, histories, assigned_to, strict=True)
     ]
 
 

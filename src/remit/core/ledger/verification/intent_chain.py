@@ -269,23 +269,28 @@ class IntentChain:
         if names_bounds(entry):
             self.in_force.result(self.action_intent, self.result, entry)
 
+    def card_assigned(self, data: Data, entry: Data) -> None:
+        self._check_waits(data, "it was assigned")
+        if data["assigned_by"] != entry["actor"]:
+            self.broken(6, f"{entry['actor']} wrote that {data['assigned_by']} assigned it")
+
     def question_asked(self, data: Data, _: Data) -> None:
-        self._check_waits(data)
+        self._check_waits(data, "a question was asked or answered")
         self.asked += 1
 
     def question_answered(self, data: Data, entry: Data) -> None:
-        self._check_waits(data)
+        self._check_waits(data, "a question was asked or answered")
         if not self.asked:
             self.broken(6, "a question was answered that nobody had asked")
         if entry["actor"] != self.intent["proposed_by"]:
             self.broken(6, f"{entry['actor']} answered for its proposer")
         self.asked = 0
 
-    def _check_waits(self, data: Data) -> None:
+    def _check_waits(self, data: Data, what: str) -> None:
         if self.closed or set(self.approvals) - self.released:
-            self.broken(6, "a question was asked or answered that no longer mattered")
+            self.broken(6, f"{what} when that no longer mattered")
         if data["digest"] != self.intent["digest"]:
-            self.broken(4, "a question was asked or answered about something else than it proposes")
+            self.broken(4, f"{what} as something else than it proposes")
 
     def content_erased(self, data: Data, entry: Data) -> None:
         content = data["content"]
@@ -419,4 +424,5 @@ _READERS: dict[str, Callable[[IntentChain, Data, Data], None]] = {
     "CONTENT_ERASED": IntentChain.content_erased,
     "QUESTION_ASKED": IntentChain.question_asked,
     "QUESTION_ANSWERED": IntentChain.question_answered,
+    "CARD_ASSIGNED": IntentChain.card_assigned,
 }
