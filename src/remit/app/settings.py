@@ -75,8 +75,8 @@ class Settings(Part):
 
     def warnings(self, bounds: Bounds) -> list[str]:
         """
-        What is allowed, and likely a slip: names that nothing bears, parts on which another has the last word, and tools
-        whose host is not listed.
+        What is allowed, and likely a slip: names that nothing bears, parts on which another has the last word, and
+        tools whose host is not listed.
         """
         unknown = [f"{path}: {name} is not a registered action type" for path, name in unregistered(bounds)]
         return [*unknown, *map(str, conflicts(bounds)), *unlisted_hosts(bounds, self.context.connectors)]
