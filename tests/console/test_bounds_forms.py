@@ -202,7 +202,7 @@ def test_what_could_never_hold_or_is_missing_is_said_at_once(visit, with_refunds
 
 def test_ticking_a_type_whose_risk_asks_says_so_before_anything_is_sent(look, world):
     page = look().goes("/console/bounds")
-    told = page.locator("#conflicts")
+    told = page.locator("#warnings")
     expect(told).not_to_contain_text("its risk still asks")
 
     page.get_by_label(f"{EMAIL} may run alone").check()
@@ -250,5 +250,5 @@ def test_who_may_only_read_sees_a_type_and_changes_nothing(visit):
     bob = visit(roles={"auditor"})
 
     assert "takes the role admin" in text_of(bob.get(f"/console/bounds/types/{NOTE}"))
-    for path in (f"types/{NOTE}", "rule", "rule/text", "conflicts", "template"):
+    for path in (f"types/{NOTE}", "rule", "rule/text", "warnings", "template"):
         assert bob.post(f"/console/bounds/{path}", {"sequence": "1"}).status_code == 403

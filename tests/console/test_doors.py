@@ -55,7 +55,7 @@ ALLOWED = {
     "GET /bounds/file": READERS,
     "POST /bounds/file": {"admin"},
     "POST /bounds/apply": {"admin"},
-    "POST /bounds/conflicts": {"admin"},
+    "POST /bounds/warnings": {"admin"},
     "POST /bounds/template": {"admin"},
     "GET /bounds/types/{name}": READERS,
     "POST /bounds/types/{name}": {"admin"},

@@ -108,6 +108,17 @@ def test_intents_show_what_they_are_about_and_offer_what_there_is(visit, world):
     assert "the customer asked" not in page
 
 
+def test_a_row_says_the_target_and_the_sum_that_its_type_s_own_title_leaves_out(visit, world):
+    busy(world)
+    types = world.remit.bounds(ACME).bounds.model_dump(mode="json")["action_types"]
+    types[NOTE]["title"] = "Note for {account_id}"
+    world.remit.apply(bounds(action_types=types), by="ann")
+
+    row = text_of(visit().get("/console/intents?action_type=CREATE_INTERNAL_NOTE"))
+
+    assert "Note for acct-1 contact c-1 · 40.50 EUR" in row
+
+
 def test_intents_are_those_of_the_days_that_are_named(visit, world):
     busy(world)
     ann, today = visit(), world.remit.now().date()

@@ -644,6 +644,15 @@ def test_a_certificate_that_cannot_be_used_is_said_in_one_line(desk):
         assert refused.stderr.count("\n") == 1
 
 
+def test_what_has_the_last_word_on_a_part_of_the_bounds_is_said_when_they_are_applied(desk):
+    (desk.folder / "listed.yaml").write_text("tenant: acme\nallowlist: [CREATE_NOTE]\n")
+
+    told = desk.run("apply", "listed.yaml", "--dry-run").stdout
+
+    assert "! allowlist: CREATE_NOTE may run alone by the list, but its mode still asks a person" in told
+    assert "! budget: there is none, and no limit" in told
+
+
 def test_wrong_bounds_change_nothing_and_name_the_line(desk):
     (desk.folder / "wrong.yaml").write_text("tenant: acme\nmodes:\n  CREATE_NOTE: AUTO\n")
     (desk.folder / "tool.yaml").write_text(

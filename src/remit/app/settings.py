@@ -10,6 +10,7 @@ from remit.app.part import FlowMethod, Part, new_secret
 from remit.core.errors import InvalidInput, mistakes_of, raise_together
 from remit.core.gate.autonomy import Stop, StopLevel, StopScope
 from remit.core.gate.bounds import Bounds, BoundsInForce, InvalidBounds, changed_types, parse_bounds, unregistered
+from remit.core.gate.bounds_conflicts import conflicts
 from remit.core.gate.bounds_parts import BoundsPart
 from remit.core.gate.log_only import promoted
 from remit.core.identity.api_key import ApiKey, parse_new_key
@@ -73,9 +74,12 @@ class Settings(Part):
         ]
 
     def warnings(self, bounds: Bounds) -> list[str]:
-        """What is allowed, and likely a slip: names that nothing bears, and tools whose host is not listed."""
+        """
+        What is allowed, and likely a slip: names that nothing bears, parts on which another has the last word, and
+        tools whose host is not listed.
+        """
         unknown = [f"{path}: {name} is not a registered action type" for path, name in unregistered(bounds)]
-        return unknown + unlisted_hosts(bounds, self.context.connectors)
+        return [*unknown, *map(str, conflicts(bounds)), *unlisted_hosts(bounds, self.context.connectors)]
 
     def apply_part(
         self,

@@ -13,7 +13,6 @@ from fastapi.responses import RedirectResponse, Response
 from remit.core.errors import InvalidInput
 from remit.core.gate.autonomy import AutonomyMode
 from remit.core.gate.bounds import AccountBounds, Bounds, parse_bounds
-from remit.core.gate.bounds_conflicts import conflicts
 from remit.core.gate.bounds_diff import describe_changes
 from remit.core.json_text import read_json
 from remit.core.notifications.narration import narrate
@@ -66,8 +65,7 @@ def _page(
         mode_names=MODES,
         history=_history(remit, visitor),
         in_use=_others_in_use(remit, visitor, whole),
-        conflicts=conflicts(whole if wanted is None else wanted),
-        warnings=remit.warnings(whole),
+        warnings=remit.warnings(whole if wanted is None else wanted),
         unreadable=in_force.unreadable(),
         problem=problem,
         slip=slip,
@@ -107,8 +105,8 @@ def by_form(request: Request, remit: CurrentRemit, visitor: BoundsSetterVisitor,
         return _page(request, remit, visitor, account_id, said=said, problem=error.in_lines)
 
 
-@router.post("/bounds/conflicts")
-def conflicts_of_form(request: Request, remit: CurrentRemit, visitor: BoundsSetterVisitor, said: Said) -> Response:
+@router.post("/bounds/warnings")
+def warnings_of_form(request: Request, remit: CurrentRemit, visitor: BoundsSetterVisitor, said: Said) -> Response:
     """What in the form does not do what it looks like, said while it is written."""
     account_id = said.get("account_id") or None
     try:
@@ -163,7 +161,6 @@ def preview(
         verdicts=VERDICTS,
         courses=COURSES,
         proof=remit.prove_change(before, after) if before != after else None,
-        conflicts=conflicts(after.bounds),
         warnings=remit.warnings(after.bounds),
         wanted=orjson.dumps(wanted).decode(),
         sequence=before.config_sequence,

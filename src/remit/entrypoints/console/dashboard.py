@@ -29,17 +29,18 @@ def now(request: Request, remit: CurrentRemit, visitor: AnyVisitor) -> Response:
     tenant_id = visitor.tenant_id
     seen = remit.overview(tenant_id, answerer=visitor.name)
     told, _ = remit.timeline(tenant_id, limit=MOST_LINES)
-    waiting, _ = remit.queue(tenant_id, answerer=visitor.name, limit=MOST_LINES)
+    items, _ = remit.queue(tenant_id, answerer=visitor.name, limit=MOST_LINES)
     unknown, _ = remit.intents(tenant_id, CaseFilter(statuses=["UNKNOWN"]), limit=MOST_LINES)
     days = last_days(remit, tenant_id, CHART_DAYS)["days"]
     return page(
         request,
         "dashboard.html",
+        waiting=seen["waiting"]["count"],
         seen=seen,
         today=seen["today"],
         nearly=[each for each in seen["most_used"] if each["share"] >= NEARLY],
         told=told,
-        items=waiting,
+        items=items,
         unknown=unknown,
         bars=charts.bars(days),
         by_reason=charts.by_reason(days[-1:], MOST_LINES),

@@ -73,12 +73,16 @@ def asset(name: str) -> str:
 
 
 def page(request: Request, template: str, *, status: int = 200, **shown: Any) -> HTMLResponse:
-    """One page with its frame."""
+    """One page with its frame; `waiting` among what is shown spares the frame the counting."""
     visitor = visitor_seen(request)
     path = _path(request)
     # Whoever stops from the answer to a form cannot be led back to it: it is at no address.
     back = path if request.method in SAFE_METHODS else HOME
-    frame = _frame(request.app.state.remit, visitor) if visitor else {"stops": [], "stopped": None, "waiting": 0}
+    frame = (
+        _frame(request.app.state.remit, visitor, shown.get("waiting"))
+        if visitor
+        else {"stops": [], "stopped": None, "waiting": 0}
+    )
     text = (
         _environment()
         .get_template(template)
@@ -88,8 +92,7 @@ def page(request: Request, template: str, *, status: int = 200, **shown: Any) ->
             back=back,
             oidc=request.app.state.code_flow is not None,
             made_behind=getattr(request.state, "made_behind", None),
-            **frame,
-            **shown,
+            **{**frame, **shown},
         )
     )
     return HTMLResponse(text, status_code=status)
@@ -99,12 +102,15 @@ def _path(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
-def _frame(remit: Remit, visitor: Visitor) -> dict[str, Any]:
+def _frame(remit: Remit, visitor: Visitor, waiting: int | None) -> dict[str, Any]:
     stops = remit.stops(visitor.tenant_id)
+    if waiting is None:
+        may_see = visitor.may("read")
+        waiting = remit.waiting_count(visitor.tenant_id, answerer=visitor.name) if may_see else 0
     return {
         "stops": [stop.wire() for stop in stops],
         "stopped": _stopped(remit, visitor.tenant_id, stops),
-        "waiting": remit.waiting_count(visitor.tenant_id, answerer=visitor.name) if visitor.may("read") else 0,
+        "waiting": waiting,
     }
 
 
