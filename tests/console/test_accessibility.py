@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from remit.core.gate.autonomy import StopScope
+from remit.core.identity.credential import PROCESS
+from remit.core.identity.principal import Principal
+from remit.core.identity.session import LinkedIntent
+from remit.flow.settings.sessions import make_link
 from tests.entrypoints.http_world import ACME, EMAIL, SILENT, Silent, bounds, http_world
 from tests.entrypoints.test_http_roles import WEBHOOK
 
@@ -48,8 +54,22 @@ def shop(tmp_path_factory):
         world.remit.stop(meant, by="ann", reason="odd notes", even_if_unknown=True)
         world.remit.set_subscription(ACME, "hook", WEBHOOK, by="ann")
         world.remit.test_subscription(ACME, "hook", by="ann")
+        world.remit.set_subscription(ACME, "desk", CHAT, by="ann")
+        world.remit.hand_over(ACME, by="ann", to="bob", until=world.remit.now() + timedelta(days=1))
+        world.remit.assign(ACME, "waits", by="bob", to="ann")
         world.remit.follow()
         yield world
+
+
+CHAT = {
+    "channel": "slack",
+    "slack_channel": "C0123",
+    "bot_token": "${SLACK_BOT_TOKEN}",
+    "signing_secret": "${SLACK_SIGNING_SECRET}",
+    "people": [{"team": "T0123", "user": "U0123", "name": "bob", "roles": ["approver"]}],
+    "amounts": [{"above": "200", "unit": "EUR"}],
+    "quiet_hours": {"begins": "22:00", "ends": "07:00"},
+}
 
 
 @pytest.fixture(scope="module", params=LOOKS, ids=lambda look: f"{look[0]} {look[1]}")
@@ -61,8 +81,30 @@ def somebody(request, browser, shop):
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_is_accessible_and_fits(somebody, axe, path):
-    page = somebody.goes(path)
+    _assert_accessible(somebody.goes(path), axe)
 
+
+def test_the_page_of_a_mailed_link_is_too(somebody, axe, shop):
+    bob = Principal("bob", ACME, frozenset({"approver"}))
+    answers = LinkedIntent(action_intent_id="waits", digest=shop.remit.intent(ACME, "waits").digest)
+    token = make_link(
+        shop.remit.context,
+        bob,
+        leads_to="/console/intents/waits",
+        loopback_only=False,
+        secret="s" * 43,
+        now=shop.remit.now(),
+        lives=timedelta(hours=1),
+        made_by="ann",
+        made_through=PROCESS,
+        actor="ann",
+        answers=answers,
+    )
+
+    _assert_accessible(somebody.goes(f"/console/answer/{token}"), axe)
+
+
+def _assert_accessible(page, axe):
     # Past the page's content policy, as a browser's own tools are.
     found = page.evaluate(f"(() => {{ {axe} }})(); axe.run()")
 
