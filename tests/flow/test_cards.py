@@ -22,15 +22,17 @@ APP = {
 
 
 @pytest.fixture
-def told(new_world):
+def told(new_world, monkeypatch):
     world, receiver = notifying_world(new_world)
-    receiver._one = lambda letter: SendResult(
-        outcome="delivered",
-        detail="posted",
-        posted=Posted(channel="C1", message=letter.part) if letter.card and not letter.posted else None,
-    )
+    monkeypatch.setattr(receiver, "_one", _posted)
     world.app.set_subscription(TENANT, "desk", APP, by="ann")
     return world, receiver
+
+
+def _posted(letter):
+    is_new = letter.card and not letter.posted
+    posted = Posted(channel="C1", message=letter.part) if is_new else None
+    return SendResult(outcome="delivered", detail="posted", posted=posted)
 
 
 def cards(receiver):

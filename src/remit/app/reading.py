@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from remit.app.part import FlowMethod, Part
+from remit.core.diagnosis import Diagnosis
 from remit.core.errors import NotFound
 from remit.core.execution.breaker import described
 from remit.core.gate.bounds import BoundsInForce
@@ -31,7 +32,7 @@ from remit.flow.reading import timeline as timeline_flow
 from remit.flow.reading import usage as usage_flow
 from remit.flow.reading import verify as verify_flow
 from remit.flow.reading.bounds_history import BoundsHistory
-from remit.flow.reading.diagnose import Finding, diagnose
+from remit.flow.reading.diagnose import diagnose
 from remit.flow.reading.pages import PAGE
 from remit.flow.reading.timeline import Followed, StreamCursor, TimelineFilter
 from remit.flow.reading.waiting import WaitingFilter, WaitingGroups, waiting, waiting_count, waiting_groups
@@ -238,7 +239,7 @@ class Reading(Part):
         """
         return verify_flow.verify_live(self.context, tenant_id, self.clock.now(), kept=kept)
 
-    def diagnose(self, tenant_id: str, *, connect: bool = True) -> Iterator[Finding]:
+    def diagnose(self, tenant_id: str, *, connect: bool = True) -> Iterator[Diagnosis]:
         """What keeps a tenant's actions from being decided or executed, check by check; nothing is changed or sent."""
         return diagnose(self.context, tenant_id, self.clock.now(), connect=connect)
 

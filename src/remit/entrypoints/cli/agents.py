@@ -17,7 +17,7 @@ from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.gate.decision import INTENT_NOT_FOUND, MISSING_INPUT
 from remit.core.intent import ActionIntentV1
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.json_line import Line
+from remit.entrypoints.cli.json_line import JsonLine
 from remit.entrypoints.cli.lines import batches, source
 from remit.entrypoints.cli.options import AsJson, By, Db, Intent, Tenant, existing, opened, typed_by
 from remit.entrypoints.server.process import settle
@@ -86,7 +86,7 @@ class _Run:
     exit_codes: set[int] = field(default_factory=set)
     interrupted: bool = False
 
-    def carry_out(self, remit: Remit, batch: Sequence[Line]) -> None:
+    def carry_out(self, remit: Remit, batch: Sequence[JsonLine]) -> None:
         read = [self._read(line) for line in batch]
         answers = in_order(read, RemitError, partial(self._submit, remit))
         for line, value, answer in zip(batch, read, answers, strict=True):
@@ -94,7 +94,7 @@ class _Run:
         # An agent at the other end of a pipe waits for these.
         output.flush()
 
-    def _read(self, line: Line) -> Any:
+    def _read(self, line: JsonLine) -> Any:
         value = attempt(line.value)
         return {**self.defaults, **value} if isinstance(value, dict) else value
 

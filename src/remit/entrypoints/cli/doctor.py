@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from remit.core.diagnosis import Diagnosis
 from remit.core.errors import NotFound, RemitError
 from remit.core.gate.zones import RULES
 from remit.core.values import PLATFORM
@@ -19,7 +20,6 @@ from remit.entrypoints.cli import output
 from remit.entrypoints.cli.options import AsJson, Db, existing, url_of
 
 if TYPE_CHECKING:
-    from remit.flow.reading.diagnose import Finding
     from remit.wiring import Remit
 
 MOST_TENANTS = 20
@@ -50,28 +50,26 @@ def doctor(
 
     Example: remit doctor --tenant acme
     """
-    from remit.flow.reading.diagnose import Finding
-
-    found = [("", each) for each in _versions(Finding)]
+    found = [("", each) for each in _versions()]
     try:
         with existing(ctx, db, tenant) as remit:
-            found += [("", each) for each in _database(Finding, remit)]
-            found += _tenants(Finding, remit, tenant, connect)
+            found += [("", each) for each in _database(remit)]
+            found += _tenants(remit, tenant, connect)
     except RemitError as error:
         if isinstance(error, NotFound) and error.what == "tenant":
             raise
         told = output.error_wire(error)
         name = url_of(ctx, db).partition("@")[2] or url_of(ctx, db)
-        found.append(("", Finding("database", "wrong", f"{name}: {told['message']}", told["way_out"] or "")))
+        found.append(("", Diagnosis("database", "wrong", f"{name}: {told['message']}", told["way_out"] or "")))
     _tell(found, as_json)
     raise typer.Exit(output.BROKEN if any(each.state == "wrong" for _, each in found) else output.DONE)
 
 
-def _versions(finding: type[Finding]) -> Iterator[Finding]:
+def _versions() -> Iterator[Diagnosis]:
     known = {name: found for name in ("remit", *_PACKAGES) if (found := _version(name))}
     told = ", ".join(f"{name} {found}" for name, found in known.items())
-    yield finding("versions", "ok", f"{told}, Python {platform.python_version()}")
-    yield finding("zone rules", "ok", RULES)
+    yield Diagnosis("versions", "ok", f"{told}, Python {platform.python_version()}")
+    yield Diagnosis("zone rules", "ok", RULES)
 
 
 def _version(name: str) -> str | None:
@@ -81,31 +79,31 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _database(finding: type[Finding], remit: Remit) -> Iterator[Finding]:
+def _database(remit: Remit) -> Iterator[Diagnosis]:
     began = time.monotonic()
     remit.check_ready()
     took = time.monotonic() - began
     says = f"answers in {took * 1000:.0f} ms, its format is this release's"
-    yield finding("database", "ok" if took < SLOW_S else "look", says, "" if took < SLOW_S else "look at its load")
+    yield Diagnosis("database", "ok" if took < SLOW_S else "look", says, "" if took < SLOW_S else "look at its load")
     lag = remit.publish_lag_s()
     if lag > LATE_S:
         says = f"an approval has waited {lag:.0f} s to be published or taken"
-        yield finding("workers", "look", says, "start one with 'remit worker', or run 'remit reconcile'")
+        yield Diagnosis("workers", "look", says, "start one with 'remit worker', or run 'remit reconcile'")
 
 
-def _tenants(finding: type[Finding], remit: Remit, tenant: str | None, connect: bool) -> Iterator[tuple[str, Finding]]:
+def _tenants(remit: Remit, tenant: str | None, connect: bool) -> Iterator[tuple[str, Diagnosis]]:
     names = [tenant] if tenant is not None else [name for name in remit.tenants() if name != PLATFORM]
     for name in names[:MOST_TENANTS]:
         for each in remit.diagnose(name, connect=connect):
             yield name, each
     if len(names) > MOST_TENANTS:
         says = f"{len(names) - MOST_TENANTS} more were not looked at"
-        yield "", finding("tenants", "look", says, "name one with --tenant")
+        yield "", Diagnosis("tenants", "look", says, "name one with --tenant")
     if not names:
-        yield "", finding("tenants", "look", "none is known", "begin with 'remit init' and 'remit apply'")
+        yield "", Diagnosis("tenants", "look", "none is known", "begin with 'remit init' and 'remit apply'")
 
 
-def _tell(found: list[tuple[str, Finding]], as_json: bool) -> None:
+def _tell(found: list[tuple[str, Diagnosis]], as_json: bool) -> None:
     if as_json:
         for tenant, each in found:
             output.print_json({"tenant_id": tenant or None, **asdict(each)})

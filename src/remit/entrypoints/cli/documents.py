@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from remit.entrypoints.cli.json_line import Line
+from remit.entrypoints.cli.json_line import JsonLine
 
 _MARK = re.compile(rb'\\[\s\S]|["\[\]{},]')
 _UNFINISHED = (b",", b"{", b"[", b":")
@@ -22,7 +22,7 @@ def is_document(first_line: bytes) -> bool:
     return first_line.startswith(b"[") or (first_line.startswith(b"{") and first_line.endswith(_UNFINISHED))
 
 
-def values(chunks: Iterable[bytes | None], longest_bytes: int) -> Iterator[Line | None]:
+def values(chunks: Iterable[bytes | None], longest_bytes: int) -> Iterator[JsonLine | None]:
     """Each value with the line on which it begins; `None` where the next one would have to be waited for."""
     scanner = _Scanner(longest_bytes)
     for chunk in chunks:
@@ -49,9 +49,9 @@ class _Scanner:
     in_list: bool = False
     list_line: int = 1
     after_comma: bool = False
-    found: list[Line] = field(default_factory=list)
+    found: list[JsonLine] = field(default_factory=list)
 
-    def feed(self, chunk: bytes) -> list[Line]:
+    def feed(self, chunk: bytes) -> list[JsonLine]:
         """The values that end in it."""
         self.held += chunk
         begins = 0
@@ -65,12 +65,12 @@ class _Scanner:
         found, self.found = self.found, []
         return found
 
-    def end(self) -> list[Line]:
+    def end(self) -> list[JsonLine]:
         """What is left over: a value, or a list, without its end."""
         if self.held.strip() or self.dropped:
             self._take(0, len(self.held))
         if self.in_list:
-            self.found.append(Line(self.list_line, 1, b"["))
+            self.found.append(JsonLine(self.list_line, 1, b"["))
         return self.found
 
     def _after(self, mark: bytes, start: int, end: int, begins: int) -> int:
@@ -121,7 +121,7 @@ class _Scanner:
         number = self.line + self.held.count(b"\n", 0, begins + blank)
         size = self.dropped + len(text)
         too_long = self.dropped or len(text) > self.longest_bytes
-        self.found.append(Line(number, size, None if too_long else text.strip() or b","))
+        self.found.append(JsonLine(number, size, None if too_long else text.strip() or b","))
         self.dropped = 0
 
     def _let_go(self, begins: int) -> None:

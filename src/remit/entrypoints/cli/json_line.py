@@ -10,7 +10,7 @@ from remit.core.json_text import MOST_PARTS, read_json
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class JsonLine:
     """One line: its number from 1, its length with the line's end, and its text; `None` if it was too long."""
 
     number: int

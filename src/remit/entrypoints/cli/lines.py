@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from remit.core.errors import InvalidInput
 from remit.entrypoints.cli.documents import is_document, values
-from remit.entrypoints.cli.json_line import Line
+from remit.entrypoints.cli.json_line import JsonLine
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -33,13 +33,13 @@ def source(name: str) -> Iterator[tuple[BinaryIO, int | None]]:
         yield stream, os.fstat(stream.fileno()).st_size
 
 
-def batches(stream: BinaryIO, *, most: int, longest_bytes: int) -> Iterator[list[Line]]:
+def batches(stream: BinaryIO, *, most: int, longest_bytes: int) -> Iterator[list[JsonLine]]:
     """
     Values that are not blank, at most `most` together: a line each, or those of a list, or objects over several lines.
 
     A slow writer is not made to wait until a batch is full: what is there goes.
     """
-    batch: list[Line] = []
+    batch: list[JsonLine] = []
     for line in _read(stream, longest_bytes):
         if line is not None and (line.text is None or line.text.strip()):
             batch.append(line)
@@ -48,7 +48,7 @@ def batches(stream: BinaryIO, *, most: int, longest_bytes: int) -> Iterator[list
             batch = []
 
 
-def _read(stream: BinaryIO, longest_bytes: int) -> Iterator[Line | None]:
+def _read(stream: BinaryIO, longest_bytes: int) -> Iterator[JsonLine | None]:
     """`None` where the next one would have to be waited for, and at the end."""
     chunks = _chunks(stream.fileno())
     begun = b""
@@ -68,7 +68,7 @@ def _chunks(descriptor: int) -> Iterator[bytes | None]:
             yield None
 
 
-def _lines(chunks: Iterable[bytes | None], longest_bytes: int) -> Iterator[Line | None]:
+def _lines(chunks: Iterable[bytes | None], longest_bytes: int) -> Iterator[JsonLine | None]:
     number, held, dropped = 0, b"", 0
     for chunk in chunks:
         if chunk is None:
@@ -86,6 +86,6 @@ def _lines(chunks: Iterable[bytes | None], longest_bytes: int) -> Iterator[Line 
     yield None
 
 
-def _line(number: int, text: bytes, dropped: int, longest_bytes: int) -> Line:
+def _line(number: int, text: bytes, dropped: int, longest_bytes: int) -> JsonLine:
     size = len(text) + dropped
-    return Line(number, size + 1, None if size > longest_bytes else text)
+    return JsonLine(number, size + 1, None if size > longest_bytes else text)

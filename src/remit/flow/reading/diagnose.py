@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
+from remit.core.diagnosis import Diagnosis
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.zones import RULES
 from remit.core.identity.access import roles_with
@@ -18,22 +17,11 @@ from remit.flow.context import Context, bounds_now
 from remit.flow.obstacles import unlisted_hosts
 from remit.ports import CaseFilter, TriesHost
 
-State = Literal["ok", "look", "wrong"]
 CLOCK_SLACK = timedelta(seconds=2)
 EXPIRES_SOON = timedelta(days=14)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found: `look` is worth a look, `wrong` keeps something from working; `way_out` says what helps."""
-
-    check: str
-    state: State
-    says: str
-    way_out: str = ""
-
-
-def diagnose(context: Context, tenant_id: str, now: datetime, *, connect: bool = True) -> Iterator[Finding]:
+def diagnose(context: Context, tenant_id: str, now: datetime, *, connect: bool = True) -> Iterator[Diagnosis]:
     """Each check of one tenant in turn. With `connect` its tools' hosts are connected to, and nothing is sent."""
     bounds = bounds_now(context, tenant_id)
     yield _clock(context, tenant_id, now)
@@ -45,58 +33,60 @@ def diagnose(context: Context, tenant_id: str, now: datetime, *, connect: bool =
         yield from _hosts(context, tenant_id, bounds)
     else:
         for each in unlisted_hosts(bounds.bounds, context.connectors):
-            yield Finding("connectivity", "wrong", each, "list the host under allowed_hosts")
+            yield Diagnosis("connectivity", "wrong", each, "list the host under allowed_hosts")
 
 
-def _clock(context: Context, tenant_id: str, now: datetime) -> Finding:
+def _clock(context: Context, tenant_id: str, now: datetime) -> Diagnosis:
     """A clock that is behind what was recorded decides by another day than others do."""
     newest = context.store.cases(tenant_id, CaseFilter(), None, 1)
     behind = max((case.created_at - now for case in newest), default=timedelta())
     if behind > CLOCK_SLACK:
         stored = f"intent {newest[0].action_intent_id!r} was stored {behind} later"
         says = f"it is {now:%Y-%m-%d %H:%M:%S} UTC here, and {stored}"
-        return Finding("clock", "wrong", says, "set this machine's clock by NTP, or that of the one that stored it")
-    return Finding("clock", "ok", f"{now:%Y-%m-%d %H:%M:%S} UTC")
+        return Diagnosis("clock", "wrong", says, "set this machine's clock by NTP, or that of the one that stored it")
+    return Diagnosis("clock", "ok", f"{now:%Y-%m-%d %H:%M:%S} UTC")
 
 
-def _bounds(bounds: BoundsInForce) -> Finding:
+def _bounds(bounds: BoundsInForce) -> Diagnosis:
     if not bounds.config_sequence:
-        return Finding("bounds", "look", "none are in force, so a person decides everything", "run 'remit apply FILE'")
+        return Diagnosis(
+            "bounds", "look", "none are in force, so a person decides everything", "run 'remit apply FILE'"
+        )
     problem = bounds.unreadable()
     if problem:
-        return Finding(
+        return Diagnosis(
             "bounds", "wrong", f"cannot be read: {problem}", "apply sound bounds, or upgrade this installation"
         )
-    return Finding("bounds", "ok", f"number {bounds.config_sequence}, read by the zones of {RULES}")
+    return Diagnosis("bounds", "ok", f"number {bounds.config_sequence}, read by the zones of {RULES}")
 
 
-def _keys(keys: Sequence[ApiKey], now: datetime) -> Finding:
+def _keys(keys: Sequence[ApiKey], now: datetime) -> Diagnosis:
     live = [key for key in keys if key.revoked_at is None and (key.expires_at is None or key.expires_at > now)]
     soon = [key.name for key in live if key.expires_at is not None and key.expires_at - now < EXPIRES_SOON]
     says = f"{len(live)} in force of {len(keys)}"
     if soon:
-        return Finding("keys", "look", f"{says}; {', '.join(soon)} end within two weeks", "make new ones in time")
+        return Diagnosis("keys", "look", f"{says}; {', '.join(soon)} end within two weeks", "make new ones in time")
     setters = {*roles_with("set_bounds")}
     if live and not any(setters & {*key.roles} for key in live):
-        return Finding("keys", "look", f"{says}; none may set bounds over HTTP", "make one with the role admin")
-    return Finding("keys", "ok", says)
+        return Diagnosis("keys", "look", f"{says}; none may set bounds over HTTP", "make one with the role admin")
+    return Diagnosis("keys", "ok", says)
 
 
-def _stops(context: Context, tenant_id: str) -> Iterator[Finding]:
+def _stops(context: Context, tenant_id: str) -> Iterator[Diagnosis]:
     asked = [Key(STOPS, PLATFORM, THE_ONE), Key(STOPS, tenant_id, THE_ONE)]
     seen = context.store.read(asked)
     for stop in [stop for key in asked if (pulled := seen.get(key)) for stop in pulled.stops]:
         says = f"{stop.level} is stopped for {stop.scope} by {stop.stopped_by}: {stop.reason}"
-        yield Finding("stops", "look", says, "put it back with 'remit resume' when its cause is gone")
+        yield Diagnosis("stops", "look", says, "put it back with 'remit resume' when its cause is gone")
 
 
-def _paused(context: Context, tenant_id: str) -> Iterator[Finding]:
+def _paused(context: Context, tenant_id: str) -> Iterator[Diagnosis]:
     for tool in failing_tools_of(context, tenant_id):
         says = f"{tool.action_type}: {tool.failures} calls failed in a row ({tool.last_error})"
-        yield Finding("tool", "look", says, "see 'remit tools list', and resume it when its cause is gone")
+        yield Diagnosis("tool", "look", says, "see 'remit tools list', and resume it when its cause is gone")
 
 
-def _hosts(context: Context, tenant_id: str, bounds: BoundsInForce) -> Iterator[Finding]:
+def _hosts(context: Context, tenant_id: str, bounds: BoundsInForce) -> Iterator[Diagnosis]:
     """The far sides of its tools, each once."""
     tried: set[str] = set()
     for name, spec in bounds.bounds.action_types.items():
@@ -108,7 +98,7 @@ def _hosts(context: Context, tenant_id: str, bounds: BoundsInForce) -> Iterator[
             tried.add(found.host)
 
 
-def _reached(action_type: str, host: str, problem: str | None) -> Finding:
+def _reached(action_type: str, host: str, problem: str | None) -> Diagnosis:
     if problem is None:
-        return Finding("connectivity", "ok", f"{host} takes connections")
-    return Finding("connectivity", "wrong", f"{host}: {problem}", f"mend it, or the tool of {action_type}")
+        return Diagnosis("connectivity", "ok", f"{host} takes connections")
+    return Diagnosis("connectivity", "wrong", f"{host}: {problem}", f"mend it, or the tool of {action_type}")

@@ -13,16 +13,16 @@ from importlib.util import find_spec
 
 from remit.core.gate.bounds import BoundsInForce
 from remit.lab.proof.growth import limit_changes
-from remit.lab.proof.verdict import COURSES, VERDICTS, Comparison, Difference, NeverAnswer, NotProved, Verdict
+from remit.lab.proof.verdict import COURSES, VERDICTS, NeverAnswer, NotProved, Proof, Verdict, Witness
 
 __all__ = [
     "COURSES",
     "VERDICTS",
-    "Comparison",
-    "Difference",
     "NeverAnswer",
     "NotProved",
+    "Proof",
     "Verdict",
+    "Witness",
     "compare",
     "prove_never",
     "prover_missing",
@@ -34,10 +34,10 @@ def prover_missing() -> str | None:
     return None if find_spec("z3") else "proofs take Z3: pip install 'remit[prove]'"
 
 
-def compare(before: BoundsInForce, after: BoundsInForce) -> Comparison:
+def compare(before: BoundsInForce, after: BoundsInForce) -> Proof:
     """How `after` stands to `before`, each as if it had always been in force."""
     if before.bounds == after.bounds and before.type_versions == after.type_versions:
-        return Comparison(None, None)
+        return Proof(None, None)
     problem = prover_missing()
     if problem is not None:
         return _not_proved(before, after, problem)
@@ -49,9 +49,9 @@ def compare(before: BoundsInForce, after: BoundsInForce) -> Comparison:
         return _not_proved(before, after, str(error))
 
 
-def _not_proved(before: BoundsInForce, after: BoundsInForce, problem: str) -> Comparison:
+def _not_proved(before: BoundsInForce, after: BoundsInForce, problem: str) -> Proof:
     why = (NotProved(problem),)
-    return Comparison(why, why, limit_changes(before.bounds, after.bounds))
+    return Proof(why, why, limit_changes(before.bounds, after.bounds))
 
 
 def prove_never(bounds: BoundsInForce, properties: Sequence[str]) -> list[NeverAnswer]:

@@ -58,7 +58,7 @@ class FactValue:
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class AccountHour:
     """An account's hour."""
 
     date: Whole
@@ -92,8 +92,8 @@ class AnyAction:
         for text in ("", "true", "false", SOME_AGENT, *_TIERS, *WEEKDAYS):
             self.text(text)
 
-    def _clock(self, side: str) -> Clock:
-        return Clock(*(self.logic.whole(f"{side} {part}") for part in ("date", "weekday", "hour")))
+    def _clock(self, side: str) -> AccountHour:
+        return AccountHour(*(self.logic.whole(f"{side} {part}") for part in ("date", "weekday", "hour")))
 
     def text(self, text: str) -> int:
         """The number of a text that the bounds write."""
@@ -183,7 +183,7 @@ class AnyAction:
         unknown = self.logic.all(self.proposed_by != name for name, _ in known)
         yield self.logic.implies(self.logic.all((self.delegated, unknown)), self.other_agents)
 
-    def _times(self, clock: Clock) -> Iterator[Truth]:
+    def _times(self, clock: AccountHour) -> Iterator[Truth]:
         yield self.logic.all((clock.hour >= 0, clock.hour <= 23))
         yield self.logic.any(clock.weekday == self.text(name) for name in WEEKDAYS)
         yield self._one_of(clock.date, _day)

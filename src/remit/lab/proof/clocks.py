@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.zones import zone
 from remit.core.values import in_zone
-from remit.lab.proof.any_action import WEEKDAYS, AnyAction, Clock
+from remit.lab.proof.any_action import WEEKDAYS, AccountHour, AnyAction
 from remit.lab.proof.logic import Truth
 
 ZoneOf = Callable[[str], str]
@@ -66,7 +66,7 @@ class Clocks:
             for days in (-2, -1, 0, 1, 2)
         )
 
-    def _days_apart(self, first: Clock, second: Clock, days: int) -> Truth:
+    def _days_apart(self, first: AccountHour, second: AccountHour, days: int) -> Truth:
         names = [self._any.text(name) for name in WEEKDAYS]
         weekday = self._logic.any(
             self._logic.all((first.weekday == name, second.weekday == names[(place + days) % 7]))

@@ -19,7 +19,7 @@ from remit.lab.proof.growth import limit_changes
 from remit.lab.proof.logic import Logic, Truth
 from remit.lab.proof.rules import name_all
 from remit.lab.proof.side import Side, SideBuilder
-from remit.lab.proof.verdict import Comparison, Difference, Direction, NeverAnswer, NotProved
+from remit.lab.proof.verdict import Direction, NeverAnswer, NotProved, Proof, Witness
 from remit.lab.proof.writer import NoExample, Writer
 
 MOST_EXAMPLES = 8
@@ -71,10 +71,10 @@ class Prover:
 
     # --- questions ---
 
-    def compare(self) -> Comparison:
+    def compare(self) -> Proof:
         before, after = self.sides["before"], self.sides["after"]
         limits = limit_changes(before.bounds.bounds, after.bounds.bounds)
-        return Comparison(self._direction(before, after), self._direction(after, before), limits)
+        return Proof(self._direction(before, after), self._direction(after, before), limits)
 
     def _direction(self, strict: Side, lax: Side) -> Direction:
         """An action that the one lets through, or people approve, and the other does not."""
@@ -85,7 +85,7 @@ class Prover:
         for goal in goals:
             found = self._find(self._logic.all(goal), lambda example: self._differs(example, strict, lax))
             if found.answer is not None:
-                answer: Difference = found.answer
+                answer: Witness = found.answer
                 return answer
             if found.why_not is not None:
                 problems += self._problems(found.why_not)
@@ -100,11 +100,11 @@ class Prover:
                 if (old[fact].url, old[fact].headers) != (new[fact].url, new[fact].headers):
                     yield NotProved(f"the fact {fact} of {name} is looked up elsewhere", construct="facts")
 
-    def _differs(self, example: Example, strict: Side, lax: Side) -> Difference | None:
+    def _differs(self, example: Example, strict: Side, lax: Side) -> Witness | None:
         said = {side.name: example.said_by(side.bounds) for side in (strict, lax)}
         if RANK[said[lax.name].course] <= RANK[said[strict.name].course]:
             return None
-        return Difference(example, said["before"], said["after"])
+        return Witness(example, said["before"], said["after"])
 
     def never(self, properties: Sequence[str]) -> list[NeverAnswer]:
         return [

@@ -62,7 +62,7 @@ class Term:
 
 
 @dataclass(slots=True)
-class Context:
+class RuleContext:
     """What rules see of any action by one side's bounds."""
 
     side: str
@@ -85,7 +85,7 @@ class RuleFormula:
 class RuleTranslator:
     """Translates the rules of one side."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: RuleContext) -> None:
         self._context, self._any = context, context.any_action
         self._logic: Logic = context.any_action.logic
         self._rule = ""

@@ -34,7 +34,7 @@ from remit.lab.proof.any_action import (
     below_parameters,
 )
 from remit.lab.proof.logic import Logic, Truth, Whole
-from remit.lab.proof.rules import Context, Members, RuleFormula, RuleTranslator
+from remit.lab.proof.rules import Members, RuleContext, RuleFormula, RuleTranslator
 from remit.lab.proof.schema import follows_from
 
 _OTHER_TYPE = ""
@@ -67,7 +67,7 @@ class SideBuilder:
         self._specs = bounds.bounds.action_types
         self._named = [name for name in _types_named(bounds) if name != DEFAULT]
         self._schemas: list[str] = []
-        self._context = Context(name, {}, self._fact_there, any_action)
+        self._context = RuleContext(name, {}, self._fact_there, any_action)
 
     def name_amounts(self) -> None:
         """As `name_all` does: what amounts are read from."""

@@ -38,7 +38,7 @@ class NotProved:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Witness:
     """One action that goes otherwise, as the gate itself says."""
 
     example: Example
@@ -49,12 +49,12 @@ class Difference:
         return {**self.example.wire(), "before": self.before.wire(), "after": self.after.wire()}
 
 
-Direction = Difference | tuple[NotProved, ...] | None
+Direction = Witness | tuple[NotProved, ...] | None
 """An example, or why there may be one; `None` where it is proved that there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Proof:
     """How one tenant's bounds stand to others of it, over all actions that could be proposed, counters aside."""
 
     wider: Direction
@@ -85,7 +85,7 @@ class Comparison:
 
 
 def _wire(direction: Direction) -> Mapping[str, Any] | None:
-    return direction.wire() if isinstance(direction, Difference) else None
+    return direction.wire() if isinstance(direction, Witness) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from remit.lab.proof.any_action import (
     FACT_TEXT,
     NUMBER,
     TEXT,
+    AccountHour,
     AnyAction,
-    Clock,
     ParameterValue,
     amount_of_text,
     is_count,
@@ -137,14 +137,14 @@ class Writer:
                     return now
         raise NoExample("no clock shows these hours")
 
-    def _days(self, clock: Clock) -> Iterator[date]:
+    def _days(self, clock: AccountHour) -> Iterator[date]:
         number = self._whole(clock.date)
         if number < 0:
             yield date.fromisoformat(self._known[number])
         else:
             yield from (_SOME_DAY + timedelta(days=more) for more in range(_MOST_DAYS))
 
-    def _shows(self, clock: Clock, local: LocalTime) -> bool:
+    def _shows(self, clock: AccountHour, local: LocalTime) -> bool:
         number = self._whole(clock.date)
         same_day = local.date not in self._any.texts if number >= 0 else self._known[number] == local.date
         return same_day and local.weekday == self._text(clock.weekday) and local.hour == self._whole(clock.hour)
