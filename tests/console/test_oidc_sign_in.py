@@ -202,3 +202,42 @@ def test_an_issuer_that_hangs_holds_up_nobody_else(world, page, monkeypatch):
         assert {each.result() for each in came_back} <= {401, 503}
 
     assert (healthy.status_code, still_hanging) == (200, AT_ONCE)
+
+
+# --- the end of a session at the issuer ---
+
+LOGOUT = {"http://schemas.openid.net/event/backchannel-logout": {}}
+
+
+def _signed_in(world):
+    client = httpx.Client(base_url=world.url, trust_env=False, follow_redirects=True)
+    assert client.get("/console/oidc").status_code == 200
+    return client
+
+
+def _is_in(client):
+    return client.get("/console/queue", follow_redirects=False).status_code == 200
+
+
+def test_a_session_ends_with_the_issuer_s_word(world, page):
+    issuer, sign_in_page = page
+    sign_in_page.claims = {"sub": "ann", "sid": "s-1"}
+    first = _signed_in(world)
+    sign_in_page.claims = {"sub": "ann", "sid": "s-2"}
+    second = _signed_in(world)
+    sign_in_page.claims = {"sub": "bob", "sid": "s-3"}
+    other = _signed_in(world)
+
+    def end(**claims):
+        token = issuer.token(**{"aud": CLIENT, "events": LOGOUT, "jti": "j-1", "sub": None, **claims})
+        return httpx.post(f"{world.url}/console/oidc/logout", data={"logout_token": token}, trust_env=False)
+
+    assert end(sid="s-1").status_code == 200
+    assert [_is_in(each) for each in (first, second, other)] == [False, True, True]
+    assert end(sub="ann").headers["Cache-Control"] == "no-store"
+    assert [_is_in(each) for each in (first, second, other)] == [False, False, True]
+    for refused in ({"sub": "bob", "nonce": "n"}, {"sub": "bob", "events": {}}, {"sub": "bob", "aud": "other"}, {}):
+        assert end(**refused).status_code == 400
+    assert _is_in(other)
+    for each in (first, second, other):
+        each.close()

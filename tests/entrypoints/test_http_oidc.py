@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from remit.core.errors import Forbidden, InvalidInput, TryLater, Unauthenticated
 from remit.entrypoints.web import oidc
 from remit.entrypoints.web.oidc import FETCH_AT_MOST_EVERY_S, KEYS_FRESH_S, KEYS_KEPT_S, TokenIssuer
-from remit.entrypoints.web.settings import HttpSettings, OidcSettings, settings_from
+from remit.entrypoints.web.settings import HttpSettings, OidcSettings, groups_from, settings_from
 from tests.entrypoints.http_world import ACME, http_world, proposal
 from tests.waiting import PATIENCE_S, until
 
@@ -267,7 +267,8 @@ def test_claims_are_found_by_name_and_along_dots(issuer):
     claims = {"tenant_claim": "https://acme.example/tenant", "roles_claim": "realm_access.roles", "name_claim": "email"}
     door, _ = _door(issuer, **claims)
     token = issuer.token(
-        **{"https://acme.example/tenant": "globex", "realm_access": {"roles": ["auditor"]}, "email": "ann@example.com"}
+        **{"https://acme.example/tenant": "globex", "realm_access": {"roles": ["auditor"]}, "email": "ann@example.com"},
+        email_verified=True,
     )
 
     principal = door.authenticate(token)
@@ -290,6 +291,96 @@ def test_a_token_that_is_bound_to_what_is_no_name_lets_nobody_in(issuer):
 
     with pytest.raises(Unauthenticated, match="act_for"):
         door.authenticate(issuer.token(act_for="two words"))
+
+
+# --- groups, as companies have them ---
+
+KEYCLOAK = {
+    "preferred_username": "ann",
+    "email": "ann@example.com",
+    "email_verified": True,
+    "groups": ["/finance/Approvers of refunds", "/everybody"],
+    "realm_access": {"roles": ["admin", "offline_access"]},
+}
+GROUPS = """{
+    "/finance/Approvers of refunds": {"roles": ["approver", "auditor"]},
+    "/ops": {"roles": ["operator"], "tenant": "acme"},
+    "/globex/ops": {"roles": ["operator"], "tenant": "globex"}
+}"""
+
+
+def _with_groups(issuer, **more):
+    return _door(issuer, groups=groups_from(GROUPS), name_claim="preferred_username", **more)[0]
+
+
+def test_groups_give_roles_and_the_issuer_s_own_roles_count_for_nothing(issuer):
+    principal = _with_groups(issuer, tenant="acme").authenticate(issuer.token(**KEYCLOAK, tenant="globex"))
+
+    assert (principal.name, principal.tenant_id, principal.roles) == ("ann", "acme", {"approver", "auditor"})
+
+
+@pytest.mark.parametrize(
+    ("groups", "tenant", "roles"),
+    [
+        (["/ops"], "acme", {"operator"}),
+        (["/globex/ops", "/finance/Approvers of refunds"], "globex", {"operator", "approver", "auditor"}),
+        ("/ops", "acme", {"operator"}),
+    ],
+)
+def test_a_group_gives_the_tenant_where_it_names_one(issuer, groups, tenant, roles):
+    claims = {**KEYCLOAK, "groups": groups, "tenant": "elsewhere"}
+
+    principal = _with_groups(issuer).authenticate(issuer.token(**claims))
+
+    assert (principal.tenant_id, principal.roles) == (tenant, roles)
+
+
+@pytest.mark.parametrize(
+    ("claims", "says"),
+    [
+        ({"groups": ["/ops", "/globex/ops"]}, "several tenants"),
+        ({"groups": ["/everybody"]}, "names no group that has a role here"),
+        ({"groups": None, "_claim_names": {"groups": "src1"}}, "too many"),
+    ],
+)
+def test_whom_no_one_tenant_s_groups_let_in_is_refused_with_why(issuer, claims, says):
+    with pytest.raises(Forbidden, match=says):
+        _with_groups(issuer).authenticate(issuer.token(**{**KEYCLOAK, **claims}))
+
+
+def test_a_group_of_another_tenant_gives_nothing_in_a_fixed_one(issuer):
+    door = _with_groups(issuer, tenant="acme")
+
+    with pytest.raises(Forbidden):
+        door.authenticate(issuer.token(**{**KEYCLOAK, "groups": ["/globex/ops"]}))
+
+
+@pytest.mark.parametrize("verified", [False, None, "false", 1])
+def test_an_address_that_is_not_verified_is_nobody_s_name(issuer, verified):
+    door, _ = _door(issuer, name_claim="email")
+
+    with pytest.raises(Unauthenticated, match="email_verified"):
+        door.authenticate(issuer.token(email="ann@example.com", email_verified=verified))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x", "[]", '{"g": {}}', '{"g": {"roles": []}}', '{"g": {"roles": ["platform"]}}', '{"g": {"roles": ["boss"]}}'],
+)
+def test_groups_that_are_not_understood_are_refused_at_the_start(text):
+    with pytest.raises(InvalidInput, match="REMIT_OIDC_GROUPS"):
+        groups_from(text)
+
+
+def test_tenant_and_groups_come_from_the_environment():
+    given = {"REMIT_OIDC_ISSUER": "https://i.example", "REMIT_OIDC_AUDIENCE": "remit"}
+    groups = {"REMIT_OIDC_TENANT": "acme", "REMIT_OIDC_GROUPS": GROUPS, "REMIT_OIDC_GROUPS_CLAIM": "memberOf"}
+
+    oidc = settings_from(given | groups).oidc
+
+    assert (oidc.tenant, oidc.groups_claim, oidc.groups["/ops"].tenant) == ("acme", "memberOf", "acme")
+    with pytest.raises(InvalidInput, match="REMIT_OIDC_TENANT"):
+        settings_from(given | {"REMIT_OIDC_TENANT": "two words"})
 
 
 # --- what is refused ---

@@ -132,7 +132,7 @@ class App(Part):
         self.create_key, self.keys, self.revoke_key = settings.create_key, settings.keys, settings.revoke_key
         self.authenticate = settings.authenticate
         self.begin_session, self.session = settings.begin_session, settings.session
-        self.end_session = settings.end_session
+        self.end_session, self.end_issuer_sessions = settings.end_session, settings.end_issuer_sessions
         self.make_link, self.redeem_link = settings.make_link, settings.redeem_link
 
     def _show_notifications(self, notifications: Notifications) -> None:

@@ -275,9 +275,23 @@ class Settings(Part):
 
     # --- sessions at the console ---
 
-    def begin_session(self, principal: Principal, *, by_key: str | None = None) -> str:
-        """Sign a person in at the console, who came in by an API key if `by_key` is its text. Answers the cookie."""
-        return str(sessions.begin(self.context, principal, secret=new_secret(), now=self.clock.now(), by_key=by_key))
+    def begin_session(
+        self, principal: Principal, *, by_key: str | None = None, issuer_session: str | None = None
+    ) -> str:
+        """
+        Sign a person in at the console, who came in by an API key if `by_key` is its text, or by the issuer's own
+        session. Answers the cookie.
+        """
+        now, secret = self.clock.now(), new_secret()
+        began = sessions.begin(
+            self.context, principal, secret=secret, now=now, by_key=by_key, issuer_session=issuer_session
+        )
+        return str(began)
+
+    def end_issuer_sessions(self, *, subject: str | None, issuer_session: str | None, tenant: str | None = None) -> int:
+        """End the sessions that began at the issuer by this session of its, or this subject. Answers how many."""
+        tenants = [tenant] if tenant is not None else self.context.store.tenants()
+        return sessions.end_those_of(self.context, tenants, subject=subject, issuer_session=issuer_session)
 
     def session(self, cookie: str) -> tuple[Principal, str]:
         """The principal that is signed in, and the token that its forms carry. Raises `Unauthenticated`."""

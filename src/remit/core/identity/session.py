@@ -48,6 +48,16 @@ class Session(Document):
     created_at: UtcTime
     expires_at: UtcTime
     credential: Credential = PROCESS
+    issuer_session: str | None = Field(default=None, exclude_if=is_none)
+    """What the issuer calls its own session (`sid`), where the person came in through one."""
+
+    def is_of(self, subject: str | None, issuer_session: str | None) -> bool:
+        """Did it begin at the issuer, by that session of its or, where none is named, by that subject?"""
+        if self.credential.kind != "oidc":
+            return False
+        if issuer_session is not None:
+            return self.issuer_session == issuer_session and subject in (None, self.credential.id)
+        return subject is not None and self.credential.id == subject
 
 
 class LinkedIntent(Document):
@@ -94,7 +104,9 @@ def link_data(link: SignInLink) -> dict[str, Any]:
     return {"by": told.pop("made_by"), "credential": credential, "link": told}
 
 
-def new_session(principal: Principal, text: SecretText, *, key_id: str | None, now: datetime) -> Session:
+def new_session(
+    principal: Principal, text: SecretText, *, key_id: str | None, now: datetime, issuer_session: str | None = None
+) -> Session:
     """Raises `Unauthenticated` for the platform's keys: the console is a tenant's."""
     if principal.tenant_id == PLATFORM:
         raise Unauthenticated("the platform's key opens no tenant's console; use it with 'remit stop' or over HTTP")
@@ -108,6 +120,7 @@ def new_session(principal: Principal, text: SecretText, *, key_id: str | None, n
         created_at=now,
         expires_at=now + SESSION_LIVES,
         credential=principal.credential,
+        issuer_session=issuer_session,
     )
 
 

@@ -35,6 +35,10 @@ class _SessionClaims:
     name_claim: str
     accounts_claim: str | None
     on_behalf_of_claim: str | None = None
+    tenant: str | None = None
+    # The gateway runs a list together with blanks between, which groups' names may hold.
+    groups: None = None
+    groups_claim: str = "groups"
 
 
 RESULT = "GET /v1/intents/{action_intent_id}/result"
@@ -93,6 +97,7 @@ def _claim_names() -> _SessionClaims:
         os.environ.get("REMIT_OIDC_ROLES_CLAIM") or "roles",
         os.environ.get("REMIT_OIDC_NAME_CLAIM") or "sub",
         os.environ.get("REMIT_OIDC_ACCOUNTS_CLAIM") or None,
+        tenant=os.environ.get("REMIT_OIDC_TENANT") or None,
     )
 
 

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import httpx
@@ -34,7 +34,25 @@ AT_ONCE = 8
 """So many sign-ins ask the issuer at a time: anybody may begin one, and each holds a thread until it answers."""
 DESCRIPTION_FRESH_S = 600.0
 
+_LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
 _NOT_OURS = "this sign-in was not begun in this browser, or was finished already; sign in again"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who came back from the issuer, where they wanted to go, and what the issuer calls its session."""
+
+    principal: Principal
+    to: str
+    issuer_session: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedAtIssuer:
+    """Whose sessions are over: those of one subject, or one of them alone."""
+
+    subject: str | None
+    issuer_session: str | None
 
 
 class CodeFlow:
@@ -65,18 +83,38 @@ class CodeFlow:
         asked = orjson.dumps({"state": state, "verifier": verifier, "nonce": nonce, "to": to})
         return where, base64.urlsafe_b64encode(asked).decode()
 
-    def finish(self, redirect_uri: str, asked: str, came_back: str) -> tuple[Principal, str]:
+    def finish(self, redirect_uri: str, asked: str, came_back: str) -> SignedIn:
         """Who it is and where they wanted to go. Raises `Unauthenticated`, `Forbidden` or `TryLater`."""
         remembered = _remembered(asked)
         with self._turn():
             return self._finish(redirect_uri, remembered, came_back)
 
-    def _finish(self, redirect_uri: str, remembered: dict[str, str], came_back: str) -> tuple[Principal, str]:
+    def _finish(self, redirect_uri: str, remembered: dict[str, str], came_back: str) -> SignedIn:
         token = self._token(redirect_uri, remembered, came_back)
         claims = self._tokens.claims(str(token.get("id_token")))
         if not hmac.compare_digest(str(claims.get("nonce")), remembered["nonce"]):
             raise Unauthenticated(_NOT_OURS)
-        return principal_of_claims(claims, self._settings), remembered["to"]
+        return SignedIn(principal_of_claims(claims, self._settings), remembered["to"], _text(claims, "sid"))
+
+    def ended(self, logout_token: str) -> EndedAtIssuer:
+        """
+        Whose session the issuer says is over (OpenID Connect Back-Channel Logout 1.0, section 2.6).
+
+        Raises `Unauthenticated` for what is no logout token of the issuer's for us, and `TryLater`.
+        """
+        claims = self._tokens.claims(logout_token)
+        events, ended = claims.get("events"), EndedAtIssuer(_text(claims, "sub"), _text(claims, "sid"))
+        # An ID token has a nonce; it must not pass for the end of a session.
+        if not isinstance(events, dict) or _LOGOUT not in events or "nonce" in claims:
+            raise Unauthenticated("this is no logout token")
+        if ended.subject is None and ended.issuer_session is None:
+            raise Unauthenticated("the logout token names neither a subject (sub) nor a session (sid)")
+        return ended
+
+    @property
+    def tenant(self) -> str | None:
+        """The one tenant of everybody who comes in here, if there is one."""
+        return self._settings.tenant
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -125,6 +163,11 @@ class CodeFlow:
         if self._described is None or now - self._described[0] >= DESCRIPTION_FRESH_S:
             self._described = now, discover(self._settings.issuer)
         return self._described[1]
+
+
+def _text(claims: dict[str, Any], name: str) -> str | None:
+    value = claims.get(name)
+    return value if isinstance(value, str) and value else None
 
 
 def _remembered(asked: str) -> dict[str, str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from remit.core.errors import RemitError
+from remit.core.errors import RemitError, Unauthenticated
 from remit.entrypoints.console.auth import (
     COOKIE,
     HOME,
@@ -29,6 +29,7 @@ LARGEST_FORM_BYTES = 16 * 1024
 """Of somebody of whom nothing is known yet."""
 ASKED = "remit_sign_in"
 """The cookie that remembers, between leaving for the issuer and coming back, what was asked."""
+_NOT_STORED = {"Cache-Control": "no-store"}
 
 
 class SignInRoute(BodyAfterCaller):
@@ -115,13 +116,27 @@ def leave_for_issuer(request: Request, to: str | None = None) -> Response:
 def come_back(request: Request, remit: CurrentRemit) -> Response:
     """From the issuer, with a code that only this server can turn into who it is."""
     try:
-        principal, to = _flow(request).finish(_callback(request), request.cookies.get(ASKED, ""), str(request.url))
-        cookie = remit.begin_session(principal)
+        found = _flow(request).finish(_callback(request), request.cookies.get(ASKED, ""), str(request.url))
+        cookie = remit.begin_session(found.principal, issuer_session=found.issuer_session)
     except RemitError as error:
         return page(request, "sign_in.html", status=401, to=HOME, problem=str(error))
-    response = _signed_in(request, cookie, local_page(to))
+    response = _signed_in(request, cookie, local_page(found.to))
     response.delete_cookie(ASKED, path=HOME)
     return response
+
+
+@router.post("/oidc/logout")
+def end_at_issuers_word(
+    request: Request, remit: CurrentRemit, logout_token: Annotated[str, Form(max_length=LARGEST_FORM_BYTES)]
+) -> Response:
+    """The issuer says that a session of its is over, server to server: those that began by it here end with it."""
+    flow = _flow(request)
+    try:
+        ended = flow.ended(logout_token)
+    except Unauthenticated as error:
+        return PlainTextResponse(str(error), status_code=400, headers=_NOT_STORED)
+    remit.end_issuer_sessions(subject=ended.subject, issuer_session=ended.issuer_session, tenant=flow.tenant)
+    return PlainTextResponse("", headers=_NOT_STORED)
 
 
 @router.post("/sign-out")

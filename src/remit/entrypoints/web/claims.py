@@ -6,13 +6,14 @@ The claims have been verified by whoever hands them over; every door that takes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
 from remit.core.errors import Forbidden, Unauthenticated
-from remit.core.identity.access import TENANT_ROLES
+from remit.core.identity.access import TENANT_ROLES, Role
 from remit.core.identity.credential import Credential
 from remit.core.identity.principal import NOBODY, Principal
 from remit.core.values import Identifier, check_text
@@ -20,9 +21,26 @@ from remit.core.values import Identifier, check_text
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 
 
-class ClaimNames(Protocol):
-    """Which claim says what."""
+@dataclass(frozen=True, slots=True)
+class GroupGrant:
+    """What a group of the issuer's gives its members: roles, in one tenant or in whichever theirs is."""
 
+    roles: frozenset[Role]
+    tenant: str | None = None
+
+
+class ClaimNames(Protocol):
+    """
+    Which claim says what. With a `tenant` everybody is of that one; with `groups` roles come from a member's groups
+    alone, and so may the tenant.
+    """
+
+    @property
+    def tenant(self) -> str | None: ...
+    @property
+    def groups(self) -> Mapping[str, GroupGrant] | None: ...
+    @property
+    def groups_claim(self) -> str: ...
     @property
     def tenant_claim(self) -> str: ...
     @property
@@ -37,18 +55,64 @@ class ClaimNames(Protocol):
 
 def principal_of_claims(claims: Mapping[str, Any], names: ClaimNames) -> Principal:
     """Raises `Unauthenticated` for claims that name nobody, `Forbidden` for roles that let nobody do anything."""
-    tenant_id = _identifier(claims, names.tenant_claim, "tenant")
+    grants = _grants(claims, names)
+    tenant_id = names.tenant or _tenant_of(grants) or _identifier(claims, names.tenant_claim, "tenant")
     name = _identifier(claims, names.name_claim, "name")
-    roles = frozenset(word for word in _words(claims, names.roles_claim) if word in TENANT_ROLES)
+    _check_email(claims, names.name_claim)
+    roles = _roles(claims, names) if names.groups is None else _roles_of(grants, tenant_id, claims, names.groups_claim)
+    # A token without that claim is for no account.
+    accounts = frozenset(_words(claims, names.accounts_claim)) if names.accounts_claim else None
+    credential, acts_for = Credential("oidc", _subject(claims)), _on_behalf_of(claims, names.on_behalf_of_claim)
+    return Principal(name, tenant_id, roles, credential, accounts, on_behalf_of=acts_for)
+
+
+def _roles(claims: Mapping[str, Any], names: ClaimNames) -> frozenset[Role]:
+    said = _words(claims, names.roles_claim)
+    roles = frozenset(role for role in TENANT_ROLES if role in said)
     if not roles:
         raise Forbidden(
             f"the claim {names.roles_claim!r} of the access token names no role known here; "
             f"it takes one of {', '.join(sorted(TENANT_ROLES))}"
         )
-    # A token without that claim is for no account.
-    accounts = frozenset(_words(claims, names.accounts_claim)) if names.accounts_claim else None
-    credential, acts_for = Credential("oidc", _subject(claims)), _on_behalf_of(claims, names.on_behalf_of_claim)
-    return Principal(name, tenant_id, roles, credential, accounts, on_behalf_of=acts_for)
+    return roles
+
+
+def _grants(claims: Mapping[str, Any], names: ClaimNames) -> list[GroupGrant]:
+    """What the groups of a member give; a group's name may hold blanks, so that a text is one group."""
+    known, named = names.groups or {}, _claim(claims, names.groups_claim)
+    listed = [named] if isinstance(named, str) else named if isinstance(named, list) else []
+    return [known[group] for group in listed if isinstance(group, str) and group in known]
+
+
+def _tenant_of(grants: Sequence[GroupGrant]) -> str | None:
+    """Raises `Forbidden` for a member of groups of several tenants: none of them may be guessed."""
+    tenants = sorted({grant.tenant for grant in grants if grant.tenant is not None})
+    if len(tenants) > 1:
+        raise Forbidden(f"the token's groups are of several tenants ({', '.join(tenants)}); leave those of all but one")
+    return tenants[0] if tenants else None
+
+
+def _roles_of(grants: Sequence[GroupGrant], tenant_id: str, claims: Mapping[str, Any], claim: str) -> frozenset[Role]:
+    roles = frozenset(role for grant in grants if grant.tenant in (None, tenant_id) for role in grant.roles)
+    if roles:
+        return roles
+    if claim in (claims.get("_claim_names") or ()) or claims.get("hasgroups"):
+        raise Forbidden(
+            f"the issuer left out the claim {claim!r}, because the groups are too many; "
+            "have it send only those that are assigned to this application"
+        )
+    raise Forbidden(f"the claim {claim!r} of the access token names no group that has a role here (REMIT_OIDC_GROUPS)")
+
+
+def _check_email(claims: Mapping[str, Any], name_claim: str) -> None:
+    """Raises `Unauthenticated` where the name is an address that the issuer has not verified to be theirs."""
+    verified = claims.get("email_verified")
+    # Some issuers, and API Gateway, write it as a text.
+    if name_claim == "email" and not (verified is True or verified == "true"):
+        raise Unauthenticated(
+            "the issuer does not say that this e-mail address is verified (email_verified), so anybody may have typed "
+            "it; have it verified, or name another claim in REMIT_OIDC_NAME_CLAIM"
+        )
 
 
 def _on_behalf_of(claims: Mapping[str, Any], claim: str | None) -> str | None:

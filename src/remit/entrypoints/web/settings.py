@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from remit.core.errors import InvalidInput
+from remit.core.identity.access import TENANT_ROLES, Role
+from remit.core.values import Identifier, Request, check_identifier, explain_invalid
+from remit.entrypoints.web.claims import GroupGrant
 from remit.entrypoints.web.shares import Share
+
+
+def _of_tenant(role: Role) -> Role:
+    if role not in TENANT_ROLES:
+        raise ValueError(f"no group has the role {role}; use {', '.join(TENANT_ROLES)}")
+    return role
+
+
+class _Grant(Request):
+    roles: Annotated[list[Annotated[Role, AfterValidator(_of_tenant)]], Field(min_length=1)]
+    tenant: Identifier | None = None
+
+
+_GROUPS: TypeAdapter[dict[str, _Grant]] = TypeAdapter(dict[str, _Grant])
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +34,10 @@ class OidcSettings:
     """
     Whose access tokens let people in, and which claims say their tenant, roles and name.
 
-    With a `client_id`, people sign in at the console through the issuer; the console is that client of it, with
-    a `client_secret` or, as a public client, without. With an `accounts_claim`, a token is for the accounts that this
-    claim lists; with an `on_behalf_of_claim`, it is bound to the principal that this claim names, or to none.
+    With a `tenant`, everybody is of that one. With `groups`, roles come from the groups that `groups_claim` lists, and
+    from nothing else. With a `client_id`, people sign in at the console through the issuer; the console is that client
+    of it, with a `client_secret` or, as a public client, without. With an `accounts_claim`, a token is for the accounts
+    that this claim lists; with an `on_behalf_of_claim`, it is bound to the principal that this claim names, or to none.
     """
 
     issuer: str
@@ -26,6 +47,9 @@ class OidcSettings:
     name_claim: str = "sub"
     accounts_claim: str | None = None
     on_behalf_of_claim: str | None = None
+    tenant: str | None = None
+    groups: Mapping[str, GroupGrant] | None = None
+    groups_claim: str = "groups"
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
     scope: str = "openid profile"
@@ -77,7 +101,7 @@ def settings_from(environ: Mapping[str, str]) -> HttpSettings:
     `REMIT_SIGN_INS_PER_MINUTE` (0 for no limit),
     `REMIT_METRICS_OPEN` and `REMIT_CONSOLE` (true or false), and for OIDC `REMIT_OIDC_ISSUER`,
     `REMIT_OIDC_AUDIENCE` and, where they differ, `REMIT_OIDC_TENANT_CLAIM`, `…_ROLES_CLAIM`, `…_NAME_CLAIM`,
-    `…_ACCOUNTS_CLAIM`, `…_ON_BEHALF_OF_CLAIM`,
+    `…_ACCOUNTS_CLAIM`, `…_ON_BEHALF_OF_CLAIM`, `…_TENANT`, `…_GROUPS` and `…_GROUPS_CLAIM`,
     for the console `REMIT_OIDC_CLIENT_ID`, `…_CLIENT_SECRET` and `…_SCOPE`.
 
     Raises `InvalidInput` naming the variable.
@@ -121,7 +145,28 @@ def _oidc(environ: Mapping[str, str]) -> OidcSettings | None:
     if not issuer or not audience:
         missing = "REMIT_OIDC_AUDIENCE" if issuer else "REMIT_OIDC_ISSUER"
         raise InvalidInput(missing, "is missing", "an issuer is trusted for one audience; set both")
-    claims = ("tenant_claim", "roles_claim", "name_claim", "accounts_claim", "on_behalf_of_claim")
+    claims = ("tenant_claim", "roles_claim", "name_claim", "accounts_claim", "on_behalf_of_claim", "groups_claim")
     names = (*claims, "client_id", "client_secret", "scope")
-    given = {name: environ.get(f"REMIT_OIDC_{name.upper()}") for name in names}
-    return OidcSettings(issuer=issuer, audience=audience, **{name: text for name, text in given.items() if text})
+    given = {name: text for name in names if (text := environ.get(f"REMIT_OIDC_{name.upper()}"))}
+    tenant, groups = environ.get("REMIT_OIDC_TENANT") or None, groups_from(environ.get("REMIT_OIDC_GROUPS"))
+    if tenant is not None:
+        check_identifier("REMIT_OIDC_TENANT", tenant)
+    return OidcSettings(issuer, audience, tenant=tenant, groups=groups, **given)
+
+
+def groups_from(text: str | None) -> dict[str, GroupGrant] | None:
+    """
+    From `{"GROUP": {"roles": ["approver"], "tenant": "acme"}}`, where the tenant may be left out; `None` for no text.
+
+    Raises `InvalidInput` naming the variable.
+    """
+    if not text:
+        return None
+    try:
+        found = _GROUPS.validate_json(text)
+    except ValidationError as error:
+        wrong = explain_invalid(error)
+        problem = f"{wrong.field}: {wrong.problem}"
+        way_out = 'write {"GROUP": {"roles": ["approver"], "tenant": "acme"}}; the tenant may be left out'
+        raise InvalidInput("REMIT_OIDC_GROUPS", problem, way_out) from None
+    return {name: GroupGrant(frozenset(each.roles), each.tenant) for name, each in found.items()}

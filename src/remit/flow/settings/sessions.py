@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from remit.core.errors import Forbidden, Unauthenticated
@@ -33,13 +34,20 @@ SWEPT_AT_ONCE = 90
 
 
 def begin(
-    context: Context, principal: Principal, *, secret: str, now: datetime, by_key: str | None = None
+    context: Context,
+    principal: Principal,
+    *,
+    secret: str,
+    now: datetime,
+    by_key: str | None = None,
+    issuer_session: str | None = None,
 ) -> SecretText:
     """Begin a session; `by_key` is the text of the API key that let the person in. Answers the cookie's text."""
     if principal.accounts is not None:
         raise Forbidden("the console shows a whole tenant, and this token is for single accounts of it")
     text = SecretText(SESSION_PREFIX, principal.tenant_id, context.new_id(), secret)
-    session = new_session(principal, text, key_id=parse_key(by_key).id if by_key else None, now=now)
+    key_id = parse_key(by_key).id if by_key else None
+    session = new_session(principal, text, key_id=key_id, now=now, issuer_session=issuer_session)
     over = _over(context, principal.tenant_id, now)
 
     def change(_: Snapshot) -> Writes[SecretText]:
@@ -63,6 +71,23 @@ def find(context: Context, cookie: str, now: datetime) -> tuple[Principal, Secre
 def end(context: Context, shown: SecretText) -> None:
     """From now on this cookie says nothing."""
     context.store.transact([UnitOfWork(reads=[], decide=lambda _: Writes(answer=None, deletes=[_at(shown)]))])
+
+
+def end_those_of(context: Context, tenants: Iterable[str], *, subject: str | None, issuer_session: str | None) -> int:
+    """End what the issuer says is over: sessions of one of its own, or of one subject. Answers how many there were."""
+    ended = [
+        Key(SESSION, tenant_id, each.session_id)
+        for tenant_id in tenants
+        for each in context.store.scan(SESSION, tenant_id)
+        if each.is_of(subject, issuer_session)
+    ]
+    for first in range(0, len(ended), SWEPT_AT_ONCE):
+        context.store.transact([_deletion(ended[first : first + SWEPT_AT_ONCE])])
+    return len(ended)
+
+
+def _deletion(keys: Sequence[Key[Session]]) -> UnitOfWork[None]:
+    return UnitOfWork(reads=[], decide=lambda _: Writes(answer=None, deletes=[*keys]))
 
 
 def make_link(
