@@ -60,6 +60,8 @@ def put_in_force(
     sequence: Annotated[int, Form()],
 ) -> Response:
     """The change that was looked at, unless somebody has changed the bounds meanwhile."""
+    # Of another tenant's intent nothing is said, whatever the form says.
+    remit.intent(visitor.tenant_id, action_intent_id)
     parsed = read_json(wanted)
     if not isinstance(parsed, dict) or parsed.get("tenant") != visitor.tenant_id:
         raise InvalidInput("tenant", "is not this one", "go back and send the form again")
