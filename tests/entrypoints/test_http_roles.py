@@ -60,6 +60,7 @@ ALLOWED: dict[str, set[str]] = {
     "POST /v1/bounds/promote": {"admin"},
     "GET /v1/intents/{action_intent_id}/automate": {"admin"},
     "POST /v1/decide-again": {"approver", "admin"},
+    "GET /v1/suggestions": {"admin"},
     "PUT /v1/action-types": {"admin"},
     "PUT /v1/allowlists": {"admin"},
     "PUT /v1/modes": {"admin"},

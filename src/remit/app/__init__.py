@@ -124,6 +124,7 @@ class App(Part):
         self.settings = settings
         self.apply, self.apply_part, self.bounds = settings.apply, settings.apply_part, settings.bounds
         self.promote, self.automate = settings.promote, settings.automate
+        self.suggestions = settings.suggestions
         self.replay, self.replay_change = settings.replay, settings.replay_change
         self.prove, self.prove_change = settings.prove, settings.prove_change
         self.check_policies = settings.check_policies

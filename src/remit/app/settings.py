@@ -22,6 +22,7 @@ from remit.flow.context import bounds_now, in_one_write
 from remit.flow.kept_policies import keep_policies_unit
 from remit.flow.obstacles import unlisted_hosts
 from remit.flow.reading import replay as replay_flow
+from remit.flow.reading import suggest as suggest_flow
 from remit.flow.reading.automate import automation, candidate_wire, cannot_wire
 from remit.flow.reading.known import require_seen
 from remit.flow.reading.replay import Advance, no_progress
@@ -158,6 +159,13 @@ class Settings(Part):
             "cannot": cannot_wire(found, any_allowed=bool(allowed)),
             "candidates": [shown(each, proof) for each, proof in allowed],
         }
+
+    def suggestions(self, tenant_id: str, *, advance: Advance = no_progress) -> dict[str, Any]:
+        """
+        By shape of action: how people answered, a bound on how often they disagree, and the change of bounds that this
+        speaks for, if it does for one. Changes nothing.
+        """
+        return suggest_flow.suggestions(self.context, tenant_id, self.clock.now(), advance)
 
     def prove(self, bounds: Any, *, never: Sequence[str] = ()) -> dict[str, Any]:
         """

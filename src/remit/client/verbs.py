@@ -377,6 +377,11 @@ class Verbs:
         """The smallest changes of the bounds under which a waiting intent would have run; `replay=""` for no replay."""
         return RouteCall(ids={"action_intent_id": action_intent_id}, query={"replay": replay})
 
+    @verb("GET /v1/suggestions")
+    def suggestions(self) -> RouteCall[a.SuggestionsAnswer]:
+        """How people answered by shape of action, and the changes of the bounds that this speaks for."""
+        return RouteCall()
+
     @verb("POST /v1/bounds/promote")
     def promote(
         self, name: str, *, expected_sequence: int | None = None, dry_run: bool = False

@@ -207,6 +207,54 @@ class AutomateAnswer(TypedDict):
     candidates: list[CandidateAnswer]
 
 
+class RangeAnswer(TypedDict("Range", {"from": str})):
+    """From the smallest to the largest, as decimal text."""
+
+    to: str
+
+
+class EnvelopeAnswer(TypedDict):
+    """The parameters that people agreed to, by path: the range of each number, and a text's choices if they are few."""
+
+    numbers: dict[str, RangeAnswer]
+    choices: dict[str, list[str]]
+
+
+class SuggestedChange(TypedDict):
+    """A change of the bounds that a person may put in force: these whole bounds."""
+
+    direction: Literal["WIDER", "NARROWER"]
+    changes: list[ChangeAnswer]
+    bounds: Json
+
+
+class EvidenceAnswer(TypedDict):
+    """
+    What people answered about one version of an action type. The rate at which they disagree is between
+    `disagreement_at_least` and `disagreement_at_most`, each of which is wrong with a chance of 5 % over all looks.
+    """
+
+    action_type: str
+    version: int | None
+    tool: str | None
+    answered: int
+    disagreed: int
+    people: dict[str, int]
+    reasons: dict[str, int]
+    disagreement_at_least: float
+    disagreement_at_most: float
+    median_s_to_answer: float
+    share_under_3_s: float
+    envelope: EnvelopeAnswer
+    suggestion: SuggestedChange | None
+
+
+class SuggestionsAnswer(TypedDict):
+    tenant_id: str
+    config_sequence: int
+    items: list[EvidenceAnswer]
+
+
 class ValidatedAnswer(TypedDict):
     version: str
     rules: list[ClauseAnswer]

@@ -39,6 +39,7 @@ COMMANDS = {
     "decide-again": "automating",
     "assign": "people",
     "hand-over": "people",
+    "suggest": "automating",
     "resolve": "people",
     "erase": "people",
     "apply": "bounds",

@@ -21,6 +21,7 @@ Intents = Annotated[list[str], typer.Argument(metavar="INTENT...", help="Waiting
 def register(app: typer.Typer) -> None:
     app.command()(automate)
     app.command("decide-again")(decide_again)
+    app.command()(suggest)
 
 
 def automate(
@@ -105,3 +106,57 @@ def decide_again(
             output.say(f"{name} waits on: {answer.reason}")
     if failed is not None:
         raise typer.Exit(output.exit_code(failed))
+
+
+def suggest(
+    ctx: typer.Context,
+    tenant: Tenant,
+    write: Annotated[
+        Path | None,
+        typer.Option("--write", metavar="FILE", help="Write the bounds with the suggested change.", show_default=False),
+    ] = None,
+    action_type: Annotated[
+        str | None,
+        typer.Option("--action-type", metavar="X", help="Which type's change --write is of.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """
+    Show how people answered by shape of action, and the changes of the bounds that this speaks for. It changes nothing.
+
+    Example: remit suggest --tenant acme
+    """
+    with existing(ctx, db, tenant) as remit, output.progress("reading") as advance:
+        told = remit.suggestions(tenant, advance=advance)
+    if write is not None:
+        _write_suggested(told, action_type, write)
+    if as_json:
+        output.print_json(told)
+        return
+    output.print_table(
+        ["type", "version", "answered", "disagreed", "at most", "median", "under 3 s", "suggests"],
+        [_evidence_row(item) for item in told["items"]],
+    )
+    for item in told["items"]:
+        if item["suggestion"]:
+            output.say(f"{item['action_type']}: {item['suggestion']['direction']}")
+            for change in item["suggestion"]["changes"]:
+                for line in Difference(**change).lines():
+                    output.say(f"  {line}")
+
+
+def _evidence_row(item: Mapping[str, Any]) -> list[Any]:
+    rates = [f"{100 * item[name]:.1f} %" for name in ("disagreement_at_most", "share_under_3_s")]
+    suggested = item["suggestion"]["direction"] if item["suggestion"] else ""
+    took = f"{item['median_s_to_answer']:g} s"
+    counts = [item["answered"], item["disagreed"], rates[0], took, rates[1]]
+    return [item["action_type"], item["version"], *counts, suggested]
+
+
+def _write_suggested(told: Mapping[str, Any], action_type: str | None, file: Path) -> None:
+    found = [item for item in told["items"] if item["suggestion"] and action_type in (None, item["action_type"])]
+    if len(found) != 1:
+        way_out = "name one of those with a suggestion as --action-type"
+        raise InvalidInput("--write", f"is of one change, and there are {len(found)}", way_out)
+    file.write_text(as_yaml(parse_bounds(found[0]["suggestion"]["bounds"])), encoding="utf-8")

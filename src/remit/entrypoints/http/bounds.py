@@ -18,7 +18,7 @@ from remit.core.gate.bounds import Bounds, BoundsInForce
 from remit.core.gate.bounds_diff import changes, limits_from_zero
 from remit.core.gate.bounds_parts import PARTS, BoundsPart, parse_part
 from remit.core.identity.principal import Principal
-from remit.core.views import AutomateAnswer, BoundsChangedAnswer
+from remit.core.views import AutomateAnswer, BoundsChangedAnswer, SuggestionsAnswer
 from remit.entrypoints.web.bodies import IntentId, PromoteBody
 from remit.entrypoints.web.callers import BoundsSetterCaller, CurrentRemit, ReaderCaller
 from remit.entrypoints.web.ledger_reads import LedgerReads, WholeLedgers
@@ -155,6 +155,12 @@ async def automate(
     """
     work = partial(remit.automate, caller.tenant_id, action_intent_id, period=replay or None)
     return await reads.within_time(caller, work)
+
+
+@router.get("/v1/suggestions", responses=responds_with(SuggestionsAnswer))
+async def suggestions(remit: CurrentRemit, caller: BoundsSetterCaller, reads: WholeLedgers) -> Any:
+    """How people answered by shape of action, and the changes of the bounds that this speaks for. Changes nothing."""
+    return await reads.within_time(caller, partial(remit.suggestions, caller.tenant_id))
 
 
 def _add_routes(kind: type[BoundsPart]) -> None:

@@ -22,7 +22,7 @@ from remit.lab.replay import Replay, span_of
 
 Advance = Callable[[int], None]
 """Told now and then how many entries more have been read. What it raises ends the replay."""
-_TOLD_EVERY = 500
+TOLD_EVERY = 500
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -68,7 +68,7 @@ def replay_lines(
     """
     span = None if period is None else parse_period(period)
     about = _About(bounds.tenant)
-    for entry in _told(_parsed(lines), advance):
+    for entry in told(_parsed(lines), advance):
         about.read(entry)
     if about.first is None or about.last is None:
         raise InvalidInput("FILE", "holds no ledger entry", "name a file that remit export wrote")
@@ -92,17 +92,17 @@ def _replay(
         raise InvalidInput("(bounds)", problem)
     span = span_of(candidate, since, until)
     replay = Replay(candidate, span)
-    with sorted_events(past_events(_told(entries, advance), span)) as events:
+    with sorted_events(past_events(told(entries, advance), span)) as events:
         # They were counted when they were read; whoever sets a limit of time still has a say.
-        for event in in_order(_told(events, lambda _: advance(0))):
+        for event in in_order(told(events, lambda _: advance(0))):
             replay.add(event)
     return {"tenant_id": candidate.bounds.tenant, **replay.findings.wire()}
 
 
-def _told(things: Iterable[Any], advance: Advance) -> Iterator[Any]:
+def told(things: Iterable[Any], advance: Advance) -> Iterator[Any]:
     """`things`, of which `advance` is told."""
     read = iter(things)
-    while some := list(islice(read, _TOLD_EVERY)):
+    while some := list(islice(read, TOLD_EVERY)):
         yield from some
         advance(len(some))
 
