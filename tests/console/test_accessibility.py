@@ -23,6 +23,7 @@ PAGES = (
     "/console/intents",
     "/console/intents/waits",
     "/console/intents/waits/edit",
+    "/console/intents/waits/automate",
     "/console/intents/done",
     "/console/intents/unknown",
     "/console/bounds",
