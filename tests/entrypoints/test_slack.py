@@ -204,7 +204,7 @@ def test_rules_of_approval_hold_as_at_every_door(chat):
 
 @pytest.mark.parametrize("secret, at_s", [("another", 0), (SIGNING_SECRET, -1), (SIGNING_SECRET, 1)])
 def test_what_is_not_signed_or_is_too_old_is_refused(chat, secret, at_s):
-    name = f"i-{secret}{at_s}"
+    name = f"i-{secret == SIGNING_SECRET}{at_s}"
     message = chat.propose(name)
     body = chat.slack.pressed(message, "approve", BOB)
     off_s = at_s * (SIGNED_FOR.total_seconds() + 30)
@@ -294,6 +294,31 @@ def test_a_subscription_that_shows_no_fields_offers_no_approval(chat):
     chat.remit.set_subscription(ACME, "chat", APP, by="root")
 
 
+def test_what_asks_for_nothing_is_answered_with_nothing(chat):
+    message = chat.propose("i-14")
+
+    assert chat.press(message, "open").content == b""
+    assert chat.send(b"payload=%7Bnot+json").status_code == 200
+    assert chat.status("i-14") == "AWAITING_APPROVAL"
+
+
+def test_a_test_is_a_plain_message_of_the_app(chat):
+    chat.remit.test_subscription(ACME, "chat", by="ann")
+    chat.bring()
+
+    message = chat.slack.messages[-1]
+    assert "ann tries out the subscription chat" in message.texts() and message.buttons == {}
+
+
+def test_what_was_assigned_says_so_on_its_card(chat):
+    message = chat.propose("i-16")
+    chat.remit.assign(ACME, "i-16", by="ann", to="bob")
+    chat.bring()
+
+    assert "ann assigned SEND_EMAIL" in message.texts() and "to bob" in message.texts()
+    assert list(message.buttons) == ["approve", "reject", "open"]
+
+
 def test_whoever_slack_tells_to_wait_waits_and_posts_nothing_twice(chat):
     count = len(chat.slack.messages)
     chat.remit.submit([{"tenant_id": ACME, **proposal(f"i-slow-{n}", action_type=EMAIL)} for n in range(2)])
@@ -305,16 +330,10 @@ def test_whoever_slack_tells_to_wait_waits_and_posts_nothing_twice(chat):
     assert pending["next_at"] is not None
 
 
-def test_what_asks_for_nothing_is_answered_with_nothing(chat):
-    message = chat.propose("i-14")
-
-    assert chat.press(message, "open").content == b""
-    assert chat.send(b"payload=%7Bnot+json").status_code == 200
-    assert chat.status("i-14") == "AWAITING_APPROVAL"
-
-
-def test_no_secret_is_in_what_is_listed(chat):
+def test_what_slack_refuses_is_listed_without_a_secret(chat):
     chat.slack.says_instead += ["invalid_auth"]
-    chat.propose("i-15")
+    chat.remit.test_subscription(ACME, "chat", by="ann")
+    chat.bring()
 
-    assert TOKEN not in str(chat.remit.deliveries(ACME)) and SIGNING_SECRET not in str(chat.remit.subscriptions(ACME))
+    listed = str(chat.remit.deliveries(ACME)) + str([each.wire() for each in chat.remit.subscriptions(ACME)])
+    assert "Slack says invalid_auth" in listed and TOKEN not in listed and SIGNING_SECRET not in listed

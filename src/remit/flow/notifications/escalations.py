@@ -24,6 +24,8 @@ def due(
 
     Whoever is next is told whatever else it is told: who set the subscription said so.
     """
+    if not state.unanswered:
+        return {}
     by_name = {each.subscription_id: each for each in subscriptions}
     over = [(by_name.get(subscription), name) for subscription, name in escalation.due(state.unanswered, now)]
     seen = context.store.read([case_key(tenant_id, name) for _, name in over])
