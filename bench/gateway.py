@@ -156,6 +156,8 @@ class _Ways:
             "account_id": ACCOUNT,
             "servers": {"shop": there},
             "tools": {TOOL: {"action_type": ACTION}},
+            # So long it waits for a server that only starts, on a busy machine.
+            "answer_within_s": 60,
         }
 
 

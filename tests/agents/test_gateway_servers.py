@@ -185,7 +185,7 @@ def test_bounds_are_written_for_a_person_to_review_and_let_nothing_run_alone(gat
     tiers = {name: spec.risk_tier for name, spec in read.action_types.items()}
     assert (tiers["WIPE"], tiers["NOTE"], "SEARCH" in tiers) == ("HIGH", "MEDIUM", False)
     assert yaml.safe_load(text)["action_types"]["REFUND"]["parameters"]["required"] == ["order_id"]
-    assert yaml.safe_load(text)["allowlist"] == []
+    assert yaml.safe_load(text)["allowlist"] == [] and "takes the place of all the bounds" in text
 
 
 def test_a_read_only_hint_is_told_and_lowers_nothing(gate):

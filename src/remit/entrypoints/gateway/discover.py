@@ -53,6 +53,7 @@ def bounds_text(tools: Sequence[GatewayTool], tenant: str) -> str:
         "# Written by 'remit mcp discover' from what the servers say of their own tools. Read it before you apply it:\n"
         "# set each risk_tier to what a call can do, and list in allowlist what may run without a person.\n"
         "# Every type pins its tool's definition: one that changes does not run until this file is made anew.\n"
+        "# It takes the place of all the bounds that the tenant has: what else is to stay in force, write in here.\n"
     )
     types = "".join(_entry(tool) for tool in guarded)
     return (
