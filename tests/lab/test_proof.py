@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from remit.core.gate.bounds import parse_bounds
-from remit.lab.proof import compare, prove_never
+from remit.lab.proof import compare, prove_never, questions
 from remit.lab.proof.example import RANK
 from remit.lab.proof.questions import Prover
 from tests.lab.proof_world import Dice, in_force
@@ -209,7 +209,18 @@ def test_a_fact_that_is_looked_up_elsewhere_may_say_something_else():
 
 
 def test_a_question_that_takes_too_long_has_no_answer():
-    found = Prover((bounds(), bounds(over(100))), timeout_s=0).compare()
+    prover = Prover((bounds(), bounds(over(100))))
+    prover._logic._until = 0
+
+    found = prover.compare()
+
+    assert found.verdict == "NOT_PROVED" and "longer" in found.not_proved[0].problem
+
+
+def test_bounds_that_take_too_long_to_translate_have_no_answer(monkeypatch):
+    monkeypatch.setattr(questions, "TIMEOUT_S", 0.0)
+
+    found = compare(bounds(), bounds(over(100)))
 
     assert found.verdict == "NOT_PROVED" and "longer" in found.not_proved[0].problem
 

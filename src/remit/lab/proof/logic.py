@@ -7,6 +7,7 @@ What is known already is a plain `bool` or `int` and is folded here, so that the
 from __future__ import annotations
 
 from collections.abc import Iterable
+from time import monotonic
 from typing import Any
 
 import z3
@@ -17,10 +18,21 @@ Whole = Any
 """An `int`, or a term that is one."""
 
 
+TOO_LONG = "it would take longer than a proof may"
+
+
+class TooLong(ValueError):
+    """The time of a proof was over before its formulas were written."""
+
+    def __init__(self) -> None:
+        super().__init__(TOO_LONG)
+
+
 class Logic:
     """Connectives over formulas of one context."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_s: float) -> None:
+        self._until = monotonic() + timeout_s
         self.context = z3.Context()
         self.unknowns: dict[str, Any] = {}
         """Everything that is open, by its name."""
@@ -31,8 +43,14 @@ class Logic:
     def whole(self, name: str) -> Whole:
         return self.unknowns.setdefault(name, z3.Int(name, self.context))
 
+    @property
+    def left_s(self) -> float:
+        """How much time is left."""
+        return self._until - monotonic()
+
     def all(self, parts: Iterable[Truth]) -> Truth:
-        left = []
+        """Raises `TooLong`, as all connectives do of which a formula grows."""
+        left = self._some_left()
         for part in parts:
             if part is False:
                 return False
@@ -40,8 +58,13 @@ class Logic:
                 left.append(part)
         return z3.And(left) if len(left) > 1 else left[0] if left else True
 
+    def _some_left(self) -> list[Truth]:
+        if self.left_s <= 0:
+            raise TooLong
+        return []
+
     def any(self, parts: Iterable[Truth]) -> Truth:
-        left = []
+        left = self._some_left()
         for part in parts:
             if part is True:
                 return True
@@ -73,7 +96,15 @@ class Logic:
             return self.all((self.implies(condition, yes), self.any((condition, no))))
         return z3.If(condition, yes, no)
 
-    def solver(self, timeout_s: float) -> Any:
-        solver = z3.Solver(ctx=self.context)
-        solver.set("timeout", int(timeout_s * 1000))
-        return solver
+    def solver(self) -> Any:
+        return z3.Solver(ctx=self.context)
+
+    def check(self, solver: Any, *wanted: Truth) -> Any:
+        """Z3's answer, `unknown` where it has none in the time that is left."""
+        if self.left_s <= 0:
+            return z3.unknown
+        solver.set("timeout", max(1, int(self.left_s * 1000)))
+        try:
+            return solver.check(*wanted)
+        except z3.Z3Exception:
+            return z3.unknown

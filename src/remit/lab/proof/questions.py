@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any, TypeVar
 
 import z3
@@ -16,7 +15,7 @@ from remit.lab.proof.any_action import ABSENT, SOME_AGENT, TEXT, UNREADABLE, Any
 from remit.lab.proof.clocks import Clocks, zone_of
 from remit.lab.proof.example import RANK, Example
 from remit.lab.proof.growth import limit_changes
-from remit.lab.proof.logic import Logic, Truth
+from remit.lab.proof.logic import TOO_LONG, Logic, TooLong, Truth
 from remit.lab.proof.rules import name_all
 from remit.lab.proof.side import Side, SideBuilder
 from remit.lab.proof.verdict import Direction, NeverAnswer, NotProved, Proof, Witness
@@ -25,6 +24,7 @@ from remit.lab.proof.writer import NoExample, Writer
 MOST_EXAMPLES = 8
 """How many of the solver's examples are put to the gate before it is said that nothing is proved."""
 TIMEOUT_S = 10.0
+_FOR_WISHES_S = 1.0
 _SMALL = 10_000 * 1000
 F = TypeVar("F")
 Confirm = Callable[[Example], F | None]
@@ -42,10 +42,9 @@ class _Found:
 class Prover:
     """The two sides of one question, and a solver that knows what holds of every action."""
 
-    def __init__(self, sides: Sequence[BoundsInForce], never: Sequence[str] = (), timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, sides: Sequence[BoundsInForce], never: Sequence[str] = ()) -> None:
         """The last of `sides` is what properties are about. Raises `ValueError` for bounds that cannot be read."""
-        self._logic = Logic()
-        self._until = monotonic() + timeout_s
+        self._logic = Logic(TIMEOUT_S)
         self._bounds = dict(zip(("before", "after"), [_for_good(each) for each in sides], strict=False))
         self._any = AnyAction(self._logic, self._bounds)
         policies = {name: _policies(bounds) for name, bounds in self._bounds.items()}
@@ -61,7 +60,7 @@ class Prover:
         last = [*builders][-1]
         self._broken = [self._logic.all((self.sides[last].runs, builders[last].forbids(rule))) for rule in self._never]
         self._clocks = Clocks(self._any, *self._bounds.values()) if len(self._bounds) == 2 else None
-        self._solver = self._logic.solver(timeout_s)
+        self._solver = self._logic.solver()
         self._constrain()
 
     def _constrain(self) -> None:
@@ -74,7 +73,13 @@ class Prover:
     def compare(self) -> Proof:
         before, after = self.sides["before"], self.sides["after"]
         limits = limit_changes(before.bounds.bounds, after.bounds.bounds)
-        return Proof(self._direction(before, after), self._direction(after, before), limits)
+        return Proof(self._in_time(before, after), self._in_time(after, before), limits)
+
+    def _in_time(self, strict: Side, lax: Side) -> Direction:
+        try:
+            return self._direction(strict, lax)
+        except TooLong as error:
+            return (NotProved(str(error)),)
 
     def _direction(self, strict: Side, lax: Side) -> Direction:
         """An action that the one lets through, or people approve, and the other does not."""
@@ -138,11 +143,11 @@ class Prover:
 
     def _search(self, confirm: Confirm[Any]) -> _Found:
         for tried in range(MOST_EXAMPLES):
-            known = self._check()
+            known = self._logic.check(self._solver)
             if known == z3.unsat:
                 return _Found(why_not=_NO_EXAMPLE if tried else None)
             if known != z3.sat:
-                return _Found(why_not=_TOO_LONG)
+                return _Found(why_not=TOO_LONG)
             model = self._most_plain()
             answer = self._confirmed(model, confirm)
             if answer is not None:
@@ -150,20 +155,13 @@ class Prover:
             self._exclude(model)
         return _Found(why_not=_NO_EXAMPLE)
 
-    def _check(self, *wanted: Truth) -> Any:
-        left_s = self._until - monotonic()
-        if left_s <= 0:
-            return z3.unknown
-        self._solver.set("timeout", max(1, int(left_s * 1000)))
-        return self._solver.check(*wanted)
-
     def _most_plain(self) -> Any:
         """An example that says as little as it can."""
         model, kept = self._solver.model(), list[Truth]()
-        for wish in self._wishes():
+        for wish in self._wishes() if self._logic.left_s > _FOR_WISHES_S else ():
             if isinstance(wish, bool) or z3.is_true(model.eval(wish)):
                 kept += [] if isinstance(wish, bool) else [wish]
-            elif self._check(*kept, wish) == z3.sat:
+            elif self._logic.check(self._solver, *kept, wish) == z3.sat:
                 kept.append(wish)
                 model = self._solver.model()
         return model
@@ -211,7 +209,7 @@ class Prover:
     # --- what stood in the way ---
 
     def _problems(self, why: str) -> tuple[NotProved, ...]:
-        if why == _TOO_LONG:
+        if why == TOO_LONG:
             return (NotProved(why),)
         found = [
             NotProved(f"the rule {rule} uses {construct}, which is not translated", rule, construct)
@@ -227,7 +225,6 @@ class Prover:
         return tuple(dict.fromkeys(found)) or (NotProved(why),)
 
 
-_TOO_LONG = f"it would take longer than {TIMEOUT_S:g} s"
 _NO_EXAMPLE = "what the solver found is nothing that the gate would see so"
 _MOST_WISHES = 20
 
