@@ -16,8 +16,8 @@ from remit.lab.proof.clocks import Clocks, zone_of
 from remit.lab.proof.example import RANK, Example
 from remit.lab.proof.growth import limit_changes
 from remit.lab.proof.logic import TOO_LONG, Logic, TooLong, Truth
-from remit.lab.proof.rules import name_all
 from remit.lab.proof.side import Side, SideBuilder
+from remit.lab.proof.trees import name_all
 from remit.lab.proof.verdict import Direction, NeverAnswer, NotProved, Proof, Witness
 from remit.lab.proof.writer import NoExample, Writer
 

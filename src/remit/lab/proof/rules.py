@@ -7,7 +7,7 @@ What is not translated is a `NotTranslated`, and stands in a rule as a truth of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,7 @@ from remit.core.gate.policy.evaluate import Rule
 from remit.core.paths import parse_path
 from remit.lab.proof.any_action import FACT_BOOLEAN, FACT_NUMBER, FACT_TEXT, NUMBER, TEXT, AnyAction
 from remit.lab.proof.logic import Logic, Truth, Whole
+from remit.lab.proof.trees import FACT_KINDS, construct_of, looks_at
 
 _LARGEST_LONG = 2**63 - 1
 _SHARED = frozenset(
@@ -153,7 +154,7 @@ class RuleTranslator:
         except NotTranslated as problem:
             self._context.not_translated.setdefault(self._rule, set()).add(problem.construct)
             # The same expression over the same values has the same answer, whichever rule it stands in.
-            whose = "" if _looks_at(node) <= _SHARED else f"{self._context.side} "
+            whose = "" if looks_at(node) <= _SHARED else f"{self._context.side} "
             return Term(self._open(f"{whose}{node}"), self._open(f"{whose}error of {node}"))
 
     def _open(self, name: str) -> Truth:
@@ -180,7 +181,7 @@ class RuleTranslator:
                 return self._kind(base, named, within)
             case pst.GetAttr(base=pst.Var(name="context"), attr=name) if self._is_truth(self._field(name)):
                 return Term(self._field(name))
-        raise NotTranslated(_construct(node))
+        raise NotTranslated(construct_of(node))
 
     @staticmethod
     def _is_truth(value: Any) -> bool:
@@ -229,7 +230,7 @@ class RuleTranslator:
             case _ if node.op in _ORDERS:
                 left, right = self._number(node.left), self._number(node.right)
                 return Term(_ORDERS[node.op](left.value, right.value), self._errors((left, right)))
-        raise NotTranslated(_construct(node))
+        raise NotTranslated(construct_of(node))
 
     def _equality(self, node: pst.BinaryOp) -> Term:
         left, right = self._value(node.left), self._value(node.right)
@@ -282,7 +283,7 @@ class RuleTranslator:
     def _members(self, node: pst.Expr) -> tuple[Members, Truth]:
         term = self._value(node)
         if not isinstance(term.value, Members):
-            raise NotTranslated(_construct(node))
+            raise NotTranslated(construct_of(node))
         return term.value, term.error
 
     # --- values ---
@@ -340,7 +341,7 @@ class RuleTranslator:
                 return self._in_range(_ARITHMETIC[op](first.value, second.value), self._errors((first, second)))
             case pst.GetAttr() | pst.BinaryOp(op="get_tag") | pst.IfThenElse():
                 return self._value(node)
-        raise NotTranslated(_construct(node))
+        raise NotTranslated(construct_of(node))
 
     def _in_range(self, value: Whole, error: Truth) -> Term:
         overflow = self._logic.any((value > _LARGEST_LONG, value < -_LARGEST_LONG - 1))
@@ -372,7 +373,7 @@ class RuleTranslator:
 
     def _fact(self, kind: str, tag: str) -> tuple[Truth, Any]:
         name, _, path = tag.partition(".")
-        fact, asked = self._any.fact(name, path), _FACT_KINDS[kind]
+        fact, asked = self._any.fact(name, path), FACT_KINDS[kind]
         return self._context.fact(name, path, asked), {
             FACT_TEXT: fact.text,
             FACT_NUMBER: fact.number,
@@ -380,7 +381,6 @@ class RuleTranslator:
         }[asked]
 
 
-_FACT_KINDS = {"facts_texts": FACT_TEXT, "facts_numbers": FACT_NUMBER, "facts_booleans": FACT_BOOLEAN}
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda left, right: left + right,
     "sub": lambda left, right: left - right,
@@ -393,65 +393,3 @@ _ORDERS: dict[str, Callable[[Any, Any], Any]] = {
     "greater_eq": lambda left, right: left >= right,
 }
 _ORDERS |= {f"decimal_{name}": each for name, each in _ORDERS.items()} | {"decimal_less_than": _ORDERS["less"]}
-_WRITTEN = {"less": "<", "eq": "==", "contains_all": "containsAll", "contains_any": "containsAny", "mul": "*"}
-
-
-def name_all(rules: Iterable[Rule], any_action: AnyAction) -> None:
-    """
-    Name what the rules of all sides look at, before any is translated.
-
-    A set of agents is told apart by those that are named anywhere, and a fact was had if all fields of it fit.
-    """
-    for rule in rules:
-        for path in rule.reads.paths:
-            any_action.parameter(parse_path(path))
-        for node in _all_nodes(rule.tree.clauses):
-            if isinstance(node, pst.StringLit) and rule.reads.principal:
-                any_action.agent(node.value)
-            if isinstance(node, pst.BinaryOp) and (field := _fact_field(node)) is not None:
-                any_action.fact(*field)
-
-
-def _fact_field(node: pst.BinaryOp) -> tuple[str, str] | None:
-    match node:
-        case pst.BinaryOp(left=pst.GetAttr(attr=kind), right=pst.StringLit(value=tag)) if kind in _FACT_KINDS:
-            name, _, path = tag.partition(".")
-            return name, path
-    return None
-
-
-def _all_nodes(node: Any) -> Iterator[Any]:
-    yield node
-    for inner in _inner(node):
-        yield from _all_nodes(inner)
-
-
-def _construct(node: pst.Expr) -> str:
-    """A name for what stands there, as rules write it."""
-    match node:
-        case pst.Like():
-            return "like"
-        case pst.UnaryOp(op=op) | pst.BinaryOp(op=op):
-            return _WRITTEN.get(op, op)
-        case pst.GetAttr(attr=name):
-            return f".{name}"
-        case pst.Var(name=name):
-            return name
-    return type(node).__name__
-
-
-def _looks_at(node: Any) -> set[str]:
-    """The fields of the context that stand anywhere in it."""
-    if isinstance(node, pst.GetAttr) and node.base == pst.Var("context"):
-        return {node.attr}
-    if isinstance(node, pst.Var):
-        return {"(whole)"} if node.name == "context" else set()
-    return {name for inner in _inner(node) for name in _looks_at(inner)}
-
-
-def _inner(node: Any) -> Iterable[Any]:
-    if isinstance(node, tuple):
-        return node
-    if isinstance(node, Mapping):
-        return node.values()
-    return [getattr(node, name) for name in getattr(node, "__slots__", ())]
