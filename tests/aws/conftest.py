@@ -46,7 +46,8 @@ class Deployment:
     def __init__(self, cloud: LocalCloud, remit: Remit, far: FarSide, front: Front) -> None:
         self.cloud, self.remit, self.far, self.front = cloud, remit, far, front
         self.clock = MovableClock()
-        parts = (remit.reading, remit.settings, remit.notifications, remit.execution, remit.own, remit.results)
+        shown = (remit.reading, remit.settings, remit.notifications, remit.execution, remit.own, remit.results)
+        parts = (*shown, remit.gating, remit.people)
         for part in (remit, *parts):
             part.clock = self.clock
         self.apply()

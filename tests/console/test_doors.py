@@ -92,6 +92,7 @@ OPEN = {
     "POST /answer/{token}/approve",
     "POST /answer/{token}/reject",
     "GET /oidc",
+    "POST /oidc/logout",
     "GET /oidc/callback",
     "GET /static/{name}",
 }

@@ -351,7 +351,7 @@ def test_the_card_says_what_was_compared_and_leads_to_the_setting_that_said_no(v
     text = text_of(ann.get("/console/queue"))
 
     assert "confidence 42 %, 70 % needed" in text
-    assert 'href="/console/bounds/types/CREATE_INTERNAL_NOTE">Make this automatic' in ann.get("/console/queue").text
+    assert 'href="/console/intents/i-1/automate">Make this automatic' in ann.get("/console/queue").text
     assert "Make this automatic" not in text_of(visit(roles={"approver"}).get("/console/queue"))
 
 

@@ -62,6 +62,10 @@ def _prepared(world, place, line):
     name = f"doc-{place}"
     if "SUBSCRIPTION" in line:
         world.remit.set_subscription(ACME, name, WEBHOOK, by="the test")
+    if "/promote" in line:
+        burst = {"name": "burst", "most": 1000, "per": "minute", "of": "account", "log_only": True}
+        whole = world.remit.bounds(ACME).bounds.model_dump(mode="json")
+        world.remit.apply({**whole, "limits": [burst]}, by="the test")
     if "/resolve" in line:
         world.submit(name, action_type=SILENT)
         world.work()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from remit.core.gate.zones import ZoneUnknown, zone, zone_loads
-from remit.core.values import Identifier, Request
+from remit.core.values import Identifier, Request, in_zone, utc
 
 LONGEST_MIN = 7 * 24 * 60
 
@@ -38,7 +38,7 @@ class QuietHours(Request):
     def until(self, now: datetime) -> datetime | None:
         """When they end, while they last."""
         try:
-            here = now.astimezone(zone(self.timezone))
+            here = in_zone(now, zone(self.timezone))
         except ZoneUnknown:
             # A zone that is gone keeps nobody from being told.
             return None
@@ -48,7 +48,7 @@ class QuietHours(Request):
             return None
         day = here.date() + timedelta(days=1 if clock >= ends else 0)
         # Where clocks are set back, an end may come twice: the first that lies ahead.
-        end = datetime.combine(day, ends, here.tzinfo).astimezone(UTC)
+        end = utc(datetime.combine(day, ends, here.tzinfo))
         return end if end > now else end + timedelta(hours=1)
 
 
