@@ -6,9 +6,11 @@ import pytest
 
 from remit.core.notifications.card import MOST_CARDS
 from remit.core.notifications.outbox import Posted, SendResult
-from remit.core.records import OUTBOX
+from remit.core.notifications.subscription import SlackPerson
+from remit.core.records import OUTBOX, SUBSCRIPTION, Key
 
 from .notified import bring, deliver, follow, notifying_world
+from .test_live_rows import assert_found
 from .world import TENANT
 
 APP = {
@@ -83,3 +85,13 @@ def test_a_subscription_that_is_removed_forgets_its_cards(told):
 
     assert world.inner.scan(OUTBOX, TENANT) == []
     world.assert_sound()
+
+
+def test_somebody_who_was_written_among_those_who_answer_is_found(told):
+    world, _ = told
+    key, mallory = (
+        Key(SUBSCRIPTION, TENANT, "desk"),
+        SlackPerson(team="T1", user="U1", name="mallory", roles=["approver"]),
+    )
+
+    assert_found(world, key, world.record(key).changed(people=[mallory]), "subscription desk")

@@ -55,7 +55,8 @@ COMPARED: Mapping[str, Sequence[str]] = {
     "private_values": ("values",),
     "subscriptions": (
         *("subscription_id", "tenant_id", "channel", "url", "signing_secret", "recipients", "notices", "accounts"),
-        *("enabled", "set_by", "set_at", "told_from", "set_through"),
+        *("enabled", "set_by", "set_at", "told_from", "set_through", "action_types", "reasons", "amounts", "fields"),
+        *("slack_channel", "bot_token", "people", "quiet_hours", "escalation"),
     ),
 }
 """By kind of record, the fields that are held against the ledger. `publication` and `attempt` are parts of a case."""
