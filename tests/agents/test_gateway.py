@@ -48,10 +48,14 @@ async def asked_again(client, waits, **more):
     return await client.call_tool("remit_answer", {"intent_id": intent_of(waits), **more})
 
 
+WAITS = ("not decided yet", "has not answered yet", "Begin it now", "is being carried out")
+"""Each is said while it waits; the first between a person's edit and what the gate says of it."""
+
+
 async def settled(client, waits):
     """Asked until it waits no more."""
     result = waits
-    while any(words in text_of(result) for words in ("has not answered yet", "Begin it now", "is being carried out")):
+    while any(words in text_of(result) for words in WAITS):
         result = await asked_again(client, waits)
     return result
 
