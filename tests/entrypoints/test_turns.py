@@ -5,14 +5,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from remit.entrypoints.web import turns
 from remit.entrypoints.web.turns import Turns
 
 
 class Crowd:
     """Requests that begin when it is their turn and end when they are told to."""
 
-    def __init__(self, most=3, most_of_tenant=2):
-        self.turns = Turns(most, most_of_tenant)
+    def __init__(self, most=3, most_of_tenant=2, beside_others=None):
+        self.turns = Turns(most, most_of_tenant, beside_others)
         self.at_work, self._end, self.tasks = [], {}, {}
 
     def send(self, *names):
@@ -118,3 +119,39 @@ async def test_nothing_is_kept_of_tenants_that_are_done():
         await here.ended("a1", "b1", "c1")
 
         assert not here.turns._at_work and not here.turns._waiting
+
+
+@in_loop
+async def test_beside_another_tenant_a_tenant_is_at_work_once_at_a_time_and_alone_twice():
+    async with crowd(beside_others=1) as here:
+        here.send("a1", "a2", "a3")
+        await here.settled()
+        alone = list(here.at_work)
+        here.send("b1", "b2")
+        await here.settled()
+        shared = list(here.at_work)
+        await here.ended("a1")
+        one_left = list(here.at_work)
+        await here.ended("a2")
+
+        assert alone == ["a1", "a2"]
+        assert shared == ["a1", "a2", "b1"]
+        # The second of a's ends first: beside b one at a time is at work.
+        assert one_left == ["a2", "b1"]
+        assert here.at_work == ["b1", "a3"]
+
+
+@in_loop
+async def test_another_tenant_that_has_asked_for_nothing_for_a_while_takes_no_turn_away():
+    now = [0.0]
+    async with crowd(beside_others=1) as here:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(turns, "_now", lambda: now[0])
+            here.send("b1")
+            await here.settled()
+            await here.ended("b1")
+            now[0] += turns.RECENT_S
+            here.send("a1", "a2")
+            await here.settled()
+
+            assert here.at_work == ["a1", "a2"]

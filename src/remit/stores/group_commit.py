@@ -22,7 +22,7 @@ from remit.ports import UnitOfWork, as_answer
 
 MOST_UNITS = 500
 """In one transaction, unless a single call brings more."""
-MOST_DECIDING_S = 0.005
+MOST_DECIDING_S = 0.001
 """The time after which a transaction begins no further unit of a tenant's if another tenant's call waits for it."""
 
 

@@ -23,7 +23,7 @@ from remit.entrypoints.console.code_flow import CodeFlow
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.callers import CurrentRemit
 from remit.entrypoints.web.limits import SignInLimiter, at_most
-from remit.entrypoints.web.reading_bodies import BodyAfterCaller
+from remit.entrypoints.web.reading_bodies import BodyAfterCaller, turns_of
 
 LARGEST_FORM_BYTES = 16 * 1024
 """Of somebody of whom nothing is known yet."""
@@ -62,7 +62,12 @@ def ask(request: Request, to: str | None = None) -> Response:
     return page(request, "sign_in.html", to=local_page(to), problem=None)
 
 
-@router.post("/sign-in", dependencies=[Depends(own_page)])
+async def _somebody_asks(request: Request) -> None:
+    """Whose sign-in it is nobody knows yet; tenants that are at work make room for it all the same."""
+    turns_of(request).asked("")
+
+
+@router.post("/sign-in", dependencies=[Depends(own_page), Depends(_somebody_asks)])
 def by_key(
     request: Request, remit: CurrentRemit, key: Annotated[str, Form(max_length=1000)], to: Annotated[str, Form()] = HOME
 ) -> Response:

@@ -26,7 +26,7 @@ from remit.entrypoints.web.fact_waits import FactWaits
 from remit.entrypoints.web.ledger_reads import LedgerReads
 from remit.entrypoints.web.limits import BodyLimit, RateLimiter, SignInLimiter
 from remit.entrypoints.web.settings import HttpSettings
-from remit.entrypoints.web.turns import Turns
+from remit.entrypoints.web.turns import BESIDE_OTHERS, Turns
 from remit.entrypoints.web.waits import Waits
 from remit.wiring import Remit
 
@@ -45,7 +45,7 @@ def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
     app.state.remit = remit
     app.state.limiter = RateLimiter(settings.requests_per_minute)
     app.state.presses = SignInLimiter(settings.requests_per_minute)
-    app.state.turns = Turns()
+    app.state.turns = Turns(beside_others=BESIDE_OTHERS)
     app.state.streams = stream.Streams(settings.streams(), settings.stream_for_s)
     app.state.waits = Waits(settings.waits())
     app.state.ledger_reads = LedgerReads(settings.exports())

@@ -113,9 +113,9 @@ async def _change(
     expected = _expected(asked.if_match)
     async with turns_of(request).of(caller.tenant_id):
         changed = await to_thread.run_sync(partial(change, dry_run=asked.dry_run, expected_sequence=expected))
-        proved = await to_thread.run_sync(partial(_proved, remit, changed, asked.proof))
+    # Not in the tenant's turn at the threads: these take long, and have places of their own.
+    proved = await to_thread.run_sync(partial(_proved, remit, changed, asked.proof))
     answer = {**_changed(response, *changed, dry_run=asked.dry_run), **proved}
-    # Not in the tenant's turn at the threads: it takes long, and has places of its own.
     if asked.replay is not None:
         answer["replay"] = await reads.replay(remit, caller, changed, asked.replay)
     return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-SWITCHED_EVERY_S = 0.001
+SWITCHED_EVERY_S = 0.0002
 """How long a thread keeps the interpreter while others want it."""
 
 

@@ -29,9 +29,9 @@ LOOK_S = 0.1
 """How often an idle worker looks for what nobody woke it for: pauses that are over, and what the store did not tell."""
 CONCURRENCY = 64
 """How many calls of one tool a worker makes at once; `Places` says how many of all."""
-MOST_TAKEN, FEWEST_TAKEN = 64, 8
+MOST_TAKEN, FEWEST_TAKEN = 64, 2
 """How many executions are taken, or settled, in one write,"""
-MOST_WRITING_S = 0.015
+MOST_WRITING_S = 0.010
 """and about how long that is to take: whoever else writes waits for it."""
 GRACE_S = 30
 """How long a worker that was asked to stop waits for the calls it has begun."""

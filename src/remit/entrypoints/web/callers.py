@@ -85,6 +85,7 @@ async def _let_in(request: Request) -> Principal:
     known: Credentials = request.app.state.credentials
     principal = await known.known(credentials.credentials)
     request.app.state.limiter.count(principal)
+    request.app.state.turns.asked(principal.tenant_id)
     return principal
 
 
