@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 
@@ -47,3 +48,21 @@ def test_a_port_that_takes_further_rights_is_named(monkeypatch):
 
     with pytest.raises(InvalidInput, match=r"^127\.0\.0\.1:80: may not be listened on"):
         listen("127.0.0.1", 80)
+
+
+def test_what_is_answered_leaves_at_once():
+    async def no_delay():
+        accepted = asyncio.get_running_loop().create_future()
+        (taken, *others) = listen("127.0.0.1", 0)
+        for each in others:
+            each.close()
+        server = await asyncio.start_server(lambda _, writer: accepted.set_result(writer), sock=taken)
+        async with server:
+            _, writer = await asyncio.open_connection(*taken.getsockname()[:2])
+            answering = await accepted
+            option = answering.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            answering.close()
+            writer.close()
+        return option
+
+    assert asyncio.run(no_delay())

@@ -66,7 +66,8 @@ def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
 
 
 def _listening(family: int, address: Any) -> socket.socket:
-    taken = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio lets small packets leave at once only where the protocol is named; else answers wait 40 ms for a receipt.
+    taken = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
             # Connections of a server that has just ended do not keep its port.
