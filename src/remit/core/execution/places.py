@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-_TIMES_OF_TENANT = 2
 _TIMES_IN_ALL = 4
 _TIMES_BEYOND = 2
 """First calls of tools may take the places beyond all, up to so many times as there are."""
