@@ -8,16 +8,15 @@ What a dead one leaves behind is taken over when its lease has run out.
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from remit.core.errors import OutcomeUnknown, TryLater
-from remit.core.execution.outcome import CallResult
 from remit.core.execution.places import Places
 from remit.entrypoints.server.notifications import notifying
+from remit.entrypoints.server.settling import AGAIN_S, Called, Pace, Settler
 from remit.flow.execute import Ended, Taken, work_of
 from remit.wiring import Remit, uuid7
 
@@ -29,10 +28,6 @@ LOOK_S = 0.1
 """How often an idle worker looks for what nobody woke it for: pauses that are over, and what the store did not tell."""
 CONCURRENCY = 64
 """How many calls of one tool a worker makes at once; `Places` says how many of all."""
-MOST_TAKEN, FEWEST_TAKEN = 64, 2
-"""How many executions are taken, or settled, in one write,"""
-MOST_WRITING_S = 0.010
-"""and about how long that is to take: whoever else writes waits for it."""
 GRACE_S = 30
 """How long a worker that was asked to stop waits for the calls it has begun."""
 
@@ -53,48 +48,40 @@ def work(
     holds, and may never be used again; without one it makes its own.
     """
     places = Places(concurrency)
-    with notifying(remit), ThreadPoolExecutor(places.most, thread_name_prefix="remit-call") as pool:
-        loop = WorkerLoop(remit, pool, places, stop or threading.Event(), on_done, worker_id or uuid7())
-        with remit.waking(loop.wake):
-            loop.run(until_idle=until_idle)
-
-
-class _Pace:
-    """How many executions go into one write, as writes have gone so far."""
-
-    def __init__(self) -> None:
-        self.most = MOST_TAKEN
-
-    def wrote(self, count: int, seconds: float) -> None:
-        if count:
-            fitting = int(count * MOST_WRITING_S / seconds) if seconds else MOST_TAKEN
-            self.most = max(FEWEST_TAKEN, min(fitting, 2 * self.most, MOST_TAKEN))
+    wake = threading.Event()
+    settler = Settler(remit, wake.set)
+    # Calls that end while the worker ends are settled too.
+    with (
+        notifying(remit),
+        settler.running(),
+        ThreadPoolExecutor(places.most, thread_name_prefix="remit-call") as pool,
+        remit.waking(wake.set),
+    ):
+        loop = WorkerLoop(remit, pool, settler, places, wake, stop or threading.Event(), on_done, worker_id or uuid7())
+        loop.run(until_idle=until_idle)
 
 
 class WorkerLoop:
-    """One thread takes and settles; calls run beside it, so that none waits for another's answer."""
+    """One thread takes; calls and settling run beside it, so that none waits for another's answer."""
 
     def __init__(
         self,
         remit: Remit,
         pool: ThreadPoolExecutor,
+        settler: Settler,
         places: Places,
+        wake: threading.Event,
         stop: threading.Event,
         on_done: Callable[[str], None],
         worker_id: str,
     ) -> None:
-        self._remit, self._pool, self._places = remit, pool, places
+        self._remit, self._pool, self._settler, self._places = remit, pool, settler, places
         self._stop, self._on_done = stop, on_done
         self._id = worker_id
         self._takes = 0
-        self._taking, self._settling = _Pace(), _Pace()
-        self._called: queue.SimpleQueue[tuple[Taken, CallResult, int]] = queue.SimpleQueue()
-        self._wake = threading.Event()
+        self._pace = Pace()
+        self._wake = wake
         self._next_tick = 0.0
-
-    def wake(self) -> None:
-        """There may be something to do; from any thread."""
-        self._wake.set()
 
     def run(self, *, until_idle: bool) -> None:
         while not self._stop.is_set():
@@ -103,12 +90,12 @@ class WorkerLoop:
                     return
             except (TryLater, OutcomeUnknown) as error:
                 log.warning("working on in a moment: %s", error)
-                self._stop.wait(TICK_S)
+                self._stop.wait(AGAIN_S)
         self._finish()
 
     def _round(self, *, may_take: bool) -> bool:
-        """Settle what has been called, take more, reconcile when it is time. True if anything moved."""
-        moved = self._settle()
+        """Give back the places of what is settled, take more, reconcile when it is time. True if anything moved."""
+        moved = self._give_back()
         if may_take:
             moved = self._take() or moved
             moved = self._reconcile() or moved
@@ -122,8 +109,8 @@ class WorkerLoop:
         self._takes += 1
         began_ns = self._remit.hooks.begin()
         began = time.monotonic()
-        taken = self._remit.take(self._taking.most, f"{self._id}/{self._takes}", self._places)
-        self._taking.wrote(len(taken), time.monotonic() - began)
+        taken = self._remit.take(self._pace.most, f"{self._id}/{self._takes}", self._places)
+        self._pace.wrote(len(taken), time.monotonic() - began)
         for each in taken:
             if isinstance(each, Ended):
                 self._remit.hooks.ended(began_ns, each)
@@ -136,33 +123,17 @@ class WorkerLoop:
 
     def _call(self, piece: list[Taken], began_ns: int) -> None:
         for taken, result in zip(piece, self._remit.carry_out(piece), strict=True):
-            self._called.put((taken, result, began_ns))
-        self.wake()
+            self._settler.add(Called(taken, result, began_ns))
 
-    def _settle(self) -> bool:
-        called: list[tuple[Taken, CallResult, int]] = []
-        while len(called) < self._settling.most and not self._called.empty():
-            called.append(self._called.get())
-        return self._record(called)
-
-    def _record(self, called: list[tuple[Taken, CallResult, int]]) -> bool:
-        if not called:
-            return False
-        began = time.monotonic()
-        try:
-            statuses = self._remit.settle([(taken, result) for taken, result, _ in called])
-        except (TryLater, OutcomeUnknown):
-            # What was called must be recorded: it is settled again, and settling twice changes nothing.
-            for each in called:
-                self._called.put(each)
-            raise
-        self._settling.wrote(len(called), time.monotonic() - began)
-        for (taken, _, began_ns), status in zip(called, statuses, strict=True):
-            self._places.give_back(taken.tenant_id, taken.action_type)
+    def _give_back(self) -> bool:
+        moved = False
+        for called, status in self._settler.settled():
+            moved = True
+            self._places.give_back(called.taken.tenant_id, called.taken.action_type)
             if status is not None:
-                self._remit.hooks.settled(began_ns, taken, status)
+                self._remit.hooks.settled(called.began_ns, called.taken, status)
                 self._on_done(status)
-        return True
+        return moved
 
     def _reconcile(self) -> bool:
         if time.monotonic() < self._next_tick:
@@ -172,7 +143,7 @@ class WorkerLoop:
         return moved
 
     def _wait(self) -> None:
-        """Until a call has been answered, something was queued here, or it is time to look again."""
+        """Until something was settled, something was queued here, or it is time to look again."""
         self._wake.wait(LOOK_S)
         # Cleared before anything is looked at: what comes meanwhile is not missed.
         self._wake.clear()
@@ -180,8 +151,4 @@ class WorkerLoop:
     def _finish(self) -> None:
         until = time.monotonic() + GRACE_S
         while self._places.held and time.monotonic() < until:
-            try:
-                self._round(may_take=False)
-            except (TryLater, OutcomeUnknown) as error:
-                log.warning("settling again in a moment: %s", error)
-                time.sleep(LOOK_S)
+            self._round(may_take=False)
