@@ -32,6 +32,7 @@ LONGEST_S = 30.0
 ANNOUNCED_EVERY_S = 0.005
 _STATUS, _QUEUE = (TABLES[STATES].index(column) for column in ("status", "queue"))
 _FIRST_PAUSE_S = 0.005
+_LOOKED_UP = 8
 
 
 @dataclass(slots=True)
@@ -59,8 +60,7 @@ class _CarriedOut:
             self.settlements.append(partial(call.answer, answers))
 
     def enough(self, call: PendingCall) -> bool:
-        # What a claim found is taken whole: whose turn comes next is reckoned from all of it.
-        return call.find is None and time.monotonic() > self.until[call.tenant_id] and call.pressed()
+        return time.monotonic() > self.until[call.tenant_id] and call.pressed()
 
     def settle(self) -> None:
         for settle in self.settlements:
@@ -143,7 +143,7 @@ class SqlWriter:
         known = self._kept.at(self._dialect.data_version(driver))
         batch = SqlBatch(partial(self._load, driver), known)
         found = [(call, call.units if call.find is None else call.find(driver)) for call in calls]
-        batch.prefetch([unit for _, units in found for unit in units])
+        batch.prefetch([unit for call, units in found for unit in _looked_up(call, units)])
         carried_out = _CarriedOut()
         for call, units in found:
             carried_out.add(batch, call, units)
@@ -194,6 +194,11 @@ class SqlWriter:
             connection.invalidate()
         with suppress(Exception):
             connection.close()
+
+
+def _looked_up(call: PendingCall, units: Sequence[UnitOfWork[Any]]) -> Sequence[UnitOfWork[Any]]:
+    """Those of its units that are looked up together: of a call that others press, hardly more are carried out."""
+    return units[:_LOOKED_UP] if len(units) > _LOOKED_UP and call.pressed() else units
 
 
 def _queues(change: RowChange) -> bool:
