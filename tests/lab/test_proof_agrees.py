@@ -11,7 +11,7 @@ from tests.lab.proof_world import TENANT, TOOL, TYPES, Assignment, Dice, in_forc
 
 QUESTIONS = int(os.environ.get("REMIT_TEST_PROOF_QUESTIONS", "5000"))
 """A million in the nightly run."""
-PER_SET = 400
+PER_SET = 100
 SHARES = 4
 
 

@@ -234,6 +234,20 @@ def blocked_until_bounds_load(problem: str) -> PolicyVerdict:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Lasting:
+    """What of an action type in an account does not follow from the time."""
+
+    type_in_force: TypeInForce
+    listed: Check
+    mode: ResolvedMode
+    mode_check: Check
+    bounded: bool
+    """Does a limit bound the account, or the principal?"""
+    policy_version: str
+    problem: str | None
+
+
 class Plans:
     """The plans of one version of a tenant's bounds. Safe to share between threads: at worst one is made twice."""
 
@@ -241,6 +255,7 @@ class Plans:
         self.bounds = bounds
         self._accounts: dict[str, AccountPlan] = {}
         self._actions: dict[tuple[str, str], ActionPlan] = {}
+        self._kept_for_good: dict[tuple[str, str], _Lasting] = {}
         self._answers: dict[Hashable, PolicyAnswer] = {}
         self._schemas: dict[str, ParametersSchema | str | None] = {}
 
@@ -285,29 +300,47 @@ class Plans:
 
     def _plan_action(self, account: AccountPlan, action_type: str) -> ActionPlan:
         account_id = account.account_id
-        bounds = self.bounds
-        allowed, mode = bounds.allowlist(account_id), bounds.mode(account_id, action_type)
-        listed = action_type in allowed.action_types
+        lasting = self._lasting(account_id, action_type)
         named = [limit for limit in account.at.limits if limit.spec.concerns(action_type)]
-        bounded = give_autonomy([limit.spec for limit in named])
         return ActionPlan(
             holds_from=account.holds_from,
             holds_until=account.holds_until,
-            bounds=bounds,
+            bounds=self.bounds,
             account=account,
             action_type=action_type,
+            type_in_force=lasting.type_in_force,
+            listed=lasting.listed,
+            mode=lasting.mode,
+            mode_check=lasting.mode_check,
+            budget_usage_ids=account.budget.usage_ids(account_id),
+            budget_limits=account.budget.limits(account_id, action_type, bounded_otherwise=lasting.bounded),
+            named_limits=[limit.over(account_id) for limit in named],
+            policies=self.bounds.policies(),
+            policy_version=lasting.policy_version,
+            problem=account.problem or lasting.problem,
+            answers=self._answers,
+        )
+
+    def _lasting(self, account_id: str, action_type: str) -> _Lasting:
+        known = self._kept_for_good.get((account_id, action_type))
+        return known or _kept(
+            self._kept_for_good, (account_id, action_type), self._work_out(account_id, action_type), MOST_PLANS
+        )
+
+    def _work_out(self, account_id: str, action_type: str) -> _Lasting:
+        bounds = self.bounds
+        allowed, mode = bounds.allowlist(account_id), bounds.mode(account_id, action_type)
+        return _Lasting(
             type_in_force=bounds.type_in_force(action_type),
             # The list itself stands once, in the bounds that the decision names by their sequence.
-            listed=checked("allowlist", listed, level=allowed.level, entries=len(allowed.action_types)),
+            listed=checked(
+                "allowlist", action_type in allowed.action_types, level=allowed.level, entries=len(allowed.action_types)
+            ),
             mode=mode,
             mode_check=checked("mode", mode.mode == "AUTO_EXECUTE", mode=mode.mode, source=mode.source),
-            budget_usage_ids=account.budget.usage_ids(account_id),
-            budget_limits=account.budget.limits(account_id, action_type, bounded_otherwise=bounded),
-            named_limits=[limit.over(account_id) for limit in named],
-            policies=bounds.policies(),
+            bounded=give_autonomy([limit for limit in bounds.bounds.limits if limit.concerns(action_type)]),
             policy_version=policy_version(bounds.bounds.policies),
-            problem=account.problem or self.bounds.unreadable_schema(action_type),
-            answers=self._answers,
+            problem=bounds.unreadable_schema(action_type),
         )
 
 
