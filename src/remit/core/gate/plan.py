@@ -93,6 +93,8 @@ class ActionPlan:
     budget_limits: list[Limit]
     """Empty where nothing bounds the account or the principal, so that nothing may run alone."""
     named_limits: list[LimitOverAccount]
+    usage_ids_of_all: list[str] | None
+    """Whoever the principal is; `None` where a limit is of each principal."""
     policies: PolicySet | str
     policy_version: str
     problem: str | None
@@ -109,6 +111,8 @@ class ActionPlan:
 
     def usage_ids(self, principal: str | None) -> list[str]:
         """The records that an intent on behalf of that principal would be charged to."""
+        if self.usage_ids_of_all is not None:
+            return self.usage_ids_of_all
         named = (limit.usage_id(principal) for limit in self.named_limits)
         return [*self.budget_usage_ids, *(usage_id for usage_id in named if usage_id)]
 
@@ -301,7 +305,8 @@ class Plans:
     def _plan_action(self, account: AccountPlan, action_type: str) -> ActionPlan:
         account_id = account.account_id
         lasting = self._lasting(account_id, action_type)
-        named = [limit for limit in account.at.limits if limit.spec.concerns(action_type)]
+        named = [limit.over(account_id) for limit in account.at.limits if limit.spec.concerns(action_type)]
+        budget_usage_ids, own = account.budget.usage_ids(account_id), [limit.limit.usage_id for limit in named]
         return ActionPlan(
             holds_from=account.holds_from,
             holds_until=account.holds_until,
@@ -312,9 +317,10 @@ class Plans:
             listed=lasting.listed,
             mode=lasting.mode,
             mode_check=lasting.mode_check,
-            budget_usage_ids=account.budget.usage_ids(account_id),
+            budget_usage_ids=budget_usage_ids,
             budget_limits=account.budget.limits(account_id, action_type, bounded_otherwise=lasting.bounded),
-            named_limits=[limit.over(account_id) for limit in named],
+            named_limits=named,
+            usage_ids_of_all=[*budget_usage_ids, *own] if all(own) else None,
             policies=self.bounds.policies(),
             policy_version=lasting.policy_version,
             problem=account.problem or lasting.problem,
