@@ -32,6 +32,8 @@ PAGES = (
     f"/console/bounds/types/{EMAIL}",
     "/console/bounds/types/new",
     f"/console/bounds/rule?action_type={EMAIL}",
+    "/console/bounds/promote?name=burst",
+    "/console/suggestions",
     "/console/policies",
     "/console/telling",
     "/console/keys",
@@ -46,7 +48,13 @@ LOOKS = [(1200, "light"), (1200, "dark"), (390, "light"), (390, "dark")]
 def shop(tmp_path_factory):
     """One of everything that a page may show."""
     with http_world(tmp_path_factory.mktemp("shop"), connectors={"silent": Silent()}) as world:
-        world.remit.apply(bounds(accounts={"acct-1": {"modes": {"default": "AUTO_EXECUTE"}}}, silent=True), by="ann")
+        world.remit.apply(
+            bounds(accounts={"acct-1": {"modes": {"default": "AUTO_EXECUTE"}}}, silent=True, limits=[WATCHING]),
+            by="ann",
+        )
+        for number in range(14):
+            world.submit(f"no-{number}", confidence_score=0.1)
+            world.remit.reject(ACME, f"no-{number}", by="bob")
         world.submit("waits", action_type=EMAIL, why=["the customer asked"], parameters={"text": "hello", "lines": [1]})
         world.submit("done")
         world.submit("unknown", action_type=SILENT)
@@ -62,6 +70,7 @@ def shop(tmp_path_factory):
         yield world
 
 
+WATCHING = {"name": "burst", "most": 0, "per": "day", "of": "account", "log_only": True}
 CHAT = {
     "channel": "slack",
     "slack_channel": "C0123",

@@ -5,34 +5,27 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import Bounds, BoundsInForce, nothing_set, parse_bounds, replace_bounds
-from remit.core.gate.parameters_schema import schema_in_force
+from remit.core.gate.parameters_schema import compile_schema
 from remit.core.gate.policy.parameters import read_named
 from remit.core.gate.policy_input import local_time
 from remit.core.intent import Proposal, parse_proposal
 from remit.core.paths import NotThere, find
 from remit.core.values import RISK_ORDER
-from remit.lab.proof.any_action import (
-    ABSENT,
-    FACT_BOOLEAN,
-    FACT_NUMBER,
-    FACT_TEXT,
-    NULL,
-    NUMBER,
-    TEXT,
-    UNREADABLE,
-    AnyAction,
-    ParameterValue,
-    amount_of_text,
-)
+from remit.lab.proof.any_action import FACT_BOOLEAN, FACT_NUMBER, FACT_TEXT, NULL, AnyAction, amount_of_text
+from remit.lab.proof.arguments import ARRAY, BOOLEAN, MISSING, NULL_VALUE, NUMERIC, OBJECT, STRING, Argument, Check
 from remit.lab.proof.example import Example
+from remit.lab.proof.parameter import ABSENT, NUMBER, TEXT, UNREADABLE, ParameterValue
 
 TENANT = "shop"
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
+TOOL = {"connector": "internal", "operation": "create_note"}
 TYPES = ("REFUND", "EMAIL", "NOTE", "CLOSE")
 ACCOUNTS = ("north", "south")
 PRINCIPALS = ("ann", "bob")
@@ -42,7 +35,7 @@ MODES = (*["AUTO_EXECUTE"] * 8, "APPROVAL_REQUIRED", "PROPOSE_ONLY", "DISABLED")
 NUMBERS = ("amount", "order.total", "items.count", "items.0.price", "count")
 TEXTS = ("note", "order.state", "items.0", 'order["state"]', "items[1]", "urgent", "currency")
 WORDS = ("open", "closed", "true", "false", "EUR", "12.5", "")
-SCHEMA = {"type": "object", "properties": {"amount": {"type": "number", "maximum": 150}}}
+SHAPES = {type(None): NULL_VALUE, bool: BOOLEAN, str: STRING, int: NUMERIC, float: NUMERIC, dict: OBJECT, list: ARRAY}
 
 
 class Dice:
@@ -96,15 +89,79 @@ class Dice:
         written: dict[str, Any] = {
             "risk_tier": self.one(("MINIMAL", "LOW", "LOW", "LOW", "MEDIUM")),
             "min_confidence": self.one((0.7, 0.5, 0.123456, "none")),
-            "tool": {"connector": "internal", "operation": "create_note"},
+            "tool": TOOL,
             "amounts": {"amount": {"value": "parameters.amount", "unit": self.one(("EUR", "parameters.currency"))}},
             "required_scopes": [self.one(SCOPES)] if self.seldom() else [],
         }
         if self.seldom():
             written["facts"] = {"order": {"url": "https://shop.example/orders", "keep": keep}}
         if self.seldom():
-            written["parameters"] = SCHEMA
+            written["parameters"] = self.schema()
         return written
+
+    # --- schemas ---
+
+    def schema(self) -> dict[str, Any]:
+        """Of arguments, by which a good part of those that are made here fits."""
+        named = ("amount", "note", "order", "items", "urgent", "currency", "count")
+        schema: dict[str, Any] = {
+            "type": "object",
+            "properties": {name: self._value_schema(2) for name in named if self.chance.random() < 0.4},
+            "required": [name for name in ("amount", "note") if self.seldom()],
+            "$defs": {"shared": self._value_schema(1)},
+        }
+        if self.seldom():
+            schema["additionalProperties"] = self.one((False, True, {"type": ["number", "string"]}))
+        if self.seldom():
+            schema["dependentRequired"] = {"note": ["amount"]}
+        if self.seldom():
+            schema[self.one(("anyOf", "oneOf"))] = [{"required": ["amount"]}, {"required": ["note", "order"]}]
+        if self.seldom():
+            schema |= {"if": {"properties": {"amount": {"maximum": 12.5}}}, "then": {"required": ["currency"]}}
+        if self.seldom():
+            schema["patternProperties"] = {"^c": self._value_schema(0)}
+        return schema
+
+    def _value_schema(self, depth: int) -> Any:
+        makers = (self._number_schema, self._text_schema, self._types, self._choices, self._object_schema, self._list)
+        schema = {**self.one(makers)(depth), **(self.one(makers)(depth) if self.seldom() else {})}
+        if depth and self.seldom():
+            inner = [self._value_schema(depth - 1) for _ in range(2)]
+            return self.one(({"anyOf": inner}, {"oneOf": inner}, {"allOf": inner[:1]}, {"not": inner[0]}))
+        return self.one((schema, schema, schema, {"$ref": "#/$defs/shared"} if depth > 1 else True))
+
+    def _number_schema(self, _: int) -> dict[str, Any]:
+        keyword = self.one(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"))
+        steps, bounds = (1, 0.5, 12.5, 0.00001), (0, 1, 12.5, 99, 0.00001, 0.00005, 1e15, -3)
+        return {keyword: self.one(steps if keyword == "multipleOf" else bounds)}
+
+    def _text_schema(self, _: int) -> dict[str, Any]:
+        return self.one(({"minLength": 4}, {"maxLength": 4}, {"pattern": "^[a-z]+$"}, {"pattern": "n"}))
+
+    def _types(self, _: int) -> dict[str, Any]:
+        several = ["number", "string", "boolean", "object", "array", "integer"]
+        return {"type": self.one(("number", "string", "integer", "object", "array", [*self.some(several), "null"]))}
+
+    def _choices(self, _: int) -> dict[str, Any]:
+        values = ("open", "EUR", "12.5", "true", 1, 12.5, 0.00001, True, False, None, [], {}, {"count": 2})
+        return self.one(({"const": self.one(values)}, {"enum": list(self.chance.sample(values, 7))}))
+
+    def _object_schema(self, depth: int) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": "object"}
+        if depth:
+            schema["properties"] = {name: self._value_schema(depth - 1) for name in ("total", "state") if self.often()}
+        more = (
+            {"required": ["total"]},
+            {"additionalProperties": False},
+            {"maxProperties": 1},
+            {"propertyNames": False},
+        )
+        return schema | self.one(({}, *more))
+
+    def _list(self, depth: int) -> dict[str, Any]:
+        item = self._value_schema(0)
+        lengths = ({"minItems": 1}, {"maxItems": 1}, {"uniqueItems": True})
+        return self.one((*lengths, {"items": item}, {"contains": item}, {"prefixItems": [item]}))
 
     def _budget(self) -> dict[str, Any] | None:
         of_type = {name: self.one((0, 3)) for name in TYPES if self.seldom()}
@@ -261,6 +318,7 @@ class Assignment:
     def __init__(self, any_action: AnyAction, sides: Mapping[str, BoundsInForce]) -> None:
         self._any, self._sides = any_action, sides
         self._others: dict[str, int] = {}
+        self._validators: dict[str, Any] = {}
 
     def of(self, example: Example) -> list[tuple[Any, int | bool]]:
         said, any_action = example.proposal, self._any
@@ -277,7 +335,7 @@ class Assignment:
             (any_action.on_behalf_of, self._text(said.on_behalf_of or "")),
             *self._delegation(said),
             *self._clocks(example),
-            *self._schemas(said),
+            *self._arguments(said.parameters),
         ]
         for value in any_action.parameters.values():
             values += self._parameter(value, said.parameters)
@@ -305,11 +363,37 @@ class Assignment:
             values += [(clock.hour, local.hour)]
         return values
 
-    def _schemas(self, said: Proposal) -> list[tuple[Any, int | bool]]:
-        unknown = self._any.logic.unknowns.get(f"refused by {canonical(SCHEMA).decode()}")
-        if unknown is None:
-            return []
-        return [(unknown, schema_in_force(SCHEMA).misfit(said.parameters) is not None)]
+    def _arguments(self, parameters: dict[str, Any]) -> list[tuple[Any, int | bool]]:
+        arguments = self._any.arguments
+        values: list[tuple[Any, int | bool]] = [(arguments.size, len(canonical(parameters)))]
+        for place in arguments.known.values():
+            values += self._argument(place, _stands_at(place, parameters))
+        for check in arguments.checks.values():
+            value = _stands_at(check.place, parameters)
+            values.append((check.holds, value is not ... and self._validator(check).is_valid(value)))
+        return values
+
+    def _validator(self, check: Check) -> Any:
+        if check.name not in self._validators:
+            defined = {name: each for name, each in check.root.items() if name == "$defs"}
+            self._validators[check.name] = compile_schema({**check.keywords, **defined}).validator
+        return self._validators[check.name]
+
+    def _argument(self, place: Argument, value: Any) -> list[tuple[Any, int | bool]]:
+        shape = (place.shape, SHAPES.get(type(value), MISSING)) if place.names else (place.others, False)
+        inside = {each.names[-1] for each in self._any.arguments.inside(place)}
+        if isinstance(value, bool):
+            return [shape, (place.text, self._text("true" if value else "false"))]
+        if isinstance(value, str):
+            return [shape, (place.text, self._text(value)), (place.length, len(value))]
+        if isinstance(value, list):
+            return [shape, (place.length, len(value))]
+        if isinstance(value, dict):
+            return [shape, (place.others, bool(value.keys() - inside))]
+        if isinstance(value, int | float):
+            exact = Fraction(repr(value)) * 10_000
+            return [shape, (place.number, floor(exact)), (place.inexact, exact.denominator > 1)]
+        return [shape]
 
     def _parameter(self, value: ParameterValue, parameters: dict[str, Any]) -> list[tuple[Any, int | bool]]:
         tags = read_named(parameters, (value.path,))
@@ -347,3 +431,10 @@ def _raw(value: ParameterValue, parameters: dict[str, Any]) -> Any:
         return find(value.path, parameters, lengths=True)
     except (NotThere, InvalidInput):
         return None
+
+
+def _stands_at(place: Argument, parameters: Any) -> Any:
+    """`...` for nothing."""
+    for name in place.names:
+        parameters = parameters.get(name, ...) if isinstance(parameters, dict) else ...
+    return parameters

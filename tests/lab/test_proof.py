@@ -58,6 +58,40 @@ SCHEMA = {
     "required": ["amount", "order"],
     "additionalProperties": False,
 }
+
+
+def with_schema(*, required=(), more=None, **properties):
+    schema = {"type": "object", "properties": properties, "required": list(required), **(more or {})}
+    return of_type(parameters=schema)
+
+
+AMOUNT, ORDER = {"type": "number", "maximum": 500}, {"type": "string"}
+NESTED = {"type": "object", "properties": {"total": {"type": "number", "maximum": 10}}, "required": ["total"]}
+NEEDS_A = {"required": ["a"]}
+TIGHTER_SCHEMAS = (
+    (of_type(), with_schema(amount=AMOUNT)),
+    (with_schema(amount=AMOUNT), with_schema(amount={**AMOUNT, "maximum": 400})),
+    (with_schema(amount=AMOUNT), with_schema(amount={**AMOUNT, "exclusiveMaximum": 500})),
+    (with_schema(amount=AMOUNT), with_schema(amount={**AMOUNT, "type": "integer"})),
+    (with_schema(amount=AMOUNT), with_schema(amount={**AMOUNT, "multipleOf": 0.05})),
+    (with_schema(amount=AMOUNT), with_schema(amount=AMOUNT, required=["amount"])),
+    (with_schema(amount=AMOUNT), with_schema(amount=AMOUNT, more={"additionalProperties": False})),
+    (with_schema(amount=AMOUNT, order=ORDER), with_schema(amount=AMOUNT, order={**ORDER, "enum": ["a", "b"]})),
+    (with_schema(order={"enum": ["a", 2, None]}), with_schema(order={"enum": ["a", None]})),
+    (with_schema(order={**ORDER, "maxLength": 9}), with_schema(order={**ORDER, "maxLength": 5})),
+    (with_schema(order=ORDER), with_schema(order={**ORDER, "minLength": 1})),
+    (with_schema(order=ORDER), with_schema(order={**ORDER, "pattern": "^o-"})),
+    (with_schema(order={"$ref": "#/$defs/x"}, more={"$defs": {"x": ORDER}}), with_schema(order={"const": "a"})),
+    (with_schema(order={"type": ["string", "null"]}), with_schema(order=ORDER)),
+    (with_schema(order={"anyOf": [ORDER, AMOUNT]}), with_schema(order=AMOUNT)),
+    (with_schema(order=AMOUNT), with_schema(order={"allOf": [AMOUNT], "not": {"const": 7}})),
+    (with_schema(order=NESTED), with_schema(order={**NESTED, "additionalProperties": False})),
+    (with_schema(order={"type": "object"}), with_schema(order=NESTED)),
+    (with_schema(lines={"type": "array"}), with_schema(lines={"type": "array", "minItems": 2})),
+    (with_schema(), with_schema(more={"dependentRequired": {"amount": ["order"]}})),
+    (with_schema(), with_schema(more={"if": {"required": ["amount"]}, "then": {"required": ["order"]}})),
+    (with_schema(more={"oneOf": [{"required": ["a"]}, {}]}), with_schema(required=["b"], more={"not": NEEDS_A})),
+)
 WITHOUT = (
     (bounds(), bounds(allowlist=["NOTE"])),
     (bounds(), bounds(over(100))),
@@ -88,6 +122,7 @@ WITHOUT = (
     (bounds(), bounds(forbid('context.texts.hasTag("items.0") && context.texts.getTag("items.0") == "gold"'))),
     (bounds(), bounds(forbid("context.confidence * 9223372036854775807 > 5"))),
     (bounds(action_types=of_type(parameters=SCHEMA)), bounds(over(100), action_types=of_type(parameters=SCHEMA))),
+    *((bounds(action_types=more), bounds(action_types=less)) for more, less in TIGHTER_SCHEMAS),
 )
 
 
@@ -190,13 +225,34 @@ def test_a_path_that_is_worked_out_is_not_translated():
     assert [each.construct for each in found.not_proved] == ["a tag that is worked out"]
 
 
-def test_a_schema_that_changes_is_not_translated_as_a_whole():
-    after = {**SCHEMA, "properties": {"amount": {"type": "number"}, "order": {"type": "string", "pattern": "^o-"}}}
+def test_a_pattern_that_changes_into_another_is_not_translated():
+    before, after = (bounds(action_types=with_schema(order={"pattern": text})) for text in ("^o-9+$", "^p-9+$"))
 
-    found = compare(bounds(action_types=of_type(parameters=SCHEMA)), bounds(action_types=of_type(parameters=after)))
+    found = compare(before, after)
 
     assert found.verdict == "NOT_PROVED"
-    assert {each.construct for each in found.not_proved} == {"schema"}
+    (problem,) = (each.problem for each in found.not_proved)
+    assert problem == "the schema of REFUND says pattern of parameters.order, which is not translated"
+
+
+def test_what_schemas_of_both_sides_leave_open_decides_nothing():
+    open_on_both = {"pattern": "^[A-Z]{3}$", "type": "string"}
+    before, after = (
+        bounds(action_types=with_schema(amount={**AMOUNT, "maximum": most}, unit=open_on_both, required=["unit"]))
+        for most in (500, 400)
+    )
+
+    found = compare(before, after)
+
+    assert (found.verdict, found.narrower.after.course) == ("NARROWER", "REFUSED")
+
+
+def test_a_schema_that_says_more_and_lets_through_the_same_is_equal():
+    before = with_schema(amount=AMOUNT, order=ORDER)
+    written = {"allOf": [{"$ref": "#/$defs/amount"}], "$defs": {"amount": {"properties": {"amount": AMOUNT}}}}
+    after = with_schema(order={"anyOf": [ORDER, {"const": "a"}], "title": "An order"}, more=written)
+
+    assert compare(bounds(action_types=before), bounds(action_types=after)).verdict == "EQUAL"
 
 
 def test_a_fact_that_is_looked_up_elsewhere_may_say_something_else():
@@ -259,6 +315,27 @@ def test_what_never_runs_alone_is_proved(never):
     (answer,) = prove_never(bounds(over(100)), [never])
 
     assert answer.holds, answer.wire()
+
+
+def test_what_no_arguments_may_be_by_their_schema_never_runs_alone():
+    total = {"type": "number", "minimum": 0, "multipleOf": 0.01, "anyOf": [{"maximum": 10}, {"const": 20}]}
+    closed = {"additionalProperties": False}
+    types = with_schema(order={"type": "object", "properties": {"total": total}}, more=closed)
+    over = 'numbers.hasTag("order.total") && numbers.getTag("order.total").greaterThan(decimal("{}.0"))'
+
+    answer, broken = prove_never(bounds(allowlist=["REFUND"], action_types=types), [over.format(20), over.format(19)])
+
+    assert answer.holds, answer.wire()
+    assert broken.example.proposal.parameters == {"order": {"total": 20}}
+
+
+def test_a_name_that_makes_a_path_ambiguous_breaks_a_property_about_it():
+    types = with_schema(order=NESTED)
+    over = 'numbers.hasTag("order.total") && numbers.getTag("order.total").greaterThan(decimal("10.0"))'
+
+    (answer,) = prove_never(bounds(allowlist=["REFUND"], action_types=types), [over])
+
+    assert "order.total" in answer.example.proposal.parameters
 
 
 @pytest.mark.parametrize(

@@ -5,20 +5,21 @@ import os
 import pytest
 import z3
 
+from remit.core.gate.bounds import parse_bounds
 from remit.lab.proof.questions import Prover
-from tests.lab.proof_world import Assignment, Dice, in_force
+from tests.lab.proof_world import TENANT, TOOL, TYPES, Assignment, Dice, in_force
 
-QUESTIONS = int(os.environ.get("REMIT_TEST_PROOF_QUESTIONS", "20000"))
+QUESTIONS = int(os.environ.get("REMIT_TEST_PROOF_QUESTIONS", "5000"))
 """A million in the nightly run."""
-PER_SET = 400
+PER_SET = 100
 SHARES = 4
 
 
 class Asked:
     """The formulas of one prover, asked of one action after the other."""
 
-    def __init__(self, prover):
-        self._side, self._context = prover.sides["before"], prover._logic.context
+    def __init__(self, prover, side="before"):
+        self._side, self._context = prover.sides[side], prover._logic.context
         self._model, self._known = z3.Model(self._context), {}
         self._possible = z3.And(list(prover._solver.assertions()))
 
@@ -56,3 +57,34 @@ def test_no_question_is_answered_otherwise_than_by_the_gate(share):
             runs, blocks, asked = runs + expected[0], blocks + expected[1], asked + 1
     assert runs > asked / 50
     assert blocks > asked / 50
+
+
+def test_no_argument_fits_a_schema_otherwise_than_at_the_door():
+    fits = asked = 0
+    for seed in range(QUESTIONS // 250):
+        dice = Dice(seed)
+        rules = "\n".join(dice.rule() for _ in range(3))
+        sides = {side: with_schema(dice.schema(), rules) for side in ("before", "after")}
+        prover = Prover([*sides.values()])
+        assignment = Assignment(prover._any, sides)
+        asked_of = {side: Asked(prover, side) for side in sides}
+        for _ in range(10):
+            example = dice.action()
+            values = assignment.of(example)
+            for side, bounds in sides.items():
+                said = example.said_by(bounds)
+
+                *_, refused, possible = asked_of[side].courses(values)
+
+                schema = bounds.bounds.action_types["REFUND"].parameters
+                assert (refused, possible) == (said.course == "REFUSED", True), (seed, said, example.wire(), schema)
+                fits, asked = fits + (not refused), asked + 1
+    assert asked / 10 < fits < asked * 9 / 10
+
+
+def with_schema(schema, rules):
+    """Bounds by which all arguments have to fit it."""
+    of_each = {"risk_tier": "LOW", "tool": TOOL, "parameters": schema}
+    types = dict.fromkeys((*TYPES, "OTHER"), of_each)
+    policies = [{"name": "own.cedar", "text": rules}]
+    return in_force(parse_bounds({"tenant": TENANT, "action_types": types, "policies": policies}))

@@ -111,7 +111,7 @@ def _alone(alone: Mapping[str, Any]) -> Markup:
 def _people(people: Mapping[str, Any]) -> Markup:
     counted = ("approved", "rejected", "edited", "voted", "undone")
     rows = [
-        [each["by"], *(each[word] for word in counted), _span(each["median_s"]), _span(each["slowest_s"])]
+        [each["by"], *(each[word] for word in counted), span(each["median_s"]), span(each["slowest_s"])]
         for each in people["by_person"]
     ]
     title = f"Who answered how fast: {people['count']:,} answers, {people['expired']:,} expired unanswered or unbegun, "
@@ -130,7 +130,7 @@ def _answer_row(line: Mapping[str, Any]) -> list[Any]:
     because = reason_in_words(line["asked_because"])
     why = quoted(line["why"], 500) if line["why"] else ""
     answer = line["answer"].lower()
-    return [_when(line["at"]), line["title"], line["account_id"], answer, who, _span(line["after_s"]), because, why]
+    return [_when(line["at"]), line["title"], line["account_id"], answer, who, span(line["after_s"]), because, why]
 
 
 def _trouble_row(line: Mapping[str, Any]) -> list[Any]:
@@ -193,7 +193,8 @@ def _when(at: str) -> str:
     return f"{at[:19].replace('T', ' ')} UTC"
 
 
-def _span(seconds: float | None) -> str:
+def span(seconds: float | None) -> str:
+    """How long something took, in the largest unit that tells it."""
     if seconds is None:
         return "–"
     if seconds < 120:

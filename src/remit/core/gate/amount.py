@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -188,6 +189,8 @@ def _unit(value: Any, field: str) -> str:
     return value
 
 
+# One decision writes the most, and what it takes, of each of its limits several times.
+@lru_cache(maxsize=4096)
 def decimal_text(ten_thousandths: int) -> str:
     """`125000` as `12.5`."""
     if ten_thousandths < 0:

@@ -52,14 +52,17 @@ class Shortfall:
     reason: Refusal
 
 
-def charge(limits: Sequence[Limit], usages: dict[str, Usage]) -> tuple[list[Charge], dict[str, Usage]] | Shortfall:
+def charge(
+    limits: Sequence[Limit], usages: dict[str, Usage], before: Sequence[int] | None = None
+) -> tuple[list[Charge], dict[str, Usage]] | Shortfall:
     """
     Take what the action takes of every limit, or nothing of any.
 
-    `usages` maps a usage id to its record; a missing one counts as unused. Returns the charges and the
-    changed records, or the first limit that has no room. A limit that only watches is charged where it can be.
+    `usages` maps a usage id to its record; a missing one counts as unused. `before` is what is used of each
+    (`used_of`), where that is known. Returns the charges and the changed records, or the first limit that has no
+    room. A limit that only watches is charged where it can be.
     """
-    before = [used_of(limit, usages) for limit in limits]
+    before = [used_of(limit, usages) for limit in limits] if before is None else before
     for limit, used in zip(limits, before, strict=True):
         reason = None if limit.only_watches else limit.refusal(used)
         if reason is not None:

@@ -255,15 +255,15 @@ class _Trail:
         if not limits:
             self._note("budget", False, limits=[])
             return _No(BUDGET_NOT_CONFIGURED, _unbounded_in_words(intent, limited=bool(seen.bounds.bounds.limits)))
-        before = {limit.window_id: used_of(limit, seen.usages) for limit in limits}
-        outcome = charge(limits, seen.usages)
+        before = [used_of(limit, seen.usages) for limit in limits]
+        outcome = charge(limits, seen.usages, before)
         if isinstance(outcome, Shortfall):
             without = {} if outcome.limit.name is None else {"refused_by": outcome.limit.name}
-            self._note("budget", False, limits=[_limit_seen(limit, before, {}) for limit in limits], **without)
+            self._note("budget", False, limits=_limits_seen(limits, before, {}), **without)
             return _No(outcome.reason, _shortfall_in_words(outcome, intent))
         self.charges, self.usages = outcome
         after = {taken.window_id: taken.used_after for taken in self.charges}
-        self._note("budget", True, limits=[_limit_seen(limit, before, after) for limit in limits])
+        self._note("budget", True, limits=_limits_seen(limits, before, after))
         return None
 
     def verdict(self, refusal: _No | None) -> Verdict:
@@ -300,8 +300,12 @@ def _named(limits: Sequence[Limit]) -> list[str]:
     return [limit.name for limit in limits if limit.name and not limit.only_watches]
 
 
-def _limit_seen(limit: Limit, before: dict[str, int], after: dict[str, int | str]) -> dict[str, Any]:
-    used, unit = before[limit.window_id], limit.unit
+def _limits_seen(limits: Sequence[Limit], before: Sequence[int], after: dict[str, int | str]) -> list[dict[str, Any]]:
+    return [_limit_seen(limit, used, after) for limit, used in zip(limits, before, strict=True)]
+
+
+def _limit_seen(limit: Limit, used: int, after: dict[str, int | str]) -> dict[str, Any]:
+    unit = limit.unit
     used_before = on_wire(used, unit)
     seen = {
         "scope": limit.scope,

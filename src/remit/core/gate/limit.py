@@ -162,7 +162,7 @@ class LimitInForce:
             unit=spec.unit,
             would_be_limit=most if watches else None,
         )
-        return LimitOverAccount(self, limit)
+        return LimitOverAccount(self, limit, spec.sum is None and spec.of != "principal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +171,8 @@ class LimitOverAccount:
 
     in_force: LimitInForce
     limit: Limit
+    alike: bool
+    """Does every action take 1 of the same window?"""
 
     def usage_id(self, principal: str | None) -> str | None:
         """The record that what is on behalf of that principal would be charged to."""
@@ -178,11 +180,13 @@ class LimitOverAccount:
 
     def on(self, intent: ActionIntentV1, action_type: ActionTypeSpec | None, amounts: Amounts) -> Limit:
         """As it applies to that intent, which is of a type that it concerns."""
+        if self.alike:
+            return self.limit
         spec, taken = self.in_force.spec, self.in_force.spec.measure(intent, action_type, amounts)
         if isinstance(taken, Unmeasured):
             return self.limit.changed(taken=0, unmeasured=taken)
         if spec.of != "principal":
-            return self.limit if taken == 1 else self.limit.changed(taken=taken)
+            return self.limit.changed(taken=taken)
         usage_id = self.in_force.usage_id("", intent.on_behalf_of)
         return self.limit.changed(taken=taken, usage_id=usage_id, window_id=usage_id)
 

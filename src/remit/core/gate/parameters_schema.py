@@ -49,6 +49,11 @@ class ParametersSchema:
     width: int
     patterns: int
 
+    @property
+    def most_bytes(self) -> int:
+        """How large arguments may be for this schema."""
+        return MOST_WORK // self.width
+
     def check(self, proposal: Proposal) -> None:
         """
         Raises `InvalidInput` naming the argument that does not fit.
@@ -62,8 +67,8 @@ class ParametersSchema:
     def misfit(self, parameters: dict[str, Any]) -> InvalidInput | None:
         """The argument that does not fit, and why; `None` where all do."""
         size = len(canonical(parameters))
-        if size * self.width > MOST_WORK:
-            problem = f"take {size} bytes, and the schema of this action type allows {MOST_WORK // self.width}"
+        if size > self.most_bytes:
+            problem = f"take {size} bytes, and the schema of this action type allows {self.most_bytes}"
             return InvalidInput("parameters", problem, "send less, or have the schema made simpler")
         try:
             self.validator.validate(parameters)

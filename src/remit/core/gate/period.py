@@ -47,12 +47,21 @@ class CalendarWindow:
         return f"{instant(self.starts_at)}|{self.period}|{self.timezone}"
 
 
+_LATEST: dict[tuple[Period, str], tuple[tzinfo, CalendarWindow]] = {}
+"""The window that was last asked about, by period and zone: as many as there are zones."""
+
+
 def window_of(now: datetime, period: Period, timezone: str) -> CalendarWindow:
     """The window of a zone that loads in which `now` falls."""
-    step = _STEPS.get(period)
-    rules = zone(timezone)
+    step, rules = _STEPS.get(period), zone(timezone)
+    known = _LATEST.get((period, timezone))
+    # Most ask about the window of whoever asked last: windows do not overlap, so it is the one.
+    if known is not None and known[0] is rules and known[1].starts_at <= now < known[1].ends_at:
+        return known[1]
     starts_at, ends_at = _by_the_clock(now, step, rules) if step else _by_the_date(now, period, timezone)
-    return CalendarWindow(period, timezone, starts_at, ends_at)
+    window = CalendarWindow(period, timezone, starts_at, ends_at)
+    _LATEST[period, timezone] = rules, window
+    return window
 
 
 def _by_the_clock(now: datetime, step: timedelta, rules: tzinfo) -> tuple[datetime, datetime]:

@@ -93,6 +93,8 @@ class ActionPlan:
     budget_limits: list[Limit]
     """Empty where nothing bounds the account or the principal, so that nothing may run alone."""
     named_limits: list[LimitOverAccount]
+    usage_ids_of_all: list[str] | None
+    """Whoever the principal is; `None` where a limit is of each principal."""
     policies: PolicySet | str
     policy_version: str
     problem: str | None
@@ -109,6 +111,8 @@ class ActionPlan:
 
     def usage_ids(self, principal: str | None) -> list[str]:
         """The records that an intent on behalf of that principal would be charged to."""
+        if self.usage_ids_of_all is not None:
+            return self.usage_ids_of_all
         named = (limit.usage_id(principal) for limit in self.named_limits)
         return [*self.budget_usage_ids, *(usage_id for usage_id in named if usage_id)]
 
@@ -234,6 +238,20 @@ def blocked_until_bounds_load(problem: str) -> PolicyVerdict:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Lasting:
+    """What of an action type in an account does not follow from the time."""
+
+    type_in_force: TypeInForce
+    listed: Check
+    mode: ResolvedMode
+    mode_check: Check
+    bounded: bool
+    """Does a limit bound the account, or the principal?"""
+    policy_version: str
+    problem: str | None
+
+
 class Plans:
     """The plans of one version of a tenant's bounds. Safe to share between threads: at worst one is made twice."""
 
@@ -241,6 +259,7 @@ class Plans:
         self.bounds = bounds
         self._accounts: dict[str, AccountPlan] = {}
         self._actions: dict[tuple[str, str], ActionPlan] = {}
+        self._kept_for_good: dict[tuple[str, str], _Lasting] = {}
         self._answers: dict[Hashable, PolicyAnswer] = {}
         self._schemas: dict[str, ParametersSchema | str | None] = {}
 
@@ -285,29 +304,49 @@ class Plans:
 
     def _plan_action(self, account: AccountPlan, action_type: str) -> ActionPlan:
         account_id = account.account_id
-        bounds = self.bounds
-        allowed, mode = bounds.allowlist(account_id), bounds.mode(account_id, action_type)
-        listed = action_type in allowed.action_types
-        named = [limit for limit in account.at.limits if limit.spec.concerns(action_type)]
-        bounded = give_autonomy([limit.spec for limit in named])
+        lasting = self._lasting(account_id, action_type)
+        named = [limit.over(account_id) for limit in account.at.limits if limit.spec.concerns(action_type)]
+        budget_usage_ids, own = account.budget.usage_ids(account_id), [limit.limit.usage_id for limit in named]
         return ActionPlan(
             holds_from=account.holds_from,
             holds_until=account.holds_until,
-            bounds=bounds,
+            bounds=self.bounds,
             account=account,
             action_type=action_type,
+            type_in_force=lasting.type_in_force,
+            listed=lasting.listed,
+            mode=lasting.mode,
+            mode_check=lasting.mode_check,
+            budget_usage_ids=budget_usage_ids,
+            budget_limits=account.budget.limits(account_id, action_type, bounded_otherwise=lasting.bounded),
+            named_limits=named,
+            usage_ids_of_all=[*budget_usage_ids, *own] if all(own) else None,
+            policies=self.bounds.policies(),
+            policy_version=lasting.policy_version,
+            problem=account.problem or lasting.problem,
+            answers=self._answers,
+        )
+
+    def _lasting(self, account_id: str, action_type: str) -> _Lasting:
+        known = self._kept_for_good.get((account_id, action_type))
+        return known or _kept(
+            self._kept_for_good, (account_id, action_type), self._work_out(account_id, action_type), MOST_PLANS
+        )
+
+    def _work_out(self, account_id: str, action_type: str) -> _Lasting:
+        bounds = self.bounds
+        allowed, mode = bounds.allowlist(account_id), bounds.mode(account_id, action_type)
+        return _Lasting(
             type_in_force=bounds.type_in_force(action_type),
             # The list itself stands once, in the bounds that the decision names by their sequence.
-            listed=checked("allowlist", listed, level=allowed.level, entries=len(allowed.action_types)),
+            listed=checked(
+                "allowlist", action_type in allowed.action_types, level=allowed.level, entries=len(allowed.action_types)
+            ),
             mode=mode,
             mode_check=checked("mode", mode.mode == "AUTO_EXECUTE", mode=mode.mode, source=mode.source),
-            budget_usage_ids=account.budget.usage_ids(account_id),
-            budget_limits=account.budget.limits(account_id, action_type, bounded_otherwise=bounded),
-            named_limits=[limit.over(account_id) for limit in named],
-            policies=bounds.policies(),
+            bounded=give_autonomy([limit for limit in bounds.bounds.limits if limit.concerns(action_type)]),
             policy_version=policy_version(bounds.bounds.policies),
-            problem=account.problem or self.bounds.unreadable_schema(action_type),
-            answers=self._answers,
+            problem=bounds.unreadable_schema(action_type),
         )
 
 

@@ -32,6 +32,7 @@ from remit.entrypoints.console import (
     sign_in,
     stops,
     stream,
+    suggestions,
     timeline,
     tools,
 )
@@ -77,6 +78,7 @@ def create_console(remit: Remit, settings: HttpSettings, beside: State) -> FastA
         bounds,
         bounds_types,
         bounds_rules,
+        suggestions,
         policies,
         keys,
         audit,

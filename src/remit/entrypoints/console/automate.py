@@ -9,10 +9,10 @@ import orjson
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from remit.core.errors import InvalidInput, RemitError
+from remit.core.errors import RemitError
 from remit.core.gate.bounds_diff import Difference
-from remit.core.json_text import read_json
 from remit.entrypoints.console.auth import HOME, BoundsSetterVisitor, DecidingAgainVisitor, FormRoute
+from remit.entrypoints.console.bounds import PERIOD, WholeBounds, own_bounds
 from remit.entrypoints.console.cards import setting_of
 from remit.entrypoints.console.render import page
 from remit.entrypoints.web.bodies import IntentId
@@ -21,7 +21,6 @@ from remit.entrypoints.web.ledger_reads import WholeLedgers
 from remit.wiring import Remit
 
 router = APIRouter(route_class=FormRoute)
-PERIOD = "30d"
 
 
 @router.get("/intents/{action_intent_id}/automate")
@@ -56,16 +55,13 @@ def put_in_force(
     remit: CurrentRemit,
     visitor: BoundsSetterVisitor,
     action_intent_id: IntentId,
-    wanted: Annotated[str, Form(max_length=4 * 1024 * 1024)],
+    wanted: WholeBounds,
     sequence: Annotated[int, Form()],
 ) -> Response:
     """The change that was looked at, unless somebody has changed the bounds meanwhile."""
     # Of another tenant's intent nothing is said, whatever the form says.
     remit.intent(visitor.tenant_id, action_intent_id)
-    parsed = read_json(wanted)
-    if not isinstance(parsed, dict) or parsed.get("tenant") != visitor.tenant_id:
-        raise InvalidInput("tenant", "is not this one", "go back and send the form again")
-    remit.apply(parsed, by=visitor.name, expected_sequence=sequence)
+    remit.apply(own_bounds(wanted, visitor), by=visitor.name, expected_sequence=sequence)
     return RedirectResponse(f"{HOME}intents/{action_intent_id}", status_code=303)
 
 

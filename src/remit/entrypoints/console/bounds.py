@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Annotated, Any, get_args
 
-import orjson
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.autonomy import AutonomyMode
-from remit.core.gate.bounds import AccountBounds, Bounds, parse_bounds
+from remit.core.gate.bounds import AccountBounds, Bounds, BoundsInForce, parse_bounds
 from remit.core.gate.bounds_diff import describe_changes
 from remit.core.json_text import read_json
 from remit.core.notifications.narration import narrate
@@ -23,13 +24,18 @@ from remit.entrypoints.console.edit import Said
 from remit.entrypoints.console.render import page
 from remit.entrypoints.starter_bounds import TEMPLATE
 from remit.entrypoints.web.callers import CurrentRemit
+from remit.entrypoints.web.ledger_reads import LedgerReads, WholeLedgers
 from remit.lab.proof import COURSES, VERDICTS
 from remit.wiring import Remit
 
 router = APIRouter(route_class=FormRoute)
 MODES: tuple[AutonomyMode, ...] = get_args(AutonomyMode)
 ShownAccount = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9._:@-]{0,128}$")]
+WholeBounds = Annotated[str, Form(max_length=4 * 1024 * 1024)]
+Changed = tuple[BoundsInForce, BoundsInForce]
 MOST_CHANGES_SHOWN = 20
+PERIOD = "30d"
+"""What of the history a change is replayed over."""
 
 
 @router.get("/bounds")
@@ -153,7 +159,12 @@ def preview(
     request: Request, remit: Remit, visitor: Visitor, wanted: Mapping[str, Any], sequence: int | None
 ) -> Response:
     """A page that says what would change. Raises `InvalidInput` and `BoundsChanged`."""
-    before, after = remit.apply(dict(wanted), by=visitor.name, dry_run=True, expected_sequence=sequence)
+    changed = remit.apply(dict(wanted), by=visitor.name, dry_run=True, expected_sequence=sequence)
+    return _preview(request, remit, changed)
+
+
+def _preview(request: Request, remit: Remit, changed: Changed, replay: dict[str, Any] | None = None) -> Response:
+    before, after = changed
     return page(
         request,
         "bounds_preview.html",
@@ -161,25 +172,65 @@ def preview(
         verdicts=VERDICTS,
         courses=COURSES,
         proof=remit.prove_change(before, after) if before != after else None,
+        replay=replay,
         warnings=remit.warnings(after.bounds),
-        wanted=orjson.dumps(wanted).decode(),
+        wanted=after.bounds.model_dump_json(),
         sequence=before.config_sequence,
     )
 
 
-@router.post("/bounds/apply")
-def apply(
+async def _preview_with_replay(
+    request: Request, remit: Remit, visitor: Visitor, reads: LedgerReads, change: Callable[[], Changed]
+) -> Response:
+    """The same with what it would have done; `change` is a dry run. Raises as `LedgerReads.replay` and that do."""
+    changed = await run_in_threadpool(change)
+    replay = await reads.replay(remit, visitor.principal, changed, PERIOD)
+    return await run_in_threadpool(_preview, request, remit, changed, replay)
+
+
+@router.post("/bounds/replay")
+async def replay(
+    request: Request,
     remit: CurrentRemit,
     visitor: BoundsSetterVisitor,
-    wanted: Annotated[str, Form(max_length=4 * 1024 * 1024)],
+    reads: WholeLedgers,
+    wanted: WholeBounds,
     sequence: Annotated[int, Form()],
 ) -> Response:
+    """What the bounds that are looked at would have done in the last weeks."""
+    own = own_bounds(wanted, visitor)
+    change = partial(remit.apply, own, by=visitor.name, dry_run=True, expected_sequence=sequence)
+    return await _preview_with_replay(request, remit, visitor, reads, change)
+
+
+@router.get("/bounds/promote")
+async def promote(
+    request: Request,
+    remit: CurrentRemit,
+    visitor: BoundsSetterVisitor,
+    reads: WholeLedgers,
+    name: Annotated[str, Query(max_length=300)],
+) -> Response:
+    """A policy or limit that only watches, made to count: what it would have said, to be put in force from there."""
+    change = partial(remit.promote, visitor.tenant_id, name, by=visitor.name, dry_run=True)
+    return await _preview_with_replay(request, remit, visitor, reads, change)
+
+
+@router.post("/bounds/apply")
+def apply(
+    remit: CurrentRemit, visitor: BoundsSetterVisitor, wanted: WholeBounds, sequence: Annotated[int, Form()]
+) -> Response:
     """Put in force what was looked at, unless somebody has changed the bounds meanwhile."""
+    remit.apply(own_bounds(wanted, visitor), by=visitor.name, expected_sequence=sequence)
+    return RedirectResponse(f"{HOME}bounds", status_code=303)
+
+
+def own_bounds(wanted: str, visitor: Visitor) -> dict[str, Any]:
+    """Bounds as a form carries them, of the visitor's own tenant. Raises `InvalidInput`."""
     parsed = read_json(wanted)
     if not isinstance(parsed, dict) or parsed.get("tenant") != visitor.tenant_id:
         raise InvalidInput("tenant", "is not this one", "go back and send the form again")
-    remit.apply(parsed, by=visitor.name, expected_sequence=sequence)
-    return RedirectResponse(f"{HOME}bounds", status_code=303)
+    return parsed
 
 
 def sequence_of(said: Mapping[str, str]) -> int:

@@ -118,6 +118,11 @@ def percent(share: float | None) -> str:
     return "not given" if share is None else f"{share:.0%}"
 
 
+def share(of_all: float) -> str:
+    """A part of a whole, with the place that tells 4 from 5 %."""
+    return f"{100 * of_all:.1f} %"
+
+
 def threshold(share: float | str) -> str:
     """The confidence that an action type asks for."""
     return share if isinstance(share, str) else percent(share)

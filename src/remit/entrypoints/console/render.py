@@ -20,6 +20,7 @@ from remit.core.gate.amount import in_money, in_units, so_much
 from remit.core.gate.autonomy import Stop, StopScope, stops_all
 from remit.entrypoints.console import cards, labels, values
 from remit.entrypoints.console.auth import HOME, SAFE_METHODS, Visitor, visitor_seen
+from remit.entrypoints.report_files import span
 from remit.wiring import Remit
 
 FOLDER = Path(str(resources.files("remit.entrypoints.console")))
@@ -38,14 +39,14 @@ def _environment() -> jinja2.Environment:
         # Whatever a template prints shows all of itself, without the template's having to think of it.
         finalize=values.text,
     )
-    for name in ("reason", "action", "source", "percent", "threshold", "exact", "whose"):
+    for name in ("reason", "action", "source", "percent", "share", "threshold", "exact", "whose"):
         environment.filters[name] = getattr(labels, name)
     for name in ("shown", "rows", "typed", "code", "dom_id"):
         environment.filters[name] = getattr(values, name)
     for name in ("quoted", "name", "target", "is_plain"):
         environment.filters[name] = getattr(rendering, name)
     environment.filters["moment"], environment.filters["money"] = _time, in_money
-    environment.filters["value"] = rendering.value_text
+    environment.filters["value"], environment.filters["duration"] = rendering.value_text, span
     environment.filters["quantity"] = lambda value, unit: so_much(in_units(value), unit)
     environment.filters["scope"] = lambda scope: str(StopScope.model_validate(scope))
     environment.filters.update(due=_due, limit_name=limit_name, limit_use=limit_use)

@@ -20,31 +20,26 @@ from remit.core.errors import InvalidInput
 from remit.core.gate.amount import PARAMETERS, parse_amount
 from remit.core.gate.policy.parameters import MOST_TEXT
 from remit.core.intent import LARGEST_INTEGER
-from remit.core.paths import COUNT, Path, Step, parse_path
+from remit.core.paths import COUNT, Path, parse_path
+from remit.lab.proof.arguments import Arguments
 from remit.lab.proof.logic import Logic, Truth, Whole
+from remit.lab.proof.parameter import (
+    ABSENT,
+    LARGEST_DECIMAL,
+    NUMBER,
+    TEXT,
+    UNREADABLE,
+    ParameterValue,
+    is_count,
+    reads_as_of_a_list,
+)
 
-ABSENT, TEXT, NUMBER, UNREADABLE = range(4)
-"""What stands at a path of the parameters, for a rule that reads it. Yes and no are the texts `true` and `false`."""
 NULL, FACT_TEXT, FACT_NUMBER, FACT_BOOLEAN = range(4)
-LARGEST_DECIMAL = 9_223_372_036_854_775_807
-"""Cedar's, in ten-thousandths."""
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 SOME_AGENT = "agent"
 _TIERS = get_args(AgentTier)
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 _ACTION_TYPE = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterValue:
-    """The value at one path; `amount` is what its text comes to as an amount, 0 for none."""
-
-    name: str
-    path: Path
-    kind: Whole
-    text: Whole
-    number: Whole
-    amount: Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +68,7 @@ class AnyAction:
         self.logic = logic
         self.texts: dict[str, int] = {}
         self.parameters: dict[str, ParameterValue] = {}
+        self.arguments = Arguments(logic)
         self.facts: dict[tuple[str, str], FactValue] = {}
         self.had: dict[str, Truth] = {}
         self.given: dict[str, Truth] = {}
@@ -150,6 +146,7 @@ class AnyAction:
             yield from self._values(value)
         yield from self._amounts()
         yield from self._nested()
+        yield from self.arguments.constraints(self.texts, self.parameters.values())
         for fact in self.facts.values():
             yield from self._fact_values(fact)
 
@@ -251,15 +248,6 @@ class AnyAction:
 
 def _names(path: Path) -> tuple[str, ...]:
     return tuple(step.name for step in path.steps)
-
-
-def reads_as_of_a_list(step: Step) -> bool:
-    return step.indexed or (step.plain and (step.name == COUNT or step.index is not None))
-
-
-def is_count(path: Path) -> bool:
-    """Is it the length of a list?"""
-    return len(path.steps) > 1 and path.steps[-1].plain and path.steps[-1].name == COUNT
 
 
 def amount_of_text(text: str) -> int:

@@ -11,11 +11,14 @@ import z3
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.never import never_source
 from remit.core.gate.policy import PolicySet, compile_policies
-from remit.lab.proof.any_action import ABSENT, SOME_AGENT, TEXT, UNREADABLE, AnyAction
+from remit.lab.proof.any_action import SOME_AGENT, AnyAction
+from remit.lab.proof.arguments import MISSING, STRING, Check
 from remit.lab.proof.clocks import Clocks, zone_of
 from remit.lab.proof.example import RANK, Example
 from remit.lab.proof.growth import limit_changes
 from remit.lab.proof.logic import TOO_LONG, Logic, TooLong, Truth
+from remit.lab.proof.parameter import ABSENT, TEXT, UNREADABLE
+from remit.lab.proof.schema import name_arguments
 from remit.lab.proof.side import Side, SideBuilder
 from remit.lab.proof.trees import name_all
 from remit.lab.proof.verdict import Direction, NeverAnswer, NotProved, Proof, Witness
@@ -26,6 +29,7 @@ MOST_EXAMPLES = 8
 TIMEOUT_S = 10.0
 _FOR_WISHES_S = 1.0
 _SMALL = 10_000 * 1000
+_FEW_BYTES, _SHORT = 1000, 20
 F = TypeVar("F")
 Confirm = Callable[[Example], F | None]
 """What the gate says of an example, if it is one."""
@@ -56,6 +60,7 @@ class Prover:
         builders = {name: SideBuilder(name, bounds, policies[name], self._any) for name, bounds in self._bounds.items()}
         for builder in builders.values():
             builder.name_amounts()
+        name_arguments([*self._bounds.values()], self._any)
         self.sides = {name: builder.build() for name, builder in builders.items()}
         last = [*builders][-1]
         self._broken = [self._logic.all((self.sides[last].runs, builders[last].forbids(rule))) for rule in self._never]
@@ -185,6 +190,23 @@ class Prover:
             yield value.kind == ABSENT
             yield self._logic.all((value.number >= 0, value.number <= _SMALL))
             yield value.number % 10_000 == 0
+        yield from self._wishes_of_arguments()
+
+    def _wishes_of_arguments(self) -> Iterator[Truth]:
+        arguments, logic = self._any.arguments, self._logic
+        if not arguments.known:
+            return
+        yield arguments.size <= _FEW_BYTES
+        tested = {check.place.names for check in arguments.checks.values() if "pattern" in check.keywords}
+        for place in [*arguments.known.values()][: 2 * _MOST_WISHES]:
+            yield logic.no(place.others)
+            yield logic.same(place.shape, MISSING)
+            if place.names in tested:
+                # Of a text that is written it is known what the pattern says.
+                yield logic.any((place.shape != STRING, place.text < 0))
+            yield place.length <= _SHORT
+            yield logic.all((logic.no(place.inexact), place.number >= 0, place.number <= _SMALL))
+            yield place.number % 10_000 == 0
 
     def _types(self) -> set[str]:
         return {name for bounds in self._bounds.values() for name in bounds.bounds.action_types}
@@ -203,6 +225,8 @@ class Prover:
         unknowns = [self._any.account, self._any.action_type, *(clock.date for clock in self._any.clocks.values())]
         for value in self._any.parameters.values():
             unknowns += [value.kind, value.text]
+        for names, place in self._any.arguments.known.items():
+            unknowns += [place.shape, place.text] if names else [place.others]
         known = [(each, model.eval(each, model_completion=True)) for each in unknowns]
         self._solver.add(self._logic.any(each != value for each, value in known))
 
@@ -217,12 +241,22 @@ class Prover:
             for rule, constructs in side.not_translated.items()
             for construct in sorted(constructs)
         ]
-        found += [
-            NotProved(f"the schema of {name} is not translated as a whole", construct="schema")
-            for side in self.sides.values()
-            for name in side.schemas
-        ]
-        return tuple(dict.fromkeys(found)) or (NotProved(why),)
+        return tuple(dict.fromkeys([*found, *self._open_checks()])) or (NotProved(why),)
+
+    def _open_checks(self) -> Iterator[NotProved]:
+        """What of schemas is left open, but what both sides ask of the same action type."""
+        sides = [side.checks for side in self.sides.values()]
+        for checks in sides:
+            others = [each for each in sides if each is not checks]
+            for name, left_open in checks.items():
+                for written, check in left_open.items():
+                    if not others or any(written not in other.get(name, {}) for other in others):
+                        what = f"the schema of {name} says {', '.join(check.keywords)} of {_place(check)}"
+                        yield NotProved(f"{what}, which is not translated", construct="schema")
+
+
+def _place(check: Check) -> str:
+    return ".".join(("parameters", *check.place.names))
 
 
 _NO_EXAMPLE = "what the solver found is nothing that the gate would see so"

@@ -18,8 +18,9 @@ from cedarpy import pst
 from remit.core.errors import InvalidInput
 from remit.core.gate.policy.evaluate import Rule
 from remit.core.paths import parse_path
-from remit.lab.proof.any_action import FACT_BOOLEAN, FACT_NUMBER, FACT_TEXT, NUMBER, TEXT, AnyAction
+from remit.lab.proof.any_action import FACT_BOOLEAN, FACT_NUMBER, FACT_TEXT, AnyAction
 from remit.lab.proof.logic import Logic, Truth, Whole
+from remit.lab.proof.parameter import NUMBER, TEXT
 from remit.lab.proof.trees import FACT_KINDS, construct_of, looks_at
 
 _LARGEST_LONG = 2**63 - 1

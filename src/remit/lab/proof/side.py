@@ -18,24 +18,24 @@ from remit.core.gate.autonomy import DEFAULT, AutonomyMode, resolve_mode
 from remit.core.gate.bounds import AccountBounds, BoundsInForce
 from remit.core.gate.budget import Budget, merge
 from remit.core.gate.limit import LimitSpec, give_autonomy
+from remit.core.gate.parameters_schema import ParametersSchema
 from remit.core.gate.policy import PolicySet
 from remit.core.gate.policy.evaluate import Rule
-from remit.core.intent import LARGEST_INTEGER
+from remit.core.intent import LARGEST_INTEGER, LARGEST_PARAMETERS_BYTES
 from remit.core.paths import parse_path
 from remit.core.values import RISK_ORDER
 from remit.lab.proof.any_action import (
     FACT_BOOLEAN,
     FACT_NUMBER,
     FACT_TEXT,
-    NUMBER,
-    TEXT,
-    UNREADABLE,
     AnyAction,
     below_parameters,
 )
+from remit.lab.proof.arguments import Check
 from remit.lab.proof.logic import Logic, Truth, Whole
+from remit.lab.proof.parameter import NUMBER, TEXT, UNREADABLE
 from remit.lab.proof.rules import Members, RuleContext, RuleFormula, RuleTranslator
-from remit.lab.proof.schema import follows_from
+from remit.lab.proof.schema import SchemaTranslator
 
 _OTHER_TYPE = ""
 """Stands for every action type that the bounds do not name."""
@@ -51,8 +51,8 @@ class Side:
     bounds: BoundsInForce
     not_translated: dict[str, set[str]]
     """Of each rule, the constructs that are left open."""
-    schemas: list[str]
-    """The action types whose arguments have a schema, which is left open as well."""
+    checks: dict[str, dict[str, Check]]
+    """Of the schema of each action type's arguments, the checks that are left open."""
     runs: Truth = False
     blocked: Truth = False
     refused: Truth = False
@@ -66,7 +66,7 @@ class SideBuilder:
         self._logic: Logic = any_action.logic
         self._specs = bounds.bounds.action_types
         self._named = [name for name in _types_named(bounds) if name != DEFAULT]
-        self._schemas: list[str] = []
+        self._checks: dict[str, dict[str, Check]] = {}
         self._context = RuleContext(name, {}, self._fact_there, any_action)
 
     def name_amounts(self) -> None:
@@ -79,7 +79,7 @@ class SideBuilder:
 
     def build(self) -> Side:
         self._context.fields = self._fields()
-        side = Side(self._name, self._bounds, self._context.not_translated, self._schemas)
+        side = Side(self._name, self._bounds, self._context.not_translated, self._checks)
         side.refused = self._logic.any((self._principal_refused(), self._arguments_refused()))
         stored = self._logic.no(side.refused)
         allowed, blocked = self._rules()
@@ -244,20 +244,26 @@ class SideBuilder:
         )
 
     def _arguments_refused(self) -> Truth:
-        """The same schema refuses the same arguments, whatever else it says: it is not translated as a whole."""
         schemas: dict[bytes, list[str]] = defaultdict(list)
         for name, spec in self._specs.items():
             if spec.parameters is not None:
                 schemas[canonical(spec.parameters)].append(name)
         return self._logic.any(
-            self._logic.all((self._is_type(types), self._refuses(schema, types))) for schema, types in schemas.items()
+            self._logic.all((self._is_type(types), self._refuses(self._specs[types[0]].parameters or {}, types)))
+            for types in schemas.values()
         )
 
-    def _refuses(self, schema: bytes, types: list[str]) -> Truth:
-        spec = self._specs[types[0]].parameters or {}
-        self._schemas += types
-        fits = self._logic.all(follows_from(spec, self._any))
-        return self._logic.any((self._logic.no(fits), self._logic.truth(f"refused by {schema.decode()}")))
+    def _refuses(self, schema: Mapping[str, Any], types: list[str]) -> Truth:
+        translator = SchemaTranslator(schema, self._any)
+        fits = translator.fits()
+        self._checks |= dict.fromkeys(types, translator.left_open)
+        return self._logic.any((self._logic.no(fits), self._too_large(types[0])))
+
+    def _too_large(self, action_type: str) -> Truth:
+        schema = self._bounds.plans.schema(action_type)
+        if not isinstance(schema, ParametersSchema) or schema.most_bytes >= LARGEST_PARAMETERS_BYTES:
+            return False
+        return self._any.arguments.size > schema.most_bytes
 
     # --- budget and limits, with nothing used ---
 

@@ -13,30 +13,29 @@ from remit.core.gate.amount import decimal_text
 from remit.core.gate.fact import KeptValue
 from remit.core.gate.policy_input import LocalTime, local_time
 from remit.core.gate.zones import zone
-from remit.core.intent import parse_proposal
+from remit.core.intent import LARGEST_INTEGER, parse_proposal
 from remit.core.paths import Step
 from remit.core.values import RISK_ORDER, utc
 from remit.lab.proof.any_action import (
-    ABSENT,
     FACT_BOOLEAN,
     FACT_NUMBER,
     FACT_TEXT,
-    NUMBER,
-    TEXT,
     AccountHour,
     AnyAction,
-    ParameterValue,
     amount_of_text,
-    is_count,
 )
+from remit.lab.proof.arguments import ARRAY, BOOLEAN, MISSING, NULL_VALUE, NUMERIC, STRING, Argument
 from remit.lab.proof.clocks import ZoneOf
 from remit.lab.proof.example import Example
-from remit.lab.proof.schema import filled
+from remit.lab.proof.filling import Filler
+from remit.lab.proof.parameter import ABSENT, NUMBER, TEXT, UNREADABLE, ParameterValue, is_count, reads_as_of_a_list
 
 _SOME_DAY = date(2026, 3, 2)
 _MOST_DAYS = 400
 _ANOTHER_AGENT = -1_000_000_000
 """A number that no text has."""
+_LITTLE = 0.00003
+"""Less than rules can tell."""
 _UNREADABLE: dict[str, Any] = {}
 """Stands where no rule can read a text, a number, or yes or no."""
 
@@ -57,6 +56,7 @@ class Writer:
         """`zones` are those of accounts on each side, `types` the action types there. Raises `NoExample`."""
         any_action = self._any
         self._write_amounts()
+        self._write_lengths()
         action_type = self._text(any_action.action_type, "OTHER_TYPE")
         account = self._text(any_action.account, "some-account")
         now = self._moment({side: zone_of(account) for side, zone_of in zones.items()})
@@ -155,19 +155,55 @@ class Writer:
         arguments = self._parameters()
         for known in types:
             spec = known.get(action_type)
-            arguments = filled(arguments, spec.parameters if spec else None)
+            if spec is not None and spec.parameters is not None:
+                arguments = Filler(spec.parameters, self._any.arguments.known).fill(arguments)
         return arguments
 
     def _parameters(self) -> dict[str, Any]:
-        root = _Place()
+        root, places = _Place(), self._any.arguments.known
+        for place in places.values():
+            self._write_argument(root, place)
         for value in self._any.parameters.values():
-            kind = self._whole(value.kind)
-            if kind == NUMBER and is_count(value.path):
-                root.at(value.path.steps[:-1]).length = self._whole(value.number) // 10_000
-            elif kind != ABSENT:
-                root.at(value.path.steps).value = self._value(value, kind)
+            # The others follow from what stands at their places.
+            if value.place not in places and value.counted not in places:
+                self._write_value(root, value)
         written = root.written()
         return written if isinstance(written, dict) else {}
+
+    def _write_value(self, root: _Place, value: ParameterValue) -> None:
+        kind = self._whole(value.kind)
+        if kind == NUMBER and is_count(value.path):
+            root.at(value.path.steps[:-1]).length = self._whole(value.number) // 10_000
+        elif kind != ABSENT:
+            root.at(value.path.steps).value = self._value(value, kind)
+
+    def _write_argument(self, root: _Place, argument: Argument) -> None:
+        shape, steps = self._whole(argument.shape), tuple(Step(name, quoted=True) for name in argument.names)
+        if shape == MISSING:
+            return
+        place = root.at(steps)
+        if shape == ARRAY:
+            place.length = self._whole(argument.length)
+        else:
+            place.value = self._argument(argument, shape)
+        if place.value == {} and self._yes(argument.others):
+            place.at((Step(self._other_name(argument), quoted=True),))
+
+    def _other_name(self, argument: Argument) -> str:
+        """One that nobody has written: with dots in it, where something could not be read for that."""
+        depth, inside = len(argument.names), {each.names[-1] for each in self._any.arguments.inside(argument)}
+        unread = (value.place for value in self._any.parameters.values() if self._whole(value.kind) == UNREADABLE)
+        dotted = (".".join(names[depth:]) for names in unread if names and names[:depth] == argument.names)
+        others = ("another" + "1" * count for count in range(len(inside) + 1))
+        return next(name for name in (*dotted, *others) if name and name not in inside)
+
+    def _argument(self, argument: Argument, shape: int) -> Any:
+        if shape in (BOOLEAN, STRING):
+            text = self._text(argument.text)
+            return text if shape == STRING else text == "true"
+        if shape == NUMERIC:
+            return _number(self._whole(argument.number)) + (_LITTLE if self._yes(argument.inexact) else 0)
+        return None if shape == NULL_VALUE else {}
 
     def _value(self, value: ParameterValue, kind: int) -> Any:
         if kind == NUMBER:
@@ -183,6 +219,19 @@ class Writer:
             number, amount = self._whole(value.text), self._whole(value.amount)
             if number >= 0 and amount > 0 and self._whole(value.kind) == TEXT:
                 self._others[number] = self._amount(amount)
+
+    def _write_lengths(self) -> None:
+        """Texts of their lengths, for those that nobody has written."""
+        for argument in self._any.arguments.known.values():
+            number, length = self._whole(argument.text), self._whole(argument.length)
+            if number >= 0 and number not in self._others and self._whole(argument.shape) == STRING:
+                self._others[number] = self._of_length(length)
+
+    def _of_length(self, length: int) -> str:
+        taken = {*self._any.texts, *self._others.values()}
+        endings = (str(count) if count else "" for count in range(len(taken) + 1))
+        texts = (f"{'x' * (length - len(ending))}{ending}" for ending in endings)
+        return next((text for text in texts if text not in taken), "x" * length)
 
     def _amount(self, amount: int) -> str:
         """A text for an amount that no rule names."""
@@ -221,7 +270,8 @@ class _Place:
     def at(self, steps: tuple[Step, ...]) -> _Place:
         place = self
         for step in steps:
-            place = place.below.setdefault(step, _Place())
+            key = step if reads_as_of_a_list(step) else Step(step.name, quoted=True)
+            place = place.below.setdefault(key, _Place())
         return place
 
     def written(self) -> Any:
@@ -236,4 +286,4 @@ class _Place:
 
 def _number(ten_thousandths: int) -> int | float:
     whole, part = divmod(ten_thousandths, 10_000)
-    return float(Decimal(ten_thousandths).scaleb(-4)) if part else whole
+    return float(Decimal(ten_thousandths).scaleb(-4)) if part or abs(whole) > LARGEST_INTEGER else whole

@@ -21,6 +21,7 @@ from remit.core.errors import InvalidInput
 from remit.core.gate.policy.evaluate import KnownAnswers, PolicySet, Rule
 from remit.core.gate.policy.parameters import parse_paths
 from remit.core.gate.policy.platform import PLATFORM_SET, SCHEMA, policy_version
+from remit.core.gate.policy.question import looked_at
 from remit.core.gate.policy.reads import reads_of, together
 from remit.core.gate.policy.shipped import PlatformSet
 from remit.core.gate.policy.source import Clause, PolicySource
@@ -56,7 +57,7 @@ def compile_policies(sources: tuple[PolicySource, ...], platform: PlatformSet = 
 
 def _set(version: str, own: Sequence[Rule], tenants: Sequence[Rule], log_only: Sequence[PolicySet] = ()) -> PolicySet:
     ordered = [*own, *sorted(tenants, key=lambda rule: rule.clause_id)]
-    reads = together(rule.reads for rule in tenants)
+    reads = together(rule.reads for rule in ordered)
     return PolicySet(
         version=version,
         rules={rule.clause_id: rule for rule in ordered},
@@ -65,6 +66,7 @@ def _set(version: str, own: Sequence[Rule], tenants: Sequence[Rule], log_only: S
         paths=parse_paths(reads.paths),
         order={rule.clause_id: place for place, rule in enumerate(ordered)},
         answers=KnownAnswers(),
+        looked_at=looked_at(reads),
         log_only=tuple(log_only),
     )
 

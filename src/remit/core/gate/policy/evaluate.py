@@ -8,7 +8,7 @@ tenant's by id. A rule that errors is skipped by the engine, so any error is a n
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from threading import Lock
@@ -117,6 +117,7 @@ class PolicySet:
     paths: tuple[Path, ...]
     order: dict[str, int]
     answers: KnownAnswers
+    looked_at: Callable[[PolicyQuestion], Asked] = field(repr=False)
     log_only: tuple[PolicySet, ...] = ()
 
     def read(self, parameters: dict[str, Any], facts: Facts = NO_FACTS) -> ParametersRead:
@@ -135,7 +136,7 @@ class PolicySet:
         The same question has the same answer, so answers are kept under everything that a rule looks at.
         """
         read = self.read(question.parameters, question.facts) if read is None else read
-        asked = (*question.without_parameters(self.reads), read.key)
+        asked = (*self.looked_at(question), read.key)
         answer = self.answers.get(asked)
         if answer is None:
             answer = self._evaluate(question, read)

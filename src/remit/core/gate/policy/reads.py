@@ -11,6 +11,10 @@ from cedarpy import pst
 _TARGET = ("target_type", "target_id")
 _PRINCIPAL = ("on_behalf_of", "scopes", "delegation")
 _FACTS = ("facts_texts", "facts_numbers", "facts_booleans")
+_TYPE = ("action_type", "mode", "risk", "confidence", "confidence_said", "min_confidence", "agent_tier")
+_TIME = ("date", "weekday", "hour")
+CONTEXT = frozenset((*_TARGET, *_PRINCIPAL, *_FACTS, *_TYPE, *_TIME))
+"""Every field of the context but the parameters, which are known by their paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +26,24 @@ class Reads:
 
     paths: frozenset[str] = frozenset()
     computed: bool = False
-    target: bool = False
-    principal: bool = False
-    """On whose behalf, by which scopes, and through whom."""
-    facts: bool = False
-    """What the gate looked up: all of it, which is little."""
+    fields: frozenset[str] = frozenset()
+    """The context's fields that are looked at; `principal` and `resource` stand for those of the question."""
     wildcards: int = 0
     """How many characters the patterns of `like` have that can match in more than one way."""
+
+    @property
+    def target(self) -> bool:
+        return not self.fields.isdisjoint(_TARGET)
+
+    @property
+    def principal(self) -> bool:
+        """On whose behalf, by which scopes, and through whom."""
+        return not self.fields.isdisjoint(_PRINCIPAL)
+
+    @property
+    def facts(self) -> bool:
+        """What the gate looked up: all of it, which is little."""
+        return not self.fields.isdisjoint(_FACTS)
 
     @property
     def parameters(self) -> bool:
@@ -41,9 +56,10 @@ class Reads:
 
 
 def reads_of(rule: pst.Template) -> Reads:
-    """Everything this rule may look at besides the question's own fields."""
-    reads = [_reads(node, alone) for node, alone in _nodes(rule.clauses)]
-    return together(reads)
+    """Everything this rule may look at."""
+    scopes = {"principal": rule.principal, "resource": rule.resource}
+    scope = frozenset(name for name, said in scopes.items() if not isinstance(said, pst.ScopeAny))
+    return together([Reads(fields=scope), *(_reads(node, alone) for node, alone in _nodes(rule.clauses))])
 
 
 def together(reads: Iterable[Reads]) -> Reads:
@@ -52,9 +68,7 @@ def together(reads: Iterable[Reads]) -> Reads:
     return Reads(
         paths=frozenset().union(*(each.paths for each in found)),
         computed=any(each.computed for each in found),
-        target=any(each.target for each in found),
-        principal=any(each.principal for each in found),
-        facts=any(each.facts for each in found),
+        fields=frozenset().union(*(each.fields for each in found)),
         wildcards=sum(each.wildcards for each in found),
     )
 
@@ -64,22 +78,20 @@ def _reads(node: Any, alone: bool) -> Reads:
         case pst.BinaryOp(op="has_tag" | "get_tag", left=pst.GetAttr(base=pst.Var(name="context"), attr=name)) if (
             name in _FACTS
         ):
-            return Reads(facts=True)
+            return Reads()
         case pst.BinaryOp(op="has_tag" | "get_tag", right=pst.StringLit(value=path)):
             return Reads(paths=frozenset({path}))
         case pst.BinaryOp(op="has_tag" | "get_tag"):
             return Reads(computed=True)
-        case pst.GetAttr(base=pst.Var(name="context"), attr=name) if name in _TARGET:
-            return Reads(target=True)
-        case pst.GetAttr(base=pst.Var(name="context"), attr=name) if name in _PRINCIPAL:
-            return Reads(principal=True)
-        case pst.GetAttr(base=pst.Var(name="context"), attr=name) if name in _FACTS:
-            return Reads(facts=True)
+        case pst.GetAttr(base=pst.Var(name="context"), attr=name):
+            return Reads(fields=frozenset({name}))
+        case pst.Var(name="principal" | "resource" as name):
+            return Reads(fields=frozenset({name}))
         case pst.Like(pattern=pattern):
             return Reads(wildcards=len(pattern))
         case pst.Var(name="context") if alone:
             # Used whole, as in `context == {…}`.
-            return Reads(target=True, principal=True, facts=True)
+            return Reads(fields=CONTEXT)
     return Reads()
 
 
