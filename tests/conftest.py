@@ -23,6 +23,7 @@ from remit.ports import Store
 from remit.stores.dynamodb import DynamoStore, create_table, open_client
 from remit.stores.memory import MemoryStore
 from remit.stores.sql import SqlStore, migrate
+from tests.new_databases import new_sqlite
 
 # A busy machine takes its time, and a fixture that many examples share may be large: neither is a fault.
 settings.register_profile("remit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -153,11 +154,16 @@ def open_store(request: pytest.FixtureRequest) -> Iterator[OpenStore]:
                 )
                 stack.callback(there.close)
                 return there
-            store = SqlStore.open(request.getfixturevalue(f"{kind}_url"))
+            store = SqlStore.open(_url_of(request, kind))
             stack.callback(store.close)
             return store
 
         yield open_
+
+
+def _url_of(request: pytest.FixtureRequest, kind: str) -> str:
+    url: str = request.getfixturevalue(f"{kind}_url")
+    return new_sqlite(Path(url.removeprefix("sqlite:///"))) if kind == "sqlite" else url
 
 
 @pytest.fixture(params=STORES)

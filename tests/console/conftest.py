@@ -50,8 +50,43 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield opened
 
 
+class KeptContexts:
+    """
+    A browser's contexts, kept for whoever looks next with such a window: to make one, with the first page in it, takes
+    longer than most tests. Each looks in pages of their own, without anybody's cookies; what a page stores is its
+    origin's, and each world has another port.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._free: dict[tuple[int, Any], list[BrowserContext]] = {}
+
+    @contextmanager
+    def lent(self, width: int, scheme: Any) -> Iterator[BrowserContext]:
+        """A context with that width of its window and that colour scheme, in Tokyo."""
+        free = self._free.setdefault((width, scheme), [])
+        context = free.pop() if free else self._made(width, scheme)
+        kept, *_ = context.pages
+        try:
+            yield context
+        finally:
+            for page in context.pages:
+                if page is not kept:
+                    page.close()
+            context.clear_cookies()
+            free.append(context)
+
+    def _made(self, width: int, scheme: Any) -> BrowserContext:
+        context = self._browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, timezone_id="Asia/Tokyo", locale="en-GB"
+        )
+        # The process that draws its pages lives as long as one of them.
+        context.new_page()
+        return context
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator[KeptContexts]:
     """
     Debian's Chromium if it is there, else the one that Playwright brought.
 
@@ -64,7 +99,7 @@ def browser() -> Iterator[Browser]:
             browser = playwright.chromium.launch(executable_path=path, args=arguments)
         except Error as error:
             missing(f"Chromium ({str(error).splitlines()[0]})", "install it, or 'playwright install chromium'")
-        yield browser
+        yield KeptContexts(browser)
         browser.close()
 
 
@@ -105,7 +140,7 @@ class Looker:
 
 @contextmanager
 def looker(
-    browser: Browser,
+    browser: KeptContexts,
     world: World,
     name: str,
     *,
@@ -116,22 +151,17 @@ def looker(
     signed_in: bool = True,
 ) -> Iterator[Looker]:
     """Somebody at a browser of that width and colour scheme, in Tokyo."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, timezone_id="Asia/Tokyo", locale="en-GB"
-    )
-    made = Looker(context, world)
-    try:
+    with browser.lent(width, scheme) as context:
+        made = Looker(context, world)
         if signed_in:
             token = world.remit.make_link(Principal(name, tenant, frozenset(roles)), leads_to="/console/")
             made.goes(f"/console/link/{token}")
         yield made
-    finally:
-        context.close()
     assert made.complaints == []
 
 
 @pytest.fixture
-def look(browser: Browser, world: World) -> Iterator[Callable[..., Looker]]:
+def look(browser: KeptContexts, world: World) -> Iterator[Callable[..., Looker]]:
     """`look("bob", roles={"auditor"}, signed_in=False)`: see `looker`."""
     with ExitStack() as stack:
         yield lambda name="ann", **how: stack.enter_context(looker(browser, world, name, **how))

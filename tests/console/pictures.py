@@ -10,7 +10,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from remit.entrypoints.server.worker import work
-from tests.console.conftest import ARGUMENTS, Looker, looker
+from tests.console.conftest import ARGUMENTS, KeptContexts, Looker, looker
 from tests.entrypoints.http_world import ACME, World, http_world
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
@@ -87,16 +87,17 @@ def main() -> None:
         _nine_days(world, clock)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=[*ARGUMENTS, "--no-sandbox"])
-            with looker(browser, world, "ann", width=1200) as ann:
+            contexts = KeptContexts(browser)
+            with looker(contexts, world, "ann", width=1200) as ann:
                 _picture(ann, "/console/", "now")
                 _picture(ann, "/console/report?from=2020-01-01&to=2035-01-01", "report")
-            with looker(browser, world, "ann", width=1440) as ann:
+            with looker(contexts, world, "ann", width=1440) as ann:
                 _picture(ann, "/console/queue", "queue", _select_refunds)
-            with looker(browser, world, "ann", width=1200, scheme="dark") as ann:
+            with looker(contexts, world, "ann", width=1200, scheme="dark") as ann:
                 _picture(ann, "/console/did", "did-dark")
-            with looker(browser, world, "ann", width=390, scheme="dark") as ann:
+            with looker(contexts, world, "ann", width=390, scheme="dark") as ann:
                 _picture(ann, "/console/intents/today-2", "intent-phone-dark")
-            with looker(browser, world, "ann", width=390) as ann:
+            with looker(contexts, world, "ann", width=390) as ann:
                 _picture(ann, "/console/queue", "queue-phone")
             browser.close()
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.console.conftest import ARGUMENTS, looker
+from tests.console.conftest import ARGUMENTS, KeptContexts, looker
 from tests.entrypoints.http_world import EMAIL, World, http_world
 
 MANY = 30
@@ -29,7 +29,7 @@ _NEWS = ".news:not([hidden]) button"
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder, http_world(Path(folder)) as world, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=[*ARGUMENTS, "--no-sandbox"])
-        with looker(browser, world, "ann", width=1440) as ann:
+        with looker(KeptContexts(browser), world, "ann", width=1440) as ann:
             offered, answered = _measured(world, ann.goes("/console/queue"))
         browser.close()
     both = sorted(sum(each) for each in zip(offered, answered, strict=True))

@@ -36,6 +36,7 @@ from remit.core.lifecycle import FOLLOWS
 from remit.core.notifications.subscription import NewSubscription, NoticeKind
 from remit.entrypoints.bounds_file import read_bounds
 from remit.entrypoints.cli import app
+from tests.commands import shell_line
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
@@ -109,9 +110,9 @@ def play(page, folder, environment):
 def played(request, tmp_path_factory):
     """What went wrong on a page. Pages are played two at a time, unless several processes run the tests anyway."""
     bin = tmp_path_factory.mktemp("bin")
-    for name, words in (("remit", "-m remit "), ("python3", "")):
+    for name, line in (("remit", shell_line()), ("python3", f'exec "{sys.executable}" "$@"')):
         script = bin / name
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}"$@"\n')
+        script.write_text(f"#!/bin/sh\n{line}\n")
         script.chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("REMIT_") and name != "MEASURE"}
     path = f"{bin}{os.pathsep}{kept['PATH']}"

@@ -30,6 +30,7 @@ from remit.entrypoints.web.settings import HttpSettings
 from remit.ports import Call, Store
 from remit.testing.faults import Meeting, PausingStore
 from remit.wiring import Remit
+from tests.new_databases import new_sqlite
 from tests.waiting import PATIENCE_S, ended, received
 
 ACME, GLOBEX = "acme", "globex"
@@ -203,7 +204,7 @@ def at_once(world: World, *asks: Any) -> list[httpx.Response]:
 @contextmanager
 def http_world(directory: Path, settings: HttpSettings | None = None, **opening: Any) -> Iterator[World]:
     """Bounds are set for `acme` and for nobody else. `opening` goes to `Remit.open`."""
-    with Remit.open(f"sqlite:///{directory / 'remit.db'}", **{"environ": {}, **opening}) as remit:
+    with Remit.open(new_sqlite(directory / "remit.db"), **{"environ": {}, **opening}) as remit:
         remit.apply(bounds(), by="the test")
         app = create_app(remit, settings)
         with served(app) as (url, server):

@@ -6,7 +6,7 @@ Rows and entries are read at different moments, so what does not agree is looked
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any, TypeVar
@@ -52,12 +52,17 @@ Problem = tuple[int, str, str]
 
 
 class LiveRows:
-    """The rows of one tenant. Whatever is not what the ledger says is added to `report`."""
+    """
+    The rows of one tenant, whose own chain was just `own_chain`. Whatever is not what the ledger says is added to
+    `report`.
+    """
 
-    def __init__(self, context: Context, tenant_id: str, report: Report, now: datetime) -> None:
+    def __init__(
+        self, context: Context, tenant_id: str, own_chain: Sequence[LedgerEntry], report: Report, now: datetime
+    ) -> None:
         self._context, self._store, self._tenant_id, self._report = context, context.store, tenant_id, report
         self._now = now
-        self._configs = self._known_configs()
+        self._configs = _read_chain(tenant_id, own_chain).configs
         self._private = PrivateRows(context.store, tenant_id, self._broken)
 
     def _broken(self, where: str, problem: str, invariant: int = 8) -> None:
@@ -186,7 +191,7 @@ class LiveRows:
         return [*_bounds_problems(seen, tenant_id, whose, own), *_stop_problems(seen.get(stops_at), whose, own)]
 
     def _compare_types(self) -> None:
-        before = set(self._known_configs().action_types())
+        before = set(self._configs.action_types())
         rows = {(row.name, row.version): row.spec for row in self._store.scan(ACTION_TYPE, self._tenant_id)}
         known = self._known_configs().action_types()
         for name, version in sorted(before - set(rows)):
@@ -199,38 +204,25 @@ class LiveRows:
 
     def _compare_keys(self) -> None:
         def look() -> list[Problem]:
-            told = self._last_told("KEY_CHANGED", "key", "key_id")
+            own_chain = self._store.chain(self._tenant_id, None)
             rows = [key_data("CREATED", row, by="", credential=PROCESS) for row in self._scan(API_KEY)]
-            return _told_problems(
-                "API key", told, {row["key"]["key_id"]: row["key"] for row in rows}, untold=self._untold()
-            )
+            named = {row["key"]["key_id"]: row["key"] for row in rows}
+            return _told_problems("API key", _last_told(own_chain, "KEY_CHANGED", "key", "key_id"), named, own_chain)
 
         self._settled(look)
 
     def _compare_subscriptions(self) -> None:
         def look() -> list[Problem]:
-            told = self._last_told("SUBSCRIPTION_CHANGED", "subscription", "subscription_id")
+            own_chain = self._store.chain(self._tenant_id, None)
+            told = _last_told(own_chain, "SUBSCRIPTION_CHANGED", "subscription", "subscription_id")
             rows = [subscription_data("CREATED", row, by="", credential=PROCESS) for row in self._scan(SUBSCRIPTION)]
             named = {row["subscription"]["subscription_id"]: row["subscription"] for row in rows}
-            return _told_problems("subscription", told, named, untold=self._untold())
+            return _told_problems("subscription", told, named, own_chain)
 
         self._settled(look)
 
     def _scan(self, kind: Kind[S]) -> list[S]:
         return self._store.scan(kind, self._tenant_id)
-
-    def _last_told(self, event_type: str, part: str, id: str) -> dict[str, Any]:
-        """The last that the tenant's own chain tells of each; what was removed is left out."""
-        told: dict[str, Any] = {}
-        for entry in self._store.chain(self._tenant_id, None):
-            if entry.event_type == event_type:
-                told[entry.data[part][id]] = None if entry.data["change"] == "REMOVED" else entry.data[part]
-        return {name: value for name, value in told.items() if value is not None}
-
-    def _untold(self) -> bool:
-        """May there be keys and subscriptions that no entry tells of? The first format wrote none about them."""
-        chain = self._store.chain(self._tenant_id, None)
-        return bool(chain) and chain[0].v == 1
 
     def _compare_policies(self) -> None:
         for kept in self._store.scan(POLICY_VERSION, self._tenant_id):
@@ -239,7 +231,20 @@ class LiveRows:
                 self._broken(f"policies {kept.version}", "what is kept under this hash has another one")
 
 
-def _told_problems(what: str, told: dict[str, Any], rows: dict[str, Any], *, untold: bool) -> list[Problem]:
+def _last_told(own_chain: Iterable[LedgerEntry], event_type: str, part: str, id: str) -> dict[str, Any]:
+    """The last that a tenant's own chain tells of each; what was removed is left out."""
+    told: dict[str, Any] = {}
+    for entry in own_chain:
+        if entry.event_type == event_type:
+            told[entry.data[part][id]] = None if entry.data["change"] == "REMOVED" else entry.data[part]
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _told_problems(
+    what: str, told: dict[str, Any], rows: dict[str, Any], own_chain: Sequence[LedgerEntry]
+) -> list[Problem]:
+    # The first format wrote no entry about them.
+    untold = bool(own_chain) and own_chain[0].v == 1
     return [
         (8, f"{what} {name}", "its row is not what the tenant's chain tells of it last")
         for name in sorted(told if untold else {*told, *rows})

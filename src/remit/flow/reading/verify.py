@@ -27,8 +27,9 @@ def verify_live(context: Context, tenant_id: str, now: datetime, *, kept: Iterab
     # Once the export has begun it holds nothing newer than now: whatever bounds an entry in it names are written.
     begun = chain([*_first(intents)], intents)
     report = Report()
-    rows = LiveRows(context, tenant_id, report, now)
-    own_chain = [entry.wire() for entry in context.store.chain(tenant_id, None)]
+    own = context.store.chain(tenant_id, None)
+    rows = LiveRows(context, tenant_id, own, report, now)
+    own_chain = [entry.wire() for entry in own]
     verify(
         chain((entry.wire() for entry in rows.beside(begun)), own_chain),
         own_chain=own_chain,

@@ -11,9 +11,9 @@ import pytest
 from remit import Remit
 from tests.waiting import PATIENCE_S
 
-from .test_cli import Desk, environment
+from .desk import Desk, environment
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 AGENT = """
 import os
 

@@ -1,0 +1,80 @@
+"""Mistakes of the caller: commands that are mistyped, databases that are not there, drivers that are not needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from .desk import environment
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["queue"],
+        ["usage"],
+        ["timeline"],
+        ["export"],
+        ["key", "list"],
+        ["subscription", "list"],
+        ["why", "i-1"],
+        ["approve", "i-1", "--by", "ann"],
+        ["stop", "--by", "ann", "--reason", "odd"],
+    ],
+    ids=" ".join,
+)
+def test_asking_about_what_is_not_there_says_so_and_makes_no_database(desk, tmp_path, words):
+    other = tmp_path / "other.db"
+
+    unknown = desk.run(*words, "--tenant", "acem", code=3)
+    missing = desk.run(*words, "--tenant", "acme", "--db", f"sqlite:///{other}", code=3)
+
+    assert unknown.stdout == missing.stdout == ""
+    assert "acem" in unknown.stderr or "i-1" in unknown.stderr or "not known" in unknown.stderr
+    assert missing.stderr.startswith(
+        f"error: there is no database at SQLite {tmp_path / 'other.db'}; name it with --db"
+    )
+    assert not (tmp_path / "other.db").exists()
+
+
+def test_a_database_that_cannot_be_reached_is_to_be_tried_later(desk):
+    nobody = "postgresql://127.0.0.1:1/remit"
+
+    later = desk.error("--db", nobody, "usage", "--tenant", "acme", code=5)
+    unknown = desk.error("usage", "--tenant", "acme", code=2, REMIT_DATABASE_URL="carrier://pigeon")
+
+    assert (later["error"], later["way_out"]) == ("TryLater", "send it again in a moment")
+    assert "use sqlite:///FILE" in unknown["way_out"]
+
+
+def test_a_command_that_is_mistyped_is_wrong_input(desk):
+    missing = desk.error("status", "note", code=2)
+    mistyped = desk.run("staus", code=2).stderr
+
+    assert missing == {
+        "error": "InvalidInput",
+        "field": "--tenant",
+        "message": "--tenant: Missing option '--tenant'",
+        "way_out": "see 'remit status --help'",
+    }
+    assert mistyped.startswith("error: ") and "'status'" in mistyped and mistyped.count("\n") == 1
+
+
+def test_help_and_proof_need_no_database_driver(tmp_path):
+    script = (
+        "import sys, runpy\n"
+        "try:\n    runpy.run_module('remit', run_name='__main__')\n"
+        "finally:\n"
+        "    print(sorted({'sqlalchemy', 'psycopg', 'alembic'} & set(sys.modules)), file=sys.stderr)\n"
+    )
+    (tmp_path / "empty.jsonl").write_text("")
+
+    for words, code in ((["--help"], 0), (["verify", "empty.jsonl"], 1), (["--version"], 0)):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *words], cwd=tmp_path, env=environment(), capture_output=True, text=True
+        )
+
+        assert (done.returncode, done.stderr) == (code, "[]\n")
+        assert done.stdout
