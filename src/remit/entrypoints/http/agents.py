@@ -33,7 +33,7 @@ from remit.entrypoints.web.reading_bodies import JsonAnswer, LeanRoute, is_usual
 from remit.entrypoints.web.request_batcher import RequestBatcher
 from remit.flow.facts import FactsOutdated
 from remit.flow.gate import GateAnswer, GateRequest
-from remit.ports import answer_of, attempt, in_order
+from remit.ports import attempt, in_order
 from remit.wiring import Remit
 
 T = TypeVar("T")
@@ -89,7 +89,8 @@ async def _begun(request: Request, entry: Entry, proposal: dict[str, Any], key: 
     def work() -> dict[str, Any]:
         caller = require_within_tenant(entry.principal(), "propose")
         begin = _verb_for(remit, caller, gate=True, begin=True, key=key)
-        return answer_of(begin([require_own_tenant(caller, proposal)])).wire()
+        (answered,) = begin([require_own_tenant(caller, proposal)])
+        return _raised_or_shown(answered)
 
     return await _at_work(request, remit, entry.tenant_id, work)
 
@@ -119,9 +120,7 @@ async def propose(
     if gate and not begin:
         return JsonAnswer((await submit.ask(proposal)).wire())
     (answered,) = await _at_work(request, remit, caller.tenant_id, lambda: verb([proposal]))
-    if isinstance(answered, RemitError):
-        raise answered
-    return JsonAnswer(answered.wire())
+    return JsonAnswer(_raised_or_shown(answered))
 
 
 _ProposalVerb = Callable[[list[Any]], Sequence[GateAnswer | ActionIntentV1 | RemitError]]
@@ -152,6 +151,12 @@ def _decided(verb: _ProposalVerb, caller: Principal, proposals: list[Any]) -> li
 def _of_caller(caller: Principal, proposal: Any) -> Any:
     # What is no object at all is refused where every proposal is checked.
     return require_own_tenant(caller, proposal) if isinstance(proposal, dict) else proposal
+
+
+def _raised_or_shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> dict[str, Any]:
+    if isinstance(answered, RemitError):
+        raise answered
+    return answered.wire()
 
 
 def _shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> dict[str, Any]:
