@@ -1,7 +1,7 @@
 """
 Kills workers at random (SIGKILL) while they execute intents, and counts what the far side did twice.
 
-    ./dev python -m bench.killing [INTENTS [DATABASE]]
+    ./dev kill [INTENTS [DATABASE]]
 
 Half of the intents call a far side that honours idempotency keys, half one that acts as often as it is asked. Second
 effects must be 0; an intent of the second half whose worker died in its call ends `UNKNOWN`.

@@ -52,7 +52,7 @@ _OF_TEN: list[Status] = [*["SUCCEEDED"] * 6, "FAILED", "REJECTED", "EXPIRED", "A
 def fill(url: str, many: int) -> None:
     migrate(url)
     dialect = dialect_of(url)
-    engine = dialect.writer()
+    engine = dialect.engine()
     for first in range(0, many, _CHUNK):
         tables: dict[str, list[Any]] = {"cases": [], STATES: [], SEGMENTS: [], EVENTS: []}
         for number in range(first, min(first + _CHUNK, many)):

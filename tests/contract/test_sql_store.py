@@ -11,7 +11,6 @@ from typing import Any
 
 import psycopg
 import pytest
-import sqlalchemy
 
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
 from remit.core.records import case_key
@@ -57,7 +56,7 @@ def rows(url, sql, **parameters):
 
 def change_directly(url, *statements):
     """Change past the store."""
-    engine = store.dialect_of(url).writer()
+    engine = store.dialect_of(url).engine()
     with engine.begin() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
@@ -461,15 +460,15 @@ def test_a_record_this_version_can_not_read_is_said_to_be_one(open_store, store_
 
 
 @pytest.fixture
-def foreign_keys():
+def foreign_keys(monkeypatch):
     """SQLite checks them on every connection."""
+    prepare = sqlite._prepare
 
-    def switch_on(connection, _record):
-        connection.execute("PRAGMA foreign_keys = ON")
+    def switch_on(driver):
+        prepare(driver)
+        driver.execute("PRAGMA foreign_keys = ON")
 
-    sqlalchemy.event.listen(sqlalchemy.Engine, "connect", switch_on)
-    yield
-    sqlalchemy.event.remove(sqlalchemy.Engine, "connect", switch_on)
+    monkeypatch.setattr(sqlite, "_prepare", switch_on)
 
 
 def test_a_commit_that_the_database_refuses_leaves_no_transaction_open(open_store, sqlite_url, foreign_keys):

@@ -107,3 +107,9 @@ def test_the_digest_tells_true_from_one_and_null_from_absent():
     digests = {digest_of(value) for value in [{"a": 1}, {"a": True}, {"a": "1"}, {"a": None}, {}, {"a": [1]}]}
 
     assert len(digests) == 6
+
+
+def test_a_whole_number_as_a_fraction_is_written_the_fast_way(monkeypatch):
+    monkeypatch.setattr(rfc8785, "dumps", lambda value: pytest.fail(f"the slow way was taken for {value}"))
+
+    assert canonical({"timeout_s": 30.0, "of": [-0.0, {"b": 2.0}, 0.5]}) == b'{"of":[0,{"b":2},0.5],"timeout_s":30}'

@@ -1,18 +1,19 @@
-"""The two routes that agents ask all day answer as they are declared, and need not be asked the declared way."""
+"""Routes that agents ask all day answer as they are declared, and need not be asked the declared way."""
 
 from __future__ import annotations
 
 import json
 import re
+from uuid import uuid4
 
 import fastapi.routing
 import pytest
 
-from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, proposal
+from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, OWN, person, proposal
 
-PROPOSE, GATE = "/v1/intents", "/v1/gate"
-DECLARED = "?gate=true"
-"""With anything in the query, the declared way is taken; this is what it says by default."""
+PROPOSE, GATE, BEGIN = "/v1/intents", "/v1/gate", "/v1/intents?begin=true"
+DECLARED = "gate=true"
+"""With this in the query, the declared way is taken; it is what is so by default."""
 MADE_UP = {"action_intent_id", "approval_id", "trace_id"}
 
 
@@ -26,13 +27,20 @@ def told(response):
     body = response.json()
     headers = {name: value for name, value in response.headers.items() if name not in ("date", "content-length")}
     shown = {name: type(value) if name in MADE_UP else value for name, value in body.items()}
+    if "begun" in shown:
+        begun = shown["begun"]
+        shown["begun"] = begun["status"], begun["explanation"], sorted(begun["permit"] or {})
     if "explanation" in shown:
         shown["explanation"] = re.sub(r"number \d+ of", "number N of", shown["explanation"])
     return response.status_code, headers, shown
 
 
 def both(client, path, body, **headers):
-    return [told(asked(client, f"{path}{query}", body, **headers)) for query in ("", DECLARED)]
+    return [told(asked(client, each, body, **headers)) for each in (path, declared(path))]
+
+
+def declared(path):
+    return f"{path}{'&' if '?' in path else '?'}{DECLARED}"
 
 
 WITHOUT_ID = {name: value for name, value in proposal("i").items() if name != "action_intent_id"}
@@ -63,9 +71,9 @@ WITHOUT_ID = {name: value for name, value in proposal("i").items() if name != "a
     ids=repr,
 )
 def test_a_proposal_is_answered_as_declared(shared, body):
-    lean, declared = both(shared.client("agent"), PROPOSE, body)
+    lean, usual = both(shared.client("agent"), PROPOSE, body)
 
-    assert lean == declared
+    assert lean == usual
 
 
 @pytest.mark.parametrize(
@@ -91,9 +99,63 @@ def test_a_proposal_is_answered_as_declared(shared, body):
     ids=repr,
 )
 def test_a_question_to_the_gate_is_answered_as_declared(shared, body):
-    lean, declared = both(shared.client("agent"), GATE, body)
+    lean, usual = both(shared.client("agent"), GATE, body)
 
-    assert lean == declared
+    assert lean == usual
+
+
+OWN_WITHOUT_ID = {**WITHOUT_ID, "action_type": OWN}
+
+
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [
+        ("", OWN_WITHOUT_ID),
+        ("&key=call-1", OWN_WITHOUT_ID),
+        ("&key=", OWN_WITHOUT_ID),
+        ("&key=a&key=b", OWN_WITHOUT_ID),
+        ("&key=with%20space", OWN_WITHOUT_ID),
+        ("", {**OWN_WITHOUT_ID, "confidence_score": 0.1}),
+        ("", {**OWN_WITHOUT_ID, "tenant_id": GLOBEX}),
+        ("", {**OWN_WITHOUT_ID, "account_id": ""}),
+        ("", WITHOUT_ID),
+        ("", {}),
+        ("", []),
+        ("", 7),
+    ],
+    ids=repr,
+)
+def test_a_proposal_that_is_begun_is_answered_as_declared(shared, query, body):
+    if isinstance(body, dict) and body.get("account_id"):
+        # One of its own: the budget of a day is for ten.
+        body = {**body, "account_id": uuid4().hex}
+
+    lean, usual = both(shared.client("agent"), f"{BEGIN}{query}", body)
+
+    assert lean == usual
+
+
+@pytest.mark.parametrize("verb", ["begin", "finish", "renew", "withdraw", "supplement"])
+@pytest.mark.parametrize("name", ["nobody", "not%20an%20id", "x" * 129])
+def test_what_an_agent_asks_of_its_own_intent_is_answered_as_declared(shared, verb, name):
+    bodies = [
+        {"approval_id": "a", "acted": "yes"},
+        {"approval_id": "a", "acted": "yes", "result": {"encoding": "base64", "content": "%"}},
+        {"approval_id": "a"},
+        {"text": "more"},
+        {"acted": 1},
+        {},
+        [],
+        None,
+        b"{",
+    ]
+    agent, auditor = shared.client("agent"), shared.client("auditor")
+
+    for body in bodies:
+        lean, usual = both(agent, f"{PROPOSE}/{name}/{verb}", body)
+        assert lean == usual
+    lean, usual = both(auditor, f"{PROPOSE}/{name}/{verb}", {})
+    assert lean == usual
 
 
 @pytest.mark.parametrize("path", [PROPOSE, GATE])
@@ -103,17 +165,17 @@ def test_a_question_to_the_gate_is_answered_as_declared(shared, body):
 def test_who_may_not_ask_is_told_as_declared(shared, path, role, tenant):
     body = WITHOUT_ID if path == PROPOSE else {"action_intent_id": "nobody", "account_id": "acct-1"}
 
-    lean, declared = both(shared.client(role, tenant), path, body)
+    lean, usual = both(shared.client(role, tenant), path, body)
 
-    assert lean == declared
+    assert lean == usual
     assert lean[0] in (401, 403)
 
 
 @pytest.mark.parametrize("path", [PROPOSE, GATE])
 def test_a_body_that_is_not_said_to_be_json_is_refused_as_declared(shared, path):
-    lean, declared = both(shared.client("agent"), path, {}, **{"Content-Type": "text/plain"})
+    lean, usual = both(shared.client("agent"), path, {}, **{"Content-Type": "text/plain"})
 
-    assert lean == declared
+    assert lean == usual
     assert lean[0] == 422
 
 
@@ -136,10 +198,45 @@ def test_usual_requests_are_not_asked_the_declared_way(shared, monkeypatch):
     monkeypatch.setattr(fastapi.routing, "run_endpoint_function", never)
     agent = shared.client("agent")
 
+    begun = asked(agent, f"{BEGIN}&key=call-1", {**OWN_WITHOUT_ID, "account_id": "acct-2"})
+    permit = begun.json()["begun"]["permit"]
+    finish = {"approval_id": permit["approval_id"], "acted": "yes", "result": {"content": "7"}}
     answers = [
+        begun,
+        asked(agent, f"{PROPOSE}/{permit['action_intent_id']}/finish", finish),
         asked(agent, PROPOSE, WITHOUT_ID),
         asked(agent, GATE, {"action_intent_id": "nobody", "account_id": "acct-1"}),
     ]
 
-    assert [answer.status_code for answer in answers] == [200, 200]
-    assert asked(agent, f"{PROPOSE}{DECLARED}", WITHOUT_ID).status_code == 500
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert answers[1].json()["status"] == "SUCCEEDED"
+    assert asked(agent, declared(PROPOSE), WITHOUT_ID).status_code == 500
+
+
+def test_a_key_that_let_somebody_in_a_moment_ago_and_is_revoked_lets_nobody_in(world):
+    agent = person(world, "another", "agent")
+    begun = asked(agent, BEGIN, OWN_WITHOUT_ID).json()["begun"]["permit"]
+    finish = {"approval_id": begun["approval_id"], "acted": "yes"}
+
+    (key,) = (key for key in world.remit.keys(ACME) if key.name == "another")
+    world.remit.revoke_key(ACME, key.key_id, by="ann")
+
+    refused = [
+        asked(agent, f"{PROPOSE}/{begun['action_intent_id']}/finish", finish),
+        asked(agent, BEGIN, OWN_WITHOUT_ID),
+        asked(agent, GATE, {"action_intent_id": begun["action_intent_id"], "account_id": "acct-1"}),
+        asked(agent, PROPOSE, WITHOUT_ID),
+    ]
+    assert [answer.status_code for answer in refused] == [401] * 4
+    assert world.remit.status(ACME, begun["action_intent_id"])["status"] == "RUNNING"
+
+
+def test_each_request_is_counted_once_whichever_way_it_goes(shared, monkeypatch):
+    agent, counted = shared.client("agent"), []
+    asked(agent, PROPOSE, WITHOUT_ID)
+    monkeypatch.setattr(shared.app.state.limiter, "count", counted.append)
+
+    for path in (PROPOSE, declared(PROPOSE), BEGIN, declared(BEGIN), f"{PROPOSE}/nobody/begin"):
+        asked(agent, path, {**OWN_WITHOUT_ID, "account_id": "acct-2"})
+
+    assert [principal.name for principal in counted] == ["agent-1"] * 5

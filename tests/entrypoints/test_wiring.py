@@ -255,7 +255,21 @@ def test_opening_in_memory_loads_no_database_and_no_engine(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-SERVING = {"fastapi", "starlette", "uvicorn", "httpx", "httpcore", "boto3", "botocore", "psycopg", "alembic"}
+SERVING = {
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "httpx",
+    "httpcore",
+    "boto3",
+    "botocore",
+    "psycopg",
+    "alembic",
+    "sqlalchemy",
+    "jsonschema_rs",
+    "z3",
+    "mcp",
+}
 """What a command that reads a file has no use for."""
 
 

@@ -11,7 +11,7 @@ from remit.core.gate.bounds import parse_bounds
 from remit.core.ledger.config_change import before_first, with_changes
 from remit.core.records import ACTION_TYPE, POLICY_VERSION
 from remit.core.values import PLATFORM
-from remit.flow.settings.bounds import change_unit, stage_types
+from remit.flow.settings.bounds import ChangeBounds, stage_types
 from remit.ports import answer_of
 from remit.stores import units
 from remit.testing.faults import StoreWrapper
@@ -344,7 +344,7 @@ def test_the_policies_of_every_version_are_kept_so_that_old_decisions_can_be_exp
 def test_policies_that_a_crash_left_unkept_are_kept_when_what_they_decided_is_followed(world):
     rule = {"name": "own.cedar", "text": '@id("new") @reason("NEW") forbid (principal, action, resource);'}
     wanted = parse_bounds(bounds(policies=[rule]))
-    unit = change_unit(world.app.context, TENANT, lambda _: wanted, by="ann", now=NOON)
+    unit = ChangeBounds(world.app.context, TENANT, lambda _: wanted, "ann", NOON).unit()
     world.inner.transact([unit])
     world.submit()
     assert world.app.why(TENANT, "i-1")["clause"] is None
@@ -427,7 +427,7 @@ def test_bounds_that_change_between_the_writes_of_many_types_leave_each_version_
     _, after = applied(world, action_types=theirs, allowlist=[])
 
     with pytest.raises(TryLater):
-        unit = change_unit(world.app.context, TENANT, lambda _: wanted, by="bob", now=NOON, staged=staged)
+        unit = ChangeBounds(world.app.context, TENANT, lambda _: wanted, "bob", NOON, staged=staged).unit()
         answer_of(world.app.context.store.transact([unit]))
 
     assert registered_types(world)["TYPE_0", after.type_versions["TYPE_0"]].tool.wire()["operation"] == "theirs"

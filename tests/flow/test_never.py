@@ -7,7 +7,7 @@ import pytest
 from remit.core.errors import InvalidInput, TryLater
 from remit.core.gate.bounds import parse_bounds
 from remit.core.gate.bounds_parts import AutonomyModes, Policies, parse_part
-from remit.flow.settings.bounds import change_unit
+from remit.flow.settings.bounds import ChangeBounds
 from remit.ports import answer_of
 
 from .world import NOON, OTHER, TENANT, TYPE, bounds, type_of
@@ -62,7 +62,7 @@ def test_a_change_that_another_made_unproved_meanwhile_is_not_made(guarded_world
     in_force = parse_bounds(guarded(modes={"default": "AUTO_EXECUTE"}, policies=[{"name": "own.cedar", "text": rule}]))
     app.apply(in_force, by="bob")
 
-    unit = change_unit(app.context, TENANT, without.within, by="ann", now=NOON, proved=proved)
+    unit = ChangeBounds(app.context, TENANT, without.within, "ann", NOON, proved=proved).unit()
 
     with pytest.raises(TryLater, match="proved anew"):
         answer_of(app.context.store.transact([unit]))

@@ -38,7 +38,7 @@ class AnswerLinks(Part):
         vote = Vote(voted_by=principal.name, credential=principal.credential)
         names = principal.tenant_id, answers.action_intent_id
         approving = ApproveIntent(self.context, *names, vote, answers.digest, now)
-        return self._people.carry_out_approval(approving, once=sessions.use_answer_link_unit(token, now))
+        return self._people.carry_out_approval(approving, once=sessions.UseAnswerLink(token, now).unit())
 
     def reject(self, token: str, *, reason: str | None = None) -> Case:
         """Reject what it shows. Raises as `read` and `People.reject` do."""
@@ -48,4 +48,4 @@ class AnswerLinks(Part):
         rejecting = RejectIntent(
             self.context, *names, principal.name, principal.credential, reason, answers.digest, now
         )
-        return self._people.carry_out_rejection(rejecting, once=sessions.use_answer_link_unit(token, now))
+        return self._people.carry_out_rejection(rejecting, once=sessions.UseAnswerLink(token, now).unit())

@@ -28,10 +28,8 @@ class Assignments(Part):
         if to is not None:
             check_person("to", to)
         now = self.clock.now()
-        unit = assign.assign_unit(
-            self.context, tenant_id, action_intent_id, by=by, to=to, credential=credential, now=now
-        )
-        return self._one(unit)
+        assigning = assign.AssignCard(self.context, tenant_id, action_intent_id, by, to, credential, now)
+        return self._one(assigning.unit())
 
     def hand_over(
         self,
@@ -52,7 +50,7 @@ class Assignments(Part):
             check_person("to", to)
         now = self.clock.now()
         handover = checked_handover(by, to, until, now)
-        return self._one(assign.hand_over_unit(self.context, tenant_id, handover, credential=credential, now=now))
+        return self._one(assign.HandQueueOver(self.context, tenant_id, handover, credential, now).unit())
 
     def handovers(self, tenant_id: str) -> list[Handover]:
         """Those that last."""

@@ -17,7 +17,7 @@ from remit.core.notifications.subscription import Subscription
 from remit.core.records import SUBSCRIPTION
 from remit.core.rendering import quoted
 from remit.flow.context import Context, bounds_now
-from remit.flow.notifications.cards import find, press_unit
+from remit.flow.notifications.cards import PressCard, find
 from remit.ports import ChatApp, Clock
 
 log = logging.getLogger(__name__)
@@ -84,15 +84,10 @@ class ChatAnswers(Part):
         press, to, card = known.press, known.to, known.press.card
         if press.wish == "ask_reason":
             return Reaction(then=partial(self._ask, to, press))
-        once = press_unit(
-            to.tenant_id,
-            to.subscription_id,
-            card.action_intent_id,
-            place=press.place,
-            once=press.once,
-            now=self.clock.now(),
+        pressing = PressCard(
+            to.tenant_id, to.subscription_id, card.action_intent_id, press.place, press.once, self.clock.now()
         )
-        if not self._one(once):
+        if not self._one(pressing.unit()):
             log.warning("a press of %s was sent twice, and counts once", to.subscription_id)
             return Reaction()
         by, credential = principal.name, principal.credential

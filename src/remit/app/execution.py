@@ -14,7 +14,7 @@ from remit.core.execution.outcome import CallResult
 from remit.core.execution.places import Places
 from remit.core.values import check_person
 from remit.flow import execute
-from remit.flow.breakers import ToolId, failing_tools, log_uncounted, note_units, resume_unit, room_under
+from remit.flow.breakers import ResumeTool, ToolId, failing_tools, log_uncounted, note_units, room_under
 from remit.flow.context import Context
 from remit.ports import Clock, UnitOfWork, answer_of
 
@@ -80,7 +80,7 @@ class Execution(Part):
     def resume_tool(self, tenant_id: str, action_type: str, *, by: str) -> bool:
         """End the pause of a tool that kept failing: it is called at once. False if it was not paused."""
         check_person("by", by)
-        resumed = self._one(resume_unit(ToolId(tenant_id, action_type)))
+        resumed = self._one(ResumeTool(ToolId(tenant_id, action_type)).unit())
         if resumed:
             log.warning("tenant %s: %s resumed %s's tool", tenant_id, by, action_type)
             self.note_queued()

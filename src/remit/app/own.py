@@ -170,9 +170,8 @@ class OwnIntents(Part):
         """
         checked_words("text", text)
         proposer, now = _proposer(by, credential, accounts, on_behalf_of), self.clock.now()
-        return self._one(
-            ask.supplement_unit(self.context, tenant_id, action_intent_id, proposer=proposer, text=text, now=now)
-        )
+        supplement = ask.SupplementIntent(self.context, tenant_id, action_intent_id, proposer, text, now)
+        return self._one(supplement.unit())
 
     def mark_waiting(self, tenant_id: str, action_intent_id: str, until: datetime) -> None:
         """
@@ -180,7 +179,7 @@ class OwnIntents(Part):
 
         Raises `NotFound`.
         """
-        self._one(waiting_mark.mark_waiting_unit(tenant_id, action_intent_id, until))
+        self._one(waiting_mark.MarkWaiting(tenant_id, action_intent_id, until).unit())
 
 
 def _proposer(by: str, credential: Credential, accounts: frozenset[str] | None, on_behalf_of: str | None) -> Proposer:

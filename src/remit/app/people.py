@@ -132,9 +132,8 @@ class People(Part):
         check_person("by", by)
         checked_words("text", text)
         now = self.clock.now()
-        return self._one(
-            ask.ask_unit(self.context, tenant_id, action_intent_id, by=by, credential=credential, text=text, now=now)
-        )
+        asking = ask.AskProposer(self.context, tenant_id, action_intent_id, by, credential, text, now)
+        return self._one(asking.unit())
 
     def resolve(
         self,
@@ -166,14 +165,6 @@ class People(Part):
     ) -> Erased:
         """Forget private values of an intent for good: those at `paths`, or all. Answers which went now."""
         check_erasure(by, reason)
-        unit = erase_private.erase_private_unit(
-            self.context,
-            tenant_id,
-            action_intent_id,
-            paths=paths,
-            by=by,
-            credential=credential,
-            reason=reason,
-            now=self.clock.now(),
-        )
-        return self._one(unit)
+        names, now = (tenant_id, action_intent_id), self.clock.now()
+        erasing = erase_private.ErasePrivateValues(self.context, *names, paths, by, credential, reason, now)
+        return self._one(erasing.unit())

@@ -46,16 +46,9 @@ class Results(Part):
         """Erase what is kept of an answer; the ledger says who did, and why. Raises `NotFound`."""
         check_person("by", by)
         check_text("reason", reason or "")
-        unit = erase.erase_unit(
-            self.context,
-            tenant_id,
-            action_intent_id,
-            by=by,
-            credential=credential,
-            reason=reason,
-            now=self.clock.now(),
-        )
-        return self._one(unit)
+        now = self.clock.now()
+        erasing = erase.EraseResult(self.context, tenant_id, action_intent_id, by, credential, reason, now)
+        return self._one(erasing.unit())
 
     def erase_over(self) -> int:
         """Erase results whose time is over, now and then; answers how many. Asked too soon, it looks at nothing."""

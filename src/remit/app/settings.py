@@ -8,7 +8,7 @@ from typing import Any
 
 from remit.app.part import FlowMethod, Part, new_secret
 from remit.core.errors import InvalidInput, mistakes_of, raise_together
-from remit.core.gate.autonomy import Stop, StopLevel, StopScope
+from remit.core.gate.autonomy import Stop, StopLevel, StopScope, check_stop
 from remit.core.gate.bounds import Bounds, BoundsInForce, InvalidBounds, changed_types, parse_bounds, unregistered
 from remit.core.gate.bounds_conflicts import conflicts
 from remit.core.gate.bounds_parts import BoundsPart
@@ -19,7 +19,7 @@ from remit.core.identity.principal import Principal
 from remit.core.identity.session import LINK_LIVES, csrf_token
 from remit.core.values import check_person
 from remit.flow.context import bounds_now, in_one_write
-from remit.flow.kept_policies import keep_policies_unit
+from remit.flow.kept_policies import KeepPolicies
 from remit.flow.obstacles import unlisted_hosts
 from remit.flow.reading import replay as replay_flow
 from remit.flow.reading import suggest as suggest_flow
@@ -199,21 +199,21 @@ class Settings(Part):
             return before, after
         many = len(changed_types(before, after)) > bounds_flow.MOST_TYPES_AT_ONCE
         staged = bounds_flow.stage_types(self.context, tenant_id, wanted, now) if many else None
-        change = bounds_flow.change_unit(
+        change = bounds_flow.ChangeBounds(
             self.context,
             tenant_id,
             wanted,
-            by=by,
-            now=now,
+            by,
+            now,
             expected_sequence=expected_sequence,
             staged=staged,
             proved=after.bounds,
         )
         # Those before it too: this release may have decided by them, which an earlier one kept as it reads them itself.
-        kept = keep_policies_unit(tenant_id)
+        kept = KeepPolicies(tenant_id).unit()
         if before.config_sequence:
             self._one(kept)
-        changed, _ = self._one(in_one_write(change, kept))
+        changed, _ = self._one(in_one_write(change.unit(), kept))
         return changed
 
     def _candidate(
@@ -241,16 +241,15 @@ class Settings(Part):
 
         Raises `NeverSeen` for a tenant, account or action type of which nothing is known, unless `even_if_unknown`.
         """
-        unit = bounds_flow.stop_unit(self.context, scope, level, by=by, reason=reason, now=self.clock.now())
+        check_stop(scope, by, reason)
         if not even_if_unknown:
             require_seen(self.context, scope)
-        return self._one(unit)
+        return self._one(bounds_flow.StopAutonomy(self.context, scope, level, by, reason, self.clock.now()).unit())
 
     def resume(self, scope: StopScope, *, by: str, reason: str, level: StopLevel = "autonomy") -> bool:
         """Put a stop switch back. False if it was not pulled."""
-        return self._one(
-            bounds_flow.resume_unit(self.context, scope, level, by=by, reason=reason, now=self.clock.now())
-        )
+        check_stop(scope, by, reason)
+        return self._one(bounds_flow.ResumeAutonomy(self.context, scope, level, by, reason, self.clock.now()).unit())
 
     # --- API keys ---
 

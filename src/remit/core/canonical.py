@@ -3,7 +3,8 @@ Canonical JSON (RFC 8785) and the hashes over it.
 
 `rfc8785` is the authority. `orjson` writes the same bytes forty times faster for values of which that
 is plain: text, yes, no, null, integers that fit, fractions of everyday size, and objects whose keys are
-ASCII. Other numbers and keys, which ECMAScript spells and sorts in its own way, take the slow way.
+ASCII. A whole number as a fraction (30.0) is spelled as the integer that it is. Other numbers and keys, which
+ECMAScript spells and sorts in its own way, take the slow way.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import rfc8785
 
 _LEAVES = frozenset({str, bool, int, type(None)})
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+_FIRST_UNFIT = 2**53
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -28,8 +30,9 @@ def canonical(value: Any) -> bytes:
     lone surrogates.
     """
     try:
-        if _numbers_are_plain(value):
-            fast = orjson.dumps(value, option=_OPTIONS)
+        plain = _with_plain_numbers(value)
+        if plain is not _ODD:
+            fast = orjson.dumps(plain, option=_OPTIONS)
             # Keys outside ASCII may sort differently in UTF-16.
             if fast.isascii() or _keys_are_ascii(value):
                 return fast
@@ -46,8 +49,12 @@ def canonical_plain(value: Any) -> bytes:
     return _encode_sorted(value)
 
 
-def _numbers_are_plain(value: Any) -> bool:
-    pending = [value]
+_ODD = object()
+
+
+def _with_plain_numbers(value: Any) -> Any:
+    """The value as `orjson` writes it canonically; `_ODD` for one that holds a number which it spells otherwise."""
+    pending, has_whole = [value], False
     for item in pending:
         kind = type(item)
         if kind is dict or kind is list:
@@ -55,15 +62,28 @@ def _numbers_are_plain(value: Any) -> bool:
             # Their types are taken together: a long list of plain values is passed at once.
             if not _LEAVES.issuperset(map(type, inside)):
                 pending.extend(inner for inner in inside if type(inner) not in _LEAVES)
+        elif kind is float and _is_whole(item):
+            has_whole = True
         elif kind not in _LEAVES and (kind is not float or not _is_everyday(item)):
-            return False
-    return True
+            return _ODD
+    return _with_integers(value) if has_whole else value
 
 
 def _is_everyday(number: float) -> bool:
-    # Both write the shortest digits that read back as the same number, and here neither writes an exponent;
-    # a whole number as a fraction (1.0) is spelled differently.
+    # Both write the shortest digits that read back as the same number, and here neither writes an exponent.
     return 1e-4 <= abs(number) < 1e15 and not number.is_integer()
+
+
+def _is_whole(number: float) -> bool:
+    return number.is_integer() and abs(number) < _FIRST_UNFIT
+
+
+def _with_integers(value: Any) -> Any:
+    if type(value) is dict:
+        return {key: _with_integers(inner) for key, inner in value.items()}
+    if type(value) is list:
+        return [_with_integers(inner) for inner in value]
+    return int(value) if type(value) is float and value.is_integer() else value
 
 
 def _keys_are_ascii(value: Any) -> bool:

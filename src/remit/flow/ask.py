@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from remit.core.errors import NotFound
 from remit.core.execution.proposer import Proposer
@@ -16,58 +18,70 @@ from remit.core.execution.question import (
 from remit.core.identity.credential import Credential
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
-from remit.core.records import case_key, chain_key
+from remit.core.records import Key, case_key, chain_key
 from remit.flow.context import CaseWriter, Context
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 Questions = list[Question]
 
 
-def ask_unit(
-    context: Context,
-    tenant_id: str,
-    action_intent_id: str,
-    *,
-    by: str,
-    credential: Credential,
-    text: str,
-    now: datetime,
-) -> UnitOfWork[Questions]:
+@dataclass(frozen=True, slots=True)
+class AskProposer:
     """
     Ask the agent something about an intent that waits. Answers all that was asked so far.
 
     Raises `NotFound`, `NotInThatState` for what does not wait, or `Conflict` where enough was asked.
     """
-    names = tenant_id, action_intent_id
 
-    def change(snapshot: Snapshot) -> Writes[Questions]:
-        case, history = _found(snapshot, *names)
+    context: Context
+    tenant_id: str
+    action_intent_id: str
+    by: str
+    credential: Credential
+    text: str
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Questions]:
+        return UnitOfWork(_keys(self.tenant_id, self.action_intent_id), self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Questions]:
+        case, history = _found(snapshot, self.tenant_id, self.action_intent_id)
         check_may_ask(case, history.questions)
-        writer = CaseWriter(context, case, now)
-        writer.append("QUESTION_ASKED", question_data(by, credential, text, case.digest), actor=by)
+        writer = CaseWriter(self.context, case, self.now)
+        asked = question_data(self.by, self.credential, self.text, case.digest)
+        writer.append("QUESTION_ASKED", asked, actor=self.by)
         return _told(writer, history)
 
-    return UnitOfWork(reads=[case_key(*names), chain_key(*names)], decide=change)
 
-
-def supplement_unit(
-    context: Context, tenant_id: str, action_intent_id: str, *, proposer: Proposer, text: str, now: datetime
-) -> UnitOfWork[Questions]:
+@dataclass(frozen=True, slots=True)
+class SupplementIntent:
     """
     Answer what is asked about an intent, as its proposer. Answers all that was asked so far.
 
     Raises `NotFound`, `Forbidden` for another's intent, `NotInThatState`, or `Conflict` where no question is open.
     """
-    names = tenant_id, action_intent_id
 
-    def change(snapshot: Snapshot) -> Writes[Questions]:
-        case, history = _found(snapshot, *names)
-        check_may_supplement(case, history.intent, history.questions, proposer)
-        writer = CaseWriter(context, case, now)
-        writer.append("QUESTION_ANSWERED", supplement_data(proposer, text, case.digest), actor=proposer.name)
+    context: Context
+    tenant_id: str
+    action_intent_id: str
+    proposer: Proposer
+    text: str
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Questions]:
+        return UnitOfWork(_keys(self.tenant_id, self.action_intent_id), self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Questions]:
+        case, history = _found(snapshot, self.tenant_id, self.action_intent_id)
+        check_may_supplement(case, history.intent, history.questions, self.proposer)
+        writer = CaseWriter(self.context, case, self.now)
+        said = supplement_data(self.proposer, self.text, case.digest)
+        writer.append("QUESTION_ANSWERED", said, actor=self.proposer.name)
         return _told(writer, history)
 
-    return UnitOfWork(reads=[case_key(*names), chain_key(*names)], decide=change)
+
+def _keys(tenant_id: str, action_intent_id: str) -> list[Key[Any]]:
+    return [case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)]
 
 
 def _found(snapshot: Snapshot, tenant_id: str, action_intent_id: str) -> tuple[Case, IntentHistory]:

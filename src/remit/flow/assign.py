@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from remit.core.errors import NotFound
@@ -14,46 +15,58 @@ from remit.flow.context import CaseWriter, Context, TenantLedgerWriter, chain_he
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
-def assign_unit(
-    context: Context,
-    tenant_id: str,
-    action_intent_id: str,
-    *,
-    by: str,
-    to: str | None,
-    credential: Credential,
-    now: datetime,
-) -> UnitOfWork[Case]:
+@dataclass(frozen=True, slots=True)
+class AssignCard:
     """
     Make a waiting card somebody's, or nobody's. Whose it is already it stays, and no entry says so again.
 
     Raises `NotFound`, or `NotInThatState` for what does not wait.
     """
-    names = tenant_id, action_intent_id
 
-    def change(snapshot: Snapshot) -> Writes[Case]:
+    context: Context
+    tenant_id: str
+    action_intent_id: str
+    by: str
+    to: str | None
+    credential: Credential
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Case]:
+        names = self.tenant_id, self.action_intent_id
+        return UnitOfWork([case_key(*names), chain_key(*names)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Case]:
+        names = self.tenant_id, self.action_intent_id
         case, history = snapshot.get(case_key(*names)), snapshot.get(chain_key(*names))
         if case is None or history is None:
-            raise NotFound("intent", action_intent_id, tenant_id)
+            raise NotFound("intent", self.action_intent_id, self.tenant_id)
         case.require_waiting("assigned")
-        before = history.assigned_to
-        if before == to or (before is not None and to is not None and same_person(before, to)):
+        if self._is_theirs(history.assigned_to):
             return Writes(answer=case)
-        writer = CaseWriter(context, case, now)
-        writer.append("CARD_ASSIGNED", assignment_data(by, to, credential, case.digest), actor=by)
+        writer = CaseWriter(self.context, case, self.now)
+        assigned = assignment_data(self.by, self.to, self.credential, case.digest)
+        writer.append("CARD_ASSIGNED", assigned, actor=self.by)
         return writer.writes(writer.case)
 
-    return UnitOfWork(reads=[case_key(*names), chain_key(*names)], decide=change)
+    def _is_theirs(self, before: str | None) -> bool:
+        return before == self.to or (before is not None and self.to is not None and same_person(before, self.to))
 
 
-def hand_over_unit(
-    context: Context, tenant_id: str, handover: Handover, *, credential: Credential, now: datetime
-) -> UnitOfWork[Handover]:
+@dataclass(frozen=True, slots=True)
+class HandQueueOver:
     """Write down whose cards are whose for a time."""
 
-    def change(snapshot: Snapshot) -> Writes[Handover]:
-        writer = TenantLedgerWriter(context, snapshot, tenant_id, now)
-        writer.append("QUEUE_HANDED_OVER", handover_data(handover, credential), actor=handover.handed_from)
-        return writer.writes(handover)
+    context: Context
+    tenant_id: str
+    handover: Handover
+    credential: Credential
+    now: datetime
 
-    return UnitOfWork(reads=[chain_head_key(tenant_id)], decide=change)
+    def unit(self) -> UnitOfWork[Handover]:
+        return UnitOfWork([chain_head_key(self.tenant_id)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Handover]:
+        writer = TenantLedgerWriter(self.context, snapshot, self.tenant_id, self.now)
+        data = handover_data(self.handover, self.credential)
+        writer.append("QUEUE_HANDED_OVER", data, actor=self.handover.handed_from)
+        return writer.writes(self.handover)

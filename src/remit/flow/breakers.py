@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -88,7 +89,7 @@ def note_units(context: Context, calls: Iterable[CalledTool], now: datetime) -> 
     for call in calls:
         by_tool.setdefault(call.tool, []).append(call)
     return [
-        _note_unit(tool, [call.answered for call in made], context.breaker, now)
+        NoteCalls(tool, [call.answered for call in made], context.breaker, now).unit()
         for tool, made in by_tool.items()
         if any(map(_says_something, made))
     ]
@@ -99,18 +100,26 @@ def _says_something(call: CalledTool) -> bool:
     return heard == "failed" or (heard == "answered" and call.known)
 
 
-def _note_unit(tool: ToolId, calls: Sequence[Answered], rules: BreakerRules, now: datetime) -> UnitOfWork[None]:
-    at = breaker_key(*tool)
+@dataclass(frozen=True, slots=True)
+class NoteCalls:
+    """Write down what calls say of their tool, where that changes what is known of it."""
 
-    def change(snapshot: Snapshot) -> Writes[None]:
+    tool: ToolId
+    calls: Sequence[Answered]
+    rules: BreakerRules
+    now: datetime
+
+    def unit(self) -> UnitOfWork[None]:
+        return UnitOfWork([breaker_key(*self.tool)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[None]:
+        at = breaker_key(*self.tool)
         before = snapshot.get(at)
-        after = after_calls(before, tool.action_type, calls, rules, now)
+        after = after_calls(before, self.tool.action_type, self.calls, self.rules, self.now)
         if after == before:
             return Writes(answer=None)
-        _log_change(tool, before, after)
+        _log_change(self.tool, before, after)
         return Writes(answer=None, deletes=[at]) if after is None else Writes(answer=None, puts=[(at, after)])
-
-    return UnitOfWork([at], change)
 
 
 def _log_change(tool: ToolId, before: ToolBreaker | None, after: ToolBreaker | None) -> None:
@@ -136,14 +145,18 @@ def log_uncounted(answers: Iterable[object]) -> None:
             log.warning("calls are not counted for their tool: %s", error)
 
 
-def resume_unit(tool: ToolId) -> UnitOfWork[bool]:
+@dataclass(frozen=True, slots=True)
+class ResumeTool:
     """Forget what is known of a tool, so that it is called at once. Answers false if it was not paused."""
-    at = breaker_key(*tool)
 
-    def change(snapshot: Snapshot) -> Writes[bool]:
+    tool: ToolId
+
+    def unit(self) -> UnitOfWork[bool]:
+        return UnitOfWork([breaker_key(*self.tool)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[bool]:
+        at = breaker_key(*self.tool)
         breaker = snapshot.get(at)
         if breaker is None or breaker.paused_since is None:
             return Writes(answer=False)
         return Writes(answer=True, deletes=[at])
-
-    return UnitOfWork([at], change)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,44 +18,47 @@ MOST_AT_ONCE = 20
 """Results that are erased in one round: each may be large, and is read once more."""
 
 
-def erase_unit(
-    context: Context,
-    tenant_id: str,
-    action_intent_id: str,
-    *,
-    by: str,
-    credential: Credential,
-    reason: str | None,
-    now: datetime,
-) -> UnitOfWork[ToolResult]:
+@dataclass(frozen=True, slots=True)
+class EraseResult:
     """
     Erase the content of a result before its time; the entry says who asked for it, and why. A second time changes
     nothing, and neither does it where no content was kept, or its time is over.
 
     Raises `NotFound` for an intent that is not there, and for one of which no answer is told.
     """
-    case_at, chain_at = case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)
-    result_at = result_key(tenant_id, action_intent_id)
 
-    def change(snapshot: Snapshot) -> Writes[ToolResult]:
-        case, history = snapshot.get(case_at), snapshot.get(chain_at)
+    context: Context
+    tenant_id: str
+    action_intent_id: str
+    by: str
+    credential: Credential
+    reason: str | None
+    now: datetime
+
+    def unit(self) -> UnitOfWork[ToolResult]:
+        names = self.tenant_id, self.action_intent_id
+        return UnitOfWork([case_key(*names), chain_key(*names), result_key(*names)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[ToolResult]:
+        names = self.tenant_id, self.action_intent_id
+        case, history = snapshot.get(case_key(*names)), snapshot.get(chain_key(*names))
         if case is None or history is None:
-            raise NotFound("intent", action_intent_id, tenant_id)
+            raise NotFound("intent", self.action_intent_id, self.tenant_id)
         known = history.result
         if known is None:
-            raise NotFound("result of intent", action_intent_id, tenant_id)
-        gone = _deletes(snapshot, result_at)
-        if not is_readable(known, now, erased=history.result_erased):
+            raise NotFound("result of intent", self.action_intent_id, self.tenant_id)
+        gone = _deletes(snapshot, result_key(*names))
+        if not is_readable(known, self.now, erased=history.result_erased):
             return Writes(answer=known, deletes=gone)
-        writer = CaseWriter(context, case, now)
-        which = {"content": RESULT_CONTENT, "sha256": known.sha256}
-        erased = {**which, "erased_by": by, "credential": credential.wire(), "reason": reason}
-        writer.append("CONTENT_ERASED", erased, actor=by)
+        writer = CaseWriter(self.context, case, self.now)
+        writer.append("CONTENT_ERASED", self._told(known), actor=self.by)
         writes = writer.writes(known)
         writes.deletes += gone
         return writes
 
-    return UnitOfWork(reads=[case_at, chain_at, result_at], decide=change)
+    def _told(self, known: ToolResult) -> dict[str, Any]:
+        which = {"content": RESULT_CONTENT, "sha256": known.sha256}
+        return {**which, "erased_by": self.by, "credential": self.credential.wire(), "reason": self.reason}
 
 
 def _deletes(snapshot: Snapshot, key: Key[StoredResult]) -> list[Key[Any]]:
@@ -65,14 +69,20 @@ def erase_over(context: Context, now: datetime) -> list[bool | RemitError]:
     """Erase results whose time is over, as many as one round takes; no entry tells of it, for it was said before."""
     due = context.store.due_records(RESULT, now, MOST_AT_ONCE)
     keys = [result_key(tenant_id, stored.action_intent_id) for tenant_id, stored in due]
-    return context.store.transact([_erase_over_unit(key, now) for key in keys]) if keys else []
+    return context.store.transact([DropResultThatIsOver(key, now).unit() for key in keys]) if keys else []
 
 
-def _erase_over_unit(key: Key[StoredResult], now: datetime) -> UnitOfWork[bool]:
-    def change(snapshot: Snapshot) -> Writes[bool]:
-        stored = snapshot.get(key)
-        # Another call of the same intent may have stored its own meanwhile.
-        over = stored is not None and stored.is_over(now)
-        return Writes(answer=over, deletes=[key] if over else [])
+@dataclass(frozen=True, slots=True)
+class DropResultThatIsOver:
+    """Answers whether it was: another call of the same intent may have stored its own meanwhile."""
 
-    return UnitOfWork(reads=[key], decide=change)
+    key: Key[StoredResult]
+    now: datetime
+
+    def unit(self) -> UnitOfWork[bool]:
+        return UnitOfWork([self.key], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[bool]:
+        stored = snapshot.get(self.key)
+        over = stored is not None and stored.is_over(self.now)
+        return Writes(answer=over, deletes=[self.key] if over else [])

@@ -3,54 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from remit.core.erasure import Erased, erased_data, hashes_to_erase
 from remit.core.errors import NotFound
 from remit.core.identity.credential import Credential
-from remit.core.records import case_key, chain_key, private_key
+from remit.core.private_values import PrivateValues
+from remit.core.records import Key, case_key, chain_key, private_key
 from remit.flow.context import CaseWriter, Context
 from remit.flow.private_values import private_keys
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
-def erase_private_unit(
-    context: Context,
-    tenant_id: str,
-    action_intent_id: str,
-    *,
-    paths: Sequence[str] | None,
-    by: str,
-    credential: Credential,
-    reason: str,
-    now: datetime,
-) -> UnitOfWork[Erased]:
+@dataclass(frozen=True, slots=True)
+class ErasePrivateValues:
     """
     Erase the values at these paths, or all that are there. What was erased before stays as it was told then.
 
     Raises `NotFound`, and `InvalidInput` for a path that is not private in this intent.
     """
-    case_at, chain_at = case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)
 
-    def change(snapshot: Snapshot) -> Writes[Erased]:
-        case, history = snapshot.get(case_at), snapshot.get(chain_at)
+    context: Context
+    tenant_id: str
+    action_intent_id: str
+    paths: Sequence[str] | None
+    by: str
+    credential: Credential
+    reason: str
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Erased]:
+        names = self.tenant_id, self.action_intent_id
+        return UnitOfWork([case_key(*names), chain_key(*names)], self.decide, self.then_reads)
+
+    def then_reads(self, snapshot: Snapshot) -> list[Key[PrivateValues]]:
+        return private_keys(snapshot.get(chain_key(self.tenant_id, self.action_intent_id)))
+
+    def decide(self, snapshot: Snapshot) -> Writes[Erased]:
+        names = self.tenant_id, self.action_intent_id
+        case, history = snapshot.get(case_key(*names)), snapshot.get(chain_key(*names))
         if case is None or history is None:
-            raise NotFound("intent", action_intent_id, tenant_id)
-        keys = private_keys(history)
-        kept = snapshot.get(keys[0]) if keys else None
-        gone = hashes_to_erase(history, paths)
+            raise NotFound("intent", self.action_intent_id, self.tenant_id)
+        gone = hashes_to_erase(history, self.paths)
         if not gone:
-            return Writes(answer=Erased(action_intent_id=action_intent_id, paths=[]))
-        writer = CaseWriter(context, case, now)
-        erased = sorted(gone.values())
-        writer.append("CONTENT_ERASED", erased_data(erased, by=by, credential=credential, reason=reason), actor=by)
-        left = kept.without([*gone]) if kept else None
-        if left is not None and left.values:
-            writer.put(private_key(tenant_id, action_intent_id), left)
-        else:
-            writer.delete(private_key(tenant_id, action_intent_id))
-        return writer.writes(Erased(action_intent_id=action_intent_id, paths=erased))
+            return Writes(answer=Erased(action_intent_id=self.action_intent_id, paths=[]))
+        writer, erased = CaseWriter(self.context, case, self.now), sorted(gone.values())
+        told = erased_data(erased, by=self.by, credential=self.credential, reason=self.reason)
+        writer.append("CONTENT_ERASED", told, actor=self.by)
+        self._forget(writer, snapshot, [*gone])
+        return writer.writes(Erased(action_intent_id=self.action_intent_id, paths=erased))
 
-    return UnitOfWork(
-        reads=[case_at, chain_at], decide=change, then_reads=lambda snapshot: private_keys(snapshot.get(chain_at))
-    )
+    def _forget(self, writer: CaseWriter, snapshot: Snapshot, gone: list[str]) -> None:
+        keys = self.then_reads(snapshot)
+        kept = snapshot.get(keys[0]) if keys else None
+        left = kept.without(gone) if kept else None
+        key = private_key(self.tenant_id, self.action_intent_id)
+        if left is not None and left.values:
+            writer.put(key, left)
+        else:
+            writer.delete(key)

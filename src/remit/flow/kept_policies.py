@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from remit.core.gate.policy import PLATFORM_POLICIES, policy_version
 from remit.core.records import POLICY_VERSION, Key, PolicyVersion
 from remit.flow.context import bounds_key, bounds_of
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
-def keep_policies_unit(tenant_id: str) -> UnitOfWork[None]:
+@dataclass(frozen=True, slots=True)
+class KeepPolicies:
     """Keep the policies in force under their content hash, if they are not kept yet."""
-    bounds_at = bounds_key(tenant_id)
 
-    def version_of(snapshot: Snapshot) -> PolicyVersion:
-        in_force = bounds_of(snapshot, tenant_id)
-        return PolicyVersion(
-            version=policy_version(in_force.bounds.policies),
-            platform=PLATFORM_POLICIES,
-            sources=in_force.bounds.policies,
-        )
+    tenant_id: str
 
-    def key_of(snapshot: Snapshot) -> Key[PolicyVersion]:
-        return Key(POLICY_VERSION, tenant_id, version_of(snapshot).version)
+    def unit(self) -> UnitOfWork[None]:
+        return UnitOfWork([bounds_key(self.tenant_id)], self.decide, self.then_reads)
 
-    def change(snapshot: Snapshot) -> Writes[None]:
-        writes: Writes[None] = Writes(answer=None)
-        if snapshot.get(key_of(snapshot)) is None:
-            writes.put(key_of(snapshot), version_of(snapshot))
+    def then_reads(self, snapshot: Snapshot) -> list[Key[PolicyVersion]]:
+        return [self._key(self._in_force(snapshot))]
+
+    def decide(self, snapshot: Snapshot) -> Writes[None]:
+        in_force = self._in_force(snapshot)
+        key, writes = self._key(in_force), Writes(answer=None)
+        if snapshot.get(key) is None:
+            writes.put(key, in_force)
         return writes
 
-    return UnitOfWork(reads=[bounds_at], decide=change, then_reads=lambda snapshot: [key_of(snapshot)])
+    def _in_force(self, snapshot: Snapshot) -> PolicyVersion:
+        sources = bounds_of(snapshot, self.tenant_id).bounds.policies
+        return PolicyVersion(version=policy_version(sources), platform=PLATFORM_POLICIES, sources=sources)
+
+    def _key(self, version: PolicyVersion) -> Key[PolicyVersion]:
+        return Key(POLICY_VERSION, self.tenant_id, version.version)

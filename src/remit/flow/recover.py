@@ -91,7 +91,7 @@ def _note(found: Recovered, cases: Sequence[Case]) -> None:
 
 def _settle(context: Context, found: Recovered, cases: Sequence[Case], by: str, now: datetime) -> None:
     ended = [case for case in cases if case.status in UNFINISHED]
-    answers: list[Any] = list(context.store.transact([_end_unit(context, case, by, now) for case in ended]))
+    answers: list[Any] = list(context.store.transact([EndOpenIntent(context, case, by, now).unit() for case in ended]))
     proposed = [case for case in cases if case.status == "PROPOSED"]
     # Autonomy is stopped, so that nothing has to be looked up.
     answers += gate(context, [GateRequest(c.action_intent_id, c.tenant_id, c.account_id) for c in proposed], None, now)
@@ -100,27 +100,38 @@ def _settle(context: Context, found: Recovered, cases: Sequence[Case], by: str, 
             found.failed.append(f"{case.action_intent_id}: {answer}")
 
 
-def _end_unit(context: Context, seen: Case, by: str, now: datetime) -> UnitOfWork[str | None]:
+@dataclass(frozen=True, slots=True)
+class EndOpenIntent:
     """Take the one attempt of an approved intent, or take it over, and end it."""
-    keys = Keys(seen.tenant_id, seen.action_intent_id, seen.approval_id or "")
 
-    def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
-        return [*keys.pinned_type(snapshot), *keys.charged(snapshot)]
+    context: Context
+    seen: Case
+    by: str
+    now: datetime
 
-    def decide(snapshot: Snapshot) -> Writes[str | None]:
+    def unit(self) -> UnitOfWork[str | None]:
+        return UnitOfWork(self._keys.begun(), self.decide, self.then_reads)
+
+    def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
+        return [*self._keys.pinned_type(snapshot), *self._keys.charged(snapshot)]
+
+    def decide(self, snapshot: Snapshot) -> Writes[str | None]:
+        keys = self._keys
         case = snapshot.get(keys.case)
         if case is None or case.status not in UNFINISHED or case.approval_id != keys.approval_id:
             return Writes(answer=None)
-        writer = CaseWriter(context, case, now)
+        writer = CaseWriter(self.context, case, self.now)
         if case.attempt is None:
-            _take(writer, snapshot, keys, by)
+            _take(writer, snapshot, keys, self.by)
         attempt = writer.case.attempt
         assert attempt is not None
         # An answer that was noted before the backup is known, whatever came after.
         ending = attempt.conclusion or Conclusion(status="UNKNOWN", result=_nobody_knows())
         return end_with(writer, snapshot, keys, attempt, ending, ending.status)
 
-    return UnitOfWork(keys.begun(), decide, more)
+    @property
+    def _keys(self) -> Keys:
+        return Keys.of_case(self.seen)
 
 
 def _take(writer: CaseWriter, snapshot: Snapshot, keys: Keys, by: str) -> None:

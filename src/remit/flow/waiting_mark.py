@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from remit.core.errors import NotFound
@@ -12,23 +13,27 @@ from remit.flow.context import Context, one, pinned_type_key
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 
-def mark_waiting_unit(tenant_id: str, action_intent_id: str, until: datetime) -> UnitOfWork[Case]:
-    """
-    Note that somebody waits until then, at least. Of what has ended nothing is noted. Raises `NotFound`.
-    """
-    case_at = case_key(tenant_id, action_intent_id)
+@dataclass(frozen=True, slots=True)
+class MarkWaiting:
+    """Note that somebody waits until then, at least. Of what has ended nothing is noted. Raises `NotFound`."""
 
-    def change(snapshot: Snapshot) -> Writes[Case]:
+    tenant_id: str
+    action_intent_id: str
+    until: datetime
+
+    def unit(self) -> UnitOfWork[Case]:
+        return UnitOfWork([case_key(self.tenant_id, self.action_intent_id)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Case]:
+        case_at = case_key(self.tenant_id, self.action_intent_id)
         case = snapshot.get(case_at)
         if case is None:
-            raise NotFound("intent", action_intent_id, tenant_id)
-        noted = case.waited_until is not None and case.waited_until >= until
+            raise NotFound("intent", self.action_intent_id, self.tenant_id)
+        noted = case.waited_until is not None and case.waited_until >= self.until
         if noted or case.status in ENDED:
             return Writes(answer=case)
-        marked = case.changed(waited_until=until)
+        marked = case.changed(waited_until=self.until)
         return Writes(answer=marked, puts=[(case_at, marked)])
-
-    return UnitOfWork(reads=[case_at], decide=change)
 
 
 def mark_waiting(context: Context, found: ProposalAnswer, *, until: datetime) -> None:
@@ -38,4 +43,5 @@ def mark_waiting(context: Context, found: ProposalAnswer, *, until: datetime) ->
         return
     pinned = one(context, pinned_type_key(intent))
     if pinned is not None and pinned.spec.if_nobody_waits == "expire":
-        answer_of(context.store.transact([mark_waiting_unit(intent.tenant_id, intent.action_intent_id, until)]))
+        mark = MarkWaiting(intent.tenant_id, intent.action_intent_id, until)
+        answer_of(context.store.transact([mark.unit()]))

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from remit.client.http_client import AsyncRemitClient
 from remit.entrypoints.gateway.calls import Caller, Calls
@@ -46,18 +47,30 @@ class Gateway:
         self.closing = False
         self._began = time.monotonic()
         self._callers: OrderedDict[str, Caller] = OrderedDict()
+        self._named: tuple[list[dict[str, Any]], dict[str, GatewayTool]] | None = None
 
     def tools(self) -> list[GatewayTool]:
         """Every tool by the name that clients call it, but one that bears the name of the gateway's own."""
-        found = [
-            GatewayTool(self.settings.exposed_name(name, own), own, name, definition, self.settings)
-            for name, upstream in self.upstreams.items()
-            for own, definition in upstream.tools.items()
-        ]
-        return [tool for tool in found if tool.name != ANSWER_TOOL]
+        return list(self._by_name().values())
 
     def tool(self, name: str) -> GatewayTool | None:
-        return next((tool for tool in self.tools() if tool.name == name), None)
+        return self._by_name().get(name)
+
+    def _by_name(self) -> Mapping[str, GatewayTool]:
+        # Each listing is a mapping of its own, so it is the same one for as long as nothing was listed anew.
+        listings = [upstream.tools for upstream in self.upstreams.values()]
+        if self._named is None or any(old is not new for old, new in zip(self._named[0], listings, strict=True)):
+            self._named = listings, self._named_anew()
+        return self._named[1]
+
+    def _named_anew(self) -> dict[str, GatewayTool]:
+        named: dict[str, GatewayTool] = {}
+        for server, upstream in self.upstreams.items():
+            for own, definition in upstream.tools.items():
+                name = self.settings.exposed_name(server, own)
+                if name != ANSWER_TOOL:
+                    named.setdefault(name, GatewayTool(name, own, server, definition, self.settings))
+        return named
 
     async def found(self, name: str) -> GatewayTool | None:
         """The tool, also of a server that is only just starting."""

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from remit.agents.call import ToolCall, target_of
@@ -25,7 +26,7 @@ _DEFINED = ("name", "title", "description", "inputSchema", "outputSchema", "anno
 _PIN = re.compile(r"MCP tool (\S+), definition sha256:([0-9a-f]{64})")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GatewayTool:
     """`name` is what clients call it, `own_name` what its server does; `definition` is as its server lists it."""
 
@@ -35,7 +36,7 @@ class GatewayTool:
     definition: Mapping[str, Any]
     settings: GatewaySettings
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Of all that tells a model or a person what the tool does."""
         said = {field: self.definition.get(field) for field in _DEFINED}

@@ -8,9 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
-import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from remit.app.gating import BATCH
@@ -21,6 +19,7 @@ from remit.core.views import IntentAnswer, ProposedAnswer, VerdictAnswer
 from remit.entrypoints.web.bodies import MOST_INTENTS, CallerKey, GateBody, ProposalBody
 from remit.entrypoints.web.callers import (
     CurrentRemit,
+    Entry,
     ProposerCaller,
     admit,
     remit_of,
@@ -30,7 +29,7 @@ from remit.entrypoints.web.callers import (
 from remit.entrypoints.web.fact_waits import FactWaits
 from remit.entrypoints.web.problem_details import problem_of
 from remit.entrypoints.web.problems import responds_with
-from remit.entrypoints.web.reading_bodies import LeanRoute, leanly, turns_of
+from remit.entrypoints.web.reading_bodies import JsonAnswer, LeanRoute, is_usual_id, leanly, turns_of
 from remit.entrypoints.web.request_batcher import RequestBatcher
 from remit.flow.facts import FactsOutdated
 from remit.flow.gate import GateAnswer, GateRequest
@@ -39,13 +38,6 @@ from remit.wiring import Remit
 
 T = TypeVar("T")
 router = APIRouter(tags=["agents"], route_class=LeanRoute)
-
-
-class JsonAnswer(JSONResponse):
-    """JSON that needs no further look before it leaves."""
-
-    def render(self, content: Any) -> bytes:
-        return orjson.dumps(content)
 
 
 class Submit:
@@ -76,12 +68,31 @@ async def submit_of(request: Request) -> Submit:
     return submit
 
 
-async def _propose_one(request: Request, body: Any) -> Response | None:
-    if type(body) is not dict:
+async def _propose_one(request: Request, entry: Entry, body: Any) -> Response | None:
+    query = _USUAL_QUERY.fullmatch(request.scope["query_string"])
+    if type(body) is not dict or query is None:
         return None
+    if query[0]:
+        key = query["key"].decode() if query["key"] else None
+        return JsonAnswer(await _begun(request, entry, body, key))
     caller = require_within_tenant(await admit(request), "propose")
     submit = await submit_of(request)
     return JsonAnswer((await submit.ask(require_own_tenant(caller, body))).wire())
+
+
+_USUAL_QUERY = re.compile(rb"(begin=true(&key=(?P<key>[A-Za-z0-9._~-]{1,200}))?)?")
+
+
+async def _begun(request: Request, entry: Entry, proposal: dict[str, Any], key: str | None) -> dict[str, Any]:
+    remit = await remit_of(request)
+
+    def work() -> dict[str, Any]:
+        caller = require_within_tenant(entry.principal(), "propose")
+        begin = _verb_for(remit, caller, gate=True, begin=True, key=key)
+        (answered,) = begin([require_own_tenant(caller, proposal)])
+        return _raised_or_shown(answered)
+
+    return await _at_work(request, remit, entry.tenant_id, work)
 
 
 @router.post("/v1/intents", responses=responds_with(VerdictAnswer | IntentAnswer | ProposedAnswer))
@@ -104,14 +115,12 @@ async def propose(
     """
     verb = _verb_for(remit, caller, gate=gate, begin=begin, key=key)
     if isinstance(body, list):
-        return await _at_work(request, remit, caller, partial(_each, verb, caller, body))
+        return await _at_work(request, remit, caller.tenant_id, partial(_each, verb, caller, body))
     proposal = _of_caller(caller, body)
     if gate and not begin:
         return JsonAnswer((await submit.ask(proposal)).wire())
-    (answered,) = await _at_work(request, remit, caller, lambda: verb([proposal]))
-    if isinstance(answered, RemitError):
-        raise answered
-    return JsonAnswer(answered.wire())
+    (answered,) = await _at_work(request, remit, caller.tenant_id, lambda: verb([proposal]))
+    return JsonAnswer(_raised_or_shown(answered))
 
 
 _ProposalVerb = Callable[[list[Any]], Sequence[GateAnswer | ActionIntentV1 | RemitError]]
@@ -144,40 +153,42 @@ def _of_caller(caller: Principal, proposal: Any) -> Any:
     return require_own_tenant(caller, proposal) if isinstance(proposal, dict) else proposal
 
 
+def _raised_or_shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> dict[str, Any]:
+    if isinstance(answered, RemitError):
+        raise answered
+    return answered.wire()
+
+
 def _shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> dict[str, Any]:
     if isinstance(answered, RemitError):
         return problem_of(answered)
     return answered.wire()
 
 
-async def _gate_one(request: Request, body: Any) -> Response | None:
-    if type(body) is not dict or not _GATE_FIELDS.issuperset(body) or not all(map(_is_id, body.values())):
+async def _gate_one(request: Request, entry: Entry, body: Any) -> Response | None:
+    if request.scope["query_string"] or type(body) is not dict or not _GATE_FIELDS.issuperset(body):
         return None
-    if not body.keys() >= _GATE_FIELDS - {"tenant_id"}:
+    if not body.keys() >= _GATE_FIELDS - {"tenant_id"} or not all(map(is_usual_id, body.values())):
         return None
-    caller = require_within_tenant(await admit(request), "propose")
     remit = await remit_of(request)
-    asked = _gate_request(caller, **body)
-    answer = await _at_work(request, remit, caller, lambda: remit.gate(asked))
-    return JsonAnswer(answer.wire())
+
+    def work() -> dict[str, Any]:
+        caller = require_within_tenant(entry.principal(), "propose")
+        return remit.gate(_gate_request(caller, **body)).wire()
+
+    return JsonAnswer(await _at_work(request, remit, entry.tenant_id, work))
 
 
-async def _at_work(request: Request, remit: Remit, caller: Principal, work: Callable[[], T]) -> T:
+async def _at_work(request: Request, remit: Remit, tenant_id: str, work: Callable[[], T]) -> T:
     """In a thread in the tenant's turn; where it may wait for facts, among those who wait."""
-    if remit.looks_up_facts(caller.tenant_id):
+    if remit.looks_up_facts(tenant_id):
         waits: FactWaits = request.app.state.fact_waits
-        return await waits.carry_out(caller.tenant_id, work)
-    async with turns_of(request).of(caller.tenant_id):
+        return await waits.carry_out(tenant_id, work)
+    async with turns_of(request).of(tenant_id):
         return await run_in_threadpool(work)
 
 
-def _is_id(value: Any) -> bool:
-    """An id of the usual kind; whether anything else will do, the declared body says."""
-    return type(value) is str and _ID.fullmatch(value) is not None
-
-
 _GATE_FIELDS = frozenset(GateBody.model_fields)
-_ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 
 
 def _gate_request(

@@ -14,9 +14,9 @@ from remit.entrypoints.web.answers import questions_shown
 from remit.entrypoints.web.bodies import BeginBody, FinishBody, IntentId, PermitBody, QuestionBody, WithdrawBody
 from remit.entrypoints.web.callers import CurrentRemit, OwnerCaller
 from remit.entrypoints.web.problems import responds_with
-from remit.entrypoints.web.reading_bodies import JsonRoute
+from remit.entrypoints.web.reading_bodies import LeanRoute, leanly_of_intent
 
-router = APIRouter(tags=["agents"], route_class=JsonRoute)
+router = APIRouter(tags=["agents"], route_class=LeanRoute)
 
 
 class _Owner(TypedDict):
@@ -36,6 +36,7 @@ def _owner(caller: Principal) -> _Owner:
 
 
 @router.post("/v1/intents/{action_intent_id}/begin", responses=responds_with(BegunAnswer))
+@leanly_of_intent("act_on_own")
 def begin(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: BeginBody) -> Any:
     """
     Be permitted to execute an approved intent of the caller's own, once and for good; or be told why not.
@@ -46,6 +47,7 @@ def begin(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, 
 
 
 @router.post("/v1/intents/{action_intent_id}/finish", responses=responds_with(FinishedAnswer))
+@leanly_of_intent("act_on_own")
 def finish(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: FinishBody) -> Any:
     """Say what came of a permit; twice is once. After it has lapsed, this resolves what nobody knew."""
     finished = remit.finish(
@@ -64,18 +66,21 @@ def finish(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId,
 
 
 @router.post("/v1/intents/{action_intent_id}/renew", responses=responds_with(PermitAnswer))
+@leanly_of_intent("act_on_own")
 def renew(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: PermitBody) -> Any:
     """Prolong a permit by the time that it was first given for."""
     return remit.renew(caller.tenant_id, action_intent_id, approval_id=body.approval_id, **_owner(caller)).wire()
 
 
 @router.post("/v1/intents/{action_intent_id}/supplement", responses=responds_with(QuestionsAnswer))
+@leanly_of_intent("act_on_own")
 def supplement(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: QuestionBody) -> Any:
     """Answer what people asked about an intent of the caller's own; it waits on."""
     return questions_shown(remit.supplement(caller.tenant_id, action_intent_id, text=body.text, **_owner(caller)))
 
 
 @router.post("/v1/intents/{action_intent_id}/withdraw", responses=responds_with(WithdrawnAnswer))
+@leanly_of_intent("act_on_own")
 def withdraw(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: WithdrawBody) -> Any:
     """
     Take back an intent of the caller's own that nobody has started, or the newest that took its place; what was charged

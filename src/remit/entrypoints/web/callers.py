@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
@@ -21,6 +24,9 @@ from remit.ports import attempt
 from remit.wiring import Remit
 
 MOST_TOGETHER = 64
+LATELY_S = 60.0
+"""How long it counts as lately that a key let somebody in."""
+MOST_LATELY = 10_000
 
 bearer = HTTPBearer(auto_error=False, description="An API key, or an access token of the configured issuer.")
 
@@ -31,18 +37,35 @@ class Credentials:
     def __init__(self, remit: Remit, oidc: OidcSettings | None) -> None:
         self._remit, self._issuer = remit, TokenIssuer(oidc) if oidc else None
         self._keys: RequestBatcher[str, Principal] = RequestBatcher(self._each_key, MOST_TOGETHER)
+        self._lately: dict[bytes, tuple[Principal, float]] = {}
 
     def check(self, credential: str) -> Principal:
         """Raises `Unauthenticated`."""
-        if credential.startswith(f"{PREFIX}."):
-            return self._remit.authenticate(credential)
+        if _is_key(credential):
+            return self._checked_key(credential)
         return self._tokens().authenticate(credential)
 
     async def known(self, credential: str) -> Principal:
         """The same, for the event loop."""
-        if credential.startswith(f"{PREFIX}."):
+        if _is_key(credential):
             return await self._keys.ask(credential)
         return await self._tokens().known(credential)
+
+    def lately(self, credential: str) -> Principal | None:
+        """Whom this key let in within `LATELY_S`. It may have been revoked since: `check` says what holds now."""
+        principal, at = self._lately.get(_hashed(credential), (None, 0.0))
+        return principal if time.monotonic() - at < LATELY_S else None
+
+    def _checked_key(self, key: str) -> Principal:
+        try:
+            principal = self._remit.authenticate(key)
+        except Unauthenticated:
+            self._lately.pop(_hashed(key), None)
+            raise
+        if len(self._lately) >= MOST_LATELY:
+            self._lately.clear()
+        self._lately[_hashed(key)] = principal, time.monotonic()
+        return principal
 
     def _tokens(self) -> TokenIssuer:
         if self._issuer is None:
@@ -53,6 +76,14 @@ class Credentials:
         # Asked at one moment, so a key that several send at once is looked up once.
         found = {key: attempt(partial(self.check, key)) for key in dict.fromkeys(keys)}
         return [found[key] for key in keys]
+
+
+def _is_key(credential: str) -> bool:
+    return credential.startswith(f"{PREFIX}.")
+
+
+def _hashed(credential: str) -> bytes:
+    return hashlib.sha256(credential.encode()).digest()
 
 
 # Asynchronous where nothing is waited for: otherwise each would take a turn in a thread.
@@ -74,19 +105,56 @@ async def admit(request: Request) -> Principal:
     """Who is asking, found out and counted once a request. Raises as `principal_of` does."""
     found: Principal | None = getattr(request.state, "principal", None)
     if found is None:
-        found = request.state.principal = await _let_in(request)
+        credential = await _credential_of(request)
+        known: Credentials = request.app.state.credentials
+        found = request.state.principal = await known.known(credential)
+        _count(request, found)
     return found
 
 
-async def _let_in(request: Request) -> Principal:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    Somebody who has come in: whose tenant's turn it takes, and who it is.
+
+    `principal` is called in the thread of the work, and looks the credential up as it is then; it raises
+    `Unauthenticated`.
+    """
+
+    tenant_id: str
+    principal: Callable[[], Principal]
+
+
+async def enter(request: Request) -> Entry:
+    """
+    Let somebody in, and count the request.
+
+    Whoever was let in lately is looked up in the thread that does its work, and so costs no thread before. Raises as
+    `principal_of` does.
+    """
+    known: Credentials = request.app.state.credentials
+    credential = await _credential_of(request)
+    lately = known.lately(credential)
+    if lately is None:
+        principal = await admit(request)
+        return Entry(principal.tenant_id, lambda: principal)
+    _count(request, lately)
+    return Entry(lately.tenant_id, partial(known.check, credential))
+
+
+async def _credential_of(request: Request) -> str:
     credentials = await bearer(request)
     if credentials is None:
         raise Unauthenticated("send 'Authorization: Bearer KEY'")
-    known: Credentials = request.app.state.credentials
-    principal = await known.known(credentials.credentials)
-    request.app.state.limiter.count(principal)
-    request.app.state.turns.asked(principal.tenant_id)
-    return principal
+    return credentials.credentials
+
+
+def _count(request: Request, principal: Principal) -> None:
+    """Once a request, however often it is asked who sent it."""
+    if not getattr(request.state, "is_counted", False):
+        request.state.is_counted = True
+        request.app.state.limiter.count(principal)
+        request.app.state.turns.asked(principal.tenant_id)
 
 
 CurrentRemit = Annotated[Remit, Depends(remit_of)]

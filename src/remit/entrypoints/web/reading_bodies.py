@@ -6,20 +6,26 @@ FastAPI reads and parses a body before it asks any dependency: a stranger's woul
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from inspect import iscoroutinefunction
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
+import orjson
 from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Response
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from remit.core.errors import InvalidInput
+from remit.core.identity.access import Permission
 from remit.core.json_text import WHOLE, NotJson, read_json
-from remit.entrypoints.web.callers import admit
+from remit.entrypoints.web.callers import Entry, admit, enter, remit_of, require_within_tenant
 from remit.entrypoints.web.turns import Turns
 
 PARSED_AT_ONCE_BYTES = 32 * 1024
@@ -116,27 +122,24 @@ class LeanRoute(JsonRoute):
         declared, lean = super().get_route_handler(), _LEAN[self.endpoint]
 
         async def handle(request: Request) -> Response:
-            # What is asked in the query is rare, and the declared way checks it.
-            if request.scope["query_string"]:
-                return await declared(request)
-            await self.let_in(request)
+            entry = await enter(request)
             try:
                 request = await self.read(request)
             except ClientDisconnect:
                 raise HTTPException(400, "the body broke off") from None
-            return await lean(request, await request.json()) or await declared(request)
+            return await lean(request, entry, await request.json()) or await declared(request)
 
         return handle
 
 
-Lean = Callable[[Request, Any], Coroutine[Any, Any, Response | None]]
+Lean = Callable[[Request, Entry, Any], Coroutine[Any, Any, Response | None]]
 _LEAN: dict[Callable[..., Any], Lean] = {}
 
 
 def leanly(lean: Lean) -> Callable[[E], E]:
     """
     `lean` answers usual requests of the endpoint, whose caller is let in and whose body is read; `None` leaves one to
-    the endpoint. It may raise what the endpoint would.
+    the endpoint. It may raise what the endpoint would. What is asked in a query is for it to look at.
     """
 
     def keep(endpoint: E) -> E:
@@ -144,6 +147,51 @@ def leanly(lean: Lean) -> Callable[[E], E]:
         return endpoint
 
     return keep
+
+
+def leanly_of_intent(permission: Permission) -> Callable[[E], E]:
+    """For an endpoint that is given the running Remit, a caller with this permission, an intent's id, and a body."""
+
+    def keep(endpoint: E) -> E:
+        body_type = get_type_hints(endpoint)["body"]
+
+        async def lean(request: Request, entry: Entry, value: Any) -> Response | None:
+            name, body = request.path_params["action_intent_id"], _read_as(body_type, value)
+            if body is None or request.scope["query_string"] or not is_usual_id(name):
+                return None
+            remit = await remit_of(request)
+
+            def work() -> Any:
+                return endpoint(remit, require_within_tenant(entry.principal(), permission), name, body)
+
+            async with turns_of(request).of(entry.tenant_id):
+                return JsonAnswer(await run_in_threadpool(work))
+
+        return leanly(lean)(endpoint)
+
+    return keep
+
+
+def is_usual_id(value: Any) -> bool:
+    """An id of the usual kind; whether anything else will do, the declared way says."""
+    return type(value) is str and _USUAL_ID.fullmatch(value) is not None
+
+
+_USUAL_ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
+
+
+def _read_as(body_type: type[BaseModel], value: Any) -> BaseModel | None:
+    try:
+        return body_type.model_validate(value)
+    except ValidationError:
+        return None
+
+
+class JsonAnswer(JSONResponse):
+    """JSON that needs no further look before it leaves."""
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)
 
 
 class _ReadRequest(Request):

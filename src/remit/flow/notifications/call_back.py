@@ -8,8 +8,9 @@ It follows the ledger by itself, a little at a time: what agents ask for holds u
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
@@ -58,8 +59,8 @@ def call_back(context: Context, tenant_id: str, now: datetime, *, most_undeliver
     if not page.entries and not passed:
         return NOTHING_NEW
     told = _told(context, tenant_id, taking, starts, page)
-    unit = _unit(context, tenant_id, before, LedgerConsumer(position=page.position), told, now)
-    answer_of(context.store.transact([unit]))
+    calling = CallBack(context, tenant_id, before, LedgerConsumer(position=page.position), told, now)
+    answer_of(context.store.transact([calling.unit()]))
     return Progress(moved=True, more=page.more)
 
 
@@ -143,26 +144,34 @@ def _proposed_as(context: Context, intent: ActionIntentV1) -> str:
     return intent.action_intent_id
 
 
-def _unit(
-    context: Context,
-    tenant_id: str,
-    before: LedgerConsumer | None,
-    after: LedgerConsumer,
-    told: dict[_Callback, list[Notice]],
-    now: datetime,
-) -> UnitOfWork[bool]:
-    own_at = _consumer_key(tenant_id)
-    outboxes = {callback: callback_key(tenant_id, *callback) for callback in told}
+@dataclass(frozen=True, slots=True)
+class CallBack:
+    """
+    Put what is told into the outbox of each URL, and note how far the ledger was followed. Answers false if another one
+    has told these meanwhile.
+    """
 
-    def change(snapshot: Snapshot) -> Writes[bool]:
-        if snapshot.get(own_at) != before:
-            # Another one has told these meanwhile.
+    context: Context
+    tenant_id: str
+    before: LedgerConsumer | None
+    after: LedgerConsumer
+    told: Mapping[_Callback, Sequence[Notice]]
+    now: datetime
+
+    def unit(self) -> UnitOfWork[bool]:
+        return UnitOfWork([_consumer_key(self.tenant_id), *map(self._outbox_at, self.told)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[bool]:
+        own_at = _consumer_key(self.tenant_id)
+        if snapshot.get(own_at) != self.before:
             return Writes(answer=False)
-        puts: list[tuple[Key[Any], Any]] = [(own_at, after)]
-        for callback, key in outboxes.items():
+        writes = Writes(answer=True, puts=[(own_at, self.after)])
+        for callback, notices in self.told.items():
+            key = self._outbox_at(callback)
             new = Outbox(subscription_id=callback.subscription_id, notice=ENDED, url=callback.url)
             outbox = snapshot.get(key) or new
-            puts.append((key, outbox.gather(told[callback], delivery_id=context.new_id(), now=now)))
-        return Writes(answer=True, puts=puts)
+            writes.put(key, outbox.gather(notices, delivery_id=self.context.new_id(), now=self.now))
+        return writes
 
-    return UnitOfWork(reads=[own_at, *outboxes.values()], decide=change)
+    def _outbox_at(self, callback: _Callback) -> Key[Outbox]:
+        return callback_key(self.tenant_id, *callback)

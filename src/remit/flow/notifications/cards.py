@@ -113,8 +113,8 @@ def follow_cards(context: Context, tenant_id: str, now: datetime) -> Progress:
         return NOTHING_NEW
     answered = dict.fromkeys(entry.action_intent_id for entry, _ in page.entries if _by_people(entry))
     keys = [card_key(tenant_id, each.subscription_id, name) for name in answered if name for each in showing]
-    unit = _unit(context, tenant_id, before, LedgerConsumer(position=page.position), keys, now)
-    answer_of(context.store.transact([unit]))
+    change = ChangeCards(context, tenant_id, before, LedgerConsumer(position=page.position), keys, now)
+    answer_of(context.store.transact([change.unit()]))
     return Progress(moved=True, more=page.more)
 
 
@@ -138,52 +138,61 @@ def _stand(
     return before, before or LedgerConsumer(position=min(positions, default=""))
 
 
-def _unit(
-    context: Context,
-    tenant_id: str,
-    before: LedgerConsumer | None,
-    after: LedgerConsumer,
-    keys: Sequence[Key[Outbox]],
-    now: datetime,
-) -> UnitOfWork[bool]:
-    own = _consumer_key(tenant_id)
+@dataclass(frozen=True, slots=True)
+class ChangeCards:
+    """
+    Put a change into the outbox of each card, and note how far the ledger was followed. Answers false if another one
+    has followed it meanwhile.
+    """
 
-    def change(snapshot: Snapshot) -> Writes[bool]:
-        if snapshot.get(own) != before:
-            # Another one has followed these meanwhile.
+    context: Context
+    tenant_id: str
+    before: LedgerConsumer | None
+    after: LedgerConsumer
+    keys: Sequence[Key[Outbox]]
+    now: datetime
+
+    def unit(self) -> UnitOfWork[bool]:
+        return UnitOfWork([_consumer_key(self.tenant_id), *self.keys], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[bool]:
+        own = _consumer_key(self.tenant_id)
+        if snapshot.get(own) != self.before:
             return Writes(answer=False)
-        writes = Writes(answer=True, puts=[(own, after)])
-        for key in keys:
+        writes = Writes(answer=True, puts=[(own, self.after)])
+        for key in self.keys:
             box = snapshot.get(key)
             if box is not None and box.card is not None:
-                writes.put(key, _changing(context, box, now))
+                writes.put(key, _changing(self.context, box, self.now))
         return writes
 
-    return UnitOfWork(reads=[own, *keys], decide=change)
 
-
-def press_unit(
-    tenant_id: str,
-    subscription_id: str,
-    action_intent_id: str,
-    *,
-    place: tuple[str, str] | None,
-    once: str,
-    now: datetime,
-) -> UnitOfWork[bool]:
+@dataclass(frozen=True, slots=True)
+class PressCard:
     """
     Remember a press of a card, before it is carried out. False for one that was taken already.
 
     Raises `Conflict` for a card that does not stand there any more.
     """
-    key = card_key(tenant_id, subscription_id, action_intent_id)
 
-    def change(snapshot: Snapshot) -> Writes[bool]:
-        box = snapshot.get(key)
+    tenant_id: str
+    subscription_id: str
+    action_intent_id: str
+    place: tuple[str, str] | None
+    once: str
+    now: datetime
+
+    def unit(self) -> UnitOfWork[bool]:
+        return UnitOfWork([self._at], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[bool]:
+        box = snapshot.get(self._at)
         card = box.card if box is not None else None
-        if box is None or card is None or place not in (None, (card.channel, card.message)):
-            raise Conflict(f"this message about intent {action_intent_id!r} is over; look at the intent itself")
-        pressed = card.taking(once, now)
-        return Writes(pressed is not None, [(key, box.changed(card=pressed))] if pressed is not None else [])
+        if box is None or card is None or self.place not in (None, (card.channel, card.message)):
+            raise Conflict(f"this message about intent {self.action_intent_id!r} is over; look at the intent itself")
+        pressed = card.taking(self.once, self.now)
+        return Writes(pressed is not None, [(self._at, box.changed(card=pressed))] if pressed is not None else [])
 
-    return UnitOfWork(reads=[key], decide=change)
+    @property
+    def _at(self) -> Key[Outbox]:
+        return card_key(self.tenant_id, self.subscription_id, self.action_intent_id)

@@ -116,8 +116,8 @@ def collect(context: Context, tenant_id: str, now: datetime, *, counted: bool) -
         told.setdefault(place, []).extend(escalated)
     unanswered = escalations.unanswered_after(seen.subscriptions, before, told, now)
     state = state.changed(unanswered=unanswered, due_at=min([state.due_at or now, *unanswered.values()]))
-    unit = _tell_unit(context, tenant_id, seen, own, platform, state, told, now)
-    ours = answer_of(context.store.transact([unit]))
+    telling = FillOutboxes(context, tenant_id, seen, own, platform, state, told, now)
+    ours = answer_of(context.store.transact([telling.unit()]))
     return Progress(moved=True, more=more or not ours)
 
 
@@ -132,15 +132,24 @@ def _stays(seen: _Seen, state: NotificationState, now: datetime) -> bool:
 
 def _rested(context: Context, tenant_id: str, seen: _Seen) -> Progress:
     """Nobody wants to be told any more: nothing has to be looked at."""
-    state_at = _keys(tenant_id)[2]
-
-    def change(snapshot: Snapshot) -> Writes[Progress]:
-        state = snapshot.get(state_at)
-        return Writes(Progress(moved=True, more=False), [(state_at, state.changed(due_at=None))] if state else [])
-
     if seen.teller is None or seen.teller.due_at is None:
         return NOTHING_NEW
-    return answer_of(context.store.transact([UnitOfWork(reads=[state_at], decide=change)]))
+    return answer_of(context.store.transact([RestTenant(_keys(tenant_id)[2]).unit()]))
+
+
+@dataclass(frozen=True, slots=True)
+class RestTenant:
+    """Look at a tenant no more at any time, until somebody wants to be told again."""
+
+    state_at: Key[NotificationState]
+
+    def unit(self) -> UnitOfWork[Progress]:
+        return UnitOfWork([self.state_at], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Progress]:
+        state = snapshot.get(self.state_at)
+        puts = [(self.state_at, state.changed(due_at=None))] if state else []
+        return Writes(Progress(moved=True, more=False), [*puts])
 
 
 def _see(context: Context, tenant_id: str) -> _Seen:
@@ -254,32 +263,37 @@ def _sorted(
     return told
 
 
-def _tell_unit(
-    context: Context,
-    tenant_id: str,
-    seen: _Seen,
-    own: Unread,
-    platform: Unread,
-    teller: NotificationState,
-    told: dict[tuple[str, NoticeKind], list[Notice]],
-    now: datetime,
-) -> UnitOfWork[bool]:
-    own_at, platform_at, teller_at = _keys(tenant_id)
-    before = seen.own, seen.platform, seen.teller
-    outboxes = {place: outbox_key(tenant_id, *place) for place in told}
+@dataclass(frozen=True, slots=True)
+class FillOutboxes:
+    """
+    Put what is told into the outboxes, and note what was followed. Answers false if another one has told these
+    meanwhile.
+    """
 
-    def change(snapshot: Snapshot) -> Writes[bool]:
-        if (snapshot.get(own_at), snapshot.get(platform_at), snapshot.get(teller_at)) != before:
-            # Another one has told these meanwhile.
+    context: Context
+    tenant_id: str
+    seen: _Seen
+    own: Unread
+    platform: Unread
+    teller: NotificationState
+    told: Mapping[tuple[str, NoticeKind], Sequence[Notice]]
+    now: datetime
+
+    def unit(self) -> UnitOfWork[bool]:
+        outboxes = (outbox_key(self.tenant_id, *place) for place in self.told)
+        return UnitOfWork([*_keys(self.tenant_id), *outboxes], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[bool]:
+        own_at, platform_at, teller_at = _keys(self.tenant_id)
+        stands = snapshot.get(own_at), snapshot.get(platform_at), snapshot.get(teller_at)
+        if stands != (self.seen.own, self.seen.platform, self.seen.teller):
             return Writes(answer=False)
         writes = Writes(answer=True)
-        writes.put(own_at, own.after)
-        writes.put(platform_at, platform.after)
-        writes.put(teller_at, teller)
-        for (subscription_id, notice), notices in told.items():
-            key = outboxes[subscription_id, notice]
+        writes.put(own_at, self.own.after)
+        writes.put(platform_at, self.platform.after)
+        writes.put(teller_at, self.teller)
+        for (subscription_id, notice), notices in self.told.items():
+            key = outbox_key(self.tenant_id, subscription_id, notice)
             outbox = snapshot.get(key) or Outbox(subscription_id=subscription_id, notice=notice)
-            writes.put(key, outbox.gather(notices, delivery_id=context.new_id(), now=now))
+            writes.put(key, outbox.gather(notices, delivery_id=self.context.new_id(), now=self.now))
         return writes
-
-    return UnitOfWork(reads=[own_at, platform_at, teller_at, *outboxes.values()], decide=change)

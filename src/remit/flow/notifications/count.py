@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,7 +32,7 @@ from remit.core.values import instant, shifted
 from remit.flow.amounts import amounts_in, pinned_keys
 from remit.flow.consumer import NOTHING_NEW, Progress, Unread, unread
 from remit.flow.context import Context, bounds_key, bounds_of
-from remit.flow.kept_policies import keep_policies_unit
+from remit.flow.kept_policies import KeepPolicies
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 COUNTING = "tally"
@@ -69,50 +70,55 @@ class Counting:
         amounts = _amounts(context, bounds_of(seen, tenant_id), of_days, action_types)
         days = daily_counts.count(of_days, action_types, timezone, amounts)
         whole = before is None and _begins_there(context, tenant_id, now)
-        ours = answer_of(context.store.transact([_count_unit(tenant_id, before, found, days, timezone, whole=whole)]))
+        counting = CountEntries(tenant_id, before, found, days, timezone, whole)
+        ours = answer_of(context.store.transact([counting.unit()]))
         return Progress(moved=True, more=found.more or not ours)
 
     def _keep_policies(self, context: Context, tenant_id: str, entries: Sequence[LedgerEntry]) -> None:
         decided = (entry.data.get("policy_version") for entry in entries if entry.event_type == "GATE_DECIDED")
         new = {(tenant_id, version) for version in decided if version} - self._kept.keys()
         if new:
-            answer_of(context.store.transact([keep_policies_unit(tenant_id)]))
+            answer_of(context.store.transact([KeepPolicies(tenant_id).unit()]))
             if len(self._kept) + len(new) > MOST_KEPT:
                 self._kept.clear()
             self._kept |= dict.fromkeys(new)
 
 
-def _count_unit(
-    tenant_id: str,
-    before: LedgerConsumer | None,
-    found: Unread,
-    days: Mapping[str, Counter[CountRow]],
-    timezone: str,
-    *,
-    whole: bool,
-) -> UnitOfWork[bool]:
+@dataclass(frozen=True, slots=True)
+class CountEntries:
     """
-    Answers false if another one has followed meanwhile, and counted these.
+    Add what was `found` to its days. Answers false if another one has followed meanwhile, and counted these.
 
     `whole` says that nothing of the ledger is before them: only then do statuses begin to be counted.
     """
-    consumer_at, statuses_at = consumer_key(tenant_id), statuses_key(tenant_id)
-    keys = {day: Key(DAILY_COUNTS, tenant_id, day) for day in days}
 
-    def change(snapshot: Snapshot) -> Writes[bool]:
-        if snapshot.get(consumer_at) != before:
+    tenant_id: str
+    before: LedgerConsumer | None
+    found: Unread
+    days: Mapping[str, Counter[CountRow]]
+    timezone: str
+    whole: bool
+
+    def unit(self) -> UnitOfWork[bool]:
+        of_days = map(self._day_at, self.days)
+        return UnitOfWork([consumer_key(self.tenant_id), statuses_key(self.tenant_id), *of_days], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[bool]:
+        consumer_at, statuses_at = consumer_key(self.tenant_id), statuses_key(self.tenant_id)
+        if snapshot.get(consumer_at) != self.before:
             return Writes(answer=False)
         writes = Writes(answer=True)
-        writes.put(consumer_at, found.after)
-        statuses = snapshot.get(statuses_at) or (StatusCounts() if whole else None)
+        writes.put(consumer_at, self.found.after)
+        statuses = snapshot.get(statuses_at) or (StatusCounts() if self.whole else None)
         if statuses is not None:
-            writes.put(statuses_at, statuses.with_entries(found.entries))
-        for day, counts in days.items():
-            counted = snapshot.get(keys[day]) or DailyCounts(date=day, timezone=timezone)
-            writes.put(keys[day], counted.with_counts(counts, timezone))
+            writes.put(statuses_at, statuses.with_entries(self.found.entries))
+        for day, counts in self.days.items():
+            counted = snapshot.get(self._day_at(day)) or DailyCounts(date=day, timezone=self.timezone)
+            writes.put(self._day_at(day), counted.with_counts(counts, self.timezone))
         return writes
 
-    return UnitOfWork(reads=[consumer_at, statuses_at, *keys.values()], decide=change)
+    def _day_at(self, day: str) -> Key[DailyCounts]:
+        return Key(DAILY_COUNTS, self.tenant_id, day)
 
 
 def _new(context: Context, tenant_id: str, now: datetime) -> LedgerConsumer:

@@ -83,22 +83,28 @@ def keep_times(context: Context, tenant_id: str) -> None:
     """Write outboxes as they are: an earlier release did not note by when they are looked for."""
     found = context.store.scan(OUTBOX, tenant_id)
     keys = [_outbox_key(DueOutbox.of(tenant_id, box)) for box in found]
-
-    def keep(key: Key[Outbox]) -> UnitOfWork[None]:
-        def change(snapshot: Snapshot) -> Writes[None]:
-            outbox = snapshot.get(key)
-            return Writes(answer=None, puts=[(key, outbox)] if outbox is not None else [])
-
-        return UnitOfWork(reads=[key], decide=change)
-
     if keys:
-        context.store.transact([keep(key) for key in keys])
+        context.store.transact([KeepTime(key).unit() for key in keys])
+
+
+@dataclass(frozen=True, slots=True)
+class KeepTime:
+    """Write an outbox as it is."""
+
+    key: Key[Outbox]
+
+    def unit(self) -> UnitOfWork[None]:
+        return UnitOfWork([self.key], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[None]:
+        outbox = snapshot.get(self.key)
+        return Writes(answer=None, puts=[(self.key, outbox)] if outbox is not None else [])
 
 
 def deliver(context: Context, which: DueOutbox, clock: Callable[[], datetime], links: Links) -> Delivery | None:
     """Try what is due once, and answer it as it is afterwards; `None` if nothing was."""
     now = clock()
-    claimed = answer_of(context.store.transact([_claim_unit(which, now)]))
+    claimed = answer_of(context.store.transact([ClaimOutbox(which, now).unit()]))
     if claimed is None:
         return None
     subscription, message = claimed
@@ -124,26 +130,35 @@ def _sent(notifier: Notifier, mailing: NotificationBatch) -> list[SendResult]:
         )
 
 
-def _claim_unit(which: DueOutbox, now: datetime) -> UnitOfWork[tuple[Subscription, Delivery] | None]:
-    outbox_at = _outbox_key(which)
-    subscription_at = Key(SUBSCRIPTION, which.tenant_id, which.subscription_id)
+@dataclass(frozen=True, slots=True)
+class ClaimOutbox:
+    """Take what is due, for one try. Answers the subscription and the message, or `None` if nothing is to be sent."""
 
-    def change(snapshot: Snapshot) -> Writes[tuple[Subscription, Delivery] | None]:
-        outbox, subscription = snapshot.get(outbox_at), snapshot.get(subscription_at)
+    which: DueOutbox
+    now: datetime
+
+    def unit(self) -> UnitOfWork[tuple[Subscription, Delivery] | None]:
+        return UnitOfWork([_outbox_key(self.which), self._subscription_at], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[tuple[Subscription, Delivery] | None]:
+        outbox_at = _outbox_key(self.which)
+        outbox, subscription = snapshot.get(outbox_at), snapshot.get(self._subscription_at)
         if outbox is None:
             return Writes(answer=None)
         if subscription is None or not _takes(subscription, outbox):
             return Writes(answer=None, deletes=[outbox_at])
-        quiet_until = _quiet_until(subscription, outbox, now)
+        quiet_until = _quiet_until(subscription, outbox, self.now)
         if quiet_until is not None:
             return Writes(answer=None, puts=[(outbox_at, outbox.put_off(quiet_until))])
-        claimed = outbox.claim(now)
+        claimed = outbox.claim(self.now)
         if claimed is None or claimed.trying is None:
             return Writes(answer=None)
         told = subscription if outbox.url is None else subscription.changed(url=outbox.url)
         return Writes(answer=(told, claimed.trying), puts=[(outbox_at, claimed)])
 
-    return UnitOfWork(reads=[outbox_at, subscription_at], decide=change)
+    @property
+    def _subscription_at(self) -> Key[Subscription]:
+        return Key(SUBSCRIPTION, self.which.tenant_id, self.which.subscription_id)
 
 
 def _quiet_until(subscription: Subscription, outbox: Outbox, now: datetime) -> datetime | None:
@@ -252,35 +267,67 @@ def _noted(
     reports: Sequence[SendResult],
     now: datetime,
 ) -> Delivery | None:
-    report = _together(letters, reports)
-    by_part = {letter.part: each for letter, each in zip(letters, reports, strict=True) if letter.part}
-    standing = cards.StandingCards(which.tenant_id, which.subscription_id, letters, reports)
     surplus = context.store.scan(DELIVERY, which.tenant_id, f"{which.subscription_id}|")[: -(KEPT - 1)]
-    kinds: tuple[NoticeKind, ...] = get_args(NoticeKind)
-    others = [outbox_key(which.tenant_id, which.subscription_id, kind) for kind in kinds if kind != which.notice]
-    outbox_at = _outbox_key(which)
+    noting = NoteDelivery(context, which, message, letters, reports, surplus, now)
+    return answer_of(context.store.transact([noting.unit()]))
 
-    def change(snapshot: Snapshot) -> Writes[Delivery | None]:
+
+@dataclass(frozen=True, slots=True)
+class NoteDelivery:
+    """
+    Write down what became of one try, and drop the `surplus` of what is kept of those before it. Answers the message as
+    it is then; `None` if it was removed meanwhile, or another one took over and noted the end of it.
+    """
+
+    context: Context
+    which: DueOutbox
+    message: Delivery
+    letters: Sequence[OutgoingNotification]
+    reports: Sequence[SendResult]
+    surplus: Sequence[Delivery]
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Delivery | None]:
+        reads = [_outbox_key(self.which), *self._others(), *self._standing.reads]
+        return UnitOfWork(reads, self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Delivery | None]:
+        outbox_at = _outbox_key(self.which)
         outbox = snapshot.get(outbox_at)
-        if outbox is None or outbox.trying is None or outbox.trying.delivery_id != message.delivery_id:
-            # Removed meanwhile, or another one took over and noted the end of it.
+        if outbox is None or outbox.trying is None or outbox.trying.delivery_id != self.message.delivery_id:
             return Writes(answer=None)
-        after, noted = outbox.note(report, by_part, now)
-        after = cards.kept(after, letters)
-        writes = Writes[Delivery | None](answer=noted, puts=standing.puts(context, snapshot, now))
+        after, noted = outbox.note(_together(self.letters, self.reports), self._by_part(), self.now)
+        after = cards.kept(after, self.letters)
+        puts = self._standing.puts(self.context, snapshot, self.now)
+        writes = Writes[Delivery | None](answer=noted, puts=puts)
         if after.is_empty:
             writes.deletes.append(outbox_at)
         else:
             writes.put(outbox_at, after)
-        # A card says itself what became of it.
-        if noted.status != "PENDING" and not (which.notice == CARD and noted.status == "DELIVERED"):
-            writes.put(delivery_key(which.tenant_id, noted), noted)
-            writes.deletes += [delivery_key(which.tenant_id, old) for old in surplus]
+        self._keep(writes, noted)
         if noted.status == "DELIVERED":
-            _hasten(snapshot, others, writes, now)
+            _hasten(snapshot, self._others(), writes, self.now)
         return writes
 
-    return answer_of(context.store.transact([UnitOfWork(reads=[outbox_at, *others, *standing.reads], decide=change)]))
+    def _keep(self, writes: Writes[Delivery | None], noted: Delivery) -> None:
+        # A card says itself what became of it.
+        if noted.status != "PENDING" and not (self.which.notice == CARD and noted.status == "DELIVERED"):
+            tenant_id = self.which.tenant_id
+            writes.put(delivery_key(tenant_id, noted), noted)
+            writes.deletes += [delivery_key(tenant_id, old) for old in self.surplus]
+
+    @property
+    def _standing(self) -> cards.StandingCards:
+        return cards.StandingCards(self.which.tenant_id, self.which.subscription_id, self.letters, self.reports)
+
+    def _by_part(self) -> dict[str, SendResult]:
+        pairs = zip(self.letters, self.reports, strict=True)
+        return {letter.part: each for letter, each in pairs if letter.part}
+
+    def _others(self) -> list[Key[Outbox]]:
+        """The outboxes of the same subscription for what else it is told."""
+        names, kinds = (self.which.tenant_id, self.which.subscription_id), get_args(NoticeKind)
+        return [outbox_key(*names, kind) for kind in kinds if kind != self.which.notice]
 
 
 def _hasten(snapshot: Snapshot, others: Sequence[Key[Outbox]], writes: Writes[Delivery | None], now: datetime) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from remit.core.errors import OutcomeUnknown, TryLater
@@ -127,16 +128,24 @@ class LedgerFollower:
         rested = self._noted_at is None or abs(now - self._noted_at) >= NOTED_EVERY
         if self._changed or self._failed or not (rested and self._moved):
             return
-        position = self._position
-
-        def change(snapshot: Snapshot) -> Writes[None]:
-            before = snapshot.get(FOLLOWED_TO)
-            if before is not None and before.position >= position:
-                return Writes(answer=None)
-            return Writes(answer=None, puts=[(FOLLOWED_TO, LedgerConsumer(position=position))])
-
-        answer_of(context.store.transact([UnitOfWork(reads=[FOLLOWED_TO], decide=change)]))
+        answer_of(context.store.transact([NotePosition(self._position).unit()]))
         self._noted_at, self._moved = now, False
+
+
+@dataclass(frozen=True, slots=True)
+class NotePosition:
+    """Write down how far every tenant was followed, unless it is known to be further."""
+
+    position: str
+
+    def unit(self) -> UnitOfWork[None]:
+        return UnitOfWork([FOLLOWED_TO], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[None]:
+        before = snapshot.get(FOLLOWED_TO)
+        if before is not None and before.position >= self.position:
+            return Writes(answer=None)
+        return Writes(answer=None, puts=[(FOLLOWED_TO, LedgerConsumer(position=self.position))])
 
 
 def _told_of_stops(context: Context, now: datetime) -> list[str]:

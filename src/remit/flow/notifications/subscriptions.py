@@ -62,38 +62,65 @@ def set_(
     others = {each.subscription_id for each in stored} - {subscription_id}
     if len(others) >= MOST_SUBSCRIPTIONS:
         raise InvalidInput("subscription_id", f"would be number {len(others) + 1}", "remove one first")
-    subscription_at, state_at = (
-        Key(SUBSCRIPTION, tenant_id, subscription_id),
-        Key(NOTIFICATION_STATE, tenant_id, THE_ONE),
-    )
-    start_at = start_key(tenant_id, subscription_id)
     start = LedgerConsumer(position=context.store.ledger_position(tenant_id))
+    setting = SetSubscription(context, tenant_id, subscription_id, asked, by, credential, start, now)
+    return answer_of(context.store.transact([setting.unit()]))
 
-    def change(snapshot: Snapshot) -> Writes[Subscription]:
-        before = snapshot.get(subscription_at)
-        goes_on = before is not None and before.enabled
-        made = Subscription(
-            subscription_id=subscription_id,
-            tenant_id=tenant_id,
-            set_by=by,
-            set_at=now,
-            set_through=credential,
-            told_from=before.told_from if before is not None and goes_on else now,
-            **dict(asked),
-        )
-        writer = TenantLedgerWriter(context, snapshot, tenant_id, now)
-        data = subscription_data("CHANGED" if before else "CREATED", made, by=by, credential=credential)
-        writer.append("SUBSCRIPTION_CHANGED", data, actor=by)
+
+@dataclass(frozen=True, slots=True)
+class SetSubscription:
+    """Store it as it was asked for; `start` is from where on one that was not told before is told."""
+
+    context: Context
+    tenant_id: str
+    subscription_id: str
+    asked: NewSubscription
+    by: str
+    credential: Credential
+    start: LedgerConsumer
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Subscription]:
+        start_at = start_key(self.tenant_id, self.subscription_id)
+        return UnitOfWork([self._at, self._state_at, start_at, chain_head_key(self.tenant_id)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Subscription]:
+        before = snapshot.get(self._at)
+        made = self._made(before)
+        writer = TenantLedgerWriter(self.context, snapshot, self.tenant_id, self.now)
+        data = subscription_data("CHANGED" if before else "CREATED", made, by=self.by, credential=self.credential)
+        writer.append("SUBSCRIPTION_CHANGED", data, actor=self.by)
         writes = writer.writes(made)
-        writes.put(subscription_at, made)
+        writes.put(self._at, made)
         # A worker looks at it next, though nothing has happened.
-        writes.put(state_at, (snapshot.get(state_at) or NotificationState()).changed(due_at=now))
-        if not goes_on:
-            writes.put(start_at, start)
+        state = snapshot.get(self._state_at) or NotificationState()
+        writes.put(self._state_at, state.changed(due_at=self.now))
+        if not _goes_on(before):
+            writes.put(start_key(self.tenant_id, self.subscription_id), self.start)
         return writes
 
-    unit = UnitOfWork(reads=[subscription_at, state_at, start_at, chain_head_key(tenant_id)], decide=change)
-    return answer_of(context.store.transact([unit]))
+    def _made(self, before: Subscription | None) -> Subscription:
+        return Subscription(
+            subscription_id=self.subscription_id,
+            tenant_id=self.tenant_id,
+            set_by=self.by,
+            set_at=self.now,
+            set_through=self.credential,
+            told_from=before.told_from if before is not None and _goes_on(before) else self.now,
+            **dict(self.asked),
+        )
+
+    @property
+    def _at(self) -> Key[Subscription]:
+        return Key(SUBSCRIPTION, self.tenant_id, self.subscription_id)
+
+    @property
+    def _state_at(self) -> Key[NotificationState]:
+        return Key(NOTIFICATION_STATE, self.tenant_id, THE_ONE)
+
+
+def _goes_on(before: Subscription | None) -> bool:
+    return before is not None and before.enabled
 
 
 def listed(context: Context, tenant_id: str) -> Sequence[Subscription]:
@@ -105,23 +132,42 @@ def remove(
     context: Context, tenant_id: str, subscription_id: str, *, by: str, credential: Credential, now: datetime
 ) -> Subscription:
     """It is told nothing more, and what it was told is forgotten. Raises `NotFound`."""
-    subscription_at = Key(SUBSCRIPTION, tenant_id, subscription_id)
-    start_at, outboxes_at = start_key(tenant_id, subscription_id), _outbox_keys(tenant_id, subscription_id)
-
-    def change(snapshot: Snapshot) -> Writes[Subscription]:
-        stored = _required(snapshot, subscription_at)
-        writer = TenantLedgerWriter(context, snapshot, tenant_id, now)
-        data = subscription_data("REMOVED", stored, by=by, credential=credential)
-        writer.append("SUBSCRIPTION_CHANGED", data, actor=by)
-        writes = writer.writes(stored)
-        beside: list[Key[Any]] = [start_at, *outboxes_at]
-        writes.deletes += [subscription_at, *(key for key in beside if snapshot.get(key) is not None)]
-        return writes
-
-    unit = UnitOfWork(reads=[subscription_at, start_at, *outboxes_at, chain_head_key(tenant_id)], decide=change)
-    removed = answer_of(context.store.transact([unit]))
+    removing = RemoveSubscription(context, tenant_id, subscription_id, by, credential, now)
+    removed = answer_of(context.store.transact([removing.unit()]))
     _forget(context, tenant_id, subscription_id)
     return removed
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSubscription:
+    """Drop it with what is on its way to it. Answers what it was. Raises `NotFound`."""
+
+    context: Context
+    tenant_id: str
+    subscription_id: str
+    by: str
+    credential: Credential
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Subscription]:
+        return UnitOfWork([self._at, *self._beside(), chain_head_key(self.tenant_id)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Subscription]:
+        stored = _required(snapshot, self._at)
+        writer = TenantLedgerWriter(self.context, snapshot, self.tenant_id, self.now)
+        data = subscription_data("REMOVED", stored, by=self.by, credential=self.credential)
+        writer.append("SUBSCRIPTION_CHANGED", data, actor=self.by)
+        writes = writer.writes(stored)
+        writes.deletes += [self._at, *(key for key in self._beside() if snapshot.get(key) is not None)]
+        return writes
+
+    @property
+    def _at(self) -> Key[Subscription]:
+        return Key(SUBSCRIPTION, self.tenant_id, self.subscription_id)
+
+    def _beside(self) -> list[Key[Any]]:
+        names = self.tenant_id, self.subscription_id
+        return [start_key(*names), *(outbox_key(*names, notice) for notice in get_args(NoticeKind))]
 
 
 def _forget(context: Context, tenant_id: str, subscription_id: str) -> None:
@@ -132,30 +178,57 @@ def _forget(context: Context, tenant_id: str, subscription_id: str) -> None:
     cards = [card_key(tenant_id, subscription_id, box.card.action_intent_id) for box in boxes if box.card]
     keys: list[Key[Any]] = [*(delivery_key(tenant_id, each) for each in finished), *cards]
     for start in range(0, len(keys), FORGOTTEN_AT_ONCE):
-        context.store.transact([_forgetting(keys[start : start + FORGOTTEN_AT_ONCE])])
+        context.store.transact([ForgetRecords(keys[start : start + FORGOTTEN_AT_ONCE]).unit()])
 
 
-def _forgetting(keys: Sequence[Key[Any]]) -> UnitOfWork[None]:
-    return UnitOfWork(reads=keys, decide=lambda _: Writes(answer=None, deletes=list(keys)))
+@dataclass(frozen=True, slots=True)
+class ForgetRecords:
+    """Drop records that nobody needs any more."""
+
+    keys: Sequence[Key[Any]]
+
+    def unit(self) -> UnitOfWork[None]:
+        return UnitOfWork(self.keys, self.decide)
+
+    def decide(self, _: Snapshot) -> Writes[None]:
+        return Writes(answer=None, deletes=[*self.keys])
 
 
 def test(context: Context, tenant_id: str, subscription_id: str, *, by: str, now: datetime) -> Delivery:
     """Send it a test at once. Raises `NotFound`, or `Conflict` for one that is not enabled."""
-    subscription_at, outbox_at = (
-        Key(SUBSCRIPTION, tenant_id, subscription_id),
-        outbox_key(tenant_id, subscription_id, TEST),
-    )
-    notice = Notice(notice=TEST, at=now, text=f"{by} tries out the subscription {subscription_id}")
+    return answer_of(context.store.transact([SendTest(context, tenant_id, subscription_id, by, now).unit()]))
 
-    def change(snapshot: Snapshot) -> Writes[Delivery]:
-        if not _required(snapshot, subscription_at).enabled:
-            raise Conflict(f"subscription {subscription_id!r} is not enabled; enable it first")
-        before = snapshot.get(outbox_at) or Outbox(subscription_id=subscription_id, notice=TEST)
-        outbox = before.gather([notice], delivery_id=context.new_id(), now=now)
+
+@dataclass(frozen=True, slots=True)
+class SendTest:
+    """Put a test into its outbox. Answers the delivery that carries it."""
+
+    context: Context
+    tenant_id: str
+    subscription_id: str
+    by: str
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Delivery]:
+        return UnitOfWork([self._at, self._outbox_at], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Delivery]:
+        if not _required(snapshot, self._at).enabled:
+            raise Conflict(f"subscription {self.subscription_id!r} is not enabled; enable it first")
+        text = f"{self.by} tries out the subscription {self.subscription_id}"
+        notice = Notice(notice=TEST, at=self.now, text=text)
+        before = snapshot.get(self._outbox_at) or Outbox(subscription_id=self.subscription_id, notice=TEST)
+        outbox = before.gather([notice], delivery_id=self.context.new_id(), now=self.now)
         assert outbox.gathering is not None
-        return Writes(answer=outbox.gathering, puts=[(outbox_at, outbox)])
+        return Writes(answer=outbox.gathering, puts=[(self._outbox_at, outbox)])
 
-    return answer_of(context.store.transact([UnitOfWork(reads=[subscription_at, outbox_at], decide=change)]))
+    @property
+    def _at(self) -> Key[Subscription]:
+        return Key(SUBSCRIPTION, self.tenant_id, self.subscription_id)
+
+    @property
+    def _outbox_at(self) -> Key[Outbox]:
+        return outbox_key(self.tenant_id, self.subscription_id, TEST)
 
 
 def _required(snapshot: Snapshot, subscription_at: Key[Subscription]) -> Subscription:
@@ -163,10 +236,6 @@ def _required(snapshot: Snapshot, subscription_at: Key[Subscription]) -> Subscri
     if stored is None:
         raise NotFound("subscription", subscription_at.id, subscription_at.tenant_id)
     return stored
-
-
-def _outbox_keys(tenant_id: str, subscription_id: str) -> list[Key[Outbox]]:
-    return [outbox_key(tenant_id, subscription_id, notice) for notice in get_args(NoticeKind)]
 
 
 @dataclass(frozen=True, slots=True)

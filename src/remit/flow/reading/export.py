@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -91,10 +92,23 @@ def require_known(context: Context, tenant_id: str, entries: int) -> None:
 
 def _seal(context: Context, tenant_id: str, fold: HeadFold, *, by: str, now: datetime) -> int:
     """Answers the seal's sequence in the tenant's chain."""
+    return answer_of(context.store.transact([SealLedger(context, tenant_id, fold, by, now).unit()]))
 
-    def change(snapshot: Snapshot) -> Writes[int]:
-        writer = TenantLedgerWriter(context, snapshot, tenant_id, now)
-        writer.append("LEDGER_SEALED", fold.seal(writer.head), actor=by)
+
+@dataclass(frozen=True, slots=True)
+class SealLedger:
+    """Close an export with a seal in the tenant's chain, of which it answers the sequence."""
+
+    context: Context
+    tenant_id: str
+    fold: HeadFold
+    by: str
+    now: datetime
+
+    def unit(self) -> UnitOfWork[int]:
+        return UnitOfWork([chain_head_key(self.tenant_id)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[int]:
+        writer = TenantLedgerWriter(self.context, snapshot, self.tenant_id, self.now)
+        writer.append("LEDGER_SEALED", self.fold.seal(writer.head), actor=self.by)
         return writer.writes(writer.head.sequence)
-
-    return answer_of(context.store.transact([UnitOfWork(reads=[chain_head_key(tenant_id)], decide=change)]))

@@ -10,7 +10,7 @@ from typing import Any
 
 from remit.core.errors import BoundsChanged, InvalidInput, TryLater, mistakes_of, raise_together
 from remit.core.gate.action_type import ActionType, Tool
-from remit.core.gate.autonomy import Stop, StopLevel, Stops, StopScope, check_stop
+from remit.core.gate.autonomy import Stop, StopLevel, Stops, StopScope
 from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, check_policy_texts, replace_bounds
 from remit.core.gate.fact import FactSpec
 from remit.core.gate.policy import Clause, PolicySource, clauses_of, find_mistakes, load_policies
@@ -102,17 +102,8 @@ def rules_of(context: Context, tenant_id: str, policies: Sequence[PolicySource])
     return clauses_of(policies)
 
 
-def change_unit(
-    context: Context,
-    tenant_id: str,
-    wanted: Callable[[Bounds], Bounds],
-    *,
-    by: str,
-    now: datetime,
-    expected_sequence: int | None = None,
-    staged: StagedTypes | None = None,
-    proved: Bounds | None = None,
-) -> UnitOfWork[tuple[BoundsInForce, BoundsInForce]]:
+@dataclass(frozen=True, slots=True)
+class ChangeBounds:
     """
     Replace a tenant's whole bounds by what `wanted` makes of those in force; stop switches stay as they are.
 
@@ -123,29 +114,42 @@ def change_unit(
     Answers what was and what is. The same bounds again change nothing and write nothing.
     Raises `BoundsChanged` if these are not number `expected_sequence`.
     """
-    bounds_at = bounds_key(tenant_id)
 
-    def change(snapshot: Snapshot) -> Writes[tuple[BoundsInForce, BoundsInForce]]:
-        before = bounds_of(snapshot, tenant_id)
-        after = next_bounds(before, wanted(before.bounds), now, expected_sequence)
+    context: Context
+    tenant_id: str
+    wanted: Callable[[Bounds], Bounds]
+    by: str
+    now: datetime
+    expected_sequence: int | None = None
+    staged: StagedTypes | None = None
+    proved: Bounds | None = None
+
+    def unit(self) -> UnitOfWork[tuple[BoundsInForce, BoundsInForce]]:
+        return UnitOfWork([bounds_key(self.tenant_id), chain_head_key(self.tenant_id)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[tuple[BoundsInForce, BoundsInForce]]:
+        before = bounds_of(snapshot, self.tenant_id)
+        after = next_bounds(before, self.wanted(before.bounds), self.now, self.expected_sequence)
         if after == before:
             return Writes(answer=(before, before))
-        if after.bounds.never and after.bounds != proved:
+        if after.bounds.never and after.bounds != self.proved:
             raise TryLater(
                 "the bounds were changed by somebody else meanwhile, and have to be proved anew; send it again"
             )
-        writer = TenantLedgerWriter(context, snapshot, tenant_id, now)
-        writer.append("CONFIG_CHANGED", config_data(before, after), actor=by)
+        writer = TenantLedgerWriter(self.context, snapshot, self.tenant_id, self.now)
+        writer.append("CONFIG_CHANGED", config_data(before, after), actor=self.by)
         writes = writer.writes((before, after))
-        writes.put(bounds_at, after)
-        missing = _not_staged(before, after, staged, _head(snapshot, tenant_id))
-        if staged is not None and len(missing) > MOST_TYPES_AT_ONCE:
-            raise TryLater("the bounds were changed by somebody else meanwhile; apply them again")
-        for registered in missing:
-            writes.put(_type_key(tenant_id, registered), registered)
+        writes.put(bounds_key(self.tenant_id), after)
+        for registered in self._missing(snapshot, before, after):
+            writes.put(_type_key(self.tenant_id, registered), registered)
         return writes
 
-    return UnitOfWork(reads=[bounds_at, chain_head_key(tenant_id)], decide=change)
+    def _missing(self, snapshot: Snapshot, before: BoundsInForce, after: BoundsInForce) -> list[ActionType]:
+        """The new versions of action types that are not written yet."""
+        missing = _not_staged(before, after, self.staged, _head(snapshot, self.tenant_id))
+        if self.staged is not None and len(missing) > MOST_TYPES_AT_ONCE:
+            raise TryLater("the bounds were changed by somebody else meanwhile; apply them again")
+        return missing
 
 
 def stage_types(context: Context, tenant_id: str, wanted: Callable[[Bounds], Bounds], now: datetime) -> StagedTypes:
@@ -156,34 +160,47 @@ def stage_types(context: Context, tenant_id: str, wanted: Callable[[Bounds], Bou
     """
     staged: StagedTypes | None = None
     while True:
-        further = answer_of(context.store.transact([_stage_unit(tenant_id, wanted, staged, now)]))
+        further = answer_of(context.store.transact([StageSomeTypes(tenant_id, wanted, staged, now).unit()]))
         if further == staged:
             return further
         staged = further
 
 
-def _stage_unit(
-    tenant_id: str, wanted: Callable[[Bounds], Bounds], staged: StagedTypes | None, now: datetime
-) -> UnitOfWork[StagedTypes]:
-    bounds_at = bounds_key(tenant_id)
+@dataclass(frozen=True, slots=True)
+class StageSomeTypes:
+    """
+    Write as many of them as one write holds, beside those that are `staged`. Answers all that are then.
 
-    def change(snapshot: Snapshot) -> Writes[StagedTypes]:
-        before, head = bounds_of(snapshot, tenant_id), _head(snapshot, tenant_id)
-        after = next_bounds(before, wanted(before.bounds), now, None)
-        known = staged.ids if staged is not None and staged.head == head else frozenset()
-        missing = _not_staged(before, after, staged, head)
+    Read with the chain's head, which each change moves on: what is written is of the bounds that are in force.
+    """
+
+    tenant_id: str
+    wanted: Callable[[Bounds], Bounds]
+    staged: StagedTypes | None
+    now: datetime
+
+    def unit(self) -> UnitOfWork[StagedTypes]:
+        return UnitOfWork([bounds_key(self.tenant_id), chain_head_key(self.tenant_id)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[StagedTypes]:
+        before, head = bounds_of(snapshot, self.tenant_id), _head(snapshot, self.tenant_id)
+        after = next_bounds(before, self.wanted(before.bounds), self.now, None)
+        missing = _not_staged(before, after, self.staged, head)
         some = missing[:MOST_TYPES_AT_ONCE] if len(missing) > MOST_TYPES_AT_ONCE else []
-        puts = [(_type_key(tenant_id, each), each) for each in some]
-        return Writes(answer=StagedTypes(head, known | {key.id for key, _ in puts}), puts=[*puts])
+        puts = [(_type_key(self.tenant_id, each), each) for each in some]
+        known = _known(self.staged, head) | {key.id for key, _ in puts}
+        return Writes(answer=StagedTypes(head, known), puts=[*puts])
 
-    # With the chain's head, which each change moves on: what is written is of the bounds that are in force.
-    return UnitOfWork(reads=[bounds_at, chain_head_key(tenant_id)], decide=change)
+
+def _known(staged: StagedTypes | None, head: Head) -> frozenset[str]:
+    """What is staged, unless the bounds have changed since."""
+    return staged.ids if staged is not None and staged.head == head else frozenset()
 
 
 def _not_staged(
     before: BoundsInForce, after: BoundsInForce, staged: StagedTypes | None, head: Head
 ) -> list[ActionType]:
-    known = staged.ids if staged is not None and staged.head == head else frozenset()
+    known = _known(staged, head)
     new = [
         ActionType(name=name, version=after.type_versions[name], spec=after.bounds.action_types[name])
         for name in changed_types(before, after)
@@ -208,45 +225,63 @@ def next_bounds(before: BoundsInForce, wanted: Bounds, now: datetime, expected_s
     return replace_bounds(before, wanted, now)
 
 
-def stop_unit(
-    context: Context, scope: StopScope, level: StopLevel, *, by: str, reason: str, now: datetime
-) -> UnitOfWork[Stop]:
+@dataclass(frozen=True, slots=True)
+class StopAutonomy:
     """Pull a stop switch. Pulled again, it keeps the newer name and reason."""
-    check_stop(scope, by, reason)
-    owner = scope.owner
-    stops_at = Key(STOPS, owner, THE_ONE)
-    stop = Stop(scope=scope, level=level, stopped_by=by, reason=reason, stopped_at=now)
 
-    def change(snapshot: Snapshot) -> Writes[Stop]:
-        writer = TenantLedgerWriter(context, snapshot, owner, now)
-        writer.append("AUTONOMY_STOPPED", _told(scope, level, by, reason), actor=by)
+    context: Context
+    scope: StopScope
+    level: StopLevel
+    by: str
+    reason: str
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Stop]:
+        return UnitOfWork(_stop_keys(self.scope), self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Stop]:
+        stop = Stop(scope=self.scope, level=self.level, stopped_by=self.by, reason=self.reason, stopped_at=self.now)
+        stops_at, owner = _stops_key(self.scope), self.scope.owner
+        writer = TenantLedgerWriter(self.context, snapshot, owner, self.now)
+        writer.append("AUTONOMY_STOPPED", _told(self.scope, self.level, self.by, self.reason), actor=self.by)
         writes = writer.writes(stop)
         writes.put(stops_at, (snapshot.get(stops_at) or Stops()).with_stop(stop))
         return writes
 
-    return UnitOfWork(reads=[stops_at, chain_head_key(owner)], decide=change)
 
-
-def resume_unit(
-    context: Context, scope: StopScope, level: StopLevel, *, by: str, reason: str, now: datetime
-) -> UnitOfWork[bool]:
+@dataclass(frozen=True, slots=True)
+class ResumeAutonomy:
     """Put one stop switch back. Answers false, and writes nothing, if it was not pulled."""
-    check_stop(scope, by, reason)
-    owner = scope.owner
-    stops_at = Key(STOPS, owner, THE_ONE)
 
-    def change(snapshot: Snapshot) -> Writes[bool]:
+    context: Context
+    scope: StopScope
+    level: StopLevel
+    by: str
+    reason: str
+    now: datetime
+
+    def unit(self) -> UnitOfWork[bool]:
+        return UnitOfWork(_stop_keys(self.scope), self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[bool]:
+        stops_at = _stops_key(self.scope)
         before = snapshot.get(stops_at) or Stops()
-        after = before.without(scope, level)
+        after = before.without(self.scope, self.level)
         if after == before:
             return Writes(answer=False)
-        writer = TenantLedgerWriter(context, snapshot, owner, now)
-        writer.append("AUTONOMY_RESUMED", _told(scope, level, by, reason), actor=by)
+        writer = TenantLedgerWriter(self.context, snapshot, self.scope.owner, self.now)
+        writer.append("AUTONOMY_RESUMED", _told(self.scope, self.level, self.by, self.reason), actor=self.by)
         writes = writer.writes(True)
         writes.put(stops_at, after)
         return writes
 
-    return UnitOfWork(reads=[stops_at, chain_head_key(owner)], decide=change)
+
+def _stops_key(scope: StopScope) -> Key[Stops]:
+    return Key(STOPS, scope.owner, THE_ONE)
+
+
+def _stop_keys(scope: StopScope) -> list[Key[Any]]:
+    return [_stops_key(scope), chain_head_key(scope.owner)]
 
 
 def _told(scope: StopScope, level: StopLevel, by: str, reason: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from remit.core.errors import NotFound, TryLater
@@ -52,18 +53,34 @@ def create(
         created_through=created_through,
         now=now,
     )
-    key_at = Key(API_KEY, tenant_id, key_id)
+    storing = StoreKey(context, record, created_by, created_through, now)
+    return answer_of(context.store.transact([storing.unit()])), text
 
-    def change(snapshot: Snapshot) -> Writes[ApiKey]:
-        writer = TenantLedgerWriter(context, snapshot, tenant_id, now)
-        data = key_data("CREATED", record, by=created_by, credential=created_through)
-        writer.append("KEY_CHANGED", data, actor=created_by)
-        writes = writer.writes(record)
-        writes.put(key_at, record)
+
+@dataclass(frozen=True, slots=True)
+class StoreKey:
+    """Put a new key into the store, and its entry into the tenant's chain."""
+
+    context: Context
+    key: ApiKey
+    by: str
+    credential: Credential
+    now: datetime
+
+    def unit(self) -> UnitOfWork[ApiKey]:
+        return UnitOfWork([_at(self.key), chain_head_key(self.key.tenant_id)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[ApiKey]:
+        writer = TenantLedgerWriter(self.context, snapshot, self.key.tenant_id, self.now)
+        data = key_data("CREATED", self.key, by=self.by, credential=self.credential)
+        writer.append("KEY_CHANGED", data, actor=self.by)
+        writes = writer.writes(self.key)
+        writes.put(_at(self.key), self.key)
         return writes
 
-    unit = UnitOfWork(reads=[key_at, chain_head_key(tenant_id)], decide=change)
-    return answer_of(context.store.transact([unit])), text
+
+def _at(key: ApiKey) -> Key[ApiKey]:
+    return Key(API_KEY, key.tenant_id, key.key_id)
 
 
 def listed(context: Context, tenant_id: str) -> Sequence[ApiKey]:
@@ -73,23 +90,37 @@ def listed(context: Context, tenant_id: str) -> Sequence[ApiKey]:
 
 def revoke(context: Context, tenant_id: str, key_id: str, *, by: str, credential: Credential, now: datetime) -> ApiKey:
     """From now on this key lets nobody in. Revoked again, it stays as it was. Raises `NotFound`."""
-    key_at = Key(API_KEY, tenant_id, key_id)
+    revoking = RevokeKey(context, tenant_id, key_id, by, credential, now)
+    return answer_of(context.store.transact([revoking.unit()]))
 
-    def change(snapshot: Snapshot) -> Writes[ApiKey]:
-        stored = snapshot.get(key_at)
+
+@dataclass(frozen=True, slots=True)
+class RevokeKey:
+    """The one write of it. Answers the key as it is then."""
+
+    context: Context
+    tenant_id: str
+    key_id: str
+    by: str
+    credential: Credential
+    now: datetime
+
+    def unit(self) -> UnitOfWork[ApiKey]:
+        return UnitOfWork([Key(API_KEY, self.tenant_id, self.key_id), chain_head_key(self.tenant_id)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[ApiKey]:
+        stored = snapshot.get(Key(API_KEY, self.tenant_id, self.key_id))
         if stored is None:
-            raise NotFound("API key", key_id, tenant_id)
+            raise NotFound("API key", self.key_id, self.tenant_id)
         if stored.revoked_at is not None:
             return Writes(answer=stored)
-        revoked = stored.changed(revoked_by=by, revoked_at=now)
-        writer = TenantLedgerWriter(context, snapshot, tenant_id, now)
-        writer.append("KEY_CHANGED", key_data("REVOKED", revoked, by=by, credential=credential), actor=by)
+        revoked = stored.changed(revoked_by=self.by, revoked_at=self.now)
+        writer = TenantLedgerWriter(self.context, snapshot, self.tenant_id, self.now)
+        data = key_data("REVOKED", revoked, by=self.by, credential=self.credential)
+        writer.append("KEY_CHANGED", data, actor=self.by)
         writes = writer.writes(revoked)
-        writes.put(key_at, revoked)
+        writes.put(_at(revoked), revoked)
         return writes
-
-    unit = UnitOfWork(reads=[key_at, chain_head_key(tenant_id)], decide=change)
-    return answer_of(context.store.transact([unit]))
 
 
 def authenticate(context: Context, text: str, now: datetime) -> Principal:
@@ -104,14 +135,25 @@ def authenticate(context: Context, text: str, now: datetime) -> Principal:
 
 
 def _note_use(context: Context, key_at: Key[ApiKey], now: datetime) -> None:
-    def change(snapshot: Snapshot) -> Writes[None]:
-        stored = snapshot.get(key_at)
-        if stored is None:
-            return Writes(answer=None)
-        return Writes(answer=None, puts=[(key_at, stored.changed(last_used_at=now))])
-
     try:
-        context.store.transact([UnitOfWork(reads=[key_at], decide=change)])
+        context.store.transact([NoteKeyUse(key_at, now).unit()])
     except TryLater:
         # When it was last used is worth knowing, not worth refusing for.
         return
+
+
+@dataclass(frozen=True, slots=True)
+class NoteKeyUse:
+    """Write down when a key was used last, if it is still there."""
+
+    key_at: Key[ApiKey]
+    now: datetime
+
+    def unit(self) -> UnitOfWork[None]:
+        return UnitOfWork([self.key_at], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[None]:
+        stored = snapshot.get(self.key_at)
+        if stored is None:
+            return Writes(answer=None)
+        return Writes(answer=None, puts=[(self.key_at, stored.changed(last_used_at=self.now))])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from remit.core.errors import Forbidden, Unauthenticated
 from remit.core.identity.api_key import parse_key
@@ -48,12 +50,23 @@ def begin(
     text = SecretText(SESSION_PREFIX, principal.tenant_id, context.new_id(), secret)
     key_id = parse_key(by_key).id if by_key else None
     session = new_session(principal, text, key_id=key_id, now=now, issuer_session=issuer_session)
-    over = _over(context, principal.tenant_id, now)
+    beginning = BeginSession(text, session, _over(context, principal.tenant_id, now))
+    return answer_of(context.store.transact([beginning.unit()]))
 
-    def change(_: Snapshot) -> Writes[SecretText]:
-        return Writes(answer=text, puts=[(_at(text), session)], deletes=over)
 
-    return answer_of(context.store.transact([UnitOfWork(reads=over, decide=change)]))
+@dataclass(frozen=True, slots=True)
+class BeginSession:
+    """Store a session, and drop what is over."""
+
+    text: SecretText
+    session: Session
+    over: Sequence[Key[Any]]
+
+    def unit(self) -> UnitOfWork[SecretText]:
+        return UnitOfWork(self.over, self.decide)
+
+    def decide(self, _: Snapshot) -> Writes[SecretText]:
+        return Writes(answer=self.text, puts=[(_at(self.text), self.session)], deletes=[*self.over])
 
 
 def find(context: Context, cookie: str, now: datetime) -> tuple[Principal, SecretText]:
@@ -70,7 +83,7 @@ def find(context: Context, cookie: str, now: datetime) -> tuple[Principal, Secre
 
 def end(context: Context, shown: SecretText) -> None:
     """From now on this cookie says nothing."""
-    context.store.transact([UnitOfWork(reads=[], decide=lambda _: Writes(answer=None, deletes=[_at(shown)]))])
+    context.store.transact([EndSessions([_at(shown)]).unit()])
 
 
 def end_those_of(context: Context, tenants: Iterable[str], *, subject: str | None, issuer_session: str | None) -> int:
@@ -82,12 +95,21 @@ def end_those_of(context: Context, tenants: Iterable[str], *, subject: str | Non
         if each.is_of(subject, issuer_session)
     ]
     for first in range(0, len(ended), SWEPT_AT_ONCE):
-        context.store.transact([_deletion(ended[first : first + SWEPT_AT_ONCE])])
+        context.store.transact([EndSessions(ended[first : first + SWEPT_AT_ONCE]).unit()])
     return len(ended)
 
 
-def _deletion(keys: Sequence[Key[Session]]) -> UnitOfWork[None]:
-    return UnitOfWork(reads=[], decide=lambda _: Writes(answer=None, deletes=[*keys]))
+@dataclass(frozen=True, slots=True)
+class EndSessions:
+    """Drop sessions, whether they are there or not."""
+
+    keys: Sequence[Key[Session]]
+
+    def unit(self) -> UnitOfWork[None]:
+        return UnitOfWork([], self.decide)
+
+    def decide(self, _: Snapshot) -> Writes[None]:
+        return Writes(answer=None, deletes=[*self.keys])
 
 
 def make_link(
@@ -124,19 +146,31 @@ def make_link(
         answers=answers,
     )
     # Where people come in by mailed links alone, no session begins that would drop what is over.
-    over = _over(context, principal.tenant_id, now)
+    making = MakeLink(context, text, link, actor, _over(context, principal.tenant_id, now), now)
+    return answer_of(context.store.transact([making.unit()]))
 
-    head_at = chain_head_key(principal.tenant_id)
 
-    def change(snapshot: Snapshot) -> Writes[SecretText]:
-        writer = TenantLedgerWriter(context, snapshot, principal.tenant_id, now)
-        writer.append("LINK_MADE", link_data(link), actor=actor)
-        writes = writer.writes(text)
-        writes.put(_link_at(text), link)
-        writes.deletes += over
+@dataclass(frozen=True, slots=True)
+class MakeLink:
+    """Store a link with its entry in the tenant's chain, and drop what is over."""
+
+    context: Context
+    text: SecretText
+    link: SignInLink
+    actor: str
+    over: Sequence[Key[Any]]
+    now: datetime
+
+    def unit(self) -> UnitOfWork[SecretText]:
+        return UnitOfWork([chain_head_key(self.link.tenant_id), _link_at(self.text), *self.over], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[SecretText]:
+        writer = TenantLedgerWriter(self.context, snapshot, self.link.tenant_id, self.now)
+        writer.append("LINK_MADE", link_data(self.link), actor=self.actor)
+        writes = writer.writes(self.text)
+        writes.put(_link_at(self.text), self.link)
+        writes.deletes += self.over
         return writes
-
-    return answer_of(context.store.transact([UnitOfWork(reads=[head_at, _link_at(text), *over], decide=change)]))
 
 
 def redeem(context: Context, token: str, *, on_loopback: bool, secret: str, now: datetime) -> tuple[SecretText, str]:
@@ -149,14 +183,26 @@ def redeem(context: Context, token: str, *, on_loopback: bool, secret: str, now:
     if shown is None:
         raise Unauthenticated(UNKNOWN_LINK)
     text = SecretText(SESSION_PREFIX, shown.tenant_id, context.new_id(), secret)
-    link_at = _link_at(shown)
+    return answer_of(context.store.transact([RedeemLink(shown, text, on_loopback, now).unit()]))
 
-    def change(snapshot: Snapshot) -> Writes[tuple[SecretText, str]]:
-        used = use_link(snapshot.get(link_at), shown, now, on_loopback=on_loopback)
-        session = new_session(_principal(used), text, key_id=None, now=now)
-        return Writes(answer=(text, used.leads_to), puts=[(link_at, used), (_at(text), session)])
 
-    return answer_of(context.store.transact([UnitOfWork(reads=[link_at], decide=change)]))
+@dataclass(frozen=True, slots=True)
+class RedeemLink:
+    """Use up the link that was `shown`, and begin the session whose cookie is `text`."""
+
+    shown: SecretText
+    text: SecretText
+    on_loopback: bool
+    now: datetime
+
+    def unit(self) -> UnitOfWork[tuple[SecretText, str]]:
+        return UnitOfWork([_link_at(self.shown)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[tuple[SecretText, str]]:
+        link_at = _link_at(self.shown)
+        used = use_link(snapshot.get(link_at), self.shown, self.now, on_loopback=self.on_loopback)
+        session = new_session(_principal(used), self.text, key_id=None, now=self.now)
+        return Writes(answer=(self.text, used.leads_to), puts=[(link_at, used), (_at(self.text), session)])
 
 
 def answer_link(context: Context, token: str, now: datetime) -> tuple[Principal, LinkedIntent]:
@@ -166,16 +212,20 @@ def answer_link(context: Context, token: str, now: datetime) -> tuple[Principal,
     return _principal(link), answers
 
 
-def use_answer_link_unit(token: str, now: datetime) -> UnitOfWork[None]:
+@dataclass(frozen=True, slots=True)
+class UseAnswerLink:
     """Use such a link up: in the write that answers. Raises `Unauthenticated`."""
-    shown = _answer_token(token)
-    link_at = _link_at(shown)
 
-    def change(snapshot: Snapshot) -> Writes[None]:
-        link, _ = check_answer_link(snapshot.get(link_at), shown, now)
-        return Writes(answer=None, puts=[(link_at, link.changed(used_at=now))])
+    token: str
+    now: datetime
 
-    return UnitOfWork(reads=[link_at], decide=change)
+    def unit(self) -> UnitOfWork[None]:
+        return UnitOfWork([_link_at(_answer_token(self.token))], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[None]:
+        shown = _answer_token(self.token)
+        link, _ = check_answer_link(snapshot.get(_link_at(shown)), shown, self.now)
+        return Writes(answer=None, puts=[(_link_at(shown), link.changed(used_at=self.now))])
 
 
 def _answer_token(token: str) -> SecretText:

@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NoReturn, Protocol
-
-import sqlalchemy
-from sqlalchemy.exc import DBAPIError
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import RowChange
 from remit.stores.sql.ledger_order import LedgerOrder
+from remit.stores.sql.pool import ConnectionPool
 from remit.stores.sql.rows import Row
 from remit.stores.units import RecordId
+
+if TYPE_CHECKING:
+    # For annotations alone: only migrations, and PostgreSQL's connections, are SQLAlchemy's.
+    import sqlalchemy
 
 
 class DriverFault(Enum):
@@ -29,11 +31,14 @@ class DriverFault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class DriverErrors:
-    """The driver's own exceptions (PEP 249): all, those of a record's content, those of the database's condition."""
+    """
+    The exceptions of the driver (PEP 249), and of its pool: all, those of a record's content, those of the database's
+    condition.
+    """
 
-    any: type[Exception]
+    any: tuple[type[Exception], ...]
     data: type[Exception]
-    operational: type[Exception]
+    operational: tuple[type[Exception], ...]
 
 
 class Rows(Protocol):
@@ -64,12 +69,16 @@ class Dialect(Protocol):
         """False where opening would make the database itself."""
         ...
 
-    def writer(self) -> sqlalchemy.Engine:
+    def writer(self) -> ConnectionPool:
         """Connections for the one who writes."""
         ...
 
-    def readers(self) -> sqlalchemy.Engine:
+    def readers(self) -> ConnectionPool:
         """Connections for reading; a transaction on them sees one moment."""
+        ...
+
+    def engine(self) -> sqlalchemy.Engine:
+        """The writer's connections for migrations; a transaction on them excludes or detects other writers."""
         ...
 
     def lock_for_migration(self, connection: sqlalchemy.Connection) -> None:
@@ -90,6 +99,11 @@ class Dialect(Protocol):
 
     def refuse_writes(self, connection: sqlalchemy.Connection, tables: Sequence[str], said: str) -> None:
         """In the open transaction, from its commit on and for good: whoever writes to these tables is told `said`."""
+        ...
+
+    @property
+    def prepares(self) -> bool:
+        """Does `prepare` do anything?"""
         ...
 
     def prepare(self, connection: sqlalchemy.Connection) -> None:
@@ -159,7 +173,8 @@ class Stale(Exception):
 
 def driver_error(error: BaseException) -> BaseException:
     """What the driver itself raised, under whatever SQLAlchemy put around it."""
-    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    own = getattr(error, "orig", None)
+    return own if isinstance(own, BaseException) else error
 
 
 WAS_MOVED = "was moved to"
@@ -167,9 +182,9 @@ WAS_MOVED = "was moved to"
 
 
 def raise_ours(error: Exception, dialect: Dialect) -> NoReturn:
-    """Raises a driver's or SQLAlchemy's exception as one of ours; any other as it is."""
+    """Raises a driver's or its pool's exception as one of ours; any other as it is."""
     cause = driver_error(error)
-    if isinstance(cause, dialect.errors.any | sqlalchemy.exc.SQLAlchemyError):
+    if isinstance(cause, dialect.errors.any):
         raise _ours(cause, dialect) from error
     raise error
 
@@ -181,8 +196,7 @@ def _ours(cause: Exception, dialect: Dialect) -> RemitError:
     if WAS_MOVED in said:
         # The triggers' word: somebody who waits, and asks where it is served from now on, is answered.
         return TryLater(said)
-    later = isinstance(cause, dialect.errors.operational | sqlalchemy.exc.TimeoutError)
-    if later or dialect.fault(cause) is DriverFault.LOST:
+    if isinstance(cause, dialect.errors.operational) or dialect.fault(cause) is DriverFault.LOST:
         return TryLater(said)
     return RemitError(said)
 

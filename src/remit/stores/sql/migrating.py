@@ -187,7 +187,7 @@ def _note(connection: sqlalchemy.Connection, role: str, migration_id: str) -> No
 @contextmanager
 def _transaction(dialect: Dialect) -> Iterator[sqlalchemy.Connection]:
     """A writer's transaction, undone unless committed. Raises our errors for the driver's."""
-    engine = dialect.writer()
+    engine = dialect.engine()
     try:
         with closing(engine.connect()) as connection:
             connection.begin()

@@ -22,6 +22,8 @@ import psycopg
 import sqlalchemy
 from psycopg import sql as compose
 from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from remit.core.errors import InvalidInput, TryLater
 from remit.core.records import CHAIN, KINDS
@@ -72,11 +74,21 @@ _CANNOT_BE_OPENED = {
 log = logging.getLogger(__name__)
 
 
+def parsed_url(url: str) -> sqlalchemy.URL | None:
+    """`None` for one that is not understood."""
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        return None
+    return parsed if parsed.drivername == "postgresql" else None
+
+
 class Postgres:
     """A `Dialect`."""
 
     order = TransactionOrder()
-    errors = DriverErrors(psycopg.Error, psycopg.DataError, psycopg.OperationalError)
+    errors = DriverErrors((psycopg.Error, SQLAlchemyError), psycopg.DataError, (psycopg.OperationalError, PoolTimeout))
+    prepares = True
 
     def __init__(self, url: sqlalchemy.URL) -> None:
         self._url = url.set(drivername="postgresql+psycopg")
@@ -93,6 +105,9 @@ class Postgres:
         event.listen(engine, "connect", _prepare_writer)
         event.listen(engine, "begin", lambda connection: self.begin(connection.connection.driver_connection))
         return engine
+
+    def engine(self) -> sqlalchemy.Engine:
+        return self.writer()
 
     def readers(self) -> sqlalchemy.Engine:
         engine = self._engine(pool_recycle=_READERS_LIVE_S)

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any, TypeVar
 
-import sqlalchemy
-
 from remit.core.errors import TryLater
 from remit.stores.sql.dialect import Dialect, DriverFault, raise_ours
+from remit.stores.sql.pool import ConnectionPool
 
 T = TypeVar("T")
 
@@ -20,8 +19,8 @@ _TRIES = 3
 class Readers:
     """Safe to share between threads."""
 
-    def __init__(self, engine: sqlalchemy.Engine, dialect: Dialect) -> None:
-        self._engine, self._dialect = engine, dialect
+    def __init__(self, pool: ConnectionPool, dialect: Dialect) -> None:
+        self._pool, self._dialect = pool, dialect
 
     def borrow(self, look: Callable[[Any], T]) -> T:
         """
@@ -31,7 +30,7 @@ class Readers:
         """
         for attempt in range(_TRIES):
             try:
-                with closing(self._engine.raw_connection()) as connection:
+                with closing(self._pool.raw_connection()) as connection:
                     return look(connection.driver_connection)
             except Exception as error:
                 fault = self._dialect.fault(error)
@@ -39,9 +38,9 @@ class Readers:
                     raise_ours(error, self._dialect)
                 last = error
             # The pool may hold more connections to a server that has gone.
-            self._engine.dispose()
+            self._pool.dispose()
             time.sleep(0.05 * attempt)
         raise TryLater(f"{self._dialect.name} cannot be read: {last}")
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._pool.dispose()

@@ -9,19 +9,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-import sqlalchemy
-from sqlalchemy import event
 
 from remit.core.errors import InvalidInput
 from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import Operation, RowChange
 from remit.stores.sql.dialect import DriverErrors, DriverFault, Stale, driver_error, grouped
 from remit.stores.sql.ledger_order import RowOrder
+from remit.stores.sql.pool import SqlitePool
 from remit.stores.sql.rows import EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, Row
 from remit.stores.units import RecordId
+
+if TYPE_CHECKING:
+    # For annotations alone: who migrates imports it, and nobody else waits for it.
+    import sqlalchemy
 
 BUSY_TIMEOUT_S = 30.0
 WATCH_S, QUIET_WATCH_S = 0.003, 0.02
@@ -42,10 +45,10 @@ class Sqlite:
     """A `Dialect`."""
 
     order = RowOrder()
-    errors = DriverErrors(sqlite3.Error, sqlite3.DataError, sqlite3.OperationalError)
+    errors = DriverErrors((sqlite3.Error,), sqlite3.DataError, (sqlite3.OperationalError,))
+    prepares = False
 
-    def __init__(self, url: sqlalchemy.URL) -> None:
-        path = url.database
+    def __init__(self, path: str) -> None:
         if not path or path == ":memory:":
             raise InvalidInput("url", "names no file", "send sqlite:///path.db; for a store in memory use MemoryStore")
         self._path = Path(path)
@@ -58,13 +61,19 @@ class Sqlite:
     def exists(self) -> bool:
         return self._path.exists()
 
-    def writer(self) -> sqlalchemy.Engine:
-        engine = self._engine()
+    def writer(self) -> SqlitePool:
+        return SqlitePool(self._connected)
+
+    def readers(self) -> SqlitePool:
+        return SqlitePool(self._connected)
+
+    def engine(self) -> sqlalchemy.Engine:
+        import sqlalchemy
+        from sqlalchemy import event
+
+        engine = sqlalchemy.create_engine("sqlite://", creator=self._connected, poolclass=sqlalchemy.QueuePool)
         event.listen(engine, "begin", lambda connection: self.begin(connection.connection.driver_connection))
         return engine
-
-    def readers(self) -> sqlalchemy.Engine:
-        return self._engine()
 
     def lock_for_migration(self, connection: sqlalchemy.Connection) -> None:
         """BEGIN IMMEDIATE has done it."""
@@ -160,19 +169,17 @@ class Sqlite:
         way_out = _CANNOT_BE_OPENED.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
         return InvalidInput("url", f"cannot be opened: {self.name}: {cause}", way_out) if way_out else None
 
-    def _engine(self) -> sqlalchemy.Engine:
+    def _connected(self) -> sqlite3.Connection:
         # Transactions are begun by us: the driver's own way begins too late, at the first write.
-        engine = sqlalchemy.create_engine(
-            sqlalchemy.URL.create("sqlite", database=str(self._path)),
-            connect_args={
-                "timeout": BUSY_TIMEOUT_S,
-                "isolation_level": None,
-                "check_same_thread": False,
-                "cached_statements": 256,
-            },
+        driver = sqlite3.connect(
+            self._path, BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        event.listen(engine, "connect", _prepare)
-        return engine
+        try:
+            _prepare(driver)
+        except BaseException:
+            driver.close()
+            raise
+        return driver
 
 
 def _data_version(driver: sqlite3.Connection) -> int:
@@ -184,7 +191,7 @@ def _data_version(driver: sqlite3.Connection) -> int:
     return int(version)
 
 
-def _prepare(driver: sqlite3.Connection, _record: Any) -> None:
+def _prepare(driver: sqlite3.Connection) -> None:
     _use_wal(driver)
     driver.execute("PRAGMA synchronous = FULL")
     driver.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")

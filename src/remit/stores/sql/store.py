@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from functools import partial
 from typing import Any, Self, TypeVar, cast
-
-import sqlalchemy
 
 from remit.core.errors import InvalidInput, NoDatabase, RemitError
 from remit.core.ledger.entries import LedgerEntry
@@ -49,6 +48,7 @@ from remit.stores.units import RecordSnapshot, after_each, by_time, cursor_of, p
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
 
+_FILE = re.compile(r"sqlite://[^/?]*(/(?P<path>[^?]*))?(\?.*)?", re.DOTALL)
 _EVERY = 2**62
 _BEFORE_ALL = -(2**62)
 _PAGE = 500
@@ -294,17 +294,15 @@ class SqlStore:
 
 def dialect_of(url: str) -> Dialect:
     """Raises `InvalidInput` if the URL is not understood."""
-    try:
-        parsed = sqlalchemy.make_url(url)
-    except (sqlalchemy.exc.ArgumentError, ValueError):
-        parsed = None
-    if parsed is not None and parsed.drivername == "sqlite":
-        return Sqlite(parsed)
-    if parsed is not None and parsed.drivername == "postgresql":
-        # Imported here: a file needs no server's driver.
-        from remit.stores.sql.postgres import Postgres
+    if (file := _FILE.fullmatch(url)) is not None:
+        return Sqlite(file["path"] or "")
+    if url.startswith("postgresql:"):
+        # Imported here: a file needs no server's driver, and no pool of its connections.
+        from remit.stores.sql.postgres import Postgres, parsed_url
 
-        return Postgres(parsed)
+        parsed = parsed_url(url)
+        if parsed is not None:
+            return Postgres(parsed)
     raise InvalidInput(
         "url", "is not understood", "send sqlite:///path.db or postgresql://user:password@host:port/database"
     )

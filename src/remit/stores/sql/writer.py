@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import sqlalchemy
-
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.values import Stored
 from remit.ports import UnitOfWork
@@ -20,6 +18,7 @@ from remit.stores.sql.batch import RowChange, SqlBatch
 from remit.stores.sql.dialect import Dialect, DriverFault, driver_error, raise_ours
 from remit.stores.sql.kept import KeptRecords
 from remit.stores.sql.loading import loaded
+from remit.stores.sql.pool import ConnectionPool, PooledConnection
 from remit.stores.sql.rows import STATES, TABLES
 from remit.stores.sql.watching import Announcer
 from remit.stores.units import FailsAll, RecordId, Shown
@@ -70,10 +69,10 @@ class _CarriedOut:
 class SqlWriter:
     """Not for two threads at once: a `GroupCommit` sees to that."""
 
-    def __init__(self, engine: sqlalchemy.Engine, dialect: Dialect) -> None:
-        self._engine = engine
+    def __init__(self, pool: ConnectionPool, dialect: Dialect) -> None:
+        self._pool = pool
         self._dialect = dialect
-        self._connection: sqlalchemy.PoolProxiedConnection | None = None
+        self._connection: PooledConnection | None = None
         self._kept = KeptRecords()
         self._announcer = Announcer(dialect.announcing, ANNOUNCED_EVERY_S)
 
@@ -101,7 +100,7 @@ class SqlWriter:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        self._engine.dispose()
+        self._pool.dispose()
         self._announcer.close()
 
     def _until_committed(self, calls: list[PendingCall]) -> None:
@@ -175,14 +174,14 @@ class SqlWriter:
                 raise FailsAll(OutcomeUnknown, text) from error
             raise
 
-    def _connected(self) -> sqlalchemy.PoolProxiedConnection:
+    def _connected(self) -> PooledConnection:
         if self._connection is None:
             # Each connection counts versions of its own.
             self._kept.forget()
-            self._connection = self._engine.raw_connection()
+            self._connection = self._pool.raw_connection()
         return self._connection
 
-    def _undo(self, connection: sqlalchemy.PoolProxiedConnection, error: BaseException) -> None:
+    def _undo(self, connection: PooledConnection, error: BaseException) -> None:
         cause = error.__cause__ if isinstance(error, FailsAll) and error.__cause__ is not None else error
         with suppress(Exception):
             if self._dialect.fault(cause) is not DriverFault.LOST:

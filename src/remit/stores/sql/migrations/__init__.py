@@ -6,18 +6,22 @@ same time; only Remit's own tables are touched, never those of others beside the
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from pathlib import Path
-from typing import Any
-
-import sqlalchemy
+from typing import TYPE_CHECKING, Any
 
 from remit.core.errors import InvalidInput
 from remit.stores.sql.dialect import Dialect, raise_ours
+
+if TYPE_CHECKING:
+    # For annotations alone: a start that has nothing to do loads no SQLAlchemy either.
+    import sqlalchemy
 
 HEAD = "2010"
 """The newest revision, known here so that a start that has nothing to do need not load Alembic."""
 FIRST_FORMAT = ("0001", "0002", "0003", "0004")
 VERSION_TABLE = "remit_schema_version"
+_REVISION = f"SELECT version_num FROM {VERSION_TABLE}"
 FILLING, MOVED = "filling", "moved"
 """Stand in place of a revision in a database that `remit migrate` fills, or has moved into another."""
 _WAYS_OUT = {
@@ -44,7 +48,18 @@ def migrate(url: str, revision: str = HEAD) -> None:
 
 
 def migrate_with(dialect: Dialect, revision: str = HEAD) -> None:
-    engine = dialect.writer()
+    try:
+        if dialect.prepares or _stands_at(dialect) != revision:
+            _migrate(dialect, revision)
+    except Exception as error:
+        refusal = dialect.refusal(error)
+        if refusal is not None:
+            raise refusal from error
+        raise_ours(error, dialect)
+
+
+def _migrate(dialect: Dialect, revision: str) -> None:
+    engine = dialect.engine()
     try:
         with engine.begin() as connection:
             if current_revision(dialect, connection) != revision:
@@ -53,13 +68,20 @@ def migrate_with(dialect: Dialect, revision: str = HEAD) -> None:
                 upgrade(dialect, connection, revision)
             if revision == HEAD:
                 dialect.prepare(connection)
-    except Exception as error:
-        refusal = dialect.refusal(error)
-        if refusal is not None:
-            raise refusal from error
-        raise_ours(error, dialect)
     finally:
         engine.dispose()
+
+
+def _stands_at(dialect: Dialect) -> str | None:
+    """`current_revision`, as a reader sees it."""
+    pool = dialect.readers()
+    try:
+        with closing(pool.raw_connection()) as connection:
+            driver = connection.driver_connection
+            rows = dialect.fetch(driver, _REVISION, {}) if dialect.has_table(driver, VERSION_TABLE) else []
+            return str(rows[0][0]) if rows else None
+    finally:
+        pool.dispose()
 
 
 def upgrade(dialect: Dialect, connection: sqlalchemy.Connection, revision: str = HEAD) -> None:
@@ -110,7 +132,7 @@ def current_revision(dialect: Dialect, connection: sqlalchemy.Connection) -> str
     """Where the schema is now; `None` before its first."""
     if not dialect.has_table(connection.connection.driver_connection, VERSION_TABLE):
         return None
-    found: str | None = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()
+    found: str | None = connection.exec_driver_sql(_REVISION).scalar()
     return found
 
 
