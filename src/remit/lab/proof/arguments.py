@@ -47,7 +47,7 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class OpenKeywords:
     """Keywords of a schema that are not translated, of one place; `root` is what their references lead into."""
 
     place: Argument
@@ -67,7 +67,7 @@ class Arguments:
     logic: Logic
     known: dict[Names, Argument] = field(default_factory=dict)
     _inside: dict[Names, list[Argument]] = field(default_factory=lambda: defaultdict(list))
-    checks: dict[str, Check] = field(default_factory=dict)
+    checks: dict[str, OpenKeywords] = field(default_factory=dict)
     measured: set[Names] = field(default_factory=set)
     """The places whose length a schema bounds."""
 
@@ -103,11 +103,11 @@ class Arguments:
     def inside(self, place: Argument) -> list[Argument]:
         return self._inside[place.names]
 
-    def check(self, place: Argument, keywords: Mapping[str, Any], root: Mapping[str, Any]) -> Check:
+    def check(self, place: Argument, keywords: Mapping[str, Any], root: Mapping[str, Any]) -> OpenKeywords:
         """Does the value there fit these keywords? Nobody knows."""
         name = _written(place.names, keywords, root)
         if name not in self.checks:
-            self.checks[name] = Check(place, keywords, root, self.logic.truth(name))
+            self.checks[name] = OpenKeywords(place, keywords, root, self.logic.truth(name))
         return self.checks[name]
 
     # --- what holds of all of them ---
@@ -153,7 +153,7 @@ class Arguments:
             both = logic.all((one.shape == STRING, other.shape == STRING, one.text == other.text))
             yield logic.implies(both, one.length == other.length)
 
-    def _of_check(self, check: Check, texts: Mapping[str, int]) -> Iterator[Truth]:
+    def _of_check(self, check: OpenKeywords, texts: Mapping[str, int]) -> Iterator[Truth]:
         logic, place = self.logic, check.place
         if check.keywords.keys() <= _EMPTY_LIST_FITS:
             yield logic.implies(logic.all((place.shape == ARRAY, place.length == 0)), check.holds)

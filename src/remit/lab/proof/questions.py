@@ -12,7 +12,7 @@ from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.never import never_source
 from remit.core.gate.policy import PolicySet, compile_policies
 from remit.lab.proof.any_action import SOME_AGENT, AnyAction
-from remit.lab.proof.arguments import MISSING, STRING, Check
+from remit.lab.proof.arguments import MISSING, STRING, OpenKeywords
 from remit.lab.proof.clocks import Clocks, zone_of
 from remit.lab.proof.example import RANK, Example
 from remit.lab.proof.growth import limit_changes
@@ -255,7 +255,7 @@ class Prover:
                         yield NotProved(f"{what}, which is not translated", construct="schema")
 
 
-def _place(check: Check) -> str:
+def _place(check: OpenKeywords) -> str:
     return ".".join(("parameters", *check.place.names))
 
 

@@ -27,7 +27,7 @@ from remit.lab.proof.arguments import (
     OBJECT,
     STRING,
     Argument,
-    Check,
+    OpenKeywords,
     Names,
 )
 from remit.lab.proof.filling import SAMPLES
@@ -123,7 +123,7 @@ class SchemaTranslator:
         self._root, self._any = root, any_action
         self._logic, self._arguments = any_action.logic, any_action.arguments
         self._known: dict[tuple[int, Names], Truth] = {}
-        self.left_open: dict[str, Check] = {}
+        self.left_open: dict[str, OpenKeywords] = {}
 
     def fits(self) -> Truth:
         """Raises `TooLong`."""

@@ -31,7 +31,7 @@ from remit.lab.proof.any_action import (
     AnyAction,
     below_parameters,
 )
-from remit.lab.proof.arguments import Check
+from remit.lab.proof.arguments import OpenKeywords
 from remit.lab.proof.logic import Logic, Truth, Whole
 from remit.lab.proof.parameter import NUMBER, TEXT, UNREADABLE
 from remit.lab.proof.rules import Members, RuleContext, RuleFormula, RuleTranslator
@@ -51,7 +51,7 @@ class Side:
     bounds: BoundsInForce
     not_translated: dict[str, set[str]]
     """Of each rule, the constructs that are left open."""
-    checks: dict[str, dict[str, Check]]
+    checks: dict[str, dict[str, OpenKeywords]]
     """Of the schema of each action type's arguments, the checks that are left open."""
     runs: Truth = False
     blocked: Truth = False
@@ -66,7 +66,7 @@ class SideBuilder:
         self._logic: Logic = any_action.logic
         self._specs = bounds.bounds.action_types
         self._named = [name for name in _types_named(bounds) if name != DEFAULT]
-        self._checks: dict[str, dict[str, Check]] = {}
+        self._checks: dict[str, dict[str, OpenKeywords]] = {}
         self._context = RuleContext(name, {}, self._fact_there, any_action)
 
     def name_amounts(self) -> None:
