@@ -27,8 +27,8 @@ from remit.lab.proof.arguments import (
     OBJECT,
     STRING,
     Argument,
-    OpenKeywords,
     Names,
+    OpenKeywords,
 )
 from remit.lab.proof.filling import SAMPLES
 from remit.lab.proof.logic import Truth
