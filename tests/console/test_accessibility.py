@@ -11,7 +11,7 @@ from remit.core.identity.credential import PROCESS
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import LinkedIntent
 from remit.flow.settings.sessions import make_link
-from tests.entrypoints.http_world import ACME, EMAIL, SILENT, Silent, bounds, http_world
+from tests.entrypoints.http_world import ACME, EMAIL, OWN, SILENT, Silent, bounds, http_world
 from tests.entrypoints.test_http_roles import WEBHOOK
 
 from .conftest import looker
@@ -30,6 +30,7 @@ PAGES = (
     "/console/bounds?account_id=acct-1",
     "/console/bounds/file",
     f"/console/bounds/types/{EMAIL}",
+    f"/console/bounds/types/{OWN}",
     "/console/bounds/types/new",
     f"/console/bounds/rule?action_type={EMAIL}",
     "/console/policies",
@@ -46,7 +47,10 @@ LOOKS = [(1200, "light"), (1200, "dark"), (390, "light"), (390, "dark")]
 def shop(tmp_path_factory):
     """One of everything that a page may show."""
     with http_world(tmp_path_factory.mktemp("shop"), connectors={"silent": Silent()}) as world:
-        world.remit.apply(bounds(accounts={"acct-1": {"modes": {"default": "AUTO_EXECUTE"}}}, silent=True), by="ann")
+        known = bounds(accounts={"acct-1": {"modes": {"default": "AUTO_EXECUTE"}}}, silent=True)
+        known["action_types"][OWN] |= ROWS
+        known["allowed_hosts"] = ["shop.example"]
+        world.remit.apply(known, by="ann")
         world.submit("waits", action_type=EMAIL, why=["the customer asked"], parameters={"text": "hello", "lines": [1]})
         world.submit("done")
         world.submit("unknown", action_type=SILENT)
@@ -62,6 +66,14 @@ def shop(tmp_path_factory):
         yield world
 
 
+ROWS = {
+    "parameters": {
+        "required": ["amount"],
+        "properties": {"amount": {"type": "number", "maximum": 500}, "cause": {"enum": ["lost"], "description": "why"}},
+    },
+    "amounts": {"refund": {"value": "parameters.amount", "unit": "EUR"}},
+    "facts": {"order": {"url": "https://shop.example/o/{target.entity_id}", "keep": {"total": "number"}}},
+}
 CHAT = {
     "channel": "slack",
     "slack_channel": "C0123",
