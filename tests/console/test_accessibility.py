@@ -11,7 +11,7 @@ from remit.core.identity.credential import PROCESS
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import LinkedIntent
 from remit.flow.settings.sessions import make_link
-from tests.entrypoints.http_world import ACME, EMAIL, SILENT, Silent, bounds, http_world
+from tests.entrypoints.http_world import ACME, EMAIL, NOTE, SILENT, Silent, bounds, http_world
 from tests.entrypoints.test_http_roles import WEBHOOK
 
 from .conftest import looker
@@ -35,6 +35,7 @@ PAGES = (
     "/console/bounds/promote?name=burst",
     "/console/suggestions",
     "/console/policies",
+    "/console/sampled",
     "/console/telling",
     "/console/keys",
     "/console/audit",
@@ -48,10 +49,10 @@ LOOKS = [(1200, "light"), (1200, "dark"), (390, "light"), (390, "dark")]
 def shop(tmp_path_factory):
     """One of everything that a page may show."""
     with http_world(tmp_path_factory.mktemp("shop"), connectors={"silent": Silent()}) as world:
-        world.remit.apply(
-            bounds(accounts={"acct-1": {"modes": {"default": "AUTO_EXECUTE"}}}, silent=True, limits=[WATCHING]),
-            by="ann",
-        )
+        alone = {"acct-1": {"modes": {"default": "AUTO_EXECUTE"}}}
+        own = bounds(accounts=alone, silent=True, limits=[WATCHING])
+        own["action_types"][NOTE] |= {"sample": 1}
+        world.remit.apply(own, by="ann")
         for number in range(14):
             world.submit(f"no-{number}", confidence_score=0.1)
             world.remit.reject(ACME, f"no-{number}", by="bob")
