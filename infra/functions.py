@@ -15,8 +15,8 @@ DECIDING = frozenset({"cases", "usages"})
 """What a decision and its publication write beside the ledger."""
 PROPOSING = frozenset({"private_values"})
 """What is stored of some proposals beside their case."""
-ENDING = frozenset({"cases", "usages"})
-"""What an execution that ends writes beside the ledger: a charge may be given back."""
+ENDING = frozenset({"cases", "usages", "samples"})
+"""What an execution that ends writes beside the ledger: a charge may be given back, or people be shown what it did."""
 CALLING = ENDING | {"internal_objects", "results", "tool_breakers"}
 """What an execution that calls writes: also what the tool answered, and that it failed until it answers again."""
 EVERYTHING = frozenset({"*"})
@@ -71,9 +71,10 @@ FUNCTIONS = (
         f"{_HERE}.reconcile.handler",
         "what nobody waits for",
         timeout_s=300,
-        writes=DECIDING,
-        # Results whose time is over.
-        deletes=frozenset({"results"}),
+        # What its caller did not finish in time ends.
+        writes=DECIDING | ENDING,
+        # Results and samples whose time is over.
+        deletes=frozenset({"results", "samples"}),
         publishes=True,
         reads_secret=True,
         # One comes a minute and takes five at most.
@@ -140,8 +141,8 @@ FUNCTIONS = (
         writes=EVERYTHING,
         deletes=frozenset(
             {"sessions", "sign_in_links", "subscriptions", "outboxes", "deliveries", "tool_breakers"}
-            # What is erased on demand.
-            | {"results", "private_values"}
+            # What is erased on demand, and what was judged.
+            | {"results", "private_values", "samples"}
         ),
         publishes=True,
         reads_secret=True,

@@ -10,7 +10,7 @@ from remit.core.gate.autonomy import StopScope
 from remit.core.notifications.outbox import GATHER
 from remit.ports import UnitOfWork
 from tests.flow.notified import CONSOLE, Receiver
-from tests.flow.world import OTHER, TENANT, TYPE, proposal, type_of
+from tests.flow.world import OTHER, OWN, TENANT, TYPE, own_type, proposal, type_of
 
 BY_NAME = {function.name: function for function in FUNCTIONS}
 
@@ -84,12 +84,25 @@ def stop_by_its_own_door(deployment):
         assert status == 200, said
 
 
-def give_up_after_it_expired(deployment):
-    """A run whose step broke, found when its intent was over."""
+def begun(deployment, name):
+    """A run that was started, and whose event reached nobody else."""
     deployment.front.script.append("unreachable")
-    deployment.call("propose", proposal=proposal("given-up"))
+    deployment.call("propose", proposal=proposal(name))
     run = {"data": json.loads(deployment.front.calls[-1][0]["Detail"])["data"], "holder": "a run"}
     deployment.remit.executor(run["holder"]).start(run["data"])
+    return run
+
+
+def record_what_broke(deployment):
+    """A run whose step broke while its intent lived: people may be shown how it ended."""
+    run = begun(deployment, "broke")
+    deployment.call("execution_recorder", **run, error={"Error": "ValueError"})
+    assert deployment.status("broke") == "FAILED"
+
+
+def give_up_after_it_expired(deployment):
+    """A run whose step broke, found when its intent was over."""
+    run = begun(deployment, "given-up")
     deployment.clock.pass_(days=30)
     deployment.call("execution_recorder", **run, error={"Error": "ValueError"})
     assert deployment.status("given-up") == "CANCELLED"
@@ -100,9 +113,10 @@ def every_way(deployment, noting):
     deployment.far.says = ("application/json", b"{}")
     deployment.apply(
         action_types={
-            TYPE: type_of(),
+            TYPE: {**type_of(), "sample": 1},
             OTHER: {"risk_tier": "LOW", "tool": {"connector": "internal", "operation": "create_note"}},
-            "SLOW": type_of(timeout_s=60),
+            "SLOW": {**type_of(timeout_s=60), "sample": 1},
+            OWN: own_type(sample=1),
             "SLOW_NOTE": {
                 "risk_tier": "LOW",
                 "tool": {"connector": "internal", "operation": "create_note", "timeout_s": 60},
@@ -110,7 +124,7 @@ def every_way(deployment, noting):
             "PRIVATE": {**type_of(), "private": ["parameters.text"]},
             "TWO_MUST_AGREE": {**type_of(), "approvals_required": 2},
         },
-        allowlist=[TYPE, OTHER, "SLOW", "SLOW_NOTE"],
+        allowlist=[TYPE, OTHER, "SLOW", "SLOW_NOTE", OWN],
         budget={"max_autonomous_per_day": 20},
     )
     answer = {"tenant_id": TENANT, "by": "bob"}
@@ -154,6 +168,9 @@ def every_way(deployment, noting):
     deployment.call("review", verb="resolve", **answer, action_intent_id="lost", status="SUCCEEDED")
     deployment.propose("by-gate")
     deployment.gate("by-gate")
+    record_what_broke(deployment)
+    propose("never-finished", action_type=OWN)
+    deployment.remit.begin(TENANT, "never-finished", by="agent")
     deployment.propose("left-alone")
     deployment.clock.pass_(minutes=5)
     deployment.call("reconcile")
@@ -207,7 +224,7 @@ def test_what_each_function_writes_and_deletes_is_what_its_role_may(door, monkey
     unused = {name: set(function.writes - noting.written[name]) for name, function in handlers.items()}
     assert {name: kinds for name, kinds in unused.items() if kinds} == {"notify": {"policy_versions"}}
     assert noting.deleted["notify"] == {"outboxes", "sign_in_links"}
-    assert noting.deleted["reconcile"] == {"results"}
+    assert noting.deleted["reconcile"] == {"results", "samples"}
     assert noting.deleted["executor"] == noting.deleted["patient_executor"] == {"tool_breakers"}
     # Entries of intents are written by none that may write to a tenant's own chain alone.
     beyond = {name for name, chains in noting.chains.items() if chains - {None}}

@@ -11,7 +11,7 @@ from remit.core.identity.credential import PROCESS
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import LinkedIntent
 from remit.flow.settings.sessions import make_link
-from tests.entrypoints.http_world import ACME, EMAIL, OWN, SILENT, Silent, bounds, http_world
+from tests.entrypoints.http_world import ACME, EMAIL, NOTE, OWN, SILENT, Silent, bounds, http_world
 from tests.entrypoints.test_http_roles import WEBHOOK
 
 from .conftest import looker
@@ -36,6 +36,7 @@ PAGES = (
     "/console/bounds/promote?name=burst",
     "/console/suggestions",
     "/console/policies",
+    "/console/sampled",
     "/console/telling",
     "/console/keys",
     "/console/audit",
@@ -51,6 +52,7 @@ def shop(tmp_path_factory):
     with http_world(tmp_path_factory.mktemp("shop"), connectors={"silent": Silent()}) as world:
         known = bounds(accounts={"acct-1": {"modes": {"default": "AUTO_EXECUTE"}}}, silent=True, limits=[WATCHING])
         known["action_types"][OWN] |= ROWS
+        known["action_types"][NOTE] |= {"sample": 1}
         known["allowed_hosts"] = ["shop.example"]
         world.remit.apply(known, by="ann")
         for number in range(14):

@@ -118,6 +118,14 @@ def test_an_approval_that_was_taken_back_is_no_answer_of_the_day():
     assert after_midnight.answered["APPROVED"] == 0
 
 
+def test_what_people_judged_afterwards_is_counted_by_what_they_said():
+    judged = [entry("AUTONOMY_SAMPLED", right=right) for right in (True, False, True)]
+
+    day = tallied(judged)["2026-03-10"]
+
+    assert [(row.answer, row.count) for row in day.answers] == [("RIGHT", 2), ("WRONG", 1)]
+
+
 def test_what_was_done_on_policy_s_word_is_summed_by_type_name_and_unit():
     done = {"outcome": {"status": "SUCCEEDED"}}
     entries = [

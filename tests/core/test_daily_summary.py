@@ -42,6 +42,15 @@ def test_a_busy_day_says_what_autopilot_did_what_went_wrong_and_what_people_answ
     )
 
 
+def test_what_people_judged_afterwards_is_told_apart_from_what_waited():
+    judged = {"RIGHT": 3, "WRONG": 1}
+    rows = [Answers(answer=answer, action_type="NOTE", count=count) for answer, count in judged.items()]
+
+    told = digest(DAY.changed(answers=rows))
+
+    assert told.endswith("about nothing. People judged afterwards, of what had run alone: 3 right, 1 wrong.")
+
+
 def test_many_types_are_summed_up_at_the_end():
     rows = [Outcomes(status="SUCCEEDED", approval_source="POLICY", action_type=f"T{n}", count=1) for n in range(12)]
 

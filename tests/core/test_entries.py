@@ -74,6 +74,7 @@ def test_the_event_types_are_the_contract_s():
         "QUESTION_ASKED",
         "QUESTION_ANSWERED",
         "CARD_ASSIGNED",
+        "AUTONOMY_SAMPLED",
         "CONFIG_CHANGED",
         "AUTONOMY_STOPPED",
         "AUTONOMY_RESUMED",

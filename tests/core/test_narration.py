@@ -33,6 +33,7 @@ def test_every_event_type_has_a_title_of_its_own():
         "voted_by": "bob",
         "assigned_to": "zoe",
         "votes": 1,
+        "right": True,
         "votes_needed": 2,
         "why": "CANCELLED",
         "paths": ["why"],

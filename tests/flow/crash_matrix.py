@@ -220,6 +220,12 @@ def stopped_approved(run: Run) -> None:
     run.world.stop()
 
 
+def shown_to_people(run: Run) -> None:
+    """It ran alone, and is among those that people judge afterwards."""
+    run.submit()
+    run.world.settle()
+
+
 # --- the steps ---
 
 
@@ -339,6 +345,11 @@ def submit(run: Run) -> None:
     run.submit()
 
 
+def judge(run: Run) -> None:
+    """The no that stops its type."""
+    run.world.app.judge(run.tenant, "i-1", by="bob", right=False)
+
+
 def erase(run: Run) -> None:
     run.world.app.erase(run.tenant, "i-1", by="bob", reason="asked for")
     assert not list(run.world.inner.records(PRIVATE_VALUES, run.tenant))
@@ -449,6 +460,8 @@ STEPS = [
     Step("supersede", queued, supersede, ends="SUPERSEDED AWAITING_APPROVAL", charged=(0, 1)),
     Step("decide again", asked_under_tighter_bounds, decide_again, "SUPERSEDED AWAITING_APPROVAL", (0, 1)),
     Step("resolve", in_doubt, resolve, ends="SUCCEEDED UNKNOWN"),
+    Step("record, sampled", called, record, action_type=PAY),
+    Step("judge, and stop", shown_to_people, judge, action_type=PAY),
     Step("erase", queued, erase, ends="AWAITING_APPROVAL", charged=(0,), action_type=PRIVATE),
     Step("start", delivered, start),
     Step("preflight", started, preflight),
@@ -508,6 +521,7 @@ def _bounds(run: Run, **changes: Any) -> dict[str, Any]:
         INTERNAL: {"risk_tier": "LOW", "tool": {"connector": "internal", "operation": "create_note"}},
     }
     types[PAY] = {**type_of(), "amounts": {"amount": {"value": "parameters.amount", "unit": "EUR"}}}
+    types[PAY] |= {"sample": 1, "stop_after": {"disagreements": 1, "of_sampled": 20}}
     return bounds(run.tenant, **{"action_types": types, "allowlist": list(types), "limits": LIMITS, **changes})
 
 

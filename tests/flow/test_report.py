@@ -53,6 +53,29 @@ def test_what_ran_alone_is_counted_by_type_with_its_sums_and_why(busy):
     assert [(why["explanation"], why["count"]) for why in of_type["why"]] == [("Within the bounds", 3)]
 
 
+def test_what_people_judged_afterwards_stands_in_it(world):
+    stop_after = {"disagreements": 1, "of_sampled": 20}
+    world.apply(action_types={TYPE: {**type_of(), **REFUND, "sample": 1, "stop_after": stop_after}})
+    for number, amount in enumerate((12.5, 7)):
+        world.submit(f"alone-{number}", parameters={"amount": amount})
+    world.settle()
+    world.app.judge(TENANT, "alone-0", by="bob", right=True)
+    world.app.judge(TENANT, "alone-1", by="eve", right=False, reason="=not ours to pay")
+
+    told = reported(world)
+
+    said = [(line["action_intent_id"], line["right"], line["stopped"], line["by"]) for line in told["judged"]]
+    assert said == [("alone-0", True, False, "bob"), ("alone-1", False, True, "eve")]
+    assert [line["event_type"] for line in told["changes"]][-1] == "AUTONOMY_STOPPED"
+    rows = [row for row in csv.DictReader(io.StringIO(as_csv(told))) if row["kind"] == "judged"]
+    assert [(row["answer"], row["amount"], row["by"]) for row in rows] == [
+        ("RIGHT", "12.5", "bob"),
+        ("WRONG", "7", "eve"),
+    ]
+    assert rows[1]["explanation"] == "'=not ours to pay"
+    assert "wrong, and stopped its type" in as_html(told)
+
+
 def test_people_s_answers_say_who_how_and_how_fast(busy):
     told = reported(busy)
 

@@ -6,7 +6,7 @@ import pytest
 
 from remit.stores.memory import MemoryStore
 
-from .world import OTHER, TENANT, TYPE, World
+from .world import OTHER, TENANT, TYPE, World, type_of
 
 
 @pytest.fixture
@@ -55,6 +55,23 @@ def test_every_answer_of_people_is_evidence_and_nothing_else_is(world):
         "choices": {"currency": ["EUR"]},
     }
     assert (item["median_s_to_answer"], item["share_under_3_s"]) == (5.0, 0.4)
+
+
+def test_what_people_judge_afterwards_is_evidence_too(world):
+    world.apply(action_types={TYPE: {**type_of(), "sample": 1}})
+    for number in range(4):
+        world.submit(f"i-{number}", parameters={"amount": number, "currency": "EUR"})
+    world.settle()
+    for number, right in enumerate([True, False, True]):
+        world.app.judge(TENANT, f"i-{number}", by="bob", right=right)
+
+    item = evidence(world)
+
+    assert (item["answered"], item["disagreed"]) == (3, 1)
+    assert item["people"] == {"right": 2, "wrong": 1} and item["reasons"] == {"WITHIN_BOUNDS": 3}
+    assert item["envelope"]["numbers"] == {"amount": {"from": "0", "to": "2"}}
+    # Nobody waited for these answers: how long they took says nothing of who gave them.
+    assert (item["median_s_to_answer"], item["share_under_3_s"]) == (None, None)
 
 
 def test_little_evidence_suggests_nothing(world):

@@ -88,6 +88,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "each": {"per": "month", "of": "principal", "timezone": "Pacific/Auckland"},
     "watched": {"per": "hour", "of": "tenant", "log_only": True},
 }
+STOP_AFTER = {"disagreements": 2, "of_sampled": 3}
 AMOUNTS = {"amount": {"value": "parameters.amount", "unit": "EUR"}}
 amounts = st.sampled_from([5, 12.5, "12.50", 20, "0.0001", 5, 12.5, "many", None])
 principals = st.sampled_from(["alice", "alice", "bob", None])
@@ -120,6 +121,8 @@ class Life(RuleBasedStateMachine):
         self.world = shared.world(sending=True)
         self.names = 0
         self.steps = 0
+        self.judged = []
+        """The latest answers about `TYPE` since it was last stopped by one: was it right?"""
 
     # --- what people set ---
 
@@ -144,7 +147,7 @@ class Life(RuleBasedStateMachine):
             bounds(
                 self.world.tenant,
                 action_types={
-                    TYPE: {**type_of(), "amounts": AMOUNTS},
+                    TYPE: {**type_of(), "amounts": AMOUNTS, "sample": 1, "stop_after": STOP_AFTER},
                     OTHER: {**type_of(honours_idempotency_key=True, max_attempts=3), "amounts": AMOUNTS},
                     OWN: own_type(),
                 },
@@ -172,6 +175,20 @@ class Life(RuleBasedStateMachine):
         account, action_type, level = scope
         where = StopScope(tenant_id=self.world.tenant, account_id=account, action_type=action_type)
         assert self.world.app.resume(where, by="ann", reason="over", level=level)
+
+    @precondition(lambda self: self._to_judge())
+    @rule(data=st.data(), right=st.booleans())
+    def judge(self, data, right):
+        name = data.draw(st.sampled_from(self._to_judge()))
+        answer = self.world.app.judge(self.world.tenant, name, by="bob", right=right)
+        self.judged = [*self.judged, right][-STOP_AFTER["of_sampled"] :]
+        assert answer.stopped == (not right and self.judged.count(False) >= STOP_AFTER["disagreements"])
+        if answer.stopped:
+            self.judged = []
+            self.model.stops.add((None, TYPE, "autonomy"))
+
+    def _to_judge(self):
+        return [item["action_intent_id"] for item in self.world.app.sampled(self.world.tenant)[0]]
 
     # --- agents ---
 

@@ -109,6 +109,7 @@ class App(Part):
         self.bounds_after = reading.bounds_after
         self.queue, self.queue_groups, self.waiting = reading.queue, reading.queue_groups, reading.waiting
         self.waiting_count, self.overview = reading.waiting_count, reading.overview
+        self.sampled, self.sampled_count = reading.sampled, reading.sampled_count
         self.report, self.moment_of = reading.report, reading.moment_of
         self.usage, self.counts, self.tenants = reading.usage, reading.counts, reading.tenants
         self.measure, self.publish_lag_s = reading.measure, reading.publish_lag_s
@@ -176,6 +177,7 @@ class App(Part):
         self.people = people
         self.approve, self.undo, self.reject = people.approve, people.undo, people.reject
         self.edit, self.ask, self.resolve, self.erase = people.edit, people.ask, people.resolve, people.erase
+        self.judge = people.judge
 
     # --- what nobody waits for ---
 

@@ -15,6 +15,7 @@ from remit.core.errors import InvalidInput
 from remit.core.execution.approval import Approval, check_undo_for, held_until
 from remit.core.execution.outcome import Resolution
 from remit.core.execution.question import Question, checked_words
+from remit.core.execution.sample import SampleAnswer
 from remit.core.execution.votes import Vote
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.ledger.history import Votes
@@ -25,6 +26,7 @@ from remit.flow.context import in_one_write
 from remit.flow.gate import GateAnswer
 from remit.flow.publish import IntentRef
 from remit.flow.queue_limit import QueueLimit
+from remit.flow.sampled import JudgeSampled
 from remit.hooks import Hooks
 from remit.ports import UnitOfWork
 
@@ -152,6 +154,28 @@ class People(Part):
         now = self.clock.now()
         resolving = review.ResolveUnknown(self.context, tenant_id, action_intent_id, status, by, note, now)
         return self._one(resolving.unit())
+
+    def judge(
+        self,
+        tenant_id: str,
+        action_intent_id: str,
+        *,
+        by: str,
+        right: bool,
+        reason: str | None = None,
+        credential: Credential = PROCESS,
+    ) -> SampleAnswer:
+        """
+        Say whether a sampled action was right to run alone (`sampled` lists those that nobody judged yet).
+
+        The answer that makes as many disagreements as the bounds allow stops its type's autonomy. Raises `NotFound`,
+        `Conflict` for what nobody is shown, or was answered otherwise, and `Forbidden` for whoever proposed it.
+        """
+        check_person("by", by)
+        check_text("reason", reason or "")
+        now = self.clock.now()
+        judging = JudgeSampled(self.context, tenant_id, action_intent_id, right, reason, by, credential, now)
+        return self._one(judging.unit())
 
     def erase(
         self,

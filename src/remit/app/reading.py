@@ -27,6 +27,7 @@ from remit.flow.reading import measure
 from remit.flow.reading import overview as overview_flow
 from remit.flow.reading import policies as policies_flow
 from remit.flow.reading import report as report_flow
+from remit.flow.reading import sampled as sampled_flow
 from remit.flow.reading import status as status_flow
 from remit.flow.reading import timeline as timeline_flow
 from remit.flow.reading import usage as usage_flow
@@ -146,6 +147,16 @@ class Reading(Part):
         """
         which = WaitingFilter(account_id, proposed_by, reason, answerer, action_type)
         return status_flow.queue(self.context, tenant_id, which, after, limit, self.clock.now(), order)
+
+    def sampled(
+        self, tenant_id: str, *, account_id: str | None = None, after: str | None = None, limit: int = PAGE
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Automatic actions that people are shown afterwards and nobody judged yet (`judge`), by id."""
+        return sampled_flow.sampled(self.context, tenant_id, account_id, after, limit, self.clock.now())
+
+    def sampled_count(self, tenant_id: str) -> int:
+        """How many those are, as far as `MOST_COUNTED`."""
+        return sampled_flow.sampled_count(self.context, tenant_id, self.clock.now())
 
     def overview(self, tenant_id: str, *, answerer: str | None = None) -> dict[str, Any]:
         """What ran alone today, what waits (for `answerer`), what went wrong, and what is nearly used up."""

@@ -223,6 +223,18 @@ class Verbs:
         """Make a waiting intent somebody's to answer, or nobody's; it gives no right."""
         return _of_intent(action_intent_id, {"to": to})
 
+    @verb("GET /v1/sampled")
+    def sampled(
+        self, *, account_id: str | None = None, after: str | None = None, limit: int = 50
+    ) -> RouteCall[a.SampledManyAnswer]:
+        """Automatic actions that people are shown afterwards and nobody judged yet."""
+        return RouteCall(query=_page(account_id, after, limit))
+
+    @verb("POST /v1/intents/{action_intent_id}/judge")
+    def judge(self, action_intent_id: str, *, right: bool, reason: str | None = None) -> RouteCall[a.JudgedAnswer]:
+        """Say whether a sampled action was right; too many that were not stop its type's autonomy."""
+        return _of_intent(action_intent_id, {"right": right, "reason": reason})
+
     @verb("GET /v1/queue/handovers")
     def handovers(self) -> RouteCall[list[a.HandoverAnswer]]:
         """Whose assigned cards are whose at the moment."""

@@ -12,6 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from remit.core.canonical import sha256_hex
 from remit.core.execution.breaker import ToolBreaker
 from remit.core.execution.result import StoredResult
+from remit.core.execution.sample import Sample, SampleTally
 from remit.core.gate.action_type import ActionType
 from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds import BoundsInForce
@@ -111,6 +112,9 @@ DELIVERY = _kind("deliveries", Delivery)
 RESULT = _kind("results", StoredResult, timed=True)
 # Likewise.
 PRIVATE_VALUES = _kind("private_values", PrivateValues)
+# Likewise.
+SAMPLE = _kind("samples", Sample, timed=True)
+SAMPLE_TALLY = _kind("sample_tallies", SampleTally, contended=True)
 
 TIMED = tuple(kind.name for kind in KINDS.values() if kind.timed)
 
@@ -140,19 +144,29 @@ def private_key(tenant_id: str, action_intent_id: str) -> Key[PrivateValues]:
 
 def due_at(record: Stored) -> datetime | None:
     """When a record of a `timed` kind has to be looked at; `None` for never."""
-    assert isinstance(record, NotificationState | Outbox | ToolBreaker | StoredResult)
-    return record.erase_at if isinstance(record, StoredResult) else record.due_at
+    assert isinstance(record, NotificationState | Outbox | ToolBreaker | StoredResult | Sample)
+    return record.due_at if isinstance(record, NotificationState | Outbox | ToolBreaker) else over_at(record)
 
 
 def over_at(record: Stored) -> datetime | None:
     """From when on a record says nothing to anybody, so that a store may drop it by itself; `None` for never."""
     if isinstance(record, StoredResult):
         return record.erase_at
+    if isinstance(record, Sample):
+        return record.shown_until
     return record.expires_at if isinstance(record, Session | SignInLink) else None
 
 
 def result_key(tenant_id: str, action_intent_id: str) -> Key[StoredResult]:
     return Key(RESULT, tenant_id, action_intent_id)
+
+
+def sample_key(tenant_id: str, action_intent_id: str) -> Key[Sample]:
+    return Key(SAMPLE, tenant_id, action_intent_id)
+
+
+def tally_key(tenant_id: str, action_type: str) -> Key[SampleTally]:
+    return Key(SAMPLE_TALLY, tenant_id, action_type)
 
 
 def type_id(name: str, version: int) -> str:

@@ -38,7 +38,10 @@ CHANGES: tuple[EventType, ...] = (
     *("CONFIG_CHANGED", "AUTONOMY_STOPPED", "AUTONOMY_RESUMED", "KEY_CHANGED", "SUBSCRIPTION_CHANGED", "LINK_MADE"),
     *("QUEUE_HANDED_OVER", "CONTENT_ERASED"),
 )
-REPORTED: tuple[EventType, ...] = (*OUTCOMES, "OUTCOME_RESOLVED", *ANSWERS, *ENDED_UNANSWERED, *CHANGES)
+REPORTED: tuple[EventType, ...] = (
+    *(*OUTCOMES, "OUTCOME_RESOLVED", "AUTONOMY_SAMPLED"),
+    *(*ANSWERS, *ENDED_UNANSWERED, *CHANGES),
+)
 MOST_PATHS = 20
 
 
@@ -96,6 +99,7 @@ class ReportBuilder:
         self.actions: list[dict[str, Any]] = []
         self.answers: list[dict[str, Any]] = []
         self.resolved: list[dict[str, Any]] = []
+        self.judged: list[dict[str, Any]] = []
         self.changes: list[dict[str, Any]] = []
 
     def add(self, entry: LedgerEntry, about: About | None) -> None:
@@ -110,6 +114,9 @@ class ReportBuilder:
             found = entry.data["outcome"]
             said = {"by": entry.actor, "status": found["status"], "note": found["note"]}
             self.resolved.append({**about.line(entry.at), **said})
+        elif entry.event_type == "AUTONOMY_SAMPLED":
+            said = {name: entry.data[name] for name in ("right", "reason", "stopped")}
+            self.judged.append({**about.line(entry.at), **said, "by": entry.actor})
         elif entry.event_type in ENDED_UNANSWERED:
             self._unanswered[ENDED_UNANSWERED[entry.event_type]] += 1
         elif _is_persons(entry, about):
@@ -158,6 +165,7 @@ class ReportBuilder:
             "answers": _in_time(self.answers),
             "troubles": _in_time(troubles),
             "resolved": _in_time(self.resolved),
+            "judged": _in_time(self.judged),
             "changes": _in_time(self.changes),
         }
 

@@ -37,6 +37,8 @@ def as_csv(report: Mapping[str, Any]) -> str:
         *({**_flat(line), "kind": "answer", "reason": line["asked_because"], "explanation": line["why"]}
           for line in report["answers"]),
         *({**_flat(line), "kind": "resolved", "explanation": line["note"]} for line in report["resolved"]),
+        *({**_flat(line), "kind": "judged", "answer": _judged(line), "explanation": line["reason"], "reason": None}
+          for line in report["judged"]),
         *({**line, "kind": "change", "explanation": line["text"]} for line in report["changes"]),
     ]  # fmt: skip
     out = io.StringIO()
@@ -79,6 +81,7 @@ def body(report: Mapping[str, Any]) -> Markup:
             _section("What people answered", _ANSWERS, map(_answer_row, report["answers"])),
             _section("What failed, was cancelled, or nobody knows", _TROUBLES, map(_trouble_row, report["troubles"])),
             _section("What was found out later", _RESOLVED, map(_resolved_row, report["resolved"])),
+            _section("What people judged afterwards", _JUDGED, map(_judged_row, report["judged"])),
             _section("Bounds, stops, keys, subscriptions", _CHANGES, map(_change_row, report["changes"])),
             _proof(report),
         ]
@@ -122,6 +125,7 @@ def _people(people: Mapping[str, Any]) -> Markup:
 _ANSWERS = ("when", "what", "account", "answer", "by", "after", "asked because", "why")
 _TROUBLES = ("when", "what", "account", "became", "approved by", "error")
 _RESOLVED = ("when", "what", "found out", "by", "note")
+_JUDGED = ("when", "what", "account", "it was", "by", "why")
 _CHANGES = ("when", "what", "parts")
 
 
@@ -142,6 +146,17 @@ def _trouble_row(line: Mapping[str, Any]) -> list[Any]:
 def _resolved_row(line: Mapping[str, Any]) -> list[Any]:
     note = quoted(line["note"], 500) if line["note"] else ""
     return [_when(line["at"]), line["title"], line["status"].lower(), line["by"], note]
+
+
+def _judged(line: Mapping[str, Any]) -> str:
+    return "RIGHT" if line["right"] else "WRONG"
+
+
+def _judged_row(line: Mapping[str, Any]) -> list[Any]:
+    stopped = ", and stopped its type" if line["stopped"] else ""
+    why = quoted(line["reason"], 500) if line["reason"] else ""
+    said = f"{_judged(line).lower()}{stopped}"
+    return [_when(line["at"]), line["title"], line["account_id"], said, line["by"], why]
 
 
 def _change_row(line: Mapping[str, Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from remit.core.errors import NotFound, RemitError
 from remit.core.execution.result import StoredResult, ToolResult, is_readable
 from remit.core.identity.credential import Credential
 from remit.core.ledger.history import RESULT_CONTENT
-from remit.core.records import RESULT, Key, case_key, chain_key, result_key
+from remit.core.records import RESULT, SAMPLE, Key, case_key, chain_key, over_at, result_key, sample_key
 from remit.flow.context import CaseWriter, Context
 from remit.ports import Snapshot, UnitOfWork, Writes
 
@@ -66,17 +66,22 @@ def _deletes(snapshot: Snapshot, key: Key[StoredResult]) -> list[Key[Any]]:
 
 
 def erase_over(context: Context, now: datetime) -> list[bool | RemitError]:
-    """Erase results whose time is over, as many as one round takes; no entry tells of it, for it was said before."""
-    due = context.store.due_records(RESULT, now, MOST_AT_ONCE)
-    keys = [result_key(tenant_id, stored.action_intent_id) for tenant_id, stored in due]
-    return context.store.transact([DropResultThatIsOver(key, now).unit() for key in keys]) if keys else []
+    """
+    Erase results whose time is over, and take sampled actions off the list that nobody judged in time, as many as one
+    round takes. No entry tells of it: of results it was said before, and what was sampled can be judged still.
+    """
+    results = context.store.due_records(RESULT, now, MOST_AT_ONCE)
+    samples = context.store.due_records(SAMPLE, now, MOST_AT_ONCE)
+    keys: list[Key[Any]] = [result_key(tenant_id, result.action_intent_id) for tenant_id, result in results]
+    keys += [sample_key(tenant_id, sample.action_intent_id) for tenant_id, sample in samples]
+    return context.store.transact([DropWhatIsOver(key, now).unit() for key in keys]) if keys else []
 
 
 @dataclass(frozen=True, slots=True)
-class DropResultThatIsOver:
-    """Answers whether it was: another call of the same intent may have stored its own meanwhile."""
+class DropWhatIsOver:
+    """Answers whether it was: another call of the same intent may have stored its own result meanwhile."""
 
-    key: Key[StoredResult]
+    key: Key[Any]
     now: datetime
 
     def unit(self) -> UnitOfWork[bool]:
@@ -84,5 +89,5 @@ class DropResultThatIsOver:
 
     def decide(self, snapshot: Snapshot) -> Writes[bool]:
         stored = snapshot.get(self.key)
-        over = stored is not None and stored.is_over(self.now)
+        over = stored is not None and (until := over_at(stored)) is not None and until <= self.now
         return Writes(answer=over, deletes=[self.key] if over else [])

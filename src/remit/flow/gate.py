@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from msgspec import UnsetType
+
 from remit.core.errors import RemitError
 from remit.core.execution.approval import Approval, approve, approved_data, reserved
 from remit.core.execution.permit import Begun
@@ -188,7 +190,7 @@ class GateIntent:
         writer.update(reason=verdict.decision.reason)
         writer.append("GATE_DECIDED", verdict.decision)
         if verdict.decision.approves:
-            return _reserve(self.context, writer, intent, verdict, self.now)
+            return _reserve(self.context, writer, intent, verdict, self.now, bounds.sample(intent.action_type))
         return _ask_a_person(writer, verdict.decision, self.now)
 
     def _stops_at(self) -> list[Key[Stops]]:
@@ -210,7 +212,12 @@ def _is_meant(request: GateRequest, intent: ActionIntentV1) -> bool:
 
 
 def _reserve(
-    context: Context, writer: CaseWriter, intent: ActionIntentV1, verdict: Verdict, now: datetime
+    context: Context,
+    writer: CaseWriter,
+    intent: ActionIntentV1,
+    verdict: Verdict,
+    now: datetime,
+    sample: str | UnsetType,
 ) -> Writes[GateAnswer]:
     decision = verdict.decision
     approval = approve(
@@ -221,6 +228,7 @@ def _reserve(
         policy_version=decision.policy_version,
         charges=verdict.charges,
         now=now,
+        sample=sample,
     )
     for usage in verdict.usages.values():
         writer.put(Key(USAGE, intent.tenant_id, usage.usage_id), usage)

@@ -2,7 +2,8 @@
 Suggestions with evidence: of each shape of action that people were asked about, how often they disagreed.
 
 A shape is an action type in one version with its tool, and the envelope of the parameters that people agreed to. A
-person disagrees who rejects, edits, or takes an approval back. It changes nothing: a suggestion is a change of bounds
+person disagrees who rejects, edits, or takes an approval back, or who is shown an automatic action afterwards and says
+that it was wrong. It changes nothing: a suggestion is a change of bounds
 that a person may apply, which the gate's own `decide` has confirmed.
 """
 
@@ -35,7 +36,8 @@ from remit.lab.automate import automate
 from remit.lab.envelope import Envelope
 from remit.lab.history import MALFORMED
 
-Answered = Literal["approved", "rejected", "edited", "undone"]
+Answered = Literal["approved", "rejected", "edited", "undone", "right", "wrong"]
+AGREED: tuple[Answered, ...] = ("approved", "right")
 AT_MOST = 0.05
 """The rate of disagreement below which a shape is suggested to run alone."""
 TOO_OFTEN = 0.2
@@ -47,12 +49,12 @@ _NOT_ASKED_BY_BOUNDS = frozenset({EDITED_BY_PERSON, PERSON_REQUIRED, AUTONOMY_ST
 
 @dataclass(frozen=True, slots=True)
 class PersonsAnswer:
-    """One question that a person answered, and after how many seconds."""
+    """One question that a person answered, and after how many seconds; `None` where nothing waited for that."""
 
     intent: Mapping[str, Any]
     reason: str
     answered: Answered
-    after_s: float
+    after_s: float | None
 
 
 @dataclass(slots=True)
@@ -71,8 +73,9 @@ class ShapeEvidence:
     def add(self, answer: PersonsAnswer) -> None:
         self.answers[answer.answered] = self.answers.get(answer.answered, 0) + 1
         self.reasons[answer.reason] = self.reasons.get(answer.reason, 0) + 1
-        self.times.append(answer.after_s)
-        if answer.answered == "approved":
+        if answer.after_s is not None:
+            self.times.append(answer.after_s)
+        if answer.answered in AGREED:
             self.envelope.add(answer.intent["parameters"])
             if self.latest is None or answer.intent["created_at"] >= self.latest["created_at"]:
                 self.latest = answer.intent
@@ -83,7 +86,7 @@ class ShapeEvidence:
 
     @property
     def disagreed(self) -> int:
-        return self.total - self.answers.get("approved", 0)
+        return self.total - sum(self.answers.get(each, 0) for each in AGREED)
 
     @property
     def at_most(self) -> float:
@@ -104,10 +107,13 @@ class ShapeEvidence:
             "reasons": dict(sorted(self.reasons.items())),
             "disagreement_at_least": round(self.at_least, 4),
             "disagreement_at_most": round(self.at_most + 0.00005, 4),
-            "median_s_to_answer": round(median(self.times), 1),
-            "share_under_3_s": round(sum(each < QUICK_S for each in self.times) / len(self.times), 4),
+            "median_s_to_answer": round(median(self.times), 1) if self.times else None,
+            "share_under_3_s": self._quick(),
             "envelope": self.envelope.wire(),
         }
+
+    def _quick(self) -> float | None:
+        return round(sum(each < QUICK_S for each in self.times) / len(self.times), 4) if self.times else None
 
 
 def evidence(entries: Iterable[LedgerEntry]) -> list[ShapeEvidence]:
@@ -133,7 +139,7 @@ def _answers(entries: Iterable[LedgerEntry]) -> Iterator[PersonsAnswer]:
 
 def _answer_in(chain: Sequence[LedgerEntry]) -> Iterator[PersonsAnswer]:
     try:
-        found = _read(chain)
+        found = _judged(chain) or _read(chain)
     except MALFORMED:
         # Of what cannot be read nothing is evidence; `verify` says what is wrong with it.
         return
@@ -156,6 +162,16 @@ def _read(chain: Sequence[LedgerEntry]) -> PersonsAnswer | None:
         return None
     took = datetime.fromisoformat(answered[1]) - datetime.fromisoformat(asked_at)
     return PersonsAnswer(intent, str(reason), answered[0], took.total_seconds())
+
+
+def _judged(chain: Sequence[LedgerEntry]) -> PersonsAnswer | None:
+    """The answer of whoever was shown it afterwards; it stands beside the reason for which it ran alone."""
+    judged = next((entry.data for entry in chain if entry.event_type == "AUTONOMY_SAMPLED"), None)
+    if judged is None:
+        return None
+    of_type = {entry.event_type: entry.data for entry in chain}
+    answered: Answered = "right" if judged["right"] else "wrong"
+    return PersonsAnswer(of_type["INTENT_PROPOSED"], of_type["GATE_DECIDED"]["reason"], answered, None)
 
 
 def _said(entry: LedgerEntry, intent: Mapping[str, Any] | None) -> Answered | None:

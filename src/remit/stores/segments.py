@@ -52,6 +52,7 @@ KIND_BITS: tuple[EventType, ...] = (
     "QUESTION_ANSWERED",
     "CARD_ASSIGNED",
     "QUEUE_HANDED_OVER",
+    "AUTONOMY_SAMPLED",
 )
 """The bit of each type of event, by its place. Stored: a new type is added at the end, and none ever moves."""
 _BITS: dict[str, int] = {name: 1 << place for place, name in enumerate(KIND_BITS)}

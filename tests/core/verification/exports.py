@@ -167,6 +167,7 @@ def own_bounds(**changes: Any) -> dict[str, Any]:
     types[SCOPED] = {**type_of(), "required_scopes": ["crm:write"], "min_confidence": "none"}
     types[OWN] = own_type()
     types[REFUND] = {**type_of(), "amounts": {"amount": {"value": "parameters.amount", "unit": "parameters.currency"}}}
+    types[REFUND] |= {"sample": 1, "stop_after": {"disagreements": 2, "of_sampled": 3}}
     budget = {"max_autonomous_per_day": 5, "max_per_action_type": {OTHER: 1}}
     return bounds(
         action_types=types,
@@ -205,6 +206,7 @@ def eventful_world() -> World:
     endings(world)
     taken_back(world)
     callers(world)
+    judged(world)
     list(world.app.export(TENANT))
     return world
 
@@ -305,6 +307,14 @@ def callers(world: World) -> None:
             world.app.finish(TENANT, name, by="agent", approval_id=permit.approval_id, acted="yes")
     world.clock.pass_(seconds=60)
     world.app.reconcile()
+
+
+def judged(world: World) -> None:
+    """What ran alone and people were shown afterwards: the second no stopped its type."""
+    world.app.judge(TENANT, "refund-1", by="bob", right=False, reason="the wrong order")
+    world.app.judge(TENANT, "refund-2", by="bob", right=True)
+    world.app.judge(TENANT, "refund-3", by="eve", right=False)
+    world.resume(action_type=REFUND)
 
 
 def refunds(world: World) -> None:

@@ -30,6 +30,7 @@ def test_a_real_export_with_everything_in_it_is_sound(world, exported):
         "QUESTION_ASKED",
         "QUESTION_ANSWERED",
         "CARD_ASSIGNED",
+        "AUTONOMY_SAMPLED",
         "QUEUE_HANDED_OVER",
     }
     world.assert_sound()

@@ -34,7 +34,8 @@ class Approval(Record, frozen=True):
     """
     The permission to execute one intent, bound to its digest: the data of an `ACTION_APPROVED` entry.
 
-    Before `not_before` nothing is published or begun, and a person may take back what they approved.
+    Before `not_before` nothing is published or begun, and a person may take back what they approved. `sample` is the
+    share of its type's automatic actions that people are shown afterwards, where the decision saw one.
     """
 
     approval_id: str
@@ -50,6 +51,7 @@ class Approval(Record, frozen=True):
     trace_id: str
     charges: list[Charge] = []
     not_before: UtcTime | UnsetType = UNSET
+    sample: str | UnsetType = UNSET
 
 
 class ApprovedData(Approval, frozen=True, kw_only=True):
@@ -122,6 +124,7 @@ def approve(
     charges: list[Charge],
     now: datetime,
     undo_for: timedelta | None = None,
+    sample: str | UnsetType = UNSET,
 ) -> Approval:
     """An approval of exactly what `intent` says; for `undo_for` it may be taken back, and nothing begins."""
     return Approval(
@@ -138,6 +141,7 @@ def approve(
         trace_id=intent.trace_id,
         charges=charges,
         not_before=_not_before(now, undo_for, intent.expires_at),
+        sample=sample,
     )
 
 

@@ -93,10 +93,6 @@ class StoredResult(Record, frozen=True):
         """Is it what its hash says?"""
         return sha256_hex(self.content) == self.sha256
 
-    def is_over(self, now: datetime) -> bool:
-        """Is its time over?"""
-        return self.erase_at <= now
-
 
 ResultState = Literal["KEPT", "NOT_KEPT", "ERASED", "DAMAGED"]
 

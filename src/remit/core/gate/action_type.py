@@ -10,6 +10,7 @@ from remit.core.delegation import Scopes
 from remit.core.gate.amount import MOST_AMOUNTS, AmountName, AmountSpec
 from remit.core.gate.fact import MOST_FACTS, FactName, FactSpec
 from remit.core.gate.result_settings import BY_DEFAULT, ResultSetting, ResultSettings
+from remit.core.gate.sampling import Share, StopAfter
 from remit.core.headline import Title
 from remit.core.private_values import check_private, private_path_at
 from remit.core.values import ActionTypeName, Document, Duration, Request, RiskLevel
@@ -112,6 +113,10 @@ class ActionTypeSpec(Request):
     """The paths of an intent's private values (`private_values`)."""
     title: Title | None = Field(default=None, exclude_if=is_none)
     """What people read of an intent on one line (`headline`)."""
+    sample: Share | None = Field(default=None, exclude_if=is_none)
+    """The share of its automatic actions that people are shown afterwards (`sampling`)."""
+    stop_after: StopAfter | None = Field(default=None, exclude_if=is_none)
+    """When their answers stop its autonomy."""
 
     @model_validator(mode="after")
     def _no_amount_is_private(self) -> ActionTypeSpec:
@@ -120,6 +125,12 @@ class ActionTypeSpec(Request):
                 # Sums of them stand in the ledger.
                 if (private := private_path_at(path, self.private)) is not None:
                     raise ValueError(f"amounts.{name} is at {path}, and {private} is private; an amount cannot be")
+        return self
+
+    @model_validator(mode="after")
+    def _answers_can_come(self) -> ActionTypeSpec:
+        if self.stop_after is not None and not self.sample:
+            raise ValueError("stop_after counts answers about sampled actions; write sample: 0.02, say")
         return self
 
     @property

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Literal
 
+from msgspec import UNSET, UnsetType
 from pydantic import Field, ValidationError, model_validator
 
 from remit.core.delegation import Scopes, effective_scopes
@@ -41,6 +42,7 @@ from remit.core.gate.period import window_of
 from remit.core.gate.plan import Plans
 from remit.core.gate.policy import PLATFORM_SET, PlatformSet, PolicySet, PolicySource, check_texts, load_policies
 from remit.core.gate.policy_input import TypeInForce
+from remit.core.gate.sampling import share_text
 from remit.core.gate.zones import check_zone, zone_loads
 from remit.core.intent import ActionIntentV1, Proposal, check_json
 from remit.core.invalid_fields import explain_invalid
@@ -209,6 +211,11 @@ class BoundsInForce(Document):
         """How many different people have to approve an action of this type."""
         spec = self.action_type(action_type)
         return spec.approvals_required if spec else 1
+
+    def sample(self, action_type: str) -> str | UnsetType:
+        """The share of this type's automatic actions that people are shown afterwards, as an approval carries it."""
+        spec = self.action_type(action_type)
+        return share_text(spec.sample) if spec is not None and spec.sample else UNSET
 
     def budget(self, account_id: str, now: datetime) -> BudgetInForce:
         """The budget of an account at `now`, each part in its zone's day."""

@@ -10,6 +10,7 @@ from remit.core.execution.approval import UNDONE, Approval
 from remit.core.execution.outcome import OUTCOME_EVENT, ActionOutcomeV1, Resolution
 from remit.core.execution.question import Question
 from remit.core.execution.result import ToolResult
+from remit.core.execution.sample import SampleAnswer, is_shown
 from remit.core.execution.votes import Vote
 from remit.core.gate.decision import Decision
 from remit.core.gate.fact import NO_FACTS, Facts
@@ -92,12 +93,31 @@ class IntentHistory:
         return approval
 
     @property
+    def ended(self) -> LedgerEntry | None:
+        """The entry that tells its outcome."""
+        return next((entry for entry in self.entries if entry.event_type in _OUTCOMES), None)
+
+    @property
     def outcome(self) -> ActionOutcomeV1 | None:
         if "outcome" not in self._found:
-            ended = next((entry for entry in self.entries if entry.event_type in _OUTCOMES), None)
+            ended = self.ended
             self._found["outcome"] = ActionOutcomeV1.from_wire(ended.data["outcome"]) if ended else None
         outcome: ActionOutcomeV1 | None = self._found["outcome"]
         return outcome
+
+    @property
+    def is_sampled(self) -> bool:
+        """Is it one of the automatic actions that people are shown afterwards?"""
+        ended = self.ended
+        approval = self.approval(ended.data["approval_id"]) if ended else None
+        if ended is None or approval is None:
+            return False
+        return is_shown(approval.sample, ended.data["outcome"]["status"], ended.hash)
+
+    @property
+    def sample_answer(self) -> SampleAnswer | None:
+        """The answer of whoever was shown it."""
+        return self._record("sample_answer", SampleAnswer, "AUTONOMY_SAMPLED")
 
     @property
     def result(self) -> ToolResult | None:

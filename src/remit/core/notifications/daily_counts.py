@@ -31,7 +31,7 @@ OTHER_TYPES = "*"
 MOST_SUMS = 1000
 """How many sums a day has: units may be the agent's words. Of further ones nothing is summed."""
 
-AnsweredAs = Literal["APPROVED", "REJECTED", "EXPIRED", "WITHDRAWN", "UNDONE"]
+AnsweredAs = Literal["APPROVED", "REJECTED", "EXPIRED", "WITHDRAWN", "UNDONE", "RIGHT", "WRONG"]
 
 
 class Line(Document):
@@ -64,7 +64,8 @@ class Answers(Counted):
     """
     How often people answered, how many nobody answered or began in time, and how many were taken back before.
 
-    An approval that its approver took back stays one of `APPROVED`, and is one of `UNDONE` too.
+    An approval that its approver took back stays one of `APPROVED`, and is one of `UNDONE` too. `RIGHT` and `WRONG` are
+    what people judged afterwards of what had run alone.
     """
 
     answer: AnsweredAs
@@ -156,6 +157,7 @@ COUNTED: tuple[EventType, ...] = (
     "ACTION_FAILED",
     "ACTION_UNKNOWN",
     "EXECUTION_CANCELLED",
+    "AUTONOMY_SAMPLED",
 )
 
 
@@ -204,6 +206,8 @@ def _happened(entry: LedgerEntry) -> CountRow | None:
             return Answers, "EXPIRED"
         case "INTENT_WITHDRAWN":
             return Answers, "WITHDRAWN"
+        case "AUTONOMY_SAMPLED":
+            return Answers, "RIGHT" if data["right"] else "WRONG"
         case "BUDGET_RELEASED":
             return (Answers, "UNDONE") if data["why"] == UNDONE else None
     return Outcomes, data["outcome"]["status"], data["approval_source"]

@@ -43,6 +43,9 @@ def _went_wrong(day: DailyCounts) -> list[tuple[str, Counter[str]]]:
     return [(label, _did(day, status)) for status, label in labels.items()]
 
 
+_JUDGED: dict[AnsweredAs, str] = {"RIGHT": "right", "WRONG": "wrong"}
+
+
 def _answered(day: DailyCounts) -> list[str]:
     counts = day.answered
     words: dict[AnsweredAs, str] = {
@@ -52,7 +55,11 @@ def _answered(day: DailyCounts) -> list[str]:
         "WITHDRAWN": "taken back by who proposed it",
     }
     told = [f"{counts[answer]} {word}" for answer, word in words.items() if counts[answer]]
-    return [f"Of what waited: {', '.join(told)}."] if told else []
+    judged = [f"{counts[answer]} {word}" for answer, word in _JUDGED.items() if counts[answer]]
+    return [
+        *([f"Of what waited: {', '.join(told)}."] if told else []),
+        *([f"People judged afterwards, of what had run alone: {', '.join(judged)}."] if judged else []),
+    ]
 
 
 def _summed(pairs: Iterable[tuple[str, int]]) -> Counter[str]:

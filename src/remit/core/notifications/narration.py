@@ -130,6 +130,10 @@ def _unknown(data: _Data, action: str, actor: str) -> str:
     return f"{_performer(data, actor)} tried {action}, and nobody knows whether it happened"
 
 
+def _judged(data: _Data) -> str:
+    return "right" if data["right"] else "wrong"
+
+
 def _status(data: _Data) -> str:
     status: str = _outcome(data)["status"]
     return status.lower()
@@ -298,6 +302,12 @@ _WORDS: dict[EventType, _EventWords] = {
         lambda data, action, actor: (
             f"{actor} assigned {action} to {name(data['assigned_to']) if data['assigned_to'] else 'nobody'}"
         ),
+    ),
+    "AUTONOMY_SAMPLED": _EventWords(
+        "Judged afterwards",
+        lambda data, actor: f"{_judged(data)}, by {actor}{_from(data)}{_because(data)}",
+        lambda data: "good" if data["right"] else "bad",
+        lambda data, action, actor: f"{actor} judged afterwards that {action} was {_judged(data)}{_because(data)}",
     ),
     "CONTENT_ERASED": _EventWords(
         "Content erased",

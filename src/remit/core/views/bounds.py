@@ -243,8 +243,8 @@ class EvidenceAnswer(TypedDict):
     reasons: dict[str, int]
     disagreement_at_least: float
     disagreement_at_most: float
-    median_s_to_answer: float
-    share_under_3_s: float
+    median_s_to_answer: float | None
+    share_under_3_s: float | None
     envelope: EnvelopeAnswer
     suggestion: SuggestedChange | None
 

@@ -29,7 +29,7 @@ class OutcomesAnswer(TypedDict):
 class AnswersAnswer(TypedDict):
     action_type: str
     count: int
-    answer: Literal["APPROVED", "REJECTED", "EXPIRED", "WITHDRAWN", "UNDONE"]
+    answer: Literal["APPROVED", "REJECTED", "EXPIRED", "WITHDRAWN", "UNDONE", "RIGHT", "WRONG"]
 
 
 class SumsAnswer(TypedDict):

@@ -18,6 +18,7 @@ from remit.core.views.intents import (
     HopAnswer,
     IntentAnswer,
     IntentLine,
+    JudgedAnswer,
     OutcomeAnswer,
     PrivateAnswer,
     QuestionAnswer,
@@ -111,6 +112,8 @@ class NotTakenAnswer(TypedDict):
 class StatusAnswer(AnswerableLine):
     """
     Where one intent stands, and all that came of it. `not_taken` is null but for what is approved and no worker takes.
+
+    `sampled` says that people are shown it afterwards, and `sample_answer` what they said.
     """
 
     not_taken: NotTakenAnswer | None
@@ -121,6 +124,8 @@ class StatusAnswer(AnswerableLine):
     outcome: OutcomeAnswer | None
     resolution: ResolutionAnswer | None
     result: ResultFacts | None
+    sampled: bool
+    sample_answer: JudgedAnswer | None
     intent: IntentAnswer | None
 
 
@@ -144,7 +149,10 @@ class ChargeAnswer(TypedDict):
 
 
 class ApprovalRecord(TypedDict):
-    """The permission to execute one intent. Before `not_before` nothing of it begins, and it may be taken back."""
+    """The permission to execute one intent. Before `not_before` nothing of it begins, and it may be taken back.
+
+    `sample` is the share of its type's automatic actions that people are shown afterwards.
+    """
 
     approval_id: str
     tenant_id: str
@@ -159,6 +167,7 @@ class ApprovalRecord(TypedDict):
     trace_id: str
     charges: list[ChargeAnswer]
     not_before: NotRequired[str]
+    sample: NotRequired[str]
 
 
 class CheckAnswer(TypedDict):

@@ -258,6 +258,26 @@ class QuestionsAnswer(TypedDict):
     items: list[QuestionAnswer]
 
 
+class JudgedAnswer(TypedDict):
+    """
+    A person's answer about an automatic action: was it right? `number` is its place among all answers about its type.
+
+    `disagreements` of the last `of_sampled` answers said no, where the bounds say when to stop; `stopped` says that
+    this one stopped its type's autonomy.
+    """
+
+    action_type: str
+    approval_id: str
+    digest: str
+    right: bool
+    reason: str | None
+    answered_by: str
+    number: int
+    stopped: bool
+    disagreements: NotRequired[int]
+    of_sampled: NotRequired[int]
+
+
 class AssignedAnswer(TypedDict):
     """Whose card it is now; `null` is nobody's."""
 

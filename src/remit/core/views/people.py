@@ -10,9 +10,9 @@ from typing_extensions import TypedDict
 from remit.core.delegation import AgentTier
 from remit.core.gate.period import Period
 from remit.core.lifecycle import Status
-from remit.core.views.base import Json, Problem
+from remit.core.views.base import AmountAnswer, Json, Problem
 from remit.core.views.decisions import AnswerableLine, ApprovalRecord, VoteAnswer
-from remit.core.views.intents import HopAnswer, PrivateAnswer, TargetAnswer
+from remit.core.views.intents import HopAnswer, PrivateAnswer, RefAnswer, TargetAnswer
 
 
 class OfTypeAnswer(TypedDict):
@@ -157,6 +157,33 @@ class DecidedAgainAnswer(TypedDict):
 
 class DecidedAgainManyAnswer(TypedDict):
     items: list[DecidedAgainAnswer | Problem]
+
+
+class SampledAnswer(TypedDict):
+    """
+    An automatic action that people are shown afterwards and nobody judged yet: was it right? `shown_until` is when it
+    leaves the list.
+    """
+
+    action_intent_id: str
+    account_id: str
+    action_type: str
+    status: Status
+    ended_at: str
+    shown_until: str
+    digest: str
+    title: str | None
+    target: TargetAnswer | None
+    proposed_by: str | None
+    amounts: dict[str, AmountAnswer]
+    cause: str | None
+    parameters: Json | None
+    external_object_refs: list[RefAnswer]
+
+
+class SampledManyAnswer(TypedDict):
+    items: list[SampledAnswer]
+    next: str | None
 
 
 class ApprovedManyAnswer(TypedDict):

@@ -39,6 +39,8 @@ COMMANDS = {
     "decide-again": "automating",
     "assign": "people",
     "hand-over": "people",
+    "sampled": "people",
+    "judge": "people",
     "suggest": "automating",
     "resolve": "people",
     "erase": "people",

@@ -147,9 +147,10 @@ def suggest(
 
 
 def _evidence_row(item: Mapping[str, Any]) -> list[Any]:
-    rates = [f"{100 * item[name]:.1f} %" for name in ("disagreement_at_most", "share_under_3_s")]
+    names = ("disagreement_at_most", "share_under_3_s")
+    rates = ["" if item[name] is None else f"{100 * item[name]:.1f} %" for name in names]
     suggested = item["suggestion"]["direction"] if item["suggestion"] else ""
-    took = f"{item['median_s_to_answer']:g} s"
+    took = "" if item["median_s_to_answer"] is None else f"{item['median_s_to_answer']:g} s"
     counts = [item["answered"], item["disagreed"], rates[0], took, rates[1]]
     return [item["action_type"], item["version"], *counts, suggested]
 

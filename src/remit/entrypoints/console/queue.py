@@ -21,6 +21,7 @@ from remit.entrypoints.console.render import page
 from remit.entrypoints.console.timeline import ACode, AnId
 from remit.entrypoints.web.bodies import IntentId
 from remit.entrypoints.web.callers import CurrentRemit
+from remit.flow.reading.sampled import MOST_COUNTED
 from remit.wiring import Remit
 
 router = APIRouter(route_class=FormRoute)
@@ -304,6 +305,8 @@ def _page(
         further=_address(chosen.query, following) if following else None,
         answers=answers,
         address=_address,
+        to_judge=remit.sampled_count(visitor.tenant_id),
+        most_to_judge=MOST_COUNTED,
     )
 
 

@@ -22,11 +22,12 @@ from remit.entrypoints.web.callers import CurrentRemit
 from remit.ports import CaseFilter
 
 router = APIRouter(route_class=FormRoute)
-EventGroup = Literal["done", "asked", "answered", "bounds"]
+EventGroup = Literal["done", "asked", "answered", "judged", "bounds"]
 EVENTS: dict[EventGroup, tuple[EventType, ...]] = {
     "done": ("ACTION_EXECUTED", "ACTION_FAILED", "ACTION_UNKNOWN", "EXECUTION_CANCELLED", "OUTCOME_RESOLVED"),
     "asked": ("GATE_DECIDED",),
     "answered": ("ACTION_APPROVED", "ACTION_REJECTED", "INTENT_SUPERSEDED", "INTENT_EXPIRED", "INTENT_WITHDRAWN"),
+    "judged": ("AUTONOMY_SAMPLED",),
     "bounds": ("CONFIG_CHANGED", "AUTONOMY_STOPPED", "AUTONOMY_RESUMED"),
 }
 CHART_DAYS = 14

@@ -19,16 +19,18 @@ from remit.core.views import (
     ErasedAnswer,
     HandoverAnswer,
     HandoversAnswer,
+    JudgedAnswer,
     QuestionsAnswer,
     QueueAnswer,
     QueueGroupsAnswer,
     RejectedAnswer,
     RejectedManyAnswer,
     ResolutionAnswer,
+    SampledManyAnswer,
     UndoneAnswer,
     VerdictAnswer,
 )
-from remit.entrypoints.http.paging import AccountQuery, LimitQuery, page
+from remit.entrypoints.http.paging import AccountQuery, AfterQuery, LimitQuery, page
 from remit.entrypoints.web import answers
 from remit.entrypoints.web.bodies import (
     ApproveBody,
@@ -40,6 +42,7 @@ from remit.entrypoints.web.bodies import (
     EraseBody,
     HandoverBody,
     IntentId,
+    JudgeBody,
     QuestionBody,
     RejectBody,
     ResolveBody,
@@ -154,6 +157,36 @@ def assign(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: Intent
     """Make a waiting intent somebody's to answer, or nobody's. It gives no right, and others may still answer it."""
     remit.assign(caller.tenant_id, action_intent_id, by=caller.name, to=body.to, credential=caller.credential)
     return {"action_intent_id": action_intent_id, "assigned_to": body.to}
+
+
+@router.get("/v1/sampled", responses=responds_with(SampledManyAnswer))
+def sampled(
+    remit: CurrentRemit,
+    caller: ReaderCaller,
+    account_id: AccountQuery = None,
+    after: AfterQuery = None,
+    limit: LimitQuery = 50,
+) -> Any:
+    """Automatic actions that people are shown afterwards and nobody judged yet, by id."""
+    return page(remit.sampled(caller.tenant_id, account_id=account_id, after=after, limit=limit))
+
+
+@router.post("/v1/intents/{action_intent_id}/judge", responses=responds_with(JudgedAnswer))
+def judge(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: IntentId, body: JudgeBody) -> Any:
+    """
+    Say whether a sampled action was right. The same answer again returns the first.
+
+    The answer that makes as many disagreements as `stop_after` allows stops its type's autonomy.
+    """
+    judged = remit.judge(
+        caller.tenant_id,
+        action_intent_id,
+        by=caller.name,
+        right=body.right,
+        reason=body.reason,
+        credential=caller.credential,
+    )
+    return judged.wire()
 
 
 @router.get("/v1/queue/handovers", responses=responds_with(HandoversAnswer))

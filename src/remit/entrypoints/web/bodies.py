@@ -86,6 +86,13 @@ class RejectBody(Body):
     reason: Annotated[str, Field(max_length=2000)] | None = None
 
 
+class JudgeBody(Body):
+    """Was it right to run alone?"""
+
+    right: bool
+    reason: Annotated[str, Field(max_length=2000)] | None = None
+
+
 class WithdrawBody(Body):
     reason: Annotated[str, Field(max_length=2000)] | None = None
 

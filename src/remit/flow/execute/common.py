@@ -23,6 +23,7 @@ from remit.core.execution.outcome import (
     tool_hash,
 )
 from remit.core.execution.result import kept_result
+from remit.core.execution.sample import sample_of
 from remit.core.gate.action_type import ActionType, ActionTypeSpec, Tool
 from remit.core.gate.budget import Usage
 from remit.core.gate.result_settings import BY_DEFAULT, ResultSettings
@@ -31,7 +32,7 @@ from remit.core.ledger.entries import SYSTEM
 from remit.core.lifecycle import Case
 from remit.core.opened_intent import OpenedIntent, redacted
 from remit.core.private_values import PrivateValues
-from remit.core.records import STOPS, THE_ONE, Key, case_key, chain_key, result_key
+from remit.core.records import STOPS, THE_ONE, Key, case_key, chain_key, result_key, sample_key
 from remit.core.values import PLATFORM
 from remit.flow import private_values
 from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, one, pinned_type_key, told_result, usage_keys
@@ -201,6 +202,8 @@ def end_with(
     writer.stage(result.answer)
     told = {**bound_to(writer.case, approval), "outcome": outcome.wire(), **told_result(result.answer)}
     writer.append(OUTCOME_EVENT[status], told, actor=by)
+    if (sample := sample_of(intent, approval, status, writer.entries[-1].hash, writer.now)) is not None:
+        writer.put(sample_key(intent.tenant_id, intent.action_intent_id), sample)
     if gives_back(status, approval):
         writer.release(approval, snapshot, result.error_code or status)
     return writer.writes(answer)

@@ -43,6 +43,7 @@ from remit.core.records import (
 from remit.core.values import PLATFORM, Stored
 from remit.flow.context import Context, bounds_key, chain_head_key
 from remit.flow.reading.private_rows import PrivateRows
+from remit.flow.reading.sample_rows import SampleRows
 from remit.ports import Snapshot
 
 S = TypeVar("S", bound=Stored)
@@ -64,6 +65,7 @@ class LiveRows:
         self._now = now
         self._configs = _read_chain(tenant_id, own_chain).configs
         self._private = PrivateRows(context.store, tenant_id, self._broken)
+        self._samples = SampleRows(context.store, tenant_id, now, self._broken)
 
     def _broken(self, where: str, problem: str, invariant: int = 8) -> None:
         self._report.broken(invariant, where, problem)
@@ -81,6 +83,7 @@ class LiveRows:
                 passed.append(entry)
                 yield entry
             self._private.passed(name, passed)
+            self._samples.passed(name, passed)
             while case is not None and case.action_intent_id < name:
                 self._look_again(case.action_intent_id, known=False)
                 case = next(cases, None)
@@ -101,6 +104,7 @@ class LiveRows:
             self._look_again(case.action_intent_id, known=False)
             case = next(cases, None)
         self._private.finish()
+        self._samples.finish()
         while result is not None:
             self._look_at_result(result.action_intent_id)
             result = next(results, None)

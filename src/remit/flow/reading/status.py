@@ -58,6 +58,8 @@ def status(context: Context, tenant_id: str, action_intent_id: str, now: datetim
         "outcome": outcome.wire() if outcome else None,
         "resolution": resolution.wire() if resolution else None,
         "result": history.result.facts() if history.result else None,
+        "sampled": history.is_sampled,
+        "sample_answer": history.sample_answer.wire() if history.sample_answer else None,
         "intent": intent.wire() if intent else None,
     }
 

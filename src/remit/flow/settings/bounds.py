@@ -227,7 +227,10 @@ def next_bounds(before: BoundsInForce, wanted: Bounds, now: datetime, expected_s
 
 @dataclass(frozen=True, slots=True)
 class StopAutonomy:
-    """Pull a stop switch. Pulled again, it keeps the newer name and reason."""
+    """
+    Pull a stop switch. Pulled again, it keeps the newer name and reason. `sampled` names the answer about a sampled
+    action that brought it about.
+    """
 
     context: Context
     scope: StopScope
@@ -235,15 +238,18 @@ class StopAutonomy:
     by: str
     reason: str
     now: datetime
+    sampled: Mapping[str, Any] | None = None
 
     def unit(self) -> UnitOfWork[Stop]:
-        return UnitOfWork(_stop_keys(self.scope), self.decide)
+        return UnitOfWork(stop_keys(self.scope), self.decide)
 
     def decide(self, snapshot: Snapshot) -> Writes[Stop]:
         stop = Stop(scope=self.scope, level=self.level, stopped_by=self.by, reason=self.reason, stopped_at=self.now)
         stops_at, owner = _stops_key(self.scope), self.scope.owner
         writer = TenantLedgerWriter(self.context, snapshot, owner, self.now)
-        writer.append("AUTONOMY_STOPPED", _told(self.scope, self.level, self.by, self.reason), actor=self.by)
+        about = {"sampled": dict(self.sampled)} if self.sampled else {}
+        told = {**_told(self.scope, self.level, self.by, self.reason), **about}
+        writer.append("AUTONOMY_STOPPED", told, actor=self.by)
         writes = writer.writes(stop)
         writes.put(stops_at, (snapshot.get(stops_at) or Stops()).with_stop(stop))
         return writes
@@ -261,7 +267,7 @@ class ResumeAutonomy:
     now: datetime
 
     def unit(self) -> UnitOfWork[bool]:
-        return UnitOfWork(_stop_keys(self.scope), self.decide)
+        return UnitOfWork(stop_keys(self.scope), self.decide)
 
     def decide(self, snapshot: Snapshot) -> Writes[bool]:
         stops_at = _stops_key(self.scope)
@@ -280,7 +286,8 @@ def _stops_key(scope: StopScope) -> Key[Stops]:
     return Key(STOPS, scope.owner, THE_ONE)
 
 
-def _stop_keys(scope: StopScope) -> list[Key[Any]]:
+def stop_keys(scope: StopScope) -> list[Key[Any]]:
+    """What pulling a switch, or putting it back, reads."""
     return [_stops_key(scope), chain_head_key(scope.owner)]
 
 

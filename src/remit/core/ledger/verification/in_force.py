@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec import UNSET
+
 from remit.core.delegation import scopes_seen
 from remit.core.execution.outcome import tool_hash
 from remit.core.execution.result import ToolResult
@@ -24,6 +26,7 @@ from remit.core.gate.plan import LOG_ONLY, would_say
 from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, platform_set_of
 from remit.core.gate.policy_input import LocalTime, question_of
 from remit.core.gate.result_settings import BY_DEFAULT, ResultSettings
+from remit.core.gate.sampling import StopAfter
 from remit.core.identity.person import is_among
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.config_history import ConfigHistory
@@ -215,17 +218,39 @@ class InForceChecks:
             self._broken(f"a vote says that {data['votes_needed']} are needed, the bounds said {needed}")
         self._refuse_own(intent, edited_by, state, voter)
 
-    def approval_of_policy(self, decision: Data, data: Data) -> None:
-        """An `ACTION_APPROVED` entry by policy: it goes with its decision."""
+    def approval_of_policy(self, intent: ActionIntentV1, decision: Data, data: Data) -> None:
+        """An `ACTION_APPROVED` entry by policy: it goes with its decision, and has its bounds' share for people."""
         for name in ("config_sequence", "policy_version"):
             if decision and data[name] != decision[name]:
                 self._broken(f"its approval has {name} {data[name]}, its decision {decision[name]}")
+        state = self.configs.get(data["config_sequence"])
+        due = state.sample(intent.action_type) if state is not None else UNSET
+        if state is not None and data.get("sample", UNSET) != due:
+            self._broken(f"its approval has the share {data.get('sample')!r}, its bounds say {due!r}")
+
+    def judged(self, intent: ActionIntentV1, edited_by: str | None, data: Data, entry: Data) -> StopAfter | None:
+        """An `AUTONOMY_SAMPLED` entry: who answered, and when the bounds of then say to stop."""
+        by = data["answered_by"]
+        if by != entry["actor"]:
+            self._broken(f"{entry['actor']} wrote the answer of {by}")
+        state = self.state(data, entry)
+        if state is None:
+            return None
+        if is_among(by, may_not_approve(intent, edited_by, state.bounds)):
+            self._broken(f"{by} judged what is {by}'s own")
+        spec = state.action_type(intent.action_type)
+        stop_after = spec.stop_after if spec else None
+        if data.get("stop_after") != (stop_after and stop_after.model_dump(mode="json")):
+            self._broken(f"the answer about it says {data.get('stop_after')!r} of when to stop, its bounds another")
+        return stop_after
 
     def approval_of_people(
         self, intent: ActionIntentV1, decision: Data, edited_by: str | None, data: Data, entry: Data
     ) -> None:
         """An `ACTION_APPROVED` entry by people: as many as are needed, and nothing was blocked."""
         by, approvers = data["approved_by"], data.get("approvers", [data["approved_by"]])
+        if "sample" in data:
+            self._broken("people approved it, and its approval has a share of automatic actions")
         if by != entry["actor"]:
             self._broken(f"{entry['actor']} wrote the approval of {by}")
         if decision and data["policy_version"] != decision["policy_version"]:

@@ -7,10 +7,13 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
+from msgspec import UNSET
+
 from remit.core.erasure import PRIVATE_CONTENT
 from remit.core.execution.approval import UNDONE
 from remit.core.execution.outcome import OUTCOME_EVENT
 from remit.core.execution.result import ToolResult
+from remit.core.execution.sample import SampleAnswer, is_shown
 from remit.core.gate.budget import AMOUNT_UNKNOWN, is_of_named_limit
 from remit.core.gate.charging import Charge
 from remit.core.identity.person import same_person
@@ -18,6 +21,7 @@ from remit.core.intent import ActionIntentV1, digest_of_wire
 from remit.core.ledger.history import RESULT_CONTENT
 from remit.core.ledger.verification.in_force import InForceChecks
 from remit.core.ledger.verification.report import Report
+from remit.core.ledger.verification.samples import Answered, SampleAnswers
 from remit.core.ledger.verification.tenant_chain import TenantChain
 from remit.core.ledger.verification.windows import Charged, Movement, Windows
 from remit.core.opened_intent import open_intent, private_paths
@@ -42,9 +46,16 @@ class IntentChain:
     """
 
     def __init__(
-        self, report: Report, windows: Windows, own: TenantChain, where: str, private: KeptPrivate = nothing_kept
+        self,
+        report: Report,
+        windows: Windows,
+        samples: SampleAnswers,
+        own: TenantChain,
+        where: str,
+        private: KeptPrivate = nothing_kept,
     ) -> None:
         self.report, self.windows, self.configs, self.where = report, windows, own.configs, where
+        self.samples = samples
         self.private = private
         self.in_force = InForceChecks(own.configs, own.stops, partial(self.broken, 8))
         self.proposed: Data = {}
@@ -56,6 +67,9 @@ class IntentChain:
         self.released: set[str] = set()
         self.started: dict[str, datetime] = {}
         self.ended: dict[str, Data] = {}
+        self.shown: str | None = None
+        """The approval of the automatic action that people are shown afterwards; `None` without one."""
+        self.judged = False
         self.resolved = False
         self.result: ToolResult | None = None
         self.erased: set[str] = set()
@@ -122,7 +136,7 @@ class IntentChain:
             self.broken(1, "policy approved it and nothing was charged" if by_policy else "a person's approval charged")
         self._charge(charges, entry)
         if names_bounds(entry) and by_policy:
-            self.in_force.approval_of_policy(self.decision, data)
+            self.in_force.approval_of_policy(self.stored, self.decision, data)
         elif names_bounds(entry):
             self.in_force.approval_of_people(self.action_intent, self.decision, self.edited_by, data, entry)
 
@@ -259,6 +273,30 @@ class IntentChain:
         if names_bounds(entry) and data["approval_id"] in self.started:
             self.in_force.outcome(self.action_intent, self.started[data["approval_id"]], outcome, entry)
         self._read_result(data, entry)
+        if is_shown(approval.get("sample", UNSET), outcome["status"], entry["hash"]):
+            self.shown = data["approval_id"]
+
+    def autonomy_sampled(self, data: Data, entry: Data) -> None:
+        """Answered once, by somebody whose own it is not, about an action that people are shown."""
+        answer = SampleAnswer.from_wire(data)
+        if self.judged:
+            self.broken(8, "whether it was right was answered twice")
+        self.judged = True
+        if self.shown is None or (answer.approval_id, answer.action_type) != (self.shown, self.intent["action_type"]):
+            self.broken(8, "whether it was right was answered, and it is none that people are shown")
+        if answer.digest != self.intent["digest"]:
+            self.broken(4, "what was judged is not what it proposes")
+        stop_after = self.in_force.judged(self.action_intent, self.edited_by, data, entry)
+        self.samples.add(
+            Answered(
+                where=self.where,
+                action_type=_of(str, self.intent["action_type"]),
+                action_intent_id=_of(str, entry["action_intent_id"]),
+                answer=answer,
+                stop_after=stop_after,
+                at=entry["at"],
+            )
+        )
 
     def _read_result(self, data: Data, entry: Data) -> None:
         if "result" not in data:
@@ -425,4 +463,5 @@ _READERS: dict[str, Callable[[IntentChain, Data, Data], None]] = {
     "QUESTION_ASKED": IntentChain.question_asked,
     "QUESTION_ANSWERED": IntentChain.question_answered,
     "CARD_ASSIGNED": IntentChain.card_assigned,
+    "AUTONOMY_SAMPLED": IntentChain.autonomy_sampled,
 }

@@ -53,6 +53,8 @@ COMPARED: Mapping[str, Sequence[str]] = {
         *("revoked_by", "revoked_at", "created_through", "on_behalf_of", "tier"),
     ),
     "private_values": ("values",),
+    "samples": ("action_intent_id", "account_id", "action_type", "ended_at", "shown_until"),
+    "sample_tallies": ("action_type", "answered", "disagreed", "counted_from"),
     "subscriptions": (
         *("subscription_id", "tenant_id", "channel", "url", "signing_secret", "recipients", "notices", "accounts"),
         *("enabled", "set_by", "set_at", "told_from", "set_through", "action_types", "reasons", "amounts", "fields"),

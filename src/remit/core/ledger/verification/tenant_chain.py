@@ -23,6 +23,8 @@ class TenantChain:
     def __init__(self, report: Report, tenant_id: str) -> None:
         self.report, self.tenant_id = report, tenant_id
         self.configs, self.stops, self.seals = ConfigHistory(tenant_id), StopHistory(), Seals()
+        self.stops_by_answers: list[Mapping[str, Any]] = []
+        """The entries of stops that answers about sampled actions brought about."""
 
     def read(self, entry: Mapping[str, Any]) -> None:
         """An entry of a type that this version knows."""
@@ -52,6 +54,8 @@ class TenantChain:
 
     def _stopped(self, entry: Mapping[str, Any]) -> None:
         self.stops.stopped(entry["data"], _at(entry))
+        if "sampled" in entry["data"]:
+            self.stops_by_answers.append(entry)
 
     def _resumed(self, entry: Mapping[str, Any]) -> None:
         self.stops.resumed(entry["data"], _at(entry))

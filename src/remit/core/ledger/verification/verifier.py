@@ -11,6 +11,7 @@ from remit.core.ledger.entries import ENTRY_FIELDS, FORMAT, EventType, Head, ent
 from remit.core.ledger.verification.intent_chain import IntentChain, KeptPrivate, nothing_kept
 from remit.core.ledger.verification.kept_heads import KeptHead, KeptHeads
 from remit.core.ledger.verification.report import Report
+from remit.core.ledger.verification.samples import SampleAnswers
 from remit.core.ledger.verification.seals import SealedHeads
 from remit.core.ledger.verification.tenant_chain import MALFORMED, WHERE, TenantChain
 from remit.core.ledger.verification.windows import Windows
@@ -57,6 +58,7 @@ class _Verifier:
     ) -> None:
         self.report, self._private = report, private
         self.windows = Windows(self.report.broken, counters)
+        self.samples = SampleAnswers(self.report.broken)
         self.kept = KeptHeads(kept, self.report.broken)
         self.own: TenantChain | None = None
         self.own_head: Head | None = None
@@ -112,7 +114,7 @@ class _Verifier:
             return
         own = self._known_chain(chain[0])
         try:
-            IntentChain(self.report, self.windows, own, where, self._private).read(chain)
+            IntentChain(self.report, self.windows, self.samples, own, where, self._private).read(chain)
         except MALFORMED as error:
             problem = f"an entry's data is not what its type carries ({type(error).__name__}: {error})"
             self.report.broken(6, where, problem)
@@ -150,6 +152,7 @@ class _Verifier:
             self._close_chain()
         self.kept.check_rest()
         self.windows.check()
+        self._check_samples()
         self.report.windows = len(self.windows)
         seals = self.own.seals if self.own else None
         self.report.sealed = seals is not None and seals.complete(self.own_head)
@@ -159,6 +162,13 @@ class _Verifier:
         elif must_be_sealed and seals is not None:
             seals.check(self.heads, self.report.entries, self.report.broken)
         return self.report
+
+    def _check_samples(self) -> None:
+        try:
+            self.samples.check(self.own.stops_by_answers if self.own else [], WHERE)
+        except MALFORMED as error:
+            problem = f"a stop does not say which answer pulled it ({type(error).__name__}: {error})"
+            self.report.broken(6, WHERE, problem)
 
 
 _FIELD_TYPES: dict[str, tuple[type, ...]] = {

@@ -1,0 +1,161 @@
+"""
+Sampled actions: what ran alone and is shown to people afterwards, their answers, and how these are counted.
+
+A person says whether it was right. Each answer is counted for its action type; where the bounds say so, the one that
+makes too many disagreements stops the type's autonomy in the write that records it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from remit.core.errors import Conflict, Forbidden
+from remit.core.execution.approval import Approval
+from remit.core.execution.outcome import OutcomeStatus
+from remit.core.gate.sampling import MOST_OF_SAMPLED, StopAfter, is_sampled
+from remit.core.identity.credential import Credential
+from remit.core.identity.person import is_among
+from remit.core.intent import ActionIntentV1
+from remit.core.values import Record, UtcTime, shifted
+
+SHOWN_FOR = timedelta(days=30)
+"""How long a sampled action is listed for people; it can be judged later as well."""
+MOST_OF_A_REASON = 500
+"""How much of a person's reason stands in that of a stop; all of it is in the answer's own entry."""
+
+
+class Sample(Record, frozen=True):
+    """A sampled action that nobody has judged yet, and until when it is listed."""
+
+    action_intent_id: str
+    account_id: str
+    action_type: str
+    ended_at: UtcTime
+    shown_until: UtcTime
+
+
+class SampleTally(Record, frozen=True):
+    """
+    The answers about one action type: how many, and the numbers of the disagreements that still count.
+
+    `counted_from` is the number of the answer that last stopped it: only later ones count towards the next stop.
+    """
+
+    action_type: str
+    answered: int = 0
+    disagreed: list[int] = []
+    counted_from: int = 0
+
+
+class SampleAnswer(Record, frozen=True):
+    """
+    A person's answer: was it right to run alone? The data of an `AUTONOMY_SAMPLED` entry.
+
+    `number` is its place among all answers about its action type. Where the bounds say when to stop, `disagreements` is
+    how many of the last `of_sampled` answers said no, with this one; `stopped` says that this one stopped the type.
+    """
+
+    action_type: str
+    approval_id: str
+    digest: str
+    right: bool
+    reason: str | None
+    answered_by: str
+    number: int
+    stopped: bool
+    disagreements: int | UnsetType = UNSET
+    of_sampled: int | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """An answer as it is counted, and the tally with it."""
+
+    tally: SampleTally
+    number: int
+    stops: bool = False
+    disagreements: int | UnsetType = UNSET
+    of_sampled: int | UnsetType = UNSET
+
+
+def count_answer(tally: SampleTally, right: bool, stop_after: StopAfter | None) -> Counted:
+    """Count one more answer, by what the bounds say now of when to stop."""
+    number = tally.answered + 1
+    found = [*tally.disagreed, *([] if right else [number])]
+    kept = tally.changed(answered=number, disagreed=[each for each in found if each > number - MOST_OF_SAMPLED])
+    if stop_after is None:
+        return Counted(kept, number)
+    first = max(tally.counted_from, number - stop_after.of_sampled)
+    disagreements = sum(each > first for each in found)
+    stops = not right and disagreements >= stop_after.disagreements
+    after = kept.changed(disagreed=[], counted_from=number) if stops else kept
+    return Counted(after, number, stops, disagreements, number - first)
+
+
+def sample_of(
+    intent: ActionIntentV1, approval: Approval, status: OutcomeStatus, outcome_hash: str, now: datetime
+) -> Sample | None:
+    """What people are shown of an action that ends now; `outcome_hash` is the hash of the entry that tells of it."""
+    if not is_shown(approval.sample, status, outcome_hash):
+        return None
+    return Sample(
+        action_intent_id=intent.action_intent_id,
+        account_id=intent.account_id,
+        action_type=intent.action_type,
+        ended_at=now,
+        shown_until=shifted(now, SHOWN_FOR),
+    )
+
+
+def is_shown(share: str | UnsetType, status: OutcomeStatus, outcome_hash: str) -> bool:
+    """
+    Are people shown an action afterwards whose approval carries this share? Never one that was cancelled: it did not
+    run.
+    """
+    return share is not UNSET and status != "CANCELLED" and is_sampled(share, outcome_hash)
+
+
+def judged_before(action_intent_id: str, earlier: SampleAnswer | None, right: bool) -> SampleAnswer | None:
+    """The answer that was given already: the same again returns the first. Raises `Conflict` for another."""
+    if earlier is not None and earlier.right is not right:
+        said = "right" if earlier.right else "wrong"
+        raise Conflict(f"{earlier.answered_by} said already that intent {action_intent_id!r} was {said}; that stands")
+    return earlier
+
+
+def check_may_judge(intent: ActionIntentV1, by: str, sampled: bool, own: Sequence[str]) -> None:
+    """
+    Refuse an answer that may not be given; `own` are the people whose own it is. The first row that applies:
+
+    | the intent                                     | raises      |
+    |------------------------------------------------|-------------|
+    | is none that people are shown afterwards       | `Conflict`  |
+    | is `by`'s own, and they have no say in it      | `Forbidden` |
+    """
+    if not sampled:
+        problem = f"intent {intent.action_intent_id!r} is not among the automatic actions that people are shown"
+        raise Conflict(f"{problem}; 'remit sampled' lists those")
+    if is_among(by, own):
+        raise Forbidden(f"intent {intent.action_intent_id!r} is {by}'s own, so somebody else has to judge it")
+
+
+def answer_data(
+    answer: SampleAnswer, credential: Credential, config_sequence: int, stop_after: StopAfter | None
+) -> dict[str, Any]:
+    """The data of an `AUTONOMY_SAMPLED` entry."""
+    when = {} if stop_after is None else {"stop_after": stop_after.model_dump(mode="json")}
+    return {**answer.wire(), "credential": credential.wire(), "config_sequence": config_sequence, **when}
+
+
+def why_stopped(action_intent_id: str, answer: SampleAnswer) -> str:
+    """The reason of a stop that an answer brought about."""
+    said = answer.reason or ""
+    why = f": {said}" if len(said) <= MOST_OF_A_REASON else f": {said[:MOST_OF_A_REASON]}…"
+    counted = f"{answer.disagreements} of the last {answer.of_sampled} sampled actions"
+    last = f"people disagreed with {counted}, the last of them {action_intent_id}, as {answer.answered_by} says"
+    return last + (why if said else "")

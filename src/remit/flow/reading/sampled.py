@@ -1,0 +1,67 @@
+"""Automatic actions that people are shown afterwards and nobody has judged yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from remit.core.execution.sample import Sample
+from remit.core.ledger.history import IntentHistory
+from remit.core.lifecycle import Case
+from remit.core.records import SAMPLE, case_key, chain_key
+from remit.flow.context import Context
+from remit.flow.private_values import opened_now
+from remit.flow.reading.described import described
+from remit.flow.reading.pages import page_size
+
+MOST_COUNTED = 100
+
+
+def sampled(
+    context: Context, tenant_id: str, account_id: str | None, after: str | None, limit: int, now: datetime
+) -> tuple[list[dict[str, Any]], str | None]:
+    """By the intents' ids, and the cursor of the next page, which is the last one's id."""
+    rows = (
+        row
+        for name, row in context.store.records(SAMPLE, tenant_id)
+        if (after is None or name > after) and account_id in (None, row.account_id) and now < row.shown_until
+    )
+    found = list(islice(rows, page_size(limit) + 1))
+    page = found[:limit]
+    return _described(context, tenant_id, page), page[-1].action_intent_id if len(found) > limit else None
+
+
+def sampled_count(context: Context, tenant_id: str, now: datetime) -> int:
+    """How many those are, as far as `MOST_COUNTED`."""
+    rows = (row for _, row in context.store.records(SAMPLE, tenant_id) if now < row.shown_until)
+    return sum(1 for _ in islice(rows, MOST_COUNTED))
+
+
+def _described(context: Context, tenant_id: str, rows: Sequence[Sample]) -> list[dict[str, Any]]:
+    """Each with what it was and what came of it; one that was judged meanwhile is left out."""
+    places = [(case_key(tenant_id, row.action_intent_id), chain_key(tenant_id, row.action_intent_id)) for row in rows]
+    seen = context.store.read([key for place in places for key in place])
+    known: list[tuple[Sample, Case, IntentHistory]] = []
+    for row, (case_at, chain_at) in zip(rows, places, strict=True):
+        case, history = seen.get(case_at), seen.get(chain_at)
+        if case is not None and history is not None and history.sample_answer is None:
+            known.append((row, case, history))
+    intents = opened_now(context.store, [history for _, _, history in known])
+    told = described(context, tenant_id, [case for _, case, _ in known])
+    return [
+        {
+            **row.wire(),
+            "status": case.status,
+            "digest": case.digest,
+            **words,
+            "parameters": intent.wire()["parameters"] if intent else None,
+            "external_object_refs": _refs(history),
+        }
+        for (row, case, history), intent, words in zip(known, intents, told, strict=True)
+    ]
+
+
+def _refs(history: IntentHistory) -> list[dict[str, Any]]:
+    return [ref.wire() for ref in history.outcome.external_object_refs] if history.outcome else []
