@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from remit.core.gate.period import LENGTHS, Period, window_of
+from remit.core.gate.period import _LATEST, LENGTHS, Period, window_of
 from remit.core.gate.zones import zone, zone_names
 from remit.core.values import FIRST_MOMENT, LAST_MOMENT, instant
 
@@ -85,6 +85,12 @@ def test_the_first_and_the_last_moment_have_windows(now, timezone, period):
     assert window.starts_at <= now <= window.ends_at
 
 
+def worked_out(now, period, timezone):
+    """Without the window that was asked about before."""
+    _LATEST.clear()
+    return window_of(now, period, timezone)
+
+
 moments = st.integers(0, 130 * 366 * 24 * 60 * 60).map(
     lambda s: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=s)
 )
@@ -97,12 +103,14 @@ moments = st.integers(0, 130 * 366 * 24 * 60 * 60).map(
 @example(datetime(2011, 12, 31, 4, 45, tzinfo=UTC), "week", "Pacific/Apia")
 @example(datetime(2011, 12, 31, 4, 45, tzinfo=UTC), "month", "Pacific/Apia")
 def test_windows_hold_their_moments_follow_each_other_and_are_as_long_as_said(now, period, timezone):
-    window = window_of(now, period, timezone)
+    window = worked_out(now, period, timezone)
 
     assert window.starts_at <= now < window.ends_at
-    assert window == window_of(window.starts_at, period, timezone)
-    assert window == window_of(window.ends_at - MICROSECOND, period, timezone)
+    assert window == worked_out(window.starts_at, period, timezone)
+    assert window == worked_out(window.ends_at - MICROSECOND, period, timezone)
+    assert window == window_of(window.starts_at, period, timezone) == window_of(now, period, timezone)
     assert window_of(window.ends_at, period, timezone).starts_at == window.ends_at
+    assert window == window_of(window.ends_at - MICROSECOND, period, timezone)
     shortest, longest = LENGTHS[period]
     assert shortest <= window.ends_at - window.starts_at <= longest
 

@@ -1,5 +1,6 @@
 """The auto-approval policy: each reason in its order, tenants that can only narrow, and errors that are never a yes."""
 
+import json
 import re
 from itertools import product
 
@@ -18,7 +19,7 @@ from remit.core.gate.policy import (
     ten_thousandths,
 )
 
-from .make import question
+from .make import TYPE, question
 
 OVERFLOWS = "context.confidence + 9223372036854775807 > 0"
 BLOCKS = '@id("blocks") @effect("BLOCK")\nforbid (principal, action, resource) when { context.target_id == "c-1" };'
@@ -456,6 +457,66 @@ def test_compiling_again_gives_the_same_answers():
         answers.append(ask(*texts))
 
     assert all(answer == answers[0] for answer in answers)
+
+
+READS_ONE_FIELD = {
+    "context.action_type": ("action_type", TYPE, "OTHER"),
+    "context.agent_tier": ("agent_tier", "api", "background"),
+    "context.target_type": ("target_type", "contact", "order"),
+    "context.target_id": ("target_id", "c-1", "c-2"),
+    "context.on_behalf_of": ("on_behalf_of", "ann", "bob"),
+    "context.scopes": ("scopes", ("pay",), ("mail",)),
+    "context.delegation": ("delegation", ("planner",), ("bot",)),
+    "context.date": ("local_date", "2026-03-10", "2026-03-11"),
+    "context.weekday": ("local_weekday", "TUE", "WED"),
+    "context.hour": ("local_hour", 12, 13),
+    "context.confidence": ("confidence", 9000, 8000),
+    "context.min_confidence": ("min_confidence", 7000, 6000),
+    "context.confidence_said": ("confidence_said", True, False),
+    "principal": ("proposed_by", "agent", "bot"),
+    "resource": ("account_id", "north", "south"),
+}
+
+
+@pytest.mark.parametrize("read", READS_ONE_FIELD)
+def test_an_answer_is_not_that_of_a_question_which_differs_in_what_a_rule_reads(read):
+    field, wanted, other = READS_ONE_FIELD[read]
+    rules = compile_policies(sources(forbid(f"{read} == {_in_cedar(read, wanted)}")))
+
+    answers = [rules.evaluate(question(**{field: value})).reason for value in (wanted, other, wanted)]
+
+    assert answers[0] == answers[2] != "WITHIN_BOUNDS"
+    assert answers[1] == "WITHIN_BOUNDS"
+
+
+def _in_cedar(read, value):
+    if read in ("principal", "resource"):
+        return f'{"Agent" if read == "principal" else "Account"}::"{value}"'
+    return json.dumps(value)
+
+
+@pytest.mark.parametrize(
+    ("scope", "field", "other"),
+    [
+        ('principal == Agent::"agent", action, resource', "proposed_by", "bot"),
+        ('principal, action, resource in Account::"north"', "account_id", "south"),
+    ],
+)
+def test_what_stands_in_a_rules_head_is_read_as_well(scope, field, other):
+    rules = compile_policies(sources(f"forbid ({scope});"))
+
+    answers = [rules.evaluate(question(**changes)).reason for changes in ({}, {field: other})]
+
+    assert answers[0] != "WITHIN_BOUNDS" == answers[1]
+
+
+def test_what_no_rule_reads_is_not_asked_about_again():
+    rules = compile_policies(sources(forbid('context.target_id == "c-9"')))
+    asked = [question(account_id=f"acct-{hour}", local_hour=hour, proposed_by=f"agent-{hour}") for hour in range(20)]
+
+    answers = [rules.evaluate(each) for each in asked]
+
+    assert all(answer is answers[0] for answer in answers)
 
 
 parameter_values = st.recursive(
