@@ -106,10 +106,18 @@ def play(page, folder, environment, beside=None):
     shown = [
         asdict(block) | {"exit_code": block.exit_code, "text": beside.read(block.text)} for block in runnable(page)
     ]
-    piped = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     command = [sys.executable, "-c", PLAYER]
     own = beside.around(environment)
-    with subprocess.Popen(command, cwd=folder, env=own, text=True, start_new_session=True, **piped) as player:
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=own,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as player:
         try:
             _, said = player.communicate(json.dumps(shown), timeout=300)
         finally:

@@ -19,7 +19,17 @@ from remit.core.intent import Proposal, parse_proposal
 from remit.core.paths import NotThere, find
 from remit.core.values import RISK_ORDER
 from remit.lab.proof.any_action import FACT_BOOLEAN, FACT_NUMBER, FACT_TEXT, NULL, AnyAction, amount_of_text
-from remit.lab.proof.arguments import ARRAY, BOOLEAN, MISSING, NULL_VALUE, NUMERIC, OBJECT, STRING, Argument, Check
+from remit.lab.proof.arguments import (
+    ARRAY,
+    BOOLEAN,
+    MISSING,
+    NULL_VALUE,
+    NUMERIC,
+    OBJECT,
+    STRING,
+    Argument,
+    OpenKeywords,
+)
 from remit.lab.proof.example import Example
 from remit.lab.proof.parameter import ABSENT, NUMBER, TEXT, UNREADABLE, ParameterValue
 
@@ -373,7 +383,7 @@ class Assignment:
             values.append((check.holds, value is not ... and self._validator(check).is_valid(value)))
         return values
 
-    def _validator(self, check: Check) -> Any:
+    def _validator(self, check: OpenKeywords) -> Any:
         if check.name not in self._validators:
             defined = {name: each for name, each in check.root.items() if name == "$defs"}
             self._validators[check.name] = compile_schema({**check.keywords, **defined}).validator
