@@ -19,6 +19,7 @@ from remit.core.ledger.position import LedgerConsumer
 from remit.core.lifecycle import Case, Status
 from remit.core.notifications.status_counts import FINAL, StatusCounts
 from remit.core.records import CASE, Key
+from remit.core.waiting_counts import KINDS_COUNTED
 from remit.flow.context import Context
 from remit.flow.notifications import count
 from remit.ports import CaseFilter, answer_of
@@ -27,6 +28,7 @@ from remit.stores.sql import SqlStore, migrate
 from remit.stores.sql.batch import RowChange
 from remit.stores.sql.rows import EVENTS, SEGMENTS, STATES, event_rows, record_row, segment_row, state_row
 from remit.stores.sql.store import dialect_of
+from remit.stores.sql.waiting_counts import recount
 from remit.testing.samples import putting
 from remit.wiring import uuid7
 
@@ -60,6 +62,8 @@ def fill(url: str, many: int) -> None:
         with engine.begin() as connection:
             driver = connection.connection.driver_connection
             dialect.write(driver, [RowChange(table, "insert", rows) for table, rows in tables.items() if rows])
+    with engine.begin() as connection:
+        recount(dialect, connection.connection.driver_connection, TENANT)
     if url.startswith("postgresql:"):
         # As its autovacuum does in time; nobody does so for SQLite.
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -135,6 +139,8 @@ def pages(store: SqlStore) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "counts by status", lambda: count.counts(context, TENANT)
     yield "counts by status, of which nobody keeps count", lambda: store.counts(TENANT)
     yield "counts of what waits", lambda: store.counts(TENANT, ["AWAITING_APPROVAL", "BLOCKED"])
+    yield "counts of what waits, by all kinds", lambda: store.waiting_counts(TENANT, KINDS_COUNTED)
+    yield "the oldest that waits", lambda: store.oldest_waiting(TENANT)
     yield "timeline", timeline(everything)
     yield "timeline, far behind", timeline(everything, after=middle)
     yield "timeline of a rare account", timeline(everything, "rare")

@@ -13,7 +13,17 @@ import remit.stores.sql.migrations as migrations
 from remit.core.errors import InvalidInput, TryLater
 from remit.stores.sql import SqlStore, migrate, postgres
 from remit.stores.sql.rows import EVENTS, TABLES, queue_name
-from remit.testing.samples import TENANT, all_at_once, appending, counted, counting, make_entry, make_object, putting
+from remit.testing.samples import (
+    TENANT,
+    all_at_once,
+    appending,
+    counted,
+    counting,
+    make_case,
+    make_entry,
+    make_object,
+    putting,
+)
 
 SCRIPTS = ScriptDirectory(str(Path(migrations.__file__).parent))
 REVISIONS = [script.revision for script in reversed(list(SCRIPTS.walk_revisions()))]
@@ -61,6 +71,26 @@ def test_what_is_queued_by_connector_is_queued_by_tool(database, request):
 
     queues = _read_directly(url, "SELECT queue FROM case_states ORDER BY id")
     assert queues == [(queue_name("http", "SEND"),), (queue_name("", "SEND"),), (None,)]
+
+
+@DATABASES
+def test_what_waited_before_it_was_counted_is_counted(database, request):
+    url = request.getfixturevalue(database)
+    migrate(url, "2010")
+    for case in (make_case("i-1", status="BLOCKED", voted_by=["Bob"]), make_case("i-2", status="REJECTED")):
+        body = case.to_json()
+        _execute_directly(
+            url,
+            "INSERT INTO cases (tenant_id, id, account_id, action_type, status, created_at_us, body) "
+            f"VALUES ('{TENANT}', '{case.action_intent_id}', 'a', 'SEND', '{case.status}', 1, '{body}')",
+        )
+
+    migrate(url)
+
+    with closing(SqlStore.open(url)) as store:
+        assert store.counts(TENANT, ["BLOCKED"]) == {"BLOCKED": 1}
+        assert store.waiting_counts(TENANT, ["status"], voters=["bob"]).total() == 1
+        assert store.recount(TENANT) == 0
 
 
 @DATABASES

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from remit.core.records import CASE
-from remit.stores.sql.rows import EVENTS, SEGMENTS, STATES, TABLES
+from remit.stores.sql.rows import EVENTS, SEGMENTS, STATES, TABLES, WAITING_COUNTS
 
 from ..flow.world import TENANT, World
 
@@ -78,6 +78,24 @@ def test_a_row_beside_a_case_that_is_gone_or_made_up_is_told(sql):
         "case_states nobody: there is no such case",
         "case_states waits: its row is missing",
     ]
+
+
+def test_a_wrong_count_of_what_waits_is_told_and_made_right_while_others_write(sql):
+    world, execute = sql
+    execute(f"UPDATE {WAITING_COUNTS} SET n = 41 WHERE kind = 'status'")
+    execute(f"DELETE FROM {WAITING_COUNTS} WHERE kind = 'reason'")
+    world.queued("more")
+    assert world.app.waiting_count(TENANT) == 42
+
+    problems = told(world)
+
+    assert "waiting_counts status AWAITING_APPROVAL: 42 are counted, and 2 wait; run remit recount" in problems
+    assert len(problems) == 2 and not world.app.verify(TENANT).ok
+    assert (world.app.recount(TENANT), world.app.recount(TENANT)) == (2, 0)
+    assert world.app.waiting_count(TENANT) == 2
+    world.app.reject(TENANT, "more", by="bob"), world.app.reject(TENANT, "waits", by="bob")
+    assert world.app.queue_groups(TENANT).total == 0
+    world.assert_sound()
 
 
 def test_a_row_that_tells_of_a_rare_event_and_is_gone_or_made_up_is_told(sql):

@@ -671,6 +671,9 @@ def plans():
     yield "chain", queries.SEGMENTS_OF_CHAIN, {"tenant": "t", "chain": "c"}
     yield "proposers", queries.PROPOSERS, {"tenant": "t"}
     yield "queue lines", queries.QUEUE_LINES, {"tenant": "t", "proposer": "p", "at": 1, "id": "i", "limit": 10}
+    whose = {"tenant": "t", "people": [""], "voters": ["", "v"], "kinds": ["status"]}
+    yield "waiting-counts", queries.KEPT_COUNTS, whose
+    yield "oldest-waiting", queries.OLDEST_WAITING, {"tenant": "t"}
     yield "unanswered", queries.UNANSWERED, {"tenant": "t", "proposer": "p"}
     yield "chain-ends", queries.CHAIN_ENDS, {"tenant": "t"}
     yield "export", queries.EXPORT_PAGE, {"tenant": "t", "chain": "c", "first": 1, "limit": 10}
@@ -751,8 +754,12 @@ def test_no_list_is_read_whole_or_sorted(open_store, sqlite_url, sql, parameters
             "rare_events_by_account (tenant_id=? AND account_id=? AND event_type=?)",
         ),
         (queries.waiting(tenant="t", account="a"), "case_states_waiting_by_account (tenant_id=? AND account_id=?)"),
+        (
+            (queries.ASSIGNED_LINES, {"tenant": "t", "person": "p"}),
+            "case_states_assigned (tenant_id=? AND assigned_to=?)",
+        ),
     ],
-    ids=["status", "statuses", "reason", "event", "events-of-account", "waiting-of-account"],
+    ids=["status", "statuses", "reason", "event", "events-of-account", "waiting-of-account", "assigned"],
 )
 def test_what_is_rare_is_found_by_the_index_that_has_it_in_order(open_store, sqlite_url, asked, index):
     open_store("sqlite")

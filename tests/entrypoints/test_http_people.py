@@ -256,7 +256,7 @@ def test_the_queue_is_grouped_and_asked_for_by_proposer(world):
     of_one = ann.get("/v1/queue", params={"proposed_by": "flood"}).json()["items"]
     two = ann.get("/v1/queue", params={"limit": 2}).json()["items"]
 
-    assert (groups["total"], groups["complete"]) == (3, True)
+    assert (groups["total"], groups["assigned"]) == (3, 0)
     assert groups["by_proposer"] == [{"proposed_by": "flood", "count": 2}, {"proposed_by": "crm", "count": 1}]
     assert [each["count"] for each in groups["by_reason"]] == [3]
     assert [item["action_intent_id"] for item in of_one] == ["b-1", "b-2"]

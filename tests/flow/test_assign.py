@@ -74,6 +74,28 @@ def test_a_queue_is_anothers_until_it_is_taken_back_or_over(world):
     world.assert_sound()
 
 
+def test_a_person_finds_and_counts_the_cards_that_they_have(world):
+    for name in ("i-1", "i-2", "i-3"):
+        world.queued(name)
+    world.app.assign(TENANT, "i-1", by="bob", to="Zoe")
+    world.app.assign(TENANT, "i-2", by="bob", to="dan")
+
+    def has(person):
+        found, following = world.app.queue(TENANT, assigned_to=person)
+        counted = world.app.queue_groups(TENANT, answerer=person)
+        assert following is None and len(found) == counted.assigned == world.app.assigned_count(TENANT, answerer=person)
+        assert counted.total == world.app.waiting_count(TENANT)
+        return [item["action_intent_id"] for item in found]
+
+    assert (has("zoe"), has("dan"), has("eve")) == (["i-1"], ["i-2"], [])
+    # Handed over, they are found by both; answered, by nobody.
+    world.app.hand_over(TENANT, by="dan", to="ZOE", until=world.clock.at + timedelta(hours=1))
+    assert (has("zoe"), has("dan")) == (["i-1", "i-2"], ["i-2"])
+    world.app.reject(TENANT, "i-1", by="bob"), world.app.assign(TENANT, "i-2", by="bob", to=None)
+    assert (has("zoe"), has("dan")) == ([], [])
+    world.assert_sound()
+
+
 @pytest.mark.parametrize(
     ("to", "hours", "field"),
     [("Zoe", 1, "to"), ("dan", -1, "until"), ("dan", 24 * 93, "until"), ("dan", None, "until"), (None, 1, "to")],

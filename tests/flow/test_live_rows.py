@@ -93,6 +93,7 @@ CASE_CHANGES = {
     "publication": None,
     "attempt": None,
     "voted_by": ["mallory"],
+    "assigned_to": "mallory",
     "person_required": True,
 }
 

@@ -439,19 +439,18 @@ def test_what_waits_is_grouped_and_every_page_of_a_group_together_is_the_group_o
     first, after = world.app.queue(TENANT, proposed_by="crm", limit=3)
     rest, _ = world.app.queue(TENANT, proposed_by="crm", after=after, limit=3)
 
-    assert (groups.total, groups.complete) == (10, True)
+    assert groups.total == 10
     assert sorted(groups.by_proposer) == [("crm", 5), ("flood", 5)]
     assert list(groups.by_reason) == [("CONFIDENCE_BELOW_THRESHOLD", 10)]
     assert sorted(item["action_intent_id"] for item in [*first, *rest]) == [f"a-{number}" for number in range(5)]
     assert world.app.queue(TENANT, reason="BUDGET_EXCEEDED") == ([], None)
 
 
-def test_more_than_is_counted_at_once_is_said(world, monkeypatch):
-    monkeypatch.setattr("remit.flow.reading.waiting._AT_ONCE", 2)
-    monkeypatch.setattr("remit.flow.reading.waiting.MOST_GROUPED", 4)
+def test_however_many_groups_there_are_all_that_waits_is_counted_and_the_largest_are_told(world, monkeypatch):
+    monkeypatch.setattr("remit.flow.reading.waiting.MOST_GROUPED", 1)
     for number in range(5):
-        world.queued(f"i-{number}")
+        world.queued(f"i-{number}", proposed_by="crm" if number else "flood")
 
     groups = world.app.queue_groups(TENANT)
 
-    assert (groups.total, groups.complete) == (4, False)
+    assert (groups.total, groups.by_proposer) == (5, [("crm", 4)])

@@ -108,7 +108,8 @@ class App(Part):
         self.stream_cursor = reading.stream_cursor
         self.bounds_after = reading.bounds_after
         self.queue, self.queue_groups, self.waiting = reading.queue, reading.queue_groups, reading.waiting
-        self.waiting_count, self.overview = reading.waiting_count, reading.overview
+        self.waiting_count, self.assigned_count = reading.waiting_count, reading.assigned_count
+        self.recount, self.overview = reading.recount, reading.overview
         self.sampled, self.sampled_count = reading.sampled, reading.sampled_count
         self.report, self.moment_of = reading.report, reading.moment_of
         self.usage, self.counts, self.tenants = reading.usage, reading.counts, reading.tenants

@@ -36,7 +36,15 @@ from remit.flow.reading.bounds_history import BoundsHistory
 from remit.flow.reading.diagnose import diagnose
 from remit.flow.reading.pages import PAGE
 from remit.flow.reading.timeline import Followed, StreamCursor, TimelineFilter
-from remit.flow.reading.waiting import WaitingFilter, WaitingGroups, waiting, waiting_count, waiting_groups
+from remit.flow.reading.waiting import (
+    WaitingFilter,
+    WaitingGroups,
+    assigned_count,
+    waiting,
+    waiting_count,
+    waiting_groups,
+    with_deputy,
+)
 from remit.ports import CaseFilter, Clock
 
 
@@ -134,6 +142,7 @@ class Reading(Part):
         proposed_by: str | None = None,
         reason: str | None = None,
         action_type: str | None = None,
+        assigned_to: str | None = None,
         answerer: str | None = None,
         order: status_flow.QueueOrder = "turns",
         after: str | None = None,
@@ -142,11 +151,14 @@ class Reading(Part):
         """
         What needs a person, proposers in turns and of each the soonest to expire first, and the next page's cursor.
 
-        With `answerer` as that person sees it: without what they have approved and which waits for others. By
-        `expiry` or `amount` there is one page.
+        With `answerer` as that person sees it: without what they have approved and which waits for others. With
+        `assigned_to` the cards that this person has: theirs, and those of whoever handed theirs over. By `expiry` or
+        `amount` there is one page.
         """
-        which = WaitingFilter(account_id, proposed_by, reason, answerer, action_type)
-        return status_flow.queue(self.context, tenant_id, which, after, limit, self.clock.now(), order)
+        now = self.clock.now()
+        people = with_deputy(self.context, tenant_id, assigned_to, now) if assigned_to else None
+        which = WaitingFilter(account_id, proposed_by, reason, answerer, action_type, people)
+        return status_flow.queue(self.context, tenant_id, which, after, limit, now, order)
 
     def sampled(
         self, tenant_id: str, *, account_id: str | None = None, after: str | None = None, limit: int = PAGE
@@ -166,9 +178,17 @@ class Reading(Part):
         """How many intents wait for a person, or for `answerer`."""
         return waiting_count(self.context, tenant_id, answerer)
 
+    def assigned_count(self, tenant_id: str, *, answerer: str) -> int:
+        """Of what waits for `answerer`, how much is assigned to them, or to whoever handed theirs over."""
+        return assigned_count(self.context, tenant_id, answerer, self.clock.now())
+
     def queue_groups(self, tenant_id: str, *, answerer: str | None = None) -> WaitingGroups:
-        """How much waits for a person (or for `answerer`), by who proposed it and by why a person is asked."""
-        return waiting_groups(self.context, tenant_id, answerer)
+        """How much waits for a person (or for `answerer`), by who proposed it, why a person is asked, type, account."""
+        return waiting_groups(self.context, tenant_id, self.clock.now(), answerer)
+
+    def recount(self, tenant_id: str) -> int:
+        """Make right the counts of what waits that the store keeps; how many were wrong."""
+        return self.context.store.recount(tenant_id)
 
     def usage(self, tenant_id: str, *, account_id: str | None = None) -> dict[str, Any]:
         """Today's budgets: limits, use, what is left, when it resets; and the stops that are pulled."""

@@ -184,13 +184,18 @@ class Verbs:
         proposed_by: str | None = None,
         reason: str | None = None,
         action_type: str | None = None,
+        assigned_to: str | None = None,
         order: Literal["turns", "expiry", "amount"] | None = None,
         include_voted: bool = False,
         after: str | None = None,
         limit: int = 50,
     ) -> RouteCall[a.QueueAnswer]:
-        """What needs you, proposers in turns; with `include_voted` also what you have approved."""
-        which = {"proposed_by": proposed_by, "reason": reason, "action_type": action_type, "order": order}
+        """
+        What needs you, proposers in turns; with `include_voted` also what you have approved. `assigned_to` is whoever
+        has the cards, theirs or handed over to them.
+        """
+        which = {"proposed_by": proposed_by, "reason": reason, "action_type": action_type, "assigned_to": assigned_to}
+        which |= {"order": order}
         return RouteCall(query={**_page(account_id, after, limit), **which, "include_voted": include_voted or None})
 
     @verb("GET /v1/queue/groups")

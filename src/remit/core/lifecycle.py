@@ -87,6 +87,7 @@ class Case(Record, frozen=True):
     that of the tool which executes it, "" where there is none; `queued` says that a worker of this store may take it.
     `person_required` says that a person has to answer it: it is an edit, or takes the place of one, however often.
     `voted_by` are the people who have approved it while it waits for further ones: it is not theirs to answer now.
+    `assigned_to` is whose card it is, where somebody said so.
     `waited_until` is until when somebody said to wait for it; `None` if nobody ever did.
     """
 
@@ -111,6 +112,7 @@ class Case(Record, frozen=True):
     published: bool = False
     superseded_by: str | None = None
     voted_by: list[str] = []
+    assigned_to: str | None = None
     connector: str = ""
     queued: bool = False
     publication: Publication | None = None

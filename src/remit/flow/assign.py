@@ -46,6 +46,7 @@ class AssignCard:
         writer = CaseWriter(self.context, case, self.now)
         assigned = assignment_data(self.by, self.to, self.credential, case.digest)
         writer.append("CARD_ASSIGNED", assigned, actor=self.by)
+        writer.update(assigned_to=self.to)
         return writer.writes(writer.case)
 
     def _is_theirs(self, before: str | None) -> bool:

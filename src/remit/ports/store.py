@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case, Status
 from remit.core.records import Key, Kind
 from remit.core.values import Stored
+from remit.core.waiting_counts import ANYBODY, CountKind, WaitingCount
 from remit.ports.units import Snapshot, UnitOfWork
 
 T = TypeVar("T")
@@ -219,13 +221,46 @@ class Store(Protocol):
         """The review queue: waiting cases by `expires_at`, then id. `after` is a `waiting_cursor`."""
         ...
 
+    def oldest_waiting(self, tenant_id: str) -> datetime | None:
+        """When the waiting case was created that was created first; `None` if none waits."""
+        ...
+
     def queue_lines(
-        self, tenant_id: str, proposed_by: str | None, after: Mapping[str, QueuePlace], limit: int
+        self,
+        tenant_id: str,
+        proposed_by: str | None,
+        after: Mapping[str, QueuePlace],
+        limit: int,
+        assigned_to: Sequence[str] | None = None,
     ) -> list[QueueLine]:
         """
         Of each proposer, or of one, the first `limit` waiting cases by `expires_at`, then id, each as a line.
 
-        They come proposer by proposer; of those that `after` names, what is behind that place.
+        They come proposer by proposer; of those that `after` names, what is behind that place. With `assigned_to` only
+        those that are one of these people's (`holder_of`).
+        """
+        ...
+
+    def waiting_counts(
+        self,
+        tenant_id: str,
+        kinds: Sequence[CountKind],
+        people: Sequence[str] = (ANYBODY,),
+        voters: Sequence[str] = (ANYBODY,),
+    ) -> Counter[WaitingCount]:
+        """
+        Numbers of waiting cases, as of one moment: of these kinds, of what is assigned to these people, and of what
+        these have voted for. Numbers that are 0 are left out.
+
+        A store either keeps them, in the writes that change them, or counts; what it just wrote it may count a moment
+        late.
+        """
+        ...
+
+    def recount(self, tenant_id: str) -> int:
+        """
+        Make right what is kept of those numbers, should a release that does not keep them have written meanwhile; how
+        many were wrong. Nobody has to stop for it.
         """
         ...
 

@@ -20,6 +20,7 @@ from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case, Status
 from remit.core.records import CASE, CHAIN, KINDS, Key, Kind, due_at
 from remit.core.values import Stored
+from remit.core.waiting_counts import ANYBODY, CountKind, WaitingCount, counts_of, holder_of
 from remit.ports import (
     CaseFilter,
     ChangedTenants,
@@ -157,11 +158,33 @@ class MemoryStore:
         start = None if after is None else cursor_of(after)
         return [case for case in found if start is None or _by_expiry(case) > start][:limit]
 
+    def oldest_waiting(self, tenant_id: str) -> datetime | None:
+        return min((case.created_at for case in self._cases(tenant_id) if case.status in WAITING), default=None)
+
     def queue_lines(
-        self, tenant_id: str, proposed_by: str | None, after: Mapping[str, QueuePlace], limit: int
+        self,
+        tenant_id: str,
+        proposed_by: str | None,
+        after: Mapping[str, QueuePlace],
+        limit: int,
+        assigned_to: Sequence[str] | None = None,
     ) -> list[QueueLine]:
         every = sorted((case for case in self._cases(tenant_id) if case.status in WAITING), key=_by_expiry)
-        return first_of_each(map(queue_line, every), proposed_by, after, limit)
+        wanted = (case for case in every if assigned_to is None or holder_of(case) in assigned_to)
+        return first_of_each(map(queue_line, wanted), proposed_by, after, limit)
+
+    def waiting_counts(
+        self,
+        tenant_id: str,
+        kinds: Sequence[CountKind],
+        people: Sequence[str] = (ANYBODY,),
+        voters: Sequence[str] = (ANYBODY,),
+    ) -> Counter[WaitingCount]:
+        return counts_of(self._cases(tenant_id), kinds, people, voters)
+
+    def recount(self, tenant_id: str) -> int:  # noqa: ARG002 - the port's own
+        """Nothing is kept."""
+        return 0
 
     def unanswered(self, tenant_id: str, proposed_by: str) -> int:
         return sum(case.status in UNANSWERED and case.proposed_by == proposed_by for case in self._cases(tenant_id))

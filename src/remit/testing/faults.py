@@ -8,6 +8,7 @@ they write, so that a race is forced instead of hoped for.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import Case, Status
 from remit.core.records import Key, Kind
 from remit.core.values import Stored
+from remit.core.waiting_counts import ANYBODY, CountKind, WaitingCount
 from remit.ports import (
     CaseFilter,
     ChangedTenants,
@@ -97,10 +99,30 @@ class StoreWrapper(Store):
     def waiting(self, tenant_id: str, account_id: str | None, after: str | None, limit: int) -> list[Case]:
         return self.inner.waiting(tenant_id, account_id, after, limit)
 
+    def oldest_waiting(self, tenant_id: str) -> datetime | None:
+        return self.inner.oldest_waiting(tenant_id)
+
     def queue_lines(
-        self, tenant_id: str, proposed_by: str | None, after: Mapping[str, QueuePlace], limit: int
+        self,
+        tenant_id: str,
+        proposed_by: str | None,
+        after: Mapping[str, QueuePlace],
+        limit: int,
+        assigned_to: Sequence[str] | None = None,
     ) -> list[QueueLine]:
-        return self.inner.queue_lines(tenant_id, proposed_by, after, limit)
+        return self.inner.queue_lines(tenant_id, proposed_by, after, limit, assigned_to)
+
+    def waiting_counts(
+        self,
+        tenant_id: str,
+        kinds: Sequence[CountKind],
+        people: Sequence[str] = (ANYBODY,),
+        voters: Sequence[str] = (ANYBODY,),
+    ) -> Counter[WaitingCount]:
+        return self.inner.waiting_counts(tenant_id, kinds, people, voters)
+
+    def recount(self, tenant_id: str) -> int:
+        return self.inner.recount(tenant_id)
 
     def unanswered(self, tenant_id: str, proposed_by: str) -> int:
         return self.inner.unanswered(tenant_id, proposed_by)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
 
-from remit.core.lifecycle import UNANSWERED, Status
+from remit.core.lifecycle import UNANSWERED, Case, Status
+from remit.core.waiting_counts import CountKind
 from remit.ports import CaseFilter, QueueLine, Store, case_cursor, waiting_cursor
 from remit.testing.samples import (
     NOON,
@@ -63,6 +65,73 @@ class ListingContract(StoreBase):
         assert store.queue_lines(TENANT, None, {}, 1) == [lines[0], lines[2]]
         assert store.queue_lines(TENANT, "bot", {"bot": lines[0].place}, 10) == [lines[1]]
         assert store.queue_lines(TENANT, None, {"bot": lines[1].place}, 10) == [lines[2]]
+
+    def test_the_queue_of_people_is_listed_by_whose_the_cards_are(self, store: Store) -> None:
+        ours = [make_case(name, status="BLOCKED", assigned_to="Ann", proposed_by="bot") for name in ("a", "b")]
+        others = [make_case("c", status="BLOCKED", assigned_to="bob"), make_case("d", status="BLOCKED")]
+        ended = make_case("e", status="REJECTED", assigned_to="ann")
+        store.transact([putting_cases(*ours, *others, ended, make_case("f", status="BLOCKED", tenant=OTHER))])
+
+        def found(*people: str, limit: int = 10) -> list[str]:
+            return [line.action_intent_id for line in store.queue_lines(TENANT, None, {}, limit, people)]
+
+        assert (found("ann"), found("ann", limit=1), found("carol")) == (["a", "b"], ["a"], [])
+        assert sorted(found("ann", "bob")) == ["a", "b", "c"]
+        store.transact([putting_cases(ours[0].changed(assigned_to=None), others[0].changed(assigned_to="ann"))])
+        assert sorted(found("ann")) == ["b", "c"]
+
+    def test_what_waits_is_counted_by_all_that_it_is(self, store: Store) -> None:
+        kinds: list[CountKind] = ["status", "reason", "action_type", "account_id", "proposed_by"]
+        case = make_case("a", status="AWAITING_APPROVAL", reason="RISK_LEVEL_HIGH", proposed_by="bot")
+        others = [make_case("b", status="BLOCKED"), make_case("x"), make_case("y", status="BLOCKED", tenant=OTHER)]
+
+        def counts(case: Case) -> dict[tuple[str, str], int]:
+            store.transact([putting_cases(case)])
+            return {(kind, name): n for (_, _, kind, name), n in store.waiting_counts(TENANT, kinds).items()}
+
+        store.transact([putting_cases(*others)])
+        alone = {("status", "BLOCKED"): 1, ("reason", ""): 1, ("proposed_by", others[0].proposed_by): 1}
+        alone |= {("action_type", case.action_type): 1, ("account_id", case.account_id): 1}
+        assert counts(others[1]) == alone
+
+        both = Counter(alone) + Counter(
+            {
+                ("status", "AWAITING_APPROVAL"): 1,
+                ("reason", "RISK_LEVEL_HIGH"): 1,
+                ("proposed_by", "bot"): 1,
+                ("action_type", case.action_type): 1,
+                ("account_id", case.account_id): 1,
+            }
+        )
+        assert counts(case) == both == counts(case)
+        assert counts(case.changed(reason=None))["reason", ""] == 2
+        assert counts(case.changed(status="APPROVED")) == alone
+        assert store.counts(TENANT, ["BLOCKED", "AWAITING_APPROVAL", "PROPOSED"]) == {"BLOCKED": 1, "PROPOSED": 1}
+        assert store.recount(TENANT) == 0
+
+    def test_what_waits_is_counted_by_whose_it_is_and_who_approved_it(self, store: Store) -> None:
+        mine = make_case("a", status="BLOCKED", assigned_to="Ann", voted_by=["Bob", "carol"])
+        store.transact([putting_cases(mine, make_case("b", status="BLOCKED", voted_by=["bob"]))])
+
+        def counted(people: list[str], voters: list[str]) -> dict[tuple[str, str], int]:
+            found = store.waiting_counts(TENANT, ["status"], people, voters)
+            return {(count.assigned_to, count.voted_by): n for count, n in found.items()}
+
+        assert counted(["", "ann"], ["", "bob", "dave"]) == {
+            ("", ""): 2,
+            ("", "bob"): 2,
+            ("ann", ""): 1,
+            ("ann", "bob"): 1,
+        }
+        store.transact([putting_cases(mine.changed(assigned_to=None, voted_by=[]))])
+        assert counted(["", "ann"], ["", "bob"]) == {("", ""): 2, ("", "bob"): 1}
+
+    def test_the_oldest_that_waits_is_known(self, store: Store) -> None:
+        waiting = [make_case(f"w-{n}", status="BLOCKED", created_at=NOON + n * SECOND) for n in (2, 1, 3)]
+        store.transact([putting_cases(*waiting, make_case("p", created_at=NOON))])
+
+        assert store.oldest_waiting(TENANT) == NOON + SECOND
+        assert store.oldest_waiting(OTHER) is None
 
     def test_what_is_unanswered_of_a_proposer_is_counted(self, store: Store) -> None:
         of_bot = [make_case(status, status=status, proposed_by="bot") for status in STATUSES]

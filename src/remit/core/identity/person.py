@@ -28,5 +28,5 @@ def same_person(one: str | None, other: str | None) -> bool:
     return one is not None and other is not None and person_of(one) == person_of(other)
 
 
-def is_among(name: str, others: Iterable[str | None]) -> bool:
+def is_among(name: str | None, others: Iterable[str | None]) -> bool:
     return any(same_person(name, other) for other in others)

@@ -104,10 +104,10 @@ class AccountGroup(TypedDict):
 
 
 class QueueGroupsAnswer(TypedDict):
-    """How much waits; `complete` is false where more waits than was counted."""
+    """How much waits, in all and of the largest groups of each kind; `assigned` is how much of it is the caller's."""
 
     total: int
-    complete: bool
+    assigned: int
     by_proposer: list[ProposerGroup]
     by_reason: list[ReasonGroup]
     by_type: list[TypeGroup]

@@ -62,6 +62,7 @@ COMMANDS = {
     "report": "ledger",
     "ledger": "ledger",
     "verify": "ledger",
+    "recount": "ledger",
     "worker": "running",
     "reconcile": "running",
     "recover": "running",

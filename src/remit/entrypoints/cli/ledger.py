@@ -21,7 +21,7 @@ MOST_FINDINGS_SHOWN = 20
 
 
 def register(app: typer.Typer) -> None:
-    for command in (ledger, export, verify, report):
+    for command in (ledger, export, verify, recount, report):
         app.command()(command)
 
 
@@ -106,6 +106,20 @@ def verify(
         report = _verified(file, kept)
     _tell(report, as_json)
     raise typer.Exit(output.DONE if report.ok else output.BROKEN)
+
+
+def recount(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db = None) -> None:
+    """
+    Make right the counts of what waits, where verify says that they are not. Everything goes on meanwhile.
+
+    Example: remit recount --tenant acme
+    """
+    with existing(ctx, db, tenant) as remit:
+        wrong = remit.recount(tenant)
+    if as_json:
+        output.print_json({"tenant_id": tenant, "wrong": wrong})
+    else:
+        output.say(f"{wrong} {'count was' if wrong == 1 else 'counts were'} wrong" if wrong else "no count was wrong")
 
 
 def _verified(file: str, kept: KeptExport | None) -> Report:

@@ -53,6 +53,10 @@ def queue(
     proposed_by: Annotated[
         str | None, typer.Option("--proposed-by", metavar="P", help="Only of this proposer.", show_default=False)
     ] = None,
+    assigned_to: Annotated[
+        str | None,
+        typer.Option("--assigned-to", metavar="NAME", help="Only the cards that NAME has.", show_default=False),
+    ] = None,
     groups: Annotated[bool, typer.Option("--groups", help="How much waits, by proposer and by reason.")] = False,
     limit: LimitOption = PAGE,
     after: AfterOption = None,
@@ -69,7 +73,13 @@ def queue(
             _show_groups(remit.queue_groups(tenant, answerer=by), as_json)
             return
         items, cursor = remit.queue(
-            tenant, account_id=account, proposed_by=proposed_by, answerer=by, after=after, limit=limit
+            tenant,
+            account_id=account,
+            proposed_by=proposed_by,
+            assigned_to=assigned_to,
+            answerer=by,
+            after=after,
+            limit=limit,
         )
     if not as_json:
         columns = ["intent", "what", "parameters", "account", "status", "why it asks", "votes", "obstacle", "tool"]
@@ -84,7 +94,7 @@ def _show_groups(found: WaitingGroups, as_json: bool) -> None:
         return
     output.print_table(["proposed by", "waiting"], [list(group) for group in found.by_proposer])
     output.print_table(["reason", "waiting"], [list(group) for group in found.by_reason])
-    output.say(f"{found.total} wait" if found.complete else f"{found.total} wait at least")
+    output.say(f"{found.total} wait")
 
 
 def _queue_row(item: dict[str, Any]) -> list[Any]:

@@ -30,6 +30,7 @@ MOST_AT_ONCE = 200
 """So many are answered at once, and stand on the page of one group."""
 UNDO_S, UNDO_S_EACH = 5.0, 0.1
 """How long an approval that is given here can be taken back, and of many how much longer for each of them."""
+APerson = Annotated[str | None, Query(max_length=256)]
 Order = Literal["turns", "expiry", "amount"]
 Items = Annotated[list[str] | None, Form(alias="item", max_length=MOST_AT_ONCE)]
 
@@ -53,12 +54,13 @@ class Chosen:
     reason: ACode = None
     action_type: ACode = None
     account_id: AnId = None
+    assigned_to: APerson = None
     order: Order = "turns"
     after: str | None = None
 
     @property
     def group(self) -> dict[str, str | None]:
-        names = ("proposed_by", "reason", "action_type", "account_id")
+        names = ("proposed_by", "reason", "action_type", "account_id", "assigned_to")
         return {name: getattr(self, name) or None for name in names}
 
     @property
@@ -272,6 +274,7 @@ def _items(remit: Remit, visitor: Visitor, chosen: Chosen) -> tuple[list[dict[st
         reason=chosen.reason or None,
         action_type=chosen.action_type or None,
         account_id=chosen.account_id or None,
+        assigned_to=chosen.assigned_to or None,
         answerer=visitor.name,
         order=chosen.order,
         after=chosen.after,

@@ -72,6 +72,9 @@ def queue(
     proposed_by: Annotated[Identifier | None, Query(description="only of this proposer")] = None,
     reason: Annotated[str | None, Query(pattern="^[A-Z][A-Z0-9_]{0,127}$", description="only for this reason")] = None,
     action_type: Annotated[ActionTypeName | None, Query(description="only of this type")] = None,
+    assigned_to: Annotated[
+        Identifier | None, Query(description="only cards that this person has: theirs, or handed over to them")
+    ] = None,
     order: Annotated[QueueOrder, Query(description="only `turns` has further pages")] = "turns",
     include_voted: Annotated[bool, Query(description="also what you have approved and which waits for others")] = False,
     after: Annotated[str | None, Query(max_length=8192, description="`next` of the page before")] = None,
@@ -90,6 +93,7 @@ def queue(
             proposed_by=proposed_by,
             reason=reason,
             action_type=action_type,
+            assigned_to=assigned_to,
             order=order,
             answerer=answerer,
             after=after,

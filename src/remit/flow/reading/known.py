@@ -11,7 +11,6 @@ from remit.core.notifications.daily_counts import OTHER_TYPES, DailyCounts
 from remit.core.records import DAILY_COUNTS, Key
 from remit.core.values import check_identifier
 from remit.flow.context import Context, bounds_now, chain_head_key, one
-from remit.flow.reading.pages import LARGEST_PAGE
 from remit.flow.reading.usage import accounts_of, used_today
 from remit.ports import CaseFilter
 
@@ -43,8 +42,8 @@ def require_seen(context: Context, scope: StopScope) -> None:
 def accounts_in_sight(context: Context, tenant_id: str, now: datetime) -> set[str]:
     """The accounts that the bounds name, that were charged today, or for which something waits."""
     bounds = bounds_now(context, tenant_id)
-    waiting = context.store.waiting(tenant_id, None, None, LARGEST_PAGE)
-    return {*accounts_of(bounds, used_today(context, bounds, now)), *(case.account_id for case in waiting)}
+    waiting = context.store.waiting_counts(tenant_id, ["account_id"])
+    return {*accounts_of(bounds, used_today(context, bounds, now)), *(count.name for count in waiting)}
 
 
 def names_in_use(context: Context, tenant_id: str, now: datetime) -> dict[str, list[str]]:

@@ -14,7 +14,6 @@ from remit.core.values import PLATFORM
 from remit.flow.breakers import failing_tools
 from remit.flow.context import Context, bounds_now
 from remit.flow.reading.usage import accounts_of, limits_left, used_today
-from remit.flow.reading.waiting import first_waiting
 from remit.ports import CaseFilter
 
 MOST_ACCOUNTS = 1000
@@ -45,15 +44,15 @@ def measure(context: Context, tenant_id: str | None, now: datetime, most_account
     """
     Of one tenant, or of all.
 
-    The oldest in the queue is looked for among the `_LOOK_AT` that expire first. The lag is that of what
-    should have been published by now and is not; of what no worker takes, the newest `_LOOK_AT` are looked at.
+    The lag is that of what should have been published by now and is not; of what no worker takes, the newest
+    `_LOOK_AT` are looked at.
     """
     tenants = [tenant_id] if tenant_id else [name for name in context.store.tenants() if name != PLATFORM]
     measured = Measured(left_out=len(tenants[MOST_TENANTS:]))
     for name in tenants[:MOST_TENANTS]:
         measured.waiting[name] = sum(context.store.counts(name, sorted(WAITING)).values())
-        first = first_waiting(context, name) if measured.waiting[name] else []
-        measured.oldest_waiting_s[name] = _age_s(min((case.created_at for case in first), default=now), now)
+        oldest_at = context.store.oldest_waiting(name) if measured.waiting[name] else None
+        measured.oldest_waiting_s[name] = _age_s(oldest_at or now, now)
         measured.publish_lag_s[name] = 0.0
         measured.not_taken_s |= _not_taken(context, name, now)
         for account, left in _budgets_left(context, name, now):

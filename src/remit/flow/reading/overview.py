@@ -14,7 +14,7 @@ from remit.core.values import instant
 from remit.flow.context import Context, bounds_now, one
 from remit.flow.reading.most_used import most_used
 from remit.flow.reading.status import stops
-from remit.flow.reading.waiting import first_waiting, waiting_count
+from remit.flow.reading.waiting import waiting_count
 
 MOST_SHOWN = 12
 
@@ -39,10 +39,11 @@ def overview(context: Context, tenant_id: str, now: datetime, *, answerer: str |
 
 def _waiting(context: Context, tenant_id: str, answerer: str | None) -> dict[str, Any]:
     count = waiting_count(context, tenant_id, answerer)
-    first = first_waiting(context, tenant_id) if count else []
+    oldest_at = context.store.oldest_waiting(tenant_id) if count else None
+    first = context.store.waiting(tenant_id, None, None, 1) if count else []
     return {
         "count": count,
-        "oldest_at": instant(min(case.created_at for case in first)) if first else None,
+        "oldest_at": instant(oldest_at) if oldest_at else None,
         "expires_at": instant(first[0].expires_at) if first else None,
     }
 

@@ -7,34 +7,42 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Self
 
 from remit.core.errors import InvalidInput
-from remit.core.identity.person import is_among
+from remit.core.identity.person import is_among, person_of, same_person
 from remit.core.lifecycle import WAITING, Case
 from remit.core.records import case_key
 from remit.core.values import instant, parse_moment
+from remit.core.waiting_counts import ANYBODY, KINDS_COUNTED, CountKind
 from remit.flow.context import Context, bounds_now
-from remit.ports import CaseFilter, QueueLine, QueuePlace, waiting_cursor
+from remit.flow.reading.deputies import handovers
+from remit.ports import QueueLine, QueuePlace
 
-MOST_GROUPED = 5000
-"""So many waiting cases are looked through at once; beyond them counts say that there are more."""
+MOST_GROUPED = 1000
+"""So many groups of a kind are told, the largest: agents may name as many accounts as they like."""
+MOST_SORTED_LINES = 5000
+"""So many lines of each proposer are sorted by when they expire."""
 MOST_LINES = 50_000
 """So many of each proposer are looked through for what a filter selects."""
 MOST_POSITIONS = 12
 """Of so many proposers a cursor says where they go on; those of others begin anew."""
-_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingFilter:
-    """Which waiting cases; what is `None` does not matter. `answerer` leaves out what that person has approved."""
+    """
+    Which waiting cases; what is `None` does not matter. `answerer` leaves out what that person has approved, and
+    `assigned_to` are people, any of whom has the card.
+    """
 
     account_id: str | None = None
     proposed_by: str | None = None
     reason: str | None = None
     answerer: str | None = None
     action_type: str | None = None
+    assigned_to: Sequence[str] | None = None
 
     def selects(self, line: QueueLine) -> bool:
         return (
@@ -46,24 +54,25 @@ class WaitingFilter:
     def has(self, case: Case) -> bool:
         """Does a case that was read still wait, and is it one of those? Its line does not say of which type it is."""
         is_meant = self.action_type in (None, case.action_type)
-        return case.status in WAITING and is_meant and not has_voted(case, self.answerer)
+        is_theirs = self.assigned_to is None or is_among(case.assigned_to, self.assigned_to)
+        return case.status in WAITING and is_meant and is_theirs and not has_voted(case, self.answerer)
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingGroups:
-    """How many cases wait, the largest group first; `complete` is false where more wait than were counted."""
+    """How many cases wait, in all and by group, the `MOST_GROUPED` largest of each kind; and of them one's own."""
 
     total: int
+    assigned: int
     by_proposer: Sequence[tuple[str, int]]
     by_reason: Sequence[tuple[str, int]]
-    complete: bool
-    by_type: Sequence[tuple[str, int]] = ()
-    by_account: Sequence[tuple[str, int]] = ()
+    by_type: Sequence[tuple[str, int]]
+    by_account: Sequence[tuple[str, int]]
 
     def wire(self) -> dict[str, Any]:
         return {
             "total": self.total,
-            "complete": self.complete,
+            "assigned": self.assigned,
             "by_proposer": [{"proposed_by": name, "count": count} for name, count in self.by_proposer],
             "by_reason": [{"reason": name, "count": count} for name, count in self.by_reason],
             "by_type": [{"action_type": name, "count": count} for name, count in self.by_type],
@@ -145,7 +154,7 @@ def waiting(
     cursor = QueueCursor.parse(after)
     most = cursor.turns + limit + 1
     while True:
-        lines = context.store.queue_lines(tenant_id, which.proposed_by, cursor.after, most)
+        lines = context.store.queue_lines(tenant_id, which.proposed_by, cursor.after, most, _people(which))
         turns = _Turns(lines, cursor, which, most)
         found, count = _first(context, tenant_id, [line for _, line in turns.order], which, limit)
         # Where the filter left much out, there may be more behind what was read.
@@ -157,7 +166,7 @@ def waiting(
 
 def soonest(context: Context, tenant_id: str, which: WaitingFilter, limit: int) -> list[Case]:
     """Waiting cases, the soonest to expire first, whoever proposed them."""
-    lines = context.store.queue_lines(tenant_id, which.proposed_by, {}, MOST_GROUPED)
+    lines = context.store.queue_lines(tenant_id, which.proposed_by, {}, MOST_SORTED_LINES, _people(which))
     ordered = sorted(filter(which.selects, lines), key=lambda line: line.place)
     return _first(context, tenant_id, ordered, which, limit)[0]
 
@@ -186,43 +195,59 @@ def has_voted(case: Case, person: str | None) -> bool:
     return person is not None and is_among(person, case.voted_by)
 
 
-def waiting_groups(context: Context, tenant_id: str, answerer: str | None = None) -> WaitingGroups:
-    cases: list[Case] = []
-    complete = False
-    while not complete and len(cases) < MOST_GROUPED:
-        after = waiting_cursor(cases[-1]) if cases else None
-        more = context.store.waiting(tenant_id, None, after, _AT_ONCE)
-        cases, complete = cases + more, len(more) < _AT_ONCE
-    cases = [case for case in cases if not has_voted(case, answerer)]
-    by_proposer = Counter(case.proposed_by for case in cases)
-    by_reason = Counter(case.reason or "" for case in cases)
-    by_type = Counter(case.action_type for case in cases)
-    by_account = Counter(case.account_id for case in cases)
+def with_deputy(context: Context, tenant_id: str, person: str, now: datetime) -> list[str]:
+    """The people whose cards this person has now: their own, and those of whoever handed theirs over."""
+    lasting = handovers(context, tenant_id, now)
+    return [person, *(each.handed_from for each in lasting if same_person(each.handed_to, person))]
+
+
+def _people(which: WaitingFilter) -> list[str] | None:
+    return None if which.assigned_to is None else list(map(person_of, which.assigned_to))
+
+
+def waiting_groups(context: Context, tenant_id: str, now: datetime, answerer: str | None = None) -> WaitingGroups:
+    by_kind = _counted(context, tenant_id, answerer, KINDS_COUNTED)
+    groups = {kind: counts.most_common(MOST_GROUPED) for kind, counts in by_kind.items()}
     return WaitingGroups(
-        len(cases),
-        by_proposer.most_common(),
-        by_reason.most_common(),
-        complete,
-        by_type.most_common(),
-        by_account.most_common(),
+        total=by_kind["status"].total(),
+        assigned=assigned_count(context, tenant_id, answerer, now) if answerer else 0,
+        by_proposer=groups["proposed_by"],
+        by_reason=groups["reason"],
+        by_type=groups["action_type"],
+        by_account=groups["account_id"],
     )
-
-
-def first_waiting(context: Context, tenant_id: str) -> list[Case]:
-    """Some of what waits, the soonest to expire first: enough to tell the oldest where not very many wait."""
-    return context.store.waiting(tenant_id, None, None, _AT_ONCE)
 
 
 def waiting_count(context: Context, tenant_id: str, answerer: str | None) -> int:
     """How many cases wait for `answerer`, however many there are."""
-    total = sum(context.store.counts(tenant_id, sorted(WAITING)).values())
-    if answerer is None or not total:
-        return total
-    types = bounds_now(context, tenant_id).bounds.action_types
-    several = [name for name, spec in types.items() if spec.approvals_required > 1]
-    return total - sum(_voted_count(context, tenant_id, name, answerer) for name in several)
+    return _counted(context, tenant_id, answerer, ["status"])["status"].total()
 
 
-def _voted_count(context: Context, tenant_id: str, action_type: str, answerer: str) -> int:
-    which = CaseFilter(statuses=sorted(WAITING), action_type=action_type)
-    return sum(has_voted(case, answerer) for case in context.store.cases(tenant_id, which, None, MOST_GROUPED))
+def assigned_count(context: Context, tenant_id: str, answerer: str, now: datetime) -> int:
+    """Of those, how many are assigned to `answerer`, or to whoever handed their cards over."""
+    people = with_deputy(context, tenant_id, answerer, now)
+    return _counted(context, tenant_id, answerer, ["status"], people)["status"].total()
+
+
+def _counted(
+    context: Context,
+    tenant_id: str,
+    answerer: str | None,
+    kinds: Sequence[CountKind],
+    people: Sequence[str] = (ANYBODY,),
+) -> dict[CountKind, Counter[str]]:
+    """The numbers of each kind, without what `answerer` has approved already."""
+    voters = [ANYBODY]
+    if answerer is not None and _asks_several(context, tenant_id):
+        voters.append(person_of(answerer))
+    found = context.store.waiting_counts(tenant_id, kinds, list(map(person_of, people)), voters)
+    counted: dict[CountKind, Counter[str]] = {kind: Counter() for kind in kinds}
+    for count, n in found.items():
+        counted[count.kind][count.name] += -n if count.voted_by else n
+    return {kind: +counts for kind, counts in counted.items()}
+
+
+def _asks_several(context: Context, tenant_id: str) -> bool:
+    # Where one approves for good, nobody has approved what waits still; and stores that keep no counts read it all.
+    types = bounds_now(context, tenant_id).bounds.action_types.values()
+    return any(spec.approvals_required > 1 for spec in types)

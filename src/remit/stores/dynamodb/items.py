@@ -17,6 +17,7 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import UNANSWERED, WAITING, Case
 from remit.core.records import CASE, TIMED, due_at, over_at
 from remit.core.values import Stored
+from remit.core.waiting_counts import ANYBODY, CountKind, WaitingCount
 from remit.ports import QueueLine
 from remit.stores.dynamodb.layout import (
     NEVER,
@@ -166,6 +167,14 @@ def line_of(item: Mapping[str, Any]) -> QueueLine:
     at, _, id = item[QUEUE.sort]["S"].partition("#")
     account, proposer, reason = (item.get(name, {}).get("S", "") for name in ("account_id", "proposed_by", "reason"))
     return QueueLine(instant_of(at), id, account, proposer, reason)
+
+
+def counts_in(item: Mapping[str, Any], kinds: Sequence[CountKind]) -> Iterator[WaitingCount]:
+    """The numbers in which a case is one, by the entry of the index of statuses that it has."""
+    for kind in kinds:
+        in_key = kind == "status"
+        name = item[BY_STATUS.partition]["S"].rpartition("#")[2] if in_key else item.get(kind, {}).get("S", "")
+        yield WaitingCount(ANYBODY, ANYBODY, kind, name)
 
 
 def versioned(item: Mapping[str, Any] | None) -> Versioned:

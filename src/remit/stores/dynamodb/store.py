@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import UNANSWERED, WAITING, Case, Status
 from remit.core.records import BOUNDS, CASE, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind, due_at
 from remit.core.values import Stored
+from remit.core.waiting_counts import ANYBODY, CountKind, WaitingCount, counts_of, holder_of
 from remit.ports import (
     CaseFilter,
     ChangedTenants,
@@ -32,12 +34,14 @@ from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.feed import Feed
 from remit.stores.dynamodb.items import (
     Item,
+    counts_in,
     entries_of,
     key_of,
     line_of,
     misfiled_attributes,
     queue_partition,
     record_of,
+    status_partition,
     version_of,
 )
 from remit.stores.dynamodb.layout import (
@@ -47,6 +51,7 @@ from remit.stores.dynamodb.layout import (
     chain_key,
     cursor_place,
     due_parts,
+    instant_of,
     moment,
     partitions,
     record_key,
@@ -61,13 +66,14 @@ from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, QUEUE
 from remit.stores.dynamodb.versions import Versions, moment_after, moment_of
 from remit.stores.dynamodb.writer import DynamoWriter
 from remit.stores.group_commit import GroupCommit
-from remit.stores.units import RecordSnapshot, by_time, cursor_of, first_of_each, record_id
+from remit.stores.units import RecordSnapshot, by_time, cursor_of, first_of_each, queue_line, record_id
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
 
 SETTLE_S = 3.0
 """How long a write may be on its way at most, with a second for clocks that differ."""
+_EVERY = 2**31
 MOST_LOOKED_AT = 2000
 """How many due cases are looked at for turns by tenant."""
 _EPOCH, _MICROSECOND, _DAY_S = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1), 24 * 60 * 60
@@ -199,12 +205,53 @@ class DynamoStore:
         places = self._reading.listed(QUEUE, [queue_partition(tenant_id)], start, matching=matching)
         return self._reading.cases(places, holds, limit)
 
+    def oldest_waiting(self, tenant_id: str) -> datetime | None:
+        places = self._reading.placed(BY_STATUS, case_partitions(tenant_id, sorted(WAITING)), Between())
+        first = next(places, None)
+        return None if first is None else instant_of(first[0].partition("#")[0])
+
     def queue_lines(
-        self, tenant_id: str, proposed_by: str | None, after: Mapping[str, QueuePlace], limit: int
+        self,
+        tenant_id: str,
+        proposed_by: str | None,
+        after: Mapping[str, QueuePlace],
+        limit: int,
+        assigned_to: Sequence[str] | None = None,
     ) -> list[QueueLine]:
+        if assigned_to is not None:
+            # Whose they are stands in the cases alone.
+            every = self.waiting(tenant_id, None, None, _EVERY)
+            return first_of_each(
+                (queue_line(case) for case in every if holder_of(case) in assigned_to), proposed_by, after, limit
+            )
         # No index leads to proposers: this reads the queue's own from end to end, which is small a case.
         entries = self._reading.held(QUEUE, queue_partition(tenant_id))
         return first_of_each(map(line_of, entries), proposed_by, after, limit)
+
+    def waiting_counts(
+        self,
+        tenant_id: str,
+        kinds: Sequence[CountKind],
+        people: Sequence[str] = (ANYBODY,),
+        voters: Sequence[str] = (ANYBODY,),
+    ) -> Counter[WaitingCount]:
+        statuses = sorted(WAITING)
+        if {*people, *voters} != {ANYBODY}:
+            # Who approved it and whose it is stand in the cases alone.
+            return counts_of(self.waiting(tenant_id, None, None, _EVERY), kinds, people, voters)
+        if list(kinds) == ["status"]:
+            found = self.counts(tenant_id, statuses)
+            return Counter({WaitingCount(ANYBODY, ANYBODY, "status", status): n for status, n in found.items()})
+        return Counter(
+            count
+            for status in statuses
+            for entry in self._reading.held(BY_STATUS, status_partition(tenant_id, status))
+            for count in counts_in(entry, kinds)
+        )
+
+    def recount(self, tenant_id: str) -> int:  # noqa: ARG002 - the port's own
+        """Nothing is kept: a counter would be an item that every decision of a tenant that asks writes."""
+        return 0
 
     def unanswered(self, tenant_id: str, proposed_by: str) -> int:
         matching = equal(proposed_by=proposed_by)

@@ -5,6 +5,7 @@ changes. Nothing here knows a database; `load` is how it looks things up.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,7 +23,9 @@ from remit.stores.sql.rows import (
     EVENTS,
     SEGMENTS,
     STATES,
+    WAITING_COUNTS,
     Row,
+    count_rows,
     event_rows,
     moved_row,
     only_moved,
@@ -33,7 +36,7 @@ from remit.stores.sql.rows import (
 from remit.stores.units import RecordId, RecordSnapshot, Shown, check_may_put, record_id, rewritten
 
 Load = Callable[[Iterable[RecordId]], dict[RecordId, Shown]]
-Operation = Literal["insert", "update", "move", "upsert", "delete"]
+Operation = Literal["insert", "update", "move", "upsert", "delete", "add", "drop_empty"]
 _Chain = tuple[str, str | None]
 
 
@@ -74,9 +77,9 @@ class _Written:
 class SqlBatch:
     """The units of one or more callers, one after the other. One caller's failure leaves no trace of it."""
 
-    def __init__(self, load: Load, known: Mapping[RecordId, Shown]) -> None:
-        """`known` is as last committed, and need not be loaded."""
-        self._load, self._known = load, known
+    def __init__(self, load: Load, known: Mapping[RecordId, Shown], count_slots: int = 1) -> None:
+        """`known` is as last committed, and need not be loaded. A count of what waits is so many rows at most."""
+        self._load, self._known, self._count_slots = load, known, count_slots
         self._loaded: dict[RecordId, Shown] = {}
         self._written = _Written()
         self._more: dict[int, list[RecordId]] = {}
@@ -106,9 +109,25 @@ class SqlBatch:
         found: dict[tuple[str, Operation], list[Row]] = {}
         for table, operation, row in self._rows():
             found.setdefault((table, operation), []).append(row)
+        found |= self._counted()
         changes = [RowChange(table, operation, rows) for (table, operation), rows in found.items()]
         changes.sort(key=lambda change: _LOCK_ORDER[change.table])
         return changes
+
+    def _counted(self) -> dict[tuple[str, Operation], list[Row]]:
+        """How the counts of what waits change, in the order in which everybody locks them."""
+        total: Counter[Row] = Counter()
+        for target, record in self._written.records.items():
+            if isinstance(record, Case):
+                before = cast("Stored | None", self._loaded.get(target))
+                total.update(count_rows(before, record, self._count_slots))
+        changed = [(more, *key) for key, more in sorted(total.items()) if more]
+        fewer = [row[1:] for row in changed if row[0] < 0]
+        rows: dict[tuple[str, Operation], list[Row]] = {
+            (WAITING_COUNTS, "add"): changed,
+            (WAITING_COUNTS, "drop_empty"): fewer,
+        }
+        return {change: found for change, found in rows.items() if found}
 
     def written(self) -> dict[RecordId, Stored | None]:
         """The records as they are when the changes are committed."""
@@ -209,4 +228,5 @@ def _state_rows(before: Stored | None, after: Case) -> Iterator[tuple[str, Opera
         yield STATES, "update", new
 
 
-_LOCK_ORDER = {name: position for position, name in enumerate([*KINDS, STATES, SEGMENTS, EVENTS])}
+# Counts come last: whoever holds one is about to commit.
+_LOCK_ORDER = {name: position for position, name in enumerate([*KINDS, STATES, SEGMENTS, EVENTS, WAITING_COUNTS])}

@@ -65,6 +65,11 @@ class Dialect(Protocol):
     @property
     def errors(self) -> DriverErrors: ...
 
+    @property
+    def count_slots(self) -> int:
+        """Of how many rows a count of what waits is the sum, so that several writers need not wait for each other."""
+        ...
+
     def exists(self) -> bool:
         """False where opening would make the database itself."""
         ...

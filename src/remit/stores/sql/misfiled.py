@@ -13,18 +13,21 @@ from remit.core.errors import RemitError
 from remit.core.lifecycle import Case
 from remit.core.records import CASE
 from remit.stores.segments import Segment, unpack
+from remit.stores.sql import queries
 from remit.stores.sql.rows import (
     EVENTS,
     SEGMENTS,
     STATES,
     TABLES,
     TENANT_CHAIN,
+    WAITING_COUNTS,
     Row,
     event_rows,
     record_row,
     segment_row,
     state_row,
 )
+from remit.stores.sql.waiting_counts import wrong_counts
 from remit.stores.units import parse_record
 
 Fetch = Callable[..., list[Row]]
@@ -61,6 +64,8 @@ def misfiled(fetch: Fetch, tenant_id: str) -> Iterator[str]:
     yield from _cases(fetch, tenant_id)
     for (id,) in fetch(_STATES_ALONE, tenant=tenant_id):
         yield f"{STATES} {id}: there is no such case"
+    for count, kept, due in wrong_counts(fetch(queries.COUNTS_AND_CASES, tenant=tenant_id)):
+        yield f"{WAITING_COUNTS} {' '.join(filter(None, count))}: {kept} are counted, and {due} wait; run remit recount"
     yield from _segments(fetch, tenant_id)
     for event_type, entry_id in fetch(_EVENTS_ALONE, tenant=tenant_id):
         yield f"{EVENTS} {event_type} {entry_id}: there is no such entry"

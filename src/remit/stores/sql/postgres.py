@@ -30,7 +30,18 @@ from remit.core.records import CHAIN, KINDS
 from remit.stores.sql.batch import Operation, RowChange
 from remit.stores.sql.dialect import DriverErrors, DriverFault, Stale, driver_error, grouped
 from remit.stores.sql.ledger_order import TransactionOrder
-from remit.stores.sql.rows import BIGINTS, BLOBS, EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, Row
+from remit.stores.sql.rows import (
+    BIGINTS,
+    BLOBS,
+    COUNT_KEY,
+    EVENTS,
+    MOVED_COLUMNS,
+    SEGMENTS,
+    STATES,
+    TABLES,
+    WAITING_COUNTS,
+    Row,
+)
 from remit.stores.units import RecordId
 
 _AGAIN = (
@@ -87,6 +98,7 @@ class Postgres:
     """A `Dialect`."""
 
     order = TransactionOrder()
+    count_slots = 16
     errors = DriverErrors((psycopg.Error, SQLAlchemyError), psycopg.DataError, (psycopg.OperationalError, PoolTimeout))
     prepares = True
 
@@ -409,6 +421,14 @@ def _upsert(table: str) -> str:
 _WRITE: dict[tuple[str, Operation], str] = {
     (SEGMENTS, "insert"): _insert(SEGMENTS),
     (EVENTS, "insert"): _insert(EVENTS),
+    (WAITING_COUNTS, "add"): (
+        f"{_insert(WAITING_COUNTS)} ON CONFLICT ({', '.join(COUNT_KEY)}) "
+        f"DO UPDATE SET n = {WAITING_COUNTS}.n + excluded.n"
+    ),
+    (WAITING_COUNTS, "drop_empty"): (
+        f"DELETE FROM {WAITING_COUNTS} AS target USING {_arrays(WAITING_COUNTS, COUNT_KEY)} "
+        f"WHERE {' AND '.join(f'target.{name} = given.{name}' for name in COUNT_KEY)} AND target.n = 0"
+    ),
 }
 for _table in [*KINDS, STATES]:
     _WRITE[_table, "insert"] = _insert(_table)

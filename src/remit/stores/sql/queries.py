@@ -12,7 +12,7 @@ from typing import Any
 from remit.core.lifecycle import MOVING, WAITING, Status
 from remit.core.records import KINDS
 from remit.stores.segments import COMMON
-from remit.stores.sql.rows import EVENTS, SEGMENTS, STATES, TENANT_CHAIN
+from remit.stores.sql.rows import EVENTS, SEGMENTS, STATES, TENANT_CHAIN, WAITING_COUNTS
 
 PLAIN = "SUCCEEDED"
 """The one status that has no row in `case_states`."""
@@ -175,6 +175,11 @@ def waiting(**wanted: Any) -> tuple[str, dict[str, Any]]:
     return f"SELECT cases.body FROM {_STATE_AND_CASE} WHERE {where} {order}", given
 
 
+# By the first of each status, to which an index leads.
+OLDEST_WAITING = " UNION ALL ".join(
+    f"SELECT min(created_at_us) FROM {STATES} WHERE tenant_id = :tenant AND status = '{status}'"
+    for status in sorted(WAITING)
+)
 PROPOSERS = f"""
     WITH RECURSIVE hop (proposed_by) AS (
         SELECT min(proposed_by) FROM {STATES} WHERE tenant_id = :tenant AND proposed_by IS NOT NULL
@@ -188,6 +193,19 @@ QUEUE_LINES = f"""
     WHERE state.tenant_id = :tenant AND state.proposed_by = :proposer
     AND (state.expires_at_us, state.id) > (:at, :id) AND state.status IN ({listed(WAITING)})
     ORDER BY state.expires_at_us, state.id LIMIT :limit"""
+ASSIGNED_LINES = f"""
+    SELECT state.expires_at_us, state.id, state.account_id, state.proposed_by, cases.reason FROM {_STATE_AND_CASE}
+    WHERE state.tenant_id = :tenant AND state.assigned_to = :person
+    ORDER BY state.expires_at_us, state.id"""
+_KEPT_COUNTS = f"""
+    SELECT assigned_to, voted_by, kind, name, sum(n) FROM {WAITING_COUNTS} WHERE tenant_id = :tenant"""
+_SUMMED = "GROUP BY assigned_to, voted_by, kind, name HAVING sum(n) <> 0"
+KEPT_COUNTS = f"""{_KEPT_COUNTS}
+    AND assigned_to = ANY_OF(:people) AND voted_by = ANY_OF(:voters) AND kind = ANY_OF(:kinds) {_SUMMED}"""
+# One statement, so that all of it is of one moment: the counts as they are kept, and the cases that they count.
+COUNTS_AND_CASES = f"""{_KEPT_COUNTS} {_SUMMED}
+    UNION ALL SELECT body, NULL, NULL, NULL, NULL FROM cases
+    WHERE tenant_id = :tenant AND status IN ({listed(WAITING)})"""
 UNANSWERED = f"SELECT count(*) FROM {STATES} WHERE tenant_id = :tenant AND proposed_by = :proposer"
 
 

@@ -9,12 +9,14 @@ Times in columns are whole microseconds since 1970 (`…_us`): they sort as the 
 
 from __future__ import annotations
 
+import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from remit.core.lifecycle import UNANSWERED, Case
 from remit.core.records import CASE, KINDS, TIMED, due_at
 from remit.core.values import Stored
+from remit.core.waiting_counts import count_changes, holder_of
 from remit.stores.segments import Segment
 from remit.stores.units import cursor_of
 
@@ -36,6 +38,7 @@ TABLES[STATES] = (
     "account_id",
     "queue",
     "proposed_by",
+    "assigned_to",
     "tenant_id",
     "id",
 )
@@ -43,9 +46,12 @@ SEGMENTS = "segments"
 TABLES[SEGMENTS] = ("tenant_id", "chain", "first", "entry_id", "account_id", "at_us", "kinds", "body")
 EVENTS = "rare_events"
 TABLES[EVENTS] = ("tenant_id", "event_type", "at_us", "entry_id", "account_id", "chain", "first")
+WAITING_COUNTS = "waiting_counts"
+COUNT_KEY = ("tenant_id", "assigned_to", "voted_by", "kind", "name", "slot")
+TABLES[WAITING_COUNTS] = ("n", *COUNT_KEY)
 TENANT_CHAIN = ""
 """Stands in the column `chain` for the tenant's own; an intent's chain has the intent's id there."""
-BIGINTS = frozenset({"first", "kinds"})
+BIGINTS = frozenset({"first", "kinds", "n", "slot"})
 BLOBS = frozenset({(SEGMENTS, "body")})
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -102,9 +108,21 @@ def state_row(case: Case) -> Row | None:
         case.account_id,
         queue_name(case.connector, case.action_type) if case.queued else None,
         case.proposed_by if case.status in UNANSWERED else None,
+        holder_of(case) or None,
         case.tenant_id,
         case.action_intent_id,
     )
+
+
+def count_rows(before: Stored | None, after: Case, slots: int) -> dict[Row, int]:
+    """
+    By how much each count of what waits changes, by `COUNT_KEY`.
+
+    A count is the sum of so many rows, so that writers who are at it at once hardly ever meet: one case is always
+    counted in the same of them.
+    """
+    slot = zlib.crc32(after.action_intent_id.encode()) % slots
+    return {(after.tenant_id, *count, slot): more for count, more in count_changes(before, after).items()}
 
 
 def queue_name(connector: str, action_type: str) -> str:

@@ -19,7 +19,7 @@ from remit.stores.sql.batch import Operation, RowChange
 from remit.stores.sql.dialect import DriverErrors, DriverFault, Stale, driver_error, grouped
 from remit.stores.sql.ledger_order import RowOrder
 from remit.stores.sql.pool import SqlitePool
-from remit.stores.sql.rows import EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, Row
+from remit.stores.sql.rows import COUNT_KEY, EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, WAITING_COUNTS, Row
 from remit.stores.units import RecordId
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Sqlite:
     """A `Dialect`."""
 
     order = RowOrder()
+    count_slots = 1
     errors = DriverErrors((sqlite3.Error,), sqlite3.DataError, (sqlite3.OperationalError,))
     prepares = False
 
@@ -253,6 +254,12 @@ def _upsert(table: str) -> str:
 _WRITE: dict[tuple[str, Operation], str] = {
     (SEGMENTS, "insert"): _insert(SEGMENTS),
     (EVENTS, "insert"): _insert(EVENTS),
+    (WAITING_COUNTS, "add"): (
+        f"{_insert(WAITING_COUNTS)} ON CONFLICT ({', '.join(COUNT_KEY)}) DO UPDATE SET n = n + excluded.n"
+    ),
+    (WAITING_COUNTS, "drop_empty"): (
+        f"DELETE FROM {WAITING_COUNTS} WHERE {' AND '.join(f'{name} = ?' for name in COUNT_KEY)} AND n = 0"
+    ),
 }
 for _table in [*KINDS, STATES]:
     _WRITE[_table, "insert"] = _insert(_table)

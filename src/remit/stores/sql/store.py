@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
@@ -11,9 +12,10 @@ from typing import Any, Self, TypeVar, cast
 
 from remit.core.errors import InvalidInput, NoDatabase, RemitError
 from remit.core.ledger.entries import LedgerEntry
-from remit.core.lifecycle import Case, Status
+from remit.core.lifecycle import WAITING, Case, Status
 from remit.core.records import Key, Kind
 from remit.core.values import Stored
+from remit.core.waiting_counts import ANYBODY, CountKind, WaitingCount
 from remit.ports import (
     CaseFilter,
     ChangedTenants,
@@ -29,7 +31,7 @@ from remit.ports import (
 from remit.stores.group_commit import GroupCommit
 from remit.stores.segments import Segment, kinds_of, unpack
 from remit.stores.sql import queries
-from remit.stores.sql.dialect import Dialect
+from remit.stores.sql.dialect import Dialect, raise_ours
 from remit.stores.sql.due import DueCases
 from remit.stores.sql.exporting import exported
 from remit.stores.sql.ledger_order import OrderedSegment
@@ -41,9 +43,10 @@ from remit.stores.sql.reader_positions import reader_page, reader_position
 from remit.stores.sql.readers import Readers
 from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment, segment_at_us
 from remit.stores.sql.sqlite import Sqlite
+from remit.stores.sql.waiting_counts import kept_counts, recount
 from remit.stores.sql.watching import in_thread
 from remit.stores.sql.writer import SqlWriter
-from remit.stores.units import RecordSnapshot, after_each, by_time, cursor_of, parse_record, record_id
+from remit.stores.units import RecordSnapshot, after_each, by_time, cursor_of, first_of_each, parse_record, record_id
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)
@@ -153,9 +156,21 @@ class SqlStore:
         sql, given = queries.waiting(tenant=tenant_id, account=account_id, at=at, id=id)
         return cases_of(self._fetch(sql, **given, limit=limit))
 
+    def oldest_waiting(self, tenant_id: str) -> datetime | None:
+        found = [us for (us,) in self._fetch(queries.OLDEST_WAITING, tenant=tenant_id) if us is not None]
+        return moment(min(found)) if found else None
+
     def queue_lines(
-        self, tenant_id: str, proposed_by: str | None, after: Mapping[str, QueuePlace], limit: int
+        self,
+        tenant_id: str,
+        proposed_by: str | None,
+        after: Mapping[str, QueuePlace],
+        limit: int,
+        assigned_to: Sequence[str] | None = None,
     ) -> list[QueueLine]:
+        if assigned_to is not None:
+            return first_of_each(self._assigned_lines(tenant_id, assigned_to), proposed_by, after, limit)
+
         def lines(driver: Any) -> list[QueueLine]:
             proposers = [(proposed_by,)] if proposed_by else self._dialect.fetch(driver, queries.PROPOSERS, of_tenant)
             return [line for (name,) in proposers for line in of_one(driver, name)]
@@ -164,11 +179,39 @@ class SqlStore:
             at, id = after.get(name, (None, ""))
             at_us = _BEFORE_ALL if at is None else microseconds(at)
             given = {**of_tenant, "proposer": name, "at": at_us, "id": id, "limit": limit}
-            rows = self._dialect.fetch(driver, queries.QUEUE_LINES, given)
-            return [QueueLine(moment(us), id, account, name, reason or "") for us, id, account, _, reason in rows]
+            return list(map(_line, self._dialect.fetch(driver, queries.QUEUE_LINES, given)))
 
         of_tenant = {"tenant": tenant_id}
         return self._readers.borrow(lines)
+
+    def _assigned_lines(self, tenant_id: str, people: Sequence[str]) -> list[QueueLine]:
+        def lines(driver: Any) -> list[QueueLine]:
+            given = [{"tenant": tenant_id, "person": person} for person in dict.fromkeys(people)]
+            rows = (row for each in given for row in self._dialect.fetch(driver, queries.ASSIGNED_LINES, each))
+            return sorted(map(_line, rows), key=lambda line: line.place)
+
+        return self._readers.borrow(lines)
+
+    def waiting_counts(
+        self,
+        tenant_id: str,
+        kinds: Sequence[CountKind],
+        people: Sequence[str] = (ANYBODY,),
+        voters: Sequence[str] = (ANYBODY,),
+    ) -> Counter[WaitingCount]:
+        given = {"people": list(people), "voters": list(voters), "kinds": list(kinds)}
+        return kept_counts(self._fetch(queries.KEPT_COUNTS, tenant=tenant_id, **given))
+
+    def recount(self, tenant_id: str) -> int:
+        engine = self._dialect.engine()
+        try:
+            with engine.begin() as connection:
+                self._dialect.lock_for_migration(connection)
+                return recount(self._dialect, connection.connection.driver_connection, tenant_id)
+        except Exception as error:
+            raise_ours(error, self._dialect)
+        finally:
+            engine.dispose()
 
     def unanswered(self, tenant_id: str, proposed_by: str) -> int:
         ((count,),) = self._fetch(queries.UNANSWERED, tenant=tenant_id, proposer=proposed_by)
@@ -266,9 +309,12 @@ class SqlStore:
         return exported(self._dialect, self._export_readers, tenant_id)
 
     def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
-        if statuses is not None and queries.PLAIN not in statuses:
-            return dict(self._fetch(queries.COUNTS_OF, tenant=tenant_id, statuses=list(statuses)))
-        return self._count_all(tenant_id, statuses)
+        if statuses is None or queries.PLAIN in statuses:
+            return self._count_all(tenant_id, statuses)
+        counted = {status: n for (*_, status), n in self.waiting_counts(tenant_id, ["status"]).items()}
+        rest = [status for status in statuses if status not in WAITING]
+        found = self._fetch(queries.COUNTS_OF, tenant=tenant_id, statuses=rest) if rest else ()
+        return {status: n for status, n in counted.items() if status in statuses} | dict(found)
 
     def _count_all(self, tenant_id: str, statuses: Sequence[Status] | None) -> dict[str, int]:
         def count(driver: Any) -> dict[str, int]:
@@ -306,6 +352,11 @@ def dialect_of(url: str) -> Dialect:
     raise InvalidInput(
         "database", "is not understood", "write sqlite:///FILE or postgresql://user:password@host:port/database"
     )
+
+
+def _line(row: Row) -> QueueLine:
+    expires_at_us, id, account_id, proposed_by, reason = row
+    return QueueLine(moment(expires_at_us), id, account_id, proposed_by, reason or "")
 
 
 def _entries(rows: Iterable[Row]) -> Iterator[LedgerEntry]:

@@ -140,7 +140,7 @@ class SqlWriter:
     def _write(self, driver: Any, calls: list[PendingCall]) -> tuple[_CarriedOut, Written | None]:
         """How to settle the calls once this is committed, and the records as they are then, if anything changes."""
         known = self._kept.at(self._dialect.data_version(driver))
-        batch = SqlBatch(partial(self._load, driver), known)
+        batch = SqlBatch(partial(self._load, driver), known, self._dialect.count_slots)
         found = [(call, call.units if call.find is None else call.find(driver)) for call in calls]
         batch.prefetch([unit for call, units in found for unit in _looked_up(call, units)])
         carried_out = _CarriedOut()

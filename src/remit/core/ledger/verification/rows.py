@@ -37,6 +37,7 @@ COMPARED: Mapping[str, Sequence[str]] = {
         *("tenant_id", "action_intent_id", "account_id", "action_type", "status", "created_at", "expires_at", "due_at"),
         *("digest", "trace_id", "chain", "proposed_by", "edited_by", "reason", "approval_id", "approval_source"),
         *("published", "superseded_by", "connector", "queued", "publication", "attempt", "voted_by", "person_required"),
+        "assigned_to",
     ),
     "publication": (
         *("status", "approval_id", "approval_source", "reserved_at", "published_at", "released_at", "not_before"),
@@ -181,6 +182,7 @@ class CaseOf:
             **dict.fromkeys(("reason", "approval_id", "approval_source", "superseded_by")),
             "published": False,
             "voted_by": [],
+            "assigned_to": None,
             "connector": spec.tool.connector if spec else "",
         }
 
@@ -242,6 +244,10 @@ class CaseOf:
         del entry, at
         self.case["status"] = "WITHDRAWN"
 
+    def _assigned(self, entry: LedgerEntry, at: datetime) -> None:
+        del at
+        self.case["assigned_to"] = entry.data["assigned_to"]
+
     def _superseded(self, entry: LedgerEntry, at: datetime) -> None:
         del at
         self.case |= {"status": "SUPERSEDED", "superseded_by": entry.data["superseded_by"]}
@@ -282,6 +288,7 @@ _READERS: dict[str, Callable[[CaseOf, LedgerEntry, datetime], None]] = {
     "INTENT_EXPIRED": CaseOf._expired,
     "INTENT_SUPERSEDED": CaseOf._superseded,
     "INTENT_WITHDRAWN": CaseOf._withdrawn,
+    "CARD_ASSIGNED": CaseOf._assigned,
     "EXECUTION_STARTED": CaseOf._started,
     **dict.fromkeys(OUTCOME_EVENT.values(), CaseOf._ended),
     "OUTCOME_RESOLVED": CaseOf._resolved,

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     # For annotations alone: a start that has nothing to do loads no SQLAlchemy either.
     import sqlalchemy
 
-HEAD = "2011"
+HEAD = "2012"
 """The newest revision, known here so that a start that has nothing to do need not load Alembic."""
 FIRST_FORMAT = ("0001", "0002", "0003", "0004")
 VERSION_TABLE = "remit_schema_version"
 _REVISION = f"SELECT version_num FROM {VERSION_TABLE}"
+COUNTED_FROM = "2012"
+"""Before it what waits was not counted as it came."""
 FILLING, MOVED = "filling", "moved"
 """Stand in place of a revision in a database that `remit migrate` fills, or has moved into another."""
 _WAYS_OUT = {
@@ -64,8 +66,11 @@ def _migrate(dialect: Dialect, revision: str) -> None:
         with engine.begin() as connection:
             if current_revision(dialect, connection) != revision:
                 dialect.lock_for_migration(connection)
-                dialect.make_indexes(connection, indexes_ahead(current_revision(dialect, connection), revision))
+                before = current_revision(dialect, connection)
+                dialect.make_indexes(connection, indexes_ahead(before, revision))
                 upgrade(dialect, connection, revision)
+                if revision == HEAD and before is not None and before < COUNTED_FROM:
+                    _count_all(dialect, connection)
             if revision == HEAD:
                 dialect.prepare(connection)
     finally:
@@ -82,6 +87,15 @@ def _stands_at(dialect: Dialect) -> str | None:
             return str(rows[0][0]) if rows else None
     finally:
         pool.dispose()
+
+
+def _count_all(dialect: Dialect, connection: sqlalchemy.Connection) -> None:
+    from remit.stores.sql.queries import TENANTS
+    from remit.stores.sql.waiting_counts import recount
+
+    driver = connection.connection.driver_connection
+    for (tenant_id,) in dialect.fetch(driver, TENANTS, {}):
+        recount(dialect, driver, tenant_id)
 
 
 def upgrade(dialect: Dialect, connection: sqlalchemy.Connection, revision: str = HEAD) -> None:
