@@ -68,7 +68,8 @@ def notifiers(secrets: SecretSource, egress: Egress, settings: Mapping[str, str]
     """
     The channels by which people are told. `secrets` says what a tenant's subscriptions may refer to as `${NAME}`.
 
-    E-mail is among them if the operator's `settings` name a server: `REMIT_SMTP_URL`, and `REMIT_MAIL_FROM`.
+    E-mail is among them if the operator's `settings` name a server: `REMIT_SMTP_URL`, and `REMIT_MAIL_FROM`. So is Web
+    Push if they hold a key and whom to write to about it: `REMIT_PUSH_KEY`, and `REMIT_PUSH_CONTACT`.
     Raises `InvalidInput` for one that is not understood.
     """
     channels: dict[str, Notifier] = {
@@ -77,6 +78,11 @@ def notifiers(secrets: SecretSource, egress: Egress, settings: Mapping[str, str]
     }
     if url := settings.get("REMIT_SMTP_URL"):
         channels["email"] = SmtpNotifier(MailServer.parse(url, settings.get("REMIT_MAIL_FROM", "")))
+    if key := settings.get("REMIT_PUSH_KEY"):
+        # Imported here: who has nobody told by push needs no cryptography.
+        from remit.notifiers.push import PushKey, PushNotifier
+
+        channels["push"] = PushNotifier(PushKey.parse(key, settings.get("REMIT_PUSH_CONTACT", "")), egress)
     return channels
 
 

@@ -75,6 +75,8 @@ ALLOWED = {
     "GET /telling": READERS,
     "POST /telling": {"admin"},
     "POST /telling/{subscription_id}/test": {"admin"},
+    "POST /telling/browsers": READERS,
+    "POST /telling/browsers/{browser_id}/remove": READERS,
     "POST /telling/{subscription_id}/remove": {"admin"},
     "GET /keys": {"admin"},
     "POST /keys": {"admin"},
@@ -100,6 +102,7 @@ OPEN = {
     "POST /oidc/logout",
     "GET /oidc/callback",
     "GET /static/{name}",
+    "GET /worker.js",
 }
 FORBIDDEN = "it takes the role"
 
@@ -123,6 +126,7 @@ def _ids(world):
         "key_id": made.key_id,
         "version": version,
         "subscription_id": "hook",
+        "browser_id": "0" * 32,
         "action_type": EMAIL,
         "name": EMAIL,
     }

@@ -202,9 +202,12 @@ def at_once(world: World, *asks: Any) -> list[httpx.Response]:
 
 
 @contextmanager
-def http_world(directory: Path, settings: HttpSettings | None = None, **opening: Any) -> Iterator[World]:
-    """Bounds are set for `acme` and for nobody else. `opening` goes to `Remit.open`."""
-    with Remit.open(new_sqlite(directory / "remit.db"), **{"environ": {}, **opening}) as remit:
+def http_world(
+    directory: Path, settings: HttpSettings | None = None, *, operator: dict[str, str] | None = None, **opening: Any
+) -> Iterator[World]:
+    """Bounds are set for `acme` and for nobody else. `opening` goes to `Remit.open`, `operator` as its settings."""
+    opening = {"environ": {}, "settings": operator, **opening}
+    with Remit.open(new_sqlite(directory / "remit.db"), **opening) as remit:
         remit.apply(bounds(), by="the test")
         app = create_app(remit, settings)
         with served(app) as (url, server):

@@ -20,6 +20,7 @@ from remit.app.notifications import Notifications
 from remit.app.own import OwnIntents
 from remit.app.part import Part
 from remit.app.people import People
+from remit.app.push import Push
 from remit.app.reading import Reading
 from remit.app.results import Results
 from remit.app.settings import Settings
@@ -94,6 +95,7 @@ class App(Part):
         )
         self._show_people(People(self.gating, self.execution, self.reading, hooks, limit))
         self.chat = ChatAnswers(context, clock, self.people)
+        self.push = Push(context, clock)
         self.answer_links = AnswerLinks(context, clock, self.people)
         self._show_assignments(Assignments(context, clock))
         self.answers = AgentAnswers(context, clock)

@@ -24,6 +24,7 @@ from remit.core.ledger.entries import ChainHead
 from remit.core.ledger.history import IntentHistory
 from remit.core.ledger.position import LedgerConsumer
 from remit.core.lifecycle import Case
+from remit.core.notifications.browser import Browser
 from remit.core.notifications.daily_counts import DailyCounts
 from remit.core.notifications.notice import NotificationState
 from remit.core.notifications.outbox import Delivery, Outbox
@@ -106,6 +107,7 @@ DAILY_COUNTS = _kind("daily_counts", DailyCounts)
 STATUS_COUNTS = _kind("status_counts", StatusCounts)
 NOTIFICATION_STATE = _kind("notification_states", NotificationState, timed=True)
 SUBSCRIPTION = _kind("subscriptions", Subscription, contended=True)
+BROWSER = _kind("browsers", Browser, contended=True)
 OUTBOX = _kind("outboxes", Outbox, contended=True, timed=True)
 DELIVERY = _kind("deliveries", Delivery)
 # Written and erased under its intent's case.

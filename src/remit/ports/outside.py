@@ -11,6 +11,7 @@ from remit.core.execution.outcome import CallResult
 from remit.core.gate.fact import FactSpec
 from remit.core.gate.policy import PolicySource
 from remit.core.intent import ActionIntentV1
+from remit.core.notifications.browser import Browser, NewBrowser
 from remit.core.notifications.card import Card
 from remit.core.notifications.outbox import Posted, SendResult
 from remit.core.notifications.press import Press, SignedRequest
@@ -228,7 +229,8 @@ class OutgoingNotification:
 
     `event` is the message as a CloudEvent. `lines` are each a text and where it leads, if anywhere. `sign_in` is a
     link that signs the recipient in once: a secret, for nobody else. `part` is this letter's name where a message
-    becomes several: an address, or the intent of a `card`. With `posted`, the card that stands there changes.
+    becomes several: an address, a `browser`'s id, or the intent of a `card`. With `posted`, the card that stands there
+    changes.
     """
 
     delivery_id: str
@@ -240,6 +242,7 @@ class OutgoingNotification:
     part: str | None = None
     card: Card | None = None
     posted: Posted | None = None
+    browser: Browser | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +283,20 @@ class Notifier(Protocol):
         Never raises for what happened on the way; what is not known to have arrived is `failed`. No secret is in a
         report.
         """
+        ...
+
+
+@runtime_checkable
+class PushService(Notifier, Protocol):
+    """A notifier that tells people in their browsers."""
+
+    @property
+    def public_key(self) -> str:
+        """What a browser has to be given so that it takes messages of this installation, and of nobody else."""
+        ...
+
+    def check_browser(self, asked: NewBrowser, allowed_hosts: Sequence[str]) -> None:
+        """Raises `InvalidInput` for a push service that is not called, or keys that are none; it shows neither."""
         ...
 
 

@@ -202,6 +202,12 @@ def _bad(_: _Data) -> Tone:
     return "bad"
 
 
+def _subscribed(data: _Data) -> str:
+    if "browser" in data:
+        return f"a browser in which {name(data['browser']['name'])} is told"
+    return f"the subscription {name(data['subscription']['subscription_id'])}"
+
+
 _WORDS: dict[EventType, _EventWords] = {
     "INTENT_PROPOSED": _EventWords("Proposed", lambda _, actor: f"by {actor}"),
     "GATE_DECIDED": _EventWords(
@@ -323,9 +329,7 @@ _WORDS: dict[EventType, _EventWords] = {
     "KEY_CHANGED": _EventWords("Key changed", sentence=_key_changed),
     "SUBSCRIPTION_CHANGED": _EventWords(
         "Subscription changed",
-        sentence=lambda data, _, actor: (
-            f"{actor} {_VERBS[data['change']]} the subscription {name(data['subscription']['subscription_id'])}"
-        ),
+        sentence=lambda data, _, actor: f"{actor} {_VERBS[data['change']]} {_subscribed(data)}",
     ),
     "LINK_MADE": _EventWords("Sign-in link made", sentence=_link_made),
     "QUEUE_HANDED_OVER": _EventWords("Queue handed over", sentence=_handed_over),

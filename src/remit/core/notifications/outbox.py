@@ -47,12 +47,16 @@ class Posted(Document):
 
 
 class SendResult(Document):
-    """What one try came to: `failed` may be tried again, `refused` is for good. `posted` is where a card stands now."""
+    """
+    What one try came to: `failed` may be tried again, `refused` is for good. `posted` is where a card stands now;
+    `gone` says that there is nobody any more.
+    """
 
     outcome: Literal["delivered", "failed", "refused"]
     detail: str
     retry_after_s: float | None = None
     posted: Posted | None = Field(default=None, exclude_if=is_none)
+    gone: bool = False
 
 
 class LastResult(Document):

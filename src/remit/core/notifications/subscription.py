@@ -37,7 +37,7 @@ NOTICES: tuple[NoticeKind, ...] = tuple(kind for kind in get_args(NoticeKind) if
 """What everybody is told who does not choose. A test is sent by asking for one, a card's change to the card."""
 ON_REQUEST: tuple[NoticeKind, ...] = (ENDED,)
 """What a webhook is told only if it is chosen: agents' callbacks, each of which names a URL under the webhook's own."""
-Channel = Literal["webhook", "slack", "email"]
+Channel = Literal["webhook", "slack", "email", "push"]
 PersonRole = Literal["approver", "operator", "admin", "auditor"]
 
 MOST_SUBSCRIPTIONS = 50
@@ -96,7 +96,7 @@ class NewSubscription(Request):
     its `fields`. An app of Slack's posts into `slack_channel` with its `bot_token`; its `people` answer there, in
     requests that its `signing_secret` signs. A webhook with `INTENT_ENDED` takes callbacks (`on_end` of an intent) at
     URLs under its own. In `quiet_hours` it is told nothing; what nobody answers in time goes to the one that
-    its `escalation` names.
+    its `escalation` names. By `push` are told the browsers that their people turned it on in.
     """
 
     channel: Channel
@@ -268,7 +268,11 @@ def _check_email(asked: NewSubscription) -> None:
     _without(asked, "email", "url", "signing_secret", *_OF_SLACK_APP)
 
 
-_CHECKS = {"webhook": _check_webhook, "slack": _check_slack, "email": _check_email}
+def _check_push(asked: NewSubscription) -> None:
+    _without(asked, "push", "url", "signing_secret", "recipients", *_OF_SLACK_APP)
+
+
+_CHECKS = {"webhook": _check_webhook, "slack": _check_slack, "email": _check_email, "push": _check_push}
 
 
 def _without(asked: NewSubscription, channel: str, *fields: str) -> None:

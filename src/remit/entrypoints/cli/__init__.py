@@ -73,6 +73,7 @@ COMMANDS = {
     "deliveries": "notifications",
     "key": "serving",
     "subscription": "notifications",
+    "push-key": "notifications",
     "doctor": "doctor",
     "migrate": "migrating",
 }

@@ -27,10 +27,23 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The subscription's na
 
 def register(app: typer.Typer) -> None:
     app.command()(deliveries)
-    group = typer.Typer(help="Who is told what outside: webhooks, Slack and e-mail.", no_args_is_help=True)
+    app.command()(push_key)
+    group = typer.Typer(help="Who is told what outside: webhooks, Slack, e-mail and browsers.", no_args_is_help=True)
     for name, command in (("list", listed), ("add", add), ("remove", remove), ("test", test)):
         group.command(name)(command)
     app.add_typer(group, name="subscription")
+
+
+def push_key() -> None:
+    """
+    Make a key with which messages to browsers are signed. It is shown once, and kept nowhere.
+
+    Example: remit push-key
+    """
+    # Imported here: the other commands need no cryptography.
+    from remit.notifiers.push import new_key
+
+    output.say(f"REMIT_PUSH_KEY={new_key()}")
 
 
 def listed(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db = None) -> None:
@@ -54,6 +67,7 @@ def _where(subscription: dict[str, Any]) -> str:
         subscription["url"]
         or subscription.get("slack_channel")
         or ", ".join(recipient["address"] for recipient in subscription["recipients"])
+        or "browsers"
     )
 
 
@@ -93,6 +107,7 @@ def add(
         list[str],
         typer.Option("--mail", metavar="NAME=ADDRESS[:ROLE,…]", help="Who gets mail. Repeat for more."),
     ] = [],  # noqa: B006
+    push: Annotated[bool, typer.Option("--push", help="Whoever turned it on in their browser.")] = False,
     answer_links: Annotated[
         bool, typer.Option("--answer-links", help="In mails, a link an action, which answers that and nothing else.")
     ] = False,
@@ -134,7 +149,7 @@ def add(
 
     Example: remit subscription add ops --tenant acme --by ann --slack '${SLACK_URL}'
     """
-    asked: dict[str, Any] = {**_channel(webhook, slack, slack_channel, mail), "enabled": not disabled}
+    asked: dict[str, Any] = {**_channel(webhook, slack, slack_channel, mail, push=push), "enabled": not disabled}
     for recipient in asked.get("recipients", []) if answer_links else []:
         recipient["links"] = "answer"
     more = {
@@ -159,14 +174,18 @@ def add(
         output.say(f"{name} is told by {made.channel}: {', '.join(made.notices)}")
 
 
-def _channel(webhook: str | None, slack: str | None, slack_channel: str | None, mail: list[str]) -> dict[str, Any]:
-    if sum(map(bool, (webhook, slack, slack_channel, mail))) != 1:
-        problem = "either this, --slack, --slack-channel or --mail is needed, and one of them"
+def _channel(
+    webhook: str | None, slack: str | None, slack_channel: str | None, mail: list[str], *, push: bool
+) -> dict[str, Any]:
+    if sum(map(bool, (webhook, slack, slack_channel, mail, push))) != 1:
+        problem = "either this, --slack, --slack-channel, --mail or --push is needed, and one of them"
         raise InvalidInput("--webhook", problem, "name one channel")
     if slack_channel:
         return {"channel": "slack", "slack_channel": slack_channel}
     if mail:
         return {"channel": "email", "recipients": [_recipient(text) for text in mail]}
+    if push:
+        return {"channel": "push"}
     return {"channel": "webhook", "url": webhook} if webhook else {"channel": "slack", "url": slack}
 
 

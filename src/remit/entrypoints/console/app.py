@@ -21,6 +21,7 @@ from remit.entrypoints.console import (
     bounds,
     bounds_rules,
     bounds_types,
+    browsers,
     dashboard,
     edit,
     intent,
@@ -54,7 +55,7 @@ SECURITY = {
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
 }
-ASSETS = {"console.css": STATIC, "console.js": STATIC, "icon.svg": STATIC, "htmx.js": None}
+ASSETS = {"console.css": STATIC, "console.js": STATIC, "push.js": STATIC, "icon.svg": STATIC, "htmx.js": None}
 FOR_GOOD = {"cache-control": "public, max-age=31536000, immutable"}
 
 
@@ -86,6 +87,7 @@ def create_console(remit: Remit, settings: HttpSettings, beside: State) -> FastA
         report,
         sampled,
         assignments,
+        browsers,
         notifications,
         stops,
         tools,
@@ -93,6 +95,7 @@ def create_console(remit: Remit, settings: HttpSettings, beside: State) -> FastA
     ):
         console.include_router(module.router)
     console.add_api_route("/static/{name}", _asset)
+    console.add_route("/worker.js", browsers.service_worker)
     return console
 
 

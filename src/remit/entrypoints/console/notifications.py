@@ -143,6 +143,7 @@ def _page(
         deliveries=remit.deliveries(visitor.tenant_id, limit=SHOWN),
         handovers=[each.wire() for each in remit.handovers(visitor.tenant_id)],
         channels=CHANNELS,
+        browsers=[browser.shown() for browser in remit.push.browsers(visitor.tenant_id)],
         notices=[*NOTICES, *ON_REQUEST],
         said=said or {},
         ticked=ticked,

@@ -82,7 +82,7 @@ def page(request: Request, template: str, *, status: int = 200, **shown: Any) ->
     frame = (
         _frame(request.app.state.remit, visitor, shown.get("waiting"))
         if visitor
-        else {"stops": [], "stopped": None, "waiting": 0}
+        else {"stops": [], "stopped": None, "waiting": 0, "push_key": None}
     )
     text = (
         _environment()
@@ -112,6 +112,7 @@ def _frame(remit: Remit, visitor: Visitor, waiting: int | None) -> dict[str, Any
         "stops": [stop.wire() for stop in stops],
         "stopped": _stopped(remit, visitor.tenant_id, stops),
         "waiting": waiting,
+        "push_key": remit.push.public_key() if visitor.may("read") else None,
     }
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self, get_args
 
+from remit.core.identity.credential import PROCESS
+from remit.core.ledger.entries import SYSTEM
 from remit.core.lifecycle import Case
 from remit.core.notifications.card import MOST_CARDS
 from remit.core.notifications.notice import Notice
@@ -30,7 +32,7 @@ from remit.core.records import (
     outbox_key,
 )
 from remit.flow.context import Context, bounds_now, one
-from remit.flow.notifications import cards
+from remit.flow.notifications import browsers, cards
 from remit.ports import NotificationBatch, Notifier, OutgoingNotification, Snapshot, UnitOfWork, Writes, answer_of
 
 log = logging.getLogger(__name__)
@@ -108,7 +110,7 @@ def deliver(context: Context, which: DueOutbox, clock: Callable[[], datetime], l
     if claimed is None:
         return None
     subscription, message = claimed
-    letters = _letters(context, subscription, message, which, links)
+    letters = _letters(context, subscription, message, which, links, now)
     notifier = context.notifiers.get(subscription.channel)
     if notifier is None:
         gone = SendResult(outcome="failed", detail=f"{subscription.channel} is not set up where this worker runs")
@@ -116,7 +118,11 @@ def deliver(context: Context, which: DueOutbox, clock: Callable[[], datetime], l
     else:
         hosts = _allowed_hosts(context, which.tenant_id)
         reports = _sent(notifier, NotificationBatch(subscription, letters, hosts, now))
-    return _noted(context, which, message, letters, reports, clock())
+    noted = _noted(context, which, message, letters, reports, clock())
+    for letter, report in zip(letters, reports, strict=True):
+        if letter.browser is not None and report.gone:
+            browsers.forget(context, letter.browser, by=SYSTEM, credential=PROCESS, now=clock())
+    return noted
 
 
 def _sent(notifier: Notifier, mailing: NotificationBatch) -> list[SendResult]:
@@ -179,13 +185,17 @@ def _allowed_hosts(context: Context, tenant_id: str) -> Sequence[str]:
 
 
 def _letters(
-    context: Context, to: Subscription, message: Delivery, which: DueOutbox, links: Links
+    context: Context, to: Subscription, message: Delivery, which: DueOutbox, links: Links, now: datetime
 ) -> list[OutgoingNotification]:
-    """One for everybody who does not have it yet, or one a card."""
+    """One for everybody who does not have it yet, or one a card, or a browser."""
     if which.card_of is not None:
         return _changed_card(context, to, message, which.card_of, links)
     if to.has_cards and message.notice == "NEEDS_INPUT":
         return _new_cards(context, to, message, links)
+    if to.channel == "push":
+        letter = _letter(context, to, message, None, links)
+        told = [each for each in browsers.told(context, to.tenant_id, now) if each.browser_id not in message.done]
+        return [replace(letter, browser=each, part=each.browser_id) for each in told]
     recipients = [each for each in to.recipients if each.address not in message.done] if to.recipients else [None]
     return [_letter(context, to, message, recipient, links) for recipient in recipients]
 
@@ -345,7 +355,7 @@ def _together(letters: Sequence[OutgoingNotification], reports: Sequence[SendRes
         return reports[0]
     outcomes = {report.outcome for report in reports}
     details = [
-        f"{letter.recipient.name if letter.recipient else letter.part}: {report.detail}"
+        f"{_whose(letter)}: {report.detail}"
         for letter, report in zip(letters, reports, strict=True)
         if report.outcome != "delivered"
     ]
@@ -356,7 +366,14 @@ def _together(letters: Sequence[OutgoingNotification], reports: Sequence[SendRes
     )
 
 
+def _whose(letter: OutgoingNotification) -> str | None:
+    whose = letter.recipient or letter.browser
+    return whose.name if whose else letter.part
+
+
 def _parts(letters: Sequence[OutgoingNotification]) -> str:
+    if not letters or any(letter.browser for letter in letters):
+        return "browsers have it"
     return "recipients have it" if any(letter.recipient for letter in letters) else "cards and messages are there"
 
 

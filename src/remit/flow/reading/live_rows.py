@@ -24,10 +24,12 @@ from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.rows import differences, result_differences
 from remit.core.ledger.verification.tenant_chain import TenantChain
 from remit.core.lifecycle import Case
+from remit.core.notifications.browser import browser_data
 from remit.core.notifications.subscription import subscription_data
 from remit.core.records import (
     ACTION_TYPE,
     API_KEY,
+    BROWSER,
     CASE,
     POLICY_VERSION,
     RESULT,
@@ -156,7 +158,7 @@ class LiveRows:
         """All that is not a case: what the store finds records by, and the rows of the tenant's own chain."""
         for problem in self._store.misfiled(self._tenant_id):
             self._broken("the store", problem)
-        compared = (self._compare_types, self._compare_policies, self._compare_keys, self._compare_subscriptions)
+        compared = (self._compare_types, self._compare_policies, self._compare_keys, self._compare_told)
         for compare in (self._compare_own, self._compare_platform, *compared):
             try:
                 compare()
@@ -215,13 +217,22 @@ class LiveRows:
 
         self._settled(look)
 
-    def _compare_subscriptions(self) -> None:
+    def _compare_told(self) -> None:
+        """Subscriptions, and the browsers that are told."""
+
         def look() -> list[Problem]:
             own_chain = self._store.chain(self._tenant_id, None)
             told = _last_told(own_chain, "SUBSCRIPTION_CHANGED", "subscription", "subscription_id")
             rows = [subscription_data("CREATED", row, by="", credential=PROCESS) for row in self._scan(SUBSCRIPTION)]
             named = {row["subscription"]["subscription_id"]: row["subscription"] for row in rows}
-            return _told_problems("subscription", told, named, own_chain)
+            browsers = [
+                browser_data("CREATED", row, by="", credential=PROCESS)["browser"] for row in self._scan(BROWSER)
+            ]
+            told_browsers = _last_told(own_chain, "SUBSCRIPTION_CHANGED", "browser", "browser_id")
+            return [
+                *_told_problems("subscription", told, named, own_chain),
+                *_told_problems("browser", told_browsers, {row["browser_id"]: row for row in browsers}, own_chain),
+            ]
 
         self._settled(look)
 
@@ -239,7 +250,7 @@ def _last_told(own_chain: Iterable[LedgerEntry], event_type: str, part: str, id:
     """The last that a tenant's own chain tells of each; what was removed is left out."""
     told: dict[str, Any] = {}
     for entry in own_chain:
-        if entry.event_type == event_type:
+        if entry.event_type == event_type and part in entry.data:
             told[entry.data[part][id]] = None if entry.data["change"] == "REMOVED" else entry.data[part]
     return {name: value for name, value in told.items() if value is not None}
 

@@ -56,6 +56,7 @@ COMPARED: Mapping[str, Sequence[str]] = {
     "private_values": ("values",),
     "samples": ("action_intent_id", "account_id", "action_type", "ended_at", "shown_until"),
     "sample_tallies": ("action_type", "answered", "disagreed", "counted_from"),
+    "browsers": ("browser_id", "tenant_id", "name"),
     "subscriptions": (
         *("subscription_id", "tenant_id", "channel", "url", "signing_secret", "recipients", "notices", "accounts"),
         *("enabled", "set_by", "set_at", "told_from", "set_through", "action_types", "reasons", "amounts", "fields"),
@@ -75,6 +76,11 @@ EXEMPT: Mapping[str, Mapping[str, str]] = {
     },
     "attempt": dict.fromkeys(("holder", "lease_until", "invoking", "in_doubt", "last_error", "conclusion"), _WORK),
     "usages": {"ends_at": "when its day ends, by rules of time zones that verification does not ask"},
+    "browsers": {
+        **dict.fromkeys(("endpoint", "p256dh", "auth"), "is how to send to it, and never stands in the ledger"),
+        **dict.fromkeys(("credential", "turned_on_at"), "is the entry's own, of the last time it was turned on"),
+        "seen_at": "when its person was last there, which no entry tells",
+    },
     "internal_objects": {"*": "the far side of the connector `internal`, as any other system's objects"},
     "sessions": {"*": "who is signed in at the console"},
     "sign_in_links": {"*": _HASHED},

@@ -228,7 +228,7 @@ def _right_hash(entry: LedgerLine) -> str | None:
 
 def _names_in(data: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     """The owners that an entry's data names, itself or in what it carries: an outcome, a scope, a key, bounds."""
-    carried = ("outcome", "scope", "key", "subscription", "link")
+    carried = ("outcome", "scope", "key", "subscription", "browser", "link")
     for part in (data, *map(data.get, carried)):
         if isinstance(part, Mapping):
             for name in ("tenant_id", "account_id", "action_intent_id"):

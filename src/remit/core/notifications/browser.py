@@ -1,0 +1,123 @@
+"""
+Browsers in which their people are told by Web Push (RFC 8030): one record each, with what it and Remit alone know.
+
+Where a push service takes messages for a browser is a secret, as are the browser's keys: whoever has them can send to
+it. A browser is known by the hash of the first.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from remit.core.canonical import sha256_hex
+from remit.core.errors import InvalidInput, Unauthenticated
+from remit.core.identity.api_key import ApiKey, holder
+from remit.core.identity.credential import Credential
+from remit.core.values import Document, Request, UtcTime, shifted
+
+MOST_BROWSERS = 200
+"""Of one tenant: a message goes to all of them, while whoever sends it has it in hand."""
+MOST_OF_PERSON = 10
+TOLD_FOR = timedelta(days=30)
+"""So long after its person was last at the console in it a browser is told nothing more."""
+POINT_BYTES, SECRET_BYTES = 65, 16
+_ID_LENGTH = 32
+_ENDPOINT = re.compile(r"https?://[^\s@?#/]+/[\x21-\x7e]*")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def unpadded(data: bytes) -> str:
+    """As RFC 7515 spells bytes."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def decoded(text: str) -> bytes:
+    """Raises `ValueError`."""
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
+def _is_bytes(text: str, size: int) -> str:
+    try:
+        found = decoded(text)
+    except binascii.Error:
+        found = b""
+    if len(found) != size:
+        raise ValueError(f"is not the base64url of {size} bytes")
+    return text
+
+
+Text = Annotated[str, StringConstraints(max_length=200)]
+
+
+class NewBrowser(Request):
+    """What a browser says of its subscription: https://www.w3.org/TR/push-api/#dom-pushsubscription-tojson"""
+
+    endpoint: Annotated[str, StringConstraints(max_length=2048)] = Field(repr=False)
+    p256dh: Annotated[Text, AfterValidator(lambda text: _is_bytes(text, POINT_BYTES))] = Field(repr=False)
+    auth: Annotated[Text, AfterValidator(lambda text: _is_bytes(text, SECRET_BYTES))] = Field(repr=False)
+
+    def check(self) -> None:
+        """Raises `InvalidInput` for what no push service can be. It says nothing of the URL, which is a secret."""
+        parts = urlsplit(self.endpoint)
+        plain = parts.scheme == "http" and parts.hostname not in _LOOPBACK
+        if not _ENDPOINT.fullmatch(self.endpoint) or plain:
+            raise InvalidInput("endpoint", "is not the https URL of a push service", "send what the browser gave")
+
+
+class Browser(Document):
+    """A browser as it is stored. `name` is whose it is, who turned it on through `credential`."""
+
+    browser_id: str
+    tenant_id: str
+    name: str
+    endpoint: str = Field(repr=False)
+    p256dh: str = Field(repr=False)
+    auth: str = Field(repr=False)
+    credential: Credential
+    turned_on_at: UtcTime
+    seen_at: UtcTime
+
+    @property
+    def service(self) -> str:
+        """The host of its push service."""
+        return urlsplit(self.endpoint).hostname or ""
+
+    def is_told(self, key: ApiKey | None, now: datetime) -> bool:
+        """
+        Is its person still to be told there? `key` is the one through which it was turned on, if it was one: as long as
+        that is good and may read.
+        """
+        if now >= shifted(self.seen_at, TOLD_FOR):
+            return False
+        return self.credential.kind != "key" or (key is not None and _reads(key, now))
+
+    def shown(self) -> dict[str, Any]:
+        """As people see it: nothing with which anybody could send to it."""
+        told = ("browser_id", "name", "turned_on_at", "seen_at")
+        return {**{name: value for name, value in self.wire().items() if name in told}, "service": self.service}
+
+
+def _reads(key: ApiKey, now: datetime) -> bool:
+    try:
+        return holder(key, now).may("read")
+    except Unauthenticated:
+        return False
+
+
+def browser_id_of(endpoint: str) -> str:
+    return sha256_hex(endpoint.encode())[:_ID_LENGTH]
+
+
+def browser_data(
+    change: Literal["CREATED", "REMOVED"], browser: Browser, *, by: str, credential: Credential
+) -> dict[str, Any]:
+    """The data of a `SUBSCRIPTION_CHANGED` entry about a browser: whose it is, and nothing that is secret."""
+    told = {"browser_id": browser.browser_id, "tenant_id": browser.tenant_id, "name": browser.name}
+    return {"change": change, "by": by, "credential": credential.wire(), "browser": told}

@@ -1,0 +1,131 @@
+"""Browsers in which people are told: turned on by themselves, listed, and forgotten when nobody is there any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from remit.core.errors import Conflict, Forbidden, InvalidInput, NotFound
+from remit.core.identity.api_key import ApiKey
+from remit.core.identity.credential import Credential
+from remit.core.identity.person import same_person
+from remit.core.identity.principal import Principal
+from remit.core.notifications.browser import (
+    MOST_BROWSERS,
+    MOST_OF_PERSON,
+    Browser,
+    NewBrowser,
+    browser_data,
+    browser_id_of,
+)
+from remit.core.records import API_KEY, BROWSER, Key
+from remit.flow.context import Context, TenantLedgerWriter, bounds_now, chain_head_key, one
+from remit.ports import PushService, Snapshot, UnitOfWork, Writes, answer_of
+
+
+def push_service(context: Context) -> PushService:
+    """Raises `Conflict` where the operator has set none up."""
+    notifier = context.notifiers.get("push")
+    if not isinstance(notifier, PushService):
+        raise Conflict("nobody is told by push here; the operator sets REMIT_PUSH_KEY, as 'remit push-key' makes it")
+    return notifier
+
+
+def turn_on(context: Context, who: Principal, asked: NewBrowser, now: datetime) -> Browser:
+    """
+    Tell `who` in this browser, or note that they were there again. Raises `InvalidInput`, and `Conflict`.
+
+    Whoever turned it on before in the same browser is told there no more.
+    """
+    asked.check()
+    push_service(context).check_browser(asked, bounds_now(context, who.tenant_id).bounds.allowed_hosts)
+    browser_id = browser_id_of(asked.endpoint)
+    _check_room(listed(context, who.tenant_id), browser_id, who.name)
+    browser_at = Key(BROWSER, who.tenant_id, browser_id)
+
+    def change(snapshot: Snapshot) -> Writes[Browser]:
+        before = snapshot.get(browser_at)
+        is_theirs = before is not None and same_person(before.name, who.name)
+        made = Browser(
+            browser_id=browser_id,
+            tenant_id=who.tenant_id,
+            name=before.name if before and is_theirs else who.name,
+            endpoint=asked.endpoint,
+            p256dh=asked.p256dh,
+            auth=asked.auth,
+            credential=who.credential,
+            turned_on_at=before.turned_on_at if before and is_theirs else now,
+            seen_at=now,
+        )
+        if is_theirs:
+            return Writes(answer=made, puts=[(browser_at, made)])
+        writer = TenantLedgerWriter(context, snapshot, who.tenant_id, now)
+        data = browser_data("CREATED", made, by=who.name, credential=who.credential)
+        writer.append("SUBSCRIPTION_CHANGED", data, actor=who.name)
+        writes = writer.writes(made)
+        writes.put(browser_at, made)
+        return writes
+
+    return answer_of(
+        context.store.transact([UnitOfWork(reads=[browser_at, chain_head_key(who.tenant_id)], decide=change)])
+    )
+
+
+def _check_room(known: Sequence[Browser], browser_id: str, person: str) -> None:
+    others = [each for each in known if each.browser_id != browser_id]
+    if len(others) >= MOST_BROWSERS:
+        raise InvalidInput("endpoint", f"would be browser {len(others) + 1} of this tenant", "remove one first")
+    own = sum(same_person(each.name, person) for each in others)
+    if own >= MOST_OF_PERSON:
+        raise InvalidInput("endpoint", f"would be browser {own + 1} of {person}", "remove one first")
+
+
+def listed(context: Context, tenant_id: str) -> Sequence[Browser]:
+    return context.store.scan(BROWSER, tenant_id)
+
+
+def told(context: Context, tenant_id: str, now: datetime) -> list[Browser]:
+    """Those whose people are still to be told."""
+    browsers = listed(context, tenant_id)
+    keys = {each.browser_id: _key_of(each) for each in browsers}
+    seen = context.store.read([key for key in keys.values() if key is not None])
+    found = []
+    for each in browsers:
+        key = keys[each.browser_id]
+        if each.is_told(seen.get(key) if key is not None else None, now):
+            found.append(each)
+    return found
+
+
+def _key_of(browser: Browser) -> Key[ApiKey] | None:
+    through = browser.credential
+    return Key(API_KEY, browser.tenant_id, through.id) if through.kind == "key" and through.id else None
+
+
+def remove(context: Context, who: Principal, browser_id: str, now: datetime) -> Browser:
+    """Tell nobody there any more. Raises `NotFound`, and `Forbidden` for another's without the right to subscribe."""
+    stored = one(context, Key(BROWSER, who.tenant_id, browser_id))
+    if stored is None:
+        raise NotFound("browser", browser_id, who.tenant_id)
+    if not same_person(stored.name, who.name) and not who.may("subscribe"):
+        raise Forbidden("this is another's browser; they, or an admin, turn it off")
+    return forget(context, stored, by=who.name, credential=who.credential, now=now)
+
+
+def forget(context: Context, browser: Browser, *, by: str, credential: Credential, now: datetime) -> Browser:
+    """It is told nothing more, if it is still as it was."""
+    browser_at = Key(BROWSER, browser.tenant_id, browser.browser_id)
+
+    def change(snapshot: Snapshot) -> Writes[Browser]:
+        before = snapshot.get(browser_at)
+        if before is None or before.auth != browser.auth:
+            return Writes(answer=browser)
+        writer = TenantLedgerWriter(context, snapshot, browser.tenant_id, now)
+        data = browser_data("REMOVED", before, by=by, credential=credential)
+        writer.append("SUBSCRIPTION_CHANGED", data, actor=by)
+        writes = writer.writes(before)
+        writes.deletes.append(browser_at)
+        return writes
+
+    unit = UnitOfWork(reads=[browser_at, chain_head_key(browser.tenant_id)], decide=change)
+    return answer_of(context.store.transact([unit]))
