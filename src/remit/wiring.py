@@ -86,6 +86,14 @@ def notifiers(secrets: SecretSource, egress: Egress, settings: Mapping[str, str]
     return channels
 
 
+def new_push_key() -> str:
+    """A key for `REMIT_PUSH_KEY`: whoever has it signs as this installation."""
+    # Imported here: who has nobody told by push needs no cryptography.
+    from remit.notifiers.push import new_key
+
+    return new_key()
+
+
 def console_url(settings: Mapping[str, str]) -> str | None:
     """`REMIT_CONSOLE_URL`: where people reach the console, for links in what they are told. Raises `InvalidInput`."""
     url = settings.get("REMIT_CONSOLE_URL")

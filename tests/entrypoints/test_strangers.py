@@ -21,7 +21,9 @@ from remit.entrypoints.web.reading_bodies import BodyAfterCaller
 from remit.entrypoints.web.settings import HttpSettings, settings_from
 from remit.entrypoints.web.shares import Full, OverShare, Share, SharedPlaces
 from remit.entrypoints.web.stream import Streams
+from remit.hooks import StepEvent
 from tests.entrypoints.http_world import http_world, proposal
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +237,23 @@ def test_a_stream_ends_for_another_tenant_s_sake_and_all_end_with_the_process():
         streams.close()
         assert [await one.wait(10) for one in (second, third)] == [False, False]
         assert _refused(streams, "umbrella", "ann") == 503
+
+    asyncio.run(play())
+
+
+def test_what_this_process_did_for_a_tenant_wakes_the_streams_of_that_tenant_and_no_other():
+    async def play():
+        streams = Streams(Share(most=9, most_of_tenant=9, most_of_credential=9))
+        own = [streams.enter(_principal("acme", name)) for name in ("ann", "bob")]
+        other = asyncio.create_task(streams.enter(_principal("globex", "zoe")).wait(PATIENCE_S))
+        happened = StepEvent("gate", "acme", "i-1", None, "REQUIRE_APPROVAL", None, 0, 0)
+
+        for _ in range(2):
+            await asyncio.to_thread(lambda: [streams.happened(happened) for _ in range(3)])
+            assert await asyncio.wait_for(asyncio.gather(*(each.wait(2 * PATIENCE_S) for each in own)), PATIENCE_S)
+        assert not other.done()
+        streams.close()
+        assert await other is False and await own[0].wait(PATIENCE_S) is False
 
     asyncio.run(play())
 

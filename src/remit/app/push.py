@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from remit.app.part import Part
-from remit.core.errors import InvalidInput
 from remit.core.identity.principal import Principal
-from remit.core.notifications.browser import Browser, NewBrowser
-from remit.core.values import explain_invalid
+from remit.core.notifications.browser import Browser, parse_browser
 from remit.flow.notifications import browsers
 from remit.ports import PushService
 
@@ -31,13 +27,7 @@ class Push(Part):
         Raises `InvalidInput`, and `Conflict` where nobody can be told so.
         """
         who.require("read")
-        try:
-            wanted = NewBrowser.model_validate(asked)
-        except ValidationError as error:
-            found = explain_invalid(error)
-            # What was sent is a secret, right or wrong.
-            raise InvalidInput(found.field, "is not what a browser gives", "send what the browser gave") from None
-        return browsers.turn_on(self.context, who, wanted, self.clock.now())
+        return browsers.turn_on(self.context, who, parse_browser(asked), self.clock.now())
 
     def browsers(self, tenant_id: str) -> Sequence[Browser]:
         return browsers.listed(self.context, tenant_id)

@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput, Unauthenticated
 from remit.core.identity.api_key import ApiKey, holder
 from remit.core.identity.credential import Credential
-from remit.core.values import Document, Request, UtcTime, shifted
+from remit.core.values import Document, Request, UtcTime, explain_invalid, shifted
 
 MOST_BROWSERS = 200
 """Of one tenant: a message goes to all of them, while whoever sends it has it in hand."""
@@ -30,6 +30,7 @@ TOLD_FOR = timedelta(days=30)
 POINT_BYTES, SECRET_BYTES = 65, 16
 _ID_LENGTH = 32
 _ENDPOINT = re.compile(r"https?://[^\s@?#/]+/[\x21-\x7e]*")
+_WAY_OUT = "send what the browser gave"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -63,12 +64,25 @@ class NewBrowser(Request):
     p256dh: Annotated[Text, AfterValidator(lambda text: _is_bytes(text, POINT_BYTES))] = Field(repr=False)
     auth: Annotated[Text, AfterValidator(lambda text: _is_bytes(text, SECRET_BYTES))] = Field(repr=False)
 
-    def check(self) -> None:
-        """Raises `InvalidInput` for what no push service can be. It says nothing of the URL, which is a secret."""
-        parts = urlsplit(self.endpoint)
-        plain = parts.scheme == "http" and parts.hostname not in _LOOPBACK
-        if not _ENDPOINT.fullmatch(self.endpoint) or plain:
-            raise InvalidInput("endpoint", "is not the https URL of a push service", "send what the browser gave")
+
+def parse_browser(data: Any) -> NewBrowser:
+    """Raises `InvalidInput` naming the first field that is wrong; what was sent is a secret, right or wrong."""
+    try:
+        asked = NewBrowser.model_validate(data)
+    except ValidationError as error:
+        field = explain_invalid(error).field
+        raise InvalidInput(field, "is not what a browser gives", _WAY_OUT) from None
+    if not _ENDPOINT.fullmatch(asked.endpoint) or _is_plain(asked.endpoint):
+        raise InvalidInput("endpoint", "is not the https URL of a push service", _WAY_OUT)
+    return asked
+
+
+def _is_plain(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "http" and parts.hostname not in _LOOPBACK
+    except ValueError:
+        return True
 
 
 class Browser(Document):

@@ -21,6 +21,7 @@ from remit.entrypoints.cli.options import (
     typed_by,
 )
 from remit.flow.reading.pages import PAGE
+from remit.wiring import new_push_key
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The subscription's name.", show_default=False)]
 
@@ -40,10 +41,7 @@ def push_key() -> None:
 
     Example: remit push-key
     """
-    # Imported here: the other commands need no cryptography.
-    from remit.notifiers.push import new_key
-
-    output.say(f"REMIT_PUSH_KEY={new_key()}")
+    output.say(f"REMIT_PUSH_KEY={new_push_key()}")
 
 
 def listed(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db = None) -> None:

@@ -54,6 +54,7 @@ def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
     app.state.submit = agents.Submit(remit, app.state.fact_waits)
     app.state.metrics, app.state.metrics_open = Metrics(), settings.metrics_open
     remit.hooks.add(app.state.metrics.happened)
+    remit.hooks.add(app.state.streams.happened)
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
     app.add_middleware(Timed, answered=app.state.metrics.answered)
     problems.install(app)

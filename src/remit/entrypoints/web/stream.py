@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 from weakref import WeakValueDictionary
@@ -22,12 +23,13 @@ from remit.entrypoints.web.callers import Credentials, CurrentRemit, ReaderCalle
 from remit.entrypoints.web.shares import Place, Share, SharedPlaces, admitted
 from remit.entrypoints.web.turns import Turns
 from remit.flow.reading.timeline import StreamCursor
+from remit.hooks import StepEvent
 from remit.wiring import Remit
 
 router = APIRouter(tags=["reading"])
 
 LOOK_S = 0.5
-"""How often a stream looks for something new; less often where looking takes long."""
+"""How often a stream looks for what others did; less often where looking takes long."""
 HEARTBEAT_S = 15.0
 """How often a quiet stream says that it is there, and every stream asks whether its reader still may read."""
 
@@ -40,20 +42,24 @@ class OpenStream:
     """One stream, until it is told to end: for another's sake, or with all of them."""
 
     def __init__(self) -> None:
-        self._ended = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._ended = False
 
     def close(self) -> None:
-        self._ended.set()
+        self._ended = True
+        self._woken.set()
+
+    def wake(self) -> None:
+        """Something happened: it is to look now."""
+        self._woken.set()
 
     async def wait(self, seconds: float) -> bool:
-        """False as soon as it is to end."""
-        if self._ended.is_set():
-            return False
-        try:
-            await asyncio.wait_for(self._ended.wait(), seconds)
-        except TimeoutError:
-            return True
-        return False
+        """So long, or until it is woken. False as soon as it is to end."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), seconds)
+        if not self._ended:
+            self._woken.clear()
+        return not self._ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +130,36 @@ class Streams:
         self._places = SharedPlaces(share)
         self._open: dict[OpenStream, Place] = {}
         self._closing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waking: set[str] = set()
 
     def enter(self, principal: Principal) -> OpenStream:
         """Raises 429 for whoever holds a share already and 503 where all are taken, with `Retry-After`."""
         if self._closing:
             raise HTTPException(503, "this process is ending; try again in a moment")
         stream = OpenStream()
+        self._loop = asyncio.get_running_loop()
         told = "end one, or ask for the timeline now and then"
         self._open[stream] = admitted(self._places, principal, stream.close, of="streams", instead=told)
         return stream
 
     def leave(self, stream: OpenStream) -> None:
         self._places.give_back(self._open.pop(stream))
+
+    def happened(self, event: StepEvent) -> None:
+        """A hook, from any thread: what this process did itself, its tenant's streams see at once."""
+        if self._loop is None or event.tenant_id in self._waking:
+            return
+        self._waking.add(event.tenant_id)
+        # The loop may have ended since.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._wake, event.tenant_id)
+
+    def _wake(self, tenant_id: str) -> None:
+        self._waking.discard(tenant_id)
+        for stream, place in self._open.items():
+            if place.tenant_id == tenant_id:
+                stream.wake()
 
     def close(self) -> None:
         """Every stream ends now; called in the event loop that serves them."""

@@ -37,7 +37,6 @@ def turn_on(context: Context, who: Principal, asked: NewBrowser, now: datetime) 
 
     Whoever turned it on before in the same browser is told there no more.
     """
-    asked.check()
     push_service(context).check_browser(asked, bounds_now(context, who.tenant_id).bounds.allowed_hosts)
     browser_id = browser_id_of(asked.endpoint)
     _check_room(listed(context, who.tenant_id), browser_id, who.name)
