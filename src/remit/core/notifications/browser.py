@@ -20,7 +20,8 @@ from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput, Unauthenticated
 from remit.core.identity.api_key import ApiKey, holder
 from remit.core.identity.credential import Credential
-from remit.core.values import Document, Request, UtcTime, explain_invalid, shifted
+from remit.core.invalid_fields import explain_invalid
+from remit.core.values import Document, Request, UtcTime, shifted
 
 MOST_BROWSERS = 200
 """Of one tenant: a message goes to all of them, while whoever sends it has it in hand."""

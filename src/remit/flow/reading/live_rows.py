@@ -225,16 +225,14 @@ class LiveRows:
             told = _last_told(own_chain, "SUBSCRIPTION_CHANGED", "subscription", "subscription_id")
             rows = [subscription_data("CREATED", row, by="", credential=PROCESS) for row in self._scan(SUBSCRIPTION)]
             named = {row["subscription"]["subscription_id"]: row["subscription"] for row in rows}
-            browsers = [
-                browser_data("CREATED", row, by="", credential=PROCESS)["browser"] for row in self._scan(BROWSER)
-            ]
-            told_browsers = _last_told(own_chain, "SUBSCRIPTION_CHANGED", "browser", "browser_id")
-            return [
-                *_told_problems("subscription", told, named, own_chain),
-                *_told_problems("browser", told_browsers, {row["browser_id"]: row for row in browsers}, own_chain),
-            ]
+            return _told_problems("subscription", told, named, own_chain) + self._browser_problems(own_chain)
 
         self._settled(look)
+
+    def _browser_problems(self, own_chain: Sequence[LedgerEntry]) -> list[Problem]:
+        told = _last_told(own_chain, "SUBSCRIPTION_CHANGED", "browser", "browser_id")
+        rows = [browser_data("CREATED", row, by="", credential=PROCESS)["browser"] for row in self._scan(BROWSER)]
+        return _told_problems("browser", told, {row["browser_id"]: row for row in rows}, own_chain)
 
     def _scan(self, kind: Kind[S]) -> list[S]:
         return self._store.scan(kind, self._tenant_id)
