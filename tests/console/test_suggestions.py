@@ -53,6 +53,21 @@ def test_a_suggestion_is_shown_with_its_evidence_then_with_what_it_would_do_and_
     assert done.status_code == 303 and world.remit.bounds(ACME).bounds.modes[NOTE] == "APPROVAL_REQUIRED"
 
 
+def test_of_what_people_judged_afterwards_no_times_are_told(world, visit):
+    own = bounds()
+    own["action_types"][NOTE] |= {"sample": 1}
+    world.remit.apply(own, by="ann")
+    for name in ("i-1", "i-2"):
+        world.submit(name)
+    world.work()
+    world.remit.judge(ACME, "i-1", by="bob", right=True)
+    world.remit.judge(ACME, "i-2", by="bob", right=False)
+
+    told = text_of(visit().get("/console/suggestions"))
+
+    assert "2 answered: 1 right, 1 wrong" in told and "half of the answers" not in told
+
+
 def test_where_people_answered_nothing_nothing_is_suggested(visit):
     assert "have not answered anything yet" in text_of(visit().get("/console/suggestions"))
 

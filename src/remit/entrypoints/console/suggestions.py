@@ -48,7 +48,7 @@ def _shown(shape: Mapping[str, Any]) -> dict[str, Any]:
     suggested = shape["suggestion"]
     return {
         **shape,
-        "quick": shape["share_under_3_s"] > LITTLE_EVIDENCE,
+        "quick": (shape["share_under_3_s"] or 0) > LITTLE_EVIDENCE,
         "lines": [line for change in suggested["changes"] for line in Difference(**change).lines()]
         if suggested
         else [],
