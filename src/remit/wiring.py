@@ -232,8 +232,17 @@ def open_target(url: str) -> MigrationTarget:
 
 def _check_sql(field: str, url: str) -> None:
     if not url.startswith(("sqlite:", "postgresql:")):
-        problem = f"{url.split('://')[0]!r} is not understood"
-        raise InvalidInput(field, problem, "use sqlite:///FILE, postgresql://… or dynamodb://TABLE")
+        raise _not_understood(field, url, "use sqlite:///FILE, postgresql://… or dynamodb://TABLE")
+
+
+def _not_understood(field: str, url: str, way_out: str) -> InvalidInput:
+    """With what to write in its place, where that can be told. A URL is not said whole: it may hold a password."""
+    scheme, slashes, _ = url.partition("://")
+    if not slashes:
+        way_out = f"write sqlite:///{url} for a file"
+    elif scheme in ("postgres", "postgresql+psycopg", "postgresql+psycopg2"):
+        way_out = f"write postgresql:// in the place of {scheme}://"
+    return InvalidInput(field, f"{scheme!r} is not understood", way_out)
 
 
 def open_sender(url: str) -> SendingPublisher:
@@ -266,11 +275,7 @@ def _open_store(url: str, create: bool) -> Store:
     if url.startswith("dynamodb:"):
         return _open_dynamodb(url)
     if not url.startswith(("sqlite:", "postgresql:")):
-        raise InvalidInput(
-            "database",
-            f"{url.split('://')[0]!r} is not understood",
-            "use sqlite:///FILE, postgresql://…, dynamodb://TABLE or memory://",
-        )
+        raise _not_understood("database", url, "use sqlite:///FILE, postgresql://…, dynamodb://TABLE or memory://")
     # Imported here: SQLAlchemy takes its time, and a store in memory needs it not.
     from remit.stores.sql import SqlStore
 

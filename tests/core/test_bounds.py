@@ -68,6 +68,10 @@ def replaced(before, now=NOW, **changes):
         ({"action_types": {TYPE: type_json(expires_after="9999999w")}}, f"action_types.{TYPE}.expires_after"),
         ({"action_types": {TYPE: {"risk_tier": "LOW"}}}, f"action_types.{TYPE}.tool"),
         (
+            {"action_types": {TYPE: type_json(parameters={"maxProperties": 2**53})}},
+            f"action_types.{TYPE}.parameters.maxProperties",
+        ),
+        (
             {"action_types": {TYPE: type_json(tool={"connector": "internal", "n": 2**53})}},
             f"action_types.{TYPE}.tool.n",
         ),

@@ -10,7 +10,7 @@ from remit.core.errors import InvalidInput
 from remit.core.execution.templates import check_template, environment_names, fields_of, render
 from remit.core.gate.action_type import Tool
 from remit.core.intent import ActionIntentV1
-from remit.core.values import explain_invalid
+from remit.core.invalid_fields import explain_invalid
 
 
 class ArgumentsTool(Tool):

@@ -14,8 +14,8 @@ from remit.core.execution.result import json_answer
 from remit.core.execution.templates import as_text, check_template, environment_names, fields_of, render
 from remit.core.gate.action_type import Tool
 from remit.core.intent import ActionIntentV1
+from remit.core.invalid_fields import explain_invalid
 from remit.core.records import INTERNAL_OBJECT, InternalObject, Key
-from remit.core.values import explain_invalid
 from remit.ports import Call, Snapshot, Store, UnitOfWork, Writes
 
 SYSTEM = "remit"

@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue, PrivateAttr, ValidationError
 from remit.core.canonical import canonical, canonical_plain, digest_of
 from remit.core.delegation import MOST_HOPS, AgentTier, Hop, ProposedHop, check_delegation
 from remit.core.errors import IntentIdReused, InvalidInput
+from remit.core.invalid_fields import explain_invalid
 from remit.core.private_values import Commitment, may_hold_commitments, refuse_commitments
 from remit.core.values import (
     ActionTypeName,
@@ -23,7 +24,6 @@ from remit.core.values import (
     RiskLevel,
     UtcTime,
     WireTime,
-    explain_invalid,
     instant,
 )
 

@@ -322,32 +322,3 @@ Duration = Annotated[str, AfterValidator(_checked_duration)]
 def instant(moment: datetime) -> str:
     """RFC 3339 in UTC, as records carry it."""
     return utc(moment).isoformat().replace("+00:00", "Z")
-
-
-MOST_MISTAKES = 100
-"""So many are told of one request; whoever makes more corrects these first."""
-
-
-def explain_invalid(error: Any, prefix: str = "") -> InvalidInput:
-    """The first problem of a pydantic `ValidationError` as ours: field path, problem, way out; it carries the rest."""
-    # A misspelt field is usually the missing one as well; its name says more.
-    found = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
-    by_field: dict[str, InvalidInput] = {}
-    for each in found[:MOST_MISTAKES]:
-        explained = _explained(each, prefix)
-        by_field.setdefault(explained.field, explained)
-    first, *others = by_field.values()
-    first.others = tuple(others)
-    return first
-
-
-def _explained(found: Any, prefix: str) -> InvalidInput:
-    field = ".".join([*([prefix] if prefix else []), *(str(part) for part in found["loc"])]) or "(request)"
-    problem, way_out = found["msg"], ""
-    if found["type"] == "extra_forbidden":
-        problem, way_out = "unknown field", "remove it or correct its spelling"
-    elif found["type"] == "missing":
-        problem, way_out = "is missing", "send it"
-    elif "input" in found and isinstance(found["input"], str | float | bool):
-        way_out = f"received {found['input']!r}"
-    return InvalidInput(field, problem.removeprefix("Value error, "), way_out)

@@ -265,9 +265,9 @@ class _Reader:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-            raise InvalidFile(
-                self.file, line, column, "(yaml)", error.problem or "cannot be read", "correct it"
-            ) from None
+            problem = error.problem or "cannot be read"
+            way_out = "indent with blanks: YAML takes no tabs" if "'\\t'" in problem else "correct it"
+            raise InvalidFile(self.file, line, column, "(yaml)", problem, way_out) from None
         except (yaml.YAMLError, ValueError) as error:
             raise InvalidFile(self.file, None, None, "(yaml)", str(error).split("\n")[0], "correct it") from None
         except RecursionError:

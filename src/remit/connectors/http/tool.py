@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
 from remit.core.canonical import canonical
-from remit.core.errors import InvalidInput
+from remit.core.errors import InvalidInput, mistakes_of, raise_together
 from remit.core.execution.templates import (
     ENV,
     check_template,
@@ -24,7 +25,8 @@ from remit.core.execution.templates import (
 )
 from remit.core.gate.action_type import Tool
 from remit.core.intent import ActionIntentV1
-from remit.core.values import Request, explain_invalid
+from remit.core.invalid_fields import explain_invalid
+from remit.core.values import Request
 
 SIGNATURE_HEADER = "X-Remit-Signature"
 
@@ -85,27 +87,31 @@ class HttpTool(Tool):
 
 
 def parse_tool(tool: dict[str, Any]) -> HttpTool:
-    """Raises `InvalidInput` naming the first field that is wrong, and never showing what stands in a secret's place."""
+    """Raises `InvalidInput` naming the fields that are wrong, and never showing what stands in a secret's place."""
     try:
         return HttpTool.model_validate(tool)
     except ValidationError as error:
-        found = explain_invalid(error)
-        if found.field.split(".")[0] in ("bearer_token", "signing_secret", "headers"):
-            raise InvalidInput(found.field, found.problem, "write ${NAME} and set NAME where Remit runs") from None
-        raise found from None
+        raise explain_invalid(error, secrets=("bearer_token", "signing_secret", "headers")) from None
 
 
 def checked(tool: dict[str, Any]) -> HttpTool:
     """The tool, if nothing is wrong that can be seen without an intent. Raises `InvalidInput` naming the field."""
     parsed = parse_tool(tool)
-    check_url_template(parsed.url, "url")
-    base = url_base(parsed.url)
-    _no_secret(parsed.url.removeprefix(f"${{{base}}}"), "url")
-    _check_body(parsed)
-    for name, template in parsed.headers.items():
-        _check_header(name, template, parsed)
-    _check_object_url(parsed.external_object)
+    headers = [partial(_check_header, name, template, parsed) for name, template in parsed.headers.items()]
+    raise_together(
+        mistakes_of(
+            lambda: _check_url(parsed.url),
+            lambda: _check_body(parsed),
+            *headers,
+            lambda: _check_object_url(parsed.external_object),
+        )
+    )
     return parsed
+
+
+def _check_url(url: str) -> None:
+    check_url_template(url, "url")
+    _no_secret(url.removeprefix(f"${{{url_base(url)}}}"), "url")
 
 
 def _no_secret(template: Any, field: str) -> None:

@@ -43,6 +43,7 @@ from remit.core.gate.policy import PLATFORM_SET, PlatformSet, PolicySet, PolicyS
 from remit.core.gate.policy_input import TypeInForce
 from remit.core.gate.zones import check_zone, zone_loads
 from remit.core.intent import ActionIntentV1, Proposal, check_json
+from remit.core.invalid_fields import explain_invalid
 from remit.core.values import (
     ActionTypeName,
     Document,
@@ -50,7 +51,6 @@ from remit.core.values import (
     Request,
     UtcTime,
     check_identifier,
-    explain_invalid,
     parse_duration,
 )
 
@@ -311,13 +311,12 @@ def parse_bounds(data: Any) -> Bounds:
         rest = _without(data, error)
         wrong.others += tuple(mistakes_of(*_checks_of_parts(rest))) if rest else ()
         raise InvalidBounds(wrong, rest) from None
-    found = mistakes_of(
-        *_checks_of_parts(bounds),
-        lambda: check_limits(bounds.limits, bounds.action_types),
-        lambda: check_policy_texts(bounds.policies),
-        lambda: check_never_texts(bounds.never),
-    )
-    raise_together(found)
+    found = mistakes_of(*_checks_of_parts(bounds), lambda: check_limits(bounds.limits, bounds.action_types))
+    texts = mistakes_of(lambda: check_policy_texts(bounds.policies), lambda: check_never_texts(bounds.never))
+    if found or texts:
+        first, *others = (*found, *texts)
+        first.others = tuple(others)
+        raise InvalidBounds(first, bounds.model_copy(update={"policies": [], "never": []}) if texts else bounds)
     return bounds
 
 
@@ -375,8 +374,15 @@ def check_action_types(action_types: Mapping[str, ActionTypeSpec]) -> None:
     """Raises `InvalidInput`: connectors' own fields and schemas have any shape, and the ledger has to carry them."""
     schemas = {f"action_types.{name}.parameters": spec.parameters for name, spec in action_types.items()}
     tools = {f"action_types.{name}.tool": spec.tool.wire() for name, spec in action_types.items()}
-    as_json = [partial(check_json, value, field) for field, value in (*tools.items(), *schemas.items())]
-    raise_together(mistakes_of(*as_json, partial(check_schemas, schemas)))
+    found = mistakes_of(*(partial(check_json, value, field) for field, value in (*tools.items(), *schemas.items())))
+    # What is no JSON has no size and no cost.
+    wrong = {each.field for each in found}
+    sound = {field: schema for field, schema in schemas.items() if not any(_is_at(field, each) for each in wrong)}
+    raise_together([*found, *mistakes_of(partial(check_schemas, sound))])
+
+
+def _is_at(field: str, place: str) -> bool:
+    return place == field or place.startswith((f"{field}.", f"{field}["))
 
 
 def check_principal(bounds: BoundsInForce, proposal: Proposal | ActionIntentV1) -> None:

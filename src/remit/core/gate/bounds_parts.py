@@ -26,7 +26,8 @@ from remit.core.gate.bounds import (
 from remit.core.gate.budget import Budget, TenantBudget
 from remit.core.gate.limit import MOST_LIMITS, LimitSpec
 from remit.core.gate.policy import PolicySource
-from remit.core.values import ActionTypeName, Identifier, Request, explain_invalid
+from remit.core.invalid_fields import explain_invalid
+from remit.core.values import ActionTypeName, Identifier, Request
 
 
 class BoundsPart(Request, ABC):

@@ -20,7 +20,8 @@ from remit.core.identity.credential import Credential, makers
 from remit.core.identity.person import same_person
 from remit.core.identity.principal import Principal
 from remit.core.identity.secret_text import SecretText
-from remit.core.values import PLATFORM, Digest, Document, Identifier, Request, UtcTime, WireTime, explain_invalid
+from remit.core.invalid_fields import explain_invalid
+from remit.core.values import PLATFORM, Digest, Document, Identifier, Request, UtcTime, WireTime
 
 PREFIX = "rk"
 DEFAULT_TIER: AgentTier = "api"

@@ -13,9 +13,10 @@ from remit.core.errors import InvalidInput
 from remit.core.gate.action_type import is_empty, is_none
 from remit.core.identity.credential import Credential, makers
 from remit.core.identity.principal import Principal
+from remit.core.invalid_fields import explain_invalid
 from remit.core.notifications.about import MOST_FIELDS, AboutIntent, AmountAbove, ShownField
 from remit.core.notifications.timing import Escalation, QuietHours
-from remit.core.values import ActionTypeName, Document, Identifier, Request, UtcTime, explain_invalid
+from remit.core.values import ActionTypeName, Document, Identifier, Request, UtcTime
 
 NoticeKind = Literal[
     "NEEDS_INPUT",
@@ -195,14 +196,11 @@ def subscription_data(
 
 
 def parse_subscription(data: Any) -> NewSubscription:
-    """Raises `InvalidInput` naming the first field that is wrong, and never showing what stands in a secret's place."""
+    """Raises `InvalidInput` naming the fields that are wrong, and never showing what stands in a secret's place."""
     try:
         asked = NewSubscription.model_validate(data)
     except ValidationError as error:
-        found = explain_invalid(error)
-        if found.field.split(".")[0] in ("signing_secret", "url", "bot_token"):
-            raise InvalidInput(found.field, found.problem, "write ${NAME} and set NAME where Remit runs") from None
-        raise found from None
+        raise explain_invalid(error, secrets=("signing_secret", "url", "bot_token")) from None
     _CHECKS[asked.channel](asked)
     _check_notices(asked)
     return asked

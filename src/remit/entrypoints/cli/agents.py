@@ -16,6 +16,7 @@ from remit.core import rendering
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.gate.decision import INTENT_NOT_FOUND, MISSING_INPUT
 from remit.core.intent import ActionIntentV1
+from remit.core.invalid_fields import likely_meant
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.json_line import JsonLine
 from remit.entrypoints.cli.lines import batches, source
@@ -29,6 +30,7 @@ T = TypeVar("T")
 Default = Annotated[str | None, typer.Option(metavar="NAME", help="For lines that do not say it.", show_default=False)]
 
 LONGEST_LINE_BYTES = 1024 * 1024
+MOST_SLIPS_TOLD = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -71,7 +73,10 @@ def propose(
             advance(sum(line.size for line in batch))
             if run.interrupted:
                 break
+        slips = [] if as_json or run.interrupted else run.slips(remit)
     run.sum_up()
+    for slip in slips[:MOST_SLIPS_TOLD]:
+        output.note(f"! {slip}")
     raise typer.Exit(run.exit_code())
 
 
@@ -84,6 +89,8 @@ class _Run:
     as_json: bool
     results: Counter[str] = field(default_factory=Counter)
     exit_codes: set[int] = field(default_factory=set)
+    action_types: dict[tuple[str, str], None] = field(default_factory=dict)
+    """Tenant and type of what was taken, in the order of the file."""
     interrupted: bool = False
 
     def carry_out(self, remit: Remit, batch: Sequence[JsonLine]) -> None:
@@ -93,6 +100,19 @@ class _Run:
             self._tell(line.number, value, answer)
         # An agent at the other end of a pipe waits for these.
         output.flush()
+
+    def slips(self, remit: Remit) -> list[str]:
+        """What was taken, counts as high risk, and is likely a slip: types that the tenant's bounds do not have."""
+        known = {tenant: remit.bounds(tenant).bounds.action_types for tenant, _ in self.action_types}
+        found: dict[str, None] = {}
+        for tenant, name in self.action_types:
+            if not known[tenant]:
+                found[f"tenant {tenant!r} has no action types yet; put bounds in force with 'remit apply'"] = None
+            elif name not in known[tenant]:
+                meant = likely_meant(name, known[tenant])
+                way_out = f"is {meant} meant?" if meant else "register it in the bounds"
+                found[f"{name} is not an action type of tenant {tenant!r}, so a person is asked; {way_out}"] = None
+        return list(found)
 
     def _read(self, line: JsonLine) -> Any:
         value = attempt(line.value)
@@ -114,6 +134,7 @@ class _Run:
                 name = sent.get("action_intent_id") if isinstance(sent, dict) else None
                 output.print_json({"line": line, "action_intent_id": name, **output.error_wire(answer)})
         else:
+            self.action_types[str(sent["tenant_id"]), str(sent["action_type"])] = None
             result = answer.result if isinstance(answer, GateAnswer) else "PROPOSED"
             self.results[result] += 1
             if self.as_json:

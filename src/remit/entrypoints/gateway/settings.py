@@ -11,7 +11,8 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from remit.core.errors import InvalidInput
-from remit.core.values import ActionTypeName, Identifier, RiskLevel, explain_invalid
+from remit.core.invalid_fields import explain_invalid
+from remit.core.values import ActionTypeName, Identifier, RiskLevel
 from remit.entrypoints.bounds_file import located, read_yaml
 
 SEPARATOR = "__"

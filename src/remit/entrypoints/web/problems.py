@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from remit.core.errors import InvalidInput, RemitError
+from remit.core.invalid_fields import in_words
 from remit.entrypoints.web.problem_details import INTERNAL, KINDS, MEDIA_TYPE, problem_of
 
 REFUSALS: dict[int, tuple[str, str]] = {
@@ -63,8 +64,9 @@ def install(app: FastAPI) -> None:
         if first["type"] == "json_invalid":
             return answer(problem_of(_no_json(f"{first['ctx']['error']} at character {first['loc'][-1]}")))
         place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "header"))
-        problem = problem_of(InvalidInput(place or "(body)", first["msg"], "send what the OpenAPI document shows"))
-        return answer(problem)
+        problem, way_out = in_words(first)
+        told = InvalidInput(place or "(body)", problem, way_out or "send what the OpenAPI document shows")
+        return answer(problem_of(told))
 
     @app.exception_handler(HTTPException)
     async def framework(_: Request, error: HTTPException) -> JSONResponse:

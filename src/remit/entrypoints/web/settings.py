@@ -10,7 +10,8 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from remit.core.errors import InvalidInput
 from remit.core.identity.access import TENANT_ROLES, Role
-from remit.core.values import Identifier, Request, check_identifier, explain_invalid
+from remit.core.invalid_fields import explain_invalid
+from remit.core.values import Identifier, Request, check_identifier
 from remit.entrypoints.web.claims import GroupGrant
 from remit.entrypoints.web.shares import Share
 
@@ -145,6 +146,11 @@ def _oidc(environ: Mapping[str, str]) -> OidcSettings | None:
     if not issuer or not audience:
         missing = "REMIT_OIDC_AUDIENCE" if issuer else "REMIT_OIDC_ISSUER"
         raise InvalidInput(missing, "is missing", "an issuer is trusted for one audience; set both")
+    return issuer_from(environ, issuer, audience)
+
+
+def issuer_from(environ: Mapping[str, str], issuer: str, audience: str) -> OidcSettings:
+    """This one, with what the environment says of its claims and groups. Raises `InvalidInput` naming the variable."""
     claims = ("tenant_claim", "roles_claim", "name_claim", "accounts_claim", "on_behalf_of_claim", "groups_claim")
     names = (*claims, "client_id", "client_secret", "scope")
     given = {name: text for name in names if (text := environ.get(f"REMIT_OIDC_{name.upper()}"))}
@@ -166,7 +172,7 @@ def groups_from(text: str | None) -> dict[str, GroupGrant] | None:
         found = _GROUPS.validate_json(text)
     except ValidationError as error:
         wrong = explain_invalid(error)
-        problem = f"{wrong.field}: {wrong.problem}"
+        problem = wrong.problem if wrong.field == "(request)" else f"{wrong.field}: {wrong.problem}"
         way_out = 'write {"GROUP": {"roles": ["approver"], "tenant": "acme"}}; the tenant may be left out'
         raise InvalidInput("REMIT_OIDC_GROUPS", problem, way_out) from None
     return {name: GroupGrant(frozenset(each.roles), each.tenant) for name, each in found.items()}

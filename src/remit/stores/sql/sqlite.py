@@ -50,7 +50,7 @@ class Sqlite:
 
     def __init__(self, path: str) -> None:
         if not path or path == ":memory:":
-            raise InvalidInput("url", "names no file", "send sqlite:///path.db; for a store in memory use MemoryStore")
+            raise InvalidInput("database", "names no file", "write sqlite:///FILE, with three slashes")
         self._path = Path(path)
         if self._path.is_dir():
             raise InvalidInput("url", f"{self._path} is a directory", "name a file in it")

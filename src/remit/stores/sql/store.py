@@ -304,7 +304,7 @@ def dialect_of(url: str) -> Dialect:
         if parsed is not None:
             return Postgres(parsed)
     raise InvalidInput(
-        "url", "is not understood", "send sqlite:///path.db or postgresql://user:password@host:port/database"
+        "database", "is not understood", "write sqlite:///FILE or postgresql://user:password@host:port/database"
     )
 
 
