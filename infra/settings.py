@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from remit.core.errors import InvalidInput
+from remit.core.values import check_identifier
+from remit.entrypoints.web.settings import groups_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,8 @@ class Settings:
     `private_hosts` may be called beside public addresses. `console_url` is where people reach the console, for links
     in what they are told; with `oidc_client_id`, a public client of the issuer, they sign in there through it. A token
     with `oidc_accounts_claim` is for those accounts alone, one with `oidc_on_behalf_of_claim` bound to that principal.
+    With `oidc_tenant` everybody is of that one; with `oidc_groups`, the JSON of `REMIT_OIDC_GROUPS`, roles come from
+    the groups that `oidc_groups_claim` lists.
     With `reserve`, concurrency is set aside for what must never wait for anything else. `subnet_ids` and
     `security_group_ids`, separated by commas, put the functions into a VPC.
     """
@@ -36,7 +43,11 @@ class Settings:
     oidc_name_claim: str = "sub"
     oidc_accounts_claim: str | None = None
     oidc_on_behalf_of_claim: str | None = None
+    oidc_tenant: str | None = None
+    oidc_groups: str | None = None
+    oidc_groups_claim: str | None = None
     oidc_client_id: str | None = None
+    oidc_scope: str | None = None
     console_url: str | None = None
     reserve: bool = True
     subnet_ids: str | None = None
@@ -49,12 +60,26 @@ class Settings:
             raise ValueError("oidc_issuer and oidc_audience belong together: a token is trusted for one audience")
         if self.oidc_client_id and not (self.oidc_issuer and self.console_url):
             raise ValueError("oidc_client_id takes oidc_issuer and console_url: the issuer sends people back there")
+        for name in ("oidc_tenant", "oidc_groups"):
+            if getattr(self, name) and not self.oidc_issuer:
+                raise ValueError(f"{name} takes oidc_issuer: it is about what that issuer's tokens let do")
+        _check_issuer(self)
         if self.console_url and not self.console_url.startswith("https://"):
             raise ValueError(f"console_url is {self.console_url!r}: it takes an https URL")
         if bool(self.subnet_ids) != bool(self.security_group_ids):
             raise ValueError("subnet_ids and security_group_ids belong together: a function in a VPC has both")
         if not 30 <= self.state_ttl_days <= 90:
             raise ValueError(f"state_ttl_days is {self.state_ttl_days}: 30 to 90 are allowed")
+
+
+def _check_issuer(settings: Settings) -> None:
+    """Raises `ValueError` for what the functions would refuse when they start."""
+    try:
+        groups_from(settings.oidc_groups)
+        if settings.oidc_tenant:
+            check_identifier("oidc_tenant", settings.oidc_tenant)
+    except InvalidInput as error:
+        raise ValueError(str(error).replace("REMIT_OIDC_GROUPS", "oidc_groups")) from None
 
 
 def settings_from(context: Callable[[str], Any]) -> Settings:
@@ -70,6 +95,9 @@ def _as(name: str, value: Any) -> Any:
         if value not in ("true", "false"):
             raise ValueError(f"{name} is {value!r}: say true or false")
         return value == "true"
+    if name == "oidc_groups" and isinstance(value, dict):
+        # In a file of context it may stand as it is.
+        return json.dumps(value)
     if kind == "int":
         if not str(value).isdigit():
             raise ValueError(f"{name} is {value!r}: it takes a whole number")

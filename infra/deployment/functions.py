@@ -148,6 +148,8 @@ class Functions(Construct):
             said |= _oidc(settings)
         if function.name in DOORS and settings.oidc_client_id:
             said["REMIT_OIDC_CLIENT_ID"] = settings.oidc_client_id
+            if settings.oidc_scope:
+                said["REMIT_OIDC_SCOPE"] = settings.oidc_scope
         return said
 
     def _keep_what_is_given_up(self, name: str, alias: lambda_.Alias) -> None:
@@ -171,8 +173,11 @@ def _oidc(settings: Settings) -> dict[str, str]:
     further = {
         "REMIT_OIDC_ACCOUNTS_CLAIM": settings.oidc_accounts_claim,
         "REMIT_OIDC_ON_BEHALF_OF_CLAIM": settings.oidc_on_behalf_of_claim,
+        "REMIT_OIDC_TENANT": settings.oidc_tenant,
+        "REMIT_OIDC_GROUPS": settings.oidc_groups,
+        "REMIT_OIDC_GROUPS_CLAIM": settings.oidc_groups_claim,
     }
-    return said | {name: claim for name, claim in further.items() if claim}
+    return said | {name: text for name, text in further.items() if text}
 
 
 def _id(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -17,9 +18,11 @@ from infra.state_machine import STEP_TIMEOUT_S, STEPS, TIMEOUT_S
 from remit.core.errors import InvalidInput, RemitError, TryLater
 from remit.core.gate.action_type import Tool
 from remit.egress.secrets_manager import KEPT_ON_S, KEPT_S, SecretsManager
+from remit.entrypoints.aws_lambda import http_door
 from remit.entrypoints.aws_lambda.execution import QUICK_S
 from remit.wiring import open_secrets
 from tests.flow.world import TENANT, bounds, proposal
+from tests.issuer import AUDIENCE, Issuer
 
 # --- propose ---
 
@@ -263,6 +266,56 @@ def test_claims_may_have_other_names(deployment, monkeypatch):
     assert read(deployment, request(tenant="globex", **{"custom:org": TENANT}))[0] == 200
 
 
+GROUPS = ["/finance/Approvers of refunds", "/everybody"]
+
+
+@pytest.fixture
+def grouped(monkeypatch):
+    """Everybody is of one tenant, and members of one group with blanks in its name may read."""
+    monkeypatch.setenv("REMIT_OIDC_TENANT", TENANT)
+    monkeypatch.setenv("REMIT_OIDC_GROUPS", json.dumps({GROUPS[0]: {"roles": ["approver"]}}))
+
+
+def with_groups(groups, text, header="Bearer {}"):
+    """As the gateway sends it: the claim as its text, and the token that it verified."""
+    payload = base64.urlsafe_b64encode(json.dumps({"groups": groups}).encode()).rstrip(b"=").decode()
+    said = {} if text is None else {"groups": text}
+    event = request(tenant="elsewhere", roles="[admin]", **said)
+    return {**event, "headers": {"authorization": header.format(f"e30.{payload}.c2ln")}}
+
+
+def test_a_group_with_blanks_in_its_name_gives_its_roles_behind_the_gateway(deployment, grouped):
+    deployment.propose()
+
+    assert read(deployment, with_groups(GROUPS, f"[{' '.join(GROUPS)}]"))[0] == 200
+    assert read(deployment, with_groups(GROUPS[0], GROUPS[0]))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("groups", "text", "status", "says"),
+    [
+        # Other groups than the gateway verified, also where only the borders between them differ.
+        (GROUPS, "[/everybody]", 401, "not what the gateway has verified"),
+        (["/finance/Approvers", "of", "refunds"], "[/finance/Approvers of refunds]", 403, "names no group"),
+        (None, "[/finance/Approvers of refunds]", 401, "not what the gateway has verified"),
+        (["/everybody"], "[/everybody]", 403, "names no group"),
+        (None, None, 403, "no claim 'groups'"),
+    ],
+)
+def test_groups_that_the_gateway_did_not_verify_or_that_give_nothing_let_nobody_in(
+    deployment, grouped, groups, text, status, says
+):
+    answered, problem = read(deployment, with_groups(groups, text))
+
+    assert answered == status and says in problem["detail"]
+
+
+def test_a_request_without_the_token_that_was_verified_lets_nobody_in(deployment, grouped):
+    event = {**with_groups(GROUPS, f"[{' '.join(GROUPS)}]"), "headers": {}}
+
+    assert read(deployment, event)[0] == 401
+
+
 @pytest.mark.parametrize("error", [ZeroDivisionError, RemitError])
 def test_what_is_wrong_inside_is_not_told_outside(deployment, monkeypatch, error):
     def broken(*_):
@@ -290,6 +343,24 @@ def test_the_whole_http_door_answers_behind_the_gateway(door):
 
     assert (status, verdict["result"]) == (200, "AUTO_EXECUTED")
     assert (seen["status"], seen["intent"]["proposed_by"]) == ("SUCCEEDED", "agent-7")
+
+
+def test_a_token_whose_groups_give_roles_is_let_in_by_the_whole_door(deployment, grouped, monkeypatch):
+    issuer = Issuer()
+    monkeypatch.setenv("REMIT_OIDC_ISSUER", issuer.url)
+    monkeypatch.setenv("REMIT_OIDC_AUDIENCE", AUDIENCE)
+    http_door.door.cache_clear()
+    try:
+        member = issuer.token(tenant="elsewhere", roles=["admin"], groups=GROUPS)
+        status, _ = deployment.over_http("GET", "/v1/queue", member)
+        refused, problem = deployment.over_http("GET", "/v1/queue", issuer.token(groups=["/everybody"]))
+        may_not, _ = deployment.over_http("GET", "/v1/keys", member)
+    finally:
+        http_door.door.cache_clear()
+        issuer.down()
+
+    assert (status, refused, may_not) == (200, 403, 403)
+    assert "names no group that has a role here: it says '/everybody'" in problem["detail"]
 
 
 def test_the_door_lets_nobody_in_without_a_key(door):

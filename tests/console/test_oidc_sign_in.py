@@ -19,7 +19,7 @@ from remit.entrypoints.console.code_flow import AT_ONCE
 from remit.entrypoints.web import oidc
 from remit.entrypoints.web.settings import HttpSettings, OidcSettings
 from tests.entrypoints.http_world import http_world
-from tests.entrypoints.test_http_oidc import AUDIENCE, Issuer
+from tests.issuer import AUDIENCE, Issuer
 from tests.waiting import PATIENCE_S, until
 
 from .conftest import text_of

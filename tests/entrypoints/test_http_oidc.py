@@ -9,101 +9,20 @@ import json
 import threading
 import time
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from remit.core.errors import Forbidden, InvalidInput, TryLater, Unauthenticated
+from remit.entrypoints.cli.doctor import diagnose_sign_in
 from remit.entrypoints.web import oidc
 from remit.entrypoints.web.oidc import FETCH_AT_MOST_EVERY_S, KEYS_FRESH_S, KEYS_KEPT_S, TokenIssuer
 from remit.entrypoints.web.settings import HttpSettings, OidcSettings, groups_from, settings_from
 from tests.entrypoints.http_world import ACME, http_world, proposal
+from tests.issuer import AUDIENCE, EC, ED, KEYCLOAK, RSA, SHAPES, Issuer, published
 from tests.waiting import PATIENCE_S, until
-
-AUDIENCE = "https://remit.example"
-RSA = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2)]
-EC, ED = ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate()
-
-
-def _published(key, kid, **more):
-    algorithm = {rsa.RSAPrivateKey: "RS256", ec.EllipticCurvePrivateKey: "ES256"}
-    name = next((name for kind, name in algorithm.items() if isinstance(key, kind)), "EdDSA")
-    as_dict = jwt.get_algorithm_by_name(name).to_jwk(key.public_key(), as_dict=True)
-    return {**as_dict, "kid": kid, **more}
-
-
-class Issuer:
-    """
-    A real one on loopback. `keys` is what it publishes, `asked` how often, `described` what it says of itself and
-    `discovered` how often; it answers while `answers` is set.
-    """
-
-    def __init__(self):
-        self.keys: list[dict[str, Any]] = [_published(RSA[0], "k-0", use="sig", alg="RS256")]
-        self.asked = self.discovered = 0
-        self.answers = threading.Event()
-        self.answers.set()
-        self.redirects = False
-        issuer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                if self.path == "/keys":
-                    issuer.asked += 1
-                else:
-                    issuer.discovered += 1
-                issuer.answers.wait(PATIENCE_S)
-                answer = {"/.well-known/openid-configuration": issuer.described, "/keys": {"keys": issuer.keys}}
-                body = json.dumps(answer.get(self.path, {})).encode()
-                self.send_response(302 if issuer.redirects else 200)
-                if issuer.redirects:
-                    self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_): ...
-
-        self._handler = Handler
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.described: dict[str, Any] = {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
-        self._serve()
-
-    def _serve(self):
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def down(self):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def up(self):
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler)
-        self._serve()
-
-    def claims(self, **changes):
-        now = int(time.time())
-        said = {
-            "iss": self.url,
-            "aud": AUDIENCE,
-            "sub": "ann",
-            "tenant": ACME,
-            "roles": ["approver"],
-            "iat": now,
-            "exp": now + 300,
-            **changes,
-        }
-        return {name: value for name, value in said.items() if value is not None}
-
-    def token(self, *, key=RSA[0], kid="k-0", algorithm="RS256", **changes):
-        return jwt.encode(self.claims(**changes), key, algorithm, headers={"kid": kid} if kid else {})
 
 
 @pytest.fixture
@@ -197,7 +116,7 @@ def test_without_an_issuer_no_token_lets_anybody_in(issuer, world):
     [(RSA[0], "RS256"), (RSA[0], "RS512"), (RSA[0], "PS256"), (EC, "ES256"), (ED, "EdDSA")],
 )
 def test_each_asymmetric_algorithm_is_understood(issuer, key, algorithm):
-    issuer.keys = [_published(key, "k-0")]
+    issuer.keys = [published(key, "k-0")]
     door, _ = _door(issuer)
 
     assert door.authenticate(issuer.token(key=key, algorithm=algorithm)).name == "ann"
@@ -230,7 +149,7 @@ def test_a_token_without_a_key_id_needs_a_single_fitting_key(issuer):
     door, clock = _door(issuer)
     assert door.authenticate(issuer.token(kid=None)).name == "ann"
 
-    issuer.keys.append(_published(RSA[1], "k-1"))
+    issuer.keys.append(published(RSA[1], "k-1"))
     clock.time += KEYS_FRESH_S
 
     with pytest.raises(Unauthenticated):
@@ -239,7 +158,7 @@ def test_a_token_without_a_key_id_needs_a_single_fitting_key(issuer):
 
 def test_keys_for_encryption_or_of_unknown_kinds_are_passed_over(issuer):
     odd: list[Any] = [
-        _published(RSA[1], "k-1", use="enc"),
+        published(RSA[1], "k-1", use="enc"),
         {"kty": "oct", "k": "AAAA", "kid": "k-2"},
         {"kty": "EC", "crv": "P-0", "x": "", "y": "", "kid": "k-3"},
         {"kty": "RSA", "kid": "k-4"},
@@ -295,13 +214,6 @@ def test_a_token_that_is_bound_to_what_is_no_name_lets_nobody_in(issuer):
 
 # --- groups, as companies have them ---
 
-KEYCLOAK = {
-    "preferred_username": "ann",
-    "email": "ann@example.com",
-    "email_verified": True,
-    "groups": ["/finance/Approvers of refunds", "/everybody"],
-    "realm_access": {"roles": ["admin", "offline_access"]},
-}
 GROUPS = """{
     "/finance/Approvers of refunds": {"roles": ["approver", "auditor"]},
     "/ops": {"roles": ["operator"], "tenant": "acme"},
@@ -341,6 +253,7 @@ def test_a_group_gives_the_tenant_where_it_names_one(issuer, groups, tenant, rol
         ({"groups": ["/ops", "/globex/ops"]}, "several tenants"),
         ({"groups": ["/everybody"]}, "names no group that has a role here"),
         ({"groups": None, "_claim_names": {"groups": "src1"}}, "too many"),
+        ({"groups": None}, "no claim 'groups'"),
     ],
 )
 def test_whom_no_one_tenant_s_groups_let_in_is_refused_with_why(issuer, claims, says):
@@ -353,6 +266,57 @@ def test_a_group_of_another_tenant_gives_nothing_in_a_fixed_one(issuer):
 
     with pytest.raises(Forbidden):
         door.authenticate(issuer.token(**{**KEYCLOAK, "groups": ["/globex/ops"]}))
+
+
+@contextmanager
+def _shaped(name, **settings):
+    """The provider's issuer, and a door with the settings that its page names, and these."""
+    shape = SHAPES[name]
+    issuer = Issuer(shape.at)
+    issuer.keys = shape.keys or issuer.keys
+    try:
+        yield issuer, _door(issuer, groups=groups_from(shape.grants), **{**shape.settings, **settings})[0]
+    finally:
+        issuer.down()
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_member_of_a_group_comes_in_whatever_the_provider_s_shape(name):
+    with _shaped(name) as (issuer, door):
+        principal = door.authenticate(issuer.token(**SHAPES[name].claims))
+
+    assert (principal.name, principal.tenant_id, principal.roles) == (SHAPES[name].is_known_as, ACME, {"approver"})
+
+
+OVERAGE = {"_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://graph.example/me"}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "claims", "settings", "refused", "says"),
+    [
+        ("keycloak", {"groups": ["finance/Approvers of refunds"]}, {}, Forbidden, "says 'finance/Approvers of"),
+        ("entra", {"groups": None, **OVERAGE}, {}, Forbidden, "too many.*assigned to this application"),
+        ("entra", {"groups": None, "hasgroups": True}, {}, Forbidden, "too many"),
+        ("entra", {}, {"name_claim": "email"}, Unauthenticated, "email_verified"),
+        ("entra", {}, {"name_claim": "upn"}, Unauthenticated, "'upn' of the token does not say the name"),
+        ("okta", {"groups": ["Everyone"]}, {}, Forbidden, "names no group that has a role"),
+        ("okta", {"groups": None}, {}, Forbidden, "no claim 'groups'"),
+        ("google", {"hd": None}, {}, Forbidden, "no claim 'hd'"),
+        ("google", {"hd": "elsewhere.example"}, {}, Forbidden, "says 'elsewhere.example'"),
+        ("google", {"email_verified": None}, {}, Unauthenticated, "email_verified"),
+        ("google", {"email_verified": "false"}, {}, Unauthenticated, "email_verified"),
+    ],
+)
+def test_whom_a_provider_s_shape_leaves_out_is_told_what_is_missing(name, claims, settings, refused, says):
+    with _shaped(name, **settings) as (issuer, door), pytest.raises(refused, match=says):
+        door.authenticate(issuer.token(**{**SHAPES[name].claims, **claims}))
+
+
+def test_an_address_that_an_issuer_says_is_verified_in_text_is_a_name():
+    with _shaped("google") as (issuer, door):
+        principal = door.authenticate(issuer.token(**{**SHAPES["google"].claims, "email_verified": "true"}))
+
+    assert principal.name == "ann@example.com"
 
 
 @pytest.mark.parametrize("verified", [False, None, "false", 1])
@@ -450,7 +414,7 @@ def test_a_token_whose_password_is_the_public_key_lets_nobody_in(issuer, form):
 
 def test_a_key_that_the_token_brings_along_is_not_used(issuer):
     door, _ = _door(issuer)
-    headers = {"kid": "k-0", "jwk": _published(RSA[1], "k-0"), "jku": f"{issuer.url}/elsewhere"}
+    headers = {"kid": "k-0", "jwk": published(RSA[1], "k-0"), "jku": f"{issuer.url}/elsewhere"}
 
     with pytest.raises(Unauthenticated):
         door.authenticate(jwt.encode(issuer.claims(), RSA[1], "RS256", headers=headers))
@@ -488,7 +452,7 @@ def test_what_is_no_token_lets_nobody_in_and_asks_nobody(issuer, text):
 def test_a_rotated_key_works_at_once_and_a_withdrawn_one_no_longer(issuer):
     door, clock = _door(issuer)
     door.authenticate(issuer.token())
-    issuer.keys = [_published(RSA[1], "k-1")]
+    issuer.keys = [published(RSA[1], "k-1")]
     clock.time += FETCH_AT_MOST_EVERY_S
 
     assert door.authenticate(issuer.token(key=RSA[1], kid="k-1")).name == "ann"
@@ -499,7 +463,7 @@ def test_a_rotated_key_works_at_once_and_a_withdrawn_one_no_longer(issuer):
 def test_a_withdrawn_key_stops_counting_though_nobody_sends_a_new_one(issuer):
     door, clock = _door(issuer)
     door.authenticate(issuer.token())
-    issuer.keys = [_published(RSA[1], "k-1")]
+    issuer.keys = [published(RSA[1], "k-1")]
 
     clock.time += KEYS_FRESH_S
 
@@ -643,3 +607,32 @@ def test_settings_come_from_the_environment():
     with pytest.raises(InvalidInput) as refused:
         settings_from({"REMIT_OIDC_ISSUER": "https://issuer.example"})
     assert refused.value.field == "REMIT_OIDC_AUDIENCE"
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "says"),
+    [
+        ({}, "ok", "answers, with 1 key that sign"),
+        ({"REMIT_OIDC_ISSUER": "http://127.0.0.1:9/realms/company"}, "wrong", "cannot be had"),
+        ({"REMIT_OIDC_ISSUER": "http://issuer.example"}, "wrong", "is not https"),
+        ({"REMIT_OIDC_AUDIENCE": ""}, "wrong", "REMIT_OIDC_AUDIENCE is missing"),
+        ({"REMIT_OIDC_GROUPS": "{'/f': 5}"}, "wrong", "REMIT_OIDC_GROUPS"),
+        ({"REMIT_OIDC_ISSUER": "", "REMIT_OIDC_AUDIENCE": "", "REMIT_OIDC_TENANT": "acme"}, "wrong", "is not set"),
+    ],
+)
+def test_the_doctor_says_whether_people_can_sign_in(issuer, monkeypatch, changes, state, says):
+    given = {"REMIT_OIDC_ISSUER": issuer.url, "REMIT_OIDC_AUDIENCE": AUDIENCE, **changes}
+    for name, text in given.items():
+        monkeypatch.setenv(name, text)
+
+    (found,) = diagnose_sign_in(connect=True)
+
+    assert (found.check, found.state) == ("sign-in", state) and says in found.says
+    assert state == "ok" or found.way_out
+
+
+def test_the_doctor_asks_nobody_where_it_may_not_connect(issuer, monkeypatch):
+    monkeypatch.setenv("REMIT_OIDC_ISSUER", issuer.url)
+    monkeypatch.setenv("REMIT_OIDC_AUDIENCE", AUDIENCE)
+
+    assert list(diagnose_sign_in(connect=False)) == [] and issuer.discovered == 0

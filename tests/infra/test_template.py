@@ -305,6 +305,9 @@ def test_every_stage_logs_its_requests_without_paths_and_is_throttled(template):
         assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
 
 
+GROUPS = '{"/finance": {"roles": ["approver"]}}'
+
+
 def test_console_client_and_vpc_can_be_set(synthesize):
     settings = replace(
         FULL,
@@ -313,6 +316,10 @@ def test_console_client_and_vpc_can_be_set(synthesize):
         oidc_client_id="remit-console",
         oidc_accounts_claim="accounts",
         oidc_on_behalf_of_claim="act_for",
+        oidc_tenant="acme",
+        oidc_groups=GROUPS,
+        oidc_groups_claim="memberOf",
+        oidc_scope="openid groups",
         subnet_ids="subnet-1, subnet-2",
         security_group_ids="sg-1",
         reserve=False,
@@ -323,6 +330,11 @@ def test_console_client_and_vpc_can_be_set(synthesize):
     door = said["http_door"]["Environment"]["Variables"]
     assert (door["REMIT_CONSOLE_URL"], door["REMIT_OIDC_CLIENT_ID"]) == ("https://remit.example.com", "remit-console")
     assert door["REMIT_OIDC_ACCOUNTS_CLAIM"] == "accounts" and door["REMIT_OIDC_ON_BEHALF_OF_CLAIM"] == "act_for"
+    assert door["REMIT_OIDC_SCOPE"] == "openid groups"
+    for name in ("status", "http_door", "stop_door"):
+        given = said[name]["Environment"]["Variables"]
+        found = [given[f"REMIT_OIDC_{each}"] for each in ("TENANT", "GROUPS", "GROUPS_CLAIM")]
+        assert found == ["acme", GROUPS, "memberOf"]
     assert said["notify"]["Environment"]["Variables"]["REMIT_CONSOLE_URL"] == "https://remit.example.com"
     for properties in said.values():
         assert properties["VpcConfig"] == {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
@@ -459,6 +471,12 @@ def test_context_becomes_settings():
     assert settings == Settings(name="remit-eu", retain=False, log_days=30, http_door=False, state_ttl_days=45)
 
 
+def test_groups_may_stand_in_a_file_of_context_as_they_are():
+    given = {"oidc_issuer": ISSUER, "oidc_audience": AUDIENCE, "oidc_groups": json.loads(GROUPS)}
+
+    assert settings_from(given.get).oidc_groups == GROUPS
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -468,6 +486,10 @@ def test_context_becomes_settings():
         {"oidc_issuer": ISSUER},
         {"oidc_audience": AUDIENCE},
         {"oidc_client_id": "c"},
+        {"oidc_groups": GROUPS},
+        {"oidc_tenant": "acme"},
+        {"oidc_groups": "x", "oidc_issuer": ISSUER, "oidc_audience": AUDIENCE},
+        {"oidc_tenant": "two words", "oidc_issuer": ISSUER, "oidc_audience": AUDIENCE},
         {"console_url": "http://remit.example.com"},
         {"subnet_ids": "subnet-1"},
     ],

@@ -2,16 +2,15 @@
 The Status API, behind API Gateway's JWT authorizer (HTTP API, payload 2.0): where one intent stands, why, and what its
 tool answered.
 
-The tenant comes from the verified token's claims and from nowhere else. `REMIT_OIDC_TENANT_CLAIM`,
-`REMIT_OIDC_ROLES_CLAIM` and `REMIT_OIDC_NAME_CLAIM` name the claims where they are not `tenant`, `roles` and `sub`;
-with `REMIT_OIDC_ACCOUNTS_CLAIM` a token is for the accounts that this claim lists, and for no other.
+Tenant, roles and name come from the verified token's claims and from nowhere else, by the settings of the HTTP door
+(`REMIT_OIDC_TENANT_CLAIM`, `REMIT_OIDC_GROUPS` and so on).
 """
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -21,24 +20,10 @@ from remit.core.identity.principal import Principal
 from remit.entrypoints.aws_lambda.entry import entry, logger
 from remit.entrypoints.web.claims import principal_of_claims
 from remit.entrypoints.web.problem_details import MEDIA_TYPE, problem_of
+from remit.entrypoints.web.settings import issuer_from
 from remit.wiring import Remit
 
 INTERNAL = {"type": "/problems/internal", "title": "Something is wrong here", "status": 500}
-
-
-@dataclass(frozen=True, slots=True)
-class _SessionClaims:
-    """Which claim says what."""
-
-    tenant_claim: str
-    roles_claim: str
-    name_claim: str
-    accounts_claim: str | None
-    on_behalf_of_claim: str | None = None
-    tenant: str | None = None
-    # The gateway runs a list together with blanks between, which groups' names may hold.
-    groups: None = None
-    groups_claim: str = "groups"
 
 
 RESULT = "GET /v1/intents/{action_intent_id}/result"
@@ -79,10 +64,15 @@ def _read(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
 
 def _caller(event: Mapping[str, Any]) -> Principal:
     authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
-    claims = (authorizer.get("jwt") or {}).get("claims")
-    if not isinstance(claims, Mapping):
+    verified = (authorizer.get("jwt") or {}).get("claims")
+    if not isinstance(verified, Mapping):
         raise Unauthenticated("no authorizer has verified a token for this request")
-    return principal_of_claims({name: _unlisted(value) for name, value in claims.items()}, _claim_names())
+    # Whose issuer and audience they are, the gateway has looked at.
+    names = issuer_from(os.environ, "", "")
+    claims = {name: _unlisted(value) for name, value in verified.items()}
+    if names.groups is not None and names.groups_claim in verified:
+        claims[names.groups_claim] = _groups(event, names.groups_claim, verified[names.groups_claim])
+    return principal_of_claims(claims, names)
 
 
 def _unlisted(value: Any) -> Any:
@@ -91,14 +81,28 @@ def _unlisted(value: Any) -> Any:
     return value[1:-1] if listed else value
 
 
-def _claim_names() -> _SessionClaims:
-    return _SessionClaims(
-        os.environ.get("REMIT_OIDC_TENANT_CLAIM") or "tenant",
-        os.environ.get("REMIT_OIDC_ROLES_CLAIM") or "roles",
-        os.environ.get("REMIT_OIDC_NAME_CLAIM") or "sub",
-        os.environ.get("REMIT_OIDC_ACCOUNTS_CLAIM") or None,
-        tenant=os.environ.get("REMIT_OIDC_TENANT") or None,
-    )
+def _groups(event: Mapping[str, Any], claim: str, verified: Any) -> Any:
+    """
+    The groups one by one, as the token itself lists them: a group's name may hold blanks, and the gateway's text does
+    not tell two groups from such a one. What it verified has to be that very list.
+    """
+    said = _payload(event).get(claim)
+    if isinstance(said, list) and verified == f"[{' '.join(map(str, said))}]":
+        return said
+    if isinstance(said, str) and verified == said:
+        return said
+    raise Unauthenticated(f"the claim {claim!r} of the token is not what the gateway has verified; send one token")
+
+
+def _payload(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Claims of the token as it was sent, whose signature the gateway has checked."""
+    token = str((event.get("headers") or {}).get("authorization", "")).rpartition(" ")[2]
+    try:
+        part = token.split(".")[1]
+        found = orjson.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (IndexError, ValueError):
+        found = None
+    return found if isinstance(found, Mapping) else {}
 
 
 def _response(status_code: int, media_type: str, body: Mapping[str, Any]) -> dict[str, Any]:

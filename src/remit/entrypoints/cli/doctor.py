@@ -1,7 +1,8 @@
-"""What an operator asks when something does not work: one look at database, clock, zones, keys, hosts and versions."""
+"""What an operator asks when something does not work: one look at database, clock, zones, keys, hosts, sign-in."""
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import typer
 from rich.text import Text
 
 from remit.core.diagnosis import Diagnosis
-from remit.core.errors import NotFound, RemitError
+from remit.core.errors import InvalidInput, NotFound, RemitError
 from remit.core.gate.zones import RULES
 from remit.core.values import PLATFORM
 from remit.entrypoints.cli import output
@@ -39,18 +40,20 @@ def doctor(
         str | None,
         typer.Option("--tenant", metavar="T", help="Only this tenant; else all, at most 20.", show_default=False),
     ] = None,
-    connect: Annotated[bool, typer.Option("--connect/--no-connect", help="Try the hosts that tools call.")] = True,
+    connect: Annotated[
+        bool, typer.Option("--connect/--no-connect", help="Try the hosts that tools call, and the issuer.")
+    ] = True,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
     """
-    Look for what keeps actions from being decided or executed: database, clock, zones, keys, hosts, versions.
+    Look for what keeps actions from being decided or executed: database, clock, zones, keys, hosts, sign-in, versions.
 
     It changes nothing, and sends nothing to the hosts that it connects to. Ends with 1 if something is wrong.
 
     Example: remit doctor --tenant acme
     """
-    found = [("", each) for each in _versions()]
+    found = [("", each) for each in (*_versions(), *diagnose_sign_in(connect))]
     try:
         with existing(ctx, db, tenant) as remit:
             found += [("", each) for each in _database(remit)]
@@ -77,6 +80,25 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def diagnose_sign_in(connect: bool) -> Iterator[Diagnosis]:
+    """What the server would say of its settings when it starts, and whether the issuer answers."""
+    if not any(name.startswith("REMIT_OIDC_") and said for name, said in os.environ.items()):
+        return
+    # Imported here: only who signs in through an issuer needs a client for it.
+    from remit.entrypoints.web.oidc import diagnose_issuer
+    from remit.entrypoints.web.settings import settings_from
+
+    try:
+        oidc = settings_from(os.environ).oidc
+    except InvalidInput as error:
+        yield Diagnosis("sign-in", "wrong", f"{error.field} {error.problem}", error.way_out)
+        return
+    if oidc is None:
+        yield Diagnosis("sign-in", "wrong", "REMIT_OIDC_ISSUER is not set, and others are", "set it, or unset them")
+    elif connect:
+        yield diagnose_issuer(oidc)
 
 
 def _database(remit: Remit) -> Iterator[Diagnosis]:

@@ -18,6 +18,7 @@ from remit.core.identity.credential import Credential
 from remit.core.identity.principal import NOBODY, Principal
 from remit.core.values import Identifier, check_text
 
+MOST_GROUPS_SHOWN, LONGEST_GROUP_SHOWN = 3, 100
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 
 
@@ -56,6 +57,9 @@ class ClaimNames(Protocol):
 def principal_of_claims(claims: Mapping[str, Any], names: ClaimNames) -> Principal:
     """Raises `Unauthenticated` for claims that name nobody, `Forbidden` for roles that let nobody do anything."""
     grants = _grants(claims, names)
+    if names.groups is not None and not grants:
+        # Told first: without a group there may be no tenant either, and that says less.
+        raise _in_no_group(claims, names.groups_claim, "here")
     tenant_id = names.tenant or _tenant_of(grants) or _identifier(claims, names.tenant_claim, "tenant")
     name = _identifier(claims, names.name_claim, "name")
     _check_email(claims, names.name_claim)
@@ -71,7 +75,7 @@ def _roles(claims: Mapping[str, Any], names: ClaimNames) -> frozenset[Role]:
     roles = frozenset(role for role in TENANT_ROLES if role in said)
     if not roles:
         raise Forbidden(
-            f"the claim {names.roles_claim!r} of the access token names no role known here; "
+            f"the claim {names.roles_claim!r} of the token names no role known here; "
             f"it takes one of {', '.join(sorted(TENANT_ROLES))}"
         )
     return roles
@@ -94,14 +98,31 @@ def _tenant_of(grants: Sequence[GroupGrant]) -> str | None:
 
 def _roles_of(grants: Sequence[GroupGrant], tenant_id: str, claims: Mapping[str, Any], claim: str) -> frozenset[Role]:
     roles = frozenset(role for grant in grants if grant.tenant in (None, tenant_id) for role in grant.roles)
-    if roles:
-        return roles
+    if not roles:
+        raise _in_no_group(claims, claim, f"in tenant {tenant_id!r}")
+    return roles
+
+
+def _in_no_group(claims: Mapping[str, Any], claim: str, where: str) -> Forbidden:
     if claim in (claims.get("_claim_names") or ()) or claims.get("hasgroups"):
-        raise Forbidden(
+        return Forbidden(
             f"the issuer left out the claim {claim!r}, because the groups are too many; "
             "have it send only those that are assigned to this application"
         )
-    raise Forbidden(f"the claim {claim!r} of the access token names no group that has a role here (REMIT_OIDC_GROUPS)")
+    named = _claim(claims, claim)
+    if named is None:
+        return Forbidden(f"the token has no claim {claim!r}; have the issuer send it, or set REMIT_OIDC_GROUPS_CLAIM")
+    return Forbidden(
+        f"the claim {claim!r} of the token names no group that has a role {where}: it says {_shown(named)}; "
+        "name one in REMIT_OIDC_GROUPS exactly as it stands there"
+    )
+
+
+def _shown(named: Any) -> str:
+    """The first of the groups, for whoever is in them."""
+    listed = named if isinstance(named, list) else [named]
+    told = ", ".join(repr(group)[:LONGEST_GROUP_SHOWN] for group in listed[:MOST_GROUPS_SHOWN])
+    return f"{told or 'none'}{' and others' if len(listed) > MOST_GROUPS_SHOWN else ''}"
 
 
 def _check_email(claims: Mapping[str, Any], name_claim: str) -> None:
@@ -140,7 +161,7 @@ def _identifier(claims: Mapping[str, Any], claim: str, what: str) -> str:
         return _IDENTIFIER.validate_python(_claim(claims, claim), strict=True)
     except ValidationError:
         raise Unauthenticated(
-            f"the claim {claim!r} of the access token does not say the {what}: it takes 1 to 128 characters of "
+            f"the claim {claim!r} of the token does not say the {what}: it takes 1 to 128 characters of "
             f"A-Z a-z 0-9 . _ : @ -; name another claim in REMIT_OIDC_{what.upper()}_CLAIM"
         ) from None
 

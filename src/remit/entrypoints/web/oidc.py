@@ -21,6 +21,7 @@ import httpx
 import jwt
 from starlette.concurrency import run_in_threadpool
 
+from remit.core.diagnosis import Diagnosis
 from remit.core.errors import InvalidInput, TryLater, Unauthenticated
 from remit.core.identity.principal import Principal
 from remit.entrypoints.web.claims import principal_of_claims
@@ -186,17 +187,40 @@ class PublishedKeys:
     def _fetch(self, fetching: Future[None]) -> None:
         asked_at = self._asked_at
         try:
-            with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False) as client:
-                described = _described(client, self._issuer)
-                published = _document(client, _checked_url(str(described.get("jwks_uri"))))
-            self._keys = _signing_keys(published)
+            self._keys = _published_by(self._issuer)
             self._fetched_at = asked_at
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, InvalidInput) as error:
+        except _NO_KEYS as error:
             log.warning("the keys of %s could not be fetched: %s", self._issuer, error)
         finally:
             with self._lock:
                 self._fetching = None
             fetching.set_result(None)
+
+
+_NO_KEYS = (httpx.HTTPError, httpx.InvalidURL, ValueError, InvalidInput)
+
+
+def _published_by(issuer: str) -> list[SigningKey]:
+    """The keys that an issuer publishes. Raises one of `_NO_KEYS`."""
+    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False) as client:
+        described = _described(client, issuer)
+        published = _document(client, _checked_url(str(described.get("jwks_uri"))))
+    return _signing_keys(published)
+
+
+def diagnose_issuer(settings: OidcSettings) -> Diagnosis:
+    """Whether an issuer answers with keys that tokens can be checked against, for an operator."""
+    try:
+        keys = _published_by(_checked_url(settings.issuer))
+    except _NO_KEYS as error:
+        says = f"the keys of {settings.issuer} cannot be had: {error}"
+        way_out = "check REMIT_OIDC_ISSUER: it is the text that the issuer calls itself, to the letter"
+        return Diagnosis("sign-in", "wrong", says, way_out)
+    return Diagnosis(
+        "sign-in",
+        "ok",
+        f"{settings.issuer} answers, with {len(keys)} key{'' if len(keys) == 1 else 's'} that sign tokens",
+    )
 
 
 def discover(issuer: str) -> dict[str, Any]:
