@@ -11,7 +11,7 @@ from remit.core.identity.credential import PROCESS
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import LinkedIntent
 from remit.flow.settings.sessions import make_link
-from tests.entrypoints.http_world import ACME, EMAIL, SILENT, Silent, bounds, http_world
+from tests.entrypoints.http_world import ACME, EMAIL, OWN, SILENT, Silent, bounds, http_world
 from tests.entrypoints.test_http_roles import WEBHOOK
 
 from .conftest import looker
@@ -30,6 +30,7 @@ PAGES = (
     "/console/bounds?account_id=acct-1",
     "/console/bounds/file",
     f"/console/bounds/types/{EMAIL}",
+    f"/console/bounds/types/{OWN}",
     "/console/bounds/types/new",
     f"/console/bounds/rule?action_type={EMAIL}",
     "/console/bounds/promote?name=burst",
@@ -48,10 +49,10 @@ LOOKS = [(1200, "light"), (1200, "dark"), (390, "light"), (390, "dark")]
 def shop(tmp_path_factory):
     """One of everything that a page may show."""
     with http_world(tmp_path_factory.mktemp("shop"), connectors={"silent": Silent()}) as world:
-        world.remit.apply(
-            bounds(accounts={"acct-1": {"modes": {"default": "AUTO_EXECUTE"}}}, silent=True, limits=[WATCHING]),
-            by="ann",
-        )
+        accounts = {"acct-1": {"modes": {"default": "AUTO_EXECUTE"}}}
+        known = bounds(accounts=accounts, silent=True, limits=[WATCHING], allowed_hosts=["shop.example"])
+        known["action_types"][OWN] |= ROWS
+        world.remit.apply(known, by="ann")
         for number in range(14):
             world.submit(f"no-{number}", confidence_score=0.1)
             world.remit.reject(ACME, f"no-{number}", by="bob")
@@ -71,6 +72,14 @@ def shop(tmp_path_factory):
 
 
 WATCHING = {"name": "burst", "most": 0, "per": "day", "of": "account", "log_only": True}
+ROWS = {
+    "parameters": {
+        "required": ["amount"],
+        "properties": {"amount": {"type": "number", "maximum": 500}, "cause": {"enum": ["lost"], "description": "why"}},
+    },
+    "amounts": {"refund": {"value": "parameters.amount", "unit": "EUR"}},
+    "facts": {"order": {"url": "https://shop.example/o/{target.entity_id}", "keep": {"total": "number"}}},
+}
 CHAT = {
     "channel": "slack",
     "slack_channel": "C0123",

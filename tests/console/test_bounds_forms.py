@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from html.parser import HTMLParser
 
 import pytest
 from playwright.sync_api import expect
@@ -42,6 +43,40 @@ def put_in_force(somebody, shown):
     assert answer.status_code == 303, text_of(answer)
 
 
+class Form(HTMLParser):
+    """What a browser would send of the form of a type."""
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.said, self._area, self._select = {}, None, None
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        name = given.get("name")
+        if tag == "input" and name and (given.get("type") != "checkbox" or "checked" in given):
+            self.said[name] = given.get("value", "on")
+        elif tag == "textarea":
+            self._area, self.said[name] = name, ""
+        elif tag == "select":
+            self._select = name
+        elif tag == "option" and self._select and ("selected" in given or self._select not in self.said):
+            self.said[self._select] = given.get("value")
+
+    def handle_endtag(self, tag):
+        self._area = None if tag == "textarea" else self._area
+        self._select = None if tag == "select" else self._select
+
+    def handle_data(self, data):
+        if self._area:
+            self.said[self._area] += data
+
+
+def form_of(page):
+    form = Form()
+    form.feed(page[page.index('class="type"') :])
+    return {name: text for name, text in form.said.items() if name != "csrf"}
+
+
 def now(world):
     return world.remit.bounds(ACME).bounds
 
@@ -76,27 +111,139 @@ def test_a_new_type_is_registered_and_one_is_taken_out(visit, world):
     assert "MAKE_TASK" not in now(world).action_types
 
 
+FACT = {"url": "https://shop.example/o/{target.entity_id}", "keep": {"total": "number"}, "headers": {"X": "1"}}
+WHOLE = {
+    "type": "object",
+    "required": ["currency", "amount"],
+    "properties": {
+        "amount": {"type": "number", "exclusiveMinimum": 0, "maximum": 500},
+        "currency": {"type": "string", "enum": ["EUR", "USD"]},
+        "to": {"type": "object", "properties": {"city": {"type": "string", "maxLength": 80}}},
+    },
+}
+
+
+@pytest.fixture
+def with_all(world):
+    """A type with a schema of which rows say a part, an amount, and a fact with a header."""
+    own = {**REFUND, "parameters": WHOLE, "facts": {"order": FACT}}
+    known = bounds(action_types={**bounds()["action_types"], OWN: own}, allowed_hosts=["shop.example"])
+    world.remit.apply(known, by="ann")
+    return world
+
+
+def test_a_type_that_is_opened_and_sent_again_has_not_changed(visit, with_all):
+    ann = visit()
+    said = form_of(ann.get(f"/console/bounds/types/{OWN}").text)
+    assert said["argument:0:path"] == "amount" and "exclusiveMinimum" in said["schema"]
+
+    shown = ann.post(f"/console/bounds/types/{OWN}", said)
+
+    assert "Nothing changes" in text_of(shown), text_of(shown)
+
+
+def test_arguments_amounts_and_facts_are_rows_that_are_added_changed_and_taken_out(visit, with_all):
+    ann, page = visit(), f"/console/bounds/types/{OWN}"
+    said = form_of(ann.get(page).text)
+    for kind in ("argument", "amount", "fact"):
+        said = form_of(ann.post(page, {**said, "add": kind}).text)
+    said = form_of(ann.post(page, {**said, "drop": "argument:2"}).text)
+    assert said["argument:2:path"] == "to.city"
+    new = {"path": "cause", "kind": "string", "choices": "lost\ndamaged", "required": "on"}
+    said |= {f"argument:3:{field}": text for field, text in new.items()}
+    said |= {"amount:1:name": "fee", "amount:1:value": "parameters.fee", "amount:1:unit": "EUR"}
+    said |= {"fact:1:name": "customer", "fact:1:url": "https://shop.example/c", "fact:1:keep": "id"}
+    said |= {"argument:0:path": "sum", "argument:0:maximum": "900.5", "closed": "on"}
+    put_in_force(ann, ann.post(page, said))
+
+    spec = now(with_all).action_types[OWN]
+    assert spec.parameters == {
+        "type": "object",
+        "required": ["currency", "sum", "cause"],
+        "additionalProperties": False,
+        "properties": {
+            "sum": {"type": "number", "exclusiveMinimum": 0, "maximum": 900.5},
+            "currency": {"type": "string", "enum": ["EUR", "USD"]},
+            "to": {"type": "object", "properties": {"city": {"type": "string"}}},
+            "cause": {"type": "string", "enum": ["lost", "damaged"]},
+        },
+    }
+    assert spec.amounts["fee"].unit == "EUR" and spec.facts["customer"].keep == {"id": "any"}
+    assert spec.facts["order"].headers == {"X": "1"}
+
+
 WRONG_TYPES = (
-    ({"name": NOTE}, "is registered already"),
-    ({"name": "lower case"}, "lower case"),
-    ({"min_confidence": "85"}, "min_confidence"),
-    ({"expires_after": "soon"}, "expires_after"),
-    ({"risk_tier": "SMALL"}, "risk_tier"),
-    ({"approvals_required": "many"}, "approvals_required"),
-    ({"more": "[1]"}, "more"),
-    ({"more": "{"}, "more"),
-    ({"connector": "carrier"}, "carrier"),
+    ({"name": NOTE}, "name", "is registered already"),
+    ({"name": "lower case"}, "name", "pattern"),
+    ({"min_confidence": "85"}, "min_confidence", "0 to 1"),
+    ({"expires_after": "soon"}, "expires_after", "soon"),
+    ({"risk_tier": "SMALL"}, "risk_tier", "MINIMAL"),
+    ({"approvals_required": "many"}, "approvals_required", "whole number"),
+    ({"more": "[1]"}, "more", "no JSON object"),
+    ({"more": "{"}, "more", "no JSON"),
+    ({"more": '{"timeout_s": 0}'}, "more", "greater than 0"),
+    ({"connector": "carrier"}, "connector", "carrier"),
+    ({"operation": "fly"}, "operation", "fly"),
+    ({"argument:0:minimum": "1,5"}, "argument:0:minimum", "such as 12.50"),
+    ({"schema": '{"properties": {"amount": {"pattern": 5}}}'}, "schema", "properties.amount.pattern"),
+    ({"schema": '{"maxProperties": 9007199254740993}'}, "schema", "2^53"),
+    ({"amount:0:unit": "five euros"}, "amount:0:unit", "such as EUR"),
+    ({"amount:0:name": "Sum"}, "amount:0:name", "pattern"),
+    ({"fact:0:keep": ""}, "fact:0:keep", "1 to 20 fields"),
+    ({"fact:0:timeout_s": "60"}, "fact:0:timeout_s", "less than or equal to 10"),
 )
 
 
-def test_what_is_wrong_with_a_type_is_said_by_its_field_and_nothing_typed_is_lost(visit):
-    ann, said = visit(), {"sequence": "1", "name": "MAKE_TASK", "risk_tier": "LOW", "connector": "internal"}
+def beside(answer, field):
+    """The words beside the field, which says that it is wrong and where the words are."""
+    (given,) = re.findall(rf'<(?:input|select|textarea)[^>]*name="{re.escape(field)}"[^>]*>', answer.text)
+    assert 'aria-invalid="true"' in given, given
+    (place,) = re.findall(r"w-[0-9a-f]+", given)
+    assert f'href="#{re.search(r"id=.(f-[0-9a-f]+)", given)[1]}"' in answer.text
+    return unescape(re.search(rf'id="{place}">([^<]*)<', answer.text)[1])
 
-    for wrong, told in WRONG_TYPES:
-        sent = {**said, "operation": "create_task", "title": "kept", "more": "{}", **wrong}
-        answer = ann.post("/console/bounds/types/new", sent)
-        assert answer.status_code == 422 and told in text_of(answer), wrong
-        assert 'value="kept"' in answer.text
+
+NEW_TYPE = {
+    "sequence": "1",
+    "name": "MAKE_TASK",
+    "risk_tier": "LOW",
+    "connector": "internal",
+    "operation": "create_task",
+    "title": "kept",
+    "more": "{}",
+    "schema": "",
+    "argument:0:path": "amount",
+    "argument:0:kind": "number",
+    "amount:0:name": "sum",
+    "amount:0:value": "parameters.amount",
+    "amount:0:unit": "EUR",
+    "fact:0:name": "order",
+    "fact:0:url": "https://shop.example/o",
+    "fact:0:keep": "total number",
+}
+
+
+def test_what_is_wrong_with_a_type_is_said_beside_its_field_and_nothing_typed_is_lost(visit):
+    ann = visit()
+
+    for wrong, field, told in WRONG_TYPES:
+        answer = ann.post("/console/bounds/types/new", {**NEW_TYPE, **wrong})
+        assert answer.status_code == 422, wrong
+        assert told in beside(answer, field), wrong
+        # A risk that there is not stands in no list.
+        kept = {name: text for name, text in {**NEW_TYPE, **wrong}.items() if name != "risk_tier"}
+        assert form_of(answer.text).items() >= kept.items()
+
+
+def test_all_that_is_wrong_with_a_type_is_said_at_once(visit):
+    wrong = {
+        field: text for each, field, _ in WRONG_TYPES[3:] if field not in ("more", "schema") for text in each.values()
+    }
+
+    answer = visit().post("/console/bounds/types/new", {**NEW_TYPE, **wrong, "connector": "internal", "more": "{"})
+
+    for field in {*wrong, "more"} - {"connector", "operation"}:
+        assert beside(answer, field)
 
 
 def test_a_rule_by_form_is_cedar_that_holds_at_the_next_decision(visit, with_refunds):
@@ -214,6 +361,35 @@ def test_ticking_a_type_whose_risk_asks_says_so_before_anything_is_sent(look, wo
 
     expect(told).to_contain_text("write a whole number")
     assert world.remit.bounds(ACME).config_sequence == 1
+
+
+def test_a_type_is_written_by_keyboard_alone_and_what_is_wrong_is_where_the_focus_goes(look, world, axe):
+    ann = look()
+    page = ann.goes("/console/bounds/types/new")
+    page.get_by_label("Name").fill("MAKE_TASK")
+    page.get_by_role("button", name="Add an argument").press("Enter")
+    expect(page.locator("[name='argument:0:path']")).to_be_focused()
+    page.keyboard.type("amount")
+    page.keyboard.press("Tab")
+    page.keyboard.type("number")
+    page.locator("[name='argument:0:minimum']").fill("lots")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Argument amount, from: is 'lots'")
+    ann.forgets("422")
+    found = page.evaluate(f"(() => {{ {axe} }})(); axe.run()")
+    assert [each["id"] for each in found["violations"]] == []
+    page.get_by_role("link", name="Argument amount, from").press("Enter")
+    expect(page.locator("[name='argument:0:minimum']")).to_be_focused()
+    page.keyboard.press("ControlOrMeta+A")
+    page.keyboard.type("5")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Put in force").press("Enter")
+
+    expect(page.get_by_role("heading", name="Bounds", exact=True)).to_be_visible()
+    assert now(world).action_types["MAKE_TASK"].parameters == {
+        "type": "object",
+        "properties": {"amount": {"type": "number", "minimum": 5}},
+    }
 
 
 def test_a_rule_is_written_while_one_chooses_and_put_in_force_by_hand(look, with_refunds):

@@ -44,6 +44,17 @@ CONNECTORS: dict[str, str] = {
     "mcp": "a server behind the gateway",
 }
 
+KINDS: dict[str, str] = {
+    "string": "text",
+    "number": "number",
+    "integer": "whole number",
+    "boolean": "yes or no",
+    "array": "list",
+    "object": "object",
+    "any": "anything",
+}
+"""Of an argument."""
+
 CHECKS: dict[str, str] = {
     "expiry": "Not expired",
     "stop_switch": "Not stopped",
