@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -37,6 +39,8 @@ from remit.core.notifications.subscription import NewSubscription, NoticeKind
 from remit.entrypoints.bounds_file import read_bounds
 from remit.entrypoints.cli import app
 from tests.commands import shell_line
+
+from .beside import BESIDE, Beside
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
@@ -75,8 +79,8 @@ def runnable(page):
     return [block for block in blocks(page) if block.mark.startswith("run")]
 
 
-# The longest first: two at a time, the others fit beside it.
-RUN = sorted(filter(runnable, PAGES), key=lambda page: -len(runnable(page)))
+# Those that wait for others first, and the longest: two at a time, the others fit beside it.
+RUN = sorted(filter(runnable, PAGES), key=lambda page: (page not in BESIDE, -len(runnable(page))))
 
 PLAYER = """
 import json, subprocess, sys, traceback
@@ -96,14 +100,23 @@ for block in json.load(sys.stdin):
 """
 
 
-def play(page, folder, environment):
+def play(page, folder, environment, beside=None):
     """What went wrong in the blocks of one page; nothing if nothing did."""
-    given = json.dumps([{**asdict(block), "exit_code": block.exit_code} for block in runnable(page)])
+    beside = beside or Beside()
+    shown = [
+        asdict(block) | {"exit_code": block.exit_code, "text": beside.read(block.text)} for block in runnable(page)
+    ]
+    piped = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     command = [sys.executable, "-c", PLAYER]
-    done = subprocess.run(
-        command, input=given, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
-    )
-    return done.stderr if done.returncode else ""
+    own = beside.around(environment)
+    with subprocess.Popen(command, cwd=folder, env=own, text=True, start_new_session=True, **piped) as player:
+        try:
+            _, said = player.communicate(json.dumps(shown), timeout=300)
+        finally:
+            # What a page starts and leaves running ends with it.
+            with suppress(ProcessLookupError):
+                os.killpg(player.pid, signal.SIGKILL)
+    return said if player.returncode else ""
 
 
 @pytest.fixture(scope="module")
@@ -117,19 +130,37 @@ def played(request, tmp_path_factory):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("REMIT_") and name != "MEASURE"}
     path = f"{bin}{os.pathsep}{kept['PATH']}"
     environment = {**kept, "PATH": path, "PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1", "TZ": "UTC"}
+    environment["NO_PROXY"] = environment["no_proxy"] = "127.0.0.1"
     with ThreadPoolExecutor(2) as pool:
 
         def started(page):
             return pool.submit(play, page, tmp_path_factory.mktemp("page"), environment)
 
+        def played_by_itself(page, request):
+            with BESIDE[page](request) as beside:
+                return play(page, tmp_path_factory.mktemp("page"), environment, beside)
+
         asked_for = [item.callspec.params["page"] for item in request.session.items if "played" in item.fixturenames]
-        ahead = {} if "PYTEST_XDIST_WORKER" in os.environ else {page: started(page) for page in asked_for}
-        yield lambda page: (ahead.get(page) or started(page)).result()
+        together = [] if "PYTEST_XDIST_WORKER" in os.environ else [page for page in asked_for if page not in BESIDE]
+        ahead = {page: started(page) for page in together}
+        yield (
+            lambda page, request: (
+                played_by_itself(page, request) if page in BESIDE else (ahead.get(page) or started(page)).result()
+            )
+        )
 
 
 @pytest.mark.parametrize("page", RUN)
-def test_what_a_page_shows_is_what_happens(page, played):
-    assert played(page) == ""
+def test_what_a_page_shows_is_what_happens(page, played, request):
+    assert played(page, request) == ""
+
+
+@pytest.mark.parametrize("page", BESIDE)
+def test_a_page_that_speaks_to_others_names_all_that_stands_for_them(page, request):
+    with BESIDE[page](request) as beside:
+        text = "\n".join(block.text for block in runnable(page))
+
+        assert [shown for shown in beside.stands_for if shown not in text] == []
 
 
 def test_the_pages_that_show_something_are_run():
