@@ -6,7 +6,7 @@ import pytest
 
 from remit.connectors.http.tool import parse_tool
 from remit.core.errors import InvalidInput
-from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.bounds import InvalidBounds, parse_bounds
 from remit.core.intent import parse_proposal
 from remit.core.notifications.subscription import parse_subscription
 
@@ -57,7 +57,7 @@ def test_a_misspelt_field_of_a_proposal_is_told_with_the_right_one():
 def test_zones_limits_and_tools_are_told_together_though_they_are_looked_at_one_after_the_other():
     zone, limit = {"timezone": "Berlin"}, {"name": "few", "sum": "amount", "unit": "EUR", "most": 5}
 
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidBounds) as refused:
         parse_bounds({**BOUNDS, "budget": zone, "limits": [{**limit, "per": "day", "of": "account"}]})
 
     assert refused.value.rest is not None and refused.value.rest.action_types

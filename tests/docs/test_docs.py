@@ -106,7 +106,7 @@ def play(page, folder, environment, beside=None):
     shown = [
         asdict(block) | {"exit_code": block.exit_code, "text": beside.read(block.text)} for block in runnable(page)
     ]
-    piped = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    piped: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     command = [sys.executable, "-c", PLAYER]
     own = beside.around(environment)
     with subprocess.Popen(command, cwd=folder, env=own, text=True, start_new_session=True, **piped) as player:
