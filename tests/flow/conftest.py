@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -9,8 +10,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from remit.stores.dynamodb import create_table
+from remit.stores.dynamodb.table import PARTITION, SORT
+
 from ..conftest import QUEUES_NOTHING, database
 from .world import OpenStore, World
+
+MOST_AT_ONCE = 25
+"""Items in one `BatchWriteItem`."""
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +34,27 @@ def postgres_url(_flow_database: str) -> str:
         tables = [name for (name,) in found if "version" not in name or name == "policy_versions"]
         connection.execute("; ".join(f'DELETE FROM "{name}"' for name in tables))
     return _flow_database
+
+
+@pytest.fixture(scope="session")
+def _flow_table(dynamodb_client: Any) -> Iterator[str]:
+    name = f"remit-{uuid.uuid4().hex}"
+    create_table(dynamodb_client, name)
+    yield name
+    dynamodb_client.delete_table(TableName=name)
+
+
+@pytest.fixture
+def dynamodb_table(dynamodb_client: Any, _flow_table: str) -> str:
+    """One table for all of these tests, emptied before each: quicker than a new one with its indexes."""
+    keys = {"ProjectionExpression": "#pk, #sk", "ExpressionAttributeNames": {"#pk": PARTITION, "#sk": SORT}}
+    pages = dynamodb_client.get_paginator("scan").paginate(TableName=_flow_table, ConsistentRead=True, **keys)
+    found = [{"DeleteRequest": {"Key": item}} for page in pages for item in page["Items"]]
+    for start in range(0, len(found), MOST_AT_ONCE):
+        left = {_flow_table: found[start : start + MOST_AT_ONCE]}
+        while left:
+            left = dynamodb_client.batch_write_item(RequestItems=left)["UnprocessedItems"]
+    return _flow_table
 
 
 @pytest.fixture
