@@ -27,7 +27,6 @@ from remit.egress.reach import Egress
 from remit.egress.secrets import TOOL_ENVIRONMENT, ListedSecrets, SecretSource
 from remit.flow.context import MOST_WAITING, Context
 from remit.notifiers.slack import API_URL, SlackNotifier
-from remit.notifiers.smtp import MailServer, SmtpNotifier
 from remit.notifiers.webhook import WebhookNotifier
 from remit.policy_sandbox import ProcessSandbox
 from remit.ports import (
@@ -77,6 +76,9 @@ def notifiers(secrets: SecretSource, egress: Egress, settings: Mapping[str, str]
         "slack": SlackNotifier(secrets, egress, slack_api_url(settings)),
     }
     if url := settings.get("REMIT_SMTP_URL"):
+        # Imported here: Python's own packages for mail take their time, and mostly no mail is sent.
+        from remit.notifiers.smtp import MailServer, SmtpNotifier
+
         channels["email"] = SmtpNotifier(MailServer.parse(url, settings.get("REMIT_MAIL_FROM", "")))
     if key := settings.get("REMIT_PUSH_KEY"):
         # Imported here: who has nobody told by push needs no cryptography.

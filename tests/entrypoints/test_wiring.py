@@ -266,6 +266,7 @@ SERVING = {
     "psycopg",
     "alembic",
     "sqlalchemy",
+    "smtplib",
     "jsonschema_rs",
     "z3",
     "mcp",

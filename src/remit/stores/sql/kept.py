@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from remit.core.records import BOUNDS, STOPS, USAGE
+from remit.core.records import ACTION_TYPE, BOUNDS, STOPS, USAGE
 from remit.core.values import Stored
 from remit.stores.units import RecordId, Shown
 
-KEPT_KINDS = frozenset({BOUNDS.name, STOPS.name, USAGE.name})
-"""What every decision reads and few write."""
+KEPT_KINDS = frozenset({ACTION_TYPE.name, BOUNDS.name, STOPS.name, USAGE.name})
+"""What every decision or permit reads, and few write."""
 MOST_KEPT = 2000
 
 
