@@ -206,7 +206,7 @@ def test_a_route_answers_the_roles_it_is_for_and_no_other(shared, route, role):
     elif role == "platform" and route == "POST /v1/keys":
         # It may make keys, of the platform's own role.
         assert answer.json()["field"] == "roles"
-    elif route.endswith(("/resolve", "/finish", "/renew", "/supplement", "/undo")):
+    elif route.endswith(("/resolve", "/finish", "/renew", "/supplement", "/undo", "/judge")):
         assert answer.status_code == 409
     elif route.endswith("/result"):
         # Nothing has answered yet.
