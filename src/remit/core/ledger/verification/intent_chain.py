@@ -21,7 +21,7 @@ from remit.core.intent import ActionIntentV1, digest_of_wire
 from remit.core.ledger.history import RESULT_CONTENT
 from remit.core.ledger.verification.in_force import InForceChecks
 from remit.core.ledger.verification.report import Report
-from remit.core.ledger.verification.samples import Answered, SampleAnswers
+from remit.core.ledger.verification.samples import SampleAnswered, SampleAnswers
 from remit.core.ledger.verification.tenant_chain import TenantChain
 from remit.core.ledger.verification.windows import Charged, Movement, Windows
 from remit.core.opened_intent import open_intent, private_paths
@@ -288,7 +288,7 @@ class IntentChain:
             self.broken(4, "what was judged is not what it proposes")
         stop_after = self.in_force.judged(self.action_intent, self.edited_by, data, entry)
         self.samples.add(
-            Answered(
+            SampleAnswered(
                 where=self.where,
                 action_type=_of(str, self.intent["action_type"]),
                 action_intent_id=_of(str, entry["action_intent_id"]),
