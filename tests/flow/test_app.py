@@ -3,7 +3,8 @@
 import pytest
 
 from remit import GateRequest, InvalidInput
-from remit.flow.context import TenantLedgerWriter, chain_head_key
+from remit.flow.context import chain_head_key
+from remit.flow.writers import TenantLedgerWriter
 from remit.ports import UnitOfWork
 from remit.stores.memory import MemoryStore
 from remit.testing.faults import Crash, FaultyStore

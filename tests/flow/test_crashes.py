@@ -8,7 +8,7 @@ import pytest
 
 from remit.core.execution import fulfilment
 from remit.core.execution.outcome import ExecutionAttempt
-from remit.flow import context
+from remit.flow import writers
 from remit.flow.execute.preflight import before_call
 from remit.stores.memory import MemoryStore
 
@@ -72,7 +72,7 @@ def test_a_call_without_a_mark_before_it_is_caught(monkeypatch):
 
 
 def test_a_charge_that_is_not_given_back_is_caught(monkeypatch):
-    monkeypatch.setattr(context, "release", lambda charges, usages: (charges, {}))
+    monkeypatch.setattr(writers, "release", lambda charges, usages: (charges, {}))
 
     assert any(result != "ok" for result in results("expire, reserved"))
     assert any(result != "ok" for result in results("cancel, stopped"))

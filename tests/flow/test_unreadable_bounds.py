@@ -8,7 +8,8 @@ from remit.core.gate.bounds import Bounds, changed_types, replace_bounds
 from remit.core.gate.policy import PolicySource
 from remit.core.ledger.config_change import config_data
 from remit.core.records import ACTION_TYPE, BOUNDS, THE_ONE, Key, type_id
-from remit.flow.context import TenantLedgerWriter, chain_head_key
+from remit.flow.context import chain_head_key
+from remit.flow.writers import TenantLedgerWriter
 from remit.ports import UnitOfWork
 
 from .world import ACCOUNT, TENANT, TYPE, bounds, proposal

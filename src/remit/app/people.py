@@ -22,8 +22,8 @@ from remit.core.ledger.history import Votes
 from remit.core.lifecycle import Case
 from remit.core.values import check_person, check_text
 from remit.flow import ask, erase_private, propose, review
-from remit.flow.context import in_one_write
 from remit.flow.gate import GateAnswer
+from remit.flow.one_write import in_one_write
 from remit.flow.publish import IntentRef
 from remit.flow.queue_limit import QueueLimit
 from remit.flow.sampled import JudgeSampled

@@ -18,9 +18,10 @@ from remit.core.identity.credential import PROCESS, Credential
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import LINK_LIVES, csrf_token
 from remit.core.values import check_person
-from remit.flow.context import bounds_now, in_one_write
+from remit.flow.context import bounds_now
 from remit.flow.kept_policies import KeepPolicies
 from remit.flow.obstacles import unlisted_hosts
+from remit.flow.one_write import in_one_write
 from remit.flow.reading import replay as replay_flow
 from remit.flow.reading import suggest as suggest_flow
 from remit.flow.reading.automate import automation, candidate_wire, cannot_wire

@@ -18,7 +18,8 @@ Beside it, a package each:
 - `reading`: status, timeline, usage, export and verification, kept policies, measurements.
 - `notifications`: count the days, collect what people want to be told, deliver it, and their subscriptions.
 
-Shared by all: `context` (what every step is given, and what writes the chains) and `consumer` (reading on in a ledger).
+Shared by all: `context` (what every step is given), `writers` (what writes the chains), `one_write` (two units as one)
+and `consumer` (reading on in a ledger).
 
 Belongs here: which records a step reads, which rule of `core` it asks, and what it writes in one piece. Does not: a
 comparison of statuses, times or limits (those are rules), or any database, bus or protocol by name. Steps do not call

@@ -19,7 +19,8 @@ from remit.core.identity.credential import Credential
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
 from remit.core.records import Key, case_key, chain_key
-from remit.flow.context import CaseWriter, Context
+from remit.flow.context import Context
+from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 Questions = list[Question]

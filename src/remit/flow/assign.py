@@ -11,7 +11,8 @@ from remit.core.identity.credential import Credential
 from remit.core.identity.person import same_person
 from remit.core.lifecycle import Case
 from remit.core.records import case_key, chain_key
-from remit.flow.context import CaseWriter, Context, TenantLedgerWriter, chain_head_key
+from remit.flow.context import Context, chain_head_key
+from remit.flow.writers import CaseWriter, TenantLedgerWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 

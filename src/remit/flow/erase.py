@@ -11,7 +11,8 @@ from remit.core.execution.result import StoredResult, ToolResult, is_readable
 from remit.core.identity.credential import Credential
 from remit.core.ledger.history import RESULT_CONTENT
 from remit.core.records import RESULT, SAMPLE, Key, case_key, chain_key, over_at, result_key, sample_key
-from remit.flow.context import CaseWriter, Context
+from remit.flow.context import Context
+from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 MOST_AT_ONCE = 20

@@ -11,8 +11,9 @@ from remit.core.errors import NotFound
 from remit.core.identity.credential import Credential
 from remit.core.private_values import PrivateValues
 from remit.core.records import Key, case_key, chain_key, private_key
-from remit.flow.context import CaseWriter, Context
+from remit.flow.context import Context
 from remit.flow.private_values import private_keys
+from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 

@@ -37,9 +37,10 @@ from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case, ExecutedBy, Status, after_gate
 from remit.core.records import STOPS, THE_ONE, USAGE, Key, case_key, chain_key
 from remit.core.values import PLATFORM, instant
-from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
+from remit.flow.context import Context, bounds_key, bounds_of
 from remit.flow.facts import CallFacts
 from remit.flow.private_values import opened_in, private_keys
+from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 

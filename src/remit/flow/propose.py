@@ -16,8 +16,9 @@ from remit.core.lifecycle import check_supersedes, new_case
 from remit.core.notifications.subscription import check_callback
 from remit.core.opened_intent import commit_private, open_intent
 from remit.core.records import SUBSCRIPTION, Key, case_key, chain_key, private_key
-from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, one
+from remit.flow.context import Context, bounds_key, bounds_of, one
 from remit.flow.private_values import opened_in, private_keys
+from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, attempt
 
 T = TypeVar("T")

@@ -25,7 +25,8 @@ from remit.core.gate.decision import PUBLISH_REJECTED
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
 from remit.core.records import Key, case_key, chain_key
-from remit.flow.context import CaseWriter, Context, current_approval, usage_keys
+from remit.flow.context import Context, current_approval, usage_keys
+from remit.flow.writers import CaseWriter
 from remit.ports import DELIVERED, REFUSED, Message, Receipt, SendingPublisher, Snapshot, UnitOfWork, Writes
 
 FIRST_DELIVERY = 1

@@ -16,7 +16,8 @@ from remit.core.execution.approval import Approval
 from remit.core.execution.publication import may_expire
 from remit.core.lifecycle import Case, Step, due_step
 from remit.core.records import Key, case_key, chain_key
-from remit.flow.context import Context, current_approval, usage_keys, writes_expiry
+from remit.flow.context import Context, current_approval, usage_keys
+from remit.flow.writers import writes_expiry
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 

@@ -20,10 +20,11 @@ from remit.core.ledger.verification import KeptHead
 from remit.core.lifecycle import WAITING, Case
 from remit.core.records import CASE, Key
 from remit.core.values import PLATFORM
-from remit.flow.context import CaseWriter, Context
+from remit.flow.context import Context
 from remit.flow.execute.common import Keys, end_with, take_attempt
 from remit.flow.gate import GateRequest, gate
 from remit.flow.reading.verify import verify_live
+from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 RESTORED = "RESTORED"

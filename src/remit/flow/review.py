@@ -24,9 +24,10 @@ from remit.core.identity.credential import Credential
 from remit.core.ledger.history import IntentHistory, Votes
 from remit.core.lifecycle import Case
 from remit.core.records import Key, case_key, chain_key
-from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, current_approval
+from remit.flow.context import Context, bounds_key, bounds_of, current_approval
 from remit.flow.obstacles import of_tool, tool_keys
 from remit.flow.private_values import opened_in, private_keys
+from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from remit.core.errors import NotFound
 from remit.core.execution.sample import (
-    Counted,
+    CountedAnswer,
     SampleAnswer,
     SampleTally,
     answer_data,
@@ -25,8 +25,9 @@ from remit.core.identity.credential import Credential
 from remit.core.ledger.entries import SYSTEM
 from remit.core.lifecycle import Case
 from remit.core.records import Key, case_key, chain_key, sample_key, tally_key
-from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of
+from remit.flow.context import Context, bounds_key, bounds_of
 from remit.flow.settings.bounds import StopAutonomy, stop_keys
+from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
@@ -83,7 +84,7 @@ class JudgeSampled:
         return writes
 
     def _answered(
-        self, snapshot: Snapshot, case: Case, counted: Counted, bounds: BoundsInForce
+        self, snapshot: Snapshot, case: Case, counted: CountedAnswer, bounds: BoundsInForce
     ) -> Writes[SampleAnswer]:
         answer = SampleAnswer(
             action_type=case.action_type,

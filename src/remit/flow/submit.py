@@ -9,10 +9,11 @@ from typing import Any
 from remit.core.execution.proposer import Proposer
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.records import ACTION_TYPE, Key, type_id
-from remit.flow.context import Context, SnapshotAfter, bounds_of
+from remit.flow.context import Context, bounds_of
 from remit.flow.execute.begin import BeginIntent
 from remit.flow.facts import CallFacts
 from remit.flow.gate import GateAnswer, GateIntent, GateRequest
+from remit.flow.one_write import SnapshotAfter
 from remit.flow.propose import DecidedAgainBy, ProposeIntent
 from remit.ports import Snapshot, UnitOfWork, Writes
 

@@ -13,7 +13,8 @@ from remit.core.execution.publication import gives_back_unstarted
 from remit.core.gate.decision import INTENT_WITHDRAWN
 from remit.core.lifecycle import Case
 from remit.core.records import Key, case_key, chain_key
-from remit.flow.context import CaseWriter, Context, current_approval, usage_keys
+from remit.flow.context import Context, current_approval, usage_keys
+from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 

@@ -73,7 +73,7 @@ class SampleAnswer(Record, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountedAnswer:
     """An answer as it is counted, and the tally with it."""
 
     tally: SampleTally
@@ -83,18 +83,18 @@ class Counted:
     of_sampled: int | UnsetType = UNSET
 
 
-def count_answer(tally: SampleTally, right: bool, stop_after: StopAfter | None) -> Counted:
+def count_answer(tally: SampleTally, right: bool, stop_after: StopAfter | None) -> CountedAnswer:
     """Count one more answer, by what the bounds say now of when to stop."""
     number = tally.answered + 1
     found = [*tally.disagreed, *([] if right else [number])]
     kept = tally.changed(answered=number, disagreed=[each for each in found if each > number - MOST_OF_SAMPLED])
     if stop_after is None:
-        return Counted(kept, number)
+        return CountedAnswer(kept, number)
     first = max(tally.counted_from, number - stop_after.of_sampled)
     disagreements = sum(each > first for each in found)
     stops = not right and disagreements >= stop_after.disagreements
     after = kept.changed(disagreed=[], counted_from=number) if stops else kept
-    return Counted(after, number, stops, disagreements, number - first)
+    return CountedAnswer(after, number, stops, disagreements, number - first)
 
 
 def sample_of(

@@ -23,10 +23,11 @@ from remit.core.intent import ActionIntentV1
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
 from remit.core.records import Key
-from remit.flow.context import CaseWriter, Context, writes_expiry
+from remit.flow.context import Context
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, end_with
 from remit.flow.execute.map import Unmapped, mapped, mapped_again
+from remit.flow.writers import CaseWriter, writes_expiry
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 

@@ -35,7 +35,8 @@ from remit.core.private_values import PrivateValues
 from remit.core.records import STOPS, THE_ONE, Key, case_key, chain_key, result_key, sample_key
 from remit.core.values import PLATFORM
 from remit.flow import private_values
-from remit.flow.context import CaseWriter, Context, bounds_key, bounds_of, one, pinned_type_key, told_result, usage_keys
+from remit.flow.context import Context, bounds_key, bounds_of, one, pinned_type_key, usage_keys
+from remit.flow.writers import CaseWriter, told_result
 from remit.ports import Call, CallsTogether, Clock, Connector, Snapshot, Writes
 
 log = logging.getLogger(__name__)

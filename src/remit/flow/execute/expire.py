@@ -10,8 +10,9 @@ from remit.core.errors import RemitError
 from remit.core.execution import fulfilment
 from remit.core.execution.outcome import Conclusion
 from remit.core.lifecycle import Case, due_step
-from remit.flow.context import CaseWriter, Context
+from remit.flow.context import Context
 from remit.flow.execute.common import Keys, end_with
+from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 

@@ -25,9 +25,10 @@ from remit.core.execution.result import kept_result
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case, Status
 from remit.core.records import Key
-from remit.flow.context import CaseWriter, Context
+from remit.flow.context import Context
 from remit.flow.execute.common import Keys, end_with, without_private
 from remit.flow.execute.map import mapped_again
+from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 

@@ -18,11 +18,12 @@ from remit.core.lifecycle import Case
 from remit.core.opened_intent import OpenedIntent
 from remit.core.records import Key, breaker_key
 from remit.flow.breakers import CalledTool, ToolId, breaker_in, note_calls
-from remit.flow.context import CaseWriter, bounds_key, bounds_of
+from remit.flow.context import bounds_key, bounds_of
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, called, connector_of, failed, intent_and_type
 from remit.flow.execute.map import Unmapped, request_of
 from remit.flow.execute.preflight import before_call
+from remit.flow.writers import CaseWriter
 from remit.ports import Call, PreparingConnector, Snapshot, UnitOfWork, Writes, answer_of
 
 

@@ -13,9 +13,9 @@ from remit.core.execution.outcome import Conclusion, ExecutionAttempt, lease
 from remit.core.lifecycle import Case
 from remit.core.records import Key, breaker_key
 from remit.flow.breakers import ToolId
-from remit.flow.context import CaseWriter
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, end, with_trial
+from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 

@@ -18,8 +18,9 @@ from remit.core.execution.fulfilment import (
     outcome_of,
 )
 from remit.core.execution.outcome import ActionOutcomeV1, CallResult, OutcomeStatus
-from remit.flow.context import CaseWriter, Context
+from remit.flow.context import Context
 from remit.flow.execute.common import Keys, Ref, Worker, end, failed
+from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 LONGEST_ERROR_NAME = 200

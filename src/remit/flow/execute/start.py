@@ -9,9 +9,9 @@ from typing import Any
 from remit.core.errors import NotAnApproval
 from remit.core.execution.fulfilment import event_says, may_start
 from remit.core.execution.outcome import lease
-from remit.flow.context import CaseWriter
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, ref_of
+from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 

@@ -33,11 +33,12 @@ from remit.core.intent import ActionIntentV1
 from remit.core.lifecycle import Case
 from remit.core.records import Key, breaker_key
 from remit.flow.breakers import Breakers, CalledTool, ToolId, room_under
-from remit.flow.context import CaseWriter, Context, bounds_of, writes_expiry
+from remit.flow.context import Context, bounds_of
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, end_with, failed, with_trial
 from remit.flow.execute.map import Unmapped, mapped
 from remit.flow.execute.record import late
+from remit.flow.writers import CaseWriter, writes_expiry
 from remit.ports import Call, CallsTogether, Claim, Clock, Connector, Snapshot, UnitOfWork, Writes
 
 log = logging.getLogger(__name__)

@@ -34,7 +34,8 @@ from remit.core.records import (
     outbox_key,
     start_key,
 )
-from remit.flow.context import Context, TenantLedgerWriter, chain_head_key
+from remit.flow.context import Context, chain_head_key
+from remit.flow.writers import TenantLedgerWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 PAGE = 50

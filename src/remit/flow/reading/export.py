@@ -10,7 +10,8 @@ from typing import Any, cast
 from remit.core.errors import NotFound
 from remit.core.ledger.entries import EVENT_TYPES, LedgerEntry
 from remit.core.ledger.seal import HeadFold
-from remit.flow.context import Context, TenantLedgerWriter, chain_head_key, one
+from remit.flow.context import Context, chain_head_key, one
+from remit.flow.writers import TenantLedgerWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 _AT_ONCE = 500

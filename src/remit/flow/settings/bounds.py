@@ -17,7 +17,8 @@ from remit.core.gate.policy import Clause, PolicySource, clauses_of, find_mistak
 from remit.core.ledger.config_change import config_data
 from remit.core.ledger.entries import NO_CHAIN, ChainHead, Head
 from remit.core.records import ACTION_TYPE, STOPS, THE_ONE, Key, type_id
-from remit.flow.context import Context, TenantLedgerWriter, bounds_key, bounds_of, chain_head_key
+from remit.flow.context import Context, bounds_key, bounds_of, chain_head_key
+from remit.flow.writers import TenantLedgerWriter
 from remit.ports import Connector, FactSource, Snapshot, UnitOfWork, Writes, answer_of
 
 MOST_TYPES_AT_ONCE = 50

@@ -20,7 +20,8 @@ from remit.core.identity.credential import Credential
 from remit.core.identity.principal import Principal
 from remit.core.identity.secret_text import SecretText
 from remit.core.records import API_KEY, Key
-from remit.flow.context import Context, TenantLedgerWriter, chain_head_key, one
+from remit.flow.context import Context, chain_head_key, one
+from remit.flow.writers import TenantLedgerWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 USE_NOTED_EVERY = timedelta(minutes=1)

@@ -28,7 +28,8 @@ from remit.core.identity.session import (
     use_link,
 )
 from remit.core.records import API_KEY, SESSION, SIGN_IN_LINK, Key
-from remit.flow.context import Context, TenantLedgerWriter, chain_head_key, one
+from remit.flow.context import Context, chain_head_key, one
+from remit.flow.writers import TenantLedgerWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 SWEPT_AT_ONCE = 90

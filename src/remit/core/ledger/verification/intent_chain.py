@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property, partial
-from typing import Any, TypeVar
 
 from msgspec import UNSET
 
 from remit.core.erasure import PRIVATE_CONTENT
 from remit.core.execution.approval import UNDONE
-from remit.core.execution.outcome import OUTCOME_EVENT
 from remit.core.execution.result import ToolResult
 from remit.core.execution.sample import SampleAnswer, is_shown
-from remit.core.gate.budget import AMOUNT_UNKNOWN, is_of_named_limit
 from remit.core.gate.charging import Charge
 from remit.core.identity.person import same_person
 from remit.core.intent import ActionIntentV1, digest_of_wire
-from remit.core.ledger.history import RESULT_CONTENT
+from remit.core.ledger.verification.conversation import Conversation
+from remit.core.ledger.verification.entry_data import (
+    OUTCOME_EVENTS,
+    Data,
+    as_taken,
+    charges_of,
+    moment,
+    names_bounds,
+    of_kind,
+    owner_of,
+    source_of,
+    uncounted,
+    window_ends,
+)
+from remit.core.ledger.verification.erasures import Erasures
 from remit.core.ledger.verification.in_force import InForceChecks
 from remit.core.ledger.verification.report import Report
-from remit.core.ledger.verification.samples import Answered, SampleAnswers
+from remit.core.ledger.verification.samples import SampleAnswered, SampleAnswers
 from remit.core.ledger.verification.tenant_chain import TenantChain
 from remit.core.ledger.verification.windows import Charged, Movement, Windows
 from remit.core.opened_intent import open_intent, private_paths
 from remit.core.private_values import PrivateValues
-from remit.core.values import utc
 
-Data = Mapping[str, Any]
-T = TypeVar("T")
 KeptPrivate = Callable[[str], PrivateValues | None]
 """The private values that are kept for an intent, by its id."""
-OUTCOME_EVENTS = {event: status for status, event in OUTCOME_EVENT.items()}
 
 
 def nothing_kept(_: str) -> None:
@@ -72,8 +79,8 @@ class IntentChain:
         self.judged = False
         self.resolved = False
         self.result: ToolResult | None = None
-        self.erased: set[str] = set()
-        self.asked = 0
+        self.erasures = Erasures(self.broken)
+        self.conversation = Conversation(self.broken)
         self.closed: str | None = None
 
     def broken(self, invariant: int, problem: str) -> None:
@@ -131,7 +138,7 @@ class IntentChain:
         self.approvals[data["approval_id"]] = data
         self.report.autonomous += by_policy
         self.report.approved_by_people += not by_policy
-        charges = _charges(data)
+        charges = charges_of(data)
         if by_policy != bool(charges):
             self.broken(1, "policy approved it and nothing was charged" if by_policy else "a person's approval charged")
         self._charge(charges, entry)
@@ -158,18 +165,18 @@ class IntentChain:
                 where=self.where,
                 charges=charges,
                 config=self.configs.get(self.decision["config_sequence"]) if self.decision else None,
-                account_id=_of(str, self.intent["account_id"]),
-                action_type=_of(str, self.intent["action_type"]),
+                account_id=of_kind(str, self.intent["account_id"]),
+                action_type=of_kind(str, self.intent["action_type"]),
                 at=datetime.fromisoformat(entry["at"]),
-                ends=_ends(self.decision),
+                ends=window_ends(self.decision),
                 intent=lambda: self.stored,
-                uncounted=_uncounted(self.decision),
+                uncounted=uncounted(self.decision),
             )
         )
 
     def _charged_elsewhere(self, charges: list[Charge]) -> bool:
         own = (f"account:{self.intent['account_id']}", f"principal:{self.intent.get('on_behalf_of')}", "tenant")
-        owners = {_owner(charge.window_id) for charge in charges}
+        owners = {owner_of(charge.window_id) for charge in charges}
         for owner in sorted(owners - {*own}):
             self.broken(7, f"it was charged to {owner}")
         return bool(owners - {*own})
@@ -181,14 +188,14 @@ class IntentChain:
     def _check_not_held(self, data: Data, entry: Data, what: str) -> None:
         """Nothing leaves or begins while its approval may be taken back."""
         approval = self.approvals.get(data["approval_id"], {})
-        if "not_before" in approval and _moment(entry["at"]) < _moment(approval["not_before"]):
+        if "not_before" in approval and moment(entry["at"]) < moment(approval["not_before"]):
             self.broken(5, f"its approval was {what} before it might have been")
 
     def _check_undo(self, approval: Data, entry: Data) -> None:
         """Only who approved it takes that back, in time, and nothing has left."""
         if not same_person(entry["actor"], approval["approved_by"]):
             self.broken(8, f"{entry['actor']} took back what {approval['approved_by']} had approved")
-        if "not_before" not in approval or _moment(entry["at"]) >= _moment(approval["not_before"]):
+        if "not_before" not in approval or moment(entry["at"]) >= moment(approval["not_before"]):
             self.broken(5, "its approval was taken back when it was too late")
         if approval["approval_id"] in self.published:
             self.broken(5, "its approval was taken back after it had been published")
@@ -201,8 +208,8 @@ class IntentChain:
             return
         if data["approval_source"] != approval["approval_source"]:
             self.broken(3, "a release and its approval do not agree in approval_source")
-        charges = _charges(data)
-        if list(map(_as_taken, charges)) != list(map(_as_taken, _charges(approval))):
+        charges = charges_of(data)
+        if list(map(as_taken, charges)) != list(map(as_taken, charges_of(approval))):
             self.broken(1, "a charge was released into another window than it was taken from, or another one was")
         if data["why"] == UNDONE:
             self._check_undo(approval, entry)
@@ -259,7 +266,7 @@ class IntentChain:
         approval, outcome = self._execution_of(data), data["outcome"]
         if approval is None:
             return
-        if (outcome["approval_source"], outcome["auto_executed"]) != _source(approval):
+        if (outcome["approval_source"], outcome["auto_executed"]) != source_of(approval):
             self.broken(3, "its outcome and its approval do not agree in approval_source or auto_executed")
         if outcome["approval_id"] != data["approval_id"]:
             self.broken(3, "its outcome names another approval than its entry")
@@ -288,10 +295,10 @@ class IntentChain:
             self.broken(4, "what was judged is not what it proposes")
         stop_after = self.in_force.judged(self.action_intent, self.edited_by, data, entry)
         self.samples.add(
-            Answered(
+            SampleAnswered(
                 where=self.where,
-                action_type=_of(str, self.intent["action_type"]),
-                action_intent_id=_of(str, entry["action_intent_id"]),
+                action_type=of_kind(str, self.intent["action_type"]),
+                action_intent_id=of_kind(str, entry["action_intent_id"]),
                 answer=answer,
                 stop_after=stop_after,
                 at=entry["at"],
@@ -308,49 +315,25 @@ class IntentChain:
             self.in_force.result(self.action_intent, self.result, entry)
 
     def card_assigned(self, data: Data, entry: Data) -> None:
-        self._check_waits(data, "it was assigned")
-        if data["assigned_by"] != entry["actor"]:
-            self.broken(6, f"{entry['actor']} wrote that {data['assigned_by']} assigned it")
+        self.conversation.assigned(data, entry, self.intent, waits=self._waits)
 
     def question_asked(self, data: Data, _: Data) -> None:
-        self._check_waits(data, "a question was asked or answered")
-        self.asked += 1
+        self.conversation.asked(data, self.intent, waits=self._waits)
 
     def question_answered(self, data: Data, entry: Data) -> None:
-        self._check_waits(data, "a question was asked or answered")
-        if not self.asked:
-            self.broken(6, "a question was answered that nobody had asked")
-        if entry["actor"] != self.intent["proposed_by"]:
-            self.broken(6, f"{entry['actor']} answered for its proposer")
-        self.asked = 0
+        self.conversation.answered(data, entry, self.intent, waits=self._waits)
 
-    def _check_waits(self, data: Data, what: str) -> None:
-        if self.closed or set(self.approvals) - self.released:
-            self.broken(6, f"{what} when that no longer mattered")
-        if data["digest"] != self.intent["digest"]:
-            self.broken(4, f"{what} as something else than it proposes")
+    @property
+    def _waits(self) -> bool:
+        return not self.closed and not set(self.approvals) - self.released
 
     def content_erased(self, data: Data, entry: Data) -> None:
-        content = data["content"]
         if data["erased_by"] != entry["actor"]:
             self.broken(8, f"{entry['actor']} wrote that {data['erased_by']} erased something")
-        if content == PRIVATE_CONTENT:
-            self._values_erased(data["paths"])
-        elif content != RESULT_CONTENT:
-            self.broken(6, f"it tells of an erased {content}, which no intent has")
-        elif self.result is None or not self.result.kept or data["sha256"] != self.result.sha256:
-            self.broken(6, "something was erased that was never kept")
-        elif content in self.erased:
-            self.broken(6, "its result was erased twice")
-        self.erased.add(content)
-
-    def _values_erased(self, paths: Sequence[str]) -> None:
-        for path in paths:
-            if path not in self.private_paths:
-                self.broken(8, f"{path} is said to be erased, and is not private in it")
-            if path in self.erased:
-                self.broken(8, f"{path} was erased twice")
-            self.erased.add(path)
+        if data["content"] == PRIVATE_CONTENT:
+            self.erasures.values(data["paths"], self.private_paths)
+        else:
+            self.erasures.content(data, self.result)
 
     def outcome_resolved(self, data: Data, entry: Data) -> None:
         ended = self.ended.get(data["approval_id"])
@@ -372,7 +355,7 @@ class IntentChain:
             return None
         if data["digest"] != self.intent["digest"]:
             self.broken(4, "it was executed under an approval of something else")
-        if _source(data) != _source(approval):
+        if source_of(data) != source_of(approval):
             self.broken(3, "its execution and its approval do not agree in approval_source or auto_executed")
         return approval
 
@@ -394,56 +377,6 @@ class IntentChain:
                 self.broken(5, "its approval was released although it was executed")
             if cancelled and not released and approval["approval_source"] == "POLICY":
                 self.broken(5, "it was cancelled and its charge was kept")
-
-
-def names_bounds(entry: Data) -> bool:
-    """From format 2 on, whatever was decided by bounds names which."""
-    return bool(entry.get("v", 1) >= 2)
-
-
-def _moment(text: str) -> datetime:
-    return utc(datetime.fromisoformat(text))
-
-
-def _charges(data: Data) -> list[Charge]:
-    return [Charge.from_wire(charge) for charge in data["charges"]]
-
-
-def _as_taken(charge: Charge) -> Charge:
-    """What of a charge its release repeats."""
-    return charge.changed(used_after=0, position=0)
-
-
-def _owner(window_id: str) -> str:
-    """Whose window it is, by its id."""
-    if is_of_named_limit(window_id):
-        return window_id.split("|")[3]
-    return window_id.rpartition("|")[0].partition("|")[2]
-
-
-def _seen_limits(decision: Data) -> list[Data]:
-    """The limits that a decision looked at, as it says itself."""
-    return [limit for check in decision.get("checks", ()) for limit in check["saw"].get("limits", ())]
-
-
-def _uncounted(decision: Data) -> frozenset[str]:
-    """Those that only watch and could not count it."""
-    return frozenset(limit["name"] for limit in _seen_limits(decision) if limit.get("would_say") == AMOUNT_UNKNOWN)
-
-
-def _ends(decision: Data) -> dict[str, datetime]:
-    """When the windows that a decision looked at end, as it says itself."""
-    return {limit["window_id"]: utc(datetime.fromisoformat(limit["resets_at"])) for limit in _seen_limits(decision)}
-
-
-def _of(kind: type[T], value: Any) -> T:
-    if not isinstance(value, kind):
-        raise TypeError(f"{value!r} is not a {kind.__name__}")
-    return value
-
-
-def _source(data: Data) -> tuple[Any, Any]:
-    return data["approval_source"], data["auto_executed"]
 
 
 _READERS: dict[str, Callable[[IntentChain, Data, Data], None]] = {

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from remit.core.execution.sample import Counted, SampleAnswer, SampleTally, count_answer
+from remit.core.execution.sample import CountedAnswer, SampleAnswer, SampleTally, count_answer
 from remit.core.gate.sampling import StopAfter
 from remit.core.ledger.entries import SYSTEM
 from remit.core.ledger.verification.report import Broken
@@ -22,7 +22,7 @@ AnswerId = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class SampleAnswered:
     """One answer, and where it stands."""
 
     where: str
@@ -42,9 +42,9 @@ class SampleAnswers:
     """All answers of a tenant, taken in whatever order they come."""
 
     _broken: Broken
-    _answers: dict[str, list[Answered]] = field(default_factory=dict)
+    _answers: dict[str, list[SampleAnswered]] = field(default_factory=dict)
 
-    def add(self, answered: Answered) -> None:
+    def add(self, answered: SampleAnswered) -> None:
         self._answers.setdefault(answered.action_type, []).append(answered)
 
     def check(self, stops: Sequence[Data], where: str) -> None:
@@ -57,7 +57,7 @@ class SampleAnswers:
         for action_type, name, number in sorted(due):
             self._broken(8, where, f"no stop of {action_type} stands beside answer {number}, about intent {name}")
 
-    def _check_type(self, action_type: str, answers: Sequence[Answered]) -> dict[AnswerId, str]:
+    def _check_type(self, action_type: str, answers: Sequence[SampleAnswered]) -> dict[AnswerId, str]:
         """The answers that stopped it, each with its time."""
         tally, due = SampleTally(action_type=action_type), dict[AnswerId, str]()
         for place, each in enumerate(sorted(answers, key=lambda each: each.answer.number), 1):
@@ -72,7 +72,7 @@ class SampleAnswers:
                 due[each.id] = each.at
         return due
 
-    def _compare(self, each: Answered, counted: Counted) -> None:
+    def _compare(self, each: SampleAnswered, counted: CountedAnswer) -> None:
         said = each.answer
         for name, due in (
             ("disagreements", counted.disagreements),

@@ -1,0 +1,66 @@
+"""Data of an entry, read as what it says: charges, windows, moments and who approved. What it lacks raises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from remit.core.execution.outcome import OUTCOME_EVENT
+from remit.core.gate.budget import AMOUNT_UNKNOWN, is_of_named_limit
+from remit.core.gate.charging import Charge
+from remit.core.values import utc
+
+Data = Mapping[str, Any]
+T = TypeVar("T")
+OUTCOME_EVENTS = {event: status for status, event in OUTCOME_EVENT.items()}
+
+
+def names_bounds(entry: Data) -> bool:
+    """From format 2 on, whatever was decided by bounds names which."""
+    return bool(entry.get("v", 1) >= 2)
+
+
+def moment(text: str) -> datetime:
+    return utc(datetime.fromisoformat(text))
+
+
+def charges_of(data: Data) -> list[Charge]:
+    return [Charge.from_wire(charge) for charge in data["charges"]]
+
+
+def as_taken(charge: Charge) -> Charge:
+    """What of a charge its release repeats."""
+    return charge.changed(used_after=0, position=0)
+
+
+def owner_of(window_id: str) -> str:
+    """Whose window it is, by its id."""
+    if is_of_named_limit(window_id):
+        return window_id.split("|")[3]
+    return window_id.rpartition("|")[0].partition("|")[2]
+
+
+def _seen_limits(decision: Data) -> list[Data]:
+    """The limits that a decision looked at, as it says itself."""
+    return [limit for check in decision.get("checks", ()) for limit in check["saw"].get("limits", ())]
+
+
+def uncounted(decision: Data) -> frozenset[str]:
+    """Those that only watch and could not count it."""
+    return frozenset(limit["name"] for limit in _seen_limits(decision) if limit.get("would_say") == AMOUNT_UNKNOWN)
+
+
+def window_ends(decision: Data) -> dict[str, datetime]:
+    """When the windows that a decision looked at end, as it says itself."""
+    return {limit["window_id"]: utc(datetime.fromisoformat(limit["resets_at"])) for limit in _seen_limits(decision)}
+
+
+def of_kind(kind: type[T], value: Any) -> T:
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is not a {kind.__name__}")
+    return value
+
+
+def source_of(data: Data) -> tuple[Any, Any]:
+    return data["approval_source"], data["auto_executed"]
