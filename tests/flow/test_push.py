@@ -229,6 +229,8 @@ def test_where_the_operator_set_no_key_nobody_turns_it_on(service):
         ("!" * 43, "mailto:a@b.c", "REMIT_PUSH_KEY"),
         (KEY, "ops", "_CONTACT"),
     ],
+    # A key is another one in each process.
+    ids=["too short", "no base64", "a contact that is none"],
 )
 def test_a_key_that_is_none_is_refused_and_not_shown(key, contact, setting):
     with pytest.raises(InvalidInput, match=setting) as refused:
