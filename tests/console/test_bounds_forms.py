@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from playwright.sync_api import expect
 
+from remit.core.gate.sampling import StopAfter
 from tests.entrypoints.http_world import ACME, EMAIL, NOTE, OWN, bounds
 
 from .conftest import text_of
@@ -101,6 +102,19 @@ def test_all_of_an_action_type_is_changed_by_a_form_and_what_the_form_does_not_s
     assert "refund" in spec.amounts
 
 
+def test_what_people_judge_afterwards_is_set_by_the_form_and_taken_out_again(visit, world):
+    ann = visit()
+    at, judged = f"/console/bounds/types/{OWN}", {"sample": "0.02", "disagreements": "1", "of_sampled": "20"}
+    put_in_force(ann, ann.post(at, {**form_of(ann.get(at).text), **judged}))
+
+    spec = now(world).action_types[OWN]
+    assert (spec.sample, spec.stop_after) == (0.02, StopAfter(disagreements=1, of_sampled=20))
+    assert {name: form_of(ann.get(at).text)[name] for name in judged} == judged
+
+    put_in_force(ann, ann.post(at, {**form_of(ann.get(at).text), **dict.fromkeys(judged, "")}))
+    assert (now(world).action_types[OWN].sample, now(world).action_types[OWN].stop_after) == (None, None)
+
+
 def test_a_new_type_is_registered_and_one_is_taken_out(visit, world):
     ann = visit()
     said = {"sequence": "1", "risk_tier": "LOW", "connector": "internal", "operation": "create_task", "more": "{}"}
@@ -179,6 +193,10 @@ WRONG_TYPES = (
     ({"expires_after": "soon"}, "expires_after", "soon"),
     ({"risk_tier": "SMALL"}, "risk_tier", "MINIMAL"),
     ({"approvals_required": "many"}, "approvals_required", "whole number"),
+    ({"sample": "2 %"}, "sample", "0 to 1"),
+    ({"sample": "0.00001"}, "sample", "4 decimal places"),
+    ({"sample": "0.1", "disagreements": "some"}, "disagreements", "whole number"),
+    ({"sample": "0.1", "disagreements": "3"}, "of_sampled", "is missing"),
     ({"more": "[1]"}, "more", "no JSON object"),
     ({"more": "{"}, "more", "no JSON"),
     ({"more": '{"timeout_s": 0}'}, "more", "greater than 0"),
@@ -237,7 +255,10 @@ def test_what_is_wrong_with_a_type_is_said_beside_its_field_and_nothing_typed_is
 
 def test_all_that_is_wrong_with_a_type_is_said_at_once(visit):
     wrong = {
-        field: text for each, field, _ in WRONG_TYPES[3:] if field not in ("more", "schema") for text in each.values()
+        field: text
+        for each, field, _ in WRONG_TYPES[3:]
+        if field not in ("more", "schema", "of_sampled")
+        for text in each.values()
     }
 
     answer = visit().post("/console/bounds/types/new", {**NEW_TYPE, **wrong, "connector": "internal", "more": "{"})

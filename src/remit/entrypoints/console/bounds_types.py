@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -12,6 +13,7 @@ from fastapi.responses import Response
 from remit.core.errors import InvalidInput, NotFound, raise_together
 from remit.core.gate.action_type import CALLER, DEFAULT_EXPIRES_AFTER, DEFAULT_MIN_CONFIDENCE, ActionTypeSpec
 from remit.core.gate.bounds import Bounds
+from remit.core.gate.sampling import share_text
 from remit.core.gate.schema_rows import REST
 from remit.core.values import RISK_ORDER
 from remit.entrypoints.console.auth import BoundsSetterVisitor, FormRoute, ReaderVisitor, Visitor
@@ -35,6 +37,7 @@ from remit.wiring import Remit
 
 router = APIRouter(route_class=FormRoute)
 NEW = "new"
+_STOP_AFTER = ("disagreements", "of_sampled")
 TypeName = Annotated[str, Path(pattern=r"^([A-Z][A-Z0-9_]{0,127}|new)$")]
 _EMPTY = {
     "risk_tier": "LOW",
@@ -137,6 +140,8 @@ def fields_of_type(name: str, spec: ActionTypeSpec) -> dict[str, str]:
         "expires_after": str(spec.expires_after),
         "approvals_required": str(spec.approvals_required),
         "title": spec.title or "",
+        "sample": "" if spec.sample is None else share_text(spec.sample),
+        **{field: str(getattr(spec.stop_after, field)) for field in _STOP_AFTER if spec.stop_after},
         "connector": connector,
         **texts,
         "more": json.dumps(tool, indent=2, ensure_ascii=False, sort_keys=True),
@@ -159,6 +164,7 @@ def with_type(bounds: Bounds, name: str, said: Mapping[str, str]) -> tuple[dict[
     before = bounds.action_types[target].model_dump(mode="json", exclude_unset=True) if target in types else {}
     types[target] = {**before, **_plain(said), **_read(mistakes, "approvals_required", lambda: _approvers(said))}
     types[target] |= _read(mistakes, "tool", lambda: _tool(said))
+    types[target] = _with_judging(types[target], said, mistakes)
     return _with_rows(whole, types[target], before, said, mistakes), mistakes
 
 
@@ -169,6 +175,26 @@ def _read(mistakes: list[InvalidInput], field: str, read: Callable[[], Any]) -> 
     except InvalidInput as error:
         mistakes.extend(error.all)
         return {}
+
+
+def _with_judging(spec: Mapping[str, Any], said: Mapping[str, str], mistakes: list[InvalidInput]) -> Mapping[str, Any]:
+    """The type with the share that people judge afterwards as the form says it; one without leaves it as it is."""
+    if "sample" not in said:
+        return spec
+    share = said["sample"].strip()
+    counts = dict[str, Any]()
+    for field in _STOP_AFTER:
+        counts |= _read(mistakes, field, partial(count_in, said, field))
+    given = {field: count for field, count in counts.items() if count is not None}
+    rest = {field: value for field, value in spec.items() if field not in ("sample", "stop_after")}
+    return rest | ({"sample": _number(share)} if share else {}) | ({"stop_after": given} if given else {})
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _with_rows(
@@ -205,10 +231,7 @@ def _approvers(said: Mapping[str, str]) -> int:
 
 
 def _confidence(text: str) -> float | str:
-    try:
-        return float(text) if text else DEFAULT_MIN_CONFIDENCE
-    except ValueError:
-        return text
+    return _number(text) if text else DEFAULT_MIN_CONFIDENCE
 
 
 def _tool(said: Mapping[str, str]) -> dict[str, Any]:

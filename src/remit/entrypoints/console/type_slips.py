@@ -18,6 +18,9 @@ LABELS = {
     "expires_after": "Expires unanswered after",
     "approvals_required": "People who must approve",
     "title": "Its line in lists",
+    "sample": "Share that people judge afterwards",
+    "disagreements": "Stop it at so many that were wrong",
+    "of_sampled": "Of the latest answers",
     "connector": "Connector",
     "operation": "Operation",
     "method": "Method",
@@ -84,6 +87,8 @@ def _field(place: str, name: str, said: Mapping[str, str]) -> str | None:
     match part:
         case "tool":
             return "connector" if not below else below[0] if below[0] in ("connector", *TOOL_TEXTS) else "more"
+        case "stop_after":
+            return below[0] if below and below[0] in LABELS else "disagreements"
         case "parameters":
             return _of_schema(below, said)
         case "amounts" | "facts":
