@@ -49,6 +49,20 @@ def test_a_database_that_cannot_be_reached_is_to_be_tried_later(desk):
     assert "use sqlite:///FILE" in unknown["way_out"]
 
 
+@pytest.mark.parametrize(
+    ("url", "way_out"),
+    [
+        ("postgres://remit:secret@db/remit", "write postgresql:// in the place of postgres://"),
+        ("remit.db", "write sqlite:///remit.db for a file"),
+        ("sqlite://remit.db", "write sqlite:///FILE, with three slashes"),
+    ],
+)
+def test_a_database_s_url_that_is_nearly_right_says_what_to_write(desk, url, way_out):
+    told = desk.error("--db", url, "usage", "--tenant", "acme", code=2)
+
+    assert (told["field"], told["way_out"]) == ("database", way_out) and "secret" not in told["message"]
+
+
 def test_a_command_that_is_mistyped_is_wrong_input(desk):
     missing = desk.error("status", "note", code=2)
     mistyped = desk.run("staus", code=2).stderr

@@ -87,6 +87,23 @@ def test_a_list_and_objects_over_several_lines_are_proposed_as_lines_are(desk, t
     assert answers[1]["line"] == text(items[:1]).count("\n") + 1 + ("\n" in text(items))
 
 
+def test_an_action_type_or_a_tenant_that_is_likely_a_slip_is_told_beside_the_answers(desk):
+    lines = [
+        proposal("a", action_type="CREATE_NOTES"),
+        proposal("b", tenant_id="acem"),
+        proposal("c", action_type="FLY"),
+    ]
+
+    done = desk.run("propose", "-", stdin="\n".join(map(json.dumps, lines)))
+
+    assert done.stderr.splitlines() == [
+        "3 REQUIRE_APPROVAL",
+        "! CREATE_NOTES is not an action type of tenant 'acme', so a person is asked; is CREATE_NOTE meant?",
+        "! tenant 'acem' has no action types yet; put bounds in force with 'remit apply'",
+        "! FLY is not an action type of tenant 'acme', so a person is asked; register it in the bounds",
+    ]
+
+
 def test_a_slow_writer_is_answered_line_by_line(desk):
     with subprocess.Popen(
         [sys.executable, "-m", "remit", "propose", "-", "--json"],
