@@ -19,7 +19,8 @@ from remit.core.notifications.browser import (
     browser_id_of,
 )
 from remit.core.records import API_KEY, BROWSER, Key
-from remit.flow.context import Context, TenantLedgerWriter, bounds_now, chain_head_key, one
+from remit.flow.context import Context, bounds_now, chain_head_key, one
+from remit.flow.writers import TenantLedgerWriter
 from remit.ports import PushService, Snapshot, UnitOfWork, Writes, answer_of
 
 
