@@ -6,7 +6,8 @@ import time
 from datetime import UTC, datetime
 
 from bench.lab import bounds
-from remit.core.gate.bounds import BoundsInForce, nothing_set, parse_bounds, replace_bounds
+from remit.core.gate.bounds import BoundsInForce, nothing_set, replace_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.lab.proof import compare
 
 _NOW = datetime(2026, 3, 31, tzinfo=UTC)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.policy import PolicySource
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import LINK_LIVES

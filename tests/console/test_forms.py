@@ -10,7 +10,7 @@ import pytest
 from remit.core.edit import edited_proposal
 from remit.core.errors import InvalidInput
 from remit.core.gate.autonomy import Stop, StopScope
-from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.intent import complete, parse_proposal
 from remit.core.lifecycle import Status
 from remit.core.notifications.subscription import NoticeKind

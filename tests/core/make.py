@@ -11,7 +11,8 @@ from remit.core.execution.approval import Approval, Publication, approve, publis
 from remit.core.execution.fulfilment import new_attempt
 from remit.core.execution.outcome import ExecutionAttempt
 from remit.core.gate.autonomy import Stop, Stops, StopScope
-from remit.core.gate.bounds import BoundsInForce, nothing_set, parse_bounds, replace_bounds
+from remit.core.gate.bounds import BoundsInForce, nothing_set, replace_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.charging import Charge
 from remit.core.gate.decision import GateInput, Verdict, decide
 from remit.core.gate.policy import PolicyQuestion

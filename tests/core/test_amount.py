@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.amount import Amount, AmountSpec, AmountUnknown, amount_of, decimal_text, in_money, parse_amount
-from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 
 from .make import TYPE, bounds_json, type_json
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remit.core.errors import InvalidInput
-from remit.core.gate.bounds import BoundsInForce, changed_types, nothing_set, parse_bounds, replace_bounds, unregistered
+from remit.core.gate.bounds import BoundsInForce, changed_types, nothing_set, replace_bounds, unregistered
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.bounds_diff import describe_changes
 from remit.core.gate.bounds_parts import PARTS, BoundsPart
 from remit.core.ledger.config_change import before_first, config_data, with_changes

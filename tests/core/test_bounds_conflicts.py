@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.bounds_conflicts import conflicts
 
 TOOL = {"connector": "internal", "operation": "create_note"}

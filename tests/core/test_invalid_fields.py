@@ -6,7 +6,7 @@ import pytest
 
 from remit.connectors.http.tool import parse_tool
 from remit.core.errors import InvalidInput
-from remit.core.gate.bounds import InvalidBounds, parse_bounds
+from remit.core.gate.bounds_checks import InvalidBounds, parse_bounds
 from remit.core.intent import parse_proposal
 from remit.core.notifications.subscription import parse_subscription
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.amount import decimal_text, in_units
-from remit.core.gate.bounds import BoundsInForce, nothing_set, parse_bounds, replace_bounds
+from remit.core.gate.bounds import BoundsInForce, nothing_set, replace_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.bounds_diff import describe_changes, limits_from_zero
 from remit.core.gate.charging import release
 from remit.core.gate.limit import MOST_LIMITS

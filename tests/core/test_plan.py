@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from remit.core.gate.bounds import parse_bounds, replace_bounds
+from remit.core.gate.bounds import replace_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.plan import MOST_ANSWERS, MOST_PLANS, Plans
 
 from .make import NOW, TYPE, bounds, bounds_json, intent, rule, verdict

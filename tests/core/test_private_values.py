@@ -8,7 +8,7 @@ import pytest
 from remit.core.canonical import canonical
 from remit.core.edit import edited_proposal
 from remit.core.errors import IntentIdReused, InvalidInput
-from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.policy import POLICY_ERROR
 from remit.core.intent import agree, digest_of_wire, parse_proposal
 from remit.core.opened_intent import commit_private, open_intent, private_paths, redacted

@@ -8,7 +8,7 @@ import pytest
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.autonomy import Stops
-from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.ledger.entries import NO_CHAIN, ChainHead
 
 from .make import approval, attempt, bounds, case, intent, state, stop

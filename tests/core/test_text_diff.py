@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remit.core.gate.bounds import BoundsInForce, parse_bounds
+from remit.core.gate.bounds import BoundsInForce
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.bounds_diff import describe_changes
 from remit.core.gate.text_diff import MOST_LINES, lines_of, text_diff
 

@@ -9,7 +9,8 @@ import pytest
 
 from remit.core.errors import InvalidInput
 from remit.core.gate import zones
-from remit.core.gate.bounds import BoundsInForce, parse_bounds, replace_bounds
+from remit.core.gate.bounds import BoundsInForce, replace_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.bounds_parts import Budgets, parse_part
 from remit.core.gate.zones import ZoneUnknown, check_zone, zone, zone_loads, zone_names
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from remit.core.errors import InvalidInput
-from remit.core.gate.bounds import nothing_set, parse_bounds, replace_bounds
+from remit.core.gate.bounds import nothing_set, replace_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.bounds_diff import changes, describe_changes
 from remit.entrypoints.bounds_file import BoundsFile, InvalidFile, as_yaml, read_bounds
 

@@ -7,7 +7,7 @@ import pytest
 from remit.core.errors import InvalidInput, NeverSeen, NotFound, TryLater
 from remit.core.gate import zones
 from remit.core.gate.autonomy import StopScope
-from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.ledger.config_change import before_first, with_changes
 from remit.core.records import ACTION_TYPE, POLICY_VERSION
 from remit.core.values import PLATFORM

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from remit.core.errors import InvalidInput, TryLater
-from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.bounds_parts import AutonomyModes, Policies, parse_part
 from remit.flow.settings.bounds import ChangeBounds
 from remit.ports import answer_of

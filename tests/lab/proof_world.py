@@ -11,7 +11,8 @@ from typing import Any
 
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
-from remit.core.gate.bounds import Bounds, BoundsInForce, nothing_set, parse_bounds, replace_bounds
+from remit.core.gate.bounds import Bounds, BoundsInForce, nothing_set, replace_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.parameters_schema import compile_schema
 from remit.core.gate.policy.parameters import read_named
 from remit.core.gate.policy_input import local_time

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.lab.proof import compare, prove_never, questions
 from remit.lab.proof.example import RANK
 from remit.lab.proof.questions import Prover

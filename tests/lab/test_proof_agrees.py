@@ -5,7 +5,7 @@ import os
 import pytest
 import z3
 
-from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.lab.proof.questions import Prover
 from tests.lab.proof_world import TENANT, TOOL, TYPES, Assignment, Dice, in_force
 

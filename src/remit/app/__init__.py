@@ -26,7 +26,7 @@ from remit.app.results import Results
 from remit.app.settings import Settings
 from remit.core.errors import RemitError
 from remit.core.gate.autonomy import StopScope
-from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.ledger.verification import KeptHead, Report, verify
 from remit.core.lifecycle import Case
 from remit.core.values import check_person

@@ -9,7 +9,8 @@ from typing import Any
 from remit.app.part import FlowMethod, Part, new_secret
 from remit.core.errors import InvalidInput, mistakes_of, raise_together
 from remit.core.gate.autonomy import Stop, StopLevel, StopScope, check_stop
-from remit.core.gate.bounds import Bounds, BoundsInForce, InvalidBounds, changed_types, parse_bounds, unregistered
+from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, unregistered
+from remit.core.gate.bounds_checks import InvalidBounds, parse_bounds
 from remit.core.gate.bounds_conflicts import conflicts
 from remit.core.gate.bounds_parts import BoundsPart
 from remit.core.gate.log_only import promoted

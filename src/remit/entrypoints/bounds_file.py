@@ -16,7 +16,8 @@ from typing import Any, Self
 import yaml
 
 from remit.core.errors import InvalidInput, PlacedMistake
-from remit.core.gate.bounds import Bounds, InvalidBounds, parse_bounds
+from remit.core.gate.bounds import Bounds
+from remit.core.gate.bounds_checks import InvalidBounds, parse_bounds
 from remit.core.gate.bounds_diff import stated_fields
 
 LARGEST_FILE_BYTES = 4 * 1024 * 1024

@@ -14,15 +14,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.action_type import ActionTypeSpec
-from remit.core.gate.bounds import (
-    AccountBounds,
-    Bounds,
-    Modes,
-    PrincipalBounds,
-    check_action_types,
-    check_policy_texts,
-    check_zone_of,
-)
+from remit.core.gate.bounds import AccountBounds, Bounds, Modes, PrincipalBounds
+from remit.core.gate.bounds_checks import check_action_types, check_policy_texts, check_zone_of
 from remit.core.gate.budget import Budget, TenantBudget
 from remit.core.gate.limit import MOST_LIMITS, LimitSpec
 from remit.core.gate.policy import PolicySource

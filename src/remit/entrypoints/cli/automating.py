@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from remit.core.errors import InvalidInput, RemitError
-from remit.core.gate.bounds import parse_bounds
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.bounds_diff import Difference
 from remit.entrypoints.bounds_file import as_yaml
 from remit.entrypoints.cli import output, replaying

@@ -13,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.autonomy import AutonomyMode
-from remit.core.gate.bounds import AccountBounds, Bounds, BoundsInForce, parse_bounds
+from remit.core.gate.bounds import AccountBounds, Bounds, BoundsInForce
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.bounds_diff import describe_changes
 from remit.core.json_text import read_json
 from remit.core.notifications.narration import narrate

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from remit.core.errors import InvalidInput
-from remit.core.gate.bounds import Bounds, BoundsInForce, parse_bounds
+from remit.core.gate.bounds import Bounds, BoundsInForce
+from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.budget import DEFAULT_ZONE
 from remit.core.gate.declared_parameters import DeclaredParameter, rule_parameters
 from remit.core.gate.limit import Scope

@@ -11,7 +11,8 @@ from typing import Any
 from remit.core.errors import BoundsChanged, InvalidInput, TryLater, mistakes_of, raise_together
 from remit.core.gate.action_type import ActionType, Tool
 from remit.core.gate.autonomy import Stop, StopLevel, Stops, StopScope
-from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, check_policy_texts, replace_bounds
+from remit.core.gate.bounds import Bounds, BoundsInForce, changed_types, replace_bounds
+from remit.core.gate.bounds_checks import check_policy_texts
 from remit.core.gate.fact import FactSpec
 from remit.core.gate.policy import Clause, PolicySource, clauses_of, find_mistakes, load_policies
 from remit.core.ledger.config_change import config_data

@@ -13,7 +13,8 @@ from threading import Condition
 from typing import Any
 
 from remit.core.errors import InvalidInput, TryLater
-from remit.core.gate.bounds import Bounds, BoundsInForce, check_never_texts, nothing_set, replace_bounds
+from remit.core.gate.bounds import Bounds, BoundsInForce, nothing_set, replace_bounds
+from remit.core.gate.bounds_checks import check_never_texts
 from remit.core.gate.never import never_problem, never_sources
 from remit.flow.context import Context
 from remit.lab.proof import NeverAnswer, compare, prove_never

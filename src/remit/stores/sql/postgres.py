@@ -15,7 +15,6 @@ import re
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from functools import lru_cache
 from typing import Any
 
 import psycopg
@@ -26,22 +25,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from remit.core.errors import InvalidInput, TryLater
-from remit.core.records import CHAIN, KINDS
-from remit.stores.sql.batch import Operation, RowChange
+from remit.stores.sql.batch import RowChange
 from remit.stores.sql.dialect import DriverErrors, DriverFault, Stale, driver_error, grouped
 from remit.stores.sql.ledger_order import TransactionOrder
-from remit.stores.sql.rows import (
-    BIGINTS,
-    BLOBS,
-    COUNT_KEY,
-    EVENTS,
-    MOVED_COLUMNS,
-    SEGMENTS,
-    STATES,
-    TABLES,
-    WAITING_COUNTS,
-    Row,
-)
+from remit.stores.sql.postgres_statements import COUNT_ON, LOAD, LOAD_AND_LOCK, WRITE, translated
+from remit.stores.sql.rows import Row
 from remit.stores.units import RecordId
 
 _AGAIN = (
@@ -167,7 +155,7 @@ class Postgres:
 
     def prepare(self, connection: sqlalchemy.Connection) -> None:
         """A dump that was restored counts on from the numbers that its transactions had where it came from."""
-        connection.exec_driver_sql(_COUNT_ON)
+        connection.exec_driver_sql(COUNT_ON)
 
     def has_table(self, driver: psycopg.Connection, table: str) -> bool:
         row = driver.execute("SELECT to_regclass(%s)", (table,)).fetchone()
@@ -184,7 +172,7 @@ class Postgres:
     def load(
         self, driver: psycopg.Connection, places: Iterable[RecordId], *, lock: bool
     ) -> list[tuple[str, str, str, Any]]:
-        statements = _LOAD_AND_LOCK if lock else _LOAD
+        statements = LOAD_AND_LOCK if lock else LOAD
         groups = grouped(places)
         found = []
         with driver.pipeline():
@@ -196,7 +184,7 @@ class Postgres:
     def write(self, driver: psycopg.Connection, changes: Sequence[RowChange]) -> None:
         with driver.pipeline():
             cursors = [
-                driver.execute(_WRITE[change.table, change.operation], list(map(list, zip(*change.rows, strict=True))))
+                driver.execute(WRITE[change.table, change.operation], list(map(list, zip(*change.rows, strict=True))))
                 for change in changes
             ]
         for change, cursor in zip(changes, cursors, strict=True):
@@ -204,7 +192,7 @@ class Postgres:
                 raise Stale(change.table)
 
     def fetch(self, driver: psycopg.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
-        return driver.execute(_translated(sql), parameters).fetchall()
+        return driver.execute(translated(sql), parameters).fetchall()
 
     def take(self, driver: psycopg.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
         return self.fetch(driver, f"{sql} FOR UPDATE OF cases SKIP LOCKED", parameters)
@@ -212,7 +200,7 @@ class Postgres:
     def stream(self, driver: psycopg.Connection, sql: str, parameters: dict[str, Any]) -> Generator[Row, None, None]:
         with driver.cursor(name="remit_stream") as cursor:
             cursor.itersize = _STREAMED_ROWS
-            cursor.execute(_translated(sql), parameters)
+            cursor.execute(translated(sql), parameters)
             yield from cursor
 
     def watch(self, queued: Callable[[], None], stopped: Callable[[float], bool]) -> None:
@@ -356,85 +344,3 @@ def _prepare_reader(driver: psycopg.Connection, _record: Any) -> None:
         driver.commit()
     driver.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     driver.read_only = True
-
-
-_NUMBER = "pg_current_xact_id()::text::bigint"
-# The default is evaluated for every row, so it holds the base itself; readers look it up.
-_COUNT_ON = f"""
-DO $$
-DECLARE
-    last bigint := (SELECT max(position) FROM {SEGMENTS});
-    base bigint := (SELECT coalesce(max(known.base), 0) FROM ledger_base AS known);
-BEGIN
-    IF last >= base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN
-        DELETE FROM ledger_base;
-        INSERT INTO ledger_base VALUES (last);
-        EXECUTE 'ALTER TABLE {SEGMENTS} ALTER COLUMN position SET DEFAULT {_NUMBER} + ' || last;
-    END IF;
-END $$"""
-
-
-@lru_cache
-def _translated(sql: str) -> str:
-    return re.sub(r":(\w+)", r"%(\1)s", sql.replace("ANY_OF(", "ANY("))
-
-
-_LOAD = {
-    kind: f"SELECT id, body FROM {kind} WHERE tenant_id = %s AND id = ANY(%b::text[]) ORDER BY id" for kind in KINDS
-}
-_LOAD_AND_LOCK = {name: f"{_LOAD[name]} FOR UPDATE" if kind.contended else _LOAD[name] for name, kind in KINDS.items()}
-_LOAD[CHAIN.name] = _LOAD_AND_LOCK[CHAIN.name] = (
-    f"SELECT chain, body FROM {SEGMENTS} WHERE tenant_id = %s AND chain = ANY(%b::text[]) ORDER BY chain, first"
-)
-
-
-def _arrays(table: str, columns: Sequence[str]) -> str:
-    """One row a position, from one array a column."""
-    types = (_type_of(table, column) for column in columns)
-    return f"unnest({', '.join(f'%b::{type}[]' for type in types)}) AS given ({', '.join(columns)})"
-
-
-def _type_of(table: str, column: str) -> str:
-    if (table, column) in BLOBS:
-        return "bytea"
-    return "bigint" if column.endswith("_us") or column in BIGINTS else "text"
-
-
-def _insert(table: str) -> str:
-    columns = TABLES[table]
-    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM {_arrays(table, columns)}"
-
-
-_SAME = "target.tenant_id = given.tenant_id AND target.id = given.id"
-
-
-def _update(table: str, columns: Sequence[str]) -> str:
-    changed = ", ".join(f"{column} = given.{column}" for column in columns[:-2])
-    return f"UPDATE {table} AS target SET {changed} FROM {_arrays(table, columns)} WHERE {_SAME}"
-
-
-def _upsert(table: str) -> str:
-    changed = ", ".join(f"{column} = excluded.{column}" for column in TABLES[table][:-2])
-    return f"{_insert(table)} ON CONFLICT (tenant_id, id) DO UPDATE SET {changed}"
-
-
-_WRITE: dict[tuple[str, Operation], str] = {
-    (SEGMENTS, "insert"): _insert(SEGMENTS),
-    (EVENTS, "insert"): _insert(EVENTS),
-    (WAITING_COUNTS, "add"): (
-        f"{_insert(WAITING_COUNTS)} ON CONFLICT ({', '.join(COUNT_KEY)}) "
-        f"DO UPDATE SET n = {WAITING_COUNTS}.n + excluded.n"
-    ),
-    (WAITING_COUNTS, "drop_empty"): (
-        f"DELETE FROM {WAITING_COUNTS} AS target USING {_arrays(WAITING_COUNTS, COUNT_KEY)} "
-        f"WHERE {' AND '.join(f'target.{name} = given.{name}' for name in COUNT_KEY)} AND target.n = 0"
-    ),
-}
-for _table in [*KINDS, STATES]:
-    _WRITE[_table, "insert"] = _insert(_table)
-    _WRITE[_table, "update"] = _update(_table, TABLES[_table])
-    _WRITE[_table, "move"] = _update(_table, MOVED_COLUMNS)
-    _WRITE[_table, "upsert"] = _upsert(_table)
-    _WRITE[_table, "delete"] = (
-        f"DELETE FROM {_table} AS target USING {_arrays(_table, ('tenant_id', 'id'))} WHERE {_SAME}"
-    )

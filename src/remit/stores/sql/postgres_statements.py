@@ -1,0 +1,102 @@
+"""What `postgres` says to the server about records: a statement for each table, over an array for each column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from remit.core.records import CHAIN, KINDS
+from remit.stores.sql.batch import Operation
+from remit.stores.sql.rows import (
+    BIGINTS,
+    BLOBS,
+    COUNT_KEY,
+    EVENTS,
+    MOVED_COLUMNS,
+    SEGMENTS,
+    STATES,
+    TABLES,
+    WAITING_COUNTS,
+)
+
+_NUMBER = "pg_current_xact_id()::text::bigint"
+# The default is evaluated for every row, so it holds the base itself; readers look it up.
+COUNT_ON = f"""
+DO $$
+DECLARE
+    last bigint := (SELECT max(position) FROM {SEGMENTS});
+    base bigint := (SELECT coalesce(max(known.base), 0) FROM ledger_base AS known);
+BEGIN
+    IF last >= base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN
+        DELETE FROM ledger_base;
+        INSERT INTO ledger_base VALUES (last);
+        EXECUTE 'ALTER TABLE {SEGMENTS} ALTER COLUMN position SET DEFAULT {_NUMBER} + ' || last;
+    END IF;
+END $$"""
+
+
+@lru_cache
+def translated(sql: str) -> str:
+    return re.sub(r":(\w+)", r"%(\1)s", sql.replace("ANY_OF(", "ANY("))
+
+
+LOAD = {
+    kind: f"SELECT id, body FROM {kind} WHERE tenant_id = %s AND id = ANY(%b::text[]) ORDER BY id" for kind in KINDS
+}
+LOAD_AND_LOCK = {name: f"{LOAD[name]} FOR UPDATE" if kind.contended else LOAD[name] for name, kind in KINDS.items()}
+LOAD[CHAIN.name] = LOAD_AND_LOCK[CHAIN.name] = (
+    f"SELECT chain, body FROM {SEGMENTS} WHERE tenant_id = %s AND chain = ANY(%b::text[]) ORDER BY chain, first"
+)
+
+
+def _arrays(table: str, columns: Sequence[str]) -> str:
+    """One row a position, from one array a column."""
+    types = (_type_of(table, column) for column in columns)
+    return f"unnest({', '.join(f'%b::{type}[]' for type in types)}) AS given ({', '.join(columns)})"
+
+
+def _type_of(table: str, column: str) -> str:
+    if (table, column) in BLOBS:
+        return "bytea"
+    return "bigint" if column.endswith("_us") or column in BIGINTS else "text"
+
+
+def _insert(table: str) -> str:
+    columns = TABLES[table]
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM {_arrays(table, columns)}"
+
+
+_SAME = "target.tenant_id = given.tenant_id AND target.id = given.id"
+
+
+def _update(table: str, columns: Sequence[str]) -> str:
+    changed = ", ".join(f"{column} = given.{column}" for column in columns[:-2])
+    return f"UPDATE {table} AS target SET {changed} FROM {_arrays(table, columns)} WHERE {_SAME}"
+
+
+def _upsert(table: str) -> str:
+    changed = ", ".join(f"{column} = excluded.{column}" for column in TABLES[table][:-2])
+    return f"{_insert(table)} ON CONFLICT (tenant_id, id) DO UPDATE SET {changed}"
+
+
+WRITE: dict[tuple[str, Operation], str] = {
+    (SEGMENTS, "insert"): _insert(SEGMENTS),
+    (EVENTS, "insert"): _insert(EVENTS),
+    (WAITING_COUNTS, "add"): (
+        f"{_insert(WAITING_COUNTS)} ON CONFLICT ({', '.join(COUNT_KEY)}) "
+        f"DO UPDATE SET n = {WAITING_COUNTS}.n + excluded.n"
+    ),
+    (WAITING_COUNTS, "drop_empty"): (
+        f"DELETE FROM {WAITING_COUNTS} AS target USING {_arrays(WAITING_COUNTS, COUNT_KEY)} "
+        f"WHERE {' AND '.join(f'target.{name} = given.{name}' for name in COUNT_KEY)} AND target.n = 0"
+    ),
+}
+for _table in [*KINDS, STATES]:
+    WRITE[_table, "insert"] = _insert(_table)
+    WRITE[_table, "update"] = _update(_table, TABLES[_table])
+    WRITE[_table, "move"] = _update(_table, MOVED_COLUMNS)
+    WRITE[_table, "upsert"] = _upsert(_table)
+    WRITE[_table, "delete"] = (
+        f"DELETE FROM {_table} AS target USING {_arrays(_table, ('tenant_id', 'id'))} WHERE {_SAME}"
+    )
