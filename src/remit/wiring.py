@@ -292,7 +292,7 @@ def _open_store(url: str, create: bool) -> Store:
         return _open_dynamodb(url)
     if not url.startswith(("sqlite:", "postgresql:")):
         raise _not_understood("database", url, "use sqlite:///FILE, postgresql://…, dynamodb://TABLE or memory://")
-    # Imported here: SQLAlchemy takes its time, and a store in memory needs it not.
+    # Imported here: a store in memory needs none of it.
     from remit.stores.sql import SqlStore
 
     return SqlStore.open(url, create=create)

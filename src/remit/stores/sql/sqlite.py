@@ -51,7 +51,9 @@ class Sqlite:
 
     def __init__(self, path: str) -> None:
         if not path or path == ":memory:":
-            raise InvalidInput("database", "names no file", "write sqlite:///FILE, with three slashes")
+            raise InvalidInput(
+                "database", "names no file", "write sqlite:///FILE, with three slashes; in memory it is memory://"
+            )
         self._path = Path(path)
         if self._path.is_dir():
             raise InvalidInput("url", f"{self._path} is a directory", "name a file in it")

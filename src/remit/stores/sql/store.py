@@ -75,7 +75,7 @@ class SqlStore:
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Self:
         """
-        `url` is `sqlite:///path.db` or `postgresql://user:password@host/database`.
+        `url` is `sqlite:///FILE` or `postgresql://user:password@host/database`.
 
         Creates or upgrades what is in there first. Raises `InvalidInput` if the URL means nothing, or
         names what is not there or cannot be used, `TryLater` if the database cannot be reached, and,
