@@ -54,6 +54,11 @@ def _quoted(id: str) -> str:
     return "%2E" * len(id) if not id.strip(".") else quote(id, safe="")
 
 
+def items_of(response: httpx.Response) -> Any:
+    """What a list answers."""
+    return response.json()["items"]
+
+
 class Verb(Generic[P, T]):
     """A described call as a method: of a `RemitClient` it answers, of an `AsyncRemitClient` it is awaited."""
 

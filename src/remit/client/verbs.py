@@ -5,45 +5,22 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
 from remit.client.answered_errors import error_of
-from remit.client.calls import JsonObject, RouteCall, Verb, verb
+from remit.client.bounds_verbs import BoundsVerbs
+from remit.client.calls import JsonObject, RouteCall, Verb, items_of, verb
+from remit.client.operating_verbs import OperatingVerbs
 from remit.client.permit import Permit, Proposed, permit_of
 from remit.core.errors import RemitError
 
 if TYPE_CHECKING:
     # For annotations alone: at run time the client is httpx and the errors, so that it loads at once.
     from remit.core import views as a
-    from remit.core.gate.autonomy import StopLevel
-
-
-@dataclass(frozen=True, slots=True)
-class InForce:
-    """Bounds, or a part of them, and the `config_sequence` that they are; send it back to change just those."""
-
-    sequence: int
-    value: dict[str, Any]
-
-
-def _in_force(response: httpx.Response) -> InForce:
-    return InForce(int(response.headers["ETag"].strip('"')), response.json())
-
-
-def _replayed(response: httpx.Response) -> Any:
-    return response.json()["replay"]
-
-
-def _proved(response: httpx.Response) -> Any:
-    return response.json()["proof"]
-
-
-def _items(response: httpx.Response) -> Any:
-    return response.json()["items"]
 
 
 def _each(response: httpx.Response) -> list[Any]:
@@ -78,27 +55,7 @@ def _page(account_id: str | None, after: str | None, limit: int) -> dict[str, An
     return {"account_id": account_id, "after": after, "limit": limit}
 
 
-def _read_bounds(_: Verbs) -> RouteCall[InForce]:
-    """The whole bounds in force, or the part of them that the verb is named after."""
-    return RouteCall(read=_in_force)
-
-
-def _replace_bounds(
-    _: Verbs, bounds: JsonObject, *, expected_sequence: int | None = None, dry_run: bool = False
-) -> RouteCall[a.BoundsChangedAnswer]:
-    """Replace the whole bounds; with `expected_sequence` only if they are still those."""
-    headers = {} if expected_sequence is None else {"If-Match": f'"{expected_sequence}"'}
-    return RouteCall(query={"dry_run": dry_run}, body=bounds, headers=headers)
-
-
-def _replace_part(
-    verbs: Verbs, part: JsonObject, *, expected_sequence: int | None = None, dry_run: bool = False
-) -> RouteCall[a.BoundsChangedAnswer]:
-    """Replace the part that the verb is named after; with `expected_sequence` only if the bounds are still those."""
-    return _replace_bounds(verbs, part, expected_sequence=expected_sequence, dry_run=dry_run)
-
-
-class Verbs:
+class Verbs(BoundsVerbs, OperatingVerbs):
     """Every route once."""
 
     # --- agents ---
@@ -221,7 +178,7 @@ class Verbs:
     @verb("POST /v1/intents/{action_intent_id}/question")
     def ask(self, action_intent_id: str, *, text: str) -> RouteCall[list[a.QuestionAnswer]]:
         """Ask the agent something about a waiting intent instead of answering."""
-        return replace(_of_intent(action_intent_id, {"text": text}), read=_items)
+        return replace(_of_intent(action_intent_id, {"text": text}), read=items_of)
 
     @verb("POST /v1/intents/{action_intent_id}/assign")
     def assign(self, action_intent_id: str, *, to: str | None) -> RouteCall[a.AssignedAnswer]:
@@ -243,7 +200,7 @@ class Verbs:
     @verb("GET /v1/queue/handovers")
     def handovers(self) -> RouteCall[list[a.HandoverAnswer]]:
         """Whose assigned cards are whose at the moment."""
-        return RouteCall(read=_items)
+        return RouteCall(read=items_of)
 
     @verb("POST /v1/queue/handovers")
     def hand_over(self, *, to: str | None = None, until: str | None = None) -> RouteCall[a.HandoverAnswer]:
@@ -253,7 +210,7 @@ class Verbs:
     @verb("POST /v1/intents/{action_intent_id}/supplement")
     def supplement(self, action_intent_id: str, *, text: str) -> RouteCall[list[a.QuestionAnswer]]:
         """Answer what people asked about an intent of the caller's own; it waits on."""
-        return replace(_of_intent(action_intent_id, {"text": text}), read=_items)
+        return replace(_of_intent(action_intent_id, {"text": text}), read=items_of)
 
     @verb("POST /v1/intents/{action_intent_id}/edit")
     def edit(self, action_intent_id: str, changes: JsonObject) -> RouteCall[a.VerdictAnswer]:
@@ -329,7 +286,7 @@ class Verbs:
     @verb("GET /v1/intents/{action_intent_id}/ledger")
     def ledger(self, action_intent_id: str) -> RouteCall[list[a.EntryAnswer]]:
         """The intent's chain of the ledger."""
-        return replace(_of_intent(action_intent_id), read=_items)
+        return replace(_of_intent(action_intent_id), read=items_of)
 
     @verb("GET /v1/intents/{action_intent_id}/answer")
     def answer(self, action_intent_id: str, *, wait_s: float | None = None) -> RouteCall[a.AgentAnswer]:
@@ -375,172 +332,6 @@ class Verbs:
         """The invariants over the live store."""
         return RouteCall()
 
-    # --- bounds ---
-
-    bounds = verb("GET /v1/bounds")(_read_bounds)
-    replace_bounds = verb("PUT /v1/bounds")(_replace_bounds)
-
-    @verb("PUT /v1/bounds")
-    def replay(
-        self, bounds: JsonObject, *, period: str = "30d", expected_sequence: int | None = None
-    ) -> RouteCall[a.ReplayAnswer]:
-        """The last `period` of the history under these whole bounds, which are not put in force."""
-        asked = _replace_bounds(self, bounds, expected_sequence=expected_sequence, dry_run=True)
-        query = {**asked.query, "replay": period}
-        return RouteCall(query=query, body=bounds, headers=asked.headers, read=_replayed)
-
-    @verb("GET /v1/intents/{action_intent_id}/automate")
-    def automate(self, action_intent_id: str, *, replay: str = "30d") -> RouteCall[a.AutomateAnswer]:
-        """The smallest changes of the bounds under which a waiting intent would have run; `replay=""` for no replay."""
-        return RouteCall(ids={"action_intent_id": action_intent_id}, query={"replay": replay})
-
-    @verb("GET /v1/suggestions")
-    def suggestions(self) -> RouteCall[a.SuggestionsAnswer]:
-        """How people answered by shape of action, and the changes of the bounds that this speaks for."""
-        return RouteCall()
-
-    @verb("POST /v1/bounds/promote")
-    def promote(
-        self, name: str, *, expected_sequence: int | None = None, dry_run: bool = False
-    ) -> RouteCall[a.BoundsChangedAnswer]:
-        """Make the `log_only` policy file or limit of that name count."""
-        return _replace_bounds(self, {"name": name}, expected_sequence=expected_sequence, dry_run=dry_run)
-
-    @verb("PUT /v1/bounds")
-    def prove(self, bounds: JsonObject, *, expected_sequence: int | None = None) -> RouteCall[a.ProofAnswer]:
-        """Whether these whole bounds are wider or narrower than those in force. They are not put in force."""
-        asked = _replace_bounds(self, bounds, expected_sequence=expected_sequence, dry_run=True)
-        query = {**asked.query, "proof": "true"}
-        return RouteCall(query=query, body=bounds, headers=asked.headers, read=_proved)
-
-    action_types = verb("GET /v1/action-types")(_read_bounds)
-    replace_action_types = verb("PUT /v1/action-types")(_replace_part)
-    allowlists = verb("GET /v1/allowlists")(_read_bounds)
-    replace_allowlists = verb("PUT /v1/allowlists")(_replace_part)
-    modes = verb("GET /v1/modes")(_read_bounds)
-    replace_modes = verb("PUT /v1/modes")(_replace_part)
-    budgets = verb("GET /v1/budgets")(_read_bounds)
-    replace_budgets = verb("PUT /v1/budgets")(_replace_part)
-    limits = verb("GET /v1/limits")(_read_bounds)
-    replace_limits = verb("PUT /v1/limits")(_replace_part)
-    principals = verb("GET /v1/principals")(_read_bounds)
-    replace_principals = verb("PUT /v1/principals")(_replace_part)
-    policies = verb("GET /v1/policies")(_read_bounds)
-    replace_policies = verb("PUT /v1/policies")(_replace_part)
-
-    @verb("POST /v1/policies/validate")
-    def validate_policies(self, part: JsonObject) -> RouteCall[a.ValidatedAnswer]:
-        """Check policies without saving them."""
-        return RouteCall(body=part)
-
-    @verb("POST /v1/policies/difference")
-    def policy_difference(self, part: JsonObject) -> RouteCall[a.DifferenceAnswer]:
-        """What these policies would change in those in force."""
-        return RouteCall(body=part)
-
-    @verb("GET /v1/policies/versions")
-    def policy_versions(self) -> RouteCall[list[a.VersionLine]]:
-        return RouteCall(read=_items)
-
-    @verb("GET /v1/policies/versions/{version}")
-    def policy_version(self, version: str) -> RouteCall[a.VersionAnswer]:
-        return RouteCall(ids={"version": version})
-
-    # --- operating ---
-
-    @verb("POST /v1/stop")
-    def stop(
-        self,
-        *,
-        reason: str,
-        level: StopLevel = "autonomy",
-        account_id: str | None = None,
-        action_type: str | None = None,
-        even_if_unknown: bool = False,
-    ) -> RouteCall[a.StopAnswer]:
-        """
-        Pull a stop switch: without an account and an action type, the whole tenant's.
-
-        Raises `NotFound` for an account or action type that was never seen, unless `even_if_unknown`.
-        """
-        scope = {"account_id": account_id, "action_type": action_type}
-        return RouteCall(body={"reason": reason, "level": level, **scope, "even_if_unknown": even_if_unknown})
-
-    @verb("POST /v1/resume")
-    def resume(
-        self,
-        *,
-        reason: str,
-        level: StopLevel = "autonomy",
-        account_id: str | None = None,
-        action_type: str | None = None,
-    ) -> RouteCall[a.ResumedAnswer]:
-        return RouteCall(body={"reason": reason, "level": level, "account_id": account_id, "action_type": action_type})
-
-    @verb("GET /v1/tools")
-    def failing_tools(self) -> RouteCall[list[a.FailingToolAnswer]]:
-        """The tools whose latest calls failed, and which of them are paused."""
-        return RouteCall(read=_items)
-
-    @verb("POST /v1/tools/{action_type}/resume")
-    def resume_tool(self, action_type: str) -> RouteCall[a.ToolResumedAnswer]:
-        """End the pause of a tool that kept failing."""
-        return RouteCall(ids={"action_type": action_type})
-
-    @verb("POST /v1/keys")
-    def create_key(
-        self,
-        *,
-        name: str,
-        roles: Sequence[str],
-        expires_at: str | None = None,
-        on_behalf_of: str | None = None,
-        tier: str = "api",
-    ) -> RouteCall[a.NewKeyAnswer]:
-        """
-        Make an API key of the caller's tenant. Its text is in this answer alone.
-
-        With `on_behalf_of` it is bound to that principal. `tier` says what it is for: `interactive`, `subagent`,
-        `background` or `api`.
-        """
-        body = {"name": name, "roles": list(roles), "expires_at": expires_at}
-        return RouteCall(body={**body, "on_behalf_of": on_behalf_of, "tier": tier})
-
-    @verb("GET /v1/keys")
-    def keys(self) -> RouteCall[list[a.KeyAnswer]]:
-        return RouteCall(read=_items)
-
-    @verb("POST /v1/keys/{key_id}/revoke")
-    def revoke_key(self, key_id: str) -> RouteCall[a.KeyAnswer]:
-        return RouteCall(ids={"key_id": key_id})
-
-    # --- telling people ---
-
-    @verb("GET /v1/subscriptions")
-    def subscriptions(self) -> RouteCall[list[a.SubscriptionAnswer]]:
-        return RouteCall(read=_items)
-
-    @verb("PUT /v1/subscriptions/{subscription_id}")
-    def set_subscription(self, subscription_id: str, asked: JsonObject) -> RouteCall[a.SubscriptionAnswer]:
-        """Make a subscription, or replace the one of that name."""
-        return RouteCall(ids={"subscription_id": subscription_id}, body=asked)
-
-    @verb("DELETE /v1/subscriptions/{subscription_id}")
-    def remove_subscription(self, subscription_id: str) -> RouteCall[a.SubscriptionAnswer]:
-        return RouteCall(ids={"subscription_id": subscription_id})
-
-    @verb("POST /v1/subscriptions/{subscription_id}/test")
-    def test_subscription(self, subscription_id: str) -> RouteCall[a.DeliveryAnswer]:
-        """Have a worker send it a test; `deliveries` says a moment later what came of it."""
-        return RouteCall(ids={"subscription_id": subscription_id})
-
-    @verb("GET /v1/deliveries")
-    def deliveries(
-        self, *, subscription_id: str | None = None, status: str | None = None, limit: int = 50
-    ) -> RouteCall[list[a.DeliveryAnswer]]:
-        """What was sent and is being sent, the newest first."""
-        return RouteCall(query={"subscription_id": subscription_id, "status": status, "limit": limit}, read=_items)
-
 
 EXPORT: RouteCall[Any] = RouteCall(route="GET /v1/ledger/export")
 
@@ -551,5 +342,6 @@ def export_of(since: str | None, before: str | None) -> RouteCall[Any]:
 
 
 STREAM: RouteCall[Any] = RouteCall(route="GET /v1/stream")
-ROUTES = {verb.route for verb in vars(Verbs).values() if isinstance(verb, Verb)} | {EXPORT.route, STREAM.route}
+_VERBS = [verb for part in Verbs.__mro__ for verb in vars(part).values() if isinstance(verb, Verb)]
+ROUTES = {verb.route for verb in _VERBS} | {EXPORT.route, STREAM.route}
 """Every route that a client asks."""
