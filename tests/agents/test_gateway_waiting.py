@@ -9,7 +9,7 @@ from mcp.shared.exceptions import MCPError, UrlElicitationRequiredError
 
 from remit.entrypoints.gateway.dialect import LAST_ROUND
 from tests.entrypoints.http_world import ACME
-from tests.waiting import until, until_in_loop
+from tests.waiting import PATIENCE_S, until, until_in_loop
 
 from .gateway_world import gateway_world, shop_command
 from .mcp_tasks import Tasks, of_task
@@ -198,7 +198,7 @@ def test_a_client_that_brings_a_key_of_its_own_acts_as_that_agent(gate):
             return await client.call_tool("note")
 
     with gate.gateway() as url:
-        refused = httpx.post(url, json={}, trust_env=False)
+        refused = httpx.post(url, json={}, trust_env=False, timeout=PATIENCE_S)
         result = asyncio.run(conversation(url))
 
     assert (refused.status_code, refused.headers["www-authenticate"], text_of(result)) == (401, "Bearer", "note done")

@@ -22,6 +22,7 @@ from remit.entrypoints.web.settings import HttpSettings
 from remit.ports import UnitOfWork, Writes
 from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, bounds, http_world
 from tests.entrypoints.test_http_roles import WEBHOOK
+from tests.waiting import PATIENCE_S
 
 from .conftest import ROLES, Visit, text_of
 
@@ -205,7 +206,7 @@ def test_what_is_changed_and_answered_at_the_console_says_through_which_session(
 
 def test_without_a_session_every_page_asks_to_sign_in_and_no_form_does_anything(world):
     ids = _ids(world)
-    with httpx.Client(base_url=world.url, trust_env=False) as nobody:
+    with httpx.Client(base_url=world.url, trust_env=False, timeout=PATIENCE_S) as nobody:
         for route in ALLOWED:
             method, path = route.format(**ids).split(" ")
             answer = nobody.request(method, f"/console{path}", data=_form(world, route) if method == "POST" else None)
@@ -217,7 +218,9 @@ def test_without_a_session_every_page_asks_to_sign_in_and_no_form_does_anything(
 
 
 def test_a_part_of_a_page_sends_the_whole_window_to_sign_in(world):
-    answer = httpx.get(f"{world.url}/console/queue", headers={"HX-Request": "true"}, trust_env=False)
+    answer = httpx.get(
+        f"{world.url}/console/queue", headers={"HX-Request": "true"}, trust_env=False, timeout=PATIENCE_S
+    )
 
     assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/console/sign-in?to=/console/queue")
 
@@ -323,7 +326,7 @@ def test_static_files_are_kept_for_good_and_there_are_no_others(visit):
 
 def test_the_cookie_is_kept_from_scripts_and_other_sites(world):
     form = {"key": world.keys[ACME, "approver"], "to": "/console/queue"}
-    answer = httpx.post(f"{world.url}/console/sign-in", data=form, trust_env=False)
+    answer = httpx.post(f"{world.url}/console/sign-in", data=form, trust_env=False, timeout=PATIENCE_S)
 
     cookie = answer.headers["set-cookie"]
     assert (answer.status_code, answer.headers["location"]) == (303, "/console/queue")
@@ -334,14 +337,17 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(world):
 def test_signing_in_leads_nowhere_but_into_the_console(world, to):
     form = {"key": world.keys[ACME, "approver"], "to": to}
 
-    assert httpx.post(f"{world.url}/console/sign-in", data=form, trust_env=False).headers["location"] == "/console/"
+    assert (
+        httpx.post(f"{world.url}/console/sign-in", data=form, trust_env=False, timeout=PATIENCE_S).headers["location"]
+        == "/console/"
+    )
 
 
 def test_another_sites_form_signs_nobody_in(world):
     form = {"key": world.keys[ACME, "approver"]}
     headers = {"Origin": "https://elsewhere.example"}
 
-    answer = httpx.post(f"{world.url}/console/sign-in", data=form, headers=headers, trust_env=False)
+    answer = httpx.post(f"{world.url}/console/sign-in", data=form, headers=headers, trust_env=False, timeout=PATIENCE_S)
 
     assert answer.status_code == 403
     assert "set-cookie" not in answer.headers
@@ -349,7 +355,7 @@ def test_another_sites_form_signs_nobody_in(world):
 
 def test_a_revoked_keys_session_is_over_at_once(world):
     made, text = world.remit.create_key(ACME, {"name": "ann", "roles": ["approver"]}, by="the test")
-    with httpx.Client(base_url=world.url, trust_env=False) as ann:
+    with httpx.Client(base_url=world.url, trust_env=False, timeout=PATIENCE_S) as ann:
         ann.post("/console/sign-in", data={"key": text})
         assert ann.get("/console/queue").status_code == 200
 
@@ -361,7 +367,7 @@ def test_a_revoked_keys_session_is_over_at_once(world):
 def test_the_platforms_key_opens_no_tenants_console(world):
     form = {"key": world.keys["*", "platform"]}
 
-    answer = httpx.post(f"{world.url}/console/sign-in", data=form, trust_env=False)
+    answer = httpx.post(f"{world.url}/console/sign-in", data=form, trust_env=False, timeout=PATIENCE_S)
 
     assert (answer.status_code, "set-cookie" in answer.headers) == (401, False)
     assert "opens no tenant" in text_of(answer)
@@ -371,7 +377,7 @@ def test_a_link_signs_in_once_and_leads_to_its_page(world):
     token = world.remit.make_link(Principal("ann", ACME, ROLES), leads_to="/console/intents/i-1")
     path = f"{world.url}/console/link/{token}"
 
-    first, again = (httpx.get(path, trust_env=False) for _ in range(2))
+    first, again = (httpx.get(path, trust_env=False, timeout=PATIENCE_S) for _ in range(2))
 
     assert (first.status_code, first.headers["location"]) == (303, "/console/intents/i-1")
     assert (again.status_code, "set-cookie" in again.headers) == (401, False)
@@ -382,8 +388,8 @@ def test_from_elsewhere_a_link_that_is_only_opened_is_not_used_up(world):
     token = world.remit.make_link(Principal("ann", ACME, ROLES), leads_to="/console/queue")
     path, elsewhere = f"{world.url}/console/link/{token}", {"X-Forwarded-For": "203.0.113.7"}
 
-    opened = httpx.get(path, headers=elsewhere, trust_env=False)
-    confirmed = httpx.post(path, headers=elsewhere, trust_env=False)
+    opened = httpx.get(path, headers=elsewhere, trust_env=False, timeout=PATIENCE_S)
+    confirmed = httpx.post(path, headers=elsewhere, trust_env=False, timeout=PATIENCE_S)
 
     assert (opened.status_code, "set-cookie" in opened.headers) == (200, False)
     assert (confirmed.status_code, confirmed.headers["location"]) == (303, "/console/queue")
@@ -393,14 +399,17 @@ def test_a_link_printed_at_the_machine_is_good_there_alone(world):
     token = world.remit.make_link(Principal("ann", ACME, ROLES), leads_to="/console/", loopback_only=True)
     path = f"{world.url}/console/link/{token}"
 
-    assert httpx.post(path, headers={"X-Forwarded-For": "203.0.113.7"}, trust_env=False).status_code == 401
-    assert httpx.get(path, trust_env=False).status_code == 303
+    assert (
+        httpx.post(path, headers={"X-Forwarded-For": "203.0.113.7"}, trust_env=False, timeout=PATIENCE_S).status_code
+        == 401
+    )
+    assert httpx.get(path, trust_env=False, timeout=PATIENCE_S).status_code == 303
 
 
 def test_an_opened_link_decides_nothing(world):
     world.submit("i-1", action_type=EMAIL)
     token = world.remit.make_link(Principal("ann", ACME, ROLES), leads_to="/console/intents/i-1")
-    with httpx.Client(trust_env=False, follow_redirects=True) as ann:
+    with httpx.Client(trust_env=False, follow_redirects=True, timeout=PATIENCE_S) as ann:
         page = ann.get(f"{world.url}/console/link/{token}")
 
     assert "Approve" in page.text
@@ -449,8 +458,8 @@ def test_markup_in_what_an_agent_sends_stays_text(world, visit):
 
 def test_without_a_console_there_is_none(tmp_path):
     with http_world(tmp_path, HttpSettings(console=False)) as world:
-        assert httpx.get(f"{world.url}/console/", trust_env=False).status_code == 404
-        assert httpx.get(f"{world.url}/healthz", trust_env=False).status_code == 200
+        assert httpx.get(f"{world.url}/console/", trust_env=False, timeout=PATIENCE_S).status_code == 404
+        assert httpx.get(f"{world.url}/healthz", trust_env=False, timeout=PATIENCE_S).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["audit/verify", "bounds/form", "queue/approve", "stop"])

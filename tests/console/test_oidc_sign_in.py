@@ -99,7 +99,7 @@ def world(page, tmp_path):
 
 @pytest.fixture
 def ann(world):
-    with httpx.Client(base_url=world.url, trust_env=False, follow_redirects=True) as client:
+    with httpx.Client(base_url=world.url, trust_env=False, follow_redirects=True, timeout=PATIENCE_S) as client:
         yield client
 
 
@@ -136,9 +136,9 @@ def test_a_token_that_is_not_of_this_sign_in_lets_nobody_in(ann, page, claims):
 
 
 def test_a_code_that_another_browser_began_lets_nobody_in(ann, world):
-    with httpx.Client(base_url=world.url, trust_env=False) as mallory:
+    with httpx.Client(base_url=world.url, trust_env=False, timeout=PATIENCE_S) as mallory:
         issuer_page = mallory.get("/console/oidc").headers["location"]
-        came_back = httpx.get(issuer_page, trust_env=False).headers["location"]
+        came_back = httpx.get(issuer_page, trust_env=False, timeout=PATIENCE_S).headers["location"]
 
     answer = ann.get(came_back)
 
@@ -148,7 +148,7 @@ def test_a_code_that_another_browser_began_lets_nobody_in(ann, world):
 
 def test_a_changed_state_and_a_used_code_let_nobody_in(ann):
     began = ann.get("/console/oidc", follow_redirects=False)
-    came_back = httpx.get(began.headers["location"], trust_env=False).headers["location"]
+    came_back = httpx.get(began.headers["location"], trust_env=False, timeout=PATIENCE_S).headers["location"]
 
     changed = ann.get(came_back.replace("state=", "state=x"))
     good = ann.get(came_back, follow_redirects=False)
@@ -169,7 +169,7 @@ def test_an_issuer_that_does_not_answer_is_told_so(ann, page):
 
 def test_without_an_issuer_there_is_no_such_way_in(tmp_path):
     with http_world(tmp_path) as world:
-        assert httpx.get(f"{world.url}/console/oidc", trust_env=False).status_code == 404
+        assert httpx.get(f"{world.url}/console/oidc", trust_env=False, timeout=PATIENCE_S).status_code == 404
 
 
 def test_leaving_for_the_issuer_asks_it_no_more_often_than_its_keys(ann, page):
@@ -210,7 +210,7 @@ LOGOUT = {"http://schemas.openid.net/event/backchannel-logout": {}}
 
 
 def _signed_in(world):
-    client = httpx.Client(base_url=world.url, trust_env=False, follow_redirects=True)
+    client = httpx.Client(base_url=world.url, trust_env=False, follow_redirects=True, timeout=PATIENCE_S)
     assert client.get("/console/oidc").status_code == 200
     return client
 
@@ -230,7 +230,9 @@ def test_a_session_ends_with_the_issuer_s_word(world, page):
 
     def end(**claims):
         token = issuer.token(**{"aud": CLIENT, "events": LOGOUT, "jti": "j-1", "sub": None, **claims})
-        return httpx.post(f"{world.url}/console/oidc/logout", data={"logout_token": token}, trust_env=False)
+        return httpx.post(
+            f"{world.url}/console/oidc/logout", data={"logout_token": token}, trust_env=False, timeout=PATIENCE_S
+        )
 
     assert end(sid="s-1").status_code == 200
     assert [_is_in(each) for each in (first, second, other)] == [False, True, True]

@@ -9,6 +9,7 @@ import httpx
 
 from remit import Remit
 from tests.e2e.processes import Process
+from tests.waiting import PATIENCE_S
 
 from .conftest import text_of
 
@@ -26,9 +27,12 @@ def _served(url, *options):
 def test_it_signs_in_once_with_every_role_of_the_first_tenant(sqlite_url):
     with Remit.open(sqlite_url) as remit:
         remit.apply({"tenant": "acme"}, by="ann")
-    with _served(sqlite_url) as link, httpx.Client(follow_redirects=True, trust_env=False) as somebody:
+    with (
+        _served(sqlite_url) as link,
+        httpx.Client(follow_redirects=True, trust_env=False, timeout=PATIENCE_S) as somebody,
+    ):
         page = somebody.get(link)
-        again = httpx.get(link, trust_env=False)
+        again = httpx.get(link, trust_env=False, timeout=PATIENCE_S)
 
     assert page.status_code == 200
     assert "in tenant acme admin, approver, auditor, operator" in text_of(page)
@@ -36,7 +40,10 @@ def test_it_signs_in_once_with_every_role_of_the_first_tenant(sqlite_url):
 
 
 def test_where_nothing_is_stored_it_says_what_to_do(sqlite_url):
-    with _served(sqlite_url) as link, httpx.Client(follow_redirects=True, trust_env=False) as somebody:
+    with (
+        _served(sqlite_url) as link,
+        httpx.Client(follow_redirects=True, trust_env=False, timeout=PATIENCE_S) as somebody,
+    ):
         page = somebody.get(link)
 
     assert "Nothing may run alone yet" in page.text
@@ -46,7 +53,7 @@ def test_where_nothing_is_stored_it_says_what_to_do(sqlite_url):
 def test_it_opens_the_console_of_the_tenant_that_was_named(sqlite_url):
     with (
         _served(sqlite_url, "--tenant", "globex") as link,
-        httpx.Client(follow_redirects=True, trust_env=False) as somebody,
+        httpx.Client(follow_redirects=True, trust_env=False, timeout=PATIENCE_S) as somebody,
     ):
         page = somebody.get(link)
 

@@ -18,6 +18,7 @@ import sqlalchemy
 
 from tests.issuer import KEYCLOAK, Issuer
 from tests.slack import CHANNEL, SIGNING_SECRET, TEAM, TOKEN, Message, Slack, signed, slack
+from tests.waiting import PATIENCE_S
 
 BOB = "U0BOB"
 
@@ -101,7 +102,7 @@ def _approving(far_side: Slack, url: str) -> Iterator[None]:
                 waiting = asking()
             for message in waiting:
                 body = far_side.pressed(message, "approve", BOB)
-                httpx.post(url, content=body, headers=signed(body), trust_env=False)
+                httpx.post(url, content=body, headers=signed(body), trust_env=False, timeout=PATIENCE_S)
                 asked.add(message.ts)
 
     bob = threading.Thread(target=approve, name="bob")

@@ -16,7 +16,7 @@ import httpx
 
 from remit import Remit
 from tests.e2e.processes import Process
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 REASONS = [
     *("MISSING_INPUT", "INTENT_NOT_FOUND"),
@@ -104,7 +104,7 @@ def test_at_a_terminal_the_demo_leaves_its_console_open_on_a_link_that_signs_in(
     terminal = Terminal(tmp_path, "-m", "remit", "demo")
     try:
         url = terminal.shown(r"(http://\S+/console/link/\S+)")
-        with httpx.Client(trust_env=False, follow_redirects=True) as client:
+        with httpx.Client(trust_env=False, follow_redirects=True, timeout=PATIENCE_S) as client:
             signed_in = client.get(url)
         assert signed_in.status_code == 200 and "Needs your input" in signed_in.text
         assert 'class="card row' in signed_in.text

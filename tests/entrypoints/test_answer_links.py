@@ -13,6 +13,7 @@ from remit.core.notifications import outbox
 from remit.core.notifications.outbox import SendResult
 from remit.core.records import SIGN_IN_LINK, Key
 from remit.entrypoints.web.settings import HttpSettings
+from tests.waiting import PATIENCE_S
 
 from .http_world import ACME, EMAIL, bounds, http_world, proposal
 
@@ -56,10 +57,10 @@ class Post(SimpleNamespace):
             self.remit.deliver(which)
 
     def get(self, path):
-        return httpx.get(f"{self.url}{path}", trust_env=False)
+        return httpx.get(f"{self.url}{path}", trust_env=False, timeout=PATIENCE_S)
 
     def post(self, path, **form):
-        return httpx.post(f"{self.url}{path}", data=form, trust_env=False)
+        return httpx.post(f"{self.url}{path}", data=form, trust_env=False, timeout=PATIENCE_S)
 
     def status(self, name):
         return self.remit.status(ACME, name)["status"]
@@ -143,7 +144,9 @@ def test_a_link_answers_nothing_else_and_signs_nobody_in(post):
 def test_another_sites_form_is_refused(post):
     link = post.link("i-7")
 
-    answer = httpx.post(f"{post.url}{link}/approve", headers={"Origin": "https://evil.example"}, trust_env=False)
+    answer = httpx.post(
+        f"{post.url}{link}/approve", headers={"Origin": "https://evil.example"}, trust_env=False, timeout=PATIENCE_S
+    )
 
     assert answer.status_code == 403 and post.status("i-7") == "AWAITING_APPROVAL"
 

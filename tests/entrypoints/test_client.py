@@ -33,7 +33,7 @@ from remit.core.identity.access import ROLES
 from remit.entrypoints.web.settings import HttpSettings
 from remit.testing.faults import FaultyStore
 from tests.entrypoints.http_world import ACME, EMAIL, http_world, proposal
-from tests.waiting import ended
+from tests.waiting import PATIENCE_S, ended
 
 HEALTH = {"/healthz", "/readyz", "/metrics"}
 """For whoever watches the server, not for whoever uses it."""
@@ -52,7 +52,7 @@ def _key(world):
 
 
 def test_every_route_of_the_document_has_a_verb(world):
-    paths = httpx.get(f"{world.url}/openapi.json", trust_env=False).json()["paths"]
+    paths = httpx.get(f"{world.url}/openapi.json", trust_env=False, timeout=PATIENCE_S).json()["paths"]
     served = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods if path not in HEALTH}
 
     assert served == ROUTES

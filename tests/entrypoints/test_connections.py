@@ -17,7 +17,7 @@ from remit.entrypoints.server.connections import ConnectionLimits, Connections, 
 from remit.entrypoints.server.settings import SETTINGS, connection_limits
 from tests.entrypoints.http_world import served
 from tests.far_side import CERTIFICATE, PRIVATE_KEY
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
 LIMITS = ConnectionLimits(
@@ -270,7 +270,7 @@ def test_tls_that_does_not_begin_in_time_ends_the_connection(tmp_path, monkeypat
             connection.sendall(said)
 
             heard(connection)
-        assert httpx.get(url, verify=False, trust_env=False).status_code == 200
+        assert httpx.get(url, verify=False, trust_env=False, timeout=PATIENCE_S).status_code == 200
 
 
 # --- who makes room ---
@@ -335,6 +335,6 @@ def test_files_are_left_for_more_than_connections(monkeypatch):
 def test_a_client_of_everyday_notices_nothing():
     with server(ConnectionLimits()) as (connect, _):
         port = connect().getpeername()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=PATIENCE_S) as client:
             assert client.get("/", headers={"X": "a" * 8000}).text == "0"
             assert client.post("/", content=b"x" * 1_000_000).text == "1000000"

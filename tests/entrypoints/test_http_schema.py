@@ -22,6 +22,7 @@ from remit.core.identity.access import ROLES
 from remit.entrypoints.web.settings import HttpSettings
 from tests.entrypoints.http_world import ACME, http_world
 from tests.entrypoints.test_http_roles import ALLOWED, QUERIES, body_for, ids_in, people_read_results
+from tests.waiting import PATIENCE_S
 
 ENDLESS = "GET /v1/stream"
 ROUTES = [route for route in ALLOWED if route != ENDLESS]
@@ -43,7 +44,7 @@ def shared(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def document(shared):
-    return httpx.get(f"{shared.url}/openapi.json", trust_env=False).json()
+    return httpx.get(f"{shared.url}/openapi.json", trust_env=False, timeout=PATIENCE_S).json()
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,9 @@ def test_a_good_answer_is_as_described(shared, api, everybody, route):
     # What its proposer alone may do, nobody else may, whatever its roles.
     own = ALLOWED[route] == {"agent"}
     headers = {"Authorization": f"Bearer {shared.keys[ACME, 'agent']}"} if own else everybody
-    answer = httpx.request(method, f"{shared.url}{path}", params=query, json=body, headers=headers, trust_env=False)
+    answer = httpx.request(
+        method, f"{shared.url}{path}", params=query, json=body, headers=headers, trust_env=False, timeout=PATIENCE_S
+    )
 
     too_early = route.endswith(("/resolve", "/finish", "/renew", "/supplement", "/undo", "/judge"))
     assert answer.is_success or (answer.status_code == 409 and too_early)

@@ -13,6 +13,7 @@ from remit.client import RemitClient
 from remit.core.errors import Conflict, InvalidInput
 from remit.core.identity.principal import Principal
 from remit.entrypoints.cli import app
+from tests.waiting import PATIENCE_S
 
 from .http_world import ACME, NOTE, bounds, http_world, problem
 
@@ -79,7 +80,9 @@ def test_from_the_command_line(world):
 
 def test_at_the_console(world):
     cookie = world.remit.begin_session(Principal("ann", ACME, frozenset({"approver", "auditor"})))
-    with httpx.Client(base_url=world.url, cookies={"remit_session": cookie}, trust_env=False) as browser:
+    with httpx.Client(
+        base_url=world.url, cookies={"remit_session": cookie}, trust_env=False, timeout=PATIENCE_S
+    ) as browser:
         queue, before = browser.get("/console/queue"), browser.get("/console/sampled")
         csrf = re.search(r'name="csrf" value="(\w+)"', before.text)[1]
         form = {"csrf": csrf, "right": "no", "reason": "the wrong contact", "back": "/console/intents/i-1"}

@@ -88,7 +88,7 @@ def test_a_keys_secret_stands_in_no_log_no_answer_and_no_file(sqlite_url, tmp_pa
     secret = key.rpartition(".")[2]
     with Served(sqlite_url) as server:
         headers = {"Authorization": f"Bearer {key}"}
-        with httpx.Client(base_url=server.listening(), headers=headers, trust_env=False) as client:
+        with httpx.Client(base_url=server.listening(), headers=headers, trust_env=False, timeout=PATIENCE_S) as client:
             made = client.post("/v1/keys", json={"name": "bot", "roles": ["agent"]}).json()["key"]
             answers = [client.get(path) for path in ("/v1/keys", "/v1/usage", "/v1/queue", "/v1/intents/none")]
             answers.append(client.get("/v1/usage", headers={"Authorization": f"Bearer {key}x"}))

@@ -12,7 +12,7 @@ import pytest
 from remit.core.notifications import outbox
 from remit.core.notifications.press import SIGNED_FOR
 from tests.slack import CHANNEL, SIGNING_SECRET, TEAM, TOKEN, signed, slack
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 from .http_world import ACME, EMAIL, GLOBEX, bounds, http_world, proposal
 
@@ -51,7 +51,11 @@ class Chat(SimpleNamespace):
 
     def send(self, body, headers=None, tenant=ACME):
         return httpx.post(
-            f"{self.url}/v1/slack/{tenant}", content=body, headers=headers or signed(body), trust_env=False
+            f"{self.url}/v1/slack/{tenant}",
+            content=body,
+            headers=headers or signed(body),
+            trust_env=False,
+            timeout=PATIENCE_S,
         )
 
     def press(self, message, action="approve", user=BOB, **changes):

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from remit.core.identity.principal import Principal
 from remit.entrypoints.cli import app
+from tests.waiting import PATIENCE_S
 
 from .http_world import ACME, http_world
 
@@ -48,7 +49,9 @@ def stored(world):
 def test_the_console_takes_all_of_it_and_shows_it(world):
     admin = Principal("ann", ACME, frozenset({"admin", "approver"}))
     cookie = world.remit.begin_session(admin)
-    with httpx.Client(base_url=world.url, cookies={"remit_session": cookie}, trust_env=False) as browser:
+    with httpx.Client(
+        base_url=world.url, cookies={"remit_session": cookie}, trust_env=False, timeout=PATIENCE_S
+    ) as browser:
         before = browser.get("/console/telling")
         form = {
             "csrf": re.search(r'name="csrf" value="(\w+)"', before.text)[1],
