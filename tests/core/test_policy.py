@@ -510,6 +510,11 @@ def test_what_stands_in_a_rules_head_is_read_as_well(scope, field, other):
     assert answers[0] != "WITHIN_BOUNDS" == answers[1]
 
 
+@pytest.mark.parametrize("has", ["context has target_id", "context has date && context has scopes"])
+def test_a_rule_that_asks_whether_a_field_is_there_sees_that_it_is(has):
+    assert ask(forbid(has)).reason != "WITHIN_BOUNDS"
+
+
 def test_what_no_rule_reads_is_not_asked_about_again():
     rules = compile_policies(sources(forbid('context.target_id == "c-9"')))
     asked = [question(account_id=f"acct-{hour}", local_hour=hour, proposed_by=f"agent-{hour}") for hour in range(20)]

@@ -147,7 +147,7 @@ class PolicySet:
         tags = read.tags
         try:
             known = cedarpy.Entities.from_json_str(read.entities) if read.entities else _NO_ENTITIES
-            answer = cedarpy.is_authorized(question.request(), self.engine, known)
+            answer = cedarpy.is_authorized(question.request(self.reads), self.engine, known)
         except ValueError as problem:
             return not_evaluated([str(problem)], [])
         lost = [f"the fact {name} was not had: {why}" for name, why in sorted(read.lacking.items())]
@@ -162,7 +162,7 @@ class PolicySet:
 
         It is never a yes. What forbids without looking at either, or at facts, holds, and so does a block of it.
         """
-        answer = cedarpy.is_authorized(question.request(), self.engine, _NO_ENTITIES)
+        answer = cedarpy.is_authorized(question.request(self.reads), self.engine, _NO_ENTITIES)
         seeing = [rule for rule in self._determining(answer) if not rule.reads.of_intent]
         return _verdict(False, seeing, [why])
 

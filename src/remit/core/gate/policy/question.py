@@ -45,15 +45,16 @@ class PolicyQuestion:
     agent_tier: str = ""
     facts: Facts = field(default_factory=lambda: NO_FACTS)
 
-    def request(self) -> dict[str, Any]:
-        """The question as Cedar takes it."""
-        context = {name: getattr(self, attribute) for name, attribute in _IN_CONTEXT.items()}
+    def request(self, reads: Reads) -> dict[str, Any]:
+        """The question as Cedar takes it, with what rules look at: most of its time goes to reading the context."""
+        context = {name: getattr(self, of) for name, of in _IN_CONTEXT.items() if reads.whole or name in reads.fields}
+        entities = {name: entity for name, entity in _ENTITIES.items() if reads.whole or name in reads.fields}
         return {
             "principal": {"type": "Agent", "id": self.proposed_by},
             "action": {"type": "Action", "id": "auto_execute"},
             "resource": {"type": "Account", "id": self.account_id},
             # As text: the library would write it more slowly.
-            "context": orjson.dumps({**context, **_ENTITIES}).decode(),
+            "context": orjson.dumps({**context, **entities}).decode(),
         }
 
 

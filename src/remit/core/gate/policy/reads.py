@@ -28,6 +28,8 @@ class Reads:
     computed: bool = False
     fields: frozenset[str] = frozenset()
     """The context's fields that are looked at; `principal` and `resource` stand for those of the question."""
+    whole: bool = False
+    """The context is looked at as a whole, or asked whether it has a field."""
     wildcards: int = 0
     """How many characters the patterns of `like` have that can match in more than one way."""
 
@@ -69,6 +71,7 @@ def together(reads: Iterable[Reads]) -> Reads:
         paths=frozenset().union(*(each.paths for each in found)),
         computed=any(each.computed for each in found),
         fields=frozenset().union(*(each.fields for each in found)),
+        whole=any(each.whole for each in found),
         wildcards=sum(each.wildcards for each in found),
     )
 
@@ -91,7 +94,9 @@ def _reads(node: Any, alone: bool) -> Reads:
             return Reads(wildcards=len(pattern))
         case pst.Var(name="context") if alone:
             # Used whole, as in `context == {…}`.
-            return Reads(fields=CONTEXT)
+            return Reads(fields=CONTEXT, whole=True)
+        case pst.HasAttr(base=pst.Var(name="context")):
+            return Reads(whole=True)
     return Reads()
 
 
