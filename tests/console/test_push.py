@@ -57,7 +57,7 @@ def world(tmp_path):
 def test_a_person_turns_it_on_is_told_and_turns_it_off(browser, world, service):
     theirs = service.browser("ann")
     with looker(browser, world, "ann") as ann:
-        ann.context.add_init_script(SUBSCRIBES % json.dumps(theirs.gives))
+        ann.page.add_init_script(SUBSCRIBES % json.dumps(theirs.gives))
         page = ann.goes("/console/telling")
         page.get_by_role("button", name="Tell me in this browser").click()
         expect(page.get_by_role("button", name="Stop telling me in this browser")).to_be_visible()
@@ -75,7 +75,7 @@ def test_a_person_turns_it_on_is_told_and_turns_it_off(browser, world, service):
 def test_what_arrives_is_shown_and_leads_into_the_console_alone(browser, world, service):
     with looker(browser, world, "ann") as ann:
         ann.context.grant_permissions(["notifications"], origin=world.url)
-        ann.context.add_init_script(SUBSCRIBES % json.dumps(service.browser("ann").gives))
+        ann.page.add_init_script(SUBSCRIBES % json.dumps(service.browser("ann").gives))
         page = ann.goes("/console/telling")
         page.get_by_role("button", name="Tell me in this browser").click()
         expect(page.get_by_role("button", name="Stop telling me in this browser")).to_be_visible()
@@ -85,6 +85,7 @@ def test_what_arrives_is_shown_and_leads_into_the_console_alone(browser, world, 
 
         shown = until(lambda: page.evaluate(SHOWN), what="it is shown")
         assert shown == [["An action needs your input", "one line", "/console/queue"]]
+        ann.context.clear_permissions()
 
 
 SHOWN = """
@@ -97,10 +98,15 @@ SHOWN = """
 
 def _push(ann, page, text):
     """As the browser's own push service would bring it."""
-    found = []
+    found: dict[str, str] = {}
     session = ann.context.new_cdp_session(page)
-    session.on("ServiceWorker.workerRegistrationUpdated", lambda told: found.extend(told["registrations"]))
+    session.on(
+        "ServiceWorker.workerRegistrationUpdated",
+        lambda told: found.update({each["scopeURL"]: each["registrationId"] for each in told["registrations"]}),
+    )
     session.send("ServiceWorker.enable")
-    registration = until(lambda: page.evaluate("1") and found, what="the worker is there")[0]["registrationId"]
+    # The context may know workers of other worlds: their origins are others.
+    scope = f"{ann.world.url}/console/"
+    registration = until(lambda: page.evaluate("1") and found.get(scope), what="the worker is there")
     asked = {"origin": ann.world.url, "registrationId": registration, "data": text}
     session.send("ServiceWorker.deliverPushMessage", asked)
