@@ -6,8 +6,8 @@ from pathlib import Path
 ASKS = {"get", "post", "put", "delete", "request", "Client", "AsyncClient"}
 
 
-def asks_by_itself(node):
-    called = node.func if isinstance(node, ast.Call) else None
+def is_request(call):
+    called = call.func
     return isinstance(called, ast.Attribute) and ast.unparse(called.value) == "httpx" and called.attr in ASKS
 
 
@@ -16,7 +16,8 @@ def test_every_request_of_a_test_says_how_long_it_waits():
         f"{file.name}:{node.lineno}"
         for file in Path(__file__).parent.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if asks_by_itself(node) and not {"timeout", "transport", None} & {each.arg for each in node.keywords}
+        if isinstance(node, ast.Call) and is_request(node)
+        if not {"timeout", "transport", None} & {each.arg for each in node.keywords}
     ]
 
     assert impatient == []
