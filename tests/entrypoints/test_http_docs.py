@@ -52,6 +52,7 @@ def shop(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shop")
     with http_world(folder, connectors={"silent": Silent()}) as world:
         whole = bounds(silent=True)
+        whole["action_types"][NOTE] |= {"sample": 1}
         world.remit.apply(whole, by="the test")
         (folder / "bounds.json").write_text(json.dumps({**whole, "allowed_hosts": ["api.example.com"]}))
         (folder / "policies.json").write_text(json.dumps({"policies": []}))
@@ -69,6 +70,9 @@ def _prepared(world, place, line):
         world.remit.apply({**whole, "limits": [burst]}, by="the test")
     if "/resolve" in line:
         world.submit(name, action_type=SILENT)
+        world.work()
+    elif "/judge" in line:
+        world.submit(name, action_type=NOTE)
         world.work()
     elif "/answer" in line or "/result" in line:
         world.submit(name, action_type=NOTE, proposed_by="reader")
