@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from remit.app.part import Part
@@ -52,8 +51,7 @@ class Execution(Part):
             execute.SettleCall(self.context, taken, result, now).unit() for taken, result in results
         ]
         units += note_units(self.context, [taken.ended(result) for taken, result in results], now)
-        # Others' decisions are not to wait for all of them.
-        answers = self.context.store.transact([replace(unit, patient=True) for unit in units])
+        answers = self.context.store.transact(units)
         log_uncounted(answers[len(results) :])
         return [answer_of([answer]) for answer in answers[: len(results)]]
 

@@ -60,8 +60,6 @@ class UnitOfWork(Generic[T_co]):
     `may_lag` are keys of which it may be shown what was true a moment ago, a second at most, but never less than what
     this process wrote: where everybody reads a record, reading it each time is what holds all of them up.
 
-    A `patient` one may wait: it is in nobody's way, and others' changes that are due may come before it.
-
     `new` are keys of records that the unit makes under ids made for it: nothing can be there, so a store need not look.
 
     A store may bound what one unit writes: DynamoDB takes 100 records and entries together, and 4 MB.
@@ -73,7 +71,6 @@ class UnitOfWork(Generic[T_co]):
     optimistic: bool = False
     new: Sequence[Key[Any]] = ()
     may_lag: Sequence[Key[Any]] = ()
-    patient: bool = False
 
 
 def as_answer(error: RemitError) -> RemitError:

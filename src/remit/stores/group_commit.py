@@ -33,18 +33,16 @@ Find = Callable[[Any], Sequence[UnitOfWork[Any]]]
 class PendingCall:
     """One call that waits for its answers."""
 
-    __slots__ = ("_answers", "_error", "_wake", "find", "leads", "patient", "pressed", "settled", "tenant_id", "units")
+    __slots__ = ("_answers", "_error", "_wake", "find", "leads", "pressed", "settled", "tenant_id", "units")
 
     def __init__(self, units: Sequence[UnitOfWork[Any]], find: Find | None = None) -> None:
         """With `find`, the units are found when the transaction has begun, each time that it begins."""
         self.units, self.find = units, find
         self.tenant_id = units[0].reads[0].tenant_id if units and units[0].reads else ""
-        self.patient = all(unit.patient for unit in units)
-        """Does nobody hurry for it? What is found, and patient units: a worker's writes."""
         self.settled = False
         self.leads = False
         self.pressed: Callable[[], bool] = lambda: False
-        """Does another tenant's call, and not a patient one, wait for the transaction that carries this one out?"""
+        """Does another tenant's call wait for the transaction that carries this one out to end?"""
         self._answers: list[Any] = []
         self._error: BaseException | None = None
         self._wake = threading.Lock()
@@ -56,10 +54,7 @@ class PendingCall:
         return bool(self._answers) and not self.settled
 
     def answer(self, answers: list[Any]) -> None:
-        """
-        What the units that are left come to. The first of them alone: the others wait for the next transaction, or, if
-        they were found, to be found again.
-        """
+        """What the units that are left come to. The first of them alone: the others wait for the next transaction."""
         self._answers += answers
         self.units = self.units[len(answers) :]
         self.settled = not self.units or self.find is not None
@@ -130,9 +125,7 @@ class _Lines:
         self._lines.setdefault(call.tenant_id, deque()).appendleft(call)
 
     def others_than(self, tenant_id: str) -> bool:
-        """Do calls wait that are another tenant's, and not patient?"""
-        others = (line for tenant, line in self._lines.items() if tenant != tenant_id)
-        return any(not call.patient for line in others for call in line)
+        return len(self._lines) > (tenant_id in self._lines)
 
     def remove(self, call: PendingCall) -> None:
         line = self._lines.get(call.tenant_id, deque())
@@ -205,8 +198,7 @@ class GroupCommit:
 
     def _others_wait(self, tenant_id: str) -> bool:
         with self._mutex:
-            others = (call for call in self._group if call.tenant_id != tenant_id)
-            return any(not call.patient for call in others) or self._waiting.others_than(tenant_id)
+            return self._waiting.others_than(tenant_id) or any(call.tenant_id != tenant_id for call in self._group)
 
     def _hand_over(self, calls: list[PendingCall]) -> None:
         with self._mutex:

@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from remit.core.errors import RemitError, TryLater
-from remit.core.execution.turns import tenants_in_turn
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case, Status
@@ -50,6 +49,7 @@ from remit.stores.units import (
     record_id,
     rewritten,
     segment_name,
+    tenants_in_turn,
 )
 
 T = TypeVar("T")

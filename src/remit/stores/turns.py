@@ -8,7 +8,6 @@ from operator import attrgetter
 from typing import NamedTuple, Self
 
 from remit.core.execution.places import Places
-from remit.core.execution.turns import tenants_in_turn
 from remit.core.lifecycle import Case
 from remit.ports import Claim
 
@@ -44,16 +43,12 @@ def _rotated(tools: list[QueuedTool], last: QueuedTool) -> list[QueuedTool]:
 
 
 def chosen(tenants: Sequence[Sequence[QueuedTool]], wanted: Claim, fetch: Fetch) -> list[Case]:
-    """
-    Equal shares of what is wanted; what one leaves is shared by those after it.
-
-    One of each tenant in turn, so that whoever takes only the first of them gives each a share as well.
-    """
+    """Equal shares of what is wanted; what one leaves is shared by those after it."""
     places, found = wanted.places.copy(), list[Case]()
     for turn, tools in enumerate(tenants):
         share = _share(wanted.limit - len(found), len(tenants) - turn)
         found += _of_tenant(tools, share, places, fetch)
-    return tenants_in_turn(found, len(found), lambda case: case.tenant_id)
+    return found
 
 
 def _of_tenant(tools: Sequence[QueuedTool], share: int, places: Places, fetch: Fetch) -> list[Case]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain, islice, zip_longest
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -62,6 +63,15 @@ def check_may_put(key: Key[Any], shown: RecordSnapshot) -> RecordId:
     if key.kind.contended and place not in shown.records:
         raise KeyError(f"{key.kind.name} {key.id!r} is contended and was written without being named")
     return place
+
+
+def tenants_in_turn(items: Sequence[T], limit: int, tenant_of: Callable[[T], str]) -> list[T]:
+    """The first `limit` of them, one of each tenant in turn; within a tenant in their order."""
+    tenants: dict[str, list[T]] = {}
+    for item in items:
+        tenants.setdefault(tenant_of(item), []).append(item)
+    rounds = zip_longest(*tenants.values())
+    return list(islice((item for item in chain.from_iterable(rounds) if item is not None), max(limit, 0)))
 
 
 def position_of(text: str) -> tuple[str, int]:

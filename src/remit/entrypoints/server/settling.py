@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,16 +17,29 @@ from dataclasses import dataclass
 
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.execution.outcome import CallResult
-from remit.core.execution.turns import tenants_in_turn
 from remit.flow.execute import Taken
 from remit.wiring import Remit
 
 log = logging.getLogger(__name__)
 
-MOST_AT_ONCE = 32
-"""How many executions are taken, or settled, in one write; beside others that write, fewer."""
+MOST_AT_ONCE, FEWEST_AT_ONCE = 64, 2
+"""How many executions are taken, or settled, in one write,"""
+MOST_WRITING_S = 0.010
+"""and about how long that is to take: whoever else writes waits for it."""
 AGAIN_S = 0.5
 """How long a write rests that the store could not take."""
+
+
+class Pace:
+    """How many executions go into one write, as writes have gone so far."""
+
+    def __init__(self) -> None:
+        self.most = MOST_AT_ONCE
+
+    def wrote(self, count: int, seconds: float) -> None:
+        if count:
+            fitting = int(count * MOST_WRITING_S / seconds) if seconds else MOST_AT_ONCE
+            self.most = max(FEWEST_AT_ONCE, min(fitting, 2 * self.most, MOST_AT_ONCE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,7 @@ class Settler:
     def __init__(self, remit: Remit, wake: Callable[[], None]) -> None:
         """`wake` is called whenever something was settled, or settling has failed for good."""
         self._remit, self._wake = remit, wake
+        self._pace = Pace()
         self._called: queue.SimpleQueue[Called | None] = queue.SimpleQueue()
         self._settled: queue.SimpleQueue[Settled] = queue.SimpleQueue()
         self._closing = threading.Event()
@@ -78,14 +93,13 @@ class Settler:
     def _run(self) -> None:
         try:
             while (first := self._called.get()) is not None:
-                called = [first, *self._more()]
-                self._record(tenants_in_turn(called, len(called), lambda each: each.taken.tenant_id))
+                self._record([first, *self._more()])
         except BaseException as error:
             self._failure = error
             self._wake()
 
     def _more(self) -> Iterator[Called]:
-        for _ in range(MOST_AT_ONCE - 1):
+        for _ in range(self._pace.most - 1):
             if self._called.empty():
                 return
             if (called := self._called.get()) is None:
@@ -104,8 +118,11 @@ class Settler:
 
     def _written(self, called: list[Called]) -> list[str | None] | None:
         """`None` where the store could not take it now, or nobody knows."""
+        began = time.monotonic()
         try:
-            return self._remit.settle([(each.taken, each.result) for each in called])
+            statuses = self._remit.settle([(each.taken, each.result) for each in called])
         except (TryLater, OutcomeUnknown) as error:
             log.warning("settling again in a moment: %s", error)
             return None
+        self._pace.wrote(len(called), time.monotonic() - began)
+        return statuses

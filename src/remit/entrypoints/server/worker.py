@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.execution.places import Places
 from remit.entrypoints.server.notifications import notifying
-from remit.entrypoints.server.settling import AGAIN_S, MOST_AT_ONCE, Called, Settler
+from remit.entrypoints.server.settling import AGAIN_S, Called, Pace, Settler
 from remit.flow.execute import Ended, Taken, work_of
 from remit.wiring import Remit, uuid7
 
@@ -79,6 +79,7 @@ class WorkerLoop:
         self._stop, self._on_done = stop, on_done
         self._id = worker_id
         self._takes = 0
+        self._pace = Pace()
         self._wake = wake
         self._next_tick = 0.0
 
@@ -107,7 +108,9 @@ class WorkerLoop:
             return False
         self._takes += 1
         began_ns = self._remit.hooks.begin()
-        taken = self._remit.take(MOST_AT_ONCE, f"{self._id}/{self._takes}", self._places)
+        began = time.monotonic()
+        taken = self._remit.take(self._pace.most, f"{self._id}/{self._takes}", self._places)
+        self._pace.wrote(len(taken), time.monotonic() - began)
         for each in taken:
             if isinstance(each, Ended):
                 self._remit.hooks.ended(began_ns, each)

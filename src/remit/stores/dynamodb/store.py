@@ -12,7 +12,6 @@ from itertools import islice
 from typing import Any, TypeVar, cast
 
 from remit.core.errors import RemitError
-from remit.core.execution.turns import tenants_in_turn
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.lifecycle import UNANSWERED, WAITING, Case, Status
 from remit.core.records import BOUNDS, CASE, CHAIN_HEAD, KINDS, STOPS, THE_ONE, Key, Kind, due_at
@@ -66,7 +65,7 @@ from remit.stores.dynamodb.table import BY_STATUS, BY_TIME, DUE, QUEUE
 from remit.stores.dynamodb.versions import Versions, moment_after, moment_of
 from remit.stores.dynamodb.writer import DynamoWriter
 from remit.stores.group_commit import GroupCommit
-from remit.stores.units import RecordSnapshot, by_time, cursor_of, first_of_each, queue_line, record_id
+from remit.stores.units import RecordSnapshot, by_time, cursor_of, first_of_each, queue_line, record_id, tenants_in_turn
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Stored)

@@ -7,11 +7,10 @@ may be before all of another's; then tenants are gone through by themselves, fro
 
 from __future__ import annotations
 
-from remit.core.execution.turns import tenants_in_turn
 from remit.core.records import CASE
 from remit.stores.sql import queries
 from remit.stores.sql.ledger_order import Fetch
-from remit.stores.units import RecordId
+from remit.stores.units import RecordId, tenants_in_turn
 
 MOST_LOOKED_AT = 2000
 _GROUPS = (

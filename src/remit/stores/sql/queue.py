@@ -7,7 +7,6 @@ queued lies between them, unread.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from remit.core.lifecycle import Case
@@ -37,7 +36,7 @@ class QueuePlace(NamedTuple):
 
 
 class Queue:
-    """Not for two threads at once, but for `has`: whoever finds is in the one transaction that writes."""
+    """Not for two threads at once, but for `has`: whoever takes is in the one transaction that writes."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
@@ -47,8 +46,8 @@ class Queue:
     def has(self, driver: Any, wanted: Claim) -> bool:
         return any(_has_room(tool, wanted) for tool in _due(self._known(driver, wanted)))
 
-    def find(self, driver: Any, wanted: Claim) -> list[Case]:
-        """What is wanted, in turns, and locked where others could take it too; the first of them may be taken."""
+    def take(self, driver: Any, wanted: Claim) -> list[Case]:
+        """What is wanted, in turns, and locked where others could take it too."""
 
         def fetch(tool: QueuedTool, limit: int) -> list[Case]:
             queue, now = queue_name(tool.connector, tool.action_type), microseconds(wanted.now)
@@ -57,13 +56,10 @@ class Queue:
 
         known = self._known(driver, wanted)
         found = chosen(in_turns(_due(known), self._last), wanted, fetch)
+        self._last = last_of(found, self._last)
         # Where not all are known, the next look begins behind these, even if they had nothing that could be taken.
         self._known_upto = _furthest(known) if len(known) >= _MOST_TOOLS else {}
         return found
-
-    def took(self, cases: Sequence[Case]) -> None:
-        """So many of what was found were taken: the next turn is the next one's."""
-        self._last = last_of(cases, self._last)
 
     def _known(self, driver: Any, wanted: Claim) -> dict[tuple[QueueSpan, QueuePlace], bool]:
         """The tools that have something queued, as many as one look knows, and whether it is due."""

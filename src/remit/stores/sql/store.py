@@ -91,15 +91,7 @@ class SqlStore:
         return self._group_commit.submit(units) if units else []
 
     def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
-        found: list[Case] = []
-
-        def find(driver: Any) -> list[UnitOfWork[T]]:
-            found[:] = self._queue.find(driver, wanted)
-            return [unit_for(case) for case in found]
-
-        answers = self._group_commit.submit((), find)
-        self._queue.took(found[: len(answers)])
-        return answers
+        return self._group_commit.submit((), lambda driver: list(map(unit_for, self._queue.take(driver, wanted))))
 
     def has_queued(self, wanted: Claim) -> bool:
         return self._readers.borrow(lambda driver: self._queue.has(driver, wanted))

@@ -31,7 +31,6 @@ LONGEST_S = 30.0
 ANNOUNCED_EVERY_S = 0.005
 _STATUS, _QUEUE = (TABLES[STATES].index(column) for column in ("status", "queue"))
 _FIRST_PAUSE_S = 0.005
-_LOOKED_UP = 8
 
 
 @dataclass(slots=True)
@@ -59,7 +58,8 @@ class _CarriedOut:
             self.settlements.append(partial(call.answer, answers))
 
     def enough(self, call: PendingCall) -> bool:
-        return time.monotonic() > self.until[call.tenant_id] and call.pressed()
+        # What a claim found is taken whole: whose turn comes next is reckoned from all of it.
+        return call.find is None and time.monotonic() > self.until[call.tenant_id] and call.pressed()
 
     def settle(self) -> None:
         for settle in self.settlements:
@@ -142,7 +142,7 @@ class SqlWriter:
         known = self._kept.at(self._dialect.data_version(driver))
         batch = SqlBatch(partial(self._load, driver), known, self._dialect.count_slots)
         found = [(call, call.units if call.find is None else call.find(driver)) for call in calls]
-        batch.prefetch([unit for call, units in found for unit in _looked_up(call, units)])
+        batch.prefetch([unit for _, units in found for unit in units])
         carried_out = _CarriedOut()
         for call, units in found:
             carried_out.add(batch, call, units)
@@ -193,11 +193,6 @@ class SqlWriter:
             connection.invalidate()
         with suppress(Exception):
             connection.close()
-
-
-def _looked_up(call: PendingCall, units: Sequence[UnitOfWork[Any]]) -> Sequence[UnitOfWork[Any]]:
-    """Those of its units that are looked up together: of a call that others press, hardly more are carried out."""
-    return units[:_LOOKED_UP] if len(units) > _LOOKED_UP and call.pressed() else units
 
 
 def _queues(change: RowChange) -> bool:
