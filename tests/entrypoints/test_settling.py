@@ -161,3 +161,22 @@ def test_calls_that_end_after_their_worker_are_settled(remit, far, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         work(remit)
     assert _succeeded(remit, "first")
+
+
+def test_a_worker_that_ends_says_what_the_store_never_took(remit, monkeypatch, caplog):
+    def refused(results):
+        raise TryLater("the store is held by another writer")
+
+    def interrupted():
+        if "settling again in a moment" in caplog.text:
+            raise KeyboardInterrupt
+        return reconcile()
+
+    reconcile = remit.reconcile
+    monkeypatch.setattr(remit, "settle", refused)
+    monkeypatch.setattr(remit, "reconcile", interrupted)
+    _submit(remit, "first")
+    with caplog.at_level(logging.WARNING), pytest.raises(KeyboardInterrupt):
+        work(remit)
+    assert "what 1 calls came to is not recorded, and their leases run out" in caplog.text
+    assert remit.status("acme", "first")["status"] == "RUNNING"

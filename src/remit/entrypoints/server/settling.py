@@ -111,6 +111,9 @@ class Settler:
         while (statuses := self._written(called)) is None:
             # What was called must be recorded: settling twice changes nothing.
             if self._closing.wait(AGAIN_S):
+                log.error(
+                    "the worker ends, and what %d calls came to is not recorded: their leases run out", len(called)
+                )
                 return
         for settled in zip(called, statuses, strict=True):
             self._settled.put(settled)
