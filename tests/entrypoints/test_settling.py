@@ -178,5 +178,5 @@ def test_a_worker_that_ends_says_what_the_store_never_took(remit, monkeypatch, c
     _submit(remit, "first")
     with caplog.at_level(logging.WARNING), pytest.raises(KeyboardInterrupt):
         work(remit)
-    assert "what 1 calls came to is not recorded, and their leases run out" in caplog.text
+    assert "what 1 calls came to is not recorded: their leases run out" in caplog.text
     assert remit.status("acme", "first")["status"] == "RUNNING"
