@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from remit.core.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -41,34 +42,49 @@ def turn_on(context: Context, who: Principal, asked: NewBrowser, now: datetime) 
     push_service(context).check_browser(asked, bounds_now(context, who.tenant_id).bounds.allowed_hosts)
     browser_id = browser_id_of(asked.endpoint)
     _check_room(listed(context, who.tenant_id), browser_id, who.name)
-    browser_at = Key(BROWSER, who.tenant_id, browser_id)
+    return answer_of(context.store.transact([TurnOnBrowser(context, who, asked, browser_id, now).unit()]))
 
-    def change(snapshot: Snapshot) -> Writes[Browser]:
+
+@dataclass(frozen=True, slots=True)
+class TurnOnBrowser:
+    """Store it with its entry, or, where the same person turned it on before, that they were there again."""
+
+    context: Context
+    who: Principal
+    asked: NewBrowser
+    browser_id: str
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Browser]:
+        tenant_id = self.who.tenant_id
+        return UnitOfWork([Key(BROWSER, tenant_id, self.browser_id), chain_head_key(tenant_id)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Browser]:
+        who, browser_at = self.who, Key(BROWSER, self.who.tenant_id, self.browser_id)
         before = snapshot.get(browser_at)
-        is_theirs = before is not None and same_person(before.name, who.name)
-        made = Browser(
-            browser_id=browser_id,
-            tenant_id=who.tenant_id,
-            name=before.name if before and is_theirs else who.name,
-            endpoint=asked.endpoint,
-            p256dh=asked.p256dh,
-            auth=asked.auth,
-            credential=who.credential,
-            turned_on_at=before.turned_on_at if before and is_theirs else now,
-            seen_at=now,
-        )
-        if is_theirs:
-            return Writes(answer=made, puts=[(browser_at, made)])
-        writer = TenantLedgerWriter(context, snapshot, who.tenant_id, now)
+        if before is not None and same_person(before.name, who.name):
+            again = self._as_asked(before.name, before.turned_on_at)
+            return Writes(answer=again, puts=[(browser_at, again)])
+        made = self._as_asked(who.name, self.now)
+        writer = TenantLedgerWriter(self.context, snapshot, who.tenant_id, self.now)
         data = browser_data("CREATED", made, by=who.name, credential=who.credential)
         writer.append("SUBSCRIPTION_CHANGED", data, actor=who.name)
         writes = writer.writes(made)
         writes.put(browser_at, made)
         return writes
 
-    return answer_of(
-        context.store.transact([UnitOfWork(reads=[browser_at, chain_head_key(who.tenant_id)], decide=change)])
-    )
+    def _as_asked(self, name: str, turned_on_at: datetime) -> Browser:
+        return Browser(
+            browser_id=self.browser_id,
+            tenant_id=self.who.tenant_id,
+            name=name,
+            endpoint=self.asked.endpoint,
+            p256dh=self.asked.p256dh,
+            auth=self.asked.auth,
+            credential=self.who.credential,
+            turned_on_at=turned_on_at,
+            seen_at=self.now,
+        )
 
 
 def _check_room(known: Sequence[Browser], browser_id: str, person: str) -> None:
@@ -114,18 +130,33 @@ def remove(context: Context, who: Principal, browser_id: str, now: datetime) -> 
 
 def forget(context: Context, browser: Browser, *, by: str, credential: Credential, now: datetime) -> Browser:
     """It is told nothing more, if it is still as it was."""
-    browser_at = Key(BROWSER, browser.tenant_id, browser.browser_id)
+    return answer_of(context.store.transact([ForgetBrowser(context, browser, by, credential, now).unit()]))
 
-    def change(snapshot: Snapshot) -> Writes[Browser]:
-        before = snapshot.get(browser_at)
-        if before is None or before.auth != browser.auth:
-            return Writes(answer=browser)
-        writer = TenantLedgerWriter(context, snapshot, browser.tenant_id, now)
-        data = browser_data("REMOVED", before, by=by, credential=credential)
-        writer.append("SUBSCRIPTION_CHANGED", data, actor=by)
+
+@dataclass(frozen=True, slots=True)
+class ForgetBrowser:
+    """The one write of it. Whoever turned it on anew meanwhile stays told."""
+
+    context: Context
+    browser: Browser
+    by: str
+    credential: Credential
+    now: datetime
+
+    def unit(self) -> UnitOfWork[Browser]:
+        return UnitOfWork([self._key, chain_head_key(self.browser.tenant_id)], self.decide)
+
+    @property
+    def _key(self) -> Key[Browser]:
+        return Key(BROWSER, self.browser.tenant_id, self.browser.browser_id)
+
+    def decide(self, snapshot: Snapshot) -> Writes[Browser]:
+        before = snapshot.get(self._key)
+        if before is None or before.auth != self.browser.auth:
+            return Writes(answer=self.browser)
+        writer = TenantLedgerWriter(self.context, snapshot, self.browser.tenant_id, self.now)
+        data = browser_data("REMOVED", before, by=self.by, credential=self.credential)
+        writer.append("SUBSCRIPTION_CHANGED", data, actor=self.by)
         writes = writer.writes(before)
-        writes.deletes.append(browser_at)
+        writes.deletes.append(self._key)
         return writes
-
-    unit = UnitOfWork(reads=[browser_at, chain_head_key(browser.tenant_id)], decide=change)
-    return answer_of(context.store.transact([unit]))
