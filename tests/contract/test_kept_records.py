@@ -5,11 +5,14 @@ import sqlite3
 import pytest
 
 from bench.world import BOUNDS, PROPOSAL, TENANT
-from remit import IntentIdReused, Remit, TryLater
+from remit import IntentIdReused, Remit, TryLater, work
 from remit.core.gate.autonomy import StopScope
+from remit.core.ledger.history import IntentHistory
 from remit.core.records import BOUNDS as KIND
-from remit.stores.sql.kept import KEPT_KINDS, MOST_KEPT, KeptRecords
+from remit.core.records import CASE, CHAIN
+from remit.stores.sql.kept import KEPT_KINDS, LARGEST_CHAIN_BYTES, MOST_KEPT, MOST_UNDER_WAY, KeptRecords
 from remit.stores.sql.sqlite import Sqlite
+from remit.testing.samples import make_case, make_entry
 
 
 @pytest.fixture
@@ -87,6 +90,34 @@ def test_a_proposal_under_an_id_made_for_it_reads_nothing_once_bounds_are_known(
     assert not asked
 
 
+def test_what_was_decided_here_is_executed_without_being_read_again(remit, monkeypatch):
+    submitted = remit.submit([PROPOSAL, PROPOSAL])
+    load, asked = Sqlite.load, []
+
+    def watched(self, driver, places, *, lock):
+        asked.extend(place[0] for place in places if lock)
+        return load(self, driver, places, lock=lock)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Sqlite, "load", watched)
+        work(remit, until_idle=True)
+
+    assert {CASE.name, CHAIN.name}.isdisjoint(asked)
+    assert [remit.status(TENANT, each.action_intent_id)["status"] for each in submitted] == ["SUCCEEDED"] * 2
+    assert remit.verify(TENANT).ok
+
+
+def test_what_another_process_took_back_is_not_executed_though_it_was_decided_here(remit, url):
+    submitted = remit.submit(PROPOSAL)
+
+    with Remit.open(url) as other:
+        other.withdraw(TENANT, submitted.action_intent_id, by=PROPOSAL["proposed_by"])
+    work(remit, until_idle=True)
+
+    assert remit.status(TENANT, submitted.action_intent_id)["status"] == "WITHDRAWN"
+    assert remit.verify(TENANT).ok
+
+
 def test_an_id_that_the_caller_sent_is_looked_up(remit):
     named = {**PROPOSAL, "action_intent_id": "i-1"}
     remit.submit(named)
@@ -113,3 +144,55 @@ def test_no_more_than_some_are_kept():
         kept.learn({(KIND.name, f"t-{number}", "-"): None})
 
     assert len(kept.at(1)) == 1
+
+
+def under_way(id, **changes):
+    """A queued case and its chain of one entry, as they are kept."""
+    case = make_case(id).changed(queued=True, **changes)
+    return {
+        (CASE.name, TENANT, id): case,
+        (CHAIN.name, TENANT, id): IntentHistory([make_entry(id)]),
+    }
+
+
+def test_an_intent_is_kept_with_its_chain_until_it_is_not_queued_any_more():
+    kept = KeptRecords()
+    kept.at(1)
+
+    kept.committed(under_way("i-1"))
+    while_queued = dict(kept.at(1))
+    kept.committed(under_way("i-1") | {(CASE.name, TENANT, "i-1"): make_case("i-1")})
+
+    assert set(while_queued) == {(CASE.name, TENANT, "i-1"), (CHAIN.name, TENANT, "i-1")}
+    assert not kept.at(1)
+
+
+def test_of_an_intent_whose_chain_is_not_known_whole_nothing_is_kept():
+    kept = KeptRecords()
+    kept.at(1)
+    kept.committed(under_way("i-1"))
+
+    kept.committed({(CHAIN.name, TENANT, "i-1"): None})
+
+    assert set(kept.at(1)) == {(CASE.name, TENANT, "i-1")}
+
+
+def test_a_long_chain_is_not_kept():
+    kept = KeptRecords()
+    kept.at(1)
+    long = make_entry("i-1", data={"text": "x" * LARGEST_CHAIN_BYTES})
+
+    kept.committed(under_way("i-1") | {(CHAIN.name, TENANT, "i-1"): IntentHistory([long])})
+
+    assert not kept.at(1)
+
+
+def test_no_more_than_some_intents_are_kept_and_the_oldest_go_first():
+    kept = KeptRecords()
+    kept.at(1)
+
+    for number in range(MOST_UNDER_WAY + 1):
+        kept.committed(under_way(f"i-{number}"))
+
+    assert len(kept.at(1)) == 2 * MOST_UNDER_WAY
+    assert (CASE.name, TENANT, "i-0") not in kept.at(1)

@@ -153,9 +153,9 @@ class Counted(StoreWrapper):
         self.looked += 1
         return self.inner.read(keys)
 
-    def scan(self, kind, tenant_id, prefix=""):
+    def scan(self, kind, tenant_id, prefix="", limit=None):
         self.looked += 1
-        return self.inner.scan(kind, tenant_id, prefix)
+        return self.inner.scan(kind, tenant_id, prefix, limit)
 
     def ledger_after(self, *asked):
         self.looked += 1

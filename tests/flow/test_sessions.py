@@ -8,6 +8,7 @@ from remit.core.errors import RemitError, Unauthenticated
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import SESSION_LIVES
 from remit.core.records import SESSION, SIGN_IN_LINK
+from remit.flow.settings.sessions import SWEPT_AT_ONCE
 
 from .world import TENANT, both
 
@@ -74,6 +75,18 @@ def test_what_is_over_is_dropped_when_the_next_session_begins(world):
 
     store = world.app.context.store
     assert (len(store.scan(SESSION, TENANT)), store.scan(SIGN_IN_LINK, TENANT)) == (1, [])
+
+
+def test_who_signs_in_waits_for_a_look_at_a_few_sessions_however_many_there_are(world, monkeypatch):
+    for _ in range(SWEPT_AT_ONCE + 1):
+        world.app.begin_session(ANN)
+    store, seen = world.app.context.store, []
+    scan = store.scan
+    monkeypatch.setattr(store, "scan", lambda *asked, **more: seen.append(scan(*asked, **more)) or seen[-1])
+
+    world.app.begin_session(ANN)
+
+    assert sorted(map(len, seen)) == [0, SWEPT_AT_ONCE]
 
 
 def test_what_is_over_is_dropped_also_where_people_only_ever_get_links(world):

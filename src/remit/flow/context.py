@@ -38,9 +38,9 @@ from remit.ports import (
     Notifier,
     PolicySandbox,
     Runnable,
-    RunsNamedTypes,
     Snapshot,
     Store,
+    runs_named_types,
 )
 
 MOST_WAITING = 1000
@@ -89,7 +89,7 @@ class Context:
 
 def _types_of(connector: Connector) -> Collection[str] | None:
     """The action types that it runs; `None` for every one."""
-    return connector.action_types if isinstance(connector, RunsNamedTypes) else None
+    return connector.action_types if runs_named_types(connector) else None
 
 
 def one(context: Context, key: Key[R]) -> R | None:

@@ -33,6 +33,8 @@ from remit.ports.outside import (
     TriedHost,
     TriesHost,
     WorkerFunction,
+    calls_together,
+    runs_named_types,
 )
 from remit.ports.store import (
     CaseFilter,
@@ -100,9 +102,11 @@ __all__ = [
     "answer_of",
     "as_answer",
     "attempt",
+    "calls_together",
     "case_cursor",
     "entry_cursor",
     "in_order",
     "needed",
+    "runs_named_types",
     "waiting_cursor",
 ]

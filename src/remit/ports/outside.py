@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from remit.core.execution.outcome import CallResult
 from remit.core.gate.fact import FactSpec
@@ -111,7 +111,6 @@ class Connector(Protocol):
         ...
 
 
-@runtime_checkable
 class CallsTogether(Connector, Protocol):
     """A connector that waits for no far side: many calls of one tenant are one piece of work."""
 
@@ -120,12 +119,20 @@ class CallsTogether(Connector, Protocol):
         ...
 
 
-@runtime_checkable
 class RunsNamedTypes(Connector, Protocol):
     """A connector that can run the tools of some action types, and leaves those of others to other workers."""
 
     @property
     def action_types(self) -> Collection[str]: ...
+
+
+# Asked for every execution: `isinstance` of a protocol goes through all its members each time.
+def calls_together(connector: Connector) -> TypeGuard[CallsTogether]:
+    return hasattr(connector, "invoke_all")
+
+
+def runs_named_types(connector: Connector) -> TypeGuard[RunsNamedTypes]:
+    return hasattr(connector, "action_types")
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,8 +150,8 @@ class Store(Protocol):
         """These records as last committed."""
         ...
 
-    def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "") -> list[S]:
-        """The records of one kind whose id begins with `prefix`, by id."""
+    def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "", limit: int | None = None) -> list[S]:
+        """The records of one kind whose id begins with `prefix`, by id; the first `limit` of them."""
         ...
 
     def each(self, kind: Kind[S], tenant_id: str) -> Iterator[S]:

@@ -82,11 +82,11 @@ class MemoryStore:
         with self._lock:
             return RecordSnapshot({record_id(key): self._get(record_id(key)) for key in keys})
 
-    def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "") -> list[S]:
+    def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "", limit: int | None = None) -> list[S]:
         with self._lock:
             of_kind = self._records[kind.name]
             ids = sorted(id for tenant, id in of_kind if tenant == tenant_id and id.startswith(prefix))
-            return [cast(S, of_kind[tenant_id, id]) for id in ids]
+            return [cast(S, of_kind[tenant_id, id]) for id in ids[:limit]]
 
     def each(self, kind: Kind[S], tenant_id: str) -> Iterator[S]:
         return iter(self.scan(kind, tenant_id))

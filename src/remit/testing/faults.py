@@ -66,8 +66,8 @@ class StoreWrapper(Store):
     def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
         return self.inner.read(keys)
 
-    def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "") -> list[S]:
-        return self.inner.scan(kind, tenant_id, prefix)
+    def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "", limit: int | None = None) -> list[S]:
+        return self.inner.scan(kind, tenant_id, prefix, limit)
 
     def each(self, kind: Kind[S], tenant_id: str) -> Iterator[S]:
         return self.inner.each(kind, tenant_id)

@@ -82,6 +82,9 @@ class ReadingContract(StoreBase):
 
         assert [record.object_id for record in found] == sorted(names)
         assert [record.object_id for record in store.each(INTERNAL_OBJECT, TENANT)] == sorted(names)
+        assert store.scan(INTERNAL_OBJECT, TENANT, limit=3) == found[:3]
+        with_a = [record for record in found if record.object_id.startswith("a")]
+        assert store.scan(INTERNAL_OBJECT, TENANT, "a", limit=2) == with_a[:2]
         assert ids(store.scan(CASE, TENANT)) == ids(list(store.each(CASE, TENANT))) == ["a"]
 
     def test_each_record_of_many_is_met_once_and_what_was_written_here_is_found_by_itself(self, store: Store) -> None:

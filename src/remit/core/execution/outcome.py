@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -154,7 +155,7 @@ class Retry(Record, frozen=True):
     pause_s: float
 
 
-def idempotency_key(intent: ActionIntentV1, tool: dict[str, Any] | None) -> str:
+def idempotency_key(intent: ActionIntentV1, tool: Mapping[str, Any] | None) -> str:
     """SHA-256, lowercase hex: the same for every call of one intent, different for anything else."""
     # Of private parameters the commitments: the key stands in the attempt, and outlives the values.
     parameters = intent.as_committed.parameters
@@ -163,7 +164,7 @@ def idempotency_key(intent: ActionIntentV1, tool: dict[str, Any] | None) -> str:
 
 def tool_hash(tool: Tool | None) -> str | None:
     """SHA-256, lowercase hex, of the tool that is called, as its action type describes it."""
-    return digest_of(tool.wire()) if tool else None
+    return tool.hash if tool else None
 
 
 def after_call(

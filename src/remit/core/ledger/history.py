@@ -59,7 +59,10 @@ class IntentHistory:
 
     def after(self, entries: Sequence[LedgerEntry]) -> IntentHistory:
         """With these entries behind its own."""
-        return IntentHistory((*self.entries, *entries))
+        grown = IntentHistory((*self.entries, *entries))
+        # What was found stays what it is; what has not happened may have by now.
+        grown._found.update({name: found for name, found in self._found.items() if found is not None})
+        return grown
 
     @property
     def intent(self) -> ActionIntentV1 | None:

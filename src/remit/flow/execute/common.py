@@ -37,7 +37,7 @@ from remit.core.values import PLATFORM
 from remit.flow import private_values
 from remit.flow.context import Context, bounds_key, bounds_of, one, pinned_type_key, usage_keys
 from remit.flow.writers import CaseWriter, told_result
-from remit.ports import Call, CallsTogether, Clock, Connector, Snapshot, Writes
+from remit.ports import Call, Clock, Connector, Snapshot, Writes, calls_together
 
 log = logging.getLogger(__name__)
 START_LEASE_S = 15.0
@@ -244,7 +244,7 @@ def intent_and_type(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, ActionTyp
     return intent, action_type
 
 
-def check_same_tool(intent: ActionIntentV1, tool: dict[str, Any], attempt: ExecutionAttempt) -> None:
+def check_same_tool(intent: ActionIntentV1, tool: Mapping[str, Any], attempt: ExecutionAttempt) -> None:
     """
     Raises `InvalidInput` for another tool than the one with which the attempt was begun, and that its entry tells of.
 
@@ -277,7 +277,7 @@ def called(connector: Connector, calls: Sequence[CallOfType], clock: Clock) -> l
     only its type is kept.
     """
     try:
-        if isinstance(connector, CallsTogether):
+        if calls_together(connector):
             results = connector.invoke_all([call for call, _ in calls])
         else:
             results = [connector.invoke(call) for call, _ in calls]

@@ -39,7 +39,7 @@ from remit.flow.execute.common import Keys, end_with, failed, with_trial
 from remit.flow.execute.map import Unmapped, mapped
 from remit.flow.execute.record import late
 from remit.flow.writers import CaseWriter, writes_expiry
-from remit.ports import Call, CallsTogether, Claim, Clock, Connector, Snapshot, UnitOfWork, Writes
+from remit.ports import Call, Claim, Clock, Connector, Snapshot, UnitOfWork, Writes, calls_together
 
 log = logging.getLogger(__name__)
 
@@ -255,7 +255,9 @@ class SettleCall:
     spare_s: float = 0.0
 
     def unit(self) -> UnitOfWork[str | None]:
-        return UnitOfWork(self.taken.keys.all(), self.decide, self.taken.keys.charged)
+        # Of what has acted, no charge goes back: whoever names counters is in the way of every decision.
+        charged = None if self.result.acted == "yes" else self.taken.keys.charged
+        return UnitOfWork(self.taken.keys.all(), self.decide, charged)
 
     def decide(self, snapshot: Snapshot) -> Writes[str | None]:
         taken, keys, result, now = self.taken, self.taken.keys, self.result, self.now
@@ -331,6 +333,6 @@ def work_of(taken: Sequence[Taken]) -> list[list[Taken]]:
     """Pieces of work for `carry_out`: each call for itself, and those of one tenant that wait for nobody as one."""
     pieces: dict[object, list[Taken]] = {}
     for each in taken:
-        together = isinstance(each.connector, CallsTogether)
+        together = calls_together(each.connector)
         pieces.setdefault((each.tenant_id, id(each.connector)) if together else id(each), []).append(each)
     return list(pieces.values())

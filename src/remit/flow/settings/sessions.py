@@ -33,7 +33,7 @@ from remit.flow.writers import TenantLedgerWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
 SWEPT_AT_ONCE = 90
-"""So many sessions and links that are over are dropped whenever one begins or a link is made."""
+"""So many of the oldest sessions and links are looked at, and dropped if over, when one begins or a link is made."""
 
 
 def begin(
@@ -249,7 +249,10 @@ def _link_at(text: SecretText) -> Key[SignInLink]:
 
 
 def _over(context: Context, tenant_id: str, now: datetime) -> list[Key[Session] | Key[SignInLink]]:
-    sessions = [s for s in context.store.scan(SESSION, tenant_id) if s.expires_at <= now]
-    links = [link for link in context.store.scan(SIGN_IN_LINK, tenant_id) if link.expires_at <= now]
+    # Ids are in the order of time. Whoever signs in does not wait for everybody's sessions to be looked through.
+    oldest = context.store.scan(SESSION, tenant_id, limit=SWEPT_AT_ONCE)
+    sessions = [session for session in oldest if session.expires_at <= now]
+    made_first = context.store.scan(SIGN_IN_LINK, tenant_id, limit=SWEPT_AT_ONCE)
+    links = [link for link in made_first if link.expires_at <= now]
     over: list[Key[Session] | Key[SignInLink]] = [Key(SESSION, tenant_id, s.session_id) for s in sessions]
     return [*over, *(Key(SIGN_IN_LINK, tenant_id, link.link_id) for link in links)][:SWEPT_AT_ONCE]

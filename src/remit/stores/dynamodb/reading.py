@@ -175,11 +175,16 @@ class TableReading:
                 break
         return sorted(found, key=by_time, reverse=True)[:limit]
 
-    def whole(self, partition: str, prefix: str = "") -> Iterator[Item]:
-        """Every item of a partition of the table itself whose sort key begins with `prefix`, in order."""
-        values = {"ExpressionAttributeValues": {":prefix": {"S": prefix}}} if prefix else {}
+    def whole(self, partition: str, prefix: str = "", page_items: int | None = None) -> Iterator[Item]:
+        """
+        Every item of a partition of the table itself whose sort key begins with `prefix`, in order; `page_items` at a
+        time, or as many as the service gives.
+        """
+        more: dict[str, Any] = {"ExpressionAttributeValues": {":prefix": {"S": prefix}}} if prefix else {}
+        if page_items is not None:
+            more["Limit"] = page_items
         condition = f"begins_with({SORT}, :prefix)" if prefix else ""
-        for page in self._table.query((PARTITION, partition), condition, ConsistentRead=True, **values):
+        for page in self._table.query((PARTITION, partition), condition, ConsistentRead=True, **more):
             yield from page["Items"]
 
     def anything(self, partition: str, index: Index | None = None) -> bool:

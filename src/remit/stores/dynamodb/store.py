@@ -117,12 +117,12 @@ class DynamoStore:
     def read(self, keys: Sequence[Key[Any]]) -> Snapshot:
         return RecordSnapshot(shown(self.table, list(map(record_id, keys))))
 
-    def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "") -> list[S]:
+    def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "", limit: int | None = None) -> list[S]:
         def of_part(partition: str) -> list[Item]:
-            return list(self._reading.whole(partition, prefix))
+            return list(islice(self._reading.whole(partition, prefix, limit), limit))
 
         parts = self._reading.at_once(of_part, partitions(kind.name, tenant_id))
-        return [cast(S, record_of(item)) for item in heapq.merge(*parts, key=_sort_key)]
+        return [cast(S, record_of(item)) for item in islice(heapq.merge(*parts, key=_sort_key), limit)]
 
     def each(self, kind: Kind[S], tenant_id: str) -> Iterator[S]:
         parts = [self._reading.whole(part) for part in partitions(kind.name, tenant_id)]

@@ -129,9 +129,12 @@ class SqlBatch:
         }
         return {change: found for change, found in rows.items() if found}
 
-    def written(self) -> dict[RecordId, Stored | None]:
-        """The records as they are when the changes are committed."""
-        return self._written.records
+    def written(self) -> dict[RecordId, Shown]:
+        """The records as they are when the changes are committed, and the chains: `None` for one that nobody read."""
+        nothing = _Written()
+        intents = [(CHAIN.name, tenant_id, id) for tenant_id, id in self._written.chains if id is not None]
+        chains = {each: self._now(each, nothing) if each in self._loaded else None for each in intents}
+        return {**self._written.records, **chains}
 
     def _rows(self) -> Iterator[tuple[str, Operation, Row]]:
         for target, record in self._written.records.items():

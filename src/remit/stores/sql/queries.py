@@ -153,9 +153,13 @@ def tenants_of(table: str) -> str:
 TENANTS = " UNION ".join(map(tenants_of, [*KINDS, SEGMENTS])) + " ORDER BY tenant_id"
 
 
-def scan(kind: str) -> str:
+def scan(kind: str, tenant_id: str, prefix: str, limit: int | None) -> tuple[str, dict[str, Any]]:
     # A range, not LIKE: it is carried by the primary key, and no character in the prefix is special.
-    return f"SELECT body FROM {kind} WHERE tenant_id = :tenant AND id >= :first AND id < :last ORDER BY id"
+    where = "tenant_id = :tenant AND id >= :first AND id < :last"
+    given = {"tenant": tenant_id, "first": prefix, "last": prefix + chr(0x10FFFF)}
+    if limit is None:
+        return f"SELECT body FROM {kind} WHERE {where} ORDER BY id", given
+    return f"SELECT body FROM {kind} WHERE {where} ORDER BY id LIMIT :limit", {**given, "limit": limit}
 
 
 def page(kind: str) -> str:

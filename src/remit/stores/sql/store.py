@@ -105,9 +105,9 @@ class SqlStore:
             return RecordSnapshot({})
         return RecordSnapshot(self._readers.borrow(lambda driver: loaded(self._dialect, driver, places, lock=False)))
 
-    def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "") -> list[S]:
-        rows = self._fetch(queries.scan(kind.name), tenant=tenant_id, first=prefix, last=prefix + chr(0x10FFFF))
-        return [cast(S, parse_record(kind.name, body)) for (body,) in rows]
+    def scan(self, kind: Kind[S], tenant_id: str, prefix: str = "", limit: int | None = None) -> list[S]:
+        sql, given = queries.scan(kind.name, tenant_id, prefix, limit)
+        return [cast(S, parse_record(kind.name, body)) for (body,) in self._fetch(sql, **given)]
 
     def each(self, kind: Kind[S], tenant_id: str) -> Iterator[S]:
         after = ""

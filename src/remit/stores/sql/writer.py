@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 from remit.core.errors import OutcomeUnknown, TryLater
-from remit.core.values import Stored
 from remit.ports import UnitOfWork
 from remit.stores.group_commit import MOST_DECIDING_S, PendingCall
 from remit.stores.sql.batch import RowChange, SqlBatch
@@ -24,7 +23,7 @@ from remit.stores.sql.watching import Announcer
 from remit.stores.units import FailsAll, RecordId, Shown
 
 Settlement = Callable[[], None]
-Written = dict[RecordId, Stored | None]
+Written = dict[RecordId, Shown]
 
 _TRIES = 8
 LONGEST_S = 30.0
