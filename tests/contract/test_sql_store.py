@@ -677,7 +677,8 @@ def plans():
     yield "unanswered", queries.UNANSWERED, {"tenant": "t", "proposer": "p"}
     yield "chain-ends", queries.CHAIN_ENDS, {"tenant": "t"}
     yield "export", queries.EXPORT_PAGE, {"tenant": "t", "chain": "c", "first": 1, "limit": 10}
-    yield "scan", queries.scan("usages"), {"tenant": "t", "first": "a", "last": "b"}
+    for limit in (None, 10):
+        yield f"scan up to {limit}", *queries.scan("usages", "t", "a", limit)
     for number, given in enumerate(case_filters):
         sql, parameters = queries.cases(**{"statuses": None, "tenant": "t", **given})
         yield f"cases-{number}", sql, parameters | {"limit": 10}
