@@ -206,6 +206,45 @@ def test_a_client_that_brings_a_key_of_its_own_acts_as_that_agent(gate):
     assert gate.world.remit.intent(ACME, line["action_intent_id"]).proposed_by == "other-agent"
 
 
+def test_nobody_without_one_key_of_their_own_acts_as_the_gateways_agent(gate):
+    gate.settings["callers_key"] = True
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "note", "arguments": {}}}
+    accepts = [("Accept", "application/json, text/event-stream"), ("MCP-Protocol-Version", "2025-06-18")]
+    sent = [["Basic x", "Bearer x"], ["Bearer x", "Basic x"], [b"Bearer \xa0"], [b"Bearer \x85"], ["Bearer"], []]
+
+    with gate.gateway() as url:
+        answers = [
+            httpx.post(
+                url,
+                json=call,
+                headers=[*(("Authorization", each) for each in headers), *accepts],
+                trust_env=False,
+                timeout=PATIENCE_S,
+            )
+            for headers in sent
+        ]
+
+    assert [answer.status_code for answer in answers] == [401] * len(sent)
+    assert (gate.statuses(), gate.effects) == ([], [])
+
+
+def test_a_tool_runs_only_for_an_approved_call_of_its_own_type(gate):
+    agent = gate.world.client("agent")
+
+    async def conversation():
+        async with gate.client("http", mode="legacy") as client:
+            waits = await client.call_tool("refund", ORDER)
+            asked = agent.get(f"/v1/intents/{intent_of(waits)}").json()["intent"]
+            said = {"parameters": ORDER, "why": asked["why"], "account_id": asked["account_id"]}
+            agent.post("/v1/intents", json={"action_intent_id": "disguised", "action_type": "NOTE", **said})
+            return await settled(client, await client.call_tool("remit_answer", {"intent_id": "disguised"}))
+
+    result = asyncio.run(conversation())
+
+    assert "another action type" in text_of(result)
+    assert gate.effects == []
+
+
 def test_nothing_of_one_key_is_told_to_another(gate):
     _, key = gate.world.remit.create_key(ACME, {"name": "other-agent", "roles": ["agent"]}, by="the test")
 

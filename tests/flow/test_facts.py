@@ -11,7 +11,7 @@ import pytest
 
 from remit.app import verify_export
 from remit.connectors.http import HttpFacts
-from remit.core.errors import InvalidInput
+from remit.core.errors import IntentIdReused, InvalidInput
 from remit.core.ledger.entries import entry_hash
 from remit.flow.facts import FactsOutdated
 from remit.flow.gate import GateRequest
@@ -227,6 +227,32 @@ def test_one_call_asks_once_for_the_same_and_each_decision_records_it(world, kee
     assert sorted(keeper.asked) == ["/orders/c-1", "/orders/c-2"]
     assert all(decision(world, f"i-{number}")["facts"]["order"]["kept"] for number in (1, 2, 3, 4))
     world.assert_sound()
+
+
+def test_a_decision_rests_on_its_own_intents_facts_where_one_call_sends_an_id_twice(world, keeper):
+    keeper.records |= {"/orders/c-1": {**ORDER, "total": 900}, "/orders/c-2": ORDER}
+    of_order = {name: proposal("i-1", target={"entity_type": "order", "entity_id": name}) for name in ("c-1", "c-2")}
+
+    first, second = world.app.submit([of_order["c-1"], of_order["c-2"]])
+
+    assert first.reason == "ORDER_TOO_LARGE"
+    assert isinstance(second, IntentIdReused)
+    assert decision(world)["facts"]["order"]["kept"]["total"] == 900
+    world.assert_sound()
+
+
+def test_what_a_caller_leaves_to_the_stored_intent_is_looked_up_by_what_is_stored(world, keeper):
+    apply(world, keeper, url="${SHOP_URL}/orders?of={parameters}")
+    keeper.records["/orders?of=%7B%22order%22%3A%22c-1%22%7D"] = {**ORDER, "total": 900}
+    keeper.records["/orders?of=%7B%7D"] = ORDER
+    whole = proposal("i-1", parameters={"order": "c-1"})
+    world.app.propose([whole])
+    world.submit("i-2")
+
+    answer = world.app.submit({name: value for name, value in whole.items() if name != "parameters"})
+
+    assert answer.reason == "ORDER_TOO_LARGE"
+    assert keeper.asked[-1] == "/orders?of=%7B%22order%22%3A%22c-1%22%7D"
 
 
 def test_another_call_asks_again_unless_an_older_answer_will_do(world, keeper):

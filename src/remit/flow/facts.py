@@ -55,7 +55,7 @@ class FactsOutdated(RemitError):
 class FactsAsked:
     """The facts that bounds ask for about one intent, and its fields, by which they are looked up."""
 
-    name: IntentName
+    tenant_id: str
     specs: Mapping[str, FactSpec]
     allowed_hosts: Sequence[str]
     fields: Mapping[str, Any] = field(repr=False)
@@ -63,12 +63,21 @@ class FactsAsked:
     @classmethod
     def by(cls, bounds: BoundsInForce, intent: ActionIntentV1 | Proposal) -> FactsAsked:
         spec = bounds.action_type(intent.action_type)
-        name = intent.tenant_id, intent.action_intent_id or ""
-        return cls(name, spec.facts if spec else {}, bounds.bounds.allowed_hosts, _fields(intent))
+        return cls(intent.tenant_id, spec.facts if spec else {}, bounds.bounds.allowed_hosts, _fields(intent))
+
+    @property
+    def about(self) -> str:
+        return _about(self.fields)
 
     def agrees(self, other: FactsAsked) -> bool:
-        """Is the same asked for? Of one intent the fields are the same."""
+        """Is the same asked for, of an intent with the same fields?"""
         return self.specs == other.specs and self.allowed_hosts == other.allowed_hosts
+
+
+def _about(fields: Mapping[str, Any]) -> str:
+    # Not by the id alone: one call may send an id twice, or leave out what is stored under it, and a decision rests on
+    # what was looked up by its own intent's fields.
+    return digest_of(fields)
 
 
 def _fields(intent: ActionIntentV1 | Proposal) -> dict[str, Any]:
@@ -188,7 +197,7 @@ class CallFacts:
 
     def __init__(self, lookups: FactLookups, *, looks_up: bool = True, anew: bool = False) -> None:
         self._lookups, self._looks_up, self._anew = lookups, looks_up, anew
-        self._seen: dict[IntentName, tuple[FactsAsked, Facts, int]] = {}
+        self._seen: dict[str, tuple[FactsAsked, Facts, int]] = {}
         self._had: dict[str, Fact] = {}
         self._left_s = MOST_SECONDS_OF_PAGE if anew else MOST_SECONDS
 
@@ -250,7 +259,7 @@ class CallFacts:
         if spec is None or not spec.facts:
             return NO_FACTS
         asked = FactsAsked.by(bounds, intent)
-        seen, facts, times = self._seen.get(asked.name, (None, NO_FACTS, 0))
+        seen, facts, times = self._seen.get(asked.about, (None, NO_FACTS, 0))
         if seen is not None and seen.agrees(asked):
             return facts
         if times >= MOST_LOOKUPS:
@@ -259,7 +268,9 @@ class CallFacts:
 
     def known(self, intent: ActionIntentV1 | Proposal) -> Facts:
         """Those that were looked up so far."""
-        _, facts, _ = self._seen.get((intent.tenant_id, intent.action_intent_id or ""), (None, NO_FACTS, 0))
+        if not self._seen:
+            return NO_FACTS
+        _, facts, _ = self._seen.get(_about(_fields(intent)), (None, NO_FACTS, 0))
         return facts
 
     def transact(self, units: Sequence[UnitOfWork[T]]) -> list[T | RemitError]:
@@ -289,11 +300,11 @@ class CallFacts:
         had = {key: self._known(job) or had[key] for key, job in jobs.items()}
         for each, named in zip(asked, wanted, strict=True):
             facts = {name: job if isinstance(job, Fact) else had[job.key] for name, job in named.items()}
-            _, _, times = self._seen.get(each.name, (None, NO_FACTS, 0))
-            self._seen[each.name] = each, facts, times + 1
+            _, _, times = self._seen.get(each.about, (None, NO_FACTS, 0))
+            self._seen[each.about] = each, facts, times + 1
 
     def _job(self, asked: FactsAsked, name: str) -> _Job | Fact:
-        spec, source, tenant_id = asked.specs[name], self._lookups.context.fact_source, asked.name[0]
+        spec, source, tenant_id = asked.specs[name], self._lookups.context.fact_source, asked.tenant_id
         try:
             request = source.map(spec, asked.fields) if source is not None else {}
         except (InvalidInput, UnicodeError, ValueError) as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -25,6 +25,8 @@ PARAMETERS = "parameters"
 PLACES = 4
 MOST_AMOUNTS = 10
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,20})?")
+# Python's own would round what is written with more than 28 digits.
+_ALL_DIGITS = Context(prec=64)
 _SUM = re.compile(r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,4})?")
 _UNIT = re.compile(r"[A-Za-z][A-Za-z0-9_./%-]{0,19}")
 
@@ -145,10 +147,10 @@ def _in_ten_thousandths(number: Decimal, field: str) -> int:
 
 
 def _exact(number: Decimal, field: str) -> int:
-    # Looked at before it is multiplied, which would round what has more digits than a decimal's context.
+    # Looked at before it is multiplied: what is larger may have more digits than any context.
     if number > LARGEST_INTEGER:
         raise InvalidInput(field, "is beyond 2^53 ten-thousandths", "send a smaller amount")
-    scaled = number.scaleb(PLACES)
+    scaled = number.scaleb(PLACES, _ALL_DIGITS)
     whole = int(scaled)
     if whole != scaled:
         raise InvalidInput(field, f"has more than {PLACES} decimal places", f"round it to {PLACES}")

@@ -40,6 +40,7 @@ LEAVE_WITHIN_S = 10.0
 """How long tools that run when the gateway ends are waited for."""
 CANCELLED = "its client cancelled it"
 CHANGED = "the definition of its tool is another now than the one that was approved"
+ANOTHERS = "the tool that its reasons name is called as another action type, or in another account, than was approved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,13 +230,13 @@ class Calls:
         upstream = self._upstreams.get(self._server_of(name))
         if upstream is not None:
             await upstream.ready(None)
-        tool = self._tool_of(name)
-        if tool is not None and tool.sha256 == definition:
+        problem = _not_the_call_of(self._tool_of(name), definition, shown)
+        if problem is None:
             return self._act(running, name, definition)
         if running.call is not None:
             # Proposed here, so no other gateway has the tool as it was.
-            await _withdrawn(running, CHANGED)
-        raise NotActed(CHANGED)
+            await _withdrawn(running, problem)
+        raise NotActed(problem)
 
     def _act(self, running: RunningCall, name: str, definition: str) -> Callable[[dict[str, Any]], Any]:
         async def act(parameters: dict[str, Any]) -> Any:
@@ -259,6 +260,13 @@ class Calls:
             if tool.is_read_only:
                 raise NotActed(str(error)) from error
             raise
+
+
+def _not_the_call_of(tool: GatewayTool | None, definition: str, shown: StatusAnswer) -> str | None:
+    """Why what was approved is not carried out by this tool."""
+    if tool is None or tool.sha256 != definition:
+        return CHANGED
+    return None if tool.is_called_by(shown) else ANOTHERS
 
 
 def _pin_of(shown: StatusAnswer) -> tuple[str, str] | None:

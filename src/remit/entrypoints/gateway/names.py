@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+_BEARER = re.compile(rb"(?i:bearer) +([!-~]+)")
 SAME_WORDS_S = 600
 PREFIX = "mcp"
 
@@ -28,6 +30,18 @@ class CallName:
 def credential_name(key: str) -> str:
     """For telling keys apart, and for nothing else."""
     return hashlib.sha256(b"remit gateway:" + key.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def key_in(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """
+    The Remit key that a request over HTTP brings; `None` unless it brings exactly one.
+
+    The one reading of it: where whoever lets a client in and whoever acts for it read the header in two ways, somebody
+    without a key would act with the gateway's own.
+    """
+    sent = [value for name, value in headers if name.lower() == b"authorization"]
+    found = _BEARER.fullmatch(sent[0]) if len(sent) == 1 else None
+    return found[1].decode("ascii") if found else None
 
 
 def named_by_client(credential: str, meta: Mapping[str, Any], ids: Sequence[str]) -> CallName | None:

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 
 from remit.core.errors import InvalidInput
 from remit.entrypoints.gateway.gateway import Gateway
+from remit.entrypoints.gateway.names import key_in
 from remit.entrypoints.gateway.server import GatewayServer
 from remit.entrypoints.server.listening import is_loopback, listen
 
@@ -61,8 +62,7 @@ class _WithKey:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        headers = dict(scope.get("headers") or ())
-        if scope["type"] == "http" and not headers.get(b"authorization", b"").lower().startswith(b"bearer "):
+        if scope["type"] == "http" and key_in(scope["headers"]) is None:
             refused = JSONResponse({"error": "send a Remit key"}, 401, {"WWW-Authenticate": "Bearer"})
             await refused(scope, receive, send)
             return

@@ -24,7 +24,14 @@ from remit.entrypoints.gateway import dialect
 from remit.entrypoints.gateway.calls import Caller, RunningCall
 from remit.entrypoints.gateway.dialect import TASKS, Round
 from remit.entrypoints.gateway.gateway import Gateway
-from remit.entrypoints.gateway.names import SAME_WORDS_S, CallName, named_anew, named_by_client, named_by_words
+from remit.entrypoints.gateway.names import (
+    SAME_WORDS_S,
+    CallName,
+    key_in,
+    named_anew,
+    named_by_client,
+    named_by_words,
+)
 from remit.entrypoints.gateway.replies import own_of, result_of, waiting_words, words
 from remit.entrypoints.gateway.task_methods import TaskMethods
 from remit.entrypoints.gateway.tasks import created, task_id
@@ -191,7 +198,7 @@ class GatewayServer(Server[Any]):
     # --- clients ---
 
     def _caller(self, ctx: Context) -> Caller:
-        return self._gateway.caller(_bearer(ctx))
+        return self._gateway.caller(_key_of(ctx))
 
     def _principal(self, ctx: Context) -> str:
         return self._caller(ctx).credential
@@ -228,9 +235,8 @@ async def _is_recent(caller: Caller, action_intent_id: str) -> bool:
     return (datetime.now(UTC) - datetime.fromisoformat(known["created_at"])).total_seconds() < SAME_WORDS_S
 
 
-def _bearer(ctx: Context) -> str | None:
-    scheme, _, key = (ctx.request.headers.get("authorization", "") if ctx.request is not None else "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else None
+def _key_of(ctx: Context) -> str | None:
+    return key_in(ctx.request.headers.raw) if ctx.request is not None else None
 
 
 def _session(ctx: Context) -> str:

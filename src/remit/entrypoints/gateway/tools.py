@@ -61,6 +61,10 @@ class GatewayTool:
         return self.settings.rule(self.name).action_type or action_type_name(self.name)
 
     @property
+    def account_id(self) -> str:
+        return self.settings.rule(self.name).account_id or self.settings.account_id
+
+    @property
     def risk(self) -> str | None:
         """The file's, raised where the server itself says that the tool destroys; none where nobody says."""
         return highest(self.settings.rule(self.name).risk, "HIGH" if is_destructive(self.definition) else None)
@@ -68,6 +72,14 @@ class GatewayTool:
     def shown(self) -> dict[str, Any]:
         """As clients are told of it."""
         return {**self.definition, "name": self.name}
+
+    def is_called_by(self, shown: Mapping[str, Any]) -> bool:
+        """
+        Is this intent (`shown` as Remit tells of it) one of this tool's calls?
+
+        Whoever has a key may propose anything by itself, with any reason: what is approved is the type, in its account.
+        """
+        return (shown["action_type"], shown["account_id"]) == (self.action_type, self.account_id)
 
     def call(self, arguments: Mapping[str, Any], name: CallName) -> ToolCall:
         """Raises `InvalidInput` where the arguments lack what identifies the target."""
@@ -78,7 +90,7 @@ class GatewayTool:
         return ToolCall(
             action_type=self.action_type,
             arguments=arguments,
-            account_id=rule.account_id or self.settings.account_id,
+            account_id=self.account_id,
             session=name.session,
             call_id=name.call_id,
             target=target_of((rule.target[0], rule.target[1]) if rule.target else None, arguments),
