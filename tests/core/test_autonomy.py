@@ -16,7 +16,7 @@ from remit.core.gate.autonomy import (
 )
 from remit.core.values import PLATFORM
 
-from .make import TYPE, bounds, stop
+from .make import TYPE, bounds, intent, stop
 
 MODES = ["AUTO_EXECUTE", "APPROVAL_REQUIRED", "PROPOSE_ONLY", "DISABLED"]
 
@@ -109,7 +109,12 @@ SCOPES = [
     ({"tenant_id": "acme", "action_type": "OTHER"}, False),
     ({"tenant_id": "acme", "account_id": "south", "action_type": TYPE}, False),
     ({"tenant_id": "acme", "account_id": "north", "action_type": "OTHER"}, False),
+    ({"tenant_id": "acme", "principal": "alice"}, True),
+    ({"tenant_id": "acme", "principal": "alice", "action_type": TYPE}, True),
+    ({"tenant_id": "acme", "principal": "bob"}, False),
+    ({"tenant_id": "acme", "principal": "alice", "account_id": "south"}, False),
 ]
+NORTH = intent(tenant_id="acme", account_id="north", action_type=TYPE, on_behalf_of="alice")
 
 
 @pytest.mark.parametrize(("scope", "covers"), SCOPES, ids=str)
@@ -117,7 +122,7 @@ SCOPES = [
 def test_a_stop_covers_what_its_scope_names_and_nothing_else(scope, covers, level):
     pulled = stop(level, **scope)
 
-    found = stop_in_force([Stops(), Stops(stops=[pulled])], tenant_id="acme", account_id="north", action_type=TYPE)
+    found = stop_in_force([Stops(), Stops(stops=[pulled])], NORTH)
 
     assert found == (pulled if covers else None)
 
@@ -126,7 +131,7 @@ def test_a_stop_covers_what_its_scope_names_and_nothing_else(scope, covers, leve
 def test_the_stop_of_everything_is_found_before_the_stop_of_autonomy(order):
     pulled = [stop("autonomy", tenant_id="acme", account_id="north"), stop("everything")][::order]
 
-    found = stop_in_force([Stops(stops=pulled)], tenant_id="acme", account_id="north", action_type=TYPE)
+    found = stop_in_force([Stops(stops=pulled)], NORTH)
 
     assert found.level == "everything"
 
@@ -135,7 +140,7 @@ def test_a_global_stop_is_seen_beside_a_tenant_s_own():
     of_platform, of_tenant = Stops(stops=[stop("everything")]), Stops(stops=[stop("autonomy", tenant_id="acme")])
 
     for groups in ([of_platform, of_tenant], [of_tenant, of_platform]):
-        assert stop_in_force(groups, tenant_id="acme", account_id="a", action_type=TYPE).level == "everything"
+        assert stop_in_force(groups, NORTH).level == "everything"
 
 
 @pytest.mark.parametrize(

@@ -99,3 +99,48 @@ def test_at_the_console(world):
     assert "/intents/i-1/judge" not in after.text and "/intents/i-2/judge" in open_one.text
     for page in (told, report):
         assert page.status_code == 200 and "the wrong contact" in page.text
+
+
+def test_a_limit_that_an_answer_stopped_is_put_back_through_every_door(world):
+    own = bounds()
+    own["action_types"][NOTE] |= {"sample": 1}
+    stop_after = {"disagreements": 1, "of_sampled": 20}
+    own["limits"] = [{"name": "each", "most": 50, "per": "day", "of": "principal", "stop_after": stop_after}]
+    world.remit.apply(own, by="root")
+    for name in ("a-1", "a-2", "a-3"):
+        world.submit(name, on_behalf_of="alice")
+    world.work()
+
+    def remit(*words):
+        return CliRunner().invoke(app, [*words, "--tenant", ACME, "--db", world.remit.url])
+
+    said = remit("judge", "a-1", "--by", "bob", "--wrong").output
+    shown = remit("usage").output
+    resumed = remit("resume", "--principal", "alice", "--by", "ann", "--reason", "looked at").output
+    with RemitClient(world.url, world.keys[ACME, "operator"]) as client:
+        judged = world.client("approver").post("/v1/intents/a-2/judge", json={"right": False}).json()
+        (pulled,) = client.usage()["stops"]
+        assert client.resume(reason="looked at", principal="alice")["resumed"]
+        assert client.stop(reason="again", principal="alice")["scope"]["principal"] == "alice"
+    assert "limit each of principal alice runs alone no more" in " ".join(said.split())
+    assert "principal alice" in shown and "principal alice" in resumed
+    counted = {"limit": "each", "scope": "principal:alice", "number": 2, "stopped": True}
+    assert judged["limits"] == [{**counted, "disagreements": 1, "of_sampled": 1}] and not judged["stopped"]
+    assert pulled["scope"] == {"tenant_id": ACME, "account_id": None, "action_type": None, "principal": "alice"}
+
+    cookie = world.remit.begin_session(Principal("ann", ACME, frozenset({"operator", "admin"})))
+    with httpx.Client(
+        base_url=world.url, cookies={"remit_session": cookie}, trust_env=False, timeout=PATIENCE_S
+    ) as browser:
+        page, own_page, its_bounds = (
+            browser.get(path).text for path in ("/console/", "/console/intents/a-2", "/console/bounds")
+        )
+        csrf = re.search(r'name="csrf" value="(\w+)"', page)[1]
+        form = {"csrf": csrf, "principal": "alice", "reason": "enough"}
+        browser.post("/console/resume", data=form)
+        assert world.remit.stops(ACME) == []
+        browser.post("/console/stop", data=form)
+    assert "1 principal stopped" in page and 'name="principal" value="alice"' in page
+    assert "that stopped what limit each is over, for principal alice" in own_page
+    assert "stops after 1 of 20 judged wrong" in its_bounds
+    assert [stop.scope.principal for stop in world.remit.stops(ACME)] == ["alice"]

@@ -285,3 +285,129 @@ def test_rows_that_were_altered_are_found(world):
     assert [*world.inner.records(SAMPLE, TENANT)] == [("i-2", sample)]
     assert [*world.inner.records(SAMPLE_TALLY, TENANT)] == [(TYPE, tally)]
     assert isinstance(sample, Sample) and sample.ended_at + timedelta(days=30) == sample.shown_until
+
+
+MONEY = {"name": "money-out", "most": 100, "per": "day", "of": "account", "action_types": [TYPE, OTHER]}
+
+
+def limited(world, *limits, **changes):
+    """Both types are shown, and count in these limits."""
+    both = {**type_of(), "sample": 1}
+    wanted = {"action_types": {TYPE: both, OTHER: both}, "allowlist": [TYPE, OTHER], **changes}
+    world.apply(**wanted, limits=list(limits))
+
+
+def test_a_no_beyond_a_limits_bound_stops_what_it_is_over_for_whom_it_was_charged(world):
+    limited(world, {**MONEY, "stop_after": {"disagreements": 2, "of_sampled": 5}})
+    ran(world, "i-1", "south-1", account_id="south")
+    ran(world, "n-1", "n-2")
+    ran(world, "n-3", action_type=OTHER)
+
+    # Another account's answers are counted by themselves.
+    assert not judge(world, "south-1").stops and not judge(world, "n-1").stops
+    assert not judge(world, "n-2", right=True).stops
+    last = judge(world, "n-3", by="eve", reason="twice")
+
+    (counted,) = last.limits
+    assert (counted.limit, counted.scope, counted.number, counted.stopped) == ("money-out", "account:north", 3, True)
+    assert (counted.disagreements, counted.of_sampled) == (2, 3)
+    assert not last.stopped and last.stops == ["limit money-out of account north"]
+    stops = world.app.stops(TENANT)
+    assert [(stop.scope.account_id, stop.scope.action_type) for stop in stops] == [("north", TYPE), ("north", OTHER)]
+    assert "2 of the last 3 sampled actions of limit money-out, the last of them n-3" in stops[0].reason
+    assert world.submit("n-4").reason == world.submit("n-5", action_type=OTHER).reason == "AUTONOMY_STOPPED"
+    assert world.submit("south-2", account_id="south").result == "AUTO_EXECUTED"
+    # Counting begins anew with the stop.
+    world.resume(account_id="north", action_type=TYPE)
+    ran(world, "n-6")
+    assert judge(world, "n-6").limits[0].disagreements == 1
+    assert findings(world) == [] and world.app.verify(TENANT).ok
+    world.assert_sound()
+
+
+def test_two_answers_at_once_about_one_limit_are_both_counted(world):
+    limited(world, {**MONEY, "stop_after": {"disagreements": 2, "of_sampled": 20}})
+    ran(world, "i-1")
+    ran(world, "i-2", action_type=OTHER)
+
+    answers = world.race(
+        lambda app: app.judge(TENANT, "i-1", by="bob", right=False),
+        lambda app: app.judge(TENANT, "i-2", by="eve", right=False),
+    )
+
+    assert sorted(answer.limits[0].number for answer in answers) == [1, 2]
+    assert len(world.app.stops(TENANT)) == 2
+    world.assert_sound()
+
+
+@pytest.mark.parametrize(
+    "of, scope, still_runs",
+    [
+        ("principal", {"principal": "ann"}, {"on_behalf_of": "eve"}),
+        ("tenant", {}, None),
+    ],
+)
+def test_a_limit_over_all_types_stops_all_that_its_owner_does(alone, of, scope, still_runs):
+    everything = {"name": "all", "most": 100, "per": "week", "of": of, "stop_after": ONE_OF_TWENTY}
+    limited(alone, everything)
+    ran(alone, "i-1", on_behalf_of="ann")
+    assert alone.submit("before", on_behalf_of="ann").result == "AUTO_EXECUTED"
+
+    assert judge(alone).stops == [f"limit all of {of if of == 'tenant' else 'principal ann'}"]
+    alone.settle()
+
+    (stop,) = alone.app.stops(TENANT)
+    assert stop.scope.model_dump(exclude_none=True) == {"tenant_id": TENANT, **scope}
+    assert alone.submit("i-2", on_behalf_of="ann", action_type=OTHER).reason == "AUTONOMY_STOPPED"
+    # What was decided before it is not carried out after it.
+    assert (alone.status("before"), alone.called("before")) == ("CANCELLED", 0)
+    assert still_runs is None or alone.submit("i-3", **still_runs).result == "AUTO_EXECUTED"
+    assert alone.app.verify(TENANT).ok
+    alone.assert_sound()
+
+
+def test_an_answer_counts_for_the_limits_that_it_was_charged_to_as_the_bounds_are_then(alone):
+    few = {"name": "few", "most": 100, "per": "day", "of": "account", "action_types": [OTHER]}
+    watched = {"name": "watched", "most": 100, "per": "day", "of": "account", "log_only": True}
+    later = {**MONEY, "name": "later"}
+    limited(alone, few, watched, later)
+    ran(alone, "i-1", "i-2")
+    assert "limits" not in judge(alone, right=True).wire()
+
+    stop_after = {"disagreements": 1, "of_sampled": 20}
+    new = {**MONEY, "name": "new"}
+    limited(alone, *({**each, "stop_after": stop_after} for each in (few, watched, later, new)))
+
+    assert [(each.limit, each.number) for each in judge(alone, "i-2").limits] == [("later", 1)]
+    assert findings(alone) == [] and alone.app.verify(TENANT).ok
+
+
+@pytest.mark.parametrize(
+    "limit, types, said",
+    [
+        ({"action_types": [f"T{n}" for n in range(21)]}, {}, "at most 20 action types"),
+        ({"action_types": [OTHER]}, {OTHER: type_of()}, "over none"),
+        ({"stop_after": {"disagreements": 3, "of_sampled": 2}}, {}, "never 3 disagreements"),
+    ],
+)
+def test_a_limit_whose_answers_could_stop_nothing_is_refused(alone, limit, types, said):
+    wanted = {**MONEY, "stop_after": ONE_OF_TWENTY, **limit}
+
+    with pytest.raises(InvalidInput, match=said):
+        limited(alone, wanted, **({"action_types": {TYPE: type_of(), **types}} if types else {}))
+
+
+def test_rows_of_a_limits_answers_that_were_altered_are_found(alone):
+    limited(alone, {**MONEY, "stop_after": {"disagreements": 2, "of_sampled": 20}})
+    ran(alone, "i-1")
+    judge(alone)
+    tally_at = tally_key(TENANT, "account:north|money-out")
+    tally = alone.record(tally_at)
+
+    for record in (None, tally.changed(disagreed=[]), tally.changed(scope="account:south"), tally.changed(answered=5)):
+        write(alone, tally_at, record)
+        (found,) = findings(alone)
+        assert "answers about account:north|money-out" in found
+
+    write(alone, tally_at, tally)
+    assert findings(alone) == [] and tally.disagreed == [1]

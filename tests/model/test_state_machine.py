@@ -10,7 +10,7 @@ end when all that can end has ended, the ledger proves it.
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -82,13 +82,16 @@ WIDE = {
     "limits": {"money": 40, "burst": 9},
     "money_types": MONEY_TYPES,
 }
+STOP_AFTER = {"disagreements": 2, "of_sampled": 3}
 LIMITS: dict[str, dict[str, Any]] = {
-    "money": {"sum": "amount", "unit": "EUR", "per": "week", "of": "account", "action_types": MONEY_TYPES},
+    "money": {
+        **{"sum": "amount", "unit": "EUR", "per": "week", "of": "account", "action_types": MONEY_TYPES},
+        "stop_after": STOP_AFTER,
+    },
     "burst": {"per": "hour", "of": "tenant"},
     "each": {"per": "month", "of": "principal", "timezone": "Pacific/Auckland"},
     "watched": {"per": "hour", "of": "tenant", "log_only": True},
 }
-STOP_AFTER = {"disagreements": 2, "of_sampled": 3}
 AMOUNTS = {"amount": {"value": "parameters.amount", "unit": "EUR"}}
 amounts = st.sampled_from([5, 12.5, "12.50", 20, "0.0001", 5, 12.5, "many", None])
 principals = st.sampled_from(["alice", "alice", "bob", None])
@@ -121,8 +124,8 @@ class Life(RuleBasedStateMachine):
         self.world = shared.world(sending=True)
         self.names = 0
         self.steps = 0
-        self.judged = []
-        """The latest answers about `TYPE` since it was last stopped by one: was it right?"""
+        self.judged = defaultdict(list)
+        """The latest answers about `TYPE`, and of the money of an account, since one last stopped it: was it right?"""
 
     # --- what people set ---
 
@@ -181,11 +184,24 @@ class Life(RuleBasedStateMachine):
     def judge(self, data, right):
         name = data.draw(st.sampled_from(self._to_judge()))
         answer = self.world.app.judge(self.world.tenant, name, by="bob", right=right)
-        self.judged = [*self.judged, right][-STOP_AFTER["of_sampled"] :]
-        assert answer.stopped == (not right and self.judged.count(False) >= STOP_AFTER["disagreements"])
+        assert answer.stopped == self._stops("type", right)
         if answer.stopped:
-            self.judged = []
             self.model.stops.add((None, TYPE, "autonomy"))
+        intent = self.model.intents[name]
+        counted = "money" in self.model.bounds["limits"] and any(window[0] == "money" for window in intent["charge"])
+        assert [each.limit for each in answer.of_limits] == (["money"] if counted else [])
+        for each in answer.of_limits:
+            assert each.stopped == self._stops(intent["account"], right)
+            if each.stopped:
+                self.model.stops |= {(intent["account"], name, "autonomy") for name in MONEY_TYPES}
+
+    def _stops(self, of, right):
+        """Does this answer, counted with those before it, stop what they are about?"""
+        latest = self.judged[of] = [*self.judged[of], right][-STOP_AFTER["of_sampled"] :]
+        stops = not right and latest.count(False) >= STOP_AFTER["disagreements"]
+        if stops:
+            self.judged[of] = []
+        return stops
 
     def _to_judge(self):
         return [item["action_intent_id"] for item in self.world.app.sampled(self.world.tenant)[0]]

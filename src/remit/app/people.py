@@ -168,8 +168,9 @@ class People(Part):
         """
         Say whether a sampled action was right to run alone (`sampled` lists those that nobody judged yet).
 
-        The answer that makes as many disagreements as the bounds allow stops its type's autonomy. Raises `NotFound`,
-        `Conflict` for what nobody is shown, or was answered otherwise, and `Forbidden` for whoever proposed it.
+        The answer that makes as many disagreements as the bounds allow stops its type, or what a limit is over that it
+        was charged to. Raises `NotFound`, `Conflict` for what nobody is shown, or was answered otherwise, and
+        `Forbidden` for whoever proposed it.
         """
         check_person("by", by)
         check_text("reason", reason or "")

@@ -24,14 +24,15 @@ class OperatingVerbs:
         level: StopLevel = "autonomy",
         account_id: str | None = None,
         action_type: str | None = None,
+        principal: str | None = None,
         even_if_unknown: bool = False,
     ) -> RouteCall[a.StopAnswer]:
         """
-        Pull a stop switch: without an account and an action type, the whole tenant's.
+        Pull a stop switch: without an account, a principal and a type, the whole tenant's.
 
         Raises `NotFound` for an account or action type that was never seen, unless `even_if_unknown`.
         """
-        scope = {"account_id": account_id, "action_type": action_type}
+        scope = {"account_id": account_id, "action_type": action_type, "principal": principal}
         return RouteCall(body={"reason": reason, "level": level, **scope, "even_if_unknown": even_if_unknown})
 
     @verb("POST /v1/resume")
@@ -42,8 +43,10 @@ class OperatingVerbs:
         level: StopLevel = "autonomy",
         account_id: str | None = None,
         action_type: str | None = None,
+        principal: str | None = None,
     ) -> RouteCall[a.ResumedAnswer]:
-        return RouteCall(body={"reason": reason, "level": level, "account_id": account_id, "action_type": action_type})
+        scope = {"account_id": account_id, "action_type": action_type, "principal": principal}
+        return RouteCall(body={"reason": reason, "level": level, **scope})
 
     @verb("GET /v1/tools")
     def failing_tools(self) -> RouteCall[list[a.FailingToolAnswer]]:

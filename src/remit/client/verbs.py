@@ -194,7 +194,7 @@ class Verbs(BoundsVerbs, OperatingVerbs):
 
     @verb("POST /v1/intents/{action_intent_id}/judge")
     def judge(self, action_intent_id: str, *, right: bool, reason: str | None = None) -> RouteCall[a.JudgedAnswer]:
-        """Say whether a sampled action was right; too many that were not stop its type's autonomy."""
+        """Say whether a sampled action was right; too many that were not stop its type, or what a limit is over."""
         return _of_intent(action_intent_id, {"right": right, "reason": reason})
 
     @verb("GET /v1/queue/handovers")

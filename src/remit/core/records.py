@@ -167,8 +167,9 @@ def sample_key(tenant_id: str, action_intent_id: str) -> Key[Sample]:
     return Key(SAMPLE, tenant_id, action_intent_id)
 
 
-def tally_key(tenant_id: str, action_type: str) -> Key[SampleTally]:
-    return Key(SAMPLE_TALLY, tenant_id, action_type)
+def tally_key(tenant_id: str, name: str) -> Key[SampleTally]:
+    """Of the answers about an action type, or about a limit (`tally_id`)."""
+    return Key(SAMPLE_TALLY, tenant_id, name)
 
 
 def type_id(name: str, version: int) -> str:

@@ -84,12 +84,7 @@ def of_tool(context: Context, snapshot: Snapshot, intent: ActionIntentV1, bounds
 
 def _of_stops(intent: ActionIntentV1, stops: Sequence[Stops]) -> Obstacle | None:
     """Of level `everything`: that of autonomy leaves what a person approves alone."""
-    stop = stop_in_force(
-        [each.of_level("everything") for each in stops],
-        tenant_id=intent.tenant_id,
-        account_id=intent.account_id,
-        action_type=intent.action_type,
-    )
+    stop = stop_in_force([each.of_level("everything") for each in stops], intent)
     return stopped(stop) if stop is not None else None
 
 

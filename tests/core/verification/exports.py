@@ -28,6 +28,7 @@ LIMITS = [
     {
         **{"name": "money", "sum": "amount", "unit": "EUR", "most": 100, "per": "day", "of": "account"},
         "action_types": [REFUND],
+        "stop_after": {"disagreements": 2, "of_sampled": 5},
     },
     {
         **{"name": "each", "most": 5, "per": "week", "of": "principal", "timezone": "Europe/Berlin"},
@@ -310,11 +311,12 @@ def callers(world: World) -> None:
 
 
 def judged(world: World) -> None:
-    """What ran alone and people were shown afterwards: the second no stopped its type."""
+    """What ran alone and people were shown afterwards: the second no stopped its type, and that of the account."""
     world.app.judge(TENANT, "refund-1", by="bob", right=False, reason="the wrong order")
     world.app.judge(TENANT, "refund-2", by="bob", right=True)
     world.app.judge(TENANT, "refund-3", by="eve", right=False)
     world.resume(action_type=REFUND)
+    world.resume(action_type=REFUND, account_id="shop")
 
 
 def refunds(world: World) -> None:

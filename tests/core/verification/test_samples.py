@@ -1,7 +1,8 @@
-"""Sampled actions: answers are counted in their places, by whoever may, and stop their type exactly when they must."""
+"""Sampled actions: answers are counted in their places, by whoever may, and stop exactly when they must."""
 
 import pytest
 
+from ...flow.world import TENANT
 from .exports import REFUND, Mutations, assert_that_one_alone, found
 
 breaks = Mutations(8)
@@ -12,12 +13,16 @@ def answer(lines, name):
     return lines.data(name, "AUTONOMY_SAMPLED")
 
 
-def stop(lines):
-    return next(
-        line
-        for line in lines.chain(None)
-        if line["event_type"] == "AUTONOMY_STOPPED" and line["data"]["scope"]["action_type"] == REFUND
-    )
+def stop(lines, account_id=None):
+    scope = {"tenant_id": TENANT, "account_id": account_id, "action_type": REFUND}
+    pulled = (line for line in lines.chain(None) if line["event_type"] == "AUTONOMY_STOPPED")
+    return next(line for line in pulled if line["data"]["scope"] == scope)
+
+
+def counted(lines, name):
+    """As the answer counts for the limit of the account."""
+    (limit,) = answer(lines, name)["limits"]
+    return limit
 
 
 @breaks
@@ -118,6 +123,57 @@ def what_people_approved_is_shown_to_people(lines):
     lines.data("answered", "ACTION_APPROVED")["sample"] = "1"
 
 
+@breaks
+def the_stop_of_a_limit_was_taken_out(lines):
+    gone = stop(lines, "shop")
+    lines.lines = [line for line in lines.lines if line is not gone]
+
+
+@breaks
+def the_stop_of_a_limit_was_of_another_account(lines):
+    stop(lines, "shop")["data"]["scope"]["account_id"] = "south"
+
+
+@breaks
+def the_stop_of_a_limit_was_of_the_whole_tenant(lines):
+    stop(lines, "shop")["data"]["scope"]["account_id"] = None
+
+
+@breaks
+def the_stop_of_a_limit_names_another_limit(lines):
+    stop(lines, "shop")["data"]["sampled"]["limit"] = "each"
+
+
+@breaks
+def it_counts_for_no_limit(lines):
+    del answer(lines, "refund-2")["limits"]
+
+
+@breaks
+def it_counts_for_a_limit_of_another(lines):
+    counted(lines, "refund-2")["scope"] = "account:south"
+
+
+@breaks
+def it_says_less_of_a_limits_disagreements(lines):
+    counted(lines, "refund-3")["disagreements"] = 1
+
+
+@breaks
+def it_does_not_say_that_it_stopped_for_a_limit(lines):
+    counted(lines, "refund-3")["stopped"] = False
+
+
+@breaks
+def a_limit_allowed_more(lines):
+    counted(lines, "refund-3")["stop_after"]["disagreements"] = 3
+
+
+@breaks
+def two_answers_changed_places_in_a_limit(lines):
+    counted(lines, "refund-1")["number"], counted(lines, "refund-2")["number"] = 2, 1
+
+
 @breaks_digest
 def something_else_was_judged(lines):
     answer(lines, "refund-2")["digest"] = "0" * 64
@@ -130,7 +186,7 @@ def entry_of(lines, name):
     about = {field: lines.data(name, "INTENT_PROPOSED")[field] for field in ("digest", "action_type")}
     approval_id = lines.data(name, "ACTION_APPROVED")["approval_id"]
     data = {**like["data"], **about, "approval_id": approval_id, "number": 1}
-    for gone in ("stop_after", "disagreements", "of_sampled"):
+    for gone in ("stop_after", "disagreements", "of_sampled", "limits"):
         del data[gone]
     return {**like, **own, "data": data}
 
@@ -150,8 +206,9 @@ def test_a_share_under_which_it_is_not_drawn_is_found(lines):
 
 
 def test_a_stop_that_came_after_the_chains_were_read_is_no_finding(lines):
-    stop(lines)["data"]["sampled"] = {"action_intent_id": "refund-9", "number": 9}
-    answered = answer(lines, "refund-3")
-    answered |= {"right": True, "stopped": False, "disagreements": 1}
+    for account_id in (None, "shop"):
+        stop(lines, account_id)["data"]["sampled"] |= {"action_intent_id": "refund-9", "number": 9}
+    answer(lines, "refund-3").update(right=True, stopped=False, disagreements=1)
+    counted(lines, "refund-3").update(stopped=False, disagreements=1)
 
     assert found(lines.rehashed()) == set()

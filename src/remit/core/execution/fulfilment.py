@@ -151,9 +151,7 @@ def forbidden(intent: ActionIntentV1, source: ApprovalSource, stops: Iterable[St
     """
     if now >= intent.expires_at:
         return Refusal("INTENT_EXPIRED", f"it expired at {instant(intent.expires_at)} before it ran")
-    stop = stop_in_force(
-        stops, tenant_id=intent.tenant_id, account_id=intent.account_id, action_type=intent.action_type
-    )
+    stop = stop_in_force(stops, intent)
     if stop is not None and stopped_for(source, stop):
         return Refusal("AUTONOMY_STOPPED", f"{stop.stopped_by} stopped {stop.scope} ({stop.level}): {stop.reason}")
     return None

@@ -1,8 +1,9 @@
 """
 Sampled actions: what ran alone and is shown to people afterwards, their answers, and how these are counted.
 
-A person says whether it was right. Each answer is counted for its action type; where the bounds say so, the one that
-makes too many disagreements stops the type's autonomy in the write that records it.
+A person says whether it was right. Each answer is counted for its action type, and for the limits with `stop_after`
+that the action was charged to (`limit_answers`); where the bounds say so, the one that makes too many disagreements
+stops autonomy in the write that records it.
 """
 
 from __future__ import annotations
@@ -41,15 +42,33 @@ class Sample(Record, frozen=True):
 
 class SampleTally(Record, frozen=True):
     """
-    The answers about one action type: how many, and the numbers of the disagreements that still count.
+    The answers about one action type, or about what is charged to one limit of one account, principal or tenant: how
+    many, and the numbers of the disagreements that still count.
 
     `counted_from` is the number of the answer that last stopped it: only later ones count towards the next stop.
     """
 
-    action_type: str
+    action_type: str | None = None
+    limit: str | None = None
+    scope: str | None = None
+    """Of a limit, whose it is: `account:north`, as its windows say it."""
     answered: int = 0
     disagreed: list[int] = []
     counted_from: int = 0
+
+
+class LimitAnswer(Record, frozen=True):
+    """
+    An answer as it counts for a limit of one account, principal or tenant: `number` is its place among all about that,
+    of which `disagreements` of the last `of_sampled` said no; `stopped` says that this one stopped what it is over.
+    """
+
+    limit: str
+    scope: str
+    number: int
+    stopped: bool
+    disagreements: int
+    of_sampled: int
 
 
 class SampleAnswer(Record, frozen=True):
@@ -58,6 +77,7 @@ class SampleAnswer(Record, frozen=True):
 
     `number` is its place among all answers about its action type. Where the bounds say when to stop, `disagreements` is
     how many of the last `of_sampled` answers said no, with this one; `stopped` says that this one stopped the type.
+    `limits` are those with `stop_after` that the action was charged to, where there are any.
     """
 
     action_type: str
@@ -70,6 +90,17 @@ class SampleAnswer(Record, frozen=True):
     stopped: bool
     disagreements: int | UnsetType = UNSET
     of_sampled: int | UnsetType = UNSET
+    limits: list[LimitAnswer] | UnsetType = UNSET
+
+    @property
+    def of_limits(self) -> Sequence[LimitAnswer]:
+        return () if self.limits is UNSET else self.limits
+
+    @property
+    def stops(self) -> list[str]:
+        """The action type and limits that it stopped, in words."""
+        limits = [f"limit {each.limit} of {each.scope.replace(':', ' ')}" for each in self.of_limits if each.stopped]
+        return [*([self.action_type] if self.stopped else []), *limits]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +176,27 @@ def check_may_judge(intent: ActionIntentV1, by: str, sampled: bool, own: Sequenc
 
 
 def answer_data(
-    answer: SampleAnswer, credential: Credential, config_sequence: int, stop_after: StopAfter | None
+    answer: SampleAnswer,
+    credential: Credential,
+    config_sequence: int,
+    stop_after: StopAfter | None,
+    of_limits: Sequence[StopAfter] = (),
 ) -> dict[str, Any]:
-    """The data of an `AUTONOMY_SAMPLED` entry."""
-    when = {} if stop_after is None else {"stop_after": stop_after.model_dump(mode="json")}
-    return {**answer.wire(), "credential": credential.wire(), "config_sequence": config_sequence, **when}
+    """The data of an `AUTONOMY_SAMPLED` entry, with when its type says to stop, and each of its limits."""
+    data = {**answer.wire(), "credential": credential.wire(), "config_sequence": config_sequence}
+    if stop_after is not None:
+        data["stop_after"] = stop_after.model_dump(mode="json")
+    for limit, when in zip(data.get("limits", ()), of_limits, strict=True):
+        limit["stop_after"] = when.model_dump(mode="json")
+    return data
 
 
-def why_stopped(action_intent_id: str, answer: SampleAnswer) -> str:
-    """The reason of a stop that an answer brought about."""
+def why_stopped(action_intent_id: str, answer: SampleAnswer, counted_for: SampleAnswer | LimitAnswer) -> str:
+    """The reason of a stop that an answer brought about, as it was counted for its type, or for a limit."""
     said = answer.reason or ""
     why = f": {said}" if len(said) <= MOST_OF_A_REASON else f": {said[:MOST_OF_A_REASON]}…"
-    counted = f"{answer.disagreements} of the last {answer.of_sampled} sampled actions"
+    counted = f"{counted_for.disagreements} of the last {counted_for.of_sampled} sampled actions"
+    if isinstance(counted_for, LimitAnswer):
+        counted += f" of limit {counted_for.limit}"
     last = f"people disagreed with {counted}, the last of them {action_intent_id}, as {answer.answered_by} says"
     return last + (why if said else "")

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import Field
+
 from remit.core.errors import InvalidInput
+from remit.core.intent import ActionIntentV1
 from remit.core.values import PLATFORM, Document, UtcTime, check_identifier, check_text
 
 AutonomyMode = Literal["AUTO_EXECUTE", "APPROVAL_REQUIRED", "PROPOSE_ONLY", "DISABLED"]
@@ -63,17 +66,23 @@ def resolve_mode(action_type: str, account: dict[str, AutonomyMode], tenant: dic
 
 
 class StopScope(Document):
-    """What a stop covers: everything (no tenant), a tenant, and within it an account, a type, or both."""
+    """
+    What a stop covers: everything (no tenant), a tenant, and within it an account, a principal, a type, or what is of
+    all those that are named.
+    """
 
     tenant_id: str | None = None
     account_id: str | None = None
     action_type: str | None = None
+    # What came later is left out where nobody has set it, so that older stops read as they were written.
+    principal: str | None = Field(default=None, exclude_if=lambda value: value is None)
 
-    def covers(self, tenant_id: str, account_id: str, action_type: str) -> bool:
+    def covers(self, intent: ActionIntentV1) -> bool:
         return (
-            self.tenant_id in (None, tenant_id)
-            and self.account_id in (None, account_id)
-            and self.action_type in (None, action_type)
+            self.tenant_id in (None, intent.tenant_id)
+            and self.account_id in (None, intent.account_id)
+            and self.action_type in (None, intent.action_type)
+            and self.principal in (None, intent.on_behalf_of)
         )
 
     @property
@@ -82,7 +91,8 @@ class StopScope(Document):
         return self.tenant_id or PLATFORM
 
     def __str__(self) -> str:
-        named = [("tenant", self.tenant_id), ("account", self.account_id), ("action type", self.action_type)]
+        of_account = [("tenant", self.tenant_id), ("account", self.account_id)]
+        named = [*of_account, ("principal", self.principal), ("action type", self.action_type)]
         return ", ".join(f"{what} {name}" for what, name in named if name) or "everything everywhere"
 
 
@@ -120,24 +130,22 @@ def check_stop(scope: StopScope, by: str, reason: str) -> None:
         check_text(field, value)
         if not value.strip():
             raise InvalidInput(field, "is empty", "a stop and its end name who and why")
-    for field in ("tenant_id", "account_id", "action_type"):
+    for field in ("tenant_id", "account_id", "action_type", "principal"):
         if getattr(scope, field) is not None:
             check_identifier(field, getattr(scope, field))
-    if scope.tenant_id is None and (scope.account_id or scope.action_type):
-        raise InvalidInput("tenant", "is missing", "name the tenant whose account or action type is meant")
+    if scope.tenant_id is None and (scope.account_id or scope.action_type or scope.principal):
+        raise InvalidInput("tenant", "is missing", "name the tenant whose account, principal or action type is meant")
 
 
-def stop_in_force(stops: Iterable[Stops], *, tenant_id: str, account_id: str, action_type: str) -> Stop | None:
+def stop_in_force(stops: Iterable[Stops], intent: ActionIntentV1) -> Stop | None:
     """The strictest stop that covers this action, `everything` before `autonomy`; `None` if nothing stops it."""
-    covering = [
-        stop for group in stops for stop in group.stops if stop.scope.covers(tenant_id, account_id, action_type)
-    ]
+    covering = [stop for group in stops for stop in group.stops if stop.scope.covers(intent)]
     return min(covering, key=lambda stop: stop.level != "everything", default=None)
 
 
 def stops_all(stops: Iterable[Stop]) -> bool:
-    """Does one of a tenant's stops cover all of its accounts and action types?"""
-    return any(stop.scope.account_id is None and stop.scope.action_type is None for stop in stops)
+    """Does one of a tenant's stops cover all that is of it?"""
+    return any(stop.scope == StopScope(tenant_id=stop.scope.tenant_id) for stop in stops)
 
 
 def stopped_for(source: str, stop: Stop | None) -> bool:

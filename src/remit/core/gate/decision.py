@@ -159,13 +159,7 @@ class _Trail:
         return None if live else _No(INTENT_EXPIRED, f"it expired at {instant(intent.expires_at)}")
 
     def check_stops(self) -> _No | None:
-        intent = self.seen.intent
-        stop = stop_in_force(
-            self.seen.stops,
-            tenant_id=intent.tenant_id,
-            account_id=intent.account_id,
-            action_type=intent.action_type,
-        )
+        stop = stop_in_force(self.seen.stops, self.seen.intent)
         self._note("stop_switch", stop is None, stop=stop.wire() if stop else None)
         return None if stop is None else _No(AUTONOMY_STOPPED, _stop_in_words(stop))
 

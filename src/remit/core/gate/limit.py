@@ -27,8 +27,19 @@ from remit.core.gate.amount import (
     in_units,
     parse_most,
 )
-from remit.core.gate.budget import AMOUNT_UNKNOWN, DEFAULT_ZONE, ONLY, PRINCIPAL_MISSING, Limit, TimeZone, Unmeasured
+from remit.core.gate.budget import (
+    AMOUNT_UNKNOWN,
+    DEFAULT_ZONE,
+    ONLY,
+    PRINCIPAL_MISSING,
+    Limit,
+    TimeZone,
+    Unmeasured,
+    is_of_named_limit,
+)
+from remit.core.gate.charging import Charge
 from remit.core.gate.period import CalendarWindow, Period, window_of
+from remit.core.gate.sampling import StopAfter
 from remit.core.gate.zones import check_zone, zone_loads
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.values import ActionTypeName, Document, Request, UtcTime
@@ -36,6 +47,8 @@ from remit.core.values import ActionTypeName, Document, Request, UtcTime
 MOST_LIMITS = 32
 """Of a tenant. Each is a record more that a decision reads and writes; DynamoDB holds 100 in one transaction."""
 MOST_COUNTED = 10**9
+MOST_STOPPED = 20
+"""Action types whose stop switches one answer pulls: each is an entry of its write."""
 Scope = Literal["account", "principal", "tenant"]
 LimitName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 
@@ -50,7 +63,8 @@ class LimitSpec(Request):
     """
     A limit as bounds list it: at most so many actions, or with `sum` so much of `unit`, in each window.
 
-    `log_only` counts and says what it would have refused, and refuses nothing.
+    `log_only` counts and says what it would have refused, and refuses nothing. `stop_after` says when people's answers
+    about what was charged to it stop what it is over, for the account, principal or tenant that it was charged for.
     """
 
     name: LimitName
@@ -64,6 +78,7 @@ class LimitSpec(Request):
     ) = Field(default=None, exclude_if=is_none)
     timezone: TimeZone = DEFAULT_ZONE
     log_only: bool = Field(default=False, exclude_if=is_empty)
+    stop_after: StopAfter | None = Field(default=None, exclude_if=is_none)
 
     @field_validator("most", mode="before")
     @classmethod
@@ -82,6 +97,12 @@ class LimitSpec(Request):
             raise ValueError("a count has no unit; write sum: with the name of the amount, or drop the unit")
         return self
 
+    @model_validator(mode="after")
+    def _few_are_stopped(self) -> LimitSpec:
+        if self.stop_after is not None and len(self.action_types or ()) > MOST_STOPPED:
+            raise ValueError(f"stop_after stops at most {MOST_STOPPED} action types; list fewer, or none for all")
+        return self
+
     @property
     def most_units(self) -> int:
         """In ten-thousandths where it is a sum."""
@@ -95,6 +116,13 @@ class LimitSpec(Request):
         if self.of == "principal":
             return f"principal:{principal}" if principal else None
         return f"account:{account_id}" if self.of == "account" else "tenant"
+
+    def charged(self, intent: ActionIntentV1, charges: Sequence[Charge]) -> str | None:
+        """Whose window of it was charged for the intent, as the window's id says it; `None` if none was."""
+        owner = self.owner_of(intent.account_id, intent.on_behalf_of)
+        end = f"|{owner}|{self.name}"
+        named = (taken.window_id for taken in charges if is_of_named_limit(taken.window_id))
+        return owner if any(window_id.endswith(end) for window_id in named) else None
 
     def measure(
         self, intent: ActionIntentV1 | Proposal, action_type: ActionTypeSpec | None, amounts: Amounts | None = None
@@ -270,6 +298,14 @@ def check_limits(limits: Sequence[LimitSpec], action_types: Mapping[str, ActionT
         check_zone(f"{field}.timezone", spec.timezone)
         if spec.sum is not None:
             _check_sum(field, spec, action_types)
+        if spec.stop_after is not None:
+            _check_stop_after(field, spec, action_types)
+
+
+def _check_stop_after(field: str, spec: LimitSpec, action_types: Mapping[str, ActionTypeSpec]) -> None:
+    if not any(kind.sample for name, kind in action_types.items() if spec.concerns(name)):
+        way_out = "write sample: 0.02, say, at one of its action types"
+        raise InvalidInput(f"{field}.stop_after", "counts answers about sampled actions, and it is over none", way_out)
 
 
 def _check_sum(field: str, spec: LimitSpec, action_types: Mapping[str, ActionTypeSpec]) -> None:

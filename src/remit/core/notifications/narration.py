@@ -146,8 +146,8 @@ def _decided(data: _Data, action: str, actor: str) -> str | None:
 
 def _scope(data: _Data) -> str:
     scope = data["scope"]
-    parts = [("account", scope.get("account_id")), ("action type", scope.get("action_type"))]
-    return ", ".join(f"{what} {part}" for what, part in parts if part) or "everything"
+    parts = [("account", "account_id"), ("principal", "principal"), ("action type", "action_type")]
+    return ", ".join(f"{what} {scope[part]}" for what, part in parts if scope.get(part)) or "everything"
 
 
 def _switched(verb: str) -> Callable[[_Data, str, str], str]:

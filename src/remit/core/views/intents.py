@@ -258,12 +258,23 @@ class QuestionsAnswer(TypedDict):
     items: list[QuestionAnswer]
 
 
+class LimitJudgedAnswer(TypedDict):
+    """An answer as it counts for a limit with `stop_after`; `scope` is `account:north`, whose limit it is."""
+
+    limit: str
+    scope: str
+    number: int
+    stopped: bool
+    disagreements: int
+    of_sampled: int
+
+
 class JudgedAnswer(TypedDict):
     """
     A person's answer about an automatic action: was it right? `number` is its place among all answers about its type.
 
     `disagreements` of the last `of_sampled` answers said no, where the bounds say when to stop; `stopped` says that
-    this one stopped its type's autonomy.
+    this one stopped its type's autonomy. `limits` are those with `stop_after` that it was charged to.
     """
 
     action_type: str
@@ -276,6 +287,7 @@ class JudgedAnswer(TypedDict):
     stopped: bool
     disagreements: NotRequired[int]
     of_sampled: NotRequired[int]
+    limits: NotRequired[list[LimitJudgedAnswer]]
 
 
 class AssignedAnswer(TypedDict):

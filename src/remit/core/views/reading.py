@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NotRequired
+
 # pydantic reads `typing.TypedDict` only from Python 3.12 on.
 from typing_extensions import TypedDict
 
@@ -32,9 +34,12 @@ class TimelineAnswer(TypedDict):
 
 
 class ScopeAnswer(TypedDict):
+    """What a stop covers; of a principal's alone it says whose."""
+
     tenant_id: str | None
     account_id: str | None
     action_type: str | None
+    principal: NotRequired[str]
 
 
 class StopAnswer(TypedDict):

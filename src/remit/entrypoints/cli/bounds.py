@@ -25,6 +25,9 @@ OnlyTenant = Annotated[
 OnlyType = Annotated[
     str | None, typer.Option("--action-type", metavar="X", help="Only this action type.", show_default=False)
 ]
+OnlyPrincipal = Annotated[
+    str | None, typer.Option("--principal", metavar="P", help="Only what is on its behalf.", show_default=False)
+]
 Everything = Annotated[
     bool, typer.Option("--everything", help="Also what people approved, not only what runs by itself.")
 ]
@@ -175,6 +178,7 @@ def stop(
     tenant: OnlyTenant = None,
     account: AccountOption = None,
     action_type: OnlyType = None,
+    principal: OnlyPrincipal = None,
     everything: Everything = False,
     even_if_unknown: Annotated[
         bool, typer.Option("--even-if-unknown", help="Also an account or action type that was never seen.")
@@ -189,7 +193,7 @@ def stop(
 
     Example: remit stop --tenant acme --account acct-1 --by ann --reason "odd notes since noon"
     """
-    scope = StopScope(tenant_id=tenant, account_id=account, action_type=action_type)
+    scope = StopScope(tenant_id=tenant, account_id=account, action_type=action_type, principal=principal)
     with existing(ctx, db) as remit:
         pulled = remit.stop(scope, by=by, reason=reason, level=_level(everything), even_if_unknown=even_if_unknown)
     if as_json:
@@ -205,6 +209,7 @@ def resume(
     tenant: OnlyTenant = None,
     account: AccountOption = None,
     action_type: OnlyType = None,
+    principal: OnlyPrincipal = None,
     everything: Everything = False,
     as_json: AsJson = False,
     db: Db = None,
@@ -214,7 +219,8 @@ def resume(
 
     Example: remit resume --tenant acme --account acct-1 --by ann --reason "it was a test"
     """
-    scope, level = StopScope(tenant_id=tenant, account_id=account, action_type=action_type), _level(everything)
+    scope = StopScope(tenant_id=tenant, account_id=account, action_type=action_type, principal=principal)
+    level = _level(everything)
     with existing(ctx, db, tenant) as remit:
         resumed = remit.resume(scope, by=by, reason=reason, level=level)
     if as_json:

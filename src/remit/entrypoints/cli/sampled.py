@@ -74,7 +74,7 @@ def judge(
     db: Db = None,
 ) -> None:
     """
-    Say whether a sampled action was right; too many that were not stop its type's autonomy.
+    Say whether a sampled action was right; too many that were not stop its type, or what a limit is over.
 
     Example: remit judge i-7 --tenant acme --by ann --wrong --reason "the order was another one"
     """
@@ -84,7 +84,7 @@ def judge(
         answer = remit.judge(tenant, intent, by=by, right=right, reason=reason, credential=typed_by())
     if as_json:
         output.print_json(answer.wire())
-    elif answer.stopped:
-        output.say(f"{intent} was wrong, and {answer.action_type} runs alone no more until somebody resumes it")
+    elif answer.stops:
+        output.say(f"{intent} was wrong, and {', '.join(answer.stops)} runs alone no more until somebody resumes it")
     else:
         output.say(f"{intent} was {'right' if answer.right else 'wrong'}")

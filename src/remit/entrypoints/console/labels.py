@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from remit.core.execution.result import NO_CONTENT
-from remit.core.gate.autonomy import Stop
+from remit.core.gate.autonomy import Stop, StopScope
 from remit.core.notifications.narration import AUTOPILOT, REASONS
 from remit.core.notifications.narration import reason_in_words as reason
 from remit.core.values import instant, to_the_second, utc
@@ -141,12 +141,14 @@ def threshold(share: float | str) -> str:
 
 def stopped_part(stops: Sequence[Stop], accounts: Collection[str], action_types: Collection[str]) -> str:
     """`1 of 5 accounts stopped`, where no stop covers all."""
-    whole_accounts = {stop.scope.account_id for stop in stops if stop.scope.action_type is None}
-    whole_types = {stop.scope.action_type for stop in stops if stop.scope.account_id is None}
-    parts = [_part(whole_accounts, accounts, "account"), _part(whole_types, action_types, "action type")]
+    whole = [stop.scope.model_dump(exclude={"tenant_id"}, exclude_none=True) for stop in stops]
+    named = {field: {scope[field] for scope in whole if [*scope] == [field]} for field in StopScope.model_fields}
+    parts = [_part(named["account_id"], accounts, "account"), _part(named["action_type"], action_types, "action type")]
+    if people := named["principal"]:
+        parts.append(f"{len(people)} principal{'' if len(people) == 1 else 's'}")
     return " and ".join(part for part in parts if part) + " stopped" if any(parts) else "Partly stopped"
 
 
-def _part(stopped: Collection[str | None], known: Collection[str], what: str) -> str | None:
+def _part(stopped: Collection[str], known: Collection[str], what: str) -> str | None:
     count = len({*known, *stopped})
     return f"{len(stopped)} of {count} {what}{'' if count == 1 else 's'}" if stopped else None

@@ -38,7 +38,7 @@ def judge(
     reason: Annotated[str, Form(max_length=2000)] = "",
     back: Annotated[str, Form()] = f"{HOME}sampled",
 ) -> Response:
-    """Say whether it was right. The no that is one too many stops its type."""
+    """Say whether it was right. The no that is one too many stops its type, or what a limit is over."""
     remit.judge(
         visitor.tenant_id,
         action_intent_id,

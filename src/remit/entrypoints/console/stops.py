@@ -24,11 +24,13 @@ class Switch:
     level: StopLevel
     account_id: str | None
     action_type: str | None
+    principal: str | None
     back: str
     even_if_unknown: bool
 
     def scope(self, tenant_id: str) -> StopScope:
-        return StopScope(tenant_id=tenant_id, account_id=self.account_id, action_type=self.action_type)
+        named = {"account_id": self.account_id, "action_type": self.action_type, "principal": self.principal}
+        return StopScope(tenant_id=tenant_id, **named)
 
 
 async def switch_of(
@@ -36,11 +38,12 @@ async def switch_of(
     level: Annotated[StopLevel, Form()] = "autonomy",
     account_id: Annotated[str, Form(max_length=128)] = "",
     action_type: Annotated[str, Form(max_length=128)] = "",
+    principal: Annotated[str, Form(max_length=128)] = "",
     back: Annotated[str, Form()] = HOME,
     even_if_unknown: Annotated[bool, Form()] = False,
 ) -> Switch:
-    account, of_type = account_id.strip() or None, action_type.strip() or None
-    return Switch(reason, level, account, of_type, local_page(back), even_if_unknown)
+    account, of_type, whose = (text.strip() or None for text in (account_id, action_type, principal))
+    return Switch(reason, level, account, of_type, whose, local_page(back), even_if_unknown)
 
 
 Meant = Annotated[Switch, Depends(switch_of)]

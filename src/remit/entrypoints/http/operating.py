@@ -56,11 +56,12 @@ def resume(remit: CurrentRemit, caller: Caller, body: ResumeBody) -> Any:
 def _scope(caller: Principal, body: ResumeBody) -> StopScope:
     if caller.tenant_id == PLATFORM:
         caller.require("stop_platform")
-        if body.account_id or body.action_type:
+        if body.account_id or body.action_type or body.principal:
             raise InvalidInput("account_id", "is of a tenant", "use a key of that tenant")
         return StopScope()
     caller.require("stop")
-    return StopScope(tenant_id=caller.tenant_id, account_id=body.account_id, action_type=body.action_type)
+    named = {"account_id": body.account_id, "action_type": body.action_type, "principal": body.principal}
+    return StopScope(tenant_id=caller.tenant_id, **named)
 
 
 @router.get("/v1/tools", responses=responds_with(FailingToolsAnswer))

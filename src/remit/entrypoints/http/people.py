@@ -180,7 +180,7 @@ def judge(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: IntentI
     """
     Say whether a sampled action was right. The same answer again returns the first.
 
-    The answer that makes as many disagreements as `stop_after` allows stops its type's autonomy.
+    The answer that makes as many disagreements as `stop_after` allows stops its type, or what a limit is over.
     """
     judged = remit.judge(
         caller.tenant_id,

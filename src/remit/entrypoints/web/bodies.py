@@ -210,12 +210,13 @@ class BulkRejectBody(Body):
 
 
 class ResumeBody(Body):
-    """Without an account and an action type, the whole tenant; a platform key stops everything everywhere."""
+    """Without an account, a principal and a type, the whole tenant; a platform key stops everything everywhere."""
 
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
     level: Literal["autonomy", "everything"] = "autonomy"
     account_id: Identifier | None = None
     action_type: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")] | None = None
+    principal: Identifier | None = None
 
 
 class StopBody(ResumeBody):

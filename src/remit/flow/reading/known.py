@@ -26,7 +26,10 @@ def require_tenant(context: Context, tenant_id: str) -> None:
 
 
 def require_seen(context: Context, scope: StopScope) -> None:
-    """Raises `NeverSeen` for a scope with an account or a type that neither the bounds name nor any intent has."""
+    """
+    Raises `NeverSeen` for a scope with an account or a type that neither the bounds name nor any intent has. Of
+    principals that the bounds do not name, nobody knows which there are.
+    """
     tenant_id, account_id, action_type = scope.tenant_id, scope.account_id, scope.action_type
     if tenant_id is None:
         return

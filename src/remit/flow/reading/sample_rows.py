@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from remit.core.errors import RemitError
-from remit.core.execution.sample import Sample, SampleAnswer, SampleTally, count_answer, sample_of
+from remit.core.execution.limit_answers import tally_id
+from remit.core.execution.sample import Sample, SampleTally, count_answer, sample_of
 from remit.core.gate.sampling import StopAfter
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
@@ -28,7 +30,7 @@ class SampleRows:
     def __init__(self, store: Store, tenant_id: str, now: datetime, broken: Callable[[str, str], None]) -> None:
         self._store, self._tenant_id, self._now, self._broken = store, tenant_id, now, broken
         self._rows = dict(self._read_rows())
-        self._answers: dict[str, list[LedgerEntry]] = {}
+        self._answers: dict[str, list[_Answered]] = {}
 
     def _read_rows(self) -> Iterator[tuple[str, Sample]]:
         try:
@@ -43,8 +45,8 @@ class SampleRows:
         if row is None and not any(b'"sample":' in entry.line for entry in entries):
             return
         for entry in entries:
-            if entry.event_type == "AUTONOMY_SAMPLED":
-                self._answers.setdefault(str(entry.data.get("action_type")), []).append(entry)
+            for tally, answered in _answers_in(entry):
+                self._answers.setdefault(tally, []).append(answered)
         if self._problems(IntentHistory(entries), row):
             self._look_again(name)
 
@@ -75,32 +77,32 @@ class SampleRows:
         for name in sorted(self._rows):
             self._look_again(name)
         try:
-            rows = {row.action_type: row for row in self._store.scan(SAMPLE_TALLY, self._tenant_id)}
-            for action_type in sorted({*rows, *self._answers}):
-                self._check_tally(action_type, rows.get(action_type))
+            rows = dict(self._store.records(SAMPLE_TALLY, self._tenant_id))
+            for name in sorted({*rows, *self._answers}):
+                self._check_tally(name, rows.get(name))
         except RemitError as error:
             self._broken("the store", str(error))
 
-    def _check_tally(self, action_type: str, row: SampleTally | None) -> None:
-        known = self._answers.get(action_type, [])
+    def _check_tally(self, name: str, row: SampleTally | None) -> None:
+        known = self._answers.get(name, [])
         answered = row.answered if row is not None else 0
-        where = f"answers about {action_type}"
+        where = f"answers about {name}"
         try:
-            due = _tally(action_type, known)
+            due = _tally(name, known)
         except MALFORMED as error:
             self._broken(where, f"they cannot be counted ({type(error).__name__}: {error})")
             return
         if answered > len(known):
             # Somebody answered since the chains were read: then there is an entry that says so.
-            if self._latest(action_type) < answered:
+            if self._latest(name) < answered:
                 self._broken(where, f"their tally has {answered}, the ledger {len(known)}")
         elif row != due:
             self._broken(where, "their tally is not what the entries come to")
 
-    def _latest(self, action_type: str) -> int:
+    def _latest(self, name: str) -> int:
         found = self._store.recent(self._tenant_id, ["AUTONOMY_SAMPLED"], None, None, MOST_LOOKED_AT)
-        own = (entry.data for entry in found if entry.data["action_type"] == action_type)
-        return max((data["number"] for data in own), default=0)
+        own = (answered for entry in found for of, answered in _answers_in(entry) if of == name)
+        return max((data["number"] for data, _ in own), default=0)
 
 
 def _due(history: IntentHistory) -> Sample | None:
@@ -114,9 +116,23 @@ def _due(history: IntentHistory) -> Sample | None:
     )
 
 
-def _tally(action_type: str, entries: Sequence[LedgerEntry]) -> SampleTally:
-    tally = SampleTally(action_type=action_type)
-    for entry in sorted(entries, key=lambda entry: entry.data["number"]):
-        stop_after, answer = entry.data.get("stop_after"), SampleAnswer.from_wire(entry.data)
-        tally = count_answer(tally, answer.right, StopAfter.model_validate(stop_after) if stop_after else None).tally
+_Answered = tuple[dict[str, Any], bool]
+"""What an answer says of how it was counted, for its type or for a limit, and whether it was a yes."""
+
+
+def _answers_in(entry: LedgerEntry) -> Iterator[tuple[str, _Answered]]:
+    """By the names of the tallies that count it."""
+    if entry.event_type == "AUTONOMY_SAMPLED":
+        data = entry.data
+        yield str(data.get("action_type")), (data, bool(data.get("right")))
+        for limit in data.get("limits", ()):
+            yield tally_id(limit["limit"], limit["scope"]), (limit, bool(data.get("right")))
+
+
+def _tally(name: str, answers: Sequence[_Answered]) -> SampleTally:
+    scope, _, limit = name.rpartition("|")
+    tally = SampleTally(limit=limit, scope=scope) if scope else SampleTally(action_type=name)
+    for data, right in sorted(answers, key=lambda answered: answered[0]["number"]):
+        stop_after = data.get("stop_after")
+        tally = count_answer(tally, right, StopAfter.model_validate(stop_after) if stop_after else None).tally
     return tally

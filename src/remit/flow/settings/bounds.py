@@ -246,15 +246,25 @@ class StopAutonomy:
         return UnitOfWork(stop_keys(self.scope), self.decide)
 
     def decide(self, snapshot: Snapshot) -> Writes[Stop]:
-        stop = Stop(scope=self.scope, level=self.level, stopped_by=self.by, reason=self.reason, stopped_at=self.now)
-        stops_at, owner = _stops_key(self.scope), self.scope.owner
-        writer = TenantLedgerWriter(self.context, snapshot, owner, self.now)
-        about = {"sampled": dict(self.sampled)} if self.sampled else {}
-        told = {**_told(self.scope, self.level, self.by, self.reason), **about}
-        writer.append("AUTONOMY_STOPPED", told, actor=self.by)
-        writes = writer.writes(stop)
-        writes.put(stops_at, (snapshot.get(stops_at) or Stops()).with_stop(stop))
-        return writes
+        return stop_together(self.context, snapshot, [self], self.now)
+
+
+def stop_together(
+    context: Context, snapshot: Snapshot, switches: Sequence[StopAutonomy], now: datetime
+) -> Writes[Stop]:
+    """Pull switches of one owner in one write, of which the last is the answer."""
+    first = switches[0].scope
+    stops_at, writer = _stops_key(first), TenantLedgerWriter(context, snapshot, first.owner, now)
+    stops = snapshot.get(stops_at) or Stops()
+    for each in switches:
+        about = {"sampled": dict(each.sampled)} if each.sampled else {}
+        told = {**_told(each.scope, each.level, each.by, each.reason), **about}
+        writer.append("AUTONOMY_STOPPED", told, actor=each.by)
+        stop = Stop(scope=each.scope, level=each.level, stopped_by=each.by, reason=each.reason, stopped_at=now)
+        stops = stops.with_stop(stop)
+    writes = writer.writes(stop)
+    writes.put(stops_at, stops)
+    return writes
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import UNSET
 
 from remit.core.delegation import scopes_seen
+from remit.core.execution.limit_answers import JudgedLimit, judged_limits
 from remit.core.execution.outcome import tool_hash
 from remit.core.execution.result import ToolResult
 from remit.core.execution.votes import may_not_approve
@@ -21,6 +22,7 @@ from remit.core.gate.action_type import CALLER, ActionTypeSpec
 from remit.core.gate.autonomy import ResolvedMode, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import DEFAULT_ZONE
+from remit.core.gate.charging import Charge
 from remit.core.gate.fact import Facts, lacking
 from remit.core.gate.plan import LOG_ONLY, would_say
 from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, platform_set_of
@@ -99,9 +101,7 @@ class InForceChecks:
 
     def _refuse_stopped(self, intent: ActionIntentV1, start: datetime, end: datetime, what: str, *also: str) -> None:
         stops = self.stops.all_through(shifted(start, -CLOCKS_AGREE), shifted(end, CLOCKS_AGREE))
-        stop = stop_in_force(
-            [stops], tenant_id=intent.tenant_id, account_id=intent.account_id, action_type=intent.action_type
-        )
+        stop = stop_in_force([stops], intent)
         if stop is not None and (not also or stop.level in also):
             self._broken(f"{what}, and {stop.stopped_by} had stopped {stop.scope} ({stop.level})")
 
@@ -228,21 +228,31 @@ class InForceChecks:
         if state is not None and data.get("sample", UNSET) != due:
             self._broken(f"its approval has the share {data.get('sample')!r}, its bounds say {due!r}")
 
-    def judged(self, intent: ActionIntentV1, edited_by: str | None, data: Data, entry: Data) -> StopAfter | None:
-        """An `AUTONOMY_SAMPLED` entry: who answered, and when the bounds of then say to stop."""
+    def judged(
+        self, intent: ActionIntentV1, edited_by: str | None, charges: Sequence[Charge], data: Data, entry: Data
+    ) -> tuple[StopAfter | None, list[JudgedLimit]]:
+        """
+        An `AUTONOMY_SAMPLED` entry: who answered, and when the bounds of then say to stop, its type and the limits that
+        it was charged to.
+        """
         by = data["answered_by"]
         if by != entry["actor"]:
             self._broken(f"{entry['actor']} wrote the answer of {by}")
         state = self.state(data, entry)
         if state is None:
-            return None
+            return None, []
         if is_among(by, may_not_approve(intent, edited_by, state.bounds)):
             self._broken(f"{by} judged what is {by}'s own")
         spec = state.action_type(intent.action_type)
         stop_after = spec.stop_after if spec else None
         if data.get("stop_after") != (stop_after and stop_after.model_dump(mode="json")):
             self._broken(f"the answer about it says {data.get('stop_after')!r} of when to stop, its bounds another")
-        return stop_after
+        limits = judged_limits(state.bounds, intent, charges)
+        said = [(each["limit"], each["scope"], each["stop_after"]) for each in data.get("limits", ())]
+        if said != [(each.limit, each.scope, each.stop_after.model_dump(mode="json")) for each in limits]:
+            self._broken("the answer about it counts for other limits than its bounds say, or says another stop_after")
+            return stop_after, []
+        return stop_after, limits
 
     def approval_of_people(
         self, intent: ActionIntentV1, decision: Data, edited_by: str | None, data: Data, entry: Data

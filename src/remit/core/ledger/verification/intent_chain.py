@@ -293,17 +293,11 @@ class IntentChain:
             self.broken(8, "whether it was right was answered, and it is none that people are shown")
         if answer.digest != self.intent["digest"]:
             self.broken(4, "what was judged is not what it proposes")
-        stop_after = self.in_force.judged(self.action_intent, self.edited_by, data, entry)
-        self.samples.add(
-            SampleAnswered(
-                where=self.where,
-                action_type=of_kind(str, self.intent["action_type"]),
-                action_intent_id=of_kind(str, entry["action_intent_id"]),
-                answer=answer,
-                stop_after=stop_after,
-                at=entry["at"],
-            )
-        )
+        charges = charges_of(self.approvals.get(answer.approval_id, {"charges": ()}))
+        stop_after, limits = self.in_force.judged(self.action_intent, self.edited_by, charges, data, entry)
+        self.samples.add(SampleAnswered.of_type(self.where, entry, self.action_intent, answer, stop_after))
+        for limit, counted in zip(limits, answer.of_limits, strict=False):
+            self.samples.add(SampleAnswered.of_limit(self.where, entry, answer, counted, limit))
 
     def _read_result(self, data: Data, entry: Data) -> None:
         if "result" not in data:

@@ -55,7 +55,7 @@ COMPARED: Mapping[str, Sequence[str]] = {
     ),
     "private_values": ("values",),
     "samples": ("action_intent_id", "account_id", "action_type", "ended_at", "shown_until"),
-    "sample_tallies": ("action_type", "answered", "disagreed", "counted_from"),
+    "sample_tallies": ("action_type", "limit", "scope", "answered", "disagreed", "counted_from"),
     "browsers": ("browser_id", "tenant_id", "name"),
     "subscriptions": (
         *("subscription_id", "tenant_id", "channel", "url", "signing_secret", "recipients", "notices", "accounts"),
