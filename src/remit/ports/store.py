@@ -250,7 +250,7 @@ class Store(Protocol):
     ) -> Counter[WaitingCount]:
         """
         Numbers of waiting cases, as of one moment: of these kinds, of what is assigned to these people, and of what
-        these have voted for. Numbers that are 0 are left out.
+        has these votes (`vote_name`). Numbers that are 0 are left out.
 
         A store either keeps them, in the writes that change them, or counts; what it just wrote it may count a moment
         late.
