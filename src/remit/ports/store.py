@@ -259,8 +259,8 @@ class Store(Protocol):
 
     def recount(self, tenant_id: str) -> int:
         """
-        Make right what is kept of those numbers, should a release that does not keep them have written meanwhile; how
-        many were wrong. Nobody has to stop for it.
+        Make right what is kept of those numbers, and what waiting cases are found by, should a release that does not
+        keep it have written meanwhile; how many of both were wrong. Nobody has to stop for it.
         """
         ...
 
