@@ -27,7 +27,8 @@ class Function:
     """
     `writes` are the kinds of records it may write beside the ledger, `deletes` those it may delete.
 
-    `publishes` may put events on the bus; `reads_secret` may read the secrets of tools and facts. Who writes
+    `publishes` may put events on the bus; `reads_secret` may read the secrets of tools and facts, and `tells_browsers`
+    the key with which messages to browsers are signed. Who writes
     `own_chain_only` tells of a tenant, and nothing of any intent. `reserved` is how many of it may always run at once,
     and no more.
     """
@@ -42,6 +43,7 @@ class Function:
     own_chain_only: bool = False
     publishes: bool = False
     reads_secret: bool = False
+    tells_browsers: bool = False
     reserved: int | None = None
 
 
@@ -98,9 +100,11 @@ FUNCTIONS = (
             # Links that are mailed, and told in the tenant's chain.
             | {"sign_in_links", "chain_heads"}
         ),
-        deletes=frozenset({"outboxes", "deliveries", "sessions", "sign_in_links"}),
+        # And browsers that are gone.
+        deletes=frozenset({"outboxes", "deliveries", "sessions", "sign_in_links", "browsers"}),
         own_chain_only=True,
         reads_secret=True,
+        tells_browsers=True,
     ),
     Function(
         "executor",
@@ -141,11 +145,13 @@ FUNCTIONS = (
         writes=EVERYTHING,
         deletes=frozenset(
             {"sessions", "sign_in_links", "subscriptions", "outboxes", "deliveries", "tool_breakers"}
-            # What is erased on demand, and what was judged.
-            | {"results", "private_values", "samples"}
+            # What is erased on demand, what was judged, and where somebody is told no more.
+            | {"results", "private_values", "samples", "browsers"}
         ),
         publishes=True,
         reads_secret=True,
+        # Browsers are given its public half.
+        tells_browsers=True,
     ),
     Function(
         "stop_door",
@@ -159,6 +165,8 @@ FUNCTIONS = (
     ),
 )
 
+PUSH_KEY_LENGTH = 43
+"""Letters and digits: 32 bytes in base64url."""
 DOORS = frozenset({"http_door", "stop_door"})
 """Those behind the HTTP door's address."""
 STOP_ROUTES = ("/v1/stop", "/v1/resume", "/console/stop", "/console/resume")

@@ -25,8 +25,9 @@ class Settings:
     with `oidc_accounts_claim` is for those accounts alone, one with `oidc_on_behalf_of_claim` bound to that principal.
     With `oidc_tenant` everybody is of that one; with `oidc_groups`, the JSON of `REMIT_OIDC_GROUPS`, roles come from
     the groups that `oidc_groups_claim` lists.
-    With `reserve`, concurrency is set aside for what must never wait for anything else. `subnet_ids` and
-    `security_group_ids`, separated by commas, put the functions into a VPC.
+    With `push_contact`, whom push services may write to, the stack makes a key of its own and people may be told in
+    their browsers. With `reserve`, concurrency is set aside for what must never wait for anything else. `subnet_ids`
+    and `security_group_ids`, separated by commas, put the functions into a VPC.
     """
 
     name: str = "remit"
@@ -49,6 +50,7 @@ class Settings:
     oidc_client_id: str | None = None
     oidc_scope: str | None = None
     console_url: str | None = None
+    push_contact: str | None = None
     reserve: bool = True
     subnet_ids: str | None = None
     security_group_ids: str | None = None
@@ -66,6 +68,10 @@ class Settings:
         _check_issuer(self)
         if self.console_url and not self.console_url.startswith("https://"):
             raise ValueError(f"console_url is {self.console_url!r}: it takes an https URL")
+        if self.push_contact and not self.push_contact.startswith(("mailto:", "https://")):
+            raise ValueError(f"push_contact is {self.push_contact!r}: write mailto:ops@example.com, or a page by https")
+        if self.push_contact and not self.http_door:
+            raise ValueError("push_contact takes http_door: people turn it on at the console")
         if bool(self.subnet_ids) != bool(self.security_group_ids):
             raise ValueError("subnet_ids and security_group_ids belong together: a function in a VPC has both")
         if not 30 <= self.state_ttl_days <= 90:

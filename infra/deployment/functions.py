@@ -12,11 +12,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.deployment.events import Events
 from infra.deployment.records import Records
-from infra.functions import DOORS, FUNCTIONS, Function
+from infra.functions import DOORS, FUNCTIONS, PUSH_KEY_LENGTH, Function
 from infra.package import ARCHITECTURE, PYTHON
 from infra.settings import Settings
 
@@ -43,6 +44,7 @@ class Functions(Construct):
         self._removal = RemovalPolicy.RETAIN if settings.retain else RemovalPolicy.DESTROY
         # Secrets are made by the operator, one for each tenant and name; nothing of them is in a template.
         self.tool_secret_prefix = settings.name
+        self._push_key = self._made_push_key() if settings.push_contact else None
         wanted = [function for function in FUNCTIONS if function.name not in DOORS or settings.http_door]
         self.by_name = {function.name: self._function(function) for function in wanted}
         self.live = {name: self._alias(name, function) for name, function in self.by_name.items()}
@@ -116,7 +118,30 @@ class Functions(Construct):
                     resources=[self._tool_secrets_arn()],
                 )
             )
+        if function.tells_browsers and self._push_key is not None:
+            role.add_to_policy(
+                iam.PolicyStatement(
+                    sid="ReadPushKey",
+                    actions=["secretsmanager:GetSecretValue"],
+                    resources=[self._push_key.secret_arn],
+                )
+            )
         return role
+
+    def _made_push_key(self) -> secretsmanager.Secret:
+        """
+        A key as `remit push-key` makes one, which nobody has seen: so many letters and digits are 32 bytes in
+        base64url, and below the curve's order.
+        """
+        return secretsmanager.Secret(
+            self,
+            "PushKey",
+            description="Remit: signs what people are told in their browsers; with another one each turns it on anew",
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                password_length=PUSH_KEY_LENGTH, exclude_punctuation=True
+            ),
+            removal_policy=self._removal,
+        )
 
     def _tool_secrets_arn(self) -> str:
         """Of this deployment's prefix alone; the function itself keeps tenants apart, by the next part of the name."""
@@ -138,6 +163,9 @@ class Functions(Construct):
         }
         if settings.console_url and function.name in (*DOORS, "notify"):
             said["REMIT_CONSOLE_URL"] = settings.console_url
+        if function.tells_browsers and self._push_key is not None:
+            said["REMIT_PUSH_SECRET"] = self._push_key.secret_arn
+            said["REMIT_PUSH_CONTACT"] = settings.push_contact or ""
         if function.publishes:
             said["REMIT_SENDER_URL"] = f"eventbridge://{self._events.bus.event_bus_name}"
         if function.reads_secret:

@@ -43,6 +43,8 @@ def _reasons(stack: Stack) -> Iterator[tuple[IConstruct, str, str]]:
             yield found, "IAM5[Resource::*]", DELIVERS_LOGS
             for name in STEPS.values():
                 yield found, f"IAM5[Resource::<{_logical_id(stack, name)}.Arn>:*]", EARLIER_VERSIONS
+        elif path == "Functions/PushKey":
+            yield found, "SMG4", "with another key, every browser has to be turned on anew by its person"
         elif path.startswith(("HttpDoor/Api/ANY", "HttpDoor/Api/POST")):
             yield found, "APIG4", "the door itself checks API keys and tokens, and lets nobody in without"
 

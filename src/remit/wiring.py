@@ -285,6 +285,14 @@ def open_secrets(prefix: str) -> SecretSource:
     return SecretsManager.open(prefix)
 
 
+def operators_secret(secret_id: str) -> str | None:
+    """A secret of the deployment's own in AWS Secrets Manager; `None` if there is none. Raises `TryLater`."""
+    # Imported here: only who reads them there needs boto3.
+    from remit.egress import secrets_manager
+
+    return secrets_manager.operators_secret(secret_id)
+
+
 def _open_store(url: str, create: bool) -> Store:
     if url == "memory://":
         return MemoryStore()

@@ -15,12 +15,13 @@ from botocore.exceptions import ClientError
 from infra.functions import FUNCTIONS
 from infra.local.emulator import REGION
 from infra.state_machine import STEP_TIMEOUT_S, STEPS, TIMEOUT_S
-from remit.core.errors import InvalidInput, RemitError, TryLater
+from remit.core.errors import ConfigMissing, InvalidInput, RemitError, TryLater
 from remit.core.gate.action_type import Tool
 from remit.egress.secrets_manager import KEPT_ON_S, KEPT_S, SecretsManager
-from remit.entrypoints.aws_lambda import http_door
+from remit.entrypoints.aws_lambda import http_door, process
 from remit.entrypoints.aws_lambda.execution import QUICK_S
-from remit.wiring import open_secrets
+from remit.notifiers.push import PushKey
+from remit.wiring import new_push_key, open_secrets
 from tests.flow.world import TENANT, bounds, proposal
 from tests.issuer import AUDIENCE, Issuer
 
@@ -520,3 +521,37 @@ def test_each_step_has_longer_than_its_function_and_each_executor_longer_than_it
     assert functions["patient_executor"] > slowest
     assert functions["executor"] >= 2 * QUICK_S
     assert all(TIMEOUT_S.get(step, STEP_TIMEOUT_S) > functions[name] for step, name in STEPS.items())
+
+
+@pytest.fixture
+def new_process(deployment, emulator, monkeypatch):
+    """Another process of the door, which reads secrets of its own."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", emulator.url)
+    monkeypatch.setenv("REMIT_PUSH_CONTACT", "mailto:ops@example.com")
+    process.remit.cache_clear()
+    return process.remit
+
+
+def test_the_key_that_signs_what_browsers_are_told_is_read_from_its_secret(new_process, emulator, monkeypatch):
+    key = new_push_key()
+    made = emulator.client("secretsmanager").create_secret(Name=f"push-{uuid4().hex}", SecretString=key)
+    monkeypatch.setenv("REMIT_PUSH_SECRET", made["ARN"])
+
+    with new_process() as remit:
+        assert remit.push.public_key() == PushKey.parse(key, "mailto:ops@example.com").public
+
+
+def test_without_its_secret_a_process_says_which_and_while_it_cannot_be_read_answers_all_else(
+    new_process, monkeypatch, caplog
+):
+    monkeypatch.setenv("REMIT_PUSH_SECRET", "nothing-of-that-name")
+    with pytest.raises(ConfigMissing, match="CONFIG_MISSING: REMIT_PUSH_SECRET"):
+        new_process()
+
+    def throttled(secret_id):
+        raise TryLater(f"the secret {secret_id} cannot be read: ThrottlingException")
+
+    monkeypatch.setattr(process, "operators_secret", throttled)
+    with new_process() as remit:
+        assert remit.push.public_key() is None and remit.tenants() == [TENANT]
+    assert "nobody is told in their browsers by this process" in caplog.text

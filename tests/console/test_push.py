@@ -7,12 +7,13 @@ import json
 import pytest
 from playwright.sync_api import expect
 
+from remit.core.identity.principal import Principal
 from remit.notifiers.push import PushKey, new_key
 from tests.entrypoints.http_world import ACME, bounds, http_world
 from tests.push_service import push_server
 from tests.waiting import until
 
-from .conftest import looker
+from .conftest import ROLES, looker
 
 KEY = new_key()
 PUBLIC = PushKey.parse(KEY, "mailto:ops@example.com").public
@@ -86,6 +87,43 @@ def test_what_arrives_is_shown_and_leads_into_the_console_alone(browser, world, 
         shown = until(lambda: page.evaluate(SHOWN), what="it is shown")
         assert shown == [["An action needs your input", "one line", "/console/queue"]]
         ann.context.clear_permissions()
+
+
+def test_who_signs_out_is_told_nothing_more_there_and_who_comes_next_takes_it_from_the_last(browser, world, service):
+    subscribes = SUBSCRIBES % json.dumps(service.browser("ann").gives)
+    with looker(browser, world, "ann") as ann:
+        ann.page.add_init_script(subscribes)
+        page = ann.goes("/console/telling")
+        page.get_by_role("button", name="Tell me in this browser").click()
+        expect(page.get_by_role("button", name="Stop telling me in this browser")).to_be_visible()
+
+        page.locator("details.who summary").click()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page).to_have_url(f"{world.url}/console/sign-in")
+        assert page.evaluate("[sessionStorage.getItem('subscribed'), localStorage.length]") == [None, 0]
+        assert world.remit.push.browsers(ACME) == []
+
+        _signs_in(ann, "ann")
+        ann.goes("/console/telling").get_by_role("button", name="Tell me in this browser").click()
+        expect(page.get_by_role("button", name="Stop telling me in this browser")).to_be_visible()
+        (before,) = world.remit.push.browsers(ACME)
+        _signs_in(ann, "ann")
+        ann.goes("/console/")
+        until(lambda: page.evaluate("1") and _session(world) != before.credential.session_id, what="they are seen")
+        _signs_in(ann, "bob")
+        ann.goes("/console/")
+        page.wait_for_function("sessionStorage.getItem('subscribed') === null")
+
+
+def _session(world):
+    (stored,) = world.remit.push.browsers(ACME)
+    return stored.credential.session_id
+
+
+def _signs_in(looking, name):
+    """In the same browser, without signing out."""
+    token = looking.world.remit.make_link(Principal(name, ACME, frozenset(ROLES)), leads_to="/console/")
+    looking.goes(f"/console/link/{token}")
 
 
 SHOWN = """

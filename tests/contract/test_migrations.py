@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 
 import remit.stores.sql.migrations as migrations
 from remit.core.errors import InvalidInput, TryLater
+from remit.core.waiting_counts import vote_name
 from remit.stores.sql import SqlStore, migrate, postgres
 from remit.stores.sql.rows import EVENTS, TABLES, queue_name
 from remit.testing.samples import (
@@ -24,6 +25,8 @@ from remit.testing.samples import (
     make_object,
     putting,
 )
+
+from ..flow.world import OTHER, TYPE, World, type_of
 
 SCRIPTS = ScriptDirectory(str(Path(migrations.__file__).parent))
 REVISIONS = [script.revision for script in reversed(list(SCRIPTS.walk_revisions()))]
@@ -89,8 +92,81 @@ def test_what_waited_before_it_was_counted_is_counted(database, request):
 
     with closing(SqlStore.open(url)) as store:
         assert store.counts(TENANT, ["BLOCKED"]) == {"BLOCKED": 1}
-        assert store.waiting_counts(TENANT, ["status"], voters=["bob"]).total() == 1
+        assert store.waiting_counts(TENANT, ["status"], voters=[vote_name("bob", case.action_type, 1)]).total() == 1
         assert store.recount(TENANT) == 0
+
+
+@pytest.fixture(scope="module")
+def lived_in(tmp_path_factory):
+    """A database of this release in which something of everything happened that lists and counts go by."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('lived') / 'remit.db'}"
+    world = World(lambda: SqlStore.open(url))
+    world.apply(action_types={TYPE: {**type_of(), "approvals_required": 2}, OTHER: type_of()})
+    world.far.script += ["yes", "no AUTH"]
+    for name in ("done", "failed"):
+        world.submit(name)
+        world.work()
+    for name in ("assigned", "voted", "rejected"):
+        world.queued(name)
+    world.app.assign(TENANT, "assigned", by="ann", to="Zoé")
+    world.approve("voted", by="bob")
+    world.app.reject(TENANT, "rejected", by="bob")
+    # Of another type, and left where workers look for it.
+    world.submit("queued", action_type=OTHER)
+    world.app.follow()
+    world.assert_sound()
+    return url
+
+
+@DATABASES
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+def test_lists_and_counts_of_an_upgraded_database_are_those_of_what_is_in_it(lived_in, revision, database, request):
+    url = request.getfixturevalue(database)
+    migrate(url, revision)
+    _copy(lived_in, url, revision)
+
+    migrate(url)
+
+    with closing(SqlStore.open(url)) as store:
+        world = World(lambda: store)
+        assert list(store.misfiled(TENANT)) == [] and world.app.recount(TENANT) in (0, len(ENDED_IN))
+        assert [case.action_intent_id for case in world.app.waiting(TENANT, answerer="bob")] == ["assigned"]
+        assert [item["action_intent_id"] for item in world.app.queue(TENANT, assigned_to="zoé")[0]] == ["assigned"]
+        assert world.app.assigned_count(TENANT, answerer="ZOÉ") == 1
+        assert world.app.waiting_count(TENANT, answerer="bob") == 1 != world.app.waiting_count(TENANT)
+        assert world.app.counts(TENANT) == store.counts(TENANT)
+        assert world.app.verify(TENANT).ok
+        assert len(world.work()) == 1 and world.status("queued") == "SUCCEEDED"
+
+
+ENDED_IN = ("SUCCEEDED", "FAILED", "REJECTED")
+
+
+def _copy(source, url, revision):
+    """Every row, as far as a database of this revision has room for it."""
+    with closing(_connect(source)) as reading, closing(_connect(url)) as writing:
+        for table in TABLES:
+            columns = [name for name in _columns(writing, table) if name in _columns(reading, table)]
+            if columns:
+                rows = reading.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
+                rows = [_of_revision(dict(zip(columns, row, strict=True)), revision) for row in rows]
+                sign = "?" if isinstance(writing, sqlite3.Connection) else "%s"
+                into = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join([sign] * len(columns))})"
+                writing.cursor().executemany(into, [tuple(row.values()) for row in rows])
+        writing.commit()
+
+
+def _of_revision(row, revision):
+    # Before, a queue was a connector's, whatever the action.
+    queue = {"queue": row["queue"].split()[0]} if revision < "2003" and row.get("queue") else {}
+    return row | queue
+
+
+def _columns(connection, table):
+    if isinstance(connection, sqlite3.Connection):
+        return [name for (name,) in connection.execute(f"SELECT name FROM pragma_table_info('{table}')")]
+    asked = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = %s"
+    return [name for (name,) in connection.execute(asked, (table,))]
 
 
 @DATABASES

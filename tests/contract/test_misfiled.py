@@ -76,7 +76,7 @@ def test_a_row_beside_a_case_that_is_gone_or_made_up_is_told(sql):
 
     assert sorted(told(world)) == [
         "case_states nobody: there is no such case",
-        "case_states waits: its row is missing",
+        "case_states waits: its row is missing; run remit recount",
     ]
 
 

@@ -8,12 +8,13 @@ from datetime import timedelta
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from remit.core.errors import Conflict, Forbidden, InvalidInput, NotFound
+from remit.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from remit.core.identity.credential import Credential
 from remit.core.identity.principal import Principal
-from remit.core.notifications.browser import MOST_OF_PERSON, TOLD_FOR
+from remit.core.notifications.browser import MOST_OF_PERSON, TOLD_FOR, TOLD_UNASKED_FOR, decoded, unpadded
 from remit.core.records import BROWSER
 from remit.notifiers.push import PushKey, PushNotifier, new_key
+from remit.notifiers.push_encryption import encrypt
 from remit.stores.memory import MemoryStore
 from tests.far_side import egress
 from tests.push_service import push_server
@@ -130,6 +131,118 @@ def test_nobody_is_told_who_has_long_not_been_there_or_whose_key_lets_nobody_in(
     bring(world)
     assert len(service.taken) == 2
     world.assert_sound()
+
+
+def signed_in(world, service, who, name="one", **how):
+    """In a browser, which they turn on. Answers the cookie."""
+    cookie = world.app.begin_session(who, **how)
+    turned_on(world, service, world.app.session(cookie)[0], name)
+    return cookie
+
+
+def told(world):
+    return sorted(each.name for each in world.app.push.browsers(TENANT))
+
+
+def test_who_signs_out_is_told_nothing_more_in_that_browser_and_in_their_others_is(world, service):
+    here, there = signed_in(world, service, ANN), signed_in(world, service, ANN, "phone")
+    signed_in(world, service, BOB, "two")
+
+    world.app.end_session(here)
+
+    world.queued("i-1")
+    bring(world)
+    assert sorted(path for path, *_ in service.taken) == ["/push/phone", "/push/two"]
+    entry = world.inner.chain(TENANT, None)[-1]
+    assert (entry.data["change"], entry.actor, entry.data["credential"]["kind"]) == ("REMOVED", "ann", "process")
+    assert told(world) == ["ann", "bob"] and world.app.session(there)
+    world.assert_sound()
+
+
+def test_it_is_the_session_in_which_they_were_there_last_that_ends_it(world, service):
+    first = signed_in(world, service, ANN)
+    second = signed_in(world, service, ANN)
+
+    world.app.end_session(first)
+    assert told(world) == ["ann"]
+    world.app.end_session(second)
+    assert told(world) == []
+
+
+def test_a_tab_that_is_left_open_turns_nothing_on_again_once_its_session_is_ended(world, service):
+    cookie = signed_in(world, service, ANN)
+    in_the_tab, _ = world.app.session(cookie)
+
+    world.app.end_session(cookie)
+
+    with pytest.raises(Unauthenticated):
+        turned_on(world, service, in_the_tab)
+    assert told(world) == []
+
+
+def test_a_session_that_is_over_by_its_time_ends_nothing_and_the_night_is_told(world, service):
+    signed_in(world, service, ANN)
+    world.clock.pass_(hours=13)
+    world.app.begin_session(BOB)  # drops what is over
+    world.queued("i-1")
+
+    bring(world)
+
+    assert service.taken and told(world) == ["ann"]
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ({"subject": None, "issuer_session": "s-1"}, ["ann", "zoe"]),
+        ({"subject": "sub-ann", "issuer_session": None}, ["zoe"]),
+        ({"subject": "sub-bob", "issuer_session": "s-1"}, ["ann", "ann", "zoe"]),
+    ],
+    ids=["one session", "all of one person", "a session of somebody else's"],
+)
+@pytest.mark.parametrize("hours", [1, 13], ids=["in time", "after the sessions were over"])
+def test_what_the_issuer_ends_is_told_no_more(hours, said, left, world, service):
+    for subject, name, issuer_session in [("ann", "one", "s-1"), ("ann", "two", "s-2"), ("zoe", "three", "s-3")]:
+        who = Principal(subject, TENANT, frozenset({"approver"}), Credential("oidc", f"sub-{subject}"))
+        signed_in(world, service, who, name, issuer_session=issuer_session)
+    world.clock.pass_(hours=hours)
+    world.app.begin_session(BOB)  # drops what is over
+
+    world.app.end_issuer_sessions(**said)
+
+    assert told(world) == left
+    assert {entry.actor for entry in world.inner.chain(TENANT, None) if entry.data.get("change") == "REMOVED"} <= {
+        "remit"
+    }
+    world.assert_sound()
+
+
+def test_of_whom_nobody_can_be_asked_is_told_for_a_shorter_time(world, service):
+    _, text = world.app.create_key(TENANT, {"name": "ann", "roles": ["approver"]}, by="dora")
+    signed_in(world, service, world.app.authenticate(text), by_key=text)
+    signed_in(world, service, Principal("bob", TENANT, frozenset({"auditor"}), Credential("oidc", "sub-bob")), "two")
+    world.clock.pass_(days=TOLD_UNASKED_FOR / timedelta(days=1))
+    world.queued("i-1", expires_at=(world.clock.at + timedelta(days=1)).isoformat())
+
+    bring(world)
+
+    assert {path for path, *_ in service.taken} == {"/push/one"}
+
+
+def test_a_message_is_encrypted_as_the_standards_own_example():
+    """https://www.rfc-editor.org/rfc/rfc8291#appendix-A"""
+    sent = encrypt(
+        b"When I grow up, I want to be a watermelon",
+        theirs=decoded("BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"),
+        secret=decoded("BTBZMqHH6r4Tts7J_aSIgg"),
+        own=PushKey.parse("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw", "mailto:ops@example.com").private,
+        salt=decoded("DGv6ra1nlYgDCS1FRnbzlw"),
+    )
+
+    assert unpadded(sent) == (
+        "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3"
+        "jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
+    )
 
 
 def test_what_only_the_browser_is_to_know_stands_nowhere_that_people_or_logs_see(world, service, caplog):

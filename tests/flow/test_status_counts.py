@@ -6,11 +6,16 @@ from datetime import timedelta
 
 import pytest
 
+from remit.core.notifications.status_counts import FINAL
 from remit.flow.notifications import count
+from remit.ports import UnitOfWork, Writes
 from remit.testing.samples import make_entry
 
 from .test_count import put
 from .world import NOON, OTHER, TENANT
+
+LIVED = FINAL - {"WITHDRAWN"}
+"""How intents end in `lived`."""
 
 
 def lived(world, name=""):
@@ -100,3 +105,48 @@ def test_two_that_follow_at_once_count_each_end_once(world):
     world.app.follow()
 
     assert world.app.counts(TENANT) == world.inner.counts(TENANT)
+
+
+def of_before(world):
+    """As a release leaves it that followed the ledger and did not keep how intents ended."""
+    world.app.follow()
+    at = count.statuses_key(TENANT)
+    assert world.inner.transact([UnitOfWork([at], lambda _: Writes(answer=None, deletes=[at]))]) == [None]
+
+
+def test_a_ledger_that_was_followed_before_is_told_of_and_counted_by_the_word_of_an_operator(asked):
+    world, every, seen = asked
+    lived(world)
+    of_before(world)
+    lived(world, "more-")
+    world.app.follow()
+    (told,) = [each for each in world.app.diagnose(TENANT, connect=False) if each.check == "counts"]
+    assert world.app.counts(TENANT) == every(TENANT) and seen == [None]
+
+    wrong = world.app.recount(TENANT)
+
+    assert (told.state, wrong, world.app.recount(TENANT)) == ("look", len(LIVED), 0)
+    assert "counts" not in [each.check for each in world.app.diagnose(TENANT, connect=False)]
+    world.queued("later")
+    world.app.reject(TENANT, "later", by="bob")
+    assert world.app.counts(TENANT) == every(TENANT) and seen == [None, *seen[1:]] and None not in seen[1:]
+    world.assert_sound()
+
+
+def test_what_is_followed_while_it_is_counted_anew_is_counted_once(world, monkeypatch):
+    lived(world)
+    of_before(world)
+    lived(world, "more-")
+    page_after, asked_again = world.inner.ledger_after, []
+
+    def and_somebody_follows(*given):
+        page = page_after(*given)
+        if not asked_again:
+            asked_again.append(True)
+            world.app.follow()
+        return page
+
+    monkeypatch.setattr(world.inner, "ledger_after", and_somebody_follows)
+
+    assert world.app.recount(TENANT) == len(LIVED)
+    assert asked_again and world.app.counts(TENANT) == world.inner.counts(TENANT)

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from infra.events import RULES
-from infra.functions import FUNCTIONS, STOP_ROUTES
+from infra.functions import FUNCTIONS, PUSH_KEY_LENGTH, STOP_ROUTES
 from infra.settings import Settings, settings_from
 from infra.state_machine import STEPS, definition
+from remit.core.notifications.browser import POINT_BYTES, decoded
+from remit.notifiers.push import PushKey
 from remit.stores.dynamodb.table import INDEXES, TIME_TO_LIVE, table_shape
 
 from .conftest import AUDIENCE, FULL, ISSUER, Template
@@ -242,6 +244,28 @@ def test_no_environment_holds_a_secret(template):
         environment = found["Properties"]["Environment"]["Variables"]
         assert set(environment) <= allowed
     assert not template.of("SecretsManager::Secret")
+
+
+def test_people_are_told_in_their_browsers_by_a_key_that_the_stack_makes_and_nobody_has_seen(synthesize):
+    made = Template(synthesize(replace(FULL, name="tells", push_contact="mailto:ops@example.com")))
+
+    ((secret, found),) = made.of("SecretsManager::Secret").items()
+    assert found["Properties"]["GenerateSecretString"] == {"PasswordLength": 43, "ExcludePunctuation": True}
+    assert "SecretString" not in found["Properties"] and found["DeletionPolicy"] == "Retain"
+    for name, each in made.of("Lambda::Function").items():
+        told = each["Properties"]["Environment"]["Variables"]
+        policy = made.named("IAM::Policy", f"{name[:-8]}RoleDefaultPolicy")["PolicyDocument"]["Statement"]
+        reading = [statement["Resource"] for statement in policy if statement.get("Sid") == "ReadPushKey"]
+        if function_of(name).name in ("notify", "http_door"):
+            assert told["REMIT_PUSH_CONTACT"] == "mailto:ops@example.com"
+            assert told["REMIT_PUSH_SECRET"] == {"Ref": secret} and reading == [{"Ref": secret}]
+        else:
+            assert not reading and not {"REMIT_PUSH_SECRET", "REMIT_PUSH_CONTACT"} & set(told)
+
+
+@pytest.mark.parametrize("key", ["A" * 42 + "Q", "z" * PUSH_KEY_LENGTH, "9" * PUSH_KEY_LENGTH])
+def test_so_many_letters_and_digits_are_a_key(key):
+    assert len(decoded(PushKey.parse(key, "mailto:ops@example.com").public)) == POINT_BYTES
 
 
 # --- the state machine ---
@@ -491,6 +515,8 @@ def test_groups_may_stand_in_a_file_of_context_as_they_are():
         {"oidc_groups": "x", "oidc_issuer": ISSUER, "oidc_audience": AUDIENCE},
         {"oidc_tenant": "two words", "oidc_issuer": ISSUER, "oidc_audience": AUDIENCE},
         {"console_url": "http://remit.example.com"},
+        {"push_contact": "ops@example.com"},
+        {"push_contact": "mailto:ops@example.com", "http_door": "false"},
         {"subnet_ids": "subnet-1"},
     ],
 )

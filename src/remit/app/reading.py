@@ -187,8 +187,11 @@ class Reading(Part):
         return waiting_groups(self.context, tenant_id, self.clock.now(), answerer)
 
     def recount(self, tenant_id: str) -> int:
-        """Make right the counts of what waits that the store keeps; how many were wrong."""
-        return self.context.store.recount(tenant_id)
+        """
+        Make right what is kept beside what waits, counts and lists, and how many intents ended in each way; how many
+        of these were wrong. Everything goes on meanwhile.
+        """
+        return self.context.store.recount(tenant_id) + count.recount_statuses(self.context, tenant_id)
 
     def usage(self, tenant_id: str, *, account_id: str | None = None) -> dict[str, Any]:
         """Today's budgets: limits, use, what is left, when it resets; and the stops that are pulled."""
@@ -272,7 +275,8 @@ class Reading(Part):
 
     def diagnose(self, tenant_id: str, *, connect: bool = True) -> Iterator[Diagnosis]:
         """What keeps a tenant's actions from being decided or executed, check by check; nothing is changed or sent."""
-        return diagnose(self.context, tenant_id, self.clock.now(), connect=connect)
+        yield from diagnose(self.context, tenant_id, self.clock.now(), connect=connect)
+        yield from count.diagnose_counts(self.context, tenant_id)
 
     def check_ready(self) -> None:
         """Raises `TryLater` if the store does not answer."""

@@ -17,7 +17,7 @@ from remit.core.gate.log_only import promoted
 from remit.core.identity.api_key import ApiKey, parse_new_key
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.identity.principal import Principal
-from remit.core.identity.session import LINK_LIVES, csrf_token
+from remit.core.identity.session import LINK_LIVES, IssuerLogout, csrf_token
 from remit.core.values import check_person
 from remit.flow.context import bounds_now
 from remit.flow.kept_policies import KeepPolicies
@@ -298,9 +298,13 @@ class Settings(Part):
         return str(began)
 
     def end_issuer_sessions(self, *, subject: str | None, issuer_session: str | None, tenant: str | None = None) -> int:
-        """End the sessions that began at the issuer by this session of its, or this subject. Answers how many."""
+        """
+        End the sessions that began at the issuer by this session of its, or this subject, and what browsers are told
+        for them. Answers how many sessions.
+        """
         tenants = [tenant] if tenant is not None else self.context.store.tenants()
-        return sessions.end_those_of(self.context, tenants, subject=subject, issuer_session=issuer_session)
+        logout = IssuerLogout(subject, issuer_session)
+        return sessions.end_those_of(self.context, tenants, logout, self.clock.now())
 
     def session(self, cookie: str) -> tuple[Principal, str]:
         """The principal that is signed in, and the token that its forms carry. Raises `Unauthenticated`."""
@@ -308,8 +312,8 @@ class Settings(Part):
         return principal, csrf_token(shown)
 
     def end_session(self, cookie: str) -> None:
-        """Sign out. Raises `Unauthenticated` if nobody was signed in."""
-        sessions.end(self.context, sessions.find(self.context, cookie, self.clock.now())[1])
+        """Sign out; the browser is told nothing more. Raises `Unauthenticated` if nobody was signed in."""
+        sessions.end(self.context, cookie, self.clock.now())
 
     def make_link(
         self,

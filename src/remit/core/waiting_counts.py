@@ -26,14 +26,23 @@ class WaitingCount(NamedTuple):
     """
     A number that is kept: of the waiting cases that have this status, reason and so on.
 
-    With `assigned_to` only of those that are that person's, and with `voted_by` of those that this one has approved and
-    that wait for others.
+    With `assigned_to` only of those that are that person's, and with `voted_by` of those with that vote (`vote_name`).
     """
 
     assigned_to: str
     voted_by: str
     kind: CountKind
     name: str
+
+
+def vote_name(person: str, action_type: str, votes: int) -> str:
+    """
+    The name of a vote: by whom, on which type, and how many have voted for that case.
+
+    Whether it keeps a card from this person follows from how many approvers the type asks for, which bounds change
+    while nobody touches the cases.
+    """
+    return f"{votes} {action_type} {person_of(person)}"
 
 
 def counted_as(case: Case) -> list[WaitingCount]:
@@ -47,7 +56,8 @@ def counted_as(case: Case) -> list[WaitingCount]:
         "account_id": case.account_id,
         "proposed_by": case.proposed_by,
     }
-    whose = product(_and_anybody(holder_of(case)), _and_anybody(*map(person_of, case.voted_by)))
+    votes = [vote_name(person, case.action_type, len(case.voted_by)) for person in case.voted_by]
+    whose = product(_and_anybody(holder_of(case)), _and_anybody(*votes))
     return [WaitingCount(*people, *each) for people in whose for each in named.items()]
 
 

@@ -42,8 +42,7 @@ class SecretsManager:
     @classmethod
     def open(cls, prefix: str) -> Self:
         """Where it is comes from the usual AWS settings."""
-        patience = Config(connect_timeout=CONNECT_TIMEOUT_S, read_timeout=READ_TIMEOUT_S)
-        return cls(boto3.client("secretsmanager", config=patience), prefix)
+        return cls(_client(), prefix)
 
     def find(self, tenant_id: str, name: str) -> Secret | None:
         """`None` if there is none. Raises `TryLater` if it cannot be read, `InvalidInput` if it is no such object."""
@@ -53,7 +52,7 @@ class SecretsManager:
         if secret is not None and now < until:
             return secret
         try:
-            text = self._text(secret_id)
+            text = _text(self._client, secret_id)
         except TryLater:
             # It may have been read for a call that is marked by now.
             if secret is not None and now < until + KEPT_ON_S:
@@ -66,16 +65,27 @@ class SecretsManager:
         self._kept[secret_id] = (now + KEPT_S, secret)
         return secret
 
-    def _text(self, secret_id: str) -> str | None:
-        try:
-            return self._client.get_secret_value(SecretId=secret_id).get("SecretString", "")
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code == "ResourceNotFoundException":
-                return None
-            raise TryLater(f"the secret {secret_id} cannot be read: {code}") from None
-        except BotoCoreError as error:
-            raise TryLater(f"the secret {secret_id} cannot be read: {type(error).__name__}") from None
+
+def operators_secret(secret_id: str) -> str | None:
+    """A secret of the deployment's own, by its name or ARN; `None` if there is none. Raises `TryLater`."""
+    return _text(_client(), secret_id)
+
+
+def _client() -> SecretsManagerClient:
+    patience = Config(connect_timeout=CONNECT_TIMEOUT_S, read_timeout=READ_TIMEOUT_S)
+    return boto3.client("secretsmanager", config=patience)
+
+
+def _text(client: SecretsManagerClient, secret_id: str) -> str | None:
+    try:
+        return client.get_secret_value(SecretId=secret_id).get("SecretString", "")
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code == "ResourceNotFoundException":
+            return None
+        raise TryLater(f"the secret {secret_id} cannot be read: {code}") from None
+    except BotoCoreError as error:
+        raise TryLater(f"the secret {secret_id} cannot be read: {type(error).__name__}") from None
 
 
 def _understood(text: str, secret_id: str) -> tuple[str, tuple[HostPattern, ...]]:

@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from remit.core.errors import InvalidInput
 from remit.core.notifications.browser import Browser, NewBrowser, decoded, unpadded
@@ -31,6 +30,7 @@ from remit.egress.post import redacted, report, send
 from remit.egress.reach import Egress
 from remit.egress.secrets import CallSecrets, ListedSecrets
 from remit.egress.wire import parse_url
+from remit.notifiers.push_encryption import CURVE, SALT_BYTES, encrypt, point
 from remit.ports import NotificationBatch, OutgoingNotification
 
 SERVICES = (
@@ -70,7 +70,7 @@ class PushKey:
             raw = decoded(key.strip())
             if len(raw) != KEY_BYTES:
                 raise ValueError
-            private = ec.derive_private_key(int.from_bytes(raw), ec.SECP256R1())
+            private = ec.derive_private_key(int.from_bytes(raw), CURVE)
         except ValueError:
             raise InvalidInput("REMIT_PUSH_KEY", "is no key", "set it to one that 'remit push-key' made") from None
         if not contact.startswith(("mailto:", "https://")):
@@ -79,7 +79,7 @@ class PushKey:
 
     @property
     def public(self) -> str:
-        return unpadded(self.private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+        return unpadded(point(self.private.public_key()))
 
     def authorization(self, endpoint: str, now: datetime) -> str:
         """https://www.rfc-editor.org/rfc/rfc8292#section-3, for the origin of this endpoint."""
@@ -94,7 +94,7 @@ class PushKey:
 
 def new_key() -> str:
     """As `PushKey.parse` takes it."""
-    number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
+    number = ec.generate_private_key(CURVE).private_numbers().private_value
     return unpadded(number.to_bytes(KEY_BYTES))
 
 
@@ -103,7 +103,6 @@ class PushNotifier:
 
     def __init__(self, key: PushKey, egress: Egress) -> None:
         self._key, self._egress = key, egress
-        _encrypt_with()
 
     @property
     def public_key(self) -> str:
@@ -119,7 +118,7 @@ class PushNotifier:
             problem = f"is at {host}, which is no push service that is known here"
             raise InvalidInput("endpoint", problem, "have an admin add that host to the tenant's allowed_hosts")
         try:
-            ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), decoded(asked.p256dh))
+            ec.EllipticCurvePublicKey.from_encoded_point(CURVE, decoded(asked.p256dh))
         except ValueError:
             raise InvalidInput("p256dh", "is no public key of a browser", "send what the browser gave") from None
 
@@ -193,21 +192,10 @@ def message(letter: OutgoingNotification) -> dict[str, Any]:
 
 def encrypted(text: bytes, browser: Browser) -> bytes:
     """For this browser alone, with a key pair and a salt of its own: https://www.rfc-editor.org/rfc/rfc8291"""
-    encode = _encrypt_with()
-    sent: bytes = encode(
+    return encrypt(
         text,
-        salt=os.urandom(16),
-        private_key=ec.generate_private_key(ec.SECP256R1()),
-        dh=decoded(browser.p256dh),
-        auth_secret=decoded(browser.auth),
-        version="aes128gcm",
+        theirs=decoded(browser.p256dh),
+        secret=decoded(browser.auth),
+        own=ec.generate_private_key(CURVE),
+        salt=os.urandom(SALT_BYTES),
     )
-    return sent
-
-
-def _encrypt_with() -> Any:
-    try:
-        import http_ece
-    except ImportError:
-        raise InvalidInput("REMIT_PUSH_KEY", "needs the extra 'push'", "install remit[push]") from None
-    return http_ece.encrypt

@@ -250,7 +250,7 @@ class Store(Protocol):
     ) -> Counter[WaitingCount]:
         """
         Numbers of waiting cases, as of one moment: of these kinds, of what is assigned to these people, and of what
-        these have voted for. Numbers that are 0 are left out.
+        has these votes (`vote_name`). Numbers that are 0 are left out.
 
         A store either keeps them, in the writes that change them, or counts; what it just wrote it may count a moment
         late.
@@ -259,8 +259,8 @@ class Store(Protocol):
 
     def recount(self, tenant_id: str) -> int:
         """
-        Make right what is kept of those numbers, should a release that does not keep them have written meanwhile; how
-        many were wrong. Nobody has to stop for it.
+        Make right what is kept of those numbers, and what waiting cases are found by, should a release that does not
+        keep it have written meanwhile; how many of both were wrong. Nobody has to stop for it.
         """
         ...
 

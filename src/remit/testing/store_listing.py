@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from remit.core.lifecycle import UNANSWERED, Case, Status
-from remit.core.waiting_counts import CountKind
+from remit.core.waiting_counts import CountKind, vote_name
 from remit.ports import CaseFilter, QueueLine, Store, case_cursor, waiting_cursor
 from remit.testing.samples import (
     NOON,
@@ -113,18 +113,20 @@ class ListingContract(StoreBase):
         mine = make_case("a", status="BLOCKED", assigned_to="Ann", voted_by=["Bob", "carol"])
         store.transact([putting_cases(mine, make_case("b", status="BLOCKED", voted_by=["bob"]))])
 
-        def counted(people: list[str], voters: list[str]) -> dict[tuple[str, str], int]:
-            found = store.waiting_counts(TENANT, ["status"], people, voters)
+        def counted(people: list[str], votes: list[str]) -> dict[tuple[str, str], int]:
+            found = store.waiting_counts(TENANT, ["status"], people, votes)
             return {(count.assigned_to, count.voted_by): n for count, n in found.items()}
 
-        assert counted(["", "ann"], ["", "bob", "dave"]) == {
+        of_one, of_two = (vote_name("bob", mine.action_type, votes) for votes in (1, 2))
+        assert counted(["", "ann"], ["", of_one, of_two, vote_name("dave", mine.action_type, 1)]) == {
             ("", ""): 2,
-            ("", "bob"): 2,
+            ("", of_one): 1,
+            ("", of_two): 1,
             ("ann", ""): 1,
-            ("ann", "bob"): 1,
+            ("ann", of_two): 1,
         }
         store.transact([putting_cases(mine.changed(assigned_to=None, voted_by=[]))])
-        assert counted(["", "ann"], ["", "bob"]) == {("", ""): 2, ("", "bob"): 1}
+        assert counted(["", "ann"], ["", of_one, of_two]) == {("", ""): 2, ("", of_one): 1}
 
     def test_the_oldest_that_waits_is_known(self, store: Store) -> None:
         waiting = [make_case(f"w-{n}", status="BLOCKED", created_at=NOON + n * SECOND) for n in (2, 1, 3)]

@@ -7,7 +7,7 @@ where the link answers one intent and signs nobody in; see `remit.core.identity.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,13 +51,21 @@ class Session(Document):
     issuer_session: str | None = Field(default=None, exclude_if=is_none)
     """What the issuer calls its own session (`sid`), where the person came in through one."""
 
-    def is_of(self, subject: str | None, issuer_session: str | None) -> bool:
-        """Did it begin at the issuer, by that session of its or, where none is named, by that subject?"""
-        if self.credential.kind != "oidc":
+
+@dataclass(frozen=True, slots=True)
+class IssuerLogout:
+    """What an issuer says is over: one session of its own, or, where it names none, all that one subject began."""
+
+    subject: str | None
+    issuer_session: str | None
+
+    def ends(self, credential: Credential, issuer_session: str | None) -> bool:
+        """Does it end what began through this credential, by that session of the issuer's?"""
+        if credential.kind != "oidc":
             return False
-        if issuer_session is not None:
-            return self.issuer_session == issuer_session and subject in (None, self.credential.id)
-        return subject is not None and self.credential.id == subject
+        if self.issuer_session is not None:
+            return self.issuer_session == issuer_session and self.subject in (None, credential.id)
+        return self.subject is not None and self.subject == credential.id
 
 
 class LinkedIntent(Document):

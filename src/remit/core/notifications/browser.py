@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput, Unauthenticated
+from remit.core.gate.action_type import is_none
 from remit.core.identity.api_key import ApiKey, holder
 from remit.core.identity.credential import Credential
 from remit.core.invalid_fields import explain_invalid
@@ -26,8 +27,11 @@ from remit.core.values import Document, Request, UtcTime, shifted
 MOST_BROWSERS = 200
 """Of one tenant: a message goes to all of them, while whoever sends it has it in hand."""
 MOST_OF_PERSON = 10
-TOLD_FOR = timedelta(days=30)
-"""So long after its person was last at the console in it a browser is told nothing more."""
+TOLD_FOR, TOLD_UNASKED_FOR = timedelta(days=30), timedelta(days=7)
+"""
+So long after its person was last at the console in it a browser is told nothing more: where they came in by an API key,
+which is asked for with every message; and where nobody can be asked whether they may still read, as with an issuer.
+"""
 POINT_BYTES, SECRET_BYTES = 65, 16
 _ID_LENGTH = 32
 _ENDPOINT = re.compile(r"https?://[^\s@?#/]+/[\x21-\x7e]*")
@@ -87,7 +91,10 @@ def _is_plain(url: str) -> bool:
 
 
 class Browser(Document):
-    """A browser as it is stored. `name` is whose it is, who turned it on through `credential`."""
+    """
+    A browser as it is stored. `name` is whose it is, who turned it on, or was last there, through `credential`: its
+    session is the one that ends this when it is ended. `issuer_session` is what the issuer called its own then.
+    """
 
     browser_id: str
     tenant_id: str
@@ -98,6 +105,7 @@ class Browser(Document):
     credential: Credential
     turned_on_at: UtcTime
     seen_at: UtcTime
+    issuer_session: str | None = Field(default=None, exclude_if=is_none)
 
     @property
     def service(self) -> str:
@@ -109,9 +117,9 @@ class Browser(Document):
         Is its person still to be told there? `key` is the one through which it was turned on, if it was one: as long as
         that is good and may read.
         """
-        if now >= shifted(self.seen_at, TOLD_FOR):
-            return False
-        return self.credential.kind != "key" or (key is not None and _reads(key, now))
+        if self.credential.kind != "key":
+            return now < shifted(self.seen_at, TOLD_UNASKED_FOR)
+        return now < shifted(self.seen_at, TOLD_FOR) and key is not None and _reads(key, now)
 
     def shown(self) -> dict[str, Any]:
         """As people see it: nothing with which anybody could send to it."""

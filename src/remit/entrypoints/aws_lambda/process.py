@@ -8,18 +8,23 @@ All of it comes from the environment, which holds names and no secret:
 - `REMIT_DEPLOYMENT`: whose metrics and logs these are, the stack's name;
 - `REMIT_EVENT_SOURCE`, `REMIT_STATE_TTL_DAYS`: where they differ from the defaults;
 - `REMIT_TOOL_SECRET_PREFIX`: what the names of tools' secrets begin with, in Secrets Manager;
+- `REMIT_PUSH_SECRET`, `REMIT_PUSH_CONTACT`: where the key is that signs messages to browsers, and whom push services
+  may write to; without them nobody is told so;
 - `REMIT_PRIVATE_HOSTS`: what tools may call beside public addresses.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import cache
 
-from remit.core.errors import ConfigMissing, InvalidInput
+from remit.core.errors import ConfigMissing, InvalidInput, TryLater
 from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS
 from remit.entrypoints.aws_lambda.counting import CountedSender, count
-from remit.wiring import Remit, open_secrets, open_sender
+from remit.wiring import Remit, open_secrets, open_sender, operators_secret
+
+log = logging.getLogger(__name__)
 
 
 @cache
@@ -30,6 +35,7 @@ def remit() -> Remit:
         required("REMIT_DATABASE_URL"),
         environ={},
         secrets=open_secrets(prefix) if prefix else None,
+        settings={**os.environ, **_push_key()},
         event_source=event_source(),
         state_ttl_days=_days("REMIT_STATE_TTL_DAYS", STATE_TTL_DAYS[1]),
         publishing=sender() is not None,
@@ -37,6 +43,21 @@ def remit() -> Remit:
     )
     opened.hooks.add(count)
     return opened
+
+
+def _push_key() -> dict[str, str]:
+    secret_id = os.environ.get("REMIT_PUSH_SECRET")
+    if not secret_id:
+        return {}
+    try:
+        key = operators_secret(secret_id)
+    except TryLater as error:
+        # Whoever answers at the console does not wait for that: this process tells nobody so, the next one may.
+        log.warning("nobody is told in their browsers by this process: %s", error)
+        return {}
+    if not key:
+        raise ConfigMissing("REMIT_PUSH_SECRET", "names no secret that is there; deploy again with push_contact")
+    return {"REMIT_PUSH_KEY": key}
 
 
 @cache

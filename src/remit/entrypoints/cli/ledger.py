@@ -110,7 +110,7 @@ def verify(
 
 def recount(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db = None) -> None:
     """
-    Make right the counts of what waits, where verify says that they are not. Everything goes on meanwhile.
+    Make right the counts and lists of what waits, where verify says that they are not. Everything goes on meanwhile.
 
     Example: remit recount --tenant acme
     """
@@ -119,7 +119,8 @@ def recount(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db 
     if as_json:
         output.print_json({"tenant_id": tenant, "wrong": wrong})
     else:
-        output.say(f"{wrong} {'count was' if wrong == 1 else 'counts were'} wrong" if wrong else "no count was wrong")
+        said = f"{wrong} {'count or place in a list was' if wrong == 1 else 'counts or places in lists were'} wrong"
+        output.say(f"{said}, and {'is' if wrong == 1 else 'are'} right now" if wrong else "nothing was wrong")
 
 
 def _verified(file: str, kept: KeptExport | None) -> Report:

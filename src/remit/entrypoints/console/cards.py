@@ -64,7 +64,8 @@ def standing(item: Mapping[str, Any]) -> str:
 
 def voted(item: Mapping[str, Any], person: str) -> bool:
     """Has this person approved it already, while it waits for others?"""
-    return is_among(person, [vote["voted_by"] for vote in item["votes"]])
+    asks_more = len(item["votes"]) < (item["approvals_required"] or 1)
+    return asks_more and is_among(person, [vote["voted_by"] for vote in item["votes"]])
 
 
 def votes_in_words(votes: Votes) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
-from remit.core.errors import Conflict, Forbidden, InvalidInput, NotFound
+from remit.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from remit.core.identity.api_key import ApiKey
 from remit.core.identity.credential import Credential
 from remit.core.identity.person import same_person
 from remit.core.identity.principal import Principal
+from remit.core.identity.session import Session
 from remit.core.notifications.browser import (
     MOST_BROWSERS,
     MOST_OF_PERSON,
@@ -19,10 +21,12 @@ from remit.core.notifications.browser import (
     browser_data,
     browser_id_of,
 )
-from remit.core.records import API_KEY, BROWSER, Key
+from remit.core.records import API_KEY, BROWSER, SESSION, Key
 from remit.flow.context import Context, bounds_now, chain_head_key, one
 from remit.flow.writers import TenantLedgerWriter
 from remit.ports import PushService, Snapshot, UnitOfWork, Writes, answer_of
+
+T = TypeVar("T")
 
 
 def push_service(context: Context) -> PushService:
@@ -47,7 +51,11 @@ def turn_on(context: Context, who: Principal, asked: NewBrowser, now: datetime) 
 
 @dataclass(frozen=True, slots=True)
 class TurnOnBrowser:
-    """Store it with its entry, or, where the same person turned it on before, that they were there again."""
+    """
+    Store it with its entry, or, where the same person turned it on before, that they were there again.
+
+    Raises `Unauthenticated` if the session through which they say so was ended meanwhile.
+    """
 
     context: Context
     who: Principal
@@ -57,15 +65,25 @@ class TurnOnBrowser:
 
     def unit(self) -> UnitOfWork[Browser]:
         tenant_id = self.who.tenant_id
-        return UnitOfWork([Key(BROWSER, tenant_id, self.browser_id), chain_head_key(tenant_id)], self.decide)
+        keys: list[Key[Any]] = [Key(BROWSER, tenant_id, self.browser_id), chain_head_key(tenant_id)]
+        return UnitOfWork([*keys, *self._session_at], self.decide)
+
+    @property
+    def _session_at(self) -> list[Key[Session]]:
+        session_id = self.who.credential.session_id
+        return [Key(SESSION, self.who.tenant_id, session_id)] if session_id else []
 
     def decide(self, snapshot: Snapshot) -> Writes[Browser]:
         who, browser_at = self.who, Key(BROWSER, self.who.tenant_id, self.browser_id)
+        sessions = [snapshot.get(key) for key in self._session_at]
+        if None in sessions:
+            raise Unauthenticated("this session has ended; sign in again")
+        issuer_session = next((each.issuer_session for each in sessions if each), None)
         before = snapshot.get(browser_at)
         if before is not None and same_person(before.name, who.name):
-            again = self._as_asked(before.name, before.turned_on_at)
+            again = self._as_asked(before.name, before.turned_on_at, issuer_session)
             return Writes(answer=again, puts=[(browser_at, again)])
-        made = self._as_asked(who.name, self.now)
+        made = self._as_asked(who.name, self.now, issuer_session)
         writer = TenantLedgerWriter(self.context, snapshot, who.tenant_id, self.now)
         data = browser_data("CREATED", made, by=who.name, credential=who.credential)
         writer.append("SUBSCRIPTION_CHANGED", data, actor=who.name)
@@ -73,7 +91,7 @@ class TurnOnBrowser:
         writes.put(browser_at, made)
         return writes
 
-    def _as_asked(self, name: str, turned_on_at: datetime) -> Browser:
+    def _as_asked(self, name: str, turned_on_at: datetime, issuer_session: str | None) -> Browser:
         return Browser(
             browser_id=self.browser_id,
             tenant_id=self.who.tenant_id,
@@ -84,6 +102,7 @@ class TurnOnBrowser:
             credential=self.who.credential,
             turned_on_at=turned_on_at,
             seen_at=self.now,
+            issuer_session=issuer_session,
         )
 
 
@@ -151,12 +170,33 @@ class ForgetBrowser:
         return Key(BROWSER, self.browser.tenant_id, self.browser.browser_id)
 
     def decide(self, snapshot: Snapshot) -> Writes[Browser]:
-        before = snapshot.get(self._key)
-        if before is None or before.auth != self.browser.auth:
+        forgetting = Forgetting(self.context, snapshot, self.browser.tenant_id, self.now)
+        if not forgetting.forget(self.browser, by=self.by, credential=self.credential):
             return Writes(answer=self.browser)
-        writer = TenantLedgerWriter(self.context, snapshot, self.browser.tenant_id, self.now)
-        data = browser_data("REMOVED", before, by=self.by, credential=self.credential)
-        writer.append("SUBSCRIPTION_CHANGED", data, actor=self.by)
-        writes = writer.writes(before)
-        writes.deletes.append(self._key)
+        return forgetting.writes(self.browser)
+
+
+class Forgetting:
+    """Browsers that one unit, which reads them, has told nothing more, each with its entry."""
+
+    def __init__(self, context: Context, snapshot: Snapshot, tenant_id: str, now: datetime) -> None:
+        self._snapshot, self._forgotten = snapshot, list[Key[Browser]]()
+        self._writer = TenantLedgerWriter(context, snapshot, tenant_id, now)
+
+    def forget(self, browser: Browser, *, by: str, credential: Credential) -> bool:
+        """False if it is not there as it was: whoever turned it on anew, or was there again, stays told."""
+        key = Key(BROWSER, browser.tenant_id, browser.browser_id)
+        before = self._snapshot.get(key)
+        if before is None or (before.auth, before.credential) != (browser.auth, browser.credential):
+            return False
+        data = browser_data("REMOVED", before, by=by, credential=credential)
+        self._writer.append("SUBSCRIPTION_CHANGED", data, actor=by)
+        self._forgotten.append(key)
+        return True
+
+    def writes(self, answer: T) -> Writes[T]:
+        if not self._forgotten:
+            return Writes(answer=answer)
+        writes = self._writer.writes(answer)
+        writes.deletes += self._forgotten
         return writes

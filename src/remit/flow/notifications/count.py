@@ -8,11 +8,12 @@ written with them, lets one in at a time.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from remit.core.diagnosis import Diagnosis
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.position import LedgerConsumer, LedgerPosition
@@ -30,7 +31,7 @@ from remit.core.notifications.status_counts import ENDS, OPEN, StatusCounts
 from remit.core.records import CONSUMER, DAILY_COUNTS, STATUS_COUNTS, THE_ONE, Key, case_key, chain_key
 from remit.core.values import instant, shifted
 from remit.flow.amounts import amounts_in, pinned_keys
-from remit.flow.consumer import NOTHING_NEW, Progress, Unread, unread
+from remit.flow.consumer import MOST_UNREAD, NOTHING_NEW, Progress, Unread, unread
 from remit.flow.context import Context, bounds_key, bounds_of
 from remit.flow.kept_policies import KeepPolicies
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
@@ -42,6 +43,7 @@ MOST_BEHIND = 2000
 """About how many entries may be left to count when somebody asks how many intents have which status."""
 _FOLLOWED = tuple(dict.fromkeys([*COUNTED, *ENDS]))
 _HISTORY = timedelta(days=LONGEST_SPAN_DAYS)
+_BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Counting:
@@ -180,6 +182,57 @@ def counts(context: Context, tenant_id: str) -> dict[str, int]:
     if page.more:
         return context.store.counts(tenant_id)
     return {**standing, **statuses.with_entries([entry for entry, _ in page.entries]).counts}
+
+
+def diagnose_counts(context: Context, tenant_id: str) -> Iterator[Diagnosis]:
+    """Where it is not kept how intents ended: the ledger was followed before that was, or is longer than what is."""
+    consumer_at, statuses_at = consumer_key(tenant_id), statuses_key(tenant_id)
+    seen = context.store.read([consumer_at, statuses_at])
+    if seen.get(consumer_at) is not None and seen.get(statuses_at) is None:
+        says = "how intents ended is not kept: the ledger was followed before it was, and each look counts them all"
+        yield Diagnosis("counts", "look", says, f"run 'remit recount --tenant {tenant_id}' once")
+
+
+def recount_statuses(context: Context, tenant_id: str) -> int:
+    """
+    Count anew how intents ended, from the beginning of the ledger to where it is followed; how many were wrong.
+
+    Nobody has to stop for it: what is followed meanwhile is counted as well before it is written.
+    """
+    position, found = context.store.ledger_position(tenant_id, since=_BEFORE_ALL), StatusCounts()
+    while True:
+        seen = context.store.read([consumer_key(tenant_id)]).get(consumer_key(tenant_id))
+        if seen is None or seen.bookmark:
+            # Whoever follows it counts it, or has to meet first what an earlier release left.
+            return 0
+        while position < seen.position:
+            page = context.store.ledger_after(tenant_id, ENDS, position, MOST_UNREAD)
+            found = found.with_entries(entry for entry, behind in page.entries if behind <= seen.position)
+            position = min(page.position, seen.position)
+        wrong = answer_of(context.store.transact([_SetStatuses(tenant_id, seen, found).unit()]))
+        if wrong is not None:
+            return wrong
+
+
+@dataclass(frozen=True, slots=True)
+class _SetStatuses:
+    """Write how intents ended up to where `seen` is. Answers how many were wrong; `None` if it has moved on."""
+
+    tenant_id: str
+    seen: LedgerConsumer
+    found: StatusCounts
+
+    def unit(self) -> UnitOfWork[int | None]:
+        return UnitOfWork([consumer_key(self.tenant_id), statuses_key(self.tenant_id)], self.decide)
+
+    def decide(self, snapshot: Snapshot) -> Writes[int | None]:
+        statuses_at = statuses_key(self.tenant_id)
+        if snapshot.get(consumer_key(self.tenant_id)) != self.seen:
+            return Writes(answer=None)
+        before = snapshot.get(statuses_at)
+        kept = before.counts if before else {}
+        wrong = sum(kept.get(name) != self.found.counts.get(name) for name in {*kept, *self.found.counts})
+        return Writes(answer=wrong, puts=[(statuses_at, self.found)] if wrong or before is None else [])
 
 
 def days(context: Context, tenant_id: str, first_day: str, last_day: str, now: datetime) -> dict[str, Any]:

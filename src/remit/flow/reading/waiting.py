@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Any, Self
 
 from remit.core.errors import InvalidInput
+from remit.core.gate.bounds import BoundsInForce
 from remit.core.identity.person import is_among, person_of, same_person
 from remit.core.lifecycle import WAITING, Case
 from remit.core.records import case_key
 from remit.core.values import instant, parse_moment
-from remit.core.waiting_counts import ANYBODY, KINDS_COUNTED, CountKind
-from remit.flow.context import Context, bounds_now
+from remit.core.waiting_counts import ANYBODY, KINDS_COUNTED, CountKind, vote_name
+from remit.flow.context import Context, bounds_key, bounds_now, bounds_of
 from remit.flow.reading.deputies import handovers
 from remit.ports import QueueLine, QueuePlace
 
@@ -33,8 +34,8 @@ MOST_POSITIONS = 12
 @dataclass(frozen=True, slots=True)
 class WaitingFilter:
     """
-    Which waiting cases; what is `None` does not matter. `answerer` leaves out what that person has approved, and
-    `assigned_to` are people, any of whom has the card.
+    Which waiting cases; what is `None` does not matter. `answerer` leaves out what waits for others than that person,
+    who has approved it, and `assigned_to` are people, any of whom has the card.
     """
 
     account_id: str | None = None
@@ -51,11 +52,11 @@ class WaitingFilter:
             and self.reason in (None, line.reason)
         )
 
-    def has(self, case: Case) -> bool:
+    def has(self, case: Case, bounds: BoundsInForce) -> bool:
         """Does a case that was read still wait, and is it one of those? Its line does not say of which type it is."""
         is_meant = self.action_type in (None, case.action_type)
         is_theirs = self.assigned_to is None or is_among(case.assigned_to, self.assigned_to)
-        return case.status in WAITING and is_meant and is_theirs and not has_voted(case, self.answerer)
+        return case.status in WAITING and is_meant and is_theirs and not waits_for_others(case, self.answerer, bounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +187,19 @@ def _first(
 
 def _still_waiting(context: Context, tenant_id: str, lines: Sequence[QueueLine], which: WaitingFilter) -> list[Case]:
     keys = [case_key(tenant_id, line.action_intent_id) for line in lines]
-    seen = context.store.read(keys)
-    return [case for case in map(seen.get, keys) if case is not None and which.has(case)]
+    seen = context.store.read([*keys, bounds_key(tenant_id)])
+    bounds = bounds_of(seen, tenant_id)
+    return [case for case in map(seen.get, keys) if case is not None and which.has(case, bounds)]
 
 
-def has_voted(case: Case, person: str | None) -> bool:
-    """Has this person approved it already, while it waits for others?"""
-    return person is not None and is_among(person, case.voted_by)
+def waits_for_others(case: Case, person: str | None, bounds: BoundsInForce) -> bool:
+    """
+    Has this person approved it already, while its type asks for more than have?
+
+    Where bounds ask for fewer by now, whoever answers next carries it out, also somebody who has approved it.
+    """
+    asks_more = len(case.voted_by) < bounds.approvals_required(case.action_type)
+    return person is not None and asks_more and is_among(person, case.voted_by)
 
 
 def with_deputy(context: Context, tenant_id: str, person: str, now: datetime) -> list[str]:
@@ -236,18 +243,16 @@ def _counted(
     kinds: Sequence[CountKind],
     people: Sequence[str] = (ANYBODY,),
 ) -> dict[CountKind, Counter[str]]:
-    """The numbers of each kind, without what `answerer` has approved already."""
-    voters = [ANYBODY]
-    if answerer is not None and _asks_several(context, tenant_id):
-        voters.append(person_of(answerer))
-    found = context.store.waiting_counts(tenant_id, kinds, list(map(person_of, people)), voters)
+    """The numbers of each kind, without what waits for others than `answerer`."""
+    votes = [ANYBODY, *(_votes_of(answerer, bounds_now(context, tenant_id)) if answerer is not None else ())]
+    found = context.store.waiting_counts(tenant_id, kinds, list(map(person_of, people)), votes)
     counted: dict[CountKind, Counter[str]] = {kind: Counter() for kind in kinds}
     for count, n in found.items():
         counted[count.kind][count.name] += -n if count.voted_by else n
     return {kind: +counts for kind, counts in counted.items()}
 
 
-def _asks_several(context: Context, tenant_id: str) -> bool:
-    # Where one approves for good, nobody has approved what waits still; and stores that keep no counts read it all.
-    types = bounds_now(context, tenant_id).bounds.action_types.values()
-    return any(spec.approvals_required > 1 for spec in types)
+def _votes_of(person: str, bounds: BoundsInForce) -> list[str]:
+    """The votes with which a case waits for others than this person: see `waits_for_others`."""
+    types = bounds.bounds.action_types.items()
+    return [vote_name(person, name, votes) for name, spec in types for votes in range(1, spec.approvals_required)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from remit.core.errors import Forbidden, Unauthenticated
 from remit.core.identity.api_key import parse_key
-from remit.core.identity.credential import Credential
+from remit.core.identity.credential import PROCESS, Credential
 from remit.core.identity.principal import Principal
 from remit.core.identity.secret_text import SecretText
 from remit.core.identity.session import (
@@ -17,6 +17,7 @@ from remit.core.identity.session import (
     LINK_PREFIX,
     SESSION_PREFIX,
     UNKNOWN_LINK,
+    IssuerLogout,
     LinkedIntent,
     Session,
     SignInLink,
@@ -27,11 +28,16 @@ from remit.core.identity.session import (
     new_session,
     use_link,
 )
-from remit.core.records import API_KEY, SESSION, SIGN_IN_LINK, Key
+from remit.core.ledger.entries import SYSTEM
+from remit.core.notifications.browser import Browser
+from remit.core.records import API_KEY, BROWSER, SESSION, SIGN_IN_LINK, Key
 from remit.flow.context import Context, chain_head_key, one
+from remit.flow.notifications import browsers
 from remit.flow.writers import TenantLedgerWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
+ENDED_AT_ONCE = 20
+"""Of sessions that the issuer ends, and of browsers with them: each of those is told in the ledger."""
 SWEPT_AT_ONCE = 90
 """So many of the oldest sessions and links are looked at, and dropped if over, when one begins or a link is made."""
 
@@ -82,35 +88,64 @@ def find(context: Context, cookie: str, now: datetime) -> tuple[Principal, Secre
     return check_session(session, key, shown, now), shown
 
 
-def end(context: Context, shown: SecretText) -> None:
-    """From now on this cookie says nothing."""
-    context.store.transact([EndSessions([_at(shown)]).unit()])
+def end(context: Context, cookie: str, now: datetime) -> None:
+    """
+    From now on this cookie says nothing, and the browser that it was in is told nothing. Raises `Unauthenticated`.
+    """
+    who, shown = find(context, cookie, now)
+    told = [each for each in browsers.listed(context, who.tenant_id) if each.credential.session_id == shown.id]
+    ending = EndSessions(context, who.tenant_id, [shown.id], told, who.name, who.credential, now)
+    answer_of(context.store.transact([ending.unit()]))
 
 
-def end_those_of(context: Context, tenants: Iterable[str], *, subject: str | None, issuer_session: str | None) -> int:
-    """End what the issuer says is over: sessions of one of its own, or of one subject. Answers how many there were."""
-    ended = [
-        Key(SESSION, tenant_id, each.session_id)
-        for tenant_id in tenants
-        for each in context.store.scan(SESSION, tenant_id)
-        if each.is_of(subject, issuer_session)
-    ]
-    for first in range(0, len(ended), SWEPT_AT_ONCE):
-        context.store.transact([EndSessions(ended[first : first + SWEPT_AT_ONCE]).unit()])
+def end_those_of(context: Context, tenants: Iterable[str], logout: IssuerLogout, now: datetime) -> int:
+    """
+    End what an issuer says is over: sessions, and telling in the browsers that were in them, also where the session is
+    over long since. Answers how many sessions there were.
+    """
+    return sum(_end_in(context, tenant_id, logout, now) for tenant_id in tenants)
+
+
+def _end_in(context: Context, tenant_id: str, logout: IssuerLogout, now: datetime) -> int:
+    sessions = context.store.scan(SESSION, tenant_id)
+    ended = [each.session_id for each in sessions if logout.ends(each.credential, each.issuer_session)]
+    known = browsers.listed(context, tenant_id)
+    told = [each for each in known if logout.ends(each.credential, each.issuer_session)]
+    for first in range(0, max(len(ended), len(told)), ENDED_AT_ONCE):
+        some = slice(first, first + ENDED_AT_ONCE)
+        ending = EndSessions(context, tenant_id, ended[some], told[some], SYSTEM, PROCESS, now)
+        answer_of(context.store.transact([ending.unit()]))
     return len(ended)
 
 
 @dataclass(frozen=True, slots=True)
 class EndSessions:
-    """Drop sessions, whether they are there or not."""
+    """
+    Drop sessions, whether they are there or not, and with them the browsers that were `told` in them: so that nobody
+    signs out and is told on. Browsers that were turned on anew meanwhile, through another session, stay.
+    """
 
-    keys: Sequence[Key[Session]]
+    context: Context
+    tenant_id: str
+    session_ids: Sequence[str]
+    told: Sequence[Browser]
+    by: str
+    credential: Credential
+    now: datetime
 
     def unit(self) -> UnitOfWork[None]:
-        return UnitOfWork([], self.decide)
+        keys: list[Key[Any]] = [Key(BROWSER, self.tenant_id, each.browser_id) for each in self.told]
+        return UnitOfWork([*keys, chain_head_key(self.tenant_id)] if keys else [], self.decide)
 
-    def decide(self, _: Snapshot) -> Writes[None]:
-        return Writes(answer=None, deletes=[*self.keys])
+    def decide(self, snapshot: Snapshot) -> Writes[None]:
+        writes = Writes[None](answer=None)
+        if self.told:
+            forgetting = browsers.Forgetting(self.context, snapshot, self.tenant_id, self.now)
+            for each in self.told:
+                forgetting.forget(each, by=self.by, credential=self.credential)
+            writes = forgetting.writes(None)
+        writes.deletes += [Key(SESSION, self.tenant_id, each) for each in self.session_ids]
+        return writes
 
 
 def make_link(

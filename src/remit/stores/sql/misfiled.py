@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from remit.core.errors import RemitError
-from remit.core.lifecycle import Case
+from remit.core.lifecycle import WAITING, Case
 from remit.core.records import CASE
 from remit.stores.segments import Segment, unpack
 from remit.stores.sql import queries
@@ -89,7 +89,9 @@ def _case(row: Row, state: Row) -> Iterator[str]:
     yield from _different(
         where, _CASE_COLUMNS[1:], row[1:], record_row(CASE.name, case.tenant_id, case.action_intent_id, case)[1:]
     )
-    yield from _state(f"{STATES} {row[-1]}", None if state[-1] is None else state, state_row(case))
+    found = None if state[-1] is None else state
+    way_out = "; run remit recount" if case.status in WAITING else ""
+    yield from (problem + way_out for problem in _state(f"{STATES} {row[-1]}", found, state_row(case)))
 
 
 def _state(where: str, found: Row | None, due: Row | None) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from remit.core.lifecycle import MOVING, WAITING, Status
 from remit.core.records import KINDS
 from remit.stores.segments import COMMON
-from remit.stores.sql.rows import EVENTS, SEGMENTS, STATES, TENANT_CHAIN, WAITING_COUNTS
+from remit.stores.sql.rows import EVENTS, SEGMENTS, STATES, TABLES, TENANT_CHAIN, WAITING_COUNTS
 
 PLAIN = "SUCCEEDED"
 """The one status that has no row in `case_states`."""
@@ -210,6 +210,11 @@ KEPT_COUNTS = f"""{_KEPT_COUNTS}
 COUNTS_AND_CASES = f"""{_KEPT_COUNTS} {_SUMMED}
     UNION ALL SELECT body, NULL, NULL, NULL, NULL FROM cases
     WHERE tenant_id = :tenant AND status IN ({listed(WAITING)})"""
+WAITING_STATES = f"""
+    SELECT cases.id, cases.body, {", ".join(f"state.{column}" for column in TABLES[STATES])}
+    FROM cases LEFT JOIN {STATES} AS state ON state.tenant_id = cases.tenant_id AND state.id = cases.id
+    WHERE cases.tenant_id = :tenant AND cases.id > :after AND cases.status IN ({listed(WAITING)})
+    ORDER BY cases.id LIMIT :limit"""
 UNANSWERED = f"SELECT count(*) FROM {STATES} WHERE tenant_id = :tenant AND proposed_by = :proposer"
 
 

@@ -43,7 +43,7 @@ from remit.stores.sql.reader_positions import reader_page, reader_position
 from remit.stores.sql.readers import Readers
 from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, moment, segment_at_us
 from remit.stores.sql.sqlite import Sqlite
-from remit.stores.sql.waiting_counts import kept_counts, recount
+from remit.stores.sql.waiting_counts import kept_counts, recount, refile
 from remit.stores.sql.watching import in_thread
 from remit.stores.sql.writer import SqlWriter
 from remit.stores.units import RecordSnapshot, after_each, by_time, cursor_of, first_of_each, parse_record, record_id
@@ -199,7 +199,8 @@ class SqlStore:
         try:
             with engine.begin() as connection:
                 self._dialect.lock_for_migration(connection)
-                return recount(self._dialect, connection.connection.driver_connection, tenant_id)
+                driver = connection.connection.driver_connection
+                return refile(self._dialect, driver, tenant_id) + recount(self._dialect, driver, tenant_id)
         except Exception as error:
             raise_ours(error, self._dialect)
         finally:

@@ -1,4 +1,4 @@
-"""The counts of what waits, held against the cases that they count, and made right again."""
+"""The counts of what waits and what it is found by, held against the cases themselves, and made right again."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from remit.core.waiting_counts import WaitingCount, counted_as
 from remit.stores.sql import queries
 from remit.stores.sql.batch import RowChange
 from remit.stores.sql.dialect import Dialect
-from remit.stores.sql.rows import WAITING_COUNTS, Row
+from remit.stores.sql.loading import loaded
+from remit.stores.sql.rows import STATES, WAITING_COUNTS, Row, state_row
 from remit.stores.units import parse_record
 
+_READ_AT_ONCE = 500
 _RECOUNTED = -1
 """The slot of what was put right: no writer touches its rows, so none waits for it."""
 
@@ -38,6 +40,33 @@ def wrong_counts(rows: Iterable[Row]) -> Iterator[tuple[WaitingCount, int, int]]
     for each in sorted(kept.keys() | due.keys()):
         if kept[each] != due[each]:
             yield each, kept[each], due[each]
+
+
+def refile(dialect: Dialect, driver: Any, tenant_id: str) -> int:
+    """
+    Make right what a tenant's waiting cases are found by, in the open transaction, and answer how many were misfiled.
+
+    Whoever changes one of these cases waits for the end of the transaction; nobody else does.
+    """
+    wrong = [(CASE.name, tenant_id, id) for id in _misfiled(dialect, driver, tenant_id)]
+    cases = loaded(dialect, driver, wrong, lock=True).values() if wrong else ()
+    due = [row for case in cases if isinstance(case, Case) and (row := state_row(case)) is not None]
+    if due:
+        dialect.write(driver, [RowChange(STATES, "upsert", due)])
+    return len(due)
+
+
+def _misfiled(dialect: Dialect, driver: Any, tenant_id: str) -> Iterator[str]:
+    after = ""
+    while rows := dialect.fetch(
+        driver, queries.WAITING_STATES, {"tenant": tenant_id, "after": after, "limit": _READ_AT_ONCE}
+    ):
+        for id, body, *state in rows:
+            # What cannot be read is said where cases are looked at.
+            with suppress(RemitError):
+                if state_row(cast(Case, parse_record(CASE.name, body))) != tuple(state):
+                    yield id
+        after = rows[-1][0]
 
 
 def recount(dialect: Dialect, driver: Any, tenant_id: str) -> int:

@@ -1,12 +1,14 @@
-// Turns Web Push on and off for this browser, and says once a day that its person is still here.
+// Turns Web Push on and off for this browser, and says once a day and session that its person is still here. Nobody is
+// told here once they have signed out, or somebody else has signed in.
 "use strict";
 
 (() => {
-  const own = document.body.dataset.push;
+  const { push: own, session } = document.body.dataset;
   if (!own || !("serviceWorker" in navigator) || !("PushManager" in window)) return;
 
   const SEEN = "remit-push-seen";
   const DAY_MS = 24 * 60 * 60 * 1000;
+  const SIGN_OUT_WITHIN_MS = 1000;
   const place = document.querySelector("[data-push-here]");
 
   function bytes(text) {
@@ -16,6 +18,15 @@
 
   function csrf() {
     return JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRF-Token"];
+  }
+
+  // Who turned it on here, and when they were last here, in which session.
+  function seen() {
+    try {
+      return JSON.parse(localStorage.getItem(SEEN)) || {};
+    } catch {
+      return {};
+    }
   }
 
   async function send(address, fields) {
@@ -35,7 +46,7 @@
   async function tell(subscription) {
     const { endpoint, keys } = subscription.toJSON();
     await send("/console/telling/browsers", { endpoint, p256dh: keys.p256dh, auth: keys.auth });
-    localStorage.setItem(SEEN, `${own} ${Date.now()}`);
+    localStorage.setItem(SEEN, JSON.stringify({ own, session, at: Date.now() }));
   }
 
   async function turnOn() {
@@ -55,11 +66,16 @@
   }
 
   async function turnOff() {
+    const subscription = await forget();
+    if (subscription) await send(`/console/telling/browsers/${await name(subscription.endpoint)}/remove`, {});
+  }
+
+  // From here on what is sent, or was sent and has not come yet, is not shown in this browser.
+  async function forget() {
     const subscription = await subscribed();
     localStorage.removeItem(SEEN);
-    if (!subscription) return;
-    await subscription.unsubscribe();
-    await send(`/console/telling/browsers/${await name(subscription.endpoint)}/remove`, {});
+    await subscription?.unsubscribe();
+    return subscription;
   }
 
   function show(isOn) {
@@ -80,19 +96,28 @@
     });
   }
 
-  // Whoever turned it on is told until thirty days after they were last here.
+  // Whoever turned it on is told until some days after they were last here.
   async function stayOn() {
-    const [seenBy, at] = (localStorage.getItem(SEEN) || "").split(/ (?=[0-9]+$)/);
-    if (seenBy !== own || Date.now() - Number(at) < DAY_MS) return;
+    const last = seen();
+    if (!last.own) return;
+    if (last.own !== own) return forget();
+    if (last.session === session && Date.now() - last.at < DAY_MS) return;
     const subscription = await subscribed();
     if (subscription) await tell(subscription);
   }
 
+  // The server forgets this browser with the session; this is for what is on its way.
+  document.querySelector("[data-sign-out]").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const enough = new Promise((done) => setTimeout(done, SIGN_OUT_WITHIN_MS));
+    await Promise.race([forget().catch(() => {}), enough]);
+    event.target.submit();
+  });
+
   if (place) {
     on("[data-push-on]", turnOn);
     on("[data-push-off]", turnOff);
-    const isMine = () => (localStorage.getItem(SEEN) || "").startsWith(`${own} `);
-    subscribed().then((subscription) => show(Boolean(subscription) && isMine()));
+    subscribed().then((subscription) => show(Boolean(subscription) && seen().own === own));
   }
   stayOn().catch(() => {});
 })();

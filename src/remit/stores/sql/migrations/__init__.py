@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     # For annotations alone: a start that has nothing to do loads no SQLAlchemy either.
     import sqlalchemy
 
-HEAD = "2013"
+HEAD = "2014"
 """The newest revision, known here so that a start that has nothing to do need not load Alembic."""
 FIRST_FORMAT = ("0001", "0002", "0003", "0004")
 VERSION_TABLE = "remit_schema_version"
 _REVISION = f"SELECT version_num FROM {VERSION_TABLE}"
-COUNTED_FROM = "2012"
-"""Before it what waits was not counted as it came."""
+WAITING_FROM = "2014"
+"""Before it what stands beside waiting cases was not what it is now: it is made from them (`recount`)."""
 FILLING, MOVED = "filling", "moved"
 """Stand in place of a revision in a database that `remit migrate` fills, or has moved into another."""
 _WAYS_OUT = {
@@ -69,8 +69,8 @@ def _migrate(dialect: Dialect, revision: str) -> None:
                 before = current_revision(dialect, connection)
                 dialect.make_indexes(connection, indexes_ahead(before, revision))
                 upgrade(dialect, connection, revision)
-                if revision == HEAD and before is not None and before < COUNTED_FROM:
-                    _count_all(dialect, connection)
+                if revision == HEAD and before is not None and before < WAITING_FROM:
+                    _recount_all(dialect, connection)
             if revision == HEAD:
                 dialect.prepare(connection)
     finally:
@@ -89,13 +89,16 @@ def _stands_at(dialect: Dialect) -> str | None:
         pool.dispose()
 
 
-def _count_all(dialect: Dialect, connection: sqlalchemy.Connection) -> None:
+def _recount_all(dialect: Dialect, connection: sqlalchemy.Connection) -> None:
     from remit.stores.sql.queries import TENANTS
-    from remit.stores.sql.waiting_counts import recount
+    from remit.stores.sql.waiting_counts import recount, refile
 
     driver = connection.connection.driver_connection
-    for (tenant_id,) in dialect.fetch(driver, TENANTS, {}):
-        recount(dialect, driver, tenant_id)
+    tenants = [tenant_id for (tenant_id,) in dialect.fetch(driver, TENANTS, {})]
+    # Every case before any count: in this order everybody locks.
+    for step in (refile, recount):
+        for tenant_id in tenants:
+            step(dialect, driver, tenant_id)
 
 
 def upgrade(dialect: Dialect, connection: sqlalchemy.Connection, revision: str = HEAD) -> None:
