@@ -210,7 +210,14 @@ def test_nobody_without_one_key_of_their_own_acts_as_the_gateways_agent(gate):
     gate.settings["callers_key"] = True
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "note", "arguments": {}}}
     accepts = [("Accept", "application/json, text/event-stream"), ("MCP-Protocol-Version", "2025-06-18")]
-    sent = [["Basic x", "Bearer x"], ["Bearer x", "Basic x"], [b"Bearer \xa0"], [b"Bearer \x85"], ["Bearer"], []]
+    sent: list[list[str | bytes]] = [
+        ["Basic x", "Bearer x"],
+        ["Bearer x", "Basic x"],
+        [b"Bearer \xa0"],
+        [b"Bearer \x85"],
+        ["Bearer"],
+        [],
+    ]
 
     with gate.gateway() as url:
         answers = [
