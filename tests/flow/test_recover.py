@@ -173,3 +173,17 @@ def test_counters_and_heads_that_a_backup_tore_apart_are_told(world, backup, res
 
     assert any("its counter" in text for text in found.findings)
     assert any("its head is entry 9" in text for text in found.findings)
+
+
+def test_what_may_still_be_taken_back_is_ended_once_it_may_not(world):
+    world.queued("held")
+    held = world.app.intent(TENANT, "held").digest
+    world.app.approve(TENANT, "held", by="bob", digest=held, undo_for_s=30)
+
+    (early,) = [each for each in world.app.recover(by="ann") if each.tenant_id == TENANT]
+    world.clock.pass_(seconds=31)
+    (late,) = [each for each in world.app.recover(by="ann") if each.tenant_id == TENANT]
+
+    assert early.failed == ["held: its approval may be taken back until 2026-03-10T12:00:30Z; run this again then"]
+    assert (late.failed, world.status("held")) == ([], "UNKNOWN")
+    assert world.app.verify(TENANT).ok

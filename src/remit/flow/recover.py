@@ -13,13 +13,14 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from remit.core.errors import RemitError
+from remit.core.errors import Conflict, RemitError
+from remit.core.execution.approval import held_until
 from remit.core.execution.outcome import CallResult, Conclusion
 from remit.core.execution.publication import UNFINISHED, is_reserved
 from remit.core.ledger.verification import KeptHead
 from remit.core.lifecycle import WAITING, Case
 from remit.core.records import CASE, Key
-from remit.core.values import PLATFORM
+from remit.core.values import PLATFORM, instant
 from remit.flow.context import Context
 from remit.flow.execute.common import Keys, end_with, take_attempt
 from remit.flow.gate import GateRequest, gate
@@ -40,7 +41,7 @@ class Recovered:
     What was found of one tenant, by intent, and what verification found before anything was changed.
 
     `attempts` were running, `reserved` and `published` were approved and not begun: all of them ended, `UNKNOWN`
-    unless an answer was noted already. `proposed` were not decided yet and wait for a person now; `waiting` is how
+    unless an answer was noted already, or is among the `failed` ones, with why. `proposed` were not decided yet and wait for a person now; `waiting` is how
     many did so before.
     """
 
@@ -121,6 +122,9 @@ class EndOpenIntent:
         case = snapshot.get(keys.case)
         if case is None or case.status not in UNFINISHED or case.approval_id != keys.approval_id:
             return Writes(answer=None)
+        if (until := held_until(case.publication, self.now)) is not None:
+            # Before that nothing is published or begun, and whether it was taken back since the backup nobody knows.
+            raise Conflict(f"its approval may be taken back until {instant(until)}; run this again then")
         writer = CaseWriter(self.context, case, self.now)
         if case.attempt is None:
             _take(writer, snapshot, keys, self.by)
