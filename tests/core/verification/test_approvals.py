@@ -77,7 +77,9 @@ def an_outcome_says_another_status_than_its_entry(lines):
 
 @breaks
 def policy_approved_what_the_gate_left_to_a_person(lines):
-    lines.data("auto-1", "GATE_DECIDED")["result"] = "REQUIRE_APPROVAL"
+    decision = lines.data("auto-1", "GATE_DECIDED")
+    decision |= {"result": "REQUIRE_APPROVAL", "reason": "BUDGET_EXCEEDED"}
+    next(check for check in decision["checks"] if check["check"] == "budget")["passed"] = False
 
 
 @breaks

@@ -37,6 +37,16 @@ def the_outcome_points_to_an_approval_of_another_digest(lines):
 
 
 @breaks
+def the_rejection_is_of_another_digest(lines):
+    lines.data("rejected", "ACTION_REJECTED")["digest"] = "0" * 64
+
+
+@breaks
+def what_was_taken_back_has_another_digest(lines):
+    lines.data("withdrawn", "INTENT_WITHDRAWN")["digest"] = "0" * 64
+
+
+@breaks
 def the_decision_is_about_another_digest(lines):
     lines.data("auto-1", "GATE_DECIDED")["intent_digest"] = "0" * 64
 

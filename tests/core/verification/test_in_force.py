@@ -59,6 +59,81 @@ def it_was_taken_back_in_the_name_of_its_proposer(lines):
     lines.entry("withdrawn", "INTENT_WITHDRAWN")["actor"] = "another-agent"
 
 
+# --- somebody wrote what another is said to have done ---
+
+
+@breaks
+def a_rejection_is_told_of_somebody_else(lines):
+    lines.data("rejected", "ACTION_REJECTED")["rejected_by"] = "eve"
+
+
+@breaks
+def a_question_is_told_of_somebody_else(lines):
+    lines.data("asked", "QUESTION_ASKED")["asked_by"] = "eve"
+
+
+@breaks
+def a_supplement_is_told_of_another_agent(lines):
+    lines.data("asked", "QUESTION_ANSWERED")["answered_by"] = "another-agent"
+
+
+@breaks
+def what_was_found_out_is_told_of_somebody_else(lines):
+    lines.data("unknown", "OUTCOME_RESOLVED")["outcome"]["resolved_by"] = "eve"
+
+
+@breaks
+def a_queue_was_handed_over_for_another(lines):
+    lines.data(None, "QUEUE_HANDED_OVER")["handed_from"] = "eve"
+
+
+@breaks
+def a_stop_is_told_of_somebody_else(lines):
+    lines.data(None, "AUTONOMY_STOPPED")["by"] = "eve"
+
+
+# --- what a decision came to does not follow from its checks ---
+
+
+@breaks
+def an_edit_ran_without_a_person(lines):
+    decision = lines.data("auto-1", "GATE_DECIDED")
+    decision["checks"] = [each for each in decision["checks"] if each["check"] != "not_edited"]
+    lines.entry("auto-1", "INTENT_PROPOSED")["actor"] = "bob"
+
+
+@breaks
+def a_decision_ran_past_a_check_that_is_told_twice(lines):
+    checks = lines.data("scoped", "GATE_DECIDED")["checks"]
+    checks.insert(0, {**check(lines, "scoped", "scopes"), "passed": False})
+
+
+@breaks
+def what_had_expired_is_told_to_have_been_alive(lines):
+    check(lines, "auto-1", "expiry")["passed"] = False
+
+
+@breaks
+def a_decision_saw_another_expiry(lines):
+    check(lines, "auto-1", "expiry")["saw"]["expires_at"] = "2026-03-10T11:00:00Z"
+
+
+@breaks
+def a_decision_is_told_to_be_of_long_before(lines):
+    lines.data("auto-1", "GATE_DECIDED")["decided_at"] = "2026-03-09T12:00:00Z"
+
+
+@breaks
+def a_decision_has_a_reason_that_its_check_never_gives(lines):
+    lines.data("while-stopped", "GATE_DECIDED")["reason"] = "SCOPE_MISSING"
+
+
+@breaks
+def a_decision_asks_a_person_and_nothing_refused_it(lines):
+    decision = lines.data("while-stopped", "GATE_DECIDED")
+    decision["checks"] = [each for each in decision["checks"] if each["passed"]]
+
+
 # --- the bounds were others than they are said to have been ---
 
 

@@ -63,6 +63,7 @@ def its_caller_began_what_was_never_published(lines):
 def it_was_taken_back_when_its_caller_had_begun_it(lines):
     withdrawn = copy.deepcopy(lines.entry("withdrawn", "INTENT_WITHDRAWN"))
     withdrawn["action_intent_id"] = "own"
+    withdrawn["data"]["digest"] = lines.data("own", "INTENT_PROPOSED")["digest"]
     lines.insert_after(lines.entry("own", "EXECUTION_STARTED"), withdrawn)
 
 
@@ -78,6 +79,7 @@ def it_was_taken_back_after_it_was_cancelled(lines):
     withdrawn = copy.deepcopy(lines.entry("withdrawn", "INTENT_WITHDRAWN"))
     last = lines.chain("stopped")[-1]
     withdrawn |= {"action_intent_id": "stopped", "account_id": last["account_id"]}
+    withdrawn["data"]["digest"] = lines.data("stopped", "INTENT_PROPOSED")["digest"]
     lines.insert_after(last, withdrawn)
 
 

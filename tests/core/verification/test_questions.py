@@ -23,7 +23,8 @@ def a_question_was_answered_twice(lines):
 
 @breaks
 def somebody_else_answered(lines):
-    lines.entry("asked", "QUESTION_ANSWERED")["actor"] = "bob"
+    answered = lines.entry("asked", "QUESTION_ANSWERED")
+    answered["actor"] = answered["data"]["answered_by"] = "bob"
 
 
 @breaks

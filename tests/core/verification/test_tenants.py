@@ -22,6 +22,7 @@ def a_whole_chain_of_another_tenant(lines):
             line["data"]["tenant_id"] = "globex"
     intent = lines.data("rejected", "INTENT_PROPOSED")
     intent["digest"] = lines.data("rejected", "GATE_DECIDED")["intent_digest"] = digest_of_wire(intent)
+    lines.data("rejected", "ACTION_REJECTED")["digest"] = intent["digest"]
 
 
 @breaks

@@ -21,6 +21,24 @@ def names_bounds(entry: Data) -> bool:
     return bool(entry.get("v", 1) >= 2)
 
 
+_SAYS_BY = {
+    "ACTION_REJECTED": "rejected_by",
+    "QUESTION_ASKED": "asked_by",
+    "QUESTION_ANSWERED": "answered_by",
+    "QUEUE_HANDED_OVER": "handed_from",
+    **dict.fromkeys(("AUTONOMY_STOPPED", "AUTONOMY_RESUMED", "KEY_CHANGED", "SUBSCRIPTION_CHANGED"), "by"),
+}
+
+
+def written_for_another(entry: Data) -> str | None:
+    """What is wrong with an entry that says by whom something was done, and was written by somebody else."""
+    data, name = entry["data"], _SAYS_BY.get(entry["event_type"])
+    by = data["outcome"]["resolved_by"] if entry["event_type"] == "OUTCOME_RESOLVED" else name and data[name]
+    if by is None or by == entry["actor"] or not names_bounds(entry):
+        return None
+    return f"{entry['actor']} wrote the {entry['event_type']} of {by}"
+
+
 def moment(text: str) -> datetime:
     return utc(datetime.fromisoformat(text))
 

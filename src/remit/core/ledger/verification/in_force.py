@@ -35,13 +35,13 @@ from remit.core.ledger.config_history import ConfigHistory
 from remit.core.ledger.entries import SYSTEM
 from remit.core.ledger.recorded_facts import facts_problems, recorded_facts
 from remit.core.ledger.stop_history import StopHistory
+from remit.core.ledger.verification.refusals import contradictions
 from remit.core.opened_intent import OpenedIntent
 from remit.core.values import shifted, utc
 
 Data = Mapping[str, Any]
 CLOCKS_AGREE = timedelta(minutes=5)
 """By how much two clocks, and an entry's time and that of its commit, may differ before verification says so."""
-MUST_PASS = ("allowlist", "mode", "policy", "budget")
 _FARTHEST_ZONE_H = 15
 
 
@@ -72,10 +72,8 @@ class InForceChecks:
         checks = {check["check"]: check for check in data["checks"]}
         self._check_edit(intent, proposed, checks)
         self._check_stop(intent, checks, _at(entry))
-        if data["result"] == "AUTO_EXECUTED":
-            for name in MUST_PASS:
-                if checks.get(name, {}).get("passed") is not True:
-                    self._broken(f"it was decided AUTO_EXECUTED and its check {name!r} did not pass")
+        for problem in contradictions(intent, data, entry, CLOCKS_AGREE):
+            self._broken(problem)
         if state is None:
             return
         if platform_set_of(data["policy_version"], state.bounds.policies) is None:

@@ -28,6 +28,7 @@ from remit.core.ledger.verification.entry_data import (
     source_of,
     uncounted,
     window_ends,
+    written_for_another,
 )
 from remit.core.ledger.verification.erasures import Erasures
 from remit.core.ledger.verification.in_force import InForceChecks
@@ -97,6 +98,8 @@ class IntentChain:
                 self.broken(6, f"an entry of type {entry['event_type']!r} has no place in an intent's chain")
             else:
                 reader(self, entry["data"], entry)
+                if (problem := written_for_another(entry)) is not None:
+                    self.broken(8, problem)
         self._check_digest()
         self._check_decision()
         self._check_ends()
@@ -239,8 +242,15 @@ class IntentChain:
         if set(self.approvals) - self.released:
             self.broken(5, f"{self.closed} stands after an approval that is in force")
 
+    def rejected(self, data: Data, entry: Data) -> None:
+        if names_bounds(entry) and data["digest"] != self.intent["digest"]:
+            self.broken(4, "what was rejected is not what it proposes")
+        self.closing(data, entry)
+
     def withdrawn(self, data: Data, entry: Data) -> None:
         """Only its proposer takes it back."""
+        if data["digest"] != self.intent["digest"]:
+            self.broken(4, "what was taken back is not what it proposes")
         for name in sorted({entry["actor"], data["withdrawn_by"]} - {self.intent["proposed_by"]}):
             self.broken(8, f"{name} took back what {self.intent['proposed_by']} had proposed")
         self.closing(data, entry)
@@ -378,7 +388,7 @@ _READERS: dict[str, Callable[[IntentChain, Data, Data], None]] = {
     "ACTION_APPROVED": IntentChain.action_approved,
     "BUDGET_RELEASED": IntentChain.budget_released,
     "ACTION_PUBLISHED": IntentChain.action_published,
-    "ACTION_REJECTED": IntentChain.closing,
+    "ACTION_REJECTED": IntentChain.rejected,
     "INTENT_SUPERSEDED": IntentChain.closing,
     "INTENT_EXPIRED": IntentChain.closing,
     "INTENT_WITHDRAWN": IntentChain.withdrawn,

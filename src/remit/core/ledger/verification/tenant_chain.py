@@ -9,6 +9,7 @@ from typing import Any
 from remit.core.ledger.config_history import ConfigHistory
 from remit.core.ledger.entries import OF_TENANT
 from remit.core.ledger.stop_history import StopHistory
+from remit.core.ledger.verification.entry_data import written_for_another
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.seals import Seals
 
@@ -29,14 +30,17 @@ class TenantChain:
     def read(self, entry: Mapping[str, Any]) -> None:
         """An entry of a type that this version knows."""
         reader = _READERS.get(entry["event_type"])
-        if reader is not None:
-            try:
-                reader(self, entry)
-            except MALFORMED as error:
-                problem = f"an entry's data is not what its type carries ({type(error).__name__}: {error})"
-                self.report.broken(6, WHERE, problem)
-        elif entry["event_type"] not in OF_TENANT:
+        if reader is None and entry["event_type"] not in OF_TENANT:
             self.report.broken(6, WHERE, f"an entry of type {entry['event_type']!r} has no place in it")
+            return
+        try:
+            if reader is not None:
+                reader(self, entry)
+            if (written := written_for_another(entry)) is not None:
+                self.report.broken(8, WHERE, written)
+        except MALFORMED as error:
+            problem = f"an entry's data is not what its type carries ({type(error).__name__}: {error})"
+            self.report.broken(6, WHERE, problem)
 
     def _changed(self, entry: Mapping[str, Any]) -> None:
         due = len(self.configs) + 1
