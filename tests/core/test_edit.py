@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from remit.core.edit import edited_proposal
-from remit.core.errors import InvalidInput
+from remit.core.edit import edited_proposal, same_proposal
+from remit.core.errors import InvalidInput, NotInThatState
 from remit.core.values import instant
 
 from .make import NOW, intent
@@ -115,3 +115,14 @@ def test_a_target_cannot_lose_a_part_and_an_expiry_without_a_value_is_the_type_s
 def test_an_edit_that_changes_nothing_is_refused(changes):
     with pytest.raises(InvalidInput, match="change nothing"):
         edit(**changes)
+
+
+def test_the_same_is_proposed_again_until_it_expires():
+    over = OLD.expires_at
+
+    again = same_proposal(OLD, new_id="i-2", now=over - timedelta(seconds=1))
+
+    assert (again.action_intent_id, again.supersedes) == ("i-2", OLD.action_intent_id)
+    assert again.parameters == OLD.parameters
+    with pytest.raises(NotInThatState, match="EXPIRED"):
+        same_proposal(OLD, new_id="i-2", now=over)

@@ -8,6 +8,7 @@ import pytest
 from remit.core.errors import Forbidden, InvalidInput, NotFound, NotInThatState
 from remit.core.execution.approval import PUBLISH_AFTER
 from remit.core.lifecycle import (
+    ENDED,
     FOLLOWS,
     GATE_AFTER,
     MOVING,
@@ -17,8 +18,10 @@ from remit.core.lifecycle import (
     check_supersedes,
     due_in,
     due_step,
+    is_due,
     moved,
     new_case,
+    waited_for,
 )
 
 from .make import NOW, bounds, case, intent, stop, verdict
@@ -183,6 +186,43 @@ def test_a_case_that_is_due_has_one_next_step(status, published, expired, step):
 def test_a_case_that_is_not_due_has_no_step(status):
     assert due_step(case(status, due_at=None), NOW) is None
     assert due_step(case(status, due_at=NOW + SECOND), NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "queued", "expired", "due", "looks"),
+    [
+        ("APPROVED", True, True, False, True),
+        ("APPROVED", False, True, False, True),
+        ("APPROVED", True, False, True, False),
+        ("RUNNING", True, False, True, False),
+        ("RUNNING", True, True, True, True),
+        ("RUNNING", True, True, False, False),
+        ("AWAITING_APPROVAL", False, False, True, True),
+        ("AWAITING_APPROVAL", False, True, False, False),
+    ],
+)
+def test_remit_looks_at_what_is_due_and_no_workers_and_at_every_approval_that_expired(
+    status, queued, expired, due, looks
+):
+    expires_at, due_at = NOW if expired else NOW + SECOND, NOW if due else NOW + SECOND
+
+    assert is_due(case(status, queued=queued, expires_at=expires_at, due_at=due_at), NOW) == looks
+    assert not is_due(case("REJECTED", due_at=None), NOW)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_only_what_waits_unblocked_can_be_approved(status):
+    assert case(status).can_be_approved == (status == "AWAITING_APPROVAL")
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_mark_that_somebody_waits_is_prolonged_and_never_shortened(status):
+    unmarked = case(status)
+    marked = waited_for(unmarked, NOW)
+
+    assert marked.waited_until == (None if status in ENDED else NOW)
+    assert waited_for(marked, NOW - SECOND) == marked
+    assert waited_for(marked, NOW + SECOND).waited_until == (None if status in ENDED else NOW + SECOND)
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))

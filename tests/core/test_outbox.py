@@ -19,10 +19,13 @@ from remit.core.notifications.outbox import (
     Outbox,
     SendResult,
     cloud_event,
+    is_kept,
     pause,
     subject,
+    together,
 )
-from remit.core.notifications.subscription import NOTICES
+from remit.core.notifications.subscription import CARD, ENDED, NOTICES, TEST
+from remit.core.notifications.timing import QuietHours
 
 from .make import NOW
 
@@ -132,3 +135,57 @@ def test_a_cloud_event_has_what_the_specification_asks_for():
         "datacontenttype": "application/json",
     }
     assert event["data"]["items"][0]["text"] == "about i-1"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "whole", "detail"),
+    [
+        (["delivered", "delivered"], "delivered", "2 of 2 have it"),
+        (["delivered", "refused"], "refused", "1 of 2 have it; b: said refused"),
+        (["failed", "refused"], "failed", "0 of 2 have it; a: said failed; b: said refused"),
+        (["failed", "delivered"], "failed", "1 of 2 have it; a: said failed"),
+        ([], "delivered", "0 of 0 have it"),
+    ],
+)
+def test_a_message_in_parts_is_tried_again_as_long_as_anybody_may_still_get_it(outcomes, whole, detail):
+    parts = [
+        (name, SendResult(outcome=each, detail=f"said {each}")) for name, each in zip("ab", outcomes, strict=False)
+    ]
+
+    result = together(parts, "have it")
+
+    assert (result.outcome, result.detail) == (whole, detail)
+
+
+def test_a_message_of_one_part_ends_as_that_does():
+    only = SendResult(outcome="failed", detail="busy", retry_after_s=7)
+
+    assert together([("ann", only)], "have it") is only
+
+
+@pytest.mark.parametrize(("kind", "quiet"), [(NOTICES[0], True), (TEST, False), (ENDED, False), (CARD, False)])
+def test_quiet_hours_hold_back_what_people_are_told_and_nothing_else(kind, quiet):
+    hours = QuietHours(begins="00:00", ends="23:59")
+    box = Outbox(subscription_id="ops", notice=kind).gather([notice(kind=kind)], delivery_id="d", now=NOW - GATHER)
+
+    assert (box.quiet_until(hours, NOW) is not None) == quiet
+    assert box.quiet_until(None, NOW) is None
+    assert box.quiet_until(hours, NOW - 2 * GATHER) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "kept"),
+    [
+        ("STOPPED", "DELIVERED", True),
+        ("STOPPED", "FAILED", True),
+        ("STOPPED", "PENDING", False),
+        (CARD, "DELIVERED", False),
+        (CARD, "FAILED", True),
+    ],
+)
+def test_what_is_done_is_remembered_but_for_a_card_that_shows_it_itself(kind, status, kept):
+    done = Delivery(
+        delivery_id="d", subscription_id="ops", notice=kind, items=[], created_at=NOW, next_at=None, status=status
+    )
+
+    assert is_kept(done) == kept

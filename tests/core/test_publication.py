@@ -13,6 +13,7 @@ from remit.core.execution.publication import (
     gives_back_unstarted,
     has_left,
     is_reserved,
+    is_taken_by_workers,
     may_expire,
     may_publish,
     may_release_refused,
@@ -104,6 +105,21 @@ def test_an_approval_is_looked_at_no_later_than_it_expires_and_an_attempt_when_i
 )
 def test_only_what_was_never_delivered_and_never_began_is_released_on_refusal(status, begun, may):
     assert may_release_refused(state(status), attempt() if begun else None) == may
+
+
+@pytest.mark.parametrize(
+    ("status", "published", "connector", "taken"),
+    [
+        ("APPROVED", True, "http", True),
+        ("RUNNING", True, "http", True),
+        ("APPROVED", False, "http", False),
+        ("APPROVED", True, "caller", False),
+        ("SUCCEEDED", True, "http", False),
+        ("AWAITING_APPROVAL", False, "http", False),
+    ],
+)
+def test_workers_take_what_is_out_and_not_its_callers(status, published, connector, taken):
+    assert is_taken_by_workers(case(status, published=published, connector=connector)) == taken
 
 
 # --- what nobody answered or started ---

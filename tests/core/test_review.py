@@ -5,10 +5,11 @@ from typing import get_args
 
 import pytest
 
-from remit.core.errors import Conflict, DigestChanged, Forbidden, NotInThatState
+from remit.core.errors import Conflict, DigestChanged, Forbidden, InvalidInput, NotInThatState
 from remit.core.execution.outcome import CallResult, Resolution, conclude
 from remit.core.execution.review import (
     approved_before,
+    check_finding,
     check_may_approve,
     check_may_reject,
     check_may_resolve,
@@ -139,3 +140,12 @@ def test_what_is_known_or_was_resolved_otherwise_is_not_resolved(of_case, found,
     assert resolved_before(before, "FAILED") is None
     with pytest.raises(NotInThatState, match="cannot be resolved"):
         check_may_resolve(case(of_case), found and outcome(found), before, "FAILED")
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_what_is_found_out_is_that_it_happened_or_that_it_did_not(status):
+    if status in ("SUCCEEDED", "FAILED"):
+        check_finding(status)
+    else:
+        with pytest.raises(InvalidInput, match="say SUCCEEDED or FAILED"):
+            check_finding(status)

@@ -1,10 +1,11 @@
 """Sessions and links: who they let in, until when, and how often."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from remit.core.errors import InvalidInput, Unauthenticated
+from remit.core.errors import Forbidden, InvalidInput, Unauthenticated
 from remit.core.identity.api_key import NewKey, new_key
 from remit.core.identity.credential import PROCESS
 from remit.core.identity.principal import Principal
@@ -72,6 +73,13 @@ def test_a_session_by_a_key_lasts_no_longer_than_the_key_and_has_its_roles():
 def test_the_platform_has_no_session():
     with pytest.raises(Unauthenticated):
         new_session(Principal("root", PLATFORM, frozenset({"platform"})), COOKIE, key_id="k", now=NOW)
+
+
+def test_a_credential_for_single_accounts_has_no_session():
+    of_north = replace(ANN, accounts=frozenset({"north"}))
+
+    with pytest.raises(Forbidden, match="single accounts"):
+        new_session(of_north, COOKIE, key_id=None, now=NOW)
 
 
 def test_the_forms_token_is_the_sessions_own_and_not_its_secret():

@@ -15,8 +15,8 @@ from remit.core.execution.answer import ProposalAnswer
 from remit.core.identity.principal import Principal
 from remit.core.values import shifted
 from remit.flow.context import Context
+from remit.flow.mark_waiting import mark_waiting
 from remit.flow.reading.answer import answer
-from remit.flow.waiting_mark import mark_waiting
 from remit.ports import Clock
 
 WAIT_S = 30.0

@@ -102,8 +102,7 @@ class ChatAnswers(Part):
     def _check_shown(self, to: Subscription, action_intent_id: str) -> None:
         """Only a card that shows all that runs has the button; a subscription may have shown more when it was made."""
         for card in find(self.context, to, [action_intent_id], lambda _: None):
-            if not card.shows_all:
-                raise Forbidden("this card does not show all that would run; approve it in the console")
+            card.require_whole()
 
     def _ask(self, to: Subscription, press: Press) -> None:
         cards = find(self.context, to, [press.card.action_intent_id], lambda _: None)

@@ -13,7 +13,7 @@ from remit.app.own import OwnIntents
 from remit.app.part import Part
 from remit.app.reading import Reading
 from remit.core.edit import same_proposal
-from remit.core.errors import NotInThatState, OutcomeUnknown, RemitError, TryLater
+from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.execution.proposer import Proposer
 from remit.core.gate.fact import Fact
 from remit.core.identity.credential import PROCESS, Credential
@@ -309,9 +309,7 @@ class Gating(Part):
 
     def _same_again(self, tenant_id: str, action_intent_id: str) -> Proposal:
         intent = self._reading.intent(tenant_id, action_intent_id)
-        if intent.expires_at <= self.clock.now():
-            raise NotInThatState(action_intent_id, "EXPIRED", "decided again")
-        return same_proposal(intent, new_id=self.context.new_id())
+        return same_proposal(intent, new_id=self.context.new_id(), now=self.clock.now())
 
 
 def request_of(intent: ActionIntentV1 | Proposal) -> GateRequest:

@@ -20,6 +20,7 @@ from remit.flow.notifications import subscriptions as subscriptions_flow
 from remit.flow.notifications.deliver import DueOutbox, Links
 from remit.flow.notifications.follow import LedgerFollower
 from remit.flow.notifications.subscriptions import DeliveryFilter
+from remit.flow.pages import PAGE
 from remit.flow.settings import sessions
 from remit.ports import Clock
 
@@ -73,7 +74,7 @@ class Notifications(Part):
         *,
         subscription_id: str | None = None,
         status: str | None = None,
-        limit: int = subscriptions_flow.PAGE,
+        limit: int = PAGE,
     ) -> list[dict[str, Any]]:
         """The messages that were sent or are being sent, the newest first, each with its last result."""
         return subscriptions_flow.deliveries(self.context, tenant_id, DeliveryFilter(subscription_id, status), limit)

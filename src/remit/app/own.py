@@ -15,7 +15,7 @@ from remit.core.execution.result import ToolResult
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.lifecycle import Case
 from remit.core.values import check_person, check_text
-from remit.flow import ask, execute, waiting_mark, withdraw
+from remit.flow import ask, execute, mark_waiting, withdraw
 from remit.flow.context import Context
 from remit.hooks import Hooks
 from remit.ports import Clock
@@ -179,7 +179,7 @@ class OwnIntents(Part):
 
         Raises `NotFound`.
         """
-        self._one(waiting_mark.MarkWaiting(tenant_id, action_intent_id, until).unit())
+        self._one(mark_waiting.MarkWaiting(tenant_id, action_intent_id, until).unit())
 
 
 def _proposer(by: str, credential: Credential, accounts: frozenset[str] | None, on_behalf_of: str | None) -> Proposer:

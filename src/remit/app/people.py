@@ -11,10 +11,10 @@ from remit.app.part import Part
 from remit.app.reading import Reading
 from remit.core.edit import edited_proposal
 from remit.core.erasure import Erased, check_erasure
-from remit.core.errors import InvalidInput
 from remit.core.execution.approval import Approval, check_undo_for, held_until
 from remit.core.execution.outcome import Resolution
 from remit.core.execution.question import Question, checked_words
+from remit.core.execution.review import check_finding
 from remit.core.execution.sample import SampleAnswer
 from remit.core.execution.votes import Vote
 from remit.core.identity.credential import PROCESS, Credential
@@ -23,10 +23,10 @@ from remit.core.lifecycle import Case
 from remit.core.values import check_person, check_text
 from remit.flow import ask, erase_private, propose, review
 from remit.flow.gate import GateAnswer
+from remit.flow.judge import JudgeSampled
 from remit.flow.one_write import in_one_write
 from remit.flow.publish import IntentRef
 from remit.flow.queue_limit import QueueLimit
-from remit.flow.sampled import JudgeSampled
 from remit.hooks import Hooks
 from remit.ports import UnitOfWork
 
@@ -148,8 +148,7 @@ class People(Part):
     ) -> Resolution:
         """Say what became of an intent whose outcome is `UNKNOWN`."""
         check_person("by", by)
-        if status not in ("SUCCEEDED", "FAILED"):
-            raise InvalidInput("status", f"is {status!r}", "say SUCCEEDED or FAILED")
+        check_finding(status)
         check_text("note", note or "")
         now = self.clock.now()
         resolving = review.ResolveUnknown(self.context, tenant_id, action_intent_id, status, by, note, now)

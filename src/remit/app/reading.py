@@ -15,11 +15,12 @@ from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.ledger.verification import KeptHead, Report
 from remit.core.lifecycle import Case
-from remit.core.records import STOPS, THE_ONE, Key, chain_key
+from remit.core.records import chain_key, stops_key
 from remit.core.values import PLATFORM, ApprovalSource
 from remit.flow.breakers import failing_tools_of
 from remit.flow.context import Context, one
 from remit.flow.notifications import count
+from remit.flow.pages import PAGE
 from remit.flow.private_values import opened_now
 from remit.flow.reading import export as export_flow
 from remit.flow.reading import known as known_flow
@@ -34,7 +35,6 @@ from remit.flow.reading import usage as usage_flow
 from remit.flow.reading import verify as verify_flow
 from remit.flow.reading.bounds_history import BoundsHistory
 from remit.flow.reading.diagnose import diagnose
-from remit.flow.reading.pages import PAGE
 from remit.flow.reading.timeline import Followed, StreamCursor, TimelineFilter
 from remit.flow.reading.waiting import (
     WaitingFilter,
@@ -280,4 +280,4 @@ class Reading(Part):
 
     def check_ready(self) -> None:
         """Raises `TryLater` if the store does not answer."""
-        self.context.store.read([Key(STOPS, PLATFORM, THE_ONE)])
+        self.context.store.read([stops_key(PLATFORM)])

@@ -9,7 +9,7 @@ from remit.app.part import FlowMethod, Part
 from remit.core.execution.result import ToolResult
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.values import check_person, check_text
-from remit.flow import erase
+from remit.flow import erase_results
 from remit.flow.context import Context
 from remit.flow.reading import result as result_flow
 from remit.ports import Clock
@@ -47,7 +47,7 @@ class Results(Part):
         check_person("by", by)
         check_text("reason", reason or "")
         now = self.clock.now()
-        erasing = erase.EraseResult(self.context, tenant_id, action_intent_id, by, credential, reason, now)
+        erasing = erase_results.EraseResult(self.context, tenant_id, action_intent_id, by, credential, reason, now)
         return self._one(erasing.unit())
 
     def erase_over(self) -> int:
@@ -55,7 +55,7 @@ class Results(Part):
         now = self.clock.now()
         if self._looked_at is not None and abs(now - self._looked_at) < ERASED_EVERY:
             return 0
-        erased = sum(answer is True for answer in erase.erase_over(self.context, now))
+        erased = sum(answer is True for answer in erase_results.erase_over(self.context, now))
         # There may be more, which the next round finds.
         self._looked_at = None if erased else now
         return erased

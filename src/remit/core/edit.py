@@ -17,10 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from remit.core.canonical import canonical
-from remit.core.errors import InvalidInput
+from remit.core.errors import InvalidInput, NotInThatState
 from remit.core.intent import ActionIntentV1, Proposal, parse_proposal
 from remit.core.paths import NotThere, Path, drop, parse_path, put
 from remit.core.private_values import commitments_in
@@ -51,8 +52,13 @@ def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, new_id: 
     return proposal
 
 
-def same_proposal(old: ActionIntentV1, *, new_id: str) -> Proposal:
-    """The proposal of the same once more, in the place of `old`. Raises `InvalidInput` for what is not to be had."""
+def same_proposal(old: ActionIntentV1, *, new_id: str, now: datetime) -> Proposal:
+    """
+    The proposal of the same once more, in the place of `old`. Raises `NotInThatState` for one that has expired, and
+    `InvalidInput` for what is not to be had.
+    """
+    if old.expires_at <= now:
+        raise NotInThatState(old.action_intent_id, "EXPIRED", "decided again")
     data = _proposed_again(old, new_id)
     _require_whole(data, "have it proposed again, or answer it")
     return parse_proposal(data)

@@ -130,6 +130,11 @@ class Case(Record, frozen=True):
             raise NotInThatState(self.action_intent_id, self.status, step, self._hint())
 
     @property
+    def can_be_approved(self) -> bool:
+        """A person may say yes to it: it waits, and the bounds do not block it."""
+        return self.status == "AWAITING_APPROVAL"
+
+    @property
     def decided(self) -> bool:
         """The gate has made its decision, which is final; or never will, as its proposer took it back first."""
         return self.status != "PROPOSED"
@@ -277,6 +282,29 @@ def check_supersedes(old: Case | None, intent: ActionIntentV1, on_behalf_of: str
             raise InvalidInput("supersedes", f"names an intent with another {field}", way_out)
     old.require_waiting("superseded")
     return old
+
+
+def is_due(case: Case, now: datetime) -> bool:
+    """
+    Has Remit itself to look at a case now? The first row that applies:
+
+    | the case                          | answer                   |
+    |-----------------------------------|--------------------------|
+    | is `APPROVED` and has expired     | yes                      |
+    | is queued and has not expired     | no: it is a worker's     |
+    | any other                         | once `due_at` has come   |
+    """
+    if case.expires_at <= now and case.status == "APPROVED":
+        return True
+    if case.queued and case.expires_at > now:
+        return False
+    return case.due_at is not None and case.due_at <= now
+
+
+def waited_for(case: Case, until: datetime) -> Case:
+    """The case with the mark that somebody waits until then, at least. What has ended stays as it is."""
+    noted = case.waited_until is not None and case.waited_until >= until
+    return case if noted or case.status in ENDED else case.changed(waited_until=until)
 
 
 def due_step(case: Case, now: datetime) -> Step | None:

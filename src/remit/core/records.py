@@ -135,6 +135,11 @@ def chain_key(tenant_id: str, action_intent_id: str) -> Key[IntentHistory]:
     return Key(CHAIN, tenant_id, action_intent_id)
 
 
+def stops_key(owner: str) -> Key[Stops]:
+    """Of the stop switches of a tenant, or of the platform."""
+    return Key(STOPS, owner, THE_ONE)
+
+
 def breaker_key(tenant_id: str, action_type: str) -> Key[ToolBreaker]:
     """Of a tool: an action type of a tenant."""
     return Key(TOOL_BREAKER, tenant_id, action_type)
@@ -157,6 +162,12 @@ def over_at(record: Stored) -> datetime | None:
     if isinstance(record, Sample):
         return record.shown_until
     return record.expires_at if isinstance(record, Session | SignInLink) else None
+
+
+def is_over(record: Stored, now: datetime) -> bool:
+    """Does a record say nothing to anybody any more?"""
+    until = over_at(record)
+    return until is not None and until <= now
 
 
 def result_key(tenant_id: str, action_intent_id: str) -> Key[StoredResult]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from remit.core.errors import NotFound
 from remit.core.execution.proposer import Proposer
 from remit.core.execution.question import (
     Question,
@@ -17,9 +15,7 @@ from remit.core.execution.question import (
 )
 from remit.core.identity.credential import Credential
 from remit.core.ledger.history import IntentHistory
-from remit.core.lifecycle import Case
-from remit.core.records import Key, case_key, chain_key
-from remit.flow.context import Context
+from remit.flow.context import Context, found_in, intent_keys
 from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
@@ -43,10 +39,10 @@ class AskProposer:
     now: datetime
 
     def unit(self) -> UnitOfWork[Questions]:
-        return UnitOfWork(_keys(self.tenant_id, self.action_intent_id), self.decide)
+        return UnitOfWork(intent_keys(self.tenant_id, self.action_intent_id), self.decide)
 
     def decide(self, snapshot: Snapshot) -> Writes[Questions]:
-        case, history = _found(snapshot, self.tenant_id, self.action_intent_id)
+        case, history = found_in(snapshot, self.tenant_id, self.action_intent_id)
         check_may_ask(case, history.questions)
         writer = CaseWriter(self.context, case, self.now)
         asked = question_data(self.by, self.credential, self.text, case.digest)
@@ -70,27 +66,15 @@ class SupplementIntent:
     now: datetime
 
     def unit(self) -> UnitOfWork[Questions]:
-        return UnitOfWork(_keys(self.tenant_id, self.action_intent_id), self.decide)
+        return UnitOfWork(intent_keys(self.tenant_id, self.action_intent_id), self.decide)
 
     def decide(self, snapshot: Snapshot) -> Writes[Questions]:
-        case, history = _found(snapshot, self.tenant_id, self.action_intent_id)
+        case, history = found_in(snapshot, self.tenant_id, self.action_intent_id)
         check_may_supplement(case, history.intent, history.questions, self.proposer)
         writer = CaseWriter(self.context, case, self.now)
         said = supplement_data(self.proposer, self.text, case.digest)
         writer.append("QUESTION_ANSWERED", said, actor=self.proposer.name)
         return _told(writer, history)
-
-
-def _keys(tenant_id: str, action_intent_id: str) -> list[Key[Any]]:
-    return [case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)]
-
-
-def _found(snapshot: Snapshot, tenant_id: str, action_intent_id: str) -> tuple[Case, IntentHistory]:
-    case = snapshot.get(case_key(tenant_id, action_intent_id))
-    history = snapshot.get(chain_key(tenant_id, action_intent_id))
-    if case is None or history is None:
-        raise NotFound("intent", action_intent_id, tenant_id)
-    return case, history
 
 
 def _told(writer: CaseWriter, history: IntentHistory) -> Writes[Questions]:

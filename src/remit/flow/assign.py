@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from remit.core.errors import NotFound
 from remit.core.execution.assignment import Handover, assignment_data, handover_data
 from remit.core.identity.credential import Credential
 from remit.core.identity.person import same_person
 from remit.core.lifecycle import Case
-from remit.core.records import case_key, chain_key
-from remit.flow.context import Context, chain_head_key
+from remit.flow.context import Context, chain_head_key, found_in, intent_keys
 from remit.flow.writers import CaseWriter, TenantLedgerWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
@@ -33,14 +31,10 @@ class AssignCard:
     now: datetime
 
     def unit(self) -> UnitOfWork[Case]:
-        names = self.tenant_id, self.action_intent_id
-        return UnitOfWork([case_key(*names), chain_key(*names)], self.decide)
+        return UnitOfWork(intent_keys(self.tenant_id, self.action_intent_id), self.decide)
 
     def decide(self, snapshot: Snapshot) -> Writes[Case]:
-        names = self.tenant_id, self.action_intent_id
-        case, history = snapshot.get(case_key(*names)), snapshot.get(chain_key(*names))
-        if case is None or history is None:
-            raise NotFound("intent", self.action_intent_id, self.tenant_id)
+        case, history = found_in(snapshot, self.tenant_id, self.action_intent_id)
         case.require_waiting("assigned")
         if self._is_theirs(history.assigned_to):
             return Writes(answer=case)

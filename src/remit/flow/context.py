@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from remit.core.execution.approval import (
-    DEFAULT_SOURCE,
-    STATE_TTL_DAYS,
-    Approval,
-)
+from remit.core.errors import NotFound
+from remit.core.execution.approval import DEFAULT_SOURCE, STATE_TTL_DAYS, Approval
 from remit.core.execution.breaker import DEFAULT_RULES, BreakerRules
 from remit.core.gate.action_type import CALLER, ActionType
+from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds import BoundsInForce, nothing_set
 from remit.core.gate.budget import Usage, split_window_id
 from remit.core.intent import ActionIntentV1
@@ -28,9 +26,10 @@ from remit.core.records import (
     Key,
     case_key,
     chain_key,
+    stops_key,
     type_id,
 )
-from remit.core.values import Stored
+from remit.core.values import PLATFORM, Stored
 from remit.flow.private_values import new_seed
 from remit.ports import (
     Connector,
@@ -113,6 +112,30 @@ def bounds_now(context: Context, tenant_id: str) -> BoundsInForce:
 
 def chain_head_key(tenant_id: str) -> Key[ChainHead]:
     return Key(CHAIN_HEAD, tenant_id, THE_ONE)
+
+
+def stops_keys(tenant_id: str) -> list[Key[Stops]]:
+    """The stop switches that are over a tenant: its own, and the platform's."""
+    return [stops_key(tenant_id), stops_key(PLATFORM)]
+
+
+def stops_over(snapshot: Snapshot, tenant_id: str) -> list[Stops]:
+    """Those in a snapshot that was asked for `stops_keys`; switches that nobody ever pulled are left out."""
+    return [stops for stops in map(snapshot.get, stops_keys(tenant_id)) if stops is not None]
+
+
+def intent_keys(tenant_id: str, action_intent_id: str) -> list[Key[Any]]:
+    """An intent's case and its chain."""
+    return [case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)]
+
+
+def found_in(snapshot: Snapshot, tenant_id: str, action_intent_id: str) -> tuple[Case, IntentHistory]:
+    """Both, in a snapshot that was asked for `intent_keys`. Raises `NotFound`."""
+    case = snapshot.get(case_key(tenant_id, action_intent_id))
+    history = snapshot.get(chain_key(tenant_id, action_intent_id))
+    if case is None or history is None:
+        raise NotFound("intent", action_intent_id, tenant_id)
+    return case, history
 
 
 def pinned_type_key(intent: ActionIntentV1) -> Key[ActionType]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from remit.core.erasure import Erased, erased_data, hashes_to_erase
-from remit.core.errors import NotFound
 from remit.core.identity.credential import Credential
 from remit.core.private_values import PrivateValues
-from remit.core.records import Key, case_key, chain_key, private_key
-from remit.flow.context import Context
+from remit.core.records import Key, chain_key, private_key
+from remit.flow.context import Context, found_in, intent_keys
 from remit.flow.private_values import private_keys
 from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
@@ -35,17 +34,13 @@ class ErasePrivateValues:
     now: datetime
 
     def unit(self) -> UnitOfWork[Erased]:
-        names = self.tenant_id, self.action_intent_id
-        return UnitOfWork([case_key(*names), chain_key(*names)], self.decide, self.then_reads)
+        return UnitOfWork(intent_keys(self.tenant_id, self.action_intent_id), self.decide, self.then_reads)
 
     def then_reads(self, snapshot: Snapshot) -> list[Key[PrivateValues]]:
         return private_keys(snapshot.get(chain_key(self.tenant_id, self.action_intent_id)))
 
     def decide(self, snapshot: Snapshot) -> Writes[Erased]:
-        names = self.tenant_id, self.action_intent_id
-        case, history = snapshot.get(case_key(*names)), snapshot.get(chain_key(*names))
-        if case is None or history is None:
-            raise NotFound("intent", self.action_intent_id, self.tenant_id)
+        case, history = found_in(snapshot, self.tenant_id, self.action_intent_id)
         gone = hashes_to_erase(history, self.paths)
         if not gone:
             return Writes(answer=Erased(action_intent_id=self.action_intent_id, paths=[]))

@@ -35,9 +35,9 @@ from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.ledger.entries import SYSTEM
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case, ExecutedBy, Status, after_gate
-from remit.core.records import STOPS, THE_ONE, USAGE, Key, case_key, chain_key
-from remit.core.values import PLATFORM, instant
-from remit.flow.context import Context, bounds_key, bounds_of
+from remit.core.records import USAGE, Key, case_key, chain_key
+from remit.core.values import instant
+from remit.flow.context import Context, bounds_key, bounds_of, stops_keys, stops_over
 from remit.flow.facts import CallFacts
 from remit.flow.private_values import opened_in, private_keys
 from remit.flow.writers import CaseWriter
@@ -180,7 +180,7 @@ class GateIntent:
             GateInput(
                 intent=intent,
                 bounds=bounds,
-                stops=[stops for stops in map(snapshot.get, self._stops_at()) if stops is not None],
+                stops=stops_over(snapshot, self.request.tenant_id),
                 usages={usage_id: usage for usage_id, usage in usages.items() if usage is not None},
                 edited_by=writer.case.edited_by,
                 person_required=writer.case.person_required,
@@ -195,7 +195,7 @@ class GateIntent:
         return _ask_a_person(writer, verdict.decision, self.now)
 
     def _stops_at(self) -> list[Key[Stops]]:
-        return [Key(STOPS, self.request.tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE)]
+        return stops_keys(self.request.tenant_id)
 
     def _usage_keys(self, bounds: BoundsInForce, intent: ActionIntentV1 | Proposal | None) -> list[Key[Usage]]:
         """Of what is to be decided; of what nothing is known, for a store may ask ahead, whatever it may come to."""

@@ -18,6 +18,7 @@ from itertools import chain, islice, zip_longest
 from typing import Any, TypeVar
 
 from remit.core.errors import Conflict, InvalidInput, RemitError
+from remit.core.execution.publication import is_taken_by_workers
 from remit.core.ledger.entries import NO_CHAIN, ChainHead, Head, LedgerEntry
 from remit.core.lifecycle import ENDED, Case
 from remit.core.records import CASE, CHAIN_HEAD, KINDS, Key, Kind, case_key, chain_key
@@ -159,8 +160,7 @@ class _Copy:
 
     def _as_there(self, case: Case) -> Case:
         """The case in TO: a worker takes what was published, or it is published again where no worker looks."""
-        carried = case.status in ("APPROVED", "RUNNING") and not case.by_caller
-        queued = self._queues and case.published and carried
+        queued = self._queues and is_taken_by_workers(case)
         return case if case.queued == queued else case.changed(queued=queued)
 
     def _tenant_chain(self, tenant_id: str) -> None:

@@ -23,15 +23,10 @@ from remit.core.gate.bounds import Bounds, BoundsInForce
 from remit.core.gate.fact import Facts
 from remit.core.intent import ActionIntentV1
 from remit.core.opened_intent import redacted
-from remit.core.records import STOPS, THE_ONE, Key
-from remit.core.values import PLATFORM
-from remit.flow.context import Context, bounds_of, pinned_type_key
+from remit.core.records import Key
+from remit.flow.context import Context, bounds_of, pinned_type_key, stops_over
 from remit.flow.private_values import mapped
 from remit.ports import Connector, ForeseesHost, ForeseesRefusal, Snapshot
-
-
-def stops_keys(tenant_id: str) -> list[Key[Stops]]:
-    return [Key(STOPS, tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE)]
 
 
 def obstacle_now(
@@ -44,12 +39,11 @@ def obstacle_now(
     `snapshot` was asked for the tenant's bounds and stops, and for what `tool_keys` names.
     """
     bounds = bounds_of(snapshot, intent.tenant_id)
-    stops = [found for found in map(snapshot.get, stops_keys(intent.tenant_id)) if found is not None]
     return (
         over(intent, now)
         or blocked(intent, bounds, now, facts)
         or of_tool(context, snapshot, intent, bounds)
-        or _of_stops(intent, stops)
+        or _of_stops(intent, stops_over(snapshot, intent.tenant_id))
     )
 
 

@@ -24,7 +24,7 @@ from remit.core.identity.credential import Credential
 from remit.core.ledger.history import IntentHistory, Votes
 from remit.core.lifecycle import Case
 from remit.core.records import Key, case_key, chain_key
-from remit.flow.context import Context, bounds_key, bounds_of, current_approval
+from remit.flow.context import Context, bounds_key, bounds_of, current_approval, found_in, intent_keys
 from remit.flow.obstacles import of_tool, tool_keys
 from remit.flow.private_values import opened_in, private_keys
 from remit.flow.writers import CaseWriter
@@ -51,17 +51,15 @@ class ApproveIntent:
     undo_for: timedelta | None = None
 
     def unit(self) -> UnitOfWork[Approval | Votes]:
-        names = self.tenant_id, self.action_intent_id
-        return UnitOfWork(
-            [case_key(*names), chain_key(*names), bounds_key(self.tenant_id)], self.decide, self.then_reads
-        )
+        reads = [*intent_keys(self.tenant_id, self.action_intent_id), bounds_key(self.tenant_id)]
+        return UnitOfWork(reads, self.decide, self.then_reads)
 
     def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
         history = snapshot.get(chain_key(self.tenant_id, self.action_intent_id))
         return [*tool_keys(history.intent if history else None), *private_keys(history)]
 
     def decide(self, snapshot: Snapshot) -> Writes[Approval | Votes]:
-        case, history = _found(snapshot, self.tenant_id, self.action_intent_id)
+        case, history = found_in(snapshot, self.tenant_id, self.action_intent_id)
         intent = opened_in(snapshot, history)
         assert intent is not None
         earlier = history.approval(case.approval_id) if case.approval_id else None
@@ -145,12 +143,11 @@ class UndoApproval:
     now: datetime
 
     def unit(self) -> UnitOfWork[Case]:
-        names = self.tenant_id, self.action_intent_id
-        return UnitOfWork([case_key(*names), chain_key(*names)], self.decide)
+        return UnitOfWork(intent_keys(self.tenant_id, self.action_intent_id), self.decide)
 
     def decide(self, snapshot: Snapshot) -> Writes[Case]:
         names = self.tenant_id, self.action_intent_id
-        case, _ = _found(snapshot, *names)
+        case, _ = found_in(snapshot, *names)
         approval = check_may_undo(case, current_approval(snapshot, *names), self.by, self.now)
         writer = CaseWriter(self.context, case, self.now)
         writer.release(approval, snapshot, UNDONE, self.by, credential=self.credential.wire())
@@ -211,11 +208,10 @@ class ResolveUnknown:
     now: datetime
 
     def unit(self) -> UnitOfWork[Resolution]:
-        names = self.tenant_id, self.action_intent_id
-        return UnitOfWork([case_key(*names), chain_key(*names)], self.decide)
+        return UnitOfWork(intent_keys(self.tenant_id, self.action_intent_id), self.decide)
 
     def decide(self, snapshot: Snapshot) -> Writes[Resolution]:
-        case, history = _found(snapshot, self.tenant_id, self.action_intent_id)
+        case, history = found_in(snapshot, self.tenant_id, self.action_intent_id)
         earlier = history.resolution
         if (first := resolved_before(earlier, self.status)) is not None:
             return Writes(answer=first)
@@ -231,12 +227,3 @@ class ResolveUnknown:
         writer = CaseWriter(self.context, case, self.now)
         writer.resolve(outcome, resolution)
         return writer.writes(resolution)
-
-
-def _found(snapshot: Snapshot, tenant_id: str, action_intent_id: str) -> tuple[Case, IntentHistory]:
-    case = snapshot.get(case_key(tenant_id, action_intent_id))
-    history = snapshot.get(chain_key(tenant_id, action_intent_id))
-    if case is None:
-        raise NotFound("intent", action_intent_id, tenant_id)
-    assert history is not None
-    return case, history

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from remit.core.errors import NotFound
 from remit.core.execution.proposer import Proposer, check_may_withdraw, withdrawn_data
 from remit.core.execution.publication import gives_back_unstarted
 from remit.core.gate.decision import INTENT_WITHDRAWN
 from remit.core.lifecycle import Case
-from remit.core.records import Key, case_key, chain_key
-from remit.flow.context import Context, current_approval, usage_keys
+from remit.core.records import Key
+from remit.flow.context import Context, current_approval, found_in, intent_keys, usage_keys
 from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
@@ -47,20 +46,17 @@ class WithdrawIntent:
     now: datetime
 
     def unit(self) -> UnitOfWork[Case]:
-        names = self.tenant_id, self.action_intent_id
-        return UnitOfWork([case_key(*names), chain_key(*names)], self.decide, self.then_reads)
+        return UnitOfWork(intent_keys(self.tenant_id, self.action_intent_id), self.decide, self.then_reads)
 
     def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
         return usage_keys(current_approval(snapshot, self.tenant_id, self.action_intent_id))
 
     def decide(self, snapshot: Snapshot) -> Writes[Case]:
-        names = self.tenant_id, self.action_intent_id
-        case, history = snapshot.get(case_key(*names)), snapshot.get(chain_key(*names))
-        if case is None or history is None:
-            raise NotFound("intent", self.action_intent_id, self.tenant_id)
+        case, history = found_in(snapshot, self.tenant_id, self.action_intent_id)
         if not check_may_withdraw(case, history.intent, self.proposer):
             return Writes(answer=case)
-        writer, approval = CaseWriter(self.context, case, self.now), current_approval(snapshot, *names)
+        writer = CaseWriter(self.context, case, self.now)
+        approval = current_approval(snapshot, self.tenant_id, self.action_intent_id)
         if approval is not None and gives_back_unstarted(case):
             writer.release(approval, snapshot, INTENT_WITHDRAWN)
         writer.move("WITHDRAWN")

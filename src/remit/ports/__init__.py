@@ -1,59 +1,36 @@
 """
-What the flow needs from outside, as small protocols: a store, a publisher, connectors, a clock.
+What the flow needs from outside, as small protocols: a store, a publisher, connectors, channels, a clock.
 
 A store knows how to be atomic and contains no rule. Its one write is `transact`: each `UnitOfWork` names
 the records it needs, is shown them, and answers with what to write; the store makes that atomic and
 may ask again after a conflict. Time and ids are always arguments, so a unit may be asked twice.
+
+`Store` is the sum of `RecordStore` (`records`), `WorkQueue` (`claiming`), `CaseLists` (`listing`) and `LedgerReader`
+(`following`); `units` are its writes, and `migrating` is what a copy into another database asks of both.
 """
 
-from remit.ports.outside import (
-    DELIVERED,
-    REFUSED,
-    UNCONFIRMED,
+from remit.ports.calling import (
     Call,
     CallsTogether,
-    ChatApp,
-    CheckedPublisher,
-    Clock,
     Connector,
-    FactLookup,
-    FactSource,
     ForeseesHost,
     ForeseesRefusal,
-    Message,
-    NotificationBatch,
-    Notifier,
-    OutgoingNotification,
-    PolicySandbox,
     PreparingConnector,
-    PushService,
-    Receipt,
     RunsNamedTypes,
-    SendingPublisher,
     TriedHost,
     TriesHost,
     WorkerFunction,
     calls_together,
     runs_named_types,
 )
-from remit.ports.store import (
-    CaseFilter,
-    ChangedTenants,
-    Claim,
-    Frozen,
-    LedgerPage,
-    MigrationSource,
-    MigrationTarget,
-    QueueLine,
-    QueuePlace,
-    ReadableStore,
-    ReaderPage,
-    Runnable,
-    Store,
-    case_cursor,
-    entry_cursor,
-    waiting_cursor,
-)
+from remit.ports.claiming import Claim, Runnable
+from remit.ports.following import ChangedTenants, LedgerPage, ReaderPage, entry_cursor
+from remit.ports.listing import CaseFilter, QueueLine, QueuePlace, case_cursor, waiting_cursor
+from remit.ports.migrating import Frozen, MigrationSource, MigrationTarget, ReadableStore
+from remit.ports.notifying import ChatApp, NotificationBatch, Notifier, OutgoingNotification, PushService
+from remit.ports.outside import Clock, FactLookup, FactSource, PolicySandbox
+from remit.ports.publishing import DELIVERED, REFUSED, UNCONFIRMED, CheckedPublisher, Message, Receipt, SendingPublisher
+from remit.ports.store import Store
 from remit.ports.units import Snapshot, UnitOfWork, Writes, answer_of, as_answer, attempt, in_order, needed
 
 __all__ = [

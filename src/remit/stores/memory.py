@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 from remit.core.errors import RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
-from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case, Status
+from remit.core.lifecycle import MOVING, UNANSWERED, WAITING, Case, Status, is_due
 from remit.core.records import CASE, CHAIN, KINDS, Key, Kind, due_at
 from remit.core.values import Stored
 from remit.core.waiting_counts import ANYBODY, CountKind, WaitingCount, counts_of, holder_of
@@ -103,13 +103,7 @@ class MemoryStore:
         return iter(found)
 
     def due(self, now: datetime, limit: int) -> list[Case]:
-        due = [
-            case
-            for case in self._cases()
-            if (case.expires_at <= now and case.status == "APPROVED")
-            or (case.due_at is not None and case.due_at <= now and not (case.queued and case.expires_at > now))
-        ]
-        due.sort(key=_by_due)
+        due = sorted((case for case in self._cases() if is_due(case, now)), key=_by_due)
         moving = tenants_in_turn([case for case in due if case.status in MOVING], limit, _tenant_of)
         resting = [case for case in due if case.status not in MOVING]
         return moving + tenants_in_turn(resting, limit - len(moving), _tenant_of)

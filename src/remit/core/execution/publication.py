@@ -87,6 +87,11 @@ def may_release_refused(state: Publication, attempt: ExecutionAttempt | None) ->
     return is_reserved(state) and attempt is None
 
 
+def is_taken_by_workers(case: Case) -> bool:
+    """Is an approval out, and without an outcome, that no caller executes itself?"""
+    return case.published and case.status in UNFINISHED and not case.by_caller
+
+
 NOT_TAKEN_AFTER = timedelta(seconds=10)
 """How long an approval that is out may wait for a worker before it is said: one that is there takes it at once."""
 

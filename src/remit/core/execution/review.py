@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import get_args
 
-from remit.core.errors import Conflict, DigestChanged, Forbidden, NotInThatState
+from remit.core.errors import Conflict, DigestChanged, Forbidden, InvalidInput, NotInThatState
 from remit.core.execution.approval import Approval, held_until
 from remit.core.execution.outcome import ActionOutcomeV1, FoundStatus, Resolution
 from remit.core.execution.publication import is_reserved
@@ -98,6 +99,12 @@ def check_may_undo(case: Case, approval: Approval | None, by: str, now: datetime
     if case.attempt is not None or not is_reserved(case.publication) or not held_until(approval, now):
         raise Conflict(f"it is too late to take back the approval of intent {case.action_intent_id!r}: it is under way")
     return approval
+
+
+def check_finding(status: str) -> None:
+    """Raises `InvalidInput` for what no finding about an unknown outcome can be."""
+    if status not in get_args(FoundStatus):
+        raise InvalidInput("status", f"is {status!r}", f"say {' or '.join(get_args(FoundStatus))}")
 
 
 def resolved_before(earlier: Resolution | None, status: FoundStatus) -> Resolution | None:

@@ -39,6 +39,9 @@ class Sample(Record, frozen=True):
     ended_at: UtcTime
     shown_until: UtcTime
 
+    def is_listed(self, now: datetime) -> bool:
+        return now < self.shown_until
+
 
 class SampleTally(Record, frozen=True):
     """

@@ -7,7 +7,7 @@ A key is `rk.<tenant>.<key id>.<secret>`; see `remit.core.identity.secret_text`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
@@ -25,6 +25,8 @@ from remit.core.values import PLATFORM, Digest, Document, Identifier, Request, U
 
 PREFIX = "rk"
 DEFAULT_TIER: AgentTier = "api"
+USE_NOTED_EVERY = timedelta(minutes=1)
+"""How often the last use is written down at most."""
 
 
 class NewKey(Request):
@@ -93,6 +95,11 @@ def check_spelling(name: str, keys: Iterable[ApiKey], now: datetime) -> None:
 def in_use(key: ApiKey, now: datetime) -> bool:
     """Does it let anybody in?"""
     return key.revoked_at is None and (key.expires_at is None or now < key.expires_at)
+
+
+def use_is_worth_noting(key: ApiKey, now: datetime) -> bool:
+    """Is the last use that is written down long enough ago? Reading does not become writing."""
+    return key.last_used_at is None or now - key.last_used_at >= USE_NOTED_EVERY
 
 
 def parse_key(text: str) -> SecretText:

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field
 
 from remit.core.canonical import sha256_hex
-from remit.core.errors import InvalidInput, Unauthenticated
+from remit.core.errors import Forbidden, InvalidInput, Unauthenticated
 from remit.core.gate.action_type import is_none
 from remit.core.identity.access import Role
 from remit.core.identity.api_key import ApiKey, holder
@@ -115,7 +115,12 @@ def link_data(link: SignInLink) -> dict[str, Any]:
 def new_session(
     principal: Principal, text: SecretText, *, key_id: str | None, now: datetime, issuer_session: str | None = None
 ) -> Session:
-    """Raises `Unauthenticated` for the platform's keys: the console is a tenant's."""
+    """
+    Raises `Unauthenticated` for the platform's keys, as the console is a tenant's, and `Forbidden` for a credential
+    that is for single accounts, as it shows all of them.
+    """
+    if principal.accounts is not None:
+        raise Forbidden("the console shows a whole tenant, and this token is for single accounts of it")
     if principal.tenant_id == PLATFORM:
         raise Unauthenticated("the platform's key opens no tenant's console; use it with 'remit stop' or over HTTP")
     return Session(

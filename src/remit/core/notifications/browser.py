@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -17,10 +18,12 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from remit.core.canonical import sha256_hex
-from remit.core.errors import InvalidInput, Unauthenticated
+from remit.core.errors import Forbidden, InvalidInput, Unauthenticated
 from remit.core.gate.action_type import is_none
 from remit.core.identity.api_key import ApiKey, holder
 from remit.core.identity.credential import Credential
+from remit.core.identity.person import same_person
+from remit.core.identity.principal import Principal
 from remit.core.invalid_fields import explain_invalid
 from remit.core.values import Document, Request, UtcTime, shifted
 
@@ -132,6 +135,22 @@ def _reads(key: ApiKey, now: datetime) -> bool:
         return holder(key, now).may("read")
     except Unauthenticated:
         return False
+
+
+def check_room(known: Sequence[Browser], browser_id: str, person: str) -> None:
+    """Raises `InvalidInput` for one more than a tenant, or a person, may have."""
+    others = [each for each in known if each.browser_id != browser_id]
+    if len(others) >= MOST_BROWSERS:
+        raise InvalidInput("endpoint", f"would be browser {len(others) + 1} of this tenant", "remove one first")
+    own = sum(same_person(each.name, person) for each in others)
+    if own >= MOST_OF_PERSON:
+        raise InvalidInput("endpoint", f"would be browser {own + 1} of {person}", "remove one first")
+
+
+def check_may_turn_off(browser: Browser, who: Principal) -> None:
+    """Raises `Forbidden` for another's browser, but to those who manage subscriptions."""
+    if not same_person(browser.name, who.name) and not who.may("subscribe"):
+        raise Forbidden("this is another's browser; they, or an admin, turn it off")
 
 
 def browser_id_of(endpoint: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from remit.core.errors import Forbidden
 from remit.core.ledger.entries import EventType, LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
@@ -51,6 +52,11 @@ class Card:
     note: str | None
     url: str | None
 
+    def require_whole(self) -> None:
+        """Raises `Forbidden` where an approval would be for more than stands on it."""
+        if not self.shows_all:
+            raise Forbidden("this card does not show all that would run; approve it in the console")
+
 
 class CardPlace(Document):
     """Where a card stands, and the presses of its buttons that were taken, each with its time."""
@@ -68,6 +74,11 @@ class CardPlace(Document):
         return self.changed(presses={**lasting, press: now})
 
 
+def needs_change(entry: LedgerEntry) -> bool:
+    """Does an entry of a type in `ANSWERS` change a card? Not an automatic approval: nobody was asked."""
+    return not (entry.event_type == "ACTION_APPROVED" and entry.data["auto_executed"])
+
+
 def card_of(
     subscription_id: str, paths: list[str], case: Case, history: IntentHistory, about: AboutIntent, url: str | None
 ) -> Card:
@@ -81,7 +92,7 @@ def card_of(
         details=_details(case, about),
         fields=about.shown(paths),
         shows_all=about.shows_all(paths),
-        is_open=case.status == "AWAITING_APPROVAL",
+        is_open=case.can_be_approved,
         note=cut(latest) if latest and latest != asked else None,
         url=url,
     )

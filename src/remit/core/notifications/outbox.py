@@ -17,7 +17,8 @@ from pydantic import Field
 from remit.core.gate.action_type import is_none
 from remit.core.notifications.card import CardPlace
 from remit.core.notifications.notice import Notice
-from remit.core.notifications.subscription import CARD, ENDED, TEST, NoticeKind
+from remit.core.notifications.subscription import CARD, ENDED, NOTICES, TEST, NoticeKind, Subscription
+from remit.core.notifications.timing import QuietHours
 from remit.core.rendering import sentence
 from remit.core.values import Document, UtcTime, instant
 
@@ -165,9 +166,38 @@ class Outbox(Document):
         first = self.trying or self.gathering
         return self.changed(**{name: first.changed(next_at=until)}) if first else self
 
+    def goes_to(self, subscription: Subscription) -> bool:
+        """Is it still told? A callback is checked again: its subscription may lead elsewhere by now."""
+        return subscription.enabled and (self.url is None or subscription.takes_callback_at(self.url))
+
+    def quiet_until(self, hours: QuietHours | None, now: datetime) -> datetime | None:
+        """When what is due now may leave, if not now. A test, a callback and a card that changes disturb nobody."""
+        is_due = self.due_at is not None and self.due_at <= now
+        return hours.until(now) if hours is not None and is_due and self.notice in NOTICES else None
+
     @property
     def is_empty(self) -> bool:
         return self.trying is None and self.gathering is None and self.card is None
+
+
+def together(parts: Sequence[tuple[str | None, SendResult]], arrived: str) -> SendResult:
+    """
+    The result of a message that left in parts, each with its name: it is tried again as long as anybody may still get
+    it. `arrived` are the words for those that did.
+    """
+    if len(parts) == 1:
+        return parts[0][1]
+    outcomes = [result.outcome for _, result in parts]
+    details = [f"{name}: {result.detail}" for name, result in parts if result.outcome != "delivered"]
+    return SendResult(
+        outcome="failed" if "failed" in outcomes else "refused" if "refused" in outcomes else "delivered",
+        detail="; ".join([f"{outcomes.count('delivered')} of {len(parts)} {arrived}", *details]),
+    )
+
+
+def is_kept(noted: Delivery) -> bool:
+    """Is a delivery remembered? Once it is done; but a card that was changed says so itself."""
+    return noted.status != "PENDING" and not (noted.notice == CARD and noted.status == "DELIVERED")
 
 
 def _noted(message: Delivery, report: SendResult, by_part: Mapping[str, SendResult], now: datetime) -> Delivery:

@@ -281,6 +281,13 @@ def _without(asked: NewSubscription, channel: str, *fields: str) -> None:
             raise InvalidInput(field, f"means nothing to {channel}", "leave it out")
 
 
+def check_room(subscriptions: Sequence[Subscription], subscription_id: str) -> None:
+    """Raises `InvalidInput` for one more than a tenant may have."""
+    others = {each.subscription_id for each in subscriptions} - {subscription_id}
+    if len(others) >= MOST_SUBSCRIPTIONS:
+        raise InvalidInput("subscription_id", f"would be number {len(others) + 1}", "remove one first")
+
+
 def check_escalation(
     subscriptions: Sequence[Subscription], subscription_id: str, escalation: Escalation | None
 ) -> None:

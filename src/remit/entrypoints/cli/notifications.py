@@ -20,7 +20,7 @@ from remit.entrypoints.cli.options import (
     opened,
     typed_by,
 )
-from remit.flow.reading.pages import PAGE
+from remit.flow.pages import PAGE
 from remit.wiring import new_push_key
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The subscription's name.", show_default=False)]

@@ -29,7 +29,7 @@ from remit.entrypoints.cli.options import (
     existing,
     typed_by,
 )
-from remit.flow.reading.pages import PAGE
+from remit.flow.pages import PAGE
 from remit.flow.reading.waiting import WaitingGroups
 
 DigestOption = Annotated[

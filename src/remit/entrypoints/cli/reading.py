@@ -25,7 +25,7 @@ from remit.entrypoints.cli.options import (
     existing,
     moments,
 )
-from remit.flow.reading.pages import PAGE
+from remit.flow.pages import PAGE
 from remit.ports import CaseFilter
 
 MOST_SAID = 2000

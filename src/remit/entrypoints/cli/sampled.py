@@ -20,7 +20,7 @@ from remit.entrypoints.cli.options import (
     existing,
     typed_by,
 )
-from remit.flow.reading.pages import PAGE
+from remit.flow.pages import PAGE
 
 
 def register(app: typer.Typer) -> None:

@@ -59,6 +59,13 @@ ASSETS = {"console.css": STATIC, "console.js": STATIC, "push.js": STATIC, "icon.
 FOR_GOOD = {"cache-control": "public, max-age=31536000, immutable"}
 
 
+ROUTES = (
+    *(sign_in, answer_link, dashboard, timeline, queue, intent, automate, edit),
+    *(bounds, bounds_types, bounds_rules, suggestions, policies, keys, audit, report),
+    *(sampled, assignments, browsers, notifications, stops, tools, stream),
+)
+
+
 def create_console(remit: Remit, settings: HttpSettings, beside: State) -> FastAPI:
     """An ASGI application to be mounted at `/console`, under the same limits as the one it stands beside."""
     console = Console(docs_url=None, redoc_url=None, openapi_url=None)
@@ -68,31 +75,7 @@ def create_console(remit: Remit, settings: HttpSettings, beside: State) -> FastA
     console.state.sign_ins = SignInLimiter(settings.sign_ins_per_minute)
     console.state.code_flow = CodeFlow.of(settings.oidc)
     _install_errors(console)
-    for module in (
-        sign_in,
-        answer_link,
-        dashboard,
-        timeline,
-        queue,
-        intent,
-        automate,
-        edit,
-        bounds,
-        bounds_types,
-        bounds_rules,
-        suggestions,
-        policies,
-        keys,
-        audit,
-        report,
-        sampled,
-        assignments,
-        browsers,
-        notifications,
-        stops,
-        tools,
-        stream,
-    ):
+    for module in ROUTES:
         console.include_router(module.router)
     console.add_api_route("/static/{name}", _asset)
     console.add_route("/worker.js", browsers.service_worker)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
+from starlette.datastructures import State
 
 from remit.entrypoints.http import (
     agents,
@@ -30,6 +31,11 @@ from remit.entrypoints.web.turns import BESIDE_OTHERS, Turns
 from remit.entrypoints.web.waits import Waits
 from remit.wiring import Remit
 
+ROUTES = (
+    *(agents, own, people, reading, results, stream),
+    *(bounds, policies, operating, notifications, slack, health),
+)
+
 
 def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
     """An ASGI application over one running Remit, without the console."""
@@ -42,38 +48,30 @@ def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
     )
-    app.state.remit = remit
-    app.state.limiter = RateLimiter(settings.requests_per_minute)
-    app.state.presses = SignInLimiter(settings.requests_per_minute)
-    app.state.turns = Turns(beside_others=BESIDE_OTHERS)
-    app.state.streams = stream.Streams(settings.streams(), settings.stream_for_s)
-    app.state.waits = Waits(settings.waits())
-    app.state.ledger_reads = LedgerReads(settings.exports())
-    app.state.credentials = Credentials(remit, settings.oidc)
-    app.state.fact_waits = FactWaits()
-    app.state.submit = agents.Submit(remit, app.state.fact_waits)
-    app.state.metrics, app.state.metrics_open = Metrics(), settings.metrics_open
+    _hold(app.state, remit, settings)
     remit.hooks.add(app.state.metrics.happened)
     remit.hooks.add(app.state.streams.happened)
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
     app.add_middleware(Timed, answered=app.state.metrics.answered)
     problems.install(app)
-    for module in (
-        agents,
-        own,
-        people,
-        reading,
-        results,
-        stream,
-        bounds,
-        policies,
-        operating,
-        notifications,
-        slack,
-        health,
-    ):
+    for module in ROUTES:
         app.include_router(module.router)
     return app
+
+
+def _hold(state: State, remit: Remit, settings: HttpSettings) -> None:
+    """Put what requests share where their routes find it."""
+    state.remit = remit
+    state.limiter = RateLimiter(settings.requests_per_minute)
+    state.presses = SignInLimiter(settings.requests_per_minute)
+    state.turns = Turns(beside_others=BESIDE_OTHERS)
+    state.streams = stream.Streams(settings.streams(), settings.stream_for_s)
+    state.waits = Waits(settings.waits())
+    state.ledger_reads = LedgerReads(settings.exports())
+    state.credentials = Credentials(remit, settings.oidc)
+    state.fact_waits = FactWaits()
+    state.submit = agents.Submit(remit, state.fact_waits)
+    state.metrics, state.metrics_open = Metrics(), settings.metrics_open
 
 
 def _version() -> str:

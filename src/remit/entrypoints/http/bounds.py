@@ -1,15 +1,14 @@
-"""What people set: a tenant's bounds as a whole, and part by part."""
+"""Bounds: a tenant's as a whole, and part by part, read and replaced."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi import Body as JsonBody
 from pydantic import BaseModel, WithJsonSchema
 
@@ -21,7 +20,7 @@ from remit.core.identity.principal import Principal
 from remit.core.views import AutomateAnswer, BoundsChangedAnswer, SuggestionsAnswer
 from remit.entrypoints.web.bodies import IntentId, PromoteBody
 from remit.entrypoints.web.callers import BoundsSetterCaller, CurrentRemit, ReaderCaller
-from remit.entrypoints.web.ledger_reads import LedgerReads, WholeLedgers
+from remit.entrypoints.web.ledger_reads import WholeLedgers
 from remit.entrypoints.web.problems import responds_with
 from remit.entrypoints.web.reading_bodies import JsonRoute, turns_of
 from remit.wiring import Remit
@@ -70,74 +69,53 @@ def bounds(remit: CurrentRemit, caller: ReaderCaller, response: Response) -> Any
     return in_force.bounds.model_dump(mode="json")
 
 
+class WholeChange:
+    """A change of the whole bounds as a request asks for it: only to be looked at, proved, or replayed."""
+
+    def __init__(
+        self,
+        request: Request,
+        remit: CurrentRemit,
+        caller: BoundsSetterCaller,
+        reads: WholeLedgers,
+        response: Response,
+        if_match: IfMatch = None,
+        dry_run: DryRun = False,
+        replay: ReplayPeriod = None,
+        proof: ProofWanted = False,
+    ) -> None:
+        self.remit, self.caller = remit, caller
+        self._turns, self._reads, self._response = turns_of(request), reads, response
+        self._if_match, self._dry_run, self._replay, self._proof = if_match, dry_run, replay, proof
+
+    async def answer(self, change: Callable[..., tuple[BoundsInForce, BoundsInForce]]) -> dict[str, Any]:
+        """The answer to `change`, with its proof and what it would have done to the history, if they are asked for."""
+        _require_dry_run(self._dry_run, replay=self._replay is not None, proof=self._proof)
+        carry_out = partial(change, dry_run=self._dry_run, expected_sequence=_expected(self._if_match))
+        async with self._turns.of(self.caller.tenant_id):
+            changed = await to_thread.run_sync(carry_out)
+        # Not in the tenant's turn at the threads: these take long, and have places of their own.
+        proved = await to_thread.run_sync(partial(_proved, self.remit, changed, self._proof))
+        answer = {**_changed(self._response, *changed, dry_run=self._dry_run), **proved}
+        if self._replay is not None:
+            answer["replay"] = await self._reads.replay(self.remit, self.caller, changed, self._replay)
+        return answer
+
+
+AskedChange = Annotated[WholeChange, Depends()]
+
+
 @router.put("/v1/bounds", responses=responds_with(BoundsChangedAnswer))
-async def replace_bounds(
-    request: Request,
-    remit: CurrentRemit,
-    caller: BoundsSetterCaller,
-    reads: WholeLedgers,
-    body: BoundsBody,
-    response: Response,
-    if_match: IfMatch = None,
-    dry_run: DryRun = False,
-    replay: ReplayPeriod = None,
-    proof: ProofWanted = False,
-) -> Any:
+async def replace_bounds(asked: AskedChange, body: BoundsBody) -> Any:
     """Replace the whole bounds: what is not listed any more goes. Stop switches stay as they are."""
-    change = partial(remit.apply, _of_own_tenant(caller, body), by=caller.name)
-    asked = _Asked(if_match, dry_run, replay, proof)
-    return await _change(request, caller, remit, reads, change, response, asked)
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a caller asks of a change beside the change itself."""
-
-    if_match: str | None
-    dry_run: bool
-    replay: str | None
-    proof: bool
-
-
-async def _change(
-    request: Request,
-    caller: Principal,
-    remit: Remit,
-    reads: LedgerReads,
-    change: Callable[..., tuple[BoundsInForce, BoundsInForce]],
-    response: Response,
-    asked: _Asked,
-) -> dict[str, Any]:
-    """The change, with its proof and what it would have done to the history, where they are asked for."""
-    _require_dry_run(asked.dry_run, replay=asked.replay is not None, proof=asked.proof)
-    expected = _expected(asked.if_match)
-    async with turns_of(request).of(caller.tenant_id):
-        changed = await to_thread.run_sync(partial(change, dry_run=asked.dry_run, expected_sequence=expected))
-    # Not in the tenant's turn at the threads: these take long, and have places of their own.
-    proved = await to_thread.run_sync(partial(_proved, remit, changed, asked.proof))
-    answer = {**_changed(response, *changed, dry_run=asked.dry_run), **proved}
-    if asked.replay is not None:
-        answer["replay"] = await reads.replay(remit, caller, changed, asked.replay)
-    return answer
+    return await asked.answer(partial(asked.remit.apply, _of_own_tenant(asked.caller, body), by=asked.caller.name))
 
 
 @router.post("/v1/bounds/promote", responses=responds_with(BoundsChangedAnswer))
-async def promote(
-    request: Request,
-    remit: CurrentRemit,
-    caller: BoundsSetterCaller,
-    reads: WholeLedgers,
-    body: PromoteBody,
-    response: Response,
-    if_match: IfMatch = None,
-    dry_run: DryRun = False,
-    replay: ReplayPeriod = None,
-    proof: ProofWanted = False,
-) -> Any:
+async def promote(asked: AskedChange, body: PromoteBody) -> Any:
     """Make a `log_only` policy file or limit count, by its name. What counts already stays so."""
-    change = partial(remit.promote, caller.tenant_id, body.name, by=caller.name)
-    asked = _Asked(if_match, dry_run, replay, proof)
-    return await _change(request, caller, remit, reads, change, response, asked)
+    caller = asked.caller
+    return await asked.answer(partial(asked.remit.promote, caller.tenant_id, body.name, by=caller.name))
 
 
 @router.get("/v1/intents/{action_intent_id}/automate", responses=responds_with(AutomateAnswer))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -85,50 +86,49 @@ class _Page(Collector):
 
 
 def _gauges(measured: Measured) -> Iterable[Metric]:
-    by_tenant: list[tuple[str, str, Mapping[str, float]]] = [
-        ("remit_queue_length", "Intents that wait for a person.", measured.waiting),
-        ("remit_queue_oldest_seconds", "How long the oldest of them has waited.", measured.oldest_waiting_s),
-        (
-            "remit_publish_lag_seconds",
-            "How long the oldest approval that should be published by now has been reserved.",
-            measured.publish_lag_s,
-        ),
-    ]
-    for name, text, values in by_tenant:
-        gauge = GaugeMetricFamily(name, text, labels=["tenant"])
-        for tenant, value in values.items():
-            gauge.add_metric([tenant], value)
-        yield gauge
-    left = GaugeMetricFamily(
-        "remit_budget_left", "Autonomous actions left today, of accounts with a budget.", labels=["tenant", "account"]
+    tenant, tool = ["tenant"], ["tenant", "action_type"]
+    yield _gauge("remit_queue_length", "Intents that wait for a person.", tenant, measured.waiting)
+    yield _gauge(
+        "remit_queue_oldest_seconds", "How long the oldest of them has waited.", tenant, measured.oldest_waiting_s
     )
-    for (tenant, account), value in measured.budget_left.items():
-        left.add_metric([tenant, account], value)
-    yield left
-    limits = GaugeMetricFamily(
+    yield _gauge(
+        "remit_publish_lag_seconds",
+        "How long the oldest approval that should be published by now has been reserved.",
+        tenant,
+        measured.publish_lag_s,
+    )
+    yield _gauge(
+        "remit_budget_left",
+        "Autonomous actions left today, of accounts with a budget.",
+        ["tenant", "account"],
+        measured.budget_left,
+    )
+    yield _gauge(
         "remit_limit_left",
         "What a limit leaves in its window of now: actions, or so much of its unit.",
-        labels=["tenant", "limit", "unit", "of"],
+        ["tenant", "limit", "unit", "of"],
+        measured.limit_left,
     )
-    for labels, value in measured.limit_left.items():
-        limits.add_metric(labels, value)
-    yield limits
-    by_tool: list[tuple[str, str, Mapping[tuple[str, str], float]]] = [
-        ("remit_tool_paused_seconds", "How long a tool that kept failing has been paused.", measured.tool_paused_s),
-        (
-            "remit_not_taken_seconds",
-            "How long the oldest approval has waited that no worker takes.",
-            measured.not_taken_s,
-        ),
-    ]
-    for name, text, of_tools in by_tool:
-        gauge = GaugeMetricFamily(name, text, labels=["tenant", "action_type"])
-        for tool, value in of_tools.items():
-            gauge.add_metric(list(tool), value)
-        yield gauge
+    yield _gauge(
+        "remit_tool_paused_seconds", "How long a tool that kept failing has been paused.", tool, measured.tool_paused_s
+    )
+    yield _gauge(
+        "remit_not_taken_seconds",
+        "How long the oldest approval has waited that no worker takes.",
+        tool,
+        measured.not_taken_s,
+    )
     yield GaugeMetricFamily(
         "remit_unmeasured", "Tenants, accounts and limits beyond the number measured.", measured.left_out
     )
+
+
+def _gauge(name: str, text: str, labels: list[str], values: Mapping[Any, float]) -> GaugeMetricFamily:
+    """One gauge with a sample for each of `values`, which are by one label, or by several together."""
+    gauge = GaugeMetricFamily(name, text, labels=labels)
+    for labelled, value in values.items():
+        gauge.add_metric([labelled] if isinstance(labelled, str) else list(labelled), value)
+    return gauge
 
 
 class Timed:

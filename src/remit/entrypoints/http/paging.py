@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Query
 
 from remit.core.values import Identifier
-from remit.flow.reading.pages import LARGEST_PAGE
+from remit.flow.pages import LARGEST_PAGE
 
 AccountQuery = Annotated[Identifier | None, Query(description="only of this account")]
 AfterQuery = Annotated[str | None, Query(max_length=512, description="`next` of the page before")]

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from remit.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
+from remit.core.errors import Conflict, NotFound, Unauthenticated
 from remit.core.identity.api_key import ApiKey
 from remit.core.identity.credential import Credential
 from remit.core.identity.person import same_person
 from remit.core.identity.principal import Principal
 from remit.core.identity.session import Session
 from remit.core.notifications.browser import (
-    MOST_BROWSERS,
-    MOST_OF_PERSON,
     Browser,
     NewBrowser,
     browser_data,
     browser_id_of,
+    check_may_turn_off,
+    check_room,
 )
 from remit.core.records import API_KEY, BROWSER, SESSION, Key
 from remit.flow.context import Context, bounds_now, chain_head_key, one
@@ -45,7 +45,7 @@ def turn_on(context: Context, who: Principal, asked: NewBrowser, now: datetime) 
     """
     push_service(context).check_browser(asked, bounds_now(context, who.tenant_id).bounds.allowed_hosts)
     browser_id = browser_id_of(asked.endpoint)
-    _check_room(listed(context, who.tenant_id), browser_id, who.name)
+    check_room(listed(context, who.tenant_id), browser_id, who.name)
     return answer_of(context.store.transact([TurnOnBrowser(context, who, asked, browser_id, now).unit()]))
 
 
@@ -106,15 +106,6 @@ class TurnOnBrowser:
         )
 
 
-def _check_room(known: Sequence[Browser], browser_id: str, person: str) -> None:
-    others = [each for each in known if each.browser_id != browser_id]
-    if len(others) >= MOST_BROWSERS:
-        raise InvalidInput("endpoint", f"would be browser {len(others) + 1} of this tenant", "remove one first")
-    own = sum(same_person(each.name, person) for each in others)
-    if own >= MOST_OF_PERSON:
-        raise InvalidInput("endpoint", f"would be browser {own + 1} of {person}", "remove one first")
-
-
 def listed(context: Context, tenant_id: str) -> Sequence[Browser]:
     return context.store.scan(BROWSER, tenant_id)
 
@@ -142,8 +133,7 @@ def remove(context: Context, who: Principal, browser_id: str, now: datetime) -> 
     stored = one(context, Key(BROWSER, who.tenant_id, browser_id))
     if stored is None:
         raise NotFound("browser", browser_id, who.tenant_id)
-    if not same_person(stored.name, who.name) and not who.may("subscribe"):
-        raise Forbidden("this is another's browser; they, or an admin, turn it off")
+    check_may_turn_off(stored, who)
     return forget(context, stored, by=who.name, credential=who.credential, now=now)
 
 

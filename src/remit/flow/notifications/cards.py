@@ -13,9 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from remit.core.errors import Conflict
-from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.position import LedgerConsumer
-from remit.core.notifications.card import ANSWERS, Card, CardPlace, card_of
+from remit.core.notifications.card import ANSWERS, Card, CardPlace, card_of, needs_change
 from remit.core.notifications.notice import Notice
 from remit.core.notifications.outbox import Outbox, Posted, SendResult
 from remit.core.notifications.subscription import CARD, Subscription
@@ -79,8 +78,7 @@ class StandingCards:
         place = CardPlace(action_intent_id=name, channel=posted.channel, message=posted.message)
         box = Outbox(subscription_id=self.subscription_id, notice=CARD, card=place)
         case = snapshot.get(case_key(self.tenant_id, name))
-        answered = case is None or case.status != "AWAITING_APPROVAL"
-        return key, _changing(context, box, now) if answered else box
+        return key, box if case is not None and case.can_be_approved else _changing(context, box, now)
 
 
 def _changing(context: Context, box: Outbox, now: datetime) -> Outbox:
@@ -111,16 +109,11 @@ def follow_cards(context: Context, tenant_id: str, now: datetime) -> Progress:
     page = context.store.ledger_after(tenant_id, [*ANSWERS], start.position, most)
     if not page.entries and not page.more:
         return NOTHING_NEW
-    answered = dict.fromkeys(entry.action_intent_id for entry, _ in page.entries if _by_people(entry))
+    answered = dict.fromkeys(entry.action_intent_id for entry, _ in page.entries if needs_change(entry))
     keys = [card_key(tenant_id, each.subscription_id, name) for name in answered if name for each in showing]
     change = ChangeCards(context, tenant_id, before, LedgerConsumer(position=page.position), keys, now)
     answer_of(context.store.transact([change.unit()]))
     return Progress(moved=True, more=page.more)
-
-
-def _by_people(entry: LedgerEntry) -> bool:
-    # Whatever runs alone has no card: most entries of a tenant that lets agents act.
-    return not (entry.event_type == "ACTION_APPROVED" and entry.data["auto_executed"])
 
 
 def _consumer_key(tenant_id: str) -> Key[LedgerConsumer]:

@@ -71,6 +71,10 @@ class _Seen:
     teller: NotificationState | None
     starts: Mapping[str, LedgerConsumer]
 
+    @property
+    def state(self) -> NotificationState:
+        return self.teller or NotificationState()
+
     def wants(self, notice: NoticeKind) -> bool:
         return any(notice in each.notices for each in self.subscriptions)
 
@@ -93,9 +97,24 @@ def collect(context: Context, tenant_id: str, now: datetime, *, counted: bool) -
         return _rested(context, tenant_id, seen)
     own = unread(context, tenant_id, NOTICED, seen.own or _started(context, tenant_id, seen))
     platform = unread(context, PLATFORM, STOP_EVENTS, seen.platform or _started(context, PLATFORM, seen))
-    before = seen.teller or NotificationState()
+    current, state = _current(context, tenant_id, seen, own, now, counted=counted)
+    more = own.more or platform.more
+    if not any((own.entries, platform.entries, more, current)) and _stays(seen, state, now):
+        return NOTHING_NEW
+    told = _told(context, tenant_id, seen, own, platform, current, now)
+    unanswered = escalations.unanswered_after(seen.subscriptions, seen.state, told, now)
+    state = state.changed(unanswered=unanswered, due_at=min([state.due_at or now, *unanswered.values()]))
+    telling = FillOutboxes(context, tenant_id, seen, own, platform, state, told, now)
+    ours = answer_of(context.store.transact([telling.unit()]))
+    return Progress(moved=True, more=more or not ours)
+
+
+def _current(
+    context: Context, tenant_id: str, seen: _Seen, own: Unread, now: datetime, *, counted: bool
+) -> tuple[list[Notice], NotificationState]:
+    """Notices of what is so now, whatever happened, and the state in which they have been told."""
+    before = seen.state
     waiting = _expiring(context, tenant_id, now) if seen.wants("EXPIRES_SOON") else []
-    expiring = expires_soon(waiting, before, now)
     digests, digested = _digests(context, tenant_id, seen, before, now) if counted else ([], before.digested)
     state = NotificationState(
         warned=before.warned_after(waiting, now),
@@ -103,22 +122,28 @@ def collect(context: Context, tenant_id: str, now: datetime, *, counted: bool) -
         exhausted=exhausted_after(own.entries, before.exhausted, now),
         due_at=_due_at(context, tenant_id, seen, waiting, now),
     )
-    more = own.more or platform.more
-    if not any((own.entries, platform.entries, more, expiring, digests)) and _stays(seen, state, now):
-        return NOTHING_NEW
-    notices = [
+    return [*expires_soon(waiting, before, now), *digests], state
+
+
+def _told(
+    context: Context,
+    tenant_id: str,
+    seen: _Seen,
+    own: Unread,
+    platform: Unread,
+    current: Sequence[Notice],
+    now: datetime,
+) -> dict[tuple[str, NoticeKind], list[Notice]]:
+    """All that is told now, by subscription and kind."""
+    happened = [
         *_of_entries(context, tenant_id, [*own.entries, *platform.entries]),
-        *exhausted(own.entries, before.exhausted, now),
+        *exhausted(own.entries, seen.state.exhausted, now),
     ]
-    about = _about(context, tenant_id, seen, [*notices, *expiring])
-    told = _sorted(seen, notices, own.positions | platform.positions, [*expiring, *digests], about)
-    for place, escalated in escalations.due(context, tenant_id, seen.subscriptions, before, now).items():
+    about = _about(context, tenant_id, seen, [*happened, *current])
+    told = _sorted(seen, happened, own.positions | platform.positions, current, about)
+    for place, escalated in escalations.due(context, tenant_id, seen.subscriptions, seen.state, now).items():
         told.setdefault(place, []).extend(escalated)
-    unanswered = escalations.unanswered_after(seen.subscriptions, before, told, now)
-    state = state.changed(unanswered=unanswered, due_at=min([state.due_at or now, *unanswered.values()]))
-    telling = FillOutboxes(context, tenant_id, seen, own, platform, state, told, now)
-    ours = answer_of(context.store.transact([telling.unit()]))
-    return Progress(moved=True, more=more or not ours)
+    return told
 
 
 def _stays(seen: _Seen, state: NotificationState, now: datetime) -> bool:

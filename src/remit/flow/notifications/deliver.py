@@ -18,8 +18,18 @@ from remit.core.ledger.entries import SYSTEM
 from remit.core.lifecycle import Case
 from remit.core.notifications.card import MOST_CARDS
 from remit.core.notifications.notice import Notice
-from remit.core.notifications.outbox import KEPT, Delivery, Outbox, Posted, SendResult, cloud_event, subject
-from remit.core.notifications.subscription import CARD, NOTICES, NoticeKind, Recipient, Subscription
+from remit.core.notifications.outbox import (
+    KEPT,
+    Delivery,
+    Outbox,
+    Posted,
+    SendResult,
+    cloud_event,
+    is_kept,
+    subject,
+    together,
+)
+from remit.core.notifications.subscription import NoticeKind, Recipient, Subscription
 from remit.core.records import (
     DELIVERY,
     OUTBOX,
@@ -151,9 +161,9 @@ class ClaimOutbox:
         outbox, subscription = snapshot.get(outbox_at), snapshot.get(self._subscription_at)
         if outbox is None:
             return Writes(answer=None)
-        if subscription is None or not _takes(subscription, outbox):
+        if subscription is None or not outbox.goes_to(subscription):
             return Writes(answer=None, deletes=[outbox_at])
-        quiet_until = _quiet_until(subscription, outbox, self.now)
+        quiet_until = outbox.quiet_until(subscription.quiet_hours, self.now)
         if quiet_until is not None:
             return Writes(answer=None, puts=[(outbox_at, outbox.put_off(quiet_until))])
         claimed = outbox.claim(self.now)
@@ -165,19 +175,6 @@ class ClaimOutbox:
     @property
     def _subscription_at(self) -> Key[Subscription]:
         return Key(SUBSCRIPTION, self.which.tenant_id, self.which.subscription_id)
-
-
-def _quiet_until(subscription: Subscription, outbox: Outbox, now: datetime) -> datetime | None:
-    """When it may be told what is due now, if not now. A test, a callback and a card that changes disturb nobody."""
-    is_due = outbox.due_at is not None and outbox.due_at <= now
-    if subscription.quiet_hours is None or not is_due or outbox.notice not in NOTICES:
-        return None
-    return subscription.quiet_hours.until(now)
-
-
-def _takes(subscription: Subscription, outbox: Outbox) -> bool:
-    """Is it still told? A callback is checked again: its subscription may lead elsewhere by now."""
-    return subscription.enabled and (outbox.url is None or subscription.takes_callback_at(outbox.url))
 
 
 def _allowed_hosts(context: Context, tenant_id: str) -> Sequence[str]:
@@ -260,7 +257,7 @@ def _answer_links(
     reached = list(urls)
     for place, item in enumerate(message.items[:MOST_CARDS]):
         case = seen.get(case_key(to.tenant_id, item.action_intent_id)) if item.action_intent_id else None
-        if case is not None and case.status == "AWAITING_APPROVAL":
+        if case is not None and case.can_be_approved:
             reached[place] = links.answer(to, recipient, case) or urls[place]
     return reached
 
@@ -306,7 +303,7 @@ class NoteDelivery:
         outbox = snapshot.get(outbox_at)
         if outbox is None or outbox.trying is None or outbox.trying.delivery_id != self.message.delivery_id:
             return Writes(answer=None)
-        after, noted = outbox.note(_together(self.letters, self.reports), self._by_part(), self.now)
+        after, noted = outbox.note(self._together(), self._by_part(), self.now)
         after = cards.kept(after, self.letters)
         puts = self._standing.puts(self.context, snapshot, self.now)
         writes = Writes[Delivery | None](answer=noted, puts=puts)
@@ -320,8 +317,7 @@ class NoteDelivery:
         return writes
 
     def _keep(self, writes: Writes[Delivery | None], noted: Delivery) -> None:
-        # A card says itself what became of it.
-        if noted.status != "PENDING" and not (self.which.notice == CARD and noted.status == "DELIVERED"):
+        if is_kept(noted):
             tenant_id = self.which.tenant_id
             writes.put(delivery_key(tenant_id, noted), noted)
             writes.deletes += [delivery_key(tenant_id, old) for old in self.surplus]
@@ -329,6 +325,10 @@ class NoteDelivery:
     @property
     def _standing(self) -> cards.StandingCards:
         return cards.StandingCards(self.which.tenant_id, self.which.subscription_id, self.letters, self.reports)
+
+    def _together(self) -> SendResult:
+        named = zip(map(_whose, self.letters), self.reports, strict=True)
+        return together([*named], _arrived(self.letters))
 
     def _by_part(self) -> dict[str, SendResult]:
         pairs = zip(self.letters, self.reports, strict=True)
@@ -349,29 +349,12 @@ def _hasten(snapshot: Snapshot, others: Sequence[Key[Outbox]], writes: Writes[De
             writes.put(key, hastened)
 
 
-def _together(letters: Sequence[OutgoingNotification], reports: Sequence[SendResult]) -> SendResult:
-    """The message's result: it is tried again as long as anybody may still get it."""
-    if len(reports) == 1:
-        return reports[0]
-    outcomes = {report.outcome for report in reports}
-    details = [
-        f"{_whose(letter)}: {report.detail}"
-        for letter, report in zip(letters, reports, strict=True)
-        if report.outcome != "delivered"
-    ]
-    reached = sum(report.outcome == "delivered" for report in reports)
-    return SendResult(
-        outcome="failed" if "failed" in outcomes else "refused" if "refused" in outcomes else "delivered",
-        detail="; ".join([f"{reached} of {len(reports)} {_parts(letters)}", *details]),
-    )
-
-
 def _whose(letter: OutgoingNotification) -> str | None:
     whose = letter.recipient or letter.browser
     return whose.name if whose else letter.part
 
 
-def _parts(letters: Sequence[OutgoingNotification]) -> str:
+def _arrived(letters: Sequence[OutgoingNotification]) -> str:
     if not letters or any(letter.browser for letter in letters):
         return "browsers have it"
     return "recipients have it" if any(letter.recipient for letter in letters) else "cards and messages are there"

@@ -34,7 +34,7 @@ def due(
         case = seen.get(case_key(tenant_id, name))
         rule = source.escalation if source is not None else None
         target = by_name.get(rule.to) if rule is not None else None
-        if source is None or rule is None or target is None or case is None or case.status != "AWAITING_APPROVAL":
+        if source is None or rule is None or target is None or case is None or not case.can_be_approved:
             continue
         notice = escalation.notice_of(case, source.subscription_id, rule, now)
         told.setdefault((target.subscription_id, NEEDS_INPUT), []).append(_shown(context, tenant_id, target, notice))

@@ -14,12 +14,12 @@ from remit.core.notifications.notice import Notice, NotificationState
 from remit.core.notifications.outbox import Delivery, DeliveryStatus, Outbox
 from remit.core.notifications.subscription import (
     CARD,
-    MOST_SUBSCRIPTIONS,
     TEST,
     NewSubscription,
     NoticeKind,
     Subscription,
     check_escalation,
+    check_room,
     subscription_data,
 )
 from remit.core.records import (
@@ -35,11 +35,10 @@ from remit.core.records import (
     start_key,
 )
 from remit.flow.context import Context, chain_head_key
+from remit.flow.pages import page_size
 from remit.flow.writers import TenantLedgerWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
 
-PAGE = 50
-LARGEST_PAGE = 500
 FORGOTTEN_AT_ONCE = 50
 
 
@@ -60,9 +59,7 @@ def set_(
     notifier.check(asked)
     stored = context.store.scan(SUBSCRIPTION, tenant_id)
     check_escalation(stored, subscription_id, asked.escalation)
-    others = {each.subscription_id for each in stored} - {subscription_id}
-    if len(others) >= MOST_SUBSCRIPTIONS:
-        raise InvalidInput("subscription_id", f"would be number {len(others) + 1}", "remove one first")
+    check_room(stored, subscription_id)
     start = LedgerConsumer(position=context.store.ledger_position(tenant_id))
     setting = SetSubscription(context, tenant_id, subscription_id, asked, by, credential, start, now)
     return answer_of(context.store.transact([setting.unit()]))
@@ -249,15 +246,14 @@ class DeliveryFilter:
 
 def deliveries(context: Context, tenant_id: str, which: DeliveryFilter, limit: int) -> list[dict[str, Any]]:
     """Deliveries, done and under way, the newest first, each with its last result. Raises `InvalidInput`."""
-    if not 1 <= limit <= LARGEST_PAGE:
-        raise InvalidInput("limit", f"is {limit}", f"ask for 1 to {LARGEST_PAGE}")
+    most = page_size(limit)
     if which.status is not None and which.status not in get_args(DeliveryStatus):
         raise InvalidInput("status", f"is {which.status!r}", f"ask for {', '.join(get_args(DeliveryStatus))}")
     prefix = f"{which.subscription_id}|" if which.subscription_id else ""
     found = [*context.store.scan(DELIVERY, tenant_id, prefix), *_pending(context, tenant_id, prefix)]
     wanted = [each for each in found if which.status in (None, each.status)]
     newest = sorted(wanted, key=lambda each: (each.created_at, each.delivery_id), reverse=True)
-    return [each.shown() for each in newest[:limit]]
+    return [each.shown() for each in newest[:most]]
 
 
 def _pending(context: Context, tenant_id: str, prefix: str) -> list[Delivery]:

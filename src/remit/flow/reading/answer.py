@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from remit.core.errors import NotFound
 from remit.core.execution.answer import ProposalAnswer
 from remit.core.execution.approval import held_until
 from remit.core.execution.publication import not_taken_since
@@ -13,8 +12,8 @@ from remit.core.gate.result_settings import BY_DEFAULT
 from remit.core.identity.principal import Principal
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
-from remit.core.records import case_key, chain_key, result_key
-from remit.flow.context import Context, one, pinned_type_key
+from remit.core.records import result_key
+from remit.flow.context import Context, found_in, intent_keys, one, pinned_type_key
 from remit.flow.reading.result import read_result
 
 MOST_FOLLOWED = 100
@@ -44,11 +43,9 @@ def answer(
 
 
 def _read(context: Context, tenant_id: str, name: str, now: datetime) -> tuple[Case, IntentHistory, ReadResult | None]:
-    case_at, chain_at, result_at = case_key(tenant_id, name), chain_key(tenant_id, name), result_key(tenant_id, name)
-    seen = context.store.read([case_at, chain_at, result_at])
-    case, history = seen.get(case_at), seen.get(chain_at)
-    if case is None or history is None:
-        raise NotFound("intent", name, tenant_id)
+    result_at = result_key(tenant_id, name)
+    seen = context.store.read([*intent_keys(tenant_id, name), result_at])
+    case, history = found_in(seen, tenant_id, name)
     return case, history, read_result(history, seen.get(result_at), now)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from remit.core.errors import NotFound, NotInThatState
+from remit.core.errors import NotInThatState
 from remit.core.gate.amount import in_units
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.bounds_diff import changes
@@ -14,8 +14,8 @@ from remit.core.gate.budget import Usage, split_window_id
 from remit.core.gate.charging import add_to_window
 from remit.core.gate.decision import Decision, GateInput
 from remit.core.intent import ActionIntentV1
-from remit.core.records import USAGE, Key, case_key, chain_key
-from remit.flow.context import Context, bounds_key, bounds_of
+from remit.core.records import USAGE, Key
+from remit.flow.context import Context, bounds_key, bounds_of, found_in, intent_keys
 from remit.flow.private_values import opened_now
 from remit.lab.automate import Automation, Candidate, automate
 
@@ -28,11 +28,8 @@ def automation(context: Context, tenant_id: str, action_intent_id: str) -> tuple
     The bounds in force, and what of them could be changed so that such an intent runs alone, with the counters as its
     decision saw them. Raises `NotFound`, or `NotInThatState` for what does not wait for a person.
     """
-    names = tenant_id, action_intent_id
-    snapshot = context.store.read([case_key(*names), chain_key(*names), bounds_key(tenant_id)])
-    case, history = snapshot.get(case_key(*names)), snapshot.get(chain_key(*names))
-    if case is None or history is None:
-        raise NotFound("intent", action_intent_id, tenant_id)
+    snapshot = context.store.read([*intent_keys(tenant_id, action_intent_id), bounds_key(tenant_id)])
+    case, history = found_in(snapshot, tenant_id, action_intent_id)
     case.require_waiting("made automatic")
     (intent,), decision, bounds = opened_now(context.store, [history]), history.decision, bounds_of(snapshot, tenant_id)
     if intent is None or decision is None:

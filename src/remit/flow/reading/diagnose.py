@@ -9,12 +9,12 @@ from remit.core.diagnosis import Diagnosis
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.zones import RULES
 from remit.core.identity.access import roles_with
-from remit.core.identity.api_key import ApiKey
-from remit.core.records import API_KEY, STOPS, THE_ONE, Key
-from remit.core.values import PLATFORM
+from remit.core.identity.api_key import ApiKey, in_use
+from remit.core.records import API_KEY
 from remit.flow.breakers import failing_tools_of
 from remit.flow.context import Context, bounds_now
 from remit.flow.obstacles import unlisted_hosts
+from remit.flow.reading.status import stops
 from remit.ports import CaseFilter, TriesHost
 
 CLOCK_SLACK = timedelta(seconds=2)
@@ -61,8 +61,8 @@ def _bounds(bounds: BoundsInForce) -> Diagnosis:
 
 
 def _keys(keys: Sequence[ApiKey], now: datetime) -> Diagnosis:
-    live = [key for key in keys if key.revoked_at is None and (key.expires_at is None or key.expires_at > now)]
-    soon = [key.name for key in live if key.expires_at is not None and key.expires_at - now < EXPIRES_SOON]
+    live = [key for key in keys if in_use(key, now)]
+    soon = [key.name for key in live if not in_use(key, now + EXPIRES_SOON)]
     says = f"{len(live)} in force of {len(keys)}"
     if soon:
         return Diagnosis("keys", "look", f"{says}; {', '.join(soon)} end within two weeks", "make new ones in time")
@@ -73,9 +73,7 @@ def _keys(keys: Sequence[ApiKey], now: datetime) -> Diagnosis:
 
 
 def _stops(context: Context, tenant_id: str) -> Iterator[Diagnosis]:
-    asked = [Key(STOPS, PLATFORM, THE_ONE), Key(STOPS, tenant_id, THE_ONE)]
-    seen = context.store.read(asked)
-    for stop in [stop for key in asked if (pulled := seen.get(key)) for stop in pulled.stops]:
+    for stop in stops(context, tenant_id):
         says = f"{stop.level} is stopped for {stop.scope} by {stop.stopped_by}: {stop.reason}"
         yield Diagnosis("stops", "look", says, "put it back with 'remit resume' when its cause is gone")
 

@@ -1,5 +1,5 @@
 """
-What is stored beside the ledger, held against it: every row follows from entries.
+Live rows: what is stored beside the ledger, held against it: every row follows from entries.
 
 Rows and entries are read at different moments, so what does not agree is looked at again, both as of one moment.
 """
@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from remit.core.errors import RemitError
+from remit.core.execution.result import StoredResult
 from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds import nothing_set
 from remit.core.gate.policy import PLATFORM_POLICIES, platform_set_of
@@ -49,9 +50,36 @@ from remit.flow.reading.sample_rows import SampleRows
 from remit.ports import Snapshot
 
 S = TypeVar("S", bound=Stored)
+Row = TypeVar("Row", Case, StoredResult)
 _TRIES = 3
 Problem = tuple[int, str, str]
 """An invariant, where it is broken, and what is wrong there."""
+
+
+class RowsByIntent(Generic[Row]):
+    """Rows in the order of their intents' names, gone through beside the chains, which come in the same order."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows: Iterator[Row] = rows
+        self._next: Row | None = next(rows, None)
+
+    def before(self, name: str) -> Iterator[Row]:
+        """The rows of intents in front of this one that were not taken."""
+        while self._next is not None and self._next.action_intent_id < name:
+            yield self._taken()
+
+    def take(self, name: str) -> Row | None:
+        """The row of this intent, if there is one; those in front of it were gone through."""
+        return self._taken() if self._next is not None and self._next.action_intent_id == name else None
+
+    def rest(self) -> Iterator[Row]:
+        while self._next is not None:
+            yield self._taken()
+
+    def _taken(self) -> Row:
+        assert self._next is not None
+        row, self._next = self._next, next(self._rows, None)
+        return row
 
 
 class LiveRows:
@@ -77,8 +105,8 @@ class LiveRows:
         The entries of all intents' chains, passed on; each chain's case, and its result, is compared when its last one
         has passed.
         """
-        cases, results = (self._store.each(kind, self._tenant_id) for kind in (CASE, RESULT))
-        case, result = next(cases, None), next(results, None)
+        cases = RowsByIntent(self._store.each(CASE, self._tenant_id))
+        results = RowsByIntent(self._store.each(RESULT, self._tenant_id))
         for name, chain in groupby(entries, key=lambda entry: entry.action_intent_id or ""):
             passed: list[LedgerEntry] = []
             for entry in chain:
@@ -86,30 +114,21 @@ class LiveRows:
                 yield entry
             self._private.passed(name, passed)
             self._samples.passed(name, passed)
-            while case is not None and case.action_intent_id < name:
-                self._look_again(case.action_intent_id, known=False)
-                case = next(cases, None)
-            while result is not None and result.action_intent_id < name:
-                self._look_at_result(result.action_intent_id)
-                result = next(results, None)
-            own = result if result is not None and result.action_intent_id == name else None
-            if any(result_differences(own, IntentHistory(passed), self._now)):
+            self._without_chain(cases.before(name), results.before(name))
+            if any(result_differences(results.take(name), IntentHistory(passed), self._now)):
                 self._look_at_result(name)
-            result = next(results, None) if own is not None else result
-            if case is None or case.action_intent_id > name:
+            case = cases.take(name)
+            if case is None or any(differences(case, passed, self._configs)):
                 self._look_again(name, known=True)
-                continue
-            if any(differences(case, passed, self._configs)):
-                self._look_again(name, known=True)
-            case = next(cases, None)
-        while case is not None:
-            self._look_again(case.action_intent_id, known=False)
-            case = next(cases, None)
+        self._without_chain(cases.rest(), results.rest())
         self._private.finish()
         self._samples.finish()
-        while result is not None:
+
+    def _without_chain(self, cases: Iterable[Case], results: Iterable[StoredResult]) -> None:
+        for case in cases:
+            self._look_again(case.action_intent_id, known=False)
+        for result in results:
             self._look_at_result(result.action_intent_id)
-            result = next(results, None)
 
     def _look_at_result(self, name: str) -> None:
         """The result and its intent's chain as of one moment."""

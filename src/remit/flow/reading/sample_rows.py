@@ -66,7 +66,7 @@ class SampleRows:
         except MALFORMED as error:
             return [f"whether people are shown it cannot be told ({type(error).__name__}: {error})"]
         if row is None:
-            missing = due is not None and self._now < due.shown_until
+            missing = due is not None and due.is_listed(self._now)
             return ["nobody judged it, and it is missing from the list of what people are shown"] if missing else []
         if due is None:
             return ["it is listed for people to judge, and was judged, or is none that they are shown"]

@@ -12,9 +12,9 @@ from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
 from remit.core.records import SAMPLE, case_key, chain_key
 from remit.flow.context import Context
+from remit.flow.pages import page_size
 from remit.flow.private_values import opened_now
 from remit.flow.reading.described import described
-from remit.flow.reading.pages import page_size
 
 MOST_COUNTED = 100
 
@@ -26,7 +26,7 @@ def sampled(
     rows = (
         row
         for name, row in context.store.records(SAMPLE, tenant_id)
-        if (after is None or name > after) and account_id in (None, row.account_id) and now < row.shown_until
+        if (after is None or name > after) and account_id in (None, row.account_id) and row.is_listed(now)
     )
     found = list(islice(rows, page_size(limit) + 1))
     page = found[:limit]
@@ -35,7 +35,7 @@ def sampled(
 
 def sampled_count(context: Context, tenant_id: str, now: datetime) -> int:
     """How many those are, as far as `MOST_COUNTED`."""
-    rows = (row for _, row in context.store.records(SAMPLE, tenant_id) if now < row.shown_until)
+    rows = (row for _, row in context.store.records(SAMPLE, tenant_id) if row.is_listed(now))
     return sum(1 for _ in islice(rows, MOST_COUNTED))
 
 

@@ -21,16 +21,15 @@ from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import WAITING, Case
-from remit.core.records import POLICY_VERSION, STOPS, THE_ONE, Key, case_key, chain_key
-from remit.core.values import PLATFORM
+from remit.core.records import POLICY_VERSION, Key, chain_key
 from remit.flow.amounts import amounts_in, pinned_type
 from remit.flow.breakers import paused_tools
-from remit.flow.context import Context, bounds_key, bounds_of, one
-from remit.flow.obstacles import obstacle_now, stops_keys, tool_keys
+from remit.flow.context import Context, bounds_key, bounds_of, found_in, intent_keys, one, stops_keys, stops_over
+from remit.flow.obstacles import obstacle_now, tool_keys
+from remit.flow.pages import page_size
 from remit.flow.private_values import opened_now
 from remit.flow.reading.deputies import assigned
 from remit.flow.reading.described import described
-from remit.flow.reading.pages import page_size
 from remit.flow.reading.usage import account_usage
 from remit.flow.reading.waiting import WaitingFilter, soonest, waiting
 from remit.ports import CaseFilter, Snapshot, case_cursor, entry_cursor
@@ -67,12 +66,8 @@ def status(context: Context, tenant_id: str, action_intent_id: str, now: datetim
 def _case_history_and_bounds(
     context: Context, tenant_id: str, action_intent_id: str
 ) -> tuple[Case, IntentHistory, BoundsInForce]:
-    case_at, chain_at = case_key(tenant_id, action_intent_id), chain_key(tenant_id, action_intent_id)
-    seen = context.store.read([case_at, chain_at, bounds_key(tenant_id)])
-    case, history = seen.get(case_at), seen.get(chain_at)
-    if case is None or history is None:
-        raise NotFound("intent", action_intent_id, tenant_id)
-    return case, history, bounds_of(seen, tenant_id)
+    seen = context.store.read([*intent_keys(tenant_id, action_intent_id), bounds_key(tenant_id)])
+    return *found_in(seen, tenant_id, action_intent_id), bounds_of(seen, tenant_id)
 
 
 def _line(case: Case) -> dict[str, Any]:
@@ -294,9 +289,8 @@ def _queued(
 
 def stops(context: Context, tenant_id: str) -> list[Stop]:
     """The stop switches that are pulled over a tenant: the platform's first."""
-    keys = [Key(STOPS, PLATFORM, THE_ONE), Key(STOPS, tenant_id, THE_ONE)]
-    seen = context.store.read(keys)
-    return [stop for key in keys if (pulled := seen.get(key)) for stop in pulled.stops]
+    own_first = stops_over(context.store.read(stops_keys(tenant_id)), tenant_id)
+    return [stop for pulled in reversed(own_first) for stop in pulled.stops]
 
 
 def history(context: Context, tenant_id: str, after: str | None, limit: int) -> tuple[list[LedgerEntry], str | None]:

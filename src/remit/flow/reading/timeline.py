@@ -13,7 +13,7 @@ from remit.core.notifications.narration import TOLD, narrate
 from remit.core.records import Key, chain_key
 from remit.core.values import ApprovalSource, instant
 from remit.flow.context import Context
-from remit.flow.reading.pages import page_size
+from remit.flow.pages import page_size
 from remit.ports import Snapshot, entry_cursor
 
 _MOST_LOOKS = 10

@@ -19,9 +19,9 @@ from remit.core.gate.budget import (
     tenant_usage_id,
 )
 from remit.core.gate.limit import LimitInForce, Scope
-from remit.core.records import STOPS, THE_ONE, USAGE, Key
-from remit.core.values import PLATFORM, instant
-from remit.flow.context import Context, bounds_key, bounds_of
+from remit.core.records import USAGE, Key
+from remit.core.values import instant
+from remit.flow.context import Context, bounds_key, bounds_of, stops_keys, stops_over
 from remit.ports import Snapshot
 
 
@@ -30,8 +30,7 @@ def usage(context: Context, tenant_id: str, account_id: str | None, now: datetim
     What is used and left now, and when it resets: of each account named or seen today, of each principal named or seen,
     and over all together.
     """
-    stops_at = [Key(STOPS, tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE)]
-    seen = context.store.read([bounds_key(tenant_id), *stops_at])
+    seen = context.store.read([bounds_key(tenant_id), *stops_keys(tenant_id)])
     bounds = bounds_of(seen, tenant_id)
     accounts = [account_id] if account_id else accounts_of(bounds, used_today(context, bounds, now))
     budget = bounds.budget("", now)
@@ -45,7 +44,7 @@ def usage(context: Context, tenant_id: str, account_id: str | None, now: datetim
         "ceiling": _ceiling_usage(budget, used.get(ceiling_at)),
         "limits": _left(used, tenant_id, together, "", None),
         "principals": principals_usage(context, bounds, now),
-        "stops": [stop.wire() for key in stops_at if (pulled := seen.get(key)) for stop in pulled.stops],
+        "stops": [stop.wire() for pulled in stops_over(seen, tenant_id) for stop in pulled.stops],
     }
 
 

@@ -17,7 +17,7 @@ from remit.core.gate.fact import FactSpec
 from remit.core.gate.policy import Clause, PolicySource, clauses_of, find_mistakes, load_policies
 from remit.core.ledger.config_change import config_data
 from remit.core.ledger.entries import NO_CHAIN, ChainHead, Head
-from remit.core.records import ACTION_TYPE, STOPS, THE_ONE, Key, type_id
+from remit.core.records import ACTION_TYPE, Key, stops_key, type_id
 from remit.flow.context import Context, bounds_key, bounds_of, chain_head_key
 from remit.flow.writers import TenantLedgerWriter
 from remit.ports import Connector, FactSource, Snapshot, UnitOfWork, Writes, answer_of
@@ -243,7 +243,7 @@ class StopAutonomy:
     sampled: Mapping[str, Any] | None = None
 
     def unit(self) -> UnitOfWork[Stop]:
-        return UnitOfWork(stop_keys(self.scope), self.decide)
+        return UnitOfWork(switch_keys(self.scope), self.decide)
 
     def decide(self, snapshot: Snapshot) -> Writes[Stop]:
         return stop_together(self.context, snapshot, [self], self.now)
@@ -254,7 +254,7 @@ def stop_together(
 ) -> Writes[Stop]:
     """Pull switches of one owner in one write, of which the last is the answer."""
     first = switches[0].scope
-    stops_at, writer = _stops_key(first), TenantLedgerWriter(context, snapshot, first.owner, now)
+    stops_at, writer = stops_key(first.owner), TenantLedgerWriter(context, snapshot, first.owner, now)
     stops = snapshot.get(stops_at) or Stops()
     for each in switches:
         about = {"sampled": dict(each.sampled)} if each.sampled else {}
@@ -279,10 +279,10 @@ class ResumeAutonomy:
     now: datetime
 
     def unit(self) -> UnitOfWork[bool]:
-        return UnitOfWork(stop_keys(self.scope), self.decide)
+        return UnitOfWork(switch_keys(self.scope), self.decide)
 
     def decide(self, snapshot: Snapshot) -> Writes[bool]:
-        stops_at = _stops_key(self.scope)
+        stops_at = stops_key(self.scope.owner)
         before = snapshot.get(stops_at) or Stops()
         after = before.without(self.scope, self.level)
         if after == before:
@@ -294,13 +294,9 @@ class ResumeAutonomy:
         return writes
 
 
-def _stops_key(scope: StopScope) -> Key[Stops]:
-    return Key(STOPS, scope.owner, THE_ONE)
-
-
-def stop_keys(scope: StopScope) -> list[Key[Any]]:
-    """What pulling a switch, or putting it back, reads."""
-    return [_stops_key(scope), chain_head_key(scope.owner)]
+def switch_keys(scope: StopScope) -> list[Key[Any]]:
+    """The records that pulling a switch, or putting it back, reads."""
+    return [stops_key(scope.owner), chain_head_key(scope.owner)]
 
 
 def _told(scope: StopScope, level: StopLevel, by: str, reason: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from remit.core.errors import NotFound, TryLater
 from remit.core.identity.api_key import (
@@ -15,6 +15,7 @@ from remit.core.identity.api_key import (
     key_data,
     new_key,
     parse_key,
+    use_is_worth_noting,
 )
 from remit.core.identity.credential import Credential
 from remit.core.identity.principal import Principal
@@ -23,9 +24,6 @@ from remit.core.records import API_KEY, Key
 from remit.flow.context import Context, chain_head_key, one
 from remit.flow.writers import TenantLedgerWriter
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
-
-USE_NOTED_EVERY = timedelta(minutes=1)
-"""The last use is written down at most this often, so that reading does not become writing."""
 
 
 def create(
@@ -130,7 +128,7 @@ def authenticate(context: Context, text: str, now: datetime) -> Principal:
     key_at = Key(API_KEY, shown.tenant_id, shown.id)
     stored = one(context, key_at)
     principal = check_key(stored, shown, now)
-    if stored is not None and (stored.last_used_at is None or now - stored.last_used_at >= USE_NOTED_EVERY):
+    if stored is not None and use_is_worth_noting(stored, now):
         _note_use(context, key_at, now)
     return principal
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from remit.core.errors import Forbidden, Unauthenticated
+from remit.core.errors import Unauthenticated
 from remit.core.identity.api_key import parse_key
 from remit.core.identity.credential import PROCESS, Credential
 from remit.core.identity.principal import Principal
@@ -30,7 +30,7 @@ from remit.core.identity.session import (
 )
 from remit.core.ledger.entries import SYSTEM
 from remit.core.notifications.browser import Browser
-from remit.core.records import API_KEY, BROWSER, SESSION, SIGN_IN_LINK, Key
+from remit.core.records import API_KEY, BROWSER, SESSION, SIGN_IN_LINK, Key, is_over
 from remit.flow.context import Context, chain_head_key, one
 from remit.flow.notifications import browsers
 from remit.flow.writers import TenantLedgerWriter
@@ -52,8 +52,6 @@ def begin(
     issuer_session: str | None = None,
 ) -> SecretText:
     """Begin a session; `by_key` is the text of the API key that let the person in. Answers the cookie's text."""
-    if principal.accounts is not None:
-        raise Forbidden("the console shows a whole tenant, and this token is for single accounts of it")
     text = SecretText(SESSION_PREFIX, principal.tenant_id, context.new_id(), secret)
     key_id = parse_key(by_key).id if by_key else None
     session = new_session(principal, text, key_id=key_id, now=now, issuer_session=issuer_session)
@@ -286,8 +284,8 @@ def _link_at(text: SecretText) -> Key[SignInLink]:
 def _over(context: Context, tenant_id: str, now: datetime) -> list[Key[Session] | Key[SignInLink]]:
     # Ids are in the order of time. Whoever signs in does not wait for everybody's sessions to be looked through.
     oldest = context.store.scan(SESSION, tenant_id, limit=SWEPT_AT_ONCE)
-    sessions = [session for session in oldest if session.expires_at <= now]
+    sessions = [session for session in oldest if is_over(session, now)]
     made_first = context.store.scan(SIGN_IN_LINK, tenant_id, limit=SWEPT_AT_ONCE)
-    links = [link for link in made_first if link.expires_at <= now]
+    links = [link for link in made_first if is_over(link, now)]
     over: list[Key[Session] | Key[SignInLink]] = [Key(SESSION, tenant_id, s.session_id) for s in sessions]
     return [*over, *(Key(SIGN_IN_LINK, tenant_id, link.link_id) for link in links)][:SWEPT_AT_ONCE]

@@ -9,7 +9,6 @@ from typing import Any
 
 from msgspec import UNSET
 
-from remit.core.errors import NotFound
 from remit.core.execution.limit_answers import JudgedLimit, judged_limits
 from remit.core.execution.sample import (
     CountedAnswer,
@@ -31,8 +30,8 @@ from remit.core.ledger.entries import SYSTEM
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
 from remit.core.records import Key, case_key, chain_key, sample_key, tally_key
-from remit.flow.context import Context, bounds_key, bounds_of
-from remit.flow.settings.bounds import StopAutonomy, stop_keys, stop_together
+from remit.flow.context import Context, bounds_key, bounds_of, found_in, intent_keys
+from remit.flow.settings.bounds import StopAutonomy, stop_together, switch_keys
 from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
@@ -78,8 +77,8 @@ class JudgeSampled:
     now: datetime
 
     def unit(self) -> UnitOfWork[SampleAnswer]:
-        places = case_key(*self._names), chain_key(*self._names), bounds_key(self.tenant_id)
-        return UnitOfWork(places, self.decide, self.then_reads)
+        reads = [*intent_keys(*self._names), bounds_key(self.tenant_id)]
+        return UnitOfWork(reads, self.decide, self.then_reads)
 
     def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
         case, history = snapshot.get(case_key(*self._names)), snapshot.get(chain_key(*self._names))
@@ -88,16 +87,16 @@ class JudgeSampled:
             return ()
         limits = judged_limits(bounds_of(snapshot, self.tenant_id).bounds, intent, _charges(history))
         tallies = [tally_key(self.tenant_id, name) for name in (case.action_type, *(limit.id for limit in limits))]
-        return [sample_key(*self._names), *tallies, *stop_keys(StopScope(tenant_id=self.tenant_id))]
+        return [sample_key(*self._names), *tallies, *switch_keys(StopScope(tenant_id=self.tenant_id))]
 
     @property
     def _names(self) -> tuple[str, str]:
         return self.tenant_id, self.action_intent_id
 
     def decide(self, snapshot: Snapshot) -> Writes[SampleAnswer]:
-        case, history = snapshot.get(case_key(*self._names)), snapshot.get(chain_key(*self._names))
-        if case is None or history is None or (intent := history.intent) is None:
-            raise NotFound("intent", self.action_intent_id, self.tenant_id)
+        case, history = found_in(snapshot, *self._names)
+        intent = history.intent
+        assert intent is not None
         bounds = bounds_of(snapshot, self.tenant_id)
         own = may_not_approve(intent, case.edited_by, bounds.bounds)
         check_may_judge(intent, self.by, history.is_sampled, own)

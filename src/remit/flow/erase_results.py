@@ -10,8 +10,8 @@ from remit.core.errors import NotFound, RemitError
 from remit.core.execution.result import StoredResult, ToolResult, is_readable
 from remit.core.identity.credential import Credential
 from remit.core.ledger.history import RESULT_CONTENT
-from remit.core.records import RESULT, SAMPLE, Key, case_key, chain_key, over_at, result_key, sample_key
-from remit.flow.context import Context
+from remit.core.records import RESULT, SAMPLE, Key, is_over, result_key, sample_key
+from remit.flow.context import Context, found_in, intent_keys
 from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
@@ -38,17 +38,14 @@ class EraseResult:
 
     def unit(self) -> UnitOfWork[ToolResult]:
         names = self.tenant_id, self.action_intent_id
-        return UnitOfWork([case_key(*names), chain_key(*names), result_key(*names)], self.decide)
+        return UnitOfWork([*intent_keys(*names), result_key(*names)], self.decide)
 
     def decide(self, snapshot: Snapshot) -> Writes[ToolResult]:
-        names = self.tenant_id, self.action_intent_id
-        case, history = snapshot.get(case_key(*names)), snapshot.get(chain_key(*names))
-        if case is None or history is None:
-            raise NotFound("intent", self.action_intent_id, self.tenant_id)
+        case, history = found_in(snapshot, self.tenant_id, self.action_intent_id)
         known = history.result
         if known is None:
             raise NotFound("result of intent", self.action_intent_id, self.tenant_id)
-        gone = _deletes(snapshot, result_key(*names))
+        gone = _deletes(snapshot, result_key(self.tenant_id, self.action_intent_id))
         if not is_readable(known, self.now, erased=history.result_erased):
             return Writes(answer=known, deletes=gone)
         writer = CaseWriter(self.context, case, self.now)
@@ -90,5 +87,5 @@ class DropWhatIsOver:
 
     def decide(self, snapshot: Snapshot) -> Writes[bool]:
         stored = snapshot.get(self.key)
-        over = stored is not None and (until := over_at(stored)) is not None and until <= self.now
+        over = stored is not None and is_over(stored, self.now)
         return Writes(answer=over, deletes=[self.key] if over else [])

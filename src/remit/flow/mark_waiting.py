@@ -1,4 +1,4 @@
-"""Whether somebody still waits for an intent: a mark on its case, prolonged by waiting, of which no entry tells."""
+"""Mark waiting: note on its case until when somebody waits for an intent. No entry tells of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from remit.core.errors import NotFound
 from remit.core.execution.answer import ProposalAnswer
-from remit.core.lifecycle import ENDED, Case
+from remit.core.lifecycle import Case, waited_for
 from remit.core.records import case_key
 from remit.flow.context import Context, one, pinned_type_key
 from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
@@ -29,11 +29,8 @@ class MarkWaiting:
         case = snapshot.get(case_at)
         if case is None:
             raise NotFound("intent", self.action_intent_id, self.tenant_id)
-        noted = case.waited_until is not None and case.waited_until >= self.until
-        if noted or case.status in ENDED:
-            return Writes(answer=case)
-        marked = case.changed(waited_until=self.until)
-        return Writes(answer=marked, puts=[(case_at, marked)])
+        marked = waited_for(case, self.until)
+        return Writes(answer=marked, puts=[(case_at, marked)] if marked != case else [])
 
 
 def mark_waiting(context: Context, found: ProposalAnswer, *, until: datetime) -> None:
