@@ -1,4 +1,6 @@
-"""What this process did to intents, told to those who count and trace. Nothing waits for them or depends on them."""
+"""
+Hooks: what this process did to intents, told to those who count and trace. Nothing waits for them or depends on them.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,7 @@ class Hooks:
             self._tell(StepEvent("execute", *names, outcome.status, None, began_ns, time.time_ns()))
 
     def finished(self, began_ns: int, tenant_id: str, finished: Finished) -> None:
-        """What a caller said of its execution, where it was recorded."""
+        """A caller's word on its execution, where it was recorded."""
         if finished.recorded:
             names = tenant_id, finished.action_intent_id, finished.trace_id
             self._tell(StepEvent("execute", *names, finished.status, None, began_ns, time.time_ns()))

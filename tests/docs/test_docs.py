@@ -354,6 +354,50 @@ def test_pages_name_no_place_of_one_machine(page):
     assert re.findall(r"(?<![\w:/.])/(?:home|work|tmp|root|Users)/\S*", PAGES[page]) == []
 
 
+SOURCE = ROOT / "src" / "remit"
+CODE_PATH = re.compile(
+    r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|html|js|css)|(?:core|flow|ports|stores|entrypoints|app|lab)/[\w/]*)`"
+)
+
+
+# The changelog tells of what was there once.
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])
+def test_every_path_of_code_that_is_named_exists(page):
+    named = CODE_PATH.findall(_FENCE.sub("", PAGES[page]))
+
+    assert [path for path in named if not any((top / path).exists() for top in (ROOT, SOURCE, SOURCE.parent))] == []
+
+
+def test_the_way_of_an_intent_names_functions_that_are_there():
+    text = "\n".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py"))
+    named = re.findall(r"`(?:App|Store|IntentHistory)\.(\w+)`", PAGES["docs/architecture.md"])
+
+    assert len(named) > 4 and [name for name in named if not re.search(rf"def {name}\b", text)] == []
+
+
+@pytest.mark.parametrize("package", ["flow", "app", "ports"])
+def test_a_package_says_what_each_of_its_modules_is_for(package):
+    folder = SOURCE / package
+    said = (folder / "__init__.py").read_text(encoding="utf-8").split('"""')[1]
+    modules = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+
+    assert {name for name in modules - {"__init__", "part"} if f"`{name}`" not in said} == set()
+
+
+def test_every_decision_is_in_the_index_and_every_page_is_found_from_another():
+    linked = {
+        (ROOT / page).parent.joinpath(target.partition("#")[0]).resolve()
+        for page, text in PAGES.items()
+        for target in re.findall(r"\]\(([^)\s]+)\)", text)
+        if not target.startswith(("https://", "#"))
+    }
+
+    assert [str(path) for path in ROOT.glob("docs/**/*.md") if path.resolve() not in linked | INDEXES] == []
+
+
+INDEXES = {(ROOT / "docs" / "decisions" / "README.md").resolve()}
+
+
 ADAPTERS = {f"remit.agents.{name}" for name in ("claude", "langchain", "openai_agents", "pydantic_ai")}
 PUBLIC_PACKAGES = {"remit", "remit.agents", *ADAPTERS, "remit.testing", "remit.stores.dynamodb"}
 

@@ -120,7 +120,7 @@ class _Hooks:
 
 
 async def _told(running: _Running, error: Exception) -> Any:
-    """What that leaves, in words for the model where it is open whether the tool has acted."""
+    """The open end of a call, in words for the model where it is open whether the tool has acted."""
     try:
         await running.call.failed(error)
     except NotRun as ending:
@@ -137,7 +137,7 @@ def _says(decision: str, reason: str, **more: Any) -> dict[str, Any]:
 
 
 def _words(answer: Any) -> str:
-    """What a tool had answered; of an MCP tool's content blocks, their texts."""
+    """A tool's earlier answer; of an MCP tool's content blocks, their texts."""
     if isinstance(answer, list) and all(isinstance(block, dict) and "text" in block for block in answer):
         return "\n".join(str(block["text"]) for block in answer)
     return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)

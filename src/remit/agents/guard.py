@@ -45,7 +45,7 @@ class Guard:
 
     def call(self, call: ToolCall, act: Callable[[dict[str, Any]], Any], *, kept: Callable[[Any], Any] = _whole) -> Any:
         """
-        What `act` answers to the arguments that were approved, or had answered when this call ran before: `kept` says
+        The answer of `act` to the arguments that were approved, or had answered when this call ran before: `kept` says
         what of an answer Remit keeps for that. Where the bounds have a worker execute it, what the worker was answered.
 
         Raises a `NotRun` for every other ending, and `NotActed` where `act` does. If Remit cannot be reached, `act` is
@@ -54,7 +54,7 @@ class Guard:
         return _driven(steps_of(call, self.patience, kept), lambda step: self._taken(step, act))
 
     def at_worker(self, call: ToolCall) -> Any:
-        """The same of a call that a worker makes, and nobody here."""
+        """Guard a call that a worker makes, and nobody here."""
         return _driven(steps_at_worker(call, self.patience), lambda step: self._taken(step, _nobody))
 
     def _taken(self, step: Ask | Act, act: Callable[[dict[str, Any]], Any]) -> Any:

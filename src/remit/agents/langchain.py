@@ -93,7 +93,7 @@ class _Pause:
 
 @contextmanager
 def _pausing() -> Iterator[_Pause]:
-    """What is asked pauses the graph; when it is resumed, whoever is in here asks again."""
+    """Pause the graph where a person is asked; when it is resumed, whoever is in here asks again."""
     pause = _Pause()
     try:
         yield pause
@@ -156,7 +156,7 @@ def _acted(
 
 
 def _content(answer: Answer) -> Any:
-    """What is told again when the call is made again; a command of the graph cannot be."""
+    """Words that may be told again when the call is made again; a command of the graph cannot be."""
     return answer.content if isinstance(answer, ToolMessage) else None
 
 

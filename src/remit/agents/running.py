@@ -35,7 +35,7 @@ def idempotency_key() -> str:
 
 def run(function: Callable[..., Any], arguments: Mapping[str, Any], *, key: str, timeout_s: float) -> Any:
     """
-    What a plain or asynchronous function answers. An asynchronous one is cancelled after `timeout_s`: `TimeoutError`.
+    The answer of a plain or asynchronous function. An asynchronous one is cancelled after `timeout_s`: `TimeoutError`.
 
     Raises `NotActed` for arguments that it does not take: then it was not called.
     """

@@ -60,7 +60,7 @@ Steps = Generator[Ask | Act, Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a call is held: for a person's answer, and for a worker that carries it out."""
+    """The time that a call is held: for a person's answer, and for a worker that carries it out."""
 
     person_s: float
     worker_s: float
@@ -85,7 +85,7 @@ def steps_after(action_intent_id: str, patience: Patience, kept: Callable[[Any],
 
 def steps_at_worker(call: ToolCall, patience: Patience) -> Steps:
     """
-    The same of a call that a worker makes, and nobody here. Raises `RuntimeError` where the bounds say that its caller
+    Guard a call that a worker makes, and nobody here. Raises `RuntimeError` where the bounds say that its caller
     does.
     """
     answer = yield from _or_taken_back(call, None, _left_to_a_worker(call, patience))
@@ -165,7 +165,10 @@ def _waited(action_intent_id: str, patience: Patience) -> Generator[Ask | Act, A
 def _or_taken_back(
     call: ToolCall, key: str | None, steps: Generator[Ask | Act, Any, T]
 ) -> Generator[Ask | Act, Any, T]:
-    """The same steps; whoever is broken off in them (cancelled, or by Ctrl-C) waits no more, and it must not run."""
+    """
+    The steps for event loops; whoever is broken off in them (cancelled, or by Ctrl-C) waits no more, and it must not
+    run.
+    """
     try:
         return (yield from steps)
     except (Exception, GeneratorExit):
@@ -228,7 +231,7 @@ def _finished(permit: Permit, **what: Any) -> Generator[Ask | Act, Any, None]:
 
 
 def _as_json(result: Any) -> Any:
-    """What JSON cannot carry is kept as its words."""
+    """Keep what JSON cannot carry as its words."""
     try:
         json.dumps(result, allow_nan=False)
     except (TypeError, ValueError):
@@ -241,7 +244,7 @@ def _said(error: BaseException) -> str:
 
 
 def value_of(answer: Mapping[str, Any]) -> Any:
-    """What the tool had answered, of a call that ran before or elsewhere; its words where its content is not kept."""
+    """The tool's answer to a call that ran before or elsewhere; its words where its content is not kept."""
     result = answer.get("result") or {}
     content = result.get("content")
     if content is None:

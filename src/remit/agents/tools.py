@@ -1,4 +1,4 @@
-"""Which of an agent's tools are guarded, and the intent that a call of one is."""
+"""An agent's tools: which of them are guarded, and the intent that a call of one is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from remit.core.action_name import action_type_name
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
     """
-    What is said of one tool's intents: another action type than its own name in UPPER_SNAKE, and the target, as a type
+    The settings of one tool's intents: another action type than its own name in UPPER_SNAKE, and the target, as a type
     and the name of the argument that identifies it. `more` are further fields of its proposals.
     """
 

@@ -1,6 +1,13 @@
 """
 `App`: all that doors call. It strings the steps of `flow` together, and holds its parts.
 
+- `gating`: propose, gate, both in one write, decide again, and what was approved on its way.
+- `people`, `assignments`, `chat`, `answer_links`: people's answers, at a door, in a chat, by a mailed link.
+- `own`, `answers`, `answer_feed`: what proposers do with their own intents, and the answer they wait for.
+- `execution`, `results`: what workers take, and what tools answered.
+- `settings`: bounds, stops, keys, sessions, links. `notifications`, `push`: who is told.
+- `reading`: everything that changes nothing.
+
 Everything that may raise says so in `remit.core.errors`. Being sent to a person is an answer.
 """
 
@@ -45,7 +52,7 @@ from remit.ports import Clock, SendingPublisher
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """How many cases a round of reconciling moved on, by what was done."""
+    """The numbers of cases that a round of reconciling moved on, by what was done."""
 
     gated: int = 0
     published: int = 0
@@ -242,7 +249,7 @@ def replay_export(
     lines: Iterable[bytes], bounds: Any, *, period: str | None = None, advance: Advance = no_progress
 ) -> dict[str, Any]:
     """
-    What an exported history would have been with these bounds in force: all of it, or its last `period`.
+    Replay an exported history with these bounds in force: all of it, or its last `period`.
 
     The lines are read twice. What can be read only once, a generator say, is written to a temporary file first.
     Raises `InvalidInput` for bounds or lines that cannot be read, or are of different tenants.

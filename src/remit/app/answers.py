@@ -42,7 +42,7 @@ class Watch:
         self._alarm: threading.Timer | None = None
 
     def look(self) -> ProposalAnswer:
-        """Where it stands; from here on, whatever changes wakes. Raises `NotFound`, and `Forbidden`."""
+        """The answer as it stands; from here on, whatever changes wakes. Raises `NotFound`, and `Forbidden`."""
         self._waiter.follow(self._asked)
         found = self._read(self._waiter.tenant_id, self._asked)
         # To one that took its place something may have happened before it was followed.
@@ -82,12 +82,12 @@ class AgentAnswers(Part):
         self._feed = AnswerFeed(lambda: context.store)
 
     def answer(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
-        """What became of an intent, or of what took its place, in words and in fields. Raises `NotFound`."""
+        """The answer to an intent, or to what took its place, in words and in fields. Raises `NotFound`."""
         return self.read(tenant_id, action_intent_id).wire()
 
     def wait(self, tenant_id: str, action_intent_id: str, *, timeout_s: float = WAIT_S) -> dict[str, Any]:
         """
-        The same when it is `settled`, or after `timeout_s` as it is then. Follows edits. Raises `NotFound`.
+        The answer when it is `settled`, or after `timeout_s` as it is then. Follows edits. Raises `NotFound`.
         """
         woken, until = threading.Event(), time.monotonic() + timeout_s
         with self.watch(tenant_id, action_intent_id, woken.set, timeout_s) as watch:
@@ -122,5 +122,7 @@ class AgentAnswers(Part):
             mark_waiting(self.context, found, until=until)
 
     def read(self, tenant_id: str, action_intent_id: str, reader: Principal | None = None) -> ProposalAnswer:
-        """The same for a door: what `reader` may see of it. Raises `NotFound`, and `Forbidden` for whose it is not."""
+        """
+        The answer for a door: what `reader` may see of it. Raises `NotFound`, and `Forbidden` for whose it is not.
+        """
         return answer(self.context, tenant_id, action_intent_id, self.clock.now(), reader)

@@ -34,7 +34,7 @@ class KnownPress:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What the chat's server is answered, and what is to be done once it is."""
+    """The answer to the chat's server, and what is to be done once it is there."""
 
     body: dict[str, Any] | None = None
     then: Callable[[], None] | None = None
@@ -52,7 +52,7 @@ class ChatAnswers(Part):
 
     def known(self, tenant_id: str, request: SignedRequest) -> KnownPress | None:
         """
-        What was pressed, and by whom; `None` for what asks for nothing.
+        The press, and by whom; `None` for what asks for nothing.
 
         Raises `Unauthenticated`, in the same words whatever is wrong.
         """

@@ -1,4 +1,4 @@
-"""What an agent asks for: propose, gate, both in one write, and what was approved on its way."""
+"""An agent's requests: propose, gate, both in one write, and what was approved on its way."""
 
 from __future__ import annotations
 

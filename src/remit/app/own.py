@@ -1,4 +1,4 @@
-"""What a proposer does with its own intents after it has proposed them: take back, begin, finish."""
+"""A proposer's own intents, after it has proposed them: take back, begin, finish."""
 
 from __future__ import annotations
 

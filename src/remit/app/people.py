@@ -1,4 +1,4 @@
-"""What people answer about an intent: approve, reject, edit, ask back, say what became of it, forget."""
+"""People's answers about an intent: approve, reject, edit, ask back, say what became of it, forget."""
 
 from __future__ import annotations
 

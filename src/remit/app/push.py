@@ -16,7 +16,7 @@ class Push(Part):
     """People turn it on and off for themselves, each in the browser that they are at."""
 
     def public_key(self) -> str | None:
-        """What browsers are given to subscribe with; `None` where the operator has set no key."""
+        """The key that browsers are given to subscribe with; `None` where the operator has set no key."""
         notifier = self.context.notifiers.get("push")
         return notifier.public_key if isinstance(notifier, PushService) else None
 

@@ -114,7 +114,7 @@ class Reading(Part):
         after: str | None = None,
         limit: int = PAGE,
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """What happened from `since` on and before `before`, newest first, and the cursor of the next page."""
+        """Events from `since` on and before `before`, newest first, and the cursor of the next page."""
         which = TimelineFilter(account_id, event_types, approval_source, since, before)
         return timeline_flow.timeline(self.context, tenant_id, which, after, limit)
 
@@ -131,7 +131,7 @@ class Reading(Part):
         return timeline_flow.stream_cursor(self.context, tenant_id, last_event_id, since)
 
     def since(self, tenant_id: str, cursor: StreamCursor) -> Followed:
-        """What the timeline tells behind a cursor, in the order in which it was committed."""
+        """The timeline behind a cursor, in the order in which it was committed."""
         return timeline_flow.since(self.context, tenant_id, cursor)
 
     def queue(
@@ -149,7 +149,8 @@ class Reading(Part):
         limit: int = PAGE,
     ) -> tuple[list[dict[str, Any]], str | None]:
         """
-        What needs a person, proposers in turns and of each the soonest to expire first, and the next page's cursor.
+        The intents that need a person, proposers in turns and of each the soonest to expire first, and the next page's
+        cursor.
 
         With `answerer` as that person sees it: without what they have approved and which waits for others. With
         `assigned_to` the cards that this person has: theirs, and those of whoever handed theirs over. By `expiry` or
@@ -167,15 +168,15 @@ class Reading(Part):
         return sampled_flow.sampled(self.context, tenant_id, account_id, after, limit, self.clock.now())
 
     def sampled_count(self, tenant_id: str) -> int:
-        """How many those are, as far as `MOST_COUNTED`."""
+        """The number of those, as far as `MOST_COUNTED`."""
         return sampled_flow.sampled_count(self.context, tenant_id, self.clock.now())
 
     def overview(self, tenant_id: str, *, answerer: str | None = None) -> dict[str, Any]:
-        """What ran alone today, what waits (for `answerer`), what went wrong, and what is nearly used up."""
+        """One look: what ran alone today, what waits (for `answerer`), what went wrong, and what is nearly used up."""
         return overview_flow.overview(self.context, tenant_id, self.clock.now(), answerer=answerer)
 
     def waiting_count(self, tenant_id: str, *, answerer: str | None = None) -> int:
-        """How many intents wait for a person, or for `answerer`."""
+        """The number of intents that wait for a person, or for `answerer`."""
         return waiting_count(self.context, tenant_id, answerer)
 
     def assigned_count(self, tenant_id: str, *, answerer: str) -> int:
@@ -183,7 +184,10 @@ class Reading(Part):
         return assigned_count(self.context, tenant_id, answerer, self.clock.now())
 
     def queue_groups(self, tenant_id: str, *, answerer: str | None = None) -> WaitingGroups:
-        """How much waits for a person (or for `answerer`), by who proposed it, why a person is asked, type, account."""
+        """
+        The numbers of what waits for a person (or for `answerer`), by who proposed it, why a person is asked, type,
+        account.
+        """
         return waiting_groups(self.context, tenant_id, self.clock.now(), answerer)
 
     def recount(self, tenant_id: str) -> int:
@@ -238,7 +242,7 @@ class Reading(Part):
         self, tenant_id: str, first: datetime, before: datetime, *, verified: Report | None = None
     ) -> dict[str, Any]:
         """
-        What happened from `first` on and before `before`: what ran alone and why, what people answered and how fast,
+        A report from `first` on and before `before`: what ran alone and why, what people answered and how fast,
         what failed, and every change of bounds, stops and keys. `verified` is what `verify` said, to stand in it.
         """
         return report_flow.report(self.context, tenant_id, first, before, self.clock.now(), verified)
@@ -248,7 +252,7 @@ class Reading(Part):
         return export_flow.export(self.context, tenant_id, self.clock.now(), by=by)
 
     def export_lines(self, tenant_id: str, *, by: str = "remit") -> Iterator[bytes]:
-        """The same as lines, each as it is stored and without its end."""
+        """The export as lines, each as it is stored and without its end."""
         return export_flow.export_lines(self.context, tenant_id, self.clock.now(), by=by)
 
     def extract_lines(
@@ -274,7 +278,9 @@ class Reading(Part):
         return verify_flow.verify_live(self.context, tenant_id, self.clock.now(), kept=kept)
 
     def diagnose(self, tenant_id: str, *, connect: bool = True) -> Iterator[Diagnosis]:
-        """What keeps a tenant's actions from being decided or executed, check by check; nothing is changed or sent."""
+        """
+        Causes that keep a tenant's actions from being decided or executed, check by check; nothing is changed or sent.
+        """
         yield from diagnose(self.context, tenant_id, self.clock.now(), connect=connect)
         yield from count.diagnose_counts(self.context, tenant_id)
 

@@ -19,7 +19,7 @@ ERASED_EVERY = timedelta(seconds=30)
 
 
 class Results(Part):
-    """What is kept of answers. Whether somebody may read one, doors ask: `settings` says whom its type lets."""
+    """Kept answers of tools. Whether somebody may read one, doors ask: `settings` says whom its type lets."""
 
     result_settings = FlowMethod(result_flow.result_settings)
 
@@ -29,7 +29,7 @@ class Results(Part):
 
     def result(self, tenant_id: str, action_intent_id: str) -> dict[str, Any]:
         """
-        What the tool answered: the bytes that every reader gets, checked against the ledger's hash; or why there are
+        The tool's answer: the bytes that every reader gets, checked against the ledger's hash; or why there are
         none. Raises `NotFound` for an intent without an answer.
         """
         return result_flow.result(self.context, tenant_id, action_intent_id, self.clock.now())

@@ -67,7 +67,7 @@ class Settings(Part):
             raise
 
     def mistakes_in(self, bounds: Bounds) -> list[InvalidInput]:
-        """What cannot be put in force here of sound bounds. Changes nothing."""
+        """Problems that keep sound bounds from being put in force here. Changes nothing."""
         return self._mistakes_in(bounds.tenant, bounds)
 
     def _mistakes_in(self, tenant_id: str, bounds: Bounds) -> list[InvalidInput]:
@@ -78,7 +78,7 @@ class Settings(Part):
 
     def warnings(self, bounds: Bounds) -> list[str]:
         """
-        What is allowed, and likely a slip: names that nothing bears, parts on which another has the last word, and
+        Likely slips, which are allowed: names that nothing bears, parts on which another has the last word, and
         tools whose host is not listed.
         """
         unknown = [f"{path}: {name} is not a registered action type" for path, name in unregistered(bounds)]
@@ -93,7 +93,7 @@ class Settings(Part):
         dry_run: bool = False,
         expected_sequence: int | None = None,
     ) -> tuple[BoundsInForce, BoundsInForce]:
-        """The same for one part of them; the others stay as they are, whoever changes them meanwhile."""
+        """Apply one part of them; the others stay as they are, whoever changes them meanwhile."""
         return self._change_bounds(tenant_id, part.within, by=by, dry_run=dry_run, expected_sequence=expected_sequence)
 
     def promote(
@@ -116,7 +116,7 @@ class Settings(Part):
         self, bounds: Any, *, period: str = "30d", expected_sequence: int | None = None, advance: Advance = no_progress
     ) -> dict[str, Any]:
         """
-        What the tenant's last `period` would have been with these bounds in force, from its ledger. Writes nothing.
+        The tenant's last `period` as it would have been with these bounds in force, from its ledger. Writes nothing.
 
         Raises as `apply` does, and `InvalidInput` for a period that is none.
         """
@@ -126,7 +126,7 @@ class Settings(Part):
     def replay_change(
         self, before: BoundsInForce, after: BoundsInForce, *, period: str, advance: Advance = no_progress
     ) -> dict[str, Any]:
-        """The same of a change that `apply` or `apply_part` answered with `dry_run`."""
+        """Replay a change that `apply` or `apply_part` answered with `dry_run`."""
         return replay_flow.replay_store(self.context, before, after, period, self.clock.now(), advance)
 
     def automate(
@@ -221,7 +221,7 @@ class Settings(Part):
     def _candidate(
         self, tenant_id: str, wanted: Callable[[Bounds], Bounds], now: datetime, expected_sequence: int | None
     ) -> tuple[BoundsInForce, BoundsInForce]:
-        """What is in force and what would be, checked but for its properties."""
+        """The bounds in force and those that would be, checked but for their properties."""
         before = self.bounds(tenant_id)
         checked = wanted(before.bounds)
         raise_together(self._mistakes_in(tenant_id, checked))

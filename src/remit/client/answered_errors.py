@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def our_errors(call: RouteCall[Any]) -> Iterator[None]:
-    """What goes wrong on the way, by what it means for the call."""
+    """Errors on the way, by what each means for the call."""
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:

@@ -76,7 +76,7 @@ class BoundsVerbs:
 
     @verb("GET /v1/suggestions")
     def suggestions(self) -> RouteCall[a.SuggestionsAnswer]:
-        """How people answered by shape of action, and the changes of the bounds that this speaks for."""
+        """People's answers by shape of action, and the changes of the bounds that this speaks for."""
         return RouteCall()
 
     @verb("POST /v1/bounds/promote")
@@ -115,7 +115,7 @@ class BoundsVerbs:
 
     @verb("POST /v1/policies/difference")
     def policy_difference(self, part: JsonObject) -> RouteCall[a.DifferenceAnswer]:
-        """What these policies would change in those in force."""
+        """The difference that these policies would make to those in force."""
         return RouteCall(body=part)
 
     @verb("GET /v1/policies/versions")

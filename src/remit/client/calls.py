@@ -55,7 +55,7 @@ def _quoted(id: str) -> str:
 
 
 def items_of(response: httpx.Response) -> Any:
-    """What a list answers."""
+    """The answers of a list."""
     return response.json()["items"]
 
 

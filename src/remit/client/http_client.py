@@ -36,7 +36,7 @@ LOOK_AGAIN_S = 1.0
 
 
 class Waiting:
-    """How long to wait in all, cut into questions that the door holds."""
+    """The time to wait in all, cut into questions that the door holds."""
 
     def __init__(self, for_s: float) -> None:
         self._until = time.monotonic() + for_s

@@ -109,5 +109,5 @@ class OperatingVerbs:
     def deliveries(
         self, *, subscription_id: str | None = None, status: str | None = None, limit: int = 50
     ) -> RouteCall[list[a.DeliveryAnswer]]:
-        """What was sent and is being sent, the newest first."""
+        """Deliveries, done and under way, the newest first."""
         return RouteCall(query={"subscription_id": subscription_id, "status": status, "limit": limit}, read=items_of)

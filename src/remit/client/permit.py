@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Permit:
     """
-    What may run now, once: `parameters` on `target`, under `idempotency_key` where the far side honours one.
+    The permission to run once, now: `parameters` on `target`, under `idempotency_key` where the far side honours one.
 
     `action_intent_id` is the intent that runs, which after a person's edit is another than was begun. Of an
     `AsyncRemitClient`, `finish` and `renew` are awaited.
@@ -50,7 +50,7 @@ class Permit:
 
     @property
     def lease_until(self) -> str:
-        """When the outcome of what was not finished is `UNKNOWN`; RFC 3339."""
+        """The time from which the outcome of what was not finished is `UNKNOWN`; RFC 3339."""
         return self.answer["lease_until"]
 
     def finish(

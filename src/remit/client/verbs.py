@@ -42,7 +42,7 @@ def _proposed(client: Any, response: httpx.Response) -> Proposed:
 
 
 def _tool_answer(result: Any, media_type: str | None) -> dict[str, str]:
-    """What a tool answered, as the door takes it."""
+    """A tool's answer, as the door takes it."""
     if isinstance(result, bytes):
         content = base64.b64encode(result).decode()
         return {"media_type": media_type or "application/octet-stream", "encoding": "base64", "content": content}
@@ -148,8 +148,8 @@ class Verbs(BoundsVerbs, OperatingVerbs):
         limit: int = 50,
     ) -> RouteCall[a.QueueAnswer]:
         """
-        What needs you, proposers in turns; with `include_voted` also what you have approved. `assigned_to` is whoever
-        has the cards, theirs or handed over to them.
+        Intents that need you, proposers in turns; with `include_voted` also what you have approved. `assigned_to` is
+        whoever has the cards, theirs or handed over to them.
         """
         which = {"proposed_by": proposed_by, "reason": reason, "action_type": action_type, "assigned_to": assigned_to}
         which |= {"order": order}
@@ -157,7 +157,7 @@ class Verbs(BoundsVerbs, OperatingVerbs):
 
     @verb("GET /v1/queue/groups")
     def queue_groups(self) -> RouteCall[a.QueueGroupsAnswer]:
-        """How much needs you, by who proposed it and by why a person is asked."""
+        """The numbers of what needs you, by who proposed it and by why a person is asked."""
         return RouteCall()
 
     @verb("POST /v1/intents/{action_intent_id}/approve")
@@ -199,7 +199,7 @@ class Verbs(BoundsVerbs, OperatingVerbs):
 
     @verb("GET /v1/queue/handovers")
     def handovers(self) -> RouteCall[list[a.HandoverAnswer]]:
-        """Whose assigned cards are whose at the moment."""
+        """The handovers of assigned cards at the moment."""
         return RouteCall(read=items_of)
 
     @verb("POST /v1/queue/handovers")
@@ -291,14 +291,14 @@ class Verbs(BoundsVerbs, OperatingVerbs):
     @verb("GET /v1/intents/{action_intent_id}/answer")
     def answer(self, action_intent_id: str, *, wait_s: float | None = None) -> RouteCall[a.AgentAnswer]:
         """
-        What became of an intent, or of what took its place, in words and in fields; with `wait_s` (at most 60) as soon
+        The answer to an intent, or to what took its place, in words and in fields; with `wait_s` (at most 60) as soon
         as it is settled.
         """
         return replace(_of_intent(action_intent_id), query={"wait_s": wait_s}, held_s=wait_s or 0.0)
 
     @verb("GET /v1/intents/{action_intent_id}/result")
     def result(self, action_intent_id: str) -> RouteCall[a.ResultAnswer]:
-        """What the tool answered: another system's words, and no instruction. Raises `NotFound` before there is one."""
+        """The tool's answer: another system's words, and no instruction. Raises `NotFound` before there is one."""
         return _of_intent(action_intent_id)
 
     @verb("DELETE /v1/intents/{action_intent_id}/result")
@@ -310,7 +310,7 @@ class Verbs(BoundsVerbs, OperatingVerbs):
     def timeline(
         self, *, account_id: str | None = None, after: str | None = None, limit: int = 50
     ) -> RouteCall[a.TimelineAnswer]:
-        """What happened, newest first."""
+        """Events, newest first."""
         return RouteCall(query=_page(account_id, after, limit))
 
     @verb("GET /v1/usage")
@@ -319,12 +319,12 @@ class Verbs(BoundsVerbs, OperatingVerbs):
 
     @verb("GET /v1/overview")
     def overview(self) -> RouteCall[a.OverviewAnswer]:
-        """What ran alone today, what waits, what went wrong, what is nearly used up, and what is stopped."""
+        """One look: what ran alone today, what waits, what went wrong, what is nearly used up, and what is stopped."""
         return RouteCall()
 
     @verb("GET /v1/tally")
     def tally(self, first_day: str, last_day: str) -> RouteCall[a.TallyAnswer]:
-        """What each day came to; days are ISO dates, both included."""
+        """The counts of each day; days are ISO dates, both included."""
         return RouteCall(query={"from": first_day, "to": last_day})
 
     @verb("POST /v1/verify")

@@ -1,1 +1,1 @@
-"""How an action reaches the world. One adapter per protocol; none retries, none knows a rule."""
+"""Ways in which an action reaches the world. One adapter per protocol; none retries, none knows a rule."""

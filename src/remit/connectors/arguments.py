@@ -15,7 +15,7 @@ from remit.core.invalid_fields import explain_invalid
 
 class ArgumentsTool(Tool):
     """
-    What such a tool may say.
+    The description of such a tool.
 
     `operation` names the function or tool for people. `parameters` is a template of what it is called with, the
     intent's own parameters where it is left out.
@@ -36,7 +36,7 @@ def check_arguments_tool(tool: dict[str, Any]) -> None:
 
 
 def arguments_of(tool: dict[str, Any], intent: ActionIntentV1) -> dict[str, Any]:
-    """What it is called with. Raises `InvalidInput`."""
+    """The arguments that it is called with. Raises `InvalidInput`."""
     template = _parse(tool).parameters
     return intent.parameters if template is None else dict(render(template, fields_of(intent)))
 

@@ -24,7 +24,7 @@ OBJECT_TYPE = {"create_note": "note", "create_task": "task"}
 
 class InternalTool(Tool):
     """
-    What a tool with `connector: internal` may say.
+    The description of a tool with `connector: internal`.
 
     `fields` names each field of the object and the template it is filled from. `honours_idempotency_key`
     may say anything: this connector always does.
@@ -79,7 +79,7 @@ def _result(made: InternalObject | RemitError) -> CallResult:
 
 
 def object_id(object_type: str, idempotency_key: str) -> str:
-    """The same for every call under one key."""
+    """One id for every call under one key."""
     return f"{object_type}-{sha256_hex(idempotency_key.encode())[:32]}"
 
 

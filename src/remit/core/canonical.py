@@ -43,8 +43,8 @@ def canonical(value: Any) -> bytes:
 
 def canonical_plain(value: Any) -> bytes:
     """
-    The same for a value of Remit's own that holds only text, yes, no, null, whole numbers that fit, and objects with
-    ASCII keys: several times faster, because nobody has to look. A `msgspec.Raw` in it stands as it is.
+    Canonical JSON of a value of Remit's own that holds only text, yes, no, null, whole numbers that fit, and objects
+    with ASCII keys: several times faster, because nobody has to look. A `msgspec.Raw` in it stands as it is.
     """
     return _encode_sorted(value)
 

@@ -100,7 +100,7 @@ def limit_use(limit: Mapping[str, Any]) -> str:
 
 
 def limit_name(limit: Mapping[str, Any]) -> str:
-    """What a limit counts, in words."""
+    """The thing that a limit counts, in words."""
     if limit.get("name"):
         return rendering.name(str(limit["name"]))
     part = str(limit.get("window_id") or "").rpartition("|")[2]

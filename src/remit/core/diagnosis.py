@@ -10,7 +10,7 @@ State = Literal["ok", "look", "wrong"]
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What one check found: `look` is worth a look, `wrong` keeps something from working; `way_out` says what helps."""
+    """One check's finding: `look` is worth a look, `wrong` keeps something from working; `way_out` says what helps."""
 
     check: str
     state: State

@@ -63,7 +63,7 @@ def erased_paths(history: IntentHistory) -> set[str]:
 
 
 def differences(history: IntentHistory, kept: PrivateValues | None) -> Iterator[str]:
-    """What is kept of an intent's private values that is not what its chain comes to, each said in words."""
+    """Values kept of an intent's private ones that are not what its chain comes to, each said in words."""
     values, erased = dict(kept.values) if kept else {}, erased_paths(history)
     for path, name in private_paths_of(history).items():
         found = values.pop(name, None)

@@ -113,11 +113,11 @@ class Unauthenticated(CallerMistake):
 
 
 class Forbidden(CallerMistake):
-    """Who is asking may not do this."""
+    """A caller that may not do this."""
 
 
 class Conflict(RemitError):
-    """What is stored does not allow it; nothing was changed."""
+    """A refusal by what is stored; nothing was changed."""
 
 
 class IntentIdReused(Conflict):
@@ -183,7 +183,7 @@ class DigestChanged(Conflict):
 
 
 class ConfigMissing(RemitError):
-    """What the operator has to set up is missing, by its `name`; nothing was done."""
+    """Something that the operator has to set up is missing, by its `name`; nothing was done."""
 
     code = "CONFIG_MISSING"
 

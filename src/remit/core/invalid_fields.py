@@ -56,7 +56,7 @@ def _explained(found: Any, prefix: str, model: str) -> InvalidInput:
 
 
 def in_words(found: Any) -> tuple[str, str]:
-    """What is wrong and the way out, of one of pydantic's errors."""
+    """The problem and the way out, of one of pydantic's errors."""
     kind, given = found["type"], found.get("input")
     received = f"received {given!r}" if isinstance(given, str | int | float) else ""
     if kind == "missing":

@@ -85,12 +85,12 @@ def open_intent(stored: ActionIntentV1, kept: PrivateValues | None) -> OpenedInt
 
 
 def private_paths(stored: ActionIntentV1) -> Iterator[tuple[str, str]]:
-    """Where the stored intent has commitments, and the hash of each."""
+    """The places where the stored intent has commitments, and the hash of each."""
     return commitments_in(_content(stored))
 
 
 def redacted(text: str, intent: ActionIntentV1) -> str:
-    """What a tool or its connector says of an intent, without its private values: it is written down for good."""
+    """Words of a tool or its connector about an intent, without its private values: it is written down for good."""
     return without_values(text, intent.private.values()) if isinstance(intent, OpenedIntent) else text
 
 

@@ -51,7 +51,7 @@ class Step:
 
     @property
     def index(self) -> int | None:
-        """Which item of a list it is, if it can be one."""
+        """The number of an item of a list, if it can be one."""
         is_number = not self.quoted and re.fullmatch(r"[0-9]{1,9}", self.name)
         return int(self.name) if is_number else None
 

@@ -160,7 +160,7 @@ def _parts(paths: Sequence[str]) -> Iterator[str]:
 
 
 def _place(path: Path, root: Mapping[str, Any]) -> _Place | None:
-    """Where on the way along a path there is a value to hide; `None` if nothing stands there."""
+    """The place along a path where there is a value to hide; `None` if nothing stands there."""
     here: Any = root
     place: list[str | int] = []
     for at, step in enumerate(path.steps):

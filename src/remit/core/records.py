@@ -70,7 +70,7 @@ class Kind(Generic[R]):
 
 
 class Key(NamedTuple, Generic[R]):
-    """Where one record is: its kind, its tenant first, its id."""
+    """The place of one record: its kind, its tenant first, its id."""
 
     kind: Kind[R]
     tenant_id: str
@@ -150,7 +150,7 @@ def private_key(tenant_id: str, action_intent_id: str) -> Key[PrivateValues]:
 
 
 def due_at(record: Stored) -> datetime | None:
-    """When a record of a `timed` kind has to be looked at; `None` for never."""
+    """The time when a record of a `timed` kind has to be looked at; `None` for never."""
     assert isinstance(record, NotificationState | Outbox | ToolBreaker | StoredResult | Sample)
     return record.due_at if isinstance(record, NotificationState | Outbox | ToolBreaker) else over_at(record)
 

@@ -53,7 +53,7 @@ def _leaves(value: Any) -> Iterator[str]:
 
 
 def _beginning_at_end(text: str, spelling: str) -> int:
-    """How many characters at the end of a text are the beginning of this, if more than a few."""
+    """The number of characters at the end of a text that are the beginning of this, if more than a few."""
     lengths = range(min(len(text), len(spelling) - 1), SHORTEST_TEXT - 1, -1)
     return next((length for length in lengths if text.endswith(spelling[:length])), 0)
 
@@ -64,7 +64,7 @@ def masked(text: str, secrets: Mapping[str, str]) -> str:
 
 
 def masking(secrets: Mapping[str, str]) -> Callable[[str], str]:
-    """The same for many texts."""
+    """Redact many texts."""
     spelled = {spelling: name for value, name in secrets.items() for spelling in spellings(value)}
     if not spelled:
         return lambda text: text

@@ -180,7 +180,7 @@ def name(text: str) -> str:
 
 
 def target(entity: Mapping[str, Any]) -> str:
-    """What an action is about, inside a sentence of ours."""
+    """The subject of an action, inside a sentence of ours."""
     return " ".join(_part(entity[part]) for part in ("entity_type", "entity_id"))
 
 

@@ -47,7 +47,7 @@ MOST_PATHS = 20
 
 @dataclass(slots=True)
 class _OfType:
-    """What ran alone of one action type."""
+    """The actions of one type that ran alone."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     sums: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -244,6 +244,6 @@ def _paths(data: Mapping[str, Any]) -> list[str]:
 
 
 def head(tenant_id: str, first: datetime, before: datetime, timezone: str, now: datetime) -> dict[str, Any]:
-    """What a report is of."""
+    """The subject of a report."""
     times = {"from": instant(first), "to": instant(before), "made_at": instant(now)}
     return {"tenant_id": tenant_id, "timezone": timezone, **times}

@@ -28,7 +28,7 @@ class UnknownItems(NamedTuple):
 
 
 def unknown_in(stored: Any, known: Any) -> UnknownFields | UnknownItems | None:
-    """What is in `stored` and not in `known`, which is the same as this version writes it."""
+    """The part of `stored` that is not in `known`, which is the same as this version writes it."""
     if isinstance(stored, dict) and isinstance(known, dict):
         own = {name: value for name, value in stored.items() if name not in known}
         within = {name: unknown_in(value, known[name]) for name, value in stored.items() if name in known}

@@ -70,7 +70,7 @@ def check_person(field: str, name: str) -> None:
 
 
 def utc(moment: datetime) -> datetime:
-    """The same moment in UTC. Raises `ValueError` for one that UTC's years 1 to 9999 do not hold."""
+    """A moment in UTC. Raises `ValueError` for one that UTC's years 1 to 9999 do not hold."""
     try:
         return moment.astimezone(UTC)
     except OverflowError:
@@ -290,7 +290,7 @@ Stored = Record | Document
 
 
 class Request(BaseModel):
-    """What a caller sends. Nothing is coerced: `"0.9"` is not a number and `"low"` is not `LOW`."""
+    """A caller's request. Nothing is coerced: `"0.9"` is not a number and `"low"` is not `LOW`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

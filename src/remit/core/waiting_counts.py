@@ -1,5 +1,5 @@
 """
-How many intents wait for a person, and of which kind: all that one waiting case counts as.
+Counts of the intents that wait for a person, by kind: all that one waiting case counts as.
 
 A store keeps these counts as it keeps its lists, in the write that makes a case wait or ends its waiting, or counts the
 cases when it is asked. People are counted under the one form of their names.
@@ -71,12 +71,12 @@ def counts_of(
 
 
 def holder_of(case: Case) -> str:
-    """Whose a waiting case is, by the one form of the name; `ANYBODY` if nobody's."""
+    """The person who has a waiting case, by the one form of the name; `ANYBODY` if nobody has it."""
     return person_of(case.assigned_to) if case.assigned_to and case.status in WAITING else ANYBODY
 
 
 def count_changes(before: Stored | None, after: Case) -> Counter[WaitingCount]:
-    """How much more or less there is of each as `after` takes the place of `before`; what stays is left out."""
+    """The changes of each count as `after` takes the place of `before`; what stays is left out."""
     change = Counter(counted_as(after))
     if isinstance(before, Case):
         change.subtract(counted_as(before))

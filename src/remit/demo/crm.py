@@ -62,7 +62,7 @@ class CrmAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Misbehaviour:
-    """What goes wrong, for every path that begins with `prefix`; only the first `times` times if that is set."""
+    """A misbehaviour for every path that begins with `prefix`; only the first `times` times if that is set."""
 
     kind: str
     value: float
@@ -141,7 +141,7 @@ class Crm:
             self._faults.clear()
 
     def answer(self, asked: CrmRequest) -> CrmAnswer | None:
-        """What to say; `None` is to drop the connection. A fault is met before the write, except for a drop."""
+        """The answer; `None` is to drop the connection. A fault is met before the write, except for a drop."""
         with self._lock:
             self.requests.append(asked)
         try:

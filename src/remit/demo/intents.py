@@ -1,4 +1,4 @@
-"""What the demo's agents propose: every reason of the gate, repeats, and a far side in every mood."""
+"""Proposals of the demo's agents: every reason of the gate, repeats, and a far side in every mood."""
 
 from __future__ import annotations
 

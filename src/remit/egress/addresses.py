@@ -1,5 +1,6 @@
 """
-Where a request may go: hosts that the tenant listed, at addresses that are public or that the operator consents to.
+Addresses that a request may go to: hosts that the tenant listed, at addresses that are public or that the operator
+consents to.
 
 A name that leads to an address that is not public is refused unless the operator consents to it, and the tenant meant
 it: the tenant lists that very address beside the name, or the operator lists the name. `localhost`, listed by the
@@ -37,7 +38,7 @@ def permitted(
 
 
 def check_listed(host: str, port: int, allowed_hosts: Sequence[str]) -> list[HostPattern]:
-    """What the tenant lists, this host among it. Raises `Failure` for one that is not."""
+    """The tenant's list, if this host is on it. Raises `Failure` for one that is not."""
     host = _plain(host)
     if is_number(host):
         raise Failure("VALIDATION", "HOST_NOT_ALLOWED", f"{host} is no name; write an IPv4 address as 192.0.2.1")
@@ -54,7 +55,7 @@ def _plain(host: str) -> str:
 
 
 def system_resolve(host: str, port: int) -> Sequence[str]:
-    """What the system says, in its order."""
+    """The addresses that the system says, in its order."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 

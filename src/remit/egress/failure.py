@@ -1,4 +1,4 @@
-"""What can go wrong on the way out, as one exception that knows what it means for an action."""
+"""Failures on the way out, as one exception that knows what it means for an action."""
 
 from __future__ import annotations
 

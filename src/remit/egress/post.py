@@ -58,7 +58,7 @@ def send(
 
 
 def report(host: str, answer: HttpResponse, now: datetime) -> SendResult:
-    """What a receiver's answer means by its status."""
+    """The meaning of a receiver's answer, by its status."""
     # Without path and query, which may be a secret.
     detail = f"{host} answered {answer.status}"
     if 200 <= answer.status < 300:

@@ -1,5 +1,5 @@
 """
-Which addresses are public, by a table of our own: what Python calls global differs from release to release.
+Ranges of public addresses, by a table of our own: what Python calls global differs from release to release.
 
 From IANA's special-purpose registries for IPv4 and IPv6 as of 2026-07-18, and its registries of both address spaces:
 https://www.iana.org/assignments/iana-ipv4-special-registry and
@@ -93,7 +93,10 @@ def embedded(address: Address) -> Iterator[IPv4Address]:
 
 
 def _rfc_6052(number: int) -> Iterator[IPv4Address]:
-    """Where a translator's prefix may be 48, 56, 64 or 96 bits long; bits 64 to 71 are left out of the address."""
+    """
+    Forms of a translator's address: its prefix may be 48, 56, 64 or 96 bits long; bits 64 to 71 are left out of the
+    address.
+    """
     yield IPv4Address(number & 0xFFFFFFFF)
     without = (number >> 64) << 56 | (number & (1 << 56) - 1)
     for prefix in (48, 56, 64):

@@ -47,7 +47,7 @@ class Secret:
 
 
 class SecretSource(Protocol):
-    """What the operator lists for each tenant, and nothing else."""
+    """Secrets that the operator lists for each tenant, and nothing else."""
 
     def find(self, tenant_id: str, name: str) -> Secret | None:
         """
@@ -96,7 +96,7 @@ def _listed(entry: str, number: int) -> tuple[str, str, HostPattern]:
 
 
 class CallSecrets:
-    """What one call of a tenant reads, and where it must not be found afterwards."""
+    """The secrets that one call of a tenant reads, and where it must not be found afterwards."""
 
     def __init__(self, source: SecretSource, tenant_id: str) -> None:
         self._source, self._tenant_id = source, tenant_id
@@ -105,7 +105,7 @@ class CallSecrets:
 
     @property
     def read(self) -> tuple[Secret, ...]:
-        """What was read so far: a request that holds it says so, and goes only to hosts listed for it."""
+        """The secrets read so far: a request that holds it says so, and goes only to hosts listed for it."""
         return tuple(self._read.values())
 
     def expand(self, parts: Sequence[str | Mapping[str, str]]) -> str:
@@ -130,7 +130,7 @@ class CallSecrets:
 
     def base_url(self, reference: Mapping[str, str]) -> str:
         """
-        Where a far side is, without a slash at its end. Long parts of its path are masked, for they may be a token.
+        The place of a far side, without a slash at its end. Long parts of its path are masked, for they may be a token.
 
         Raises `Failure` naming the variable, never its value, if that is not plainly such a URL: it may be a secret
         that stands in the wrong place.
@@ -172,7 +172,7 @@ class CallSecrets:
         return secret
 
     def redacted(self, result: CallResult) -> CallResult:
-        """The same result with every secret that was read replaced by its name, and texts cut to their limits."""
+        """The result with every secret that was read replaced by its name, and texts cut to their limits."""
         # Masked before it is cut, so that no half of a secret is left at the edge.
         refs = [
             ref.changed(

@@ -41,7 +41,7 @@ class SecretsManager:
 
     @classmethod
     def open(cls, prefix: str) -> Self:
-        """Where it is comes from the usual AWS settings."""
+        """The client, placed by the usual AWS settings."""
         return cls(_client(), prefix)
 
     def find(self, tenant_id: str, name: str) -> Secret | None:

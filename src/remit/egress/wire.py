@@ -55,7 +55,7 @@ class HttpRequest:
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
     """
-    What the far side said. `body` ends where the answer, the limit, the time or the connection did; `complete` says
+    The far side's answer. `body` ends where the answer, the limit, the time or the connection did; `complete` says
     that it was the answer.
     """
 
@@ -65,7 +65,9 @@ class HttpResponse:
     complete: bool = True
 
     def retry_after_s(self, now: datetime) -> float | None:
-        """How long the far side asks to be left alone, within a year; `None` if it does not say so plainly."""
+        """
+        The time for which the far side asks to be left alone, within a year; `None` if it does not say so plainly.
+        """
         text = self.headers.get("retry-after", "").strip()
         if re.fullmatch(r"[0-9]+", text):
             return min(float(text), LONGEST_RETRY_AFTER_S)
@@ -105,7 +107,7 @@ def host_header(url: httpx.URL) -> Header:
 
 
 class Deadline:
-    """When a whole call has to be over."""
+    """The time at which a whole call has to be over."""
 
     def __init__(self, seconds: float) -> None:
         self._ends = time.monotonic() + seconds

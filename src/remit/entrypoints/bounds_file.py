@@ -120,7 +120,7 @@ class BoundsFile:
 
     @classmethod
     def of_text(cls, name: str, text: str) -> Self:
-        """The same for a text that stands in no file, and so refers to none. Raises `InvalidFile`."""
+        """Read a text that stands in no file, and so refers to none. Raises `InvalidFile`."""
         reader = _Reader(name)
         return cls._checked(reader, reader.read_mapping(text))
 

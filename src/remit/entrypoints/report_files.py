@@ -55,7 +55,7 @@ def _flat(line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    """What a spreadsheet would take for a formula, or not show, stands as text that shows."""
+    """Spell what a spreadsheet would take for a formula, or not show, as text that shows."""
     if not isinstance(value, str):
         return "" if value is None else value
     shown = sentence(value)
@@ -209,7 +209,7 @@ def _when(at: str) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """How long something took, in the largest unit that tells it."""
+    """The time that something took, in the largest unit that tells it."""
     if seconds is None:
         return "–"
     if seconds < 120:

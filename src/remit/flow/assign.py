@@ -1,4 +1,4 @@
-"""Whose a waiting card is, and whose cards are another's for a time."""
+"""Assign a waiting card to somebody, and a person's cards to another for a time."""
 
 from __future__ import annotations
 

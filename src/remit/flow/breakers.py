@@ -60,7 +60,7 @@ def failing_tools_of(context: Context, tenant_id: str) -> list[ToolBreaker]:
 
 
 def breaker_in(context: Context, snapshot: Snapshot, tool: ToolId) -> ToolBreaker | None:
-    """What is known of a tool, in a snapshot that was asked for its breaker."""
+    """The breaker of a tool, in a snapshot that was asked for its breaker."""
     return snapshot.get(breaker_key(*tool)) if context.breaker is not None else None
 
 
@@ -73,15 +73,15 @@ def paused_tools(context: Context, tenant_id: str, cases: Sequence[Case]) -> dic
 
 
 def room_under(breakers: Breakers, now: datetime) -> dict[tuple[str, str], int]:
-    """How many calls of each paused tool may begin now: none, or the trial."""
+    """The number of calls of each paused tool that may begin now: none, or the trial."""
     paused = ((tool, breaker) for tool, breaker in breakers.items() if breaker.paused_since is not None)
     return {tool: int(may_call(breaker, now) == "trial") for tool, breaker in paused}
 
 
 def note_units(context: Context, calls: Iterable[CalledTool], now: datetime) -> list[UnitOfWork[None]]:
     """
-    What calls say of their tools, in the order in which they ended: one unit a tool, and none for one whose calls
-    succeed and of which nothing is known.
+    The news that calls have of their tools, in the order in which they ended: one unit a tool, and none for one whose
+    calls succeed and of which nothing is known.
     """
     if context.breaker is None:
         return []
@@ -130,7 +130,7 @@ def _log_change(tool: ToolId, before: ToolBreaker | None, after: ToolBreaker | N
 
 
 def note_calls(context: Context, calls: Iterable[CalledTool], now: datetime) -> None:
-    """The same in a write of its own. Where that fails, the calls are not counted: what they came to is recorded."""
+    """Note calls in a write of its own. Where that fails, the calls are not counted: what they came to is recorded."""
     units = note_units(context, calls, now)
     try:
         answers = context.store.transact(units) if units else []

@@ -21,7 +21,7 @@ MOST_DAYS = 60
 @dataclass(frozen=True, slots=True)
 class Unread:
     """
-    What is new to a consumer, in the order in which it was taken in, and the consumer after it.
+    The entries that are new to a consumer, in the order in which they were taken in, and the consumer after it.
 
     Without anything new and `more` there is nothing to write down: looking again finds the same.
     """
@@ -35,7 +35,7 @@ class Unread:
 
 class Progress(NamedTuple):
     """
-    What one bounded look at one tenant came to: was anything written down, and may there be more already? `held_up`
+    The result of one bounded look at one tenant: was anything written down, and may there be more already? `held_up`
     says that there may be more once what was written down before is done with.
     """
 

@@ -75,7 +75,7 @@ class Context:
 
     @property
     def runnable(self) -> Runnable:
-        """What a worker with these connectors can run. What callers execute is no worker's."""
+        """The tools that a worker with these connectors can run. What callers execute is no worker's."""
         known = {name: _types_of(connector) for name, connector in self.connectors.items() if name != CALLER}
         return Runnable({**known, NO_CONNECTOR: None})
 

@@ -97,7 +97,7 @@ class _Job:
 
 
 class FactLookups:
-    """What a process knows and has under way. Safe to share between threads."""
+    """The lookups that a process knows and has under way. Safe to share between threads."""
 
     def __init__(self, context: Context, clock: Clock) -> None:
         self.context, self.clock = context, clock
@@ -343,7 +343,7 @@ def facts_now(lookups: FactLookups, tenant_id: str, action_intent_id: str) -> Fa
 
 
 def _without_values(error: Exception) -> str:
-    """Why no request can be made, and nothing of what stands in the intent."""
+    """The reason why no request can be made, and nothing of what stands in the intent."""
     if isinstance(error, InvalidInput):
         return f"{error.field}: {error.problem}"
     return "a value in it cannot be part of a request"

@@ -47,7 +47,7 @@ from remit.ports import Snapshot, UnitOfWork, Writes
 @dataclass(frozen=True, slots=True)
 class GateAnswer:
     """
-    What the gate says. `already_published` is true when an earlier call had finished all of it.
+    The gate's answer. `already_published` is true when an earlier call had finished all of it.
 
     `approval` is what still has to be published, where it is at hand: publishing need not look it up. `begun` is the
     answer to a begin in the same write, where that was asked for. `executed_by` is who carries it out, if anybody does.
@@ -79,7 +79,7 @@ class GateAnswer:
 
 @dataclass(frozen=True, slots=True)
 class GateRequest:
-    """Which intent to decide. The account must be the intent's, and its proposer where one is named."""
+    """An intent to decide. The account must be the intent's, and its proposer where one is named."""
 
     action_intent_id: str
     tenant_id: str

@@ -246,7 +246,10 @@ class CopyTenantChain:
 
 
 def _next_entries(entries: Sequence[LedgerEntry], head: Head, tenant_id: str) -> list[LedgerEntry]:
-    """What follows `head` in a chain, as much as one write takes. Raises `NotTheSame` if `head` is not of the chain."""
+    """
+    The entries that follow `head` in a chain, as much as one write takes. Raises `NotTheSame` if `head` is not of the
+    chain.
+    """
     if head.sequence > len(entries) or (head.sequence and entries[head.sequence - 1].head != head):
         raise NotTheSame(tenant_id, f"TO has another chain of {entries[0].action_intent_id or 'the tenant'!r}")
     part: list[LedgerEntry] = []
@@ -269,7 +272,7 @@ def _putting(key: Key[S], record: S | None) -> UnitOfWork[None]:
 
 
 def _changes(ours: Iterator[tuple[str, S]], theirs: Iterator[tuple[str, S]]) -> Iterator[tuple[str, S | None]]:
-    """What has to be written for `theirs` to become `ours`, by id; `None` deletes. Both come by id."""
+    """The writes by which `theirs` becomes `ours`, by id; `None` deletes. Both come by id."""
     mine, other = next(ours, None), next(theirs, None)
     while mine or other:
         if other is None or (mine is not None and mine[0] < other[0]):

@@ -1,4 +1,4 @@
-"""What stands in the way of a waiting intent, found out from its bounds, stops and tool, and without a call."""
+"""Obstacles in the way of a waiting intent, found out from its bounds, stops and tool, and without a call."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def tool_keys(intent: ActionIntentV1 | None) -> list[Key[ActionType]]:
 
 
 def of_tool(context: Context, snapshot: Snapshot, intent: ActionIntentV1, bounds: BoundsInForce) -> Obstacle | None:
-    """What would make its execution fail before anything is called, whenever that is."""
+    """The obstacle that would make its execution fail before anything is called, whenever that is."""
     if (nothing := unregistered(intent)) is not None:
         return nothing
     pinned = snapshot.get(pinned_type_key(intent))

@@ -41,7 +41,7 @@ class PoliciesAhead:
             self._evaluate(context, [each for each in proposals if isinstance(each, Proposal)], facts, now)
 
     def requests(self, context: Context, requests: Sequence[GateRequest], facts: CallFacts, now: datetime) -> None:
-        """The same for intents that are stored, where their tenants have policies of their own."""
+        """Try out the policies of intents that are stored, where their tenants have policies of their own."""
         if not context.store.one_at_a_time:
             return
         with suppress(RemitError, ValueError):

@@ -33,7 +33,7 @@ def opened_in(snapshot: Snapshot, history: IntentHistory | None) -> ActionIntent
 
 
 def opened_now(store: Store, histories: Sequence[IntentHistory | None]) -> list[ActionIntentV1 | None]:
-    """The same of several, in their order, by what is kept for them now."""
+    """Several intents opened, in their order, by what is kept for them now."""
     keys = [key for history in histories for key in private_keys(history)]
     if not keys:
         return [history.intent if history is not None else None for history in histories]

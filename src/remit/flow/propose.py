@@ -50,7 +50,7 @@ def _with_checked_callback(context: Context, proposal: Proposal) -> Proposal:
 
 @dataclass(frozen=True, slots=True)
 class DecidedAgainBy:
-    """Who had a waiting intent decided again, and through which credential."""
+    """The person who had a waiting intent decided again, and through which credential."""
 
     by: str
     credential: Credential

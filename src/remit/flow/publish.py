@@ -176,7 +176,7 @@ class DeferPublication:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRefused:
-    """What was refused for good gives its charge back, and goes to a person."""
+    """Release what was refused for good: its charge is given back, and it goes to a person."""
 
     context: Context
     ref: IntentRef

@@ -32,7 +32,7 @@ Proposer = tuple[str, str]
 
 @dataclass(slots=True)
 class _Count:
-    """What one proposer has waiting, at most, as this process knows it."""
+    """The number that one proposer has waiting, at most, as this process knows it."""
 
     lock: Lock = field(default_factory=Lock)
     counted: bool = False

@@ -38,7 +38,7 @@ _HOLDER = "recover"
 @dataclass(slots=True)
 class Recovered:
     """
-    What was found of one tenant, by intent, and what verification found before anything was changed.
+    Findings about one tenant, by intent, and what verification found before anything was changed.
 
     `attempts` were running, `reserved` and `published` were approved and not begun: all of them ended, `UNKNOWN`
     unless an answer was noted already, or is among the `failed` ones, with why. `proposed` were not decided yet and

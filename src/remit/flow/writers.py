@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 class CaseWriter:
     """
-    What one unit writes about one intent: entries on its chain, its case, and records beside it.
+    The writes of one unit about one intent: entries on its chain, its case, and records beside it.
 
     Nothing is written before `writes` is handed to the store.
     """

@@ -58,7 +58,7 @@ _NO_SECRETS = ListedSecrets({}, {})
 
 @dataclass(frozen=True, slots=True)
 class PushKey:
-    """What this installation signs with, and whom push services may write to about it."""
+    """The key that this installation signs with, and whom push services may write to about it."""
 
     private: ec.EllipticCurvePrivateKey = field(repr=False)
     contact: str
@@ -171,7 +171,9 @@ def _place(url: str) -> tuple[str, int]:
 
 
 def message(letter: OutgoingNotification) -> dict[str, Any]:
-    """What the service worker shows: a title, some lines, and where they lead. No longer than services take."""
+    """
+    The content that the service worker shows: a title, some lines, and where they lead. No longer than services take.
+    """
     lines = [sentence(text) for text, _ in letter.lines]
     shown, left = [], MOST_BYTES
     for line in lines[:MOST_LINES]:

@@ -54,7 +54,7 @@ class _Bot:
     now: datetime
 
     def call(self, method: str, arguments: Mapping[str, Any], timeout_s: float | None = None) -> dict[str, Any]:
-        """What the Web API answered. Raises `Failure`, and `_Refused` where it says that it is not ok."""
+        """The Web API's answer. Raises `Failure`, and `_Refused` where it says that it is not ok."""
         token = self.secrets.value({ENV: (self.to.bot_token or "")[2:-1]})
         headers = {"Content-Type": "application/json; charset=utf-8", "Authorization": f"Bearer {token}"}
         url, body = f"{self.notifier.api_url}/{method}", json.dumps(arguments).encode()

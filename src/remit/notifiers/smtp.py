@@ -31,7 +31,7 @@ _SAID = 200
 @dataclass(frozen=True, slots=True)
 class MailServer:
     """
-    Where mail leaves, and in whose name.
+    The server by which mail leaves, and in whose name.
 
     Plain `smtp` is secured by STARTTLS before anything is said, or not used; `tls=off` in its URL allows it as it
     is, without a password.
@@ -99,7 +99,7 @@ class _DeadlineSocket(smtplib.SMTP):
 
 
 class _EndsInTimeOverTls(_DeadlineSocket, smtplib.SMTP_SSL):
-    """The same over TLS from its first byte."""
+    """SMTP over TLS from its first byte."""
 
 
 class SmtpNotifier:

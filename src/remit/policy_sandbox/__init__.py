@@ -94,6 +94,6 @@ class ProcessSandbox:
 
 
 def _environment() -> dict[str, str]:
-    """Where this process finds its packages, and none of its secrets."""
+    """The environment by which this process finds its packages, with none of its secrets."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {**passed_on, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -1,12 +1,13 @@
 """
-What the flow needs from outside, as small protocols: a store, a publisher, connectors, channels, a clock.
+Everything that the flow needs from outside, as small protocols: a store, a publisher, connectors, channels, a clock.
 
 A store knows how to be atomic and contains no rule. Its one write is `transact`: each `UnitOfWork` names
 the records it needs, is shown them, and answers with what to write; the store makes that atomic and
 may ask again after a conflict. Time and ids are always arguments, so a unit may be asked twice.
 
 `Store` is the sum of `RecordStore` (`records`), `WorkQueue` (`claiming`), `CaseLists` (`listing`) and `LedgerReader`
-(`following`); `units` are its writes, and `migrating` is what a copy into another database asks of both.
+(`following`), in `store`; `units` are its writes, and `migrating` is what a copy into another database asks of both.
+`publishing`, `calling` and `notifying` are the ways out, and `outside` is what is left: clock, facts, policy sandbox.
 """
 
 from remit.ports.calling import (

@@ -25,7 +25,7 @@ class Call:
 
 class Connector(Protocol):
     """
-    How an action reaches the world.
+    A way in which an action reaches the world.
 
     `always_honours_key` is true where the same idempotency key can never act twice, whatever the tool says.
     """
@@ -91,7 +91,7 @@ class ForeseesRefusal(Protocol):
     """A connector that knows of a mapped request, and without a call, that it would refuse it."""
 
     def refusal(self, request: dict[str, Any], allowed_hosts: Sequence[str]) -> str | None:
-        """Why it would, by what the tenant allows alone; `None` if that is not known."""
+        """The reason why it would, by what the tenant allows alone; `None` if that is not known."""
         ...
 
 
@@ -100,7 +100,7 @@ class ForeseesHost(Protocol):
     """A connector that knows of a tool, before there is any intent, that it would refuse every request of it."""
 
     def refusal_of_tool(self, tool: dict[str, Any], allowed_hosts: Sequence[str]) -> str | None:
-        """Why it would, by what the tenant allows alone; `None` if that is not known."""
+        """The reason why it would, by what the tenant allows alone; `None` if that is not known."""
         ...
 
 
@@ -127,7 +127,7 @@ class WorkerFunction(Protocol):
 
     def run(self, arguments: Mapping[str, Any], *, idempotency_key: str, timeout_s: float) -> Any:
         """
-        What the function answers, after at most `timeout_s` where it can be broken off. Raises what it raises:
+        The function's answer, after at most `timeout_s` where it can be broken off. Raises what it raises:
         `NotActed` where it certainly did nothing.
         """
         ...

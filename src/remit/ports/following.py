@@ -101,5 +101,5 @@ class LedgerReader(Protocol):
 
 
 def entry_cursor(entry: LedgerEntry) -> str:
-    """Where to go on after this entry in `Store.recent`."""
+    """The cursor to go on with after this entry in `Store.recent`."""
     return f"{entry.at}|{entry.entry_id}"

@@ -61,7 +61,7 @@ class CaseLists(Protocol):
         ...
 
     def oldest_waiting(self, tenant_id: str) -> datetime | None:
-        """When the waiting case was created that was created first; `None` if none waits."""
+        """The time when the oldest waiting case was created; `None` if none waits."""
         ...
 
     def queue_lines(
@@ -104,7 +104,10 @@ class CaseLists(Protocol):
         ...
 
     def unanswered(self, tenant_id: str, proposed_by: str) -> int:
-        """How many cases of one proposer are `PROPOSED` or wait; a store may count what it just wrote a moment late."""
+        """
+        The number of cases of one proposer that are `PROPOSED` or wait; a store may count what it just wrote a moment
+        late.
+        """
         ...
 
     def cases(self, tenant_id: str, which: CaseFilter, after: str | None, limit: int) -> list[Case]:
@@ -113,7 +116,8 @@ class CaseLists(Protocol):
 
     def counts(self, tenant_id: str, statuses: Sequence[Status] | None = None) -> dict[str, int]:
         """
-        How many cases the tenant has in each of the statuses, or in every one; statuses without any are left out.
+        The number of cases that the tenant has in each of the statuses, or in every one; statuses without any are left
+        out.
 
         It counts: the fewer cases have the statuses that are asked for, the quicker it answers.
         """
@@ -121,10 +125,10 @@ class CaseLists(Protocol):
 
 
 def case_cursor(case: Case) -> str:
-    """Where to go on after this case in `Store.cases`."""
+    """The cursor to go on with after this case in `Store.cases`."""
     return f"{case.wire()['created_at']}|{case.action_intent_id}"
 
 
 def waiting_cursor(case: Case) -> str:
-    """Where to go on after this case in `Store.waiting`."""
+    """The cursor to go on with after this case in `Store.waiting`."""
     return f"{case.wire()['expires_at']}|{case.action_intent_id}"

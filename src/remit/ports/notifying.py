@@ -48,7 +48,7 @@ class NotificationBatch:
 
 
 class Notifier(Protocol):
-    """How people outside are told."""
+    """A channel by which people outside are told."""
 
     def check(self, asked: NewSubscription) -> None:
         """Raises `InvalidInput` if this installation cannot tell anybody that way, naming what is missing."""
@@ -70,7 +70,7 @@ class PushService(Notifier, Protocol):
 
     @property
     def public_key(self) -> str:
-        """What a browser has to be given so that it takes messages of this installation, and of nobody else."""
+        """The key that a browser has to be given so that it takes messages of this installation, and of nobody else."""
         ...
 
     def check_browser(self, asked: NewBrowser, allowed_hosts: Sequence[str]) -> None:
@@ -87,7 +87,7 @@ class ChatApp(Notifier, Protocol):
         ...
 
     def read(self, request: SignedRequest) -> Press | None:
-        """What was pressed; `None` for what is no button of ours. Asked only of what is signed."""
+        """The press; `None` for what is no button of ours. Asked only of what is signed."""
         ...
 
     def ask_reason(self, to: Subscription, press: Press, text: str, allowed_hosts: Sequence[str]) -> None:

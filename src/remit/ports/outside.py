@@ -28,7 +28,7 @@ class FactLookup:
 
 
 class FactSource(Protocol):
-    """Where the gate looks up facts: the tenants' own systems, which are read and never changed."""
+    """The systems in which the gate looks up facts: the tenants' own systems, which are read and never changed."""
 
     def check(self, fact: FactSpec, allowed_hosts: Sequence[str]) -> None:
         """Raises `InvalidInput` naming the field that is wrong."""
@@ -52,7 +52,7 @@ class FactSource(Protocol):
 
 
 class PolicySandbox(Protocol):
-    """Where policy text is tried out that this process has not compiled yet."""
+    """A place where policy text is tried out that this process has not compiled yet."""
 
     def try_out(self, tenant_id: str, sources: Sequence[PolicySource]) -> None:
         """

@@ -26,7 +26,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of one message: `delivered`, `refused` for good, or `unconfirmed`."""
+    """The result of one message: `delivered`, `refused` for good, or `unconfirmed`."""
 
     outcome: str
     detail: str = ""

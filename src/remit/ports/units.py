@@ -30,7 +30,7 @@ class Snapshot(Protocol):
 @dataclass(slots=True)
 class Writes(Generic[T_co]):
     """
-    What one unit wants written, all or nothing, and what to answer when it is.
+    The writes that one unit wants, all or nothing, and what to answer when it is.
 
     `entries` are the next ones of their chains; who appends to an intent's chain writes its case with them.
     """

@@ -1,1 +1,1 @@
-"""How an approval leaves for execution. One adapter per carrier; none knows a rule."""
+"""Publishers, by which an approval leaves for execution. One adapter per carrier; none knows a rule."""

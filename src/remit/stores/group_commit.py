@@ -54,7 +54,7 @@ class PendingCall:
         return bool(self._answers) and not self.settled
 
     def answer(self, answers: list[Any]) -> None:
-        """What the units that are left come to. The first of them alone: the others wait for the next transaction."""
+        """The answers of the units that are left. The first of them alone: the others wait for the next transaction."""
         self._answers += answers
         self.units = self.units[len(answers) :]
         self.settled = not self.units or self.find is not None

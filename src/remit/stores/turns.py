@@ -68,5 +68,5 @@ def _share(left: int, among: int) -> int:
 
 
 def last_of(taken: Sequence[Case], before: QueuedTool | None) -> QueuedTool | None:
-    """Who came last; as `before` where nobody did."""
+    """The last that came; as `before` where nobody did."""
     return QueuedTool.of(taken[-1]) if taken else before

@@ -1,4 +1,6 @@
-"""What all stores share: units of work over an overlay, snapshots, cursors, and bodies that become records again."""
+"""
+Parts that all stores share: units of work over an overlay, snapshots, cursors, and bodies that become records again.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,7 @@ def record_id(key: Key[Any]) -> RecordId:
 
 
 def check_may_put(key: Key[Any], shown: RecordSnapshot) -> RecordId:
-    """Where a unit's record goes. Raises `KeyError` for a unit that breaks the rules of the port."""
+    """The place where a unit's record goes. Raises `KeyError` for a unit that breaks the rules of the port."""
     place = record_id(key)
     if key.kind is CHAIN:
         raise KeyError("a chain grows by entries alone")

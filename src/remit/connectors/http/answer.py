@@ -1,4 +1,4 @@
-"""What an answer means: did the far side act, what kind of failure is it, and which object came of it."""
+"""The meaning of an answer: did the far side act, what kind of failure is it, and which object came of it."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class HttpConnector:
         return None
 
     def refusal_of_tool(self, tool: dict[str, Any], allowed_hosts: Sequence[str]) -> str | None:
-        """The same of a URL that names its host itself: placeholders stand behind that only."""
+        """The host of a URL that names it itself: placeholders stand behind that only."""
         url = tools.checked(tool).url
         return None if url_base(url) else self.refusal({"method": "GET", "url": [url.partition("{")[0]]}, allowed_hosts)
 
@@ -140,7 +140,7 @@ def _usual_headers(call: Call, body: bytes | None) -> list[Header]:
 
 def _redirected(outgoing: HttpRequest, answer: HttpResponse, secrets: CallSecrets) -> HttpRequest:
     """
-    The same request for where the answer points; what is secret in it stays behind if that is another origin.
+    The request for where the answer points; what is secret in it stays behind if that is another origin.
 
     Raises `Failure` if it is not followed. 307 and 308 say that nothing was done here and a GET asks for
     nothing to be done; any other redirect may be how the far side says that it is done, so whether it

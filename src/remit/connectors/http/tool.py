@@ -1,4 +1,4 @@
-"""What a tool with `connector: http` may say, and the request it makes of an intent."""
+"""The description of a tool with `connector: http`, and the request it makes of an intent."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ HeaderName = Annotated[str, StringConstraints(pattern=f"^{_HEADER_NAME.pattern}$
 
 class ExternalObject(Request):
     """
-    Where the object that was made or touched stands in the far side's JSON answer.
+    The place where the object that was made or touched stands in the far side's JSON answer.
 
     `object_id` is a dotted path into the answer. `object_url` is a URL template over the answer, or
     exactly one `{path}` to a URL in it. `system` is the host where unset.

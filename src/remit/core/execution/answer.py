@@ -53,7 +53,7 @@ class ProposalAnswer:
 
     @property
     def asked_back(self) -> list[Question]:
-        """What people want to know of its agent before they answer."""
+        """People's open questions to its agent."""
         return open_questions(self.history.questions) if self.case.status in WAITING else []
 
     @property
@@ -87,7 +87,7 @@ class ProposalAnswer:
 
 
 def _reason(about: ProposalAnswer) -> str | None:
-    """Why it stands where it stands, in the words of whoever said it."""
+    """The reason why it stands where it stands, in the words of whoever said it."""
     outcome, decision = about.history.outcome, about.history.decision
     if about.case.status == "REJECTED":
         return (about.history.rejection or {}).get("reason")
@@ -217,13 +217,13 @@ _WORDS: dict[str, Callable[[ProposalAnswer, str], str]] = {
 
 
 def _asked(about: ProposalAnswer) -> str:
-    """What people ask its agent, and how that is answered."""
+    """People's questions to its agent, and how that is answered."""
     asked = [f"{rendering.name(each.asked_by)} asks: {_said(each.text, otherwise='')}." for each in about.asked_back]
     return " ".join([*asked, "Answer with a supplement, then wait on."]) if asked else ""
 
 
 def _finding(about: ProposalAnswer) -> str:
-    """What somebody found out about an outcome that nobody had known."""
+    """A finding about an outcome that nobody had known."""
     found = about.history.resolution
     if found is None:
         return ""
@@ -232,7 +232,7 @@ def _finding(about: ProposalAnswer) -> str:
 
 
 def _edit(about: ProposalAnswer) -> str:
-    """What a person made of it, where that is what was done or waits."""
+    """A person's edit of it, where that is what was done or waits."""
     if about.edited_by is None or about.case.status in ("REJECTED", "EXPIRED", "CANCELLED", "WITHDRAWN"):
         return ""
     who, reads = rendering.name(about.edited_by), rendering.value_text(about.intent.parameters)

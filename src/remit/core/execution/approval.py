@@ -68,7 +68,7 @@ class ApprovedData(Approval, frozen=True, kw_only=True):
 
 class Publication(Record, frozen=True):
     """
-    How far the approval of an intent has got on its way out; a part of the intent's case.
+    The progress of an approval on its way out; a part of the intent's case.
 
     Until `not_before` it stays where it is.
     """
@@ -222,7 +222,7 @@ def auto_exec_state(approval: Approval, publication: Publication, now: datetime)
 
 
 def state_expiry(now: datetime, intent_expires_at: datetime, ttl_days: int) -> datetime:
-    """When a done state is over: `ttl_days` from now, and never before the intent has expired."""
+    """The end of a done state: `ttl_days` from now, and never before the intent has expired."""
     return max(now + timedelta(days=ttl_days), intent_expires_at)
 
 

@@ -16,7 +16,7 @@ LONGEST_HANDOVER = timedelta(days=92)
 
 
 class Handover(Record, frozen=True):
-    """Whose cards are whose until when; with nobody in `handed_to` their own again."""
+    """A handover of one person's cards to another until then; with nobody in `handed_to` their own again."""
 
     handed_from: str
     handed_to: str | None
@@ -39,7 +39,7 @@ def handover_data(handover: Handover, credential: Credential) -> dict[str, Any]:
 
 
 def checked_handover(by: str, to: str | None, until: datetime | None, now: datetime) -> Handover:
-    """What `by` hands over; with `to` or `until` left out it ends now. Raises `InvalidInput`."""
+    """The handover that `by` asks for; with `to` or `until` left out it ends now. Raises `InvalidInput`."""
     if to is None or until is None:
         if to is not None or until is not None:
             field = "until" if until is None else "to"

@@ -65,7 +65,7 @@ Heard = Literal["answered", "failed", "nothing"]
 
 def heard_in(result: CallResult) -> Heard:
     """
-    What a call's result says of its tool.
+    The sign that a call's result gives of its tool.
 
     | the far side acted | error class                             | says       |
     |--------------------|-----------------------------------------|------------|

@@ -19,7 +19,7 @@ ObstacleCode = Literal[
 
 
 class Obstacle(Record, frozen=True):
-    """What stands in the way of an approval that could succeed."""
+    """A cause that keeps an approval from succeeding."""
 
     code: ObstacleCode
     explanation: str

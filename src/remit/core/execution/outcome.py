@@ -40,7 +40,7 @@ class ExternalObjectRef(Record, frozen=True):
 
 class CallResult(Record, frozen=True):
     """
-    What one call to the far side came to.
+    The result of one call to the far side.
 
     `acted` is whether the far side did it: `yes`, `no`, or `unknown` where the answer was lost. `answer` is what it
     said, with its content only on its way to being stored: `known` is what attempts and steps of an engine hold.
@@ -171,7 +171,7 @@ def after_call(
     result: CallResult, *, attempt_count: int, max_attempts: int, honours_key: bool, in_doubt: bool
 ) -> OutcomeStatus | Retry:
     """
-    What follows from one call's result.
+    The consequence of one call's result.
 
     A lost answer, and a time-out of any kind, is repeated only where the far side honours the key. What
     stays in doubt is `UNKNOWN`, whatever the last answer was: it speaks of the repeat, not of the call before.

@@ -183,7 +183,7 @@ _TOLD: Mapping[Status, str] = {
 
 
 def explained(case: Case, outcome: ActionOutcomeV1 | None, now: datetime) -> str:
-    """Why there is no permit, in words that a model may read."""
+    """The reason why there is no permit, in words that a model may read."""
     if case.status in ("APPROVED", "RUNNING") and not case.by_caller:
         return _not_its_callers(case)
     if case.status == "APPROVED" and (until := held_until(case.publication, now)) is not None:

@@ -19,7 +19,7 @@ _TIMES_OF_THREADS = 16
 
 class Places:
     """
-    Who holds places of a worker. One tool alone may have `of_tool` calls at once.
+    The places of a worker, and who holds them. One tool alone may have `of_tool` calls at once.
 
     | whose        | holds at most                                                                         |
     |--------------|---------------------------------------------------------------------------------------|
@@ -37,7 +37,7 @@ class Places:
 
     @property
     def most(self) -> int:
-        """How many calls can be under way at all."""
+        """The number of calls that can be under way at all."""
         return _TIMES_OF_THREADS * self._of_tool
 
     @property
@@ -45,7 +45,7 @@ class Places:
         return self._tenants.total()
 
     def room_for(self, tenant_id: str, action_type: str) -> int:
-        """How many more calls of this tool may begin now."""
+        """The number of further calls of this tool that may begin now."""
         own, held = self._tenants[tenant_id], self._tools[tenant_id, action_type]
         of_tenant = (_TIMES_IN_ALL * self._of_tool - (self.held - own)) // 2
         of_tool = (of_tenant - (own - held)) // 2

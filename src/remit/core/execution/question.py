@@ -17,7 +17,7 @@ MOST_QUESTIONS = 20
 
 
 class Question(Record, frozen=True):
-    """What a person wanted to know before answering; `supplement` is what its agent said to that, once it has."""
+    """A person's question before answering; `supplement` is what its agent said to that, once it has."""
 
     asked_by: str
     asked_at: UtcTime

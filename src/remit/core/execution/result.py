@@ -49,7 +49,7 @@ Mask = Callable[[str], str]
 
 class ToolResult(Record, frozen=True):
     """
-    What a tool answered. `size` and `sha256` (lowercase hex) are of the content as it is kept, or would be.
+    A tool's answer. `size` and `sha256` (lowercase hex) are of the content as it is kept, or would be.
 
     `content` is there only on its way to being stored: `known` is what everything else carries.
     """
@@ -68,7 +68,7 @@ class ToolResult(Record, frozen=True):
         return self.changed(content=None)
 
     def facts(self) -> dict[str, Any]:
-        """What the ledger and doors say of it, as JSON values."""
+        """The facts of it that the ledger and doors tell, as JSON values."""
         wire = self.known.wire()
         del wire["content"]
         return wire
@@ -117,7 +117,7 @@ def is_readable(known: ToolResult, now: datetime, *, erased: bool) -> bool:
 
 def state_of(known: ToolResult, stored: StoredResult | None, now: datetime, *, erased: bool) -> ResultState:
     """
-    What can be read of a result. The first row that applies:
+    The readable part of a result. The first row that applies:
 
     | the ledger says                      | the store has            | state      |
     |--------------------------------------|--------------------------|------------|
@@ -159,13 +159,13 @@ class ReadResult(NamedTuple):
 
 
 def readable(known: ToolResult, stored: StoredResult | None, now: datetime, *, erased: bool) -> ReadResult:
-    """What can be read of it."""
+    """The readable part of it."""
     state = state_of(known, stored, now, erased=erased)
     return ReadResult(state, known, stored.content if stored is not None and state == "KEPT" else None)
 
 
 def answered(media_type: str, content: bytes, *, complete: bool = True) -> ToolResult:
-    """What a connector hands over: the answer as it came, without secrets."""
+    """The answer that a connector hands over, as it came, without secrets."""
     return ToolResult(
         media_type=media_type,
         size=len(content),
@@ -177,18 +177,18 @@ def answered(media_type: str, content: bytes, *, complete: bool = True) -> ToolR
 
 
 def not_kept(answer: ToolResult, reason: NotKept) -> ToolResult:
-    """The same without content, and why."""
+    """The result without content, and why."""
     return answer.changed(kept=False, not_kept=reason, erase_at=None, content=None)
 
 
 def json_answer(value: Any) -> ToolResult:
-    """The same of a JSON value."""
+    """The answer that is a JSON value."""
     return answered(JSON, msgspec.json.encode(value))
 
 
 def function_answer(value: Any) -> ToolResult:
     """
-    The same of what a function answered: bytes and text as they are, all else as JSON; what JSON cannot carry as its
+    A function's answer: bytes and text as they are, all else as JSON; what JSON cannot carry as its
     words.
     """
     if isinstance(value, bytes):
@@ -216,7 +216,7 @@ def kept_result(
     settings: ResultSettings, answer: ToolResult | None, now: datetime, mask: Mask | None = None
 ) -> ToolResult | None:
     """
-    What of an answer is kept for its action type; `None` if nothing is to be known of it at all.
+    The part of an answer that is kept for its action type; `None` if nothing is to be known of it at all.
 
     `mask` takes secrets out of it, where the connector has not done so. Its time is counted from `now`.
     """
@@ -240,7 +240,7 @@ def kept_result(
 
 def _reason_against(settings: ResultSettings, size: int) -> NotKept | None:
     """
-    Why a content is not kept, the first that applies.
+    The reason why a content is not kept, the first that applies.
 
     | the type                     | the content            | answer      |
     |------------------------------|------------------------|-------------|

@@ -134,7 +134,10 @@ def count_answer(tally: SampleTally, right: bool, stop_after: StopAfter | None) 
 def sample_of(
     intent: ActionIntentV1, approval: Approval, status: OutcomeStatus, outcome_hash: str, now: datetime
 ) -> Sample | None:
-    """What people are shown of an action that ends now; `outcome_hash` is the hash of the entry that tells of it."""
+    """
+    The sample that people are shown of an action that ends now; `outcome_hash` is the hash of the entry that tells of
+    it.
+    """
     if not is_shown(approval.sample, status, outcome_hash):
         return None
     return Sample(

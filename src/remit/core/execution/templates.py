@@ -246,7 +246,7 @@ def check_template(template: Any, field: str) -> None:
 
 def check_url_template(template: str, field: str, *, of_intent: bool = True) -> None:
     """
-    The same for a URL: placeholders only after the host. Raises `InvalidInput` naming `field`.
+    Check a URL: placeholders only after the host. Raises `InvalidInput` naming `field`.
 
     Without `of_intent` the paths are of something else and are not looked at.
     """

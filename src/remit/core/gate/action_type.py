@@ -55,7 +55,7 @@ def is_empty(value: object) -> bool:
 
 class Tool(Request):
     """
-    Which connector executes a type and what it is told.
+    The connector that executes a type, and what it is told.
 
     Every connector has fields of its own beside these; it checks them itself when bounds are applied.
     """
@@ -148,7 +148,7 @@ class ActionTypeSpec(Request):
 
     @property
     def results(self) -> ResultSettings:
-        """What holds of its results, whether or not the bounds say it."""
+        """The settings of its results, whether or not the bounds say it."""
         return self.result or BY_DEFAULT
 
 

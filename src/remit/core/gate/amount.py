@@ -171,7 +171,7 @@ def on_wire(units: int, unit: str | None) -> int | str:
 
 
 def in_units(value: int | str) -> int:
-    """What `on_wire` wrote, as a whole number. Raises `ValueError` for text that it would not write."""
+    """A whole number out of what `on_wire` wrote. Raises `ValueError` for text that it would not write."""
     if isinstance(value, int):
         return value
     units = int(Decimal(value).scaleb(PLACES)) if _SUM.fullmatch(value) else 0

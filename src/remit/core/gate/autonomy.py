@@ -67,7 +67,7 @@ def resolve_mode(action_type: str, account: dict[str, AutonomyMode], tenant: dic
 
 class StopScope(Document):
     """
-    What a stop covers: everything (no tenant), a tenant, and within it an account, a principal, a type, or what is of
+    The range of a stop: everything (no tenant), a tenant, and within it an account, a principal, a type, or what is of
     all those that are named.
     """
 

@@ -59,7 +59,7 @@ Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\-\[\]:*_]{1,255}$")]
 
 
 class AccountBounds(Request):
-    """What one account has of its own; the rest is the tenant's."""
+    """One account's own bounds; the rest is the tenant's."""
 
     allowlist: list[ActionTypeName] | None = None
     modes: Modes = {}
@@ -156,7 +156,7 @@ class BoundsInForce(Document):
         return load_policies(tuple(self.bounds.policies), platform or PLATFORM_SET)
 
     def unreadable(self, account_id: str | None = None) -> str | None:
-        """Why nothing can be decided by these bounds, for that account or for any; `None` if it can."""
+        """The reason why nothing can be decided by these bounds, for that account or for any; `None` if it can."""
         policies = self.policies()
         if isinstance(policies, str):
             return f"the policies do not load: {policies}"
@@ -171,7 +171,9 @@ class BoundsInForce(Document):
         return f"{gone!r} is not a time zone (any more); use an IANA name such as Europe/Berlin" if gone else None
 
     def unreadable_schema(self, action_type: str) -> str | None:
-        """Why nothing can be decided about actions of that type: its schema cannot be used; `None` if it can."""
+        """
+        The reason why nothing can be decided about actions of that type: its schema cannot be used; `None` if it can.
+        """
         schema = self.plans.schema(action_type)
         return f"the schema of {action_type} cannot be used: {schema}" if isinstance(schema, str) else None
 
@@ -206,7 +208,7 @@ class BoundsInForce(Document):
         return spec.private if spec else ()
 
     def approvals_required(self, action_type: str) -> int:
-        """How many different people have to approve an action of this type."""
+        """The number of different people who have to approve an action of this type."""
         spec = self.action_type(action_type)
         return spec.approvals_required if spec else 1
 
@@ -266,7 +268,7 @@ _UNNAMED = "*"
 
 
 def nothing_set(tenant_id: str) -> BoundsInForce:
-    """What a tenant has before its first bounds: no list, no budget, so no autonomy."""
+    """The bounds of a tenant before its first: no list, no budget, so no autonomy."""
     check_identifier("tenant", tenant_id)
     return BoundsInForce(config_sequence=0, bounds=Bounds(tenant=tenant_id), type_versions={})
 
@@ -281,7 +283,7 @@ def names_action_type(bounds: Bounds, name: str) -> bool:
 
 
 def unregistered(bounds: Bounds) -> list[tuple[str, str]]:
-    """Where the bounds name an action type that they do not register, and which: allowed, but often a slip."""
+    """Places that name an action type which the bounds do not register, and which: allowed, but often a slip."""
     levels: list[tuple[str, Bounds | AccountBounds]] = [("", bounds)]
     levels += [(f"accounts.{name}.", account) for name, account in bounds.accounts.items()]
     named: list[tuple[str, str]] = []

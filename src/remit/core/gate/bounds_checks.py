@@ -1,4 +1,4 @@
-"""What people wrote, read as bounds, and everything that is wrong with it told at once."""
+"""Bounds read from what people wrote, and everything that is wrong with it told at once."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def parse_bounds(data: Any) -> Bounds:
 
 
 def _checks_of_parts(bounds: Bounds) -> tuple[Callable[[], None], ...]:
-    """What each part has to be by itself."""
+    """Checks of each part by itself."""
     return lambda: check_action_types(bounds.action_types), lambda: check_zones(bounds)
 
 
@@ -96,7 +96,7 @@ def check_policy_texts(policies: Sequence[PolicySource]) -> None:
 
 
 def check_never_texts(properties: Sequence[str]) -> None:
-    """The same for properties. Whether they are conditions, compiling says."""
+    """Check properties. Whether they are conditions, compiling says."""
     for number, source in enumerate(never_sources(properties)):
         try:
             check_texts([source])

@@ -20,7 +20,7 @@ _RISKY = ("MEDIUM", "HIGH")
 
 @dataclass(frozen=True, slots=True)
 class BoundsConflict:
-    """What was said at `path`, and what has the last word."""
+    """A statement at `path`, and what has the last word over it."""
 
     path: str
     problem: str

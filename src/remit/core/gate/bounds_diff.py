@@ -44,7 +44,7 @@ def changes(before: BoundsInForce, after: BoundsInForce) -> list[Difference]:
 
 
 def describe_changes(before: BoundsInForce, after: BoundsInForce) -> list[str]:
-    """What changes, line by line; empty if nothing does."""
+    """The changes, line by line; empty if there are none."""
     told = [line for change in changes(before, after) for line in change.lines()]
     for name, zone in after.zones_until.items():
         if before.zones_until.get(name) != zone:
@@ -117,7 +117,7 @@ def _list_differences(path: str, before: list[Any], after: list[Any]) -> Iterato
 
 
 def _written(item: Any) -> str:
-    """What tells one item of a list from another, and can be looked up."""
+    """The name that tells one item of a list from another, and can be looked up."""
     return json.dumps(item, sort_keys=True)
 
 

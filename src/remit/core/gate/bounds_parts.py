@@ -38,7 +38,7 @@ class BoundsPart(Request, ABC):
     @classmethod
     @abstractmethod
     def of(cls, bounds: Bounds) -> BoundsPart:
-        """What `bounds` have of it."""
+        """This part of `bounds`."""
 
     @abstractmethod
     def within(self, bounds: Bounds) -> Bounds:
@@ -212,7 +212,7 @@ _NOTHING = AccountBounds()
 
 
 def _own(bounds: Bounds, field: str) -> dict[str, Any]:
-    """What accounts have of their own."""
+    """The accounts' own bounds."""
     without = getattr(_NOTHING, field)
     own = {name: getattr(account, field) for name, account in bounds.accounts.items()}
     return {name: value for name, value in own.items() if value != without}

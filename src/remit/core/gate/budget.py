@@ -153,7 +153,7 @@ def tenant_usage_id(day: Day) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Unmeasured:
-    """Why it cannot be said what an action takes of a limit, or of whose."""
+    """The reason why it cannot be said what an action takes of a limit, or of whose."""
 
     reason: Refusal
     problem: str

@@ -315,7 +315,7 @@ def _limit_seen(limit: Limit, used: int, after: dict[str, int | str]) -> dict[st
 
 
 def _note_named(limit: Limit, used: int, seen: dict[str, Any]) -> None:
-    """What a limit with a name says of itself; one that only watches says what it would have said."""
+    """A named limit's words about itself; one that only watches says what it would have said."""
     seen["name"], seen["unit"] = limit.name, limit.unit
     seen["taken"] = None if limit.unmeasured else on_wire(limit.taken, limit.unit)
     if limit.unmeasured is not None:

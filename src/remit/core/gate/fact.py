@@ -88,7 +88,9 @@ class FactSpec(Request):
 
 
 class Fact(Record, frozen=True, omit_defaults=True):
-    """What came of one lookup: the kept fields, when they were had and the hash of the answer; or why there is none."""
+    """
+    The result of one lookup: the kept fields, when they were had and the hash of the answer; or why there is none.
+    """
 
     had_at: UtcTime | None = None
     sha256: str | None = None

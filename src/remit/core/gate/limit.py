@@ -127,7 +127,7 @@ class LimitSpec(Request):
     def measure(
         self, intent: ActionIntentV1 | Proposal, action_type: ActionTypeSpec | None, amounts: Amounts | None = None
     ) -> int | Unmeasured:
-        """How much the intent takes of it; 1 of a count. `amounts` keeps what was found, for the next limit."""
+        """The amount that the intent takes of it; 1 of a count. `amounts` keeps what was found, for the next limit."""
         if self.of == "principal" and not intent.on_behalf_of:
             return Unmeasured(PRINCIPAL_MISSING, "no principal is named (on_behalf_of)")
         if self.sum is None:

@@ -41,7 +41,7 @@ def _named(bounds: Bounds) -> Iterator[tuple[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class WouldHaveSaid:
-    """What one policy or limit that decides nothing would have said; `would_say` is a reason, `None` if nothing."""
+    """The word of one policy or limit that decides nothing; `would_say` is a reason, `None` if nothing."""
 
     kind: Literal["policy", "limit"]
     name: str

@@ -37,7 +37,7 @@ def never_sources(properties: Sequence[str]) -> list[PolicySource]:
 
 
 def never_problem(source: PolicySource) -> str | None:
-    """Why a property is no condition of a rule; `None` if it is one."""
+    """The reason why a property is no condition of a rule; `None` if it is one."""
     loaded = load_policies((source,))
     if isinstance(loaded, str):
         return loaded

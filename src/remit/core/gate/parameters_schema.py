@@ -51,7 +51,7 @@ class ParametersSchema:
 
     @property
     def most_bytes(self) -> int:
-        """How large arguments may be for this schema."""
+        """The size that arguments may have for this schema."""
         return MOST_WORK // self.width
 
     def check(self, proposal: Proposal) -> None:

@@ -39,7 +39,9 @@ MOST_PLANS, MOST_ANSWERS = 1000, 256
 
 @dataclass(frozen=True, slots=True)
 class _AtATime:
-    """What of an account's bounds depends on the time: budget and limits in their windows, the clock of its zone."""
+    """
+    The part of an account's bounds that depends on the time: budget and limits in their windows, the clock of its zone.
+    """
 
     budget: BudgetInForce
     limits: list[LimitInForce]
@@ -215,7 +217,10 @@ def evaluated(policies: PolicySet, question: PolicyQuestion, intent: ActionInten
 
 
 def would_say(name: str, verdict: PolicyVerdict) -> dict[str, Plain]:
-    """What a decision records of a policy that decides nothing: `would_say` is its reason, `None` if it is silent."""
+    """
+    The record that a decision keeps of a policy that decides nothing: `would_say` is its reason, `None` if it is
+    silent.
+    """
     if verdict.policy_decision == "AUTO_EXECUTE":
         return {"name": name, "would_say": None}
     return {
@@ -240,7 +245,7 @@ def blocked_until_bounds_load(problem: str) -> PolicyVerdict:
 
 @dataclass(frozen=True, slots=True)
 class _Lasting:
-    """What of an action type in an account does not follow from the time."""
+    """The part of an action type's bounds in an account that does not depend on the time."""
 
     type_in_force: TypeInForce
     listed: Check

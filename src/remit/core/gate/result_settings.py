@@ -1,4 +1,4 @@
-"""What an action type says of its results: whether they are kept, how long, which parts, and who reads them."""
+"""Settings of an action type's results: whether they are kept, how long, which parts, and who reads them."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ class SchemaCost:
 
 
 def find_reference(root: Mapping[str, Any], reference: str) -> Any:
-    """What `#/$defs/NAME`, or another pointer into `root`, stands for; `None` where nothing is there."""
+    """The part that `#/$defs/NAME`, or another pointer into `root`, stands for; `None` where nothing is there."""
     found: Any = root if reference.startswith("#") else None
     for step in reference.split("/")[1:]:
         found = _step(found, unquote(step).replace("~1", "/").replace("~0", "~"))

@@ -180,7 +180,7 @@ def _move(schema: dict[str, Any], was: str, path: str) -> None:
 
 
 def _pop(schema: dict[str, Any], path: str) -> Any:
-    """What the schema says of the property, which it then says no more; `None` for nothing."""
+    """The schema's word on the property, taken out of it; `None` for nothing."""
     *above, name = path.split(".")
     node: Any = schema
     for each in above:

@@ -41,7 +41,7 @@ def text_diff(before: str, after: str, *, context: int) -> Iterator[str]:
 
 
 def _alike(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
-    """How many lines both begin with, and how many more they end with."""
+    """The number of lines that both begin with, and how many more they end with."""
     shorter = min(len(old), len(new))
     first = next((place for place in range(shorter) if old[place] != new[place]), shorter)
     rest = shorter - first

@@ -1,1 +1,1 @@
-"""Who may: roles and permissions, API keys, sessions, and the secrets that stand for them."""
+"""Identity: roles and permissions, API keys, sessions, and the secrets that stand for them."""

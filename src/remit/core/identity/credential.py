@@ -13,7 +13,7 @@ CredentialKind = Literal["key", "oidc", "link", "subscription", "slack", "comman
 @dataclass(frozen=True, slots=True)
 class Credential:
     """
-    Which credential it is, and everybody who had a hand in making it: they may hold its secret.
+    A credential, and everybody who had a hand in making it: they may hold its secret.
 
     | `kind`         | `id`                                                                       |
     |----------------|----------------------------------------------------------------------------|

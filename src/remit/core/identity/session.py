@@ -1,5 +1,5 @@
 """
-Who is signed in at the console: sessions, and links that sign in once.
+Sign-in at the console: sessions, and links that sign in once.
 
 A session's cookie is `rs.<tenant>.<session id>.<secret>`, a link's token `rl.<tenant>.<link id>.<secret>`, or with `ra`
 where the link answers one intent and signs nobody in; see `remit.core.identity.secret_text`.
@@ -139,7 +139,7 @@ def new_session(
 
 def check_session(stored: Session | None, key: ApiKey | None, shown: SecretText, now: datetime) -> Principal:
     """
-    Who this cookie says is there. `key` is the one the session came in by, as it is now.
+    The person of whom this cookie says that they are there. `key` is the one the session came in by, as it is now.
 
     Raises `Unauthenticated`.
     """
@@ -160,7 +160,7 @@ def _holder(stored: Session, key: ApiKey | None, now: datetime) -> Principal:
 
 
 def csrf_token(shown: SecretText) -> str:
-    """What forms of this session carry; nobody without its cookie can say it."""
+    """The text that forms of this session carry; nobody without its cookie can say it."""
     return sha256_hex(f"csrf:{shown.secret}".encode())
 
 

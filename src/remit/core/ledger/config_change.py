@@ -35,7 +35,7 @@ def before_first(tenant_id: str) -> dict[str, Any]:
 
 
 def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """The same of their stored forms."""
+    """The changes between their stored forms."""
     old, new = parts_of(before), parts_of(after)
     return {
         "config_sequence": after["config_sequence"],

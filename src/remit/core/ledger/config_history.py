@@ -38,7 +38,7 @@ class ConfigHistory:
         self._keep(0, self.latest)
 
     def __len__(self) -> int:
-        """How many changes there were."""
+        """The number of changes there were."""
         return len(self._since)
 
     def add(self, data: Mapping[str, Any], at: datetime) -> BoundsInForce:

@@ -179,14 +179,14 @@ class LedgerEntry:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the event carries, as JSON values; see the table of events in `docs/ledger.md`."""
+        """The data of the event, as JSON values; see the table of events in `docs/ledger.md`."""
         if self._data is None:
             self._data = msgspec.json.decode(self._raw)
         return self._data
 
     @property
     def data_json(self) -> bytes:
-        """The same as it stands in the line: canonical JSON."""
+        """The data as it stands in the line: canonical JSON."""
         return bytes(self._raw)
 
     @property

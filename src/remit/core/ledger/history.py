@@ -124,7 +124,7 @@ class IntentHistory:
 
     @property
     def result(self) -> ToolResult | None:
-        """What is known of what the tool answered: told with the outcome, or with an answer that came late."""
+        """The known facts of the tool's answer: told with the outcome, or with an answer that came late."""
         if "result" not in self._found:
             told = (entry.data.get("result") for entry in self.entries if entry.event_type in _TELL_RESULTS)
             facts = next(filter(None, told), None)
@@ -134,7 +134,7 @@ class IntentHistory:
 
     @property
     def questions(self) -> list[Question]:
-        """What people asked its agent, with what that said; a supplement answers all that is open."""
+        """People's questions to its agent, with what that said; a supplement answers all that is open."""
         found: list[Question] = []
         for entry in self.entries:
             at = datetime.fromisoformat(entry.at)
@@ -147,7 +147,7 @@ class IntentHistory:
 
     @property
     def assigned_to(self) -> str | None:
-        """Whose card it is, where somebody said so last."""
+        """The person whose card it is, where somebody said so last."""
         said = next((entry for entry in reversed(self.entries) if entry.event_type == "CARD_ASSIGNED"), None)
         return said.data["assigned_to"] if said is not None else None
 
@@ -197,7 +197,7 @@ class IntentHistory:
 
     @property
     def rejection(self) -> dict[str, Any] | None:
-        """Who said no, and why."""
+        """The rejection: who said no, and why."""
         return next((entry.data for entry in self._of("ACTION_REJECTED")), None)
 
     @property

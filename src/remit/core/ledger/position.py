@@ -1,5 +1,5 @@
 """
-How far somebody has followed a tenant's ledger, so that what follows is neither lost nor repeated.
+Positions in a tenant's ledger up to which somebody has followed it, so that what follows is neither lost nor repeated.
 
 Everybody follows by a store's positions; who reads a stream is told them such that they say nothing of other tenants.
 A release before that followed by time. Entries are ordered by their time, and one may be committed a little later than
@@ -59,7 +59,8 @@ class LedgerCursor:
     @classmethod
     def parse(cls, text: str, *, most: int = MOST_MARKS) -> Self:
         """
-        What `text` wrote; also the plain cursor of an entry, for everything up to it. It names `most` entries.
+        The cursor that `text` wrote; also the plain cursor of an entry, for everything up to it. It names `most`
+        entries.
 
         Raises `InvalidInput`.
         """
@@ -97,7 +98,7 @@ class LedgerCursor:
 
 class LedgerConsumer(Record, frozen=True):
     """
-    How far Remit itself has followed a tenant's ledger: a store's position, which no clock moves.
+    The position up to which Remit itself has followed a tenant's ledger: a store's position, which no clock moves.
 
     `latest_at` is the time of the latest entry that it met. `bookmark` is what a release before positions left here:
     of what is before the position `bookmark_to`, it says what has been met.

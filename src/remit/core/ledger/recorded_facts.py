@@ -21,8 +21,8 @@ def recorded_facts(decision: Mapping[str, Any]) -> Facts:
 
 def facts_as_recorded(specs: Mapping[str, FactSpec], recorded: Mapping[str, Any]) -> tuple[Facts, set[str]]:
     """
-    What a decision under these specifications would have seen, as far as another one recorded it, and the names of
-    those of which it recorded too little. Raises `ValueError` for what is no fact.
+    The facts that a decision under these specifications would have seen, as far as another one recorded it, and the
+    names of those of which it recorded too little. Raises `ValueError` for what is no fact.
     """
     known = {name: _as_asked(spec, Fact.from_wire(recorded[name])) for name, spec in specs.items() if name in recorded}
     facts = {name: fact for name, fact in known.items() if fact is not None}

@@ -1,1 +1,1 @@
-"""What people are told: subscriptions, notices, the outbox, the ledger in words, and the day in numbers."""
+"""Notifications: subscriptions, notices, the outbox, the ledger in words, and the day in numbers."""

@@ -66,7 +66,7 @@ Text = Annotated[str, StringConstraints(max_length=200)]
 
 
 class NewBrowser(Request):
-    """What a browser says of its subscription: https://www.w3.org/TR/push-api/#dom-pushsubscription-tojson"""
+    """A browser's word on its subscription: https://www.w3.org/TR/push-api/#dom-pushsubscription-tojson"""
 
     endpoint: Annotated[str, StringConstraints(max_length=2048)] = Field(repr=False)
     p256dh: Annotated[Text, AfterValidator(lambda text: _is_bytes(text, POINT_BYTES))] = Field(repr=False)

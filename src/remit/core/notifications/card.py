@@ -59,7 +59,7 @@ class Card:
 
 
 class CardPlace(Document):
-    """Where a card stands, and the presses of its buttons that were taken, each with its time."""
+    """The place of a card, and the presses of its buttons that were taken, each with its time."""
 
     action_intent_id: str
     channel: str

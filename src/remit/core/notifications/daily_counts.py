@@ -41,20 +41,22 @@ class Line(Document):
 
 
 class Counted(Line):
-    """How often one thing happened."""
+    """The number of times that one thing happened."""
 
     count: int
 
 
 class Decisions(Counted):
-    """How often the gate gave one answer for one reason."""
+    """The number of times that the gate gave one answer for one reason."""
 
     result: Result
     reason: str
 
 
 class Outcomes(Counted):
-    """How many executions ended in one way. What is found out later about an `UNKNOWN` one does not count again."""
+    """
+    The number of executions that ended in one way. What is found out later about an `UNKNOWN` one does not count again.
+    """
 
     status: OutcomeStatus
     approval_source: ApprovalSource
@@ -62,7 +64,8 @@ class Outcomes(Counted):
 
 class Answers(Counted):
     """
-    How often people answered, how many nobody answered or began in time, and how many were taken back before.
+    The number of times that people answered, how many nobody answered or began in time, and how many were taken back
+    before.
 
     An approval that its approver took back stays one of `APPROVED`, and is one of `UNDONE` too. `RIGHT` and `WRONG` are
     what people judged afterwards of what had run alone.
@@ -72,7 +75,7 @@ class Answers(Counted):
 
 
 class Sums(Line):
-    """What all that was done on policy's word came to, in one unit of one amount that the type declares."""
+    """The sum of what was done on policy's word, in one unit of one amount that the type declares."""
 
     name: str
     unit: str
@@ -91,7 +94,7 @@ class DailyCounts(Document):
 
     @property
     def answered(self) -> Counter[AnsweredAs]:
-        """How many ended in each way; an approval that was taken back is none."""
+        """The numbers that ended in each way; an approval that was taken back is none."""
         counts: Counter[AnsweredAs] = Counter()
         for row in self.answers:
             counts[row.answer] += row.count

@@ -27,7 +27,7 @@ def due(pending: Mapping[str, datetime], now: datetime) -> list[tuple[str, str]]
 
 
 def notice_of(case: Case, told: str, escalation: Escalation, now: datetime) -> Notice:
-    """What the next ones are told of one that `told` has not answered."""
+    """The notice to the next ones of one that `told` has not answered."""
     waited = f"for {escalation.after_min} minute{'s' if escalation.after_min > 1 else ''}"
     return Notice(
         notice="NEEDS_INPUT",

@@ -1,5 +1,5 @@
 """
-Which ledger entry becomes which notice, in which words.
+Notices: which ledger entry becomes which, in which words.
 
 A notice says that something wants a person's eye. It holds those fields of an intent that its subscription asks for,
 and nothing that opens it decides.
@@ -77,7 +77,7 @@ class Notice(Document):
 
 class NotificationState(Document):
     """
-    What has been told to a tenant's people beside its entries.
+    The record of what has been told to a tenant's people beside its entries.
 
     `warned`: the intents told to be about to expire, and when they do. `digested`: the last day told. `exhausted`:
     the windows told to be exhausted, and when they begin anew. `unanswered`: by subscription and intent, when somebody
@@ -107,7 +107,7 @@ class NotificationState(Document):
 
 def notices_of(entry: LedgerEntry, case: Case | None, intent: ActionIntentV1 | None) -> list[Notice]:
     """
-    What people are told about one entry of a type in `NOTICED`.
+    The notices to people about one entry of a type in `NOTICED`.
 
     What has been answered or found out meanwhile is not told any more.
     """
@@ -145,7 +145,7 @@ def _of_intent(kind: NoticeKind, entry: LedgerEntry, case: Case, intent: ActionI
 
 
 def ended_notice(entry: LedgerEntry, intent: ActionIntentV1, proposed_as: str) -> Notice:
-    """What a callback says of one entry of a type in `ENDS`."""
+    """The callback's notice of one entry of a type in `ENDS`."""
     return Notice(
         notice=ENDED,
         at=datetime.fromisoformat(entry.at),
@@ -160,7 +160,7 @@ def ended_notice(entry: LedgerEntry, intent: ActionIntentV1, proposed_as: str) -
 
 def exhausted(entries: Iterable[LedgerEntry], told: Mapping[str, datetime], now: datetime) -> Iterator[Notice]:
     """
-    What people are told about budgets that ran out: once a window, when it first sends an action to a person.
+    The notices about budgets that ran out: once a window, when it first sends an action to a person.
 
     `told` is what `NotificationState.exhausted` holds; each notice's `expires_at` is when that window begins anew.
     """
@@ -216,12 +216,12 @@ def _from_when(window: Mapping[str, Any]) -> str:
 
 
 def warn_at(case: Case) -> datetime:
-    """When people are told that a waiting intent is about to expire."""
+    """The time at which people are told that a waiting intent is about to expire."""
     return case.expires_at - min(LONGEST_LEAD, (case.expires_at - case.created_at) / 10)
 
 
 def expires_soon(cases: Iterable[Case], state: NotificationState, now: datetime) -> list[Notice]:
-    """What people are told about waiting intents whose time to be warned of has come: once each."""
+    """The notices about waiting intents whose time to be warned of has come: once each."""
     return [
         Notice(
             notice="EXPIRES_SOON",

@@ -1,5 +1,5 @@
 """
-How notices leave: gathered, tried again, and in the end delivered or given up.
+The outbox in which notices leave: gathered, tried again, and in the end delivered or given up.
 
 Notices of one kind for one subscription share an outbox. In it at most one message is on its way, tried until it
 is delivered or given up; what happens meanwhile gathers in one more. So a receiver is never flooded, and one that
@@ -41,7 +41,7 @@ DeliveryStatus = Literal["PENDING", "DELIVERED", "FAILED"]
 
 
 class Posted(Document):
-    """Where a message stands that can be changed: its channel, and its own name there."""
+    """The place of a message that can be changed: its channel, and its own name there."""
 
     channel: str
     message: str
@@ -49,7 +49,7 @@ class Posted(Document):
 
 class SendResult(Document):
     """
-    What one try came to: `failed` may be tried again, `refused` is for good. `posted` is where a card stands now;
+    The result of one try: `failed` may be tried again, `refused` is for good. `posted` is where a card stands now;
     `gone` says that there is nobody any more.
     """
 
@@ -61,7 +61,7 @@ class SendResult(Document):
 
 
 class LastResult(Document):
-    """What the last try came to, and when."""
+    """The result of the last try, and its time."""
 
     at: UtcTime
     outcome: Literal["delivered", "failed", "refused"]
@@ -106,8 +106,8 @@ class Delivery(Document):
 
 class Outbox(Document):
     """
-    What is on its way to one subscription about one kind of notice, and what gathers behind it; of callbacks, to one
-    `url`; of changes to a card, to one `card`, whose place it remembers as long as it may change.
+    Messages to one subscription about one kind of notice: the one on its way, and the one that gathers; of callbacks,
+    to one `url`; of changes to a card, to one `card`, whose place it remembers as long as it may change.
     """
 
     subscription_id: str
@@ -136,7 +136,7 @@ class Outbox(Document):
 
     @property
     def due_at(self) -> datetime | None:
-        """When the next try is due; `None` with nothing in it."""
+        """The time when the next try is due; `None` with nothing in it."""
         first = self.trying or self.gathering
         return first.next_at if first else None
 
@@ -171,7 +171,9 @@ class Outbox(Document):
         return subscription.enabled and (self.url is None or subscription.takes_callback_at(self.url))
 
     def quiet_until(self, hours: QuietHours | None, now: datetime) -> datetime | None:
-        """When what is due now may leave, if not now. A test, a callback and a card that changes disturb nobody."""
+        """
+        The time when what is due may leave, if not now. A test, a callback and a card that changes disturb nobody.
+        """
         is_due = self.due_at is not None and self.due_at <= now
         return hours.until(now) if hours is not None and is_due and self.notice in NOTICES else None
 
@@ -233,7 +235,7 @@ _SUBJECTS: dict[NoticeKind, tuple[str, str]] = {
 
 
 def subject(message: Delivery, tenant_id: str) -> str:
-    """What it is about, in one line."""
+    """The subject, in one line."""
     one, many = _SUBJECTS[message.notice]
     return f"{one if message.count == 1 else many.format(message.count)} ({tenant_id})"
 

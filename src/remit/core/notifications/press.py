@@ -55,7 +55,7 @@ class CardName:
 @dataclass(frozen=True, slots=True)
 class Press:
     """
-    What somebody pressed: who, by the ids of team and user that the chat gives, on which card, for what.
+    A press of a card's button: by whom, by the ids of team and user that the chat gives, on which card, for what.
 
     `place` is the message that the button stands in, and `once` differs for any two presses.
     """

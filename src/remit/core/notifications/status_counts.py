@@ -1,5 +1,5 @@
 """
-How many of a tenant's intents ended in each way, counted from its ledger.
+The numbers of a tenant's intents that ended in each way, counted from its ledger.
 
 A status that nothing follows is entered by one entry of the intent's chain and never left, so counts of them only grow.
 The others, in which an intent waits, moves or can still be found out about, are counted where they stand.

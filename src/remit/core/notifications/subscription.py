@@ -1,4 +1,4 @@
-"""Who is told outside: where to, about what, and of which accounts. Set by people, one record a subscription."""
+"""Subscriptions: who is told, where to, about what, and of which accounts. Set by people, one record a subscription."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a subscription is told: not in its quiet hours; and when what it has not answered goes to another."""
+"""Times at which a subscription is told: not in its quiet hours; and when what it has not answered goes to another."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class QuietHours(Request):
         return self
 
     def until(self, now: datetime) -> datetime | None:
-        """When they end, while they last."""
+        """The end of them, while they last."""
         try:
             here = in_zone(now, zone(self.timezone))
         except ZoneUnknown:

@@ -1,4 +1,4 @@
-"""What any answer may hold."""
+"""Values that any answer may hold."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Mistake(TypedDict):
 
 class Problem(TypedDict):
     """
-    Why something was not done (RFC 9457): `field` names the place that is wrong, `way_out` what to send. Where several
-    places are wrong, `errors` are all of them.
+    A problem: why something was not done (RFC 9457); `field` names the place that is wrong, `way_out` what to send.
+    Where several places are wrong, `errors` are all of them.
     """
 
     type: str

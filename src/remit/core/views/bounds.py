@@ -25,7 +25,7 @@ class SumAnswer(TypedDict):
 
 
 class TallyLine(TypedDict):
-    """How many of one action type, reason or account, which is named beside."""
+    """The number of one action type, reason or account, which is named beside."""
 
     count: int
     amounts: list[SumAnswer]
@@ -85,7 +85,7 @@ class LogOnlyGroup(TypedDict):
 
 
 class ReplayAnswer(TypedDict):
-    """What a part of the history would have been under other bounds."""
+    """A part of the history as it would have been under other bounds."""
 
     tenant_id: str
     since: str
@@ -104,7 +104,7 @@ class ReplayAnswer(TypedDict):
 
 
 class SaidAnswer(TypedDict):
-    """What becomes of an action by some bounds: `REFUSED` is what no door would store."""
+    """An action's fate by some bounds: `REFUSED` is what no door would store."""
 
     course: Literal["RUNS", "ASKS", "BLOCKED", "REFUSED"]
     reason: str
@@ -147,7 +147,9 @@ class NeverProvedAnswer(TypedDict):
 
 
 class ProofAnswer(TypedDict):
-    """How bounds stand to others over all actions that could be proposed, counters aside, with one that shows it."""
+    """
+    The relation of bounds to others over all actions that could be proposed, counters aside, with one that shows it.
+    """
 
     verdict: Literal["EQUAL", "NARROWER", "WIDER", "INCOMPARABLE", "NOT_PROVED"]
     wider: DifferentAnswer | None
@@ -159,8 +161,8 @@ class ProofAnswer(TypedDict):
 
 class BoundsChangedAnswer(TypedDict):
     """
-    What a change of the bounds did, or with `dry_run` would do; with `proof` over all possible actions, with `replay`
-    to the history as well.
+    The effect of a change of the bounds, or with `dry_run` of one only looked at; with `proof` over all possible
+    actions, with `replay` to the history as well.
     """
 
     tenant_id: str
@@ -230,7 +232,7 @@ class SuggestedChange(TypedDict):
 
 class EvidenceAnswer(TypedDict):
     """
-    What people answered about one version of an action type. The rate at which they disagree is between
+    People's answers about one version of an action type. The rate at which they disagree is between
     `disagreement_at_least` and `disagreement_at_most`, each of which is wrong with a chance of 5 % over all looks.
     """
 

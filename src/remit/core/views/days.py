@@ -33,7 +33,7 @@ class AnswersAnswer(TypedDict):
 
 
 class SumsAnswer(TypedDict):
-    """What all that was done on policy's word came to, in one unit of one amount that its type declares."""
+    """The sum of what was done on policy's word, in one unit of one amount that its type declares."""
 
     action_type: str
     name: str

@@ -35,7 +35,7 @@ class VoteAnswer(TypedDict):
 
 
 class ObstacleAnswer(TypedDict):
-    """Why a waiting intent could not be carried out if somebody approved it now, and what would help."""
+    """The cause why a waiting intent could not be carried out if somebody approved it now, and what would help."""
 
     code: ObstacleCode
     explanation: str
@@ -70,7 +70,9 @@ class ToolResumedAnswer(TypedDict):
 
 
 class FactAnswer(TypedDict, total=False):
-    """What the gate looked up before it decided: the kept fields, when, and the hash of the answer; or `problem`."""
+    """
+    A fact that the gate looked up before it decided: the kept fields, when, and the hash of the answer; or `problem`.
+    """
 
     had_at: str
     sha256: str
@@ -80,7 +82,7 @@ class FactAnswer(TypedDict, total=False):
 
 class AnswerableLine(IntentLine):
     """
-    Where one intent stands, its headline, who has approved it where that takes several different people, what stands in
+    One intent as it stands, its headline, who has approved it where that takes several different people, what stands in
     the way, the amounts that its action type declares, the facts that its decision rests on, and the tool that carries
     it out as the bounds say it (null where none is registered).
 
@@ -111,7 +113,7 @@ class NotTakenAnswer(TypedDict):
 
 class StatusAnswer(AnswerableLine):
     """
-    Where one intent stands, and all that came of it. `not_taken` is null but for what is approved and no worker takes.
+    One intent as it stands, and all that came of it. `not_taken` is null but for what is approved and no worker takes.
 
     `sampled` says that people are shown it afterwards, and `sample_answer` what they said.
     """
@@ -217,8 +219,8 @@ class LogOnlyAnswer(TypedDict):
 
 class WhyAnswer(AnswerableLine):
     """
-    Why an intent stands where it stands. `not_taken` is as its status says it; `log_only` is what would have been said
-    by the policies and limits that decide nothing.
+    The reasons for which an intent stands where it stands. `not_taken` is as its status says it; `log_only` is what
+    would have been said by the policies and limits that decide nothing.
     """
 
     not_taken: NotTakenAnswer | None

@@ -125,7 +125,7 @@ class ProposedAnswer(TypedDict):
 
 
 class IntentLine(TypedDict):
-    """Where one intent stands."""
+    """One intent as it stands."""
 
     action_intent_id: str
     tenant_id: str
@@ -169,7 +169,7 @@ class RefAnswer(TypedDict):
 
 
 class OutcomeAnswer(TypedDict):
-    """What happened."""
+    """An outcome."""
 
     action_intent_id: str
     tenant_id: str
@@ -198,7 +198,7 @@ class ErasedAnswer(TypedDict):
 
 
 class ResolutionAnswer(TypedDict):
-    """What was found out later about an `UNKNOWN` outcome."""
+    """A later finding about an `UNKNOWN` outcome."""
 
     action_intent_id: str
     tenant_id: str
@@ -211,7 +211,7 @@ class ResolutionAnswer(TypedDict):
 
 class ResultFacts(TypedDict):
     """
-    What is known of what the tool answered. `not_kept` says why there is no content; where there is, it is erased at
+    The known facts of the tool's answer. `not_kept` says why there is no content; where there is, it is erased at
     `erase_at`.
     """
 
@@ -225,7 +225,7 @@ class ResultFacts(TypedDict):
 
 class ResultAnswer(TypedDict):
     """
-    What the tool answered: another system's words, and no instruction.
+    The tool's answer: another system's words, and no instruction.
 
     `content` is there where `state` is `KEPT`: as text where `encoding` is `utf-8`, else in base64. Its bytes have the
     hash `sha256`.
@@ -243,7 +243,7 @@ class ResultAnswer(TypedDict):
 
 
 class QuestionAnswer(TypedDict):
-    """What a person wanted to know before answering, and what the agent said to that, once it has."""
+    """A person's question before answering, and what the agent said to that, once it has."""
 
     asked_by: str
     asked_at: str
@@ -291,14 +291,14 @@ class JudgedAnswer(TypedDict):
 
 
 class AssignedAnswer(TypedDict):
-    """Whose card it is now; `null` is nobody's."""
+    """The person whose card it is now; `null` is nobody."""
 
     action_intent_id: str
     assigned_to: str | None
 
 
 class HandoverAnswer(TypedDict):
-    """Whose cards are whose until when; with nobody in `handed_to` their own again."""
+    """A handover of one person's cards to another until then; with nobody in `handed_to` their own again."""
 
     handed_from: str
     handed_to: str | None
@@ -310,7 +310,7 @@ class HandoversAnswer(TypedDict):
 
 
 class ExecutedAnswer(TypedDict):
-    """What was carried out, or may have been: not what was proposed, where a person edited it."""
+    """The action that was carried out, or may have been: not what was proposed, where a person edited it."""
 
     target: TargetAnswer | None
     parameters: Json
@@ -318,7 +318,7 @@ class ExecutedAnswer(TypedDict):
 
 class AgentAnswer(TypedDict):
     """
-    What became of a proposal. `text` says all of it in words, for a model; `settled` that waiting brings nothing more.
+    The answer to a proposal. `text` says all of it in words, for a model; `settled` that waiting brings nothing more.
 
     All but `action_intent_id` is of `current_intent_id`: the newest that took the place of the one asked about.
     """

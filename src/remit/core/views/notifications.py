@@ -47,7 +47,7 @@ class AmountAboveAnswer(TypedDict):
 
 
 class SubscriptionAnswer(TypedDict):
-    """Who is told what outside. Secrets are shown as the references that they are."""
+    """A subscription. Secrets are shown as the references that they are."""
 
     subscription_id: str
     tenant_id: str

@@ -10,7 +10,7 @@ from remit.core.views.reading import StopAnswer
 
 
 class AloneAnswer(TypedDict):
-    """What was begun on policy's word of one type today; `sums` are of what was done."""
+    """The actions of one type begun on policy's word today; `sums` are of what was done."""
 
     action_type: str
     count: int
@@ -36,7 +36,7 @@ class TodayAnswer(TypedDict):
 
 
 class WaitingAnswer(TypedDict):
-    """What waits for a person. Where very many wait, the oldest is the oldest of those that expire first."""
+    """The intents that wait for a person. Where very many wait, the oldest is the oldest of those that expire first."""
 
     count: int
     oldest_at: str | None

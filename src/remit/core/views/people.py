@@ -23,7 +23,7 @@ class OfTypeAnswer(TypedDict):
 
 class LimitLeft(TypedDict):
     """
-    What is left of a limit in its window of now. Sums are decimal text with their `unit`, counts whole numbers.
+    The rest of a limit in its window of now. Sums are decimal text with their `unit`, counts whole numbers.
 
     One with `log_only` refuses nothing.
     """
@@ -42,7 +42,7 @@ class LimitLeft(TypedDict):
 
 
 class PrincipalLeft(TypedDict):
-    """What is left for one principal, whatever agents act for it."""
+    """The rest for one principal, whatever agents act for it."""
 
     principal: str
     limits: list[LimitLeft]
@@ -62,7 +62,7 @@ class BudgetLeft(TypedDict):
 
 
 class QueuedAnswer(AnswerableLine):
-    """What needs a person, and why."""
+    """An intent that needs a person, and why."""
 
     explanation: str | None
     target: TargetAnswer | None
@@ -104,7 +104,10 @@ class AccountGroup(TypedDict):
 
 
 class QueueGroupsAnswer(TypedDict):
-    """How much waits, in all and of the largest groups of each kind; `assigned` is how much of it is the caller's."""
+    """
+    The numbers of what waits, in all and of the largest groups of each kind; `assigned` is how much of it is the
+    caller's.
+    """
 
     total: int
     assigned: int

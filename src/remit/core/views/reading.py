@@ -86,7 +86,7 @@ class FindingAnswer(TypedDict):
 
 
 class ReportAnswer(TypedDict):
-    """What verification saw."""
+    """The findings of a verification."""
 
     ok: bool
     tenant_id: str | None

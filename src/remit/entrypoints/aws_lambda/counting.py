@@ -1,5 +1,5 @@
 """
-What functions count, as CloudWatch metrics of the namespace `Remit`: written to the log, which calls nobody.
+Counts of functions, as CloudWatch metrics of the namespace `Remit`: written to the log, which calls nobody.
 
 `REMIT_DEPLOYMENT` names whose they are, so that two deployments in one account do not count into each other's.
 """

@@ -34,7 +34,7 @@ def execute(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def execute_patiently(remit: Remit, event: Mapping[str, Any]) -> dict[str, Any]:
-    """The same, however long the tool may take."""
+    """The step for a tool that may take long."""
     return _at_once(remit, event, None)
 
 

@@ -27,7 +27,7 @@ def decide(remit: Remit, event: Any) -> dict[str, Any]:
 
 
 def _data(event: Any) -> Mapping[str, Any]:
-    """What was asked for, in a call or in an event's detail."""
+    """The request in a call, or in an event's detail."""
     found = event
     for part in ("detail", "data"):
         found = found.get(part, found) if isinstance(found, Mapping) else found

@@ -1,5 +1,5 @@
 """
-What follows the ledger, on a schedule: days are counted, and people outside are told.
+Following the ledger, on a schedule: days are counted, and people outside are told.
 
 Executions never wait for it. Two that run at once count nothing twice: the follower's record lets one of them through.
 """

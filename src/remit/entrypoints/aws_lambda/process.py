@@ -1,5 +1,5 @@
 """
-What one process of a function keeps between its invocations: a Remit, the way out, the secrets of tools.
+Things that one process of a function keeps between its invocations: a Remit, the way out, the secrets of tools.
 
 All of it comes from the environment, which holds names and no secret:
 
@@ -62,7 +62,7 @@ def _push_key() -> dict[str, str]:
 
 @cache
 def sender() -> CountedSender | None:
-    """How this function's events leave; `None` if none may."""
+    """The way out of this function's events; `None` if none may leave."""
     url = os.environ.get("REMIT_SENDER_URL")
     return CountedSender(open_sender(url)) if url else None
 

@@ -1,5 +1,5 @@
 """
-What nobody waits for, on a schedule: gate, publish, publish again, expire, until nothing is left that is due.
+Reconciling, on a schedule: gate, publish, publish again, expire, until nothing is left that is due.
 
 Two that run at once are harmless: each case is moved on under its own condition.
 """
@@ -19,7 +19,7 @@ MOST_ROUNDS = 20
 
 
 def reconcile(remit: Remit, event: Any) -> dict[str, Any]:
-    """How many cases were moved on, and how long the oldest approval that should have left has waited."""
+    """The number of cases that were moved on, and how long the oldest approval that should have left has waited."""
     del event
     # Asked first: what the bus does not take now is put off for a few seconds, and no longer due afterwards.
     lag_s = remit.publish_lag_s()

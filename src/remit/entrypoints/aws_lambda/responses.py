@@ -19,7 +19,7 @@ def refused(error: RemitError) -> dict[str, Any]:
 
 
 def answered(function: Callable[[Remit, Mapping[str, Any]], Any]) -> Callable[[Remit, Any], Any]:
-    """The same function, whose refusals are answers, and which is only asked with an object."""
+    """A function like this one, whose refusals are answers, and which is only asked with an object."""
 
     @wraps(function)
     def asked(remit: Remit, event: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What agents do: propose intents, have them decided, and take them back."""
+"""Commands of agents: propose intents, have them decided, and take them back."""
 
 from __future__ import annotations
 
@@ -102,7 +102,9 @@ class _Run:
         output.flush()
 
     def slips(self, remit: Remit) -> list[str]:
-        """What was taken, counts as high risk, and is likely a slip: types that the tenant's bounds do not have."""
+        """
+        Intents that were taken, count as high risk, and are likely a slip: types that the tenant's bounds do not have.
+        """
         known = {tenant: remit.bounds(tenant).bounds.action_types for tenant, _ in self.action_types}
         found: dict[str, None] = {}
         for tenant, name in self.action_types:

@@ -1,4 +1,4 @@
-"""What people set: bounds from a file, stop switches; and how much of the bounds is used."""
+"""Bounds from a file, and stop switches; and how much of the bounds is used."""
 
 from __future__ import annotations
 
@@ -97,7 +97,10 @@ def promote(
 def _shown_beside(
     remit: Remit, before: BoundsInForce, after: BoundsInForce, dry_run: bool, replay: str | None
 ) -> dict[str, Any]:
-    """What a change is shown with: warnings, and where it is only looked at its proof, and the history under it."""
+    """
+    Everything that a change is shown with: warnings, and where it is only looked at its proof, and the history under
+    it.
+    """
     beside: dict[str, Any] = {"warnings": remit.warnings(after.bounds)}
     if dry_run and before != after:
         beside["proof"] = remit.prove_change(before, after)

@@ -1,4 +1,4 @@
-"""What an operator asks when something does not work: one look at database, clock, zones, keys, hosts, sign-in."""
+"""An operator's look when something does not work: one look at database, clock, zones, keys, hosts, sign-in."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _version(name: str) -> str | None:
 
 
 def diagnose_sign_in(connect: bool) -> Iterator[Diagnosis]:
-    """What the server would say of its settings when it starts, and whether the issuer answers."""
+    """The server's word on its settings when it starts, and whether the issuer answers."""
     if not any(name.startswith("REMIT_OIDC_") and said for name, said in os.environ.items()):
         return
     # Imported here: only who signs in through an issuer needs a client for it.

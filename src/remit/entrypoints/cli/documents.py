@@ -66,7 +66,7 @@ class _Scanner:
         return found
 
     def end(self) -> list[JsonLine]:
-        """What is left over: a value, or a list, without its end."""
+        """The rest: a value, or a list, without its end."""
         if self.held.strip() or self.dropped:
             self._take(0, len(self.held))
         if self.in_list:
@@ -74,7 +74,7 @@ class _Scanner:
         return self.found
 
     def _after(self, mark: bytes, start: int, end: int, begins: int) -> int:
-        """Where the value at hand begins once this mark was seen."""
+        """The place where the value at hand begins once this mark was seen."""
         if mark == b'"':
             self.quoted = not self.quoted
         elif self.quoted or mark.startswith(b"\\"):

@@ -64,7 +64,9 @@ def _cards(columns: Sequence[str], rows: Sequence[Row]) -> list[RenderableType]:
 
 
 def _widths(columns: Sequence[str], rows: Sequence[Row], width: int) -> list[int] | None:
-    """What each column gets: all that it wants if there is room, else its least and a share; `None` if not that."""
+    """
+    The width that each column gets: all that it wants if there is room, else its least and a share; `None` if not that.
+    """
     cells = [[Text(name), *(row[place] for row in rows)] for place, name in enumerate(columns)]
     wanted = [max(cell.cell_len for cell in column) for column in cells]
     least = [max(map(_least, column)) for column in cells]

@@ -1,4 +1,4 @@
-"""Who is told what outside, and what became of it."""
+"""Subscriptions, and what became of what was sent to them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def push_key() -> None:
 
 def listed(ctx: typer.Context, tenant: Tenant, as_json: AsJson = False, db: Db = None) -> None:
     """
-    Who is told what.
+    List subscriptions.
 
     Example: remit subscription list --tenant acme
     """
@@ -271,7 +271,7 @@ def deliveries(
     db: Db = None,
 ) -> None:
     """
-    What was sent and is being sent, the newest first, each with its last result.
+    Deliveries, done and under way, the newest first, each with its last result.
 
     Example: remit deliveries --tenant acme --status FAILED
     """

@@ -66,7 +66,7 @@ def opened(ctx: typer.Context, db: str | None, functions: Iterable[WorkerFunctio
 def moments(
     remit: Remit, tenant: str, first: str | None, before: str | None
 ) -> tuple[datetime | None, datetime | None]:
-    """What `--from` and `--to` say, in the tenant's own days. Raises `InvalidInput`."""
+    """The period that `--from` and `--to` say, in the tenant's own days. Raises `InvalidInput`."""
     return (
         remit.moment_of(tenant, "--from", first) if first else None,
         remit.moment_of(tenant, "--to", before) if before else None,
@@ -76,7 +76,7 @@ def moments(
 @contextmanager
 def existing(ctx: typer.Context, db: str | None, tenant: str | None = None) -> Iterator[Remit]:
     """
-    The same database for a command that is about what is there already.
+    The database for a command that is about what is there already.
 
     Raises `NotFound` if it is not there, which makes none, or if nothing of `tenant` is in it.
     """
@@ -97,7 +97,7 @@ def url_of(ctx: typer.Context, db: str | None) -> str:
 
 
 def login() -> str:
-    """Who is at this machine, in the alphabet of ids."""
+    """The name of whoever is at this machine, in the alphabet of ids."""
     try:
         name = re.sub(r"[^A-Za-z0-9._:@-]", "-", getpass.getuser())[:128]
     except (OSError, KeyError, ImportError):

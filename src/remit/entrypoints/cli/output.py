@@ -1,4 +1,4 @@
-"""What goes out: tables for people, one JSON object a line for machines, errors in one line with the way out."""
+"""Output: tables for people, one JSON object a line for machines, errors in one line with the way out."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def exit_code(error: RemitError) -> int:
 
 
 def _told(error: RemitError) -> tuple[str, str]:
-    """What is wrong, and the way out."""
+    """The problem, and the way out."""
     text = str(error)
     if isinstance(error, InvalidInput):
         return text.removesuffix(f"; {error.way_out}"), error.way_out
@@ -181,7 +181,7 @@ def amounts(item: Mapping[str, Any]) -> str | None:
 
 
 def facts(item: Mapping[str, Any]) -> str | None:
-    """What the gate looked up before it decided: `order.total 12.5, order.currency "EUR"`."""
+    """The facts that the gate looked up before it decided: `order.total 12.5, order.currency "EUR"`."""
     told = []
     for name, fact in item["facts"].items():
         kept = fact.get("kept") or {}
@@ -191,7 +191,7 @@ def facts(item: Mapping[str, Any]) -> str | None:
 
 
 def log_only(item: Mapping[str, Any]) -> str | None:
-    """What would have been said by policies and limits that decide nothing: `burst would say BUDGET_EXCEEDED`."""
+    """The words of policies and limits that decide nothing: `burst would say BUDGET_EXCEEDED`."""
     said = [f"{each['name']} would say {each['would_say']}" for each in item["log_only"] if each["would_say"]]
     return ", ".join(said) or None
 
@@ -223,7 +223,7 @@ def _shortly(value: Any) -> str:
 
 
 def obstacle(item: Mapping[str, Any]) -> str | None:
-    """Why it could not be carried out if it were approved now, and what would help."""
+    """The reason why it could not be carried out if it were approved now, and what would help."""
     found = item["obstacle"]
     return found and f"{found['code']}: {found['explanation']}; {found['way_out']}"
 

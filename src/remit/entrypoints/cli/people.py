@@ -1,4 +1,4 @@
-"""What people do: look at the queue, approve, reject, edit, resolve what nobody could know, and erase."""
+"""Commands of people: look at the queue, approve, reject, edit, resolve what nobody could know, and erase."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def approve(
 
 
 def _show(intent: ActionIntentV1, told: Mapping[str, Any], as_json: bool) -> str:
-    """Why it asks and what would be executed, all of it; beside the answer if that is JSON. Answers its digest."""
+    """The reason why it asks, and all that would be executed; beside the answer if that is JSON. Answers its digest."""
     if as_json:
         output.note_json({"approving": intent.wire()})
     else:

@@ -140,7 +140,7 @@ def _because(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _content(intent: Mapping[str, Any]) -> dict[str, Any]:
-    """What it is about, as `approve` shows it."""
+    """The subject, as `approve` shows it."""
     named = {"target": rendering.target(intent["target"]) if intent.get("target") else None}
     return {**named, **output.parameters(intent.get("parameters"))}
 

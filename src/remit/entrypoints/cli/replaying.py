@@ -101,7 +101,7 @@ def print_replay(replay: Mapping[str, Any]) -> None:
 
 
 def _print_log_only(said: Mapping[str, Any]) -> None:
-    """What would run alone, and would not if this counted."""
+    """The actions that would run alone, and would not if this counted."""
     group = said["would_refuse"]
     if group["count"]:
         _print_group(f"{said['name']} (log_only) would refuse", group)

@@ -1,4 +1,4 @@
-"""What tools answered: shown, and erased."""
+"""Answers of tools: shown, and erased."""
 
 from __future__ import annotations
 

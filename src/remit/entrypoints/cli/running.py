@@ -1,4 +1,4 @@
-"""What runs: the worker, one round of reconciling, and the demonstration."""
+"""Running: the worker, one round of reconciling, and the demonstration."""
 
 from __future__ import annotations
 

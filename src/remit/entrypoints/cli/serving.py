@@ -1,4 +1,4 @@
-"""What the HTTP door needs: the server, and the keys that open it."""
+"""Serving: the HTTP door, and the keys that open it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose a card is: assigned to somebody, and a person's cards handed to another for a time."""
+"""Assignments of cards: to somebody, and all of a person's to another for a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is at the console: a cookie becomes a principal, and a form that is not the session's own is refused."""
+"""Visitors of the console: a cookie becomes a principal, and a form that is not the session's own is refused."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def visitor_of(request: Request) -> Visitor:
 
 
 async def seated(request: Request) -> Visitor:
-    """Whose session the cookie is, found out and counted once a request. Raises `Unauthenticated`."""
+    """The visitor whose session the cookie is, found out and counted once a request. Raises `Unauthenticated`."""
     found = visitor_seen(request)
     if found is None:
         remit: Remit = request.app.state.remit
@@ -162,6 +162,6 @@ def sign_in(response: Response, request: Request, cookie: str) -> None:
 
 
 def visitor_seen(request: Request) -> Visitor | None:
-    """Who is there, on a page that anybody may see."""
+    """The visitor of a page that anybody may see, if somebody is signed in."""
     found: Visitor | None = getattr(request.state, "visitor", None)
     return found

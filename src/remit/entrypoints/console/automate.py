@@ -40,7 +40,7 @@ async def automate(
 
 
 def _setting(remit: Remit, told: dict[str, Any]) -> str | None:
-    """Where to look by hand: what says no once everything is changed that is known to help."""
+    """Places to look by hand: what says no once everything is changed that is known to help."""
     stands = remit.status(told["tenant_id"], told["action_intent_id"])
     return setting_of(remit, stands["tenant_id"], stands["action_type"], told["cannot"]["reason"])
 

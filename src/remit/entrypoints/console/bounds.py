@@ -94,7 +94,7 @@ def _types(whole: Bounds) -> list[str]:
 
 
 def _history(remit: Remit, visitor: Visitor) -> list[dict[str, Any]]:
-    """Who changed what, newest first; each change of the bounds against the one before it."""
+    """The changes with their authors, newest first; each change of the bounds against the one before it."""
     entries, _ = remit.history(visitor.tenant_id, limit=MOST_CHANGES_SHOWN)
     states = remit.bounds_after(visitor.tenant_id)
     told = {entry_id: describe_changes(states[before], states[entry_id]) for before, entry_id in pairwise(states)}
@@ -114,7 +114,7 @@ def by_form(request: Request, remit: CurrentRemit, visitor: BoundsSetterVisitor,
 
 @router.post("/bounds/warnings")
 def warnings_of_form(request: Request, remit: CurrentRemit, visitor: BoundsSetterVisitor, said: Said) -> Response:
-    """What in the form does not do what it looks like, said while it is written."""
+    """Slips in the form, which do not do what they look like, said while it is written."""
     account_id = said.get("account_id") or None
     try:
         wanted = parse_bounds(with_form(remit.bounds(visitor.tenant_id).bounds, account_id, said))
@@ -183,7 +183,9 @@ def _preview(request: Request, remit: Remit, changed: Changed, replay: dict[str,
 async def _preview_with_replay(
     request: Request, remit: Remit, visitor: Visitor, reads: LedgerReads, change: Callable[[], Changed]
 ) -> Response:
-    """The same with what it would have done; `change` is a dry run. Raises as `LedgerReads.replay` and that do."""
+    """
+    The page with what the change would have done; `change` is a dry run. Raises as `LedgerReads.replay` and that do.
+    """
     changed = await run_in_threadpool(change)
     replay = await reads.replay(remit, visitor.principal, changed, PERIOD)
     return await run_in_threadpool(_preview, request, remit, changed, replay)
@@ -198,7 +200,7 @@ async def replay(
     wanted: WholeBounds,
     sequence: Annotated[int, Form()],
 ) -> Response:
-    """What the bounds that are looked at would have done in the last weeks."""
+    """Replay the bounds that are looked at over the last weeks."""
     own = own_bounds(wanted, visitor)
     change = partial(remit.apply, own, by=visitor.name, dry_run=True, expected_sequence=sequence)
     return await _preview_with_replay(request, remit, visitor, reads, change)

@@ -27,7 +27,7 @@ def with_form(bounds: Bounds, account_id: str | None, said: Mapping[str, str]) -
 
 
 def fields_of(bounds: Bounds, level: Bounds | AccountBounds) -> dict[str, str]:
-    """What the form of `level`, which is `bounds` themselves or an account's, says when it is opened."""
+    """The values in the form of `level`, which is `bounds` themselves or an account's, when it is opened."""
     budget, ceiling = level.budget, bounds.tenant_budget
     said = {"list": "inherit" if level.allowlist is None else "own"}
     said |= {f"allow:{name}": "on" for name in level.allowlist or []}

@@ -40,7 +40,7 @@ OfType = Annotated[str | None, Query(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a form comes to: the whole bounds with it, and the text of its rule or limit."""
+    """The outcome of a form: the whole bounds with it, and the text of its rule or limit."""
 
     wanted: dict[str, Any]
     text: str

@@ -129,7 +129,7 @@ def _page(
 
 
 def fields_of_type(name: str, spec: ActionTypeSpec) -> dict[str, str]:
-    """What the form says when a type is opened."""
+    """The values in the form when a type is opened."""
     tool = spec.tool.model_dump(mode="json", exclude_unset=True)
     texts = {field: tool.pop(field) for field in TOOL_TEXTS if isinstance(tool.get(field), str)}
     connector = tool.pop("connector")

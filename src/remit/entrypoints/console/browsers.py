@@ -36,5 +36,5 @@ def turn_off(remit: CurrentRemit, visitor: ReaderVisitor, browser_id: BrowserId)
 
 
 def service_worker(_: Request) -> Response:
-    """The same for everybody: nothing of a tenant is in it."""
+    """The service worker, alike for everybody: nothing of a tenant is in it."""
     return FileResponse(STATIC / "worker.js", headers=WORKER)

@@ -42,7 +42,7 @@ class ValueChange:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a card ended: its status, who answered it, what came of that, and for how long that can be taken back."""
+    """The ending of a card: its status, who answered it, what came of that, and for how long that can be taken back."""
 
     action_intent_id: str
     status: str
@@ -170,7 +170,7 @@ def changed_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> Itera
 
 
 def ending_of(stands: Mapping[str, Any], why: Mapping[str, Any], now: datetime) -> Ending:
-    """How an intent that no longer waits ended."""
+    """The ending of an intent that no longer waits."""
     undo_for_s = _undo_for_s(stands, why, now)
     return Ending(
         stands["action_intent_id"],
@@ -183,7 +183,7 @@ def ending_of(stands: Mapping[str, Any], why: Mapping[str, Any], now: datetime) 
 
 
 def answered(why: Mapping[str, Any]) -> str | None:
-    """Who answered an intent, in words; `None` if nobody did."""
+    """The words for whoever answered an intent; `None` if nobody did."""
     if why["approval"] is not None and why["approval"]["approval_source"] == "HUMAN":
         return f"{why['approval']['approved_by']} approved it"
     if why["rejection"] is not None:

@@ -1,5 +1,5 @@
 """
-What a tally's days come to, laid out for drawing: bars in a picture of fixed size, and rows for a table.
+The days of a tally, laid out for drawing: bars in a picture of fixed size, and rows for a table.
 
 All lengths are in the picture's own units; the templates only write them down.
 """
@@ -43,7 +43,7 @@ class Portion:
 
 
 def counted(day: Mapping[str, Any]) -> tuple[int, int]:
-    """How many of a day's decisions ran alone, and how many were asked about."""
+    """The numbers of a day's decisions that ran alone, and that people were asked about."""
     by_result: Counter[str] = Counter()
     for line in day["decisions"]:
         by_result[line["result"]] += line["count"]
@@ -80,7 +80,7 @@ def by_type(days: Iterable[Mapping[str, Any]], most: int = 8) -> list[Portion]:
 
 
 def by_reason(days: Iterable[Mapping[str, Any]], most: int = 8) -> list[Portion]:
-    """Why people were asked, the most frequent reason first."""
+    """The reasons for which people were asked, the most frequent first."""
     lines = (line for day in days for line in day["decisions"] if line["result"] == "REQUIRE_APPROVAL")
     return _shares(((line["reason"], line) for line in lines), most)
 

@@ -40,7 +40,7 @@ _NOT_OURS = "this sign-in was not begun in this browser, or was finished already
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who came back from the issuer, where they wanted to go, and what the issuer calls its session."""
+    """A person who came back from the issuer, where they wanted to go, and what the issuer calls its session."""
 
     principal: Principal
     to: str
@@ -49,7 +49,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class EndedAtIssuer:
-    """Whose sessions are over: those of one subject, or one of them alone."""
+    """The sessions that are over: those of one subject, or one of them alone."""
 
     subject: str | None
     issuer_session: str | None
@@ -71,7 +71,7 @@ class CodeFlow:
         return cls(settings, settings.client_id) if settings and settings.client_id else None
 
     def begin(self, redirect_uri: str, to: str) -> tuple[str, str]:
-        """Where the browser goes, and the cookie that it comes back with. Raises `TryLater`."""
+        """The place where the browser goes, and the cookie that it comes back with. Raises `TryLater`."""
         with self._turn():
             return self._begin(redirect_uri, to)
 
@@ -84,7 +84,7 @@ class CodeFlow:
         return where, base64.urlsafe_b64encode(asked).decode()
 
     def finish(self, redirect_uri: str, asked: str, came_back: str) -> SignedIn:
-        """Who it is and where they wanted to go. Raises `Unauthenticated`, `Forbidden` or `TryLater`."""
+        """The person, and where they wanted to go. Raises `Unauthenticated`, `Forbidden` or `TryLater`."""
         remembered = _remembered(asked)
         with self._turn():
             return self._finish(redirect_uri, remembered, came_back)
@@ -98,7 +98,7 @@ class CodeFlow:
 
     def ended(self, logout_token: str) -> EndedAtIssuer:
         """
-        Whose session the issuer says is over (OpenID Connect Back-Channel Logout 1.0, section 2.6).
+        The session that the issuer says is over (OpenID Connect Back-Channel Logout 1.0, section 2.6).
 
         Raises `Unauthenticated` for what is no logout token of the issuer's for us, and `TryLater`.
         """

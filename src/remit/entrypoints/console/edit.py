@@ -46,7 +46,7 @@ class EditedField:
 
 
 async def form_fields(request: Request) -> dict[str, str]:
-    """What a form of any shape says."""
+    """The values of a form of any shape."""
     return {name: text for name, text in (await request.form()).items() if isinstance(text, str)}
 
 
@@ -71,7 +71,7 @@ def _found(remit: Remit, visitor: Visitor, action_intent_id: str) -> tuple[Actio
 def difference(
     request: Request, remit: CurrentRemit, visitor: AnswererVisitor, action_intent_id: IntentId, said: Said
 ) -> Response:
-    """What the form would change; nothing is stored."""
+    """The changes that the form would make; nothing is stored."""
     return _shown(request, *_found(remit, visitor, action_intent_id), said)
 
 

@@ -56,7 +56,7 @@ def intent(request: Request, remit: CurrentRemit, visitor: AnyVisitor, action_in
 
 
 def _result(remit: Remit, visitor: Visitor, stands: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the tool answered; without a `state` where the visitor may only see what is known of it."""
+    """The tool's answer; without a `state` where the visitor may only see what is known of it."""
     known, name = stands["result"], stands["action_intent_id"]
     if known is None:
         return None
@@ -95,7 +95,7 @@ def erase(
 def _erasable(
     stands: Mapping[str, Any], result: Mapping[str, Any] | None, chain: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """What of it is kept and can be erased: its result, its private values."""
+    """The parts of it that are kept and can be erased: its result, its private values."""
     gone = {entry["data"]["content"] for entry in chain if entry["event_type"] == "CONTENT_ERASED"}
     is_kept = result is not None and result["not_kept"] is None and result["state"] in (None, "KEPT")
     there = {"result": is_kept and RESULT_CONTENT not in gone, "private": _has_private_values(stands, chain)}

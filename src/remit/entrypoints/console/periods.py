@@ -22,7 +22,7 @@ class Period:
     last: str | None = None
 
     def moments(self, remit: Remit, tenant_id: str) -> tuple[datetime | None, datetime | None]:
-        """When it begins and what it ends before. Raises `InvalidInput` for what is no day."""
+        """The moments at which it begins, and before which it ends. Raises `InvalidInput` for what is no day."""
         begin = remit.moment_of(tenant_id, "from", self.first) if self.first else None
         return begin, remit.moment_of(tenant_id, "to", _end(self.last)) if self.last else None
 

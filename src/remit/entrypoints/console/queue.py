@@ -37,7 +37,7 @@ Items = Annotated[list[str] | None, Form(alias="item", max_length=MOST_AT_ONCE)]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What became of one answer."""
+    """The result of one answer."""
 
     action_intent_id: str
     good: bool
@@ -65,7 +65,7 @@ class Chosen:
 
     @property
     def query(self) -> dict[str, str | None]:
-        """What leads back to it, but for `after`."""
+        """The query that leads back to it, but for `after`."""
         return {**self.group, "order": None if self.order == "turns" else self.order}
 
     @property
@@ -93,7 +93,9 @@ Names = Annotated[list[str] | None, Query(max_length=MOST_AT_ONCE * 2)]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What stays of a page that is made anew: endings that nobody has dismissed, and the card that has the focus."""
+    """
+    Parts of a page that stay when it is made anew: endings that nobody has dismissed, and the card that has the focus.
+    """
 
     kept: list[str] = field(default_factory=list)
     focused: str | None = None
@@ -133,7 +135,7 @@ def changes(
     request: Request, remit: CurrentRemit, visitor: ReaderVisitor, chosen: Group, shown: Names = None
 ) -> Response:
     """
-    What has changed on a page of the queue since it was made; `shown` says what stands on its cards.
+    The changes on a page of the queue since it was made; `shown` says what stands on its cards.
 
     The page stays in its order: what has come since is counted, and shown when somebody asks for it.
     """
@@ -217,7 +219,7 @@ def _answered_page(
     items: Sequence[str] | None,
     answer: Callable[[str, str], Told],
 ) -> Response:
-    """What became of each answer: in place for a page that is looked at, or with the queue as it is now."""
+    """The result of each answer: in place for a page that is looked at, or with the queue as it is now."""
     if not items:
         raise InvalidInput("item", "is missing", "select what is to be answered")
     answers = [_answered(remit, visitor, *item.partition(" ")[::2], answer) for item in items]
@@ -250,7 +252,7 @@ def _answered(
 
 
 def first_answer(remit: Remit, visitor: Visitor, action_intent_id: str) -> str | None:
-    """Who answered it before, in words; `None` if nobody did."""
+    """The words for whoever answered it before; `None` if nobody did."""
     ended = answered(remit.why(visitor.tenant_id, action_intent_id))
     return f"{ended} first, so nothing changed" if ended else None
 

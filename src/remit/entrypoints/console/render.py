@@ -117,7 +117,7 @@ def _frame(remit: Remit, visitor: Visitor, waiting: int | None) -> dict[str, Any
 
 
 def _stopped(remit: Remit, tenant_id: str, stops: Sequence[Stop]) -> str | None:
-    """How much is stopped, in words; counted only where it is a part."""
+    """The words for how much is stopped; counted only where it is a part."""
     if not stops or stops_all(stops):
         return "Stopped" if stops else None
     accounts = remit.accounts_in_sight(tenant_id)

@@ -33,7 +33,7 @@ async def report(
     period: AskedPeriod,
     form: Annotated[Form, Query(alias="as")] = "page",
 ) -> Response:
-    """What happened from one day up to and with another."""
+    """A report from one day up to and with another."""
     first, last = period.first, period.last
     if not first or not last:
         begin, today = await run_in_threadpool(_this_month, remit, visitor)

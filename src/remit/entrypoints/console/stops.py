@@ -18,7 +18,7 @@ router = APIRouter(route_class=FormRoute)
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """Which switch a form means, why, and the page it was sent from."""
+    """The switch that a form means, why, and the page it was sent from."""
 
     reason: str
     level: StopLevel

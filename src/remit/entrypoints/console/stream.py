@@ -24,7 +24,7 @@ async def stream(
     after: Annotated[str | None, Query(max_length=8192)] = None,
     last_event_id: Annotated[str | None, Header(max_length=8192)] = None,
 ) -> Any:
-    """What happened since the page was made that asks for it, and from then on."""
+    """Events since the page was made that asks for them, and from then on."""
     streams: Streams = request.app.state.streams
     opened = streams.enter(visitor.principal)
     try:

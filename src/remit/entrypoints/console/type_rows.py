@@ -62,7 +62,7 @@ def rows_in(said: Mapping[str, str], kind: str) -> list[Row]:
 
 
 def with_rows(said: Mapping[str, str], rows: Mapping[str, Sequence[Row]]) -> dict[str, str]:
-    """What the form says, with these rows in the place of those of their kinds."""
+    """The values of the form, with these rows in the place of those of their kinds."""
     left = {field: text for field, text in said.items() if field.partition(":")[0] not in rows}
     return left | {
         f"{kind}:{number}:{name}": text
@@ -153,7 +153,7 @@ def _choice_read(text: str, kind: Kind) -> Any:
 
 
 class RowsRead:
-    """What rows come to, by the fields of an action type; `mistakes` are all that is wrong with them."""
+    """The values of rows, by the fields of an action type; `mistakes` are all that is wrong with them."""
 
     def __init__(self, said: Mapping[str, str], before: Mapping[str, Any]) -> None:
         """`before` is the type as it is in force, as JSON."""

@@ -1,4 +1,4 @@
-"""What is wrong with an action type, beside the field of the form that says it."""
+"""Mistakes in an action type, beside the field of the form that says it."""
 
 from __future__ import annotations
 

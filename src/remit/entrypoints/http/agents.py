@@ -1,4 +1,4 @@
-"""What agents do: propose, and ask the gate."""
+"""Routes of agents: propose, and ask the gate."""
 
 from __future__ import annotations
 

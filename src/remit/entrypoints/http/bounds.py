@@ -137,7 +137,7 @@ async def automate(
 
 @router.get("/v1/suggestions", responses=responds_with(SuggestionsAnswer))
 async def suggestions(remit: CurrentRemit, caller: BoundsSetterCaller, reads: WholeLedgers) -> Any:
-    """How people answered by shape of action, and the changes of the bounds that this speaks for. Changes nothing."""
+    """People's answers by shape of action, and the changes of the bounds that this speaks for. Changes nothing."""
     return await reads.within_time(caller, partial(remit.suggestions, caller.tenant_id))
 
 
@@ -224,7 +224,7 @@ def _mark(response: Response, in_force: BoundsInForce) -> None:
 
 
 def _changed(response: Response, before: BoundsInForce, after: BoundsInForce, *, dry_run: bool) -> dict[str, Any]:
-    """What a change did, or would do."""
+    """The effect of a change, done or only looked at."""
     in_force = before if dry_run else after
     _mark(response, in_force)
     shown = after.wire()

@@ -31,7 +31,7 @@ def readyz(remit: CurrentRemit) -> Any:
 async def _shown_tenant(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 ) -> str | None:
-    """Whose numbers the caller may see; `None` for everybody's."""
+    """The tenant whose numbers the caller may see; `None` for everybody's."""
     if request.app.state.metrics_open:
         return None
     caller = await principal_of(request, credentials)

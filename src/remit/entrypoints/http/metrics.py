@@ -1,5 +1,5 @@
 """
-What `/metrics` shows: counted since this process started, or measured when it is asked.
+Metrics that `/metrics` shows: counted since this process started, or measured when it is asked.
 
 Every series of a tenant is labelled with it, so that a tenant's operator is shown its own and nothing else.
 """

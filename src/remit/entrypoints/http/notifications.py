@@ -21,7 +21,7 @@ router = APIRouter(tags=["telling"], route_class=JsonRoute)
 
 @router.get("/v1/subscriptions", responses=responds_with(SubscriptionsAnswer))
 def subscriptions(remit: CurrentRemit, caller: ReaderCaller) -> Any:
-    """Who is told what outside. Secrets are references to the environment, and shown as such."""
+    """Subscriptions. Secrets are references to the environment, and shown as such."""
     return {"items": [each.wire() for each in remit.subscriptions(caller.tenant_id)]}
 
 
@@ -59,6 +59,6 @@ def deliveries(
     status: Annotated[DeliveryStatus | None, Query()] = None,
     limit: LimitQuery = 50,
 ) -> Any:
-    """What was sent and is being sent, the newest first, each with its last result."""
+    """Deliveries, done and under way, the newest first, each with its last result."""
     found = remit.deliveries(caller.tenant_id, subscription_id=subscription_id, status=status, limit=limit)
     return {"items": found}

@@ -1,4 +1,4 @@
-"""What agents do with the intents that they proposed: take them back, or execute them themselves."""
+"""Routes of proposers for their own intents: take them back, or execute them themselves."""
 
 from __future__ import annotations
 

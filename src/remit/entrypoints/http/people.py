@@ -1,4 +1,4 @@
-"""What people do: look at the queue, approve, reject, edit, resolve, erase."""
+"""Routes of people: look at the queue, approve, reject, edit, resolve, erase."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def queue(
     limit: LimitQuery = 50,
 ) -> Any:
     """
-    What needs you: proposers take turns, and of each the soonest to expire comes first.
+    Intents that need you: proposers take turns, and of each the soonest to expire comes first.
 
     Left out is what you have approved and which waits for others.
     """
@@ -104,7 +104,9 @@ def queue(
 
 @router.get("/v1/queue/groups", responses=responds_with(QueueGroupsAnswer))
 def queue_groups(remit: CurrentRemit, caller: ReaderCaller) -> Any:
-    """How much needs you, by who proposed it, why a person is asked, type and account: the largest group first."""
+    """
+    The numbers of what needs you, by who proposed it, why a person is asked, type and account: the largest group first.
+    """
     return remit.queue_groups(caller.tenant_id, answerer=caller.name).wire()
 
 
@@ -195,7 +197,7 @@ def judge(remit: CurrentRemit, caller: AnswererCaller, action_intent_id: IntentI
 
 @router.get("/v1/queue/handovers", responses=responds_with(HandoversAnswer))
 def handovers(remit: CurrentRemit, caller: ReaderCaller) -> Any:
-    """Whose cards are whose at the moment."""
+    """The handovers of cards at the moment."""
     return {"items": [each.wire() for each in remit.handovers(caller.tenant_id)]}
 
 

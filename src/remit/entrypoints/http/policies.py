@@ -36,7 +36,7 @@ def validate(remit: CurrentRemit, caller: BoundsSetterCaller, body: PoliciesBody
 
 @router.post("/v1/policies/difference", responses=responds_with(DifferenceAnswer))
 def difference(remit: CurrentRemit, caller: BoundsSetterCaller, body: PoliciesBody) -> Any:
-    """What these policies would change in those in force, as a unified diff file by file."""
+    """The difference that these policies would make to those in force, as a unified diff file by file."""
     in_force = remit.bounds(caller.tenant_id).bounds.policies
     proposed = parse_part(Policies, body).policies
     remit.check_policies(caller.tenant_id, proposed)

@@ -54,7 +54,7 @@ def intents(
 
 @router.get("/v1/intents/{action_intent_id}", responses=responds_with(StatusAnswer))
 def status(remit: CurrentRemit, caller: OwnReaderCaller, action_intent_id: IntentId) -> Any:
-    """Where one intent stands: status, outcome, `approval_source`, `auto_executed`."""
+    """One intent as it stands: status, outcome, `approval_source`, `auto_executed`."""
     return _seen(remit, caller, action_intent_id, remit.status(caller.tenant_id, action_intent_id))
 
 
@@ -86,7 +86,7 @@ def timeline(
     after: AfterQuery = None,
     limit: LimitQuery = 50,
 ) -> Any:
-    """What happened, newest first; what policy approved reads "Autopilot did …"."""
+    """Events, newest first; what policy approved reads "Autopilot did …"."""
     return page(
         remit.timeline(caller.tenant_id, account_id=account_id, since=since, before=before, after=after, limit=limit)
     )
@@ -100,7 +100,7 @@ def usage(remit: CurrentRemit, caller: ReaderCaller, account_id: AccountQuery = 
 
 @router.get("/v1/overview", responses=responds_with(OverviewAnswer))
 def overview(remit: CurrentRemit, caller: ReaderCaller) -> Any:
-    """What ran alone today, what waits, what went wrong, what is nearly used up, and what is stopped."""
+    """One look: what ran alone today, what waits, what went wrong, what is nearly used up, and what is stopped."""
     return remit.overview(caller.tenant_id)
 
 
@@ -111,7 +111,7 @@ def tally(
     first_day: Annotated[str, Query(alias="from", pattern=_DAY, description="a day, such as 2026-03-01")],
     last_day: Annotated[str, Query(alias="to", pattern=_DAY, description="a day, at most a year later")],
 ) -> Any:
-    """What each day came to: decisions, outcomes, and what people answered, as far as it is counted."""
+    """The counts of each day: decisions, outcomes, and what people answered, as far as it is counted."""
     return remit.tally(caller.tenant_id, first_day, last_day)
 
 

@@ -1,4 +1,4 @@
-"""What is pressed in Slack: its requests are let in by their signature, and answer as the person an admin named."""
+"""Presses in Slack: their requests are let in by their signature, and answer as the person an admin named."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class ConnectionLimits:
 
 
 class Phase(Enum):
-    """Where a connection is: between requests, within a head, within a body, or before the end of an answer."""
+    """The phase of a connection: between requests, within a head, within a body, or before the end of an answer."""
 
     IDLE = "idle"
     HEAD = "head"

@@ -1,4 +1,4 @@
-"""What a door may do to the process it owns, and a library may not."""
+"""Things that a door may do to the process it owns, and a library may not."""
 
 from __future__ import annotations
 

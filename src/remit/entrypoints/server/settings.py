@@ -1,4 +1,4 @@
-"""What the server can be told about its connections."""
+"""Settings of the server's connections."""
 
 from __future__ import annotations
 

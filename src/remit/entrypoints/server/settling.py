@@ -31,7 +31,7 @@ AGAIN_S = 0.5
 
 
 class Pace:
-    """How many executions go into one write, as writes have gone so far."""
+    """The number of executions that go into one write, as writes have gone so far."""
 
     def __init__(self) -> None:
         self.most = MOST_AT_ONCE

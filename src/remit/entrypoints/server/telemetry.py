@@ -27,7 +27,7 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 @contextmanager
 def traced(remit: Remit, environ: Mapping[str, str]) -> Iterator[None]:
-    """What `remit` does in this context becomes spans, and the last of them are sent at its end."""
+    """Turn what `remit` does in this context into spans, and send the last of them at its end."""
     if not environ.get(ENDPOINT):
         yield
         return

@@ -1,4 +1,4 @@
-"""What HTTP and the functions on AWS answer alike."""
+"""Answers that HTTP and the functions on AWS give alike."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ class RefBody(Body):
 
 
 class ToolAnswerBody(Body):
-    """What a tool answered: text, or bytes in base64."""
+    """A tool's answer: text, or bytes in base64."""
 
     media_type: Annotated[str, Field(min_length=1, max_length=LONGEST_MEDIA_TYPE)] = JSON
     encoding: Literal["utf-8", "base64"] = "utf-8"
@@ -156,7 +156,7 @@ class EditBody(Body):
 
 
 class QuestionBody(Body):
-    """What is said: a person's question, or its agent's supplement."""
+    """Words: a person's question, or its agent's supplement."""
 
     text: Annotated[str, Field(min_length=1, max_length=2000)]
 
@@ -172,7 +172,7 @@ class PromoteBody(Body):
 
 
 class AssignBody(Body):
-    """Whose card it is to be; `null` is nobody's."""
+    """The person whose card it is to be; `null` is nobody."""
 
     to: Identifier | None
 

@@ -1,4 +1,4 @@
-"""Who is asking: a bearer credential becomes a principal, whose tenant is the only one it reaches."""
+"""Callers: a bearer credential becomes a principal, whose tenant is the only one it reaches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ bearer = HTTPBearer(auto_error=False, description="An API key, or an access toke
 
 
 class Credentials:
-    """Whom a bearer credential lets in: an API key, or an access token of the configured issuer."""
+    """The principals that bearer credentials let in: by an API key, or an access token of the configured issuer."""
 
     def __init__(self, remit: Remit, oidc: OidcSettings | None) -> None:
         self._remit, self._issuer = remit, TokenIssuer(oidc) if oidc else None
@@ -46,13 +46,16 @@ class Credentials:
         return self._tokens().authenticate(credential)
 
     async def known(self, credential: str) -> Principal:
-        """The same, for the event loop."""
+        """Find out the caller on the event loop."""
         if _is_key(credential):
             return await self._keys.ask(credential)
         return await self._tokens().known(credential)
 
     def lately(self, credential: str) -> Principal | None:
-        """Whom this key let in within `LATELY_S`. It may have been revoked since: `check` says what holds now."""
+        """
+        The principal that this key let in within `LATELY_S`. It may have been revoked since: `check` says what holds
+        now.
+        """
         principal, at = self._lately.get(_hashed(credential), (None, 0.0))
         return principal if time.monotonic() - at < LATELY_S else None
 
@@ -102,7 +105,7 @@ async def principal_of(
 
 
 async def admit(request: Request) -> Principal:
-    """Who is asking, found out and counted once a request. Raises as `principal_of` does."""
+    """The caller, found out and counted once a request. Raises as `principal_of` does."""
     found: Principal | None = getattr(request.state, "principal", None)
     if found is None:
         credential = await _credential_of(request)

@@ -1,5 +1,5 @@
 """
-Who an access token's claims say is asking: its tenant, roles and name.
+Claims of an access token, as a principal: its tenant, roles and name.
 
 The claims have been verified by whoever hands them over; every door that takes tokens reads them alike.
 """
@@ -24,7 +24,7 @@ _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 
 @dataclass(frozen=True, slots=True)
 class GroupGrant:
-    """What a group of the issuer's gives its members: roles, in one tenant or in whichever theirs is."""
+    """The grant of a group of the issuer's to its members: roles, in one tenant or in whichever theirs is."""
 
     roles: frozenset[Role]
     tenant: str | None = None
@@ -32,7 +32,7 @@ class GroupGrant:
 
 class ClaimNames(Protocol):
     """
-    Which claim says what. With a `tenant` everybody is of that one; with `groups` roles come from a member's groups
+    The names of the claims. With a `tenant` everybody is of that one; with `groups` roles come from a member's groups
     alone, and so may the tenant.
     """
 
@@ -82,7 +82,7 @@ def _roles(claims: Mapping[str, Any], names: ClaimNames) -> frozenset[Role]:
 
 
 def _grants(claims: Mapping[str, Any], names: ClaimNames) -> list[GroupGrant]:
-    """What the groups of a member give; a group's name may hold blanks, so that a text is one group."""
+    """The grants of a member's groups; a group's name may hold blanks, so that a text is one group."""
     known, named = names.groups or {}, _claim(claims, names.groups_claim)
     listed = [named] if isinstance(named, str) else named if isinstance(named, list) else []
     return [known[group] for group in listed if isinstance(group, str) and group in known]

@@ -1,4 +1,4 @@
-"""How often one credential may ask, and how much it may send."""
+"""Limits of how often one credential may ask, and how much it may send."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SignInLimiter:
         self._count("address", network_of(request.client.host if request.client else ""))
 
     def count_sign_in(self, principal: Principal) -> None:
-        """The same for a credential that is right: each sign-in is a session to keep."""
+        """Count a sign-in by a credential that is right: each sign-in is a session to keep."""
         self._count("credential", principal.tenant_id, principal.name)
 
     def _count(self, *of: str) -> None:

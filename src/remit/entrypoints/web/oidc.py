@@ -66,7 +66,7 @@ class SigningKey:
 
 
 class TokenIssuer:
-    """Whom the issuer's tokens let in. Safe to share between threads; asks the issuer only when it has to."""
+    """The issuer whose tokens let people in. Safe to share between threads; asks the issuer only when it has to."""
 
     def __init__(self, settings: OidcSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Raises `InvalidInput` for an issuer that is not https, unless it is on this machine."""
@@ -81,7 +81,7 @@ class TokenIssuer:
         return principal_of_claims(self.claims(token), self._settings)
 
     async def known(self, token: str) -> Principal:
-        """The same for the event loop: while the issuer is asked for its keys, no thread waits."""
+        """Check on the event loop: while the issuer is asked for its keys, no thread waits."""
         signed_with = _signed_with(token)
         fetch = self._keys.wanted(*signed_with)
         if fetch is not None:
@@ -91,7 +91,7 @@ class TokenIssuer:
         return principal_of_claims(claims, self._settings)
 
     def claims(self, token: str) -> dict[str, Any]:
-        """What the issuer says in it. Raises `Unauthenticated` and `TryLater`."""
+        """The claims in it. Raises `Unauthenticated` and `TryLater`."""
         key_id, algorithm = _signed_with(token)
         return self._claims(token, algorithm, self._keys.find(key_id, algorithm))
 

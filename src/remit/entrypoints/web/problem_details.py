@@ -1,4 +1,4 @@
-"""What is said about an error, in the words of RFC 9457, by every door whose callers read JSON."""
+"""Problem details: an error in the words of RFC 9457, by every door whose callers read JSON."""
 
 from __future__ import annotations
 

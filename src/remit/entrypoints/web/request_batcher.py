@@ -1,4 +1,7 @@
-"""What concurrent requests ask of the same thing is asked in one go, so that they share a thread and a commit."""
+"""
+Batching of requests: what concurrent ones ask of one thing is asked in one go, so that they share a thread and a
+commit.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the HTTP door can be told."""
+"""Settings of the HTTP door."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _GROUPS: TypeAdapter[dict[str, _Grant]] = TypeAdapter(dict[str, _Grant])
 @dataclass(frozen=True, slots=True)
 class OidcSettings:
     """
-    Whose access tokens let people in, and which claims say their tenant, roles and name.
+    The issuer whose access tokens let people in, and which claims say their tenant, roles and name.
 
     With a `tenant`, everybody is of that one. With `groups`, roles come from the groups that `groups_claim` lists, and
     from nothing else. With a `client_id`, people sign in at the console through the issuer; the console is that client

@@ -13,7 +13,7 @@ from remit.core.identity.principal import Principal
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many places there are in all, for one tenant, and for one credential."""
+    """The numbers of places in all, for one tenant, and for one credential."""
 
     most: int
     most_of_tenant: int
@@ -38,7 +38,7 @@ class Full(Exception):
 
 
 class SharedPlaces:
-    """Who holds places. To be used from one event loop."""
+    """Places, and who holds them. To be used from one event loop."""
 
     def __init__(self, share: Share) -> None:
         self._share = share

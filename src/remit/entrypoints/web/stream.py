@@ -64,7 +64,7 @@ class OpenStream:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What is behind a place: the events, as they are sent, and where to go on."""
+    """Everything behind a place: the events, as they are sent, and where to go on."""
 
     events: bytes
     cursor: StreamCursor
@@ -121,7 +121,7 @@ def _see(remit: Remit, tenant_id: str, cursor: StreamCursor) -> _Seen:
 
 
 class Streams:
-    """Which streams are open, in shares by tenant and credential, and whether they are to end."""
+    """The open streams, in shares by tenant and credential, and whether they are to end."""
 
     def __init__(self, share: Share, for_s: float | None = None) -> None:
         """Each of them ends after `for_s` seconds at most; its reader comes again and misses nothing."""

@@ -25,7 +25,9 @@ RECENT_S = 1.0
 
 
 class Turns:
-    """Who is at work, and who waits: one line a tenant, and the lines in turns. To be used from one event loop."""
+    """
+    Tenants at work, and those that wait: one line a tenant, and the lines in turns. To be used from one event loop.
+    """
 
     def __init__(
         self, most: int = AT_ONCE, most_of_tenant: int = AT_ONCE_OF_TENANT, beside_others: int | None = None

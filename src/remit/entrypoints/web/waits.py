@@ -28,7 +28,7 @@ class Wakening:
         self._event.set()
 
     def rest(self) -> None:
-        """What wakes it from here on is news."""
+        """Listen: what wakes it from here on is news."""
         self._event.clear()
 
     async def wait(self, seconds: float) -> bool:
@@ -40,7 +40,7 @@ class Wakening:
 
 
 class Waits:
-    """Who waits for an answer, in shares by tenant and credential. To be used from one event loop."""
+    """Callers that wait for an answer, in shares by tenant and credential. To be used from one event loop."""
 
     def __init__(self, share: Share) -> None:
         self._places = SharedPlaces(share)

@@ -75,7 +75,7 @@ def _consumer_key(tenant_id: str) -> Key[LedgerConsumer]:
 def _stand(
     context: Context, tenant_id: str, taking: Sequence[Subscription]
 ) -> tuple[LedgerConsumer | None, Mapping[str, str]]:
-    """How far it was followed, and by subscription from where on it is told."""
+    """The position up to which it was followed, and by subscription from where on it is told."""
     keys = {each.subscription_id: start_key(tenant_id, each.subscription_id) for each in taking}
     seen = context.store.read([_consumer_key(tenant_id), *keys.values()])
     starts = {name: start.position for name, key in keys.items() if (start := seen.get(key)) is not None}

@@ -123,7 +123,7 @@ def _consumer_key(tenant_id: str) -> Key[LedgerConsumer]:
 def _stand(
     context: Context, tenant_id: str, showing: Sequence[Subscription]
 ) -> tuple[LedgerConsumer | None, LedgerConsumer]:
-    """How far it was followed, and where to go on: before anybody was shown cards there were none."""
+    """The position up to which it was followed, and where to go on: before anybody was shown cards there were none."""
     own, starts = _consumer_key(tenant_id), [start_key(tenant_id, each.subscription_id) for each in showing]
     seen = context.store.read([own, *starts])
     before = seen.get(own)

@@ -202,7 +202,9 @@ def _started(context: Context, ledger: str, seen: _Seen) -> LedgerConsumer:
 
 
 def _due_at(context: Context, tenant_id: str, seen: _Seen, waiting: Sequence[Case], now: datetime) -> datetime:
-    """When something is to be told though nothing happens: an intent is about to expire, or a day has ended."""
+    """
+    The time when something is to be told though nothing happens: an intent is about to expire, or a day has ended.
+    """
     moments = [now + LONGEST_REST]
     if seen.wants("EXPIRES_SOON"):
         moments += [at for case in waiting if (at := warn_at(case)) > now]

@@ -167,7 +167,7 @@ def statuses_key(tenant_id: str) -> Key[StatusCounts]:
 
 def counts(context: Context, tenant_id: str) -> dict[str, int]:
     """
-    How many intents the tenant has in each status; statuses without any are left out.
+    The number of intents that the tenant has in each status; statuses without any are left out.
 
     Final ones are those that were counted when the ledger was followed, and what came since; the others are counted
     where they stand, a moment later. Where nobody follows the ledger, or not from its beginning, every case is.

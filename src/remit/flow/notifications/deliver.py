@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Links:
     """
-    Where a page of the console is, and one-use links that sign a recipient in and lead to it, or take their answer to
+    Links: a page of the console, and one-use links that sign a recipient in and lead to it, or take their answer to
     one intent. `None` without a console, or for somebody without roles.
     """
 
@@ -251,7 +251,7 @@ def _letter(
 def _answer_links(
     context: Context, to: Subscription, message: Delivery, recipient: Recipient, links: Links, urls: list[str | None]
 ) -> list[str | None]:
-    """The same URLs, but for the first of what waits a link that takes the recipient's answer to it."""
+    """These URLs, but for the first of what waits a link that takes the recipient's answer to it."""
     first = [each.action_intent_id for each in message.items[:MOST_CARDS] if each.action_intent_id]
     seen = context.store.read([case_key(to.tenant_id, name) for name in first])
     reached = list(urls)

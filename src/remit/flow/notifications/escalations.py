@@ -1,4 +1,4 @@
-"""What nobody has answered in time, for those who are told next."""
+"""Escalations: what nobody has answered in time, for those who are told next."""
 
 from __future__ import annotations
 

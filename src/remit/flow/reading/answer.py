@@ -1,4 +1,4 @@
-"""What became of a proposal: read along what took its place, to the newest."""
+"""The answer to a proposal: read along what took its place, to the newest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def answer(
     context: Context, tenant_id: str, action_intent_id: str, now: datetime, reader: Principal | None = None
 ) -> ProposalAnswer:
     """
-    Where an intent stands, or the newest that took its place, as far as `reader` may see it; a program sees all.
+    The answer to an intent, or to the newest that took its place, as far as `reader` may see it; a program sees all.
 
     Raises `NotFound`, and `Forbidden` for whose it is not.
     """

@@ -57,7 +57,9 @@ def candidate_wire(before: BoundsInForce, candidate: Candidate) -> dict[str, Any
 
 
 def cannot_wire(found: Automation, *, any_allowed: bool) -> dict[str, str] | None:
-    """Why there is no candidate; `any_allowed` says whether one keeps the properties that the bounds have."""
+    """
+    The reasons why there is no candidate; `any_allowed` says whether one keeps the properties that the bounds have.
+    """
     if found.cannot is not None:
         return {"reason": found.cannot.reason, "explanation": found.cannot.explanation}
     if found.already or any_allowed:

@@ -1,4 +1,4 @@
-"""Whose cards are whose at the moment, from the entries that say so."""
+"""Deputies: whose cards are whose at the moment, from the entries that say so."""
 
 from __future__ import annotations
 

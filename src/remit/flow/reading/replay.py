@@ -47,7 +47,7 @@ def replay_store(
     advance: Advance = no_progress,
 ) -> dict[str, Any]:
     """
-    What the last `period` would have been with `after` in force, where `before` is. Writes nothing.
+    The last `period` as it would have been with `after` in force, where `before` is. Writes nothing.
 
     Raises `InvalidInput` for a period that is none, and `NotFound` where the tenant has no history.
     """
@@ -62,7 +62,7 @@ def replay_lines(
     lines: Iterable[bytes], bounds: Bounds, period: str | None, advance: Advance = no_progress
 ) -> dict[str, Any]:
     """
-    The same of an exported ledger's lines, which are read twice; the period ends with its last entry.
+    Replay an exported ledger's lines, which are read twice; the period ends with its last entry.
 
     Without a period, all of it. Raises `InvalidInput` for lines that are no entries of that tenant.
     """
@@ -118,7 +118,7 @@ def _parsed(lines: Iterable[bytes]) -> Iterator[LedgerEntry]:
 
 @dataclass(slots=True)
 class _About:
-    """What is to be known of an exported file before it is replayed: its bounds, and from when until when it tells."""
+    """The facts of an exported file before it is replayed: its bounds, and from when until when it tells."""
 
     tenant_id: str
     first: datetime | None = None

@@ -44,7 +44,7 @@ def timezone_of(context: Context, tenant_id: str, now: datetime) -> str:
 def report(
     context: Context, tenant_id: str, first: datetime, before: datetime, now: datetime, verified: Report | None
 ) -> dict[str, Any]:
-    """What happened from `first` on and before `before`. Raises `InvalidInput` for a period that is none."""
+    """A report from `first` on and before `before`. Raises `InvalidInput` for a period that is none."""
     if first >= before:
         raise InvalidInput("to", f"{instant(before)} is not after {instant(first)}", "name a later end")
     built = ReportBuilder()

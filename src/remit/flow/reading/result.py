@@ -1,4 +1,4 @@
-"""What a tool answered, read again: the same bytes every time, or why there are none."""
+"""A tool's answer, read again: the same bytes every time, or why there are none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from remit.flow.context import Context, one, pinned_type_key
 
 def result(context: Context, tenant_id: str, action_intent_id: str, now: datetime) -> dict[str, Any]:
     """
-    What the tool answered, checked against the hash that the ledger tells.
+    The tool's answer, checked against the hash that the ledger tells.
 
     Raises `NotFound` for an intent that is not there, and for one of which no answer is told.
     """
@@ -31,13 +31,13 @@ def result(context: Context, tenant_id: str, action_intent_id: str, now: datetim
 
 
 def read_result(history: IntentHistory, stored: StoredResult | None, now: datetime) -> ReadResult | None:
-    """What can be read of a result; `None` where none is told."""
+    """The readable part of a result; `None` where none is told."""
     known = history.result
     return None if known is None else readable(known, stored, now, erased=history.result_erased)
 
 
 def result_settings(context: Context, tenant_id: str, action_intent_id: str) -> ResultSettings:
-    """What holds of an intent's results, by the version of its action type that it pins. Raises `NotFound`."""
+    """The settings of an intent's results, by the version of its action type that it pins. Raises `NotFound`."""
     history = one(context, chain_key(tenant_id, action_intent_id))
     if history is None or history.intent is None:
         raise NotFound("intent", action_intent_id, tenant_id)

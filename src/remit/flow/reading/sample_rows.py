@@ -73,7 +73,7 @@ class SampleRows:
         return [] if row == due else ["it is listed for people to judge as something else than it is"]
 
     def finish(self) -> None:
-        """When every chain has passed: rows of those that have not, and the tallies."""
+        """Finish once every chain has passed: rows of those that have not, and the tallies."""
         for name in sorted(self._rows):
             self._look_again(name)
         try:
@@ -106,7 +106,7 @@ class SampleRows:
 
 
 def _due(history: IntentHistory) -> Sample | None:
-    """What is to be listed of it; nothing of what was judged."""
+    """The sample to be listed of it; nothing of what was judged."""
     intent, ended = history.intent, history.ended
     approval = history.approval(ended.data["approval_id"]) if ended is not None else None
     if intent is None or ended is None or approval is None or history.sample_answer is not None:

@@ -34,7 +34,7 @@ def sampled(
 
 
 def sampled_count(context: Context, tenant_id: str, now: datetime) -> int:
-    """How many those are, as far as `MOST_COUNTED`."""
+    """The number of those, as far as `MOST_COUNTED`."""
     rows = (row for _, row in context.store.records(SAMPLE, tenant_id) if row.is_listed(now))
     return sum(1 for _ in islice(rows, MOST_COUNTED))
 

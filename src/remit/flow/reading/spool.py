@@ -24,7 +24,7 @@ class SpooledLines:
 
 
 class Spool:
-    """The same as the JSON in them."""
+    """The JSON in the lines."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._lines = lines

@@ -100,7 +100,7 @@ def _waits_for(context: Context, case: Case, now: datetime) -> dict[str, Any]:
 
 def _voting(case: Case, history: IntentHistory | None, bounds: BoundsInForce) -> dict[str, Any]:
     """
-    Who has approved, when, and how many different people have to.
+    Votes: who has approved, when, and how many different people have to.
 
     While it waits the number is that of the bounds as they are; afterwards what the last vote was told.
     """
@@ -228,7 +228,7 @@ def _standing(
     facts: Mapping[str, Facts],
     now: datetime,
 ) -> dict[str, dict[str, Any]]:
-    """What stands in the way of each, its amounts and its facts, by its id."""
+    """Everything that is shown of each, its obstacle, its amounts and its facts, by its id."""
     tools = dict.fromkeys(key for intent in intents for key in tool_keys(intent))
     shown = context.store.read([bounds_key(tenant_id), *stops_keys(tenant_id), *tools])
     return {

@@ -23,7 +23,7 @@ MOST_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class TimelineFilter:
-    """Which sentences of the timeline; what is `None` does not matter."""
+    """A choice of sentences of the timeline; what is `None` does not matter."""
 
     account_id: str | None = None
     event_types: Sequence[EventType] | None = None
@@ -48,7 +48,7 @@ def timeline(
     context: Context, tenant_id: str, which: TimelineFilter, after: str | None, limit: int
 ) -> tuple[list[dict[str, Any]], str | None]:
     """
-    What happened, newest first, each in one sentence, and the cursor of the next page.
+    Events, newest first, each in one sentence, and the cursor of the next page.
 
     Where the filter leaves much out, a page may hold fewer and still have a next one.
     """
@@ -80,7 +80,8 @@ def _known_of(tenant_id: str, entries: Sequence[LedgerEntry]) -> list[Key[Any]]:
 @dataclass(frozen=True, slots=True)
 class StreamCursor:
     """
-    How far one reader has followed a tenant's timeline, in the order in which the store took its entries in.
+    The position up to which one reader has followed a tenant's timeline, in the order in which the store took its
+    entries in.
 
     Who comes with the id of a release that followed by time has `met` some of what is up to `met_to`, one of the
     store's own positions: `met` says what. It is of use until all of that has been read once.
@@ -125,7 +126,7 @@ def stream_cursor(
 
 
 def since(context: Context, tenant_id: str, cursor: StreamCursor) -> Followed:
-    """What the timeline tells behind the cursor, in the order in which it was committed."""
+    """The timeline behind the cursor, in the order in which it was committed."""
     found = context.store.reader_page(tenant_id, TOLD, cursor.position, MOST_AT_ONCE)
     if found is None:
         # The database was put back to what it was before that.

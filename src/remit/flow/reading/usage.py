@@ -27,7 +27,7 @@ from remit.ports import Snapshot
 
 def usage(context: Context, tenant_id: str, account_id: str | None, now: datetime) -> dict[str, Any]:
     """
-    What is used and left now, and when it resets: of each account named or seen today, of each principal named or seen,
+    Use, what is left now, and when it resets: of each account named or seen today, of each principal named or seen,
     and over all together.
     """
     seen = context.store.read([bounds_key(tenant_id), *stops_keys(tenant_id)])

@@ -34,8 +34,8 @@ MOST_POSITIONS = 12
 @dataclass(frozen=True, slots=True)
 class WaitingFilter:
     """
-    Which waiting cases; what is `None` does not matter. `answerer` leaves out what waits for others than that person,
-    who has approved it, and `assigned_to` are people, any of whom has the card.
+    A choice of waiting cases; what is `None` does not matter. `answerer` leaves out what waits for others than that
+    person, who has approved it, and `assigned_to` are people, any of whom has the card.
     """
 
     account_id: str | None = None
@@ -61,7 +61,9 @@ class WaitingFilter:
 
 @dataclass(frozen=True, slots=True)
 class WaitingGroups:
-    """How many cases wait, in all and by group, the `MOST_GROUPED` largest of each kind; and of them one's own."""
+    """
+    The numbers of cases that wait, in all and by group, the `MOST_GROUPED` largest of each kind; and of them one's own.
+    """
 
     total: int
     assigned: int
@@ -84,7 +86,7 @@ class WaitingGroups:
 @dataclass(frozen=True, slots=True)
 class QueueCursor:
     """
-    Where a page ended: how many whole turns were taken, and where each proposer's cases go on.
+    The end of a page: how many whole turns were taken, and where each proposer's cases go on.
 
     Positions are those of cases, not numbers of them: what is answered meanwhile makes nobody skip a case.
     """
@@ -226,7 +228,7 @@ def waiting_groups(context: Context, tenant_id: str, now: datetime, answerer: st
 
 
 def waiting_count(context: Context, tenant_id: str, answerer: str | None) -> int:
-    """How many cases wait for `answerer`, however many there are."""
+    """The number of cases that wait for `answerer`, however many there are."""
     return _counted(context, tenant_id, answerer, ["status"])["status"].total()
 
 

@@ -195,7 +195,7 @@ class StageSomeTypes:
 
 
 def _known(staged: StagedTypes | None, head: Head) -> frozenset[str]:
-    """What is staged, unless the bounds have changed since."""
+    """The staged versions, unless the bounds have changed since."""
     return staged.ids if staged is not None and staged.head == head else frozenset()
 
 

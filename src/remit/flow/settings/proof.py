@@ -25,7 +25,7 @@ _ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class _Turns:
-    """Whose proofs are under way in this process."""
+    """The tenants whose proofs are under way in this process."""
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -86,7 +86,7 @@ def _broken_in_words(answer: NeverAnswer) -> str:
 
 
 def prove_change(before: BoundsInForce, after: BoundsInForce, never: Sequence[str] = ()) -> dict[str, Any]:
-    """How `after` stands to `before`, and whether its own properties and these hold of it."""
+    """The relation of `after` to `before`, and whether its own properties and these hold of it."""
     properties = list(dict.fromkeys([*after.bounds.never, *never]))
     with _TURNS.of(after.bounds.tenant):
         comparison = compare(before, after)
@@ -95,7 +95,7 @@ def prove_change(before: BoundsInForce, after: BoundsInForce, never: Sequence[st
 
 
 def prove_written(bounds: Bounds, against: Bounds, never: Sequence[str] = ()) -> dict[str, Any]:
-    """The same of bounds as people write them, in force or not. Raises `InvalidInput` for those that do not load."""
+    """Prove bounds as people write them, in force or not. Raises `InvalidInput` for those that do not load."""
     return prove_change(_as_if_in_force(against), _as_if_in_force(bounds), never)
 
 

@@ -1,5 +1,5 @@
 """
-What many units come to: each is shown what those before it wrote, and becomes the net effect it has.
+The net effect of many units: each is shown what those before it wrote, and becomes the effect it has.
 Nothing here sends anything; `BatchReader` is how a batch looks things up.
 """
 
@@ -47,7 +47,7 @@ class BatchReader(Protocol):
 
 @dataclass(slots=True)
 class Effect:
-    """What one unit, or several together, leave behind. `None` stands for a deleted record."""
+    """The effect that one unit, or several together, leave behind. `None` stands for a deleted record."""
 
     records: dict[RecordId, Stored | None] = field(default_factory=dict)
     items: dict[RecordId, Item] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Effect:
 
     @property
     def checked(self) -> set[RecordId]:
-        """What has to be as it was without being written."""
+        """The records that have to be as they were without being written."""
         return self.looked_at - self.records.keys()
 
     @property

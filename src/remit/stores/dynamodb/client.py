@@ -35,13 +35,13 @@ class Table:
         self._client = client
 
     def at_one_moment(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Item]:
-        """What is there of at most `MOST_AT_ONE_MOMENT` items, as of one moment."""
+        """The items that are there of at most `MOST_AT_ONE_MOMENT`, as of one moment."""
         wanted = [{"Get": {"TableName": self.name, "Key": key_item(key)}} for key in keys]
         answer = self._read(lambda: self._client.transact_get_items(TransactItems=wanted))
         return _by_key(found["Item"] for found in answer["Responses"] if "Item" in found)
 
     def each(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Item]:
-        """What is there of any number of items, each as last written."""
+        """The items that are there of any number, each as last written."""
         found: dict[ItemKey, Item] = {}
         for start in range(0, len(keys), _MOST_AT_ONCE):
             wanted = [key_item(key) for key in keys[start : start + _MOST_AT_ONCE]]

@@ -1,4 +1,4 @@
-"""What a failure of DynamoDB, or of the way to it, says about the request it ended."""
+"""Faults of DynamoDB, or of the way to it, and what each says about the request it ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from remit.core.errors import InvalidInput, RemitError, TryLater
 
 
 class ServiceFault(Enum):
-    """What is known after a request failed."""
+    """The knowledge that is left after a request failed."""
 
     CHANGED = "a condition did not hold: nothing was written, and what was read is out of date"
     BUSY = "another transaction or the throughput was in the way: nothing happened, the same may succeed now"

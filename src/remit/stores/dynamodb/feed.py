@@ -57,7 +57,7 @@ class _Position:
 
     @classmethod
     def told(cls, text: str) -> Self | None:
-        """What `telling` wrote; `None` for any other text."""
+        """The position that `telling` wrote; `None` for any other text."""
         try:
             name, low, marks, rest = text.split("~")
             packed = base64.urlsafe_b64decode(marks)
@@ -199,7 +199,7 @@ Clock = Callable[[], float]
 
 
 class ChangeMarks:
-    """Which tenants' changes this process has marked a moment ago. For the one who writes."""
+    """The tenants whose changes this process has marked a moment ago. For the one who writes."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

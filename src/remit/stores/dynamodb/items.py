@@ -1,5 +1,5 @@
 """
-How records and segments of the ledger become items, and items become them again.
+Items: how records and segments of the ledger become them, and are read from them again.
 
 An item holds its keys, its version and the exact text of what it keeps, a record as JSON and a segment packed; beside
 that only what an index is sorted or filtered by, and in a case's item where the segments of its chain begin.
@@ -178,7 +178,7 @@ def counts_in(item: Mapping[str, Any], kinds: Sequence[CountKind]) -> Iterator[W
 
 
 def versioned(item: Mapping[str, Any] | None) -> Versioned:
-    """What a record's item says; `None` stands for an item that is not there."""
+    """The record of an item; `None` stands for an item that is not there."""
     if item is None:
         return NOTHING
     firsts = item.get(SEGMENTS, {}).get("NS", ())

@@ -1,5 +1,5 @@
 """
-Where each item is: partition keys name the tenant first and the kind next, then one of a few parts.
+Layout: where each item is; partition keys name the tenant first and the kind next, then one of a few parts.
 
 A kind that is written with every intent is spread over several parts by a hash of its id, so that no
 partition takes all the writes of a tenant; and the parts are known, so that everything of a kind can be
@@ -112,7 +112,7 @@ def tenant_key(tenant_id: str) -> ItemKey:
 
 
 def changed_keys(tenant_id: str, process: str) -> tuple[ItemKey, str]:
-    """Where the mark is that a tenant's ledger changed, and its part of the index; a few processes share one."""
+    """The place of the mark that a tenant's ledger changed, and its part of the index; a few processes share one."""
     number = part(tenant_id, _PARTS)
     return (f"{CHANGED}#{number}", f"{tenant_id}#{part(process, _MARKS)}"), CHANGED_PARTS[number]
 
@@ -135,7 +135,7 @@ def due_part(group: DueGroup, tenant_id: str, action_intent_id: str) -> str:
 
 
 def time_partitions(tenant_id: str) -> list[str]:
-    """Where a tenant's segments are in the index by time."""
+    """The place of a tenant's segments in the index by time."""
     return [f"{tenant_id}#{LEDGER}#{number}" for number in range(_PARTS)]
 
 

@@ -120,7 +120,7 @@ class DynamoTarget(_End):
 
 
 def for_migration(store: DynamoStore) -> DynamoStore:
-    """The same table, open for the migration alone."""
+    """The table, open for the migration alone."""
     table = store.table.name
     mark = MigrationMark(table, passed=True)
     return DynamoStore(store.client, table, settle_s=0, on_close=store.close, mark=mark)

@@ -37,7 +37,7 @@ _PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """What sorts strictly between two sort keys of an index; `None` is no bound."""
+    """The range strictly between two sort keys of an index; `None` is no bound."""
 
     low: str | None = None
     high: str | None = None
@@ -72,7 +72,7 @@ _EVERYTHING = Filter()
 
 
 def equal(**wanted: str | None) -> Filter:
-    """What is `None` does not matter."""
+    """A condition in which `None` does not matter."""
     given = {name: value for name, value in wanted.items() if value is not None}
     text = " AND ".join(f"{name} = :{name}" for name in given)
     return Filter(text, {f":{name}": {"S": value} for name, value in given.items()})
@@ -96,7 +96,7 @@ class TableReading:
         self._pool.shutdown(wait=False)
 
     def at_once(self, do: Callable[[S], T], those: Sequence[S]) -> list[T]:
-        """What comes of each, in order, several at the same time."""
+        """The results of each, in order, several at the same time."""
         return list(map(do, those) if len(those) < 2 else self._pool.map(do, those))
 
     def listed(
@@ -108,7 +108,7 @@ class TableReading:
         backwards: bool = False,
         matching: Filter = _EVERYTHING,
     ) -> Iterator[ItemKey]:
-        """Where everything is that these partitions of an index hold there, in the order of its sort keys."""
+        """The keys of everything that these partitions of an index hold there, in the order of its sort keys."""
         found = self.placed(index, partitions, between, backwards=backwards, matching=matching)
         return (key for _, key in found)
 
@@ -121,7 +121,7 @@ class TableReading:
         backwards: bool = False,
         matching: Filter = _EVERYTHING,
     ) -> Iterator[tuple[str, ItemKey]]:
-        """The same with the sort keys."""
+        """The keys with their sort keys."""
         if between.empty:
             return iter(())
         condition, values = between.condition(index.sort)
@@ -230,7 +230,7 @@ def _places(index: Index, pages: Iterator[dict[str, Any]]) -> Iterator[tuple[str
 
 
 def _begun(stream: Iterator[T]) -> Iterator[T]:
-    """The same, with its first page read."""
+    """An iterator whose first page is read."""
     return chain(list(islice(stream, 1)), stream)
 
 
@@ -248,7 +248,7 @@ def case_partitions(tenant_id: str, statuses: Sequence[Status] | None) -> list[s
 
 
 def created(which: CaseFilter, after: str | None) -> Between:
-    """Where the sort keys of such cases are. A moment alone sorts before everything that happened in it."""
+    """The range of the sort keys of such cases. A moment alone sorts before everything that happened in it."""
     high = [moment(which.created_before)] if which.created_before else []
     high += [cursor_place(after)] if after is not None else []
     return Between(moment(which.created_from) if which.created_from else None, min(high, default=None))

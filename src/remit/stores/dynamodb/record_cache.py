@@ -1,6 +1,6 @@
 """
-What this process last saw of a few kinds of record: a hint which keys will be needed, and a first guess for
-units that write everything they read. Never what a decision rests on: a write is conditioned on it, or it is read.
+The cache of what this process last saw of a few kinds of record: a hint which keys will be needed, and a first guess
+for units that write everything they read. Never what a decision rests on: a write is conditioned on it, or it is read.
 
 Stops alone are decided upon as they were a moment ago, by units that say so: see `UnitOfWork.may_lag`.
 """

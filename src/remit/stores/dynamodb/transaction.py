@@ -90,7 +90,7 @@ class Transaction:
         self.build(table)
 
     def segments_after(self, place: RecordId) -> tuple[int, ...]:
-        """Where the segments of a case's chain begin once this is done; nowhere for any other record."""
+        """The place where the segments of a case's chain begin once this is done; nowhere for any other record."""
         if place[0] != CASE.name:
             return ()
         new = [
@@ -110,7 +110,7 @@ class Transaction:
         return set(failed) <= self._of_entries
 
     def witnesses(self) -> list[ItemKey]:
-        """Where to look whether it was done."""
+        """The place to look whether it was done."""
         return [*map(key_of_segment, self.effect.segments()), *(record_key(place) for place in self.effect.records)]
 
     def landed(self, found: Mapping[ItemKey, Item]) -> bool | None:

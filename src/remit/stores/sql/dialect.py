@@ -1,4 +1,4 @@
-"""What the store asks of a database, and what its failures mean."""
+"""Dialects: what the store asks of a database, and what its failures mean."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class DriverFault(Enum):
-    """What a failure of the database says about the transaction it ended."""
+    """The word of a failure of the database on the transaction it ended."""
 
     AGAIN = "somebody else won: nothing happened, and the same may succeed now"
     LOST = "the connection is gone: nothing happened, unless a commit was on its way"
@@ -148,7 +148,7 @@ class Dialect(Protocol):
         ...
 
     def stream(self, driver: Any, sql: str, parameters: dict[str, Any]) -> Rows:
-        """The same, a few rows at a time, as of one moment."""
+        """The rows, a few at a time, as of one moment."""
         ...
 
     def watch(self, queued: Callable[[], None], stopped: Callable[[float], bool]) -> None:
@@ -157,7 +157,8 @@ class Dialect(Protocol):
 
     def announcing(self) -> AbstractContextManager[Callable[[], None]] | None:
         """
-        How to tell those who watch, in other processes, that something is queued; `None` where they see it.
+        The statement that tells those who watch, in other processes, that something is queued; `None` where they see
+        it.
 
         What it answers is called by one thread, and never raises.
         """
@@ -168,7 +169,7 @@ class Dialect(Protocol):
         ...
 
     def refusal(self, error: BaseException) -> InvalidInput | None:
-        """What stands in the way of opening this database that waiting does not clear away, and the way out."""
+        """The obstacle to opening this database that waiting does not clear away, and the way out."""
         ...
 
 
@@ -177,7 +178,7 @@ class Stale(Exception):
 
 
 def driver_error(error: BaseException) -> BaseException:
-    """What the driver itself raised, under whatever SQLAlchemy put around it."""
+    """The error that the driver itself raised, under whatever SQLAlchemy put around it."""
     own = getattr(error, "orig", None)
     return own if isinstance(own, BaseException) else error
 

@@ -28,7 +28,7 @@ class DueCases:
         self._last = ""
 
     def places(self, fetch: Fetch, now_us: int, limit: int) -> list[RecordId]:
-        """Where at most `limit` due cases are, in the order in which they are to be moved on."""
+        """The places of at most `limit` due cases, in the order in which they are to be moved on."""
         found: list[RecordId] = []
         for group in _GROUPS:
             if len(found) < limit:

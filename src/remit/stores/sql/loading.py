@@ -21,7 +21,7 @@ def cases_of(rows: Iterable[Row]) -> list[Case]:
 
 
 def loaded(dialect: Dialect, driver: Any, places: Iterable[RecordId], *, lock: bool) -> dict[RecordId, Shown]:
-    """What is at each of these places; `None` where nothing is."""
+    """The records at these places; `None` where nothing is."""
     found: dict[RecordId, Shown] = dict.fromkeys(places)
     chains: dict[RecordId, list[LedgerEntry]] = {}
     for kind, tenant_id, id, body in dialect.load(driver, found, lock=lock):

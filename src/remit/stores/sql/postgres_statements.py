@@ -1,4 +1,4 @@
-"""What `postgres` says to the server about records: a statement for each table, over an array for each column."""
+"""Statements of `postgres` about records: a statement for each table, over an array for each column."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Queue:
         return any(_has_room(tool, wanted) for tool in _due(self._known(driver, wanted)))
 
     def take(self, driver: Any, wanted: Claim) -> list[Case]:
-        """What is wanted, in turns, and locked where others could take it too."""
+        """The wanted cases, in turns, and locked where others could take them too."""
 
         def fetch(tool: QueuedTool, limit: int) -> list[Case]:
             queue, now = queue_name(tool.connector, tool.action_type), microseconds(wanted.now)
@@ -84,7 +84,7 @@ class Queue:
 
 
 def spans_of(runnable: Runnable) -> list[QueueSpan]:
-    """What a worker can run, as spans of queues."""
+    """The queues of what a worker can run, as spans."""
     return [
         QueueSpan(*queue_span(connector, action_type))
         for connector, named in runnable.action_types.items()

@@ -1,5 +1,5 @@
 """
-How records and segments become rows, and rows become them again.
+Rows: how records and segments become them, and are read from them again.
 
 Every kind of record has one table with its key and its body, the record's own JSON. Cases have a few columns more that
 lists are filtered and sorted by and that hardly ever change. What does change as a case moves on, and is looked for by

@@ -80,7 +80,7 @@ def _unless_forbidden(file: str, rules: Sequence[Rule]) -> PolicySet:
 
 @lru_cache(maxsize=256)
 def load_policies(sources: tuple[PolicySource, ...], platform: PlatformSet = PLATFORM_SET) -> PolicySet | str:
-    """The same for what is stored: the set, or why it cannot be used. Never raises."""
+    """The policies that are stored: the set, or why it cannot be used. Never raises."""
     try:
         return compile_policies(sources, platform)
     except ValueError as error:

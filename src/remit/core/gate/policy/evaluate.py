@@ -121,7 +121,7 @@ class PolicySet:
     log_only: tuple[PolicySet, ...] = ()
 
     def read(self, parameters: dict[str, Any], facts: Facts = NO_FACTS) -> ParametersRead:
-        """What the rules read of these parameters and facts."""
+        """The values of these parameters and facts that the rules read."""
         facts = facts if self.reads.facts else NO_FACTS
         if not (self.reads.parameters or facts):
             return _NOTHING_READ

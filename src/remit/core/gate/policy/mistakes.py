@@ -92,7 +92,7 @@ def _not_sound(source: PolicySource, pieces: Sequence[_Piece]) -> Iterator[Inval
 
 
 def _misfits(text: str) -> dict[str, str]:
-    """What does not fit the schema, by Cedar's id of the rule; of one rule the last that is said."""
+    """The mistakes against the schema, by Cedar's id of the rule; of one rule the last that is said."""
     valid = cedarpy.validate_policies(text, cedarpy.Schema.from_str(SCHEMA))
     return {str(each.policy_id): re.sub(r"^for policy `[^`]*`, ", "", str(each.error)) for each in valid.errors}
 

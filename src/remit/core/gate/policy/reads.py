@@ -44,7 +44,7 @@ class Reads:
 
     @property
     def facts(self) -> bool:
-        """What the gate looked up: all of it, which is little."""
+        """The facts that the gate looked up: all of them, which are few."""
         return not self.fields.isdisjoint(_FACTS)
 
     @property

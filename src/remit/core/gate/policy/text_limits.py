@@ -84,7 +84,7 @@ def check_texts(sources: Sequence[Source]) -> None:
 
 
 def check_text_of(name: str, text: str) -> None:
-    """The same for one file."""
+    """Check one file."""
     depth = _Depth()
     for token in tokens(text):
         problem = _hidden(token) or depth.after(token)
@@ -106,7 +106,7 @@ def _hidden(token: Token) -> tuple[int, str] | None:
 
 class _Depth:
     """
-    How deep the expression at hand is, never less than Cedar's parser goes.
+    The depth of the expression at hand, never less than Cedar's parser goes.
 
     Each bracket that is open has its own chain: the operators since its beginning, or since the last comma,
     and the members (`.a`, `::a`, `[…]`, `(…)`) since the last operator.

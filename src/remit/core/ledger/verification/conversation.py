@@ -8,7 +8,7 @@ from remit.core.ledger.verification.entry_data import Data
 
 
 class Conversation:
-    """What was said about one intent, in its order. `broken` is told an invariant and what is wrong."""
+    """The questions and answers about one intent, in their order. `broken` is told an invariant and what is wrong."""
 
     def __init__(self, broken: Callable[[int, str], None]) -> None:
         self._broken, self._unanswered = broken, 0

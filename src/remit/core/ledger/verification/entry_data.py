@@ -48,12 +48,12 @@ def charges_of(data: Data) -> list[Charge]:
 
 
 def as_taken(charge: Charge) -> Charge:
-    """What of a charge its release repeats."""
+    """The parts of a charge that its release repeats."""
     return charge.changed(used_after=0, position=0)
 
 
 def owner_of(window_id: str) -> str:
-    """Whose window it is, by its id."""
+    """The owner of a window, by its id."""
     if is_of_named_limit(window_id):
         return window_id.split("|")[3]
     return window_id.rpartition("|")[0].partition("|")[2]
@@ -70,7 +70,7 @@ def uncounted(decision: Data) -> frozenset[str]:
 
 
 def window_ends(decision: Data) -> dict[str, datetime]:
-    """When the windows that a decision looked at end, as it says itself."""
+    """The ends of the windows that a decision looked at, as it says itself."""
     return {limit["window_id"]: utc(datetime.fromisoformat(limit["resets_at"])) for limit in _seen_limits(decision)}
 
 

@@ -1,4 +1,4 @@
-"""What is told to be erased of one intent: only what it has, and once."""
+"""Erasures told of one intent: only what it has, and once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from remit.core.ledger.verification.entry_data import Data
 
 
 class Erasures:
-    """What was erased so far. `broken` is told an invariant and what is wrong."""
+    """The erasures so far. `broken` is told an invariant and what is wrong."""
 
     def __init__(self, broken: Callable[[int, str], None]) -> None:
         self._broken, self._erased = broken, set[str]()

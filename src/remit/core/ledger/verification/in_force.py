@@ -314,7 +314,7 @@ class InForceChecks:
             self._broken(f"{entry['actor']} said that it {outcome['status']}, and {executed_by} executes it")
 
     def result(self, intent: ActionIntentV1, known: ToolResult, entry: Data) -> None:
-        """What an entry tells of the tool's answer: kept as the pinned version of the type says, and no longer."""
+        """An entry's word on the tool's answer: kept as the pinned version of the type says, and no longer."""
         spec = self.configs.action_type(intent.action_type, intent.registry_version)
         settings = spec.results if spec else BY_DEFAULT
         if settings.mode == "none" or (known.kept and settings.mode != "kept"):

@@ -106,7 +106,10 @@ class IntentChain:
 
     @cached_property
     def action_intent(self) -> ActionIntentV1:
-        """What it proposes as a value, with the private values that are at hand. Raises `ValueError` if it is none."""
+        """
+        The proposal of an entry as a value, with the private values that are at hand. Raises `ValueError` if it is
+        none.
+        """
         kept = self.private(self.stored.action_intent_id) if self.private_paths else None
         return open_intent(self.stored, kept) if self.private_paths else self.stored
 

@@ -1,4 +1,4 @@
-"""What verification answers."""
+"""The answer of a verification."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MOST_FINDINGS = 1000
 @dataclass(slots=True)
 class Report:
     """
-    What verification saw. `ok` if nothing is broken; `sealed` if a seal covers the whole file.
+    The findings of a verification. `ok` if nothing is broken; `sealed` if a seal covers the whole file.
 
     `findings` holds the first `MOST_FINDINGS`, `broken_count` says how many there were. `newer` names what a newer
     version wrote and this one cannot judge: it is not broken.

@@ -111,7 +111,7 @@ def differences(case: Case, entries: Sequence[LedgerEntry], configs: ConfigHisto
 
 
 def result_differences(stored: StoredResult | None, history: IntentHistory, now: datetime) -> Iterator[str]:
-    """What is wrong with the stored result of an intent, by its chain; what is staged, and not told yet, is its own."""
+    """Mistakes in the stored result of an intent, by its chain; what is staged, and not told yet, is its own."""
     known, erased = history.result, history.result_erased
     readable = known is not None and is_readable(known, now, erased=erased)
     if stored is None:

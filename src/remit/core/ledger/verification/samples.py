@@ -73,7 +73,10 @@ class SampleAnswers:
         self._answers.setdefault(answered.name, []).append(answered)
 
     def check(self, stops: Sequence[Data], where: str) -> None:
-        """When every chain was read; `stops` are the entries of the tenant's chain that name the answer behind them."""
+        """
+        Finish once every chain was read; `stops` are the entries of the tenant's chain that name the answer behind
+        them.
+        """
         due: dict[PulledBy, str] = {}
         for name, answers in sorted(self._answers.items()):
             due |= self._check_line(name, answers)

@@ -187,7 +187,7 @@ _FIELD_TYPES: dict[str, tuple[type, ...]] = {
 
 
 def _newer(entry: Mapping[str, Any]) -> str | None:
-    """What this version cannot judge in an entry, because a newer one wrote it."""
+    """The part of an entry that this version cannot judge, because a newer one wrote it."""
     version = entry.get("v", 1)
     if isinstance(version, int) and version > FORMAT:
         return f"format {version}"
@@ -199,7 +199,7 @@ _KNOWN = frozenset(get_args(EventType))
 
 
 def _malformed(entry: Any) -> str | None:
-    """What keeps this from being an entry at all, if anything."""
+    """The problem that keeps this from being an entry at all, if anything."""
     if not isinstance(entry, Mapping):
         return "it is not a JSON object"
     different = set(ENTRY_FIELDS) ^ (set(entry) - {"v"})

@@ -158,7 +158,7 @@ class Windows:
                 self._broken(2, _window_of(charge, charged), "it was not charged on that day, or in that window")
 
     def check(self) -> None:
-        """When all chains have been read."""
+        """Finish once all chains have been read."""
         for window_id, window in sorted(self._windows.items()):
             if not window.in_line:
                 problem = f"its {window.movements} charges and releases do not follow each other to a use of"

@@ -146,7 +146,7 @@ def indexes_ahead(current: str | None, revision: str) -> dict[str, str]:
 
 
 def current_revision(dialect: Dialect, connection: sqlalchemy.Connection) -> str | None:
-    """Where the schema is now; `None` before its first."""
+    """The version of the schema now; `None` before its first."""
     if not dialect.has_table(connection.connection.driver_connection, VERSION_TABLE):
         return None
     found: str | None = connection.exec_driver_sql(_REVISION).scalar()

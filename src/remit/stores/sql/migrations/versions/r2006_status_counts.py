@@ -1,4 +1,4 @@
-"""How many intents ended in each way is kept as the ledger is followed."""
+"""Status counts: how many intents ended in each way is kept as the ledger is followed."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What tools answered has a table of its own, and is found when its time is over."""
+"""Results of tools have a table of their own, and are found when their time is over."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,6 @@
-"""What waits is counted as it begins and ends, and cards that are somebody's are found by whose they are."""
+"""
+Waiting counts: what waits is counted as it begins and ends, and cards that are somebody's are found by whose they are.
+"""
 
 import sqlalchemy as sa
 from alembic import op
