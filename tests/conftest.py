@@ -6,6 +6,7 @@ test run's own.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -28,6 +29,11 @@ from tests.new_databases import new_sqlite
 # A busy machine takes its time, and a fixture that many examples share may be large: neither is a fault.
 settings.register_profile("remit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("remit")
+
+IN_MEMORY, ROOM_FOR_A_RUN = Path("/dev/shm"), 2 * 2**30  # pytest makes the directory, for this user alone
+# A commit waits for the disk, most of the time that a test with SQLite takes; tests end processes, never the machine.
+if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free >= ROOM_FOR_A_RUN:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 STORES = ("memory", "sqlite", "postgres", "dynamodb")
 QUEUES_NOTHING = ("dynamodb",)
