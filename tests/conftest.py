@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, settings
 
 from infra.local.servers import LOCAL_CREDENTIALS, dynamodb_local
 from remit.ports import Store
-from remit.stores.dynamodb import DynamoStore, create_table, open_client
+from remit.stores.dynamodb import DynamoStore, create_table, layout, open_client
 from remit.stores.memory import MemoryStore
 from remit.stores.sql import SqlStore, migrate
 from tests.new_databases import new_sqlite
@@ -127,6 +127,14 @@ def dynamodb_table(dynamodb_client: Any) -> Iterator[str]:
     create_table(dynamodb_client, name)
     yield name
     dynamodb_client.delete_table(TableName=name)
+
+
+@pytest.fixture
+def few_parts() -> Iterator[None]:
+    """Two partitions of each kind in DynamoDB, not eight: of a test's few records, most would be read and be empty."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layout, "PARTS", 2)
+        yield
 
 
 @pytest.fixture

@@ -40,6 +40,8 @@ from ..flow.crash_matrix import Shared
 from ..flow.world import NOON, OTHER, OWN, TYPE, both, bounds, own_type, proposal, type_of
 from .model import ENDED, WAITING, Model
 
+pytestmark = pytest.mark.usefixtures("few_parts")
+
 TYPES = [TYPE, OTHER, OWN]
 MONEY_TYPES = [TYPE, OTHER]
 """Those whose amounts are summed."""
