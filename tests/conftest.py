@@ -6,6 +6,7 @@ test run's own.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from hypothesis import HealthCheck, settings
 
 from infra.local.servers import LOCAL_CREDENTIALS, dynamodb_local
 from remit.ports import Store
-from remit.stores.dynamodb import DynamoStore, create_table, open_client
+from remit.stores.dynamodb import DynamoStore, create_table, layout, open_client
 from remit.stores.memory import MemoryStore
 from remit.stores.sql import SqlStore, migrate
 from tests.new_databases import new_sqlite
@@ -28,6 +29,11 @@ from tests.new_databases import new_sqlite
 # A busy machine takes its time, and a fixture that many examples share may be large: neither is a fault.
 settings.register_profile("remit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("remit")
+
+IN_MEMORY, ROOM_FOR_A_RUN = Path("/dev/shm"), 2 * 2**30  # pytest makes the directory, for this user alone
+# A commit waits for the disk, most of the time that a test with SQLite takes; tests end processes, never the machine.
+if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free >= ROOM_FOR_A_RUN:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 STORES = ("memory", "sqlite", "postgres", "dynamodb")
 QUEUES_NOTHING = ("dynamodb",)
@@ -121,6 +127,14 @@ def dynamodb_table(dynamodb_client: Any) -> Iterator[str]:
     create_table(dynamodb_client, name)
     yield name
     dynamodb_client.delete_table(TableName=name)
+
+
+@pytest.fixture
+def few_parts() -> Iterator[None]:
+    """Two partitions of each kind in DynamoDB, not eight: of a test's few records, most would be read and be empty."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layout, "PARTS", 2)
+        yield
 
 
 @pytest.fixture

@@ -113,6 +113,11 @@ class Deployment:
         assert self.remit.verify(tenant).findings == []
 
 
+@pytest.fixture(autouse=True)
+def _few_parts(few_parts: None) -> None:
+    """All functions run in this process; where one has a process of its own, it reads as many as there are."""
+
+
 @pytest.fixture
 def database_url(dynamodb_endpoint: str, dynamodb_table: str) -> str:
     """A table of this test's own on DynamoDB Local."""

@@ -32,6 +32,11 @@ def _runtime():
     pytest.skip("no awslambdaric: install requirements/dev.txt")
 
 
+@pytest.fixture(autouse=True)
+def _few_parts():
+    """As many as the function's own process reads."""
+
+
 class RuntimeApi:
     """What a function's process asks for its next event, and tells what came of it: one event, one answer."""
 

@@ -3,7 +3,7 @@
 
 A new interpreter takes a second to load what a command needs, at every command; a fork of one that has loaded it takes
 milliseconds, and has arguments, environment, folder, streams and an exit code of its own. What an interpreter makes of
-its environment when it starts (an encoding, a hash seed) needs a new one.
+its environment when it starts (an encoding, a hash seed) it takes from the process that it is forked from.
 """
 
 from __future__ import annotations
@@ -35,13 +35,15 @@ class Done:
     stderr: bytes
 
 
-def run(words: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: bytes = b"") -> Done:
-    """Run `remit WORDS` to its end."""
+def run(
+    words: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: bytes = b"", encoding: str | None = None
+) -> Done:
+    """Run `remit WORDS` to its end, in an interpreter that was started with this encoding of its streams."""
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         given.write(stdin)
         given.seek(0)
         streams = [stream.fileno() for stream in (given, out, err)]
-        return Done(relay.ask(_server(), words, str(cwd), env, streams), _read(out), _read(err))
+        return Done(relay.ask(_server(encoding), words, str(cwd), env, streams), _read(out), _read(err))
 
 
 def shell_line() -> str:
@@ -55,13 +57,14 @@ def _read(stream: IO[bytes]) -> bytes:
 
 
 @cache
-def _server() -> str:
+def _server(encoding: str | None = None) -> str:
     """The socket of the server that lives as long as this process."""
     # Not under pytest's own directory: the path of a socket may have 107 characters.
     directory = tempfile.mkdtemp(prefix="remit-commands-")
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     path = Path(directory) / "socket"
-    known = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), "PYTHONUTF8": "1"}
+    given = {"PYTHONUTF8": "1"} if encoding is None else {"PYTHONUTF8": "0", "PYTHONIOENCODING": encoding}
+    known = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), **given}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.commands.server", str(path)], env=known, stdin=subprocess.PIPE
     )

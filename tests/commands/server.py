@@ -12,7 +12,8 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, NoReturn
+from io import TextIOWrapper
+from typing import Any, NoReturn, TextIO, cast
 
 from remit.entrypoints.cli import COMMANDS, main
 from tests.waiting import PATIENCE_S
@@ -66,10 +67,10 @@ def _become(command: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
-    # As long as the process, and as an interpreter opens them.
-    sys.stdin = sys.__stdin__ = open(0, errors="surrogateescape")  # noqa: SIM115
-    sys.stdout = sys.__stdout__ = open(1, "w", errors="surrogateescape")  # noqa: SIM115
-    sys.stderr = sys.__stderr__ = open(2, "w", errors="backslashreplace", buffering=1)  # noqa: SIM115
+    # As long as the process, and as this interpreter opened its own.
+    sys.stdin = sys.__stdin__ = _opened_as(sys.stdin, 0, "r")
+    sys.stdout = sys.__stdout__ = _opened_as(sys.stdout, 1, "w")
+    sys.stderr = sys.__stderr__ = _opened_as(sys.stderr, 2, "w", buffering=1)
     os.environ.clear()
     os.environ.update(command["env"])
     time.tzset()
@@ -78,6 +79,11 @@ def _become(command: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
     sys.argv = ["remit", *command["words"]]
     main()
     raise AssertionError("a command ends its process")
+
+
+def _opened_as(stream: TextIO, number: int, mode: str, buffering: int = -1) -> TextIOWrapper:
+    opened = open(number, mode, buffering, encoding=stream.encoding, errors=stream.errors)  # noqa: SIM115
+    return cast(TextIOWrapper, opened)
 
 
 if __name__ == "__main__":

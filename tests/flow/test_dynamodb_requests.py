@@ -71,6 +71,11 @@ class Counted:
         return answer, self.wire.total + self.world.bus.calls - before
 
 
+@pytest.fixture(autouse=True)
+def _few_parts():
+    """As many as a table has: requests are counted as they are paid for."""
+
+
 @pytest.fixture
 def counted(dynamodb_client, dynamodb_table):
     counted = Counted(dynamodb_client, dynamodb_table)

@@ -18,6 +18,7 @@ from remit.stores.sql import SqlStore
 from remit.stores.sql.migrating import SqlSource, SqlTarget
 from tests.conftest import database
 from tests.flow.world import SetClock, new_id
+from tests.new_databases import new_sqlite
 
 
 class Place:
@@ -51,8 +52,16 @@ class Place:
         return SqlTarget(self.where)
 
 
+NewPlace = Callable[[str], Place]
+
+
+@pytest.fixture(autouse=True)
+def _few_parts(few_parts: None) -> None:
+    """Tests of the store itself read as many as there are."""
+
+
 @pytest.fixture
-def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Place]]:
+def empty_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewPlace]:
     """Makes an empty database of a kind: `sqlite`, `postgres` or `dynamodb`."""
     with ExitStack() as stack:
 
@@ -67,6 +76,23 @@ def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callab
             create_table(client, name)
             stack.callback(client.delete_table, TableName=name)
             return Place(kind, name, client)
+
+        yield new
+
+
+@pytest.fixture
+def new_place(request: pytest.FixtureRequest, empty_place: NewPlace) -> Iterator[NewPlace]:
+    """Makes a database that holds nothing but its schema: with copies of one, it takes no migration of the schema."""
+    with ExitStack() as stack:
+
+        def new(kind: str) -> Place:
+            if kind == "postgres":
+                given = map(request.getfixturevalue, ("postgres_server", "_postgres_template"))
+                return Place(kind, stack.enter_context(database(*given)))
+            place = empty_place(kind)
+            if kind == "sqlite":
+                new_sqlite(Path(place.path))
+            return place
 
         yield new
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -17,10 +16,9 @@ from tests.flow.notified import CONSOLE, Receiver, bring, follow, subscribe
 from tests.flow.test_count import decisions
 from tests.flow.world import World
 
-from .conftest import Place, move
+from .conftest import move
 from .test_migrate import dies
 
-NewPlace = Callable[[str], Place]
 ACME, GLOBEX = "acme", "globex"
 PAIRS = [
     ("sqlite", "sqlite"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,9 @@ from tests.flow.notified import CONSOLE, Receiver, bring
 from tests.flow.test_count import decisions
 from tests.flow.world import World
 
-from .conftest import Place, move
+from .conftest import move
 from .test_consumers import asked
 
-NewPlace = Callable[[str], Place]
 SQL = (Path(__file__).parents[1] / "first_format" / "database.sql").read_text()
 ACME = "acme"
 REFUSED = (sqlite3.IntegrityError, psycopg.errors.RaiseException)
@@ -93,15 +91,15 @@ def entries(database):
     return found
 
 
-def moved(new_place, from_kind, to_kind):
-    source, target = first_format(new_place(from_kind)), new_place(to_kind)
+def moved(empty_place, from_kind, to_kind):
+    source, target = first_format(empty_place(from_kind)), empty_place(to_kind)
     move(source, target)
     return source, World(target.open, sending=not target.is_queue)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_opening_one_says_to_move_it(new_place, kind):
-    place = first_format(new_place(kind))
+def test_opening_one_says_to_move_it(empty_place, kind):
+    place = first_format(empty_place(kind))
 
     with pytest.raises(InvalidInput, match="is of the first format; run 'remit migrate FROM TO'"):
         place.open()
@@ -111,11 +109,11 @@ def test_opening_one_says_to_move_it(new_place, kind):
     ("from_kind", "to_kind"),
     [("sqlite", "sqlite"), ("sqlite", "postgres"), ("postgres", "sqlite"), ("dynamodb", "sqlite")],
 )
-def test_every_entry_comes_with_its_old_hash(new_place, from_kind, to_kind):
+def test_every_entry_comes_with_its_old_hash(empty_place, from_kind, to_kind):
     before = sqlite3.connect(":memory:")
     before.executescript(SQL)
 
-    _, world = moved(new_place, from_kind, to_kind)
+    _, world = moved(empty_place, from_kind, to_kind)
 
     found = [*world.inner.export(ACME), *world.inner.chain(ACME, None)]
     assert [entry.wire() for entry in found] == entries(before)
@@ -125,8 +123,8 @@ def test_every_entry_comes_with_its_old_hash(new_place, from_kind, to_kind):
     world.assert_sound()
 
 
-def test_everything_beside_the_ledger_comes_along(new_place):
-    _, world = moved(new_place, "sqlite", "sqlite")
+def test_everything_beside_the_ledger_comes_along(empty_place):
+    _, world = moved(empty_place, "sqlite", "sqlite")
 
     assert [key.name for key in world.app.keys(ACME)] == ["crm-agent"]
     assert [each.subscription_id for each in world.app.subscriptions(ACME)] == ["hook"]
@@ -136,8 +134,8 @@ def test_everything_beside_the_ledger_comes_along(new_place):
 
 
 @pytest.mark.parametrize("to_kind", ["sqlite", "postgres", "dynamodb"])
-def test_what_it_had_told_and_counted_is_gone_on_with_from_there(new_place, to_kind):
-    source, target, receiver = first_format(new_place("sqlite")), new_place(to_kind), Receiver()
+def test_what_it_had_told_and_counted_is_gone_on_with_from_there(empty_place, to_kind):
+    source, target, receiver = first_format(empty_place("sqlite")), empty_place(to_kind), Receiver()
     move(source, target)
     world = World(target.open, sending=not target.is_queue, notifiers={"webhook": receiver}, console_url=CONSOLE)
 
@@ -152,8 +150,8 @@ def test_what_it_had_told_and_counted_is_gone_on_with_from_there(new_place, to_k
     assert asked(receiver) == dict.fromkeys(["waiting", "voted", edited, "stopped", "new"], 1)
 
 
-def test_work_goes_on_where_the_first_format_left_it(new_place):
-    _, world = moved(new_place, "sqlite", "sqlite")
+def test_work_goes_on_where_the_first_format_left_it(empty_place):
+    _, world = moved(empty_place, "sqlite", "sqlite")
 
     world.clock.pass_(minutes=10)
     world.settle()
@@ -171,8 +169,8 @@ def test_work_goes_on_where_the_first_format_left_it(new_place):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_the_version_that_wrote_it_is_refused_every_write_afterwards(new_place, kind):
-    source, _ = moved(new_place, kind, "sqlite")
+def test_the_version_that_wrote_it_is_refused_every_write_afterwards(empty_place, kind):
+    source, _ = moved(empty_place, kind, "sqlite")
 
     connection: Any = sqlite3.connect(source.path) if kind == "sqlite" else psycopg.connect(source.where)
     with closing(connection), pytest.raises(REFUSED, match="was moved to"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -19,9 +18,8 @@ from remit.testing.samples import make_entry, make_object, putting
 from tests.flow.notified import follow
 from tests.flow.world import OTHER, OWN, SetClock, World, new_id, own_type, type_of
 
-from .conftest import Place, move, no_bar
+from .conftest import move, no_bar
 
-NewPlace = Callable[[str], Place]
 ACME, GLOBEX, PLATFORM = "acme", "globex", "*"
 
 
@@ -198,7 +196,7 @@ def test_killed_at_any_write_and_started_again_it_ends_the_same(new_place):
     for at in count(1):
         for fault in ("crash_before", "crash_after"):
             copied, target = new_place("sqlite"), new_place("sqlite")
-            sqlite3.connect(source.path).execute("VACUUM INTO ?", (copied.path,))
+            sqlite3.connect(source.path).backup(sqlite3.connect(copied.path))
             if not dies(copied, target, fault, at):
                 assert at > 20
                 return

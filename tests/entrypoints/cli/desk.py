@@ -78,20 +78,18 @@ class Desk:
         return done
 
     def _run(self, words: Sequence[str], stdin: str, env: Mapping[str, str], encoding: str | None) -> Answered:
-        if encoding is None:
-            forked = commands.run(words, cwd=self.folder, env=env, stdin=stdin.encode())
-            return Answered(forked.returncode, forked.stdout.decode(), forked.stderr.decode())
-        # An interpreter takes its encoding when it starts.
-        done = subprocess.run(
-            [sys.executable, "-m", "remit", *words],
-            cwd=self.folder,
-            env=env,
-            input=stdin,
-            capture_output=True,
-            encoding=encoding,
-            timeout=PATIENCE_S,
-        )
-        return Answered(done.returncode, done.stdout, done.stderr)
+        text = encoding or "utf-8"
+        given = stdin.encode(text)
+        if encoding is None or all(word.isascii() for word in words):
+            done = commands.run(words, cwd=self.folder, env=env, stdin=given, encoding=encoding)
+        else:
+            # An interpreter decodes its own arguments when it starts.
+            command = [sys.executable, "-m", "remit", *words]
+            new = subprocess.run(
+                command, cwd=self.folder, env=env, input=given, capture_output=True, timeout=PATIENCE_S
+            )
+            done = commands.Done(new.returncode, new.stdout, new.stderr)
+        return Answered(done.returncode, done.stdout.decode(text), done.stderr.decode(text))
 
     def json(self, *words: str, stdin: str = "", code: int = 0) -> list[Any]:
         return objects(self.run(*words, "--json", stdin=stdin, code=code).stdout)

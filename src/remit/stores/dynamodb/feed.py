@@ -18,7 +18,7 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.ports import ChangedTenants, LedgerPage, ReaderPage
 from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.items import entries_of
-from remit.stores.dynamodb.layout import CHANGED_PARTS, ItemKey, time_partitions
+from remit.stores.dynamodb.layout import ItemKey, changed_parts, time_partitions
 from remit.stores.dynamodb.reading import Between, TableReading
 from remit.stores.dynamodb.table import BY_VERSION, DUE
 from remit.stores.dynamodb.versions import Versions, moment_after
@@ -164,7 +164,7 @@ class Feed:
         """As `Store.tenants_after`: those whose marks may stand for something behind the position."""
         now = self._versions.now()
         low = moment_after(after.partition("|")[0], -(LATEST_S + MARKED_EVERY_S)) if after else None
-        places = self._reading.placed(DUE, CHANGED_PARTS, Between(low=low))
+        places = self._reading.placed(DUE, changed_parts(), Between(low=low))
         names = dict.fromkeys(sort.partition("#")[2] for sort, _ in places)
         return ChangedTenants(list(names), now, more=False)
 

@@ -33,7 +33,8 @@ LEDGER = "ledger"
 TENANT_CHAIN = "-"
 """The tenant's own chain has a partition of its own, so that an export of the intents never meets it."""
 
-_PARTS = 8
+PARTS = 8
+"""A table is read with as many as it was written with."""
 STOPS_COPIES = 16
 _MARKS = 4
 _PARTS_OF = {
@@ -46,9 +47,6 @@ DueGroup = Literal["reserved", "moving", "resting"]
 """Of cases that are due: approvals that have to leave, what else Remit has to move on, and all others."""
 CHANGED = f"*changed#{LEDGER}"
 """The partitions of the marks of tenants whose ledgers changed begin so; no tenant can be called this."""
-CHANGED_PARTS = tuple(f"changed#{part}" for part in range(_PARTS))
-"""Of the index of what is due: the marks of tenants whose ledgers changed, by when."""
-
 TENANTS = "*tenants"
 """The partition that names every tenant; no tenant can be called this."""
 
@@ -58,7 +56,7 @@ NEVER = "9" * 18
 
 
 def parts_of(kind: str) -> int:
-    return _PARTS_OF.get(kind, _PARTS)
+    return min(_PARTS_OF.get(kind, PARTS), PARTS)
 
 
 def partitions(kind: str, tenant_id: str) -> list[str]:
@@ -97,7 +95,7 @@ def chain_key(tenant_id: str, action_intent_id: str | None) -> ItemKey:
     """The partition of a chain, and what the sort keys of its segments begin with."""
     if action_intent_id is None:
         return f"{tenant_id}#{LEDGER}#{TENANT_CHAIN}", f"{TENANT_CHAIN}#"
-    return f"{tenant_id}#{LEDGER}#{part(action_intent_id, _PARTS)}", f"{action_intent_id}#"
+    return f"{tenant_id}#{LEDGER}#{part(action_intent_id, PARTS)}", f"{action_intent_id}#"
 
 
 def segment_key(tenant_id: str, action_intent_id: str | None, first: int) -> ItemKey:
@@ -113,34 +111,39 @@ def tenant_key(tenant_id: str) -> ItemKey:
 
 def changed_keys(tenant_id: str, process: str) -> tuple[ItemKey, str]:
     """The place of the mark that a tenant's ledger changed, and its part of the index; a few processes share one."""
-    number = part(tenant_id, _PARTS)
-    return (f"{CHANGED}#{number}", f"{tenant_id}#{part(process, _MARKS)}"), CHANGED_PARTS[number]
+    number = part(tenant_id, PARTS)
+    return (f"{CHANGED}#{number}", f"{tenant_id}#{part(process, _MARKS)}"), changed_parts()[number]
+
+
+def changed_parts() -> list[str]:
+    """Of the index of what is due: the marks of tenants whose ledgers changed, by when."""
+    return [f"changed#{number}" for number in range(PARTS)]
 
 
 def timed_parts(kind: str) -> list[str]:
     """Of the index of what is due: a kind of record that says when it has to be looked at."""
-    return [f"{kind}#{number}" for number in range(_PARTS)]
+    return [f"{kind}#{number}" for number in range(PARTS)]
 
 
 def timed_part(kind: str, tenant_id: str) -> str:
-    return f"{kind}#{part(tenant_id, _PARTS)}"
+    return f"{kind}#{part(tenant_id, PARTS)}"
 
 
 def due_parts(group: DueGroup) -> list[str]:
-    return [f"{group}#{number}" for number in range(_PARTS)]
+    return [f"{group}#{number}" for number in range(PARTS)]
 
 
 def due_part(group: DueGroup, tenant_id: str, action_intent_id: str) -> str:
-    return due_parts(group)[part(f"{tenant_id}#{action_intent_id}", _PARTS)]
+    return due_parts(group)[part(f"{tenant_id}#{action_intent_id}", PARTS)]
 
 
 def time_partitions(tenant_id: str) -> list[str]:
     """The place of a tenant's segments in the index by time."""
-    return [f"{tenant_id}#{LEDGER}#{number}" for number in range(_PARTS)]
+    return [f"{tenant_id}#{LEDGER}#{number}" for number in range(PARTS)]
 
 
 def time_partition(tenant_id: str, entry_id: str) -> str:
-    return f"{tenant_id}#{LEDGER}#{part(entry_id, _PARTS)}"
+    return f"{tenant_id}#{LEDGER}#{part(entry_id, PARTS)}"
 
 
 def part(id: str, parts: int) -> int:

@@ -65,7 +65,7 @@ class SqlSource:
 
     @contextmanager
     def frozen(self) -> Iterator[_FrozenSql]:
-        tables = list(filter(self._has, [*_TABLES, *FIRST_TABLES]))
+        tables = self._tables()
         with _transaction(self._dialect) as connection:
             self._dialect.freeze(connection, tables)
             if _state_of(self._dialect, connection).revision == MOVED:
@@ -74,9 +74,11 @@ class SqlSource:
                 _settle(self._dialect)
             yield _FrozenSql(self._dialect, connection, tables)
 
-    def _has(self, table: str) -> bool:
+    def _tables(self) -> list[str]:
+        """Those that this database has, of either format."""
         with _transaction(self._dialect) as connection:
-            return self._dialect.has_table(connection.connection.driver_connection, table)
+            driver = connection.connection.driver_connection
+            return [table for table in (*_TABLES, *FIRST_TABLES) if self._dialect.has_table(driver, table)]
 
     def close(self) -> None:
         self._open.close()
