@@ -45,8 +45,9 @@ def main(url: str, decisions: int = 300) -> None:
 
 def while_changing(url: str, remit: Remit) -> dict[str, float]:
     """One caller's decisions and their times, while another process changes one account's budget every second."""
-    started, stop = multiprocessing.Event(), multiprocessing.Event()
-    other = multiprocessing.get_context("spawn").Process(target=change_every_second, args=(url, started, stop))
+    spawn = multiprocessing.get_context("spawn")
+    started, stop = spawn.Event(), spawn.Event()
+    other = spawn.Process(target=change_every_second, args=(url, started, stop))
     other.start()
     started.wait()
     calls: list[float] = []
