@@ -49,14 +49,15 @@ class Kept:
     """A place that keeps what a store would: the body of the record, and parts by name."""
 
     def __init__(self):
-        self.record, self.body, self.parts = None, None, {}
+        self.record, self.body = None, None
+        self.parts: dict[str, str] = {}
         self.written = {}
 
     def write(self, record):
         stored = stored_bounds(record, self.record)
         assert stored.gone <= self.parts.keys() and not stored.new.keys() & self.parts.keys()
-        self.parts = {name: body for name, body in self.parts.items() if name not in stored.gone} | dict(stored.new)
-        self.record, self.body, self.written = stored.record, stored.body, stored.new
+        self.parts = {name: body for name, body in self.parts.items() if name not in stored.gone} | {**stored.new}
+        self.record, self.body, self.written = stored.record, stored.body, {**stored.new}
 
     def read(self, known=None):
         return (known or KnownBounds()).whole(TENANT, self.body, self.fetch)

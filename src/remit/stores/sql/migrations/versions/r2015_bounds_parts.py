@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "2014"
-down_revision = "2013"
+revision = "2015"
+down_revision = "2014"
 branch_labels = None
 depends_on = None
 
