@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import UNSET, UnsetType
 from pydantic import Field, model_validator
 
@@ -123,7 +124,8 @@ class BoundsInForce(Document):
 
     def wire(self) -> dict[str, Any]:
         """As JSON values. What came to bounds later is left out where nobody has set it, so that old hashes stay."""
-        whole = super().wire()
+        # By way of the text: several times faster where there are thousands of accounts.
+        whole: dict[str, Any] = msgspec.json.decode(self.model_dump_json())
         for name, unset in _LATER.items():
             if whole["bounds"][name] == unset:
                 del whole["bounds"][name]
@@ -344,7 +346,7 @@ def changed_types(before: BoundsInForce, after: BoundsInForce) -> list[str]:
 
 
 def _zones_running_out(before: BoundsInForce, after: Bounds, now: datetime) -> dict[str, ZoneUntil]:
-    named = {*before.bounds.accounts, *after.accounts, *before.zones_until} - {_UNNAMED, _TENANT}
+    named = _may_have_changed_zone(before, after)
     pairs = {account: (before._zone(account, now), _account_zone(after, account)) for account in named}
     pairs[_UNNAMED] = (before._zone(_UNNAMED, now), _account_zone(after, _UNNAMED))
     pairs[_TENANT] = (before._tenant_zone(now), _ceiling_zone(after))
@@ -361,6 +363,15 @@ def _zones_running_out(before: BoundsInForce, after: Bounds, now: datetime) -> d
         # In a zone that is gone nothing was counted, so no day has to end.
         if name in changed and zone_loads(old)
     }
+
+
+def _may_have_changed_zone(before: BoundsInForce, after: Bounds) -> set[str]:
+    """Of the accounts that were or are named, all but those of which nothing was changed that says their zone."""
+    old, new, running_out = before.bounds.accounts, after.accounts, before.zones_until
+    named = {*old, *new, *running_out} - {_UNNAMED, _TENANT}
+    if _account_zone(before.bounds, _UNNAMED) != _account_zone(after, _UNNAMED):
+        return named
+    return {account for account in named if account in running_out or old.get(account) != new.get(account)}
 
 
 def _zone_that_loads(zone: str) -> str:

@@ -221,7 +221,7 @@ def _own(bounds: Bounds, field: str) -> dict[str, Any]:
 def _with_own(bounds: Bounds, field: str, values: Mapping[str, Any]) -> dict[str, AccountBounds]:
     without = getattr(_NOTHING, field)
     accounts = {
-        name: bounds.accounts.get(name, _NOTHING).model_copy(update={field: values.get(name, without)})
+        name: _with(bounds.accounts.get(name, _NOTHING), field, values.get(name, without))
         for name in dict.fromkeys([*bounds.accounts, *values])
     }
     # An account that has lost its last is not named any more; one that was named with nothing stays named.
@@ -230,3 +230,8 @@ def _with_own(bounds: Bounds, field: str, values: Mapping[str, Any]) -> dict[str
         for name, account in accounts.items()
         if account != _NOTHING or bounds.accounts.get(name) == _NOTHING
     }
+
+
+def _with(account: AccountBounds, field: str, value: Any) -> AccountBounds:
+    # Of thousands one changes: what stays is the same object, as whoever looks for what changed finds at once.
+    return account if getattr(account, field) == value else account.model_copy(update={field: value})

@@ -5,18 +5,20 @@ Nothing here sends anything; `BatchReader` is how a batch looks things up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from remit.core.errors import InvalidInput, RemitError, TryLater
+from remit.core.gate.bounds import BoundsInForce
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.records import CHAIN, KINDS
 from remit.core.values import Stored
 from remit.ports import UnitOfWork, Writes, as_answer, needed
-from remit.stores.dynamodb.items import BODY, Item, record_item
+from remit.stores.bounds_parts import BOUNDS_PARTS, parts_of, stored_bounds
+from remit.stores.dynamodb.items import BODY, Item, body_item, record_item
 from remit.stores.dynamodb.layout import copies_of, home
 from remit.stores.dynamodb.record_cache import CachedBounds, RecordCache, Versioned
 from remit.stores.segments import Segment, segments_of
@@ -52,6 +54,10 @@ class Effect:
     records: dict[RecordId, Stored | None] = field(default_factory=dict)
     items: dict[RecordId, Item] = field(default_factory=dict)
     entries: dict[Chain, tuple[LedgerEntry, ...]] = field(default_factory=dict)
+    new_parts: dict[RecordId, str] = field(default_factory=dict)
+    """Of bounds, which are there before."""
+    gone_parts: set[RecordId] = field(default_factory=set)
+    """Of bounds, which go afterwards."""
     looked_at: set[RecordId] = field(default_factory=set)
     """Contended records that the answer rests on."""
 
@@ -72,6 +78,9 @@ class Effect:
         for chain, entries in other.entries.items():
             self.entries[chain] = (*self.entries.get(chain, ()), *entries)
         self.looked_at |= other.looked_at
+        self.gone_parts |= other.gone_parts
+        named = self.new_parts | other.new_parts
+        self.new_parts = {place: body for place, body in named.items() if place not in self.gone_parts}
 
     def segments(self) -> list[Segment]:
         return [segment for entries in self.entries.values() for segment in segments_of(entries)]
@@ -188,11 +197,13 @@ class DynamoBatch:
         for key, record in writes.puts:
             place = check_may_put(key, shown)
             whole = effect.records[place] = rewritten(record, shown.records.get(place))
-            effect.items[place] = _small(record_item(place, whole, UNVERSIONED), f"{place[0]} {place[2]!r}")
+            item = record_item(place, whole, UNVERSIONED) if not isinstance(whole, BoundsInForce) else None
+            effect.items[place] = _small(item or _head(place, shown, effect), f"{place[0]} {place[2]!r}")
         for key in writes.deletes:
             place = check_may_put(key, shown)
             effect.items.pop(place, None)
             effect.records[place] = None
+            effect.gone_parts |= _places(place, parts_of(shown.records.get(place)))
         for entry in writes.entries:
             self._append(entry, effect)
         for segment in effect.segments():
@@ -276,6 +287,21 @@ class DynamoBatch:
             return False
         self._guesses[id(unit)] = cast(dict[RecordId, Versioned], remembered)
         return True
+
+
+def _head(place: RecordId, shown: RecordSnapshot, effect: Effect) -> Item:
+    """The item of bounds that are written here; `effect` takes the parts that they are stored in."""
+    stored = stored_bounds(cast(BoundsInForce, effect.records[place]), shown.records.get(place))
+    effect.records[place] = stored.record
+    for name, body in stored.new.items():
+        _check_size(len(body.encode()), f"a part of {place[0]} {place[2]!r}")
+        effect.new_parts[BOUNDS_PARTS, place[1], name] = body
+    effect.gone_parts |= _places(place, stored.gone)
+    return body_item(place, stored.body, UNVERSIONED)
+
+
+def _places(place: RecordId, names: Collection[str]) -> set[RecordId]:
+    return {(BOUNDS_PARTS, place[1], name) for name in names}
 
 
 def _small(item: Item, what: str) -> Item:

@@ -58,12 +58,13 @@ def version_of(item: Mapping[str, Any]) -> str:
     return version
 
 
+def body_item(place: RecordId, body: str, version: str) -> Item:
+    """Of what is found by its key alone."""
+    return {**key_item(record_key(place)), VERSION: {"S": version}, BODY: {"S": body}}
+
+
 def record_item(place: RecordId, record: Stored, version: str) -> Item:
-    item = {
-        **key_item(record_key(place)),
-        VERSION: {"S": version},
-        BODY: {"S": record.to_json()},
-    }
+    item = body_item(place, record.to_json(), version)
     if isinstance(record, Case):
         item |= _texts(_case_attributes(record))
     if place[0] in TIMED and (due := due_at(record)) is not None:

@@ -14,8 +14,9 @@ from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.records import CHAIN
 from remit.core.values import PLATFORM
+from remit.stores.dynamodb.bounds import versioned_whole
 from remit.stores.dynamodb.client import MOST_AT_ONE_MOMENT, Table
-from remit.stores.dynamodb.items import Item, entries_of, versioned
+from remit.stores.dynamodb.items import Item, entries_of
 from remit.stores.dynamodb.layout import ItemKey, home, read_key, segment_key, tenant_key
 from remit.stores.dynamodb.migration_mark import MigrationMark
 from remit.stores.dynamodb.record_cache import RecordCache, Versioned
@@ -104,7 +105,7 @@ class RecordReader:
         self._mark.check(items)
         self._known.update(name for key, name in tenants.items() if key in items)
         self._chains.take(items, likely)
-        found = {place: versioned(items.get(key)) for key, place in keys.items()}
+        found = {place: versioned_whole(self._table, items.get(key)) for key, place in keys.items()}
         for place, seen in found.items():
             self._cache.remember(place, seen, asked_at)
         return found
@@ -119,7 +120,7 @@ def shown(table: Table, places: Sequence[RecordId]) -> dict[RecordId, Shown]:
     look = table.at_one_moment if few else table.each
     items = look([*keys, *likely]) if keys else {}
     reader.take(items, likely)
-    found = {place: versioned(items.get(key)) for key, place in keys.items()}
+    found = {place: versioned_whole(table, items.get(key)) for key, place in keys.items()}
     reader.fetch((place, found[home(place)]) for place in chains)
     return {
         place: reader.history(place, found[home(place)]) if place[0] == CHAIN.name else found[place].record

@@ -29,6 +29,7 @@ from remit.ports import (
     Snapshot,
     UnitOfWork,
 )
+from remit.stores.dynamodb.bounds import versioned_whole
 from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.feed import Feed
 from remit.stores.dynamodb.items import (
@@ -122,13 +123,13 @@ class DynamoStore:
             return list(islice(self._reading.whole(partition, prefix, limit), limit))
 
         parts = self._reading.at_once(of_part, partitions(kind.name, tenant_id))
-        return [cast(S, record_of(item)) for item in islice(heapq.merge(*parts, key=_sort_key), limit)]
+        return [cast(S, self._record(item)) for item in islice(heapq.merge(*parts, key=_sort_key), limit)]
 
     def each(self, kind: Kind[S], tenant_id: str) -> Iterator[S]:
         parts = [self._reading.whole(part) for part in partitions(kind.name, tenant_id)]
         for item in heapq.merge(*parts, key=_sort_key):
             with suppress(RemitError):
-                yield cast(S, record_of(item))
+                yield cast(S, self._record(item))
 
     def misfiled(self, tenant_id: str) -> Iterator[str]:
         own_chain, _ = chain_key(tenant_id, None)
@@ -139,7 +140,10 @@ class DynamoStore:
     def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]:
         parts = [self._reading.whole(part) for part in partitions(kind.name, tenant_id)]
         for item in heapq.merge(*parts, key=_sort_key):
-            yield key_of(item)[1], cast(S, record_of(item))
+            yield key_of(item)[1], cast(S, self._record(item))
+
+    def _record(self, item: Item) -> Stored | None:
+        return versioned_whole(self.table, item).record
 
     def due(self, now: datetime, limit: int) -> list[Case]:
         reserved = self._due("reserved", now, limit)

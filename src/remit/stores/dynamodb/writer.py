@@ -15,6 +15,7 @@ from typing import Any
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.stores.dynamodb.batch import DynamoBatch, Effect
+from remit.stores.dynamodb.bounds import PartsWriter
 from remit.stores.dynamodb.client import TRIES, Table, pause
 from remit.stores.dynamodb.faults import CONDITION_FAILED, ServiceFault, fault_of, ours, reasons_of
 from remit.stores.dynamodb.feed import ChangeMarks
@@ -91,6 +92,7 @@ class DynamoWriter:
 
     def __init__(self, table: Table, cache: RecordCache, versions: Versions, mark: MigrationMark) -> None:
         self._table, self._cache, self._versions, self._mark = table, cache, versions, mark
+        self._parts = PartsWriter(table, versions)
         self._known_tenants: set[str] = set()
         self._marks, self._process = ChangeMarks(time.monotonic), secrets.token_hex(6)
 
@@ -183,6 +185,7 @@ class DynamoWriter:
             sent_at, known_at = time.monotonic(), self._cache.now()
             transaction = Transaction(part.effect, batch.loaded, version, new, changed, self._process)
             transaction.build(self._table.name)
+            self._parts.put(part.effect.new_parts)
             try:
                 # Nothing is left to do if all it deletes is not there.
                 if transaction.actions:
@@ -190,6 +193,10 @@ class DynamoWriter:
             except OutcomeUnknown as error:
                 part.failed(error)
                 raise FailsAll(TryLater, f"not tried, for an earlier write's answer was lost: {error}") from error
+            except (_Stale, RemitError, FailsAll):
+                self._parts.drop(part.effect.new_parts)
+                raise
+            self._parts.drop(part.effect.gone_parts)
             self._marks.note(changed, sent_at)
             self._note(transaction, batch, known_at)
         part.done()

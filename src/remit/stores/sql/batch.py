@@ -6,21 +6,24 @@ changes. Nothing here knows a database; `load` is how it looks things up.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from remit.core.errors import RemitError
+from remit.core.gate.bounds import BoundsInForce
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
-from remit.core.records import CHAIN, KINDS
+from remit.core.records import CHAIN
 from remit.core.values import Stored
 from remit.ports import UnitOfWork, Writes, as_answer, needed
+from remit.stores.bounds_parts import BOUNDS_PARTS, parts_of, stored_bounds
 from remit.stores.segments import segments_of
 from remit.stores.sql.rows import (
     EVENTS,
+    KEYED,
     SEGMENTS,
     STATES,
     WAITING_COUNTS,
@@ -82,6 +85,7 @@ class SqlBatch:
         self._load, self._known, self._count_slots = load, known, count_slots
         self._loaded: dict[RecordId, Shown] = {}
         self._written = _Written()
+        self._bounds: dict[RecordId, Stored | None] = {}
         self._more: dict[int, list[RecordId]] = {}
 
     def prefetch(self, units: Sequence[UnitOfWork[Any]]) -> None:
@@ -134,7 +138,7 @@ class SqlBatch:
         nothing = _Written()
         intents = [(CHAIN.name, tenant_id, id) for tenant_id, id in self._written.chains if id is not None]
         chains = {each: self._now(each, nothing) if each in self._loaded else None for each in intents}
-        return {**self._written.records, **chains}
+        return {**self._written.records, **self._bounds, **chains}
 
     def _rows(self) -> Iterator[tuple[str, Operation, Row]]:
         for target, record in self._written.records.items():
@@ -150,8 +154,12 @@ class SqlBatch:
         if record is None:
             if unread or before is not None:
                 yield target[0], "delete", target[1:]
+            yield from ((BOUNDS_PARTS, "delete", (target[1], name)) for name in parts_of(before))
             return
-        row = record_row(*target, record)
+        if isinstance(record, BoundsInForce):
+            row = yield from self._parts_rows(target, record, before)
+        else:
+            row = record_row(*target, record)
         if unread:
             yield target[0], "upsert", row
         elif before is None:
@@ -164,6 +172,16 @@ class SqlBatch:
             yield target[0], "update", row
         if isinstance(record, Case):
             yield from _state_rows(before, record)
+
+    def _parts_rows(
+        self, target: RecordId, record: BoundsInForce, before: Stored | None
+    ) -> Generator[tuple[str, Operation, Row], None, Row]:
+        """What changes of the parts that these bounds are stored in. Answers the row of the bounds themselves."""
+        stored = stored_bounds(record, before)
+        self._bounds[target] = stored.record
+        yield from ((BOUNDS_PARTS, "insert", (body, target[1], name)) for name, body in stored.new.items())
+        yield from ((BOUNDS_PARTS, "delete", (target[1], name)) for name in stored.gone)
+        return stored.body, *target[1:]
 
     def _answer(self, unit: UnitOfWork[Any], mine: _Written) -> Any:
         try:
@@ -232,4 +250,4 @@ def _state_rows(before: Stored | None, after: Case) -> Iterator[tuple[str, Opera
 
 
 # Counts come last: whoever holds one is about to commit.
-_LOCK_ORDER = {name: position for position, name in enumerate([*KINDS, STATES, SEGMENTS, EVENTS, WAITING_COUNTS])}
+_LOCK_ORDER = {name: position for position, name in enumerate([*KEYED, STATES, SEGMENTS, EVENTS, WAITING_COUNTS])}

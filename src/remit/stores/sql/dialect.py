@@ -9,11 +9,11 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from remit.core.errors import InvalidInput, RemitError, TryLater
-from remit.core.records import CHAIN, KINDS
+from remit.core.records import CHAIN
 from remit.stores.sql.batch import RowChange
 from remit.stores.sql.ledger_order import LedgerOrder
 from remit.stores.sql.pool import ConnectionPool
-from remit.stores.sql.rows import Row
+from remit.stores.sql.rows import KEYED, Row
 from remit.stores.units import RecordId
 
 if TYPE_CHECKING:
@@ -220,4 +220,4 @@ def _lock_order(group: tuple[str, str]) -> tuple[int, str]:
 
 
 # A chain after its case: whoever holds the case sees all of it.
-_POSITION = {name: position for position, name in enumerate([*KINDS, CHAIN.name])}
+_POSITION = {name: position for position, name in enumerate([*KEYED, CHAIN.name])}

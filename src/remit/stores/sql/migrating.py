@@ -19,7 +19,6 @@ from typing import Any
 import sqlalchemy
 
 from remit.core.errors import Conflict, InvalidInput, NoDatabase, TryLater
-from remit.core.records import KINDS
 from remit.ports import ReadableStore, Store
 from remit.stores.first_format import FirstFormat
 from remit.stores.sql.dialect import WAS_MOVED, Dialect, raise_ours
@@ -29,14 +28,14 @@ from remit.stores.sql.migrations import FILLING, HEAD, MOVED, VERSION_TABLE, cur
 from remit.stores.sql.migrations import FIRST_FORMAT as FIRST_REVISIONS
 from remit.stores.sql.queries import TENANTS
 from remit.stores.sql.readers import Readers
-from remit.stores.sql.rows import EVENTS, SEGMENTS, STATES, WAITING_COUNTS
+from remit.stores.sql.rows import EVENTS, KEYED, SEGMENTS, STATES, WAITING_COUNTS
 from remit.stores.sql.store import SqlStore, dialect_of
 
 _SETTLED_WITHIN_S, _LOOK_AGAIN_S = 30.0, 0.1
 _HELD_BACK = "a transaction that began before the last write is open, in this or another database of the server"
 _MIGRATIONS = "remit_migrations"
 FILLED_BY, MOVED_BY = "filled_by", "moved_by"
-_TABLES = (*KINDS, STATES, SEGMENTS, EVENTS, WAITING_COUNTS)
+_TABLES = (*KEYED, STATES, SEGMENTS, EVENTS, WAITING_COUNTS)
 _MAKE_TABLE = f"CREATE TABLE IF NOT EXISTS {_MIGRATIONS} (role TEXT PRIMARY KEY, id TEXT, revision TEXT)"
 _SET_REVISION = f"UPDATE {VERSION_TABLE} SET version_num = "
 

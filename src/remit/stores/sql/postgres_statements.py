@@ -13,6 +13,7 @@ from remit.stores.sql.rows import (
     BLOBS,
     COUNT_KEY,
     EVENTS,
+    KEYED,
     MOVED_COLUMNS,
     SEGMENTS,
     STATES,
@@ -42,9 +43,10 @@ def translated(sql: str) -> str:
 
 
 LOAD = {
-    kind: f"SELECT id, body FROM {kind} WHERE tenant_id = %s AND id = ANY(%b::text[]) ORDER BY id" for kind in KINDS
+    kind: f"SELECT id, body FROM {kind} WHERE tenant_id = %s AND id = ANY(%b::text[]) ORDER BY id" for kind in KEYED
 }
-LOAD_AND_LOCK = {name: f"{LOAD[name]} FOR UPDATE" if kind.contended else LOAD[name] for name, kind in KINDS.items()}
+_CONTENDED = {name: f"{LOAD[name]} FOR UPDATE" for name, kind in KINDS.items() if kind.contended}
+LOAD_AND_LOCK = LOAD | _CONTENDED
 LOAD[CHAIN.name] = LOAD_AND_LOCK[CHAIN.name] = (
     f"SELECT chain, body FROM {SEGMENTS} WHERE tenant_id = %s AND chain = ANY(%b::text[]) ORDER BY chain, first"
 )
@@ -92,7 +94,7 @@ WRITE: dict[tuple[str, Operation], str] = {
         f"WHERE {' AND '.join(f'target.{name} = given.{name}' for name in COUNT_KEY)} AND target.n = 0"
     ),
 }
-for _table in [*KINDS, STATES]:
+for _table in [*KEYED, STATES]:
     WRITE[_table, "insert"] = _insert(_table)
     WRITE[_table, "update"] = _update(_table, TABLES[_table])
     WRITE[_table, "move"] = _update(_table, MOVED_COLUMNS)

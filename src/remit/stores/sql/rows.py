@@ -17,12 +17,15 @@ from remit.core.lifecycle import UNANSWERED, Case
 from remit.core.records import CASE, KINDS, TIMED, due_at
 from remit.core.values import Stored
 from remit.core.waiting_counts import count_changes, holder_of
+from remit.stores.bounds_parts import BOUNDS_PARTS
 from remit.stores.segments import Segment
 from remit.stores.units import cursor_of
 
 Row = tuple[Any, ...]
 
-TABLES: dict[str, tuple[str, ...]] = dict.fromkeys(KINDS, ("body", "tenant_id", "id"))
+KEYED = (*KINDS, BOUNDS_PARTS)
+"""Tables of a key and a body, which are looked up by the key."""
+TABLES: dict[str, tuple[str, ...]] = dict.fromkeys(KEYED, ("body", "tenant_id", "id"))
 TABLES |= dict.fromkeys(TIMED, ("body", "due_at_us", "tenant_id", "id"))
 # The key comes last, so that one row serves INSERT and UPDATE alike.
 TABLES[CASE.name] = ("body", "status", "reason", "account_id", "action_type", "created_at_us", "tenant_id", "id")

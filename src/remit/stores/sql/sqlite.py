@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from remit.core.errors import InvalidInput
-from remit.core.records import CHAIN, KINDS
+from remit.core.records import CHAIN
 from remit.stores.sql.batch import Operation, RowChange
 from remit.stores.sql.dialect import DriverErrors, DriverFault, Stale, driver_error, grouped
 from remit.stores.sql.ledger_order import RowOrder
 from remit.stores.sql.pool import SqlitePool
-from remit.stores.sql.rows import COUNT_KEY, EVENTS, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, WAITING_COUNTS, Row
+from remit.stores.sql.rows import COUNT_KEY, EVENTS, KEYED, MOVED_COLUMNS, SEGMENTS, STATES, TABLES, WAITING_COUNTS, Row
 from remit.stores.units import RecordId
 
 if TYPE_CHECKING:
@@ -228,13 +228,13 @@ def _translated(sql: str) -> str:
 
 _LOAD = {
     kind: f"SELECT id, body FROM {kind} WHERE tenant_id = ? AND id IN (SELECT value FROM json_each(?))"
-    for kind in KINDS
+    for kind in KEYED
 }
 _LOAD[CHAIN.name] = (
     f"SELECT chain, body FROM {SEGMENTS} WHERE tenant_id = ? AND chain IN (SELECT value FROM json_each(?)) "
     "ORDER BY chain, first"
 )
-_LOAD_ONE = {kind: f"SELECT id, body FROM {kind} WHERE tenant_id = ? AND id = ?" for kind in KINDS}
+_LOAD_ONE = {kind: f"SELECT id, body FROM {kind} WHERE tenant_id = ? AND id = ?" for kind in KEYED}
 _LOAD_ONE[CHAIN.name] = f"SELECT chain, body FROM {SEGMENTS} WHERE tenant_id = ? AND chain = ? ORDER BY first"
 
 
@@ -263,7 +263,7 @@ _WRITE: dict[tuple[str, Operation], str] = {
         f"DELETE FROM {WAITING_COUNTS} WHERE {' AND '.join(f'{name} = ?' for name in COUNT_KEY)} AND n = 0"
     ),
 }
-for _table in [*KINDS, STATES]:
+for _table in [*KEYED, STATES]:
     _WRITE[_table, "insert"] = _insert(_table)
     _WRITE[_table, "update"] = _update(_table, TABLES[_table])
     _WRITE[_table, "move"] = _update(_table, MOVED_COLUMNS)
