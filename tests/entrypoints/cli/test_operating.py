@@ -129,3 +129,14 @@ def test_the_doctor_finds_what_is_wrong_and_says_what_helps(desk, tmp_path):
     (database,) = [each for each in missing if each["check"] == "database"]
     assert (database["state"], database["way_out"]) == ("wrong", "name it with --db, or begin with 'remit apply'")
     assert not (tmp_path / "remit.db").exists()
+
+
+def test_no_part_of_a_database_s_password_is_shown(desk):
+    for url, code in {
+        "postgresql://u:o@pen-sesame@127.0.0.1:1/db": 2,
+        "postgresql://127.0.0.1:1/db?user=u&password=pen-sesame": 5,
+    }.items():
+        for words, ends in ((("doctor", "--no-connect"), 1), (("status", "any", "--tenant", "acme"), code)):
+            said = desk.run("--db", url, *words, code=ends)
+
+            assert "sesame" not in said.stdout + said.stderr

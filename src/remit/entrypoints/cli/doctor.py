@@ -18,7 +18,7 @@ from remit.core.errors import InvalidInput, NotFound, RemitError
 from remit.core.gate.zones import RULES
 from remit.core.values import PLATFORM
 from remit.entrypoints.cli import output
-from remit.entrypoints.cli.options import AsJson, Db, existing, url_of
+from remit.entrypoints.cli.options import AsJson, Db, existing
 
 if TYPE_CHECKING:
     from remit.wiring import Remit
@@ -62,8 +62,8 @@ def doctor(
         if isinstance(error, NotFound) and error.what == "tenant":
             raise
         told = output.error_wire(error)
-        name = url_of(ctx, db).partition("@")[2] or url_of(ctx, db)
-        found.append(("", Diagnosis("database", "wrong", f"{name}: {told['message']}", told["way_out"] or "")))
+        # Without the URL, which may hold a password in several places: the message names what it is about.
+        found.append(("", Diagnosis("database", "wrong", told["message"], told["way_out"] or "")))
     _tell(found, as_json)
     raise typer.Exit(output.BROKEN if any(each.state == "wrong" for _, each in found) else output.DONE)
 

@@ -79,7 +79,8 @@ def parsed_url(url: str) -> sqlalchemy.URL | None:
         parsed = sqlalchemy.make_url(url)
     except (sqlalchemy.exc.ArgumentError, ValueError):
         return None
-    return parsed if parsed.drivername == "postgresql" else None
+    # With an @ in the password the rest of it would be taken for the host, and shown as that.
+    return parsed if parsed.drivername == "postgresql" and "@" not in (parsed.host or "") else None
 
 
 class Postgres:

@@ -350,9 +350,8 @@ def dialect_of(url: str) -> Dialect:
         parsed = parsed_url(url)
         if parsed is not None:
             return Postgres(parsed)
-    raise InvalidInput(
-        "database", "is not understood", "write sqlite:///FILE or postgresql://user:password@host:port/database"
-    )
+    way_out = "write sqlite:///FILE or postgresql://user:password@host:port/database (%40 for an @ in the password)"
+    raise InvalidInput("database", "is not understood", way_out)
 
 
 def _line(row: Row) -> QueueLine:
