@@ -425,3 +425,18 @@ def test_times_are_in_the_viewers_zone_and_exact_on_hover(look, world):
     expect(due).to_have_attribute("title", "2030-01-02 18:30:00 UTC")
     expect(expires).to_have_text("3 Jan 2030, 03:30")
     expect(expires).to_have_attribute("title", "2030-01-02 18:30:00 UTC")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_name_as_long_as_names_may_be_leaves_every_column_in_sight_and_words_whole(look, world, width):
+    world.remit.create_key(ACME, {"name": "k" * 128, "roles": ["agent"]}, by="ann")
+    world.submit("i-1", account_id="a" * 128, action_type=EMAIL)
+    ann = look(width=width)
+    for path in ("/console/keys", "/console/intents"):
+        page = ann.goes(path)
+        wide = page.locator(".wide").bounding_box()
+        for cell in page.locator(".listed tbody td").all():
+            box = cell.bounding_box()
+            assert box["x"] >= wide["x"] and box["x"] + box["width"] <= wide["x"] + wide["width"] + 1, path
+    role = ann.goes("/console/keys").locator("fieldset b", has_text="agent")
+    assert role.evaluate("(word) => word.getClientRects().length") == 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from remit.core.execution.result import NO_CONTENT
 from remit.core.gate.autonomy import Stop, StopScope
@@ -127,6 +128,12 @@ def moment(at: str | datetime) -> dict[str, str]:
 
 def percent(share: float | None) -> str:
     return "not given" if share is None else f"{share:.0%}"
+
+
+def as_shares(saw: Mapping[str, Any]) -> dict[str, Any]:
+    """What a check saw, with confidences as people write them: rules compare whole ten-thousandths."""
+    counted = {name: saw[name] for name in ("confidence", "min_confidence") if isinstance(saw.get(name), int)}
+    return {**saw, **{name: value / 10_000 for name, value in counted.items()}}
 
 
 def share(of_all: float) -> str:

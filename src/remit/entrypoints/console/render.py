@@ -51,7 +51,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["scope"] = lambda scope: str(StopScope.model_validate(scope))
     environment.filters.update(due=_due, limit_name=limit_name, limit_use=limit_use)
     environment.globals.update(labels=labels, asset=asset, MOST_ROWS=values.MOST_ROWS, MOST_REASONS=5)
-    environment.filters.update(standing=cards.standing, voted=cards.voted)
+    environment.filters.update(standing=cards.standing, voted=cards.voted, as_shares=labels.as_shares)
     return environment
 
 
