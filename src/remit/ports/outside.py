@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeGuard, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
-from remit.core.execution.outcome import CallResult
-from remit.core.gate.fact import FactSpec
-from remit.core.gate.policy import PolicySource
-from remit.core.intent import ActionIntentV1
-from remit.core.notifications.browser import Browser, NewBrowser
-from remit.core.notifications.card import Card
-from remit.core.notifications.outbox import Posted, SendResult
-from remit.core.notifications.press import Press, SignedRequest
-from remit.core.notifications.subscription import NewSubscription, Recipient, Subscription
+if TYPE_CHECKING:
+    from remit.core.execution.outcome import CallResult
+    from remit.core.gate.fact import FactSpec
+    from remit.core.gate.policy import PolicySource
+    from remit.core.intent import ActionIntentV1
+    from remit.core.notifications.browser import Browser, NewBrowser
+    from remit.core.notifications.card import Card
+    from remit.core.notifications.outbox import Posted, SendResult
+    from remit.core.notifications.press import Press, SignedRequest
+    from remit.core.notifications.subscription import NewSubscription, Recipient, Subscription
 
 
 class Clock(Protocol):
