@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.world import TENANT
 from remit import Remit, RemitError
-from remit.app import replay_export
+from remit.app.offline import replay_export
 
 DAYS = 30
 ACCOUNTS = 50

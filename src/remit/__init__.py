@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from remit.agents.decorator import action, calling
     from remit.agents.endings import Asked, Expired, Failed, NotRun, Rejected, Unknown, Withdrawn
     from remit.agents.running import idempotency_key
-    from remit.app import prove_bounds, replay_export, verify_export
+    from remit.app.offline import prove_bounds, replay_export, verify_export
     from remit.client.http_client import AsyncRemitClient, RemitClient
     from remit.core.errors import (
         BoundsChanged,
@@ -117,10 +117,10 @@ _HOMES = {
     "action": "remit.agents.decorator",
     "calling": "remit.agents.decorator",
     "idempotency_key": "remit.agents.running",
-    "prove_bounds": "remit.app",
+    "prove_bounds": "remit.app.offline",
     "read_bounds": "remit.entrypoints.bounds_file",
-    "replay_export": "remit.app",
-    "verify_export": "remit.app",
+    "replay_export": "remit.app.offline",
+    "verify_export": "remit.app.offline",
     "work": "remit.entrypoints.server.worker",
 }
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from remit.core.errors import RemitError
-from remit.core.execution.approval import Approval
-from remit.core.execution.permit import Begun, Finished
-from remit.core.intent import ActionIntentV1
-from remit.flow.execute import Ended, Taken
-from remit.flow.gate import GateAnswer, GateRequest
+
+if TYPE_CHECKING:
+    from remit.core.execution.approval import Approval
+    from remit.core.execution.permit import Begun, Finished
+    from remit.core.intent import ActionIntentV1
+    from remit.flow.execute import Ended, Taken
+    from remit.flow.gate import GateAnswer, GateRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Hooks:
         if not self._each:
             return
         for intent in answers:
-            if isinstance(intent, ActionIntentV1):
+            if not isinstance(intent, RemitError):
                 names = intent.tenant_id, intent.action_intent_id, intent.trace_id
                 self._tell(StepEvent("propose", *names, "PROPOSED", None, began_ns, time.time_ns()))
 
@@ -59,7 +61,7 @@ class Hooks:
         if not self._each:
             return
         for request, answer in zip(requests, answers, strict=True):
-            if isinstance(answer, GateAnswer):
+            if not isinstance(answer, RemitError):
                 names = request.tenant_id, request.action_intent_id, answer.trace_id
                 self._tell(StepEvent("gate", *names, answer.result, answer.reason, began_ns, time.time_ns()))
 

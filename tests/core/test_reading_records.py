@@ -3,13 +3,19 @@
 import json
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Annotated, Any
 
 import pytest
+from pydantic_core import core_schema
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.autonomy import Stops
 from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.ledger.entries import NO_CHAIN, ChainHead
+from remit.core.values import Document
 
 from .make import approval, attempt, bounds, case, intent, state, stop
 
@@ -90,3 +96,23 @@ def test_fields_that_a_newer_version_added_are_left_aside(record):
 def test_a_door_refuses_what_a_reader_of_stored_records_leaves_aside():
     with pytest.raises(InvalidInput, match="from_a_newer_version"):
         parse_bounds({"tenant": "acme", "from_a_newer_version": 1})
+
+
+def test_two_threads_that_check_the_first_values_of_a_model_build_its_checks_once():
+    both, built = threading.Barrier(2), []
+
+    class Slow:
+        @classmethod
+        def __get_pydantic_core_schema__(cls, *_: Any) -> Any:
+            built.append(cls)
+            with suppress(threading.BrokenBarrierError):
+                both.wait(0.2)
+            return core_schema.str_schema()
+
+    class Noted(Document):
+        text: Annotated[str, Slow]
+
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda text: Noted.from_wire({"text": text}).text, ["a", "b"]))
+
+    assert (found, len(built)) == (["a", "b"], 1)

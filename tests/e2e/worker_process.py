@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from remit import Remit
-from remit.app import Reconciled
+from remit.app.upkeep import Reconciled
 from remit.connectors.http import HttpConnector
 from remit.core.execution import outcome
 from remit.core.execution.outcome import CallResult

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from remit.app import verify_export
+from remit.app.offline import verify_export
 from remit.core.canonical import sha256_hex
 from remit.core.errors import Forbidden, InvalidInput, NotFound
 from remit.core.identity.credential import PROCESS, Credential

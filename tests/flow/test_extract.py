@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from remit.app import verify_export
+from remit.app.offline import verify_export
 from remit.core.errors import NotFound
 
 from .world import NOON, TENANT

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from remit.app import verify_export
+from remit.app.offline import verify_export
 from remit.connectors.http import HttpFacts
 from remit.core.errors import IntentIdReused, InvalidInput
 from remit.core.ledger.entries import entry_hash

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from remit.app import App, verify_export
+from remit.app import App
+from remit.app.offline import verify_export
 from remit.core.errors import InvalidInput, NotFound
 from remit.core.gate.autonomy import StopScope
 from remit.core.lifecycle import FOLLOWS

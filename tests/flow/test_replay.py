@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from remit.app import replay_export
+from remit.app.offline import replay_export
 from remit.core.errors import InvalidInput
 from remit.ports import DELIVERED, REFUSED
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import uuid_utils
 
-from remit.app import App, verify_export
+from remit.app import App
+from remit.app.offline import verify_export
 from remit.connectors.caller import CallerConnector
 from remit.connectors.internal import InternalConnector
 from remit.core.execution.approval import approved_event, auto_exec_state

@@ -1,10 +1,11 @@
-"""The ground of the app's parts: one context, one clock, and the flow's functions as methods."""
+"""The ground of the app and its parts: context and clock, the flow's functions as methods, what is made on demand."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
 from functools import partial, update_wrapper
+from threading import RLock
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 from remit.flow.context import Context
@@ -47,6 +48,32 @@ class FlowMethod(Generic[P, T]):
         # What it takes is what is left when the context is given; by this, tools would read the function's own.
         del method.__wrapped__
         return method
+
+
+class OnDemand(Generic[T]):
+    """
+    An attribute that is made when it is first asked for. As `functools.cached_property`, and of two threads that ask
+    first, both are given the same one.
+    """
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make, self._making = make, RLock()
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, holder: None, owner: Any = None) -> Self: ...
+    @overload
+    def __get__(self, holder: object, owner: Any = None) -> T: ...
+    def __get__(self, holder: Any, owner: Any = None) -> Any:
+        if holder is None:
+            return self
+        with self._making:
+            if self._name not in holder.__dict__:
+                holder.__dict__[self._name] = self._make(holder)
+        return holder.__dict__[self._name]
 
 
 def new_secret() -> str:

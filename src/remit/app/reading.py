@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from remit.app.part import FlowMethod, Part
-from remit.core.diagnosis import Diagnosis
 from remit.core.errors import NotFound
 from remit.core.execution.breaker import described
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType, LedgerEntry
-from remit.core.ledger.verification import KeptHead, Report
 from remit.core.lifecycle import Case
 from remit.core.records import chain_key, stops_key
 from remit.core.values import PLATFORM, ApprovalSource
 from remit.flow.breakers import failing_tools_of
-from remit.flow.context import Context, one
+from remit.flow.context import Context, bounds_now, one
 from remit.flow.notifications import count
 from remit.flow.pages import PAGE
 from remit.flow.private_values import opened_now
@@ -27,14 +25,11 @@ from remit.flow.reading import known as known_flow
 from remit.flow.reading import measure
 from remit.flow.reading import overview as overview_flow
 from remit.flow.reading import policies as policies_flow
-from remit.flow.reading import report as report_flow
 from remit.flow.reading import sampled as sampled_flow
 from remit.flow.reading import status as status_flow
 from remit.flow.reading import timeline as timeline_flow
 from remit.flow.reading import usage as usage_flow
-from remit.flow.reading import verify as verify_flow
 from remit.flow.reading.bounds_history import BoundsHistory
-from remit.flow.reading.diagnose import diagnose
 from remit.flow.reading.timeline import Followed, StreamCursor, TimelineFilter
 from remit.flow.reading.waiting import (
     WaitingFilter,
@@ -47,9 +42,16 @@ from remit.flow.reading.waiting import (
 )
 from remit.ports import CaseFilter, Clock
 
+if TYPE_CHECKING:
+    from remit.core.diagnosis import Diagnosis
+    from remit.core.ledger.verification import KeptHead, Report
+
 
 class Reading(Part):
-    """Nothing here changes an intent; an export writes its seal."""
+    """
+    Nothing here changes an intent; an export writes its seal. What goes through a whole history is loaded when it is
+    asked for.
+    """
 
     ledger = FlowMethod(status_flow.ledger)
     stops = FlowMethod(status_flow.stops)
@@ -61,6 +63,10 @@ class Reading(Part):
     def __init__(self, context: Context, clock: Clock) -> None:
         super().__init__(context, clock)
         self._bounds_history = BoundsHistory()
+
+    def bounds(self, tenant_id: str) -> BoundsInForce:
+        """The bounds in force for a tenant."""
+        return bounds_now(self.context, tenant_id)
 
     def bounds_after(self, tenant_id: str) -> dict[str, BoundsInForce]:
         """The bounds as each of their latest changes left them, by the id of its entry, in the order of the changes."""
@@ -236,6 +242,8 @@ class Reading(Part):
 
     def moment_of(self, tenant_id: str, field: str, text: str) -> datetime:
         """The moment that a day of the tenant's, or an RFC 3339 time, names. Raises `InvalidInput` naming `field`."""
+        from remit.flow.reading import report as report_flow
+
         return report_flow.moment_of(self.context, tenant_id, field, text, self.clock.now())
 
     def report(
@@ -245,6 +253,8 @@ class Reading(Part):
         A report from `first` on and before `before`: what ran alone and why, what people answered and how fast,
         what failed, and every change of bounds, stops and keys. `verified` is what `verify` said, to stand in it.
         """
+        from remit.flow.reading import report as report_flow
+
         return report_flow.report(self.context, tenant_id, first, before, self.clock.now(), verified)
 
     def export(self, tenant_id: str, *, by: str = "remit") -> Iterator[dict[str, Any]]:
@@ -275,12 +285,16 @@ class Reading(Part):
 
         `kept` are the heads of an earlier export: each must still stand where it stood.
         """
+        from remit.flow.reading import verify as verify_flow
+
         return verify_flow.verify_live(self.context, tenant_id, self.clock.now(), kept=kept)
 
     def diagnose(self, tenant_id: str, *, connect: bool = True) -> Iterator[Diagnosis]:
         """
         Causes that keep a tenant's actions from being decided or executed, check by check; nothing is changed or sent.
         """
+        from remit.flow.reading.diagnose import diagnose
+
         yield from diagnose(self.context, tenant_id, self.clock.now(), connect=connect)
         yield from count.diagnose_counts(self.context, tenant_id)
 

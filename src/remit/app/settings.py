@@ -222,14 +222,10 @@ class Settings(Part):
         self, tenant_id: str, wanted: Callable[[Bounds], Bounds], now: datetime, expected_sequence: int | None
     ) -> tuple[BoundsInForce, BoundsInForce]:
         """The bounds in force and those that would be, checked but for their properties."""
-        before = self.bounds(tenant_id)
+        before = bounds_now(self.context, tenant_id)
         checked = wanted(before.bounds)
         raise_together(self._mistakes_in(tenant_id, checked))
         return before, bounds_flow.next_bounds(before, checked, now, expected_sequence)
-
-    def bounds(self, tenant_id: str) -> BoundsInForce:
-        """The bounds in force for a tenant."""
-        return bounds_now(self.context, tenant_id)
 
     check_policies = FlowMethod(bounds_flow.rules_of)
 

@@ -216,10 +216,26 @@ def _prepare(kind: type[Record]) -> None:
             _PREPARED.add(kind)
 
 
-class Document(BaseModel):
+# Whoever is here already may build another model by it.
+_BUILDING = threading.RLock()
+
+
+class Model(BaseModel):
+    """Immutable, and refuses fields that it does not know. Its checks are built when the first value is checked."""
+
+    # A command builds three of a hundred.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    @classmethod
+    def model_rebuild(cls, **how: Any) -> bool | None:
+        # Another thread that builds the same model takes away meanwhile what this one has just built.
+        with _BUILDING:
+            return super().model_rebuild(**how)
+
+
+class Document(Model):
     """A stored value that holds what people wrote (see `Request`), or is rare. Immutable, as `Record` is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     _unknown: UnknownFields | None = PrivateAttr(default=None)
 
     @property
@@ -289,10 +305,10 @@ Stored = Record | Document
 """What a store keeps."""
 
 
-class Request(BaseModel):
+class Request(Model):
     """A caller's request. Nothing is coerced: `"0.9"` is not a number and `"low"` is not `LOW`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(strict=True)
 
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from remit.app import verify_export
+from remit.app.offline import verify_export
 from remit.core.errors import RemitError
 from remit.core.gate.autonomy import StopScope
 from remit.core.identity.access import TENANT_ROLES

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from remit.egress.addresses import Resolve, permitted, system_resolve
 from remit.egress.failure import Failure
 from remit.egress.hosts import PrivateHosts
 from remit.egress.wire import Deadline, HttpRequest, HttpResponse
+
+if TYPE_CHECKING:
+    import ssl
 
 
 class Egress:

@@ -10,7 +10,6 @@ import re
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from remit.egress.failure import Failure
@@ -71,6 +70,9 @@ class HttpResponse:
         text = self.headers.get("retry-after", "").strip()
         if re.fullmatch(r"[0-9]+", text):
             return min(float(text), LONGEST_RETRY_AFTER_S)
+        # Imported here: Python's own package for mail takes its time, and mostly no far side says a date.
+        from email.utils import parsedate_to_datetime
+
         try:
             moment = parsedate_to_datetime(text)
             # RFC 9110: a date is in GMT, also where it does not say so.

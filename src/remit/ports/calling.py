@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeGuard, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
-from remit.core.execution.outcome import CallResult
-from remit.core.intent import ActionIntentV1
+if TYPE_CHECKING:
+    from remit.core.execution.outcome import CallResult
+    from remit.core.intent import ActionIntentV1
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from remit.core.notifications.browser import Browser, NewBrowser
-from remit.core.notifications.card import Card
-from remit.core.notifications.outbox import Posted, SendResult
-from remit.core.notifications.press import Press, SignedRequest
-from remit.core.notifications.subscription import NewSubscription, Recipient, Subscription
+if TYPE_CHECKING:
+    from remit.core.notifications.browser import Browser, NewBrowser
+    from remit.core.notifications.card import Card
+    from remit.core.notifications.outbox import Posted, SendResult
+    from remit.core.notifications.press import Press, SignedRequest
+    from remit.core.notifications.subscription import NewSubscription, Recipient, Subscription
 
 
 @dataclass(frozen=True, slots=True)

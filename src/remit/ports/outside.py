@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from remit.core.gate.fact import FactSpec
-from remit.core.gate.policy import PolicySource
+if TYPE_CHECKING:
+    from remit.core.gate.fact import FactSpec
+    from remit.core.gate.policy import PolicySource
 
 
 class Clock(Protocol):

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import pytest
 
-from remit.app import verify_export
+from remit.app.offline import verify_export
 from remit.core.gate.amount import in_units, on_wire
 from remit.core.ledger.config_change import before_first, changes_between, with_changes
 from remit.core.ledger.entries import Head, entry_hash

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from remit.app import verify_export
+from remit.app.offline import verify_export
 from remit.core.ledger.entries import entry_hash
 
 from .exports import found, link

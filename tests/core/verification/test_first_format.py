@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from remit.app import verify_export
+from remit.app.offline import verify_export
 from remit.core.ledger.entries import entry_hash
 
 EXPORT = Path(__file__).parent / "format_1.jsonl"

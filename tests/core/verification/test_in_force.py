@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from remit.app import verify_export
+from remit.app.offline import verify_export
 from remit.core.canonical import digest_of
 from remit.core.execution.outcome import tool_hash
 from remit.core.gate.action_type import Tool

@@ -2,7 +2,7 @@
 
 import pytest
 
-from remit.app import verify_export
+from remit.app.offline import verify_export
 
 from .exports import WINDOW, Mutations, assert_that_one_alone, found
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from remit.app import verify_export
+from remit.app.offline import verify_export
 from remit.stores.memory import MemoryStore
 
 from ...flow.world import OTHER, TENANT, TYPE, World, bounds, type_of

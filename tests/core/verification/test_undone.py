@@ -2,7 +2,7 @@
 
 import pytest
 
-from remit.app import verify_export
+from remit.app.offline import verify_export
 from remit.core.values import instant
 from remit.stores.memory import MemoryStore
 

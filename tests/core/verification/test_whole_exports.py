@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remit.app import verify_export
+from remit.app.offline import verify_export
 
 from ...flow.world import TENANT
 from . import test_approvals, test_counters, test_digests, test_limits, test_order, test_tenants

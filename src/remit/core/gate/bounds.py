@@ -263,7 +263,7 @@ class BoundsInForce(Document):
         return _in_force(self.zones_until.get(_TENANT), _ceiling_zone(self.bounds), now)
 
 
-_NOTHING_OF_ITS_OWN = AccountBounds()
+_NOTHING_OF_ITS_OWN = AccountBounds.model_construct()
 _TENANT = "*tenant"
 # Not in the alphabet of ids: stands for every account that the bounds do not name.
 _UNNAMED = "*"

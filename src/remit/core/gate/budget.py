@@ -279,7 +279,7 @@ class BudgetInForce:
         return limits
 
 
-_NO_BUDGET = Budget()
+_NO_BUDGET = Budget.model_construct()
 
 
 def _on_day(

@@ -70,5 +70,5 @@ def _from_mode(value: Any) -> Any:
 ResultSetting = Annotated[ResultSettings, BeforeValidator(_from_mode)]
 """As bounds say it: the settings, or the mode alone (`result: none`)."""
 
-BY_DEFAULT = ResultSettings()
+BY_DEFAULT = ResultSettings.model_construct()
 """What holds where a type says nothing."""

@@ -9,6 +9,7 @@ Exit codes: 0 done, 1 `verify` found something broken or `prove` no proof, 2 wro
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from functools import cache
@@ -49,7 +50,7 @@ COMMANDS = {
     "prove": "proving",
     "stop": "bounds",
     "resume": "bounds",
-    "usage": "bounds",
+    "usage": "usage",
     "overview": "overview",
     "tools": "tools",
     "status": "reading",
@@ -141,9 +142,17 @@ def remit(
     ] = False,
 ) -> None:
     del version
+    _collect_garbage()
     ctx.obj = db
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
+
+
+def _collect_garbage() -> None:
+    """From here on; but not among what is loaded, where it was put off for that."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def main() -> None:

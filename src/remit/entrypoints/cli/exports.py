@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 import typer
 
-from remit.app import verify_export
+from remit.app.offline import verify_export
 from remit.core.errors import InvalidInput
 from remit.core.ledger.verification import KeptHead, heads_of
 from remit.entrypoints.cli import output

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from remit.app import verify_export
+from remit.app.offline import verify_export
 from remit.core.errors import InvalidInput
 from remit.core.ledger.verification import KeptHead, Report
 from remit.entrypoints.cli import output

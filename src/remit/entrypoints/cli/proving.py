@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from remit.app import prove_bounds
+from remit.app.offline import prove_bounds
 from remit.core.canonical import canonical
 from remit.core.errors import InvalidInput
 from remit.entrypoints.bounds_file import BoundsFile

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from remit.app import replay_export
+from remit.app.offline import replay_export
 from remit.core.errors import InvalidInput
 from remit.core.gate.amount import in_money
 from remit.core.gate.bounds import BoundsInForce

@@ -17,8 +17,8 @@ from typing import Annotated
 
 import typer
 
-from remit.app import Reconciled
 from remit.app.gating import BATCH
+from remit.app.upkeep import Reconciled
 from remit.core.errors import InvalidInput
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.exports import KeptExport

@@ -8,9 +8,14 @@ Here belong limits on the text, compiling it, the parameters as rules read them,
 a process.
 """
 
-from remit.core.gate.policy.compile import clauses_of, compile_policies, find_clause, load_policies
 from remit.core.gate.policy.evaluate import POLICY_ERROR, WITHIN_BOUNDS, PolicySet, without_details
-from remit.core.gate.policy.mistakes import find_mistakes
+from remit.core.gate.policy.loading import (
+    clauses_of,
+    compile_policies,
+    find_clause,
+    find_mistakes,
+    load_policies,
+)
 from remit.core.gate.policy.platform import (
     PLATFORM_POLICIES,
     PLATFORM_SET,

@@ -22,7 +22,8 @@ from remit.core.gate.policy.evaluate import KnownAnswers, PolicySet, Rule
 from remit.core.gate.policy.parameters import parse_paths
 from remit.core.gate.policy.platform import PLATFORM_SET, SCHEMA, policy_version
 from remit.core.gate.policy.question import looked_at
-from remit.core.gate.policy.reads import reads_of, together
+from remit.core.gate.policy.reads import together
+from remit.core.gate.policy.rule_reads import reads_of
 from remit.core.gate.policy.shipped import PlatformSet
 from remit.core.gate.policy.source import Clause, PolicySource
 from remit.core.gate.policy.text_limits import check_text_of, check_texts, tokens

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from hashlib import sha256
 from threading import Lock
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import cedarpy
 import orjson
-from cedarpy import pst
 
 from remit.core.gate.fact import NO_FACTS, Facts, lacking
 from remit.core.gate.policy.parameters import Tags, fact_entities, read_all, read_named
@@ -25,6 +24,11 @@ from remit.core.gate.policy.reads import Reads
 from remit.core.gate.policy.source import Clause, PolicyDecision
 from remit.core.paths import Path
 
+if TYPE_CHECKING:
+    # For annotations alone: who has a set to ask has loaded Cedar to compile it, and most commands have none.
+    import cedarpy
+    from cedarpy import pst
+
 WITHIN_BOUNDS = "WITHIN_BOUNDS"
 POLICY_ERROR = "POLICY_ERROR"
 MOST_ANSWERS = 2000
@@ -32,7 +36,6 @@ MOST_ANSWERS = 2000
 MOST_NAMED = 20
 """How many clauses, and how many errors, an answer names."""
 _MOST_ERROR = 300
-_NO_ENTITIES = cedarpy.Entities.from_json_str("[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +149,7 @@ class PolicySet:
     def _evaluate(self, question: PolicyQuestion, read: ParametersRead) -> PolicyVerdict:
         tags = read.tags
         try:
-            known = cedarpy.Entities.from_json_str(read.entities) if read.entities else _NO_ENTITIES
-            answer = cedarpy.is_authorized(question.request(self.reads), self.engine, known)
+            answer = self._ask(question, _entities(read.entities) if read.entities else _no_entities())
         except ValueError as problem:
             return not_evaluated([str(problem)], [])
         lost = [f"the fact {name} was not had: {why}" for name, why in sorted(read.lacking.items())]
@@ -162,9 +164,14 @@ class PolicySet:
 
         It is never a yes. What forbids without looking at either, or at facts, holds, and so does a block of it.
         """
-        answer = cedarpy.is_authorized(question.request(self.reads), self.engine, _NO_ENTITIES)
+        answer = self._ask(question, _no_entities())
         seeing = [rule for rule in self._determining(answer) if not rule.reads.of_intent]
         return _verdict(False, seeing, [why])
+
+    def _ask(self, question: PolicyQuestion, entities: cedarpy.Entities) -> Any:
+        import cedarpy
+
+        return cedarpy.is_authorized(question.request(self.reads), self.engine, entities)
 
     def _determining(self, answer: Any) -> list[Rule]:
         return sorted((self.rules[i] for i in answer.diagnostics.reasons), key=lambda rule: self.order[rule.clause_id])
@@ -173,6 +180,17 @@ class PolicySet:
         if rule.reads.facts and read.lacking:
             return True
         return read.tags.could_not_read(rule.reads.paths, rule.reads.computed)
+
+
+def _entities(written: str) -> cedarpy.Entities:
+    import cedarpy
+
+    return cedarpy.Entities.from_json_str(written)
+
+
+@cache
+def _no_entities() -> cedarpy.Entities:
+    return _entities("[]")
 
 
 def _verdict(allowed: bool, clauses: list[Rule], errors: list[str]) -> PolicyVerdict:

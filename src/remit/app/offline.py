@@ -1,0 +1,53 @@
+"""
+Verbs that need no store: over exported lines and written bounds alone.
+
+What each of them alone needs is loaded when it is called: who checks an export waits for no lab.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from remit.core.ledger.verification import KeptHead, Report, verify
+from remit.flow.reading.spool import spooled, spooled_lines
+
+if TYPE_CHECKING:
+    from remit.flow.reading.replay import Advance
+
+
+def verify_export(entries: Iterable[Mapping[str, Any]], *, kept: Iterable[KeptHead] = ()) -> Report:
+    """
+    The invariants over an exported file alone; `kept` are the heads that an earlier export named.
+
+    The entries are read twice. What can be read only once, a generator say, is written to a temporary file first.
+    """
+    with spooled(entries) as lines:
+        return verify(lines, own_chain=lines, sealed=True, kept=kept)
+
+
+def replay_export(
+    lines: Iterable[bytes], bounds: Any, *, period: str | None = None, advance: Advance | None = None
+) -> dict[str, Any]:
+    """
+    What an exported history would have been with these bounds in force: all of it, or its last `period`.
+
+    The lines are read twice. What can be read only once, a generator say, is written to a temporary file first.
+    Raises `InvalidInput` for bounds or lines that cannot be read, or are of different tenants.
+    """
+    from remit.core.gate.bounds_checks import parse_bounds
+    from remit.flow.reading.replay import no_progress, replay_lines
+
+    with spooled_lines(lines) as kept:
+        return replay_lines(kept, parse_bounds(bounds), period, advance or no_progress)
+
+
+def prove_bounds(bounds: Any, against: Any, *, never: Sequence[str] = ()) -> dict[str, Any]:
+    """
+    Whether bounds are wider or narrower than others of the same tenant, without a database, and what never runs alone
+    by them. Raises `InvalidInput` for bounds that cannot be read.
+    """
+    from remit.core.gate.bounds_checks import parse_bounds
+    from remit.flow.settings.proof import prove_written
+
+    return prove_written(parse_bounds(bounds), parse_bounds(against), never)
