@@ -263,7 +263,7 @@ def _not_understood(field: str, url: str, way_out: str) -> InvalidInput:
 
 def open_sender(url: str) -> SendingPublisher:
     """
-    What sends approvals: `eventbridge://BUS`, with `?region=…&endpoint_url=…` where they are not the usual ones.
+    The sender of approvals: `eventbridge://BUS`, with `?region=…&endpoint_url=…` where they are not the usual ones.
 
     Raises `InvalidInput` for a url that is not understood.
     """

@@ -54,7 +54,7 @@ class Refused:
 
 
 def changes_for(refused: Refused) -> Iterator[BoundsChange]:
-    """What could be changed so that this refusal is not made; nothing where no setting of bounds made it."""
+    """The changes by which this refusal is not made; nothing where no setting of bounds made it."""
     answer = _BY_REASON.get(refused.decision.reason)
     if answer is not None:
         yield from answer(refused)
@@ -175,7 +175,7 @@ def _named_limit(refused: Refused, name: str) -> Iterator[BoundsChange]:
 
 
 def _unmeasured(refused: Refused) -> Iterator[BoundsChange]:
-    """What a limit cannot count passes no limit that counts: only one that watches lets it by."""
+    """A limit that lets by what no limit can count: only one that watches lets it by."""
 
     def watching(spec: LimitSpec) -> LimitSpec:
         return spec.model_copy(update={"log_only": True})

@@ -40,7 +40,7 @@ NOT_JUDGED = {
 
 @dataclass(slots=True)
 class Tally:
-    """How many, and what they come to by the amounts that their types declare."""
+    """The number of them, and what they come to by the amounts that their types declare."""
 
     count: int = 0
     sums: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -141,7 +141,7 @@ class _Case:
 
     @property
     def rank(self) -> tuple[int, int, int, str]:
-        """How telling it is: what people or the far side said against it, then how much it is about."""
+        """The weight of a finding: what people or the far side said against it, then how much it is about."""
         units = sum(amount.ten_thousandths for _, amount in self.amounts)
         return _weight(self.past, self.change), units, self.past.at, self.past.entry_id
 

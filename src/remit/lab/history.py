@@ -1,5 +1,6 @@
 """
-What a replay needs of a ledger: each intent's chain as one past decision, and what was given back of its charge.
+History, as a replay needs it of a ledger: each intent's chain as one past decision, and what was given back of its
+charge.
 
 A chain is read from its first entry; chains may come in any order. What of a chain does not say what its entries must
 is told as its problem, and never raised: a replay names what it could not judge.
@@ -93,7 +94,7 @@ class PastDecision(msgspec.Struct, tag="decision", array_like=True, gc=False, om
 
 
 class PastRelease(msgspec.Struct, tag="release", array_like=True, gc=False):
-    """What was given back of the charge of a decision, window by window: how much, and as which movement."""
+    """The part given back of the charge of a decision, window by window: how much, and as which movement."""
 
     at: int
     entry_id: str

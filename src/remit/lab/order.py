@@ -23,7 +23,7 @@ MOST_HELD = 1000
 
 @dataclass(frozen=True, slots=True)
 class _Stand:
-    """Where the ledger says that a window stands."""
+    """The state in which the ledger says that a window stands."""
 
     position: int
     used: int

@@ -53,7 +53,7 @@ def span_of(candidate: BoundsInForce, since: datetime, until: datetime) -> Repla
 
 
 def _last_end(candidate: BoundsInForce, counted_from: datetime) -> datetime:
-    """When the last window has ended that is open then."""
+    """The time when the last window has ended that is open then."""
     days = (day_of(counted_from, zone).ends_at for zone in candidate.zones(counted_from))
     windows = (limit.window.ends_at for limit in candidate.limits_at(counted_from))
     return max([counted_from, *days, *windows])
@@ -126,7 +126,7 @@ class Replay:
             self.findings.judged(past, intent, spec, verdict.decision, blocked=blocked)
 
     def _refused_before(self, intent: ActionIntentV1, hidden: Hidden | None) -> str | None:
-        """Why the candidate's door would not have stored it. Of private values it is not known."""
+        """The reason why the candidate's door would not have stored it. Of private values it is not known."""
         try:
             check_principal(self._bounds, intent)
         except Forbidden:
@@ -154,7 +154,7 @@ class Replay:
             self.findings.unjudged(past, reason)
 
     def _follow(self, past: PastDecision) -> None:
-        """What took the place of an intent that would have run, or would never have been, would never have been."""
+        """Leave out what took the place of an intent that would have run, or would never have been."""
         if past.replaced_by is not None:
             self._never_proposed.add(past.replaced_by)
 
@@ -220,7 +220,10 @@ class Replay:
 
 
 def _cannot_judge(decision: Decision, hidden: Hidden | None, unknown: Set[str]) -> str | None:
-    """Why what was decided says nothing: it looked at what is not in the ledger. `unknown` are facts that are not."""
+    """
+    The reason why what was decided says nothing: it looked at what is not in the ledger. `unknown` are facts that are
+    not.
+    """
     if unknown and decision.reason == FACT_UNAVAILABLE:
         return "FACTS_NOT_RECORDED"
     return "PRIVATE_VALUES" if hidden is not None and hidden.decided(decision) else None

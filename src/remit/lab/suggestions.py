@@ -59,7 +59,7 @@ class PersonsAnswer:
 
 @dataclass(slots=True)
 class ShapeEvidence:
-    """What people said about one version of an action type."""
+    """People's words about one version of an action type."""
 
     action_type: str
     version: int | None
@@ -117,7 +117,7 @@ class ShapeEvidence:
 
 
 def evidence(entries: Iterable[LedgerEntry]) -> list[ShapeEvidence]:
-    """What people answered, by shape, the most answered first; `entries` come chain by chain."""
+    """People's answers by shape, the most answered first; `entries` come chain by chain."""
     shapes: dict[tuple[str, int | None], ShapeEvidence] = {}
     for answer in _answers(entries):
         key = answer.intent["action_type"], answer.intent["registry_version"]

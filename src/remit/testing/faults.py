@@ -225,7 +225,7 @@ class FaultyStore(StoreWrapper):
 
 class Meeting:
     """
-    Where writers wait for each other, each at most once, and no longer than `timeout_s`.
+    A place where writers wait for each other, each at most once, and no longer than `timeout_s`.
 
     A store that lets one writer in at a time never brings two together: after the timeout they go
     on, one after the other, which is how that store forbids the race. `met` tells which it was.

@@ -1,5 +1,5 @@
 """
-What a publisher that sends over a wire must do to be one. It says what its far side meets each message with:
+The contract of a publisher that sends over a wire. It says what its far side meets each message with:
 
     class TestMyBus(SendingPublisherContract):
         @pytest.fixture
@@ -32,7 +32,7 @@ class ScriptedBus(Protocol):
     publisher: SendingPublisher
 
     def meet(self, *fates: Fate) -> None:
-        """What the next messages are met with, in order; each after those is accepted."""
+        """Meet the next messages with these, in order; each after those is accepted."""
         ...
 
     def arrived(self) -> Sequence[str]:

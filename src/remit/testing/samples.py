@@ -121,7 +121,7 @@ def counted(store: Store) -> int:
 
 
 def all_at_once(*jobs: Callable[[], Any]) -> list[Any]:
-    """What each job answered, run in threads of their own. Raises what the first of them raised."""
+    """The answers of the jobs, run in threads of their own. Raises what the first of them raised."""
     with ThreadPoolExecutor(len(jobs)) as pool:
         return [future.result() for future in [pool.submit(job) for job in jobs]]
 

@@ -1,5 +1,5 @@
 """
-What a store must do to be one. Subclass `StoreContract` in your tests and give it the fixture `open_it`:
+The contract of a store. Subclass `StoreContract` in your tests and give it the fixture `open_it`:
 
     class TestMyStore(StoreContract):
         @pytest.fixture

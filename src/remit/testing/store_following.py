@@ -1,4 +1,4 @@
-"""What a store must answer to those who follow a tenant's ledger by what they were told last."""
+"""The part of the contract for those who follow a tenant's ledger by what they were told last."""
 
 from __future__ import annotations
 

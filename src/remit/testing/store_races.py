@@ -1,4 +1,4 @@
-"""What a store must do when several write at once. The races are forced: see `Meeting`."""
+"""The part of the contract about several who write at once. The races are forced: see `Meeting`."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _pausing(store: Store, meeting: Meeting) -> Store:
 def _noting(
     unit: UnitOfWork[int], note: Callable[[Any], None], then: Callable[[], None] | None = None
 ) -> UnitOfWork[int]:
-    """The same unit; notes each time that it is asked."""
+    """A unit like this one; it notes each time that it is asked."""
 
     def change(snapshot: Snapshot) -> Writes[int]:
         writes = unit.decide(snapshot)
@@ -166,7 +166,7 @@ def _noting(
 
 def _while_one_is_held(store: Store, jobs: list[Callable[[], Any]]) -> list[Any]:
     """
-    What the jobs answered or raised, started while another caller is held between read and write, so
+    The answers of the jobs, or what they raised, started while another caller is held between read and write, so
     that a store that combines callers has all of them together.
     """
     held, go_on = threading.Event(), threading.Event()

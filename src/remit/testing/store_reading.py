@@ -1,4 +1,4 @@
-"""What a store must answer when it is read."""
+"""The part of the contract about reading."""
 
 from __future__ import annotations
 

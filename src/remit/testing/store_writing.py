@@ -1,4 +1,4 @@
-"""What a store must do when it is written to, one caller at a time."""
+"""The part of the contract about writing, one caller at a time."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def not_taken_since(case: Case, now: datetime) -> datetime | None:
 
 
 def not_taken(case: Case, now: datetime) -> dict[str, Any] | None:
-    """That time and a way out, as JSON values."""
+    """The time since which no worker took it, and a way out, as JSON values."""
     since = not_taken_since(case, now)
     if since is None:
         return None

@@ -83,7 +83,7 @@ class Tool(Request):
 
     @cached_property
     def described(self) -> Mapping[str, Any]:
-        """The same, made once: every execution of the type looks at it."""
+        """Its settings, made once: every execution of the type looks at it."""
         return self.wire()
 
     @cached_property

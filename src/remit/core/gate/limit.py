@@ -118,7 +118,9 @@ class LimitSpec(Request):
         return f"account:{account_id}" if self.of == "account" else "tenant"
 
     def charged(self, intent: ActionIntentV1, charges: Sequence[Charge]) -> str | None:
-        """Whose window of it was charged for the intent, as the window's id says it; `None` if none was."""
+        """
+        The owner of the window of it that was charged for the intent, as the window's id says it; `None` if none was.
+        """
         owner = self.owner_of(intent.account_id, intent.on_behalf_of)
         end = f"|{owner}|{self.name}"
         named = (taken.window_id for taken in charges if is_of_named_limit(taken.window_id))

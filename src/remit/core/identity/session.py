@@ -54,7 +54,7 @@ class Session(Document):
 
 @dataclass(frozen=True, slots=True)
 class IssuerLogout:
-    """What an issuer says is over: one session of its own, or, where it names none, all that one subject began."""
+    """An issuer's word on what is over: one session of its own, or, where it names none, all that one subject began."""
 
     subject: str | None
     issuer_session: str | None

@@ -34,7 +34,7 @@ class TimelineAnswer(TypedDict):
 
 
 class ScopeAnswer(TypedDict):
-    """What a stop covers; of a principal's alone it says whose."""
+    """The range of a stop; of a principal's alone it says whose."""
 
     tenant_id: str | None
     account_id: str | None

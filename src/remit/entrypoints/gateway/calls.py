@@ -162,7 +162,7 @@ class Calls:
             await _withdrawn(running, CANCELLED)
 
     async def close(self) -> None:
-        """What waits is left to whoever comes next; tools that run are given a moment."""
+        """Leave what waits to whoever comes next; tools that run are given a moment."""
         tasks = {running.task: running.acting.is_set() for running in self._running.values()}
         for task, acts in tasks.items():
             if not acts:
@@ -263,7 +263,7 @@ class Calls:
 
 
 def _not_the_call_of(tool: GatewayTool | None, definition: str, shown: StatusAnswer) -> str | None:
-    """Why what was approved is not carried out by this tool."""
+    """The reason why what was approved is not carried out by this tool."""
     if tool is None or tool.sha256 != definition:
         return CHANGED
     return None if tool.is_called_by(shown) else ANOTHERS
@@ -286,7 +286,7 @@ def _waiting(ending: NotRun) -> Mapping[str, Any]:
 
 
 async def _hear(running: RunningCall) -> None:
-    """What is recorded now is what its client is told meanwhile: waiting says nothing before it is over."""
+    """Tell the client meanwhile what is recorded now: waiting says nothing before it is over."""
     answer = await running.caller.client.answer(running.action_intent_id)
     if answer["status"] != "SUCCEEDED" and still_waits(ending_of(answer)):
         running.waits = answer

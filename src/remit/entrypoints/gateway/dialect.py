@@ -1,5 +1,5 @@
 """
-How a client is told that its call waits for a person: in the first of these ways that it announced.
+Dialects in which a client is told that its call waits for a person: in the first of these ways that it announced.
 
 | announced                             | told                                                              |
 |---------------------------------------|-------------------------------------------------------------------|

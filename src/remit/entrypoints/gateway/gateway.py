@@ -90,7 +90,7 @@ class Gateway:
         await asyncio.gather(*(listed(each) for each in self.upstreams.values() if not each.tools))
 
     def caller(self, key: str | None = None) -> Caller:
-        """Whose intents the calls of somebody with that key are; without one, the gateway's own."""
+        """The principal whose intents the calls of somebody with that key are; without one, the gateway's own."""
         key = key or self._key
         name = credential_name(key)
         if name not in self._callers:

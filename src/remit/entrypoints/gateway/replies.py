@@ -40,7 +40,7 @@ def reply_of(tool: GatewayTool, answer: Mapping[str, Any]) -> Any:
 
 
 def kept_of(result: Any) -> Any:
-    """What Remit is sent of a result."""
+    """The part of a result that Remit is sent."""
     return result if len(json.dumps(result)) <= MOST_SENT_BYTES else None
 
 

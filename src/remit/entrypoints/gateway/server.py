@@ -221,7 +221,7 @@ class GatewayServer(Server[Any]):
 
 
 def _outcome(running: RunningCall) -> Any:
-    """What the call's task ended with, its error included."""
+    """The end of the call's task, its error included."""
     if running.task.cancelled():
         return asyncio.CancelledError()
     return running.task.exception() or running.task.result()
@@ -244,7 +244,7 @@ def _session(ctx: Context) -> str:
 
 
 def _client(ctx: Context) -> list[str]:
-    """What tells clients with one key apart, as far as they say it."""
+    """A name that tells clients with one key apart, as far as they say it."""
     params = ctx.session.client_params
     return [params.client_info.name if params else "", _session(ctx)]
 

@@ -30,7 +30,7 @@ class _Part(BaseModel):
 
 
 class RemitServer(_Part):
-    """Where Remit is, and the environment variable with the key of the gateway's agent."""
+    """The place of Remit, and the environment variable with the key of the gateway's agent."""
 
     url: str
     key_env: str = "REMIT_KEY"
@@ -67,7 +67,7 @@ class UpstreamServer(_Part):
 
 
 class ToolRule(_Part):
-    """What is said of one tool's calls."""
+    """The rule for one tool's calls."""
 
     action_type: ActionTypeName | None = None
     account_id: Identifier | None = None
@@ -106,7 +106,7 @@ class GatewaySettings(_Part):
         return tool if len(self.servers) == 1 else f"{server}{SEPARATOR}{tool}"
 
     def server_of(self, exposed_name: str) -> str:
-        """Whose tool would have that name."""
+        """The server whose tool would have that name."""
         return next(iter(self.servers)) if len(self.servers) == 1 else exposed_name.partition(SEPARATOR)[0]
 
 

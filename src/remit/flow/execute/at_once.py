@@ -104,7 +104,7 @@ def _after_anothers_trial(worker: Worker, data: Mapping[str, Any], intent: Actio
 
 
 def _status(worker: Worker, keys: Keys) -> str | None:
-    """How it has ended, if it has."""
+    """The status in which it has ended, if it has."""
     history = one(worker.context, keys.chain)
     return history.outcome.status if history is not None and history.outcome is not None else None
 
@@ -182,7 +182,7 @@ def _settled(worker: Worker, taken: Taken, result: CallResult) -> dict[str, Any]
 
 
 def _with_its_pause(unit: UnitOfWork[str | None], taken: Taken) -> UnitOfWork[tuple[str | None, datetime | None]]:
-    """The same, which answers when there is to be another call, too. Settling gives no charge back."""
+    """The step that also answers when there is to be another call. Settling gives no charge back."""
 
     def decide(snapshot: Snapshot) -> Writes[tuple[str | None, datetime | None]]:
         writes = unit.decide(snapshot)

@@ -113,12 +113,15 @@ class Keys:
         return spec.tool if spec else None
 
     def results(self, snapshot: Snapshot) -> ResultSettings:
-        """What holds of the results of this type."""
+        """The settings of the results of this type."""
         spec = self.spec(snapshot)
         return spec.results if spec else BY_DEFAULT
 
     def if_waited(self, snapshot: Snapshot) -> list[Key[ActionType]]:
-        """What says what becomes of an action whose caller waited and has gone; nothing where nobody ever waited."""
+        """
+        The setting that says what becomes of an action whose caller waited and has gone; nothing where nobody ever
+        waited.
+        """
         case = snapshot.get(self.case)
         return self.pinned_type(snapshot) if case is not None and case.waited_until is not None else []
 
@@ -193,7 +196,7 @@ def end_with(
     *,
     by: str = SYSTEM,
 ) -> Writes[Any]:
-    """The same in a write that has begun, at the word of `by`; `attempt` is as it is then."""
+    """Take the attempt in a write that has begun, at the word of `by`; `attempt` is as it is then."""
     intent, approval = keys.intent(snapshot), keys.approval(snapshot)
     assert intent is not None and approval is not None
     status, result = concluded.status, concluded.result
@@ -298,7 +301,7 @@ def called(connector: Connector, calls: Sequence[CallOfType], clock: Clock) -> l
 
 
 def without_private(result: CallResult, intent: ActionIntentV1 | None) -> CallResult:
-    """What came of a call, without the private values of the intent in what the far side or its caller says."""
+    """The result of a call, without the private values of the intent in what the far side or its caller says."""
     if not isinstance(intent, OpenedIntent):
         return result
     refs = [
@@ -313,7 +316,7 @@ def without_private(result: CallResult, intent: ActionIntentV1 | None) -> CallRe
 
 
 def log_broken(what: str, error: Exception, *intents: ActionIntentV1) -> None:
-    """What an exception says may hold anything: where it is about an intent with private values it is left out."""
+    """The words of an exception may hold anything: where it is about an intent with private values it is left out."""
     said = f": {type(error).__name__}" if any(isinstance(intent, OpenedIntent) for intent in intents) else ""
     log.error("%s%s", what, said, exc_info=None if said else error)
 

@@ -104,7 +104,7 @@ def _call(
 
 @dataclass(frozen=True, slots=True)
 class NoteAnswer:
-    """What a call came to, noted before anything follows from it: another call, or the outcome."""
+    """The result of a call, noted before anything follows from it: another call, or the outcome."""
 
     worker: Worker
     ref: Ref
@@ -148,7 +148,7 @@ class NoteAnswer:
 
 
 def _late(worker: Worker, snapshot: Snapshot, keys: Keys, result: CallResult, now: datetime) -> Writes[dict[str, Any]]:
-    """What a run brings that lost its attempt; its answer is stored where no other one is."""
+    """The result of a run that lost its attempt; its answer is stored where no other one is."""
     case, staged = snapshot.get(keys.case), snapshot.get(keys.result)
     if staged is not None and result.answer is not None and staged.sha256 != result.answer.sha256:
         result = result.changed(answer=not_kept(result.answer, "ANOTHER_KEPT"))

@@ -36,7 +36,7 @@ class Unmapped(Exception):
 
 def map_request(worker: Worker, ref_data: Mapping[str, str]) -> dict[str, Any]:
     """
-    What to send: `{"request": …}`, by the version of the action type that the intent pinned; or
+    The request to send: `{"request": …}`, by the version of the action type that the intent pinned; or
     `{"result": …}`, the failure to record. No secret and no private value is in either.
     """
     ref = Ref(**ref_data)

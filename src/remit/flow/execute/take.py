@@ -112,7 +112,7 @@ def take_delivered_unit(
     trial_at: Key[ToolBreaker] | None = None,
 ) -> UnitOfWork[Taken | Ended | None]:
     """
-    The same for an approval that an engine delivers. `known` is what was read before of what never changes; with
+    Take an approval that an engine delivers. `known` is what was read before of what never changes; with
     `trial_at` the call is the one trial of a paused tool, and where another one is, nothing is taken.
 
     Counters are named only where a charge may go back: whoever names them is in the way of every decision.
@@ -308,7 +308,7 @@ def take(
 
 
 def claim_of(context: Context, places: Places, limit: int, now: datetime, breakers: Breakers) -> Claim:
-    """What a worker with these places can take."""
+    """The claim of a worker with these places."""
     return Claim(now, context.runnable, places.at_most(room_under(breakers, now)), limit)
 
 

@@ -185,7 +185,10 @@ def counts(context: Context, tenant_id: str) -> dict[str, int]:
 
 
 def diagnose_counts(context: Context, tenant_id: str) -> Iterator[Diagnosis]:
-    """Where it is not kept how intents ended: the ledger was followed before that was, or is longer than what is."""
+    """
+    Count anew where it is not kept how intents ended: the ledger was followed before that was, or is longer than what
+    is.
+    """
     consumer_at, statuses_at = consumer_key(tenant_id), statuses_key(tenant_id)
     seen = context.store.read([consumer_at, statuses_at])
     if seen.get(consumer_at) is not None and seen.get(statuses_at) is None:

@@ -30,12 +30,12 @@ __all__ = [
 
 
 def prover_missing() -> str | None:
-    """What to do so that there are proofs here; `None` where there are."""
+    """The way to have proofs here; `None` where there are."""
     return None if find_spec("z3") else "proofs take Z3: pip install 'remit[prove]'"
 
 
 def compare(before: BoundsInForce, after: BoundsInForce) -> Proof:
-    """How `after` stands to `before`, each as if it had always been in force."""
+    """The relation of `after` to `before`, each as if it had always been in force."""
     if before.bounds == after.bounds and before.type_versions == after.type_versions:
         return Proof(None, None)
     problem = prover_missing()

@@ -213,7 +213,7 @@ class AnyAction:
                 yield self.logic.any((value.text != other.text, value.amount == other.amount))
 
     def _nested(self) -> Iterator[Truth]:
-        """What stands below a path makes the path an object or a list."""
+        """Paths are objects or lists by what stands below them."""
         by_steps = {_names(value.path): value for value in self.parameters.values()}
         for steps, value in by_steps.items():
             there = self.logic.any((value.kind == TEXT, value.kind == NUMBER))

@@ -73,7 +73,7 @@ class Arguments:
 
     @property
     def size(self) -> Whole:
-        """How many bytes all arguments take."""
+        """The number of bytes that all arguments take."""
         return self.logic.whole("size of the arguments")
 
     @property

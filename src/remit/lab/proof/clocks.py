@@ -24,7 +24,7 @@ def zone_of(bounds: BoundsInForce) -> ZoneOf:
 
 
 class Clocks:
-    """What holds between the clocks of two sides."""
+    """The constraints between the clocks of two sides."""
 
     def __init__(self, any_action: AnyAction, before: BoundsInForce, after: BoundsInForce) -> None:
         self._any, self._logic = any_action, any_action.logic

@@ -25,7 +25,7 @@ _SHA = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What becomes of an action by some bounds, and for what reason."""
+    """The fate of an action by some bounds, and its reason."""
 
     course: Course
     reason: str
@@ -48,7 +48,7 @@ class Example:
         return {"action": said, "at": instant(self.now), "facts": dict(self.facts)}
 
     def in_words(self) -> str:
-        """What somebody would propose, on one line."""
+        """The proposal that somebody would make, on one line."""
         said = self.proposal.model_dump(
             mode="json", exclude_none=True, exclude={"tenant_id", "account_id", "action_type"}
         )
@@ -57,7 +57,7 @@ class Example:
         return f"{proposal.action_type} in account {proposal.account_id} at {instant(self.now)}: {_json(said)}{facts}"
 
     def said_by(self, bounds: BoundsInForce) -> Said:
-        """What the gate says, with nothing used of any budget or limit."""
+        """The gate's word, with nothing used of any budget or limit."""
         try:
             parse_proposal(self.proposal)
             check_principal(bounds, self.proposal)

@@ -45,7 +45,7 @@ class Logic:
 
     @property
     def left_s(self) -> float:
-        """How much time is left."""
+        """The time that is left."""
         return self._until - monotonic()
 
     def all(self, parts: Iterable[Truth]) -> Truth:

@@ -37,7 +37,7 @@ Confirm = Callable[[Example], F | None]
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What came of a question: nothing can be like that, or the solver's examples failed, or it gave up."""
+    """The result of a question: nothing can be like that, or the solver's examples failed, or it gave up."""
 
     answer: Any = None
     why_not: str | None = None
@@ -244,7 +244,7 @@ class Prover:
         return tuple(dict.fromkeys([*found, *self._open_checks()])) or (NotProved(why),)
 
     def _open_checks(self) -> Iterator[NotProved]:
-        """What of schemas is left open, but what both sides ask of the same action type."""
+        """The part of schemas that is left open, but for what both sides ask of the same action type."""
         sides = [side.checks for side in self.sides.values()]
         for checks in sides:
             others = [each for each in sides if each is not checks]

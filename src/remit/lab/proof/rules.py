@@ -57,7 +57,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """What an expression comes to, and when it comes to nothing (`error`)."""
+    """The value of an expression, and when it has none (`error`)."""
 
     value: Any
     error: Truth = False
@@ -65,7 +65,7 @@ class Term:
 
 @dataclass(slots=True)
 class RuleContext:
-    """What rules see of any action by one side's bounds."""
+    """The part of any action that rules see by one side's bounds."""
 
     side: str
     fields: Mapping[str, Any]
@@ -78,7 +78,7 @@ class RuleContext:
 
 @dataclass(frozen=True, slots=True)
 class RuleFormula:
-    """When a rule is satisfied, and when it errors."""
+    """The formulas for when a rule is satisfied, and when it errors."""
 
     satisfied: Truth
     errors: Truth

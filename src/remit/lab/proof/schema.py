@@ -290,7 +290,7 @@ class SchemaTranslator:
         return logic.implies(self._is(place, OBJECT), there)
 
     def _dependent(self, needed: _Schema, place: Argument) -> Truth:
-        """What one name asks for beside it: other names, or a schema for the whole."""
+        """The demands of one name beside it: other names, or a schema for the whole."""
         logic = self._logic
         return logic.all(
             logic.implies(
@@ -301,7 +301,7 @@ class SchemaTranslator:
         )
 
     def _beside(self, schema: _Schema, place: Argument) -> Iterator[Truth]:
-        """What is said of names by none of their own."""
+        """The demands on names that have none of their own."""
         others = schema.get("additionalProperties", True)
         properties, patterns = _map(schema, "properties"), schema.get("patternProperties")
         if patterns or (isinstance(others, Mapping) and others):

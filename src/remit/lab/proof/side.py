@@ -189,7 +189,7 @@ class SideBuilder:
     # --- rules ---
 
     def _rules(self) -> tuple[Truth, Truth]:
-        """When the policies allow an action, and when they block it."""
+        """The formulas for when the policies allow an action, and when they block it."""
         translator, logic, reads = RuleTranslator(self._context), self._logic, self._policies.reads
         rules = [(rule, translator.rule(rule)) for rule in self._policies.rules.values()]
         # After all rules, which name the fields of facts that have to fit.
@@ -335,7 +335,7 @@ class SideBuilder:
         return self._logic.any(self._logic.same(text, self._any.text(name)) for name in names)
 
     def _of_type(self, of: Callable[[str], Hashable]) -> Whole:
-        """What follows from the action's type alone."""
+        """The consequences of the action's type alone."""
         others = of(_OTHER_TYPE)
         by_value: dict[Hashable, list[str]] = defaultdict(list)
         for name in self._named:
@@ -347,7 +347,7 @@ class SideBuilder:
         return value
 
     def _per_account(self, of: Callable[[AccountBounds], Any], has_own: Callable[[AccountBounds], bool]) -> Any:
-        """What follows from the account, of which most have nothing of their own."""
+        """The consequences of the account, of which most have nothing of their own."""
         value = of(AccountBounds())
         for name, account in self._bounds.bounds.accounts.items():
             if has_own(account):

@@ -1,4 +1,4 @@
-"""What stands in a rule, from the tree that Cedar's parser makes of it."""
+"""The parts of a rule, from the tree that Cedar's parser makes of it."""
 
 from __future__ import annotations
 

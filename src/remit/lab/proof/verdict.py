@@ -27,7 +27,7 @@ COURSES: Mapping[Course, str] = {
 
 @dataclass(frozen=True, slots=True)
 class NotProved:
-    """Why a question has no answer; `rule` and `construct` where it is what could not be translated."""
+    """The reason why a question has no answer; `rule` and `construct` where it is what could not be translated."""
 
     problem: str
     rule: str | None = None
@@ -55,7 +55,7 @@ Direction = Witness | tuple[NotProved, ...] | None
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """How one tenant's bounds stand to others of it, over all actions that could be proposed, counters aside."""
+    """The relation of one tenant's bounds to others of it, over all actions that could be proposed, counters aside."""
 
     wider: Direction
     narrower: Direction

@@ -1,4 +1,4 @@
-"""What the solver found, written out as an action that can be proposed."""
+"""The solver's finding, written out as an action that can be proposed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _UNREADABLE: dict[str, Any] = {}
 
 
 class NoExample(Exception):
-    """What the solver found cannot be written out: no action is like that."""
+    """A finding of the solver that cannot be written out: no action is like that."""
 
 
 class Writer:

@@ -1,5 +1,5 @@
 """
-What many units come to: each is shown what those before it wrote, and the net effect is one set of
+The net effect of many units: each is shown what those before it wrote, and the net effect is one set of
 changes. Nothing here knows a database; `load` is how it looks things up.
 """
 
@@ -54,7 +54,7 @@ class RowChange:
 
 @dataclass(slots=True)
 class _Written:
-    """What was written so far; `None` stands for a deleted record."""
+    """The records written so far; `None` stands for a deleted one."""
 
     records: dict[RecordId, Stored | None] = field(default_factory=dict)
     chains: dict[_Chain, list[LedgerEntry]] = field(default_factory=dict)
@@ -119,7 +119,7 @@ class SqlBatch:
         return changes
 
     def _counted(self) -> dict[tuple[str, Operation], list[Row]]:
-        """How the counts of what waits change, in the order in which everybody locks them."""
+        """The changes of the counts of what waits, in the order in which everybody locks them."""
         total: Counter[Row] = Counter()
         for target, record in self._written.records.items():
             if isinstance(record, Case):

@@ -32,19 +32,19 @@ class KeptRecords:
         self._version: object = None
 
     def at(self, version: object) -> Mapping[RecordId, Shown]:
-        """What is known in a transaction that sees this version; `None` is a version of which nothing is known."""
+        """The records known in a transaction that sees this version; `None` is a version of which nothing is known."""
         if version is None or version != self._version:
             self.forget()
             self._version = version
         return ChainMap(self._records, self._under_way)
 
     def learn(self, found: Mapping[RecordId, Shown]) -> None:
-        """What that transaction has read."""
+        """Keep what that transaction has read."""
         if self._version is not None:
             self._put({place: record for place, record in found.items() if place[0] in KEPT_KINDS})
 
     def committed(self, written: Mapping[RecordId, Shown]) -> None:
-        """What that transaction has written, chains as they have grown to, once it is committed."""
+        """Keep what that transaction has written, chains as they have grown to, once it is committed."""
         if self._version is not None:
             self._put({place: record for place, record in written.items() if place[0] in KEPT_KINDS})
             self._follow(written)

@@ -34,7 +34,9 @@ _FIRST_PAUSE_S = 0.005
 
 @dataclass(slots=True)
 class _CarriedOut:
-    """What one transaction carries out: each tenant's calls, or the first units of them, until its time is over."""
+    """
+    The calls that one transaction carries out: each tenant's calls, or the first units of them, until its time is over.
+    """
 
     until: dict[str, float] = field(default_factory=dict)
     calls: list[PendingCall] = field(default_factory=list)
@@ -137,7 +139,7 @@ class SqlWriter:
             raise
 
     def _write(self, driver: Any, calls: list[PendingCall]) -> tuple[_CarriedOut, Written | None]:
-        """How to settle the calls once this is committed, and the records as they are then, if anything changes."""
+        """The settling of the calls once this is committed, and the records as they are then, if anything changes."""
         known = self._kept.at(self._dialect.data_version(driver))
         batch = SqlBatch(partial(self._load, driver), known, self._dialect.count_slots)
         found = [(call, call.units if call.find is None else call.find(driver)) for call in calls]

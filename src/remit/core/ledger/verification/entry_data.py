@@ -31,7 +31,7 @@ _SAYS_BY = {
 
 
 def written_for_another(entry: Data) -> str | None:
-    """What is wrong with an entry that says by whom something was done, and was written by somebody else."""
+    """The mistake in an entry that says by whom something was done, and was written by somebody else."""
     data, name = entry["data"], _SAYS_BY.get(entry["event_type"])
     by = data["outcome"]["resolved_by"] if entry["event_type"] == "OUTCOME_RESOLVED" else name and data[name]
     if by is None or by == entry["actor"] or not names_bounds(entry):

@@ -1,4 +1,4 @@
-"""What a decision came to follows from its own checks, in their order, and from when its intent expired."""
+"""Refusals: what a decision came to follows from its own checks, in their order, and from when its intent expired."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _REASONS: Mapping[str, Sequence[str]] = {
 
 
 def contradictions(intent: ActionIntentV1, data: Data, entry: Data, clocks_agree: timedelta) -> Iterator[str]:
-    """What contradicts itself in a `GATE_DECIDED` entry's data."""
+    """Contradictions in a `GATE_DECIDED` entry's data."""
     yield from _of_expiry(intent, data, entry, clocks_agree)
     checks = data["checks"]
     refused = [check["check"] for check in checks if check["passed"] is not True]
