@@ -5,6 +5,7 @@ import pytest
 from remit.core.errors import IntentIdReused, InvalidInput, NotFound
 from remit.core.gate.parameters_schema import ParametersSchema
 
+from .inside_writes import expected_place, places_of
 from .world import TENANT, TYPE, bounds, proposal
 
 SCHEMA = {
@@ -90,28 +91,13 @@ def test_a_changed_schema_is_a_new_version_of_its_type(world):
 
 def test_arguments_are_checked_before_the_write_that_is_everybody_s(world, monkeypatch):
     world.apply(**typed())
-    inside, places = [], []
-    transact, misfit = type(world.app.context.store).transact, ParametersSchema.misfit
-
-    def writing(self, units):
-        inside.append(True)
-        try:
-            return transact(self, units)
-        finally:
-            inside.pop()
-
-    def watched(self, parameters):
-        places.append("in the write" if inside else "ahead")
-        return misfit(self, parameters)
-
-    monkeypatch.setattr(type(world.app.context.store), "transact", writing)
-    monkeypatch.setattr(ParametersSchema, "misfit", watched)
+    places = places_of(monkeypatch, world, ParametersSchema, "misfit")
     world.clock.pass_(seconds=2)
     answers = world.app.submit([proposal("i-1"), proposal("i-2", **wrong())])
     world.app.propose([proposal("i-3")])
 
     assert isinstance(answers[1], InvalidInput)
-    assert places == ["ahead" if world.inner.one_at_a_time else "in the write"] * 3
+    assert places == [expected_place(world)] * 3
 
 
 # --- no target ---

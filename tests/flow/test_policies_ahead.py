@@ -8,6 +8,7 @@ from remit.core.errors import TryLater
 from remit.core.gate.policy import PolicySet
 from remit.flow.gate import GateRequest
 
+from .inside_writes import expected_place, places_of
 from .world import ACCOUNT, TENANT, bounds, proposal
 
 RULE = '@reason("TOO_MUCH") forbid (principal, action, resource) unless { context.numbers.hasTag("amount") };'
@@ -18,28 +19,7 @@ def evaluated(world, monkeypatch):
     """Where each evaluation happened: in the store's write, or ahead of it."""
     # Answers are kept beside the bounds and beside the policies: nobody else has asked these.
     world.apply(policies=[{"name": "p.cedar", "text": f"{RULE} // {uuid4()}"}])
-    inside, places = [], []
-    transact, evaluate = type(world.app.context.store).transact, PolicySet._evaluate
-
-    def writing(self, units):
-        inside.append(True)
-        try:
-            return transact(self, units)
-        finally:
-            inside.pop()
-
-    def watched(self, *asked):
-        places.append("in the write" if inside else "ahead")
-        return evaluate(self, *asked)
-
-    monkeypatch.setattr(type(world.app.context.store), "transact", writing)
-    monkeypatch.setattr(PolicySet, "_evaluate", watched)
-    return places
-
-
-def where(world):
-    """Ahead, where a slow policy in the write would hold others up; else that costs a request for nothing."""
-    return "ahead" if world.inner.one_at_a_time else "in the write"
+    return places_of(monkeypatch, world, PolicySet, "_evaluate")
 
 
 def amounts(*numbers):
@@ -50,7 +30,7 @@ def test_a_batch_is_evaluated_before_it_is_written(world, evaluated):
     answers = world.app.submit(amounts(1, 2, 3))
 
     assert [answer.result for answer in answers] == ["AUTO_EXECUTED"] * 3
-    assert evaluated == [where(world)] * 3
+    assert evaluated == [expected_place(world)] * 3
 
 
 def test_stored_intents_are_evaluated_before_they_are_gated(world, evaluated):
@@ -58,7 +38,7 @@ def test_stored_intents_are_evaluated_before_they_are_gated(world, evaluated):
     answers = world.app.gate([GateRequest(f"i-{number}", TENANT, ACCOUNT) for number in (4, 5, 6)])
 
     assert [answer.reason for answer in answers] == ["WITHIN_BOUNDS", "WITHIN_BOUNDS", "TOO_MUCH"]
-    assert evaluated == [where(world)] * 3
+    assert evaluated == [expected_place(world)] * 3
 
 
 def test_the_write_decides_by_the_bounds_that_it_sees(world, evaluated):
