@@ -18,6 +18,7 @@ assertion that fails. Races are forced with `remit.testing.faults`, never hoped 
 from __future__ import annotations
 
 from remit.testing.store_following import FollowingContract
+from remit.testing.store_ledger import LedgerContract
 from remit.testing.store_listing import ListingContract
 from remit.testing.store_races import RaceContract
 from remit.testing.store_reading import ReadingContract
@@ -26,5 +27,5 @@ from remit.testing.store_writing import OpenIt, WritingContract
 __all__ = ["OpenIt", "StoreContract"]
 
 
-class StoreContract(WritingContract, RaceContract, ReadingContract, ListingContract, FollowingContract):
+class StoreContract(WritingContract, RaceContract, ReadingContract, LedgerContract, ListingContract, FollowingContract):
     """Every promise of `remit.ports.Store`."""

@@ -10,26 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from remit.core.canonical import canonical, canonical_plain
 from remit.core.delegation import scopes_seen
-from remit.core.gate.amount import on_wire, so_much
-from remit.core.gate.autonomy import Stop, Stops, stop_in_force
+from remit.core.gate import decision_words as words
+from remit.core.gate.autonomy import Stops, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
-from remit.core.gate.budget import AMOUNT_UNKNOWN, PRINCIPAL_MISSING, Limit, Usage
+from remit.core.gate.budget import Usage
 from remit.core.gate.charging import Charge, Shortfall, charge, used_of
 from remit.core.gate.check import Check, Plain
 from remit.core.gate.fact import NO_FACTS, Fact, Facts, facts_due, lacking
 from remit.core.gate.plan import PolicyAnswer, blocked_until_bounds_load
 from remit.core.gate.policy import PolicyDecision, PolicyVerdict
 from remit.core.intent import ActionIntentV1
-from remit.core.rendering import quoted
 from remit.core.values import Record, UtcTime, instant
 
 Result = Literal["AUTO_EXECUTED", "REQUIRE_APPROVAL"]
-MOST_NAMED = 5
-"""How many scopes a sentence names."""
 
 INTENT_EXPIRED = "INTENT_EXPIRED"
 INTENT_WITHDRAWN = "INTENT_WITHDRAWN"
@@ -161,7 +158,7 @@ class _Trail:
     def check_stops(self) -> _No | None:
         stop = stop_in_force(self.seen.stops, self.seen.intent)
         self._note("stop_switch", stop is None, stop=stop.wire() if stop else None)
-        return None if stop is None else _No(AUTONOMY_STOPPED, _stop_in_words(stop))
+        return None if stop is None else _No(AUTONOMY_STOPPED, words.stopped(stop))
 
     def check_edited(self) -> _No | None:
         person, required = self.seen.edited_by, self.seen.person_required
@@ -197,14 +194,14 @@ class _Trail:
             return None
         seen = scopes_seen(spec.required_scopes, self.seen.bounds.scopes_of(intent))
         self._note("scopes", not seen.missing, on_behalf_of=intent.on_behalf_of, **seen.wire())
-        return _No(SCOPE_MISSING, _missing_in_words(intent, seen.missing)) if seen.missing else None
+        return _No(SCOPE_MISSING, words.missing_scopes(intent, seen.missing)) if seen.missing else None
 
     def check_facts(self) -> _No | None:
         if not self.facts:
             return None
         without = lacking(self.facts)
         self._note("facts", not without, lacking=without)
-        return _No(FACT_UNAVAILABLE, _without_facts_in_words(without)) if without else None
+        return _No(FACT_UNAVAILABLE, words.missing_facts(without)) if without else None
 
     def check_policy(self) -> _No | None:
         answer = self.plan.ask(self.seen.intent, self.facts)
@@ -248,16 +245,16 @@ class _Trail:
         limits = self.plan.limits(intent)
         if not limits:
             self._note("budget", False, limits=[])
-            return _No(BUDGET_NOT_CONFIGURED, _unbounded_in_words(intent, limited=bool(seen.bounds.bounds.limits)))
+            return _No(BUDGET_NOT_CONFIGURED, words.no_budget(intent, limited=bool(seen.bounds.bounds.limits)))
         before = [used_of(limit, seen.usages) for limit in limits]
         outcome = charge(limits, seen.usages, before)
         if isinstance(outcome, Shortfall):
             without = {} if outcome.limit.name is None else {"refused_by": outcome.limit.name}
-            self._note("budget", False, limits=_limits_seen(limits, before, {}), **without)
-            return _No(outcome.reason, _shortfall_in_words(outcome, intent))
+            self._note("budget", False, limits=words.limits_seen(limits, before, {}), **without)
+            return _No(outcome.reason, words.shortfall(outcome, intent))
         self.charges, self.usages = outcome
         after = {taken.window_id: taken.used_after for taken in self.charges}
-        self._note("budget", True, limits=_limits_seen(limits, before, after))
+        self._note("budget", True, limits=words.limits_seen(limits, before, after))
         return None
 
     def verdict(self, refusal: _No | None) -> Verdict:
@@ -284,96 +281,9 @@ class _Trail:
         today = self.charges[0]
         if today.limit is None:
             # No budget: what lets it run are limits with names.
-            room = f"every limit has room for it ({', '.join(_named(self.plan.limits(self.seen.intent)))})"
+            room = (
+                f"every limit has room for it ({', '.join(words.counting_names(self.plan.limits(self.seen.intent)))})"
+            )
         else:
             room = f"it is number {today.used_after} of {today.limit} today"
         return f"{self.seen.intent.action_type} is on the list, its mode, risk and confidence allow it, and {room}"
-
-
-def _named(limits: Sequence[Limit]) -> list[str]:
-    return [limit.name for limit in limits if limit.name and not limit.only_watches]
-
-
-def _limits_seen(limits: Sequence[Limit], before: Sequence[int], after: dict[str, int | str]) -> list[dict[str, Any]]:
-    return [_limit_seen(limit, used, after) for limit, used in zip(limits, before, strict=True)]
-
-
-def _limit_seen(limit: Limit, used: int, after: dict[str, int | str]) -> dict[str, Any]:
-    unit = limit.unit
-    used_before = on_wire(used, unit)
-    seen = {
-        "scope": limit.scope,
-        "window_id": limit.window_id or None,
-        "limit": None if limit.limit is None else on_wire(limit.limit, unit),
-        "used_before": used_before,
-        "used_after": after.get(limit.window_id, used_before),
-        "resets_at": instant(limit.resets_at),
-    }
-    if limit.name is not None:
-        _note_named(limit, used, seen)
-    return seen
-
-
-def _note_named(limit: Limit, used: int, seen: dict[str, Any]) -> None:
-    """A named limit's words about itself; one that only watches says what it would have said."""
-    seen["name"], seen["unit"] = limit.name, limit.unit
-    seen["taken"] = None if limit.unmeasured else on_wire(limit.taken, limit.unit)
-    if limit.unmeasured is not None:
-        seen["problem"] = limit.unmeasured.problem
-    if limit.would_be_limit is not None:
-        seen["would_be_limit"] = on_wire(limit.would_be_limit, limit.unit)
-        seen["would_say"] = limit.refusal(used) or (None if limit.counts(used) else AMOUNT_UNKNOWN)
-
-
-def _unbounded_in_words(intent: ActionIntentV1, *, limited: bool) -> str:
-    beside = f", and no limit of an account or principal is over {intent.action_type}" if limited else ""
-    return f"account {intent.account_id} has no autonomy budget{beside}"
-
-
-def _shortfall_in_words(shortfall: Shortfall, intent: ActionIntentV1) -> str:
-    limit = shortfall.limit
-    if limit.unmeasured is not None:
-        return f"{_unknown_in_words(shortfall)}: {limit.unmeasured.problem}"
-    resets = f"resets at {instant(limit.resets_at)} ({limit.timezone})"
-    if limit.name is not None:
-        return f"the limit {limit.name} for {_whose(limit, intent)} {_room_in_words(limit, shortfall.used)}, {resets}"
-    whose = f"{intent.action_type} in account {intent.account_id}"
-    whose = whose if limit.scope == "account_type" else _whose(limit, intent)
-    return f"the day's limit for {whose} is reached: {shortfall.used} of {limit.limit} used, {resets}"
-
-
-def _whose(limit: Limit, intent: ActionIntentV1) -> str:
-    if limit.scope == "principal":
-        return f"principal {intent.on_behalf_of}"
-    return "all accounts together" if limit.scope == "tenant" else f"account {intent.account_id}"
-
-
-def _room_in_words(limit: Limit, used: int) -> str:
-    most = limit.limit or 0
-    if limit.unit is None:
-        return f"is reached: {used} of {most} used"
-    left = so_much(max(0, most - used), limit.unit)
-    return f"has {left} left of {so_much(most, limit.unit)}, and this takes {so_much(limit.taken, limit.unit)}"
-
-
-def _unknown_in_words(shortfall: Shortfall) -> str:
-    limit = shortfall.limit
-    if shortfall.reason == PRINCIPAL_MISSING:
-        return f"the limit {limit.name} is counted for each principal"
-    return f"the limit {limit.name} adds up {limit.unit}, and how much this is, is not known"
-
-
-def _missing_in_words(intent: ActionIntentV1, missing: Sequence[str]) -> str:
-    what = ", ".join(map(quoted, missing[:MOST_NAMED])) + (" …" if len(missing) > MOST_NAMED else "")
-    if intent.on_behalf_of is None:
-        return f"{intent.action_type} takes a principal with the scopes {what}, and none is named"
-    through = f", as {intent.delegation[-1].agent} was given them," if intent.delegation else ""
-    return f"the scopes of {intent.on_behalf_of}{through} lack {what}"
-
-
-def _without_facts_in_words(without: dict[str, str]) -> str:
-    return "; ".join(f"the fact {name} could not be had: {why}" for name, why in without.items())
-
-
-def _stop_in_words(stop: Stop) -> str:
-    return f"{stop.stopped_by} stopped {stop.scope} ({stop.level}): {quoted(stop.reason)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 
 from msgspec import UNSET
 
@@ -14,7 +14,6 @@ from remit.core.execution.result import ToolResult
 from remit.core.execution.sample import SampleAnswer, is_shown
 from remit.core.gate.charging import Charge
 from remit.core.identity.person import same_person
-from remit.core.intent import ActionIntentV1, digest_of_wire
 from remit.core.ledger.verification.conversation import Conversation
 from remit.core.ledger.verification.entry_data import (
     OUTCOME_EVENTS,
@@ -32,19 +31,11 @@ from remit.core.ledger.verification.entry_data import (
 )
 from remit.core.ledger.verification.erasures import Erasures
 from remit.core.ledger.verification.in_force import InForceChecks
+from remit.core.ledger.verification.proposed_intent import KeptPrivate, ProposedIntent, nothing_kept
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.samples import SampleAnswered, SampleAnswers
 from remit.core.ledger.verification.tenant_chain import TenantChain
 from remit.core.ledger.verification.windows import Charged, Movement, Windows
-from remit.core.opened_intent import open_intent, private_paths
-from remit.core.private_values import PrivateValues
-
-KeptPrivate = Callable[[str], PrivateValues | None]
-"""The private values that are kept for an intent, by its id."""
-
-
-def nothing_kept(_: str) -> None:
-    """An exported file holds no private value."""
 
 
 class IntentChain:
@@ -92,6 +83,7 @@ class IntentChain:
             self.broken(6, "its chain does not begin with the proposal")
             return
         self.proposed, self.intent = chain[0], chain[0]["data"]
+        self.value = ProposedIntent(chain[0], self.private)
         for entry in chain[1:]:
             reader = _READERS.get(entry["event_type"])
             if reader is None:
@@ -104,24 +96,6 @@ class IntentChain:
         self._check_decision()
         self._check_ends()
 
-    @cached_property
-    def action_intent(self) -> ActionIntentV1:
-        """
-        The proposal of an entry as a value, with the private values that are at hand. Raises `ValueError` if it is
-        none.
-        """
-        kept = self.private(self.stored.action_intent_id) if self.private_paths else None
-        return open_intent(self.stored, kept) if self.private_paths else self.stored
-
-    @cached_property
-    def stored(self) -> ActionIntentV1:
-        return ActionIntentV1.from_wire(self.intent)
-
-    @cached_property
-    def private_paths(self) -> set[str]:
-        """The paths that are committed to; the first format knew of none."""
-        return {path for path, _ in private_paths(self.stored)} if names_bounds(self.proposed) else set()
-
     def gate_decided(self, data: Data, entry: Data) -> None:
         if self.decision:
             self.broken(3, "it was decided twice")
@@ -132,7 +106,7 @@ class IntentChain:
             self.edited_by = next(
                 (check["saw"]["edited_by"] for check in data["checks"] if check["check"] == "not_edited"), None
             )
-            self.in_force.decision(self.action_intent, self.proposed, data, entry)
+            self.in_force.decision(self.value.opened, self.proposed, data, entry)
 
     def action_approved(self, data: Data, entry: Data) -> None:
         by_policy = data["approval_source"] == "POLICY"
@@ -149,9 +123,9 @@ class IntentChain:
             self.broken(1, "policy approved it and nothing was charged" if by_policy else "a person's approval charged")
         self._charge(charges, entry)
         if names_bounds(entry) and by_policy:
-            self.in_force.approval_of_policy(self.stored, self.decision, data)
+            self.in_force.approval_of_policy(self.value.stored, self.decision, data)
         elif names_bounds(entry):
-            self.in_force.approval_of_people(self.action_intent, self.decision, self.edited_by, data, entry)
+            self.in_force.approval_of_people(self.value.opened, self.decision, self.edited_by, data, entry)
 
     def _check_source(self, data: Data, by_policy: bool) -> None:
         if set(self.approvals) - self.released:
@@ -175,7 +149,7 @@ class IntentChain:
                 action_type=of_kind(str, self.intent["action_type"]),
                 at=datetime.fromisoformat(entry["at"]),
                 ends=window_ends(self.decision),
-                intent=lambda: self.stored,
+                intent=lambda: self.value.stored,
                 uncounted=uncounted(self.decision),
             )
         )
@@ -225,7 +199,7 @@ class IntentChain:
     def approval_voted(self, data: Data, entry: Data) -> None:
         if data["digest"] != self.intent["digest"]:
             self.broken(4, "somebody voted for something else than it proposes")
-        self.in_force.vote(self.action_intent, self.edited_by, data, entry)
+        self.in_force.vote(self.value.opened, self.edited_by, data, entry)
 
     def action_published(self, data: Data, entry: Data) -> None:
         if data["approval_id"] not in self.approvals:
@@ -271,7 +245,7 @@ class IntentChain:
         self._check_not_held(data, entry, "begun")
         self.started[approval_id] = datetime.fromisoformat(entry["at"])
         if names_bounds(entry):
-            self.in_force.start(self.action_intent, data, entry)
+            self.in_force.start(self.value.opened, data, entry)
 
     def outcome(self, data: Data, entry: Data) -> None:
         if self.ended:
@@ -291,7 +265,7 @@ class IntentChain:
             self.broken(5, "it has an outcome after its approval was released")
         self.ended[data["approval_id"]] = outcome
         if names_bounds(entry) and data["approval_id"] in self.started:
-            self.in_force.outcome(self.action_intent, self.started[data["approval_id"]], outcome, entry)
+            self.in_force.outcome(self.value.opened, self.started[data["approval_id"]], outcome, entry)
         self._read_result(data, entry)
         if is_shown(approval.get("sample", UNSET), outcome["status"], entry["hash"]):
             self.shown = data["approval_id"]
@@ -307,8 +281,8 @@ class IntentChain:
         if answer.digest != self.intent["digest"]:
             self.broken(4, "what was judged is not what it proposes")
         charges = charges_of(self.approvals.get(answer.approval_id, {"charges": ()}))
-        stop_after, limits = self.in_force.judged(self.action_intent, self.edited_by, charges, data, entry)
-        self.samples.add(SampleAnswered.of_type(self.where, entry, self.action_intent, answer, stop_after))
+        stop_after, limits = self.in_force.judged(self.value.opened, self.edited_by, charges, data, entry)
+        self.samples.add(SampleAnswered.of_type(self.where, entry, self.value.opened, answer, stop_after))
         for limit, counted in zip(limits, answer.of_limits, strict=False):
             self.samples.add(SampleAnswered.of_limit(self.where, entry, answer, counted, limit))
 
@@ -319,7 +293,7 @@ class IntentChain:
             self.broken(3, "it has more than one result")
         self.result = ToolResult.of_facts(data["result"])
         if names_bounds(entry):
-            self.in_force.result(self.action_intent, self.result, entry)
+            self.in_force.result(self.value.opened, self.result, entry)
 
     def card_assigned(self, data: Data, entry: Data) -> None:
         self.conversation.assigned(data, entry, self.intent, waits=self._waits)
@@ -338,7 +312,7 @@ class IntentChain:
         if data["erased_by"] != entry["actor"]:
             self.broken(8, f"{entry['actor']} wrote that {data['erased_by']} erased something")
         if data["content"] == PRIVATE_CONTENT:
-            self.erasures.values(data["paths"], self.private_paths)
+            self.erasures.values(data["paths"], self.value.private_paths)
         else:
             self.erasures.content(data, self.result)
 
@@ -367,7 +341,7 @@ class IntentChain:
         return approval
 
     def _check_digest(self) -> None:
-        if digest_of_wire(dict(self.intent)) != self.intent["digest"]:
+        if not self.value.has_its_digest:
             self.broken(4, "its digest is not the digest of what it proposes")
 
     def _check_decision(self) -> None:

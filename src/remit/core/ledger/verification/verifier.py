@@ -8,8 +8,9 @@ from typing import Any, get_args
 
 from remit.core.gate.budget import Counter
 from remit.core.ledger.entries import ENTRY_FIELDS, FORMAT, EventType, Head, entry_hash
-from remit.core.ledger.verification.intent_chain import IntentChain, KeptPrivate, nothing_kept
+from remit.core.ledger.verification.intent_chain import IntentChain
 from remit.core.ledger.verification.kept_heads import KeptHead, KeptHeads
+from remit.core.ledger.verification.proposed_intent import KeptPrivate, nothing_kept
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.samples import SampleAnswers
 from remit.core.ledger.verification.seals import SealedHeads
