@@ -6,7 +6,8 @@
 - `own`, `answers`, `answer_feed`: what proposers do with their own intents, and the answer they wait for.
 - `execution`, `results`: what workers take, and what tools answered.
 - `settings`: bounds, stops, keys, sessions, links. `notifications`, `push`: who is told.
-- `reading`: everything that changes nothing.
+- `reading`: everything that changes nothing; `offline`: what needs no store at all.
+- `upkeep`: what nobody waits for: reconcile, and recover after a restore.
 
 Everything that may raise says so in `remit.core.errors`. Being sent to a person is an answer.
 """

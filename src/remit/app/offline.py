@@ -30,7 +30,7 @@ def replay_export(
     lines: Iterable[bytes], bounds: Any, *, period: str | None = None, advance: Advance | None = None
 ) -> dict[str, Any]:
     """
-    What an exported history would have been with these bounds in force: all of it, or its last `period`.
+    Replay an exported history with these bounds in force: all of it, or its last `period`.
 
     The lines are read twice. What can be read only once, a generator say, is written to a temporary file first.
     Raises `InvalidInput` for bounds or lines that cannot be read, or are of different tenants.

@@ -102,7 +102,7 @@ def is_head(body: str) -> bool:
 
 
 def stored_bounds(record: BoundsInForce, before: Shown) -> StoredBounds:
-    """How bounds are stored that take the place of `before`, which was read or written here; `None` is nothing."""
+    """The stored form of bounds that take the place of `before`, which was read or written here; `None` is nothing."""
     old, body = _layout_of(before), record.to_json()
     named = parts_of(before)
     if len(body) <= MOST_WHOLE:

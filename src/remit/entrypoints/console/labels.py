@@ -131,7 +131,7 @@ def percent(share: float | None) -> str:
 
 
 def as_shares(saw: Mapping[str, Any]) -> dict[str, Any]:
-    """What a check saw, with confidences as people write them: rules compare whole ten-thousandths."""
+    """The values that a check saw, with confidences as people write them: rules compare whole ten-thousandths."""
     counted = {name: saw[name] for name in ("confidence", "min_confidence") if isinstance(saw.get(name), int)}
     return {**saw, **{name: value / 10_000 for name, value in counted.items()}}
 

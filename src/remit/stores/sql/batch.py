@@ -176,7 +176,7 @@ class SqlBatch:
     def _parts_rows(
         self, target: RecordId, record: BoundsInForce, before: Stored | None
     ) -> Generator[tuple[str, Operation, Row], None, Row]:
-        """What changes of the parts that these bounds are stored in. Answers the row of the bounds themselves."""
+        """Change the parts that these bounds are stored in. Answers the row of the bounds themselves."""
         stored = stored_bounds(record, before)
         self._bounds[target] = stored.record
         yield from ((BOUNDS_PARTS, "insert", (body, target[1], name)) for name, body in stored.new.items())
