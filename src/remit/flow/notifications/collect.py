@@ -207,9 +207,12 @@ def _started(context: Context, ledger: str, seen: _Seen) -> LedgerConsumer:
     return LedgerConsumer(position=context.store.ledger_position(ledger, since=since))
 
 
-def _due_at(context: Context, tenant_id: str, seen: _Seen, waiting: Sequence[Case], now: datetime) -> datetime:
+def _due_at(
+    context: Context, tenant_id: str, seen: _Seen, waiting: Sequence[Case], state: NotificationState, now: datetime
+) -> datetime:
     """
-    The time when something is to be told though nothing happens: an intent is about to expire, or a day has ended.
+    The time when something is to be told though nothing happens: an intent is about to expire, a day has ended, or what
+    ended meanwhile may be told to be judged.
     """
     moments = [now + LONGEST_REST]
     if seen.wants("TO_JUDGE") and state.judge_next is not None:
