@@ -134,7 +134,7 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
 
 
 def _lab(folder: Path, intents: int) -> list[Row]:
-    seen = lab(folder, intents)
+    seen = lab(folder, intents, console.log)
     most_s = LONGEST_REPLAY_S * intents / 100_000
     return [
         Row(

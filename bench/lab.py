@@ -17,6 +17,9 @@ from remit.app.offline import replay_export
 
 DAYS = 30
 ACCOUNTS = 50
+BATCH, ANSWERED = 40, 9
+"""How many are proposed at a time, and one of how many of those that wait a person answers."""
+TOLD_EVERY = 10_000
 _END = datetime(2026, 3, 31, tzinfo=UTC)
 _TYPES = ("REFUND", "SEND_EMAIL", "UPDATE_CONTACT")
 _LIMIT = 'context.numbers.hasTag("amount") && context.numbers.getTag("amount").greaterThan(decimal("180.0"))'
@@ -113,14 +116,16 @@ class Replayed:
     peak_mb: float
 
 
-def lab(folder: Path, intents: int) -> Replayed:
-    """Make a history, and replay it under a tighter and wider candidate."""
+def lab(folder: Path, intents: int, told: Callable[[str], None]) -> Replayed:
+    """Make a history, and replay it under a tighter and wider candidate; `told` hears how far it is."""
     clock = Clock(_END)
     with Remit.open(f"sqlite:///{folder / 'lab.db'}", clock=clock, settings={"REMIT_MOST_WAITING": "0"}) as remit:
-        make_history(remit, clock, intents)
+        make_history(remit, clock, intents, told)
         candidate = bounds(most=300, daily=100)
+        told("replaying from the store")
         answer, from_store = _timed(lambda: remit.replay(candidate, period=f"{DAYS}d"))
         assert answer["decisions"] >= intents * 0.99, answer["decisions"]
+        told(f"{from_store.wall_s:.0f} s; exporting, and replaying from the file")
         file = folder / "lab.jsonl"
         with file.open("wb") as lines:
             lines.writelines(line + b"\n" for line in remit.export_lines(TENANT))
@@ -136,22 +141,24 @@ def _timed(work: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], Taken]:
     return answer, Taken(time.perf_counter() - began, time.process_time() - used)
 
 
-def make_history(remit: Remit, clock: Clock, count: int) -> None:
-    """Decided as they come, in small batches of one moment; every third that waits is answered by a person."""
+def make_history(remit: Remit, clock: Clock, count: int, told: Callable[[str], None] = lambda _: None) -> None:
+    """Decided as they come, in small batches of one moment; some of those that wait are answered by a person."""
     clock.at = _END - timedelta(days=DAYS)
     remit.apply(bounds(most=500, daily=60), by="bench")
     batch: list[dict[str, Any]] = []
-    for at, proposal in _proposals(count):
+    for number, (at, proposal) in enumerate(_proposals(count), 1):
         clock.at = at
         batch.append(proposal)
-        if len(batch) == 20:
+        if len(batch) == BATCH:
             _decide(remit, batch)
             batch = []
+        if number % TOLD_EVERY == 0:
+            told(f"{number:,} of {count:,} intents of the history")
     clock.at = _END
 
 
 def _decide(remit: Remit, batch: list[dict[str, Any]]) -> None:
     answers = [answer for answer in remit.submit(batch) if not isinstance(answer, RemitError)]
     asked = [answer for answer in answers if answer.result == "REQUIRE_APPROVAL"]
-    for answer in asked[::3]:
+    for answer in asked[::ANSWERED]:
         remit.reject(TENANT, answer.action_intent_id, by="ann", reason="not this one")

@@ -411,3 +411,46 @@ def test_rows_of_a_limits_answers_that_were_altered_are_found(alone):
 
     write(alone, tally_at, tally)
     assert findings(alone) == [] and tally.disagreed == [1]
+
+
+def test_people_are_told_once_an_hour_at_most_of_what_they_may_judge():
+    world, receiver = notifying_world(partial(World, MemoryStore))
+    shown(world)
+    subscribe(world, **only("TO_JUDGE"))
+    subscribe(world, "south", **only("TO_JUDGE"), accounts=["south"])
+    ran(world, "i-1", "i-2")
+    bring(world)
+    ran(world, "i-3")
+    ran(world, "s-1", account_id="south")
+
+    # What ends meanwhile gathers.
+    bring(world)
+    first = receiver.told()
+    judge(world, "i-1")
+    world.clock.pass_(hours=1)
+    bring(world)
+    both_told = receiver.told()
+    # What people were told of is told no more, though nobody judged it.
+    for _ in range(3):
+        world.clock.pass_(hours=1)
+        bring(world)
+
+    north = "{} automatic actions of account north may be judged: was this right?"
+    south = "1 automatic action of account south may be judged: was this right?"
+    assert first == [north.format(2)]
+    assert sorted(both_told[1:]) == sorted([south, south, north.format(2)]) and receiver.told() == both_told
+    letter = receiver.letters[0]
+    assert letter.subject.startswith("Was this right? Automatic actions to judge")
+    assert [url.rpartition("/console")[2] for _, url in letter.lines] == ["/sampled"]
+
+
+def test_nobody_is_told_of_what_is_judged_already():
+    world, receiver = notifying_world(partial(World, MemoryStore))
+    shown(world)
+    subscribe(world, **only("TO_JUDGE"))
+    ran(world, "i-1")
+    judge(world, right=True)
+
+    bring(world)
+
+    assert receiver.told() == []

@@ -172,8 +172,12 @@ def on_wire(units: int, unit: str | None) -> int | str:
 
 def in_units(value: int | str) -> int:
     """A whole number out of what `on_wire` wrote. Raises `ValueError` for text that it would not write."""
-    if isinstance(value, int):
-        return value
+    return value if isinstance(value, int) else _units_of(value)
+
+
+# What a window holds after one charge is what it holds before the next.
+@lru_cache(maxsize=4096)
+def _units_of(value: str) -> int:
     units = int(Decimal(value).scaleb(PLACES)) if _SUM.fullmatch(value) else 0
     if decimal_text(units) != value:
         raise ValueError(f"{value[:40]!r} is not a sum as records carry it")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from remit.core.gate.autonomy import ResolvedMode
@@ -24,6 +25,7 @@ from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, Rea
 from remit.core.gate.policy_input import LocalTime, TypeInForce, local_time, question_of
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.opened_intent import OpenedIntent
+from remit.core.values import FIRST_MOMENT
 
 if TYPE_CHECKING:
     from remit.core.gate.bounds import BoundsInForce
@@ -35,6 +37,7 @@ LOG_ONLY = "log_only"
 """The check of a decision that says what would have been said by the policies that decide nothing."""
 MOST_PLANS, MOST_ANSWERS = 1000, 256
 """Kept of one version of one tenant's bounds; beyond them, all are worked out again."""
+_NO_TIME = FIRST_MOMENT, FIRST_MOMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +270,13 @@ class Plans:
         self._kept_for_good: dict[tuple[str, str], _Lasting] = {}
         self._answers: dict[Hashable, PolicyAnswer] = {}
         self._schemas: dict[str, ParametersSchema | str | None] = {}
+        self._problems: dict[str, str | None] = {}
+        self._limits: tuple[tuple[datetime, datetime], list[LimitInForce]] = _NO_TIME, []
+        self._limits_over: dict[tuple[str, str], LimitOverAccount] = {}
+
+    @cached_property
+    def policies(self) -> PolicySet | str:
+        return self.bounds.policies()
 
     def schema(self, action_type: str) -> ParametersSchema | str | None:
         """The schema of a type's arguments; `None` where it has none, or as text why it cannot be used."""
@@ -291,8 +301,12 @@ class Plans:
     def _plan_account(self, account_id: str, now: datetime) -> AccountPlan:
         at = self._at(account_id, now)
         first, end = self._while_it_holds(at, now)
-        problem = self.bounds.unreadable(account_id)
-        return AccountPlan(account_id, first, end, at, problem)
+        return AccountPlan(account_id, first, end, at, self._problem(account_id))
+
+    def _problem(self, account_id: str) -> str | None:
+        if account_id in self._problems:
+            return self._problems[account_id]
+        return _kept(self._problems, account_id, self.bounds.unreadable(account_id), MOST_PLANS)
 
     def _while_it_holds(self, at: _AtATime, now: datetime) -> tuple[datetime, datetime]:
         """Within the hour of both zones, which says their dates as well, every limit's window, and their zones."""
@@ -305,12 +319,34 @@ class Plans:
 
     def _at(self, account_id: str, now: datetime) -> _AtATime:
         budget = self.bounds.budget(account_id, now)
-        return _AtATime(budget, self.bounds.limits_at(now), local_time(now, budget.day.timezone))
+        return _AtATime(budget, self._limits_at(now), local_time(now, budget.day.timezone))
+
+    def _limits_at(self, now: datetime) -> list[LimitInForce]:
+        """The limits in their windows: the same values for all accounts, and for as long as each window lasts."""
+        (first, end), before = self._limits
+        if first <= now < end or not self.bounds.bounds.limits:
+            return before
+        known = {limit.spec.name: limit for limit in before}
+        found = [
+            old if (old := known.get(new.spec.name)) is not None and old.window == new.window else new
+            for new in self.bounds.limits_at(now)
+        ]
+        windows = [limit.window for limit in found]
+        holds = max(window.starts_at for window in windows), min(window.ends_at for window in windows)
+        self._limits = holds, found
+        return found
+
+    def _over(self, limit: LimitInForce, account_id: str) -> LimitOverAccount:
+        at = account_id, limit.spec.name
+        known = self._limits_over.get(at)
+        if known is not None and known.in_force is limit:
+            return known
+        return _kept(self._limits_over, at, limit.over(account_id), MOST_PLANS)
 
     def _plan_action(self, account: AccountPlan, action_type: str) -> ActionPlan:
         account_id = account.account_id
         lasting = self._lasting(account_id, action_type)
-        named = [limit.over(account_id) for limit in account.at.limits if limit.spec.concerns(action_type)]
+        named = [self._over(limit, account_id) for limit in account.at.limits if limit.spec.concerns(action_type)]
         budget_usage_ids, own = account.budget.usage_ids(account_id), [limit.limit.usage_id for limit in named]
         return ActionPlan(
             holds_from=account.holds_from,
@@ -326,7 +362,7 @@ class Plans:
             budget_limits=account.budget.limits(account_id, action_type, bounded_otherwise=lasting.bounded),
             named_limits=named,
             usage_ids_of_all=[*budget_usage_ids, *own] if all(own) else None,
-            policies=self.bounds.policies(),
+            policies=self.policies,
             policy_version=lasting.policy_version,
             problem=account.problem or lasting.problem,
             answers=self._answers,

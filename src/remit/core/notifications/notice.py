@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import Field
 
+from remit.core.execution.sample import Sample
 from remit.core.gate.action_type import is_empty, is_none
 from remit.core.gate.budget import BUDGET_EXCEEDED
 from remit.core.gate.decision import PUBLISH_REJECTED
@@ -33,6 +34,8 @@ _WARNED_KEPT = timedelta(minutes=15)
 """For so long after it has expired: another worker's clock may be behind."""
 MOST_WINDOWS = 500
 """How many windows of today are remembered as told to be exhausted."""
+JUDGED_EVERY = timedelta(hours=1)
+"""People are told no more often of sampled actions that they may judge."""
 LONGEST_TEXT = 1000
 """Longer than narration makes a sentence of an agent's words: a policy's own explanation may be."""
 
@@ -80,8 +83,9 @@ class NotificationState(Document):
     The record of what has been told to a tenant's people beside its entries.
 
     `warned`: the intents told to be about to expire, and when they do. `digested`: the last day told. `exhausted`:
-    the windows told to be exhausted, and when they begin anew. `unanswered`: by subscription and intent, when somebody
-    else is told. `due_at`: when the tenant has to be looked at again,
+    the windows told to be exhausted, and when they begin anew. `judge_told`: of sampled actions that had ended by then
+    people were told, and at `judge_next` they may be told of others. `unanswered`: by subscription and intent, when
+    somebody else is told. `due_at`: when the tenant has to be looked at again,
     though nothing happens. `warned_to` is an earlier release's: whose time to be warned of had come by then was told.
     """
 
@@ -89,11 +93,16 @@ class NotificationState(Document):
     warned_to: UtcTime | None = None
     digested: str | None = None
     exhausted: dict[str, UtcTime] = {}
+    judge_told: UtcTime | None = Field(default=None, exclude_if=is_none)
+    judge_next: UtcTime | None = Field(default=None, exclude_if=is_none)
     unanswered: dict[str, UtcTime] = Field(default={}, exclude_if=is_empty)
     due_at: UtcTime | None = None
 
     def has_warned(self, case: Case) -> bool:
         return case.action_intent_id in self.warned or (self.warned_to is not None and warn_at(case) <= self.warned_to)
+
+    def may_tell_to_judge(self, now: datetime) -> bool:
+        return self.judge_next is None or self.judge_next <= now
 
     def warned_after(self, cases: Iterable[Case], now: datetime) -> dict[str, datetime]:
         """`warned` afterwards; `cases` are the waiting ones that expire soon. Of too many the last to expire."""
@@ -213,6 +222,27 @@ def _budget_check(entry: LedgerEntry) -> dict[str, Any]:
 def _from_when(window: Mapping[str, Any]) -> str:
     # A smaller amount may still have room.
     return "For lack of room" if window.get("unit") else "From now on"
+
+
+def to_judge(samples: Iterable[Sample], state: NotificationState, now: datetime) -> list[Notice]:
+    """
+    What people are told of the sampled actions that nobody has judged: how many there are of each account of which some
+    ended since they were told last.
+    """
+    ends: dict[str, list[datetime]] = {}
+    for sample in samples:
+        if now < sample.shown_until:
+            ends.setdefault(sample.account_id, []).append(sample.ended_at)
+    return [
+        Notice(notice="TO_JUDGE", at=max(ended), text=_to_judge(account_id, len(ended)), account_id=account_id)
+        for account_id, ended in sorted(ends.items())
+        if state.judge_told is None or max(ended) > state.judge_told
+    ]
+
+
+def _to_judge(account_id: str, count: int) -> str:
+    actions = "action" if count == 1 else "actions"
+    return f"{count:,} automatic {actions} of account {account_id} may be judged: was this right?"
 
 
 def warn_at(case: Case) -> datetime:

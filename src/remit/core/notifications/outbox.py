@@ -227,6 +227,10 @@ _SUBJECTS: dict[NoticeKind, tuple[str, str]] = {
     "STOPPED": ("Autonomy was stopped", "Autonomy was stopped {} times"),
     "RESUMED": ("Autonomy was resumed", "Autonomy was resumed {} times"),
     "OUTCOME_UNKNOWN": ("Nobody knows whether an action happened", "Nobody knows whether {} actions happened"),
+    "TO_JUDGE": (
+        "Was this right? Automatic actions to judge",
+        "Was this right? Automatic actions to judge, in {} lines",
+    ),
     "DAILY_DIGEST": ("What Autopilot did", "What Autopilot did on {} days"),
     "TEST": ("A test of this subscription", "{} tests of this subscription"),
     "INTENT_ENDED": ("An action has ended", "{} actions have ended"),

@@ -25,6 +25,7 @@ NoticeKind = Literal[
     "STOPPED",
     "RESUMED",
     "OUTCOME_UNKNOWN",
+    "TO_JUDGE",
     "DAILY_DIGEST",
     "TEST",
     "INTENT_ENDED",

@@ -76,6 +76,7 @@ NOTICES: dict[str, str] = {
     "STOPPED": "stopped",
     "RESUMED": "resumed",
     "OUTCOME_UNKNOWN": "nobody knows whether it happened",
+    "TO_JUDGE": "automatic actions to judge",
     "DAILY_DIGEST": "the day's digest",
     "TEST": "a test",
     "INTENT_ENDED": "an agent's callback",

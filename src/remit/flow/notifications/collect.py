@@ -19,6 +19,7 @@ from remit.core.notifications.about import AboutIntent
 from remit.core.notifications.daily_counts import DailyCounts
 from remit.core.notifications.daily_summary import days_to_tell, digest
 from remit.core.notifications.notice import (
+    JUDGED_EVERY,
     LONGEST_LEAD,
     NOTICED,
     STOP_EVENTS,
@@ -28,6 +29,7 @@ from remit.core.notifications.notice import (
     exhausted_after,
     expires_soon,
     notices_of,
+    to_judge,
     warn_at,
 )
 from remit.core.notifications.outbox import Outbox
@@ -36,6 +38,7 @@ from remit.core.records import (
     CONSUMER,
     DAILY_COUNTS,
     NOTIFICATION_STATE,
+    SAMPLE,
     SUBSCRIPTION,
     THE_ONE,
     Key,
@@ -115,14 +118,17 @@ def _current(
     """Notices of what is so now, whatever happened, and the state in which they have been told."""
     before = seen.state
     waiting = _expiring(context, tenant_id, now) if seen.wants("EXPIRES_SOON") else []
+    judged = _to_judge(context, tenant_id, before, now) if seen.wants("TO_JUDGE") else []
     digests, digested = _digests(context, tenant_id, seen, before, now) if counted else ([], before.digested)
     state = NotificationState(
         warned=before.warned_after(waiting, now),
         digested=digested,
         exhausted=exhausted_after(own.entries, before.exhausted, now),
-        due_at=_due_at(context, tenant_id, seen, waiting, now),
+        judge_told=max((notice.at for notice in judged), default=before.judge_told),
+        judge_next=shifted(now, JUDGED_EVERY) if judged else before.judge_next,
     )
-    return [*expires_soon(waiting, before, now), *digests], state
+    state = state.changed(due_at=_due_at(context, tenant_id, seen, waiting, state, now))
+    return [*expires_soon(waiting, before, now), *judged, *digests], state
 
 
 def _told(
@@ -201,11 +207,16 @@ def _started(context: Context, ledger: str, seen: _Seen) -> LedgerConsumer:
     return LedgerConsumer(position=context.store.ledger_position(ledger, since=since))
 
 
-def _due_at(context: Context, tenant_id: str, seen: _Seen, waiting: Sequence[Case], now: datetime) -> datetime:
+def _due_at(
+    context: Context, tenant_id: str, seen: _Seen, waiting: Sequence[Case], state: NotificationState, now: datetime
+) -> datetime:
     """
-    The time when something is to be told though nothing happens: an intent is about to expire, or a day has ended.
+    The time when something is to be told though nothing happens: an intent is about to expire, a day has ended, or what
+    ended meanwhile may be told to be judged.
     """
     moments = [now + LONGEST_REST]
+    if seen.wants("TO_JUDGE") and state.judge_next is not None:
+        moments.append(state.judge_next)
     if seen.wants("EXPIRES_SOON"):
         moments += [at for case in waiting if (at := warn_at(case)) > now]
         later = context.store.waiting(tenant_id, None, waiting_cursor(waiting[-1]) if waiting else None, 1)
@@ -228,6 +239,12 @@ def _of_entries(context: Context, tenant_id: str, entries: Sequence[LedgerEntry]
         intent = history.intent if history else None
         found += notices_of(entry, case, intent)
     return found
+
+
+def _to_judge(context: Context, tenant_id: str, before: NotificationState, now: datetime) -> list[Notice]:
+    if not before.may_tell_to_judge(now):
+        return []
+    return to_judge((row for _, row in context.store.records(SAMPLE, tenant_id)), before, now)
 
 
 def _expiring(context: Context, tenant_id: str, now: datetime) -> list[Case]:

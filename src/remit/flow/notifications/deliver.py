@@ -62,7 +62,7 @@ class Links:
 
 REST = "rest"
 """The part of a message that tells what is beyond its cards."""
-QUEUE = "/console/queue"
+QUEUE, SAMPLED = "/console/queue", "/console/sampled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ def _letter(
     if message.more:
         lines.append((f"and {message.more} more", links.page(QUEUE)))
     # One for all of them: whoever has signed in by it can follow the others.
-    first = _place(message.items[0]) if message.count == 1 else QUEUE
+    first = _place(message.items[0]) if message.count == 1 or message.notice == "TO_JUDGE" else QUEUE
     return OutgoingNotification(
         delivery_id=message.delivery_id,
         recipient=recipient,
@@ -263,7 +263,9 @@ def _answer_links(
 
 
 def _place(item: Notice) -> str:
-    return f"/console/intents/{item.action_intent_id}" if item.action_intent_id else QUEUE
+    if item.action_intent_id:
+        return f"/console/intents/{item.action_intent_id}"
+    return SAMPLED if item.notice == "TO_JUDGE" else QUEUE
 
 
 def _noted(

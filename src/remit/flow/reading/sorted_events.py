@@ -15,7 +15,8 @@ from remit.lab.history import PastEvent
 
 IN_MEMORY_BYTES = 32 * 1024 * 1024
 """How much is sorted at once."""
-_LENGTH = struct.Struct("<I")
+_HEAD = struct.Struct("<qHI")
+"""Its time, and the lengths of its entry's id and of itself."""
 _Sortable = tuple[int, str, bytes]
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(PastEvent).decode
@@ -42,14 +43,14 @@ def sorted_events(events: Iterable[PastEvent], in_memory_bytes: int = IN_MEMORY_
 def _written(run: list[_Sortable], stack: ExitStack) -> IO[bytes]:
     # Read until the stack is closed, which closes it.
     file = stack.enter_context(TemporaryFile())  # noqa: SIM115
-    for _, _, line in run:
-        file.write(_LENGTH.pack(len(line)) + line)
+    for at, entry_id, line in run:
+        name = entry_id.encode()
+        file.write(_HEAD.pack(at, len(name), len(line)) + name + line)
     file.seek(0)
     return file
 
 
 def _read(file: IO[bytes]) -> Iterator[_Sortable]:
-    while length := file.read(_LENGTH.size):
-        line = file.read(_LENGTH.unpack(length)[0])
-        event = _decode(line)
-        yield event.at, event.entry_id, line
+    while head := file.read(_HEAD.size):
+        at, of_name, of_line = _HEAD.unpack(head)
+        yield at, file.read(of_name).decode(), file.read(of_line)
