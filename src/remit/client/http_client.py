@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpx
 
 from remit.client.answered_errors import error_of_answer, our_errors
+from remit.client.async_connections import AsyncConnections, is_proxied
 from remit.client.calls import RouteCall
 from remit.client.lines import Events, Lines, Streamed, stream_after
 from remit.client.verbs import Verbs, export_of
@@ -147,13 +148,16 @@ class AsyncRemitClient(_Client):
     def __init__(self, url: str, key: str, *, timeout_s: float = TIMEOUT_S, retries: int = 0) -> None:
         super().__init__(retries)
         self._http = httpx.AsyncClient(**_options(url, key, timeout_s))
+        base = self._http.base_url
+        self._connections = None if is_proxied(base) else AsyncConnections(base)
+        self._send = self._connections.send if self._connections else self._http.send
 
     async def _ask(self, call: RouteCall[T]) -> T:
         attempt = 0
         while True:
             try:
                 with our_errors(call):
-                    response = await self._http.send(_request(self._http, call))
+                    response = await self._send(_request(self._http, call))
                 return _answer(call, response)
             except TryLater as error:
                 pause_s = self._pause_s(error, attempt)
@@ -200,6 +204,8 @@ class AsyncRemitClient(_Client):
                 await response.aclose()
 
     async def close(self) -> None:
+        if self._connections is not None:
+            self._connections.close()
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:

@@ -49,12 +49,13 @@ def gateway(
     """
     opened = _opened(file)
     from remit.entrypoints.gateway.serve import serve_http, serve_stdio
+    from remit.entrypoints.server.loop import new_loop
 
-    if http is None:
-        asyncio.run(serve_stdio(opened, _version()))
-        return
-    host, port = _address(http)
-    asyncio.run(serve_http(opened, _version(), host, port, _say_where))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        if http is None:
+            runner.run(serve_stdio(opened, _version()))
+        else:
+            runner.run(serve_http(opened, _version(), *_address(http), _say_where))
 
 
 def discover(

@@ -6,5 +6,5 @@ of a Remit server, over HTTP, as every adapter for agents is (`remit.agents`), a
 
 Read it in this order: `settings` (the file), `tools` (a tool and the intent that its call is), `names` (what a call is
 called), `upstream` (a server behind), `calls` (one guarded call on its way), `dialect` and `tasks` (what waits, in the
-client's words), `server` (the protocol), `serve` (stdio and HTTP), `discover` (bounds out of tools).
+client's words), `server` (the protocol), `stdio`, `serve` (stdio and HTTP), `discover` (bounds out of tools).
 """

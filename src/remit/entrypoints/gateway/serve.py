@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import uvicorn
-from mcp.server.stdio import stdio_server
 from starlette.responses import JSONResponse
 
 from remit.core.errors import InvalidInput
 from remit.entrypoints.gateway.gateway import Gateway
 from remit.entrypoints.gateway.names import key_in
 from remit.entrypoints.gateway.server import GatewayServer
+from remit.entrypoints.gateway.stdio import served
 from remit.entrypoints.server.listening import is_loopback, listen
 
 PATH = "/mcp"
@@ -21,7 +21,7 @@ PATH = "/mcp"
 async def serve_stdio(gateway: Gateway, version: str) -> None:
     """Serve the client at this process's stdin and stdout, until it has gone."""
     server = GatewayServer(gateway, version)
-    async with gateway.running(), stdio_server() as (read, write):
+    async with gateway.running(), served() as (read, write):
         await server.run(read, write, server.create_initialization_options())
 
 
