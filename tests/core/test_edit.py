@@ -94,6 +94,20 @@ def test_a_place_inside_what_is_no_object_is_refused():
         edit(parameters__text__more=1)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"parameters.text": "a", 'parameters["text"]': "b"},
+        {"parameters.to": {"name": "Bo"}, "parameters.to.name": "Cy"},
+        {"parameters.to.tags[0]": "b", "parameters.to.tags": ["c"]},
+        {"parameters.to.tags.0": "b", "parameters.to.tags[0]": "c"},
+    ],
+)
+def test_one_place_is_changed_once(changes):
+    with pytest.raises(InvalidInput, match="change each value once"):
+        edited_proposal(OLD, changes, new_id="i-2")
+
+
 def test_a_target_cannot_lose_a_part_and_an_expiry_without_a_value_is_the_type_s():
     with pytest.raises(InvalidInput, match="target"):
         edit(target__entity_id=None)

@@ -34,7 +34,7 @@ def told(parse, data):
         ({"modes": {"default": "AUTO"}}, "modes.default", "PROPOSE_ONLY or DISABLED; write AUTO_EXECUTE"),
         ({"allowlist": "REFUND"}, "allowlist", "is no list; write [REFUND]"),
         ({"action_types": []}, "action_types", "is no object"),
-        ({"action_types": {"REFUND": "internal"}}, "action_types.REFUND", "is no object; received 'internal'"),
+        ({"action_types": {"REFUND": "internal"}}, "action_types.REFUND", "is no object (received 'internal')"),
         ({"budget": {"max_autonomous_per_day": "ten"}}, "budget.max_autonomous_per_day", "is no whole number"),
         ({"budget": {"max_autonomous_per_day": 1.5}}, "budget.max_autonomous_per_day", "is no whole number"),
         ({"budget": {"timezone": 1}}, "budget.timezone", 'is no text; write "1", in quotes'),
@@ -51,7 +51,21 @@ def test_a_misspelt_field_of_a_proposal_is_told_with_the_right_one():
     said = told(parse_proposal, {"tenant_id": "shop", "action_type": "REFUND", "confidence": 0.9, "target": "o-1"})
 
     assert said["confidence"] == "confidence: unknown field; write confidence_score"
-    assert said["target"] == "target: is no object; received 'o-1'"
+    assert said["target"] == "target: is no object (received 'o-1')"
+
+
+def test_what_was_received_is_no_way_out_and_is_not_repeated_at_any_length():
+    whole = {"tenant_id": "shop", "account_id": "a", "action_type": "REFUND"}
+
+    with pytest.raises(InvalidInput) as long:
+        parse_proposal({**whole, "why": ["x" * 9000]})
+    with pytest.raises(InvalidInput) as late:
+        parse_proposal({**whole, "expires_at": "1700000000"})
+
+    assert (len(str(long.value)) < 400, long.value.way_out) == (True, "")
+    assert "8,800 more characters" in str(long.value)
+    assert late.value.problem == "is no time (received '1700000000')"
+    assert "2026-03-10T12:00:00Z" in late.value.way_out
 
 
 def test_zones_limits_and_tools_are_told_together_though_they_are_looked_at_one_after_the_other():

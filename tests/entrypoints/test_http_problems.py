@@ -10,6 +10,7 @@ from remit.entrypoints.web.settings import HttpSettings
 from remit.testing.faults import FaultyStore
 from tests.entrypoints.http_world import (
     ACME,
+    NOTE,
     http_world,
     problem,
     proposal,
@@ -22,6 +23,23 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(shared):
     assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
     assert (wrong.status_code, wrong.headers["content-type"]) == (405, "application/problem+json")
     assert {"GET", "POST"} >= set(wrong.headers["allow"].replace(",", " ").split())
+
+
+def test_what_stands_in_a_secret_s_place_is_not_repeated(shared):
+    admin, secret = shared.client("admin"), "sk-live-1"
+    asked = [
+        {"channel": "webhook", "url": "https://hooks.example.com/in", "signing_secret": secret},
+        {"channel": "slack", "slack_channel": "C012345", "bot_token": secret, "signing_secret": "${NAME}"},
+        {"channel": "slack", "url": [secret]},
+    ]
+    facts = {"order": {"url": "https://shop.example.com/", "keep": ["a"], "headers": {"Authorization": 8675309}}}
+    types = {NOTE: {"risk_tier": "LOW", "facts": facts}}
+
+    told = [problem(admin.put("/v1/subscriptions/ops", json=each), 422) for each in asked]
+    told.append(problem(admin.put("/v1/bounds", json={"action_types": types}), 422))
+
+    assert not any(secret in str(each) or "8675309" in str(each) for each in told)
+    assert "${NAME}" in told[0]["way_out"]
 
 
 def test_a_store_that_is_busy_is_worth_another_try(tmp_path):

@@ -15,7 +15,7 @@ An edit never changes an intent: it makes another one, which takes the first one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -40,6 +40,7 @@ def edited_proposal(old: ActionIntentV1, changes: Mapping[str, Any], *, new_id: 
     Raises `InvalidInput` for a path that cannot be edited, and where nothing changes.
     """
     data = _proposed_again(old, new_id)
+    _refuse_overlaps(changes)
     for path, value in changes.items():
         _set(data, path, value)
     _require_whole(data, "set it anew, or leave the parameter out")
@@ -102,6 +103,19 @@ def _editable(text: str) -> Path | None:
     first = path.steps[0]
     inside = first.plain and first.name in EDITABLE_INSIDE and len(path.steps) > 1
     return path if inside or text in EDITABLE_WHOLE else None
+
+
+def _refuse_overlaps(changes: Iterable[str]) -> None:
+    """Each place is changed once: of an object's names nobody may rely on the order."""
+    seen: dict[tuple[str, ...], str] = {}
+    for text in changes:
+        path = _editable(text)
+        place = tuple(step.name for step in path.steps) if path else (text,)
+        known = next((other for other in seen if other[: len(place)] == place or place[: len(other)] == other), None)
+        if known is not None:
+            problem = f"is the same as {seen[known]!r}, or inside of the other"
+            raise InvalidInput(text or "(path)", problem, "change each value once")
+        seen[place] = text
 
 
 def _set(data: dict[str, Any], text: str, value: Any) -> None:

@@ -15,6 +15,8 @@ MOST_MISTAKES = 100
 """So many are told of one request; whoever makes more corrects these first."""
 _REFERENCE = "write ${NAME} and set NAME where Remit runs"
 _LONGEST_SHOWN = 200
+_HOLDS_SECRETS = frozenset({"signing_secret", "bot_token", "bearer_token", "headers", "env", "url"})
+"""Names of fields whose value is a secret, or holds one, where it is a mistake; whichever door it came through."""
 _KINDS = {
     "list": "is no list",
     "dict": "is no object",
@@ -56,9 +58,15 @@ def _explained(found: Any, prefix: str, model: str) -> InvalidInput:
 
 
 def in_words(found: Any) -> tuple[str, str]:
-    """The problem and the way out, of one of pydantic's errors."""
-    kind, given = found["type"], found.get("input")
-    received = f"received {given!r}" if isinstance(given, str | int | float) else ""
+    """The problem and the way out, of one of pydantic's errors. Of what may be a secret nobody is told what it is."""
+    if _HOLDS_SECRETS.isdisjoint(found["loc"]):
+        return _in_words(found, found.get("input"))
+    return _in_words(found, None)[0], "" if "url" in found["loc"] else _REFERENCE
+
+
+def _in_words(found: Any, given: Any) -> tuple[str, str]:
+    kind = found["type"]
+    received = f" (received {_shown(given)})" if isinstance(given, str | int | float) else ""
     if kind == "missing":
         return "is missing", "send it"
     if kind == "literal_error":
@@ -67,10 +75,19 @@ def in_words(found: Any) -> tuple[str, str]:
         return _KINDS["list"], f"write [{given}]"
     if kind == "string_type" and received:
         return _KINDS["string"], f'write "{given}", in quotes'
+    if kind.partition("_")[0] in ("datetime", "timezone"):
+        return f"is no time{received}", "send one with its offset from UTC, such as 2026-03-10T12:00:00Z"
     if kind.rpartition("_")[2] in ("type", "parsing", "float", "invalid", "unicode"):
-        return _KINDS.get(kind.partition("_")[0], found["msg"]), received
+        return f"{_KINDS.get(kind.partition('_')[0], found['msg'])}{received}", ""
     problem = found["msg"].removeprefix("Value error, ")
-    return problem.replace("Input should be", "has to be").replace(" should ", " has to ", 1), received
+    return problem.replace("Input should be", "has to be").replace(" should ", " has to ", 1) + received, ""
+
+
+def _shown(given: str | float) -> str:
+    """What was sent, as far as anybody reads on: it may be of any length."""
+    said = repr(given[:_LONGEST_SHOWN] if isinstance(given, str) else given)[: _LONGEST_SHOWN * 2]
+    rest = len(given) - _LONGEST_SHOWN if isinstance(given, str) else 0
+    return f"{said}… and {rest:,} more characters" if rest > 0 else said
 
 
 def _none_of(expected: str, given: Any, received: str) -> tuple[str, str]:
@@ -78,7 +95,7 @@ def _none_of(expected: str, given: Any, received: str) -> tuple[str, str]:
     known = expected.split("'")[1::2]
     listed = ", ".join(known[:-1]) + f" or {known[-1]}" if len(known) > 1 else expected
     meant = likely_meant(given, known) if isinstance(given, str) else None
-    return f"is not {listed}", f"write {meant}" if meant else received
+    return (f"is not {listed}", f"write {meant}") if meant else (f"is not {listed}{received}", "")
 
 
 def likely_meant(name: str, known: Iterable[str]) -> str | None:

@@ -134,6 +134,30 @@ def a_decision_asks_a_person_and_nothing_refused_it(lines):
     decision["checks"] = [each for each in decision["checks"] if each["passed"]]
 
 
+# --- one took another's place ---
+
+
+@breaks
+def another_took_its_place_than_its_chain_says(lines):
+    lines.data("superseded", "INTENT_SUPERSEDED")["superseded_by"] = "auto-1"
+
+
+@breaks
+def what_took_its_place_does_not_say_so(lines):
+    lines.data("superseding", "INTENT_PROPOSED")["supersedes"] = None
+
+
+@breaks
+def what_took_its_place_is_taken_out(lines):
+    lines.drop(lines.data("edited", "INTENT_SUPERSEDED")["superseded_by"])
+
+
+@breaks
+def what_took_an_edit_s_place_ran_alone(lines):
+    lines.entry("superseded", "INTENT_PROPOSED")["actor"] = "bob"
+    check(lines, "superseded", "not_edited")["saw"]["edited_by"] = "bob"
+
+
 # --- the bounds were others than they are said to have been ---
 
 

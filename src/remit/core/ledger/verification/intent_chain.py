@@ -34,6 +34,7 @@ from remit.core.ledger.verification.in_force import InForceChecks
 from remit.core.ledger.verification.proposed_intent import KeptPrivate, ProposedIntent, nothing_kept
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.samples import SampleAnswered, SampleAnswers
+from remit.core.ledger.verification.successions import Successions
 from remit.core.ledger.verification.tenant_chain import TenantChain
 from remit.core.ledger.verification.windows import Charged, Movement, Windows
 
@@ -51,10 +52,11 @@ class IntentChain:
         samples: SampleAnswers,
         own: TenantChain,
         where: str,
+        successions: Successions,
         private: KeptPrivate = nothing_kept,
     ) -> None:
         self.report, self.windows, self.configs, self.where = report, windows, own.configs, where
-        self.samples = samples
+        self.samples, self.successions = samples, successions
         self.private = private
         self.in_force = InForceChecks(own.configs, own.stops, partial(self.broken, 8))
         self.proposed: Data = {}
@@ -84,6 +86,7 @@ class IntentChain:
             return
         self.proposed, self.intent = chain[0], chain[0]["data"]
         self.value = ProposedIntent(chain[0], self.private)
+        self.successions.proposed(chain[0])
         for entry in chain[1:]:
             reader = _READERS.get(entry["event_type"])
             if reader is None:
@@ -102,6 +105,7 @@ class IntentChain:
         if data["intent_digest"] != self.intent["digest"]:
             self.broken(4, "what was decided is not what it proposes")
         self.decision = data
+        self.successions.decided(entry)
         if names_bounds(entry):
             self.edited_by = next(
                 (check["saw"]["edited_by"] for check in data["checks"] if check["check"] == "not_edited"), None
@@ -218,6 +222,10 @@ class IntentChain:
             self.broken(5, f"{self.closed} stands after its execution was started")
         if set(self.approvals) - self.released:
             self.broken(5, f"{self.closed} stands after an approval that is in force")
+
+    def superseded(self, data: Data, entry: Data) -> None:
+        self.successions.superseded(entry)
+        self.closing(data, entry)
 
     def rejected(self, data: Data, entry: Data) -> None:
         if names_bounds(entry) and data["digest"] != self.intent["digest"]:
@@ -366,7 +374,7 @@ _READERS: dict[str, Callable[[IntentChain, Data, Data], None]] = {
     "BUDGET_RELEASED": IntentChain.budget_released,
     "ACTION_PUBLISHED": IntentChain.action_published,
     "ACTION_REJECTED": IntentChain.rejected,
-    "INTENT_SUPERSEDED": IntentChain.closing,
+    "INTENT_SUPERSEDED": IntentChain.superseded,
     "INTENT_EXPIRED": IntentChain.closing,
     "INTENT_WITHDRAWN": IntentChain.withdrawn,
     "EXECUTION_STARTED": IntentChain.execution_started,

@@ -14,6 +14,7 @@ from remit.core.ledger.verification.proposed_intent import KeptPrivate, nothing_
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.samples import SampleAnswers
 from remit.core.ledger.verification.seals import SealedHeads
+from remit.core.ledger.verification.successions import Successions
 from remit.core.ledger.verification.tenant_chain import MALFORMED, WHERE, TenantChain
 from remit.core.ledger.verification.windows import Windows
 
@@ -60,6 +61,7 @@ class _Verifier:
         self.report, self._private = report, private
         self.windows = Windows(self.report.broken, counters)
         self.samples = SampleAnswers(self.report.broken)
+        self.successions = Successions(self.report.broken)
         self.kept = KeptHeads(kept, self.report.broken)
         self.own: TenantChain | None = None
         self.own_head: Head | None = None
@@ -112,10 +114,12 @@ class _Verifier:
     def _read_intent_chain(self, chain: list[LedgerLine], where: str) -> None:
         # Its links hold or do not; what it says is not for this version to judge.
         if any(map(_newer, chain)):
+            self.successions.unread(chain[0]["action_intent_id"])
             return
         own = self._known_chain(chain[0])
+        held = self.report, self.windows, self.samples, own, where, self.successions
         try:
-            IntentChain(self.report, self.windows, self.samples, own, where, self._private).read(chain)
+            IntentChain(*held, self._private).read(chain)
         except MALFORMED as error:
             problem = f"an entry's data is not what its type carries ({type(error).__name__}: {error})"
             self.report.broken(6, where, problem)
@@ -154,6 +158,7 @@ class _Verifier:
         self.kept.check_rest()
         self.windows.check()
         self._check_samples()
+        self.successions.check()
         self.report.windows = len(self.windows)
         seals = self.own.seals if self.own else None
         self.report.sealed = seals is not None and seals.complete(self.own_head)
