@@ -103,7 +103,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--size", type=float, default=1.0, help="a share of the usual number of intents, on a busy machine"
     )
-    parser.add_argument("--full", action="store_true", help="1,000,000 stored intents where 100,000 is the default")
+    parser.add_argument("--full", action="store_true", help="1,000,000 stored intents, and as many racing decisions")
     parser.add_argument("--only", default="", help=f"only rows whose group is named: {', '.join(GROUPS)}")
     parser.add_argument("--profile", action="store_true", help="show instead where the time of a decision goes")
     return parser.parse_args()

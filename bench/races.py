@@ -1,9 +1,13 @@
 """
-Two processes that decide for the same account at the same moment, round after round, each round with an account of its
-own whose limits have room for a part of it: how often more ran than a limit holds.
+Two processes that decide for the same accounts at the same time. Each account is a round of its own, whose limits have
+room for a part of it: how often more ran than a limit holds.
+
+Several rounds are raced at once: each write of a process decides a few intents of every one, so that the other's
+writes come in between again and again, and neither process waits for the other but at the end of all of them.
 
 What ran is counted from the answers alone, not from any counter. `python -m bench.races URL` is one of the processes:
-it takes a line with the round's number, decides, and answers how many ran and how much they come to.
+it takes a line with the first round's number, decides, and answers for each round how many ran and how much they
+come to.
 """
 
 from __future__ import annotations
@@ -20,7 +24,11 @@ from bench.world import BOUNDS, PROPOSAL
 from remit import GateAnswer, Remit, RemitError
 from remit.core.gate.amount import parse_amount
 
-PROCESSES, AT_ONCE = 2, 100
+PROCESSES = 2
+ROUNDS, EACH = 20, 100
+"""Raced at once, and how many intents each process decides in each of them."""
+IN_ONE_WRITE = 2
+"""Of each round."""
 MOST, MOST_MONEY, MOST_EACH = 120, "450.5", "399.9999"
 TYPE = "CREATE_INTERNAL_NOTE"
 _EUR = {"sum": "amount", "unit": "EUR"}
@@ -40,6 +48,9 @@ RACE_BOUNDS = {
 }
 
 
+_MOST_MONEY = min(parse_amount(most, "most") for most in (MOST_MONEY, MOST_EACH))
+
+
 @dataclass(slots=True)
 class Raced:
     """`overrun` is how many rounds ran more than a limit holds."""
@@ -55,25 +66,21 @@ def races(url: str, decisions: int) -> Raced:
     with ExitStack() as stack:
         racers = [stack.enter_context(_racer(url)) for _ in range(PROCESSES)]
         while raced.decided < decisions:
-            _round(raced, racers)
+            _rounds(raced, racers)
     return raced
 
 
-def _round(raced: Raced, racers: list[subprocess.Popen[str]]) -> None:
-    number = raced.decided // (PROCESSES * AT_ONCE)
+def _rounds(raced: Raced, racers: list[subprocess.Popen[str]]) -> None:
     for racer in racers:
         assert racer.stdin is not None
-        racer.stdin.write(f"{number}\n")
+        racer.stdin.write(f"{raced.decided // (PROCESSES * EACH)}\n")
         racer.stdin.flush()
-    ran, money = 0, 0
-    for racer in racers:
-        assert racer.stdout is not None
-        answer = json.loads(racer.stdout.readline())
-        ran, money = ran + answer["ran"], money + answer["money"]
-    raced.decided += PROCESSES * AT_ONCE
-    raced.ran += ran
-    most_money = min(parse_amount(most, "most") for most in (MOST_MONEY, MOST_EACH))
-    raced.overrun += ran > MOST or money > most_money
+    answers = [json.loads(racer.stdout.readline()) for racer in racers if racer.stdout is not None]
+    for of_one_round in zip(*answers, strict=True):
+        ran = sum(each["ran"] for each in of_one_round)
+        raced.decided += PROCESSES * EACH
+        raced.ran += ran
+        raced.overrun += ran > MOST or sum(each["money"] for each in of_one_round) > _MOST_MONEY
 
 
 @contextmanager
@@ -93,11 +100,17 @@ def _proposal(round_: int, number: int) -> dict[str, Any]:
     return {**PROPOSAL, **whose, "parameters": {**PROPOSAL["parameters"], "amount": amount}}
 
 
-def _decide(remit: Remit, round_: int) -> dict[str, int]:
-    proposals = [_proposal(round_, number) for number in range(AT_ONCE)]
-    answers = list(zip(proposals, remit.submit(proposals), strict=True))
-    ran = [proposal for proposal, answer in answers if _ran(answer)]
-    return {"ran": len(ran), "money": sum(parse_amount(each["parameters"]["amount"], "amount") for each in ran)}
+def _decide(remit: Remit, first: int) -> list[dict[str, int]]:
+    """Of each round, how many ran and how much they come to."""
+    came_to = [{"ran": 0, "money": 0} for _ in range(ROUNDS)]
+    for start in range(0, EACH, IN_ONE_WRITE):
+        asked = [(number, round_) for number in range(start, start + IN_ONE_WRITE) for round_ in range(ROUNDS)]
+        proposals = [_proposal(first + round_, number) for number, round_ in asked]
+        for (_, round_), proposal, answer in zip(asked, proposals, remit.submit(proposals), strict=True):
+            if _ran(answer):
+                came_to[round_]["ran"] += 1
+                came_to[round_]["money"] += parse_amount(proposal["parameters"]["amount"], "amount")
+    return came_to
 
 
 def _ran(answer: GateAnswer | RemitError) -> bool:

@@ -45,6 +45,8 @@ def filled(place):
         },
         allowlist=["UPDATE_CONTACT", OTHER, OWN],
         budget={"max_autonomous_per_day": 50},
+        # So many that they are stored in parts.
+        accounts={f"branch-{number}": {"budget": {"max_autonomous_per_day": 20}} for number in range(200)},
     )
     for step, name in (("yes", "done"), ("no VALIDATION", "refused"), ("lost", "unknown"), ("lost", "found-out")):
         world.far.script.append(step)

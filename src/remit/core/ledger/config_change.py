@@ -8,14 +8,17 @@ parts each by itself, so that what one change costs does not grow with everythin
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from remit.core.canonical import canonical, digest_of
 from remit.core.gate.bounds import BoundsInForce, nothing_set
+from remit.core.values import is_identifier
 
+T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
+_NUMBER, _ACCOUNT = "/config_sequence", "/bounds/accounts/"
 _SPLIT = frozenset(
     {"bounds", "bounds/accounts", "bounds/action_types", "bounds/principals", "type_versions", "zones_until"}
 )
@@ -56,14 +59,62 @@ def with_changes(whole: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str,
     """
     if "bounds" in data:
         return dict(data)
-    parts = parts_of(whole)
-    for path in data["removed"]:
-        del parts[path]
-    parts |= data["set"]
-    after = joined(parts)
+    own = account_changes(data)
+    after = _with_parts(whole, data) if own is None else _with_accounts(whole, own)
     if digest_of(after) != data["bounds_hash"]:
         raise ValueError("the bounds that these changes come to have another hash")
     return after
+
+
+class AccountChanges(NamedTuple):
+    """A change of nothing but accounts: its number, and each account that it names, `None` for one that is gone."""
+
+    config_sequence: int
+    accounts: Mapping[str, dict[str, Any] | None]
+
+
+def account_changes(data: Mapping[str, Any]) -> AccountChanges | None:
+    """
+    The change of a `CONFIG_CHANGED` entry's `data`, of format 2, if it is of accounts alone, as most are where there
+    are thousands: then nothing else need be looked at.
+    """
+    changed = dict(data["set"])
+    number = changed.pop(_NUMBER, None)
+    accounts = dict.fromkeys(data["removed"]) | changed
+    if type(number) is not int or not all(isinstance(each, dict) for each in changed.values()):
+        return None
+    if not all(isinstance(path, str) and _names_account(path) for path in accounts):
+        return None
+    return AccountChanges(number, {path.removeprefix(_ACCOUNT): each for path, each in accounts.items()})
+
+
+def _names_account(path: str) -> bool:
+    # Nothing in an id is written otherwise in a JSON pointer.
+    return path.startswith(_ACCOUNT) and is_identifier(path.removeprefix(_ACCOUNT))
+
+
+def changed_accounts(before: Mapping[str, T], changes: Mapping[str, T | None]) -> dict[str, T]:
+    """Raises `KeyError` for an account that is to go and is not there."""
+    after = dict(before)
+    for name, account in changes.items():
+        if account is None:
+            del after[name]
+        else:
+            after[name] = account
+    return after
+
+
+def _with_accounts(whole: Mapping[str, Any], changes: AccountChanges) -> dict[str, Any]:
+    bounds = whole["bounds"]
+    accounts = changed_accounts(bounds["accounts"], changes.accounts)
+    return {**whole, "config_sequence": changes.config_sequence, "bounds": {**bounds, "accounts": accounts}}
+
+
+def _with_parts(whole: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    parts = parts_of(whole)
+    for path in data["removed"]:
+        del parts[path]
+    return joined(parts | data["set"])
 
 
 def parts_of(whole: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from remit.core.gate.action_type import ActionTypeSpec
-from remit.core.gate.bounds import BoundsInForce, nothing_set
-from remit.core.ledger.config_change import before_first, joined, parts_of, same, with_changes
+from remit.core.gate.bounds import AccountBounds, BoundsInForce, nothing_set
+from remit.core.ledger.config_change import (
+    AccountChanges,
+    account_changes,
+    before_first,
+    changed_accounts,
+    joined,
+    parts_of,
+    same,
+    with_changes,
+)
 from remit.core.values import is_identifier
 
 MOST_KEPT = 16
@@ -48,11 +59,15 @@ class ConfigHistory:
         Raises `KeyError`, `TypeError` or `ValueError` for data that is none, or does not follow the state before.
         """
         whole = with_changes(self._whole, data)
-        after = BoundsInForce.from_wire(whole)
+        own = None if "bounds" in data else account_changes(data)
+        after = BoundsInForce.from_wire(whole) if own is None else self._with(own, whole)
         for name, spec in after.bounds.action_types.items():
             if self._types.setdefault((name, after.type_versions[name]), spec) != spec:
                 raise ValueError(f"action type {name} was changed without a new version")
-        self._note(whole, after.config_sequence)
+        if own is None:
+            self._note(whole, after.config_sequence)
+        else:
+            self._note_accounts(whole, data)
         self._since[after.config_sequence] = at
         self._keep(after.config_sequence, after)
         self.latest = after
@@ -78,6 +93,23 @@ class ConfigHistory:
     def action_types(self) -> Mapping[tuple[str, int], ActionTypeSpec]:
         """Every version of every action type that there ever was."""
         return self._types
+
+    def _with(self, own: AccountChanges, whole: Mapping[str, Any]) -> BoundsInForce:
+        """The latest state with these accounts, of which alone anything is read."""
+        try:
+            changed = {name: each and AccountBounds.model_validate(each) for name, each in own.accounts.items()}
+        except ValidationError:
+            # A newer version's: what is not known here is left aside by whoever reads the whole.
+            return BoundsInForce.from_wire(whole)
+        accounts = changed_accounts(self.latest.bounds.accounts, changed)
+        bounds = self.latest.bounds.model_copy(update={"accounts": accounts})
+        return self.latest.changed(config_sequence=own.config_sequence, bounds=bounds)
+
+    def _note_accounts(self, whole: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+        number = whole["config_sequence"]
+        for path, value in {**dict.fromkeys(data["removed"], _GONE), **data["set"]}.items():
+            self._changes.setdefault(path, []).append((number, value))
+        self._whole = whole
 
     def _note(self, whole: Mapping[str, Any], config_sequence: int) -> None:
         before, after = parts_of(self._whole), parts_of(whole)
