@@ -124,7 +124,7 @@ class _Connection:
                     assert head is not None
                     return _response(request, head, b"".join(body))
 
-    async def _next(self, read_s: float | None) -> h11.Event | type[h11.PAUSED]:
+    async def _next(self, read_s: float | None) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         while (event := self._http.next_event()) is h11.NEED_DATA:
             async with _within(read_s, httpx.ReadTimeout):
                 data = await self._reader.read(_READ_BYTES)

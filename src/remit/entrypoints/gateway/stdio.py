@@ -87,10 +87,10 @@ class Lines:
 
     async def _read(self) -> bytes:
         loop = asyncio.get_running_loop()
-        ready: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(self._fd, lambda: ready.done() or ready.set_result(None))
+        ready = asyncio.Event()
+        loop.add_reader(self._fd, ready.set)
         try:
-            await ready
+            await ready.wait()
         finally:
             loop.remove_reader(self._fd)
         return os.read(self._fd, _READ_BYTES)
