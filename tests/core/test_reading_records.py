@@ -6,7 +6,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated
 
 import pytest
 from pydantic_core import core_schema
@@ -103,7 +103,7 @@ def test_two_threads_that_check_the_first_values_of_a_model_build_its_checks_onc
 
     class Slow:
         @classmethod
-        def __get_pydantic_core_schema__(cls, *_: Any) -> Any:
+        def __get_pydantic_core_schema__(cls, *_):
             built.append(cls)
             with suppress(threading.BrokenBarrierError):
                 both.wait(0.2)

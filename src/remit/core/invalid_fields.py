@@ -84,7 +84,7 @@ def _in_words(found: Any, given: Any) -> tuple[str, str]:
 
 
 def _shown(given: str | float) -> str:
-    """What was sent, as far as anybody reads on: it may be of any length."""
+    """The text that was sent, as far as anybody reads on: it may be of any length."""
     said = repr(given[:_LONGEST_SHOWN] if isinstance(given, str) else given)[: _LONGEST_SHOWN * 2]
     rest = len(given) - _LONGEST_SHOWN if isinstance(given, str) else 0
     return f"{said}… and {rest:,} more characters" if rest > 0 else said

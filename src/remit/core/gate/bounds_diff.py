@@ -1,4 +1,8 @@
-"""The differences between two states of a tenant's bounds, field by field, as data and in lines."""
+"""
+The differences between two states of a tenant's bounds, field by field, as data and in lines.
+
+Whether the one is wider than the other is no matter of fields: that is proved (`remit.lab.proof.verdict`).
+"""
 
 from __future__ import annotations
 

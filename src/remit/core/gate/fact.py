@@ -2,7 +2,8 @@
 Facts that an action type declares: what the gate looks up itself before it decides, and what is kept of an answer.
 
 A fact is one JSON answer of a tenant's own system. Rules see the kept fields under names of their own (`order.total`),
-apart from all parameters, so that nothing an agent says can pass for one.
+apart from all parameters, so that nothing an agent says can pass for one. Which hosts may be asked is the tenant's
+`allowed_hosts` and the operator's consent, as for tools (`remit.egress.addresses`).
 """
 
 from __future__ import annotations

@@ -226,7 +226,7 @@ def _from_when(window: Mapping[str, Any]) -> str:
 
 def to_judge(samples: Iterable[Sample], state: NotificationState, now: datetime) -> list[Notice]:
     """
-    What people are told of the sampled actions that nobody has judged: how many there are of each account of which some
+    The notices of the sampled actions that nobody has judged: how many there are of each account of which some
     ended since they were told last.
     """
     ends: dict[str, list[datetime]] = {}

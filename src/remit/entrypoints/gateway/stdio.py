@@ -65,7 +65,7 @@ def _taken(fd: int, instead: str | None, how: int) -> Iterator[int]:
 
 
 class Lines:
-    """What comes in, line by line."""
+    """The input, line by line."""
 
     def __init__(self, fd: int) -> None:
         self._fd, self._kept = fd, bytearray()
@@ -97,7 +97,7 @@ class Lines:
 
 
 class Written:
-    """What goes out: each `flush` writes what came since the last."""
+    """The output: each `flush` writes what came since the last."""
 
     def __init__(self, fd: int) -> None:
         self._fd, self._kept = fd, bytearray()

@@ -48,7 +48,7 @@ class Successions:
             self._after[entry["action_intent_id"]] = entry["data"]["superseded_by"]
 
     def check(self) -> None:
-        """When every chain was read."""
+        """Finish once every chain was read."""
         for old, new in self._after.items():
             if self._before.get(new) != old and new not in self._unread:
                 self._broken(8, f"intent {old}", f"{new} took its place, and no such intent says so")
