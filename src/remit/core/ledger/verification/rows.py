@@ -79,6 +79,7 @@ EXEMPT: Mapping[str, Mapping[str, str]] = {
     "browsers": {
         **dict.fromkeys(("endpoint", "p256dh", "auth"), "is how to send to it, and never stands in the ledger"),
         **dict.fromkeys(("credential", "turned_on_at"), "is the entry's own, of the last time it was turned on"),
+        "issuer_session": "names the sign-in it goes with at the issuer, and no event",
         "seen_at": "when its person was last there, which no entry tells",
     },
     "internal_objects": {"*": "the far side of the connector `internal`, as any other system's objects"},
