@@ -25,6 +25,9 @@ from tests.entrypoints.test_http_roles import WEBHOOK
 from tests.waiting import PATIENCE_S
 
 from .conftest import ROLES, Visit, text_of
+from .test_accessibility import PAGES as MOST_PAGES
+
+PAGES = [path for path in MOST_PAGES if "/done" not in path and "/unknown" not in path and "promote" not in path]
 
 Visiting = Callable[..., Visit]
 READERS = {"approver", "operator", "admin", "auditor"}
@@ -322,6 +325,28 @@ def test_static_files_are_kept_for_good_and_there_are_no_others(visit):
     assert len({path.split("?")[0] for path in paths}) == 4
     for path in ("..%2fapp.py", "templates/base.html", "console.css.map", "%2e%2e/base.html"):
         assert ann.get(f"/console/static/{path}").status_code == 404
+
+
+LIGHT = 100_000
+"""Bytes: what a page takes on the wire, with all its files, but for the lines of its lists."""
+
+
+def test_a_page_with_all_its_files_is_light(world, visit):
+    world.submit("waits", action_type=EMAIL)
+    ann = visit()
+    for path in PAGES:
+        files = re.findall(r'(?:src|href)="(/console/static/[^"]+)"', (page := ann.get(path)).text)
+        assert page.status_code == 200 and len(files) >= 4, path
+        assert sum(answer.num_bytes_downloaded for answer in (page, *map(ann.get, files))) < LIGHT, path
+
+
+def test_a_file_is_the_same_compressed_and_not(visit):
+    ann = visit()
+    for path in re.findall(r'(?:src|href)="(/console/static/[^"]+)"', ann.get("/console/").text):
+        small, plain = (ann.client.get(path, headers={"accept-encoding": how}) for how in ("gzip", "identity"))
+        assert small.content == plain.content and small.headers["content-type"] == plain.headers["content-type"]
+        assert small.num_bytes_downloaded < plain.num_bytes_downloaded or path.split("?")[0].endswith(".svg")
+        assert small.headers["vary"] == plain.headers["vary"] == "accept-encoding"
 
 
 def test_the_cookie_is_kept_from_scripts_and_other_sites(world):

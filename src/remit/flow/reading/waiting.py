@@ -16,7 +16,7 @@ from remit.core.identity.person import is_among, person_of, same_person
 from remit.core.lifecycle import WAITING, Case
 from remit.core.records import case_key
 from remit.core.values import instant, parse_moment
-from remit.core.waiting_counts import ANYBODY, KINDS_COUNTED, CountKind, vote_name
+from remit.core.waiting_counts import ANYBODY, KINDS_COUNTED, CountKind, WaitingCount, vote_name
 from remit.flow.context import Context, bounds_key, bounds_now, bounds_of
 from remit.flow.reading.deputies import handovers
 from remit.ports import QueueLine, QueuePlace
@@ -215,11 +215,13 @@ def _people(which: WaitingFilter) -> list[str] | None:
 
 
 def waiting_groups(context: Context, tenant_id: str, now: datetime, answerer: str | None = None) -> WaitingGroups:
-    by_kind = _counted(context, tenant_id, answerer, KINDS_COUNTED)
-    groups = {kind: counts.most_common(MOST_GROUPED) for kind, counts in by_kind.items()}
+    people = with_deputy(context, tenant_id, answerer, now) if answerer else []
+    # At once: a store that keeps no counts reads what waits for it.
+    counted = _counted(context, tenant_id, answerer, KINDS_COUNTED, [ANYBODY, *people])
+    groups = {kind: _by_name(counted, kind).most_common(MOST_GROUPED) for kind in KINDS_COUNTED}
     return WaitingGroups(
-        total=by_kind["status"].total(),
-        assigned=assigned_count(context, tenant_id, answerer, now) if answerer else 0,
+        total=_by_name(counted, "status").total(),
+        assigned=_assigned(counted),
         by_proposer=groups["proposed_by"],
         by_reason=groups["reason"],
         by_type=groups["action_type"],
@@ -229,29 +231,33 @@ def waiting_groups(context: Context, tenant_id: str, now: datetime, answerer: st
 
 def waiting_count(context: Context, tenant_id: str, answerer: str | None) -> int:
     """The number of cases that wait for `answerer`, however many there are."""
-    return _counted(context, tenant_id, answerer, ["status"])["status"].total()
+    return _by_name(_counted(context, tenant_id, answerer, ["status"], [ANYBODY]), "status").total()
 
 
 def assigned_count(context: Context, tenant_id: str, answerer: str, now: datetime) -> int:
     """Of those, how many are assigned to `answerer`, or to whoever handed their cards over."""
     people = with_deputy(context, tenant_id, answerer, now)
-    return _counted(context, tenant_id, answerer, ["status"], people)["status"].total()
+    return _assigned(_counted(context, tenant_id, answerer, ["status"], people))
 
 
 def _counted(
-    context: Context,
-    tenant_id: str,
-    answerer: str | None,
-    kinds: Sequence[CountKind],
-    people: Sequence[str] = (ANYBODY,),
-) -> dict[CountKind, Counter[str]]:
-    """The numbers of each kind, without what waits for others than `answerer`."""
+    context: Context, tenant_id: str, answerer: str | None, kinds: Sequence[CountKind], people: Sequence[str]
+) -> Counter[WaitingCount]:
+    """The numbers of these kinds and people, without what waits for others than `answerer`."""
     votes = [ANYBODY, *(_votes_of(answerer, bounds_now(context, tenant_id)) if answerer is not None else ())]
     found = context.store.waiting_counts(tenant_id, kinds, list(map(person_of, people)), votes)
-    counted: dict[CountKind, Counter[str]] = {kind: Counter() for kind in kinds}
+    counted: Counter[WaitingCount] = Counter()
     for count, n in found.items():
-        counted[count.kind][count.name] += -n if count.voted_by else n
-    return {kind: +counts for kind, counts in counted.items()}
+        counted[count._replace(voted_by=ANYBODY)] += -n if count.voted_by else n
+    return +counted
+
+
+def _by_name(counted: Counter[WaitingCount], kind: CountKind) -> Counter[str]:
+    return Counter({each.name: n for each, n in counted.items() if (each.kind, each.assigned_to) == (kind, ANYBODY)})
+
+
+def _assigned(counted: Counter[WaitingCount]) -> int:
+    return sum(n for each, n in counted.items() if each.kind == "status" and each.assigned_to)
 
 
 def _votes_of(person: str, bounds: BoundsInForce) -> list[str]:
