@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -39,7 +40,9 @@ class App:
     def __init__(self):
         self.released, self.asked = threading.Event(), 0
         self.server: Any = None
-        self.state = type("State", (), {"streams": type("None", (), {"close": staticmethod(lambda: None)})})
+        # Of what an app holds open for its server to end, it has nothing.
+        nothing = SimpleNamespace(close=lambda: None)
+        self.state = SimpleNamespace(streams=nothing, waits=nothing)
 
     def serving(self):
         """How many connections its server has."""
