@@ -41,7 +41,7 @@ class Asked:
         return tuple(map(self._is, (self._side.runs, self._side.blocked, self._side.refused, self._possible)))
 
     def _set(self, name, unknown, said):
-        # As `Model.update_value` does, which makes the same declarations and values anew each time: a third of the time.
+        # As `Model.update_value` does, which makes the same declarations and values anew each time: a third of it.
         if name not in self._unknowns:
             self._unknowns[name] = unknown.decl()
         if said not in self._values:
