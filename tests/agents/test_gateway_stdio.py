@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from remit.entrypoints.gateway.stdio import Lines, Written
+from remit.entrypoints.gateway.stdio import PipeLines, PipeWriter
 from tests.waiting import PATIENCE_S
 
 
@@ -24,7 +24,7 @@ def pipe():
 
 def read_lines(fd):
     async def whole():
-        return [line async for line in Lines(fd)]
+        return [line async for line in PipeLines(fd)]
 
     return asyncio.run(asyncio.wait_for(whole(), PATIENCE_S))
 
@@ -66,7 +66,7 @@ def test_what_goes_out_goes_out_whole_and_in_order(pipe, size):
     reader, writer = pipe
 
     async def whole():
-        out = Written(writer)
+        out = PipeWriter(writer)
         for letter in "ab":
             await out.write(letter * size + "\n")
             await out.flush()
@@ -90,7 +90,7 @@ def test_a_pipe_that_nobody_empties_holds_up_its_writer_and_no_other_task(pipe):
         os.set_blocking(writer, True)
 
     async def whole():
-        out = Written(writer)
+        out = PipeWriter(writer)
         await out.write("y")
         flushed = asyncio.ensure_future(out.flush())
         await asyncio.sleep(0)

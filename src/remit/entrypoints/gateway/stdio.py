@@ -33,8 +33,8 @@ async def served() -> AsyncIterator[Any]:
             yield streams
         return
     with _taken(0, os.devnull, os.O_RDONLY) as stdin, _taken(1, None, os.O_WRONLY) as stdout:
-        lines: Any = Lines(stdin)
-        written: Any = Written(stdout)
+        lines: Any = PipeLines(stdin)
+        written: Any = PipeWriter(stdout)
         async with stdio_server(lines, written) as streams:
             yield streams
 
@@ -64,13 +64,13 @@ def _taken(fd: int, instead: str | None, how: int) -> Iterator[int]:
         os.close(own)
 
 
-class Lines:
+class PipeLines:
     """The input, line by line."""
 
     def __init__(self, fd: int) -> None:
         self._fd, self._kept = fd, bytearray()
 
-    def __aiter__(self) -> Lines:
+    def __aiter__(self) -> PipeLines:
         return self
 
     async def __anext__(self) -> str:
@@ -96,7 +96,7 @@ class Lines:
         return os.read(self._fd, _READ_BYTES)
 
 
-class Written:
+class PipeWriter:
     """The output: each `flush` writes what came since the last."""
 
     def __init__(self, fd: int) -> None:
