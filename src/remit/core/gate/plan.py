@@ -270,7 +270,6 @@ class Plans:
         self._kept_for_good: dict[tuple[str, str], _Lasting] = {}
         self._answers: dict[Hashable, PolicyAnswer] = {}
         self._schemas: dict[str, ParametersSchema | str | None] = {}
-        self._problems: dict[str, str | None] = {}
         self._limits: tuple[tuple[datetime, datetime], list[LimitInForce]] = _NO_TIME, []
         self._limits_over: dict[tuple[str, str], LimitOverAccount] = {}
 
@@ -301,12 +300,7 @@ class Plans:
     def _plan_account(self, account_id: str, now: datetime) -> AccountPlan:
         at = self._at(account_id, now)
         first, end = self._while_it_holds(at, now)
-        return AccountPlan(account_id, first, end, at, self._problem(account_id))
-
-    def _problem(self, account_id: str) -> str | None:
-        if account_id in self._problems:
-            return self._problems[account_id]
-        return _kept(self._problems, account_id, self.bounds.unreadable(account_id), MOST_PLANS)
+        return AccountPlan(account_id, first, end, at, self.bounds.unreadable(account_id))
 
     def _while_it_holds(self, at: _AtATime, now: datetime) -> tuple[datetime, datetime]:
         """Within the hour of both zones, which says their dates as well, every limit's window, and their zones."""
