@@ -124,7 +124,7 @@ def new_attempt(
         invoking=False,
         in_doubt=False,
         tool=tool.name if tool else None,
-        idempotency_key=idempotency_key(intent, tool.described if tool else None),
+        idempotency_key=idempotency_key(intent, tool.wire() if tool else None),
         started_at=now,
     )
 

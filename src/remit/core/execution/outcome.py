@@ -164,7 +164,7 @@ def idempotency_key(intent: ActionIntentV1, tool: Mapping[str, Any] | None) -> s
 
 def tool_hash(tool: Tool | None) -> str | None:
     """SHA-256, lowercase hex, of the tool that is called, as its action type describes it."""
-    return tool.hash if tool else None
+    return digest_of(tool.wire()) if tool else None
 
 
 def after_call(

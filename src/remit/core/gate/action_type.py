@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, PlainValidator, WithJsonSchema, model_validator
 
-from remit.core.canonical import digest_of
 from remit.core.delegation import Scopes
 from remit.core.gate.amount import MOST_AMOUNTS, AmountName, AmountSpec
 from remit.core.gate.fact import MOST_FACTS, FactName, FactSpec
@@ -80,16 +77,6 @@ class Tool(Request):
 
     def wire(self) -> dict[str, Any]:
         return self.model_dump(mode="json")
-
-    @cached_property
-    def described(self) -> Mapping[str, Any]:
-        """Its settings, made once: every execution of the type looks at it."""
-        return self.wire()
-
-    @cached_property
-    def hash(self) -> str:
-        """SHA-256, lowercase hex, of the canonical form of that."""
-        return digest_of(self.described)
 
 
 def _checked_private(paths: list[str]) -> list[str]:

@@ -65,9 +65,10 @@ def mapped(
     with _mapping(intent):
         if tool is None:
             raise InvalidInput("action_type", f"{intent.action_type} had no tool when it was proposed", "register it")
-        check_same_tool(intent, tool.described, attempt)
+        described = tool.wire()
+        check_same_tool(intent, described, attempt)
         connector = connector_named(context, tool.connector)
-        return connector, private_values.mapped(connector, dict(tool.described), intent)
+        return connector, private_values.mapped(connector, described, intent)
 
 
 def mapped_again(
