@@ -40,8 +40,15 @@ class StatusCounts(Record, frozen=True):
 
     def with_entries(self, entries: Iterable[LedgerEntry]) -> StatusCounts:
         """With what these entries, of any type, say of intents that ended."""
-        ended = Counter(_entered(entry) for entry in entries if entry.event_type in ENDS)
-        return StatusCounts(counts=dict(Counter(self.counts) + ended))
+        return StatusCounts(counts=dict(Counter(self.counts) + _ended(entries)))
+
+    def without_entries(self, entries: Iterable[LedgerEntry]) -> StatusCounts:
+        """As it was before what these entries say was counted."""
+        return StatusCounts(counts=dict(Counter(self.counts) - _ended(entries)))
+
+
+def _ended(entries: Iterable[LedgerEntry]) -> Counter[str]:
+    return Counter(_entered(entry) for entry in entries if entry.event_type in ENDS)
 
 
 def _entered(entry: LedgerEntry) -> str:

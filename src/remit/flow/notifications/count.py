@@ -34,7 +34,7 @@ from remit.flow.amounts import amounts_in, pinned_keys
 from remit.flow.consumer import MOST_UNREAD, NOTHING_NEW, Progress, Unread, unread
 from remit.flow.context import Context, bounds_key, bounds_of
 from remit.flow.kept_policies import KeepPolicies
-from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
+from remit.ports import LedgerPage, Snapshot, UnitOfWork, Writes, answer_of
 
 COUNTING = "tally"
 """The consumer that counts."""
@@ -200,21 +200,43 @@ def recount_statuses(context: Context, tenant_id: str) -> int:
     """
     Count anew how intents ended, from the beginning of the ledger to where it is followed; how many were wrong.
 
-    Nobody has to stop for it: what is followed meanwhile is counted as well before it is written.
+    Nobody has to stop for it: if it is followed meanwhile, the rest is counted as well before anything is written.
     """
-    position, found = context.store.ledger_position(tenant_id, since=_BEFORE_ALL), StatusCounts()
+    whole = _EndsRead(context, tenant_id, context.store.ledger_position(tenant_id, since=_BEFORE_ALL))
     while True:
         seen = context.store.read([consumer_key(tenant_id)]).get(consumer_key(tenant_id))
         if seen is None or seen.bookmark:
             # Whoever follows it counts it, or has to meet first what an earlier release left.
             return 0
-        while position < seen.position:
-            page = context.store.ledger_after(tenant_id, ENDS, position, MOST_UNREAD)
-            found = found.with_entries(entry for entry, behind in page.entries if behind <= seen.position)
-            position = min(page.position, seen.position)
-        wrong = answer_of(context.store.transact([_SetStatuses(tenant_id, seen, found).unit()]))
+        wrong = answer_of(context.store.transact([_SetStatuses(tenant_id, seen, whole.up_to(seen)).unit()]))
         if wrong is not None:
             return wrong
+
+
+class _EndsRead:
+    """Ends of intents, counted from a ledger as far as it was read. Of two positions only the store knows the first."""
+
+    def __init__(self, context: Context, tenant_id: str, position: str) -> None:
+        self._context, self._tenant_id = context, tenant_id
+        self._position, self._counts = position, StatusCounts()
+
+    def up_to(self, consumer: LedgerConsumer) -> StatusCounts:
+        """By what the consumer has met, and nothing else."""
+        for page in self._pages(self._position):
+            self._position, self._counts = page.position, self._counts.with_entries(entry for entry, _ in page.entries)
+        unmet = {entry.entry_id: entry for page in self._pages(consumer.position) for entry, _ in page.entries}
+        # Of these, what came after all that is counted. Looked up last: nothing is among them that is not among those.
+        for page in self._pages(self._position):
+            for entry, _ in page.entries:
+                unmet.pop(entry.entry_id, None)
+        return self._counts.without_entries(unmet.values())
+
+    def _pages(self, position: str) -> Iterator[LedgerPage]:
+        more = True
+        while more:
+            page = self._context.store.ledger_after(self._tenant_id, ENDS, position, MOST_UNREAD)
+            yield page
+            position, more = page.position, page.more
 
 
 @dataclass(frozen=True, slots=True)
