@@ -125,6 +125,37 @@ def test_bounds_that_cannot_be_read_are_a_finding_and_no_crash(sql):
     assert any("a record of 'bounds'" in str(finding) for finding in world.app.verify(TENANT).findings)
 
 
+MANY = {f"a-{number}": {"budget": {"max_autonomous_per_day": 5}} for number in range(300)}
+"""Accounts with budgets of their own, whose bounds are too long for one row."""
+
+
+def test_a_part_of_bounds_that_was_altered_is_told_by_a_process_that_has_read_it(sql):
+    world, execute = sql
+    world.apply(accounts=MANY)
+    assert len(world.app.bounds(TENANT).bounds.accounts) == len(MANY)
+    before = told(world)
+
+    execute("UPDATE bounds_parts SET body = '{}'")
+
+    assert before == []
+    assert told(world) and all("its body is not what was written there" in problem for problem in told(world))
+    assert not world.app.verify(TENANT).ok
+
+
+def test_an_item_with_a_part_of_bounds_that_was_altered_is_told(open_store, dynamodb_client, dynamodb_table):
+    world = World(lambda: open_store("dynamodb"), sending=True)
+    world.apply(accounts=MANY)
+    assert len(world.app.bounds(TENANT).bounds.accounts) == len(MANY)
+    before = told(world)
+    items = dynamodb_client.scan(TableName=dynamodb_table, ConsistentRead=True)["Items"]
+
+    part = next(item for item in items if "#bounds_parts#" in item["pk"]["S"])
+    dynamodb_client.put_item(TableName=dynamodb_table, Item={**part, "body": {"S": "{}"}})
+
+    assert before == []
+    assert told(world) == [f"bounds_parts {part['sk']['S']}: its body is not what was written there"]
+
+
 def test_an_attribute_of_an_item_that_was_altered_is_told(open_store, dynamodb_client, dynamodb_table):
     world = World(lambda: open_store("dynamodb"), sending=True)
     world.apply()

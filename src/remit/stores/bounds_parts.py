@@ -15,7 +15,7 @@ import secrets
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, cast
@@ -144,6 +144,15 @@ class KnownBounds:
         made = _joined(_parsed_head(head), _layout_of(record), fetch)
         self._keep(tenant_id, head, made)
         return made
+
+    def altered(self, tenant_id: str, stored: Mapping[str, str]) -> Iterator[str]:
+        """Which parts are not stored as this process has read or written them, in words: Remit never changes one."""
+        with self._lock:
+            record = self._latest[tenant_id][1] if tenant_id in self._latest else None
+        layout = _layout_of(record)
+        for name, part in layout.parts.items() if layout else ():
+            if stored.get(name, part.body) != part.body:
+                yield f"{BOUNDS_PARTS} {name}: its body is not what was written there"
 
     def forget(self) -> None:
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -13,7 +13,8 @@ from remit.stores.bounds_parts import BOUNDS_PARTS, KNOWN_BOUNDS, PartsGone, is_
 from remit.stores.dynamodb.client import TRIES, Table, pause
 from remit.stores.dynamodb.faults import ServiceFault, fault_of, ours
 from remit.stores.dynamodb.items import BODY, Item, body_item, key_item, place_of, version_of, versioned
-from remit.stores.dynamodb.layout import record_key
+from remit.stores.dynamodb.layout import partitions, record_key
+from remit.stores.dynamodb.reading import TableReading
 from remit.stores.dynamodb.record_cache import Versioned
 from remit.stores.dynamodb.versions import Versions
 from remit.stores.units import RecordId
@@ -43,6 +44,12 @@ def _is_head(item: Item) -> bool:
 def _fetched(table: Table, tenant_id: str, names: Sequence[str]) -> Mapping[str, str]:
     keys = {record_key((BOUNDS_PARTS, tenant_id, name)): name for name in names}
     return {keys[key]: item[BODY]["S"] for key, item in table.each(list(keys)).items()}
+
+
+def altered_parts(reading: TableReading, tenant_id: str) -> Iterator[str]:
+    """As `KnownBounds.altered`."""
+    items = (item for part in partitions(BOUNDS_PARTS, tenant_id) for item in reading.whole(part))
+    yield from KNOWN_BOUNDS.altered(tenant_id, {place_of(item)[2]: item[BODY]["S"] for item in items})
 
 
 class PartsWriter:

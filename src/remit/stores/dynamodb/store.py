@@ -29,7 +29,7 @@ from remit.ports import (
     Snapshot,
     UnitOfWork,
 )
-from remit.stores.dynamodb.bounds import versioned_whole
+from remit.stores.dynamodb.bounds import altered_parts, versioned_whole
 from remit.stores.dynamodb.client import Table
 from remit.stores.dynamodb.feed import Feed
 from remit.stores.dynamodb.items import (
@@ -136,6 +136,7 @@ class DynamoStore:
         for part in [*partitions(CASE.name, tenant_id), own_chain, *partitions(LEDGER, tenant_id)]:
             for item in self._reading.whole(part):
                 yield from misfiled_attributes(item)
+        yield from altered_parts(self._reading, tenant_id)
 
     def records(self, kind: Kind[S], tenant_id: str) -> Iterator[tuple[str, S]]:
         parts = [self._reading.whole(part) for part in partitions(kind.name, tenant_id)]

@@ -12,6 +12,7 @@ from typing import Any, cast
 from remit.core.errors import RemitError
 from remit.core.lifecycle import WAITING, Case
 from remit.core.records import CASE
+from remit.stores.bounds_parts import BOUNDS_PARTS, KNOWN_BOUNDS
 from remit.stores.segments import Segment, unpack
 from remit.stores.sql import queries
 from remit.stores.sql.rows import (
@@ -59,6 +60,8 @@ _EVENTS_ALONE = f"""
     (SELECT 1 FROM {SEGMENTS} AS segment WHERE segment.tenant_id = event.tenant_id AND segment.chain = event.chain
     AND segment.first = event.first AND segment.entry_id = event.entry_id)"""
 
+_PARTS = f"SELECT id, body FROM {BOUNDS_PARTS} WHERE tenant_id = :tenant"
+
 
 def misfiled(fetch: Fetch, tenant_id: str) -> Iterator[str]:
     yield from _cases(fetch, tenant_id)
@@ -69,6 +72,7 @@ def misfiled(fetch: Fetch, tenant_id: str) -> Iterator[str]:
     yield from _segments(fetch, tenant_id)
     for event_type, entry_id in fetch(_EVENTS_ALONE, tenant=tenant_id):
         yield f"{EVENTS} {event_type} {entry_id}: there is no such entry"
+    yield from KNOWN_BOUNDS.altered(tenant_id, dict(fetch(_PARTS, tenant=tenant_id)))
 
 
 def _cases(fetch: Fetch, tenant_id: str) -> Iterator[str]:
