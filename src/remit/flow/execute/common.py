@@ -196,7 +196,7 @@ def end_with(
     *,
     by: str = SYSTEM,
 ) -> Writes[Any]:
-    """Take the attempt in a write that has begun, at the word of `by`; `attempt` is as it is then."""
+    """End an attempt in a write that has begun, at the word of `by`; `attempt` is as it is then."""
     intent, approval = keys.intent(snapshot), keys.approval(snapshot)
     assert intent is not None and approval is not None
     status, result = concluded.status, concluded.result
