@@ -146,7 +146,7 @@ class KnownBounds:
         return made
 
     def altered(self, tenant_id: str, stored: Mapping[str, str]) -> Iterator[str]:
-        """Which parts are not stored as this process has read or written them, in words: Remit never changes one."""
+        """The parts that are not stored as this process has read them, in words: Remit never changes one."""
         with self._lock:
             record = self._latest[tenant_id][1] if tenant_id in self._latest else None
         layout = _layout_of(record)
