@@ -98,7 +98,7 @@ def _day(owner: str, zone: str, seen: Sequence[Data], at: datetime) -> Day:
 
 
 def _in_window(spec: LimitSpec, named: dict[str, Data]) -> LimitInForce:
-    """Where nobody's window was looked at, because no principal is named, only its end is told."""
+    """The limit in the window that was seen; of that only the end is told where no principal is named."""
     seen = named.get(spec.name, {"window_id": None, "resets_at": None})
     starts = moment(seen["window_id"].partition("|")[0]) if seen["window_id"] else FIRST_MOMENT
     ends = moment(seen["resets_at"]) if seen["resets_at"] else starts

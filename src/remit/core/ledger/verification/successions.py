@@ -18,7 +18,7 @@ class Successions:
         self._after: dict[str, str] = {}
         """What took an intent's place, as its own chain tells."""
         self._by: dict[str, str] = {}
-        """By whom, as that chain tells; where it was decided again, not by who had it proposed."""
+        """The writer of that entry; of what was decided again none, for another had it proposed."""
         self._before: dict[str, str] = {}
         """In whose place an intent stands, as its proposal tells."""
         self._wrote: dict[str, str] = {}
