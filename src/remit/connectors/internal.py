@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
+import msgspec
 from pydantic import ConfigDict, ValidationError
 
 from remit.core.canonical import sha256_hex
@@ -84,18 +86,24 @@ def object_id(object_type: str, idempotency_key: str) -> str:
 
 
 def _parse(tool: dict[str, Any]) -> InternalTool:
+    return _parsed(msgspec.json.encode(tool))
+
+
+@lru_cache(maxsize=256)
+def _parsed(tool: bytes) -> InternalTool:
     try:
-        return InternalTool.model_validate(tool)
+        return InternalTool.model_validate_json(tool)
     except ValidationError as error:
         raise explain_invalid(error) from None
 
 
 def _fields(templates: dict[str, str] | None, intent: ActionIntentV1) -> dict[str, str]:
-    fields = fields_of(intent)
     if templates is not None:
+        fields = fields_of(intent)
         return {name: as_text(render(template, fields), name) for name, template in templates.items()}
     plain = {k: as_text(v, k) for k, v in intent.parameters.items() if isinstance(v, str | int | float | bool)}
-    return plain | {f"target.{name}": text for name, text in (fields["target"] or {}).items()}
+    target = intent.target.wire() if intent.target else {}
+    return plain | {f"target.{name}": text for name, text in target.items()}
 
 
 def _create_once(call: Call) -> UnitOfWork[InternalObject]:

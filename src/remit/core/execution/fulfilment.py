@@ -27,7 +27,7 @@ from remit.core.execution.outcome import (
 )
 from remit.core.gate.action_type import ActionTypeSpec, Tool
 from remit.core.gate.autonomy import Stops, stop_in_force, stopped_for
-from remit.core.intent import ActionIntentV1, digest_of_wire
+from remit.core.intent import ActionIntentV1, digest_of_stored
 from remit.core.ledger.entries import SYSTEM
 from remit.core.lifecycle import Case
 from remit.core.values import ApprovalSource, instant
@@ -107,7 +107,7 @@ def event_says(intent: ActionIntentV1, approval: Approval, data: Mapping[str, An
     return (
         approval.action_intent_id == intent.action_intent_id
         and data.get("intent_digest") == approval.intent_digest == intent.digest
-        and digest_of_wire(intent.as_committed.wire()) == intent.digest
+        and digest_of_stored(intent.as_committed) == intent.digest
     )
 
 
@@ -124,7 +124,7 @@ def new_attempt(
         invoking=False,
         in_doubt=False,
         tool=tool.name if tool else None,
-        idempotency_key=idempotency_key(intent, tool.wire() if tool else None),
+        idempotency_key=idempotency_key(intent, tool),
         started_at=now,
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from remit.core.canonical import digest_of
+from msgspec import Raw
+
+from remit.core.canonical import canonical, canonical_plain, sha256_hex
 from remit.core.execution.approval import Approval
 from remit.core.execution.result import ToolResult
 from remit.core.gate.action_type import Tool
@@ -69,7 +70,12 @@ class Conclusion(Record, frozen=True):
 
 def storable(result: CallResult) -> CallResult:
     """The result with every text such that it can be written down: what the far side says may hold half a character."""
-    return CallResult.from_wire(_whole(result.changed(answer=None).wire())).changed(answer=result.answer)
+    said = result.changed(answer=None)
+    try:
+        whole = CallResult.from_json(said.to_json())
+    except UnicodeEncodeError:
+        whole = CallResult.from_wire(_whole(said.wire()))
+    return whole.changed(answer=result.answer)
 
 
 def _whole(value: Any) -> Any:
@@ -155,16 +161,18 @@ class Retry(Record, frozen=True):
     pause_s: float
 
 
-def idempotency_key(intent: ActionIntentV1, tool: Mapping[str, Any] | None) -> str:
+def idempotency_key(intent: ActionIntentV1, tool: Tool | None) -> str:
     """SHA-256, lowercase hex: the same for every call of one intent, different for anything else."""
     # Of private parameters the commitments: the key stands in the attempt, and outlives the values.
-    parameters = intent.as_committed.parameters
-    return digest_of([intent.tenant_id, intent.action_intent_id, tool, parameters, intent.registry_version])
+    parameters = Raw(canonical(intent.as_committed.parameters))
+    described = Raw(tool.canonical) if tool else None
+    covered = [intent.tenant_id, intent.action_intent_id, described, parameters, intent.registry_version]
+    return sha256_hex(canonical_plain(covered))
 
 
 def tool_hash(tool: Tool | None) -> str | None:
     """SHA-256, lowercase hex, of the tool that is called, as its action type describes it."""
-    return digest_of(tool.wire()) if tool else None
+    return sha256_hex(tool.canonical) if tool else None
 
 
 def after_call(

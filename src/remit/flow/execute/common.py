@@ -172,7 +172,10 @@ def take_attempt(
     attempt = new_attempt(intent, approval.approval_id, tool, holder=holder, now=writer.now, until=until)
     writer.move("RUNNING", lease_until=until)
     writer.update(attempt=attempt)
-    seen = {"config_sequence": bounds_of(snapshot, intent.tenant_id).config_sequence, "tool_hash": tool_hash(tool)}
+    seen = {
+        "config_sequence": bounds_of(snapshot, intent.tenant_id).config_sequence,
+        "tool_hash": tool_hash(tool),
+    }
     writer.append("EXECUTION_STARTED", {**bound_to(writer.case, approval), **seen, "outcome": None}, actor=by)
     return attempt
 
@@ -243,11 +246,11 @@ def intent_and_type(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, ActionTyp
         raise InvalidInput("action_type", f"{intent.action_type} had no tool when it was proposed", "register it")
     action_type = one(worker.context, pinned_type_key(intent))
     assert action_type is not None
-    check_same_tool(intent, action_type.spec.tool.wire(), case.attempt)
+    check_same_tool(intent, action_type.spec.tool, case.attempt)
     return intent, action_type
 
 
-def check_same_tool(intent: ActionIntentV1, tool: Mapping[str, Any], attempt: ExecutionAttempt) -> None:
+def check_same_tool(intent: ActionIntentV1, tool: Tool, attempt: ExecutionAttempt) -> None:
     """
     Raises `InvalidInput` for another tool than the one with which the attempt was begun, and that its entry tells of.
 

@@ -268,7 +268,7 @@ class CaseOf:
             "status": "RUNNING",
             "attempt_count": _UNKNOWN,
             "tool": spec.tool.name if spec else None,
-            "idempotency_key": idempotency_key(intent, spec.tool.wire() if spec else None),
+            "idempotency_key": idempotency_key(intent, spec.tool if spec else None),
             "started_at": at,
         }
 
