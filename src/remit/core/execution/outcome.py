@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from msgspec import UNSET, UnsetType
+
 from remit.core.canonical import digest_of
 from remit.core.execution.approval import Approval
 from remit.core.execution.result import ToolResult
 from remit.core.gate.action_type import Tool
+from remit.core.gate.fact import Fact
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType
 from remit.core.values import ApprovalSource, Record, UtcTime
@@ -85,7 +88,8 @@ class ExecutionAttempt(Record, frozen=True):
     The one attempt of an intent; whoever holds its lease, and nobody else, may act.
 
     `invoking` is set before each call and cleared by its answer: a mark without an answer means
-    nobody knows. `in_doubt` stays set once any answer was lost.
+    nobody knows. `in_doubt` stays set once any answer was lost. `rechecked` are the facts that were looked up again
+    (`recheck`): those that the last mark rests on, or that kept a call from being made.
     """
 
     approval_id: str
@@ -100,6 +104,7 @@ class ExecutionAttempt(Record, frozen=True):
     started_at: UtcTime
     last_error: CallResult | None = None
     conclusion: Conclusion | None = None
+    rechecked: dict[str, Fact] | UnsetType = UNSET
 
     @property
     def unanswered(self) -> bool:
