@@ -347,6 +347,7 @@ class World:
             taken = self.app.take(10, f"w-{self.holders}")
             if not taken:
                 return done
+            taken = [self.app.look_again(each) if isinstance(each, execute.Held) else each for each in taken]
             done += [each.status for each in taken if isinstance(each, execute.Ended)]
             calls = [each for each in taken if isinstance(each, execute.Taken)]
             results = [result for piece in execute.work_of(calls) for result in self.app.carry_out(piece)]

@@ -5,15 +5,16 @@ Facts are looked up before the write that decides, and never inside of it.
 lookups of one tenant are under way. `CallFacts` is of one call: its lookups, shared by all decisions in it.
 
 Where a write finds other bounds than the lookups were made by, it decides nothing (`FactsOutdated`); they are made once
-more, and the fact counts as not had if the bounds have changed again.
+more, and the fact counts as not had if the bounds have changed again. Facts that are looked at again before a call go
+the same way (`again`).
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,14 +22,14 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from remit.core.canonical import digest_of
-from remit.core.errors import InvalidInput, NotFound, RemitError
+from remit.core.errors import InvalidInput, NotFound, RemitError, TryLater
 from remit.core.gate.bounds import BoundsInForce, check_arguments, check_principal
-from remit.core.gate.fact import NO_FACTS, Fact, FactNotHad, Facts, FactSpec, not_had, read_fact
+from remit.core.gate.fact import LONGEST_LOOKUP_S, NO_FACTS, Fact, FactNotHad, Facts, FactSpec, not_had, read_fact
 from remit.core.intent import ActionIntentV1, Proposal
 from remit.core.records import case_key, chain_key
 from remit.flow.context import Context, bounds_key, bounds_of
 from remit.flow.private_values import opened_now
-from remit.ports import Clock, FactLookup, Store, UnitOfWork
+from remit.ports import Clock, FactLookup, Store, UnitOfWork, answer_of
 
 T = TypeVar("T")
 MOST_SECONDS = 10.0
@@ -37,33 +38,44 @@ AT_ONCE = 8
 """How many lookups of one tenant are under way in a process at a time."""
 MOST_SECONDS_OF_PAGE = 3.0
 """The same for a page that shows facts anew."""
+MOST_SECONDS_AGAIN = MOST_SECONDS + LONGEST_LOOKUP_S
+"""How long the lookups before one call may take together: they wait for their places, and then have all their time."""
 MOST_LOOKUPS = 2
 """For one decision: with the bounds as they were, and as they are."""
 MOST_TENANTS, MOST_REMEMBERED = 1000, 2000
+_NO_PLACE = "there was no time left for it beside other lookups of this tenant"
 IntentName = tuple[str, str]
 
 
 class FactsOutdated(RemitError):
     """The bounds ask for other facts than were looked up. Nothing was decided; see `CallFacts.transact`."""
 
-    def __init__(self, asked: FactsAsked, bounds: BoundsInForce) -> None:
-        self.asked, self.bounds = asked, bounds
+    def __init__(self, asked: FactsAsked) -> None:
+        self.asked = asked
         super().__init__("the bounds ask for other facts than were looked up; ask again")
 
 
 @dataclass(frozen=True, slots=True)
 class FactsAsked:
-    """The facts that bounds ask for about one intent, and its fields, by which they are looked up."""
+    """
+    The facts that bounds ask for about one intent, and its fields, by which they are looked up; `again` are those that
+    are looked at once more before its call.
+    """
 
     tenant_id: str
     specs: Mapping[str, FactSpec]
     allowed_hosts: Sequence[str]
     fields: Mapping[str, Any] = field(repr=False)
+    again: bool = False
 
     @classmethod
     def by(cls, bounds: BoundsInForce, intent: ActionIntentV1 | Proposal) -> FactsAsked:
         spec = bounds.action_type(intent.action_type)
         return cls(intent.tenant_id, spec.facts if spec else {}, bounds.bounds.allowed_hosts, _fields(intent))
+
+    @classmethod
+    def before_call(cls, bounds: BoundsInForce, intent: ActionIntentV1, specs: Mapping[str, FactSpec]) -> FactsAsked:
+        return cls(intent.tenant_id, specs, bounds.bounds.allowed_hosts, _fields(intent), again=True)
 
     @property
     def about(self) -> str:
@@ -88,7 +100,7 @@ def _fields(intent: ActionIntentV1 | Proposal) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class Job:
     """One request and what is kept of its answer; by its key it is made once."""
 
     key: str
@@ -133,7 +145,7 @@ class FactLookups:
         spec = bounds.action_type(action_type) if bounds else None
         return bool(spec and spec.facts)
 
-    def remembered(self, job: _Job) -> Fact | None:
+    def remembered(self, job: Job) -> Fact | None:
         """An earlier answer that is not too old yet."""
         if not job.spec.max_age_s:
             return None
@@ -142,13 +154,21 @@ class FactLookups:
         oldest = self.clock.now() - timedelta(seconds=job.spec.max_age_s)
         return fact if fact is not None and fact.had_at is not None and fact.had_at >= oldest else None
 
-    def look_up(self, job: _Job, ends: float) -> Fact:
+    def look_up(self, job: Job, ends: float) -> Fact:
         """One lookup, before `ends` (of `time.monotonic`)."""
+        return self._look_up(job, min(ends, time.monotonic() + job.lookup.timeout_s))
+
+    def look_up_in_turn(self, job: Job) -> Fact:
+        """One lookup that has all its time, however long others of the tenant take: it waits for its place before."""
+        return self._look_up(job, time.monotonic() + MOST_SECONDS, waits=True)
+
+    def _look_up(self, job: Job, ends: float, *, waits: bool = False) -> Fact:
         source, lookup = self.context.fact_source, job.lookup
         if source is None:
             return not_had("nothing is looked up here")
         try:
-            with self._place(lookup.tenant_id, min(ends, time.monotonic() + lookup.timeout_s)) as left_s:
+            with self._place(lookup.tenant_id, ends) as left_s:
+                left_s = lookup.timeout_s if waits else left_s
                 had_at = self.clock.now()
                 body = source.get(FactLookup(lookup.tenant_id, lookup.request, left_s, lookup.allowed_hosts))
             fact = read_fact(job.spec, body, had_at)
@@ -157,7 +177,7 @@ class FactLookups:
         self._remember(job, fact)
         return fact
 
-    def _remember(self, job: _Job, fact: Fact) -> None:
+    def _remember(self, job: Job, fact: Fact) -> None:
         if job.spec.max_age_s:
             with self._lock:
                 self._answers[job.key] = fact
@@ -172,7 +192,7 @@ class FactLookups:
             self._under_way[tenant_id] = places, users + 1
         try:
             if not places.acquire(timeout=max(ends - time.monotonic(), 0)):
-                raise FactNotHad("there was no time left for it beside other lookups of this tenant")
+                raise FactNotHad(_NO_PLACE)
             try:
                 yield max(ends - time.monotonic(), 0.001)
             finally:
@@ -192,11 +212,23 @@ class FactLookups:
 class CallFacts:
     """
     The facts of one call. `looks_up` is false where nobody may be waited for: then a write that needs facts answers
-    `FactsOutdated`. With `anew` no earlier answer will do, whatever its age.
+    `FactsOutdated`. With `anew` no earlier answer will do, whatever its age. `in_turn` makes a lookup before a call
+    (`FactLookups.look_up_in_turn`).
     """
 
-    def __init__(self, lookups: FactLookups, *, looks_up: bool = True, anew: bool = False) -> None:
+    def __init__(
+        self,
+        lookups: FactLookups,
+        *,
+        looks_up: bool = True,
+        anew: bool = False,
+        in_turn: Callable[[Job], Fact] | None = None,
+    ) -> None:
         self._lookups, self._looks_up, self._anew = lookups, looks_up, anew
+        self._in_turn = in_turn or lookups.look_up_in_turn
+        self._times_again: Counter[str] = Counter()
+        self.waited = timedelta()
+        """How much later it is than when its units were made: they waited for lookups."""
         self._seen: dict[str, tuple[FactsAsked, Facts, int]] = {}
         self._had: dict[str, Fact] = {}
         self._left_s = MOST_SECONDS_OF_PAGE if anew else MOST_SECONDS
@@ -264,7 +296,26 @@ class CallFacts:
             return facts
         if times >= MOST_LOOKUPS:
             return {name: not_had("the bounds were changed while it was looked up") for name in asked.specs}
-        raise FactsOutdated(asked, bounds)
+        raise FactsOutdated(asked)
+
+    def again(self, asked: FactsAsked) -> Facts:
+        """
+        The facts before an action's call, as this call has looked them up itself: no earlier answer will do.
+        Calls nobody: it is asked within a write.
+
+        Raises `FactsOutdated` where they have not been looked up, or by other bounds; and `TryLater` where others held
+        all places, which says nothing of a fact.
+        """
+        jobs = self._jobs(asked)
+        had = {name: job if isinstance(job, Fact) else self._had.get(job.key) for name, job in jobs.items()}
+        facts = {name: fact for name, fact in had.items() if fact is not None}
+        if any(fact.problem == _NO_PLACE for fact in facts.values()):
+            raise TryLater(_NO_PLACE)
+        if len(facts) == len(had):
+            return facts
+        if self._times_again[asked.about] >= MOST_LOOKUPS:
+            return {name: facts.get(name) or not_had("the bounds were changed while it was looked up") for name in had}
+        raise FactsOutdated(asked)
 
     def known(self, intent: ActionIntentV1 | Proposal) -> Facts:
         """Those that were looked up so far."""
@@ -277,12 +328,26 @@ class CallFacts:
         """As the store does, and again for those whose facts were looked up by bounds that are not in force."""
         answers: list[T | RemitError] = [*self._store.transact(units)]
         while self._looks_up and (outdated := [n for n, each in enumerate(answers) if isinstance(each, FactsOutdated)]):
-            errors = [each for each in answers if isinstance(each, FactsOutdated)]
-            self.look_up([each.asked for each in errors])
+            asked, began = [each.asked for each in answers if isinstance(each, FactsOutdated)], time.monotonic()
+            self.look_up([each for each in asked if not each.again])
+            self.look_up_again([each for each in asked if each.again])
+            self.waited += timedelta(seconds=time.monotonic() - began)
             again = self._store.transact([units[n] for n in outdated])
             for n, answer in zip(outdated, again, strict=True):
                 answers[n] = answer
         return answers
+
+    def carry_out(self, unit_at: Callable[[], UnitOfWork[T]]) -> T:
+        """
+        The answer of a unit that marks a call. It is made anew once its facts are looked up: its time is of after that.
+
+        Raises what it answers; `FactsOutdated` where nobody may be waited for.
+        """
+        while True:
+            (answer,) = self._store.transact([unit_at()])
+            if not (self._looks_up and isinstance(answer, FactsOutdated)):
+                return answer_of([answer])
+            self.look_up_again([answer.asked])
 
     # --- lookups ---
 
@@ -290,8 +355,8 @@ class CallFacts:
         """Look up what is asked, each request once."""
         if not asked or not self._looks_up:
             return
-        wanted = [{name: self._job(each, name) for name in each.specs} for each in asked]
-        jobs = {job.key: job for named in wanted for job in named.values() if isinstance(job, _Job)}
+        wanted = list(map(self._jobs, asked))
+        jobs = {job.key: job for named in wanted for job in named.values() if isinstance(job, Job)}
         had: dict[str, Fact] = {}
         # Twice: what was young enough may have grown too old while others were looked up.
         for _ in range(2):
@@ -303,7 +368,19 @@ class CallFacts:
             _, _, times = self._seen.get(each.about, (None, NO_FACTS, 0))
             self._seen[each.about] = each, facts, times + 1
 
-    def _job(self, asked: FactsAsked, name: str) -> _Job | Fact:
+    def look_up_again(self, asked: Sequence[FactsAsked]) -> None:
+        """Look up before calls what this call has not looked up yet, each request once."""
+        if not asked or not self._looks_up:
+            return
+        self._times_again.update(each.about for each in asked)
+        wanted = [job for each in asked for job in self._jobs(each).values() if isinstance(job, Job)]
+        jobs = [*{job.key: job for job in wanted if job.key not in self._had}.values()]
+        self._had |= {job.key: fact for job, fact in zip(jobs, _together(self._in_turn, jobs), strict=True)}
+
+    def _jobs(self, asked: FactsAsked) -> dict[str, Job | Fact]:
+        return {name: self._job(asked, name) for name in asked.specs}
+
+    def _job(self, asked: FactsAsked, name: str) -> Job | Fact:
         spec, source, tenant_id = asked.specs[name], self._lookups.context.fact_source, asked.tenant_id
         try:
             request = source.map(spec, asked.fields) if source is not None else {}
@@ -311,23 +388,26 @@ class CallFacts:
             return not_had(_without_values(error))
         # The setting as text: its whole seconds are fractions, of which the canonical form is slow.
         key = digest_of([tenant_id, request, spec.model_dump_json(), [*asked.allowed_hosts]])
-        return _Job(key, spec, FactLookup(tenant_id, request, spec.timeout_s, asked.allowed_hosts))
+        return Job(key, spec, FactLookup(tenant_id, request, spec.timeout_s, asked.allowed_hosts))
 
-    def _known(self, job: _Job) -> Fact | None:
+    def _known(self, job: Job) -> Fact | None:
         return self._had.get(job.key) or (None if self._anew else self._lookups.remembered(job))
 
-    def _run(self, jobs: Sequence[_Job]) -> None:
+    def _run(self, jobs: Sequence[Job]) -> None:
         if not jobs:
             return
         began = time.monotonic()
         ends = began + self._left_s
-        if len(jobs) == 1:
-            facts = [self._lookups.look_up(jobs[0], ends)]
-        else:
-            with ThreadPoolExecutor(min(len(jobs), AT_ONCE), thread_name_prefix="remit-facts") as threads:
-                facts = [*threads.map(lambda job: self._lookups.look_up(job, ends), jobs)]
+        facts = _together(lambda job: self._lookups.look_up(job, ends), jobs)
         self._left_s = max(self._left_s - (time.monotonic() - began), 0.0)
         self._had |= {job.key: fact for job, fact in zip(jobs, facts, strict=True)}
+
+
+def _together(look_up: Callable[[Job], Fact], jobs: Sequence[Job]) -> list[Fact]:
+    if len(jobs) < 2:
+        return list(map(look_up, jobs))
+    with ThreadPoolExecutor(min(len(jobs), AT_ONCE), thread_name_prefix="remit-facts") as threads:
+        return [*threads.map(look_up, jobs)]
 
 
 def facts_now(lookups: FactLookups, tenant_id: str, action_intent_id: str) -> Facts:

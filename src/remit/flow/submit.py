@@ -66,7 +66,7 @@ class SubmitAndBegin:
         self.context, self.proposal = context, proposal
         self.submit = SubmitIntent(context, proposal, facts, now)
         name = self.submit.propose.action_intent_id
-        self.begin = BeginIntent(context, proposal.tenant_id, name, proposer, holder, now)
+        self.begin = BeginIntent(context, proposal.tenant_id, name, proposer, holder, facts, now)
 
     def unit(self) -> UnitOfWork[Submitted]:
         # The stops do not lag: what is begun may run at once.

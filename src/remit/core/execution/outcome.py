@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from remit.core.canonical import canonical, canonical_plain, sha256_hex
 from remit.core.execution.approval import Approval
 from remit.core.execution.result import ToolResult
 from remit.core.gate.action_type import Tool
+from remit.core.gate.fact import Fact
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType
 from remit.core.values import ApprovalSource, Record, UtcTime
@@ -91,7 +92,8 @@ class ExecutionAttempt(Record, frozen=True):
     The one attempt of an intent; whoever holds its lease, and nobody else, may act.
 
     `invoking` is set before each call and cleared by its answer: a mark without an answer means
-    nobody knows. `in_doubt` stays set once any answer was lost.
+    nobody knows. `in_doubt` stays set once any answer was lost. `rechecked` are the facts that were looked up again
+    (`recheck`): those that the last mark rests on, or that kept a call from being made.
     """
 
     approval_id: str
@@ -106,6 +108,7 @@ class ExecutionAttempt(Record, frozen=True):
     started_at: UtcTime
     last_error: CallResult | None = None
     conclusion: Conclusion | None = None
+    rechecked: dict[str, Fact] | UnsetType = UNSET
 
     @property
     def unanswered(self) -> bool:

@@ -157,6 +157,11 @@ class ActionTypeSpec(Request):
         """The settings of its results, whether or not the bounds say it."""
         return self.result or BY_DEFAULT
 
+    @property
+    def rechecks(self) -> bool:
+        """Is a fact of it looked up again before each call?"""
+        return any(fact.recheck for fact in self.facts.values())
+
 
 class ActionType(Document):
     """One version of a registered type. Every change makes the next version; an intent pins the one it saw."""

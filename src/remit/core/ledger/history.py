@@ -13,7 +13,7 @@ from remit.core.execution.result import ToolResult
 from remit.core.execution.sample import SampleAnswer, is_shown
 from remit.core.execution.votes import Vote
 from remit.core.gate.decision import Decision
-from remit.core.gate.fact import NO_FACTS, Facts
+from remit.core.gate.fact import NO_FACTS, Fact, Facts
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.private_values import may_hold_commitments
@@ -131,6 +131,13 @@ class IntentHistory:
             self._found["result"] = ToolResult.of_facts(facts) if facts else None
         result: ToolResult | None = self._found["result"]
         return result
+
+    @property
+    def rechecked(self) -> Facts:
+        """The facts that were looked up again before its call, where its type says so; told with the outcome."""
+        ended = self.ended
+        told = ended.data.get("rechecked", {}) if ended else {}
+        return {name: Fact.from_wire(fact) for name, fact in told.items()}
 
     @property
     def questions(self) -> list[Question]:

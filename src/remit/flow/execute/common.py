@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import UNSET
+
 from remit.core.errors import InvalidInput
 from remit.core.execution.approval import Approval
 from remit.core.execution.breaker import ToolBreaker, may_call, trial_begun
@@ -36,6 +38,7 @@ from remit.core.records import STOPS, THE_ONE, Key, case_key, chain_key, result_
 from remit.core.values import PLATFORM
 from remit.flow import private_values
 from remit.flow.context import Context, bounds_key, bounds_of, one, pinned_type_key, usage_keys
+from remit.flow.facts import CallFacts, FactLookups
 from remit.flow.writers import CaseWriter, told_result
 from remit.ports import Call, Clock, Connector, Snapshot, Writes, calls_together
 
@@ -149,6 +152,11 @@ class Worker:
     context: Context
     clock: Clock
     holder: str
+    lookups: FactLookups
+
+    def facts(self) -> CallFacts:
+        """The lookups before one call."""
+        return CallFacts(self.lookups)
 
     def hold(self, attempt: ExecutionAttempt | None, ref: Ref, now: datetime) -> Hold:
         return hold_of(attempt, self.holder, ref.approval_id, now)
@@ -207,13 +215,25 @@ def end_with(
     writer.update(attempt=ended(attempt, concluded))
     writer.move(status)
     writer.stage(result.answer)
-    told = {**bound_to(writer.case, approval), "outcome": outcome.wire(), **told_result(result.answer)}
+    told = {
+        **bound_to(writer.case, approval),
+        "outcome": outcome.wire(),
+        **told_result(result.answer),
+        **_told_facts(attempt),
+    }
     writer.append(OUTCOME_EVENT[status], told, actor=by)
     if (sample := sample_of(intent, approval, status, writer.entries[-1].hash, writer.now)) is not None:
         writer.put(sample_key(intent.tenant_id, intent.action_intent_id), sample)
     if gives_back(status, approval):
         writer.release(approval, snapshot, result.error_code or status)
     return writer.writes(answer)
+
+
+def _told_facts(attempt: ExecutionAttempt) -> dict[str, Any]:
+    """The facts that were looked up again, where any were."""
+    if attempt.rechecked is UNSET:
+        return {}
+    return {"rechecked": {name: fact.wire() for name, fact in attempt.rechecked.items()}}
 
 
 def with_trial(

@@ -37,7 +37,9 @@ from remit.flow.context import Context, bounds_of
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, end_with, failed, with_trial
 from remit.flow.execute.map import Unmapped, mapped
+from remit.flow.execute.recheck import Held, Rechecked, SharedLookups, asked_again, is_refused, rechecked
 from remit.flow.execute.record import late
+from remit.flow.facts import MOST_SECONDS_AGAIN, CallFacts, FactLookups
 from remit.flow.writers import CaseWriter, writes_expiry
 from remit.ports import Call, Claim, Clock, Connector, Snapshot, UnitOfWork, Writes, calls_together
 
@@ -83,17 +85,33 @@ class Ended:
 
 
 def take_unit(
-    context: Context, case: Case, holder: str, now: datetime, *, tool_known: bool = False
-) -> UnitOfWork[Taken | Ended | None]:
+    context: Context, case: Case, holder: str, now: datetime, shared: SharedLookups, *, tool_known: bool = False
+) -> UnitOfWork[Taken | Held | Ended | None]:
     """
-    Take a queued execution and mark its call, or end it where it may not run; `None` if there is nothing to do.
+    Take a queued execution and mark its call, or end it where it may not run; `None` if there is nothing to do. One
+    whose facts are looked at again is held, and marked by `take_held_unit`.
 
     `holder` names this one take and is never used again. With `tool_known` calls of its tool have failed: it may be
     paused, which is looked at in this write, so that of several workers one makes the trial call.
     """
     keys = Keys(case.tenant_id, case.action_intent_id, case.approval_id or "")
     breaker_at = breaker_key(case.tenant_id, case.action_type) if tool_known else None
-    taking = _Taking(context, keys, holder, now, breaker_at)
+    return _whole(_Taking(context, keys, holder, now, breaker_at, shared))
+
+
+def take_held_unit(
+    context: Context, held: Held, facts: CallFacts, now: datetime
+) -> UnitOfWork[Taken | Held | Ended | None]:
+    """Mark the call of a held execution by what was looked up, or end it; `None` if it is held no more."""
+    breaker_at = breaker_key(held.tenant_id, held.action_type) if held.tool_known else None
+    taking = _Taking(
+        context, held.keys, held.holder, now, breaker_at, facts, delivered=True, calls_seen=held.calls_seen
+    )
+    return _whole(taking)
+
+
+def _whole(taking: _Taking) -> UnitOfWork[Taken | Held | Ended | None]:
+    keys, breaker_at = taking.keys, taking.breaker_at
     reads = [*keys.begun(), *([breaker_at] if breaker_at else [])]
 
     def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
@@ -107,17 +125,18 @@ def take_delivered_unit(
     keys: Keys,
     known: Snapshot,
     holder: str,
+    facts: CallFacts,
     now: datetime,
     *,
     trial_at: Key[ToolBreaker] | None = None,
-) -> UnitOfWork[Taken | Ended | None]:
+) -> UnitOfWork[Taken | Held | Ended | None]:
     """
     Take an approval that an engine delivers. `known` is what was read before of what never changes; with
     `trial_at` the call is the one trial of a paused tool, and where another one is, nothing is taken.
 
     Counters are named only where a charge may go back: whoever names them is in the way of every decision.
     """
-    taking = _Taking(context, keys, holder, now, trial_at, delivered=True)
+    taking = _Taking(context, keys, holder, now, trial_at, facts, delivered=True)
     reads = [*keys.begun(), *keys.pinned_type(known), *keys.private(known), *([trial_at] if trial_at else [])]
     return UnitOfWork(reads, taking.decide, lambda snapshot: keys.charged(snapshot) if taking.is_over(snapshot) else ())
 
@@ -129,7 +148,11 @@ class _Taking:
     holder: str
     now: datetime
     breaker_at: Key[ToolBreaker] | None
+    facts: CallFacts | SharedLookups
+    """The facts that were looked up before its call; or by which they will be, and it is held until then."""
     delivered: bool = False
+    calls_seen: int | None = None
+    """The calls that were marked when it was held: with another one it is held no more."""
 
     def is_over(self, snapshot: Snapshot) -> bool:
         """May it no longer be called?"""
@@ -143,6 +166,7 @@ class _Taking:
         return bool(
             publication.may_expire(case, case.attempt, self.now)
             or self._refusal(snapshot, intent, approval, case.waited_until)
+            or (isinstance(self.facts, CallFacts) and is_refused(snapshot, self.keys, self.facts))
         )
 
     def _refusal(
@@ -156,10 +180,12 @@ class _Taking:
     def _is_meant(self, case: Case) -> bool:
         if not self.context.runs(case):
             return False
+        if self.calls_seen is not None and (case.attempt is None or case.attempt.attempt_count != self.calls_seen):
+            return False
         # Of what an engine delivers, another approval may have taken the place.
         return case.approval_id == self.keys.approval_id if self.delivered else case.queued
 
-    def decide(self, snapshot: Snapshot) -> Writes[Taken | Ended | None]:
+    def decide(self, snapshot: Snapshot) -> Writes[Taken | Held | Ended | None]:
         case, keys = snapshot.get(self.keys.case), self.keys
         intent, approval = keys.intent(snapshot), keys.approval(snapshot)
         if case is None or not self._is_meant(case) or intent is None or approval is None:
@@ -178,7 +204,7 @@ class _Taking:
 
     def _begun(
         self, snapshot: Snapshot, case: Case, intent: ActionIntentV1, approval: Approval, to_do: fulfilment.Start
-    ) -> Writes[Taken | Ended | None]:
+    ) -> Writes[Taken | Held | Ended | None]:
         tool, until = self.keys.tool(snapshot), lease(self.now, common.START_LEASE_S)
         writer = CaseWriter(self.context, case, self.now)
         if to_do == "publish and take" and case.publication is not None:
@@ -187,7 +213,16 @@ class _Taking:
             attempt = common.take_attempt(writer, snapshot, self.keys, holder=self.holder, until=until)
         else:
             attempt = case.attempt.changed(holder=self.holder, lease_until=until)
-        prepared = self._prepared(snapshot, attempt, intent, approval, tool, case.waited_until)
+        prepared = self._prepared(snapshot, attempt, intent, tool)
+        if isinstance(prepared, Taken):
+            refusal = self._refusal(snapshot, intent, approval, case.waited_until)
+            if refusal is None:
+                looked = self._rechecked(snapshot, prepared.call.intent, attempt)
+                if isinstance(looked, Held):
+                    return _writes_held(writer, attempt, looked)
+                attempt, refusal = looked
+            go = fulfilment.before_call(attempt, "ours", refusal, marking=True, calls_seen=attempt.attempt_count)
+            prepared = go if isinstance(go, Conclusion) else prepared
         if isinstance(prepared, Conclusion):
             ended = Ended(case.tenant_id, case.action_intent_id, prepared.status, case.trace_id)
             return end_with(writer, snapshot, self.keys, attempt, prepared, ended)
@@ -198,16 +233,22 @@ class _Taking:
             return Writes(answer=None)
         return writer.writes(prepared)
 
+    def _rechecked(self, snapshot: Snapshot, intent: ActionIntentV1, attempt: ExecutionAttempt) -> Rechecked | Held:
+        if isinstance(self.facts, CallFacts):
+            return rechecked(snapshot, self.keys, intent, attempt, self.facts)
+        if asked_again(snapshot, self.keys, intent) is None:
+            return Rechecked(attempt)
+        known, calls_seen = self.breaker_at is not None, attempt.attempt_count
+        return Held(self.keys, self.holder, intent.action_type, self.facts, calls_seen, tool_known=known)
+
     def _prepared(
         self,
         snapshot: Snapshot,
         attempt: ExecutionAttempt,
         intent: ActionIntentV1,
-        approval: Approval,
         tool: Tool | None,
-        waited_until: datetime | None,
     ) -> Taken | Conclusion:
-        """The call, ready to be marked, or what the attempt comes to without one."""
+        """The call, ready to be marked if nothing forbids it, or what the attempt comes to without one."""
         opened = self.keys.opened(snapshot)
         assert opened is not None
         try:
@@ -219,11 +260,6 @@ class _Taking:
         known = fulfilment.concluded_before(attempt, honours_key=honours, max_attempts=tool.max_attempts)
         if known is not None:
             return known
-        refusal = self._refusal(snapshot, intent, approval, waited_until)
-        calls_seen = attempt.attempt_count
-        go = fulfilment.before_call(attempt, "ours", refusal, marking=True, calls_seen=calls_seen)
-        if isinstance(go, Conclusion):
-            return go
         call = Call(
             intent=opened,
             request=request,
@@ -237,6 +273,13 @@ class _Taking:
         return Taken(
             self.keys, self.holder, connector, call, honours, tool.max_attempts, results, until, tool_known=tool_known
         )
+
+
+def _writes_held(writer: CaseWriter, attempt: ExecutionAttempt, held: Held) -> Writes[Taken | Held | Ended | None]:
+    """The attempt without a mark, for as long as its lookups may take."""
+    until = lease(writer.now, common.START_LEASE_S + MOST_SECONDS_AGAIN)
+    writer.update(attempt=attempt.changed(lease_until=until), due_at=until)
+    return writer.writes(held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,21 +331,27 @@ class SettleCall:
 
 
 def take(
-    context: Context, places: Places, limit: int, holder: str, now: datetime, breakers: Breakers
-) -> list[Taken | Ended | RemitError | None]:
+    context: Context,
+    places: Places,
+    limit: int,
+    holder: str,
+    now: datetime,
+    breakers: Breakers,
+    lookups: FactLookups,
+) -> list[Taken | Held | Ended | RemitError | None]:
     """
     Take at most `limit` executions that are queued, that can be run here and find a place, in one write.
 
     Each take has a holder of its own, made of `holder`, which names this call and is never used again. `breakers` say
-    which tools are paused.
+    which tools are paused. What was looked up for one of them serves the others (`Held`).
     """
-    taken = 0
+    taken, shared = 0, SharedLookups(lookups)
 
-    def unit_for(case: Case) -> UnitOfWork[Taken | Ended | None]:
+    def unit_for(case: Case) -> UnitOfWork[Taken | Held | Ended | None]:
         nonlocal taken
         taken += 1
         known = ToolId(case.tenant_id, case.action_type) in breakers
-        return take_unit(context, case, f"{holder}/{taken}", now, tool_known=known)
+        return take_unit(context, case, f"{holder}/{taken}", now, shared, tool_known=known)
 
     return context.store.claim(claim_of(context, places, limit, now, breakers), unit_for)
 
