@@ -30,16 +30,19 @@ class Execution(Part):
         self.lookups = FactLookups(context, clock)
 
     def take(
-        self, limit: int, holder: str, places: Places | None = None
+        self, limit: int, holder: str, places: Places | None = None, *, act_in_store: bool = False
     ) -> list[execute.Taken | execute.Held | execute.Ended]:
         """
         Take at most `limit` executions that this store queues, in one write. Their calls are marked, but for those
         whose facts are looked at before (`look_again`).
 
-        `holder` is never used again. With `places`, only what finds one there.
+        `holder` is never used again. With `places`, only what finds one there. With `act_in_store`, what acts in this
+        very store (notes, tasks) has acted and ended in that write.
         """
         places, now, breakers = places or Places(limit), self.clock.now(), failing_tools(self.context)
-        taken = execute.take(self.context, places, limit, holder, now, breakers, self.lookups)
+        taken = execute.take(
+            self.context, places, limit, holder, now, breakers, self.lookups, act_in_store=act_in_store
+        )
         for error in taken:
             if isinstance(error, RemitError):
                 log.warning("an execution could not be taken and is tried again: %s", error)

@@ -112,7 +112,7 @@ class WorkerLoop:
         self._takes += 1
         began_ns = self._remit.hooks.begin()
         began = time.monotonic()
-        taken = self._remit.take(self._pace.most, f"{self._id}/{self._takes}", self._places)
+        taken = self._remit.take(self._pace.most, f"{self._id}/{self._takes}", self._places, act_in_store=True)
         self._pace.wrote(len(taken), time.monotonic() - began)
         for each in taken:
             if isinstance(each, Ended):

@@ -75,6 +75,10 @@ class Keys:
         self.case, self.chain = case_key(tenant_id, intent_id), chain_key(tenant_id, intent_id)
         self.result = result_key(tenant_id, intent_id)
         self.stops = (Key(STOPS, tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE))
+        # These never change once they are there, and each is asked for several times in a write.
+        self._intent: ActionIntentV1 | None = None
+        self._approval: Approval | None = None
+        self._spec: ActionTypeSpec | None = None
 
     def all(self) -> list[Key[Any]]:
         return [self.case, self.chain, *self.stops]
@@ -85,8 +89,10 @@ class Keys:
 
     def intent(self, snapshot: Snapshot) -> ActionIntentV1 | None:
         """As it was approved: what is private of it is a commitment."""
-        history = snapshot.get(self.chain)
-        return history.intent if history else None
+        if self._intent is None:
+            history = snapshot.get(self.chain)
+            self._intent = history.intent if history else None
+        return self._intent
 
     def private(self, snapshot: Snapshot) -> list[Key[PrivateValues]]:
         return private_values.private_keys(snapshot.get(self.chain))
@@ -96,8 +102,10 @@ class Keys:
         return private_values.opened_in(snapshot, snapshot.get(self.chain))
 
     def approval(self, snapshot: Snapshot) -> Approval | None:
-        history = snapshot.get(self.chain)
-        return history.approval(self.approval_id) if history else None
+        if self._approval is None:
+            history = snapshot.get(self.chain)
+            self._approval = history.approval(self.approval_id) if history else None
+        return self._approval
 
     def pinned_type(self, snapshot: Snapshot) -> list[Key[ActionType]]:
         """The version of the action type that the intent was proposed under."""
@@ -108,8 +116,10 @@ class Keys:
         return usage_keys(self.approval(snapshot))
 
     def spec(self, snapshot: Snapshot) -> ActionTypeSpec | None:
-        found = [snapshot.get(key) for key in self.pinned_type(snapshot)]
-        return found[0].spec if found and found[0] else None
+        if self._spec is None:
+            found = [snapshot.get(key) for key in self.pinned_type(snapshot)]
+            self._spec = found[0].spec if found and found[0] else None
+        return self._spec
 
     def tool(self, snapshot: Snapshot) -> Tool | None:
         spec = self.spec(snapshot)
@@ -309,18 +319,26 @@ def called(connector: Connector, calls: Sequence[CallOfType], clock: Clock) -> l
             results = [connector.invoke(call) for call, _ in calls]
         now = clock.now()
         return [
-            without_private(storable(result), call.intent).changed(answer=kept_result(settings, result.answer, now))
-            for result, (call, settings) in zip(results, calls, strict=True)
+            kept_of(result, call.intent, settings, now) for result, (call, settings) in zip(results, calls, strict=True)
         ]
     except Exception as error:
-        log_broken("a connector broke", error, *(call.intent for call, _ in calls))
-        broke = CallResult(
-            acted="unknown",
-            error_code="CONNECTOR_BROKE",
-            error_class="UNKNOWN",
-            error_message=f"the connector raised {type(error).__name__}",
-        )
-        return [broke] * len(calls)
+        return [broken([call.intent for call, _ in calls], error)] * len(calls)
+
+
+def kept_of(result: CallResult, intent: ActionIntentV1, settings: ResultSettings, now: datetime) -> CallResult:
+    """The result of a call as it is recorded, with what is kept of its answer."""
+    return without_private(storable(result), intent).changed(answer=kept_result(settings, result.answer, now))
+
+
+def broken(intents: Sequence[ActionIntentV1], error: Exception) -> CallResult:
+    """The result of calls whose connector raised that."""
+    log_broken("a connector broke", error, *intents)
+    return CallResult(
+        acted="unknown",
+        error_code="CONNECTOR_BROKE",
+        error_class="UNKNOWN",
+        error_message=f"the connector raised {type(error).__name__}",
+    )
 
 
 def without_private(result: CallResult, intent: ActionIntentV1 | None) -> CallResult:
