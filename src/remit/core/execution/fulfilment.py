@@ -97,16 +97,20 @@ def key_is_honoured(connector_always: bool, tool_says: bool) -> bool:
     return connector_always or tool_says
 
 
-def event_matches(case: Case, intent: ActionIntentV1, approval: Approval, data: Mapping[str, Any]) -> bool:
-    """The event says what is stored, and the approval is the one that the case rests on."""
-    return case.approval_id == approval.approval_id and event_says(intent, approval, data)
+def approval_matches(case: Case, intent: ActionIntentV1, approval: Approval) -> bool:
+    """The approval is the one that the case rests on, and binds the intent as it is."""
+    return case.approval_id == approval.approval_id and _binds(approval, intent)
 
 
 def event_says(intent: ActionIntentV1, approval: Approval, data: Mapping[str, Any]) -> bool:
     """The event is not trusted by itself: it must say what the stored approval says, of the intent as it is."""
+    return data.get("intent_digest") == approval.intent_digest and _binds(approval, intent)
+
+
+def _binds(approval: Approval, intent: ActionIntentV1) -> bool:
     return (
         approval.action_intent_id == intent.action_intent_id
-        and data.get("intent_digest") == approval.intent_digest == intent.digest
+        and approval.intent_digest == intent.digest
         and digest_of_stored(intent.as_committed) == intent.digest
     )
 

@@ -138,6 +138,38 @@ class ActionOutcomeV1(Record, frozen=True):
     auto_executed: bool
 
 
+class StartedData(Record, frozen=True):
+    """The data of an `EXECUTION_STARTED` entry."""
+
+    approval_id: str
+    digest: str
+    approval_source: ApprovalSource
+    auto_executed: bool
+    config_sequence: int
+    tool_hash: str | None
+    outcome: None = None
+
+    def canonical(self) -> bytes:
+        # Text, a whole number, yes and no.
+        return canonical_plain(self)
+
+
+class EndedData(Record, frozen=True):
+    """The data of the entry that tells an outcome; `result` is what the tool answered, without its content."""
+
+    approval_id: str
+    digest: str
+    approval_source: ApprovalSource
+    auto_executed: bool
+    outcome: ActionOutcomeV1
+    result: dict[str, Any] | UnsetType = UNSET
+    rechecked: dict[str, Fact] | UnsetType = UNSET
+
+    def canonical(self) -> bytes:
+        # Text, whole numbers, yes and no; but for facts, which may be fractions.
+        return canonical_plain(self) if self.rechecked is UNSET else canonical(self.wire())
+
+
 class Resolution(Record, frozen=True):
     """A finding made later about an `UNKNOWN` outcome. Written once; the outcome stays as it was."""
 

@@ -18,7 +18,9 @@ from remit.core.execution.outcome import (
     OUTCOME_EVENT,
     CallResult,
     Conclusion,
+    EndedData,
     ExecutionAttempt,
+    StartedData,
     conclude,
     idempotency_key,
     storable,
@@ -39,7 +41,7 @@ from remit.core.values import PLATFORM
 from remit.flow import private_values
 from remit.flow.context import Context, bounds_key, bounds_of, one, pinned_type_key, usage_keys
 from remit.flow.facts import CallFacts, FactLookups
-from remit.flow.writers import CaseWriter, told_result
+from remit.flow.writers import CaseWriter
 from remit.ports import Call, Clock, Connector, Snapshot, Writes, calls_together
 
 log = logging.getLogger(__name__)
@@ -190,11 +192,12 @@ def take_attempt(
     attempt = new_attempt(intent, approval.approval_id, tool, holder=holder, now=writer.now, until=until)
     writer.move("RUNNING", lease_until=until)
     writer.update(attempt=attempt)
-    seen = {
-        "config_sequence": bounds_of(snapshot, intent.tenant_id).config_sequence,
-        "tool_hash": tool_hash(tool),
-    }
-    writer.append("EXECUTION_STARTED", {**bound_to(writer.case, approval), **seen, "outcome": None}, actor=by)
+    started = StartedData(
+        **bound_to(writer.case, approval),
+        config_sequence=bounds_of(snapshot, intent.tenant_id).config_sequence,
+        tool_hash=tool_hash(tool),
+    )
+    writer.append("EXECUTION_STARTED", started, actor=by)
     return attempt
 
 
@@ -225,25 +228,18 @@ def end_with(
     writer.update(attempt=ended(attempt, concluded))
     writer.move(status)
     writer.stage(result.answer)
-    told = {
+    told = EndedData(
         **bound_to(writer.case, approval),
-        "outcome": outcome.wire(),
-        **told_result(result.answer),
-        **_told_facts(attempt),
-    }
+        outcome=outcome,
+        result=result.answer.facts() if result.answer else UNSET,
+        rechecked=attempt.rechecked,
+    )
     writer.append(OUTCOME_EVENT[status], told, actor=by)
     if (sample := sample_of(intent, approval, status, writer.entries[-1].hash, writer.now)) is not None:
         writer.put(sample_key(intent.tenant_id, intent.action_intent_id), sample)
     if gives_back(status, approval):
         writer.release(approval, snapshot, result.error_code or status)
     return writer.writes(answer)
-
-
-def _told_facts(attempt: ExecutionAttempt) -> dict[str, Any]:
-    """The facts that were looked up again, where any were."""
-    if attempt.rechecked is UNSET:
-        return {}
-    return {"rechecked": {name: fact.wire() for name, fact in attempt.rechecked.items()}}
 
 
 def with_trial(

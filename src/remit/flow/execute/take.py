@@ -15,7 +15,7 @@ from typing import Any
 
 from remit.core.errors import RemitError
 from remit.core.execution import fulfilment, publication
-from remit.core.execution.approval import PUBLISH_AGAIN_AFTER, Approval, event_data
+from remit.core.execution.approval import PUBLISH_AGAIN_AFTER, Approval
 from remit.core.execution.breaker import Answered, ToolBreaker
 from remit.core.execution.outcome import (
     LEASE_LOST,
@@ -204,7 +204,7 @@ class _Taking:
             return Writes(answer=None)
         if publication.may_expire(case, case.attempt, self.now):
             return writes_expiry(self.context, case, approval, snapshot, self.now, answer=None)
-        if not fulfilment.event_matches(case, intent, approval, event_data(approval)):
+        if not fulfilment.approval_matches(case, intent, approval):
             log.error("an approval of tenant %s does not match what is stored; it is not executed", case.tenant_id)
             put_off = case.changed(due_at=self.now + PUBLISH_AGAIN_AFTER)
             return Writes(answer=None, puts=[(keys.case, put_off)])
