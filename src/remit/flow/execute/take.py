@@ -125,7 +125,8 @@ def _whole(taking: _Taking) -> UnitOfWork[Taken | Held | Ended | None]:
 
     def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
         touched = touched_keys(taking.context, snapshot, keys) if taking.acts else ()
-        return [*keys.pinned_type(snapshot), *keys.charged(snapshot), *keys.private(snapshot), *touched]
+        charged = keys.charged(snapshot) if taking.may_give_back(snapshot) else ()
+        return [*keys.pinned_type(snapshot), *charged, *keys.private(snapshot), *touched]
 
     return UnitOfWork(reads, taking.decide, more)
 
@@ -166,6 +167,19 @@ class _Taking:
     acts: bool = False
     """Is an action in this store made in this write?"""
 
+    def may_give_back(self, snapshot: Snapshot) -> bool:
+        """
+        May its charge go back in this write, for all that is known before its type is? Only then are its counters
+        named: whoever names them is in the way of every decision.
+        """
+        case, intent, approval = snapshot.get(self.keys.case), self.keys.intent(snapshot), self.keys.approval(snapshot)
+        if case is None or intent is None or approval is None:
+            return False
+        if case.attempt is not None or isinstance(self.facts, CallFacts) or self.now >= case.expires_at:
+            return True
+        nobody_waits = case.waited_until is not None and self.now >= case.waited_until
+        return nobody_waits or self._forbidden(snapshot, intent, approval) is not None
+
     def is_over(self, snapshot: Snapshot) -> bool:
         """May it no longer be called?"""
         case, intent, approval = (
@@ -184,10 +198,13 @@ class _Taking:
     def _refusal(
         self, snapshot: Snapshot, intent: ActionIntentV1, approval: Approval, waited_until: datetime | None
     ) -> fulfilment.Refusal | None:
-        stops = [stops for stops in map(snapshot.get, self.keys.stops) if stops is not None]
-        return fulfilment.forbidden(intent, approval.approval_source, stops, self.now) or fulfilment.left_alone(
+        return self._forbidden(snapshot, intent, approval) or fulfilment.left_alone(
             self.keys.spec(snapshot), waited_until, self.now
         )
+
+    def _forbidden(self, snapshot: Snapshot, intent: ActionIntentV1, approval: Approval) -> fulfilment.Refusal | None:
+        stops = [stops for stops in map(snapshot.get, self.keys.stops) if stops is not None]
+        return fulfilment.forbidden(intent, approval.approval_source, stops, self.now)
 
     def _is_meant(self, case: Case) -> bool:
         if not self.context.runs(case):
