@@ -273,13 +273,8 @@ def complete(
     created, or never.
     """
     created = proposal.created_at or now
-    expires = proposal.expires_at or _later(created, expires_after)
-    if expires <= created:
-        raise InvalidInput("expires_at", "is not after created_at", "send a later time, or leave it to the action type")
-    if proposal.delegation is not None:
-        check_delegation(proposal.delegation, proposal.proposed_by)
-    hops = [Hop(agent=hop.agent, scopes=list(hop.scopes)) for hop in proposal.delegation or ()] or None
-    named = proposal.target
+    expires = _expiry(proposal, created, expires_after)
+    hops, named = _hops(proposal), proposal.target
     target = Target(entity_type=named.entity_type, entity_id=named.entity_id) if named else None
     return ActionIntentV1(
         tenant_id=proposal.tenant_id,
@@ -301,17 +296,38 @@ def complete(
         delegation=hops,
         agent_tier=proposal.agent_tier,
         on_end=proposal.on_end,
-        digest=intent_digest(
-            tenant_id=proposal.tenant_id,
-            account_id=proposal.account_id,
-            action_type=proposal.action_type,
-            target=target.wire() if target else None,
-            parameters=proposal.parameters,
-            expires_at=instant(expires),
-            registry_version=registry_version,
-            on_behalf_of=proposal.on_behalf_of,
-            delegation=[hop.wire() for hop in hops] if hops else None,
-        ),
+        digest=_digest(proposal, target, hops, expires, registry_version),
+    )
+
+
+def _expiry(proposal: Proposal, created: datetime, expires_after: timedelta) -> datetime:
+    expires = proposal.expires_at or _later(created, expires_after)
+    if expires <= created:
+        raise InvalidInput("expires_at", "is not after created_at", "send a later time, or leave it to the action type")
+    return expires
+
+
+def _hops(proposal: Proposal) -> list[Hop] | None:
+    if proposal.delegation is None:
+        return None
+    check_delegation(proposal.delegation, proposal.proposed_by)
+    return [Hop(agent=hop.agent, scopes=list(hop.scopes)) for hop in proposal.delegation] or None
+
+
+def _digest(
+    proposal: Proposal, target: Target | None, hops: list[Hop] | None, expires: datetime, registry_version: int | None
+) -> str:
+    """The digest of what will be executed."""
+    return intent_digest(
+        tenant_id=proposal.tenant_id,
+        account_id=proposal.account_id,
+        action_type=proposal.action_type,
+        target=target.wire() if target else None,
+        parameters=proposal.parameters,
+        expires_at=instant(expires),
+        registry_version=registry_version,
+        on_behalf_of=proposal.on_behalf_of,
+        delegation=[hop.wire() for hop in hops] if hops else None,
     )
 
 
