@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
+from msgspec.structs import replace
 
 import psycopg
 import pytest

@@ -5,7 +5,7 @@ import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from msgspec.structs import replace
 from functools import partial
 from typing import Any
 

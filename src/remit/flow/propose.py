@@ -26,13 +26,18 @@ T = TypeVar("T")
 
 def named(context: Context, data: Any) -> Proposal | RemitError:
     """A checked proposal that has its id, or why it is none."""
-    proposal = attempt(lambda: _with_checked_callback(context, parse_proposal(data)))
-    if isinstance(proposal, RemitError):
-        return proposal
-    if proposal.action_intent_id is not None:
-        return proposal
-    own = proposal.model_copy(update={"action_intent_id": context.new_id()})
-    # It is not what the caller sent (`ProposeIntent.new`).
+    return attempt(lambda: _with_checked_callback(context, _with_id(context, data)))
+
+
+def _with_id(context: Context, data: Any) -> Proposal:
+    """The checked proposal; an id that is made for it is not what the caller sent (`ProposeIntent.new`)."""
+    if isinstance(data, dict) and data.get("action_intent_id") is None:
+        own = parse_proposal({**data, "action_intent_id": context.new_id()})
+    else:
+        own = parse_proposal(data)
+        if own.action_intent_id is not None:
+            return own
+        own = own.model_copy(update={"action_intent_id": context.new_id()})
     own.model_fields_set.discard("action_intent_id")
     return own
 
@@ -41,7 +46,8 @@ def _with_checked_callback(context: Context, proposal: Proposal) -> Proposal:
     """Raises `InvalidInput` for an `on_end` that nobody in charge allows. What is stored already stays as it is."""
     if proposal.on_end is None:
         return proposal
-    known = proposal.action_intent_id and one(context, case_key(proposal.tenant_id, proposal.action_intent_id))
+    sent = proposal.action_intent_id if "action_intent_id" in proposal.model_fields_set else None
+    known = sent and one(context, case_key(proposal.tenant_id, sent))
     if not known:
         subscriptions = context.store.scan(SUBSCRIPTION, proposal.tenant_id)
         check_callback(subscriptions, proposal.on_end, proposal.account_id)
@@ -139,7 +145,9 @@ class ProposeIntent:
         connector = bounds.connector(proposal.action_type)
         case = new_case(intent, now, connector=connector, edited_by=self.edited_by, replaced=replaced)
         writer = CaseWriter(self.context, case, now)
-        writer.append("INTENT_PROPOSED", intent, actor=self.edited_by or intent.proposed_by)
+        # What is private stands otherwise in the intent than it was sent.
+        written = intent.written(proposal.written_parameters) if values is None else None
+        writer.append("INTENT_PROPOSED", intent, actor=self.edited_by or intent.proposed_by, written=written)
         if values is None:
             return writer, intent
         writer.put(private_key(proposal.tenant_id, self.action_intent_id), values)

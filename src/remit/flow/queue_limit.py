@@ -11,10 +11,12 @@ is reached, further ones an eighth of it each at the worst.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, TypeVar
+
+import msgspec
 
 from remit.core.errors import QueueFull
 from remit.core.intent import Proposal
@@ -125,7 +127,7 @@ def unless_full(unit: UnitOfWork[T], refused: QueueFull | None) -> UnitOfWork[T]
             raise refused
         return writes
 
-    return replace(unit, decide=decide)
+    return msgspec.structs.replace(unit, decide=decide)
 
 
 def _lets_wait(writes: Writes[Any]) -> bool:

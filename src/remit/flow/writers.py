@@ -62,18 +62,22 @@ class CaseWriter:
         """The entries that it appends."""
         return self._writes.entries
 
-    def append(self, event_type: EventType, data: dict[str, Any] | Record, actor: str = SYSTEM) -> None:
-        """Append to the intent's chain."""
+    def append(
+        self, event_type: EventType, data: dict[str, Any] | Record, actor: str = SYSTEM, *, written: bytes | None = None
+    ) -> None:
+        """Append to the intent's chain. `written` is the canonical form of `data`, where it is at hand."""
+        case = self._case
         entry = next_entry(
             self._head,
             event_type,
             data,
             entry_id=self.context.new_id(),
-            tenant_id=self._case.tenant_id,
-            account_id=self._case.account_id,
-            action_intent_id=self._case.action_intent_id,
+            tenant_id=case.tenant_id,
+            account_id=case.account_id,
+            action_intent_id=case.action_intent_id,
             actor=actor,
             at=self.now,
+            written=written,
         )
         self._writes.entries.append(entry)
         self._head = self._changes["chain"] = entry.head

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import asdict
 
 from remit.core.canonical import canonical_plain
 from remit.core.errors import InvalidInput, NotInThatState
@@ -265,7 +266,7 @@ def approved_data(
     credential: Credential | UnsetType = UNSET,
 ) -> ApprovedData:
     """The data of an `ACTION_APPROVED` entry; a person's has all `approvers`, and the last one's `credential`."""
-    fields = {name: getattr(approval, name) for name in approval.__struct_fields__}
+    fields = asdict(approval)
     return ApprovedData(**fields, config_sequence=config_sequence, approvers=approvers, credential=credential)
 
 

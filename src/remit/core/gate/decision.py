@@ -8,9 +8,10 @@ and answers. It looks no further than the first check that fails.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from remit.core.canonical import canonical, canonical_plain
 from remit.core.delegation import scopes_seen
@@ -71,8 +72,7 @@ class Decision(Record, frozen=True, omit_defaults=True):
         return self.result == "AUTO_EXECUTED"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """A decision and what it costs: nothing, unless it says `AUTO_EXECUTED`."""
 
     decision: Decision
@@ -80,8 +80,7 @@ class Verdict:
     usages: dict[str, Usage]
 
 
-@dataclass(frozen=True, slots=True)
-class GateInput:
+class GateInput(Struct, frozen=True):
     """Everything a decision looks at."""
 
     intent: ActionIntentV1
@@ -91,12 +90,11 @@ class GateInput:
     edited_by: str | None
     now: datetime
     person_required: bool = False
-    facts: Facts = field(default_factory=lambda: NO_FACTS)
+    facts: Facts = NO_FACTS
     """What was looked up for it, by the names of its type's facts."""
 
 
-@dataclass(frozen=True, slots=True)
-class _No:
+class _No(Struct, frozen=True):
     reason: str
     explanation: str
 
