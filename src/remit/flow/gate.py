@@ -185,8 +185,8 @@ class GateIntent:
                 bounds=bounds,
                 stops=stops_over(snapshot, self.request.tenant_id),
                 usages={usage_id: usage for usage_id, usage in usages.items() if usage is not None},
-                edited_by=writer.case.edited_by,
-                person_required=writer.case.person_required,
+                edited_by=writer.edited_by,
+                person_required=writer.person_required,
                 facts=self.facts.of(bounds, intent) if self.facts is not None else NO_FACTS,
                 now=self.now,
             )

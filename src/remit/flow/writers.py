@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from remit.core.execution.approval import (
     Approval,
     Publication,
+    PublishedData,
     held_until,
     published,
     released,
@@ -94,6 +95,15 @@ class CaseWriter:
         """The case with the status that it has now: other changes are not made for that."""
         return self.case if "status" in self._changes else self._case
 
+    @property
+    def person_required(self) -> bool:
+        """Is it for a person to answer, whatever the bounds allow?"""
+        return self._case.person_required
+
+    @property
+    def edited_by(self) -> str | None:
+        return self._case.edited_by
+
     def _publication(self) -> Publication | None:
         found: Publication | None = self._changes.get("publication", self._case.publication)
         return found
@@ -109,7 +119,7 @@ class CaseWriter:
         expires_at, ttl_days = self._case.expires_at, self.context.state_ttl_days
         after = published(publication, expires_at=expires_at, now=self.now, ttl_days=ttl_days)
         if is_reserved(publication):
-            self.append("ACTION_PUBLISHED", {"approval_id": publication.approval_id})
+            self.append("ACTION_PUBLISHED", PublishedData(approval_id=publication.approval_id))
         self.update(publication=after, published=True)
 
     def enqueue(self) -> None:

@@ -67,6 +67,15 @@ class ApprovedData(Approval, frozen=True, kw_only=True):
         return canonical_plain(self)
 
 
+class PublishedData(Record, frozen=True):
+    """The data of an `ACTION_PUBLISHED` entry."""
+
+    approval_id: str
+
+    def canonical(self) -> bytes:
+        return canonical_plain(self)
+
+
 class Publication(Record, frozen=True):
     """
     The progress of an approval on its way out; a part of the intent's case.
