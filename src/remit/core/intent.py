@@ -28,6 +28,7 @@ from remit.core.values import (
     instant,
 )
 
+_LEAVES = frozenset({str, bool, int, float, type(None)})
 LARGEST_PARAMETERS_BYTES = 64 * 1024
 DEEPEST_PARAMETERS = 64
 # RFC 8785 carries integers as doubles, and from 2^53 on two of them share one.
@@ -150,11 +151,16 @@ def parse_proposal(data: Any) -> Proposal:
         return data
     if not isinstance(data, dict):
         raise InvalidInput("(intent)", "is not a JSON object", "send one object with the fields of ActionIntentV1")
-    written = check_json(data.get("parameters", {}), "parameters")
+    parameters = data.get("parameters", {})
+    written = check_json(parameters, "parameters")
+    # Checked already: Pydantic asks Python for the kind of every single JSON value.
+    flat = type(parameters) is dict and _LEAVES.issuperset(map(type, parameters.values()))
     try:
-        proposal = Proposal.model_validate(data)
+        proposal = Proposal.model_validate({**data, "parameters": {}} if flat and parameters else data)
     except ValidationError as error:
         raise explain_invalid(error) from None
+    if flat and parameters:
+        proposal.__dict__["parameters"] = dict(parameters)
     proposal.__dict__["written_parameters"] = written
     return proposal
 

@@ -74,7 +74,7 @@ class ProposeIntent:
 
     __slots__ = (
         *("action_intent_id", "case_at", "chain_at", "context", "edited_by", "now", "proposal", "replaced_at"),
-        *("decided_again", "seed"),
+        *("_seed", "decided_again"),
     )
 
     def __init__(
@@ -88,8 +88,7 @@ class ProposeIntent:
         self.context, self.proposal, self.now, self.edited_by = context, proposal, now, edited_by
         self.decided_again = decided_again
         self.action_intent_id = proposal.action_intent_id or context.new_id()
-        # Not made where it is used: asked again after a conflict, the salts are the same.
-        self.seed = context.new_seed()
+        self._seed: bytes | None = None
         self.case_at = case_key(proposal.tenant_id, self.action_intent_id)
         self.chain_at = chain_key(proposal.tenant_id, self.action_intent_id)
         self.replaced_at = case_key(proposal.tenant_id, proposal.supersedes) if proposal.supersedes else None
@@ -140,7 +139,8 @@ class ProposeIntent:
             expires_after=bounds.expires_after(proposal.action_type),
             registry_version=bounds.registry_version(proposal.action_type),
         )
-        intent, values = commit_private(proposed, bounds.private(proposal.action_type), self.seed)
+        private = bounds.private(proposal.action_type)
+        intent, values = commit_private(proposed, private, self._salts() if private else b"")
         replaced = snapshot.get(self.replaced_at) if self.replaced_at else None
         connector = bounds.connector(proposal.action_type)
         case = new_case(intent, now, connector=connector, edited_by=self.edited_by, replaced=replaced)
@@ -152,6 +152,12 @@ class ProposeIntent:
             return writer, intent
         writer.put(private_key(proposal.tenant_id, self.action_intent_id), values)
         return writer, open_intent(intent, values)
+
+    def _salts(self) -> bytes:
+        """The seed of its private values' salts: asked again after a conflict, the unit has the same."""
+        if self._seed is None:
+            self._seed = self.context.new_seed()
+        return self._seed
 
     def closing(self, snapshot: Snapshot, intent: ActionIntentV1, writes: Writes[T]) -> Writes[T]:
         """`writes`, and the end of the one whose place the intent takes, if it takes one."""
