@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from remit.core.ledger.verification.entry_data import Data, names_bounds
+from remit.core.ledger.verification.entry_data import Data, names_bounds, of_kind
 
 Broken = Callable[[int, str, str], None]
 
@@ -30,7 +30,7 @@ class Successions:
         """An `INTENT_PROPOSED` entry; whoever writes another's proposal has edited it."""
         intent = entry["data"]
         if names_bounds(entry) and intent.get("supersedes") is not None:
-            self._before[intent["action_intent_id"]] = intent["supersedes"]
+            self._before[intent["action_intent_id"]] = of_kind(str, intent["supersedes"])
         if entry["actor"] != intent["proposed_by"]:
             self._of_people.add(intent["action_intent_id"])
 
@@ -45,7 +45,7 @@ class Successions:
     def superseded(self, entry: Data) -> None:
         """An `INTENT_SUPERSEDED` entry."""
         if names_bounds(entry):
-            self._after[entry["action_intent_id"]] = entry["data"]["superseded_by"]
+            self._after[entry["action_intent_id"]] = of_kind(str, entry["data"]["superseded_by"])
 
     def check(self) -> None:
         """Finish once every chain was read."""
