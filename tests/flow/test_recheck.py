@@ -12,7 +12,7 @@ from remit.app.offline import verify_export
 from remit.connectors.http import HttpFacts
 from remit.core.errors import TryLater
 from remit.core.ledger.entries import entry_hash
-from remit.flow import execute, facts
+from remit.flow import execute, fact_lookups
 from remit.flow.execute import Held
 from remit.testing.faults import StoreWrapper
 
@@ -356,10 +356,10 @@ def test_one_that_comes_back_too_late_marks_nothing_beside_its_successor(queuein
 
 def test_what_found_no_place_among_its_tenant_s_lookups_is_taken_again_and_not_ended(queueing, monkeypatch):
     first = held(queueing)
-    monkeypatch.setattr(facts, "AT_ONCE", 0)
+    monkeypatch.setattr(fact_lookups, "AT_ONCE", 0)
 
     with monkeypatch.context() as short:
-        short.setattr(facts, "MOST_SECONDS", 0.0)
+        short.setattr(fact_lookups, "MOST_SECONDS", 0.0)
         assert queueing.app.look_again(first) is None
 
     assert (queueing.status(), queueing.attempt().attempt_count) == ("RUNNING", 0)
@@ -374,8 +374,8 @@ def test_what_found_no_place_among_its_tenant_s_lookups_is_taken_again_and_not_e
 def test_where_no_place_gets_free_an_engine_is_told_to_come_again(world, monkeypatch):
     submit(world)
     message = world.bus.take()
-    monkeypatch.setattr(facts, "AT_ONCE", 0)
-    monkeypatch.setattr(facts, "MOST_SECONDS", 0.0)
+    monkeypatch.setattr(fact_lookups, "AT_ONCE", 0)
+    monkeypatch.setattr(fact_lookups, "MOST_SECONDS", 0.0)
 
     with pytest.raises(TryLater):
         world.run_at_once(message)

@@ -28,7 +28,7 @@ from remit.flow.execute.recheck import Held
 from remit.flow.execute.record import record, step_broke
 from remit.flow.execute.start import start
 from remit.flow.execute.take import Ended, SettleCall, Taken, carry_out, claim_of, take, work_of
-from remit.flow.facts import FactLookups
+from remit.flow.fact_lookups import FactLookups
 from remit.ports import Clock
 
 __all__ = [

@@ -20,7 +20,8 @@ from remit.core.gate.fact import Fact
 from remit.core.intent import ActionIntentV1
 from remit.flow.context import bounds_of
 from remit.flow.execute.common import Keys
-from remit.flow.facts import CallFacts, FactLookups, FactsAsked, Job
+from remit.flow.fact_lookups import FactLookups, FactsAsked, Job
+from remit.flow.facts import CallFacts
 from remit.ports import Snapshot
 
 

@@ -39,7 +39,8 @@ from remit.flow.execute.common import Keys, end_with, failed, with_trial
 from remit.flow.execute.map import Unmapped, mapped
 from remit.flow.execute.recheck import Held, Rechecked, SharedLookups, asked_again, is_refused, rechecked
 from remit.flow.execute.record import late
-from remit.flow.facts import MOST_SECONDS_AGAIN, CallFacts, FactLookups
+from remit.flow.fact_lookups import MOST_SECONDS_AGAIN, FactLookups
+from remit.flow.facts import CallFacts
 from remit.flow.writers import CaseWriter, writes_expiry
 from remit.ports import Call, Claim, Clock, Connector, Snapshot, UnitOfWork, Writes, calls_together
 
