@@ -12,8 +12,10 @@ from remit.app.offline import verify_export
 from remit.connectors.http import HttpFacts
 from remit.core.errors import TryLater
 from remit.core.ledger.entries import entry_hash
+from remit.core.records import case_key
 from remit.flow import execute, fact_lookups
 from remit.flow.execute import Held
+from remit.ports import UnitOfWork, Writes
 from remit.testing.faults import StoreWrapper
 
 from ..far_side import egress, listed
@@ -520,6 +522,37 @@ def test_a_call_that_was_refused_for_what_was_not_seen_is_found(world, keeper, f
     found = forged(world, forge)
 
     assert any(finding in each for each in found), found
+
+
+def test_an_attempt_that_says_something_else_was_seen_than_its_outcome_tells_is_found(world):
+    submit(world)
+    world.settle()
+    case = world.case()
+    forged = {"order": case.attempt.rechecked["order"].changed(kept={"total": 1, "paid": True})}
+    altered = case.changed(attempt=case.attempt.changed(rechecked=forged))
+    key = case_key(TENANT, "i-1")
+    world.inner.transact([UnitOfWork([key], lambda _: Writes(None, puts=[(key, altered)]))])
+
+    found = [str(finding) for finding in world.app.verify(TENANT).findings]
+
+    assert any("attempt.rechecked is" in each for each in found), found
+
+
+def test_a_source_that_breaks_leaves_the_execution_to_the_next_that_takes_it(queueing, keeper, monkeypatch):
+    taken = held(queueing)
+
+    def breaks(lookup):
+        raise RuntimeError("secret-in-a-stack-trace")
+
+    monkeypatch.setattr(queueing.fact_source, "get", breaks)
+    assert queueing.app.look_again(taken) is None
+    monkeypatch.undo()
+    queueing.clock.pass_(seconds=60)
+
+    queueing.settle()
+
+    assert (queueing.status(), queueing.called()) == ("SUCCEEDED", 1)
+    queueing.assert_sound()
 
 
 # --- and where no type says so, nothing is looked at ---

@@ -72,12 +72,13 @@ class Held:
     """
     One execution whose facts are looked up before its call is marked; until then nothing was called.
 
-    `shared` are the lookups of those that were taken with it.
+    `asked` is what they are, and `shared` are the lookups of those that were taken with it.
     """
 
     keys: Keys
     holder: str
     action_type: str
+    asked: FactsAsked
     shared: SharedLookups
     calls_seen: int
     tool_known: bool = False

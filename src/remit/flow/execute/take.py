@@ -237,10 +237,11 @@ class _Taking:
     def _rechecked(self, snapshot: Snapshot, intent: ActionIntentV1, attempt: ExecutionAttempt) -> Rechecked | Held:
         if isinstance(self.facts, CallFacts):
             return rechecked(snapshot, self.keys, intent, attempt, self.facts)
-        if asked_again(snapshot, self.keys, intent) is None:
+        asked = asked_again(snapshot, self.keys, intent)
+        if asked is None:
             return Rechecked(attempt)
         known, calls_seen = self.breaker_at is not None, attempt.attempt_count
-        return Held(self.keys, self.holder, intent.action_type, self.facts, calls_seen, tool_known=known)
+        return Held(self.keys, self.holder, intent.action_type, asked, self.facts, calls_seen, tool_known=known)
 
     def _prepared(
         self,
