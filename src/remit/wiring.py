@@ -190,13 +190,7 @@ class Remit(App):
         context = Context(
             store=store,
             new_id=uuid7,
-            connectors={
-                "internal": InternalConnector(store),
-                "http": HttpConnector(secrets, egress),
-                FUNCTION: FunctionConnector(functions),
-                CALLER: CallerConnector(),
-                **(connectors or {}),
-            },
+            connectors={**_own_connectors(store, secrets, egress, functions), **(connectors or {})},
             event_source=event_source,
             state_ttl_days=state_ttl_days,
             notifiers=channels,
@@ -210,6 +204,17 @@ class Remit(App):
         remit = cls(context, clock or SystemClock(), sender=sender, publishing=publishing, on_close=store.close)
         remit.url = url
         return remit
+
+
+def _own_connectors(
+    store: Store, secrets: SecretSource, egress: Egress, functions: Iterable[WorkerFunction]
+) -> dict[str, Connector]:
+    return {
+        "internal": InternalConnector(store),
+        "http": HttpConnector(secrets, egress),
+        FUNCTION: FunctionConnector(functions),
+        CALLER: CallerConnector(),
+    }
 
 
 def open_source(url: str, *, stopped: bool = False) -> MigrationSource:

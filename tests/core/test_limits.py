@@ -354,6 +354,13 @@ def test_what_is_given_back_is_what_was_taken_whatever_time_it_is(taken, back):
 # --- as people write them ---
 
 
+@pytest.mark.parametrize("nothing", [0, 0.0, "0", "0.0", "0.00"])
+def test_a_sum_of_nothing_is_written_as_any_amount_is(nothing):
+    gate = Gate(sum_of(most=nothing))
+
+    assert gate.decide(pay("0.01")).reason == "BUDGET_EXCEEDED"
+
+
 @pytest.mark.parametrize(
     ("limit", "field"),
     [

@@ -79,7 +79,12 @@ def an_outcome_says_another_status_than_its_entry(lines):
 def policy_approved_what_the_gate_left_to_a_person(lines):
     decision = lines.data("auto-1", "GATE_DECIDED")
     decision |= {"result": "REQUIRE_APPROVAL", "reason": "BUDGET_EXCEEDED"}
-    next(check for check in decision["checks"] if check["check"] == "budget")["passed"] = False
+    budget = next(check for check in decision["checks"] if check["check"] == "budget")
+    budget["passed"] = False
+    for limit in budget["saw"]["limits"]:
+        limit["used_after"] = limit["used_before"]
+    first = budget["saw"]["limits"][0]
+    first |= {"used_before": first["limit"], "used_after": first["limit"]}
 
 
 @breaks

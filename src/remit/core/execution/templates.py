@@ -172,8 +172,8 @@ def _path_text(piece: Piece, fields: Mapping[str, Any]) -> str:
     text = _text_of_piece(piece, fields)
     if not isinstance(piece, Field):
         return text
-    # `/contacts/{id}` without an id is another resource: all contacts.
-    if not text:
+    # `/contacts/{id}` without an id is another resource, all contacts: also where a server decodes `%2F` first.
+    if not text.strip("/\\"):
         raise InvalidInput(piece.path, "is empty and stands in the path of a URL", "send a value")
     return quote(text, safe="")
 

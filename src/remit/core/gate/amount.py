@@ -160,9 +160,14 @@ def _exact(number: Decimal, field: str) -> int:
 
 
 def parse_most(value: Any, field: str) -> int:
-    """The most that a sum may come to, in ten-thousandths: as `parse_amount`, and 0 for nothing."""
-    is_nothing = value in (0, "0") and not isinstance(value, bool)
-    return 0 if is_nothing else parse_amount(value, field)
+    """The most that a sum may come to, in ten-thousandths: as `parse_amount`, and 0, however it is written."""
+    return 0 if _is_zero(value) else parse_amount(value, field)
+
+
+def _is_zero(value: Any) -> bool:
+    if isinstance(value, str):
+        return _DECIMAL.fullmatch(value) is not None and Decimal(value) == 0
+    return not isinstance(value, bool) and value == 0
 
 
 def on_wire(units: int, unit: str | None) -> int | str:

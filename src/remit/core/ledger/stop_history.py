@@ -15,6 +15,8 @@ class StopHistory:
     """Fed entry by entry, in the chain's order."""
 
     now: Stops = field(default_factory=Stops)
+    is_whole: bool = True
+    """Was every entry read, and of a type that this version knows?"""
     _over: list[tuple[Stop, datetime]] = field(default_factory=list)
 
     def stopped(self, data: Mapping[str, Any], at: datetime) -> None:
@@ -34,6 +36,11 @@ class StopHistory:
         """The stops that were pulled before `start` and put back after `end`, if at all."""
         lasting = [stop for stop, over in self._over if stop.stopped_at <= start and over >= end]
         return Stops(stops=lasting + [stop for stop in self.now.stops if stop.stopped_at <= start])
+
+    def was_pulled(self, stop: Stop, start: datetime, end: datetime) -> bool:
+        """Was that very stop in force at some moment from `start` to `end`?"""
+        lasted = [*self._over, *((each, end) for each in self.now.stops)]
+        return stop.stopped_at <= end and any(each == stop and over >= start for each, over in lasted)
 
     def _end(self, scope: StopScope, level: str, at: datetime) -> None:
         # One that is pulled again is kept as two: what spans both is not claimed to be under a stop.

@@ -8,6 +8,7 @@ import typer
 
 from remit.core.errors import InvalidInput
 from remit.entrypoints.cli import output
+from remit.entrypoints.cli import subscription_options as options
 from remit.entrypoints.cli.options import (
     AsJson,
     By,
@@ -80,65 +81,24 @@ def add(
     name: Name,
     tenant: Tenant,
     by: By,
-    webhook: Annotated[
-        str | None, typer.Option("--webhook", metavar="URL", help="Where a webhook is.", show_default=False)
-    ] = None,
-    signing_secret: Annotated[
-        str | None,
-        typer.Option("--signing-secret", metavar="REF", help="'${NAME}' of what signs it.", show_default=False),
-    ] = None,
-    slack: Annotated[
-        str | None, typer.Option("--slack", metavar="REF", help="'${NAME}' of where Slack listens.", show_default=False)
-    ] = None,
-    slack_channel: Annotated[
-        str | None,
-        typer.Option("--slack-channel", metavar="ID", help="Where a Slack app posts cards.", show_default=False),
-    ] = None,
-    bot_token: Annotated[
-        str | None, typer.Option("--bot-token", metavar="REF", help="'${NAME}' of its token.", show_default=False)
-    ] = None,
-    person: Annotated[
-        list[str],
-        typer.Option("--person", metavar="NAME=TEAM/USER[:ROLE,…]", help="Who answers in Slack. Repeat for more."),
-    ] = [],  # noqa: B006
-    mail: Annotated[
-        list[str],
-        typer.Option("--mail", metavar="NAME=ADDRESS[:ROLE,…]", help="Who gets mail. Repeat for more."),
-    ] = [],  # noqa: B006
-    push: Annotated[bool, typer.Option("--push", help="Whoever turned it on in their browser.")] = False,
-    answer_links: Annotated[
-        bool, typer.Option("--answer-links", help="In mails, a link an action, which answers that and nothing else.")
-    ] = False,
-    notice: Annotated[
-        list[str],
-        typer.Option("--notice", metavar="KIND", help="Just these. Repeat for more; all but INTENT_ENDED if left out."),
-    ] = [],  # noqa: B006
-    account: Annotated[
-        list[str], typer.Option("--account", metavar="A", help="Just of these accounts. Repeat for more.")
-    ] = [],  # noqa: B006
-    action_type: Annotated[
-        list[str], typer.Option("--type", metavar="TYPE", help="Just about actions of these. Repeat for more.")
-    ] = [],  # noqa: B006
-    reason: Annotated[
-        list[str], typer.Option("--reason", metavar="CODE", help="Just what is asked for these. Repeat for more.")
-    ] = [],  # noqa: B006
-    above: Annotated[
-        list[str],
-        typer.Option("--above", metavar="AMOUNT", help="Just above this, such as '200 EUR'. Any of several is enough."),
-    ] = [],  # noqa: B006
-    field: Annotated[
-        list[str],
-        typer.Option("--field", metavar="PATH", help="Show this of the action, such as parameters.amount. Repeat."),
-    ] = [],  # noqa: B006
-    quiet: Annotated[
-        str | None,
-        typer.Option("--quiet", metavar="HOURS", help="Not then: '22:00-07:00 Europe/Berlin'.", show_default=False),
-    ] = None,
-    escalate: Annotated[
-        str | None,
-        typer.Option("--escalate", metavar="MIN:NAME", help="Unanswered so long, tell that one.", show_default=False),
-    ] = None,
-    disabled: Annotated[bool, typer.Option("--disabled", help="Keep it, and tell it nothing.")] = False,
+    webhook: options.Webhook = None,
+    signing_secret: options.SigningSecret = None,
+    slack: options.Slack = None,
+    slack_channel: options.SlackChannel = None,
+    bot_token: options.BotToken = None,
+    person: options.People = [],  # noqa: B006
+    mail: options.Mail = [],  # noqa: B006
+    push: options.Push = False,
+    answer_links: options.AnswerLinks = False,
+    notice: options.Notices = [],  # noqa: B006
+    account: options.Accounts = [],  # noqa: B006
+    action_type: options.ActionTypes = [],  # noqa: B006
+    reason: options.Reasons = [],  # noqa: B006
+    above: options.Amounts = [],  # noqa: B006
+    field: options.Fields = [],  # noqa: B006
+    quiet: options.QuietHours = None,
+    escalate: options.Escalation = None,
+    disabled: options.Disabled = False,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:

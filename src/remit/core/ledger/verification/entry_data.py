@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from remit.core.execution.outcome import OUTCOME_EVENT
-from remit.core.gate.budget import AMOUNT_UNKNOWN, is_of_named_limit
+from remit.core.gate.amount import in_units
+from remit.core.gate.budget import is_of_named_limit
 from remit.core.gate.charging import Charge
+from remit.core.intent import LARGEST_INTEGER
 from remit.core.values import utc
 
 Data = Mapping[str, Any]
@@ -64,9 +66,16 @@ def _seen_limits(decision: Data) -> list[Data]:
     return [limit for check in decision.get("checks", ()) for limit in check["saw"].get("limits", ())]
 
 
+def is_counted(seen: Data) -> bool:
+    """Could a limit that a decision let pass be charged, as it says itself? Of one that only watches it may not be."""
+    taken = seen.get("taken", 1)
+    return taken is not None and in_units(seen["used_before"]) + in_units(taken) <= LARGEST_INTEGER
+
+
 def uncounted(decision: Data) -> frozenset[str]:
     """Those that only watch and could not count it."""
-    return frozenset(limit["name"] for limit in _seen_limits(decision) if limit.get("would_say") == AMOUNT_UNKNOWN)
+    watching = (limit for limit in _seen_limits(decision) if "would_be_limit" in limit)
+    return frozenset(limit["name"] for limit in watching if not is_counted(limit))
 
 
 def window_ends(decision: Data) -> dict[str, datetime]:

@@ -19,7 +19,7 @@ from remit.core.execution.outcome import tool_hash
 from remit.core.execution.result import ToolResult
 from remit.core.execution.votes import may_not_approve
 from remit.core.gate.action_type import CALLER, ActionTypeSpec
-from remit.core.gate.autonomy import ResolvedMode, stop_in_force
+from remit.core.gate.autonomy import Stop, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import DEFAULT_ZONE
 from remit.core.gate.charging import Charge
@@ -35,6 +35,8 @@ from remit.core.ledger.config_history import ConfigHistory
 from remit.core.ledger.entries import SYSTEM
 from remit.core.ledger.recorded_facts import facts_problems, recheck_problems, recorded_facts
 from remit.core.ledger.stop_history import StopHistory
+from remit.core.ledger.verification.due import list_facts, mode_facts, mode_in_force, question_facts, verdict_facts
+from remit.core.ledger.verification.limits_seen import misread_charges, misread_limits
 from remit.core.ledger.verification.refusals import contradictions
 from remit.core.opened_intent import OpenedIntent
 from remit.core.values import shifted, utc
@@ -79,23 +81,46 @@ class InForceChecks:
         if platform_set_of(data["policy_version"], state.bounds.policies) is None:
             self._broken(f"its policy_version is not that of bounds {state.config_sequence}")
         if "allowlist" in checks:
-            self._compare(checks["allowlist"], _list_facts(intent, state))
+            self._compare(checks["allowlist"], list_facts(intent, state))
         self._check_scopes(intent, state, checks.get("scopes"), data["result"])
         self._check_facts(intent, state, data, checks.get("facts"))
         if "mode" in checks:
-            self._compare(checks["mode"], _mode_facts(intent, state))
+            self._compare(checks["mode"], mode_facts(intent, state))
         if "policy" in checks:
             self._check_policy(intent, state, data, checks["policy"], _at(entry))
+        if "budget" in checks and data["result"] != "AUTO_EXECUTED":
+            for problem in misread_limits(intent, state, data, checks["budget"], _at(entry)):
+                self._broken(problem)
         self._check_log_only(intent, state, data, checks, _at(entry))
 
     def _check_edit(self, intent: ActionIntentV1, proposed: Data, checks: Mapping[str, Data]) -> None:
         seen = checks.get("not_edited")
-        if seen and proposed["actor"] not in (intent.proposed_by, seen["saw"]["edited_by"]):
-            self._broken(f"{proposed['actor']} edited it, and its decision saw {seen['saw']['edited_by']!r}")
+        if seen is None:
+            return
+        edited_by = seen["saw"]["edited_by"]
+        if proposed["actor"] != (edited_by or intent.proposed_by):
+            self._broken(f"{proposed['actor']} wrote the proposal, and its decision saw that {edited_by!r} edited it")
+        if seen["passed"] is not (edited_by is None and not seen["saw"].get("person_required")):
+            self._broken(f"its check 'not_edited' says {seen['passed']}, and saw {dict(seen['saw'])}")
 
     def _check_stop(self, intent: ActionIntentV1, checks: Mapping[str, Data], at: datetime) -> None:
-        if "stop_switch" in checks and checks["stop_switch"]["saw"]["stop"] is None:
+        if "stop_switch" not in checks:
+            return
+        seen = checks["stop_switch"]["saw"]["stop"]
+        if checks["stop_switch"]["passed"] is not (seen is None):
+            self._broken(f"its check 'stop_switch' says {checks['stop_switch']['passed']}, and saw {seen}")
+        elif seen is None:
             self._refuse_stopped(intent, at, at, "it was decided as if nothing was stopped")
+        else:
+            self._check_stop_seen(intent, Stop.model_validate(seen), at)
+
+    def _check_stop_seen(self, intent: ActionIntentV1, stop: Stop, at: datetime) -> None:
+        """It covers the intent, and was pulled then. Of the platform's own another chain tells."""
+        if not stop.scope.covers(intent):
+            self._broken(f"it saw {stop.scope} stopped, which does not stop it")
+        known = stop.scope.tenant_id is not None and self.stops.is_whole
+        if known and not self.stops.was_pulled(stop, shifted(at, -CLOCKS_AGREE), shifted(at, CLOCKS_AGREE)):
+            self._broken(f"it saw {stop.scope} stopped by {stop.stopped_by}, and no such stop was in force")
 
     def _refuse_stopped(self, intent: ActionIntentV1, start: datetime, end: datetime, what: str, *also: str) -> None:
         stops = self.stops.all_through(shifted(start, -CLOCKS_AGREE), shifted(end, CLOCKS_AGREE))
@@ -127,7 +152,7 @@ class InForceChecks:
         self, intent: ActionIntentV1, state: BoundsInForce, data: Data, check: Data, at: datetime
     ) -> None:
         question = self._question(intent, state, data, check, at)
-        self._compare(check, _question_facts(intent, state, question))
+        self._compare(check, question_facts(intent, state, question))
         policies = state.policies(platform_set_of(data["policy_version"], state.bounds.policies))
         # Cedar may say more in another release of it; what does not load here cannot be asked again.
         if not isinstance(policies, str):
@@ -135,7 +160,7 @@ class InForceChecks:
             if not _is_whole(intent):
                 self._check_without_values(verdict, check)
                 return
-            self._compare(check, _verdict_facts(verdict))
+            self._compare(check, verdict_facts(verdict))
             if check["passed"] is False and data["reason"] != verdict.reason:
                 self._broken(f"its reason is {data['reason']}, its policy says {verdict.reason}")
             if data["policy_decision"] != verdict.policy_decision:
@@ -149,7 +174,7 @@ class InForceChecks:
         if not _near(local, at):
             self._broken(f"its policy saw the local time {local}, at {at.isoformat()}")
         known, scopes = state.type_in_force(intent.action_type), state.scopes_of(intent)
-        return question_of(intent, known, _mode(intent, state).mode, local, scopes, recorded_facts(data))
+        return question_of(intent, known, mode_in_force(intent, state).mode, local, scopes, recorded_facts(data))
 
     def _check_log_only(
         self, intent: ActionIntentV1, state: BoundsInForce, data: Data, checks: Mapping[str, Data], at: datetime
@@ -216,8 +241,14 @@ class InForceChecks:
             self._broken(f"a vote says that {data['votes_needed']} are needed, the bounds said {needed}")
         self._refuse_own(intent, edited_by, state, voter)
 
-    def approval_of_policy(self, intent: ActionIntentV1, decision: Data, data: Data) -> None:
+    def approval_of_policy(
+        self, intent: ActionIntentV1, decision: Data, charges: Sequence[Charge], data: Data, entry: Data
+    ) -> None:
         """An `ACTION_APPROVED` entry by policy: it goes with its decision, and has its bounds' share for people."""
+        for by in sorted({data["approved_by"], entry["actor"]} - {SYSTEM}):
+            self._broken(f"{by} is said to have approved what its bounds did")
+        for problem in misread_charges(charges, decision.get("checks", ())):
+            self._broken(problem)
         for name in ("config_sequence", "policy_version"):
             if decision and data[name] != decision[name]:
                 self._broken(f"its approval has {name} {data[name]}, its decision {decision[name]}")
@@ -336,42 +367,6 @@ def _at(entry: Data) -> datetime:
     return utc(datetime.fromisoformat(entry["at"]))
 
 
-def _mode(intent: ActionIntentV1, state: BoundsInForce) -> ResolvedMode:
-    return state.mode(intent.account_id, intent.action_type)
-
-
-def _list_facts(intent: ActionIntentV1, state: BoundsInForce) -> dict[str, Any]:
-    allowed = state.allowlist(intent.account_id)
-    listed = intent.action_type in allowed.action_types
-    return {"passed": listed, "level": allowed.level, "entries": len(allowed.action_types)}
-
-
-def _mode_facts(intent: ActionIntentV1, state: BoundsInForce) -> dict[str, Any]:
-    mode = _mode(intent, state)
-    return {"passed": mode.mode == "AUTO_EXECUTE", "mode": mode.mode, "source": mode.source}
-
-
-def _question_facts(intent: ActionIntentV1, state: BoundsInForce, question: PolicyQuestion) -> dict[str, Any]:
-    spec = state.action_type(intent.action_type)
-    return {
-        "effective_risk": question.risk,
-        "risk_tier": spec.risk_tier if spec else None,
-        "pinned_version": intent.registry_version,
-        "current_version": state.type_versions.get(intent.action_type),
-        "proposed_risk": intent.risk_level,
-        "confidence": question.confidence,
-        "min_confidence": question.min_confidence,
-    }
-
-
-def _verdict_facts(verdict: PolicyVerdict) -> dict[str, Any]:
-    return {
-        "passed": verdict.policy_decision == "AUTO_EXECUTE",
-        "policy_decision": verdict.policy_decision,
-        "clauses": verdict.clauses,
-    }
-
-
 def _is_whole(intent: ActionIntentV1) -> bool:
     return not (isinstance(intent, OpenedIntent) and intent.missing_for_execution)
 
@@ -391,7 +386,7 @@ def _is_blocked(intent: ActionIntentV1, state: BoundsInForce, at: datetime, fact
     policies = state.policies()
     if isinstance(policies, str):
         return False
-    known, mode = state.type_in_force(intent.action_type), _mode(intent, state).mode
+    known, mode = state.type_in_force(intent.action_type), mode_in_force(intent, state).mode
     scopes = state.scopes_of(intent)
     return all(
         _evaluated(policies, question_of(intent, known, mode, local, scopes, facts), intent).policy_decision == "BLOCK"

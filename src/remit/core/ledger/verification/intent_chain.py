@@ -127,7 +127,7 @@ class IntentChain:
             self.broken(1, "policy approved it and nothing was charged" if by_policy else "a person's approval charged")
         self._charge(charges, entry)
         if names_bounds(entry) and by_policy:
-            self.in_force.approval_of_policy(self.value.stored, self.decision, data)
+            self.in_force.approval_of_policy(self.value.stored, self.decision, charges, data, entry)
         elif names_bounds(entry):
             self.in_force.approval_of_people(self.value.opened, self.decision, self.edited_by, data, entry)
 

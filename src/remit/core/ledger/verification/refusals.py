@@ -22,8 +22,17 @@ from remit.core.intent import ActionIntentV1
 from remit.core.ledger.verification.entry_data import Data, moment
 from remit.core.values import instant
 
-MUST_PASS = ("expiry", "stop_switch", "not_edited", "allowlist", "mode", "policy", "budget")
+ORDER = (
+    *("expiry", "stop_switch", "not_edited", "bounds", "allowlist", "scopes", "facts"),
+    *("mode", "policy", "budget"),
+)
+"""The checks as the gate makes them; it looks no further than the first that refuses."""
+_SOMETIMES = ("bounds", "scopes", "facts")
+"""Those that are made only where there is something to look at."""
+MUST_PASS = tuple(name for name in ORDER if name not in _SOMETIMES)
 """What is looked at of everything that runs without a person."""
+_AFTERWARDS = {"block": False, "log_only": True}
+"""What is noted of a decision that is made, and what its check says then."""
 _REASONS: Mapping[str, Sequence[str]] = {
     "expiry": (INTENT_EXPIRED,),
     "stop_switch": (AUTONOMY_STOPPED,),
@@ -40,6 +49,8 @@ _REASONS: Mapping[str, Sequence[str]] = {
 def contradictions(intent: ActionIntentV1, data: Data, entry: Data, clocks_agree: timedelta) -> Iterator[str]:
     """Contradictions in a `GATE_DECIDED` entry's data."""
     yield from _of_expiry(intent, data, entry, clocks_agree)
+    yield from _of_order(data["checks"])
+    yield from _of_policy(data)
     checks = data["checks"]
     refused = [check["check"] for check in checks if check["passed"] is not True]
     if data["result"] == "AUTO_EXECUTED":
@@ -65,3 +76,36 @@ def _of_expiry(intent: ActionIntentV1, data: Data, entry: Data, clocks_agree: ti
             yield f"it was decided at {data['decided_at']} as if it expired at another time than {check['saw']}"
         if check["saw"].get("expires_at") != instant(intent.expires_at):
             yield f"its check 'expiry' saw {check['saw']}, and it expires at {instant(intent.expires_at)}"
+
+
+def _of_order(checks: Sequence[Data]) -> Iterator[str]:
+    """Each check stands in its place, and none is left out before the one that decided."""
+    names = [check["check"] for check in checks]
+    made = [name for name in names if name not in _AFTERWARDS]
+    last = ORDER.index(made[-1]) if made and made[-1] in ORDER else -1
+    due = [name for name in ORDER[: last + 1] if name in made or name not in _SOMETIMES]
+    if names != [*due, *(name for name in _AFTERWARDS if name in names)]:
+        yield f"its checks are {', '.join(names)}, and not those of the gate in their order"
+    # Of the mode the policies are told, and it refuses nothing by itself.
+    for check in checks[: len(made) - 1]:
+        if check["passed"] is not True and check["check"] != "mode":
+            yield f"its check {check['check']!r} refused it, and others were made after it"
+    for check in checks[len(made) :]:
+        if check["passed"] is not _AFTERWARDS.get(check["check"]):
+            yield f"its check {check['check']!r} says {check['passed']}, and always says otherwise"
+
+
+def _of_policy(data: Data) -> Iterator[str]:
+    """The policies' answer stands in the check that has it; where none was asked, in none."""
+    saw = {check["check"]: check["saw"] for check in data["checks"]}
+    answer, clauses = None, ()
+    if "bounds" in saw:
+        answer = "BLOCK"
+    elif "block" in saw:
+        answer, clauses = "BLOCK", saw["block"]["clauses"]
+    elif "policy" in saw:
+        answer, clauses = saw["policy"]["policy_decision"], saw["policy"]["clauses"]
+    clause = clauses[0] if clauses else None
+    if (data["policy_decision"], data["policy_clause"]) != (answer, clause):
+        said = f"{data['policy_decision']} by {data['policy_clause']}"
+        yield f"its policies' answer is {said}, and its checks say {answer} by {clause}"

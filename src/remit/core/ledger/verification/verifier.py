@@ -71,7 +71,11 @@ class _Verifier:
     def foresee(self, entries: Iterable[LedgerLine]) -> None:
         """Read the tenant's own chain ahead of the intents'."""
         for entry in entries:
-            if not _malformed(entry) and entry["action_intent_id"] is None and not _newer(entry):
+            if _malformed(entry) or entry["action_intent_id"] is not None:
+                continue
+            if _newer(entry):
+                self._known_chain(entry).stops.is_whole = False
+            else:
                 self._known_chain(entry).read(entry)
         if self.own is not None:
             self.heads.named = self.own.seals.name_heads

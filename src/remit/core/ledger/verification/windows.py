@@ -267,20 +267,26 @@ def _is_in_time(charge: Charge, charged: Charged) -> bool:
         return _in_its_window(charged.at, charge)
     ends = charged.ends.get(charge.window_id)
     agrees = charge.ends_at in (UNSET, ends) and (charge.starts_at is UNSET or charge.starts_at <= charged.at)
-    return agrees and _on_its_day(charged.at, charge.window_id, ends)
+    return agrees and on_its_day(charged.at, charge.window_id, ends)
 
 
 def _in_its_window(at: datetime, charge: Charge) -> bool:
-    """Is it as long as windows of its period are, and was the charge in it? Rules of time zones would say no more."""
+    """Was the charge in it, and is it as it says itself? Rules of time zones would say no more."""
     begins, period = charge.window_id.split("|")[:2]
-    if charge.starts_at is UNSET or charge.ends_at is UNSET or period not in LENGTHS:
+    if charge.starts_at is UNSET or charge.ends_at is UNSET:
+        return False
+    return begins == instant(charge.starts_at) and holds_moment(period, charge.starts_at, charge.ends_at, at)
+
+
+def holds_moment(period: str, starts_at: datetime, ends_at: datetime, at: datetime) -> bool:
+    """Is it as long as windows of its period are, and is the moment in it?"""
+    if period not in LENGTHS:
         return False
     shortest, longest = LENGTHS[period]
-    long_enough = shortest <= charge.ends_at - charge.starts_at <= longest
-    return begins == instant(charge.starts_at) and charge.starts_at <= at < charge.ends_at and long_enough
+    return starts_at <= at < ends_at and shortest <= ends_at - starts_at <= longest
 
 
-def _on_its_day(at: datetime, window_id: str, ends: datetime | None) -> bool:
+def on_its_day(at: datetime, window_id: str, ends: datetime | None) -> bool:
     """No zone is a day away from UTC, so no more than this can be said of the date itself; the rest its end says."""
     try:
         named = date.fromisoformat(window_id.partition("@")[0])
