@@ -12,8 +12,10 @@ from remit.app.offline import verify_export
 from remit.connectors.http import HttpFacts
 from remit.core.errors import TryLater
 from remit.core.ledger.entries import entry_hash
-from remit.flow import execute, facts
+from remit.core.records import case_key
+from remit.flow import execute, fact_lookups
 from remit.flow.execute import Held
+from remit.ports import UnitOfWork, Writes
 from remit.testing.faults import StoreWrapper
 
 from ..far_side import egress, listed
@@ -356,10 +358,10 @@ def test_one_that_comes_back_too_late_marks_nothing_beside_its_successor(queuein
 
 def test_what_found_no_place_among_its_tenant_s_lookups_is_taken_again_and_not_ended(queueing, monkeypatch):
     first = held(queueing)
-    monkeypatch.setattr(facts, "AT_ONCE", 0)
+    monkeypatch.setattr(fact_lookups, "AT_ONCE", 0)
 
     with monkeypatch.context() as short:
-        short.setattr(facts, "MOST_SECONDS", 0.0)
+        short.setattr(fact_lookups, "MOST_SECONDS", 0.0)
         assert queueing.app.look_again(first) is None
 
     assert (queueing.status(), queueing.attempt().attempt_count) == ("RUNNING", 0)
@@ -374,8 +376,8 @@ def test_what_found_no_place_among_its_tenant_s_lookups_is_taken_again_and_not_e
 def test_where_no_place_gets_free_an_engine_is_told_to_come_again(world, monkeypatch):
     submit(world)
     message = world.bus.take()
-    monkeypatch.setattr(facts, "AT_ONCE", 0)
-    monkeypatch.setattr(facts, "MOST_SECONDS", 0.0)
+    monkeypatch.setattr(fact_lookups, "AT_ONCE", 0)
+    monkeypatch.setattr(fact_lookups, "MOST_SECONDS", 0.0)
 
     with pytest.raises(TryLater):
         world.run_at_once(message)
@@ -520,6 +522,37 @@ def test_a_call_that_was_refused_for_what_was_not_seen_is_found(world, keeper, f
     found = forged(world, forge)
 
     assert any(finding in each for each in found), found
+
+
+def test_an_attempt_that_says_something_else_was_seen_than_its_outcome_tells_is_found(world):
+    submit(world)
+    world.settle()
+    case = world.case()
+    forged = {"order": case.attempt.rechecked["order"].changed(kept={"total": 1, "paid": True})}
+    altered = case.changed(attempt=case.attempt.changed(rechecked=forged))
+    key = case_key(TENANT, "i-1")
+    world.inner.transact([UnitOfWork([key], lambda _: Writes(None, puts=[(key, altered)]))])
+
+    found = [str(finding) for finding in world.app.verify(TENANT).findings]
+
+    assert any("attempt.rechecked is" in each for each in found), found
+
+
+def test_a_source_that_breaks_leaves_the_execution_to_the_next_that_takes_it(queueing, keeper, monkeypatch):
+    taken = held(queueing)
+
+    def breaks(lookup):
+        raise RuntimeError("secret-in-a-stack-trace")
+
+    monkeypatch.setattr(queueing.fact_source, "get", breaks)
+    assert queueing.app.look_again(taken) is None
+    monkeypatch.undo()
+    queueing.clock.pass_(seconds=60)
+
+    queueing.settle()
+
+    assert (queueing.status(), queueing.called()) == ("SUCCEEDED", 1)
+    queueing.assert_sound()
 
 
 # --- and where no type says so, nothing is looked at ---

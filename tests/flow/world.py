@@ -225,7 +225,7 @@ class World:
         console_url: str | None = None,
         fact_source: Any = None,
     ) -> None:
-        self.tenant = tenant
+        self.tenant, self.fact_source = tenant, fact_source
         self._told: dict[str, Any] = {
             "notifiers": notifiers or {},
             "console_url": console_url,

@@ -15,7 +15,7 @@ from remit.core.values import check_person
 from remit.flow import execute
 from remit.flow.breakers import ResumeTool, ToolId, failing_tools, log_uncounted, note_units, room_under
 from remit.flow.context import Context
-from remit.flow.facts import FactLookups
+from remit.flow.fact_lookups import FactLookups
 from remit.ports import Clock, UnitOfWork, answer_of
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from remit.core.records import TOOL_BREAKER
 from remit.flow import breakers as breakers_flow
 from remit.flow import execute
 from remit.flow.breakers import failing_tools
-from remit.flow.facts import FactLookups
+from remit.flow.fact_lookups import FactLookups
 
 from ..world import NOON, OTHER, TENANT, TYPE, proposal, type_of
 from .attempts import begun

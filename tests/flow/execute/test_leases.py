@@ -2,7 +2,7 @@
 
 from remit.core.execution.outcome import CallResult
 from remit.flow.execute import Executor
-from remit.flow.facts import FactLookups
+from remit.flow.fact_lookups import FactLookups
 
 from ..world import OTHER, TYPE, type_of
 from .attempts import begun

@@ -30,7 +30,7 @@ from remit.flow.execute.settle import SettleCall
 from remit.flow.execute.spent import Spent
 from remit.flow.execute.start import start
 from remit.flow.execute.take import Ended, Taken, carry_out, claim_of, take, work_of
-from remit.flow.facts import FactLookups
+from remit.flow.fact_lookups import FactLookups
 from remit.ports import Clock
 
 __all__ = [

@@ -40,7 +40,8 @@ from remit.core.records import STOPS, THE_ONE, Key, case_key, chain_key, result_
 from remit.core.values import PLATFORM
 from remit.flow import private_values
 from remit.flow.context import Context, bounds_key, bounds_of, one, pinned_type_key, usage_keys
-from remit.flow.facts import CallFacts, FactLookups
+from remit.flow.fact_lookups import FactLookups
+from remit.flow.facts import CallFacts
 from remit.flow.writers import CaseWriter
 from remit.ports import Call, Clock, Connector, Snapshot, Writes, calls_together
 

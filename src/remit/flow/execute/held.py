@@ -31,6 +31,7 @@ def look_again(context: Context, held: Held, clock: Clock) -> Taken | Ended | No
     """
     facts = held.shared.facts()
     try:
+        facts.look_up_again([held.asked])
         taken = facts.carry_out(lambda: take_held_unit(context, held, facts, clock.now()))
         if isinstance(taken, Taken | Ended):
             return taken
@@ -38,6 +39,10 @@ def look_again(context: Context, held: Held, clock: Clock) -> Taken | Ended | No
         log.info("tenant %s: an execution is taken again in a moment: %s", held.tenant_id, error)
     except RemitError as error:
         log.warning("tenant %s: an execution could not be gone on with: %s", held.tenant_id, error)
+        return None
+    except Exception as error:
+        # Its words may hold anything: the request was made of what may be private.
+        log.error("tenant %s: looking facts up broke: %s", held.tenant_id, type(error).__name__)
         return None
     _put_back(context, held, clock.now())
     return None

@@ -20,7 +20,8 @@ from remit.core.gate.fact import Fact
 from remit.core.intent import ActionIntentV1
 from remit.flow.context import bounds_of
 from remit.flow.execute.common import Keys
-from remit.flow.facts import CallFacts, FactLookups, FactsAsked, Job
+from remit.flow.fact_lookups import FactLookups, FactsAsked, Job
+from remit.flow.facts import CallFacts
 from remit.ports import Snapshot
 
 
@@ -71,12 +72,13 @@ class Held:
     """
     One execution whose facts are looked up before its call is marked; until then nothing was called.
 
-    `shared` are the lookups of those that were taken with it.
+    `asked` is what they are, and `shared` are the lookups of those that were taken with it.
     """
 
     keys: Keys
     holder: str
     action_type: str
+    asked: FactsAsked
     shared: SharedLookups
     calls_seen: int
     tool_known: bool = False

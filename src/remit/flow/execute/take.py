@@ -38,7 +38,8 @@ from remit.flow.execute.in_store import acted_in, touched_keys
 from remit.flow.execute.map import Unmapped, mapped
 from remit.flow.execute.recheck import Held, Rechecked, SharedLookups, asked_again, is_refused, rechecked
 from remit.flow.execute.spent import Spent
-from remit.flow.facts import MOST_SECONDS_AGAIN, CallFacts, FactLookups
+from remit.flow.fact_lookups import MOST_SECONDS_AGAIN, FactLookups
+from remit.flow.facts import CallFacts
 from remit.flow.writers import CaseWriter, writes_expiry
 from remit.ports import Call, Claim, Clock, Connector, Snapshot, UnitOfWork, Writes, calls_together
 
@@ -278,10 +279,11 @@ class _Taking:
     def _rechecked(self, snapshot: Snapshot, intent: ActionIntentV1, attempt: ExecutionAttempt) -> Rechecked | Held:
         if isinstance(self.facts, CallFacts):
             return rechecked(snapshot, self.keys, intent, attempt, self.facts)
-        if asked_again(snapshot, self.keys, intent) is None:
+        asked = asked_again(snapshot, self.keys, intent)
+        if asked is None:
             return Rechecked(attempt)
         known, calls_seen = self.breaker_at is not None, attempt.attempt_count
-        return Held(self.keys, self.holder, intent.action_type, self.facts, calls_seen, tool_known=known)
+        return Held(self.keys, self.holder, intent.action_type, asked, self.facts, calls_seen, tool_known=known)
 
     def _prepared(
         self,
