@@ -37,7 +37,6 @@ from remit.flow.execute.common import Keys, end_with, failed, with_trial
 from remit.flow.execute.in_store import acted_in, touched_keys
 from remit.flow.execute.map import Unmapped, mapped
 from remit.flow.execute.recheck import Held, Rechecked, SharedLookups, asked_again, is_refused, rechecked
-from remit.flow.execute.spent import Spent
 from remit.flow.fact_lookups import MOST_SECONDS_AGAIN, FactLookups
 from remit.flow.facts import CallFacts
 from remit.flow.writers import CaseWriter, writes_expiry
@@ -336,7 +335,6 @@ def take(
     lookups: FactLookups,
     *,
     act_in_store: bool = False,
-    spent: Spent | None = None,
 ) -> list[Taken | Held | Ended | RemitError | None]:
     """
     Take at most `limit` executions that are queued, that can be run here and find a place, in one write.
@@ -345,15 +343,13 @@ def take(
     which tools are paused, and `act_in_store` is as `take_unit` says. What was looked up for one of them serves the
     others (`Held`).
     """
-    taken, shared, spent = 0, SharedLookups(lookups), spent or Spent()
+    taken, shared = 0, SharedLookups(lookups)
 
     def unit_for(case: Case) -> UnitOfWork[Taken | Held | Ended | None]:
         nonlocal taken
         taken += 1
         known = ToolId(case.tenant_id, case.action_type) in breakers
-        return spent.on(
-            take_unit(context, case, f"{holder}/{taken}", now, shared, tool_known=known, act_in_store=act_in_store)
-        )
+        return take_unit(context, case, f"{holder}/{taken}", now, shared, tool_known=known, act_in_store=act_in_store)
 
     return context.store.claim(claim_of(context, places, limit, now, breakers), unit_for)
 
