@@ -38,7 +38,9 @@ def look_again(context: Context, held: Held, clock: Clock) -> Taken | Ended | No
     except TryLater as error:
         log.info("tenant %s: an execution is taken again in a moment: %s", held.tenant_id, error)
     except RemitError as error:
-        log.warning("tenant %s: an execution could not be gone on with: %s", held.tenant_id, error)
+        log.warning(
+            "tenant %s: a call could not be marked, and waits until its lease is over: %s", held.tenant_id, error
+        )
         return None
     except Exception as error:
         # Its words may hold anything: the request was made of what may be private.

@@ -57,12 +57,13 @@ def rechecked(
 
 def is_refused(snapshot: Snapshot, keys: Keys, facts: CallFacts) -> bool:
     """Do the facts that were looked up so far keep its call from being made?"""
-    intent, history = keys.opened(snapshot), snapshot.get(keys.chain)
-    asked = asked_again(snapshot, keys, intent) if intent is not None else None
-    if asked is None or history is None:
+    history = snapshot.get(keys.chain)
+    if history is None or not owed(keys.spec(snapshot), history.facts):
         return False
+    intent = keys.opened(snapshot)
+    asked = asked_again(snapshot, keys, intent) if intent is not None else None
     try:
-        return not_as_decided(asked.specs, history.facts, facts.again(asked)) is not None
+        return asked is not None and not_as_decided(asked.specs, history.facts, facts.again(asked)) is not None
     except RemitError:
         return False
 
