@@ -92,10 +92,10 @@ def _working(remit, raised=None):
 def test_an_execution_is_taken_while_another_one_is_being_settled(remit, far, monkeypatch):
     settle, settling, go_on = remit.settle, threading.Event(), threading.Event()
 
-    def slow(results):
+    def slow(results, spent=None):
         settling.set()
         happened(go_on, what="the word to settle")
-        return settle(results)
+        return settle(results, spent)
 
     monkeypatch.setattr(remit, "settle", slow)
     with _working(remit):
@@ -113,10 +113,10 @@ def test_an_execution_is_taken_while_another_one_is_being_settled(remit, far, mo
 def test_what_the_store_could_not_take_is_settled_again(remit, monkeypatch, caplog):
     settle, failures = remit.settle, [TryLater("the store is held by another writer")]
 
-    def failing(results):
+    def failing(results, spent=None):
         if failures:
             raise failures.pop()
-        return settle(results)
+        return settle(results, spent)
 
     monkeypatch.setattr(remit, "settle", failing)
     with caplog.at_level(logging.WARNING), _working(remit):
@@ -128,7 +128,7 @@ def test_what_the_store_could_not_take_is_settled_again(remit, monkeypatch, capl
 def test_a_worker_ends_with_what_its_settling_ended_with(remit, monkeypatch):
     fault = RuntimeError("settling is broken")
 
-    def broken(results):
+    def broken(results, spent=None):
         raise fault
 
     monkeypatch.setattr(remit, "settle", broken)
@@ -164,7 +164,7 @@ def test_calls_that_end_after_their_worker_are_settled(remit, far, monkeypatch):
 
 
 def test_a_worker_that_ends_says_what_the_store_never_took(remit, monkeypatch, caplog):
-    def refused(results):
+    def refused(results, spent=None):
         raise TryLater("the store is held by another writer")
 
     def interrupted():

@@ -424,6 +424,10 @@ def take_and_settle(run: Run) -> None:
     run.world.work()
 
 
+def take_and_act(run: Run) -> None:
+    run.world.take_and_act()
+
+
 def apply(run: Run) -> None:
     run.world.app.apply(_bounds(run, budget={"max_autonomous_per_day": 3}), by="ann")
 
@@ -507,6 +511,7 @@ STEPS = [
     Step("take and settle", in_the_queue, take_and_settle, ends="SUCCEEDED UNKNOWN", takes=True),
     Step("take and settle, key honoured", in_the_queue, take_and_settle, takes=True, action_type=OTHER),
     Step("take and settle, internal note", in_the_queue, take_and_settle, takes=True, action_type=INTERNAL),
+    Step("take and act in one write, internal note", in_the_queue, take_and_act, takes=True, action_type=INTERNAL),
     Step("take what a dead worker took", taken_and_abandoned, take_and_settle, ends="UNKNOWN", takes=True),
     Step("the same, key honoured", taken_and_abandoned, take_and_settle, takes=True, action_type=OTHER),
     Step("execute, looked up again", delivered, execute, ends="SUCCEEDED UNKNOWN", action_type=CHECKED),

@@ -360,6 +360,11 @@ class World:
                 else:
                     done.append(status)
 
+    def take_and_act(self) -> None:
+        """Take what the store queues, and do what acts in this very store in that write, as a worker does."""
+        self.holders += 1
+        self.app.take(10, f"w-{self.holders}", act_in_store=True)
+
     def settle(self, rounds: int = 60) -> None:
         """Reconcile and work, with time passing, until Remit has nothing left to move on."""
         for _ in range(rounds):

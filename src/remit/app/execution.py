@@ -30,16 +30,33 @@ class Execution(Part):
         self.lookups = FactLookups(context, clock)
 
     def take(
-        self, limit: int, holder: str, places: Places | None = None
+        self,
+        limit: int,
+        holder: str,
+        places: Places | None = None,
+        *,
+        act_in_store: bool = False,
+        spent: execute.Spent | None = None,
     ) -> list[execute.Taken | execute.Held | execute.Ended]:
         """
         Take at most `limit` executions that this store queues, in one write. Their calls are marked, but for those
         whose facts are looked at before (`look_again`).
 
-        `holder` is never used again. With `places`, only what finds one there.
+        `holder` is never used again. With `places`, only what finds one there. With `act_in_store`, what acts in this
+        very store (notes, tasks) has acted and ended in that write. `spent` learns how long deciding took.
         """
         places, now, breakers = places or Places(limit), self.clock.now(), failing_tools(self.context)
-        taken = execute.take(self.context, places, limit, holder, now, breakers, self.lookups)
+        taken = execute.take(
+            self.context,
+            places,
+            limit,
+            holder,
+            now,
+            breakers,
+            self.lookups,
+            act_in_store=act_in_store,
+            spent=spent,
+        )
         for error in taken:
             if isinstance(error, RemitError):
                 log.warning("an execution could not be taken and is tried again: %s", error)
@@ -56,11 +73,16 @@ class Execution(Part):
         """Make the calls of one piece of work (`flow.execute.work_of`). Never raises for what came of them."""
         return execute.carry_out(taken, self.clock)
 
-    def settle(self, results: Sequence[tuple[execute.Taken, CallResult]]) -> list[str | None]:
-        """Record what calls came to, in one write; answers each recorded status, `None` where there is none yet."""
-        now = self.clock.now()
+    def settle(
+        self, results: Sequence[tuple[execute.Taken, CallResult]], spent: execute.Spent | None = None
+    ) -> list[str | None]:
+        """
+        Record what calls came to, in one write; answers each recorded status, `None` where there is none yet. `spent`
+        learns how long deciding took.
+        """
+        now, spent = self.clock.now(), spent or execute.Spent()
         units: list[UnitOfWork[Any]] = [
-            execute.SettleCall(self.context, taken, result, now).unit() for taken, result in results
+            spent.on(execute.SettleCall(self.context, taken, result, now).unit()) for taken, result in results
         ]
         units += note_units(self.context, [taken.ended(result) for taken, result in results], now)
         answers = self.context.store.transact(units)

@@ -278,6 +278,21 @@ def digest_of_wire(intent: dict[str, Any]) -> str:
     )
 
 
+def digest_of_stored(intent: ActionIntentV1) -> str:
+    """As `digest_of_wire` of its JSON. Of all that it covers, only the parameters hold numbers of the caller's own."""
+    given = {"target": intent.target, "on_behalf_of": intent.on_behalf_of, "delegation": intent.delegation}
+    covered = {
+        "tenant_id": intent.tenant_id,
+        "account_id": intent.account_id,
+        "action_type": intent.action_type,
+        "parameters": Raw(canonical(intent.parameters)),
+        "expires_at": intent.expires_at,
+        "registry_version": intent.registry_version,
+        **{name: value for name, value in given.items() if value is not None},
+    }
+    return sha256_hex(canonical_plain(covered))
+
+
 def complete(
     proposal: Proposal,
     *,

@@ -72,9 +72,11 @@ class IntentHistory:
     @property
     def has_private_values(self) -> bool:
         """Does it have commitments for which values are kept elsewhere, or were?"""
-        proposed = next(self._of("INTENT_PROPOSED"), None)
-        # The first format knew of none: whatever looks like one there is the caller's own.
-        return proposed is not None and proposed.v > 1 and may_hold_commitments(proposed.line)
+        if "private" not in self._found:
+            proposed = next(self._of("INTENT_PROPOSED"), None)
+            # The first format knew of none: whatever looks like one there is the caller's own.
+            self._found["private"] = proposed and proposed.v > 1 and may_hold_commitments(proposed.line)
+        return bool(self._found["private"])
 
     @property
     def decision(self) -> Decision | None:

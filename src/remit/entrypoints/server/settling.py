@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,28 +16,31 @@ from dataclasses import dataclass
 
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.execution.outcome import CallResult
-from remit.flow.execute import Taken
+from remit.flow.execute import Spent, Taken
 from remit.wiring import Remit
 
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE, FEWEST_AT_ONCE = 64, 2
 """How many executions are taken, or settled, in one write,"""
-MOST_WRITING_S = 0.010
-"""and about how long that is to take: whoever else writes waits for it."""
+MOST_DECIDING_S = 0.005
+"""
+and about how long they are to be decided: whoever else writes waits for it. What the commit takes is not counted, nor
+the wait for others' writes: fewer in a write would make neither shorter.
+"""
 AGAIN_S = 0.5
 """How long a write rests that the store could not take."""
 
 
 class Pace:
-    """The number of executions that go into one write, as writes have gone so far."""
+    """The number of executions that go into one write, by how long those of the last were decided."""
 
     def __init__(self) -> None:
         self.most = MOST_AT_ONCE
 
     def wrote(self, count: int, seconds: float) -> None:
         if count:
-            fitting = int(count * MOST_WRITING_S / seconds) if seconds else MOST_AT_ONCE
+            fitting = int(count * MOST_DECIDING_S / seconds) if seconds else MOST_AT_ONCE
             self.most = max(FEWEST_AT_ONCE, min(fitting, 2 * self.most, MOST_AT_ONCE))
 
 
@@ -121,11 +123,11 @@ class Settler:
 
     def _written(self, called: list[Called]) -> list[str | None] | None:
         """`None` where the store could not take it now, or nobody knows."""
-        began = time.monotonic()
+        spent = Spent()
         try:
-            statuses = self._remit.settle([(each.taken, each.result) for each in called])
+            statuses = self._remit.settle([(each.taken, each.result) for each in called], spent)
         except (TryLater, OutcomeUnknown) as error:
             log.warning("settling again in a moment: %s", error)
             return None
-        self._pace.wrote(len(called), time.monotonic() - began)
+        self._pace.wrote(len(called), spent.seconds)
         return statuses

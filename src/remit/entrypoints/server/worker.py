@@ -18,7 +18,7 @@ from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.execution.places import Places
 from remit.entrypoints.server.notifications import notifying
 from remit.entrypoints.server.settling import AGAIN_S, Called, Pace, Settler
-from remit.flow.execute import Ended, Held, Taken, work_of
+from remit.flow.execute import Ended, Held, Spent, Taken, work_of
 from remit.wiring import Remit, uuid7
 
 log = logging.getLogger(__name__)
@@ -111,9 +111,11 @@ class WorkerLoop:
             return False
         self._takes += 1
         began_ns = self._remit.hooks.begin()
-        began = time.monotonic()
-        taken = self._remit.take(self._pace.most, f"{self._id}/{self._takes}", self._places)
-        self._pace.wrote(len(taken), time.monotonic() - began)
+        spent = Spent()
+        taken = self._remit.take(
+            self._pace.most, f"{self._id}/{self._takes}", self._places, act_in_store=True, spent=spent
+        )
+        self._pace.wrote(len(taken), spent.seconds)
         for each in taken:
             if isinstance(each, Ended):
                 self._remit.hooks.ended(began_ns, each)

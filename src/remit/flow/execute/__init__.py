@@ -26,8 +26,10 @@ from remit.flow.execute.map import map_request
 from remit.flow.execute.preflight import preflight
 from remit.flow.execute.recheck import Held
 from remit.flow.execute.record import record, step_broke
+from remit.flow.execute.settle import SettleCall
+from remit.flow.execute.spent import Spent
 from remit.flow.execute.start import start
-from remit.flow.execute.take import Ended, SettleCall, Taken, carry_out, claim_of, take, work_of
+from remit.flow.execute.take import Ended, Taken, carry_out, claim_of, take, work_of
 from remit.flow.fact_lookups import FactLookups
 from remit.ports import Clock
 
@@ -40,6 +42,7 @@ __all__ = [
     "Keys",
     "RenewPermit",
     "SettleCall",
+    "Spent",
     "Taken",
     "begin",
     "carry_out",

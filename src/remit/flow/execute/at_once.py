@@ -29,8 +29,9 @@ from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, ref_of
 from remit.flow.execute.map import Unmapped, mapped
 from remit.flow.execute.preflight import before_call
+from remit.flow.execute.settle import SettleCall
 from remit.flow.execute.start import start
-from remit.flow.execute.take import Ended, SettleCall, Taken, carry_out, take_delivered_unit
+from remit.flow.execute.take import Ended, Taken, carry_out, take_delivered_unit
 from remit.ports import Call, PreparingConnector, Snapshot, UnitOfWork, Writes, answer_of
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import Any
 
 from remit.core.errors import Conflict, NotFound
 from remit.core.execution import fulfilment
-from remit.core.execution.approval import Approval, event_data
+from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import Conclusion, ExecutionAttempt, lease
 from remit.core.execution.permit import Begun, PermitRecord, check_is_callers, explained, may_begin, permit_of
 from remit.core.execution.proposer import Proposer
@@ -139,7 +139,7 @@ class BeginIntent:
         return self._ended(writer, snapshot, keys, attempt, ends)
 
     def _check_approval(self, case: Case, intent: ActionIntentV1, approval: Approval | None) -> None:
-        if approval is None or not fulfilment.event_matches(case, intent, approval, event_data(approval)):
+        if approval is None or not fulfilment.approval_matches(case, intent, approval):
             raise Conflict(
                 f"the approval of intent {case.action_intent_id!r} does not match what is stored, and it is not begun; "
                 "run 'remit verify --tenant'"

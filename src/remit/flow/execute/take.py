@@ -1,5 +1,5 @@
 """
-Take and settle: the worker's two writes around one call.
+Take: the first of the worker's two writes around one call (`settle` is the other).
 
 Where the store is the queue, start, preflight, map and the mark of the call are one write, and so are its answer and
 the outcome. Each of them follows the rules that the single steps follow.
@@ -10,20 +10,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from remit.core.errors import RemitError
 from remit.core.execution import fulfilment, publication
-from remit.core.execution.approval import PUBLISH_AGAIN_AFTER, Approval, event_data
+from remit.core.execution.approval import PUBLISH_AGAIN_AFTER, Approval
 from remit.core.execution.breaker import Answered, ToolBreaker
 from remit.core.execution.outcome import (
     LEASE_LOST,
     CallResult,
     Conclusion,
     ExecutionAttempt,
-    Retry,
-    after_call,
     lease,
 )
 from remit.core.execution.places import Places
@@ -36,9 +34,10 @@ from remit.flow.breakers import Breakers, CalledTool, ToolId, room_under
 from remit.flow.context import Context, bounds_of
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, end_with, failed, with_trial
+from remit.flow.execute.in_store import acted_in, touched_keys
 from remit.flow.execute.map import Unmapped, mapped
 from remit.flow.execute.recheck import Held, Rechecked, SharedLookups, asked_again, is_refused, rechecked
-from remit.flow.execute.record import late
+from remit.flow.execute.spent import Spent
 from remit.flow.fact_lookups import MOST_SECONDS_AGAIN, FactLookups
 from remit.flow.facts import CallFacts
 from remit.flow.writers import CaseWriter, writes_expiry
@@ -77,7 +76,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An execution that ended without a call, with its status."""
+    """An execution that ended in the write that took it, with its status."""
 
     tenant_id: str
     action_intent_id: str
@@ -86,18 +85,28 @@ class Ended:
 
 
 def take_unit(
-    context: Context, case: Case, holder: str, now: datetime, shared: SharedLookups, *, tool_known: bool = False
+    context: Context,
+    case: Case,
+    holder: str,
+    now: datetime,
+    shared: SharedLookups,
+    *,
+    tool_known: bool = False,
+    act_in_store: bool = False,
 ) -> UnitOfWork[Taken | Held | Ended | None]:
     """
     Take a queued execution and mark its call, or end it where it may not run; `None` if there is nothing to do. One
     whose facts are looked at again is held, and marked by `take_held_unit`.
 
     `holder` names this one take and is never used again. With `tool_known` calls of its tool have failed: it may be
-    paused, which is looked at in this write, so that of several workers one makes the trial call.
+    paused, which is looked at in this write, so that of several workers one makes the trial call. With `act_in_store`
+    what acts in this store has acted and ended in this write, all or nothing.
     """
     keys = Keys(case.tenant_id, case.action_intent_id, case.approval_id or "")
     breaker_at = breaker_key(case.tenant_id, case.action_type) if tool_known else None
-    return _whole(_Taking(context, keys, holder, now, breaker_at, shared))
+    # Where its tool is watched, a call is made by itself, so that it counts for that.
+    taking = _Taking(context, keys, holder, now, breaker_at, shared, acts=act_in_store and not tool_known)
+    return _whole(taking)
 
 
 def take_held_unit(
@@ -116,7 +125,9 @@ def _whole(taking: _Taking) -> UnitOfWork[Taken | Held | Ended | None]:
     reads = [*keys.begun(), *([breaker_at] if breaker_at else [])]
 
     def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
-        return [*keys.pinned_type(snapshot), *keys.charged(snapshot), *keys.private(snapshot)]
+        touched = touched_keys(taking.context, snapshot, keys) if taking.acts else ()
+        charged = keys.charged(snapshot) if taking.may_give_back(snapshot) else ()
+        return [*keys.pinned_type(snapshot), *charged, *keys.private(snapshot), *touched]
 
     return UnitOfWork(reads, taking.decide, more)
 
@@ -154,6 +165,21 @@ class _Taking:
     delivered: bool = False
     calls_seen: int | None = None
     """The calls that were marked when it was held: with another one it is held no more."""
+    acts: bool = False
+    """Is an action in this store made in this write?"""
+
+    def may_give_back(self, snapshot: Snapshot) -> bool:
+        """
+        May its charge go back in this write, for all that is known before its type is? Only then are its counters
+        named: whoever names them is in the way of every decision.
+        """
+        case, intent, approval = snapshot.get(self.keys.case), self.keys.intent(snapshot), self.keys.approval(snapshot)
+        if case is None or intent is None or approval is None:
+            return False
+        if case.attempt is not None or isinstance(self.facts, CallFacts) or self.now >= case.expires_at:
+            return True
+        nobody_waits = case.waited_until is not None and self.now >= case.waited_until
+        return nobody_waits or self._forbidden(snapshot, intent, approval) is not None
 
     def is_over(self, snapshot: Snapshot) -> bool:
         """May it no longer be called?"""
@@ -173,10 +199,13 @@ class _Taking:
     def _refusal(
         self, snapshot: Snapshot, intent: ActionIntentV1, approval: Approval, waited_until: datetime | None
     ) -> fulfilment.Refusal | None:
-        stops = [stops for stops in map(snapshot.get, self.keys.stops) if stops is not None]
-        return fulfilment.forbidden(intent, approval.approval_source, stops, self.now) or fulfilment.left_alone(
+        return self._forbidden(snapshot, intent, approval) or fulfilment.left_alone(
             self.keys.spec(snapshot), waited_until, self.now
         )
+
+    def _forbidden(self, snapshot: Snapshot, intent: ActionIntentV1, approval: Approval) -> fulfilment.Refusal | None:
+        stops = [stops for stops in map(snapshot.get, self.keys.stops) if stops is not None]
+        return fulfilment.forbidden(intent, approval.approval_source, stops, self.now)
 
     def _is_meant(self, case: Case) -> bool:
         if not self.context.runs(case):
@@ -193,7 +222,7 @@ class _Taking:
             return Writes(answer=None)
         if publication.may_expire(case, case.attempt, self.now):
             return writes_expiry(self.context, case, approval, snapshot, self.now, answer=None)
-        if not fulfilment.event_matches(case, intent, approval, event_data(approval)):
+        if not fulfilment.approval_matches(case, intent, approval):
             log.error("an approval of tenant %s does not match what is stored; it is not executed", case.tenant_id)
             put_off = case.changed(due_at=self.now + PUBLISH_AGAIN_AFTER)
             return Writes(answer=None, puts=[(keys.case, put_off)])
@@ -225,14 +254,27 @@ class _Taking:
             go = fulfilment.before_call(attempt, "ours", refusal, marking=True, calls_seen=attempt.attempt_count)
             prepared = go if isinstance(go, Conclusion) else prepared
         if isinstance(prepared, Conclusion):
-            ended = Ended(case.tenant_id, case.action_intent_id, prepared.status, case.trace_id)
-            return end_with(writer, snapshot, self.keys, attempt, prepared, ended)
+            return end_with(writer, snapshot, self.keys, attempt, prepared, self._ended(case, prepared))
         marked = fulfilment.marked(attempt, prepared.lease_until)
         writer.update(attempt=marked, due_at=prepared.lease_until)
         if with_trial(writer, snapshot, self.breaker_at, self.holder, prepared.lease_until) is not None:
             # Another worker was quicker: it makes the trial call, or has paused the tool. Here nothing has begun.
             return Writes(answer=None)
-        return writer.writes(prepared)
+        # What was begun before may have acted before.
+        acted = acted_in(snapshot, prepared) if self.acts and case.attempt is None else None
+        return self._acted(snapshot, writer, marked, acted) if acted is not None else writer.writes(prepared)
+
+    def _acted(
+        self, snapshot: Snapshot, writer: CaseWriter, marked: ExecutionAttempt, acted: Writes[CallResult]
+    ) -> Writes[Taken | Held | Ended | None]:
+        for key, record in acted.puts:
+            writer.put(key, record)
+        concluded = Conclusion(status="SUCCEEDED", result=acted.answer)
+        noted = fulfilment.noted(marked, acted.answer, concluded.status, marked.lease_until)
+        return end_with(writer, snapshot, self.keys, noted, concluded, self._ended(writer.case, concluded))
+
+    def _ended(self, case: Case, concluded: Conclusion) -> Ended:
+        return Ended(case.tenant_id, case.action_intent_id, concluded.status, case.trace_id)
 
     def _rechecked(self, snapshot: Snapshot, intent: ActionIntentV1, attempt: ExecutionAttempt) -> Rechecked | Held:
         if isinstance(self.facts, CallFacts):
@@ -284,54 +326,6 @@ def _writes_held(writer: CaseWriter, attempt: ExecutionAttempt, held: Held) -> W
     return writer.writes(held)
 
 
-@dataclass(frozen=True, slots=True)
-class SettleCall:
-    """
-    Note a call's answer, and record the outcome or queue the next call; answers the status that was recorded.
-
-    Whoever lost its lease meanwhile changes nothing, but for a success, which is the truth all the same. `spare_s` is
-    the time that an engine may take to come back after a pause.
-    """
-
-    context: Context
-    taken: Taken
-    result: CallResult
-    now: datetime
-    spare_s: float = 0.0
-
-    def unit(self) -> UnitOfWork[str | None]:
-        # Of what has acted, no charge goes back: whoever names counters is in the way of every decision.
-        charged = None if self.result.acted == "yes" else self.taken.keys.charged
-        return UnitOfWork(self.taken.keys.all(), self.decide, charged)
-
-    def decide(self, snapshot: Snapshot) -> Writes[str | None]:
-        taken, keys, result, now = self.taken, self.taken.keys, self.result, self.now
-        case, history = snapshot.get(keys.case), snapshot.get(keys.chain)
-        if case is None or history is None or case.attempt is None:
-            return Writes(answer=None)
-        if history.outcome is not None:
-            return late(self.context, snapshot, keys, history.outcome, result, now, called=True)
-        hold = fulfilment.hold_of(case.attempt, taken.holder, keys.approval_id, now)
-        if not fulfilment.may_record(hold, result):
-            return Writes(answer=None)
-        follows = after_call(
-            result,
-            attempt_count=case.attempt.attempt_count,
-            max_attempts=taken.max_attempts,
-            honours_key=taken.honours_key,
-            in_doubt=case.attempt.in_doubt,
-        )
-        writer = CaseWriter(self.context, case, now)
-        if isinstance(follows, Retry):
-            # A pause holds no place: whoever claims it when it is over makes the next call.
-            until = now + timedelta(seconds=follows.pause_s + self.spare_s)
-            writer.update(attempt=fulfilment.noted(case.attempt, result, follows, until), due_at=until)
-            return writer.writes(None)
-        concluded = Conclusion(status=follows, result=result)
-        noted = fulfilment.noted(case.attempt, result, follows, case.attempt.lease_until)
-        return end_with(writer, snapshot, keys, noted, concluded, concluded.status)
-
-
 def take(
     context: Context,
     places: Places,
@@ -340,20 +334,26 @@ def take(
     now: datetime,
     breakers: Breakers,
     lookups: FactLookups,
+    *,
+    act_in_store: bool = False,
+    spent: Spent | None = None,
 ) -> list[Taken | Held | Ended | RemitError | None]:
     """
     Take at most `limit` executions that are queued, that can be run here and find a place, in one write.
 
     Each take has a holder of its own, made of `holder`, which names this call and is never used again. `breakers` say
-    which tools are paused. What was looked up for one of them serves the others (`Held`).
+    which tools are paused, and `act_in_store` is as `take_unit` says. What was looked up for one of them serves the
+    others (`Held`).
     """
-    taken, shared = 0, SharedLookups(lookups)
+    taken, shared, spent = 0, SharedLookups(lookups), spent or Spent()
 
     def unit_for(case: Case) -> UnitOfWork[Taken | Held | Ended | None]:
         nonlocal taken
         taken += 1
         known = ToolId(case.tenant_id, case.action_type) in breakers
-        return take_unit(context, case, f"{holder}/{taken}", now, shared, tool_known=known)
+        return spent.on(
+            take_unit(context, case, f"{holder}/{taken}", now, shared, tool_known=known, act_in_store=act_in_store)
+        )
 
     return context.store.claim(claim_of(context, places, limit, now, breakers), unit_for)
 

@@ -17,7 +17,7 @@ from remit.core.gate.bounds import BoundsInForce
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
-from remit.core.records import CHAIN
+from remit.core.records import CHAIN, Key
 from remit.core.values import Stored
 from remit.ports import UnitOfWork, Writes, as_answer, needed
 from remit.stores.bounds_parts import BOUNDS_PARTS, parts_of, stored_bounds
@@ -214,18 +214,26 @@ class SqlBatch:
         return writes.answer
 
     def _show(self, unit: UnitOfWork[Any], mine: _Written) -> RecordSnapshot:
-        places, more = self._named.get(id(unit)) or _Named([record_id(key) for key in unit.reads], None)
+        places, more = self._named.get(id(unit)) or _Named(self._fetched(unit.reads), None)
         shown = RecordSnapshot(self._current(places, mine))
         if unit.then_reads is not None:
             # What was predicted holds unless a unit before it changed what it looked at.
             if more is None or mine.touches(places) or self._written.touches(places):
-                more = [record_id(key) for key in needed(unit, shown)]
+                more = self._fetched(needed(unit, shown))
             shown.records.update(self._current(more, mine))
         return shown
 
-    def _current(self, places: Sequence[RecordId], mine: _Written) -> dict[RecordId, Shown]:
+    def _fetched(self, keys: Iterable[Key[Any]]) -> list[RecordId]:
+        places = [record_id(key) for key in keys]
         self._fetch(places)
-        return {place: self._now(place, mine) for place in places}
+        return places
+
+    def _current(self, places: Sequence[RecordId], mine: _Written) -> dict[RecordId, Shown]:
+        loaded, own, before = self._loaded, mine.records, self._written.records
+        return {
+            place: self._now(place, mine) if place in own or place in before or place[0] == _CHAIN else loaded[place]
+            for place in places
+        }
 
     def _now(self, place: RecordId, mine: _Written) -> Shown:
         if place in mine.records:

@@ -270,7 +270,7 @@ class CaseOf:
             "attempt_count": _UNKNOWN,
             "rechecked": _UNKNOWN,
             "tool": spec.tool.name if spec else None,
-            "idempotency_key": idempotency_key(intent, spec.tool.wire() if spec else None),
+            "idempotency_key": idempotency_key(intent, spec.tool if spec else None),
             "started_at": at,
         }
 
