@@ -1,12 +1,12 @@
 """
 Execution: start, preflight, map, invoke, record. It never decides again; it fulfils.
 
-Where the store is the queue, a worker takes many executions in one write (`take`) and settles them in another. What
-its proposer executes itself is begun in one write and finished in another (`begin`, `finish`), and no worker takes it.
-An engine that calls functions has an execution carried out `at_once`; for any other durable engine each step takes and
-returns plain JSON, so that it can be carried between processes. Whatever
-moves the work: the attempt record alone says who may act, so a step that runs twice, late or in two places does
-nothing the second time.
+Where the store is the queue, a worker takes many executions in one write (`take`) and settles them in another
+(`settle`); what acts in this very store is done in the first (`in_store`). What its proposer executes itself is begun
+in one write and finished in another (`begin`, `finish`), and no worker takes it. An engine that calls functions has an
+execution carried out `at_once`; for any other durable engine each step takes and returns plain JSON, so that it can be
+carried between processes. Whatever moves the work: the attempt record alone says who may act, so a step that runs
+twice, late or in two places does nothing the second time.
 """
 
 from __future__ import annotations
