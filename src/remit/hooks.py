@@ -75,7 +75,7 @@ class Hooks:
         self._tell(StepEvent("execute", *names, status, None, began_ns, time.time_ns()))
 
     def ended(self, began_ns: int, ended: Ended) -> None:
-        """An execution that ended without a call."""
+        """An execution that ended in the write that took it."""
         names = ended.tenant_id, ended.action_intent_id, ended.trace_id
         self._tell(StepEvent("execute", *names, ended.status, None, began_ns, time.time_ns()))
 

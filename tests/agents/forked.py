@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from remit.entrypoints import cli
+from remit.entrypoints.gateway import gateway, upstream
 from tests.agents.suite.processes import processes
 from tests.waiting import PATIENCE_S
 
@@ -75,6 +76,8 @@ def _remit(arguments: Sequence[str], environ: Mapping[str, str], says: Connectio
         os.dup2(says.fileno(), 1)
         sys.stdout = open(1, "w")  # noqa: SIM115  # as long as the process
     os.environ.update(environ)
+    # For people at their agents; a busy machine takes its time.
+    upstream.LIST_WITHIN_S = gateway.ASKED_WITHIN_S = PATIENCE_S
     sys.argv = ["remit", *arguments]
     cli.main()
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from infra.state_machine import STEPS, definition
+from remit.connectors.http import HttpFacts
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.execution.breaker import ToolBreaker
 from remit.core.gate.autonomy import StopScope
@@ -17,7 +18,9 @@ from remit.entrypoints.aws_lambda import execution
 from remit.entrypoints.aws_lambda.execution import QUICK_S
 from remit.ports import CaseFilter
 from remit.testing.samples import putting
+from tests.far_side import egress, listed
 from tests.flow.world import OTHER, OWN, TENANT, TYPE, own_type, type_of
+from tests.record_keeper import record_keeper
 
 from .broken import Broken
 
@@ -145,6 +148,29 @@ def test_a_stop_ends_it_cancelled_and_gives_the_charge_back(deployment):
 
     assert deployment.paths() == [[*ONCE, "Done"]]
     assert (deployment.status(), deployment.used()) == ("CANCELLED", 0)
+    deployment.assert_sound()
+
+
+@pytest.mark.parametrize(
+    ("total", "status", "code", "used"), [(12.5, "SUCCEEDED", None, 1), (980, "CANCELLED", "FACT_CHANGED", 0)]
+)
+def test_a_fact_is_looked_up_again_before_the_call_is_marked(deployment, total, status, code, used):
+    with record_keeper() as keeper:
+        keeper.records["/orders/c-1"] = {"total": 12.5}
+        object.__setattr__(deployment.remit.context, "fact_source", HttpFacts(listed({}), egress()))
+        order = {"url": f"{keeper.url}/orders/{{target.entity_id}}", "keep": ["total"], "recheck": True}
+        deployment.apply(action_types={TYPE: {**type_of(), "facts": {"order": order}}}, allowed_hosts=[keeper.host])
+        deployment.propose()
+        deployment.gate()
+        keeper.records["/orders/c-1"] = {"total": total}
+
+        deployment.settle()
+
+        assert len(keeper.asked) == 2
+    assert deployment.paths() == [[*ONCE, "Done"]]
+    outcome = deployment.outcome()
+    assert (outcome["status"], outcome["error_code"], deployment.used()) == (status, code, used)
+    assert deployment.remit.status(TENANT, "i-1")["rechecked"]["order"]["kept"] == {"total": total}
     deployment.assert_sound()
 
 

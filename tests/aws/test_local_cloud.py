@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from infra import smoke
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +35,7 @@ def test_the_smoke_test_follows_an_intent_to_its_outcome(deployment, capsys):
         events.append(proposal)
         return deployment.call("propose", proposal=proposal)
 
-    code = smoke.follow(deployment.remit, propose, within_s=30, look_every_s=0.1)
+    code = smoke.follow(deployment.remit, propose, within_s=PATIENCE_S, look_every_s=0.1)
 
     said = capsys.readouterr().out
     assert code == 0

@@ -186,6 +186,20 @@ def test_arguments_amounts_and_facts_are_rows_that_are_added_changed_and_taken_o
     assert spec.facts["order"].headers == {"X": "1"}
 
 
+def test_the_box_of_a_fact_has_it_looked_up_again_and_is_kept_until_it_is_taken_away(visit, with_all):
+    ann, page = visit(), f"/console/bounds/types/{OWN}"
+    said = form_of(ann.get(page).text)
+    assert "fact:0:recheck" not in said
+
+    put_in_force(ann, ann.post(page, {**said, "fact:0:recheck": "on"}))
+    assert now(with_all).action_types[OWN].facts["order"].recheck is True
+
+    said = form_of(ann.get(page).text)
+    assert said["fact:0:recheck"] == "on" and "Nothing changes" in text_of(ann.post(page, said))
+    put_in_force(ann, ann.post(page, {field: text for field, text in said.items() if field != "fact:0:recheck"}))
+    assert now(with_all).action_types[OWN].facts["order"].recheck is False
+
+
 WRONG_TYPES = (
     ({"name": NOTE}, "name", "is registered already"),
     ({"name": "lower case"}, "name", "pattern"),
@@ -251,6 +265,12 @@ def test_what_is_wrong_with_a_type_is_said_beside_its_field_and_nothing_typed_is
         # A risk that there is not stands in no list.
         kept = {name: text for name, text in {**NEW_TYPE, **wrong}.items() if name != "risk_tier"}
         assert form_of(answer.text).items() >= kept.items()
+
+
+def test_a_box_that_was_written_as_something_else_is_said_beside_the_box(visit):
+    answer = visit().post("/console/bounds/types/new", {**NEW_TYPE, "fact:0:more": '{"recheck": "yes"}'})
+
+    assert answer.status_code == 422 and "neither true nor false" in beside(answer, "fact:0:recheck")
 
 
 def test_all_that_is_wrong_with_a_type_is_said_at_once(visit):

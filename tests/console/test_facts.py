@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from remit.connectors.http import HttpFacts
+from remit.entrypoints.server.worker import work
 from tests.entrypoints.http_world import EMAIL, bounds
 from tests.far_side import egress, listed
 from tests.record_keeper import record_keeper
@@ -65,3 +66,21 @@ def test_what_is_answered_is_not_looked_up_again(world, visit, keeper):
 
     assert "order.total <b>12.5</b>" in answer.text
     assert keeper.asked == []
+
+
+def test_what_was_looked_up_again_before_the_call_stands_beside_what_was_decided_on(world, visit, keeper):
+    types = world.remit.bounds("acme").bounds.model_dump(mode="json", exclude_unset=True)["action_types"]
+    types[EMAIL]["facts"]["order"]["recheck"] = True
+    world.remit.apply(bounds(action_types=types, allowed_hosts=[keeper.host]), by="ann")
+    world.submit("i-1", action_type=EMAIL)
+    assert "It is looked up again before the call" in text_of(visit().get("/console/intents/i-1"))
+    digest = world.remit.intent("acme", "i-1").digest
+    world.remit.approve("acme", "i-1", by="bob", digest=digest)
+    keeper.records["/orders/c-1"] = {"total": 99, "note": "<b>bold</b>"}
+
+    work(world.remit, until_idle=True)
+
+    answer = visit().get("/console/intents/i-1")
+    assert "order.total <b>12.5</b>" in answer.text and "order.total <b>99</b>" in answer.text
+    assert "looked up again before the call" in text_of(answer) and "<b>bold</b>" not in answer.text
+    assert "order.total" in world.remit.status("acme", "i-1")["outcome"]["error_message"]

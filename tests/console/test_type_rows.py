@@ -21,6 +21,7 @@ AMOUNTS = {"refund": {"value": "parameters.amount", "unit": "parameters.currency
 FACTS = {
     "order": {"url": "${SHOP}/o/{target.entity_id}", "keep": {"total": "number", "open": "any"}, "max_age_s": 0.5},
     "customer": {"url": "https://crm.example/c", "keep": ["id"], "headers": {"X": "1"}, "recheck": False},
+    "payment": {"url": "https://pay.example/{target.entity_id}", "keep": ["open"], "recheck": True},
 }
 
 
@@ -66,6 +67,16 @@ def test_amounts_and_facts_come_back_as_they_were_with_what_has_no_field():
 
     stated = spec.model_dump(mode="json", exclude_unset=True)
     assert (again.amounts, again.facts) == (stated["amounts"], stated["facts"])
+
+
+def test_the_box_of_a_fact_says_that_it_is_looked_up_again_and_no_box_says_nothing():
+    said = fields_of_rows(spec_of(facts=FACTS))
+    assert [row.get("recheck") for row in rows_in(said, "fact")] == [None, None, "on"]
+
+    ticked = {**said, "fact:0:recheck": "on", "fact:1:recheck": "on"}
+    del ticked["fact:2:recheck"]
+
+    assert [fact.get("recheck") for fact in read(ticked).facts.values()] == [True, True, None]
 
 
 def test_a_row_more_is_blank_and_says_nothing():

@@ -3,11 +3,11 @@
 import os
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 
 import psycopg
 import pytest
 import sqlalchemy
+from msgspec.structs import replace
 
 from remit.core.errors import InvalidInput, TryLater
 from remit.stores.sql import SqlStore, migrate

@@ -17,6 +17,7 @@ from remit.core.errors import InvalidInput
 from remit.stores.sql import SqlStore, migrate
 from remit.testing.samples import counted, counting
 from remit.testing.store_contract import StoreContract
+from tests.waiting import until
 
 SESSIONS = {"transaction": 3, "session": 50}
 """How many the pooler keeps to the server. By transaction they are fewer than its clients, so that they take turns."""
@@ -78,13 +79,13 @@ def _target(server):
 
 
 def _wait(url, process, log):
-    for _ in range(50):
+    def answers():
+        assert process.poll() is None, f"pgbouncer has ended: {log.read_text()}"
         with suppress(psycopg.OperationalError), psycopg.connect(url, connect_timeout=2):
-            return
-        if process.poll() is not None:
-            break
-        threading.Event().wait(0.02)
-    raise RuntimeError(f"pgbouncer does not answer: {log.read_text()}")
+            return True
+        return False
+
+    until(answers, what="pgbouncer answers")
 
 
 def through(pooler, url):

@@ -22,7 +22,9 @@ from remit.core.execution.outcome import (
     idempotency_key,
     lease,
     storable,
+    tool_hash,
 )
+from remit.core.gate.action_type import Tool
 
 from .make import APPROVAL_ID, NOW, approval, intent
 
@@ -129,13 +131,14 @@ def test_the_far_side_may_ask_for_a_longer_pause_within_the_longest():
     assert asked == [1.0, 1.0, 20.0, LONGEST_PAUSE_S, 1.0]
 
 
-TOOL = {"connector": "http", "method": "POST"}
+def tool(method="POST"):
+    return Tool(connector="http", method=method)
 
 
 def test_the_key_is_the_hash_of_tenant_intent_tool_parameters_and_version():
-    parts = ["acme", "i-1", TOOL, {"text": "hello"}, 1]
+    parts = ["acme", "i-1", tool().wire(), {"text": "hello"}, 1]
 
-    assert idempotency_key(intent(), TOOL) == sha256_hex(canonical(parts))
+    assert idempotency_key(intent(), tool()) == sha256_hex(canonical(parts))
 
 
 @pytest.mark.parametrize(
@@ -151,16 +154,27 @@ def test_the_key_is_the_hash_of_tenant_intent_tool_parameters_and_version():
     ids=str,
 )
 def test_the_key_differs_with_anything_it_names(change):
-    assert idempotency_key(intent(**change), TOOL) != idempotency_key(intent(), TOOL)
+    assert idempotency_key(intent(**change), tool()) != idempotency_key(intent(), tool())
 
 
 def test_the_key_differs_with_the_tool_and_with_nothing_else():
-    key = idempotency_key(intent(parameters={"a": 1, "b": 2}), TOOL)
+    key = idempotency_key(intent(parameters={"a": 1, "b": 2}), tool())
 
-    assert idempotency_key(intent(parameters={"a": 1, "b": 2}), {**TOOL, "method": "PUT"}) != key
+    assert idempotency_key(intent(parameters={"a": 1, "b": 2}), tool(method="PUT")) != key
     assert idempotency_key(intent(parameters={"a": 1, "b": 2}), None) != key
-    assert idempotency_key(intent(parameters={"b": 2.0, "a": 1}), dict(reversed(TOOL.items()))) == key
-    assert idempotency_key(intent(parameters={"a": 1, "b": 2}, trace_id="t-2", why=["x"]), TOOL) == key
+    assert idempotency_key(intent(parameters={"b": 2.0, "a": 1}), Tool(**dict(reversed(tool().wire().items())))) == key
+    assert idempotency_key(intent(parameters={"a": 1, "b": 2}, trace_id="t-2", why=["x"]), tool()) == key
+
+
+def test_a_changed_copy_of_a_tool_is_another_tool_whatever_was_asked_of_the_first():
+    first = tool()
+    key, hash = idempotency_key(intent(), first), tool_hash(first)
+
+    changed = first.model_copy(update={"timeout_s": 7.0})
+
+    assert changed.wire()["timeout_s"] == 7.0
+    assert (idempotency_key(intent(), changed), tool_hash(changed)) != (key, hash)
+    assert changed.canonical == canonical(changed.wire()) and first.canonical == canonical(first.wire())
 
 
 def test_a_lease_outlasts_the_call_it_is_for():

@@ -6,11 +6,11 @@ import multiprocessing
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict, replace
 
 from remit import GateAnswer, GateRequest, Remit, RemitError
 from remit.core.execution.approval import approved_event

@@ -80,7 +80,7 @@ def server(limits=LIMITS):
         port = int(url.rpartition(":")[2])
 
         def connect(start=b""):
-            connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+            connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
             opened.append(connection)
             connection.sendall(start)
             return connection
@@ -167,10 +167,10 @@ def test_a_head_that_does_not_end_in_time_ends_the_connection(start):
 
 def test_a_head_that_comes_drop_by_drop_has_the_same_time():
     with server() as (connect, _):
-        connection, began = connect(HEAD), time.monotonic()
+        connection, over = connect(HEAD), time.monotonic() + PATIENCE_S
 
         with pytest.raises(ConnectionError):
-            while time.monotonic() - began < 10:
+            while time.monotonic() < over:
                 connection.sendall(b"X: a\r\n")
                 connection.settimeout(0.05)
                 try:
@@ -178,7 +178,6 @@ def test_a_head_that_comes_drop_by_drop_has_the_same_time():
                         raise ConnectionError
                 except TimeoutError:
                     pass
-        assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("body", [b"Content-Length: 10\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"])
@@ -269,7 +268,7 @@ def test_tls_that_does_not_begin_in_time_ends_the_connection(tmp_path, monkeypat
     monkeypatch.setattr("remit.entrypoints.server.loop.HANDSHAKE_S", 0.3)
     (tmp_path / "both.pem").write_text(CERTIFICATE + PRIVATE_KEY)
     with served(App(), LIMITS, ssl_certfile=tmp_path / "both.pem") as (url, _):
-        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=PATIENCE_S) as connection:
             connection.sendall(said)
 
             heard(connection)

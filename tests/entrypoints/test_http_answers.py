@@ -130,7 +130,7 @@ def test_who_has_gone_holds_no_place(world):
     agent = world.client("agent")
 
     with pytest.raises(httpx.ReadTimeout):
-        agent.get(path, params={"wait_s": LONG_S}, timeout=0.5)
+        agent.get(path, params={"wait_s": LONG_S}, timeout=httpx.Timeout(PATIENCE_S, read=0.5))
 
     until(lambda: not waits(world), what="its place is free")
 

@@ -47,7 +47,7 @@ def _announced(world, path, *headers):
     """The answer to a request whose body was announced and is never sent."""
     host, port = world.url.removeprefix("http://").split(":")
     lines = [f"POST {path} HTTP/1.1", f"Host: {host}:{port}", "Content-Length: 4000000", *headers, "", ""]
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as connection:
         connection.sendall("\r\n".join(lines).encode())
         return connection.recv(200)
 

@@ -24,6 +24,7 @@ from typing import Any, get_args
 from infra.local.servers import LOCAL_CREDENTIALS, dynamodb_local
 from remit.core.errors import Conflict, OutcomeUnknown, TryLater
 from remit.core.records import CASE, INTERNAL_OBJECT, PRIVATE_VALUES
+from remit.flow.execute import Held
 from remit.flow.execute.common import Ref
 from remit.flow.execute.preflight import before_call
 from remit.ports import REFUSED, UNCONFIRMED, Store
@@ -37,6 +38,8 @@ FAULTS: tuple[Fault, ...] = get_args(Fault)
 INTERNAL = "ADD_NOTE"
 PRIVATE = "WRITE_TO_CUSTOMER"
 PAY = "PAY"
+CHECKED, OWN_CHECKED = "REFUND_ORDER", "REFUND_ORDER_ITSELF"
+"""Looked up again before the call."""
 SOON = NOON.replace(hour=13).isoformat()
 NODE_MODULES = Path(__file__).parents[2] / "requirements" / "npm" / "node_modules"
 _tenants = count(1)
@@ -148,6 +151,24 @@ def noted(run: Run) -> None:
     """A worker called, noted the answer, and died before it recorded the outcome."""
     called(run)
     run.world.clock.pass_(minutes=2)
+
+
+def held_and_abandoned(run: Run) -> None:
+    """A worker took it, looked up what it depends on, and died before it marked the call; its lease has run out."""
+    run.submit()
+    (held,) = run.world.app.take(1, "w-dead")
+    assert isinstance(held, Held)
+    run.world.clock.pass_(minutes=2)
+
+
+def changed_since(run: Run) -> None:
+    delivered(run)
+    run.world.fact_source.says = b'{"total": 980}'
+
+
+def changed_in_the_queue(run: Run) -> None:
+    in_the_queue(run)
+    run.world.fact_source.says = b'{"total": 980}'
 
 
 def in_doubt(run: Run) -> None:
@@ -403,6 +424,10 @@ def take_and_settle(run: Run) -> None:
     run.world.work()
 
 
+def take_and_act(run: Run) -> None:
+    run.world.take_and_act()
+
+
 def apply(run: Run) -> None:
     run.world.app.apply(_bounds(run, budget={"max_autonomous_per_day": 3}), by="ann")
 
@@ -486,8 +511,26 @@ STEPS = [
     Step("take and settle", in_the_queue, take_and_settle, ends="SUCCEEDED UNKNOWN", takes=True),
     Step("take and settle, key honoured", in_the_queue, take_and_settle, takes=True, action_type=OTHER),
     Step("take and settle, internal note", in_the_queue, take_and_settle, takes=True, action_type=INTERNAL),
+    Step("take and act in one write, internal note", in_the_queue, take_and_act, takes=True, action_type=INTERNAL),
     Step("take what a dead worker took", taken_and_abandoned, take_and_settle, ends="UNKNOWN", takes=True),
     Step("the same, key honoured", taken_and_abandoned, take_and_settle, takes=True, action_type=OTHER),
+    Step("execute, looked up again", delivered, execute, ends="SUCCEEDED UNKNOWN", action_type=CHECKED),
+    Step("execute, changed since", changed_since, execute, "CANCELLED", (0,), action_type=CHECKED),
+    Step("at once, looked up again", delivered, at_once, ends="SUCCEEDED UNKNOWN", action_type=CHECKED),
+    Step("at once, changed since", changed_since, at_once, "CANCELLED", (0,), action_type=CHECKED),
+    Step("take, look up again", in_the_queue, take_and_settle, "SUCCEEDED UNKNOWN", takes=True, action_type=CHECKED),
+    Step("take, changed since", changed_in_the_queue, take_and_settle, "CANCELLED", (0,), False, True, CHECKED),
+    Step(
+        "take what a dead worker held",
+        held_and_abandoned,
+        take_and_settle,
+        ends="SUCCEEDED UNKNOWN",
+        takes=True,
+        action_type=CHECKED,
+    ),
+    Step("begin, looked up again", in_the_queue, begin, "UNKNOWN APPROVED", action_type=OWN_CHECKED),
+    Step("begin, changed since", changed_in_the_queue, begin, "CANCELLED APPROVED", (0, 1), action_type=OWN_CHECKED),
+    Step("propose and begin, looked up", nothing, submit_and_begin, "UNKNOWN none", (0, 1), action_type=OWN_CHECKED),
     Step("expire, waiting", waits_until_too_late, reconcile, ends="EXPIRED", charged=(0,)),
     Step("expire, reserved", reserved_until_too_late, reconcile, ends="EXPIRED", charged=(0,)),
     Step("expire, published", published_until_too_late, reconcile, ends="EXPIRED", charged=(0,)),
@@ -520,6 +563,8 @@ def _bounds(run: Run, **changes: Any) -> dict[str, Any]:
         PRIVATE: {**type_of(), "private": ["parameters.text", "target.entity_id"]},
         INTERNAL: {"risk_tier": "LOW", "tool": {"connector": "internal", "operation": "create_note"}},
     }
+    order = {"url": "https://shop.example.com/order", "keep": ["total"], "recheck": True}
+    types |= {CHECKED: {**type_of(), "facts": {"order": order}}, OWN_CHECKED: own_type(facts={"order": order})}
     types[PAY] = {**type_of(), "amounts": {"amount": {"value": "parameters.amount", "unit": "EUR"}}}
     types[PAY] |= {"sample": 1, "stop_after": {"disagreements": 1, "of_sampled": 20}}
     return bounds(run.tenant, **{"action_types": types, "allowlist": list(types), "limits": LIMITS, **changes})
@@ -535,7 +580,24 @@ class Shared:
     def world(self, *, sending: bool = False) -> World:
         tenant = f"t{next(_tenants)}"
         opened = partial(OneTenant, self.store, tenant)
-        return World(opened, sending=sending or not self.queues, tenant=tenant, wrap=_Faulty)
+        sends, source = sending or not self.queues, SystemOfRecord()
+        return World(opened, sending=sends, tenant=tenant, wrap=_Faulty, fact_source=source)
+
+
+class SystemOfRecord:
+    """A source of facts of which nothing is lost: `says` is its answer to everything."""
+
+    def __init__(self) -> None:
+        self.says = b'{"total": 12.5}'
+
+    def check(self, fact: Any, allowed_hosts: Any) -> None:
+        """Anything goes."""
+
+    def map(self, fact: Any, fields: Any) -> dict[str, Any]:
+        return {"url": fact.url}
+
+    def get(self, lookup: Any) -> bytes:
+        return self.says
 
 
 class _Faulty(FaultyStore):

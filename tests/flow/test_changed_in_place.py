@@ -8,13 +8,13 @@ from remit.entrypoints.server.worker import work
 from remit.wiring import Remit
 from tests.waiting import until
 
-from .world import ACCOUNT, TENANT
+from .world import ACCOUNT, TENANT, FarSide, type_of
 
 MANY, AT_ONCE = 120, 40
 NOTE = "CREATE_INTERNAL_NOTE"
 BOUNDS = {
     "tenant": TENANT,
-    "action_types": {NOTE: {"risk_tier": "LOW", "tool": {"connector": "internal", "operation": "create_note"}}},
+    "action_types": {NOTE: type_of()},
     "allowlist": [NOTE],
     "modes": {"default": "AUTO_EXECUTE"},
     "budget": {"max_autonomous_per_day": 10 * MANY},
@@ -25,7 +25,7 @@ _SEEN = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname 
 def test_nearly_all_changes_of_a_case_are_made_in_its_place(postgres_url):
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         before = connection.execute(_SEEN).fetchone()
-    with Remit.open(postgres_url, environ={}) as remit:
+    with Remit.open(postgres_url, environ={}, connectors={"far": FarSide()}) as remit:
         remit.apply(BOUNDS, by="ann")
         for first in range(0, MANY, AT_ONCE):
             answers = remit.submit([_proposal(number) for number in range(first, first + AT_ONCE)])

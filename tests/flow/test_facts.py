@@ -458,7 +458,7 @@ def test_a_private_value_is_looked_up_by_and_not_shown(world, keeper):
         ({"keep": {"total": "money"}}, "keep"),
         ({"keep": ["a..b"]}, "keep"),
         ({"timeout_s": 60.0}, "timeout_s"),
-        ({"recheck": True}, "facts.order"),
+        ({"recheck": "yes"}, "facts.order.recheck"),
     ],
 )
 def test_bounds_say_what_is_wrong_with_a_fact(world, keeper, fact, field):

@@ -225,7 +225,7 @@ class World:
         console_url: str | None = None,
         fact_source: Any = None,
     ) -> None:
-        self.tenant = tenant
+        self.tenant, self.fact_source = tenant, fact_source
         self._told: dict[str, Any] = {
             "notifiers": notifiers or {},
             "console_url": console_url,
@@ -347,6 +347,7 @@ class World:
             taken = self.app.take(10, f"w-{self.holders}")
             if not taken:
                 return done
+            taken = [self.app.look_again(each) if isinstance(each, execute.Held) else each for each in taken]
             done += [each.status for each in taken if isinstance(each, execute.Ended)]
             calls = [each for each in taken if isinstance(each, execute.Taken)]
             results = [result for piece in execute.work_of(calls) for result in self.app.carry_out(piece)]
@@ -358,6 +359,11 @@ class World:
                     self.clock.at = max(self.clock.at, case.due_at)
                 else:
                     done.append(status)
+
+    def take_and_act(self) -> None:
+        """Take what the store queues, and do what acts in this very store in that write, as a worker does."""
+        self.holders += 1
+        self.app.take(10, f"w-{self.holders}", act_in_store=True)
 
     def settle(self, rounds: int = 60) -> None:
         """Reconcile and work, with time passing, until Remit has nothing left to move on."""

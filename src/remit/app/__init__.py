@@ -218,6 +218,7 @@ class App(Part):
         return Execution(self.context, self.clock)
 
     take = _shown(lambda app: app.execution.take)
+    look_again = _shown(lambda app: app.execution.look_again)
     carry_out = _shown(lambda app: app.execution.carry_out)
     settle = _shown(lambda app: app.execution.settle)
     has_queued = _shown(lambda app: app.execution.has_queued)
@@ -231,7 +232,7 @@ class App(Part):
     def own(self) -> OwnIntents:
         from remit.app.own import OwnIntents
 
-        return OwnIntents(self.context, self.clock, self.hooks, self._queue_limit.answered)
+        return OwnIntents(self.execution, self.hooks, self._queue_limit.answered)
 
     withdraw = _shown(lambda app: app.own.withdraw)
     supplement = _shown(lambda app: app.own.supplement)

@@ -15,6 +15,7 @@ from remit.core.values import check_person
 from remit.flow import execute
 from remit.flow.breakers import ResumeTool, ToolId, failing_tools, log_uncounted, note_units, room_under
 from remit.flow.context import Context
+from remit.flow.fact_lookups import FactLookups
 from remit.ports import Clock, UnitOfWork, answer_of
 
 log = logging.getLogger(__name__)
@@ -26,19 +27,33 @@ class Execution(Part):
     def __init__(self, context: Context, clock: Clock) -> None:
         super().__init__(context, clock)
         self._wakes: tuple[Callable[[], None], ...] = ()
+        self.lookups = FactLookups(context, clock)
 
-    def take(self, limit: int, holder: str, places: Places | None = None) -> list[execute.Taken | execute.Ended]:
+    def take(
+        self, limit: int, holder: str, places: Places | None = None, *, act_in_store: bool = False
+    ) -> list[execute.Taken | execute.Held | execute.Ended]:
         """
-        Take at most `limit` executions that this store queues, in one write; their calls are marked.
+        Take at most `limit` executions that this store queues, in one write. Their calls are marked, but for those
+        whose facts are looked at before (`look_again`).
 
-        `holder` is never used again. With `places`, only what finds one there.
+        `holder` is never used again. With `places`, only what finds one there. With `act_in_store`, what acts in this
+        very store (notes, tasks) has acted and ended in that write.
         """
         places, now, breakers = places or Places(limit), self.clock.now(), failing_tools(self.context)
-        taken = execute.take(self.context, places, limit, holder, now, breakers)
+        taken = execute.take(
+            self.context, places, limit, holder, now, breakers, self.lookups, act_in_store=act_in_store
+        )
         for error in taken:
             if isinstance(error, RemitError):
                 log.warning("an execution could not be taken and is tried again: %s", error)
-        return [each for each in taken if isinstance(each, execute.Taken | execute.Ended)]
+        return [each for each in taken if isinstance(each, execute.Taken | execute.Held | execute.Ended)]
+
+    def look_again(self, held: execute.Held) -> execute.Taken | execute.Ended | None:
+        """
+        Look up the facts of what was taken, and mark its call; or end it, where they are not as decided on. `None`
+        where there is nothing to call now. Waits for others, up to 20 s; never raises.
+        """
+        return execute.look_again(self.context, held, self.clock)
 
     def carry_out(self, taken: Sequence[execute.Taken]) -> list[CallResult]:
         """Make the calls of one piece of work (`flow.execute.work_of`). Never raises for what came of them."""
@@ -91,4 +106,4 @@ class Execution(Part):
 
     def executor(self, holder: str) -> execute.Executor:
         """One execution, at once or by its five steps, for one run of one worker."""
-        return execute.Executor(self.context, self.clock, holder)
+        return execute.Executor(self.context, self.clock, holder, self.lookups)

@@ -22,7 +22,7 @@ from remit.core.lifecycle import UNANSWERED
 from remit.core.values import check_person
 from remit.flow import gate, propose, publish
 from remit.flow.decide_again import DecideAgain, DecidedAgain
-from remit.flow.facts import CallFacts, FactLookups, facts_now
+from remit.flow.facts import CallFacts, facts_now
 from remit.flow.gate import GateAnswer, GateRequest
 from remit.flow.policies_ahead import PoliciesAhead
 from remit.flow.propose import DecidedAgainBy
@@ -60,7 +60,7 @@ class Gating(Part):
         self._sender, self._publishing = sender, publishing
         self._checked_sender = sender if publishing and isinstance(sender, CheckedPublisher) else None
         self.policies_ahead = PoliciesAhead()
-        self._lookups = FactLookups(self.context, self.clock)
+        self._lookups = execution.lookups
 
     @overload
     def propose(self, proposals: Mapping[str, Any] | Proposal) -> ActionIntentV1: ...

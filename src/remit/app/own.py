@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from remit.app.execution import Execution
 from remit.app.part import Part
 from remit.core.execution import permit
 from remit.core.execution.outcome import ErrorClass, ExternalObjectRef
@@ -16,9 +17,8 @@ from remit.core.identity.credential import PROCESS, Credential
 from remit.core.lifecycle import Case
 from remit.core.values import check_person, check_text
 from remit.flow import ask, execute, mark_waiting, withdraw
-from remit.flow.context import Context
+from remit.flow.facts import CallFacts
 from remit.hooks import Hooks
-from remit.ports import Clock
 
 
 class OwnIntents(Part):
@@ -29,9 +29,9 @@ class OwnIntents(Part):
     `answered` is told the tenant of whatever may wait for people no more.
     """
 
-    def __init__(self, context: Context, clock: Clock, hooks: Hooks, answered: Callable[[str], None]) -> None:
-        super().__init__(context, clock)
-        self._hooks, self._answered = hooks, answered
+    def __init__(self, execution: Execution, hooks: Hooks, answered: Callable[[str], None]) -> None:
+        super().__init__(execution.context, execution.clock)
+        self._hooks, self._answered, self._lookups = hooks, answered, execution.lookups
 
     def withdraw(
         self,
@@ -67,13 +67,16 @@ class OwnIntents(Part):
         credential: Credential = PROCESS,
         accounts: frozenset[str] | None = None,
         on_behalf_of: str | None = None,
+        waits: bool = True,
     ) -> Begun:
         """
         The permit to execute an approved intent oneself, once; or why there is none.
 
         Asked again under the same `key` while the permit lives, the same one is answered; without a key it cannot be
         had again. An intent that was replaced is followed to the newest. For one that a worker executes there is none.
-        Raises `NotFound`, or `Forbidden` for another's intent.
+        Facts that its type has looked at again are looked up before; where they are not as decided on, it ends.
+        Raises `NotFound`, or `Forbidden` for another's intent; `TryLater` where none could be looked up now, and
+        `FactsOutdated`, with nothing done, where it would wait for them and not `waits`.
         """
         proposer, began_ns = _proposer(by, credential, accounts, on_behalf_of), self._hooks.begin()
         begun = execute.begin(
@@ -82,7 +85,8 @@ class OwnIntents(Part):
             action_intent_id,
             proposer=proposer,
             holder=self.holder(proposer, key),
-            now=self.clock.now(),
+            facts=CallFacts(self._lookups, looks_up=waits),
+            clock=self.clock,
         )
         self._hooks.begun(began_ns, begun)
         return begun

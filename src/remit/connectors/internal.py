@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache, partial
 from typing import Any, Literal
 
+import msgspec
 from pydantic import ConfigDict, ValidationError
 
 from remit.core.canonical import sha256_hex
@@ -60,20 +62,42 @@ class InternalConnector:
 
     def invoke_all(self, calls: Sequence[Call]) -> list[CallResult]:
         try:
-            return [_result(made) for made in self._store.transact([_create_once(call) for call in calls])]
+            return [_answered(made) for made in self._store.transact(list(map(self._unit, calls)))]
         except (TryLater, OutcomeUnknown) as error:
-            return [_result(error)] * len(calls)
+            return [_answered(error)] * len(calls)
 
+    def _unit(self, call: Call) -> UnitOfWork[CallResult]:
+        return UnitOfWork(self.touched(call.intent.tenant_id, call.idempotency_key), partial(self.act, call))
 
-def _result(made: InternalObject | RemitError) -> CallResult:
-    if isinstance(made, TryLater):
-        return CallResult(acted="no", error_class="DOWNSTREAM", error_code="STORE_BUSY", error_message=str(made)[:500])
-    if isinstance(made, OutcomeUnknown):
-        return CallResult(
-            acted="unknown", error_class="DOWNSTREAM", error_code="STORE_ANSWER_LOST", error_message=str(made)[:500]
+    def touched(self, tenant_id: str, idempotency_key: str) -> Sequence[Key[InternalObject]]:
+        return [Key(INTERNAL_OBJECT, tenant_id, idempotency_key)]
+
+    def act(self, call: Call, snapshot: Snapshot) -> Writes[CallResult]:
+        (key,) = self.touched(call.intent.tenant_id, call.idempotency_key)
+        if (existing := snapshot.get(key)) is not None:
+            return Writes(_result(existing))
+        made = InternalObject(
+            object_id=object_id(call.request["object_type"], call.idempotency_key),
+            object_type=call.request["object_type"],
+            account_id=call.intent.account_id,
+            fields=call.request["fields"],
+            created_at=call.now,
         )
-    if isinstance(made, RemitError):
-        raise made
+        return Writes(_result(made), [(key, made)])
+
+
+def _answered(answer: CallResult | RemitError) -> CallResult:
+    said = str(answer)[:500] if isinstance(answer, RemitError) else None
+    if isinstance(answer, TryLater):
+        return CallResult(acted="no", error_class="DOWNSTREAM", error_code="STORE_BUSY", error_message=said)
+    if isinstance(answer, OutcomeUnknown):
+        return CallResult(acted="unknown", error_class="DOWNSTREAM", error_code="STORE_ANSWER_LOST", error_message=said)
+    if isinstance(answer, RemitError):
+        raise answer
+    return answer
+
+
+def _result(made: InternalObject) -> CallResult:
     ref = ExternalObjectRef(system=SYSTEM, object_type=made.object_type, object_id=made.object_id)
     return CallResult(acted="yes", external_object_refs=[ref], answer=json_answer(made.wire()))
 
@@ -84,36 +108,21 @@ def object_id(object_type: str, idempotency_key: str) -> str:
 
 
 def _parse(tool: dict[str, Any]) -> InternalTool:
+    return _parsed(msgspec.json.encode(tool))
+
+
+@lru_cache(maxsize=256)
+def _parsed(tool: bytes) -> InternalTool:
     try:
-        return InternalTool.model_validate(tool)
+        return InternalTool.model_validate_json(tool)
     except ValidationError as error:
         raise explain_invalid(error) from None
 
 
 def _fields(templates: dict[str, str] | None, intent: ActionIntentV1) -> dict[str, str]:
-    fields = fields_of(intent)
     if templates is not None:
+        fields = fields_of(intent)
         return {name: as_text(render(template, fields), name) for name, template in templates.items()}
     plain = {k: as_text(v, k) for k, v in intent.parameters.items() if isinstance(v, str | int | float | bool)}
-    return plain | {f"target.{name}": text for name, text in (fields["target"] or {}).items()}
-
-
-def _create_once(call: Call) -> UnitOfWork[InternalObject]:
-    key = Key(INTERNAL_OBJECT, call.intent.tenant_id, call.idempotency_key)
-
-    def change(snapshot: Snapshot) -> Writes[InternalObject]:
-        existing = snapshot.get(key)
-        if existing:
-            return Writes(existing)
-        made = InternalObject(
-            object_id=object_id(call.request["object_type"], call.idempotency_key),
-            object_type=call.request["object_type"],
-            account_id=call.intent.account_id,
-            fields=call.request["fields"],
-            created_at=call.now,
-        )
-        writes = Writes(made)
-        writes.put(key, made)
-        return writes
-
-    return UnitOfWork([key], change)
+    target = intent.target.wire() if intent.target else {}
+    return plain | {f"target.{name}": text for name, text in target.items()}

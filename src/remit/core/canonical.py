@@ -16,6 +16,7 @@ import msgspec
 import orjson
 import rfc8785
 
+_sha256 = hashlib.sha256
 _LEAVES = frozenset({str, bool, int, type(None)})
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _FIRST_UNFIT = 2**53
@@ -94,7 +95,7 @@ def _keys_are_ascii(value: Any) -> bool:
 
 def sha256_hex(data: bytes) -> str:
     """Lowercase hex."""
-    return hashlib.sha256(data).hexdigest()
+    return _sha256(data).hexdigest()
 
 
 def digest_of(value: Any) -> str:

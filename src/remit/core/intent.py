@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cached_property, lru_cache
 from typing import Annotated, Any
 
 from msgspec import Raw
-from pydantic import Field, JsonValue, PrivateAttr, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
-from remit.core.canonical import canonical, canonical_plain, digest_of
+from remit.core.canonical import canonical, canonical_plain, digest_of, sha256_hex
 from remit.core.delegation import MOST_HOPS, AgentTier, Hop, ProposedHop, check_delegation
 from remit.core.errors import IntentIdReused, InvalidInput
 from remit.core.invalid_fields import explain_invalid
@@ -27,6 +28,7 @@ from remit.core.values import (
     instant,
 )
 
+_LEAVES = frozenset({str, bool, int, float, type(None)})
 LARGEST_PARAMETERS_BYTES = 64 * 1024
 DEEPEST_PARAMETERS = 64
 # RFC 8785 carries integers as doubles, and from 2^53 on two of them share one.
@@ -71,13 +73,18 @@ class Proposal(Request):
     delegation: Annotated[list[ProposedHop], Field(min_length=1, max_length=MOST_HOPS)] | None = None
     agent_tier: AgentTier | None = None
     on_end: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
-    _answered: tuple[object, InvalidInput | None] | None = PrivateAttr(default=None)
+
+    # Not fields, and no private attributes, which cost every proposal more than its checks: neither is compared.
+    @cached_property
+    def written_parameters(self) -> bytes:
+        """The canonical form of its parameters, as they were when they were checked."""
+        return canonical(self.parameters)
 
     def once(self, asked: object, answer: Callable[[], InvalidInput | None]) -> InvalidInput | None:
         """The answer of whatever is `asked` about this proposal, worked out the first time that it is asked."""
-        known = self._answered
+        known: tuple[object, InvalidInput | None] | None = self.__dict__.get("_answered")
         if known is None or known[0] is not asked:
-            known = self._answered = (asked, answer())
+            known = self.__dict__["_answered"] = (asked, answer())
         return known[1]
 
 
@@ -119,33 +126,50 @@ class ActionIntentV1(Record, frozen=True, kw_only=True, omit_defaults=True):
         return {**_NOT_GIVEN, **super().wire()}
 
     def canonical(self) -> bytes:
+        return self.written(canonical(self.parameters))
+
+    def written(self, parameters: bytes) -> bytes:
+        """Its canonical form; `parameters` is theirs."""
         # Only these two hold numbers and names of the caller's own.
-        confidence = None if self.confidence_score is None else Raw(canonical(self.confidence_score))
-        return canonical_plain(self.changed(parameters=Raw(canonical(self.parameters)), confidence_score=confidence))
+        confidence = None if self.confidence_score is None else _confidence(self.confidence_score)
+        return canonical_plain(self.changed(parameters=Raw(parameters), confidence_score=confidence))
 
 
 _NOT_GIVEN: dict[str, Any] = dict.fromkeys(("target", "on_behalf_of", "delegation", "agent_tier", "on_end"))
 
 
+# One for all that compare as the same: `1.0` is written as `1`, and `-0.0` as `0`.
+@lru_cache(maxsize=1024)
+def _confidence(score: float) -> Raw:
+    return Raw(canonical(score))
+
+
 def parse_proposal(data: Any) -> Proposal:
     """Check what a caller sent. Raises `InvalidInput` naming the first field that is wrong."""
     if isinstance(data, Proposal):
-        check_json(data.parameters, "parameters")
+        data.__dict__["written_parameters"] = check_json(data.parameters, "parameters")
         return data
     if not isinstance(data, dict):
         raise InvalidInput("(intent)", "is not a JSON object", "send one object with the fields of ActionIntentV1")
-    check_json(data.get("parameters", {}), "parameters")
+    parameters = data.get("parameters", {})
+    written = check_json(parameters, "parameters")
+    # Checked already: Pydantic asks Python for the kind of every single JSON value.
+    flat = type(parameters) is dict and _LEAVES.issuperset(map(type, parameters.values()))
     try:
-        return Proposal.model_validate(data)
+        proposal = Proposal.model_validate({**data, "parameters": {}} if flat and parameters else data)
     except ValidationError as error:
         raise explain_invalid(error) from None
+    if flat and parameters:
+        proposal.__dict__["parameters"] = dict(parameters)
+    proposal.__dict__["written_parameters"] = written
+    return proposal
 
 
-def check_json(value: Any, field: str) -> None:
+def check_json(value: Any, field: str) -> bytes:
     """
     Refuse what canonical JSON cannot carry, naming the place: integers beyond 2^53, NaN, text that is
     not Unicode, more than `DEEPEST_PARAMETERS` levels, more than `LARGEST_PARAMETERS_BYTES`; and what would be taken
-    for a commitment.
+    for a commitment. Answers that form.
     """
     _check_value(value, field, 0)
     try:
@@ -160,6 +184,7 @@ def check_json(value: Any, field: str) -> None:
         )
     if may_hold_commitments(written):
         refuse_commitments(value, field)
+    return written
 
 
 def _check_value(value: Any, field: str, depth: int) -> None:
@@ -214,25 +239,28 @@ def intent_digest(
     account_id: str,
     action_type: str,
     target: dict[str, str] | None,
-    parameters: dict[str, Any],
+    parameters: dict[str, Any] | Raw,
     expires_at: str,
     registry_version: int | None,
     on_behalf_of: str | None = None,
     delegation: list[dict[str, Any]] | None = None,
 ) -> str:
-    """SHA-256, lowercase hex, over the RFC 8785 form of what will be executed; what was not given is no key in it."""
+    """
+    SHA-256, lowercase hex, over the RFC 8785 form of what will be executed; what was not given is no key in it.
+
+    `parameters` may be in that form already; then the rest is text that was checked, and a whole number.
+    """
     given = {"target": target, "on_behalf_of": on_behalf_of, "delegation": delegation}
-    return digest_of(
-        {
-            "tenant_id": tenant_id,
-            "account_id": account_id,
-            "action_type": action_type,
-            "parameters": parameters,
-            "expires_at": expires_at,
-            "registry_version": registry_version,
-            **{name: value for name, value in given.items() if value is not None},
-        }
-    )
+    executed = {
+        "tenant_id": tenant_id,
+        "account_id": account_id,
+        "action_type": action_type,
+        "parameters": parameters,
+        "expires_at": expires_at,
+        "registry_version": registry_version,
+        **{name: value for name, value in given.items() if value is not None},
+    }
+    return sha256_hex(canonical_plain(executed)) if isinstance(parameters, Raw) else digest_of(executed)
 
 
 def digest_of_wire(intent: dict[str, Any]) -> str:
@@ -248,6 +276,21 @@ def digest_of_wire(intent: dict[str, Any]) -> str:
         on_behalf_of=intent.get("on_behalf_of"),
         delegation=intent.get("delegation"),
     )
+
+
+def digest_of_stored(intent: ActionIntentV1) -> str:
+    """As `digest_of_wire` of its JSON. Of all that it covers, only the parameters hold numbers of the caller's own."""
+    given = {"target": intent.target, "on_behalf_of": intent.on_behalf_of, "delegation": intent.delegation}
+    covered = {
+        "tenant_id": intent.tenant_id,
+        "account_id": intent.account_id,
+        "action_type": intent.action_type,
+        "parameters": Raw(canonical(intent.parameters)),
+        "expires_at": intent.expires_at,
+        "registry_version": intent.registry_version,
+        **{name: value for name, value in given.items() if value is not None},
+    }
+    return sha256_hex(canonical_plain(covered))
 
 
 def complete(
@@ -323,7 +366,7 @@ def _digest(
         account_id=proposal.account_id,
         action_type=proposal.action_type,
         target=target.wire() if target else None,
-        parameters=proposal.parameters,
+        parameters=Raw(proposal.written_parameters),
         expires_at=instant(expires),
         registry_version=registry_version,
         on_behalf_of=proposal.on_behalf_of,

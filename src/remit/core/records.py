@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, TypeVar
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from remit.core.canonical import sha256_hex
 from remit.core.execution.breaker import ToolBreaker
@@ -69,7 +72,7 @@ class Kind(Generic[R]):
     timed: bool = False
 
 
-class Key(NamedTuple, Generic[R]):
+class Key(msgspec.Struct, Generic[R], frozen=True, gc=False):
     """The place of one record: its kind, its tenant first, its id."""
 
     kind: Kind[R]
@@ -135,6 +138,8 @@ def chain_key(tenant_id: str, action_intent_id: str) -> Key[IntentHistory]:
     return Key(CHAIN, tenant_id, action_intent_id)
 
 
+# Of each tenant alone, asked for by every decision.
+@lru_cache(maxsize=4096)
 def stops_key(owner: str) -> Key[Stops]:
     """Of the stop switches of a tenant, or of the platform."""
     return Key(STOPS, owner, THE_ONE)

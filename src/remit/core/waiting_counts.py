@@ -77,9 +77,12 @@ def holder_of(case: Case) -> str:
 
 def count_changes(before: Stored | None, after: Case) -> Counter[WaitingCount]:
     """The changes of each count as `after` takes the place of `before`; what stays is left out."""
-    change = Counter(counted_as(after))
-    if isinstance(before, Case):
-        change.subtract(counted_as(before))
+    was, is_now = counted_as(before) if isinstance(before, Case) else [], counted_as(after)
+    if was == is_now:
+        # As for all that is executed: it does not wait.
+        return Counter()
+    change = Counter(is_now)
+    change.subtract(was)
     return Counter({count: more for count, more in change.items() if more})
 
 

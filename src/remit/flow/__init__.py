@@ -24,9 +24,9 @@ Beside it, a package each:
 - `reading`: status, timeline, usage, export and verification, kept policies, replays, measurements.
 - `notifications`: count the days, collect what people want to be told, deliver it, and their subscriptions.
 
-Asked by several steps: `facts` (looked up ahead of a decision), `obstacles` (what keeps a waiting intent from being
-carried out), `amounts`, `breakers` (of tools that keep failing), `private_values`, `queue_limit`, `mark_waiting`,
-`policies_ahead` (tried out before a write compiles them) and `kept_policies`.
+Asked by several steps: `facts` and `fact_lookups` (ahead of a decision, or of a call), `obstacles` (what keeps a
+waiting intent from being carried out), `amounts`, `breakers` (of tools that keep failing), `private_values`,
+`queue_limit`, `mark_waiting`, `policies_ahead` (tried out before a write compiles them) and `kept_policies`.
 
 Shared by all: `context` (what every step is given, and where it finds an intent), `writers` (what writes the chains),
 `one_write` (two units as one), `consumer` (reading on in a ledger) and `pages`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from remit.core.errors import NotFound
@@ -96,6 +97,8 @@ def one(context: Context, key: Key[R]) -> R | None:
     return context.store.read([key]).get(key)
 
 
+# Of each tenant alone, asked for by every decision.
+@lru_cache(maxsize=4096)
 def bounds_key(tenant_id: str) -> Key[BoundsInForce]:
     return Key(BOUNDS, tenant_id, THE_ONE)
 

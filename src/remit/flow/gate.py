@@ -7,11 +7,11 @@ A decision that exists is final and is returned as it was made.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from msgspec import UnsetType
+from msgspec import Struct, UnsetType
+from msgspec.structs import replace
 
 from remit.core.errors import RemitError
 from remit.core.execution.approval import Approval, approve, approved_data, reserved
@@ -44,8 +44,7 @@ from remit.flow.writers import CaseWriter
 from remit.ports import Snapshot, UnitOfWork, Writes
 
 
-@dataclass(frozen=True, slots=True)
-class GateAnswer:
+class GateAnswer(Struct, frozen=True):
     """
     The gate's answer. `already_published` is true when an earlier call had finished all of it.
 
@@ -67,7 +66,11 @@ class GateAnswer:
     executed_by: ExecutedBy | None = None
 
     def wire(self) -> dict[str, Any]:
-        shown = {name: getattr(self, name) for name in self.__slots__ if name not in ("reserved", "approval", "begun")}
+        shown = {
+            name: getattr(self, name)
+            for name in self.__struct_fields__
+            if name not in ("reserved", "approval", "begun")
+        }
         return {**shown, "begun": self.begun.wire()} if self.begun else shown
 
     def with_begun(self, begun: Begun) -> GateAnswer:
@@ -77,8 +80,7 @@ class GateAnswer:
         return replace(self, status=begun.status, reserved=False, approval=None, begun=begun)
 
 
-@dataclass(frozen=True, slots=True)
-class GateRequest:
+class GateRequest(Struct, frozen=True):
     """An intent to decide. The account must be the intent's, and its proposer where one is named."""
 
     action_intent_id: str
@@ -109,7 +111,8 @@ def gate(
 def _incomplete(request: GateRequest) -> GateAnswer | None:
     if request.action_intent_id and request.tenant_id and request.account_id:
         return None
-    missing = [name for name, value in asdict(request).items() if not value and name != "proposed_by"]
+    needed = "action_intent_id", "tenant_id", "account_id"
+    missing = [name for name in needed if not getattr(request, name)]
     return _no_verdict(request, MISSING_INPUT, f"the input lacks {', '.join(missing)}")
 
 
@@ -182,8 +185,8 @@ class GateIntent:
                 bounds=bounds,
                 stops=stops_over(snapshot, self.request.tenant_id),
                 usages={usage_id: usage for usage_id, usage in usages.items() if usage is not None},
-                edited_by=writer.case.edited_by,
-                person_required=writer.case.person_required,
+                edited_by=writer.edited_by,
+                person_required=writer.person_required,
                 facts=self.facts.of(bounds, intent) if self.facts is not None else NO_FACTS,
                 now=self.now,
             )

@@ -76,9 +76,13 @@ class PoliciesAhead:
                 plan.ask_log_only(intent, known_facts)
 
     def _bounds(self, context: Context, tenants: set[str], now: datetime) -> dict[str, BoundsInForce]:
-        known = {name: self._known[name] for name in tenants if name in self._known}
-        fresh = {name: bounds for name, (at, bounds) in known.items() if abs(now - at) < BOUNDS_LIVE}
-        missing = [name for name in tenants if name not in fresh]
+        fresh, missing = {}, []
+        for name in tenants:
+            known = self._known.get(name)
+            if known is not None and abs(now - known[0]) < BOUNDS_LIVE:
+                fresh[name] = known[1]
+            else:
+                missing.append(name)
         if missing:
             snapshot = context.store.read([bounds_key(name) for name in missing])
             read = {name: bounds_of(snapshot, name) for name in missing}

@@ -26,13 +26,18 @@ T = TypeVar("T")
 
 def named(context: Context, data: Any) -> Proposal | RemitError:
     """A checked proposal that has its id, or why it is none."""
-    proposal = attempt(lambda: _with_checked_callback(context, parse_proposal(data)))
-    if isinstance(proposal, RemitError):
-        return proposal
-    if proposal.action_intent_id is not None:
-        return proposal
-    own = proposal.model_copy(update={"action_intent_id": context.new_id()})
-    # It is not what the caller sent (`ProposeIntent.new`).
+    return attempt(lambda: _with_checked_callback(context, _with_id(context, data)))
+
+
+def _with_id(context: Context, data: Any) -> Proposal:
+    """The checked proposal; an id that is made for it is not what the caller sent (`ProposeIntent.new`)."""
+    if isinstance(data, dict) and data.get("action_intent_id") is None:
+        own = parse_proposal({**data, "action_intent_id": context.new_id()})
+    else:
+        own = parse_proposal(data)
+        if own.action_intent_id is not None:
+            return own
+        own = own.model_copy(update={"action_intent_id": context.new_id()})
     own.model_fields_set.discard("action_intent_id")
     return own
 
@@ -41,7 +46,8 @@ def _with_checked_callback(context: Context, proposal: Proposal) -> Proposal:
     """Raises `InvalidInput` for an `on_end` that nobody in charge allows. What is stored already stays as it is."""
     if proposal.on_end is None:
         return proposal
-    known = proposal.action_intent_id and one(context, case_key(proposal.tenant_id, proposal.action_intent_id))
+    sent = proposal.action_intent_id if "action_intent_id" in proposal.model_fields_set else None
+    known = sent and one(context, case_key(proposal.tenant_id, sent))
     if not known:
         subscriptions = context.store.scan(SUBSCRIPTION, proposal.tenant_id)
         check_callback(subscriptions, proposal.on_end, proposal.account_id)
@@ -68,7 +74,7 @@ class ProposeIntent:
 
     __slots__ = (
         *("action_intent_id", "case_at", "chain_at", "context", "edited_by", "now", "proposal", "replaced_at"),
-        *("decided_again", "seed"),
+        *("_seed", "decided_again"),
     )
 
     def __init__(
@@ -82,8 +88,7 @@ class ProposeIntent:
         self.context, self.proposal, self.now, self.edited_by = context, proposal, now, edited_by
         self.decided_again = decided_again
         self.action_intent_id = proposal.action_intent_id or context.new_id()
-        # Not made where it is used: asked again after a conflict, the salts are the same.
-        self.seed = context.new_seed()
+        self._seed: bytes | None = None
         self.case_at = case_key(proposal.tenant_id, self.action_intent_id)
         self.chain_at = chain_key(proposal.tenant_id, self.action_intent_id)
         self.replaced_at = case_key(proposal.tenant_id, proposal.supersedes) if proposal.supersedes else None
@@ -134,16 +139,25 @@ class ProposeIntent:
             expires_after=bounds.expires_after(proposal.action_type),
             registry_version=bounds.registry_version(proposal.action_type),
         )
-        intent, values = commit_private(proposed, bounds.private(proposal.action_type), self.seed)
+        private = bounds.private(proposal.action_type)
+        intent, values = commit_private(proposed, private, self._salts() if private else b"")
         replaced = snapshot.get(self.replaced_at) if self.replaced_at else None
         connector = bounds.connector(proposal.action_type)
         case = new_case(intent, now, connector=connector, edited_by=self.edited_by, replaced=replaced)
         writer = CaseWriter(self.context, case, now)
-        writer.append("INTENT_PROPOSED", intent, actor=self.edited_by or intent.proposed_by)
+        # What is private stands otherwise in the intent than it was sent.
+        written = intent.written(proposal.written_parameters) if values is None else None
+        writer.append("INTENT_PROPOSED", intent, actor=self.edited_by or intent.proposed_by, written=written)
         if values is None:
             return writer, intent
         writer.put(private_key(proposal.tenant_id, self.action_intent_id), values)
         return writer, open_intent(intent, values)
+
+    def _salts(self) -> bytes:
+        """The seed of its private values' salts: asked again after a conflict, the unit has the same."""
+        if self._seed is None:
+            self._seed = self.context.new_seed()
+        return self._seed
 
     def closing(self, snapshot: Snapshot, intent: ActionIntentV1, writes: Writes[T]) -> Writes[T]:
         """`writes`, and the end of the one whose place the intent takes, if it takes one."""

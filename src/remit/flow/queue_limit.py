@@ -11,10 +11,12 @@ is reached, further ones an eighth of it each at the worst.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, TypeVar
+
+import msgspec
 
 from remit.core.errors import QueueFull
 from remit.core.intent import Proposal
@@ -53,7 +55,9 @@ class QueueLimit:
 
     def take(self, store: Store, proposals: Sequence[Proposal], now: datetime) -> list[QueueFull | None]:
         """Let each in, to be settled; or the error of those that are not to wait."""
-        return [self._take(store, proposal, now) for proposal in proposals]
+        if self.most is None:
+            return [None] * len(proposals)
+        return [self._take(store, proposal, now, self.most) for proposal in proposals]
 
     def settle(
         self, proposals: Sequence[Proposal], refusals: Sequence[QueueFull | None], waits: Sequence[bool]
@@ -75,22 +79,22 @@ class QueueLimit:
         for count in counts:
             count.full_since = None
 
-    def _take(self, store: Store, proposal: Proposal, now: datetime) -> QueueFull | None:
-        if self.most is None:
-            return None
+    def _take(self, store: Store, proposal: Proposal, now: datetime, most: int) -> QueueFull | None:
         count = self._count_of(proposal)
         with count.lock:
             if count.until_next <= 0 and not _is_full(count, now):
-                _count_anew(count, store.unanswered(proposal.tenant_id, proposal.proposed_by), self.most)
-            if count.waiting >= self.most:
+                _count_anew(count, store.unanswered(proposal.tenant_id, proposal.proposed_by), most)
+            if count.waiting >= most:
                 count.full_since, count.until_next = count.full_since or now, 0
-                return QueueFull(proposal.proposed_by, self.most)
+                return QueueFull(proposal.proposed_by, most)
             count.waiting, count.under_way = count.waiting + 1, count.under_way + 1
             count.until_next -= 1
             return None
 
     def _count_of(self, proposal: Proposal) -> _Count:
         key = proposal.tenant_id, proposal.proposed_by
+        if (known := self._known.get(key)) is not None:
+            return known
         with self._lock:
             if key not in self._known and len(self._known) >= MOST_KNOWN:
                 self._known.clear()
@@ -125,7 +129,7 @@ def unless_full(unit: UnitOfWork[T], refused: QueueFull | None) -> UnitOfWork[T]
             raise refused
         return writes
 
-    return replace(unit, decide=decide)
+    return msgspec.structs.replace(unit, decide=decide)
 
 
 def _lets_wait(writes: Writes[Any]) -> bool:

@@ -38,12 +38,14 @@ class SubmitIntent:
         self.gate = GateIntent(context, request, facts, now, proposal)
 
     def unit(self) -> UnitOfWork[Submitted]:
-        reads = [*dict.fromkeys([*self.propose.reads(), *self.gate.reads()])]
-        new, may_lag = self.propose.new(), self.gate.may_lag()
-        return UnitOfWork(reads, self.decide, self.then_reads, new=new, may_lag=may_lag)
+        # The gate's own reads are among these.
+        may_lag = self.gate.may_lag()
+        reads = [*self.propose.reads(), *may_lag]
+        return UnitOfWork(reads, self.decide, self.then_reads, new=self.propose.new(), may_lag=may_lag)
 
     def then_reads(self, snapshot: Snapshot) -> Sequence[Key[Any]]:
-        return [*dict.fromkeys([*self.propose.then_reads(snapshot), *self.gate.then_reads(snapshot)])]
+        # Both name the private values of the one that is stored already.
+        return self.gate.then_reads(snapshot) or self.propose.then_reads(snapshot)
 
     def decide(self, snapshot: Snapshot) -> Writes[Submitted]:
         stored = self.propose.stored(snapshot)
@@ -66,7 +68,7 @@ class SubmitAndBegin:
         self.context, self.proposal = context, proposal
         self.submit = SubmitIntent(context, proposal, facts, now)
         name = self.submit.propose.action_intent_id
-        self.begin = BeginIntent(context, proposal.tenant_id, name, proposer, holder, now)
+        self.begin = BeginIntent(context, proposal.tenant_id, name, proposer, holder, facts, now)
 
     def unit(self) -> UnitOfWork[Submitted]:
         # The stops do not lag: what is begun may run at once.

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from remit.core.execution.approval import (
     Approval,
     Publication,
+    PublishedData,
     held_until,
     published,
     released,
@@ -62,18 +63,22 @@ class CaseWriter:
         """The entries that it appends."""
         return self._writes.entries
 
-    def append(self, event_type: EventType, data: dict[str, Any] | Record, actor: str = SYSTEM) -> None:
-        """Append to the intent's chain."""
+    def append(
+        self, event_type: EventType, data: dict[str, Any] | Record, actor: str = SYSTEM, *, written: bytes | None = None
+    ) -> None:
+        """Append to the intent's chain. `written` is the canonical form of `data`, where it is at hand."""
+        case = self._case
         entry = next_entry(
             self._head,
             event_type,
             data,
             entry_id=self.context.new_id(),
-            tenant_id=self._case.tenant_id,
-            account_id=self._case.account_id,
-            action_intent_id=self._case.action_intent_id,
+            tenant_id=case.tenant_id,
+            account_id=case.account_id,
+            action_intent_id=case.action_intent_id,
             actor=actor,
             at=self.now,
+            written=written,
         )
         self._writes.entries.append(entry)
         self._head = self._changes["chain"] = entry.head
@@ -90,6 +95,15 @@ class CaseWriter:
         """The case with the status that it has now: other changes are not made for that."""
         return self.case if "status" in self._changes else self._case
 
+    @property
+    def person_required(self) -> bool:
+        """Is it for a person to answer, whatever the bounds allow?"""
+        return self._case.person_required
+
+    @property
+    def edited_by(self) -> str | None:
+        return self._case.edited_by
+
     def _publication(self) -> Publication | None:
         found: Publication | None = self._changes.get("publication", self._case.publication)
         return found
@@ -105,7 +119,7 @@ class CaseWriter:
         expires_at, ttl_days = self._case.expires_at, self.context.state_ttl_days
         after = published(publication, expires_at=expires_at, now=self.now, ttl_days=ttl_days)
         if is_reserved(publication):
-            self.append("ACTION_PUBLISHED", {"approval_id": publication.approval_id})
+            self.append("ACTION_PUBLISHED", PublishedData(approval_id=publication.approval_id))
         self.update(publication=after, published=True)
 
     def enqueue(self) -> None:

@@ -8,8 +8,10 @@ A change is looked for refusal by refusal: each is answered by a change of the s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
+
+from msgspec.structs import replace
 
 from remit.core.errors import InvalidInput
 from remit.core.gate.bounds import BoundsInForce, replace_bounds

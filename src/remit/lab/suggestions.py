@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import median
 from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from remit.core.execution.approval import UNDONE
 from remit.core.gate.autonomy import AutonomyMode

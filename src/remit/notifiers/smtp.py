@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -26,6 +27,8 @@ from remit.ports import NotificationBatch, OutgoingNotification
 TIMEOUT_S = 30.0
 """How long all letters of one message may take together."""
 _SAID = 200
+# Releases of Python raise different ones for the same text.
+_NO_ADDRESS = (ValueError, IndexError, MessageError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ _WAY_OUT = "write smtps://user:password@host:465, smtp://user:password@host:587,
 def _address(text: str) -> Address:
     try:
         return Address(addr_spec=text)
-    except (ValueError, IndexError):
+    except _NO_ADDRESS:
         raise InvalidInput("REMIT_MAIL_FROM", "is not an e-mail address", "write remit@example.com") from None
 
 
@@ -148,7 +151,7 @@ class SmtpNotifier:
     ) -> SendResult:
         try:
             message = self._message(letter, recipient, mailing)
-        except ValueError as error:
+        except _NO_ADDRESS as error:
             # An address that no message can carry: the other recipients' letters must not come to grief over it.
             return SendResult(outcome="refused", detail=self._said(f"no message can be written to it: {error}"))
         try:

@@ -11,6 +11,7 @@ may ask again after a conflict. Time and ids are always arguments, so a unit may
 """
 
 from remit.ports.calling import (
+    ActsInStore,
     Call,
     CallsTogether,
     Connector,
@@ -21,6 +22,7 @@ from remit.ports.calling import (
     TriedHost,
     TriesHost,
     WorkerFunction,
+    acts_in_store,
     calls_together,
     runs_named_types,
 )
@@ -38,6 +40,7 @@ __all__ = [
     "DELIVERED",
     "REFUSED",
     "UNCONFIRMED",
+    "ActsInStore",
     "Call",
     "CallsTogether",
     "CaseFilter",
@@ -77,6 +80,7 @@ __all__ = [
     "UnitOfWork",
     "WorkerFunction",
     "Writes",
+    "acts_in_store",
     "answer_of",
     "as_answer",
     "attempt",

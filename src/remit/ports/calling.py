@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 if TYPE_CHECKING:
     from remit.core.execution.outcome import CallResult
     from remit.core.intent import ActionIntentV1
+    from remit.core.records import Key
+    from remit.ports.units import Snapshot, Writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,18 @@ class CallsTogether(Connector, Protocol):
         ...
 
 
+class ActsInStore(CallsTogether, Protocol):
+    """A connector that acts in this very store and nowhere else: a call can be part of the write that records it."""
+
+    def touched(self, tenant_id: str, idempotency_key: str) -> Sequence[Key[Any]]:
+        """The records that a call under that key reads and writes."""
+        ...
+
+    def act(self, call: Call, snapshot: Snapshot) -> Writes[CallResult]:
+        """`invoke` as a part of a write that was shown what is `touched`; nothing is deleted. May be asked again."""
+        ...
+
+
 class RunsNamedTypes(Connector, Protocol):
     """A connector that can run the tools of some action types, and leaves those of others to other workers."""
 
@@ -68,6 +82,10 @@ class RunsNamedTypes(Connector, Protocol):
 # Asked for every execution: `isinstance` of a protocol goes through all its members each time.
 def calls_together(connector: Connector) -> TypeGuard[CallsTogether]:
     return hasattr(connector, "invoke_all")
+
+
+def acts_in_store(connector: Connector) -> TypeGuard[ActsInStore]:
+    return hasattr(connector, "touched")
 
 
 def runs_named_types(connector: Connector) -> TypeGuard[RunsNamedTypes]:

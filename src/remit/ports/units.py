@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar, cast
+
+import msgspec
 
 from remit.core.errors import RemitError
 from remit.core.ledger.entries import LedgerEntry
@@ -27,8 +28,7 @@ class Snapshot(Protocol):
     def get(self, key: Key[R]) -> R | None: ...
 
 
-@dataclass(slots=True)
-class Writes(Generic[T_co]):
+class Writes(msgspec.Struct, Generic[T_co]):
     """
     The writes that one unit wants, all or nothing, and what to answer when it is.
 
@@ -36,16 +36,15 @@ class Writes(Generic[T_co]):
     """
 
     answer: T_co
-    puts: list[tuple[Key[Any], Stored]] = field(default_factory=list)
-    deletes: list[Key[Any]] = field(default_factory=list)
-    entries: list[LedgerEntry] = field(default_factory=list)
+    puts: list[tuple[Key[Any], Stored]] = []
+    deletes: list[Key[Any]] = []
+    entries: list[LedgerEntry] = []
 
     def put(self, key: Key[S], record: S) -> None:
         self.puts.append((key, record))
 
 
-@dataclass(frozen=True, slots=True)
-class UnitOfWork(Generic[T_co]):
+class UnitOfWork(msgspec.Struct, Generic[T_co], frozen=True):
     """
     One atomic change.
 

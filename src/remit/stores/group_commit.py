@@ -146,7 +146,8 @@ class GroupCommit:
         self._carry_out = carry_out
         self._mutex = threading.Lock()
         self._waiting = _Lines()
-        self._group: list[PendingCall] = []
+        self._is_mixed = False
+        """Does the group that is carried out have calls of several tenants?"""
         self._led = False
 
     def submit(self, units: Sequence[UnitOfWork[Any]], find: Find | None = None) -> list[Any]:
@@ -193,16 +194,17 @@ class GroupCommit:
             while self._waiting and units + len(self._waiting.first().units) <= MOST_UNITS:
                 calls.append(self._waiting.take())
                 units += len(calls[-1].units)
-            calls[0].leads, self._group = False, calls
+            calls[0].leads = False
+            self._is_mixed = any(call.tenant_id != calls[0].tenant_id for call in calls)
         return calls
 
     def _others_wait(self, tenant_id: str) -> bool:
-        with self._mutex:
-            return self._waiting.others_than(tenant_id) or any(call.tenant_id != tenant_id for call in self._group)
+        # Asked between any two units: without the lock, which at most tells it one unit late.
+        return self._is_mixed or self._waiting.others_than(tenant_id)
 
     def _hand_over(self, calls: list[PendingCall]) -> None:
         with self._mutex:
-            self._group = []
+            self._is_mixed = False
             # What took too long, or a leader that was interrupted, leaves some unsettled.
             left = [call for call in calls if not call.settled]
             self._waiting.put_back([call for call in left if not call.begun])

@@ -81,15 +81,19 @@ class Segment:
         return self.entries[0]
 
     @property
+    def has_rare(self) -> bool:
+        return not COMMON.issuperset([entry.event_type for entry in self.entries])
+
+    @property
     def rare(self) -> set[EventType]:
         return {entry.event_type for entry in self.entries} - COMMON
 
     @property
     def kinds(self) -> int:
-        return kinds_of(entry.event_type for entry in self.entries)
+        return kinds_of([entry.event_type for entry in self.entries])
 
     def packed(self) -> bytes:
-        return pack(b"\n".join(entry.line for entry in self.entries))
+        return pack(b"\n".join([entry.line for entry in self.entries]))
 
 
 def segments_of(entries: Iterable[LedgerEntry]) -> list[Segment]:
@@ -101,11 +105,14 @@ def segments_of(entries: Iterable[LedgerEntry]) -> list[Segment]:
     chains: dict[tuple[str, str | None], list[LedgerEntry]] = {}
     for entry in entries:
         chains.setdefault((entry.tenant_id, entry.action_intent_id), []).append(entry)
-    return [
-        Segment(tuple(of_moment))
-        for chain in chains.values()
-        for _, of_moment in groupby(chain, key=lambda entry: entry.at)
-    ]
+    return [segment for chain in chains.values() for segment in segments_of_chain(chain)]
+
+
+def segments_of_chain(entries: Sequence[LedgerEntry]) -> list[Segment]:
+    """The entries of one write to one chain, in their order."""
+    if len({entry.at for entry in entries}) == 1:
+        return [Segment(tuple(entries))]
+    return [Segment(tuple(of_moment)) for _, of_moment in groupby(entries, key=lambda entry: entry.at)]
 
 
 def kinds_of(event_types: Iterable[str]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain, islice, zip_longest
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -45,11 +45,11 @@ class RecordSnapshot:
         self.records = records
 
     def get(self, key: Key[R]) -> R | None:
-        kind, tenant_id, id = key
         try:
-            return cast("R | None", self.records[kind.name, tenant_id, id])
+            found: Any = self.records[key.kind.name, key.tenant_id, key.id]
         except KeyError:
-            raise KeyError(f"{kind.name} {id!r} is not among the keys that were named") from None
+            raise KeyError(f"{key.kind.name} {key.id!r} is not among the keys that were named") from None
+        return found  # type: ignore[no-any-return]
 
 
 def record_id(key: Key[Any]) -> RecordId:

@@ -11,9 +11,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar
+
+from msgspec.structs import replace
 
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.ledger.entries import LedgerEntry

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from remit.core.errors import Conflict
 from remit.ports import Snapshot, Store, UnitOfWork, Writes, answer_of

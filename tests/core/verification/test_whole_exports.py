@@ -4,6 +4,7 @@ import copy
 import json
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,3 +83,16 @@ def test_nothing_in_a_rehashed_file_makes_verification_raise(exported, data):
     holder[key] = data.draw(st.sampled_from([None, 0, -1, 2**40, "x", "", [], {}, [[]], {"a": 1}, 1.5, True]))
 
     verify_export(iter(rehash(lines)))
+
+
+@pytest.mark.parametrize(
+    ("name", "event_type", "field"),
+    [("superseded", "INTENT_SUPERSEDED", "superseded_by"), ("superseding", "INTENT_PROPOSED", "supersedes")],
+)
+@pytest.mark.parametrize("other", [[], {}, 1.5])
+def test_what_is_no_intent_s_name_took_no_place(lines, name, event_type, field, other):
+    lines.data(name, event_type)[field] = other
+
+    report = verify_export(iter(lines.rehashed()))
+
+    assert f"intent {name}" in {finding.where for finding in report.findings if finding.invariant == 6}

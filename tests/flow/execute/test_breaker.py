@@ -14,6 +14,7 @@ from remit.core.records import TOOL_BREAKER
 from remit.flow import breakers as breakers_flow
 from remit.flow import execute
 from remit.flow.breakers import failing_tools
+from remit.flow.fact_lookups import FactLookups
 
 from ..world import NOON, OTHER, TENANT, TYPE, proposal, type_of
 from .attempts import begun
@@ -186,7 +187,8 @@ def test_of_two_workers_that_see_a_trial_due_at_once_one_makes_it(desk):
     seen_due = failing_tools(second.context)
 
     assert len(taken(desk.app)) == 1
-    late = execute.take(second.context, Places(10), 10, "w-late", desk.clock.now(), seen_due)
+    lookups = FactLookups(second.context, desk.clock)
+    late = execute.take(second.context, Places(10), 10, "w-late", desk.clock.now(), seen_due, lookups)
 
     assert late == [None]
     assert sorted(name for name, status in desk.statuses().items() if status == "APPROVED") == ["i-1", "i-2"]

@@ -2,6 +2,7 @@
 
 from remit.core.execution.outcome import CallResult
 from remit.flow.execute import Executor
+from remit.flow.fact_lookups import FactLookups
 
 from ..world import OTHER, TYPE, type_of
 from .attempts import begun
@@ -44,7 +45,7 @@ def test_who_lost_the_lease_does_nothing_more(world):
 def test_a_replay_in_another_process_cannot_pass_for_the_holder(world):
     *_, ref, request = begun(world)
 
-    replay = Executor(world.app.context, world.clock, "another-run")
+    replay = Executor(world.app.context, world.clock, "another-run", FactLookups(world.app.context, world.clock))
 
     assert replay.preflight(ref) is False and replay.invoke(ref, request) == {"stop": True}
 

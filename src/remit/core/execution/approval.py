@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import asdict
 
 from remit.core.canonical import canonical_plain
 from remit.core.errors import InvalidInput, NotInThatState
@@ -63,6 +64,15 @@ class ApprovedData(Approval, frozen=True, kw_only=True):
 
     def canonical(self) -> bytes:
         # Text, whole numbers, yes and no: nothing of the caller's parameters.
+        return canonical_plain(self)
+
+
+class PublishedData(Record, frozen=True):
+    """The data of an `ACTION_PUBLISHED` entry."""
+
+    approval_id: str
+
+    def canonical(self) -> bytes:
         return canonical_plain(self)
 
 
@@ -265,7 +275,7 @@ def approved_data(
     credential: Credential | UnsetType = UNSET,
 ) -> ApprovedData:
     """The data of an `ACTION_APPROVED` entry; a person's has all `approvers`, and the last one's `credential`."""
-    fields = {name: getattr(approval, name) for name in approval.__struct_fields__}
+    fields = asdict(approval)
     return ApprovedData(**fields, config_sequence=config_sequence, approvers=approvers, credential=credential)
 
 

@@ -27,7 +27,7 @@ from remit.core.execution.outcome import (
 )
 from remit.core.gate.action_type import ActionTypeSpec, Tool
 from remit.core.gate.autonomy import Stops, stop_in_force, stopped_for
-from remit.core.intent import ActionIntentV1, digest_of_wire
+from remit.core.intent import ActionIntentV1, digest_of_stored
 from remit.core.ledger.entries import SYSTEM
 from remit.core.lifecycle import Case
 from remit.core.values import ApprovalSource, instant
@@ -97,17 +97,21 @@ def key_is_honoured(connector_always: bool, tool_says: bool) -> bool:
     return connector_always or tool_says
 
 
-def event_matches(case: Case, intent: ActionIntentV1, approval: Approval, data: Mapping[str, Any]) -> bool:
-    """The event says what is stored, and the approval is the one that the case rests on."""
-    return case.approval_id == approval.approval_id and event_says(intent, approval, data)
+def approval_matches(case: Case, intent: ActionIntentV1, approval: Approval) -> bool:
+    """The approval is the one that the case rests on, and binds the intent as it is."""
+    return case.approval_id == approval.approval_id and _binds(approval, intent)
 
 
 def event_says(intent: ActionIntentV1, approval: Approval, data: Mapping[str, Any]) -> bool:
     """The event is not trusted by itself: it must say what the stored approval says, of the intent as it is."""
+    return data.get("intent_digest") == approval.intent_digest and _binds(approval, intent)
+
+
+def _binds(approval: Approval, intent: ActionIntentV1) -> bool:
     return (
         approval.action_intent_id == intent.action_intent_id
-        and data.get("intent_digest") == approval.intent_digest == intent.digest
-        and digest_of_wire(intent.as_committed.wire()) == intent.digest
+        and approval.intent_digest == intent.digest
+        and digest_of_stored(intent.as_committed) == intent.digest
     )
 
 
@@ -124,7 +128,7 @@ def new_attempt(
         invoking=False,
         in_doubt=False,
         tool=tool.name if tool else None,
-        idempotency_key=idempotency_key(intent, tool.wire() if tool else None),
+        idempotency_key=idempotency_key(intent, tool),
         started_at=now,
     )
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from remit.core.canonical import digest_of
+from msgspec import UNSET, Raw, UnsetType
+
+from remit.core.canonical import canonical, canonical_plain, sha256_hex
 from remit.core.execution.approval import Approval
 from remit.core.execution.result import ToolResult
 from remit.core.gate.action_type import Tool
+from remit.core.gate.fact import Fact
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import EventType
 from remit.core.values import ApprovalSource, Record, UtcTime
@@ -69,7 +71,12 @@ class Conclusion(Record, frozen=True):
 
 def storable(result: CallResult) -> CallResult:
     """The result with every text such that it can be written down: what the far side says may hold half a character."""
-    return CallResult.from_wire(_whole(result.changed(answer=None).wire())).changed(answer=result.answer)
+    said = result.changed(answer=None)
+    try:
+        whole = CallResult.from_json(said.to_json())
+    except UnicodeEncodeError:
+        whole = CallResult.from_wire(_whole(said.wire()))
+    return whole.changed(answer=result.answer)
 
 
 def _whole(value: Any) -> Any:
@@ -85,7 +92,8 @@ class ExecutionAttempt(Record, frozen=True):
     The one attempt of an intent; whoever holds its lease, and nobody else, may act.
 
     `invoking` is set before each call and cleared by its answer: a mark without an answer means
-    nobody knows. `in_doubt` stays set once any answer was lost.
+    nobody knows. `in_doubt` stays set once any answer was lost. `rechecked` are the facts that were looked up again
+    (`recheck`): those that the last mark rests on, or that kept a call from being made.
     """
 
     approval_id: str
@@ -100,6 +108,7 @@ class ExecutionAttempt(Record, frozen=True):
     started_at: UtcTime
     last_error: CallResult | None = None
     conclusion: Conclusion | None = None
+    rechecked: dict[str, Fact] | UnsetType = UNSET
 
     @property
     def unanswered(self) -> bool:
@@ -129,6 +138,38 @@ class ActionOutcomeV1(Record, frozen=True):
     auto_executed: bool
 
 
+class StartedData(Record, frozen=True):
+    """The data of an `EXECUTION_STARTED` entry."""
+
+    approval_id: str
+    digest: str
+    approval_source: ApprovalSource
+    auto_executed: bool
+    config_sequence: int
+    tool_hash: str | None
+    outcome: None = None
+
+    def canonical(self) -> bytes:
+        # Text, a whole number, yes and no.
+        return canonical_plain(self)
+
+
+class EndedData(Record, frozen=True):
+    """The data of the entry that tells an outcome; `result` is what the tool answered, without its content."""
+
+    approval_id: str
+    digest: str
+    approval_source: ApprovalSource
+    auto_executed: bool
+    outcome: ActionOutcomeV1
+    result: dict[str, Any] | UnsetType = UNSET
+    rechecked: dict[str, Fact] | UnsetType = UNSET
+
+    def canonical(self) -> bytes:
+        # Text, whole numbers, yes and no; but for facts, which may be fractions.
+        return canonical_plain(self) if self.rechecked is UNSET else canonical(self.wire())
+
+
 class Resolution(Record, frozen=True):
     """A finding made later about an `UNKNOWN` outcome. Written once; the outcome stays as it was."""
 
@@ -155,16 +196,18 @@ class Retry(Record, frozen=True):
     pause_s: float
 
 
-def idempotency_key(intent: ActionIntentV1, tool: Mapping[str, Any] | None) -> str:
+def idempotency_key(intent: ActionIntentV1, tool: Tool | None) -> str:
     """SHA-256, lowercase hex: the same for every call of one intent, different for anything else."""
     # Of private parameters the commitments: the key stands in the attempt, and outlives the values.
-    parameters = intent.as_committed.parameters
-    return digest_of([intent.tenant_id, intent.action_intent_id, tool, parameters, intent.registry_version])
+    parameters = Raw(canonical(intent.as_committed.parameters))
+    described = Raw(tool.canonical) if tool else None
+    covered = [intent.tenant_id, intent.action_intent_id, described, parameters, intent.registry_version]
+    return sha256_hex(canonical_plain(covered))
 
 
 def tool_hash(tool: Tool | None) -> str | None:
     """SHA-256, lowercase hex, of the tool that is called, as its action type describes it."""
-    return digest_of(tool.wire()) if tool else None
+    return sha256_hex(tool.canonical) if tool else None
 
 
 def after_call(

@@ -207,6 +207,8 @@ def _encoded(text: str) -> bytes:
 
 
 def _media_type(text: str) -> str:
+    if 0 < len(text) <= LONGEST_MEDIA_TYPE and text.isascii() and text.isprintable() and text == text.strip():
+        return text
     # It is shown to people and written down, and comes from a far side. Nothing is put together by what is taken out.
     plain = "".join(char if " " <= char <= "~" else "?" for char in text).strip()
     return plain[:LONGEST_MEDIA_TYPE] or UNNAMED
@@ -258,9 +260,9 @@ def _reason_against(settings: ResultSettings, size: int) -> NotKept | None:
 
 def _parts(settings: ResultSettings, content: bytes) -> bytes | None:
     """The content with the parts that the type keeps; `None` where it cannot be taken apart."""
-    keep, drop = ([parse_path(path) for path in paths] for paths in (settings.keep_paths, settings.drop_paths))
-    if not keep and not drop:
+    if not settings.keep_paths and not settings.drop_paths:
         return content
+    keep, drop = ([parse_path(path) for path in paths] for paths in (settings.keep_paths, settings.drop_paths))
     try:
         value = msgspec.json.decode(content)
         value = only(keep, value) if keep else value

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, PlainValidator, WithJsonSchema, model_validator
 
+from remit.core.canonical import canonical
 from remit.core.delegation import Scopes
 from remit.core.gate.amount import MOST_AMOUNTS, AmountName, AmountSpec
 from remit.core.gate.fact import MOST_FACTS, FactName, FactSpec
@@ -76,7 +78,24 @@ class Tool(Request):
         return " ".join([self.name, *(str(extra) for extra in [(self.model_extra or {}).get("url")] if extra)])
 
     def wire(self) -> dict[str, Any]:
+        # Asked for by every execution.
+        return dict(self._described)
+
+    @cached_property
+    def canonical(self) -> bytes:
+        """The RFC 8785 form of `wire`."""
+        return canonical(self._described)
+
+    @cached_property
+    def _described(self) -> dict[str, Any]:
         return self.model_dump(mode="json")
+
+    def __copy__(self) -> Self:
+        # Of a copy that is changed, neither may be known before.
+        copied = super().__copy__()
+        for name in ("_described", "canonical"):
+            copied.__dict__.pop(name, None)
+        return copied
 
 
 def _checked_private(paths: list[str]) -> list[str]:
@@ -137,6 +156,11 @@ class ActionTypeSpec(Request):
     def results(self) -> ResultSettings:
         """The settings of its results, whether or not the bounds say it."""
         return self.result or BY_DEFAULT
+
+    @property
+    def rechecks(self) -> bool:
+        """Is a fact of it looked up again before each call?"""
+        return any(fact.recheck for fact in self.facts.values())
 
 
 class ActionType(Document):

@@ -140,7 +140,7 @@ def check_stop(scope: StopScope, by: str, reason: str) -> None:
 def stop_in_force(stops: Iterable[Stops], intent: ActionIntentV1) -> Stop | None:
     """The strictest stop that covers this action, `everything` before `autonomy`; `None` if nothing stops it."""
     covering = [stop for group in stops for stop in group.stops if stop.scope.covers(intent)]
-    return min(covering, key=lambda stop: stop.level != "everything", default=None)
+    return min(covering, key=lambda stop: stop.level != "everything") if covering else None
 
 
 def stops_all(stops: Iterable[Stop]) -> bool:

@@ -67,18 +67,34 @@ def charge(
         reason = None if limit.only_watches else limit.refusal(used)
         if reason is not None:
             return Shortfall(limit=limit, used=used, reason=reason)
-    changed: dict[str, Usage] = {}
-    charges = []
+    counters: dict[str, dict[str, Counter]] = {}
+    charges, changed = [], {}
     for limit, used in zip(limits, before, strict=True):
         if limit.counts(used):
-            usage = changed.get(limit.usage_id) or _usage(usages, limit)
-            changed[limit.usage_id], counter = _moved(usage, limit.counter, limit.taken)
+            usage_id = limit.usage_id
+            if usage_id not in counters:
+                usage = changed[usage_id] = _usage(usages, limit)
+                counters[usage_id] = dict(usage.counters)
+            of_usage = counters[usage_id]
+            of_usage[limit.counter] = counter = _after(of_usage.get(limit.counter, _UNUSED), limit.taken)
             charges.append(_charged(limit, counter))
-    return charges, changed
+    return charges, {usage_id: usage.changed(counters=counters[usage_id]) for usage_id, usage in changed.items()}
 
 
 def _charged(limit: Limit, counter: Counter) -> Charge:
     unit, watched = limit.unit, limit.would_be_limit
+    if unit is None and watched is None:
+        # What counts, as most do.
+        return Charge(
+            window_id=limit.window_id,
+            limit=limit.limit,
+            used_after=counter.used,
+            position=counter.position,
+            unit=None,
+            taken=limit.taken,
+            starts_at=limit.starts_at,
+            ends_at=limit.resets_at,
+        )
     return Charge(
         window_id=limit.window_id,
         limit=None if limit.limit is None else on_wire(limit.limit, unit),
@@ -115,9 +131,12 @@ def _usage(usages: dict[str, Usage], limit: Limit) -> Usage:
 
 
 def _moved(usage: Usage, name: str, by: int) -> tuple[Usage, Counter]:
-    before = usage.counters.get(name, _UNUSED)
-    after = Counter(used=before.used + by, position=before.position + 1)
+    after = _after(usage.counters.get(name, _UNUSED), by)
     return usage.changed(counters={**usage.counters, name: after}), after
+
+
+def _after(before: Counter, by: int) -> Counter:
+    return Counter(used=before.used + by, position=before.position + 1)
 
 
 def add_to_window(usage: Usage, counter: str, units: int) -> Usage:

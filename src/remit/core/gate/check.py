@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 Plain = str | int | None | Sequence["Plain"] | Mapping[str, "Plain"]
 """A JSON value without a fraction: its canonical form is written without looking (`canonical_plain`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(msgspec.Struct, frozen=True):
     """One check of the gate: its name, whether it passed, and what it saw, which is `Plain`. Nobody changes it."""
 
     check: str

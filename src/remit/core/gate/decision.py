@@ -8,9 +8,10 @@ and answers. It looks no further than the first check that fails.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from remit.core.canonical import canonical, canonical_plain
 from remit.core.delegation import scopes_seen
@@ -19,7 +20,7 @@ from remit.core.gate.autonomy import Stops, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.budget import Usage
 from remit.core.gate.charging import Charge, Shortfall, charge, used_of
-from remit.core.gate.check import Check, Plain
+from remit.core.gate.check import Check, Plain, checked
 from remit.core.gate.fact import NO_FACTS, Fact, Facts, facts_due, lacking
 from remit.core.gate.plan import PolicyAnswer, blocked_until_bounds_load
 from remit.core.gate.policy import PolicyDecision, PolicyVerdict
@@ -71,8 +72,7 @@ class Decision(Record, frozen=True, omit_defaults=True):
         return self.result == "AUTO_EXECUTED"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """A decision and what it costs: nothing, unless it says `AUTO_EXECUTED`."""
 
     decision: Decision
@@ -80,8 +80,7 @@ class Verdict:
     usages: dict[str, Usage]
 
 
-@dataclass(frozen=True, slots=True)
-class GateInput:
+class GateInput(Struct, frozen=True):
     """Everything a decision looks at."""
 
     intent: ActionIntentV1
@@ -91,12 +90,11 @@ class GateInput:
     edited_by: str | None
     now: datetime
     person_required: bool = False
-    facts: Facts = field(default_factory=lambda: NO_FACTS)
+    facts: Facts = NO_FACTS
     """What was looked up for it, by the names of its type's facts."""
 
 
-@dataclass(frozen=True, slots=True)
-class _No:
+class _No(Struct, frozen=True):
     reason: str
     explanation: str
 
@@ -133,6 +131,10 @@ def block_now(
     return verdict if verdict.policy_decision == "BLOCK" else None
 
 
+_NOT_STOPPED = checked("stop_switch", True, stop=None)
+_NOT_EDITED = checked("not_edited", True, edited_by=None)
+
+
 class _Trail:
     """The checks made so far, in order; each `check_…` adds its own and answers what refuses, if anything."""
 
@@ -150,24 +152,28 @@ class _Trail:
         self.checks.append(Check(check=check, passed=passed, saw=saw))
 
     def check_expiry(self) -> _No | None:
-        intent, now = self.seen.intent, self.seen.now
-        live = now < intent.expires_at
-        self._note("expiry", live, expires_at=instant(intent.expires_at))
-        return None if live else _No(INTENT_EXPIRED, f"it expired at {instant(intent.expires_at)}")
+        live, expires_at = self.seen.now < self.seen.intent.expires_at, instant(self.seen.intent.expires_at)
+        self._note("expiry", live, expires_at=expires_at)
+        return None if live else _No(INTENT_EXPIRED, f"it expired at {expires_at}")
 
     def check_stops(self) -> _No | None:
         stop = stop_in_force(self.seen.stops, self.seen.intent)
-        self._note("stop_switch", stop is None, stop=stop.wire() if stop else None)
-        return None if stop is None else _No(AUTONOMY_STOPPED, words.stopped(stop))
+        if stop is None:
+            self.checks.append(_NOT_STOPPED)
+            return None
+        self._note("stop_switch", False, stop=stop.wire())
+        return _No(AUTONOMY_STOPPED, words.stopped(stop))
 
     def check_edited(self) -> _No | None:
         person, required = self.seen.edited_by, self.seen.person_required
-        kept = {"person_required": True} if required and person is None else {}
-        self._note("not_edited", person is None and not required, edited_by=person, **kept)
+        if person is None and not required:
+            self.checks.append(_NOT_EDITED)
+            return None
+        kept = {"person_required": True} if person is None else {}
+        self._note("not_edited", False, edited_by=person, **kept)
         if person is not None:
             return _No(EDITED_BY_PERSON, f"{person} edited it, so a person approves it")
-        replaces = "it takes the place of one that a person had edited, so a person answers it"
-        return _No(PERSON_REQUIRED, replaces) if required else None
+        return _No(PERSON_REQUIRED, "it takes the place of one that a person had edited, so a person answers it")
 
     def check_bounds(self) -> _No | None:
         problem = self.plan.problem

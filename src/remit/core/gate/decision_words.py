@@ -26,14 +26,18 @@ def limits_seen(limits: Sequence[Limit], before: Sequence[int], after: dict[str,
 
 
 def _limit_seen(limit: Limit, used: int, after: dict[str, int | str]) -> dict[str, Any]:
-    unit = limit.unit
-    used_before = on_wire(used, unit)
+    unit, window_id = limit.unit, limit.window_id
+    used_before: int | str = used
+    most: int | str | None = limit.limit
+    # Of a count, as it stands.
+    if unit is not None:
+        used_before, most = on_wire(used, unit), None if limit.limit is None else on_wire(limit.limit, unit)
     seen = {
         "scope": limit.scope,
-        "window_id": limit.window_id or None,
-        "limit": None if limit.limit is None else on_wire(limit.limit, unit),
+        "window_id": window_id or None,
+        "limit": most,
         "used_before": used_before,
-        "used_after": after.get(limit.window_id, used_before),
+        "used_after": after.get(window_id, used_before),
         "resets_at": instant(limit.resets_at),
     }
     if limit.name is not None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema
 
 from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput, RemitError
@@ -22,6 +22,7 @@ from remit.core.paths import NotThere, find, parse_path
 from remit.core.values import Record, Request, UtcTime
 
 MOST_FACTS, MOST_KEPT = 5, 20
+LONGEST_LOOKUP_S = 10.0
 LARGEST_ANSWER_BYTES = 256 * 1024
 LONGEST_TEXT = 1000
 """How many characters a kept text may have: it stands in the ledger for good."""
@@ -71,21 +72,16 @@ class FactSpec(Request):
     One lookup, a `GET`. `url` and `headers` are templates over the intent, as those of a tool.
 
     `keep` names the fields of its answer that rules and people see. An answer may be `max_age_s` old at the decision;
-    0 asks for one of the decision's own call.
+    0 asks for one of the decision's own call. With `recheck` it is looked up again before the mark of each call
+    (`remit.core.execution.recheck`).
     """
 
     url: Annotated[str, Field(min_length=1, max_length=4096)]
     headers: dict[str, Annotated[str, Field(max_length=4096)]] = {}
     keep: KeptFields
-    timeout_s: Annotated[float, Field(gt=0, le=10)] = 2.0
+    timeout_s: Annotated[float, Field(gt=0, le=LONGEST_LOOKUP_S)] = 2.0
     max_age_s: Annotated[float, Field(ge=0, le=300)] = 0.0
     recheck: bool = False
-
-    @model_validator(mode="after")
-    def _is_not_rechecked(self) -> FactSpec:
-        if self.recheck:
-            raise ValueError("recheck is not to be had yet; leave it out, or false")
-        return self
 
 
 class Fact(Record, frozen=True, omit_defaults=True):

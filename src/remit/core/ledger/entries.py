@@ -81,8 +81,8 @@ class Head(Record, frozen=True):
 NO_CHAIN = Head(sequence=0, hash=None)
 
 
-class _Before(msgspec.Struct, gc=False):
-    """The fields of a line before its hash, in the order of RFC 8785."""
+class _Hashed(msgspec.Struct, gc=False):
+    """The fields of a line that its hash is over, in the order of RFC 8785."""
 
     account_id: str | None
     action_intent_id: str | None
@@ -91,11 +91,6 @@ class _Before(msgspec.Struct, gc=False):
     data: msgspec.Raw
     entry_id: str
     event_type: str
-
-
-class _After(msgspec.Struct, gc=False):
-    """The fields after it."""
-
     previous_hash: str | None
     sequence: int
     tenant_id: str
@@ -123,54 +118,29 @@ ENTRY_FIELDS = tuple(name for name in _Line.__struct_fields__ if name != "v")
 """The fields of every line; from format 2 on, `v` stands beside them."""
 
 
-class LedgerEntry:
+class LedgerEntry(msgspec.Struct, eq=False, gc=False):
     """
     One thing that happened. `line` is the whole entry as it is stored and exported, in canonical JSON, UTF-8.
 
     `record` is what `data` says as a value of Remit's own, where this process wrote it.
     """
 
-    __slots__ = (
-        "_data",
-        "_raw",
-        "account_id",
-        "action_intent_id",
-        "actor",
-        "at",
-        "entry_id",
-        "event_type",
-        "hash",
-        "line",
-        "previous_hash",
-        "record",
-        "sequence",
-        "tenant_id",
-        "v",
-    )
-
-    def __init__(
-        self,
-        line: bytes,
-        record: Record | None,
-        # In the order of `_Line`.
-        account_id: str | None,
-        action_intent_id: str | None,
-        actor: str,
-        at: str,
-        data: msgspec.Raw,
-        entry_id: str,
-        event_type: EventType,
-        hash: str,
-        previous_hash: str | None,
-        sequence: int,
-        tenant_id: str,
-        v: int,
-    ) -> None:
-        self.line, self.record = line, record
-        self.account_id, self.action_intent_id, self.actor, self.at = account_id, action_intent_id, actor, at
-        self.entry_id, self.event_type, self.hash, self.previous_hash = entry_id, event_type, hash, previous_hash
-        self.sequence, self.tenant_id, self.v = sequence, tenant_id, v
-        self._raw, self._data = data, cast("dict[str, Any] | None", None)
+    line: bytes
+    record: Record | None
+    # In the order of `_Line`.
+    account_id: str | None
+    action_intent_id: str | None
+    actor: str
+    at: str
+    _raw: msgspec.Raw
+    entry_id: str
+    event_type: EventType
+    hash: str
+    previous_hash: str | None
+    sequence: int
+    tenant_id: str
+    v: int
+    _data: dict[str, Any] | None = None
 
     @classmethod
     def parse(cls, line: bytes) -> Self:
@@ -181,7 +151,7 @@ class LedgerEntry:
     def data(self) -> dict[str, Any]:
         """The data of the event, as JSON values; see the table of events in `docs/ledger.md`."""
         if self._data is None:
-            self._data = msgspec.json.decode(self._raw)
+            self._data = cast("dict[str, Any]", msgspec.json.decode(self._raw))
         return self._data
 
     @property
@@ -223,16 +193,32 @@ def next_entry(
     action_intent_id: str | None,
     actor: str,
     at: datetime,
+    written: bytes | None = None,
 ) -> LedgerEntry:
-    """The entry that follows `head` in its chain."""
+    """The entry that follows `head` in its chain. `written` is the canonical form of `data`, where it is at hand."""
     record = data if isinstance(data, Record) else None
-    carried = msgspec.Raw(canonical(data) if record is None else record.canonical())
-    sequence, moment = head.sequence + 1, instant(at)
-    before = _encode(_Before(account_id, action_intent_id, actor, moment, carried, entry_id, event_type))[:-1]
-    after = _encode(_After(head.hash, sequence, tenant_id, FORMAT))[1:]
-    hash = sha256_hex(b"%b,%b" % (before, after))
+    carried = msgspec.Raw(written or (canonical(data) if record is None else record.canonical()))
+    sequence, moment, previous = head.sequence + 1, instant(at), head.hash
+    hashed = _encode(
+        _Hashed(
+            account_id,
+            action_intent_id,
+            actor,
+            moment,
+            carried,
+            entry_id,
+            event_type,
+            previous,
+            sequence,
+            tenant_id,
+            FORMAT,
+        )
+    )
+    hash = sha256_hex(hashed)
+    # No text can hold this: within one, quotation marks are escaped.
+    place = hashed.rindex(b',"previous_hash":')
     return LedgerEntry(
-        b'%b,"hash":"%b",%b' % (before, hash.encode(), after),
+        b'%b,"hash":"%b"%b' % (hashed[:place], hash.encode(), hashed[place:]),
         record,
         account_id,
         action_intent_id,
@@ -242,7 +228,7 @@ def next_entry(
         entry_id,
         event_type,
         hash,
-        head.hash,
+        previous,
         sequence,
         tenant_id,
         FORMAT,

@@ -13,7 +13,7 @@ from remit.core.execution.result import ToolResult
 from remit.core.execution.sample import SampleAnswer, is_shown
 from remit.core.execution.votes import Vote
 from remit.core.gate.decision import Decision
-from remit.core.gate.fact import NO_FACTS, Facts
+from remit.core.gate.fact import NO_FACTS, Fact, Facts
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.private_values import may_hold_commitments
@@ -72,9 +72,11 @@ class IntentHistory:
     @property
     def has_private_values(self) -> bool:
         """Does it have commitments for which values are kept elsewhere, or were?"""
-        proposed = next(self._of("INTENT_PROPOSED"), None)
-        # The first format knew of none: whatever looks like one there is the caller's own.
-        return proposed is not None and proposed.v > 1 and may_hold_commitments(proposed.line)
+        if "private" not in self._found:
+            proposed = next(self._of("INTENT_PROPOSED"), None)
+            # The first format knew of none: whatever looks like one there is the caller's own.
+            self._found["private"] = proposed and proposed.v > 1 and may_hold_commitments(proposed.line)
+        return bool(self._found["private"])
 
     @property
     def decision(self) -> Decision | None:
@@ -131,6 +133,13 @@ class IntentHistory:
             self._found["result"] = ToolResult.of_facts(facts) if facts else None
         result: ToolResult | None = self._found["result"]
         return result
+
+    @property
+    def rechecked(self) -> Facts:
+        """The facts that were looked up again before its call, where its type says so; told with the outcome."""
+        ended = self.ended
+        told = ended.data.get("rechecked", {}) if ended else {}
+        return {name: Fact.from_wire(fact) for name, fact in told.items()}
 
     @property
     def questions(self) -> list[Question]:

@@ -114,6 +114,7 @@ class NotTakenAnswer(TypedDict):
 class StatusAnswer(AnswerableLine):
     """
     One intent as it stands, and all that came of it. `not_taken` is null but for what is approved and no worker takes.
+    `rechecked` are the facts that were looked up again right before its call, once its outcome is recorded.
 
     `sampled` says that people are shown it afterwards, and `sample_answer` what they said.
     """
@@ -126,6 +127,7 @@ class StatusAnswer(AnswerableLine):
     outcome: OutcomeAnswer | None
     resolution: ResolutionAnswer | None
     result: ResultFacts | None
+    rechecked: dict[str, FactAnswer]
     sampled: bool
     sample_answer: JudgedAnswer | None
     intent: IntentAnswer | None
@@ -220,7 +222,8 @@ class LogOnlyAnswer(TypedDict):
 class WhyAnswer(AnswerableLine):
     """
     The reasons for which an intent stands where it stands. `not_taken` is as its status says it; `log_only` is what
-    would have been said by the policies and limits that decide nothing.
+    would have been said by the policies and limits that decide nothing, and `rechecked` the facts as its status says
+    them.
     """
 
     not_taken: NotTakenAnswer | None
@@ -232,6 +235,7 @@ class WhyAnswer(AnswerableLine):
     edited_by: str | None
     decision: DecisionAnswer | None
     log_only: list[LogOnlyAnswer]
+    rechecked: dict[str, FactAnswer]
     clause: ClauseAnswer | None
     approval: ApprovalRecord | None
     rejection: Json | None

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from io import TextIOWrapper
-from typing import Any, Protocol, TextIO
+from typing import Any, Literal, Protocol, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -180,10 +180,13 @@ def amounts(item: Mapping[str, Any]) -> str | None:
     return "; ".join(f"{name} {in_money(amount)}" for name, amount in item["amounts"].items()) or None
 
 
-def facts(item: Mapping[str, Any]) -> str | None:
-    """The facts that the gate looked up before it decided: `order.total 12.5, order.currency "EUR"`."""
+def facts(item: Mapping[str, Any], which: Literal["facts", "rechecked"] = "facts") -> str | None:
+    """
+    The facts that the gate looked up before it decided, or that were looked up again before the call:
+    `order.total 12.5, order.currency "EUR"`.
+    """
     told = []
-    for name, fact in item["facts"].items():
+    for name, fact in item[which].items():
         kept = fact.get("kept") or {}
         told += [f"{name}.{path} {value_text(value)}" for path, value in kept.items()]
         told += [f"{name} could not be had: {fact['problem']}"] if "problem" in fact else []

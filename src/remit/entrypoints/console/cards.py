@@ -10,6 +10,7 @@ from typing import Any
 from remit.core.canonical import canonical
 from remit.core.comparisons import comparisons, refused_limits
 from remit.core.errors import NotFound
+from remit.core.gate.action_type import ActionTypeSpec
 from remit.core.identity.person import is_among
 from remit.core.ledger.history import Votes
 from remit.core.rendering import name, quoted, rows
@@ -87,7 +88,11 @@ def card_of(remit: Remit, stands: Mapping[str, Any], why: Mapping[str, Any]) -> 
         "edits": _edits(remit, tenant_id, intent) if why["edited_by"] else [],
         "bounds_changed": bool(decision) and _bounds_changed(remit, tenant_id, decision),
         "setting": setting_of(remit, tenant_id, why["action_type"], why["reason"]),
-        "facts_now": facts_beside(why["facts"], _facts_now(remit, tenant_id, stands["action_intent_id"], why)),
+        "facts_now": facts_beside(
+            why["facts"],
+            _facts_now(remit, tenant_id, stands["action_intent_id"], why),
+            remit.bounds(tenant_id).action_type(why["action_type"]),
+        ),
     }
 
 
@@ -114,28 +119,38 @@ class FactLine:
 
 @dataclass(frozen=True, slots=True)
 class FactBeside:
-    """One fact as it was recorded, and as it is now, or why it could not be had."""
+    """
+    One fact as it was recorded, and as it is now, or why it could not be had. `recheck` says that the call rests on it
+    staying so.
+    """
 
     name: str
     had_at: str | None
     problem: str | None
     problem_now: str | None
     lines: Sequence[FactLine]
+    recheck: bool
 
 
-def facts_beside(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[FactBeside]:
-    """Each recorded fact beside what is had now."""
-    return [_beside(name, fact, now.get(name, {})) for name, fact in recorded.items()]
+def facts_beside(
+    recorded: Mapping[str, Any], now: Mapping[str, Any], spec: ActionTypeSpec | None = None
+) -> list[FactBeside]:
+    """Each recorded fact beside what is had now; with `spec`, of one that is still to be called."""
+    specs = spec.facts if spec else {}
+    return [
+        _beside(name, fact, now.get(name, {}), recheck="kept" in fact and name in specs and specs[name].recheck)
+        for name, fact in recorded.items()
+    ]
 
 
-def _beside(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> FactBeside:
+def _beside(name: str, then: Mapping[str, Any], now: Mapping[str, Any], *, recheck: bool) -> FactBeside:
     old, new = then.get("kept") or {}, now.get("kept") or {}
     lines = [
         # Of what is not had now nobody says that it differs.
         FactLine(path, old.get(path), new.get(path), bool(new) and canonical(old.get(path)) != canonical(new.get(path)))
         for path in {**old, **new}
     ]
-    return FactBeside(name, then.get("had_at"), then.get("problem"), now.get("problem"), lines)
+    return FactBeside(name, then.get("had_at"), then.get("problem"), now.get("problem"), lines, recheck)
 
 
 def _refused(decision: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:

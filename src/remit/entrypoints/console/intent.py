@@ -46,6 +46,7 @@ def intent(request: Request, remit: CurrentRemit, visitor: AnyVisitor, action_in
         why=why,
         card=card_of(remit, stands, why) if waits else None,
         recorded_facts=facts_beside(stands["facts"], {}),
+        facts_before_call=facts_beside(stands["rechecked"], {}),
         ending=None if waits else ending_of(stands, why, remit.now()),
         steps=story(chain),
         chain=chain,

@@ -38,7 +38,7 @@ ARGUMENT, AMOUNT, FACT = "argument", "amount", "fact"
 FIELDS: dict[str, tuple[str, ...]] = {
     ARGUMENT: ("path", "was", "kind", "required", "minimum", "maximum", "choices"),
     AMOUNT: ("name", "value", "unit"),
-    FACT: ("name", "url", "keep", "timeout_s", "max_age_s", "more"),
+    FACT: ("name", "url", "keep", "timeout_s", "max_age_s", "recheck", "more"),
 }
 """Of each kind of row, its fields."""
 BLANK: dict[str, Row] = {ARGUMENT: {"kind": "string"}, AMOUNT: {}, FACT: {}}
@@ -123,7 +123,9 @@ def _of_fact(name: str, fact: FactSpec) -> Row:
     keep = "\n".join(path if kind == "any" else f"{path} {kind}" for path, kind in said.pop("keep").items())
     row = {"name": name, "url": said.pop("url"), "keep": keep}
     times: Row = {field: _number_text(said.pop(field)) for field in _TIMES if field in said}
-    return {**row, **times, "more": _json(said) if said else ""}
+    # A box cannot say no and that somebody wrote it: that stays where it has no field.
+    recheck = {"recheck": "on"} if said.get("recheck") and said.pop("recheck") else {}
+    return {**row, **times, **recheck, "more": _json(said) if said else ""}
 
 
 def _number_text(value: Number) -> str:
@@ -233,7 +235,8 @@ class RowsRead:
         keep = self._try(lambda: _kept(f"{at}:keep", row.get("keep", "")))
         times = {name: self._try(partial(_number, f"{at}:{name}", row.get(name, ""))) for name in _TIMES}
         given = {name: seconds for name, seconds in times.items() if seconds is not None}
-        return {"url": row.get("url", "").strip(), "keep": keep or {}, **given, **(more or {})}
+        recheck = {"recheck": True} if row.get("recheck") else {}
+        return {"url": row.get("url", "").strip(), "keep": keep or {}, **given, **(more or {}), **recheck}
 
 
 def _amount(row: Row) -> dict[str, Any]:

@@ -37,6 +37,7 @@ ROW_LABELS = {
         "keep": "keep",
         "timeout_s": "wait at most",
         "max_age_s": "may be old",
+        "recheck": "look again before the call",
         "more": "more",
     },
 }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any, TypedDict
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from remit.core.execution.outcome import ExternalObjectRef
 from remit.core.identity.credential import Credential
@@ -12,9 +16,20 @@ from remit.core.identity.principal import Principal
 from remit.core.views import BegunAnswer, FinishedAnswer, PermitAnswer, QuestionsAnswer, WithdrawnAnswer
 from remit.entrypoints.web.answers import questions_shown
 from remit.entrypoints.web.bodies import BeginBody, FinishBody, IntentId, PermitBody, QuestionBody, WithdrawBody
-from remit.entrypoints.web.callers import CurrentRemit, OwnerCaller
+from remit.entrypoints.web.callers import CurrentRemit, Entry, OwnerCaller, remit_of, require_within_tenant
+from remit.entrypoints.web.fact_waits import FactWaits
 from remit.entrypoints.web.problems import responds_with
-from remit.entrypoints.web.reading_bodies import LeanRoute, leanly_of_intent
+from remit.entrypoints.web.reading_bodies import (
+    JsonAnswer,
+    LeanRoute,
+    is_usual_id,
+    leanly,
+    leanly_of_intent,
+    read_as,
+    turns_of,
+)
+from remit.flow.facts import FactsOutdated
+from remit.wiring import Remit
 
 router = APIRouter(tags=["agents"], route_class=LeanRoute)
 
@@ -35,15 +50,45 @@ def _owner(caller: Principal) -> _Owner:
     }
 
 
+async def _begin_one(request: Request, entry: Entry, value: Any) -> Response | None:
+    name, body = request.path_params["action_intent_id"], read_as(BeginBody, value)
+    if body is None or request.scope["query_string"] or not is_usual_id(name):
+        return None
+
+    def caller() -> Principal:
+        return require_within_tenant(entry.principal(), "act_on_own")
+
+    return JsonAnswer(await _begun(request, await remit_of(request), entry.tenant_id, caller, name, body))
+
+
 @router.post("/v1/intents/{action_intent_id}/begin", responses=responds_with(BegunAnswer))
-@leanly_of_intent("act_on_own")
-def begin(remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: BeginBody) -> Any:
+@leanly(_begin_one)
+async def begin(
+    request: Request, remit: CurrentRemit, caller: OwnerCaller, action_intent_id: IntentId, body: BeginBody
+) -> Any:
     """
     Be permitted to execute an approved intent of the caller's own, once and for good; or be told why not.
 
-    Of an intent that was replaced, the newest is begun.
+    Of an intent that was replaced, the newest is begun. Facts that its type has looked up again are looked up first:
+    where they are not as they were decided on, it ends, and there is no permit.
     """
-    return remit.begin(caller.tenant_id, action_intent_id, key=body.key, **_owner(caller)).wire()
+    return await _begun(request, remit, caller.tenant_id, lambda: caller, action_intent_id, body)
+
+
+async def _begun(
+    request: Request, remit: Remit, tenant_id: str, caller: Callable[[], Principal], name: str, body: BeginBody
+) -> dict[str, Any]:
+    """In the tenant's turn; where facts are looked up first, among those who wait."""
+
+    def work(*, waits: bool) -> dict[str, Any]:
+        owner = caller()
+        return remit.begin(owner.tenant_id, name, key=body.key, waits=waits, **_owner(owner)).wire()
+
+    with suppress(FactsOutdated):
+        async with turns_of(request).of(tenant_id):
+            return await run_in_threadpool(partial(work, waits=False))
+    fact_waits: FactWaits = request.app.state.fact_waits
+    return await fact_waits.carry_out(tenant_id, partial(work, waits=True))
 
 
 @router.post("/v1/intents/{action_intent_id}/finish", responses=responds_with(FinishedAnswer))

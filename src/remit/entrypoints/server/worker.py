@@ -8,6 +8,7 @@ What a dead one leaves behind is taken over when its lease has run out.
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from remit.core.errors import OutcomeUnknown, TryLater
 from remit.core.execution.places import Places
 from remit.entrypoints.server.notifications import notifying
 from remit.entrypoints.server.settling import AGAIN_S, Called, Pace, Settler
-from remit.flow.execute import Ended, Taken, work_of
+from remit.flow.execute import Ended, Held, Taken, work_of
 from remit.wiring import Remit, uuid7
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,8 @@ class WorkerLoop:
         self._id = worker_id
         self._takes = 0
         self._pace = Pace()
+        self._not_called: queue.SimpleQueue[tuple[Held, Ended | None, int]] = queue.SimpleQueue()
+        """Those that came to no call after their facts were looked up."""
         self._wake = wake
         self._next_tick = 0.0
 
@@ -109,7 +112,7 @@ class WorkerLoop:
         self._takes += 1
         began_ns = self._remit.hooks.begin()
         began = time.monotonic()
-        taken = self._remit.take(self._pace.most, f"{self._id}/{self._takes}", self._places)
+        taken = self._remit.take(self._pace.most, f"{self._id}/{self._takes}", self._places, act_in_store=True)
         self._pace.wrote(len(taken), time.monotonic() - began)
         for each in taken:
             if isinstance(each, Ended):
@@ -119,7 +122,18 @@ class WorkerLoop:
                 self._places.take(each.tenant_id, each.action_type)
         for piece in work_of([each for each in taken if isinstance(each, Taken)]):
             self._pool.submit(self._call, piece, began_ns)
+        for each in taken:
+            if isinstance(each, Held):
+                self._pool.submit(self._look_again, each, began_ns)
         return bool(taken)
+
+    def _look_again(self, held: Held, began_ns: int) -> None:
+        taken = self._remit.look_again(held)
+        if isinstance(taken, Taken):
+            self._call([taken], began_ns)
+        else:
+            self._not_called.put((held, taken, began_ns))
+            self._wake.set()
 
     def _call(self, piece: list[Taken], began_ns: int) -> None:
         for taken, result in zip(piece, self._remit.carry_out(piece), strict=True):
@@ -133,6 +147,13 @@ class WorkerLoop:
             if status is not None:
                 self._remit.hooks.settled(called.began_ns, called.taken, status)
                 self._on_done(status)
+        while not self._not_called.empty():
+            moved = True
+            held, ended, began_ns = self._not_called.get()
+            self._places.give_back(held.tenant_id, held.action_type)
+            if ended is not None:
+                self._remit.hooks.ended(began_ns, ended)
+                self._on_done(ended.status)
         return moved
 
     def _reconcile(self) -> bool:

@@ -34,6 +34,7 @@ PARSED_AT_ONCE_BYTES = 32 * 1024
 PARSING_TOGETHER = 2
 """Large bodies that are parsed at a time: their values take many times their text, and the parser's lock is one."""
 E = TypeVar("E", bound=Callable[..., Any])
+B = TypeVar("B", bound=BaseModel)
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 _parsing = CapacityLimiter(PARSING_TOGETHER)
@@ -181,7 +182,7 @@ def leanly_of_intent(permission: Permission) -> Callable[[E], E]:
         body_type = get_type_hints(endpoint)["body"]
 
         async def lean(request: Request, entry: Entry, value: Any) -> Response | None:
-            name, body = request.path_params["action_intent_id"], _read_as(body_type, value)
+            name, body = request.path_params["action_intent_id"], read_as(body_type, value)
             if body is None or request.scope["query_string"] or not is_usual_id(name):
                 return None
             remit = await remit_of(request)
@@ -205,7 +206,8 @@ def is_usual_id(value: Any) -> bool:
 _USUAL_ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 
 
-def _read_as(body_type: type[BaseModel], value: Any) -> BaseModel | None:
+def read_as(body_type: type[B], value: Any) -> B | None:
+    """The body that a parsed value is; what is none is for the declared way to refuse."""
     try:
         return body_type.model_validate(value)
     except ValidationError:

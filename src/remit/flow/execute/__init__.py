@@ -1,12 +1,12 @@
 """
 Execution: start, preflight, map, invoke, record. It never decides again; it fulfils.
 
-Where the store is the queue, a worker takes many executions in one write (`take`) and settles them in another. What
-its proposer executes itself is begun in one write and finished in another (`begin`, `finish`), and no worker takes it.
-An engine that calls functions has an execution carried out `at_once`; for any other durable engine each step takes and
-returns plain JSON, so that it can be carried between processes. Whatever
-moves the work: the attempt record alone says who may act, so a step that runs twice, late or in two places does
-nothing the second time.
+Where the store is the queue, a worker takes many executions in one write (`take`) and settles them in another
+(`settle`); what acts in this very store is done in the first (`in_store`). What its proposer executes itself is begun
+in one write and finished in another (`begin`, `finish`), and no worker takes it. An engine that calls functions has an
+execution carried out `at_once`; for any other durable engine each step takes and returns plain JSON, so that it can be
+carried between processes. Whatever moves the work: the attempt record alone says who may act, so a step that runs
+twice, late or in two places does nothing the second time.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ from remit.flow.execute.begin import BeginIntent, begin
 from remit.flow.execute.common import Keys, Worker, ref_of
 from remit.flow.execute.expire import expire_begun
 from remit.flow.execute.finish import FinishIntent, RenewPermit, lapse
+from remit.flow.execute.held import look_again
 from remit.flow.execute.invoke import invoke
 from remit.flow.execute.map import map_request
 from remit.flow.execute.preflight import preflight
+from remit.flow.execute.recheck import Held
 from remit.flow.execute.record import record, step_broke
+from remit.flow.execute.settle import SettleCall
 from remit.flow.execute.start import start
-from remit.flow.execute.take import Ended, SettleCall, Taken, carry_out, claim_of, take, work_of
+from remit.flow.execute.take import Ended, Taken, carry_out, claim_of, take, work_of
+from remit.flow.fact_lookups import FactLookups
 from remit.ports import Clock
 
 __all__ = [
@@ -33,6 +37,7 @@ __all__ = [
     "Ended",
     "Executor",
     "FinishIntent",
+    "Held",
     "Keys",
     "RenewPermit",
     "SettleCall",
@@ -42,6 +47,7 @@ __all__ = [
     "claim_of",
     "expire_begun",
     "lapse",
+    "look_again",
     "reference",
     "run",
     "take",
@@ -52,8 +58,8 @@ __all__ = [
 class Executor:
     """The five steps, or all at once, as one run of one worker takes them; `holder` is as `Worker` says."""
 
-    def __init__(self, context: Context, clock: Clock, holder: str) -> None:
-        self.worker = Worker(context, clock, holder)
+    def __init__(self, context: Context, clock: Clock, holder: str, lookups: FactLookups) -> None:
+        self.worker = Worker(context, clock, holder, lookups)
 
     def at_once(self, data: Mapping[str, Any], *, within_s: float | None = None) -> dict[str, Any]:
         return at_once(self.worker, data, within_s=within_s)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from remit.core.errors import NotAnApproval, OutcomeUnknown, TryLater
@@ -28,8 +29,9 @@ from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, ref_of
 from remit.flow.execute.map import Unmapped, mapped
 from remit.flow.execute.preflight import before_call
+from remit.flow.execute.settle import SettleCall
 from remit.flow.execute.start import start
-from remit.flow.execute.take import SettleCall, Taken, carry_out, take_delivered_unit
+from remit.flow.execute.take import Ended, Taken, carry_out, take_delivered_unit
 from remit.ports import Call, PreparingConnector, Snapshot, UnitOfWork, Writes, answer_of
 
 log = logging.getLogger(__name__)
@@ -66,14 +68,13 @@ def at_once(worker: Worker, data: Mapping[str, Any], *, within_s: float | None =
         return _held(worker, data, intent, go)
     _prepare(worker, known, keys, tool)
     trial_at = breaker_key(*ToolId(ref.tenant_id, intent.action_type)) if go == "trial" else None
-    now = worker.clock.now()
-    unit = take_delivered_unit(worker.context, keys, known, worker.holder, now, trial_at=trial_at)
-    taken = answer_of(worker.context.store.transact([unit]))
+    facts, new = worker.facts(), partial(take_delivered_unit, worker.context, keys, known, worker.holder)
+    taken = facts.carry_out(lambda: new(facts, worker.clock.now(), trial_at=trial_at))
     if isinstance(taken, Taken):
         return _called(worker, taken, known=breaker is not None)
     if taken is None and trial_at is not None:
         return _after_anothers_trial(worker, data, intent)
-    return {"status": taken.status if taken is not None else None}
+    return {"status": taken.status if isinstance(taken, Ended) else None}
 
 
 def _called(worker: Worker, taken: Taken, *, known: bool) -> dict[str, Any]:

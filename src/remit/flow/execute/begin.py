@@ -13,7 +13,7 @@ from typing import Any
 
 from remit.core.errors import Conflict, NotFound
 from remit.core.execution import fulfilment
-from remit.core.execution.approval import Approval, event_data
+from remit.core.execution.approval import Approval
 from remit.core.execution.outcome import Conclusion, ExecutionAttempt, lease
 from remit.core.execution.permit import Begun, PermitRecord, check_is_callers, explained, may_begin, permit_of
 from remit.core.execution.proposer import Proposer
@@ -27,23 +27,36 @@ from remit.flow.context import Context
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, end_with
 from remit.flow.execute.map import Unmapped, mapped, mapped_again
+from remit.flow.execute.recheck import rechecked
+from remit.flow.facts import CallFacts
 from remit.flow.writers import CaseWriter, writes_expiry
-from remit.ports import Snapshot, UnitOfWork, Writes, answer_of
+from remit.ports import Clock, Snapshot, UnitOfWork, Writes
 
 
 def begin(
-    context: Context, tenant_id: str, action_intent_id: str, *, proposer: Proposer, holder: str, now: datetime
+    context: Context,
+    tenant_id: str,
+    action_intent_id: str,
+    *,
+    proposer: Proposer,
+    holder: str,
+    facts: CallFacts,
+    clock: Clock,
 ) -> Begun:
     """
     The permit of an approved intent, or of the newest that took its place; or what is recorded.
 
     `holder` names who asks (`holder_of`). Raises `NotFound`, `Forbidden` for another's intent, or `Conflict` for one
-    whose approval or tool is not what is recorded.
+    whose approval or tool is not what is recorded. `facts` are of this call, which may wait for those that are looked
+    at again before the mark: `TryLater` where none could be looked up, and `FactsOutdated` where it may not wait.
     """
     name = action_intent_id
+
+    def unit() -> UnitOfWork[Begun]:
+        return BeginIntent(context, tenant_id, name, proposer, holder, facts, clock.now()).unit()
+
     while True:
-        unit = BeginIntent(context, tenant_id, name, proposer, holder, now).unit()
-        begun = answer_of(context.store.transact([unit]))
+        begun = facts.carry_out(unit)
         if begun.superseded_by is None:
             return begun
         name = begun.superseded_by
@@ -58,6 +71,7 @@ class BeginIntent:
     action_intent_id: str
     proposer: Proposer
     holder: str
+    facts: CallFacts
     now: datetime
 
     def unit(self) -> UnitOfWork[Begun]:
@@ -112,9 +126,11 @@ class BeginIntent:
         writer = CaseWriter(self.context, case, self.now)
         if case.publication is not None and is_reserved(case.publication):
             writer.mark_published(case.publication)
-        until = lease(self.now, tool.timeout_s)
+        until = lease(self.now + self.facts.waited, tool.timeout_s)
         attempt = common.take_attempt(writer, snapshot, keys, holder=self.holder, until=until, by=self.proposer.name)
-        ends = self._refused(snapshot, keys, intent, approval, attempt)
+        stops = [stops for stops in map(snapshot.get, keys.stops) if stops is not None]
+        refusal = fulfilment.forbidden(intent, approval.approval_source, stops, self.now)
+        ends = self._cancelled(attempt, refusal)
         if ends is None:
             try:
                 return self._marked(writer, snapshot, keys, tool, attempt, until)
@@ -123,7 +139,7 @@ class BeginIntent:
         return self._ended(writer, snapshot, keys, attempt, ends)
 
     def _check_approval(self, case: Case, intent: ActionIntentV1, approval: Approval | None) -> None:
-        if approval is None or not fulfilment.event_matches(case, intent, approval, event_data(approval)):
+        if approval is None or not fulfilment.approval_matches(case, intent, approval):
             raise Conflict(
                 f"the approval of intent {case.action_intent_id!r} does not match what is stored, and it is not begun; "
                 "run 'remit verify --tenant'"
@@ -131,11 +147,7 @@ class BeginIntent:
         if fulfilment.may_start("nobody", case.publication, approval, self.now) == "nothing":
             raise Conflict(f"the approval of intent {case.action_intent_id!r} was given back; look at it again")
 
-    def _refused(
-        self, snapshot: Snapshot, keys: Keys, intent: ActionIntentV1, approval: Approval, attempt: ExecutionAttempt
-    ) -> Conclusion | None:
-        stops = [stops for stops in map(snapshot.get, keys.stops) if stops is not None]
-        refusal = fulfilment.forbidden(intent, approval.approval_source, stops, self.now)
+    def _cancelled(self, attempt: ExecutionAttempt, refusal: fulfilment.Refusal | None) -> Conclusion | None:
         go = fulfilment.before_call(attempt, "ours", refusal, marking=True, calls_seen=attempt.attempt_count)
         return go if isinstance(go, Conclusion) else None
 
@@ -151,6 +163,9 @@ class BeginIntent:
         intent = keys.opened(snapshot)
         assert intent is not None
         _, request = mapped(self.context, intent, tool, attempt)
+        attempt, refusal = rechecked(snapshot, keys, intent, attempt, self.facts)
+        if (ends := self._cancelled(attempt, refusal)) is not None:
+            return self._ended(writer, snapshot, keys, attempt, ends)
         writer.update(attempt=fulfilment.marked(attempt, until), due_at=until)
         return writer.writes(_given(permit_of(intent, attempt, request["parameters"])))
 

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import UNSET
+
 from remit.core.errors import InvalidInput
 from remit.core.execution.approval import Approval
 from remit.core.execution.breaker import ToolBreaker, may_call, trial_begun
@@ -16,7 +18,9 @@ from remit.core.execution.outcome import (
     OUTCOME_EVENT,
     CallResult,
     Conclusion,
+    EndedData,
     ExecutionAttempt,
+    StartedData,
     conclude,
     idempotency_key,
     storable,
@@ -36,7 +40,9 @@ from remit.core.records import STOPS, THE_ONE, Key, case_key, chain_key, result_
 from remit.core.values import PLATFORM
 from remit.flow import private_values
 from remit.flow.context import Context, bounds_key, bounds_of, one, pinned_type_key, usage_keys
-from remit.flow.writers import CaseWriter, told_result
+from remit.flow.fact_lookups import FactLookups
+from remit.flow.facts import CallFacts
+from remit.flow.writers import CaseWriter
 from remit.ports import Call, Clock, Connector, Snapshot, Writes, calls_together
 
 log = logging.getLogger(__name__)
@@ -72,6 +78,10 @@ class Keys:
         self.case, self.chain = case_key(tenant_id, intent_id), chain_key(tenant_id, intent_id)
         self.result = result_key(tenant_id, intent_id)
         self.stops = (Key(STOPS, tenant_id, THE_ONE), Key(STOPS, PLATFORM, THE_ONE))
+        # These never change once they are there, and each is asked for several times in a write.
+        self._intent: ActionIntentV1 | None = None
+        self._approval: Approval | None = None
+        self._spec: ActionTypeSpec | None = None
 
     def all(self) -> list[Key[Any]]:
         return [self.case, self.chain, *self.stops]
@@ -82,8 +92,10 @@ class Keys:
 
     def intent(self, snapshot: Snapshot) -> ActionIntentV1 | None:
         """As it was approved: what is private of it is a commitment."""
-        history = snapshot.get(self.chain)
-        return history.intent if history else None
+        if self._intent is None:
+            history = snapshot.get(self.chain)
+            self._intent = history.intent if history else None
+        return self._intent
 
     def private(self, snapshot: Snapshot) -> list[Key[PrivateValues]]:
         return private_values.private_keys(snapshot.get(self.chain))
@@ -93,8 +105,10 @@ class Keys:
         return private_values.opened_in(snapshot, snapshot.get(self.chain))
 
     def approval(self, snapshot: Snapshot) -> Approval | None:
-        history = snapshot.get(self.chain)
-        return history.approval(self.approval_id) if history else None
+        if self._approval is None:
+            history = snapshot.get(self.chain)
+            self._approval = history.approval(self.approval_id) if history else None
+        return self._approval
 
     def pinned_type(self, snapshot: Snapshot) -> list[Key[ActionType]]:
         """The version of the action type that the intent was proposed under."""
@@ -105,8 +119,10 @@ class Keys:
         return usage_keys(self.approval(snapshot))
 
     def spec(self, snapshot: Snapshot) -> ActionTypeSpec | None:
-        found = [snapshot.get(key) for key in self.pinned_type(snapshot)]
-        return found[0].spec if found and found[0] else None
+        if self._spec is None:
+            found = [snapshot.get(key) for key in self.pinned_type(snapshot)]
+            self._spec = found[0].spec if found and found[0] else None
+        return self._spec
 
     def tool(self, snapshot: Snapshot) -> Tool | None:
         spec = self.spec(snapshot)
@@ -149,6 +165,11 @@ class Worker:
     context: Context
     clock: Clock
     holder: str
+    lookups: FactLookups
+
+    def facts(self) -> CallFacts:
+        """The lookups before one call."""
+        return CallFacts(self.lookups)
 
     def hold(self, attempt: ExecutionAttempt | None, ref: Ref, now: datetime) -> Hold:
         return hold_of(attempt, self.holder, ref.approval_id, now)
@@ -172,8 +193,12 @@ def take_attempt(
     attempt = new_attempt(intent, approval.approval_id, tool, holder=holder, now=writer.now, until=until)
     writer.move("RUNNING", lease_until=until)
     writer.update(attempt=attempt)
-    seen = {"config_sequence": bounds_of(snapshot, intent.tenant_id).config_sequence, "tool_hash": tool_hash(tool)}
-    writer.append("EXECUTION_STARTED", {**bound_to(writer.case, approval), **seen, "outcome": None}, actor=by)
+    started = StartedData(
+        **bound_to(writer.case, approval),
+        config_sequence=bounds_of(snapshot, intent.tenant_id).config_sequence,
+        tool_hash=tool_hash(tool),
+    )
+    writer.append("EXECUTION_STARTED", started, actor=by)
     return attempt
 
 
@@ -204,7 +229,12 @@ def end_with(
     writer.update(attempt=ended(attempt, concluded))
     writer.move(status)
     writer.stage(result.answer)
-    told = {**bound_to(writer.case, approval), "outcome": outcome.wire(), **told_result(result.answer)}
+    told = EndedData(
+        **bound_to(writer.case, approval),
+        outcome=outcome,
+        result=result.answer.facts() if result.answer else UNSET,
+        rechecked=attempt.rechecked,
+    )
     writer.append(OUTCOME_EVENT[status], told, actor=by)
     if (sample := sample_of(intent, approval, status, writer.entries[-1].hash, writer.now)) is not None:
         writer.put(sample_key(intent.tenant_id, intent.action_intent_id), sample)
@@ -243,11 +273,11 @@ def intent_and_type(worker: Worker, ref: Ref) -> tuple[ActionIntentV1, ActionTyp
         raise InvalidInput("action_type", f"{intent.action_type} had no tool when it was proposed", "register it")
     action_type = one(worker.context, pinned_type_key(intent))
     assert action_type is not None
-    check_same_tool(intent, action_type.spec.tool.wire(), case.attempt)
+    check_same_tool(intent, action_type.spec.tool, case.attempt)
     return intent, action_type
 
 
-def check_same_tool(intent: ActionIntentV1, tool: Mapping[str, Any], attempt: ExecutionAttempt) -> None:
+def check_same_tool(intent: ActionIntentV1, tool: Tool, attempt: ExecutionAttempt) -> None:
     """
     Raises `InvalidInput` for another tool than the one with which the attempt was begun, and that its entry tells of.
 
@@ -286,18 +316,26 @@ def called(connector: Connector, calls: Sequence[CallOfType], clock: Clock) -> l
             results = [connector.invoke(call) for call, _ in calls]
         now = clock.now()
         return [
-            without_private(storable(result), call.intent).changed(answer=kept_result(settings, result.answer, now))
-            for result, (call, settings) in zip(results, calls, strict=True)
+            kept_of(result, call.intent, settings, now) for result, (call, settings) in zip(results, calls, strict=True)
         ]
     except Exception as error:
-        log_broken("a connector broke", error, *(call.intent for call, _ in calls))
-        broke = CallResult(
-            acted="unknown",
-            error_code="CONNECTOR_BROKE",
-            error_class="UNKNOWN",
-            error_message=f"the connector raised {type(error).__name__}",
-        )
-        return [broke] * len(calls)
+        return [broken([call.intent for call, _ in calls], error)] * len(calls)
+
+
+def kept_of(result: CallResult, intent: ActionIntentV1, settings: ResultSettings, now: datetime) -> CallResult:
+    """The result of a call as it is recorded, with what is kept of its answer."""
+    return without_private(storable(result), intent).changed(answer=kept_result(settings, result.answer, now))
+
+
+def broken(intents: Sequence[ActionIntentV1], error: Exception) -> CallResult:
+    """The result of calls whose connector raised that."""
+    log_broken("a connector broke", error, *intents)
+    return CallResult(
+        acted="unknown",
+        error_code="CONNECTOR_BROKE",
+        error_class="UNKNOWN",
+        error_message=f"the connector raised {type(error).__name__}",
+    )
 
 
 def without_private(result: CallResult, intent: ActionIntentV1 | None) -> CallResult:

@@ -22,7 +22,7 @@ from remit.flow.context import bounds_key, bounds_of
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, Ref, Worker, called, connector_of, failed, intent_and_type
 from remit.flow.execute.map import Unmapped, request_of
-from remit.flow.execute.preflight import before_call
+from remit.flow.execute.preflight import LookAgain, before_call
 from remit.flow.writers import CaseWriter
 from remit.ports import Call, PreparingConnector, Snapshot, UnitOfWork, Writes, answer_of
 
@@ -61,8 +61,14 @@ def invoke(worker: Worker, ref_data: Mapping[str, str], request: Mapping[str, An
     # Before the mark: what cannot be had is no call, and nothing has failed.
     if isinstance(connector, PreparingConnector):
         connector.prepare(call)
-    trial_of, timeout_s = tool_id if go == "trial" else None, float(tool["timeout_s"])
-    marked = before_call(worker, ref, mark_for_s=timeout_s, calls_seen=attempt.attempt_count, trial_of=trial_of)
+    marked = before_call(
+        worker,
+        ref,
+        mark_for_s=float(tool["timeout_s"]),
+        calls_seen=attempt.attempt_count,
+        trial_of=tool_id if go == "trial" else None,
+        again=LookAgain(worker.facts(), intent) if action_type.spec.rechecks else None,
+    )
     if marked.wait_until is not None:
         return _wait(worker, ref, intent, marked.wait_until)
     if not marked.go:

@@ -65,10 +65,9 @@ def mapped(
     with _mapping(intent):
         if tool is None:
             raise InvalidInput("action_type", f"{intent.action_type} had no tool when it was proposed", "register it")
-        described = tool.wire()
-        check_same_tool(intent, described, attempt)
+        check_same_tool(intent, tool, attempt)
         connector = connector_named(context, tool.connector)
-        return connector, private_values.mapped(connector, described, intent)
+        return connector, private_values.mapped(connector, tool.wire(), intent)
 
 
 def mapped_again(

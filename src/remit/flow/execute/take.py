@@ -1,5 +1,5 @@
 """
-Take and settle: the worker's two writes around one call.
+Take: the first of the worker's two writes around one call (`settle` is the other).
 
 Where the store is the queue, start, preflight, map and the mark of the call are one write, and so are its answer and
 the outcome. Each of them follows the rules that the single steps follow.
@@ -10,20 +10,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from remit.core.errors import RemitError
 from remit.core.execution import fulfilment, publication
-from remit.core.execution.approval import PUBLISH_AGAIN_AFTER, Approval, event_data
+from remit.core.execution.approval import PUBLISH_AGAIN_AFTER, Approval
 from remit.core.execution.breaker import Answered, ToolBreaker
 from remit.core.execution.outcome import (
     LEASE_LOST,
     CallResult,
     Conclusion,
     ExecutionAttempt,
-    Retry,
-    after_call,
     lease,
 )
 from remit.core.execution.places import Places
@@ -36,8 +34,11 @@ from remit.flow.breakers import Breakers, CalledTool, ToolId, room_under
 from remit.flow.context import Context, bounds_of
 from remit.flow.execute import common
 from remit.flow.execute.common import Keys, end_with, failed, with_trial
+from remit.flow.execute.in_store import acted_in, touched_keys
 from remit.flow.execute.map import Unmapped, mapped
-from remit.flow.execute.record import late
+from remit.flow.execute.recheck import Held, Rechecked, SharedLookups, asked_again, is_refused, rechecked
+from remit.flow.fact_lookups import MOST_SECONDS_AGAIN, FactLookups
+from remit.flow.facts import CallFacts
 from remit.flow.writers import CaseWriter, writes_expiry
 from remit.ports import Call, Claim, Clock, Connector, Snapshot, UnitOfWork, Writes, calls_together
 
@@ -74,7 +75,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An execution that ended without a call, with its status."""
+    """An execution that ended in the write that took it, with its status."""
 
     tenant_id: str
     action_intent_id: str
@@ -83,21 +84,49 @@ class Ended:
 
 
 def take_unit(
-    context: Context, case: Case, holder: str, now: datetime, *, tool_known: bool = False
-) -> UnitOfWork[Taken | Ended | None]:
+    context: Context,
+    case: Case,
+    holder: str,
+    now: datetime,
+    shared: SharedLookups,
+    *,
+    tool_known: bool = False,
+    act_in_store: bool = False,
+) -> UnitOfWork[Taken | Held | Ended | None]:
     """
-    Take a queued execution and mark its call, or end it where it may not run; `None` if there is nothing to do.
+    Take a queued execution and mark its call, or end it where it may not run; `None` if there is nothing to do. One
+    whose facts are looked at again is held, and marked by `take_held_unit`.
 
     `holder` names this one take and is never used again. With `tool_known` calls of its tool have failed: it may be
-    paused, which is looked at in this write, so that of several workers one makes the trial call.
+    paused, which is looked at in this write, so that of several workers one makes the trial call. With `act_in_store`
+    what acts in this store has acted and ended in this write, all or nothing.
     """
     keys = Keys(case.tenant_id, case.action_intent_id, case.approval_id or "")
     breaker_at = breaker_key(case.tenant_id, case.action_type) if tool_known else None
-    taking = _Taking(context, keys, holder, now, breaker_at)
+    # Where its tool is watched, a call is made by itself, so that it counts for that.
+    taking = _Taking(context, keys, holder, now, breaker_at, shared, acts=act_in_store and not tool_known)
+    return _whole(taking)
+
+
+def take_held_unit(
+    context: Context, held: Held, facts: CallFacts, now: datetime
+) -> UnitOfWork[Taken | Held | Ended | None]:
+    """Mark the call of a held execution by what was looked up, or end it; `None` if it is held no more."""
+    breaker_at = breaker_key(held.tenant_id, held.action_type) if held.tool_known else None
+    taking = _Taking(
+        context, held.keys, held.holder, now, breaker_at, facts, delivered=True, calls_seen=held.calls_seen
+    )
+    return _whole(taking)
+
+
+def _whole(taking: _Taking) -> UnitOfWork[Taken | Held | Ended | None]:
+    keys, breaker_at = taking.keys, taking.breaker_at
     reads = [*keys.begun(), *([breaker_at] if breaker_at else [])]
 
     def more(snapshot: Snapshot) -> Sequence[Key[Any]]:
-        return [*keys.pinned_type(snapshot), *keys.charged(snapshot), *keys.private(snapshot)]
+        touched = touched_keys(taking.context, snapshot, keys) if taking.acts else ()
+        charged = keys.charged(snapshot) if taking.may_give_back(snapshot) else ()
+        return [*keys.pinned_type(snapshot), *charged, *keys.private(snapshot), *touched]
 
     return UnitOfWork(reads, taking.decide, more)
 
@@ -107,17 +136,18 @@ def take_delivered_unit(
     keys: Keys,
     known: Snapshot,
     holder: str,
+    facts: CallFacts,
     now: datetime,
     *,
     trial_at: Key[ToolBreaker] | None = None,
-) -> UnitOfWork[Taken | Ended | None]:
+) -> UnitOfWork[Taken | Held | Ended | None]:
     """
     Take an approval that an engine delivers. `known` is what was read before of what never changes; with
     `trial_at` the call is the one trial of a paused tool, and where another one is, nothing is taken.
 
     Counters are named only where a charge may go back: whoever names them is in the way of every decision.
     """
-    taking = _Taking(context, keys, holder, now, trial_at, delivered=True)
+    taking = _Taking(context, keys, holder, now, trial_at, facts, delivered=True)
     reads = [*keys.begun(), *keys.pinned_type(known), *keys.private(known), *([trial_at] if trial_at else [])]
     return UnitOfWork(reads, taking.decide, lambda snapshot: keys.charged(snapshot) if taking.is_over(snapshot) else ())
 
@@ -129,7 +159,26 @@ class _Taking:
     holder: str
     now: datetime
     breaker_at: Key[ToolBreaker] | None
+    facts: CallFacts | SharedLookups
+    """The facts that were looked up before its call; or by which they will be, and it is held until then."""
     delivered: bool = False
+    calls_seen: int | None = None
+    """The calls that were marked when it was held: with another one it is held no more."""
+    acts: bool = False
+    """Is an action in this store made in this write?"""
+
+    def may_give_back(self, snapshot: Snapshot) -> bool:
+        """
+        May its charge go back in this write, for all that is known before its type is? Only then are its counters
+        named: whoever names them is in the way of every decision.
+        """
+        case, intent, approval = snapshot.get(self.keys.case), self.keys.intent(snapshot), self.keys.approval(snapshot)
+        if case is None or intent is None or approval is None:
+            return False
+        if case.attempt is not None or isinstance(self.facts, CallFacts) or self.now >= case.expires_at:
+            return True
+        nobody_waits = case.waited_until is not None and self.now >= case.waited_until
+        return nobody_waits or self._forbidden(snapshot, intent, approval) is not None
 
     def is_over(self, snapshot: Snapshot) -> bool:
         """May it no longer be called?"""
@@ -143,30 +192,36 @@ class _Taking:
         return bool(
             publication.may_expire(case, case.attempt, self.now)
             or self._refusal(snapshot, intent, approval, case.waited_until)
+            or (isinstance(self.facts, CallFacts) and is_refused(snapshot, self.keys, self.facts))
         )
 
     def _refusal(
         self, snapshot: Snapshot, intent: ActionIntentV1, approval: Approval, waited_until: datetime | None
     ) -> fulfilment.Refusal | None:
-        stops = [stops for stops in map(snapshot.get, self.keys.stops) if stops is not None]
-        return fulfilment.forbidden(intent, approval.approval_source, stops, self.now) or fulfilment.left_alone(
+        return self._forbidden(snapshot, intent, approval) or fulfilment.left_alone(
             self.keys.spec(snapshot), waited_until, self.now
         )
+
+    def _forbidden(self, snapshot: Snapshot, intent: ActionIntentV1, approval: Approval) -> fulfilment.Refusal | None:
+        stops = [stops for stops in map(snapshot.get, self.keys.stops) if stops is not None]
+        return fulfilment.forbidden(intent, approval.approval_source, stops, self.now)
 
     def _is_meant(self, case: Case) -> bool:
         if not self.context.runs(case):
             return False
+        if self.calls_seen is not None and (case.attempt is None or case.attempt.attempt_count != self.calls_seen):
+            return False
         # Of what an engine delivers, another approval may have taken the place.
         return case.approval_id == self.keys.approval_id if self.delivered else case.queued
 
-    def decide(self, snapshot: Snapshot) -> Writes[Taken | Ended | None]:
+    def decide(self, snapshot: Snapshot) -> Writes[Taken | Held | Ended | None]:
         case, keys = snapshot.get(self.keys.case), self.keys
         intent, approval = keys.intent(snapshot), keys.approval(snapshot)
         if case is None or not self._is_meant(case) or intent is None or approval is None:
             return Writes(answer=None)
         if publication.may_expire(case, case.attempt, self.now):
             return writes_expiry(self.context, case, approval, snapshot, self.now, answer=None)
-        if not fulfilment.event_matches(case, intent, approval, event_data(approval)):
+        if not fulfilment.approval_matches(case, intent, approval):
             log.error("an approval of tenant %s does not match what is stored; it is not executed", case.tenant_id)
             put_off = case.changed(due_at=self.now + PUBLISH_AGAIN_AFTER)
             return Writes(answer=None, puts=[(keys.case, put_off)])
@@ -178,7 +233,7 @@ class _Taking:
 
     def _begun(
         self, snapshot: Snapshot, case: Case, intent: ActionIntentV1, approval: Approval, to_do: fulfilment.Start
-    ) -> Writes[Taken | Ended | None]:
+    ) -> Writes[Taken | Held | Ended | None]:
         tool, until = self.keys.tool(snapshot), lease(self.now, common.START_LEASE_S)
         writer = CaseWriter(self.context, case, self.now)
         if to_do == "publish and take" and case.publication is not None:
@@ -187,27 +242,56 @@ class _Taking:
             attempt = common.take_attempt(writer, snapshot, self.keys, holder=self.holder, until=until)
         else:
             attempt = case.attempt.changed(holder=self.holder, lease_until=until)
-        prepared = self._prepared(snapshot, attempt, intent, approval, tool, case.waited_until)
+        prepared = self._prepared(snapshot, attempt, intent, tool)
+        if isinstance(prepared, Taken):
+            refusal = self._refusal(snapshot, intent, approval, case.waited_until)
+            if refusal is None:
+                looked = self._rechecked(snapshot, prepared.call.intent, attempt)
+                if isinstance(looked, Held):
+                    return _writes_held(writer, attempt, looked)
+                attempt, refusal = looked
+            go = fulfilment.before_call(attempt, "ours", refusal, marking=True, calls_seen=attempt.attempt_count)
+            prepared = go if isinstance(go, Conclusion) else prepared
         if isinstance(prepared, Conclusion):
-            ended = Ended(case.tenant_id, case.action_intent_id, prepared.status, case.trace_id)
-            return end_with(writer, snapshot, self.keys, attempt, prepared, ended)
+            return end_with(writer, snapshot, self.keys, attempt, prepared, self._ended(case, prepared))
         marked = fulfilment.marked(attempt, prepared.lease_until)
         writer.update(attempt=marked, due_at=prepared.lease_until)
         if with_trial(writer, snapshot, self.breaker_at, self.holder, prepared.lease_until) is not None:
             # Another worker was quicker: it makes the trial call, or has paused the tool. Here nothing has begun.
             return Writes(answer=None)
-        return writer.writes(prepared)
+        # What was begun before may have acted before.
+        acted = acted_in(snapshot, prepared) if self.acts and case.attempt is None else None
+        return self._acted(snapshot, writer, marked, acted) if acted is not None else writer.writes(prepared)
+
+    def _acted(
+        self, snapshot: Snapshot, writer: CaseWriter, marked: ExecutionAttempt, acted: Writes[CallResult]
+    ) -> Writes[Taken | Held | Ended | None]:
+        for key, record in acted.puts:
+            writer.put(key, record)
+        concluded = Conclusion(status="SUCCEEDED", result=acted.answer)
+        noted = fulfilment.noted(marked, acted.answer, concluded.status, marked.lease_until)
+        return end_with(writer, snapshot, self.keys, noted, concluded, self._ended(writer.case, concluded))
+
+    def _ended(self, case: Case, concluded: Conclusion) -> Ended:
+        return Ended(case.tenant_id, case.action_intent_id, concluded.status, case.trace_id)
+
+    def _rechecked(self, snapshot: Snapshot, intent: ActionIntentV1, attempt: ExecutionAttempt) -> Rechecked | Held:
+        if isinstance(self.facts, CallFacts):
+            return rechecked(snapshot, self.keys, intent, attempt, self.facts)
+        asked = asked_again(snapshot, self.keys, intent)
+        if asked is None:
+            return Rechecked(attempt)
+        known, calls_seen = self.breaker_at is not None, attempt.attempt_count
+        return Held(self.keys, self.holder, intent.action_type, asked, self.facts, calls_seen, tool_known=known)
 
     def _prepared(
         self,
         snapshot: Snapshot,
         attempt: ExecutionAttempt,
         intent: ActionIntentV1,
-        approval: Approval,
         tool: Tool | None,
-        waited_until: datetime | None,
     ) -> Taken | Conclusion:
-        """The call, ready to be marked, or what the attempt comes to without one."""
+        """The call, ready to be marked if nothing forbids it, or what the attempt comes to without one."""
         opened = self.keys.opened(snapshot)
         assert opened is not None
         try:
@@ -219,11 +303,6 @@ class _Taking:
         known = fulfilment.concluded_before(attempt, honours_key=honours, max_attempts=tool.max_attempts)
         if known is not None:
             return known
-        refusal = self._refusal(snapshot, intent, approval, waited_until)
-        calls_seen = attempt.attempt_count
-        go = fulfilment.before_call(attempt, "ours", refusal, marking=True, calls_seen=calls_seen)
-        if isinstance(go, Conclusion):
-            return go
         call = Call(
             intent=opened,
             request=request,
@@ -239,70 +318,38 @@ class _Taking:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SettleCall:
-    """
-    Note a call's answer, and record the outcome or queue the next call; answers the status that was recorded.
-
-    Whoever lost its lease meanwhile changes nothing, but for a success, which is the truth all the same. `spare_s` is
-    the time that an engine may take to come back after a pause.
-    """
-
-    context: Context
-    taken: Taken
-    result: CallResult
-    now: datetime
-    spare_s: float = 0.0
-
-    def unit(self) -> UnitOfWork[str | None]:
-        # Of what has acted, no charge goes back: whoever names counters is in the way of every decision.
-        charged = None if self.result.acted == "yes" else self.taken.keys.charged
-        return UnitOfWork(self.taken.keys.all(), self.decide, charged)
-
-    def decide(self, snapshot: Snapshot) -> Writes[str | None]:
-        taken, keys, result, now = self.taken, self.taken.keys, self.result, self.now
-        case, history = snapshot.get(keys.case), snapshot.get(keys.chain)
-        if case is None or history is None or case.attempt is None:
-            return Writes(answer=None)
-        if history.outcome is not None:
-            return late(self.context, snapshot, keys, history.outcome, result, now, called=True)
-        hold = fulfilment.hold_of(case.attempt, taken.holder, keys.approval_id, now)
-        if not fulfilment.may_record(hold, result):
-            return Writes(answer=None)
-        follows = after_call(
-            result,
-            attempt_count=case.attempt.attempt_count,
-            max_attempts=taken.max_attempts,
-            honours_key=taken.honours_key,
-            in_doubt=case.attempt.in_doubt,
-        )
-        writer = CaseWriter(self.context, case, now)
-        if isinstance(follows, Retry):
-            # A pause holds no place: whoever claims it when it is over makes the next call.
-            until = now + timedelta(seconds=follows.pause_s + self.spare_s)
-            writer.update(attempt=fulfilment.noted(case.attempt, result, follows, until), due_at=until)
-            return writer.writes(None)
-        concluded = Conclusion(status=follows, result=result)
-        noted = fulfilment.noted(case.attempt, result, follows, case.attempt.lease_until)
-        return end_with(writer, snapshot, keys, noted, concluded, concluded.status)
+def _writes_held(writer: CaseWriter, attempt: ExecutionAttempt, held: Held) -> Writes[Taken | Held | Ended | None]:
+    """The attempt without a mark, for as long as its lookups may take."""
+    until = lease(writer.now, common.START_LEASE_S + MOST_SECONDS_AGAIN)
+    writer.update(attempt=attempt.changed(lease_until=until), due_at=until)
+    return writer.writes(held)
 
 
 def take(
-    context: Context, places: Places, limit: int, holder: str, now: datetime, breakers: Breakers
-) -> list[Taken | Ended | RemitError | None]:
+    context: Context,
+    places: Places,
+    limit: int,
+    holder: str,
+    now: datetime,
+    breakers: Breakers,
+    lookups: FactLookups,
+    *,
+    act_in_store: bool = False,
+) -> list[Taken | Held | Ended | RemitError | None]:
     """
     Take at most `limit` executions that are queued, that can be run here and find a place, in one write.
 
     Each take has a holder of its own, made of `holder`, which names this call and is never used again. `breakers` say
-    which tools are paused.
+    which tools are paused, and `act_in_store` is as `take_unit` says. What was looked up for one of them serves the
+    others (`Held`).
     """
-    taken = 0
+    taken, shared = 0, SharedLookups(lookups)
 
-    def unit_for(case: Case) -> UnitOfWork[Taken | Ended | None]:
+    def unit_for(case: Case) -> UnitOfWork[Taken | Held | Ended | None]:
         nonlocal taken
         taken += 1
         known = ToolId(case.tenant_id, case.action_type) in breakers
-        return take_unit(context, case, f"{holder}/{taken}", now, tool_known=known)
+        return take_unit(context, case, f"{holder}/{taken}", now, shared, tool_known=known, act_in_store=act_in_store)
 
     return context.store.claim(claim_of(context, places, limit, now, breakers), unit_for)
 

@@ -57,6 +57,7 @@ def status(context: Context, tenant_id: str, action_intent_id: str, now: datetim
         "outcome": outcome.wire() if outcome else None,
         "resolution": resolution.wire() if resolution else None,
         "result": history.result.facts() if history.result else None,
+        "rechecked": _wire_of(history.rechecked),
         "sampled": history.is_sampled,
         "sample_answer": history.sample_answer.wire() if history.sample_answer else None,
         "intent": intent.wire() if intent else None,
@@ -85,6 +86,10 @@ def _as_it_stands(
         return _unreadable(case)
     keys: list[Key[Any]] = [bounds_key(case.tenant_id), *stops_keys(case.tenant_id), *tool_keys(intent)]
     return _seen_of(context, context.store.read(keys), intent, history.facts, now, waits=case.status in WAITING)
+
+
+def _wire_of(facts: Facts) -> dict[str, Any]:
+    return {name: fact.wire() for name, fact in facts.items()}
 
 
 def _waits_for(context: Context, case: Case, now: datetime) -> dict[str, Any]:
@@ -131,6 +136,7 @@ def why(context: Context, tenant_id: str, action_intent_id: str, now: datetime) 
         "edited_by": case.edited_by,
         "decision": decision.wire() if decision else None,
         "log_only": [asdict(said) for said in would_have_said(decision)] if decision else [],
+        "rechecked": _wire_of(history.rechecked),
         "clause": _clause(context, tenant_id, decision.policy_version, decision.policy_clause) if decision else None,
         "approval": approval.wire() if approval else None,
         "rejection": history.rejection,
@@ -248,7 +254,7 @@ def _seen_of(
     return {
         "obstacle": found.wire() if found else None,
         "amounts": amounts,
-        "facts": {name: fact.wire() for name, fact in facts.items()},
+        "facts": _wire_of(facts),
         "title": title,
         "tool": pinned.spec.tool.summary if pinned else None,
     }

@@ -81,6 +81,5 @@ class CachedBounds:
         self._cache = cache
 
     def get(self, key: Key[R]) -> R | None:
-        kind, tenant_id, id = key
-        seen = self._cache.recall((kind.name, tenant_id, id)) if kind is BOUNDS else None
+        seen = self._cache.recall((key.kind.name, key.tenant_id, key.id)) if key.kind is BOUNDS else None
         return cast("R | None", seen.record) if seen else None

@@ -9,18 +9,19 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from itertools import chain
+from typing import Any, Literal, NamedTuple, cast
 
 from remit.core.errors import RemitError
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.history import IntentHistory
 from remit.core.lifecycle import Case
-from remit.core.records import CHAIN
+from remit.core.records import CHAIN, Key
 from remit.core.values import Stored
 from remit.ports import UnitOfWork, Writes, as_answer, needed
 from remit.stores.bounds_parts import BOUNDS_PARTS, parts_of, stored_bounds
-from remit.stores.segments import segments_of
+from remit.stores.segments import segments_of_chain
 from remit.stores.sql.rows import (
     EVENTS,
     KEYED,
@@ -35,12 +36,13 @@ from remit.stores.sql.rows import (
     record_row,
     segment_row,
     state_row,
+    waits,
 )
 from remit.stores.units import RecordId, RecordSnapshot, Shown, check_may_put, record_id, rewritten
 
 Load = Callable[[Iterable[RecordId]], dict[RecordId, Shown]]
+_CHAIN = CHAIN.name
 Operation = Literal["insert", "update", "move", "upsert", "delete", "add", "drop_empty"]
-_Chain = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,10 @@ class RowChange:
 
 @dataclass(slots=True)
 class _Written:
-    """The records written so far; `None` stands for a deleted one."""
+    """The records written so far, `None` for a deleted one; and what the chains have grown by."""
 
     records: dict[RecordId, Stored | None] = field(default_factory=dict)
-    chains: dict[_Chain, list[LedgerEntry]] = field(default_factory=dict)
+    chains: dict[RecordId, list[LedgerEntry]] = field(default_factory=dict)
 
     def take(self, writes: Writes[Any], shown: RecordSnapshot) -> None:
         for key, record in writes.puts:
@@ -66,15 +68,27 @@ class _Written:
         for key in writes.deletes:
             self.records[check_may_put(key, shown)] = None
         for entry in writes.entries:
-            self.chains.setdefault((entry.tenant_id, entry.action_intent_id), []).append(entry)
+            # A tenant's own chain is no record; nothing else has a place without an id.
+            place = _CHAIN, entry.tenant_id, entry.action_intent_id or ""
+            if (grown := self.chains.get(place)) is None:
+                self.chains[place] = [entry]
+            else:
+                grown.append(entry)
 
     def add(self, other: _Written) -> None:
         self.records.update(other.records)
-        for chain, entries in other.chains.items():
-            self.chains.setdefault(chain, []).extend(entries)
+        for place, entries in other.chains.items():
+            self.chains.setdefault(place, []).extend(entries)
 
-    def touches(self, place: RecordId) -> bool:
-        return place in self.records or (place[0] == CHAIN.name and place[1:] in self.chains)
+    def touches(self, places: Sequence[RecordId]) -> bool:
+        return not (self.records.keys().isdisjoint(places) and self.chains.keys().isdisjoint(places))
+
+
+class _Named(NamedTuple):
+    """The places that a unit names, and will name after seeing those, if that is known ahead."""
+
+    first: list[RecordId]
+    more: list[RecordId] | None
 
 
 class SqlBatch:
@@ -86,17 +100,16 @@ class SqlBatch:
         self._loaded: dict[RecordId, Shown] = {}
         self._written = _Written()
         self._bounds: dict[RecordId, Stored | None] = {}
-        self._more: dict[int, list[RecordId]] = {}
+        self._named: dict[int, _Named] = {}
 
     def prefetch(self, units: Sequence[UnitOfWork[Any]]) -> None:
         """Look up in bulk what the units name, and what they will name after seeing that."""
-        self._loaded.update({record_id(key): None for unit in units for key in unit.new})
-        named = [list(map(record_id, unit.reads)) for unit in units]
-        self._fetch(each for places in named for each in places)
+        self._loaded.update([(record_id(key), None) for unit in units for key in unit.new])
+        named = [[record_id(key) for key in unit.reads] for unit in units]
+        self._fetch(chain.from_iterable(named))
         for unit, places in zip(units, named, strict=True):
-            if unit.then_reads is not None:
-                self._predict_keys(unit, places)
-        self._fetch(each for places in self._more.values() for each in places)
+            self._named[id(unit)] = _Named(places, self._predicted(unit, places) if unit.then_reads else None)
+        self._fetch(chain.from_iterable([more for _, more in self._named.values() if more]))
 
     def carry_out(self, units: Sequence[UnitOfWork[Any]], enough: Callable[[], bool] = lambda: False) -> list[Any]:
         """One caller's answers, of the first units alone if that is `enough`. If this raises, none of them counts."""
@@ -111,8 +124,11 @@ class SqlBatch:
     def changes(self) -> list[RowChange]:
         """The net effect, in the order in which tables are locked."""
         found: dict[tuple[str, Operation], list[Row]] = {}
-        for table, operation, row in self._rows():
-            found.setdefault((table, operation), []).append(row)
+        for table, operation, row in chain(self._rows(), self._chain_rows()):
+            if (rows := found.get((table, operation))) is None:
+                found[table, operation] = [row]
+            else:
+                rows.append(row)
         found |= self._counted()
         changes = [RowChange(table, operation, rows) for (table, operation), rows in found.items()]
         changes.sort(key=lambda change: _LOCK_ORDER[change.table])
@@ -124,7 +140,8 @@ class SqlBatch:
         for target, record in self._written.records.items():
             if isinstance(record, Case):
                 before = cast("Stored | None", self._loaded.get(target))
-                total.update(count_rows(before, record, self._count_slots))
+                if waits(before) or waits(record):
+                    total.update(count_rows(before, record, self._count_slots))
         changed = [(more, *key) for key, more in sorted(total.items()) if more]
         fewer = [row[1:] for row in changed if row[0] < 0]
         rows: dict[tuple[str, Operation], list[Row]] = {
@@ -135,18 +152,22 @@ class SqlBatch:
 
     def written(self) -> dict[RecordId, Shown]:
         """The records as they are when the changes are committed, and the chains: `None` for one that nobody read."""
-        nothing = _Written()
-        intents = [(CHAIN.name, tenant_id, id) for tenant_id, id in self._written.chains if id is not None]
-        chains = {each: self._now(each, nothing) if each in self._loaded else None for each in intents}
+        nothing, loaded = _Written(), self._loaded
+        chains = {
+            place: self._now(place, nothing) if place in loaded else None for place in self._written.chains if place[2]
+        }
         return {**self._written.records, **self._bounds, **chains}
 
     def _rows(self) -> Iterator[tuple[str, Operation, Row]]:
         for target, record in self._written.records.items():
             yield from self._record_rows(target, record)
+
+    def _chain_rows(self) -> Iterator[tuple[str, Operation, Row]]:
         for entries in self._written.chains.values():
-            for segment in segments_of(entries):
+            for segment in segments_of_chain(entries):
                 yield SEGMENTS, "insert", segment_row(segment)
-                yield from ((EVENTS, "insert", row) for row in event_rows(segment))
+                if segment.has_rare:
+                    yield from ((EVENTS, "insert", row) for row in event_rows(segment))
 
     def _record_rows(self, target: RecordId, record: Stored | None) -> Iterator[tuple[str, Operation, Row]]:
         unread = target not in self._loaded
@@ -193,47 +214,59 @@ class SqlBatch:
         return writes.answer
 
     def _show(self, unit: UnitOfWork[Any], mine: _Written) -> RecordSnapshot:
-        places = list(map(record_id, unit.reads))
+        places, more = self._named.get(id(unit)) or _Named(self._fetched(unit.reads), None)
         shown = RecordSnapshot(self._current(places, mine))
         if unit.then_reads is not None:
-            more = self._more.get(id(unit))
             # What was predicted holds unless a unit before it changed what it looked at.
-            if more is None or any(mine.touches(each) or self._written.touches(each) for each in places):
-                more = list(map(record_id, needed(unit, shown)))
+            if more is None or mine.touches(places) or self._written.touches(places):
+                more = self._fetched(needed(unit, shown))
             shown.records.update(self._current(more, mine))
         return shown
 
-    def _current(self, places: Sequence[RecordId], mine: _Written) -> dict[RecordId, Shown]:
+    def _fetched(self, keys: Iterable[Key[Any]]) -> list[RecordId]:
+        places = [record_id(key) for key in keys]
         self._fetch(places)
-        return {place: self._now(place, mine) for place in places}
+        return places
+
+    def _current(self, places: Sequence[RecordId], mine: _Written) -> dict[RecordId, Shown]:
+        loaded, own, before = self._loaded, mine.records, self._written.records
+        return {
+            place: self._now(place, mine) if place in own or place in before or place[0] == _CHAIN else loaded[place]
+            for place in places
+        }
 
     def _now(self, place: RecordId, mine: _Written) -> Shown:
-        for written in (mine.records, self._written.records):
-            if place in written:
-                return written[place]
+        if place in mine.records:
+            return mine.records[place]
+        if place in self._written.records:
+            return self._written.records[place]
         loaded = self._loaded[place]
-        if place[0] != CHAIN.name:
+        if place[0] != _CHAIN:
             return loaded
-        entries = [*self._written.chains.get(place[1:], ()), *mine.chains.get(place[1:], ())]
-        history = cast("IntentHistory | None", loaded)
-        return history if not entries else history.after(entries) if history else IntentHistory(entries)
+        entries = [*self._written.chains.get(place, ()), *mine.chains.get(place, ())]
+        if not entries:
+            return loaded
+        return loaded.after(entries) if isinstance(loaded, IntentHistory) else IntentHistory(entries)
 
-    def _predict_keys(self, unit: UnitOfWork[Any], places: Sequence[RecordId]) -> None:
-        shown = RecordSnapshot({each: self._loaded[each] for each in places})
+    def _predicted(self, unit: UnitOfWork[Any], places: Sequence[RecordId]) -> list[RecordId] | None:
+        loaded = self._loaded
+        shown = RecordSnapshot({place: loaded[place] for place in places})
         # If it raises: at its turn it is asked again, and what it raises then is its answer.
         with suppress(Exception):
-            self._more[id(unit)] = list(map(record_id, needed(unit, shown)))
+            return [record_id(key) for key in needed(unit, shown)]
+        return None
 
     def _fetch(self, places: Iterable[RecordId]) -> None:
+        loaded, known = self._loaded, self._known
         missing: set[RecordId] = set()
         for place in places:
-            if place not in self._loaded:
-                if place in self._known:
-                    self._loaded[place] = self._known[place]
+            if place not in loaded:
+                if place in known:
+                    loaded[place] = known[place]
                 else:
                     missing.add(place)
         if missing:
-            self._loaded.update(self._load(missing))
+            loaded.update(self._load(missing))
 
 
 def _state_rows(before: Stored | None, after: Case) -> Iterator[tuple[str, Operation, Row]]:

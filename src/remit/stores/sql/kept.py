@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Mapping
 
 from remit.core.ledger.history import IntentHistory
@@ -12,6 +11,7 @@ from remit.stores.units import RecordId, Shown
 
 KEPT_KINDS = frozenset({ACTION_TYPE.name, BOUNDS.name, STOPS.name, USAGE.name})
 """What every decision or permit reads, and few write."""
+_CHAIN = CHAIN.name
 MOST_KEPT = 2000
 MOST_UNDER_WAY = 1000
 """So many intents are kept, each with its chain, from when they are queued until they have ended,"""
@@ -27,8 +27,9 @@ class KeptRecords:
     """
 
     def __init__(self) -> None:
-        self._records: dict[RecordId, Shown] = {}
-        self._under_way: dict[RecordId, Shown] = {}
+        self._known: dict[RecordId, Shown] = {}
+        # Those among them that are of intents under way, the oldest first.
+        self._under_way: dict[RecordId, None] = {}
         self._version: object = None
 
     def at(self, version: object) -> Mapping[RecordId, Shown]:
@@ -36,7 +37,7 @@ class KeptRecords:
         if version is None or version != self._version:
             self.forget()
             self._version = version
-        return ChainMap(self._records, self._under_way)
+        return self._known
 
     def learn(self, found: Mapping[RecordId, Shown]) -> None:
         """Keep what that transaction has read."""
@@ -50,25 +51,30 @@ class KeptRecords:
             self._follow(written)
 
     def forget(self) -> None:
-        self._records, self._under_way, self._version = {}, {}, None
+        self._known, self._under_way, self._version = {}, {}, None
 
     def _put(self, records: Mapping[RecordId, Shown]) -> None:
-        if len(self._records) + len(records) > MOST_KEPT:
-            self._records.clear()
-        self._records.update(records)
+        if len(self._known) - len(self._under_way) + len(records) > MOST_KEPT:
+            self._known = {place: self._known[place] for place in self._under_way}
+        self._known.update(records)
 
     def _follow(self, written: Mapping[RecordId, Shown]) -> None:
         """Keep what is on its way to a worker or with one: its next write comes soon."""
-        for place in written:
-            self._under_way.pop(place, None)
+        known, under_way = self._known, self._under_way
+        for place in under_way.keys() & written.keys():
+            del known[place], under_way[place]
         for place, record in written.items():
-            chain_at = CHAIN.name, *place[1:]
+            if not isinstance(record, Case) or not record.queued:
+                continue
+            chain_at = _CHAIN, place[1], place[2]
             history = written.get(chain_at)
-            if isinstance(record, Case) and record.queued and isinstance(history, IntentHistory) and _is_short(history):
-                self._under_way.update({place: record, chain_at: history})
-        while len(self._under_way) > 2 * MOST_UNDER_WAY:
-            del self._under_way[next(iter(self._under_way))]
+            if isinstance(history, IntentHistory) and _is_short(history):
+                known[place], known[chain_at] = record, history
+                under_way[place] = under_way[chain_at] = None
+        while len(under_way) > 2 * MOST_UNDER_WAY:
+            oldest = next(iter(under_way))
+            del known[oldest], under_way[oldest]
 
 
 def _is_short(history: IntentHistory) -> bool:
-    return sum(len(entry.line) for entry in history.entries) <= LARGEST_CHAIN_BYTES
+    return sum([len(entry.line) for entry in history.entries]) <= LARGEST_CHAIN_BYTES

@@ -13,7 +13,7 @@ import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from remit.core.lifecycle import UNANSWERED, Case
+from remit.core.lifecycle import UNANSWERED, WAITING, Case
 from remit.core.records import CASE, KINDS, TIMED, due_at
 from remit.core.values import Stored
 from remit.core.waiting_counts import count_changes, holder_of
@@ -115,6 +115,11 @@ def state_row(case: Case) -> Row | None:
         case.tenant_id,
         case.action_intent_id,
     )
+
+
+def waits(record: Stored | None) -> bool:
+    """Does it count in what waits?"""
+    return isinstance(record, Case) and record.status in WAITING
 
 
 def count_rows(before: Stored | None, after: Case, slots: int) -> dict[Row, int]:

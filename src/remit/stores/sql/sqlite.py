@@ -175,7 +175,7 @@ class Sqlite:
     def _connected(self) -> sqlite3.Connection:
         # Transactions are begun by us: the driver's own way begins too late, at the first write.
         driver = sqlite3.connect(
-            self._path, BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
+            self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         try:
             _prepare(driver)

@@ -33,7 +33,7 @@ from remit.core.identity.person import is_among
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.config_history import ConfigHistory
 from remit.core.ledger.entries import SYSTEM
-from remit.core.ledger.recorded_facts import facts_problems, recorded_facts
+from remit.core.ledger.recorded_facts import facts_problems, recheck_problems, recorded_facts
 from remit.core.ledger.stop_history import StopHistory
 from remit.core.ledger.verification.due import list_facts, mode_facts, mode_in_force, question_facts, verdict_facts
 from remit.core.ledger.verification.limits_seen import misread_charges, misread_limits
@@ -326,9 +326,14 @@ class InForceChecks:
         elif data["tool_hash"] != tool_hash(spec.tool if spec else None):
             self._broken(f"it was started with another tool than version {version} of {intent.action_type} has")
 
-    def outcome(self, intent: ActionIntentV1, started_at: datetime, outcome: Data, entry: Data) -> None:
-        """An outcome's entry: which tool it says was called, and that nothing was called under a stop."""
-        spec = self.configs.action_type(intent.action_type, intent.registry_version)
+    def outcome(self, intent: ActionIntentV1, decision: Data, started_at: datetime, data: Data, entry: Data) -> None:
+        """
+        An outcome's entry: which tool it says was called, and that nothing was called under a stop, or by facts that
+        were not looked up again where its type says so.
+        """
+        spec, outcome = self.configs.action_type(intent.action_type, intent.registry_version), data["outcome"]
+        for problem in recheck_problems(spec, recorded_facts(decision), data, started_at, _at(entry)):
+            self._broken(problem)
         due = (spec.tool.name if spec else None, intent.registry_version)
         if (outcome["tool"], outcome["registry_version"]) != due:
             self._broken(f"its outcome names the tool {outcome['tool']!r} of version {outcome['registry_version']}")

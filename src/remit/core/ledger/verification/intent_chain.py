@@ -273,7 +273,8 @@ class IntentChain:
             self.broken(5, "it has an outcome after its approval was released")
         self.ended[data["approval_id"]] = outcome
         if names_bounds(entry) and data["approval_id"] in self.started:
-            self.in_force.outcome(self.value.opened, self.started[data["approval_id"]], outcome, entry)
+            started_at = self.started[data["approval_id"]]
+            self.in_force.outcome(self.value.opened, self.decision, started_at, data, entry)
         self._read_result(data, entry)
         if is_shown(approval.get("sample", UNSET), outcome["status"], entry["hash"]):
             self.shown = data["approval_id"]

@@ -17,6 +17,7 @@ from remit.core.execution.outcome import OUTCOME_EVENT, idempotency_key
 from remit.core.execution.result import StoredResult, is_readable
 from remit.core.gate.action_type import CALLER
 from remit.core.gate.decision import INTENT_EXPIRED, INTENT_WITHDRAWN, PUBLISH_REJECTED, Decision
+from remit.core.gate.fact import Fact
 from remit.core.intent import ActionIntentV1
 from remit.core.ledger.config_history import ConfigHistory
 from remit.core.ledger.entries import Head, LedgerEntry
@@ -42,7 +43,7 @@ COMPARED: Mapping[str, Sequence[str]] = {
     "publication": (
         *("status", "approval_id", "approval_source", "reserved_at", "published_at", "released_at", "not_before"),
     ),
-    "attempt": ("approval_id", "status", "attempt_count", "tool", "idempotency_key", "started_at"),
+    "attempt": ("approval_id", "status", "attempt_count", "tool", "idempotency_key", "started_at", "rechecked"),
     "results": ("action_intent_id", "account_id", "sha256", "erase_at", "content"),
     "usages": ("usage_id", "counters"),
     "bounds": ("config_sequence", "bounds", "type_versions", "zones_until", "retired_limits"),
@@ -267,8 +268,9 @@ class CaseOf:
             "approval_id": entry.data["approval_id"],
             "status": "RUNNING",
             "attempt_count": _UNKNOWN,
+            "rechecked": _UNKNOWN,
             "tool": spec.tool.name if spec else None,
-            "idempotency_key": idempotency_key(intent, spec.tool.wire() if spec else None),
+            "idempotency_key": idempotency_key(intent, spec.tool if spec else None),
             "started_at": at,
         }
 
@@ -277,7 +279,10 @@ class CaseOf:
         outcome = entry.data["outcome"]
         self.case["status"] = outcome["status"]
         if self.attempt is not None:
-            self.attempt |= {"status": outcome["status"], "attempt_count": outcome["attempt_count"]}
+            told = entry.data.get("rechecked", UNSET)
+            seen = told if told is UNSET else {name: Fact.from_wire(fact) for name, fact in told.items()}
+            called = {"attempt_count": outcome["attempt_count"], "rechecked": seen}
+            self.attempt |= {"status": outcome["status"], **called}
 
     def _resolved(self, entry: LedgerEntry, at: datetime) -> None:
         del at
