@@ -82,7 +82,7 @@ def test_a_permit_is_given_where_what_is_looked_up_again_is_the_same(world, keep
     world.remit.apply(asking(keeper, recheck=True), by="ann")
     own(world)
     keeper.asked.clear()
-    path = f"/v1/intents/i-1/begin{query and '?x=1'}"
+    path = f"/v1/intents/i-1/begin{query and '?&'}"
 
     begun = world.client("agent").post(path, json={}).json()
 
