@@ -12,8 +12,8 @@ import pytest
 from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, OWN, person, proposal
 
 PROPOSE, GATE, BEGIN = "/v1/intents", "/v1/gate", "/v1/intents?begin=true"
-DECLARED = "gate=true"
-"""With this in the query, the declared way is taken; it is what is so by default."""
+DECLARED = "&"
+"""With this in the query, which names nothing, the declared way is taken."""
 MADE_UP = {"action_intent_id", "approval_id", "trace_id"}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from remit.core.errors import RemitError
 from remit.core.records import CHAIN
 from remit.entrypoints.web.settings import HttpSettings
@@ -23,6 +25,34 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(shared):
     assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
     assert (wrong.status_code, wrong.headers["content-type"]) == (405, "application/problem+json")
     assert {"GET", "POST"} >= set(wrong.headers["allow"].replace(",", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name", "way_out"),
+    [
+        ("PUT", "/v1/bounds?dryrun=true", "dryrun", "there is: dry_run, proof, replay"),
+        ("PUT", "/v1/modes?dry-run=true", "dry-run", "there is: dry_run, proof"),
+        ("GET", "/v1/intents?statuses=FAILED", "statuses", "account_id"),
+        ("GET", "/v1/queue?limit=5&account=a", "account", "account_id"),
+        ("GET", "/v1/bounds?account_id=a", "account_id", "leave the query out"),
+        ("POST", "/v1/intents?gates=false", "gates", "there is: begin, gate, key"),
+        ("POST", "/v1/gate?dry_run=true", "dry_run", "leave the query out"),
+        ("POST", "/v1/intents/i-1/begin?key=a", "key", "leave the query out"),
+        ("GET", "/v1/intents/i-1/answer?wait=3", "wait", "there is: wait_s"),
+        ("GET", "/v1/stream?after=3", "after", ""),
+        ("GET", "/v1/ledger/export?from=2026-01-01", "from", "there is: before, since"),
+    ],
+)
+def test_a_query_that_no_route_knows_is_refused_and_nothing_is_done(shared, method, path, name, way_out):
+    agent = path.startswith(("/v1/intents?gates", "/v1/gate", "/v1/intents/i-1/"))
+    caller = shared.client("agent" if agent else "auditor" if "export" in path else "admin")
+    before = shared.remit.bounds(ACME).config_sequence
+
+    told = problem(caller.request(method, path, json=None if method == "GET" else {"action_types": {}}), 422)
+
+    assert told["field"] == name and way_out in told["way_out"]
+    assert shared.remit.bounds(ACME).config_sequence == before
+    problem(shared.client(None).request(method, path, json=None if method == "GET" else {}), 401, "unauthenticated")
 
 
 def test_what_stands_in_a_secret_s_place_is_not_repeated(shared):

@@ -369,11 +369,15 @@ def test_what_lists_counts_or_exports_holds_nothing_of_another_tenant(shared):
     shared.remit.test_subscription(ACME, told.subscription_id, by="the test")
     lists = ["/v1/queue", "/v1/intents", "/v1/timeline", "/v1/usage", "/v1/keys", "/v1/subscriptions", "/v1/deliveries"]
 
-    answers = [shared.client("admin", GLOBEX).get(path, params=asked) for path in lists]
-    exported = shared.client("auditor", GLOBEX).get("/v1/ledger/export", params=asked)
-    verified = shared.client("auditor", GLOBEX).post("/v1/verify", params=asked)
+    admin, auditor = shared.client("admin", GLOBEX), shared.client("auditor", GLOBEX)
+    answers = [admin.get(path, params={"account_id": "acct-1"}) for path in lists[:4]]
+    answers += [admin.get(path) for path in lists[4:]]
+    others = [auditor.get("/v1/ledger/export"), auditor.post("/v1/verify")]
+    refused = [admin.get(path, params=asked) for path in lists]
+    refused += [auditor.get("/v1/ledger/export", params=asked), auditor.post("/v1/verify", params=asked)]
 
-    for answer in [*answers, exported, verified]:
+    assert {answer.status_code for answer in refused} == {422}
+    for answer in [*answers, *others, *refused]:
         assert name not in answer.text
         assert ACME not in answer.text, answer.url
     assert [answer.json().get("items") for answer in answers[:3]] == [[], [], []]

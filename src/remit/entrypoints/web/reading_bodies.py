@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar, get_type_hints
 
 import orjson
 from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
@@ -95,7 +96,21 @@ class BodyAfterCaller(APIRoute):
 
 
 class JsonRoute(BodyAfterCaller):
-    """A route of the API: a bearer credential, then a JSON body."""
+    """A route of the API: a bearer credential, then a JSON body; a query holds nothing that the route does not know."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+        known = frozenset(_query_names(self.dependant))
+
+        async def handle_known(request: Request) -> Response:
+            # `dryrun=true` would put in force what was only to be looked at, and `statuses=FAILED` list everything.
+            for name in request.query_params:
+                if name not in known:
+                    await self.let_in(request)
+                    raise InvalidInput(name[:100], "is not known in this query", _way_out(known))
+            return await handle(request)
+
+        return handle_known
 
     async def let_in(self, request: Request) -> None:
         await admit(request)
@@ -131,6 +146,16 @@ class LeanRoute(JsonRoute):
             return await lean(request, entry, await request.json()) or await declared(request)
 
         return handle
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    yield from (field.alias for field in dependant.query_params)
+    for inner in dependant.dependencies:
+        yield from _query_names(inner)
+
+
+def _way_out(known: frozenset[str]) -> str:
+    return f"there is: {', '.join(sorted(known))}" if known else "leave the query out"
 
 
 Lean = Callable[[Request, Entry, Any], Coroutine[Any, Any, Response | None]]

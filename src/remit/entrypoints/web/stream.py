@@ -20,13 +20,14 @@ from starlette.types import Receive, Scope, Send
 from remit.core.errors import OutcomeUnknown, RemitError, TryLater
 from remit.core.identity.principal import Principal
 from remit.entrypoints.web.callers import Credentials, CurrentRemit, ReaderCaller
+from remit.entrypoints.web.reading_bodies import JsonRoute
 from remit.entrypoints.web.shares import Place, Share, SharedPlaces, admitted
 from remit.entrypoints.web.turns import Turns
 from remit.flow.reading.timeline import StreamCursor
 from remit.hooks import StepEvent
 from remit.wiring import Remit
 
-router = APIRouter(tags=["reading"])
+router = APIRouter(tags=["reading"], route_class=JsonRoute)
 
 LOOK_S = 0.5
 """How often a stream looks for what others did; less often where looking takes long."""
