@@ -150,6 +150,10 @@ def test_a_rule_that_reads_a_fact_reads_no_parameter_of_that_path(world):
     assert answer.reason == "WITHIN_BOUNDS"
 
 
+def _order_of(total: str) -> bytes:
+    return json.dumps({**ORDER, "total": 0}).replace('"total": 0', f'"total": {total}').encode()
+
+
 TOO_LARGE = b'{"total": 1, "x": "' + b"x" * 300_000 + b'"}'
 
 
@@ -163,6 +167,9 @@ TOO_LARGE = b'{"total": 1, "x": "' + b"x" * 300_000 + b'"}'
         ((200, {}, b'{"total": 1}'), "its answer has no currency"),
         ((200, {}, json.dumps({**ORDER, "total": [1]}).encode()), "total of its answer is not"),
         ((200, {}, json.dumps({**ORDER, "total": 0.00001}).encode()), "does not fit a decimal of four places"),
+        ((200, {}, _order_of("49.99000000000000000001")), "does not fit a decimal of four places"),
+        ((200, {}, _order_of("12345678901234.56789")), "does not fit a decimal of four places"),
+        ((200, {}, _order_of("1e-99999999999999999999")), "does not fit a decimal of four places"),
         ((200, {}, json.dumps({**ORDER, "currency": "x" * 1001}).encode()), "more than 1000 characters"),
         ((200, {}, TOO_LARGE), "more than 262144 bytes"),
     ],

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from math import isfinite
 from typing import Any
@@ -32,9 +34,14 @@ class NotJson(InvalidInput):
         super().__init__(field, f"cannot be read as JSON: {why}", "send a JSON document in UTF-8")
 
 
-def read_json(text: bytes | str, *, most_parts: int | None = MOST_PARTS) -> Any:
+class Rounded(float):
+    """A number that was written with more digits than a `float` holds."""
+
+
+def read_json(text: bytes | str, *, most_parts: int | None = MOST_PARTS, tells_rounded: bool = False) -> Any:
     """
-    The value that `text`, as UTF-8 if it is bytes, stands for.
+    The value that `text`, as UTF-8 if it is bytes, stands for. With `tells_rounded` a number that a `float` does not
+    hold as it is written is `Rounded`.
 
     Raises `NotJson`, and `InvalidInput` for a name that stands twice in one object, nesting that is too deep, or
     too many parts.
@@ -42,7 +49,7 @@ def read_json(text: bytes | str, *, most_parts: int | None = MOST_PARTS) -> Any:
     decoded = _decoded(text)
     if most_parts is not None:
         _check_parts(decoded, most_parts)
-    value = _parsed(decoded)
+    value = _parsed(decoded, _told_number if tells_rounded else _number)
     if _HALF_A_PAIR.search(decoded):
         _check_unicode(value)
     if decoded.count("[") + decoded.count("{") > MOST_DEPTH:
@@ -62,9 +69,9 @@ def _check_parts(text: str, most: int) -> None:
         raise InvalidInput(WHOLE, f"holds more than {most} values", "send less at once")
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str, number: Callable[[str], float]) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_number)
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=number)
     except RecursionError:
         raise _too_deep() from None
     except json.JSONDecodeError as error:
@@ -96,6 +103,14 @@ def _number(text: str) -> float:
     if not isfinite(number):
         raise NotJson("it holds too large a number")
     return number
+
+
+def _told_number(text: str) -> float:
+    number = _number(text)
+    try:
+        return number if Decimal(text) == Decimal(repr(number)) else Rounded(number)
+    except InvalidOperation:
+        return Rounded(number)
 
 
 def _check_unicode(value: Any) -> None:

@@ -17,7 +17,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 
 from remit.core.canonical import sha256_hex
 from remit.core.errors import InvalidInput, RemitError
-from remit.core.json_text import read_json
+from remit.core.json_text import Rounded, read_json
 from remit.core.paths import NotThere, find, parse_path
 from remit.core.values import Record, Request, UtcTime
 
@@ -110,7 +110,7 @@ def not_had(problem: str) -> Fact:
 def read_fact(spec: FactSpec, body: bytes, had_at: UtcTime) -> Fact:
     """The fact that an answer is. Raises `FactNotHad` for one that is not what its keeper expects."""
     try:
-        answer = read_json(body)
+        answer = read_json(body, tells_rounded=True)
     except InvalidInput:
         raise FactNotHad("its answer is not JSON") from None
     kept = {path: _kept(path, kind, answer) for path, kind in spec.keep.items()}
@@ -153,6 +153,8 @@ def _kind_of(value: Any) -> str | None:
 
 def _fits(number: int | float) -> bool:
     # Within what a rule can be told and what canonical JSON carries.
+    if isinstance(number, Rounded):
+        return False
     exact = Decimal(repr(number))
     return abs(exact) <= _LARGEST_DECIMAL and exact == round(exact, 4)
 
