@@ -305,7 +305,7 @@ LOOKING_BACK = {"remit.core.ledger.verification", "remit.flow.reading.replay", "
         (["status", "i-1"], {"cedarpy"}),
         (["why", "i-1"], {"cedarpy"}),
         (["queue"], {"cedarpy"}),
-        (["usage"], {"cedarpy"}),
+        (["usage"], set()),
         (["timeline"], set()),
         (["intents"], set()),
         (["overview"], set()),
