@@ -353,8 +353,9 @@ class Assignment:
         return values + self._facts(example)
 
     def _text(self, text: str) -> int:
+        # From 1 on: what an action says nothing of is 0, which is no text of its.
         known = self._any.texts.get(text)
-        return self._others.setdefault(text, len(self._others)) if known is None else known
+        return self._others.setdefault(text, len(self._others) + 1) if known is None else known
 
     def _delegation(self, said: Proposal) -> list[tuple[Any, int | bool]]:
         hops, any_action = said.delegation or [], self._any
