@@ -150,7 +150,7 @@ def test_a_rule_that_reads_a_fact_reads_no_parameter_of_that_path(world):
     assert answer.reason == "WITHIN_BOUNDS"
 
 
-def _order_of(total: str) -> bytes:
+def _order_of(total):
     return json.dumps({**ORDER, "total": 0}).replace('"total": 0', f'"total": {total}').encode()
 
 
