@@ -238,17 +238,18 @@ def intent_digest(
     tenant_id: str,
     account_id: str,
     action_type: str,
-    target: dict[str, str] | None,
+    target: Target | dict[str, str] | None,
     parameters: dict[str, Any] | Raw,
-    expires_at: str,
+    expires_at: datetime | str,
     registry_version: int | None,
     on_behalf_of: str | None = None,
-    delegation: list[dict[str, Any]] | None = None,
+    delegation: list[Hop] | list[dict[str, Any]] | None = None,
 ) -> str:
     """
     SHA-256, lowercase hex, over the RFC 8785 form of what will be executed; what was not given is no key in it.
 
-    `parameters` may be in that form already; then the rest is text that was checked, and a whole number.
+    `parameters` may be in that form already; then the rest may be as it stands in an intent: of all that is covered,
+    only they hold numbers of the caller's own.
     """
     given = {"target": target, "on_behalf_of": on_behalf_of, "delegation": delegation}
     executed = {
@@ -279,18 +280,18 @@ def digest_of_wire(intent: dict[str, Any]) -> str:
 
 
 def digest_of_stored(intent: ActionIntentV1) -> str:
-    """As `digest_of_wire` of its JSON. Of all that it covers, only the parameters hold numbers of the caller's own."""
-    given = {"target": intent.target, "on_behalf_of": intent.on_behalf_of, "delegation": intent.delegation}
-    covered = {
-        "tenant_id": intent.tenant_id,
-        "account_id": intent.account_id,
-        "action_type": intent.action_type,
-        "parameters": Raw(canonical(intent.parameters)),
-        "expires_at": intent.expires_at,
-        "registry_version": intent.registry_version,
-        **{name: value for name, value in given.items() if value is not None},
-    }
-    return sha256_hex(canonical_plain(covered))
+    """As `digest_of_wire` of its JSON."""
+    return intent_digest(
+        tenant_id=intent.tenant_id,
+        account_id=intent.account_id,
+        action_type=intent.action_type,
+        target=intent.target,
+        parameters=Raw(canonical(intent.parameters)),
+        expires_at=intent.expires_at,
+        registry_version=intent.registry_version,
+        on_behalf_of=intent.on_behalf_of,
+        delegation=intent.delegation,
+    )
 
 
 def complete(
@@ -365,12 +366,12 @@ def _digest(
         tenant_id=proposal.tenant_id,
         account_id=proposal.account_id,
         action_type=proposal.action_type,
-        target=target.wire() if target else None,
+        target=target,
         parameters=Raw(proposal.written_parameters),
         expires_at=instant(expires),
         registry_version=registry_version,
         on_behalf_of=proposal.on_behalf_of,
-        delegation=[hop.wire() for hop in hops] if hops else None,
+        delegation=hops,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from remit.core.errors import InvalidInput
-from remit.core.intent import ActionIntentV1, Target, digest_of_wire
+from remit.core.intent import ActionIntentV1, Target, digest_of_stored
 from remit.core.private_values import PrivateValues, State, commitments_in, committed, opened
 from remit.core.redaction import without_values
 
@@ -69,7 +69,7 @@ def commit_private(
     if values is None or not values.values:
         return intent, None
     stored = _with_content(intent, content)
-    return stored.changed(digest=digest_of_wire(stored.wire())), values
+    return stored.changed(digest=digest_of_stored(stored)), values
 
 
 def open_intent(stored: ActionIntentV1, kept: PrivateValues | None) -> OpenedIntent:
