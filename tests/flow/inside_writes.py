@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from remit.connectors.http import HttpFacts
+from remit.testing.faults import StoreWrapper
 
 from .world import World
 
@@ -35,3 +40,34 @@ def places_of(monkeypatch: pytest.MonkeyPatch, world: World, owner: type, method
 def expected_place(world: World) -> str:
     """Ahead, where a slow call in the write would hold others up; else that costs a request for nothing."""
     return "ahead" if world.inner.one_at_a_time else "in the write"
+
+
+class NoLookupInside(StoreWrapper):
+    """A store that knows whether this thread is within one of its writes."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(inner)
+        self.within = threading.local()
+
+    def transact(self, units: Any) -> Any:
+        return self._inside(lambda: self.inner.transact(units))
+
+    def claim(self, wanted: Any, unit_for: Any) -> Any:
+        return self._inside(lambda: self.inner.claim(wanted, unit_for))
+
+    def _inside(self, work: Callable[[], Any]) -> Any:
+        self.within.now = True
+        try:
+            return work()
+        finally:
+            self.within.now = False
+
+
+class WatchedFacts(HttpFacts):
+    """Fails where it is asked within a write of `store`, a `NoLookupInside`."""
+
+    store: Any = None
+
+    def get(self, lookup: Any) -> Any:
+        assert not getattr(self.store.within, "now", False), "looked up within a write"
+        return super().get(lookup)

@@ -5,21 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from typing import Any
 
 import pytest
 
 from remit.app.offline import verify_export
-from remit.connectors.http import HttpFacts
 from remit.core.errors import IntentIdReused, InvalidInput
 from remit.core.ledger.entries import entry_hash
 from remit.flow.facts import FactsOutdated
 from remit.flow.gate import GateRequest
-from remit.testing.faults import StoreWrapper
 
 from ..far_side import egress, listed
 from ..record_keeper import record_keeper
 from ..waiting import PATIENCE_S
+from .inside_writes import NoLookupInside, WatchedFacts
 from .world import ACCOUNT, OTHER, TENANT, TYPE, bounds, proposal, type_of
 
 UP_TO_50 = """
@@ -38,31 +36,6 @@ unless {
 ORDER = {"total": 12.5, "currency": "EUR", "paid": True, "customer": {"id": "c-7"}, "note": "not kept"}
 
 
-class NoLookupInside(StoreWrapper):
-    """A store that knows whether this thread is within one of its writes."""
-
-    def __init__(self, inner):
-        super().__init__(inner)
-        self.within = threading.local()
-
-    def transact(self, units):
-        self.within.now = True
-        try:
-            return self.inner.transact(units)
-        finally:
-            self.within.now = False
-
-
-class Watched(HttpFacts):
-    """Fails where it is asked within a write."""
-
-    store: Any = None
-
-    def get(self, lookup):
-        assert not getattr(self.store.within, "now", False), "looked up within a write"
-        return super().get(lookup)
-
-
 @pytest.fixture
 def keeper():
     with record_keeper() as keeper:
@@ -72,7 +45,7 @@ def keeper():
 
 @pytest.fixture
 def world(new_world, keeper):
-    source = Watched(listed({"SHOP_URL": keeper.url, "SHOP_TOKEN": "t0ken-of-the-shop"}), egress())
+    source = WatchedFacts(listed({"SHOP_URL": keeper.url, "SHOP_TOKEN": "t0ken-of-the-shop"}), egress())
     world = new_world(wrap=NoLookupInside, fact_source=source)
     source.store = world.store
     apply(world, keeper)

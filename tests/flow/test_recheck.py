@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import Any
 
 import pytest
 
 from remit.app.offline import verify_export
-from remit.connectors.http import HttpFacts
 from remit.core.errors import TryLater
 from remit.core.ledger.entries import entry_hash
 from remit.core.records import case_key
 from remit.flow import execute, fact_lookups
 from remit.flow.execute import Held
 from remit.ports import UnitOfWork, Writes
-from remit.testing.faults import StoreWrapper
 
 from ..far_side import egress, listed
 from ..record_keeper import record_keeper
 from ..waiting import PATIENCE_S
+from .inside_writes import NoLookupInside, WatchedFacts
 from .world import ACCOUNT, OTHER, OWN, TENANT, TYPE, own_type, proposal, type_of
 
 ORDER = {"total": 12.5, "paid": True, "note": "not kept"}
@@ -33,37 +31,6 @@ REFUSED = [
 refused = pytest.mark.parametrize(("said", "code", "why"), REFUSED, ids=["changed", "no-yes", "gone", "field-gone"])
 
 
-class NoLookupInside(StoreWrapper):
-    """A store that knows whether this thread is within one of its writes."""
-
-    def __init__(self, inner):
-        super().__init__(inner)
-        self.within = threading.local()
-
-    def transact(self, units):
-        return self._inside(lambda: self.inner.transact(units))
-
-    def claim(self, wanted, unit_for):
-        return self._inside(lambda: self.inner.claim(wanted, unit_for))
-
-    def _inside(self, work):
-        self.within.now = True
-        try:
-            return work()
-        finally:
-            self.within.now = False
-
-
-class Watched(HttpFacts):
-    """Fails where it is asked within a write."""
-
-    store: Any = None
-
-    def get(self, lookup):
-        assert not getattr(self.store.within, "now", False), "looked up within a write"
-        return super().get(lookup)
-
-
 @pytest.fixture
 def keeper():
     with record_keeper() as keeper:
@@ -73,7 +40,7 @@ def keeper():
 
 @pytest.fixture
 def world(new_world, keeper):
-    source = Watched(listed({"SHOP_URL": keeper.url}), egress())
+    source = WatchedFacts(listed({"SHOP_URL": keeper.url}), egress())
     world = new_world(wrap=NoLookupInside, fact_source=source)
     source.store = world.store
     apply(world, keeper)
