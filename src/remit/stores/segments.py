@@ -7,7 +7,7 @@ Shared by every store. A segment says how its lines are packed; each way of pack
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -16,7 +16,7 @@ from itertools import groupby
 import zstandard
 
 from remit.core.errors import RemitError
-from remit.core.ledger.entries import EventType, LedgerEntry
+from remit.core.ledger.entries import EventType, LedgerEntry, event_type_in
 
 PLAIN, DICTIONARY_1 = 0, 1
 """Lines as they are; or zstd with the dictionary of that number, which is shipped for good."""
@@ -130,12 +130,21 @@ def pack(lines: bytes) -> bytes:
 
 def unpack(packed: bytes) -> list[LedgerEntry]:
     """The entries of a segment. Raises `RemitError` for a way of packing that is not known here."""
+    return [LedgerEntry.parse(line) for line in _lines(packed)]
+
+
+def unpack_some(packed: bytes, event_types: Container[str]) -> list[LedgerEntry | None]:
+    """As `unpack`, with `None` in the place of each entry that is of another type: it is not read."""
+    return [LedgerEntry.parse(line) if event_type_in(line) in event_types else None for line in _lines(packed)]
+
+
+def _lines(packed: bytes) -> list[bytes]:
     how, body = packed[0], packed[1:]
     if how == DICTIONARY_1:
         body = _here().decompress(body)
     elif how != PLAIN:
         raise RemitError(f"a part of the ledger is packed in way {how}, which this version does not know; upgrade it")
-    return [LedgerEntry.parse(line) for line in body.split(b"\n")]
+    return body.split(b"\n")
 
 
 @lru_cache

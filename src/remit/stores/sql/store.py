@@ -30,7 +30,7 @@ from remit.ports import (
 )
 from remit.stores.bounds_parts import is_head
 from remit.stores.group_commit import GroupCommit
-from remit.stores.segments import Segment, kinds_of, unpack
+from remit.stores.segments import Segment, kinds_of, unpack, unpack_some
 from remit.stores.sql import queries
 from remit.stores.sql.dialect import Dialect, raise_ours
 from remit.stores.sql.due import DueCases
@@ -272,9 +272,10 @@ class SqlStore:
             return self._dialect.order.after(fetch, tenant_id, kinds_of(event_types), after, limit), head
 
         rows, head = self._readers.borrow(read)
-        segments = [(row.position, unpack(row.body) if row.body is not None else []) for row in rows]
+        wanted = frozenset(event_types)
+        segments = [(row.position, unpack_some(row.body, wanted) if row.body is not None else []) for row in rows]
         more, last = len(rows) >= limit, rows[-1].position if rows else after
-        return LedgerPage(after_each(segments, after, event_types), last if more else max(last, head), more)
+        return LedgerPage(after_each(segments, after, wanted), last if more else max(last, head), more)
 
     def ledger_position(self, tenant_id: str, since: datetime | None = None) -> str:
         order = self._dialect.order
