@@ -6,7 +6,8 @@ import pytest
 
 from remit.core.errors import RemitError
 from remit.core.ledger.entries import EventType
-from remit.stores.segments import KIND_BITS, PLAIN, kinds_of, segments_of, unpack, unpack_some
+from remit.stores.packing import PLAIN
+from remit.stores.segments import KIND_BITS, kinds_of, segments_of, unpack, unpack_some
 from remit.testing.samples import OTHER, make_entry
 
 

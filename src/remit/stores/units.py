@@ -20,6 +20,7 @@ from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, KINDS, STOPS, Key
 from remit.core.unknown import UnknownFields, unknown_in
 from remit.core.values import Stored, instant, parse_moment
 from remit.ports import QueueLine, QueuePlace
+from remit.stores.packing import unpacked
 
 R = TypeVar("R", bound=Stored | IntentHistory)
 T = TypeVar("T")
@@ -164,10 +165,12 @@ def by_time(entry: LedgerEntry) -> tuple[datetime, str]:
 
 def parse_record(kind: str, body: str | bytes) -> Stored:
     """
-    The record a body holds.
+    The record a body holds, which may be packed.
 
     Raises `RemitError` if this version of Remit cannot read it.
     """
+    if isinstance(body, bytes) and not body.startswith(b"{"):
+        body = unpacked(body)
     try:
         return _READERS.get(kind, _parsed)(kind, body)
     except ValueError as error:
