@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
 from typing import Any
+
+from remit.core.ledger.verification import may_be_own, read_line, written_line
 
 IN_MEMORY_BYTES = 8 * 1024 * 1024
 """A stream up to this long stays in memory; a longer one goes to the directory for temporary files."""
@@ -30,7 +31,11 @@ class Spool:
         self._lines = lines
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        return map(json.loads, self._lines)
+        return map(read_line, self._lines)
+
+    def own_chain(self) -> Iterator[Mapping[str, Any]]:
+        """That of the tenant's own chain, and whatever else may be."""
+        return map(read_line, filter(may_be_own, self._lines))
 
 
 @contextmanager
@@ -39,7 +44,7 @@ def spooled(entries: Iterable[Any]) -> Iterator[Iterable[Any]]:
     if iter(entries) is not entries:
         yield entries
         return
-    with spooled_lines(json.dumps(entry).encode() for entry in entries) as lines:
+    with spooled_lines(map(written_line, entries)) as lines:
         yield Spool(lines)
 
 
