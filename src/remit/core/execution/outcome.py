@@ -207,7 +207,7 @@ def idempotency_key(intent: ActionIntentV1, tool: Tool | None) -> str:
 
 def tool_hash(tool: Tool | None) -> str | None:
     """SHA-256, lowercase hex, of the tool that is called, as its action type describes it."""
-    return sha256_hex(tool.canonical) if tool else None
+    return tool.sha256 if tool else None
 
 
 def after_call(

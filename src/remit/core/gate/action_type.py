@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, PlainValidator, WithJsonSchema, model_validator
 
-from remit.core.canonical import canonical
+from remit.core.canonical import canonical, sha256_hex
 from remit.core.delegation import Scopes
 from remit.core.gate.amount import MOST_AMOUNTS, AmountName, AmountSpec
 from remit.core.gate.fact import MOST_FACTS, FactName, FactSpec
@@ -87,13 +87,18 @@ class Tool(Request):
         return canonical(self._described)
 
     @cached_property
+    def sha256(self) -> str:
+        """Of `canonical`, lowercase hex."""
+        return sha256_hex(self.canonical)
+
+    @cached_property
     def _described(self) -> dict[str, Any]:
         return self.model_dump(mode="json")
 
     def __copy__(self) -> Self:
         # Of a copy that is changed, none of these may be known before.
         copied = super().__copy__()
-        for name in ("_described", "canonical", "name"):
+        for name in ("_described", "canonical", "sha256", "name"):
             copied.__dict__.pop(name, None)
         return copied
 

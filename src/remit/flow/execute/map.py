@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from remit.core.errors import Conflict, InvalidInput, RemitError
@@ -41,7 +40,7 @@ def map_request(worker: Worker, ref_data: Mapping[str, str]) -> dict[str, Any]:
     """
     ref = Ref(**ref_data)
     try:
-        with _mapping():
+        with _Mapping():
             intent, action_type = intent_and_type(worker, ref)
             tool = action_type.spec.tool.wire()
             connector = connector_of(worker, tool)
@@ -54,7 +53,7 @@ def map_request(worker: Worker, ref_data: Mapping[str, str]) -> dict[str, Any]:
 
 def request_of(connector: Connector, tool: dict[str, Any], intent: ActionIntentV1) -> dict[str, Any]:
     """The request that a tool makes of an intent, which has its private values. Raises `Unmapped`."""
-    with _mapping(intent):
+    with _Mapping(intent):
         return private_values.mapped(connector, tool, intent)
 
 
@@ -66,7 +65,7 @@ def mapped(
 
     `begun` is the attempt that was begun in an earlier write; it may have been begun with another tool.
     """
-    with _mapping(intent):
+    with _Mapping(intent):
         if tool is None:
             raise InvalidInput("action_type", f"{intent.action_type} had no tool when it was proposed", "register it")
         if begun is not None:
@@ -85,20 +84,25 @@ def mapped_again(
         raise Conflict(f"the permit of intent {intent.action_intent_id!r} cannot be given again: {unmapped}") from None
 
 
-@contextmanager
-def _mapping(intent: ActionIntentV1 | None = None) -> Iterator[None]:
+class _Mapping:
     """
     Whatever keeps an intent from being a request is raised as `Unmapped`, but for what may be gone in a moment.
 
     What is said of it holds no private value of `intent`.
     """
-    try:
-        yield
-    except InvalidInput as error:
-        said = redacted(str(error), intent) if intent is not None else str(error)
-        raise Unmapped(failed("MAPPING", "VALIDATION", said)) from None
-    except RemitError:
-        raise
-    except Exception as error:
-        log_broken("mapping failed", error, *([intent] if intent is not None else []))
-        raise Unmapped(failed("MAPPING", "UNKNOWN", type(error).__name__)) from None
+
+    __slots__ = ("_intent",)
+
+    def __init__(self, intent: ActionIntentV1 | None = None) -> None:
+        self._intent = intent
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, where: object) -> None:
+        if isinstance(error, InvalidInput):
+            said = redacted(str(error), self._intent) if self._intent is not None else str(error)
+            raise Unmapped(failed("MAPPING", "VALIDATION", said)) from None
+        if isinstance(error, Exception) and not isinstance(error, RemitError):
+            log_broken("mapping failed", error, *([self._intent] if self._intent is not None else []))
+            raise Unmapped(failed("MAPPING", "UNKNOWN", type(error).__name__)) from None

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from remit.core.errors import RemitError
 from remit.core.execution import fulfilment, publication
@@ -45,8 +46,7 @@ from remit.ports import Call, Claim, Clock, Connector, Snapshot, UnitOfWork, Wri
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """One execution whose call is marked: from here on, no answer means that nobody knows."""
 
     keys: Keys
@@ -73,8 +73,7 @@ class Taken:
         return CalledTool(ToolId(self.tenant_id, self.action_type), Answered(result, self.holder), self.tool_known)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """An execution that ended in the write that took it, with its status."""
 
     tenant_id: str
@@ -152,8 +151,7 @@ def take_delivered_unit(
     return UnitOfWork(reads, taking.decide, lambda snapshot: keys.charged(snapshot) if taking.is_over(snapshot) else ())
 
 
-@dataclass(frozen=True, slots=True)
-class _Taking:
+class _Taking(msgspec.Struct, frozen=True):
     context: Context
     keys: Keys
     holder: str
