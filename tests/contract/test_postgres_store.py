@@ -80,6 +80,17 @@ def test_statuses_are_counted_in_their_index_alone(postgres_url):
     assert "Index Cond: ((tenant_id = 't'::text) AND (status = ANY" in plan, plan
 
 
+def test_what_a_look_prepares_stays_prepared_and_is_planned_for_each_look(postgres_url):
+    with closing(SqlStore.open(postgres_url)) as store:
+        store.tenants()
+
+        def seen(driver):
+            prepared = driver.execute("SELECT statement FROM pg_prepared_statements").fetchall()
+            return (queries.TENANTS,) in prepared, *driver.execute("SHOW plan_cache_mode").fetchone()
+
+        assert store._readers.borrow(seen) == (True, "force_custom_plan")
+
+
 def test_a_look_for_queued_tools_joins_nothing_that_would_take_their_order_away(postgres_url):
     with closing(SqlStore.open(postgres_url)), psycopg.connect(postgres_url) as connection:
         # The plan of a server that knows its tables to be large.

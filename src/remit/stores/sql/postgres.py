@@ -59,6 +59,8 @@ _WRITER_SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "lock_timeout": _LOCK_TIMEOUT,
 }
+# What is prepared is planned for each look, by how large tables are then.
+_READER_SETTINGS = {"jit": "off", "plan_cache_mode": "force_custom_plan"}
 _CANNOT_BE_OPENED = {
     r'database "(?P<name>.*)" does not exist': "create it (createdb {name}), or name another in the URL",
     r'role "(?P<name>.*)" does not exist': "create it (createuser {name}), or name another in the URL",
@@ -111,7 +113,8 @@ class Postgres:
         return self.writer()
 
     def readers(self) -> sqlalchemy.Engine:
-        engine = self._engine(pool_recycle=_READERS_LIVE_S)
+        # After a rollback the driver forgets every statement that it has prepared, and has the server forget it.
+        engine = self._engine(pool_recycle=_READERS_LIVE_S, pool_reset_on_return="commit")
         event.listen(engine, "connect", _prepare_reader)
         return engine
 
@@ -325,12 +328,13 @@ def _is_pooled(driver: psycopg.Connection) -> bool:
     return driver.prepare_threshold is None
 
 
-def _settings(*, of_transaction: bool) -> str:
-    asked = ", ".join(f"set_config('{name}', '{value}', {of_transaction})" for name, value in _WRITER_SETTINGS.items())
+def _settings(settings: Mapping[str, str], *, of_transaction: bool = False) -> str:
+    asked = ", ".join(f"set_config('{name}', '{value}', {of_transaction})" for name, value in settings.items())
     return f"SELECT {asked}"
 
 
-_SET_SESSION, _SET_TRANSACTION = _settings(of_transaction=False), _settings(of_transaction=True)
+_SET_SESSION, _SET_TRANSACTION = _settings(_WRITER_SETTINGS), _settings(_WRITER_SETTINGS, of_transaction=True)
+_SET_READER = _settings(_READER_SETTINGS)
 
 
 def _prepare_writer(driver: psycopg.Connection, _record: Any) -> None:
@@ -341,7 +345,7 @@ def _prepare_writer(driver: psycopg.Connection, _record: Any) -> None:
 
 def _prepare_reader(driver: psycopg.Connection, _record: Any) -> None:
     if not _is_pooled(driver):
-        driver.execute("SET jit = off")
+        driver.execute(_SET_READER)
         driver.commit()
     driver.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     driver.read_only = True
