@@ -46,7 +46,7 @@ from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, mome
 from remit.stores.sql.sqlite import Sqlite
 from remit.stores.sql.waiting_counts import kept_counts, recount, refile
 from remit.stores.sql.watching import in_thread
-from remit.stores.sql.writer import SqlWriter
+from remit.stores.sql.writer import Begun, SqlWriter
 from remit.stores.units import RecordSnapshot, after_each, by_time, cursor_of, first_of_each, parse_record, record_id
 
 T = TypeVar("T")
@@ -92,7 +92,10 @@ class SqlStore:
         return self._group_commit.submit(units) if units else []
 
     def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
-        return self._group_commit.submit((), lambda driver: list(map(unit_for, self._queue.take(driver, wanted))))
+        def find(begun: Begun) -> list[UnitOfWork[T]]:
+            return list(map(unit_for, self._queue.take(begun.driver, wanted, begun.batch)))
+
+        return self._group_commit.submit((), find)
 
     def has_queued(self, wanted: Claim) -> bool:
         return self._readers.borrow(lambda driver: self._queue.has(driver, wanted))
