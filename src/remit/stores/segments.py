@@ -6,11 +6,11 @@ Shared by every store.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from remit.core.ledger.entries import EventType, LedgerEntry
+from remit.core.ledger.entries import EventType, LedgerEntry, event_type_in
 from remit.stores.packing import LINES, packed, unpacked
 
 KIND_BITS: tuple[EventType, ...] = (
@@ -115,4 +115,13 @@ def kinds_of(event_types: Iterable[str]) -> int:
 
 def unpack(body: bytes) -> list[LedgerEntry]:
     """The entries of a packed segment. Raises `RemitError` for a way of packing that is not known here."""
-    return [LedgerEntry.parse(line) for line in unpacked(body).split(b"\n")]
+    return [LedgerEntry.parse(line) for line in _lines(body)]
+
+
+def unpack_some(body: bytes, event_types: Container[str]) -> list[LedgerEntry | None]:
+    """As `unpack`, with `None` in the place of each entry that is of another type: it is not read."""
+    return [LedgerEntry.parse(line) if event_type_in(line) in event_types else None for line in _lines(body)]
+
+
+def _lines(body: bytes) -> list[bytes]:
+    return unpacked(body).split(b"\n")

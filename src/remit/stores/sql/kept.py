@@ -14,7 +14,8 @@ KEPT_KINDS = frozenset({ACTION_TYPE.name, BOUNDS.name, STOPS.name, USAGE.name})
 _CHAIN = CHAIN.name
 MOST_KEPT = 2000
 MOST_UNDER_WAY = 1000
-"""So many intents are kept, each with its chain, from when they are queued until they have ended,"""
+"""So many intents are kept, each with its chain, from when they are queued until they have ended, once there has been a
+claim here,"""
 LARGEST_CHAIN_BYTES = 8192
 """unless their chains are longer."""
 
@@ -31,6 +32,11 @@ class KeptRecords:
         # Those among them that are of intents under way, the oldest first.
         self._under_way: dict[RecordId, None] = {}
         self._version: object = None
+        self._claims_here = False
+
+    def expect_claims(self) -> None:
+        """A worker takes executions through this writer: what is queued here is kept for it from now on."""
+        self._claims_here = True
 
     def at(self, version: object) -> Mapping[RecordId, Shown]:
         """The records known in a transaction that sees this version; `None` is a version of which nothing is known."""
@@ -47,8 +53,14 @@ class KeptRecords:
     def committed(self, written: Mapping[RecordId, Shown]) -> None:
         """Keep what that transaction has written, chains as they have grown to, once it is committed."""
         if self._version is not None:
-            self._put({place: record for place, record in written.items() if place[0] in KEPT_KINDS})
-            self._follow(written)
+            kept = {place: record for place, record in written.items() if place[0] in KEPT_KINDS}
+            for place in [place for place in kept if place[0] == BOUNDS.name]:
+                # Read anew they are the ones that readers have, with all that was worked out from them.
+                del kept[place]
+                self._known.pop(place, None)
+            self._put(kept)
+            if self._claims_here:
+                self._follow(written)
 
     def forget(self) -> None:
         self._known, self._under_way, self._version = {}, {}, None

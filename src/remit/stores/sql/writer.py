@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.ports import UnitOfWork
-from remit.stores.group_commit import MOST_DECIDING_S, PendingCall
+from remit.stores.group_commit import MOST_DECIDING_S, Find, PendingCall
 from remit.stores.sql.batch import RowChange, SqlBatch
 from remit.stores.sql.dialect import Dialect, DriverFault, driver_error, raise_ours
 from remit.stores.sql.kept import KeptRecords
@@ -30,6 +30,13 @@ LONGEST_S = 30.0
 ANNOUNCED_EVERY_S = 0.005
 _STATUS, _QUEUE = (TABLES[STATES].index(column) for column in ("status", "queue"))
 _FIRST_PAUSE_S = 0.005
+
+
+class Begun(NamedTuple):
+    """A transaction that has begun, as `GroupCommit` hands it to calls that find their units in it."""
+
+    driver: Any
+    batch: SqlBatch
 
 
 @dataclass(slots=True)
@@ -142,7 +149,8 @@ class SqlWriter:
         """The settling of the calls once this is committed, and the records as they are then, if anything changes."""
         known = self._kept.at(self._dialect.data_version(driver))
         batch = SqlBatch(partial(self._load, driver), known, self._dialect.count_slots)
-        found = [(call, call.units if call.find is None else call.find(driver)) for call in calls]
+        begun = Begun(driver, batch)
+        found = [(call, call.units if call.find is None else self._claimed(call.find, begun)) for call in calls]
         batch.prefetch([unit for _, units in found for unit in units])
         carried_out = _CarriedOut()
         for call, units in found:
@@ -153,6 +161,10 @@ class SqlWriter:
         if any(map(_queues, changes)):
             carried_out.settlements.append(self._announcer.announce)
         return carried_out, batch.written() if changes else None
+
+    def _claimed(self, find: Find, begun: Begun) -> Sequence[UnitOfWork[Any]]:
+        self._kept.expect_claims()
+        return find(begun)
 
     def _load(self, driver: Any, places: Iterable[RecordId]) -> dict[RecordId, Shown]:
         found = loaded(self._dialect, driver, places, lock=True)

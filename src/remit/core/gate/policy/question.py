@@ -64,13 +64,15 @@ _IN_CONTEXT = {
     **{name: f"local_{name}" for name in ("date", "weekday", "hour")},
 }
 _ATTRIBUTES = {**_IN_CONTEXT, "principal": "proposed_by", "resource": "account_id"}
-_ENTITIES = {
-    "texts": {"__entity": {"type": "Texts", "id": "parameters"}},
-    "numbers": {"__entity": {"type": "Numbers", "id": "parameters"}},
-    "facts_texts": {"__entity": {"type": "FactTexts", "id": "facts"}},
-    "facts_numbers": {"__entity": {"type": "FactNumbers", "id": "facts"}},
-    "facts_booleans": {"__entity": {"type": "FactBooleans", "id": "facts"}},
+ENTITIES = {
+    "texts": ("Texts", "parameters"),
+    "numbers": ("Numbers", "parameters"),
+    "facts_texts": ("FactTexts", "facts"),
+    "facts_numbers": ("FactNumbers", "facts"),
+    "facts_booleans": ("FactBooleans", "facts"),
 }
+"""The context's fields that are always the same entity, by its type and id."""
+_ENTITIES = {name: {"__entity": {"type": kind, "id": id}} for name, (kind, id) in ENTITIES.items()}
 
 
 def looked_at(reads: Reads) -> Callable[[PolicyQuestion], Asked]:

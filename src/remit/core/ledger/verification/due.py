@@ -15,7 +15,7 @@ MOST_KEPT = 4096
 
 
 class ByBounds:
-    """What follows of an account and a type from one state of a tenant's bounds alone, worked out once."""
+    """Values that one state of a tenant's bounds alone has for an account and a type, each worked out once."""
 
     def __init__(self) -> None:
         self._modes: dict[tuple[int, str, str], ResolvedMode] = {}
