@@ -33,7 +33,7 @@ from bench.proof import proof
 from bench.raw import Raw, postgres_raw, sqlite_raw
 from bench.reading import reading
 from bench.starting import p50_ms
-from bench.world import POLICIES, open_world, with_amount, with_new_amount
+from bench.world import POLICIES, open_world, with_amount, with_new_amount, with_new_text
 from remit import Remit, work
 from remit.entrypoints.server.process import settle
 
@@ -233,6 +233,7 @@ def _policies(folder: Path, options: argparse.Namespace) -> list[Row]:
     for what, proposals, target in (
         ("half of the values seen before", with_amount, 0.8),
         ("all values new", with_new_amount, None),
+        ("all values new, under a pattern", with_new_text, None),
     ):
         seen = [_with_and_without(folder, options, proposals, f"{what}-{n}") for n in range(options.rounds)]
         ours, plain = sorted(seen, key=lambda pair: pair[0].rate / pair[1])[len(seen) // 2]

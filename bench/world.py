@@ -43,8 +43,13 @@ POLICIES = [
         "text": '@reason("BY_LETTER") forbid (principal, action, resource) when { context.texts.hasTag("channel") '
         '&& context.texts.getTag("channel") == "letter" };',
     },
+    {
+        "name": "text.cedar",
+        "text": '@reason("COMPLAINT") forbid (principal, action, resource) when { context.texts.hasTag("text") '
+        '&& context.texts.getTag("text") like "*complain*" };',
+    },
 ]
-"""Rules that read two parameters, as tenants write them."""
+"""Rules that read three parameters, as tenants write them."""
 
 
 def same(_: int) -> dict[str, Any]:
@@ -59,6 +64,11 @@ def with_amount(number: int) -> dict[str, Any]:
 
 def with_new_amount(number: int) -> dict[str, Any]:
     return {**PROPOSAL, "parameters": {**PROPOSAL["parameters"], "amount": round(20 + number / 100, 2)}}
+
+
+def with_new_text(number: int) -> dict[str, Any]:
+    """A pattern is laid on the text: that is Cedar's to say, each time anew."""
+    return {**PROPOSAL, "parameters": {**PROPOSAL["parameters"], "text": f"asked about the invoice {number}"}}
 
 
 @contextmanager

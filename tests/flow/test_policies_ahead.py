@@ -11,7 +11,12 @@ from remit.flow.gate import GateRequest
 from .inside_writes import expected_place, places_of
 from .world import ACCOUNT, TENANT, bounds, proposal
 
-RULE = '@reason("TOO_MUCH") forbid (principal, action, resource) unless { context.numbers.hasTag("amount") };'
+AMOUNT = 'context.numbers.getTag("amount")'
+# Each amount is a question of its own: what is but compared with constants is known by how it compares.
+RULE = (
+    '@reason("TOO_MUCH") forbid (principal, action, resource) unless '
+    f'{{ context.numbers.hasTag("amount") && {AMOUNT}.lessThanOrEqual({AMOUNT}) }};'
+)
 
 
 @pytest.fixture

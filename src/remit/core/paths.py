@@ -63,6 +63,11 @@ class Path:
     text: str
     steps: tuple[Step, ...]
 
+    @property
+    def only_name(self) -> str | None:
+        """The one name that it is, in what is an object at the top; `None` for a longer path, or a list's item."""
+        return self.steps[0].name if len(self.steps) == 1 and not self.steps[0].indexed else None
+
     def __str__(self) -> str:
         return self.text
 

@@ -35,7 +35,7 @@ V = TypeVar("V")
 BOUNDS_UNREADABLE = "BOUNDS_UNREADABLE"
 LOG_ONLY = "log_only"
 """The check of a decision that says what would have been said by the policies that decide nothing."""
-MOST_PLANS, MOST_ANSWERS = 1000, 256
+MOST_PLANS, MOST_ANSWERS = 1000, 512
 """Kept of one version of one tenant's bounds; beyond them, all are worked out again."""
 _NO_TIME = FIRST_MOMENT, FIRST_MOMENT
 
@@ -151,17 +151,17 @@ class ActionPlan:
         return self._answer(question, intent, evaluated(policies, question, intent))
 
     def _ask(self, intent: ActionIntentV1 | Proposal, facts: Facts, policies: PolicySet) -> PolicyAnswer:
-        read = policies.read(intent.parameters, facts)
-        asked = self._asked(intent, read.key, policies.reads)
-        answer = self.answers.get(asked)
+        key = policies.key(intent.parameters, facts)
+        asked = self._asked(intent, key, policies.reads)
+        answer = self.answers.get(asked) if key is not None else None
         if answer is None:
             question = self._question(intent, facts)
-            answer = _kept(
-                self.answers, asked, self._answer(question, intent, policies.evaluate(question, read)), MOST_ANSWERS
-            )
+            answer = self._answer(question, intent, policies.evaluate(question, key))
+            if key is not None:
+                _kept(self.answers, asked, answer, MOST_ANSWERS)
         return answer
 
-    def _asked(self, intent: ActionIntentV1 | Proposal, read: str, reads: Reads) -> Hashable:
+    def _asked(self, intent: ActionIntentV1 | Proposal, read: Hashable, reads: Reads) -> Hashable:
         """Everything that the answer follows from."""
         # Values of one type each, and parameters as text that Cedar reads: `1 == True` for Python, and not for Cedar.
         at, target = self.account.at, intent.target

@@ -12,6 +12,8 @@ from remit.core.ledger.verification import may_be_own, read_line, written_line
 IN_MEMORY_BYTES = 8 * 1024 * 1024
 """A stream up to this long stays in memory; a longer one goes to the directory for temporary files."""
 
+_READ_BYTES = 256 * 1024
+
 
 class SpooledLines:
     """The lines of a stream, to be read again and again, one reader after the other."""
@@ -21,7 +23,9 @@ class SpooledLines:
 
     def __iter__(self) -> Iterator[bytes]:
         self._file.seek(0)
-        yield from self._file
+        # Some at a time: one by one is slow where they are in a file that is written, too.
+        while lines := self._file.readlines(_READ_BYTES):
+            yield from lines
 
 
 class Spool:

@@ -53,7 +53,12 @@ class KeptRecords:
     def committed(self, written: Mapping[RecordId, Shown]) -> None:
         """Keep what that transaction has written, chains as they have grown to, once it is committed."""
         if self._version is not None:
-            self._put({place: record for place, record in written.items() if place[0] in KEPT_KINDS})
+            kept = {place: record for place, record in written.items() if place[0] in KEPT_KINDS}
+            for place in [place for place in kept if place[0] == BOUNDS.name]:
+                # Read anew they are the ones that readers have, with all that was worked out from them.
+                del kept[place]
+                self._known.pop(place, None)
+            self._put(kept)
             if self._claims_here:
                 self._follow(written)
 

@@ -18,12 +18,13 @@ import cedarpy
 from cedarpy import pst
 
 from remit.core.errors import InvalidInput
-from remit.core.gate.policy.evaluate import KnownAnswers, PolicySet, Rule
+from remit.core.gate.policy.evaluate import PolicySet, Rule
 from remit.core.gate.policy.parameters import parse_paths
 from remit.core.gate.policy.platform import PLATFORM_SET, SCHEMA, policy_version
-from remit.core.gate.policy.question import looked_at
+from remit.core.gate.policy.question import ENTITIES, looked_at
 from remit.core.gate.policy.reads import together
-from remit.core.gate.policy.rule_reads import reads_of
+from remit.core.gate.policy.rule_part import KnownAnswers, RulePart
+from remit.core.gate.policy.rule_reads import compared_by, reads_of, with_entities_named
 from remit.core.gate.policy.shipped import PlatformSet
 from remit.core.gate.policy.source import Clause, PolicySource
 from remit.core.gate.policy.text_limits import check_text_of, check_texts, tokens
@@ -59,17 +60,29 @@ def compile_policies(sources: tuple[PolicySource, ...], platform: PlatformSet = 
 def _set(version: str, own: Sequence[Rule], tenants: Sequence[Rule], log_only: Sequence[PolicySet] = ()) -> PolicySet:
     ordered = [*own, *sorted(tenants, key=lambda rule: rule.clause_id)]
     reads = together(rule.reads for rule in ordered)
+    of_values = [rule for rule in ordered if rule.reads.values]
     return PolicySet(
         version=version,
         rules={rule.clause_id: rule for rule in ordered},
-        engine=_engine(ordered),
+        others=_part([rule for rule in ordered if not rule.reads.values]),
+        of_values=_part(of_values) if of_values else None,
         reads=reads,
         paths=parse_paths(reads.paths),
+        compared=None if reads.computed else compared_by([rule.tree for rule in of_values]),
         order={rule.clause_id: place for place, rule in enumerate(ordered)},
         answers=KnownAnswers(),
         looked_at=looked_at(reads),
         log_only=tuple(log_only),
     )
+
+
+def _part(rules: Sequence[Rule]) -> RulePart:
+    reads = together(rule.reads for rule in rules)
+    if not reads.whole:
+        # Most of Cedar's time goes to reading the question, and a name in the rules is read once.
+        rules = [replace(rule, tree=with_entities_named(rule.tree)) for rule in rules]
+        reads = replace(reads, fields=reads.fields - ENTITIES.keys())
+    return RulePart(_engine(rules), reads, looked_at(reads))
 
 
 def _unless_forbidden(file: str, rules: Sequence[Rule]) -> PolicySet:

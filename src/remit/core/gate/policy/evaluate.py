@@ -7,32 +7,24 @@ tenant's by id. A rule that errors is skipped by the engine, so any error is a n
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from hashlib import sha256
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Self
-
-import orjson
+from typing import TYPE_CHECKING, Any
 
 from remit.core.gate.fact import NO_FACTS, Facts, lacking
-from remit.core.gate.policy.parameters import Tags, fact_entities, read_all, read_named
+from remit.core.gate.policy.parameters import Tags, fact_entities, read_all, read_key, read_named
 from remit.core.gate.policy.question import Asked, PolicyQuestion, PolicyVerdict
-from remit.core.gate.policy.reads import Reads
+from remit.core.gate.policy.reads import Compared, Reads
+from remit.core.gate.policy.rule_part import KnownAnswers, RulePart, Said
 from remit.core.gate.policy.source import Clause, PolicyDecision
 from remit.core.paths import Path
 
 if TYPE_CHECKING:
     # For annotations alone: who has a set to ask has loaded Cedar to compile it, and most commands have none.
-    import cedarpy
     from cedarpy import pst
 
 WITHIN_BOUNDS = "WITHIN_BOUNDS"
 POLICY_ERROR = "POLICY_ERROR"
-MOST_ANSWERS = 2000
-"""How many questions a policy set remembers the answers to."""
 MOST_NAMED = 20
 """How many clauses, and how many errors, an answer names."""
 _MOST_ERROR = 300
@@ -62,101 +54,76 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class ParametersRead:
-    """
-    Parameters and facts as the rules read them: `entities` for Cedar, `key` for all of it. `lacking` are the facts
-    that were not had, each with why.
-
-    The key is of the text that Cedar is given, never of Python's values: for those `1 == True`.
-    """
-
-    tags: Tags
-    entities: str
-    key: str
-    lacking: dict[str, str]
-
-    @classmethod
-    def of(cls, tags: Tags, facts: Facts) -> Self:
-        seen = [*tags.entities(), *fact_entities(facts)] if facts else tags.entities()
-        entities = orjson.dumps(seen, option=orjson.OPT_SORT_KEYS).decode()
-        problems = lacking(facts)
-        return cls(tags, entities, sha256(f"{entities}{tags.problems}{problems}".encode()).hexdigest(), problems)
-
-
-_NOTHING_READ = ParametersRead(Tags(), "", "", {})
-
-
-class KnownAnswers:
-    """The latest answers of one set, each by everything that was looked at for it."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[Asked, PolicyVerdict] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, asked: Asked) -> PolicyVerdict | None:
-        with self._lock:
-            return self._kept.get(asked)
-
-    def keep(self, asked: Asked, answer: PolicyVerdict) -> None:
-        with self._lock:
-            self._kept[asked] = answer
-            # The oldest goes: what was just worked out for a batch is still there when the batch is written.
-            if len(self._kept) > MOST_ANSWERS:
-                self._kept.popitem(last=False)
-
-
-@dataclass(frozen=True, slots=True)
 class PolicySet:
     """
     Compiled once, evaluated often.
 
-    `log_only` are the files that decide nothing, each a set of its own whose `version` is the file's name.
+    `of_values` are the rules that look at parameters or facts, `others` all the rest: those answer the same whatever
+    an agent sends, and are asked once for many. `log_only` are the files that decide nothing, each a set of its own
+    whose `version` is the file's name.
     """
 
     version: str
     rules: dict[str, Rule]
-    engine: cedarpy.PolicySet
+    others: RulePart
+    of_values: RulePart | None
     reads: Reads
     paths: tuple[Path, ...]
+    compared: Mapping[str, Compared] | None = field(repr=False)
+    """By path; `None` where a path is worked out."""
     order: dict[str, int]
-    answers: KnownAnswers
+    answers: KnownAnswers[PolicyVerdict]
     looked_at: Callable[[PolicyQuestion], Asked] = field(repr=False)
     log_only: tuple[PolicySet, ...] = ()
 
-    def read(self, parameters: dict[str, Any], facts: Facts = NO_FACTS) -> ParametersRead:
-        """The values of these parameters and facts that the rules read."""
-        facts = facts if self.reads.facts else NO_FACTS
-        if not (self.reads.parameters or facts):
-            return _NOTHING_READ
-        tags = read_named(parameters, self.paths)
-        return ParametersRead.of(read_all(parameters, tags) if self.reads.computed else tags, facts)
+    def key(self, parameters: dict[str, Any], facts: Facts = NO_FACTS) -> Hashable | None:
+        """The key of all that the rules read of these; `None` where nothing can be known by it."""
+        if self.of_values is None:
+            return b""
+        return read_key(parameters, self.paths, self.compared, facts if self.reads.facts else NO_FACTS)
 
-    def evaluate(self, question: PolicyQuestion, read: ParametersRead | None = None) -> PolicyVerdict:
+    def evaluate(self, question: PolicyQuestion, key: Hashable | None = None) -> PolicyVerdict:
         """
-        Never raises on odd input: what cannot be evaluated is `POLICY_ERROR`. `read` is what `read` said of its
+        Never raises on odd input: what cannot be evaluated is `POLICY_ERROR`. `key` is what `key` said of its
         parameters and facts, where that is known.
 
         The same question has the same answer, so answers are kept under everything that a rule looks at.
         """
-        read = self.read(question.parameters, question.facts) if read is None else read
-        asked = (*self.looked_at(question), read.key)
+        key = self.key(question.parameters, question.facts) if key is None else key
+        if key is None:
+            return self._evaluate(question)
+        asked = (*self.looked_at(question), key)
         answer = self.answers.get(asked)
         if answer is None:
-            answer = self._evaluate(question, read)
+            answer = self._evaluate(question)
             self.answers.keep(asked, answer)
         return answer
 
-    def _evaluate(self, question: PolicyQuestion, read: ParametersRead) -> PolicyVerdict:
-        tags = read.tags
+    def _evaluate(self, question: PolicyQuestion) -> PolicyVerdict:
+        facts = question.facts if self.reads.facts else NO_FACTS
+        tags, not_had = self._tags(question.parameters), lacking(facts)
         try:
-            answer = self._ask(question, _entities(read.entities) if read.entities else _no_entities())
+            said = self._ask(question, tags, facts)
         except ValueError as problem:
             return not_evaluated([str(problem)], [])
-        lost = [f"the fact {name} was not had: {why}" for name, why in sorted(read.lacking.items())]
-        errors = [*lost, *sorted(tags.problems.values()), *sorted(answer.diagnostics.errors)]
+        lost = [f"the fact {name} was not had: {why}" for name, why in sorted(not_had.items())]
+        errors = [*lost, *sorted(tags.problems.values()), *sorted(said.errors)]
         # A rule that could not see what it reads did not decide; the others hold, and a block of theirs is not lifted.
-        clauses = [rule for rule in self._determining(answer) if not self._is_blind(rule, read)]
-        return _verdict(answer.allowed and not errors, clauses, errors)
+        clauses = [rule for rule in self._determining(said) if not _is_blind(rule, tags, not_had)]
+        return _verdict(said.allowed and not errors, clauses, errors)
+
+    def _ask(self, question: PolicyQuestion, tags: Tags, facts: Facts) -> Said:
+        said = self.others.known(question)
+        if self.of_values is None:
+            return said
+        entities = [*tags.entities(), *fact_entities(facts)] if facts else tags.entities()
+        return said.beside(self.of_values.ask(question, entities))
+
+    def _tags(self, parameters: dict[str, Any]) -> Tags:
+        if not self.reads.parameters:
+            return Tags()
+        tags = read_named(parameters, self.paths)
+        return read_all(parameters, tags) if self.reads.computed else tags
 
     def evaluate_blindly(self, question: PolicyQuestion, why: str) -> PolicyVerdict:
         """
@@ -164,33 +131,18 @@ class PolicySet:
 
         It is never a yes. What forbids without looking at either, or at facts, holds, and so does a block of it.
         """
-        answer = self._ask(question, _no_entities())
-        seeing = [rule for rule in self._determining(answer) if not rule.reads.of_intent]
+        said = self.others.known(question)
+        seeing = [rule for rule in self._determining(said) if not rule.reads.of_intent]
         return _verdict(False, seeing, [why])
 
-    def _ask(self, question: PolicyQuestion, entities: cedarpy.Entities) -> Any:
-        import cedarpy
-
-        return cedarpy.is_authorized(question.request(self.reads), self.engine, entities)
-
-    def _determining(self, answer: Any) -> list[Rule]:
-        return sorted((self.rules[i] for i in answer.diagnostics.reasons), key=lambda rule: self.order[rule.clause_id])
-
-    def _is_blind(self, rule: Rule, read: ParametersRead) -> bool:
-        if rule.reads.facts and read.lacking:
-            return True
-        return read.tags.could_not_read(rule.reads.paths, rule.reads.computed)
+    def _determining(self, said: Said) -> list[Rule]:
+        return sorted((self.rules[i] for i in said.reasons), key=lambda rule: self.order[rule.clause_id])
 
 
-def _entities(written: str) -> cedarpy.Entities:
-    import cedarpy
-
-    return cedarpy.Entities.from_json_str(written)
-
-
-@cache
-def _no_entities() -> cedarpy.Entities:
-    return _entities("[]")
+def _is_blind(rule: Rule, tags: Tags, not_had: Mapping[str, str]) -> bool:
+    if rule.reads.facts and not_had:
+        return True
+    return tags.could_not_read(rule.reads.paths, rule.reads.computed)
 
 
 def _verdict(allowed: bool, clauses: list[Rule], errors: list[str]) -> PolicyVerdict:

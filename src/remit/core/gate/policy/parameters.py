@@ -7,13 +7,16 @@ Texts, yes and no as "true" and "false", and numbers as decimals; the length of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from remit.core.canonical import canonical, sha256_hex
 from remit.core.errors import InvalidInput
-from remit.core.gate.fact import Facts
+from remit.core.gate.fact import Facts, lacking
+from remit.core.gate.policy.reads import Compared
 from remit.core.paths import COUNT, NotThere, Path, below, find, parse_path
 
 MOST_TEXT = 8 * 1024
@@ -22,6 +25,13 @@ MOST_VALUES = 1000
 """How many values are handed over where a rule works its path out."""
 _LARGEST_DECIMAL = Decimal("922337203685477.5807")
 _ANY = "(a path that is worked out)"
+_NOWHERE = object()
+_YES_OR_NO = ("true", "false")
+_EXACT_BELOW = 1e9
+"""A decimal of four places below this is a float of its own, so that both compare alike."""
+_ANOTHER_TEXT = ["text"]
+_LONGEST_KEY = 500
+"""The bytes of a key; what is longer is known by its hash."""
 
 
 @dataclass(slots=True)
@@ -59,12 +69,71 @@ def read_named(parameters: dict[str, Any], paths: Iterable[Path]) -> Tags:
     tags = Tags()
     for path in paths:
         try:
-            tags._take(path.text, find(path, parameters, lengths=True))
-        except NotThere:
-            continue
+            value = _value_at(parameters, path)
+            if value is not _NOWHERE:
+                tags._take(path.text, value)
         except InvalidInput as error:
             tags.problems[path.text] = _in_parameters(error)
     return tags
+
+
+def read_key(
+    parameters: dict[str, Any], paths: Iterable[Path], compared: Mapping[str, Compared] | None, facts: Facts
+) -> str | bytes | None:
+    """
+    A key for all that `read_named`, `read_all` and `fact_entities` take of these values: one for those that no rule
+    can tell apart, by what it compares them with. `compared` is `None` where a path is worked out.
+
+    It is of canonical JSON, never of Python's values: for those `1 == True`. `None` where there is no such text.
+    """
+    seen = parameters if compared is None else _seen_at(parameters, paths, compared)
+    if facts:
+        seen = {"values": seen, "facts": {name: fact.kept for name, fact in facts.items()}, "lacking": lacking(facts)}
+    try:
+        key = canonical(seen)
+    except (TypeError, ValueError):
+        return None
+    return key if len(key) <= _LONGEST_KEY else sha256_hex(key)
+
+
+def _seen_at(parameters: dict[str, Any], paths: Iterable[Path], compared: Mapping[str, Compared]) -> dict[str, Any]:
+    """The value at each of these paths that has one, as rules tell it apart, or why it cannot be read."""
+    seen: dict[str, Any] = {}
+    for path in paths:
+        try:
+            value = _value_at(parameters, path)
+        except InvalidInput as error:
+            value = {"problem": str(error)}
+        else:
+            value = _told_apart(value, compared[path.text])
+        if value is not _NOWHERE:
+            seen[path.text] = value
+    return seen
+
+
+def _told_apart(value: Any, compared: Compared) -> Any:
+    """The value, or a list or object, which no value that is read is, that stands for all that compare alike."""
+    kind = type(value)
+    if kind is float or kind is int:
+        if compared.numbers is not None and abs(value) < _EXACT_BELOW and round(value, 4) == value:
+            return [bisect_left(compared.numbers, value) + bisect_right(compared.numbers, value)]
+    elif kind is str:
+        if compared.texts is not None and value not in compared.texts and _is_read(value):
+            return _ANOTHER_TEXT
+    elif kind is dict or kind is list:
+        # A problem, whatever it holds.
+        return {}
+    return value
+
+
+def _value_at(parameters: dict[str, Any], path: Path) -> Any:
+    """`_NOWHERE` where nothing stands at this path."""
+    if (name := path.only_name) is not None:
+        return parameters.get(name, _NOWHERE)
+    try:
+        return find(path, parameters, lengths=True)
+    except NotThere:
+        return _NOWHERE
 
 
 def read_all(parameters: dict[str, Any], tags: Tags) -> Tags:
@@ -120,10 +189,14 @@ def _flattened(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
+def _is_read(text: str) -> bool:
+    return len(text) <= MOST_TEXT and text not in _YES_OR_NO
+
+
 def _text(path: str, value: str) -> str:
     if len(value) > MOST_TEXT:
         raise InvalidInput(path, f"has {len(value)} characters, and policies read at most {MOST_TEXT}")
-    if value in ("true", "false"):
+    if value in _YES_OR_NO:
         raise InvalidInput(path, f'is the text "{value}", which a rule cannot tell from yes or no')
     return value
 

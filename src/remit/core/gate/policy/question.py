@@ -64,13 +64,15 @@ _IN_CONTEXT = {
     **{name: f"local_{name}" for name in ("date", "weekday", "hour")},
 }
 _ATTRIBUTES = {**_IN_CONTEXT, "principal": "proposed_by", "resource": "account_id"}
-_ENTITIES = {
-    "texts": {"__entity": {"type": "Texts", "id": "parameters"}},
-    "numbers": {"__entity": {"type": "Numbers", "id": "parameters"}},
-    "facts_texts": {"__entity": {"type": "FactTexts", "id": "facts"}},
-    "facts_numbers": {"__entity": {"type": "FactNumbers", "id": "facts"}},
-    "facts_booleans": {"__entity": {"type": "FactBooleans", "id": "facts"}},
+ENTITIES = {
+    "texts": ("Texts", "parameters"),
+    "numbers": ("Numbers", "parameters"),
+    "facts_texts": ("FactTexts", "facts"),
+    "facts_numbers": ("FactNumbers", "facts"),
+    "facts_booleans": ("FactBooleans", "facts"),
 }
+"""The context's fields that are always the same entity, by its type and id."""
+_ENTITIES = {name: {"__entity": {"type": kind, "id": id}} for name, (kind, id) in ENTITIES.items()}
 
 
 def looked_at(reads: Reads) -> Callable[[PolicyQuestion], Asked]:
@@ -90,6 +92,8 @@ class PolicyVerdict:
     errors: list[str]
 
 
+@lru_cache(maxsize=4096)
+# Few are asked for, and those that agents say are of two or three digits.
 @lru_cache(maxsize=4096)
 def ten_thousandths(value: float, *, up: bool) -> int:
     """A number from 0 to 1 as whole ten-thousandths: thresholds go `up`, confidences down, so doubt never helps."""

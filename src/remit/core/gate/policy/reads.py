@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _TARGET = ("target_type", "target_id")
 _PRINCIPAL = ("on_behalf_of", "scopes", "delegation")
@@ -12,6 +13,19 @@ _TYPE = ("action_type", "mode", "risk", "confidence", "confidence_said", "min_co
 _TIME = ("date", "weekday", "hour")
 CONTEXT = frozenset((*_TARGET, *_PRINCIPAL, *FACTS, *_TYPE, *_TIME))
 """Every field of the context but the parameters, which are known by their paths."""
+
+
+class Compared(NamedTuple):
+    """
+    The constants that all rules compare a parameter with, where they do nothing else with a number, or a text, there.
+
+    What compares alike with each of them has the same answer.
+    """
+
+    numbers: tuple[float, ...] | None
+    """Sorted; `None` where the number itself may matter."""
+    texts: frozenset[str] | None
+    """`None` where the text itself may matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +63,14 @@ class Reads:
         return bool(self.paths) or self.computed
 
     @property
+    def values(self) -> bool:
+        """Anything that is handed over beside the question."""
+        return self.parameters or self.facts
+
+    @property
     def of_intent(self) -> bool:
         """Anything that private values may be part of, or what is looked up by them."""
-        return self.parameters or self.target or self.facts
+        return self.values or self.target
 
 
 def together(reads: Iterable[Reads]) -> Reads:

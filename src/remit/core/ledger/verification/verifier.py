@@ -118,7 +118,7 @@ class _Verifier:
 
     def _read_intent_chain(self, chain: list[LedgerLine], where: str) -> None:
         # Its links hold or do not; what it says is not for this version to judge.
-        if any(map(_newer, chain)):
+        if any(_newer(entry) for entry in chain if type(entry) is not SoundEntry):
             self.successions.unread(chain[0]["action_intent_id"])
             return
         own = self._known_chain(chain[0])
@@ -234,14 +234,16 @@ def _right_hash(entry: LedgerLine) -> str | None:
         return None
 
 
-def _names_in(data: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+_CARRIED = ("outcome", "scope", "key", "subscription", "browser", "link")
+_OWNERS = ("tenant_id", "account_id", "action_intent_id")
+
+
+def _names_in(data: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The owners that an entry's data names, itself or in what it carries: an outcome, a scope, a key, bounds."""
-    carried = ("outcome", "scope", "key", "subscription", "browser", "link")
-    for part in (data, *map(data.get, carried)):
-        if isinstance(part, Mapping):
-            for name in ("tenant_id", "account_id", "action_intent_id"):
-                if name in part:
-                    yield name, part[name]
+    parts = [data, *[data[name] for name in _CARRIED if name in data]]
+    objects = [part for part in parts if type(part) is dict or isinstance(part, Mapping)]
+    found = [(name, part[name]) for part in objects for name in _OWNERS if name in part]
     bounds = data.get("bounds")
     if isinstance(bounds, Mapping):
-        yield "tenant_id", bounds.get("tenant")
+        found.append(("tenant_id", bounds.get("tenant")))
+    return found
