@@ -90,7 +90,13 @@ def test_a_proposal_under_an_id_made_for_it_reads_nothing_once_bounds_are_known(
     assert not asked
 
 
+def a_worker_has_run(remit):
+    remit.submit(PROPOSAL)
+    work(remit, until_idle=True)
+
+
 def test_what_was_decided_here_is_executed_without_being_read_again(remit, monkeypatch):
+    a_worker_has_run(remit)
     submitted = remit.submit([PROPOSAL, PROPOSAL])
     load, asked = Sqlite.load, []
 
@@ -108,6 +114,7 @@ def test_what_was_decided_here_is_executed_without_being_read_again(remit, monke
 
 
 def test_what_another_process_took_back_is_not_executed_though_it_was_decided_here(remit, url):
+    a_worker_has_run(remit)
     submitted = remit.submit(PROPOSAL)
 
     with Remit.open(url) as other:
@@ -155,9 +162,24 @@ def under_way(id, **changes):
     }
 
 
-def test_an_intent_is_kept_with_its_chain_until_it_is_not_queued_any_more():
+def where_somebody_claims():
     kept = KeptRecords()
     kept.at(1)
+    kept.expect_claims()
+    return kept
+
+
+def test_where_nobody_claims_no_intent_is_kept():
+    kept = KeptRecords()
+    kept.at(1)
+
+    kept.committed(under_way("i-1"))
+
+    assert not kept.at(1)
+
+
+def test_an_intent_is_kept_with_its_chain_until_it_is_not_queued_any_more():
+    kept = where_somebody_claims()
 
     kept.committed(under_way("i-1"))
     while_queued = dict(kept.at(1))
@@ -168,8 +190,7 @@ def test_an_intent_is_kept_with_its_chain_until_it_is_not_queued_any_more():
 
 
 def test_of_an_intent_whose_chain_is_not_known_whole_nothing_is_kept():
-    kept = KeptRecords()
-    kept.at(1)
+    kept = where_somebody_claims()
     kept.committed(under_way("i-1"))
 
     kept.committed({(CHAIN.name, TENANT, "i-1"): None})
@@ -178,8 +199,7 @@ def test_of_an_intent_whose_chain_is_not_known_whole_nothing_is_kept():
 
 
 def test_a_long_chain_is_not_kept():
-    kept = KeptRecords()
-    kept.at(1)
+    kept = where_somebody_claims()
     long = make_entry("i-1", data={"text": "x" * LARGEST_CHAIN_BYTES})
 
     kept.committed(under_way("i-1") | {(CHAIN.name, TENANT, "i-1"): IntentHistory([long])})
@@ -188,8 +208,7 @@ def test_a_long_chain_is_not_kept():
 
 
 def test_no_more_than_some_intents_are_kept_and_the_oldest_go_first():
-    kept = KeptRecords()
-    kept.at(1)
+    kept = where_somebody_claims()
 
     for number in range(MOST_UNDER_WAY + 1):
         kept.committed(under_way(f"i-{number}"))

@@ -12,8 +12,9 @@ from alembic.script import ScriptDirectory
 import remit.stores.sql.migrations as migrations
 from remit.core.errors import InvalidInput, TryLater
 from remit.core.waiting_counts import vote_name
+from remit.stores.packing import unpacked
 from remit.stores.sql import SqlStore, migrate, postgres
-from remit.stores.sql.rows import EVENTS, TABLES, queue_name
+from remit.stores.sql.rows import EVENTS, PACKED, TABLES, queue_name
 from remit.testing.samples import (
     TENANT,
     all_at_once,
@@ -149,17 +150,18 @@ def _copy(source, url, revision):
             columns = [name for name in _columns(writing, table) if name in _columns(reading, table)]
             if columns:
                 rows = reading.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
-                rows = [_of_revision(dict(zip(columns, row, strict=True)), revision) for row in rows]
+                rows = [_of_revision(table, dict(zip(columns, row, strict=True)), revision) for row in rows]
                 sign = "?" if isinstance(writing, sqlite3.Connection) else "%s"
                 into = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join([sign] * len(columns))})"
                 writing.cursor().executemany(into, [tuple(row.values()) for row in rows])
         writing.commit()
 
 
-def _of_revision(row, revision):
+def _of_revision(table, row, revision):
     # Before, a queue was a connector's, whatever the action.
     queue = {"queue": row["queue"].split()[0]} if revision < "2003" and row.get("queue") else {}
-    return row | queue
+    body = {"body": unpacked(row["body"]).decode()} if table in PACKED else {}
+    return row | queue | body
 
 
 def _columns(connection, table):

@@ -6,7 +6,8 @@ import pytest
 
 from remit.core.errors import RemitError
 from remit.core.ledger.entries import EventType
-from remit.stores.segments import KIND_BITS, PLAIN, kinds_of, segments_of, unpack
+from remit.stores.packing import PLAIN
+from remit.stores.segments import KIND_BITS, kinds_of, segments_of, unpack, unpack_some
 from remit.testing.samples import OTHER, make_entry
 
 
@@ -20,6 +21,16 @@ def test_a_segment_holds_the_lines_of_one_chain_as_they_are_exported():
     assert [list(segment.entries) for segment in segments] == [[first, second], [another]]
     assert [unpack(segment.packed()) for segment in segments] == [[first, second], [another]]
     assert len(segments[0].packed()) < len(first.line)
+
+
+def test_entries_of_other_types_leave_their_places_and_are_told_by_their_own_type_alone():
+    said = {"event_type": "GATE_DECIDED", "text": '"event_type":"GATE_DECIDED"', "tenant_id": "x"}
+    proposed = make_entry(data=said)
+    decided = make_entry(after=proposed.head, event="GATE_DECIDED", data={"event_type": "INTENT_PROPOSED"})
+    (segment,) = segments_of([proposed, decided])
+
+    assert unpack_some(segment.packed(), {"GATE_DECIDED"}) == [None, decided]
+    assert unpack_some(segment.packed(), {"INTENT_PROPOSED", "ACTION_FAILED"}) == [proposed, None]
 
 
 def test_plain_lines_are_read_as_well():

@@ -13,8 +13,9 @@ import pytest
 from msgspec.structs import replace
 
 from remit.core.errors import InvalidInput, OutcomeUnknown, RemitError, TryLater
-from remit.core.records import case_key
-from remit.ports import CaseFilter, UnitOfWork, Writes
+from remit.core.execution.places import Places
+from remit.core.records import case_key, chain_key
+from remit.ports import CaseFilter, Claim, Runnable, UnitOfWork, Writes
 from remit.stores.group_commit import GroupCommit, PendingCall
 from remit.stores.segments import kinds_of
 from remit.stores.sql import SqlStore, exporting, postgres, queries, sqlite, store, watching, writer
@@ -651,6 +652,31 @@ def test_what_no_worker_takes_is_not_told(open_store, store_kind, monkeypatch):
     assert told == []
 
 
+@ON_SQL
+def test_a_case_that_a_claim_has_found_is_not_looked_up_again(open_store, store_kind, monkeypatch):
+    there, looked_up = open_store(store_kind), []
+    there.transact([_queueing("i-1")])
+    taker = open_store(store_kind)
+    load = type(taker._dialect).load
+
+    def noted(self, driver, places, *, lock):
+        places = list(places)
+        looked_up.extend(places)
+        return load(self, driver, places, lock=lock)
+
+    monkeypatch.setattr(type(taker._dialect), "load", noted)
+
+    def take(case):
+        keys = [case_key(TENANT, case.action_intent_id), chain_key(TENANT, case.action_intent_id)]
+        return UnitOfWork(keys, lambda seen: Writes(seen.get(keys[0]), [(keys[0], case.changed(status="RUNNING"))]))
+
+    (found,) = taker.claim(Claim(NOON, Runnable({"http": None}), Places(9), 9), take)
+
+    assert found.status == "APPROVED"
+    assert [kind for kind, *_ in looked_up] == ["chains"]
+    assert there.read([case_key(TENANT, "i-1")]).get(case_key(TENANT, "i-1")).status == "RUNNING"
+
+
 @pytest.mark.parametrize("store_kind", ["memory", "sqlite", "postgres"])
 def test_what_is_queued_is_due_when_it_has_expired_and_nobody_calls(open_store, store_kind):
     there = open_store(store_kind)
@@ -760,9 +786,34 @@ def test_the_queued_tools_are_found_by_hopping_along_their_index(open_store, sql
     ]
 
     looks = [step for step in steps if " next " in step or " due " in step]
-    assert len(looks) == 5
+    assert len(looks) == 9
     assert all(step.startswith("SEARCH") and "case_states_queues" in step for step in looks), steps
-    assert sum("queue>? AND queue<?" in step or "(queue,tenant_id)>" in step for step in looks) == 4, steps
+    assert sum("(queue>? AND queue<?)" in step for step in looks) == 4, steps
+    assert sum("(queue=? AND tenant_id>?)" in step for step in looks) == 4, steps
+
+
+def test_a_look_for_queued_tools_costs_the_same_however_much_is_queued_of_them(open_store, sqlite_url):
+    there, known = (
+        open_store("sqlite"),
+        {"queue_0": "far ", "tenant_0": "", "last_0": "far ~", "now": 2**60, "limit": 10},
+    )
+
+    def queue(numbers):
+        cases = (make_case(f"i-{n}", status="APPROVED", queued=True, connector="far", due_at=NOON) for n in numbers)
+        there.transact([putting_cases(case) for case in cases])
+
+    def steps_of_a_look():
+        with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as driver:
+            taken = itertools.count()
+            driver.set_progress_handler(lambda: next(taken) and None, 1)
+            assert len(driver.execute(queries.queued_tools(1), known).fetchall()) == 1
+            return next(taken)
+
+    queue(range(5))
+    before = steps_of_a_look()
+    queue(range(5, 205))
+
+    assert steps_of_a_look() < 1.2 * before
 
 
 @pytest.mark.parametrize(("sql", "parameters"), [plan[1:] for plan in plans()], ids=[plan[0] for plan in plans()])

@@ -11,7 +11,7 @@ from remit.core.errors import IntentIdReused, InvalidInput
 from remit.core.gate.bounds_checks import parse_bounds
 from remit.core.gate.policy import POLICY_ERROR
 from remit.core.intent import agree, digest_of_wire, parse_proposal
-from remit.core.opened_intent import commit_private, open_intent, private_paths, redacted
+from remit.core.opened_intent import commit_private, may_have_private, open_intent, private_paths, redacted
 from remit.core.private_values import PrivateValue, is_commitment
 from remit.core.redaction import without_values
 from remit.core.rendering import rows, target, value_text
@@ -101,6 +101,18 @@ def test_all_parameters_and_the_whole_target_may_be_private():
     assert is_commitment(stored.parameters)
     assert dict(private_paths(stored)).keys() == {"parameters", "target.entity_type", "target.entity_id"}
     assert open_intent(stored, values).wire() == {**intent().wire(), "digest": stored.digest}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["parameters", "parameters.text", "parameters.to[1]", "target", "target.entity_id", "target.entity_type", "why"],
+)
+def test_what_has_private_values_is_never_taken_for_one_that_has_none(path):
+    stored, _ = committed([path])
+    flat, _ = committed([path], parameters={"text": "hello"})
+
+    assert all(may_have_private(each) for each in (stored, flat) if dict(private_paths(each)))
+    assert dict(private_paths(stored)) and not may_have_private(intent(parameters={"text": "hello", "n": 1.5}))
 
 
 @pytest.mark.parametrize(

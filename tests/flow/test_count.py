@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 import remit.flow.consumer as unread_flow
-from remit.core.records import DAILY_COUNTS
+from remit.core.records import DAILY_COUNTS, case_key
 from remit.testing.faults import Crash, FaultyStore
 from remit.testing.samples import make_entry, putting
 
@@ -232,3 +232,16 @@ def test_trouble_with_one_tenant_is_not_the_others(world, monkeypatch):
 
     assert sorted((decisions(world), decisions(world, "globex"))) == [0, 1]
     assert len(world.inner.scan(DAILY_COUNTS, TENANT)) + len(world.inner.scan(DAILY_COUNTS, "globex")) == 1
+
+
+def test_an_intent_that_was_counted_as_decided_is_not_looked_up_when_it_has_ended(world):
+    world.submit("i-1")
+    world.app.follow()
+    looked_up, read = [], world.store.read
+    world.work()
+    world.store.read = lambda keys: (looked_up.extend(keys), read(keys))[1]
+
+    world.app.follow()
+
+    assert counted(world)["SUCCEEDED", "POLICY"] == 1
+    assert case_key(TENANT, "i-1") not in looked_up

@@ -11,6 +11,7 @@ import pytest
 from remit import Remit
 from remit.core.execution.outcome import CallResult
 from remit.core.execution.places import Places
+from remit.entrypoints.server import settling
 from remit.entrypoints.server.worker import work
 from tests.waiting import ended, happened, received, until
 
@@ -179,3 +180,16 @@ def test_there_is_nothing_to_take_for_a_worker_without_room(remit, far):
     places.give_back("acme", SHORT)
     assert remit.has_queued(places)
     assert len(remit.take(10, "w/2", places)) == 1
+
+
+def test_a_worker_that_found_all_it_asked_for_takes_again_without_a_look(remit, far, monkeypatch):
+    monkeypatch.setattr(settling, "MOST_AT_ONCE", 2)
+    steps, has_queued, take = [], remit.has_queued, remit.take
+    monkeypatch.setattr(remit, "has_queued", lambda places: (steps.append("look"), has_queued(places))[1])
+    monkeypatch.setattr(remit, "take", lambda *asked, **how: (steps.append("take"), take(*asked, **how))[1])
+    _submit(remit, "acme", SHORT, 5)
+
+    work(remit, until_idle=True, concurrency=64)
+
+    assert steps[:4] == ["look", "take", "take", "take"]
+    assert steps[4] == "look"

@@ -6,14 +6,23 @@ What each of them alone needs is loaded when it is called: who checks an export 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from remit.core.ledger.verification import KeptHead, Report, verify
 from remit.flow.reading.spool import spooled, spooled_lines
 
 if TYPE_CHECKING:
     from remit.flow.reading.replay import Advance
+
+
+@runtime_checkable
+class HasOwnChain(Protocol):
+    """Entries among which those of the tenant's own chain are quickly found."""
+
+    def own_chain(self) -> Iterator[Mapping[str, Any]]:
+        """All of it; there may be others among them."""
+        ...
 
 
 def verify_export(entries: Iterable[Mapping[str, Any]], *, kept: Iterable[KeptHead] = ()) -> Report:
@@ -23,7 +32,8 @@ def verify_export(entries: Iterable[Mapping[str, Any]], *, kept: Iterable[KeptHe
     The entries are read twice. What can be read only once, a generator say, is written to a temporary file first.
     """
     with spooled(entries) as lines:
-        return verify(lines, own_chain=lines, sealed=True, kept=kept)
+        own_chain = lines.own_chain() if isinstance(lines, HasOwnChain) else lines
+        return verify(lines, own_chain=own_chain, sealed=True, kept=kept)
 
 
 def replay_export(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from remit.app.gating import BATCH, Gating
+from remit.app.gating import Gating
 from remit.app.part import Part
 from remit.app.results import Results
 from remit.app.settings import Settings
@@ -19,6 +19,9 @@ from remit.flow.gate import GateRequest
 from remit.flow.publish import IntentRef
 from remit.flow.queue_limit import QueueLimit
 from remit.flow.recover import STOP_REASON, Recovered, recover_tenant
+
+ROUND = 50
+"""The number of cases that a round of reconciling looks at, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Upkeep(Part):
         self._gating, self._settings, self._results = gating, settings, results
         self._queue_limit = queue_limit
 
-    def reconcile(self, limit: int = BATCH) -> Reconciled:
+    def reconcile(self, limit: int = ROUND) -> Reconciled:
         """
         One round: gate what its proposer left, publish what is reserved, publish again what nobody started or
         whose worker is gone, expire, end what its caller began and did not finish in time, and erase results whose time

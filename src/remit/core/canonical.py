@@ -50,6 +50,26 @@ def canonical_plain(value: Any) -> bytes:
     return _encode_sorted(value)
 
 
+def read_canonical(text: bytes) -> Any:
+    """
+    The JSON value of which `text` is the canonical form.
+
+    Raises `ValueError` or `TypeError` for what is not, and where only the slow way could tell.
+    """
+    value = _decode_plain(text)
+    if orjson.dumps(value, option=_OPTIONS) != text or not (text.isascii() or _keys_are_ascii(value)):
+        raise ValueError("this is not the canonical form of what it says")
+    return value
+
+
+def _everyday(text: str) -> float:
+    number = float(text)
+    if not _is_everyday(number):
+        raise ValueError(f"{text} may be spelled in another way")
+    return number
+
+
+_decode_plain = msgspec.json.Decoder(float_hook=_everyday).decode
 _ODD = object()
 
 

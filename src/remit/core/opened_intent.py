@@ -9,7 +9,7 @@ import msgspec
 
 from remit.core.errors import InvalidInput
 from remit.core.intent import ActionIntentV1, Target, digest_of_stored
-from remit.core.private_values import PrivateValues, State, commitments_in, committed, opened
+from remit.core.private_values import COMMITTED, PrivateValues, State, commitments_in, committed, opened
 from remit.core.redaction import without_values
 
 _WORDS: Mapping[State, str] = {
@@ -82,6 +82,17 @@ def open_intent(stored: ActionIntentV1, kept: PrivateValues | None) -> OpenedInt
     there = {path: kept.values[name] for path, name in private_paths(stored) if path not in missing and kept}
     private = {path: msgspec.json.decode(value.value) for path, value in there.items()}
     return OpenedIntent(**fields, committed_form=stored, missing=missing, private=private)
+
+
+def may_have_private(stored: ActionIntentV1) -> bool:
+    """Answers false for most that have none: those that hold no object which could be a commitment."""
+    target, why = stored.target, stored.why
+    parts = [*stored.parameters.values(), *(why if isinstance(why, list) else (why,))]
+    parts += [target.entity_type, target.entity_id] if target else []
+    return COMMITTED in stored.parameters or not _PLAIN.issuperset(map(type, parts))
+
+
+_PLAIN = frozenset({str, bool, int, float, type(None)})
 
 
 def private_paths(stored: ActionIntentV1) -> Iterator[tuple[str, str]]:

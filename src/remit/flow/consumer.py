@@ -29,8 +29,13 @@ class Unread:
     entries: list[LedgerEntry]
     after: LedgerConsumer
     more: bool
-    positions: dict[datetime, str]
-    """By the moment of entries, the position behind the last of it."""
+    read: Sequence[tuple[LedgerEntry, str]]
+    """All that was read for it, met before or not, each with the position behind it."""
+
+    @property
+    def positions(self) -> dict[datetime, str]:
+        """By the moment of entries, the position behind the last of it."""
+        return {datetime.fromisoformat(entry.at): behind for entry, behind in self.read}
 
 
 class Progress(NamedTuple):
@@ -51,11 +56,10 @@ def unread(context: Context, tenant_id: str, event_types: Sequence[EventType], c
     """A bounded part of what the consumer has not met."""
     if consumer.bookmark and not consumer.position:
         # Written down before anything is read by it: what comes from now on is not what the bookmark speaks of.
-        return Unread([], _carried_over(context, tenant_id, consumer), True, {})
+        return Unread([], _carried_over(context, tenant_id, consumer), True, [])
     page = _page_of_few_days(context, tenant_id, event_types, consumer.position)
     entries = consumer.unmet(page.entries)
-    positions = {datetime.fromisoformat(entry.at): behind for entry, behind in page.entries}
-    return Unread(entries, consumer.at(page.position, entries), page.more, positions)
+    return Unread(entries, consumer.at(page.position, entries), page.more, page.entries)
 
 
 def _carried_over(context: Context, tenant_id: str, consumer: LedgerConsumer) -> LedgerConsumer:

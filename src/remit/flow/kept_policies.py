@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from remit.core.gate.policy import PLATFORM_POLICIES, policy_version
+from remit.core.ledger.entries import LedgerEntry
 from remit.core.records import POLICY_VERSION, Key, PolicyVersion
 from remit.flow.context import bounds_key, bounds_of
 from remit.ports import Snapshot, UnitOfWork, Writes
+
+
+class _Decided(msgspec.Struct, gc=False):
+    policy_version: str | None = None
+
+
+_decided = msgspec.json.Decoder(_Decided).decode
+
+
+def versions_named(entries: Iterable[LedgerEntry]) -> set[str]:
+    """The versions of the policies by which these entries say that something was decided."""
+    named = {_decided(entry.data_json).policy_version for entry in entries if entry.event_type == "GATE_DECIDED"}
+    return {version for version in named if version}
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,11 @@ class CaseWriter:
         return self._case
 
     @property
+    def digest(self) -> str:
+        """The intent's, which no case ever changes."""
+        return self._case.digest
+
+    @property
     def entries(self) -> Sequence[LedgerEntry]:
         """The entries that it appends."""
         return self._writes.entries
@@ -184,7 +189,7 @@ class CaseWriter:
             "OUTCOME_RESOLVED",
             {
                 "approval_id": outcome.approval_id,
-                "digest": self.case.digest,
+                "digest": self.digest,
                 "approval_source": outcome.approval_source,
                 "auto_executed": outcome.auto_executed,
                 "outcome": resolution.wire(),

@@ -1,27 +1,17 @@
 """
 Segments: the entries that one write adds to one chain, packed as they are exported, one line an entry.
 
-Shared by every store. A segment says how its lines are packed; each way of packing stays readable for good.
+Shared by every store.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 from itertools import groupby
 
-import zstandard
-
-from remit.core.errors import RemitError
-from remit.core.ledger.entries import EventType, LedgerEntry
-
-PLAIN, DICTIONARY_1 = 0, 1
-"""Lines as they are; or zstd with the dictionary of that number, which is shipped for good."""
-_PACKED_BY = DICTIONARY_1
-_LEVEL = 1
+from remit.core.ledger.entries import EventType, LedgerEntry, event_type_in
+from remit.stores.packing import LINES, packed, unpacked
 
 KIND_BITS: tuple[EventType, ...] = (
     "INTENT_PROPOSED",
@@ -93,7 +83,7 @@ class Segment:
         return kinds_of([entry.event_type for entry in self.entries])
 
     def packed(self) -> bytes:
-        return pack(b"\n".join([entry.line for entry in self.entries]))
+        return packed(b"\n".join([entry.line for entry in self.entries]), LINES)
 
 
 def segments_of(entries: Iterable[LedgerEntry]) -> list[Segment]:
@@ -123,43 +113,15 @@ def kinds_of(event_types: Iterable[str]) -> int:
     return kinds
 
 
-def pack(lines: bytes) -> bytes:
-    """Packed as segments are packed now: its first byte says how."""
-    return bytes([_PACKED_BY]) + _here().compress(lines)
+def unpack(body: bytes) -> list[LedgerEntry]:
+    """The entries of a packed segment. Raises `RemitError` for a way of packing that is not known here."""
+    return [LedgerEntry.parse(line) for line in _lines(body)]
 
 
-def unpack(packed: bytes) -> list[LedgerEntry]:
-    """The entries of a segment. Raises `RemitError` for a way of packing that is not known here."""
-    how, body = packed[0], packed[1:]
-    if how == DICTIONARY_1:
-        body = _here().decompress(body)
-    elif how != PLAIN:
-        raise RemitError(f"a part of the ledger is packed in way {how}, which this version does not know; upgrade it")
-    return [LedgerEntry.parse(line) for line in body.split(b"\n")]
+def unpack_some(body: bytes, event_types: Container[str]) -> list[LedgerEntry | None]:
+    """As `unpack`, with `None` in the place of each entry that is of another type: it is not read."""
+    return [LedgerEntry.parse(line) if event_type_in(line) in event_types else None for line in _lines(body)]
 
 
-@lru_cache
-def _dictionary(number: int) -> zstandard.ZstdCompressionDict:
-    file = resources.files("remit.stores") / "dictionaries" / f"{number}.zdict"
-    return zstandard.ZstdCompressionDict(file.read_bytes())
-
-
-class _Codec:
-    """A compressor and a decompressor: for one thread, they may not be shared."""
-
-    def __init__(self) -> None:
-        dictionary = _dictionary(DICTIONARY_1)
-        self.compress = zstandard.ZstdCompressor(
-            level=_LEVEL, dict_data=dictionary, write_checksum=False, write_dict_id=False, write_content_size=True
-        ).compress
-        self.decompress = zstandard.ZstdDecompressor(dict_data=dictionary).decompress
-
-
-_local = threading.local()
-
-
-def _here() -> _Codec:
-    codec: _Codec | None = getattr(_local, "codec", None)
-    if codec is None:
-        codec = _local.codec = _Codec()
-    return codec
+def _lines(body: bytes) -> list[bytes]:
+    return unpacked(body).split(b"\n")

@@ -20,6 +20,7 @@ from remit.core.records import ACTION_TYPE, BOUNDS, CHAIN, KINDS, STOPS, Key
 from remit.core.unknown import UnknownFields, unknown_in
 from remit.core.values import Stored, instant, parse_moment
 from remit.ports import QueueLine, QueuePlace
+from remit.stores.packing import unpacked
 
 R = TypeVar("R", bound=Stored | IntentHistory)
 T = TypeVar("T")
@@ -83,19 +84,19 @@ def position_of(text: str) -> tuple[str, int]:
 
 
 def after_each(
-    segments: Iterable[tuple[str, Sequence[LedgerEntry]]], before: str, event_types: Container[str]
+    segments: Iterable[tuple[str, Sequence[LedgerEntry | None]]], before: str, event_types: Container[str]
 ) -> list[tuple[LedgerEntry, str]]:
     """
     The entries of segments that come in a row from the position `before`, each with the position behind it.
 
     A segment is given with the position behind all of it; inside of one, the position says how many entries of it
-    are before it, so that whoever was cut off there goes on with the next.
+    are before it, so that whoever was cut off there goes on with the next. `None` stands for one of another type.
     """
     found = []
     last, skipped = position_of(before)
     for position, entries in segments:
         for number, entry in enumerate(entries, 1):
-            if number > skipped and entry.event_type in event_types:
+            if number > skipped and entry is not None and entry.event_type in event_types:
                 found.append((entry, position if number == len(entries) else f"{last}#{number}"))
         last, skipped = position, 0
     return found
@@ -164,10 +165,12 @@ def by_time(entry: LedgerEntry) -> tuple[datetime, str]:
 
 def parse_record(kind: str, body: str | bytes) -> Stored:
     """
-    The record a body holds.
+    The record a body holds, which may be packed.
 
     Raises `RemitError` if this version of Remit cannot read it.
     """
+    if isinstance(body, bytes) and not body.startswith(b"{"):
+        body = unpacked(body)
     try:
         return _READERS.get(kind, _parsed)(kind, body)
     except ValueError as error:

@@ -13,7 +13,7 @@ from remit.core.gate.amount import in_units, on_wire
 from remit.core.ledger.config_change import before_first, changes_between, with_changes
 from remit.core.ledger.entries import Head, entry_hash
 from remit.core.ledger.seal import HeadFold
-from remit.core.ledger.verification import INVARIANTS
+from remit.core.ledger.verification import INVARIANTS, Report
 from remit.ports import REFUSED, UNCONFIRMED
 from remit.stores.memory import MemoryStore
 
@@ -404,8 +404,15 @@ def refund(world: World, name: str, amount: Any) -> None:
     world.submit(name, account_id="shop", action_type=REFUND, on_behalf_of="alice", parameters=parameters)
 
 
+def verified(lines: list[Line]) -> Report:
+    """The report about these lines, which is the same whether they are written and read again or taken as they are."""
+    report = verify_export(iter(lines))
+    assert report.wire() == verify_export(lines).wire()
+    return report
+
+
 def found(lines: list[Line]) -> set[int]:
-    return {finding.invariant for finding in verify_export(iter(lines)).findings}
+    return {finding.invariant for finding in verified(lines).findings}
 
 
 class Mutations(list[Any]):
@@ -426,6 +433,6 @@ def assert_that_one_alone(lines: Lines, invariant: int, mutate: Mutate) -> None:
 
     altered = (lines if invariant == 8 else lines.decisions_follow()).rehashed()
 
-    report = verify_export(iter(altered))
+    report = verified(altered)
     assert {finding.invariant for finding in report.findings} == {invariant}, [str(f) for f in report.findings]
     assert INVARIANTS[invariant] in str(report.findings[0])

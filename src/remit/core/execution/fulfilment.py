@@ -116,9 +116,16 @@ def _binds(approval: Approval, intent: ActionIntentV1) -> bool:
 
 
 def new_attempt(
-    intent: ActionIntentV1, approval_id: str, tool: Tool | None, *, holder: str, now: datetime, until: datetime
+    intent: ActionIntentV1,
+    approval_id: str,
+    tool: Tool | None,
+    *,
+    holder: str,
+    now: datetime,
+    until: datetime,
+    key: str | None = None,
 ) -> ExecutionAttempt:
-    """The one attempt of an intent, as it is taken."""
+    """The one attempt of an intent, as it is taken; `key` is its idempotency key, where that is at hand."""
     return ExecutionAttempt(
         approval_id=approval_id,
         status="RUNNING",
@@ -128,7 +135,7 @@ def new_attempt(
         invoking=False,
         in_doubt=False,
         tool=tool.name if tool else None,
-        idempotency_key=idempotency_key(intent, tool),
+        idempotency_key=key or idempotency_key(intent, tool),
         started_at=now,
     )
 

@@ -227,17 +227,18 @@ def kept_result(
     if mask is not None:
         answer = masked_answer(answer, mask)
     # Cut when secrets are masked, so that no half of one is left at the edge.
-    answer = answer.changed(media_type=_media_type(answer.media_type))
+    if (media_type := _media_type(answer.media_type)) != answer.media_type:
+        answer = answer.changed(media_type=media_type)
     if answer.content is None:
         return answer
     content = _parts(settings, answer.content)
     if content is None:
         return not_kept(answer, "NO_SUCH_PARTS")
-    measured = answer.changed(size=len(content), sha256=sha256_hex(content))
+    size, sha256 = len(content), sha256_hex(content)
     reason = _reason_against(settings, len(content))
     if reason is not None:
-        return not_kept(measured, reason)
-    return measured.changed(erase_at=shifted(now, settings.kept_for), content=content)
+        return not_kept(answer.changed(size=size, sha256=sha256), reason)
+    return answer.changed(size=size, sha256=sha256, erase_at=shifted(now, settings.kept_for), content=content)
 
 
 def _reason_against(settings: ResultSettings, size: int) -> NotKept | None:

@@ -66,7 +66,7 @@ class Tool(Request):
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 5
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The connector and what it is asked to do, for people: `internal create_note`, `http PATCH`."""
         extra = self.model_extra or {}
@@ -91,9 +91,9 @@ class Tool(Request):
         return self.model_dump(mode="json")
 
     def __copy__(self) -> Self:
-        # Of a copy that is changed, neither may be known before.
+        # Of a copy that is changed, none of these may be known before.
         copied = super().__copy__()
-        for name in ("_described", "canonical"):
+        for name in ("_described", "canonical", "name"):
             copied.__dict__.pop(name, None)
         return copied
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -20,6 +21,7 @@ LONGEST_KEEP = timedelta(days=365)
 MOST_PATHS = 100
 
 
+@lru_cache(maxsize=1024)
 def keep_duration(text: str) -> timedelta:
     """`0d` to `365d`, or in other units. Raises `ValueError`."""
     span = timedelta(0) if re.fullmatch(r"0[smhdw]", text) else parse_duration(text)

@@ -177,6 +177,16 @@ class LedgerEntry(msgspec.Struct, eq=False, gc=False):
         return f"LedgerEntry({self.line.decode()})"
 
 
+_NAMES_TYPE = b'"event_type":"'
+
+
+def event_type_in(line: bytes) -> str:
+    """The type of the event that a stored line tells of, found without reading the rest of it."""
+    # The last such name is the line's own: behind it come hashes, a number and a tenant's id.
+    start = line.rindex(_NAMES_TYPE) + len(_NAMES_TYPE)
+    return line[start : line.index(b'"', start)].decode()
+
+
 def entry_hash(entry: dict[str, Any]) -> str:
     """The hash an exported line must carry."""
     return digest_of({name: value for name, value in entry.items() if name != "hash"})

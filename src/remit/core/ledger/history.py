@@ -91,9 +91,8 @@ class IntentHistory:
     def approval(self, approval_id: str) -> Approval | None:
         """The approval of that id; an intent may have had several, one after the other."""
         if approval_id not in self._found:
-            found = (entry for entry in self._of("ACTION_APPROVED") if entry.data["approval_id"] == approval_id)
-            entry = next(found, None)
-            self._found[approval_id] = Approval.from_wire(entry.data) if entry else None
+            approvals = (Approval.from_json(entry.data_json) for entry in self._of("ACTION_APPROVED"))
+            self._found[approval_id] = next((each for each in approvals if each.approval_id == approval_id), None)
         approval: Approval | None = self._found[approval_id]
         return approval
 
@@ -227,7 +226,7 @@ class IntentHistory:
         if name not in self._found:
             entry = next(self._of(event_type), None)
             known = entry.record if entry else None
-            self._found[name] = known if isinstance(known, kind) else entry and kind.from_wire(entry.data)
+            self._found[name] = known if isinstance(known, kind) else entry and kind.from_json(entry.data_json)
         record: R | None = self._found[name]
         return record
 

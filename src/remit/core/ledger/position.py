@@ -120,7 +120,8 @@ class LedgerConsumer(Record, frozen=True):
 
     def at(self, position: str, entries: Sequence[LedgerEntry]) -> LedgerConsumer:
         """Further on, after it met these; without what an earlier release left once that has no say any more."""
-        moments = [datetime.fromisoformat(entry.at) for entry in entries]
+        # What one write did has one moment.
+        moments = map(datetime.fromisoformat, {entry.at for entry in entries})
         latest = max([*moments, *([self.latest_at] if self.latest_at else [])], default=None)
         if position < self.bookmark_to:
             return self.changed(position=position, latest_at=latest)

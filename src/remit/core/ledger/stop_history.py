@@ -32,6 +32,11 @@ class StopHistory:
         self._end(scope, data["level"], at)
         self.now = self.now.without(scope, data["level"])
 
+    @property
+    def were_none(self) -> bool:
+        """Nothing was ever stopped."""
+        return not self._over and not self.now.stops
+
     def all_through(self, start: datetime, end: datetime) -> Stops:
         """The stops that were pulled before `start` and put back after `end`, if at all."""
         lasting = [stop for stop, over in self._over if stop.stopped_at <= start and over >= end]

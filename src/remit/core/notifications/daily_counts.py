@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
+import msgspec
+
 from remit.core.errors import InvalidInput
 from remit.core.execution.approval import UNDONE
 from remit.core.execution.outcome import OutcomeStatus
@@ -172,37 +174,65 @@ def count(
 ) -> dict[str, Counter[CountRow]]:
     """Entries of types in `COUNTED` by day. `action_types` is by intent, and so are `amounts`, for `ran_alone`."""
     days: dict[str, Counter[CountRow]] = {}
+    # What one write did has one moment.
+    on_day: dict[str, Counter[CountRow]] = {}
     for entry in entries:
         name = entry.action_intent_id or ""
-        for (model, *rest), more in _counted_as(entry, (amounts or {}).get(name, {})):
-            day = day_of(datetime.fromisoformat(entry.at), timezone).date
-            days.setdefault(day, Counter())[model, action_types.get(name, OTHER_TYPES), *rest] += more
+        for (model, *rest), more in _counted_as(entry, amounts.get(name) if amounts else None):
+            if (counts := on_day.get(entry.at)) is None:
+                day = day_of(datetime.fromisoformat(entry.at), timezone).date
+                counts = on_day[entry.at] = days.setdefault(day, Counter())
+            counts[model, action_types.get(name, OTHER_TYPES), *rest] += more
     return days
 
 
 def ran_alone(entry: LedgerEntry) -> bool:
     """Does it say that something was done on policy's word?"""
-    return entry.event_type == "ACTION_EXECUTED" and entry.data["approval_source"] == "POLICY"
+    return entry.event_type == "ACTION_EXECUTED" and _ended(entry.data_json).approval_source == "POLICY"
 
 
-def _counted_as(entry: LedgerEntry, amounts: Amounts) -> Iterator[tuple[CountRow, int]]:
+def _counted_as(entry: LedgerEntry, amounts: Amounts | None) -> Iterator[tuple[CountRow, int]]:
     what = _happened(entry)
     if what is not None:
         yield what, 1
-    if ran_alone(entry):
+    if amounts and ran_alone(entry):
         for name, amount in amounts.items():
             if isinstance(amount, Amount):
                 yield (Sums, name, amount.unit), amount.ten_thousandths
 
 
+# Of most entries, and of what they say only what is counted is read: that is a small part of it.
+class _Decided(msgspec.Struct, gc=False):
+    result: str
+    reason: str
+
+
+class _Approved(msgspec.Struct, gc=False):
+    auto_executed: bool
+
+
+class _Outcome(msgspec.Struct, gc=False):
+    status: str
+
+
+class _Ended(msgspec.Struct, gc=False):
+    outcome: _Outcome
+    approval_source: str
+
+
+_decided = msgspec.json.Decoder(_Decided).decode
+_approved = msgspec.json.Decoder(_Approved).decode
+_ended = msgspec.json.Decoder(_Ended).decode
+
+
 def _happened(entry: LedgerEntry) -> CountRow | None:
-    data = entry.data
     match entry.event_type:
         case "GATE_DECIDED":
-            return Decisions, data["result"], data["reason"]
+            decided = _decided(entry.data_json)
+            return Decisions, decided.result, decided.reason
         case "ACTION_APPROVED":
             # Policy's approval is the decision itself, and counts as that.
-            return None if data["auto_executed"] else (Answers, "APPROVED")
+            return None if _approved(entry.data_json).auto_executed else (Answers, "APPROVED")
         case "ACTION_REJECTED":
             return Answers, "REJECTED"
         case "INTENT_EXPIRED":
@@ -210,10 +240,11 @@ def _happened(entry: LedgerEntry) -> CountRow | None:
         case "INTENT_WITHDRAWN":
             return Answers, "WITHDRAWN"
         case "AUTONOMY_SAMPLED":
-            return Answers, "RIGHT" if data["right"] else "WRONG"
+            return Answers, "RIGHT" if entry.data["right"] else "WRONG"
         case "BUDGET_RELEASED":
-            return (Answers, "UNDONE") if data["why"] == UNDONE else None
-    return Outcomes, data["outcome"]["status"], data["approval_source"]
+            return (Answers, "UNDONE") if entry.data["why"] == UNDONE else None
+    ended = _ended(entry.data_json)
+    return Outcomes, ended.outcome.status, ended.approval_source
 
 
 def days_between(first_day: str, last_day: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
@@ -10,8 +10,9 @@ import typer
 
 from remit.app.offline import verify_export
 from remit.core.errors import InvalidInput
-from remit.core.ledger.verification import KeptHead, heads_of
+from remit.core.ledger.verification import KeptHead, heads_of, may_be_own, sound_entry
 from remit.entrypoints.cli import output
+from remit.entrypoints.cli.json_line import JsonLine
 from remit.entrypoints.cli.lines import batches, source
 
 # A configuration's entry holds all its policies.
@@ -31,6 +32,10 @@ class ExportFile:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return _entries(self.name)
+
+    def own_chain(self) -> Iterator[dict[str, Any]]:
+        """Those of the tenant's own chain, and whatever others may be."""
+        return _entries(self.name, may_be_own)
 
 
 def export_lines(name: str) -> Iterable[dict[str, Any]]:
@@ -59,15 +64,23 @@ class KeptExport:
         return heads_of(ExportFile(self.name))
 
 
-def _entries(name: str) -> Iterator[dict[str, Any]]:
+def _entries(name: str, wanted: Callable[[bytes], bool] = lambda _: True) -> Iterator[dict[str, Any]]:
     with source(name) as (stream, total), output.progress("reading", total) as advance:
         for batch in batches(stream, most=500, longest_bytes=LONGEST_ENTRY_BYTES):
             for line in batch:
-                try:
-                    # A configuration may be longer than what one caller may send.
-                    entry = line.value(most_parts=None)
-                except InvalidInput:
-                    # Half a line is how a file that was cut off ends: a finding, not a slip of whoever asks.
-                    entry = None
-                yield entry if isinstance(entry, dict) else {}
+                if line.text is None or wanted(line.text):
+                    yield _entry(line)
                 advance(line.size)
+
+
+def _entry(line: JsonLine) -> dict[str, Any]:
+    sound = sound_entry(line.text) if line.text is not None else None
+    if sound is not None:
+        return sound
+    try:
+        # A configuration may be longer than what one caller may send.
+        entry = line.value(most_parts=None)
+    except InvalidInput:
+        # Half a line is how a file that was cut off ends: a finding, not a slip of whoever asks.
+        entry = None
+    return entry if isinstance(entry, dict) else {}

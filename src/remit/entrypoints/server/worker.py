@@ -80,6 +80,8 @@ class WorkerLoop:
         self._stop, self._on_done = stop, on_done
         self._id = worker_id
         self._takes = 0
+        self._found_all = False
+        """Did the last take find as many as it asked for? Then the next one need not be told that there are more."""
         self._pace = Pace()
         self._not_called: queue.SimpleQueue[tuple[Held, Ended | None, int]] = queue.SimpleQueue()
         """Those that came to no call after their facts were looked up."""
@@ -107,13 +109,15 @@ class WorkerLoop:
         return moved
 
     def _take(self) -> bool:
-        if not self._remit.has_queued(self._places):
+        if not self._found_all and not self._remit.has_queued(self._places):
             return False
         self._takes += 1
+        most = self._pace.most
         began_ns = self._remit.hooks.begin()
         began = time.monotonic()
-        taken = self._remit.take(self._pace.most, f"{self._id}/{self._takes}", self._places, act_in_store=True)
+        taken = self._remit.take(most, f"{self._id}/{self._takes}", self._places, act_in_store=True)
         self._pace.wrote(len(taken), time.monotonic() - began)
+        self._found_all = len(taken) >= most
         for each in taken:
             if isinstance(each, Ended):
                 self._remit.hooks.ended(began_ns, each)

@@ -162,7 +162,7 @@ class BeginIntent:
     ) -> Writes[Begun]:
         intent = keys.opened(snapshot)
         assert intent is not None
-        _, request = mapped(self.context, intent, tool, attempt)
+        _, request = mapped(self.context, intent, tool, None)
         attempt, refusal = rechecked(snapshot, keys, intent, attempt, self.facts)
         if (ends := self._cancelled(attempt, refusal)) is not None:
             return self._ended(writer, snapshot, keys, attempt, ends)

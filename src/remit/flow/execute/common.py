@@ -82,6 +82,7 @@ class Keys:
         self._intent: ActionIntentV1 | None = None
         self._approval: Approval | None = None
         self._spec: ActionTypeSpec | None = None
+        self._idempotency: tuple[bytes | None, str] | None = None
 
     def all(self) -> list[Key[Any]]:
         return [self.case, self.chain, *self.stops]
@@ -127,6 +128,13 @@ class Keys:
     def tool(self, snapshot: Snapshot) -> Tool | None:
         spec = self.spec(snapshot)
         return spec.tool if spec else None
+
+    def idempotency_key(self, intent: ActionIntentV1, tool: Tool | None) -> str:
+        """Of every call of its intent by this tool."""
+        described, known = tool.canonical if tool else None, self._idempotency
+        if known is None or known[0] != described:
+            known = self._idempotency = described, idempotency_key(intent, tool)
+        return known[1]
 
     def results(self, snapshot: Snapshot) -> ResultSettings:
         """The settings of the results of this type."""
@@ -190,11 +198,12 @@ def take_attempt(
     """Take the one attempt of an approval that nobody has begun, in a write that has begun."""
     intent, approval, tool = keys.intent(snapshot), keys.approval(snapshot), keys.tool(snapshot)
     assert intent is not None and approval is not None
-    attempt = new_attempt(intent, approval.approval_id, tool, holder=holder, now=writer.now, until=until)
+    key = keys.idempotency_key(intent, tool)
+    attempt = new_attempt(intent, approval.approval_id, tool, holder=holder, now=writer.now, until=until, key=key)
     writer.move("RUNNING", lease_until=until)
     writer.update(attempt=attempt)
     started = StartedData(
-        **bound_to(writer.case, approval),
+        **bound_to(writer.digest, approval),
         config_sequence=bounds_of(snapshot, intent.tenant_id).config_sequence,
         tool_hash=tool_hash(tool),
     )
@@ -230,7 +239,7 @@ def end_with(
     writer.move(status)
     writer.stage(result.answer)
     told = EndedData(
-        **bound_to(writer.case, approval),
+        **bound_to(writer.digest, approval),
         outcome=outcome,
         result=result.answer.facts() if result.answer else UNSET,
         rechecked=attempt.rechecked,
@@ -359,10 +368,10 @@ def log_broken(what: str, error: Exception, *intents: ActionIntentV1) -> None:
     log.error("%s%s", what, said, exc_info=None if said else error)
 
 
-def bound_to(case: Case, approval: Approval) -> dict[str, Any]:
+def bound_to(digest: str, approval: Approval) -> dict[str, Any]:
     return {
         "approval_id": approval.approval_id,
-        "digest": case.digest,
+        "digest": digest,
         "approval_source": approval.approval_source,
         "auto_executed": approval.auto_executed,
     }

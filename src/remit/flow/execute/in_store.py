@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from remit.core.execution.outcome import CallResult, idempotency_key
+from remit.core.execution.outcome import CallResult
 from remit.core.records import Key
 from remit.flow.context import Context, bounds_of
 from remit.flow.execute.common import Keys, kept_of
@@ -29,7 +29,7 @@ def touched_keys(context: Context, snapshot: Snapshot, keys: Keys) -> Sequence[K
     connector = context.connectors.get(tool.connector)
     if connector is None or not acts_in_store(connector):
         return ()
-    return connector.touched(intent.tenant_id, idempotency_key(intent, tool))
+    return connector.touched(intent.tenant_id, keys.idempotency_key(intent, tool))
 
 
 def acted_in(snapshot: Snapshot, taken: Taken) -> Writes[CallResult] | None:

@@ -59,13 +59,18 @@ def request_of(connector: Connector, tool: dict[str, Any], intent: ActionIntentV
 
 
 def mapped(
-    context: Context, intent: ActionIntentV1, tool: Tool | None, attempt: ExecutionAttempt
+    context: Context, intent: ActionIntentV1, tool: Tool | None, begun: ExecutionAttempt | None
 ) -> tuple[Connector, dict[str, Any]]:
-    """The connector of an intent's tool, and the request that it makes of it. Raises `Unmapped`."""
+    """
+    The connector of an intent's tool, and the request that it makes of it. Raises `Unmapped`.
+
+    `begun` is the attempt that was begun in an earlier write; it may have been begun with another tool.
+    """
     with _mapping(intent):
         if tool is None:
             raise InvalidInput("action_type", f"{intent.action_type} had no tool when it was proposed", "register it")
-        check_same_tool(intent, tool, attempt)
+        if begun is not None:
+            check_same_tool(intent, tool, begun)
         connector = connector_named(context, tool.connector)
         return connector, private_values.mapped(connector, tool.wire(), intent)
 

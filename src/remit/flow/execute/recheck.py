@@ -8,6 +8,7 @@ looked up meanwhile (`CallFacts.carry_out`), and notes that in the attempt with 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from remit.core.errors import RemitError
 from remit.core.execution.fulfilment import Refusal
 from remit.core.execution.outcome import ExecutionAttempt
 from remit.core.execution.recheck import not_as_decided, noted, owed
-from remit.core.gate.fact import Fact
+from remit.core.gate.fact import Fact, FactSpec
 from remit.core.intent import ActionIntentV1
 from remit.flow.context import bounds_of
 from remit.flow.execute.common import Keys
@@ -38,9 +39,14 @@ def asked_again(snapshot: Snapshot, keys: Keys, intent: ActionIntentV1) -> Facts
 
     The snapshot was asked for its chain, its pinned type and, where there are some, the bounds.
     """
-    history = snapshot.get(keys.chain)
-    specs = owed(keys.spec(snapshot), history.facts) if history is not None else {}
+    specs = _owed(snapshot, keys)
     return FactsAsked.before_call(bounds_of(snapshot, intent.tenant_id), intent, specs) if specs else None
+
+
+def _owed(snapshot: Snapshot, keys: Keys) -> Mapping[str, FactSpec]:
+    spec, history = keys.spec(snapshot), snapshot.get(keys.chain)
+    # Most types have none: then nobody has to read what the decision recorded.
+    return owed(spec, history.facts) if spec is not None and spec.facts and history is not None else {}
 
 
 def rechecked(
@@ -58,7 +64,7 @@ def rechecked(
 def is_refused(snapshot: Snapshot, keys: Keys, facts: CallFacts) -> bool:
     """Do the facts that were looked up so far keep its call from being made?"""
     history = snapshot.get(keys.chain)
-    if history is None or not owed(keys.spec(snapshot), history.facts):
+    if history is None or not _owed(snapshot, keys):
         return False
     intent = keys.opened(snapshot)
     asked = asked_again(snapshot, keys, intent) if intent is not None else None

@@ -242,7 +242,7 @@ class _Taking:
             attempt = common.take_attempt(writer, snapshot, self.keys, holder=self.holder, until=until)
         else:
             attempt = case.attempt.changed(holder=self.holder, lease_until=until)
-        prepared = self._prepared(snapshot, attempt, intent, tool)
+        prepared = self._prepared(snapshot, attempt, intent, tool, begun=case.attempt)
         if isinstance(prepared, Taken):
             refusal = self._refusal(snapshot, intent, approval, case.waited_until)
             if refusal is None:
@@ -261,16 +261,16 @@ class _Taking:
             return Writes(answer=None)
         # What was begun before may have acted before.
         acted = acted_in(snapshot, prepared) if self.acts and case.attempt is None else None
-        return self._acted(snapshot, writer, marked, acted) if acted is not None else writer.writes(prepared)
+        return self._acted(snapshot, writer, case, marked, acted) if acted is not None else writer.writes(prepared)
 
     def _acted(
-        self, snapshot: Snapshot, writer: CaseWriter, marked: ExecutionAttempt, acted: Writes[CallResult]
+        self, snapshot: Snapshot, writer: CaseWriter, case: Case, marked: ExecutionAttempt, acted: Writes[CallResult]
     ) -> Writes[Taken | Held | Ended | None]:
         for key, record in acted.puts:
             writer.put(key, record)
         concluded = Conclusion(status="SUCCEEDED", result=acted.answer)
         noted = fulfilment.noted(marked, acted.answer, concluded.status, marked.lease_until)
-        return end_with(writer, snapshot, self.keys, noted, concluded, self._ended(writer.case, concluded))
+        return end_with(writer, snapshot, self.keys, noted, concluded, self._ended(case, concluded))
 
     def _ended(self, case: Case, concluded: Conclusion) -> Ended:
         return Ended(case.tenant_id, case.action_intent_id, concluded.status, case.trace_id)
@@ -290,12 +290,14 @@ class _Taking:
         attempt: ExecutionAttempt,
         intent: ActionIntentV1,
         tool: Tool | None,
+        *,
+        begun: ExecutionAttempt | None,
     ) -> Taken | Conclusion:
         """The call, ready to be marked if nothing forbids it, or what the attempt comes to without one."""
         opened = self.keys.opened(snapshot)
         assert opened is not None
         try:
-            connector, request = mapped(self.context, opened, tool, attempt)
+            connector, request = mapped(self.context, opened, tool, begun)
         except Unmapped as unmapped:
             return fulfilment.conclusion(attempt, "FAILED", unmapped.result)
         assert tool is not None

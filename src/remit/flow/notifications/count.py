@@ -17,6 +17,7 @@ from remit.core.diagnosis import Diagnosis
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.ledger.entries import LedgerEntry
 from remit.core.ledger.position import LedgerConsumer, LedgerPosition
+from remit.core.lifecycle import Case
 from remit.core.notifications import daily_counts
 from remit.core.notifications.daily_counts import (
     COUNTED,
@@ -33,7 +34,7 @@ from remit.core.values import instant, shifted
 from remit.flow.amounts import amounts_in, pinned_keys
 from remit.flow.consumer import MOST_UNREAD, NOTHING_NEW, Progress, Unread, unread
 from remit.flow.context import Context, bounds_key, bounds_of
-from remit.flow.kept_policies import KeepPolicies
+from remit.flow.kept_policies import KeepPolicies, versions_named
 from remit.ports import LedgerPage, Snapshot, UnitOfWork, Writes, answer_of
 
 COUNTING = "tally"
@@ -47,10 +48,11 @@ _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Counting:
-    """One process's: it remembers which policies it has seen kept."""
+    """One process's: it remembers which policies it has seen kept, and of what type the latest intents are."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], None] = {}
+        self._types: dict[Key[Case], str] = {}
 
     def count(self, context: Context, tenant_id: str, now: datetime) -> Progress:
         """
@@ -68,7 +70,7 @@ class Counting:
         self._keep_policies(context, tenant_id, found.entries)
         timezone = bounds_of(seen, tenant_id).day(now).timezone
         of_days = [entry for entry in found.entries if entry.event_type in COUNTED]
-        action_types = _action_types(context, tenant_id, of_days)
+        action_types = self._action_types(context, tenant_id, of_days)
         amounts = _amounts(context, bounds_of(seen, tenant_id), of_days, action_types)
         days = daily_counts.count(of_days, action_types, timezone, amounts)
         whole = before is None and _begins_there(context, tenant_id, now)
@@ -77,13 +79,24 @@ class Counting:
         return Progress(moved=True, more=found.more or not ours)
 
     def _keep_policies(self, context: Context, tenant_id: str, entries: Sequence[LedgerEntry]) -> None:
-        decided = (entry.data.get("policy_version") for entry in entries if entry.event_type == "GATE_DECIDED")
-        new = {(tenant_id, version) for version in decided if version} - self._kept.keys()
+        new = {(tenant_id, version) for version in versions_named(entries)} - self._kept.keys()
         if new:
             answer_of(context.store.transact([KeepPolicies(tenant_id).unit()]))
             if len(self._kept) + len(new) > MOST_KEPT:
                 self._kept.clear()
             self._kept |= dict.fromkeys(new)
+
+    def _action_types(self, context: Context, tenant_id: str, entries: Sequence[LedgerEntry]) -> dict[str, str]:
+        """By intent. Of most there is an entry when they are decided, and soon another one when they end."""
+        named = {entry.action_intent_id for entry in entries if entry.action_intent_id}
+        keys, types = [case_key(tenant_id, name) for name in sorted(named)], self._types
+        if unknown := [key for key in keys if key not in types]:
+            seen = context.store.read(unknown)
+            types |= {key: case.action_type for key in unknown if (case := seen.get(key)) is not None}
+        found = {key.id: types[key] for key in keys if key in types}
+        while len(types) > MOST_KEPT:
+            del types[next(iter(types))]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,20 +146,14 @@ def _begins_there(context: Context, tenant_id: str, now: datetime) -> bool:
     return not context.store.recent(tenant_id, ENDS, None, before, 1)
 
 
-def _action_types(context: Context, tenant_id: str, entries: list[LedgerEntry]) -> dict[str, str]:
-    """By intent."""
-    named = {entry.action_intent_id for entry in entries if entry.action_intent_id}
-    keys = [case_key(tenant_id, name) for name in sorted(named)]
-    seen = context.store.read(keys)
-    return {key.id: case.action_type for key in keys if (case := seen.get(key)) is not None}
-
-
 def _amounts(
     context: Context, bounds: BoundsInForce, entries: Sequence[LedgerEntry], action_types: Mapping[str, str]
 ) -> dict[str, Amounts]:
     """Of what was done on policy's word, by intent; of a type that declares none any more nothing is looked up."""
     tenant_id = bounds.bounds.tenant
     declaring = {name for name, spec in bounds.bounds.action_types.items() if spec.amounts}
+    if not declaring:
+        return {}
     done = {entry.action_intent_id for entry in entries if ran_alone(entry) and entry.action_intent_id}
     keys = [chain_key(tenant_id, name) for name in sorted(done) if action_types.get(name) in declaring]
     if not keys:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
+from remit.core.ledger.verification import may_be_own, read_line, written_line
+
 IN_MEMORY_BYTES = 8 * 1024 * 1024
 """A stream up to this long stays in memory; a longer one goes to the directory for temporary files."""
+
+_READ_BYTES = 256 * 1024
 
 
 class SpooledLines:
@@ -20,7 +23,9 @@ class SpooledLines:
 
     def __iter__(self) -> Iterator[bytes]:
         self._file.seek(0)
-        yield from self._file
+        # Some at a time: one by one is slow where they are in a file that is written, too.
+        while lines := self._file.readlines(_READ_BYTES):
+            yield from lines
 
 
 class Spool:
@@ -30,7 +35,11 @@ class Spool:
         self._lines = lines
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        return map(json.loads, self._lines)
+        return map(read_line, self._lines)
+
+    def own_chain(self) -> Iterator[Mapping[str, Any]]:
+        """That of the tenant's own chain, and whatever else may be."""
+        return map(read_line, filter(may_be_own, self._lines))
 
 
 @contextmanager
@@ -39,7 +48,7 @@ def spooled(entries: Iterable[Any]) -> Iterator[Iterable[Any]]:
     if iter(entries) is not entries:
         yield entries
         return
-    with spooled_lines(json.dumps(entry).encode() for entry in entries) as lines:
+    with spooled_lines(map(written_line, entries)) as lines:
         yield Spool(lines)
 
 

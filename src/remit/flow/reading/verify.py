@@ -8,7 +8,8 @@ from itertools import chain
 from typing import Any
 
 from remit.core.gate.budget import Counter
-from remit.core.ledger.verification import KeptHead, Report, listed_heads, verify
+from remit.core.ledger.entries import LedgerEntry
+from remit.core.ledger.verification import KeptHead, Report, listed_heads, sound_entry, verify
 from remit.core.records import USAGE, private_key
 from remit.flow.context import Context, one
 from remit.flow.reading.export import require_known
@@ -31,7 +32,7 @@ def verify_live(context: Context, tenant_id: str, now: datetime, *, kept: Iterab
     rows = LiveRows(context, tenant_id, own, report, now)
     own_chain = [entry.wire() for entry in own]
     verify(
-        chain((entry.wire() for entry in rows.beside(begun)), own_chain),
+        chain(map(_read, rows.beside(begun)), own_chain),
         own_chain=own_chain,
         sealed=False,
         counters=counters,
@@ -44,6 +45,10 @@ def verify_live(context: Context, tenant_id: str, now: datetime, *, kept: Iterab
     require_known(context, tenant_id, report.entries)
     report.tenant_id = tenant_id
     return report
+
+
+def _read(entry: LedgerEntry) -> dict[str, Any]:
+    return sound_entry(entry.line) or entry.wire()
 
 
 def _first(stream: Iterator[Any]) -> Iterator[Any]:

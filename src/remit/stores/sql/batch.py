@@ -38,7 +38,7 @@ from remit.stores.sql.rows import (
     state_row,
     waits,
 )
-from remit.stores.units import RecordId, RecordSnapshot, Shown, check_may_put, record_id, rewritten
+from remit.stores.units import RecordId, RecordSnapshot, Shown, check_may_put, parse_record, record_id, rewritten
 
 Load = Callable[[Iterable[RecordId]], dict[RecordId, Shown]]
 _CHAIN = CHAIN.name
@@ -114,6 +114,12 @@ class SqlBatch:
         for unit, places in zip(units, named, strict=True):
             self._named[id(unit)] = _Named(places, self._predicted(unit, places) if unit.then_reads else None)
         self._fetch(chain.from_iterable([more for _, more in self._named.values() if more]))
+
+    def read_before(self, place: RecordId, body: str | bytes) -> Any:
+        """A record whose body was read in this transaction, and locked where others could write it; it is not again."""
+        if place not in self._loaded:
+            self._loaded[place] = self._known[place] if place in self._known else parse_record(place[0], body)
+        return self._loaded[place]
 
     def carry_out(self, units: Sequence[UnitOfWork[Any]], enough: Callable[[], bool] = lambda: False) -> list[Any]:
         """One caller's answers, of the first units alone if that is `enough`. If this raises, none of them counts."""

@@ -136,7 +136,7 @@ class Dialect(Protocol):
         ...
 
     def write(self, driver: Any, changes: Sequence[RowChange]) -> None:
-        """What it raises if a row to be changed is gone is `DriverFault.AGAIN`."""
+        """Raises what is `DriverFault.AGAIN` if a row to be changed is gone."""
         ...
 
     def commit(self, driver: Any, changes: Sequence[RowChange], asked: Callable[[], None]) -> None:

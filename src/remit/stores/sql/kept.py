@@ -15,7 +15,8 @@ _GUESSED_BY = KEPT_KINDS - {USAGE.name}
 _CHAIN = CHAIN.name
 MOST_KEPT = 2000
 MOST_UNDER_WAY = 1000
-"""So many intents are kept, each with its chain, from when they are queued until they have ended,"""
+"""So many intents are kept, each with its chain, from when they are queued until they have ended, once there has been a
+claim here,"""
 LARGEST_CHAIN_BYTES = 8192
 """unless their chains are longer."""
 
@@ -34,6 +35,11 @@ class KeptRecords:
         self._version: object = None
         self.last_seen: dict[RecordId, Shown] = {}
         """Records as they were some time ago, where a database does not tell whether they still are that."""
+        self._claims_here = False
+
+    def expect_claims(self) -> None:
+        """A worker takes executions through this writer: what is queued here is kept for it from now on."""
+        self._claims_here = True
 
     def at(self, version: object) -> Mapping[RecordId, Shown]:
         """The records known in a transaction that sees this version; `None` is a version of which nothing is known."""
@@ -60,7 +66,8 @@ class KeptRecords:
                 del kept[place]
                 self._known.pop(place, None)
             self._put(kept)
-            self._follow(written)
+            if self._claims_here:
+                self._follow(written)
 
     def forget(self) -> None:
         self._known, self._under_way, self._version = {}, {}, None

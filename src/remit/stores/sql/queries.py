@@ -89,7 +89,7 @@ EXPORT_PAGE = f"""
     SELECT chain, first, body FROM {SEGMENTS} WHERE tenant_id = :tenant AND (chain, first) > (:chain, :first)
     ORDER BY chain, first LIMIT :limit"""
 QUEUED = f"""
-    SELECT cases.body FROM {STATES} AS state JOIN cases ON {_OF_CASE}
+    SELECT cases.id, cases.body FROM {STATES} AS state JOIN cases ON {_OF_CASE}
     WHERE state.tenant_id = :tenant AND state.queue = :queue AND state.due_at_us <= :now
     ORDER BY state.due_at_us LIMIT :limit"""
 
@@ -107,10 +107,9 @@ def queued_tools(spans: int) -> str:
     return f"""
     WITH RECURSIVE span (number, queue, tenant_id, last) AS (VALUES {places}),
     tool (number, last, queue, tenant_id) AS (
-        SELECT number, last, {_next_tool("queue", "span")}, {_next_tool("tenant_id", "span")} FROM span
+        SELECT number, last, {_next_tool("span")} FROM span
         UNION ALL
-        SELECT number, last, {_next_tool("queue", "tool")}, {_next_tool("tenant_id", "tool")}
-        FROM tool WHERE tool.tenant_id IS NOT NULL
+        SELECT number, last, {_next_tool("tool")} FROM tool WHERE tool.tenant_id IS NOT NULL
     )
     SELECT number, tenant_id, queue, (
         SELECT 1 FROM {STATES} AS due
@@ -118,12 +117,16 @@ def queued_tools(spans: int) -> str:
     FROM tool WHERE tenant_id IS NOT NULL LIMIT :limit"""
 
 
-def _next_tool(column: str, after: str) -> str:
-    return f"""(
-        SELECT next.{column} FROM {STATES} AS next
-        WHERE next.queue IS NOT NULL AND next.queue <= {after}.last
-        AND (next.queue, next.tenant_id) > ({after}.queue, {after}.tenant_id)
-        ORDER BY next.queue, next.tenant_id LIMIT 1)"""
+def _next_tool(after: str) -> str:
+    """Queue and tenant of the next tool: of the same queue, or else the first of the next one."""
+    # Not by comparing both at once: SQLite would begin at the tool itself, and go through all that is queued of it.
+    same = f"""(
+        SELECT next.tenant_id FROM {STATES} AS next
+        WHERE next.queue = {after}.queue AND next.tenant_id > {after}.tenant_id ORDER BY next.tenant_id LIMIT 1)"""
+    later = f"""FROM {STATES} AS next WHERE next.queue > {after}.queue AND next.queue <= {after}.last
+        ORDER BY next.queue, next.tenant_id LIMIT 1"""
+    return f"""CASE WHEN {same} IS NULL THEN (SELECT next.queue {later}) ELSE {after}.queue END,
+        coalesce({same}, (SELECT next.tenant_id {later}))"""
 
 
 @cache

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from remit.core.lifecycle import Case
+from remit.core.records import CASE
 from remit.ports import Claim, Runnable
 from remit.stores.sql import queries
+from remit.stores.sql.batch import SqlBatch
 from remit.stores.sql.dialect import Dialect
-from remit.stores.sql.loading import cases_of
 from remit.stores.sql.rows import microseconds, queue_name, queue_span
 from remit.stores.turns import QueuedTool, chosen, in_turns, last_of
 
@@ -46,13 +47,16 @@ class Queue:
     def has(self, driver: Any, wanted: Claim) -> bool:
         return any(_has_room(tool, wanted) for tool in _due(self._known(driver, wanted)))
 
-    def take(self, driver: Any, wanted: Claim) -> list[Case]:
-        """The wanted cases, in turns, and locked where others could take them too."""
+    def take(self, driver: Any, wanted: Claim, batch: SqlBatch) -> list[Case]:
+        """
+        The wanted cases, in turns, and locked where others could take them too: `batch` need not look them up again.
+        """
 
         def fetch(tool: QueuedTool, limit: int) -> list[Case]:
             queue, now = queue_name(tool.connector, tool.action_type), microseconds(wanted.now)
             given = {"tenant": tool.tenant_id, "queue": queue, "now": now, "limit": limit}
-            return cases_of(self._dialect.take(driver, queries.QUEUED, given))
+            rows = self._dialect.take(driver, queries.QUEUED, given)
+            return [batch.read_before((CASE.name, tool.tenant_id, id), body) for id, body in rows]
 
         known = self._known(driver, wanted)
         found = chosen(in_turns(_due(known), self._last), wanted, fetch)

@@ -10,14 +10,16 @@ Times in columns are whole microseconds since 1970 (`…_us`): they sort as the 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from remit.core.lifecycle import UNANSWERED, WAITING, Case
-from remit.core.records import CASE, KINDS, TIMED, due_at
+from remit.core.records import CASE, INTERNAL_OBJECT, KINDS, PRIVATE_VALUES, RESULT, SAMPLE, TIMED, due_at
 from remit.core.values import Stored
 from remit.core.waiting_counts import count_changes, holder_of
 from remit.stores.bounds_parts import BOUNDS_PARTS
+from remit.stores.packing import RECORDS, packed
 from remit.stores.segments import Segment
 from remit.stores.units import cursor_of
 
@@ -31,6 +33,9 @@ TABLES |= dict.fromkeys(TIMED, ("body", "due_at_us", "tenant_id", "id"))
 TABLES[CASE.name] = ("body", "status", "reason", "account_id", "action_type", "created_at_us", "tenant_id", "id")
 # No index names these but that of rare reasons: where the rest stays, PostgreSQL can change a row in its place.
 MOVED_COLUMNS = ("body", "status", "reason", "tenant_id", "id")
+
+PACKED = frozenset({CASE.name, RESULT.name, INTERNAL_OBJECT.name, PRIVATE_VALUES.name, SAMPLE.name})
+"""Tables in which every intent may have a row: where the database can, their bodies are packed (`packed_rows`)."""
 
 STATES = "case_states"
 TABLES[STATES] = (
@@ -81,6 +86,11 @@ def record_row(kind: str, tenant_id: str, id: str, record: Stored) -> Row:
         created_at_us = microseconds(record.created_at)
         return body, record.status, record.reason, record.account_id, record.action_type, created_at_us, tenant_id, id
     return body, tenant_id, id
+
+
+def packed_rows(rows: Iterable[Row]) -> list[Row]:
+    """Rows of a table among `PACKED`, whose bodies come first, for a database that takes bytes in a column of text."""
+    return [(packed(row[0].encode(), RECORDS), *row[1:]) for row in rows]
 
 
 def moved_row(row: Row) -> Row:

@@ -30,7 +30,7 @@ from remit.ports import (
 )
 from remit.stores.bounds_parts import is_head
 from remit.stores.group_commit import GroupCommit
-from remit.stores.segments import Segment, kinds_of, unpack
+from remit.stores.segments import Segment, kinds_of, unpack, unpack_some
 from remit.stores.sql import queries
 from remit.stores.sql.dialect import Dialect, raise_ours
 from remit.stores.sql.due import DueCases
@@ -46,7 +46,7 @@ from remit.stores.sql.rows import Row, chain_name, cursor_us, microseconds, mome
 from remit.stores.sql.sqlite import Sqlite
 from remit.stores.sql.waiting_counts import kept_counts, recount, refile
 from remit.stores.sql.watching import in_thread
-from remit.stores.sql.writer import SqlWriter
+from remit.stores.sql.writer import Begun, SqlWriter
 from remit.stores.units import RecordSnapshot, after_each, by_time, cursor_of, first_of_each, parse_record, record_id
 
 T = TypeVar("T")
@@ -92,7 +92,10 @@ class SqlStore:
         return self._group_commit.submit(units) if units else []
 
     def claim(self, wanted: Claim, unit_for: Callable[[Case], UnitOfWork[T]]) -> list[T | RemitError]:
-        return self._group_commit.submit((), lambda driver: list(map(unit_for, self._queue.take(driver, wanted))))
+        def find(begun: Begun) -> list[UnitOfWork[T]]:
+            return list(map(unit_for, self._queue.take(begun.driver, wanted, begun.batch)))
+
+        return self._group_commit.submit((), find)
 
     def has_queued(self, wanted: Claim) -> bool:
         return self._readers.borrow(lambda driver: self._queue.has(driver, wanted))
@@ -272,9 +275,10 @@ class SqlStore:
             return self._dialect.order.after(fetch, tenant_id, kinds_of(event_types), after, limit), head
 
         rows, head = self._readers.borrow(read)
-        segments = [(row.position, unpack(row.body) if row.body is not None else []) for row in rows]
+        wanted = frozenset(event_types)
+        segments = [(row.position, unpack_some(row.body, wanted) if row.body is not None else []) for row in rows]
         more, last = len(rows) >= limit, rows[-1].position if rows else after
-        return LedgerPage(after_each(segments, after, event_types), last if more else max(last, head), more)
+        return LedgerPage(after_each(segments, after, wanted), last if more else max(last, head), more)
 
     def ledger_position(self, tenant_id: str, since: datetime | None = None) -> str:
         order = self._dialect.order

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from remit.core.errors import OutcomeUnknown, TryLater
 from remit.ports import UnitOfWork
-from remit.stores.group_commit import MOST_DECIDING_S, PendingCall
+from remit.stores.group_commit import MOST_DECIDING_S, Find, PendingCall
 from remit.stores.sql.batch import RowChange, SqlBatch
 from remit.stores.sql.dialect import Dialect, DriverFault, driver_error, raise_ours
 from remit.stores.sql.kept import KeptRecords
@@ -30,6 +30,13 @@ LONGEST_S = 30.0
 ANNOUNCED_EVERY_S = 0.005
 _STATUS, _QUEUE = (TABLES[STATES].index(column) for column in ("status", "queue"))
 _FIRST_PAUSE_S = 0.005
+
+
+class Begun(NamedTuple):
+    """A transaction that has begun, as `GroupCommit` hands it to calls that find their units in it."""
+
+    driver: Any
+    batch: SqlBatch
 
 
 @dataclass(slots=True)
@@ -144,12 +151,17 @@ class SqlWriter:
         """The settling of the calls once their batch is committed, and that batch."""
         known = self._kept.at(self._dialect.data_version(driver))
         batch = SqlBatch(partial(self._load, driver), known, self._dialect.count_slots)
-        found = [(call, call.units if call.find is None else call.find(driver)) for call in calls]
+        begun = Begun(driver, batch)
+        found = [(call, call.units if call.find is None else self._claimed(call.find, begun)) for call in calls]
         batch.prefetch([unit for _, units in found for unit in units], self._kept.last_seen)
         carried_out = _CarriedOut()
         for call, units in found:
             carried_out.add(batch, call, units)
         return carried_out, batch
+
+    def _claimed(self, find: Find, begun: Begun) -> Sequence[UnitOfWork[Any]]:
+        self._kept.expect_claims()
+        return find(begun)
 
     def _load(self, driver: Any, places: Iterable[RecordId]) -> dict[RecordId, Shown]:
         found = loaded(self._dialect, driver, places, lock=True)

@@ -93,6 +93,8 @@ class PolicyVerdict:
 
 
 @lru_cache(maxsize=4096)
+# Few are asked for, and those that agents say are of two or three digits.
+@lru_cache(maxsize=4096)
 def ten_thousandths(value: float, *, up: bool) -> int:
     """A number from 0 to 1 as whole ten-thousandths: thresholds go `up`, confidences down, so doubt never helps."""
     scaled = Decimal(repr(value)) * 10_000

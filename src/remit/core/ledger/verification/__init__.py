@@ -14,14 +14,28 @@ and the changes of the bounds.
 7 tenants    nothing of one tenant or account stands under another
 8 in force   what decided is what the ledger says was in force, and every live row follows from entries
 
-`tenant_chain` reads the tenant's own chain; `verifier` takes the rest apart into chains, `intent_chain` and `in_force`
-read one intent's, `windows`, `seals` and `kept_heads` hold what spans them, `rows` says what a live row has to be. No
-repairing belongs here: what is wrong is a finding, never an exception.
+`lines` reads entries that are just as Remit writes them in a quick way. `tenant_chain` reads the tenant's own chain;
+`verifier` takes the rest apart into chains, `intent_chain` and `in_force` read one intent's, `windows`, `seals` and
+`kept_heads` hold what spans them, `rows` says what a live row has to be. No repairing belongs here: what is wrong is a
+finding, never an exception.
 """
 
 from remit.core.ledger.verification.kept_heads import KeptHead, heads_of
+from remit.core.ledger.verification.lines import may_be_own, read_line, sound_entry, written_line
 from remit.core.ledger.verification.report import INVARIANTS, Finding, Report
 from remit.core.ledger.verification.seals import listed_heads
 from remit.core.ledger.verification.verifier import verify
 
-__all__ = ["INVARIANTS", "Finding", "KeptHead", "Report", "heads_of", "listed_heads", "verify"]
+__all__ = [
+    "INVARIANTS",
+    "Finding",
+    "KeptHead",
+    "Report",
+    "heads_of",
+    "listed_heads",
+    "may_be_own",
+    "read_line",
+    "sound_entry",
+    "verify",
+    "written_line",
+]

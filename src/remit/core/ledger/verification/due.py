@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from remit.core.gate.autonomy import ResolvedMode
 from remit.core.gate.bounds import BoundsInForce
 from remit.core.gate.policy import PolicyQuestion, PolicyVerdict
 from remit.core.intent import ActionIntentV1
 
+T = TypeVar("T")
+MOST_KEPT = 4096
+"""How many accounts' and types' values are remembered."""
 
-def mode_in_force(intent: ActionIntentV1, state: BoundsInForce) -> ResolvedMode:
-    return state.mode(intent.account_id, intent.action_type)
+
+class ByBounds:
+    """Values that one state of a tenant's bounds alone has for an account and a type, each worked out once."""
+
+    def __init__(self) -> None:
+        self._modes: dict[tuple[int, str, str], ResolvedMode] = {}
+        self._listed: dict[tuple[int, str, str], dict[str, Any]] = {}
+
+    def mode(self, intent: ActionIntentV1, state: BoundsInForce) -> ResolvedMode:
+        place = state.config_sequence, intent.account_id, intent.action_type
+        known = self._modes.get(place)
+        return known or _kept(self._modes, place, state.mode(intent.account_id, intent.action_type))
+
+    def list_facts(self, intent: ActionIntentV1, state: BoundsInForce) -> dict[str, Any]:
+        place = state.config_sequence, intent.account_id, intent.action_type
+        return self._listed.get(place) or _kept(self._listed, place, _list_facts(intent, state))
 
 
-def list_facts(intent: ActionIntentV1, state: BoundsInForce) -> dict[str, Any]:
+def _kept(known: dict[tuple[int, str, str], T], place: tuple[int, str, str], value: T) -> T:
+    if len(known) >= MOST_KEPT:
+        known.clear()
+    known[place] = value
+    return value
+
+
+def _list_facts(intent: ActionIntentV1, state: BoundsInForce) -> dict[str, Any]:
     allowed = state.allowlist(intent.account_id)
     listed = intent.action_type in allowed.action_types
     return {"passed": listed, "level": allowed.level, "entries": len(allowed.action_types)}
 
 
-def mode_facts(intent: ActionIntentV1, state: BoundsInForce) -> dict[str, Any]:
-    mode = mode_in_force(intent, state)
+def mode_facts(mode: ResolvedMode) -> dict[str, Any]:
     return {"passed": mode.mode == "AUTO_EXECUTE", "mode": mode.mode, "source": mode.source}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from remit.core.execution.outcome import OUTCOME_EVENT
@@ -42,6 +43,13 @@ def written_for_another(entry: Data) -> str | None:
 
 
 def moment(text: str) -> datetime:
+    # What is no text says so in its own words.
+    return _moment(text) if type(text) is str else utc(datetime.fromisoformat(text))
+
+
+# One write's entries have one time, and windows end with the day.
+@lru_cache(maxsize=256)
+def _moment(text: str) -> datetime:
     return utc(datetime.fromisoformat(text))
 
 
@@ -80,7 +88,7 @@ def uncounted(decision: Data) -> frozenset[str]:
 
 def window_ends(decision: Data) -> dict[str, datetime]:
     """The ends of the windows that a decision looked at, as it says itself."""
-    return {limit["window_id"]: utc(datetime.fromisoformat(limit["resets_at"])) for limit in _seen_limits(decision)}
+    return {limit["window_id"]: moment(limit["resets_at"]) for limit in _seen_limits(decision)}
 
 
 def of_kind(kind: type[T], value: Any) -> T:

@@ -7,7 +7,7 @@ worked out again from the `CONFIG_CHANGED` entries, by the functions that the ga
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,13 +21,12 @@ from remit.core.execution.votes import may_not_approve
 from remit.core.gate.action_type import CALLER, ActionTypeSpec
 from remit.core.gate.autonomy import Stop, stop_in_force
 from remit.core.gate.bounds import BoundsInForce
-from remit.core.gate.budget import DEFAULT_ZONE
 from remit.core.gate.charging import Charge
 from remit.core.gate.fact import Facts, lacking
 from remit.core.gate.plan import LOG_ONLY, would_say
 from remit.core.gate.policy import PolicyQuestion, PolicySet, PolicyVerdict, platform_set_of
 from remit.core.gate.policy_input import LocalTime, question_of
-from remit.core.gate.result_settings import BY_DEFAULT, ResultSettings
+from remit.core.gate.result_settings import BY_DEFAULT
 from remit.core.gate.sampling import StopAfter
 from remit.core.identity.person import is_among
 from remit.core.intent import ActionIntentV1
@@ -35,23 +34,26 @@ from remit.core.ledger.config_history import ConfigHistory
 from remit.core.ledger.entries import SYSTEM
 from remit.core.ledger.recorded_facts import facts_problems, recheck_problems, recorded_facts
 from remit.core.ledger.stop_history import StopHistory
-from remit.core.ledger.verification.due import list_facts, mode_facts, mode_in_force, question_facts, verdict_facts
+from remit.core.ledger.verification.due import ByBounds, mode_facts, question_facts, verdict_facts
+from remit.core.ledger.verification.entry_data import moment
 from remit.core.ledger.verification.limits_seen import misread_charges, misread_limits
+from remit.core.ledger.verification.local_hours import hours_around, may_show
 from remit.core.ledger.verification.refusals import contradictions
 from remit.core.opened_intent import OpenedIntent
-from remit.core.values import shifted, utc
+from remit.core.values import shifted
 
 Data = Mapping[str, Any]
 CLOCKS_AGREE = timedelta(minutes=5)
 """By how much two clocks, and an entry's time and that of its commit, may differ before verification says so."""
-_FARTHEST_ZONE_H = 15
 
 
 class InForceChecks:
     """The checks of one intent's chain against the tenant's own chain; `broken` takes what contradicts it."""
 
-    def __init__(self, configs: ConfigHistory, stops: StopHistory, broken: Callable[[str], None]) -> None:
-        self.configs, self.stops, self._broken = configs, stops, broken
+    def __init__(
+        self, configs: ConfigHistory, stops: StopHistory, by_bounds: ByBounds, broken: Callable[[str], None]
+    ) -> None:
+        self.configs, self.stops, self._by_bounds, self._broken = configs, stops, by_bounds, broken
         self._voters: list[str] = []
 
     def state(self, data: Data, entry: Data) -> BoundsInForce | None:
@@ -78,20 +80,21 @@ class InForceChecks:
             self._broken(problem)
         if state is None:
             return
-        if platform_set_of(data["policy_version"], state.bounds.policies) is None:
+        platform = platform_set_of(data["policy_version"], state.bounds.policies)
+        if platform is None:
             self._broken(f"its policy_version is not that of bounds {state.config_sequence}")
         if "allowlist" in checks:
-            self._compare(checks["allowlist"], list_facts(intent, state))
+            self._compare(checks["allowlist"], self._by_bounds.list_facts(intent, state))
         self._check_scopes(intent, state, checks.get("scopes"), data["result"])
         self._check_facts(intent, state, data, checks.get("facts"))
         if "mode" in checks:
-            self._compare(checks["mode"], mode_facts(intent, state))
+            self._compare(checks["mode"], mode_facts(self._by_bounds.mode(intent, state)))
         if "policy" in checks:
-            self._check_policy(intent, state, data, checks["policy"], _at(entry))
+            self._check_policy(intent, state, data, checks["policy"], _at(entry), state.policies(platform))
         if "budget" in checks and data["result"] != "AUTO_EXECUTED":
             for problem in misread_limits(intent, state, data, checks["budget"], _at(entry)):
                 self._broken(problem)
-        self._check_log_only(intent, state, data, checks, _at(entry))
+        self._check_log_only(intent, state, data, checks, _at(entry), state.policies(platform))
 
     def _check_edit(self, intent: ActionIntentV1, proposed: Data, checks: Mapping[str, Data]) -> None:
         seen = checks.get("not_edited")
@@ -123,6 +126,8 @@ class InForceChecks:
             self._broken(f"it saw {stop.scope} stopped by {stop.stopped_by}, and no such stop was in force")
 
     def _refuse_stopped(self, intent: ActionIntentV1, start: datetime, end: datetime, what: str, *also: str) -> None:
+        if self.stops.were_none:
+            return
         stops = self.stops.all_through(shifted(start, -CLOCKS_AGREE), shifted(end, CLOCKS_AGREE))
         stop = stop_in_force([stops], intent)
         if stop is not None and (not also or stop.level in also):
@@ -149,11 +154,16 @@ class InForceChecks:
             self._broken("it was decided AUTO_EXECUTED without the facts that its type asks for")
 
     def _check_policy(
-        self, intent: ActionIntentV1, state: BoundsInForce, data: Data, check: Data, at: datetime
+        self,
+        intent: ActionIntentV1,
+        state: BoundsInForce,
+        data: Data,
+        check: Data,
+        at: datetime,
+        policies: PolicySet | str,
     ) -> None:
         question = self._question(intent, state, data, check, at)
         self._compare(check, question_facts(intent, state, question))
-        policies = state.policies(platform_set_of(data["policy_version"], state.bounds.policies))
         # Cedar may say more in another release of it; what does not load here cannot be asked again.
         if not isinstance(policies, str):
             verdict = _evaluated(policies, question, intent)
@@ -171,19 +181,22 @@ class InForceChecks:
     ) -> PolicyQuestion:
         """As its policies were asked, at the hour that the check says."""
         local = LocalTime.parse(check["saw"]["local_time"])
-        if not _near(local, at):
+        if not may_show(local, at):
             self._broken(f"its policy saw the local time {local}, at {at.isoformat()}")
         known, scopes = state.type_in_force(intent.action_type), state.scopes_of(intent)
-        return question_of(intent, known, mode_in_force(intent, state).mode, local, scopes, recorded_facts(data))
+        return question_of(intent, known, self._by_bounds.mode(intent, state).mode, local, scopes, recorded_facts(data))
 
     def _check_log_only(
-        self, intent: ActionIntentV1, state: BoundsInForce, data: Data, checks: Mapping[str, Data], at: datetime
+        self,
+        intent: ActionIntentV1,
+        state: BoundsInForce,
+        data: Data,
+        checks: Mapping[str, Data],
+        at: datetime,
+        policies: PolicySet | str,
     ) -> None:
         """Policies that decide nothing: what each would have said stands in the decision, and nothing else."""
-        policies, check = (
-            state.policies(platform_set_of(data["policy_version"], state.bounds.policies)),
-            checks.get(LOG_ONLY),
-        )
+        check = checks.get(LOG_ONLY)
         if isinstance(policies, str):
             return
         if check is None:
@@ -355,16 +368,14 @@ class InForceChecks:
         settings = spec.results if spec else BY_DEFAULT
         if settings.mode == "none" or (known.kept and settings.mode != "kept"):
             self._broken(f"it tells of an answer, and version {intent.registry_version} of its type says otherwise")
-        if known.kept and (known.erase_at is None or known.erase_at > shifted(_at(entry), _longest(settings))):
+        if known.kept and (
+            known.erase_at is None or known.erase_at > shifted(_at(entry), settings.kept_for + CLOCKS_AGREE)
+        ):
             self._broken("its answer is kept for longer than its action type says")
 
 
-def _longest(settings: ResultSettings) -> timedelta:
-    return settings.kept_for + CLOCKS_AGREE
-
-
 def _at(entry: Data) -> datetime:
-    return utc(datetime.fromisoformat(entry["at"]))
+    return moment(entry["at"])
 
 
 def _is_whole(intent: ActionIntentV1) -> bool:
@@ -375,26 +386,14 @@ def _evaluated(policies: PolicySet, question: PolicyQuestion, intent: ActionInte
     return policies.evaluate(question) if _is_whole(intent) else policies.evaluate_blindly(question, "")
 
 
-def _near(local: LocalTime, at: datetime) -> bool:
-    """Can some clock on earth show that hour at that moment?"""
-    shown = datetime.fromisoformat(local.date).replace(hour=local.hour, tzinfo=at.tzinfo)
-    return LocalTime.of(shown) == local and abs(shown - at) <= timedelta(hours=_FARTHEST_ZONE_H + 1)
-
-
 def _is_blocked(intent: ActionIntentV1, state: BoundsInForce, at: datetime, facts: Facts) -> bool:
     """Do these bounds block it, whatever hour the account's own clock showed?"""
     policies = state.policies()
     if isinstance(policies, str):
         return False
-    known, mode = state.type_in_force(intent.action_type), mode_in_force(intent, state).mode
+    known, mode = state.type_in_force(intent.action_type), state.mode(intent.account_id, intent.action_type).mode
     scopes = state.scopes_of(intent)
     return all(
         _evaluated(policies, question_of(intent, known, mode, local, scopes, facts), intent).policy_decision == "BLOCK"
-        for local in _hours_around(at, state.budget_zones(intent.account_id, at)[0])
+        for local in hours_around(at, state.budget_zones(intent.account_id, at)[0])
     )
-
-
-def _hours_around(at: datetime, zone: str) -> Iterator[LocalTime]:
-    farthest = 0 if zone == DEFAULT_ZONE else _FARTHEST_ZONE_H
-    for offset in range(-farthest, farthest + 1):
-        yield LocalTime.of(shifted(at, timedelta(hours=offset)))

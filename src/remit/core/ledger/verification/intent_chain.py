@@ -58,7 +58,7 @@ class IntentChain:
         self.report, self.windows, self.configs, self.where = report, windows, own.configs, where
         self.samples, self.successions = samples, successions
         self.private = private
-        self.in_force = InForceChecks(own.configs, own.stops, partial(self.broken, 8))
+        self.in_force = InForceChecks(own.configs, own.stops, own.by_bounds, partial(self.broken, 8))
         self.proposed: Data = {}
         self.intent: Data = {}
         self.edited_by: str | None = None

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from remit.core.intent import ActionIntentV1, digest_of_wire
 from remit.core.ledger.verification.entry_data import Data, names_bounds
-from remit.core.opened_intent import open_intent, private_paths
+from remit.core.opened_intent import may_have_private, open_intent, private_paths
 from remit.core.private_values import PrivateValues
 
 KeptPrivate = Callable[[str], PrivateValues | None]
@@ -36,7 +36,9 @@ class ProposedIntent:
     @cached_property
     def private_paths(self) -> set[str]:
         """The paths that are committed to; the first format knew of none."""
-        return {path for path, _ in private_paths(self.stored)} if names_bounds(self._entry) else set()
+        if not names_bounds(self._entry) or not may_have_private(self.stored):
+            return set()
+        return {path for path, _ in private_paths(self.stored)}
 
     @cached_property
     def opened(self) -> ActionIntentV1:

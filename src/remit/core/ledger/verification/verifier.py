@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from typing import Any, get_args
+from typing import Any
 
 from remit.core.gate.budget import Counter
-from remit.core.ledger.entries import ENTRY_FIELDS, FORMAT, EventType, Head, entry_hash
+from remit.core.ledger.entries import ENTRY_FIELDS, FORMAT, Head, entry_hash
 from remit.core.ledger.verification.intent_chain import IntentChain
 from remit.core.ledger.verification.kept_heads import KeptHead, KeptHeads
+from remit.core.ledger.verification.lines import KNOWN_EVENTS, SoundEntry, is_aware
 from remit.core.ledger.verification.proposed_intent import KeptPrivate, nothing_kept
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.samples import SampleAnswers
@@ -71,7 +71,7 @@ class _Verifier:
     def foresee(self, entries: Iterable[LedgerLine]) -> None:
         """Read the tenant's own chain ahead of the intents'."""
         for entry in entries:
-            if _malformed(entry) or entry["action_intent_id"] is not None:
+            if _is_of_intent(entry) or _malformed(entry):
                 continue
             if _newer(entry):
                 self._known_chain(entry).stops.is_whole = False
@@ -87,12 +87,13 @@ class _Verifier:
 
     def add(self, entry: LedgerLine) -> None:
         self.report.entries += 1
-        problem = _malformed(entry)
-        if problem:
-            self.report.broken(6, f"entry {self.report.entries}", problem)
-            return
-        if newer := _newer(entry):
-            self.report.newer.add(newer)
+        if type(entry) is not SoundEntry:
+            problem = _malformed(entry)
+            if problem:
+                self.report.broken(6, f"entry {self.report.entries}", problem)
+                return
+            if newer := _newer(entry):
+                self.report.newer.add(newer)
         if self._chain and entry["action_intent_id"] != self._chain[0]["action_intent_id"]:
             self._close_chain()
         self._chain.append(entry)
@@ -117,7 +118,7 @@ class _Verifier:
 
     def _read_intent_chain(self, chain: list[LedgerLine], where: str) -> None:
         # Its links hold or do not; what it says is not for this version to judge.
-        if any(map(_newer, chain)):
+        if any(_newer(entry) for entry in chain if type(entry) is not SoundEntry):
             self.successions.unread(chain[0]["action_intent_id"])
             return
         own = self._known_chain(chain[0])
@@ -137,7 +138,7 @@ class _Verifier:
                 self.report.broken(6, place, f"its sequence is {entry['sequence']}")
             if entry["previous_hash"] != previous:
                 self.report.broken(6, place, "it does not follow the entry before it")
-            if entry["hash"] != _right_hash(entry):
+            if type(entry) is not SoundEntry and entry["hash"] != _right_hash(entry):
                 self.report.broken(6, place, "its hash is not the hash of its content")
             if entry.get("v", 1) < format_before:
                 self.report.broken(6, place, "it is of an older format than the entry before it")
@@ -202,10 +203,11 @@ def _newer(entry: Mapping[str, Any]) -> str | None:
     if isinstance(version, int) and version > FORMAT:
         return f"format {version}"
     event_type = entry.get("event_type")
-    return f"event type {event_type}" if isinstance(event_type, str) and event_type not in _KNOWN else None
+    return f"event type {event_type}" if isinstance(event_type, str) and event_type not in KNOWN_EVENTS else None
 
 
-_KNOWN = frozenset(get_args(EventType))
+def _is_of_intent(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and entry.get("action_intent_id") is not None
 
 
 def _malformed(entry: Any) -> str | None:
@@ -222,11 +224,7 @@ def _malformed(entry: Any) -> str | None:
             return f"its {name} is a {type(entry[name]).__name__}"
     if type(entry.get("v", 1)) is not int:
         return f"its v is a {type(entry['v']).__name__}"
-    try:
-        aware = datetime.fromisoformat(entry["at"]).tzinfo is not None
-    except ValueError:
-        aware = False
-    return None if aware else f"its time is {entry['at']!r}"
+    return None if is_aware(entry["at"]) else f"its time is {entry['at']!r}"
 
 
 def _right_hash(entry: LedgerLine) -> str | None:
@@ -236,14 +234,16 @@ def _right_hash(entry: LedgerLine) -> str | None:
         return None
 
 
-def _names_in(data: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+_CARRIED = ("outcome", "scope", "key", "subscription", "browser", "link")
+_OWNERS = ("tenant_id", "account_id", "action_intent_id")
+
+
+def _names_in(data: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The owners that an entry's data names, itself or in what it carries: an outcome, a scope, a key, bounds."""
-    carried = ("outcome", "scope", "key", "subscription", "browser", "link")
-    for part in (data, *map(data.get, carried)):
-        if isinstance(part, Mapping):
-            for name in ("tenant_id", "account_id", "action_intent_id"):
-                if name in part:
-                    yield name, part[name]
+    parts = [data, *[data[name] for name in _CARRIED if name in data]]
+    objects = [part for part in parts if type(part) is dict or isinstance(part, Mapping)]
+    found = [(name, part[name]) for part in objects for name in _OWNERS if name in part]
     bounds = data.get("bounds")
     if isinstance(bounds, Mapping):
-        yield "tenant_id", bounds.get("tenant")
+        found.append(("tenant_id", bounds.get("tenant")))
+    return found

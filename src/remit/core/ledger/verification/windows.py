@@ -8,9 +8,10 @@ one release of them verifies under any other, and under none.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
@@ -28,6 +29,8 @@ from remit.core.ledger.verification.report import Broken
 from remit.core.values import instant, utc
 
 _, LONGEST_DAY = LENGTHS["day"]
+MOST_AGREED = 4096
+"""How many claims are remembered, each of an account, a type and a day."""
 WindowBounds = tuple[datetime, datetime]
 """From when, and until before when, a window is."""
 
@@ -90,6 +93,8 @@ class Window:
         return self._left + _state(self.movements, self.used) == self._reached + _state(0, 0)
 
 
+# What one movement leads to, the next one leaves, and they come nearly in their order.
+@lru_cache(maxsize=1024)
 def _state(position: int, used: int) -> int:
     return int.from_bytes(sha256(b"%d|%d" % (position, used)).digest(), "big")
 
@@ -117,6 +122,16 @@ class Charged:
         date = next(dates, self.at.date().isoformat())
         return Day(date=date, timezone=zone, starts_at=self.at, ends_at=self.at)
 
+    def budget_claims(self, config: BoundsInForce) -> Hashable:
+        """All by which its charges to budgets are held against these bounds."""
+        claims = [
+            (each.window_id, each.limit, type(each.limit), each.taken, type(each.taken), each.unit)
+            for each in self.charges
+            if not is_of_named_limit(each.window_id)
+        ]
+        zones = config.budget_zones(self.account_id, self.at)
+        return config.config_sequence, self.account_id, self.action_type, zones, self.at.date(), *claims
+
     def of_budget(self) -> list[Charge]:
         return [charge for charge in self.charges if not is_of_named_limit(charge.window_id)]
 
@@ -132,6 +147,8 @@ class Windows:
     def __init__(self, broken: Broken, watch: Mapping[str, Counter] | None = None) -> None:
         self._broken, self._watch = broken, watch
         self._windows: dict[str, Window] = {}
+        self._agreed: set[Hashable] = set()
+        """The claims that were found to be right: others that claim the same are."""
 
     def __len__(self) -> int:
         return len(self._windows)
@@ -151,7 +168,7 @@ class Windows:
                 self._broken(2, _window_of(charge, charged), problem)
         if charged.config is None:
             return
-        self._compare(charged, _limits_in_force(charged, charged.config))
+        self._compare_budget(charged, charged.config)
         self._compare_named(charged, charged.config)
         for charge in charged.charges:
             if not _is_in_time(charge, charged):
@@ -178,18 +195,16 @@ class Windows:
                 if starts < ends:
                     self._broken(2, f"window {window_id}", "it begins before the one before it has ended")
 
-    def _compare(self, charged: Charged, limits: dict[str, int | None]) -> None:
-        found = {charge.window_id: charge for charge in charged.of_budget()}
-        for window_id in sorted(set(limits) - set(found)):
-            self._broken(1, charged.where, f"it was not charged to window {window_id}")
-        for window_id, charge in found.items():
-            where = _window_of(charge, charged)
-            if window_id not in limits:
-                self._broken(2, where, "the bounds it saw have no such window")
-            elif limits[window_id] != charge.limit:
-                self._broken(2, where, f"it claims the limit {charge.limit}, the bounds said {limits[window_id]}")
-            if (charge.units_taken, charge.unit_counted) != (1, None):
-                self._broken(1, where, f"it took {charge.taken} of what counts actions")
+    def _compare_budget(self, charged: Charged, config: BoundsInForce) -> None:
+        claims = charged.budget_claims(config)
+        if claims in self._agreed:
+            return
+        agree = True
+        for problem in _budget_problems(charged, _limits_in_force(charged, config)):
+            self._broken(*problem)
+            agree = False
+        if agree and len(self._agreed) < MOST_AGREED:
+            self._agreed.add(claims)
 
     def _compare_named(self, charged: Charged, config: BoundsInForce) -> None:
         concerned = [spec for spec in config.bounds.limits if spec.concerns(charged.action_type)]
@@ -260,6 +275,20 @@ def _limits_in_force(charged: Charged, config: BoundsInForce) -> dict[str, int |
     concerned = [spec for spec in config.bounds.limits if spec.concerns(charged.action_type)]
     limits = in_force.limits(charged.account_id, charged.action_type, bounded_otherwise=give_autonomy(concerned))
     return {limit.window_id: limit.limit for limit in limits}
+
+
+def _budget_problems(charged: Charged, limits: dict[str, int | None]) -> Iterator[tuple[int, str, str]]:
+    found = {charge.window_id: charge for charge in charged.of_budget()}
+    for window_id in sorted(set(limits) - set(found)):
+        yield 1, charged.where, f"it was not charged to window {window_id}"
+    for window_id, charge in found.items():
+        where = _window_of(charge, charged)
+        if window_id not in limits:
+            yield 2, where, "the bounds it saw have no such window"
+        elif limits[window_id] != charge.limit:
+            yield 2, where, f"it claims the limit {charge.limit}, the bounds said {limits[window_id]}"
+        if (charge.units_taken, charge.unit_counted) != (1, None):
+            yield 1, where, f"it took {charge.taken} of what counts actions"
 
 
 def _is_in_time(charge: Charge, charged: Charged) -> bool:

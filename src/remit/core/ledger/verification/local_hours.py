@@ -1,0 +1,25 @@
+"""Hours that clocks on earth show at a moment: no time zone's rules are asked, so any release of them says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from remit.core.gate.budget import DEFAULT_ZONE
+from remit.core.gate.policy_input import LocalTime
+from remit.core.values import shifted
+
+_FARTHEST_ZONE_H = 15
+
+
+def may_show(local: LocalTime, at: datetime) -> bool:
+    """Can some clock on earth show that hour at that moment?"""
+    shown = datetime.fromisoformat(local.date).replace(hour=local.hour, tzinfo=at.tzinfo)
+    return LocalTime.of(shown) == local and abs(shown - at) <= timedelta(hours=_FARTHEST_ZONE_H + 1)
+
+
+def hours_around(at: datetime, zone: str) -> Iterator[LocalTime]:
+    """Those that the clocks of a zone may show then: of any but UTC's, that of every clock on earth."""
+    farthest = 0 if zone == DEFAULT_ZONE else _FARTHEST_ZONE_H
+    for offset in range(-farthest, farthest + 1):
+        yield LocalTime.of(shifted(at, timedelta(hours=offset)))

@@ -1,0 +1,80 @@
+"""
+Packing: bytes in few bytes, with zstd and the dictionaries that are shipped. The first byte says how.
+
+A way of packing stays readable for good, and so does its dictionary: a better one gets the next number. How they are
+trained is `bench/dictionary.py`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import resources
+
+import zstandard
+
+from remit.core.errors import RemitError
+
+PLAIN = 0
+"""Bytes as they are. Any other way is zstd with the dictionary of that number."""
+LINES_BEFORE, LINES, RECORDS = 1, 2, 3
+"""Of the ledger's lines, first and now, and of records."""
+# Records are written several times: of them the next level packs no more, in half as much time again.
+_LEVELS = {LINES_BEFORE: 1, LINES: 3, RECORDS: 1}
+
+
+def packed(plain: bytes, dictionary: int) -> bytes:
+    return bytes((dictionary,)) + _here.compress[dictionary](plain)
+
+
+def unpacked(data: bytes) -> bytes:
+    """Raises `RemitError` for a way of packing that is not known here, and for what is damaged."""
+    how = data[0] if data else None
+    if how in _LEVELS:
+        try:
+            return _here.decompress[how](data[1:])
+        except zstandard.ZstdError as error:
+            raise RemitError(f"a part of the database is damaged ({error}); restore a backup") from error
+    if how == PLAIN:
+        return data[1:]
+    raise RemitError(f"a part of the database is packed in way {how}, which this version does not know; upgrade it")
+
+
+@lru_cache
+def _dictionary(number: int) -> zstandard.ZstdCompressionDict:
+    file = resources.files("remit.stores") / "dictionaries" / f"{number}.zdict"
+    return zstandard.ZstdCompressionDict(file.read_bytes())
+
+
+class _Codec(threading.local):
+    """Compressors and decompressors by dictionary: each is for one thread, and made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self.compress, self.decompress = _Made(_compressor), _Made(_decompressor)
+
+
+class _Made(dict[int, Callable[[bytes], bytes]]):
+    def __init__(self, make: Callable[[int], Callable[[bytes], bytes]]) -> None:
+        self._make = make
+
+    def __missing__(self, dictionary: int) -> Callable[[bytes], bytes]:
+        made = self[dictionary] = self._make(dictionary)
+        return made
+
+
+def _compressor(dictionary: int) -> Callable[[bytes], bytes]:
+    return zstandard.ZstdCompressor(
+        level=_LEVELS[dictionary],
+        dict_data=_dictionary(dictionary),
+        write_checksum=False,
+        write_dict_id=False,
+        write_content_size=True,
+    ).compress
+
+
+def _decompressor(dictionary: int) -> Callable[[bytes], bytes]:
+    return zstandard.ZstdDecompressor(dict_data=_dictionary(dictionary)).decompress
+
+
+_here = _Codec()
