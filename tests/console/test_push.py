@@ -135,7 +135,8 @@ SHOWN = """
 
 
 def _push(ann, page, text):
-    """As the browser's own push service would bring it."""
+    """As the browser's own push service would bring it, once there is a worker that hears it."""
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     found: dict[str, str] = {}
     session = ann.context.new_cdp_session(page)
     session.on(

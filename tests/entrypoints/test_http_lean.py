@@ -9,6 +9,9 @@ from uuid import uuid4
 import fastapi.routing
 import pytest
 
+from remit.core.errors import Unauthenticated
+from remit.core.identity.principal import Principal
+from remit.entrypoints.web.callers import Entry, principals_of
 from tests.entrypoints.http_world import ACME, EMAIL, GLOBEX, OWN, person, proposal
 
 PROPOSE, GATE, BEGIN = "/v1/intents", "/v1/gate", "/v1/intents?begin=true"
@@ -240,3 +243,24 @@ def test_each_request_is_counted_once_whichever_way_it_goes(shared, monkeypatch)
         asked(agent, path, {**OWN_WITHOUT_ID, "account_id": "acct-2"})
 
     assert [principal.name for principal in counted] == ["agent-1"] * 5
+
+
+def test_who_asks_several_times_at_once_is_looked_up_once():
+    asked, ann = [], Principal("ann", ACME, frozenset())
+
+    def looks_up(answer):
+        def principal():
+            asked.append(answer)
+            if answer is None:
+                raise Unauthenticated("nobody")
+            return answer
+
+        return principal
+
+    bob = Principal("bob", ACME, frozenset())
+    entries = [Entry(ACME, looks_up(ann), b"of ann"), Entry(ACME, looks_up(None), b"nobody"), Entry(ACME, lambda: bob)]
+
+    found = principals_of([*entries, *entries])
+
+    assert [each if isinstance(each, Principal) else type(each) for each in found] == [ann, Unauthenticated, bob] * 2
+    assert asked == [ann, None]

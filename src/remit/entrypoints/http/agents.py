@@ -21,7 +21,7 @@ from remit.entrypoints.web.callers import (
     CurrentRemit,
     Entry,
     ProposerCaller,
-    admit,
+    principals_of,
     remit_of,
     require_own_tenant,
     require_within_tenant,
@@ -37,6 +37,8 @@ from remit.ports import attempt, in_order
 from remit.wiring import Remit
 
 T = TypeVar("T")
+_Asked = tuple[Entry, Any]
+"""Who proposes, and what."""
 router = APIRouter(tags=["agents"], route_class=LeanRoute)
 
 
@@ -45,22 +47,38 @@ class Submit:
 
     def __init__(self, remit: Remit, waits: FactWaits) -> None:
         self._remit, self._waits = remit, waits
-        self._together: RequestBatcher[Any, GateAnswer] = RequestBatcher(remit.submit_at_once, BATCH, tenant_of)
+        self._together: RequestBatcher[_Asked, GateAnswer] = RequestBatcher(
+            self._at_once, BATCH, lambda asked: asked[0].tenant_id
+        )
 
-    async def ask(self, proposal: Any) -> GateAnswer:
-        if not self._looks_up_facts(proposal):
+    async def ask(self, entry: Entry, proposal: Any) -> GateAnswer:
+        if not self._looks_up_facts(entry, proposal):
             with suppress(FactsOutdated):
-                return await self._together.ask(proposal)
-        return await self._waits.carry_out(tenant_of(proposal), lambda: self._remit.submit(proposal))
+                return await self._together.ask((entry, proposal))
+        return await self._waits.carry_out(entry.tenant_id, partial(self._alone, entry, proposal))
 
-    def _looks_up_facts(self, proposal: Any) -> bool:
+    def _looks_up_facts(self, entry: Entry, proposal: Any) -> bool:
         named = proposal.get("action_type") if isinstance(proposal, dict) else None
-        return isinstance(named, str) and self._remit.looks_up_facts(tenant_of(proposal), named)
+        return isinstance(named, str) and self._remit.looks_up_facts(entry.tenant_id, named)
+
+    def _at_once(self, asked: Sequence[_Asked]) -> list[GateAnswer | RemitError]:
+        # Callers are looked up in the thread that decides: nobody waits for one round of each.
+        callers = principals_of([entry for entry, _ in asked])
+        proposals = [
+            caller if isinstance(caller, RemitError) else attempt(partial(_proposed_by, caller, proposal))
+            for caller, (_, proposal) in zip(callers, asked, strict=True)
+        ]
+        return in_order(proposals, RemitError, self._remit.submit_at_once)
+
+    def _alone(self, entry: Entry, proposal: Any) -> GateAnswer:
+        answer: GateAnswer = self._remit.submit(_proposed_by(entry.principal(), proposal))
+        return answer
 
 
-def tenant_of(proposal: Any) -> str:
-    """Of one whose caller's tenant was filled in; what is no object at all is nobody's."""
-    return str(proposal["tenant_id"]) if isinstance(proposal, dict) else ""
+def _proposed_by(caller: Principal, proposal: Any) -> Any:
+    require_within_tenant(caller, "propose")
+    # What is no object at all is refused where every proposal is checked.
+    return require_own_tenant(caller, proposal) if isinstance(proposal, dict) else proposal
 
 
 async def submit_of(request: Request) -> Submit:
@@ -75,9 +93,8 @@ async def _propose_one(request: Request, entry: Entry, body: Any) -> Response | 
     if query[0]:
         key = query["key"].decode() if query["key"] else None
         return JsonAnswer(await _begun(request, entry, body, key))
-    caller = require_within_tenant(await admit(request), "propose")
     submit = await submit_of(request)
-    return JsonAnswer((await submit.ask(require_own_tenant(caller, body))).wire())
+    return JsonAnswer((await submit.ask(entry, body)).wire())
 
 
 _USUAL_QUERY = re.compile(rb"(begin=true(&key=(?P<key>[A-Za-z0-9._~-]{1,200}))?)?")
@@ -116,9 +133,9 @@ async def propose(
     verb = _verb_for(remit, caller, gate=gate, begin=begin, key=key)
     if isinstance(body, list):
         return await _at_work(request, remit, caller.tenant_id, partial(_each, verb, caller, body))
-    proposal = _of_caller(caller, body)
     if gate and not begin:
-        return JsonAnswer((await submit.ask(proposal)).wire())
+        return JsonAnswer((await submit.ask(Entry(caller.tenant_id, lambda: caller), body)).wire())
+    proposal = _proposed_by(caller, body)
     (answered,) = await _at_work(request, remit, caller.tenant_id, lambda: verb([proposal]))
     return JsonAnswer(_raised_or_shown(answered))
 
@@ -143,14 +160,9 @@ def _each(verb: _ProposalVerb, caller: Principal, proposals: list[Any]) -> JsonA
 
 
 def _decided(verb: _ProposalVerb, caller: Principal, proposals: list[Any]) -> list[dict[str, Any]]:
-    checked = [attempt(partial(_of_caller, caller, proposal)) for proposal in proposals]
+    checked = [attempt(partial(_proposed_by, caller, proposal)) for proposal in proposals]
     answers = in_order(checked, RemitError, verb)
     return [_shown(answer) for answer in answers]
-
-
-def _of_caller(caller: Principal, proposal: Any) -> Any:
-    # What is no object at all is refused where every proposal is checked.
-    return require_own_tenant(caller, proposal) if isinstance(proposal, dict) else proposal
 
 
 def _raised_or_shown(answered: GateAnswer | ActionIntentV1 | RemitError) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from remit.core.errors import Forbidden, Unauthenticated
+from remit.core.errors import Forbidden, RemitError, Unauthenticated
 from remit.core.identity.access import Permission
 from remit.core.identity.api_key import PREFIX
 from remit.core.identity.principal import Principal
@@ -121,11 +121,19 @@ class Entry:
     Somebody who has come in: whose tenant's turn it takes, and who it is.
 
     `principal` is called in the thread of the work, and looks the credential up as it is then; it raises
-    `Unauthenticated`.
+    `Unauthenticated`. `shown` is the hash of the credential that it looks up, if it does.
     """
 
     tenant_id: str
     principal: Callable[[], Principal]
+    shown: bytes | None = None
+
+
+def principals_of(entries: Sequence[Entry]) -> list[Principal | RemitError]:
+    """Who these are, in their order, or why nobody. A credential that several have shown is looked up once."""
+    asked = {entry.shown or entry.principal: entry.principal for entry in entries}
+    found = {shown: attempt(principal) for shown, principal in asked.items()}
+    return [found[entry.shown or entry.principal] for entry in entries]
 
 
 async def enter(request: Request) -> Entry:
@@ -142,7 +150,7 @@ async def enter(request: Request) -> Entry:
         principal = await admit(request)
         return Entry(principal.tenant_id, lambda: principal)
     _count(request, lately)
-    return Entry(lately.tenant_id, partial(known.check, credential))
+    return Entry(lately.tenant_id, partial(known.check, credential), _hashed(credential))
 
 
 async def _credential_of(request: Request) -> str:
