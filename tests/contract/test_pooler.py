@@ -153,7 +153,8 @@ def test_the_writers_settings_hold_within_its_transactions(pooler, postgres_url)
     with closing(SqlStore.open(through(pooler, postgres_url))) as store:
         driver = store._writer._connected().driver_connection
         store._dialect.begin(driver)
-        row = driver.execute("SELECT current_setting('enable_seqscan'), current_setting('lock_timeout')").fetchone()
+        asked = "SELECT current_setting('enable_seqscan'), current_setting('lock_timeout')"
+        (row,) = store._dialect.fetch(driver, asked, {})
         driver.rollback()
 
         assert row == ("off", "30s")

@@ -155,14 +155,14 @@ def test_a_change_that_cannot_be_written_does_not_fail_the_callers_who_share_the
 ):
     shared = open_store(store_kind)
     dialect = type(store.dialect_of("sqlite:///x.db" if store_kind == "sqlite" else "postgresql://h/d"))
-    write = dialect.write
+    commit = dialect.commit
 
-    def refuse_bad(self, driver, changes):
+    def refuse_bad(self, driver, changes, asked):
         if "bad" in str(changes):
             raise ZeroDivisionError
-        write(self, driver, changes)
+        commit(self, driver, changes, asked)
 
-    monkeypatch.setattr(dialect, "write", refuse_bad)
+    monkeypatch.setattr(dialect, "commit", refuse_bad)
 
     def put(name):
         try:
@@ -372,10 +372,10 @@ def test_what_a_group_has_no_time_for_comes_first_in_the_next_one(waiting):
 
 
 def kill_writer(url):
-    """End the server's side of every other connection to this database."""
+    """End the server's side of every other connection to this database, and wait until it has."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
 
@@ -409,19 +409,57 @@ def test_a_connection_lost_at_the_commit_leaves_the_outcome_unknown_and_is_not_t
     open_store, postgres_url, monkeypatch
 ):
     there, asked = open_store("postgres"), []
-    commit = writer.SqlWriter._commit
+    commit = postgres.Postgres.commit
 
-    def lose(self, transaction, calls):
-        asked.append(1)
-        kill_writer(postgres_url)
-        commit(self, transaction, calls)
+    def lose(self, driver, changes, sent):
+        def kill():
+            sent()
+            asked.append(1)
+            kill_writer(postgres_url)
+
+        commit(self, driver, changes, kill)
 
     with monkeypatch.context() as patch, pytest.raises(OutcomeUnknown):
-        patch.setattr(writer.SqlWriter, "_commit", lose)
+        patch.setattr(postgres.Postgres, "commit", lose)
         there.transact([counting()])
 
     assert asked == [1]
     assert there.transact([counting()]) == [1]
+
+
+def test_a_connection_lost_before_the_commit_is_asked_for_is_tried_again(open_store, postgres_url, monkeypatch):
+    there, lost = open_store("postgres"), []
+    commit = postgres.Postgres.commit
+
+    def lose(self, driver, changes, sent):
+        if not lost:
+            lost.append(kill_writer(postgres_url))
+        commit(self, driver, changes, sent)
+
+    monkeypatch.setattr(postgres.Postgres, "commit", lose)
+
+    assert there.transact([counting()]) == [1]
+    assert (len(lost), counted(there)) == (1, 1)
+
+
+def test_a_row_that_is_gone_when_it_is_to_be_changed_lets_nothing_be_committed(open_store, postgres_url, monkeypatch):
+    there, seen = open_store("postgres"), []
+    there.transact([counting()])
+    commit = postgres.Postgres.commit
+
+    def drop_first(self, driver, changes, sent):
+        if not seen:
+            # Under no lock: nobody but a hand in the database does so.
+            driver.execute("DELETE FROM usages")
+        seen.append(1)
+        commit(self, driver, changes, sent)
+
+    monkeypatch.setattr(postgres.Postgres, "commit", drop_first)
+
+    there.transact([counting(), putting_cases(make_case("i-2"))])
+
+    assert (len(seen), counted(there)) == (2, 2)
+    assert there.read([case_key(TENANT, "i-2")]).get(case_key(TENANT, "i-2")) is not None
 
 
 def test_a_server_that_can_not_be_reached_is_try_later_without_the_password():

@@ -102,11 +102,15 @@ class SqlBatch:
         self._bounds: dict[RecordId, Stored | None] = {}
         self._named: dict[int, _Named] = {}
 
-    def prefetch(self, units: Sequence[UnitOfWork[Any]]) -> None:
-        """Look up in bulk what the units name, and what they will name after seeing that."""
+    def prefetch(self, units: Sequence[UnitOfWork[Any]], last_seen: Mapping[RecordId, Shown]) -> None:
+        """
+        Look up in bulk what the units name, and what they will name after seeing that: along with the first what they
+        would name if all still were as it was `last_seen`, which a look-up of its own would cost.
+        """
         self._loaded.update([(record_id(key), None) for unit in units for key in unit.new])
         named = [[record_id(key) for key in unit.reads] for unit in units]
-        self._fetch(chain.from_iterable(named))
+        guessed = [_guessed(unit, places, last_seen) for unit, places in zip(units, named, strict=True) if last_seen]
+        self._fetch(chain(chain.from_iterable(named), chain.from_iterable(guessed)))
         for unit, places in zip(units, named, strict=True):
             self._named[id(unit)] = _Named(places, self._predicted(unit, places) if unit.then_reads else None)
         self._fetch(chain.from_iterable([more for _, more in self._named.values() if more]))
@@ -273,6 +277,17 @@ class SqlBatch:
                     missing.add(place)
         if missing:
             loaded.update(self._load(missing))
+
+
+def _guessed(
+    unit: UnitOfWork[Any], places: Sequence[RecordId], last_seen: Mapping[RecordId, Shown]
+) -> Sequence[RecordId]:
+    if unit.then_reads is None:
+        return ()
+    # Whatever comes of it: what is named after seeing what is stored is looked up in any case.
+    with suppress(Exception):
+        return list(map(record_id, needed(unit, RecordSnapshot({place: last_seen.get(place) for place in places}))))
+    return ()
 
 
 def _state_rows(before: Stored | None, after: Case) -> Iterator[tuple[str, Operation, Row]]:

@@ -136,7 +136,14 @@ class Dialect(Protocol):
         ...
 
     def write(self, driver: Any, changes: Sequence[RowChange]) -> None:
-        """Raises `Stale` if a row to be changed is gone."""
+        """Raises what is `DriverFault.AGAIN` if a row to be changed is gone."""
+        ...
+
+    def commit(self, driver: Any, changes: Sequence[RowChange], asked: Callable[[], None]) -> None:
+        """
+        Write these and commit. It calls `asked` before it asks the database to commit: what fails until then was not
+        committed.
+        """
         ...
 
     def fetch(self, driver: Any, sql: str, parameters: dict[str, Any]) -> list[Row]:

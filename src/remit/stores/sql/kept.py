@@ -11,6 +11,7 @@ from remit.stores.units import RecordId, Shown
 
 KEPT_KINDS = frozenset({ACTION_TYPE.name, BOUNDS.name, STOPS.name, USAGE.name})
 """What every decision or permit reads, and few write."""
+_GUESSED_BY = KEPT_KINDS - {USAGE.name}
 _CHAIN = CHAIN.name
 MOST_KEPT = 2000
 MOST_UNDER_WAY = 1000
@@ -32,6 +33,8 @@ class KeptRecords:
         # Those among them that are of intents under way, the oldest first.
         self._under_way: dict[RecordId, None] = {}
         self._version: object = None
+        self.last_seen: dict[RecordId, Shown] = {}
+        """Records as they were some time ago, where a database does not tell whether they still are that."""
         self._claims_here = False
 
     def expect_claims(self) -> None:
@@ -49,6 +52,10 @@ class KeptRecords:
         """Keep what that transaction has read."""
         if self._version is not None:
             self._put({place: record for place, record in found.items() if place[0] in KEPT_KINDS})
+            return
+        if len(self.last_seen) > MOST_KEPT:
+            self.last_seen.clear()
+        self.last_seen.update([(place, record) for place, record in found.items() if place[0] in _GUESSED_BY])
 
     def committed(self, written: Mapping[RecordId, Shown]) -> None:
         """Keep what that transaction has written, chains as they have grown to, once it is committed."""

@@ -1,8 +1,8 @@
 """
 PostgreSQL: contended rows are locked from read to write, in one order for everybody.
 
-A whole batch is a few statements over arrays, sent in pipelines: one round trip to read, one to write,
-one to commit.
+A whole batch is a few statements over arrays, sent in pipelines: one round trip to begin and to read, one to write and
+to commit.
 
 A pooler such as PgBouncer may give each transaction another session. Behind one nothing is prepared and nothing is
 set beyond a transaction; locks are a transaction's everywhere.
@@ -26,9 +26,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from remit.core.errors import InvalidInput, TryLater
 from remit.stores.sql.batch import RowChange
-from remit.stores.sql.dialect import DriverErrors, DriverFault, Stale, driver_error, grouped
+from remit.stores.sql.dialect import DriverErrors, DriverFault, driver_error, grouped
 from remit.stores.sql.ledger_order import TransactionOrder
-from remit.stores.sql.postgres_statements import COUNT_ON, LOAD, LOAD_AND_LOCK, WRITE, translated
+from remit.stores.sql.postgres_statements import COUNT_ON, LOAD, LOAD_AND_LOCK, WRITE, arguments, translated
 from remit.stores.sql.rows import Row
 from remit.stores.units import RecordId
 
@@ -37,7 +37,12 @@ _AGAIN = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.DeadlockDetected,
     psycopg.errors.LockNotAvailable,
+    # Rows that were read are gone (`postgres_statements`).
+    psycopg.errors.DivisionByZero,
+    # Said of what stands behind a statement that failed, COMMIT among it.
+    psycopg.errors.PipelineAborted,
 )
+_IDLE = psycopg.pq.TransactionStatus.IDLE
 _MIGRATION_LOCK = 0x72656D6974  # "remit"
 _LOCKED_WITHIN_S, _LOCK_AGAIN_S = 30.0, 0.05
 _IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
@@ -104,11 +109,14 @@ class Postgres:
     def writer(self) -> sqlalchemy.Engine:
         engine = self._engine()
         event.listen(engine, "connect", _prepare_writer)
-        event.listen(engine, "begin", lambda connection: self.begin(connection.connection.driver_connection))
+        event.listen(engine, "connect", _begins_along)
         return engine
 
     def engine(self) -> sqlalchemy.Engine:
-        return self.writer()
+        engine = self._engine()
+        event.listen(engine, "connect", _prepare_writer)
+        event.listen(engine, "begin", lambda connection: self.begin(connection.connection.driver_connection))
+        return engine
 
     def readers(self) -> sqlalchemy.Engine:
         engine = self._engine(pool_recycle=_READERS_LIVE_S)
@@ -163,8 +171,11 @@ class Postgres:
         return row is not None and row[0] is not None
 
     def begin(self, driver: psycopg.Connection) -> None:
-        """The driver begins at the first statement; a session that a pooler lends has to be told how, each time."""
-        if _is_pooled(driver):
+        """
+        Begun with the first statement: by the driver, or by `_begin_along`. A session that a pooler lends has to be
+        told how, each time.
+        """
+        if _is_pooled(driver) and not driver.autocommit:
             driver.execute(_SET_TRANSACTION)
 
     def data_version(self, _: psycopg.Connection) -> None:
@@ -177,6 +188,7 @@ class Postgres:
         groups = grouped(places)
         found = []
         with driver.pipeline():
+            _begin_along(driver)
             cursors = [driver.execute(statements[kind], (tenant_id, ids)) for kind, tenant_id, ids in groups]
             for (kind, tenant_id, _), cursor in zip(groups, cursors, strict=True):
                 found += [(kind, tenant_id, id, body) for id, body in cursor.fetchall()]
@@ -184,15 +196,18 @@ class Postgres:
 
     def write(self, driver: psycopg.Connection, changes: Sequence[RowChange]) -> None:
         with driver.pipeline():
-            cursors = [
-                driver.execute(WRITE[change.table, change.operation], list(map(list, zip(*change.rows, strict=True))))
-                for change in changes
-            ]
-        for change, cursor in zip(changes, cursors, strict=True):
-            if change.operation in ("update", "move") and cursor.rowcount != len(change.rows):
-                raise Stale(change.table)
+            _send(driver, changes)
+
+    def commit(self, driver: psycopg.Connection, changes: Sequence[RowChange], asked: Callable[[], None]) -> None:
+        with driver.pipeline():
+            _begin_along(driver)
+            _send(driver, changes)
+            asked()
+            # Behind a statement that fails it is not carried out: of a pipeline, all the rest is passed over.
+            driver.execute("COMMIT", prepare=False)
 
     def fetch(self, driver: psycopg.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
+        _begin_along(driver)
         return driver.execute(translated(sql), parameters).fetchall()
 
     def take(self, driver: psycopg.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
@@ -245,7 +260,7 @@ class Postgres:
 
     def fault(self, error: BaseException) -> DriverFault | None:
         cause = driver_error(error)
-        if isinstance(cause, (Stale, *_AGAIN)):
+        if isinstance(cause, _AGAIN):
             return DriverFault.AGAIN
         if _is_lost(cause):
             return DriverFault.LOST
@@ -337,6 +352,24 @@ def _prepare_writer(driver: psycopg.Connection, _record: Any) -> None:
     if not _is_pooled(driver):
         driver.execute(_SET_SESSION)
         driver.commit()
+
+
+def _begins_along(driver: psycopg.Connection, _record: Any) -> None:
+    # The driver would wait for the answer to its own BEGIN, also in a pipeline.
+    driver.autocommit = True
+
+
+def _begin_along(driver: psycopg.Connection) -> None:
+    """Begin the writer's transaction where it is not: in a pipeline, without waiting for an answer."""
+    if driver.autocommit and driver.pgconn.transaction_status == _IDLE:
+        driver.execute("BEGIN", prepare=False)
+        if _is_pooled(driver):
+            driver.execute(_SET_TRANSACTION)
+
+
+def _send(driver: psycopg.Connection, changes: Sequence[RowChange]) -> None:
+    for change in changes:
+        driver.execute(WRITE[change.table, change.operation], arguments(change))
 
 
 def _prepare_reader(driver: psycopg.Connection, _record: Any) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from remit.core.records import CHAIN, KINDS
-from remit.stores.sql.batch import Operation
+from remit.stores.sql.batch import Operation, RowChange
 from remit.stores.sql.rows import (
     BIGINTS,
     BLOBS,
@@ -74,12 +75,20 @@ _SAME = "target.tenant_id = given.tenant_id AND target.id = given.id"
 
 def _update(table: str, columns: Sequence[str]) -> str:
     changed = ", ".join(f"{column} = given.{column}" for column in columns[:-2])
-    return f"UPDATE {table} AS target SET {changed} FROM {_arrays(table, columns)} WHERE {_SAME}"
+    # The server itself looks whether all were there, and fails: by the time its answer is read it would have committed.
+    update = f"UPDATE {table} AS target SET {changed} FROM {_arrays(table, columns)} WHERE {_SAME}"
+    return f"WITH done AS ({update} RETURNING 1) SELECT 1 / (count(*) = %b::bigint)::int FROM done"
 
 
 def _upsert(table: str) -> str:
     changed = ", ".join(f"{column} = excluded.{column}" for column in TABLES[table][:-2])
     return f"{_insert(table)} ON CONFLICT (tenant_id, id) DO UPDATE SET {changed}"
+
+
+def arguments(change: RowChange) -> list[Any]:
+    """The parameters of the statement that `WRITE` has for it."""
+    columns: list[Any] = list(map(list, zip(*change.rows, strict=True)))
+    return [*columns, len(change.rows)] if change.operation in ("update", "move") else columns
 
 
 WRITE: dict[tuple[str, Operation], str] = {

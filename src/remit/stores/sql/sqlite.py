@@ -143,6 +143,11 @@ class Sqlite:
             if change.operation in ("update", "move") and done.rowcount != len(change.rows):
                 raise Stale(change.table)
 
+    def commit(self, driver: sqlite3.Connection, changes: Sequence[RowChange], asked: Callable[[], None]) -> None:
+        self.write(driver, changes)
+        asked()
+        driver.commit()
+
     def fetch(self, driver: sqlite3.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
         return driver.execute(_translated(sql), _sent(parameters)).fetchall()
 

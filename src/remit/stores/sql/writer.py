@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -23,7 +24,6 @@ from remit.stores.sql.watching import Announcer
 from remit.stores.units import FailsAll, RecordId, Shown
 
 Settlement = Callable[[], None]
-Written = dict[RecordId, Shown]
 
 _TRIES = 8
 LONGEST_S = 30.0
@@ -133,9 +133,11 @@ class SqlWriter:
         try:
             driver = connection.driver_connection
             self._dialect.begin(driver)
-            carried_out, written = self._write(driver, calls)
-            if written is not None:
-                self._commit(driver, carried_out)
+            carried_out, batch = self._decide(driver, calls)
+            changes = batch.changes()
+            if changes:
+                written = batch.written()
+                self._commit(driver, carried_out, changes)
                 self._kept.committed(written)
             else:
                 connection.rollback()
@@ -145,22 +147,17 @@ class SqlWriter:
             self._undo(connection, error)
             raise
 
-    def _write(self, driver: Any, calls: list[PendingCall]) -> tuple[_CarriedOut, Written | None]:
-        """The settling of the calls once this is committed, and the records as they are then, if anything changes."""
+    def _decide(self, driver: Any, calls: list[PendingCall]) -> tuple[_CarriedOut, SqlBatch]:
+        """The settling of the calls once their batch is committed, and that batch."""
         known = self._kept.at(self._dialect.data_version(driver))
         batch = SqlBatch(partial(self._load, driver), known, self._dialect.count_slots)
         begun = Begun(driver, batch)
         found = [(call, call.units if call.find is None else self._claimed(call.find, begun)) for call in calls]
-        batch.prefetch([unit for _, units in found for unit in units])
+        batch.prefetch([unit for _, units in found for unit in units], self._kept.last_seen)
         carried_out = _CarriedOut()
         for call, units in found:
             carried_out.add(batch, call, units)
-        changes = batch.changes()
-        if changes:
-            self._dialect.write(driver, changes)
-        if any(map(_queues, changes)):
-            carried_out.settlements.append(self._announcer.announce)
-        return carried_out, batch.written() if changes else None
+        return carried_out, batch
 
     def _claimed(self, find: Find, begun: Begun) -> Sequence[UnitOfWork[Any]]:
         self._kept.expect_claims()
@@ -171,11 +168,16 @@ class SqlWriter:
         self._kept.learn(found)
         return found
 
-    def _commit(self, driver: Any, carried_out: _CarriedOut) -> None:
+    def _commit(self, driver: Any, carried_out: _CarriedOut, changes: list[RowChange]) -> None:
+        asked = threading.Event()
+        if any(map(_queues, changes)):
+            carried_out.settlements.append(self._announcer.announce)
         try:
-            driver.commit()
+            self._dialect.commit(driver, changes, asked.set)
             carried_out.settle()
         except BaseException as error:
+            if not asked.is_set():
+                raise
             # The database's own word that it did not commit.
             if self._dialect.fault(error) in (DriverFault.AGAIN, DriverFault.REFUSED):
                 raise

@@ -92,7 +92,6 @@ class PolicyVerdict:
     errors: list[str]
 
 
-@lru_cache(maxsize=4096)
 # Few are asked for, and those that agents say are of two or three digits.
 @lru_cache(maxsize=4096)
 def ten_thousandths(value: float, *, up: bool) -> int:
