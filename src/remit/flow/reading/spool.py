@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
-from remit.core.ledger.verification import may_be_own, read_line, written_line
+from remit.core.ledger.verification import is_of_intent, read_line, written_line
 
 IN_MEMORY_BYTES = 8 * 1024 * 1024
 """A stream up to this long stays in memory; a longer one goes to the directory for temporary files."""
@@ -29,17 +29,17 @@ class SpooledLines:
 
 
 class Spool:
-    """The JSON in the lines."""
+    """The JSON in the lines; of those of the tenant's own chain there are two."""
 
-    def __init__(self, lines: Iterable[bytes]) -> None:
-        self._lines = lines
+    def __init__(self, lines: Iterable[bytes], own: Iterable[bytes]) -> None:
+        self._lines, self._own = lines, own
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         return map(read_line, self._lines)
 
     def own_chain(self) -> Iterator[Mapping[str, Any]]:
-        """That of the tenant's own chain, and whatever else may be."""
-        return map(read_line, filter(may_be_own, self._lines))
+        """Those of the tenant's own chain, and whatever is no entry at all."""
+        return map(read_line, self._own)
 
 
 @contextmanager
@@ -48,8 +48,16 @@ def spooled(entries: Iterable[Any]) -> Iterator[Iterable[Any]]:
     if iter(entries) is not entries:
         yield entries
         return
-    with spooled_lines(map(written_line, entries)) as lines:
-        yield Spool(lines)
+    with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as own, spooled_lines(_written(entries, own)) as lines:
+        yield Spool(lines, SpooledLines(own))
+
+
+def _written(entries: Iterable[Any], own: SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
+    for entry in entries:
+        line = written_line(entry)
+        if not is_of_intent(entry):
+            own.write(line + b"\n")
+        yield line
 
 
 @contextmanager

@@ -21,7 +21,7 @@ finding, never an exception.
 """
 
 from remit.core.ledger.verification.kept_heads import KeptHead, heads_of
-from remit.core.ledger.verification.lines import may_be_own, read_line, sound_entry, written_line
+from remit.core.ledger.verification.lines import is_of_intent, may_be_own, read_line, sound_entry, written_line
 from remit.core.ledger.verification.report import INVARIANTS, Finding, Report
 from remit.core.ledger.verification.seals import listed_heads
 from remit.core.ledger.verification.verifier import verify
@@ -32,6 +32,7 @@ __all__ = [
     "KeptHead",
     "Report",
     "heads_of",
+    "is_of_intent",
     "listed_heads",
     "may_be_own",
     "read_line",

@@ -7,6 +7,7 @@ For every other line there is the careful way, and its words: nothing that is wr
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from itertools import product
@@ -99,8 +100,13 @@ def written_line(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
+def is_of_intent(entry: Any) -> bool:
+    """Is it of an intent's chain, if it is an entry at all?"""
+    return isinstance(entry, Mapping) and entry.get("action_intent_id") is not None
+
+
 def may_be_own(line: bytes) -> bool:
     """May this line be of the tenant's own chain? Answers true wherever that is not plain to see."""
-    # Of a name that stands twice the last counts, and an escape can spell a name.
+    # Of a name that stands twice the last counts, and escapes can spell a name.
     named = line.count(b'"action_intent_id"')
-    return not named or line.count(b'"action_intent_id":"') != named or b"\\u" in line
+    return not named or line.count(b'"action_intent_id":"') != named or b"\\" in line

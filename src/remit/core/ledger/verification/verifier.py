@@ -9,7 +9,7 @@ from remit.core.gate.budget import Counter
 from remit.core.ledger.entries import ENTRY_FIELDS, FORMAT, Head, entry_hash
 from remit.core.ledger.verification.intent_chain import IntentChain
 from remit.core.ledger.verification.kept_heads import KeptHead, KeptHeads
-from remit.core.ledger.verification.lines import KNOWN_EVENTS, SoundEntry, is_aware
+from remit.core.ledger.verification.lines import KNOWN_EVENTS, SoundEntry, is_aware, is_of_intent
 from remit.core.ledger.verification.proposed_intent import KeptPrivate, nothing_kept
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.samples import SampleAnswers
@@ -71,7 +71,7 @@ class _Verifier:
     def foresee(self, entries: Iterable[LedgerLine]) -> None:
         """Read the tenant's own chain ahead of the intents'."""
         for entry in entries:
-            if _is_of_intent(entry) or _malformed(entry):
+            if is_of_intent(entry) or _malformed(entry):
                 continue
             if _newer(entry):
                 self._known_chain(entry).stops.is_whole = False
@@ -204,10 +204,6 @@ def _newer(entry: Mapping[str, Any]) -> str | None:
         return f"format {version}"
     event_type = entry.get("event_type")
     return f"event type {event_type}" if isinstance(event_type, str) and event_type not in KNOWN_EVENTS else None
-
-
-def _is_of_intent(entry: Any) -> bool:
-    return isinstance(entry, Mapping) and entry.get("action_intent_id") is not None
 
 
 def _malformed(entry: Any) -> str | None:
