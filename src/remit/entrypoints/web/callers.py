@@ -130,7 +130,7 @@ class Entry:
 
 
 def principals_of(entries: Sequence[Entry]) -> list[Principal | RemitError]:
-    """The principals of these, in their order, or why there is none. A credential that several show is looked up once."""
+    """The principals of these, in their order, or why there is none. What several have shown is looked up once."""
     asked = {entry.shown or entry.principal: entry.principal for entry in entries}
     found = {shown: attempt(principal) for shown, principal in asked.items()}
     return [found[entry.shown or entry.principal] for entry in entries]
