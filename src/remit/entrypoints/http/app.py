@@ -24,6 +24,7 @@ from remit.entrypoints.http.metrics import Metrics, Timed
 from remit.entrypoints.web import problems, stream
 from remit.entrypoints.web.callers import Credentials
 from remit.entrypoints.web.fact_waits import FactWaits
+from remit.entrypoints.web.lean_paths import LeanPaths
 from remit.entrypoints.web.ledger_reads import LedgerReads
 from remit.entrypoints.web.limits import BodyLimit, RateLimiter, SignInLimiter
 from remit.entrypoints.web.settings import HttpSettings
@@ -51,6 +52,7 @@ def create_api(remit: Remit, settings: HttpSettings) -> FastAPI:
     _hold(app.state, remit, settings)
     remit.hooks.add(app.state.metrics.happened)
     remit.hooks.add(app.state.streams.happened)
+    app.add_middleware(LeanPaths, routes=[route for module in ROUTES for route in module.router.routes])
     app.add_middleware(BodyLimit, largest=settings.largest_body_bytes)
     app.add_middleware(Timed, answered=app.state.metrics.answered)
     problems.install(app)

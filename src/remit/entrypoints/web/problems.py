@@ -51,12 +51,23 @@ def answer(problem: dict[str, Any]) -> JSONResponse:
     return JSONResponse(problem, status_code=problem["status"], media_type=MEDIA_TYPE, headers=headers)
 
 
+def answer_to(error: RemitError | HTTPException) -> JSONResponse:
+    if isinstance(error, RemitError):
+        return answer(problem_of(error))
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        # The framework's word for a body that its parser gave up on.
+        return answer(problem_of(_no_json("it is not UTF-8, or nested too deeply, or holds too large a number")))
+    response = answer(refusal(error.status_code, str(error.detail)))
+    response.headers.update(error.headers or {})
+    return response
+
+
 def install(app: FastAPI) -> None:
     """Every error of every route leaves as a problem."""
 
     @app.exception_handler(RemitError)
     async def ours(_: Request, error: RemitError) -> JSONResponse:
-        return answer(problem_of(error))
+        return answer_to(error)
 
     @app.exception_handler(RequestValidationError)
     async def shape(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -70,12 +81,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def framework(_: Request, error: HTTPException) -> JSONResponse:
-        if error.status_code == HTTPStatus.BAD_REQUEST:
-            # The framework's word for a body that its parser gave up on.
-            return answer(problem_of(_no_json("it is not UTF-8, or nested too deeply, or holds too large a number")))
-        response = answer(refusal(error.status_code, str(error.detail)))
-        response.headers.update(error.headers or {})
-        return response
+        return answer_to(error)
 
     @app.exception_handler(Exception)
     async def ours_to_mend(_: Request, __: Exception) -> JSONResponse:

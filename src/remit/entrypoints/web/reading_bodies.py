@@ -134,16 +134,25 @@ class LeanRoute(JsonRoute):
     The caller is let in, counted and read as on every other route.
     """
 
+    async def answer(self, request: Request) -> tuple[Request, Response | None]:
+        """The request with its body read, and the lean answer. Raises what its caller is to be told instead."""
+        entry = await enter(request)
+        request.state.is_left = True
+        try:
+            request = await self.read(request)
+        except ClientDisconnect:
+            raise HTTPException(400, "the body broke off") from None
+        return request, await _LEAN[self.endpoint](request, entry, await request.json())
+
     def get_route_handler(self) -> Handler:
-        declared, lean = super().get_route_handler(), _LEAN[self.endpoint]
+        declared = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            entry = await enter(request)
-            try:
-                request = await self.read(request)
-            except ClientDisconnect:
-                raise HTTPException(400, "the body broke off") from None
-            return await lean(request, entry, await request.json()) or await declared(request)
+            # It may have been asked already, and have left it alone.
+            if getattr(request.state, "is_left", False):
+                return await declared(request)
+            request, answer = await self.answer(request)
+            return answer or await declared(request)
 
         return handle
 

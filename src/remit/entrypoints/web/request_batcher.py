@@ -15,6 +15,9 @@ from starlette.concurrency import run_in_threadpool
 Q = TypeVar("Q")
 A = TypeVar("A")
 Asked = tuple[Q, "asyncio.Future[A]"]
+TURNS = 3
+"""Turns of the loop before a round: in one those of the last round are told, in one what has come is read, and in one it
+is asked."""
 
 
 class RequestBatcher(Generic[Q, A]):
@@ -46,6 +49,7 @@ class RequestBatcher(Generic[Q, A]):
     async def _all_rounds(self) -> None:
         try:
             while self._waiting:
+                await _taken_in()
                 asked, self._waiting = self._next_round()
                 await self._round([question for question, _ in asked], [answer for _, answer in asked])
         finally:
@@ -75,3 +79,9 @@ class RequestBatcher(Generic[Q, A]):
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
+
+
+async def _taken_in() -> None:
+    """Until what has come by now is asked: a round for each few of it costs a thread's turn and a commit each."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
