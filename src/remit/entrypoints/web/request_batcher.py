@@ -16,8 +16,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 Asked = tuple[Q, "asyncio.Future[A]"]
 TURNS = 3
-"""Turns of the loop before a round: in one those of the last round are told, in one what has come is read, and in one it
-is asked."""
+"""Turns of the loop before a round: those of the last round are told, what has come is read, and is asked."""
 
 
 class RequestBatcher(Generic[Q, A]):
