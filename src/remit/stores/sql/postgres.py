@@ -193,8 +193,9 @@ class Postgres:
         with driver.pipeline():
             _begin_along(driver)
             cursors = [driver.execute(statements[kind], (tenant_id, ids)) for kind, tenant_id, ids in groups]
-            for (kind, tenant_id, _), cursor in zip(groups, cursors, strict=True):
-                found += [(kind, tenant_id, id, body) for id, body in cursor.fetchall()]
+        # Not before the pipeline's end, which would be waited for as well.
+        for (kind, tenant_id, _), cursor in zip(groups, cursors, strict=True):
+            found += [(kind, tenant_id, id, body) for id, body in cursor.fetchall()]
         return found
 
     def write(self, driver: psycopg.Connection, changes: Sequence[RowChange]) -> None:
