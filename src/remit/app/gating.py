@@ -35,7 +35,7 @@ from remit.ports import CheckedPublisher, SendingPublisher, UnitOfWork, answer_o
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 _UnitOf = Callable[[Proposal, CallFacts, datetime], UnitOfWork[Submitted]]
-BATCH = 200
+BATCH = 100
 """The number of intents of one call that share a transaction, at most; where another tenant waits for it, fewer do."""
 
 
