@@ -21,7 +21,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import agents, contention, dynamodb, gateway, isolation, profile, races
+from bench import agents, contention, dynamodb, gateway, isolation, profile, races, rivals
 from bench.facts import fact_cost
 from bench.idle import idle
 from bench.lab import lab
@@ -40,7 +40,7 @@ from remit.entrypoints.server.process import settle
 console = Console(width=150)
 GROUPS = [
     *("sqlite", "policies", "http", "reading", "postgres", "growth", "lists", "worker", "idle", "dynamodb"),
-    *("limits", "facts", "races", "lab", "isolation", "agents"),
+    *("limits", "facts", "races", "lab", "isolation", "agents", "rivals"),
 ]
 RAW_DECISIONS = 600
 """As many of what was measured are committed again by the bare driver."""
@@ -55,6 +55,8 @@ MOST_START_MS = 5
 EXECUTED = 4000
 LEAST_EXECUTED, LEAST_EXECUTED_POSTGRES = 3000, 1800
 """A second."""
+LEAST_DECIDED, LEAST_PROTECTED = 1.5, 2.5
+"""Times a rival's."""
 MOST_CALL = 3.0
 MOST_WAITING_MB = 50
 LONGEST_REPLAY_S = 60.0
@@ -95,8 +97,9 @@ def main() -> int:
             console.print(profile.table(Path(folder)))
             return 0
         for measure in _plan(Path(folder), options):
-            rows += measure()
-            console.log(rows[-1].what)
+            if found := measure():
+                rows += found
+                console.log(found[-1].what)
     console.print(_table(rows))
     return 0
 
@@ -131,6 +134,7 @@ def _plan(folder: Path, options: argparse.Namespace) -> Iterator[Callable[[], li
         "races": [partial(_races, folder, 1_000_000 if options.full else 20_000)],
         "lab": [partial(_lab, folder, _sized(100_000, options)), _proof],
         "isolation": [partial(_isolated, rounds)],
+        "rivals": [partial(_rivals, folder, options)],
         "agents": [partial(_agents, folder), *(partial(_gateway, folder, over) for over in gateway.TRANSPORTS)],
     }
     wanted = options.only.split(",") if options.only else GROUPS
@@ -254,6 +258,26 @@ def _limits(folder: Path, options: argparse.Namespace) -> list[Row]:
         name = f"SQLite, {what}, four limits, against a budget alone"
         rows.append(Row(name, without / ours.rate, LARGEST_LIMITS, at_most=True, unit="x the time", measured=ours))
     return rows
+
+
+def _rivals(folder: Path, options: argparse.Namespace) -> list[Row]:
+    """In turns, so that all have the same disk."""
+    if absent := rivals.missing():
+        console.log(f"rivals: skipped, not installed here: {', '.join(absent)} (bench/rivals.py says how)")
+        return []
+    ways = (rivals.remit_decided, rivals.onedoor_decided, rivals.remit_executed, rivals.ctrlrun_executed)
+    rates: dict[str, list[float]] = {way.__name__: [] for way in ways}
+    for number in range(options.rounds):
+        (place := folder / f"rivals-{number}").mkdir()
+        for way in ways:
+            rates[way.__name__].append(way(place, _sized(600, options)))
+    decided, onedoor, executed, ctrlrun = map(statistics.median, rates.values())
+    beside = f"SQLite, one caller, decided, against onedoor ({onedoor:,.0f} a second)"
+    done = f"SQLite, one caller, executed, against CTRLRun ({ctrlrun:,.0f} a second)"
+    return [
+        Row(beside, decided / onedoor, LEAST_DECIDED, unit="x", measured=Measured(decided)),
+        Row(done, executed / ctrlrun, LEAST_PROTECTED, unit="x", measured=Measured(executed)),
+    ]
 
 
 def _facts(folder: Path, options: argparse.Namespace) -> list[Row]:
