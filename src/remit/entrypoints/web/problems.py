@@ -52,6 +52,7 @@ def answer(problem: dict[str, Any]) -> JSONResponse:
 
 
 def answer_to(error: RemitError | HTTPException) -> JSONResponse:
+    """The problem that an error leaves as, whichever way its request came."""
     if isinstance(error, RemitError):
         return answer(problem_of(error))
     if error.status_code == HTTPStatus.BAD_REQUEST:
