@@ -49,11 +49,11 @@ def batches(stream: BinaryIO, *, most: int, longest_bytes: int) -> Iterator[list
 
 
 def lines_between(name: str, start: int, end: int, *, longest_bytes: int) -> Iterator[JsonLine]:
-    """Every line of a part of a file, which begins with the first byte of a line and ends behind one."""
+    """Lines that are not blank of a part of a file, which begins with the first byte of a line and ends behind one."""
     with Path(name).open("rb") as stream:
         stream.seek(start)
         for line in _lines(_chunks_of(stream, end - start), longest_bytes):
-            if line is not None:
+            if line is not None and not line.is_blank:
                 yield line
 
 

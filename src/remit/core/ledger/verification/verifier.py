@@ -11,7 +11,7 @@ from remit.core.ledger.verification.intent_chain import IntentChain
 from remit.core.ledger.verification.kept_heads import KeptHead, KeptHeads
 from remit.core.ledger.verification.lines import KNOWN_EVENTS, SoundEntry, is_aware, is_of_intent
 from remit.core.ledger.verification.proposed_intent import KeptPrivate, nothing_kept
-from remit.core.ledger.verification.report import Report
+from remit.core.ledger.verification.report import Report, entry_place
 from remit.core.ledger.verification.samples import SampleAnswers
 from remit.core.ledger.verification.seals import SealedHeads
 from remit.core.ledger.verification.successions import Successions
@@ -72,6 +72,8 @@ class Verifier:
         self.own: TenantChain | None = None
         self.own_head: Head | None = None
         self.heads = SealedHeads()
+        self.foreseen = self.own_entries = 0
+        """How many entries of the tenant's own chain were read ahead, and how many in their place."""
         self._chain: list[LedgerLine] = []
 
     def foresee(self, entries: Iterable[LedgerLine]) -> None:
@@ -79,6 +81,7 @@ class Verifier:
         for entry in entries:
             if is_of_intent(entry) or _malformed(entry):
                 continue
+            self.foreseen += 1
             if _newer(entry):
                 self._known_chain(entry).stops.is_whole = False
             else:
@@ -96,7 +99,7 @@ class Verifier:
         if type(entry) is not SoundEntry:
             problem = _malformed(entry)
             if problem:
-                self.report.broken(6, f"entry {self.report.entries}", problem)
+                self.report.broken(6, entry_place(self.report.entries), problem)
                 return
             if newer := _newer(entry):
                 self.report.newer.add(newer)
@@ -112,7 +115,9 @@ class Verifier:
         self._check_links(chain, where)
         self.kept.check(name, chain, where)
         self._check_owners(chain, where)
-        if name is not None:
+        if name is None:
+            self.own_entries += len(chain)
+        else:
             self.report.intents += 1
             self._read_intent_chain(chain, where)
 
