@@ -246,11 +246,14 @@ def _right_hash(entry: LedgerLine) -> str | None:
 
 
 _CARRIED = ("outcome", "scope", "key", "subscription", "browser", "link")
+_NAMING = frozenset({*_CARRIED, "bounds"})
 _OWNERS = ("tenant_id", "account_id", "action_intent_id")
 
 
 def _names_in(data: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The owners that an entry's data names, itself or in what it carries: an outcome, a scope, a key, bounds."""
+    if _NAMING.isdisjoint(data):
+        return [(name, data[name]) for name in _OWNERS if name in data]
     parts = [data, *[data[name] for name in _CARRIED if name in data]]
     objects = [part for part in parts if type(part) is dict or isinstance(part, Mapping)]
     found = [(name, part[name]) for part in objects for name in _OWNERS if name in part]
