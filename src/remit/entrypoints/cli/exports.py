@@ -10,13 +10,15 @@ import typer
 
 from remit.app.offline import verify_export
 from remit.core.errors import InvalidInput
-from remit.core.ledger.verification import KeptHead, heads_of, may_be_own, sound_entry
+from remit.core.ledger.verification import KeptHead, UnreadableLine, heads_of, may_be_own, sound_entry
 from remit.entrypoints.cli import output
 from remit.entrypoints.cli.json_line import JsonLine
 from remit.entrypoints.cli.lines import batches, source
 
 # A configuration's entry holds all its policies.
 LONGEST_ENTRY_BYTES = 64 * 1024 * 1024
+
+TAKE_ANOTHER = "it was cut off or changed there: take another copy, or export again"
 
 Against = Annotated[
     str | None,
@@ -26,7 +28,7 @@ Against = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """The entries of a file, read anew each time; a line that is none is an empty object."""
+    """The entries of a file, read anew each time; an `UnreadableLine` in the place of one that holds none."""
 
     name: str
 
@@ -80,7 +82,11 @@ def _entry(line: JsonLine) -> dict[str, Any]:
     try:
         # A configuration may be longer than what one caller may send.
         entry = line.value(most_parts=None)
-    except InvalidInput:
+    except InvalidInput as error:
         # Half a line is how a file that was cut off ends: a finding, not a slip of whoever asks.
-        entry = None
-    return entry if isinstance(entry, dict) else {}
+        return _unreadable(line, error.problem)
+    return entry if isinstance(entry, dict) else _unreadable(line, "is no JSON object")
+
+
+def _unreadable(line: JsonLine, problem: str) -> UnreadableLine:
+    return UnreadableLine(problem=f"line {line.number} is no ledger entry: it {problem}; {TAKE_ANOTHER}")

@@ -21,7 +21,14 @@ finding, never an exception.
 """
 
 from remit.core.ledger.verification.kept_heads import KeptHead, heads_of
-from remit.core.ledger.verification.lines import is_of_intent, may_be_own, read_line, sound_entry, written_line
+from remit.core.ledger.verification.lines import (
+    UnreadableLine,
+    is_of_intent,
+    may_be_own,
+    read_line,
+    sound_entry,
+    written_line,
+)
 from remit.core.ledger.verification.report import INVARIANTS, Finding, Report
 from remit.core.ledger.verification.seals import listed_heads
 from remit.core.ledger.verification.verifier import verify
@@ -31,6 +38,7 @@ __all__ = [
     "Finding",
     "KeptHead",
     "Report",
+    "UnreadableLine",
     "heads_of",
     "is_of_intent",
     "listed_heads",

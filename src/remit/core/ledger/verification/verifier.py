@@ -9,7 +9,7 @@ from remit.core.gate.budget import Counter
 from remit.core.ledger.entries import ENTRY_FIELDS, FORMAT, Head, entry_hash
 from remit.core.ledger.verification.intent_chain import IntentChain
 from remit.core.ledger.verification.kept_heads import KeptHead, KeptHeads
-from remit.core.ledger.verification.lines import KNOWN_EVENTS, SoundEntry, is_aware, is_of_intent
+from remit.core.ledger.verification.lines import KNOWN_EVENTS, SoundEntry, UnreadableLine, is_aware, is_of_intent
 from remit.core.ledger.verification.proposed_intent import KeptPrivate, nothing_kept
 from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.samples import SampleAnswers
@@ -208,6 +208,8 @@ def _newer(entry: Mapping[str, Any]) -> str | None:
 
 def _malformed(entry: Any) -> str | None:
     """The problem that keeps this from being an entry at all, if anything."""
+    if isinstance(entry, UnreadableLine):
+        return str(entry["problem"])
     if not isinstance(entry, Mapping):
         return "it is not a JSON object"
     different = set(ENTRY_FIELDS) ^ (set(entry) - {"v"})
