@@ -428,7 +428,10 @@ def verified_in_parts(lines: list[Line], shortest: int) -> Report | None:
     """The report that parts of at least so many lines come to, each read by itself and sent from its reader."""
     entries = [as_read(line) for line in lines]
     reader = PartReader(entries)
-    told: list[Part] = [pickle.loads(pickle.dumps(reader.read(part))) for part in parts_of(entries, shortest)]
+    told, before = list[Part](), 0
+    for part in parts_of(entries, shortest):
+        told.append(pickle.loads(pickle.dumps(reader.read(part, entries_before=before))))
+        before += len(part)
     return verify_parts(told, own_chain=entries)
 
 

@@ -25,7 +25,7 @@ Against = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """The entries of a file, read anew each time; a line that is none is an empty object."""
+    """The entries of a file, read anew each time; an `UnreadableLine` in the place of one that holds none."""
 
     name: str
 

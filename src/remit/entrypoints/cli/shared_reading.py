@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from remit.core.errors import TryLater
 from remit.core.ledger.verification import (
@@ -58,8 +58,7 @@ def verified_by_several(name: str, processes: int, part_bytes: int) -> Report | 
         return None
     with output.progress("reading", sum(size for _, size in places)) as advance:
         try:
-            parts = _advancing(pool.map(partial(_read, name, own), places), places, advance)
-            return verify_parts(parts, own_chain=_entries_at(name, own))
+            return verify_parts(_parts(pool, name, own, places, advance), own_chain=_entries_at(name, own))
         except BrokenProcessPool:
             problem = f"a process that read a part of {name} was ended before it was through, so nothing is known of it"
             raise TryLater(problem) from None
@@ -67,10 +66,18 @@ def verified_by_several(name: str, processes: int, part_bytes: int) -> Report | 
             pool.shutdown(cancel_futures=True)
 
 
-def _advancing(parts: Iterator[Part], places: Sequence[Place], advance: output.Advance) -> Iterator[Part]:
-    for part, (_, size) in zip(parts, places, strict=True):
-        yield part
-        advance(size)
+def _parts(
+    pool: ProcessPoolExecutor, name: str, own: tuple[Place, ...], places: Sequence[Place], advance: output.Advance
+) -> Iterator[Part]:
+    read = partial(_read, name, own)
+    lines = entries = 0
+    for place, told in zip(places, pool.map(read, places), strict=True):
+        if told.part.strays and lines:
+            # Its findings name lines of the file by their numbers, which were not known yet.
+            told = pool.submit(read, place, lines, entries).result()
+        yield told.part
+        lines, entries = lines + told.lines, entries + told.part.report.entries
+        advance(place[1])
 
 
 def _pool(processes: int) -> ProcessPoolExecutor | None:
@@ -141,11 +148,26 @@ def _sound(line: bytes) -> Any:
     return sound_entry(line.removesuffix(b"\n")) if line.endswith(b"\n") else None
 
 
-def _read(name: str, own: tuple[Place, ...], place: Place) -> Part:
+class _Told(NamedTuple):
+    part: Part
+    lines: int
+    """How many it has; blank ones too."""
+
+
+def _read(name: str, own: tuple[Place, ...], place: Place, lines_before: int = 0, entries_before: int = 0) -> _Told:
     """One part, read in a process of its own."""
     start, size = place
-    lines = lines_between(name, start, start + size, longest_bytes=LONGEST_ENTRY_BYTES)
-    return _reader(name, own).read(map(entry_of, lines))
+    count = 0
+
+    def entries() -> Iterator[dict[str, Any]]:
+        nonlocal count
+        for line in lines_between(name, start, start + size, longest_bytes=LONGEST_ENTRY_BYTES):
+            count = line.number
+            if not line.is_blank:
+                yield entry_of(line, lines_before)
+
+    part = _reader(name, own).read(entries(), entries_before=entries_before)
+    return _Told(part, count)
 
 
 @lru_cache(maxsize=1)

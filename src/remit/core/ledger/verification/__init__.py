@@ -21,7 +21,14 @@ No repairing belongs here: what is wrong is a finding, never an exception.
 """
 
 from remit.core.ledger.verification.kept_heads import KeptHead, heads_of
-from remit.core.ledger.verification.lines import is_of_intent, may_be_own, read_line, sound_entry, written_line
+from remit.core.ledger.verification.lines import (
+    UnreadableLine,
+    is_of_intent,
+    may_be_own,
+    read_line,
+    sound_entry,
+    written_line,
+)
 from remit.core.ledger.verification.parts import Part, PartReader, may_begin_part, verify_parts
 from remit.core.ledger.verification.report import INVARIANTS, Finding, Report
 from remit.core.ledger.verification.seals import listed_heads
@@ -34,6 +41,7 @@ __all__ = [
     "Part",
     "PartReader",
     "Report",
+    "UnreadableLine",
     "heads_of",
     "is_of_intent",
     "listed_heads",

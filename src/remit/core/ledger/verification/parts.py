@@ -28,13 +28,15 @@ class Part:
     The findings about a part, and what it adds to what spans chains.
 
     `heads` is `None` where its chains do not come in the order of their names: it holds 32 bytes of each. `own_head` is
-    that of the tenant's own chain if it stands here, with `own_entries` of it.
+    that of the tenant's own chain if it stands here, with `own_entries` of it. `strays` are no entries: of those alone
+    findings say how many entries came before.
     """
 
     report: Report
     heads: HeadRun | None
     own_head: Head | None
     own_entries: int
+    strays: int
     windows: dict[str, Window]
     answers: list[SampleAnswered]
     successions: Told
@@ -47,20 +49,22 @@ class PartReader:
         # What is wrong in that chain itself is told once, where the parts are put together.
         self._own = _foreseen(Verifier(Report()), own_chain)
 
-    def read(self, entries: Iterable[LedgerLine]) -> Part:
+    def read(self, entries: Iterable[LedgerLine], *, entries_before: int = 0) -> Part:
         """`entries` begin with the first of a chain and end with the last of one."""
-        report = Report()
+        report = Report(entries=entries_before)
         verifier = Verifier(report)
         verifier.own, verifier.heads.fold = self._own, HeadRun()
         for entry in entries:
             verifier.add(entry)
         verifier.end_chains()
+        report.entries -= entries_before
         run = verifier.heads.fold
         return Part(
             report,
             run if isinstance(run, HeadRun) else None,
             verifier.own_head,
             verifier.own_entries,
+            verifier.strays,
             verifier.windows.by_id(),
             verifier.samples.in_order(),
             verifier.successions.told,

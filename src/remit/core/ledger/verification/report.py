@@ -33,22 +33,6 @@ class Finding:
         return f"invariant {self.invariant} ({INVARIANTS[self.invariant]}) is broken at {self.where}: {self.problem}"
 
 
-def entry_place(number: int) -> str:
-    """The place of a line that is no entry: its number from 1."""
-    return f"{_ENTRY}{number}"
-
-
-_ENTRY = "entry "
-
-
-def _behind(finding: Finding, entries: int) -> Finding:
-    """The finding in a part that stands behind so many entries."""
-    if not finding.where.startswith(_ENTRY):
-        return finding
-    number = int(finding.where.removeprefix(_ENTRY))
-    return Finding(finding.invariant, entry_place(entries + number), finding.problem)
-
-
 MOST_FINDINGS = 1000
 """How many findings a report names; the rest is counted."""
 
@@ -86,8 +70,7 @@ class Report:
     def add(self, part: Report) -> None:
         """Append the findings and counts of the part that follows."""
         self.tenant_id = part.tenant_id if self.tenant_id is None else self.tenant_id
-        taken = part.findings[: MOST_FINDINGS - len(self.findings)]
-        self.findings += [_behind(finding, self.entries) for finding in taken]
+        self.findings += part.findings[: MOST_FINDINGS - len(self.findings)]
         self.entries += part.entries
         self.intents += part.intents
         self.autonomous += part.autonomous

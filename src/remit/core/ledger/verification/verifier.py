@@ -9,9 +9,9 @@ from remit.core.gate.budget import Counter
 from remit.core.ledger.entries import ENTRY_FIELDS, FORMAT, Head, entry_hash
 from remit.core.ledger.verification.intent_chain import IntentChain
 from remit.core.ledger.verification.kept_heads import KeptHead, KeptHeads
-from remit.core.ledger.verification.lines import KNOWN_EVENTS, SoundEntry, is_aware, is_of_intent
+from remit.core.ledger.verification.lines import KNOWN_EVENTS, SoundEntry, UnreadableLine, is_aware, is_of_intent
 from remit.core.ledger.verification.proposed_intent import KeptPrivate, nothing_kept
-from remit.core.ledger.verification.report import Report, entry_place
+from remit.core.ledger.verification.report import Report
 from remit.core.ledger.verification.samples import SampleAnswers
 from remit.core.ledger.verification.seals import SealedHeads
 from remit.core.ledger.verification.successions import Successions
@@ -74,6 +74,8 @@ class Verifier:
         self.heads = SealedHeads()
         self.foreseen = self.own_entries = 0
         """How many entries of the tenant's own chain were read ahead, and how many in their place."""
+        self.strays = 0
+        """How many were no entries."""
         self._chain: list[LedgerLine] = []
 
     def foresee(self, entries: Iterable[LedgerLine]) -> None:
@@ -99,7 +101,8 @@ class Verifier:
         if type(entry) is not SoundEntry:
             problem = _malformed(entry)
             if problem:
-                self.report.broken(6, entry_place(self.report.entries), problem)
+                self.strays += 1
+                self.report.broken(6, f"entry {self.report.entries}", problem)
                 return
             if newer := _newer(entry):
                 self.report.newer.add(newer)
@@ -223,6 +226,8 @@ def _newer(entry: Mapping[str, Any]) -> str | None:
 
 def _malformed(entry: Any) -> str | None:
     """The problem that keeps this from being an entry at all, if anything."""
+    if isinstance(entry, UnreadableLine):
+        return str(entry["problem"])
     if not isinstance(entry, Mapping):
         return "it is not a JSON object"
     different = set(ENTRY_FIELDS) ^ (set(entry) - {"v"})
